@@ -1,0 +1,291 @@
+//! What can go wrong, in the caller's terms.
+
+use std::path::PathBuf;
+
+use crate::backend;
+use crate::engine::contract::Breakage;
+use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, VersionId};
+use crate::number::{Selector, VersionNumber};
+use crate::template::Problem;
+
+/// What the store's methods return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Text that is not what it should be: an id, a name, a number, a selector.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a valid {what}: {reason}")]
+#[non_exhaustive]
+pub struct Invalid {
+    /// What the text was read as, such as `prompt id`.
+    pub what: &'static str,
+    /// The text, cut to its first 200 characters.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Invalid {
+    pub(crate) fn new(what: &'static str, text: &str, reason: impl Into<String>) -> Self {
+        Self {
+            what,
+            text: text.chars().take(200).collect(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Why a store did not do what it was asked.
+///
+/// Unless a variant says otherwise, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The directory is missing or holds no store. [`Store::create`](crate::Store::create) makes one.
+    #[error("{path} is no promptbook store")]
+    NotAStore {
+        /// The directory that was to be opened.
+        path: PathBuf,
+    },
+
+    /// A store is there already.
+    #[error("{path} is a promptbook store already")]
+    StoreExists {
+        /// The directory in which a store was to be made.
+        path: PathBuf,
+    },
+
+    /// The store was written by a newer release of this crate.
+    #[error("{path} is of format {found}; this release reads up to {supported}")]
+    NewerFormat {
+        /// The store's directory.
+        path: PathBuf,
+        /// The format of the store.
+        found: u32,
+        /// The newest format that this release knows.
+        supported: u32,
+    },
+
+    /// The directory is on a network file system, on which SQLite's shared memory does not work and
+    /// its locks may not either. [`StoreOptions::allow_network`](crate::StoreOptions::allow_network)
+    /// opens it all the same.
+    #[error("{path} is on a network file system ({filesystem}), where a store is not safe")]
+    NetworkFilesystem {
+        /// The store's directory.
+        path: PathBuf,
+        /// The kind of file system.
+        filesystem: String,
+    },
+
+    /// The store's files can't be written by this process.
+    /// [`StoreOptions::read_only`](crate::StoreOptions::read_only) opens it for reading.
+    #[error("{path} can't be written")]
+    NotWritable {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+
+    /// The SQLite that is linked in can lose an acknowledged commit (the WAL-reset bug, mended in 3.51.3).
+    #[error("SQLite {found} can lose commits; {needed} or newer is needed")]
+    SqliteTooOld {
+        /// The version that is linked in.
+        found: String,
+        /// The oldest version that is accepted.
+        needed: &'static str,
+    },
+
+    /// The store was opened for reading only.
+    #[error("the store was opened for reading only")]
+    ReadOnly,
+
+    /// No live prompt has this id or name.
+    #[error("no prompt {prompt:?}")]
+    PromptNotFound {
+        /// The id or name as asked for.
+        prompt: String,
+    },
+
+    /// Several prompts answer to this text; an id, or `id:` and an id, names one of them.
+    #[error("{name:?} names {} prompts: {}", ids.len(), list(ids))]
+    AmbiguousPrompt {
+        /// The name as asked for.
+        name: String,
+        /// Their ids, newest first.
+        ids: Vec<PromptId>,
+    },
+
+    /// No live version answers to this selector.
+    #[error("{}", version_not_found(*prompt, selector))]
+    VersionNotFound {
+        /// The prompt that was searched, where the selector needs one.
+        prompt: Option<PromptId>,
+        /// What was asked for.
+        selector: Selector,
+    },
+
+    /// The prompt has no version in this environment.
+    #[error("prompt {prompt} has no version in environment {environment:?}", environment = environment.as_str())]
+    EnvironmentNotFound {
+        /// The prompt.
+        prompt: PromptId,
+        /// The environment as asked for.
+        environment: EnvironmentName,
+    },
+
+    /// The version belongs to another prompt than the one it was named with.
+    #[error("version {version} belongs to prompt {owner}, not to {prompt}")]
+    ForeignVersion {
+        /// The version.
+        version: VersionId,
+        /// The prompt it was named with.
+        prompt: PromptId,
+        /// The prompt it belongs to.
+        owner: PromptId,
+    },
+
+    /// No inputs are recorded for this version and request.
+    #[error("no inputs of request {request:?} are recorded for version {version}")]
+    InputsNotFound {
+        /// The version.
+        version: VersionId,
+        /// The request's id.
+        request: String,
+    },
+
+    /// The id that was asked for is, or was, another prompt's.
+    #[error("prompt id {id} is taken")]
+    PromptIdTaken {
+        /// The id.
+        id: PromptId,
+    },
+
+    /// An expected value (see [`Expected`](crate::Expected)) was not what was there.
+    #[error("{subject} is {}, expected {expected}", found_or_nothing(found.as_ref()))]
+    Conflict {
+        /// What was compared, such as `production of prompt abc123`.
+        subject: String,
+        /// What the caller expected, in words.
+        expected: String,
+        /// The version that was there, if any.
+        found: Option<Holder>,
+    },
+
+    /// The bump rules refuse a minor version. Commit it as a major, or force it.
+    #[error("not a minor version of {base}: {}", list(reasons))]
+    Breaking {
+        /// The number of the base version.
+        base: VersionNumber,
+        /// Each way in which a caller of the base would break.
+        reasons: Vec<Breakage>,
+    },
+
+    /// A minor version needs a base, and the prompt has no live version.
+    #[error("prompt {prompt} has no live version to make a minor version of")]
+    NoBase {
+        /// The prompt.
+        prompt: PromptId,
+    },
+
+    /// Numbers are 32 bits wide, and this prompt has used the last one.
+    #[error("prompt {prompt} has no version number left")]
+    NumbersExhausted {
+        /// The prompt.
+        prompt: PromptId,
+    },
+
+    /// An id, name, number, selector or other argument is malformed.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+
+    /// A body is no JSON object, or beyond the limits of [`Body`](crate::Body).
+    #[error("the body is not accepted: {reason}")]
+    InvalidBody {
+        /// What is wrong, with line and column where it is a matter of syntax.
+        reason: String,
+    },
+
+    /// A body could not be rendered. All problems are named at once.
+    #[error("not rendered: {}", list(problems))]
+    Render {
+        /// What is wrong, each with its place.
+        problems: Vec<Problem>,
+    },
+
+    /// A body's bytes are not what its address says, or are gone. The store answers with this and
+    /// never with other bytes; `verify` names all that is damaged.
+    #[error("the body {blob} is damaged: {reason}")]
+    Damaged {
+        /// The body's address.
+        blob: BlobId,
+        /// What was found.
+        reason: String,
+    },
+
+    /// A flush failed while this operation was committed: whether it took place is unknown. Open the
+    /// store anew and look: operation `number` has this `id` if it did.
+    #[error("operation {number} ({id}) may or may not have taken place: its flush failed")]
+    OutcomeUnknown {
+        /// The operation's number.
+        number: u64,
+        /// The operation's id.
+        id: OperationId,
+        /// What the backend answered.
+        source: backend::Error,
+    },
+
+    /// An earlier flush through this handle failed, and nothing is retried on it. Open the store anew.
+    #[error("an earlier flush failed; the store must be opened anew")]
+    Poisoned,
+
+    /// The index or the blob directory failed: a full disk, missing rights, an I/O error.
+    #[error(transparent)]
+    Backend(backend::Error),
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<backend::Error> for Error {
+    fn from(error: backend::Error) -> Self {
+        match error.kind() {
+            backend::ErrorKind::ReadOnly => Self::ReadOnly,
+            backend::ErrorKind::Poisoned => Self::Poisoned,
+            _ => Self::Backend(error),
+        }
+    }
+}
+
+/// A version as a conflict names it: by id and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The version's id.
+    pub id: VersionId,
+    /// The version's number.
+    pub number: VersionNumber,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.number, self.id)
+    }
+}
+
+fn found_or_nothing(found: Option<&Holder>) -> String {
+    found.map_or_else(|| "unset".into(), Holder::to_string)
+}
+
+fn version_not_found(prompt: Option<PromptId>, selector: &Selector) -> String {
+    match prompt {
+        Some(prompt) => format!("prompt {prompt} has no version {selector}"),
+        None => format!("no version {selector}"),
+    }
+}
+
+fn list<T: std::fmt::Display>(items: &[T]) -> String {
+    let texts: Vec<String> = items.iter().map(T::to_string).collect();
+    texts.join("; ")
+}

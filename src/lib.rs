@@ -1,0 +1,2 @@
+//! promptbook (front page to come)
+pub mod id;
