@@ -1,0 +1,187 @@
+//! Values as JavaScript sees them: the reference client is written in it, and bodies filled by it are
+//! what callers know.
+
+use serde_json::Value;
+
+/// White space as `\s` and `Number()` know it: U+FEFF is, U+0085 is not.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(
+        c,
+        '\t'..='\r'
+            | ' '
+            | '\u{a0}'
+            | '\u{1680}'
+            | '\u{2000}'..='\u{200a}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{202f}'
+            | '\u{205f}'
+            | '\u{3000}'
+            | '\u{feff}'
+    )
+}
+
+/// Whether a value counts as true in a condition.
+pub(super) fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(bool) => *bool,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
+/// Whether `Number(value)` is a number, other than NaN.
+pub(super) fn is_numeric(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => is_numeric_text(text),
+        Value::Array(_) => is_numeric_text(&text(value)),
+        Value::Object(_) => false,
+    }
+}
+
+/// Whether `Number(text)` is a number, other than NaN. Blank text is: it reads as 0.
+pub(super) fn is_numeric_text(text: &str) -> bool {
+    let text = text.trim_matches(is_space);
+    if text.is_empty() {
+        return true;
+    }
+    for (prefixes, radix) in [(["0x", "0X"], 16), (["0o", "0O"], 8), (["0b", "0B"], 2)] {
+        if let Some(digits) = prefixes.iter().find_map(|p| text.strip_prefix(p)) {
+            return !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
+        }
+    }
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    unsigned == "Infinity" || is_decimal(unsigned)
+}
+
+/// Digits with an optional point among or around them, and an optional exponent.
+fn is_decimal(text: &str) -> bool {
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (text, None),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent_reads = exponent.is_none_or(|exponent| {
+        let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        !digits.is_empty() && all_digits(digits)
+    });
+    let has_digits = !whole.is_empty() || !fraction.is_empty();
+    has_digits && all_digits(whole) && all_digits(fraction) && exponent_reads
+}
+
+/// `String(value)`.
+pub(super) fn text(value: &Value) -> String {
+    let mut out = String::new();
+    write_text(value, &mut out);
+    out
+}
+
+fn write_text(value: &Value, out: &mut String) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(bool) => out.push_str(if *bool { "true" } else { "false" }),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) => out.push_str(ryu_js::Buffer::new().format(float)),
+            // Only a build of serde_json with `arbitrary_precision` holds numbers beyond a double.
+            None => out.push_str(&number.to_string()),
+        },
+        Value::String(text) => out.push_str(text),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                if !item.is_null() {
+                    write_text(item, out);
+                }
+            }
+        }
+        Value::Object(_) => out.push_str("[object Object]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_have_the_text_that_string_gives() {
+        for (value, expected) in [
+            (json!(null), "null"),
+            (json!(true), "true"),
+            (json!(1.0), "1"),
+            (json!(-0.0), "0"),
+            (json!(0.1), "0.1"),
+            (json!(1e21), "1e+21"),
+            (
+                json!(123_456_789_012_345_680_000_u128 as f64),
+                "123456789012345680000",
+            ),
+            (json!(1e-7), "1e-7"),
+            (json!(0.000_001), "0.000001"),
+            (json!(9_007_199_254_740_993_u64), "9007199254740992"),
+            (json!(u64::MAX), "18446744073709552000"),
+            (json!([1, [2, null, "a"], {}]), "1,2,,a,[object Object]"),
+            (json!([]), ""),
+            (json!([null]), ""),
+        ] {
+            assert_eq!(text(&value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn texts_are_numeric_where_number_reads_them() {
+        for numeric in [
+            "",
+            " ",
+            "\u{feff}7\n",
+            "0",
+            "007",
+            "5.",
+            ".5",
+            "-.5",
+            "+5",
+            "1e3",
+            "1E-3",
+            "1.e+3",
+            "0x1F",
+            "0B10",
+            "0o17",
+            "Infinity",
+            "-Infinity",
+            "1e999",
+        ] {
+            assert!(is_numeric_text(numeric), "{numeric:?}");
+        }
+        for other in [
+            ".", "+", "e5", "1e", "1e+", "--5", "+-5", "-0x1F", "0x", "0b2", "0o8", "1_000", "1,5",
+            "10n", "infinity", "NaN", "٣", "1 2", "\u{85}1", "1.2.3", "1e2.5", "0xé",
+        ] {
+            assert!(!is_numeric_text(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn arrays_are_numeric_by_their_text() {
+        assert!(is_numeric(&json!([])));
+        assert!(is_numeric(&json!([["0x10"]])));
+        assert!(!is_numeric(&json!([1, 2])));
+        assert!(!is_numeric(&json!({})));
+    }
+
+    #[test]
+    fn falsy_values_are_these() {
+        for falsy in [json!(null), json!(false), json!(0), json!(-0.0), json!("")] {
+            assert!(!is_truthy(&falsy), "{falsy}");
+        }
+        for truthy in [json!(true), json!(5e-324), json!("0"), json!([]), json!({})] {
+            assert!(is_truthy(&truthy), "{truthy}");
+        }
+    }
+}

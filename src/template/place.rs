@@ -1,0 +1,134 @@
+//! Where in a body something stands, for people to find it.
+
+use std::fmt::{self, Write as _};
+
+/// Where in a body something stands.
+///
+/// As text: `messages[1].content`, `messages[0].content[2].text`, `tools[0].function.parameters["a b"]`,
+/// and inside a partial `messages[0].content > partial abc123:1 (production) messages[1].content`.
+/// A member's own name stands where the member does. A place of more than 400 bytes is cut in the
+/// middle (`…`), so that a deep body does not make its problems larger than itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place(String);
+
+impl Place {
+    /// How many bytes are kept at each end.
+    const END: usize = 200;
+
+    /// The place that this text describes.
+    pub(super) fn new(text: &str) -> Self {
+        if text.len() <= 2 * Self::END {
+            return Self(text.to_owned());
+        }
+        let head = text.floor_char_boundary(Self::END);
+        let tail = text.ceil_char_boundary(text.len() - Self::END);
+        Self(format!("{}…{}", &text[..head], &text[tail..]))
+    }
+
+    /// The place as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The way from a body's root to where a walk has come.
+#[derive(Debug)]
+pub(super) struct Path(String);
+
+/// One step of a [`Path`].
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step<'a> {
+    Index(usize),
+    Member(&'a str),
+}
+
+impl Path {
+    /// A way that begins at a described place.
+    pub(super) fn new(root: impl Into<String>) -> Self {
+        Self(root.into())
+    }
+
+    /// Does something one step further, and comes back.
+    pub(super) fn within<T>(&mut self, step: Step<'_>, act: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.0.len();
+        self.push(step);
+        let done = act(self);
+        self.0.truncate(length);
+        done
+    }
+
+    fn push(&mut self, step: Step<'_>) {
+        // Writing to a String can't fail.
+        let _ = match step {
+            Step::Index(index) => write!(self.0, "[{index}]"),
+            Step::Member(name) if is_plain(name) => write!(self.0, ".{name}"),
+            Step::Member(name) => write!(self.0, "[{}]", serde_json::Value::from(name)),
+        };
+    }
+
+    /// Where the walk is.
+    pub(super) fn place(&self) -> Place {
+        Place::new(&self.0)
+    }
+}
+
+/// Whether a member's name needs no quotes.
+fn is_plain(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '$')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_reads_like_code() {
+        let mut path = Path::new("tools");
+        let place = path.within(Step::Index(0), |path| {
+            path.within(Step::Member("function"), |path| {
+                path.within(Step::Member("a \"b\""), |path| path.place())
+            })
+        });
+        assert_eq!(place.as_str(), r#"tools[0].function["a \"b\""]"#);
+        assert_eq!(path.place().as_str(), "tools");
+    }
+
+    #[test]
+    fn names_are_quoted_where_code_would_quote_them() {
+        let mut path = Path::new("x");
+        for (name, expected) in [
+            ("a1", "x.a1"),
+            ("$", "x.$"),
+            ("1a", r#"x["1a"]"#),
+            ("", r#"x[""]"#),
+            ("é", r#"x["é"]"#),
+        ] {
+            assert_eq!(
+                path.within(Step::Member(name), |path| path.place())
+                    .as_str(),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn long_places_are_cut_in_the_middle() {
+        let place = Place::new(&format!("{}{}", "é".repeat(500), "ü".repeat(500)));
+        assert_eq!(
+            place.as_str(),
+            format!("{}…{}", "é".repeat(100), "ü".repeat(100))
+        );
+        let text = "é".repeat(200);
+        assert_eq!(Place::new(&text).as_str(), text);
+    }
+}

@@ -1,0 +1,327 @@
+//! Tags in a text: variables `{{hc:NAME:TYPE}}` and partials `{{hcp:ID:INDEX:ENVIRONMENT}}`.
+//!
+//! A tag has no braces but its own, so a text is cut at tags in one pass, whatever it holds.
+
+use super::javascript::is_space;
+use crate::id::PromptId;
+
+/// What a text is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    /// Characters that stand for themselves, malformed tags among them.
+    Text(&'a str),
+    Variable(VariableTag<'a>),
+    Partial(PartialTag<'a>),
+}
+
+/// `{{hc:NAME:TYPE}}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct VariableTag<'a> {
+    /// The tag as written.
+    pub(super) raw: &'a str,
+    pub(super) name: &'a str,
+    pub(super) kind: &'a str,
+}
+
+impl<'a> VariableTag<'a> {
+    /// The tag that this text is, from its first to its last character.
+    pub(super) fn whole(text: &'a str) -> Option<Self> {
+        match pieces(text).next() {
+            Some(Piece::Variable(tag)) if tag.raw.len() == text.len() => Some(tag),
+            _ => None,
+        }
+    }
+}
+
+/// `{{hcp:ID:INDEX}}` or `{{hcp:ID:INDEX:ENVIRONMENT}}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PartialTag<'a> {
+    /// The tag as written.
+    pub(super) raw: &'a str,
+    pub(super) prompt: PromptId,
+    /// The digits as written.
+    pub(super) index: &'a str,
+    /// The environment's name, if the tag has one.
+    pub(super) environment: Option<&'a str>,
+}
+
+impl PartialTag<'_> {
+    /// The index as a number. One that is beyond `usize` is beyond every list too.
+    pub(super) fn message(&self) -> usize {
+        self.index.parse().unwrap_or(usize::MAX)
+    }
+}
+
+/// Cuts a text into its pieces, in order; together they are the text.
+pub(super) fn pieces(text: &str) -> Pieces<'_> {
+    Pieces {
+        rest: text,
+        tag: None,
+    }
+}
+
+/// The variable tags of a text, in order.
+pub(super) fn variables(text: &str) -> impl Iterator<Item = VariableTag<'_>> {
+    pieces(text).filter_map(|piece| match piece {
+        Piece::Variable(tag) => Some(tag),
+        Piece::Text(_) | Piece::Partial(_) => None,
+    })
+}
+
+/// Iterator of [`pieces`].
+pub(super) struct Pieces<'a> {
+    rest: &'a str,
+    /// The tag behind the text that was answered last.
+    tag: Option<Piece<'a>>,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        if let Some(tag) = self.tag.take() {
+            return Some(tag);
+        }
+        if self.rest.is_empty() {
+            return None;
+        }
+        let text = self.rest;
+        let mut from = 0;
+        while let Some(at) = text[from..].find("{{").map(|at| from + at) {
+            if let Some((tag, rest)) = read_tag(&text[at..]) {
+                self.rest = rest;
+                if at == 0 {
+                    return Some(tag);
+                }
+                self.tag = Some(tag);
+                return Some(Piece::Text(&text[..at]));
+            }
+            // The second brace may be the first of a tag.
+            from = at + 1;
+        }
+        self.rest = "";
+        Some(Piece::Text(text))
+    }
+}
+
+/// Reads the tag that a text begins with, and what follows it.
+fn read_tag(text: &str) -> Option<(Piece<'_>, &str)> {
+    let mut cursor = Cursor { rest: text };
+    cursor.symbol("{{")?;
+    // What is no partial may still be a variable: `hcp` is looked at first, as it begins like `hc`.
+    let partial = cursor.symbol("hcp").is_some();
+    if !partial {
+        cursor.symbol("hc")?;
+    }
+    cursor.symbol(":")?;
+    let raw = |cursor: &Cursor<'_>| &text[..text.len() - cursor.rest.len()];
+    let piece = if partial {
+        let prompt = cursor.alphanumerics()?.parse().ok()?;
+        cursor.symbol(":")?;
+        let index = cursor.digits()?;
+        let environment = match cursor.symbol(":") {
+            Some(()) => Some(cursor.name()?),
+            None => None,
+        };
+        cursor.close()?;
+        Piece::Partial(PartialTag {
+            raw: raw(&cursor),
+            prompt,
+            index,
+            environment,
+        })
+    } else {
+        let name = cursor.name()?;
+        cursor.symbol(":")?;
+        let kind = cursor.name()?;
+        cursor.close()?;
+        Piece::Variable(VariableTag {
+            raw: raw(&cursor),
+            name,
+            kind,
+        })
+    };
+    Some((piece, cursor.rest))
+}
+
+/// Reads a tag part by part; white space after each part is skipped.
+struct Cursor<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Cursor<'a> {
+    fn symbol(&mut self, symbol: &str) -> Option<()> {
+        self.rest = self.rest.strip_prefix(symbol)?.trim_start_matches(is_space);
+        Some(())
+    }
+
+    /// The braces at the end; what follows them is not the tag's.
+    fn close(&mut self) -> Option<()> {
+        self.rest = self.rest.strip_prefix("}}")?;
+        Some(())
+    }
+
+    fn name(&mut self) -> Option<&'a str> {
+        let name = self.run(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')?;
+        (!name.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
+    }
+
+    fn alphanumerics(&mut self) -> Option<&'a str> {
+        self.run(|c| c.is_ascii_alphanumeric())
+    }
+
+    fn digits(&mut self) -> Option<&'a str> {
+        self.run(|c| c.is_ascii_digit())
+    }
+
+    /// The longest run of such characters, of one at least.
+    fn run(&mut self, is_part: impl Fn(char) -> bool) -> Option<&'a str> {
+        let end = self.rest.find(|c| !is_part(c)).unwrap_or(self.rest.len());
+        let (run, rest) = self.rest.split_at(end);
+        self.rest = rest.trim_start_matches(is_space);
+        (!run.is_empty()).then_some(run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn variable(raw: &str) -> Option<(&str, &str)> {
+        VariableTag::whole(raw).map(|tag| (tag.name, tag.kind))
+    }
+
+    fn partial(raw: &str) -> Option<(String, usize, Option<&str>)> {
+        match pieces(raw).next() {
+            Some(Piece::Partial(tag)) if tag.raw == raw => {
+                Some((tag.prompt.to_string(), tag.message(), tag.environment))
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn variable_tags_are_read() {
+        assert_eq!(variable("{{hc:name:string}}"), Some(("name", "string")));
+        assert_eq!(variable("{{hc:-_-:--}}"), Some(("-_-", "--")));
+        assert_eq!(variable("{{hc:hc:hc}}"), Some(("hc", "hc")));
+        assert_eq!(
+            variable("{{\n hc\u{feff}:\tA1\u{3000}:\r\nX }}"),
+            Some(("A1", "X"))
+        );
+    }
+
+    #[test]
+    fn what_is_like_a_variable_tag_is_text() {
+        for text in [
+            "{{hc:name}}",
+            "{{hc:1a:string}}",
+            "{{hc:a:1b}}",
+            "{{hc::string}}",
+            "{{hc:a:}}",
+            "{{hc:é:string}}",
+            "{{HC:a:string}}",
+            "{{h c:a:string}}",
+            "{ {hc:a:string}}",
+            "{{hc:a:string} }",
+            "{{hc:a b:string}}",
+            "{{hc:a:string:x}}",
+            "{{hc a:string}}",
+            "{{\u{85}hc:a:string}}",
+            "{{\u{200b}hc:a:string}}",
+            "{{hc:a:string",
+            "{{hcp:a:string}}",
+            "",
+            "{{",
+            "{{hc:a:string}} ",
+        ] {
+            assert_eq!(variable(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn partial_tags_are_read() {
+        assert_eq!(
+            partial("{{hcp:aZ09bY:0}}"),
+            Some(("aZ09bY".into(), 0, None))
+        );
+        assert_eq!(
+            partial("{{ hcp : abc123 : 007 : my-env }}"),
+            Some(("abc123".into(), 7, Some("my-env")))
+        );
+        assert_eq!(
+            partial("{{hcp:abc123:99999999999999999999}}"),
+            Some(("abc123".into(), usize::MAX, None))
+        );
+    }
+
+    #[test]
+    fn what_is_like_a_partial_tag_is_text() {
+        for text in [
+            "{{hcp:abc12:0}}",
+            "{{hcp:abc1234:0}}",
+            "{{hcp:abc_23:0}}",
+            "{{hcp:abc123}}",
+            "{{hcp:abc123:}}",
+            "{{hcp:abc123:-1}}",
+            "{{hcp:abc123:٣}}",
+            "{{hcp:abc123:0:}}",
+            "{{hcp:abc123:0:1a}}",
+            "{{hcp:abc123:0:a:b}}",
+            "{{hcp:abc 123:0}}",
+            "{{HCP:abc123:0}}",
+        ] {
+            assert_eq!(partial(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_at_its_tags() {
+        let text = "{{{hc:a:b}}}{{hc:{{hcp:abc123:1}}é";
+        let raws: Vec<_> = pieces(text)
+            .map(|piece| match piece {
+                Piece::Text(text) => text,
+                Piece::Variable(tag) => tag.raw,
+                Piece::Partial(tag) => tag.raw,
+            })
+            .collect();
+        assert_eq!(raws, ["{", "{{hc:a:b}}", "}{{hc:", "{{hcp:abc123:1}}", "é"]);
+    }
+
+    #[test]
+    fn hostile_text_takes_one_pass() {
+        let texts = [
+            "{{".repeat(100_000),
+            "{{hc:".repeat(100_000),
+            format!("{{{{{}", " ".repeat(1_000_000)),
+            format!("{{{{hc:{}", "a".repeat(1_000_000)),
+            "{{ hcp : abc123 : 1".repeat(50_000),
+        ];
+        for text in texts {
+            assert_eq!(pieces(&text).count(), 1);
+        }
+        assert_eq!(pieces(&"{{hc:a:b}}".repeat(100_000)).count(), 100_000);
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_together_are_the_text(
+            text in prop::collection::vec(
+                prop::sample::select(vec!["{", "}", "{{", "}}", "hc", "hcp", ":", " ", "\n", "a", "abc123", "0", "é"]),
+                0..40,
+            )
+        ) {
+            let text = text.concat();
+            let joined: String = pieces(&text)
+                .map(|piece| match piece {
+                    Piece::Text(text) => text,
+                    Piece::Variable(tag) => tag.raw,
+                    Piece::Partial(tag) => tag.raw,
+                })
+                .collect();
+            prop_assert_eq!(joined, text);
+        }
+    }
+}

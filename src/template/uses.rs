@@ -1,0 +1,316 @@
+//! What a body uses: its variables and partials, each with its place.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::place::{Path, Place, Step};
+use super::tag::{PartialTag, Piece, VariableTag, pieces};
+use super::variable::{Site, VariableUse};
+use crate::id::{EnvironmentName, PromptId};
+
+/// The sections of a body that are filled as JSON, strings and member names alike, in the order in
+/// which they are looked at.
+pub(super) const SECTIONS: [&str; 2] = ["response_format", "tools"];
+
+/// One partial tag in a message's text: it stands for a message of another prompt.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct PartialUse {
+    /// The tag, exactly as written.
+    pub tag: String,
+    /// The prompt whose message goes in.
+    pub prompt: PromptId,
+    /// The message's index, from 0. An index beyond `usize` is `usize::MAX`.
+    pub message: usize,
+    /// The environment that names the version; `production` if the tag names none.
+    pub environment: EnvironmentName,
+    /// Where the tag stands.
+    pub place: Place,
+}
+
+impl PartialTag<'_> {
+    /// The environment that the tag means, or `None` for a name that no environment can have: its tag
+    /// is text.
+    pub(super) fn environment_name(&self) -> Option<EnvironmentName> {
+        match self.environment {
+            Some(name) => name.parse().ok(),
+            None => Some(EnvironmentName::production()),
+        }
+    }
+}
+
+/// The variables and partials of a body, in the order of its text: messages, `response_format`, `tools`.
+///
+/// A variable is listed once for each place, name and type; a partial once for each place and tag.
+///
+/// ```
+/// use promptbook::template::{Site, Uses};
+///
+/// let body = serde_json::json!({
+///     "messages": [{ "role": "user", "content": "{{hcp:abc123:0}} I am {{hc:name:string}}" }],
+///     "tools": [{ "strict": "{{hc:strict:boolean}}" }],
+/// });
+/// let uses = Uses::of(&body);
+/// assert_eq!(uses.partials[0].prompt.as_str(), "abc123");
+/// assert_eq!(uses.variables[0].place.as_str(), "messages[0].content");
+/// assert_eq!(uses.variables[1].site, Site::Value);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Every use of a variable.
+    pub variables: Vec<VariableUse>,
+    /// Every use of a partial.
+    pub partials: Vec<PartialUse>,
+}
+
+impl Uses {
+    /// What this body uses itself, without what its partials use.
+    ///
+    /// Tags count in the texts of messages, and variables also in every string and member name of
+    /// `tools` and `response_format`. What is not of the expected shape has no tags.
+    #[must_use]
+    pub fn of(body: &Value) -> Self {
+        let mut uses = Self::default();
+        let messages = body.get("messages").and_then(Value::as_array);
+        for (index, message) in messages.into_iter().flatten().enumerate() {
+            let mut path = Path::new("messages");
+            path.within(Step::Index(index), |path| uses.add_message(message, path));
+        }
+        for section in SECTIONS {
+            if let Some(json) = body.get(section) {
+                uses.add_json(json, &mut Path::new(section));
+            }
+        }
+        uses
+    }
+
+    /// Adds what the texts of a message use.
+    pub(super) fn add_message(&mut self, message: &Value, path: &mut Path) {
+        path.within(Step::Member("content"), |path| {
+            for (part, text) in texts(message) {
+                match part {
+                    None => self.add_text(text, path),
+                    Some(part) => path.within(Step::Index(part), |path| {
+                        path.within(Step::Member("text"), |path| self.add_text(text, path));
+                    }),
+                }
+            }
+        });
+    }
+
+    fn add_text(&mut self, text: &str, path: &Path) {
+        self.add_variables(text, path);
+        let mut seen = HashSet::new();
+        for piece in pieces(text) {
+            if let Piece::Partial(tag) = piece
+                && let Some(environment) = tag.environment_name()
+                && seen.insert(tag.raw)
+            {
+                self.partials.push(PartialUse {
+                    tag: tag.raw.to_owned(),
+                    prompt: tag.prompt,
+                    message: tag.message(),
+                    environment,
+                    place: path.place(),
+                });
+            }
+        }
+    }
+
+    fn add_json(&mut self, json: &Value, path: &mut Path) {
+        match json {
+            Value::String(text) => self.add_string(text, Site::Value, path),
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    path.within(Step::Index(index), |path| self.add_json(item, path));
+                }
+            }
+            Value::Object(members) => {
+                for (name, value) in members {
+                    path.within(Step::Member(name), |path| {
+                        self.add_string(name, Site::Key, path);
+                        self.add_json(value, path);
+                    });
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Adds what a string in JSON uses; `whole` is what a tag that is all of it is used as.
+    fn add_string(&mut self, text: &str, whole: Site, path: &Path) {
+        match VariableTag::whole(text) {
+            Some(tag) => self.variables.push(variable_use(tag, whole, path)),
+            None => self.add_variables(text, path),
+        }
+    }
+
+    fn add_variables(&mut self, text: &str, path: &Path) {
+        let mut seen = HashSet::new();
+        for piece in pieces(text) {
+            if let Piece::Variable(tag) = piece
+                && seen.insert((tag.name, tag.kind))
+            {
+                self.variables.push(variable_use(tag, Site::Text, path));
+            }
+        }
+    }
+}
+
+fn variable_use(tag: VariableTag<'_>, site: Site, path: &Path) -> VariableUse {
+    VariableUse {
+        name: tag.name.to_owned(),
+        kind: tag.kind.into(),
+        site,
+        place: path.place(),
+    }
+}
+
+/// The texts of a message: its content, or its parts of type `text` with their indexes.
+pub(super) fn texts(message: &Value) -> impl Iterator<Item = (Option<usize>, &str)> {
+    let content = message.get("content");
+    let whole = content.and_then(Value::as_str).map(|text| (None, text));
+    let parts = content.and_then(Value::as_array);
+    let parts = parts.into_iter().flatten().enumerate();
+    let parts = parts.filter_map(|(index, part)| Some((Some(index), part_text(part)?)));
+    whole.into_iter().chain(parts)
+}
+
+/// The text of a content part, if it is of type `text`.
+pub(super) fn part_text(part: &Value) -> Option<&str> {
+    let is_text = part.get("type").and_then(Value::as_str) == Some("text");
+    part.get("text").and_then(Value::as_str).filter(|_| is_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn listed(body: &Value) -> Vec<(String, String, Site, String)> {
+        Uses::of(body)
+            .variables
+            .into_iter()
+            .map(|one| {
+                (
+                    one.name,
+                    one.kind.to_string(),
+                    one.site,
+                    one.place.to_string(),
+                )
+            })
+            .collect()
+    }
+
+    fn row(name: &str, kind: &str, site: Site, place: &str) -> (String, String, Site, String) {
+        (name.into(), kind.into(), site, place.into())
+    }
+
+    #[test]
+    fn variables_are_found_with_their_places_in_order() {
+        let body = json!({
+            "model": "{{hc:no:string}}",
+            "tools": [{ "{{hc:k:string}}": "{{hc:v:number}}", "a b": [{ "p-{{hc:t:x}}": "<{{hc:t:y}}>" }] }],
+            "response_format": { "title": "{{ hc:v:date\n}}" },
+            "messages": [
+                { "role": "{{hc:no:string}}", "content": "{{hc:a:string}} {{hc:a:string}} {{hc:a:number}}" },
+                { "content": [
+                    { "type": "image_url", "text": "{{hc:no:string}}" },
+                    { "type": "text", "text": "{{hc:b:boolean}}" },
+                ] },
+            ],
+        });
+        assert_eq!(
+            listed(&body),
+            [
+                row("a", "string", Site::Text, "messages[0].content"),
+                row("a", "number", Site::Text, "messages[0].content"),
+                row("b", "boolean", Site::Text, "messages[1].content[1].text"),
+                row("v", "date", Site::Value, "response_format.title"),
+                row("k", "string", Site::Key, r#"tools[0]["{{hc:k:string}}"]"#),
+                row("v", "number", Site::Value, r#"tools[0]["{{hc:k:string}}"]"#),
+                row(
+                    "t",
+                    "x",
+                    Site::Text,
+                    r#"tools[0]["a b"][0]["p-{{hc:t:x}}"]"#
+                ),
+                row(
+                    "t",
+                    "y",
+                    Site::Text,
+                    r#"tools[0]["a b"][0]["p-{{hc:t:x}}"]"#
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn partials_are_found_in_messages_only() {
+        let body = json!({
+            "messages": [{ "content": "{{hcp:abc123:1}} {{ hcp:abc123:1:staging }} {{hcp:abc123:1}}" }],
+            "tools": ["{{hcp:abc123:1}}"],
+        });
+        let partials = Uses::of(&body).partials;
+        let listed: Vec<_> = partials
+            .iter()
+            .map(|one| {
+                (
+                    one.tag.as_str(),
+                    one.message,
+                    one.environment.as_str(),
+                    one.place.as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                ("{{hcp:abc123:1}}", 1, "production", "messages[0].content"),
+                (
+                    "{{ hcp:abc123:1:staging }}",
+                    1,
+                    "staging",
+                    "messages[0].content"
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_partial_of_an_impossible_environment_is_text() {
+        let tag = format!("{{{{hcp:abc123:1:{}}}}}", "e".repeat(1025));
+        let body = json!({ "messages": [{ "content": tag }] });
+        assert_eq!(Uses::of(&body), Uses::default());
+    }
+
+    #[test]
+    fn bodies_of_other_shapes_use_nothing() {
+        for body in [
+            json!(null),
+            json!("{{hc:a:string}}"),
+            json!({ "messages": "{{hc:a:string}}" }),
+            json!({ "messages": [null, 5, "{{hc:a:string}}", { "content": null }, { "content": [null, { "type": "text" }] }] }),
+            json!({ "tools": null, "response_format": 5 }),
+        ] {
+            assert_eq!(Uses::of(&body), Uses::default(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_deep_body_of_many_tags_stays_small() {
+        let mut json = Value::from(vec!["{{hc:a:b}}"; 1000]);
+        for _ in 0..120 {
+            json = json!({ "k".repeat(10_000): json });
+        }
+        let uses = Uses::of(&json!({ "tools": json }));
+        assert_eq!(uses.variables.len(), 1000);
+        assert!(
+            uses.variables
+                .iter()
+                .all(|one| one.place.as_str().len() < 410)
+        );
+    }
+}
