@@ -7,5 +7,6 @@ mod uses;
 mod variable;
 
 pub use place::Place;
+pub(crate) use place::{Path, Step};
 pub use uses::{PartialUse, Uses};
 pub use variable::{Site, VariableType, VariableUse};

@@ -2,13 +2,16 @@
 
 use std::fmt::{self, Write as _};
 
+use serde::Serialize;
+
 /// Where in a body something stands.
 ///
 /// As text: `messages[1].content`, `messages[0].content[2].text`, `tools[0].function.parameters["a b"]`,
 /// and inside a partial `messages[0].content > partial abc123:1 (production) messages[1].content`.
 /// A member's own name stands where the member does. A place of more than 400 bytes is cut in the
 /// middle (`…`), so that a deep body does not make its problems larger than itself.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct Place(String);
 
 impl Place {
@@ -40,23 +43,23 @@ impl fmt::Display for Place {
 
 /// The way from a body's root to where a walk has come.
 #[derive(Debug)]
-pub(super) struct Path(String);
+pub(crate) struct Path(String);
 
 /// One step of a [`Path`].
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Step<'a> {
+pub(crate) enum Step<'a> {
     Index(usize),
     Member(&'a str),
 }
 
 impl Path {
     /// A way that begins at a described place.
-    pub(super) fn new(root: impl Into<String>) -> Self {
+    pub(crate) fn new(root: impl Into<String>) -> Self {
         Self(root.into())
     }
 
     /// Does something one step further, and comes back.
-    pub(super) fn within<T>(&mut self, step: Step<'_>, act: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn within<T>(&mut self, step: Step<'_>, act: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.0.len();
         self.push(step);
         let done = act(self);
@@ -74,7 +77,7 @@ impl Path {
     }
 
     /// Where the walk is.
-    pub(super) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place::new(&self.0)
     }
 }

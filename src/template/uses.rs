@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::place::{Path, Place, Step};
@@ -14,7 +15,7 @@ use crate::id::{EnvironmentName, PromptId};
 pub(super) const SECTIONS: [&str; 2] = ["response_format", "tools"];
 
 /// One partial tag in a message's text: it stands for a message of another prompt.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
 pub struct PartialUse {
     /// The tag, exactly as written.

@@ -107,7 +107,8 @@ impl Serialize for VariableType {
 }
 
 /// How a tag's value is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Site {
     /// In a message's text, or between other text: the value's text form goes in.
     Text,
@@ -119,7 +120,7 @@ pub enum Site {
 }
 
 /// One use of a variable in a body.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
 pub struct VariableUse {
     /// The variable's name.
