@@ -59,18 +59,21 @@ pub(super) fn is_numeric_text(text: &str) -> bool {
 
 /// Digits with an optional point among or around them, and an optional exponent.
 fn is_decimal(text: &str) -> bool {
-    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (text, None),
+    let count_digits =
+        |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let whole = count_digits(text);
+    let rest = &text[whole..];
+    let (fraction, rest) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at(count_digits(rest)),
+        None => ("", rest),
     };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let exponent_reads = exponent.is_none_or(|exponent| {
-        let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        !digits.is_empty() && all_digits(digits)
-    });
-    let has_digits = !whole.is_empty() || !fraction.is_empty();
-    has_digits && all_digits(whole) && all_digits(fraction) && exponent_reads
+    let exponent = rest.strip_prefix(['e', 'E']);
+    let exponent = exponent.map(|signed| signed.strip_prefix(['+', '-']).unwrap_or(signed));
+    let ends = match exponent {
+        Some(digits) => !digits.is_empty() && count_digits(digits) == digits.len(),
+        None => rest.is_empty(),
+    };
+    whole + fraction.len() > 0 && ends
 }
 
 /// `String(value)`.

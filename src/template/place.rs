@@ -23,8 +23,10 @@ impl Place {
         if text.len() <= 2 * Self::END {
             return Self(text.to_owned());
         }
-        let head = text.floor_char_boundary(Self::END);
-        let tail = text.ceil_char_boundary(text.len() - Self::END);
+        let is_boundary = |at: &usize| text.is_char_boundary(*at);
+        let head = (0..=Self::END).rev().find(is_boundary).unwrap_or(0);
+        let tail = (text.len() - Self::END..).find(is_boundary);
+        let tail = tail.unwrap_or(text.len());
         Self(format!("{}…{}", &text[..head], &text[tail..]))
     }
 

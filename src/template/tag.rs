@@ -14,6 +14,17 @@ pub(super) enum Piece<'a> {
     Partial(PartialTag<'a>),
 }
 
+impl<'a> Piece<'a> {
+    /// The piece as written.
+    pub(super) fn raw(self) -> &'a str {
+        match self {
+            Self::Text(text) => text,
+            Self::Variable(tag) => tag.raw,
+            Self::Partial(tag) => tag.raw,
+        }
+    }
+}
+
 /// `{{hc:NAME:TYPE}}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct VariableTag<'a> {
@@ -108,7 +119,7 @@ impl<'a> Iterator for Pieces<'a> {
 fn read_tag(text: &str) -> Option<(Piece<'_>, &str)> {
     let mut cursor = Cursor { rest: text };
     cursor.symbol("{{")?;
-    // What is no partial may still be a variable: `hcp` is looked at first, as it begins like `hc`.
+    // Looked for first, as it begins with the other.
     let partial = cursor.symbol("hcp").is_some();
     if !partial {
         cursor.symbol("hc")?;
@@ -280,13 +291,7 @@ mod tests {
     #[test]
     fn a_text_is_cut_at_its_tags() {
         let text = "{{{hc:a:b}}}{{hc:{{hcp:abc123:1}}é";
-        let raws: Vec<_> = pieces(text)
-            .map(|piece| match piece {
-                Piece::Text(text) => text,
-                Piece::Variable(tag) => tag.raw,
-                Piece::Partial(tag) => tag.raw,
-            })
-            .collect();
+        let raws: Vec<_> = pieces(text).map(Piece::raw).collect();
         assert_eq!(raws, ["{", "{{hc:a:b}}", "}{{hc:", "{{hcp:abc123:1}}", "é"]);
     }
 
@@ -314,13 +319,7 @@ mod tests {
             )
         ) {
             let text = text.concat();
-            let joined: String = pieces(&text)
-                .map(|piece| match piece {
-                    Piece::Text(text) => text,
-                    Piece::Variable(tag) => tag.raw,
-                    Piece::Partial(tag) => tag.raw,
-                })
-                .collect();
+            let joined: String = pieces(&text).map(Piece::raw).collect();
             prop_assert_eq!(joined, text);
         }
     }

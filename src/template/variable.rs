@@ -56,31 +56,24 @@ impl VariableType {
         match (self, value) {
             (Self::Other(_), _)
             | (Self::String, Value::String(_) | Value::Number(_) | Value::Bool(_))
-            | (Self::Number, Value::Number(_))
-            | (Self::Boolean, Value::Bool(_)) => true,
+            | (Self::Number, Value::Number(_)) => true,
             (Self::Number, Value::String(text)) => {
                 javascript::is_numeric_text(text) && !text.chars().all(javascript::is_space)
             }
-            (Self::Boolean, Value::String(text)) => is_boolean_text(text),
+            (Self::Boolean, value) => is_boolean(value),
             _ => false,
-        }
-    }
-
-    /// Whether the reference client takes this value: for numbers, whatever `Number()` reads.
-    pub(super) fn accepts_loosely(&self, value: &Value) -> bool {
-        match self {
-            Self::String | Self::Other(_) => true,
-            Self::Number => javascript::is_numeric(value),
-            Self::Boolean => value.is_boolean() || value.as_str().is_some_and(is_boolean_text),
         }
     }
 }
 
-/// No letter outside ASCII has one of these letters as its lower case.
-fn is_boolean_text(text: &str) -> bool {
-    ["true", "false", "yes", "no"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word))
+/// Whether a value is true or false, or one of the words for them, in any case.
+pub(super) fn is_boolean(value: &Value) -> bool {
+    // No letter outside ASCII has one of these letters as its lower case.
+    let is_word = |text: &str| {
+        let words = ["true", "false", "yes", "no"];
+        words.iter().any(|word| text.eq_ignore_ascii_case(word))
+    };
+    value.is_boolean() || value.as_str().is_some_and(is_word)
 }
 
 impl From<&str> for VariableType {

@@ -1,0 +1,67 @@
+//! A bound on what filling may add: a short body can ask for a long value many times over, and partials
+//! of partials for exponentially much.
+
+use serde_json::Value;
+
+/// How many bytes filling a body may add to it.
+pub(super) const LIMIT: usize = 64 << 20;
+
+/// What is left of [`LIMIT`].
+#[derive(Debug)]
+pub(super) struct Budget(usize);
+
+/// Filling would add more than [`LIMIT`] bytes.
+#[derive(Debug)]
+pub(super) struct TooLarge;
+
+impl Budget {
+    pub(super) fn new() -> Self {
+        Self(LIMIT)
+    }
+
+    /// Takes what so many bytes of text cost.
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), TooLarge> {
+        self.0 = self.0.checked_sub(bytes).ok_or(TooLarge)?;
+        Ok(())
+    }
+
+    /// Takes what a copy of a value costs, about the memory that it needs.
+    pub(super) fn spend_value(&mut self, value: &Value) -> Result<(), TooLarge> {
+        self.spend(size_of::<Value>())?;
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+            Value::String(text) => self.spend(text.len()),
+            Value::Array(items) => items.iter().try_for_each(|item| self.spend_value(item)),
+            Value::Object(members) => members.iter().try_for_each(|(name, value)| {
+                self.spend(name.len())?;
+                self.spend_value(value)
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_budget_is_spent_to_the_last_byte() {
+        let mut budget = Budget::new();
+        assert!(budget.spend(LIMIT - 1).is_ok());
+        assert!(budget.spend(1).is_ok());
+        assert!(budget.spend(1).is_err());
+    }
+
+    #[test]
+    fn values_cost_what_is_in_them() {
+        let cost = |value: &Value| {
+            let mut budget = Budget::new();
+            budget.spend_value(value).unwrap();
+            LIMIT - budget.0
+        };
+        assert_eq!(cost(&json!(1)), size_of::<Value>());
+        assert_eq!(cost(&json!([{ "abc": "de" }])), 3 * size_of::<Value>() + 5);
+    }
+}

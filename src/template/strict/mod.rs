@@ -1,0 +1,7 @@
+//! Strict mode: a body is filled wholly or not at all.
+
+mod fill;
+mod inputs;
+mod render;
+
+pub use render::render_strict;

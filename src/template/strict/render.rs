@@ -1,0 +1,295 @@
+//! The front of strict mode: check, then fill.
+
+use serde_json::{Map, Value};
+
+use super::{fill, inputs};
+use crate::template::expand::expand;
+use crate::template::partials::Partials;
+use crate::template::problem::Problem;
+
+/// Fills every tag of a body, partials included, or names everything that is wrong.
+///
+/// Every variable must be given, of its type ([`VariableType::accepts`](crate::template::VariableType::accepts)),
+/// wherever it is used; 0, false and the empty text are values. Every input must be asked for. Partials
+/// inside partials are filled too. Values are written as JavaScript's `String()` writes them, and are not
+/// looked into for tags. What is no tag stays as it is; nothing is added to the body.
+///
+/// ```
+/// use promptbook::template::{Partials, render_strict};
+/// use serde_json::json;
+///
+/// let body = json!({ "messages": [{ "role": "user", "content": "{{hc:n:number}} of {{hc:what:string}}" }] });
+/// let inputs = |json: serde_json::Value| json.as_object().cloned().unwrap_or_default();
+///
+/// let filled = render_strict(&body, &inputs(json!({ "n": 0, "what": "it" })), &Partials::new());
+/// assert_eq!(filled.unwrap()["messages"][0]["content"], "0 of it");
+///
+/// let problems = render_strict(&body, &inputs(json!({ "n": "none" })), &Partials::new()).unwrap_err();
+/// assert_eq!(problems[0].to_string(), r#"messages[0].content: input n is "none", expected number"#);
+/// assert_eq!(problems[1].to_string(), "messages[0].content: input what (string) is missing");
+/// ```
+///
+/// # Errors
+///
+/// All problems at once: of partials, then of inputs. Only with none of these are members looked for that
+/// would get the same name ([`Problem::DuplicateKey`]), and is the filled body held against its limit:
+/// filling may add 64 MiB ([`Problem::TooLarge`]).
+pub fn render_strict(
+    body: &Value,
+    inputs: &Map<String, Value>,
+    partials: &Partials,
+) -> Result<Value, Vec<Problem>> {
+    let expanded = expand(body, partials);
+    let mut problems = expanded.problems;
+    problems.extend(inputs::check(&expanded.variables, inputs));
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    fill::fill(body, inputs, partials)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::id::EnvironmentName;
+    use crate::template::merge;
+    use crate::template::tag::variables;
+
+    /// Bodies of production.
+    fn partials<'a>(bodies: impl IntoIterator<Item = (&'a str, Value)>) -> Partials {
+        let mut partials = Partials::new();
+        for (prompt, body) in bodies {
+            partials.insert(
+                prompt.parse().unwrap(),
+                EnvironmentName::production(),
+                Arc::new(body),
+            );
+        }
+        partials
+    }
+
+    fn one_message(text: &str) -> Value {
+        json!({ "messages": [{ "role": "user", "content": text }] })
+    }
+
+    fn render(body: &Value, inputs: Value, partials: &Partials) -> Result<Value, Vec<String>> {
+        render_strict(body, inputs.as_object().unwrap(), partials)
+            .map_err(|problems| problems.iter().map(Problem::to_string).collect())
+    }
+
+    #[test]
+    fn a_body_is_filled_everywhere() {
+        let body = json!({
+            "model": "{{hc:model:string}}",
+            "messages": [
+                { "role": "user", "content": "{{hc:n:number}}{{hc:no:boolean}}[{{hc:empty:string}}]{{hc:list:date}}" },
+                { "content": [
+                    { "type": "text", "text": "{{hc:n:string}}" },
+                    { "type": "image_url", "text": "{{hc:n:string}}" },
+                ] },
+                { "content": null },
+            ],
+            "tools": [{ "v": "{{hc:list:date}}", "t": " {{hc:n:number}}", "{{hc:key:string}}": 1, "k{{hc:n:number}}": 2.5 }],
+            "response_format": "{{ hc : no : boolean\n}}",
+        });
+        let inputs = json!({ "n": 0, "no": false, "empty": "", "list": [1, null], "key": "" });
+        assert_eq!(
+            render(&body, inputs, &Partials::new()),
+            Ok(json!({
+                "model": "{{hc:model:string}}",
+                "messages": [
+                    { "role": "user", "content": "0false[]1," },
+                    { "content": [{ "type": "text", "text": "0" }, { "type": "image_url", "text": "{{hc:n:string}}" }] },
+                    { "content": null },
+                ],
+                "tools": [{ "v": [1, null], "t": " 0", "": 1, "k0": 2.5 }],
+                "response_format": false,
+            }))
+        );
+    }
+
+    #[test]
+    fn partials_are_filled_at_any_depth() {
+        let partials = partials([
+            (
+                "aaaaaa",
+                json!({ "messages": [null, { "content": [
+                { "type": "text", "text": "<{{hcp:bbbbbb:0}}>" },
+                { "type": "text", "text": "{{hc:who:string}}" },
+            ] }] }),
+            ),
+            ("bbbbbb", one_message("{{hc:who:string}}!")),
+        ]);
+        let body = one_message("{{hcp:aaaaaa:1}} {{hcp:bbbbbb:0}} {{ hcp:bbbbbb:00:production }}");
+        let filled = render(&body, json!({ "who": "{{hcp:bbbbbb:0}}" }), &partials).unwrap();
+        let who = "{{hcp:bbbbbb:0}}";
+        assert_eq!(
+            filled["messages"][0]["content"],
+            format!("<{who}!> {who} {who}! {who}!")
+        );
+    }
+
+    #[test]
+    fn all_problems_come_at_once() {
+        let partials = partials([("aaaaaa", one_message("{{hcp:aaaaaa:0}} {{hc:n:number}}"))]);
+        let body =
+            one_message("{{hcp:bbbbbb:0}} {{hcp:aaaaaa:9}} {{hcp:aaaaaa:0}} {{hc:gone:string}}");
+        let inside = "messages[0].content > partial aaaaaa:0 (production) messages[0].content";
+        assert_eq!(
+            render(&body, json!({ "n": null, "more": 1 }), &partials),
+            Err(vec![
+                "messages[0].content: prompt bbbbbb has no version in environment \"production\""
+                    .into(),
+                "messages[0].content: prompt aaaaaa (production) has no message 9".into(),
+                format!("{inside}: partial aaaaaa:0 (production) contains itself"),
+                "messages[0].content: input gone (string) is missing".into(),
+                format!("{inside}: input n is null, expected number"),
+                "input \"more\" is not asked for".into(),
+            ])
+        );
+    }
+
+    #[test]
+    fn members_that_would_get_one_name_are_named() {
+        let body = json!({ "tools": [{ "a": 1, "{{hc:x:string}}": 2, "{{hc:y:string}}": 3, "a{{hc:empty:string}}": 4 }] });
+        assert_eq!(
+            render(
+                &body,
+                json!({ "x": "a", "y": "b", "empty": "" }),
+                &Partials::new()
+            ),
+            Err(vec![
+                "tools[0][\"{{hc:x:string}}\"]: another member is named \"a\" too".into(),
+                "tools[0][\"a{{hc:empty:string}}\"]: another member is named \"a\" too".into(),
+            ])
+        );
+    }
+
+    #[test]
+    fn what_would_be_too_large_is_a_problem() {
+        let too_large = Err(vec![
+            "filling the body would add more than 67108864 bytes".to_owned(),
+        ]);
+        let long = json!({ "x": "x".repeat(1 << 20) });
+        let texts = one_message(&"{{hc:x:string}}".repeat(100_000));
+        assert_eq!(render(&texts, long.clone(), &Partials::new()), too_large);
+        let values = json!({ "tools": vec!["{{hc:x:string}}"; 100_000] });
+        assert_eq!(render(&values, long, &Partials::new()), too_large);
+
+        let ids: Vec<String> = (0..=40).map(|n| format!("{n:06}")).collect();
+        let laughs = partials((0..40).map(|n| {
+            let next = format!("{{{{hcp:{}:0}}}}", ids[n + 1]);
+            (ids[n].as_str(), one_message(&next.repeat(10)))
+        }));
+        let mut ended = laughs.clone();
+        ended.insert(
+            ids[40].parse().unwrap(),
+            EnvironmentName::production(),
+            Arc::new(one_message("ha")),
+        );
+        assert_eq!(
+            render(&one_message("{{hcp:000000:0}}"), json!({}), &ended),
+            too_large
+        );
+        // Exponentially many of nothing is nothing, and takes no time.
+        let mut silent = laughs;
+        silent.insert(
+            ids[40].parse().unwrap(),
+            EnvironmentName::production(),
+            Arc::new(one_message("")),
+        );
+        let filled = render(&one_message("{{hcp:000000:0}}"), json!({}), &silent);
+        assert_eq!(filled, Ok(one_message("")));
+    }
+
+    #[test]
+    fn hostile_bodies_are_rendered_in_one_pass() {
+        let mut deep = json!("{{hc:x:string}}");
+        for _ in 0..60 {
+            deep = json!({ "a": [deep] });
+        }
+        let body = json!({
+            "messages": [{ "content": "{{".repeat(100_000) }, { "content": "{{hc:x:string}}".repeat(100_000) }],
+            "tools": [deep],
+        });
+        let filled = render(&body, json!({ "x": 1 }), &Partials::new()).unwrap();
+        assert_eq!(filled["messages"][0], body["messages"][0]);
+        assert_eq!(filled["messages"][1]["content"], "1".repeat(100_000));
+        assert!(filled["tools"].to_string().contains("[1]"));
+    }
+
+    /// Text of such pieces.
+    fn text(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(pieces), 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    const TAGS: &[&str] = &[
+        "{{hc:a:string}}",
+        "{{ hc:b:date }}",
+        "{{\nhc:a:x}}",
+        "text",
+        "}}",
+        "\"\\",
+        "é",
+    ];
+    const PLAIN: &[&str] = &[
+        "{{", "}}", "{{hc:a}}", "hc:", "a", ":string", " ", "\n", "é",
+    ];
+
+    fn body_of(pieces: &'static [&'static str]) -> impl Strategy<Value = Value> {
+        let texts = prop::collection::vec(text(pieces), 5);
+        texts.prop_map(|texts| {
+            json!({
+                "messages": [{ "content": texts[0] }, { "content": [{ "type": "text", "text": texts[1] }] }],
+                "response_format": [texts[2], 1.5, null],
+                "tools": [{ "a": texts[3], format!("k{}", texts[4]): true }],
+            })
+        })
+    }
+
+    /// Inputs for exactly the variables of a body.
+    fn inputs_for(body: &Value, value: &str) -> Map<String, Value> {
+        let uses = expand(body, &Partials::new()).variables;
+        uses.into_iter()
+            .map(|one| (one.name, value.into()))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_tag_of_the_body_remains(body in body_of(TAGS), value in "[a-z:]{0,5}") {
+            let filled = render_strict(&body, &inputs_for(&body, &value), &Partials::new()).unwrap();
+            prop_assert_eq!(variables(&filled.to_string().replace("\\n", "\n")).count(), 0);
+        }
+
+        #[test]
+        fn a_body_without_tags_is_unchanged(body in body_of(PLAIN)) {
+            let uses = expand(&body, &Partials::new());
+            prop_assume!(uses.variables.is_empty());
+            prop_assert_eq!(render_strict(&body, &Map::new(), &Partials::new()).unwrap(), body);
+        }
+
+        #[test]
+        fn values_that_look_like_tags_are_not_filled_again(text in text(TAGS)) {
+            let tag = "{{hc:a:string}}";
+            let body = one_message(&text);
+            let filled = render_strict(&body, &inputs_for(&body, tag), &Partials::new()).unwrap();
+            let expected = text.replace("{{ hc:b:date }}", tag).replace("{{\nhc:a:x}}", tag);
+            prop_assert_eq!(filled, one_message(&expected));
+        }
+
+        #[test]
+        fn where_all_is_given_both_modes_agree(body in body_of(TAGS), value in "[a-z{}:]{1,5}") {
+            let inputs = inputs_for(&body, &value);
+            let params = Map::from_iter([("inputs".to_owned(), Value::Object(inputs.clone()))]);
+            let merged = merge(&body, &params, &Map::new()).unwrap();
+            prop_assert_eq!(merged.errors, vec![]);
+            prop_assert_eq!(render_strict(&body, &inputs, &Partials::new()).unwrap(), merged.body);
+        }
+    }
+}
