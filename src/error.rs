@@ -6,7 +6,7 @@ use crate::backend;
 use crate::engine::contract::Breakage;
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, VersionId};
 use crate::number::{Selector, VersionNumber};
-use crate::template::Problem;
+use crate::template::{MergeError, Problem};
 
 /// What the store's methods return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -211,6 +211,10 @@ pub enum Error {
         /// What is wrong, each with its place.
         problems: Vec<Problem>,
     },
+
+    /// A body can't be rendered as the reference client does: it refuses the body too.
+    #[error("the body can't be rendered as the reference client does")]
+    Unrenderable(#[source] MergeError),
 
     /// A body's bytes are not what its address says, or are gone. The store answers with this and
     /// never with other bytes; `verify` names all that is damaged.

@@ -326,7 +326,7 @@ impl FromStr for Spec {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let (prompt, selector) = Self::split(text);
-        match (selector, prompt.parse()) {
+        match (selector, prompt.parse::<VersionId>()) {
             (None, Ok(id)) => Ok(Self::from(id)),
             (None, Err(_)) => Ok(Self::new(prompt.parse::<PromptRef>()?, Selector::Latest)),
             (Some(selector), _) => Ok(Self::new(
