@@ -1,0 +1,225 @@
+//! The place of everything but settled bodies: SQLite here, another database elsewhere.
+
+use std::fmt;
+use std::ops::Deref;
+
+use chrono::{DateTime, Utc};
+use semver::VersionReq;
+
+use super::prompt_table::PromptTable;
+use super::Result;
+use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+use crate::number::VersionNumber;
+use crate::record::{
+    Durability, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs, Settings,
+    Version, VersionFilter,
+};
+
+/// A transactional index of prompts, versions, pointers, operations, and of bodies that wait to be
+/// settled.
+///
+/// - Any number of threads and processes use one index at once.
+/// - Readers never wait for writers, nor writers for readers.
+/// - A committed transaction is seen by every snapshot taken after, in any process.
+pub trait Index: Send + Sync + fmt::Debug {
+    /// The state as of now; it does not change while it is held. Hold it shortly.
+    fn snapshot(&self) -> Result<Held<'_>>;
+
+    /// The one write transaction: waits for its turn. Dropped without a commit, it changes nothing.
+    fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>>;
+
+    /// Work that keeps the index fast and is never on a caller's path, such as folding a journal in.
+    fn maintain(&self) -> Result<()>;
+}
+
+/// A snapshot, held until this is dropped.
+pub type Held<'a> = Box<dyn Deref<Target = dyn Snapshot> + 'a>;
+
+/// Reads of one moment. A deleted prompt or version is not found, unless a method says otherwise.
+pub trait Snapshot {
+    /// What the store was made with.
+    fn settings(&self) -> Result<Settings>;
+
+    /// A prompt by id.
+    fn prompt(&self, id: PromptId) -> Result<Option<Prompt>>;
+
+    /// Whether an id is, or was, a prompt's.
+    fn prompt_id_taken(&self, id: PromptId) -> Result<bool>;
+
+    /// The prompts of exactly this name, newest first.
+    fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>>;
+
+    /// Prompts newest first, made before the prompt `before` (which may be deleted), `limit` at most.
+    fn prompts(
+        &self,
+        filter: &PromptFilter,
+        before: Option<PromptId>,
+        limit: usize,
+    ) -> Result<Vec<Prompt>>;
+
+    /// How many prompts there are.
+    fn prompt_count(&self) -> Result<u64>;
+
+    /// Every tag in use, sorted.
+    fn tags(&self) -> Result<Vec<String>>;
+
+    /// The name of every environment in use, sorted.
+    fn environment_names(&self) -> Result<Vec<EnvironmentName>>;
+
+    /// A version by id.
+    fn version(&self, id: VersionId) -> Result<Option<Version>>;
+
+    /// Whether an id is, or was, a version's.
+    fn version_id_taken(&self, id: VersionId) -> Result<bool>;
+
+    /// A version by number.
+    fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>>;
+
+    /// The version of the highest number, or of the highest that meets a requirement.
+    fn highest_version(
+        &self,
+        prompt: PromptId,
+        requirement: Option<&VersionReq>,
+    ) -> Result<Option<Version>>;
+
+    /// The version that an environment points to.
+    fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>>;
+
+    /// Versions in the order they were committed, newest first, those committed before `before`
+    /// (which may be deleted), `limit` at most.
+    fn versions(
+        &self,
+        prompt: PromptId,
+        filter: &VersionFilter,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<Version>>;
+
+    /// A prompt's environments, sorted by name.
+    fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>>;
+
+    /// The numbers a prompt has used up, also by what is deleted, of `major` among them.
+    fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering>;
+
+    /// Where a body is; nothing where it never was or was collected.
+    fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>>;
+
+    /// The number and id of the last operation; nothing in a new store.
+    fn last_operation(&self) -> Result<Option<(u64, OperationId)>>;
+
+    /// Operations newest first, those of a number below `before`, `limit` at most.
+    fn operations(
+        &self,
+        filter: &OperationFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Operation>>;
+
+    /// The inputs that a request gave to a version.
+    fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>>;
+
+    /// How much waits in the journal.
+    fn waiting(&self) -> Result<Waiting>;
+
+    /// Journaled bodies by ascending position, those above `after`: one at least, then as many as have
+    /// `bytes` in sum. Positions are above 0, and a body that comes anew comes above all others.
+    fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>>;
+
+    /// Bodies that no live version has and none has had since `unused_since`, `limit` at most.
+    fn collectable(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<Vec<Collectable>>;
+
+    /// Visits every prompt ever made, deleted ones too, with all that is known of it.
+    fn each_prompt(
+        &self,
+        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
+    ) -> crate::Result<()>;
+
+    /// Visits every body that is stored, with how many live versions have it.
+    fn each_blob(
+        &self,
+        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
+    ) -> crate::Result<()>;
+
+    /// Visits every operation in order, its content as the text that was hashed.
+    fn each_operation(
+        &self,
+        visit: &mut dyn FnMut(u64, OperationId, &str) -> crate::Result<()>,
+    ) -> crate::Result<()>;
+
+    /// The backend's own check of its files: a line for each thing that is wrong.
+    fn self_check(&self) -> Result<Vec<String>>;
+}
+
+/// A write in progress. It reads, through the snapshot that it derefs to, what it has written itself.
+pub trait Transaction: Deref<Target = dyn Snapshot> {
+    /// Appends an operation and applies its changes, in order.
+    ///
+    /// `text` is the operation's content as it was hashed. The changes are right: the engine has
+    /// checked them in this transaction. What contradicts the state all the same (a number used twice, a
+    /// pointer to a missing version) is refused as [`Corrupt`](super::ErrorKind::Corrupt).
+    fn append(&mut self, operation: &Operation, text: &str) -> Result<()>;
+
+    /// Puts a body in the journal, unless it is stored already.
+    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()>;
+
+    /// Drops journal rows of bodies that are durable elsewhere.
+    fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()>;
+
+    /// Marks bodies as no longer stored, and drops their journal rows.
+    fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()>;
+
+    /// Records the inputs of a request; those it gave to the version before are replaced.
+    fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()>;
+
+    /// Makes it durable as was asked for, then visible, whole. With
+    /// [`OutcomeUnknown`](super::ErrorKind::OutcomeUnknown) it may yet prove to have taken place; with any other
+    /// error it has not.
+    fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// What numbers a prompt has used up, also by what is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbering {
+    /// The highest major.
+    pub highest_major: Option<u32>,
+    /// The highest minor of the major that was asked for.
+    pub highest_minor: Option<u32>,
+}
+
+/// Where a body's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredBlob {
+    /// In the journal: here they are.
+    Journaled(Vec<u8>),
+    /// In the blob store, this many bytes.
+    Settled(u64),
+}
+
+/// How much waits in the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Bodies.
+    pub bodies: u64,
+    /// Their bytes in sum.
+    pub bytes: u64,
+}
+
+/// A body that waits to be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journaled {
+    /// Its place in the journal.
+    pub position: u64,
+    /// Its address.
+    pub id: BlobId,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A body that may be collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collectable {
+    /// Its address.
+    pub id: BlobId,
+    /// Its size in bytes.
+    pub size: u64,
+}

@@ -1,0 +1,68 @@
+//! Settled bodies in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::backend::{Blobs, Hold, Result};
+use crate::id::BlobId;
+
+/// A blob store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryBlobs {
+    bodies: Mutex<BTreeMap<BlobId, Vec<u8>>>,
+    lock: RwLock<()>,
+}
+
+impl MemoryBlobs {
+    /// An empty blob store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn bodies(&self) -> MutexGuard<'_, BTreeMap<BlobId, Vec<u8>>> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Blobs for MemoryBlobs {
+    fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        self.bodies().insert(id, bytes.to_vec());
+        Ok(())
+    }
+
+    fn flush(&self, _ids: &[BlobId]) -> Result<()> {
+        Ok(())
+    }
+
+    fn get(&self, id: BlobId) -> Result<Option<Vec<u8>>> {
+        Ok(self.bodies().get(&id).cloned())
+    }
+
+    fn delete(&self, id: BlobId) -> Result<()> {
+        self.bodies().remove(&id);
+        Ok(())
+    }
+
+    fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()> {
+        let ids: Vec<BlobId> = self.bodies().keys().copied().collect();
+        ids.into_iter().try_for_each(visit)
+    }
+
+    fn sweep(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn hold(&self) -> Result<Box<dyn Hold + '_>> {
+        let guard = self.lock.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(guard))
+    }
+
+    fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
+        let guard = self.lock.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(guard))
+    }
+}
+
+impl Hold for RwLockReadGuard<'_, ()> {}
+impl Hold for RwLockWriteGuard<'_, ()> {}

@@ -1,0 +1,66 @@
+//! Both places in memory: for tests and for stores that are thrown away.
+//!
+//! Stricter than it need be: every change is checked against the state that it says was there.
+//! A snapshot is a clone of persistent maps, which costs the same at any size.
+
+mod blobs;
+mod state;
+mod write;
+
+use std::ops::Deref;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use self::blobs::MemoryBlobs;
+use self::state::State;
+use self::write::Write;
+use super::{Held, Index, Result, Snapshot, Transaction};
+use crate::record::{Durability, Settings};
+
+/// An index in memory.
+#[derive(Debug)]
+pub struct MemoryIndex {
+    current: Mutex<State>,
+    writer: Mutex<()>,
+}
+
+impl MemoryIndex {
+    /// An empty index.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            current: Mutex::new(State::new(settings)),
+            writer: Mutex::new(()),
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere cannot have left a half-made state: it is swapped in whole.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index for MemoryIndex {
+    fn snapshot(&self) -> Result<Held<'_>> {
+        Ok(Box::new(Frozen(self.current().clone())))
+    }
+
+    fn transaction(&self, _durability: Durability) -> Result<Box<dyn Transaction + '_>> {
+        let turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(Write::new(self, turn)))
+    }
+
+    fn maintain(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A snapshot: a state that nobody changes.
+struct Frozen(State);
+
+impl Deref for Frozen {
+    type Target = dyn Snapshot;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}

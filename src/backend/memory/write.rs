@@ -1,0 +1,144 @@
+//! Write transactions: a state of one's own, swapped in by the commit.
+
+use std::ops::Deref;
+use std::sync::{Arc, MutexGuard};
+
+use chrono::{DateTime, Utc};
+
+use super::MemoryIndex;
+use super::state::{Blob, State};
+use crate::backend::{Error, ErrorKind, PromptTable, Result, Snapshot, StoredBlob, Transaction};
+use crate::id::BlobId;
+use crate::record::{Change, Operation, RecordedInputs};
+
+pub(super) struct Write<'a> {
+    state: State,
+    index: &'a MemoryIndex,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl<'a> Write<'a> {
+    pub(super) fn new(index: &'a MemoryIndex, turn: MutexGuard<'a, ()>) -> Self {
+        Self {
+            state: index.current().clone(),
+            index,
+            _turn: turn,
+        }
+    }
+
+    fn apply(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), String> {
+        let id = change.prompt();
+        let mut table = match self.state.prompts.get(&id) {
+            Some(table) => table.as_ref().clone(),
+            None => {
+                self.state.created.push_back_mut(id);
+                PromptTable::new(id, at)
+            }
+        };
+        let released: Vec<BlobId> = match change {
+            Change::Prompt { after: None, .. } => table.live().map(|version| version.blob).collect(),
+            Change::VersionDeleted { id, .. } => {
+                table.live_version(*id).map(|version| version.blob).into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        table.apply(at, change)?;
+        if let Change::VersionCreated(version) = change {
+            if self.state.owners.contains_key(&version.id) {
+                return Err(format!("version id {} is taken", version.id));
+            }
+            self.state.owners.insert_mut(version.id, id);
+            self.change_blob(version.blob, |blob| {
+                blob.live += 1;
+                blob.unused_since = None;
+            })?;
+        }
+        for blob in released {
+            self.change_blob(blob, |blob| {
+                blob.live -= 1;
+                blob.unused_since = (blob.live == 0).then_some(at);
+            })?;
+        }
+        self.state.prompts.insert_mut(id, Arc::new(table));
+        Ok(())
+    }
+
+    fn change_blob(&mut self, id: BlobId, change: impl FnOnce(&mut Blob)) -> Result<(), String> {
+        let blob = self.state.blobs.get(&id).cloned();
+        let mut blob = blob.ok_or_else(|| format!("body {id} is not stored"))?;
+        change(&mut blob);
+        self.state.blobs.insert_mut(id, blob);
+        Ok(())
+    }
+}
+
+impl Deref for Write<'_> {
+    type Target = dyn Snapshot;
+
+    fn deref(&self) -> &Self::Target {
+        &self.state
+    }
+}
+
+impl Transaction for Write<'_> {
+    fn append(&mut self, operation: &Operation, text: &str) -> Result<()> {
+        let corrupt = |reason: String| {
+            let number = operation.number;
+            Error::new(ErrorKind::Corrupt, format!("applying operation {number}")).because(reason)
+        };
+        let last = self.last_operation()?.map_or(0, |(number, _)| number);
+        if operation.number != last + 1 {
+            return Err(corrupt(format!("the operation before it is {last}")));
+        }
+        for change in &operation.content.changes {
+            self.apply(operation.content.at, change).map_err(corrupt)?;
+        }
+        let entry = (operation.clone(), text.into());
+        self.state.operations.push_back_mut(entry);
+        Ok(())
+    }
+
+    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        if !self.state.blobs.contains_key(&id) {
+            self.state.last_position += 1;
+            let blob = Blob {
+                position: self.state.last_position,
+                stored: StoredBlob::Journaled(bytes.to_vec()),
+                live: 0,
+                unused_since: None,
+            };
+            self.state.blobs.insert_mut(id, blob);
+        }
+        Ok(())
+    }
+
+    fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
+        for id in ids {
+            if let Some(mut blob) = self.state.blobs.get(id).cloned() {
+                if let StoredBlob::Journaled(bytes) = &blob.stored {
+                    blob.stored = StoredBlob::Settled(bytes.len() as u64);
+                    self.state.blobs.insert_mut(*id, blob);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
+        for id in ids {
+            self.state.blobs.remove_mut(id);
+        }
+        Ok(())
+    }
+
+    fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
+        let key = (inputs.version_id, inputs.request_id.clone());
+        self.state.inputs.insert_mut(key, inputs.clone());
+        Ok(())
+    }
+
+    fn commit(self: Box<Self>) -> Result<()> {
+        *self.index.current() = self.state;
+        Ok(())
+    }
+}

@@ -1,0 +1,19 @@
+//! The two seams of the store: an [`Index`] for all that is small, and [`Blobs`] for bodies.
+//!
+//! The engine above knows nothing of files or SQL; what it may rely on is written at the traits. Here
+//! stand their text, an implementation in memory, and (feature `testing`) the suite that every
+//! implementation passes.
+
+mod blobs;
+mod error;
+mod index;
+mod memory;
+mod prompt_table;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use blobs::{Blobs, Hold};
+pub use error::{Error, ErrorKind, Result};
+pub use index::{Collectable, Held, Index, Journaled, Numbering, Snapshot, StoredBlob, Transaction, Waiting};
+pub use memory::{MemoryBlobs, MemoryIndex};
+pub use prompt_table::{PromptTable, VersionRow};
