@@ -1,0 +1,157 @@
+//! Opening a connection, and what each is set to.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{Context, Result};
+use super::{Found, Purpose, schema};
+use crate::record::Durability;
+
+/// Older releases can lose an acknowledged commit when one connection folds the write-ahead log in while another
+/// writes: the WAL-reset bug, <https://sqlite.org/wal.html#the_wal_reset_bug>.
+pub(crate) const MINIMUM_VERSION: (i32, &str) = (3_051_003, "3.51.3");
+
+/// The SQLite that is linked in, if it is older than [`MINIMUM_VERSION`] or not.
+pub(crate) fn linked_version() -> (i32, &'static str) {
+    (rusqlite::version_number(), rusqlite::version())
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Create,
+    Write,
+    Read,
+    /// The file is on a medium that cannot be written, and has no log beside it: nobody can be changing it.
+    Immutable,
+}
+
+/// How a connection is opened for a purpose.
+pub(super) fn access(path: &Path, purpose: Purpose) -> Access {
+    match purpose {
+        Purpose::Write => Access::Write,
+        Purpose::Read => Access::Read,
+        Purpose::ReadUnwritable => {
+            // With a log beside it, or others at work, SQLite reads through the files that they made.
+            let log = file_size(&beside(path, "-wal")) > 0 || beside(path, "-shm").exists();
+            if log { Access::Read } else { Access::Immutable }
+        }
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn file_size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
+    let doing = format!("opening {}", path.display());
+    let connection = open_file(path, access).context(&doing)?;
+    set_up(&connection, access).context(&doing)?;
+    Ok(connection)
+}
+
+fn open_file(path: &Path, access: Access) -> rusqlite::Result<Connection> {
+    let base = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    match access {
+        Access::Create => Connection::open_with_flags(
+            path,
+            base | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        ),
+        Access::Write => {
+            Connection::open_with_flags(path, base | OpenFlags::SQLITE_OPEN_READ_WRITE)
+        }
+        Access::Read => Connection::open_with_flags(path, base | OpenFlags::SQLITE_OPEN_READ_ONLY),
+        Access::Immutable => Connection::open_with_flags(
+            immutable_uri(path),
+            base | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+        ),
+    }
+}
+
+/// <https://sqlite.org/uri.html>: only `%`, `?` and `#` have a meaning in the path.
+fn immutable_uri(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{escaped}?immutable=1")
+}
+
+fn set_up(connection: &Connection, access: Access) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.busy_timeout(Duration::from_secs(10))?;
+    // Closing folds nothing in: a process that commits once pays one flush, not three. The log stays for the
+    // next one, and `checkpoint` folds it in when it is long.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.execute_batch(
+        "PRAGMA fullfsync = 1;             -- macOS: without it a flush does not reach the medium
+         PRAGMA checkpoint_fullfsync = 1;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA cell_size_check = ON;      -- finds damaged pages earlier
+         PRAGMA temp_store = MEMORY;
+         PRAGMA mmap_size = 0;             -- with it an I/O error is a signal
+         PRAGMA wal_autocheckpoint = 0;    -- a checkpoint is nobody's commit's business
+         PRAGMA journal_size_limit = 67108864;",
+    )?;
+    if access == Access::Create {
+        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Only between transactions. A full commit flushes the relaxed ones before it too: they are in the same log.
+pub(super) fn set_durability(connection: &Connection, durability: Durability) -> Result<()> {
+    let level = match durability {
+        Durability::Full => "PRAGMA synchronous = FULL",
+        Durability::Relaxed => "PRAGMA synchronous = NORMAL",
+    };
+    connection.execute_batch(level).context("setting the durability")
+}
+
+/// What a file is, without changing it.
+pub(super) fn probe(path: &Path, access: Access) -> Result<Found> {
+    if file_size(path) == 0 {
+        return Ok(Found::Nothing);
+    }
+    let connection = open(path, access)?;
+    let identity = schema::application_of(&connection)
+        .and_then(|application| Ok((application, schema::format_of(&connection)?)));
+    match identity {
+        Ok((schema::APPLICATION_ID, format)) => Ok(Found::Index(format)),
+        // WAL mode was set, and the tables were not committed.
+        Ok((0, 0)) if schema::is_empty(&connection)? => Ok(Found::Nothing),
+        Ok(_) => Ok(Found::Foreign),
+        Err(error) if error.kind() == crate::backend::ErrorKind::Corrupt => Ok(Found::Foreign),
+        Err(error) => Err(error),
+    }
+}
+
+/// Folds the write-ahead log into the database, as far as readers allow, if it holds `pages` that are
+/// not folded in yet. Two flushes.
+pub(super) fn checkpoint(connection: &Connection, pages: i64) -> Result<()> {
+    let run = |mode: &str| -> rusqlite::Result<(i64, i64)> {
+        connection
+            .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
+            .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
+    };
+    let doing = "folding the log in";
+    let (logged, folded) = run("NOOP").context(doing)?;
+    if logged - folded >= pages {
+        run("PASSIVE").context(doing)?;
+    }
+    Ok(())
+}
+
+/// Runs a statement that gives no rows, such as `BEGIN`.
+pub(super) fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}

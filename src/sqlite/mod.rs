@@ -1,0 +1,254 @@
+//! The index on SQLite. Every SQL statement of the crate is in this folder.
+//!
+//! One connection writes, several read. Threads queue for the writer on a mutex, processes on a lock file
+//! in front of SQLite: its own busy handler polls, and starves some of those who wait.
+
+mod connection;
+mod error;
+mod operations;
+mod prompts;
+mod schema;
+mod snapshot;
+mod stored;
+mod transaction;
+mod versions;
+
+use std::fs::File;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use self::connection::Access;
+use self::error::{Context as _, Result};
+use self::transaction::Write;
+use crate::backend::{Error, ErrorKind, Held, Index, Snapshot, Transaction};
+use crate::record::{Durability, Settings};
+
+pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
+pub(crate) use self::schema::FORMAT;
+
+/// What a file is that is to be opened as an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No file, or one in which nothing was ever completed.
+    Nothing,
+    /// Something else than a store's index.
+    Foreign,
+    /// An index of this format.
+    Index(u32),
+}
+
+/// What an index is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Reading and writing.
+    Write,
+    /// Reading, while others may write.
+    Read,
+    /// Reading, in a place that this process can't write to.
+    ReadUnwritable,
+}
+
+/// An index in a file.
+#[derive(Debug)]
+pub(crate) struct SqliteIndex {
+    path: PathBuf,
+    access: Access,
+    readers: Mutex<Vec<Tables>>,
+    /// None in an index that is only read.
+    writer: Option<Mutex<Writer>>,
+    poisoned: AtomicBool,
+}
+
+/// A connection, as the place of all tables.
+#[derive(Debug)]
+struct Tables {
+    connection: Connection,
+}
+
+/// The connection that writes, and the file on which processes queue for their turn.
+#[derive(Debug)]
+struct Writer {
+    tables: Tables,
+    /// What `tables` is set to.
+    durability: Durability,
+    queue: File,
+}
+
+/// Idle readers kept open: more than there are cores would not read faster.
+const IDLE_READERS: usize = 16;
+
+/// A write-ahead log of this many pages is folded into the database. It is then overwritten from its start,
+/// which is cheaper than growing a file.
+const LOG_PAGES: i64 = 1000;
+
+impl SqliteIndex {
+    /// Looks at what is there, without changing it.
+    pub(crate) fn probe(path: &Path, purpose: Purpose) -> Result<Found> {
+        connection::probe(path, connection::access(path, purpose))
+    }
+
+    /// Makes an index where there is none, and answers what was there before. Several processes may try at
+    /// once. The caller flushes the directory.
+    pub(crate) fn create(path: &Path, settings: Settings) -> Result<Found> {
+        let queue = open_queue(path)?;
+        wait_for(&queue)?;
+        let found = Self::probe(path, Purpose::Write)?;
+        if found == Found::Nothing {
+            let connection = connection::open(path, Access::Create)?;
+            schema::create(&connection, settings)?;
+        }
+        Ok(found)
+    }
+
+    /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`].
+    pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<Self> {
+        let mut index = Self {
+            path: path.to_owned(),
+            access: connection::access(path, purpose),
+            readers: Mutex::default(),
+            writer: None,
+            poisoned: AtomicBool::new(false),
+        };
+        let tables = index.connect()?;
+        if purpose != Purpose::Write {
+            index.readers().push(tables);
+            return Ok(index);
+        }
+        schema::migrate(&tables.connection, schema::format_of(&tables.connection)?)?;
+        index.writer = Some(Mutex::new(Writer {
+            tables,
+            durability: Durability::Full,
+            queue: open_queue(path)?,
+        }));
+        Ok(index)
+    }
+
+    fn connect(&self) -> Result<Tables> {
+        let connection = connection::open(&self.path, self.access)?;
+        Ok(Tables { connection })
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<Tables>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn usable(&self) -> Result<()> {
+        match self.poisoned.load(Ordering::Acquire) {
+            true => Err(Error::new(ErrorKind::Poisoned, "an earlier flush failed")),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits for this thread's turn among those of the process, then the process's among all.
+    fn turn(&self) -> Result<Turn<'_>> {
+        let writer = self.writer.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::ReadOnly, "the index was opened for reading only")
+        })?;
+        let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.usable()?;
+        wait_for(&writer.queue)?;
+        Ok(Turn { writer })
+    }
+}
+
+/// The file on which processes queue for their turn to write.
+fn open_queue(index: &Path) -> Result<File> {
+    let path = index.with_file_name("write.lock");
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| Error::io(format!("opening {}", path.display()), error))
+}
+
+fn wait_for(queue: &File) -> Result<()> {
+    queue.lock().map_err(|error| Error::io("waiting for other writers", error))
+}
+
+impl Index for SqliteIndex {
+    fn snapshot(&self) -> Result<Held<'_>> {
+        self.usable()?;
+        let idle = self.readers().pop();
+        let tables = match idle {
+            Some(tables) => tables,
+            None => self.connect()?,
+        };
+        connection::run(&tables.connection, "BEGIN").context("starting to read")?;
+        Ok(Box::new(Reader {
+            tables: Some(tables),
+            index: self,
+        }))
+    }
+
+    fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>> {
+        let mut turn = self.turn()?;
+        turn.set_durability(durability)?;
+        Ok(Box::new(Write::begin(turn, &self.poisoned)?))
+    }
+
+    fn maintain(&self) -> Result<()> {
+        let turn = self.turn()?;
+        connection::checkpoint(&turn.tables().connection, LOG_PAGES)
+    }
+}
+
+/// The exclusive right to write, until it is dropped.
+struct Turn<'a> {
+    writer: MutexGuard<'a, Writer>,
+}
+
+impl Turn<'_> {
+    fn tables(&self) -> &Tables {
+        &self.writer.tables
+    }
+
+    fn set_durability(&mut self, durability: Durability) -> Result<()> {
+        if self.writer.durability != durability {
+            connection::set_durability(&self.tables().connection, durability)?;
+            self.writer.durability = durability;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // A lock that can't be released now is released when the file is closed.
+        let _ = self.writer.queue.unlock();
+    }
+}
+
+/// A snapshot: a reading connection in a transaction, given back when it is dropped.
+struct Reader<'a> {
+    tables: Option<Tables>,
+    index: &'a SqliteIndex,
+}
+
+impl Deref for Reader<'_> {
+    type Target = dyn Snapshot;
+
+    #[allow(clippy::expect_used)] // Only `drop` takes it.
+    fn deref(&self) -> &Self::Target {
+        self.tables.as_ref().expect("held until dropped")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let Some(tables) = self.tables.take() else {
+            return;
+        };
+        // A connection that cannot end its transaction is closed, which ends it.
+        if connection::run(&tables.connection, "COMMIT").is_ok() {
+            let mut readers = self.index.readers();
+            if readers.len() < IDLE_READERS {
+                readers.push(tables);
+            }
+        }
+    }
+}

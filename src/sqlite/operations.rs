@@ -1,0 +1,105 @@
+//! Operations and recorded inputs: what is read of them.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::error::{Context, Result};
+use super::stored::{bytes, collect, limit, moment};
+use crate::id::{EnvironmentName, OperationId, PromptId, VersionId};
+use crate::record::{Operation, OperationFilter, RecordedInputs};
+
+pub(super) fn last(connection: &Connection) -> Result<Option<(u64, OperationId)>> {
+    connection
+        .prepare_cached("SELECT number, hash FROM operation ORDER BY number DESC LIMIT 1")
+        .and_then(|mut statement| statement.query_row([], head).optional())
+        .context("reading the last operation")
+}
+
+fn head(row: &Row<'_>) -> rusqlite::Result<(u64, OperationId)> {
+    let number = row.get::<_, i64>(0)?.unsigned_abs();
+    Ok((number, OperationId::from_bytes(bytes(row, 1)?)))
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    filter: &OperationFilter,
+    before: Option<u64>,
+    rows: usize,
+) -> Result<Vec<Operation>> {
+    const OF_PROMPT: &str = "SELECT key FROM prompt WHERE id = ?2";
+    let numbers = match (&filter.prompt, &filter.environment) {
+        (None, None) => {
+            "SELECT number AS operation FROM operation WHERE ?2 IS NULL AND ?3 IS NULL".to_owned()
+        }
+        (Some(_), None) => format!(
+            "SELECT operation FROM operation_prompt WHERE prompt = ({OF_PROMPT}) AND ?3 IS NULL"
+        ),
+        (None, Some(_)) => {
+            "SELECT DISTINCT operation FROM operation_environment WHERE ?2 IS NULL AND name = ?3"
+                .to_owned()
+        }
+        // A prompt has fewer operations than an environment's name.
+        (Some(_), Some(_)) => format!(
+            "SELECT operation FROM operation_prompt p WHERE prompt = ({OF_PROMPT}) AND EXISTS
+                (SELECT 1 FROM operation_environment e
+                 WHERE e.name = ?3 AND e.operation = p.operation AND e.prompt = p.prompt)"
+        ),
+    };
+    let sql = format!(
+        "SELECT o.number, o.hash, o.content FROM ({numbers}) n JOIN operation o ON o.number = n.operation
+         WHERE n.operation < ?1 ORDER BY n.operation DESC LIMIT ?4"
+    );
+    let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+    let rows = connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| {
+            let prompt = filter.prompt.as_ref().map(PromptId::as_str);
+            let environment = filter.environment.as_ref().map(EnvironmentName::as_str);
+            let found = statement.query((before, prompt, environment, limit(rows)))?;
+            collect(found, |row| Ok((head(row)?, row.get::<_, String>(2)?)))
+        })
+        .context("listing operations")?;
+    rows.into_iter()
+        .map(|((number, id), text)| {
+            Ok(Operation {
+                number,
+                id,
+                content: serde_json::from_str(&text)
+                    .context(&format!("reading operation {number}"))?,
+            })
+        })
+        .collect()
+}
+
+pub(super) fn inputs(
+    connection: &Connection,
+    version: VersionId,
+    request: &str,
+) -> Result<Option<RecordedInputs>> {
+    let found = connection
+        .prepare_cached(
+            "SELECT i.inputs, i.environment, i.recorded_at
+             FROM version v JOIN request_inputs i ON i.version = v.key
+             WHERE v.id = ?1 AND i.request = ?2 AND v.deleted_at IS NULL",
+        )
+        .and_then(|mut statement| {
+            let columns = |row: &Row<'_>| {
+                let environment: Option<String> = row.get(1)?;
+                Ok((row.get::<_, String>(0)?, environment, moment(row, 2)?))
+            };
+            statement.query_row((version.as_bytes(), request), columns).optional()
+        })
+        .context("reading recorded inputs")?;
+    let Some((inputs, environment, recorded_at)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(RecordedInputs {
+        request_id: request.to_owned(),
+        version_id: version,
+        inputs: serde_json::from_str(&inputs).context("reading recorded inputs")?,
+        environment: environment
+            .map(|name| name.parse::<EnvironmentName>())
+            .transpose()
+            .context("reading recorded inputs")?,
+        recorded_at,
+    }))
+}

@@ -1,0 +1,203 @@
+//! The tables, and how a store of an older format becomes one of today's.
+
+use rusqlite::Connection;
+
+use super::error::{Context, Result};
+use crate::number::VersionNumber;
+use crate::record::{Policy, Settings};
+
+/// `application_id` of a store: "PmBk" in ASCII.
+pub(super) const APPLICATION_ID: i32 = 0x506d_426b;
+
+/// The format this release writes: how many migrations it knows.
+#[allow(clippy::cast_possible_truncation)] // A constant of a few.
+pub(crate) const FORMAT: u32 = MIGRATIONS.len() as u32;
+
+/// Append-only: the migration at index `n` turns format `n` into `n + 1`.
+const MIGRATIONS: &[&str] = &[FIRST];
+
+/// Keys are in the order of creation, so "newest first" is by key. A deleted row keeps its place: its id
+/// and number stay taken.
+const FIRST: &str = "
+    CREATE TABLE setting (
+        name  TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE counter (
+        name  TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO counter VALUES ('prompts', 0);
+
+    CREATE TABLE prompt (
+        key        INTEGER PRIMARY KEY,
+        id         TEXT NOT NULL UNIQUE,
+        name       TEXT NOT NULL,
+        folded     TEXT NOT NULL,               -- the name in one letter case, for search
+        created_at INTEGER NOT NULL,            -- microseconds since 1970, as every moment here
+        deleted_at INTEGER,
+        versions   INTEGER NOT NULL DEFAULT 0,  -- how many are live
+        latest     INTEGER REFERENCES version   -- the live one of the highest number
+    ) STRICT;
+    CREATE INDEX prompt_by_name ON prompt (name) WHERE deleted_at IS NULL;
+
+    CREATE TABLE tag (
+        prompt   INTEGER NOT NULL REFERENCES prompt,
+        position INTEGER NOT NULL,
+        tag      TEXT NOT NULL,
+        PRIMARY KEY (prompt, position)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX tag_by_text ON tag (tag, prompt);
+
+    CREATE TABLE blob (
+        key          INTEGER PRIMARY KEY,
+        hash         BLOB NOT NULL UNIQUE,
+        size         INTEGER NOT NULL,
+        stored       INTEGER NOT NULL,          -- 1: in the journal or the blob store; 0: collected
+        live         INTEGER NOT NULL,          -- how many live versions have it
+        unused_since INTEGER                    -- when the last of them went
+    ) STRICT;
+    CREATE INDEX blob_unused ON blob (unused_since) WHERE live = 0 AND stored = 1;
+
+    CREATE TABLE blob_journal (
+        blob INTEGER PRIMARY KEY REFERENCES blob,
+        body BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE version (
+        key        INTEGER PRIMARY KEY,
+        id         BLOB NOT NULL UNIQUE,
+        prompt     INTEGER NOT NULL REFERENCES prompt,
+        major      INTEGER NOT NULL,
+        minor      INTEGER NOT NULL,
+        model      TEXT,
+        message    TEXT NOT NULL,
+        author     TEXT NOT NULL,
+        base       INTEGER REFERENCES version,
+        blob       INTEGER NOT NULL REFERENCES blob,
+        created_at INTEGER NOT NULL,
+        deleted_at INTEGER,
+        UNIQUE (prompt, major, minor)
+    ) STRICT;
+    CREATE INDEX version_by_prompt ON version (prompt) WHERE deleted_at IS NULL;
+
+    CREATE TABLE environment (
+        prompt   INTEGER NOT NULL REFERENCES prompt,
+        name     TEXT NOT NULL,
+        version  INTEGER NOT NULL REFERENCES version,
+        moved_at INTEGER NOT NULL,
+        PRIMARY KEY (prompt, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX environment_by_name ON environment (name);
+
+    CREATE TABLE operation (
+        number  INTEGER PRIMARY KEY,
+        hash    BLOB NOT NULL,
+        content TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE operation_prompt (
+        prompt    INTEGER NOT NULL REFERENCES prompt,
+        operation INTEGER NOT NULL REFERENCES operation,
+        PRIMARY KEY (prompt, operation)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE operation_environment (
+        name      TEXT NOT NULL,
+        operation INTEGER NOT NULL REFERENCES operation,
+        prompt    INTEGER NOT NULL REFERENCES prompt,
+        PRIMARY KEY (name, operation, prompt)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE request_inputs (
+        version     INTEGER NOT NULL REFERENCES version,
+        request     TEXT NOT NULL,
+        inputs      TEXT NOT NULL,
+        environment TEXT,
+        recorded_at INTEGER NOT NULL,
+        PRIMARY KEY (version, request)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Makes the tables of a new store, in one transaction.
+pub(super) fn create(connection: &Connection, settings: Settings) -> Result<()> {
+    let context = "creating the tables";
+    connection.execute_batch("BEGIN EXCLUSIVE").context(context)?;
+    migrate_steps(connection, 0)?;
+    let policy = match settings.policy {
+        Policy::Enforced => "enforced",
+        Policy::Free => "free",
+    };
+    connection
+        .execute(
+            "INSERT INTO setting VALUES ('first version', ?1), ('policy', ?2)",
+            (settings.first_version.to_string(), policy),
+        )
+        .context(context)?;
+    connection
+        .execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; COMMIT"))
+        .context(context)
+}
+
+/// Brings an older store up to today's format, in one transaction.
+pub(super) fn migrate(connection: &Connection, found: u32) -> Result<()> {
+    if found == FORMAT {
+        return Ok(());
+    }
+    let context = "migrating the tables";
+    connection.execute_batch("BEGIN EXCLUSIVE").context(context)?;
+    // Another process may have migrated while this one waited.
+    migrate_steps(connection, format_of(connection)?)?;
+    connection.execute_batch("COMMIT").context(context)
+}
+
+fn migrate_steps(connection: &Connection, from: u32) -> Result<()> {
+    for step in MIGRATIONS.iter().skip(from as usize) {
+        connection.execute_batch(step).context("migrating the tables")?;
+    }
+    connection
+        .execute_batch(&format!("PRAGMA user_version = {FORMAT}"))
+        .context("setting the format")
+}
+
+/// The format of a store: `user_version`.
+pub(super) fn format_of(connection: &Connection) -> Result<u32> {
+    connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .context("reading the format")
+}
+
+/// `application_id`: tells a store from any other SQLite file.
+pub(super) fn application_of(connection: &Connection) -> Result<i32> {
+    connection
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .context("reading the application id")
+}
+
+/// What the store was made with.
+pub(super) fn settings(connection: &Connection) -> Result<Settings> {
+    let setting = |name: &str| -> Result<String> {
+        connection
+            .prepare_cached("SELECT value FROM setting WHERE name = ?1")
+            .and_then(|mut statement| statement.query_row([name], |row| row.get(0)))
+            .context("reading the settings")
+    };
+    let first_version = setting("first version")?.parse::<VersionNumber>();
+    let first_version = first_version.context("reading the settings")?;
+    let policy = match setting("policy")?.as_str() {
+        "free" => Policy::Free,
+        _ => Policy::Enforced,
+    };
+    Ok(Settings {
+        first_version,
+        policy,
+    })
+}
+
+/// Whether there is no table yet.
+pub(super) fn is_empty(connection: &Connection) -> Result<bool> {
+    connection
+        .query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
+        .context("reading the schema")
+}

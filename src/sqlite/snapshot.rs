@@ -1,0 +1,273 @@
+//! The reads of a snapshot, each by its query; and those that visit everything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rusqlite::Row;
+use semver::VersionReq;
+
+use super::error::{Context, Result};
+use super::stored::{bytes, collect, moment, optional_moment, parsed};
+use super::{Tables, operations, prompts, schema, versions};
+use crate::backend::{
+    Collectable, Journaled, Numbering, PromptTable, Snapshot, StoredBlob, VersionRow, Waiting,
+};
+use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+use crate::number::VersionNumber;
+use crate::record::{
+    Environment, Operation, OperationFilter, Prompt, PromptFilter, PromptState, RecordedInputs,
+    Settings, Version, VersionFilter,
+};
+
+impl Snapshot for Tables {
+    fn settings(&self) -> Result<Settings> {
+        schema::settings(&self.connection)
+    }
+
+    fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {
+        prompts::get(&self.connection, id)
+    }
+
+    fn prompt_id_taken(&self, id: PromptId) -> Result<bool> {
+        prompts::id_taken(&self.connection, id)
+    }
+
+    fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>> {
+        prompts::named(&self.connection, name)
+    }
+
+    fn prompts(
+        &self,
+        filter: &PromptFilter,
+        before: Option<PromptId>,
+        limit: usize,
+    ) -> Result<Vec<Prompt>> {
+        prompts::list(&self.connection, filter, before, limit)
+    }
+
+    fn prompt_count(&self) -> Result<u64> {
+        prompts::count(&self.connection)
+    }
+
+    fn tags(&self) -> Result<Vec<String>> {
+        prompts::tags(&self.connection)
+    }
+
+    fn environment_names(&self) -> Result<Vec<EnvironmentName>> {
+        prompts::environment_names(&self.connection)
+    }
+
+    fn version(&self, id: VersionId) -> Result<Option<Version>> {
+        versions::get(&self.connection, id)
+    }
+
+    fn version_id_taken(&self, id: VersionId) -> Result<bool> {
+        versions::id_taken(&self.connection, id)
+    }
+
+    fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>> {
+        versions::numbered(&self.connection, prompt, number)
+    }
+
+    fn highest_version(
+        &self,
+        prompt: PromptId,
+        requirement: Option<&VersionReq>,
+    ) -> Result<Option<Version>> {
+        versions::highest(&self.connection, prompt, requirement)
+    }
+
+    fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>> {
+        versions::in_environment(&self.connection, prompt, name)
+    }
+
+    fn versions(
+        &self,
+        prompt: PromptId,
+        filter: &VersionFilter,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<Version>> {
+        versions::list(&self.connection, prompt, filter, before, limit)
+    }
+
+    fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>> {
+        prompts::environments(&self.connection, prompt)
+    }
+
+    fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering> {
+        versions::numbering(&self.connection, prompt, major)
+    }
+
+    fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>> {
+        versions::blob(&self.connection, id)
+    }
+
+    fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
+        operations::last(&self.connection)
+    }
+
+    fn operations(
+        &self,
+        filter: &OperationFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Operation>> {
+        operations::list(&self.connection, filter, before, limit)
+    }
+
+    fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
+        operations::inputs(&self.connection, version, request)
+    }
+
+    fn waiting(&self) -> Result<Waiting> {
+        versions::waiting(&self.connection)
+    }
+
+    fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>> {
+        versions::journal(&self.connection, after, bytes)
+    }
+
+    fn collectable(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<Vec<Collectable>> {
+        versions::collectable(&self.connection, unused_since, limit)
+    }
+
+    fn each_prompt(
+        &self,
+        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        let doing = "reading all prompts";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT key, id, name, created_at, deleted_at,
+                    (SELECT json_group_array(tag ORDER BY position) FROM tag WHERE prompt = key)
+                 FROM prompt ORDER BY key",
+            )
+            .context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            visit(self.table(row).context(doing)?)?;
+        }
+        Ok(())
+    }
+
+    fn each_blob(
+        &self,
+        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        let doing = "reading all bodies";
+        let sql = format!("{} WHERE o.stored = 1 ORDER BY o.key", versions::BLOB);
+        let mut statement = self.connection.prepare_cached(&sql).context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let blob = || -> rusqlite::Result<_> {
+                let id = BlobId::from_bytes(bytes(row, 0)?);
+                Ok((id, versions::stored(row)?, row.get::<_, u32>(3)?.into()))
+            };
+            let (id, stored, live) = blob().context(doing)?;
+            visit(id, stored, live)?;
+        }
+        Ok(())
+    }
+
+    fn each_operation(
+        &self,
+        visit: &mut dyn FnMut(u64, OperationId, &str) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        let doing = "reading all operations";
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT number, hash, content FROM operation ORDER BY number")
+            .context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let number = row.get::<_, i64>(0).context(doing)?.unsigned_abs();
+            let id = OperationId::from_bytes(bytes(row, 1).context(doing)?);
+            let content = row.get_ref(2).and_then(|text| Ok(text.as_str()?)).context(doing)?;
+            visit(number, id, content)?;
+        }
+        Ok(())
+    }
+
+    fn self_check(&self) -> Result<Vec<String>> {
+        let doing = "checking the index";
+        let mut wrong: Vec<String> = self
+            .connection
+            .prepare("PRAGMA integrity_check")
+            .and_then(|mut statement| collect(statement.query([])?, |row| row.get(0)))
+            .context(doing)?;
+        wrong.retain(|line| line != "ok");
+        let dangling = self
+            .connection
+            .prepare("PRAGMA foreign_key_check")
+            .and_then(|mut statement| {
+                collect(statement.query([])?, |row| {
+                    let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+                    Ok(format!("a row of {table} refers to a missing row of {parent}"))
+                })
+            })
+            .context(doing)?;
+        wrong.extend(dangling);
+        let counted: u32 = self
+            .connection
+            .query_row("SELECT count(*) FROM prompt WHERE deleted_at IS NULL", [], |row| row.get(0))
+            .context(doing)?;
+        let kept = prompts::count(&self.connection)?;
+        if kept != u64::from(counted) {
+            wrong.push(format!("{kept} prompts are counted, there are {counted}"));
+        }
+        Ok(wrong)
+    }
+}
+
+impl Tables {
+    /// All that is known of one prompt, by its row.
+    fn table(&self, row: &Row<'_>) -> rusqlite::Result<PromptTable> {
+        let key: i64 = row.get(0)?;
+        let tags = serde_json::from_str(row.get_ref(5)?.as_str()?).map_err(|error| {
+            let text = rusqlite::types::Type::Text;
+            rusqlite::Error::FromSqlConversionFailure(5, text, Box::new(error))
+        })?;
+        let state = PromptState {
+            name: parsed(row, 2)?,
+            tags,
+        };
+        Ok(PromptTable {
+            id: parsed(row, 1)?,
+            created_at: moment(row, 3)?,
+            state: optional_moment(row, 4)?.is_none().then_some(state),
+            versions: self.version_rows(key)?,
+            environments: self.pointers(key)?,
+        })
+    }
+
+    fn version_rows(&self, prompt: i64) -> rusqlite::Result<Vec<Arc<VersionRow>>> {
+        let sql = format!("{} WHERE v.prompt = ?1 ORDER BY v.key", versions::SELECT);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        collect(statement.query([prompt])?, |row| {
+            let mut version = versions::version(row)?;
+            version.environments.clear();
+            Ok(Arc::new(VersionRow {
+                version,
+                deleted_at: optional_moment(row, 12)?,
+            }))
+        })
+    }
+
+    fn pointers(
+        &self,
+        prompt: i64,
+    ) -> rusqlite::Result<BTreeMap<EnvironmentName, (VersionId, DateTime<Utc>)>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT e.name, v.id, e.moved_at FROM environment e JOIN version v ON v.key = e.version
+             WHERE e.prompt = ?1",
+        )?;
+        let pointers = collect(statement.query([prompt])?, |row| {
+            let version = VersionId::from_bytes(bytes(row, 1)?);
+            Ok((parsed(row, 0)?, (version, moment(row, 2)?)))
+        })?;
+        Ok(pointers.into_iter().collect())
+    }
+}

@@ -1,0 +1,347 @@
+//! The one write transaction: an operation's changes as rows.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::{Connection, Params};
+
+use super::error::{Context, Result};
+use super::prompts::folded;
+use super::stored::{json_list, limit, micros};
+use super::{Turn, connection};
+use crate::backend::{Error, ErrorKind, Snapshot, Transaction};
+use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
+use crate::record::{Change, Operation, PromptState, RecordedInputs, Version};
+
+pub(super) struct Write<'a> {
+    turn: Turn<'a>,
+    /// Set once a flush has failed.
+    poisoned: &'a AtomicBool,
+}
+
+impl<'a> Write<'a> {
+    pub(super) fn begin(turn: Turn<'a>, poisoned: &'a AtomicBool) -> Result<Self> {
+        connection::run(&turn.tables().connection, "BEGIN IMMEDIATE").context("starting to write")?;
+        Ok(Self { turn, poisoned })
+    }
+
+    fn connection(&self) -> &Connection {
+        &self.turn.tables().connection
+    }
+
+    /// Runs a statement that must change exactly one row.
+    fn change_one(&self, doing: &str, sql: &str, params: impl Params) -> Result<()> {
+        let changed = self
+            .connection()
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .context(doing)?;
+        match changed {
+            1 => Ok(()),
+            _ => Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("index: {doing}: {changed} rows changed instead of one"),
+            )),
+        }
+    }
+
+    fn change_any(&self, doing: &str, sql: &str, params: impl Params) -> Result<()> {
+        self.connection()
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .context(doing)
+            .map(drop)
+    }
+
+    fn apply(&self, at: i64, change: &Change) -> Result<()> {
+        match change {
+            Change::Prompt { id, before, after } => match (before, after) {
+                (None, Some(state)) => self.create_prompt(at, *id, state),
+                (Some(_), Some(state)) => self.change_prompt(*id, state),
+                (_, None) => self.delete_prompt(at, *id),
+            },
+            Change::VersionCreated(version) => self.create_version(version),
+            Change::VersionDeleted { prompt, id } => self.delete_version(at, *prompt, *id),
+            Change::Environment {
+                prompt,
+                name,
+                after,
+                ..
+            } => self.point(at, *prompt, name, *after),
+        }
+    }
+
+    fn create_prompt(&self, at: i64, id: PromptId, state: &PromptState) -> Result<()> {
+        self.change_one(
+            "creating a prompt",
+            "INSERT INTO prompt (id, name, folded, created_at) VALUES (?1, ?2, ?3, ?4)",
+            (id.as_str(), state.name.as_str(), folded(state.name.as_str()), at),
+        )?;
+        self.count_prompts(1)?;
+        self.set_tags(id, &state.tags)
+    }
+
+    fn change_prompt(&self, id: PromptId, state: &PromptState) -> Result<()> {
+        self.change_one(
+            "renaming a prompt",
+            "UPDATE prompt SET name = ?2, folded = ?3 WHERE id = ?1 AND deleted_at IS NULL",
+            (id.as_str(), state.name.as_str(), folded(state.name.as_str())),
+        )?;
+        self.drop_tags(id)?;
+        self.set_tags(id, &state.tags)
+    }
+
+    fn delete_prompt(&self, at: i64, id: PromptId) -> Result<()> {
+        self.change_any(
+            "releasing a prompt's bodies",
+            "UPDATE blob SET live = live - gone.count, unused_since = iif(live = gone.count, ?2, NULL)
+             FROM (SELECT blob, count(*) AS count FROM version
+                   WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND deleted_at IS NULL
+                   GROUP BY blob) AS gone
+             WHERE blob.key = gone.blob",
+            (id.as_str(), at),
+        )?;
+        self.change_any(
+            "deleting a prompt's versions",
+            "UPDATE version SET deleted_at = ?2
+             WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND deleted_at IS NULL",
+            (id.as_str(), at),
+        )?;
+        self.drop_tags(id)?;
+        self.change_one(
+            "deleting a prompt",
+            "UPDATE prompt SET deleted_at = ?2, versions = 0, latest = NULL
+             WHERE id = ?1 AND deleted_at IS NULL",
+            (id.as_str(), at),
+        )?;
+        self.count_prompts(-1)
+    }
+
+    fn count_prompts(&self, by: i64) -> Result<()> {
+        self.change_one(
+            "counting prompts",
+            "UPDATE counter SET value = value + ?1 WHERE name = 'prompts'",
+            [by],
+        )
+    }
+
+    fn drop_tags(&self, id: PromptId) -> Result<()> {
+        self.change_any(
+            "dropping tags",
+            "DELETE FROM tag WHERE prompt = (SELECT key FROM prompt WHERE id = ?1)",
+            [id.as_str()],
+        )
+    }
+
+    fn set_tags(&self, id: PromptId, tags: &[String]) -> Result<()> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        self.change_any(
+            "setting tags",
+            "INSERT INTO tag SELECT p.key, t.key, t.value FROM prompt p, json_each(?2) t WHERE p.id = ?1",
+            (id.as_str(), json_list(tags)?),
+        )
+    }
+
+    fn create_version(&self, version: &Version) -> Result<()> {
+        self.change_one(
+            "inserting a version",
+            "INSERT INTO version
+                (id, prompt, major, minor, model, message, author, base, blob, created_at)
+             SELECT ?1, p.key, ?3, ?4, ?5, ?6, ?7, (SELECT key FROM version WHERE id = ?8), o.key, ?10
+             FROM prompt p, blob o WHERE p.id = ?2 AND p.deleted_at IS NULL AND o.hash = ?9",
+            (
+                version.id.as_bytes(),
+                version.prompt_id.as_str(),
+                version.number.major,
+                version.number.minor,
+                &version.model,
+                &version.message,
+                &version.author,
+                version.base.as_ref().map(VersionId::as_bytes),
+                version.blob.as_bytes(),
+                micros(version.created_at),
+            ),
+        )?;
+        let key = self.connection().last_insert_rowid();
+        self.change_one(
+            "counting a version",
+            "UPDATE prompt SET versions = versions + 1, latest = iif(
+                 (SELECT (major, minor) > (?3, ?4) FROM version WHERE key = latest), latest, ?2)
+             WHERE id = ?1",
+            (version.prompt_id.as_str(), key, version.number.major, version.number.minor),
+        )?;
+        self.change_one(
+            "counting a body's versions",
+            "UPDATE blob SET live = live + 1, unused_since = NULL WHERE hash = ?1",
+            [version.blob.as_bytes()],
+        )
+    }
+
+    fn delete_version(&self, at: i64, prompt: PromptId, id: VersionId) -> Result<()> {
+        self.change_one(
+            "deleting a version",
+            "UPDATE version SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM environment e
+                                 WHERE e.prompt = version.prompt AND e.version = version.key)",
+            (id.as_bytes(), at),
+        )?;
+        self.change_one(
+            "counting a body's versions",
+            "UPDATE blob SET live = live - 1, unused_since = iif(live = 1, ?2, NULL)
+             WHERE key = (SELECT blob FROM version WHERE id = ?1)",
+            (id.as_bytes(), at),
+        )?;
+        self.change_one(
+            "counting a prompt's versions",
+            "UPDATE prompt SET versions = versions - 1, latest =
+                (SELECT v.key FROM version v WHERE v.prompt = prompt.key AND v.deleted_at IS NULL
+                 ORDER BY v.major DESC, v.minor DESC LIMIT 1)
+             WHERE id = ?1",
+            [prompt.as_str()],
+        )
+    }
+
+    fn point(
+        &self,
+        at: i64,
+        prompt: PromptId,
+        name: &EnvironmentName,
+        to: Option<VersionId>,
+    ) -> Result<()> {
+        match to {
+            Some(version) => self.change_one(
+                "moving an environment",
+                "INSERT INTO environment
+                 SELECT p.key, ?2, v.key, ?4 FROM prompt p JOIN version v ON v.prompt = p.key
+                 WHERE p.id = ?1 AND v.id = ?3 AND v.deleted_at IS NULL
+                 ON CONFLICT DO UPDATE SET version = excluded.version, moved_at = excluded.moved_at",
+                (prompt.as_str(), name.as_str(), version.as_bytes(), at),
+            ),
+            None => self.change_one(
+                "removing an environment",
+                "DELETE FROM environment
+                 WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND name = ?2",
+                (prompt.as_str(), name.as_str()),
+            ),
+        }
+    }
+}
+
+impl Deref for Write<'_> {
+    type Target = dyn Snapshot;
+
+    fn deref(&self) -> &Self::Target {
+        self.turn.tables()
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if !self.connection().is_autocommit() {
+            // A connection that can't even roll back holds the lock; the next `BEGIN` on it says so.
+            let _ = connection::run(self.connection(), "ROLLBACK");
+        }
+    }
+}
+
+impl Transaction for Write<'_> {
+    fn append(&mut self, operation: &Operation, text: &str) -> Result<()> {
+        let number = i64::try_from(operation.number).unwrap_or(i64::MAX);
+        self.change_one(
+            "appending an operation",
+            "INSERT INTO operation VALUES (?1, ?2, ?3)",
+            (number, operation.id.as_bytes(), text),
+        )?;
+        let at = micros(operation.content.at);
+        for change in &operation.content.changes {
+            self.apply(at, change)?;
+            self.change_any(
+                "listing an operation by prompt",
+                "INSERT INTO operation_prompt SELECT key, ?2 FROM prompt WHERE id = ?1
+                 ON CONFLICT DO NOTHING",
+                (change.prompt().as_str(), number),
+            )?;
+            if let Change::Environment { prompt, name, .. } = change {
+                self.change_any(
+                    "listing an operation by environment",
+                    "INSERT INTO operation_environment SELECT ?1, ?2, key FROM prompt WHERE id = ?3
+                     ON CONFLICT DO NOTHING",
+                    (name.as_str(), number, prompt.as_str()),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        let doing = "journaling a body";
+        let inserted = self
+            .connection()
+            .prepare_cached(
+                "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, 1, 0)
+                 ON CONFLICT DO UPDATE SET stored = 1 WHERE stored = 0",
+            )
+            .and_then(|mut statement| statement.execute((id.as_bytes(), limit(bytes.len()))))
+            .context(doing)?;
+        if inserted == 0 {
+            return Ok(());
+        }
+        self.change_one(
+            doing,
+            "INSERT INTO blob_journal SELECT key, ?2 FROM blob WHERE hash = ?1",
+            (id.as_bytes(), bytes),
+        )
+    }
+
+    fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
+        for id in ids {
+            self.change_any(
+                "dropping a settled body's journal row",
+                "DELETE FROM blob_journal WHERE blob = (SELECT key FROM blob WHERE hash = ?1)",
+                [id.as_bytes()],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
+        self.drop_journal(ids)?;
+        for id in ids {
+            self.change_one(
+                "forgetting a body",
+                "UPDATE blob SET stored = 0 WHERE hash = ?1 AND live = 0",
+                [id.as_bytes()],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
+        let text = serde_json::to_string(&inputs.inputs).context("writing inputs")?;
+        self.change_one(
+            "recording inputs",
+            "INSERT OR REPLACE INTO request_inputs
+             SELECT key, ?2, ?3, ?4, ?5 FROM version WHERE id = ?1",
+            (
+                inputs.version_id.as_bytes(),
+                &inputs.request_id,
+                text,
+                inputs.environment.as_ref().map(EnvironmentName::as_str),
+                micros(inputs.recorded_at),
+            ),
+        )
+    }
+
+    fn commit(self: Box<Self>) -> Result<()> {
+        match connection::run(self.connection(), "COMMIT").context("committing") {
+            // The log may hold the commit or not, and SQLite can't say: nobody goes on with this handle.
+            Err(error) if error.kind() == ErrorKind::Io => {
+                self.poisoned.store(true, Ordering::Release);
+                Err(Error::new(ErrorKind::OutcomeUnknown, "index: committing").because(error))
+            }
+            other => other,
+        }
+    }
+}
