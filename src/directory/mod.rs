@@ -1,0 +1,204 @@
+//! Bodies as plain files, and the directories they lie in. No other code renames or flushes files.
+//!
+//! ```text
+//! blobs/ab/cdef…   a body under its address, the first two hex digits as a folder
+//! tmp/             files that are being written; swept by `gc`
+//! blobs.lock       settling holds its shared side, collecting its exclusive one
+//! ```
+
+mod flush;
+mod place;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{ErrorKind as Io, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tempfile::NamedTempFile;
+
+use self::flush::Flusher;
+pub(crate) use self::place::{flush_directory, network_filesystem, prepare, writable};
+use crate::backend::{Blobs, Error, Hold, Result};
+use crate::id::BlobId;
+
+/// A blob store in a directory.
+#[derive(Debug)]
+pub(crate) struct BlobDirectory {
+    root: PathBuf,
+    flusher: Flusher,
+    /// Files that this handle put in place and has not flushed, kept open: while its file still has a name,
+    /// nobody has removed or replaced it.
+    unflushed: Mutex<HashMap<BlobId, File>>,
+}
+
+/// Files kept open are bounded; what is forgotten is written again.
+const MOST_UNFLUSHED: usize = 256;
+
+impl BlobDirectory {
+    /// Makes the folders of a new store. The caller flushes `store`.
+    pub(crate) fn create(store: &Path) -> Result<()> {
+        prepare(&store.join("blobs"))?;
+        prepare(&store.join("tmp"))
+    }
+
+    /// The blob store of a store.
+    pub(crate) fn open(store: &Path) -> Result<Self> {
+        Ok(Self {
+            root: store.to_owned(),
+            flusher: Flusher::open(&store.join("blobs"))?,
+            unflushed: Mutex::default(),
+        })
+    }
+
+    fn folder(&self, id: BlobId) -> PathBuf {
+        self.root.join("blobs").join(&id.to_string()[..2])
+    }
+
+    fn path(&self, id: BlobId) -> PathBuf {
+        self.folder(id).join(&id.to_string()[2..])
+    }
+
+    fn unflushed(&self) -> MutexGuard<'_, HashMap<BlobId, File>> {
+        self.unflushed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_file(&self) -> Result<File> {
+        let path = self.root.join("blobs.lock");
+        File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed("opening", &path))
+    }
+}
+
+fn failed<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Error + 'a {
+    move |error| Error::io(format!("{doing} {}", path.display()), error)
+}
+
+/// Whether a file that was put in place still is: its name was neither removed nor given to another.
+#[cfg(unix)]
+fn still_named(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+}
+
+#[cfg(not(unix))]
+fn still_named(_file: &File) -> bool {
+    false
+}
+
+impl Blobs for BlobDirectory {
+    fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        if self.unflushed().get(&id).is_some_and(still_named) {
+            return Ok(());
+        }
+        let tmp = self.root.join("tmp");
+        let write = || -> std::io::Result<NamedTempFile> {
+            let mut file = NamedTempFile::new_in(&tmp)?;
+            file.write_all(bytes)?;
+            Ok(file)
+        };
+        let mut file = write().map_err(failed("writing a file in", &tmp))?;
+        let path = self.path(id);
+        // A file without a row that an interrupted writer left may be torn: it is replaced, never trusted.
+        let persisted = match file.persist(&path) {
+            Err(error) if error.error.kind() == Io::NotFound => {
+                file = error.file;
+                // Not flushed here: a flush of the body covers the folder.
+                let folder = self.folder(id);
+                match fs::create_dir(&folder) {
+                    Err(error) if error.kind() != Io::AlreadyExists => {
+                        return Err(failed("making", &folder)(error));
+                    }
+                    _ => file.persist(&path),
+                }
+            }
+            other => other,
+        };
+        let file = persisted.map_err(|error| failed("renaming a file to", &path)(error.error))?;
+        let mut unflushed = self.unflushed();
+        if unflushed.len() >= MOST_UNFLUSHED {
+            unflushed.clear();
+        }
+        unflushed.insert(id, file);
+        Ok(())
+    }
+
+    fn flush(&self, ids: &[BlobId]) -> Result<()> {
+        let paths = ids.iter().map(|id| self.path(*id));
+        let flushed = self.flusher.flush(&self.root.join("blobs"), paths);
+        // Flushed, or not to be trusted.
+        let mut unflushed = self.unflushed();
+        ids.iter().for_each(|id| drop(unflushed.remove(id)));
+        flushed
+    }
+
+    fn get(&self, id: BlobId) -> Result<Option<Vec<u8>>> {
+        let path = self.path(id);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == Io::NotFound => Ok(None),
+            Err(error) => Err(failed("reading", &path)(error)),
+        }
+    }
+
+    fn delete(&self, id: BlobId) -> Result<()> {
+        let path = self.path(id);
+        self.unflushed().remove(&id);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != Io::NotFound => Err(failed("removing", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()> {
+        let root = self.root.join("blobs");
+        for folder in fs::read_dir(&root).map_err(failed("listing", &root))? {
+            let folder = folder.map_err(failed("listing", &root))?.path();
+            let prefix = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if prefix.len() != 2 || !folder.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(&folder).map_err(failed("listing", &folder))? {
+                let name = file.map_err(failed("listing", &folder))?.file_name();
+                // Other names are not ours to judge.
+                if let Ok(id) = format!("{prefix}{}", name.to_string_lossy()).parse() {
+                    visit(id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sweep(&self) -> Result<()> {
+        let tmp = self.root.join("tmp");
+        for file in fs::read_dir(&tmp).map_err(failed("listing", &tmp))? {
+            let path = file.map_err(failed("listing", &tmp))?.path();
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != Io::NotFound => {
+                    return Err(failed("removing", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn hold(&self) -> Result<Box<dyn Hold + '_>> {
+        let file = self.lock_file()?;
+        file.lock_shared().map_err(|error| Error::io("waiting for a collection to end", error))?;
+        Ok(Box::new(file))
+    }
+
+    fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
+        let file = self.lock_file()?;
+        file.lock().map_err(|error| Error::io("waiting for settling to end", error))?;
+        Ok(Box::new(file))
+    }
+}
+
+/// Closing the file releases its lock.
+impl Hold for File {}

@@ -1,0 +1,88 @@
+//! Directories that last, and where a store must not lie.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use super::failed;
+use crate::backend::Result;
+
+/// Makes a directory and those above it, as far as they are missing. Each new name is flushed, so that a power cut
+/// does not take it.
+pub(crate) fn prepare(path: &Path) -> Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match fs::create_dir(path) {
+        Ok(()) => flush_directory(parent.unwrap_or(Path::new("."))),
+        Err(_) if path.is_dir() => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match parent {
+            Some(parent) if !parent.exists() => {
+                prepare(parent)?;
+                prepare(path)
+            }
+            _ => Err(failed("making", path)(error)),
+        },
+        Err(error) => Err(failed("making", path)(error)),
+    }
+}
+
+/// Makes the names in a directory durable. Where directories can't be flushed (Windows), the file system does
+/// so by itself.
+pub(crate) fn flush_directory(path: &Path) -> Result<()> {
+    if cfg!(unix) {
+        let directory = File::open(path).map_err(failed("opening", path))?;
+        directory.sync_all().map_err(failed("flushing", path))?;
+    }
+    Ok(())
+}
+
+/// Whether this process may write to a file or directory. It is not opened: closing a database's file would
+/// drop SQLite's locks on it.
+#[cfg(unix)]
+pub(crate) fn writable(path: &Path) -> std::io::Result<()> {
+    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
+}
+
+/// Whether a file or directory is marked as read-only.
+#[cfg(not(unix))]
+pub(crate) fn writable(path: &Path) -> std::io::Result<()> {
+    match fs::metadata(path)?.permissions().readonly() {
+        true => Err(std::io::ErrorKind::PermissionDenied.into()),
+        false => Ok(()),
+    }
+}
+
+/// The kind of network file system that a path is on, if it is on one.
+///
+/// Numbers: `linux/magic.h` and statfs(2).
+#[cfg(target_os = "linux")]
+pub(crate) fn network_filesystem(path: &Path) -> Option<String> {
+    let kinds: [(u32, &str); 9] = [
+        (0x6969, "NFS"),
+        (0xff53_4d42, "CIFS"),
+        (0xfe53_4d42, "SMB2"),
+        (0x517b, "SMB"),
+        (0x0102_1997, "9P"),
+        (0x00c3_6400, "Ceph"),
+        (0x5346_414f, "AFS"),
+        (0x7375_7245, "Coda"),
+        (0x6573_5546, "FUSE"),
+    ];
+    let found = rustix::fs::statfs(path).ok()?.f_type;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Magic numbers have 32 bits.
+    let found = found as u32;
+    let (_, name) = kinds.iter().find(|(magic, _)| *magic == found)?;
+    Some((*name).to_owned())
+}
+
+/// macOS names the kind, and says whether it is local.
+#[cfg(target_os = "macos")]
+pub(crate) fn network_filesystem(path: &Path) -> Option<String> {
+    let found = rustix::fs::statfs(path).ok()?;
+    const LOCAL: u32 = 0x1000; // MNT_LOCAL of sys/mount.h
+    (found.f_flags & LOCAL == 0).then(|| "not local".to_owned())
+}
+
+/// Not known elsewhere.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) fn network_filesystem(_path: &Path) -> Option<String> {
+    None
+}
