@@ -1,0 +1,79 @@
+//! Removing bodies that no version has any more.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::backend::{Blobs, Index};
+use crate::error::Result;
+use crate::id::BlobId;
+use crate::record::Durability;
+
+/// What a collection removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Collected {
+    /// Bodies that no live version had.
+    pub bodies: u64,
+    /// Their bytes in sum.
+    pub bytes: u64,
+    /// Files without a row, left by an interrupted collection.
+    pub leftovers: u64,
+}
+
+/// How many bodies are removed under one hold of the lock, which settling waits for.
+const CHUNK: usize = 1000;
+
+/// Removes the bodies that no live version has had since `unused_since`, and what interrupted work left behind.
+pub(crate) fn collect(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    unused_since: DateTime<Utc>,
+) -> Result<Collected> {
+    let mut collected = Collected::default();
+    loop {
+        // Held from the check that no row names a body until its file is gone: a commit that brings the body
+        // back in between journals it anew, and its settling waits.
+        let _hold = blobs.hold_all()?;
+        let mut transaction = index.transaction(Durability::Full)?;
+        let chunk = transaction.collectable(unused_since, CHUNK)?;
+        if chunk.is_empty() {
+            break;
+        }
+        let ids: Vec<BlobId> = chunk.iter().map(|body| body.id).collect();
+        transaction.forget_blobs(&ids)?;
+        transaction.commit()?;
+        for body in &chunk {
+            blobs.delete(body.id)?;
+            collected.bodies += 1;
+            collected.bytes += body.size;
+        }
+    }
+    collected.leftovers = collect_leftovers(index, blobs)?;
+    Ok(collected)
+}
+
+fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs) -> Result<u64> {
+    let mut suspects = Vec::new();
+    let snapshot = index.snapshot()?;
+    blobs.list(&mut |id| {
+        if snapshot.blob(id)?.is_none() {
+            suspects.push(id);
+        }
+        Ok(())
+    })?;
+    drop(snapshot);
+    let mut leftovers = 0;
+    let _hold = blobs.hold_all()?;
+    for chunk in suspects.chunks(CHUNK) {
+        // A commit may have brought it back since; then it is settled under the lock that is held here.
+        let snapshot = index.snapshot()?;
+        for id in chunk {
+            if snapshot.blob(*id)?.is_none() {
+                blobs.delete(*id)?;
+                leftovers += 1;
+            }
+        }
+    }
+    blobs.sweep()?;
+    Ok(leftovers)
+}

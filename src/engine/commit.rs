@@ -1,0 +1,329 @@
+//! A prompt or a version made: numbered, its base and contract checked, written.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::contract::{Breakage, breakages};
+use super::lookup::{find_prompt, select};
+use super::numbering;
+use super::prompt::check_tags;
+use super::writer::{Writer, check_expected};
+use crate::body::Body;
+use crate::error::{Error, Invalid, Result};
+use crate::id::{EnvironmentName, PromptId, PromptName};
+use crate::number::{Bump, PromptRef, Selector, VersionNumber};
+use crate::record::{
+    Change, Expected, OperationKind, Policy, Prompt, PromptState, Version,
+};
+
+/// A prompt to be made, with its first version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewPrompt {
+    /// The name.
+    pub name: PromptName,
+    /// The body of the first version.
+    pub body: Body,
+    /// The tags, kept as given.
+    pub tags: Vec<String>,
+    /// The commit message of the first version.
+    pub message: String,
+    /// The environment that the first version goes to.
+    pub environment: Option<EnvironmentName>,
+    /// An id of one's own; none has one drawn.
+    pub id: Option<PromptId>,
+}
+
+impl NewPrompt {
+    /// A prompt of this name and body, without tags, with the message "Initial version", in `production`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] and [`Error::InvalidBody`] where a name or body is not accepted.
+    pub fn new<N, B>(name: N, body: B) -> Result<Self>
+    where
+        N: TryInto<PromptName>,
+        B: TryInto<Body>,
+        Error: From<N::Error> + From<B::Error>,
+    {
+        Ok(Self {
+            name: name.try_into()?,
+            body: body.try_into()?,
+            tags: Vec::new(),
+            message: "Initial version".into(),
+            environment: Some(EnvironmentName::production()),
+            id: None,
+        })
+    }
+
+    /// With one more tag.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// With another commit message.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// In another environment, or in none.
+    #[must_use]
+    pub fn environment(mut self, name: impl Into<Option<EnvironmentName>>) -> Self {
+        self.environment = name.into();
+        self
+    }
+
+    /// With an id of one's own.
+    #[must_use]
+    pub fn id(mut self, id: PromptId) -> Self {
+        self.id = Some(id);
+        self
+    }
+}
+
+/// A prompt that was made, and its first version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Created {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// Its first version.
+    pub version: Version,
+}
+
+/// A version to be committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewVersion {
+    /// Of which prompt.
+    pub prompt: PromptRef,
+    /// The body.
+    pub body: Body,
+    /// The version it goes out from.
+    pub base: Selector,
+    /// How its number grows.
+    pub bump: Bump,
+    /// A breaking minor all the same.
+    pub force: bool,
+    /// The commit message.
+    pub message: String,
+    /// The environment to move to it.
+    pub environment: Option<EnvironmentName>,
+    /// The highest version now, as far as the caller knows.
+    pub expected_head: Expected,
+}
+
+impl NewVersion {
+    /// A version of this body on the prompt's highest, with the smallest bump that the rules allow, an empty message,
+    /// and no environment moved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] and [`Error::InvalidBody`] where a name or body is not accepted.
+    pub fn new<P, B>(prompt: P, body: B) -> Result<Self>
+    where
+        P: TryInto<PromptRef>,
+        B: TryInto<Body>,
+        Error: From<P::Error> + From<B::Error>,
+    {
+        Ok(Self {
+            prompt: prompt.try_into()?,
+            body: body.try_into()?,
+            base: Selector::Latest,
+            bump: Bump::Auto,
+            force: false,
+            message: String::new(),
+            environment: None,
+            expected_head: Expected::Any,
+        })
+    }
+
+    /// On another base.
+    #[must_use]
+    pub fn base(mut self, base: impl Into<Selector>) -> Self {
+        self.base = base.into();
+        self
+    }
+
+    /// With this bump.
+    #[must_use]
+    pub fn bump(mut self, bump: Bump) -> Self {
+        self.bump = bump;
+        self
+    }
+
+    /// As the minor that is asked for, even if it breaks callers of its base.
+    #[must_use]
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// With a commit message.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// And moves an environment to it.
+    #[must_use]
+    pub fn environment(mut self, name: impl Into<Option<EnvironmentName>>) -> Self {
+        self.environment = name.into();
+        self
+    }
+
+    /// Only if the prompt's highest version is this one; else it is a [`Conflict`](Error::Conflict).
+    #[must_use]
+    pub fn expected_head(mut self, expected: Expected) -> Self {
+        self.expected_head = expected;
+        self
+    }
+}
+
+impl Writer<'_> {
+    /// Makes a prompt and its first version, as one operation.
+    pub(crate) fn create(&mut self, new: &NewPrompt) -> Result<Created> {
+        check_tags(&new.tags)?;
+        let at = self.context.now();
+        let prompt = match new.id {
+            Some(id) if self.transaction.prompt_id_taken(id)? => {
+                return Err(Error::PromptIdTaken { id });
+            }
+            Some(id) => id,
+            None => self.free_prompt_id()?,
+        };
+        let number = self.context.settings.first_version;
+        let version = self.version(at, prompt, number, &new.body, &new.message, None)?;
+        let created = Change::Prompt {
+            id: prompt,
+            before: None,
+            after: Some(PromptState {
+                name: new.name.clone(),
+                tags: new.tags.clone(),
+            }),
+        };
+        let environment = new.environment.as_ref();
+        let version = self.write(OperationKind::Create, vec![created], version, environment, &new.body)?;
+        let prompt = self.prompt(prompt)?;
+        Ok(Created { prompt, version })
+    }
+
+    /// Numbers and writes a version, as one operation.
+    pub(crate) fn commit_version(&mut self, new: &NewVersion) -> Result<Version> {
+        let at = self.context.now();
+        let prompt = find_prompt(&*self.transaction, &new.prompt)?;
+        let head = self.transaction.highest_version(prompt, None)?;
+        let subject = || format!("the highest version of prompt {prompt}");
+        check_expected(subject, new.expected_head, head.as_ref())?;
+        let base = match (&new.base, head) {
+            (Selector::Latest, head) => head,
+            (selector, _) => Some(select(&*self.transaction, prompt, selector)?),
+        };
+        let number = self.number(prompt, base.as_ref(), new)?;
+        let version = self.version(at, prompt, number, &new.body, &new.message, base.as_ref())?;
+        let environment = new.environment.as_ref();
+        self.write(OperationKind::Commit, Vec::new(), version, environment, &new.body)
+    }
+
+    /// The number of a new version: by its bump, as far as the rules allow it.
+    fn number(
+        &self,
+        prompt: PromptId,
+        base: Option<&Version>,
+        new: &NewVersion,
+    ) -> Result<VersionNumber> {
+        let used = self
+            .transaction
+            .numbering(prompt, base.map_or(0, |base| base.number.major))?;
+        let minor_of = match (new.bump, base) {
+            (Bump::Major, _) | (Bump::Auto, None) => None,
+            (Bump::Minor, None) => return Err(Error::NoBase { prompt }),
+            (Bump::Minor | Bump::Auto, Some(base)) => {
+                let reasons = self.reasons_against_minor(base, new)?;
+                match (reasons.is_empty(), new.bump) {
+                    (true, _) => Some(base.number),
+                    (false, Bump::Auto) => None,
+                    (false, _) => {
+                        return Err(Error::Breaking {
+                            base: base.number,
+                            reasons,
+                        });
+                    }
+                }
+            }
+        };
+        let first = self.context.settings.first_version;
+        let number = match minor_of {
+            Some(base) => numbering::next_minor(base, used.highest_minor.unwrap_or(base.minor)),
+            None => numbering::next_major(used.highest_major, first),
+        };
+        number.ok_or(Error::NumbersExhausted { prompt })
+    }
+
+    /// Why a change is no minor one. A free store has no rules but the caller's word; its `Auto` still goes
+    /// by what breaks.
+    fn reasons_against_minor(&self, base: &Version, new: &NewVersion) -> Result<Vec<Breakage>> {
+        let by_word = new.force || self.context.policy == Policy::Free;
+        if new.bump == Bump::Minor && by_word || base.blob == new.body.id() {
+            return Ok(Vec::new());
+        }
+        let before = self.contract_of(base)?;
+        let after = self.contract(&new.body)?;
+        Ok(breakages(&before, &after))
+    }
+
+    fn version(
+        &self,
+        at: DateTime<Utc>,
+        prompt: PromptId,
+        number: VersionNumber,
+        body: &Body,
+        message: &str,
+        base: Option<&Version>,
+    ) -> Result<Version> {
+        if message.len() > MOST_MESSAGE_BYTES {
+            let reason = format!("it has more than {MOST_MESSAGE_BYTES} bytes");
+            return Err(Invalid::new("commit message", message, reason).into());
+        }
+        Ok(Version {
+            id: self.free_version_id(at)?,
+            prompt_id: prompt,
+            number,
+            model: body.model().map(str::to_owned),
+            message: message.to_owned(),
+            author: self.context.author.clone(),
+            base: base.map(|base| base.id),
+            created_at: at,
+            blob: body.id(),
+            size: body.as_bytes().len() as u64,
+            environments: Vec::new(),
+        })
+    }
+
+    /// Writes a new version, behind the changes that it needs, and the pointer that moves to it.
+    fn write(
+        &mut self,
+        kind: OperationKind,
+        mut changes: Vec<Change>,
+        mut version: Version,
+        environment: Option<&EnvironmentName>,
+        body: &Body,
+    ) -> Result<Version> {
+        changes.push(Change::VersionCreated(Box::new(version.clone())));
+        if let Some(name) = environment {
+            changes.push(self.point_to_new(version.prompt_id, name, version.id)?);
+            version.environments.push(name.clone());
+        }
+        self.store_body(body)?;
+        self.record(version.created_at, kind, changes)?;
+        Ok(version)
+    }
+}
+
+/// A commit message is a text to read, not a place to store.
+const MOST_MESSAGE_BYTES: usize = 64 * 1024;

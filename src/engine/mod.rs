@@ -1,0 +1,33 @@
+//! The versioning engine: rules only. No SQL, no files, no HTTP.
+//!
+//! Everything that depends on a value is checked in the write transaction that uses it: [`Writer`] is such a
+//! transaction with the rules in front, and one file here for each thing it does.
+
+mod bodies;
+mod collect;
+mod commit;
+pub mod contract;
+mod environment;
+mod lookup;
+mod numbering;
+mod partials;
+mod prompt;
+mod settle;
+mod settler;
+mod verify;
+mod writer;
+
+pub use collect::Collected;
+pub use commit::{Created, NewPrompt, NewVersion};
+pub use environment::{Move, Moved};
+pub use settle::Settled;
+pub use verify::{Report, Violation};
+
+pub(crate) use bodies::read_body;
+pub(crate) use collect::collect;
+pub(crate) use lookup::{find_prompt, find_version};
+pub(crate) use partials::gather_partials;
+pub(crate) use settle::settle;
+pub(crate) use settler::Settler;
+pub(crate) use verify::verify;
+pub(crate) use writer::{Context, Writer};

@@ -1,0 +1,95 @@
+//! Prompts renamed, tagged and deleted; versions deleted.
+
+use super::lookup::{find_prompt, find_version};
+use super::writer::Writer;
+use crate::error::{Error, Invalid, Result};
+use crate::id::{PromptId, PromptName};
+use crate::number::{PromptRef, Spec};
+use crate::record::{Change, OperationKind, Prompt, PromptState, Version};
+
+impl Writer<'_> {
+    /// Gives a prompt another name.
+    pub(crate) fn rename(&mut self, prompt: &PromptRef, name: PromptName) -> Result<Prompt> {
+        self.change_prompt(prompt, OperationKind::Rename, |state| state.name = name)
+    }
+
+    /// Gives a prompt other tags.
+    pub(crate) fn set_tags(&mut self, prompt: &PromptRef, tags: Vec<String>) -> Result<Prompt> {
+        check_tags(&tags)?;
+        self.change_prompt(prompt, OperationKind::Tag, |state| state.tags = tags)
+    }
+
+    fn change_prompt(
+        &mut self,
+        prompt: &PromptRef,
+        kind: OperationKind,
+        change: impl FnOnce(&mut PromptState),
+    ) -> Result<Prompt> {
+        let prompt = self.prompt(find_prompt(&*self.transaction, prompt)?)?;
+        let before = state_of(&prompt);
+        let mut after = before.clone();
+        change(&mut after);
+        if before == after {
+            return Ok(prompt);
+        }
+        let change = Change::Prompt {
+            id: prompt.id,
+            before: Some(before),
+            after: Some(after),
+        };
+        self.record(self.context.now(), kind, vec![change])?;
+        self.prompt(prompt.id)
+    }
+
+    /// Deletes a prompt, its versions and pointers with it.
+    pub(crate) fn delete_prompt(&mut self, prompt: &PromptRef) -> Result<Prompt> {
+        let prompt = self.prompt(find_prompt(&*self.transaction, prompt)?)?;
+        let mut changes = self.unpoint(prompt.id, None)?;
+        changes.push(Change::Prompt {
+            id: prompt.id,
+            before: Some(state_of(&prompt)),
+            after: None,
+        });
+        self.record(self.context.now(), OperationKind::DeletePrompt, changes)?;
+        Ok(prompt)
+    }
+
+    /// Deletes a version, and the pointers to it.
+    pub(crate) fn delete_version(&mut self, spec: &Spec) -> Result<Version> {
+        let version = find_version(&*self.transaction, spec)?;
+        let mut changes = self.unpoint(version.prompt_id, Some(&version))?;
+        changes.push(Change::VersionDeleted {
+            prompt: version.prompt_id,
+            id: version.id,
+        });
+        self.record(self.context.now(), OperationKind::DeleteVersion, changes)?;
+        Ok(version)
+    }
+
+    /// The version that a spec names, with what this transaction has done so far.
+    pub(crate) fn find_version(&self, spec: &Spec) -> Result<Version> {
+        find_version(&*self.transaction, spec)
+    }
+
+    /// A prompt that is there.
+    pub(super) fn prompt(&self, id: PromptId) -> Result<Prompt> {
+        self.transaction.prompt(id)?.ok_or_else(|| Error::PromptNotFound {
+            prompt: id.to_string(),
+        })
+    }
+}
+
+fn state_of(prompt: &Prompt) -> PromptState {
+    PromptState {
+        name: prompt.name.clone(),
+        tags: prompt.tags.clone(),
+    }
+}
+
+/// Tags are kept as given; only their size is bounded.
+pub(super) fn check_tags(tags: &[String]) -> Result<(), Invalid> {
+    match tags.iter().find(|tag| tag.len() > 1024) {
+        Some(tag) => Err(Invalid::new("tag", tag, "it has more than 1024 bytes")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,184 @@
+//! The thread that settles bodies off the callers' path.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::settle::{settle, write_out};
+use super::writer::Journaled;
+use crate::backend::{Blobs, Index};
+use crate::error::Result;
+
+/// A batch is worth its flush at this many bodies,
+const BATCH_BODIES: u64 = 64;
+/// or at this many bytes,
+const BATCH_BYTES: u64 = 1024 * 1024;
+/// or when nobody has committed for this long.
+const IDLE: Duration = Duration::from_secs(1);
+/// Bodies become files when nobody has committed for this long.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Settles the bodies of one open store. The thread starts with the first commit and ends with the store.
+#[derive(Debug)]
+pub(crate) struct Settler {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    index: Arc<dyn Index>,
+    blobs: Arc<dyn Blobs>,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Committed and not yet written to its place.
+    unwritten: u64,
+    /// In the journal, as far as this store put it there.
+    bodies: u64,
+    bytes: u64,
+    last_commit: Option<Instant>,
+    /// A body could not be written or flushed: it stays in the journal, and nothing is tried again here.
+    failed: bool,
+    closing: bool,
+}
+
+enum Work {
+    WriteOut,
+    Settle,
+    Close,
+}
+
+impl Settler {
+    pub(crate) fn new(index: Arc<dyn Index>, blobs: Arc<dyn Blobs>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                index,
+                blobs,
+                state: Mutex::default(),
+                wake: Condvar::new(),
+            }),
+            thread: Mutex::default(),
+        }
+    }
+
+    /// Tells of what a commit put in the journal.
+    pub(crate) fn journaled(&self, added: Journaled) {
+        if added.bodies == 0 {
+            return;
+        }
+        let mut state = self.shared.state();
+        state.unwritten += added.bodies;
+        state.bodies += added.bodies;
+        state.bytes += added.bytes;
+        state.last_commit = Some(Instant::now());
+        drop(state);
+        self.shared.wake.notify_one();
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.is_none() {
+            let shared = Arc::clone(&self.shared);
+            let named = std::thread::Builder::new().name("promptbook-settler".into());
+            // Without a thread the bodies stay in the journal, which is as safe, until the store is closed.
+            *thread = named.spawn(move || shared.work()).ok();
+        }
+    }
+}
+
+impl Drop for Settler {
+    fn drop(&mut self) {
+        self.shared.state().closing = true;
+        self.shared.wake.notify_one();
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // It does not panic; if it did, the journal would have what it left.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut written = 0;
+        loop {
+            let work = self.next();
+            let done = match work {
+                Work::WriteOut => self.write_out(&mut written),
+                Work::Settle => self.settle(),
+                Work::Close => {
+                    let _ = self.close(&mut written);
+                    return;
+                }
+            };
+            // Costs nothing but time: the bodies are in the journal, where every reader finds them, and the
+            // next opening or an explicit `settle` tries anew and says what is wrong.
+            self.state().failed |= done.is_err();
+        }
+    }
+
+    /// Waits for something to do.
+    fn next(&self) -> Work {
+        let mut state = self.state();
+        loop {
+            if state.closing {
+                return Work::Close;
+            }
+            let quiet = state.last_commit.map_or(IDLE, |last| last.elapsed());
+            let wait = if state.failed || state.bodies == 0 {
+                None
+            } else if state.bodies >= BATCH_BODIES || state.bytes >= BATCH_BYTES || quiet >= IDLE {
+                return Work::Settle;
+            } else if state.unwritten == 0 {
+                Some(IDLE - quiet)
+            } else if quiet >= PAUSE {
+                return Work::WriteOut;
+            } else {
+                Some(PAUSE - quiet)
+            };
+            state = match wait {
+                None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(wait) => {
+                    let waited = self.wake.wait_timeout(state, wait);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    fn write_out(&self, written: &mut u64) -> Result<()> {
+        self.state().unwritten = 0;
+        *written = write_out(&*self.index, &*self.blobs, *written)?;
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<()> {
+        {
+            let mut state = self.state();
+            (state.unwritten, state.bodies, state.bytes) = (0, 0, 0);
+        }
+        settle(&*self.index, &*self.blobs, |_| ())?;
+        Ok(self.index.maintain()?)
+    }
+
+    /// Leaves every body a file, and flushes once at most: a batch that is full, or else a log that is long.
+    fn close(&self, written: &mut u64) -> Result<()> {
+        if self.state().failed {
+            return Ok(());
+        }
+        let waiting = self.index.snapshot()?.waiting()?;
+        if waiting.bodies >= BATCH_BODIES || waiting.bytes >= BATCH_BYTES {
+            settle(&*self.index, &*self.blobs, |_| ())?;
+            return Ok(());
+        }
+        if self.state().unwritten > 0 {
+            self.write_out(written)?;
+        }
+        Ok(self.index.maintain()?)
+    }
+}

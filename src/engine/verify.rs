@@ -1,0 +1,274 @@
+//! Proving the invariants on a store: every violation by name.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::backend::{Blobs, Index, PromptTable, Snapshot, StoredBlob};
+use crate::error::Result;
+use crate::id::{BlobId, OperationId, PromptId};
+use crate::record::{OperationContent, OperationFilter};
+
+/// What a verification found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Operations whose place in the hash chain was checked.
+    pub operations: u64,
+    /// Prompts, deleted ones too, whose rows were held against a replay of their operations.
+    pub prompts: u64,
+    /// Versions among those rows.
+    pub versions: u64,
+    /// Bodies whose bytes were held against their address.
+    pub bodies: u64,
+    /// Bytes of those bodies.
+    pub bytes: u64,
+    /// The id of the last operation: it stands for the whole history.
+    pub head: Option<OperationId>,
+    /// What is wrong; nothing in a sound store.
+    pub violations: Vec<Violation>,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.violations.is_empty()
+    }
+}
+
+/// One thing that is wrong with a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "violation")]
+#[non_exhaustive]
+pub enum Violation {
+    /// The index's own check failed.
+    Index {
+        /// What it says.
+        detail: String,
+    },
+    /// An operation is missing, or is not what its id is a hash of.
+    Chain {
+        /// The operation's number.
+        operation: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A prompt's rows are not what its operations make of it.
+    Rows {
+        /// The prompt.
+        prompt: PromptId,
+        /// What differs.
+        detail: String,
+    },
+    /// A body is missing, or its bytes are not those of its address.
+    Body {
+        /// The body's address.
+        blob: BlobId,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index { detail } => write!(f, "index: {detail}"),
+            Self::Chain { operation, detail } => write!(f, "operation {operation}: {detail}"),
+            Self::Rows { prompt, detail } => write!(f, "prompt {prompt}: {detail}"),
+            Self::Body { blob, detail } => write!(f, "body {blob}: {detail}"),
+        }
+    }
+}
+
+/// Checks everything, in one snapshot; `progress` is told how many bodies were checked.
+pub(crate) fn verify(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Report> {
+    let mut report = Report::default();
+    let snapshot = index.snapshot()?;
+    let wrong = snapshot.self_check()?;
+    let details = wrong.into_iter().map(|detail| Violation::Index { detail });
+    report.violations.extend(details);
+    check_chain(&**snapshot, &mut report)?;
+    let live = check_prompts(&**snapshot, &mut report)?;
+    check_bodies(index, &**snapshot, blobs, live, &mut report, progress)?;
+    Ok(report)
+}
+
+/// Operations are numbered without gaps, and each id is the hash of the one before and the content.
+fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
+    let (mut number, mut id) = (0, OperationId::ROOT);
+    snapshot.each_operation(&mut |found_number, found_id, content| {
+        number += 1;
+        report.operations += 1;
+        let expected = id.followed_by(content.as_bytes());
+        let mut wrong = |detail: String| {
+            report.violations.push(Violation::Chain {
+                operation: found_number,
+                detail,
+            });
+        };
+        if found_number != number {
+            wrong(format!("operation {number} is missing before it"));
+        } else if found_id != expected {
+            wrong(format!("its id is {found_id}, its content and what is before it give {expected}"));
+        }
+        if let Err(error) = serde_json::from_str::<OperationContent>(content) {
+            wrong(format!("its content can't be read: {error}"));
+        }
+        (number, id) = (found_number, found_id);
+        Ok(())
+    })?;
+    report.head = (number > 0).then_some(id);
+    Ok(())
+}
+
+/// Each prompt's rows are what its operations make of it. Gives how many live versions each body has.
+fn check_prompts(snapshot: &dyn Snapshot, report: &mut Report) -> Result<HashMap<BlobId, u64>> {
+    let mut live: HashMap<BlobId, u64> = HashMap::new();
+    snapshot.each_prompt(&mut |found| {
+        report.prompts += 1;
+        report.versions += found.versions.len() as u64;
+        for version in found.live() {
+            *live.entry(version.blob).or_default() += 1;
+        }
+        let details = match replay(snapshot, found.id) {
+            Ok(replayed) => differences(&replayed, &found),
+            Err(ReplayError::Contradiction(detail)) => vec![detail],
+            Err(ReplayError::Backend(error)) => return Err(error),
+        };
+        let counted = snapshot.prompt(found.id)?.map_or((0, None), |prompt| (prompt.versions, prompt.latest));
+        let mut details = details;
+        if counted != (found.live().count() as u64, found.latest()) {
+            details.push(format!(
+                "{} versions are counted, the latest {:?}; there are {}, the latest {:?}",
+                counted.0,
+                counted.1,
+                found.live().count(),
+                found.latest()
+            ));
+        }
+        report.violations.extend(details.into_iter().map(|detail| Violation::Rows {
+            prompt: found.id,
+            detail,
+        }));
+        Ok(())
+    })?;
+    Ok(live)
+}
+
+enum ReplayError {
+    Contradiction(String),
+    Backend(crate::Error),
+}
+
+impl From<crate::backend::Error> for ReplayError {
+    fn from(error: crate::backend::Error) -> Self {
+        match error.kind() {
+            crate::backend::ErrorKind::Corrupt => Self::Contradiction(error.to_string()),
+            _ => Self::Backend(error.into()),
+        }
+    }
+}
+
+/// Folds a prompt's operations into its rows.
+fn replay(snapshot: &dyn Snapshot, id: PromptId) -> Result<PromptTable, ReplayError> {
+    let mut operations = snapshot.operations(&OperationFilter::default().prompt(id), None, usize::MAX)?;
+    operations.reverse();
+    let first = operations
+        .first()
+        .ok_or_else(|| ReplayError::Contradiction("no operation made it".into()))?;
+    let mut table = PromptTable::new(id, first.content.at);
+    for operation in &operations {
+        let changes = operation.content.changes.iter();
+        for change in changes.filter(|change| change.prompt() == id) {
+            table.apply(operation.content.at, change).map_err(|detail| {
+                ReplayError::Contradiction(format!("operation {}: {detail}", operation.number))
+            })?;
+        }
+    }
+    Ok(table)
+}
+
+fn differences(replayed: &PromptTable, found: &PromptTable) -> Vec<String> {
+    let mut details = Vec::new();
+    if replayed.created_at != found.created_at {
+        details.push(format!(
+            "it was created at {}, its operations say {}",
+            found.created_at, replayed.created_at
+        ));
+    }
+    // A deleted prompt's name and tags are of no consequence.
+    if replayed.state != found.state {
+        details.push(format!(
+            "its name and tags are {:?}, its operations say {:?}",
+            found.state, replayed.state
+        ));
+    }
+    if replayed.environments != found.environments {
+        details.push(format!(
+            "its environments are {:?}, its operations say {:?}",
+            found.environments, replayed.environments
+        ));
+    }
+    if replayed.versions.len() != found.versions.len() {
+        let (found, replayed) = (found.versions.len(), replayed.versions.len());
+        details.push(format!("it has {found} versions, its operations say {replayed}"));
+    }
+    let pairs = replayed.versions.iter().zip(&found.versions);
+    for (replayed, found) in pairs.filter(|(replayed, found)| replayed != found) {
+        details.push(format!("version {found:?} is, by its operation, {replayed:?}"));
+    }
+    details
+}
+
+/// Every body that is stored matches its address, and every live version's body is stored.
+fn check_bodies(
+    index: &dyn Index,
+    snapshot: &dyn Snapshot,
+    blobs: &dyn Blobs,
+    mut live: HashMap<BlobId, u64>,
+    report: &mut Report,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
+    snapshot.each_blob(&mut |id, stored, counted| {
+        report.bodies += 1;
+        progress(report.bodies);
+        let mut wrong = |detail: String| {
+            report.violations.push(Violation::Body { blob: id, detail });
+        };
+        let versions = live.remove(&id).unwrap_or_default();
+        if versions != counted {
+            wrong(format!("{counted} live versions are counted, there are {versions}"));
+        }
+        let (bytes, size) = match stored {
+            StoredBlob::Journaled(bytes) => (Some(bytes), None),
+            StoredBlob::Settled(size) => (blobs.get(id)?, Some(size)),
+        };
+        match bytes {
+            // Collected since the snapshot was taken, or missing.
+            None if index.snapshot()?.blob(id)?.is_none() => {}
+            None => wrong("it is missing".into()),
+            Some(bytes) if BlobId::of(&bytes) != id => {
+                wrong(format!("its {} bytes have another hash", bytes.len()));
+            }
+            Some(bytes) => {
+                report.bytes += bytes.len() as u64;
+                if size.is_some_and(|size| size != bytes.len() as u64) {
+                    wrong(format!("it has {} bytes, the index says {size:?}", bytes.len()));
+                }
+            }
+        }
+        Ok(())
+    })?;
+    let missing = live.into_keys().map(|blob| Violation::Body {
+        blob,
+        detail: "live versions have it, and it is not stored".into(),
+    });
+    report.violations.extend(missing);
+    Ok(())
+}

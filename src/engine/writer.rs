@@ -1,0 +1,230 @@
+//! A write transaction with the rules in front.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+use super::contract::Contract;
+use super::partials::gather_partials;
+use super::bodies::read_body;
+use crate::backend::{self, Blobs, Index, Transaction};
+use crate::body::Body;
+use crate::error::{Error, Result};
+use crate::id::{BlobId, OperationId, PromptId, VersionId};
+use crate::record::{
+    Change, Durability, Expected, Operation, OperationContent, OperationKind, Policy, RecordedInputs,
+    Settings, Version,
+};
+use crate::template::Uses;
+
+/// What all write transactions of a store share.
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) policy: Policy,
+    pub(crate) author: String,
+    pub(crate) durability: Durability,
+    pub(crate) clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    pub(crate) rng: Mutex<fastrand::Rng>,
+    pub(crate) contracts: Mutex<HashMap<BlobId, Arc<Contract>>>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("settings", &self.settings)
+            .field("policy", &self.policy)
+            .field("author", &self.author)
+            .field("durability", &self.durability)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// Now, no finer than records keep it.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.clock)().trunc_subsecs(6)
+    }
+}
+
+/// Contracts kept in memory; when there are more, all are forgotten.
+const MOST_CONTRACTS: usize = 1024;
+
+/// One write transaction: several operations at will, all or none.
+pub(crate) struct Writer<'a> {
+    pub(super) transaction: Box<dyn Transaction + 'a>,
+    pub(super) blobs: &'a dyn Blobs,
+    pub(super) context: &'a Context,
+    last: (u64, OperationId),
+    appended: bool,
+    journaled: Journaled,
+}
+
+/// How much a transaction put in the journal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Journaled {
+    pub(crate) bodies: u64,
+    pub(crate) bytes: u64,
+}
+
+impl<'a> Writer<'a> {
+    /// Waits for its turn to write.
+    pub(crate) fn begin(
+        index: &'a dyn Index,
+        blobs: &'a dyn Blobs,
+        context: &'a Context,
+    ) -> Result<Self> {
+        let transaction = index.transaction(context.durability)?;
+        let last = transaction.last_operation()?.unwrap_or((0, OperationId::ROOT));
+        Ok(Self {
+            transaction,
+            blobs,
+            context,
+            last,
+            appended: false,
+            journaled: Journaled::default(),
+        })
+    }
+
+    /// Makes all of it durable and visible.
+    pub(crate) fn commit(self) -> Result<Journaled> {
+        let (number, id) = self.last;
+        match self.transaction.commit() {
+            Ok(()) => Ok(self.journaled),
+            Err(source) if source.kind() == backend::ErrorKind::OutcomeUnknown && self.appended => {
+                Err(Error::OutcomeUnknown { number, id, source })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Appends an operation and applies its changes.
+    pub(super) fn record(
+        &mut self,
+        at: DateTime<Utc>,
+        kind: OperationKind,
+        changes: Vec<Change>,
+    ) -> Result<()> {
+        let content = OperationContent {
+            at,
+            author: self.context.author.clone(),
+            kind,
+            changes,
+        };
+        let text = serde_json::to_string(&content).map_err(|error| {
+            let kind = backend::ErrorKind::Other;
+            backend::Error::new(kind, "writing an operation as JSON").because(error)
+        })?;
+        let operation = Operation {
+            number: self.last.0 + 1,
+            id: self.last.1.followed_by(text.as_bytes()),
+            content,
+        };
+        self.transaction.append(&operation, &text)?;
+        self.last = (operation.number, operation.id);
+        self.appended = true;
+        Ok(())
+    }
+
+    /// Puts a body in the journal, if it is not stored already.
+    pub(super) fn store_body(&mut self, body: &Body) -> Result<()> {
+        self.transaction.put_body(body.id(), body.as_bytes())?;
+        self.journaled.bodies += 1;
+        self.journaled.bytes += body.as_bytes().len() as u64;
+        Ok(())
+    }
+
+    /// What a body asks of its callers, as things stand in this transaction.
+    pub(super) fn contract(&self, body: &Body) -> Result<Arc<Contract>> {
+        let contracts = || self.context.contracts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(contract) = contracts().get(&body.id()) {
+            return Ok(Arc::clone(contract));
+        }
+        let partials = gather_partials(&*self.transaction, self.blobs, body.json())?;
+        let contract = Arc::new(Contract::of(body.json(), &partials));
+        // Partials follow pointers, so a contract with them holds for this transaction only.
+        if Uses::of(body.json()).partials.is_empty() {
+            let mut contracts = contracts();
+            if contracts.len() >= MOST_CONTRACTS {
+                contracts.clear();
+            }
+            contracts.insert(body.id(), Arc::clone(&contract));
+        }
+        Ok(contract)
+    }
+
+    /// The contract of a version that is stored.
+    pub(super) fn contract_of(&self, version: &Version) -> Result<Arc<Contract>> {
+        let known = self.context.contracts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(contract) = known.get(&version.blob) {
+            return Ok(Arc::clone(contract));
+        }
+        drop(known);
+        let body = read_body(&*self.transaction, self.blobs, version.blob)?;
+        self.contract(&body)
+    }
+
+    /// An id that no prompt has or had.
+    pub(super) fn free_prompt_id(&self) -> Result<PromptId> {
+        loop {
+            let id = PromptId::draw(&mut self.rng());
+            if !self.transaction.prompt_id_taken(id)? {
+                return Ok(id);
+            }
+        }
+    }
+
+    /// An id that no version has or had.
+    pub(super) fn free_version_id(&self, at: DateTime<Utc>) -> Result<VersionId> {
+        let millis = at.timestamp_millis().try_into().unwrap_or(0);
+        loop {
+            let id = VersionId::draw(millis, &mut self.rng());
+            if !self.transaction.version_id_taken(id)? {
+                return Ok(id);
+            }
+        }
+    }
+
+    fn rng(&self) -> std::sync::MutexGuard<'_, fastrand::Rng> {
+        self.context.rng.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records a request's inputs; no operation.
+    pub(crate) fn record_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
+        if self.transaction.version(inputs.version_id)?.is_none() {
+            return Err(Error::VersionNotFound {
+                prompt: None,
+                selector: inputs.version_id.into(),
+            });
+        }
+        Ok(self.transaction.put_inputs(inputs)?)
+    }
+}
+
+/// Checks, in the transaction that is about to change a pointer, that it is what the caller believes.
+pub(super) fn check_expected(
+    subject: impl FnOnce() -> String,
+    expected: Expected,
+    found: Option<&Version>,
+) -> Result<()> {
+    let met = match expected {
+        Expected::Any => true,
+        Expected::Absent => found.is_none(),
+        Expected::Is(id) => found.is_some_and(|version| version.id == id),
+    };
+    if met {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        subject: subject(),
+        expected: match expected {
+            Expected::Is(id) => id.to_string(),
+            _ => "unset".into(),
+        },
+        found: found.map(|version| crate::error::Holder {
+            id: version.id,
+            number: version.number,
+        }),
+    })
+}
