@@ -1,0 +1,277 @@
+//! The store: a directory opened, an index wired to a blob store, the API that users hold.
+
+mod batch;
+mod options;
+mod prompts;
+mod upkeep;
+mod versions;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use self::batch::Batch;
+pub use self::options::StoreOptions;
+pub use self::upkeep::Stats;
+pub use self::versions::{Mode, Rendered, Resolved};
+use crate::backend::{Blobs, Held, Index, MemoryBlobs, MemoryIndex};
+use crate::directory::{self, BlobDirectory};
+use crate::engine::{Context, Settler, Writer};
+use crate::error::{Error, Result};
+use crate::record::{Policy, Settings};
+use crate::sqlite::{self, Found, Purpose, SqliteIndex};
+
+/// A store of prompts: in a directory, or in memory.
+///
+/// Cheap to clone, and usable from any number of threads; a directory can be open in any number of processes
+/// at once. When the last clone is dropped, bodies that wait are written to their files, which may take some
+/// milliseconds; nothing is lost if that never happens.
+///
+/// ```
+/// use promptbook::{NewPrompt, NewVersion, Store};
+///
+/// # fn main() -> promptbook::Result<()> {
+/// let store = Store::in_memory()?;
+/// let body = r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi {{hc:name:string}}"}]}"#;
+/// let created = store.create_prompt(NewPrompt::new("greeting", body)?)?;
+///
+/// let body = body.replace("Hi", "Hello");
+/// let version = store.commit(NewVersion::new(created.prompt.id, &body)?.message("Say hello"))?;
+/// assert_eq!(version.number.to_string(), "1.1");
+///
+/// assert_eq!(store.resolve("greeting@latest")?.body.text(), body);
+/// assert_eq!(store.resolve("greeting@production")?.version.number.to_string(), "1.0");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// First, so that it is dropped first: it finishes the work on the other two.
+    settler: Settler,
+    index: Arc<dyn Index>,
+    blobs: Arc<dyn Blobs>,
+    context: Context,
+    path: Option<PathBuf>,
+}
+
+/// The index's file in a store's directory.
+const INDEX: &str = "index.db";
+
+impl Store {
+    /// Opens the store in a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAStore`](Error::NotAStore), [`NewerFormat`](Error::NewerFormat),
+    /// [`NetworkFilesystem`](Error::NetworkFilesystem), [`NotWritable`](Error::NotWritable),
+    /// [`SqliteTooOld`](Error::SqliteTooOld), or [`Backend`](Error::Backend).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        StoreOptions::new().open(path)
+    }
+
+    /// Makes a store in a directory, which is made too where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreExists`](Error::StoreExists), or as [`open`](Self::open).
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        StoreOptions::new().create(path)
+    }
+
+    /// Opens the store in a directory, or makes one where there is none. Several processes may do so at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self> {
+        StoreOptions::new().open_or_create(path)
+    }
+
+    /// A new store in memory, gone with its last clone.
+    ///
+    /// # Errors
+    ///
+    /// None today; the signature leaves room.
+    pub fn in_memory() -> Result<Self> {
+        StoreOptions::new().in_memory()
+    }
+
+    /// The store's directory; none for a store in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// What the store was made with.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.0.context.settings
+    }
+
+    /// The bump policy of this handle: the store's own, unless it was opened with another.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.0.context.policy
+    }
+
+    fn snapshot(&self) -> Result<Held<'_>> {
+        Ok(self.0.index.snapshot()?)
+    }
+
+    fn write<T>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<T>) -> Result<T> {
+        self.batch(|batch| work(batch.writer()))
+    }
+}
+
+impl StoreOptions {
+    /// Opens the store in a directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Store> {
+        let path = path.as_ref();
+        let purpose = self.admit(path)?;
+        match probe(path, purpose)? {
+            Found::Index(_) => self.wire(path, purpose),
+            Found::Nothing | Found::Foreign => Err(Error::NotAStore { path: path.into() }),
+        }
+    }
+
+    /// Makes a store in a directory, which is made too where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::create`].
+    pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
+        let path = path.as_ref();
+        match self.make(path)? {
+            Found::Nothing => self.wire(path, Purpose::Write),
+            Found::Index(_) => Err(Error::StoreExists { path: path.into() }),
+            Found::Foreign => Err(Error::NotAStore { path: path.into() }),
+        }
+    }
+
+    /// Opens the store in a directory, or makes one where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open_or_create`].
+    pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Store> {
+        let path = path.as_ref();
+        if self.read_only || path.join(INDEX).exists() && probe(path, Purpose::Write)? != Found::Nothing {
+            return self.open(path);
+        }
+        match self.make(path)? {
+            Found::Nothing | Found::Index(_) => self.wire(path, Purpose::Write),
+            Found::Foreign => Err(Error::NotAStore { path: path.into() }),
+        }
+    }
+
+    /// A new store in memory.
+    ///
+    /// # Errors
+    ///
+    /// None today; the signature leaves room.
+    pub fn in_memory(&self) -> Result<Store> {
+        let index = Arc::new(MemoryIndex::new(self.settings()));
+        Ok(self.join(index, Arc::new(MemoryBlobs::new()), self.settings(), None))
+    }
+
+    /// Says why a store must not be opened here, or for what it can be.
+    fn admit(&self, path: &Path) -> Result<Purpose> {
+        let (found, version) = sqlite::linked_version();
+        let (least, needed) = sqlite::MINIMUM_VERSION;
+        if found < least {
+            return Err(Error::SqliteTooOld {
+                found: version.into(),
+                needed,
+            });
+        }
+        let index = path.join(INDEX);
+        if !index.is_file() {
+            return Err(Error::NotAStore { path: path.into() });
+        }
+        self.refuse_network(path)?;
+        let unwritable = [path, &index]
+            .into_iter()
+            .find_map(|path| Some((path, directory::writable(path).err()?)));
+        match (self.read_only, unwritable) {
+            (false, Some((path, source))) => Err(Error::NotWritable {
+                path: path.into(),
+                source,
+            }),
+            (false, None) => Ok(Purpose::Write),
+            (true, None) => Ok(Purpose::Read),
+            (true, Some(_)) => Ok(Purpose::ReadUnwritable),
+        }
+    }
+
+    fn refuse_network(&self, path: &Path) -> Result<()> {
+        match directory::network_filesystem(path) {
+            Some(filesystem) if !self.allow_network => Err(Error::NetworkFilesystem {
+                path: path.into(),
+                filesystem,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes what is missing of a store, and answers what index was there before.
+    fn make(&self, path: &Path) -> Result<Found> {
+        directory::prepare(path)?;
+        self.refuse_network(path)?;
+        if let Err(source) = directory::writable(path) {
+            return Err(Error::NotWritable {
+                path: path.into(),
+                source,
+            });
+        }
+        let found = SqliteIndex::create(&path.join(INDEX), self.settings())?;
+        if found == Found::Nothing {
+            BlobDirectory::create(path)?;
+            directory::flush_directory(path)?;
+        }
+        newer(path, found)
+    }
+
+    fn wire(&self, path: &Path, purpose: Purpose) -> Result<Store> {
+        let index = Arc::new(SqliteIndex::open(&path.join(INDEX), purpose)?);
+        let settings = index.snapshot()?.settings()?;
+        let blobs = Arc::new(BlobDirectory::open(path)?);
+        Ok(self.join(index, blobs, settings, Some(path.into())))
+    }
+
+    fn join(
+        &self,
+        index: Arc<dyn Index>,
+        blobs: Arc<dyn Blobs>,
+        settings: Settings,
+        path: Option<PathBuf>,
+    ) -> Store {
+        Store(Arc::new(Inner {
+            settler: Settler::new(Arc::clone(&index), Arc::clone(&blobs)),
+            index,
+            blobs,
+            context: self.context(settings),
+            path,
+        }))
+    }
+}
+
+fn probe(path: &Path, purpose: Purpose) -> Result<Found> {
+    newer(path, SqliteIndex::probe(&path.join(INDEX), purpose)?)
+}
+
+fn newer(path: &Path, found: Found) -> Result<Found> {
+    match found {
+        Found::Index(format) if format > sqlite::FORMAT => Err(Error::NewerFormat {
+            path: path.into(),
+            found: format,
+            supported: sqlite::FORMAT,
+        }),
+        found => Ok(found),
+    }
+}

@@ -1,0 +1,123 @@
+//! Several changes in one transaction.
+
+use super::Store;
+use crate::engine::{Created, Move, Moved, NewPrompt, NewVersion, Writer};
+use crate::error::{Error, Result};
+use crate::number::{PromptRef, Spec};
+use crate::record::Version;
+
+/// Changes that take place together or not at all, with one flush for all of them.
+///
+/// Each is an operation of its own, and sees those before it. Others see none until the batch is through; while it is
+/// open, nobody else can write.
+pub struct Batch<'a> {
+    writer: Writer<'a>,
+}
+
+impl std::fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Makes several changes, all or none: an error of `work` takes back what it did.
+    ///
+    /// ```
+    /// use promptbook::{NewPrompt, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.batch(|batch| {
+    ///     for name in ["a", "b", "c"] {
+    ///         batch.create_prompt(NewPrompt::new(name, r#"{"messages": []}"#)?)?;
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(store.prompt_count()?, 3);
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `work` answers, or why the whole could not be committed.
+    pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
+        let inner = &*self.0;
+        let writer = Writer::begin(&*inner.index, &*inner.blobs, &inner.context)?;
+        let mut batch = Batch { writer };
+        let result = work(&mut batch)?;
+        inner.settler.journaled(batch.writer.commit()?);
+        Ok(result)
+    }
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn writer(&mut self) -> &mut Writer<'a> {
+        &mut self.writer
+    }
+
+    /// As [`Store::create_prompt`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn create_prompt(&mut self, new: NewPrompt) -> Result<Created> {
+        self.writer.create(&new)
+    }
+
+    /// As [`Store::commit`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn commit(&mut self, new: NewVersion) -> Result<Version> {
+        self.writer.commit_version(&new)
+    }
+
+    /// As [`Store::move_environments`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn move_environments(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
+        self.writer.move_environments(moves)
+    }
+
+    /// As [`Store::version`], with what this batch has done so far.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn version<S>(&self, spec: S) -> Result<Version>
+    where
+        S: TryInto<Spec>,
+        Error: From<S::Error>,
+    {
+        self.writer.find_version(&spec.try_into()?)
+    }
+
+    /// As [`Store::delete_version`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn delete_version<S>(&mut self, spec: S) -> Result<Version>
+    where
+        S: TryInto<Spec>,
+        Error: From<S::Error>,
+    {
+        self.writer.delete_version(&spec.try_into()?)
+    }
+
+    /// As [`Store::delete_prompt`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn delete_prompt<P>(&mut self, prompt: P) -> Result<()>
+    where
+        P: TryInto<PromptRef>,
+        Error: From<P::Error>,
+    {
+        self.writer.delete_prompt(&prompt.try_into()?).map(drop)
+    }
+}

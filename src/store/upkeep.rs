@@ -1,0 +1,83 @@
+//! Settling, collecting, verifying and measuring a store.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Store;
+use crate::engine::{Collected, Report, Settled, collect, settle, verify};
+use crate::error::Result;
+use crate::record::Settings;
+
+/// How much a store holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Live prompts.
+    pub prompts: u64,
+    /// Operations ever made.
+    pub operations: u64,
+    /// Bodies in the journal, which wait to be settled.
+    pub waiting_bodies: u64,
+    /// Bytes of those.
+    pub waiting_bytes: u64,
+    /// What the store was made with.
+    pub settings: Settings,
+}
+
+impl Store {
+    /// How long a body that no version has any more is kept, unless one asks for less: 30 days.
+    pub const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+    /// Moves every body that waits in the journal to its file, flushed. Stores do this by themselves, in batches and
+    /// off the callers' path; this waits for it. `progress` is told of each batch, in sum.
+    ///
+    /// # Errors
+    ///
+    /// [`Backend`](crate::Error::Backend); what was not settled is still in the journal.
+    pub fn settle(&self, progress: impl FnMut(Settled)) -> Result<Settled> {
+        let settled = settle(&*self.0.index, &*self.0.blobs, progress)?;
+        self.0.index.maintain()?;
+        Ok(settled)
+    }
+
+    /// Removes the bodies that no live version has had for `retention`, and what interrupted work left behind.
+    ///
+    /// # Errors
+    ///
+    /// [`Backend`](crate::Error::Backend); what was removed until then is no loss, and the next collection goes on.
+    pub fn collect_garbage(&self, retention: Duration) -> Result<Collected> {
+        let now = self.0.context.now();
+        let retention = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
+        let unused_since = now.checked_sub_signed(retention).unwrap_or_default();
+        collect(&*self.0.index, &*self.0.blobs, unused_since)
+    }
+
+    /// Proves the store's invariants, or names every violation: SQLite's own check, the operations' hash chain, every
+    /// row against a replay of the operations, every body against its address. `progress` is told how many
+    /// bodies were checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Backend`](crate::Error::Backend) where the check itself could not be made.
+    pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Report> {
+        verify(&*self.0.index, &*self.0.blobs, &mut progress)
+    }
+
+    /// How much the store holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Backend`](crate::Error::Backend).
+    pub fn stats(&self) -> Result<Stats> {
+        let snapshot = self.snapshot()?;
+        let waiting = snapshot.waiting()?;
+        Ok(Stats {
+            prompts: snapshot.prompt_count()?,
+            operations: snapshot.last_operation()?.map_or(0, |(number, _)| number),
+            waiting_bodies: waiting.bodies,
+            waiting_bytes: waiting.bytes,
+            settings: self.settings(),
+        })
+    }
+}
