@@ -42,6 +42,11 @@ pub(super) fn access(path: &Path, purpose: Purpose) -> Access {
     }
 }
 
+/// Whether the write-ahead log has been made.
+pub(super) fn log_exists(path: &Path) -> bool {
+    beside(path, "-wal").exists()
+}
+
 fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

@@ -25,6 +25,7 @@ use self::connection::Access;
 use self::error::{Context as _, Result};
 use self::transaction::Write;
 use crate::backend::{Error, ErrorKind, Held, Index, Snapshot, Transaction};
+use crate::directory::flush_directory;
 use crate::record::{Durability, Settings};
 
 pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
@@ -113,7 +114,7 @@ impl SqliteIndex {
             writer: None,
             poisoned: AtomicBool::new(false),
         };
-        let tables = index.connect()?;
+        let tables = index.connect_first(purpose)?;
         if purpose != Purpose::Write {
             index.readers().push(tables);
             return Ok(index);
@@ -125,6 +126,22 @@ impl SqliteIndex {
             queue: open_queue(path)?,
         }));
         Ok(index)
+    }
+
+    /// SQLite may be compiled not to flush the directory when it makes the log, which is made once: here. The
+    /// name must last before anybody commits to it.
+    fn connect_first(&self, purpose: Purpose) -> Result<Tables> {
+        if purpose == Purpose::ReadUnwritable || connection::log_exists(&self.path) {
+            return self.connect();
+        }
+        let queue = open_queue(&self.path)?;
+        wait_for(&queue)?;
+        let tables = self.connect()?;
+        schema::format_of(&tables.connection)?; // The first read makes the log.
+        if let Some(directory) = self.path.parent() {
+            flush_directory(directory)?;
+        }
+        Ok(tables)
     }
 
     fn connect(&self) -> Result<Tables> {
