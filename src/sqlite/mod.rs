@@ -288,3 +288,25 @@ impl Drop for Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::backend::testing;
+
+    #[test]
+    fn it_passes_the_suite() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = Cell::new(0);
+        testing::index::all(&|settings| {
+            made.set(made.get() + 1);
+            let folder = directory.path().join(made.get().to_string());
+            std::fs::create_dir(&folder).unwrap();
+            let path = folder.join("index.db");
+            assert_eq!(SqliteIndex::create(&path, settings).unwrap(), Found::Nothing);
+            Box::new(SqliteIndex::open(&path, Purpose::Write).unwrap())
+        });
+    }
+}
