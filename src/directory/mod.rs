@@ -4,6 +4,7 @@
 //! blobs/ab/cdef…   a body under its address, the first two hex digits as a folder
 //! tmp/             files that are being written; swept by `gc`
 //! blobs.lock       settling holds its shared side, collecting its exclusive one
+//! blobs.gate       held while one waits for blobs.lock: else those who share it would keep a collector out
 //! ```
 
 mod flush;
@@ -65,14 +66,24 @@ impl BlobDirectory {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_file(&self) -> Result<File> {
-        let path = self.root.join("blobs.lock");
+    fn lock_file(&self, name: &str) -> Result<File> {
+        let path = self.root.join(name);
         File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&path)
             .map_err(failed("opening", &path))
+    }
+
+    /// Takes one side of the lock, in the order in which all who want either came to the gate.
+    fn take(&self, side: fn(&File) -> std::io::Result<()>) -> Result<Box<dyn Hold + '_>> {
+        let gate = self.lock_file("blobs.gate")?;
+        gate.lock()
+            .map_err(failed("waiting at", &self.root.join("blobs.gate")))?;
+        let lock = self.lock_file("blobs.lock")?;
+        side(&lock).map_err(failed("waiting for", &self.root.join("blobs.lock")))?;
+        Ok(Box::new(lock))
     }
 }
 
@@ -193,17 +204,11 @@ impl Blobs for BlobDirectory {
     }
 
     fn hold(&self) -> Result<Box<dyn Hold + '_>> {
-        let file = self.lock_file()?;
-        file.lock_shared()
-            .map_err(|error| Error::io("waiting for a collection to end", error))?;
-        Ok(Box::new(file))
+        self.take(File::lock_shared)
     }
 
     fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
-        let file = self.lock_file()?;
-        file.lock()
-            .map_err(|error| Error::io("waiting for settling to end", error))?;
-        Ok(Box::new(file))
+        self.take(File::lock)
     }
 }
 

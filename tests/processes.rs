@@ -1,0 +1,256 @@
+//! Many processes of many threads on one store, left alone and killed: no acknowledged change is lost or doubled.
+//!
+//! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_SECONDS` and `PROMPTBOOK_STRESS_KILLS`
+//! make it longer than a check of each commit should be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use promptbook::{
+    BlobId, Body, Error, Expected, NewPrompt, NewVersion, PromptFilter, PromptId, Store,
+    VersionFilter, VersionId, VersionNumber,
+};
+
+const PROCESSES: usize = 8;
+const THREADS: u64 = 4;
+const PROMPTS: usize = 20;
+
+/// Tells a started executable that it is a worker: the store's directory, and the worker's number.
+const WORKER: &str = "PROMPTBOOK_STRESS_WORKER";
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect(name))
+}
+
+fn body(text: &str) -> Body {
+    let json = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": text}]});
+    Body::try_from(json).unwrap()
+}
+
+fn make_store(directory: &Path) -> Vec<PromptId> {
+    let store = Store::create(directory).unwrap();
+    let names = (0..PROMPTS).map(|number| format!("prompt {number}"));
+    let make = |name: String| store.create_prompt(NewPrompt::new(name, body("first")).unwrap());
+    names.map(|name| make(name).unwrap().prompt.id).collect()
+}
+
+/// What the executable does when it is started again: works until it is killed or told to stop by a file.
+#[test]
+fn worker() {
+    let Ok(told) = std::env::var(WORKER) else {
+        return;
+    };
+    let (number, directory) = told.split_once(' ').unwrap();
+    let number: u64 = number.parse().unwrap();
+    let directory = Path::new(directory);
+    let store = Store::open(directory.join("store")).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let store = store.clone();
+            scope.spawn(move || work(&store, directory, number * THREADS + thread));
+        }
+    });
+}
+
+fn work(store: &Store, directory: &Path, seed: u64) {
+    let ledger = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join(format!("ledger {seed}")));
+    let mut ledger = ledger.unwrap();
+    let mut rng = fastrand::Rng::new();
+    let prompts = store
+        .prompts(&PromptFilter::default(), None, usize::MAX)
+        .unwrap();
+    while !directory.join("stop").exists() {
+        let id = prompts[rng.usize(..prompts.len())].id;
+        match rng.u32(..10) {
+            0..5 => {
+                let head = store.version((id, promptbook::Selector::Latest)).unwrap();
+                let expected = match rng.bool() {
+                    true => Expected::Is(head.id),
+                    false => Expected::Any,
+                };
+                let new = NewVersion::new(id, body(&format!("{seed} {}", rng.u32(..)))).unwrap();
+                match store.commit(new.expected_head(expected).message("stress")) {
+                    // One write, so that a kill leaves a whole line or none.
+                    Ok(version) => ledger
+                        .write_all(
+                            format!("{id} {} {} {}\n", version.number, version.id, version.blob)
+                                .as_bytes(),
+                        )
+                        .unwrap(),
+                    Err(Error::Conflict { .. }) if expected != Expected::Any => {}
+                    Err(error) => panic!("a commit failed: {error:?}"),
+                }
+            }
+            5..7 => {
+                store
+                    .set_environment(id, "production", "latest", Expected::Any)
+                    .unwrap();
+            }
+            7 => {
+                let resolved = store
+                    .resolve((id, "production".parse::<promptbook::Selector>().unwrap()))
+                    .unwrap();
+                assert_eq!(resolved.version.blob, resolved.body.id());
+            }
+            8 => {
+                store
+                    .versions(id, &VersionFilter::default(), None, 20)
+                    .unwrap();
+            }
+            _ if rng.u32(..20) == 0 => {
+                store.settle(|_| ()).unwrap();
+            }
+            _ => {}
+        }
+    }
+}
+
+fn start(directory: &Path, number: usize) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "worker", "--nocapture"])
+        .env(WORKER, format!("{number} {}", directory.display()))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Every acknowledged version is there, once, as it was acknowledged; the store is sound and works on.
+fn check(directory: &Path, prompts: &[PromptId]) -> usize {
+    let store = Store::open(directory.join("store")).unwrap();
+    let mut acknowledged: BTreeMap<(PromptId, VersionNumber), (VersionId, BlobId)> =
+        BTreeMap::new();
+    for file in fs::read_dir(directory).unwrap() {
+        let path = file.unwrap().path();
+        if !path
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("ledger")
+        {
+            continue;
+        }
+        for line in fs::read_to_string(path).unwrap().lines() {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let number = (fields[0].parse().unwrap(), fields[1].parse().unwrap());
+            let version = (fields[2].parse().unwrap(), fields[3].parse().unwrap());
+            let twice = acknowledged.insert(number, version);
+            assert_eq!(twice, None, "number {number:?} was given twice");
+        }
+    }
+    let mut numbers = BTreeSet::new();
+    for id in prompts {
+        for version in store
+            .versions(*id, &VersionFilter::default(), None, usize::MAX)
+            .unwrap()
+        {
+            assert!(
+                numbers.insert((*id, version.number)),
+                "{id} {} is there twice",
+                version.number
+            );
+            if let Some(found) = acknowledged.remove(&(*id, version.number)) {
+                assert_eq!(
+                    found,
+                    (version.id, version.blob),
+                    "{id} {} is another",
+                    version.number
+                );
+                assert_eq!(store.resolve(version.id).unwrap().body.id(), version.blob);
+            }
+        }
+    }
+    assert!(
+        acknowledged.is_empty(),
+        "acknowledged and lost: {acknowledged:?}"
+    );
+    let report = store.verify(|_| ()).unwrap();
+    assert_eq!(report.violations, [], "the store is not sound");
+    store
+        .commit(NewVersion::new(prompts[0], body("after")).unwrap())
+        .unwrap();
+    store.settle(|_| ()).unwrap();
+    let report = store.verify(|_| ()).unwrap();
+    assert_eq!(
+        report.violations,
+        [],
+        "the store is not sound after one more commit"
+    );
+    numbers.len()
+}
+
+#[test]
+fn processes_share_a_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let prompts = make_store(&directory.path().join("store"));
+    let workers: Vec<Child> = (0..PROCESSES)
+        .map(|number| start(directory.path(), number))
+        .collect();
+    let seconds = setting("PROMPTBOOK_STRESS_SECONDS", 3);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let store = Store::open(directory.path().join("store")).unwrap();
+    while Instant::now() < end {
+        assert_eq!(
+            store.verify(|_| ()).unwrap().violations,
+            [],
+            "not sound while others write"
+        );
+        store.collect_garbage(Duration::ZERO).unwrap();
+    }
+    File::create(directory.path().join("stop")).unwrap();
+    for mut worker in workers {
+        assert!(
+            worker.wait().unwrap().success(),
+            "a worker failed: see its message above"
+        );
+    }
+    drop(store);
+    let versions = check(directory.path(), &prompts);
+    println!("{PROCESSES} processes of {THREADS} threads, {seconds} s: {versions} versions");
+    assert!(versions > PROMPTS, "nobody worked");
+}
+
+#[test]
+fn killed_processes_lose_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let prompts = make_store(&directory.path().join("store"));
+    let mut workers: Vec<Child> = (0..PROCESSES)
+        .map(|number| start(directory.path(), number))
+        .collect();
+    let kills = setting("PROMPTBOOK_STRESS_KILLS", 40);
+    let mut rng = fastrand::Rng::new();
+    for kill in 0..kills {
+        std::thread::sleep(Duration::from_millis(rng.u64(1..100)));
+        let victim = rng.usize(..workers.len());
+        if let Some(ended) = workers[victim].try_wait().unwrap() {
+            panic!("a worker ended by itself: {ended}, see its message above");
+        }
+        workers[victim].kill().unwrap();
+        workers[victim].wait().unwrap();
+        workers[victim] = start(directory.path(), victim);
+        if kill % 100 == 99 {
+            let store = Store::open(directory.path().join("store")).unwrap();
+            assert_eq!(
+                store.verify(|_| ()).unwrap().violations,
+                [],
+                "not sound after {kill} kills"
+            );
+        }
+    }
+    File::create(directory.path().join("stop")).unwrap();
+    for mut worker in workers {
+        assert!(
+            worker.wait().unwrap().success(),
+            "a worker failed: see its message above"
+        );
+    }
+    let versions = check(directory.path(), &prompts);
+    println!("{kills} kills: {versions} versions");
+    assert!(versions > PROMPTS, "nobody worked");
+}
