@@ -1,0 +1,1 @@
+//! The `promptbook` command, run as its users run it.
