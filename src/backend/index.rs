@@ -22,7 +22,8 @@ use crate::record::{
 /// - Readers never wait for writers, nor writers for readers.
 /// - A committed transaction is seen by every snapshot taken after, in any process.
 pub trait Index: Send + Sync + fmt::Debug {
-    /// The state as of now; it does not change while it is held. Hold it shortly.
+    /// The state as of now, or as of the first read where that is later; from then on it does not change. Hold it
+    /// shortly.
     fn snapshot(&self) -> Result<Held<'_>>;
 
     /// The one write transaction: waits for its turn. Dropped without a commit, it changes nothing.

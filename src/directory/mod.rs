@@ -202,3 +202,23 @@ impl Blobs for BlobDirectory {
 
 /// Closing the file releases its lock.
 impl Hold for File {}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::backend::testing;
+
+    #[test]
+    fn it_passes_the_suite() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = Cell::new(0);
+        testing::blobs::all(&|| {
+            made.set(made.get() + 1);
+            let store = directory.path().join(made.get().to_string());
+            BlobDirectory::create(&store).unwrap();
+            Box::new(BlobDirectory::open(&store).unwrap())
+        });
+    }
+}

@@ -25,6 +25,7 @@ use self::connection::Access;
 use self::error::{Context as _, Result};
 use self::transaction::Write;
 use crate::backend::{Error, ErrorKind, Held, Index, Snapshot, Transaction};
+use crate::directory::flush_directory;
 use crate::record::{Durability, Settings};
 
 pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
@@ -113,7 +114,7 @@ impl SqliteIndex {
             writer: None,
             poisoned: AtomicBool::new(false),
         };
-        let tables = index.connect()?;
+        let tables = index.connect_first(purpose)?;
         if purpose != Purpose::Write {
             index.readers().push(tables);
             return Ok(index);
@@ -125,6 +126,22 @@ impl SqliteIndex {
             queue: open_queue(path)?,
         }));
         Ok(index)
+    }
+
+    /// SQLite may be compiled not to flush the directory when it makes the log, which is made once: here. The
+    /// name must last before anybody commits to it.
+    fn connect_first(&self, purpose: Purpose) -> Result<Tables> {
+        if purpose == Purpose::ReadUnwritable || connection::log_exists(&self.path) {
+            return self.connect();
+        }
+        let queue = open_queue(&self.path)?;
+        wait_for(&queue)?;
+        let tables = self.connect()?;
+        schema::format_of(&tables.connection)?; // The first read makes the log.
+        if let Some(directory) = self.path.parent() {
+            flush_directory(directory)?;
+        }
+        Ok(tables)
     }
 
     fn connect(&self) -> Result<Tables> {
@@ -192,8 +209,27 @@ impl Index for SqliteIndex {
     }
 
     fn maintain(&self) -> Result<()> {
-        let turn = self.turn()?;
-        connection::checkpoint(&turn.tables().connection, LOG_PAGES)
+        self.usable()?;
+        if self.writer.is_none() {
+            return Ok(());
+        }
+        let idle = self.readers().pop();
+        let checkpointer = idle.map_or_else(|| self.connect(), Ok)?;
+        if connection::unfolded_pages(&checkpointer.connection)? >= LOG_PAGES {
+            self.fold(&checkpointer)?;
+        }
+        self.readers().push(checkpointer);
+        Ok(())
+    }
+}
+
+impl SqliteIndex {
+    fn fold(&self, checkpointer: &Tables) -> Result<()> {
+        // Most of it beside the writers; then the little that came meanwhile while none writes, after which
+        // the next one starts the log over.
+        connection::checkpoint(&checkpointer.connection)?;
+        let _turn = self.turn()?;
+        connection::checkpoint(&checkpointer.connection)
     }
 }
 
@@ -250,5 +286,27 @@ impl Drop for Reader<'_> {
                 readers.push(tables);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::backend::testing;
+
+    #[test]
+    fn it_passes_the_suite() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = Cell::new(0);
+        testing::index::all(&|settings| {
+            made.set(made.get() + 1);
+            let folder = directory.path().join(made.get().to_string());
+            std::fs::create_dir(&folder).unwrap();
+            let path = folder.join("index.db");
+            assert_eq!(SqliteIndex::create(&path, settings).unwrap(), Found::Nothing);
+            Box::new(SqliteIndex::open(&path, Purpose::Write).unwrap())
+        });
     }
 }

@@ -65,9 +65,9 @@ impl<'a> Write<'a> {
             Change::Environment {
                 prompt,
                 name,
+                before,
                 after,
-                ..
-            } => self.point(at, *prompt, name, *after),
+            } => self.point(at, *prompt, name, *before, *after),
         }
     }
 
@@ -111,7 +111,8 @@ impl<'a> Write<'a> {
         self.change_one(
             "deleting a prompt",
             "UPDATE prompt SET deleted_at = ?2, versions = 0, latest = NULL
-             WHERE id = ?1 AND deleted_at IS NULL",
+             WHERE id = ?1 AND deleted_at IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM environment e WHERE e.prompt = prompt.key)",
             (id.as_str(), at),
         )?;
         self.count_prompts(-1)
@@ -150,7 +151,8 @@ impl<'a> Write<'a> {
             "INSERT INTO version
                 (id, prompt, major, minor, model, message, author, base, blob, created_at)
              SELECT ?1, p.key, ?3, ?4, ?5, ?6, ?7, (SELECT key FROM version WHERE id = ?8), o.key, ?10
-             FROM prompt p, blob o WHERE p.id = ?2 AND p.deleted_at IS NULL AND o.hash = ?9",
+             FROM prompt p, blob o
+             WHERE p.id = ?2 AND p.deleted_at IS NULL AND o.hash = ?9 AND o.stored = 1",
             (
                 version.id.as_bytes(),
                 version.prompt_id.as_str(),
@@ -183,9 +185,10 @@ impl<'a> Write<'a> {
         self.change_one(
             "deleting a version",
             "UPDATE version SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL
+                 AND prompt = (SELECT key FROM prompt WHERE id = ?3)
                  AND NOT EXISTS (SELECT 1 FROM environment e
                                  WHERE e.prompt = version.prompt AND e.version = version.key)",
-            (id.as_bytes(), at),
+            (id.as_bytes(), at, prompt.as_str()),
         )?;
         self.change_one(
             "counting a body's versions",
@@ -203,28 +206,42 @@ impl<'a> Write<'a> {
         )
     }
 
+    /// Each statement changes a row only where the pointer is what the change says it was.
     fn point(
         &self,
         at: i64,
         prompt: PromptId,
         name: &EnvironmentName,
-        to: Option<VersionId>,
+        before: Option<VersionId>,
+        after: Option<VersionId>,
     ) -> Result<()> {
-        match to {
-            Some(version) => self.change_one(
-                "moving an environment",
+        let (prompt, name) = (prompt.as_str(), name.as_str());
+        let (before, after) = (before.as_ref(), after.as_ref());
+        match (before.map(VersionId::as_bytes), after.map(VersionId::as_bytes)) {
+            (None, Some(to)) => self.change_one(
+                "setting an environment",
                 "INSERT INTO environment
                  SELECT p.key, ?2, v.key, ?4 FROM prompt p JOIN version v ON v.prompt = p.key
-                 WHERE p.id = ?1 AND v.id = ?3 AND v.deleted_at IS NULL
-                 ON CONFLICT DO UPDATE SET version = excluded.version, moved_at = excluded.moved_at",
-                (prompt.as_str(), name.as_str(), version.as_bytes(), at),
+                 WHERE p.id = ?1 AND v.id = ?3 AND v.deleted_at IS NULL",
+                (prompt, name, to, at),
             ),
-            None => self.change_one(
+            (Some(from), Some(to)) => self.change_one(
+                "moving an environment",
+                "UPDATE environment SET version = v.key, moved_at = ?4 FROM version v
+                 WHERE environment.prompt = (SELECT key FROM prompt WHERE id = ?1)
+                     AND environment.name = ?2
+                     AND environment.version = (SELECT key FROM version WHERE id = ?5)
+                     AND v.id = ?3 AND v.prompt = environment.prompt AND v.deleted_at IS NULL",
+                (prompt, name, to, at, from),
+            ),
+            (Some(from), None) => self.change_one(
                 "removing an environment",
                 "DELETE FROM environment
-                 WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND name = ?2",
-                (prompt.as_str(), name.as_str()),
+                 WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND name = ?2
+                     AND version = (SELECT key FROM version WHERE id = ?3)",
+                (prompt, name, from),
             ),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -251,7 +268,8 @@ impl Transaction for Write<'_> {
         let number = i64::try_from(operation.number).unwrap_or(i64::MAX);
         self.change_one(
             "appending an operation",
-            "INSERT INTO operation VALUES (?1, ?2, ?3)",
+            "INSERT INTO operation SELECT ?1, ?2, ?3
+             WHERE ?1 = 1 + (SELECT ifnull(max(number), 0) FROM operation)",
             (number, operation.id.as_bytes(), text),
         )?;
         let at = micros(operation.content.at);

@@ -64,3 +64,19 @@ impl Deref for Frozen {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::testing;
+
+    #[test]
+    fn the_index_passes_the_suite() {
+        testing::index::all(&|settings| Box::new(MemoryIndex::new(settings)));
+    }
+
+    #[test]
+    fn the_blob_store_passes_the_suite() {
+        testing::blobs::all(&|| Box::new(MemoryBlobs::new()));
+    }
+}

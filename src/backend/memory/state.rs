@@ -310,7 +310,10 @@ impl Snapshot for State {
     }
 
     fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
-        Ok(self.inputs.get(&(version, request.to_owned())).cloned())
+        match self.version(version)? {
+            Some(_) => Ok(self.inputs.get(&(version, request.to_owned())).cloned()),
+            None => Ok(None),
+        }
     }
 
     fn waiting(&self) -> Result<Waiting> {
@@ -329,12 +332,12 @@ impl Snapshot for State {
         waiting.retain(|body| body.position > after);
         waiting.sort_by_key(|body| body.position);
         let mut sum = 0;
-        let fits = |body: &Journaled| {
-            let first = sum == 0;
+        let fits = |(at, body): &(usize, Journaled)| {
             sum += body.bytes.len();
-            first || sum <= bytes
+            *at == 0 || sum <= bytes
         };
-        Ok(waiting.into_iter().take_while(fits).collect())
+        let batch = waiting.into_iter().enumerate().take_while(fits);
+        Ok(batch.map(|(_, body)| body).collect())
     }
 
     fn collectable(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<Vec<Collectable>> {

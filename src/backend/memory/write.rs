@@ -29,6 +29,9 @@ impl<'a> Write<'a> {
     fn apply(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), String> {
         let id = change.prompt();
         let mut table = match self.state.prompts.get(&id) {
+            Some(_) if matches!(change, Change::Prompt { before: None, .. }) => {
+                return Err(format!("prompt id {id} is taken"));
+            }
             Some(table) => table.as_ref().clone(),
             None => {
                 self.state.created.push_back_mut(id);
@@ -126,6 +129,10 @@ impl Transaction for Write<'_> {
 
     fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
         for id in ids {
+            if self.state.blobs.get(id).is_some_and(|blob| blob.live > 0) {
+                let reason = format!("forgetting body {id}, which live versions have");
+                return Err(Error::new(ErrorKind::Corrupt, reason));
+            }
             self.state.blobs.remove_mut(id);
         }
         Ok(())

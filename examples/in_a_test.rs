@@ -1,0 +1,50 @@
+//! A test with a store in memory: `cargo test --example in_a_test`.
+
+use promptbook::{Mode, Result, Store};
+use serde_json::{Map, Value};
+
+/// What the app does with its prompts, and what is to be tested.
+pub fn welcome(store: &Store, name: &str) -> Result<String> {
+    let inputs = Map::from_iter([("name".to_owned(), Value::from(name))]);
+    let rendered = store.render("welcome@production", &inputs, Mode::Strict)?;
+    let text = rendered.body["messages"][0]["content"].as_str();
+    Ok(text.unwrap_or_default().to_owned())
+}
+
+fn main() -> Result<()> {
+    let directory = std::env::args().nth(1).unwrap_or_else(|| "prompts".into());
+    println!("{}", welcome(&Store::open(directory)?, "Ada")?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use promptbook::{Error, NewPrompt, StoreOptions};
+    use serde_json::json;
+
+    use super::*;
+
+    /// A store whose ids and moments are the same in each run, and which is gone after it.
+    fn store_with(text: &str) -> Result<Store> {
+        let options = StoreOptions::new().seed(7).clock(|| DateTime::UNIX_EPOCH);
+        let store = options.in_memory()?;
+        let body = json!({"messages": [{"role": "user", "content": text}]});
+        store.create_prompt(NewPrompt::new("welcome", body)?)?;
+        Ok(store)
+    }
+
+    #[test]
+    fn names_the_guest() -> Result<()> {
+        let store = store_with("Welcome {{hc:name:string}}")?;
+        assert_eq!(welcome(&store, "Ada")?, "Welcome Ada");
+        Ok(())
+    }
+
+    #[test]
+    fn fails_where_the_prompt_asks_for_more() -> Result<()> {
+        let store = store_with("{{hc:name:string}}, {{hc:age:number}}")?;
+        assert!(matches!(welcome(&store, "Ada"), Err(Error::Render { .. })));
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! An app that manages its prompts offline: `cargo run --example offline`.
+
+use promptbook::{Bump, Error, Expected, Mode, NewPrompt, NewVersion, Result, Store};
+use serde_json::json;
+
+fn main() -> Result<()> {
+    let directory = std::env::args().nth(1).unwrap_or_else(|| "prompts".into());
+    let store = Store::open_or_create(&directory)?;
+
+    // The first run makes the prompt; later ones find it.
+    let greeting = match store.prompt("greeting") {
+        Ok(prompt) => prompt,
+        Err(Error::PromptNotFound { .. }) => {
+            let body = json!({
+                "model": "gpt-4o",
+                "messages": [
+                    {"role": "system", "content": "You greet people."},
+                    {"role": "user", "content": "Greet {{hc:name:string}}."},
+                ],
+            });
+            store.create_prompt(NewPrompt::new("greeting", body)?)?.prompt
+        }
+        Err(error) => return Err(error),
+    };
+
+    // A wording that asks nothing more of its callers is a minor version.
+    let mut body = store.resolve("greeting@latest")?.body.json().clone();
+    body["messages"][0]["content"] = json!("You greet people warmly.");
+    let new = NewVersion::new(greeting.id, body)?.bump(Bump::Minor).message("Be warm");
+    let version = store.commit(new)?;
+
+    // Production follows, unless somebody moved it meanwhile.
+    let before = store.version("greeting@production")?;
+    store.set_environment(greeting.id, "production", version.id, Expected::Is(before.id))?;
+
+    let inputs = json!({"name": "Ada"}).as_object().cloned().unwrap_or_default();
+    let rendered = store.render("greeting@production", &inputs, Mode::Strict)?;
+    let text = &rendered.body["messages"][1]["content"];
+    println!("{} {}: {text}", greeting.name, version.number);
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! What every [`Blobs`] must do.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::wait_a_moment;
+use crate::backend::{Blobs, Error, ErrorKind, Hold};
+use crate::id::BlobId;
+
+/// Everything, each on a new and empty place that `make` gives.
+pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
+    let tests = [
+        an_empty_place_has_nothing,
+        what_was_put_is_got,
+        putting_again_is_harmless,
+        a_flush_takes_what_was_put,
+        what_was_deleted_is_gone,
+        a_deleted_body_can_be_put_again,
+        every_body_is_listed,
+        an_error_of_the_visitor_ends_the_list,
+        a_sweep_takes_no_body,
+        readers_see_a_body_whole_or_not_at_all,
+        shared_holds_go_together,
+        holds_exclude_each_other,
+        exclusive_holds_exclude_each_other,
+    ];
+    for test in tests {
+        test(&*make());
+    }
+}
+
+/// Bodies of many sizes, an empty one among them, and their addresses.
+fn bodies() -> Vec<(BlobId, Vec<u8>)> {
+    let sizes = [0, 1, 4095, 4096, 1_000_000];
+    let bodies = sizes.map(|size| b"\0{\xff}\n".iter().copied().cycle().take(size).collect());
+    let addressed = |bytes: Vec<u8>| (BlobId::of(&bytes), bytes);
+    bodies.map(addressed).to_vec()
+}
+
+fn list(blobs: &dyn Blobs) -> Vec<BlobId> {
+    let mut ids = Vec::new();
+    let listed = blobs.list(&mut |id| {
+        ids.push(id);
+        Ok(())
+    });
+    listed.unwrap();
+    ids.sort();
+    ids
+}
+
+/// What is not there is not got, nor listed, and can be deleted all the same.
+pub fn an_empty_place_has_nothing(blobs: &dyn Blobs) {
+    let id = BlobId::of(b"missing");
+    assert_eq!(
+        blobs.get(id).unwrap(),
+        None,
+        "a body that never was put was got"
+    );
+    assert_eq!(list(blobs), [], "an empty place lists something");
+    let _hold = blobs.hold_all().unwrap();
+    blobs.delete(id).unwrap();
+    blobs.sweep().unwrap();
+    blobs.flush(&[]).unwrap();
+}
+
+/// Bodies of any size come back byte for byte, flushed or not.
+pub fn what_was_put_is_got(blobs: &dyn Blobs) {
+    for (id, bytes) in bodies() {
+        blobs.put(id, &bytes).unwrap();
+        let got = blobs.get(id).unwrap();
+        assert!(
+            got.as_ref() == Some(&bytes),
+            "a body of {} bytes came back otherwise",
+            bytes.len()
+        );
+    }
+}
+
+/// A second put of the same body changes nothing, before a flush and after.
+pub fn putting_again_is_harmless(blobs: &dyn Blobs) {
+    let (id, bytes) = (BlobId::of(b"{}"), b"{}");
+    blobs.put(id, bytes).unwrap();
+    blobs.put(id, bytes).unwrap();
+    blobs.flush(&[id]).unwrap();
+    blobs.put(id, bytes).unwrap();
+    assert_eq!(
+        blobs.get(id).unwrap().as_deref(),
+        Some(&bytes[..]),
+        "a second put altered it"
+    );
+    assert_eq!(
+        list(blobs),
+        [id],
+        "a body that was put thrice is there once"
+    );
+}
+
+/// What was put can be flushed, together and again, and stays.
+pub fn a_flush_takes_what_was_put(blobs: &dyn Blobs) {
+    let bodies = bodies();
+    for (id, bytes) in &bodies {
+        blobs.put(*id, bytes).unwrap();
+    }
+    let ids: Vec<BlobId> = bodies.iter().map(|(id, _)| *id).collect();
+    blobs.flush(&ids).unwrap();
+    blobs.flush(&ids).unwrap();
+    for (id, bytes) in bodies {
+        assert!(
+            blobs.get(id).unwrap() == Some(bytes),
+            "a flush altered a body"
+        );
+    }
+}
+
+/// A deleted body is neither got nor listed; the others stay; deleting it again does nothing.
+pub fn what_was_deleted_is_gone(blobs: &dyn Blobs) {
+    let (gone, kept) = (BlobId::of(b"gone"), BlobId::of(b"kept"));
+    blobs.put(gone, b"gone").unwrap();
+    blobs.put(kept, b"kept").unwrap();
+    let hold = blobs.hold_all().unwrap();
+    blobs.delete(gone).unwrap();
+    blobs.delete(gone).unwrap();
+    drop(hold);
+    assert_eq!(blobs.get(gone).unwrap(), None, "a deleted body was got");
+    assert_eq!(list(blobs), [kept], "only the other body is left");
+    assert_eq!(
+        blobs.get(kept).unwrap().as_deref(),
+        Some(&b"kept"[..]),
+        "the other body was altered"
+    );
+}
+
+/// Deletion leaves nothing behind that keeps the body from coming back, unflushed or flushed.
+pub fn a_deleted_body_can_be_put_again(blobs: &dyn Blobs) {
+    let id = BlobId::of(b"again");
+    for flushed in [false, true] {
+        blobs.put(id, b"again").unwrap();
+        if flushed {
+            blobs.flush(&[id]).unwrap();
+        }
+        let hold = blobs.hold_all().unwrap();
+        blobs.delete(id).unwrap();
+        drop(hold);
+        blobs.put(id, b"again").unwrap();
+        assert_eq!(
+            blobs.get(id).unwrap().as_deref(),
+            Some(&b"again"[..]),
+            "a body that was deleted did not come back, flushed: {flushed}"
+        );
+    }
+}
+
+/// The list has every body once.
+pub fn every_body_is_listed(blobs: &dyn Blobs) {
+    let mut expected = Vec::new();
+    for number in 0..300_u32 {
+        let bytes = number.to_be_bytes();
+        blobs.put(BlobId::of(&bytes), &bytes).unwrap();
+        expected.push(BlobId::of(&bytes));
+    }
+    expected.sort();
+    assert!(
+        list(blobs) == expected,
+        "the list is not what was put, each once"
+    );
+}
+
+/// The visitor's error is the list's, and nothing is visited after it.
+pub fn an_error_of_the_visitor_ends_the_list(blobs: &dyn Blobs) {
+    blobs.put(BlobId::of(b"a"), b"a").unwrap();
+    blobs.put(BlobId::of(b"b"), b"b").unwrap();
+    let mut visits = 0;
+    let listed = blobs.list(&mut |_| {
+        visits += 1;
+        Err(Error::new(ErrorKind::Other, "enough"))
+    });
+    assert_eq!(
+        listed.unwrap_err().to_string(),
+        "enough",
+        "the visitor's error was lost"
+    );
+    assert_eq!(visits, 1, "the list went on after an error");
+}
+
+/// Sweeping takes what is half-made, never a body, flushed or not.
+pub fn a_sweep_takes_no_body(blobs: &dyn Blobs) {
+    let (flushed, unflushed) = (BlobId::of(b"flushed"), BlobId::of(b"unflushed"));
+    blobs.put(flushed, b"flushed").unwrap();
+    blobs.flush(&[flushed]).unwrap();
+    blobs.put(unflushed, b"unflushed").unwrap();
+    let hold = blobs.hold_all().unwrap();
+    blobs.sweep().unwrap();
+    drop(hold);
+    for id in [flushed, unflushed] {
+        assert!(blobs.get(id).unwrap().is_some(), "a sweep took a body");
+    }
+}
+
+/// While a body is put over and over, and deleted in between, it is read whole or not at all.
+pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
+    let bytes = vec![b'x'; 300_000];
+    let id = BlobId::of(&bytes);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                let got = blobs.get(id).unwrap();
+                assert!(
+                    got.is_none_or(|got| got == bytes),
+                    "a body was read half-made"
+                );
+            }
+        });
+        for _ in 0..50 {
+            blobs.put(id, &bytes).unwrap();
+            let _hold = blobs.hold_all().unwrap();
+            blobs.delete(id).unwrap();
+        }
+        done.store(true, Ordering::Release);
+    });
+}
+
+/// Any number of threads settle at once.
+pub fn shared_holds_go_together(blobs: &dyn Blobs) {
+    let _first = blobs.hold().unwrap();
+    // It would never return if the two excluded each other.
+    std::thread::scope(|scope| {
+        scope.spawn(|| drop(blobs.hold().unwrap()));
+    });
+}
+
+/// Collecting waits until settling is done, and settling until collecting is.
+pub fn holds_exclude_each_other(blobs: &dyn Blobs) {
+    waits(blobs, shared, exclusive);
+    waits(blobs, exclusive, shared);
+}
+
+/// Two never collect at once.
+pub fn exclusive_holds_exclude_each_other(blobs: &dyn Blobs) {
+    waits(blobs, exclusive, exclusive);
+}
+
+type Take = for<'a> fn(&'a dyn Blobs) -> Box<dyn Hold + 'a>;
+
+fn shared<'a>(blobs: &'a dyn Blobs) -> Box<dyn Hold + 'a> {
+    blobs.hold().unwrap()
+}
+
+fn exclusive<'a>(blobs: &'a dyn Blobs) -> Box<dyn Hold + 'a> {
+    blobs.hold_all().unwrap()
+}
+
+/// While `first` is held, `second` waits; once it is dropped, `second` is given.
+fn waits(blobs: &dyn Blobs, first: Take, second: Take) {
+    let given = AtomicBool::new(false);
+    let held = first(blobs);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _second = second(blobs);
+            given.store(true, Ordering::Release);
+        });
+        wait_a_moment();
+        assert!(
+            !given.load(Ordering::Acquire),
+            "a hold was given while another one excluded it"
+        );
+        drop(held);
+    });
+    assert!(given.load(Ordering::Acquire), "the hold was never given");
+}

@@ -1,0 +1,53 @@
+//! What every [`Index`] must do.
+
+pub mod bodies;
+pub mod contradictions;
+pub mod environments;
+pub mod operations;
+pub mod prompts;
+pub mod transactions;
+pub mod versions;
+pub mod visits;
+
+use crate::backend::Index;
+use crate::number::VersionNumber;
+use crate::record::{Policy, Settings};
+
+/// A function that holds a new and empty index against one sentence.
+pub type Test = fn(&dyn Index);
+
+/// Everything, each on a new and empty index that `make` gives.
+pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
+    keeps_its_settings(make);
+    let topics = [
+        transactions::TESTS,
+        prompts::TESTS,
+        versions::TESTS,
+        environments::TESTS,
+        bodies::TESTS,
+        operations::TESTS,
+        visits::TESTS,
+        contradictions::TESTS,
+    ];
+    for test in topics.into_iter().flatten() {
+        test(&*make(Settings::default()));
+    }
+}
+
+/// An index answers with the settings that it was made with.
+pub fn keeps_its_settings(make: &dyn Fn(Settings) -> Box<dyn Index>) {
+    for policy in [Policy::Enforced, Policy::Free] {
+        for first_version in [VersionNumber::new(0, 0), VersionNumber::new(1, 0)] {
+            let settings = Settings {
+                first_version,
+                policy,
+            };
+            let index = make(settings);
+            assert_eq!(
+                index.snapshot().unwrap().settings().unwrap(),
+                settings,
+                "the settings are not those it was made with"
+            );
+        }
+    }
+}

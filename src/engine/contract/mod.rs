@@ -1,0 +1,133 @@
+//! What a body asks of its callers, and whether a change breaks them.
+//!
+//! A caller gives inputs, lets the body render, sends it, runs the tools that the model calls, and
+//! reads the answer. A change is *breaking* when a call that was right for the base is not right any
+//! more, or its result can't be handled as before. So a new body is compatible when
+//!
+//! - it asks for the same variables, and takes every value that the base took ([`Variable`]);
+//!   what its partials ask for counts as its own;
+//! - its partials can be filled, or lack only what they lacked before;
+//! - it offers the same tools, none more either, since the model may call what the caller can't run;
+//!   and no tool's parameters allow arguments that were not allowed before ([`Tool`]). A tool's
+//!   description is no promise;
+//! - it asks for the same response format.
+//!
+//! Messages, model, temperature and the like are no part of the contract. Where a rule can't show
+//! that a change is compatible, it is breaking: a major too many costs less than a broken caller.
+
+mod partials;
+mod response;
+mod schema;
+mod tools;
+mod variables;
+mod words;
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::template::{self, PartialUse, Partials, Place, Problem};
+
+pub use tools::{Tool, ToolKind};
+pub use variables::{Accepted, Variable};
+
+/// What a body asks of its callers. It is derived from the body and from those that its partials name,
+/// and never stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Contract {
+    /// The variables, those of partials included, by first use.
+    pub variables: Vec<Variable>,
+    /// The partials, those of partials included.
+    pub partials: Vec<PartialUse>,
+    /// Why some partials can't be filled. In JSON these are their words.
+    #[serde(serialize_with = "in_words")]
+    pub problems: Vec<Problem>,
+    /// The tools that the model may call.
+    pub tools: Vec<Tool>,
+    /// The form of the answer.
+    pub response_format: Option<Value>,
+}
+
+impl Contract {
+    /// The contract of a body, its partials taken from `partials`.
+    ///
+    /// A body of any shape has one: what is malformed is kept as it is and compared by equality.
+    #[must_use]
+    pub fn of(body: &Value, partials: &Partials) -> Self {
+        let expanded = template::expand(body, partials);
+        Self {
+            variables: variables::gather(expanded.variables),
+            partials: expanded.partials,
+            problems: expanded.problems,
+            tools: tools::read(body.get("tools")),
+            response_format: body
+                .get("response_format")
+                .filter(|format| !format.is_null())
+                .cloned(),
+        }
+    }
+}
+
+fn in_words<S: Serializer>(problems: &[Problem], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(problems.iter().map(Problem::to_string))
+}
+
+/// One way in which a caller of the base would break. As text: the reason in words, and its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Breakage {
+    /// What the caller meets, in words.
+    pub reason: String,
+    /// Where it is in the new body or, for what is gone, where it was.
+    pub place: Place,
+}
+
+impl Breakage {
+    fn new(reason: impl Into<String>, place: Place) -> Self {
+        Self {
+            reason: reason.into(),
+            place,
+        }
+    }
+}
+
+impl fmt::Display for Breakage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason, self.place)
+    }
+}
+
+/// Every way in which a caller of `base` would break with `new`; none if the change is compatible.
+///
+/// After a compatible change, all inputs that rendered the base in strict mode render the new body too,
+/// unless they make it larger than any render may be. The order is that of the contract's parts, and
+/// within them that of the new body, then of the base.
+#[must_use]
+pub fn breakages(base: &Contract, new: &Contract) -> Vec<Breakage> {
+    let mut found = Vec::new();
+    variables::compare(&base.variables, &new.variables, &mut found);
+    partials::compare(&base.problems, &new.problems, &mut found);
+    tools::compare(&base.tools, &new.tools, &mut found);
+    response::compare(
+        base.response_format.as_ref(),
+        new.response_format.as_ref(),
+        &mut found,
+    );
+    found
+}
+
+/// The members of two objects by name, those of the first in its order, then what only the second has.
+fn union<'a>(
+    base: &'a Map<String, Value>,
+    new: &'a Map<String, Value>,
+) -> impl Iterator<Item = (&'a str, Option<&'a Value>, Option<&'a Value>)> {
+    let added = new.iter().filter(|(name, _)| !base.contains_key(*name));
+    base.iter()
+        .map(|(name, value)| (name.as_str(), Some(value), new.get(name)))
+        .chain(added.map(|(name, value)| (name.as_str(), None, Some(value))))
+}
+
+#[cfg(test)]
+mod tests;

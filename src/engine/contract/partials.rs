@@ -1,0 +1,159 @@
+//! The partials of a body: whether they can be filled. What they ask for counts among the variables.
+
+use std::collections::HashSet;
+
+use super::Breakage;
+use crate::template::{Place, Problem};
+
+/// Finds partials that can't be filled any more. What could not be filled before either is no change,
+/// wherever it stands.
+pub(super) fn compare(base: &[Problem], new: &[Problem], found: &mut Vec<Breakage>) {
+    let mut known: HashSet<String> = base
+        .iter()
+        .filter_map(in_words)
+        .map(|(words, _)| words)
+        .collect();
+    for (words, place) in new.iter().filter_map(in_words) {
+        if known.insert(words.clone()) {
+            let reason = format!("a partial can't be filled: {words}");
+            found.push(Breakage::new(reason, place.clone()));
+        }
+    }
+}
+
+/// What is wrong with a partial, its place aside: two problems of the same words are the same.
+fn in_words(problem: &Problem) -> Option<(String, &Place)> {
+    match problem {
+        Problem::PartialNotFound {
+            prompt,
+            environment,
+            place,
+        } => Some((
+            format!("prompt {prompt} has no version in {environment}"),
+            place,
+        )),
+        Problem::PartialOutOfRange {
+            prompt,
+            environment,
+            message,
+            place,
+        } => Some((
+            format!("prompt {prompt} ({environment}) has no message {message}"),
+            place,
+        )),
+        Problem::PartialCycle {
+            prompt,
+            environment,
+            message,
+            place,
+        } => Some((
+            format!("message {message} of prompt {prompt} ({environment}) contains itself"),
+            place,
+        )),
+        Problem::PartialTooDeep { limit, place } => {
+            Some((format!("partials are nested more than {limit} deep"), place))
+        }
+        // These are of one render, not of a body.
+        Problem::MissingInput { .. }
+        | Problem::WrongType { .. }
+        | Problem::UnexpectedInput { .. }
+        | Problem::DuplicateKey { .. }
+        | Problem::TooLarge { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use crate::engine::contract::{Contract, breakages};
+    use crate::id::EnvironmentName;
+    use crate::template::Partials;
+
+    fn contract(text: &str) -> Contract {
+        let bodies = [
+            ("plain0", "hello"),
+            ("asking", "{{hc:tone:string}} {{hcp:plain0:0}}"),
+            ("strict", "{{hc:tone:number}}"),
+            ("circle", "{{hcp:circle:0}}"),
+        ];
+        let mut partials = Partials::default();
+        for (prompt, text) in bodies {
+            let body = json!({ "messages": [{ "content": text }] });
+            partials.insert(
+                prompt.parse().unwrap(),
+                EnvironmentName::production(),
+                Arc::new(body),
+            );
+        }
+        Contract::of(&json!({ "messages": [{ "content": text }] }), &partials)
+    }
+
+    fn found(base: &str, new: &str) -> Vec<String> {
+        let found = breakages(&contract(base), &contract(new));
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_partial_that_asks_for_nothing_may_come_and_go() {
+        assert_eq!(found("hello", "{{hcp:plain0:0}}"), [""; 0]);
+        assert_eq!(found("{{hcp:plain0:0}}", "hello"), [""; 0]);
+    }
+
+    #[test]
+    fn what_a_partial_asks_for_is_the_bodys_own() {
+        assert_eq!(found("{{hc:tone:string}}", "{{hcp:asking:0}}"), [""; 0]);
+        assert_eq!(
+            found("hello", "{{hcp:asking:0}}"),
+            [
+                "variable \"tone\" (string) is asked for, and was not before: \
+                 messages[0].content > partial asking:0 (production) messages[0].content"
+            ]
+        );
+        assert_eq!(
+            found("{{hcp:asking:0}}", "{{hcp:strict:0}}"),
+            ["variable \"tone\" takes number, and took string before: \
+                 messages[0].content > partial strict:0 (production) messages[0].content"]
+        );
+    }
+
+    #[test]
+    fn a_partial_that_can_not_be_filled_breaks() {
+        assert_eq!(
+            found(
+                "hello",
+                "{{hcp:nobody:0}} {{hcp:plain0:0:staging}} {{hcp:plain0:1}} {{hcp:circle:0}}"
+            ),
+            [
+                "a partial can't be filled: \
+                 prompt nobody has no version in production: messages[0].content",
+                "a partial can't be filled: \
+                 prompt plain0 has no version in staging: messages[0].content",
+                "a partial can't be filled: \
+                 prompt plain0 (production) has no message 1: messages[0].content",
+                "a partial can't be filled: \
+                 message 0 of prompt circle (production) contains itself: \
+                 messages[0].content > partial circle:0 (production) messages[0].content",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_filled_before_is_no_change() {
+        assert_eq!(
+            found("{{hcp:nobody:0}}", "more {{ hcp:nobody:7 }}"),
+            [""; 0]
+        );
+        assert_eq!(
+            found(
+                "{{hcp:nobody:0}}",
+                "{{hcp:nobody:0}} {{hcp:nobod2:0}} {{hcp:nobod2:1}}"
+            )
+            .len(),
+            1
+        );
+        assert_eq!(found("{{hcp:nobody:0}}", "hello"), [""; 0]);
+    }
+}

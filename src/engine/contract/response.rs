@@ -1,0 +1,93 @@
+//! The response format: callers parse answers by it, so it may not change at all.
+
+use serde_json::Value;
+
+use super::{Breakage, union, words};
+use crate::template::{Path, Step};
+
+/// Finds the innermost places at which two response formats differ. The order of members is no
+/// difference.
+pub(super) fn compare(base: Option<&Value>, new: Option<&Value>, found: &mut Vec<Breakage>) {
+    differences(base, new, &mut Path::new("response_format"), found);
+}
+
+fn differences(
+    base: Option<&Value>,
+    new: Option<&Value>,
+    at: &mut Path,
+    found: &mut Vec<Breakage>,
+) {
+    let reason = match (base, new) {
+        (Some(Value::Object(base)), Some(Value::Object(new))) => {
+            for (name, old, now) in union(base, new) {
+                at.within(Step::Member(name), |at| differences(old, now, at, found));
+            }
+            return;
+        }
+        (Some(Value::Array(base)), Some(Value::Array(new))) if base.len() == new.len() => {
+            for (index, (base, new)) in base.iter().zip(new).enumerate() {
+                at.within(Step::Index(index), |at| {
+                    differences(Some(base), Some(new), at, found);
+                });
+            }
+            return;
+        }
+        (base, new) if base == new => return,
+        (Some(base), Some(new)) => {
+            format!(
+                "the response format is {}, and was {}",
+                words::json(new),
+                words::json(base)
+            )
+        }
+        (Some(base), None) => format!("{} is gone from the response format", words::json(base)),
+        (None, Some(new)) => format!("{} is new in the response format", words::json(new)),
+        (None, None) => return,
+    };
+    found.push(Breakage::new(reason, at.place()));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(base: Value, new: Value) -> Vec<String> {
+        let mut found = Vec::new();
+        compare(Some(&base), Some(&new), &mut found);
+        found.iter().map(Breakage::to_string).collect()
+    }
+
+    #[test]
+    fn the_order_of_members_is_no_difference() {
+        let base = json!({ "type": "json_schema", "json_schema": { "name": "x", "strict": true } });
+        let new = json!({ "json_schema": { "strict": true, "name": "x" }, "type": "json_schema" });
+        assert_eq!(found(base, new), [""; 0]);
+    }
+
+    #[test]
+    fn each_difference_is_named_at_its_place() {
+        let base = json!({ "type": "json_schema", "json_schema": { "a": [1, { "b": 2 }], "c": [1], "d": null } });
+        let new = json!({ "type": "json_schema", "json_schema": { "a": [1, { "b": 3 }], "c": [], "e": 0 } });
+        assert_eq!(
+            found(base, new),
+            [
+                "the response format is 3, and was 2: response_format.json_schema.a[1].b",
+                "the response format is [], and was [1]: response_format.json_schema.c",
+                "null is gone from the response format: response_format.json_schema.d",
+                "0 is new in the response format: response_format.json_schema.e",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_format_that_comes_or_goes_is_a_difference() {
+        let format = json!({ "type": "json_object" });
+        for (base, new) in [(None, Some(&format)), (Some(&format), None)] {
+            let mut found = Vec::new();
+            compare(base, new, &mut found);
+            assert_eq!(found.len(), 1);
+        }
+    }
+}

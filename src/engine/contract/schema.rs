@@ -1,0 +1,354 @@
+//! The parameters of a tool: what arguments a JSON Schema lets a model give.
+//!
+//! A caller of the base handled whatever the base's schema allowed, so the new schema may allow no
+//! more. Members that an open schema does not name count as handled: the base allowed them too.
+//! Each rule here keeps that promise by itself; what no rule can judge must not change at all.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashSet};
+
+use serde_json::{Map, Number, Value};
+
+use super::{Breakage, union, words};
+use crate::template::{Path, Step};
+
+/// The schemas of every value and of none.
+static ANYTHING: Value = Value::Bool(true);
+static NOTHING: Value = Value::Bool(false);
+
+/// Where a rule says nothing, a difference is one too many.
+const UNPROVABLE: &str = "changed, and can't be shown to be compatible";
+
+/// Compares the parameters of one tool, named in words. `strict` says that the base's were enforced strictly, which
+/// closes the objects that do not say that they are open.
+pub(super) fn compare(
+    tool: &str,
+    strict: bool,
+    base: &Value,
+    new: &Value,
+    at: &mut Path,
+    found: &mut Vec<Breakage>,
+) {
+    let mut comparison = Comparison {
+        tool,
+        strict,
+        found,
+    };
+    if !is_entangled(base) && !is_entangled(new) {
+        comparison.schemas(base, new, at);
+    } else if base != new {
+        comparison.push(at, UNPROVABLE);
+    }
+}
+
+/// Whether the parts of a schema can't be judged one by one, since what one means depends on others
+/// (references outside the definitions, unevaluated members) or on a render's inputs (tags as names).
+fn is_entangled(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            let entangled = match name.as_str() {
+                "unevaluatedProperties" | "unevaluatedItems" => true,
+                "$dynamicRef" | "$recursiveRef" => true,
+                "$ref" => !value.as_str().is_some_and(names_definition),
+                name => name.contains("{{"),
+            };
+            entangled || is_entangled(value)
+        }),
+        Value::Array(items) => items.iter().any(is_entangled),
+        _ => false,
+    }
+}
+
+/// Definitions may not change at all, so a reference to one means the same before and after.
+fn names_definition(reference: &str) -> bool {
+    reference.starts_with("#/$defs/") || reference.starts_with("#/definitions/")
+}
+
+struct Comparison<'a> {
+    tool: &'a str,
+    strict: bool,
+    found: &'a mut Vec<Breakage>,
+}
+
+impl Comparison<'_> {
+    fn push(&mut self, at: &Path, what: impl std::fmt::Display) {
+        let reason = format!("parameters of tool {}: {what}", self.tool);
+        self.found.push(Breakage::new(reason, at.place()));
+    }
+
+    /// Pushes what concerns a member of the schema, or a member of that.
+    fn push_in(&mut self, members: &[&str], at: &mut Path, what: impl std::fmt::Display) {
+        match members {
+            [] => self.push(at, what),
+            [first, rest @ ..] => {
+                at.within(Step::Member(first), |at| self.push_in(rest, at, what));
+            }
+        }
+    }
+
+    /// Compares two schemas of one and the same value.
+    fn schemas(&mut self, base: &Value, new: &Value, at: &mut Path) {
+        let silent = Map::new();
+        let (base, new) = match (base, new) {
+            (_, Value::Bool(false)) => return,
+            (Value::Bool(false), _) => {
+                return self.push(at, "a value is allowed, and none was before");
+            }
+            (Value::Object(base), Value::Object(new)) => (base, new),
+            (Value::Object(base), Value::Bool(true)) => (base, &silent),
+            (Value::Bool(true), Value::Object(new)) => (&silent, new),
+            _ if base == new => return,
+            _ => return self.push(at, UNPROVABLE),
+        };
+        if is_readable(base) && is_readable(new) {
+            self.members(base, new, at);
+            self.values(base, new, at);
+            for (keyword, old, now) in union(base, new) {
+                at.within(Step::Member(keyword), |at| {
+                    self.keyword(keyword, old, now, at)
+                });
+            }
+        } else if base != new {
+            self.push(at, UNPROVABLE);
+        }
+    }
+
+    /// Compares the members that an object may have.
+    fn members(&mut self, base: &Map<String, Value>, new: &Map<String, Value>, at: &mut Path) {
+        let (known, named) = (properties(base), properties(new));
+        let (was_required, is_required) = (required(base), required(new));
+        let (rest, new_rest) = (self.further(base), self.further(new));
+
+        for (name, schema) in named.iter().copied().flatten() {
+            if let Some(known) = known.and_then(|known| known.get(name)) {
+                self.property(name, known, schema, at);
+            } else if is_required.contains(name.as_str()) {
+                self.push_in(
+                    &["properties", name],
+                    at,
+                    format_args!("{name:?} is required, and was not known before"),
+                );
+            } else if *rest == NOTHING {
+                self.push_in(
+                    &["properties", name],
+                    at,
+                    format_args!("{name:?} is allowed, and was not before"),
+                );
+            } else {
+                self.property(name, rest, schema, at);
+            }
+        }
+        let is_known = |name: &str| known.is_some_and(|known| known.contains_key(name));
+        let is_named = |name: &str| named.is_some_and(|named| named.contains_key(name));
+        for name in known
+            .iter()
+            .flat_map(|known| known.keys())
+            .filter(|name| !is_named(name))
+        {
+            self.push_in(&["properties", name], at, format_args!("{name:?} is gone"));
+        }
+        // What is said of a property above is not said again here.
+        for name in was_required.difference(&is_required) {
+            if is_named(name) || !is_known(name) {
+                self.push_in(
+                    &["required"],
+                    at,
+                    format_args!("{name:?} is not required any more"),
+                );
+            }
+        }
+        for name in is_required.difference(&was_required) {
+            if !is_named(name) && !is_known(name) {
+                self.push_in(
+                    &["required"],
+                    at,
+                    format_args!("{name:?} is required, and was not known before"),
+                );
+            }
+        }
+        at.within(Step::Member(FURTHER), |at| self.schemas(rest, new_rest, at));
+    }
+
+    /// The schema of members that `properties` does not name.
+    fn further<'s>(&self, schema: &'s Map<String, Value>) -> &'s Value {
+        match schema.get(FURTHER) {
+            Some(further) => further,
+            None if self.strict && describes_objects(schema) => &NOTHING,
+            None => &ANYTHING,
+        }
+    }
+
+    fn property(&mut self, name: &str, base: &Value, new: &Value, at: &mut Path) {
+        at.within(Step::Member("properties"), |at| {
+            at.within(Step::Member(name), |at| self.schemas(base, new, at));
+        });
+    }
+
+    /// Compares the values that `enum` or `const` name.
+    fn values(&mut self, base: &Map<String, Value>, new: &Map<String, Value>, at: &mut Path) {
+        let Some((keyword, allowed)) = choices(base) else {
+            return;
+        };
+        let Some((new_keyword, new)) = choices(new) else {
+            let allowed = words::list(&allowed);
+            return self.push_in(
+                &[keyword],
+                at,
+                format_args!("any value is allowed, and only {allowed} before"),
+            );
+        };
+        let allowed: HashSet<&Value> = allowed.into_iter().collect();
+        let added: Vec<&Value> = new
+            .into_iter()
+            .filter(|value| !allowed.contains(value))
+            .collect();
+        if !added.is_empty() {
+            let added = words::list(&added);
+            self.push_in(
+                &[new_keyword],
+                at,
+                format_args!("{added} is allowed, and was not before"),
+            );
+        }
+    }
+
+    /// Compares what one keyword says by itself.
+    fn keyword(&mut self, keyword: &str, base: Option<&Value>, new: Option<&Value>, at: &mut Path) {
+        match keyword {
+            "description" | "title" | "default" | "examples" | "$comment" | "deprecated" => {}
+            // `members` and `values` compare these together.
+            "properties" | "required" | FURTHER | "enum" | "const" => {}
+            "type" => self.types(base, new, at),
+            "items" => self.schemas(base.unwrap_or(&ANYTHING), new.unwrap_or(&ANYTHING), at),
+            "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" => {
+                self.constraint(keyword, base, new, at, is_less);
+            }
+            "maximum" | "exclusiveMaximum" | "maxLength" | "maxItems" | "maxProperties" => {
+                self.constraint(keyword, base, new, at, |base, new| is_less(new, base));
+            }
+            "pattern" | "format" | "multipleOf" | "uniqueItems" => {
+                self.constraint(keyword, base, new, at, |_, _| false);
+            }
+            _ if base == new => {}
+            _ => self.push(at, format_args!("{keyword:?} {UNPROVABLE}")),
+        }
+    }
+
+    /// Compares a keyword that only ever shuts values out: it may be added, or become tighter.
+    fn constraint(
+        &mut self,
+        keyword: &str,
+        base: Option<&Value>,
+        new: Option<&Value>,
+        at: &mut Path,
+        is_tighter: impl Fn(&Value, &Value) -> bool,
+    ) {
+        match (base, new) {
+            // `false` shuts nothing out: `uniqueItems`, and `exclusiveMinimum` of draft 4.
+            (None | Some(Value::Bool(false)), _) => {}
+            (Some(base), Some(new)) if base == new || is_tighter(base, new) => {}
+            (Some(base), Some(new)) => {
+                let (base, new) = (words::json(base), words::json(new));
+                self.push(at, format_args!("{keyword:?} is {new}, and was {base}"));
+            }
+            (Some(base), None) => {
+                let base = words::json(base);
+                self.push(at, format_args!("{keyword:?} is gone, and was {base}"));
+            }
+        }
+    }
+
+    fn types(&mut self, base: Option<&Value>, new: Option<&Value>, at: &mut Path) {
+        let Some(base) = base else { return };
+        let Some(new) = new else {
+            let was = words::json(base);
+            return self.push(
+                at,
+                format_args!("any type is allowed, and only {was} before"),
+            );
+        };
+        let allowed = texts(base);
+        let covers = |name: &str| {
+            allowed.contains(name) || (name == "integer" && allowed.contains("number"))
+        };
+        if !texts(new).into_iter().all(covers) {
+            let (is, was) = (words::json(new), words::json(base));
+            self.push(at, format_args!("the type is {is}, and was {was}"));
+        }
+    }
+}
+
+/// The keyword for members that `properties` does not name.
+const FURTHER: &str = "additionalProperties";
+
+/// Whether the keywords that rules look into have the form that they should have.
+fn is_readable(schema: &Map<String, Value>) -> bool {
+    let is = |keyword: &str, has_form: fn(&Value) -> bool| schema.get(keyword).is_none_or(has_form);
+    let is_schema: fn(&Value) -> bool = |value| value.is_object() || value.is_boolean();
+    is("properties", Value::is_object)
+        && is("required", is_list_of_texts)
+        && is(FURTHER, is_schema)
+        && is("items", is_schema)
+        && is("type", |value| value.is_string() || is_list_of_texts(value))
+        && is("enum", Value::is_array)
+        // Both together allow less than either: no one writes that, and no rule reads it.
+        && !(schema.contains_key("enum") && schema.contains_key("const"))
+}
+
+fn is_list_of_texts(value: &Value) -> bool {
+    value
+        .as_array()
+        .is_some_and(|items| items.iter().all(Value::is_string))
+}
+
+fn properties(schema: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    schema.get("properties").and_then(Value::as_object)
+}
+
+fn describes_objects(schema: &Map<String, Value>) -> bool {
+    let types = schema.get("type").map(texts).unwrap_or_default();
+    types.contains("object") || schema.contains_key("properties")
+}
+
+fn required(schema: &Map<String, Value>) -> BTreeSet<&str> {
+    schema.get("required").map(texts).unwrap_or_default()
+}
+
+/// The texts of a text or of a list of texts.
+fn texts(value: &Value) -> BTreeSet<&str> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        value => value.as_str().into_iter().collect(),
+    }
+}
+
+/// The keyword that names values, and the values.
+fn choices(schema: &Map<String, Value>) -> Option<(&'static str, Vec<&Value>)> {
+    match (schema.get("enum"), schema.get("const")) {
+        (Some(Value::Array(values)), _) => Some(("enum", values.iter().collect())),
+        (_, Some(value)) => Some(("const", vec![value])),
+        _ => None,
+    }
+}
+
+/// Whether both are numbers and the one is less than the other, for certain.
+fn is_less(one: &Value, other: &Value) -> bool {
+    let integer = |number: &Number| {
+        let signed = number.as_i64().map(i128::from);
+        signed.or_else(|| number.as_u64().map(i128::from))
+    };
+    let (Value::Number(one), Value::Number(other)) = (one, other) else {
+        return false;
+    };
+    let ordering = match (integer(one), integer(other)) {
+        (Some(one), Some(other)) => Some(one.cmp(&other)),
+        // Rounding keeps the order, or makes equal what was not: so less is less.
+        _ => one.as_f64().partial_cmp(&other.as_f64()),
+    };
+    ordering == Some(Ordering::Less)
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,328 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::json;
+
+use super::*;
+use crate::id::EnvironmentName;
+use crate::template::render_strict;
+
+#[test]
+fn all_that_breaks_is_named_in_order() {
+    let base = json!({ "messages": [{ "content": "{{hc:name:string}}" }], "response_format": { "type": "text" } });
+    let new = json!({
+        "messages": [{ "content": "{{hc:name:number}}" }, { "content": "{{hcp:nobody:0}}" }],
+        "tools": [{ "type": "function", "function": { "name": "f" } }],
+        "response_format": { "type": "json_object" },
+    });
+    let contract = |body| Contract::of(body, &Partials::default());
+    let found = breakages(&contract(&base), &contract(&new));
+    let places: Vec<String> = found.iter().map(|one| one.place.to_string()).collect();
+    assert_eq!(
+        places,
+        [
+            "messages[0].content",
+            "messages[1].content",
+            "tools[0]",
+            "response_format.type"
+        ]
+    );
+    assert_eq!(
+        json!(found[3]),
+        json!({ "reason": "the response format is \"json_object\", and was \"text\"", "place": "response_format.type" })
+    );
+}
+
+#[test]
+fn only_what_callers_see_is_in_the_contract() {
+    let contract = |body: Value| Contract::of(&body, &Partials::default());
+    let base = contract(
+        json!({ "model": "small", "messages": [{ "content": "x" }], "response_format": null }),
+    );
+    let new = contract(json!({ "model": "large", "temperature": 1, "messages": [], "tools": [] }));
+    assert_eq!(breakages(&base, &new), []);
+}
+
+#[test]
+fn a_contract_is_written_as_json() {
+    let body = json!({ "messages": [{ "content": "{{hcp:nobody:0}}" }] });
+    assert_eq!(
+        json!(Contract::of(&body, &Partials::default())),
+        json!({
+            "variables": [],
+            "partials": [{
+                "tag": "{{hcp:nobody:0}}", "prompt": "nobody", "message": 0,
+                "environment": "production", "place": "messages[0].content",
+            }],
+            "problems": ["messages[0].content: prompt nobody has no version in environment \"production\""],
+            "tools": [],
+            "response_format": null,
+        })
+    );
+}
+
+#[test]
+fn a_body_of_any_shape_has_a_contract() {
+    let deep = (0..125).fold(json!({}), |inner, _| json!({ "properties": inner }));
+    for body in [
+        json!(null),
+        json!([]),
+        json!({ "messages": 1, "tools": "x", "response_format": [] }),
+        json!({ "tools": [{ "type": "function", "function": { "name": "f", "parameters": deep } }] }),
+    ] {
+        let contract = Contract::of(&body, &Partials::default());
+        assert_eq!(breakages(&contract, &contract), []);
+    }
+}
+
+fn partials() -> Partials {
+    let mut partials = Partials::default();
+    let bodies = [
+        ("plain0", "hello"),
+        ("asking", "{{hc:a:string}} {{hcp:deeper:0}}"),
+        ("deeper", "{{hc:b:number}}"),
+    ];
+    for (prompt, text) in bodies {
+        let body = json!({ "messages": [{ "content": text }] });
+        partials.insert(
+            prompt.parse().unwrap(),
+            EnvironmentName::production(),
+            Arc::new(body),
+        );
+    }
+    partials
+}
+
+fn tag() -> impl Strategy<Value = String> {
+    let kinds = ["string", "string", "number", "boolean", "date"];
+    (select(&["a", "b", "c"]), select(kinds.to_vec()))
+        .prop_map(|(name, kind)| format!("{{{{hc:{name}:{kind}}}}}"))
+}
+
+fn text() -> impl Strategy<Value = String> {
+    let partial = select(&["plain0", "plain0", "asking", "deeper", "nobody"]);
+    let piece = prop_oneof![
+        4 => tag(),
+        2 => Just("hello ".to_owned()),
+        2 => partial.prop_map(|prompt| format!("{{{{hcp:{prompt}:0}}}}")),
+    ];
+    prop::collection::vec(piece, 0..3).prop_map(|pieces| pieces.concat())
+}
+
+fn tool() -> impl Strategy<Value = Value> {
+    let member = prop_oneof![
+        Just(json!({ "type": "string" })),
+        Just(json!({ "type": "string", "enum": ["x", "y"] })),
+        Just(json!({ "type": "integer", "minimum": 0 })),
+        tag().prop_map(|tag| json!({ "type": "string", "enum": [tag, "x"] })),
+        tag().prop_map(|tag| json!({ "type": "integer", "minimum": tag })),
+        tag().prop_map(Value::from),
+    ];
+    let name = prop_oneof![4 => Just("p".to_owned()), 4 => Just("q".to_owned()), 1 => tag()];
+    let members = prop::collection::btree_map(name, member, 0..3);
+    let function = (select(&["f", "g"]), text(), members, any::<bool>()).prop_map(
+        |(name, text, members, strict)| {
+            json!({ "type": "function", "function": {
+            "name": name, "description": text, "strict": strict,
+            "parameters": { "type": "object", "properties": members },
+        } })
+        },
+    );
+    prop_oneof![
+        4 => function,
+        1 => select(&["low", "high"]).prop_map(|size| json!({ "type": "web_search", "size": size })),
+        1 => (tag(), text()).prop_map(|(tag, text)| json!({ tag: text })),
+    ]
+}
+
+fn body() -> impl Strategy<Value = Value> {
+    let messages = prop::collection::vec(text().prop_map(|text| json!({ "content": text })), 1..4);
+    let format = prop::option::weighted(
+        0.2,
+        tag().prop_map(|tag| json!({ "type": "x", "schema": tag })),
+    );
+    (messages, prop::collection::vec(tool(), 0..3), format).prop_map(|(messages, tools, format)| {
+        json!({ "messages": messages, "tools": tools, "response_format": format })
+    })
+}
+
+/// One small change of a body.
+#[derive(Clone, Debug)]
+enum Edit {
+    /// Writes an item of a list once more, at the end.
+    Repeat(&'static str, Index),
+    Remove(&'static str, Index),
+    Rotate(&'static str),
+    AddMessage(String),
+    AddTool(Value),
+    SetFormat(Value),
+    /// Replaces text wherever it stands.
+    Replace(&'static str, &'static str),
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let list = || select(&["messages", "tools"]);
+    let replacements = [
+        (":number}}", ":string}}"),
+        (":string}}", ":date}}"),
+        (":date}}", ":boolean}}"),
+        ("hello ", "good day "),
+        ("{{hcp:asking:0}}", "{{hc:a:string}} and {{hc:b:number}}"),
+        ("\"enum\":[\"x\",\"y\"]", "\"enum\":[\"y\"]"),
+        ("\"minimum\":0", "\"minimum\":1"),
+        ("\"strict\":false", "\"strict\":true"),
+        ("\"properties\":{}", "\"properties\":{\"r\":{}}"),
+        ("\"name\":\"f\"", "\"name\":\"h\""),
+    ];
+    prop_oneof![
+        2 => any::<Index>().prop_map(|at| Edit::Repeat("messages", at)),
+        2 => (list(), any::<Index>()).prop_map(|(list, at)| Edit::Remove(list, at)),
+        1 => list().prop_map(Edit::Rotate),
+        2 => text().prop_map(Edit::AddMessage),
+        1 => tool().prop_map(Edit::AddTool),
+        1 => tag().prop_map(|tag| Edit::SetFormat(json!({ "schema": tag, "type": "x" }))),
+        6 => select(replacements.to_vec()).prop_map(|(from, to)| Edit::Replace(from, to)),
+    ]
+}
+
+impl Edit {
+    fn apply(&self, body: &mut Value) {
+        let mut list = |name: &str, act: &dyn Fn(&mut Vec<Value>)| {
+            if let Some(items) = body[name].as_array_mut().filter(|items| !items.is_empty()) {
+                act(items);
+            }
+        };
+        match self {
+            Self::Repeat(name, at) => list(name, &|items| items.push(at.get(items).clone())),
+            Self::Remove(name, at) => {
+                list(name, &|items| drop(items.remove(at.index(items.len()))))
+            }
+            Self::Rotate(name) => list(name, &|items| items.rotate_left(1)),
+            Self::AddMessage(text) => {
+                list("messages", &|items| items.push(json!({ "content": text })))
+            }
+            Self::AddTool(tool) => list("tools", &|items| items.push(tool.clone())),
+            Self::SetFormat(format) => body["response_format"] = format.clone(),
+            Self::Replace(from, to) => *body = body.to_string().replace(from, to).parse().unwrap(),
+        }
+    }
+}
+
+fn edited(body: &Value, edits: &[Edit]) -> Value {
+    let mut edited = body.clone();
+    edits.iter().for_each(|edit| edit.apply(&mut edited));
+    edited
+}
+
+fn edits() -> impl Strategy<Value = Vec<Edit>> {
+    prop::collection::vec(edit(), 1..3)
+}
+
+/// Inputs that mostly are right for a contract.
+fn inputs(contract: &Contract, rng: &mut fastrand::Rng) -> Map<String, Value> {
+    let values = [
+        json!(0),
+        json!(2.5),
+        json!(true),
+        json!("no"),
+        json!("7"),
+        json!(""),
+        json!("x"),
+        json!(null),
+        json!([1]),
+    ];
+    let mut inputs = Map::new();
+    for variable in &contract.variables {
+        let accepted = values
+            .iter()
+            .filter(|value| variable.uses.iter().all(|one| one.accepts(value)));
+        if let Some(value) = rng.choice(accepted.collect::<Vec<_>>()) {
+            inputs.insert(variable.name.clone(), value.clone());
+        }
+    }
+    inputs
+}
+
+/// Renders both with inputs that are right for the base.
+fn renders(
+    base: &Value,
+    new: &Value,
+    seed: u64,
+) -> impl Iterator<Item = (Value, Result<Value, Vec<Problem>>)> {
+    let partials = partials();
+    let contract = Contract::of(base, &partials);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    (0..10).filter_map(move |_| {
+        let inputs = inputs(&contract, &mut rng);
+        let filled = render_strict(base, &inputs, &partials).ok()?;
+        Some((filled, render_strict(new, &inputs, &partials)))
+    })
+}
+
+fn found(base: &Value, new: &Value) -> Vec<Breakage> {
+    let partials = partials();
+    breakages(
+        &Contract::of(base, &partials),
+        &Contract::of(new, &partials),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn what_rendered_before_a_compatible_change_renders_after_it(
+        base in body(),
+        edits in edits(),
+        seed in any::<u64>(),
+    ) {
+        let new = edited(&base, &edits);
+        if found(&base, &new).is_empty() {
+            for (before, after) in renders(&base, &new, seed) {
+                prop_assert!(after.is_ok(), "{after:?}");
+                // What is sent is compatible too, filled in as it is.
+                prop_assert_eq!(found(&before, &after.unwrap()), []);
+            }
+        }
+    }
+
+    #[test]
+    fn no_change_is_compatible(body in body()) {
+        prop_assert_eq!(found(&body, &body), []);
+    }
+
+    /// Of tools whose properties never become required: a property may be added, and may be required
+    /// once it is there, but not both at once.
+    #[test]
+    fn compatible_changes_add_up(base in body(), first in edits(), second in edits()) {
+        let middle = edited(&base, &first);
+        let last = edited(&middle, &second);
+        if found(&base, &middle).is_empty() && found(&middle, &last).is_empty() {
+            prop_assert_eq!(found(&base, &last), []);
+        }
+    }
+}
+
+/// Without this, the properties above could hold for want of cases.
+#[test]
+fn changes_of_both_kinds_are_tried() {
+    let mut runner = TestRunner::deterministic();
+    let (mut accepted, mut refused, mut rendered) = (0, 0, 0);
+    for _ in 0..300 {
+        let (base, edits) = (body(), edits()).new_tree(&mut runner).unwrap().current();
+        let new = edited(&base, &edits);
+        if !found(&base, &new).is_empty() {
+            refused += 1;
+        } else if base != new {
+            accepted += 1;
+            rendered += renders(&base, &new, 0).count();
+        }
+    }
+    assert!(
+        accepted > 50 && refused > 50 && rendered > 200,
+        "{accepted} {refused} {rendered}"
+    );
+}

@@ -1,0 +1,424 @@
+//! The tools that a body offers to its model: a caller runs what the model calls.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Breakage, schema, union, words};
+use crate::template::{Path, Place, Step};
+
+/// A tool that a body offers to its model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Tool {
+    /// What sort of tool it is.
+    #[serde(flatten)]
+    pub kind: ToolKind,
+    /// The whole entry, as the body has it.
+    pub definition: Value,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What sort of tool an entry of `tools` is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ToolKind {
+    /// A function that the caller runs. It is known by its name.
+    Function {
+        /// The function's name.
+        name: String,
+    },
+    /// A tool that is no function, or a function that is malformed. It is known by all of its JSON.
+    Other,
+    /// No tool but the whole of a `tools` that is no list. It is known by all of its JSON.
+    Section,
+}
+
+impl Tool {
+    fn of(definition: &Value, kind: ToolKind, place: Place) -> Self {
+        Self {
+            kind,
+            definition: definition.clone(),
+            place,
+        }
+    }
+
+    /// By what it is known: two entries of one key are the same tool.
+    fn key(&self) -> Key<'_> {
+        match &self.kind {
+            ToolKind::Function { .. } => (&self.kind, None),
+            ToolKind::Other | ToolKind::Section => (&self.kind, Some(&self.definition)),
+        }
+    }
+
+    /// The tool in words.
+    fn words(&self) -> String {
+        match &self.kind {
+            ToolKind::Function { name } => format!("tool {}", words::name(name)),
+            ToolKind::Other => format!("tool {}", words::json(&self.definition)),
+            ToolKind::Section => {
+                format!("the value {} for all tools", words::json(&self.definition))
+            }
+        }
+    }
+}
+
+/// A name is enough for a function; all else is known by its definition.
+type Key<'a> = (&'a ToolKind, Option<&'a Value>);
+
+/// The tools of a body's `tools`. Absent, null and the empty list are all no tools.
+pub(super) fn read(section: Option<&Value>) -> Vec<Tool> {
+    let mut path = Path::new("tools");
+    match section {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(entries)) => entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| {
+                let place = path.within(Step::Index(index), |path| path.place());
+                Tool::of(entry, kind_of(entry), place)
+            })
+            .collect(),
+        Some(section) => vec![Tool::of(section, ToolKind::Section, path.place())],
+    }
+}
+
+fn kind_of(entry: &Value) -> ToolKind {
+    let name = entry.pointer("/function/name").and_then(Value::as_str);
+    match (entry.get("type").and_then(Value::as_str), name) {
+        (Some("function"), Some(name)) => ToolKind::Function {
+            name: name.to_owned(),
+        },
+        _ => ToolKind::Other,
+    }
+}
+
+/// Finds what a caller who ran the base's tools can't run.
+///
+/// A tool that is added is a breakage like one that is gone: the model may call it, and the caller
+/// has nothing to answer with.
+pub(super) fn compare(base: &[Tool], new: &[Tool], found: &mut Vec<Breakage>) {
+    let (old, now) = (Groups::of(base), Groups::of(new));
+    for (key, tools) in now.iter() {
+        match old.by_key.get(key) {
+            Some(before) => compare_same(before, tools, found),
+            None => found.extend(tools.iter().map(|tool| {
+                let reason = format!(
+                    "{} is offered, and was not before: a model may call what the caller can't answer",
+                    tool.words()
+                );
+                Breakage::new(reason, tool.place.clone())
+            })),
+        }
+    }
+    for (_, tools) in old.iter().filter(|(key, _)| !now.by_key.contains_key(key)) {
+        found.extend(tools.iter().map(|tool| {
+            let reason = format!("{} is not offered any more", tool.words());
+            Breakage::new(reason, tool.place.clone())
+        }));
+    }
+}
+
+/// Tools by what they are known by: one tool each, unless a body repeats it.
+struct Groups<'a> {
+    order: Vec<Key<'a>>,
+    by_key: HashMap<Key<'a>, Vec<&'a Tool>>,
+}
+
+impl<'a> Groups<'a> {
+    fn of(tools: &'a [Tool]) -> Self {
+        let mut groups = Self {
+            order: Vec::new(),
+            by_key: HashMap::new(),
+        };
+        for tool in tools {
+            let group = groups.by_key.entry(tool.key()).or_default();
+            if group.is_empty() {
+                groups.order.push(tool.key());
+            }
+            group.push(tool);
+        }
+        groups
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Key<'a>, &[&'a Tool])> {
+        self.order
+            .iter()
+            .filter_map(|key| Some((key, self.by_key.get(key)?.as_slice())))
+    }
+}
+
+/// Compares what is one tool before and after.
+fn compare_same(base: &[&Tool], new: &[&Tool], found: &mut Vec<Breakage>) {
+    match (base, new) {
+        ([base], [new]) => compare_functions(base, new, found),
+        (_, [first, ..]) => {
+            let same = |(base, new): (&&Tool, &&Tool)| base.definition == new.definition;
+            if base.len() != new.len() || !base.iter().zip(new).all(same) {
+                let reason = format!(
+                    "{} is there several times, and changed, which can't be shown to be compatible",
+                    first.words()
+                );
+                found.push(Breakage::new(reason, first.place.clone()));
+            }
+        }
+        (_, []) => {}
+    }
+}
+
+/// Compares two functions of one name. Other tools of one key are equal.
+fn compare_functions(base: &Tool, new: &Tool, found: &mut Vec<Breakage>) {
+    let (ToolKind::Function { name }, Some(base), Some(entry)) = (
+        &new.kind,
+        base.definition.as_object(),
+        new.definition.as_object(),
+    ) else {
+        return;
+    };
+    let name = &words::name(name);
+    let mut path = Path::new(new.place.as_str());
+    for (member, old, now) in union(base, entry) {
+        path.within(Step::Member(member), |path| match (member, old, now) {
+            ("function", Some(Value::Object(old)), Some(Value::Object(now))) => {
+                compare_members(name, old, now, path, found);
+            }
+            (_, old, now) if old == now => {}
+            _ => found.push(changed(name, member, path)),
+        });
+    }
+}
+
+/// Compares what two functions of one name say of themselves. Null says nothing.
+fn compare_members(
+    name: &str,
+    base: &Map<String, Value>,
+    new: &Map<String, Value>,
+    path: &mut Path,
+    found: &mut Vec<Breakage>,
+) {
+    for (member, old, now) in union(base, new) {
+        let old = old.filter(|old| !old.is_null());
+        let now = now.filter(|now| !now.is_null());
+        path.within(Step::Member(member), |path| match (member, old, now) {
+            ("description", None | Some(Value::String(_)), None | Some(Value::String(_))) => {}
+            ("parameters", Some(old), Some(now)) => {
+                schema::compare(name, is_strict(base), old, now, path, found);
+            }
+            // Turned on, it only shuts arguments out.
+            ("strict", None | Some(Value::Bool(false)), Some(Value::Bool(true))) => {}
+            (_, old, now) if old == now => {}
+            _ => found.push(changed(name, member, path)),
+        });
+    }
+}
+
+/// Whether a function's arguments are held to its schema, or may be: a tag is filled with either.
+fn is_strict(function: &Map<String, Value>) -> bool {
+    !matches!(
+        function.get("strict"),
+        None | Some(Value::Null | Value::Bool(false))
+    )
+}
+
+fn changed(tool: &str, member: &str, path: &Path) -> Breakage {
+    let reason = format!("{member:?} of tool {tool} changed, and can't be shown to be compatible");
+    Breakage::new(reason, path.place())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(base: Value, new: Value) -> Vec<String> {
+        let mut found = Vec::new();
+        compare(&read(Some(&base)), &read(Some(&new)), &mut found);
+        found.iter().map(Breakage::to_string).collect()
+    }
+
+    fn function(name: &str, members: Value) -> Value {
+        let mut tool = json!({ "type": "function", "function": { "name": name } });
+        for (member, value) in members.as_object().unwrap() {
+            tool["function"][member] = value.clone();
+        }
+        tool
+    }
+
+    fn plain(name: &str) -> Value {
+        function(
+            name,
+            json!({ "parameters": { "type": "object", "properties": {} } }),
+        )
+    }
+
+    #[test]
+    fn order_and_descriptions_are_no_promise() {
+        let base = json!([
+            plain("a"),
+            function("b", json!({ "description": "x", "strict": null }))
+        ]);
+        let new = json!([function("b", json!({ "description": "y" })), plain("a")]);
+        assert_eq!(found(base, new), [""; 0]);
+    }
+
+    /// Tags as member names can come to clash when they are filled.
+    #[test]
+    fn a_description_that_is_no_text_may_not_change() {
+        let base = function("f", json!({ "description": "x" }));
+        let clash = json!({ "{{hc:a:string}}": 1, "{{hc:b:string}}": 2 });
+        let new = function("f", json!({ "description": clash }));
+        assert_eq!(found(json!([base]), json!([new])).len(), 1);
+    }
+
+    #[test]
+    fn no_tools_may_be_written_in_three_ways() {
+        assert!(read(None).is_empty());
+        assert!(read(Some(&json!(null))).is_empty());
+        assert!(read(Some(&json!([]))).is_empty());
+    }
+
+    #[test]
+    fn tools_may_neither_come_nor_go() {
+        assert_eq!(
+            found(
+                json!([plain("a"), plain("b")]),
+                json!([plain("a"), plain("c")])
+            ),
+            [
+                "tool \"c\" is offered, and was not before: a model may call what the caller can't answer: tools[1]",
+                "tool \"b\" is not offered any more: tools[1]",
+            ]
+        );
+    }
+
+    #[test]
+    fn parameters_are_compared_by_the_schema_rules() {
+        let with = |kind: &str, strict: bool| {
+            let parameters = json!({ "type": "object", "properties": { "n": { "type": kind } } });
+            function("f", json!({ "parameters": parameters, "strict": strict }))
+        };
+        let (number, integer) = (with("number", false), with("integer", false));
+        assert_eq!(found(json!([number]), json!([integer])), [""; 0]);
+        assert_eq!(
+            found(json!([integer]), json!([plain("x"), number]))
+                .last()
+                .unwrap(),
+            "parameters of tool \"f\": the type is \"number\", and was \"integer\": tools[1].function.parameters.properties.n.type"
+        );
+        // Strict parameters are closed.
+        let (few, mut many) = (with("number", true), with("number", true));
+        many["function"]["parameters"]["properties"]["m"] = json!({});
+        assert_eq!(found(json!([few]), json!([many])).len(), 1);
+    }
+
+    #[test]
+    fn parameters_may_neither_come_nor_go() {
+        let (with, without) = (plain("f"), function("f", json!({ "parameters": null })));
+        let expected = "\"parameters\" of tool \"f\" changed, and can't be shown to be compatible: tools[0].function.parameters";
+        assert_eq!(found(json!([with]), json!([without])), [expected]);
+        assert_eq!(found(json!([without]), json!([with])), [expected]);
+    }
+
+    #[test]
+    fn strict_may_be_turned_on_but_not_off() {
+        let strict = |strict: Value| json!([function("f", json!({ "strict": strict }))]);
+        assert_eq!(found(strict(json!(false)), strict(json!(true))), [""; 0]);
+        assert_eq!(found(strict(json!(null)), strict(json!(true))), [""; 0]);
+        for off in [json!(false), json!(null), json!("{{hc:strict:boolean}}")] {
+            assert_eq!(found(strict(json!(true)), strict(off)).len(), 1);
+        }
+    }
+
+    #[test]
+    fn members_that_no_rule_reads_may_not_change() {
+        let (base, mut new) = (plain("f"), plain("f"));
+        new["function"]["x"] = json!(1);
+        new["y"] = json!(1);
+        assert_eq!(
+            found(json!([base]), json!([new])),
+            [
+                "\"x\" of tool \"f\" changed, and can't be shown to be compatible: tools[0].function.x",
+                "\"y\" of tool \"f\" changed, and can't be shown to be compatible: tools[0].y",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_function_is_compared_whole() {
+        let search = |size: &str| json!([{ "type": "web_search", "search_context_size": size }]);
+        assert_eq!(found(search("low"), search("low")), [""; 0]);
+        assert_eq!(found(search("low"), search("high")).len(), 2);
+    }
+
+    #[test]
+    fn malformed_tools_are_compared_whole() {
+        let malformed = [
+            json!("{{hc:tools:array}}"),
+            json!(["{{hc:tools:array}}"]),
+            json!({}),
+            json!([null, 5, [], {}]),
+            json!([{ "type": "function" }]),
+            json!([{ "type": "function", "function": { "name": 5 } }]),
+            json!([{ "function": { "name": "f" } }]),
+        ];
+        for (position, base) in malformed.iter().enumerate() {
+            for (other, new) in malformed.iter().enumerate() {
+                let found = found(base.clone(), new.clone());
+                assert_eq!(found.is_empty(), position == other, "{base} -> {new}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_repeated_name_is_compared_whole() {
+        let (one, other) = (plain("f"), function("f", json!({ "description": "x" })));
+        assert_eq!(found(json!([one, other]), json!([one, other])), [""; 0]);
+        for new in [json!([one]), json!([one, one]), json!([one, other, one])] {
+            assert_eq!(
+                found(json!([one, other]), new),
+                [
+                    "tool \"f\" is there several times, and changed, which can't be shown to be compatible: tools[0]"
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn tools_are_written_with_their_kind() {
+        let tools = read(Some(
+            &json!([{ "type": "function", "function": { "name": "f" } }, 5]),
+        ));
+        assert_eq!(
+            json!(tools),
+            json!([
+                { "kind": "function", "name": "f", "definition": { "type": "function", "function": { "name": "f" } }, "place": "tools[0]" },
+                { "kind": "other", "definition": 5, "place": "tools[1]" },
+            ])
+        );
+    }
+
+    #[test]
+    fn a_long_name_is_not_repeated_for_each_reason() {
+        let members = |value: u32| {
+            let names = (0..1000).map(|n| (format!("x{n}"), json!(value)));
+            json!([function(&"f".repeat(100_000), Value::from_iter(names))])
+        };
+        let found = found(members(1), members(2));
+        assert_eq!(found.len(), 1000);
+        assert!(found.iter().all(|reason| reason.len() < 300));
+    }
+
+    #[test]
+    fn many_tools_take_one_pass() {
+        let tools =
+            |prefix: &str| Value::from_iter((0..20_000).map(|n| plain(&format!("{prefix}{n}"))));
+        assert_eq!(found(tools("f"), tools("f")).len(), 0);
+        assert_eq!(found(tools("f"), tools("g")).len(), 40_000);
+        let numbers = |from: u32| Value::from_iter(from..from + 20_000);
+        assert_eq!(found(numbers(0), numbers(10_000)).len(), 20_000);
+    }
+}

@@ -1,0 +1,333 @@
+//! The variables of a body: the values that a caller has to give.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::Breakage;
+use crate::template::{Site, VariableType, VariableUse};
+
+/// A variable that a body asks for, itself or through its partials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// The values that all its uses take.
+    pub accepts: Accepted,
+    /// Where it is used, in the order of the body: at one place at least.
+    pub uses: Vec<VariableUse>,
+}
+
+/// The values that strict mode takes for a variable. As text and in JSON it is their name in words,
+/// such as `string`.
+///
+/// A variable may be used several times with different types: a value must be right for each.
+/// [`contains`](Self::contains) says whether one variable takes all that another takes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Accepted(u8);
+
+/// Kinds of values such that every use takes a kind wholly or not at all.
+impl Accepted {
+    const NUMBER: u8 = 1;
+    const BOOLEAN: u8 = 1 << 1;
+    const NUMERIC_TEXT: u8 = 1 << 2;
+    const BOOLEAN_TEXT: u8 = 1 << 3;
+    const OTHER_TEXT: u8 = 1 << 4;
+    const OTHER: u8 = 1 << 5;
+
+    const TEXT: u8 = Self::NUMERIC_TEXT | Self::BOOLEAN_TEXT | Self::OTHER_TEXT;
+    const ANY: u8 = Self::NUMBER | Self::BOOLEAN | Self::TEXT | Self::OTHER;
+
+    /// What one use takes.
+    fn by(one: &VariableUse) -> Self {
+        let of_type = match one.kind {
+            VariableType::Number => Self::NUMBER | Self::NUMERIC_TEXT,
+            VariableType::Boolean => Self::BOOLEAN | Self::BOOLEAN_TEXT,
+            VariableType::String => Self::NUMBER | Self::BOOLEAN | Self::TEXT,
+            VariableType::Other(_) => Self::ANY,
+        };
+        Self(match one.site {
+            Site::Text | Site::Value => of_type,
+            Site::Key => of_type & Self::TEXT,
+        })
+    }
+
+    /// What both take.
+    fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether every value that `other` takes is taken.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        other.0 & !self.0 == 0
+    }
+}
+
+impl fmt::Display for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            (Self::ANY, "any value"),
+            (Self::NUMBER | Self::BOOLEAN | Self::TEXT, "string"),
+            (Self::NUMBER | Self::NUMERIC_TEXT, "number"),
+            (Self::BOOLEAN | Self::BOOLEAN_TEXT, "boolean"),
+            (Self::TEXT, "text"),
+            (Self::NUMERIC_TEXT, "number as text"),
+            (Self::BOOLEAN_TEXT, "boolean as text"),
+        ];
+        let word = words.iter().find(|(kinds, _)| *kinds == self.0);
+        f.pad(word.map_or("no value", |(_, word)| word))
+    }
+}
+
+impl fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Accepted({self})")
+    }
+}
+
+impl Serialize for Accepted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Gathers uses by name, in the order of each name's first use.
+pub(super) fn gather(uses: Vec<VariableUse>) -> Vec<Variable> {
+    let mut variables: Vec<Variable> = Vec::new();
+    let mut position: HashMap<String, usize> = HashMap::new();
+    for one in uses {
+        let accepts = Accepted::by(&one);
+        let next = variables.len();
+        let position = *position.entry(one.name.clone()).or_insert(next);
+        match variables.get_mut(position) {
+            Some(variable) => {
+                variable.accepts = variable.accepts.and(accepts);
+                variable.uses.push(one);
+            }
+            None => variables.push(Variable {
+                name: one.name.clone(),
+                accepts,
+                uses: vec![one],
+            }),
+        }
+    }
+    variables
+}
+
+/// Finds the variables for which inputs that were right for the base are not right any more.
+///
+/// One that is gone is a breakage too: strict rendering refuses an input that no one asks for.
+pub(super) fn compare(base: &[Variable], new: &[Variable], found: &mut Vec<Breakage>) {
+    let old = by_name(base);
+    for variable in new {
+        let name = &variable.name;
+        let Some(before) = old.get(name.as_str()) else {
+            let reason = format!(
+                "variable {name:?} ({}) is asked for, and was not before",
+                variable.accepts
+            );
+            found.extend(at(variable.uses.first(), reason));
+            continue;
+        };
+        let refusing = |one: &&VariableUse| !Accepted::by(one).contains(before.accepts);
+        if let Some(one) = variable.uses.iter().find(refusing) {
+            let (now, before) = (Accepted::by(one), before.accepts);
+            let reason = format!("variable {name:?} takes {now}, and took {before} before");
+            found.push(Breakage::new(reason, one.place.clone()));
+        }
+    }
+    let now = by_name(new);
+    for variable in base
+        .iter()
+        .filter(|variable| !now.contains_key(variable.name.as_str()))
+    {
+        let reason = format!(
+            "variable {:?} ({}) is not asked for any more, and strict rendering refuses an input that is not asked for",
+            variable.name, variable.accepts
+        );
+        found.extend(at(variable.uses.first(), reason));
+    }
+}
+
+fn at(one: Option<&VariableUse>, reason: String) -> Option<Breakage> {
+    one.map(|one| Breakage::new(reason, one.place.clone()))
+}
+
+fn by_name(variables: &[Variable]) -> HashMap<&str, &Variable> {
+    variables
+        .iter()
+        .map(|variable| (variable.name.as_str(), variable))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::template::Uses;
+
+    fn variables(texts: &[&str]) -> Vec<Variable> {
+        let messages: Vec<Value> = texts
+            .iter()
+            .map(|text| json!({ "content": text }))
+            .collect();
+        gather(Uses::of(&json!({ "messages": messages })).variables)
+    }
+
+    fn key(tag: &str) -> Vec<Variable> {
+        gather(Uses::of(&json!({ "tools": { tag: 1 } })).variables)
+    }
+
+    fn found(base: &[Variable], new: &[Variable]) -> Vec<String> {
+        let mut found = Vec::new();
+        compare(base, new, &mut found);
+        found.iter().map(Breakage::to_string).collect()
+    }
+
+    fn all_uses() -> Vec<VariableUse> {
+        let tags =
+            ["number", "boolean", "string", "date"].map(|kind| format!("{{{{hc:x:{kind}}}}}"));
+        let names = tags.iter().map(|tag| (tag.clone(), json!(tag)));
+        Uses::of(&json!({ "tools": Value::from_iter(names) })).variables
+    }
+
+    #[test]
+    fn kinds_of_values_are_what_strict_mode_takes() {
+        let samples = [
+            (Accepted::NUMBER, json!(0)),
+            (Accepted::BOOLEAN, json!(false)),
+            (Accepted::NUMERIC_TEXT, json!("0x1F")),
+            (Accepted::BOOLEAN_TEXT, json!("Yes")),
+            (Accepted::OTHER_TEXT, json!("")),
+            (Accepted::OTHER_TEXT, json!("{}")),
+            (Accepted::OTHER, json!(null)),
+            (Accepted::OTHER, json!([1])),
+            (Accepted::OTHER, json!({})),
+        ];
+        let uses = all_uses();
+        assert_eq!(uses.len(), 8);
+        for one in &uses {
+            for (kind, value) in &samples {
+                assert_eq!(
+                    one.accepts(value),
+                    Accepted::by(one).contains(Accepted(*kind)),
+                    "{one:?} {value}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_accepted_has_a_name() {
+        let words: Vec<String> = all_uses()
+            .iter()
+            .map(|one| Accepted::by(one).to_string())
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "number as text",
+                "number",
+                "boolean as text",
+                "boolean",
+                "text",
+                "string",
+                "text",
+                "any value"
+            ]
+        );
+        let [clash] = variables(&["{{hc:x:number}} {{hc:x:boolean}}"])
+            .try_into()
+            .unwrap();
+        assert_eq!(json!(clash.accepts), json!("no value"));
+    }
+
+    #[test]
+    fn a_variable_has_all_its_uses() {
+        let both = variables(&["{{hc:x:string}} {{hc:y:date}}", "{{hc:x:number}}"]);
+        assert_eq!(
+            json!(both),
+            json!([
+                { "name": "x", "accepts": "number", "uses": [
+                    { "name": "x", "kind": "string", "site": "text", "place": "messages[0].content" },
+                    { "name": "x", "kind": "number", "site": "text", "place": "messages[1].content" },
+                ] },
+                { "name": "y", "accepts": "any value", "uses": [
+                    { "name": "y", "kind": "date", "site": "text", "place": "messages[0].content" },
+                ] },
+            ])
+        );
+    }
+
+    #[test]
+    fn variables_may_neither_come_nor_go() {
+        assert_eq!(
+            found(
+                &variables(&["", "{{hc:old:number}}"]),
+                &variables(&["{{hc:tone:string}}"])
+            ),
+            [
+                "variable \"tone\" (string) is asked for, and was not before: messages[0].content",
+                "variable \"old\" (number) is not asked for any more, and strict rendering refuses \
+                 an input that is not asked for: messages[1].content",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_type_may_widen_but_not_narrow() {
+        let of = |kind: &str| variables(&[&format!("{{{{hc:x:{kind}}}}}")]);
+        for (narrow, wide) in [
+            ("number", "string"),
+            ("boolean", "string"),
+            ("string", "date"),
+            ("number", "date"),
+        ] {
+            assert_eq!(found(&of(narrow), &of(wide)), [""; 0]);
+            assert_eq!(found(&of(wide), &of(narrow)).len(), 1);
+        }
+        assert_eq!(found(&of("date"), &of("time")), [""; 0]);
+        assert_eq!(
+            found(&of("boolean"), &of("number")),
+            ["variable \"x\" takes number, and took boolean before: messages[0].content"]
+        );
+        assert_eq!(
+            found(&of("number"), &key("{{hc:x:string}}")),
+            ["variable \"x\" takes text, and took number before: tools[\"{{hc:x:string}}\"]"]
+        );
+    }
+
+    #[test]
+    fn a_use_that_another_implies_changes_nothing() {
+        let base = variables(&["{{hc:x:number}}"]);
+        let new = variables(&["{{hc:x:string}}", "{{hc:x:number}} {{hc:x:date}}"]);
+        assert_eq!(found(&base, &new), [""; 0]);
+        assert_eq!(found(&new, &base), [""; 0]);
+    }
+
+    #[test]
+    fn a_narrowing_is_named_at_the_use_that_narrows() {
+        let base = variables(&["{{hc:x:string}}"]);
+        let new = variables(&["{{hc:x:string}}", "{{hc:x:number}}", "{{hc:x:number}}"]);
+        assert_eq!(
+            found(&base, &new),
+            ["variable \"x\" takes number, and took string before: messages[1].content"]
+        );
+    }
+
+    #[test]
+    fn many_variables_take_one_pass() {
+        let tags = |prefix: &str| {
+            let tags: Vec<String> = (0..20_000)
+                .map(|n| format!("{{{{hc:{prefix}{n}:string}}}}"))
+                .collect();
+            variables(&[&tags.concat(), &tags.concat()])
+        };
+        assert_eq!(found(&tags("a"), &tags("a")).len(), 0);
+        assert_eq!(found(&tags("a"), &tags("b")).len(), 40_000);
+    }
+}

@@ -1,0 +1,66 @@
+//! Words for reasons: JSON cut short, lists with an end.
+
+use serde_json::Value;
+
+/// How many characters of a value, and how many values of a list, a reason shows.
+const SHOWN_CHARACTERS: usize = 60;
+const SHOWN_VALUES: usize = 3;
+
+/// A value as JSON, cut short.
+pub(super) fn json(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// A name in quotes, cut short: it may be said again and again.
+pub(super) fn name(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+/// The first of some values as JSON, and how many more there are.
+pub(super) fn list(values: &[&Value]) -> String {
+    let shown: Vec<String> = values
+        .iter()
+        .take(SHOWN_VALUES)
+        .map(|value| json(value))
+        .collect();
+    let shown = shown.join(", ");
+    match values.len().saturating_sub(SHOWN_VALUES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        let value = json!("ä".repeat(100));
+        assert_eq!(super::json(&value), format!("\"{}…", "ä".repeat(59)));
+        assert_eq!(super::json(&json!({"a": 1})), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_characters() {
+        assert_eq!(name(&"ä".repeat(61)), format!("\"{}\"…", "ä".repeat(60)));
+        assert_eq!(name("a \"b\""), r#""a \"b\"""#);
+    }
+
+    #[test]
+    fn a_long_list_tells_how_much_more_there_is() {
+        let values: Vec<Value> = (0..5).map(Value::from).collect();
+        let values: Vec<&Value> = values.iter().collect();
+        assert_eq!(list(&values), "0, 1, 2 and 2 more");
+        assert_eq!(list(&values[..2]), "0, 1");
+    }
+}
