@@ -7,7 +7,9 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use semver::VersionReq;
 
 use super::exit;
-use crate::{EnvironmentName, Policy, PromptId, PromptName, PromptRef, Selector, Spec, VersionNumber};
+use crate::{
+    EnvironmentName, Policy, PromptId, PromptName, PromptRef, Selector, Spec, VersionNumber,
+};
 
 /// A version store for LLM prompts, used like git.
 ///
@@ -27,14 +29,26 @@ pub(crate) struct Arguments {
 pub(crate) struct Global {
     /// The store's directory [default: .promptbook here, or in the nearest directory above]
     // Not a path: an empty variable is as good as none, and clap refuses empty paths.
-    #[arg(long, global = true, value_name = "DIR", env = "PROMPTBOOK_STORE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "PROMPTBOOK_STORE",
+        hide_env_values = true
+    )]
     #[arg(value_hint = ValueHint::DirPath, help_heading = "Global options")]
     pub(crate) store: Option<OsString>,
     /// Answer in JSON, errors too
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
     /// Who makes the changes [default: the user's name]
-    #[arg(long, global = true, value_name = "NAME", env = "PROMPTBOOK_AUTHOR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "PROMPTBOOK_AUTHOR",
+        hide_env_values = true
+    )]
     #[arg(help_heading = "Global options")]
     pub(crate) author: Option<String>,
     /// Open a store on a network file system: safe only while one machine uses it
@@ -86,9 +100,13 @@ pub(crate) enum Command {
     /// Make or commit a prompt of each JSON file in a folder, all or none
     ///
     /// A file's path in the folder, without .json, is the prompt's name. Files that equal their prompt's latest version
-    /// change nothing. Hidden files and folders are left out.
+    /// change nothing. Hidden files and folders are left out. NAME%@ID.json is the prompt of that id: export names files so
+    /// where prompts share a name.
     Import(Import),
-    /// Write each prompt's body to a JSON file in a folder
+    /// Write each prompt's body to a JSON file in a folder, byte for byte
+    ///
+    /// The prompt a/b becomes the file a/b.json. Characters that file systems reserve are percent-encoded, so that import
+    /// finds the same names again. Other files in the folder stay as they are.
     Export(Export),
     /// Replay a prompt's story in a fresh store
     Demo(Demo),
@@ -175,7 +193,7 @@ pub(crate) struct Commit {
     #[arg(long, group = "bump")]
     pub(crate) major: bool,
     /// The minor version, even if it breaks callers of its base
-    #[arg(long, requires = "minor")]
+    #[arg(long, requires = "minor", conflicts_with_all = ["auto", "major"])]
     pub(crate) force: bool,
     /// The version it goes out from
     #[arg(long, value_name = "SELECTOR", default_value = "latest")]

@@ -93,7 +93,11 @@ impl Failure {
         if as_json {
             return aside(&text::json(&self.json()));
         }
-        let mut told = format!("{}: {}\n", paint(WRONG, "error"), text::lines(&self.message));
+        let mut told = format!(
+            "{}: {}\n",
+            paint(WRONG, "error"),
+            text::lines(&self.message)
+        );
         for detail in &self.details {
             told.push_str(&format!("  - {}\n", text::line(detail)));
         }

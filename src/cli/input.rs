@@ -23,8 +23,17 @@ pub(crate) fn body(file: Option<&Path>) -> Outcome<Body> {
 /// Reads inputs, a JSON object, from a file, or from standard input where it is `-`.
 pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
     serde_json::from_slice(&read(file)?).map_err(|error| {
-        let failure = Failure::new(Exit::Usage, "invalid_inputs", "the inputs are no JSON object");
-        named(file, failure.because(&error).hint("inputs are one JSON object, such as {\"name\": \"Ann\"}"))
+        let failure = Failure::new(
+            Exit::Usage,
+            "invalid_inputs",
+            "the inputs are no JSON object",
+        );
+        named(
+            file,
+            failure
+                .because(&error)
+                .hint("inputs are one JSON object, such as {\"name\": \"Ann\"}"),
+        )
     })
 }
 
@@ -35,7 +44,11 @@ fn read(file: &Path) -> Outcome<Vec<u8>> {
         bytes(file)
     };
     read.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::new(Exit::NotFound, "file_not_found", format!("no file {}", file.display())),
+        io::ErrorKind::NotFound => Failure::new(
+            Exit::NotFound,
+            "file_not_found",
+            format!("no file {}", file.display()),
+        ),
         _ => Failure::io(format!("{} can't be read", name_of(file)), &error),
     })
 }
@@ -48,7 +61,8 @@ pub(crate) fn bytes(file: &Path) -> io::Result<Vec<u8>> {
 /// Reads all, but no more than it takes to see that it is too much for a body.
 fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(Body::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    from.take(Body::MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -14,12 +14,22 @@ pub(crate) struct Progress(ProgressBar);
 impl Progress {
     /// Work of this many steps.
     pub(crate) fn of(session: &Session, doing: &'static str, steps: usize) -> Self {
-        Self::show(session, doing, ProgressBar::new(steps as u64), "{msg} {bar:30} {pos}/{len}")
+        Self::show(
+            session,
+            doing,
+            ProgressBar::new(steps as u64),
+            "{msg} {bar:30} {pos}/{len}",
+        )
     }
 
     /// Work whose end can't be told.
     pub(crate) fn open_ended(session: &Session, doing: &'static str) -> Self {
-        let progress = Self::show(session, doing, ProgressBar::no_length(), "{spinner} {msg} {pos}");
+        let progress = Self::show(
+            session,
+            doing,
+            ProgressBar::no_length(),
+            "{spinner} {msg} {pos}",
+        );
         progress.0.enable_steady_tick(Duration::from_millis(100));
         progress
     }

@@ -47,11 +47,13 @@ pub(crate) fn environment(environment: &Environment) -> Value {
 
 /// `Contract` of the documentation.
 pub(crate) fn contract(contract: &Contract) -> Value {
-    let tools = contract.tools.iter().map(|tool| json!({
-        "name": tool_name(tool),
-        "place": tool.place,
-        "definition": tool.definition,
-    }));
+    let tools = contract.tools.iter().map(|tool| {
+        json!({
+            "name": tool_name(tool),
+            "place": tool.place,
+            "definition": tool.definition,
+        })
+    });
     json!({
         "variables": contract.variables,
         "partials": contract.partials,

@@ -14,6 +14,9 @@ pub(crate) struct Table {
 /// What stands between two columns.
 const GAP: &str = "  ";
 
+/// No column is made wider than this: a longer text moves the rest of its own row only.
+const WIDEST: usize = 48;
+
 impl Table {
     /// A table of these columns.
     pub(crate) fn new(head: &[&str]) -> Self {
@@ -36,8 +39,11 @@ impl Table {
         let mut widths: Vec<usize> = Vec::new();
         for row in &self.rows {
             widths.resize(widths.len().max(row.len()), 0);
-            for (width, (text, _)) in widths.iter_mut().zip(row) {
-                *width = (*width).max(text.width());
+            for (widest, (text, _)) in widths.iter_mut().zip(row) {
+                let width = text.width();
+                if width <= WIDEST {
+                    *widest = width.max(*widest);
+                }
             }
         }
         let lines = self.rows.iter().map(|row| row_text(row, &widths));
@@ -50,7 +56,9 @@ fn row_text(row: &[(String, Style)], widths: &[usize]) -> String {
     let filled = filled.map_or(0, |last| last + 1);
     let mut line = String::new();
     for (position, ((text, style), width)) in row.iter().zip(widths).take(filled).enumerate() {
-        line.push_str(&paint(*style, text));
+        if !text.is_empty() {
+            line.push_str(&paint(*style, text));
+        }
         // Nothing follows the last one, so that no line ends in white space.
         if position + 1 < filled {
             line.extend(std::iter::repeat_n(' ', width.saturating_sub(text.width())));
@@ -78,5 +86,16 @@ mod tests {
     #[test]
     fn a_head_alone_is_nothing() {
         assert_eq!(Table::new(&["A"]).text(), "");
+    }
+
+    #[test]
+    fn one_long_text_does_not_push_all_others_aside() {
+        let long = "x".repeat(WIDEST + 1);
+        let mut table = Table::new(&["A", "B"]);
+        for a in [&long, "y"] {
+            table.row([a, "b"].map(|text| (text.to_owned(), Style::new())));
+        }
+        let plain = anstream::adapter::strip_str(&table.text()).to_string();
+        assert_eq!(plain, format!("A  B\n{long}  b\ny  b\n"));
     }
 }

@@ -42,7 +42,9 @@ pub(crate) fn summary(message: &str) -> String {
 
 /// A moment, in the user's time zone.
 pub(crate) fn moment(at: DateTime<Utc>) -> String {
-    at.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string()
+    at.with_timezone(&Local)
+        .format("%Y-%m-%d %H:%M")
+        .to_string()
 }
 
 /// So many things.

@@ -72,16 +72,26 @@ impl Committed {
 
     pub(super) fn text(&self) -> String {
         let version = &self.version;
-        let mut told = format!("Committed {} of {}", paint(NUMBER, version.number), title(&self.prompt));
+        let mut told = format!(
+            "Committed {} of {}",
+            paint(NUMBER, version.number),
+            title(&self.prompt)
+        );
         for name in &version.environments {
-            told.push_str(&format!(", now in {}", paint(ENVIRONMENT, text::line(name.as_str()))));
+            told.push_str(&format!(
+                ", now in {}",
+                paint(ENVIRONMENT, text::line(name.as_str()))
+            ));
         }
         told.push_str(&format!("\n  {}\n", paint(DIM, version.id)));
         let Some(base) = &self.base else {
             return told;
         };
         if base.blob == version.blob {
-            told.push_str(&format!("The body is the same as that of {}.\n", base.number));
+            told.push_str(&format!(
+                "The body is the same as that of {}.\n",
+                base.number
+            ));
         }
         if !self.breaking.is_empty() {
             let number = paint(NUMBER, base.number);
@@ -98,7 +108,10 @@ impl Committed {
 /// Reasons as a list, each with its place.
 pub(super) fn reasons(breakages: &[Breakage]) -> String {
     let lines = breakages.iter().map(|breakage| {
-        let (reason, place) = (text::line(&breakage.reason), text::line(breakage.place.as_str()));
+        let (reason, place) = (
+            text::line(&breakage.reason),
+            text::line(breakage.place.as_str()),
+        );
         format!("  - {reason} {}\n", paint(DIM, format!("({place})")))
     });
     lines.collect()

@@ -56,7 +56,8 @@ const TUNED: Step = Step {
 };
 
 /// The inputs of the render, as they are typed and as they are.
-const INPUTS: &str = "company='Curtain & Co' customer=Ann open_tickets:=2 question='Where is my order?'";
+const INPUTS: &str =
+    "company='Curtain & Co' customer=Ann open_tickets:=2 question='Where is my order?'";
 
 fn inputs() -> Map<String, Value> {
     let inputs = [
@@ -65,7 +66,10 @@ fn inputs() -> Map<String, Value> {
         ("open_tickets", json!(2)),
         ("question", json!("Where is my order?")),
     ];
-    inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    inputs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 pub(super) fn demo(args: &Demo, session: &Session) -> Outcome {
@@ -79,7 +83,9 @@ fn directory(named: Option<&Path>) -> Outcome<PathBuf> {
     match named {
         Some(named) => fs::create_dir_all(named).map(|()| named.to_path_buf()),
         None => {
-            let temporary = tempfile::Builder::new().prefix("promptbook-demo-").tempdir();
+            let temporary = tempfile::Builder::new()
+                .prefix("promptbook-demo-")
+                .tempdir();
             temporary.map(tempfile::TempDir::keep)
         }
     }
@@ -136,7 +142,9 @@ impl Story {
 
         save(&INITIAL)?;
         let environment: EnvironmentName = INITIAL.environment.parse()?;
-        let new = NewPrompt::new(PROMPT, INITIAL.body)?.message(INITIAL.message).environment(environment);
+        let new = NewPrompt::new(PROMPT, INITIAL.body)?
+            .message(INITIAL.message)
+            .environment(environment);
         let created = store.create_prompt(new)?;
         let commit = |step: &Step| -> Outcome<Committed> {
             save(step)?;
@@ -187,7 +195,9 @@ impl Story {
     fn text(&self, directory: &Path) -> String {
         let commit = |step: &Step| {
             let (message, environment) = (step.message, step.environment);
-            command(&format!("commit {PROMPT} {FILE} -m '{message}' --env {environment}"))
+            command(&format!(
+                "commit {PROMPT} {FILE} -m '{message}' --env {environment}"
+            ))
         };
         let number = self.rewrite.version.number;
         let directory = text::line(&directory.to_string_lossy());
@@ -207,7 +217,9 @@ impl Story {
             command(&format!("log {PROMPT}")),
             versions::table(&self.log, false, false),
             "\n".into(),
-            comment(&format!("What made {number} a major version: callers would have to give more")),
+            comment(&format!(
+                "What made {number} a major version: callers would have to give more"
+            )),
             reasons(&self.rewrite.breaking),
             difference(self.before.body.json(), self.after.body.json()),
             "\n".into(),
@@ -225,7 +237,11 @@ impl Story {
 }
 
 fn command(arguments: &str) -> String {
-    format!("{} {}\n", paint(DIM, "$"), paint(NAME, format!("promptbook {arguments}")))
+    format!(
+        "{} {}\n",
+        paint(DIM, "$"),
+        paint(NAME, format!("promptbook {arguments}"))
+    )
 }
 
 fn comment(words: &str) -> String {

@@ -28,7 +28,11 @@ pub(super) fn difference(old: &Value, new: &Value) -> String {
             for (changed, words) in change.iter_strings_lossy() {
                 // The style ends before the line does, so that it can't run on.
                 let words = words.trim_end_matches('\n');
-                let style = if changed { style.bold().underline() } else { style };
+                let style = if changed {
+                    style.bold().underline()
+                } else {
+                    style
+                };
                 told.push_str(&paint(style, words));
             }
             told.push('\n');
@@ -45,9 +49,15 @@ mod tests {
 
     #[test]
     fn lines_that_differ_are_marked() {
-        let told = difference(&json!({"a": 1, "b": "x y", "c": 1}), &json!({"a": 1, "b": "x z", "c": 1}));
+        let told = difference(
+            &json!({"a": 1, "b": "x y", "c": 1}),
+            &json!({"a": 1, "b": "x z", "c": 1}),
+        );
         let plain = anstream::adapter::strip_str(&told).to_string();
-        assert_eq!(plain, "  {\n    \"a\": 1,\n-   \"b\": \"x y\",\n+   \"b\": \"x z\",\n    \"c\": 1\n  }\n");
+        assert_eq!(
+            plain,
+            "  {\n    \"a\": 1,\n-   \"b\": \"x y\",\n+   \"b\": \"x z\",\n    \"c\": 1\n  }\n"
+        );
     }
 
     #[test]

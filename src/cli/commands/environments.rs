@@ -67,15 +67,14 @@ fn change(
         Some(to) => store.set_environment(prompt.id, name.clone(), to.clone(), expected),
         None => store.remove_environment(prompt.id, name.clone(), expected),
     }?;
-    session.answer(
-        || json(&store, &moved),
-        || words(&store, &prompt, &moved),
-    )
+    session.answer(|| json(&store, &moved), || words(&store, &prompt, &moved))
 }
 
 fn json(store: &Store, moved: &Moved) -> Value {
     let held = |id: Option<VersionId>| {
-        id.map(|id| json!({"id": id, "number": store.version(id).ok().map(|version| version.number)}))
+        id.map(
+            |id| json!({"id": id, "number": store.version(id).ok().map(|version| version.number)}),
+        )
     };
     json!({
         "prompt_id": moved.prompt_id,
@@ -90,7 +89,10 @@ fn words(store: &Store, prompt: &Prompt, moved: &Moved) -> String {
     // A version may have been deleted since it was moved from.
     let number = |id: VersionId| {
         let version = store.version(id);
-        paint(NUMBER, version.map_or_else(|_| id.to_string(), |version| version.number.to_string()))
+        paint(
+            NUMBER,
+            version.map_or_else(|_| id.to_string(), |version| version.number.to_string()),
+        )
     };
     let name = paint(ENVIRONMENT, text::line(moved.environment.as_str()));
     let title = title(prompt);
@@ -98,7 +100,9 @@ fn words(store: &Store, prompt: &Prompt, moved: &Moved) -> String {
         (Some(before), Some(after)) if before == after => {
             format!("{name} of {title} is {after} already\n")
         }
-        (Some(before), Some(after)) => format!("{name} of {title} is now {after}, it was {before}\n"),
+        (Some(before), Some(after)) => {
+            format!("{name} of {title} is now {after}, it was {before}\n")
+        }
         (None, Some(after)) => format!("{name} of {title} is now {after}\n"),
         (Some(before), None) => format!("Removed {name} of {title}, it was {before}\n"),
         (None, None) => format!("{title} has no {name}\n"),

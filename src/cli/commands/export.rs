@@ -20,10 +20,15 @@ use crate::{BlobId, Error, Prompt, PromptFilter, Selector, Store, Version};
 
 pub(super) fn export(args: &Export, session: &Session) -> Outcome {
     let store = session.reader()?;
-    let selector = args.env.clone().map_or(Selector::Latest, Selector::Environment);
+    let selector = args
+        .env
+        .clone()
+        .map_or(Selector::Latest, Selector::Environment);
     let planned = plan(&store, &selector, &args.folder)?;
     let differing = planned.iter().filter(|one| one.state == State::Differs);
-    let differing: Vec<String> = differing.map(|one| one.file.display().to_string()).collect();
+    let differing: Vec<String> = differing
+        .map(|one| one.file.display().to_string())
+        .collect();
     if !differing.is_empty() && !args.force {
         let files = text::count(differing.len() as u64, "file differs", "files differ");
         let message = format!("{files} from what would be written, so nothing was");
@@ -75,7 +80,11 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> Outcome<Vec<Planne
     for prompt in prompts {
         let version = match store.version((prompt.id, selector.clone())) {
             Ok(version) => version,
-            Err(Error::VersionNotFound { .. } | Error::EnvironmentNotFound { .. } | Error::PromptNotFound { .. }) => {
+            Err(
+                Error::VersionNotFound { .. }
+                | Error::EnvironmentNotFound { .. }
+                | Error::PromptNotFound { .. },
+            ) => {
                 continue;
             }
             Err(error) => return Err(error.into()),
@@ -99,18 +108,24 @@ fn state(path: &Path, blob: BlobId) -> Outcome<State> {
         Ok(bytes) if BlobId::of(&bytes) == blob => Ok(State::Same),
         Ok(_) => Ok(State::Differs),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Missing),
-        Err(error) => Err(Failure::io(format!("{} can't be read", path.display()), &error)),
+        Err(error) => Err(Failure::io(
+            format!("{} can't be read", path.display()),
+            &error,
+        )),
     }
 }
 
 fn write(store: &Store, one: &Planned, folder: &Path) -> Outcome {
     let path = folder.join(&one.file);
     let body = store.resolve(one.version.id)?.body;
-    let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| match one.state {
-        // Never over a file that came to be since it was looked for.
-        State::Missing => File::create_new(&path)?.write_all(body.as_bytes()),
-        _ => fs::write(&path, body.as_bytes()),
-    });
+    let written = path
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| match one.state {
+            // Never over a file that came to be since it was looked for.
+            State::Missing => File::create_new(&path)?.write_all(body.as_bytes()),
+            _ => fs::write(&path, body.as_bytes()),
+        });
     written.map_err(|error| Failure::io(format!("{} can't be written", path.display()), &error))
 }
 
@@ -122,7 +137,10 @@ fn effect(one: &Planned) -> &'static str {
 }
 
 fn counts(planned: &[Planned]) -> (usize, usize) {
-    let unchanged = planned.iter().filter(|one| one.state == State::Same).count();
+    let unchanged = planned
+        .iter()
+        .filter(|one| one.state == State::Same)
+        .count();
     (planned.len() - unchanged, unchanged)
 }
 

@@ -58,7 +58,9 @@ pub(super) fn decode(file: &Path) -> Option<(String, Option<PromptId>)> {
         }
     }
     let last = last.strip_suffix(EXTENSION).unwrap_or(last);
-    let marked = last.rsplit_once(ID).and_then(|(piece, id)| Some((piece, id.parse().ok()?)));
+    let marked = last
+        .rsplit_once(ID)
+        .and_then(|(piece, id)| Some((piece, id.parse().ok()?)));
     let (last, id) = match marked {
         Some((piece, id)) => (piece, Some(id)),
         None => (last, None),
@@ -87,7 +89,9 @@ fn encode_piece(piece: &str) -> String {
     let last = piece.char_indices().last().map_or(0, |(at, _)| at);
     // A folder of this name would stand where a file does.
     let extension = piece.len().checked_sub(EXTENSION.len()).filter(|at| {
-        piece.get(*at..).is_some_and(|end| end.eq_ignore_ascii_case(EXTENSION))
+        piece
+            .get(*at..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(EXTENSION))
     });
     let mut encoded = String::new();
     for (at, c) in piece.char_indices() {
@@ -109,8 +113,16 @@ fn is_reserved(c: char) -> bool {
 
 /// Whether Windows takes it for a device, whatever follows behind a dot.
 fn is_device(piece: &str) -> bool {
-    let stem = piece.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
-    let numbered = |port| stem.strip_prefix(port).is_some_and(|rest| rest.chars().count() == 1);
+    let stem = piece
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_ascii_uppercase();
+    let numbered = |port| {
+        stem.strip_prefix(port)
+            .is_some_and(|rest| rest.chars().count() == 1)
+    };
     ["CON", "PRN", "AUX", "NUL"].contains(&stem.as_str()) || numbered("COM") || numbered("LPT")
 }
 
@@ -122,7 +134,11 @@ fn decode_piece(piece: &str) -> String {
     while let Some((&byte, behind)) = rest.split_first() {
         let encoded = behind.get(..2).filter(|_| byte == b'%').and_then(hex);
         bytes.push(encoded.unwrap_or(byte));
-        rest = if encoded.is_some() { &behind[2..] } else { behind };
+        rest = if encoded.is_some() {
+            &behind[2..]
+        } else {
+            behind
+        };
     }
     String::from_utf8(bytes).unwrap_or_else(|_| piece.to_owned())
 }

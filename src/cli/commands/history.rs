@@ -11,13 +11,18 @@ use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::text;
 use crate::{
-    Change, Error, Operation, OperationFilter, PromptId, PromptRef, PromptState, Store, Version, VersionId,
+    Change, Error, Operation, OperationFilter, PromptId, PromptRef, PromptState, Store, Version,
+    VersionId,
 };
 
 pub(super) fn operations(args: &Operations, session: &Session) -> Outcome {
     let store = session.reader()?;
     let filter = OperationFilter {
-        prompt: args.prompt.as_ref().map(|prompt| id_of(&store, prompt)).transpose()?,
+        prompt: args
+            .prompt
+            .as_ref()
+            .map(|prompt| id_of(&store, prompt))
+            .transpose()?,
         environment: args.env.clone(),
     };
     let most = args.amount.most();
@@ -88,10 +93,13 @@ impl<'a> Words<'a> {
 
     fn prompt(&mut self, id: PromptId) -> String {
         let store = self.store;
-        let name = self.prompts.entry(id).or_insert_with(|| match store.prompt(id) {
-            Ok(prompt) => text::line(prompt.name.as_str()),
-            Err(_) => id.to_string(),
-        });
+        let name = self
+            .prompts
+            .entry(id)
+            .or_insert_with(|| match store.prompt(id) {
+                Ok(prompt) => text::line(prompt.name.as_str()),
+                Err(_) => id.to_string(),
+            });
         name.clone()
     }
 
@@ -102,7 +110,10 @@ impl<'a> Words<'a> {
                 Err(_) => self.learn_all(prompt),
             }
         }
-        self.versions.get(&id).cloned().unwrap_or_else(|| id.to_string())
+        self.versions
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| id.to_string())
     }
 
     fn learn(&mut self, version: &Version) {
@@ -112,8 +123,14 @@ impl<'a> Words<'a> {
     /// Learns the numbers of all versions that a prompt ever had: those of deleted ones are in its history only.
     fn learn_all(&mut self, prompt: PromptId) {
         let filter = OperationFilter::default().prompt(prompt);
-        let history = self.store.operations(&filter, None, usize::MAX).unwrap_or_default();
-        for change in history.iter().flat_map(|operation| &operation.content.changes) {
+        let history = self
+            .store
+            .operations(&filter, None, usize::MAX)
+            .unwrap_or_default();
+        for change in history
+            .iter()
+            .flat_map(|operation| &operation.content.changes)
+        {
             if let Change::VersionCreated(version) = change {
                 self.learn(version);
             }
@@ -125,9 +142,15 @@ impl<'a> Words<'a> {
             Change::Prompt { before, after, .. } => state_change(before.as_ref(), after.as_ref()),
             Change::VersionCreated(version) => {
                 self.learn(version);
-                format!("{} {}", version.number, quoted(&text::summary(&version.message)))
+                format!(
+                    "{} {}",
+                    version.number,
+                    quoted(&text::summary(&version.message))
+                )
             }
-            Change::VersionDeleted { prompt, id } => format!("{} deleted", self.version(*prompt, *id)),
+            Change::VersionDeleted { prompt, id } => {
+                format!("{} deleted", self.version(*prompt, *id))
+            }
             Change::Environment {
                 prompt,
                 name,
@@ -137,7 +160,12 @@ impl<'a> Words<'a> {
                 let mut held = |id: &Option<VersionId>| {
                     id.map_or_else(|| "none".into(), |id| self.version(*prompt, id))
                 };
-                format!("{}: {} → {}", text::line(name.as_str()), held(before), held(after))
+                format!(
+                    "{}: {} → {}",
+                    text::line(name.as_str()),
+                    held(before),
+                    held(after)
+                )
             }
         }
     }
@@ -152,7 +180,11 @@ fn state_change(before: Option<&PromptState>, after: Option<&PromptState>) -> St
             format!("{} → {}", named(before), named(after))
         }
         (_, Some(after)) => {
-            let tags: Vec<String> = after.tags.iter().map(|tag| quoted(&text::line(tag))).collect();
+            let tags: Vec<String> = after
+                .tags
+                .iter()
+                .map(|tag| quoted(&text::line(tag)))
+                .collect();
             format!("tags [{}]", tags.join(", "))
         }
         (None, None) => String::new(),

@@ -89,23 +89,31 @@ fn json_files(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let unread = |path: &Path, error: io::Error| {
         let failure = Failure::io(format!("{} can't be read", path.display()), &error);
         match error.kind() {
-            io::ErrorKind::NotFound => {
-                Failure::new(Exit::NotFound, "file_not_found", format!("no folder {}", path.display()))
-            }
+            io::ErrorKind::NotFound => Failure::new(
+                Exit::NotFound,
+                "file_not_found",
+                format!("no folder {}", path.display()),
+            ),
             _ => failure,
         }
     };
     let mut files = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(below) = folders.pop() {
-        let path = folder.join(&below);
+        // Joined to nothing, the folder would get a slash at its end.
+        let path = match below.as_os_str().is_empty() {
+            true => folder.to_path_buf(),
+            false => folder.join(&below),
+        };
         for entry in fs::read_dir(&path).map_err(|error| unread(&path, error))? {
             let entry = entry.map_err(|error| unread(&path, error))?;
             let name = entry.file_name();
             if name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
-            let kind = entry.file_type().map_err(|error| unread(&entry.path(), error))?;
+            let kind = entry
+                .file_type()
+                .map_err(|error| unread(&entry.path(), error))?;
             if kind.is_dir() {
                 folders.push(below.join(name));
             } else if name.as_encoded_bytes().ends_with(b".json") && entry.path().is_file() {
@@ -145,7 +153,9 @@ fn read_one(folder: &Path, file: &Path) -> Result<Entry, String> {
     let bytes = input::bytes(&folder.join(file)).map_err(|error| error.to_string())?;
     Ok(Entry {
         file: file.display().to_string(),
-        name: name.parse().map_err(|error: crate::Invalid| error.to_string())?,
+        name: name
+            .parse()
+            .map_err(|error: crate::Invalid| error.to_string())?,
         id,
         body: Body::try_from(bytes).map_err(|error| error.to_string())?,
     })
@@ -179,7 +189,11 @@ fn place(batch: &mut Batch<'_>, entry: &Entry, args: &Import) -> crate::Result<(
         Some(id) => PromptRef::Id(id),
         None => PromptRef::Name(entry.name.clone()),
     };
-    let message = || args.message.clone().unwrap_or_else(|| format!("Import {}", entry.file));
+    let message = || {
+        args.message
+            .clone()
+            .unwrap_or_else(|| format!("Import {}", entry.file))
+    };
     match batch.version(Spec::new(prompt.clone(), Selector::Latest)) {
         Ok(latest) if latest.blob == entry.body.id() => Ok((Effect::Unchanged, latest)),
         Ok(_) | Err(Error::VersionNotFound { .. }) => {
@@ -188,7 +202,8 @@ fn place(batch: &mut Batch<'_>, entry: &Entry, args: &Import) -> crate::Result<(
             Ok((Effect::Committed, version))
         }
         Err(Error::PromptNotFound { .. }) => {
-            let mut new = NewPrompt::new(entry.name.clone(), entry.body.clone())?.message(message());
+            let mut new =
+                NewPrompt::new(entry.name.clone(), entry.body.clone())?.message(message());
             new.id = entry.id;
             new.environment = match (args.no_env, &args.env) {
                 (true, _) => None,
@@ -202,7 +217,10 @@ fn place(batch: &mut Batch<'_>, entry: &Entry, args: &Import) -> crate::Result<(
 }
 
 fn counted(placed: &[Placed<'_>], effect: Effect) -> usize {
-    placed.iter().filter(|(_, found, _)| *found == effect).count()
+    placed
+        .iter()
+        .filter(|(_, found, _)| *found == effect)
+        .count()
 }
 
 fn answer_json(placed: &[Placed<'_>]) -> Value {
@@ -236,7 +254,10 @@ fn answer_text(placed: &[Placed<'_>]) -> String {
             ]);
         }
     }
-    let [created, committed, unchanged] =
-        [Effect::Created, Effect::Committed, Effect::Unchanged].map(|effect| counted(placed, effect));
-    format!("{}{created} created, {committed} committed, {unchanged} unchanged\n", table.text())
+    let [created, committed, unchanged] = [Effect::Created, Effect::Committed, Effect::Unchanged]
+        .map(|effect| counted(placed, effect));
+    format!(
+        "{}{created} created, {committed} committed, {unchanged} unchanged\n",
+        table.text()
+    )
 }

@@ -51,7 +51,11 @@ pub(super) fn created_text(created: &Created) -> String {
 
 /// A prompt's name and id.
 pub(super) fn title(prompt: &Prompt) -> String {
-    format!("{} ({})", paint(NAME, text::line(prompt.name.as_str())), prompt.id)
+    format!(
+        "{} ({})",
+        paint(NAME, text::line(prompt.name.as_str())),
+        prompt.id
+    )
 }
 
 pub(super) fn list(args: &List, session: &Session) -> Outcome {
@@ -107,7 +111,12 @@ fn table(found: &Found) -> String {
         table.row([
             (prompt.id.to_string(), PLAIN),
             (text::line(prompt.name.as_str()), NAME),
-            (prompt.latest.map_or_else(|| "-".into(), |number| number.to_string()), NUMBER),
+            (
+                prompt
+                    .latest
+                    .map_or_else(|| "-".into(), |number| number.to_string()),
+                NUMBER,
+            ),
             (prompt.versions.to_string(), PLAIN),
             (environments.collect::<Vec<_>>().join(" "), ENVIRONMENT),
             (tags.collect::<Vec<_>>().join(" "), PLAIN),
@@ -122,12 +131,20 @@ pub(super) fn tag(args: &Tag, session: &Session) -> Outcome {
     } else {
         session.store()?.set_tags(args.prompt.clone(), &args.tags)?
     };
-    let words = || prompt.tags.iter().map(|tag| text::line(tag) + "\n").collect();
+    let words = || {
+        prompt
+            .tags
+            .iter()
+            .map(|tag| text::line(tag) + "\n")
+            .collect()
+    };
     session.answer(|| json!({"prompt": shape::prompt(&prompt)}), words)
 }
 
 pub(super) fn rename(args: &Rename, session: &Session) -> Outcome {
-    let prompt = session.store()?.rename(args.prompt.clone(), args.name.clone())?;
+    let prompt = session
+        .store()?
+        .rename(args.prompt.clone(), args.name.clone())?;
     session.answer(
         || json!({"prompt": shape::prompt(&prompt)}),
         || format!("Renamed to {}\n", title(&prompt)),
@@ -146,7 +163,11 @@ pub(super) fn remove(args: &Remove, session: &Session) -> Outcome {
 fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> Outcome {
     let store = session.store()?;
     let prompt = store.prompt(prompt.clone())?;
-    let what = format!("{} and {}", title(&prompt), text::count(prompt.versions, "version", "versions"));
+    let what = format!(
+        "{} and {}",
+        title(&prompt),
+        text::count(prompt.versions, "version", "versions")
+    );
     if !yes && !confirmed(&format!("Delete {what}? [y/N] "))? {
         session.note("nothing was deleted");
         return Ok(());
@@ -161,8 +182,10 @@ fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> Outcome {
 
 fn confirmed(question: &str) -> Outcome<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::usage("a whole prompt is deleted only when you confirm it, and there is no terminal to ask")
-            .hint("say --yes, or name one version, as PROMPT@2.1"));
+        return Err(Failure::usage(
+            "a whole prompt is deleted only when you confirm it, and there is no terminal to ask",
+        )
+        .hint("say --yes, or name one version, as PROMPT@2.1"));
     }
     aside(question);
     let mut answer = String::new();
@@ -178,6 +201,12 @@ fn remove_version(spec: &Spec, session: &Session) -> Outcome {
     let prompt = store.prompt(version.prompt_id)?;
     session.answer(
         || json!({"prompt": shape::prompt(&prompt), "version": shape::version(&version)}),
-        || format!("Deleted version {} of {}\n", paint(NUMBER, version.number), title(&prompt)),
+        || {
+            format!(
+                "Deleted version {} of {}\n",
+                paint(NUMBER, version.number),
+                title(&prompt)
+            )
+        },
     )
 }

@@ -55,12 +55,19 @@ fn variables_text(contract: &Contract) -> String {
         ]);
     }
     let texts = [variables.text(), partials.text()];
-    let filled: Vec<&str> = texts.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    let filled: Vec<&str> = texts
+        .iter()
+        .map(String::as_str)
+        .filter(|text| !text.is_empty())
+        .collect();
     filled.join("\n")
 }
 
 fn places<'a>(places: impl IntoIterator<Item = &'a Place>) -> String {
-    let mut places: Vec<String> = places.into_iter().map(|place| text::line(place.as_str())).collect();
+    let mut places: Vec<String> = places
+        .into_iter()
+        .map(|place| text::line(place.as_str()))
+        .collect();
     places.dedup();
     places.join(", ")
 }
@@ -71,10 +78,18 @@ pub(super) fn render(args: &Render, session: &Session) -> Outcome {
         None => Map::new(),
     };
     inputs.extend(typed(&args.inputs)?);
-    let rendered = session.reader()?.render(args.spec.clone(), &inputs, args.mode.into())?;
+    let rendered = session
+        .reader()?
+        .render(args.spec.clone(), &inputs, args.mode.into())?;
     for error in &rendered.errors {
-        let given = error.value.as_ref().map_or_else(|| "is missing".into(), |value| format!("is {value}"));
-        session.warn(&format!("input {} {given}, expected {}", error.variable, error.expected));
+        let given = error
+            .value
+            .as_ref()
+            .map_or_else(|| "is missing".into(), |value| format!("is {value}"));
+        session.warn(&format!(
+            "input {} {given}, expected {}",
+            error.variable, error.expected
+        ));
     }
     session.answer(
         || {
@@ -111,9 +126,11 @@ fn one_typed(argument: &str) -> Outcome<(&str, Value)> {
     };
     match serde_json::from_str(value) {
         Ok(value) => Ok((name, value)),
-        Err(error) => Err(Failure::usage(format!("the value of input {name:?} is no JSON"))
-            .because(&error)
-            .hint(form)),
+        Err(error) => Err(
+            Failure::usage(format!("the value of input {name:?} is no JSON"))
+                .because(&error)
+                .hint(form),
+        ),
     }
 }
 
@@ -125,7 +142,8 @@ mod tests {
     fn inputs_are_text_unless_marked() {
         let inputs = ["a=1", "b:=1", "c=", "d==", "e=x:=y", "f:={\"g\": [null]}"];
         let typed = typed(&inputs.map(str::to_owned)).unwrap();
-        let expected = json!({"a": "1", "b": 1, "c": "", "d": "=", "e": "x:=y", "f": {"g": [null]}});
+        let expected =
+            json!({"a": "1", "b": 1, "c": "", "d": "=", "e": "x:=y", "f": {"g": [null]}});
         assert_eq!(Value::Object(typed), expected);
     }
 

@@ -73,7 +73,13 @@ pub(super) fn verify(session: &Session) -> Outcome {
 fn report_text(report: &Report) -> String {
     let violations = report.violations.iter();
     let mut told: String = violations
-        .map(|violation| format!("{} {}\n", paint(WRONG, "✗"), text::line(&violation.to_string())))
+        .map(|violation| {
+            format!(
+                "{} {}\n",
+                paint(WRONG, "✗"),
+                text::line(&violation.to_string())
+            )
+        })
         .collect();
     told.push_str(&format!(
         "Checked {}, {} with {}, and {} of {}\n",
@@ -101,7 +107,10 @@ pub(super) fn settle(session: &Session) -> Outcome {
         || json!({"bodies": settled.bodies, "bytes": settled.bytes}),
         || {
             let bodies = text::count(settled.bodies, "body", "bodies");
-            format!("Settled {bodies} of {}\n", text::count(settled.bytes, "byte", "bytes"))
+            format!(
+                "Settled {bodies} of {}\n",
+                text::count(settled.bytes, "byte", "bytes")
+            )
         },
     )
 }
@@ -132,7 +141,10 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
 pub(super) fn stats(session: &Session) -> Outcome {
     let store = session.reader()?;
     let stats = store.stats()?;
-    let path = store.path().unwrap_or_else(|| ".".as_ref()).to_string_lossy();
+    let path = store
+        .path()
+        .unwrap_or_else(|| ".".as_ref())
+        .to_string_lossy();
     session.answer(
         || {
             json!({
@@ -154,10 +166,17 @@ fn stats_text(path: &str, stats: &Stats) -> String {
         ("store", text::line(path)),
         ("prompts", stats.prompts.to_string()),
         ("operations", stats.operations.to_string()),
-        ("to settle", format!("{waiting} of {}", text::count(stats.waiting_bytes, "byte", "bytes"))),
+        (
+            "to settle",
+            format!(
+                "{waiting} of {}",
+                text::count(stats.waiting_bytes, "byte", "bytes")
+            ),
+        ),
         ("first version", stats.settings.first_version.to_string()),
         ("bump rules", policy_words(stats.settings.policy).to_owned()),
     ];
-    let lines = fields.map(|(name, value)| format!("{} {value}\n", paint(DIM, format!("{name:<13}"))));
+    let lines =
+        fields.map(|(name, value)| format!("{} {value}\n", paint(DIM, format!("{name:<13}"))));
     lines.concat()
 }

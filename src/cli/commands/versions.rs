@@ -69,16 +69,22 @@ fn newest(store: &Store, limit: usize) -> Outcome<Vec<Entry>> {
     let mut names: HashMap<PromptId, Option<PromptName>> = HashMap::new();
     let mut entries = Vec::new();
     let mut before = None;
-    while entries.len() < limit {
-        let page = store.operations(&OperationFilter::default(), before, PAGE)?;
+    loop {
+        let page = store.operations(&OperationFilter::default(), before, limit.min(PAGE))?;
         let Some(last) = page.last() else {
-            break;
+            return Ok(entries);
         };
         before = Some(last.number);
-        for change in page.iter().flat_map(|operation| operation.content.changes.iter().rev()) {
+        for change in page
+            .iter()
+            .flat_map(|operation| operation.content.changes.iter().rev())
+        {
             let Change::VersionCreated(created) = change else {
                 continue;
             };
+            if entries.len() == limit {
+                return Ok(entries);
+            }
             // As it is now: with its environments, or deleted.
             let (version, prompt) = (found(store.version(created.id))?, created.prompt_id);
             let name = match names.get(&prompt) {
@@ -94,8 +100,6 @@ fn newest(store: &Store, limit: usize) -> Outcome<Vec<Entry>> {
             }
         }
     }
-    entries.truncate(limit);
-    Ok(entries)
 }
 
 /// How many operations are read at once.
@@ -121,7 +125,10 @@ pub(super) fn table(entries: &[Entry], named: bool, ids: bool) -> String {
     }
     let mut table = Table::new(&head);
     for Entry { version, name } in entries {
-        let environments = version.environments.iter().map(|name| text::line(name.as_str()));
+        let environments = version
+            .environments
+            .iter()
+            .map(|name| text::line(name.as_str()));
         let mut row = vec![
             (version.number.to_string(), NUMBER),
             (text::moment(version.created_at), PLAIN),
@@ -156,7 +163,11 @@ pub(super) fn show(spec: &Spec, session: &Session) -> Outcome {
             })
         },
         || {
-            let head = format!("{}, version {}\n", title(&prompt), paint(NUMBER, version.number));
+            let head = format!(
+                "{}, version {}\n",
+                title(&prompt),
+                paint(NUMBER, version.number)
+            );
             let fields = fields(&version, base.as_ref(), &contract);
             head + &fields + "\n" + &text::json(body.json())
         },
@@ -171,27 +182,46 @@ fn fields(version: &Version, base: Option<&Version>, contract: &Contract) -> Str
         (Some(id), None) => format!("{id} (deleted)"),
         (None, _) => String::new(),
     };
-    let environments = version.environments.iter().map(|name| text::line(name.as_str()));
+    let environments = version
+        .environments
+        .iter()
+        .map(|name| text::line(name.as_str()));
     let variables = contract.variables.iter();
     let variables = variables.map(|one| format!("{} ({})", text::line(&one.name), one.accepts));
     let tools = contract.tools.iter();
-    let tools = tools.map(|tool| shape::tool_name(tool).map_or_else(|| tool.place.to_string(), str::to_owned));
+    let tools = tools
+        .map(|tool| shape::tool_name(tool).map_or_else(|| tool.place.to_string(), str::to_owned));
     let partials = contract.partials.iter().map(|one| text::line(&one.tag));
     let fields = [
         ("id", version.id.to_string()),
         ("environments", list(environments.collect())),
         ("date", text::moment(version.created_at)),
         ("author", text::line(&version.author)),
-        ("message", text::lines(&version.message).replace('\n', "\n              ")),
+        (
+            "message",
+            text::lines(&version.message).replace('\n', "\n              "),
+        ),
         ("base", base),
-        ("model", version.model.as_deref().map(text::line).unwrap_or_default()),
+        (
+            "model",
+            version.model.as_deref().map(text::line).unwrap_or_default(),
+        ),
         ("size", text::count(version.size, "byte", "bytes")),
         ("blob", version.blob.to_string()),
         ("variables", list(variables.collect())),
         ("partials", list(partials.collect())),
         ("tools", text::line(&list(tools.collect()))),
         ("format", response_format(contract).unwrap_or_default()),
-        ("problems", list(contract.problems.iter().map(|one| text::line(&one.to_string())).collect())),
+        (
+            "problems",
+            list(
+                contract
+                    .problems
+                    .iter()
+                    .map(|one| text::line(&one.to_string()))
+                    .collect(),
+            ),
+        ),
     ];
     let filled = fields.iter().filter(|(_, value)| !value.is_empty());
     filled
