@@ -1,1 +1,11 @@
-//! The `promptbook` command, run as its users run it.
+//! The `promptbook` command, run as its users run it: the real binary, in temporary directories.
+
+mod demo;
+mod environments;
+mod failures;
+mod folders;
+mod prompts;
+mod support;
+mod templates;
+mod upkeep;
+mod versions;
