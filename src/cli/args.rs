@@ -368,7 +368,7 @@ pub(crate) struct Rename {
 
 #[derive(Args, Debug)]
 pub(crate) struct Remove {
-    /// A version, such as greeting@2.1; without a selector, the whole prompt
+    /// A version, such as greeting@2.1; without a selector, the whole prompt: by its id if its name has an @
     pub(crate) spec: String,
     /// Delete a whole prompt without asking
     #[arg(short, long)]
