@@ -2,6 +2,8 @@
 
 pub mod backend;
 mod body;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod directory;
 mod engine;
 mod error;

@@ -1,0 +1,118 @@
+//! `commit`.
+
+use serde_json::{Value, json};
+
+use super::prompts::title;
+use crate::cli::args::Commit;
+use crate::cli::failure::Outcome;
+use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, paint};
+use crate::cli::session::{Session, expected};
+use crate::cli::{input, shape, text};
+use crate::{Breakage, Bump, NewVersion, Prompt, Store, Version};
+
+pub(super) fn commit(args: &Commit, session: &Session) -> Outcome {
+    let body = input::body(args.file.as_deref())?;
+    let store = session.store()?;
+    let prompt = store.prompt(args.prompt.clone())?;
+    let bump = match (args.minor, args.major) {
+        (true, _) => Bump::Minor,
+        (_, true) => Bump::Major,
+        _ => Bump::Auto,
+    };
+    let new = NewVersion::new(prompt.id, body)?
+        .base(args.base.clone())
+        .bump(bump)
+        .force(args.force)
+        .message(&args.message)
+        .environment(args.env.clone())
+        .expected_head(expected(&store, prompt.id, args.expect_head.as_ref())?);
+    let committed = Committed::new(&store, prompt, store.commit(new)?);
+    session.answer(|| committed.json(), || committed.text())
+}
+
+/// A commit that took place.
+pub(super) struct Committed {
+    pub(super) prompt: Prompt,
+    pub(super) version: Version,
+    pub(super) base: Option<Version>,
+    /// How callers of the base break with it.
+    pub(super) breaking: Vec<Breakage>,
+}
+
+impl Committed {
+    /// Looks up what there is to tell about a commit. It took place: what can't be read any more is left out.
+    pub(super) fn new(store: &Store, prompt: Prompt, version: Version) -> Self {
+        let base = version.base.and_then(|base| store.version(base).ok());
+        let breaking = match &base {
+            Some(base) if base.blob != version.blob => store.breakages(base.id, version.id),
+            _ => Ok(Vec::new()),
+        };
+        Self {
+            prompt: store.prompt(prompt.id).unwrap_or(prompt),
+            version,
+            base,
+            breaking: breaking.unwrap_or_default(),
+        }
+    }
+
+    fn is_major(&self) -> bool {
+        let base = self.base.as_ref();
+        base.is_none_or(|base| base.number.major != self.version.number.major)
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "prompt": shape::prompt(&self.prompt),
+            "version": shape::version(&self.version),
+            "base": self.base.as_ref().map(shape::version),
+            "bump": if self.is_major() { "major" } else { "minor" },
+            "breaking": shape::breakages(&self.breaking),
+        })
+    }
+
+    pub(super) fn text(&self) -> String {
+        let version = &self.version;
+        let mut told = format!(
+            "Committed {} of {}",
+            paint(NUMBER, version.number),
+            title(&self.prompt)
+        );
+        for name in &version.environments {
+            told.push_str(&format!(
+                ", now in {}",
+                paint(ENVIRONMENT, text::line(name.as_str()))
+            ));
+        }
+        told.push_str(&format!("\n  {}\n", paint(DIM, version.id)));
+        let Some(base) = &self.base else {
+            return told;
+        };
+        if base.blob == version.blob {
+            told.push_str(&format!(
+                "The body is the same as that of {}.\n",
+                base.number
+            ));
+        }
+        if !self.breaking.is_empty() {
+            let number = paint(NUMBER, base.number);
+            told.push_str(&match self.is_major() {
+                true => format!("A major version, as it breaks callers of {number}:\n"),
+                false => format!("A minor version by your word: it breaks callers of {number}:\n"),
+            });
+            told.push_str(&reasons(&self.breaking));
+        }
+        told
+    }
+}
+
+/// Reasons as a list, each with its place.
+pub(super) fn reasons(breakages: &[Breakage]) -> String {
+    let lines = breakages.iter().map(|breakage| {
+        let (reason, place) = (
+            text::line(&breakage.reason),
+            text::line(breakage.place.as_str()),
+        );
+        format!("  - {reason} {}\n", paint(DIM, format!("({place})")))
+    });
+    lines.collect()
+}

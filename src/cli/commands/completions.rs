@@ -1,0 +1,25 @@
+//! `completions`.
+
+use clap::CommandFactory;
+use serde_json::json;
+
+use crate::cli::args::{Arguments, Completions};
+use crate::cli::failure::Outcome;
+use crate::cli::output;
+use crate::cli::session::Session;
+
+pub(super) fn completions(args: &Completions, session: &Session) -> Outcome {
+    // Written to memory first: clap_complete panics where its output can't be written.
+    let mut script = Vec::new();
+    clap_complete::generate(
+        args.shell,
+        &mut Arguments::command(),
+        "promptbook",
+        &mut script,
+    );
+    if session.json() {
+        let script = String::from_utf8_lossy(&script);
+        return output::json(&json!({"shell": args.shell.to_string(), "script": script}));
+    }
+    output::bytes(&script)
+}

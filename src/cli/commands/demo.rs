@@ -1,0 +1,249 @@
+//! `demo`: a prompt's story, with bodies that one might use.
+//!
+//! It replays the three versions that Helicone's page on prompt versions shows, at the moments it gives. Their numbers
+//! are no part of the script: the bump rules find them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, TimeZone, Utc};
+use serde_json::{Map, Value, json};
+
+use super::commit::{Committed, reasons};
+use super::difference::difference;
+use super::prompts::created_text;
+use super::versions;
+use crate::cli::args::Demo;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::{DIM, NAME, paint};
+use crate::cli::session::{STORE, Session};
+use crate::cli::{shape, text};
+use crate::{Created, EnvironmentName, Mode, NewPrompt, NewVersion, Rendered, Resolved, Store};
+
+const PROMPT: &str = "support-reply";
+const FILE: &str = "support-reply.json";
+
+/// A version: when it is made, why, with which body, and for which environment.
+struct Step {
+    /// Day, hour and minute of March 2024.
+    at: (u32, u32, u32),
+    message: &'static str,
+    body: &'static str,
+    environment: &'static str,
+}
+
+const INITIAL: Step = Step {
+    at: (10, 12, 0),
+    message: "Initial version",
+    body: include_str!("demo/initial.json"),
+    // As for every new prompt.
+    environment: "production",
+};
+const REWRITE: Step = Step {
+    at: (10, 16, 0),
+    message: "Major rewrite with new system prompt",
+    body: include_str!("demo/rewrite.json"),
+    environment: "staging",
+};
+const TUNED: Step = Step {
+    at: (11, 14, 30),
+    message: "Updated temperature and added max_tokens",
+    body: include_str!("demo/tuned.json"),
+    environment: "production",
+};
+
+/// The inputs of the render, as they are typed and as they are.
+const INPUTS: &str =
+    "company='Curtain & Co' customer=Ann open_tickets:=2 question='Where is my order?'";
+
+fn inputs() -> Map<String, Value> {
+    let inputs = [
+        ("company", json!("Curtain & Co")),
+        ("customer", json!("Ann")),
+        ("open_tickets", json!(2)),
+        ("question", json!("Where is my order?")),
+    ];
+    inputs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+pub(super) fn demo(args: &Demo, session: &Session) -> Outcome {
+    let directory = directory(args.dir.as_deref())?;
+    let story = Story::play(&directory, session)?;
+    session.answer(|| story.json(&directory), || story.text(&directory))
+}
+
+/// Where the demo takes place: never in the store that the global options name.
+fn directory(named: Option<&Path>) -> Outcome<PathBuf> {
+    match named {
+        Some(named) => fs::create_dir_all(named).map(|()| named.to_path_buf()),
+        None => {
+            let temporary = tempfile::Builder::new()
+                .prefix("promptbook-demo-")
+                .tempdir();
+            temporary.map(tempfile::TempDir::keep)
+        }
+    }
+    .map_err(|error| Failure::io("the demo's directory can't be made", &error))
+}
+
+/// A clock that shows what it is told.
+#[derive(Clone, Default)]
+struct Clock(Arc<Mutex<DateTime<Utc>>>);
+
+impl Clock {
+    fn set(&self, (day, hour, minute): (u32, u32, u32)) {
+        let moment = Utc.with_ymd_and_hms(2024, 3, day, hour, minute, 0);
+        if let Some(moment) = moment.single() {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = moment;
+        }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What happened.
+struct Story {
+    created: Created,
+    rewrite: Committed,
+    tuned: Committed,
+    /// The bodies before and after the rewrite.
+    before: Resolved,
+    after: Resolved,
+    log: Vec<versions::Entry>,
+    production: Resolved,
+    rendered: Rendered,
+}
+
+impl Story {
+    fn play(directory: &Path, session: &Session) -> Outcome<Self> {
+        let (clock, file) = (Clock::default(), directory.join(FILE));
+        if file.exists() {
+            let message = format!("{} is there already", file.display());
+            return Err(Failure::new(Exit::Conflict, "file_exists", message)
+                .hint("name another directory, or none: then one is made"));
+        }
+        let ticking = clock.clone();
+        let options = session.options().clock(move || ticking.now());
+        let store = options.create(directory.join(STORE))?;
+        let save = |step: &Step| {
+            clock.set(step.at);
+            fs::write(&file, step.body).map_err(|error: io::Error| {
+                Failure::io(format!("{} can't be written", file.display()), &error)
+            })
+        };
+
+        save(&INITIAL)?;
+        let environment: EnvironmentName = INITIAL.environment.parse()?;
+        let new = NewPrompt::new(PROMPT, INITIAL.body)?
+            .message(INITIAL.message)
+            .environment(environment);
+        let created = store.create_prompt(new)?;
+        let commit = |step: &Step| -> Outcome<Committed> {
+            save(step)?;
+            let environment: EnvironmentName = step.environment.parse()?;
+            let new = NewVersion::new(created.prompt.id, step.body)?.message(step.message);
+            let version = store.commit(new.environment(environment))?;
+            Ok(Committed::new(&store, created.prompt.clone(), version))
+        };
+        let rewrite = commit(&REWRITE)?;
+        let tuned = commit(&TUNED)?;
+        Self::look_back(&store, created, rewrite, tuned)
+    }
+
+    fn look_back(
+        store: &Store,
+        created: Created,
+        rewrite: Committed,
+        tuned: Committed,
+    ) -> Outcome<Self> {
+        let production = (created.prompt.id, EnvironmentName::production());
+        Ok(Self {
+            before: store.resolve(created.version.id)?,
+            after: store.resolve(rewrite.version.id)?,
+            log: versions::entries_of(store, &created.prompt)?,
+            production: store.resolve(production.clone())?,
+            rendered: store.render(production, &inputs(), Mode::Strict)?,
+            created,
+            rewrite,
+            tuned,
+        })
+    }
+
+    fn json(&self, directory: &Path) -> Value {
+        let versions = self.log.iter().map(|entry| shape::version(&entry.version));
+        json!({
+            "path": directory.to_string_lossy(),
+            "prompt": shape::prompt(&self.tuned.prompt),
+            "versions": versions.collect::<Vec<_>>(),
+            "breaking": shape::breakages(&self.rewrite.breaking),
+            "production": {
+                "version": shape::version(&self.production.version),
+                "text": self.production.body.text(),
+            },
+            "rendered": self.rendered.body,
+        })
+    }
+
+    fn text(&self, directory: &Path) -> String {
+        let commit = |step: &Step| {
+            let (message, environment) = (step.message, step.environment);
+            command(&format!(
+                "commit {PROMPT} {FILE} -m '{message}' --env {environment}"
+            ))
+        };
+        let number = self.rewrite.version.number;
+        let directory = text::line(&directory.to_string_lossy());
+        [
+            comment(&format!("A prompt's story, in {directory}")),
+            command("init"),
+            "\n".into(),
+            command(&format!("create {PROMPT} {FILE} -m '{}'", INITIAL.message)),
+            created_text(&self.created),
+            "\n".into(),
+            commit(&REWRITE),
+            self.rewrite.text(),
+            "\n".into(),
+            commit(&TUNED),
+            self.tuned.text(),
+            "\n".into(),
+            command(&format!("log {PROMPT}")),
+            versions::table(&self.log, false, false),
+            "\n".into(),
+            comment(&format!(
+                "What made {number} a major version: callers would have to give more"
+            )),
+            reasons(&self.rewrite.breaking),
+            difference(self.before.body.json(), self.after.body.json()),
+            "\n".into(),
+            command(&format!("resolve {PROMPT}@production")),
+            text::lines(self.production.body.text()) + "\n",
+            "\n".into(),
+            command(&format!("render {PROMPT}@production {INPUTS}")),
+            text::json(&self.rendered.body),
+            "\n".into(),
+            comment("The store stays. Go on with it:"),
+            format!("  cd {directory}\n  promptbook show {PROMPT}\n"),
+        ]
+        .concat()
+    }
+}
+
+fn command(arguments: &str) -> String {
+    format!(
+        "{} {}\n",
+        paint(DIM, "$"),
+        paint(NAME, format!("promptbook {arguments}"))
+    )
+}
+
+fn comment(words: &str) -> String {
+    paint(DIM, format!("# {words}")) + "\n"
+}

@@ -1,0 +1,110 @@
+//! `env list`, `env set`, `env remove`.
+
+use serde_json::{Value, json};
+
+use super::prompts::title;
+use crate::cli::args::{Env, Expectation};
+use crate::cli::failure::Outcome;
+use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, PLAIN, paint};
+use crate::cli::session::{Session, expected};
+use crate::cli::table::Table;
+use crate::cli::{shape, text};
+use crate::{EnvironmentName, Moved, Prompt, PromptRef, Selector, Store, VersionId};
+
+pub(super) fn run(args: &Env, session: &Session) -> Outcome {
+    match args {
+        Env::List { prompt } => list(prompt, session),
+        Env::Set {
+            prompt,
+            name,
+            selector,
+            expect,
+        } => change(prompt, name, Some(selector), expect.as_ref(), session),
+        Env::Remove {
+            prompt,
+            name,
+            expect,
+        } => change(prompt, name, None, expect.as_ref(), session),
+    }
+}
+
+fn list(prompt: &PromptRef, session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let environments = store.environments(prompt.clone())?;
+    if environments.is_empty() {
+        session.note("no environments");
+    }
+    let json = || {
+        let environments = environments.iter().map(shape::environment);
+        json!({"environments": environments.collect::<Vec<_>>()})
+    };
+    let words = || {
+        let mut table = Table::new(&["ENVIRONMENT", "VERSION", "SINCE", "ID"]);
+        for environment in &environments {
+            table.row([
+                (text::line(environment.name.as_str()), ENVIRONMENT),
+                (environment.number.to_string(), NUMBER),
+                (text::moment(environment.moved_at), PLAIN),
+                (environment.version_id.to_string(), DIM),
+            ]);
+        }
+        table.text()
+    };
+    session.answer(json, words)
+}
+
+fn change(
+    prompt: &PromptRef,
+    name: &EnvironmentName,
+    to: Option<&Selector>,
+    expect: Option<&Expectation>,
+    session: &Session,
+) -> Outcome {
+    let store = session.store()?;
+    let prompt = store.prompt(prompt.clone())?;
+    let expected = expected(&store, prompt.id, expect)?;
+    let moved = match to {
+        Some(to) => store.set_environment(prompt.id, name.clone(), to.clone(), expected),
+        None => store.remove_environment(prompt.id, name.clone(), expected),
+    }?;
+    session.answer(|| json(&store, &moved), || words(&store, &prompt, &moved))
+}
+
+fn json(store: &Store, moved: &Moved) -> Value {
+    let held = |id: Option<VersionId>| {
+        id.map(
+            |id| json!({"id": id, "number": store.version(id).ok().map(|version| version.number)}),
+        )
+    };
+    json!({
+        "prompt_id": moved.prompt_id,
+        "environment": moved.environment,
+        "before": held(moved.before),
+        "after": held(moved.after),
+        "changed": moved.before != moved.after,
+    })
+}
+
+fn words(store: &Store, prompt: &Prompt, moved: &Moved) -> String {
+    // A version may have been deleted since it was moved from.
+    let number = |id: VersionId| {
+        let version = store.version(id);
+        paint(
+            NUMBER,
+            version.map_or_else(|_| id.to_string(), |version| version.number.to_string()),
+        )
+    };
+    let name = paint(ENVIRONMENT, text::line(moved.environment.as_str()));
+    let title = title(prompt);
+    match (moved.before.map(number), moved.after.map(number)) {
+        (Some(before), Some(after)) if before == after => {
+            format!("{name} of {title} is {after} already\n")
+        }
+        (Some(before), Some(after)) => {
+            format!("{name} of {title} is now {after}, it was {before}\n")
+        }
+        (None, Some(after)) => format!("{name} of {title} is now {after}\n"),
+        (Some(before), None) => format!("Removed {name} of {title}, it was {before}\n"),
+        (None, None) => format!("{title} has no {name}\n"),
+    }
+}

@@ -1,0 +1,173 @@
+//! `export`.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::file_name;
+use crate::cli::args::Export;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::{NAME, NUMBER, PLAIN};
+use crate::cli::progress::Progress;
+use crate::cli::session::Session;
+use crate::cli::table::Table;
+use crate::cli::text;
+use crate::{BlobId, Error, Prompt, PromptFilter, Selector, Store, Version};
+
+pub(super) fn export(args: &Export, session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let selector = args
+        .env
+        .clone()
+        .map_or(Selector::Latest, Selector::Environment);
+    let planned = plan(&store, &selector, &args.folder)?;
+    let differing = planned.iter().filter(|one| one.state == State::Differs);
+    let differing: Vec<String> = differing
+        .map(|one| one.file.display().to_string())
+        .collect();
+    if !differing.is_empty() && !args.force {
+        let files = text::count(differing.len() as u64, "file differs", "files differ");
+        let message = format!("{files} from what would be written, so nothing was");
+        return Err(Failure::new(Exit::Conflict, "files_differ", message)
+            .details(differing)
+            .hint("promptbook import commits the files first; --force overwrites them"));
+    }
+    let progress = Progress::of(session, "exporting", planned.len());
+    for one in &planned {
+        if one.state != State::Same {
+            write(&store, one, &args.folder)?;
+        }
+        progress.step();
+    }
+    drop(progress);
+    if planned.is_empty() {
+        session.note("no prompts to export");
+    }
+    session.answer(|| answer_json(&planned), || answer_text(&planned))
+}
+
+/// One file that is to be there.
+struct Planned {
+    /// Its path below the folder.
+    file: PathBuf,
+    prompt: Prompt,
+    version: Version,
+    /// What is there before.
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Missing,
+    Same,
+    Differs,
+}
+
+/// Everything that is to be there, held against what is, before anything is written.
+fn plan(store: &Store, selector: &Selector, folder: &Path) -> Outcome<Vec<Planned>> {
+    let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX)?;
+    // Letter case does not tell names apart on every file system.
+    let fold = |prompt: &Prompt| prompt.name.as_str().to_lowercase();
+    let mut namesakes: HashMap<String, usize> = HashMap::new();
+    for prompt in &prompts {
+        *namesakes.entry(fold(prompt)).or_default() += 1;
+    }
+    let mut planned = Vec::with_capacity(prompts.len());
+    for prompt in prompts {
+        let version = match store.version((prompt.id, selector.clone())) {
+            Ok(version) => version,
+            Err(
+                Error::VersionNotFound { .. }
+                | Error::EnvironmentNotFound { .. }
+                | Error::PromptNotFound { .. },
+            ) => {
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let alone = namesakes.get(&fold(&prompt)) == Some(&1);
+        let file = file_name::encode(prompt.name.as_str(), (!alone).then_some(prompt.id));
+        let state = state(&folder.join(&file), version.blob)?;
+        planned.push(Planned {
+            file,
+            prompt,
+            version,
+            state,
+        });
+    }
+    planned.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok(planned)
+}
+
+fn state(path: &Path, blob: BlobId) -> Outcome<State> {
+    match fs::read(path) {
+        Ok(bytes) if BlobId::of(&bytes) == blob => Ok(State::Same),
+        Ok(_) => Ok(State::Differs),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Missing),
+        Err(error) => Err(Failure::io(
+            format!("{} can't be read", path.display()),
+            &error,
+        )),
+    }
+}
+
+fn write(store: &Store, one: &Planned, folder: &Path) -> Outcome {
+    let path = folder.join(&one.file);
+    let body = store.resolve(one.version.id)?.body;
+    let written = path
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| match one.state {
+            // Never over a file that came to be since it was looked for.
+            State::Missing => File::create_new(&path)?.write_all(body.as_bytes()),
+            _ => fs::write(&path, body.as_bytes()),
+        });
+    written.map_err(|error| Failure::io(format!("{} can't be written", path.display()), &error))
+}
+
+fn effect(one: &Planned) -> &'static str {
+    match one.state {
+        State::Same => "unchanged",
+        State::Missing | State::Differs => "written",
+    }
+}
+
+fn counts(planned: &[Planned]) -> (usize, usize) {
+    let unchanged = planned
+        .iter()
+        .filter(|one| one.state == State::Same)
+        .count();
+    (planned.len() - unchanged, unchanged)
+}
+
+fn answer_json(planned: &[Planned]) -> Value {
+    let files = planned.iter().map(|one| {
+        json!({
+            "file": one.file.to_string_lossy(),
+            "prompt": one.prompt.name,
+            "prompt_id": one.prompt.id,
+            "number": one.version.number,
+            "effect": effect(one),
+        })
+    });
+    let (written, unchanged) = counts(planned);
+    json!({"written": written, "unchanged": unchanged, "files": files.collect::<Vec<_>>()})
+}
+
+/// What was written, and how much was there already.
+fn answer_text(planned: &[Planned]) -> String {
+    let mut table = Table::new(&["FILE", "PROMPT", "VERSION"]);
+    for one in planned.iter().filter(|one| one.state != State::Same) {
+        table.row([
+            (text::line(&one.file.to_string_lossy()), PLAIN),
+            (text::line(one.prompt.name.as_str()), NAME),
+            (one.version.number.to_string(), NUMBER),
+        ]);
+    }
+    let (written, unchanged) = counts(planned);
+    format!("{}{written} written, {unchanged} unchanged\n", table.text())
+}

@@ -1,0 +1,263 @@
+//! `import`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::file_name;
+use crate::cli::args::Import;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::{NAME, NUMBER, PLAIN};
+use crate::cli::progress::Progress;
+use crate::cli::session::Session;
+use crate::cli::table::Table;
+use crate::cli::{input, text};
+use crate::{
+    Batch, Body, EnvironmentName, Error, NewPrompt, NewVersion, PromptId, PromptName, PromptRef,
+    Selector, Spec, Version,
+};
+
+pub(super) fn import(args: &Import, session: &Session) -> Outcome {
+    // Before the files are read: without a store, nothing need be.
+    let store = session.store()?;
+    let files = json_files(&args.folder)?;
+    let entries = read(&args.folder, &files, session)?;
+    let progress = Progress::of(session, "importing", entries.len());
+    let (mut placed, mut bad) = (Vec::new(), Vec::new());
+    let done = store.batch(|batch| {
+        let mut first = None;
+        for entry in &entries {
+            match place(batch, entry, args) {
+                Ok((outcome, version)) => placed.push((entry, outcome, version)),
+                Err(error) if is_of_one_file(&error) => {
+                    bad.push(format!("{}: {error}", entry.file));
+                    first.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+            progress.step();
+        }
+        // Takes back what the others did.
+        first.map_or(Ok(()), Err)
+    });
+    drop(progress);
+    if !bad.is_empty() {
+        return Err(refused(bad, entries.len()));
+    }
+    done?;
+    if files.is_empty() {
+        session.note("no .json files in the folder");
+    }
+    session.answer(|| answer_json(&placed), || answer_text(&placed))
+}
+
+/// One file, as it goes into the store.
+struct Entry {
+    /// Its path below the folder.
+    file: String,
+    name: PromptName,
+    id: Option<PromptId>,
+    body: Body,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Created,
+    Committed,
+    Unchanged,
+}
+
+impl Effect {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Committed => "committed",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+type Placed<'a> = (&'a Entry, Effect, Version);
+
+/// The paths of all JSON files below a folder, in the order of their names. Links to folders are left out, as they may
+/// lead in circles; so are hidden files, and with them a store that is in the folder.
+fn json_files(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let unread = |path: &Path, error: io::Error| {
+        let failure = Failure::io(format!("{} can't be read", path.display()), &error);
+        match error.kind() {
+            io::ErrorKind::NotFound => Failure::new(
+                Exit::NotFound,
+                "file_not_found",
+                format!("no folder {}", path.display()),
+            ),
+            _ => failure,
+        }
+    };
+    let mut files = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(below) = folders.pop() {
+        // Joined to nothing, the folder would get a slash at its end.
+        let path = match below.as_os_str().is_empty() {
+            true => folder.to_path_buf(),
+            false => folder.join(&below),
+        };
+        for entry in fs::read_dir(&path).map_err(|error| unread(&path, error))? {
+            let entry = entry.map_err(|error| unread(&path, error))?;
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let kind = entry
+                .file_type()
+                .map_err(|error| unread(&entry.path(), error))?;
+            if kind.is_dir() {
+                folders.push(below.join(name));
+            } else if name.as_encoded_bytes().ends_with(b".json") && entry.path().is_file() {
+                files.push(below.join(name));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads all files, or names every bad one.
+fn read(folder: &Path, files: &[PathBuf], session: &Session) -> Outcome<Vec<Entry>> {
+    let progress = Progress::of(session, "reading", files.len());
+    let mut entries: Vec<Entry> = Vec::with_capacity(files.len());
+    let mut seen = HashMap::new();
+    let mut bad = Vec::new();
+    for file in files {
+        match read_one(folder, file) {
+            Ok(entry) => match seen.insert((entry.name.clone(), entry.id), entry.file.clone()) {
+                Some(other) => bad.push(format!("{}: it is the prompt of {other} too", entry.file)),
+                None => entries.push(entry),
+            },
+            Err(reason) => bad.push(format!("{}: {reason}", file.display())),
+        }
+        progress.step();
+    }
+    if bad.is_empty() {
+        Ok(entries)
+    } else {
+        Err(refused(bad, files.len()))
+    }
+}
+
+fn read_one(folder: &Path, file: &Path) -> Result<Entry, String> {
+    let (name, id) = file_name::decode(file).ok_or("its name is not UTF-8")?;
+    let bytes = input::bytes(&folder.join(file)).map_err(|error| error.to_string())?;
+    Ok(Entry {
+        file: file.display().to_string(),
+        name: name
+            .parse()
+            .map_err(|error: crate::Invalid| error.to_string())?,
+        id,
+        body: Body::try_from(bytes).map_err(|error| error.to_string())?,
+    })
+}
+
+fn refused(bad: Vec<String>, of: usize) -> Failure {
+    let files = text::count(of as u64, "file", "files");
+    Failure::new(
+        Exit::Usage,
+        "bad_files",
+        format!("{} of {files} can't be imported, so nothing was", bad.len()),
+    )
+    .details(bad)
+    .hint("mend these files, or take them out of the folder")
+}
+
+/// Whether the other files may still be looked at, to name all that are bad.
+fn is_of_one_file(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::AmbiguousPrompt { .. }
+            | Error::PromptIdTaken { .. }
+            | Error::NumbersExhausted { .. }
+            | Error::Invalid(_)
+    )
+}
+
+/// Brings one file into the store, if it is not what is there.
+fn place(batch: &mut Batch<'_>, entry: &Entry, args: &Import) -> crate::Result<(Effect, Version)> {
+    let prompt = match entry.id {
+        Some(id) => PromptRef::Id(id),
+        None => PromptRef::Name(entry.name.clone()),
+    };
+    let message = || {
+        args.message
+            .clone()
+            .unwrap_or_else(|| format!("Import {}", entry.file))
+    };
+    match batch.version(Spec::new(prompt.clone(), Selector::Latest)) {
+        Ok(latest) if latest.blob == entry.body.id() => Ok((Effect::Unchanged, latest)),
+        Ok(_) | Err(Error::VersionNotFound { .. }) => {
+            let new = NewVersion::new(prompt, entry.body.clone())?.message(message());
+            let version = batch.commit(new.environment(args.env.clone()))?;
+            Ok((Effect::Committed, version))
+        }
+        Err(Error::PromptNotFound { .. }) => {
+            let mut new =
+                NewPrompt::new(entry.name.clone(), entry.body.clone())?.message(message());
+            new.id = entry.id;
+            new.environment = match (args.no_env, &args.env) {
+                (true, _) => None,
+                (false, Some(name)) => Some(name.clone()),
+                (false, None) => Some(EnvironmentName::production()),
+            };
+            Ok((Effect::Created, batch.create_prompt(new)?.version))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn counted(placed: &[Placed<'_>], effect: Effect) -> usize {
+    placed
+        .iter()
+        .filter(|(_, found, _)| *found == effect)
+        .count()
+}
+
+fn answer_json(placed: &[Placed<'_>]) -> Value {
+    let files = placed.iter().map(|(entry, effect, version)| {
+        json!({
+            "file": entry.file,
+            "prompt": entry.name,
+            "prompt_id": version.prompt_id,
+            "number": version.number,
+            "effect": effect.as_str(),
+        })
+    });
+    json!({
+        "created": counted(placed, Effect::Created),
+        "committed": counted(placed, Effect::Committed),
+        "unchanged": counted(placed, Effect::Unchanged),
+        "files": files.collect::<Vec<_>>(),
+    })
+}
+
+/// What changed, and how much did not.
+fn answer_text(placed: &[Placed<'_>]) -> String {
+    let mut table = Table::new(&["FILE", "PROMPT", "VERSION", "EFFECT"]);
+    for (entry, effect, version) in placed {
+        if *effect != Effect::Unchanged {
+            table.row([
+                (text::line(&entry.file), PLAIN),
+                (text::line(entry.name.as_str()), NAME),
+                (version.number.to_string(), NUMBER),
+                (effect.as_str().to_owned(), PLAIN),
+            ]);
+        }
+    }
+    let [created, committed, unchanged] = [Effect::Created, Effect::Committed, Effect::Unchanged]
+        .map(|effect| counted(placed, effect));
+    format!(
+        "{}{created} created, {committed} committed, {unchanged} unchanged\n",
+        table.text()
+    )
+}

@@ -1,0 +1,48 @@
+//! One file for each group of commands.
+
+mod commit;
+mod completions;
+mod demo;
+mod difference;
+mod environments;
+mod export;
+mod file_name;
+mod history;
+mod import;
+mod prompts;
+mod templates;
+mod upkeep;
+mod versions;
+
+use super::args::Command;
+use super::failure::Outcome;
+use super::session::Session;
+
+/// Does what a command line asks for.
+pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
+    match command {
+        Command::Init(args) => upkeep::init(args, session),
+        Command::Create(args) => prompts::create(args, session),
+        Command::Commit(args) => commit::commit(args, session),
+        Command::Log(args) => versions::log(args, session),
+        Command::Show(args) => versions::show(&args.spec, session),
+        Command::Ls(args) => prompts::list(args, session),
+        Command::Search(args) => prompts::search(args, session),
+        Command::Resolve(args) => versions::resolve(&args.spec, session),
+        Command::Vars(args) => templates::variables(&args.spec, session),
+        Command::Render(args) => templates::render(args, session),
+        Command::Env(args) => environments::run(args, session),
+        Command::Tag(args) => prompts::tag(args, session),
+        Command::Rename(args) => prompts::rename(args, session),
+        Command::Rm(args) => prompts::remove(args, session),
+        Command::Ops(args) => history::operations(args, session),
+        Command::Verify => upkeep::verify(session),
+        Command::Settle => upkeep::settle(session),
+        Command::Gc(args) => upkeep::collect(args, session),
+        Command::Stats => upkeep::stats(session),
+        Command::Import(args) => import::import(args, session),
+        Command::Export(args) => export::export(args, session),
+        Command::Demo(args) => demo::demo(args, session),
+        Command::Completions(args) => completions::completions(args, session),
+    }
+}

@@ -1,0 +1,212 @@
+//! `create`, `ls`, `search`, `tag`, `rename`, `rm`.
+
+use std::io::{self, IsTerminal};
+
+use serde_json::{Value, json};
+
+use crate::cli::args::{Create, List, Remove, Rename, Search, Tag};
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, aside, paint};
+use crate::cli::session::Session;
+use crate::cli::table::Table;
+use crate::cli::{input, shape, text};
+use crate::{
+    Created, Environment, NewPrompt, Prompt, PromptFilter, PromptRef, Spec, Store, VersionId,
+};
+
+pub(super) fn create(args: &Create, session: &Session) -> Outcome {
+    let body = input::body(args.file.as_deref())?;
+    let mut new = NewPrompt::new(args.name.clone(), body)?.message(&args.message);
+    new.tags.clone_from(&args.tags);
+    new.id = args.id;
+    if args.target.no_env {
+        new.environment = None;
+    } else if let Some(name) = &args.target.env {
+        new.environment = Some(name.clone());
+    }
+    let created = session.store()?.create_prompt(new)?;
+    session.answer(|| created_json(&created), || created_text(&created))
+}
+
+fn created_json(created: &Created) -> Value {
+    json!({
+        "prompt": shape::prompt(&created.prompt),
+        "version": shape::version(&created.version),
+    })
+}
+
+pub(super) fn created_text(created: &Created) -> String {
+    let version = &created.version;
+    let environments = version.environments.iter();
+    let environments: String = environments
+        .map(|name| format!(" in {}", paint(ENVIRONMENT, text::line(name.as_str()))))
+        .collect();
+    format!(
+        "Created {}, version {}{environments}\n  {}\n",
+        title(&created.prompt),
+        paint(NUMBER, version.number),
+        paint(DIM, version.id),
+    )
+}
+
+/// A prompt's name and id.
+pub(super) fn title(prompt: &Prompt) -> String {
+    format!(
+        "{} ({})",
+        paint(NAME, text::line(prompt.name.as_str())),
+        prompt.id
+    )
+}
+
+pub(super) fn list(args: &List, session: &Session) -> Outcome {
+    find(String::new(), args, session)
+}
+
+pub(super) fn search(args: &Search, session: &Session) -> Outcome {
+    find(args.text.clone(), &args.list, session)
+}
+
+fn find(name_contains: String, args: &List, session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let mut filter = PromptFilter::default().name_contains(name_contains);
+    filter.tags.clone_from(&args.tags);
+    let limit = args.limit.unwrap_or(usize::MAX);
+    let found = with_environments(&store, store.prompts(&filter, None, limit)?)?;
+    if found.is_empty() {
+        session.note("no prompts");
+    }
+    let json = || {
+        let prompts = found.iter().map(|(prompt, environments)| {
+            let mut prompt = shape::prompt(prompt);
+            prompt["environments"] = environments.iter().map(shape::environment).collect();
+            prompt
+        });
+        json!({"prompts": prompts.collect::<Vec<_>>()})
+    };
+    session.answer(json, || table(&found))
+}
+
+type Found = Vec<(Prompt, Vec<Environment>)>;
+
+fn with_environments(store: &Store, prompts: Vec<Prompt>) -> Outcome<Found> {
+    let mut found = Vec::with_capacity(prompts.len());
+    for prompt in prompts {
+        match store.environments(prompt.id) {
+            Ok(environments) => found.push((prompt, environments)),
+            // Deleted since it was listed.
+            Err(crate::Error::PromptNotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
+}
+
+fn table(found: &Found) -> String {
+    let mut table = Table::new(&["ID", "NAME", "LATEST", "VERSIONS", "ENVIRONMENTS", "TAGS"]);
+    for (prompt, environments) in found {
+        let environments = environments
+            .iter()
+            .map(|one| format!("{}={}", text::line(one.name.as_str()), one.number));
+        let tags = prompt.tags.iter().map(|tag| text::line(tag));
+        table.row([
+            (prompt.id.to_string(), PLAIN),
+            (text::line(prompt.name.as_str()), NAME),
+            (
+                prompt
+                    .latest
+                    .map_or_else(|| "-".into(), |number| number.to_string()),
+                NUMBER,
+            ),
+            (prompt.versions.to_string(), PLAIN),
+            (environments.collect::<Vec<_>>().join(" "), ENVIRONMENT),
+            (tags.collect::<Vec<_>>().join(" "), PLAIN),
+        ]);
+    }
+    table.text()
+}
+
+pub(super) fn tag(args: &Tag, session: &Session) -> Outcome {
+    let prompt = if args.tags.is_empty() && !args.clear {
+        session.reader()?.prompt(args.prompt.clone())?
+    } else {
+        session.store()?.set_tags(args.prompt.clone(), &args.tags)?
+    };
+    let words = || {
+        prompt
+            .tags
+            .iter()
+            .map(|tag| text::line(tag) + "\n")
+            .collect()
+    };
+    session.answer(|| json!({"prompt": shape::prompt(&prompt)}), words)
+}
+
+pub(super) fn rename(args: &Rename, session: &Session) -> Outcome {
+    let prompt = session
+        .store()?
+        .rename(args.prompt.clone(), args.name.clone())?;
+    session.answer(
+        || json!({"prompt": shape::prompt(&prompt)}),
+        || format!("Renamed to {}\n", title(&prompt)),
+    )
+}
+
+pub(super) fn remove(args: &Remove, session: &Session) -> Outcome {
+    match Spec::split(&args.spec) {
+        (prompt, None) if prompt.parse::<VersionId>().is_err() => {
+            remove_prompt(&prompt.parse()?, args.yes, session)
+        }
+        _ => remove_version(&args.spec.parse()?, session),
+    }
+}
+
+fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> Outcome {
+    let store = session.store()?;
+    let prompt = store.prompt(prompt.clone())?;
+    let what = format!(
+        "{} and {}",
+        title(&prompt),
+        text::count(prompt.versions, "version", "versions")
+    );
+    if !yes && !confirmed(&format!("Delete {what}? [y/N] "))? {
+        session.note("nothing was deleted");
+        return Ok(());
+    }
+    // By its id: what was shown is what goes.
+    let prompt = store.delete_prompt(prompt.id)?;
+    session.answer(
+        || json!({"prompt": shape::prompt(&prompt), "version": null}),
+        || format!("Deleted {what}\n"),
+    )
+}
+
+fn confirmed(question: &str) -> Outcome<bool> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Failure::usage(
+            "a whole prompt is deleted only when you confirm it, and there is no terminal to ask",
+        )
+        .hint("say --yes, or name one version, as PROMPT@2.1"));
+    }
+    aside(question);
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::io("the answer can't be read", &error))?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+fn remove_version(spec: &Spec, session: &Session) -> Outcome {
+    let store = session.store()?;
+    let version = store.delete_version(spec.clone())?;
+    let prompt = store.prompt(version.prompt_id)?;
+    session.answer(
+        || json!({"prompt": shape::prompt(&prompt), "version": shape::version(&version)}),
+        || {
+            format!(
+                "Deleted version {} of {}\n",
+                paint(NUMBER, version.number),
+                title(&prompt)
+            )
+        },
+    )
+}

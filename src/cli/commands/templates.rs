@@ -1,0 +1,157 @@
+//! `vars`, `render`.
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::args::Render;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::{NAME, PLAIN};
+use crate::cli::session::Session;
+use crate::cli::table::Table;
+use crate::cli::{input, shape, text};
+use crate::template::Place;
+use crate::{Contract, Spec};
+
+pub(super) fn variables(spec: &Spec, session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let version = store.version(spec.clone())?;
+    // Of this version, even if the spec comes to mean another one meanwhile.
+    let contract = store.contract(version.id)?;
+    for problem in &contract.problems {
+        session.warn(&problem.to_string());
+    }
+    if contract.variables.is_empty() && contract.partials.is_empty() {
+        session.note("no variables, no partials");
+    }
+    let json = || {
+        let mut contract = shape::contract(&contract);
+        let mut take = |part: &str| contract.get_mut(part).map(Value::take);
+        json!({
+            "version": shape::version(&version),
+            "variables": take("variables"),
+            "partials": take("partials"),
+            "problems": take("problems"),
+        })
+    };
+    session.answer(json, || variables_text(&contract))
+}
+
+fn variables_text(contract: &Contract) -> String {
+    let mut variables = Table::new(&["VARIABLE", "TAKES", "USED IN"]);
+    for variable in &contract.variables {
+        variables.row([
+            (text::line(&variable.name), NAME),
+            (variable.accepts.to_string(), PLAIN),
+            (places(variable.uses.iter().map(|one| &one.place)), PLAIN),
+        ]);
+    }
+    let mut partials = Table::new(&["PARTIAL", "PROMPT", "ENVIRONMENT", "MESSAGE", "USED IN"]);
+    for partial in &contract.partials {
+        partials.row([
+            (text::line(&partial.tag), NAME),
+            (partial.prompt.to_string(), PLAIN),
+            (text::line(partial.environment.as_str()), PLAIN),
+            (partial.message.to_string(), PLAIN),
+            (places([&partial.place]), PLAIN),
+        ]);
+    }
+    let texts = [variables.text(), partials.text()];
+    let filled: Vec<&str> = texts
+        .iter()
+        .map(String::as_str)
+        .filter(|text| !text.is_empty())
+        .collect();
+    filled.join("\n")
+}
+
+fn places<'a>(places: impl IntoIterator<Item = &'a Place>) -> String {
+    let mut places: Vec<String> = places
+        .into_iter()
+        .map(|place| text::line(place.as_str()))
+        .collect();
+    places.dedup();
+    places.join(", ")
+}
+
+pub(super) fn render(args: &Render, session: &Session) -> Outcome {
+    let mut inputs = match &args.file {
+        Some(file) => input::inputs(file)?,
+        None => Map::new(),
+    };
+    inputs.extend(typed(&args.inputs)?);
+    let rendered = session
+        .reader()?
+        .render(args.spec.clone(), &inputs, args.mode.into())?;
+    for error in &rendered.errors {
+        let given = error
+            .value
+            .as_ref()
+            .map_or_else(|| "is missing".into(), |value| format!("is {value}"));
+        session.warn(&format!(
+            "input {} {given}, expected {}",
+            error.variable, error.expected
+        ));
+    }
+    session.answer(
+        || {
+            json!({
+                "version": shape::version(&rendered.version),
+                "body": rendered.body,
+                "errors": rendered.errors,
+            })
+        },
+        || text::json(&rendered.body),
+    )
+}
+
+/// Inputs as they are typed: `NAME=VALUE` is text, whatever it looks like, as strict mode takes the text of a number or
+/// boolean for one; `NAME:=JSON` is any JSON value.
+fn typed(arguments: &[String]) -> Outcome<Map<String, Value>> {
+    let mut inputs = Map::new();
+    for argument in arguments {
+        let (name, value) = one_typed(argument)?;
+        if inputs.insert(name.to_owned(), value).is_some() {
+            return Err(Failure::usage(format!("input {name:?} is given twice")));
+        }
+    }
+    Ok(inputs)
+}
+
+fn one_typed(argument: &str) -> Outcome<(&str, Value)> {
+    let form = "inputs are given as NAME=VALUE, or NAME:=JSON";
+    let Some((name, value)) = argument.split_once('=') else {
+        return Err(Failure::usage(format!("{argument:?} is no input")).hint(form));
+    };
+    let Some(name) = name.strip_suffix(':') else {
+        return Ok((name, value.into()));
+    };
+    match serde_json::from_str(value) {
+        Ok(value) => Ok((name, value)),
+        Err(error) => Err(
+            Failure::usage(format!("the value of input {name:?} is no JSON"))
+                .because(&error)
+                .hint(form),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_text_unless_marked() {
+        let inputs = ["a=1", "b:=1", "c=", "d==", "e=x:=y", "f:={\"g\": [null]}"];
+        let typed = typed(&inputs.map(str::to_owned)).unwrap();
+        let expected =
+            json!({"a": "1", "b": 1, "c": "", "d": "=", "e": "x:=y", "f": {"g": [null]}});
+        assert_eq!(Value::Object(typed), expected);
+    }
+
+    #[test]
+    fn what_is_no_input_is_refused() {
+        for inputs in [vec!["a"], vec!["a:=x"], vec!["a=1", "a=2"]] {
+            let inputs: Vec<String> = inputs.into_iter().map(str::to_owned).collect();
+            assert!(typed(&inputs).is_err(), "{inputs:?}");
+        }
+    }
+}

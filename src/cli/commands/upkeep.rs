@@ -1,0 +1,182 @@
+//! `init`, `verify`, `settle`, `gc`, `stats`.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::cli::args::{Collect, Init};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::{DIM, NAME, WRONG, paint};
+use crate::cli::progress::Progress;
+use crate::cli::session::{STORE, Session, here};
+use crate::cli::text;
+use crate::{Policy, Report, Stats};
+
+pub(super) fn init(args: &Init, session: &Session) -> Outcome {
+    let path = match session.named() {
+        Some(named) => named,
+        None => here()?.join(STORE),
+    };
+    let first = args.first_version;
+    let options = session.options().first_version(first.major, first.minor);
+    let store = options.policy(args.policy.into()).create(&path)?;
+    let settings = store.settings();
+    session.answer(
+        || json!({"path": path.to_string_lossy(), "settings": settings}),
+        || {
+            format!(
+                "Made a store in {}\n  versions begin with {}, {}\n",
+                paint(NAME, text::line(&path.to_string_lossy())),
+                settings.first_version,
+                policy_words(settings.policy),
+            )
+        },
+    )
+}
+
+fn policy_words(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Enforced => "minor versions that break callers are refused",
+        Policy::Free => "the caller chooses between major and minor",
+    }
+}
+
+pub(super) fn verify(session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let progress = Progress::open_ended(session, "bodies checked:");
+    let report = store.verify(|bodies| progress.at(bodies))?;
+    drop(progress);
+    session.answer(
+        || {
+            json!({
+                "clean": report.is_clean(),
+                "operations": report.operations,
+                "prompts": report.prompts,
+                "versions": report.versions,
+                "bodies": report.bodies,
+                "bytes": report.bytes,
+                "head": report.head,
+                "violations": report.violations,
+            })
+        },
+        || report_text(&report),
+    )?;
+    if report.is_clean() {
+        return Ok(());
+    }
+    let found = text::count(report.violations.len() as u64, "violation", "violations");
+    Err(Failure::new(Exit::Damaged, "violations", format!("{found} found"))
+        .hint("make a copy of the store's directory before anything else; then restore it from a backup"))
+}
+
+fn report_text(report: &Report) -> String {
+    let violations = report.violations.iter();
+    let mut told: String = violations
+        .map(|violation| {
+            format!(
+                "{} {}\n",
+                paint(WRONG, "✗"),
+                text::line(&violation.to_string())
+            )
+        })
+        .collect();
+    told.push_str(&format!(
+        "Checked {}, {} with {}, and {} of {}\n",
+        text::count(report.operations, "operation", "operations"),
+        text::count(report.prompts, "prompt", "prompts"),
+        text::count(report.versions, "version", "versions"),
+        text::count(report.bodies, "body", "bodies"),
+        text::count(report.bytes, "byte", "bytes"),
+    ));
+    if let Some(head) = report.head {
+        told.push_str(&format!("  head {}\n", paint(DIM, head)));
+    }
+    if report.is_clean() {
+        told.push_str("All is sound.\n");
+    }
+    told
+}
+
+pub(super) fn settle(session: &Session) -> Outcome {
+    let store = session.store()?;
+    let progress = Progress::open_ended(session, "bodies settled:");
+    let settled = store.settle(|settled| progress.at(settled.bodies))?;
+    drop(progress);
+    session.answer(
+        || json!({"bodies": settled.bodies, "bytes": settled.bytes}),
+        || {
+            let bodies = text::count(settled.bodies, "body", "bodies");
+            format!(
+                "Settled {bodies} of {}\n",
+                text::count(settled.bytes, "byte", "bytes")
+            )
+        },
+    )
+}
+
+pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
+    let store = session.store()?;
+    let retention = Duration::from_secs(u64::from(args.retention) * 24 * 60 * 60);
+    let progress = Progress::open_ended(session, "collecting");
+    let collected = store.collect_garbage(retention)?;
+    drop(progress);
+    session.answer(
+        || {
+            json!({
+                "bodies": collected.bodies,
+                "bytes": collected.bytes,
+                "leftovers": collected.leftovers,
+            })
+        },
+        || {
+            let bodies = text::count(collected.bodies, "body", "bodies");
+            let bytes = text::count(collected.bytes, "byte", "bytes");
+            let leftovers = text::count(collected.leftovers, "leftover file", "leftover files");
+            format!("Removed {bodies} of {bytes}, and {leftovers}\n")
+        },
+    )
+}
+
+pub(super) fn stats(session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let stats = store.stats()?;
+    let path = store
+        .path()
+        .unwrap_or_else(|| ".".as_ref())
+        .to_string_lossy();
+    session.answer(
+        || {
+            json!({
+                "path": path,
+                "prompts": stats.prompts,
+                "operations": stats.operations,
+                "waiting_bodies": stats.waiting_bodies,
+                "waiting_bytes": stats.waiting_bytes,
+                "settings": stats.settings,
+            })
+        },
+        || stats_text(&path, &stats),
+    )
+}
+
+fn stats_text(path: &str, stats: &Stats) -> String {
+    let waiting = text::count(stats.waiting_bodies, "body", "bodies");
+    let fields = [
+        ("store", text::line(path)),
+        ("prompts", stats.prompts.to_string()),
+        ("operations", stats.operations.to_string()),
+        (
+            "to settle",
+            format!(
+                "{waiting} of {}",
+                text::count(stats.waiting_bytes, "byte", "bytes")
+            ),
+        ),
+        ("first version", stats.settings.first_version.to_string()),
+        ("bump rules", policy_words(stats.settings.policy).to_owned()),
+    ];
+    let lines =
+        fields.map(|(name, value)| format!("{} {value}\n", paint(DIM, format!("{name:<13}"))));
+    lines.concat()
+}

@@ -1,0 +1,254 @@
+//! `log`, `show`, `resolve`.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::prompts::title;
+use crate::cli::args::Log;
+use crate::cli::failure::Outcome;
+use crate::cli::output::{self, DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
+use crate::cli::session::Session;
+use crate::cli::table::Table;
+use crate::cli::{shape, text};
+use crate::{
+    Change, Contract, Error, OperationFilter, Prompt, PromptId, PromptName, Resolved, Spec, Store,
+    Version, VersionFilter,
+};
+
+pub(super) fn log(args: &Log, session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let most = args.amount.most();
+    // One more than is asked for tells whether there are more.
+    let enough = most.saturating_add(1);
+    let mut entries = match &args.prompt {
+        Some(prompt) => {
+            let prompt = store.prompt(prompt.clone())?;
+            let filter = VersionFilter {
+                major: args.major,
+                requirement: args.select.clone(),
+            };
+            let versions = store.versions(prompt.id, &filter, None, enough)?;
+            let entry = |version| Entry {
+                version,
+                name: prompt.name.clone(),
+            };
+            versions.into_iter().map(entry).collect()
+        }
+        None => newest(&store, enough)?,
+    };
+    let more = entries.len() > most;
+    entries.truncate(most);
+    let json = || {
+        let versions = entries.iter().map(|entry| {
+            let mut version = shape::version(&entry.version);
+            version["prompt"] = json!(entry.name);
+            version
+        });
+        json!({"versions": versions.collect::<Vec<_>>(), "more": more})
+    };
+    session.answer(json, || table(&entries, args.prompt.is_none(), args.ids))?;
+    if entries.is_empty() {
+        session.note("no versions");
+    }
+    if more {
+        session.note("there are older versions: -n N or --all shows them");
+    }
+    Ok(())
+}
+
+/// A version in a log, with its prompt's name.
+pub(super) struct Entry {
+    pub(super) version: Version,
+    pub(super) name: PromptName,
+}
+
+/// The newest live versions of all prompts. They are found by the operations that made them, which stand in the order
+/// of all commits.
+fn newest(store: &Store, limit: usize) -> Outcome<Vec<Entry>> {
+    let mut names: HashMap<PromptId, Option<PromptName>> = HashMap::new();
+    let mut entries = Vec::new();
+    let mut before = None;
+    loop {
+        let page = store.operations(&OperationFilter::default(), before, limit.min(PAGE))?;
+        let Some(last) = page.last() else {
+            return Ok(entries);
+        };
+        before = Some(last.number);
+        for change in page
+            .iter()
+            .flat_map(|operation| operation.content.changes.iter().rev())
+        {
+            let Change::VersionCreated(created) = change else {
+                continue;
+            };
+            if entries.len() == limit {
+                return Ok(entries);
+            }
+            // As it is now: with its environments, or deleted.
+            let (version, prompt) = (found(store.version(created.id))?, created.prompt_id);
+            let name = match names.get(&prompt) {
+                Some(name) => name.clone(),
+                None => {
+                    let name = found(store.prompt(prompt))?.map(|prompt| prompt.name);
+                    names.insert(prompt, name.clone());
+                    name
+                }
+            };
+            if let (Some(version), Some(name)) = (version, name) {
+                entries.push(Entry { version, name });
+            }
+        }
+    }
+}
+
+/// How many operations are read at once.
+const PAGE: usize = 256;
+
+/// What is deleted is not there, which is no error here.
+fn found<T>(result: crate::Result<T>) -> Outcome<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::VersionNotFound { .. } | Error::PromptNotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A log: with the prompts' names where there are several, and with ids if they are asked for.
+pub(super) fn table(entries: &[Entry], named: bool, ids: bool) -> String {
+    let mut head = vec!["VERSION", "DATE", "AUTHOR", "ENVIRONMENTS", "MESSAGE"];
+    if named {
+        head.insert(0, "PROMPT");
+    }
+    if ids {
+        head.insert(0, "ID");
+    }
+    let mut table = Table::new(&head);
+    for Entry { version, name } in entries {
+        let environments = version
+            .environments
+            .iter()
+            .map(|name| text::line(name.as_str()));
+        let mut row = vec![
+            (version.number.to_string(), NUMBER),
+            (text::moment(version.created_at), PLAIN),
+            (text::line(&version.author), PLAIN),
+            (environments.collect::<Vec<_>>().join(" "), ENVIRONMENT),
+            (text::summary(&version.message), PLAIN),
+        ];
+        if named {
+            row.insert(0, (text::line(name.as_str()), NAME));
+        }
+        if ids {
+            row.insert(0, (version.id.to_string(), DIM));
+        }
+        table.row(row);
+    }
+    table.text()
+}
+
+pub(super) fn show(spec: &Spec, session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let Resolved { version, body, .. } = store.resolve(spec.clone())?;
+    let prompt = store.prompt(version.prompt_id)?;
+    let contract = store.contract(version.id)?;
+    let base = version.base.and_then(|base| store.version(base).ok());
+    session.answer(
+        || {
+            json!({
+                "prompt": shape::prompt(&prompt),
+                "version": shape::version(&version),
+                "contract": shape::contract(&contract),
+                "body": body.json(),
+            })
+        },
+        || {
+            let head = format!(
+                "{}, version {}\n",
+                title(&prompt),
+                paint(NUMBER, version.number)
+            );
+            let fields = fields(&version, base.as_ref(), &contract);
+            head + &fields + "\n" + &text::json(body.json())
+        },
+    )
+}
+
+/// A version's fields, one in a line.
+fn fields(version: &Version, base: Option<&Version>, contract: &Contract) -> String {
+    let list = |items: Vec<String>| items.join(", ");
+    let base = match (version.base, base) {
+        (Some(_), Some(base)) => base.number.to_string(),
+        (Some(id), None) => format!("{id} (deleted)"),
+        (None, _) => String::new(),
+    };
+    let environments = version
+        .environments
+        .iter()
+        .map(|name| text::line(name.as_str()));
+    let variables = contract.variables.iter();
+    let variables = variables.map(|one| format!("{} ({})", text::line(&one.name), one.accepts));
+    let tools = contract.tools.iter();
+    let tools = tools
+        .map(|tool| shape::tool_name(tool).map_or_else(|| tool.place.to_string(), str::to_owned));
+    let partials = contract.partials.iter().map(|one| text::line(&one.tag));
+    let fields = [
+        ("id", version.id.to_string()),
+        ("environments", list(environments.collect())),
+        ("date", text::moment(version.created_at)),
+        ("author", text::line(&version.author)),
+        (
+            "message",
+            text::lines(&version.message).replace('\n', "\n              "),
+        ),
+        ("base", base),
+        (
+            "model",
+            version.model.as_deref().map(text::line).unwrap_or_default(),
+        ),
+        ("size", text::count(version.size, "byte", "bytes")),
+        ("blob", version.blob.to_string()),
+        ("variables", list(variables.collect())),
+        ("partials", list(partials.collect())),
+        ("tools", text::line(&list(tools.collect()))),
+        ("format", response_format(contract).unwrap_or_default()),
+        (
+            "problems",
+            list(
+                contract
+                    .problems
+                    .iter()
+                    .map(|one| text::line(&one.to_string()))
+                    .collect(),
+            ),
+        ),
+    ];
+    let filled = fields.iter().filter(|(_, value)| !value.is_empty());
+    filled
+        .map(|(name, value)| format!("{} {value}\n", paint(DIM, format!("{name:<13}"))))
+        .collect()
+}
+
+fn response_format(contract: &Contract) -> Option<String> {
+    let format = contract.response_format.as_ref()?;
+    let kind = format.get("type").and_then(Value::as_str);
+    Some(kind.map_or_else(|| "of its own".into(), text::line))
+}
+
+pub(super) fn resolve(spec: &Spec, session: &Session) -> Outcome {
+    let Resolved { version, body, .. } = session.reader()?.resolve(spec.clone())?;
+    if session.json() {
+        return output::json(&json!({"version": shape::version(&version), "text": body.text()}));
+    }
+    output::bytes(body.as_bytes())
+}
+
+/// The entries of one prompt's log.
+pub(super) fn entries_of(store: &Store, prompt: &Prompt) -> Outcome<Vec<Entry>> {
+    let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)?;
+    let entry = |version| Entry {
+        version,
+        name: prompt.name.clone(),
+    };
+    Ok(versions.into_iter().map(entry).collect())
+}

@@ -1,0 +1,243 @@
+//! What went wrong, in words, with a hint what to do and the exit code that says it to programs.
+
+use std::error::Error as StdError;
+use std::io;
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::output::{HINT, WRONG, aside, paint};
+use super::text;
+use crate::backend::ErrorKind;
+use crate::{Error, Invalid};
+
+/// What a command answers when it has written its output.
+pub(crate) type Outcome<T = ()> = Result<T, Failure>;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// For programs, such as `prompt_not_found`.
+    kind: &'static str,
+    exit: Exit,
+    message: String,
+    /// What led to it, outermost first.
+    causes: Vec<String>,
+    /// Each thing that is wrong, where there are several.
+    details: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            exit,
+            message: message.into(),
+            causes: Vec::new(),
+            details: Vec::new(),
+            hint: None,
+        }
+    }
+
+    /// The command line, or what it gives, is malformed.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// Reading or writing failed.
+    pub(crate) fn io(message: impl Into<String>, cause: &io::Error) -> Self {
+        Self::new(Exit::Failure, "io", message).because(cause)
+    }
+
+    /// Nobody reads the output any more, which is no failure.
+    pub(crate) fn closed() -> Self {
+        Self::new(Exit::Success, "closed", "the output was closed")
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+
+    /// Says what it is about, in front of the message.
+    pub(crate) fn about(mut self, subject: &str) -> Self {
+        self.message = format!("{subject}: {}", self.message);
+        self
+    }
+
+    /// Adds an error and all that led to it.
+    pub(crate) fn because(mut self, cause: &dyn StdError) -> Self {
+        let mut next = Some(cause);
+        while let Some(error) = next {
+            self.causes.push(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Tells of it on standard error.
+    pub(crate) fn tell(&self, as_json: bool) {
+        if self.exit == Exit::Success {
+            return;
+        }
+        if as_json {
+            return aside(&text::json(&self.json()));
+        }
+        let mut told = format!(
+            "{}: {}\n",
+            paint(WRONG, "error"),
+            text::lines(&self.message)
+        );
+        for detail in &self.details {
+            told.push_str(&format!("  - {}\n", text::line(detail)));
+        }
+        for cause in &self.causes {
+            told.push_str(&format!("  because: {}\n", text::line(cause)));
+        }
+        if let Some(hint) = &self.hint {
+            told.push_str(&format!("{}: {}\n", paint(HINT, "hint"), text::lines(hint)));
+        }
+        aside(&told);
+    }
+
+    fn json(&self) -> Value {
+        json!({"error": {
+            "kind": self.kind,
+            "code": self.exit as u8,
+            "message": self.message,
+            "details": self.details,
+            "causes": self.causes,
+            "hint": self.hint,
+        }})
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        Self::new(Exit::Usage, "invalid", invalid.to_string())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (exit, kind) = class(&error);
+        let mut failure = Self::new(exit, kind, error.to_string());
+        match &error {
+            // Their texts have all reasons in one line; a list is easier to read.
+            Error::Breaking { base, reasons } => {
+                failure.message = format!("not a minor version of {base}: it would break callers");
+                failure.details = reasons.iter().map(ToString::to_string).collect();
+            }
+            Error::Render { problems } => {
+                failure.message = "not rendered".into();
+                failure.details = problems.iter().map(ToString::to_string).collect();
+            }
+            _ => {}
+        }
+        failure.hint = hint(&error);
+        match error.source() {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        }
+    }
+}
+
+fn class(error: &Error) -> (Exit, &'static str) {
+    match error {
+        Error::NotAStore { .. } => (Exit::NotFound, "not_a_store"),
+        Error::StoreExists { .. } => (Exit::Conflict, "store_exists"),
+        Error::NewerFormat { .. } => (Exit::Failure, "newer_format"),
+        Error::NetworkFilesystem { .. } => (Exit::Failure, "network_filesystem"),
+        Error::NotWritable { .. } => (Exit::Failure, "not_writable"),
+        Error::SqliteTooOld { .. } => (Exit::Failure, "sqlite_too_old"),
+        Error::ReadOnly => (Exit::Failure, "read_only"),
+        Error::PromptNotFound { .. } => (Exit::NotFound, "prompt_not_found"),
+        Error::AmbiguousPrompt { .. } => (Exit::NotFound, "ambiguous_prompt"),
+        Error::VersionNotFound { .. } => (Exit::NotFound, "version_not_found"),
+        Error::EnvironmentNotFound { .. } => (Exit::NotFound, "environment_not_found"),
+        Error::ForeignVersion { .. } => (Exit::NotFound, "foreign_version"),
+        Error::InputsNotFound { .. } => (Exit::NotFound, "inputs_not_found"),
+        Error::PromptIdTaken { .. } => (Exit::Conflict, "prompt_id_taken"),
+        Error::Conflict { .. } => (Exit::Conflict, "conflict"),
+        Error::Breaking { .. } => (Exit::Refused, "breaking"),
+        Error::NoBase { .. } => (Exit::Refused, "no_base"),
+        Error::NumbersExhausted { .. } => (Exit::Failure, "numbers_exhausted"),
+        Error::Invalid(_) => (Exit::Usage, "invalid"),
+        Error::InvalidBody { .. } => (Exit::Usage, "invalid_body"),
+        Error::Render { .. } => (Exit::NotRendered, "render"),
+        Error::Unrenderable(_) => (Exit::NotRendered, "unrenderable"),
+        Error::Damaged { .. } => (Exit::Damaged, "damaged"),
+        Error::OutcomeUnknown { .. } => (Exit::Unknown, "outcome_unknown"),
+        Error::Poisoned => (Exit::Failure, "poisoned"),
+        Error::Backend(error) => match error.kind() {
+            ErrorKind::Full => (Exit::Failure, "full"),
+            ErrorKind::Busy => (Exit::Failure, "busy"),
+            ErrorKind::Corrupt => (Exit::Damaged, "corrupt"),
+            ErrorKind::OutcomeUnknown => (Exit::Unknown, "outcome_unknown"),
+            ErrorKind::Io => (Exit::Failure, "io"),
+            _ => (Exit::Failure, "backend"),
+        },
+    }
+}
+
+fn hint(error: &Error) -> Option<String> {
+    let hint = match error {
+        Error::NotAStore { .. } => {
+            "promptbook init makes a store; --store DIR or PROMPTBOOK_STORE names another".into()
+        }
+        Error::StoreExists { .. } => "nothing is to be done; promptbook stats tells what it holds".into(),
+        Error::NewerFormat { .. } => "install the newest release of promptbook".into(),
+        Error::NetworkFilesystem { .. } => {
+            "move the store to a local disk; or, if one machine only uses it, say --allow-network".into()
+        }
+        Error::NotWritable { .. } | Error::ReadOnly => {
+            "reading works all the same; to change the store, get the right to write its directory and files".into()
+        }
+        Error::SqliteTooOld { .. } => "build promptbook with its feature bundled".into(),
+        Error::PromptNotFound { .. } => "promptbook ls lists the prompts".into(),
+        Error::AmbiguousPrompt { .. } => "name one of them by its id, as id:ID".into(),
+        Error::VersionNotFound { prompt: Some(id), .. } => {
+            format!("promptbook log {id} lists its versions")
+        }
+        Error::VersionNotFound { .. } => "promptbook log --ids lists versions with their ids".into(),
+        Error::EnvironmentNotFound { prompt, .. } => {
+            format!("promptbook env list {prompt} lists its environments")
+        }
+        Error::ForeignVersion { version, .. } => format!("name it by its id alone: {version}"),
+        Error::PromptIdTaken { .. } => {
+            "choose another, or none; an id stays taken when its prompt is deleted".into()
+        }
+        Error::Conflict { .. } => "somebody changed it; look again before you repeat".into(),
+        Error::Breaking { .. } => "commit it as a major version (--major), \
+            or as a minor version all the same (--minor --force)"
+            .into(),
+        Error::NoBase { .. } => "commit it as a major version (--major)".into(),
+        Error::InvalidBody { .. } => "a body is one JSON object, such as {\"model\": …, \"messages\": […]}".into(),
+        Error::Render { .. } => "promptbook vars SPEC lists what it asks for".into(),
+        Error::Unrenderable(_) => "--mode strict takes bodies of any shape".into(),
+        Error::Damaged { .. } => "promptbook verify names all that is damaged; \
+            restore the store, or that body, from a backup"
+            .into(),
+        Error::OutcomeUnknown { .. } => "promptbook ops tells whether it did; \
+            look after the disk before you go on"
+            .into(),
+        Error::Backend(error) => match error.kind() {
+            ErrorKind::Full => "make room and repeat; nothing was changed".into(),
+            ErrorKind::Busy => "repeat; nothing was changed".into(),
+            ErrorKind::Corrupt => "promptbook verify names all that is damaged".into(),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(hint)
+}

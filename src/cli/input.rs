@@ -1,0 +1,83 @@
+//! What a command reads: a body or inputs, from a file or from standard input.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use crate::Body;
+
+/// Reads a body from a file, or from standard input where the file is `-` or none is given.
+pub(crate) fn body(file: Option<&Path>) -> Outcome<Body> {
+    if file.is_none() && io::stdin().is_terminal() {
+        return Err(Failure::usage("no FILE is given, and standard input is a terminal")
+            .hint("name a file that has the body, or send the body here with < or |; - reads what you type"));
+    }
+    let file = file.unwrap_or_else(|| Path::new("-"));
+    Body::try_from(read(file)?).map_err(|error| named(file, error.into()))
+}
+
+/// Reads inputs, a JSON object, from a file, or from standard input where it is `-`.
+pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
+    serde_json::from_slice(&read(file)?).map_err(|error| {
+        let failure = Failure::new(
+            Exit::Usage,
+            "invalid_inputs",
+            "the inputs are no JSON object",
+        );
+        named(
+            file,
+            failure
+                .because(&error)
+                .hint("inputs are one JSON object, such as {\"name\": \"Ann\"}"),
+        )
+    })
+}
+
+fn read(file: &Path) -> Outcome<Vec<u8>> {
+    let read = if is_stdin(file) {
+        bounded(io::stdin().lock())
+    } else {
+        bytes(file)
+    };
+    read.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::new(
+            Exit::NotFound,
+            "file_not_found",
+            format!("no file {}", file.display()),
+        ),
+        _ => Failure::io(format!("{} can't be read", name_of(file)), &error),
+    })
+}
+
+/// Reads a file that may be a body.
+pub(crate) fn bytes(file: &Path) -> io::Result<Vec<u8>> {
+    bounded(File::open(file)?)
+}
+
+/// Reads all, but no more than it takes to see that it is too much for a body.
+fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(Body::MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn named(file: &Path, failure: Failure) -> Failure {
+    failure.about(&name_of(file))
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+fn name_of(file: &Path) -> String {
+    if is_stdin(file) {
+        "standard input".into()
+    } else {
+        file.display().to_string()
+    }
+}

@@ -1,0 +1,134 @@
+//! The `promptbook` command: a store, used from a shell as git is.
+//!
+//! ```text
+//! promptbook init
+//! promptbook create greeting greeting.json
+//! promptbook commit greeting greeting.json -m "Say hello" --env staging
+//! promptbook log greeting
+//! promptbook render greeting@staging name=Ann
+//! ```
+//!
+//! The store is the directory that `--store` or `PROMPTBOOK_STORE` names, else the `.promptbook` of the current directory
+//! or of the nearest one above it. `promptbook help` tells all commands.
+//!
+//! # JSON
+//!
+//! With `--json` every command answers with one JSON object on standard output. Members may be added to these
+//! shapes; those that are there stay.
+//!
+//! | command | answer |
+//! |---|---|
+//! | `init` | `{path, settings: {first_version, policy}}` |
+//! | `create` | `{prompt: Prompt, version: Version}` |
+//! | `commit` | `{prompt: Prompt, version: Version, base: Version or null, bump: "major" or "minor", breaking: [Breakage]}` |
+//! | `log` | `{versions: [Version + {prompt: name}], more: boolean}` |
+//! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}` |
+//! | `ls`, `search` | `{prompts: [Prompt + {environments: [Environment]}]}` |
+//! | `resolve` | `{version: Version, text}`: the body's text exactly, as a string |
+//! | `vars` | `{version: Version, variables, partials, problems}` as in Contract |
+//! | `render` | `{version: Version, body, errors: [{variable, expected, value}]}`; errors in helicone mode only |
+//! | `env list` | `{environments: [Environment]}` |
+//! | `env set`, `env remove` | `{prompt_id, environment, before, after, changed}`; before and after are `{id, number}` or null |
+//! | `tag`, `rename` | `{prompt: Prompt}` |
+//! | `rm` | `{prompt: Prompt, version: Version or null}`: null where the whole prompt is deleted |
+//! | `ops` | `{operations: [Operation], more: boolean}` |
+//! | `verify` | `{clean, operations, prompts, versions, bodies, bytes, head, violations: [Violation]}` |
+//! | `settle` | `{bodies, bytes}` |
+//! | `gc` | `{bodies, bytes, leftovers}` |
+//! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, settings}` |
+//! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
+//! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
+//! | `demo` | `{path, prompt: Prompt, versions: [Version], breaking: [Breakage], production: {version, text}, rendered}` |
+//! | `completions` | `{shell, script}` |
+//!
+//! | part | shape |
+//! |---|---|
+//! | Prompt | `{id, name, tags, created_at, versions, latest}` |
+//! | Version | `{id, prompt_id, number, model, message, author, base, created_at, blob, size, environments}` |
+//! | Environment | `{name, prompt_id, version_id, number, moved_at}` |
+//! | Contract | `{variables: [{name, accepts, uses: [{name, kind, site, place}]}], partials: [{tag, prompt, message, environment, place}], problems: [text], tools: [{name, place, definition}], response_format}` |
+//! | Breakage | `{reason, place}` |
+//! | Operation | `{number, id, at, author, kind, changes}`, as the library's [`Operation`](crate::Operation) |
+//! | Violation | `{violation, detail, …}`, as the library's [`Violation`](crate::Violation) |
+//!
+//! Numbers of versions are text (`"2.1"`), moments are RFC 3339 in UTC. `more` says that a list was cut at its limit.
+//!
+//! # Errors
+//!
+//! Errors go to standard error: `error: …`, a list where several things are wrong, `because: …` for what led to it, and
+//! `hint: …` for what to do. With `--json` it is one object:
+//! `{error: {kind, code, message, details: [text], causes: [text], hint: text or null}}`, where `kind` is a word such as
+//! `prompt_not_found` and `code` the exit code. A failed `verify` gives its answer too.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done; also if the reader of the output went away |
+//! | 1 | failed: reading, writing, missing rights, a full disk |
+//! | 2 | usage: an argument, a name, a selector or a body is malformed |
+//! | 3 | not found: no such store, prompt, version, environment or file, or several prompts of the name |
+//! | 4 | conflict: an expectation is not met, or something is in the way |
+//! | 5 | refused by the bump rules |
+//! | 6 | damaged: a body is not what was stored, or `verify` found violations |
+//! | 7 | not rendered: inputs are missing, not asked for or of another type |
+//! | 8 | unknown: a flush failed, and the change may or may not have taken place |
+
+mod args;
+mod commands;
+mod exit;
+mod failure;
+mod input;
+mod output;
+mod progress;
+mod session;
+mod shape;
+mod table;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::Arguments;
+use self::exit::Exit;
+use self::failure::Failure;
+use self::session::Session;
+
+/// Runs the command with the arguments of this process, and says how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Arguments { global, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return unparsed(&error),
+    };
+    let session = Session::new(global);
+    let exit = match commands::run(&command, &session) {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            failure.tell(session.json());
+            failure.exit()
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// Answers arguments that are no command: with help, the version, or what is wrong with them.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os()
+        .take_while(|argument| argument != "--")
+        .any(|argument| argument == "--json");
+    if error.use_stderr() && wants_json {
+        let text = error.to_string();
+        // clap's own text begins as ours would.
+        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        let failure = Failure::usage(message).hint("promptbook help tells all commands");
+        failure.tell(true);
+        return ExitCode::from(failure.exit() as u8);
+    }
+    // Where the output can't be written, there is nobody to tell.
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::from(Exit::Usage as u8)
+    } else {
+        ExitCode::SUCCESS
+    }
+}

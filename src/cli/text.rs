@@ -1,0 +1,98 @@
+//! Text from the store, made fit for a terminal.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Local, Utc};
+use serde_json::Value;
+
+/// Whether a terminal would do more than show this character: control characters, and those that reorder the text
+/// around them or end its line.
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text in one line, what is unprintable escaped.
+pub(crate) fn line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unprintable(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// A text with its line breaks, everything else that is unprintable escaped.
+pub(crate) fn lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(line).collect();
+    lines.join("\n")
+}
+
+/// The first line of a message, marked if it is not all.
+pub(crate) fn summary(message: &str) -> String {
+    let message = message.trim();
+    match message.split_once(['\n', '\r']) {
+        Some((first, _)) => format!("{} …", line(first.trim_end())),
+        None => line(message),
+    }
+}
+
+/// A moment, in the user's time zone.
+pub(crate) fn moment(at: DateTime<Utc>) -> String {
+    at.with_timezone(&Local)
+        .format("%Y-%m-%d %H:%M")
+        .to_string()
+}
+
+/// So many things.
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// JSON for people and for programs: indented, what is unprintable escaped as JSON has it.
+pub(crate) fn json(value: &Value) -> String {
+    // A `Value` has string keys only, and so always a text.
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut shown = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // Line breaks stand between the members; inside strings they are escaped already.
+        if c != '\n' && is_unprintable(c) {
+            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown.push('\n');
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(line("a\u{1b}[31mb\u{9b}c\td"), r"a\u{1b}[31mb\u{9b}c\td");
+        assert_eq!(line("safe \u{202e}txt.exe"), r"safe \u{202e}txt.exe");
+        assert_eq!(line("日本 é 🎭"), "日本 é 🎭");
+        assert_eq!(lines("a\u{7}\nb"), "a\\u{7}\nb");
+    }
+
+    #[test]
+    fn messages_are_cut_at_their_first_line() {
+        assert_eq!(summary("one"), "one");
+        assert_eq!(summary("\none \r\ntwo\n"), "one …");
+        assert_eq!(summary(""), "");
+    }
+
+    #[test]
+    fn escaped_json_is_the_same_json() {
+        let value = serde_json::json!({"a": "\u{7f}\u{9b}31m\u{202e}\n\"é", "b": [1, {}]});
+        let text = json(&value);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        assert!(text.contains(r"\u007f\u009b31m\u202e\n"), "{text}");
+    }
+}

@@ -1,0 +1,233 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::support::{BREAKING, Desk, GREETING, REWORDED, members};
+
+/// All files below a folder, by their path.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(below) = folders.pop() {
+        for entry in fs::read_dir(below).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path
+                    .strip_prefix(folder)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
+                found.insert(name, fs::read(path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+fn prompt_names(desk: &Desk) -> Vec<String> {
+    let listed = desk.json(&["ls"]);
+    let prompts = listed["prompts"].as_array().unwrap().iter();
+    let mut names: Vec<String> = prompts
+        .map(|prompt| prompt["name"].as_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_folder_is_imported_once() {
+    let desk = Desk::new();
+    desk.write("in/greeting.json", GREETING);
+    desk.write("in/team/a b.json", GREETING);
+    for other in ["in/notes.txt", "in/.hidden.json", "in/.git/x.json"] {
+        desk.write(other, "no prompt");
+    }
+    let imported = desk.json(&["import", "in"]);
+    assert_eq!(
+        members(&imported),
+        ["created", "committed", "unchanged", "files"]
+    );
+    assert_eq!(
+        members(&imported["files"][0]),
+        ["file", "prompt", "prompt_id", "number", "effect"]
+    );
+    assert_eq!(imported["created"], 2);
+    assert_eq!(prompt_names(&desk), ["greeting", "team/a b"]);
+
+    assert_eq!(
+        desk.run(&["import", "in"]).ok(),
+        "0 created, 0 committed, 2 unchanged\n"
+    );
+    assert_eq!(desk.json(&["stats"])["operations"], 2);
+
+    desk.write("in/greeting.json", REWORDED);
+    let told = desk.run(&["import", "in", "--env", "staging"]).ok();
+    assert!(
+        told.ends_with("0 created, 1 committed, 1 unchanged\n") && told.contains("greeting  1.1"),
+        "{told}"
+    );
+    let log = desk.json(&["log", "greeting"]);
+    assert_eq!(log["versions"][0]["message"], "Import greeting.json");
+    assert_eq!(log["versions"][0]["environments"], json!(["staging"]));
+    assert_eq!(log["versions"][1]["environments"], json!(["production"]));
+
+    desk.write("in/greeting.json", BREAKING);
+    desk.write("in/new.json", GREETING);
+    desk.run(&["import", "in", "-m", "Take over", "--no-env"])
+        .ok();
+    let log = desk.json(&["log", "-n", "2"]);
+    for version in log["versions"].as_array().unwrap() {
+        assert_eq!(
+            (&version["message"], &version["environments"]),
+            (&json!("Take over"), &json!([]))
+        );
+    }
+}
+
+#[test]
+fn an_import_is_all_or_nothing_and_names_every_bad_file() {
+    let desk = Desk::new();
+    desk.write("in/good.json", GREETING);
+    desk.write("in/list.json", "[]");
+    desk.write("in/cut.json", "{\"a\": ");
+    desk.write("in/a b.json", GREETING);
+    desk.write("in/a%20b.json", GREETING);
+    let told = desk.run(&["import", "in"]).fails(2);
+    for name in ["list.json", "cut.json", "a b.json"] {
+        assert!(told.contains(name), "{name}: {told}");
+    }
+    assert!(prompt_names(&desk).is_empty());
+
+    // What only the store can tell is named as well, and takes back what the others did.
+    let desk = Desk::new();
+    for _ in 0..2 {
+        desk.run_with(&["create", "twice"], GREETING).ok();
+    }
+    desk.write("in/good.json", GREETING);
+    desk.write("in/twice.json", GREETING);
+    let told = desk.run(&["import", "in"]).fails(2);
+    assert!(
+        told.contains("twice.json") && !told.contains("- good.json"),
+        "{told}"
+    );
+    assert_eq!(prompt_names(&desk), ["twice", "twice"]);
+}
+
+#[test]
+fn a_folder_that_is_none_is_not_imported() {
+    let desk = Desk::new();
+    desk.run(&["import", "missing"]).fails(3);
+    fs::create_dir(desk.path().join("empty")).unwrap();
+    assert!(
+        desk.run(&["import", "empty"])
+            .aside()
+            .contains("no .json files")
+    );
+}
+
+/// Names that file systems, or careless programs, would take amiss.
+const ODD: [&str; 16] = [
+    "plain",
+    "a/b",
+    "a.json/b",
+    "../../escape",
+    "/abs//olute/",
+    ".hidden",
+    "..",
+    "50% off%20",
+    "CON",
+    "tail. ",
+    "{\"quoted\"} <x> | y?*:\\",
+    "日本語/🎭",
+    "twice",
+    "twice",
+    "Twice",
+    "e\u{301}",
+];
+
+#[test]
+fn what_is_exported_imports_without_a_change() {
+    let desk = Desk::new();
+    for (position, name) in ODD.iter().enumerate() {
+        let body = format!(" {{ \"n\" :{position}.0 }}\r\n");
+        desk.run_with(&["create", name], &body).ok();
+    }
+    let long = format!("{}/{}", "ü".repeat(200), "%".repeat(600));
+    desk.run_with(&["create", &long], "{}").ok();
+
+    let exported = desk.json(&["export", "out"]);
+    assert_eq!(members(&exported), ["written", "unchanged", "files"]);
+    assert_eq!(
+        members(&exported["files"][0]),
+        ["file", "prompt", "prompt_id", "number", "effect"]
+    );
+    let all = ODD.len() + 1;
+    assert_eq!(exported["written"], all);
+    let written = files(&desk.path().join("out"));
+    assert_eq!(written.len(), all);
+    assert_eq!(written["plain.json"], b" { \"n\" :0.0 }\r\n");
+    assert_eq!(
+        files(desk.path())
+            .keys()
+            .filter(|file| file.contains("escape"))
+            .count(),
+        1
+    );
+
+    let unchanged = format!("0 created, 0 committed, {all} unchanged\n");
+    assert_eq!(desk.run(&["import", "out"]).ok(), unchanged);
+    assert_eq!(
+        desk.run(&["export", "out"]).ok(),
+        format!("0 written, {all} unchanged\n")
+    );
+
+    // And another store made of it is the same.
+    desk.run(&["init", "--store", "other"]).ok();
+    assert_eq!(
+        desk.json(&["import", "out", "--store", "other"])["created"],
+        all
+    );
+    assert_eq!(
+        desk.run(&["import", "out", "--store", "other"]).ok(),
+        unchanged
+    );
+    desk.run(&["export", "again", "--store", "other"]).ok();
+    assert_eq!(files(&desk.path().join("again")), written);
+}
+
+#[test]
+fn an_export_takes_an_environment() {
+    let desk = Desk::greeting();
+    desk.run_with(&["create", "other", "--no-env"], GREETING)
+        .ok();
+    desk.run_with(&["commit", "greeting", "-m", "x"], REWORDED)
+        .ok();
+    desk.run(&["export", "out", "--env", "production"]).ok();
+    let expected = BTreeMap::from([("greeting.json".to_owned(), GREETING.as_bytes().to_vec())]);
+    assert_eq!(files(&desk.path().join("out")), expected);
+}
+
+#[test]
+fn an_export_overwrites_only_by_force_and_deletes_nothing() {
+    let desk = Desk::greeting();
+    desk.run_with(&["create", "other"], GREETING).ok();
+    desk.write("out/greeting.json", "{\"mine\": 1}");
+    desk.write("out/notes.txt", "mine");
+    let told = desk.run(&["export", "out"]).fails(4);
+    assert!(
+        told.contains("greeting.json") && told.contains("--force"),
+        "{told}"
+    );
+    assert_eq!(files(&desk.path().join("out")).len(), 2);
+
+    desk.run(&["export", "out", "--force"]).ok();
+    let found = files(&desk.path().join("out"));
+    assert_eq!(found["greeting.json"], GREETING.as_bytes());
+    assert_eq!(found["notes.txt"], b"mine");
+    assert_eq!(found["other.json"], GREETING.as_bytes());
+}

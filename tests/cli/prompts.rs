@@ -1,0 +1,167 @@
+use serde_json::json;
+
+use crate::support::{Desk, GREETING, PROMPT, VERSION, members};
+
+#[test]
+fn a_prompt_is_created_with_all_that_is_asked_for() {
+    let desk = Desk::new();
+    desk.write("body.json", GREETING);
+    let arguments = [
+        "create",
+        "greeting",
+        "body.json",
+        "-m",
+        "Begin",
+        "--tag",
+        "a",
+        "--tag",
+        "b",
+        "--env",
+        "staging",
+        "--id",
+        "abc123",
+        "--author",
+        "Ann",
+    ];
+    let created = desk.json(&arguments);
+    assert_eq!(members(&created), ["prompt", "version"]);
+    let (prompt, version) = (&created["prompt"], &created["version"]);
+    assert_eq!(members(prompt), PROMPT);
+    assert_eq!(members(version), VERSION);
+    assert_eq!(prompt["id"], "abc123");
+    assert_eq!(prompt["tags"], json!(["a", "b"]));
+    assert_eq!(version["number"], "1.0");
+    assert_eq!(version["message"], "Begin");
+    assert_eq!(version["author"], "Ann");
+    assert_eq!(version["environments"], json!(["staging"]));
+    assert_eq!(version["size"], GREETING.len());
+}
+
+#[test]
+fn a_prompt_goes_to_production_unless_told_otherwise() {
+    let desk = Desk::new();
+    let told = desk.run_with(&["create", "a", "-"], GREETING).ok();
+    assert!(
+        told.starts_with("Created a (") && told.contains("version 1.0 in production\n"),
+        "{told}"
+    );
+    let created = desk.json_with(&["create", "b", "--no-env"], GREETING);
+    assert_eq!(created["version"]["environments"], json!([]));
+}
+
+#[test]
+fn prompts_are_listed_by_tag_and_searched_by_name() {
+    let desk = Desk::new();
+    for (name, tag) in [("Grüße", "x"), ("Begrüßung", "y"), ("日本語", "x")] {
+        desk.run_with(&["create", name, "--tag", tag], GREETING)
+            .ok();
+    }
+    let names = |arguments: &[&str]| {
+        let found = desk.json(arguments);
+        let prompts = found["prompts"].as_array().unwrap().iter();
+        prompts
+            .map(|prompt| prompt["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["ls"]), ["日本語", "Begrüßung", "Grüße"]);
+    assert_eq!(names(&["ls", "--tag", "x"]), ["日本語", "Grüße"]);
+    assert_eq!(names(&["ls", "-n", "1"]), ["日本語"]);
+    assert_eq!(names(&["search", "GRÜ"]), ["Begrüßung", "Grüße"]);
+    assert_eq!(names(&["search", "GRÜ", "--tag", "x"]), ["Grüße"]);
+    assert!(names(&["search", "nothing"]).is_empty());
+
+    let listed = desk.json(&["ls"]);
+    let first = &listed["prompts"][0];
+    assert_eq!(members(first), [&PROMPT[..], &["environments"]].concat());
+    let environment = ["name", "prompt_id", "version_id", "number", "moved_at"];
+    assert_eq!(members(&first["environments"][0]), environment);
+}
+
+#[test]
+fn lists_align_with_wide_characters() {
+    let desk = Desk::new();
+    for (name, id) in [("日本語", "aaaaaa"), ("plain", "bbbbbb")] {
+        desk.run_with(&["create", name, "--id", id], GREETING).ok();
+    }
+    let expected = "\
+ID      NAME    LATEST  VERSIONS  ENVIRONMENTS    TAGS
+bbbbbb  plain   1.0     1         production=1.0
+aaaaaa  日本語  1.0     1         production=1.0
+";
+    assert_eq!(desk.run(&["ls"]).ok(), expected);
+}
+
+#[test]
+fn tags_are_set_listed_and_cleared() {
+    let desk = Desk::greeting();
+    assert_eq!(
+        desk.json(&["tag", "greeting", "a", "b"])["prompt"]["tags"],
+        json!(["a", "b"])
+    );
+    assert_eq!(desk.run(&["tag", "greeting"]).ok(), "a\nb\n");
+    assert_eq!(desk.run(&["tag", "greeting", "c"]).ok(), "c\n");
+    assert_eq!(desk.run(&["tag", "greeting", "--clear"]).ok(), "");
+    assert_eq!(desk.json(&["tag", "greeting"])["prompt"]["tags"], json!([]));
+    desk.run(&["tag", "greeting", "a", "--clear"]).fails(2);
+}
+
+#[test]
+fn a_prompt_is_renamed() {
+    let desk = Desk::greeting();
+    assert!(
+        desk.run(&["rename", "greeting", "welcome"])
+            .ok()
+            .starts_with("Renamed to welcome (")
+    );
+    assert_eq!(
+        desk.json(&["rename", "welcome", "hello"])["prompt"]["name"],
+        "hello"
+    );
+    desk.run(&["show", "greeting"]).fails(3);
+    desk.run(&["show", "hello"]).ok();
+}
+
+#[test]
+fn a_whole_prompt_is_deleted_only_with_a_yes() {
+    let desk = Desk::greeting();
+    let told = desk.run(&["rm", "greeting"]).fails(2);
+    assert!(told.contains("--yes"), "{told}");
+    let removed = desk.json(&["rm", "greeting", "--yes"]);
+    assert_eq!(members(&removed), ["prompt", "version"]);
+    assert_eq!(removed["prompt"]["name"], "greeting");
+    assert!(removed["version"].is_null());
+    desk.run(&["rm", "greeting", "--yes"]).fails(3);
+}
+
+#[test]
+fn one_version_is_deleted_without_asking() {
+    let desk = Desk::greeting();
+    let second = desk.json_with(&["commit", "greeting", "-m", "x"], GREETING);
+    let removed = desk.json(&["rm", "greeting@1.0"]);
+    assert_eq!(removed["version"]["number"], "1.0");
+    assert_eq!(removed["prompt"]["versions"], 1);
+    // A version's id names no prompt.
+    let id = second["version"]["id"].as_str().unwrap();
+    assert!(
+        desk.run(&["rm", id])
+            .ok()
+            .starts_with("Deleted version 1.1 of greeting")
+    );
+}
+
+#[test]
+fn two_prompts_of_one_name_are_told_apart_by_id() {
+    let desk = Desk::new();
+    for id in ["aaaaaa", "bbbbbb"] {
+        desk.run_with(&["create", "same", "--id", id], GREETING)
+            .ok();
+    }
+    let told = desk.run(&["show", "same"]).fails(3);
+    assert!(
+        told.contains("aaaaaa") && told.contains("bbbbbb") && told.contains("id:ID"),
+        "{told}"
+    );
+    desk.run(&["show", "id:aaaaaa@1.0"]).ok();
+    desk.run_with(&["create", "other", "--id", "aaaaaa"], GREETING)
+        .fails(4);
+}
