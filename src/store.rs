@@ -15,7 +15,7 @@ pub use self::upkeep::Stats;
 pub use self::versions::{Mode, Rendered, Resolved};
 use crate::backend::{Blobs, Held, Index, MemoryBlobs, MemoryIndex};
 use crate::directory::{self, BlobDirectory};
-use crate::engine::{Context, Settler, Writer};
+use crate::engine::{Bodies, Context, Settler, Writer};
 use crate::error::{Error, Result};
 use crate::record::{Policy, Settings};
 use crate::sqlite::{self, Found, Purpose, SqliteIndex};
@@ -51,7 +51,7 @@ struct Inner {
     /// First, so that it is dropped first: it finishes the work on the other two.
     settler: Settler,
     index: Arc<dyn Index>,
-    blobs: Arc<dyn Blobs>,
+    bodies: Bodies,
     context: Context,
     path: Option<PathBuf>,
 }
@@ -254,7 +254,7 @@ impl StoreOptions {
         Store(Arc::new(Inner {
             settler: Settler::new(Arc::clone(&index), Arc::clone(&blobs)),
             index,
-            blobs,
+            bodies: Bodies::new(blobs),
             context: self.context(settings),
             path,
         }))

@@ -1,26 +1,83 @@
-//! Reading a body: from the journal or its place, and never unchecked.
+//! Reading a body: from memory, the journal or its place, and never unchecked.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::backend::{Blobs, Snapshot, StoredBlob};
 use crate::body::Body;
 use crate::error::{Error, Result};
 use crate::id::BlobId;
 
-/// The body of this address, its bytes checked.
-///
-/// A body that is [`Damaged`](Error::Damaged) because it is missing may have been collected after the snapshot was
-/// taken: the caller looks again in a newer one.
-pub(crate) fn read_body(snapshot: &dyn Snapshot, blobs: &dyn Blobs, id: BlobId) -> Result<Body> {
-    let damaged = |reason: &str| Error::Damaged {
-        blob: id,
-        reason: reason.into(),
-    };
-    let bytes = match snapshot.blob(id)? {
-        Some(StoredBlob::Journaled(bytes)) => bytes,
-        Some(StoredBlob::Settled(_)) => blobs.get(id)?.ok_or_else(|| damaged("its file is missing"))?,
-        None => return Err(damaged("the index does not know it")),
-    };
-    if BlobId::of(&bytes) != id {
-        return Err(damaged("its bytes are not those it was stored with"));
+/// The bodies of a store. Those that were read stay in memory: what an address stands for never changes.
+#[derive(Debug)]
+pub(crate) struct Bodies {
+    blobs: Arc<dyn Blobs>,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    bodies: HashMap<BlobId, Body>,
+    bytes: usize,
+}
+
+/// Bytes kept in memory; when there are more, all are forgotten.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+impl Bodies {
+    pub(crate) fn new(blobs: Arc<dyn Blobs>) -> Self {
+        Self {
+            blobs,
+            cache: Mutex::default(),
+        }
     }
-    Body::from_store(id, bytes)
+
+    /// Where bodies lie once they are settled.
+    pub(crate) fn blobs(&self) -> &dyn Blobs {
+        &*self.blobs
+    }
+
+    /// The body of this address, which a version of this snapshot has.
+    ///
+    /// A body that is [`Damaged`](Error::Damaged) because it is missing may have been collected after the snapshot
+    /// was taken: the caller looks again in a newer one.
+    pub(crate) fn read(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Body> {
+        if let Some(body) = self.cache().bodies.get(&id) {
+            return Ok(body.clone());
+        }
+        let body = Body::from_store(id, self.read_checked(snapshot, id)?)?;
+        let mut cache = self.cache();
+        let size = body.as_bytes().len();
+        if cache.bytes + size > MOST_BYTES {
+            *cache = Cache::default();
+        }
+        if size <= MOST_BYTES && cache.bodies.insert(id, body.clone()).is_none() {
+            cache.bytes += size;
+        }
+        Ok(body)
+    }
+
+    fn read_checked(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Vec<u8>> {
+        let damaged = |reason: &str| Error::Damaged {
+            blob: id,
+            reason: reason.into(),
+        };
+        let bytes = match snapshot.blob(id)? {
+            Some(StoredBlob::Journaled(bytes)) => bytes,
+            Some(StoredBlob::Settled(_)) => {
+                let found = self.blobs.get(id)?;
+                found.ok_or_else(|| damaged("its file is missing"))?
+            }
+            None => return Err(damaged("the index does not know it")),
+        };
+        if BlobId::of(&bytes) == id {
+            Ok(bytes)
+        } else {
+            Err(damaged("its bytes are not those it was stored with"))
+        }
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -23,11 +23,10 @@ pub use environment::{Move, Moved};
 pub use settle::Settled;
 pub use verify::{Report, Violation};
 
-pub(crate) use bodies::read_body;
+pub(crate) use bodies::Bodies;
 pub(crate) use collect::collect;
 pub(crate) use lookup::{find_prompt, find_version};
 pub(crate) use partials::gather_partials;
-pub(crate) use settle::settle;
 pub(crate) use settler::Settler;
 pub(crate) use verify::verify;
 pub(crate) use writer::{Context, Writer};

@@ -1,31 +1,28 @@
 //! The bodies that a body's partials need, loaded before it is rendered or its contract derived.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::bodies::read_body;
-use crate::backend::{Blobs, Snapshot};
+use super::bodies::Bodies;
+use crate::backend::Snapshot;
 use crate::error::Result;
-use crate::template::{Partials, Uses};
+use crate::template::{PartialUse, Partials, Uses};
 
-/// Loads what the partials of `body` name, and what theirs do. What does not exist is left out: it is for the
-/// renderer to say.
+/// Loads what these partials name, and what theirs do. What does not exist is left out: it is for the renderer
+/// to say.
 pub(crate) fn gather_partials(
     snapshot: &dyn Snapshot,
-    blobs: &dyn Blobs,
-    body: &Value,
+    bodies: &Bodies,
+    mut wanted: Vec<PartialUse>,
 ) -> Result<Partials> {
     let mut partials = Partials::default();
-    let mut wanted = Uses::of(body).partials;
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     while let Some(partial) = wanted.pop() {
-        let key = (partial.prompt, partial.environment.clone());
-        if !seen.insert(key) {
+        if !seen.insert((partial.prompt, partial.environment.clone())) {
             continue;
         }
         if let Some(version) = snapshot.version_in(partial.prompt, &partial.environment)? {
-            let body = read_body(snapshot, blobs, version.blob)?;
+            let body = bodies.read(snapshot, version.blob)?;
             wanted.extend(Uses::of(body.json()).partials);
             partials.insert(partial.prompt, partial.environment, Arc::new(body.json().clone()));
         }

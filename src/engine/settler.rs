@@ -4,19 +4,25 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::settle::{settle, write_out};
+use super::settle::{Settled, settle, write_out};
 use super::writer::Journaled;
 use crate::backend::{Blobs, Index};
 use crate::error::Result;
 
-/// A batch is worth its flush at this many bodies,
-const BATCH_BODIES: u64 = 64;
-/// or at this many bytes,
-const BATCH_BYTES: u64 = 1024 * 1024;
-/// or when nobody has committed for this long.
-const IDLE: Duration = Duration::from_secs(1);
-/// Bodies become files when nobody has committed for this long.
+/// Work waits until nobody has committed for this long: it shares the disk with commits.
 const PAUSE: Duration = Duration::from_millis(5);
+/// At a pause, a batch is worth its flush at this many bodies or bytes;
+const BATCH: Journaled = Journaled {
+    bodies: 64,
+    bytes: 1024 * 1024,
+};
+/// at this many, commits must bear it;
+const FULL: Journaled = Journaled {
+    bodies: 1024,
+    bytes: 16 * 1024 * 1024,
+};
+/// and after this long without a commit any is.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Settles the bodies of one open store. The thread starts with the first commit and ends with the store.
 #[derive(Debug)]
@@ -31,15 +37,16 @@ struct Shared {
     blobs: Arc<dyn Blobs>,
     state: Mutex<State>,
     wake: Condvar,
+    /// One settling at a time: a second would write the same files.
+    settling: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// Committed and not yet written to its place.
     unwritten: u64,
-    /// In the journal, as far as this store put it there.
-    bodies: u64,
-    bytes: u64,
+    /// In the journal, as far as this handle put it there.
+    journaled: Journaled,
     last_commit: Option<Instant>,
     /// A body could not be written or flushed: it stays in the journal, and nothing is tried again here.
     failed: bool,
@@ -60,9 +67,15 @@ impl Settler {
                 blobs,
                 state: Mutex::default(),
                 wake: Condvar::new(),
+                settling: Mutex::default(),
             }),
             thread: Mutex::default(),
         }
+    }
+
+    /// Settles everything now, and waits for it.
+    pub(crate) fn settle(&self, moved: impl FnMut(Settled)) -> Result<Settled> {
+        self.shared.settle(moved)
     }
 
     /// Tells of what a commit put in the journal.
@@ -72,8 +85,8 @@ impl Settler {
         }
         let mut state = self.shared.state();
         state.unwritten += added.bodies;
-        state.bodies += added.bodies;
-        state.bytes += added.bytes;
+        state.journaled.bodies += added.bodies;
+        state.journaled.bytes += added.bytes;
         state.last_commit = Some(Instant::now());
         drop(state);
         self.shared.wake.notify_one();
@@ -110,7 +123,7 @@ impl Shared {
             let work = self.next();
             let done = match work {
                 Work::WriteOut => self.write_out(&mut written),
-                Work::Settle => self.settle(),
+                Work::Settle => self.settle(|_| ()).map(drop),
                 Work::Close => {
                     let _ = self.close(&mut written);
                     return;
@@ -130,16 +143,19 @@ impl Shared {
                 return Work::Close;
             }
             let quiet = state.last_commit.map_or(IDLE, |last| last.elapsed());
-            let wait = if state.failed || state.bodies == 0 {
+            let journaled = state.journaled;
+            let wait = if state.failed || journaled.bodies == 0 {
                 None
-            } else if state.bodies >= BATCH_BODIES || state.bytes >= BATCH_BYTES || quiet >= IDLE {
+            } else if journaled.reaches(FULL) || quiet >= IDLE {
                 return Work::Settle;
-            } else if state.unwritten == 0 {
-                Some(IDLE - quiet)
-            } else if quiet >= PAUSE {
+            } else if quiet < PAUSE {
+                Some(PAUSE - quiet)
+            } else if journaled.reaches(BATCH) {
+                return Work::Settle;
+            } else if state.unwritten > 0 {
                 return Work::WriteOut;
             } else {
-                Some(PAUSE - quiet)
+                Some(IDLE - quiet)
             };
             state = match wait {
                 None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -157,13 +173,15 @@ impl Shared {
         Ok(())
     }
 
-    fn settle(&self) -> Result<()> {
+    fn settle(&self, moved: impl FnMut(Settled)) -> Result<Settled> {
+        let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut state = self.state();
-            (state.unwritten, state.bodies, state.bytes) = (0, 0, 0);
+            (state.unwritten, state.journaled) = (0, Journaled::default());
         }
-        settle(&*self.index, &*self.blobs, |_| ())?;
-        Ok(self.index.maintain()?)
+        let settled = settle(&*self.index, &*self.blobs, moved)?;
+        self.index.maintain()?;
+        Ok(settled)
     }
 
     /// Leaves every body a file, and flushes once at most: a batch that is full, or else a log that is long.
@@ -172,7 +190,11 @@ impl Shared {
             return Ok(());
         }
         let waiting = self.index.snapshot()?.waiting()?;
-        if waiting.bodies >= BATCH_BODIES || waiting.bytes >= BATCH_BYTES {
+        let waiting = Journaled {
+            bodies: waiting.bodies,
+            bytes: waiting.bytes,
+        };
+        if waiting.reaches(BATCH) {
             settle(&*self.index, &*self.blobs, |_| ())?;
             return Ok(());
         }

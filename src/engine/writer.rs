@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, SubsecRound, Utc};
 
+use super::bodies::Bodies;
 use super::contract::Contract;
 use super::partials::gather_partials;
-use super::bodies::read_body;
-use crate::backend::{self, Blobs, Index, Transaction};
+use crate::backend::{self, Index, Transaction};
 use crate::body::Body;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId, PromptId, VersionId};
@@ -54,7 +54,7 @@ const MOST_CONTRACTS: usize = 1024;
 /// One write transaction: several operations at will, all or none.
 pub(crate) struct Writer<'a> {
     pub(super) transaction: Box<dyn Transaction + 'a>,
-    pub(super) blobs: &'a dyn Blobs,
+    bodies: &'a Bodies,
     pub(super) context: &'a Context,
     last: (u64, OperationId),
     appended: bool,
@@ -68,18 +68,25 @@ pub(crate) struct Journaled {
     pub(crate) bytes: u64,
 }
 
+impl Journaled {
+    /// Whether it is as much, in bodies or in bytes.
+    pub(crate) fn reaches(self, other: Self) -> bool {
+        self.bodies >= other.bodies || self.bytes >= other.bytes
+    }
+}
+
 impl<'a> Writer<'a> {
     /// Waits for its turn to write.
     pub(crate) fn begin(
         index: &'a dyn Index,
-        blobs: &'a dyn Blobs,
+        bodies: &'a Bodies,
         context: &'a Context,
     ) -> Result<Self> {
         let transaction = index.transaction(context.durability)?;
         let last = transaction.last_operation()?.unwrap_or((0, OperationId::ROOT));
         Ok(Self {
             transaction,
-            blobs,
+            bodies,
             context,
             last,
             appended: false,
@@ -141,10 +148,12 @@ impl<'a> Writer<'a> {
         if let Some(contract) = contracts().get(&body.id()) {
             return Ok(Arc::clone(contract));
         }
-        let partials = gather_partials(&*self.transaction, self.blobs, body.json())?;
+        let wanted = Uses::of(body.json()).partials;
+        let constant = wanted.is_empty();
+        let partials = gather_partials(&*self.transaction, self.bodies, wanted)?;
         let contract = Arc::new(Contract::of(body.json(), &partials));
         // Partials follow pointers, so a contract with them holds for this transaction only.
-        if Uses::of(body.json()).partials.is_empty() {
+        if constant {
             let mut contracts = contracts();
             if contracts.len() >= MOST_CONTRACTS {
                 contracts.clear();
@@ -161,7 +170,7 @@ impl<'a> Writer<'a> {
             return Ok(Arc::clone(contract));
         }
         drop(known);
-        let body = read_body(&*self.transaction, self.blobs, version.blob)?;
+        let body = self.bodies.read(&*self.transaction, version.blob)?;
         self.contract(&body)
     }
 

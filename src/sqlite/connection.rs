@@ -95,6 +95,8 @@ fn set_up(connection: &Connection, access: Access) -> rusqlite::Result<()> {
     // Closing folds nothing in: a process that commits once pays one flush, not three. The log stays for the
     // next one, and `checkpoint` folds it in when it is long.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // A plan does not depend on what is bound: else SQLite, compiled with STAT4, plans anew at each call.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA fullfsync = 1;             -- macOS: without it a flush does not reach the medium
          PRAGMA checkpoint_fullfsync = 1;
@@ -140,20 +142,20 @@ pub(super) fn probe(path: &Path, access: Access) -> Result<Found> {
     }
 }
 
-/// Folds the write-ahead log into the database, as far as readers allow, if it holds `pages` that are
-/// not folded in yet. Two flushes.
-pub(super) fn checkpoint(connection: &Connection, pages: i64) -> Result<()> {
-    let run = |mode: &str| -> rusqlite::Result<(i64, i64)> {
-        connection
-            .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
-            .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
-    };
-    let doing = "folding the log in";
-    let (logged, folded) = run("NOOP").context(doing)?;
-    if logged - folded >= pages {
-        run("PASSIVE").context(doing)?;
-    }
-    Ok(())
+/// How many pages of the write-ahead log are not folded into the database yet.
+pub(super) fn unfolded_pages(connection: &Connection) -> Result<i64> {
+    connection
+        .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
+            Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+        })
+        .context("measuring the log")
+}
+
+/// Folds the write-ahead log into the database, as far as readers allow. Two flushes.
+pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
+    connection
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        .context("folding the log in")
 }
 
 /// Runs a statement that gives no rows, such as `BEGIN`.

@@ -209,8 +209,27 @@ impl Index for SqliteIndex {
     }
 
     fn maintain(&self) -> Result<()> {
-        let turn = self.turn()?;
-        connection::checkpoint(&turn.tables().connection, LOG_PAGES)
+        self.usable()?;
+        if self.writer.is_none() {
+            return Ok(());
+        }
+        let idle = self.readers().pop();
+        let checkpointer = idle.map_or_else(|| self.connect(), Ok)?;
+        if connection::unfolded_pages(&checkpointer.connection)? >= LOG_PAGES {
+            self.fold(&checkpointer)?;
+        }
+        self.readers().push(checkpointer);
+        Ok(())
+    }
+}
+
+impl SqliteIndex {
+    fn fold(&self, checkpointer: &Tables) -> Result<()> {
+        // Most of it beside the writers; then the little that came meanwhile while none writes, after which
+        // the next one starts the log over.
+        connection::checkpoint(&checkpointer.connection)?;
+        let _turn = self.turn()?;
+        connection::checkpoint(&checkpointer.connection)
     }
 }
 

@@ -75,7 +75,7 @@ const FIRST: &str = "
         message    TEXT NOT NULL,
         author     TEXT NOT NULL,
         base       INTEGER REFERENCES version,
-        blob       INTEGER NOT NULL REFERENCES blob ON UPDATE CASCADE,
+        blob       INTEGER NOT NULL REFERENCES blob,
         created_at INTEGER NOT NULL,
         deleted_at INTEGER,
         UNIQUE (prompt, major, minor)

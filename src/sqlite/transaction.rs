@@ -298,10 +298,8 @@ impl Transaction for Write<'_> {
         let inserted = self
             .connection()
             .prepare_cached(
-                // A key is a place in the journal: a body that was forgotten comes anew, above all others.
                 "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, 1, 0)
-                 ON CONFLICT DO UPDATE SET stored = 1, key = (SELECT max(key) + 1 FROM blob)
-                 WHERE stored = 0",
+                 ON CONFLICT DO UPDATE SET stored = 1 WHERE stored = 0",
             )
             .and_then(|mut statement| statement.execute((id.as_bytes(), limit(bytes.len()))))
             .context(doing)?;

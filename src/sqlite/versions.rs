@@ -11,11 +11,11 @@ use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::number::{VersionNumber, admits, majors};
 use crate::record::{Version, VersionFilter};
 
-/// The columns that [`version`] maps, and where they come from. Environments are one text, a name a line: names
-/// have no control characters.
+/// The columns that [`version`] maps, and where they come from. Environments are one text, a name a line, in the
+/// order of their table's key: names have no control characters.
 pub(super) const SELECT: &str = "SELECT v.id, p.id, v.major, v.minor, v.model, v.message, v.author, b.id,
         v.created_at, o.hash, o.size,
-        (SELECT group_concat(e.name, char(10) ORDER BY e.name) FROM environment e
+        (SELECT group_concat(e.name, char(10)) FROM environment e
          WHERE e.prompt = v.prompt AND e.version = v.key),
         v.deleted_at
     FROM version v JOIN prompt p ON p.key = v.prompt JOIN blob o ON o.key = v.blob

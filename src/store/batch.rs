@@ -42,7 +42,7 @@ impl Store {
     /// What `work` answers, or why the whole could not be committed.
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
         let inner = &*self.0;
-        let writer = Writer::begin(&*inner.index, &*inner.blobs, &inner.context)?;
+        let writer = Writer::begin(&*inner.index, &inner.bodies, &inner.context)?;
         let mut batch = Batch { writer };
         let result = work(&mut batch)?;
         inner.settler.journaled(batch.writer.commit()?);

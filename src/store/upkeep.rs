@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Store;
-use crate::engine::{Collected, Report, Settled, collect, settle, verify};
+use crate::engine::{Collected, Report, Settled, collect, verify};
 use crate::error::Result;
 use crate::record::Settings;
 
@@ -36,9 +36,7 @@ impl Store {
     ///
     /// [`Backend`](crate::Error::Backend); what was not settled is still in the journal.
     pub fn settle(&self, progress: impl FnMut(Settled)) -> Result<Settled> {
-        let settled = settle(&*self.0.index, &*self.0.blobs, progress)?;
-        self.0.index.maintain()?;
-        Ok(settled)
+        self.0.settler.settle(progress)
     }
 
     /// Removes the bodies that no live version has had for `retention`, and what interrupted work left behind.
@@ -50,7 +48,7 @@ impl Store {
         let now = self.0.context.now();
         let retention = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
         let unused_since = now.checked_sub_signed(retention).unwrap_or_default();
-        collect(&*self.0.index, &*self.0.blobs, unused_since)
+        collect(&*self.0.index, self.0.bodies.blobs(), unused_since)
     }
 
     /// Proves the store's invariants, or names every violation: SQLite's own check, the operations' hash chain, every
@@ -61,7 +59,7 @@ impl Store {
     ///
     /// [`Backend`](crate::Error::Backend) where the check itself could not be made.
     pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Report> {
-        verify(&*self.0.index, &*self.0.blobs, &mut progress)
+        verify(&*self.0.index, self.0.bodies.blobs(), &mut progress)
     }
 
     /// How much the store holds.

@@ -4,14 +4,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Store;
+use crate::backend::Snapshot;
 use crate::body::Body;
 use crate::engine::contract::{Breakage, Contract, breakages};
-use crate::engine::{NewVersion, find_prompt, find_version, gather_partials, read_body};
+use crate::engine::{NewVersion, find_prompt, find_version, gather_partials};
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, VersionId};
 use crate::number::{PromptRef, Spec};
 use crate::record::{RecordedInputs, Version, VersionCounts, VersionFilter};
-use crate::template::{self, Partials, ValidationError};
+use crate::template::{self, Partials, Uses, ValidationError};
 
 /// A version and its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +210,7 @@ impl Store {
 
     fn read_with_partials(&self, spec: &Spec) -> Result<(Version, Body, Partials)> {
         self.read(spec, |snapshot, body| {
-            gather_partials(snapshot, &*self.0.blobs, body.json())
+            gather_partials(snapshot, &self.0.bodies, Uses::of(body.json()).partials)
         })
     }
 
@@ -217,12 +218,12 @@ impl Store {
     fn read<T>(
         &self,
         spec: &Spec,
-        more: impl Fn(&dyn crate::backend::Snapshot, &Body) -> Result<T>,
+        more: impl Fn(&dyn Snapshot, &Body) -> Result<T>,
     ) -> Result<(Version, Body, T)> {
         let attempt = || {
             let snapshot = self.snapshot()?;
             let version = find_version(&**snapshot, spec)?;
-            let body = read_body(&**snapshot, &*self.0.blobs, version.blob)?;
+            let body = self.0.bodies.read(&**snapshot, version.blob)?;
             let more = more(&**snapshot, &body)?;
             Ok((version, body, more))
         };

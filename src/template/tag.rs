@@ -98,7 +98,7 @@ impl<'a> Iterator for Pieces<'a> {
         }
         let text = self.rest;
         let mut from = 0;
-        while let Some(at) = text[from..].find("{{").map(|at| from + at) {
+        while let Some(at) = text[from..].find('{').map(|at| from + at) {
             if let Some((tag, rest)) = read_tag(&text[at..]) {
                 self.rest = rest;
                 if at == 0 {
