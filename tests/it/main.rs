@@ -8,4 +8,9 @@
 )]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
+mod bodies;
+mod concurrency;
 mod model;
+mod numbering;
+mod support;
+mod tampering;
