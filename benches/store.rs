@@ -65,13 +65,18 @@ fn commit(criterion: &mut Criterion) {
 fn environment_move(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("environment move");
     let (_directory, store, id) = store_of_one();
-    let first = store.version((id, promptbook::Selector::Latest)).unwrap().id;
+    let first = store
+        .version((id, promptbook::Selector::Latest))
+        .unwrap()
+        .id;
     let second = store.commit(new_version(id, 0, 1)).unwrap().id;
     let mut to = [first, second].into_iter().cycle();
     group.bench_function("promptbook", |bencher| {
         bencher.iter(|| {
             let to: VersionId = to.next().unwrap();
-            store.set_environment(id, "production", to, Expected::Any).unwrap()
+            store
+                .set_environment(id, "production", to, Expected::Any)
+                .unwrap()
         });
     });
     drop(store);
@@ -103,7 +108,9 @@ fn reads(criterion: &mut Criterion) {
     store.settle(|_| ()).unwrap();
     let floor = Floor::open(directory.path());
     let text = store.resolve((id, promptbook::Selector::Latest)).unwrap();
-    store.set_environment(id, "production", text.version.id, Expected::Any).unwrap();
+    store
+        .set_environment(id, "production", text.version.id, Expected::Any)
+        .unwrap();
 
     let mut group = criterion.benchmark_group("resolve by environment, warm");
     let spec = promptbook::Spec::new(id, promptbook::EnvironmentName::production());
@@ -126,7 +133,9 @@ fn reads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("list 50 of 10,000 versions");
     group.bench_function("promptbook", |bencher| {
         bencher.iter(|| {
-            let versions = store.versions(id, &VersionFilter::default(), None, 50).unwrap();
+            let versions = store
+                .versions(id, &VersionFilter::default(), None, 50)
+                .unwrap();
             assert_eq!(versions.len(), 50);
             versions
         });
@@ -153,14 +162,17 @@ fn import(criterion: &mut Criterion) {
         store
             .batch(|batch| {
                 for body in &bodies {
-                    batch.commit(promptbook::NewVersion::new(id, body.as_str())?.message("Edit 1"))?;
+                    batch.commit(
+                        promptbook::NewVersion::new(id, body.as_str())?.message("Edit 1"),
+                    )?;
                 }
                 Ok(())
             })
             .unwrap();
         (start.elapsed(), directory, store)
     };
-    let timed = |times: u64, run: &dyn Fn() -> Duration| (0..times).map(|_| run()).sum::<Duration>();
+    let timed =
+        |times: u64, run: &dyn Fn() -> Duration| (0..times).map(|_| run()).sum::<Duration>();
     group.bench_function("promptbook", |bencher| {
         bencher.iter_custom(|times| timed(times, &|| import().0));
     });

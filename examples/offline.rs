@@ -18,7 +18,9 @@ fn main() -> Result<()> {
                     {"role": "user", "content": "Greet {{hc:name:string}}."},
                 ],
             });
-            store.create_prompt(NewPrompt::new("greeting", body)?)?.prompt
+            store
+                .create_prompt(NewPrompt::new("greeting", body)?)?
+                .prompt
         }
         Err(error) => return Err(error),
     };
@@ -26,14 +28,24 @@ fn main() -> Result<()> {
     // A wording that asks nothing more of its callers is a minor version.
     let mut body = store.resolve("greeting@latest")?.body.json().clone();
     body["messages"][0]["content"] = json!("You greet people warmly.");
-    let new = NewVersion::new(greeting.id, body)?.bump(Bump::Minor).message("Be warm");
+    let new = NewVersion::new(greeting.id, body)?
+        .bump(Bump::Minor)
+        .message("Be warm");
     let version = store.commit(new)?;
 
     // Production follows, unless somebody moved it meanwhile.
     let before = store.version("greeting@production")?;
-    store.set_environment(greeting.id, "production", version.id, Expected::Is(before.id))?;
+    store.set_environment(
+        greeting.id,
+        "production",
+        version.id,
+        Expected::Is(before.id),
+    )?;
 
-    let inputs = json!({"name": "Ada"}).as_object().cloned().unwrap_or_default();
+    let inputs = json!({"name": "Ada"})
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     let rendered = store.render("greeting@production", &inputs, Mode::Strict)?;
     let text = &rendered.body["messages"][1]["content"];
     println!("{} {}: {text}", greeting.name, version.number);

@@ -293,4 +293,11 @@ macro_rules! like_text {
         }
     )+};
 }
-like_text!(PromptId, VersionId, BlobId, OperationId, PromptName, EnvironmentName);
+like_text!(
+    PromptId,
+    VersionId,
+    BlobId,
+    OperationId,
+    PromptName,
+    EnvironmentName
+);

@@ -47,11 +47,15 @@ impl FromStr for VersionNumber {
         let part = |digits: &str| {
             let canonical = digits == "0" || !digits.starts_with('0');
             let digits_only = digits.bytes().all(|byte| byte.is_ascii_digit());
-            (canonical && digits_only).then(|| digits.parse().ok()).flatten()
+            (canonical && digits_only)
+                .then(|| digits.parse().ok())
+                .flatten()
         };
         text.split_once('.')
             .and_then(|(major, minor)| Some(Self::new(part(major)?, part(minor)?)))
-            .ok_or_else(|| Invalid::new("version number", text, "expected MAJOR.MINOR, such as 2.1"))
+            .ok_or_else(|| {
+                Invalid::new("version number", text, "expected MAJOR.MINOR, such as 2.1")
+            })
     }
 }
 
@@ -151,7 +155,8 @@ impl fmt::Display for Selector {
             Self::Latest => f.write_str("latest"),
             Self::Requirement(requirement) => requirement.fmt(f),
             Self::Environment(name) => {
-                let plain = matches!(name.as_str().parse(), Ok(Self::Environment(read)) if read == *name);
+                let plain =
+                    matches!(name.as_str().parse(), Ok(Self::Environment(read)) if read == *name);
                 write!(f, "{}{name}", if plain { "" } else { "env:" })
             }
         }
@@ -201,10 +206,7 @@ pub(crate) fn majors(requirement: &VersionReq) -> (u32, u32) {
             _ => (low, high),
         }
     };
-    requirement
-        .comparators
-        .iter()
-        .fold((0, u32::MAX), narrow)
+    requirement.comparators.iter().fold((0, u32::MAX), narrow)
 }
 
 /// Names a prompt: by id or by name.

@@ -161,7 +161,9 @@ impl StoreOptions {
     /// As [`Store::open_or_create`].
     pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
-        if self.read_only || path.join(INDEX).exists() && probe(path, Purpose::Write)? != Found::Nothing {
+        if self.read_only
+            || path.join(INDEX).exists() && probe(path, Purpose::Write)? != Found::Nothing
+        {
             return self.open(path);
         }
         match self.make(path)? {

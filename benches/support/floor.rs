@@ -28,19 +28,24 @@ impl Floor {
     pub fn open(directory: &Path) -> Self {
         let connection = Connection::open(directory.join("index.db")).unwrap();
         connection.set_prepared_statement_cache_capacity(64);
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .unwrap();
         connection
             .execute_batch(
                 "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0;
-                 PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;",
+                 PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA cache_size = -16384;",
             )
             .unwrap();
         let last = |table: &str, key: &str| -> i64 {
             let sql = format!("SELECT ifnull(max({key}), 0) FROM {table}");
             connection.query_row(&sql, [], |row| row.get(0)).unwrap()
         };
-        let (operation, blob, version) =
-            (last("operation", "number"), last("blob", "key"), last("version", "key"));
+        let (operation, blob, version) = (
+            last("operation", "number"),
+            last("blob", "key"),
+            last("version", "key"),
+        );
         Self {
             connection,
             directory: directory.into(),
@@ -56,7 +61,10 @@ impl Floor {
         let store = Store::in_memory().unwrap();
         let id = store.create_prompt(super::new_prompt(0)).unwrap().prompt.id;
         store.commit(super::new_version(id, 0, 1)).unwrap();
-        let operation = store.operations(&Default::default(), None, 1).unwrap().remove(0);
+        let operation = store
+            .operations(&Default::default(), None, 1)
+            .unwrap()
+            .remove(0);
         let content = serde_json::to_string(&operation.content).unwrap();
         bodies
             .map(|body| Rows {
@@ -69,7 +77,11 @@ impl Floor {
     }
 
     fn run(&self, sql: &str, params: impl rusqlite::Params) {
-        self.connection.prepare_cached(sql).unwrap().execute(params).unwrap();
+        self.connection
+            .prepare_cached(sql)
+            .unwrap()
+            .execute(params)
+            .unwrap();
     }
 
     pub fn begin(&self) {
@@ -89,7 +101,10 @@ impl Floor {
             "INSERT INTO blob (key, hash, size, stored, live) VALUES (?1, ?2, ?3, 1, 1)",
             params![self.blob, rows.hash, rows.body.len() as i64],
         );
-        self.run("INSERT INTO blob_journal VALUES (?1, ?2)", params![self.blob, rows.body.as_bytes()]);
+        self.run(
+            "INSERT INTO blob_journal VALUES (?1, ?2)",
+            params![self.blob, rows.body.as_bytes()],
+        );
         self.run(
             "INSERT INTO operation VALUES (?1, ?2, ?3)",
             params![self.operation, rows.hash, rows.content],
@@ -99,8 +114,14 @@ impl Floor {
              VALUES (?1, ?2, 1, 1, ?1, 'gpt-4o', 'Edit 1', 'unknown', ?3, ?4, 1700000000000000)",
             params![self.version, rows.id, self.version - 1, self.blob],
         );
-        self.run("UPDATE prompt SET versions = versions + 1, latest = ?1 WHERE key = 1", [self.version]);
-        self.run("INSERT INTO operation_prompt VALUES (1, ?1)", [self.operation]);
+        self.run(
+            "UPDATE prompt SET versions = versions + 1, latest = ?1 WHERE key = 1",
+            [self.version],
+        );
+        self.run(
+            "INSERT INTO operation_prompt VALUES (1, ?1)",
+            [self.operation],
+        );
     }
 
     /// `production` of the prompt of key 1.
@@ -115,8 +136,14 @@ impl Floor {
              WHERE prompt = 1 AND name = 'production'",
             [to],
         );
-        self.run("INSERT INTO operation_prompt VALUES (1, ?1)", [self.operation]);
-        self.run("INSERT INTO operation_environment VALUES ('production', ?1, 1)", [self.operation]);
+        self.run(
+            "INSERT INTO operation_prompt VALUES (1, ?1)",
+            [self.operation],
+        );
+        self.run(
+            "INSERT INTO operation_environment VALUES ('production', ?1, 1)",
+            [self.operation],
+        );
     }
 
     const COLUMNS: &str = "v.id, p.id, v.major, v.minor, v.model, v.message, v.author, b.id, v.created_at, o.hash,
@@ -127,14 +154,21 @@ impl Floor {
     /// The row and the body of `production`: the journal's bytes, or the file's.
     pub fn resolve(&self, prompt: &str) -> (usize, Vec<u8>) {
         let sql = format!(
-            "SELECT {}, ", "(SELECT body FROM blob_journal WHERE blob = v.blob)"
+            "SELECT {}, ",
+            "(SELECT body FROM blob_journal WHERE blob = v.blob)"
         ) + Self::COLUMNS
             + " JOIN environment n ON n.prompt = p.key AND n.version = v.key WHERE p.id = ?1 AND n.name = 'production'";
         let mut statement = self.connection.prepare_cached(&sql).unwrap();
         let (size, hash, body) = statement
             .query_row([prompt], |row| {
-                let texts: usize = (5..8).map(|at| row.get::<_, String>(at).map_or(0, |text| text.len())).sum();
-                Ok((texts, row.get::<_, [u8; 32]>(10)?, row.get::<_, Option<Vec<u8>>>(0)?))
+                let texts: usize = (5..8)
+                    .map(|at| row.get::<_, String>(at).map_or(0, |text| text.len()))
+                    .sum();
+                Ok((
+                    texts,
+                    row.get::<_, [u8; 32]>(10)?,
+                    row.get::<_, Option<Vec<u8>>>(0)?,
+                ))
             })
             .unwrap();
         let body = body.unwrap_or_else(|| {
@@ -153,7 +187,9 @@ impl Floor {
         );
         let mut statement = self.connection.prepare_cached(&sql).unwrap();
         let rows = statement
-            .query_map([prompt], |row| Ok((row.get(0)?, row.get(4)?, row.get(5)?, row.get(6)?)))
+            .query_map([prompt], |row| {
+                Ok((row.get(0)?, row.get(4)?, row.get(5)?, row.get(6)?))
+            })
             .unwrap();
         rows.map(Result::unwrap).collect()
     }

@@ -1,6 +1,12 @@
 //! What the benchmarks share: bodies that look like prompts, and the floor.
 
-#![allow(dead_code, unreachable_pub, missing_docs, missing_debug_implementations, clippy::unwrap_used)] // Each benchmark uses a part; a failure here should stop it.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    missing_debug_implementations,
+    clippy::unwrap_used
+)] // Each benchmark uses a part; a failure here should stop it.
 
 pub mod floor;
 
@@ -9,7 +15,10 @@ use promptbook::{NewPrompt, NewVersion};
 /// The body of a prompt's `version`th version: 2 KB of chat request, each version a small edit of the one before.
 pub fn body(prompt: u64, version: u64) -> String {
     let mut rng = fastrand::Rng::with_seed(prompt);
-    let words = ["answer", "brief", "customer", "do", "every", "friendly", "give", "however", "in", "question"];
+    let words = [
+        "answer", "brief", "customer", "do", "every", "friendly", "give", "however", "in",
+        "question",
+    ];
     let mut text: Vec<&str> = (0..300).map(|_| words[rng.usize(..words.len())]).collect();
     let edited = usize::try_from(version).unwrap() % text.len();
     text[edited] = "carefully";

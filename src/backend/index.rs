@@ -6,13 +6,13 @@ use std::ops::Deref;
 use chrono::{DateTime, Utc};
 use semver::VersionReq;
 
-use super::prompt_table::PromptTable;
 use super::Result;
+use super::prompt_table::PromptTable;
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
 use crate::record::{
-    Durability, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs, Settings,
-    Version, VersionFilter,
+    Durability, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs,
+    Settings, Version, VersionFilter,
 };
 
 /// A transactional index of prompts, versions, pointers, operations, and of bodies that wait to be
@@ -123,7 +123,8 @@ pub trait Snapshot {
     fn waiting(&self) -> Result<Waiting>;
 
     /// Journaled bodies by ascending position, those above `after`: one at least, then as many as have
-    /// `bytes` in sum. Positions are above 0, and a body that comes anew comes above all others.
+    /// `bytes` in sum. Positions are above 0. A body that was never stored comes above all others; one that was
+    /// forgotten may come back to where it was.
     fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>>;
 
     /// Bodies that no live version has and none has had since `unused_since`, `limit` at most.

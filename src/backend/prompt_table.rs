@@ -112,11 +112,17 @@ impl PromptTable {
             row.version.number == version.number || row.version.id == version.id
         };
         if self.state.is_none() {
-            return Err(format!("prompt {} is not there for {}", self.id, version.id));
+            return Err(format!(
+                "prompt {} is not there for {}",
+                self.id, version.id
+            ));
         }
         if self.versions.iter().any(taken) {
             let (number, id) = (version.number, version.id);
-            return Err(format!("number {number} or id {id} of prompt {} is taken", self.id));
+            return Err(format!(
+                "number {number} or id {id} of prompt {} is taken",
+                self.id
+            ));
         }
         let mut version = version.clone();
         version.environments.clear();
@@ -148,7 +154,10 @@ impl PromptTable {
         after: Option<VersionId>,
     ) -> Result<(), String> {
         if self.environments.get(name).map(|to| to.0) != before {
-            return Err(format!("{name} of {} was not as the operation says", self.id));
+            return Err(format!(
+                "{name} of {} was not as the operation says",
+                self.id
+            ));
         }
         match after {
             None => {
@@ -158,7 +167,10 @@ impl PromptTable {
                 self.environments.insert(name.clone(), (version, at));
             }
             Some(version) => {
-                return Err(format!("{name} of {} points to no live version: {version}", self.id));
+                return Err(format!(
+                    "{name} of {} points to no live version: {version}",
+                    self.id
+                ));
             }
         }
         Ok(())

@@ -38,7 +38,9 @@ impl Flusher {
         }
         folders.sort();
         folders.dedup();
-        folders.iter().try_for_each(|folder| flush_directory(folder))?;
+        folders
+            .iter()
+            .try_for_each(|folder| flush_directory(folder))?;
         flush_directory(root)
     }
 

@@ -60,7 +60,9 @@ impl BlobDirectory {
     }
 
     fn unflushed(&self) -> MutexGuard<'_, HashMap<BlobId, File>> {
-        self.unflushed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unflushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_file(&self) -> Result<File> {
@@ -158,7 +160,10 @@ impl Blobs for BlobDirectory {
         let root = self.root.join("blobs");
         for folder in fs::read_dir(&root).map_err(failed("listing", &root))? {
             let folder = folder.map_err(failed("listing", &root))?.path();
-            let prefix = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let prefix = folder
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             if prefix.len() != 2 || !folder.is_dir() {
                 continue;
             }
@@ -189,13 +194,15 @@ impl Blobs for BlobDirectory {
 
     fn hold(&self) -> Result<Box<dyn Hold + '_>> {
         let file = self.lock_file()?;
-        file.lock_shared().map_err(|error| Error::io("waiting for a collection to end", error))?;
+        file.lock_shared()
+            .map_err(|error| Error::io("waiting for a collection to end", error))?;
         Ok(Box::new(file))
     }
 
     fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
         let file = self.lock_file()?;
-        file.lock().map_err(|error| Error::io("waiting for settling to end", error))?;
+        file.lock()
+            .map_err(|error| Error::io("waiting for settling to end", error))?;
         Ok(Box::new(file))
     }
 }

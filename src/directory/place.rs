@@ -9,7 +9,9 @@ use crate::backend::Result;
 /// Makes a directory and those above it, as far as they are missing. Each new name is flushed, so that a power cut
 /// does not take it.
 pub(crate) fn prepare(path: &Path) -> Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     match fs::create_dir(path) {
         Ok(()) => flush_directory(parent.unwrap_or(Path::new("."))),
         Err(_) if path.is_dir() => Ok(()),
@@ -67,7 +69,8 @@ pub(crate) fn network_filesystem(path: &Path) -> Option<String> {
         (0x6573_5546, "FUSE"),
     ];
     let found = rustix::fs::statfs(path).ok()?.f_type;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Magic numbers have 32 bits.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // Magic numbers have 32 bits.
     let found = found as u32;
     let (_, name) = kinds.iter().find(|(magic, _)| *magic == found)?;
     Some((*name).to_owned())

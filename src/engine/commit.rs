@@ -7,14 +7,13 @@ use super::contract::{Breakage, breakages};
 use super::lookup::{find_prompt, select};
 use super::numbering;
 use super::prompt::check_tags;
-use super::writer::{Writer, check_expected};
+use super::writer::{Line, Writer, check_expected};
+use crate::backend::Numbering;
 use crate::body::Body;
 use crate::error::{Error, Invalid, Result};
 use crate::id::{EnvironmentName, PromptId, PromptName};
 use crate::number::{Bump, PromptRef, Selector, VersionNumber};
-use crate::record::{
-    Change, Expected, OperationKind, Policy, Prompt, PromptState, Version,
-};
+use crate::record::{Change, Expected, OperationKind, Policy, Prompt, PromptState, Version};
 
 /// A prompt to be made, with its first version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,7 +207,13 @@ impl Writer<'_> {
             }),
         };
         let environment = new.environment.as_ref();
-        let version = self.write(OperationKind::Create, vec![created], version, environment, &new.body)?;
+        let version = self.write(
+            OperationKind::Create,
+            vec![created],
+            version,
+            environment,
+            &new.body,
+        )?;
         let prompt = self.prompt(prompt)?;
         Ok(Created { prompt, version })
     }
@@ -216,18 +221,65 @@ impl Writer<'_> {
     /// Numbers and writes a version, as one operation.
     pub(crate) fn commit_version(&mut self, new: &NewVersion) -> Result<Version> {
         let at = self.context.now();
-        let prompt = find_prompt(&*self.transaction, &new.prompt)?;
-        let head = self.transaction.highest_version(prompt, None)?;
-        let subject = || format!("the highest version of prompt {prompt}");
-        check_expected(subject, new.expected_head, head.as_ref())?;
-        let base = match (&new.base, head) {
-            (Selector::Latest, head) => head,
-            (selector, _) => Some(select(&*self.transaction, prompt, selector)?),
+        let line = self.line(&new.prompt)?;
+        let subject = || format!("the highest version of prompt {}", line.prompt);
+        check_expected(subject, new.expected_head, line.head.as_ref())?;
+        let chosen = match &new.base {
+            Selector::Latest => None,
+            selector => Some(select(&*self.transaction, line.prompt, selector)?),
         };
-        let number = self.number(prompt, base.as_ref(), new)?;
-        let version = self.version(at, prompt, number, &new.body, &new.message, base.as_ref())?;
+        let base = chosen.as_ref().or(line.head.as_ref());
+        let used = match line.used {
+            Some(used) if chosen.is_none() => used,
+            _ => {
+                let major = base.map_or(0, |base| base.number.major);
+                self.transaction.numbering(line.prompt, major)?
+            }
+        };
+        let number = self.number(line.prompt, base, used, new)?;
+        let version = self.version(at, line.prompt, number, &new.body, &new.message, base)?;
         let environment = new.environment.as_ref();
-        self.write(OperationKind::Commit, Vec::new(), version, environment, &new.body)
+        let version = self.write(
+            OperationKind::Commit,
+            Vec::new(),
+            version,
+            environment,
+            &new.body,
+        )?;
+        if line.head.is_none_or(|head| head.number < number) {
+            self.line = Some(Line {
+                prompt: line.prompt,
+                head: Some(version.clone()),
+                used: Some(Numbering {
+                    highest_major: used.highest_major.max(Some(number.major)),
+                    highest_minor: Some(number.minor),
+                }),
+            });
+        }
+        Ok(version)
+    }
+
+    /// What a commit on a prompt goes by. A prompt that has a version is there, which saves looking for the prompt.
+    fn line(&mut self, prompt: &PromptRef) -> Result<Line> {
+        if let PromptRef::Id(id) = prompt {
+            if let Some(line) = self.line.take().filter(|line| line.prompt == *id) {
+                return Ok(line);
+            }
+            let head = self.transaction.highest_version(*id, None)?;
+            if head.is_some() {
+                return Ok(Line {
+                    prompt: *id,
+                    head,
+                    used: None,
+                });
+            }
+        }
+        let id = find_prompt(&*self.transaction, prompt)?;
+        Ok(Line {
+            prompt: id,
+            head: self.transaction.highest_version(id, None)?,
+            used: None,
+        })
     }
 
     /// The number of a new version: by its bump, as far as the rules allow it.
@@ -235,11 +287,9 @@ impl Writer<'_> {
         &self,
         prompt: PromptId,
         base: Option<&Version>,
+        used: Numbering,
         new: &NewVersion,
     ) -> Result<VersionNumber> {
-        let used = self
-            .transaction
-            .numbering(prompt, base.map_or(0, |base| base.number.major))?;
         let minor_of = match (new.bump, base) {
             (Bump::Major, _) | (Bump::Auto, None) => None,
             (Bump::Minor, None) => return Err(Error::NoBase { prompt }),

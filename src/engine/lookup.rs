@@ -82,11 +82,13 @@ fn by_id(
         _ => None,
     };
     match (found, prompt) {
-        (Some(version), Some(prompt)) if version.prompt_id != prompt => Err(Error::ForeignVersion {
-            version: version.id,
-            prompt,
-            owner: version.prompt_id,
-        }),
+        (Some(version), Some(prompt)) if version.prompt_id != prompt => {
+            Err(Error::ForeignVersion {
+                version: version.id,
+                prompt,
+                owner: version.prompt_id,
+            })
+        }
         (Some(version), _) => Ok(version),
         (None, prompt) => Err(Error::VersionNotFound {
             prompt,

@@ -24,7 +24,11 @@ pub(crate) fn gather_partials(
         if let Some(version) = snapshot.version_in(partial.prompt, &partial.environment)? {
             let body = bodies.read(snapshot, version.blob)?;
             wanted.extend(Uses::of(body.json()).partials);
-            partials.insert(partial.prompt, partial.environment, Arc::new(body.json().clone()));
+            partials.insert(
+                partial.prompt,
+                partial.environment,
+                Arc::new(body.json().clone()),
+            );
         }
     }
     Ok(partials)

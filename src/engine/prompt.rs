@@ -73,9 +73,11 @@ impl Writer<'_> {
 
     /// A prompt that is there.
     pub(super) fn prompt(&self, id: PromptId) -> Result<Prompt> {
-        self.transaction.prompt(id)?.ok_or_else(|| Error::PromptNotFound {
-            prompt: id.to_string(),
-        })
+        self.transaction
+            .prompt(id)?
+            .ok_or_else(|| Error::PromptNotFound {
+                prompt: id.to_string(),
+            })
     }
 }
 

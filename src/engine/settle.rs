@@ -68,7 +68,10 @@ pub(crate) fn settle(
         transaction.commit()?;
         drop(hold);
         sum.bodies += ids.len() as u64;
-        sum.bytes += batch.iter().map(|body| body.bytes.len() as u64).sum::<u64>();
+        sum.bytes += batch
+            .iter()
+            .map(|body| body.bytes.len() as u64)
+            .sum::<u64>();
         moved(sum);
     }
 }

@@ -104,7 +104,10 @@ impl Drop for Settler {
     fn drop(&mut self) {
         self.shared.state().closing = true;
         self.shared.wake.notify_one();
-        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let thread = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
             // It does not panic; if it did, the journal would have what it left.
             let _ = thread.join();
@@ -158,7 +161,10 @@ impl Shared {
                 Some(IDLE - quiet)
             };
             state = match wait {
-                None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .wake
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(wait) => {
                     let waited = self.wake.wait_timeout(state, wait);
                     waited.unwrap_or_else(PoisonError::into_inner).0

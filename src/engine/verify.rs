@@ -115,7 +115,9 @@ fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
         if found_number != number {
             wrong(format!("operation {number} is missing before it"));
         } else if found_id != expected {
-            wrong(format!("its id is {found_id}, its content and what is before it give {expected}"));
+            wrong(format!(
+                "its id is {found_id}, its content and what is before it give {expected}"
+            ));
         }
         if let Err(error) = serde_json::from_str::<OperationContent>(content) {
             wrong(format!("its content can't be read: {error}"));
@@ -141,7 +143,9 @@ fn check_prompts(snapshot: &dyn Snapshot, report: &mut Report) -> Result<HashMap
             Err(ReplayError::Contradiction(detail)) => vec![detail],
             Err(ReplayError::Backend(error)) => return Err(error),
         };
-        let counted = snapshot.prompt(found.id)?.map_or((0, None), |prompt| (prompt.versions, prompt.latest));
+        let counted = snapshot
+            .prompt(found.id)?
+            .map_or((0, None), |prompt| (prompt.versions, prompt.latest));
         let mut details = details;
         if counted != (found.live().count() as u64, found.latest()) {
             details.push(format!(
@@ -152,10 +156,12 @@ fn check_prompts(snapshot: &dyn Snapshot, report: &mut Report) -> Result<HashMap
                 found.latest()
             ));
         }
-        report.violations.extend(details.into_iter().map(|detail| Violation::Rows {
-            prompt: found.id,
-            detail,
-        }));
+        report
+            .violations
+            .extend(details.into_iter().map(|detail| Violation::Rows {
+                prompt: found.id,
+                detail,
+            }));
         Ok(())
     })?;
     Ok(live)
@@ -177,7 +183,8 @@ impl From<crate::backend::Error> for ReplayError {
 
 /// Folds a prompt's operations into its rows.
 fn replay(snapshot: &dyn Snapshot, id: PromptId) -> Result<PromptTable, ReplayError> {
-    let mut operations = snapshot.operations(&OperationFilter::default().prompt(id), None, usize::MAX)?;
+    let mut operations =
+        snapshot.operations(&OperationFilter::default().prompt(id), None, usize::MAX)?;
     operations.reverse();
     let first = operations
         .first()
@@ -186,9 +193,11 @@ fn replay(snapshot: &dyn Snapshot, id: PromptId) -> Result<PromptTable, ReplayEr
     for operation in &operations {
         let changes = operation.content.changes.iter();
         for change in changes.filter(|change| change.prompt() == id) {
-            table.apply(operation.content.at, change).map_err(|detail| {
-                ReplayError::Contradiction(format!("operation {}: {detail}", operation.number))
-            })?;
+            table
+                .apply(operation.content.at, change)
+                .map_err(|detail| {
+                    ReplayError::Contradiction(format!("operation {}: {detail}", operation.number))
+                })?;
         }
     }
     Ok(table)
@@ -217,11 +226,15 @@ fn differences(replayed: &PromptTable, found: &PromptTable) -> Vec<String> {
     }
     if replayed.versions.len() != found.versions.len() {
         let (found, replayed) = (found.versions.len(), replayed.versions.len());
-        details.push(format!("it has {found} versions, its operations say {replayed}"));
+        details.push(format!(
+            "it has {found} versions, its operations say {replayed}"
+        ));
     }
     let pairs = replayed.versions.iter().zip(&found.versions);
     for (replayed, found) in pairs.filter(|(replayed, found)| replayed != found) {
-        details.push(format!("version {found:?} is, by its operation, {replayed:?}"));
+        details.push(format!(
+            "version {found:?} is, by its operation, {replayed:?}"
+        ));
     }
     details
 }
@@ -243,7 +256,9 @@ fn check_bodies(
         };
         let versions = live.remove(&id).unwrap_or_default();
         if versions != counted {
-            wrong(format!("{counted} live versions are counted, there are {versions}"));
+            wrong(format!(
+                "{counted} live versions are counted, there are {versions}"
+            ));
         }
         let (bytes, size) = match stored {
             StoredBlob::Journaled(bytes) => (Some(bytes), None),
@@ -259,7 +274,10 @@ fn check_bodies(
             Some(bytes) => {
                 report.bytes += bytes.len() as u64;
                 if size.is_some_and(|size| size != bytes.len() as u64) {
-                    wrong(format!("it has {} bytes, the index says {size:?}", bytes.len()));
+                    wrong(format!(
+                        "it has {} bytes, the index says {size:?}",
+                        bytes.len()
+                    ));
                 }
             }
         }

@@ -9,15 +9,15 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::bodies::Bodies;
 use super::contract::Contract;
 use super::partials::gather_partials;
-use crate::backend::{self, Index, Transaction};
+use crate::backend::{self, Index, Numbering, Transaction};
 use crate::body::Body;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId, PromptId, VersionId};
 use crate::record::{
-    Change, Durability, Expected, Operation, OperationContent, OperationKind, Policy, RecordedInputs,
-    Settings, Version,
+    Change, Durability, Expected, Operation, OperationContent, OperationKind, Policy,
+    RecordedInputs, Settings, Version,
 };
-use crate::template::Uses;
+use crate::template::Partials;
 
 /// What all write transactions of a store share.
 pub(crate) struct Context {
@@ -27,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) durability: Durability,
     pub(crate) clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     pub(crate) rng: Mutex<fastrand::Rng>,
+    /// The ids that are drawn were drawn before, where the same seed was used.
+    pub(crate) seeded: bool,
     pub(crate) contracts: Mutex<HashMap<BlobId, Arc<Contract>>>,
 }
 
@@ -56,9 +58,20 @@ pub(crate) struct Writer<'a> {
     pub(super) transaction: Box<dyn Transaction + 'a>,
     bodies: &'a Bodies,
     pub(super) context: &'a Context,
+    /// The prompt that was committed to last, as this transaction left it.
+    pub(super) line: Option<Line>,
     last: (u64, OperationId),
     appended: bool,
     journaled: Journaled,
+}
+
+/// What a commit on a prompt goes by.
+pub(super) struct Line {
+    pub(super) prompt: PromptId,
+    /// Its highest version.
+    pub(super) head: Option<Version>,
+    /// The numbers that are used up, of the head's major among them, if they were looked up.
+    pub(super) used: Option<Numbering>,
 }
 
 /// How much a transaction put in the journal.
@@ -83,11 +96,14 @@ impl<'a> Writer<'a> {
         context: &'a Context,
     ) -> Result<Self> {
         let transaction = index.transaction(context.durability)?;
-        let last = transaction.last_operation()?.unwrap_or((0, OperationId::ROOT));
+        let last = transaction
+            .last_operation()?
+            .unwrap_or((0, OperationId::ROOT));
         Ok(Self {
             transaction,
             bodies,
             context,
+            line: None,
             last,
             appended: false,
             journaled: Journaled::default(),
@@ -113,6 +129,7 @@ impl<'a> Writer<'a> {
         kind: OperationKind,
         changes: Vec<Change>,
     ) -> Result<()> {
+        self.line = None;
         let content = OperationContent {
             at,
             author: self.context.author.clone(),
@@ -144,28 +161,37 @@ impl<'a> Writer<'a> {
 
     /// What a body asks of its callers, as things stand in this transaction.
     pub(super) fn contract(&self, body: &Body) -> Result<Arc<Contract>> {
-        let contracts = || self.context.contracts.lock().unwrap_or_else(PoisonError::into_inner);
+        let contracts = || {
+            self.context
+                .contracts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
         if let Some(contract) = contracts().get(&body.id()) {
             return Ok(Arc::clone(contract));
         }
-        let wanted = Uses::of(body.json()).partials;
-        let constant = wanted.is_empty();
-        let partials = gather_partials(&*self.transaction, self.bodies, wanted)?;
-        let contract = Arc::new(Contract::of(body.json(), &partials));
-        // Partials follow pointers, so a contract with them holds for this transaction only.
-        if constant {
-            let mut contracts = contracts();
-            if contracts.len() >= MOST_CONTRACTS {
-                contracts.clear();
-            }
-            contracts.insert(body.id(), Arc::clone(&contract));
+        let alone = Contract::of(body.json(), &Partials::default());
+        if !alone.partials.is_empty() {
+            // Partials follow pointers, so a contract with them holds for this transaction only.
+            let partials = gather_partials(&*self.transaction, self.bodies, alone.partials)?;
+            return Ok(Arc::new(Contract::of(body.json(), &partials)));
         }
+        let contract = Arc::new(alone);
+        let mut contracts = contracts();
+        if contracts.len() >= MOST_CONTRACTS {
+            contracts.clear();
+        }
+        contracts.insert(body.id(), Arc::clone(&contract));
         Ok(contract)
     }
 
     /// The contract of a version that is stored.
     pub(super) fn contract_of(&self, version: &Version) -> Result<Arc<Contract>> {
-        let known = self.context.contracts.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self
+            .context
+            .contracts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(contract) = known.get(&version.blob) {
             return Ok(Arc::clone(contract));
         }
@@ -189,14 +215,18 @@ impl<'a> Writer<'a> {
         let millis = at.timestamp_millis().try_into().unwrap_or(0);
         loop {
             let id = VersionId::draw(millis, &mut self.rng());
-            if !self.transaction.version_id_taken(id)? {
+            // The index would refuse one that is taken. Only ids that are drawn from a seed can be.
+            if !self.context.seeded || !self.transaction.version_id_taken(id)? {
                 return Ok(id);
             }
         }
     }
 
     fn rng(&self) -> std::sync::MutexGuard<'_, fastrand::Rng> {
-        self.context.rng.lock().unwrap_or_else(PoisonError::into_inner)
+        self.context
+            .rng
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records a request's inputs; no operation.

@@ -85,7 +85,10 @@ fn open_file(path: &Path, access: Access) -> rusqlite::Result<Connection> {
 /// <https://sqlite.org/uri.html>: only `%`, `?` and `#` have a meaning in the path.
 fn immutable_uri(path: &Path) -> String {
     let path = path.to_string_lossy();
-    let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let escaped = path
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
     format!("file:{escaped}?immutable=1")
 }
 
@@ -105,6 +108,7 @@ fn set_up(connection: &Connection, access: Access) -> rusqlite::Result<()> {
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;      -- finds damaged pages earlier
          PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -16384;       -- KiB: pages that a long transaction need not write twice
          PRAGMA mmap_size = 0;             -- with it an I/O error is a signal
          PRAGMA wal_autocheckpoint = 0;    -- a checkpoint is nobody's commit's business
          PRAGMA journal_size_limit = 67108864;",
@@ -121,7 +125,9 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
         Durability::Full => "PRAGMA synchronous = FULL",
         Durability::Relaxed => "PRAGMA synchronous = NORMAL",
     };
-    connection.execute_batch(level).context("setting the durability")
+    connection
+        .execute_batch(level)
+        .context("setting the durability")
 }
 
 /// What a file is, without changing it.

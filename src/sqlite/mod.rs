@@ -184,7 +184,9 @@ fn open_queue(index: &Path) -> Result<File> {
 }
 
 fn wait_for(queue: &File) -> Result<()> {
-    queue.lock().map_err(|error| Error::io("waiting for other writers", error))
+    queue
+        .lock()
+        .map_err(|error| Error::io("waiting for other writers", error))
 }
 
 impl Index for SqliteIndex {
@@ -305,7 +307,10 @@ mod tests {
             let folder = directory.path().join(made.get().to_string());
             std::fs::create_dir(&folder).unwrap();
             let path = folder.join("index.db");
-            assert_eq!(SqliteIndex::create(&path, settings).unwrap(), Found::Nothing);
+            assert_eq!(
+                SqliteIndex::create(&path, settings).unwrap(),
+                Found::Nothing
+            );
             Box::new(SqliteIndex::open(&path, Purpose::Write).unwrap())
         });
     }

@@ -14,6 +14,14 @@ pub(super) fn last(connection: &Connection) -> Result<Option<(u64, OperationId)>
         .context("reading the last operation")
 }
 
+/// The number of the last operation, 0 before the first.
+pub(super) fn last_number(connection: &Connection) -> Result<i64> {
+    connection
+        .prepare_cached("SELECT ifnull(max(number), 0) FROM operation")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .context("reading the last operation's number")
+}
+
 fn head(row: &Row<'_>) -> rusqlite::Result<(u64, OperationId)> {
     let number = row.get::<_, i64>(0)?.unsigned_abs();
     Ok((number, OperationId::from_bytes(bytes(row, 1)?)))
@@ -86,7 +94,9 @@ pub(super) fn inputs(
                 let environment: Option<String> = row.get(1)?;
                 Ok((row.get::<_, String>(0)?, environment, moment(row, 2)?))
             };
-            statement.query_row((version.as_bytes(), request), columns).optional()
+            statement
+                .query_row((version.as_bytes(), request), columns)
+                .optional()
         })
         .context("reading recorded inputs")?;
     let Some((inputs, environment, recorded_at)) = found else {

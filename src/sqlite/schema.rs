@@ -123,7 +123,9 @@ const FIRST: &str = "
 /// Makes the tables of a new store, in one transaction.
 pub(super) fn create(connection: &Connection, settings: Settings) -> Result<()> {
     let context = "creating the tables";
-    connection.execute_batch("BEGIN EXCLUSIVE").context(context)?;
+    connection
+        .execute_batch("BEGIN EXCLUSIVE")
+        .context(context)?;
     migrate_steps(connection, 0)?;
     let policy = match settings.policy {
         Policy::Enforced => "enforced",
@@ -146,7 +148,9 @@ pub(super) fn migrate(connection: &Connection, found: u32) -> Result<()> {
         return Ok(());
     }
     let context = "migrating the tables";
-    connection.execute_batch("BEGIN EXCLUSIVE").context(context)?;
+    connection
+        .execute_batch("BEGIN EXCLUSIVE")
+        .context(context)?;
     // Another process may have migrated while this one waited.
     migrate_steps(connection, format_of(connection)?)?;
     connection.execute_batch("COMMIT").context(context)
@@ -154,7 +158,9 @@ pub(super) fn migrate(connection: &Connection, found: u32) -> Result<()> {
 
 fn migrate_steps(connection: &Connection, from: u32) -> Result<()> {
     for step in MIGRATIONS.iter().skip(from as usize) {
-        connection.execute_batch(step).context("migrating the tables")?;
+        connection
+            .execute_batch(step)
+            .context("migrating the tables")?;
     }
     connection
         .execute_batch(&format!("PRAGMA user_version = {FORMAT}"))
@@ -198,6 +204,10 @@ pub(super) fn settings(connection: &Connection) -> Result<Settings> {
 /// Whether there is no table yet.
 pub(super) fn is_empty(connection: &Connection) -> Result<bool> {
     connection
-        .query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
+        .query_row(
+            "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)",
+            [],
+            |row| row.get(0),
+        )
         .context("reading the schema")
 }

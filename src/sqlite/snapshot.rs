@@ -158,8 +158,8 @@ impl Snapshot for Tables {
         visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
     ) -> crate::Result<()> {
         let doing = "reading all bodies";
-        let sql = format!("{} WHERE o.stored = 1 ORDER BY o.key", versions::BLOB);
-        let mut statement = self.connection.prepare_cached(&sql).context(doing)?;
+        let sql = versions::select_blobs!("ORDER BY o.key");
+        let mut statement = self.connection.prepare_cached(sql).context(doing)?;
         let mut rows = statement.query([]).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {
             let blob = || -> rusqlite::Result<_> {
@@ -185,7 +185,10 @@ impl Snapshot for Tables {
         while let Some(row) = rows.next().context(doing)? {
             let number = row.get::<_, i64>(0).context(doing)?.unsigned_abs();
             let id = OperationId::from_bytes(bytes(row, 1).context(doing)?);
-            let content = row.get_ref(2).and_then(|text| Ok(text.as_str()?)).context(doing)?;
+            let content = row
+                .get_ref(2)
+                .and_then(|text| Ok(text.as_str()?))
+                .context(doing)?;
             visit(number, id, content)?;
         }
         Ok(())
@@ -205,14 +208,20 @@ impl Snapshot for Tables {
             .and_then(|mut statement| {
                 collect(statement.query([])?, |row| {
                     let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-                    Ok(format!("a row of {table} refers to a missing row of {parent}"))
+                    Ok(format!(
+                        "a row of {table} refers to a missing row of {parent}"
+                    ))
                 })
             })
             .context(doing)?;
         wrong.extend(dangling);
         let counted: u32 = self
             .connection
-            .query_row("SELECT count(*) FROM prompt WHERE deleted_at IS NULL", [], |row| row.get(0))
+            .query_row(
+                "SELECT count(*) FROM prompt WHERE deleted_at IS NULL",
+                [],
+                |row| row.get(0),
+            )
             .context(doing)?;
         let kept = prompts::count(&self.connection)?;
         if kept != u64::from(counted) {
@@ -244,8 +253,8 @@ impl Tables {
     }
 
     fn version_rows(&self, prompt: i64) -> rusqlite::Result<Vec<Arc<VersionRow>>> {
-        let sql = format!("{} WHERE v.prompt = ?1 ORDER BY v.key", versions::SELECT);
-        let mut statement = self.connection.prepare_cached(&sql)?;
+        let sql = versions::select_versions!("WHERE v.prompt = ?1 ORDER BY v.key");
+        let mut statement = self.connection.prepare_cached(sql)?;
         collect(statement.query([prompt])?, |row| {
             let mut version = versions::version(row)?;
             version.environments.clear();

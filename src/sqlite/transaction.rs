@@ -1,28 +1,43 @@
 //! The one write transaction: an operation's changes as rows.
 
+use std::cell::Cell;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rusqlite::{Connection, Params};
+use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 
 use super::error::{Context, Result};
 use super::prompts::folded;
 use super::stored::{json_list, limit, micros};
-use super::{Turn, connection};
+use super::{Turn, connection, operations};
 use crate::backend::{Error, ErrorKind, Snapshot, Transaction};
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::record::{Change, Operation, PromptState, RecordedInputs, Version};
 
 pub(super) struct Write<'a> {
     turn: Turn<'a>,
+    /// The keys of what this transaction used last: the next change mostly uses it again.
+    prompt: Cell<Option<(PromptId, i64)>>,
+    version: Cell<Option<(VersionId, i64)>>,
+    blob: Cell<Option<(BlobId, i64)>>,
+    /// The number of the last operation, once it was read.
+    operation: Option<i64>,
     /// Set once a flush has failed.
     poisoned: &'a AtomicBool,
 }
 
 impl<'a> Write<'a> {
     pub(super) fn begin(turn: Turn<'a>, poisoned: &'a AtomicBool) -> Result<Self> {
-        connection::run(&turn.tables().connection, "BEGIN IMMEDIATE").context("starting to write")?;
-        Ok(Self { turn, poisoned })
+        connection::run(&turn.tables().connection, "BEGIN IMMEDIATE")
+            .context("starting to write")?;
+        Ok(Self {
+            turn,
+            prompt: Cell::new(None),
+            version: Cell::new(None),
+            blob: Cell::new(None),
+            operation: None,
+            poisoned,
+        })
     }
 
     fn connection(&self) -> &Connection {
@@ -53,6 +68,56 @@ impl<'a> Write<'a> {
             .map(drop)
     }
 
+    /// The key of a row, by its id, which must be there.
+    fn key<I: Copy + PartialEq>(
+        &self,
+        last: &Cell<Option<(I, i64)>>,
+        id: I,
+        sql: &str,
+        column: impl ToSql,
+    ) -> Result<i64> {
+        if let Some((_, key)) = last.get().filter(|(known, _)| *known == id) {
+            return Ok(key);
+        }
+        let doing = "looking up a row that a change refers to";
+        let key = self
+            .connection()
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row([column], |row| row.get(0)).optional())
+            .context(doing)?
+            .ok_or_else(|| {
+                Error::new(ErrorKind::Corrupt, format!("index: {doing}: there is none"))
+            })?;
+        last.set(Some((id, key)));
+        Ok(key)
+    }
+
+    /// The key of a prompt, deleted or not.
+    fn prompt_key(&self, id: PromptId) -> Result<i64> {
+        self.key(
+            &self.prompt,
+            id,
+            "SELECT key FROM prompt WHERE id = ?1",
+            id.as_str(),
+        )
+    }
+
+    /// The key of a version, deleted or not.
+    fn version_key(&self, id: VersionId) -> Result<i64> {
+        self.key(
+            &self.version,
+            id,
+            "SELECT key FROM version WHERE id = ?1",
+            id.as_bytes(),
+        )
+    }
+
+    /// The key of a body that is stored.
+    fn blob_key(&self, id: BlobId) -> Result<i64> {
+        let sql = "SELECT key FROM blob WHERE hash = ?1 AND stored = 1";
+        self.key(&self.blob, id, sql, id.as_bytes())
+    }
+
     fn apply(&self, at: i64, change: &Change) -> Result<()> {
         match change {
             Change::Prompt { id, before, after } => match (before, after) {
@@ -75,7 +140,12 @@ impl<'a> Write<'a> {
         self.change_one(
             "creating a prompt",
             "INSERT INTO prompt (id, name, folded, created_at) VALUES (?1, ?2, ?3, ?4)",
-            (id.as_str(), state.name.as_str(), folded(state.name.as_str()), at),
+            (
+                id.as_str(),
+                state.name.as_str(),
+                folded(state.name.as_str()),
+                at,
+            ),
         )?;
         self.count_prompts(1)?;
         self.set_tags(id, &state.tags)
@@ -85,7 +155,11 @@ impl<'a> Write<'a> {
         self.change_one(
             "renaming a prompt",
             "UPDATE prompt SET name = ?2, folded = ?3 WHERE id = ?1 AND deleted_at IS NULL",
-            (id.as_str(), state.name.as_str(), folded(state.name.as_str())),
+            (
+                id.as_str(),
+                state.name.as_str(),
+                folded(state.name.as_str()),
+            ),
         )?;
         self.drop_tags(id)?;
         self.set_tags(id, &state.tags)
@@ -146,38 +220,43 @@ impl<'a> Write<'a> {
     }
 
     fn create_version(&self, version: &Version) -> Result<()> {
+        let prompt = self.prompt_key(version.prompt_id)?;
+        let blob = self.blob_key(version.blob)?;
+        let base = version
+            .base
+            .map(|base| self.version_key(base))
+            .transpose()?;
         self.change_one(
             "inserting a version",
             "INSERT INTO version
                 (id, prompt, major, minor, model, message, author, base, blob, created_at)
-             SELECT ?1, p.key, ?3, ?4, ?5, ?6, ?7, (SELECT key FROM version WHERE id = ?8), o.key, ?10
-             FROM prompt p, blob o
-             WHERE p.id = ?2 AND p.deleted_at IS NULL AND o.hash = ?9 AND o.stored = 1",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             (
                 version.id.as_bytes(),
-                version.prompt_id.as_str(),
+                prompt,
                 version.number.major,
                 version.number.minor,
                 &version.model,
                 &version.message,
                 &version.author,
-                version.base.as_ref().map(VersionId::as_bytes),
-                version.blob.as_bytes(),
+                base,
+                blob,
                 micros(version.created_at),
             ),
         )?;
         let key = self.connection().last_insert_rowid();
+        self.version.set(Some((version.id, key)));
         self.change_one(
-            "counting a version",
+            "counting a version of a prompt that is there",
             "UPDATE prompt SET versions = versions + 1, latest = iif(
                  (SELECT (major, minor) > (?3, ?4) FROM version WHERE key = latest), latest, ?2)
-             WHERE id = ?1",
-            (version.prompt_id.as_str(), key, version.number.major, version.number.minor),
+             WHERE key = ?1 AND deleted_at IS NULL",
+            (prompt, key, version.number.major, version.number.minor),
         )?;
         self.change_one(
             "counting a body's versions",
-            "UPDATE blob SET live = live + 1, unused_since = NULL WHERE hash = ?1",
-            [version.blob.as_bytes()],
+            "UPDATE blob SET live = live + 1, unused_since = NULL WHERE key = ?1",
+            [blob],
         )
     }
 
@@ -217,7 +296,10 @@ impl<'a> Write<'a> {
     ) -> Result<()> {
         let (prompt, name) = (prompt.as_str(), name.as_str());
         let (before, after) = (before.as_ref(), after.as_ref());
-        match (before.map(VersionId::as_bytes), after.map(VersionId::as_bytes)) {
+        match (
+            before.map(VersionId::as_bytes),
+            after.map(VersionId::as_bytes),
+        ) {
             (None, Some(to)) => self.change_one(
                 "setting an environment",
                 "INSERT INTO environment
@@ -266,27 +348,36 @@ impl Drop for Write<'_> {
 impl Transaction for Write<'_> {
     fn append(&mut self, operation: &Operation, text: &str) -> Result<()> {
         let number = i64::try_from(operation.number).unwrap_or(i64::MAX);
+        let last = match self.operation {
+            Some(last) => last,
+            None => operations::last_number(self.connection())?,
+        };
+        if number != last + 1 {
+            let reason = format!("index: operation {number} is to follow operation {last}");
+            return Err(Error::new(ErrorKind::Corrupt, reason));
+        }
         self.change_one(
             "appending an operation",
-            "INSERT INTO operation SELECT ?1, ?2, ?3
-             WHERE ?1 = 1 + (SELECT ifnull(max(number), 0) FROM operation)",
+            "INSERT INTO operation VALUES (?1, ?2, ?3)",
             (number, operation.id.as_bytes(), text),
         )?;
+        self.operation = Some(number);
         let at = micros(operation.content.at);
+        let mut listed = None;
         for change in &operation.content.changes {
             self.apply(at, change)?;
-            self.change_any(
-                "listing an operation by prompt",
-                "INSERT INTO operation_prompt SELECT key, ?2 FROM prompt WHERE id = ?1
-                 ON CONFLICT DO NOTHING",
-                (change.prompt().as_str(), number),
-            )?;
+            if listed.replace(change.prompt()) != Some(change.prompt()) {
+                self.change_any(
+                    "listing an operation by prompt",
+                    "INSERT INTO operation_prompt VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                    (self.prompt_key(change.prompt())?, number),
+                )?;
+            }
             if let Change::Environment { prompt, name, .. } = change {
                 self.change_any(
                     "listing an operation by environment",
-                    "INSERT INTO operation_environment SELECT ?1, ?2, key FROM prompt WHERE id = ?3
-                     ON CONFLICT DO NOTHING",
-                    (name.as_str(), number, prompt.as_str()),
+                    "INSERT INTO operation_environment VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                    (name.as_str(), number, self.prompt_key(*prompt)?),
                 )?;
             }
         }
@@ -299,18 +390,27 @@ impl Transaction for Write<'_> {
             .connection()
             .prepare_cached(
                 "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, 1, 0)
-                 ON CONFLICT DO UPDATE SET stored = 1 WHERE stored = 0",
+                 ON CONFLICT DO UPDATE SET stored = 1 WHERE stored = 0
+                 RETURNING key",
             )
-            .and_then(|mut statement| statement.execute((id.as_bytes(), limit(bytes.len()))))
+            .and_then(|mut statement| {
+                let params = (id.as_bytes(), limit(bytes.len()));
+                statement
+                    .query_row(params, |row| row.get::<_, i64>(0))
+                    .optional()
+            })
             .context(doing)?;
-        if inserted == 0 {
-            return Ok(());
+        match inserted {
+            Some(key) => {
+                self.blob.set(Some((id, key)));
+                self.change_one(
+                    doing,
+                    "INSERT INTO blob_journal VALUES (?1, ?2)",
+                    (key, bytes),
+                )
+            }
+            None => Ok(()),
         }
-        self.change_one(
-            doing,
-            "INSERT INTO blob_journal SELECT key, ?2 FROM blob WHERE hash = ?1",
-            (id.as_bytes(), bytes),
-        )
     }
 
     fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
@@ -326,6 +426,7 @@ impl Transaction for Write<'_> {
 
     fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
         self.drop_journal(ids)?;
+        self.blob.set(None);
         for id in ids {
             self.change_one(
                 "forgetting a body",

@@ -11,15 +11,23 @@ use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::number::{VersionNumber, admits, majors};
 use crate::record::{Version, VersionFilter};
 
-/// The columns that [`version`] maps, and where they come from. Environments are one text, a name a line, in the
-/// order of their table's key: names have no control characters.
-pub(super) const SELECT: &str = "SELECT v.id, p.id, v.major, v.minor, v.model, v.message, v.author, b.id,
-        v.created_at, o.hash, o.size,
-        (SELECT group_concat(e.name, char(10)) FROM environment e
-         WHERE e.prompt = v.prompt AND e.version = v.key),
-        v.deleted_at
-    FROM version v JOIN prompt p ON p.key = v.prompt JOIN blob o ON o.key = v.blob
-        LEFT JOIN version b ON b.key = v.base";
+/// Selects the columns that [`version`] maps, by a condition: one constant text, so that nothing is put together at
+/// each call. Environments are one text, a name a line, in the order of their table's key: names have no control
+/// characters.
+macro_rules! select_versions {
+    ($condition:literal) => {
+        concat!(
+            "SELECT v.id, p.id, v.major, v.minor, v.model, v.message, v.author, b.id, v.created_at, o.hash, o.size,
+                (SELECT group_concat(e.name, char(10)) FROM environment e
+                 WHERE e.prompt = v.prompt AND e.version = v.key),
+                v.deleted_at
+             FROM version v JOIN prompt p ON p.key = v.prompt JOIN blob o ON o.key = v.blob
+                LEFT JOIN version b ON b.key = v.base ",
+            $condition
+        )
+    };
+}
+pub(super) use select_versions;
 
 pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
     let base = match row.get_ref(7)? {
@@ -28,7 +36,11 @@ pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
     };
     let environments = match row.get_ref(11)? {
         rusqlite::types::ValueRef::Null => Vec::new(),
-        names => names.as_str()?.split('\n').map(environment_name).collect::<rusqlite::Result<_>>()?,
+        names => names
+            .as_str()?
+            .split('\n')
+            .map(environment_name)
+            .collect::<rusqlite::Result<_>>()?,
     };
     Ok(Version {
         id: VersionId::from_bytes(bytes(row, 0)?),
@@ -51,16 +63,16 @@ fn environment_name(text: &str) -> rusqlite::Result<EnvironmentName> {
     })
 }
 
-fn one(connection: &Connection, condition: &str, params: impl Params) -> Result<Option<Version>> {
+fn one(connection: &Connection, sql: &str, params: impl Params) -> Result<Option<Version>> {
     connection
-        .prepare_cached(&format!("{SELECT} {condition}"))
+        .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row(params, version).optional())
         .context("reading a version")
 }
 
 pub(super) fn get(connection: &Connection, id: VersionId) -> Result<Option<Version>> {
-    let condition = "WHERE v.id = ?1 AND v.deleted_at IS NULL";
-    one(connection, condition, [id.as_bytes()])
+    let sql = select_versions!("WHERE v.id = ?1 AND v.deleted_at IS NULL");
+    one(connection, sql, [id.as_bytes()])
 }
 
 pub(super) fn id_taken(connection: &Connection, id: VersionId) -> Result<bool> {
@@ -77,7 +89,9 @@ pub(super) fn numbered(
 ) -> Result<Option<Version>> {
     one(
         connection,
-        "WHERE p.id = ?1 AND v.major = ?2 AND v.minor = ?3 AND v.deleted_at IS NULL",
+        select_versions!(
+            "WHERE p.id = ?1 AND v.major = ?2 AND v.minor = ?3 AND v.deleted_at IS NULL"
+        ),
         (prompt.as_str(), number.major, number.minor),
     )
 }
@@ -89,7 +103,9 @@ pub(super) fn in_environment(
 ) -> Result<Option<Version>> {
     one(
         connection,
-        "JOIN environment n ON n.prompt = p.key AND n.version = v.key WHERE p.id = ?1 AND n.name = ?2",
+        select_versions!(
+            "JOIN environment n ON n.prompt = p.key AND n.version = v.key WHERE p.id = ?1 AND n.name = ?2"
+        ),
         (prompt.as_str(), name.as_str()),
     )
 }
@@ -100,7 +116,8 @@ pub(super) fn highest(
     requirement: Option<&VersionReq>,
 ) -> Result<Option<Version>> {
     let Some(requirement) = requirement else {
-        return one(connection, "WHERE p.id = ?1 AND v.key = p.latest", [prompt.as_str()]);
+        let sql = select_versions!("WHERE p.id = ?1 AND v.key = p.latest");
+        return one(connection, sql, [prompt.as_str()]);
     };
     let number = highest_number(connection, prompt, requirement).context("searching a version")?;
     match number {
@@ -149,14 +166,18 @@ pub(super) fn list(
                 Some((key, _)) => (key, u32::MAX),
             },
         };
-        let order = match filter.major {
-            Some(_) => "v.major = ?3 AND v.minor < ?4 ORDER BY v.minor DESC",
-            None => "?3 IS NULL AND ?4 IS NOT NULL ORDER BY v.key DESC",
-        };
-        let mut statement = connection.prepare_cached(&format!(
-            "{SELECT} WHERE v.prompt = (SELECT key FROM prompt WHERE id = ?1)
-                 AND v.deleted_at IS NULL AND v.key < ?2 AND {order}"
-        ))?;
+        let mut statement = connection.prepare_cached(match filter.major {
+            Some(_) => select_versions!(
+                "WHERE v.prompt = (SELECT key FROM prompt WHERE id = ?1) AND v.deleted_at IS NULL
+                     AND v.key < ?2 AND v.major = ?3 AND v.minor < ?4
+                 ORDER BY v.minor DESC"
+            ),
+            None => select_versions!(
+                "WHERE v.prompt = (SELECT key FROM prompt WHERE id = ?1) AND v.deleted_at IS NULL
+                     AND v.key < ?2 AND ?3 IS NULL AND ?4 IS NOT NULL
+                 ORDER BY v.key DESC"
+            ),
+        })?;
         let mut found = statement.query((prompt.as_str(), end.0, filter.major, end.1))?;
         let mut versions = Vec::new();
         while versions.len() < rows {
@@ -189,7 +210,11 @@ fn position(
         .optional()
 }
 
-pub(super) fn numbering(connection: &Connection, prompt: PromptId, major: u32) -> Result<Numbering> {
+pub(super) fn numbering(
+    connection: &Connection,
+    prompt: PromptId,
+    major: u32,
+) -> Result<Numbering> {
     connection
         .prepare_cached(
             "SELECT (SELECT max(major) FROM version WHERE prompt = p.key),
@@ -203,15 +228,25 @@ pub(super) fn numbering(connection: &Connection, prompt: PromptId, major: u32) -
                     highest_minor: row.get(1)?,
                 })
             };
-            statement.query_row((prompt.as_str(), major), numbering).optional()
+            statement
+                .query_row((prompt.as_str(), major), numbering)
+                .optional()
         })
         .context("reading the numbers in use")
         .map(Option::unwrap_or_default)
 }
 
-/// The columns that [`stored`] maps.
-pub(super) const BLOB: &str =
-    "SELECT o.hash, o.size, j.body, o.live FROM blob o LEFT JOIN blob_journal j ON j.blob = o.key";
+/// Selects the columns that [`stored`] maps, of bodies that are stored, by a condition.
+macro_rules! select_blobs {
+    ($condition:literal) => {
+        concat!(
+            "SELECT o.hash, o.size, j.body, o.live FROM blob o LEFT JOIN blob_journal j ON j.blob = o.key
+             WHERE o.stored = 1 ",
+            $condition
+        )
+    };
+}
+pub(super) use select_blobs;
 
 pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBlob> {
     Ok(match row.get::<_, Option<Vec<u8>>>(2)? {
@@ -222,7 +257,7 @@ pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBlob> {
 
 pub(super) fn blob(connection: &Connection, id: BlobId) -> Result<Option<StoredBlob>> {
     connection
-        .prepare_cached(&format!("{BLOB} WHERE o.hash = ?1 AND o.stored = 1"))
+        .prepare_cached(select_blobs!("AND o.hash = ?1"))
         .and_then(|mut statement| statement.query_row([id.as_bytes()], stored).optional())
         .context("reading a body")
 }

@@ -136,7 +136,9 @@ impl StoreOptions {
 
     /// What this handle works with, in a store of these settings.
     pub(super) fn context(&self, settings: Settings) -> Context {
-        let rng = self.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let rng = self
+            .seed
+            .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         Context {
             settings,
             policy: self.policy.unwrap_or(settings.policy),
@@ -144,6 +146,7 @@ impl StoreOptions {
             durability: self.durability,
             clock: Arc::clone(&self.clock),
             rng: Mutex::new(rng),
+            seeded: self.seed.is_some(),
             contracts: Mutex::new(HashMap::new()),
         }
     }

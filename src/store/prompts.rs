@@ -5,9 +5,7 @@ use crate::engine::{Created, Move, Moved, NewPrompt, find_prompt};
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, PromptId, PromptName};
 use crate::number::{PromptRef, Selector};
-use crate::record::{
-    Environment, Expected, Operation, OperationFilter, Prompt, PromptFilter,
-};
+use crate::record::{Environment, Expected, Operation, OperationFilter, Prompt, PromptFilter};
 
 impl Store {
     /// Makes a prompt and its first version.

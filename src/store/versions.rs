@@ -193,7 +193,10 @@ impl Store {
         let (body, errors) = match mode {
             Mode::Strict => {
                 let rendered = template::render_strict(body.json(), inputs, &partials);
-                (rendered.map_err(|problems| Error::Render { problems })?, Vec::new())
+                (
+                    rendered.map_err(|problems| Error::Render { problems })?,
+                    Vec::new(),
+                )
             }
             Mode::Helicone => {
                 let merged = template::render_helicone(body.json(), inputs, &partials);

@@ -101,21 +101,29 @@ impl Uses {
     }
 
     fn add_text(&mut self, text: &str, path: &Path) {
-        self.add_variables(text, path);
         let mut seen = HashSet::new();
         for piece in pieces(text) {
-            if let Piece::Partial(tag) = piece
-                && let Some(environment) = tag.environment_name()
-                && seen.insert(tag.raw)
-            {
-                self.partials.push(PartialUse {
-                    tag: tag.raw.to_owned(),
-                    prompt: tag.prompt,
-                    message: tag.message(),
-                    environment,
-                    place: path.place(),
-                });
+            match piece {
+                Piece::Text(_) => {}
+                Piece::Variable(tag) if seen.insert((tag.name, tag.kind)) => {
+                    self.variables.push(variable_use(tag, Site::Text, path));
+                }
+                // No variable has an empty name.
+                Piece::Partial(tag) if seen.insert(("", tag.raw)) => self.add_partial(tag, path),
+                Piece::Variable(_) | Piece::Partial(_) => {}
             }
+        }
+    }
+
+    fn add_partial(&mut self, tag: PartialTag<'_>, path: &Path) {
+        if let Some(environment) = tag.environment_name() {
+            self.partials.push(PartialUse {
+                tag: tag.raw.to_owned(),
+                prompt: tag.prompt,
+                message: tag.message(),
+                environment,
+                place: path.place(),
+            });
         }
     }
 

@@ -13,8 +13,8 @@ use crate::backend::{
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::{VersionNumber, admits};
 use crate::record::{
-    Change, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs, Settings,
-    Version, VersionFilter,
+    Change, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs,
+    Settings, Version, VersionFilter,
 };
 
 /// All tables; cloning shares them.
@@ -129,7 +129,11 @@ impl Snapshot for State {
             let state = table.state.as_ref();
             state.is_some_and(|state| state.name == *name)
         };
-        Ok(self.newest_first().filter(named).map(|table| table.id).collect())
+        Ok(self
+            .newest_first()
+            .filter(named)
+            .map(|table| table.id)
+            .collect())
     }
 
     fn prompts(
@@ -139,7 +143,11 @@ impl Snapshot for State {
         limit: usize,
     ) -> Result<Vec<Prompt>> {
         let end = match before {
-            Some(id) => self.created.iter().position(|other| *other == id).unwrap_or(0),
+            Some(id) => self
+                .created
+                .iter()
+                .position(|other| *other == id)
+                .unwrap_or(0),
             None => self.created.len(),
         };
         let text = folded(&filter.name_contains);
@@ -170,14 +178,19 @@ impl Snapshot for State {
 
     fn environment_names(&self) -> Result<Vec<EnvironmentName>> {
         let tables = self.newest_first();
-        let mut names: Vec<_> = tables.flat_map(|table| table.environments.keys().cloned()).collect();
+        let mut names: Vec<_> = tables
+            .flat_map(|table| table.environments.keys().cloned())
+            .collect();
         names.sort();
         names.dedup();
         Ok(names)
     }
 
     fn version(&self, id: VersionId) -> Result<Option<Version>> {
-        let table = self.owners.get(&id).and_then(|owner| self.live_table(*owner));
+        let table = self
+            .owners
+            .get(&id)
+            .and_then(|owner| self.live_table(*owner));
         Ok(table.and_then(|table| Some(placed(table, table.live_version(id)?))))
     }
 
@@ -200,7 +213,10 @@ impl Snapshot for State {
         let admitted =
             |version: &&Version| requirement.is_none_or(|wanted| admits(wanted, version.number));
         Ok(self.live_table(prompt).and_then(|table| {
-            let highest = table.live().filter(admitted).max_by_key(|version| version.number)?;
+            let highest = table
+                .live()
+                .filter(admitted)
+                .max_by_key(|version| version.number)?;
             Some(placed(table, highest))
         }))
     }
@@ -223,12 +239,21 @@ impl Snapshot for State {
             return Ok(Vec::new());
         };
         let end = match before {
-            Some(id) => table.versions.iter().position(|row| row.version.id == id).unwrap_or(0),
+            Some(id) => table
+                .versions
+                .iter()
+                .position(|row| row.version.id == id)
+                .unwrap_or(0),
             None => table.versions.len(),
         };
         let wanted = |version: &&Version| {
-            filter.major.is_none_or(|major| version.number.major == major)
-                && filter.requirement.as_ref().is_none_or(|wanted| admits(wanted, version.number))
+            filter
+                .major
+                .is_none_or(|major| version.number.major == major)
+                && filter
+                    .requirement
+                    .as_ref()
+                    .is_none_or(|wanted| admits(wanted, version.number))
         };
         Ok(table.versions[..end]
             .iter()
@@ -258,15 +283,23 @@ impl Snapshot for State {
     }
 
     fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering> {
-        let rows = self.prompts.get(&prompt).map(|table| table.versions.as_slice());
-        let numbers = rows.unwrap_or_default().iter().map(|row| row.version.number);
-        Ok(numbers.fold(Numbering::default(), |used, number| Numbering {
-            highest_major: used.highest_major.max(Some(number.major)),
-            highest_minor: match number.major == major {
-                true => used.highest_minor.max(Some(number.minor)),
-                false => used.highest_minor,
-            },
-        }))
+        let rows = self
+            .prompts
+            .get(&prompt)
+            .map(|table| table.versions.as_slice());
+        let numbers = rows
+            .unwrap_or_default()
+            .iter()
+            .map(|row| row.version.number);
+        Ok(
+            numbers.fold(Numbering::default(), |used, number| Numbering {
+                highest_major: used.highest_major.max(Some(number.major)),
+                highest_minor: match number.major == major {
+                    true => used.highest_minor.max(Some(number.minor)),
+                    false => used.highest_minor,
+                },
+            }),
+        )
     }
 
     fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>> {
@@ -292,9 +325,8 @@ impl Snapshot for State {
         };
         let unfiltered = *filter == OperationFilter::default();
         let end = before.map_or(self.operations.len(), |before| {
-            usize::try_from(before.saturating_sub(1)).map_or(self.operations.len(), |end| {
-                end.min(self.operations.len())
-            })
+            usize::try_from(before.saturating_sub(1))
+                .map_or(self.operations.len(), |end| end.min(self.operations.len()))
         });
         Ok((0..end)
             .rev()
@@ -385,4 +417,3 @@ impl Snapshot for State {
         Ok(Vec::new())
     }
 }
-

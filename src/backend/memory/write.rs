@@ -39,10 +39,14 @@ impl<'a> Write<'a> {
             }
         };
         let released: Vec<BlobId> = match change {
-            Change::Prompt { after: None, .. } => table.live().map(|version| version.blob).collect(),
-            Change::VersionDeleted { id, .. } => {
-                table.live_version(*id).map(|version| version.blob).into_iter().collect()
+            Change::Prompt { after: None, .. } => {
+                table.live().map(|version| version.blob).collect()
             }
+            Change::VersionDeleted { id, .. } => table
+                .live_version(*id)
+                .map(|version| version.blob)
+                .into_iter()
+                .collect(),
             _ => Vec::new(),
         };
         table.apply(at, change)?;
