@@ -13,5 +13,6 @@ mod bodies;
 mod concurrency;
 mod model;
 mod numbering;
+mod opening;
 mod support;
 mod tampering;
