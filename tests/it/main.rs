@@ -10,9 +10,15 @@
 
 mod batches;
 mod bodies;
+#[cfg(unix)]
+mod child;
 mod concurrency;
 mod model;
+#[cfg(unix)]
+mod no_room;
 mod numbering;
 mod opening;
 mod support;
 mod tampering;
+#[cfg(unix)]
+mod unwritable;
