@@ -161,10 +161,12 @@ impl StoreOptions {
     /// As [`Store::open_or_create`].
     pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
-        if self.read_only
-            || path.join(INDEX).exists() && probe(path, Purpose::Write)? != Found::Nothing
-        {
-            return self.open(path);
+        if self.read_only || path.join(INDEX).exists() {
+            match self.open(path) {
+                // It may be what an interrupted creation left.
+                Err(Error::NotAStore { .. }) if !self.read_only => {}
+                opened => return opened,
+            }
         }
         match self.make(path)? {
             Found::Nothing | Found::Index(_) => self.wire(path, Purpose::Write),

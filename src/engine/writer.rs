@@ -63,6 +63,8 @@ pub(crate) struct Writer<'a> {
     last: (u64, OperationId),
     appended: bool,
     journaled: Journaled,
+    /// A change of the transaction failed.
+    failed: bool,
 }
 
 /// What a commit on a prompt goes by.
@@ -107,11 +109,13 @@ impl<'a> Writer<'a> {
             last,
             appended: false,
             journaled: Journaled::default(),
+            failed: false,
         })
     }
 
     /// Makes all of it durable and visible.
     pub(crate) fn commit(self) -> Result<Journaled> {
+        self.usable()?;
         let (number, id) = self.last;
         match self.transaction.commit() {
             Ok(()) => Ok(self.journaled),
@@ -119,6 +123,28 @@ impl<'a> Writer<'a> {
                 Err(Error::OutcomeUnknown { number, id, source })
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// After a failure the transaction may have half an operation, or have been rolled back under what came
+    /// before: it is good for nothing but being dropped, also where the caller goes on all the same.
+    fn change(
+        &mut self,
+        change: impl FnOnce(&mut dyn Transaction) -> backend::Result<()>,
+    ) -> Result<()> {
+        self.usable()?;
+        let changed = change(&mut *self.transaction);
+        self.failed = changed.is_err();
+        Ok(changed?)
+    }
+
+    fn usable(&self) -> Result<()> {
+        match self.failed {
+            false => Ok(()),
+            true => {
+                let kind = backend::ErrorKind::Other;
+                Err(backend::Error::new(kind, "an earlier change of this batch failed").into())
+            }
         }
     }
 
@@ -145,7 +171,7 @@ impl<'a> Writer<'a> {
             id: self.last.1.followed_by(text.as_bytes()),
             content,
         };
-        self.transaction.append(&operation, &text)?;
+        self.change(|transaction| transaction.append(&operation, &text))?;
         self.last = (operation.number, operation.id);
         self.appended = true;
         Ok(())
@@ -153,7 +179,7 @@ impl<'a> Writer<'a> {
 
     /// Puts a body in the journal, if it is not stored already.
     pub(super) fn store_body(&mut self, body: &Body) -> Result<()> {
-        self.transaction.put_body(body.id(), body.as_bytes())?;
+        self.change(|transaction| transaction.put_body(body.id(), body.as_bytes()))?;
         self.journaled.bodies += 1;
         self.journaled.bytes += body.as_bytes().len() as u64;
         Ok(())
@@ -237,7 +263,7 @@ impl<'a> Writer<'a> {
                 selector: inputs.version_id.into(),
             });
         }
-        Ok(self.transaction.put_inputs(inputs)?)
+        self.change(|transaction| transaction.put_inputs(inputs))
     }
 }
 

@@ -130,19 +130,29 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
         .context("setting the durability")
 }
 
+/// A page of the smallest size, in bytes.
+const SMALLEST_DATABASE: u64 = 512;
+
 /// What a file is, without changing it.
 pub(super) fn probe(path: &Path, access: Access) -> Result<Found> {
-    if file_size(path) == 0 {
-        return Ok(Found::Nothing);
+    match file_size(path) {
+        0 => return Ok(Found::Nothing),
+        // SQLite takes one of a single byte for an empty database, and would overwrite it.
+        1..SMALLEST_DATABASE => return Ok(Found::Foreign),
+        _ => {}
     }
-    let connection = open(path, access)?;
-    let identity = schema::application_of(&connection)
-        .and_then(|application| Ok((application, schema::format_of(&connection)?)));
-    match identity {
-        Ok((schema::APPLICATION_ID, format)) => Ok(Found::Index(format)),
-        // WAL mode was set, and the tables were not committed.
-        Ok((0, 0)) if schema::is_empty(&connection)? => Ok(Found::Nothing),
-        Ok(_) => Ok(Found::Foreign),
+    let identify = || -> Result<Found> {
+        let connection = open(path, access)?;
+        let application = schema::application_of(&connection)?;
+        Ok(match (application, schema::format_of(&connection)?) {
+            (schema::APPLICATION_ID, format) => Found::Index(format),
+            // WAL mode was set, and the tables were not committed.
+            (0, 0) if schema::is_empty(&connection)? => Found::Nothing,
+            _ => Found::Foreign,
+        })
+    };
+    match identify() {
+        Ok(found) => Ok(found),
         Err(error) if error.kind() == crate::backend::ErrorKind::Corrupt => Ok(Found::Foreign),
         Err(error) => Err(error),
     }

@@ -1,0 +1,210 @@
+//! Several changes are all or none, whatever goes wrong between them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use promptbook::{Batch, Bump, Error, Expected, Move, NewPrompt, NewVersion, Store};
+
+use crate::support::{Place, body, commit, create, is_sound};
+
+/// What a store holds, to see that nothing changed.
+fn state(store: &Store) -> String {
+    let operations = store
+        .operations(&Default::default(), None, usize::MAX)
+        .unwrap();
+    let prompts = store
+        .prompts(&Default::default(), None, usize::MAX)
+        .unwrap();
+    let versions = prompts.iter().map(|prompt| {
+        store
+            .versions(prompt.id, &Default::default(), None, usize::MAX)
+            .unwrap()
+    });
+    format!(
+        "{operations:?} {prompts:?} {:?}",
+        versions.collect::<Vec<_>>()
+    )
+}
+
+/// Some of everything that a batch can do.
+fn work(batch: &mut Batch<'_>) -> promptbook::Result<()> {
+    let made = batch.create_prompt(NewPrompt::new("made", body("made"))?)?;
+    batch.commit(NewVersion::new(made.prompt.id, body("more"))?)?;
+    batch.commit(NewVersion::new("there", body("more"))?)?;
+    batch.move_environments(&[Move::set("there", "staging", "1.0")?])?;
+    batch.delete_version("made@1.0")?;
+    assert_eq!(
+        batch.version("there")?.number.to_string(),
+        "1.1",
+        "a batch reads what it wrote"
+    );
+    Ok(())
+}
+
+#[test]
+fn an_error_takes_everything_back() {
+    let place = Place::new();
+    for store in [Store::in_memory().unwrap(), place.create()] {
+        create(&store, "there");
+        let before = state(&store);
+        let failed = store.batch(|batch| {
+            work(batch)?;
+            batch.delete_prompt("missing")
+        });
+        assert!(
+            matches!(failed, Err(Error::PromptNotFound { .. })),
+            "{failed:?}"
+        );
+        assert_eq!(state(&store), before, "something of a failed batch stayed");
+        store.batch(work).unwrap();
+        assert_ne!(state(&store), before);
+        is_sound(&store);
+    }
+}
+
+#[test]
+fn a_panic_takes_everything_back() {
+    let place = Place::new();
+    for store in [Store::in_memory().unwrap(), place.create()] {
+        create(&store, "there");
+        let before = state(&store);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            store.batch(|batch| -> promptbook::Result<()> {
+                work(batch)?;
+                panic!("in the middle of a batch")
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(
+            state(&store),
+            before,
+            "something of a batch that panicked stayed"
+        );
+        store.batch(work).unwrap();
+        is_sound(&store);
+    }
+}
+
+/// A refusal changes nothing, so a batch may go on behind it.
+#[test]
+fn a_batch_goes_on_behind_a_refusal() {
+    let store = Store::in_memory().unwrap();
+    create(&store, "there");
+    let result = store.batch(|batch| {
+        let missing = batch.delete_prompt("missing");
+        assert!(matches!(missing, Err(Error::PromptNotFound { .. })));
+        work(batch)
+    });
+    result.unwrap();
+    assert_eq!(store.prompt_count().unwrap(), 2);
+    is_sound(&store);
+}
+
+/// A failure of the index may have left half an operation, or have rolled back all that was before it: a batch that
+/// goes on all the same commits nothing.
+#[test]
+fn a_batch_that_hides_a_failure_of_the_index_commits_nothing() {
+    for how in ["ABORT", "FAIL", "ROLLBACK"] {
+        let place = Place::new();
+        let store = place.create();
+        create(&store, "there");
+        let before = state(&store);
+        place.sql(&format!(
+            "CREATE TRIGGER failure BEFORE INSERT ON version WHEN NEW.message = 'fail'
+             BEGIN SELECT RAISE({how}, 'a failure'); END"
+        ));
+        let result = store.batch(|batch| {
+            batch.create_prompt(NewPrompt::new("before", body("before"))?)?;
+            let failing = NewVersion::new("there", body("failing"))?.message("fail");
+            let failed = batch.commit(failing);
+            assert!(
+                matches!(failed, Err(Error::Backend(_))),
+                "{how}: {failed:?}"
+            );
+            // Its error is forgotten.
+            let _ = batch.create_prompt(NewPrompt::new("behind", body("behind"))?);
+            let _ = batch.move_environments(&[Move::set("there", "staging", "1.0")?]);
+            Ok(())
+        });
+        assert!(
+            matches!(result, Err(Error::Backend(_))),
+            "{how}: {result:?}"
+        );
+        assert_eq!(
+            state(&store),
+            before,
+            "{how}: half of a batch was committed"
+        );
+        place.sql("DROP TRIGGER failure");
+        commit(&store, "there", "as usual");
+        is_sound(&store);
+    }
+}
+
+/// Several moves are one operation, and the first that can't be made takes all back.
+#[test]
+fn moves_are_all_or_none() {
+    let place = Place::new();
+    for store in [Store::in_memory().unwrap(), place.create()] {
+        create(&store, "one");
+        let two = create(&store, "two");
+        commit(&store, "one", "more");
+        let before = state(&store);
+        let moves = |expected| {
+            [
+                Move::set("one", "production", "1.1").unwrap(),
+                Move::remove("two", "production")
+                    .unwrap()
+                    .expecting(expected),
+            ]
+        };
+        let refused = store.move_environments(&moves(Expected::Absent));
+        assert!(
+            matches!(refused, Err(Error::Conflict { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(state(&store), before, "half of the moves were made");
+        store
+            .move_environments(&moves(Expected::Is(two.version.id)))
+            .unwrap();
+        let last = store
+            .operations(&Default::default(), None, 1)
+            .unwrap()
+            .remove(0);
+        assert_eq!(
+            last.content.changes.len(),
+            2,
+            "both moves are one operation"
+        );
+        let same = store.move_environments(&moves(Expected::Absent)).unwrap();
+        assert!(same.iter().all(|moved| moved.before == moved.after));
+        let operations = store.operations(&Default::default(), None, 1).unwrap();
+        assert_eq!(operations[0], last, "what moves nothing is no operation");
+        is_sound(&store);
+    }
+}
+
+/// A refused commit leaves no version, no body and no number behind.
+#[test]
+fn a_refused_commit_leaves_nothing() {
+    let place = Place::new();
+    let store = place.create();
+    create(&store, "there");
+    let (before, stats) = (state(&store), store.stats().unwrap());
+    let breaking = body("{{hc:name:string}}");
+    let minor = NewVersion::new("there", &breaking)
+        .unwrap()
+        .bump(Bump::Minor);
+    let refused = store.commit(minor.clone());
+    assert!(
+        matches!(refused, Err(Error::Breaking { .. })),
+        "{refused:?}"
+    );
+    let long = NewVersion::new("there", &breaking)
+        .unwrap()
+        .message("m".repeat(65 * 1024));
+    assert!(matches!(store.commit(long), Err(Error::Invalid(_))));
+    assert_eq!(state(&store), before);
+    assert_eq!(store.stats().unwrap().operations, stats.operations);
+    let forced = store.commit(minor.force(true)).unwrap();
+    assert_eq!(forced.number.to_string(), "1.1");
+}

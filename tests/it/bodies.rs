@@ -1,0 +1,187 @@
+//! A body that is not what its address says is an error, never an answer.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use promptbook::{Error, Version};
+
+use crate::support::{Place, body, commit, create, is_sound, violations};
+
+/// A store with a settled body, closed; and that body's file.
+fn settled(place: &Place) -> (Version, PathBuf) {
+    let store = place.create();
+    let version = create(&store, "greeting").version;
+    store.settle(|_| ()).unwrap();
+    let file = place.body(version.blob);
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        body("greeting"),
+        "a body is a plain file"
+    );
+    (version, file)
+}
+
+/// Neither resolved nor rendered, by no name, and named by `verify`.
+fn is_damaged(place: &Place, version: &Version) {
+    let store = place.open();
+    for spec in [
+        "greeting",
+        "greeting@1.0",
+        "greeting@production",
+        &version.id.to_string(),
+    ] {
+        match store.resolve(spec) {
+            Err(Error::Damaged { blob, .. }) => assert_eq!(blob, version.blob),
+            other => panic!("{spec} was answered with {other:?}"),
+        }
+    }
+    let rendered = store.render("greeting", &Default::default(), Default::default());
+    assert!(
+        matches!(rendered, Err(Error::Damaged { .. })),
+        "a damaged body was rendered"
+    );
+    let found = violations(&store);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains(&version.blob.to_string()),
+        "verify names the body: {found:?}"
+    );
+}
+
+#[test]
+fn an_altered_file_is_no_answer() {
+    let place = Place::new();
+    let (version, file) = settled(&place);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    is_damaged(&place, &version);
+}
+
+#[test]
+fn a_torn_or_empty_file_is_no_answer() {
+    let place = Place::new();
+    let (version, file) = settled(&place);
+    let bytes = fs::read(&file).unwrap();
+    for length in [bytes.len() - 1, 0] {
+        fs::write(&file, &bytes[..length]).unwrap();
+        is_damaged(&place, &version);
+    }
+}
+
+#[test]
+fn another_bodys_bytes_are_no_answer() {
+    let place = Place::new();
+    let (version, file) = settled(&place);
+    fs::write(&file, body("another")).unwrap();
+    is_damaged(&place, &version);
+}
+
+#[test]
+fn a_missing_file_is_no_answer() {
+    let place = Place::new();
+    let (version, file) = settled(&place);
+    fs::remove_file(&file).unwrap();
+    is_damaged(&place, &version);
+}
+
+/// Until a body is settled its journal row has it, whatever became of its file.
+#[test]
+fn the_journal_wins_over_a_torn_file() {
+    let place = Place::new();
+    let store = place.create();
+    let version = create(&store, "greeting").version;
+    drop(store);
+    let file = place.body(version.blob);
+    assert!(
+        file.exists(),
+        "a store that closes leaves a file for every body"
+    );
+    fs::write(&file, "torn").unwrap();
+    let store = place.open();
+    assert_eq!(
+        store.stats().unwrap().waiting_bodies,
+        1,
+        "the body was settled too early to test"
+    );
+    assert_eq!(
+        store.resolve("greeting").unwrap().body.text(),
+        body("greeting")
+    );
+    is_sound(&store);
+    store.settle(|_| ()).unwrap();
+    assert_eq!(store.stats().unwrap().waiting_bodies, 0);
+    let mended = fs::read_to_string(&file).unwrap();
+    assert_eq!(
+        mended,
+        body("greeting"),
+        "settling trusted a file that was there"
+    );
+    is_sound(&place.open());
+}
+
+/// Two versions of one body share it, and deleting one leaves it to the other.
+#[test]
+fn a_shared_body_goes_with_its_last_version() {
+    let place = Place::new();
+    let store = place.create();
+    let first = create(&store, "greeting").version;
+    let second = commit(&store, "greeting", "greeting");
+    commit(&store, "greeting", "another");
+    assert_eq!(first.blob, second.blob, "one body is stored once");
+    store.settle(|_| ()).unwrap();
+    store.delete_version(first.id).unwrap();
+    assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 0);
+    let store = place.open();
+    assert_eq!(
+        store.resolve(second.id).unwrap().body.text(),
+        body("greeting")
+    );
+    store.delete_version(second.id).unwrap();
+    assert_eq!(
+        store
+            .collect_garbage(Duration::from_secs(60))
+            .unwrap()
+            .bodies,
+        0,
+        "too young"
+    );
+    assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
+    assert!(
+        !place.body(first.blob).exists(),
+        "a collected body left its file"
+    );
+    is_sound(&store);
+    let again = commit(&store, "greeting", "greeting");
+    store.settle(|_| ()).unwrap();
+    let text = place
+        .open()
+        .resolve(again.id)
+        .unwrap()
+        .body
+        .text()
+        .to_owned();
+    assert_eq!(text, body("greeting"), "a collected body did not come back");
+}
+
+/// What an interrupted collection or writer left is no body, and is swept.
+#[test]
+fn leftovers_are_collected() {
+    let place = Place::new();
+    let (version, file) = settled(&place);
+    let stray = place.body(promptbook::BlobId::of(b"stray"));
+    fs::create_dir_all(stray.parent().unwrap()).unwrap();
+    fs::write(&stray, "stray").unwrap();
+    let half_made = place.path().join("tmp").join("half-made");
+    fs::write(&half_made, "{").unwrap();
+    let store = place.open();
+    is_sound(&store);
+    assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().leftovers, 1);
+    assert!(!stray.exists() && !half_made.exists(), "something was left");
+    assert!(file.exists(), "a body that is used was collected");
+    assert_eq!(
+        store.resolve(version.id).unwrap().body.text(),
+        body("greeting")
+    );
+}

@@ -1,0 +1,52 @@
+//! Checks that need a process of their own: with fewer rights, or with less room.
+//!
+//! Such a check is an ignored test of this binary. The test that needs it runs it in a child process, which it tells
+//! the store's directory.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use promptbook::Store;
+
+const DIRECTORY: &str = "PROMPTBOOK_CHILD_DIRECTORY";
+
+/// The directory that the parent named.
+pub fn directory() -> PathBuf {
+    std::env::var_os(DIRECTORY)
+        .expect("a check that another test runs in a child")
+        .into()
+}
+
+/// The command that runs one ignored test of this binary, such as `child::check`, behind `wrapper`.
+pub fn command(wrapper: &[&str], test: &str, directory: &Path) -> Command {
+    let this = std::env::current_exe().unwrap();
+    let arguments = ["--exact", test, "--ignored", "--nocapture"];
+    let mut command = match wrapper {
+        [] => Command::new(this),
+        [first, rest @ ..] => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(this);
+            command
+        }
+    };
+    command.args(arguments).env(DIRECTORY, directory);
+    command
+}
+
+/// Runs a child whose check must pass.
+pub fn passes(mut command: Command) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success() && text(&output.stdout).contains("1 passed"),
+        "{command:?}: {}\n{}\n{}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+}
+
+/// Opens the store that the parent named.
+pub fn store() -> Store {
+    Store::open(directory()).unwrap()
+}

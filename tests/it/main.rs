@@ -1,0 +1,24 @@
+//! The store from outside: its API against a model, and each invariant by a test that fails without what keeps it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "in a test they say what failed"
+)]
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+mod batches;
+mod bodies;
+#[cfg(unix)]
+mod child;
+mod concurrency;
+mod model;
+#[cfg(unix)]
+mod no_room;
+mod numbering;
+mod opening;
+mod support;
+mod tampering;
+#[cfg(unix)]
+mod unwritable;

@@ -1,0 +1,58 @@
+//! The store against a model: any sequence of calls gives what a few maps say it must, in memory and in a directory.
+//!
+//! `PROMPTBOOK_MODEL_CASES` sets how many sequences are tried.
+
+mod book;
+mod compare;
+mod op;
+mod perform;
+mod stage;
+
+use promptbook::Policy;
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+
+use self::op::{Op, ops};
+use self::stage::Stage;
+
+fn config() -> Config {
+    let cases = std::env::var("PROMPTBOOK_MODEL_CASES");
+    Config {
+        cases: cases.map_or(24, |cases| {
+            cases.parse().expect("PROMPTBOOK_MODEL_CASES is a number")
+        }),
+        failure_persistence: None,
+        max_shrink_iters: 2000,
+        ..Config::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn stores_do_what_the_model_does(
+        free in any::<bool>(),
+        first_major in 0..2_u32,
+        ops in ops(),
+    ) {
+        let policy = if free { Policy::Free } else { Policy::Enforced };
+        let mut memory = Stage::in_memory(policy, first_major);
+        let mut directory = Stage::in_a_directory(policy, first_major);
+        let mut same_ids = true;
+        for op in &ops {
+            let answers = (memory.perform(op), directory.perform(op));
+            // A handle that is opened anew draws its ids anew: from then on the two differ in them.
+            same_ids &= *op != Op::Reopen;
+            if same_ids {
+                prop_assert_eq!(answers.0, answers.1, "the two answer differently to {:?}", op);
+            }
+            memory.compare();
+            directory.compare();
+        }
+        let heads = (memory.verify(), directory.verify());
+        if same_ids {
+            prop_assert_eq!(heads.0, heads.1, "the same calls gave another history");
+        }
+    }
+}

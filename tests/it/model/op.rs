@@ -1,0 +1,259 @@
+//! What can be done to a store, by small numbers: they mean the same in any store.
+
+use promptbook::Bump;
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+
+/// Names that prompts are given: alike but for the letter case, beyond ASCII, and like an id.
+pub const NAMES: [&str; 4] = ["Greeting", "greeting", "Straße @2", "aaaaaa"];
+
+/// Ids that are asked for.
+pub const IDS: [&str; 3] = ["aaaaaa", "Bbbbb1", "cccccc"];
+
+/// Tags that prompts are given.
+pub const TAGS: [&str; 4] = ["a", "A", "ä b", ""];
+
+/// Environments.
+pub const ENVIRONMENTS: [&str; 3] = ["production", "staging", "latest"];
+
+/// One call. Prompts and versions are counted over all that were ever made, deleted ones too.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    Create(Create),
+    Commit(Commit),
+    Move(Vec<Wish>),
+    Rename {
+        prompt: usize,
+        name: usize,
+    },
+    Tag {
+        prompt: usize,
+        tags: Vec<usize>,
+    },
+    DeleteVersion {
+        prompt: usize,
+        version: usize,
+    },
+    DeletePrompt {
+        prompt: usize,
+    },
+    Record {
+        prompt: usize,
+        version: usize,
+        request: usize,
+    },
+    /// Creations, commits, moves and deletions in one transaction; the last step of one that `fails` is
+    /// an error.
+    Batch {
+        steps: Vec<Op>,
+        fails: bool,
+    },
+    Settle,
+    Collect,
+    Reopen,
+    /// Sets the clock back by so many seconds.
+    ClockBack(u8),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Create {
+    pub name: usize,
+    pub body: String,
+    pub tags: Vec<usize>,
+    pub environment: Option<usize>,
+    pub id: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commit {
+    pub prompt: usize,
+    pub body: String,
+    pub bump: Bump,
+    pub force: bool,
+    pub base: Base,
+    pub expected: Expectation,
+    pub environment: Option<usize>,
+}
+
+/// The version that a commit goes out from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Base {
+    Latest,
+    /// By the number of a version.
+    Numbered(usize),
+    In(usize),
+}
+
+/// What a caller believes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Expectation {
+    Any,
+    Absent,
+    /// What is there; `Any` where nothing is.
+    Right,
+    /// A version that never was.
+    Wrong,
+}
+
+/// One pointer's move; `to` is a version by its id, or the latest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    pub prompt: usize,
+    pub environment: usize,
+    pub to: Option<Target>,
+    pub expected: Expectation,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    Latest,
+    Version(usize),
+    In(usize),
+}
+
+/// Bodies differ in their variables, which a caller would notice, and in their words.
+pub fn body_of(variables: usize, words: usize) -> String {
+    let variables = ["", "{{hc:a:string}}", "{{hc:a:string}} {{hc:b:number}}"][variables];
+    format!(r#"{{"model":"m{words}",  "messages":[{{"role":"user","content":"{variables}"}}]}}"#)
+}
+
+/// Whether callers of one body would break with another: its variables say so.
+pub fn breaks(before: &str, after: &str) -> bool {
+    let variables = |body: &str| body.split("content").nth(1).map(str::to_owned);
+    variables(before) != variables(after)
+}
+
+fn body() -> impl Strategy<Value = String> {
+    (0..3_usize, 0..3_usize).prop_map(|(variables, words)| body_of(variables, words))
+}
+
+fn tags() -> impl Strategy<Value = Vec<usize>> {
+    vec(0..TAGS.len(), 0..3)
+}
+
+fn environment() -> std::ops::Range<usize> {
+    0..ENVIRONMENTS.len()
+}
+
+/// The first ones most of the time, so that calls meet.
+fn prompt() -> impl Strategy<Value = usize> {
+    prop_oneof![6 => Just(0_usize), 3 => Just(1_usize), 1 => 2..4_usize]
+}
+
+fn version() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => 0..2_usize, 3 => 2..4_usize, 1 => 4..9_usize]
+}
+
+fn expectation() -> impl Strategy<Value = Expectation> {
+    use Expectation::{Absent, Any, Right, Wrong};
+    prop_oneof![5 => Just(Any), 1 => Just(Absent), 2 => Just(Right), 1 => Just(Wrong)]
+}
+
+fn create() -> impl Strategy<Value = Op> {
+    let id = prop_oneof![2 => Just(None), 1 => (0..IDS.len()).prop_map(Some)];
+    (0..NAMES.len(), body(), tags(), of(environment()), id).prop_map(
+        |(name, body, tags, environment, id)| {
+            Op::Create(Create {
+                name,
+                body,
+                tags,
+                environment,
+                id,
+            })
+        },
+    )
+}
+
+fn commit() -> impl Strategy<Value = Op> {
+    let bump = prop_oneof![3 => Just(Bump::Auto), 3 => Just(Bump::Minor), 1 => Just(Bump::Major)];
+    let base = prop_oneof![
+        4 => Just(Base::Latest),
+        2 => version().prop_map(Base::Numbered),
+        1 => environment().prop_map(Base::In),
+    ];
+    let rest = (base, expectation(), of(environment()));
+    (prompt(), body(), bump, any::<bool>(), rest).prop_map(
+        |(prompt, body, bump, force, (base, expected, environment))| {
+            Op::Commit(Commit {
+                prompt,
+                body,
+                bump,
+                force,
+                base,
+                expected,
+                environment,
+            })
+        },
+    )
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let to = prop_oneof![
+        1 => Just(Target::Latest),
+        4 => version().prop_map(Target::Version),
+        1 => environment().prop_map(Target::In),
+    ];
+    (
+        prompt(),
+        environment(),
+        proptest::option::weighted(0.8, to),
+        expectation(),
+    )
+        .prop_map(|(prompt, environment, to, expected)| Wish {
+            prompt,
+            environment,
+            to,
+            expected,
+        })
+}
+
+fn moves() -> impl Strategy<Value = Op> {
+    prop_oneof![3 => vec(wish(), 1), 1 => vec(wish(), 0..4)].prop_map(Op::Move)
+}
+
+fn deletion() -> impl Strategy<Value = Op> {
+    let version = (prompt(), version());
+    prop_oneof![
+        4 => version.prop_map(|(prompt, version)| Op::DeleteVersion { prompt, version }),
+        1 => prompt().prop_map(|prompt| Op::DeletePrompt { prompt }),
+    ]
+}
+
+fn batch() -> impl Strategy<Value = Op> {
+    let step = prop_oneof![1 => create(), 3 => commit(), 2 => moves(), 1 => deletion()];
+    (vec(step, 1..4), any::<bool>()).prop_map(|(steps, fails)| Op::Batch { steps, fails })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let rename = (prompt(), 0..NAMES.len()).prop_map(|(prompt, name)| Op::Rename { prompt, name });
+    let tag = (prompt(), tags()).prop_map(|(prompt, tags)| Op::Tag { prompt, tags });
+    let record =
+        (prompt(), version(), 0..2_usize).prop_map(|(prompt, version, request)| Op::Record {
+            prompt,
+            version,
+            request,
+        });
+    prop_oneof![
+        4 => create(),
+        12 => commit(),
+        8 => moves(),
+        2 => rename,
+        2 => tag,
+        4 => deletion(),
+        2 => record,
+        4 => batch(),
+        1 => Just(Op::Settle),
+        2 => Just(Op::Collect),
+        1 => Just(Op::Reopen),
+        1 => (1..20_u8).prop_map(Op::ClockBack),
+    ]
+}
+
+/// A sequence of calls that begins with a prompt.
+pub fn ops() -> impl Strategy<Value = Vec<Op>> {
+    (create(), vec(op(), 1..40)).prop_map(|(first, mut ops)| {
+        ops.insert(0, first);
+        ops
+    })
+}

@@ -1,0 +1,374 @@
+//! One call, done to a store and to the model of it, both answers held against each other.
+
+use std::fmt::Debug;
+
+use chrono::{DateTime, Utc};
+use promptbook::{
+    Batch, Created, EnvironmentName, Expected, Move, Moved, NewPrompt, NewVersion, OperationKind,
+    PromptId, PromptRef, Result, Selector, Spec, Store, Version, VersionId,
+};
+
+use super::book::{Book, Entry, Line, Refusal, Take};
+use super::compare::{change_of_environment, change_of_prompt, change_of_version, deletion};
+use super::op::{
+    Base, Commit, Create, ENVIRONMENTS, Expectation, IDS, NAMES, Op, TAGS, Target, Wish,
+};
+
+/// What a store and a batch both can.
+pub trait Hands {
+    fn create(&mut self, new: NewPrompt) -> Result<Created>;
+    fn commit(&mut self, new: NewVersion) -> Result<Version>;
+    fn shift(&mut self, moves: &[Move]) -> Result<Vec<Moved>>;
+    fn delete_version(&mut self, spec: Spec) -> Result<Version>;
+    fn delete_prompt(&mut self, prompt: PromptRef) -> Result<()>;
+}
+
+impl Hands for &Store {
+    fn create(&mut self, new: NewPrompt) -> Result<Created> {
+        self.create_prompt(new)
+    }
+
+    fn commit(&mut self, new: NewVersion) -> Result<Version> {
+        Store::commit(self, new)
+    }
+
+    fn shift(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
+        self.move_environments(moves)
+    }
+
+    fn delete_version(&mut self, spec: Spec) -> Result<Version> {
+        Store::delete_version(self, spec)
+    }
+
+    fn delete_prompt(&mut self, prompt: PromptRef) -> Result<()> {
+        Store::delete_prompt(self, prompt).map(drop)
+    }
+}
+
+impl Hands for Batch<'_> {
+    fn create(&mut self, new: NewPrompt) -> Result<Created> {
+        self.create_prompt(new)
+    }
+
+    fn commit(&mut self, new: NewVersion) -> Result<Version> {
+        Batch::commit(self, new)
+    }
+
+    fn shift(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
+        self.move_environments(moves)
+    }
+
+    fn delete_version(&mut self, spec: Spec) -> Result<Version> {
+        Batch::delete_version(self, spec)
+    }
+
+    fn delete_prompt(&mut self, prompt: PromptRef) -> Result<()> {
+        Batch::delete_prompt(self, prompt)
+    }
+}
+
+/// The version's id that no store gives.
+const NOBODY: VersionId = VersionId::from_bytes([7; 16]);
+
+/// The prompt's id that no store gives, as good as.
+pub fn nowhere() -> PromptId {
+    "------".replace('-', "Z").parse().unwrap()
+}
+
+/// A step of a store or a batch. Gives the store's answer in words; a refusal is an error, and changes nothing.
+pub fn step(hands: &mut impl Hands, book: &mut Book, at: DateTime<Utc>, op: &Op) -> Result<String> {
+    match op {
+        Op::Create(create) => make(hands, book, at, create),
+        Op::Commit(commit) => add(hands, book, at, commit),
+        Op::Move(wishes) => shift(hands, book, at, wishes),
+        Op::DeleteVersion { prompt, version } => delete_version(hands, book, at, *prompt, *version),
+        Op::DeletePrompt { prompt } => delete_prompt(hands, book, at, *prompt),
+        other => panic!("no step of a batch: {other:?}"),
+    }
+}
+
+/// Holds an answer against the model's. Where both refuse for the same reason, that is the error.
+pub fn agree<T: Debug, M>(answer: Result<T>, model: Result<M, Refusal>) -> Result<(T, M)> {
+    match (answer, model) {
+        (Ok(answer), Ok(model)) => Ok((answer, model)),
+        (Err(error), Err(refusal)) => {
+            assert_eq!(
+                Refusal::of(&error),
+                refusal,
+                "refused for another reason: {error}"
+            );
+            Err(error)
+        }
+        (Ok(answer), Err(refusal)) => {
+            panic!("the model refuses ({refusal:?}), the store: {answer:?}")
+        }
+        (Err(error), Ok(_)) => panic!("the model does it, the store answers: {error}"),
+    }
+}
+
+fn environment(at: usize) -> EnvironmentName {
+    ENVIRONMENTS[at].parse().unwrap()
+}
+
+pub fn tags(of: &[usize]) -> Vec<String> {
+    of.iter().map(|tag| TAGS[*tag].to_owned()).collect()
+}
+
+/// The id of the prompt that was made as number `at`, live or not.
+pub fn prompt_id(book: &Book, at: usize) -> PromptId {
+    book.prompts.get(at).map_or_else(nowhere, |line| line.id)
+}
+
+/// The version that was made as number `at` of a prompt, live or not.
+pub fn version_at(book: &Book, prompt: usize, at: usize) -> Option<&Take> {
+    book.prompts.get(prompt)?.versions.get(at)
+}
+
+fn version_id(book: &Book, prompt: usize, at: usize) -> VersionId {
+    version_at(book, prompt, at).map_or(NOBODY, |take| take.id)
+}
+
+fn expected(what: Expectation, right: Option<VersionId>) -> Expected {
+    match what {
+        Expectation::Any => Expected::Any,
+        Expectation::Absent => Expected::Absent,
+        Expectation::Right => right.map_or(Expected::Any, Expected::Is),
+        Expectation::Wrong => Expected::Is(NOBODY),
+    }
+}
+
+fn make(
+    hands: &mut impl Hands,
+    book: &mut Book,
+    at: DateTime<Utc>,
+    create: &Create,
+) -> Result<String> {
+    let mut new = NewPrompt::new(NAMES[create.name], &create.body)?
+        .environment(create.environment.map(environment))
+        .message("the first");
+    new = tags(&create.tags).into_iter().fold(new, NewPrompt::tag);
+    let asked: Option<PromptId> = create.id.map(|id| IDS[id].parse().unwrap());
+    if let Some(id) = asked {
+        new = new.id(id);
+    }
+    let taken = book.prompts.iter().any(|line| Some(line.id) == asked);
+    let model = if taken { Err(Refusal::IdTaken) } else { Ok(()) };
+    let (created, ()) = agree(hands.create(new), model)?;
+    let id = created.prompt.id;
+    assert_eq!(asked.unwrap_or(id), id, "another id than was asked for");
+    assert!(
+        book.prompts.iter().all(|line| line.id != id),
+        "an id was given twice"
+    );
+    book.prompts.push(Line {
+        id,
+        name: NAMES[create.name].into(),
+        tags: tags(&create.tags),
+        created_at: at,
+        live: true,
+        versions: Vec::new(),
+        environments: Default::default(),
+    });
+    let line = book.line_mut(id);
+    let change = change_of_prompt(id, None, Some((&line.name, &line.tags)));
+    let take = Take {
+        id: created.version.id,
+        number: book.first,
+        body: create.body.clone(),
+        message: "the first".into(),
+        base: None,
+        created_at: at,
+        live: true,
+    };
+    written(
+        book,
+        at,
+        OperationKind::Create,
+        vec![change],
+        id,
+        take,
+        create.environment,
+    );
+    Ok(format!("{created:?}"))
+}
+
+fn add(
+    hands: &mut impl Hands,
+    book: &mut Book,
+    at: DateTime<Utc>,
+    commit: &Commit,
+) -> Result<String> {
+    let prompt = prompt_id(book, commit.prompt);
+    let head = book
+        .line(commit.prompt)
+        .ok()
+        .and_then(Line::head)
+        .map(|take| take.id);
+    let base = match commit.base {
+        Base::Latest => Selector::Latest,
+        Base::Numbered(version) => match version_at(book, commit.prompt, version) {
+            Some(take) => take.number.into(),
+            None => promptbook::VersionNumber::new(99, 99).into(),
+        },
+        Base::In(name) => environment(name).into(),
+    };
+    let new = NewVersion::new(prompt, &commit.body)?
+        .base(base)
+        .bump(commit.bump)
+        .force(commit.force)
+        .message("another")
+        .expected_head(expected(commit.expected, head))
+        .environment(commit.environment.map(environment));
+    let (version, (base, number)) = agree(hands.commit(new), book.number(commit))?;
+    let ids = || book.prompts.iter().flat_map(|line| &line.versions);
+    assert!(
+        ids().all(|take| take.id != version.id),
+        "a version's id was given twice"
+    );
+    let take = Take {
+        id: version.id,
+        number,
+        body: commit.body.clone(),
+        message: "another".into(),
+        base,
+        created_at: at,
+        live: true,
+    };
+    written(
+        book,
+        at,
+        OperationKind::Commit,
+        Vec::new(),
+        prompt,
+        take,
+        commit.environment,
+    );
+    Ok(format!("{version:?}"))
+}
+
+/// A version came, behind these changes, and an environment moved to it.
+fn written(
+    book: &mut Book,
+    at: DateTime<Utc>,
+    kind: OperationKind,
+    mut changes: Vec<String>,
+    prompt: PromptId,
+    take: Take,
+    environment: Option<usize>,
+) {
+    let to = take.id;
+    changes.push(change_of_version(prompt, &take));
+    book.add(prompt, take);
+    if let Some(name) = environment.map(|name| ENVIRONMENTS[name]) {
+        let before = book.line_mut(prompt).environments.get(name).map(|to| to.0);
+        changes.push(change_of_environment(prompt, name, before, Some(to)));
+        book.point(at, prompt, name, Some(to));
+    }
+    book.operations.push(Entry { at, kind, changes });
+}
+
+fn shift(
+    hands: &mut impl Hands,
+    book: &mut Book,
+    at: DateTime<Utc>,
+    wishes: &[Wish],
+) -> Result<String> {
+    let mut moves = Vec::new();
+    for (number, wish) in wishes.iter().enumerate() {
+        let prompt = prompt_id(book, wish.prompt);
+        let name = environment(wish.environment);
+        let to: Option<Selector> = wish.to.as_ref().map(|to| match to {
+            Target::Latest => Selector::Latest,
+            Target::Version(version) => version_id(book, wish.prompt, *version).into(),
+            Target::In(name) => environment(*name).into(),
+        });
+        let one = match to {
+            Some(to) => Move::set(prompt, name, to)?,
+            None => Move::remove(prompt, name)?,
+        };
+        let right = book.before_last(&wishes[..=number]);
+        moves.push(one.expecting(expected(wish.expected, right)));
+    }
+    let (answer, moved) = agree(hands.shift(&moves), book.moves(wishes))?;
+    let found: Vec<_> = answer
+        .iter()
+        .map(|done| {
+            (
+                done.prompt_id,
+                done.environment.as_str(),
+                done.before,
+                done.after,
+            )
+        })
+        .collect();
+    assert_eq!(found, moved, "the moves did something else");
+    let mut changes = Vec::new();
+    for (prompt, name, before, after) in moved {
+        if before != after {
+            changes.push(change_of_environment(prompt, name, before, after));
+            book.point(at, prompt, name, after);
+        }
+    }
+    if !changes.is_empty() {
+        let kind = OperationKind::Move;
+        book.operations.push(Entry { at, kind, changes });
+    }
+    Ok(format!("{answer:?}"))
+}
+
+/// Takes the environments away that point to a version, or all.
+fn unpoint(book: &mut Book, prompt: PromptId, from: Option<VersionId>) -> Vec<String> {
+    let environments = &mut book.line_mut(prompt).environments;
+    let gone: Vec<(String, VersionId)> = environments
+        .iter()
+        .filter(|(_, to)| from.is_none_or(|id| id == to.0))
+        .map(|(name, to)| (name.clone(), to.0))
+        .collect();
+    environments.retain(|name, _| gone.iter().all(|(other, _)| other != name));
+    gone.iter()
+        .map(|(name, to)| change_of_environment(prompt, name, Some(*to), None))
+        .collect()
+}
+
+fn delete_version(
+    hands: &mut impl Hands,
+    book: &mut Book,
+    at: DateTime<Utc>,
+    prompt: usize,
+    version: usize,
+) -> Result<String> {
+    let id = version_id(book, prompt, version);
+    let found = book
+        .prompts
+        .get(prompt)
+        .filter(|line| line.live)
+        .and_then(|line| line.take(id));
+    let model = found.map(drop).ok_or(Refusal::NoVersion);
+    let (deleted, ()) = agree(hands.delete_version(id.into()), model)?;
+    let prompt = prompt_id(book, prompt);
+    let mut changes = unpoint(book, prompt, Some(id));
+    changes.push(deletion(prompt, id));
+    book.drop_versions(at, prompt, Some(id));
+    let kind = OperationKind::DeleteVersion;
+    book.operations.push(Entry { at, kind, changes });
+    Ok(format!("{deleted:?}"))
+}
+
+fn delete_prompt(
+    hands: &mut impl Hands,
+    book: &mut Book,
+    at: DateTime<Utc>,
+    prompt: usize,
+) -> Result<String> {
+    let id = prompt_id(book, prompt);
+    let model = book.line(prompt).map(drop);
+    agree(hands.delete_prompt(id.into()), model)?;
+    let mut changes = unpoint(book, id, None);
+    book.drop_versions(at, id, None);
+    let line = book.line_mut(id);
+    line.live = false;
+    changes.push(change_of_prompt(id, Some((&line.name, &line.tags)), None));
+    let kind = OperationKind::DeletePrompt;
+    book.operations.push(Entry { at, kind, changes });
+    Ok("deleted".into())
+}

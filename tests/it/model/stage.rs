@@ -1,0 +1,236 @@
+//! A store and the model of it, side by side.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use promptbook::{
+    Durability, Error, Invalid, OperationId, OperationKind, Policy, Result, Store, StoreOptions,
+};
+use serde_json::{Map, json};
+use tempfile::TempDir;
+
+use super::book::{Book, Entry, Refusal};
+use super::compare::{self, change_of_prompt};
+use super::op::{NAMES, Op};
+use super::perform::{agree, nowhere, prompt_id, step, tags, version_at};
+
+/// A store and the model of it.
+pub struct Stage {
+    /// None only while it is opened anew.
+    store: Option<Store>,
+    book: Book,
+    clock: Arc<AtomicI64>,
+    options: StoreOptions,
+    directory: Option<TempDir>,
+}
+
+impl Stage {
+    pub fn in_memory(policy: Policy, first_major: u32) -> Self {
+        Self::new(policy, first_major, None)
+    }
+
+    pub fn in_a_directory(policy: Policy, first_major: u32) -> Self {
+        Self::new(policy, first_major, Some(tempfile::tempdir().unwrap()))
+    }
+
+    fn new(policy: Policy, first_major: u32, directory: Option<TempDir>) -> Self {
+        let clock = Arc::new(AtomicI64::new(1_700_000_000_000_000));
+        let options = StoreOptions::new()
+            .first_version(first_major, 0)
+            .policy(policy)
+            .author("model")
+            // What power cuts take is tested elsewhere; flushes would cost most of the time here.
+            .durability(Durability::Relaxed)
+            .seed(42)
+            .clock({
+                let clock = Arc::clone(&clock);
+                move || moment(&clock)
+            });
+        let store = match &directory {
+            Some(directory) => options.create(directory.path()),
+            None => options.in_memory(),
+        };
+        Self {
+            store: Some(store.unwrap()),
+            book: Book::new(policy, promptbook::VersionNumber::new(first_major, 0)),
+            clock,
+            options,
+            directory,
+        }
+    }
+
+    fn store(&self) -> &Store {
+        self.store.as_ref().expect("a store that is open")
+    }
+
+    /// Does one call, and gives the store's answer in words.
+    pub fn perform(&mut self, op: &Op) -> String {
+        // A second and a bit, so that moments have microseconds.
+        self.clock.fetch_add(1_000_003, Ordering::Relaxed);
+        let now = moment(&self.clock);
+        match self.call(op, now) {
+            Ok(answer) => answer,
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    fn call(&mut self, op: &Op, now: DateTime<Utc>) -> Result<String> {
+        match op {
+            Op::Rename { prompt, name } => {
+                let answer = self
+                    .store()
+                    .rename(prompt_id(&self.book, *prompt), NAMES[*name]);
+                let change =
+                    |name_of: &mut String, _: &mut Vec<String>| *name_of = NAMES[*name].into();
+                self.changed(answer, *prompt, now, OperationKind::Rename, change)
+            }
+            Op::Tag { prompt, tags: new } => {
+                let answer = self
+                    .store()
+                    .set_tags(prompt_id(&self.book, *prompt), &tags(new));
+                let change = |_: &mut String, tags_of: &mut Vec<String>| *tags_of = tags(new);
+                self.changed(answer, *prompt, now, OperationKind::Tag, change)
+            }
+            Op::Record {
+                prompt,
+                version,
+                request,
+            } => self.record(*prompt, *version, *request, now),
+            Op::Batch { steps, fails } => self.batch(steps, *fails, now),
+            Op::Settle => {
+                self.store().settle(|_| ())?;
+                let waiting = self.store().stats()?.waiting_bodies;
+                assert_eq!(waiting, 0, "bodies wait behind a settling");
+                Ok("settled".into())
+            }
+            Op::Collect => {
+                let collected = self.store().collect_garbage(Duration::ZERO)?;
+                let found = (collected.bodies, collected.bytes);
+                assert_eq!(
+                    found,
+                    self.book.collect(now),
+                    "another garbage was collected"
+                );
+                assert_eq!(collected.leftovers, 0, "nothing was interrupted");
+                Ok(format!("{collected:?}"))
+            }
+            Op::Reopen => {
+                if let Some(directory) = &self.directory {
+                    self.store = None;
+                    self.store = Some(self.options.open(directory.path())?);
+                }
+                Ok("opened".into())
+            }
+            Op::ClockBack(seconds) => {
+                let back = i64::from(*seconds) * 1_000_000;
+                self.clock.fetch_sub(back, Ordering::Relaxed);
+                Ok("set back".into())
+            }
+            op => {
+                let mut store = self.store.as_ref().expect("a store that is open");
+                step(&mut store, &mut self.book, now, op)
+            }
+        }
+    }
+
+    /// A prompt's name or tags were to be changed.
+    fn changed(
+        &mut self,
+        answer: Result<promptbook::Prompt>,
+        prompt: usize,
+        at: DateTime<Utc>,
+        kind: OperationKind,
+        change: impl FnOnce(&mut String, &mut Vec<String>),
+    ) -> Result<String> {
+        let (answer, id) = agree(answer, self.book.line(prompt).map(|line| line.id))?;
+        let line = self.book.line_mut(id);
+        let (name, tags) = (line.name.clone(), line.tags.clone());
+        change(&mut line.name, &mut line.tags);
+        if (&name, &tags) != (&line.name, &line.tags) {
+            let (before, after) = ((&name, &tags), (&line.name, &line.tags));
+            let changes = vec![change_of_prompt(id, Some(before), Some(after))];
+            self.book.operations.push(Entry { at, kind, changes });
+        }
+        Ok(format!("{answer:?}"))
+    }
+
+    fn record(
+        &mut self,
+        prompt: usize,
+        version: usize,
+        request: usize,
+        at: DateTime<Utc>,
+    ) -> Result<String> {
+        let Some(take) = version_at(&self.book, prompt, version) else {
+            return Ok("no version to record for".into());
+        };
+        let mut inputs = Map::new();
+        inputs.insert("at".into(), json!(at.timestamp_micros()));
+        let answer = self
+            .store()
+            .record_inputs(take.id, request.to_string(), inputs, None);
+        let model = if take.live {
+            Ok(take.id)
+        } else {
+            Err(Refusal::NoVersion)
+        };
+        let (answer, id) = agree(answer, model)?;
+        self.book.inputs.insert((id, request), at);
+        Ok(format!("{answer:?}"))
+    }
+
+    /// Steps in one transaction: the first refusal takes back all of them, as does the error at the end of
+    /// one that fails.
+    fn batch(&mut self, steps: &[Op], fails: bool, now: DateTime<Utc>) -> Result<String> {
+        let before = self.book.clone();
+        let book = &mut self.book;
+        let answer = self
+            .store
+            .as_ref()
+            .expect("a store that is open")
+            .batch(|batch| {
+                let answers = steps.iter().map(|op| step(batch, book, now, op));
+                let answers = answers.collect::<Result<Vec<_>>>()?;
+                for take in book.live().flat_map(|line| line.live_versions()) {
+                    let seen = batch.version(take.id)?;
+                    assert_eq!(seen.number, take.number, "a batch does not see what it did");
+                }
+                if fails {
+                    // Something that is refused without having to do with the store.
+                    "".parse::<promptbook::EnvironmentName>()
+                        .map_err(|error: Invalid| Error::from(error))?;
+                }
+                Ok(format!("{answers:?}"))
+            });
+        if answer.is_err() {
+            self.book = before;
+        }
+        answer
+    }
+
+    /// Holds every read of the store against the model.
+    pub fn compare(&self) {
+        compare::all(self.store(), &self.book);
+        let missing = self.store().prompt(nowhere());
+        assert!(missing.is_err(), "a prompt that never was");
+    }
+
+    /// Has the store prove its invariants; gives the end of its hash chain.
+    pub fn verify(&self) -> Option<OperationId> {
+        let report = self.store().verify(|_| ()).unwrap();
+        assert!(report.is_clean(), "{:#?}", report.violations);
+        assert_eq!(report.operations, self.book.operations.len() as u64);
+        assert_eq!(
+            report.bodies,
+            self.book.bodies.len() as u64,
+            "bodies that are stored"
+        );
+        report.head
+    }
+}
+
+fn moment(clock: &AtomicI64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(clock.load(Ordering::Relaxed)).unwrap()
+}

@@ -1,0 +1,75 @@
+//! A write that fails for want of room rolls back cleanly, and what was acknowledged before stays.
+
+use std::fs;
+
+use promptbook::{Bump, Error, NewVersion};
+
+use crate::child::{command, directory, passes, store};
+use crate::support::{Place, body, create, is_sound};
+
+/// The child may not make files of more than 256 KiB, and is told so by errors instead of a signal.
+#[test]
+fn what_was_acknowledged_stays() {
+    let place = Place::new();
+    create(&place.create(), "greeting");
+    let limited = [
+        "sh",
+        "-c",
+        "trap '' XFSZ; ulimit -f 512; exec \"$0\" \"$@\"",
+    ];
+    passes(command(
+        &limited,
+        "no_room::commit_until_there_is_no_room",
+        place.path(),
+    ));
+    let acknowledged = fs::read_to_string(place.path().join("acknowledged")).unwrap();
+    let store = place.open();
+    is_sound(&store);
+    let counts = store.version_counts("greeting").unwrap();
+    let acknowledged: u64 = acknowledged.parse().unwrap();
+    // The one that failed may or may not have taken place: its error said so.
+    let found = counts.total - 1;
+    assert!(
+        found == acknowledged || found == acknowledged + 1,
+        "{acknowledged} were acknowledged, {found} are there"
+    );
+    for version in store
+        .versions("greeting", &Default::default(), None, usize::MAX)
+        .unwrap()
+    {
+        assert!(
+            store.resolve(version.id).is_ok(),
+            "an acknowledged body is lost"
+        );
+    }
+    let new = NewVersion::new("greeting", body("room again")).unwrap();
+    store.commit(new).unwrap();
+    is_sound(&store);
+}
+
+#[test]
+#[ignore = "run by the test above, with little room"]
+fn commit_until_there_is_no_room() {
+    let store = store();
+    let error = (0_u64..).find_map(|number| {
+        let new = NewVersion::new("greeting", body("x".repeat(10_000 + number as usize))).unwrap();
+        match store.commit(new.bump(Bump::Minor)) {
+            Ok(_) => {
+                fs::write(directory().join("acknowledged"), (number + 1).to_string()).unwrap();
+                None
+            }
+            Err(error) => Some(error),
+        }
+    });
+    match error.expect("an end of the room") {
+        // Nothing is retried on a handle whose flush failed.
+        Error::OutcomeUnknown { .. } => {
+            let again = store.commit(NewVersion::new("greeting", body("again")).unwrap());
+            assert!(matches!(again, Err(Error::Poisoned)), "{again:?}");
+            let read = store.resolve("greeting");
+            assert!(matches!(read, Err(Error::Poisoned)), "{read:?}");
+        }
+        Error::Backend(_) => assert!(store.resolve("greeting").is_ok(), "reads go on"),
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,79 @@
+//! Numbers and ids, once given, are never given again.
+
+use promptbook::{Bump, Error, NewPrompt, NewVersion, Policy, Store, StoreOptions};
+
+use crate::support::{Place, body, create, is_sound};
+
+fn both() -> [(Option<Place>, Store); 2] {
+    let place = Place::new();
+    let options = StoreOptions::new().policy(Policy::Free);
+    let store = options.create(place.path()).unwrap();
+    [(Some(place), store), (None, options.in_memory().unwrap())]
+}
+
+fn next(store: &Store, bump: Bump) -> String {
+    let new = NewVersion::new("greeting", body(fastrand::u64(..))).unwrap();
+    store.commit(new.bump(bump)).unwrap().number.to_string()
+}
+
+#[test]
+fn a_deleted_versions_number_is_not_given_again() {
+    for (_place, store) in both() {
+        create(&store, "greeting");
+        assert_eq!(next(&store, Bump::Minor), "1.1");
+        assert_eq!(next(&store, Bump::Minor), "1.2");
+        store.delete_version("greeting@1.2").unwrap();
+        assert_eq!(next(&store, Bump::Minor), "1.3", "1.2 was given before");
+        assert_eq!(next(&store, Bump::Major), "2.0");
+        store.delete_version("greeting@2.0").unwrap();
+        assert_eq!(next(&store, Bump::Major), "3.0", "2.0 was given before");
+        for number in ["1.0", "1.1", "1.3", "3.0"] {
+            store
+                .delete_version(format!("greeting@{number}").as_str())
+                .unwrap();
+        }
+        assert_eq!(
+            next(&store, Bump::Auto),
+            "4.0",
+            "a prompt without versions starts above all"
+        );
+        is_sound(&store);
+    }
+}
+
+#[test]
+fn a_deleted_prompts_ids_are_not_given_again() {
+    for (_place, store) in both() {
+        let made = create(&store, "greeting");
+        store.delete_prompt("greeting").unwrap();
+        let again = NewPrompt::new("greeting", body("again"))
+            .unwrap()
+            .id(made.prompt.id);
+        let refused = store.create_prompt(again);
+        assert!(matches!(refused, Err(Error::PromptIdTaken { id }) if id == made.prompt.id));
+        assert_eq!(
+            store
+                .operations(&Default::default(), None, 9)
+                .unwrap()
+                .len(),
+            2
+        );
+        let other = create(&store, "greeting");
+        assert_ne!(other.prompt.id, made.prompt.id);
+        assert_ne!(other.version.id, made.version.id);
+    }
+}
+
+/// Seeded alike, two handles draw the same ids: what is taken is not given, also across handles.
+#[test]
+fn handles_that_draw_alike_give_other_ids() {
+    let place = Place::new();
+    let moment = "2026-01-02T03:04:05Z".parse().unwrap();
+    let options = StoreOptions::new().seed(1).clock(move || moment);
+    let first = options.create(place.path()).unwrap();
+    let second = options.open(place.path()).unwrap();
+    let (one, two) = (create(&first, "one"), create(&second, "two"));
+    assert_ne!(one.prompt.id, two.prompt.id);
+    assert_ne!(one.version.id, two.version.id);
+    is_sound(&first);
+}

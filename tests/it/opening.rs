@@ -1,0 +1,198 @@
+//! What opens as a store, what does not, and what each refusal is.
+
+use std::fs;
+
+use promptbook::{Error, NewVersion, Policy, Result, Store, StoreOptions};
+
+use crate::support::{Place, body, commit, create};
+
+fn is_no_store(opened: Result<Store>) {
+    assert!(matches!(opened, Err(Error::NotAStore { .. })), "{opened:?}");
+}
+
+/// By every way of opening.
+fn no_way_opens(place: &Place) {
+    is_no_store(Store::open(place.path()));
+    is_no_store(place.open_read_only());
+}
+
+#[test]
+fn a_directory_without_a_store_is_none() {
+    let place = Place::new();
+    no_way_opens(&place);
+    let missing = place.path().join("missing");
+    is_no_store(Store::open(&missing));
+    assert!(!missing.exists(), "opening made something");
+    let file = place.path().join("file");
+    fs::write(&file, "text").unwrap();
+    is_no_store(Store::open(&file));
+    assert_eq!(
+        fs::read_dir(place.path()).unwrap().count(),
+        1,
+        "opening left something"
+    );
+}
+
+#[test]
+fn a_store_is_made_where_there_is_none() {
+    let place = Place::new();
+    let deep = place.path().join("a").join("b").join("store");
+    let store = Store::create(&deep).unwrap();
+    assert_eq!(store.path(), Some(&*deep));
+    let again = Store::create(&deep);
+    assert!(matches!(again, Err(Error::StoreExists { .. })), "{again:?}");
+    create(&store, "kept");
+    let opened = Store::open_or_create(&deep).unwrap();
+    assert_eq!(
+        opened.prompt_count().unwrap(),
+        1,
+        "open_or_create made a new store of an old one"
+    );
+    let made = Store::open_or_create(place.path().join("new")).unwrap();
+    assert_eq!(made.prompt_count().unwrap(), 0);
+}
+
+#[test]
+fn a_store_keeps_what_it_was_made_with() {
+    let place = Place::new();
+    let made = StoreOptions::new().first_version(0, 0).policy(Policy::Free);
+    let settings = made.create(place.path()).unwrap().settings();
+    let other = StoreOptions::new()
+        .first_version(5, 0)
+        .policy(Policy::Enforced);
+    let opened = other.open(place.path()).unwrap();
+    assert_eq!(opened.settings(), settings);
+    assert_eq!(
+        opened.policy(),
+        Policy::Enforced,
+        "another policy is the handle's"
+    );
+    assert_eq!(place.open().policy(), Policy::Free, "and is not kept");
+    assert_eq!(create(&opened, "p").version.number.to_string(), "0.0");
+}
+
+#[test]
+fn another_applications_database_is_no_store() {
+    let place = Place::new();
+    place.sql("CREATE TABLE theirs (text TEXT)");
+    place.sql("INSERT INTO theirs VALUES ('precious')");
+    let before = fs::read(place.index()).unwrap();
+    no_way_opens(&place);
+    is_no_store(Store::create(place.path()));
+    is_no_store(Store::open_or_create(place.path()));
+    assert!(
+        fs::read(place.index()).unwrap() == before,
+        "another application's file was altered"
+    );
+}
+
+#[test]
+fn another_kind_of_file_is_no_store() {
+    for content in ["x", "not a database\n", &"long text ".repeat(1000)] {
+        let place = Place::new();
+        fs::write(place.index(), content).unwrap();
+        no_way_opens(&place);
+        is_no_store(Store::create(place.path()));
+        is_no_store(Store::open_or_create(place.path()));
+        assert_eq!(
+            fs::read_to_string(place.index()).unwrap(),
+            content,
+            "it was altered"
+        );
+    }
+}
+
+/// A process that died while it made a store leaves an empty file, which is no store, and no obstacle.
+#[test]
+fn an_interrupted_creation_can_be_made_again() {
+    let place = Place::new();
+    fs::write(place.index(), "").unwrap();
+    no_way_opens(&place);
+    let store = Store::create(place.path()).unwrap();
+    create(&store, "greeting");
+    drop(store);
+    assert_eq!(place.open().prompt_count().unwrap(), 1);
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let place = Place::new();
+    drop(place.create());
+    let connection = rusqlite::Connection::open(place.index()).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let ways = [
+        Store::open(place.path()),
+        place.open_read_only(),
+        Store::create(place.path()),
+        Store::open_or_create(place.path()),
+    ];
+    for opened in ways {
+        match opened {
+            Err(Error::NewerFormat {
+                found, supported, ..
+            }) => {
+                assert_eq!(found, 99);
+                assert!(supported < 99);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Reads see what others write, and every change is refused.
+#[test]
+fn a_store_that_is_read_only_is_only_read() {
+    let place = Place::new();
+    let writer = place.create();
+    let version = create(&writer, "greeting").version;
+    let reader = place.open_read_only().unwrap();
+    assert_eq!(
+        reader.resolve("greeting@production").unwrap().body.text(),
+        body("greeting")
+    );
+    commit(&writer, "greeting", "more");
+    assert_eq!(
+        reader.resolve("greeting").unwrap().body.text(),
+        body("more"),
+        "a stale read"
+    );
+    let new = NewVersion::new("greeting", body("refused")).unwrap();
+    let any = promptbook::Expected::Any;
+    let changes = [
+        reader.commit(new).map(drop),
+        reader
+            .create_prompt(promptbook::NewPrompt::new("p", body("p")).unwrap())
+            .map(drop),
+        reader.rename("greeting", "other").map(drop),
+        reader.set_tags("greeting", &["tag"]).map(drop),
+        reader
+            .set_environment("greeting", "staging", "1.0", any)
+            .map(drop),
+        reader
+            .remove_environment("greeting", "production", any)
+            .map(drop),
+        reader.delete_version(version.id).map(drop),
+        reader.delete_prompt("greeting").map(drop),
+        reader
+            .record_inputs(version.id, "r", Default::default(), None)
+            .map(drop),
+        reader.batch(|_| Ok(())),
+        reader.settle(|_| ()).map(drop),
+        reader.collect_garbage(std::time::Duration::ZERO).map(drop),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        assert!(
+            matches!(change, Err(Error::ReadOnly)),
+            "change {number}: {change:?}"
+        );
+    }
+    assert_eq!(
+        writer
+            .operations(&Default::default(), None, 9)
+            .unwrap()
+            .len(),
+        2
+    );
+    assert!(reader.verify(|_| ()).unwrap().is_clean());
+}

@@ -1,0 +1,95 @@
+//! Stores to test on, and ways to their files.
+
+use std::path::{Path, PathBuf};
+
+use promptbook::{
+    BlobId, Bump, Created, Error, NewPrompt, NewVersion, Store, StoreOptions, Version,
+};
+use tempfile::TempDir;
+
+/// A directory for a store, removed at the end.
+pub struct Place(TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn index(&self) -> PathBuf {
+        self.path().join("index.db")
+    }
+
+    pub fn create(&self) -> Store {
+        Store::create(self.path()).unwrap()
+    }
+
+    pub fn open(&self) -> Store {
+        Store::open(self.path()).unwrap()
+    }
+
+    pub fn open_read_only(&self) -> Result<Store, Error> {
+        StoreOptions::new().read_only(true).open(self.path())
+    }
+
+    /// The file of a settled body.
+    pub fn body(&self, id: BlobId) -> PathBuf {
+        let name = id.to_string();
+        self.path().join("blobs").join(&name[..2]).join(&name[2..])
+    }
+
+    /// Runs a statement behind the store's back, and gives how many rows it changed.
+    pub fn sql(&self, statement: &str) -> usize {
+        let connection = rusqlite::Connection::open(self.index()).unwrap();
+        connection
+            .pragma_update(None, "foreign_keys", false)
+            .unwrap();
+        connection.execute(statement, []).unwrap()
+    }
+
+    /// Folds the log in and removes it, as SQLite does when the last connection closes.
+    pub fn fold_log(&self) {
+        let connection = rusqlite::Connection::open(self.index()).unwrap();
+        let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let busy: i64 = connection.query_row(fold, [], |row| row.get(0)).unwrap();
+        assert_eq!(busy, 0, "somebody still has the store open");
+        drop(connection);
+        for suffix in ["-wal", "-shm"] {
+            let file = self.path().join(format!("index.db{suffix}"));
+            assert!(!file.exists(), "the log is still there: {}", file.display());
+        }
+    }
+}
+
+/// A body with this text in it; any two have the same contract.
+pub fn body(text: impl std::fmt::Display) -> String {
+    format!(r#"{{"model": "m",  "messages": [{{"role": "user", "content": "{text}"}}]}}"#)
+}
+
+/// Makes a prompt whose 1.0 is in `production`.
+pub fn create(store: &Store, name: &str) -> Created {
+    store
+        .create_prompt(NewPrompt::new(name, body(name)).unwrap())
+        .unwrap()
+}
+
+/// Commits a minor version.
+pub fn commit(store: &Store, prompt: &str, text: impl std::fmt::Display) -> Version {
+    let new = NewVersion::new(prompt, body(text)).unwrap();
+    store.commit(new.bump(Bump::Minor)).unwrap()
+}
+
+/// Proves the store's invariants.
+pub fn is_sound(store: &Store) {
+    let report = store.verify(|_| ()).unwrap();
+    assert!(report.is_clean(), "{:#?}", report.violations);
+}
+
+/// What a store finds wrong with itself, a line each.
+pub fn violations(store: &Store) -> Vec<String> {
+    let report = store.verify(|_| ()).unwrap();
+    report.violations.iter().map(ToString::to_string).collect()
+}

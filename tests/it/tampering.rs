@@ -1,0 +1,238 @@
+//! Whatever is altered in the index behind the store's back, `verify` names it.
+
+use promptbook::{NewPrompt, Policy, StoreOptions};
+
+use crate::support::{Place, body, commit, create, is_sound, violations};
+
+/// A store of some history, closed.
+fn filled() -> Place {
+    let place = Place::new();
+    let store = StoreOptions::new()
+        .policy(Policy::Free)
+        .create(place.path())
+        .unwrap();
+    let new = NewPrompt::new("greeting", body("first"))
+        .unwrap()
+        .tag("kind")
+        .tag("short");
+    let first = store.create_prompt(new).unwrap();
+    commit(&store, "greeting", "second");
+    let third = commit(&store, "greeting", "third");
+    let none = promptbook::Expected::Any;
+    store
+        .set_environment("greeting", "staging", "1.1", none)
+        .unwrap();
+    store.delete_version(third.id).unwrap();
+    create(&store, "other");
+    let gone = create(&store, "gone");
+    store.delete_prompt(gone.prompt.id).unwrap();
+    store.settle(|_| ()).unwrap();
+    commit(&store, first.prompt.id.as_str(), "waiting");
+    is_sound(&store);
+    drop(store);
+    place
+}
+
+/// Runs each statement on a store of its own, and expects a line of `verify` that has all of `words`.
+fn named(cases: &[(&str, &[&str])]) {
+    for (statement, words) in cases {
+        let place = filled();
+        assert!(
+            place.sql(statement) > 0,
+            "nothing was altered by {statement}"
+        );
+        let found = violations(&place.open());
+        let names = |line: &&String| words.iter().all(|word| line.contains(word));
+        assert!(
+            found.iter().any(|line| names(&line)),
+            "{statement}: {words:?} not in {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn altered_versions_are_named() {
+    named(&[
+        (
+            "UPDATE version SET message = 'another' WHERE minor = 1",
+            &["prompt ", "another"],
+        ),
+        (
+            "UPDATE version SET author = 'nobody' WHERE minor = 1",
+            &["prompt ", "nobody"],
+        ),
+        (
+            "UPDATE version SET model = 'another-model' WHERE minor = 1",
+            &["another-model"],
+        ),
+        (
+            "UPDATE version SET minor = 77 WHERE minor = 1",
+            &["prompt ", "77"],
+        ),
+        (
+            "UPDATE version SET major = 78 WHERE minor = 1",
+            &["prompt ", "78"],
+        ),
+        (
+            "UPDATE version SET created_at = created_at + 1 WHERE minor = 1",
+            &["version"],
+        ),
+        (
+            "UPDATE version SET base = NULL WHERE minor = 1",
+            &["version"],
+        ),
+        (
+            "UPDATE version SET id = zeroblob(16) WHERE minor = 1",
+            &["00000000-0000"],
+        ),
+        ("UPDATE version SET blob = 1 WHERE minor = 1", &["version"]),
+        (
+            "UPDATE version SET deleted_at = NULL WHERE minor = 2",
+            &["version"],
+        ),
+        (
+            "UPDATE version SET deleted_at = 1 WHERE minor = 1",
+            &["version"],
+        ),
+        (
+            "DELETE FROM version WHERE minor = 2",
+            &["versions", "operations say"],
+        ),
+    ]);
+}
+
+#[test]
+fn altered_prompts_are_named() {
+    named(&[
+        (
+            "UPDATE prompt SET name = 'Greeting' WHERE name = 'greeting'",
+            &["name", "Greeting"],
+        ),
+        (
+            "UPDATE prompt SET created_at = 1 WHERE name = 'greeting'",
+            &["created at 1970"],
+        ),
+        (
+            "UPDATE prompt SET deleted_at = 1 WHERE name = 'other'",
+            &["operations say"],
+        ),
+        (
+            "UPDATE prompt SET deleted_at = NULL WHERE name = 'gone'",
+            &["operations say"],
+        ),
+        (
+            "UPDATE tag SET tag = 'long' WHERE position = 1",
+            &["tags", "long"],
+        ),
+        (
+            "DELETE FROM tag WHERE position = 0",
+            &["tags", "operations say"],
+        ),
+        (
+            "INSERT INTO prompt (id, name, folded, created_at) VALUES ('zzzzzz', 'z', 'z', 1)",
+            &["zzzzzz", "no operation"],
+        ),
+    ]);
+}
+
+#[test]
+fn altered_counters_are_named() {
+    named(&[
+        (
+            "UPDATE prompt SET versions = versions + 1 WHERE name = 'greeting'",
+            &["counted"],
+        ),
+        (
+            "UPDATE prompt SET latest = 1 WHERE name = 'greeting'",
+            &["the latest"],
+        ),
+        (
+            "UPDATE prompt SET latest = NULL WHERE name = 'other'",
+            &["the latest"],
+        ),
+        (
+            "UPDATE counter SET value = value + 1 WHERE name = 'prompts'",
+            &["prompts are counted"],
+        ),
+        (
+            "UPDATE blob SET live = live + 1 WHERE key = 1",
+            &["live versions are counted"],
+        ),
+        ("UPDATE blob SET size = size + 1 WHERE key = 1", &["bytes"]),
+    ]);
+}
+
+#[test]
+fn altered_pointers_are_named() {
+    named(&[
+        (
+            "UPDATE environment SET version = 1 WHERE name = 'staging'",
+            &["environments"],
+        ),
+        (
+            "UPDATE environment SET name = 'canary' WHERE name = 'staging'",
+            &["canary"],
+        ),
+        (
+            "UPDATE environment SET moved_at = moved_at + 1 WHERE name = 'staging'",
+            &["environments"],
+        ),
+        (
+            "DELETE FROM environment WHERE name = 'staging'",
+            &["environments"],
+        ),
+        (
+            "UPDATE environment SET version = 99 WHERE name = 'staging'",
+            &["missing row of version"],
+        ),
+    ]);
+}
+
+#[test]
+fn altered_operations_are_named() {
+    let kind = "UPDATE operation SET content = replace(content, '\"commit\"', '\"create\"')";
+    let author =
+        "UPDATE operation SET content = replace(content, '\"author\":\"', '\"author\":\"x')";
+    named(&[
+        (
+            "UPDATE operation SET content = content || ' ' WHERE number = 2",
+            &["operation 2", "its id is"],
+        ),
+        (
+            "UPDATE operation SET content = '{' WHERE number = 2",
+            &["operation 2", "can't be read"],
+        ),
+        (
+            "UPDATE operation SET hash = zeroblob(32) WHERE number = 2",
+            &["operation 3", "its id is"],
+        ),
+        (
+            "DELETE FROM operation WHERE number = 3",
+            &["operation 3 is missing"],
+        ),
+        (
+            "DELETE FROM operation WHERE number = (SELECT max(number) FROM operation)",
+            &["operations say"],
+        ),
+        (author, &["operation 1", "its id is"]),
+        (kind, &["operation 2", "its id is"]),
+        (
+            "DELETE FROM operation_prompt WHERE operation = 2",
+            &["prompt "],
+        ),
+    ]);
+}
+
+#[test]
+fn altered_bodies_are_named() {
+    named(&[
+        ("UPDATE blob_journal SET body = x'7b7d'", &["another hash"]),
+        ("UPDATE blob_journal SET blob = 1", &["another hash"]),
+        ("UPDATE blob SET stored = 0 WHERE key = 1", &["not stored"]),
+        (
+            "UPDATE blob SET hash = zeroblob(32) WHERE key = 1",
+            &["body 00000000", "missing"],
+        ),
+        ("DELETE FROM blob WHERE key = 1", &["missing row of blob"]),
+    ]);
+}
