@@ -3,7 +3,12 @@
 //! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_SECONDS` and `PROMPTBOOK_STRESS_KILLS`
 //! make it longer than a check of each commit should be.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by a panic, its helpers too.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)] // A test fails by a panic, its helpers too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

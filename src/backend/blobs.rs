@@ -31,6 +31,9 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// Removes what interrupted writers left half-made; only while [`hold_all`](Self::hold_all) is held.
     fn sweep(&self) -> Result<()>;
 
+    /// The right to settle: one has it at a time, in whatever process, so that nobody does what another does. Waits.
+    fn hold_settling(&self) -> Result<Box<dyn Hold + '_>>;
+
     /// The shared side of the lock between settling and collecting: held from making sure that a body
     /// is here until its journal row is dropped. Waits for the other side.
     fn hold(&self) -> Result<Box<dyn Hold + '_>>;

@@ -3,6 +3,7 @@
 //! ```text
 //! blobs/ab/cdef…   a body under its address, the first two hex digits as a folder
 //! tmp/             files that are being written; swept by `gc`
+//! settle.lock      held by the one who settles
 //! blobs.lock       settling holds its shared side, collecting its exclusive one
 //! blobs.gate       held while one waits for blobs.lock: else those who share it would keep a collector out
 //! ```
@@ -201,6 +202,13 @@ impl Blobs for BlobDirectory {
             }
         }
         Ok(())
+    }
+
+    fn hold_settling(&self) -> Result<Box<dyn Hold + '_>> {
+        let lock = self.lock_file("settle.lock")?;
+        lock.lock()
+            .map_err(failed("waiting for", &self.root.join("settle.lock")))?;
+        Ok(Box::new(lock))
     }
 
     fn hold(&self) -> Result<Box<dyn Hold + '_>> {

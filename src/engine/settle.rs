@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use crate::backend::{Blobs, Index};
+use crate::backend::{Blobs, Index, StoredBlob};
 use crate::error::Result;
 use crate::id::BlobId;
 use crate::record::Durability;
@@ -24,21 +24,16 @@ pub struct Settled {
 /// Bodies of about this many bytes are flushed together: what memory holds at once.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// Puts the bodies in their place that came into the journal after `position`, unflushed; gives the position of the
-/// last.
-pub(crate) fn write_out(index: &dyn Index, blobs: &dyn Blobs, mut position: u64) -> Result<u64> {
-    loop {
-        let hold = blobs.hold()?;
-        let batch = index.snapshot()?.journal(position, BATCH_BYTES)?;
-        let Some(last) = batch.last() else {
-            return Ok(position);
-        };
-        position = last.position;
-        for body in &batch {
-            blobs.put(body.id, &body.bytes)?;
+/// Puts these bodies in their place, unflushed, as far as they still wait.
+pub(crate) fn write_out(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) -> Result<()> {
+    let _hold = blobs.hold()?;
+    let snapshot = index.snapshot()?;
+    for id in ids {
+        if let Some(StoredBlob::Journaled(bytes)) = snapshot.blob(*id)? {
+            blobs.put(*id, &bytes)?;
         }
-        drop(hold);
     }
+    Ok(())
 }
 
 /// Moves everything that is in the journal now to its place, for good. `moved` is told of each batch.
@@ -47,6 +42,7 @@ pub(crate) fn settle(
     blobs: &dyn Blobs,
     mut moved: impl FnMut(Settled),
 ) -> Result<Settled> {
+    let _alone = blobs.hold_settling()?;
     let mut sum = Settled::default();
     let mut position = 0;
     loop {

@@ -8,21 +8,19 @@ use super::settle::{Settled, settle, write_out};
 use super::writer::Journaled;
 use crate::backend::{Blobs, Index};
 use crate::error::Result;
+use crate::id::BlobId;
 
 /// Work waits until nobody has committed for this long: it shares the disk with commits.
 const PAUSE: Duration = Duration::from_millis(5);
-/// At a pause, a batch is worth its flush at this many bodies or bytes;
-const BATCH: Journaled = Journaled {
-    bodies: 64,
-    bytes: 1024 * 1024,
-};
-/// at this many, commits must bear it;
-const FULL: Journaled = Journaled {
-    bodies: 1024,
-    bytes: 16 * 1024 * 1024,
-};
-/// and after this long without a commit any is.
+/// At a pause, this many bodies or bytes are worth a flush;
+const BATCH: (u64, u64) = (64, 1024 * 1024);
+/// this many are settled beside commits;
+const FULL: (u64, u64) = (1024, 16 * 1024 * 1024);
+/// and after this long without a commit any are.
 const IDLE: Duration = Duration::from_secs(1);
+/// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
+/// taken for flushed that was not.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// Settles the bodies of one open store. The thread starts with the first commit and ends with the store.
 #[derive(Debug)]
@@ -37,26 +35,25 @@ struct Shared {
     blobs: Arc<dyn Blobs>,
     state: Mutex<State>,
     wake: Condvar,
-    /// One settling at a time: a second would write the same files.
-    settling: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Committed and not yet written to its place.
-    unwritten: u64,
-    /// In the journal, as far as this handle put it there.
+    /// In the journal, as far as this handle put it there; `ids` are those that are no file yet.
     journaled: Journaled,
     last_commit: Option<Instant>,
-    /// A body could not be written or flushed: it stays in the journal, and nothing is tried again here.
-    failed: bool,
+    /// When settling failed, as long as it has not succeeded since.
+    failed: Option<Instant>,
     closing: bool,
 }
 
+/// What is to be done now.
 enum Work {
     WriteOut,
     Settle,
     Close,
+    /// Nothing, until a commit or for so long.
+    Wait(Option<Duration>),
 }
 
 impl Settler {
@@ -67,7 +64,6 @@ impl Settler {
                 blobs,
                 state: Mutex::default(),
                 wake: Condvar::new(),
-                settling: Mutex::default(),
             }),
             thread: Mutex::default(),
         }
@@ -84,9 +80,7 @@ impl Settler {
             return;
         }
         let mut state = self.shared.state();
-        state.unwritten += added.bodies;
-        state.journaled.bodies += added.bodies;
-        state.journaled.bytes += added.bytes;
+        state.journaled.add(added);
         state.last_commit = Some(Instant::now());
         drop(state);
         self.shared.wake.notify_one();
@@ -94,7 +88,7 @@ impl Settler {
         if thread.is_none() {
             let shared = Arc::clone(&self.shared);
             let named = std::thread::Builder::new().name("promptbook-settler".into());
-            // Without a thread the bodies stay in the journal, which is as safe, until the store is closed.
+            // Without a thread the bodies stay in the journal, which is as safe.
             *thread = named.spawn(move || shared.work()).ok();
         }
     }
@@ -115,98 +109,86 @@ impl Drop for Settler {
     }
 }
 
+impl State {
+    fn next(&self) -> Work {
+        let waits = |(bodies, bytes): (u64, u64)| {
+            self.journaled.bodies >= bodies || self.journaled.bytes >= bytes
+        };
+        let quiet = self.last_commit.map_or(IDLE, |last| last.elapsed());
+        let failed = self.failed.map(|since| since.elapsed());
+        match failed {
+            _ if self.closing => Work::Close,
+            _ if self.journaled.bodies == 0 => Work::Wait(None),
+            Some(since) if since < RETRY => Work::Wait(Some(RETRY - since)),
+            _ if waits(FULL) || quiet >= IDLE => Work::Settle,
+            _ if quiet < PAUSE => Work::Wait(Some(PAUSE - quiet)),
+            _ if waits(BATCH) => Work::Settle,
+            _ if !self.journaled.ids.is_empty() => Work::WriteOut,
+            _ => Work::Wait(Some(IDLE - quiet)),
+        }
+    }
+}
+
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn work(&self) {
-        let mut written = 0;
         loop {
-            let work = self.next();
-            let done = match work {
-                Work::WriteOut => self.write_out(&mut written),
-                Work::Settle => self.settle(|_| ()).map(drop),
+            let mut state = self.state();
+            let done = match state.next() {
+                Work::Wait(None) => {
+                    let woken = self.wake.wait(state);
+                    drop(woken.unwrap_or_else(PoisonError::into_inner));
+                    continue;
+                }
+                Work::Wait(Some(time)) => {
+                    let woken = self.wake.wait_timeout(state, time);
+                    drop(woken.unwrap_or_else(PoisonError::into_inner));
+                    continue;
+                }
+                Work::WriteOut => {
+                    let ids = std::mem::take(&mut state.journaled.ids);
+                    drop(state);
+                    write_out(&*self.index, &*self.blobs, &ids)
+                }
+                Work::Settle => {
+                    drop(state);
+                    self.settle(|_| ()).map(drop)
+                }
                 Work::Close => {
-                    let _ = self.close(&mut written);
+                    let ids = std::mem::take(&mut state.journaled.ids);
+                    drop(state);
+                    // What fails here is left in the journal, for whoever opens the store next.
+                    let _ = self.close(&ids);
                     return;
                 }
             };
-            // Costs nothing but time: the bodies are in the journal, where every reader finds them, and the
-            // next opening or an explicit `settle` tries anew and says what is wrong.
-            self.state().failed |= done.is_err();
+            // No harm but time: the journal has the bodies, every reader finds them there, and an explicit `settle`
+            // says what is wrong.
+            self.state().failed = done.is_err().then(Instant::now);
         }
-    }
-
-    /// Waits for something to do.
-    fn next(&self) -> Work {
-        let mut state = self.state();
-        loop {
-            if state.closing {
-                return Work::Close;
-            }
-            let quiet = state.last_commit.map_or(IDLE, |last| last.elapsed());
-            let journaled = state.journaled;
-            let wait = if state.failed || journaled.bodies == 0 {
-                None
-            } else if journaled.reaches(FULL) || quiet >= IDLE {
-                return Work::Settle;
-            } else if quiet < PAUSE {
-                Some(PAUSE - quiet)
-            } else if journaled.reaches(BATCH) {
-                return Work::Settle;
-            } else if state.unwritten > 0 {
-                return Work::WriteOut;
-            } else {
-                Some(IDLE - quiet)
-            };
-            state = match wait {
-                None => self
-                    .wake
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(wait) => {
-                    let waited = self.wake.wait_timeout(state, wait);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-    }
-
-    fn write_out(&self, written: &mut u64) -> Result<()> {
-        self.state().unwritten = 0;
-        *written = write_out(&*self.index, &*self.blobs, *written)?;
-        Ok(())
     }
 
     fn settle(&self, moved: impl FnMut(Settled)) -> Result<Settled> {
-        let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
-        {
-            let mut state = self.state();
-            (state.unwritten, state.journaled) = (0, Journaled::default());
+        let taken = std::mem::take(&mut self.state().journaled);
+        let settled = settle(&*self.index, &*self.blobs, moved);
+        if settled.is_err() {
+            self.state().journaled.add(taken);
         }
-        let settled = settle(&*self.index, &*self.blobs, moved)?;
+        let settled = settled?;
         self.index.maintain()?;
         Ok(settled)
     }
 
-    /// Leaves every body a file, and flushes once at most: a batch that is full, or else a log that is long.
-    fn close(&self, written: &mut u64) -> Result<()> {
-        if self.state().failed {
-            return Ok(());
-        }
+    /// Leaves every body a file, and flushes once at most for it where a batch is full, or else folds a long log in.
+    fn close(&self, ids: &[BlobId]) -> Result<()> {
         let waiting = self.index.snapshot()?.waiting()?;
-        let waiting = Journaled {
-            bodies: waiting.bodies,
-            bytes: waiting.bytes,
-        };
-        if waiting.reaches(BATCH) {
-            settle(&*self.index, &*self.blobs, |_| ())?;
-            return Ok(());
+        if waiting.bodies >= BATCH.0 || waiting.bytes >= BATCH.1 {
+            return settle(&*self.index, &*self.blobs, |_| ()).map(drop);
         }
-        if self.state().unwritten > 0 {
-            self.write_out(written)?;
-        }
+        write_out(&*self.index, &*self.blobs, ids)?;
         Ok(self.index.maintain()?)
     }
 }

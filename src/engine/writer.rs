@@ -76,17 +76,24 @@ pub(super) struct Line {
     pub(super) used: Option<Numbering>,
 }
 
-/// How much a transaction put in the journal.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a transaction put in the journal.
+#[derive(Debug, Default)]
 pub(crate) struct Journaled {
     pub(crate) bodies: u64,
     pub(crate) bytes: u64,
+    /// Which, as far as they are few enough to be written one by one.
+    pub(crate) ids: Vec<BlobId>,
 }
 
 impl Journaled {
-    /// Whether it is as much, in bodies or in bytes.
-    pub(crate) fn reaches(self, other: Self) -> bool {
-        self.bodies >= other.bodies || self.bytes >= other.bytes
+    /// Bodies that are listed; more are settled at once anyway.
+    const MOST_LISTED: usize = 1024;
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.bodies += other.bodies;
+        self.bytes += other.bytes;
+        self.ids.extend(other.ids);
+        self.ids.truncate(Self::MOST_LISTED);
     }
 }
 
@@ -180,8 +187,11 @@ impl<'a> Writer<'a> {
     /// Puts a body in the journal, if it is not stored already.
     pub(super) fn store_body(&mut self, body: &Body) -> Result<()> {
         self.change(|transaction| transaction.put_body(body.id(), body.as_bytes()))?;
-        self.journaled.bodies += 1;
-        self.journaled.bytes += body.as_bytes().len() as u64;
+        self.journaled.add(Journaled {
+            bodies: 1,
+            bytes: body.as_bytes().len() as u64,
+            ids: vec![body.id()],
+        });
         Ok(())
     }
 

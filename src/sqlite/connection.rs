@@ -110,7 +110,7 @@ fn set_up(connection: &Connection, access: Access) -> rusqlite::Result<()> {
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -16384;       -- KiB: pages that a long transaction need not write twice
          PRAGMA mmap_size = 0;             -- with it an I/O error is a signal
-         PRAGMA wal_autocheckpoint = 0;    -- a checkpoint is nobody's commit's business
+         PRAGMA wal_autocheckpoint = 4000; -- the backstop, where `checkpoint` never came to it: 16 MB
          PRAGMA journal_size_limit = 67108864;",
     )?;
     if access == Access::Create {
