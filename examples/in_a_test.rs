@@ -11,6 +11,7 @@ pub fn welcome(store: &Store, name: &str) -> Result<String> {
     Ok(text.unwrap_or_default().to_owned())
 }
 
+#[allow(clippy::print_stdout)] // A program for people.
 fn main() -> Result<()> {
     let directory = std::env::args().nth(1).unwrap_or_else(|| "prompts".into());
     println!("{}", welcome(&Store::open(directory)?, "Ada")?);

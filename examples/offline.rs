@@ -3,6 +3,7 @@
 use promptbook::{Bump, Error, Expected, Mode, NewPrompt, NewVersion, Result, Store};
 use serde_json::json;
 
+#[allow(clippy::print_stdout)] // A program for people.
 fn main() -> Result<()> {
     let directory = std::env::args().nth(1).unwrap_or_else(|| "prompts".into());
     let store = Store::open_or_create(&directory)?;

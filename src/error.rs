@@ -6,6 +6,7 @@ use crate::backend;
 use crate::engine::contract::Breakage;
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, VersionId};
 use crate::number::{Selector, VersionNumber};
+use crate::record::Version;
 use crate::template::{MergeError, Problem};
 
 /// What the store's methods return.
@@ -270,6 +271,15 @@ pub struct Holder {
     pub id: VersionId,
     /// The version's number.
     pub number: VersionNumber,
+}
+
+impl From<&Version> for Holder {
+    fn from(version: &Version) -> Self {
+        Self {
+            id: version.id,
+            number: version.number,
+        }
+    }
 }
 
 impl std::fmt::Display for Holder {

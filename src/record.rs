@@ -51,7 +51,6 @@ pub struct Version {
     pub size: u64,
     /// The environments that point to it, sorted. A version that an operation creates is in none
     /// yet: the pointer's move is a change of its own.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<EnvironmentName>,
 }
 

@@ -3,6 +3,8 @@
 //! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_SECONDS` and `PROMPTBOOK_STRESS_KILLS`
 //! make it longer than a check of each commit should be.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by a panic, its helpers too.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;

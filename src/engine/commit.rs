@@ -223,7 +223,12 @@ impl Writer<'_> {
         let at = self.context.now();
         let line = self.line(&new.prompt)?;
         let subject = || format!("the highest version of prompt {}", line.prompt);
-        check_expected(subject, new.expected_head, line.head.as_ref())?;
+        check_expected(
+            &*self.transaction,
+            subject,
+            new.expected_head,
+            line.head.as_ref(),
+        )?;
         let chosen = match &new.base {
             Selector::Latest => None,
             selector => Some(select(&*self.transaction, line.prompt, selector)?),

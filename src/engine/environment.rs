@@ -117,7 +117,7 @@ impl Writer<'_> {
                 None => self.transaction.version_in(prompt, &wish.environment)?,
             };
             let subject = || format!("{} of prompt {prompt}", wish.environment);
-            check_expected(subject, wish.expected, now.as_ref())?;
+            check_expected(&*self.transaction, subject, wish.expected, now.as_ref())?;
             moved.push(Moved {
                 prompt_id: prompt,
                 environment: wish.environment.clone(),

@@ -13,10 +13,11 @@ pub(crate) fn find_prompt(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result
         PromptRef::Name(name) => snapshot.prompts_named(name)?,
         PromptRef::IdOrName(id) => snapshot.prompts_named(&id.as_str().parse()?)?,
     };
-    if let PromptRef::Id(id) | PromptRef::IdOrName(id) = prompt {
-        if !ids.contains(id) && snapshot.prompt(*id)?.is_some() {
-            ids.push(*id);
-        }
+    if let PromptRef::Id(id) | PromptRef::IdOrName(id) = prompt
+        && !ids.contains(id)
+        && snapshot.prompt(*id)?.is_some()
+    {
+        ids.push(*id);
     }
     match ids[..] {
         [id] => Ok(id),

@@ -9,9 +9,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::bodies::Bodies;
 use super::contract::Contract;
 use super::partials::gather_partials;
-use crate::backend::{self, Index, Numbering, Transaction};
+use crate::backend::{self, Index, Numbering, Snapshot, Transaction};
 use crate::body::Body;
-use crate::error::{Error, Result};
+use crate::error::{Error, Holder, Result};
 use crate::id::{BlobId, OperationId, PromptId, VersionId};
 use crate::record::{
     Change, Durability, Expected, Operation, OperationContent, OperationKind, Policy,
@@ -269,6 +269,7 @@ impl<'a> Writer<'a> {
 
 /// Checks, in the transaction that is about to change a pointer, that it is what the caller believes.
 pub(super) fn check_expected(
+    snapshot: &dyn Snapshot,
     subject: impl FnOnce() -> String,
     expected: Expected,
     found: Option<&Version>,
@@ -284,12 +285,12 @@ pub(super) fn check_expected(
     Err(Error::Conflict {
         subject: subject(),
         expected: match expected {
-            Expected::Is(id) => id.to_string(),
-            _ => "unset".into(),
+            Expected::Is(id) => match snapshot.version(id)? {
+                Some(version) => Holder::from(&version).to_string(),
+                None => format!("{id}, which is not there"),
+            },
+            Expected::Absent | Expected::Any => "unset".into(),
         },
-        found: found.map(|version| crate::error::Holder {
-            id: version.id,
-            number: version.number,
-        }),
+        found: found.map(Holder::from),
     })
 }

@@ -121,11 +121,11 @@ impl Transaction for Write<'_> {
 
     fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
         for id in ids {
-            if let Some(mut blob) = self.state.blobs.get(id).cloned() {
-                if let StoredBlob::Journaled(bytes) = &blob.stored {
-                    blob.stored = StoredBlob::Settled(bytes.len() as u64);
-                    self.state.blobs.insert_mut(*id, blob);
-                }
+            if let Some(mut blob) = self.state.blobs.get(id).cloned()
+                && let StoredBlob::Journaled(bytes) = &blob.stored
+            {
+                blob.stored = StoredBlob::Settled(bytes.len() as u64);
+                self.state.blobs.insert_mut(*id, blob);
             }
         }
         Ok(())

@@ -1,0 +1,56 @@
+//! Makes a large store to try things on: `cargo bench --bench generate -- DIRECTORY [PROMPTS [VERSIONS]]`.
+//!
+//! The default is 10,000 prompts of 50 versions. Called without a directory, as `cargo bench` alone does, it does nothing.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used)] // A tool for developers.
+
+mod support;
+
+use std::time::Instant;
+
+use promptbook::Store;
+use support::{new_prompt, new_version};
+
+fn main() {
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench");
+    let Some(directory) = arguments.next() else {
+        println!("generate: no directory named, nothing to do");
+        return;
+    };
+    let mut number = |default: u64| {
+        arguments
+            .next()
+            .map_or(default, |text| text.parse().unwrap())
+    };
+    let (prompts, versions) = (number(10_000), number(50));
+    let store = Store::create(directory).unwrap();
+    let start = Instant::now();
+    // A batch is a transaction: of a size that memory bears.
+    for first in (0..prompts).step_by(100) {
+        store
+            .batch(|batch| {
+                for prompt in first..(first + 100).min(prompts) {
+                    let id = batch.create_prompt(new_prompt(prompt))?.prompt.id;
+                    for version in 1..versions {
+                        batch.commit(new_version(id, prompt, version))?;
+                    }
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+    println!(
+        "{} versions imported in {:.1?}",
+        prompts * versions,
+        start.elapsed()
+    );
+    let start = Instant::now();
+    let settled = store.settle(|_| ()).unwrap();
+    println!(
+        "{} bodies settled after that in {:.1?}",
+        settled.bodies,
+        start.elapsed()
+    );
+}
