@@ -7,7 +7,7 @@ use promptbook::{
     Bump, Error, Expected, Move, NewVersion, PromptFilter, Store, VersionFilter, VersionNumber,
 };
 
-use crate::support::{Place, body, commit, create, is_sound};
+use crate::support::{Done, Place, body, commit, create, is_sound};
 
 const THREADS: u32 = 8;
 
@@ -142,6 +142,7 @@ fn readers_see_whole_operations_only() {
     let done = AtomicBool::new(false);
     let seen = AtomicU32::new(0);
     std::thread::scope(|scope| {
+        let _done = Done(&done);
         for reader in [writer.clone(), other] {
             let (done, seen) = (&done, &seen);
             scope.spawn(move || {
@@ -180,7 +181,6 @@ fn readers_see_whole_operations_only() {
             });
             passing = made.unwrap().prompt.id;
         }
-        done.store(true, Ordering::Release);
     });
     assert!(seen.into_inner() > 0, "nobody read");
     is_sound(&writer);
@@ -223,6 +223,7 @@ fn collecting_never_takes_a_body_that_is_used() {
     let handles = two_handles(&place);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _done = Done(&done);
         for collector in &handles {
             let done = &done;
             scope.spawn(move || {
@@ -243,7 +244,6 @@ fn collecting_never_takes_a_body_that_is_used() {
                 store.delete_version(version.id).unwrap();
             }
         });
-        done.store(true, Ordering::Release);
     });
     is_sound(&place.open());
 }

@@ -13,6 +13,7 @@ mod bodies;
 #[cfg(unix)]
 mod child;
 mod concurrency;
+mod locks;
 mod model;
 #[cfg(unix)]
 mod no_room;

@@ -1,6 +1,7 @@
 //! Stores to test on, and ways to their files.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use promptbook::{
     BlobId, Bump, Created, Error, NewPrompt, NewVersion, Store, StoreOptions, Version,
@@ -92,4 +93,13 @@ pub fn is_sound(store: &Store) {
 pub fn violations(store: &Store) -> Vec<String> {
     let report = store.verify(|_| ()).unwrap();
     report.violations.iter().map(ToString::to_string).collect()
+}
+
+/// Tells threads to stop when it is dropped, so that a test which fails ends.
+pub struct Done<'a>(pub &'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }

@@ -1,9 +1,11 @@
 //! Settled bodies in memory.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+};
 
-use crate::backend::{Blobs, Hold, Result};
+use crate::backend::{Blobs, Error, ErrorKind, Hold, Result};
 use crate::id::BlobId;
 
 /// A blob store in memory.
@@ -24,6 +26,17 @@ impl MemoryBlobs {
     fn bodies(&self) -> MutexGuard<'_, BTreeMap<BlobId, Vec<u8>>> {
         self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Refuses to remove anything while nobody holds all.
+    fn held_all(&self) -> Result<()> {
+        match self.lock.try_read() {
+            Err(TryLockError::WouldBlock) => Ok(()),
+            _ => Err(Error::new(
+                ErrorKind::Other,
+                "nobody holds all: nothing is removed",
+            )),
+        }
+    }
 }
 
 impl Blobs for MemoryBlobs {
@@ -41,6 +54,7 @@ impl Blobs for MemoryBlobs {
     }
 
     fn delete(&self, id: BlobId) -> Result<()> {
+        self.held_all()?;
         self.bodies().remove(&id);
         Ok(())
     }
@@ -51,7 +65,7 @@ impl Blobs for MemoryBlobs {
     }
 
     fn sweep(&self) -> Result<()> {
-        Ok(())
+        self.held_all()
     }
 
     fn hold_settling(&self) -> Result<Box<dyn Hold + '_>> {

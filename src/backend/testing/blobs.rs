@@ -199,23 +199,21 @@ pub fn a_sweep_takes_no_body(blobs: &dyn Blobs) {
 pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
     let bytes = vec![b'x'; 300_000];
     let id = BlobId::of(&bytes);
-    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Acquire) {
-                let got = blobs.get(id).unwrap();
-                assert!(
-                    got.is_none_or(|got| got == bytes),
-                    "a body was read half-made"
-                );
+        let writer = scope.spawn(|| {
+            for _ in 0..50 {
+                blobs.put(id, &bytes).unwrap();
+                let _hold = blobs.hold_all().unwrap();
+                blobs.delete(id).unwrap();
             }
         });
-        for _ in 0..50 {
-            blobs.put(id, &bytes).unwrap();
-            let _hold = blobs.hold_all().unwrap();
-            blobs.delete(id).unwrap();
+        while !writer.is_finished() {
+            let got = blobs.get(id).unwrap();
+            assert!(
+                got.is_none_or(|got| got == bytes),
+                "a body was read half-made"
+            );
         }
-        done.store(true, Ordering::Release);
     });
 }
 
