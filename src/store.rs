@@ -54,6 +54,7 @@ struct Inner {
     bodies: Bodies,
     context: Context,
     path: Option<PathBuf>,
+    read_only: bool,
 }
 
 /// The index's file in a store's directory.
@@ -181,7 +182,8 @@ impl StoreOptions {
     /// None today; the signature leaves room.
     pub fn in_memory(&self) -> Result<Store> {
         let index = Arc::new(MemoryIndex::new(self.settings()));
-        Ok(self.join(index, Arc::new(MemoryBlobs::new()), self.settings(), None))
+        let blobs = Arc::new(MemoryBlobs::new());
+        Ok(self.join(index, blobs, self.settings(), None))
     }
 
     /// Says why a store must not be opened here, or for what it can be.
@@ -260,6 +262,7 @@ impl StoreOptions {
             index,
             bodies: Bodies::new(blobs),
             context: self.context(settings),
+            read_only: self.read_only && path.is_some(),
             path,
         }))
     }

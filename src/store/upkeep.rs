@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Store;
 use crate::engine::{Collected, Report, Settled, collect, verify};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::Settings;
 
 /// How much a store holds.
@@ -34,8 +34,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Backend`](crate::Error::Backend); what was not settled is still in the journal.
+    /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and what was not settled is still in the journal.
     pub fn settle(&self, progress: impl FnMut(Settled)) -> Result<Settled> {
+        self.writable()?;
         self.0.settler.settle(progress)
     }
 
@@ -43,12 +44,21 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Backend`](crate::Error::Backend); what was removed until then is no loss, and the next collection goes on.
+    /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and what was removed until then is no loss, and the next collection goes on.
     pub fn collect_garbage(&self, retention: Duration) -> Result<Collected> {
+        self.writable()?;
         let now = self.0.context.now();
         let retention = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
         let unused_since = now.checked_sub_signed(retention).unwrap_or_default();
         collect(&*self.0.index, self.0.bodies.blobs(), unused_since)
+    }
+
+    /// What writes files beside the index is refused before it tries.
+    fn writable(&self) -> Result<()> {
+        match self.0.read_only {
+            true => Err(Error::ReadOnly),
+            false => Ok(()),
+        }
     }
 
     /// Proves the store's invariants, or names every violation: SQLite's own check, the operations' hash chain, every
@@ -57,7 +67,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Backend`](crate::Error::Backend) where the check itself could not be made.
+    /// [`Backend`](Error::Backend) where the check itself could not be made.
     pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Report> {
         verify(&*self.0.index, self.0.bodies.blobs(), &mut progress)
     }
@@ -66,7 +76,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Backend`](crate::Error::Backend).
+    /// [`Backend`](Error::Backend).
     pub fn stats(&self) -> Result<Stats> {
         let snapshot = self.snapshot()?;
         let waiting = snapshot.waiting()?;
