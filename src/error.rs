@@ -5,35 +5,13 @@ use std::path::PathBuf;
 use crate::backend;
 use crate::engine::contract::Breakage;
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, VersionId};
+use crate::invalid::Invalid;
 use crate::number::{Selector, VersionNumber};
 use crate::record::Version;
 use crate::template::{MergeError, Problem};
 
 /// What the store's methods return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Text that is not what it should be: an id, a name, a number, a selector.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a valid {what}: {reason}")]
-#[non_exhaustive]
-pub struct Invalid {
-    /// What the text was read as, such as `prompt id`.
-    pub what: &'static str,
-    /// The text, cut to its first 200 characters.
-    pub text: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl Invalid {
-    pub(crate) fn new(what: &'static str, text: &str, reason: impl Into<String>) -> Self {
-        Self {
-            what,
-            text: text.chars().take(200).collect(),
-            reason: reason.into(),
-        }
-    }
-}
 
 /// Why a store did not do what it was asked.
 ///

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::error::Invalid;
+use crate::invalid::Invalid;
 
 /// The id of a prompt: exactly 6 characters of `0-9A-Za-z`.
 ///

@@ -68,6 +68,7 @@ mod directory;
 mod engine;
 mod error;
 mod id;
+mod invalid;
 mod number;
 mod record;
 mod sqlite;
@@ -79,8 +80,9 @@ pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
     Collected, Created, Move, Moved, NewPrompt, NewVersion, Report, Settled, Violation,
 };
-pub use error::{Error, Holder, Invalid, Result};
+pub use error::{Error, Holder, Result};
 pub use id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+pub use invalid::Invalid;
 pub use number::{Bump, PromptRef, Selector, Spec, VersionNumber};
 pub use record::{
     Change, Durability, Environment, Expected, Operation, OperationContent, OperationFilter,

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use semver::{Comparator, Op, VersionReq};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Invalid;
 use crate::id::{EnvironmentName, PromptId, PromptName, VersionId};
+use crate::invalid::Invalid;
 
 /// The number of a version: `major.minor`, unique within its prompt for good.
 ///

@@ -10,8 +10,9 @@ use super::prompt::check_tags;
 use super::writer::{Line, Writer, check_expected};
 use crate::backend::Numbering;
 use crate::body::Body;
-use crate::error::{Error, Invalid, Result};
+use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, PromptId, PromptName};
+use crate::invalid::Invalid;
 use crate::number::{Bump, PromptRef, Selector, VersionNumber};
 use crate::record::{Change, Expected, OperationKind, Policy, Prompt, PromptState, Version};
 

@@ -2,8 +2,9 @@
 
 use super::lookup::{find_prompt, find_version};
 use super::writer::Writer;
-use crate::error::{Error, Invalid, Result};
+use crate::error::{Error, Result};
 use crate::id::{PromptId, PromptName};
+use crate::invalid::Invalid;
 use crate::number::{PromptRef, Spec};
 use crate::record::{Change, OperationKind, Prompt, PromptState, Version};
 

@@ -3,7 +3,7 @@
 use rusqlite::ErrorCode;
 
 use crate::backend::{Error, ErrorKind};
-use crate::error::Invalid;
+use crate::invalid::Invalid;
 
 pub(super) type Result<T> = crate::backend::Result<T>;
 

@@ -5,7 +5,7 @@ use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Row, Rows};
 
 use super::error::{Context, Result};
-use crate::error::Invalid;
+use crate::invalid::Invalid;
 
 /// A moment in microseconds; records are made with no finer ones.
 pub(super) fn micros(at: DateTime<Utc>) -> i64 {
