@@ -3,6 +3,7 @@
 //! One connection writes, several read. Threads queue for the writer on a mutex, processes on a lock file
 //! in front of SQLite: its own busy handler polls, and starves some of those who wait.
 
+mod check;
 mod connection;
 mod error;
 mod operations;

@@ -9,7 +9,7 @@ use semver::VersionReq;
 
 use super::error::{Context, Result};
 use super::stored::{bytes, collect, moment, optional_moment, parsed};
-use super::{Tables, operations, prompts, schema, versions};
+use super::{Tables, check, operations, prompts, schema, versions};
 use crate::backend::{
     Collectable, Journaled, Numbering, PromptTable, Snapshot, StoredBlob, VersionRow, Waiting,
 };
@@ -195,39 +195,7 @@ impl Snapshot for Tables {
     }
 
     fn self_check(&self) -> Result<Vec<String>> {
-        let doing = "checking the index";
-        let mut wrong: Vec<String> = self
-            .connection
-            .prepare("PRAGMA integrity_check")
-            .and_then(|mut statement| collect(statement.query([])?, |row| row.get(0)))
-            .context(doing)?;
-        wrong.retain(|line| line != "ok");
-        let dangling = self
-            .connection
-            .prepare("PRAGMA foreign_key_check")
-            .and_then(|mut statement| {
-                collect(statement.query([])?, |row| {
-                    let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-                    Ok(format!(
-                        "a row of {table} refers to a missing row of {parent}"
-                    ))
-                })
-            })
-            .context(doing)?;
-        wrong.extend(dangling);
-        let counted: u32 = self
-            .connection
-            .query_row(
-                "SELECT count(*) FROM prompt WHERE deleted_at IS NULL",
-                [],
-                |row| row.get(0),
-            )
-            .context(doing)?;
-        let kept = prompts::count(&self.connection)?;
-        if kept != u64::from(counted) {
-            wrong.push(format!("{kept} prompts are counted, there are {counted}"));
-        }
-        Ok(wrong)
+        check::all(&self.connection)
     }
 }
 

@@ -51,6 +51,24 @@ fn named(cases: &[(&str, &[&str])]) {
 }
 
 #[test]
+fn altered_listings_are_named() {
+    named(&[
+        (
+            "UPDATE prompt SET folded = 'elsewhere' WHERE name = 'greeting'",
+            &["searched", "elsewhere"],
+        ),
+        (
+            "DELETE FROM operation_environment WHERE name = 'staging'",
+            &["listed wrongly", "staging"],
+        ),
+        (
+            "UPDATE operation_environment SET name = 'moon' WHERE name = 'staging'",
+            &["listed wrongly", "moon"],
+        ),
+    ]);
+}
+
+#[test]
 fn altered_versions_are_named() {
     named(&[
         (
