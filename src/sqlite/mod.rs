@@ -93,14 +93,19 @@ impl SqliteIndex {
     }
 
     /// Makes an index where there is none, and answers what was there before. Several processes may try at
-    /// once. The caller flushes the directory.
-    pub(crate) fn create(path: &Path, settings: Settings) -> Result<Found> {
+    /// once. `rest` makes what else a store needs, and flushes the directory: from the moment the index is
+    /// there, others use the store.
+    pub(crate) fn create(
+        path: &Path,
+        settings: Settings,
+        rest: impl FnOnce() -> Result<()>,
+    ) -> Result<Found> {
         let queue = open_queue(path)?;
         wait_for(&queue)?;
         let found = Self::probe(path, Purpose::Write)?;
         if found == Found::Nothing {
             let connection = connection::open(path, Access::Create)?;
-            schema::create(&connection, settings)?;
+            schema::create(&connection, settings, rest)?;
         }
         Ok(found)
     }
@@ -308,7 +313,7 @@ mod tests {
             std::fs::create_dir(&folder).unwrap();
             let path = folder.join("index.db");
             assert_eq!(
-                SqliteIndex::create(&path, settings).unwrap(),
+                SqliteIndex::create(&path, settings, || Ok(())).unwrap(),
                 Found::Nothing
             );
             Box::new(SqliteIndex::open(&path, Purpose::Write).unwrap())
