@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 use self::flush::Flusher;
-pub(crate) use self::place::{flush_directory, network_filesystem, prepare, writable};
+pub(crate) use self::place::{flush_directory, lock_file, network_filesystem, prepare, writable};
 use crate::backend::{Blobs, Error, Hold, Result};
 use crate::id::BlobId;
 

@@ -25,7 +25,7 @@ use self::connection::Access;
 use self::error::{Context as _, Result};
 use self::transaction::Write;
 use crate::backend::{Error, ErrorKind, Held, Index, Snapshot, Transaction};
-use crate::directory::flush_directory;
+use crate::directory::{flush_directory, lock_file};
 use crate::record::{Durability, Settings};
 
 pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
@@ -189,9 +189,7 @@ fn open_queue(index: &Path) -> Result<File> {
 }
 
 fn wait_for(queue: &File) -> Result<()> {
-    queue
-        .lock()
-        .map_err(|error| Error::io("waiting for other writers", error))
+    lock_file(queue).map_err(|error| Error::io("waiting for other writers", error))
 }
 
 impl Index for SqliteIndex {
