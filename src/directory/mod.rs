@@ -3,8 +3,8 @@
 //! ```text
 //! blobs/ab/cdef…   a body under its address, the first two hex digits as a folder
 //! tmp/             files that are being written; swept by `gc`
-//! blobs.lock       settling holds its shared side, collecting its exclusive one
-//! blobs.gate       held while one waits for blobs.lock: else those who share it would keep a collector out
+//! blobs.lock       held by the one who settles or collects
+//! blobs.gate       held while one waits for blobs.lock: else one who settles again and again would keep others out
 //! ```
 
 mod flush;
@@ -76,13 +76,12 @@ impl BlobDirectory {
             .map_err(failed("opening", &path))
     }
 
-    /// Takes one side of the lock, in the order in which all who want either came to the gate.
-    fn take(&self, side: fn(&File) -> std::io::Result<()>) -> Result<Box<dyn Hold + '_>> {
+    /// Takes the lock, in the order in which all who want it came to the gate.
+    fn take(&self) -> Result<Box<dyn Hold + '_>> {
         let gate = self.lock_file("blobs.gate")?;
-        gate.lock()
-            .map_err(failed("waiting at", &self.root.join("blobs.gate")))?;
+        lock_file(&gate).map_err(failed("waiting at", &self.root.join("blobs.gate")))?;
         let lock = self.lock_file("blobs.lock")?;
-        side(&lock).map_err(failed("waiting for", &self.root.join("blobs.lock")))?;
+        lock_file(&lock).map_err(failed("waiting for", &self.root.join("blobs.lock")))?;
         Ok(Box::new(lock))
     }
 }
@@ -204,11 +203,13 @@ impl Blobs for BlobDirectory {
     }
 
     fn hold(&self) -> Result<Box<dyn Hold + '_>> {
-        self.take(File::lock_shared)
+        // No sharing: one who looked into the journal before a body was settled would replace its flushed file
+        // by one that nobody flushes.
+        self.take()
     }
 
     fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
-        self.take(File::lock)
+        self.take()
     }
 }
 
@@ -234,3 +235,27 @@ mod tests {
         });
     }
 }
+
+    /// Else one who looked into the journal earlier could replace a flushed file by one that nobody flushes.
+    #[test]
+    fn two_never_settle_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path();
+        BlobDirectory::create(store).unwrap();
+        let (first, second) = (BlobDirectory::open(store), BlobDirectory::open(store));
+        let (first, second) = (first.unwrap(), second.unwrap());
+        let given = std::sync::atomic::AtomicBool::new(false);
+        let held = first.hold().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _second = second.hold().unwrap();
+                given.store(true, std::sync::atomic::Ordering::Release);
+            });
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            assert!(
+                !given.load(std::sync::atomic::Ordering::Acquire),
+                "two settle at once"
+            );
+            drop(held);
+        });
+    }
