@@ -28,8 +28,8 @@ use crate::id::BlobId;
 pub(crate) struct BlobDirectory {
     root: PathBuf,
     flusher: Flusher,
-    /// Files that this handle put in place and has not flushed, kept open: while its file still has a name,
-    /// nobody has removed or replaced it.
+    /// Files that this handle put in place and has not flushed, kept open: while a body's name is still its
+    /// file's, nobody has removed or replaced it.
     unflushed: Mutex<HashMap<BlobId, File>>,
 }
 
@@ -90,23 +90,33 @@ fn failed<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> 
     move |error| Error::io(format!("{doing} {}", path.display()), error)
 }
 
-/// Whether a file that was put in place still is: its name was neither removed nor given to another.
+/// Whether a file that was put in place still is: its name was neither removed nor given to another. It may have more
+/// names, so their number does not tell.
 #[cfg(unix)]
-fn still_named(file: &File) -> bool {
+fn still_named(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
 }
 
 #[cfg(not(unix))]
-fn still_named(_file: &File) -> bool {
+fn still_named(_file: &File, _path: &Path) -> bool {
     false
 }
 
 impl Blobs for BlobDirectory {
     fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
-        if self.unflushed().get(&id).is_some_and(still_named) {
+        let path = self.path(id);
+        let unflushed = self.unflushed();
+        if unflushed
+            .get(&id)
+            .is_some_and(|file| still_named(file, &path))
+        {
             return Ok(());
         }
+        drop(unflushed);
         let tmp = self.root.join("tmp");
         let write = || -> std::io::Result<NamedTempFile> {
             let mut file = NamedTempFile::new_in(&tmp)?;
@@ -114,7 +124,6 @@ impl Blobs for BlobDirectory {
             Ok(file)
         };
         let mut file = write().map_err(failed("writing a file in", &tmp))?;
-        let path = self.path(id);
         // A file without a row that an interrupted writer left may be torn: it is replaced, never trusted.
         let persisted = match file.persist(&path) {
             Err(error) if error.error.kind() == Io::NotFound => {
@@ -234,7 +243,25 @@ mod tests {
             Box::new(BlobDirectory::open(&store).unwrap())
         });
     }
-}
+
+    /// As a backup by hard links has it.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_elsewhere_does_not_stand_for_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path();
+        BlobDirectory::create(store).unwrap();
+        let (first, second) = (BlobDirectory::open(store), BlobDirectory::open(store));
+        let (first, second) = (first.unwrap(), second.unwrap());
+        let id = BlobId::of(b"{}");
+        first.put(id, b"{}").unwrap();
+        fs::hard_link(first.path(id), store.join("backup")).unwrap();
+        let hold = second.hold_all().unwrap();
+        second.delete(id).unwrap();
+        drop(hold);
+        first.put(id, b"{}").unwrap();
+        assert!(first.get(id).unwrap().is_some(), "it was not put again");
+    }
 
     /// Else one who looked into the journal earlier could replace a flushed file by one that nobody flushes.
     #[test]
@@ -259,3 +286,4 @@ mod tests {
             drop(held);
         });
     }
+}
