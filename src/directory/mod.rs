@@ -106,6 +106,14 @@ fn still_named(_file: &File, _path: &Path) -> bool {
     false
 }
 
+/// A new file with the rights that any file gets, the index's too: who may read that may read the bodies.
+fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
 impl Blobs for BlobDirectory {
     fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
         let path = self.path(id);
@@ -119,7 +127,7 @@ impl Blobs for BlobDirectory {
         drop(unflushed);
         let tmp = self.root.join("tmp");
         let write = || -> std::io::Result<NamedTempFile> {
-            let mut file = NamedTempFile::new_in(&tmp)?;
+            let mut file = temporary_file(&tmp)?;
             file.write_all(bytes)?;
             Ok(file)
         };

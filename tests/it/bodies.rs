@@ -204,3 +204,14 @@ fn a_body_that_comes_back_while_verified_is_not_missing() {
     let report = report.unwrap();
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
+
+/// Who may read the index, which has the bodies that wait, may read those that are settled.
+#[cfg(unix)]
+#[test]
+fn a_body_is_as_readable_as_the_index() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let (_, file) = settled(&place);
+    let readers = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o444;
+    assert_eq!(readers(file), readers(place.index()));
+}
