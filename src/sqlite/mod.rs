@@ -238,6 +238,21 @@ impl SqliteIndex {
     }
 }
 
+impl Drop for SqliteIndex {
+    /// What is folded in is known as long as anybody has the index open. To the next one after that all of the log
+    /// is new: it would not be overwritten, and grow with each process.
+    fn drop(&mut self) {
+        if self.usable().is_err() {
+            return;
+        }
+        if let Some(writer) = &mut self.writer {
+            let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
+            // A log that stays is only slower.
+            let _ = connection::empty_log(&writer.tables.connection, LOG_PAGES);
+        }
+    }
+}
+
 /// The exclusive right to write, until it is dropped.
 struct Turn<'a> {
     writer: MutexGuard<'a, Writer>,
