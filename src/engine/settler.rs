@@ -23,6 +23,10 @@ const FULL: Journaled = Journaled {
 };
 /// and after this long without a commit any is.
 const IDLE: Duration = Duration::from_secs(1);
+/// So many commits, with bodies or without, may make a log that is long.
+const COMMITS: u64 = 1024;
+/// After a failure nothing is tried for this long: the disk may be full.
+const RETRY: Duration = Duration::from_secs(30);
 
 /// Settles the bodies of one open store. The thread starts with the first commit and ends with the store.
 #[derive(Debug)]
@@ -47,15 +51,18 @@ struct State {
     unwritten: u64,
     /// In the journal, as far as this handle put it there.
     journaled: Journaled,
+    /// Since the index was last maintained.
+    commits: u64,
     last_commit: Option<Instant>,
-    /// A body could not be written or flushed: it stays in the journal, and nothing is tried again here.
-    failed: bool,
+    /// When a body could not be written or flushed: it stays in the journal, to be tried again later.
+    failed: Option<Instant>,
     closing: bool,
 }
 
 enum Work {
     WriteOut,
     Settle,
+    Maintain,
     Close,
 }
 
@@ -78,12 +85,10 @@ impl Settler {
         self.shared.settle(moved)
     }
 
-    /// Tells of what a commit put in the journal.
+    /// Tells of a commit, and of what it put in the journal.
     pub(crate) fn journaled(&self, added: Journaled) {
-        if added.bodies == 0 {
-            return;
-        }
         let mut state = self.shared.state();
+        state.commits += 1;
         state.unwritten += added.bodies;
         state.journaled.bodies += added.bodies;
         state.journaled.bytes += added.bytes;
@@ -127,14 +132,19 @@ impl Shared {
             let done = match work {
                 Work::WriteOut => self.write_out(&mut written),
                 Work::Settle => self.settle(|_| ()).map(drop),
+                Work::Maintain => self.maintain(),
                 Work::Close => {
                     let _ = self.close(&mut written);
                     return;
                 }
             };
-            // Costs nothing but time: the bodies are in the journal, where every reader finds them, and the
-            // next opening or an explicit `settle` tries anew and says what is wrong.
-            self.state().failed |= done.is_err();
+            // Costs nothing but time: the bodies are in the journal, where every reader finds them, and an
+            // explicit `settle` tries anew at once and says what is wrong.
+            if done.is_err() {
+                let mut state = self.state();
+                state.failed = Some(Instant::now());
+                state.journaled.bodies += 1;
+            }
         }
     }
 
@@ -147,10 +157,17 @@ impl Shared {
             }
             let quiet = state.last_commit.map_or(IDLE, |last| last.elapsed());
             let journaled = state.journaled;
-            let wait = if state.failed || journaled.bodies == 0 {
+            let failed = state.failed.map(|failed| failed.elapsed());
+            let wait = if let Some(since) = failed.filter(|since| *since < RETRY) {
+                Some(RETRY - since)
+            } else if journaled.bodies == 0 && state.commits == 0 {
                 None
-            } else if journaled.reaches(FULL) || quiet >= IDLE {
+            } else if journaled.reaches(FULL) || journaled.bodies > 0 && quiet >= IDLE {
                 return Work::Settle;
+            } else if state.commits >= COMMITS || quiet >= IDLE {
+                return Work::Maintain;
+            } else if journaled.bodies == 0 {
+                Some(IDLE - quiet)
             } else if quiet < PAUSE {
                 Some(PAUSE - quiet)
             } else if journaled.reaches(BATCH) {
@@ -186,13 +203,19 @@ impl Shared {
             (state.unwritten, state.journaled) = (0, Journaled::default());
         }
         let settled = settle(&*self.index, &*self.blobs, moved)?;
-        self.index.maintain()?;
+        self.maintain()?;
+        self.state().failed = None;
         Ok(settled)
     }
 
-    /// Leaves every body a file, and flushes once at most: a batch that is full, or else a log that is long.
+    fn maintain(&self) -> Result<()> {
+        self.state().commits = 0;
+        Ok(self.index.maintain()?)
+    }
+
+    /// Leaves every body a file, and flushes no more than a batch that is full and a log that is long.
     fn close(&self, written: &mut u64) -> Result<()> {
-        if self.state().failed {
+        if self.state().failed.is_some() {
             return Ok(());
         }
         let waiting = self.index.snapshot()?.waiting()?;
@@ -202,9 +225,7 @@ impl Shared {
         };
         if waiting.reaches(BATCH) {
             settle(&*self.index, &*self.blobs, |_| ())?;
-            return Ok(());
-        }
-        if self.state().unwritten > 0 {
+        } else if self.state().unwritten > 0 {
             self.write_out(written)?;
         }
         Ok(self.index.maintain()?)

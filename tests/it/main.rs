@@ -22,3 +22,4 @@ mod support;
 mod tampering;
 #[cfg(unix)]
 mod unwritable;
+mod upkeep;
