@@ -235,11 +235,10 @@ impl StoreOptions {
                 source,
             });
         }
-        let found = SqliteIndex::create(&path.join(INDEX), self.settings())?;
-        if found == Found::Nothing {
+        let found = SqliteIndex::create(&path.join(INDEX), self.settings(), || {
             BlobDirectory::create(path)?;
-            directory::flush_directory(path)?;
-        }
+            directory::flush_directory(path)
+        })?;
         newer(path, found)
     }
 

@@ -31,11 +31,9 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// Removes what interrupted writers left half-made; only while [`hold_all`](Self::hold_all) is held.
     fn sweep(&self) -> Result<()>;
 
-    /// The right to settle: one has it at a time, in whatever process, so that nobody does what another does. Waits.
-    fn hold_settling(&self) -> Result<Box<dyn Hold + '_>>;
-
-    /// The shared side of the lock between settling and collecting: held from making sure that a body
-    /// is here until its journal row is dropped. Waits for the other side.
+    /// The side of the lock that settling takes: held from the look into the journal until the bodies are here
+    /// and, where they are flushed, their journal rows are dropped. Waits for the other side, and, where a put could
+    /// replace what another flushed, for all others on this one.
     fn hold(&self) -> Result<Box<dyn Hold + '_>>;
 
     /// The exclusive side: held from making sure that no row names a body until it is removed. Waits.

@@ -3,9 +3,8 @@
 //! ```text
 //! blobs/ab/cdef…   a body under its address, the first two hex digits as a folder
 //! tmp/             files that are being written; swept by `gc`
-//! settle.lock      held by the one who settles
-//! blobs.lock       settling holds its shared side, collecting its exclusive one
-//! blobs.gate       held while one waits for blobs.lock: else those who share it would keep a collector out
+//! blobs.lock       held by the one who settles or collects
+//! blobs.gate       held while one waits for blobs.lock: else one who settles again and again would keep others out
 //! ```
 
 mod flush;
@@ -20,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 use self::flush::Flusher;
-pub(crate) use self::place::{flush_directory, network_filesystem, prepare, writable};
+pub(crate) use self::place::{flush_directory, lock_file, network_filesystem, prepare, writable};
 use crate::backend::{Blobs, Error, Hold, Result};
 use crate::id::BlobId;
 
@@ -29,8 +28,8 @@ use crate::id::BlobId;
 pub(crate) struct BlobDirectory {
     root: PathBuf,
     flusher: Flusher,
-    /// Files that this handle put in place and has not flushed, kept open: while its file still has a name,
-    /// nobody has removed or replaced it.
+    /// Files that this handle put in place and has not flushed, kept open: while a body's name is still its
+    /// file's, nobody has removed or replaced it.
     unflushed: Mutex<HashMap<BlobId, File>>,
 }
 
@@ -77,13 +76,12 @@ impl BlobDirectory {
             .map_err(failed("opening", &path))
     }
 
-    /// Takes one side of the lock, in the order in which all who want either came to the gate.
-    fn take(&self, side: fn(&File) -> std::io::Result<()>) -> Result<Box<dyn Hold + '_>> {
+    /// Takes the lock, in the order in which all who want it came to the gate.
+    fn take(&self) -> Result<Box<dyn Hold + '_>> {
         let gate = self.lock_file("blobs.gate")?;
-        gate.lock()
-            .map_err(failed("waiting at", &self.root.join("blobs.gate")))?;
+        lock_file(&gate).map_err(failed("waiting at", &self.root.join("blobs.gate")))?;
         let lock = self.lock_file("blobs.lock")?;
-        side(&lock).map_err(failed("waiting for", &self.root.join("blobs.lock")))?;
+        lock_file(&lock).map_err(failed("waiting for", &self.root.join("blobs.lock")))?;
         Ok(Box::new(lock))
     }
 }
@@ -92,31 +90,48 @@ fn failed<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> 
     move |error| Error::io(format!("{doing} {}", path.display()), error)
 }
 
-/// Whether a file that was put in place still is: its name was neither removed nor given to another.
+/// Whether a file that was put in place still is: its name was neither removed nor given to another. It may have more
+/// names, so their number does not tell.
 #[cfg(unix)]
-fn still_named(file: &File) -> bool {
+fn still_named(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
 }
 
 #[cfg(not(unix))]
-fn still_named(_file: &File) -> bool {
+fn still_named(_file: &File, _path: &Path) -> bool {
     false
+}
+
+/// A new file with the rights that any file gets, the index's too: who may read that may read the bodies.
+fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 impl Blobs for BlobDirectory {
     fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
-        if self.unflushed().get(&id).is_some_and(still_named) {
+        let path = self.path(id);
+        let unflushed = self.unflushed();
+        if unflushed
+            .get(&id)
+            .is_some_and(|file| still_named(file, &path))
+        {
             return Ok(());
         }
+        drop(unflushed);
         let tmp = self.root.join("tmp");
         let write = || -> std::io::Result<NamedTempFile> {
-            let mut file = NamedTempFile::new_in(&tmp)?;
+            let mut file = temporary_file(&tmp)?;
             file.write_all(bytes)?;
             Ok(file)
         };
         let mut file = write().map_err(failed("writing a file in", &tmp))?;
-        let path = self.path(id);
         // A file without a row that an interrupted writer left may be torn: it is replaced, never trusted.
         let persisted = match file.persist(&path) {
             Err(error) if error.error.kind() == Io::NotFound => {
@@ -204,19 +219,14 @@ impl Blobs for BlobDirectory {
         Ok(())
     }
 
-    fn hold_settling(&self) -> Result<Box<dyn Hold + '_>> {
-        let lock = self.lock_file("settle.lock")?;
-        lock.lock()
-            .map_err(failed("waiting for", &self.root.join("settle.lock")))?;
-        Ok(Box::new(lock))
-    }
-
     fn hold(&self) -> Result<Box<dyn Hold + '_>> {
-        self.take(File::lock_shared)
+        // No sharing: one who looked into the journal before a body was settled would replace its flushed file
+        // by one that nobody flushes.
+        self.take()
     }
 
     fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
-        self.take(File::lock)
+        self.take()
     }
 }
 
@@ -239,6 +249,49 @@ mod tests {
             let store = directory.path().join(made.get().to_string());
             BlobDirectory::create(&store).unwrap();
             Box::new(BlobDirectory::open(&store).unwrap())
+        });
+    }
+
+    /// As a backup by hard links has it.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_elsewhere_does_not_stand_for_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path();
+        BlobDirectory::create(store).unwrap();
+        let (first, second) = (BlobDirectory::open(store), BlobDirectory::open(store));
+        let (first, second) = (first.unwrap(), second.unwrap());
+        let id = BlobId::of(b"{}");
+        first.put(id, b"{}").unwrap();
+        fs::hard_link(first.path(id), store.join("backup")).unwrap();
+        let hold = second.hold_all().unwrap();
+        second.delete(id).unwrap();
+        drop(hold);
+        first.put(id, b"{}").unwrap();
+        assert!(first.get(id).unwrap().is_some(), "it was not put again");
+    }
+
+    /// Else one who looked into the journal earlier could replace a flushed file by one that nobody flushes.
+    #[test]
+    fn two_never_settle_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path();
+        BlobDirectory::create(store).unwrap();
+        let (first, second) = (BlobDirectory::open(store), BlobDirectory::open(store));
+        let (first, second) = (first.unwrap(), second.unwrap());
+        let given = std::sync::atomic::AtomicBool::new(false);
+        let held = first.hold().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _second = second.hold().unwrap();
+                given.store(true, std::sync::atomic::Ordering::Release);
+            });
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            assert!(
+                !given.load(std::sync::atomic::Ordering::Acquire),
+                "two settle at once"
+            );
+            drop(held);
         });
     }
 }

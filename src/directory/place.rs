@@ -36,6 +36,16 @@ pub(crate) fn flush_directory(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Waits for the lock on a file, also where a signal comes meanwhile.
+pub(crate) fn lock_file(file: &File) -> std::io::Result<()> {
+    loop {
+        match file.lock() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
 /// Whether this process may write to a file or directory. It is not opened: closing a database's file would
 /// drop SQLite's locks on it.
 #[cfg(unix)]

@@ -42,7 +42,6 @@ pub(crate) fn settle(
     blobs: &dyn Blobs,
     mut moved: impl FnMut(Settled),
 ) -> Result<Settled> {
-    let _alone = blobs.hold_settling()?;
     let mut sum = Settled::default();
     let mut position = 0;
     loop {

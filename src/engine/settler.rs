@@ -18,6 +18,8 @@ const BATCH: (u64, u64) = (64, 1024 * 1024);
 const FULL: (u64, u64) = (1024, 16 * 1024 * 1024);
 /// and after this long without a commit any are.
 const IDLE: Duration = Duration::from_secs(1);
+/// So many commits, with bodies or without, may make a log that is long.
+const COMMITS: u64 = 1024;
 /// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
 /// taken for flushed that was not.
 const RETRY: Duration = Duration::from_secs(10);
@@ -41,6 +43,8 @@ struct Shared {
 struct State {
     /// In the journal, as far as this handle put it there; `ids` are those that are no file yet.
     journaled: Journaled,
+    /// Since the index was last maintained.
+    commits: u64,
     last_commit: Option<Instant>,
     /// When settling failed, as long as it has not succeeded since.
     failed: Option<Instant>,
@@ -51,6 +55,7 @@ struct State {
 enum Work {
     WriteOut,
     Settle,
+    Maintain,
     Close,
     /// Nothing, until a commit or for so long.
     Wait(Option<Duration>),
@@ -74,12 +79,10 @@ impl Settler {
         self.shared.settle(moved)
     }
 
-    /// Tells of what a commit put in the journal.
-    pub(crate) fn journaled(&self, added: Journaled) {
-        if added.bodies == 0 {
-            return;
-        }
+    /// Tells of a commit, and of what it put in the journal.
+    pub(crate) fn committed(&self, added: Journaled) {
         let mut state = self.shared.state();
+        state.commits += 1;
         state.journaled.add(added);
         state.last_commit = Some(Instant::now());
         drop(state);
@@ -118,9 +121,10 @@ impl State {
         let failed = self.failed.map(|since| since.elapsed());
         match failed {
             _ if self.closing => Work::Close,
-            _ if self.journaled.bodies == 0 => Work::Wait(None),
+            _ if self.journaled.bodies == 0 && self.commits == 0 => Work::Wait(None),
             Some(since) if since < RETRY => Work::Wait(Some(RETRY - since)),
-            _ if waits(FULL) || quiet >= IDLE => Work::Settle,
+            _ if waits(FULL) || quiet >= IDLE && self.journaled.bodies > 0 => Work::Settle,
+            _ if self.commits >= COMMITS || quiet >= IDLE => Work::Maintain,
             _ if quiet < PAUSE => Work::Wait(Some(PAUSE - quiet)),
             _ if waits(BATCH) => Work::Settle,
             _ if !self.journaled.ids.is_empty() => Work::WriteOut,
@@ -157,6 +161,10 @@ impl Shared {
                     drop(state);
                     self.settle(|_| ()).map(drop)
                 }
+                Work::Maintain => {
+                    drop(state);
+                    self.maintain()
+                }
                 Work::Close => {
                     let ids = std::mem::take(&mut state.journaled.ids);
                     drop(state);
@@ -178,8 +186,13 @@ impl Shared {
             self.state().journaled.add(taken);
         }
         let settled = settled?;
-        self.index.maintain()?;
+        self.maintain()?;
         Ok(settled)
+    }
+
+    fn maintain(&self) -> Result<()> {
+        self.state().commits = 0;
+        Ok(self.index.maintain()?)
     }
 
     /// Leaves every body a file, and flushes once at most for it where a batch is full, or else folds a long log in.

@@ -260,13 +260,21 @@ fn check_bodies(
                 "{counted} live versions are counted, there are {versions}"
             ));
         }
-        let (bytes, size) = match stored {
-            StoredBlob::Journaled(bytes) => (Some(bytes), None),
-            StoredBlob::Settled(size) => (blobs.get(id)?, Some(size)),
+        let read = |stored: StoredBlob| -> Result<_> {
+            Ok(match stored {
+                StoredBlob::Journaled(bytes) => (Some(bytes), None),
+                StoredBlob::Settled(size) => (blobs.get(id)?, Some(size)),
+            })
         };
+        let (mut bytes, mut size) = read(stored)?;
+        if bytes.is_none() {
+            // Collected since the snapshot was taken, perhaps to come back; or missing.
+            let Some(now) = index.snapshot()?.blob(id)? else {
+                return Ok(());
+            };
+            (bytes, size) = read(now)?;
+        }
         match bytes {
-            // Collected since the snapshot was taken, or missing.
-            None if index.snapshot()?.blob(id)?.is_none() => {}
             None => wrong("it is missing".into()),
             Some(bytes) if BlobId::of(&bytes) != id => {
                 wrong(format!("its {} bytes have another hash", bytes.len()));

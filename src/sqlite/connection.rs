@@ -167,6 +167,17 @@ pub(super) fn unfolded_pages(connection: &Connection) -> Result<i64> {
         .context("measuring the log")
 }
 
+/// Empties a log of this many pages or more that is folded in, unless anybody uses it.
+pub(super) fn empty_log(connection: &Connection, pages: i64) -> rusqlite::Result<()> {
+    let columns = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+    let (log, folded) = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], columns)?;
+    if log < pages || folded < log {
+        return Ok(());
+    }
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
 /// Folds the write-ahead log into the database, as far as readers allow. Two flushes.
 pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
     connection

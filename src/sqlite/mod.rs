@@ -26,7 +26,7 @@ use self::connection::Access;
 use self::error::{Context as _, Result};
 use self::transaction::Write;
 use crate::backend::{Error, ErrorKind, Held, Index, Snapshot, Transaction};
-use crate::directory::flush_directory;
+use crate::directory::{flush_directory, lock_file};
 use crate::record::{Durability, Settings};
 
 pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
@@ -94,14 +94,19 @@ impl SqliteIndex {
     }
 
     /// Makes an index where there is none, and answers what was there before. Several processes may try at
-    /// once. The caller flushes the directory.
-    pub(crate) fn create(path: &Path, settings: Settings) -> Result<Found> {
+    /// once. `rest` makes what else a store needs, and flushes the directory: from the moment the index is
+    /// there, others use the store.
+    pub(crate) fn create(
+        path: &Path,
+        settings: Settings,
+        rest: impl FnOnce() -> Result<()>,
+    ) -> Result<Found> {
         let queue = open_queue(path)?;
         wait_for(&queue)?;
         let found = Self::probe(path, Purpose::Write)?;
         if found == Found::Nothing {
             let connection = connection::open(path, Access::Create)?;
-            schema::create(&connection, settings)?;
+            schema::create(&connection, settings, rest)?;
         }
         Ok(found)
     }
@@ -185,9 +190,7 @@ fn open_queue(index: &Path) -> Result<File> {
 }
 
 fn wait_for(queue: &File) -> Result<()> {
-    queue
-        .lock()
-        .map_err(|error| Error::io("waiting for other writers", error))
+    lock_file(queue).map_err(|error| Error::io("waiting for other writers", error))
 }
 
 impl Index for SqliteIndex {
@@ -233,6 +236,21 @@ impl SqliteIndex {
         connection::checkpoint(&checkpointer.connection)?;
         let _turn = self.turn()?;
         connection::checkpoint(&checkpointer.connection)
+    }
+}
+
+impl Drop for SqliteIndex {
+    /// What is folded in is known as long as anybody has the index open. To the next one after that all of the log
+    /// is new: it would not be overwritten, and grow with each process.
+    fn drop(&mut self) {
+        if self.usable().is_err() {
+            return;
+        }
+        if let Some(writer) = &mut self.writer {
+            let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
+            // A log that stays is only slower.
+            let _ = connection::empty_log(&writer.tables.connection, LOG_PAGES);
+        }
     }
 }
 
@@ -309,7 +327,7 @@ mod tests {
             std::fs::create_dir(&folder).unwrap();
             let path = folder.join("index.db");
             assert_eq!(
-                SqliteIndex::create(&path, settings).unwrap(),
+                SqliteIndex::create(&path, settings, || Ok(())).unwrap(),
                 Found::Nothing
             );
             Box::new(SqliteIndex::open(&path, Purpose::Write).unwrap())

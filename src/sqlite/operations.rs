@@ -42,7 +42,9 @@ pub(super) fn list(
             "SELECT operation FROM operation_prompt WHERE prompt = ({OF_PROMPT}) AND ?3 IS NULL"
         ),
         (None, Some(_)) => {
-            "SELECT DISTINCT operation FROM operation_environment WHERE ?2 IS NULL AND name = ?3"
+            // Cut here: else SQLite reads all operations of the name for each page.
+            "SELECT DISTINCT operation FROM operation_environment
+             WHERE ?2 IS NULL AND name = ?3 AND operation < ?1 ORDER BY operation DESC LIMIT ?4"
                 .to_owned()
         }
         // A prompt has fewer operations than an environment's name.

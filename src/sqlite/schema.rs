@@ -120,8 +120,12 @@ const FIRST: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Makes the tables of a new store, in one transaction.
-pub(super) fn create(connection: &Connection, settings: Settings) -> Result<()> {
+/// Makes the tables of a new store, in one transaction; `rest` is done before it is committed.
+pub(super) fn create(
+    connection: &Connection,
+    settings: Settings,
+    rest: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let context = "creating the tables";
     connection
         .execute_batch("BEGIN EXCLUSIVE")
@@ -137,6 +141,7 @@ pub(super) fn create(connection: &Connection, settings: Settings) -> Result<()> 
             (settings.first_version.to_string(), policy),
         )
         .context(context)?;
+    rest()?;
     connection
         .execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; COMMIT"))
         .context(context)

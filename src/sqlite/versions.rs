@@ -158,12 +158,14 @@ pub(super) fn list(
 ) -> Result<Vec<Version>> {
     let read = || -> rusqlite::Result<Vec<Version>> {
         let end = match before {
-            None => (i64::MAX, u32::MAX),
+            None => (i64::MAX, i64::MAX),
             Some(id) => match position(connection, prompt, id)? {
                 None => return Ok(Vec::new()),
                 // Within a major, numbers grow in the order of creation.
-                Some((key, number)) if Some(number.major) == filter.major => (key, number.minor),
-                Some((key, _)) => (key, u32::MAX),
+                Some((key, number)) if Some(number.major) == filter.major => {
+                    (key, number.minor.into())
+                }
+                Some((key, _)) => (key, i64::MAX),
             },
         };
         let mut statement = connection.prepare_cached(match filter.major {

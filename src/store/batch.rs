@@ -45,7 +45,7 @@ impl Store {
         let writer = Writer::begin(&*inner.index, &inner.bodies, &inner.context)?;
         let mut batch = Batch { writer };
         let result = work(&mut batch)?;
-        inner.settler.journaled(batch.writer.commit()?);
+        inner.settler.committed(batch.writer.commit()?);
         Ok(result)
     }
 }

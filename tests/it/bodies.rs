@@ -185,3 +185,33 @@ fn leftovers_are_collected() {
         body("greeting")
     );
 }
+
+/// A body that is collected and committed again while the store is verified is not missing: it waits in the journal.
+#[test]
+fn a_body_that_comes_back_while_verified_is_not_missing() {
+    let place = Place::new();
+    let store = place.create();
+    create(&store, "first");
+    let gone = create(&store, "gone");
+    store.settle(|_| ()).unwrap();
+    let report = store.verify(|checked| {
+        if checked == 1 {
+            store.delete_prompt(gone.prompt.id).unwrap();
+            assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
+            create(&store, "gone");
+        }
+    });
+    let report = report.unwrap();
+    assert!(report.is_clean(), "{:#?}", report.violations);
+}
+
+/// Who may read the index, which has the bodies that wait, may read those that are settled.
+#[cfg(unix)]
+#[test]
+fn a_body_is_as_readable_as_the_index() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let (_, file) = settled(&place);
+    let readers = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o444;
+    assert_eq!(readers(file), readers(place.index()));
+}

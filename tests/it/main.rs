@@ -23,3 +23,4 @@ mod support;
 mod tampering;
 #[cfg(unix)]
 mod unwritable;
+mod upkeep;

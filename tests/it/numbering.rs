@@ -77,3 +77,20 @@ fn handles_that_draw_alike_give_other_ids() {
     assert_ne!(one.version.id, two.version.id);
     is_sound(&first);
 }
+
+/// The last minor that there is can be listed by its major like any other.
+#[test]
+fn the_highest_minor_is_listed() {
+    let place = Place::new();
+    let options = StoreOptions::new().first_version(1, u32::MAX);
+    let stores = [
+        options.create(place.path()).unwrap(),
+        options.in_memory().unwrap(),
+    ];
+    for store in stores {
+        create(&store, "greeting");
+        let filter = promptbook::VersionFilter::default().major(1);
+        let found = store.versions("greeting", &filter, None, 9).unwrap();
+        assert_eq!(found.len(), 1, "1.{} was left out", u32::MAX);
+    }
+}

@@ -196,3 +196,25 @@ fn a_store_that_is_read_only_is_only_read() {
     );
     assert!(reader.verify(|_| ()).unwrap().is_clean());
 }
+
+/// Whoever comes second finds a store that is whole, and never the middle of its making.
+#[test]
+fn many_can_make_the_same_store_at_once() {
+    const THREADS: usize = 6;
+    for round in 0..30 {
+        let place = Place::new();
+        let together = std::sync::Barrier::new(THREADS);
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (place, together) = (&place, &together);
+                scope.spawn(move || {
+                    together.wait();
+                    let store = Store::open_or_create(place.path());
+                    let store = store.unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+                    create(&store, &format!("{thread}"));
+                });
+            }
+        });
+        assert_eq!(place.open().prompt_count().unwrap(), THREADS as u64);
+    }
+}

@@ -13,7 +13,6 @@ use crate::id::BlobId;
 pub struct MemoryBlobs {
     bodies: Mutex<BTreeMap<BlobId, Vec<u8>>>,
     lock: RwLock<()>,
-    settling: Mutex<()>,
 }
 
 impl MemoryBlobs {
@@ -68,11 +67,6 @@ impl Blobs for MemoryBlobs {
         self.held_all()
     }
 
-    fn hold_settling(&self) -> Result<Box<dyn Hold + '_>> {
-        let guard = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(guard))
-    }
-
     fn hold(&self) -> Result<Box<dyn Hold + '_>> {
         let guard = self.lock.read().unwrap_or_else(PoisonError::into_inner);
         Ok(Box::new(guard))
@@ -84,6 +78,5 @@ impl Blobs for MemoryBlobs {
     }
 }
 
-impl Hold for MutexGuard<'_, ()> {}
 impl Hold for RwLockReadGuard<'_, ()> {}
 impl Hold for RwLockWriteGuard<'_, ()> {}

@@ -19,7 +19,6 @@ pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
         an_error_of_the_visitor_ends_the_list,
         a_sweep_takes_no_body,
         readers_see_a_body_whole_or_not_at_all,
-        shared_holds_go_together,
         holds_exclude_each_other,
         exclusive_holds_exclude_each_other,
     ];
@@ -214,15 +213,6 @@ pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
                 "a body was read half-made"
             );
         }
-    });
-}
-
-/// Any number of threads settle at once.
-pub fn shared_holds_go_together(blobs: &dyn Blobs) {
-    let _first = blobs.hold().unwrap();
-    // It would never return if the two excluded each other.
-    std::thread::scope(|scope| {
-        scope.spawn(|| drop(blobs.hold().unwrap()));
     });
 }
 
