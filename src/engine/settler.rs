@@ -195,13 +195,14 @@ impl Shared {
         Ok(self.index.maintain()?)
     }
 
-    /// Leaves every body a file, and flushes once at most for it where a batch is full, or else folds a long log in.
+    /// Leaves every body a file, and flushes no more than a batch that is full and a log that is long.
     fn close(&self, ids: &[BlobId]) -> Result<()> {
         let waiting = self.index.snapshot()?.waiting()?;
         if waiting.bodies >= BATCH.0 || waiting.bytes >= BATCH.1 {
-            return settle(&*self.index, &*self.blobs, |_| ()).map(drop);
+            settle(&*self.index, &*self.blobs, |_| ())?;
+        } else {
+            write_out(&*self.index, &*self.blobs, ids)?;
         }
-        write_out(&*self.index, &*self.blobs, ids)?;
         Ok(self.index.maintain()?)
     }
 }
