@@ -34,7 +34,7 @@ pub(crate) struct BlobDirectory {
 }
 
 /// Files kept open are bounded; what is forgotten is written again.
-const MOST_UNFLUSHED: usize = 256;
+const MOST_UNFLUSHED: usize = 64;
 
 impl BlobDirectory {
     /// Makes the folders of a new store. The caller flushes `store`.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Context, Result};
 use super::{Found, Purpose, schema};
+use crate::backend::{Error, ErrorKind};
 use crate::record::Durability;
 
 /// Older releases can lose an acknowledged commit when one connection folds the write-ahead log in while another
@@ -60,7 +61,7 @@ fn file_size(path: &Path) -> u64 {
 pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     let doing = format!("opening {}", path.display());
     let connection = open_file(path, access).context(&doing)?;
-    set_up(&connection, access).context(&doing)?;
+    set_up(&connection).context(&doing)?;
     Ok(connection)
 }
 
@@ -92,7 +93,7 @@ fn immutable_uri(path: &Path) -> String {
     format!("file:{escaped}?immutable=1")
 }
 
-fn set_up(connection: &Connection, access: Access) -> rusqlite::Result<()> {
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(Duration::from_secs(10))?;
     // Closing folds nothing in: a process that commits once pays one flush, not three. The log stays for the
@@ -113,10 +114,23 @@ fn set_up(connection: &Connection, access: Access) -> rusqlite::Result<()> {
          PRAGMA wal_autocheckpoint = 4000; -- the backstop, where `checkpoint` never came to it: 16 MB
          PRAGMA journal_size_limit = 67108864;",
     )?;
-    if access == Access::Create {
-        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    }
     Ok(())
+}
+
+/// Has the file written through a log from now on: its readers and writers don't wait for each other, and no other
+/// way is safe where SQLite is compiled not to flush directories.
+pub(super) fn keep_log(connection: &Connection) -> Result<()> {
+    let doing = "turning the log on";
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .context(doing)?;
+    match mode.as_str() {
+        "wal" => Ok(()),
+        other => Err(Error::new(
+            ErrorKind::Other,
+            format!("index: {doing}: it stays {other}"),
+        )),
+    }
 }
 
 /// Only between transactions. A full commit flushes the relaxed ones before it too: they are in the same log.

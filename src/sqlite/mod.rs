@@ -106,6 +106,7 @@ impl SqliteIndex {
         let found = Self::probe(path, Purpose::Write)?;
         if found == Found::Nothing {
             let connection = connection::open(path, Access::Create)?;
+            connection::keep_log(&connection)?;
             schema::create(&connection, settings, rest)?;
         }
         Ok(found)
@@ -143,6 +144,9 @@ impl SqliteIndex {
         let queue = open_queue(&self.path)?;
         wait_for(&queue)?;
         let tables = self.connect()?;
+        if purpose == Purpose::Write {
+            connection::keep_log(&tables.connection)?; // Another program may have turned it off.
+        }
         schema::format_of(&tables.connection)?; // The first read makes the log.
         if let Some(directory) = self.path.parent() {
             flush_directory(directory)?;

@@ -73,3 +73,32 @@ fn commit_until_there_is_no_room() {
         other => panic!("{other:?}"),
     }
 }
+
+/// A process may have 256 files open on macOS, its own ones included.
+#[test]
+fn few_open_files_are_enough() {
+    let place = Place::new();
+    create(&place.create(), "greeting");
+    let limited = ["sh", "-c", "ulimit -n 128; exec \"$0\" \"$@\""];
+    passes(command(
+        &limited,
+        "no_room::settle_many_bodies",
+        place.path(),
+    ));
+    is_sound(&place.open());
+}
+
+#[test]
+#[ignore = "run by the test above, with few open files"]
+fn settle_many_bodies() {
+    let store = store();
+    let done = store.batch(|batch| {
+        for number in 0..300 {
+            let new = NewVersion::new("greeting", body(number))?;
+            batch.commit(new.bump(Bump::Minor))?;
+        }
+        Ok(())
+    });
+    done.unwrap();
+    store.settle(|_| ()).unwrap();
+}

@@ -218,3 +218,19 @@ fn many_can_make_the_same_store_at_once() {
         assert_eq!(place.open().prompt_count().unwrap(), THREADS as u64);
     }
 }
+
+/// Without the log, readers and writers would wait for each other, and a power cut could take a commit back.
+#[test]
+fn a_store_that_was_taken_out_of_wal_mode_is_put_back() {
+    let place = Place::new();
+    create(&place.create(), "greeting");
+    let connection = rusqlite::Connection::open(place.index()).unwrap();
+    let mode = |connection: &rusqlite::Connection, sql| -> String {
+        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(mode(&connection, "PRAGMA journal_mode = DELETE"), "delete");
+    drop(connection);
+    commit(&place.open(), "greeting", "more");
+    let connection = rusqlite::Connection::open(place.index()).unwrap();
+    assert_eq!(mode(&connection, "PRAGMA journal_mode"), "wal");
+}
