@@ -33,6 +33,16 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The index is missing or empty, and bodies or a log that belong to one are there. Nothing is made over them: put the
+    /// index back, or move the rest away.
+    #[error("{path} has no index, but {left} is left of a store")]
+    IndexLost {
+        /// The directory in which a store was to be made.
+        path: PathBuf,
+        /// What is there.
+        left: &'static str,
+    },
+
     /// The store was written by a newer release of this crate.
     #[error("{path} is of format {found}; this release reads up to {supported}")]
     NewerFormat {

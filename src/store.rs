@@ -197,6 +197,7 @@ impl StoreOptions {
             });
         }
         let index = path.join(INDEX);
+        refuse_lost(path)?;
         if !index.is_file() {
             return Err(Error::NotAStore { path: path.into() });
         }
@@ -235,9 +236,17 @@ impl StoreOptions {
                 source,
             });
         }
+        refuse_lost(path)?;
         let found = SqliteIndex::create(&path.join(INDEX), self.settings(), || {
+            if BlobDirectory::has_bodies(path)? {
+                let left = "a directory of bodies";
+                return Err(Error::IndexLost {
+                    path: path.into(),
+                    left,
+                });
+            }
             BlobDirectory::create(path)?;
-            directory::flush_directory(path)
+            Ok(directory::flush_directory(path)?)
         })?;
         newer(path, found)
     }
@@ -264,6 +273,17 @@ impl StoreOptions {
             read_only: self.read_only && path.is_some(),
             path,
         }))
+    }
+}
+
+/// A log without the index that it belongs to is the last that there is of some commits, and SQLite would delete it.
+fn refuse_lost(path: &Path) -> Result<()> {
+    match SqliteIndex::log_without_index(&path.join(INDEX)) {
+        true => Err(Error::IndexLost {
+            path: path.into(),
+            left: "a write-ahead log",
+        }),
+        false => Ok(()),
     }
 }
 

@@ -156,6 +156,7 @@ fn class(error: &Error) -> (Exit, &'static str) {
     match error {
         Error::NotAStore { .. } => (Exit::NotFound, "not_a_store"),
         Error::StoreExists { .. } => (Exit::Conflict, "store_exists"),
+        Error::IndexLost { .. } => (Exit::Damaged, "index_lost"),
         Error::NewerFormat { .. } => (Exit::Failure, "newer_format"),
         Error::NetworkFilesystem { .. } => (Exit::Failure, "network_filesystem"),
         Error::NotWritable { .. } => (Exit::Failure, "not_writable"),
@@ -196,6 +197,7 @@ fn hint(error: &Error) -> Option<String> {
             "promptbook init makes a store; --store DIR or PROMPTBOOK_STORE names another".into()
         }
         Error::StoreExists { .. } => "nothing is to be done; promptbook stats tells what it holds".into(),
+        Error::IndexLost { .. } => "put index.db back from a copy, or move the rest away".into(),
         Error::NewerFormat { .. } => "install the newest release of promptbook".into(),
         Error::NetworkFilesystem { .. } => {
             "move the store to a local disk; or, if one machine only uses it, say --allow-network".into()

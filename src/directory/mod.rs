@@ -43,6 +43,23 @@ impl BlobDirectory {
         prepare(&store.join("tmp"))
     }
 
+    /// Whether a body lies in this directory, whoever's it is.
+    pub(crate) fn has_bodies(store: &Path) -> Result<bool> {
+        let blobs = store.join("blobs");
+        let folders = match fs::read_dir(&blobs) {
+            Ok(folders) => folders,
+            Err(error) if error.kind() == Io::NotFound => return Ok(false),
+            Err(error) => return Err(failed("listing", &blobs)(error)),
+        };
+        for folder in folders {
+            let folder = folder.map_err(failed("listing", &blobs))?.path();
+            if fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The blob store of a store.
     pub(crate) fn open(store: &Path) -> Result<Self> {
         Ok(Self {

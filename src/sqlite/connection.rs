@@ -43,6 +43,11 @@ pub(super) fn access(path: &Path, purpose: Purpose) -> Access {
     }
 }
 
+/// Whether a write-ahead log holds something, and the file that it belongs to nothing.
+pub(super) fn log_without_index(path: &Path) -> bool {
+    file_size(path) == 0 && file_size(&beside(path, "-wal")) > 0
+}
+
 /// Whether the write-ahead log has been made.
 pub(super) fn log_exists(path: &Path) -> bool {
     beside(path, "-wal").exists()

@@ -99,8 +99,8 @@ impl SqliteIndex {
     pub(crate) fn create(
         path: &Path,
         settings: Settings,
-        rest: impl FnOnce() -> Result<()>,
-    ) -> Result<Found> {
+        rest: impl FnOnce() -> crate::Result<()>,
+    ) -> crate::Result<Found> {
         let queue = open_queue(path)?;
         wait_for(&queue)?;
         let found = Self::probe(path, Purpose::Write)?;
@@ -110,6 +110,11 @@ impl SqliteIndex {
             schema::create(&connection, settings, rest)?;
         }
         Ok(found)
+    }
+
+    /// Whether a log is there, and no index that it could belong to: SQLite would delete it.
+    pub(crate) fn log_without_index(path: &Path) -> bool {
+        connection::log_without_index(path)
     }
 
     /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`].

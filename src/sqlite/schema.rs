@@ -124,8 +124,8 @@ const FIRST: &str = "
 pub(super) fn create(
     connection: &Connection,
     settings: Settings,
-    rest: impl FnOnce() -> Result<()>,
-) -> Result<()> {
+    rest: impl FnOnce() -> crate::Result<()>,
+) -> crate::Result<()> {
     let context = "creating the tables";
     connection
         .execute_batch("BEGIN EXCLUSIVE")
@@ -144,20 +144,24 @@ pub(super) fn create(
     rest()?;
     connection
         .execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; COMMIT"))
-        .context(context)
+        .context(context)?;
+    Ok(())
 }
 
 /// Brings an older store up to today's format, in one transaction.
 pub(super) fn migrate(connection: &Connection, found: u32) -> Result<()> {
-    if found == FORMAT {
+    if found >= FORMAT {
         return Ok(());
     }
     let context = "migrating the tables";
     connection
         .execute_batch("BEGIN EXCLUSIVE")
         .context(context)?;
-    // Another process may have migrated while this one waited.
-    migrate_steps(connection, format_of(connection)?)?;
+    // Another process may have migrated while this one waited, to a newer format at that.
+    let found = format_of(connection)?;
+    if found < FORMAT {
+        migrate_steps(connection, found)?;
+    }
     connection.execute_batch("COMMIT").context(context)
 }
 

@@ -9,7 +9,8 @@ use crate::record::Version;
 /// Changes that take place together or not at all, with one flush for all of them.
 ///
 /// Each is an operation of its own, and sees those before it. Others see none until the batch is through; while it is
-/// open, nobody else can write.
+/// open, nobody else can write: a change through a [`Store`] of the same directory, from inside the closure, would wait
+/// for ever.
 pub struct Batch<'a> {
     writer: Writer<'a>,
 }

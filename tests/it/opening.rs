@@ -234,3 +234,33 @@ fn a_store_that_was_taken_out_of_wal_mode_is_put_back() {
     let connection = rusqlite::Connection::open(place.index()).unwrap();
     assert_eq!(mode(&connection, "PRAGMA journal_mode"), "wal");
 }
+
+/// Without its index a store is not made anew over its bodies: the next collection would take them all.
+#[test]
+fn nothing_is_made_over_what_is_left_of_a_store() {
+    let place = Place::new();
+    let store = place.create();
+    create(&store, "greeting");
+    store.settle(|_| ()).unwrap();
+    drop(store);
+    let index = place.path().join("index.db");
+    let kept = std::fs::read(&index).unwrap();
+    let log = place.path().join("index.db-wal");
+    for with_log in [true, false] {
+        std::fs::write(&index, b"").unwrap();
+        if !with_log {
+            std::fs::remove_file(&log).unwrap();
+        }
+        for made in [
+            Store::open_or_create(place.path()),
+            Store::create(place.path()),
+        ] {
+            assert!(
+                matches!(made, Err(Error::IndexLost { .. })),
+                "log {with_log}: {made:?}"
+            );
+        }
+        assert!(log.exists() || !with_log, "the log was removed");
+    }
+    std::fs::write(&index, kept).unwrap();
+}
