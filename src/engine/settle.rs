@@ -21,8 +21,9 @@ pub struct Settled {
     pub bytes: u64,
 }
 
-/// Bodies of about this many bytes are flushed together: what memory holds at once.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Bodies of about this many bytes are flushed together: what memory holds at once, and what a commit that comes
+/// meanwhile shares the disk with.
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// Puts these bodies in their place, unflushed, as far as they still wait.
 pub(crate) fn write_out(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) -> Result<()> {
@@ -36,11 +37,12 @@ pub(crate) fn write_out(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) ->
     Ok(())
 }
 
-/// Moves everything that is in the journal now to its place, for good. `moved` is told of each batch.
+/// Moves what is in the journal to its place, for good, batch after batch, as long as `go_on`, told of the sum after
+/// each, says so.
 pub(crate) fn settle(
     index: &dyn Index,
     blobs: &dyn Blobs,
-    mut moved: impl FnMut(Settled),
+    mut go_on: impl FnMut(Settled) -> bool,
 ) -> Result<Settled> {
     let mut sum = Settled::default();
     let mut position = 0;
@@ -67,6 +69,8 @@ pub(crate) fn settle(
             .iter()
             .map(|body| body.bytes.len() as u64)
             .sum::<u64>();
-        moved(sum);
+        if !go_on(sum) {
+            return Ok(sum);
+        }
     }
 }

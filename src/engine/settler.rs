@@ -14,8 +14,8 @@ use crate::id::BlobId;
 const PAUSE: Duration = Duration::from_millis(5);
 /// At a pause, this many bodies or bytes are worth a flush;
 const BATCH: (u64, u64) = (64, 1024 * 1024);
-/// this many are settled beside commits;
-const FULL: (u64, u64) = (1024, 16 * 1024 * 1024);
+/// this many are settled beside commits, which that slows;
+const FULL: (u64, u64) = (8192, 64 * 1024 * 1024);
 /// and after this long without a commit any are.
 const IDLE: Duration = Duration::from_secs(1);
 /// So many commits, with bodies or without, may make a log that is long.
@@ -75,8 +75,11 @@ impl Settler {
     }
 
     /// Settles everything now, and waits for it.
-    pub(crate) fn settle(&self, moved: impl FnMut(Settled)) -> Result<Settled> {
-        self.shared.settle(moved)
+    pub(crate) fn settle(&self, mut progress: impl FnMut(Settled)) -> Result<Settled> {
+        self.shared.settle(|sum| {
+            progress(sum);
+            true
+        })
     }
 
     /// Tells of a commit, and of what it put in the journal.
@@ -159,7 +162,7 @@ impl Shared {
                 }
                 Work::Settle => {
                     drop(state);
-                    self.settle(|_| ()).map(drop)
+                    self.settle(|_| self.may_go_on()).map(drop)
                 }
                 Work::Maintain => {
                     drop(state);
@@ -179,15 +182,28 @@ impl Shared {
         }
     }
 
-    fn settle(&self, moved: impl FnMut(Settled)) -> Result<Settled> {
+    fn settle(&self, go_on: impl FnMut(Settled) -> bool) -> Result<Settled> {
         let taken = std::mem::take(&mut self.state().journaled);
-        let settled = settle(&*self.index, &*self.blobs, moved);
-        if settled.is_err() {
-            self.state().journaled.add(taken);
-        }
+        let settled = settle(&*self.index, &*self.blobs, go_on);
+        let left = match &settled {
+            Ok(settled) => Journaled {
+                bodies: taken.bodies.saturating_sub(settled.bodies),
+                bytes: taken.bytes.saturating_sub(settled.bytes),
+                ids: Vec::new(),
+            },
+            Err(_) => taken,
+        };
+        self.state().journaled.add(left);
         let settled = settled?;
         self.maintain()?;
         Ok(settled)
+    }
+
+    /// Between two batches: commits that come meanwhile go first.
+    fn may_go_on(&self) -> bool {
+        let state = self.state();
+        let paused = state.last_commit.is_none_or(|last| last.elapsed() >= PAUSE);
+        !state.closing && (paused || state.journaled.bodies >= FULL.0)
     }
 
     fn maintain(&self) -> Result<()> {
@@ -199,7 +215,7 @@ impl Shared {
     fn close(&self, ids: &[BlobId]) -> Result<()> {
         let waiting = self.index.snapshot()?.waiting()?;
         if waiting.bodies >= BATCH.0 || waiting.bytes >= BATCH.1 {
-            settle(&*self.index, &*self.blobs, |_| ())?;
+            settle(&*self.index, &*self.blobs, |_| true)?;
         } else {
             write_out(&*self.index, &*self.blobs, ids)?;
         }

@@ -386,31 +386,29 @@ impl Transaction for Write<'_> {
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
         let doing = "journaling a body";
-        let inserted = self
-            .connection()
-            .prepare_cached(
-                "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, 1, 0)
-                 ON CONFLICT DO UPDATE SET stored = 1 WHERE stored = 0
-                 RETURNING key",
-            )
-            .and_then(|mut statement| {
-                let params = (id.as_bytes(), limit(bytes.len()));
-                statement
-                    .query_row(params, |row| row.get::<_, i64>(0))
-                    .optional()
-            })
-            .context(doing)?;
-        match inserted {
-            Some(key) => {
-                self.blob.set(Some((id, key)));
-                self.change_one(
-                    doing,
-                    "INSERT INTO blob_journal VALUES (?1, ?2)",
-                    (key, bytes),
-                )
-            }
-            None => Ok(()),
-        }
+        let changed = |sql: &str, params: &[&dyn ToSql]| -> Result<bool> {
+            let mut statement = self.connection().prepare_cached(sql).context(doing)?;
+            Ok(statement.execute(params).context(doing)? > 0)
+        };
+        let key = if changed(
+            "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, 1, 0) ON CONFLICT DO NOTHING",
+            &[id.as_bytes(), &limit(bytes.len())],
+        )? {
+            self.connection().last_insert_rowid()
+        } else if changed(
+            "UPDATE blob SET stored = 1 WHERE hash = ?1 AND stored = 0",
+            &[id.as_bytes()],
+        )? {
+            self.blob_key(id)?
+        } else {
+            return Ok(());
+        };
+        self.blob.set(Some((id, key)));
+        self.change_one(
+            doing,
+            "INSERT INTO blob_journal VALUES (?1, ?2)",
+            (key, bytes),
+        )
     }
 
     fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
