@@ -182,18 +182,24 @@ impl Shared {
         }
     }
 
-    fn settle(&self, go_on: impl FnMut(Settled) -> bool) -> Result<Settled> {
+    fn settle(&self, mut go_on: impl FnMut(Settled) -> bool) -> Result<Settled> {
         let taken = std::mem::take(&mut self.state().journaled);
-        let settled = settle(&*self.index, &*self.blobs, go_on);
-        let left = match &settled {
-            Ok(settled) => Journaled {
+        let mut through = true;
+        let settled = settle(&*self.index, &*self.blobs, |sum| {
+            through = go_on(sum);
+            through
+        });
+        match &settled {
+            // Nothing is left, also where fewer were settled: a body that was stored already is not journaled,
+            // and others settle too.
+            Ok(_) if through => {}
+            Ok(settled) => self.state().journaled.add(Journaled {
                 bodies: taken.bodies.saturating_sub(settled.bodies),
                 bytes: taken.bytes.saturating_sub(settled.bytes),
                 ids: Vec::new(),
-            },
-            Err(_) => taken,
-        };
-        self.state().journaled.add(left);
+            }),
+            Err(_) => self.state().journaled.add(taken),
+        }
         let settled = settled?;
         self.maintain()?;
         Ok(settled)
@@ -220,5 +226,58 @@ impl Shared {
             write_out(&*self.index, &*self.blobs, ids)?;
         }
         Ok(self.index.maintain()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{MemoryBlobs, MemoryIndex};
+    use crate::record::Settings;
+
+    fn settler() -> Settler {
+        let index = Arc::new(MemoryIndex::new(Settings::default()));
+        Settler::new(index, Arc::new(MemoryBlobs::new()))
+    }
+
+    fn some(bodies: u64) -> Journaled {
+        Journaled {
+            bodies,
+            bytes: bodies,
+            ids: Vec::new(),
+        }
+    }
+
+    /// Else it would look for them again and again, without a rest.
+    #[test]
+    fn bodies_that_others_settled_are_not_waited_for() {
+        let settler = settler();
+        settler.shared.state().journaled = some(3);
+        settler.settle(|_| ()).unwrap();
+        assert!(matches!(settler.shared.state().next(), Work::Wait(None)));
+    }
+
+    #[test]
+    fn work_waits_for_a_pause_and_a_failure_for_longer() {
+        let settler = settler();
+        let mut state = settler.shared.state();
+        assert!(matches!(state.next(), Work::Wait(None)), "nothing to do");
+        state.journaled = some(BATCH.0);
+        state.last_commit = Some(Instant::now());
+        assert!(
+            matches!(state.next(), Work::Wait(Some(_))),
+            "a commit a moment ago"
+        );
+        state.last_commit = Instant::now().checked_sub(PAUSE);
+        assert!(matches!(state.next(), Work::Settle), "a pause and a batch");
+        state.failed = Some(Instant::now());
+        assert!(
+            matches!(state.next(), Work::Wait(Some(_))),
+            "a failure a moment ago"
+        );
+        state.failed = None;
+        state.last_commit = Some(Instant::now());
+        state.journaled = some(FULL.0);
+        assert!(matches!(state.next(), Work::Settle), "too much to wait");
     }
 }
