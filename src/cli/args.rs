@@ -183,7 +183,7 @@ pub(crate) struct Commit {
     /// What changed, and why
     #[arg(short, long)]
     pub(crate) message: String,
-    /// A minor version if the bump rules allow one, else a major [default]
+    /// A minor version if the bump rules allow one, else a major (the default)
     #[arg(long, group = "bump")]
     pub(crate) auto: bool,
     /// A minor version

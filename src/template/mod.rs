@@ -17,7 +17,7 @@
 //!
 //! [`render_strict`] fills all of a body or nothing: every variable must be given, with a value of its
 //! type, and every input be asked for; else all problems are named, each with its place. Partials may
-//! stand inside partials. [`Uses::of`] and [`expand`] tell beforehand what it will ask for.
+//! stand inside partials. [`Uses::of`] and [`expand()`] tell beforehand what it will ask for.
 //!
 //! [`merge`] and [`render_helicone`] answer as the reference client does (npm `@helicone/helpers`
 //! 1.8.3), oddities included: in messages, inputs that are missing, empty, 0 or false leave their tags;

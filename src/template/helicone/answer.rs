@@ -7,7 +7,7 @@ use crate::template::budget::{LIMIT, TooLarge};
 use crate::template::place::{Path, Place};
 use crate::template::variable::VariableType;
 
-/// What [`merge`](super::merge) answers. As JSON: `{"body": …, "errors": […]}`.
+/// What [`merge`](super::merge()) answers. As JSON: `{"body": …, "errors": […]}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Merged {
