@@ -232,12 +232,11 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{MemoryBlobs, MemoryIndex};
-    use crate::record::Settings;
+    use crate::backend::testing;
 
     fn settler() -> Settler {
-        let index = Arc::new(MemoryIndex::new(Settings::default()));
-        Settler::new(index, Arc::new(MemoryBlobs::new()))
+        let (index, blobs) = testing::in_memory();
+        Settler::new(index, blobs)
     }
 
     fn some(bodies: u64) -> Journaled {

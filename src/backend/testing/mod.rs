@@ -24,10 +24,22 @@ mod portrait;
 mod scribe;
 pub mod values;
 
+use std::sync::Arc;
+
 pub use portrait::portrait;
 pub use scribe::Scribe;
+
+use super::{Blobs, Index, MemoryBlobs, MemoryIndex};
+use crate::record::Settings;
 
 /// Waits shortly for what must not happen meanwhile: a lock that is given although another holds it.
 fn wait_a_moment() {
     std::thread::sleep(std::time::Duration::from_millis(50));
+}
+
+/// Both places of a new store in memory, for tests of what works on them.
+#[must_use]
+pub fn in_memory() -> (Arc<dyn Index>, Arc<dyn Blobs>) {
+    let index = MemoryIndex::new(Settings::default());
+    (Arc::new(index), Arc::new(MemoryBlobs::new()))
 }
