@@ -17,9 +17,8 @@ pub fn directory() -> PathBuf {
         .into()
 }
 
-/// The command that runs one ignored test of this binary, such as `child::check`, behind `wrapper`.
-pub fn command(wrapper: &[&str], test: &str, directory: &Path) -> Command {
-    let this = std::env::current_exe().unwrap();
+/// The command that runs one ignored test of this binary, `this` or a copy, such as `child::check`, behind `wrapper`.
+pub fn command(this: &Path, wrapper: &[&str], test: &str, directory: &Path) -> Command {
     let arguments = ["--exact", test, "--ignored", "--nocapture"];
     let mut command = match wrapper {
         [] => Command::new(this),

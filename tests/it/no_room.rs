@@ -18,6 +18,7 @@ fn what_was_acknowledged_stays() {
         "trap '' XFSZ; ulimit -f 512; exec \"$0\" \"$@\"",
     ];
     passes(command(
+        &std::env::current_exe().unwrap(),
         &limited,
         "no_room::commit_until_there_is_no_room",
         place.path(),
@@ -81,6 +82,7 @@ fn few_open_files_are_enough() {
     create(&place.create(), "greeting");
     let limited = ["sh", "-c", "ulimit -n 128; exec \"$0\" \"$@\""];
     passes(command(
+        &std::env::current_exe().unwrap(),
         &limited,
         "no_room::settle_many_bodies",
         place.path(),
