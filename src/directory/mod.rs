@@ -19,7 +19,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 use self::flush::Flusher;
-pub(crate) use self::place::{flush_directory, lock_file, network_filesystem, prepare, writable};
+pub(crate) use self::place::{
+    flush_directory, lock_file, network_filesystem, open_lock, prepare, writable,
+};
 use crate::backend::{Blobs, Error, Hold, Result};
 use crate::id::BlobId;
 
@@ -83,22 +85,14 @@ impl BlobDirectory {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_file(&self, name: &str) -> Result<File> {
-        let path = self.root.join(name);
-        File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed("opening", &path))
-    }
-
     /// Takes the lock, in the order in which all who want it came to the gate.
     fn take(&self) -> Result<Box<dyn Hold + '_>> {
-        let gate = self.lock_file("blobs.gate")?;
-        lock_file(&gate).map_err(failed("waiting at", &self.root.join("blobs.gate")))?;
-        let lock = self.lock_file("blobs.lock")?;
-        lock_file(&lock).map_err(failed("waiting for", &self.root.join("blobs.lock")))?;
+        let path = self.root.join("blobs.gate");
+        let gate = open_lock(&path)?;
+        lock_file(&gate).map_err(failed("waiting at", &path))?;
+        let path = self.root.join("blobs.lock");
+        let lock = open_lock(&path)?;
+        lock_file(&lock).map_err(failed("waiting for", &path))?;
         Ok(Box::new(lock))
     }
 }

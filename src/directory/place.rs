@@ -36,6 +36,16 @@ pub(crate) fn flush_directory(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Opens a file that is there to be locked.
+pub(crate) fn open_lock(path: &Path) -> Result<File> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(failed("opening", path))
+}
+
 /// Waits for the lock on a file, also where a signal comes meanwhile.
 pub(crate) fn lock_file(file: &File) -> std::io::Result<()> {
     loop {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, SubsecRound, Utc};
 
@@ -197,13 +197,7 @@ impl<'a> Writer<'a> {
 
     /// What a body asks of its callers, as things stand in this transaction.
     pub(super) fn contract(&self, body: &Body) -> Result<Arc<Contract>> {
-        let contracts = || {
-            self.context
-                .contracts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
-        if let Some(contract) = contracts().get(&body.id()) {
+        if let Some(contract) = self.known_contracts().get(&body.id()) {
             return Ok(Arc::clone(contract));
         }
         let alone = Contract::of(body.json(), &Partials::default());
@@ -213,7 +207,7 @@ impl<'a> Writer<'a> {
             return Ok(Arc::new(Contract::of(body.json(), &partials)));
         }
         let contract = Arc::new(alone);
-        let mut contracts = contracts();
+        let mut contracts = self.known_contracts();
         if contracts.len() >= MOST_CONTRACTS {
             contracts.clear();
         }
@@ -223,17 +217,16 @@ impl<'a> Writer<'a> {
 
     /// The contract of a version that is stored.
     pub(super) fn contract_of(&self, version: &Version) -> Result<Arc<Contract>> {
-        let known = self
-            .context
-            .contracts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(contract) = known.get(&version.blob) {
+        if let Some(contract) = self.known_contracts().get(&version.blob) {
             return Ok(Arc::clone(contract));
         }
-        drop(known);
         let body = self.bodies.read(&*self.transaction, version.blob)?;
         self.contract(&body)
+    }
+
+    fn known_contracts(&self) -> MutexGuard<'_, HashMap<BlobId, Arc<Contract>>> {
+        let contracts = self.context.contracts.lock();
+        contracts.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An id that no prompt has or had.
@@ -258,7 +251,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn rng(&self) -> std::sync::MutexGuard<'_, fastrand::Rng> {
+    fn rng(&self) -> MutexGuard<'_, fastrand::Rng> {
         self.context
             .rng
             .lock()

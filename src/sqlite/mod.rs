@@ -26,7 +26,7 @@ use self::connection::Access;
 use self::error::{Context as _, Result};
 use self::transaction::Write;
 use crate::backend::{Error, ErrorKind, Held, Index, Snapshot, Transaction};
-use crate::directory::{flush_directory, lock_file};
+use crate::directory::{flush_directory, lock_file, open_lock};
 use crate::record::{Durability, Settings};
 
 pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
@@ -189,13 +189,7 @@ impl SqliteIndex {
 
 /// The file on which processes queue for their turn to write.
 fn open_queue(index: &Path) -> Result<File> {
-    let path = index.with_file_name("write.lock");
-    File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| Error::io(format!("opening {}", path.display()), error))
+    open_lock(&index.with_file_name("write.lock"))
 }
 
 fn wait_for(queue: &File) -> Result<()> {
