@@ -71,6 +71,8 @@ mod id;
 mod invalid;
 mod number;
 mod record;
+#[cfg(feature = "server")]
+pub mod server;
 mod sqlite;
 mod store;
 pub mod template;

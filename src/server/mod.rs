@@ -1,0 +1,1 @@
+//! Helicone's HTTP API on a store.
