@@ -1,1 +1,21 @@
 //! Helicone's HTTP API on a store.
+//!
+//! All 23 routes of [Helicone's Prompts 2025](https://docs.helicone.ai), so that its clients work on a local store:
+//! [`Server`] serves one.
+
+mod answer;
+mod app;
+mod edge;
+mod hosts;
+mod keys;
+mod listen;
+mod refusal;
+mod request;
+mod routes;
+mod service;
+mod signature;
+mod wire;
+
+pub use self::app::Limits;
+pub use self::refusal::Status;
+pub use self::service::{Running, Server, ServerError, ServerOptions};

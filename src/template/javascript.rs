@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// White space as `\s` and `Number()` know it: U+FEFF is, U+0085 is not.
-pub(super) fn is_space(c: char) -> bool {
+pub(crate) fn is_space(c: char) -> bool {
     matches!(
         c,
         '\t'..='\r'

@@ -38,7 +38,7 @@
 mod budget;
 mod expand;
 mod helicone;
-mod javascript;
+pub(crate) mod javascript;
 mod partials;
 mod place;
 mod problem;

@@ -1,0 +1,78 @@
+//! Answers: JSON in the envelope.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::refusal::Refusal;
+use super::wire::{Envelope, ErrorEnvelope};
+use crate::Body as PromptBody;
+
+/// What a route answers.
+pub(super) type Outcome = Result<Answer, Refusal>;
+
+/// JSON text with a status.
+pub(super) struct Answer {
+    status: StatusCode,
+    json: Vec<u8>,
+}
+
+impl Answer {
+    /// Data in the envelope.
+    pub(super) fn data(data: impl Serialize) -> Outcome {
+        Self::json(StatusCode::OK, &Envelope { data, error: None })
+    }
+
+    /// The envelope of what answers nothing.
+    pub(super) fn nothing() -> Outcome {
+        Self::data(())
+    }
+
+    /// The envelope of a refusal.
+    pub(super) fn refused(status: StatusCode, text: &str) -> Outcome {
+        let envelope = ErrorEnvelope {
+            data: (),
+            error: text,
+        };
+        Self::json(status, &envelope)
+    }
+
+    /// JSON as it is, without the envelope.
+    pub(super) fn text(json: Vec<u8>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            json,
+        }
+    }
+
+    pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Outcome {
+        let mut json = Vec::with_capacity(512);
+        match serde_json::to_writer(&mut json, value) {
+            Ok(()) => Ok(Self { status, json }),
+            Err(error) => Err(Refusal::Internal(error.to_string().into())),
+        }
+    }
+
+    /// With another status.
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+        let mut response = Response::new(Body::from(self.json));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+        response
+    }
+}
+
+/// A body's text, to be written as it is.
+pub(super) fn verbatim(body: &PromptBody) -> Result<&RawValue, Refusal> {
+    serde_json::from_str(body.text()).map_err(|error| Refusal::Internal(error.to_string().into()))
+}

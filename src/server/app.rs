@@ -1,0 +1,151 @@
+//! What all requests share: the store, and who may do what with it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::hosts::{self, Hosts};
+use super::keys::Keys;
+use super::refusal::{Refusal, Status};
+use super::signature::Signer;
+use crate::{Spec, Store, Version};
+
+/// What a server lets clients use of it.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The largest request body, in bytes: 50 MiB, as of the live service.
+    pub body_bytes: usize,
+    /// How long a request's head may take, and how long a connection may be idle: 30 s.
+    pub header_time: Duration,
+    /// How long a request's body may take: 60 s.
+    pub body_time: Duration,
+    /// How many connections may be open: 4096. Others are answered 503.
+    pub connections: usize,
+    /// How long requests that are under way may take after the server was told to stop: 30 s.
+    pub stop_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: crate::Body::MAX_BYTES,
+            header_time: Duration::from_secs(30),
+            body_time: Duration::from_secs(60),
+            connections: 4096,
+            stop_time: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Writers that wait for their turn each hold a thread; more wait without one, so that readers never wait for them.
+const MOST_WAITING_WRITERS: usize = 64;
+
+/// What all requests share.
+pub(super) struct App {
+    store: RwLock<Store>,
+    pub(super) status: Status,
+    pub(super) limits: Limits,
+    pub(super) keys: Keys,
+    pub(super) hosts: Hosts,
+    pub(super) signer: Signer,
+    pub(super) clock: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// In front of URLs, where it is not what the request was for.
+    pub(super) public_url: Option<String>,
+    writers: Semaphore,
+    requests: AtomicU64,
+}
+
+impl App {
+    pub(super) fn new(
+        store: Store,
+        status: Status,
+        limits: Limits,
+        keys: Keys,
+        hosts: Hosts,
+        signer: Signer,
+    ) -> Self {
+        Self {
+            store: RwLock::new(store),
+            status,
+            limits,
+            keys,
+            hosts,
+            signer,
+            clock: Box::new(Utc::now),
+            public_url: None,
+            writers: Semaphore::new(MOST_WAITING_WRITERS),
+            requests: AtomicU64::new(1),
+        }
+    }
+
+    /// The number of the next request.
+    pub(super) fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Reads the store, where waiting for a disk keeps no other request waiting.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Store) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let app = Arc::clone(self);
+        let done = spawn_blocking(move || work(&app.store())).await;
+        done.map_err(|panic| Refusal::Internal(panic.to_string().into()))
+    }
+
+    /// Changes the store. Once it has begun it ends, also if the client goes away.
+    pub(super) async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Store) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        // It is never closed.
+        let _turn = self.writers.acquire().await;
+        self.read(work).await
+    }
+
+    /// The version that a spec names.
+    pub(super) async fn version(
+        self: &Arc<Self>,
+        spec: Spec,
+    ) -> Result<crate::Result<Version>, Refusal> {
+        self.read(move |store| store.version(spec)).await
+    }
+
+    /// The store, for a short while: it can't be replaced meanwhile.
+    pub(super) fn store(&self) -> std::sync::RwLockReadGuard<'_, Store> {
+        self.store.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the store, once nobody uses it.
+    pub(super) fn replace_store<T>(&self, replace: impl FnOnce(&mut Store) -> T) -> T {
+        replace(&mut self.store.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The address that a client knows the server by: `http://127.0.0.1:8585`.
+pub(super) struct Origin(String);
+
+impl Origin {
+    /// Where a version's body is.
+    pub(super) fn body_url(&self, app: &App, version: &Version) -> String {
+        let path = app.signer.path(version.id, (app.clock)());
+        format!("{}{path}", self.0)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Origin {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        Ok(Self(match &app.public_url {
+            Some(url) => url.clone(),
+            None => format!("http://{}", hosts::requested(parts)?),
+        }))
+    }
+}

@@ -1,0 +1,81 @@
+//! What every request passes on its way in and every answer on its way out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::{Level, enabled, error, info};
+
+use super::answer::Answer;
+use super::app::App;
+use super::hosts;
+use super::refusal::Refusal;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Checks the host, names the request, writes refusals, and logs. Of a request no more is logged than its method and
+/// path: the keys are in headers, the signatures in queries.
+pub(super) async fn edge(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let id = app.next_request();
+    let logged = enabled!(Level::INFO).then(|| {
+        (
+            Instant::now(),
+            request.method().clone(),
+            request.uri().path().to_owned(),
+        )
+    });
+    let (parts, body) = request.into_parts();
+    let response = match app.hosts.admit(hosts::requested(&parts)) {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    if let Some(Refusal::Internal(cause)) = response.extensions().get() {
+        error!(request = id, %cause, "internal error");
+    }
+    let mut response = finish(&app, response);
+    response
+        .headers_mut()
+        .insert(REQUEST_ID, HeaderValue::from(id));
+    if let Some((started, method, path)) = logged {
+        let status = response.status().as_u16();
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        info!(request = id, %method, path, status, micros);
+    }
+    response
+}
+
+/// Lets requests pass that have a key.
+pub(super) async fn authorize(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match app.keys.admit(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Writes the envelope of a response that is a refusal; others stay as they are.
+pub(super) fn finish(app: &App, mut response: Response) -> Response {
+    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
+        return response;
+    };
+    let answer = match refusal.status(app.status) {
+        Some(status) => Answer::refused(status, &refusal.text()),
+        None => Answer::nothing(),
+    };
+    let (parts, _) = response.into_parts();
+    let mut written = answer.into_response();
+    // Such as those that let a browser read the answer.
+    for (name, value) in &parts.headers {
+        if name != CONTENT_TYPE && name != CONTENT_LENGTH {
+            written.headers_mut().append(name, value.clone());
+        }
+    }
+    written
+}

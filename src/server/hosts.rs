@@ -1,0 +1,58 @@
+//! The names that a server answers to.
+//!
+//! A web page can have its own name resolve to this machine's address and then talk to a server here as if it were
+//! its own (DNS rebinding). Its requests carry that name in `Host`; only names that are served here are answered. An
+//! address can't be rebound.
+
+use std::net::IpAddr;
+
+use axum::http::header::HOST;
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+
+use super::refusal::Refusal;
+
+/// The names that are served, in lower case.
+#[derive(Debug)]
+pub(super) struct Hosts(Vec<String>);
+
+impl Hosts {
+    pub(super) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names = names.into_iter().map(str::to_ascii_lowercase);
+        Self(names.chain(["localhost".into()]).collect())
+    }
+
+    /// Lets a request pass that is for an address or for a name that is served.
+    pub(super) fn admit(&self, host: Result<Authority, Refusal>) -> Result<(), Refusal> {
+        let authority = host?;
+        let name = authority.host();
+        let address = name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
+        if address.unwrap_or(name).parse::<IpAddr>().is_ok() || self.serves(name) {
+            return Ok(());
+        }
+        Err(Refusal::Host(format!(
+            "{name:?} is no name that is served here"
+        )))
+    }
+
+    fn serves(&self, name: &str) -> bool {
+        self.0
+            .iter()
+            .any(|served| name.eq_ignore_ascii_case(served))
+    }
+}
+
+/// The host and port that a request is for: of its target where that is a whole URL, else of its header.
+pub(super) fn requested(parts: &Parts) -> Result<Authority, Refusal> {
+    if let Some(authority) = parts.uri.authority() {
+        return Ok(authority.clone());
+    }
+    let mut values = parts.headers.get_all(HOST).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Authority::try_from(value.as_bytes())
+            .map_err(|_| Refusal::Host("The header Host names no host".into())),
+        _ => Err(Refusal::Host("Expected one header Host".into())),
+    }
+}

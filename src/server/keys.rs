@@ -1,0 +1,108 @@
+//! Who may use the API: whoever has one of the keys.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+
+use super::refusal::Refusal;
+
+/// The keys that are known, as hashes: comparing those takes the same time wherever they differ.
+pub(super) struct Keys(Vec<blake3::Hash>);
+
+impl Keys {
+    pub(super) fn new(keys: &[String]) -> Self {
+        Self(
+            keys.iter()
+                .map(|key| blake3::hash(key.as_bytes()))
+                .collect(),
+        )
+    }
+
+    /// Lets a request pass that has one of the keys.
+    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return Err(Refusal::Key(
+                "No API key: expected one header Authorization: Bearer KEY",
+            ));
+        };
+        let Some((scheme, key)) = split(value.as_bytes()) else {
+            return Err(Refusal::Key(
+                "The header Authorization has no API key: expected Bearer KEY",
+            ));
+        };
+        if !scheme.eq_ignore_ascii_case(b"bearer") {
+            return Err(Refusal::Key(
+                "The header Authorization is not of the kind Bearer",
+            ));
+        }
+        let given = blake3::hash(key);
+        match self.0.iter().filter(|known| **known == given).count() {
+            0 => Err(Refusal::Key("The API key is not known")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keys({})", self.0.len())
+    }
+}
+
+fn split(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let space = value.iter().position(|&byte| byte == b' ')?;
+    let (scheme, key) = value.split_at(space);
+    Some((scheme, key.trim_ascii()))
+}
+
+/// A new key, drawn from the system's randomness.
+pub(super) fn draw() -> String {
+    format!("sk-promptbook-{}", secret())
+}
+
+/// 128 bits of the system's randomness, as hex digits.
+pub(super) fn secret() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admit(values: &[&str]) -> Result<(), Refusal> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, value.parse().unwrap());
+        }
+        Keys::new(&["one".into(), "two".into()]).admit(&headers)
+    }
+
+    #[test]
+    fn each_known_key_is_let_in() {
+        for values in [
+            ["Bearer one"],
+            ["Bearer two"],
+            ["bearer one"],
+            ["Bearer  one "],
+        ] {
+            assert!(admit(&values).is_ok(), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn others_are_not() {
+        for values in [
+            &[][..],
+            &[""],
+            &["one"],
+            &["Bearer"],
+            &["Bearer "],
+            &["Bearer one two"],
+            &["Bearer ONE"],
+            &["Basic one"],
+            &["Bearer one", "Bearer one"],
+        ] {
+            assert!(matches!(admit(values), Err(Refusal::Key(_))), "{values:?}");
+        }
+    }
+}

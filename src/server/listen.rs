@@ -1,0 +1,133 @@
+//! Connections: accepted up to a limit, each served until it or the server ends.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tower_service::Service as _;
+use tracing::{debug, warn};
+
+use super::app::Limits;
+
+/// A response with this extension is not sent: its connection is closed instead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hangup;
+
+/// Serves until `stop` is done, and then until the requests under way are answered.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    limits: &Limits,
+    stop: impl Future<Output = ()>,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time);
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let open = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                recover(&error).await;
+                continue;
+            }
+        };
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+            warn!(connections = limits.connections, "too many connections");
+            tokio::spawn(turn_away(stream));
+            continue;
+        };
+        // An answer is one write; it need not wait for another.
+        let _ = stream.set_nodelay(true);
+        let connection = http.serve_connection(TokioIo::new(stream), Handler(router.clone()));
+        let connection = open.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(%error, "connection ended");
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    if timeout(limits.stop_time, open.shutdown()).await.is_err() {
+        warn!("stopped with requests under way");
+    }
+}
+
+/// Goes on after a failure to accept: a connection that is gone already concerns nobody; without a free file descriptor,
+/// one is waited for.
+async fn recover(error: &io::Error) {
+    let of_connection = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    );
+    if !of_connection {
+        warn!(%error, "a connection can't be accepted");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Says why a connection is not served.
+async fn turn_away(mut stream: TcpStream) {
+    const ANSWER: &str = "HTTP/1.1 503 Service Unavailable\r\n\
+        content-type: application/json; charset=utf-8\r\n\
+        content-length: 47\r\nconnection: close\r\nretry-after: 1\r\n\r\n\
+        {\"data\":null,\"error\":\"Too many connections\"}\r\n\r\n";
+    let told = async {
+        stream.write_all(ANSWER.as_bytes()).await?;
+        stream.shutdown().await?;
+        // Closed with something unread, the answer could be lost on its way.
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    let _ = timeout(Duration::from_secs(1), told).await;
+}
+
+/// The router, as hyper calls it.
+struct Handler(axum::Router);
+
+impl Service<hyper::Request<Incoming>> for Handler {
+    type Response = Response;
+    type Error = Hungup;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hungup>> + Send>>;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        let request: Request = request.map(Body::new);
+        let answered = self.0.clone().call(request);
+        Box::pin(async move {
+            let response = match answered.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            match response.extensions().get::<Hangup>() {
+                Some(_) => Err(Hungup),
+                None => Ok(response),
+            }
+        })
+    }
+}
+
+/// The connection is closed without an answer, on purpose.
+#[derive(Debug, thiserror::Error)]
+#[error("closed on purpose")]
+struct Hungup;

@@ -1,0 +1,131 @@
+//! Requests: read within their limits, and held against the shape that a route expects.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::{self, HeaderMap};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::app::{App, Limits};
+use super::refusal::Refusal;
+
+/// A request's JSON object.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Json<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        expect_json(&parts.headers)?;
+        let bytes = read(body, &app.limits).await?;
+        if bytes.len() <= MOST_PARSED_INLINE {
+            return parse(&bytes).map(Self);
+        }
+        let parsed = tokio::task::spawn_blocking(move || parse(&bytes)).await;
+        parsed
+            .map_err(|error| Refusal::Internal(error.to_string().into()))?
+            .map(Self)
+    }
+}
+
+/// Larger requests are parsed where they keep no other waiting.
+const MOST_PARSED_INLINE: usize = 64 * 1024;
+
+/// The ids in a path, as text: what is no id at all is as unknown as one that nobody has.
+pub(super) struct Ids<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Ids<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        match Path::from_request_parts(parts, app).await {
+            Ok(Path(ids)) => Ok(Self(ids)),
+            Err(rejection) => Err(Refusal::Shape(format!("the path: {rejection}"))),
+        }
+    }
+}
+
+/// Reads a request's body, in the time and to the size that are allowed.
+pub(super) async fn read(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
+    match timeout(limits.body_time, to_bytes(body, limits.body_bytes)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_too_large(&error) => Err(Refusal::TooLarge(limits.body_bytes)),
+        // It was cut short; nobody is there to read why.
+        Ok(Err(error)) => Err(Refusal::Shape(format!("the body can't be read: {error}"))),
+        Err(_) => Err(Refusal::TooSlow),
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let cause = std::error::Error::source(error);
+    cause.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
+}
+
+/// The live service reads no other bodies either.
+fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+    };
+    let content_type = text(header::CONTENT_TYPE);
+    let essence = content_type
+        .as_deref()
+        .and_then(|text| text.split(';').next());
+    match essence.map(str::trim) {
+        Some(essence) if essence.eq_ignore_ascii_case("application/json") => {}
+        found => {
+            let found = found.unwrap_or("none");
+            return Err(Refusal::Shape(format!(
+                "Content-Type: expected application/json, found {found}"
+            )));
+        }
+    }
+    match text(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => Err(Refusal::Shape(
+            format!("Content-Encoding: expected none, found {encoding}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| shape(format!("it is not UTF-8 at byte {}", error.valid_up_to())))?;
+    match text.trim_start().chars().next() {
+        Some('{') => {}
+        None => return Err(shape("it is empty; expected a JSON object")),
+        // serde would take an array for an object, member by member.
+        Some('[') => return Err(shape("expected a JSON object, found an array")),
+        Some(_) => {
+            let found = match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+                Ok(_) => "expected a JSON object".into(),
+                Err(error) => error.to_string(),
+            };
+            return Err(shape(found));
+        }
+    }
+    serde_json::from_str(text).map_err(|error| why::<T>(text, &error))
+}
+
+fn shape(reason: impl std::fmt::Display) -> Refusal {
+    Refusal::Shape(format!("the body: {reason}"))
+}
+
+/// Parses again, to tell which member is wrong; right requests need not pay for it.
+fn why<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> Refusal {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
+    match parsed {
+        Err(error) if error.path().iter().len() > 0 => {
+            Refusal::Shape(format!("{}: {}", error.path(), error.inner()))
+        }
+        Err(error) => shape(error.inner()),
+        // What follows the object.
+        Ok(_) => shape(error),
+    }
+}

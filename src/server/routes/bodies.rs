@@ -1,0 +1,40 @@
+//! Bodies by their signed URLs, for those who have no key.
+
+use axum::extract::{RawPathParams, RawQuery, State};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderName, HeaderValue};
+
+use super::Served;
+use crate::server::answer::Answer;
+use crate::server::refusal::{OrRefuse, Refusal};
+use crate::server::wire::ErrorEnvelope;
+
+/// The route of bodies, as clients are told of it in `s3_url`.
+pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
+
+/// The body of a version, as it was stored, to whoever has its URL.
+#[utoipa::path(
+    get, path = BODY, operation_id = "GetSignedBody", tag = "Bodies",
+    params(
+        ("promptVersionId" = String, Path),
+        ("expires" = i64, Query),
+        ("signature" = String, Query),
+    ),
+    responses((status = 200, body = Object), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub(super) async fn signed(
+    State(app): Served,
+    path: RawPathParams,
+    RawQuery(query): RawQuery,
+) -> Result<([(HeaderName, HeaderValue); 1], Answer), Refusal> {
+    let version = path.iter().next().map_or("", |(_, value)| value);
+    let version = app
+        .signer
+        .check(version, query.as_deref().unwrap_or_default(), (app.clock)())
+        .map_err(Refusal::Signature)?;
+    let found = app.read(move |store| store.resolve(version)).await?;
+    let body = found.or_refuse(Refusal::VersionOfBody)?.body;
+    // A body never changes, but it may be deleted.
+    let keep = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((keep, Answer::text(body.as_bytes().to_vec())))
+}

@@ -1,0 +1,55 @@
+//! Environments: set on a version, and removed from it.
+
+use axum::extract::State;
+
+use super::versions::environment_name;
+use super::{Served, prompt_id, version_id};
+use crate::server::answer::{Answer, Outcome};
+use crate::server::refusal::{OrRefuse, Refusal};
+use crate::server::request::Json;
+use crate::server::wire::{Envelope, ErrorEnvelope, MoveEnvironment, Nothing};
+use crate::{Error, Expected};
+
+/// Points an environment of a prompt to one of its versions.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025/update/environment", operation_id = "SetPromptVersionEnvironment", tag = "Prompt2025",
+    request_body = MoveEnvironment,
+    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn set(State(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
+    let environment = environment_name(&wish.environment)?;
+    let prompt = prompt_id(&wish.prompt_id, Refusal::VersionOfPrompt)?;
+    let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;
+    let set =
+        app.write(move |store| store.set_environment(prompt, environment, version, Expected::Any));
+    set.await?.or_refuse(Refusal::VersionOfPrompt)?;
+    Answer::nothing()
+}
+
+/// Removes an environment of a prompt from the version that it points to.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025/remove/environment", operation_id = "RemoveEnvironmentFromVersion", tag = "Prompt2025",
+    request_body = MoveEnvironment,
+    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn remove(State(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
+    let environment = environment_name(&wish.environment)?;
+    let prompt = prompt_id(&wish.prompt_id, Refusal::VersionOfPrompt)?;
+    let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;
+    let removed = app.write(move |store| {
+        match store.remove_environment(prompt, environment, Expected::Is(version)) {
+            // It points elsewhere, or nowhere, and nothing was changed. Is the version the prompt's at all?
+            Err(Error::Conflict { .. }) => {
+                store
+                    .version((prompt, version))
+                    .or_refuse(Refusal::VersionOfPrompt)?;
+                Err(Refusal::EnvironmentToRemove)
+            }
+            removed => removed.or_refuse(Refusal::VersionOfPrompt),
+        }
+    });
+    removed.await??;
+    Answer::nothing()
+}

@@ -1,0 +1,90 @@
+//! The routes of Helicone's API, one file for each group.
+
+mod bodies;
+mod environments;
+mod prompts;
+mod upkeep;
+mod versions;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::Method;
+use axum::http::Uri;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, post};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+
+use super::app::App;
+use super::edge;
+use super::refusal::Refusal;
+use crate::{PromptId, VersionId};
+
+/// What handlers are given.
+type Served = State<Arc<App>>;
+
+/// Every route, and what `/openapi.json` tells of them.
+pub(super) fn all(app: &Arc<App>) -> (axum::Router<Arc<App>>, OpenApi) {
+    let (api, described) = OpenApiRouter::new()
+        .routes(routes!(prompts::get))
+        .routes(routes!(prompts::rename))
+        .routes(routes!(prompts::set_tags))
+        .routes(routes!(prompts::remove))
+        .routes(routes!(versions::remove))
+        .routes(routes!(versions::inputs))
+        .routes(routes!(prompts::tags))
+        .routes(routes!(prompts::environments))
+        .routes(routes!(prompts::create))
+        .routes(routes!(versions::update))
+        .routes(routes!(environments::set))
+        .routes(routes!(environments::remove))
+        .routes(routes!(prompts::count))
+        .routes(routes!(prompts::query))
+        .routes(routes!(versions::by_id))
+        .routes(routes!(versions::in_environment))
+        .routes(routes!(versions::all))
+        .routes(routes!(versions::in_production))
+        .routes(routes!(versions::counts))
+        .routes(routes!(versions::body))
+        .routes(routes!(versions::by_id_v2))
+        .routes(routes!(versions::in_environment_v2))
+        .routes(routes!(versions::in_production_v2))
+        .split_for_parts();
+    let api = api
+        .route("/v1/prompt-2025/", post(prompts::create))
+        // `update` is a prompt's id as good as any, and the only one that is also a route.
+        .route("/v1/prompt-2025/update", delete(prompts::remove_update))
+        .route_layer(from_fn_with_state(Arc::clone(app), edge::authorize));
+    let (open, described_open) = OpenApiRouter::new()
+        .routes(routes!(bodies::signed))
+        .routes(routes!(upkeep::health))
+        .split_for_parts();
+    let described = upkeep::describe(described, described_open);
+    let router = api
+        .merge(open)
+        .route("/openapi.json", upkeep::openapi(&described))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method);
+    (router, described)
+}
+
+async fn unknown(method: Method, uri: Uri) -> Refusal {
+    Refusal::Route(format!("There is no route {method} {}", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+    Refusal::Method(format!("{} has no method {method}", uri.path()))
+}
+
+/// A prompt's id, or the refusal that a route has for unknown ones: text that is no id is nobody's.
+fn prompt_id(text: &str, refusal: Refusal) -> Result<PromptId, Refusal> {
+    text.parse().map_err(|_| refusal)
+}
+
+/// A version's id, likewise.
+fn version_id(text: &str, refusal: Refusal) -> Result<VersionId, Refusal> {
+    text.parse().map_err(|_| refusal)
+}

@@ -1,0 +1,190 @@
+//! Prompts: made, found, renamed, tagged, deleted.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::value::RawValue;
+
+use super::{Served, prompt_id};
+use crate::server::answer::{Answer, Outcome};
+use crate::server::refusal::{OrRefuse, Refusal};
+use crate::server::request::{Ids, Json};
+use crate::server::wire::{
+    CreatePrompt, CreatedData, Envelope, ErrorEnvelope, Nothing, PromptData, QueryPrompts, Rename,
+    SetTags,
+};
+use crate::template::javascript;
+use crate::{NewPrompt, Prompt, PromptFilter, Result, Store};
+
+/// Makes a prompt and its first version, in production.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025", operation_id = "CreatePrompt2025", tag = "Prompt2025",
+    request_body = CreatePrompt,
+    responses((status = 201, body = Envelope<CreatedData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn create(State(app): Served, Json(new): Json<CreatePrompt>) -> Outcome {
+    let created = app.write(move |store| {
+        let mut prompt = NewPrompt::new(new.name, text(new.prompt_body))?;
+        prompt.tags = new.tags;
+        store.create_prompt(prompt)
+    });
+    let created = created.await??;
+    let answer = Answer::data(CreatedData {
+        id: created.prompt.id,
+        version_id: created.version.id,
+    })?;
+    Ok(answer.with_status(StatusCode::CREATED))
+}
+
+/// The text of a member, byte for byte.
+pub(super) fn text(raw: Box<RawValue>) -> String {
+    Box::<str>::from(raw).into_string()
+}
+
+/// A prompt by its id.
+#[utoipa::path(
+    get, path = "/v1/prompt-2025/id/{promptId}", operation_id = "GetPrompt2025", tag = "Prompt2025",
+    params(("promptId" = String, Path)),
+    responses((status = 200, body = Envelope<PromptData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn get(State(app): Served, Ids(id): Ids<String>) -> Outcome {
+    let id = prompt_id(&id, Refusal::Prompt)?;
+    let prompt = app.read(move |store| store.prompt(id)).await?;
+    Answer::data(PromptData::from(&prompt.or_refuse(Refusal::Prompt)?))
+}
+
+/// Gives a prompt another name.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025/id/{promptId}/rename", operation_id = "RenamePrompt2025", tag = "Prompt2025",
+    params(("promptId" = String, Path)), request_body = Rename,
+    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn rename(
+    State(app): Served,
+    Ids(id): Ids<String>,
+    Json(new): Json<Rename>,
+) -> Outcome {
+    let name: crate::PromptName = new.name.parse().map_err(|error| member("name", error))?;
+    let id = prompt_id(&id, Refusal::PromptToChange)?;
+    let renamed = app.write(move |store| store.rename(id, name)).await?;
+    renamed.or_refuse(Refusal::PromptToChange)?;
+    Answer::nothing()
+}
+
+/// Gives a prompt these tags instead of those it has: trimmed, without empty ones and duplicates.
+#[utoipa::path(
+    patch, path = "/v1/prompt-2025/id/{promptId}/tags", operation_id = "UpdatePrompt2025Tags", tag = "Prompt2025",
+    params(("promptId" = String, Path)), request_body = SetTags,
+    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn set_tags(
+    State(app): Served,
+    Ids(id): Ids<String>,
+    Json(new): Json<SetTags>,
+) -> Outcome {
+    let id = prompt_id(&id, Refusal::PromptToTag)?;
+    let tags = trimmed(&new.tags);
+    let tagged = app.write(move |store| store.set_tags(id, &tags)).await?;
+    Answer::data(tagged.or_refuse(Refusal::PromptToTag)?.tags)
+}
+
+fn trimmed(tags: &[String]) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::with_capacity(tags.len());
+    let mut seen = std::collections::HashSet::new();
+    for tag in tags {
+        let tag = tag.trim_matches(javascript::is_space);
+        if !tag.is_empty() && seen.insert(tag) {
+            kept.push(tag.to_owned());
+        }
+    }
+    kept
+}
+
+/// Deletes a prompt, its versions and environments.
+#[utoipa::path(
+    delete, path = "/v1/prompt-2025/{promptId}", operation_id = "DeletePrompt2025", tag = "Prompt2025",
+    params(("promptId" = String, Path)),
+    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn remove(State(app): Served, Ids(id): Ids<String>) -> Outcome {
+    let id = prompt_id(&id, Refusal::PromptToChange)?;
+    let removed = app.write(move |store| store.delete_prompt(id)).await?;
+    removed.or_refuse(Refusal::PromptToChange)?;
+    Answer::nothing()
+}
+
+/// Deletes the prompt whose id is `update`.
+pub(super) async fn remove_update(app: Served) -> Outcome {
+    remove(app, Ids("update".into())).await
+}
+
+/// Every tag in use.
+#[utoipa::path(
+    get, path = "/v1/prompt-2025/tags", operation_id = "GetPrompt2025Tags", tag = "Prompt2025",
+    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn tags(State(app): Served) -> Outcome {
+    Answer::data(app.read(Store::tags).await??)
+}
+
+/// The name of every environment in use, sorted.
+#[utoipa::path(
+    get, path = "/v1/prompt-2025/environments", operation_id = "GetPrompt2025Environments", tag = "Prompt2025",
+    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn environments(State(app): Served) -> Outcome {
+    Answer::data(app.read(Store::environment_names).await??)
+}
+
+/// How many prompts there are.
+#[utoipa::path(
+    get, path = "/v1/prompt-2025/count", operation_id = "GetPrompt2025Count", tag = "Prompt2025",
+    responses((status = 200, body = Envelope<u64>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn count(State(app): Served) -> Outcome {
+    Answer::data(app.read(Store::prompt_count).await??)
+}
+
+/// Prompts, newest first, by page.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025/query", operation_id = "GetPrompts2025", tag = "Prompt2025",
+    request_body = QueryPrompts,
+    responses((status = 200, body = Envelope<Vec<PromptData>>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn query(State(app): Served, Json(query): Json<QueryPrompts>) -> Outcome {
+    let found = app.read(move |store| page(store, query)).await??;
+    Answer::data(found.iter().map(PromptData::from).collect::<Vec<_>>())
+}
+
+fn page(store: &Store, query: QueryPrompts) -> Result<Vec<Prompt>> {
+    let mut filter = PromptFilter::default().name_contains(query.search);
+    filter.tags = query.tags_filter;
+    let size = usize::try_from(query.page_size.0).unwrap_or(usize::MAX);
+    let mut skipped = query.page.0.saturating_mul(query.page_size.0);
+    let mut before = None;
+    // Pages are of no fixed place in the store: those in front are walked over, a bounded number at a time.
+    while skipped > 0 {
+        let step = skipped.min(1000);
+        #[allow(clippy::cast_possible_truncation)] // 1000 at most.
+        let walked = store.prompts(&filter, before, step as usize)?;
+        let Some(last) = walked.last() else {
+            return Ok(Vec::new());
+        };
+        before = Some(last.id);
+        skipped -= step;
+    }
+    store.prompts(&filter, before, size)
+}
+
+/// A member whose text is not what it should be.
+pub(super) fn member(name: &str, invalid: crate::Invalid) -> Refusal {
+    Refusal::Shape(format!("{name}: {invalid}"))
+}

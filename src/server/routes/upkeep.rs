@@ -1,0 +1,57 @@
+//! What a server tells of itself.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::{MethodRouter, get};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+
+use super::Served;
+use crate::Store;
+use crate::server::answer::{Answer, Outcome};
+use crate::server::app::App;
+use crate::server::wire::ErrorEnvelope;
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    status: &'static str,
+}
+
+/// Whether the store can be read.
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "GetHealth", tag = "Upkeep",
+    responses((status = 200, body = Health), (status = 500, body = ErrorEnvelope)),
+)]
+pub(super) async fn health(State(app): Served) -> Outcome {
+    app.read(Store::prompt_count).await??;
+    Answer::json(axum::http::StatusCode::OK, &Health { status: "ok" })
+}
+
+/// The description of all routes.
+pub(super) fn describe(api: OpenApi, open: OpenApi) -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("promptbook")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Helicone's Prompts 2025 API on a promptbook store"))
+        .build();
+    let key = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    let components = ComponentsBuilder::new()
+        .security_scheme("api_key", key)
+        .build();
+    let mut described = OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components))
+        .build();
+    described.merge(api);
+    described.merge(open);
+    described
+}
+
+/// Answers with the description.
+pub(super) fn openapi(described: &OpenApi) -> MethodRouter<Arc<App>> {
+    let text = serde_json::to_vec(described).unwrap_or_default();
+    get(move || async move { Answer::text(text) })
+}

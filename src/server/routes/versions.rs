@@ -1,0 +1,328 @@
+//! Versions: made, found, deleted, and their bodies.
+
+use axum::extract::{RawQuery, State};
+
+use super::prompts::{member, text};
+use super::{Served, prompt_id, version_id};
+use crate::server::answer::{Answer, Outcome, verbatim};
+use crate::server::app::{App, Origin};
+use crate::server::refusal::{OrRefuse, Refusal};
+use crate::server::request::{Ids, Json};
+use crate::server::wire::{
+    CountsData, Envelope, ErrorEnvelope, InputsData, Nothing, OfEnvironment, OfPrompt, OfVersion,
+    QueryVersions, UpdatePrompt, UpdatedData, VersionData,
+};
+use crate::{
+    Bump, EnvironmentName, Error, NewVersion, Resolved, Spec, Store, Version, VersionCounts,
+    VersionFilter,
+};
+
+/// Makes a version that goes out from another one of the prompt.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025/update", operation_id = "UpdatePrompt2025", tag = "Prompt2025",
+    request_body = UpdatePrompt,
+    responses((status = 200, body = Envelope<UpdatedData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn update(State(app): Served, Json(new): Json<UpdatePrompt>) -> Outcome {
+    let environment = new
+        .environment
+        .map(|name| environment_name(&name))
+        .transpose()?;
+    let prompt = prompt_id(&new.prompt_id, Refusal::Base);
+    let base = version_id(&new.prompt_version_id, Refusal::Base);
+    let bump = match new.new_major_version {
+        true => Bump::Major,
+        false => Bump::Minor,
+    };
+    let committed = app.write(move |store| {
+        let body = crate::Body::try_from(text(new.prompt_body))?;
+        let version = NewVersion::new(prompt?, body)?
+            .base(base?)
+            .bump(bump)
+            .message(new.commit_message)
+            .environment(environment);
+        store.commit(version).or_refuse(Refusal::Base)
+    });
+    let version = committed.await??;
+    Answer::data(UpdatedData { id: version.id })
+}
+
+pub(super) fn environment_name(text: &str) -> Result<EnvironmentName, Refusal> {
+    text.parse().map_err(|error| member("environment", error))
+}
+
+/// Deletes a version, and the environments that point to it.
+#[utoipa::path(
+    delete, path = "/v1/prompt-2025/{promptId}/{versionId}", operation_id = "DeletePrompt2025Version", tag = "Prompt2025",
+    params(("promptId" = String, Path), ("versionId" = String, Path)),
+    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn remove(
+    State(app): Served,
+    Ids((prompt, version)): Ids<(String, String)>,
+) -> Outcome {
+    let version = version_id(&version, Refusal::VersionToDelete)?;
+    let prompt: Option<crate::PromptId> = prompt.parse().ok();
+    let removed = app.write(move |store| -> Result<Version, Refusal> {
+        let Some(prompt) = prompt else {
+            // No prompt has such an id; the version may be another's.
+            store.version(version).or_refuse(Refusal::VersionToDelete)?;
+            return Err(Refusal::VersionOfPrompt);
+        };
+        match store.delete_version((prompt, version)) {
+            Err(Error::ForeignVersion { .. }) => Err(Refusal::VersionOfPrompt),
+            removed => removed.or_refuse(Refusal::VersionToDelete),
+        }
+    });
+    removed.await??;
+    Answer::nothing()
+}
+
+/// A version by its id.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025/query/version", operation_id = "GetPrompt2025Version", tag = "Prompt2025",
+    request_body = OfVersion,
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn by_id(app: Served, origin: Origin, Json(of): Json<OfVersion>) -> Outcome {
+    one(app, origin, version_spec(&of), Refusal::Version).await
+}
+
+/// A version by its id, with its body.
+#[utoipa::path(
+    post, path = "/v2/prompt-2025/query/version", operation_id = "GetPrompt2025VersionV2", tag = "Prompt2025V2",
+    request_body = OfVersion,
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn by_id_v2(app: Served, origin: Origin, Json(of): Json<OfVersion>) -> Outcome {
+    one_with_body(app, origin, version_spec(&of), Refusal::Version).await
+}
+
+/// The version that an environment of a prompt points to.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025/query/environment-version", operation_id = "GetPrompt2025EnvironmentVersion", tag = "Prompt2025",
+    request_body = OfEnvironment,
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn in_environment(
+    app: Served,
+    origin: Origin,
+    Json(of): Json<OfEnvironment>,
+) -> Outcome {
+    let spec = environment_spec(&of.prompt_id, &of.environment);
+    one(app, origin, spec, Refusal::Version).await
+}
+
+/// The version that an environment of a prompt points to, with its body.
+#[utoipa::path(
+    post, path = "/v2/prompt-2025/query/environment-version", operation_id = "GetPrompt2025EnvironmentVersionV2", tag = "Prompt2025V2",
+    request_body = OfEnvironment,
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn in_environment_v2(
+    app: Served,
+    origin: Origin,
+    Json(of): Json<OfEnvironment>,
+) -> Outcome {
+    let spec = environment_spec(&of.prompt_id, &of.environment);
+    one_with_body(app, origin, spec, Refusal::Version).await
+}
+
+/// The version of a prompt that is in production.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025/query/production-version", operation_id = "GetPrompt2025ProductionVersion", tag = "Prompt2025",
+    request_body = OfPrompt,
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn in_production(
+    app: Served,
+    origin: Origin,
+    Json(of): Json<OfPrompt>,
+) -> Outcome {
+    one(
+        app,
+        origin,
+        production_spec(&of),
+        Refusal::ProductionVersion,
+    )
+    .await
+}
+
+/// The version of a prompt that is in production, with its body.
+#[utoipa::path(
+    post, path = "/v2/prompt-2025/query/production-version", operation_id = "GetPrompt2025ProductionVersionV2", tag = "Prompt2025V2",
+    request_body = OfPrompt,
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn in_production_v2(
+    app: Served,
+    origin: Origin,
+    Json(of): Json<OfPrompt>,
+) -> Outcome {
+    one_with_body(
+        app,
+        origin,
+        production_spec(&of),
+        Refusal::ProductionVersion,
+    )
+    .await
+}
+
+fn version_spec(of: &OfVersion) -> Option<Spec> {
+    let id: crate::VersionId = of.prompt_version_id.parse().ok()?;
+    Some(id.into())
+}
+
+fn environment_spec(prompt: &str, environment: &str) -> Option<Spec> {
+    let prompt: crate::PromptId = prompt.parse().ok()?;
+    let environment: EnvironmentName = environment.parse().ok()?;
+    Some((prompt, environment).into())
+}
+
+fn production_spec(of: &OfPrompt) -> Option<Spec> {
+    environment_spec(&of.prompt_id, EnvironmentName::production().as_str())
+}
+
+async fn one(State(app): Served, origin: Origin, spec: Option<Spec>, unknown: Refusal) -> Outcome {
+    let spec = spec.ok_or_else(|| unknown.clone())?;
+    let version = app.version(spec).await?.or_refuse(unknown)?;
+    Answer::data(described(&version, &app, &origin))
+}
+
+async fn one_with_body(
+    State(app): Served,
+    origin: Origin,
+    spec: Option<Spec>,
+    unknown: Refusal,
+) -> Outcome {
+    let spec = spec.ok_or_else(|| unknown.clone())?;
+    let found = app.read(move |store| store.resolve(spec)).await?;
+    let Resolved { version, body } = found.or_refuse(unknown)?;
+    Answer::data(described(&version, &app, &origin).with_body(verbatim(&body)?))
+}
+
+fn described<'a>(version: &'a Version, app: &App, origin: &Origin) -> VersionData<'a> {
+    VersionData::new(version, origin.body_url(app, version))
+}
+
+/// A prompt's versions, newest first.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025/query/versions", operation_id = "GetPrompt2025Versions", tag = "Prompt2025",
+    request_body = QueryVersions,
+    responses((status = 200, body = Envelope<Vec<VersionData>>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn all(
+    State(app): Served,
+    origin: Origin,
+    Json(query): Json<QueryVersions>,
+) -> Outcome {
+    let found = app.read(move |store| list(store, &query)).await??;
+    let found = found
+        .iter()
+        .map(|version| described(version, &app, &origin));
+    Answer::data(found.collect::<Vec<_>>())
+}
+
+fn list(store: &Store, query: &QueryVersions) -> Result<Vec<Version>, Refusal> {
+    let before = query.before.as_deref();
+    let before = before
+        .map(|id| version_id(id, Refusal::Version))
+        .transpose()?;
+    let Ok(prompt) = query.prompt_id.parse::<crate::PromptId>() else {
+        return Ok(Vec::new());
+    };
+    let mut filter = VersionFilter::default();
+    if let Some(major) = query.major_version {
+        // There are no numbers beyond.
+        let Ok(major) = major.0.try_into() else {
+            return Ok(Vec::new());
+        };
+        filter = filter.major(major);
+    }
+    let limit = query.limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit.0).unwrap_or(usize::MAX)
+    });
+    match store.versions(prompt, &filter, before, limit) {
+        Err(Error::PromptNotFound { .. }) => Ok(Vec::new()),
+        found => Ok(found?),
+    }
+}
+
+/// How many versions a prompt has, and its highest major number.
+#[utoipa::path(
+    post, path = "/v1/prompt-2025/query/total-versions", operation_id = "GetPrompt2025TotalVersions", tag = "Prompt2025",
+    request_body = OfPrompt,
+    responses((status = 200, body = Envelope<CountsData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn counts(State(app): Served, Json(of): Json<OfPrompt>) -> Outcome {
+    let counts = match of.prompt_id.parse::<crate::PromptId>() {
+        Err(_) => VersionCounts::default(),
+        Ok(prompt) => match app.read(move |store| store.version_counts(prompt)).await? {
+            Err(Error::PromptNotFound { .. }) => VersionCounts::default(),
+            counts => counts?,
+        },
+    };
+    Answer::data(CountsData {
+        total_versions: counts.total,
+        major_versions: counts.highest_major,
+    })
+}
+
+/// The body of a version.
+#[utoipa::path(
+    get, path = "/v1/prompt-2025/{promptVersionId}/prompt-body", operation_id = "GetPrompt2025VersionBody", tag = "Prompt2025",
+    params(("promptVersionId" = String, Path)),
+    responses((status = 200, body = Envelope<Object>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn body(State(app): Served, Ids(version): Ids<String>) -> Outcome {
+    let version = version_id(&version, Refusal::VersionOfBody)?;
+    let found = app.read(move |store| store.resolve(version)).await?;
+    Answer::data(verbatim(&found.or_refuse(Refusal::VersionOfBody)?.body)?)
+}
+
+/// The inputs that a request gave to a version.
+#[utoipa::path(
+    get, path = "/v1/prompt-2025/id/{promptId}/{versionId}/inputs", operation_id = "GetPrompt2025Inputs", tag = "Prompt2025",
+    params(("promptId" = String, Path), ("versionId" = String, Path), ("requestId" = String, Query)),
+    responses((status = 200, body = Envelope<InputsData>), (status = "4XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn inputs(
+    State(app): Served,
+    Ids((prompt, version)): Ids<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let request = request_id(query.as_deref().unwrap_or_default())?;
+    let prompt = prompt_id(&prompt, Refusal::Version)?;
+    let version = version_id(&version, Refusal::Version)?;
+    let found = app.read(move |store| -> Result<_, Refusal> {
+        store
+            .version((prompt, version))
+            .or_refuse(Refusal::Version)?;
+        store.inputs(version, &request).or_refuse(Refusal::Version)
+    });
+    Answer::data(InputsData::from(&found.await??))
+}
+
+/// The one `requestId` of a query.
+fn request_id(query: &str) -> Result<String, Refusal> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
+        .map_err(|error| Refusal::Shape(format!("the query: {error}")))?;
+    let mut ids = pairs.into_iter().filter(|(name, _)| name == "requestId");
+    match (ids.next(), ids.next()) {
+        (Some((_, id)), None) => Ok(id),
+        (None, _) => Err(Refusal::Shape("requestId: missing in the query".into())),
+        (Some(_), Some(_)) => Err(Refusal::Shape("requestId: twice in the query".into())),
+    }
+}
