@@ -37,6 +37,7 @@
 //! - [`Contract`] is what a body asks of its callers; [`contract::breakages`] are the bump rules.
 //! - [`template`] fills bodies, exactly as the reference client does or strictly.
 //! - [`Operation`] is one entry of the history.
+//! - `server` speaks Helicone's HTTP API, for its clients and for tests of what is built on them.
 //! - [`backend`] holds the two seams, for those who put another database or object store in.
 //!
 //! # What it promises
@@ -58,6 +59,7 @@
 //! |---|---|---|
 //! | `bundled` | yes | compiles SQLite in; without it, a system SQLite of 3.51.3 or newer is linked |
 //! | `cli` | no | the `promptbook` command |
+//! | `server` | no | `server`: Helicone's HTTP API on a store, and a fake of it for tests |
 //! | `testing` | no | `backend::testing`, the suite that every backend must pass |
 
 pub mod backend;
@@ -94,6 +96,6 @@ pub use record::{
 pub use store::{Batch, Mode, Rendered, Resolved, Stats, Store, StoreOptions};
 
 /// The examples of the README are compiled and run as tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
