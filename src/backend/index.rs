@@ -29,8 +29,34 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// The one write transaction: waits for its turn. Dropped without a commit, it changes nothing.
     fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>>;
 
+    /// Where the index stands, in a few microseconds and without waiting for others: what was read is still so while
+    /// the mark is the same.
+    ///
+    /// - Two equal marks of one index mean that no transaction was committed between the two calls, by any thread of
+    ///   any process. So a mark that was read *before* a snapshot was taken vouches for what that snapshot answers, as
+    ///   long as the current mark equals it.
+    /// - Different marks mean nothing: any commit may change the mark, also one that drops journal rows, and so may what
+    ///   is no commit, such as a rollback.
+    /// - None where there is no mark to be had, whatever the reason: then nothing is known of what was read before. Asking
+    ///   the index itself will tell what is wrong.
+    fn change_mark(&self) -> Option<ChangeMark>;
+
     /// Work that keeps the index fast and is never on a caller's path, such as folding a journal in.
     fn maintain(&self) -> Result<()>;
+}
+
+/// Where an index stands: see [`Index::change_mark`].
+///
+/// It means nothing beside a mark of another [`Index`], be it one of the same store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeMark(u64);
+
+impl ChangeMark {
+    /// The mark that a backend calls so.
+    #[must_use]
+    pub const fn new(mark: u64) -> Self {
+        Self(mark)
+    }
 }
 
 /// A snapshot, held until this is dropped.

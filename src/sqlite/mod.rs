@@ -6,6 +6,7 @@
 mod check;
 mod connection;
 mod error;
+mod mark;
 mod operations;
 mod prompts;
 mod schema;
@@ -24,8 +25,9 @@ use rusqlite::Connection;
 
 use self::connection::Access;
 use self::error::{Context as _, Result};
+use self::mark::Watch;
 use self::transaction::Write;
-use crate::backend::{Error, ErrorKind, Held, Index, Snapshot, Transaction};
+use crate::backend::{ChangeMark, Error, ErrorKind, Held, Index, Snapshot, Transaction};
 use crate::directory::{flush_directory, lock_file, open_lock};
 use crate::record::{Durability, Settings};
 
@@ -60,6 +62,7 @@ pub(crate) struct SqliteIndex {
     path: PathBuf,
     access: Access,
     readers: Mutex<Vec<Tables>>,
+    watch: Watch,
     /// None in an index that is only read.
     writer: Option<Mutex<Writer>>,
     poisoned: AtomicBool,
@@ -123,6 +126,7 @@ impl SqliteIndex {
             path: path.to_owned(),
             access: connection::access(path, purpose),
             readers: Mutex::default(),
+            watch: Watch::default(),
             writer: None,
             poisoned: AtomicBool::new(false),
         };
@@ -215,6 +219,15 @@ impl Index for SqliteIndex {
         let mut turn = self.turn()?;
         turn.set_durability(durability)?;
         Ok(Box::new(Write::begin(turn, &self.poisoned)?))
+    }
+
+    fn change_mark(&self) -> Option<ChangeMark> {
+        // SQLite would not notice a change of a file that it was told nobody changes.
+        if self.access == Access::Immutable || self.usable().is_err() {
+            return None;
+        }
+        self.watch
+            .mark(|| connection::open_to_watch(&self.path, self.access).ok())
     }
 
     fn maintain(&self) -> Result<()> {

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use self::blobs::MemoryBlobs;
 use self::state::State;
 use self::write::Write;
-use super::{Held, Index, Result, Snapshot, Transaction};
+use super::{ChangeMark, Held, Index, Result, Snapshot, Transaction};
 use crate::record::{Durability, Settings};
 
 /// An index in memory.
@@ -47,6 +47,10 @@ impl Index for MemoryIndex {
     fn transaction(&self, _durability: Durability) -> Result<Box<dyn Transaction + '_>> {
         let turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Box::new(Write::new(self, turn)))
+    }
+
+    fn change_mark(&self) -> Option<ChangeMark> {
+        Some(ChangeMark::new(self.current().commits))
     }
 
     fn maintain(&self) -> Result<()> {
