@@ -32,13 +32,13 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// Where the index stands, in a few microseconds and without waiting for others: what was read is still so while
     /// the mark is the same.
     ///
-    /// - Two equal marks of one index mean that no transaction was committed between the two calls, by any thread of
-    ///   any process. So a mark that was read *before* a snapshot was taken vouches for what that snapshot answers, as
-    ///   long as the current mark equals it.
-    /// - Different marks mean nothing: any commit may change the mark, also one that drops journal rows, and so may what
-    ///   is no commit, such as a rollback.
-    /// - None where there is no mark to be had, whatever the reason: then nothing is known of what was read before. Asking
-    ///   the index itself will tell what is wrong.
+    /// - Two equal marks of one index mean that between the two calls no transaction was committed that changed
+    ///   anything, by any thread of any process. So a mark that was read *before* a snapshot was taken vouches for what
+    ///   that snapshot answers, as long as the current mark equals it.
+    /// - Different marks don't mean that anybody sees a change: dropping journal rows is a commit too, and a rollback or
+    ///   maintenance may change the mark. Reading leaves it, and so does what is not committed yet.
+    /// - None where there is no mark to be had, for whatever reason: then nothing vouches for what was read. Asking the
+    ///   index itself tells what is wrong, if anything is.
     fn change_mark(&self) -> Option<ChangeMark>;
 
     /// Work that keeps the index fast and is never on a caller's path, such as folding a journal in.

@@ -80,6 +80,15 @@ mod tests {
     }
 
     #[test]
+    fn the_index_has_marks() {
+        assert!(
+            MemoryIndex::new(Settings::default())
+                .change_mark()
+                .is_some()
+        );
+    }
+
+    #[test]
     fn the_blob_store_passes_the_suite() {
         testing::blobs::all(&|| Box::new(MemoryBlobs::new()));
     }
