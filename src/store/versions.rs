@@ -313,3 +313,34 @@ impl Store {
         })
     }
 }
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::*;
+    use crate::{Expected, NewPrompt};
+
+    #[test]
+    fn a_version_is_remembered_until_somebody_commits() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(directory.path()).unwrap();
+        let other = Store::open(directory.path()).unwrap();
+        let new = NewPrompt::new("greeting", r#"{"messages": []}"#).unwrap();
+        let created = store.create_prompt(new).unwrap();
+        // Settling commits too, at a moment of its own.
+        store.settle(|_| ()).unwrap();
+
+        let production = Spec::new(created.prompt.id, EnvironmentName::production());
+        assert_eq!(store.remembered_version(&production), None, "never asked");
+        let found = store.shared_version(&production).unwrap();
+        assert_eq!(found.id, created.version.id);
+        let remembered = store.remembered_version(&production).unwrap();
+        assert!(Arc::ptr_eq(&found, &remembered), "a copy");
+
+        let moved = other.set_environment(created.prompt.id, "other", "1.0", Expected::Any);
+        moved.unwrap();
+        assert_eq!(store.remembered_version(&production), None, "a commit");
+        store.delete_version(created.version.id).unwrap();
+        assert!(store.shared_version(&production).is_err());
+        assert_eq!(store.remembered_version(&production), None, "an error");
+    }
+}
