@@ -4,10 +4,11 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use promptbook::{Expected, PromptId, Store, VersionFilter, VersionId};
+use promptbook::{EnvironmentName, Expected, PromptId, Spec, Store, VersionFilter, VersionId};
 use support::floor::Floor;
 use support::{body, new_prompt, new_version};
 use tempfile::TempDir;
@@ -113,7 +114,7 @@ fn reads(criterion: &mut Criterion) {
         .unwrap();
 
     let mut group = criterion.benchmark_group("resolve by environment, warm");
-    let spec = promptbook::Spec::new(id, promptbook::EnvironmentName::production());
+    let spec = Spec::new(id, EnvironmentName::production());
     group.bench_function("promptbook", |bencher| {
         bencher.iter(|| {
             let resolved = store.resolve(spec.clone()).unwrap();
@@ -129,6 +130,8 @@ fn reads(criterion: &mut Criterion) {
         });
     });
     group.finish();
+
+    versions_named(criterion, &store, &spec);
 
     let mut group = criterion.benchmark_group("list 50 of 10,000 versions");
     group.bench_function("promptbook", |bencher| {
@@ -146,6 +149,34 @@ fn reads(criterion: &mut Criterion) {
             assert_eq!(versions.len(), 50);
             versions
         });
+    });
+    group.finish();
+}
+
+/// Which version a spec names: what is in memory, what is not any more, and with another thread that asks too.
+fn versions_named(criterion: &mut Criterion, store: &Store, spec: &Spec) {
+    let mut group = criterion.benchmark_group("version by environment");
+    let ask = || store.version(spec.clone()).unwrap();
+    group.bench_function("again", |bencher| bencher.iter(ask));
+    let prompt = spec.prompt.clone().unwrap();
+    let mut to = ["1.0", "1.1"].into_iter().cycle();
+    let mut point = || {
+        store
+            .set_environment(prompt.clone(), "other", to.next().unwrap(), Expected::Any)
+            .unwrap();
+    };
+    group.bench_function("after a change", |bencher| {
+        bencher.iter_batched(&mut point, |()| ask(), criterion::BatchSize::PerIteration);
+    });
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                ask();
+            }
+        });
+        group.bench_function("again, beside another", |bencher| bencher.iter(ask));
+        done.store(true, Ordering::Relaxed);
     });
     group.finish();
 }

@@ -104,7 +104,7 @@ pub enum Bump {
 /// assert!(matches!("env:latest".parse()?, Selector::Environment(_)));
 /// # Ok::<(), promptbook::Invalid>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Selector {
     /// By id.
@@ -212,7 +212,7 @@ pub(crate) fn majors(requirement: &VersionReq) -> (u32, u32) {
 /// Names a prompt: by id or by name.
 ///
 /// As text: the id or the name; `id:` and an id where a name would be meant too.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PromptRef {
     /// By id.
@@ -295,7 +295,7 @@ impl From<PromptName> for PromptRef {
 /// assert_eq!(spec.selector, Selector::Latest);
 /// # Ok::<(), promptbook::Invalid>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Spec {
     /// The prompt; only a version's id can do without.
     pub prompt: Option<PromptRef>,

@@ -15,7 +15,7 @@ pub use self::upkeep::Stats;
 pub use self::versions::{Mode, Rendered, Resolved};
 use crate::backend::{Blobs, Held, Index, MemoryBlobs, MemoryIndex};
 use crate::directory::{self, BlobDirectory};
-use crate::engine::{Bodies, Context, Settler, Writer};
+use crate::engine::{Bodies, Context, ResolvedSpecs, Settler, Writer};
 use crate::error::{Error, Result};
 use crate::record::{Policy, Settings};
 use crate::sqlite::{self, Found, Purpose, SqliteIndex};
@@ -52,6 +52,7 @@ struct Inner {
     settler: Settler,
     index: Arc<dyn Index>,
     bodies: Bodies,
+    resolved: ResolvedSpecs,
     context: Context,
     path: Option<PathBuf>,
     read_only: bool,
@@ -269,6 +270,7 @@ impl StoreOptions {
             settler: Settler::new(Arc::clone(&index), Arc::clone(&blobs)),
             index,
             bodies: Bodies::new(blobs),
+            resolved: ResolvedSpecs::default(),
             context: self.context(settings),
             read_only: self.read_only && path.is_some(),
             path,

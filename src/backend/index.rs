@@ -29,8 +29,34 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// The one write transaction: waits for its turn. Dropped without a commit, it changes nothing.
     fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>>;
 
+    /// Where the index stands, in a few microseconds and without waiting for others: what was read is still so while
+    /// the mark is the same.
+    ///
+    /// - Two equal marks of one index mean that between the two calls no transaction was committed that changed
+    ///   anything, by any thread of any process. So a mark that was read *before* a snapshot was taken vouches for what
+    ///   that snapshot answers, as long as the current mark equals it.
+    /// - Different marks don't mean that anybody sees a change: dropping journal rows is a commit too, and a rollback or
+    ///   maintenance may change the mark. Reading leaves it, and so does what is not committed yet.
+    /// - None where there is no mark to be had, for whatever reason: then nothing vouches for what was read. Asking the
+    ///   index itself tells what is wrong, if anything is.
+    fn change_mark(&self) -> Option<ChangeMark>;
+
     /// Work that keeps the index fast and is never on a caller's path, such as folding a journal in.
     fn maintain(&self) -> Result<()>;
+}
+
+/// Where an index stands: see [`Index::change_mark`].
+///
+/// It means nothing beside a mark of another [`Index`], be it one of the same store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeMark(u64);
+
+impl ChangeMark {
+    /// The mark that a backend calls so.
+    #[must_use]
+    pub const fn new(mark: u64) -> Self {
+        Self(mark)
+    }
 }
 
 /// A snapshot, held until this is dropped.

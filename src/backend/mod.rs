@@ -15,7 +15,8 @@ pub mod testing;
 pub use blobs::{Blobs, Hold};
 pub use error::{Error, ErrorKind, Result};
 pub use index::{
-    Collectable, Held, Index, Journaled, Numbering, Snapshot, StoredBlob, Transaction, Waiting,
+    ChangeMark, Collectable, Held, Index, Journaled, Numbering, Snapshot, StoredBlob, Transaction,
+    Waiting,
 };
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};

@@ -42,8 +42,8 @@ impl Bodies {
     /// A body that is [`Damaged`](Error::Damaged) because it is missing may have been collected after the snapshot
     /// was taken: the caller looks again in a newer one.
     pub(crate) fn read(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Body> {
-        if let Some(body) = self.cache().bodies.get(&id) {
-            return Ok(body.clone());
+        if let Some(body) = self.remembered(id) {
+            return Ok(body);
         }
         let body = Body::from_store(id, self.read_checked(snapshot, id)?)?;
         let mut cache = self.cache();
@@ -55,6 +55,11 @@ impl Bodies {
             cache.bytes += size;
         }
         Ok(body)
+    }
+
+    /// The body of this address, if it is in memory.
+    pub(crate) fn remembered(&self, id: BlobId) -> Option<Body> {
+        self.cache().bodies.get(&id).cloned()
     }
 
     fn read_checked(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Vec<u8>> {

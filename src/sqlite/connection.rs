@@ -70,6 +70,14 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     Ok(connection)
 }
 
+/// A connection that would sooner fail than wait.
+pub(super) fn open_to_watch(path: &Path, access: Access) -> Result<Connection> {
+    let connection = open(path, access)?;
+    let never = connection.busy_timeout(Duration::ZERO);
+    never.context("opening a connection that does not wait")?;
+    Ok(connection)
+}
+
 fn open_file(path: &Path, access: Access) -> rusqlite::Result<Connection> {
     let base = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     match access {

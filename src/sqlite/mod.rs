@@ -6,6 +6,7 @@
 mod check;
 mod connection;
 mod error;
+mod mark;
 mod operations;
 mod prompts;
 mod schema;
@@ -24,8 +25,9 @@ use rusqlite::Connection;
 
 use self::connection::Access;
 use self::error::{Context as _, Result};
+use self::mark::Watcher;
 use self::transaction::Write;
-use crate::backend::{Error, ErrorKind, Held, Index, Snapshot, Transaction};
+use crate::backend::{ChangeMark, Error, ErrorKind, Held, Index, Snapshot, Transaction};
 use crate::directory::{flush_directory, lock_file, open_lock};
 use crate::record::{Durability, Settings};
 
@@ -60,6 +62,7 @@ pub(crate) struct SqliteIndex {
     path: PathBuf,
     access: Access,
     readers: Mutex<Vec<Tables>>,
+    watcher: Watcher,
     /// None in an index that is only read.
     writer: Option<Mutex<Writer>>,
     poisoned: AtomicBool,
@@ -123,6 +126,7 @@ impl SqliteIndex {
             path: path.to_owned(),
             access: connection::access(path, purpose),
             readers: Mutex::default(),
+            watcher: Watcher::default(),
             writer: None,
             poisoned: AtomicBool::new(false),
         };
@@ -215,6 +219,15 @@ impl Index for SqliteIndex {
         let mut turn = self.turn()?;
         turn.set_durability(durability)?;
         Ok(Box::new(Write::begin(turn, &self.poisoned)?))
+    }
+
+    fn change_mark(&self) -> Option<ChangeMark> {
+        // SQLite would not notice a change of a file that it was told nobody changes.
+        if self.access == Access::Immutable || self.usable().is_err() {
+            return None;
+        }
+        self.watcher
+            .mark(|| connection::open_to_watch(&self.path, self.access).ok())
     }
 
     fn maintain(&self) -> Result<()> {
@@ -319,6 +332,50 @@ mod tests {
 
     use super::*;
     use crate::backend::testing;
+
+    fn made(directory: &Path) -> PathBuf {
+        let path = directory.join("index.db");
+        let found = SqliteIndex::create(&path, Settings::default(), || Ok(())).unwrap();
+        assert_eq!(found, Found::Nothing);
+        path
+    }
+
+    /// Whether it is this or another index that commits, and this one opened for reading or not.
+    #[test]
+    fn its_mark_tells_of_every_index_on_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = made(directory.path());
+        let open = |purpose| SqliteIndex::open(&path, purpose).unwrap();
+        let indexes = [Purpose::Write, Purpose::Write, Purpose::Read].map(open);
+        let marks = || indexes.each_ref().map(|index| index.change_mark().unwrap());
+        for (number, writer) in (1..=20).zip(indexes[..2].iter().cycle()) {
+            let before = marks();
+            assert_eq!(marks(), before, "nothing was committed");
+            testing::Scribe::new(writer).create(number, "seen", &[]);
+            for (before, now) in before.iter().zip(marks()) {
+                assert_ne!(*before, now, "a commit was not seen");
+            }
+        }
+    }
+
+    /// What a flush that failed has left is not known, and SQLite does not look at a file that nobody changes.
+    #[test]
+    fn it_has_no_mark_where_none_would_tell() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = made(directory.path());
+        let index = SqliteIndex::open(&path, Purpose::Write).unwrap();
+        assert!(index.change_mark().is_some());
+        index.poisoned.store(true, Ordering::Release);
+        assert_eq!(index.change_mark(), None, "a handle that is given up");
+        drop(index);
+        let other = rusqlite::Connection::open(&path).unwrap();
+        let fold = "PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);";
+        other.execute_batch(fold).unwrap();
+        drop(other);
+        let index = SqliteIndex::open(&path, Purpose::ReadUnwritable).unwrap();
+        assert_eq!(index.access, Access::Immutable);
+        assert_eq!(index.change_mark(), None, "an index that looks at nothing");
+    }
 
     #[test]
     fn it_passes_the_suite() {

@@ -1,5 +1,7 @@
 //! Versions, their bodies, renders and inputs, through a store.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -71,7 +73,30 @@ impl Store {
         S: TryInto<Spec>,
         Error: From<S::Error>,
     {
-        find_version(&**self.snapshot()?, &spec.try_into()?)
+        let version = self.shared_version(&spec.try_into()?)?;
+        Ok(Arc::unwrap_or_clone(version))
+    }
+
+    /// As [`version`](Self::version), shared with all who ask until somebody commits.
+    pub(crate) fn shared_version(&self, spec: &Spec) -> Result<Arc<Version>> {
+        let mark = self.0.index.change_mark();
+        if let Some(version) = self.0.resolved.get(mark, spec) {
+            return Ok(version);
+        }
+        let version = Arc::new(find_version(&**self.snapshot()?, spec)?);
+        self.0.resolved.put(mark, spec, Arc::clone(&version));
+        Ok(version)
+    }
+
+    /// What [`shared_version`](Self::shared_version) answers, if it is in memory and still so. It takes microseconds
+    /// and waits for no disk, so a thread that must not block may ask.
+    #[cfg(feature = "server")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the server's routes, which are to come")
+    )]
+    pub(crate) fn remembered_version(&self, spec: &Spec) -> Option<Arc<Version>> {
+        self.0.resolved.get(self.0.index.change_mark(), spec)
     }
 
     /// A prompt's versions in the order they were committed, newest first: those committed before the version `before`,
@@ -145,7 +170,16 @@ impl Store {
         S: TryInto<Spec>,
         Error: From<S::Error>,
     {
-        let (version, body, ()) = self.read(&spec.try_into()?, |_, _| Ok(()))?;
+        let spec = spec.try_into()?;
+        let mark = self.0.index.change_mark();
+        if let Some(version) = self.0.resolved.get(mark, &spec)
+            && let Some(body) = self.0.bodies.remembered(version.blob)
+        {
+            let version = Arc::unwrap_or_clone(version);
+            return Ok(Resolved { version, body });
+        }
+        let (version, body, ()) = self.read(&spec, |_, _| Ok(()))?;
+        self.0.resolved.put(mark, &spec, Arc::new(version.clone()));
         Ok(Resolved { version, body })
     }
 
@@ -277,5 +311,36 @@ impl Store {
             version,
             request: request_id.to_owned(),
         })
+    }
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::*;
+    use crate::{Expected, NewPrompt};
+
+    #[test]
+    fn a_version_is_remembered_until_somebody_commits() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(directory.path()).unwrap();
+        let other = Store::open(directory.path()).unwrap();
+        let new = NewPrompt::new("greeting", r#"{"messages": []}"#).unwrap();
+        let created = store.create_prompt(new).unwrap();
+        // Settling commits too, at a moment of its own.
+        store.settle(|_| ()).unwrap();
+
+        let production = Spec::new(created.prompt.id, EnvironmentName::production());
+        assert_eq!(store.remembered_version(&production), None, "never asked");
+        let found = store.shared_version(&production).unwrap();
+        assert_eq!(found.id, created.version.id);
+        let remembered = store.remembered_version(&production).unwrap();
+        assert!(Arc::ptr_eq(&found, &remembered), "a copy");
+
+        let moved = other.set_environment(created.prompt.id, "other", "1.0", Expected::Any);
+        moved.unwrap();
+        assert_eq!(store.remembered_version(&production), None, "a commit");
+        store.delete_version(created.version.id).unwrap();
+        assert!(store.shared_version(&production).is_err());
+        assert_eq!(store.remembered_version(&production), None, "an error");
     }
 }

@@ -13,6 +13,7 @@ mod bodies;
 #[cfg(unix)]
 mod child;
 mod concurrency;
+mod freshness;
 mod locks;
 mod model;
 #[cfg(unix)]

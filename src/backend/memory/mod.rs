@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use self::blobs::MemoryBlobs;
 use self::state::State;
 use self::write::Write;
-use super::{Held, Index, Result, Snapshot, Transaction};
+use super::{ChangeMark, Held, Index, Result, Snapshot, Transaction};
 use crate::record::{Durability, Settings};
 
 /// An index in memory.
@@ -49,6 +49,10 @@ impl Index for MemoryIndex {
         Ok(Box::new(Write::new(self, turn)))
     }
 
+    fn change_mark(&self) -> Option<ChangeMark> {
+        Some(ChangeMark::new(self.current().commits))
+    }
+
     fn maintain(&self) -> Result<()> {
         Ok(())
     }
@@ -73,6 +77,15 @@ mod tests {
     #[test]
     fn the_index_passes_the_suite() {
         testing::index::all(&|settings| Box::new(MemoryIndex::new(settings)));
+    }
+
+    #[test]
+    fn the_index_has_marks() {
+        assert!(
+            MemoryIndex::new(Settings::default())
+                .change_mark()
+                .is_some()
+        );
     }
 
     #[test]

@@ -21,6 +21,9 @@ use crate::record::{
 #[derive(Clone, Debug)]
 pub(super) struct State {
     settings: Settings,
+    /// How many transactions made it. It is swapped in with what they wrote, so that nobody sees the one without the
+    /// other.
+    pub(super) commits: u64,
     pub(super) prompts: Map<PromptId, Arc<PromptTable>>,
     /// Prompts in the order they were created.
     pub(super) created: Vector<PromptId>,
@@ -50,6 +53,7 @@ impl State {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
             settings,
+            commits: 0,
             prompts: Map::default(),
             created: Vector::default(),
             owners: Map::default(),

@@ -148,7 +148,8 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
-    fn commit(self: Box<Self>) -> Result<()> {
+    fn commit(mut self: Box<Self>) -> Result<()> {
+        self.state.commits += 1;
         *self.index.current() = self.state;
         Ok(())
     }

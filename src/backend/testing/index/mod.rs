@@ -3,6 +3,7 @@
 pub mod bodies;
 pub mod contradictions;
 pub mod environments;
+pub mod marks;
 pub mod operations;
 pub mod prompts;
 pub mod transactions;
@@ -21,6 +22,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
     keeps_its_settings(make);
     let topics = [
         transactions::TESTS,
+        marks::TESTS,
         prompts::TESTS,
         versions::TESTS,
         environments::TESTS,

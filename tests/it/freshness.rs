@@ -1,0 +1,196 @@
+//! What is acknowledged, every later read sees, also one that is answered from memory, whoever wrote it.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use promptbook::{
+    Bump, EnvironmentName, Error, Expected, NewVersion, PromptId, Spec, Store, VersionNumber,
+};
+
+use crate::support::{Done, Place, body, commit, create};
+
+/// How often the pointer moves on: once to every version.
+const MOVES: u32 = 300;
+
+fn with_versions(store: &Store) -> PromptId {
+    let id = create(store, "shared").prompt.id;
+    let made = store.batch(|batch| {
+        for minor in 1..=MOVES {
+            let new = NewVersion::new(id, body(minor))?.bump(Bump::Minor);
+            batch.commit(new.environment(None))?;
+        }
+        Ok(())
+    });
+    made.unwrap();
+    id
+}
+
+fn move_on(store: &Store, id: PromptId, acknowledged: impl Fn(u32)) {
+    for minor in 1..=MOVES {
+        let to = VersionNumber::new(1, minor);
+        store
+            .set_environment(id, "production", to, Expected::Any)
+            .unwrap();
+        acknowledged(minor);
+    }
+}
+
+/// Two threads ask each handle again and again, so mostly what is in memory, while `write` moves the pointer on and
+/// publishes how far.
+fn never_stale(readers: &[&Store], id: PromptId, write: impl FnOnce(&AtomicU32)) {
+    let (acknowledged, done) = (AtomicU32::new(0), AtomicBool::new(false));
+    let production = Spec::new(id, EnvironmentName::production());
+    let read = |store: &Store| {
+        let mut seen = 0;
+        let mut is_fresh = |minor: u32, least: u32| {
+            assert!(minor >= least, "a stale answer: {minor} after {least}");
+            assert!(minor >= seen, "an answer went back: {minor} after {seen}");
+            seen = minor;
+        };
+        loop {
+            let last = done.load(Ordering::Acquire);
+            let least = acknowledged.load(Ordering::Acquire);
+            let version = store.version(production.clone()).unwrap();
+            is_fresh(version.number.minor, least);
+            let least = acknowledged.load(Ordering::Acquire);
+            let found = store.resolve(production.clone()).unwrap();
+            is_fresh(found.version.number.minor, least);
+            assert_eq!(found.body.id(), found.version.blob, "another body");
+            if last {
+                break;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let _done = Done(&done);
+        for store in readers {
+            scope.spawn(|| read(store));
+            scope.spawn(|| read(store));
+        }
+        write(&acknowledged);
+    });
+    assert_eq!(acknowledged.into_inner(), MOVES, "the pointer moved on");
+}
+
+#[test]
+fn threads_of_one_store_in_memory() {
+    let store = Store::in_memory().unwrap();
+    let id = with_versions(&store);
+    never_stale(&[&store], id, |acknowledged| {
+        move_on(&store, id, |minor| {
+            acknowledged.store(minor, Ordering::Release);
+        });
+    });
+}
+
+#[test]
+fn threads_of_two_handles() {
+    let place = Place::new();
+    let writer = place.create();
+    let id = with_versions(&writer);
+    let other = place.open_read_only().unwrap();
+    never_stale(&[&writer, &other], id, |acknowledged| {
+        move_on(&writer, id, |minor| {
+            acknowledged.store(minor, Ordering::Release);
+        });
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn another_process() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let place = Place::new();
+    let store = place.create();
+    let id = with_versions(&store);
+    let this = std::env::current_exe().unwrap();
+    let check = "freshness::the_other_process";
+    let mut child = crate::child::command(&this, &[], check, place.path());
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+    let told = BufReader::new(child.stdout.take().unwrap());
+    never_stale(&[&store], id, |acknowledged| {
+        for line in told.lines() {
+            if let Some(minor) = line.unwrap().strip_prefix(ACKNOWLEDGED) {
+                acknowledged.store(minor.parse().unwrap(), Ordering::Release);
+            }
+        }
+        assert!(child.wait().unwrap().success(), "the other process failed");
+    });
+}
+
+const ACKNOWLEDGED: &str = "acknowledged ";
+
+#[cfg(unix)]
+#[test]
+#[ignore = "run by the test above, as another process"]
+#[allow(clippy::print_stdout, reason = "it tells its parent")]
+fn the_other_process() {
+    let store = crate::child::store();
+    let id = store.prompt("shared").unwrap().id;
+    println!(); // Behind the name of the test.
+    move_on(&store, id, |minor| println!("{ACKNOWLEDGED}{minor}"));
+}
+
+/// Every kind of answer that stays in memory, and each kind of change that makes it another one.
+#[test]
+fn every_change_reaches_every_answer() {
+    let place = Place::new();
+    let writer = place.create();
+    let id = create(&writer, "shared").prompt.id;
+    let reader = place.open();
+    let numbered = |spec: &str| match reader.version(spec) {
+        Ok(version) => {
+            // Again, now from memory.
+            assert_eq!(reader.version(spec).unwrap(), version);
+            assert_eq!(reader.resolve(spec).unwrap().version, version);
+            version.number.minor
+        }
+        Err(error) => panic!("{spec}: {error}"),
+    };
+    let gone = |spec: &str| {
+        let twice = [reader.version(spec), reader.version(spec)];
+        assert!(twice.iter().all(Result::is_err), "{spec} is still there");
+    };
+    let all = ["", "@latest", "@^1", "@1.*"].map(|selector| format!("shared{selector}"));
+    let by_id = format!("id:{id}");
+    for spec in all.iter().chain([&by_id]) {
+        assert_eq!(numbered(spec), 0);
+    }
+    let first = commit(&writer, "shared", "first");
+    for spec in all.iter().chain([&by_id]) {
+        assert_eq!(numbered(spec), 1, "{spec}");
+    }
+
+    let first_id = first.id.to_string();
+    assert_eq!(numbered(&first_id), 1);
+    let environment = "staging".parse::<EnvironmentName>().unwrap();
+    let point = |to: &str| writer.set_environment(id, environment.clone(), to, Expected::Any);
+    point("1.1").unwrap();
+    let environments = reader.version(first.id).unwrap().environments;
+    assert_eq!(
+        environments,
+        ["staging".parse().unwrap()],
+        "a pointer to it"
+    );
+    assert_eq!(numbered("shared@staging"), 1);
+    point("1.0").unwrap();
+    assert_eq!(numbered("shared@staging"), 0);
+    writer
+        .remove_environment(id, environment.clone(), Expected::Any)
+        .unwrap();
+    gone("shared@staging");
+
+    writer.rename(id, "renamed").unwrap();
+    gone("shared@latest");
+    assert_eq!(numbered("renamed@latest"), 1);
+    create(&writer, "renamed");
+    let ambiguous = reader.version("renamed@latest");
+    assert!(matches!(ambiguous, Err(Error::AmbiguousPrompt { .. })));
+
+    writer.delete_version(first.id).unwrap();
+    gone(&first_id);
+    assert_eq!(numbered(&by_id), 0);
+    writer.delete_prompt(id).unwrap();
+    gone(&by_id);
+}
