@@ -3,6 +3,8 @@
 mod batch;
 mod options;
 mod prompts;
+#[cfg(feature = "server")]
+mod secrets;
 mod upkeep;
 mod versions;
 
