@@ -1,6 +1,6 @@
 //! Several changes in one transaction.
 
-use super::Store;
+use super::{Place, Store};
 #[cfg(feature = "server")]
 use crate::engine::ImportedPrompt;
 use crate::engine::{Created, Move, Moved, NewPrompt, NewVersion, Writer};
@@ -50,7 +50,11 @@ impl Store {
         let writer = Writer::begin(&*inner.index, &inner.bodies, &inner.context)?;
         let mut batch = Batch { writer };
         let result = work(&mut batch)?;
-        inner.settler.committed(batch.writer.commit()?);
+        let journaled = batch.writer.commit()?;
+        // In memory the journal is as good a place as any: no thread need move bodies out of it.
+        if let Place::Directory(_) = inner.place {
+            inner.settler.committed(journaled);
+        }
         Ok(result)
     }
 }
