@@ -122,6 +122,9 @@ pub trait Snapshot {
     /// The inputs that a request gave to a version.
     fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>>;
 
+    /// The inputs that all requests gave to a version, sorted by the requests' ids.
+    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>>;
+
     /// How much waits in the journal.
     fn waiting(&self) -> Result<Waiting>;
 

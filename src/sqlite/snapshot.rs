@@ -125,6 +125,10 @@ impl Snapshot for Tables {
         operations::inputs(&self.connection, version, request)
     }
 
+    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>> {
+        operations::inputs_of(&self.connection, version)
+    }
+
     fn waiting(&self) -> Result<Waiting> {
         versions::waiting(&self.connection)
     }

@@ -365,6 +365,15 @@ impl Snapshot for State {
         }
     }
 
+    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>> {
+        if self.version(version)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let from = self.inputs.range((version, String::new())..);
+        let of_version = from.take_while(|((of, _), _)| *of == version);
+        Ok(of_version.map(|(_, inputs)| inputs.clone()).collect())
+    }
+
     fn waiting(&self) -> Result<Waiting> {
         let journaled = self.blobs.values().filter_map(|blob| match &blob.stored {
             StoredBlob::Journaled(bytes) => Some(bytes.len() as u64),
