@@ -5,7 +5,8 @@ mod options;
 mod prompts;
 #[cfg(feature = "server")]
 mod secrets;
-#[cfg(all(test, feature = "server"))]
+#[cfg(feature = "server")]
+#[cfg(test)]
 mod tests;
 mod upkeep;
 mod versions;

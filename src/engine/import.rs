@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::commit::check_message;
@@ -17,40 +18,57 @@ use crate::invalid::Invalid;
 use crate::number::VersionNumber;
 use crate::record::{Change, OperationKind, PromptState, RecordedInputs, Version};
 
-/// A prompt as it was elsewhere. What is not told is made as for a new one.
-#[derive(Clone, Debug)]
+/// A prompt as it was elsewhere; its JSON is that of [`Fixtures`](crate::server::Fixtures). What is not told is made as
+/// for a new one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a prompt's object")]
 pub(crate) struct ImportedPrompt {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<PromptId>,
     pub(crate) name: PromptName,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created_at: Option<DateTime<Utc>>,
     /// In the order they were committed.
     pub(crate) versions: Vec<ImportedVersion>,
 }
 
 /// A version as it was elsewhere. Its base is the one before it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a version's object")]
 pub(crate) struct ImportedVersion {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<VersionId>,
     /// None for the minor after the version before it, or the store's first.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) number: Option<VersionNumber>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) author: Option<String>,
     /// None for when the prompt was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created_at: Option<DateTime<Utc>>,
     /// Those that point to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) environments: Vec<EnvironmentName>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) inputs: Vec<ImportedInputs>,
+    #[serde(with = "crate::body::verbatim")]
     pub(crate) body: Body,
 }
 
 /// The inputs that a request gave to a version elsewhere.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object of recorded inputs")]
 pub(crate) struct ImportedInputs {
     pub(crate) request_id: String,
     pub(crate) inputs: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) environment: Option<EnvironmentName>,
     /// None for now.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recorded_at: Option<DateTime<Utc>>,
 }
 

@@ -1,1 +1,5 @@
 //! Helicone's HTTP API on a store.
+
+mod fixtures;
+
+pub use fixtures::{Fixtures, FixturesError};
