@@ -84,6 +84,21 @@ fn an_image_is_sound_at_any_moment() {
     });
 }
 
+/// A collection has forgotten a body and not removed it yet, or the other way round: an image would have one half.
+#[test]
+fn an_image_waits_for_a_collection_to_end() {
+    let store = Store::in_memory().unwrap();
+    let blobs = store.0.bodies.blobs();
+    let collecting = blobs.hold_all().unwrap();
+    std::thread::scope(|scope| {
+        let image = scope.spawn(|| store.image().is_some());
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!image.is_finished(), "it was taken in between");
+        drop(collecting);
+        assert!(image.join().unwrap());
+    });
+}
+
 #[test]
 fn there_is_no_image_of_a_directory() {
     let place = tempfile::tempdir().unwrap();
