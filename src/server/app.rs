@@ -109,12 +109,15 @@ impl App {
         self.read(work).await
     }
 
-    /// The version that a spec names.
+    /// The version that a spec names: from memory at once if it is there, and fresh.
     pub(super) async fn version(
         self: &Arc<Self>,
         spec: Spec,
-    ) -> Result<crate::Result<Version>, Refusal> {
-        self.read(move |store| store.version(spec)).await
+    ) -> Result<crate::Result<Arc<Version>>, Refusal> {
+        if let Some(version) = self.store().remembered_version(&spec) {
+            return Ok(Ok(version));
+        }
+        self.read(move |store| store.shared_version(&spec)).await
     }
 
     /// The store, for a short while: it can't be replaced meanwhile.

@@ -6,6 +6,7 @@
 mod answer;
 mod app;
 mod edge;
+mod fixtures;
 mod hosts;
 mod keys;
 mod listen;
@@ -17,5 +18,6 @@ mod signature;
 mod wire;
 
 pub use self::app::Limits;
+pub use self::fixtures::{Fixtures, FixturesError};
 pub use self::refusal::Status;
 pub use self::service::{Running, Server, ServerError, ServerOptions};

@@ -9,6 +9,8 @@ use super::Store;
 use crate::backend::Snapshot;
 use crate::body::Body;
 use crate::engine::contract::{Breakage, Contract, breakages};
+#[cfg(feature = "server")]
+use crate::engine::{ImportedPrompt, export};
 use crate::engine::{NewVersion, find_prompt, find_version, gather_partials};
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, VersionId};
@@ -91,10 +93,6 @@ impl Store {
     /// What [`shared_version`](Self::shared_version) answers, if it is in memory and still so. It takes microseconds
     /// and waits for no disk, so a thread that must not block may ask.
     #[cfg(feature = "server")]
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the server's routes, which are to come")
-    )]
     pub(crate) fn remembered_version(&self, spec: &Spec) -> Option<Arc<Version>> {
         self.0.resolved.get(self.0.index.change_mark(), spec)
     }
@@ -257,13 +255,23 @@ impl Store {
         spec: &Spec,
         more: impl Fn(&dyn Snapshot, &Body) -> Result<T>,
     ) -> Result<(Version, Body, T)> {
-        let attempt = || {
-            let snapshot = self.snapshot()?;
-            let version = find_version(&**snapshot, spec)?;
-            let body = self.0.bodies.read(&**snapshot, version.blob)?;
-            let more = more(&**snapshot, &body)?;
+        self.look(|snapshot| {
+            let version = find_version(snapshot, spec)?;
+            let body = self.0.bodies.read(snapshot, version.blob)?;
+            let more = more(snapshot, &body)?;
             Ok((version, body, more))
-        };
+        })
+    }
+
+    /// All live prompts with their live versions, oldest first, as an import takes them: of one moment.
+    #[cfg(feature = "server")]
+    pub(crate) fn export(&self) -> Result<Vec<ImportedPrompt>> {
+        self.look(|snapshot| export(snapshot, &self.0.bodies))
+    }
+
+    /// Looks at one moment, bodies included.
+    fn look<T>(&self, look: impl Fn(&dyn Snapshot) -> Result<T>) -> Result<T> {
+        let attempt = || look(&**self.snapshot()?);
         match attempt() {
             // The body may have been collected after the snapshot was taken: a newer one tells, and then
             // what was deleted is not found, and what is damaged still is.
