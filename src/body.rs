@@ -190,3 +190,36 @@ fn kind_of(json: &Value) -> &'static str {
         Value::Object(_) => "an object",
     }
 }
+
+/// A body as part of other JSON, byte for byte: the text itself, or, where there is white space around it, which other
+/// JSON would not keep, as a string.
+#[cfg(feature = "server")]
+pub(crate) mod verbatim {
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::value::RawValue;
+
+    use super::Body;
+
+    pub(crate) fn serialize<S: Serializer>(body: &Body, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = body.text();
+        match text.starts_with('{') && text.ends_with('}') {
+            true => RawValue::from_string(text.to_owned())
+                .map_err(S::Error::custom)?
+                .serialize(serializer),
+            false => text.serialize(serializer),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Body, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let body = match serde_json::from_str::<String>(raw.get()) {
+            Ok(text) => Body::try_from(text),
+            Err(_) => Body::try_from(raw.get()),
+        };
+        body.map_err(D::Error::custom)
+    }
+}

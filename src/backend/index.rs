@@ -41,6 +41,9 @@ pub trait Snapshot {
     /// What the store was made with.
     fn settings(&self) -> Result<Settings>;
 
+    /// The secret of this name; nothing where none was put.
+    fn secret(&self, name: &str) -> Result<Option<String>>;
+
     /// A prompt by id.
     fn prompt(&self, id: PromptId) -> Result<Option<Prompt>>;
 
@@ -119,6 +122,9 @@ pub trait Snapshot {
     /// The inputs that a request gave to a version.
     fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>>;
 
+    /// The inputs that all requests gave to a version, sorted by the requests' ids.
+    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>>;
+
     /// How much waits in the journal.
     fn waiting(&self) -> Result<Waiting>;
 
@@ -172,6 +178,10 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
 
     /// Records the inputs of a request; those it gave to the version before are replaced.
     fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()>;
+
+    /// Keeps a secret, such as a key that a server signs with, in the place of the one of this name. History and
+    /// listings say nothing of it.
+    fn put_secret(&mut self, name: &str, text: &str) -> Result<()>;
 
     /// Makes it durable as was asked for, then visible, whole. With
     /// [`OutcomeUnknown`](super::ErrorKind::OutcomeUnknown) it may yet prove to have taken place; with any other

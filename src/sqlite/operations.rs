@@ -1,9 +1,10 @@
 //! Operations and recorded inputs: what is read of them.
 
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::{Context, Result};
-use super::stored::{bytes, collect, limit, moment};
+use super::stored::{bytes, collect, limit, moment, parsed};
 use crate::id::{EnvironmentName, OperationId, PromptId, VersionId};
 use crate::record::{Operation, OperationFilter, RecordedInputs};
 
@@ -80,38 +81,59 @@ pub(super) fn list(
         .collect()
 }
 
+/// Selects from inputs and their version what [`inputs_row`] reads, of live versions.
+macro_rules! select_inputs {
+    ($rest:literal) => {
+        concat!(
+            "SELECT i.request, i.inputs, i.environment, i.recorded_at
+             FROM version v JOIN request_inputs i ON i.version = v.key
+             WHERE v.id = ?1 AND v.deleted_at IS NULL ",
+            $rest
+        )
+    };
+}
+
 pub(super) fn inputs(
     connection: &Connection,
     version: VersionId,
     request: &str,
 ) -> Result<Option<RecordedInputs>> {
-    let found = connection
-        .prepare_cached(
-            "SELECT i.inputs, i.environment, i.recorded_at
-             FROM version v JOIN request_inputs i ON i.version = v.key
-             WHERE v.id = ?1 AND i.request = ?2 AND v.deleted_at IS NULL",
-        )
+    connection
+        .prepare_cached(select_inputs!("AND i.request = ?2"))
         .and_then(|mut statement| {
-            let columns = |row: &Row<'_>| {
-                let environment: Option<String> = row.get(1)?;
-                Ok((row.get::<_, String>(0)?, environment, moment(row, 2)?))
-            };
-            statement
-                .query_row((version.as_bytes(), request), columns)
-                .optional()
+            let found = statement.query_row((version.as_bytes(), request), |row| {
+                inputs_row(row, version)
+            });
+            found.optional()
         })
-        .context("reading recorded inputs")?;
-    let Some((inputs, environment, recorded_at)) = found else {
-        return Ok(None);
-    };
-    Ok(Some(RecordedInputs {
-        request_id: request.to_owned(),
-        version_id: version,
-        inputs: serde_json::from_str(&inputs).context("reading recorded inputs")?,
-        environment: environment
-            .map(|name| name.parse::<EnvironmentName>())
-            .transpose()
-            .context("reading recorded inputs")?,
-        recorded_at,
-    }))
+        .context("reading recorded inputs")
+}
+
+pub(super) fn inputs_of(
+    connection: &Connection,
+    version: VersionId,
+) -> Result<Vec<RecordedInputs>> {
+    connection
+        .prepare_cached(select_inputs!("ORDER BY i.request"))
+        .and_then(|mut statement| {
+            let rows = statement.query([version.as_bytes()])?;
+            collect(rows, |row| inputs_row(row, version))
+        })
+        .context("reading recorded inputs")
+}
+
+fn inputs_row(row: &Row<'_>, version_id: VersionId) -> rusqlite::Result<RecordedInputs> {
+    let inputs = serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(error))
+    })?;
+    Ok(RecordedInputs {
+        request_id: row.get(0)?,
+        version_id,
+        inputs,
+        environment: match row.get_ref(2)? {
+            ValueRef::Null => None,
+            _ => Some(parsed(row, 2)?),
+        },
+        recorded_at: moment(row, 3)?,
+    })
 }

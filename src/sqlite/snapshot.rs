@@ -25,6 +25,10 @@ impl Snapshot for Tables {
         schema::settings(&self.connection)
     }
 
+    fn secret(&self, name: &str) -> Result<Option<String>> {
+        schema::secret(&self.connection, name)
+    }
+
     fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {
         prompts::get(&self.connection, id)
     }
@@ -119,6 +123,10 @@ impl Snapshot for Tables {
 
     fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
         operations::inputs(&self.connection, version, request)
+    }
+
+    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>> {
+        operations::inputs_of(&self.connection, version)
     }
 
     fn waiting(&self) -> Result<Waiting> {

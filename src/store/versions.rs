@@ -7,6 +7,8 @@ use super::Store;
 use crate::backend::Snapshot;
 use crate::body::Body;
 use crate::engine::contract::{Breakage, Contract, breakages};
+#[cfg(feature = "server")]
+use crate::engine::{ImportedPrompt, export};
 use crate::engine::{NewVersion, find_prompt, find_version, gather_partials};
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, VersionId};
@@ -223,13 +225,23 @@ impl Store {
         spec: &Spec,
         more: impl Fn(&dyn Snapshot, &Body) -> Result<T>,
     ) -> Result<(Version, Body, T)> {
-        let attempt = || {
-            let snapshot = self.snapshot()?;
-            let version = find_version(&**snapshot, spec)?;
-            let body = self.0.bodies.read(&**snapshot, version.blob)?;
-            let more = more(&**snapshot, &body)?;
+        self.look(|snapshot| {
+            let version = find_version(snapshot, spec)?;
+            let body = self.0.bodies.read(snapshot, version.blob)?;
+            let more = more(snapshot, &body)?;
             Ok((version, body, more))
-        };
+        })
+    }
+
+    /// All live prompts with their live versions, oldest first, as an import takes them: of one moment.
+    #[cfg(feature = "server")]
+    pub(crate) fn export(&self) -> Result<Vec<ImportedPrompt>> {
+        self.look(|snapshot| export(snapshot, &self.0.bodies))
+    }
+
+    /// Looks at one moment, bodies included.
+    fn look<T>(&self, look: impl Fn(&dyn Snapshot) -> Result<T>) -> Result<T> {
+        let attempt = || look(&**self.snapshot()?);
         match attempt() {
             // The body may have been collected after the snapshot was taken: a newer one tells, and then
             // what was deleted is not found, and what is damaged still is.

@@ -19,6 +19,7 @@ pub const TESTS: &[Test] = &[
     both_filters_mean_one_change,
     inputs_are_kept,
     inputs_that_come_again_replace_those_before,
+    inputs_are_listed_by_version,
     inputs_go_with_their_version,
 ];
 
@@ -220,6 +221,30 @@ pub fn inputs_that_come_again_replace_those_before(index: &dyn Index) {
         .inputs(version_id(1), "r")
         .unwrap();
     assert_eq!(found, Some(second));
+}
+
+/// Those of one version, sorted by request whatever the order in which they came.
+pub fn inputs_are_listed_by_version(index: &dyn Index) {
+    let mut scribe = one_version(index);
+    let requests = ["", "R", "R\u{0}é", "a", "r10", "r2", "é"];
+    let mut recorded: Vec<_> = requests
+        .into_iter()
+        .map(|request| inputs(1, request, json!(request)))
+        .collect();
+    recorded[2].environment = Some(environment("production"));
+    for inputs in recorded.iter().rev() {
+        scribe.record_inputs(inputs);
+    }
+    scribe.record_inputs(&inputs(2, "m", json!(2)));
+    let snapshot = index.snapshot().unwrap();
+    assert_eq!(snapshot.inputs_of(version_id(1)).unwrap(), recorded);
+    assert_eq!(snapshot.inputs_of(version_id(2)).unwrap().len(), 1);
+    assert_eq!(snapshot.inputs_of(version_id(3)).unwrap(), []);
+    drop(snapshot);
+    scribe.delete_version(1, 1);
+    let snapshot = index.snapshot().unwrap();
+    let found = snapshot.inputs_of(version_id(1)).unwrap();
+    assert_eq!(found, [], "their version is deleted");
 }
 
 /// A deleted version is not found, nor are its inputs.
