@@ -46,6 +46,15 @@ impl Session {
         Ok(self.options().open(self.find()?)?)
     }
 
+    /// Opens the store for changes, by other options.
+    #[cfg(feature = "server")]
+    pub(crate) fn store_with(
+        &self,
+        change: impl FnOnce(StoreOptions) -> StoreOptions,
+    ) -> Outcome<Store> {
+        Ok(change(self.options()).open(self.find()?)?)
+    }
+
     /// Opens the store for reading: also where it can't be written.
     pub(crate) fn reader(&self) -> Outcome<Store> {
         Ok(self.options().read_only(true).open(self.find()?)?)

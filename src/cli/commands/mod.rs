@@ -10,6 +10,10 @@ mod file_name;
 mod history;
 mod import;
 mod prompts;
+#[cfg(feature = "server")]
+mod serve;
+#[cfg(feature = "server")]
+mod signals;
 mod templates;
 mod upkeep;
 mod versions;
@@ -42,6 +46,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Stats => upkeep::stats(session),
         Command::Import(args) => import::import(args, session),
         Command::Export(args) => export::export(args, session),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::serve(args, session),
         Command::Demo(args) => demo::demo(args, session),
         Command::Completions(args) => completions::completions(args, session),
     }

@@ -1,12 +1,15 @@
 //! The command line: what can be typed, and what each word means.
 
+#[cfg(feature = "server")]
+pub(crate) mod server;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use semver::VersionReq;
 
-use super::exit;
+use crate::cli::exit;
 use crate::{
     EnvironmentName, Policy, PromptId, PromptName, PromptRef, Selector, Spec, VersionNumber,
 };
@@ -108,6 +111,12 @@ pub(crate) enum Command {
     /// The prompt a/b becomes the file a/b.json. Characters that file systems reserve are percent-encoded, so that import
     /// finds the same names again. Other files in the folder stay as they are.
     Export(Export),
+    /// Serve the store over HTTP, as Helicone's API
+    ///
+    /// Helicone's clients work on it: give them the URL and the key that are printed. It stops on SIGINT and SIGTERM, when
+    /// the requests under way are answered; on a second one at once.
+    #[cfg(feature = "server")]
+    Serve(server::Serve),
     /// Replay a prompt's story in a fresh store
     Demo(Demo),
     /// Write a script that completes this command's words in a shell
