@@ -147,7 +147,10 @@ async fn assert_called(Extension(stage): Staged, Json(wish): Json<Assertion>) ->
         let count = stage.count(&route, json.as_ref())?;
         match count == times.0 {
             true => Ok(CountData { count }),
-            false => Err(Refusal::Rules(stage.miscounted(&route, count, times.0))),
+            false => {
+                let told = stage.miscounted(&route, json.is_some(), count, times.0);
+                Err(Refusal::Rules(told))
+            }
         }
     });
     Answer::data(found.await??)

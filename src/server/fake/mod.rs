@@ -184,7 +184,7 @@ impl Fake {
     pub fn assert_called(&self, route: &str, times: u64) {
         match self.count(route) {
             Ok(found) if found == times => {}
-            Ok(found) => panic!("{}", self.stage.miscounted(route, found, times)),
+            Ok(found) => panic!("{}", self.stage.miscounted(route, false, found, times)),
             Err(error) => panic!("{error}"),
         }
     }

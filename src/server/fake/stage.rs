@@ -119,14 +119,15 @@ impl Stage {
     }
 
     /// Tells that a route was not called as often as it should have been, and what was called.
-    pub(super) fn miscounted(&self, route: &str, found: u64, expected: u64) -> String {
+    pub(super) fn miscounted(&self, route: &str, json: bool, found: u64, expected: u64) -> String {
         const MOST_TOLD: usize = 20;
         let calls = self.calls.list(None);
         let untold = calls.len().saturating_sub(MOST_TOLD) as u64 + self.calls.dropped();
         let times = |times| format!("{times} {}", if times == 1 { "time" } else { "times" });
         let mut told = format!(
-            "{route} was called {}, expected {}; ",
+            "{route} was called {}{}, expected {}; ",
             times(found),
+            if json { " with this JSON" } else { "" },
             times(expected)
         );
         told += match (calls.is_empty(), untold) {
