@@ -136,7 +136,6 @@ impl Store {
 
     /// What a store in memory holds now; none for a directory. It costs the same at any size.
     #[cfg(feature = "server")]
-    #[allow(dead_code)]
     pub(crate) fn image(&self) -> Option<Image> {
         match &self.0.place {
             Place::Directory(_) => None,
@@ -231,7 +230,6 @@ impl StoreOptions {
     /// A store in memory that starts with what an image holds, its settings too, and shares the bodies with it. What is
     /// changed in one is in no other. It costs the same at any size.
     #[cfg(feature = "server")]
-    #[allow(dead_code)]
     pub(crate) fn in_memory_from(&self, image: &Image) -> Store {
         self.join_memory(image.0.fork())
     }

@@ -46,6 +46,9 @@ impl Default for Limits {
 /// Writers that wait for their turn each hold a thread; more wait without one, so that readers never wait for them.
 const MOST_WAITING_WRITERS: usize = 64;
 
+/// The number of a server's first request.
+const FIRST_REQUEST: u64 = 1;
+
 /// What all requests share.
 pub(super) struct App {
     store: RwLock<Store>,
@@ -80,13 +83,18 @@ impl App {
             clock: Box::new(Utc::now),
             public_url: None,
             writers: Semaphore::new(MOST_WAITING_WRITERS),
-            requests: AtomicU64::new(1),
+            requests: AtomicU64::new(FIRST_REQUEST),
         }
     }
 
     /// The number of the next request.
     pub(super) fn next_request(&self) -> u64 {
         self.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Numbers requests from the first again.
+    pub(super) fn restart_requests(&self) {
+        self.requests.store(FIRST_REQUEST, Ordering::Relaxed);
     }
 
     /// Reads the store, where waiting for a disk keeps no other request waiting.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{Level, enabled, error, info};
@@ -57,6 +57,14 @@ pub(super) async fn authorize(
     match app.keys.admit(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The status that a response has once it is finished.
+pub(super) fn status(app: &App, response: &Response) -> StatusCode {
+    match response.extensions().get::<Refusal>() {
+        Some(refusal) => refusal.status(app.status).unwrap_or(StatusCode::OK),
+        None => response.status(),
     }
 }
 

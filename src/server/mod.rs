@@ -1,11 +1,12 @@
 //! Helicone's HTTP API on a store.
 //!
 //! All 23 routes of [Helicone's Prompts 2025](https://docs.helicone.ai), so that its clients work on a local store:
-//! [`Server`] serves one.
+//! [`Server`] serves one. [`Fake`] is the service in a test, and [`Fixtures`] are what it holds.
 
 mod answer;
 mod app;
 mod edge;
+pub mod fake;
 mod fixtures;
 mod hosts;
 mod keys;
@@ -18,6 +19,7 @@ mod signature;
 mod wire;
 
 pub use self::app::Limits;
+pub use self::fake::{Fake, FakeError, FakeOptions, Fault};
 pub use self::fixtures::{Fixtures, FixturesError};
 pub use self::refusal::Status;
 pub use self::service::{Running, Server, ServerError, ServerOptions};

@@ -284,7 +284,7 @@ impl<'a> From<&'a RecordedInputs> for InputsData<'a> {
 }
 
 /// A moment, as ISO 8601 in UTC.
-struct Moment(DateTime<Utc>);
+pub(super) struct Moment(pub(super) DateTime<Utc>);
 
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

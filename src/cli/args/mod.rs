@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and what each word means.
 
 #[cfg(feature = "server")]
+pub(crate) mod fake;
+#[cfg(feature = "server")]
 pub(crate) mod server;
 
 use std::ffi::OsString;
@@ -117,6 +119,16 @@ pub(crate) enum Command {
     /// the requests under way are answered; on a second one at once.
     #[cfg(feature = "server")]
     Serve(server::Serve),
+    /// Serve a fake of the live service, for a test suite
+    ///
+    /// Writes one line of JSON, {"url": …, "key": …, "control": …}, and serves until SIGINT or SIGTERM, until the process that
+    /// started it has ended, or with --until-stdin-closes until its standard input has. The same script of calls gets the
+    /// same answers each time. The store that --store or PROMPTBOOK_STORE names is not touched.
+    #[cfg(feature = "server")]
+    Fake(fake::Fake),
+    /// Write the whole store as JSON that fake takes as fixtures
+    #[cfg(feature = "server")]
+    Fixtures(fake::Fixtures),
     /// Replay a prompt's story in a fresh store
     Demo(Demo),
     /// Write a script that completes this command's words in a shell

@@ -6,7 +6,11 @@ mod demo;
 mod difference;
 mod environments;
 mod export;
+#[cfg(feature = "server")]
+mod fake;
 mod file_name;
+#[cfg(feature = "server")]
+mod fixtures;
 mod history;
 mod import;
 mod prompts;
@@ -48,6 +52,10 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Export(args) => export::export(args, session),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::serve(args, session),
+        #[cfg(feature = "server")]
+        Command::Fake(args) => fake::fake(args),
+        #[cfg(feature = "server")]
+        Command::Fixtures(args) => fixtures::fixtures(args, session),
         Command::Demo(args) => demo::demo(args, session),
         Command::Completions(args) => completions::completions(args, session),
     }

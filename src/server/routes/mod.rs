@@ -74,7 +74,7 @@ async fn unknown(method: Method, uri: Uri) -> Refusal {
     Refusal::Route(format!("There is no route {method} {}", uri.path()))
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> Refusal {
     Refusal::Method(format!("{} has no method {method}", uri.path()))
 }
 

@@ -1,0 +1,310 @@
+//! The calls that a fake was given.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::{Method, Uri};
+use serde::Serialize;
+use serde_json::Value;
+
+/// A call of the API, as it came and as it was answered. No header of it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Call {
+    /// 1 for the first call since the fake started or was reset.
+    pub number: u64,
+    /// The method.
+    pub method: String,
+    /// The path, as it was in the request.
+    pub path: String,
+    /// The query, but for signatures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// The route's name, such as `GET /v1/prompt-2025/id/{promptId}`; none where the path is of no route.
+    pub route: Option<String>,
+    /// The request's body, where it is JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json: Option<Value>,
+    /// The request's body, where it is something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The answer's status; none while there is no answer, or where none was given.
+    pub status: Option<u16>,
+    /// What went wrong on purpose: `fail`, `timeout`, `delay`, `close` or `cut`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<&'static str>,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. {} {}", self.number, self.method, self.path)?;
+        match self.status {
+            Some(status) => write!(f, ": {status}"),
+            None => write!(f, ": no answer"),
+        }
+    }
+}
+
+/// Calls that are kept.
+const MOST_CALLS: usize = 10_000;
+
+/// Bytes of bodies that are kept.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// The latest calls, and how many there were of each route.
+#[derive(Debug, Default)]
+pub(super) struct Calls(Mutex<Log>);
+
+#[derive(Debug, Default)]
+struct Log {
+    kept: VecDeque<Entry>,
+    /// Bytes of the bodies of those.
+    bytes: usize,
+    /// All calls since the last reset.
+    total: u64,
+    of_route: HashMap<String, u64>,
+    /// All calls before the last reset.
+    before: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    method: Method,
+    uri: Uri,
+    route: Option<String>,
+    body: Vec<u8>,
+    status: Option<u16>,
+    fault: Option<&'static str>,
+}
+
+/// Tells a call from all others, also from those before a reset.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticket(u64);
+
+impl Calls {
+    /// Keeps a call that has come.
+    pub(super) fn came(
+        &self,
+        method: Method,
+        uri: Uri,
+        route: Option<String>,
+        body: &[u8],
+    ) -> Ticket {
+        let mut log = self.log();
+        if let Some(route) = &route {
+            *log.of_route.entry(route.clone()).or_default() += 1;
+        }
+        log.total += 1;
+        log.bytes += body.len();
+        log.kept.push_back(Entry {
+            method,
+            uri,
+            route,
+            // A copy: the body may be a part of a larger buffer, which it would keep.
+            body: body.to_vec(),
+            status: None,
+            fault: None,
+        });
+        // The latest call is kept whatever its size.
+        while log.kept.len() > MOST_CALLS || (log.bytes > MOST_BYTES && log.kept.len() > 1) {
+            let oldest = log.kept.pop_front();
+            log.bytes -= oldest.map_or(0, |entry| entry.body.len());
+        }
+        Ticket(log.before + log.total)
+    }
+
+    /// Keeps what goes wrong with a call on purpose.
+    pub(super) fn faulted(&self, call: Ticket, fault: &'static str) {
+        self.log().change(call, |entry| entry.fault = Some(fault));
+    }
+
+    /// Keeps how a call was answered.
+    pub(super) fn answered(&self, call: Ticket, status: u16) {
+        self.log().change(call, |entry| entry.status = Some(status));
+    }
+
+    /// The calls that are kept, oldest first: of a route, or all.
+    pub(super) fn list(&self, route: Option<&str>) -> Vec<Call> {
+        let log = self.log();
+        let first = log.dropped() + 1;
+        let numbered = (first..).zip(&log.kept);
+        numbered
+            .filter(|(_, entry)| route.is_none() || entry.route.as_deref() == route)
+            .map(|(number, entry)| entry.call(number))
+            .collect()
+    }
+
+    /// How many calls there were of a route, those that are not kept any more among them.
+    pub(super) fn count(&self, route: &str) -> u64 {
+        self.log().of_route.get(route).copied().unwrap_or_default()
+    }
+
+    /// How many calls are not kept any more.
+    pub(super) fn dropped(&self) -> u64 {
+        self.log().dropped()
+    }
+
+    pub(super) fn clear(&self) {
+        let mut log = self.log();
+        *log = Log {
+            before: log.before + log.total,
+            ..Log::default()
+        };
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn dropped(&self) -> u64 {
+        self.total - self.kept.len() as u64
+    }
+
+    fn change(&mut self, call: Ticket, change: impl FnOnce(&mut Entry)) {
+        let first = self.before + self.dropped() + 1;
+        let position = call.0.checked_sub(first).map(usize::try_from);
+        if let Some(entry) = position
+            .and_then(Result::ok)
+            .and_then(|position| self.kept.get_mut(position))
+        {
+            change(entry);
+        }
+    }
+}
+
+impl Entry {
+    fn call(&self, number: u64) -> Call {
+        let json = serde_json::from_slice(&self.body).ok();
+        let text = (json.is_none() && !self.body.is_empty())
+            .then(|| String::from_utf8_lossy(&self.body).into_owned());
+        Call {
+            number,
+            method: self.method.to_string(),
+            path: self.uri.path().to_owned(),
+            query: self.uri.query().map(unsigned),
+            route: self.route.clone(),
+            json,
+            text,
+            status: self.status,
+            fault: self.fault,
+        }
+    }
+}
+
+/// A query without its signature, which lets whoever has it read a body.
+fn unsigned(query: &str) -> String {
+    let kept = query
+        .split('&')
+        .filter(|part| !part.starts_with("signature="));
+    kept.collect::<Vec<_>>().join("&")
+}
+
+/// Whether a value has all that is expected of it: an object may have more members, and so may those within.
+pub(super) fn has(value: &Value, expected: &Value) -> bool {
+    match (value, expected) {
+        (Value::Object(value), Value::Object(expected)) => expected
+            .iter()
+            .all(|(name, expected)| value.get(name).is_some_and(|value| has(value, expected))),
+        (Value::Array(value), Value::Array(expected)) => {
+            value.len() == expected.len()
+                && value
+                    .iter()
+                    .zip(expected)
+                    .all(|(value, expected)| has(value, expected))
+        }
+        (value, expected) => value == expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn come(calls: &Calls, uri: &str, body: impl AsRef<[u8]>) -> Ticket {
+        let route = Some(format!("POST {uri}"));
+        calls.came(Method::POST, uri.parse().unwrap(), route, body.as_ref())
+    }
+
+    #[test]
+    fn a_call_is_kept_as_it_came_and_as_it_was_answered() {
+        let calls = Calls::default();
+        let first = come(&calls, "/a?expires=5&signature=ab", r#"{"b": 1}"#);
+        let second = come(&calls, "/b", "{no json");
+        calls.answered(second, 400);
+        calls.faulted(first, "close");
+        let listed = calls.list(None);
+        assert_eq!(listed[0].json, Some(json!({"b": 1})));
+        assert_eq!(listed[0].query.as_deref(), Some("expires=5"));
+        assert_eq!((listed[0].status, listed[0].fault), (None, Some("close")));
+        assert_eq!(listed[1].text.as_deref(), Some("{no json"));
+        assert_eq!(listed[1].to_string(), "2. POST /b: 400");
+        assert_eq!(calls.list(Some("POST /b")), listed[1..]);
+    }
+
+    #[test]
+    fn an_answer_after_a_reset_is_of_no_call_since() {
+        let calls = Calls::default();
+        let late = come(&calls, "/a", "");
+        calls.clear();
+        come(&calls, "/b", "");
+        calls.answered(late, 200);
+        let listed = calls.list(None);
+        assert_eq!(
+            (listed.len(), listed[0].number, listed[0].status),
+            (1, 1, None)
+        );
+        assert_eq!(calls.count("POST /a"), 0);
+    }
+
+    #[test]
+    fn only_the_latest_are_kept_and_all_are_counted() {
+        let calls = Calls::default();
+        for _ in 0..MOST_CALLS {
+            come(&calls, "/a", "");
+        }
+        let last = come(&calls, "/a", "");
+        calls.answered(last, 200);
+        let listed = calls.list(None);
+        assert_eq!(listed.len(), MOST_CALLS);
+        assert_eq!(listed[0].number, 2);
+        assert_eq!(listed[MOST_CALLS - 1].status, Some(200));
+        assert_eq!(calls.dropped(), 1);
+        assert_eq!(calls.count("POST /a"), MOST_CALLS as u64 + 1);
+    }
+
+    #[test]
+    fn large_bodies_are_not_kept_for_long() {
+        let calls = Calls::default();
+        for _ in 0..3 {
+            come(&calls, "/a", vec![b' '; MOST_BYTES / 2]);
+        }
+        assert_eq!(calls.dropped(), 1);
+        come(&calls, "/a", vec![b' '; MOST_BYTES + 1]);
+        assert_eq!(calls.list(None).len(), 1);
+    }
+
+    #[test]
+    fn a_part_is_had_at_any_depth() {
+        let value = json!({"a": {"b": [1, {"c": 2, "d": 3}], "e": null}, "f": 1.0});
+        for part in [
+            json!({}),
+            json!({"a": {"e": null}}),
+            json!({"a": {"b": [1, {"c": 2}]}}),
+        ] {
+            assert!(has(&value, &part), "{part}");
+        }
+        for part in [
+            json!([]),
+            json!({"g": null}),
+            json!({"a": {"b": [1]}}),
+            json!({"a": {"b": [1, {"c": 3}]}}),
+        ] {
+            assert!(!has(&value, &part), "{part}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The time in a fake.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Which time it is in a fake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FakeClock {
+    /// This moment; each change of the store takes it on by a millisecond, so that no two are of the same.
+    At(DateTime<Utc>),
+    /// The system's.
+    Real,
+}
+
+impl Default for FakeClock {
+    /// 2025-01-01T00:00:00Z.
+    fn default() -> Self {
+        Self::At(DateTime::from_timestamp(1_735_689_600, 0).unwrap_or_default())
+    }
+}
+
+/// How far a change of the store takes the time on.
+const TICK: TimeDelta = TimeDelta::milliseconds(1);
+
+/// The time, for all parts of a fake: the store's readings move it, the server's do not.
+#[derive(Debug)]
+pub(super) struct Clock(Mutex<Time>);
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Time {
+    Stands(DateTime<Utc>),
+    /// With the system's clock, so much ahead of it.
+    Runs(TimeDelta),
+}
+
+impl From<FakeClock> for Time {
+    fn from(clock: FakeClock) -> Self {
+        match clock {
+            FakeClock::At(at) => Self::Stands(kept(at)),
+            FakeClock::Real => Self::Runs(TimeDelta::zero()),
+        }
+    }
+}
+
+impl Clock {
+    pub(super) fn new(clock: FakeClock) -> Self {
+        Self(Mutex::new(clock.into()))
+    }
+
+    /// The moment of a change, which is no other change's.
+    pub(super) fn tick(&self) -> DateTime<Utc> {
+        let mut time = self.time();
+        let now = time.now();
+        if let Time::Stands(at) = &mut *time {
+            *at = ahead(now, TICK);
+        }
+        now
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.time().now()
+    }
+
+    /// Sets the time; it stands from now on.
+    pub(super) fn set(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let at = kept(at);
+        *self.time() = Time::Stands(at);
+        at
+    }
+
+    /// Takes the time on. It stands or runs as before.
+    pub(super) fn advance(&self, by: Duration) -> DateTime<Utc> {
+        let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
+        let mut time = self.time();
+        match &mut *time {
+            Time::Stands(at) => *at = ahead(*at, by),
+            Time::Runs(lead) => *lead = lead.checked_add(&by).unwrap_or(TimeDelta::MAX),
+        }
+        time.now()
+    }
+
+    /// How the time is now, to come back to it.
+    pub(super) fn saved(&self) -> Time {
+        *self.time()
+    }
+
+    pub(super) fn restore(&self, saved: Time) {
+        *self.time() = saved;
+    }
+
+    fn time(&self) -> MutexGuard<'_, Time> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Time {
+    fn now(self) -> DateTime<Utc> {
+        match self {
+            Self::Stands(at) => at,
+            Self::Runs(lead) => ahead(Utc::now(), lead),
+        }
+    }
+}
+
+fn ahead(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    kept(
+        at.checked_add_signed(by)
+            .unwrap_or(DateTime::<Utc>::MAX_UTC),
+    )
+}
+
+/// The nearest moment from 1970 to 9999: ids and texts of others would not order as they do.
+fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
+    const LAST: i64 = 253_402_300_799;
+    at.clamp(
+        DateTime::UNIX_EPOCH,
+        DateTime::from_timestamp(LAST, 0).unwrap_or_default(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(at: DateTime<Utc>) -> String {
+        at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+    }
+
+    #[test]
+    fn changes_take_a_standing_clock_on_and_readings_do_not() {
+        let clock = Clock::new(FakeClock::default());
+        assert_eq!(text(clock.now()), "2025-01-01T00:00:00Z");
+        assert_eq!(text(clock.tick()), "2025-01-01T00:00:00Z");
+        assert_eq!(text(clock.tick()), "2025-01-01T00:00:00.001Z");
+        assert_eq!(text(clock.now()), "2025-01-01T00:00:00.002Z");
+    }
+
+    #[test]
+    fn it_is_set_and_taken_on() {
+        let clock = Clock::new(FakeClock::default());
+        clock.set("2030-06-01T12:00:00Z".parse().unwrap());
+        clock.advance(Duration::from_secs(90));
+        assert_eq!(text(clock.now()), "2030-06-01T12:01:30Z");
+    }
+
+    #[test]
+    fn the_systems_clock_runs_and_may_be_ahead() {
+        let clock = Clock::new(FakeClock::Real);
+        let before = Utc::now();
+        assert!(clock.tick() >= before);
+        assert!(clock.advance(Duration::from_secs(3600)) >= before + TimeDelta::hours(1));
+        assert!(clock.now() < Utc::now() + TimeDelta::hours(2));
+        clock.set(before);
+        assert_eq!(clock.now(), before);
+        assert_eq!(clock.now(), before);
+    }
+
+    #[test]
+    fn no_moment_is_beyond_what_ids_and_texts_can_tell() {
+        let clock = Clock::new(FakeClock::At(DateTime::<Utc>::MIN_UTC));
+        assert_eq!(text(clock.now()), "1970-01-01T00:00:00Z");
+        assert_eq!(text(clock.advance(Duration::MAX)), "9999-12-31T23:59:59Z");
+        clock.tick();
+        assert_eq!(text(clock.tick()), "9999-12-31T23:59:59Z");
+        let clock = Clock::new(FakeClock::Real);
+        clock.advance(Duration::MAX);
+        assert_eq!(text(clock.advance(Duration::MAX)), "9999-12-31T23:59:59Z");
+    }
+}

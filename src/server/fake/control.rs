@@ -1,0 +1,198 @@
+//! The control surface, for tests in other languages. The [module's documentation](super) is its reference.
+
+use std::sync::Arc;
+
+use axum::extract::RawQuery;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio::task::spawn_blocking;
+
+use super::fault_data::FaultData;
+use super::stage::Stage;
+use super::{CONTROL, Call, FakeError};
+use crate::server::answer::{Answer, Outcome};
+use crate::server::app::App;
+use crate::server::refusal::{OrRefuse, Refusal};
+use crate::server::request::Json;
+use crate::server::wire::{InputsData, Moment, Whole};
+use crate::server::{Fixtures, edge, routes};
+use crate::{EnvironmentName, VersionId};
+
+type Staged = Extension<Arc<Stage>>;
+
+/// The control surface, for those who have the key: a web page must not be able to drive it.
+pub(super) fn routes(stage: &Arc<Stage>) -> Router<Arc<App>> {
+    let routes = Router::new()
+        .route("/reset", post(reset))
+        .route("/clock", get(clock).put(set_clock))
+        .route("/faults", get(faults).post(add_fault).delete(clear_faults))
+        .route("/calls", get(calls).delete(forget_calls))
+        .route("/calls/assert", post(assert_called))
+        .route("/fixtures", get(fixtures).put(set_fixtures))
+        .route("/inputs", post(record_inputs))
+        .method_not_allowed_fallback(routes::wrong_method)
+        .route_layer(from_fn_with_state(Arc::clone(&stage.app), edge::authorize))
+        .layer(Extension(Arc::clone(stage)));
+    Router::new().nest(CONTROL, routes)
+}
+
+async fn reset(Extension(stage): Staged) -> Outcome {
+    blocking(move || stage.reset()).await??;
+    Answer::nothing()
+}
+
+#[derive(Serialize)]
+struct ClockData {
+    now: Moment,
+}
+
+async fn clock(Extension(stage): Staged) -> Outcome {
+    let now = Moment(stage.clock.now());
+    Answer::data(ClockData { now })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetClock {
+    now: Option<String>,
+    advance_ms: Option<Whole>,
+}
+
+async fn set_clock(Extension(stage): Staged, Json(wish): Json<SetClock>) -> Outcome {
+    let now = match (wish.now, wish.advance_ms) {
+        (Some(text), None) => stage.clock.set(moment(&text)?),
+        (None, Some(Whole(millis))) => stage
+            .clock
+            .advance(std::time::Duration::from_millis(millis)),
+        _ => return Err(Refusal::Shape("expected either now or advance_ms".into())),
+    };
+    Answer::data(ClockData { now: Moment(now) })
+}
+
+fn moment(text: &str) -> Result<DateTime<Utc>, Refusal> {
+    let parsed = DateTime::parse_from_rfc3339(text);
+    parsed.map(|at| at.to_utc()).map_err(|_| {
+        Refusal::Shape(format!(
+            "now: {text:?} is no moment, expected one such as 2025-01-01T00:00:00Z"
+        ))
+    })
+}
+
+async fn faults(Extension(stage): Staged) -> Outcome {
+    let faults = stage.faults.list();
+    Answer::data(faults.into_iter().map(FaultData::from).collect::<Vec<_>>())
+}
+
+async fn add_fault(stage: Staged, Json(fault): Json<FaultData>) -> Outcome {
+    stage.fault(fault.try_into()?)?;
+    faults(stage).await
+}
+
+async fn clear_faults(Extension(stage): Staged) -> Outcome {
+    stage.faults.clear();
+    Answer::nothing()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfRoute {
+    route: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CallsData {
+    calls: Vec<Call>,
+    /// How many are not kept any more.
+    dropped: u64,
+}
+
+async fn calls(Extension(stage): Staged, RawQuery(query): RawQuery) -> Outcome {
+    let of: OfRoute = serde_urlencoded::from_str(query.as_deref().unwrap_or_default())
+        .map_err(|error| Refusal::Shape(format!("the query: {error}")))?;
+    // Bodies are parsed for it.
+    let found = blocking(move || {
+        let calls = stage.calls(of.route.as_deref())?;
+        let dropped = stage.calls.dropped();
+        Ok::<_, FakeError>(CallsData { calls, dropped })
+    });
+    Answer::data(found.await??)
+}
+
+async fn forget_calls(Extension(stage): Staged) -> Outcome {
+    stage.calls.clear();
+    Answer::nothing()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Assertion {
+    route: String,
+    times: Whole,
+    json: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct CountData {
+    count: u64,
+}
+
+async fn assert_called(Extension(stage): Staged, Json(wish): Json<Assertion>) -> Outcome {
+    let found = blocking(move || {
+        let Assertion { route, times, json } = wish;
+        let count = stage.count(&route, json.as_ref())?;
+        match count == times.0 {
+            true => Ok(CountData { count }),
+            false => {
+                let told = stage.miscounted(&route, json.is_some(), count, times.0);
+                Err(Refusal::Rules(told))
+            }
+        }
+    });
+    Answer::data(found.await??)
+}
+
+async fn fixtures(Extension(stage): Staged) -> Outcome {
+    let found = stage.app.read(Fixtures::of).await??;
+    let text = RawValue::from_string(found.to_json());
+    Answer::data(text.map_err(|error| Refusal::Internal(error.to_string().into()))?)
+}
+
+async fn set_fixtures(Extension(stage): Staged, Json(text): Json<Box<RawValue>>) -> Outcome {
+    let set = blocking(move || {
+        let fixtures = Fixtures::from_json(text.get()).map_err(FakeError::from)?;
+        stage.refill(&fixtures)
+    });
+    set.await??;
+    Answer::nothing()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordInputs {
+    version_id: VersionId,
+    request_id: String,
+    inputs: Map<String, Value>,
+    environment: Option<EnvironmentName>,
+}
+
+async fn record_inputs(Extension(stage): Staged, Json(new): Json<RecordInputs>) -> Outcome {
+    let recorded = stage.app.write(move |store| {
+        store.record_inputs(new.version_id, new.request_id, new.inputs, new.environment)
+    });
+    // In both tables of statuses this one is 404.
+    let recorded = recorded.await?.or_refuse(Refusal::VersionOfBody)?;
+    Answer::data(InputsData::from(&recorded))
+}
+
+/// Does what may take its time where it keeps no other request waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = spawn_blocking(work).await;
+    done.map_err(|panic| Refusal::Internal(panic.to_string().into()))
+}

@@ -1,0 +1,225 @@
+//! Calls that go wrong on purpose.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::FakeError;
+use super::known::Known;
+
+/// Calls that go wrong: how, of which route, and how many of them.
+///
+/// Unless told otherwise it is the next call, of any route. The control surface and `/healthz` have no faults.
+///
+/// ```
+/// use promptbook::server::fake::{Fake, Fault};
+///
+/// # fn main() -> Result<(), promptbook::server::fake::FakeError> {
+/// let fake = Fake::start()?;
+/// fake.fault(Fault::fail(503, "Try again").on("POST /v1/prompt-2025/query/versions").times(2))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a fault is given to a fake by Fake::fault"]
+pub struct Fault {
+    pub(super) kind: Kind,
+    /// None for all routes.
+    pub(super) route: Option<String>,
+    /// None for all calls.
+    pub(super) times: Option<u64>,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kind {
+    Fail { status: u16, error: String },
+    Timeout,
+    Delay(Duration),
+    Close,
+    Cut,
+}
+
+impl Kind {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Fail { .. } => "fail",
+            Self::Timeout => "timeout",
+            Self::Delay(_) => "delay",
+            Self::Close => "close",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+impl Fault {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            route: None,
+            times: Some(1),
+        }
+    }
+
+    /// The answer is this status, of 400 to 599, and this text in the envelope. Nothing is changed.
+    pub fn fail(status: u16, text: impl Into<String>) -> Self {
+        let error = text.into();
+        Self::new(Kind::Fail { status, error })
+    }
+
+    /// No answer ever: the connection stays open until the client closes it, or the fake is reset or stops. Nothing is
+    /// changed.
+    pub fn timeout() -> Self {
+        Self::new(Kind::Timeout)
+    }
+
+    /// The call is answered as it would be, so much later.
+    pub fn delay(by: Duration) -> Self {
+        Self::new(Kind::Delay(by))
+    }
+
+    /// The connection is closed without an answer. Nothing is changed.
+    pub fn close() -> Self {
+        Self::new(Kind::Close)
+    }
+
+    /// The call is done, but of its answer's body only the first half comes, and then the connection is closed: less than
+    /// `content-length` says.
+    pub fn cut() -> Self {
+        Self::new(Kind::Cut)
+    }
+
+    /// Only of this route: the method, and the path as in `/openapi.json`, such as `GET /v1/prompt-2025/id/{promptId}`.
+    /// URLs of bodies are `GET /prompt-bodies/{promptVersionId}`.
+    pub fn on(mut self, route: impl Into<String>) -> Self {
+        self.route = Some(route.into());
+        self
+    }
+
+    /// So many calls.
+    pub fn times(mut self, times: u64) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// All calls, until the faults are cleared or the fake is reset.
+    pub fn always(mut self) -> Self {
+        self.times = None;
+        self
+    }
+
+    fn is_of(&self, route: Option<&str>) -> bool {
+        self.route.is_none() || self.route.as_deref() == route
+    }
+}
+
+/// The faults that are to come, in the order they were given.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Mutex<VecDeque<Fault>>);
+
+impl Faults {
+    /// Adds one, behind the others.
+    pub(super) fn add(&self, mut fault: Fault, known: &Known) -> Result<(), FakeError> {
+        if let Some(route) = &mut fault.route {
+            *route = known.find(route)?;
+        }
+        match fault.kind {
+            Kind::Fail { status, .. } if !(400..600).contains(&status) => {
+                return Err(FakeError::FaultStatus { status });
+            }
+            _ => {}
+        }
+        if fault.times != Some(0) {
+            self.queue().push_back(fault);
+        }
+        Ok(())
+    }
+
+    /// What goes wrong with a call of this route: the first fault that is of it, one time less.
+    pub(super) fn take(&self, route: Option<&str>) -> Option<Kind> {
+        let mut queue = self.queue();
+        let position = queue.iter().position(|fault| fault.is_of(route))?;
+        let fault = queue.get_mut(position)?;
+        let kind = fault.kind.clone();
+        match &mut fault.times {
+            None => {}
+            Some(times) if *times > 1 => *times -= 1,
+            Some(_) => drop(queue.remove(position)),
+        }
+        Some(kind)
+    }
+
+    pub(super) fn list(&self) -> Vec<Fault> {
+        self.queue().iter().cloned().collect()
+    }
+
+    pub(super) fn clear(&self) {
+        self.queue().clear();
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Fault>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERSIONS: &str = "POST /v1/prompt-2025/query/versions";
+    const COUNT: &str = "GET /v1/prompt-2025/count";
+
+    fn faults(given: &[Fault]) -> Faults {
+        let known = Known::of_names([VERSIONS, COUNT]);
+        let faults = Faults::default();
+        for fault in given {
+            faults.add(fault.clone(), &known).unwrap();
+        }
+        faults
+    }
+
+    #[test]
+    fn a_fault_is_of_the_next_call_of_any_route() {
+        let faults = faults(&[Fault::close()]);
+        assert_eq!(faults.take(None), Some(Kind::Close));
+        assert_eq!(faults.take(None), None);
+    }
+
+    #[test]
+    fn the_first_that_is_of_the_route_is_used_up_first() {
+        let faults = faults(&[
+            Fault::cut().on(VERSIONS).times(2),
+            Fault::timeout(),
+            Fault::close().always(),
+        ]);
+        assert_eq!(faults.take(Some(COUNT)), Some(Kind::Timeout));
+        assert_eq!(faults.take(Some(VERSIONS)), Some(Kind::Cut));
+        assert_eq!(faults.take(Some(VERSIONS)), Some(Kind::Cut));
+        for _ in 0..3 {
+            assert_eq!(faults.take(Some(VERSIONS)), Some(Kind::Close));
+        }
+        assert_eq!(faults.list(), [Fault::close().always()]);
+        faults.clear();
+        assert_eq!(faults.take(Some(VERSIONS)), None);
+    }
+
+    #[test]
+    fn no_times_are_none() {
+        assert_eq!(faults(&[Fault::close().times(0)]).list(), []);
+    }
+
+    #[test]
+    fn what_is_no_route_or_no_failure_is_refused() {
+        let known = Known::of_names([VERSIONS, COUNT]);
+        let refuse = |fault| {
+            Faults::default()
+                .add(fault, &known)
+                .unwrap_err()
+                .to_string()
+        };
+        let told = refuse(Fault::close().on("GET /v1/prompt-2025/query/versions"));
+        assert!(told.contains(VERSIONS) && told.contains(COUNT), "{told}");
+        let told = refuse(Fault::fail(200, "fine"));
+        assert_eq!(told, "200 is no status of a failure: expected 400 to 599");
+    }
+}

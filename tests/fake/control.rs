@@ -1,0 +1,182 @@
+//! The control surface.
+
+use promptbook::server::Fake;
+use serde_json::{Value, json};
+
+use crate::support::{COUNT, Client, fixtures};
+
+fn start() -> (Fake, Client) {
+    let fake = Fake::options().fixtures(fixtures()).start().unwrap();
+    let client = Client::of(&fake);
+    (fake, client)
+}
+
+#[test]
+fn it_is_for_those_who_have_the_key() {
+    let (fake, _) = start();
+    let stranger = Client::new(fake.url(), "another key");
+    assert_eq!(fake.control_url(), format!("{}/__promptbook", fake.url()));
+    for (method, path) in [
+        ("POST", "reset"),
+        ("GET", "clock"),
+        ("DELETE", "faults"),
+        ("GET", "calls"),
+        ("GET", "fixtures"),
+    ] {
+        let path = format!("/__promptbook/{path}");
+        let answer = stranger.send(method, &path, None).unwrap();
+        assert_eq!(answer.refusal().0, 401, "{method} {path}");
+    }
+}
+
+#[test]
+fn the_clock_is_read_set_and_taken_on() {
+    let (_fake, client) = start();
+    let path = "/__promptbook/clock";
+    let set = client.put(path, &json!({"now": "2030-01-01T01:00:00+01:00"}));
+    assert_eq!(set.data(), json!({"now": "2030-01-01T00:00:00Z"}));
+    let advanced = client.put(path, &json!({"advance_ms": 1500}));
+    assert_eq!(advanced.data(), json!({"now": "2030-01-01T00:00:01.500Z"}));
+    assert_eq!(client.get(path).data(), advanced.data());
+    for (wrong, reason) in [
+        (json!({}), "expected either"),
+        (
+            json!({"now": "2030-01-01T00:00:00Z", "advance_ms": 1}),
+            "expected either",
+        ),
+        (json!({"now": "tomorrow"}), "is no moment"),
+        (json!({"advance_ms": -1}), "advance_ms"),
+        (json!({"advance": 1}), "unknown field"),
+    ] {
+        let (status, text) = client.put(path, &wrong).refusal();
+        assert!(
+            status == 400 && text.contains(reason),
+            "{wrong}: {status} {text}"
+        );
+    }
+}
+
+#[test]
+fn faults_are_added_listed_and_cleared() {
+    let (_fake, client) = start();
+    let path = "/__promptbook/faults";
+    let fault = json!({"kind": "fail", "status": 503, "error": "No", "route": "get /v1/prompt-2025/count/", "times": 2});
+    let listed = json!([{"kind": "fail", "status": 503, "error": "No", "route": "GET /v1/prompt-2025/count", "times": 2}]);
+    assert_eq!(client.post(path, &fault).data(), listed);
+    assert_eq!(client.get(COUNT).refusal(), (503, "No".into()));
+    assert_eq!(client.get(path).data()[0]["times"], 1);
+    assert_eq!(client.delete(path).data(), Value::Null);
+    assert_eq!(client.get(COUNT).status, 200);
+    for (wrong, reason) in [
+        (
+            json!({"kind": "close", "route": "GET /count"}),
+            "the routes are",
+        ),
+        (
+            json!({"kind": "fail", "status": 200, "error": ""}),
+            "400 to 599",
+        ),
+        (
+            json!({"kind": "fail", "status": 99999, "error": ""}),
+            "status",
+        ),
+        (json!({"kind": "close", "times": "all"}), "times"),
+        (json!({"kind": "close", "often": 1}), "unknown field"),
+    ] {
+        let (status, text) = client.post(path, &wrong).refusal();
+        assert!(
+            status == 400 && text.contains(reason),
+            "{wrong}: {status} {text}"
+        );
+    }
+    assert_eq!(client.get(path).data(), json!([]));
+}
+
+#[test]
+fn calls_are_listed_asserted_and_forgotten() {
+    let (_fake, client) = start();
+    client.create("a");
+    client.create("b");
+    client.get(COUNT);
+    let listed = client
+        .get("/__promptbook/calls?route=GET%20/v1/prompt-2025/count")
+        .data();
+    let call = json!({"number": 3, "method": "GET", "path": COUNT, "route": "GET /v1/prompt-2025/count", "status": 200});
+    assert_eq!(listed, json!({"calls": [call], "dropped": 0}));
+
+    let assert = |wish: Value| client.post("/__promptbook/calls/assert", &wish);
+    let created = "POST /v1/prompt-2025";
+    assert_eq!(
+        assert(json!({"route": created, "times": 2})).data(),
+        json!({"count": 2})
+    );
+    let with = |name: &str| json!({"name": name, "promptBody": {"model": "gpt-4o"}});
+    assert_eq!(
+        assert(json!({"route": created, "times": 1, "json": with("a")})).status,
+        200
+    );
+    let (status, text) = assert(json!({"route": created, "times": 1, "json": with("c")})).refusal();
+    assert_eq!(status, 409);
+    let told = "POST /v1/prompt-2025 was called 0 times with this JSON, expected 1 time; the calls were:\n  1. POST";
+    assert!(text.starts_with(told), "{text}");
+
+    client.delete("/__promptbook/calls");
+    assert_eq!(assert(json!({"route": created, "times": 0})).status, 200);
+    assert_eq!(client.get("/__promptbook/calls").data()["calls"], json!([]));
+    assert_eq!(client.get("/__promptbook/calls?path=/").refusal().0, 400);
+    assert_eq!(client.get("/__promptbook/calls?route=/").refusal().0, 400);
+}
+
+#[test]
+fn fixtures_are_taken_from_it_and_given_to_it() {
+    let (fake, client) = start();
+    let path = "/__promptbook/fixtures";
+    client.create("more");
+    let taken = client.get(path).data();
+    assert_eq!(taken["prompts"].as_array().unwrap().len(), 2);
+    client.post("/__promptbook/reset", &json!({}));
+    assert_eq!(client.get(COUNT).data(), 1);
+
+    assert_eq!(client.put(path, &taken).data(), Value::Null);
+    assert_eq!(client.get(COUNT).data(), 2);
+    assert_eq!(client.get(path).data(), taken);
+    fake.reset().unwrap();
+    assert_eq!(client.get(COUNT).data(), 2, "they are the fixtures now");
+
+    let prompt = json!({"id": "abc123", "name": "twice", "versions": []});
+    for wrong in [
+        json!({"prompts": [prompt, prompt]}),
+        json!({"prompts": [{}]}),
+        json!({"more": 1}),
+    ] {
+        let (status, text) = client.put(path, &wrong).refusal();
+        assert_eq!(status, 400, "{wrong}: {text}");
+    }
+    assert_eq!(client.get(COUNT).data(), 2, "wrong ones change nothing");
+}
+
+#[test]
+fn inputs_are_recorded() {
+    let (_fake, client) = start();
+    let (prompt, version) = client.create("a");
+    let inputs = json!({"version_id": version, "request_id": "r9", "inputs": {"a": 1}, "environment": "production"});
+    let recorded = client.post("/__promptbook/inputs", &inputs).data();
+    let path = format!("/v1/prompt-2025/id/{prompt}/{version}/inputs?requestId=r9");
+    assert_eq!(client.get(&path).data(), recorded);
+    assert_eq!(recorded["inputs"], json!({"a": 1}));
+    let unknown = json!({"version_id": "01941f29-7c00-7000-8000-00000000000f", "request_id": "r9", "inputs": {}});
+    assert_eq!(
+        client.post("/__promptbook/inputs", &unknown).refusal().0,
+        404
+    );
+    let wrong = json!({"version_id": "v", "request_id": "r9", "inputs": {}});
+    assert_eq!(client.post("/__promptbook/inputs", &wrong).refusal().0, 400);
+}
+
+#[test]
+fn what_it_does_not_have_is_refused_in_the_same_envelope() {
+    let (_fake, client) = start();
+    assert_eq!(client.get("/__promptbook/nothing").refusal().0, 404);
+    assert_eq!(client.get("/__promptbook/reset").refusal().0, 405);
+    assert_eq!(client.get("/__promptbook").refusal().0, 404);
+}

@@ -1,0 +1,83 @@
+//! A fake whose store is in a directory.
+
+use promptbook::server::Fake;
+use promptbook::server::fake::FakeError;
+use promptbook::{NewPrompt, Store};
+use serde_json::json;
+
+use crate::support::{COUNT, Client, fixtures};
+
+#[test]
+fn it_makes_a_store_and_makes_it_anew() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("below/prompts");
+    let fake = Fake::options().fixtures(fixtures()).directory(&path);
+    let fake = fake.start().unwrap();
+    let client = Client::of(&fake);
+    client.create("more");
+    std::fs::write(path.join("notes.txt"), "mine").unwrap();
+    fake.reset().unwrap();
+    assert_eq!(client.get(COUNT).data(), 1);
+    client.create("more");
+    assert_eq!(Store::open(&path).unwrap().prompt_count().unwrap(), 2);
+    drop(fake);
+    let store = Store::open(&path).unwrap();
+    assert!(store.verify(|_| ()).unwrap().is_clean());
+    assert_eq!(store.prompt_count().unwrap(), 2, "it stays");
+    assert!(path.join("notes.txt").exists());
+}
+
+#[test]
+fn it_never_empties_a_store_that_was_there() {
+    let place = tempfile::tempdir().unwrap();
+    let store = Store::create(place.path()).unwrap();
+    let new = NewPrompt::new("mine", r#"{"messages": []}"#).unwrap();
+    store.create_prompt(new).unwrap();
+    drop(store);
+    let options = Fake::options().fixtures(fixtures()).directory(place.path());
+    let fake = options.start().unwrap();
+    let client = Client::of(&fake);
+    assert_eq!(
+        client.get(COUNT).data(),
+        1,
+        "fixtures are for a store without prompts"
+    );
+    client.create("more");
+    let reset = fake.reset();
+    assert!(
+        matches!(reset, Err(FakeError::NotMadeHere { .. })),
+        "{reset:?}"
+    );
+    let (status, text) = client.post("/__promptbook/reset", &json!({})).refusal();
+    assert!(
+        status == 409 && text.contains("was there before"),
+        "{status} {text}"
+    );
+    let (status, _) = client
+        .put("/__promptbook/fixtures", &json!({"prompts": []}))
+        .refusal();
+    assert_eq!(status, 409);
+    assert_eq!(client.get(COUNT).data(), 2);
+    drop(fake);
+    // The seed is the same, and the ids are others all the same.
+    let fake = options.start().unwrap();
+    Client::of(&fake).create("more");
+    assert_eq!(fake.store().prompt_count().unwrap(), 3);
+}
+
+#[test]
+fn a_store_without_prompts_gets_the_fixtures() {
+    let place = tempfile::tempdir().unwrap();
+    drop(Store::create(place.path()).unwrap());
+    let options = Fake::options().fixtures(fixtures()).directory(place.path());
+    assert_eq!(options.start().unwrap().store().prompt_count().unwrap(), 1);
+}
+
+#[test]
+fn a_directory_of_something_else_is_left_alone() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("notes.txt"), "mine").unwrap();
+    let started = Fake::options().directory(place.path()).start();
+    assert!(matches!(started, Err(FakeError::Store(_))), "{started:?}");
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+}

@@ -1,0 +1,16 @@
+//! The fake, used as its users use it: over HTTP, and as a command.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test they say what failed"
+)]
+
+mod calls;
+#[cfg(all(feature = "cli", unix))]
+mod command;
+mod control;
+mod directory;
+mod faults;
+mod same;
+mod support;
