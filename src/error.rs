@@ -149,6 +149,13 @@ pub enum Error {
         id: PromptId,
     },
 
+    /// The id that a version was to have is, or was, another version's.
+    #[error("version id {id} is taken")]
+    VersionIdTaken {
+        /// The id.
+        id: VersionId,
+    },
+
     /// An expected value (see [`Expected`](crate::Expected)) was not what was there.
     #[error("{subject} is {}, expected {expected}", found_or_nothing(found.as_ref()))]
     Conflict {

@@ -142,6 +142,8 @@ pub struct OperationContent {
 pub enum OperationKind {
     /// A prompt was created, with its first version.
     Create,
+    /// A prompt was brought in as it was elsewhere, with its versions and pointers.
+    Import,
     /// A version was committed.
     Commit,
     /// Pointers were set or removed.
@@ -162,6 +164,7 @@ impl OperationKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
+            Self::Import => "import",
             Self::Commit => "commit",
             Self::Move => "move",
             Self::Rename => "rename",

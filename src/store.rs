@@ -3,6 +3,10 @@
 mod batch;
 mod options;
 mod prompts;
+#[cfg(feature = "server")]
+mod secrets;
+#[cfg(all(test, feature = "server"))]
+mod tests;
 mod upkeep;
 mod versions;
 
@@ -53,9 +57,29 @@ struct Inner {
     index: Arc<dyn Index>,
     bodies: Bodies,
     context: Context,
-    path: Option<PathBuf>,
+    place: Place,
     read_only: bool,
 }
+
+#[derive(Debug)]
+enum Place {
+    Directory(PathBuf),
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    Memory(Memory),
+}
+
+/// What a store in memory is made of.
+#[derive(Clone, Debug)]
+struct Memory {
+    settings: Settings,
+    index: Arc<MemoryIndex>,
+    blobs: Arc<MemoryBlobs>,
+}
+
+/// A store in memory as it was at one moment, for others to start from: nobody writes to it.
+#[cfg(feature = "server")]
+#[derive(Clone, Debug)]
+pub(crate) struct Image(Memory);
 
 /// The index's file in a store's directory.
 const INDEX: &str = "index.db";
@@ -102,7 +126,20 @@ impl Store {
     /// The store's directory; none for a store in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.0.path.as_deref()
+        match &self.0.place {
+            Place::Directory(path) => Some(path),
+            Place::Memory(_) => None,
+        }
+    }
+
+    /// What a store in memory holds now; none for a directory. It costs the same at any size.
+    #[cfg(feature = "server")]
+    #[allow(dead_code)]
+    pub(crate) fn image(&self) -> Option<Image> {
+        match &self.0.place {
+            Place::Directory(_) => None,
+            Place::Memory(memory) => Some(Image(memory.fork())),
+        }
     }
 
     /// What the store was made with.
@@ -181,9 +218,25 @@ impl StoreOptions {
     ///
     /// None today; the signature leaves room.
     pub fn in_memory(&self) -> Result<Store> {
-        let index = Arc::new(MemoryIndex::new(self.settings()));
-        let blobs = Arc::new(MemoryBlobs::new());
-        Ok(self.join(index, blobs, self.settings(), None))
+        let settings = self.settings();
+        Ok(self.join_memory(Memory {
+            settings,
+            index: Arc::new(MemoryIndex::new(settings)),
+            blobs: Arc::new(MemoryBlobs::new()),
+        }))
+    }
+
+    /// A store in memory that starts with what an image holds, its settings too, and shares the bodies with it. What is
+    /// changed in one is in no other. It costs the same at any size.
+    #[cfg(feature = "server")]
+    #[allow(dead_code)]
+    pub(crate) fn in_memory_from(&self, image: &Image) -> Store {
+        self.join_memory(image.0.fork())
+    }
+
+    fn join_memory(&self, memory: Memory) -> Store {
+        let (index, blobs) = (Arc::clone(&memory.index), Arc::clone(&memory.blobs));
+        self.join(index, blobs, memory.settings, Place::Memory(memory))
     }
 
     /// Says why a store must not be opened here, or for what it can be.
@@ -255,7 +308,7 @@ impl StoreOptions {
         let index = Arc::new(SqliteIndex::open(&path.join(INDEX), purpose)?);
         let settings = index.snapshot()?.settings()?;
         let blobs = Arc::new(BlobDirectory::open(path)?);
-        Ok(self.join(index, blobs, settings, Some(path.into())))
+        Ok(self.join(index, blobs, settings, Place::Directory(path.into())))
     }
 
     fn join(
@@ -263,16 +316,29 @@ impl StoreOptions {
         index: Arc<dyn Index>,
         blobs: Arc<dyn Blobs>,
         settings: Settings,
-        path: Option<PathBuf>,
+        place: Place,
     ) -> Store {
         Store(Arc::new(Inner {
             settler: Settler::new(Arc::clone(&index), Arc::clone(&blobs)),
             index,
             bodies: Bodies::new(blobs),
             context: self.context(settings),
-            read_only: self.read_only && path.is_some(),
-            path,
+            read_only: self.read_only && matches!(place, Place::Directory(_)),
+            place,
         }))
+    }
+}
+
+#[cfg(feature = "server")]
+impl Memory {
+    fn fork(&self) -> Self {
+        // Keeps a collection from removing a body whose row the index, looked at first, still has.
+        let _hold = self.blobs.hold();
+        Self {
+            settings: self.settings,
+            index: Arc::new(self.index.fork()),
+            blobs: Arc::new(self.blobs.fork()),
+        }
     }
 }
 

@@ -41,6 +41,9 @@ pub trait Snapshot {
     /// What the store was made with.
     fn settings(&self) -> Result<Settings>;
 
+    /// The secret of this name; nothing where none was put.
+    fn secret(&self, name: &str) -> Result<Option<String>>;
+
     /// A prompt by id.
     fn prompt(&self, id: PromptId) -> Result<Option<Prompt>>;
 
@@ -172,6 +175,10 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
 
     /// Records the inputs of a request; those it gave to the version before are replaced.
     fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()>;
+
+    /// Keeps a secret, such as a key that a server signs with, in the place of the one of this name. History and
+    /// listings say nothing of it.
+    fn put_secret(&mut self, name: &str, text: &str) -> Result<()>;
 
     /// Makes it durable as was asked for, then visible, whole. With
     /// [`OutcomeUnknown`](super::ErrorKind::OutcomeUnknown) it may yet prove to have taken place; with any other

@@ -169,6 +169,7 @@ fn class(error: &Error) -> (Exit, &'static str) {
         Error::ForeignVersion { .. } => (Exit::NotFound, "foreign_version"),
         Error::InputsNotFound { .. } => (Exit::NotFound, "inputs_not_found"),
         Error::PromptIdTaken { .. } => (Exit::Conflict, "prompt_id_taken"),
+        Error::VersionIdTaken { .. } => (Exit::Conflict, "version_id_taken"),
         Error::Conflict { .. } => (Exit::Conflict, "conflict"),
         Error::Breaking { .. } => (Exit::Refused, "breaking"),
         Error::NoBase { .. } => (Exit::Refused, "no_base"),

@@ -190,13 +190,7 @@ impl Writer<'_> {
     pub(crate) fn create(&mut self, new: &NewPrompt) -> Result<Created> {
         check_tags(&new.tags)?;
         let at = self.context.now();
-        let prompt = match new.id {
-            Some(id) if self.transaction.prompt_id_taken(id)? => {
-                return Err(Error::PromptIdTaken { id });
-            }
-            Some(id) => id,
-            None => self.free_prompt_id()?,
-        };
+        let prompt = self.free_prompt_id(new.id)?;
         let number = self.context.settings.first_version;
         let version = self.version(at, prompt, number, &new.body, &new.message, None)?;
         let created = Change::Prompt {
@@ -342,10 +336,7 @@ impl Writer<'_> {
         message: &str,
         base: Option<&Version>,
     ) -> Result<Version> {
-        if message.len() > MOST_MESSAGE_BYTES {
-            let reason = format!("it has more than {MOST_MESSAGE_BYTES} bytes");
-            return Err(Invalid::new("commit message", message, reason).into());
-        }
+        check_message(message)?;
         Ok(Version {
             id: self.free_version_id(at)?,
             prompt_id: prompt,
@@ -383,3 +374,11 @@ impl Writer<'_> {
 
 /// A commit message is a text to read, not a place to store.
 const MOST_MESSAGE_BYTES: usize = 64 * 1024;
+
+pub(super) fn check_message(message: &str) -> Result<(), Invalid> {
+    if message.len() > MOST_MESSAGE_BYTES {
+        let reason = format!("it has more than {MOST_MESSAGE_BYTES} bytes");
+        return Err(Invalid::new("commit message", message, reason));
+    }
+    Ok(())
+}

@@ -8,6 +8,8 @@ mod collect;
 mod commit;
 pub mod contract;
 mod environment;
+#[cfg(feature = "server")]
+mod import;
 mod lookup;
 mod numbering;
 mod partials;
@@ -25,6 +27,8 @@ pub use verify::{Report, Violation};
 
 pub(crate) use bodies::Bodies;
 pub(crate) use collect::collect;
+#[cfg(feature = "server")]
+pub(crate) use import::{ImportedInputs, ImportedPrompt, ImportedVersion};
 pub(crate) use lookup::{find_prompt, find_version};
 pub(crate) use partials::gather_partials;
 pub(crate) use settler::Settler;

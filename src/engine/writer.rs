@@ -1,6 +1,6 @@
 //! A write transaction with the rules in front.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -60,6 +60,7 @@ pub(crate) struct Writer<'a> {
     pub(super) context: &'a Context,
     /// The prompt that was committed to last, as this transaction left it.
     pub(super) line: Option<Line>,
+    pub(super) reserved: Reserved,
     last: (u64, OperationId),
     appended: bool,
     journaled: Journaled,
@@ -74,6 +75,13 @@ pub(super) struct Line {
     pub(super) head: Option<Version>,
     /// The numbers that are used up, of the head's major among them, if they were looked up.
     pub(super) used: Option<Numbering>,
+}
+
+/// Ids that the transaction is about to be given: none of them is drawn.
+#[derive(Default)]
+pub(super) struct Reserved {
+    pub(super) prompts: HashSet<PromptId>,
+    pub(super) versions: HashSet<VersionId>,
 }
 
 /// What a transaction put in the journal.
@@ -113,6 +121,7 @@ impl<'a> Writer<'a> {
             bodies,
             context,
             line: None,
+            reserved: Reserved::default(),
             last,
             appended: false,
             journaled: Journaled::default(),
@@ -229,13 +238,18 @@ impl<'a> Writer<'a> {
         contracts.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An id that no prompt has or had.
-    pub(super) fn free_prompt_id(&self) -> Result<PromptId> {
-        loop {
-            let id = PromptId::draw(&mut self.rng());
-            if !self.transaction.prompt_id_taken(id)? {
-                return Ok(id);
-            }
+    /// An id that no prompt has or had: the one that is asked for, or one that is drawn.
+    pub(super) fn free_prompt_id(&self, asked: Option<PromptId>) -> Result<PromptId> {
+        match asked {
+            Some(id) if self.transaction.prompt_id_taken(id)? => Err(Error::PromptIdTaken { id }),
+            Some(id) => Ok(id),
+            None => loop {
+                let id = PromptId::draw(&mut self.rng());
+                let reserved = self.reserved.prompts.contains(&id);
+                if !reserved && !self.transaction.prompt_id_taken(id)? {
+                    return Ok(id);
+                }
+            },
         }
     }
 
@@ -245,7 +259,9 @@ impl<'a> Writer<'a> {
         loop {
             let id = VersionId::draw(millis, &mut self.rng());
             // The index would refuse one that is taken. Only ids that are drawn from a seed can be.
-            if !self.context.seeded || !self.transaction.version_id_taken(id)? {
+            let seeded = self.context.seeded;
+            let reserved = self.reserved.versions.contains(&id);
+            if !reserved && (!seeded || !self.transaction.version_id_taken(id)?) {
                 return Ok(id);
             }
         }
@@ -256,6 +272,17 @@ impl<'a> Writer<'a> {
             .rng
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The secret of this name, made now where there is none; no operation.
+    #[cfg(feature = "server")]
+    pub(crate) fn secret(&mut self, name: &str, make: impl FnOnce() -> String) -> Result<String> {
+        if let Some(found) = self.transaction.secret(name)? {
+            return Ok(found);
+        }
+        let made = make();
+        self.change(|transaction| transaction.put_secret(name, &made))?;
+        Ok(made)
     }
 
     /// Records a request's inputs; no operation.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 use super::error::{Context, Result};
 use super::prompts::folded;
 use super::stored::{json_list, limit, micros};
-use super::{Turn, connection, operations};
+use super::{Turn, connection, operations, schema};
 use crate::backend::{Error, ErrorKind, Snapshot, Transaction};
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::record::{Change, Operation, PromptState, RecordedInputs, Version};
@@ -448,6 +448,14 @@ impl Transaction for Write<'_> {
                 inputs.environment.as_ref().map(EnvironmentName::as_str),
                 micros(inputs.recorded_at),
             ),
+        )
+    }
+
+    fn put_secret(&mut self, name: &str, text: &str) -> Result<()> {
+        self.change_one(
+            "keeping a secret",
+            "INSERT OR REPLACE INTO setting VALUES (?1 || ?2, ?3)",
+            [schema::SECRET, name, text],
         )
     }
 

@@ -1,8 +1,12 @@
 //! Several changes in one transaction.
 
-use super::Store;
+use super::{Place, Store};
+#[cfg(feature = "server")]
+use crate::engine::ImportedPrompt;
 use crate::engine::{Created, Move, Moved, NewPrompt, NewVersion, Writer};
 use crate::error::{Error, Result};
+#[cfg(feature = "server")]
+use crate::id::PromptId;
 use crate::number::{PromptRef, Spec};
 use crate::record::Version;
 
@@ -46,7 +50,11 @@ impl Store {
         let writer = Writer::begin(&*inner.index, &inner.bodies, &inner.context)?;
         let mut batch = Batch { writer };
         let result = work(&mut batch)?;
-        inner.settler.committed(batch.writer.commit()?);
+        let journaled = batch.writer.commit()?;
+        // In memory the journal is as good a place as any: no thread need move bodies out of it.
+        if let Place::Directory(_) = inner.place {
+            inner.settler.committed(journaled);
+        }
         Ok(result)
     }
 }
@@ -63,6 +71,24 @@ impl<'a> Batch<'a> {
     /// As there.
     pub fn create_prompt(&mut self, new: NewPrompt) -> Result<Created> {
         self.writer.create(&new)
+    }
+
+    /// Keeps the ids of prompts that are about to be imported from being drawn for others before.
+    #[cfg(feature = "server")]
+    pub(crate) fn reserve(&mut self, prompts: &[ImportedPrompt]) {
+        self.writer.reserve(prompts);
+    }
+
+    /// Brings a prompt in as it was elsewhere, as one operation.
+    ///
+    /// # Errors
+    ///
+    /// [`PromptIdTaken`](Error::PromptIdTaken) and [`VersionIdTaken`](Error::VersionIdTaken);
+    /// [`Invalid`](Error::Invalid) for what is too long or given twice;
+    /// [`NumbersExhausted`](Error::NumbersExhausted).
+    #[cfg(feature = "server")]
+    pub(crate) fn import(&mut self, prompt: &ImportedPrompt) -> Result<PromptId> {
+        self.writer.import(prompt)
     }
 
     /// As [`Store::commit`].

@@ -1,5 +1,6 @@
 //! The tables, and every read of them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -33,6 +34,17 @@ pub(super) struct State {
     /// The position of the last body that came.
     pub(super) last_position: u64,
     pub(super) inputs: Map<(VersionId, String), RecordedInputs>,
+    pub(super) secrets: Map<String, Secret>,
+}
+
+/// Text that no debug output shows.
+#[derive(Clone)]
+pub(super) struct Secret(pub(super) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +69,7 @@ impl State {
             blobs: Map::default(),
             last_position: 0,
             inputs: Map::default(),
+            secrets: Map::default(),
         }
     }
 
@@ -114,6 +127,10 @@ fn folded(text: &str) -> String {
 impl Snapshot for State {
     fn settings(&self) -> Result<Settings> {
         Ok(self.settings)
+    }
+
+    fn secret(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.secrets.get(name).map(|secret| secret.0.clone()))
     }
 
     fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {

@@ -5,6 +5,7 @@ pub mod contradictions;
 pub mod environments;
 pub mod operations;
 pub mod prompts;
+pub mod secrets;
 pub mod transactions;
 pub mod versions;
 pub mod visits;
@@ -27,6 +28,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
         bodies::TESTS,
         operations::TESTS,
         visits::TESTS,
+        secrets::TESTS,
         contradictions::TESTS,
     ];
     for test in topics.into_iter().flatten() {

@@ -1,0 +1,91 @@
+//! Stores in memory that start from an image of another.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{Bump, NewPrompt, NewVersion, PromptFilter, PromptName};
+
+fn body(number: usize) -> String {
+    format!(r#"{{"model": "m", "messages": [], "seed": {number}}}"#)
+}
+
+fn add(store: &Store, name: &str) {
+    let new = NewPrompt::new(name, body(1)).unwrap();
+    store.create_prompt(new).unwrap();
+}
+
+fn names(store: &Store) -> Vec<PromptName> {
+    assert!(store.verify(|_| ()).unwrap().is_clean());
+    let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX);
+    prompts
+        .unwrap()
+        .into_iter()
+        .map(|prompt| prompt.name)
+        .collect()
+}
+
+#[test]
+fn what_is_changed_in_one_fork_is_in_no_other() {
+    let options = StoreOptions::new().first_version(0, 0).policy(Policy::Free);
+    let store = options.in_memory().unwrap();
+    add(&store, "shared");
+    store.secret("signing", || "kept".into()).unwrap();
+    let image = store.image().unwrap();
+    store.delete_prompt("shared").unwrap();
+    store.collect_garbage(Duration::ZERO).unwrap();
+    let first = StoreOptions::new().in_memory_from(&image);
+    let second = StoreOptions::new().in_memory_from(&image);
+    add(&first, "first");
+    first
+        .commit(NewVersion::new("shared", body(2)).unwrap())
+        .unwrap();
+    second.rename("shared", "renamed").unwrap();
+    second.settle(|_| ()).unwrap();
+    drop(store);
+    let third = StoreOptions::new().in_memory_from(&image);
+    assert_eq!(names(&first).len(), 2);
+    assert_eq!(names(&second), ["renamed".parse().unwrap()]);
+    assert_eq!(names(&third), ["shared".parse().unwrap()]);
+    assert_eq!(third.resolve("shared").unwrap().body.text(), body(1));
+    assert_eq!(third.settings(), options.settings(), "they are the image's");
+    assert_eq!(third.secret("signing", String::new).unwrap(), "kept");
+}
+
+#[test]
+fn an_image_of_a_settled_store_has_its_bodies() {
+    let store = Store::in_memory().unwrap();
+    add(&store, "settled");
+    store.settle(|_| ()).unwrap();
+    add(&store, "waiting");
+    let fork = StoreOptions::new().in_memory_from(&store.image().unwrap());
+    assert_eq!(names(&fork).len(), 2);
+    assert_eq!(fork.resolve("settled").unwrap().body.text(), body(1));
+}
+
+/// While others commit, settle and collect.
+#[test]
+fn an_image_is_sound_at_any_moment() {
+    let store = Store::in_memory().unwrap();
+    add(&store, "prompt");
+    std::thread::scope(|scope| {
+        let busy = scope.spawn(|| {
+            for number in 0..200 {
+                let new = NewVersion::new("prompt", body(number)).unwrap();
+                let version = store.commit(new.bump(Bump::Minor)).unwrap();
+                store.delete_version(version.id).unwrap();
+                store.settle(|_| ()).unwrap();
+                store.collect_garbage(Duration::ZERO).unwrap();
+            }
+        });
+        while !busy.is_finished() {
+            let fork = StoreOptions::new().in_memory_from(&store.image().unwrap());
+            assert_eq!(names(&fork).len(), 1);
+        }
+    });
+}
+
+#[test]
+fn there_is_no_image_of_a_directory() {
+    let place = tempfile::tempdir().unwrap();
+    assert!(Store::create(place.path()).unwrap().image().is_none());
+}
