@@ -89,11 +89,3 @@ impl Store {
         })
     }
 }
-
-#[cfg(feature = "server")]
-impl Store {
-    /// TEMP
-    pub(crate) fn secret(&self, _name: &str, make: impl FnOnce() -> String) -> Result<String> {
-        Ok(make())
-    }
-}

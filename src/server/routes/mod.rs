@@ -17,7 +17,6 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-
 use super::app::App;
 use super::edge;
 use super::refusal::Refusal;
