@@ -90,12 +90,15 @@ async fn recover(error: &io::Error) {
 
 /// Says why a connection is not served.
 async fn turn_away(mut stream: TcpStream) {
-    const ANSWER: &str = "HTTP/1.1 503 Service Unavailable\r\n\
-        content-type: application/json; charset=utf-8\r\n\
-        content-length: 47\r\nconnection: close\r\nretry-after: 1\r\n\r\n\
-        {\"data\":null,\"error\":\"Too many connections\"}\r\n\r\n";
+    const BODY: &str = r#"{"data":null,"error":"Too many connections"}"#;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\n\
+         content-type: application/json; charset=utf-8\r\n\
+         content-length: {}\r\nconnection: close\r\nretry-after: 1\r\n\r\n{BODY}",
+        BODY.len(),
+    );
     let told = async {
-        stream.write_all(ANSWER.as_bytes()).await?;
+        stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
         // Closed with something unread, the answer could be lost on its way.
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
