@@ -121,10 +121,11 @@ fn why<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> Refusal {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
     match parsed {
-        Err(error) if error.path().iter().len() > 0 => {
-            Refusal::Shape(format!("{}: {}", error.path(), error.inner()))
-        }
-        Err(error) => shape(error.inner()),
+        Err(error) => match error.path().to_string().as_str() {
+            // In no member, or between two.
+            "." | "?" => shape(error.inner()),
+            path => Refusal::Shape(format!("{path}: {}", error.inner())),
+        },
         // What follows the object.
         Ok(_) => shape(error),
     }
