@@ -49,6 +49,24 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Ids<T> {
     }
 }
 
+/// The text of a query's value. What does not decode is none: with a character replaced it would be another id.
+pub(super) fn decoded(value: &str) -> Option<String> {
+    let mut bytes = value.bytes();
+    let mut text = Vec::with_capacity(value.len());
+    while let Some(byte) = bytes.next() {
+        text.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || char::from(bytes.next()?).to_digit(16);
+                let (high, low) = (digit()?, digit()?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(text).ok()
+}
+
 /// Reads a request's body, in the time and to the size that are allowed.
 pub(super) async fn read(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
     match timeout(limits.body_time, to_bytes(body, limits.body_bytes)).await {
