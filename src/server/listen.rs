@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::EXPECT;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,6 +22,7 @@ use tower_service::Service as _;
 use tracing::{debug, warn};
 
 use super::app::Limits;
+use super::rest::WithRest;
 
 /// A response with this extension is not sent: its connection is closed instead.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +60,7 @@ pub(super) async fn serve(
         };
         // An answer is one write; it need not wait for another.
         let _ = stream.set_nodelay(true);
-        let connection = http.serve_connection(TokioIo::new(stream), Handler(router.clone()));
+        let connection = http.serve_connection(TokioIo::new(stream), Handler::new(&router, limits));
         let connection = open.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -107,7 +109,19 @@ async fn turn_away(mut stream: TcpStream) {
 }
 
 /// The router, as hyper calls it.
-struct Handler(axum::Router);
+struct Handler {
+    router: axum::Router,
+    limits: Limits,
+}
+
+impl Handler {
+    fn new(router: &axum::Router, limits: &Limits) -> Self {
+        Self {
+            router: router.clone(),
+            limits: limits.clone(),
+        }
+    }
+}
 
 impl Service<hyper::Request<Incoming>> for Handler {
     type Response = Response;
@@ -115,8 +129,12 @@ impl Service<hyper::Request<Incoming>> for Handler {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hungup>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
-        let request: Request = request.map(Body::new);
-        let answered = self.0.clone().call(request);
+        let request: Request = match request.headers().contains_key(EXPECT) {
+            // Its client sends nothing before it is asked to.
+            true => request.map(Body::new),
+            false => request.map(|body| Body::new(WithRest::new(body, &self.limits))),
+        };
+        let answered = self.router.clone().call(request);
         Box::pin(async move {
             let response = match answered.await {
                 Ok(response) => response,

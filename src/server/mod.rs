@@ -11,6 +11,7 @@ mod keys;
 mod listen;
 mod refusal;
 mod request;
+mod rest;
 mod routes;
 mod service;
 mod signature;
