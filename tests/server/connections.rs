@@ -10,7 +10,7 @@ use promptbook::server::{Limits, ServerOptions, Status};
 use promptbook::{Policy, Store, StoreOptions, VersionFilter};
 use serde_json::json;
 
-use super::client::{Answer, Served};
+use super::client::{Answer, Served, skip};
 use super::scene::Scene;
 
 fn eight_clients_update_one_prompt(store: Store) {
@@ -90,10 +90,7 @@ fn a_thousand_idle_connections_keep_nobody_waiting() {
     let file = std::env::current_exe().unwrap();
     let opened: std::io::Result<Vec<File>> = (0..FILES).map(|_| File::open(&file)).collect();
     if let Err(why) = opened {
-        let why = format!("{FILES} files can't be open at once: {why}");
-        assert!(!super::client::is_ci(), "{why}");
-        eprintln!("skipped: {why}");
-        return;
+        return skip(&format!("{FILES} files can't be open at once: {why}"));
     }
     let scene = Scene::new(Status::Plain);
     let idle: Vec<TcpStream> = (0..1000).map(|_| scene.served.connect()).collect();
