@@ -70,9 +70,12 @@ impl Drop for WithRest {
     }
 }
 
+/// A client that sends nothing for so long is not amid sending.
+const PAUSE: Duration = Duration::from_secs(1);
+
 async fn throw_away(mut body: Incoming, most: usize) {
     let mut left = most;
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await {
         let size = frame.data_ref().map_or(0, Bytes::len);
         match left.checked_sub(size) {
             Some(less) => left = less,
