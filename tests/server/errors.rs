@@ -1,8 +1,10 @@
 //! Errors: their texts, their statuses in both tables, and that they change nothing.
 
-use promptbook::server::Status;
+use promptbook::Store;
+use promptbook::server::{ServerOptions, Status};
 use serde_json::{Value, json};
 
+use super::client::Served;
 use super::scene::Scene;
 
 /// An id that no version has.
@@ -218,17 +220,18 @@ fn changes_of_what_is_not_there_pass_in_live_statuses_and_change_nothing() {
 }
 
 #[test]
-fn what_fails_here_is_told_without_its_cause() {
+fn what_fails_here_is_told_without_its_cause_in_both() {
+    for status in [Status::Plain, Status::Live] {
+        what_fails_here_is_told_without_its_cause(&ServerOptions::new().status(status));
+    }
+}
+
+fn what_fails_here_is_told_without_its_cause(options: &ServerOptions) {
     let place = tempfile::tempdir().unwrap();
-    let scene = Scene::of(
-        promptbook::Store::create(place.path()).unwrap(),
-        &promptbook::server::ServerOptions::new(),
-    );
+    let scene = Scene::of(Store::create(place.path()).unwrap(), options);
     scene.served.store.settle(|_| ()).unwrap();
-    let reopened = super::client::Served::of(
-        promptbook::Store::open(place.path()).unwrap(),
-        &promptbook::server::ServerOptions::new(),
-    );
+    // Another handle has read no body yet.
+    let reopened = Served::of(Store::open(place.path()).unwrap(), options);
     let blob = reopened
         .store
         .version(scene.second)

@@ -99,6 +99,37 @@ fn who_sends_much_reads_why_it_is_refused() {
 }
 
 #[test]
+fn a_connection_goes_on_after_a_refused_request() {
+    let scene = Scene::new(Status::Plain);
+    let mut stream = scene.served.connect();
+    let body = of_size(1 << 20);
+    let head = head(&scene, &format!("content-length: {}", body.len()));
+    for _ in 0..3 {
+        let wrong = head.replace("Bearer ", "Bearer x");
+        stream.write_all(wrong.as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        Answer::read(&mut stream).expect("an answer").error(401);
+    }
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    let answer = Answer::read(&mut stream).expect("an answer");
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+#[test]
+fn a_refused_request_that_is_never_whole_does_not_hold_up_the_stop() {
+    let scene = Scene::new(Status::Plain);
+    let mut stream = scene.served.connect();
+    let head = head(&scene, "content-length: 100").replace("Bearer ", "Bearer x");
+    stream.write_all(head.as_bytes()).unwrap();
+    Answer::read(&mut stream).expect("an answer").error(401);
+    let started = Instant::now();
+    drop(scene);
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
 fn a_head_that_does_not_end_in_time_ends_its_connection() {
     let limits = Limits {
         header_time: Duration::from_millis(200),
