@@ -90,6 +90,10 @@ fn table(scene: &Scene) -> Vec<Row> {
         INPUTS,
         404,
     ));
+    for before in [UNKNOWN, "no id"] {
+        let wish = json!({"promptId": prompt, "before": before});
+        rows.push(post("/v1/prompt-2025/query/versions", wish, VERSION));
+    }
     for api in ["v1", "v2"] {
         for (prompt, environment) in [
             (prompt.as_str(), "absent"),
