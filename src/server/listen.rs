@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::EXPECT;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -129,11 +128,7 @@ impl Service<hyper::Request<Incoming>> for Handler {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hungup>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
-        let request: Request = match request.headers().contains_key(EXPECT) {
-            // Its client sends nothing before it is asked to.
-            true => request.map(Body::new),
-            false => request.map(|body| Body::new(WithRest::new(body, &self.limits))),
-        };
+        let request: Request = request.map(|body| Body::new(WithRest::new(body, &self.limits)));
         let answered = self.router.clone().call(request);
         Box::pin(async move {
             let response = match answered.await {
