@@ -21,6 +21,7 @@ use tower_service::Service as _;
 use tracing::{debug, warn};
 
 use super::app::Limits;
+use super::rest::WithRest;
 
 /// A response with this extension is not sent: its connection is closed instead.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +59,7 @@ pub(super) async fn serve(
         };
         // An answer is one write; it need not wait for another.
         let _ = stream.set_nodelay(true);
-        let connection = http.serve_connection(TokioIo::new(stream), Handler(router.clone()));
+        let connection = http.serve_connection(TokioIo::new(stream), Handler::new(&router, limits));
         let connection = open.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -90,12 +91,15 @@ async fn recover(error: &io::Error) {
 
 /// Says why a connection is not served.
 async fn turn_away(mut stream: TcpStream) {
-    const ANSWER: &str = "HTTP/1.1 503 Service Unavailable\r\n\
-        content-type: application/json; charset=utf-8\r\n\
-        content-length: 47\r\nconnection: close\r\nretry-after: 1\r\n\r\n\
-        {\"data\":null,\"error\":\"Too many connections\"}\r\n\r\n";
+    const BODY: &str = r#"{"data":null,"error":"Too many connections"}"#;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\n\
+         content-type: application/json; charset=utf-8\r\n\
+         content-length: {}\r\nconnection: close\r\nretry-after: 1\r\n\r\n{BODY}",
+        BODY.len(),
+    );
     let told = async {
-        stream.write_all(ANSWER.as_bytes()).await?;
+        stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
         // Closed with something unread, the answer could be lost on its way.
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
@@ -104,7 +108,19 @@ async fn turn_away(mut stream: TcpStream) {
 }
 
 /// The router, as hyper calls it.
-struct Handler(axum::Router);
+struct Handler {
+    router: axum::Router,
+    limits: Limits,
+}
+
+impl Handler {
+    fn new(router: &axum::Router, limits: &Limits) -> Self {
+        Self {
+            router: router.clone(),
+            limits: limits.clone(),
+        }
+    }
+}
 
 impl Service<hyper::Request<Incoming>> for Handler {
     type Response = Response;
@@ -112,8 +128,8 @@ impl Service<hyper::Request<Incoming>> for Handler {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hungup>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
-        let request: Request = request.map(Body::new);
-        let answered = self.0.clone().call(request);
+        let request: Request = request.map(|body| Body::new(WithRest::new(body, &self.limits)));
+        let answered = self.router.clone().call(request);
         Box::pin(async move {
             let response = match answered.await {
                 Ok(response) => response,

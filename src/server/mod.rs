@@ -13,6 +13,7 @@ mod keys;
 mod listen;
 mod refusal;
 mod request;
+mod rest;
 mod routes;
 mod service;
 mod signature;

@@ -317,7 +317,11 @@ pub(super) fn app(
         return Err(malformed("key", "", "it is empty"));
     }
     let mut hosts = options.hosts.clone();
-    if let Some(host) = hosts.iter().find(|host| host.parse::<Authority>().is_err()) {
+    let is_name = |host: &&String| {
+        let parsed = host.parse::<Authority>();
+        parsed.is_ok_and(|authority| authority.host() == host.as_str())
+    };
+    if let Some(host) = hosts.iter().find(|host| !is_name(host)) {
         return Err(malformed(
             "host",
             host,

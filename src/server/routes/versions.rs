@@ -7,7 +7,7 @@ use super::{Served, prompt_id, version_id};
 use crate::server::answer::{Answer, Outcome, verbatim};
 use crate::server::app::{App, Origin};
 use crate::server::refusal::{OrRefuse, Refusal};
-use crate::server::request::{Ids, Json};
+use crate::server::request::{Ids, Json, decoded};
 use crate::server::wire::{
     CountsData, Envelope, ErrorEnvelope, InputsData, Nothing, OfEnvironment, OfPrompt, OfVersion,
     QueryVersions, UpdatePrompt, UpdatedData, VersionData,
@@ -317,11 +317,13 @@ pub(super) async fn inputs(
 
 /// The one `requestId` of a query.
 fn request_id(query: &str) -> Result<String, Refusal> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
-        .map_err(|error| Refusal::Shape(format!("the query: {error}")))?;
-    let mut ids = pairs.into_iter().filter(|(name, _)| name == "requestId");
+    let pairs = query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut ids = pairs.filter(|(name, _)| *name == "requestId");
     match (ids.next(), ids.next()) {
-        (Some((_, id)), None) => Ok(id),
+        (Some((_, id)), None) => decoded(id)
+            .ok_or_else(|| Refusal::Shape("requestId: expected UTF-8, percent-encoded".into())),
         (None, _) => Err(Refusal::Shape("requestId: missing in the query".into())),
         (Some(_), Some(_)) => Err(Refusal::Shape("requestId: twice in the query".into())),
     }
