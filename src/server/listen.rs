@@ -17,10 +17,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tower_service::Service as _;
 use tracing::{debug, warn};
 
-use super::app::Limits;
+use super::app::App;
+use super::edge::edge;
 use super::rest::WithRest;
 
 /// A response with this extension is not sent: its connection is closed instead.
@@ -30,10 +30,11 @@ pub(super) struct Hangup;
 /// Serves until `stop` is done, and then until the requests under way are answered.
 pub(super) async fn serve(
     listener: TcpListener,
+    app: Arc<App>,
     router: axum::Router,
-    limits: &Limits,
     stop: impl Future<Output = ()>,
 ) {
+    let limits = &app.limits;
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_time);
@@ -59,7 +60,11 @@ pub(super) async fn serve(
         };
         // An answer is one write; it need not wait for another.
         let _ = stream.set_nodelay(true);
-        let connection = http.serve_connection(TokioIo::new(stream), Handler::new(&router, limits));
+        let handler = Handler {
+            app: Arc::clone(&app),
+            router: router.clone(),
+        };
+        let connection = http.serve_connection(TokioIo::new(stream), handler);
         let connection = open.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -109,17 +114,8 @@ async fn turn_away(mut stream: TcpStream) {
 
 /// The router, as hyper calls it.
 struct Handler {
+    app: Arc<App>,
     router: axum::Router,
-    limits: Limits,
-}
-
-impl Handler {
-    fn new(router: &axum::Router, limits: &Limits) -> Self {
-        Self {
-            router: router.clone(),
-            limits: limits.clone(),
-        }
-    }
 }
 
 impl Service<hyper::Request<Incoming>> for Handler {
@@ -128,13 +124,10 @@ impl Service<hyper::Request<Incoming>> for Handler {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hungup>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
-        let request: Request = request.map(|body| Body::new(WithRest::new(body, &self.limits)));
-        let answered = self.router.clone().call(request);
+        let (app, router) = (Arc::clone(&self.app), self.router.clone());
+        let request: Request = request.map(|body| Body::new(WithRest::new(body, &app.limits)));
         Box::pin(async move {
-            let response = match answered.await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            };
+            let response = edge(&app, router, request).await;
             match response.extensions().get::<Hangup>() {
                 Some(_) => Err(Hungup),
                 None => Ok(response),

@@ -9,6 +9,7 @@ mod edge;
 pub mod fake;
 mod fixtures;
 mod hosts;
+mod kept;
 mod keys;
 mod listen;
 mod refusal;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, Uri};
 
-use super::Served;
+use super::Open;
 use crate::server::answer::Answer;
 use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::signature::PREFIX;
@@ -24,7 +24,7 @@ pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
     responses((status = 200, body = Object), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub(super) async fn signed(
-    State(app): Served,
+    State(app): Open,
     uri: Uri,
 ) -> Result<([(HeaderName, HeaderValue); 1], Answer), Refusal> {
     // As it stands in the URL: what is written otherwise is not what was signed.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, RefOr, Response};
 
-use super::Served;
+use super::Open;
 use crate::Store;
 use crate::server::answer::{Answer, Outcome};
 use crate::server::app::App;
@@ -25,7 +25,7 @@ pub(super) struct Health {
     get, path = "/healthz", operation_id = "GetHealth", tag = "Upkeep",
     responses((status = 200, body = Health), (status = 500, body = ErrorEnvelope)),
 )]
-pub(super) async fn health(State(app): Served) -> Outcome {
+pub(super) async fn health(State(app): Open) -> Outcome {
     app.read(Store::prompt_count).await??;
     Answer::json(axum::http::StatusCode::OK, &Health { status: "ok" })
 }
