@@ -6,12 +6,14 @@
 mod answer;
 mod app;
 mod edge;
+mod error;
 pub mod fake;
 mod fixtures;
 mod hosts;
 mod kept;
 mod keys;
 mod listen;
+mod options;
 mod refusal;
 mod request;
 mod rest;
@@ -21,7 +23,9 @@ mod signature;
 mod wire;
 
 pub use self::app::Limits;
+pub use self::error::ServerError;
 pub use self::fake::{Fake, FakeError, FakeOptions, Fault};
 pub use self::fixtures::{Fixtures, FixturesError};
+pub use self::options::ServerOptions;
 pub use self::refusal::Status;
-pub use self::service::{Running, Server, ServerError, ServerOptions};
+pub use self::service::{Running, Server};

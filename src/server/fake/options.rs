@@ -13,9 +13,10 @@ use super::origin::Origin;
 use super::pass::pass;
 use super::stage::Stage;
 use super::{Fake, FakeClock, FakeError, control};
-use crate::server::service::{self, Server, ServerError, ServerOptions};
+use crate::server::options::{self, ServerOptions};
+use crate::server::service::{self, Server};
 use crate::server::signature::Signer;
-use crate::server::{Fixtures, Limits, Status, routes};
+use crate::server::{Fixtures, Limits, ServerError, Status, routes};
 use crate::{Durability, Policy, StoreOptions};
 
 /// How a fake is started.
@@ -181,7 +182,7 @@ impl FakeOptions {
         clock.restore(origin.start());
 
         let signer = Signer::new(&format!("fake {}", self.seed));
-        let mut app = service::app(store, &self.server, &keys, signer)?;
+        let mut app = options::app(store, &self.server, &keys, signer)?;
         let now = Arc::clone(&clock);
         app.clock = Box::new(move || now.now());
         let app = Arc::new(app);
@@ -191,7 +192,7 @@ impl FakeOptions {
         let stage = Arc::new(stage);
         let api = api.layer(from_fn_with_state(Arc::clone(&stage), pass));
         let router = api.merge(control::routes(&stage));
-        let router = service::wired(router, &app, &self.server)?;
+        let router = options::wired(router, &app, &self.server)?;
         let server = Server::new(listener, address, app, router, key);
         Ok(Fake {
             stage,
