@@ -1,6 +1,6 @@
 //! Answers: JSON in the envelope.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -16,7 +16,7 @@ pub(super) type Outcome = Result<Answer, Refusal>;
 /// JSON text with a status.
 pub(super) struct Answer {
     status: StatusCode,
-    json: Vec<u8>,
+    json: Bytes,
 }
 
 impl Answer {
@@ -40,17 +40,25 @@ impl Answer {
     }
 
     /// JSON as it is, without the envelope.
-    pub(super) fn text(json: Vec<u8>) -> Self {
+    pub(super) fn text(json: impl Into<Bytes>) -> Self {
         Self {
             status: StatusCode::OK,
-            json,
+            json: json.into(),
         }
+    }
+
+    /// Its JSON, to be kept.
+    pub(super) fn bytes(&self) -> Bytes {
+        self.json.clone()
     }
 
     pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Outcome {
         let mut json = Vec::with_capacity(512);
         match serde_json::to_writer(&mut json, value) {
-            Ok(()) => Ok(Self { status, json }),
+            Ok(()) => Ok(Self {
+                status,
+                json: json.into(),
+            }),
             Err(error) => Err(Refusal::Internal(error.to_string().into())),
         }
     }

@@ -1,5 +1,6 @@
 //! What all requests share: the store, and who may do what with it.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,10 +11,13 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::answer::{Answer, Outcome};
 use super::hosts::{self, Hosts};
+use super::kept::KeptAnswers;
 use super::keys::Keys;
 use super::refusal::{Refusal, Status};
 use super::signature::Signer;
+use super::wire::VersionData;
 use crate::{Spec, Store, Version};
 
 /// What a server lets clients use of it.
@@ -60,8 +64,19 @@ pub(super) struct App {
     pub(super) clock: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     /// In front of URLs, where it is not what the request was for.
     pub(super) public_url: Option<String>,
+    kept: KeptAnswers,
     writers: Semaphore,
     requests: AtomicU64,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("store", &self.store)
+            .field("status", &self.status)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 impl App {
@@ -82,6 +97,7 @@ impl App {
             signer,
             clock: Box::new(Utc::now),
             public_url: None,
+            kept: KeptAnswers::default(),
             writers: Semaphore::new(MOST_WAITING_WRITERS),
             requests: AtomicU64::new(FIRST_REQUEST),
         }
@@ -128,6 +144,11 @@ impl App {
         self.read(move |store| store.shared_version(&spec)).await
     }
 
+    /// When a URL of a body expires that is told of now.
+    fn expiry(&self) -> i64 {
+        Signer::expiry((self.clock)())
+    }
+
     /// The store, for a short while: it can't be replaced meanwhile.
     pub(super) fn store(&self) -> std::sync::RwLockReadGuard<'_, Store> {
         self.store.read().unwrap_or_else(PoisonError::into_inner)
@@ -143,10 +164,20 @@ impl App {
 pub(super) struct Origin(String);
 
 impl Origin {
+    /// The answer about a version, whose body is at a URL of this origin.
+    pub(super) fn answer(&self, app: &App, version: Arc<Version>) -> Outcome {
+        let expires = app.expiry();
+        if let Some(json) = app.kept.get(&version, &self.0, expires) {
+            return Ok(Answer::text(json));
+        }
+        let answer = Answer::data(VersionData::new(&version, self.body_url(app, &version)))?;
+        app.kept.put(version, &self.0, expires, answer.bytes());
+        Ok(answer)
+    }
+
     /// Where a version's body is.
     pub(super) fn body_url(&self, app: &App, version: &Version) -> String {
-        let path = app.signer.path(version.id, (app.clock)());
-        format!("{}{path}", self.0)
+        format!("{}{}", self.0, app.signer.path(version.id, app.expiry()))
     }
 }
 
@@ -156,7 +187,7 @@ impl FromRequestParts<Arc<App>> for Origin {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
         Ok(Self(match &app.public_url {
             Some(url) => url.clone(),
-            None => format!("http://{}", hosts::requested(parts)?),
+            None => format!("http://{}", hosts::requested(&parts.uri, &parts.headers)?),
         }))
     }
 }

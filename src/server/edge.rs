@@ -1,5 +1,7 @@
 //! What every request passes on its way in and every answer on its way out.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +10,8 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use tower_service::Service;
 use tracing::{Level, enabled, error, info};
 
 use super::answer::Answer;
@@ -19,7 +23,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Checks the host, names the request, writes refusals, and logs. Of a request no more is logged than its method and
 /// path: the keys are in headers, the signatures in queries.
-pub(super) async fn edge(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(super) async fn edge(app: &App, mut router: axum::Router, request: Request) -> Response {
     let id = app.next_request();
     let logged = enabled!(Level::INFO).then(|| {
         (
@@ -28,15 +32,19 @@ pub(super) async fn edge(State(app): State<Arc<App>>, request: Request, next: Ne
             request.uri().path().to_owned(),
         )
     });
-    let (parts, body) = request.into_parts();
-    let response = match app.hosts.admit(hosts::requested(&parts)) {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+    let host = hosts::requested(request.uri(), request.headers());
+    let response = match app.hosts.admit(host) {
+        Ok(()) => match AssertUnwindSafe(router.call(request)).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(panic) => panicked(&*panic).into_response(),
+        },
         Err(refusal) => refusal.into_response(),
     };
     if let Some(Refusal::Internal(cause)) = response.extensions().get() {
         error!(request = id, %cause, "internal error");
     }
-    let mut response = finish(&app, response);
+    let mut response = finish(app, response);
     response
         .headers_mut()
         .insert(REQUEST_ID, HeaderValue::from(id));
@@ -46,6 +54,13 @@ pub(super) async fn edge(State(app): State<Arc<App>>, request: Request, next: Ne
         info!(request = id, %method, path, status, micros);
     }
     response
+}
+
+/// A panic is ours, and no reason to leave a client without an answer.
+fn panicked(panic: &(dyn Any + Send)) -> Refusal {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    Refusal::Internal(text.unwrap_or("a panic").into())
 }
 
 /// Lets requests pass that have a key.

@@ -6,9 +6,8 @@
 
 use std::net::IpAddr;
 
-use axum::http::header::HOST;
-use axum::http::request::Parts;
-use axum::http::uri::Authority;
+use axum::http::header::{HOST, HeaderMap};
+use axum::http::uri::{Authority, Uri};
 
 use super::refusal::Refusal;
 
@@ -45,11 +44,11 @@ impl Hosts {
 }
 
 /// The host and port that a request is for: of its target where that is a whole URL, else of its header.
-pub(super) fn requested(parts: &Parts) -> Result<Authority, Refusal> {
-    if let Some(authority) = parts.uri.authority() {
+pub(super) fn requested(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
+    if let Some(authority) = uri.authority() {
         return Ok(authority.clone());
     }
-    let mut values = parts.headers.get_all(HOST).iter();
+    let mut values = headers.get_all(HOST).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => Authority::try_from(value.as_bytes())
             .map_err(|_| Refusal::Host("The header Host names no host".into())),

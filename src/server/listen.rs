@@ -17,10 +17,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tower_service::Service as _;
 use tracing::{debug, warn};
 
-use super::app::Limits;
+use super::app::App;
+use super::edge::edge;
+use super::rest::WithRest;
 
 /// A response with this extension is not sent: its connection is closed instead.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +30,11 @@ pub(super) struct Hangup;
 /// Serves until `stop` is done, and then until the requests under way are answered.
 pub(super) async fn serve(
     listener: TcpListener,
+    app: Arc<App>,
     router: axum::Router,
-    limits: &Limits,
     stop: impl Future<Output = ()>,
 ) {
+    let limits = &app.limits;
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_time);
@@ -58,7 +60,11 @@ pub(super) async fn serve(
         };
         // An answer is one write; it need not wait for another.
         let _ = stream.set_nodelay(true);
-        let connection = http.serve_connection(TokioIo::new(stream), Handler(router.clone()));
+        let handler = Handler {
+            app: Arc::clone(&app),
+            router: router.clone(),
+        };
+        let connection = http.serve_connection(TokioIo::new(stream), handler);
         let connection = open.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -90,12 +96,15 @@ async fn recover(error: &io::Error) {
 
 /// Says why a connection is not served.
 async fn turn_away(mut stream: TcpStream) {
-    const ANSWER: &str = "HTTP/1.1 503 Service Unavailable\r\n\
-        content-type: application/json; charset=utf-8\r\n\
-        content-length: 47\r\nconnection: close\r\nretry-after: 1\r\n\r\n\
-        {\"data\":null,\"error\":\"Too many connections\"}\r\n\r\n";
+    const BODY: &str = r#"{"data":null,"error":"Too many connections"}"#;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\n\
+         content-type: application/json; charset=utf-8\r\n\
+         content-length: {}\r\nconnection: close\r\nretry-after: 1\r\n\r\n{BODY}",
+        BODY.len(),
+    );
     let told = async {
-        stream.write_all(ANSWER.as_bytes()).await?;
+        stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
         // Closed with something unread, the answer could be lost on its way.
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
@@ -104,7 +113,10 @@ async fn turn_away(mut stream: TcpStream) {
 }
 
 /// The router, as hyper calls it.
-struct Handler(axum::Router);
+struct Handler {
+    app: Arc<App>,
+    router: axum::Router,
+}
 
 impl Service<hyper::Request<Incoming>> for Handler {
     type Response = Response;
@@ -112,13 +124,10 @@ impl Service<hyper::Request<Incoming>> for Handler {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hungup>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
-        let request: Request = request.map(Body::new);
-        let answered = self.0.clone().call(request);
+        let (app, router) = (Arc::clone(&self.app), self.router.clone());
+        let request: Request = request.map(|body| Body::new(WithRest::new(body, &app.limits)));
         Box::pin(async move {
-            let response = match answered.await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            };
+            let response = edge(&app, router, request).await;
             match response.extensions().get::<Hangup>() {
                 Some(_) => Err(Hungup),
                 None => Ok(response),

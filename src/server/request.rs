@@ -49,6 +49,24 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Ids<T> {
     }
 }
 
+/// The text of a query's value. What does not decode is none: with a character replaced it would be another id.
+pub(super) fn decoded(value: &str) -> Option<String> {
+    let mut bytes = value.bytes();
+    let mut text = Vec::with_capacity(value.len());
+    while let Some(byte) = bytes.next() {
+        text.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || char::from(bytes.next()?).to_digit(16);
+                let (high, low) = (digit()?, digit()?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(text).ok()
+}
+
 /// Reads a request's body, in the time and to the size that are allowed.
 pub(super) async fn read(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
     match timeout(limits.body_time, to_bytes(body, limits.body_bytes)).await {
@@ -121,10 +139,11 @@ fn why<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> Refusal {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
     match parsed {
-        Err(error) if error.path().iter().len() > 0 => {
-            Refusal::Shape(format!("{}: {}", error.path(), error.inner()))
-        }
-        Err(error) => shape(error.inner()),
+        Err(error) => match error.path().to_string().as_str() {
+            // In no member, or between two.
+            "." | "?" => shape(error.inner()),
+            path => Refusal::Shape(format!("{path}: {}", error.inner())),
+        },
         // What follows the object.
         Ok(_) => shape(error),
     }

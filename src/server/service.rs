@@ -1,6 +1,5 @@
 //! A server: a store on an address.
 
-use std::any::Any;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -9,19 +8,16 @@ use std::thread::JoinHandle;
 
 use axum::http::uri::{Authority, Uri};
 use axum::http::{HeaderValue, Method, header};
-use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
 use tokio::runtime;
 use tokio::sync::oneshot;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::app::{App, Limits};
 use super::hosts::Hosts;
 use super::keys::{self, Keys};
-use super::refusal::{Refusal, Status};
+use super::refusal::Status;
 use super::signature::Signer;
-use super::{edge, listen, routes};
+use super::{listen, routes};
 use crate::Store;
 
 /// Why a server does not run.
@@ -126,7 +122,7 @@ pub struct Server {
     address: SocketAddr,
     url: String,
     key: String,
-    limits: Limits,
+    app: Arc<App>,
     router: axum::Router,
 }
 
@@ -153,30 +149,28 @@ impl Server {
             false => options.keys.clone(),
         };
         let app = Arc::new(app(store, options, &keys, signer)?);
-        let (router, _) = routes::all(&app);
-        let router = guarded(router, app, options)?;
+        let (router, _) = routes::all();
+        let router = wired(router, &app, options)?;
         let key = keys.into_iter().next().unwrap_or_default();
-        Self::new(listener, address, router, options, key)
+        Ok(Self::new(listener, address, app, router, key))
     }
 
     pub(super) fn new(
         listener: TcpListener,
         address: SocketAddr,
+        app: Arc<App>,
         router: axum::Router,
-        options: &ServerOptions,
         key: String,
-    ) -> Result<Self, ServerError> {
-        Ok(Self {
+    ) -> Self {
+        let url = app.public_url.clone();
+        Self {
             listener,
             address,
-            url: match &options.public_url {
-                Some(url) => url.trim_end_matches('/').to_owned(),
-                None => format!("http://{}", reachable(address)),
-            },
+            url: url.unwrap_or_else(|| format!("http://{}", reachable(address))),
             key,
-            limits: options.limits.clone(),
+            app,
             router,
-        })
+        }
     }
 
     /// The address, with the port that was free.
@@ -207,7 +201,7 @@ impl Server {
         let listener = self.listener.set_nonblocking(true);
         let listener = listener.and_then(|()| tokio::net::TcpListener::from_std(self.listener));
         let listener = listener.map_err(ServerError::Threads)?;
-        listen::serve(listener, self.router, &self.limits, stop).await;
+        listen::serve(listener, self.app, self.router, stop).await;
         Ok(())
     }
 
@@ -317,7 +311,11 @@ pub(super) fn app(
         return Err(malformed("key", "", "it is empty"));
     }
     let mut hosts = options.hosts.clone();
-    if let Some(host) = hosts.iter().find(|host| host.parse::<Authority>().is_err()) {
+    let is_name = |host: &&String| {
+        let parsed = host.parse::<Authority>();
+        parsed.is_ok_and(|authority| authority.host() == host.as_str())
+    };
+    if let Some(host) = hosts.iter().find(|host| !is_name(host)) {
         return Err(malformed(
             "host",
             host,
@@ -353,19 +351,17 @@ pub(super) fn app(
     Ok(app)
 }
 
-/// Puts in front of the routes what every request passes.
-pub(super) fn guarded(
-    mut router: axum::Router<Arc<App>>,
-    app: Arc<App>,
+/// Gives the routes what they share, and lets browsers read the answers from the origins that may.
+pub(super) fn wired(
+    router: axum::Router<Arc<App>>,
+    app: &Arc<App>,
     options: &ServerOptions,
 ) -> Result<axum::Router, ServerError> {
-    if !options.origins.is_empty() {
-        router = router.layer(cross_origin(&options.origins)?);
-    }
-    Ok(router
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(Arc::clone(&app), edge::edge))
-        .with_state(app))
+    let router = match options.origins.is_empty() {
+        true => router,
+        false => router.layer(cross_origin(&options.origins)?),
+    };
+    Ok(router.with_state(Arc::clone(app)))
 }
 
 fn cross_origin(origins: &[String]) -> Result<CorsLayer, ServerError> {
@@ -388,11 +384,4 @@ fn cross_origin(origins: &[String]) -> Result<CorsLayer, ServerError> {
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]))
-}
-
-/// A panic is ours, and no reason to leave a client without an answer.
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    Refusal::Internal(text.unwrap_or("a panic").into()).into_response()
 }

@@ -28,10 +28,14 @@ impl Signer {
         Self { key }
     }
 
-    /// The path and query of a version's body.
-    pub(super) fn path(&self, version: VersionId, now: DateTime<Utc>) -> String {
+    /// When a URL expires that is made now, in seconds since 1970.
+    pub(super) fn expiry(now: DateTime<Utc>) -> i64 {
         let soonest = now.timestamp().saturating_add(LIFETIME);
-        let expires = soonest.saturating_add(STEP - 1) / STEP * STEP;
+        soonest.saturating_add(STEP - 1) / STEP * STEP
+    }
+
+    /// The path and query of a version's body, until they expire.
+    pub(super) fn path(&self, version: VersionId, expires: i64) -> String {
         let (version, expires) = (version.to_string(), expires.to_string());
         let signature = self.sign(&version, &expires).to_hex();
         format!("{PREFIX}{version}?expires={expires}&signature={signature}")
@@ -98,7 +102,7 @@ mod tests {
     #[test]
     fn a_url_works_until_it_expires() {
         let signer = Signer::new("secret");
-        let path = signer.path(VERSION, at(1_000_000_000));
+        let path = signer.path(VERSION, Signer::expiry(at(1_000_000_000)));
         assert_eq!(check(&signer, &path, 1_000_000_000), Ok(VERSION));
         assert_eq!(
             check(&signer, &path, 1_000_000_000 + LIFETIME - 1),
@@ -115,19 +119,19 @@ mod tests {
     fn a_url_stays_the_same_for_a_while() {
         let signer = Signer::new("secret");
         assert_eq!(
-            signer.path(VERSION, at(900_001)),
-            signer.path(VERSION, at(900_899))
+            signer.path(VERSION, Signer::expiry(at(900_001))),
+            signer.path(VERSION, Signer::expiry(at(900_899)))
         );
         assert_ne!(
-            signer.path(VERSION, at(900_000)),
-            signer.path(VERSION, at(900_901))
+            signer.path(VERSION, Signer::expiry(at(900_000))),
+            signer.path(VERSION, Signer::expiry(at(900_901)))
         );
     }
 
     #[test]
     fn no_character_can_be_changed() {
         let signer = Signer::new("secret");
-        let path = signer.path(VERSION, at(1_000_000_000));
+        let path = signer.path(VERSION, Signer::expiry(at(1_000_000_000)));
         let (start, rest) = path.split_at(PREFIX.len());
         for position in 0..rest.len() {
             for other in ('!'..='~').filter(|&c| Some(c) != rest.chars().nth(position)) {
@@ -144,7 +148,7 @@ mod tests {
 
     #[test]
     fn another_secret_signs_otherwise() {
-        let path = Signer::new("secret").path(VERSION, at(0));
+        let path = Signer::new("secret").path(VERSION, Signer::expiry(at(0)));
         assert!(check(&Signer::new("other"), &path, 0).is_err());
     }
 }

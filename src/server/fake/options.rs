@@ -186,13 +186,13 @@ impl FakeOptions {
         app.clock = Box::new(move || now.now());
         let app = Arc::new(app);
 
-        let (api, described) = routes::all(&app);
+        let (api, described) = routes::all();
         let stage = Stage::new(Arc::clone(&app), clock, Known::of(&described), origin);
         let stage = Arc::new(stage);
         let api = api.layer(from_fn_with_state(Arc::clone(&stage), pass));
         let router = api.merge(control::routes(&stage));
-        let router = service::guarded(router, app, &self.server)?;
-        let server = Server::new(listener, address, router, &self.server, key)?;
+        let router = service::wired(router, &app, &self.server)?;
+        let server = Server::new(listener, address, app, router, key);
         Ok(Fake {
             stage,
             running: server.start()?,

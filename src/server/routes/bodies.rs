@@ -1,12 +1,13 @@
 //! Bodies by their signed URLs, for those who have no key.
 
-use axum::extract::{RawPathParams, RawQuery, State};
+use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Uri};
 
-use super::Served;
+use super::Open;
 use crate::server::answer::Answer;
 use crate::server::refusal::{OrRefuse, Refusal};
+use crate::server::signature::PREFIX;
 use crate::server::wire::ErrorEnvelope;
 
 /// The route of bodies, as clients are told of it in `s3_url`.
@@ -23,14 +24,14 @@ pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
     responses((status = 200, body = Object), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub(super) async fn signed(
-    State(app): Served,
-    path: RawPathParams,
-    RawQuery(query): RawQuery,
+    State(app): Open,
+    uri: Uri,
 ) -> Result<([(HeaderName, HeaderValue); 1], Answer), Refusal> {
-    let version = path.iter().next().map_or("", |(_, value)| value);
+    // As it stands in the URL: what is written otherwise is not what was signed.
+    let version = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let version = app
         .signer
-        .check(version, query.as_deref().unwrap_or_default(), (app.clock)())
+        .check(version, uri.query().unwrap_or_default(), (app.clock)())
         .map_err(Refusal::Signature)?;
     let found = app.read(move |store| store.resolve(version)).await?;
     let body = found.or_refuse(Refusal::VersionOfBody)?.body;

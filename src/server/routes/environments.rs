@@ -1,7 +1,5 @@
 //! Environments: set on a version, and removed from it.
 
-use axum::extract::State;
-
 use super::versions::environment_name;
 use super::{Served, prompt_id, version_id};
 use crate::server::answer::{Answer, Outcome};
@@ -17,7 +15,7 @@ use crate::{Error, Expected};
     responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn set(State(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
+pub(super) async fn set(Served(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
     let environment = environment_name(&wish.environment)?;
     let prompt = prompt_id(&wish.prompt_id, Refusal::VersionOfPrompt)?;
     let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;
@@ -34,7 +32,7 @@ pub(super) async fn set(State(app): Served, Json(wish): Json<MoveEnvironment>) -
     responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn remove(State(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
+pub(super) async fn remove(Served(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
     let environment = environment_name(&wish.environment)?;
     let prompt = prompt_id(&wish.prompt_id, Refusal::VersionOfPrompt)?;
     let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;

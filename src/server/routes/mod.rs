@@ -8,25 +8,35 @@ mod versions;
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::Method;
-use axum::http::Uri;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{Method, Uri};
 use axum::routing::{delete, post};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::app::App;
-use super::edge;
 use super::refusal::Refusal;
 use crate::{PromptId, VersionId};
 
-/// What handlers are given.
-type Served = State<Arc<App>>;
+/// What handlers work on. Those of the API come by it only for requests that have a key.
+struct Served(Arc<App>);
+
+impl FromRequestParts<Arc<App>> for Served {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        app.keys.admit(&parts.headers)?;
+        Ok(Self(Arc::clone(app)))
+    }
+}
+
+/// The same, for requests that need no key.
+type Open = State<Arc<App>>;
 
 /// Every route, and what `/openapi.json` tells of them.
-pub(super) fn all(app: &Arc<App>) -> (axum::Router<Arc<App>>, OpenApi) {
+pub(super) fn all() -> (axum::Router<Arc<App>>, OpenApi) {
     let (api, described) = OpenApiRouter::new()
         .routes(routes!(prompts::get))
         .routes(routes!(prompts::rename))
@@ -55,8 +65,7 @@ pub(super) fn all(app: &Arc<App>) -> (axum::Router<Arc<App>>, OpenApi) {
     let api = api
         .route("/v1/prompt-2025/", post(prompts::create))
         // `update` is a prompt's id as good as any, and the only one that is also a route.
-        .route("/v1/prompt-2025/update", delete(prompts::remove_update))
-        .route_layer(from_fn_with_state(Arc::clone(app), edge::authorize));
+        .route("/v1/prompt-2025/update", delete(prompts::remove_update));
     let (open, described_open) = OpenApiRouter::new()
         .routes(routes!(bodies::signed))
         .routes(routes!(upkeep::health))

@@ -1,6 +1,5 @@
 //! Prompts: made, found, renamed, tagged, deleted.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::value::RawValue;
 
@@ -22,7 +21,7 @@ use crate::{NewPrompt, Prompt, PromptFilter, Result, Store};
     responses((status = 201, body = Envelope<CreatedData>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn create(State(app): Served, Json(new): Json<CreatePrompt>) -> Outcome {
+pub(super) async fn create(Served(app): Served, Json(new): Json<CreatePrompt>) -> Outcome {
     let created = app.write(move |store| {
         let mut prompt = NewPrompt::new(new.name, text(new.prompt_body))?;
         prompt.tags = new.tags;
@@ -48,7 +47,7 @@ pub(super) fn text(raw: Box<RawValue>) -> String {
     responses((status = 200, body = Envelope<PromptData>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn get(State(app): Served, Ids(id): Ids<String>) -> Outcome {
+pub(super) async fn get(Served(app): Served, Ids(id): Ids<String>) -> Outcome {
     let id = prompt_id(&id, Refusal::Prompt)?;
     let prompt = app.read(move |store| store.prompt(id)).await?;
     Answer::data(PromptData::from(&prompt.or_refuse(Refusal::Prompt)?))
@@ -62,7 +61,7 @@ pub(super) async fn get(State(app): Served, Ids(id): Ids<String>) -> Outcome {
     security(("api_key" = [])),
 )]
 pub(super) async fn rename(
-    State(app): Served,
+    Served(app): Served,
     Ids(id): Ids<String>,
     Json(new): Json<Rename>,
 ) -> Outcome {
@@ -81,7 +80,7 @@ pub(super) async fn rename(
     security(("api_key" = [])),
 )]
 pub(super) async fn set_tags(
-    State(app): Served,
+    Served(app): Served,
     Ids(id): Ids<String>,
     Json(new): Json<SetTags>,
 ) -> Outcome {
@@ -110,7 +109,7 @@ fn trimmed(tags: &[String]) -> Vec<String> {
     responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn remove(State(app): Served, Ids(id): Ids<String>) -> Outcome {
+pub(super) async fn remove(Served(app): Served, Ids(id): Ids<String>) -> Outcome {
     let id = prompt_id(&id, Refusal::PromptToChange)?;
     let removed = app.write(move |store| store.delete_prompt(id)).await?;
     removed.or_refuse(Refusal::PromptToChange)?;
@@ -128,7 +127,7 @@ pub(super) async fn remove_update(app: Served) -> Outcome {
     responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn tags(State(app): Served) -> Outcome {
+pub(super) async fn tags(Served(app): Served) -> Outcome {
     Answer::data(app.read(Store::tags).await??)
 }
 
@@ -138,7 +137,7 @@ pub(super) async fn tags(State(app): Served) -> Outcome {
     responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn environments(State(app): Served) -> Outcome {
+pub(super) async fn environments(Served(app): Served) -> Outcome {
     Answer::data(app.read(Store::environment_names).await??)
 }
 
@@ -148,7 +147,7 @@ pub(super) async fn environments(State(app): Served) -> Outcome {
     responses((status = 200, body = Envelope<u64>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn count(State(app): Served) -> Outcome {
+pub(super) async fn count(Served(app): Served) -> Outcome {
     Answer::data(app.read(Store::prompt_count).await??)
 }
 
@@ -159,7 +158,7 @@ pub(super) async fn count(State(app): Served) -> Outcome {
     responses((status = 200, body = Envelope<Vec<PromptData>>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn query(State(app): Served, Json(query): Json<QueryPrompts>) -> Outcome {
+pub(super) async fn query(Served(app): Served, Json(query): Json<QueryPrompts>) -> Outcome {
     let found = app.read(move |store| page(store, query)).await??;
     Answer::data(found.iter().map(PromptData::from).collect::<Vec<_>>())
 }

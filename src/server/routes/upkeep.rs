@@ -7,9 +7,9 @@ use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, RefOr, Response};
 
-use super::Served;
+use super::Open;
 use crate::Store;
 use crate::server::answer::{Answer, Outcome};
 use crate::server::app::App;
@@ -25,7 +25,7 @@ pub(super) struct Health {
     get, path = "/healthz", operation_id = "GetHealth", tag = "Upkeep",
     responses((status = 200, body = Health), (status = 500, body = ErrorEnvelope)),
 )]
-pub(super) async fn health(State(app): Served) -> Outcome {
+pub(super) async fn health(State(app): Open) -> Outcome {
     app.read(Store::prompt_count).await??;
     Answer::json(axum::http::StatusCode::OK, &Health { status: "ok" })
 }
@@ -47,7 +47,30 @@ pub(super) fn describe(api: OpenApi, open: OpenApi) -> OpenApi {
         .build();
     described.merge(api);
     described.merge(open);
+    for item in described.paths.paths.values_mut() {
+        let methods = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in methods.into_iter().flatten() {
+            for (status, response) in &mut operation.responses.responses {
+                describe_response(status, response);
+            }
+        }
+    }
     described
+}
+
+/// Says what every response must say.
+fn describe_response(status: &str, response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response {
+        response.description = match status.starts_with('2') {
+            true => "Done".into(),
+            false => "Refused; the text says why".into(),
+        };
+    }
 }
 
 /// Answers with the description.

@@ -1,13 +1,13 @@
 //! Versions: made, found, deleted, and their bodies.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 
 use super::prompts::{member, text};
 use super::{Served, prompt_id, version_id};
 use crate::server::answer::{Answer, Outcome, verbatim};
 use crate::server::app::{App, Origin};
 use crate::server::refusal::{OrRefuse, Refusal};
-use crate::server::request::{Ids, Json};
+use crate::server::request::{Ids, Json, decoded};
 use crate::server::wire::{
     CountsData, Envelope, ErrorEnvelope, InputsData, Nothing, OfEnvironment, OfPrompt, OfVersion,
     QueryVersions, UpdatePrompt, UpdatedData, VersionData,
@@ -24,7 +24,7 @@ use crate::{
     responses((status = 200, body = Envelope<UpdatedData>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn update(State(app): Served, Json(new): Json<UpdatePrompt>) -> Outcome {
+pub(super) async fn update(Served(app): Served, Json(new): Json<UpdatePrompt>) -> Outcome {
     let environment = new
         .environment
         .map(|name| environment_name(&name))
@@ -60,7 +60,7 @@ pub(super) fn environment_name(text: &str) -> Result<EnvironmentName, Refusal> {
     security(("api_key" = [])),
 )]
 pub(super) async fn remove(
-    State(app): Served,
+    Served(app): Served,
     Ids((prompt, version)): Ids<(String, String)>,
 ) -> Outcome {
     let version = version_id(&version, Refusal::VersionToDelete)?;
@@ -191,14 +191,14 @@ fn production_spec(of: &OfPrompt) -> Option<Spec> {
     environment_spec(&of.prompt_id, EnvironmentName::production().as_str())
 }
 
-async fn one(State(app): Served, origin: Origin, spec: Option<Spec>, unknown: Refusal) -> Outcome {
+async fn one(Served(app): Served, origin: Origin, spec: Option<Spec>, unknown: Refusal) -> Outcome {
     let spec = spec.ok_or_else(|| unknown.clone())?;
     let version = app.version(spec).await?.or_refuse(unknown)?;
-    Answer::data(described(&version, &app, &origin))
+    origin.answer(&app, version)
 }
 
 async fn one_with_body(
-    State(app): Served,
+    Served(app): Served,
     origin: Origin,
     spec: Option<Spec>,
     unknown: Refusal,
@@ -221,7 +221,7 @@ fn described<'a>(version: &'a Version, app: &App, origin: &Origin) -> VersionDat
     security(("api_key" = [])),
 )]
 pub(super) async fn all(
-    State(app): Served,
+    Served(app): Served,
     origin: Origin,
     Json(query): Json<QueryVersions>,
 ) -> Outcome {
@@ -264,7 +264,7 @@ fn list(store: &Store, query: &QueryVersions) -> Result<Vec<Version>, Refusal> {
     responses((status = 200, body = Envelope<CountsData>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn counts(State(app): Served, Json(of): Json<OfPrompt>) -> Outcome {
+pub(super) async fn counts(Served(app): Served, Json(of): Json<OfPrompt>) -> Outcome {
     let counts = match of.prompt_id.parse::<crate::PromptId>() {
         Err(_) => VersionCounts::default(),
         Ok(prompt) => match app.read(move |store| store.version_counts(prompt)).await? {
@@ -285,7 +285,7 @@ pub(super) async fn counts(State(app): Served, Json(of): Json<OfPrompt>) -> Outc
     responses((status = 200, body = Envelope<Object>), (status = "4XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn body(State(app): Served, Ids(version): Ids<String>) -> Outcome {
+pub(super) async fn body(Served(app): Served, Ids(version): Ids<String>) -> Outcome {
     let version = version_id(&version, Refusal::VersionOfBody)?;
     let found = app.read(move |store| store.resolve(version)).await?;
     Answer::data(verbatim(&found.or_refuse(Refusal::VersionOfBody)?.body)?)
@@ -299,7 +299,7 @@ pub(super) async fn body(State(app): Served, Ids(version): Ids<String>) -> Outco
     security(("api_key" = [])),
 )]
 pub(super) async fn inputs(
-    State(app): Served,
+    Served(app): Served,
     Ids((prompt, version)): Ids<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Outcome {
@@ -317,11 +317,13 @@ pub(super) async fn inputs(
 
 /// The one `requestId` of a query.
 fn request_id(query: &str) -> Result<String, Refusal> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
-        .map_err(|error| Refusal::Shape(format!("the query: {error}")))?;
-    let mut ids = pairs.into_iter().filter(|(name, _)| name == "requestId");
+    let pairs = query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut ids = pairs.filter(|(name, _)| *name == "requestId");
     match (ids.next(), ids.next()) {
-        (Some((_, id)), None) => Ok(id),
+        (Some((_, id)), None) => decoded(id)
+            .ok_or_else(|| Refusal::Shape("requestId: expected UTF-8, percent-encoded".into())),
         (None, _) => Err(Refusal::Shape("requestId: missing in the query".into())),
         (Some(_), Some(_)) => Err(Refusal::Shape("requestId: twice in the query".into())),
     }

@@ -1,0 +1,214 @@
+//! Who is let in: those with a key, to names that are served.
+
+use promptbook::Store;
+use promptbook::server::{Server, ServerError, ServerOptions, Status};
+
+use super::client::Answer;
+use super::scene::{Request, Scene};
+
+/// Sends a right request with these headers and no others.
+fn send(scene: &Scene, request: &Request, headers: &[(&str, String)]) -> Answer {
+    let json = ("content-type", "application/json".to_owned());
+    let mut headers = headers.to_vec();
+    let body = request
+        .body
+        .as_ref()
+        .map(|body| body.to_string().into_bytes());
+    if body.is_some() {
+        headers.push(json);
+    }
+    scene
+        .served
+        .send_with(request.method, &request.path, &headers, body)
+}
+
+#[test]
+fn without_a_known_key_no_route_answers() {
+    for status in [Status::Plain, Status::Live] {
+        let scene = Scene::new(status);
+        let key = scene.served.running.key().to_owned();
+        let right = ("authorization", format!("Bearer {key}"));
+        let one = |value: String| vec![("authorization", value)];
+        let refused = [
+            vec![],
+            one(String::new()),
+            one("Bearer".into()),
+            one("Bearer wrong".into()),
+            one(format!("Bearer {key}x")),
+            one(format!("Bearer {}", &key[..key.len() - 1])),
+            one(format!("Bearer {}", key.to_uppercase())),
+            one(format!("Basic {key}")),
+            one(key.clone()),
+            vec![right.clone(), right.clone()],
+            vec![right, ("authorization", "Bearer wrong".into())],
+            vec![("helicone-auth", format!("Bearer {key}"))],
+        ];
+        for request in scene.requests() {
+            for headers in &refused {
+                let answer = scene.served.unchanged(|| send(&scene, &request, headers));
+                let text = answer.error(401);
+                assert!(text.contains("key") || text.contains("Bearer"), "{text}");
+                assert!(!answer.text.contains(&key));
+            }
+        }
+    }
+}
+
+#[test]
+fn each_key_that_was_given_is_let_in() {
+    let options = ServerOptions::new().key("one").key("two");
+    let scene = Scene::served(&options);
+    assert_eq!(scene.served.running.key(), "one");
+    let count = &scene.requests()[12];
+    for key in ["one", "two"] {
+        send(&scene, count, &[("authorization", format!("bearer {key}"))]).data();
+    }
+    let other = send(&scene, count, &[("authorization", "Bearer three".into())]);
+    other.error(401);
+}
+
+#[test]
+fn what_a_server_tells_of_itself_needs_no_key() {
+    let scene = Scene::new(Status::Plain);
+    let health = scene.served.send_with("GET", "/healthz", &[], None);
+    assert_eq!(
+        (health.status, health.text.as_str()),
+        (200, r#"{"status":"ok"}"#)
+    );
+    let described = scene.served.send_with("GET", "/openapi.json", &[], None);
+    assert_eq!(described.status, 200);
+}
+
+/// Asks for a target with a `Host`.
+fn ask(scene: &Scene, method: &str, target: &str, host: &str) -> Answer {
+    scene.served.raw(format!(
+        "{method} {target} HTTP/1.1\r\n{host}authorization: {}\r\ncontent-length: 0\r\n\r\n",
+        scene.served.authorization()
+    ))
+}
+
+fn asked_for(scene: &Scene, host: &str) -> u16 {
+    let host = format!("host: {host}\r\n");
+    ask(scene, "GET", "/v1/prompt-2025/count", &host).status
+}
+
+#[test]
+fn a_request_for_another_name_is_refused_and_changes_nothing() {
+    let scene = Scene::new(Status::Live);
+    let path = format!("/v1/prompt-2025/{}", scene.prompt);
+    let elsewhere = format!("http://evil.example{path}");
+    let local = "host: localhost\r\n";
+    for (target, host) in [
+        (&path, "host: evil.example\r\n"),
+        (&path, "host: evil.example:80\r\n"),
+        (&path, "host: localhost.evil.example\r\n"),
+        (&path, "host: 127.0.0.1.evil.example\r\n"),
+        (&path, "host: localhost@evil.example\r\n"),
+        (&path, "host: \r\n"),
+        (&path, "host: a b\r\n"),
+        (&path, "host: localhost\r\nhost: evil.example\r\n"),
+        (&path, "host: evil.example\r\nhost: localhost\r\n"),
+        (&path, ""),
+        (&elsewhere, local),
+        (&elsewhere, "host: evil.example\r\n"),
+    ] {
+        let answer = scene
+            .served
+            .unchanged(|| ask(&scene, "DELETE", target, host));
+        answer.error(421);
+    }
+    // So are those that need no key.
+    for path in ["/healthz", "/openapi.json", "/prompt-bodies/x", "/absent"] {
+        ask(&scene, "GET", path, "host: evil.example\r\n").error(421);
+    }
+    let here = format!("http://localhost{path}");
+    ask(&scene, "DELETE", &here, local).data();
+    assert!(scene.served.store.prompt(scene.prompt).is_err());
+}
+
+#[test]
+fn addresses_and_localhost_are_answered_at_any_port() {
+    let scene = Scene::new(Status::Plain);
+    for host in [
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "192.0.2.1:80",
+        "[::1]",
+        "[2001:db8::1]:8585",
+        "localhost",
+        "LocalHost:1234",
+    ] {
+        assert_eq!(asked_for(&scene, host), 200, "{host}");
+    }
+}
+
+#[test]
+fn names_that_were_given_are_answered() {
+    let options = ServerOptions::new()
+        .host("Prompts.Local")
+        .public_url("https://prompts.example");
+    let scene = Scene::served(&options);
+    for host in ["prompts.local", "PROMPTS.local:80", "prompts.example"] {
+        assert_eq!(asked_for(&scene, host), 200, "{host}");
+    }
+    assert_eq!(asked_for(&scene, "more.prompts.local"), 421);
+    assert_eq!(asked_for(&scene, "local"), 421);
+}
+
+fn bind(options: &ServerOptions, address: &str) -> Result<Server, ServerError> {
+    Server::bind(Store::in_memory().unwrap(), options, address)
+}
+
+#[test]
+fn where_other_machines_reach_it_a_key_must_be_given() {
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        match bind(&ServerOptions::new(), address) {
+            Err(ServerError::KeyNeeded { .. }) => {}
+            // A machine may have no such address.
+            Err(ServerError::Listen { .. }) if address.starts_with('[') => continue,
+            other => panic!("{other:?}"),
+        }
+        let server = bind(&ServerOptions::new().key("k"), address).unwrap();
+        let host = server.url().rsplit_once(':').unwrap().0;
+        assert!(
+            ["http://127.0.0.1", "http://[::1]"].contains(&host),
+            "{host}"
+        );
+    }
+}
+
+#[test]
+fn options_that_mean_nothing_are_refused() {
+    let new = ServerOptions::new;
+    for (options, named) in [
+        (new().key(" "), "key"),
+        (new().host("a b"), "host"),
+        (new().host(""), "host"),
+        (new().host("prompts.example:80"), "host"),
+        (new().host("me@prompts.example"), "host"),
+        (new().public_url("prompts.example"), "public URL"),
+        (new().public_url("ftp://prompts.example"), "public URL"),
+        (
+            new().public_url("https://prompts.example/path"),
+            "public URL",
+        ),
+        (new().allow_origin("app.example"), "origin"),
+        (new().allow_origin("https://app.example/"), "origin"),
+        (new().allow_origin("*"), "origin"),
+    ] {
+        match bind(&options, "127.0.0.1:0") {
+            Err(ServerError::Option { option, .. }) => assert_eq!(option, named),
+            other => panic!("{options:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_told() {
+    let first = bind(&ServerOptions::new(), "127.0.0.1:0").unwrap();
+    let address = first.address().to_string();
+    match bind(&ServerOptions::new(), &address) {
+        Err(ServerError::Listen { address: told, .. }) => assert_eq!(told, address),
+        other => panic!("{other:?}"),
+    }
+}

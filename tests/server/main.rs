@@ -1,0 +1,31 @@
+//! The HTTP API from outside: what Helicone's clients see, and what nobody must be able to do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "in a test they say what failed"
+)]
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+mod access;
+mod anything;
+mod bodies;
+mod body_urls;
+mod client;
+mod connections;
+mod cross_origin;
+mod differences;
+mod environments;
+mod errors;
+mod hang_ups;
+mod inputs;
+mod limits;
+mod openapi;
+mod paths;
+mod prompts;
+mod python;
+mod scene;
+mod search;
+mod shapes;
+mod versions;
