@@ -134,6 +134,12 @@ impl Store {
         }
     }
 
+    /// Gives up a store that is about to be removed: closing it costs nothing then, whatever waits to be settled.
+    #[cfg(feature = "server")]
+    pub(crate) fn abandon(&self) {
+        self.0.settler.abandon();
+    }
+
     /// What a store in memory holds now; none for a directory. It costs the same at any size.
     #[cfg(feature = "server")]
     pub(crate) fn image(&self) -> Option<Image> {

@@ -49,6 +49,8 @@ struct State {
     /// When settling failed, as long as it has not succeeded since.
     failed: Option<Instant>,
     closing: bool,
+    /// The store is about to be removed.
+    abandoned: bool,
 }
 
 /// What is to be done now.
@@ -80,6 +82,12 @@ impl Settler {
             progress(sum);
             true
         })
+    }
+
+    /// Leaves what waits where it is, when the store is closed: it is about to be removed.
+    #[cfg(feature = "server")]
+    pub(crate) fn abandon(&self) {
+        self.shared.state().abandoned = true;
     }
 
     /// Tells of a commit, and of what it put in the journal.
@@ -168,6 +176,7 @@ impl Shared {
                     drop(state);
                     self.maintain()
                 }
+                Work::Close if state.abandoned => return,
                 Work::Close => {
                     let ids = std::mem::take(&mut state.journaled.ids);
                     drop(state);
@@ -254,6 +263,29 @@ mod tests {
         settler.shared.state().journaled = some(3);
         settler.settle(|_| ()).unwrap();
         assert!(matches!(settler.shared.state().next(), Work::Wait(None)));
+    }
+
+    #[cfg(feature = "server")]
+    #[test]
+    fn an_abandoned_store_closes_without_work() {
+        for abandoned in [false, true] {
+            let (index, blobs) = testing::in_memory();
+            let mut scribe = testing::Scribe::new(&*index);
+            scribe.create(1, "a", &[]);
+            for number in 1..=100 {
+                scribe.commit(1, number, &format!("1.{number}"));
+            }
+            let settler = Settler::new(Arc::clone(&index), Arc::clone(&blobs));
+            if abandoned {
+                settler.abandon();
+            }
+            // So that the thread closes as the first thing it does.
+            settler.shared.state().closing = true;
+            settler.committed(some(100));
+            drop(settler);
+            let waiting = index.snapshot().unwrap().waiting().unwrap().bodies;
+            assert_eq!(waiting > 0, abandoned, "{waiting} wait");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The calls that a fake was given; and what the service does that a fake must do too.
+//! The calls that a fake was given, its store, and who may call it.
 
 use promptbook::server::Fake;
 use promptbook::server::fake::{FakeError, Fault};

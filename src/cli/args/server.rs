@@ -37,7 +37,7 @@ pub(crate) struct Clients {
     /// A host name that is answered, besides localhost and addresses; may be given several times
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
-    /// An origin whose pages may read the answers, such as https://app.example; may be given several times
+    /// An origin (scheme, host and port) whose pages may read the answers; may be given several times
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) origins: Vec<String>,
     /// The URL that clients use, if something stands in front of the server

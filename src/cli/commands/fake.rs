@@ -1,6 +1,7 @@
 //! `fake`.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::json;
@@ -21,12 +22,19 @@ pub(super) fn fake(args: &Arguments) -> Outcome {
     let parent = Parent::now();
     raise_open_files();
     let fake = options(args)?.start()?;
-    announce(&fake)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io("threads can't be started", &error))?;
     let ended = runtime.block_on(async {
+        let mut stopped = pin!(stopped());
+        // Signals are heard before anybody knows whom to send them to.
         tokio::select! {
-            stopped = stopped() => stopped,
+            biased;
+            stopped = &mut stopped => return stopped,
+            () = async {} => {}
+        }
+        announce(&fake)?;
+        tokio::select! {
+            stopped = stopped => stopped,
             () = parent.gone() => Ok(()),
             () = input_ended(), if args.until_stdin_closes => Ok(()),
         }

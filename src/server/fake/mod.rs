@@ -13,7 +13,6 @@
 //!
 //! // The client under test is given fake.url() and fake.key(), and repeats what fails.
 //!
-//! # fake.fault(Fault::close())?;
 //! fake.assert_called("POST /v1/prompt-2025/query/production-version", 0);
 //! fake.reset()?;
 //! # Ok(())
@@ -43,7 +42,7 @@
 //! | `DELETE faults` | | `null`: there are none any more |
 //! | `GET calls?route=` | | `{calls: [{number, method, path, query, route, json, text, status, fault}], dropped}`, as in [`Call`] |
 //! | `DELETE calls` | | `null`: they are forgotten |
-//! | `POST calls/assert` | `{route, times}`, at will with `json`: what the requests' bodies had among others | `{count}`; 409 with what was called instead |
+//! | `POST calls/assert` | `{route, times}`, at will with `json`: members that the requests' bodies had, maybe among others; of those calls that are kept | `{count}`; 409 with what was called instead |
 //! | `GET fixtures` | | the store as it is now, in the format of [`Fixtures`] |
 //! | `PUT fixtures` | fixtures | `null`: all is reset, to these fixtures |
 //! | `POST inputs` | `{version_id, request_id, inputs}`, at will with `environment` | the recorded inputs |

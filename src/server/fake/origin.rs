@@ -116,8 +116,10 @@ impl Origin {
     pub(super) fn renew(&self, store: &mut Store) -> Result<(), FakeError> {
         self.renewable()?;
         if let Home::Made(path) = &self.home {
+            let old = mem::replace(store, self.options.in_memory()?);
+            old.abandon();
             // Closes the files.
-            drop(mem::replace(store, self.options.in_memory()?));
+            drop(old);
             remove(path).map_err(|source| FakeError::Remove {
                 path: path.clone(),
                 source,
