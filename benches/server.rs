@@ -3,6 +3,8 @@
 //!
 //! `wrk` and both servers share the machine's cores, in turns of two seconds; the median of the turns is told.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // It tells figures.
+
 use std::io::Write as _;
 use std::process::{Command, ExitCode};
 

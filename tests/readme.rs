@@ -3,6 +3,12 @@
 //! What they need is installed once, below `target`. Where there is no Python, no npm or no registry they are skipped, but
 //! not in CI.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "in a test they say what failed"
+)]
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
