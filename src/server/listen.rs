@@ -11,7 +11,7 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +21,7 @@ use tracing::{debug, warn};
 
 use super::app::App;
 use super::edge::edge;
+use super::idle::Activity;
 use super::rest::WithRest;
 
 /// A response with this extension is not sent: its connection is closed instead.
@@ -36,8 +37,8 @@ pub(super) async fn serve(
 ) {
     let limits = &app.limits;
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time);
+    // It would be one timer for each request.
+    http.header_read_timeout(None);
     let slots = Arc::new(Semaphore::new(limits.connections));
     let open = GracefulShutdown::new();
     let mut stop = pin!(stop);
@@ -60,15 +61,22 @@ pub(super) async fn serve(
         };
         // An answer is one write; it need not wait for another.
         let _ = stream.set_nodelay(true);
+        let activity = Activity::new();
         let handler = Handler {
             app: Arc::clone(&app),
             router: router.clone(),
+            activity: activity.clone(),
         };
         let connection = http.serve_connection(TokioIo::new(stream), handler);
         let connection = open.watch(connection);
+        let limit = limits.header_time;
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%error, "connection ended");
+            tokio::select! {
+                biased;
+                ended = connection => if let Err(error) = ended {
+                    debug!(%error, "connection ended");
+                },
+                () = activity.idle_for(limit) => debug!("idle connection closed"),
             }
             drop(slot);
         });
@@ -116,6 +124,7 @@ async fn turn_away(mut stream: TcpStream) {
 struct Handler {
     app: Arc<App>,
     router: axum::Router,
+    activity: Activity,
 }
 
 impl Service<hyper::Request<Incoming>> for Handler {
@@ -124,13 +133,14 @@ impl Service<hyper::Request<Incoming>> for Handler {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hungup>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        let busy = self.activity.request();
         let (app, router) = (Arc::clone(&self.app), self.router.clone());
         let request: Request = request.map(|body| Body::new(WithRest::new(body, &app.limits)));
         Box::pin(async move {
             let response = edge(&app, router, request).await;
             match response.extensions().get::<Hangup>() {
                 Some(_) => Err(Hungup),
-                None => Ok(response),
+                None => Ok(busy.until_sent(response)),
             }
         })
     }

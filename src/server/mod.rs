@@ -10,6 +10,7 @@ mod error;
 pub mod fake;
 mod fixtures;
 mod hosts;
+mod idle;
 mod kept;
 mod keys;
 mod listen;
