@@ -29,7 +29,7 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// The one write transaction: waits for its turn. Dropped without a commit, it changes nothing.
     fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>>;
 
-    /// Where the index stands, in a few microseconds and without waiting for others: what was read is still so while
+    /// Where the index stands, in microseconds at most and without waiting for others: what was read is still so while
     /// the mark is the same.
     ///
     /// - Two equal marks of one index mean that between the two calls no transaction was committed that changed
@@ -49,13 +49,21 @@ pub trait Index: Send + Sync + fmt::Debug {
 ///
 /// It means nothing beside a mark of another [`Index`], be it one of the same store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChangeMark(u64);
+pub struct ChangeMark([u32; 12]);
 
 impl ChangeMark {
     /// The mark that a backend calls so.
     #[must_use]
     pub const fn new(mark: u64) -> Self {
-        Self(mark)
+        #[allow(clippy::cast_possible_truncation)] // Each half is one word.
+        let (low, high) = (mark as u32, (mark >> 32) as u32);
+        Self([low, high, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    /// The mark that a backend has these words for.
+    #[must_use]
+    pub const fn of_words(words: [u32; 12]) -> Self {
+        Self(words)
     }
 }
 

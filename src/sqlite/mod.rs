@@ -14,6 +14,7 @@ mod snapshot;
 mod stored;
 mod transaction;
 mod versions;
+mod wal_index;
 
 use std::fs::File;
 use std::ops::Deref;
@@ -346,7 +347,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = made(directory.path());
         let open = |purpose| SqliteIndex::open(&path, purpose).unwrap();
-        let indexes = [Purpose::Write, Purpose::Write, Purpose::Read].map(open);
+        let by_version = |mut index: SqliteIndex| {
+            index.watcher = Watcher::by_version_only();
+            index
+        };
+        let indexes = [
+            open(Purpose::Write),
+            by_version(open(Purpose::Write)),
+            open(Purpose::Read),
+            by_version(open(Purpose::Read)),
+        ];
         let marks = || indexes.each_ref().map(|index| index.change_mark().unwrap());
         for (number, writer) in (1..=20).zip(indexes[..2].iter().cycle()) {
             let before = marks();
@@ -356,6 +366,8 @@ mod tests {
                 assert_ne!(*before, now, "a commit was not seen");
             }
         }
+        let by_header = indexes.each_ref().map(|index| index.watcher.is_by_header());
+        assert_eq!(by_header, [true, false, true, false]);
     }
 
     /// What a flush that failed has left is not known, and SQLite does not look at a file that nobody changes.
@@ -377,8 +389,7 @@ mod tests {
         assert_eq!(index.change_mark(), None, "an index that looks at nothing");
     }
 
-    #[test]
-    fn it_passes_the_suite() {
+    fn passes_the_suite(change: impl Fn(&mut SqliteIndex)) {
         let directory = tempfile::tempdir().unwrap();
         let made = Cell::new(0);
         testing::index::all(&|settings| {
@@ -390,7 +401,19 @@ mod tests {
                 SqliteIndex::create(&path, settings, || Ok(())).unwrap(),
                 Found::Nothing
             );
-            Box::new(SqliteIndex::open(&path, Purpose::Write).unwrap())
+            let mut index = SqliteIndex::open(&path, Purpose::Write).unwrap();
+            change(&mut index);
+            Box::new(index)
         });
+    }
+
+    #[test]
+    fn it_passes_the_suite() {
+        passes_the_suite(|_| ());
+    }
+
+    #[test]
+    fn it_passes_the_suite_with_marks_by_the_data_version() {
+        passes_the_suite(|index| index.watcher = Watcher::by_version_only());
     }
 }
