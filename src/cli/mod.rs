@@ -38,6 +38,7 @@
 //! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, settings}` |
 //! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
+//! | `serve` | `{url, key}` in one line, and then it serves; key is null where it was given |
 //! | `fake` | `{url, key, control}`, in one line, with or without `--json`; then it serves |
 //! | `fixtures` | the fixtures, with or without `--json`; with `--out` `{file, prompts}` |
 //! | `demo` | `{path, prompt: Prompt, versions: [Version], breaking: [Breakage], production: {version, text}, rendered}` |

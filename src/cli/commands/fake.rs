@@ -1,7 +1,6 @@
 //! `fake`.
 
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::serve::raise_open_files;
-use super::signals::stopped;
+use super::signals::Signals;
 use crate::cli::args::fake::Fake as Arguments;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output;
@@ -25,19 +24,15 @@ pub(super) fn fake(args: &Arguments) -> Outcome {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io("threads can't be started", &error))?;
     let ended = runtime.block_on(async {
-        let mut stopped = pin!(stopped());
-        // Signals are heard before anybody knows whom to send them to.
-        tokio::select! {
-            biased;
-            stopped = &mut stopped => return stopped,
-            () = async {} => {}
-        }
+        // Heard before anybody knows whom to send them to.
+        let mut signals = Signals::heard()?;
         announce(&fake)?;
         tokio::select! {
-            stopped = stopped => stopped,
-            () = parent.gone() => Ok(()),
-            () = input_ended(), if args.until_stdin_closes => Ok(()),
+            () = signals.next() => {}
+            () = parent.gone() => {}
+            () = input_ended(), if args.until_stdin_closes => {}
         }
+        Ok(())
     });
     drop(fake);
     ended

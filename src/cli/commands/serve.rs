@@ -4,13 +4,14 @@ use std::io::IsTerminal;
 
 use serde_json::json;
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
-use super::signals::stopped;
+use super::signals::Signals;
 use crate::Policy;
 use crate::cli::args::server::{Level, Serve};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::{NAME, paint};
+use crate::cli::output::{self, NAME, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
 use crate::server::{Server, ServerError};
@@ -26,41 +27,48 @@ pub(super) fn serve(args: &Serve, session: &Session) -> Outcome {
     let kept = args.clients.keys.iter().all(String::is_empty);
     log(args.log);
     raise_open_files();
-    session.answer(
-        || json!({"url": server.url(), "key": kept.then(|| server.key())}),
-        || {
-            let url = paint(NAME, text::line(server.url()));
-            match kept {
-                true => format!("Listening on {url}\nThe key is {}\n", server.key()),
-                false => format!("Listening on {url}\n"),
-            }
-        },
-    )?;
-    run(server)
-}
-
-/// Serves until a signal, and then until the requests under way are answered; a second signal does not wait for those.
-pub(super) fn run(server: Server) -> Outcome {
     let runtime = Runtime::new();
     let runtime = runtime.map_err(|error| Failure::io("threads can't be started", &error))?;
     let served = runtime.block_on(async {
-        let served = server.run(async {
-            // Where signals can't be waited for, the other branch says so.
-            if stopped().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        });
-        tokio::select! {
-            served = served => Ok(served?),
-            twice = async { stopped().await?; stopped().await } => twice,
-        }
+        // Heard before anybody knows whom to send them to.
+        let mut signals = Signals::heard()?;
+        announce(&server, kept, session)?;
+        run(server, &mut signals).await
     });
     runtime.shutdown_background();
     served
 }
 
+/// Tells where it is and, if it was made here, the key.
+fn announce(server: &Server, kept: bool, session: &Session) -> Outcome {
+    let key = kept.then(|| server.key());
+    if session.json() {
+        // In one line: whoever reads it can't wait for the end of the output.
+        let line = json!({"url": server.url(), "key": key});
+        return output::bytes(format!("{line}\n").as_bytes());
+    }
+    let url = paint(NAME, text::line(server.url()));
+    let key = key.map_or_else(String::new, |key| format!("The key is {key}\n"));
+    output::words(&format!("Listening on {url}\n{key}"))
+}
+
+/// Serves until a signal, and then until the requests under way are answered; a second signal does not wait for those.
+async fn run(server: Server, signals: &mut Signals) -> Outcome {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = server.run(async { drop(stopped.await) });
+    let twice = async {
+        signals.next().await;
+        drop(stop);
+        signals.next().await;
+    };
+    tokio::select! {
+        served = served => Ok(served?),
+        () = twice => Ok(()),
+    }
+}
+
 /// Sends the log to standard error.
-pub(super) fn log(level: Level) {
+fn log(level: Level) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // It fails where a log was begun before, which then goes on.
     let _ = tracing_subscriber::fmt()

@@ -4,20 +4,44 @@ use tokio::signal;
 
 use crate::cli::failure::{Failure, Outcome};
 
-/// Waits for SIGINT or SIGTERM, or for Ctrl-C where there are no signals.
-pub(super) async fn stopped() -> Outcome {
-    let unheard = |error: std::io::Error| Failure::io("signals can't be waited for", &error);
+/// SIGINT and SIGTERM, or Ctrl-C where there are no signals, heard from the moment on that this is made.
+pub(super) struct Signals {
     #[cfg(unix)]
-    {
-        use signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+    kinds: [signal::unix::Signal; 2],
+    #[cfg(windows)]
+    interrupt: signal::windows::CtrlC,
+}
+
+impl Signals {
+    /// Inside a runtime.
+    pub(super) fn heard() -> Outcome<Self> {
+        let unheard = |error: std::io::Error| Failure::io("signals can't be waited for", &error);
+        #[cfg(unix)]
+        {
+            use signal::unix::{SignalKind, signal};
+            let interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
+            let terminate = signal(SignalKind::terminate()).map_err(unheard)?;
+            let kinds = [interrupt, terminate];
+            Ok(Self { kinds })
         }
-        Ok(())
+        #[cfg(windows)]
+        {
+            let interrupt = signal::windows::ctrl_c().map_err(unheard)?;
+            Ok(Self { interrupt })
+        }
     }
-    #[cfg(not(unix))]
-    signal::ctrl_c().await.map_err(unheard)
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.kinds;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        #[cfg(windows)]
+        self.interrupt.recv().await;
+    }
 }

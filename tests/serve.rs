@@ -1,0 +1,278 @@
+//! `promptbook serve`: what it writes, who it lets in, and how it ends.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test they say what failed"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
+
+use promptbook::{NewPrompt, Store};
+use serde_json::{Value, json};
+
+const BODY: &str = r#"{"messages": [{"role": "user", "content": "Greet {{hc:name:string}}."}]}"#;
+
+fn command(store: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_promptbook"));
+    command.arg("--store").arg(store).arg("serve");
+    command.args(arguments);
+    command
+        .env_remove("PROMPTBOOK_KEY")
+        .env_remove("PROMPTBOOK_LOG");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A server that runs as a process.
+struct Served {
+    child: Child,
+    url: String,
+    key: String,
+    /// What it writes to standard error, until it ends.
+    log: Option<JoinHandle<String>>,
+}
+
+impl Served {
+    fn start(store: &Path, arguments: &[&str]) -> Self {
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["--addr", "127.0.0.1:0", "--json"]);
+        let mut child = command(store, &arguments).spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            text
+        });
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).unwrap_or_default();
+        Self {
+            child,
+            url: told["url"].as_str().unwrap_or_default().to_owned(),
+            key: told["key"].as_str().unwrap_or("given").to_owned(),
+            log: Some(log),
+        }
+    }
+
+    /// The status and the answer.
+    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let mut response = agent
+            .post(format!("{}{path}", self.url))
+            .header("Authorization", format!("Bearer {}", self.key))
+            .send_json(body)
+            .unwrap();
+        let status = response.status().as_u16();
+        (status, response.body_mut().read_json().unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Ends it, and answers what it logged.
+    fn end(mut self) -> String {
+        self.signal("TERM");
+        let ended = self.child.wait().unwrap();
+        let log = self.log.take().unwrap().join().unwrap();
+        assert!(ended.success(), "{log}");
+        log
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn greeting(place: &Path) -> promptbook::Created {
+    let store = Store::create(place).unwrap();
+    store
+        .create_prompt(NewPrompt::new("greeting", BODY).unwrap())
+        .unwrap()
+}
+
+#[test]
+fn the_key_is_made_once_and_lets_in() {
+    let place = tempfile::tempdir().unwrap();
+    let created = greeting(place.path());
+    let query = json!({"promptId": created.prompt.id});
+    let route = "/v1/prompt-2025/query/production-version";
+    let first = Served::start(place.path(), &[]);
+    let (status, answer) = first.post(route, &query);
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["data"]["id"], created.version.id.to_string());
+    let key = first.key.clone();
+    first.end();
+    let again = Served::start(place.path(), &[]);
+    assert_eq!(again.key, key);
+    let mut stranger = again;
+    stranger.key = "sk-other".into();
+    assert_eq!(stranger.post(route, &query).0, 401);
+    stranger.end();
+}
+
+#[test]
+fn what_is_logged_has_no_body_key_or_signature() {
+    let place = tempfile::tempdir().unwrap();
+    let created = greeting(place.path());
+    for level in ["info", "debug"] {
+        let served = Served::start(place.path(), &["--log", level]);
+        let query = json!({"promptVersionId": created.version.id});
+        let (_, answer) = served.post("/v1/prompt-2025/query/version", &query);
+        let url = answer["data"]["s3_url"].as_str().unwrap();
+        assert!(
+            ureq::get(url)
+                .call()
+                .unwrap()
+                .body_mut()
+                .read_to_string()
+                .unwrap()
+                == BODY
+        );
+        let (_, signature) = url.split_once("signature=").unwrap();
+        let key = served.key.clone();
+        let log = served.end();
+        assert!(log.contains("/v1/prompt-2025/query/version"), "{log}");
+        assert!(log.contains("status=200"), "{log}");
+        for secret in [&key, signature, "Greet"] {
+            assert!(!log.contains(secret), "{secret} in {log}");
+        }
+    }
+    let quiet = Served::start(place.path(), &["--log", "warn"]);
+    quiet.post("/v1/prompt-2025/query/version", &json!({}));
+    assert_eq!(quiet.end(), "");
+}
+
+#[test]
+fn a_request_under_way_is_answered_before_it_ends() {
+    let place = tempfile::tempdir().unwrap();
+    greeting(place.path());
+    for signal in ["INT", "TERM"] {
+        let served = Served::start(place.path(), &["--key", "given"]);
+        let authority = served.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(authority).unwrap();
+        let body = r#"{"search":"","tagsFilter":[],"page":0,"pageSize":1}"#;
+        let head = format!(
+            "POST /v1/prompt-2025/query HTTP/1.1\r\nHost: {authority}\r\nAuthorization: Bearer given\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        served.signal(signal);
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        stream.write_all(body.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains("greeting"), "{answer}");
+        let mut served = served;
+        assert!(served.child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let place = tempfile::tempdir().unwrap();
+    greeting(place.path());
+    let mut served = Served::start(place.path(), &[]);
+    let authority = served.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    stream
+        .write_all(
+            b"POST /v1/prompt-2025/query HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ",
+        )
+        .unwrap();
+    write!(
+        stream,
+        "{}\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n",
+        served.key
+    )
+    .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    served.signal("TERM");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(
+        served.child.try_wait().unwrap().is_none(),
+        "it did not wait"
+    );
+    served.signal("TERM");
+    assert!(served.child.wait().unwrap().success());
+}
+
+#[test]
+fn the_bump_rules_and_the_statuses_are_chosen_at_the_start() {
+    let place = tempfile::tempdir().unwrap();
+    let created = greeting(place.path());
+    let breaking = json!({
+        "promptId": created.prompt.id, "promptVersionId": created.version.id, "newMajorVersion": false,
+        "commitMessage": "", "promptBody": {"messages": [{"role": "user", "content": "{{hc:name:number}}"}]},
+    });
+    let unknown = json!({"promptVersionId": "none"});
+    let strict = Served::start(place.path(), &["--enforce-bumps", "--status", "live"]);
+    let (status, answer) = strict.post("/v1/prompt-2025/update", &breaking);
+    assert_eq!(status, 409, "{answer}");
+    assert!(
+        answer["error"].as_str().unwrap().contains("name"),
+        "{answer}"
+    );
+    assert_eq!(
+        strict.post("/v1/prompt-2025/query/version", &unknown).0,
+        500
+    );
+    strict.end();
+    let free = Served::start(place.path(), &[]);
+    assert_eq!(free.post("/v1/prompt-2025/update", &breaking).0, 200);
+    assert_eq!(free.post("/v1/prompt-2025/query/version", &unknown).0, 404);
+    free.end();
+}
+
+#[test]
+fn what_can_not_be_served_is_told() {
+    let place = tempfile::tempdir().unwrap();
+    let run = |store: &Path, arguments: &[&str]| -> (i32, String) {
+        let Output { status, stderr, .. } = command(store, arguments).output().unwrap();
+        (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let (code, told) = run(&place.path().join("none"), &[]);
+    assert_eq!(code, 3, "{told}");
+    let store = place.path().join("store");
+    greeting(&store);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (arguments, code, expected) in [
+        (&["--addr", "0.0.0.0:0"][..], 2, "a key must be given"),
+        (&["--addr", &taken], 1, &taken),
+        (&["--addr", "nonsense"], 1, "nonsense"),
+        (&["--addr", "127.0.0.1:0", "--host", "a b"], 2, "a b"),
+        (
+            &["--addr", "127.0.0.1:0", "--allow-origin", "nonsense"],
+            2,
+            "nonsense",
+        ),
+        (
+            &["--addr", "127.0.0.1:0", "--public-url", "nonsense"],
+            2,
+            "nonsense",
+        ),
+        (&["--addr", "127.0.0.1:0", "--key", "  "], 2, "key"),
+    ] {
+        let (found, told) = run(&store, arguments);
+        assert_eq!(found, code, "{arguments:?}: {told}");
+        assert!(told.contains(expected), "{arguments:?}: {told}");
+    }
+}
