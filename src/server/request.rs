@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -49,22 +50,11 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Ids<T> {
     }
 }
 
-/// The text of a query's value. What does not decode is none: with a character replaced it would be another id.
+/// The text of a query's value, or none where it is no text: with a character replaced it would be another id.
 pub(super) fn decoded(value: &str) -> Option<String> {
-    let mut bytes = value.bytes();
-    let mut text = Vec::with_capacity(value.len());
-    while let Some(byte) = bytes.next() {
-        text.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || char::from(bytes.next()?).to_digit(16);
-                let (high, low) = (digit()?, digit()?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(text).ok()
+    let value = value.replace('+', " ");
+    let decoded = percent_decode_str(&value).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }
 
 /// Reads a request's body, in the time and to the size that are allowed.

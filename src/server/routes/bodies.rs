@@ -21,7 +21,7 @@ pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
         ("expires" = i64, Query),
         ("signature" = String, Query),
     ),
-    responses((status = 200, body = Object), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Object), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
 )]
 pub(super) async fn signed(
     State(app): Open,

@@ -12,7 +12,7 @@ use crate::{Error, Expected};
 #[utoipa::path(
     post, path = "/v1/prompt-2025/update/environment", operation_id = "SetPromptVersionEnvironment", tag = "Prompt2025",
     request_body = MoveEnvironment,
-    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn set(Served(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
@@ -29,7 +29,7 @@ pub(super) async fn set(Served(app): Served, Json(wish): Json<MoveEnvironment>) 
 #[utoipa::path(
     post, path = "/v1/prompt-2025/remove/environment", operation_id = "RemoveEnvironmentFromVersion", tag = "Prompt2025",
     request_body = MoveEnvironment,
-    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn remove(Served(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {

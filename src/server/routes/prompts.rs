@@ -18,7 +18,7 @@ use crate::{NewPrompt, Prompt, PromptFilter, Result, Store};
 #[utoipa::path(
     post, path = "/v1/prompt-2025", operation_id = "CreatePrompt2025", tag = "Prompt2025",
     request_body = CreatePrompt,
-    responses((status = 201, body = Envelope<CreatedData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 201, body = Envelope<CreatedData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn create(Served(app): Served, Json(new): Json<CreatePrompt>) -> Outcome {
@@ -44,7 +44,7 @@ pub(super) fn text(raw: Box<RawValue>) -> String {
 #[utoipa::path(
     get, path = "/v1/prompt-2025/id/{promptId}", operation_id = "GetPrompt2025", tag = "Prompt2025",
     params(("promptId" = String, Path)),
-    responses((status = 200, body = Envelope<PromptData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<PromptData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn get(Served(app): Served, Ids(id): Ids<String>) -> Outcome {
@@ -57,7 +57,7 @@ pub(super) async fn get(Served(app): Served, Ids(id): Ids<String>) -> Outcome {
 #[utoipa::path(
     post, path = "/v1/prompt-2025/id/{promptId}/rename", operation_id = "RenamePrompt2025", tag = "Prompt2025",
     params(("promptId" = String, Path)), request_body = Rename,
-    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn rename(
@@ -76,7 +76,7 @@ pub(super) async fn rename(
 #[utoipa::path(
     patch, path = "/v1/prompt-2025/id/{promptId}/tags", operation_id = "UpdatePrompt2025Tags", tag = "Prompt2025",
     params(("promptId" = String, Path)), request_body = SetTags,
-    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn set_tags(
@@ -106,7 +106,7 @@ fn trimmed(tags: &[String]) -> Vec<String> {
 #[utoipa::path(
     delete, path = "/v1/prompt-2025/{promptId}", operation_id = "DeletePrompt2025", tag = "Prompt2025",
     params(("promptId" = String, Path)),
-    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn remove(Served(app): Served, Ids(id): Ids<String>) -> Outcome {
@@ -124,7 +124,7 @@ pub(super) async fn remove_update(app: Served) -> Outcome {
 /// Every tag in use.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/tags", operation_id = "GetPrompt2025Tags", tag = "Prompt2025",
-    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn tags(Served(app): Served) -> Outcome {
@@ -134,7 +134,7 @@ pub(super) async fn tags(Served(app): Served) -> Outcome {
 /// The name of every environment in use, sorted.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/environments", operation_id = "GetPrompt2025Environments", tag = "Prompt2025",
-    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn environments(Served(app): Served) -> Outcome {
@@ -144,7 +144,7 @@ pub(super) async fn environments(Served(app): Served) -> Outcome {
 /// How many prompts there are.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/count", operation_id = "GetPrompt2025Count", tag = "Prompt2025",
-    responses((status = 200, body = Envelope<u64>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<u64>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn count(Served(app): Served) -> Outcome {
@@ -155,7 +155,7 @@ pub(super) async fn count(Served(app): Served) -> Outcome {
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query", operation_id = "GetPrompts2025", tag = "Prompt2025",
     request_body = QueryPrompts,
-    responses((status = 200, body = Envelope<Vec<PromptData>>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Vec<PromptData>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn query(Served(app): Served, Json(query): Json<QueryPrompts>) -> Outcome {

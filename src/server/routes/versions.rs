@@ -21,7 +21,7 @@ use crate::{
 #[utoipa::path(
     post, path = "/v1/prompt-2025/update", operation_id = "UpdatePrompt2025", tag = "Prompt2025",
     request_body = UpdatePrompt,
-    responses((status = 200, body = Envelope<UpdatedData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<UpdatedData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn update(Served(app): Served, Json(new): Json<UpdatePrompt>) -> Outcome {
@@ -56,7 +56,7 @@ pub(super) fn environment_name(text: &str) -> Result<EnvironmentName, Refusal> {
 #[utoipa::path(
     delete, path = "/v1/prompt-2025/{promptId}/{versionId}", operation_id = "DeletePrompt2025Version", tag = "Prompt2025",
     params(("promptId" = String, Path), ("versionId" = String, Path)),
-    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn remove(
@@ -84,7 +84,7 @@ pub(super) async fn remove(
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/version", operation_id = "GetPrompt2025Version", tag = "Prompt2025",
     request_body = OfVersion,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn by_id(app: Served, origin: Origin, Json(of): Json<OfVersion>) -> Outcome {
@@ -95,7 +95,7 @@ pub(super) async fn by_id(app: Served, origin: Origin, Json(of): Json<OfVersion>
 #[utoipa::path(
     post, path = "/v2/prompt-2025/query/version", operation_id = "GetPrompt2025VersionV2", tag = "Prompt2025V2",
     request_body = OfVersion,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn by_id_v2(app: Served, origin: Origin, Json(of): Json<OfVersion>) -> Outcome {
@@ -106,7 +106,7 @@ pub(super) async fn by_id_v2(app: Served, origin: Origin, Json(of): Json<OfVersi
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/environment-version", operation_id = "GetPrompt2025EnvironmentVersion", tag = "Prompt2025",
     request_body = OfEnvironment,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn in_environment(
@@ -122,7 +122,7 @@ pub(super) async fn in_environment(
 #[utoipa::path(
     post, path = "/v2/prompt-2025/query/environment-version", operation_id = "GetPrompt2025EnvironmentVersionV2", tag = "Prompt2025V2",
     request_body = OfEnvironment,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn in_environment_v2(
@@ -138,7 +138,7 @@ pub(super) async fn in_environment_v2(
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/production-version", operation_id = "GetPrompt2025ProductionVersion", tag = "Prompt2025",
     request_body = OfPrompt,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn in_production(
@@ -159,7 +159,7 @@ pub(super) async fn in_production(
 #[utoipa::path(
     post, path = "/v2/prompt-2025/query/production-version", operation_id = "GetPrompt2025ProductionVersionV2", tag = "Prompt2025V2",
     request_body = OfPrompt,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn in_production_v2(
@@ -217,7 +217,7 @@ fn described<'a>(version: &'a Version, app: &App, origin: &Origin) -> VersionDat
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/versions", operation_id = "GetPrompt2025Versions", tag = "Prompt2025",
     request_body = QueryVersions,
-    responses((status = 200, body = Envelope<Vec<VersionData>>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Vec<VersionData>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn all(
@@ -261,7 +261,7 @@ fn list(store: &Store, query: &QueryVersions) -> Result<Vec<Version>, Refusal> {
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/total-versions", operation_id = "GetPrompt2025TotalVersions", tag = "Prompt2025",
     request_body = OfPrompt,
-    responses((status = 200, body = Envelope<CountsData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<CountsData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn counts(Served(app): Served, Json(of): Json<OfPrompt>) -> Outcome {
@@ -282,7 +282,7 @@ pub(super) async fn counts(Served(app): Served, Json(of): Json<OfPrompt>) -> Out
 #[utoipa::path(
     get, path = "/v1/prompt-2025/{promptVersionId}/prompt-body", operation_id = "GetPrompt2025VersionBody", tag = "Prompt2025",
     params(("promptVersionId" = String, Path)),
-    responses((status = 200, body = Envelope<Object>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<Object>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn body(Served(app): Served, Ids(version): Ids<String>) -> Outcome {
@@ -295,7 +295,7 @@ pub(super) async fn body(Served(app): Served, Ids(version): Ids<String>) -> Outc
 #[utoipa::path(
     get, path = "/v1/prompt-2025/id/{promptId}/{versionId}/inputs", operation_id = "GetPrompt2025Inputs", tag = "Prompt2025",
     params(("promptId" = String, Path), ("versionId" = String, Path), ("requestId" = String, Query)),
-    responses((status = 200, body = Envelope<InputsData>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<InputsData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn inputs(
