@@ -67,7 +67,7 @@ pub(super) async fn serve(
             router: router.clone(),
             activity: activity.clone(),
         };
-        let connection = http.serve_connection(TokioIo::new(stream), handler);
+        let connection = http.serve_connection(TokioIo::new(activity.of(stream)), handler);
         let connection = open.watch(connection);
         let limit = limits.header_time;
         tokio::spawn(async move {
@@ -140,7 +140,7 @@ impl Service<hyper::Request<Incoming>> for Handler {
             let response = edge(&app, router, request).await;
             match response.extensions().get::<Hangup>() {
                 Some(_) => Err(Hungup),
-                None => Ok(busy.until_sent(response)),
+                None => Ok(busy.until_taken(response)),
             }
         })
     }
