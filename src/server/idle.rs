@@ -14,6 +14,9 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
+/// As good as for ever.
+const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// What a connection is at.
 #[derive(Clone, Debug)]
 pub(super) struct Activity(Arc<Shared>);
@@ -58,6 +61,8 @@ impl Activity {
 
     /// Waits until there has been no request for so long, and nothing sent.
     pub(super) async fn idle_for(&self, limit: Duration) {
+        // A moment later than all that the clock can tell of is no moment.
+        let limit = limit.min(YEARS);
         let shared = &self.0;
         loop {
             let idle_since = Duration::from_millis(shared.idle_since.load(Ordering::Acquire));

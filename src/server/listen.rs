@@ -39,7 +39,9 @@ pub(super) async fn serve(
     let mut http = http1::Builder::new();
     // It would be one timer for each request.
     http.header_read_timeout(None);
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let slots = Arc::new(Semaphore::new(
+        limits.connections.min(Semaphore::MAX_PERMITS),
+    ));
     let open = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {

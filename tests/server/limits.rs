@@ -227,3 +227,21 @@ fn who_reads_slowly_gets_the_whole_answer() {
         std::thread::sleep(Duration::from_millis(20) * u32::try_from(more).unwrap() / (1 << 20));
     }
 }
+
+#[test]
+fn there_may_be_no_limits() {
+    let (connections, body_bytes) = (usize::MAX, usize::MAX);
+    let limits = Limits {
+        body_bytes,
+        header_time: Duration::MAX,
+        body_time: Duration::MAX,
+        connections,
+        stop_time: Duration::MAX,
+    };
+    let scene = Scene::served(&ServerOptions::new().limits(limits));
+    assert_eq!(
+        scene.served.post("/v1/prompt-2025", of_size(100)).status,
+        201
+    );
+    assert_eq!(scene.served.get("/v1/prompt-2025/count").data(), 3);
+}
