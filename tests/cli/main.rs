@@ -11,6 +11,8 @@ mod environments;
 mod failures;
 mod folders;
 mod prompts;
+#[cfg(feature = "server")]
+mod serve;
 mod support;
 mod templates;
 mod upkeep;

@@ -1,6 +1,7 @@
 //! `serve`.
 
 use std::io::IsTerminal;
+use std::pin::pin;
 
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -26,27 +27,37 @@ pub(super) fn serve(args: &Serve, session: &Session) -> Outcome {
     let kept = args.clients.keys.iter().all(String::is_empty);
     log(args.log);
     raise_open_files();
-    session.answer(
-        || json!({"url": server.url(), "key": kept.then(|| server.key())}),
-        || {
-            let url = paint(NAME, text::line(server.url()));
-            match kept {
-                true => format!("Listening on {url}\nThe key is {}\n", server.key()),
-                false => format!("Listening on {url}\n"),
-            }
-        },
-    )?;
-    run(server)
+    let announce = |server: &Server| {
+        session.answer(
+            || json!({"url": server.url(), "key": kept.then(|| server.key())}),
+            || {
+                let url = paint(NAME, text::line(server.url()));
+                match kept {
+                    true => format!("Listening on {url}\nThe key is {}\n", server.key()),
+                    false => format!("Listening on {url}\n"),
+                }
+            },
+        )
+    };
+    run(server, announce)
 }
 
 /// Serves until a signal, and then until the requests under way are answered; a second signal does not wait for those.
-pub(super) fn run(server: Server) -> Outcome {
+fn run(server: Server, announce: impl FnOnce(&Server) -> Outcome) -> Outcome {
     let runtime = Runtime::new();
     let runtime = runtime.map_err(|error| Failure::io("threads can't be started", &error))?;
     let served = runtime.block_on(async {
+        let mut signal = pin!(stopped());
+        // Signals are heard before anybody knows whom to send them to.
+        tokio::select! {
+            biased;
+            stopped = &mut signal => return stopped,
+            () = async {} => {}
+        }
+        announce(&server)?;
         let served = server.run(async {
             // Where signals can't be waited for, the other branch says so.
-            if stopped().await.is_err() {
+            if signal.await.is_err() {
                 std::future::pending::<()>().await;
             }
         });

@@ -1,0 +1,27 @@
+//! `serve`: what it writes, and how it ends.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::support::{Desk, command};
+
+/// Signals are heard before anybody knows whom to send them to.
+#[cfg(unix)]
+#[test]
+fn it_ends_well_on_a_signal_as_soon_as_it_has_told_where_it_is() {
+    let desk = Desk::new();
+    for name in ["TERM", "INT", "TERM", "INT", "TERM"] {
+        let mut serve = command(desk.path());
+        serve.args(["serve", "--addr", "127.0.0.1:0"]);
+        let mut child = serve.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let kill = Command::new("kill")
+            .args(["-s", name, &child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        assert!(line.starts_with("Listening on http://127.0.0.1:"), "{line}");
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{name}");
+    }
+}
