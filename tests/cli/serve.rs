@@ -25,3 +25,15 @@ fn it_ends_well_on_a_signal_as_soon_as_it_has_told_where_it_is() {
         assert_eq!(child.wait().unwrap().code(), Some(0), "{name}");
     }
 }
+
+#[test]
+fn what_is_no_address_is_a_mistake_of_usage() {
+    let desk = Desk::new();
+    for address in ["nonsense", "8585", "127.0.0.1:99999"] {
+        let told = desk.run(&["serve", "--addr", address]).fails(2);
+        assert!(
+            told.contains(&format!("{address} can't be listened on")),
+            "{told}"
+        );
+    }
+}

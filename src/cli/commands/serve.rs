@@ -1,6 +1,6 @@
 //! `serve`.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::pin::pin;
 
 use serde_json::json;
@@ -102,6 +102,10 @@ impl From<ServerError> for Failure {
             ServerError::Store(error) => return error.into(),
             ServerError::KeyNeeded { .. } => (Exit::Usage, "key_needed"),
             ServerError::Option { .. } => (Exit::Usage, "usage"),
+            // It is no address at all.
+            ServerError::Listen { ref source, .. } if source.kind() == ErrorKind::InvalidInput => {
+                (Exit::Usage, "usage")
+            }
             _ => (Exit::Failure, "server"),
         };
         let failure = Self::new(exit, kind, error.to_string());
