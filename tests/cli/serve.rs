@@ -37,3 +37,19 @@ fn what_is_no_address_is_a_mistake_of_usage() {
         );
     }
 }
+
+#[test]
+fn other_machines_need_a_key_given_on_purpose() {
+    let desk = Desk::new();
+    for arguments in [
+        &["serve", "--addr", "0.0.0.0:0"][..],
+        &["serve", "--addr", "0.0.0.0:0", "--key", ""],
+        &["fake", "--addr", "0.0.0.0"],
+    ] {
+        let told = desk.run(arguments).fails(2);
+        assert!(
+            told.ends_with("a key must be given for it\nhint: --key KEY gives one\n"),
+            "{told}"
+        );
+    }
+}

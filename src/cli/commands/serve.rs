@@ -114,7 +114,7 @@ impl From<ServerError> for Failure {
             None => failure,
         };
         match error {
-            ServerError::KeyNeeded { .. } => failure.hint("--key KEY or PROMPTBOOK_KEY gives one"),
+            ServerError::KeyNeeded { .. } => failure.hint("--key KEY gives one"),
             _ => failure,
         }
     }
