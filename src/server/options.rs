@@ -89,6 +89,11 @@ pub(super) fn app(
     if keys.iter().any(|key| key.trim().is_empty()) {
         return Err(malformed("key", "", "it is empty"));
     }
+    let sent = |key: &String| key.trim() == key && HeaderValue::from_bytes(key.as_bytes()).is_ok();
+    if !keys.iter().all(sent) {
+        let reason = "it has white space around it, or a character that no header can have";
+        return Err(malformed("key", "", reason));
+    }
     let mut hosts = options.hosts.clone();
     let is_name = |host: &&String| {
         let parsed = host.parse::<Authority>();
