@@ -166,6 +166,13 @@ fn cross_origin(origins: &[String]) -> Result<CorsLayer, ServerError> {
     let origins = origins.collect::<Result<Vec<_>, _>>()?;
     Ok(CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+            // Only a fake's control surface has it.
+            Method::PUT,
+        ])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]))
 }
