@@ -8,7 +8,7 @@
 use std::io::Write as _;
 use std::process::{Command, ExitCode};
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use promptbook::server::{Server, ServerOptions};
@@ -183,11 +183,14 @@ impl Bare {
             .enable_all()
             .build()?;
         let answer = axum::body::Bytes::from(answer);
-        let handler = move |query: axum::Json<Query>| {
+        let handler = move |body: axum::body::Bytes| {
             let answer = answer.clone();
             async move {
-                std::hint::black_box(&query);
-                json(answer)
+                let query: serde_json::Result<Query> = serde_json::from_slice(&body);
+                match std::hint::black_box(query) {
+                    Ok(_) => json(answer),
+                    Err(_) => StatusCode::BAD_REQUEST.into_response(),
+                }
             }
         };
         let router: axum::Router = axum::Router::new().route(ROUTE, post(handler));

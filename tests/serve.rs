@@ -185,6 +185,16 @@ fn a_request_under_way_is_answered_before_it_ends() {
     }
 }
 
+/// Signals are heard before anybody knows whom to send them to.
+#[test]
+fn it_ends_well_as_soon_as_it_has_told_where_it_is() {
+    let place = tempfile::tempdir().unwrap();
+    greeting(place.path());
+    for _ in 0..5 {
+        Served::start(place.path(), &[]).end();
+    }
+}
+
 #[test]
 fn a_second_signal_does_not_wait() {
     let place = tempfile::tempdir().unwrap();
@@ -255,9 +265,16 @@ fn what_can_not_be_served_is_told() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, code, expected) in [
-        (&["--addr", "0.0.0.0:0"][..], 2, "a key must be given"),
+        (&["--addr", "0.0.0.0:0"][..], 2, "--key KEY gives one"),
+        (
+            &["--addr", "0.0.0.0:0", "--key", ""],
+            2,
+            "--key KEY gives one",
+        ),
         (&["--addr", &taken], 1, &taken),
-        (&["--addr", "nonsense"], 1, "nonsense"),
+        (&["--addr", "nonsense"], 2, "nonsense"),
+        (&["--addr", "8585"], 2, "8585"),
+        (&["--addr", "127.0.0.1:99999"], 2, "127.0.0.1:99999"),
         (&["--addr", "127.0.0.1:0", "--host", "a b"], 2, "a b"),
         (
             &["--addr", "127.0.0.1:0", "--allow-origin", "nonsense"],

@@ -8,7 +8,7 @@ mod tests;
 use std::collections::HashMap;
 use std::path::Path;
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 pub use self::error::FixturesError;
@@ -174,6 +174,11 @@ impl Fixtures {
 }
 
 fn parse(text: &str, file: Option<&Path>) -> Result<Vec<ImportedPrompt>, FixturesError> {
+    // serde would take an array for an object, member by member.
+    if text.trim_start().starts_with('[') {
+        let error = serde_json::Error::custom("expected an object of prompts, found an array");
+        return Err(FixturesError::malformed(file, ".", &error));
+    }
     let members: HashMap<String, IgnoredAny> = serde_json::from_str(text).unwrap_or_default();
     let has = |name| members.contains_key(name);
     match !has("prompts") && (has("name") || has("versions")) {

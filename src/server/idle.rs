@@ -1,16 +1,18 @@
 //! How long a connection has had nothing to do: one timer for each connection, where one for each request would cost a tenth
 //! of the requests that can be answered.
 
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::response::Response;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
+
+/// As good as for ever.
+const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// What a connection is at.
 #[derive(Clone, Debug)]
@@ -19,10 +21,18 @@ pub(super) struct Activity(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     begun: Instant,
-    /// A request is under way: from its head to the last byte of its answer.
+    /// A request is under way: from its head until its answer is there to be sent.
     busy: AtomicBool,
-    /// Milliseconds from the beginning until it was over, or 0.
+    /// Milliseconds from the beginning until it was over, or until something was sent last; or 0.
     idle_since: AtomicU64,
+}
+
+impl Shared {
+    fn idle_from_now(&self) {
+        let millis = self.begun.elapsed().as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        self.idle_since.store(millis, Ordering::Release);
+    }
 }
 
 impl Activity {
@@ -40,8 +50,16 @@ impl Activity {
         Busy(Arc::clone(&self.0))
     }
 
-    /// Waits until there has been no request for so long.
+    /// Its connection: a client that takes its answer slowly is not idle as long as it takes any of it.
+    pub(super) fn of<S>(&self, stream: S) -> Sending<S> {
+        let shared = Arc::clone(&self.0);
+        Sending { stream, shared }
+    }
+
+    /// Waits until there has been no request for so long, and nothing sent.
     pub(super) async fn idle_for(&self, limit: Duration) {
+        // A moment later than all that the clock can tell of is no moment.
+        let limit = limit.min(YEARS);
         let shared = &self.0;
         loop {
             let idle_since = Duration::from_millis(shared.idle_since.load(Ordering::Acquire));
@@ -59,50 +77,74 @@ impl Activity {
 #[derive(Debug)]
 pub(super) struct Busy(Arc<Shared>);
 
-impl Busy {
-    /// Under way until the answer is sent, or given up.
-    pub(super) fn until_sent(self, response: Response) -> Response {
-        response.map(|body| Body::new(Sent { body, _busy: self }))
-    }
-}
-
 impl Drop for Busy {
     fn drop(&mut self) {
-        let millis = self.0.begun.elapsed().as_millis();
-        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-        self.0.idle_since.store(millis, Ordering::Release);
+        self.0.idle_from_now();
         self.0.busy.store(false, Ordering::Release);
     }
 }
 
-/// The body of an answer, which is dropped when it is sent.
-struct Sent {
-    body: Body,
-    _busy: Busy,
+/// A connection that tells when something of it was sent.
+#[derive(Debug)]
+pub(super) struct Sending<S> {
+    stream: S,
+    shared: Arc<Shared>,
 }
 
-impl HttpBody for Sent {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl<S> Sending<S> {
+    fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.shared.idle_from_now();
+        }
+        written
+    }
+}
 
-    fn poll_frame(
+impl<S: AsyncRead + Unpin> AsyncRead for Sending<S> {
+    fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, into)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Sending<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.sent(written)
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.sent(written)
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
     use tokio::time::timeout;
 
     use super::*;
@@ -124,9 +166,24 @@ mod tests {
         let activity = Activity::new();
         let busy = activity.request();
         assert!(!closes(&activity).await);
-        let response = busy.until_sent(Response::new(Body::from("answer")));
-        assert!(!closes(&activity).await, "it is not sent yet");
-        drop(response);
+        drop(busy);
+        assert!(closes(&activity).await);
+    }
+
+    #[tokio::test]
+    async fn one_that_takes_its_answer_is_not() {
+        let activity = Activity::new();
+        let mut stream = activity.of(tokio::io::sink());
+        let taking = async {
+            loop {
+                stream.write_all(b"part").await.unwrap();
+                tokio::time::sleep(LIMIT / 4).await;
+            }
+        };
+        tokio::select! {
+            () = taking => {}
+            closes = closes(&activity) => assert!(!closes),
+        }
         assert!(closes(&activity).await);
     }
 }

@@ -39,7 +39,9 @@ pub(super) async fn serve(
     let mut http = http1::Builder::new();
     // It would be one timer for each request.
     http.header_read_timeout(None);
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let slots = Arc::new(Semaphore::new(
+        limits.connections.min(Semaphore::MAX_PERMITS),
+    ));
     let open = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
@@ -67,7 +69,7 @@ pub(super) async fn serve(
             router: router.clone(),
             activity: activity.clone(),
         };
-        let connection = http.serve_connection(TokioIo::new(stream), handler);
+        let connection = http.serve_connection(TokioIo::new(activity.of(stream)), handler);
         let connection = open.watch(connection);
         let limit = limits.header_time;
         tokio::spawn(async move {
@@ -138,9 +140,11 @@ impl Service<hyper::Request<Incoming>> for Handler {
         let request: Request = request.map(|body| Body::new(WithRest::new(body, &app.limits)));
         Box::pin(async move {
             let response = edge(&app, router, request).await;
+            // From now on it counts that the client takes it.
+            drop(busy);
             match response.extensions().get::<Hangup>() {
                 Some(_) => Err(Hungup),
-                None => Ok(busy.until_sent(response)),
+                None => Ok(response),
             }
         })
     }

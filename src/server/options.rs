@@ -89,6 +89,11 @@ pub(super) fn app(
     if keys.iter().any(|key| key.trim().is_empty()) {
         return Err(malformed("key", "", "it is empty"));
     }
+    let sent = |key: &String| key.trim() == key && HeaderValue::from_bytes(key.as_bytes()).is_ok();
+    if !keys.iter().all(sent) {
+        let reason = "it has white space around it, or a character that no header can have";
+        return Err(malformed("key", "", reason));
+    }
     let mut hosts = options.hosts.clone();
     let is_name = |host: &&String| {
         let parsed = host.parse::<Authority>();
@@ -161,6 +166,13 @@ fn cross_origin(origins: &[String]) -> Result<CorsLayer, ServerError> {
     let origins = origins.collect::<Result<Vec<_>, _>>()?;
     Ok(CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+            // Only a fake's control surface has it.
+            Method::PUT,
+        ])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]))
 }

@@ -86,7 +86,12 @@ impl Desk {
 pub(crate) fn command(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_promptbook"));
     command.current_dir(directory).env("TZ", "UTC");
-    for variable in ["PROMPTBOOK_STORE", "PROMPTBOOK_AUTHOR", "CLICOLOR_FORCE"] {
+    for variable in [
+        "PROMPTBOOK_STORE",
+        "PROMPTBOOK_AUTHOR",
+        "PROMPTBOOK_KEY",
+        "CLICOLOR_FORCE",
+    ] {
         command.env_remove(variable);
     }
     command

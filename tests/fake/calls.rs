@@ -19,6 +19,7 @@ fn calls_are_kept_with_their_json_and_their_status() {
     Client::new(fake.url(), "another key").get(COUNT);
     fake.fault(Fault::close()).unwrap();
     client.send("GET", COUNT, None).unwrap_err();
+    client.send("BREW", COUNT, None).unwrap();
 
     let calls = fake.calls();
     let told: Vec<String> = calls.iter().map(ToString::to_string).collect();
@@ -32,6 +33,7 @@ fn calls_are_kept_with_their_json_and_their_status() {
             "4. GET /nowhere: 404".into(),
             format!("5. GET {COUNT}: 401"),
             format!("6. GET {COUNT}: no answer"),
+            format!("7. BREW {COUNT}: 405"),
         ]
     );
     assert_eq!(calls[0].json, Some(json!({"promptId": "abc123"})));
@@ -43,6 +45,7 @@ fn calls_are_kept_with_their_json_and_their_status() {
     assert!(!calls[1].query.as_deref().unwrap().contains("signature"));
     assert_eq!(calls[3].route, None);
     assert_eq!(calls[5].fault, Some("close"));
+    assert_eq!(calls[6].route, None, "no route has this method");
     fake.reset().unwrap();
     assert_eq!(fake.calls(), []);
 }

@@ -177,6 +177,9 @@ fn inputs_are_recorded() {
 fn what_it_does_not_have_is_refused_in_the_same_envelope() {
     let (_fake, client) = start();
     assert_eq!(client.get("/__promptbook/nothing").refusal().0, 404);
-    assert_eq!(client.get("/__promptbook/reset").refusal().0, 405);
+    assert_eq!(
+        client.get("/__promptbook/reset").refusal(),
+        (405, "/__promptbook/reset has no method GET".into())
+    );
     assert_eq!(client.get("/__promptbook").refusal().0, 404);
 }

@@ -182,6 +182,8 @@ fn options_that_mean_nothing_are_refused() {
     let new = ServerOptions::new;
     for (options, named) in [
         (new().key(" "), "key"),
+        (new().key("one\n"), "key"),
+        (new().key("on\u{7f}e"), "key"),
         (new().host("a b"), "host"),
         (new().host(""), "host"),
         (new().host("prompts.example:80"), "host"),

@@ -80,7 +80,7 @@ fn an_allowed_origin_may_ask_before_it_sends_its_key() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE));
     let methods = answer.header("access-control-allow-methods").unwrap();
-    for method in ["GET", "POST", "PATCH", "DELETE"] {
+    for method in ["GET", "POST", "PATCH", "DELETE", "PUT"] {
         assert!(methods.contains(method), "{methods}");
     }
     let headers = answer.header("access-control-allow-headers").unwrap();

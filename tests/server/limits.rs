@@ -200,3 +200,48 @@ fn a_body_that_comes_in_drops_ends_in_time_as_a_whole() {
     }
     Answer::read(&mut stream).expect("an answer").error(408);
 }
+
+#[test]
+fn who_reads_slowly_gets_the_whole_answer() {
+    let limits = Limits {
+        header_time: Duration::from_millis(150),
+        ..Limits::default()
+    };
+    let scene = Scene::served(&ServerOptions::new().limits(limits));
+    // More than the buffers on the way hold.
+    let size = 30 << 20;
+    let made = scene.served.post("/v1/prompt-2025", of_size(size)).data();
+    let version = made["versionId"].as_str().unwrap();
+    let mut stream = scene.served.connect();
+    let head = format!(
+        "GET /v1/prompt-2025/{version}/prompt-body HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\n\r\n",
+        scene.served.authorization()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let (mut part, mut read) = (vec![0; 1 << 20], 0);
+    let most = size - 100;
+    while read < most {
+        let more = stream.read(&mut part).unwrap_or_default();
+        assert_ne!(more, 0, "it was cut off after {read} bytes");
+        read += more;
+        std::thread::sleep(Duration::from_millis(20) * u32::try_from(more).unwrap() / (1 << 20));
+    }
+}
+
+#[test]
+fn there_may_be_no_limits() {
+    let (connections, body_bytes) = (usize::MAX, usize::MAX);
+    let limits = Limits {
+        body_bytes,
+        header_time: Duration::MAX,
+        body_time: Duration::MAX,
+        connections,
+        stop_time: Duration::MAX,
+    };
+    let scene = Scene::served(&ServerOptions::new().limits(limits));
+    assert_eq!(
+        scene.served.post("/v1/prompt-2025", of_size(100)).status,
+        201
+    );
+    assert_eq!(scene.served.get("/v1/prompt-2025/count").data(), 3);
+}

@@ -1,6 +1,6 @@
 //! `serve`.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -99,6 +99,10 @@ impl From<ServerError> for Failure {
             ServerError::Store(error) => return error.into(),
             ServerError::KeyNeeded { .. } => (Exit::Usage, "key_needed"),
             ServerError::Option { .. } => (Exit::Usage, "usage"),
+            // It is no address at all.
+            ServerError::Listen { ref source, .. } if source.kind() == ErrorKind::InvalidInput => {
+                (Exit::Usage, "usage")
+            }
             _ => (Exit::Failure, "server"),
         };
         let failure = Self::new(exit, kind, error.to_string());
@@ -107,7 +111,7 @@ impl From<ServerError> for Failure {
             None => failure,
         };
         match error {
-            ServerError::KeyNeeded { .. } => failure.hint("--key KEY or PROMPTBOOK_KEY gives one"),
+            ServerError::KeyNeeded { .. } => failure.hint("--key KEY gives one"),
             _ => failure,
         }
     }

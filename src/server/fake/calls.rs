@@ -21,7 +21,7 @@ pub struct Call {
     /// The query, but for signatures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
-    /// The route's name, such as `GET /v1/prompt-2025/id/{promptId}`; none where the path is of no route.
+    /// The route's name, such as `GET /v1/prompt-2025/id/{promptId}`; none where there is no such route.
     pub route: Option<String>,
     /// The request's body, where it is JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +49,7 @@ impl fmt::Display for Call {
 /// Calls that are kept.
 const MOST_CALLS: usize = 10_000;
 
-/// Bytes of bodies that are kept.
+/// Bytes of methods, paths, queries and bodies that are kept.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// The latest calls, and how many there were of each route.
@@ -59,7 +59,7 @@ pub(super) struct Calls(Mutex<Log>);
 #[derive(Debug, Default)]
 struct Log {
     kept: VecDeque<Entry>,
-    /// Bytes of the bodies of those.
+    /// Bytes of the methods, paths, queries and bodies of those.
     bytes: usize,
     /// All calls since the last reset.
     total: u64,
@@ -71,7 +71,9 @@ struct Log {
 #[derive(Debug)]
 struct Entry {
     method: Method,
-    uri: Uri,
+    // Copies: what came is a part of a larger buffer, with all headers in it, which it would keep.
+    path: String,
+    query: Option<String>,
     route: Option<String>,
     body: Vec<u8>,
     status: Option<u16>,
@@ -87,7 +89,7 @@ impl Calls {
     pub(super) fn came(
         &self,
         method: Method,
-        uri: Uri,
+        uri: &Uri,
         route: Option<String>,
         body: &[u8],
     ) -> Ticket {
@@ -96,20 +98,21 @@ impl Calls {
             *log.of_route.entry(route.clone()).or_default() += 1;
         }
         log.total += 1;
-        log.bytes += body.len();
-        log.kept.push_back(Entry {
+        let entry = Entry {
             method,
-            uri,
+            path: uri.path().to_owned(),
+            query: uri.query().map(unsigned),
             route,
-            // A copy: the body may be a part of a larger buffer, which it would keep.
             body: body.to_vec(),
             status: None,
             fault: None,
-        });
+        };
+        log.bytes += entry.bytes();
+        log.kept.push_back(entry);
         // The latest call is kept whatever its size.
         while log.kept.len() > MOST_CALLS || (log.bytes > MOST_BYTES && log.kept.len() > 1) {
             let oldest = log.kept.pop_front();
-            log.bytes -= oldest.map_or(0, |entry| entry.body.len());
+            log.bytes -= oldest.map_or(0, |entry| entry.bytes());
         }
         Ticket(log.before + log.total)
     }
@@ -176,6 +179,11 @@ impl Log {
 }
 
 impl Entry {
+    fn bytes(&self) -> usize {
+        let query = self.query.as_ref().map_or(0, String::len);
+        self.method.as_str().len() + self.path.len() + query + self.body.len()
+    }
+
     fn call(&self, number: u64) -> Call {
         let json = serde_json::from_slice(&self.body).ok();
         let text = (json.is_none() && !self.body.is_empty())
@@ -183,8 +191,8 @@ impl Entry {
         Call {
             number,
             method: self.method.to_string(),
-            path: self.uri.path().to_owned(),
-            query: self.uri.query().map(unsigned),
+            path: self.path.clone(),
+            query: self.query.clone(),
             route: self.route.clone(),
             json,
             text,
@@ -227,7 +235,18 @@ mod tests {
 
     fn come(calls: &Calls, uri: &str, body: impl AsRef<[u8]>) -> Ticket {
         let route = Some(format!("POST {uri}"));
-        calls.came(Method::POST, uri.parse().unwrap(), route, body.as_ref())
+        calls.came(Method::POST, &uri.parse().unwrap(), route, body.as_ref())
+    }
+
+    #[test]
+    fn long_paths_are_not_kept_for_long() {
+        let calls = Calls::default();
+        let path = format!("/{}?{}", "a".repeat(30_000), "b".repeat(30_000));
+        for _ in 0..1000 {
+            come(&calls, &path, "");
+        }
+        let kept: usize = calls.list(None).iter().map(|call| call.path.len()).sum();
+        assert!(kept > MOST_BYTES / 3 && kept < MOST_BYTES, "{kept}");
     }
 
     #[test]
@@ -281,7 +300,7 @@ mod tests {
     fn large_bodies_are_not_kept_for_long() {
         let calls = Calls::default();
         for _ in 0..3 {
-            come(&calls, "/a", vec![b' '; MOST_BYTES / 2]);
+            come(&calls, "/a", vec![b' '; MOST_BYTES / 2 - 100]);
         }
         assert_eq!(calls.dropped(), 1);
         come(&calls, "/a", vec![b' '; MOST_BYTES + 1]);

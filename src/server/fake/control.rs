@@ -157,9 +157,11 @@ async fn assert_called(Extension(stage): Staged, Json(wish): Json<Assertion>) ->
 }
 
 async fn fixtures(Extension(stage): Staged) -> Outcome {
-    let found = stage.app.read(Fixtures::of).await??;
-    let text = RawValue::from_string(found.to_json());
-    Answer::data(text.map_err(|error| Refusal::Internal(error.to_string().into()))?)
+    let answer = stage.app.read(|store| {
+        let text = RawValue::from_string(Fixtures::of(store)?.to_json());
+        Answer::data(text.map_err(|error| Refusal::Internal(error.to_string().into()))?)
+    });
+    answer.await?
 }
 
 async fn set_fixtures(Extension(stage): Staged, Json(text): Json<Box<RawValue>>) -> Outcome {

@@ -27,6 +27,11 @@ impl Known {
         Self(names.into_iter().map(str::to_owned).collect())
     }
 
+    /// The name of the route with this method and path, if there is one.
+    pub(super) fn name(&self, method: &Method, path: &str) -> Option<String> {
+        Some(name(method, path)).filter(|name| self.0.contains(name))
+    }
+
     /// The name of the route that somebody has named.
     pub(super) fn find(&self, named: &str) -> Result<String, FakeError> {
         let found = named
@@ -41,7 +46,7 @@ impl Known {
 }
 
 /// The name of a route by its method and its path.
-pub(super) fn name(method: &Method, path: &str) -> String {
+fn name(method: &Method, path: &str) -> String {
     format!("{method} {}", bare(path))
 }
 

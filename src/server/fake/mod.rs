@@ -158,7 +158,7 @@ impl Fake {
     }
 
     /// The calls since the start or the last reset, oldest first. Of very many the last 10,000 are kept, and of their bodies
-    /// 16 MiB. Calls of `/healthz` and of the control surface are not among them.
+    /// and paths 16 MiB. Calls of `/healthz` and of the control surface are not among them.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.stage.calls.list(None)

@@ -12,7 +12,6 @@ use tokio::time::sleep;
 use super::cut::cut;
 use super::faults::Kind;
 use super::is_apart;
-use super::known;
 use super::stage::Stage;
 use crate::server::answer::Answer;
 use crate::server::listen::Hangup;
@@ -30,10 +29,10 @@ pub(super) async fn pass(
     let app = &stage.app;
     let (parts, body) = request.into_parts();
     let matched = parts.extensions.get::<MatchedPath>();
-    let route = matched.map(|path| known::name(&parts.method, path.as_str()));
+    let route = matched.and_then(|path| stage.route(&parts.method, path.as_str()));
     let came = |body: &[u8]| {
-        let (method, uri) = (parts.method.clone(), parts.uri.clone());
-        stage.calls.came(method, uri, route.clone(), body)
+        let method = parts.method.clone();
+        stage.calls.came(method, &parts.uri, route.clone(), body)
     };
     let body = match request::read(body, &app.limits).await {
         Ok(body) => body,

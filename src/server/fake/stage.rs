@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::http::Method;
 use tokio::sync::watch;
 
 use super::calls::{Calls, has};
@@ -94,6 +95,11 @@ impl Stage {
 
     pub(super) fn fault(&self, fault: Fault) -> Result<(), FakeError> {
         self.faults.add(fault, &self.known)
+    }
+
+    /// The name of the route that a call is of; none for a method that its path does not have.
+    pub(super) fn route(&self, method: &Method, path: &str) -> Option<String> {
+        self.known.name(method, path)
     }
 
     /// The calls that are kept: of a route, or all.

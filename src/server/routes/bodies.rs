@@ -33,9 +33,11 @@ pub(super) async fn signed(
         .signer
         .check(version, uri.query().unwrap_or_default(), (app.clock)())
         .map_err(Refusal::Signature)?;
-    let found = app.read(move |store| store.resolve(version)).await?;
-    let body = found.or_refuse(Refusal::VersionOfBody)?.body;
+    let answer = app.read(move |store| {
+        let found = store.resolve(version).or_refuse(Refusal::VersionOfBody)?;
+        Ok::<_, Refusal>(Answer::text(found.body.as_bytes().to_vec()))
+    });
     // A body never changes, but it may be deleted.
     let keep = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((keep, Answer::text(body.as_bytes().to_vec())))
+    Ok((keep, answer.await??))
 }

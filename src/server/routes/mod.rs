@@ -8,7 +8,7 @@ mod versions;
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{FromRequestParts, OriginalUri, State};
 use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::routing::{delete, post};
@@ -83,7 +83,8 @@ async fn unknown(method: Method, uri: Uri) -> Refusal {
     Refusal::Route(format!("There is no route {method} {}", uri.path()))
 }
 
-pub(super) async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+/// Of nested routes too, whose own paths are only the ends of what was asked for.
+pub(super) async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Refusal {
     Refusal::Method(format!("{} has no method {method}", uri.path()))
 }
 

@@ -159,8 +159,11 @@ pub(super) async fn count(Served(app): Served) -> Outcome {
     security(("api_key" = [])),
 )]
 pub(super) async fn query(Served(app): Served, Json(query): Json<QueryPrompts>) -> Outcome {
-    let found = app.read(move |store| page(store, query)).await??;
-    Answer::data(found.iter().map(PromptData::from).collect::<Vec<_>>())
+    let answer = app.read(move |store| {
+        let found = page(store, query)?;
+        Answer::data(found.iter().map(PromptData::from).collect::<Vec<_>>())
+    });
+    answer.await?
 }
 
 fn page(store: &Store, query: QueryPrompts) -> Result<Vec<Prompt>> {

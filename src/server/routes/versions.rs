@@ -1,5 +1,7 @@
 //! Versions: made, found, deleted, and their bodies.
 
+use std::sync::Arc;
+
 use axum::extract::RawQuery;
 
 use super::prompts::{member, text};
@@ -204,9 +206,13 @@ async fn one_with_body(
     unknown: Refusal,
 ) -> Outcome {
     let spec = spec.ok_or_else(|| unknown.clone())?;
-    let found = app.read(move |store| store.resolve(spec)).await?;
-    let Resolved { version, body } = found.or_refuse(unknown)?;
-    Answer::data(described(&version, &app, &origin).with_body(verbatim(&body)?))
+    // Written there as well: a body may be large.
+    let shared = Arc::clone(&app);
+    let answer = app.read(move |store| {
+        let Resolved { version, body } = store.resolve(spec).or_refuse(unknown)?;
+        Answer::data(described(&version, &shared, &origin).with_body(verbatim(&body)?))
+    });
+    answer.await?
 }
 
 fn described<'a>(version: &'a Version, app: &App, origin: &Origin) -> VersionData<'a> {
@@ -225,11 +231,16 @@ pub(super) async fn all(
     origin: Origin,
     Json(query): Json<QueryVersions>,
 ) -> Outcome {
-    let found = app.read(move |store| list(store, &query)).await??;
-    let found = found
-        .iter()
-        .map(|version| described(version, &app, &origin));
-    Answer::data(found.collect::<Vec<_>>())
+    // Written there as well: they may be many.
+    let shared = Arc::clone(&app);
+    let answer = app.read(move |store| {
+        let found = list(store, &query)?;
+        let found = found
+            .iter()
+            .map(|version| described(version, &shared, &origin));
+        Answer::data(found.collect::<Vec<_>>())
+    });
+    answer.await?
 }
 
 fn list(store: &Store, query: &QueryVersions) -> Result<Vec<Version>, Refusal> {
@@ -287,8 +298,11 @@ pub(super) async fn counts(Served(app): Served, Json(of): Json<OfPrompt>) -> Out
 )]
 pub(super) async fn body(Served(app): Served, Ids(version): Ids<String>) -> Outcome {
     let version = version_id(&version, Refusal::VersionOfBody)?;
-    let found = app.read(move |store| store.resolve(version)).await?;
-    Answer::data(verbatim(&found.or_refuse(Refusal::VersionOfBody)?.body)?)
+    let answer = app.read(move |store| {
+        let found = store.resolve(version).or_refuse(Refusal::VersionOfBody)?;
+        Answer::data(verbatim(&found.body)?)
+    });
+    answer.await?
 }
 
 /// The inputs that a request gave to a version.
