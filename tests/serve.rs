@@ -221,7 +221,23 @@ fn a_second_signal_does_not_wait() {
         "it did not wait"
     );
     served.signal("TERM");
+    assert_eq!(served.child.wait().unwrap().code(), Some(1));
+}
+
+/// Who has begun a request and does not go on.
+#[test]
+fn half_a_request_does_not_hold_up_the_end() {
+    let place = tempfile::tempdir().unwrap();
+    greeting(place.path());
+    let mut served = Served::start(place.path(), &[]);
+    let mut stream = TcpStream::connect(served.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(b"GET /heal").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let begun = std::time::Instant::now();
+    served.signal("TERM");
     assert!(served.child.wait().unwrap().success());
+    // It would be 30 s by the limits.
+    assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
 }
 
 #[test]

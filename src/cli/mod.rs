@@ -40,7 +40,7 @@
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `serve` | `{url, key}` in one line, and then it serves; key is null where it was given |
 //! | `fake` | `{url, key, control}`, in one line, with or without `--json`; then it serves |
-//! | `fixtures` | the fixtures, with or without `--json`; with `--out` `{file, prompts}` |
+//! | `fixtures` | the fixtures, with or without `--json` |
 //! | `demo` | `{path, prompt: Prompt, versions: [Version], breaking: [Breakage], production: {version, text}, rendered}` |
 //! | `completions` | `{shell, script}` |
 //!

@@ -1,5 +1,7 @@
 //! A prompt brought in as it was elsewhere: with its ids, numbers, moments and pointers.
 
+mod shape;
+
 use std::collections::HashSet;
 use std::fmt::Display;
 
@@ -7,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use self::shape::objects;
 use super::commit::check_message;
 use super::numbering;
 use super::prompt::check_tags;
@@ -28,9 +31,11 @@ pub(crate) struct ImportedPrompt {
     pub(crate) name: PromptName,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
+    #[serde(default, deserialize_with = "shape::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created_at: Option<DateTime<Utc>>,
     /// In the order they were committed.
+    #[serde(deserialize_with = "shape::objects")]
     pub(crate) versions: Vec<ImportedVersion>,
 }
 
@@ -48,12 +53,14 @@ pub(crate) struct ImportedVersion {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) author: Option<String>,
     /// None for when the prompt was created.
+    #[serde(default, deserialize_with = "shape::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created_at: Option<DateTime<Utc>>,
     /// Those that point to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) environments: Vec<EnvironmentName>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "shape::objects")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) inputs: Vec<ImportedInputs>,
     #[serde(with = "crate::body::verbatim")]
     pub(crate) body: Body,
@@ -64,10 +71,12 @@ pub(crate) struct ImportedVersion {
 #[serde(deny_unknown_fields, expecting = "an object of recorded inputs")]
 pub(crate) struct ImportedInputs {
     pub(crate) request_id: String,
+    #[serde(deserialize_with = "shape::inputs")]
     pub(crate) inputs: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) environment: Option<EnvironmentName>,
     /// None for now.
+    #[serde(default, deserialize_with = "shape::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recorded_at: Option<DateTime<Utc>>,
 }

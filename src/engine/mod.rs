@@ -33,7 +33,7 @@ pub(crate) use collect::collect;
 #[cfg(feature = "server")]
 pub(crate) use export::export;
 #[cfg(feature = "server")]
-pub(crate) use import::ImportedPrompt;
+pub(crate) use import::{ImportedPrompt, objects};
 pub(crate) use lookup::{find_prompt, find_version};
 pub(crate) use partials::gather_partials;
 pub(crate) use resolved::ResolvedSpecs;

@@ -138,7 +138,9 @@ impl App {
         self: &Arc<Self>,
         spec: Spec,
     ) -> Result<crate::Result<Arc<Version>>, Refusal> {
-        if let Some(version) = self.store().remembered_version(&spec) {
+        // While the store is being replaced, nobody waits for it here.
+        let remembered = self.store.try_read().ok();
+        if let Some(version) = remembered.and_then(|store| store.remembered_version(&spec)) {
             return Ok(Ok(version));
         }
         self.read(move |store| store.shared_version(&spec)).await

@@ -55,7 +55,7 @@ use crate::error::Result;
 /// | `versions` | a list, in the order they were committed; may be empty | refused |
 /// | `id` | 6 characters of `0-9A-Za-z` | drawn |
 /// | `tags` | a list of texts | none |
-/// | `created_at` | a moment as in RFC 3339, kept to the microsecond | now |
+/// | `created_at` | a moment from 1970 to 9999 as in RFC 3339, kept to the microsecond | now |
 ///
 /// | of a version | | without it |
 /// |---|---|---|
@@ -79,6 +79,7 @@ pub struct Fixtures {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object of prompts")]
 struct Whole {
+    #[serde(deserialize_with = "crate::engine::objects")]
     prompts: Vec<ImportedPrompt>,
 }
 

@@ -50,8 +50,11 @@ pub(super) fn requested(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Ref
     }
     let mut values = headers.get_all(HOST).iter();
     match (values.next(), values.next()) {
+        // Browsers send no user in it, and none is to come into a URL.
         (Some(value), None) => Authority::try_from(value.as_bytes())
-            .map_err(|_| Refusal::Host("The header Host names no host".into())),
+            .ok()
+            .filter(|authority| !authority.as_str().contains('@'))
+            .ok_or_else(|| Refusal::Host("The header Host names no host".into())),
         _ => Err(Refusal::Host("Expected one header Host".into())),
     }
 }

@@ -56,6 +56,12 @@ impl Activity {
         Sending { stream, shared }
     }
 
+    /// Whether there has been no request for so long, and nothing sent.
+    pub(super) fn is_idle_for(&self, time: Duration) -> bool {
+        let since = Duration::from_millis(self.0.idle_since.load(Ordering::Acquire));
+        !self.0.busy.load(Ordering::Acquire) && self.0.begun.elapsed() >= since + time
+    }
+
     /// Waits until there has been no request for so long, and nothing sent.
     pub(super) async fn idle_for(&self, limit: Duration) {
         // A moment later than all that the clock can tell of is no moment.

@@ -60,7 +60,7 @@ pub(super) fn draw() -> String {
     format!("sk-promptbook-{}", secret())
 }
 
-/// 128 bits of the system's randomness, as hex digits.
+/// The system's randomness, 122 bits of it, as hex digits.
 pub(super) fn secret() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

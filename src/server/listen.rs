@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::app::App;
+use super::connections::Connections;
 use super::edge::edge;
 use super::idle::Activity;
 use super::rest::WithRest;
@@ -42,7 +43,8 @@ pub(super) async fn serve(
     let slots = Arc::new(Semaphore::new(
         limits.connections.min(Semaphore::MAX_PERMITS),
     ));
-    let open = GracefulShutdown::new();
+    let graceful = GracefulShutdown::new();
+    let mut connections = Connections::default();
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -70,9 +72,9 @@ pub(super) async fn serve(
             activity: activity.clone(),
         };
         let connection = http.serve_connection(TokioIo::new(activity.of(stream)), handler);
-        let connection = open.watch(connection);
+        let connection = graceful.watch(connection);
         let limit = limits.header_time;
-        tokio::spawn(async move {
+        connections.add(activity.clone(), async move {
             tokio::select! {
                 biased;
                 ended = connection => if let Err(error) = ended {
@@ -84,7 +86,7 @@ pub(super) async fn serve(
         });
     }
     drop(listener);
-    if timeout(limits.stop_time, open.shutdown()).await.is_err() {
+    if !connections.finish(graceful, limits.stop_time).await {
         warn!("stopped with requests under way");
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod app;
+mod connections;
 mod edge;
 mod error;
 pub mod fake;

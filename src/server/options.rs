@@ -97,7 +97,8 @@ pub(super) fn app(
     let mut hosts = options.hosts.clone();
     let is_name = |host: &&String| {
         let parsed = host.parse::<Authority>();
-        parsed.is_ok_and(|authority| authority.host() == host.as_str())
+        let of_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        parsed.is_ok_and(|authority| authority.host() == host.as_str()) && host.chars().all(of_name)
     };
     if let Some(host) = hosts.iter().find(|host| !is_name(host)) {
         return Err(malformed(
@@ -110,7 +111,7 @@ pub(super) fn app(
     if let Some(url) = &options.public_url {
         let parsed = url.parse::<Uri>().ok().filter(|uri| {
             let http = matches!(uri.scheme_str(), Some("http" | "https"));
-            http && uri.path() == "/" && uri.query().is_none()
+            http && uri.path() == "/" && uri.query().is_none() && !url.contains(['#', '@'])
         });
         let host = parsed.as_ref().and_then(Uri::host);
         let host = host.ok_or_else(|| {

@@ -156,9 +156,17 @@ impl From<Error> for Refusal {
     }
 }
 
+/// Names the member that has the text.
 impl From<Invalid> for Refusal {
     fn from(invalid: Invalid) -> Self {
-        Self::Shape(invalid.to_string())
+        let member = match invalid.what {
+            "prompt name" => "name",
+            "tag" => "tags",
+            "commit message" => "commitMessage",
+            "environment name" => "environment",
+            other => other,
+        };
+        Self::Shape(format!("{member}: {invalid}"))
     }
 }
 

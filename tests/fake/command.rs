@@ -153,11 +153,4 @@ fn a_store_is_written_as_fixtures() {
     let output = command(&["fixtures", "--store", store]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(Fixtures::from_json(&text).unwrap(), wanted);
-    let file = place.path().join("fixtures.json");
-    let path = file.to_str().unwrap();
-    let output = command(&["fixtures", "--store", store, "--out", path])
-        .output()
-        .unwrap();
-    assert!(output.status.success());
-    assert_eq!(Fixtures::read(&file).unwrap(), wanted);
 }

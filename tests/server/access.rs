@@ -119,7 +119,9 @@ fn a_request_for_another_name_is_refused_and_changes_nothing() {
     }
     // So are those that need no key.
     for path in ["/healthz", "/openapi.json", "/prompt-bodies/x", "/absent"] {
-        ask(&scene, "GET", path, "host: evil.example\r\n").error(421);
+        for host in ["evil.example", "me@localhost"] {
+            ask(&scene, "GET", path, &format!("host: {host}\r\n")).error(421);
+        }
     }
     let here = format!("http://localhost{path}");
     ask(&scene, "DELETE", &here, local).data();
@@ -188,6 +190,12 @@ fn options_that_mean_nothing_are_refused() {
         (new().host(""), "host"),
         (new().host("prompts.example:80"), "host"),
         (new().host("me@prompts.example"), "host"),
+        (new().host("*"), "host"),
+        (
+            new().public_url("https://prompts.example/#top"),
+            "public URL",
+        ),
+        (new().public_url("https://me@prompts.example"), "public URL"),
         (new().public_url("prompts.example"), "public URL"),
         (new().public_url("ftp://prompts.example"), "public URL"),
         (

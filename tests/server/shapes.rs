@@ -131,16 +131,16 @@ fn a_text_that_cannot_be_is_named() {
         (&rename, json!({"name": "a\u{0}b"}), "name"),
         (&rename, json!({"name": long}), "name"),
         ("/v1/prompt-2025", new("", "t"), "name"),
-        ("/v1/prompt-2025", new("n", &long), "tag"),
+        ("/v1/prompt-2025", new("n", &long), "tags"),
         (
             "/v1/prompt-2025/update",
             update(&"x".repeat(1 << 20)),
-            "message",
+            "commitMessage",
         ),
     ] {
         let post = || scene.served.post(path, body.to_string());
         let text = scene.served.unchanged(post).error(400);
-        assert!(text.contains(member), "{member}: {text}");
+        assert!(text.starts_with(&format!("{member}: ")), "{member}: {text}");
     }
 }
 

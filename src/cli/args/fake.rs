@@ -67,10 +67,3 @@ impl FromStr for Clock {
         }
     }
 }
-
-#[derive(Args, Debug)]
-pub(crate) struct Fixtures {
-    /// The file to write to [default: standard output]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) out: Option<PathBuf>,
-}

@@ -128,7 +128,7 @@ pub(crate) enum Command {
     Fake(fake::Fake),
     /// Write the whole store as JSON that fake takes as fixtures
     #[cfg(feature = "server")]
-    Fixtures(fake::Fixtures),
+    Fixtures,
     /// Replay a prompt's story in a fresh store
     Demo(Demo),
     /// Write a script that completes this command's words in a shell

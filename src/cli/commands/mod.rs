@@ -55,7 +55,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         #[cfg(feature = "server")]
         Command::Fake(args) => fake::fake(args),
         #[cfg(feature = "server")]
-        Command::Fixtures(args) => fixtures::fixtures(args, session),
+        Command::Fixtures => fixtures::fixtures(session),
         Command::Demo(args) => demo::demo(args, session),
         Command::Completions(args) => completions::completions(args, session),
     }

@@ -63,7 +63,11 @@ async fn run(server: Server, signals: &mut Signals) -> Outcome {
     };
     tokio::select! {
         served = served => Ok(served?),
-        () = twice => Ok(()),
+        () = twice => Err(Failure::new(
+            Exit::Failure,
+            "interrupted",
+            "stopped before the requests under way were answered",
+        )),
     }
 }
 

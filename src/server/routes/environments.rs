@@ -1,12 +1,11 @@
 //! Environments: set on a version, and removed from it.
 
-use super::versions::environment_name;
 use super::{Served, prompt_id, version_id};
 use crate::server::answer::{Answer, Outcome};
 use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::request::Json;
 use crate::server::wire::{Envelope, ErrorEnvelope, MoveEnvironment, Nothing};
-use crate::{Error, Expected};
+use crate::{EnvironmentName, Error, Expected};
 
 /// Points an environment of a prompt to one of its versions.
 #[utoipa::path(
@@ -16,7 +15,7 @@ use crate::{Error, Expected};
     security(("api_key" = [])),
 )]
 pub(super) async fn set(Served(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
-    let environment = environment_name(&wish.environment)?;
+    let environment: EnvironmentName = wish.environment.parse()?;
     let prompt = prompt_id(&wish.prompt_id, Refusal::VersionOfPrompt)?;
     let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;
     let set =
@@ -33,7 +32,7 @@ pub(super) async fn set(Served(app): Served, Json(wish): Json<MoveEnvironment>) 
     security(("api_key" = [])),
 )]
 pub(super) async fn remove(Served(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
-    let environment = environment_name(&wish.environment)?;
+    let environment: EnvironmentName = wish.environment.parse()?;
     let prompt = prompt_id(&wish.prompt_id, Refusal::VersionOfPrompt)?;
     let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;
     let removed = app.write(move |store| {

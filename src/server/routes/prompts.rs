@@ -65,7 +65,7 @@ pub(super) async fn rename(
     Ids(id): Ids<String>,
     Json(new): Json<Rename>,
 ) -> Outcome {
-    let name: crate::PromptName = new.name.parse().map_err(|error| member("name", error))?;
+    let name: crate::PromptName = new.name.parse()?;
     let id = prompt_id(&id, Refusal::PromptToChange)?;
     let renamed = app.write(move |store| store.rename(id, name)).await?;
     renamed.or_refuse(Refusal::PromptToChange)?;
@@ -184,9 +184,4 @@ fn page(store: &Store, query: QueryPrompts) -> Result<Vec<Prompt>> {
         skipped -= step;
     }
     store.prompts(&filter, before, size)
-}
-
-/// A member whose text is not what it should be.
-pub(super) fn member(name: &str, invalid: crate::Invalid) -> Refusal {
-    Refusal::Shape(format!("{name}: {invalid}"))
 }

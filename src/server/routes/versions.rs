@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::RawQuery;
 
-use super::prompts::{member, text};
+use super::prompts::text;
 use super::{Served, prompt_id, version_id};
 use crate::server::answer::{Answer, Outcome, verbatim};
 use crate::server::app::{App, Origin};
@@ -27,10 +27,7 @@ use crate::{
     security(("api_key" = [])),
 )]
 pub(super) async fn update(Served(app): Served, Json(new): Json<UpdatePrompt>) -> Outcome {
-    let environment = new
-        .environment
-        .map(|name| environment_name(&name))
-        .transpose()?;
+    let environment = new.environment.map(|name| name.parse()).transpose()?;
     let prompt = prompt_id(&new.prompt_id, Refusal::Base);
     let base = version_id(&new.prompt_version_id, Refusal::Base);
     let bump = match new.new_major_version {
@@ -48,10 +45,6 @@ pub(super) async fn update(Served(app): Served, Json(new): Json<UpdatePrompt>) -
     });
     let version = committed.await??;
     Answer::data(UpdatedData { id: version.id })
-}
-
-pub(super) fn environment_name(text: &str) -> Result<EnvironmentName, Refusal> {
-    text.parse().map_err(|error| member("environment", error))
 }
 
 /// Deletes a version, and the environments that point to it.
