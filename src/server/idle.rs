@@ -33,6 +33,16 @@ impl Shared {
         let millis = u64::try_from(millis).unwrap_or(u64::MAX);
         self.idle_since.store(millis, Ordering::Release);
     }
+
+    /// Since when; none while a request is under way. Whether one is comes first: who sees that it is over then sees
+    /// when that was, as both were written the other way round.
+    fn idle_since(&self) -> Option<Instant> {
+        if self.busy.load(Ordering::Acquire) {
+            return None;
+        }
+        let millis = self.idle_since.load(Ordering::Acquire);
+        Some(self.begun + Duration::from_millis(millis))
+    }
 }
 
 impl Activity {
@@ -58,22 +68,20 @@ impl Activity {
 
     /// Whether there has been no request for so long, and nothing sent.
     pub(super) fn is_idle_for(&self, time: Duration) -> bool {
-        let since = Duration::from_millis(self.0.idle_since.load(Ordering::Acquire));
-        !self.0.busy.load(Ordering::Acquire) && self.0.begun.elapsed() >= since + time
+        let since = self.0.idle_since();
+        since.is_some_and(|since| since.elapsed() >= time)
     }
 
     /// Waits until there has been no request for so long, and nothing sent.
     pub(super) async fn idle_for(&self, limit: Duration) {
         // A moment later than all that the clock can tell of is no moment.
         let limit = limit.min(YEARS);
-        let shared = &self.0;
         loop {
-            let idle_since = Duration::from_millis(shared.idle_since.load(Ordering::Acquire));
-            let (now, end) = (Instant::now(), shared.begun + idle_since + limit);
-            match shared.busy.load(Ordering::Acquire) {
-                true => sleep_until(now + limit).await,
-                false if now < end => sleep_until(end).await,
-                false => return,
+            let now = Instant::now();
+            match self.0.idle_since() {
+                None => sleep_until(now + limit).await,
+                Some(since) if now < since + limit => sleep_until(since + limit).await,
+                Some(_) => return,
             }
         }
     }
