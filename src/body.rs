@@ -73,6 +73,12 @@ impl Body {
         self.json().get("model")?.as_str()
     }
 
+    /// The text as a part of other JSON, but for the white space around it.
+    #[cfg(feature = "server")]
+    pub(crate) fn raw(&self) -> serde_json::Result<&serde_json::value::RawValue> {
+        serde_json::from_str(&self.0.text)
+    }
+
     /// A body that was accepted before: its bytes match `id`, which the index vouches for.
     pub(crate) fn from_store(id: BlobId, bytes: Vec<u8>) -> Result<Self> {
         let text = String::from_utf8(bytes).map_err(|_| Error::Damaged {
@@ -205,9 +211,7 @@ pub(crate) mod verbatim {
     pub(crate) fn serialize<S: Serializer>(body: &Body, serializer: S) -> Result<S::Ok, S::Error> {
         let text = body.text();
         match text.starts_with('{') && text.ends_with('}') {
-            true => RawValue::from_string(text.to_owned())
-                .map_err(S::Error::custom)?
-                .serialize(serializer),
+            true => body.raw().map_err(S::Error::custom)?.serialize(serializer),
             false => text.serialize(serializer),
         }
     }

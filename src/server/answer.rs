@@ -82,5 +82,6 @@ impl IntoResponse for Answer {
 
 /// A body's text, to be written as it is.
 pub(super) fn verbatim(body: &PromptBody) -> Result<&RawValue, Refusal> {
-    serde_json::from_str(body.text()).map_err(|error| Refusal::Internal(error.to_string().into()))
+    body.raw()
+        .map_err(|error| Refusal::Internal(error.to_string().into()))
 }

@@ -119,8 +119,7 @@ impl App {
         work: impl FnOnce(&Store) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
         let app = Arc::clone(self);
-        let done = spawn_blocking(move || work(&app.store())).await;
-        done.map_err(|panic| Refusal::Internal(panic.to_string().into()))
+        blocking(move || work(&app.store())).await
     }
 
     /// Changes the store. Once it has begun it ends, also if the client goes away.
@@ -147,7 +146,7 @@ impl App {
     }
 
     /// When a URL of a body expires that is told of now.
-    fn expiry(&self) -> i64 {
+    pub(super) fn expiry(&self) -> i64 {
         Signer::expiry((self.clock)())
     }
 
@@ -162,6 +161,14 @@ impl App {
     }
 }
 
+/// Does what may take its time where it keeps no other request waiting.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = spawn_blocking(work).await;
+    done.map_err(|panic| Refusal::Internal(panic.to_string().into()))
+}
+
 /// The address that a client knows the server by: `http://127.0.0.1:8585`.
 pub(super) struct Origin(String);
 
@@ -172,14 +179,20 @@ impl Origin {
         if let Some(json) = app.kept.get(&version, &self.0, expires) {
             return Ok(Answer::text(json));
         }
-        let answer = Answer::data(VersionData::new(&version, self.body_url(app, &version)))?;
+        let answer = Answer::data(self.described(app, &version, expires))?;
         app.kept.put(version, &self.0, expires, answer.bytes());
         Ok(answer)
     }
 
-    /// Where a version's body is.
-    pub(super) fn body_url(&self, app: &App, version: &Version) -> String {
-        format!("{}{}", self.0, app.signer.path(version.id, app.expiry()))
+    /// A version, and where its body is until that expires.
+    pub(super) fn described<'a>(
+        &self,
+        app: &App,
+        version: &'a Version,
+        expires: i64,
+    ) -> VersionData<'a> {
+        let path = app.signer.path(version.id, expires);
+        VersionData::new(version, format!("{}{path}", self.0))
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) fn finish(app: &App, mut response: Response) -> Response {
         return response;
     };
     let answer = match refusal.status(app.status) {
-        Some(status) => Answer::refused(status, &refusal.text()),
+        Some(status) => Answer::refused(status, refusal.text()),
         None => Answer::nothing(),
     };
     let (parts, _) = response.into_parts();

@@ -1,5 +1,6 @@
 //! How a store is served, and what becomes of it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::http::uri::{Authority, Uri};
@@ -64,6 +65,21 @@ impl ServerOptions {
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
+    }
+
+    /// The keys that let in: those that were given, else one that is made, where only this machine reaches the address.
+    pub(super) fn keys_for(
+        &self,
+        address: SocketAddr,
+        make: impl FnOnce() -> Result<String, ServerError>,
+    ) -> Result<Vec<String>, ServerError> {
+        if !self.keys.is_empty() {
+            return Ok(self.keys.clone());
+        }
+        match address.ip().is_loopback() {
+            true => Ok(vec![make()?]),
+            false => Err(ServerError::KeyNeeded { address }),
+        }
     }
 
     /// What clients can use of the server.

@@ -57,7 +57,7 @@ pub(super) enum Refusal {
     /// The route has other methods.
     Method(String),
     /// The request is too large.
-    TooLarge(usize),
+    TooLarge(String),
     /// The request's body took too long.
     TooSlow,
     /// Something of ours: the text tells nothing of it.
@@ -93,18 +93,15 @@ impl Refusal {
             Self::Signature(text) => (text, 403, Same),
             Self::Route(text) => (text, 404, Same),
             Self::Method(text) => (text, 405, Same),
-            Self::TooLarge(_) => ("The request is too large", 413, Same),
+            Self::TooLarge(text) => (text, 413, Same),
             Self::TooSlow => ("The request's body took too long", 408, Same),
             Self::Internal(_) => ("Internal server error", 500, Same),
         }
     }
 
     /// The text for the client.
-    pub(super) fn text(&self) -> String {
-        match self {
-            Self::TooLarge(limit) => format!("The request is too large: at most {limit} bytes"),
-            refusal => refusal.row().0.to_owned(),
-        }
+    pub(super) fn text(&self) -> &str {
+        self.row().0
     }
 
     /// The status, or none where the live service lets the request pass without changing anything.

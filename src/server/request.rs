@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::app::{App, Limits};
+use super::app::{App, Limits, blocking};
 use super::refusal::Refusal;
 
 /// A request's JSON object.
@@ -26,10 +26,7 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Json<T> {
         if bytes.len() <= MOST_PARSED_INLINE {
             return parse(&bytes).map(Self);
         }
-        let parsed = tokio::task::spawn_blocking(move || parse(&bytes)).await;
-        parsed
-            .map_err(|error| Refusal::Internal(error.to_string().into()))?
-            .map(Self)
+        blocking(move || parse(&bytes)).await?.map(Self)
     }
 }
 
@@ -61,7 +58,12 @@ pub(super) fn decoded(value: &str) -> Option<String> {
 pub(super) async fn read(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
     match timeout(limits.body_time, to_bytes(body, limits.body_bytes)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_too_large(&error) => Err(Refusal::TooLarge(limits.body_bytes)),
+        Ok(Err(error)) if is_too_large(&error) => {
+            let most = limits.body_bytes;
+            Err(Refusal::TooLarge(format!(
+                "The request is too large: at most {most} bytes"
+            )))
+        }
         // It was cut short; nobody is there to read why.
         Ok(Err(error)) => Err(Refusal::Shape(format!("the body can't be read: {error}"))),
         Err(_) => Err(Refusal::TooSlow),

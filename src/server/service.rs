@@ -40,14 +40,8 @@ impl Server {
         address: impl ToSocketAddrs + fmt::Debug,
     ) -> Result<Self, ServerError> {
         let (listener, address) = listen_on(&address)?;
-        if options.keys.is_empty() && !address.ip().is_loopback() {
-            return Err(ServerError::KeyNeeded { address });
-        }
+        let keys = options.keys_for(address, || Ok(store.secret("server.key", keys::draw)?))?;
         let signer = Signer::new(&store.secret("server.signing", keys::secret)?);
-        let keys = match options.keys.is_empty() {
-            true => vec![store.secret("server.key", keys::draw)?],
-            false => options.keys.clone(),
-        };
         let app = Arc::new(options::app(store, options, &keys, signer)?);
         let (router, _) = routes::all();
         let router = options::wired(router, &app, options)?;

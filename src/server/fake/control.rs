@@ -10,13 +10,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use tokio::task::spawn_blocking;
 
 use super::fault_data::FaultData;
 use super::stage::Stage;
 use super::{CONTROL, Call, FakeError};
 use crate::server::answer::{Answer, Outcome};
-use crate::server::app::App;
+use crate::server::app::{App, blocking};
 use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::request::Json;
 use crate::server::wire::{InputsData, Moment, Whole};
@@ -189,12 +188,4 @@ async fn record_inputs(Extension(stage): Staged, Json(new): Json<RecordInputs>) 
     // In both tables of statuses this one is 404.
     let recorded = recorded.await?.or_refuse(Refusal::VersionOfBody)?;
     Answer::data(InputsData::from(&recorded))
-}
-
-/// Does what may take its time where it keeps no other request waiting.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Refusal> {
-    let done = spawn_blocking(work).await;
-    done.map_err(|panic| Refusal::Internal(panic.to_string().into()))
 }

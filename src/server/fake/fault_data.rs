@@ -99,7 +99,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Fault, String> {
         let data: FaultData = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        Fault::try_from(data).map_err(|refusal| refusal.text())
+        Fault::try_from(data).map_err(|refusal| refusal.text().to_owned())
     }
 
     #[test]

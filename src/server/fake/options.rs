@@ -16,7 +16,7 @@ use super::{Fake, FakeClock, FakeError, control};
 use crate::server::options::{self, ServerOptions};
 use crate::server::service::{self, Server};
 use crate::server::signature::Signer;
-use crate::server::{Fixtures, Limits, ServerError, Status, routes};
+use crate::server::{Fixtures, Limits, Status, routes};
 use crate::{Durability, Policy, StoreOptions};
 
 /// How a fake is started.
@@ -160,13 +160,7 @@ impl FakeOptions {
     /// [`Store`](FakeError::Store) where the directory holds something else, or can't be written.
     pub fn start(&self) -> Result<Fake, FakeError> {
         let (listener, address) = service::listen_on(&self.address)?;
-        let mut keys = self.server.keys.clone();
-        if keys.is_empty() {
-            if !address.ip().is_loopback() {
-                return Err(ServerError::KeyNeeded { address }.into());
-            }
-            keys.push(KEY.into());
-        }
+        let keys = self.server.keys_for(address, || Ok(KEY.into()))?;
         let key = keys.first().cloned().unwrap_or_default();
 
         let clock = Arc::new(Clock::new(self.clock));

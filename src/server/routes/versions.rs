@@ -7,7 +7,7 @@ use axum::extract::RawQuery;
 use super::prompts::text;
 use super::{Served, prompt_id, version_id};
 use crate::server::answer::{Answer, Outcome, verbatim};
-use crate::server::app::{App, Origin};
+use crate::server::app::Origin;
 use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::request::{Ids, Json, decoded};
 use crate::server::wire::{
@@ -203,13 +203,10 @@ async fn one_with_body(
     let shared = Arc::clone(&app);
     let answer = app.read(move |store| {
         let Resolved { version, body } = store.resolve(spec).or_refuse(unknown)?;
-        Answer::data(described(&version, &shared, &origin).with_body(verbatim(&body)?))
+        let described = origin.described(&shared, &version, shared.expiry());
+        Answer::data(described.with_body(verbatim(&body)?))
     });
     answer.await?
-}
-
-fn described<'a>(version: &'a Version, app: &App, origin: &Origin) -> VersionData<'a> {
-    VersionData::new(version, origin.body_url(app, version))
 }
 
 /// A prompt's versions, newest first.
@@ -228,9 +225,10 @@ pub(super) async fn all(
     let shared = Arc::clone(&app);
     let answer = app.read(move |store| {
         let found = list(store, &query)?;
+        let expires = shared.expiry();
         let found = found
             .iter()
-            .map(|version| described(version, &shared, &origin));
+            .map(|version| origin.described(&shared, version, expires));
         Answer::data(found.collect::<Vec<_>>())
     });
     answer.await?
