@@ -69,6 +69,8 @@ pub mod cli;
 mod directory;
 mod engine;
 mod error;
+#[cfg(any(feature = "cli", feature = "server"))]
+mod folder;
 mod id;
 mod invalid;
 mod number;

@@ -93,7 +93,7 @@ impl Fixtures {
     /// the place in it.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, FixturesError> {
         let mut prompts = Vec::new();
-        for file in files::json_files(path.as_ref())? {
+        for file in files::all(path.as_ref())? {
             let text = files::text(&file)?;
             prompts.extend(parse(&text, Some(&file))?);
         }

@@ -1,7 +1,6 @@
 //! `import`.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +15,7 @@ use crate::cli::progress::Progress;
 use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::{input, text};
+use crate::folder::json_files;
 use crate::{
     Batch, Body, EnvironmentName, Error, NewPrompt, NewVersion, PromptId, PromptName, PromptRef,
     Selector, Spec, Version,
@@ -24,7 +24,7 @@ use crate::{
 pub(super) fn import(args: &Import, session: &Session) -> Outcome {
     // Before the files are read: without a store, nothing need be.
     let store = session.store()?;
-    let files = json_files(&args.folder)?;
+    let files = json_files(&args.folder).map_err(unread)?;
     let entries = read(&args.folder, &files, session)?;
     let progress = Progress::of(session, "importing", entries.len());
     let (mut placed, mut bad) = (Vec::new(), Vec::new());
@@ -83,46 +83,16 @@ impl Effect {
 
 type Placed<'a> = (&'a Entry, Effect, Version);
 
-/// The paths of all JSON files below a folder, in the order of their names. Links to folders are left out, as they may
-/// lead in circles; so are hidden files, and with them a store that is in the folder.
-fn json_files(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let unread = |path: &Path, error: io::Error| {
-        let failure = Failure::io(format!("{} can't be read", path.display()), &error);
-        match error.kind() {
-            io::ErrorKind::NotFound => Failure::new(
-                Exit::NotFound,
-                "file_not_found",
-                format!("no folder {}", path.display()),
-            ),
-            _ => failure,
-        }
-    };
-    let mut files = Vec::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(below) = folders.pop() {
-        // Joined to nothing, the folder would get a slash at its end.
-        let path = match below.as_os_str().is_empty() {
-            true => folder.to_path_buf(),
-            false => folder.join(&below),
-        };
-        for entry in fs::read_dir(&path).map_err(|error| unread(&path, error))? {
-            let entry = entry.map_err(|error| unread(&path, error))?;
-            let name = entry.file_name();
-            if name.as_encoded_bytes().starts_with(b".") {
-                continue;
-            }
-            let kind = entry
-                .file_type()
-                .map_err(|error| unread(&entry.path(), error))?;
-            if kind.is_dir() {
-                folders.push(below.join(name));
-            } else if name.as_encoded_bytes().ends_with(b".json") && entry.path().is_file() {
-                files.push(below.join(name));
-            }
-        }
+/// Why a folder, or what is in it, can't be read.
+fn unread((path, error): (PathBuf, io::Error)) -> Failure {
+    match error.kind() {
+        io::ErrorKind::NotFound => Failure::new(
+            Exit::NotFound,
+            "file_not_found",
+            format!("no folder {}", path.display()),
+        ),
+        _ => Failure::io(format!("{} can't be read", path.display()), &error),
     }
-    files.sort();
-    Ok(files)
 }
 
 /// Reads all files, or names every bad one.

@@ -1,0 +1,38 @@
+//! The JSON files of a folder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The paths, from the folder on, of all JSON files below it, in the order of their names. Links to folders are left out,
+/// as they may lead in circles; so are hidden files, and with them a store that is in the folder.
+///
+/// # Errors
+///
+/// The folder or file that can't be read, and why.
+pub(crate) fn json_files(folder: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+    let mut files = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(below) = folders.pop() {
+        // Joined to nothing, the folder would get a slash at its end.
+        let path = match below.as_os_str().is_empty() {
+            true => folder.to_path_buf(),
+            false => folder.join(&below),
+        };
+        for entry in fs::read_dir(&path).map_err(|error| (path.clone(), error))? {
+            let entry = entry.map_err(|error| (path.clone(), error))?;
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let kind = entry.file_type().map_err(|error| (entry.path(), error))?;
+            if kind.is_dir() {
+                folders.push(below.join(name));
+            } else if name.as_encoded_bytes().ends_with(b".json") && entry.path().is_file() {
+                files.push(below.join(name));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
