@@ -125,6 +125,14 @@ impl Store {
         StoreOptions::new().in_memory()
     }
 
+    /// Removes the store in a directory, and nothing else that somebody may have put beside it. Nobody may have it open. The
+    /// index is the last to go, as bodies without one are a loss.
+    #[cfg(feature = "server")]
+    pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
+        BlobDirectory::remove(path)?;
+        SqliteIndex::remove(&path.join(INDEX))
+    }
+
     /// The store's directory; none for a store in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

@@ -19,6 +19,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 use self::flush::Flusher;
+#[cfg(feature = "server")]
+pub(crate) use self::place::remove;
 pub(crate) use self::place::{
     flush_directory, lock_file, network_filesystem, open_lock, prepare, writable,
 };
@@ -43,6 +45,13 @@ impl BlobDirectory {
     pub(crate) fn create(store: &Path) -> Result<()> {
         prepare(&store.join("blobs"))?;
         prepare(&store.join("tmp"))
+    }
+
+    /// Removes all that a blob store has in this directory. Nobody may have it open.
+    #[cfg(feature = "server")]
+    pub(crate) fn remove(store: &Path) -> std::io::Result<()> {
+        let parts = ["tmp", "blobs", "blobs.gate", "blobs.lock"];
+        parts.iter().try_for_each(|part| remove(&store.join(part)))
     }
 
     /// Whether a body lies in this directory, whoever's it is.

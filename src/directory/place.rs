@@ -36,6 +36,19 @@ pub(crate) fn flush_directory(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Removes a file, or a directory with all that is in it, if it is there.
+#[cfg(feature = "server")]
+pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
+    let removed = match path.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Opens a file that is there to be locked.
 pub(crate) fn open_lock(path: &Path) -> Result<File> {
     File::options()

@@ -53,7 +53,7 @@ pub(super) fn log_exists(path: &Path) -> bool {
     beside(path, "-wal").exists()
 }
 
-fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

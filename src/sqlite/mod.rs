@@ -29,6 +29,8 @@ use self::error::{Context as _, Result};
 use self::mark::Watcher;
 use self::transaction::Write;
 use crate::backend::{ChangeMark, Error, ErrorKind, Held, Index, Snapshot, Transaction};
+#[cfg(feature = "server")]
+use crate::directory::remove;
 use crate::directory::{flush_directory, lock_file, open_lock};
 use crate::record::{Durability, Settings};
 
@@ -116,6 +118,14 @@ impl SqliteIndex {
         Ok(found)
     }
 
+    /// Removes an index, the file itself last: a log without one is a loss. Nobody may have it open.
+    #[cfg(feature = "server")]
+    pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
+        let [log, shared] = ["-wal", "-shm"].map(|suffix| connection::beside(path, suffix));
+        let parts = [queue_of(path), log, shared, path.to_owned()];
+        parts.iter().try_for_each(|part| remove(part))
+    }
+
     /// Whether a log is there, and no index that it could belong to: SQLite would delete it.
     pub(crate) fn log_without_index(path: &Path) -> bool {
         connection::log_without_index(path)
@@ -194,7 +204,11 @@ impl SqliteIndex {
 
 /// The file on which processes queue for their turn to write.
 fn open_queue(index: &Path) -> Result<File> {
-    open_lock(&index.with_file_name("write.lock"))
+    open_lock(&queue_of(index))
+}
+
+fn queue_of(index: &Path) -> PathBuf {
+    index.with_file_name("write.lock")
 }
 
 fn wait_for(queue: &File) -> Result<()> {

@@ -120,7 +120,7 @@ impl Origin {
             old.abandon();
             // Closes the files.
             drop(old);
-            remove(path).map_err(|source| FakeError::Remove {
+            Store::remove(path).map_err(|source| FakeError::Remove {
                 path: path.clone(),
                 source,
             })?;
@@ -142,34 +142,6 @@ impl Origin {
     }
 }
 
-/// What a store's directory holds; the index is the last to go, as bodies without one are a loss.
-const PARTS: [&str; 8] = [
-    "tmp",
-    "blobs",
-    "blobs.gate",
-    "blobs.lock",
-    "write.lock",
-    "index.db-wal",
-    "index.db-shm",
-    "index.db",
-];
-
-/// Removes a store, and nothing else that somebody may have put beside it.
-fn remove(store: &Path) -> io::Result<()> {
-    for part in PARTS {
-        let path = store.join(part);
-        let removed = match path.is_dir() {
-            true => fs::remove_dir_all(&path),
-            false => fs::remove_file(&path),
-        };
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,7 +156,7 @@ mod tests {
         store.settle(|_| ()).unwrap();
         drop(store);
         fs::write(place.path().join("notes.txt"), "mine").unwrap();
-        remove(place.path()).unwrap();
+        Store::remove(place.path()).unwrap();
         let left = fs::read_dir(place.path()).unwrap();
         let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["notes.txt"]);
