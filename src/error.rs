@@ -54,6 +54,19 @@ pub enum Error {
         supported: u32,
     },
 
+    /// The store is of an older format, and can't be brought up to date where it is, as it can't be written.
+    #[error(
+        "{path} is of format {found}, and can't be brought up to format {needed} as it can't be written"
+    )]
+    OlderFormat {
+        /// The store's directory.
+        path: PathBuf,
+        /// The format of the store.
+        found: u32,
+        /// The format that this release reads.
+        needed: u32,
+    },
+
     /// The directory is on a network file system, on which SQLite's shared memory does not work and
     /// its locks may not either. [`StoreOptions::allow_network`](crate::StoreOptions::allow_network)
     /// opens it all the same.

@@ -188,8 +188,24 @@ impl StoreOptions {
         let path = path.as_ref();
         let purpose = self.admit(path)?;
         match probe(path, purpose)? {
-            Found::Index(_) => self.wire(path, purpose),
+            Found::Index(format) => {
+                self.bring_up_to_date(path, purpose, format)?;
+                self.wire(path, purpose)
+            }
             Found::Nothing | Found::Foreign => Err(Error::NotAStore { path: path.into() }),
+        }
+    }
+
+    /// Opening a store for writing brings an older format up to date; what is only to be read must be so before.
+    fn bring_up_to_date(&self, path: &Path, purpose: Purpose, format: u32) -> Result<()> {
+        match purpose {
+            Purpose::Read if format < sqlite::FORMAT => self.wire(path, Purpose::Write).map(drop),
+            Purpose::ReadUnwritable if format < sqlite::FORMAT => Err(Error::OlderFormat {
+                path: path.into(),
+                found: format,
+                needed: sqlite::FORMAT,
+            }),
+            _ => Ok(()),
         }
     }
 

@@ -158,6 +158,7 @@ fn class(error: &Error) -> (Exit, &'static str) {
         Error::StoreExists { .. } => (Exit::Conflict, "store_exists"),
         Error::IndexLost { .. } => (Exit::Damaged, "index_lost"),
         Error::NewerFormat { .. } => (Exit::Failure, "newer_format"),
+        Error::OlderFormat { .. } => (Exit::Failure, "older_format"),
         Error::NetworkFilesystem { .. } => (Exit::Failure, "network_filesystem"),
         Error::NotWritable { .. } => (Exit::Failure, "not_writable"),
         Error::SqliteTooOld { .. } => (Exit::Failure, "sqlite_too_old"),

@@ -118,7 +118,7 @@ impl Store {
         let snapshot = self.snapshot()?;
         let prompt = find_prompt(&**snapshot, &prompt.try_into()?)?;
         match before {
-            Some(id) if !snapshot.version_id_taken(id)? => Err(Error::VersionNotFound {
+            Some(id) if snapshot.version_ever(id)?.is_none() => Err(Error::VersionNotFound {
                 prompt: Some(prompt),
                 selector: id.into(),
             }),

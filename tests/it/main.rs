@@ -15,6 +15,7 @@ mod child;
 mod concurrency;
 mod freshness;
 mod locks;
+mod migration;
 mod model;
 #[cfg(unix)]
 mod no_room;
