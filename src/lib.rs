@@ -84,7 +84,8 @@ pub mod template;
 pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    Collected, Created, Move, Moved, NewPrompt, NewVersion, Report, Settled, Violation,
+    Collected, Created, Holding, Moment, Move, Moved, NewPrompt, NewVersion, OperationRef, Report,
+    Settled, Violation,
 };
 pub use error::{Error, Holder, Result};
 pub use id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
@@ -95,7 +96,7 @@ pub use record::{
     OperationKind, Policy, Prompt, PromptFilter, PromptState, RecordedInputs, Settings, Version,
     VersionCounts, VersionFilter,
 };
-pub use store::{Batch, Mode, Rendered, Resolved, Stats, Store, StoreOptions};
+pub use store::{Batch, Mode, Rendered, Resolved, Stats, Store, StoreOptions, View};
 
 /// The examples of the README are compiled and run as tests.
 #[cfg(all(doctest, feature = "server"))]

@@ -10,6 +10,7 @@ pub mod contract;
 mod environment;
 #[cfg(feature = "server")]
 mod export;
+pub(crate) mod history;
 #[cfg(feature = "server")]
 mod import;
 mod lookup;
@@ -25,6 +26,7 @@ mod writer;
 pub use collect::Collected;
 pub use commit::{Created, NewPrompt, NewVersion};
 pub use environment::{Move, Moved};
+pub use history::{Holding, Moment, OperationRef};
 pub use settle::Settled;
 pub use verify::{Report, Violation};
 
