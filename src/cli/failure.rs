@@ -225,6 +225,11 @@ fn hint(error: &Error) -> Option<String> {
         Error::PromptIdTaken { .. } => {
             "choose another, or none; an id stays taken when its prompt is deleted".into()
         }
+        Error::OperationNotFound { .. } => "promptbook ops lists the operations".into(),
+        Error::StoodOn { operation, .. } => {
+            format!("promptbook undo {operation} --also-later takes them back, too")
+        }
+        Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} brings it again"),
         Error::Conflict { .. } => "somebody changed it; look again before you repeat".into(),
         Error::Breaking { .. } => "commit it as a major version (--major), \
             or as a minor version all the same (--minor --force)"

@@ -11,6 +11,9 @@
 //! The store is the directory that `--store` or `PROMPTBOOK_STORE` names, else the `.promptbook` of the current directory
 //! or of the nearest one above it. `promptbook help` tells all commands.
 //!
+//! Commands that read take `--at MOMENT`: the store as it was, after an operation (`12`, or an id) or at a time
+//! (`2 days ago`, `2025-06-01`, `2025-06-01T12:00:00Z`).
+//!
 //! # JSON
 //!
 //! With `--json` every command answers with one JSON object on standard output. Members may be added to these
@@ -22,6 +25,7 @@
 //! | `create` | `{prompt: Prompt, version: Version}` |
 //! | `commit` | `{prompt: Prompt, version: Version, base: Version or null, bump: "major" or "minor", breaking: [Breakage]}` |
 //! | `log` | `{versions: [Version + {prompt: name}], more: boolean}` |
+//! | `log --env` | `{holders: [Holding], more: boolean}`, newest first |
 //! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}` |
 //! | `ls`, `search` | `{prompts: [Prompt + {environments: [Environment]}]}` |
 //! | `resolve` | `{version: Version, text}`: the body's text exactly, as a string |
@@ -32,6 +36,7 @@
 //! | `tag`, `rename` | `{prompt: Prompt}` |
 //! | `rm` | `{prompt: Prompt, version: Version or null}`: null where the whole prompt is deleted |
 //! | `ops` | `{operations: [Operation], more: boolean}` |
+//! | `undo` | `{operation: Operation or null}`: the new one; null where nothing was left to take back |
 //! | `verify` | `{clean, operations, prompts, versions, bodies, bytes, head, violations: [Violation]}` |
 //! | `settle` | `{bodies, bytes}` |
 //! | `gc` | `{bodies, bytes, leftovers}` |
@@ -52,6 +57,7 @@
 //! | Contract | `{variables: [{name, accepts, uses: [{name, kind, site, place}]}], partials: [{tag, prompt, message, environment, place}], problems: [text], tools: [{name, place, definition}], response_format}` |
 //! | Breakage | `{reason, place}` |
 //! | Operation | `{number, id, at, author, kind, changes}`, as the library's [`Operation`](crate::Operation) |
+//! | Holding | `{version_id, number, from, until, author, reason, operation, kind}`; until is null where it still is |
 //! | Violation | `{violation, detail, …}`, as the library's [`Violation`](crate::Violation) |
 //!
 //! Numbers of versions are text (`"2.1"`), moments are RFC 3339 in UTC. `more` says that a list was cut at its limit.

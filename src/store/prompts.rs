@@ -104,7 +104,12 @@ impl Store {
         self.move_environment(Move::remove(prompt, environment)?.expecting(expected))
     }
 
-    fn move_environment(&self, wish: Move) -> Result<Moved> {
+    /// Moves one environment, as an operation of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_environment`](Self::set_environment).
+    pub fn move_environment(&self, wish: Move) -> Result<Moved> {
         let Move {
             prompt,
             environment,

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "server")]
 pub(crate) mod fake;
+pub(crate) mod history;
 #[cfg(feature = "server")]
 pub(crate) mod server;
 
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use semver::VersionReq;
 
+use self::history::AsOf;
 use crate::cli::exit;
 use crate::{
     EnvironmentName, Policy, PromptId, PromptName, PromptRef, Selector, Spec, VersionNumber,
@@ -69,7 +71,7 @@ pub(crate) enum Command {
     Create(Create),
     /// Commit a version of a prompt
     Commit(Commit),
-    /// List versions, newest first: those of a prompt, or of all
+    /// List versions, newest first: those of a prompt, or of all; or who held an environment when
     Log(Log),
     /// Show all about a version: its fields, its contract, its body
     Show(SpecOnly),
@@ -94,6 +96,11 @@ pub(crate) enum Command {
     Rm(Remove),
     /// List operations, newest first: every change of the store
     Ops(Operations),
+    /// Take an operation back, by a new one; to take that back is to do it again
+    ///
+    /// What it made is deleted, what it deleted comes back, pointers, names and tags are what they were. It is refused where
+    /// later operations stand on it.
+    Undo(history::Undo),
     /// Prove that the store is sound, or name every violation
     Verify,
     /// Move all bodies that wait in the journal to their files
@@ -258,8 +265,13 @@ pub(crate) struct Log {
     /// The versions' ids too
     #[arg(long)]
     pub(crate) ids: bool,
+    /// The versions that this environment of the prompt pointed to: from when to when, by whom, why
+    #[arg(long, requires = "prompt", conflicts_with_all = ["major", "select", "ids"], value_name = "NAME")]
+    pub(crate) env: Option<EnvironmentName>,
     #[command(flatten)]
     pub(crate) amount: Amount,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }
 
 /// How much of a long list to give.
@@ -284,6 +296,8 @@ impl Amount {
 pub(crate) struct SpecOnly {
     /// The version
     pub(crate) spec: Spec,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }
 
 #[derive(Args, Debug)]
@@ -294,6 +308,8 @@ pub(crate) struct List {
     /// So many at most [default: all]
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }
 
 #[derive(Args, Debug)]
@@ -317,6 +333,8 @@ pub(crate) struct Render {
     /// Whose rules the body is filled by
     #[arg(long, value_enum, default_value_t = ModeName::Strict)]
     pub(crate) mode: ModeName,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -342,6 +360,8 @@ pub(crate) enum Env {
     List {
         /// The prompt
         prompt: PromptRef,
+        #[command(flatten)]
+        as_of: AsOf,
     },
     /// Point an environment to a version
     Set {
@@ -354,6 +374,9 @@ pub(crate) enum Env {
         /// Only if it points to this version now, or nowhere
         #[arg(long, value_name = "SELECTOR|none")]
         expect: Option<Expectation>,
+        /// Why, for those who read its log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// Remove an environment; where there is none, nothing changes
     Remove {
@@ -364,6 +387,9 @@ pub(crate) enum Env {
         /// Only if it points to this version now, or nowhere
         #[arg(long, value_name = "SELECTOR|none")]
         expect: Option<Expectation>,
+        /// Why, for those who read its log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
 }
 
@@ -405,6 +431,8 @@ pub(crate) struct Operations {
     pub(crate) env: Option<EnvironmentName>,
     #[command(flatten)]
     pub(crate) amount: Amount,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }
 
 #[derive(Args, Debug)]

@@ -12,6 +12,7 @@ mod file_name;
 #[cfg(feature = "server")]
 mod fixtures;
 mod history;
+mod holders;
 mod import;
 mod prompts;
 #[cfg(feature = "server")]
@@ -19,8 +20,10 @@ mod serve;
 #[cfg(feature = "server")]
 mod signals;
 mod templates;
+mod undo;
 mod upkeep;
 mod versions;
+mod words;
 
 use super::args::Command;
 use super::failure::Outcome;
@@ -33,17 +36,18 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Create(args) => prompts::create(args, session),
         Command::Commit(args) => commit::commit(args, session),
         Command::Log(args) => versions::log(args, session),
-        Command::Show(args) => versions::show(&args.spec, session),
+        Command::Show(args) => versions::show(args, session),
         Command::Ls(args) => prompts::list(args, session),
         Command::Search(args) => prompts::search(args, session),
-        Command::Resolve(args) => versions::resolve(&args.spec, session),
-        Command::Vars(args) => templates::variables(&args.spec, session),
+        Command::Resolve(args) => versions::resolve(args, session),
+        Command::Vars(args) => templates::variables(args, session),
         Command::Render(args) => templates::render(args, session),
         Command::Env(args) => environments::run(args, session),
         Command::Tag(args) => prompts::tag(args, session),
         Command::Rename(args) => prompts::rename(args, session),
         Command::Rm(args) => prompts::remove(args, session),
         Command::Ops(args) => history::operations(args, session),
+        Command::Undo(args) => undo::undo(args, session),
         Command::Verify => upkeep::verify(session),
         Command::Settle => upkeep::settle(session),
         Command::Gc(args) => upkeep::collect(args, session),
