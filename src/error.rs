@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::backend;
+use crate::engine::Cursor;
 use crate::engine::contract::Breakage;
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, VersionId};
 use crate::invalid::Invalid;
@@ -230,6 +231,13 @@ pub enum Error {
     OperationNotFound {
         /// The operation as asked for.
         operation: String,
+    },
+
+    /// The place is not in this store's history: it is of another store, or this one was put back from an older copy.
+    #[error("{cursor} is no place in this store's history")]
+    CursorNotFound {
+        /// The place as asked for.
+        cursor: Cursor,
     },
 
     /// The operation can't be taken back alone: later ones stand on what it did. They can be taken back with it, see

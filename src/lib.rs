@@ -84,8 +84,8 @@ pub mod template;
 pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    Collected, Created, Holding, Moment, Move, Moved, NewPrompt, NewVersion, OperationRef, Report,
-    Settled, Violation,
+    Collected, Created, Cursor, Event, Holding, Moment, Move, Moved, NewPrompt, NewVersion,
+    OperationRef, Report, Settled, Violation,
 };
 pub use error::{Error, Holder, Result};
 pub use id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};

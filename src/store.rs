@@ -12,6 +12,7 @@ mod undo;
 mod upkeep;
 mod versions;
 mod view;
+mod watch;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};

@@ -170,6 +170,7 @@ fn class(error: &Error) -> (Exit, &'static str) {
         Error::ForeignVersion { .. } => (Exit::NotFound, "foreign_version"),
         Error::InputsNotFound { .. } => (Exit::NotFound, "inputs_not_found"),
         Error::OperationNotFound { .. } => (Exit::NotFound, "operation_not_found"),
+        Error::CursorNotFound { .. } => (Exit::NotFound, "cursor_not_found"),
         Error::StoodOn { .. } => (Exit::Conflict, "stood_on"),
         Error::AlreadyUndone { .. } => (Exit::Conflict, "already_undone"),
         Error::BodyCollected { .. } => (Exit::NotFound, "body_collected"),

@@ -21,6 +21,7 @@ mod resolved;
 mod settle;
 mod settler;
 mod verify;
+pub(crate) mod watch;
 mod writer;
 
 pub use collect::Collected;
@@ -29,6 +30,7 @@ pub use environment::{Move, Moved};
 pub use history::{Holding, Moment, OperationRef};
 pub use settle::Settled;
 pub use verify::{Report, Violation};
+pub use watch::{Cursor, Event};
 
 pub(crate) use bodies::Bodies;
 pub(crate) use collect::collect;

@@ -27,3 +27,4 @@ mod tampering;
 #[cfg(unix)]
 mod unwritable;
 mod upkeep;
+mod watching;
