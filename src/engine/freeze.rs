@@ -7,8 +7,9 @@ use super::partials::gather_partials;
 use crate::backend::Snapshot;
 use crate::body::Body;
 use crate::error::{Error, Result, Unfrozen};
-use crate::id::{EnvironmentName, PromptId, PromptName};
-use crate::record::{PromptFilter, Version};
+use crate::id::{BlobId, EnvironmentName, PromptId, PromptName, VersionId};
+use crate::number::VersionNumber;
+use crate::record::PromptFilter;
 use crate::template::{Uses, fill_partials};
 
 /// A version that an environment points to, and what its body is with its partials filled in.
@@ -16,7 +17,10 @@ use crate::template::{Uses, fill_partials};
 pub(crate) struct FrozenText {
     pub(crate) prompt: PromptId,
     pub(crate) name: PromptName,
-    pub(crate) version: Version,
+    pub(crate) version: VersionId,
+    pub(crate) number: VersionNumber,
+    /// The stored body.
+    pub(crate) source: BlobId,
     /// The stored text itself, if the body has no partials; else the compact JSON of the filled body.
     pub(crate) text: Arc<str>,
 }
@@ -51,7 +55,9 @@ pub(crate) fn freeze(
             Ok(text) => frozen.push(FrozenText {
                 prompt: prompt.id,
                 name: prompt.name,
-                version,
+                version: version.id,
+                number: version.number,
+                source: version.blob,
                 text,
             }),
             Err(found) => problems.extend(found.into_iter().map(|problem| Unfrozen {

@@ -14,6 +14,7 @@ mod bodies;
 mod child;
 mod concurrency;
 mod freshness;
+mod frozen;
 mod locks;
 mod model;
 #[cfg(unix)]
