@@ -10,6 +10,7 @@ mod demo;
 mod environments;
 mod failures;
 mod folders;
+mod freeze;
 mod prompts;
 mod support;
 mod templates;
