@@ -30,7 +30,7 @@
 //!   characters for messages and tools; so is a primitive value in place of the inputs, and of a part's
 //!   text, even where the client does not come to look at it.
 //!
-//! [`fill_partials`] does strict mode's half of the work ahead: it fills the partials and leaves the variables.
+//! [`fill_partials()`] does strict mode's half of the work ahead: it fills the partials and leaves the variables.
 //!
 //! # Limits
 //!

@@ -210,6 +210,8 @@ fn nothing_is_written_over_or_in_part() {
         assert!(!desk.path().join("fine").exists());
     }
     desk.run(&["freeze", "p", "--lock", "p"]).fails(2);
+    desk.run(&["freeze", "p", "--lock", ".promptbook/../p"])
+        .fails(2);
     desk.run(&["freeze", "p", "--env", "nowhere"]).fails(3);
     desk.run(&["freeze", "no/such/folder"]).fails(1);
     desk.run(&["freeze", "p", "--env", ""]).fails(2);

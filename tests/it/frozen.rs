@@ -220,8 +220,7 @@ fn a_lock_tells_what_moved() {
     let before = Lock::of(&frozen(&store));
     let told = |before: &Lock| {
         let drifts = before.drift(&Lock::of(&frozen(&store)));
-        let told = drifts.iter().map(Drift::to_string).collect::<Vec<_>>();
-        told
+        drifts.iter().map(Drift::to_string).collect::<Vec<_>>()
     };
     assert!(told(&before).is_empty());
 
@@ -243,9 +242,7 @@ fn a_lock_tells_what_moved() {
         told(&before),
         [
             "greeting (greet1) was renamed to welcome",
-            "greeting (greet1) is still in 1.0, but a partial of it changed"
-                .replace("greeting (", "welcome (")
-                .as_str(),
+            "welcome (greet1) is still in 1.0, but a partial of it changed",
             "tone (tone00) went from 1.0 to 1.1",
             "new (newone) was added, in 1.0",
         ]

@@ -1,5 +1,6 @@
 //! `freeze`.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ impl Files {
             name.into()
         };
         let lock = args.lock.clone().unwrap_or_else(beside);
-        if lock == args.file {
+        if place(&lock) == place(&args.file) {
             return Err(Failure::usage("FILE and the lockfile are the same file"));
         }
         Ok(Self {
@@ -119,10 +120,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Outcome<bool> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(false);
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let written = temporary_file(folder).and_then(|mut file| {
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
@@ -185,6 +183,20 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
     Err(Failure::new(Exit::Conflict, "drift", message)
         .details(details)
         .hint("the same command without --check writes both files anew"))
+}
+
+/// Where a path leads to, however it is written; the file itself need not be there.
+fn place(path: &Path) -> (PathBuf, Option<&OsStr>) {
+    let folder = folder_of(path);
+    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.into());
+    (folder, path.file_name())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// What is there, or what is wrong in words.
