@@ -55,6 +55,19 @@ pub enum Error {
         supported: u32,
     },
 
+    /// The store is of an older format, and can't be brought up to date where it is, as it can't be written.
+    #[error(
+        "{path} is of format {found}, and can't be brought up to format {needed} as it can't be written"
+    )]
+    OlderFormat {
+        /// The store's directory.
+        path: PathBuf,
+        /// The format of the store.
+        found: u32,
+        /// The format that this release reads.
+        needed: u32,
+    },
+
     /// The directory is on a network file system, on which SQLite's shared memory does not work and
     /// its locks may not either. [`StoreOptions::allow_network`](crate::StoreOptions::allow_network)
     /// opens it all the same.
@@ -224,6 +237,42 @@ pub enum Error {
     #[error("the body can't be rendered as the reference client does")]
     Unrenderable(#[source] MergeError),
 
+    /// No operation has this number or id.
+    #[error("no operation {operation}")]
+    OperationNotFound {
+        /// The operation as asked for.
+        operation: String,
+    },
+
+    /// The operation can't be taken back alone: later ones stand on what it did. They can be taken back with it, see
+    /// [`Store::undo_with_later`](crate::Store::undo_with_later).
+    #[error(
+        "operation {operation} can't be taken back alone: {} on it",
+        standing(later)
+    )]
+    StoodOn {
+        /// The operation.
+        operation: u64,
+        /// Those that stand on it, oldest first.
+        later: Vec<u64>,
+    },
+
+    /// The operation was taken back before. To bring it again, take that back.
+    #[error("operation {operation} was taken back by operation {by}")]
+    AlreadyUndone {
+        /// The operation.
+        operation: u64,
+        /// The latest one that took it back.
+        by: u64,
+    },
+
+    /// The body of a deleted version is gone for good: nobody had needed it for the retention time, and it was collected.
+    #[error("the body {blob} was collected")]
+    BodyCollected {
+        /// The body's address.
+        blob: BlobId,
+    },
+
     /// A body's bytes are not what its address says, or are gone. The store answers with this and
     /// never with other bytes; `verify` names all that is damaged.
     #[error("the body {blob} is damaged: {reason}")]
@@ -321,6 +370,19 @@ fn version_not_found(prompt: Option<PromptId>, selector: &Selector) -> String {
     match prompt {
         Some(prompt) => format!("prompt {prompt} has no version {selector}"),
         None => format!("no version {selector}"),
+    }
+}
+
+fn standing(later: &[u64]) -> String {
+    match later {
+        [one] => format!("operation {one} stands"),
+        more => format!(
+            "operations {} stand",
+            more.iter()
+                .map(u64::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }
 

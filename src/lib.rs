@@ -88,7 +88,8 @@ pub mod template;
 pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    Collected, Created, Move, Moved, NewPrompt, NewVersion, Report, Settled, Violation,
+    Collected, Created, Holding, Moment, Move, Moved, NewPrompt, NewVersion, OperationRef, Report,
+    Settled, Violation,
 };
 pub use error::{Error, Holder, Result, Unfrozen};
 pub use frozen::{Frozen, Lock};
@@ -102,7 +103,7 @@ pub use record::{
     VersionCounts, VersionFilter,
 };
 pub use sealed::FileError;
-pub use store::{Batch, Rendered, Resolved, Stats, Store, StoreOptions};
+pub use store::{Batch, Rendered, Resolved, Stats, Store, StoreOptions, View};
 
 /// The examples of the README are compiled and run as tests.
 #[cfg(all(doctest, feature = "server"))]

@@ -131,6 +131,9 @@ pub struct OperationContent {
     pub author: String,
     /// What the caller asked for.
     pub kind: OperationKind,
+    /// The operations that an [`Undo`](OperationKind::Undo) took back, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undoes: Vec<u64>,
     /// What it changed, in order.
     pub changes: Vec<Change>,
 }
@@ -156,6 +159,8 @@ pub enum OperationKind {
     DeleteVersion,
     /// A prompt was deleted.
     DeletePrompt,
+    /// Earlier operations were taken back.
+    Undo,
 }
 
 impl OperationKind {
@@ -171,6 +176,7 @@ impl OperationKind {
             Self::Tag => "tag",
             Self::DeleteVersion => "delete_version",
             Self::DeletePrompt => "delete_prompt",
+            Self::Undo => "undo",
         }
     }
 }
@@ -180,11 +186,12 @@ impl OperationKind {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Change {
-    /// A prompt came, went, or has another name or other tags. Its live versions go with it.
+    /// A prompt came, came back, went, or has another name or other tags. Its live versions go with it; when it comes
+    /// back, each of them does by a change of its own.
     Prompt {
         /// Which.
         id: PromptId,
-        /// What it was; none where it is new.
+        /// What it was; none where it is new or was deleted.
         before: Option<PromptState>,
         /// What it is; none where it is deleted.
         after: Option<PromptState>,
@@ -193,6 +200,13 @@ pub enum Change {
     VersionCreated(Box<Version>),
     /// A version was deleted. Its number stays taken.
     VersionDeleted {
+        /// Its prompt.
+        prompt: PromptId,
+        /// Which.
+        id: VersionId,
+    },
+    /// A deleted version came back, as it was.
+    VersionRestored {
         /// Its prompt.
         prompt: PromptId,
         /// Which.
@@ -208,6 +222,9 @@ pub enum Change {
         before: Option<VersionId>,
         /// Where it points; none where it was removed.
         after: Option<VersionId>,
+        /// Why, as far as somebody said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
 }
 
@@ -218,7 +235,9 @@ impl Change {
         match self {
             Self::Prompt { id, .. } => *id,
             Self::VersionCreated(version) => version.prompt_id,
-            Self::VersionDeleted { prompt, .. } | Self::Environment { prompt, .. } => *prompt,
+            Self::VersionDeleted { prompt, .. }
+            | Self::VersionRestored { prompt, .. }
+            | Self::Environment { prompt, .. } => *prompt,
         }
     }
 }

@@ -8,17 +8,20 @@ mod secrets;
 #[cfg(feature = "server")]
 #[cfg(test)]
 mod tests;
+mod undo;
 mod upkeep;
 mod versions;
+mod view;
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::batch::Batch;
 pub use self::options::StoreOptions;
 pub use self::upkeep::Stats;
-pub use self::versions::{Rendered, Resolved};
-use crate::backend::{Blobs, Held, Index, MemoryBlobs, MemoryIndex};
+pub use self::view::{Rendered, Resolved, View};
+use crate::backend::{Blobs, Index, MemoryBlobs, MemoryIndex};
 use crate::directory::{self, BlobDirectory};
 use crate::engine::{Bodies, Context, ResolvedSpecs, Settler, Writer};
 use crate::error::{Error, Result};
@@ -48,8 +51,18 @@ use crate::sqlite::{self, Found, Purpose, SqliteIndex};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Everything that is read of a store is a method of [`View`], which a store is too: the one of the present.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub struct Store(View);
+
+impl Deref for Store {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        &self.0
+    }
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -136,7 +149,7 @@ impl Store {
     /// The store's directory; none for a store in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        match &self.0.place {
+        match &self.inner.place {
             Place::Directory(path) => Some(path),
             Place::Memory(_) => None,
         }
@@ -145,13 +158,13 @@ impl Store {
     /// Gives up a store that is about to be removed: closing it costs nothing then, whatever waits to be settled.
     #[cfg(feature = "server")]
     pub(crate) fn abandon(&self) {
-        self.0.settler.abandon();
+        self.inner.settler.abandon();
     }
 
     /// What a store in memory holds now; none for a directory. It costs the same at any size.
     #[cfg(feature = "server")]
     pub(crate) fn image(&self) -> Option<Image> {
-        match &self.0.place {
+        match &self.inner.place {
             Place::Directory(_) => None,
             Place::Memory(memory) => Some(Image(memory.fork())),
         }
@@ -160,17 +173,13 @@ impl Store {
     /// What the store was made with.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        self.0.context.settings
+        self.inner.context.settings
     }
 
     /// The bump policy of this handle: the store's own, unless it was opened with another.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        self.0.context.policy
-    }
-
-    fn snapshot(&self) -> Result<Held<'_>> {
-        Ok(self.0.index.snapshot()?)
+        self.inner.context.policy
     }
 
     fn write<T>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<T>) -> Result<T> {
@@ -188,8 +197,24 @@ impl StoreOptions {
         let path = path.as_ref();
         let purpose = self.admit(path)?;
         match probe(path, purpose)? {
-            Found::Index(_) => self.wire(path, purpose),
+            Found::Index(format) => {
+                self.bring_up_to_date(path, purpose, format)?;
+                self.wire(path, purpose)
+            }
             Found::Nothing | Found::Foreign => Err(Error::NotAStore { path: path.into() }),
+        }
+    }
+
+    /// Opening a store for writing brings an older format up to date; what is only to be read must be so before.
+    fn bring_up_to_date(&self, path: &Path, purpose: Purpose, format: u32) -> Result<()> {
+        match purpose {
+            Purpose::Read if format < sqlite::FORMAT => self.wire(path, Purpose::Write).map(drop),
+            Purpose::ReadUnwritable if format < sqlite::FORMAT => Err(Error::OlderFormat {
+                path: path.into(),
+                found: format,
+                needed: sqlite::FORMAT,
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -332,7 +357,7 @@ impl StoreOptions {
         settings: Settings,
         place: Place,
     ) -> Store {
-        Store(Arc::new(Inner {
+        Store(View::of_the_present(Arc::new(Inner {
             settler: Settler::new(Arc::clone(&index), Arc::clone(&blobs)),
             index,
             bodies: Bodies::new(blobs),
@@ -340,7 +365,7 @@ impl StoreOptions {
             context: self.context(settings),
             read_only: self.read_only && matches!(place, Place::Directory(_)),
             place,
-        }))
+        })))
     }
 }
 

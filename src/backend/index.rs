@@ -1,13 +1,13 @@
 //! The place of everything but settled bodies: SQLite here, another database elsewhere.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{ControlFlow, Deref};
 
 use chrono::{DateTime, Utc};
 use semver::VersionReq;
 
 use super::Result;
-use super::prompt_table::PromptTable;
+use super::prompt_table::{PromptTable, VersionRow};
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
 use crate::record::{
@@ -70,6 +70,10 @@ impl ChangeMark {
 /// A snapshot, held until this is dropped.
 pub type Held<'a> = Box<dyn Deref<Target = dyn Snapshot> + 'a>;
 
+/// Is given an operation's number, its id and the text that was hashed, and says whether it wants more.
+pub type OperationVisitor<'a> =
+    dyn FnMut(u64, OperationId, &str) -> crate::Result<ControlFlow<()>> + 'a;
+
 /// Reads of one moment. A deleted prompt or version is not found, unless a method says otherwise.
 pub trait Snapshot {
     /// What the store was made with.
@@ -107,8 +111,8 @@ pub trait Snapshot {
     /// A version by id.
     fn version(&self, id: VersionId) -> Result<Option<Version>>;
 
-    /// Whether an id is, or was, a version's.
-    fn version_id_taken(&self, id: VersionId) -> Result<bool>;
+    /// A version by id, also one that is deleted, itself or with its prompt.
+    fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>>;
 
     /// A version by number.
     fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>>;
@@ -144,6 +148,11 @@ pub trait Snapshot {
 
     /// The number and id of the last operation; nothing in a new store.
     fn last_operation(&self) -> Result<Option<(u64, OperationId)>>;
+
+    /// The number of the last operation before the first one that was made after a moment; 0 where there is none.
+    /// Operations are in this order whatever the clock said: one that is told to be older than the one before it belongs
+    /// to the moment of that one.
+    fn last_operation_by(&self, moment: DateTime<Utc>) -> Result<u64>;
 
     /// Operations newest first, those of a number below `before`, `limit` at most.
     fn operations(
@@ -182,11 +191,9 @@ pub trait Snapshot {
         visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
     ) -> crate::Result<()>;
 
-    /// Visits every operation in order, its content as the text that was hashed.
-    fn each_operation(
-        &self,
-        visit: &mut dyn FnMut(u64, OperationId, &str) -> crate::Result<()>,
-    ) -> crate::Result<()>;
+    /// Visits the operations of a number above `after` in order, each content as the text that was hashed, until it is
+    /// told to stop.
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()>;
 
     /// The backend's own check of its files: a line for each thing that is wrong.
     fn self_check(&self) -> Result<Vec<String>>;

@@ -9,14 +9,16 @@ mod error;
 mod index;
 mod memory;
 mod prompt_table;
+mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use blobs::{Blobs, Hold};
 pub use error::{Error, ErrorKind, Result};
 pub use index::{
-    ChangeMark, Collectable, Held, Index, Journaled, Numbering, Snapshot, StoredBlob, Transaction,
-    Waiting,
+    ChangeMark, Collectable, Held, Index, Journaled, Numbering, OperationVisitor, Snapshot,
+    StoredBlob, Transaction, Waiting,
 };
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};
+pub(crate) use tables::PromptTables;

@@ -75,6 +75,7 @@ impl PromptTable {
             Change::Prompt { before, after, .. } => self.set_state(at, before, after),
             Change::VersionCreated(version) => self.add(version),
             Change::VersionDeleted { id, .. } => self.delete(at, *id),
+            Change::VersionRestored { id, .. } => self.restore(*id),
             Change::Environment {
                 name,
                 before,
@@ -143,6 +144,19 @@ impl PromptTable {
             .find(|row| row.version.id == id && row.deleted_at.is_none())
             .ok_or_else(|| format!("version {id} is not there to be deleted"))?;
         Arc::make_mut(row).deleted_at = Some(at);
+        Ok(())
+    }
+
+    fn restore(&mut self, id: VersionId) -> Result<(), String> {
+        if self.state.is_none() {
+            return Err(format!("prompt {} is not there for {id}", self.id));
+        }
+        let row = self
+            .versions
+            .iter_mut()
+            .find(|row| row.version.id == id && row.deleted_at.is_some())
+            .ok_or_else(|| format!("version {id} is not deleted, and can't come back"))?;
+        Arc::make_mut(row).deleted_at = None;
         Ok(())
     }
 

@@ -336,7 +336,7 @@ impl Writer<'_> {
         message: &str,
         base: Option<&Version>,
     ) -> Result<Version> {
-        check_message(message)?;
+        check_text("commit message", message)?;
         Ok(Version {
             id: self.free_version_id(at)?,
             prompt_id: prompt,
@@ -372,13 +372,14 @@ impl Writer<'_> {
     }
 }
 
-/// A commit message is a text to read, not a place to store.
-const MOST_MESSAGE_BYTES: usize = 64 * 1024;
+/// A commit message or a reason is a text to read, not a place to store.
+const MOST_TEXT_BYTES: usize = 64 * 1024;
 
-pub(super) fn check_message(message: &str) -> Result<(), Invalid> {
-    if message.len() > MOST_MESSAGE_BYTES {
-        let reason = format!("it has more than {MOST_MESSAGE_BYTES} bytes");
-        return Err(Invalid::new("commit message", message, reason));
+/// Checks a text that tells why; `what` it is stands in the error.
+pub(super) fn check_text(what: &'static str, text: &str) -> Result<(), Invalid> {
+    if text.len() > MOST_TEXT_BYTES {
+        let reason = format!("it has more than {MOST_TEXT_BYTES} bytes");
+        return Err(Invalid::new(what, text, reason));
     }
     Ok(())
 }

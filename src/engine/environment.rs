@@ -1,5 +1,6 @@
 //! Pointers: moved, compared before they are, several at once.
 
+use super::commit::check_text;
 use super::lookup::{find_prompt, select};
 use super::writer::{Writer, check_expected};
 use crate::error::Result;
@@ -32,6 +33,8 @@ pub struct Move {
     pub to: Option<Selector>,
     /// What it points to now, as far as the caller knows.
     pub expected: Expected,
+    /// Why, for those who read the history; some words at most.
+    pub reason: Option<String>,
 }
 
 impl Move {
@@ -52,6 +55,7 @@ impl Move {
             environment: environment.try_into()?,
             to: Some(to.try_into()?),
             expected: Expected::Any,
+            reason: None,
         })
     }
 
@@ -71,6 +75,7 @@ impl Move {
             environment: environment.try_into()?,
             to: None,
             expected: Expected::Any,
+            reason: None,
         })
     }
 
@@ -78,6 +83,13 @@ impl Move {
     #[must_use]
     pub fn expecting(mut self, expected: Expected) -> Self {
         self.expected = expected;
+        self
+    }
+
+    /// With the reason, which the history keeps.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
         self
     }
 }
@@ -102,6 +114,9 @@ impl Writer<'_> {
         let at = self.context.now();
         let mut moved: Vec<Moved> = Vec::with_capacity(moves.len());
         for wish in moves {
+            if let Some(reason) = &wish.reason {
+                check_text("reason", reason)?;
+            }
             let prompt = find_prompt(&*self.transaction, &wish.prompt)?;
             let to = match &wish.to {
                 Some(selector) => Some(select(&*self.transaction, prompt, selector)?),
@@ -127,12 +142,14 @@ impl Writer<'_> {
         }
         let changes: Vec<Change> = moved
             .iter()
-            .filter(|done| done.before != done.after)
-            .map(|done| Change::Environment {
+            .zip(moves)
+            .filter(|(done, _)| done.before != done.after)
+            .map(|(done, wish)| Change::Environment {
                 prompt: done.prompt_id,
                 name: done.environment.clone(),
                 before: done.before,
                 after: done.after,
+                reason: wish.reason.clone(),
             })
             .collect();
         if !changes.is_empty() {
@@ -154,6 +171,7 @@ impl Writer<'_> {
             name: name.clone(),
             before: before.map(|version| version.id),
             after: Some(version),
+            reason: None,
         })
     }
 
@@ -168,6 +186,7 @@ impl Writer<'_> {
                 name: environment.name,
                 before: Some(environment.version_id),
                 after: None,
+                reason: None,
             })
             .collect())
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub(crate) use self::shape::objects;
-use super::commit::check_message;
+use super::commit::check_text;
 use super::numbering;
 use super::prompt::check_tags;
 use super::writer::Writer;
@@ -121,6 +121,7 @@ impl Writer<'_> {
                 name: name.clone(),
                 before: None,
                 after: Some(*to),
+                reason: None,
             }));
         }
         for version in given {
@@ -158,7 +159,7 @@ impl Writer<'_> {
             let before = versions.last();
             versions.push(Version {
                 id: match version.id {
-                    Some(id) if self.transaction.version_id_taken(id)? => {
+                    Some(id) if self.transaction.version_ever(id)?.is_some() => {
                         return Err(Error::VersionIdTaken { id });
                     }
                     Some(id) => id,
@@ -202,7 +203,7 @@ fn check(prompt: &ImportedPrompt) -> Result<(), Invalid> {
         .flat_map(|version| &version.environments);
     check_once("environment name", environments)?;
     for version in &prompt.versions {
-        check_message(&version.message)?;
+        check_text("commit message", &version.message)?;
         let requests = version.inputs.iter().map(|inputs| &inputs.request_id);
         check_once("request id", requests)?;
     }

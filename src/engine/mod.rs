@@ -11,6 +11,7 @@ mod environment;
 #[cfg(feature = "server")]
 mod export;
 mod freeze;
+pub(crate) mod history;
 #[cfg(feature = "server")]
 mod import;
 mod lookup;
@@ -26,6 +27,7 @@ mod writer;
 pub use collect::Collected;
 pub use commit::{Created, NewPrompt, NewVersion};
 pub use environment::{Move, Moved};
+pub use history::{Holding, Moment, OperationRef};
 pub use settle::Settled;
 pub use verify::{Report, Violation};
 

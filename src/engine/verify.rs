@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use serde::Serialize;
 
@@ -102,7 +103,7 @@ pub(crate) fn verify(
 /// Operations are numbered without gaps, and each id is the hash of the one before and the content.
 fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
     let (mut number, mut id) = (0, OperationId::ROOT);
-    snapshot.each_operation(&mut |found_number, found_id, content| {
+    snapshot.each_operation(0, &mut |found_number, found_id, content| {
         number += 1;
         report.operations += 1;
         let expected = id.followed_by(content.as_bytes());
@@ -123,7 +124,7 @@ fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
             wrong(format!("its content can't be read: {error}"));
         }
         (number, id) = (found_number, found_id);
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     })?;
     report.head = (number > 0).then_some(id);
     Ok(())

@@ -164,20 +164,26 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Appends an operation and applies its changes.
+    /// Appends an operation of one's own and applies its changes.
     pub(super) fn record(
         &mut self,
         at: DateTime<Utc>,
         kind: OperationKind,
         changes: Vec<Change>,
     ) -> Result<()> {
-        self.line = None;
         let content = OperationContent {
             at,
             author: self.context.author.clone(),
             kind,
+            undoes: Vec::new(),
             changes,
         };
+        self.append(content).map(drop)
+    }
+
+    /// Appends an operation and applies its changes.
+    pub(super) fn append(&mut self, content: OperationContent) -> Result<Operation> {
+        self.line = None;
         let text = serde_json::to_string(&content).map_err(|error| {
             let kind = backend::ErrorKind::Other;
             backend::Error::new(kind, "writing an operation as JSON").because(error)
@@ -190,7 +196,7 @@ impl<'a> Writer<'a> {
         self.change(|transaction| transaction.append(&operation, &text))?;
         self.last = (operation.number, operation.id);
         self.appended = true;
-        Ok(())
+        Ok(operation)
     }
 
     /// Puts a body in the journal, if it is not stored already.
@@ -261,7 +267,7 @@ impl<'a> Writer<'a> {
             // The index would refuse one that is taken. Only ids that are drawn from a seed can be.
             let seeded = self.context.seeded;
             let reserved = self.reserved.versions.contains(&id);
-            if !reserved && (!seeded || !self.transaction.version_id_taken(id)?) {
+            if !reserved && (!seeded || self.transaction.version_ever(id)?.is_none()) {
                 return Ok(id);
             }
         }

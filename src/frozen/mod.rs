@@ -1,6 +1,6 @@
 //! What one environment resolves to, as one file for programs that have no store.
 //!
-//! [`Store::freeze`](crate::Store::freeze) makes a [`Frozen`], and so does `promptbook freeze`. A program opens it with
+//! [`View::freeze`](crate::View::freeze) makes a [`Frozen`], and so does `promptbook freeze`. A program opens it with
 //! nothing beside it: no store, no SQLite, no files where it is compiled in.
 //!
 //! ```

@@ -1,10 +1,11 @@
 //! What the index can say against itself: SQLite's own checks, and what is kept twice for the sake of speed.
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row};
 
 use super::error::{Context, Result};
 use super::prompts::{self, folded};
-use super::stored::collect;
+use super::stored::{collect, micros};
 
 /// A line for each thing that is wrong.
 pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
@@ -13,6 +14,7 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
     wrong.extend(prompt_counter(connection)?);
     wrong.extend(folded_names(connection)?);
     wrong.extend(environment_listing(connection)?);
+    wrong.extend(latest_moments(connection)?);
     Ok(wrong)
 }
 
@@ -87,4 +89,28 @@ fn environment_listing(connection: &Connection) -> Result<Vec<String>> {
             Ok(format!("operation {operation} is listed wrongly under {name} of prompt {prompt}"))
         },
     )
+}
+
+/// The history is searched by the latest moment that each operation and those before it tell.
+fn latest_moments(connection: &Connection) -> Result<Vec<String>> {
+    let doing = "checking the index";
+    let sql = "SELECT number, latest, content ->> '$.at' FROM operation
+               WHERE json_valid(content) ORDER BY number";
+    let mut statement = connection.prepare(sql).context(doing)?;
+    let mut rows = statement.query([]).context(doing)?;
+    let (mut wrong, mut latest) = (Vec::new(), i64::MIN);
+    while let Some(row) = rows.next().context(doing)? {
+        let (number, kept): (i64, i64) = (row.get(0).context(doing)?, row.get(1).context(doing)?);
+        let at: Option<String> = row.get(2).context(doing)?;
+        // What can't be read is told where the chain is checked.
+        if let Some(Ok(at)) = at.map(|at| at.parse::<DateTime<Utc>>()) {
+            latest = latest.max(micros(at));
+            if kept != latest {
+                wrong.push(format!(
+                    "the moment by which operation {number} is found is wrong"
+                ));
+            }
+        }
+    }
+    Ok(wrong)
 }

@@ -1,10 +1,11 @@
 //! Operations and recorded inputs: what is read of them.
 
+use chrono::{DateTime, Utc};
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::{Context, Result};
-use super::stored::{bytes, collect, limit, moment, parsed};
+use super::stored::{bytes, collect, limit, micros, moment, parsed};
 use crate::id::{EnvironmentName, OperationId, PromptId, VersionId};
 use crate::record::{Operation, OperationFilter, RecordedInputs};
 
@@ -15,12 +16,47 @@ pub(super) fn last(connection: &Connection) -> Result<Option<(u64, OperationId)>
         .context("reading the last operation")
 }
 
-/// The number of the last operation, 0 before the first.
-pub(super) fn last_number(connection: &Connection) -> Result<i64> {
-    connection
-        .prepare_cached("SELECT ifnull(max(number), 0) FROM operation")
-        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-        .context("reading the last operation's number")
+/// Where the history ends: the last operation's number, and the latest moment of all.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub(super) number: i64,
+    pub(super) latest: i64,
+}
+
+/// The end of the history; before the first operation it is operation 0, older than any.
+pub(super) fn end(connection: &Connection) -> Result<End> {
+    let end = connection
+        .prepare_cached("SELECT number, latest FROM operation ORDER BY number DESC LIMIT 1")
+        .and_then(|mut statement| {
+            let end = statement.query_row([], |row| {
+                let (number, latest) = (row.get(0)?, row.get(1)?);
+                Ok(End { number, latest })
+            });
+            end.optional()
+        })
+        .context("reading where the history ends")?;
+    Ok(end.unwrap_or(End {
+        number: 0,
+        latest: i64::MIN,
+    }))
+}
+
+/// The last operation before the first one that was made after a moment: `latest` only grows, so it is searched by halves.
+pub(super) fn last_by(connection: &Connection, moment: DateTime<Utc>) -> Result<u64> {
+    let doing = "looking for an operation by its moment";
+    let mut statement = connection
+        .prepare_cached("SELECT latest <= ?2 FROM operation WHERE number = ?1")
+        .context(doing)?;
+    let (mut by, mut after) = (0, end(connection)?.number + 1);
+    while by + 1 < after {
+        let middle = by + (after - by) / 2;
+        let is_by = statement.query_row((middle, micros(moment)), |row| row.get(0));
+        match is_by.context(doing)? {
+            true => by = middle,
+            false => after = middle,
+        }
+    }
+    Ok(by.unsigned_abs())
 }
 
 fn head(row: &Row<'_>) -> rusqlite::Result<(u64, OperationId)> {

@@ -14,7 +14,7 @@ pub(super) const APPLICATION_ID: i32 = 0x506d_426b;
 pub(crate) const FORMAT: u32 = MIGRATIONS.len() as u32;
 
 /// Append-only: the migration at index `n` turns format `n` into `n + 1`.
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, SECOND];
 
 /// Keys are in the order of creation, so "newest first" is by key. A deleted row keeps its place: its id
 /// and number stay taken.
@@ -118,6 +118,18 @@ const FIRST: &str = "
         recorded_at INTEGER NOT NULL,
         PRIMARY KEY (version, request)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// Where "as of" a moment is in the history: the latest moment of an operation and of all before it.
+const SECOND: &str = "
+    ALTER TABLE operation ADD COLUMN latest INTEGER NOT NULL DEFAULT 0;
+    UPDATE operation SET latest = up_to.latest FROM (
+        SELECT number, max(moment) OVER (ORDER BY number) AS latest FROM (
+            SELECT number, ifnull(unixepoch(substr(at, 1, 19)) * 1000000, 0)
+                + CAST(substr(rtrim(substr(at, 21), 'Z') || '000000', 1, 6) AS INTEGER) AS moment
+            FROM (SELECT number, content ->> '$.at' AS at FROM operation)
+        )
+    ) AS up_to WHERE up_to.number = operation.number;
 ";
 
 /// Makes the tables of a new store, in one transaction; `rest` is done before it is committed.

@@ -11,7 +11,8 @@ use super::error::{Context, Result};
 use super::stored::{bytes, collect, moment, optional_moment, parsed};
 use super::{Tables, check, operations, prompts, schema, versions};
 use crate::backend::{
-    Collectable, Journaled, Numbering, PromptTable, Snapshot, StoredBlob, VersionRow, Waiting,
+    Collectable, Journaled, Numbering, OperationVisitor, PromptTable, Snapshot, StoredBlob,
+    VersionRow, Waiting,
 };
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
@@ -66,8 +67,8 @@ impl Snapshot for Tables {
         versions::get(&self.connection, id)
     }
 
-    fn version_id_taken(&self, id: VersionId) -> Result<bool> {
-        versions::id_taken(&self.connection, id)
+    fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>> {
+        versions::ever(&self.connection, id)
     }
 
     fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>> {
@@ -110,6 +111,10 @@ impl Snapshot for Tables {
 
     fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
         operations::last(&self.connection)
+    }
+
+    fn last_operation_by(&self, moment: DateTime<Utc>) -> Result<u64> {
+        operations::last_by(&self.connection, moment)
     }
 
     fn operations(
@@ -180,16 +185,12 @@ impl Snapshot for Tables {
         Ok(())
     }
 
-    fn each_operation(
-        &self,
-        visit: &mut dyn FnMut(u64, OperationId, &str) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        let doing = "reading all operations";
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT number, hash, content FROM operation ORDER BY number")
-            .context(doing)?;
-        let mut rows = statement.query([]).context(doing)?;
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
+        let doing = "reading operations in order";
+        let sql = "SELECT number, hash, content FROM operation WHERE number > ?1 ORDER BY number";
+        let mut statement = self.connection.prepare_cached(sql).context(doing)?;
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let mut rows = statement.query([after]).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {
             let number = row.get::<_, i64>(0).context(doing)?.unsigned_abs();
             let id = OperationId::from_bytes(bytes(row, 1).context(doing)?);
@@ -197,7 +198,9 @@ impl Snapshot for Tables {
                 .get_ref(2)
                 .and_then(|text| Ok(text.as_str()?))
                 .context(doing)?;
-            visit(number, id, content)?;
+            if visit(number, id, content)?.is_break() {
+                break;
+            }
         }
         Ok(())
     }
@@ -232,12 +235,7 @@ impl Tables {
         let sql = versions::select_versions!("WHERE v.prompt = ?1 ORDER BY v.key");
         let mut statement = self.connection.prepare_cached(sql)?;
         collect(statement.query([prompt])?, |row| {
-            let mut version = versions::version(row)?;
-            version.environments.clear();
-            Ok(Arc::new(VersionRow {
-                version,
-                deleted_at: optional_moment(row, 12)?,
-            }))
+            versions::row(row).map(Arc::new)
         })
     }
 

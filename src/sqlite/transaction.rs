@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 
 use super::error::{Context, Result};
+use super::operations::End;
 use super::prompts::folded;
 use super::stored::{json_list, limit, micros};
 use super::{Turn, connection, operations, schema};
@@ -20,8 +21,8 @@ pub(super) struct Write<'a> {
     prompt: Cell<Option<(PromptId, i64)>>,
     version: Cell<Option<(VersionId, i64)>>,
     blob: Cell<Option<(BlobId, i64)>>,
-    /// The number of the last operation, once it was read.
-    operation: Option<i64>,
+    /// Where the history ends, once it was read.
+    end: Option<End>,
     /// Set once a flush has failed.
     poisoned: &'a AtomicBool,
 }
@@ -35,7 +36,7 @@ impl<'a> Write<'a> {
             prompt: Cell::new(None),
             version: Cell::new(None),
             blob: Cell::new(None),
-            operation: None,
+            end: None,
             poisoned,
         })
     }
@@ -127,19 +128,24 @@ impl<'a> Write<'a> {
             },
             Change::VersionCreated(version) => self.create_version(version),
             Change::VersionDeleted { prompt, id } => self.delete_version(at, *prompt, *id),
+            Change::VersionRestored { prompt, id } => self.restore_version(*prompt, *id),
             Change::Environment {
                 prompt,
                 name,
                 before,
                 after,
+                ..
             } => self.point(at, *prompt, name, *before, *after),
         }
     }
 
+    /// Makes a prompt, or brings a deleted one back, without its versions.
     fn create_prompt(&self, at: i64, id: PromptId, state: &PromptState) -> Result<()> {
         self.change_one(
             "creating a prompt",
-            "INSERT INTO prompt (id, name, folded, created_at) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO prompt (id, name, folded, created_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (id) DO UPDATE SET name = ?2, folded = ?3, deleted_at = NULL
+             WHERE deleted_at IS NOT NULL",
             (
                 id.as_str(),
                 state.name.as_str(),
@@ -275,12 +281,35 @@ impl<'a> Write<'a> {
              WHERE key = (SELECT blob FROM version WHERE id = ?1)",
             (id.as_bytes(), at),
         )?;
+        self.count_versions("versions - 1", prompt)
+    }
+
+    fn restore_version(&self, prompt: PromptId, id: VersionId) -> Result<()> {
+        self.change_one(
+            "bringing a version back to a prompt that is there",
+            "UPDATE version SET deleted_at = NULL WHERE id = ?1 AND deleted_at IS NOT NULL
+                 AND prompt = (SELECT key FROM prompt WHERE id = ?2 AND deleted_at IS NULL)",
+            (id.as_bytes(), prompt.as_str()),
+        )?;
+        self.change_one(
+            "counting a stored body's versions",
+            "UPDATE blob SET live = live + 1, unused_since = NULL
+             WHERE key = (SELECT blob FROM version WHERE id = ?1) AND stored = 1",
+            [id.as_bytes()],
+        )?;
+        self.count_versions("versions + 1", prompt)
+    }
+
+    /// Changes a prompt's count of versions, and finds the one of the highest number anew.
+    fn count_versions(&self, count: &str, prompt: PromptId) -> Result<()> {
         self.change_one(
             "counting a prompt's versions",
-            "UPDATE prompt SET versions = versions - 1, latest =
-                (SELECT v.key FROM version v WHERE v.prompt = prompt.key AND v.deleted_at IS NULL
-                 ORDER BY v.major DESC, v.minor DESC LIMIT 1)
-             WHERE id = ?1",
+            &format!(
+                "UPDATE prompt SET versions = {count}, latest =
+                    (SELECT v.key FROM version v WHERE v.prompt = prompt.key AND v.deleted_at IS NULL
+                     ORDER BY v.major DESC, v.minor DESC LIMIT 1)
+                 WHERE id = ?1"
+            ),
             [prompt.as_str()],
         )
     }
@@ -348,21 +377,23 @@ impl Drop for Write<'_> {
 impl Transaction for Write<'_> {
     fn append(&mut self, operation: &Operation, text: &str) -> Result<()> {
         let number = i64::try_from(operation.number).unwrap_or(i64::MAX);
-        let last = match self.operation {
-            Some(last) => last,
-            None => operations::last_number(self.connection())?,
+        let end = match self.end {
+            Some(end) => end,
+            None => operations::end(self.connection())?,
         };
-        if number != last + 1 {
+        if number != end.number + 1 {
+            let last = end.number;
             let reason = format!("index: operation {number} is to follow operation {last}");
             return Err(Error::new(ErrorKind::Corrupt, reason));
         }
+        let at = micros(operation.content.at);
+        let latest = end.latest.max(at);
         self.change_one(
             "appending an operation",
-            "INSERT INTO operation VALUES (?1, ?2, ?3)",
-            (number, operation.id.as_bytes(), text),
+            "INSERT INTO operation VALUES (?1, ?2, ?3, ?4)",
+            (number, operation.id.as_bytes(), text, latest),
         )?;
-        self.operation = Some(number);
-        let at = micros(operation.content.at);
+        self.end = Some(End { number, latest });
         let mut listed = None;
         for change in &operation.content.changes {
             self.apply(at, change)?;

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use semver::VersionReq;
 
 use super::error::{Context, Result};
-use super::stored::{bytes, collect, limit, micros, moment, parsed};
-use crate::backend::{Collectable, Journaled, Numbering, StoredBlob, Waiting};
+use super::stored::{bytes, collect, limit, micros, moment, optional_moment, parsed};
+use crate::backend::{Collectable, Journaled, Numbering, StoredBlob, VersionRow, Waiting};
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::number::{VersionNumber, admits, majors};
 use crate::record::{Version, VersionFilter};
@@ -57,6 +57,16 @@ pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
     })
 }
 
+/// A version as it was made, and its deletion mark.
+pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<VersionRow> {
+    let mut version = version(row)?;
+    version.environments.clear();
+    Ok(VersionRow {
+        version,
+        deleted_at: optional_moment(row, 12)?,
+    })
+}
+
 fn environment_name(text: &str) -> rusqlite::Result<EnvironmentName> {
     text.parse().map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(11, rusqlite::types::Type::Text, Box::new(error))
@@ -75,11 +85,12 @@ pub(super) fn get(connection: &Connection, id: VersionId) -> Result<Option<Versi
     one(connection, sql, [id.as_bytes()])
 }
 
-pub(super) fn id_taken(connection: &Connection, id: VersionId) -> Result<bool> {
+/// A version, deleted or not.
+pub(super) fn ever(connection: &Connection, id: VersionId) -> Result<Option<VersionRow>> {
     connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM version WHERE id = ?1)")
-        .and_then(|mut statement| statement.query_row([id.as_bytes()], |row| row.get(0)))
-        .context("looking up a version's id")
+        .prepare_cached(select_versions!("WHERE v.id = ?1"))
+        .and_then(|mut statement| statement.query_row([id.as_bytes()], row).optional())
+        .context("looking up a version")
 }
 
 pub(super) fn numbered(

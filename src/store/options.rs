@@ -98,7 +98,8 @@ impl StoreOptions {
     }
 
     /// Opens for reading only, also where the files can't be written. Every change is then refused with
-    /// [`Error::ReadOnly`](crate::Error::ReadOnly).
+    /// [`Error::ReadOnly`](crate::Error::ReadOnly). A store of an older format is brought up to date before, where it
+    /// can be.
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;

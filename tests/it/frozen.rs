@@ -217,7 +217,9 @@ fn a_lock_tells_what_moved() {
     store
         .set_environment("tone", "staging", "1.0", Expected::Any)
         .unwrap();
-    let before = Lock::of(&frozen(&store));
+    let then = store.operations(&Default::default(), None, 1).unwrap()[0].number;
+    let file_then = frozen(&store);
+    let before = Lock::of(&file_then);
     let told = |before: &Lock| {
         let drifts = before.drift(&Lock::of(&frozen(&store)));
         drifts.iter().map(Drift::to_string).collect::<Vec<_>>()

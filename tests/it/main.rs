@@ -15,7 +15,9 @@ mod child;
 mod concurrency;
 mod freshness;
 mod frozen;
+mod history;
 mod locks;
+mod migration;
 mod model;
 #[cfg(unix)]
 mod no_room;

@@ -8,6 +8,7 @@ use std::path::Path;
 use promptbook::{Error, Store, StoreOptions};
 
 use crate::child::{command, directory, passes};
+use crate::migration::golden;
 use crate::support::{Place, body, commit, create};
 
 /// Nobody, on every Unix.
@@ -93,6 +94,21 @@ fn with_its_log_but_not_the_logs_index() {
 #[test]
 fn where_none_can_be_made() {
     as_a_reader(&Place::new(), "unwritable::none_is_made");
+}
+
+#[test]
+fn of_an_older_format() {
+    as_a_reader(&golden(1), "unwritable::it_is_told_to_be_older");
+}
+
+#[test]
+#[ignore = "run by the tests above, as one who may only read"]
+fn it_is_told_to_be_older() {
+    let refused = StoreOptions::new().read_only(true).open(directory());
+    assert!(
+        matches!(refused, Err(Error::OlderFormat { found: 1, .. })),
+        "{refused:?}"
+    );
 }
 
 #[test]

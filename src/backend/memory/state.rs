@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use rpds::{RedBlackTreeMapSync as Map, VectorSync as Vector};
 use semver::VersionReq;
-use unicase::UniCase;
 
 use crate::backend::{
-    Collectable, Journaled, Numbering, PromptTable, Result, Snapshot, StoredBlob, Waiting,
+    Collectable, Journaled, Numbering, OperationVisitor, PromptTable, PromptTables, Result,
+    Snapshot, StoredBlob, VersionRow, Waiting,
 };
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
-use crate::number::{VersionNumber, admits};
+use crate::number::VersionNumber;
 use crate::record::{
     Change, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs,
     Settings, Version, VersionFilter,
@@ -25,11 +25,7 @@ pub(super) struct State {
     /// How many transactions made it. It is swapped in with what they wrote, so that nobody sees the one without the
     /// other.
     pub(super) commits: u64,
-    pub(super) prompts: Map<PromptId, Arc<PromptTable>>,
-    /// Prompts in the order they were created.
-    pub(super) created: Vector<PromptId>,
-    /// Which prompt a version is of.
-    pub(super) owners: Map<VersionId, PromptId>,
+    pub(super) tables: PromptTables,
     /// Each with its content as it was hashed.
     pub(super) operations: Vector<(Operation, Arc<str>)>,
     /// Bodies that are stored.
@@ -66,9 +62,7 @@ impl State {
         Self {
             settings,
             commits: 0,
-            prompts: Map::default(),
-            created: Vector::default(),
-            owners: Map::default(),
+            tables: PromptTables::default(),
             operations: Vector::default(),
             blobs: Map::default(),
             last_position: 0,
@@ -76,41 +70,6 @@ impl State {
             secrets: Map::default(),
         }
     }
-
-    fn live_table(&self, id: PromptId) -> Option<&PromptTable> {
-        let table = self.prompts.get(&id)?;
-        table.state.is_some().then_some(table.as_ref())
-    }
-
-    /// Live prompts, newest first.
-    fn newest_first(&self) -> impl Iterator<Item = &PromptTable> {
-        let positions = (0..self.created.len()).rev();
-        positions.filter_map(|at| self.live_table(*self.created.get(at)?))
-    }
-}
-
-/// The version with the environments that point to it.
-fn placed(table: &PromptTable, version: &Version) -> Version {
-    let mut version = version.clone();
-    version.environments = table
-        .environments
-        .iter()
-        .filter(|(_, to)| to.0 == version.id)
-        .map(|(name, _)| name.clone())
-        .collect();
-    version
-}
-
-fn prompt_of(table: &PromptTable) -> Option<Prompt> {
-    let state = table.state.as_ref()?;
-    Some(Prompt {
-        id: table.id,
-        name: state.name.clone(),
-        tags: state.tags.clone(),
-        created_at: table.created_at,
-        versions: table.live().count() as u64,
-        latest: table.latest(),
-    })
 }
 
 fn journaled((id, blob): (&BlobId, &Blob)) -> Option<Journaled> {
@@ -124,10 +83,6 @@ fn journaled((id, blob): (&BlobId, &Blob)) -> Option<Journaled> {
     }
 }
 
-fn folded(text: &str) -> String {
-    UniCase::new(text).to_folded_case()
-}
-
 impl Snapshot for State {
     fn settings(&self) -> Result<Settings> {
         Ok(self.settings)
@@ -138,23 +93,15 @@ impl Snapshot for State {
     }
 
     fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {
-        Ok(self.live_table(id).and_then(prompt_of))
+        Ok(self.tables.prompt(id))
     }
 
     fn prompt_id_taken(&self, id: PromptId) -> Result<bool> {
-        Ok(self.prompts.contains_key(&id))
+        Ok(self.tables.table(id).is_some())
     }
 
     fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>> {
-        let named = |table: &&PromptTable| {
-            let state = table.state.as_ref();
-            state.is_some_and(|state| state.name == *name)
-        };
-        Ok(self
-            .newest_first()
-            .filter(named)
-            .map(|table| table.id)
-            .collect())
+        Ok(self.tables.prompts_named(name))
     }
 
     fn prompts(
@@ -163,67 +110,32 @@ impl Snapshot for State {
         before: Option<PromptId>,
         limit: usize,
     ) -> Result<Vec<Prompt>> {
-        let end = match before {
-            Some(id) => self
-                .created
-                .iter()
-                .position(|other| *other == id)
-                .unwrap_or(0),
-            None => self.created.len(),
-        };
-        let text = folded(&filter.name_contains);
-        let wanted = |prompt: &Prompt| {
-            folded(prompt.name.as_str()).contains(&text)
-                && (filter.tags.is_empty()
-                    || prompt.tags.iter().any(|tag| filter.tags.contains(tag)))
-        };
-        Ok((0..end)
-            .rev()
-            .filter_map(|at| prompt_of(self.live_table(*self.created.get(at)?)?))
-            .filter(wanted)
-            .take(limit)
-            .collect())
+        Ok(self.tables.prompts(filter, before, limit))
     }
 
     fn prompt_count(&self) -> Result<u64> {
-        Ok(self.newest_first().count() as u64)
+        Ok(self.tables.prompt_count())
     }
 
     fn tags(&self) -> Result<Vec<String>> {
-        let states = self.newest_first().filter_map(|table| table.state.as_ref());
-        let mut tags: Vec<String> = states.flat_map(|state| state.tags.clone()).collect();
-        tags.sort();
-        tags.dedup();
-        Ok(tags)
+        Ok(self.tables.tags())
     }
 
     fn environment_names(&self) -> Result<Vec<EnvironmentName>> {
-        let tables = self.newest_first();
-        let mut names: Vec<_> = tables
-            .flat_map(|table| table.environments.keys().cloned())
-            .collect();
-        names.sort();
-        names.dedup();
-        Ok(names)
+        Ok(self.tables.environment_names())
     }
 
     fn version(&self, id: VersionId) -> Result<Option<Version>> {
-        let table = self
-            .owners
-            .get(&id)
-            .and_then(|owner| self.live_table(*owner));
-        Ok(table.and_then(|table| Some(placed(table, table.live_version(id)?))))
+        Ok(self.tables.version(id))
     }
 
-    fn version_id_taken(&self, id: VersionId) -> Result<bool> {
-        Ok(self.owners.contains_key(&id))
+    fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>> {
+        let row = self.tables.version_ever(id);
+        Ok(row.map(|row| row.as_ref().clone()))
     }
 
     fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>> {
-        Ok(self.live_table(prompt).and_then(|table| {
-            let version = table.live().find(|version| version.number == number)?;
-            Some(placed(table, version))
-        }))
+        Ok(self.tables.version_numbered(prompt, number))
     }
 
     fn highest_version(
@@ -231,22 +143,11 @@ impl Snapshot for State {
         prompt: PromptId,
         requirement: Option<&VersionReq>,
     ) -> Result<Option<Version>> {
-        let admitted =
-            |version: &&Version| requirement.is_none_or(|wanted| admits(wanted, version.number));
-        Ok(self.live_table(prompt).and_then(|table| {
-            let highest = table
-                .live()
-                .filter(admitted)
-                .max_by_key(|version| version.number)?;
-            Some(placed(table, highest))
-        }))
+        Ok(self.tables.highest_version(prompt, requirement))
     }
 
     fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>> {
-        Ok(self.live_table(prompt).and_then(|table| {
-            let (id, _) = table.environments.get(name)?;
-            Some(placed(table, table.live_version(*id)?))
-        }))
+        Ok(self.tables.version_in(prompt, name))
     }
 
     fn versions(
@@ -256,71 +157,15 @@ impl Snapshot for State {
         before: Option<VersionId>,
         limit: usize,
     ) -> Result<Vec<Version>> {
-        let Some(table) = self.live_table(prompt) else {
-            return Ok(Vec::new());
-        };
-        let end = match before {
-            Some(id) => table
-                .versions
-                .iter()
-                .position(|row| row.version.id == id)
-                .unwrap_or(0),
-            None => table.versions.len(),
-        };
-        let wanted = |version: &&Version| {
-            filter
-                .major
-                .is_none_or(|major| version.number.major == major)
-                && filter
-                    .requirement
-                    .as_ref()
-                    .is_none_or(|wanted| admits(wanted, version.number))
-        };
-        Ok(table.versions[..end]
-            .iter()
-            .rev()
-            .filter(|row| row.deleted_at.is_none())
-            .map(|row| &row.version)
-            .filter(wanted)
-            .take(limit)
-            .map(|version| placed(table, version))
-            .collect())
+        Ok(self.tables.versions(prompt, filter, before, limit))
     }
 
     fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>> {
-        let Some(table) = self.live_table(prompt) else {
-            return Ok(Vec::new());
-        };
-        let environment = |(name, to): (&EnvironmentName, &(VersionId, DateTime<Utc>))| {
-            Some(Environment {
-                name: name.clone(),
-                prompt_id: prompt,
-                version_id: to.0,
-                number: table.live_version(to.0)?.number,
-                moved_at: to.1,
-            })
-        };
-        Ok(table.environments.iter().filter_map(environment).collect())
+        Ok(self.tables.environments(prompt))
     }
 
     fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering> {
-        let rows = self
-            .prompts
-            .get(&prompt)
-            .map(|table| table.versions.as_slice());
-        let numbers = rows
-            .unwrap_or_default()
-            .iter()
-            .map(|row| row.version.number);
-        Ok(
-            numbers.fold(Numbering::default(), |used, number| Numbering {
-                highest_major: used.highest_major.max(Some(number.major)),
-                highest_minor: match number.major == major {
-                    true => used.highest_minor.max(Some(number.minor)),
-                    false => used.highest_minor,
-                },
-            }),
-        )
+        Ok(self.tables.numbering(prompt, major))
     }
 
     fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>> {
@@ -330,6 +175,14 @@ impl Snapshot for State {
     fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
         let last = self.operations.last();
         Ok(last.map(|(operation, _)| (operation.number, operation.id)))
+    }
+
+    fn last_operation_by(&self, moment: DateTime<Utc>) -> Result<u64> {
+        let by = self
+            .operations
+            .iter()
+            .take_while(|(operation, _)| operation.content.at <= moment);
+        Ok(by.count() as u64)
     }
 
     fn operations(
@@ -423,7 +276,7 @@ impl Snapshot for State {
         &self,
         visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
     ) -> crate::Result<()> {
-        let mut tables = self.prompts.values();
+        let mut tables = self.tables.all();
         tables.try_for_each(|table| visit(table.as_ref().clone()))
     }
 
@@ -435,12 +288,16 @@ impl Snapshot for State {
         blobs.try_for_each(|(id, blob)| visit(*id, blob.stored.clone(), blob.live))
     }
 
-    fn each_operation(
-        &self,
-        visit: &mut dyn FnMut(u64, OperationId, &str) -> crate::Result<()>,
-    ) -> crate::Result<()> {
-        let mut operations = self.operations.iter();
-        operations.try_for_each(|(operation, text)| visit(operation.number, operation.id, text))
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
+        let after = usize::try_from(after).unwrap_or(usize::MAX);
+        for (operation, text) in
+            (after..self.operations.len()).filter_map(|at| self.operations.get(at))
+        {
+            if visit(operation.number, operation.id, text)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn self_check(&self) -> Result<Vec<String>> {

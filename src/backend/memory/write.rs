@@ -1,14 +1,14 @@
 //! Write transactions: a state of one's own, swapped in by the commit.
 
 use std::ops::Deref;
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 
 use chrono::{DateTime, Utc};
 
 use super::MemoryIndex;
 use super::state::{Blob, Secret, State};
-use crate::backend::{Error, ErrorKind, PromptTable, Result, Snapshot, StoredBlob, Transaction};
-use crate::id::BlobId;
+use crate::backend::{Error, ErrorKind, Result, Snapshot, StoredBlob, Transaction};
+use crate::id::{BlobId, VersionId};
 use crate::record::{Change, Operation, RecordedInputs};
 
 pub(super) struct Write<'a> {
@@ -27,35 +27,25 @@ impl<'a> Write<'a> {
     }
 
     fn apply(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), String> {
-        let id = change.prompt();
-        let mut table = match self.state.prompts.get(&id) {
-            Some(_) if matches!(change, Change::Prompt { before: None, .. }) => {
-                return Err(format!("prompt id {id} is taken"));
-            }
-            Some(table) => table.as_ref().clone(),
-            None => {
-                self.state.created.push_back_mut(id);
-                PromptTable::new(id, at)
-            }
-        };
         let released: Vec<BlobId> = match change {
-            Change::Prompt { after: None, .. } => {
-                table.live().map(|version| version.blob).collect()
+            Change::Prompt {
+                id, after: None, ..
+            } => {
+                let table = self.state.tables.table(*id);
+                let live = table.iter().flat_map(|table| table.live());
+                live.map(|version| version.blob).collect()
             }
-            Change::VersionDeleted { id, .. } => table
-                .live_version(*id)
-                .map(|version| version.blob)
-                .into_iter()
-                .collect(),
+            Change::VersionDeleted { id, .. } => self.blob_of(*id).into_iter().collect(),
             _ => Vec::new(),
         };
-        table.apply(at, change)?;
-        if let Change::VersionCreated(version) = change {
-            if self.state.owners.contains_key(&version.id) {
-                return Err(format!("version id {} is taken", version.id));
-            }
-            self.state.owners.insert_mut(version.id, id);
-            self.change_blob(version.blob, |blob| {
+        self.state.tables.apply(at, change)?;
+        let held = match change {
+            Change::VersionCreated(version) => Some(version.blob),
+            Change::VersionRestored { id, .. } => self.blob_of(*id),
+            _ => None,
+        };
+        if let Some(blob) = held {
+            self.change_blob(blob, |blob| {
                 blob.live += 1;
                 blob.unused_since = None;
             })?;
@@ -66,8 +56,12 @@ impl<'a> Write<'a> {
                 blob.unused_since = (blob.live == 0).then_some(at);
             })?;
         }
-        self.state.prompts.insert_mut(id, Arc::new(table));
         Ok(())
+    }
+
+    fn blob_of(&self, version: VersionId) -> Option<BlobId> {
+        let row = self.state.tables.version_ever(version);
+        row.map(|row| row.version.blob)
     }
 
     fn change_blob(&mut self, id: BlobId, change: impl FnOnce(&mut Blob)) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! All that a snapshot says, as text to compare.
 
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 
 use crate::backend::Snapshot;
 use crate::record::{OperationFilter, PromptFilter, VersionFilter};
@@ -49,9 +50,9 @@ fn visits(snapshot: &dyn Snapshot) -> Vec<String> {
         Ok(())
     });
     blobs.unwrap();
-    let operations = snapshot.each_operation(&mut |number, id, text| {
+    let operations = snapshot.each_operation(0, &mut |number, id, text| {
         lines.push(format!("operation {number} {id} {text}"));
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     });
     operations.unwrap();
     lines

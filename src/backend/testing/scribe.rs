@@ -185,6 +185,7 @@ pub(super) fn operation(
         at,
         author: "scribe".into(),
         kind: kind_of(&changes),
+        undoes: Vec::new(),
         changes,
     };
     let text = serde_json::to_string(&content).unwrap();
@@ -206,6 +207,7 @@ fn kind_of(changes: &[Change]) -> OperationKind {
         Some(Change::Prompt { .. }) => OperationKind::Rename,
         Some(Change::VersionCreated(_)) => OperationKind::Commit,
         Some(Change::VersionDeleted { .. }) => OperationKind::DeleteVersion,
+        Some(Change::VersionRestored { .. }) => OperationKind::Undo,
         Some(Change::Environment { .. }) | None => OperationKind::Move,
     }
 }

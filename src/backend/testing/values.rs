@@ -85,6 +85,12 @@ pub fn version_created(version: Version) -> Change {
     Change::VersionCreated(Box::new(version))
 }
 
+/// A deleted version comes back.
+#[must_use]
+pub fn version_restored(prompt: PromptId, id: VersionId) -> Change {
+    Change::VersionRestored { prompt, id }
+}
+
 /// A version goes.
 #[must_use]
 pub fn version_deleted(prompt: PromptId, id: VersionId) -> Change {
@@ -104,5 +110,6 @@ pub fn environment_change(
         name: environment(name),
         before,
         after,
+        reason: None,
     }
 }

@@ -151,21 +151,23 @@ impl<'a> Words<'a> {
             Change::VersionDeleted { prompt, id } => {
                 format!("{} deleted", self.version(*prompt, *id))
             }
+            Change::VersionRestored { prompt, id } => {
+                format!("{} came back", self.version(*prompt, *id))
+            }
             Change::Environment {
                 prompt,
                 name,
                 before,
                 after,
+                reason,
             } => {
                 let mut held = |id: &Option<VersionId>| {
                     id.map_or_else(|| "none".into(), |id| self.version(*prompt, id))
                 };
-                format!(
-                    "{}: {} → {}",
-                    text::line(name.as_str()),
-                    held(before),
-                    held(after)
-                )
+                let (before, after) = (held(before), held(after));
+                let why = reason.as_deref().map(text::summary);
+                let why = why.map_or_else(String::new, |why| format!(" {}", quoted(&why)));
+                format!("{}: {before} → {after}{why}", text::line(name.as_str()))
             }
         }
     }

@@ -344,6 +344,7 @@ fn words(change: &Change) -> String {
             name,
             before,
             after,
+            ..
         } => change_of_environment(*prompt, name.as_str(), *before, *after),
         other => panic!("no change of the model: {other:?}"),
     }

@@ -129,7 +129,6 @@ pub fn an_id_is_never_used_twice(index: &dyn Index) {
         )]
     };
     refused(index, "the id of a live prompt", created(PROMPT));
-    refused(index, "the id of a deleted prompt", created(3));
 }
 
 /// A visible version always has its body, and its prompt.

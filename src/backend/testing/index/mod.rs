@@ -6,6 +6,7 @@ pub mod environments;
 pub mod marks;
 pub mod operations;
 pub mod prompts;
+pub mod restoring;
 pub mod secrets;
 pub mod transactions;
 pub mod versions;
@@ -31,6 +32,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
         operations::TESTS,
         visits::TESTS,
         secrets::TESTS,
+        restoring::TESTS,
         contradictions::TESTS,
     ];
     for test in topics.into_iter().flatten() {

@@ -1,5 +1,7 @@
 //! Operations: listed and filtered; and recorded inputs.
 
+use std::ops::ControlFlow;
+
 use serde_json::{Map, Value, json};
 
 use super::Test;
@@ -72,9 +74,9 @@ pub fn operations_are_read_as_they_were_written(index: &dyn Index) {
         .unwrap();
     assert_eq!(read[0], written);
     let mut texts = Vec::new();
-    let visited = snapshot.each_operation(&mut |_, _, text| {
+    let visited = snapshot.each_operation(0, &mut |_, _, text| {
         texts.push(text.to_owned());
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     });
     visited.unwrap();
     for (operation, text) in read.iter().rev().zip(&texts) {

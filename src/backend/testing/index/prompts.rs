@@ -336,7 +336,7 @@ pub fn a_deleted_prompt_is_not_found_and_keeps_its_id(index: &dyn Index) {
     assert_eq!(snapshot.environments(id).unwrap(), []);
     assert!(snapshot.prompt_id_taken(id).unwrap(), "the id stays taken");
     assert!(
-        snapshot.version_id_taken(version_id(1)).unwrap(),
+        snapshot.version_ever(version_id(1)).unwrap().is_some(),
         "and its version's"
     );
     assert!(!snapshot.prompt_id_taken(prompt_id(3)).unwrap());

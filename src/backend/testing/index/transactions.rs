@@ -40,7 +40,7 @@ pub fn a_new_index_is_empty(index: &dyn Index) {
     assert_eq!(snapshot.prompt(prompt_id(1)).unwrap(), None);
     assert_eq!(snapshot.version(version_id(1)).unwrap(), None);
     assert!(!snapshot.prompt_id_taken(prompt_id(1)).unwrap());
-    assert!(!snapshot.version_id_taken(version_id(1)).unwrap());
+    assert!(snapshot.version_ever(version_id(1)).unwrap().is_none());
     let prompts = snapshot.prompts(&PromptFilter::default(), None, 10);
     assert_eq!(prompts.unwrap(), []);
     let operations = snapshot.operations(&OperationFilter::default(), None, 10);

@@ -278,11 +278,11 @@ pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
         None
     );
     assert!(
-        snapshot.version_id_taken(version_id(4)).unwrap(),
+        snapshot.version_ever(version_id(4)).unwrap().is_some(),
         "the id stays taken"
     );
-    assert!(snapshot.version_id_taken(version_id(5)).unwrap());
-    assert!(!snapshot.version_id_taken(version_id(99)).unwrap());
+    assert!(snapshot.version_ever(version_id(5)).unwrap().is_some());
+    assert!(snapshot.version_ever(version_id(99)).unwrap().is_none());
     let used = |highest_major, highest_minor| Numbering {
         highest_major,
         highest_minor,

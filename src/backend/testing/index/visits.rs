@@ -1,6 +1,7 @@
 //! The visitors, which `verify` is built on.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use super::Test;
 use crate::backend::testing::Scribe;
@@ -152,7 +153,7 @@ pub fn every_operation_is_visited_in_order(index: &dyn Index) {
     filled(index);
     let (mut expected, mut last) = (1, OperationId::ROOT);
     let snapshot = index.snapshot().unwrap();
-    let visited = snapshot.each_operation(&mut |number, id, text| {
+    let visited = snapshot.each_operation(0, &mut |number, id, text| {
         assert_eq!(
             number, expected,
             "operations are visited in order, without gaps"
@@ -165,7 +166,7 @@ pub fn every_operation_is_visited_in_order(index: &dyn Index) {
         let content: OperationContent = serde_json::from_str(text).unwrap();
         assert!(!content.changes.is_empty());
         (expected, last) = (number + 1, id);
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     });
     visited.unwrap();
     assert_eq!(
@@ -186,7 +187,9 @@ pub fn an_error_of_the_visitor_ends_the_visit(index: &dyn Index) {
     let answers = [
         snapshot.each_prompt(&mut |_| enough()),
         snapshot.each_blob(&mut |_, _, _| enough()),
-        snapshot.each_operation(&mut |_, _, _| enough()),
+        snapshot.each_operation(0, &mut |_, _, _| {
+            enough().map(|()| ControlFlow::Continue(()))
+        }),
     ];
     for answer in answers {
         assert!(
