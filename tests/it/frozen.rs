@@ -260,6 +260,13 @@ fn a_lock_tells_what_moved() {
         told(&before).is_empty(),
         "all is as it was, and so is the file"
     );
+    commit(&store, "tone", "Be kind.");
+    store
+        .set_environment("tone", "production", "1.2", Expected::Any)
+        .unwrap();
+    assert_ne!(frozen(&store), file_then);
+    let view = store.at(then).unwrap();
+    assert_eq!(view.freeze("production").unwrap(), file_then, "as it was");
 }
 
 /// Two prompts that always move together are never frozen apart, nor is a body with another's partial.
