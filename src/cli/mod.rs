@@ -43,6 +43,7 @@
 //! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, settings}` |
 //! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
+//! | `freeze` | `{file, lock, environment, seal, effect: "written", "unchanged" or "checked", prompts: [{id, name, number, version, hash, source}], changes: [text]}`; changes are against the lockfile that was there |
 //! | `serve` | `{url, key}` in one line, and then it serves; key is null where it was given |
 //! | `fake` | `{url, key, control}`, in one line, with or without `--json`; then it serves |
 //! | `fixtures` | the fixtures, with or without `--json` |

@@ -5,7 +5,7 @@ mod versions;
 use std::fmt;
 use std::sync::Arc;
 
-pub use self::versions::{Mode, Rendered, Resolved};
+pub use self::versions::{Rendered, Resolved};
 use super::Inner;
 use crate::backend::Snapshot;
 use crate::engine::find_prompt;
@@ -16,7 +16,7 @@ use crate::number::PromptRef;
 use crate::record::{Environment, Operation, OperationFilter, Prompt, PromptFilter};
 
 /// What is read of a store: as it is now, which every [`Store`](crate::Store) derefs to, or as it was, which
-/// [`Store::at`](crate::Store::at) gives.
+/// [`at`](Self::at) gives.
 ///
 /// Cheap to clone, and usable from any number of threads. A view of an earlier moment never changes, as history does not;
 /// it holds nothing open and nobody up. What it answers is replayed from the operations: of one prompt for what is asked

@@ -10,6 +10,7 @@ mod demo;
 mod environments;
 mod failures;
 mod folders;
+mod freeze;
 mod history;
 mod prompts;
 mod support;

@@ -14,6 +14,7 @@ mod bodies;
 mod child;
 mod concurrency;
 mod freshness;
+mod frozen;
 mod history;
 mod locks;
 mod migration;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "server")]
 pub(crate) mod fake;
+pub(crate) mod freeze;
 pub(crate) mod history;
 #[cfg(feature = "server")]
 pub(crate) mod server;
@@ -120,6 +121,11 @@ pub(crate) enum Command {
     /// The prompt a/b becomes the file a/b.json. Characters that file systems reserve are percent-encoded, so that import
     /// finds the same names again. Other files in the folder stay as they are.
     Export(Export),
+    /// Write what an environment resolves to, partials filled in, as one file for programs that have no store
+    ///
+    /// Beside it goes a lockfile that names each prompt, its number and its hash. Both are the same for the same prompts, byte
+    /// for byte; --check tells whether they still say what the store does.
+    Freeze(freeze::Freeze),
     /// Serve the store over HTTP, as Helicone's API
     ///
     /// Helicone's clients work on it: give them the URL and the key that are printed. It stops on SIGINT and SIGTERM, when

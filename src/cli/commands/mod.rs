@@ -11,6 +11,7 @@ mod fake;
 mod file_name;
 #[cfg(feature = "server")]
 mod fixtures;
+mod freeze;
 mod history;
 mod holders;
 mod import;
@@ -54,6 +55,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Stats => upkeep::stats(session),
         Command::Import(args) => import::import(args, session),
         Command::Export(args) => export::export(args, session),
+        Command::Freeze(args) => freeze::freeze(args, session),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::serve(args, session),
         #[cfg(feature = "server")]
