@@ -37,6 +37,7 @@
 //! | `rm` | `{prompt: Prompt, version: Version or null}`: null where the whole prompt is deleted |
 //! | `ops` | `{operations: [Operation], more: boolean}` |
 //! | `undo` | `{operation: Operation or null}`: the new one; null where nothing was left to take back |
+//! | `watch` | a line for each change: `{cursor, operation: Operation, affected: [prompt id]}` |
 //! | `verify` | `{clean, operations, prompts, versions, bodies, bytes, head, violations: [Violation]}` |
 //! | `settle` | `{bodies, bytes}` |
 //! | `gc` | `{bodies, bytes, leftovers}` |

@@ -138,3 +138,28 @@ fn an_environment_tells_who_held_it() {
         json!([])
     );
 }
+
+#[test]
+fn changes_are_told_as_they_come() {
+    let desk = desk();
+    let told = desk
+        .run(&["watch", "--from", "start", "-n", "2", "--json"])
+        .ok();
+    let lines: Vec<serde_json::Value> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert_eq!(members(&lines[0]), ["cursor", "operation", "affected"]);
+    let cursor = lines[1]["cursor"].as_str().unwrap();
+    let told = desk.run(&["watch", "--from", cursor, "--for", "1ms"]).ok();
+    assert!(
+        told.contains("move") && told.contains("production: 1.0 → 1.1"),
+        "{told}"
+    );
+    assert_eq!(desk.run(&["watch", "--for", "1ms"]).ok(), "");
+    desk.run(&["watch", "--from", "12"]).fails(2);
+    let elsewhere = Desk::greeting();
+    let told = elsewhere.run(&["watch", "--from", cursor]).fails(3);
+    assert!(told.contains("no place in this store's history"), "{told}");
+}

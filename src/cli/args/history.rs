@@ -1,9 +1,11 @@
-//! Earlier moments, and what takes operations back.
+//! Earlier moments, what takes operations back, and what watches them come.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use clap::Args;
 
-use crate::{Moment, OperationRef};
+use crate::{Cursor, Invalid, Moment, OperationRef};
 
 /// As of when a command reads.
 #[derive(Args, Debug)]
@@ -21,6 +23,26 @@ pub(crate) struct Undo {
     /// And the later operations that stand on it, all or none
     #[arg(long, requires = "operation")]
     pub(crate) also_later: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Watch {
+    /// From behind this place on, which each change tells [default: from now on]
+    #[arg(long, value_name = "CURSOR|start", value_parser = cursor)]
+    pub(crate) from: Option<Cursor>,
+    /// For so long, such as 30s or 2h [default: until it is interrupted]
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Until there were so many changes
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+fn cursor(text: &str) -> Result<Cursor, Invalid> {
+    match text {
+        "start" => Ok(Cursor::START),
+        text => text.parse(),
+    }
 }
 
 /// A moment as it is typed: as the library has it, as the tables here write it, or so long ago.

@@ -102,6 +102,10 @@ pub(crate) enum Command {
     /// What it made is deleted, what it deleted comes back, pointers, names and tags are what they were. It is refused where
     /// later operations stand on it.
     Undo(history::Undo),
+    /// Tell each change as it comes, whoever makes it
+    ///
+    /// Each line ends with the place behind it, from which --from goes on: nothing is missed, nothing told twice.
+    Watch(history::Watch),
     /// Prove that the store is sound, or name every violation
     Verify,
     /// Move all bodies that wait in the journal to their files

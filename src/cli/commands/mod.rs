@@ -24,6 +24,7 @@ mod templates;
 mod undo;
 mod upkeep;
 mod versions;
+mod watch;
 mod words;
 
 use super::args::Command;
@@ -49,6 +50,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Rm(args) => prompts::remove(args, session),
         Command::Ops(args) => history::operations(args, session),
         Command::Undo(args) => undo::undo(args, session),
+        Command::Watch(args) => watch::watch(args, session),
         Command::Verify => upkeep::verify(session),
         Command::Settle => upkeep::settle(session),
         Command::Gc(args) => upkeep::collect(args, session),
