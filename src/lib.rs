@@ -66,6 +66,7 @@ pub mod backend;
 mod body;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod diff;
 mod directory;
 mod engine;
 mod error;

@@ -1,0 +1,180 @@
+//! Walks two bodies at once and notes where they differ.
+
+use serde_json::{Map, Value};
+
+use super::align::{List, align};
+use super::edit::{Edit, EditKind};
+use super::pointer::Pointer;
+
+/// Below so many levels, values are compared as wholes.
+const DEEPEST: usize = 128;
+
+/// So does a value whose pointer has more bytes, as those below it would have them all once more.
+const LONGEST_POINTER: usize = 1024;
+
+/// A value with more edits than these is changed as a whole.
+const MOST_EDITS: usize = 50_000;
+
+/// The edits that make one body of the other.
+pub(super) fn edits(old: &Value, new: &Value) -> Vec<Edit> {
+    let mut walk = Walk { edits: Vec::new() };
+    let at = At {
+        old: Pointer::default(),
+        new: Pointer::default(),
+        spot: Spot::Body,
+        depth: 0,
+    };
+    walk.values(at, old, new);
+    walk.edits
+}
+
+/// What a value is in a body, as far as it tells how it is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spot {
+    Body,
+    Messages,
+    Message,
+    Content,
+    Tools,
+    Other,
+}
+
+impl Spot {
+    fn of_member(self, name: &str) -> Self {
+        match (self, name) {
+            (Self::Body, "messages") => Self::Messages,
+            (Self::Body, "tools" | "functions") => Self::Tools,
+            (Self::Message, "content") => Self::Content,
+            _ => Self::Other,
+        }
+    }
+
+    fn of_item(self) -> Self {
+        match self {
+            Self::Messages => Self::Message,
+            _ => Self::Other,
+        }
+    }
+
+    fn list(self) -> List {
+        match self {
+            Self::Messages => List::Messages,
+            Self::Tools => List::Tools,
+            Self::Content => List::Parts,
+            Self::Body | Self::Message | Self::Other => List::Plain,
+        }
+    }
+}
+
+/// Where the walk is, in both bodies.
+struct At {
+    old: Pointer,
+    new: Pointer,
+    spot: Spot,
+    depth: usize,
+}
+
+impl At {
+    fn member(&self, name: &str) -> Self {
+        Self {
+            old: self.old.member(name),
+            new: self.new.member(name),
+            spot: self.spot.of_member(name),
+            depth: self.depth + 1,
+        }
+    }
+
+    fn item(&self, old: usize, new: usize) -> Self {
+        Self {
+            old: self.old.item(old),
+            new: self.new.item(new),
+            spot: self.spot.of_item(),
+            depth: self.depth + 1,
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        let longest = self.old.as_str().len().max(self.new.as_str().len());
+        self.depth < DEEPEST && longest <= LONGEST_POINTER
+    }
+}
+
+struct Walk {
+    edits: Vec<Edit>,
+}
+
+impl Walk {
+    fn values(&mut self, at: At, old: &Value, new: &Value) {
+        if old == new {
+            return;
+        }
+        let before = self.edits.len();
+        match (old, new) {
+            (Value::Object(old), Value::Object(new)) if at.goes_on() => {
+                self.members(&at, old, new);
+            }
+            (Value::Array(old), Value::Array(new)) if at.goes_on() => self.items(&at, old, new),
+            _ => return self.edits.push(Edit::changed(at.old, at.new, old, new)),
+        }
+        if self.edits.len() - before > MOST_EDITS {
+            self.edits.truncate(before);
+            self.edits.push(Edit::changed(at.old, at.new, old, new));
+        }
+    }
+
+    /// In the order of the new object, then what is gone.
+    fn members(&mut self, at: &At, old: &Map<String, Value>, new: &Map<String, Value>) {
+        for (name, value) in new {
+            match old.get(name) {
+                Some(before) => self.values(at.member(name), before, value),
+                None => self.edits.push(Edit::added(at.new.member(name), value)),
+            }
+        }
+        for (name, value) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
+            self.edits.push(Edit::removed(at.old.member(name), value));
+        }
+    }
+
+    /// In the order of the new list, what is gone where it was.
+    fn items(&mut self, at: &At, old: &[Value], new: &[Value]) {
+        let matches = align(at.spot.list(), old, new);
+        let mut of_new = vec![None; new.len()];
+        let mut is_gone = vec![true; old.len()];
+        for one in matches {
+            of_new[one.new] = Some(one);
+            is_gone[one.old] = false;
+        }
+        let mut gone = (0..old.len()).filter(|position| is_gone[*position]);
+        let mut next_gone = gone.next();
+        for (position, value) in new.iter().enumerate() {
+            let Some(one) = of_new[position] else {
+                self.edits.push(Edit::added(at.new.item(position), value));
+                continue;
+            };
+            let further = at.item(one.old, one.new);
+            if one.moved {
+                self.moved(further, &old[one.old], value);
+                continue;
+            }
+            while let Some(before) = next_gone.filter(|gone| *gone < one.old) {
+                self.edits
+                    .push(Edit::removed(at.old.item(before), &old[before]));
+                next_gone = gone.next();
+            }
+            self.values(further, &old[one.old], value);
+        }
+        for before in next_gone.into_iter().chain(gone) {
+            self.edits
+                .push(Edit::removed(at.old.item(before), &old[before]));
+        }
+    }
+
+    fn moved(&mut self, at: At, old: &Value, new: &Value) {
+        let position = self.edits.len();
+        self.edits.push(Edit::moved(at.old.clone(), at.new.clone()));
+        self.values(at, old, new);
+        if self.edits.len() > position + 1 {
+            self.edits[position].kind = EditKind::MovedAndChanged;
+        }
+    }
+}
