@@ -35,6 +35,8 @@
 //!   changes at once.
 //! - [`Selector`] and [`Spec`] name versions: `2.1`, `^2`, `latest`, `production`, `greeting@production`.
 //! - [`Contract`] is what a body asks of its callers; [`contract::breakages`] are the bump rules.
+//! - [`Difference`] is what two versions differ in, as [`Store::diff`] answers it; [`diff`] compares any two bodies;
+//!   [`Blame`] tells which version brought what.
 //! - [`template`] fills bodies, exactly as the reference client does or strictly.
 //! - [`Operation`] is one entry of the history.
 //! - `server` speaks Helicone's HTTP API, for its clients and for tests of what is built on them.
@@ -85,7 +87,8 @@ pub mod template;
 pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    Collected, Created, Move, Moved, NewPrompt, NewVersion, Report, Settled, Violation,
+    Blame, BlameEntry, Collected, Created, Difference, EnvironmentDifference, Move, Moved,
+    NewPrompt, NewVersion, Origin, Report, Settled, Side, VariableChange, Verdict, Violation,
 };
 pub use error::{Error, Holder, Result};
 pub use id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};

@@ -83,21 +83,18 @@ const VERY_SIMILAR: Likeness = ALIKE * 3 / 5;
 
 /// The items that are the same, in the order of the new list.
 pub(super) fn align(list: List, old: &[Value], new: &[Value]) -> Vec<Match> {
-    let mut pairs = Pairs {
-        list,
-        old,
-        new,
-        of_old: vec![None; old.len()],
-        of_new: vec![None; new.len()],
-    };
-    pairs.equal_in_order();
-    pairs.by_key(Some);
+    let mut pairs = Pairs::of_equal(list, old, new);
     pairs.by_key(|item| list.name(item));
     let words = pairs.words();
     pairs.similar_in_gaps(&words);
     pairs.similar_anywhere(&words);
     pairs.in_place_of_each_other();
     pairs.matches()
+}
+
+/// The items that are equal, in the order of the new list.
+pub(super) fn equal(list: List, old: &[Value], new: &[Value]) -> Vec<Match> {
+    Pairs::of_equal(list, old, new).matches()
 }
 
 /// The items that are known to be the same, so far.
@@ -138,6 +135,19 @@ impl AllWords {
 }
 
 impl<'a> Pairs<'a> {
+    fn of_equal(list: List, old: &'a [Value], new: &'a [Value]) -> Self {
+        let mut pairs = Pairs {
+            list,
+            old,
+            new,
+            of_old: vec![None; old.len()],
+            of_new: vec![None; new.len()],
+        };
+        pairs.equal_in_order();
+        pairs.by_key(Some);
+        pairs
+    }
+
     fn pair(&mut self, old: usize, new: usize) {
         self.of_old[old] = Some(new);
         self.of_new[new] = Some(old);

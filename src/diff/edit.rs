@@ -8,12 +8,15 @@ use super::text::Segment;
 
 /// One thing in which two bodies differ.
 ///
-/// As JSON: `{kind, old_pointer, new_pointer, old, new, text}`, what does not apply left out.
+/// As JSON: `{kind, section, old_pointer, new_pointer, old, new, text}`, what does not apply left out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Edit {
     /// What happened.
     pub kind: EditKind,
+    /// The part of the body that it is in; none where the body is changed as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub section: Option<Section>,
     /// Where it is in the old body; nowhere if it was added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_pointer: Option<Pointer>,
@@ -29,6 +32,22 @@ pub struct Edit {
     /// For a string that was changed to a string: what stayed, went and came, in order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<Vec<Segment>>,
+}
+
+/// A part of a body: a message, a tool, or another member of it as a whole. The edits of one stand together.
+///
+/// As JSON: `{member, old_index, new_index}`, what does not apply left out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Section {
+    /// The body's member that it is, or is in.
+    pub member: String,
+    /// Of messages and tools, which one in the old body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_index: Option<usize>,
+    /// Of messages and tools, which one in the new body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_index: Option<usize>,
 }
 
 /// What happened to a part of a body.
@@ -70,6 +89,10 @@ impl EditKind {
 }
 
 impl Edit {
+    pub(super) fn within(self, section: Option<Section>) -> Self {
+        Self { section, ..self }
+    }
+
     pub(super) fn added(at: Pointer, new: &Value) -> Self {
         Self {
             new_pointer: Some(at),
@@ -112,6 +135,7 @@ impl Edit {
     fn empty(kind: EditKind) -> Self {
         Self {
             kind,
+            section: None,
             old_pointer: None,
             new_pointer: None,
             old: None,

@@ -62,7 +62,7 @@ use serde_json::Value;
 
 pub(crate) use self::align::tool_name;
 pub use self::apply::Mismatch;
-pub use self::edit::{Edit, EditKind};
+pub use self::edit::{Edit, EditKind, Section};
 pub(crate) use self::parts::{Part, parts, unchanged};
 pub use self::pointer::Pointer;
 pub use self::text::{Segment, SegmentKind};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::align::{List, align};
+use super::align::{List, equal};
 use super::pointer::Pointer;
 
 /// A part of a body: a message, a tool, or another member of the body as a whole.
@@ -52,10 +52,8 @@ pub(crate) fn unchanged(before: &Value, after: &Value) -> HashMap<Part, Part> {
     let mut same = HashMap::new();
     for (list, sort) in LISTS {
         if let (Some(old), Some(new)) = (items(before, list), items(after, list)) {
-            for one in align(sort, old, new) {
-                if old[one.old] == new[one.new] {
-                    same.insert(Part::Item(list, one.new), Part::Item(list, one.old));
-                }
+            for one in equal(sort, old, new) {
+                same.insert(Part::Item(list, one.new), Part::Item(list, one.old));
             }
         }
     }

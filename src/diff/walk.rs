@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::align::{List, align};
-use super::edit::{Edit, EditKind};
+use super::edit::{Edit, EditKind, Section};
 use super::pointer::Pointer;
 
 /// Below so many levels, values are compared as wholes.
@@ -21,6 +21,7 @@ pub(super) fn edits(old: &Value, new: &Value) -> Vec<Edit> {
     let at = At {
         old: Pointer::default(),
         new: Pointer::default(),
+        section: None,
         spot: Spot::Body,
         depth: 0,
     };
@@ -70,6 +71,7 @@ impl Spot {
 struct At {
     old: Pointer,
     new: Pointer,
+    section: Option<Section>,
     spot: Spot,
     depth: usize,
 }
@@ -79,6 +81,7 @@ impl At {
         Self {
             old: self.old.member(name),
             new: self.new.member(name),
+            section: self.section_of(name),
             spot: self.spot.of_member(name),
             depth: self.depth + 1,
         }
@@ -88,9 +91,33 @@ impl At {
         Self {
             old: self.old.item(old),
             new: self.new.item(new),
+            section: self.section_at(Some(old), Some(new)),
             spot: self.spot.of_item(),
             depth: self.depth + 1,
         }
+    }
+
+    /// The section that a member is, or is in.
+    fn section_of(&self, name: &str) -> Option<Section> {
+        let whole = || Section {
+            member: name.to_owned(),
+            old_index: None,
+            new_index: None,
+        };
+        self.section
+            .clone()
+            .or_else(|| (self.spot == Spot::Body).then(whole))
+    }
+
+    /// The section that an item is, or is in.
+    fn section_at(&self, old: Option<usize>, new: Option<usize>) -> Option<Section> {
+        let mut section = self.section.clone();
+        if let Some(section) = &mut section
+            && matches!(self.spot, Spot::Messages | Spot::Tools)
+        {
+            (section.old_index, section.new_index) = (old, new);
+        }
+        section
     }
 
     fn goes_on(&self) -> bool {
@@ -114,12 +141,17 @@ impl Walk {
                 self.members(&at, old, new);
             }
             (Value::Array(old), Value::Array(new)) if at.goes_on() => self.items(&at, old, new),
-            _ => return self.edits.push(Edit::changed(at.old, at.new, old, new)),
+            _ => return self.changed(at, old, new),
         }
         if self.edits.len() - before > MOST_EDITS {
             self.edits.truncate(before);
-            self.edits.push(Edit::changed(at.old, at.new, old, new));
+            self.changed(at, old, new);
         }
+    }
+
+    fn changed(&mut self, at: At, old: &Value, new: &Value) {
+        let edit = Edit::changed(at.old, at.new, old, new);
+        self.edits.push(edit.within(at.section));
     }
 
     /// In the order of the new object, then what is gone.
@@ -127,11 +159,15 @@ impl Walk {
         for (name, value) in new {
             match old.get(name) {
                 Some(before) => self.values(at.member(name), before, value),
-                None => self.edits.push(Edit::added(at.new.member(name), value)),
+                None => {
+                    let edit = Edit::added(at.new.member(name), value);
+                    self.edits.push(edit.within(at.section_of(name)));
+                }
             }
         }
         for (name, value) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
-            self.edits.push(Edit::removed(at.old.member(name), value));
+            let edit = Edit::removed(at.old.member(name), value);
+            self.edits.push(edit.within(at.section_of(name)));
         }
     }
 
@@ -148,7 +184,9 @@ impl Walk {
         let mut next_gone = gone.next();
         for (position, value) in new.iter().enumerate() {
             let Some(one) = of_new[position] else {
-                self.edits.push(Edit::added(at.new.item(position), value));
+                let edit = Edit::added(at.new.item(position), value);
+                let section = at.section_at(None, Some(position));
+                self.edits.push(edit.within(section));
                 continue;
             };
             let further = at.item(one.old, one.new);
@@ -157,21 +195,26 @@ impl Walk {
                 continue;
             }
             while let Some(before) = next_gone.filter(|gone| *gone < one.old) {
-                self.edits
-                    .push(Edit::removed(at.old.item(before), &old[before]));
+                self.gone(at, before, &old[before]);
                 next_gone = gone.next();
             }
             self.values(further, &old[one.old], value);
         }
         for before in next_gone.into_iter().chain(gone) {
-            self.edits
-                .push(Edit::removed(at.old.item(before), &old[before]));
+            self.gone(at, before, &old[before]);
         }
+    }
+
+    fn gone(&mut self, at: &At, position: usize, value: &Value) {
+        let edit = Edit::removed(at.old.item(position), value);
+        let section = at.section_at(Some(position), None);
+        self.edits.push(edit.within(section));
     }
 
     fn moved(&mut self, at: At, old: &Value, new: &Value) {
         let position = self.edits.len();
-        self.edits.push(Edit::moved(at.old.clone(), at.new.clone()));
+        let edit = Edit::moved(at.old.clone(), at.new.clone());
+        self.edits.push(edit.within(at.section.clone()));
         self.values(at, old, new);
         if self.edits.len() > position + 1 {
             self.edits[position].kind = EditKind::MovedAndChanged;
