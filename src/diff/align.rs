@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 
-use super::likeness::{ALIKE, Dictionary, Likeness, Words};
+use super::likeness::{ALIKE, Dictionary, Likeness, Words, best_in_order};
 use super::script::{Stretch, stretches};
 
 /// What a list holds, and so what its items are known by.
@@ -80,6 +80,9 @@ const SIMILAR: Likeness = ALIKE * 2 / 5;
 
 /// How alike if anything about them is another: their place or their sort.
 const VERY_SIMILAR: Likeness = ALIKE * 3 / 5;
+
+/// How alike if both are.
+const NEARLY_EQUAL: Likeness = ALIKE * 3 / 4;
 
 /// The items that are the same, in the order of the new list.
 pub(super) fn align(list: List, old: &[Value], new: &[Value]) -> Vec<Match> {
@@ -202,44 +205,17 @@ impl<'a> Pairs<'a> {
             if pairs > MOST_PAIRS || steps > MOST_STEPS {
                 return;
             }
-            for (old, new) in self.best_in_order(&old, &new, words) {
-                self.pair(old, new);
-            }
-        }
-    }
-
-    /// The pairs in order that are most alike in sum. One good pair counts for more than two poor ones.
-    fn best_in_order(&self, old: &[usize], new: &[usize], words: &AllWords) -> Vec<(usize, usize)> {
-        let width = new.len() + 1;
-        let mut value = vec![0; (old.len() + 1) * width];
-        let mut best = vec![0; value.len()];
-        for (row, &a) in old.iter().enumerate().rev() {
-            for (column, &b) in new.iter().enumerate().rev() {
-                let likeness = words.likeness(a, b);
-                let same_sort = self.list.same_sort(&self.old[a], &self.new[b]);
+            let best = best_in_order(old.len(), new.len(), |a, b| {
+                let same_sort = self.list.same_sort(&self.old[old[a]], &self.new[new[b]]);
                 let least = if same_sort { SIMILAR } else { VERY_SIMILAR };
-                let at = row * width + column;
-                if likeness >= least {
-                    value[at] = likeness * likeness + u64::from(same_sort);
-                }
-                let paired = value[at] + best[at + width + 1];
-                best[at] = paired.max(best[at + width]).max(best[at + 1]);
+                let likeness = words.likeness(old[a], new[b]);
+                // Of two that are as alike, the one of the same sort.
+                (likeness >= least).then_some(likeness + u64::from(same_sort))
+            });
+            for (a, b) in best {
+                self.pair(old[a], new[b]);
             }
         }
-        let (mut row, mut column) = (0, 0);
-        let mut pairs = Vec::new();
-        while row < old.len() && column < new.len() {
-            let at = row * width + column;
-            if value[at] > 0 && best[at] == value[at] + best[at + width + 1] {
-                pairs.push((old[row], new[column]));
-                (row, column) = (row + 1, column + 1);
-            } else if best[at] == best[at + width] {
-                row += 1;
-            } else {
-                column += 1;
-            }
-        }
-        pairs
     }
 
     /// The very similar items wherever they are: they were moved and changed.
@@ -253,7 +229,14 @@ impl<'a> Pairs<'a> {
         for &a in &old {
             for &b in &new {
                 let likeness = words.likeness(a, b);
-                if likeness >= VERY_SIMILAR && self.list.same_sort(&self.old[a], &self.new[b]) {
+                let same_sort = self.list.same_sort(&self.old[a], &self.new[b]);
+                if likeness
+                    >= if same_sort {
+                        VERY_SIMILAR
+                    } else {
+                        NEARLY_EQUAL
+                    }
+                {
                     found.push((std::cmp::Reverse(likeness), a, b));
                 }
             }

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use similar::DiffableStr;
 
 use super::align::List;
-use crate::template;
+use super::words::saying;
 
 /// How alike two items are: 0 for no word in common, [`ALIKE`] for the same words.
 pub(super) type Likeness = u64;
@@ -108,22 +107,57 @@ impl<'a> Dictionary<'a> {
         }
     }
 
+    /// The words of a text.
+    pub(super) fn of_text(&mut self, text: &'a str) -> Words {
+        let mut words = Vec::new();
+        self.text(text, &mut words);
+        words.sort_unstable();
+        Words(words)
+    }
+
     fn text(&mut self, text: &'a str, words: &mut Vec<usize>) {
-        for (piece, is_tag) in template::cut_at_tags(text) {
-            if is_tag {
-                words.push(self.number(piece));
-                continue;
-            }
-            for word in piece.tokenize_unicode_words() {
-                if word.contains(char::is_alphanumeric) {
-                    words.push(self.number(word));
-                }
-            }
-        }
+        words.extend(saying(text).map(|word| self.number(word)));
     }
 
     fn number(&mut self, word: &'a str) -> usize {
         let next = self.0.len();
         *self.0.entry(word).or_insert(next)
     }
+}
+
+/// The pairs of items of two lists, in order, that are most alike in sum. One good pair counts for more than two poor
+/// ones. Which pairs may be, and how alike they are, is for the caller to say.
+pub(super) fn best_in_order(
+    old: usize,
+    new: usize,
+    likeness: impl Fn(usize, usize) -> Option<Likeness>,
+) -> Vec<(usize, usize)> {
+    let width = new + 1;
+    // What a pair counts for, and what is the best from there on.
+    let mut value = vec![0; (old + 1) * width];
+    let mut best = vec![0; value.len()];
+    for row in (0..old).rev() {
+        for column in (0..new).rev() {
+            let at = row * width + column;
+            if let Some(likeness) = likeness(row, column) {
+                value[at] = likeness * likeness;
+            }
+            let paired = value[at] + best[at + width + 1];
+            best[at] = paired.max(best[at + width]).max(best[at + 1]);
+        }
+    }
+    let (mut row, mut column) = (0, 0);
+    let mut pairs = Vec::new();
+    while row < old && column < new {
+        let at = row * width + column;
+        if value[at] > 0 && best[at] == value[at] + best[at + width + 1] {
+            pairs.push((row, column));
+            (row, column) = (row + 1, column + 1);
+        } else if best[at] == best[at + width] {
+            row += 1;
+        } else {
+            column += 1;
+        }
+    }
+    pairs
 }

@@ -56,10 +56,12 @@ mod pointer;
 mod script;
 mod text;
 mod walk;
+mod words;
 
 use serde::Serialize;
 use serde_json::Value;
 
+#[cfg(feature = "cli")]
 pub(crate) use self::align::tool_name;
 pub use self::apply::Mismatch;
 pub use self::edit::{Edit, EditKind, Section};

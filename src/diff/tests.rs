@@ -83,7 +83,7 @@ fn a_rewritten_message_is_the_same_message() {
     let after = messages(&[("assistant", "You write poems."), ("user", "Text")]);
     assert_eq!(
         told(&before, &after),
-        ["added /messages/0", "removed /messages/0"]
+        ["removed /messages/0", "added /messages/0"]
     );
     let after = messages(&[("developer", "Translate into French."), ("user", "Text")]);
     assert_eq!(told(&before, &after), ["changed /messages/0/role"]);
@@ -108,8 +108,8 @@ fn tools_are_compared_field_by_field() {
             "moved /tools/1 -> /tools/0",
             "added /tools/1/function/parameters/properties/town",
             "removed /tools/0/function/parameters/properties/city",
-            "added /tools/1/function/parameters/required/0",
-            "removed /tools/0/function/parameters/required/0"
+            "removed /tools/0/function/parameters/required/0",
+            "added /tools/1/function/parameters/required/0"
         ]
     );
     // Another name and the same words: it was renamed. Other words too: it is another tool.
@@ -120,7 +120,7 @@ fn tools_are_compared_field_by_field() {
     let replaced = json!({"tools": [another, other]});
     assert_eq!(
         told(&before, &replaced),
-        ["added /tools/0", "removed /tools/0"]
+        ["removed /tools/0", "added /tools/0"]
     );
 }
 

@@ -1,10 +1,10 @@
 //! Two texts, compared by line, and by word where lines differ.
 
 use serde::Serialize;
-use similar::DiffableStr;
 
+use super::likeness::{ALIKE, Dictionary, Likeness, Words, best_in_order};
 use super::script::{Stretch, stretches};
-use crate::template;
+use super::words::{Pieces, by_word};
 
 /// A piece of a text that was changed. Those that are equal or removed make the old text, those that are equal or added
 /// the new one.
@@ -35,161 +35,75 @@ pub enum SegmentKind {
 /// alike.
 const MOST_LINES: usize = 200_000;
 
-/// So many words of both sides of a change are aligned. The search may be quadratic.
-const MOST_WORDS: usize = 40_000;
+/// So many pairs of lines of a changed passage are compared to find similar ones, and so many words.
+const MOST_PAIRS: usize = 10_000;
+const MOST_STEPS: usize = 1_000_000;
+
+/// How alike lines must be to be one.
+const SIMILAR: Likeness = ALIKE / 2;
 
 /// The segments of two texts. A removed one stands before the added one that takes its place.
 pub(super) fn compare(old: &str, new: &str) -> Vec<Segment> {
     let old: Vec<&str> = old.split_inclusive('\n').collect();
     let new: Vec<&str> = new.split_inclusive('\n').collect();
-    let mut found = Vec::new();
+    let mut found = Pieces::default();
     for stretch in stretches(&old, &new, MOST_LINES) {
         match stretch {
-            Stretch::Equal(lines, _) => found.push(Piece::Equal(old[lines].concat())),
-            Stretch::Replaced(removed, added) => {
-                by_word(&old[removed].concat(), &new[added].concat(), &mut found);
-            }
+            Stretch::Equal(lines, _) => found.equal(&old[lines].concat()),
+            Stretch::Replaced(removed, added) => found.append(passage(&old[removed], &new[added])),
         }
     }
-    segments(found)
+    found.segments()
 }
 
-/// A piece of both texts, or what of one is in place of what of the other.
-#[derive(Debug)]
-enum Piece {
-    Equal(String),
-    Replaced(String, String),
-}
-
-fn by_word(old: &str, new: &str, found: &mut Vec<Piece>) {
-    if old.is_empty() || new.is_empty() {
-        found.push(Piece::Replaced(old.to_owned(), new.to_owned()));
-        return;
+/// A passage that was changed, by word.
+///
+/// Lines that are similar are compared by themselves, so that a line that was put in between does not take words from its
+/// neighbours. But where lines were broken anew, all that is kept is found only in the passage as a whole.
+fn passage(old: &[&str], new: &[&str]) -> Pieces {
+    let whole = by_word(&old.concat(), &new.concat());
+    let pairs = similar_lines(old, new);
+    if pairs.is_empty() {
+        return whole;
     }
-    let (old_words, new_words) = (words(old), words(new));
-    let mut pieces = Vec::new();
-    for stretch in stretches(&old_words, &new_words, MOST_WORDS) {
-        pieces.push(match stretch {
-            Stretch::Equal(words, _) => Piece::Equal(old_words[words].concat()),
-            Stretch::Replaced(removed, added) => {
-                Piece::Replaced(old_words[removed].concat(), new_words[added].concat())
-            }
-        });
+    let mut found = Pieces::default();
+    let (mut from_old, mut from_new) = (0, 0);
+    for (old_line, new_line) in pairs {
+        let between = (&old[from_old..old_line], &new[from_new..new_line]);
+        found.append(by_word(&between.0.concat(), &between.1.concat()));
+        found.append(by_word(old[old_line], new[new_line]));
+        (from_old, from_new) = (old_line + 1, new_line + 1);
     }
-    if is_rewritten(old, new, &pieces) {
-        rewritten(old, new, found);
+    found.append(by_word(
+        &old[from_old..].concat(),
+        &new[from_new..].concat(),
+    ));
+    // A little more is well worth it, as a line is what one reads.
+    if found.changed_words() * 4 <= whole.changed_words() * 5 {
+        found
     } else {
-        join(&mut pieces);
-        found.append(&mut pieces);
+        whole
     }
 }
 
-/// The words of a text, the white space and punctuation between them, and the tags of templates as words.
-fn words(text: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    for (piece, is_tag) in template::cut_at_tags(text) {
-        if is_tag {
-            words.push(piece);
-        } else {
-            words.extend(piece.tokenize_unicode_words());
-        }
+/// The lines that are similar, in order; none where there is nothing to choose, or too much.
+fn similar_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
+    let pairs = old.len().saturating_mul(new.len());
+    if pairs <= 1 || pairs > MOST_PAIRS {
+        return Vec::new();
     }
-    words
-}
-
-/// Whether so little is kept that it is by chance.
-fn is_rewritten(old: &str, new: &str, pieces: &[Piece]) -> bool {
-    let kept: usize = pieces
-        .iter()
-        .map(|piece| match piece {
-            Piece::Equal(text) => weight(text),
-            Piece::Replaced(..) => 0,
-        })
-        .sum();
-    // Of the shorter one, so that a text that only grew is not taken for another.
-    kept * 3 < weight(old).min(weight(new))
-}
-
-/// How many words a text has: white space and punctuation are in every text.
-fn weight(text: &str) -> usize {
-    words(text).into_iter().filter(|word| says(word)).count()
-}
-
-/// Whether a text is more than white space and punctuation.
-fn says(text: &str) -> bool {
-    text.contains(char::is_alphanumeric)
-}
-
-/// One text in place of another, but for the line break that both end with.
-fn rewritten(old: &str, new: &str, found: &mut Vec<Piece>) {
-    match (old.strip_suffix('\n'), new.strip_suffix('\n')) {
-        (Some(old), Some(new)) => {
-            found.push(Piece::Replaced(old.to_owned(), new.to_owned()));
-            found.push(Piece::Equal("\n".to_owned()));
-        }
-        _ => found.push(Piece::Replaced(old.to_owned(), new.to_owned())),
+    let mut dictionary = Dictionary::default();
+    let old: Vec<_> = old.iter().map(|line| dictionary.of_text(line)).collect();
+    let new: Vec<_> = new.iter().map(|line| dictionary.of_text(line)).collect();
+    let length = |lines: &[Words]| lines.iter().map(Words::len).sum::<usize>();
+    let steps = length(&old).saturating_mul(new.len());
+    if steps.saturating_add(length(&new).saturating_mul(old.len())) > MOST_STEPS {
+        return Vec::new();
     }
-}
-
-/// Takes what is equal between two changes into them where it only tears them apart: "of the" between two sentences
-/// that have nothing else in common. Lines stay apart.
-fn join(pieces: &mut Vec<Piece>) {
-    let mut joined: Vec<Piece> = Vec::with_capacity(pieces.len());
-    let mut rest = std::mem::take(pieces).into_iter().peekable();
-    while let Some(piece) = rest.next() {
-        match (joined.last_mut(), piece, rest.peek()) {
-            (
-                Some(Piece::Replaced(old, new)),
-                Piece::Equal(between),
-                Some(Piece::Replaced(next_old, next_new)),
-            ) if tears(&between, (old, new), (next_old, next_new)) => {
-                for side in [&mut *old, &mut *new] {
-                    side.push_str(&between);
-                }
-                old.push_str(next_old);
-                new.push_str(next_new);
-                rest.next();
-            }
-            (_, piece, _) => joined.push(piece),
-        }
-    }
-    *pieces = joined;
-}
-
-/// Whether what is between two changes is less than either of them.
-fn tears(between: &str, before: (&str, &str), after: (&str, &str)) -> bool {
-    if between.contains('\n') {
-        return false;
-    }
-    // White space alone holds nothing together where words stand on both sides.
-    let length = between.len();
-    let change = |(old, new): (&str, &str)| old.len().max(new.len());
-    let least = change(before).min(change(after));
-    if !says(between) {
-        let has_both = |(old, new): (&str, &str)| !old.is_empty() && !new.is_empty();
-        length <= least && has_both(before) && has_both(after)
-    } else {
-        length * 3 <= least
-    }
-}
-
-fn segments(pieces: Vec<Piece>) -> Vec<Segment> {
-    let mut segments: Vec<Segment> = Vec::new();
-    let mut push = |kind, text: String| match segments.last_mut() {
-        _ if text.is_empty() => {}
-        Some(last) if last.kind == kind => last.text.push_str(&text),
-        _ => segments.push(Segment { kind, text }),
-    };
-    for piece in pieces {
-        match piece {
-            Piece::Equal(text) => push(SegmentKind::Equal, text),
-            Piece::Replaced(old, new) => {
-                push(SegmentKind::Removed, old);
-                push(SegmentKind::Added, new);
-            }
-        }
-    }
-    segments
+    best_in_order(old.len(), new.len(), |a, b| {
+        let likeness = old[a].likeness(&new[b]);
+        (likeness >= SIMILAR).then_some(likeness)
+    })
 }
 
 #[cfg(test)]
@@ -228,6 +142,26 @@ mod tests {
             ("one\ntwo\n", "one\n", "one\n[-two\n-]"),
             ("a b", "a  b", "a[- -]{+  +}b"),
             ("a", "a\n", "a{+\n+}"),
+            (
+                "Be kind.\n- Never lie.\n- Never shout.\n",
+                "Be kind.\n- Never laugh at them.\n- Never lie.\n- Do not shout.\n",
+                "Be kind.\n{+- Never laugh at them.\n+}- Never lie.\n- [-Never-]{+Do not+} shout.\n",
+            ),
+            (
+                "Answer what the customer\nasks and be brief.\n",
+                "Answer what the\ncustomer asks and be\nbrief.\n",
+                "Answer what the[- -]{+\n+}customer[-\n-]{+ +}asks and be[- -]{+\n+}brief.\n",
+            ),
+            (
+                "Notes:\n{{hc:notes:string}}",
+                "Notes:\r\n\t{{hc:notes:string}}\n",
+                "Notes:[-\n-]{+\r\n\t+}{{hc:notes:string}}{+\n+}",
+            ),
+            (
+                "apologise once and stay factual.",
+                "apologise once, stay factual and offer a call.",
+                "apologise once[- and-]{+,+} stay factual{+ and offer a call+}.",
+            ),
             ("", "a", "{+a+}"),
             ("a", "", "[-a-]"),
             ("日本語の要約", "日本語の翻訳", "日本語の[-要約-]{+翻訳+}"),

@@ -171,36 +171,40 @@ impl Walk {
         }
     }
 
-    /// In the order of the new list, what is gone where it was.
+    /// In the order of the new list; what is gone comes after what it stood after, and before what came in its place.
     fn items(&mut self, at: &At, old: &[Value], new: &[Value]) {
         let matches = align(at.spot.list(), old, new);
         let mut of_new = vec![None; new.len()];
         let mut is_gone = vec![true; old.len()];
-        for one in matches {
-            of_new[one.new] = Some(one);
+        for one in &matches {
+            of_new[one.new] = Some(*one);
             is_gone[one.old] = false;
         }
-        let mut gone = (0..old.len()).filter(|position| is_gone[*position]);
-        let mut next_gone = gone.next();
+        let mut gone = (0..old.len())
+            .filter(|position| is_gone[*position])
+            .peekable();
+        let mut kept = matches.iter().filter(|one| !one.moved).peekable();
         for (position, value) in new.iter().enumerate() {
-            let Some(one) = of_new[position] else {
-                let edit = Edit::added(at.new.item(position), value);
-                let section = at.section_at(None, Some(position));
-                self.edits.push(edit.within(section));
-                continue;
-            };
-            let further = at.item(one.old, one.new);
-            if one.moved {
-                self.moved(further, &old[one.old], value);
-                continue;
-            }
-            while let Some(before) = next_gone.filter(|gone| *gone < one.old) {
+            let next_kept = kept.peek().map_or(old.len(), |one| one.old);
+            while let Some(before) = gone.next_if(|gone| *gone < next_kept) {
                 self.gone(at, before, &old[before]);
-                next_gone = gone.next();
             }
-            self.values(further, &old[one.old], value);
+            match of_new[position] {
+                None => {
+                    let edit = Edit::added(at.new.item(position), value);
+                    let section = at.section_at(None, Some(position));
+                    self.edits.push(edit.within(section));
+                }
+                Some(one) if one.moved => {
+                    self.moved(at.item(one.old, one.new), &old[one.old], value);
+                }
+                Some(one) => {
+                    kept.next();
+                    self.values(at.item(one.old, one.new), &old[one.old], value);
+                }
+            }
         }
-        for before in next_gone.into_iter().chain(gone) {
+        for before in gone {
             self.gone(at, before, &old[before]);
         }
     }

@@ -10,6 +10,7 @@ mod demo;
 mod environments;
 mod failures;
 mod folders;
+mod pairs;
 mod prompts;
 mod support;
 mod templates;
