@@ -34,7 +34,7 @@ pub(crate) fn parts(body: &Value) -> Vec<Part> {
     for (name, value) in body.as_object().into_iter().flatten() {
         let list = LISTS.iter().find(|(list, _)| list == name);
         match (list, value) {
-            (Some((list, _)), Value::Array(items)) => {
+            (Some((list, _)), Value::Array(items)) if !items.is_empty() => {
                 parts.extend((0..items.len()).map(|index| Part::Item(list, index)));
             }
             _ => parts.push(Part::Member(name.clone())),

@@ -140,7 +140,7 @@ mod tests {
                 "one\n[-two-]{+2+}\nthree\n",
             ),
             ("one\ntwo\n", "one\n", "one\n[-two\n-]"),
-            ("a b", "a  b", "a[- -]{+  +}b"),
+            ("a b", "a  b", "a {+ +}b"),
             ("a", "a\n", "a{+\n+}"),
             (
                 "Be kind.\n- Never lie.\n- Never shout.\n",
@@ -155,7 +155,7 @@ mod tests {
             (
                 "Notes:\n{{hc:notes:string}}",
                 "Notes:\r\n\t{{hc:notes:string}}\n",
-                "Notes:[-\n-]{+\r\n\t+}{{hc:notes:string}}{+\n+}",
+                "Notes:{+\r+}\n{+\t+}{{hc:notes:string}}{+\n+}",
             ),
             (
                 "apologise once and stay factual.",

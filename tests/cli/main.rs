@@ -7,6 +7,7 @@
 )]
 
 mod demo;
+mod differences;
 mod environments;
 mod failures;
 mod folders;

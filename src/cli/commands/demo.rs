@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeZone, Utc};
 use serde_json::{Map, Value, json};
 
-use super::commit::{Committed, reasons};
-use super::difference::{Marks, edits};
+use super::commit::Committed;
+use super::difference::{Marks, title, whole};
 use super::prompts::created_text;
 use super::versions;
 use crate::cli::args::Demo;
@@ -200,6 +200,7 @@ impl Story {
             ))
         };
         let number = self.rewrite.version.number;
+        let Difference { from, to, .. } = &self.difference;
         let directory = text::line(&directory.to_string_lossy());
         [
             comment(&format!("A prompt's story, in {directory}")),
@@ -220,11 +221,12 @@ impl Story {
             comment(&format!(
                 "What made {number} a major version: callers would have to give more"
             )),
-            reasons(&self.rewrite.breaking),
-            edits(&self.difference, Marks::of_output())
-                .trim_end()
-                .to_owned()
-                + "\n",
+            command(&format!(
+                "diff {PROMPT}@{} {PROMPT}@{number}",
+                self.created.version.number
+            )),
+            format!("{} {}\n\n", paint(NAME, PROMPT), title(from, to, "")),
+            whole(&self.difference, Marks::of_output()),
             "\n".into(),
             command(&format!("resolve {PROMPT}@production")),
             text::lines(self.production.body.text()) + "\n",

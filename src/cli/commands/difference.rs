@@ -68,7 +68,7 @@ pub(super) fn whole(difference: &Difference, marks: Marks) -> String {
 }
 
 /// The edits, under a heading for each message, tool and parameter.
-pub(super) fn edits(difference: &Difference, marks: Marks) -> String {
+fn edits(difference: &Difference, marks: Marks) -> String {
     let mut told = String::new();
     let mut was_block = false;
     for section in sections(difference) {
