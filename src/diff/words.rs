@@ -83,14 +83,6 @@ impl Pieces {
         changed.sum()
     }
 
-    fn kept_words(&self) -> usize {
-        let kept = self.0.iter().map(|piece| match piece {
-            Piece::Equal(text) => count(text),
-            Piece::Replaced(..) => 0,
-        });
-        kept.sum()
-    }
-
     /// Takes what is equal between two changes into them where it only tears them apart: "of" between two clauses that
     /// have nothing else in common. Lines stay apart.
     fn joined(self) -> Self {
@@ -141,11 +133,13 @@ pub(super) fn by_word(old: &str, new: &str) -> Pieces {
     }
     let (old_words, new_words) = (Spaced::cut(old), Spaced::cut(new));
     let (old_names, new_names) = (names(&old_words), names(&new_words));
+    let mut kept = 0;
     for stretch in stretches(&old_names, &new_names, MOST_WORDS) {
         match stretch {
             Stretch::Equal(before, after) => {
                 for (before, after) in old_words[before].iter().zip(&new_words[after]) {
                     pieces.equal(before.word);
+                    kept += usize::from(says(before.word));
                     match (before.space, after.space) {
                         (before, after) if before == after => pieces.equal(before),
                         (before, after) => pieces.replaced(before, after),
@@ -165,7 +159,8 @@ pub(super) fn by_word(old: &str, new: &str) -> Pieces {
         }
     }
     // Where so little is kept, it is by chance. Of the shorter one, so that a text that only grew is not another.
-    if pieces.kept_words() * 3 < count(old).min(count(new)) {
+    let said = |names: &[&str]| names.iter().filter(|name| says(name)).count();
+    if kept * 3 < said(&old_names).min(said(&new_names)) {
         pieces = Pieces::default();
         pieces.replaced(old, new);
     }

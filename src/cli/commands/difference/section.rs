@@ -13,6 +13,7 @@ use crate::diff::{Edit, EditKind, Pointer, Section, tool_name};
 pub(super) struct Edits<'a> {
     section: Option<&'a Section>,
     edits: Vec<&'a Edit>,
+    difference: &'a Difference,
     /// The message, tool or member as it is or, if it is gone, as it was.
     value: Option<&'a Value>,
 }
@@ -27,6 +28,7 @@ pub(super) fn sections(difference: &Difference) -> Vec<Edits<'_>> {
             _ => sections.push(Edits {
                 section,
                 edits: vec![edit],
+                difference,
                 value: section.and_then(|section| value(difference, section)),
             }),
         }
@@ -107,28 +109,34 @@ impl Edits<'_> {
     }
 
     fn is_whole(&self, edit: &Edit) -> bool {
-        self.rest(edit).is_empty()
+        self.pointer(edit).tokens().count() == self.depth()
     }
 
-    /// The way from the section to what was edited.
-    fn rest(&self, edit: &Edit) -> Vec<String> {
-        let depth = match self.section {
-            Some(section) if section.old_index.or(section.new_index).is_some() => 2,
+    /// How many tokens of a pointer lead to the section.
+    fn depth(&self) -> usize {
+        match self.section {
+            Some(_) if self.is_item() => 2,
             Some(_) => 1,
             None => 0,
-        };
+        }
+    }
+
+    /// Whether it is a message or a tool.
+    fn is_item(&self) -> bool {
+        let index = |section: &Section| section.old_index.or(section.new_index);
+        self.section.and_then(index).is_some()
+    }
+
+    /// Where the edited value is or, if it is gone, was.
+    fn pointer(&self, edit: &Edit) -> Pointer {
         let pointer = edit.new_pointer.as_ref().or(edit.old_pointer.as_ref());
-        let tokens = pointer.into_iter().flat_map(Pointer::tokens);
-        tokens.skip(depth).map(Into::into).collect()
+        pointer.cloned().unwrap_or_default()
     }
 
     /// The heading, and below it what changed.
     pub(super) fn text(&self, marks: Marks) -> String {
         // What is no message or tool, and as a whole another one, is its own heading.
-        let is_item = self
-            .section
-            .is_some_and(|section| section.old_index.or(section.new_index).is_some());
-        if !is_item
+        if !self.is_item()
             && let [edit] = self.edits[..]
             && self.is_whole(edit)
         {
@@ -145,25 +153,34 @@ impl Edits<'_> {
         told
     }
 
-    /// The way to what was edited, as code would have it. What all have on it is left out.
+    /// The way from the section to what was edited, as code would have it. A tool's `function` says nothing.
     fn label(&self, edit: &Edit) -> String {
-        let rest = self.rest(edit);
-        let mut tokens = rest.as_slice();
-        if let [first, further @ ..] = tokens
-            && first == "function"
-            && !further.is_empty()
-        {
-            tokens = further;
-        }
+        let side = match edit.new_pointer {
+            Some(_) => &self.difference.to,
+            None => &self.difference.from,
+        };
+        let mut at = Some(side.body.json());
+        let pointer = self.pointer(edit);
+        let last = pointer.tokens().count().saturating_sub(1);
         let mut label = String::new();
-        for token in tokens {
-            if token.parse::<usize>().is_ok() {
+        for (depth, token) in pointer.tokens().enumerate() {
+            let is_index = at.is_some_and(Value::is_array);
+            at = at.and_then(|value| match value {
+                Value::Array(items) => items.get(token.parse::<usize>().ok()?),
+                value => value.get(&*token),
+            });
+            let is_wrapper = depth == 2 && depth < last && token == "function";
+            if depth < self.depth() || is_wrapper {
+                continue;
+            }
+            let plain = |c: char| c.is_alphanumeric() || "_$-~/".contains(c);
+            if is_index {
                 label.push_str(&format!("[{token}]"));
+            } else if token.is_empty() || !token.chars().all(plain) {
+                label.push_str(&format!("[{}]", layout::in_line(&Value::from(&*token))));
             } else {
-                if !label.is_empty() {
-                    label.push('.');
-                }
-                label.push_str(&text::line(token));
+                label.push_str(if label.is_empty() { "" } else { "." });
+                label.push_str(&token);
             }
         }
         label
