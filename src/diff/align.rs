@@ -66,14 +66,14 @@ pub(super) struct Match {
 }
 
 /// So many items of both lists together are aligned by the shortest script.
-const MOST_ITEMS: usize = 200_000;
+const MOST_ITEMS: usize = 50_000;
 
 /// So many steps are taken to find similar items: comparing two takes as many as they have words. Beyond, items that are
 /// not equal are known by their place only.
-const MOST_STEPS: usize = 20_000_000;
+const MOST_STEPS: usize = 10_000_000;
 
 /// So many pairs of items are compared, in all gaps together and once more over the whole lists.
-const MOST_PAIRS: usize = 250_000;
+const MOST_PAIRS: usize = 100_000;
 
 /// How alike items must be to be one, if they are between the same neighbours and of one sort.
 const SIMILAR: Likeness = ALIKE * 2 / 5;

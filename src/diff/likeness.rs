@@ -13,6 +13,9 @@ pub(super) type Likeness = u64;
 /// The same words.
 pub(super) const ALIKE: Likeness = 1000;
 
+/// So many bytes of each text of an item are looked at: what it begins with tells enough.
+const MOST_BYTES: usize = 100_000;
+
 /// The words of an item, as sorted numbers.
 #[derive(Debug, Default)]
 pub(super) struct Words(Vec<usize>);
@@ -116,7 +119,9 @@ impl<'a> Dictionary<'a> {
     }
 
     fn text(&mut self, text: &'a str, words: &mut Vec<usize>) {
-        words.extend(saying(text).map(|word| self.number(word)));
+        let mut positions = (0..=text.len().min(MOST_BYTES)).rev();
+        let most = positions.find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        words.extend(saying(&text[..most]).map(|word| self.number(word)));
     }
 
     fn number(&mut self, word: &'a str) -> usize {

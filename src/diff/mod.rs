@@ -41,9 +41,10 @@
 //! The same two bodies have the same difference always. Bodies of any shape and size have one; beyond these bounds it is
 //! coarser, and right all the same:
 //!
-//! - lists and texts of more than 200,000 items or lines in sum, and changed passages of more than 40,000 words, are one
-//!   change but for what they begin and end with alike;
-//! - similar items are looked for among 250,000 pairs at most, and as long as it takes no more than 20 million steps;
+//! - lists and texts of more than 50,000 items or lines in sum, and changed passages of more than 40,000 words or
+//!   a megabyte, are one change but for what they begin and end with alike;
+//! - similar items are looked for among 100,000 pairs at most, as long as it takes no more than 10 million steps, and by
+//!   the first 100,000 bytes of their texts;
 //! - a value with more than 50,000 edits is changed as a whole, and so is one that is nested deeper than 128 levels or
 //!   has a pointer of more than 1,024 bytes.
 

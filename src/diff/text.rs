@@ -33,7 +33,7 @@ pub enum SegmentKind {
 
 /// So many lines of both texts together are aligned; more are one change, but for what the texts begin and end with
 /// alike.
-const MOST_LINES: usize = 200_000;
+const MOST_LINES: usize = 50_000;
 
 /// So many pairs of lines of a changed passage are compared to find similar ones, and so many words.
 const MOST_PAIRS: usize = 10_000;

@@ -9,6 +9,9 @@ use crate::template;
 /// So many words of both passages together are aligned: the search may be quadratic.
 const MOST_WORDS: usize = 40_000;
 
+/// So many bytes of both passages together are cut into words, which takes longer than all else.
+const MOST_BYTES: usize = 1024 * 1024;
+
 /// Two texts as pieces of both, and of what of the one is in place of what of the other. The two take turns.
 #[derive(Debug, Default)]
 pub(super) struct Pieces(Vec<Piece>);
@@ -126,11 +129,45 @@ impl Pieces {
 
 /// Compares two passages by word.
 pub(super) fn by_word(old: &str, new: &str) -> Pieces {
-    let mut pieces = Pieces::default();
     if old.is_empty() || new.is_empty() {
+        let mut pieces = Pieces::default();
         pieces.replaced(old, new);
         return pieces;
     }
+    if old.len() + new.len() <= MOST_BYTES {
+        return words_of_all(old, new);
+    }
+    let (head, old, new, tail) = without_ends(old, new);
+    let mut pieces = Pieces::default();
+    pieces.equal(head);
+    if old.len() + new.len() <= MOST_BYTES {
+        pieces.append(words_of_all(old, new));
+    } else {
+        pieces.replaced(old, new);
+    }
+    pieces.equal(tail);
+    pieces
+}
+
+/// What two texts begin with alike, what of each is left, and what they end with alike. Words are not cut, if there is
+/// any white space between them.
+fn without_ends<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str, &'a str, &'a str) {
+    let same = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b);
+    let head = &old.as_bytes()[..same.count()];
+    // After a space a character begins, and so does one at the start.
+    let head = head.iter().rposition(u8::is_ascii_whitespace);
+    let (head, old) = old.split_at(head.map_or(0, |last| last + 1));
+    let new = &new[head.len()..];
+    let backwards = old.bytes().rev().zip(new.bytes().rev());
+    let same = backwards.take_while(|(a, b)| a == b).count();
+    let tail = &old.as_bytes()[old.len() - same..];
+    let tail = tail.iter().position(u8::is_ascii_whitespace);
+    let (old, tail) = old.split_at(tail.map_or(old.len(), |first| old.len() - same + first));
+    (head, old, &new[..new.len() - tail.len()], tail)
+}
+
+fn words_of_all(old: &str, new: &str) -> Pieces {
+    let mut pieces = Pieces::default();
     let (old_words, new_words) = (Spaced::cut(old), Spaced::cut(new));
     let (old_names, new_names) = (names(&old_words), names(&new_words));
     let mut kept = 0;
