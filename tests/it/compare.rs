@@ -173,6 +173,15 @@ fn blame_goes_back_from_base_to_base() {
             "/messages/2 1.2"
         ]
     );
+    // What was gone and came back is new, as its base did not have it.
+    let again = commit(&store, prompt, body(&["three"]));
+    assert_eq!(
+        origins(&store, &again),
+        [
+            "/model 1.0".to_owned(),
+            format!("/messages/0 {}", again.number)
+        ]
+    );
     // The base counts, not the version before.
     let branch = NewVersion::new(prompt, body(&["one", "two", "three"])).unwrap();
     let branch = store.commit(branch.base(first.number)).unwrap();
@@ -182,7 +191,7 @@ fn blame_goes_back_from_base_to_base() {
             "/model 1.0",
             "/messages/0 1.0",
             "/messages/1 1.0",
-            "/messages/2 1.4"
+            "/messages/2 1.5"
         ]
     );
     assert_eq!(
