@@ -6,7 +6,6 @@ use clap::{Args, ValueHint};
 
 use crate::{EnvironmentName, Spec};
 
-/// With one SPEC, what that version changed of the one it was committed on.
 #[derive(Args, Debug)]
 #[command(override_usage = "promptbook diff [OPTIONS] <SPEC> [SPEC]\n       \
         promptbook diff [OPTIONS] <SPEC> --file <FILE>\n       \

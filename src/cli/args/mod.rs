@@ -75,6 +75,8 @@ pub(crate) enum Command {
     /// Show all about a version: its fields, its contract, its body
     Show(SpecOnly),
     /// Show how two versions differ, a version and a file, or two environments
+    ///
+    /// One version alone is compared to the one it was committed on.
     Diff(diff::Diff),
     /// Tell which version brought each message, tool and parameter
     Blame(diff::Blame),
