@@ -35,6 +35,8 @@
 //!   changes at once.
 //! - [`Selector`] and [`Spec`] name versions: `2.1`, `^2`, `latest`, `production`, `greeting@production`.
 //! - [`Contract`] is what a body asks of its callers; [`contract::breakages`] are the bump rules.
+//! - [`Difference`] is what two versions differ in, as [`Store::diff`] answers it; [`diff`] compares any two bodies;
+//!   [`Blame`] tells which version brought what.
 //! - [`template`] fills bodies, exactly as the reference client does or strictly.
 //! - [`Frozen`] is what one environment resolves to, as one file for programs that have no store.
 //! - [`Operation`] is one entry of the history.
@@ -67,6 +69,7 @@ pub mod backend;
 mod body;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod diff;
 mod directory;
 mod engine;
 mod error;
@@ -88,8 +91,9 @@ pub mod template;
 pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    Collected, Created, Cursor, Event, Holding, Moment, Move, Moved, NewPrompt, NewVersion,
-    OperationRef, Report, Settled, Violation,
+    Blame, BlameEntry, Collected, Created, Cursor, Difference, EnvironmentDifference, Event,
+    Holding, Moment, Move, Moved, NewPrompt, NewVersion, OperationRef, Origin, Report, Settled,
+    Side, VariableChange, Verdict, Violation,
 };
 pub use error::{Error, Holder, Result, Unfrozen};
 pub use frozen::{Frozen, Lock};

@@ -27,6 +27,8 @@
 //! | `log` | `{versions: [Version + {prompt: name}], more: boolean}` |
 //! | `log --env` | `{holders: [Holding], more: boolean}`, newest first |
 //! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}` |
+//! | `diff` | Difference; with `--env` and no prompt `{prompts: [{prompt: Prompt, from: Version or null, to: Version or null, difference: Difference or null}]}` |
+//! | `blame` | `{version: Version, entries: [{pointer, value, origin: {id, number, author, created_at, message}, boundary}]}` |
 //! | `ls`, `search` | `{prompts: [Prompt + {environments: [Environment]}]}` |
 //! | `resolve` | `{version: Version, text}`: the body's text exactly, as a string |
 //! | `vars` | `{version: Version, variables, partials, problems}` as in Contract |
@@ -58,6 +60,8 @@
 //! | Environment | `{name, prompt_id, version_id, number, moved_at}` |
 //! | Contract | `{variables: [{name, accepts, uses: [{name, kind, site, place}]}], partials: [{tag, prompt, message, environment, place}], problems: [text], tools: [{name, place, definition}], response_format}` |
 //! | Breakage | `{reason, place}` |
+//! | Difference | `{from: Version or null, to: Version or null, edits: [Edit], variables: [{name, before, after}], breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`: null for a file, and for before and after of what was not or is not there |
+//! | Edit | `{kind, section: {member, old_index, new_index}, old_pointer, new_pointer, old, new, text: [{kind, text}]}`, what does not apply left out, as the library's [`Edit`](crate::diff::Edit); pointers are JSON Pointers |
 //! | Operation | `{number, id, at, author, kind, changes}`, as the library's [`Operation`](crate::Operation) |
 //! | Holding | `{version_id, number, from, until, author, reason, operation, kind}`; until is null where it still is |
 //! | Violation | `{violation, detail, …}`, as the library's [`Violation`](crate::Violation) |

@@ -58,5 +58,6 @@ pub use place::Place;
 pub(crate) use place::{Path, Step};
 pub use problem::Problem;
 pub use strict::render_strict;
+pub(crate) use tag::cut_at_tags;
 pub use uses::{PartialUse, Uses};
 pub use variable::{Site, VariableType, VariableUse};

@@ -7,11 +7,13 @@
 )]
 
 mod demo;
+mod differences;
 mod environments;
 mod failures;
 mod folders;
 mod freeze;
 mod history;
+mod pairs;
 mod prompts;
 mod support;
 mod templates;

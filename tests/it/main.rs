@@ -12,6 +12,7 @@ mod batches;
 mod bodies;
 #[cfg(unix)]
 mod child;
+mod compare;
 mod concurrency;
 mod freshness;
 mod frozen;

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and what each word means.
 
+pub(crate) mod diff;
 #[cfg(feature = "server")]
 pub(crate) mod fake;
 pub(crate) mod freeze;
@@ -76,6 +77,12 @@ pub(crate) enum Command {
     Log(Log),
     /// Show all about a version: its fields, its contract, its body
     Show(SpecOnly),
+    /// Show how two versions differ, a version and a file, or two environments
+    ///
+    /// One version alone is compared to the one it was committed on.
+    Diff(diff::Diff),
+    /// Tell which version brought each message, tool and parameter
+    Blame(diff::Blame),
     /// List prompts, newest first
     Ls(List),
     /// List prompts whose name contains a text, in any letter case

@@ -1,8 +1,10 @@
 //! One file for each group of commands.
 
+mod blame;
 mod commit;
 mod completions;
 mod demo;
+mod diff;
 mod difference;
 mod environments;
 mod export;
@@ -39,6 +41,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Commit(args) => commit::commit(args, session),
         Command::Log(args) => versions::log(args, session),
         Command::Show(args) => versions::show(args, session),
+        Command::Diff(args) => diff::diff(args, session),
+        Command::Blame(args) => blame::blame(args, session),
         Command::Ls(args) => prompts::list(args, session),
         Command::Search(args) => prompts::search(args, session),
         Command::Resolve(args) => versions::resolve(args, session),
