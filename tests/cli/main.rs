@@ -15,6 +15,7 @@ mod freeze;
 mod history;
 mod pairs;
 mod prompts;
+mod readme;
 mod support;
 mod templates;
 mod upkeep;

@@ -1,0 +1,104 @@
+//! What the README shows of a session, run as it stands there.
+
+use crate::support::{Desk, command, run};
+
+const README: &str = include_str!("../../README.md");
+
+fn body(greet: &str, welcome: &str, temperature: &str) -> String {
+    format!(
+        r#"{{"model": "gpt-4o", "temperature": {temperature},
+ "messages": [{{"role": "system", "content": "You welcome {welcome}."}},
+              {{"role": "user", "content": "Greet {greet}{{{{hc:name:string}}}}."}}]}}"#
+    )
+}
+
+/// The greeting of the README: made, changed twice, and released by operation 4.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    let by = |author: &str, arguments: &[&str], input: &str| {
+        let author = ["--author", author];
+        desk.run_with(&[arguments, &author].concat(), input).ok();
+    };
+    let first = body("", "guests", "0.7");
+    by("ada", &["create", "greeting"], &first);
+    let second = body("our guest ", "guests", "0.2");
+    by("ada", &["commit", "greeting", "-m", "Be warm"], &second);
+    let third = body("our guest ", "the guests of a small hotel", "0.2");
+    let commit = [
+        "commit",
+        "greeting",
+        "-m",
+        "Say where we are",
+        "--env",
+        "staging",
+    ];
+    by("bob", &commit, &third);
+    let release = [
+        "env",
+        "set",
+        "greeting",
+        "production",
+        "staging",
+        "--reason",
+        "Ann likes it",
+    ];
+    by("ada", &release, "");
+    desk
+}
+
+/// Moments differ from run to run.
+fn without_moments(text: &str) -> String {
+    let is_moment = |text: &str| {
+        let shape = "0000-00-00 00:00";
+        let alike = |(c, of): (char, char)| {
+            if of == '0' {
+                c.is_ascii_digit()
+            } else {
+                c == of
+            }
+        };
+        text.len() == shape.len() && text.chars().zip(shape.chars()).all(alike)
+    };
+    let mut left = text;
+    let mut told = String::new();
+    while let Some(next) = left.chars().next() {
+        let end = left
+            .char_indices()
+            .nth(16)
+            .map_or(left.len(), |(end, _)| end);
+        if is_moment(&left[..end]) {
+            told.push_str("MOMENT");
+            left = &left[end..];
+        } else {
+            told.push(next);
+            left = &left[next.len_utf8()..];
+        }
+    }
+    told
+}
+
+#[test]
+fn the_five_commands_print_what_the_readme_says() {
+    let (_, rest) = README.split_once("\n```console\n").unwrap();
+    let (session, _) = rest.split_once("\n```\n").unwrap();
+    let desk = desk();
+    let mut commands = 0;
+    for part in format!("\n{session}").split("\n$ promptbook ").skip(1) {
+        let (line, expected) = part.split_once('\n').unwrap();
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let told = run(
+            command(desk.path())
+                .args(&arguments)
+                .args(["--author", "ada"]),
+            "",
+        )
+        .ok();
+        assert_eq!(
+            without_moments(told.trim_end()),
+            without_moments(expected),
+            "{line}"
+        );
+        commands += 1;
+    }
+    assert_eq!(commands, 5);
+}
