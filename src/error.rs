@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use crate::backend;
 use crate::engine::contract::Breakage;
-use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, VersionId};
+use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::invalid::Invalid;
 use crate::number::{Selector, VersionNumber};
 use crate::record::Version;
+use crate::sealed::FileError;
 use crate::template::{MergeError, Problem};
 
 /// What the store's methods return.
@@ -221,6 +222,17 @@ pub enum Error {
         problems: Vec<Problem>,
     },
 
+    /// An environment could not be frozen, as partials can't be filled. All problems of all prompts are named at once.
+    #[error("not frozen: {}", list(problems))]
+    Freeze {
+        /// What is wrong, each with its prompt and place.
+        problems: Vec<Unfrozen>,
+    },
+
+    /// A file can't be read, or is not what it was when it was written.
+    #[error(transparent)]
+    File(#[from] FileError),
+
     /// A body can't be rendered as the reference client does: it refuses the body too.
     #[error("the body can't be rendered as the reference client does")]
     Unrenderable(#[source] MergeError),
@@ -293,6 +305,24 @@ impl From<&Version> for Holder {
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({})", self.number, self.id)
+    }
+}
+
+/// One reason why a prompt can't be frozen. As text: the prompt's name and id, and the problem with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unfrozen {
+    /// The prompt's id.
+    pub prompt: PromptId,
+    /// The prompt's name.
+    pub name: PromptName,
+    /// What is wrong with its body, or with what its partials name.
+    pub problem: Problem,
+}
+
+impl std::fmt::Display for Unfrozen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({}): {}", self.name, self.prompt, self.problem)
     }
 }
 

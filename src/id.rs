@@ -186,6 +186,13 @@ impl OperationId {
     }
 }
 
+hash_type! {
+    /// The hash that a sealed file ends with: BLAKE3 of all its bytes before the last line.
+    ///
+    /// Two files of the same seal are the same, byte for byte.
+    Seal, "seal"
+}
+
 /// What both kinds of names keep: 1 to 1024 bytes, no control characters.
 fn check_name(what: &'static str, text: &str) -> Result<Arc<str>, Invalid> {
     if text.is_empty() {
@@ -298,6 +305,7 @@ like_text!(
     VersionId,
     BlobId,
     OperationId,
+    Seal,
     PromptName,
     EnvironmentName
 );

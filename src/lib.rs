@@ -36,6 +36,7 @@
 //! - [`Selector`] and [`Spec`] name versions: `2.1`, `^2`, `latest`, `production`, `greeting@production`.
 //! - [`Contract`] is what a body asks of its callers; [`contract::breakages`] are the bump rules.
 //! - [`template`] fills bodies, exactly as the reference client does or strictly.
+//! - [`Frozen`] is what one environment resolves to, as one file for programs that have no store.
 //! - [`Operation`] is one entry of the history.
 //! - `server` speaks Helicone's HTTP API, for its clients and for tests of what is built on them.
 //! - [`backend`] holds the two seams, for those who put another database or object store in.
@@ -71,10 +72,13 @@ mod engine;
 mod error;
 #[cfg(any(feature = "cli", feature = "server"))]
 mod folder;
+pub mod frozen;
 mod id;
 mod invalid;
+mod mode;
 mod number;
 mod record;
+mod sealed;
 #[cfg(feature = "server")]
 pub mod server;
 mod sqlite;
@@ -86,16 +90,19 @@ pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
     Collected, Created, Move, Moved, NewPrompt, NewVersion, Report, Settled, Violation,
 };
-pub use error::{Error, Holder, Result};
-pub use id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+pub use error::{Error, Holder, Result, Unfrozen};
+pub use frozen::{Frozen, Lock};
+pub use id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, Seal, VersionId};
 pub use invalid::Invalid;
+pub use mode::Mode;
 pub use number::{Bump, PromptRef, Selector, Spec, VersionNumber};
 pub use record::{
     Change, Durability, Environment, Expected, Operation, OperationContent, OperationFilter,
     OperationKind, Policy, Prompt, PromptFilter, PromptState, RecordedInputs, Settings, Version,
     VersionCounts, VersionFilter,
 };
-pub use store::{Batch, Mode, Rendered, Resolved, Stats, Store, StoreOptions};
+pub use sealed::FileError;
+pub use store::{Batch, Rendered, Resolved, Stats, Store, StoreOptions};
 
 /// The examples of the README are compiled and run as tests.
 #[cfg(all(doctest, feature = "server"))]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use self::batch::Batch;
 pub use self::options::StoreOptions;
 pub use self::upkeep::Stats;
-pub use self::versions::{Mode, Rendered, Resolved};
+pub use self::versions::{Rendered, Resolved};
 use crate::backend::{Blobs, Held, Index, MemoryBlobs, MemoryIndex};
 use crate::directory::{self, BlobDirectory};
 use crate::engine::{Bodies, Context, ResolvedSpecs, Settler, Writer};

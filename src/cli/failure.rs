@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::{HINT, WRONG, aside, paint};
 use super::text;
 use crate::backend::ErrorKind;
-use crate::{Error, Invalid};
+use crate::{Error, FileError, Invalid};
 
 /// What a command answers when it has written its output.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
@@ -142,6 +142,10 @@ impl From<Error> for Failure {
                 failure.message = "not rendered".into();
                 failure.details = problems.iter().map(ToString::to_string).collect();
             }
+            Error::Freeze { problems } => {
+                failure.message = "not frozen: partials can't be filled in".into();
+                failure.details = problems.iter().map(ToString::to_string).collect();
+            }
             _ => {}
         }
         failure.hint = hint(&error);
@@ -178,6 +182,16 @@ fn class(error: &Error) -> (Exit, &'static str) {
         Error::Invalid(_) => (Exit::Usage, "invalid"),
         Error::InvalidBody { .. } => (Exit::Usage, "invalid_body"),
         Error::Render { .. } => (Exit::NotRendered, "render"),
+        Error::Freeze { .. } => (Exit::NotRendered, "freeze"),
+        Error::File(error) => match error {
+            FileError::Unreadable { .. } => (Exit::Failure, "io"),
+            FileError::Foreign { .. } => (Exit::Usage, "foreign_file"),
+            FileError::NewerFormat { .. } => (Exit::Failure, "newer_format"),
+            FileError::Unsealed { .. } | FileError::Altered { .. } => {
+                (Exit::Damaged, "altered_file")
+            }
+            FileError::Malformed { .. } => (Exit::Usage, "malformed_file"),
+        },
         Error::Unrenderable(_) => (Exit::NotRendered, "unrenderable"),
         Error::Damaged { .. } => (Exit::Damaged, "damaged"),
         Error::OutcomeUnknown { .. } => (Exit::Unknown, "outcome_unknown"),
@@ -228,6 +242,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoBase { .. } => "commit it as a major version (--major)".into(),
         Error::InvalidBody { .. } => "a body is one JSON object, such as {\"model\": …, \"messages\": […]}".into(),
         Error::Render { .. } => "promptbook vars SPEC lists what it asks for".into(),
+        Error::Freeze { .. } => "promptbook vars SPEC lists a prompt's partials, and where they are used".into(),
         Error::Unrenderable(_) => "--mode strict takes bodies of any shape".into(),
         Error::Damaged { .. } => "promptbook verify names all that is damaged; \
             restore the store, or that body, from a backup"

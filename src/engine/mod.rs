@@ -10,6 +10,7 @@ pub mod contract;
 mod environment;
 #[cfg(feature = "server")]
 mod export;
+mod freeze;
 #[cfg(feature = "server")]
 mod import;
 mod lookup;
@@ -32,6 +33,7 @@ pub(crate) use bodies::Bodies;
 pub(crate) use collect::collect;
 #[cfg(feature = "server")]
 pub(crate) use export::export;
+pub(crate) use freeze::{FrozenText, freeze};
 #[cfg(feature = "server")]
 pub(crate) use import::{ImportedPrompt, objects};
 pub(crate) use lookup::{find_prompt, find_version};

@@ -11,12 +11,14 @@ use crate::body::Body;
 use crate::engine::contract::{Breakage, Contract, breakages};
 #[cfg(feature = "server")]
 use crate::engine::{ImportedPrompt, export};
-use crate::engine::{NewVersion, find_prompt, find_version, gather_partials};
+use crate::engine::{NewVersion, find_prompt, find_version, freeze, gather_partials};
 use crate::error::{Error, Result};
+use crate::frozen::Frozen;
 use crate::id::{EnvironmentName, VersionId};
+use crate::mode::Mode;
 use crate::number::{PromptRef, Spec};
 use crate::record::{RecordedInputs, Version, VersionCounts, VersionFilter};
-use crate::template::{self, Partials, Uses, ValidationError};
+use crate::template::{Merged, Partials, Uses, ValidationError};
 
 /// A version and its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,16 +28,6 @@ pub struct Resolved {
     pub version: Version,
     /// Its body, the bytes checked.
     pub body: Body,
-}
-
-/// Whose rules a body is filled by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Every variable must be given, with a value of its type, and nothing else; partials are filled at any depth.
-    #[default]
-    Strict,
-    /// Exactly as Helicone's TypeScript client does: what is missing stays a tag, errors are told beside the body.
-    Helicone,
 }
 
 /// A body with its variables and partials filled in.
@@ -222,25 +214,30 @@ impl Store {
         Error: From<S::Error>,
     {
         let (version, body, partials) = self.read_with_partials(&spec.try_into()?)?;
-        let (body, errors) = match mode {
-            Mode::Strict => {
-                let rendered = template::render_strict(body.json(), inputs, &partials);
-                (
-                    rendered.map_err(|problems| Error::Render { problems })?,
-                    Vec::new(),
-                )
-            }
-            Mode::Helicone => {
-                let merged = template::render_helicone(body.json(), inputs, &partials);
-                let merged = merged.map_err(Error::Unrenderable)?;
-                (merged.body, merged.errors)
-            }
-        };
+        let Merged { body, errors } = mode.fill(body.json(), inputs, &partials)?;
         Ok(Rendered {
             version,
             body,
             errors,
         })
+    }
+
+    /// What an environment resolves to now, partials filled in, as one file for programs that have no store: all of one
+    /// moment. Prompts without that environment are left out, and there may be none that have it.
+    ///
+    /// # Errors
+    ///
+    /// [`Freeze`](Error::Freeze) with the problems of all prompts at once, if partials can't be filled;
+    /// [`Damaged`](Error::Damaged) where a body's bytes are not those that were stored; [`Invalid`](Error::Invalid) for
+    /// text that is no environment's name.
+    pub fn freeze<E>(&self, environment: E) -> Result<Frozen>
+    where
+        E: TryInto<EnvironmentName>,
+        Error: From<E::Error>,
+    {
+        let environment = environment.try_into()?;
+        let texts = self.look(|snapshot| freeze(snapshot, &self.0.bodies, &environment))?;
+        Frozen::of(environment, texts)
     }
 
     fn read_with_partials(&self, spec: &Spec) -> Result<(Version, Body, Partials)> {

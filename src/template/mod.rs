@@ -30,6 +30,8 @@
 //!   characters for messages and tools; so is a primitive value in place of the inputs, and of a part's
 //!   text, even where the client does not come to look at it.
 //!
+//! [`fill_partials`] does strict mode's half of the work ahead: it fills the partials and leaves the variables.
+//!
 //! # Limits
 //!
 //! The work is proportional to the bodies, the inputs and the result. Filling may add 64 MiB to a body,
@@ -37,6 +39,7 @@
 
 mod budget;
 mod expand;
+mod fill_partials;
 mod helicone;
 pub(crate) mod javascript;
 mod partials;
@@ -48,6 +51,7 @@ mod uses;
 mod variable;
 
 pub use expand::{Expanded, expand};
+pub use fill_partials::fill_partials;
 pub use helicone::{MergeError, Merged, ValidationError, caller_body, merge, render_helicone};
 pub use partials::{Partials, message_text};
 pub use place::Place;

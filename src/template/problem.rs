@@ -98,6 +98,16 @@ pub enum Problem {
         place: Place,
     },
 
+    /// With its partials filled in, a text would have a tag that none of its pieces has: what begins in one of them ends in
+    /// another. Rendering takes it for the text that it is; a frozen body can't.
+    #[error("{place}: with partials filled in, the text {tag:?} would become a tag")]
+    FormedTag {
+        /// The tag that the text would have.
+        tag: String,
+        /// Where the text stands.
+        place: Place,
+    },
+
     /// The inputs and partials would make the body larger than is accepted.
     #[error("filling the body would add more than {limit} bytes")]
     TooLarge {

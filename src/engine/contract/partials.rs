@@ -58,6 +58,7 @@ fn in_words(problem: &Problem) -> Option<(String, &Place)> {
         | Problem::WrongType { .. }
         | Problem::UnexpectedInput { .. }
         | Problem::DuplicateKey { .. }
+        | Problem::FormedTag { .. }
         | Problem::TooLarge { .. } => None,
     }
 }

@@ -12,7 +12,7 @@ use crate::template::partials::{Partials, message, nonempty_texts};
 use crate::template::place::{Path, Step};
 use crate::template::problem::{Problem, excerpt};
 use crate::template::tag::{PartialTag, Piece, VariableTag, pieces};
-use crate::template::uses::{SECTIONS, part_text};
+use crate::template::uses::{SECTIONS, change_texts};
 
 /// Fills a body whose inputs are there, and whose partials are there and end.
 ///
@@ -51,31 +51,13 @@ struct Filler<'a> {
 impl Filler<'_> {
     fn body(&mut self, body: &Value) -> Result<Value, TooLarge> {
         let mut body = body.clone();
-        let messages = body.get_mut("messages").and_then(Value::as_array_mut);
-        for message in messages.into_iter().flatten() {
-            self.message(message)?;
-        }
+        change_texts(&mut body, |text, _| self.text(text))?;
         for section in SECTIONS {
             if let Some(json) = body.get_mut(section) {
                 *json = self.json(json, &mut Path::new(section))?;
             }
         }
         Ok(body)
-    }
-
-    fn message(&mut self, message: &mut Value) -> Result<(), TooLarge> {
-        match message.get_mut("content") {
-            Some(Value::String(text)) => *text = self.text(text)?,
-            Some(Value::Array(parts)) => {
-                for part in parts {
-                    if let Some(text) = part_text(part) {
-                        part["text"] = self.text(text)?.into();
-                    }
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     /// Fills a message's text.

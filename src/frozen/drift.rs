@@ -1,0 +1,189 @@
+//! How one lockfile differs from another.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::lock::{Lock, Locked};
+use crate::id::{EnvironmentName, PromptId, PromptName, Seal, VersionId};
+use crate::number::VersionNumber;
+
+/// One way in which a lockfile differs from an earlier one. As text: one line, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Drift {
+    /// It is of another environment.
+    Environment {
+        /// The environment before.
+        before: EnvironmentName,
+        /// The environment now.
+        after: EnvironmentName,
+    },
+    /// A prompt that was not there before.
+    Added(Locked),
+    /// A prompt that is there no more.
+    Removed(Locked),
+    /// A prompt that has another name.
+    Renamed {
+        /// The prompt's id.
+        id: PromptId,
+        /// The name before.
+        before: PromptName,
+        /// The name now.
+        after: PromptName,
+    },
+    /// A prompt whose environment points to a version of another number.
+    Renumbered {
+        /// The prompt as it is now.
+        prompt: Locked,
+        /// The number before.
+        before: VersionNumber,
+    },
+    /// A prompt of the same number, whose text is another.
+    Changed {
+        /// The prompt as it is now.
+        prompt: Locked,
+        /// The stored body is the same: a partial changed.
+        by_partial: bool,
+    },
+    /// A prompt of the same number and text, in a version of another id: it was made anew.
+    Replaced {
+        /// The prompt as it is now.
+        prompt: Locked,
+        /// The version's id before.
+        before: VersionId,
+    },
+    /// All that a lockfile says of the prompts is the same, and the frozen file is another.
+    Seal {
+        /// The file's seal before.
+        before: Seal,
+        /// The file's seal now.
+        after: Seal,
+    },
+}
+
+/// All ways in which `after` differs.
+pub(super) fn between(before: &Lock, after: &Lock) -> Vec<Drift> {
+    let mut found = Vec::new();
+    if before.environment() != after.environment() {
+        found.push(Drift::Environment {
+            before: before.environment().clone(),
+            after: after.environment().clone(),
+        });
+    }
+    let mut rest: HashMap<PromptId, &Locked> = after
+        .prompts()
+        .iter()
+        .map(|prompt| (prompt.id, prompt))
+        .collect();
+    for prompt in before.prompts() {
+        match rest.remove(&prompt.id) {
+            Some(now) => compare(prompt, now, &mut found),
+            None => found.push(Drift::Removed(prompt.clone())),
+        }
+    }
+    let added = after.prompts().iter();
+    let added = added.filter(|prompt| rest.contains_key(&prompt.id));
+    found.extend(added.cloned().map(Drift::Added));
+    if found.is_empty() && before.frozen() != after.frozen() {
+        found.push(Drift::Seal {
+            before: before.frozen(),
+            after: after.frozen(),
+        });
+    }
+    found
+}
+
+fn compare(before: &Locked, after: &Locked, found: &mut Vec<Drift>) {
+    if before.name != after.name {
+        found.push(Drift::Renamed {
+            id: after.id,
+            before: before.name.clone(),
+            after: after.name.clone(),
+        });
+    }
+    let prompt = after.clone();
+    if before.number != after.number {
+        let before = before.number;
+        found.push(Drift::Renumbered { prompt, before });
+    } else if (before.hash, before.source) != (after.hash, after.source) {
+        let by_partial = before.source == after.source;
+        found.push(Drift::Changed { prompt, by_partial });
+    } else if before.version != after.version {
+        let before = before.version;
+        found.push(Drift::Replaced { prompt, before });
+    }
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment { before, after } => {
+                write!(f, "the environment was {before} and is {after}")
+            }
+            Self::Added(prompt) => write!(f, "{} was added, in {}", Named(prompt), prompt.number),
+            Self::Removed(prompt) => {
+                write!(
+                    f,
+                    "{} was removed, it was in {}",
+                    Named(prompt),
+                    prompt.number
+                )
+            }
+            Self::Renamed { id, before, after } => {
+                write!(f, "{before} ({id}) was renamed to {after}")
+            }
+            Self::Renumbered { prompt, before } => {
+                write!(
+                    f,
+                    "{} went from {before} to {}",
+                    Named(prompt),
+                    prompt.number
+                )
+            }
+            Self::Changed {
+                prompt,
+                by_partial: true,
+            } => {
+                write!(
+                    f,
+                    "{} is still in {}, but a partial of it changed",
+                    Named(prompt),
+                    prompt.number
+                )
+            }
+            Self::Changed { prompt, .. } => {
+                write!(
+                    f,
+                    "{} is still in {}, but that has another body",
+                    Named(prompt),
+                    prompt.number
+                )
+            }
+            Self::Replaced { prompt, before } => {
+                let Locked {
+                    number, version, ..
+                } = prompt;
+                write!(
+                    f,
+                    "{} {number} is another version: {version}, before {before}",
+                    Named(prompt)
+                )
+            }
+            Self::Seal { before, after } => {
+                write!(
+                    f,
+                    "the prompts are the same, but the file is another: {after}, before {before}"
+                )
+            }
+        }
+    }
+}
+
+/// A prompt as people and programs name it.
+struct Named<'a>(&'a Locked);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.0.name, self.0.id)
+    }
+}

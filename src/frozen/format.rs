@@ -1,0 +1,179 @@
+//! How a frozen file is written, and read again.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::engine::FrozenText;
+use crate::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
+use crate::number::{PromptRef, VersionNumber};
+use crate::sealed::{self, FileError, Kind, Sealer};
+
+const KIND: Kind = Kind {
+    name: "frozen",
+    format: 1,
+};
+
+/// The second line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    environment: EnvironmentName,
+    prompts: Vec<Row>,
+}
+
+/// What the table says of a prompt.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Row {
+    pub(super) id: PromptId,
+    pub(super) name: PromptName,
+    pub(super) version: VersionId,
+    pub(super) number: VersionNumber,
+    pub(super) source: BlobId,
+    pub(super) hash: BlobId,
+    bytes: usize,
+}
+
+/// A prompt, and where its body is.
+pub(super) struct Kept {
+    pub(super) row: Row,
+    /// Where the body is in the file.
+    pub(super) span: Range<usize>,
+    pub(super) json: OnceLock<Value>,
+}
+
+/// What a file holds.
+pub(super) struct Contents {
+    pub(super) environment: EnvironmentName,
+    /// By id.
+    pub(super) prompts: Vec<Kept>,
+    /// Where the prompts are in that list, by name.
+    by_name: Vec<usize>,
+}
+
+/// The file that holds these texts, which are in the order of their prompts' ids.
+pub(super) fn write(environment: EnvironmentName, texts: &[FrozenText]) -> io::Result<Vec<u8>> {
+    let rows = texts.iter().map(|one| Row {
+        id: one.prompt,
+        name: one.name.clone(),
+        version: one.version.id,
+        number: one.version.number,
+        source: one.version.blob,
+        hash: BlobId::of(one.text.as_bytes()),
+        bytes: one.text.len(),
+    });
+    let table = Table {
+        environment,
+        prompts: rows.collect(),
+    };
+    let mut sealer = Sealer::new(Vec::new(), KIND)?;
+    serde_json::to_writer(&mut sealer, &table)?;
+    sealer.write_all(b"\n")?;
+    for one in texts {
+        sealer.write_all(one.text.as_bytes())?;
+        sealer.write_all(b"\n")?;
+    }
+    Ok(sealer.finish()?.0)
+}
+
+/// Checks a file: its seal first, so that what was altered is told as that.
+pub(super) fn read(
+    bytes: Cow<'static, [u8]>,
+) -> Result<(Cow<'static, str>, Seal, Contents), FileError> {
+    let (content, seal) = sealed::open(&bytes, KIND)?;
+    let text = match bytes {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    };
+    let text = text.ok_or_else(|| KIND.malformed("it is not UTF-8"))?;
+    let contents = read_contents(&text, content)?;
+    Ok((text, seal, contents))
+}
+
+fn read_contents(text: &str, content: Range<usize>) -> Result<Contents, FileError> {
+    let end = content.end;
+    let table = text
+        .get(content.clone())
+        .and_then(|rest| rest.split_once('\n'));
+    let (line, _) = table.ok_or_else(|| KIND.malformed("it has no table of prompts"))?;
+    let table: Table = serde_json::from_str(line)
+        .map_err(|error| KIND.malformed(format!("the table of prompts: {error}")))?;
+    if let Some(pair) = table
+        .prompts
+        .windows(2)
+        .find(|pair| pair[0].id >= pair[1].id)
+    {
+        let reason = format!("prompt {} is twice or out of order", pair[1].id);
+        return Err(KIND.malformed(reason));
+    }
+    let mut start = content.start + line.len() + 1;
+    let mut prompts = Vec::with_capacity(table.prompts.len());
+    for row in table.prompts {
+        let span = read_body(text, start, end, &row)
+            .map_err(|wrong| KIND.malformed(format!("the body of prompt {} {wrong}", row.id)))?;
+        start = span.end + 1;
+        let json = OnceLock::new();
+        prompts.push(Kept { row, span, json });
+    }
+    if start != end {
+        return Err(KIND.malformed("it has more than the bodies that its table names"));
+    }
+    let mut by_name: Vec<usize> = (0..prompts.len()).collect();
+    by_name.sort_by_key(|at| &prompts[*at].row.name);
+    Ok(Contents {
+        environment: table.environment,
+        prompts,
+        by_name,
+    })
+}
+
+/// Where a body is that begins here: it is as the table says, and ends before `limit` with a line break of the file's.
+fn read_body(text: &str, start: usize, limit: usize, row: &Row) -> Result<Range<usize>, String> {
+    let span = start..start.saturating_add(row.bytes);
+    let whole = span.end < limit && text.as_bytes()[span.end] == b'\n';
+    let body = text.get(span.clone()).filter(|_| whole);
+    let body = body.ok_or("is not as long as the table says")?;
+    if BlobId::of(body.as_bytes()) != row.hash {
+        return Err("is not of the hash that the table says".into());
+    }
+    match serde_json::from_str(body) {
+        Ok(Value::Object(_)) => Ok(span),
+        Ok(_) => Err("is no JSON object".into()),
+        Err(error) => Err(format!("is no JSON: {error}")),
+    }
+}
+
+impl Contents {
+    /// The prompts that answer to a reference, by id.
+    pub(super) fn answering(&self, prompt: &PromptRef) -> Vec<&Kept> {
+        let mut found = match prompt {
+            PromptRef::Id(_) => Vec::new(),
+            PromptRef::Name(name) => self.named(name.as_str()),
+            PromptRef::IdOrName(id) => self.named(id.as_str()),
+        };
+        if let PromptRef::Id(id) | PromptRef::IdOrName(id) = prompt
+            && let Ok(at) = self.prompts.binary_search_by_key(id, |kept| kept.row.id)
+            && found.iter().all(|kept| kept.row.id != *id)
+        {
+            found.push(&self.prompts[at]);
+            found.sort_by_key(|kept| kept.row.id);
+        }
+        found
+    }
+
+    fn named(&self, name: &str) -> Vec<&Kept> {
+        let kept = |at: &usize| &self.prompts[*at];
+        let start = self
+            .by_name
+            .partition_point(|at| kept(at).row.name.as_str() < name);
+        let named = self.by_name[start..].iter().map(kept);
+        named
+            .take_while(|kept| kept.row.name.as_str() == name)
+            .collect()
+    }
+}

@@ -1,0 +1,203 @@
+//! The lockfile: what a frozen file holds, in JSON that people compare.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Frozen;
+use super::drift::{self, Drift};
+use crate::error::{Error, Result};
+use crate::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
+use crate::number::VersionNumber;
+use crate::sealed::{FileError, Kind};
+
+/// The format in the member `promptbook_lock`.
+const KIND: Kind = Kind {
+    name: "lock",
+    format: 1,
+};
+
+/// What a frozen file holds: the environment, the file's seal, and each prompt's name, number and hashes.
+///
+/// As JSON, with the prompts by name and then id, and a line for each member, so that a difference of two lockfiles reads
+/// well:
+///
+/// ```json
+/// {
+///   "promptbook_lock": 1,
+///   "environment": "production",
+///   "frozen": "<seal of the frozen file>",
+///   "prompts": [
+///     {
+///       "id": "abc123",
+///       "name": "greeting",
+///       "number": "1.0",
+///       "version": "01970000-0000-7000-8000-000000000000",
+///       "hash": "<address of the frozen body>",
+///       "source": "<address of the stored body>"
+///     }
+///   ]
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    environment: EnvironmentName,
+    frozen: Seal,
+    prompts: Vec<Locked>,
+}
+
+/// What a [`Lock`] says of one prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Locked {
+    /// The prompt's id.
+    pub id: PromptId,
+    /// The prompt's name.
+    pub name: PromptName,
+    /// The version's number.
+    pub number: VersionNumber,
+    /// The version's id.
+    pub version: VersionId,
+    /// The address of the frozen body.
+    pub hash: BlobId,
+    /// The address of the stored body.
+    pub source: BlobId,
+}
+
+/// The JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    promptbook_lock: u32,
+    environment: EnvironmentName,
+    frozen: Seal,
+    prompts: Vec<Locked>,
+}
+
+impl Lock {
+    /// What this file holds.
+    #[must_use]
+    pub fn of(frozen: &Frozen) -> Self {
+        let prompts = frozen.prompts().map(|prompt| Locked {
+            id: prompt.id(),
+            name: prompt.name().clone(),
+            number: prompt.number(),
+            version: prompt.version(),
+            hash: prompt.hash(),
+            source: prompt.source(),
+        });
+        let (environment, prompts) = (frozen.environment().clone(), prompts.collect());
+        Self::new(environment, frozen.seal(), prompts)
+    }
+
+    fn new(environment: EnvironmentName, frozen: Seal, mut prompts: Vec<Locked>) -> Self {
+        prompts.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+        Self {
+            environment,
+            frozen,
+            prompts,
+        }
+    }
+
+    /// Reads a lockfile.
+    ///
+    /// # Errors
+    ///
+    /// [`File`](Error::File): the text is no lockfile, one of a newer format, or has members that are missing, unknown or
+    /// malformed, or a prompt twice.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let malformed = |error: serde_json::Error| KIND.malformed(error.to_string());
+        let value: Value = serde_json::from_str(text).map_err(malformed)?;
+        let format = value.get("promptbook_lock").and_then(Value::as_u64);
+        match format.and_then(|format| u32::try_from(format).ok()) {
+            Some(found) if found == KIND.format => {}
+            Some(found) if found > KIND.format => {
+                return Err(FileError::NewerFormat {
+                    kind: KIND.name,
+                    found,
+                    supported: KIND.format,
+                }
+                .into());
+            }
+            _ => return Err(FileError::Foreign { kind: KIND.name }.into()),
+        }
+        // From the text again, so that what is wrong is told with its line.
+        let document: Document = serde_json::from_str(text).map_err(malformed)?;
+        let mut ids: Vec<PromptId> = document.prompts.iter().map(|prompt| prompt.id).collect();
+        ids.sort();
+        if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(KIND
+                .malformed(format!("prompt {} is there twice", pair[0]))
+                .into());
+        }
+        let Document {
+            environment,
+            frozen,
+            prompts,
+            ..
+        } = document;
+        Ok(Self::new(environment, frozen, prompts))
+    }
+
+    /// Reads a lockfile from the disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_json`](Self::from_json).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|source| FileError::Unreadable {
+            path: path.into(),
+            source,
+        })?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::from_json(text),
+            Err(error) => {
+                let reason = format!("not UTF-8 at byte {}", error.valid_up_to());
+                Err(Error::File(KIND.malformed(reason)))
+            }
+        }
+    }
+
+    /// The lockfile: the same for the same prompts, byte for byte.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let document = Document {
+            promptbook_lock: KIND.format,
+            environment: self.environment.clone(),
+            frozen: self.frozen,
+            prompts: self.prompts.clone(),
+        };
+        // It has string keys only, and so always a text.
+        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        text + "\n"
+    }
+
+    /// The environment that was frozen.
+    #[must_use]
+    pub fn environment(&self) -> &EnvironmentName {
+        &self.environment
+    }
+
+    /// The seal of the frozen file.
+    #[must_use]
+    pub fn frozen(&self) -> Seal {
+        self.frozen
+    }
+
+    /// The prompts, by name and then id.
+    #[must_use]
+    pub fn prompts(&self) -> &[Locked] {
+        &self.prompts
+    }
+
+    /// How another one differs from this one: nothing where it is the same. In the order of this one's prompts, then those
+    /// that only the other has.
+    #[must_use]
+    pub fn drift(&self, other: &Self) -> Vec<Drift> {
+        drift::between(self, other)
+    }
+}

@@ -1,0 +1,247 @@
+//! What one environment resolves to, as one file for programs that have no store.
+//!
+//! [`Store::freeze`](crate::Store::freeze) makes a [`Frozen`], and so does `promptbook freeze`. A program opens it with
+//! nothing beside it: no store, no SQLite, no files where it is compiled in.
+//!
+//! ```
+//! use promptbook::{Frozen, Mode};
+//! use serde_json::json;
+//!
+//! # fn main() -> promptbook::Result<()> {
+//! static PROMPTS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/production.frozen"));
+//!
+//! let prompts = Frozen::from_static(PROMPTS)?;
+//! let inputs = json!({"name": "Ada"}).as_object().cloned().unwrap_or_default();
+//! let rendered = prompts.render("greeting", &inputs, Mode::Strict)?;
+//! assert_eq!(rendered.body["messages"][1]["content"], "Greet Ada.");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Partials
+//!
+//! They are filled in, at any depth, each from the environment that its tag names; so a frozen file does not follow when
+//! one of them moves. Variables stay. In strict mode a frozen body renders exactly as the store rendered it at the moment
+//! it was frozen. In Helicone's mode it renders as a body does that has these texts and no partials: the variables of
+//! partials are checked as its own, and partials inside partials are filled, which that client leaves.
+//!
+//! A body whose partials can't be filled is not frozen, nor one where text of a partial and text around it would become a
+//! tag together ([`Problem::FormedTag`](crate::template::Problem::FormedTag)): rendering takes them for text.
+//!
+//! # The file
+//!
+//! ```text
+//! promptbook frozen 1
+//! {"environment":"production","prompts":[{"id":…,"name":…,"version":…,"number":…,"source":…,"hash":…,"bytes":…}, …]}
+//! the first prompt's body
+//! …
+//! the last prompt's body
+//! blake3 HEX
+//! ```
+//!
+//! UTF-8 text; lines end with a line feed. The second line is the table of prompts, by id: `version` is the version's id,
+//! `number` its number, `source` the address of the stored body, `hash` that of the frozen one (BLAKE3, as the store's),
+//! `bytes` its length. The bodies follow in this order, each as many bytes as the table says and a line feed; a body may
+//! have line breaks itself. One without partials is the stored text, byte for byte; one with partials is compact JSON. The
+//! last line is the [`Seal`]: the BLAKE3 of everything before it.
+//!
+//! The same prompts give the same bytes; there is no time in them. Whoever changes the line ends breaks the seal.
+//!
+//! # The lockfile
+//!
+//! A [`Lock`] names what a frozen file holds, in JSON that a person can read in a difference. Held against another one, it
+//! names every [`Drift`]: a prompt that moved on, or a partial that did.
+
+mod drift;
+mod format;
+mod lock;
+mod prompt;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+pub use self::drift::Drift;
+pub use self::lock::{Lock, Locked};
+pub use self::prompt::FrozenPrompt;
+
+use self::format::{Contents, Kept};
+use crate::backend;
+use crate::engine::FrozenText;
+use crate::engine::contract::Contract;
+use crate::error::{Error, Result};
+use crate::id::{EnvironmentName, Seal};
+use crate::mode::Mode;
+use crate::number::PromptRef;
+use crate::sealed::FileError;
+use crate::template::Merged;
+
+/// What one environment of a store resolved to at one moment: read-only, and whole in memory. See the
+/// [module's documentation](self).
+///
+/// Opening checks everything: the seal, each body's hash, and that it is a JSON object. Cheap to clone, and usable from
+/// any number of threads. Two are equal if their files are, byte for byte.
+#[derive(Clone)]
+pub struct Frozen(Arc<Inner>);
+
+struct Inner {
+    /// The file.
+    text: Cow<'static, str>,
+    seal: Seal,
+    contents: Contents,
+}
+
+impl Frozen {
+    /// Opens a file that is compiled in, with `include_bytes!`. Bodies are not copied.
+    ///
+    /// # Errors
+    ///
+    /// [`File`](Error::File), with what is wrong.
+    pub fn from_static(bytes: &'static [u8]) -> Result<Self> {
+        Self::check(Cow::Borrowed(bytes))
+    }
+
+    /// Opens a file that is in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_static`](Self::from_static).
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
+        Self::check(Cow::Owned(bytes.into()))
+    }
+
+    /// Reads a file into memory, and opens it.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_static`](Self::from_static).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        match fs::read(path) {
+            Ok(bytes) => Self::from_bytes(bytes),
+            Err(source) => Err(FileError::Unreadable {
+                path: path.into(),
+                source,
+            }
+            .into()),
+        }
+    }
+
+    /// Freezes these texts, which are in the order of their prompts' ids. What was written is opened as any other file is.
+    pub(crate) fn of(environment: EnvironmentName, texts: Vec<FrozenText>) -> Result<Self> {
+        let bytes = format::write(environment, &texts)
+            .map_err(|error| backend::Error::io("writing a frozen file in memory", error))?;
+        drop(texts);
+        Self::from_bytes(bytes)
+    }
+
+    fn check(bytes: Cow<'static, [u8]>) -> Result<Self> {
+        let (text, seal, contents) = format::read(bytes)?;
+        Ok(Self(Arc::new(Inner {
+            text,
+            seal,
+            contents,
+        })))
+    }
+
+    /// The environment that was frozen.
+    #[must_use]
+    pub fn environment(&self) -> &EnvironmentName {
+        &self.0.contents.environment
+    }
+
+    /// The hash that the file ends with. It is the same for the same prompts.
+    #[must_use]
+    pub fn seal(&self) -> Seal {
+        self.0.seal
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.text.as_bytes()
+    }
+
+    /// The prompts, by id.
+    pub fn prompts(&self) -> impl ExactSizeIterator<Item = FrozenPrompt<'_>> {
+        let view = |kept| FrozenPrompt::new(&self.0.text, kept);
+        self.0.contents.prompts.iter().map(view)
+    }
+
+    /// A prompt by id or name.
+    ///
+    /// # Errors
+    ///
+    /// [`PromptNotFound`](Error::PromptNotFound) where none of the file answers to it, which may have been left out for
+    /// having no version in the environment; [`AmbiguousPrompt`](Error::AmbiguousPrompt) where several do, with their ids
+    /// in order; [`Invalid`](Error::Invalid) for text that is no reference.
+    pub fn get<P>(&self, prompt: P) -> Result<FrozenPrompt<'_>>
+    where
+        P: TryInto<PromptRef>,
+        Error: From<P::Error>,
+    {
+        let prompt = prompt.try_into()?;
+        let found: Vec<&Kept> = self.0.contents.answering(&prompt);
+        match found[..] {
+            [kept] => Ok(FrozenPrompt::new(&self.0.text, kept)),
+            [] => Err(Error::PromptNotFound {
+                prompt: prompt.to_string(),
+            }),
+            _ => Err(Error::AmbiguousPrompt {
+                name: prompt.to_string(),
+                ids: found.iter().map(|kept| kept.row.id).collect(),
+            }),
+        }
+    }
+
+    /// What a prompt's body asks of its callers.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn contract<P>(&self, prompt: P) -> Result<Contract>
+    where
+        P: TryInto<PromptRef>,
+        Error: From<P::Error>,
+    {
+        Ok(self.get(prompt)?.contract())
+    }
+
+    /// Fills a prompt's body with inputs.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get) and [`FrozenPrompt::render`].
+    pub fn render<P>(&self, prompt: P, inputs: &Map<String, Value>, mode: Mode) -> Result<Merged>
+    where
+        P: TryInto<PromptRef>,
+        Error: From<P::Error>,
+    {
+        self.get(prompt)?.render(inputs, mode)
+    }
+}
+
+impl fmt::Debug for Frozen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frozen")
+            .field("environment", self.environment())
+            .field("prompts", &self.prompts().len())
+            .field("seal", &self.seal())
+            .finish()
+    }
+}
+
+impl PartialEq for Frozen {
+    fn eq(&self, other: &Self) -> bool {
+        self.seal() == other.seal()
+    }
+}
+
+impl Eq for Frozen {}
+
+#[cfg(test)]
+mod tests;

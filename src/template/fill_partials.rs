@@ -1,0 +1,348 @@
+//! A body with its partials filled in and its variables left: strict mode's first half, done ahead.
+//!
+//! What is filled must mean what it meant before. The tags of a piece stay tags wherever it is put, as a tag has no
+//! braces but its own. But text of two pieces that was no tag may become one where they meet, and there is no other
+//! way to write it: that is a problem.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use super::budget::{Budget, LIMIT, TooLarge};
+use super::expand::{Source, expand};
+use super::partials::{Partials, message, nonempty_texts};
+use super::place::Path;
+use super::problem::Problem;
+use super::tag::{PartialTag, Piece, pieces};
+use super::uses::change_texts;
+
+/// Fills the partials of a body, those inside partials too, and leaves everything else as it is.
+///
+/// Rendered strictly without any partials, the answer gives what the body gives with these: the variables of its
+/// partials have become its own.
+///
+/// ```
+/// use promptbook::EnvironmentName;
+/// use promptbook::template::{Partials, fill_partials};
+/// use serde_json::json;
+///
+/// let tone = json!({ "messages": [{ "role": "system", "content": "Be {{hc:mood:string}}." }] });
+/// let mut partials = Partials::new();
+/// partials.insert("abc123".parse()?, EnvironmentName::production(), tone.into());
+///
+/// let body = json!({ "messages": [{ "role": "user", "content": "{{hcp:abc123:0}} {{hc:ask:string}}" }] });
+/// let filled = fill_partials(&body, &partials).unwrap();
+/// assert_eq!(filled["messages"][0]["content"], "Be {{hc:mood:string}}. {{hc:ask:string}}");
+/// # Ok::<(), promptbook::Invalid>(())
+/// ```
+///
+/// # Errors
+///
+/// All problems of the partials at once. Only with none of these, text that would become a tag
+/// ([`Problem::FormedTag`]), and a filled body beyond the limit: filling may add 64 MiB
+/// ([`Problem::TooLarge`]).
+pub fn fill_partials(body: &Value, partials: &Partials) -> Result<Value, Vec<Problem>> {
+    let problems = expand(body, partials).problems;
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut filler = Filler {
+        partials,
+        filled: HashMap::new(),
+        budget: Budget::new(),
+        problems: Vec::new(),
+    };
+    let mut body = body.clone();
+    let filled = change_texts(&mut body, |text, path| {
+        let filled = filler.text(text)?;
+        filler.look_for_formed_tags(&filled, path);
+        Ok(filled.text)
+    });
+    if let Err(TooLarge) = filled {
+        filler.problems.push(Problem::TooLarge { limit: LIMIT });
+    }
+    match filler.problems.is_empty() {
+        true => Ok(body),
+        false => Err(filler.problems),
+    }
+}
+
+struct Filler<'a> {
+    partials: &'a Partials,
+    /// The messages that partials name, each filled once.
+    filled: HashMap<Source, Rc<Filled>>,
+    budget: Budget,
+    problems: Vec<Problem>,
+}
+
+/// A text whose partials are filled in.
+#[derive(Default)]
+struct Filled {
+    text: String,
+    /// Where in it the variables' tags begin, in order.
+    variables: Vec<usize>,
+}
+
+impl Filled {
+    fn push(&mut self, other: &Self) {
+        let start = self.text.len();
+        let variables = other.variables.iter().map(|at| start + at);
+        self.variables.extend(variables);
+        self.text.push_str(&other.text);
+    }
+}
+
+impl Filler<'_> {
+    fn text(&mut self, text: &str) -> Result<Filled, TooLarge> {
+        let mut out = Filled::default();
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(text) => out.text.push_str(text),
+                Piece::Variable(tag) => {
+                    out.variables.push(out.text.len());
+                    out.text.push_str(tag.raw);
+                }
+                Piece::Partial(tag) => self.push_partial(tag, &mut out)?,
+            }
+        }
+        Ok(out)
+    }
+
+    fn push_partial(&mut self, tag: PartialTag<'_>, out: &mut Filled) -> Result<(), TooLarge> {
+        let Some(environment) = tag.environment_name() else {
+            out.text.push_str(tag.raw);
+            return Ok(());
+        };
+        let source = Source {
+            prompt: tag.prompt,
+            environment,
+            message: tag.message(),
+        };
+        let filled = match self.filled.get(&source) {
+            Some(filled) => Rc::clone(filled),
+            None => self.fill(source)?,
+        };
+        self.budget.spend(filled.text.len())?;
+        out.push(&filled);
+        Ok(())
+    }
+
+    /// Fills the message that a partial names.
+    fn fill(&mut self, source: Source) -> Result<Rc<Filled>, TooLarge> {
+        let partials = self.partials;
+        let body = partials.get(&source.prompt, &source.environment);
+        let message = body.and_then(|body| message(body, source.message));
+        let texts = message.map(nonempty_texts).unwrap_or_default();
+        let mut filled = Filled::default();
+        for (position, text) in texts.into_iter().enumerate() {
+            if position > 0 {
+                filled.text.push(' ');
+            }
+            filled.push(&self.text(text)?);
+        }
+        let filled = Rc::new(filled);
+        self.filled.insert(source, Rc::clone(&filled));
+        Ok(filled)
+    }
+
+    /// Names the tags that a filled text has and none of its pieces had.
+    fn look_for_formed_tags(&mut self, filled: &Filled, path: &Path) {
+        let mut known = filled.variables.iter().peekable();
+        let mut at = 0;
+        for piece in pieces(&filled.text) {
+            let formed = match piece {
+                Piece::Text(_) => false,
+                Piece::Variable(_) => known.next_if(|known| **known == at).is_none(),
+                // All of them are filled, but those that mean nothing.
+                Piece::Partial(tag) => tag.environment_name().is_some(),
+            };
+            if formed {
+                self.problems.push(Problem::FormedTag {
+                    tag: piece.raw().to_owned(),
+                    place: path.place(),
+                });
+            }
+            at += piece.raw().len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::id::EnvironmentName;
+    use crate::template::render_strict;
+
+    fn message(text: &str) -> Value {
+        json!({ "messages": [{ "role": "user", "content": text }] })
+    }
+
+    /// Bodies of production: each a message of one text, and one of that text and another as parts.
+    fn partials(texts: &[impl AsRef<str>]) -> Partials {
+        let mut partials = Partials::new();
+        for (id, text) in ["aaaaaa", "bbbbbb", "cccccc"].into_iter().zip(texts) {
+            let text = text.as_ref();
+            let parts = [text, "", ":x}}"].map(|text| json!({ "type": "text", "text": text }));
+            let body = json!({ "messages": [{ "content": text }, { "content": parts }] });
+            let id = id.parse().unwrap();
+            partials.insert(id, EnvironmentName::production(), Arc::new(body));
+        }
+        partials
+    }
+
+    fn problems(body: &Value, partials: &Partials) -> Vec<String> {
+        let problems = fill_partials(body, partials).unwrap_err();
+        problems.iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn partials_go_in_and_all_else_stays() {
+        let partials = partials(&["<{{hcp:bbbbbb:0}}>", "{{ hc:x : string }}{{"]);
+        let impossible = format!("{{{{hcp:aaaaaa:0:{}}}}}", "e".repeat(1025));
+        let body = json!({
+            "model": "{{hcp:aaaaaa:0}}",
+            "messages": [
+                { "content": "{{{hcp:aaaaaa:0}}} {{\n hcp : bbbbbb:00: production }}" },
+                { "content": [{ "type": "text", "text": "{{hcp:aaaaaa:1}}" }, { "type": "x", "text": "{{hcp:aaaaaa:0}}" }] },
+                null,
+                { "content": impossible },
+            ],
+            "tools": ["{{hcp:aaaaaa:0}}", 1.50, "{{hc:a:b}}"],
+        });
+        let mut expected = body.clone();
+        let x = "{{ hc:x : string }}{{";
+        expected["messages"][0]["content"] = format!("{{<{x}>}} {x}").into();
+        expected["messages"][1]["content"][0]["text"] = format!("<{x}> :x}}}}").into();
+        assert_eq!(fill_partials(&body, &partials), Ok(expected));
+    }
+
+    #[test]
+    fn what_cannot_be_filled_is_named_at_once() {
+        let partials = partials(&["{{hcp:aaaaaa:0}}"]);
+        assert_eq!(
+            problems(
+                &message("{{hcp:bbbbbb:0}} {{hcp:aaaaaa:7}} {{hcp:aaaaaa:0}}"),
+                &partials
+            ),
+            [
+                "messages[0].content: prompt bbbbbb has no version in environment \"production\"",
+                "messages[0].content: prompt aaaaaa (production) has no message 7",
+                "messages[0].content > partial aaaaaa:0 (production) messages[0].content: \
+                 partial aaaaaa:0 (production) contains itself",
+            ]
+        );
+        let mut endless = Partials::new();
+        for n in 0..40 {
+            let next = format!("{{{{hcp:{:06}:0}}}}", n + 1).repeat(if n < 39 { 10 } else { 0 });
+            let text = if n < 39 { next } else { "ha".into() };
+            let id = format!("{n:06}").parse().unwrap();
+            endless.insert(id, EnvironmentName::production(), Arc::new(message(&text)));
+        }
+        let laughs = problems(&message("{{hcp:000000:0}}"), &endless);
+        assert_eq!(
+            laughs,
+            ["filling the body would add more than 67108864 bytes"]
+        );
+    }
+
+    /// Strict mode takes these for text, and looks for no tag in what it has filled.
+    #[test]
+    fn text_that_would_become_a_tag_is_refused() {
+        let place = "messages[0].content: with partials filled in, the text";
+        for (texts, text, tag) in [
+            // A tag of the body's text and the partial's; of two partials; of the parts of one message; of two levels.
+            (
+                &["a"][..],
+                "{{hc:{{hcp:aaaaaa:0}}:string}}",
+                "{{hc:a:string}}",
+            ),
+            (
+                &["{{hc:a", ":x}}"],
+                "{{hcp:aaaaaa:0}}{{hcp:bbbbbb:0}}",
+                "{{hc:a:x}}",
+            ),
+            (&["{{hc:a"], "{{hcp:aaaaaa:1}}", "{{hc:a :x}}"),
+            (
+                &["{{hcp:bbbbbb:0}}:x}}", "{{hc:a"],
+                "{{hcp:aaaaaa:0}}",
+                "{{hc:a:x}}",
+            ),
+            // A partial's tag would be as bad.
+            (
+                &["0"],
+                "{{hcp:aaaaaa:{{hcp:aaaaaa:0}}}}",
+                "{{hcp:aaaaaa:0}}",
+            ),
+        ] {
+            let (body, partials) = (message(text), partials(texts));
+            let refused = format!("{place} {tag:?} would become a tag");
+            assert_eq!(problems(&body, &partials), [refused], "{text}");
+            let live = render_strict(&body, &Map::new(), &partials).unwrap();
+            assert_eq!(live["messages"][0]["content"], *tag);
+        }
+    }
+
+    /// Text of pieces that make tags, halves of tags, and partials from this one on.
+    fn text(first_partial: usize) -> impl Strategy<Value = String> {
+        let halves = ["{{hc:", "{{", "hc:", "a", ":string}}", "}}", " ", "é\""];
+        let tags = ["{{hc:a:string}}", "{{ hc:b:number }}"];
+        let partials = [
+            "{{hcp:aaaaaa:0}}",
+            "{{ hcp:aaaaaa:1 }}",
+            "{{hcp:bbbbbb:0}}",
+            "{{hcp:bbbbbb:1:production}}",
+            "{{hcp:cccccc:0}}",
+            "{{hcp:cccccc:1}}",
+        ];
+        let partials = partials[2 * first_partial..].iter();
+        let pieces: Vec<_> = halves
+            .iter()
+            .chain(&tags)
+            .chain(partials)
+            .copied()
+            .collect();
+        prop::collection::vec(prop::sample::select(pieces), 0..7).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn a_filled_body_renders_as_the_body_does(
+            texts in [text(1), text(2), text(3)],
+            own in [text(0), text(0)],
+            missing in prop::option::weighted(0.1, prop::sample::select(vec!["a", "b"])),
+        ) {
+            let partials = partials(&texts);
+            let body = json!({
+                "messages": [{ "content": own[0] }, { "content": [{ "type": "text", "text": own[1] }] }],
+                "tools": ["{{hc:b:number}}", own[1]],
+            });
+            let uses = expand(&body, &partials).variables.into_iter();
+            let used = uses.map(|one| one.name).filter(|name| Some(name.as_str()) != missing);
+            let inputs: Map<String, Value> = used.map(|name| match name.as_str() {
+                "a" => (name, json!("{{hc:b:number}}")),
+                _ => (name, json!(5)),
+            }).collect();
+            let live = render_strict(&body, &inputs, &partials);
+            match fill_partials(&body, &partials) {
+                Ok(filled) => {
+                    let frozen = render_strict(&filled, &inputs, &Partials::new());
+                    prop_assert_eq!(frozen.is_ok(), live.is_ok());
+                    if let (Ok(frozen), Ok(live)) = (frozen, live) {
+                        prop_assert_eq!(frozen, live);
+                    }
+                }
+                Err(problems) => {
+                    let formed = |problem: &Problem| matches!(problem, Problem::FormedTag { .. });
+                    prop_assert!(problems.iter().all(formed), "{:?}", problems);
+                }
+            }
+        }
+    }
+}
