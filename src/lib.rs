@@ -88,7 +88,8 @@ pub mod template;
 pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    Collected, Created, Move, Moved, NewPrompt, NewVersion, Report, Settled, Violation,
+    BundleSummary, Collected, Created, Imported, Move, Moved, NewPrompt, NewVersion, Report,
+    Settled, Violation,
 };
 pub use error::{Error, Holder, Result, Unfrozen};
 pub use frozen::{Frozen, Lock};

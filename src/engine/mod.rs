@@ -4,6 +4,7 @@
 //! transaction with the rules in front, and one file here for each thing it does.
 
 mod bodies;
+mod bundle;
 mod collect;
 mod commit;
 pub mod contract;
@@ -23,6 +24,7 @@ mod settler;
 mod verify;
 mod writer;
 
+pub use bundle::{BundleSummary, Imported};
 pub use collect::Collected;
 pub use commit::{Created, NewPrompt, NewVersion};
 pub use environment::{Move, Moved};
@@ -30,6 +32,7 @@ pub use settle::Settled;
 pub use verify::{Report, Violation};
 
 pub(crate) use bodies::Bodies;
+pub(crate) use bundle::{Bundle, export_bundle};
 pub(crate) use collect::collect;
 #[cfg(feature = "server")]
 pub(crate) use export::export;
