@@ -115,7 +115,7 @@ fn what_is_wrong_is_told() {
 }
 
 /// Content as an export would write it, of any operations and bodies.
-fn forged(operations: &[String], bodies: &[&[u8]]) -> Vec<u8> {
+pub(super) fn forged(operations: &[String], bodies: &[&[u8]]) -> Vec<u8> {
     let ids = operations.iter().scan(OperationId::ROOT, |last, text| {
         *last = last.followed_by(text.as_bytes());
         Some(*last)
