@@ -38,6 +38,8 @@
 //! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, settings}` |
 //! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
+//! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |
+//! | `export --bundle` | `{bundle, operations, head, bodies, bytes, seal}`; nothing where the bundle goes to standard output |
 //! | `serve` | `{url, key}` in one line, and then it serves; key is null where it was given |
 //! | `fake` | `{url, key, control}`, in one line, with or without `--json`; then it serves |
 //! | `fixtures` | the fixtures, with or without `--json` |

@@ -1,5 +1,6 @@
 //! One file for each group of commands.
 
+mod bundle;
 mod commit;
 mod completions;
 mod demo;
