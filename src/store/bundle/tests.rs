@@ -210,6 +210,48 @@ fn a_damaged_body_is_never_exported() {
     }
 }
 
+/// What the first part of a bundle told is in the rest, whoever collects meanwhile.
+#[test]
+fn bodies_stay_while_they_are_exported() {
+    struct Pausing<'a, 'b> {
+        scope: &'a std::thread::Scope<'a, 'b>,
+        collector: Option<Store>,
+        bytes: &'b mut Vec<u8>,
+    }
+    impl Write for Pausing<'_, '_> {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if let Some(store) = self.collector.take() {
+                self.scope.spawn(move || {
+                    store.collect_garbage(std::time::Duration::ZERO).unwrap();
+                });
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
+            self.bytes.write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for store in [
+        Store::in_memory().unwrap(),
+        Store::create(folder.path()).unwrap(),
+    ] {
+        fill(&store);
+        let (before, mut during) = (export(&store), Vec::new());
+        std::thread::scope(|scope| {
+            let to = Pausing {
+                scope,
+                collector: Some(store.clone()),
+                bytes: &mut during,
+            };
+            store.export_bundle(to).unwrap();
+        });
+        assert_eq!(during, before);
+        assert_ne!(export(&store), before, "nothing was collected");
+    }
+}
+
 /// A writer that fails is an error, and a reader that does.
 #[test]
 fn what_the_system_answers_is_kept() {
