@@ -37,7 +37,8 @@
 //! - [`Contract`] is what a body asks of its callers; [`contract::breakages`] are the bump rules.
 //! - [`template`] fills bodies, exactly as the reference client does or strictly.
 //! - [`Frozen`] is what one environment resolves to, as one file for programs that have no store.
-//! - [`Operation`] is one entry of the history.
+//! - [`Operation`] is one entry of the history. [`Store::export_bundle`] writes all of it, and all bodies, as one file;
+//!   [`Store::import_bundle`] brings such a file in.
 //! - `server` speaks Helicone's HTTP API, for its clients and for tests of what is built on them.
 //! - [`backend`] holds the two seams, for those who put another database or object store in.
 //!

@@ -1,53 +1,19 @@
 //! Bringing a bundle into a store: in one transaction, whole or not at all.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
-use std::ops::ControlFlow;
 
 use super::check::{Check, Misfit};
 use super::contents::{Bundle, Contents};
-use super::read::Reader;
+use super::known::Known;
 use super::{Imported, KIND, malformed};
-use crate::backend::{self, ErrorKind, Snapshot, StoredBlob};
+use crate::backend::{self, ErrorKind, StoredBlob};
 use crate::body::Body;
 use crate::engine::writer::Writer;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId, VersionId};
 use crate::record::{Change, OperationContent};
-
-/// Which of a bundle's operations the store has, and as what.
-struct Known {
-    /// So many from the start: the ids are the same.
-    common: u64,
-    /// The store's numbers of those behind, 0 for those that it does not have.
-    numbers: Vec<u64>,
-}
-
-impl Known {
-    /// The store's number of an operation of the bundle; 0 where it has none.
-    fn number(&self, number: u64) -> u64 {
-        match number.checked_sub(self.common + 1) {
-            None => number,
-            Some(behind) => {
-                let at = usize::try_from(behind).unwrap_or(usize::MAX);
-                self.numbers.get(at).copied().unwrap_or_default()
-            }
-        }
-    }
-
-    fn give(&mut self, number: u64, to: u64) {
-        let behind = number.checked_sub(self.common + 1);
-        let at = behind.and_then(|behind| usize::try_from(behind).ok());
-        if let Some(place) = at.and_then(|at| self.numbers.get_mut(at)) {
-            *place = to;
-        }
-    }
-
-    fn missing(&self) -> u64 {
-        self.numbers.iter().filter(|number| **number == 0).count() as u64
-    }
-}
 
 /// The bodies that the missing operations need.
 #[derive(Default)]
@@ -64,22 +30,15 @@ impl Writer<'_> {
         &mut self,
         bundle: &mut Bundle<R>,
     ) -> Result<Imported> {
-        let common = common(&*self.transaction, self.last, &bundle.contents.ids)?;
-        let behind = bundle.contents.ids.len().saturating_sub(as_index(common));
-        let mut known = Known {
-            common,
-            numbers: vec![0; behind],
-        };
-        if behind > 0 && self.last.0 > common {
-            self.recognize(bundle, &mut known)?;
-        }
+        let known = Known::of(bundle, &*self.transaction, self.last)?;
+        let has_more = self.last.0 > known.common();
         let operations = bundle.contents.head.operations;
         let missing = known.missing();
         let mut imported = Imported {
             operations,
             present: operations - missing,
             appended: missing,
-            merged: missing > 0 && self.last.0 > common,
+            merged: missing > 0 && has_more,
             bodies: 0,
             head: None,
             seal: bundle.seal,
@@ -91,30 +50,6 @@ impl Writer<'_> {
         }
         imported.head = (self.last.0 > 0).then_some(self.last.1);
         Ok(imported)
-    }
-
-    /// Finds the bundle's operations behind the common ones that the store has: those of the same content.
-    fn recognize<R: Read + Seek>(&self, bundle: &mut Bundle<R>, known: &mut Known) -> Result<()> {
-        // Where the clock stands still, several may be of one content: each is one of them.
-        let mut here: HashMap<[u8; 32], VecDeque<u64>> = HashMap::new();
-        self.transaction
-            .each_operation(known.common, &mut |number, _, text| {
-                let content = parsed(text).map_err(|error| {
-                    let context = format!("reading operation {number}");
-                    backend::Error::new(ErrorKind::Corrupt, context).because(error)
-                })?;
-                let numbers = here.entry(fingerprint(text, &content)?).or_default();
-                numbers.push_back(number);
-                Ok(ControlFlow::Continue(()))
-            })?;
-        each_behind(bundle, known.common, |number, _, text| {
-            let content = read(number, text)?;
-            let found = here.get_mut(&fingerprint(text, &content)?);
-            if let Some(found) = found.and_then(VecDeque::pop_front) {
-                known.give(number, found);
-            }
-            Ok(())
-        })
     }
 
     fn needed(&self, contents: &Contents, known: &Known) -> Result<Needed> {
@@ -213,8 +148,7 @@ impl Writer<'_> {
         let mut check = Check::default();
         let mut without_body: Vec<VersionId> = Vec::new();
         let made = std::mem::take(&mut bundle.contents.prompts);
-        let common = known.common;
-        each_behind(bundle, common, |number, id, text| {
+        each_behind(bundle, known.common(), |number, id, text| {
             if known.number(number) != 0 {
                 return Ok(());
             }
@@ -237,7 +171,8 @@ impl Writer<'_> {
             match self.append_text(content, &text) {
                 Ok(appended) => known.give(number, appended.number),
                 Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
-                    return Err(contradiction(self.explain(&text, &error)));
+                    let number = self.number_in_use(&text);
+                    return Err(number.map_or(Error::Backend(error), contradiction));
                 }
                 Err(error) => return Err(error),
             }
@@ -272,72 +207,35 @@ impl Writer<'_> {
         Ok(lacking)
     }
 
-    /// Why the index refused an operation: all but numbers was looked at before.
-    fn explain(&self, text: &str, refusal: &backend::Error) -> String {
-        let created = parsed(text).map(|content| content.changes).into_iter();
-        for change in created.flatten() {
-            let Change::VersionCreated(version) = change else {
-                continue;
-            };
+    /// Why the index refused an operation that fits but for its numbers: looking for each beforehand takes time.
+    fn number_in_use(&self, text: &str) -> Option<String> {
+        let changes = parsed(text).ok()?.changes;
+        let mut created = changes.into_iter().filter_map(|change| match change {
+            Change::VersionCreated(version) => Some(version),
+            _ => None,
+        });
+        created.find_map(|version| {
             let (prompt, number) = (version.prompt_id, version.number);
-            if let Ok(Some(other)) = self.transaction.version_numbered(prompt, number)
-                && other.id != version.id
-            {
+            let other = self.transaction.version_numbered(prompt, number).ok()?;
+            if let Some(other) = other.filter(|other| other.id != version.id) {
                 let taken = format!("number {number} of prompt {prompt} is taken by version");
-                return format!("{taken} {}", other.id);
+                return Some(format!("{taken} {}", other.id));
             }
-            let used = self.transaction.numbering(prompt, number.major);
-            if used.is_ok_and(|used| used.highest_minor >= Some(number.minor)) {
-                return format!("number {number} of prompt {prompt} was used before");
-            }
-        }
-        let mut reason = refusal.to_string();
-        let mut cause = std::error::Error::source(refusal);
-        while let Some(error) = cause {
-            reason = format!("{reason}: {error}");
-            cause = error.source();
-        }
-        reason
+            let used = self.transaction.numbering(prompt, number.major).ok()?;
+            (used.highest_minor >= Some(number.minor))
+                .then(|| format!("number {number} of prompt {prompt} was used before"))
+        })
     }
-}
-
-/// How many operations from the start a store and a bundle have in common: an id stands for all that is before it.
-fn common(snapshot: &dyn Snapshot, last: (u64, OperationId), ids: &[OperationId]) -> Result<u64> {
-    let is_same = |number: u64| -> Result<bool> {
-        let wanted = ids.get(as_index(number).wrapping_sub(1)).copied();
-        if number == last.0 {
-            return Ok(wanted == Some(last.1));
-        }
-        let mut found = None;
-        snapshot.each_operation(number.saturating_sub(1), &mut |_, id, _| {
-            found = Some(id);
-            Ok(ControlFlow::Break(()))
-        })?;
-        Ok(found == wanted)
-    };
-    let most = last.0.min(ids.len() as u64);
-    if most == 0 || is_same(most)? {
-        return Ok(most);
-    }
-    let (mut same, mut other) = (0, most);
-    while same + 1 < other {
-        let middle = same + (other - same) / 2;
-        match is_same(middle)? {
-            true => same = middle,
-            false => other = middle,
-        }
-    }
-    Ok(same)
 }
 
 /// Visits the bundle's operations behind the common ones: number, id and text, which is what it was when it was checked.
-fn each_behind<R: Read + Seek>(
+pub(super) fn each_behind<R: Read + Seek>(
     bundle: &mut Bundle<R>,
     common: u64,
     mut visit: impl FnMut(u64, OperationId, &str) -> Result<()>,
 ) -> Result<()> {
     let ids = &bundle.contents.ids;
-    let mut reader: Reader<_> = bundle.file.operations()?;
+    let mut reader = bundle.file.operations()?;
     let mut last = OperationId::ROOT;
     for (number, id) in (1..).zip(ids) {
         let text = reader.operation(number)?;
@@ -352,34 +250,21 @@ fn each_behind<R: Read + Seek>(
     Ok(())
 }
 
-fn parsed(text: &str) -> serde_json::Result<OperationContent> {
+pub(super) fn parsed(text: &str) -> serde_json::Result<OperationContent> {
     serde_json::from_str(text)
 }
 
-fn read(number: u64, text: &str) -> Result<OperationContent> {
+pub(super) fn read(number: u64, text: &str) -> Result<OperationContent> {
     parsed(text).map_err(|error| malformed(format!("operation {number} can't be read: {error}")))
 }
 
-fn write(content: &OperationContent) -> Result<String> {
+pub(super) fn write(content: &OperationContent) -> Result<String> {
     serde_json::to_string(content).map_err(|error| {
         let kind = ErrorKind::Other;
         backend::Error::new(kind, "writing an operation as JSON")
             .because(error)
             .into()
     })
-}
-
-/// What two operations of the same content have in common, whatever numbers those have that they undo.
-fn fingerprint(text: &str, content: &OperationContent) -> Result<[u8; 32]> {
-    let hash = match content.undoes.is_empty() {
-        true => blake3::hash(text.as_bytes()),
-        false => {
-            let mut content = content.clone();
-            content.undoes.clear();
-            blake3::hash(write(&content)?.as_bytes())
-        }
-    };
-    Ok(*hash.as_bytes())
 }
 
 /// An operation that names others by the store's numbers. Where those are the bundle's, it keeps its text.
@@ -396,9 +281,4 @@ fn renumbered<'a>(
     content.undoes = undoes;
     let text = write(&content)?;
     Ok((content, text.into()))
-}
-
-/// A number of operations that are in memory.
-fn as_index(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -6,6 +6,7 @@
 
 mod check;
 mod contents;
+mod known;
 mod merge;
 mod read;
 mod write;
