@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::backend;
+use crate::engine::Cursor;
 use crate::engine::contract::Breakage;
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::invalid::Invalid;
@@ -248,6 +249,49 @@ pub enum Error {
     #[error("the body can't be rendered as the reference client does")]
     Unrenderable(#[source] MergeError),
 
+    /// No operation has this number or id.
+    #[error("no operation {operation}")]
+    OperationNotFound {
+        /// The operation as asked for.
+        operation: String,
+    },
+
+    /// The place is not in this store's history: it is of another store, or this one was put back from an older copy.
+    #[error("{cursor} is no place in this store's history")]
+    CursorNotFound {
+        /// The place as asked for.
+        cursor: Cursor,
+    },
+
+    /// The operation can't be taken back alone: later ones stand on what it did. They can be taken back with it, see
+    /// [`Store::undo_with_later`](crate::Store::undo_with_later).
+    #[error(
+        "operation {operation} can't be taken back alone: {} on it",
+        standing(later)
+    )]
+    StoodOn {
+        /// The operation.
+        operation: u64,
+        /// Those that stand on it, oldest first.
+        later: Vec<u64>,
+    },
+
+    /// The operation was taken back before. To bring it again, take that back.
+    #[error("operation {operation} was taken back by operation {by}")]
+    AlreadyUndone {
+        /// The operation.
+        operation: u64,
+        /// The latest one that took it back.
+        by: u64,
+    },
+
+    /// The body of a deleted version is gone for good: nobody had needed it for the retention time, and it was collected.
+    #[error("the body {blob} was collected")]
+    BodyCollected {
+        /// The body's address.
+        blob: BlobId,
+    },
+
     /// A body's bytes are not what its address says, or are gone. The store answers with this and
     /// never with other bytes; `verify` names all that is damaged.
     #[error("the body {blob} is damaged: {reason}")]
@@ -345,6 +389,19 @@ fn version_not_found(prompt: Option<PromptId>, selector: &Selector) -> String {
     match prompt {
         Some(prompt) => format!("prompt {prompt} has no version {selector}"),
         None => format!("no version {selector}"),
+    }
+}
+
+fn standing(later: &[u64]) -> String {
+    match later {
+        [one] => format!("operation {one} stands"),
+        more => format!(
+            "operations {} stand",
+            more.iter()
+                .map(u64::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }
 

@@ -35,6 +35,8 @@
 //!   changes at once.
 //! - [`Selector`] and [`Spec`] name versions: `2.1`, `^2`, `latest`, `production`, `greeting@production`.
 //! - [`Contract`] is what a body asks of its callers; [`contract::breakages`] are the bump rules.
+//! - [`Difference`] is what two versions differ in, as [`Store::diff`] answers it; [`diff`] compares any two bodies;
+//!   [`Blame`] tells which version brought what.
 //! - [`template`] fills bodies, exactly as the reference client does or strictly.
 //! - [`Frozen`] is what one environment resolves to, as one file for programs that have no store.
 //! - [`Operation`] is one entry of the history. [`Store::export_bundle`] writes all of it, and all bodies, as one file;
@@ -68,6 +70,7 @@ pub mod backend;
 mod body;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod diff;
 mod directory;
 mod engine;
 mod error;
@@ -89,8 +92,9 @@ pub mod template;
 pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    BundleSummary, Collected, Created, Imported, Move, Moved, NewPrompt, NewVersion, Report,
-    Settled, Violation,
+    Blame, BlameEntry, BundleSummary, Collected, Created, Cursor, Difference,
+    EnvironmentDifference, Event, Holding, Imported, Moment, Move, Moved, NewPrompt, NewVersion,
+    OperationRef, Origin, Report, Settled, Side, VariableChange, Verdict, Violation,
 };
 pub use error::{Error, Holder, Result, Unfrozen};
 pub use frozen::{Frozen, Lock};
@@ -104,7 +108,7 @@ pub use record::{
     VersionCounts, VersionFilter,
 };
 pub use sealed::FileError;
-pub use store::{Batch, Rendered, Resolved, Stats, Store, StoreOptions};
+pub use store::{Batch, Rendered, Resolved, Stats, Store, StoreOptions, View};
 
 /// The examples of the README are compiled and run as tests.
 #[cfg(all(doctest, feature = "server"))]

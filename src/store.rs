@@ -2,6 +2,7 @@
 
 mod batch;
 mod bundle;
+mod compare;
 mod options;
 mod prompts;
 #[cfg(feature = "server")]
@@ -9,17 +10,21 @@ mod secrets;
 #[cfg(feature = "server")]
 #[cfg(test)]
 mod tests;
+mod undo;
 mod upkeep;
 mod versions;
+mod view;
+mod watch;
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::batch::Batch;
 pub use self::options::StoreOptions;
 pub use self::upkeep::Stats;
-pub use self::versions::{Rendered, Resolved};
-use crate::backend::{Blobs, Held, Index, MemoryBlobs, MemoryIndex};
+pub use self::view::{Rendered, Resolved, View};
+use crate::backend::{Blobs, Index, MemoryBlobs, MemoryIndex};
 use crate::directory::{self, BlobDirectory};
 use crate::engine::{Bodies, Context, ResolvedSpecs, Settler, Writer};
 use crate::error::{Error, Result};
@@ -49,8 +54,18 @@ use crate::sqlite::{self, Found, Purpose, SqliteIndex};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Everything that is read of a store is a method of [`View`], which a store is too: the one of the present.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub struct Store(View);
+
+impl Deref for Store {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        &self.0
+    }
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -137,7 +152,7 @@ impl Store {
     /// The store's directory; none for a store in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        match &self.0.place {
+        match &self.inner.place {
             Place::Directory(path) => Some(path),
             Place::Memory(_) => None,
         }
@@ -146,13 +161,13 @@ impl Store {
     /// Gives up a store that is about to be removed: closing it costs nothing then, whatever waits to be settled.
     #[cfg(feature = "server")]
     pub(crate) fn abandon(&self) {
-        self.0.settler.abandon();
+        self.inner.settler.abandon();
     }
 
     /// What a store in memory holds now; none for a directory. It costs the same at any size.
     #[cfg(feature = "server")]
     pub(crate) fn image(&self) -> Option<Image> {
-        match &self.0.place {
+        match &self.inner.place {
             Place::Directory(_) => None,
             Place::Memory(memory) => Some(Image(memory.fork())),
         }
@@ -161,17 +176,13 @@ impl Store {
     /// What the store was made with.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        self.0.context.settings
+        self.inner.context.settings
     }
 
     /// The bump policy of this handle: the store's own, unless it was opened with another.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        self.0.context.policy
-    }
-
-    fn snapshot(&self) -> Result<Held<'_>> {
-        Ok(self.0.index.snapshot()?)
+        self.inner.context.policy
     }
 
     fn write<T>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<T>) -> Result<T> {
@@ -349,7 +360,7 @@ impl StoreOptions {
         settings: Settings,
         place: Place,
     ) -> Store {
-        Store(Arc::new(Inner {
+        Store(View::of_the_present(Arc::new(Inner {
             settler: Settler::new(Arc::clone(&index), Arc::clone(&blobs)),
             index,
             bodies: Bodies::new(blobs),
@@ -357,7 +368,7 @@ impl StoreOptions {
             context: self.context(settings),
             read_only: self.read_only && matches!(place, Place::Directory(_)),
             place,
-        }))
+        })))
     }
 }
 

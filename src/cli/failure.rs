@@ -173,6 +173,11 @@ fn class(error: &Error) -> (Exit, &'static str) {
         Error::EnvironmentNotFound { .. } => (Exit::NotFound, "environment_not_found"),
         Error::ForeignVersion { .. } => (Exit::NotFound, "foreign_version"),
         Error::InputsNotFound { .. } => (Exit::NotFound, "inputs_not_found"),
+        Error::OperationNotFound { .. } => (Exit::NotFound, "operation_not_found"),
+        Error::CursorNotFound { .. } => (Exit::NotFound, "cursor_not_found"),
+        Error::StoodOn { .. } => (Exit::Conflict, "stood_on"),
+        Error::AlreadyUndone { .. } => (Exit::Conflict, "already_undone"),
+        Error::BodyCollected { .. } => (Exit::NotFound, "body_collected"),
         Error::PromptIdTaken { .. } => (Exit::Conflict, "prompt_id_taken"),
         Error::VersionIdTaken { .. } => (Exit::Conflict, "version_id_taken"),
         Error::Conflict { .. } => (Exit::Conflict, "conflict"),
@@ -238,6 +243,11 @@ fn hint(error: &Error) -> Option<String> {
         Error::PromptIdTaken { .. } => {
             "choose another, or none; an id stays taken when its prompt is deleted".into()
         }
+        Error::OperationNotFound { .. } => "promptbook ops lists the operations".into(),
+        Error::StoodOn { operation, .. } => {
+            format!("promptbook undo {operation} --also-later takes them back, too")
+        }
+        Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} brings it again"),
         Error::Conflict { .. } => "somebody changed it; look again before you repeat".into(),
         Error::Contradiction { .. } => "both sides changed the same thing; \
             import the bundle into a store of its own, and bring over from there what is missing here"

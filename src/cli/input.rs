@@ -74,7 +74,8 @@ fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-fn name_of(file: &Path) -> String {
+/// What a file is called in words.
+pub(crate) fn name_of(file: &Path) -> String {
     if is_stdin(file) {
         "standard input".into()
     } else {

@@ -11,6 +11,9 @@
 //! The store is the directory that `--store` or `PROMPTBOOK_STORE` names, else the `.promptbook` of the current directory
 //! or of the nearest one above it. `promptbook help` tells all commands.
 //!
+//! Commands that read take `--at MOMENT`: the store as it was, after an operation (`12`, or an id) or at a time
+//! (`2 days ago`, `2025-06-01`, `2025-06-01T12:00:00Z`).
+//!
 //! # JSON
 //!
 //! With `--json` every command answers with one JSON object on standard output. Members may be added to these
@@ -22,7 +25,10 @@
 //! | `create` | `{prompt: Prompt, version: Version}` |
 //! | `commit` | `{prompt: Prompt, version: Version, base: Version or null, bump: "major" or "minor", breaking: [Breakage]}` |
 //! | `log` | `{versions: [Version + {prompt: name}], more: boolean}` |
+//! | `log --env` | `{holders: [Holding], more: boolean}`, newest first |
 //! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}` |
+//! | `diff` | Difference; with `--env` and no prompt `{prompts: [{prompt: Prompt, from: Version or null, to: Version or null, difference: Difference or null}]}` |
+//! | `blame` | `{version: Version, entries: [{pointer, value, origin: {id, number, author, created_at, message}, boundary}]}` |
 //! | `ls`, `search` | `{prompts: [Prompt + {environments: [Environment]}]}` |
 //! | `resolve` | `{version: Version, text}`: the body's text exactly, as a string |
 //! | `vars` | `{version: Version, variables, partials, problems}` as in Contract |
@@ -32,6 +38,8 @@
 //! | `tag`, `rename` | `{prompt: Prompt}` |
 //! | `rm` | `{prompt: Prompt, version: Version or null}`: null where the whole prompt is deleted |
 //! | `ops` | `{operations: [Operation], more: boolean}` |
+//! | `undo` | `{operation: Operation or null}`: the new one; null where nothing was left to take back |
+//! | `watch` | a line for each change: `{cursor, operation: Operation, affected: [prompt id]}` |
 //! | `verify` | `{clean, operations, prompts, versions, bodies, bytes, head, violations: [Violation]}` |
 //! | `settle` | `{bodies, bytes}` |
 //! | `gc` | `{bodies, bytes, leftovers}` |
@@ -40,6 +48,7 @@
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |
 //! | `export --bundle` | `{bundle, operations, head, bodies, bytes, seal}`; nothing where the bundle goes to standard output |
+//! | `freeze` | `{file, lock, environment, seal, effect: "written", "unchanged" or "checked", prompts: [{id, name, number, version, hash, source}], changes: [text]}`; changes are against the lockfile that was there |
 //! | `serve` | `{url, key}` in one line, and then it serves; key is null where it was given |
 //! | `fake` | `{url, key, control}`, in one line, with or without `--json`; then it serves |
 //! | `fixtures` | the fixtures, with or without `--json` |
@@ -53,7 +62,10 @@
 //! | Environment | `{name, prompt_id, version_id, number, moved_at}` |
 //! | Contract | `{variables: [{name, accepts, uses: [{name, kind, site, place}]}], partials: [{tag, prompt, message, environment, place}], problems: [text], tools: [{name, place, definition}], response_format}` |
 //! | Breakage | `{reason, place}` |
+//! | Difference | `{from: Version or null, to: Version or null, edits: [Edit], variables: [{name, before, after}], breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`: null for a file, and for before and after of what was not or is not there |
+//! | Edit | `{kind, section: {member, old_index, new_index}, old_pointer, new_pointer, old, new, text: [{kind, text}]}`, what does not apply left out, as the library's [`Edit`](crate::diff::Edit); pointers are JSON Pointers |
 //! | Operation | `{number, id, at, author, kind, changes}`, as the library's [`Operation`](crate::Operation) |
+//! | Holding | `{version_id, number, from, until, author, reason, operation, kind}`; until is null where it still is |
 //! | Violation | `{violation, detail, …}`, as the library's [`Violation`](crate::Violation) |
 //!
 //! Numbers of versions are text (`"2.1"`), moments are RFC 3339 in UTC. `more` says that a list was cut at its limit.

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use anstyle::Style;
 use serde_json::Value;
 
+use super::args::history::AsOf;
 use super::args::{Expectation, Global};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::output::{self, DIM, PLAIN, WARNING, aside, paint};
 use super::text;
-use crate::{Expected, PromptId, Selector, Store, StoreOptions};
+use crate::{Expected, PromptId, Selector, Store, StoreOptions, View};
 
 /// The directory that a store is looked for in, as `.git` is for git.
 pub(crate) const STORE: &str = ".promptbook";
@@ -58,6 +59,15 @@ impl Session {
     /// Opens the store for reading: also where it can't be written.
     pub(crate) fn reader(&self) -> Outcome<Store> {
         Ok(self.options().read_only(true).open(self.find()?)?)
+    }
+
+    /// Opens the store for reading, as it is or as it was.
+    pub(crate) fn view(&self, as_of: &AsOf) -> Outcome<View> {
+        let store = self.reader()?;
+        Ok(match as_of.at {
+            Some(moment) => store.at(moment)?,
+            None => View::clone(&store),
+        })
     }
 
     /// The directory that is named, if one is.

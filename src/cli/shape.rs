@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::{Breakage, Contract, Environment, Prompt, Version};
+use crate::diff::{Edit, Segment};
+use crate::{Breakage, Contract, Difference, Environment, Prompt, VariableChange, Version};
 
 /// `Version` of the documentation.
 pub(crate) fn version(version: &Version) -> Value {
@@ -76,5 +77,64 @@ pub(crate) fn breakages(breakages: &[Breakage]) -> Value {
     breakages
         .iter()
         .map(|breakage| json!({"reason": breakage.reason, "place": breakage.place}))
+        .collect()
+}
+
+/// `Difference` of the documentation.
+pub(crate) fn difference(difference: &Difference) -> Value {
+    let variables = difference.variables.iter();
+    json!({
+        "from": difference.from.version.as_ref().map(version),
+        "to": difference.to.version.as_ref().map(version),
+        "edits": difference.body.edits.iter().map(edit).collect::<Vec<_>>(),
+        "variables": variables.map(variable_change).collect::<Vec<_>>(),
+        "breakages": breakages(&difference.breakages),
+        "verdict": difference.verdict.as_str(),
+    })
+}
+
+/// `Edit` of the documentation.
+fn edit(edit: &Edit) -> Value {
+    let text = edit
+        .text
+        .as_ref()
+        .map(|segments| segments.iter().map(segment).collect::<Value>());
+    let section = edit.section.as_ref().map(|section| {
+        present([
+            ("member", Some(json!(section.member))),
+            ("old_index", section.old_index.map(Value::from)),
+            ("new_index", section.new_index.map(Value::from)),
+        ])
+    });
+    present([
+        ("kind", Some(json!(edit.kind.as_str()))),
+        ("section", section),
+        (
+            "old_pointer",
+            edit.old_pointer.as_ref().map(|one| json!(one)),
+        ),
+        (
+            "new_pointer",
+            edit.new_pointer.as_ref().map(|one| json!(one)),
+        ),
+        ("old", edit.old.clone()),
+        ("new", edit.new.clone()),
+        ("text", text),
+    ])
+}
+
+fn segment(segment: &Segment) -> Value {
+    json!({"kind": segment.kind, "text": segment.text})
+}
+
+fn variable_change(change: &VariableChange) -> Value {
+    json!({"name": change.name, "before": change.before, "after": change.after})
+}
+
+/// An object of the members that there are.
+fn present<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    let members = members.into_iter();
+    members
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect()
 }

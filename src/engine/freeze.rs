@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::bodies::Bodies;
 use super::partials::gather_partials;
 use crate::backend::Snapshot;
-use crate::body::Body;
 use crate::error::{Error, Result, Unfrozen};
-use crate::id::{EnvironmentName, PromptId, PromptName};
-use crate::record::{PromptFilter, Version};
+use crate::id::{BlobId, EnvironmentName, PromptId, PromptName, VersionId};
+use crate::number::VersionNumber;
+use crate::record::PromptFilter;
 use crate::template::{Uses, fill_partials};
 
 /// A version that an environment points to, and what its body is with its partials filled in.
@@ -16,7 +16,10 @@ use crate::template::{Uses, fill_partials};
 pub(crate) struct FrozenText {
     pub(crate) prompt: PromptId,
     pub(crate) name: PromptName,
-    pub(crate) version: Version,
+    pub(crate) version: VersionId,
+    pub(crate) number: VersionNumber,
+    /// The stored body.
+    pub(crate) source: BlobId,
     /// The stored text itself, if the body has no partials; else the compact JSON of the filled body.
     pub(crate) text: Arc<str>,
 }
@@ -28,22 +31,22 @@ pub(crate) fn freeze(
     environment: &EnvironmentName,
 ) -> Result<Vec<FrozenText>> {
     let mut found = Vec::new();
+    let mut wanted = Vec::new();
     for prompt in snapshot.prompts(&PromptFilter::default(), None, usize::MAX)? {
         if let Some(version) = snapshot.version_in(prompt.id, environment)? {
             let body = bodies.read(snapshot, version.blob)?;
-            found.push((prompt, version, body));
+            let uses = Uses::of(body.json()).partials;
+            found.push((prompt, version, body, uses.is_empty()));
+            wanted.extend(uses);
         }
     }
     found.sort_by_key(|(prompt, ..)| prompt.id);
-
-    let uses = |body: &Body| Uses::of(body.json()).partials;
-    let wanted = found.iter().flat_map(|(.., body)| uses(body)).collect();
     let partials = gather_partials(snapshot, bodies, wanted)?;
 
     let mut frozen = Vec::with_capacity(found.len());
     let mut problems = Vec::new();
-    for (prompt, version, body) in found {
-        let text = match uses(&body).is_empty() {
+    for (prompt, version, body, is_whole) in found {
+        let text = match is_whole {
             true => Ok(body.text().into()),
             false => fill_partials(body.json(), &partials).map(|filled| filled.to_string().into()),
         };
@@ -51,7 +54,9 @@ pub(crate) fn freeze(
             Ok(text) => frozen.push(FrozenText {
                 prompt: prompt.id,
                 name: prompt.name,
-                version,
+                version: version.id,
+                number: version.number,
+                source: version.blob,
                 text,
             }),
             Err(found) => problems.extend(found.into_iter().map(|problem| Unfrozen {

@@ -3,15 +3,18 @@
 //! Everything that depends on a value is checked in the write transaction that uses it: [`Writer`] is such a
 //! transaction with the rules in front, and one file here for each thing it does.
 
+mod blame;
 mod bodies;
 mod bundle;
 mod collect;
 mod commit;
+mod compare;
 pub mod contract;
 mod environment;
 #[cfg(feature = "server")]
 mod export;
 mod freeze;
+pub(crate) mod history;
 #[cfg(feature = "server")]
 mod import;
 mod lookup;
@@ -22,18 +25,25 @@ mod resolved;
 mod settle;
 mod settler;
 mod verify;
+pub(crate) mod watch;
 mod writer;
 
+pub use blame::{Blame, BlameEntry, Origin};
 pub use bundle::{BundleSummary, Imported};
 pub use collect::Collected;
 pub use commit::{Created, NewPrompt, NewVersion};
+pub use compare::{Difference, EnvironmentDifference, Side, VariableChange, Verdict};
 pub use environment::{Move, Moved};
+pub use history::{Holding, Moment, OperationRef};
 pub use settle::Settled;
 pub use verify::{Report, Violation};
+pub use watch::{Cursor, Event};
 
+pub(crate) use blame::blame;
 pub(crate) use bodies::Bodies;
 pub(crate) use bundle::{Bundle, export_bundle};
 pub(crate) use collect::collect;
+pub(crate) use compare::{compare_body, compare_environments, compare_versions};
 #[cfg(feature = "server")]
 pub(crate) use export::export;
 pub(crate) use freeze::{FrozenText, freeze};

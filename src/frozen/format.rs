@@ -61,9 +61,9 @@ pub(super) fn write(environment: EnvironmentName, texts: &[FrozenText]) -> io::R
     let rows = texts.iter().map(|one| Row {
         id: one.prompt,
         name: one.name.clone(),
-        version: one.version.id,
-        number: one.version.number,
-        source: one.version.blob,
+        version: one.version,
+        number: one.number,
+        source: one.source,
         hash: BlobId::of(one.text.as_bytes()),
         bytes: one.text.len(),
     });

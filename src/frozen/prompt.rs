@@ -87,7 +87,7 @@ impl<'a> FrozenPrompt<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Store::render`](crate::Store::render): in strict mode [`Render`](crate::Error::Render) with every problem at
+    /// As [`View::render`](crate::View::render): in strict mode [`Render`](crate::Error::Render) with every problem at
     /// once, in Helicone's mode [`Unrenderable`](crate::Error::Unrenderable).
     pub fn render(&self, inputs: &Map<String, Value>, mode: Mode) -> Result<Merged> {
         mode.fill(self.json(), inputs, &Partials::new())

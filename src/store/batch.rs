@@ -46,7 +46,7 @@ impl Store {
     ///
     /// What `work` answers, or why the whole could not be committed.
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
-        let inner = &*self.0;
+        let inner = &*self.inner;
         let writer = Writer::begin(&*inner.index, &inner.bodies, &inner.context)?;
         let mut batch = Batch { writer };
         let result = work(&mut batch)?;
@@ -109,7 +109,7 @@ impl<'a> Batch<'a> {
         self.writer.move_environments(moves)
     }
 
-    /// As [`Store::version`], with what this batch has done so far.
+    /// As [`View::version`](super::View::version), with what this batch has done so far.
     ///
     /// # Errors
     ///

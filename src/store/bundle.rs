@@ -44,14 +44,14 @@ impl Store {
     /// never exported; [`Backend`](crate::Error::Backend), also where the history itself is damaged. What was written until then
     /// is no bundle.
     pub fn export_bundle(&self, to: impl Write) -> Result<BundleSummary> {
-        let bodies = &self.0.bodies;
+        let bodies = &self.inner.bodies;
         // Before the snapshot is taken: what it shows stays there.
         let hold = bodies.blobs().hold();
         let _hold = match hold {
-            Err(_) if self.0.read_only => None,
+            Err(_) if self.inner.read_only => None,
             hold => Some(hold?),
         };
-        export_bundle(&**self.snapshot()?, bodies, to)
+        export_bundle(&**self.inner.index.snapshot()?, bodies, to)
     }
 
     /// Brings a bundle into this store, which may be empty or have a history of its own. All of it or nothing:

@@ -11,7 +11,7 @@ impl Store {
     ///
     /// [`ReadOnly`](crate::Error::ReadOnly) where there is none and none can be kept; [`Backend`](crate::Error::Backend).
     pub(crate) fn secret(&self, name: &str, make: impl FnOnce() -> String) -> Result<String> {
-        let kept = self.snapshot()?.secret(name)?;
+        let kept = self.look(|snapshot| Ok(snapshot.secret(name)?))?;
         match kept {
             Some(secret) => Ok(secret),
             None => self.write(|writer| writer.secret(name, make)),

@@ -37,7 +37,7 @@ impl Store {
     /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and what was not settled is still in the journal.
     pub fn settle(&self, progress: impl FnMut(Settled)) -> Result<Settled> {
         self.writable()?;
-        self.0.settler.settle(progress)
+        self.inner.settler.settle(progress)
     }
 
     /// Removes the bodies that no live version has had for `retention`, and what interrupted work left behind.
@@ -47,15 +47,15 @@ impl Store {
     /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and what was removed until then is no loss, and the next collection goes on.
     pub fn collect_garbage(&self, retention: Duration) -> Result<Collected> {
         self.writable()?;
-        let now = self.0.context.now();
+        let now = self.inner.context.now();
         let retention = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
         let unused_since = now.checked_sub_signed(retention).unwrap_or_default();
-        collect(&*self.0.index, self.0.bodies.blobs(), unused_since)
+        collect(&*self.inner.index, self.inner.bodies.blobs(), unused_since)
     }
 
     /// What writes files beside the index is refused before it tries.
     pub(super) fn writable(&self) -> Result<()> {
-        match self.0.read_only {
+        match self.inner.read_only {
             true => Err(Error::ReadOnly),
             false => Ok(()),
         }
@@ -69,7 +69,7 @@ impl Store {
     ///
     /// [`Backend`](Error::Backend) where the check itself could not be made.
     pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Report> {
-        verify(&*self.0.index, self.0.bodies.blobs(), &mut progress)
+        verify(&*self.inner.index, self.inner.bodies.blobs(), &mut progress)
     }
 
     /// How much the store holds.
@@ -78,14 +78,15 @@ impl Store {
     ///
     /// [`Backend`](Error::Backend).
     pub fn stats(&self) -> Result<Stats> {
-        let snapshot = self.snapshot()?;
-        let waiting = snapshot.waiting()?;
-        Ok(Stats {
-            prompts: snapshot.prompt_count()?,
-            operations: snapshot.last_operation()?.map_or(0, |(number, _)| number),
-            waiting_bodies: waiting.bodies,
-            waiting_bytes: waiting.bytes,
-            settings: self.settings(),
+        self.look(|snapshot| {
+            let waiting = snapshot.waiting()?;
+            Ok(Stats {
+                prompts: snapshot.prompt_count()?,
+                operations: snapshot.last_operation()?.map_or(0, |(number, _)| number),
+                waiting_bodies: waiting.bodies,
+                waiting_bytes: waiting.bytes,
+                settings: self.settings(),
+            })
         })
     }
 }

@@ -30,7 +30,7 @@
 //!   characters for messages and tools; so is a primitive value in place of the inputs, and of a part's
 //!   text, even where the client does not come to look at it.
 //!
-//! [`fill_partials`] does strict mode's half of the work ahead: it fills the partials and leaves the variables.
+//! [`fill_partials()`] does strict mode's half of the work ahead: it fills the partials and leaves the variables.
 //!
 //! # Limits
 //!
@@ -58,5 +58,6 @@ pub use place::Place;
 pub(crate) use place::{Path, Step};
 pub use problem::Problem;
 pub use strict::render_strict;
+pub(crate) use tag::cut_at_tags;
 pub use uses::{PartialUse, Uses};
 pub use variable::{Site, VariableType, VariableUse};

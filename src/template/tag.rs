@@ -25,6 +25,11 @@ impl<'a> Piece<'a> {
     }
 }
 
+/// A text as it is cut at its tags, and for each piece whether it is one.
+pub(crate) fn cut_at_tags(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    pieces(text).map(|piece| (piece.raw(), !matches!(piece, Piece::Text(_))))
+}
+
 /// `{{hc:NAME:TYPE}}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct VariableTag<'a> {

@@ -8,9 +8,13 @@
 
 mod bundles;
 mod demo;
+mod differences;
 mod environments;
 mod failures;
 mod folders;
+mod freeze;
+mod history;
+mod pairs;
 mod prompts;
 mod support;
 mod templates;

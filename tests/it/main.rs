@@ -12,8 +12,11 @@ mod batches;
 mod bodies;
 #[cfg(unix)]
 mod child;
+mod compare;
 mod concurrency;
 mod freshness;
+mod frozen;
+mod history;
 mod locks;
 mod migration;
 mod model;
@@ -26,3 +29,4 @@ mod tampering;
 #[cfg(unix)]
 mod unwritable;
 mod upkeep;
+mod watching;

@@ -1,8 +1,11 @@
 //! The command line: what can be typed, and what each word means.
 
 pub(crate) mod bundle;
+pub(crate) mod diff;
 #[cfg(feature = "server")]
 pub(crate) mod fake;
+pub(crate) mod freeze;
+pub(crate) mod history;
 #[cfg(feature = "server")]
 pub(crate) mod server;
 
@@ -12,6 +15,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use semver::VersionReq;
 
+use self::history::AsOf;
 use crate::cli::exit;
 use crate::{
     EnvironmentName, Policy, PromptId, PromptName, PromptRef, Selector, Spec, VersionNumber,
@@ -70,10 +74,16 @@ pub(crate) enum Command {
     Create(Create),
     /// Commit a version of a prompt
     Commit(Commit),
-    /// List versions, newest first: those of a prompt, or of all
+    /// List versions, newest first: those of a prompt, or of all; or who held an environment when
     Log(Log),
     /// Show all about a version: its fields, its contract, its body
     Show(SpecOnly),
+    /// Show how two versions differ, a version and a file, or two environments
+    ///
+    /// One version alone is compared to the one it was committed on.
+    Diff(diff::Diff),
+    /// Tell which version brought each message, tool and parameter
+    Blame(diff::Blame),
     /// List prompts, newest first
     Ls(List),
     /// List prompts whose name contains a text, in any letter case
@@ -95,6 +105,15 @@ pub(crate) enum Command {
     Rm(Remove),
     /// List operations, newest first: every change of the store
     Ops(Operations),
+    /// Take an operation back, by a new one; to take that back is to do it again
+    ///
+    /// What it made is deleted, what it deleted comes back, pointers, names and tags are what they were. It is refused where
+    /// later operations stand on it.
+    Undo(history::Undo),
+    /// Tell each change as it comes, whoever makes it
+    ///
+    /// Each line ends with the place behind it, from which --from goes on: nothing is missed, nothing told twice.
+    Watch(history::Watch),
     /// Prove that the store is sound, or name every violation
     Verify,
     /// Move all bodies that wait in the journal to their files
@@ -121,6 +140,11 @@ pub(crate) enum Command {
     /// A bundle is one file with all operations and bodies, for import elsewhere. The same store gives the same bytes.
     /// Recorded inputs, secrets and settings are not in it.
     Export(Export),
+    /// Write what an environment resolves to, partials filled in, as one file for programs that have no store
+    ///
+    /// Beside it goes a lockfile that names each prompt, its number and its hash. Both are the same for the same prompts, byte
+    /// for byte; --check tells whether they still say what the store does.
+    Freeze(freeze::Freeze),
     /// Serve the store over HTTP, as Helicone's API
     ///
     /// Helicone's clients work on it: give them the URL and the key that are printed. It stops on SIGINT and SIGTERM, when
@@ -266,8 +290,13 @@ pub(crate) struct Log {
     /// The versions' ids too
     #[arg(long)]
     pub(crate) ids: bool,
+    /// The versions that this environment of the prompt pointed to: from when to when, by whom, why
+    #[arg(long, requires = "prompt", conflicts_with_all = ["major", "select", "ids"], value_name = "NAME")]
+    pub(crate) env: Option<EnvironmentName>,
     #[command(flatten)]
     pub(crate) amount: Amount,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }
 
 /// How much of a long list to give.
@@ -292,6 +321,8 @@ impl Amount {
 pub(crate) struct SpecOnly {
     /// The version
     pub(crate) spec: Spec,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }
 
 #[derive(Args, Debug)]
@@ -302,6 +333,8 @@ pub(crate) struct List {
     /// So many at most [default: all]
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }
 
 #[derive(Args, Debug)]
@@ -325,6 +358,8 @@ pub(crate) struct Render {
     /// Whose rules the body is filled by
     #[arg(long, value_enum, default_value_t = ModeName::Strict)]
     pub(crate) mode: ModeName,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -350,6 +385,8 @@ pub(crate) enum Env {
     List {
         /// The prompt
         prompt: PromptRef,
+        #[command(flatten)]
+        as_of: AsOf,
     },
     /// Point an environment to a version
     Set {
@@ -362,6 +399,9 @@ pub(crate) enum Env {
         /// Only if it points to this version now, or nowhere
         #[arg(long, value_name = "SELECTOR|none")]
         expect: Option<Expectation>,
+        /// Why, for those who read its log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// Remove an environment; where there is none, nothing changes
     Remove {
@@ -372,6 +412,9 @@ pub(crate) enum Env {
         /// Only if it points to this version now, or nowhere
         #[arg(long, value_name = "SELECTOR|none")]
         expect: Option<Expectation>,
+        /// Why, for those who read its log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
 }
 
@@ -413,6 +456,8 @@ pub(crate) struct Operations {
     pub(crate) env: Option<EnvironmentName>,
     #[command(flatten)]
     pub(crate) amount: Amount,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }
 
 #[derive(Args, Debug)]

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeZone, Utc};
 use serde_json::{Map, Value, json};
 
-use super::commit::{Committed, reasons};
-use super::difference::difference;
+use super::commit::Committed;
+use super::difference::{Marks, title, whole};
 use super::prompts::created_text;
 use super::versions;
 use crate::cli::args::Demo;
@@ -21,7 +21,9 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{DIM, NAME, paint};
 use crate::cli::session::{STORE, Session};
 use crate::cli::{shape, text};
-use crate::{Created, EnvironmentName, Mode, NewPrompt, NewVersion, Rendered, Resolved, Store};
+use crate::{
+    Created, Difference, EnvironmentName, Mode, NewPrompt, NewVersion, Rendered, Resolved, Store,
+};
 
 const PROMPT: &str = "support-reply";
 const FILE: &str = "support-reply.json";
@@ -114,9 +116,8 @@ struct Story {
     created: Created,
     rewrite: Committed,
     tuned: Committed,
-    /// The bodies before and after the rewrite.
-    before: Resolved,
-    after: Resolved,
+    /// What the rewrite changed.
+    difference: Difference,
     log: Vec<versions::Entry>,
     production: Resolved,
     rendered: Rendered,
@@ -166,8 +167,7 @@ impl Story {
     ) -> Outcome<Self> {
         let production = (created.prompt.id, EnvironmentName::production());
         Ok(Self {
-            before: store.resolve(created.version.id)?,
-            after: store.resolve(rewrite.version.id)?,
+            difference: store.diff(created.version.id, rewrite.version.id)?,
             log: versions::entries_of(store, &created.prompt)?,
             production: store.resolve(production.clone())?,
             rendered: store.render(production, &inputs(), Mode::Strict)?,
@@ -200,6 +200,7 @@ impl Story {
             ))
         };
         let number = self.rewrite.version.number;
+        let Difference { from, to, .. } = &self.difference;
         let directory = text::line(&directory.to_string_lossy());
         [
             comment(&format!("A prompt's story, in {directory}")),
@@ -220,8 +221,12 @@ impl Story {
             comment(&format!(
                 "What made {number} a major version: callers would have to give more"
             )),
-            reasons(&self.rewrite.breaking),
-            difference(self.before.body.json(), self.after.body.json()),
+            command(&format!(
+                "diff {PROMPT}@{} {PROMPT}@{number}",
+                self.created.version.number
+            )),
+            format!("{} {}\n\n", paint(NAME, PROMPT), title(from, to, "")),
+            whole(&self.difference, Marks::of_output()),
             "\n".into(),
             command(&format!("resolve {PROMPT}@production")),
             text::lines(self.production.body.text()) + "\n",

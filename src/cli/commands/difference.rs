@@ -1,67 +1,144 @@
-//! The difference of two bodies, line by line, with the words that changed.
+//! The difference of two bodies, for people: what changed, message by message, tool by tool, parameter by parameter.
 
-use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
+mod layout;
+mod section;
+mod words;
 
-use crate::cli::output::{ADDED, DIM, PLAIN, REMOVED, paint};
+use anstream::ColorChoice;
+
+use self::section::sections;
+use super::commit::reasons;
+use crate::cli::output::{ADDED, ENVIRONMENT, NAME, NUMBER, REMOVED, WRONG, paint};
 use crate::cli::text;
+use crate::{Difference, Side, VariableChange, Verdict};
 
-/// How many lines are shown around a change.
-const AROUND: usize = 2;
+/// How what is removed and added is told apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Marks {
+    /// By colour.
+    Colour,
+    /// `[-removed-]{+added+}`, where there is none.
+    Signs,
+}
 
-/// The lines that differ, of two bodies written out alike.
-pub(super) fn difference(old: &Value, new: &Value) -> String {
-    let (old, new) = (text::json(old), text::json(new));
-    let diff = TextDiff::from_lines(&old, &new);
-    let mut told = String::new();
-    for (position, group) in diff.grouped_ops(AROUND).iter().enumerate() {
-        if position > 0 {
-            told.push_str(&paint(DIM, "  …\n"));
+impl Marks {
+    /// Those that fit standard output.
+    pub(super) fn of_output() -> Self {
+        match anstream::stdout().current_choice() {
+            ColorChoice::Never => Self::Signs,
+            _ => Self::Colour,
         }
-        for change in group.iter().flat_map(|op| diff.iter_inline_changes(op)) {
-            let (sign, style) = match change.tag() {
-                ChangeTag::Delete => ("-", REMOVED),
-                ChangeTag::Insert => ("+", ADDED),
-                ChangeTag::Equal => (" ", PLAIN),
-            };
-            told.push_str(&paint(style, format_args!("{sign} ")));
-            for (changed, words) in change.iter_strings_lossy() {
-                // The style ends before the line does, so that it can't run on.
-                let words = words.trim_end_matches('\n');
-                let style = if changed {
-                    style.bold().underline()
-                } else {
-                    style
-                };
-                told.push_str(&paint(style, words));
+    }
+
+    /// What is removed and what is added in its place, in one line.
+    fn pair(self, old: &str, new: &str) -> String {
+        self.removed(old)
+            + if matches!(self, Self::Colour) {
+                " "
+            } else {
+                ""
             }
+            + &self.added(new)
+    }
+
+    fn removed(self, words: &str) -> String {
+        match self {
+            Self::Colour => paint(REMOVED, words),
+            Self::Signs => format!("[-{words}-]"),
+        }
+    }
+
+    fn added(self, words: &str) -> String {
+        match self {
+            Self::Colour => paint(ADDED, words),
+            Self::Signs => format!("{{+{words}+}}"),
+        }
+    }
+}
+
+/// All about a difference: the edits, the variables, the verdict.
+pub(super) fn whole(difference: &Difference, marks: Marks) -> String {
+    let parts = [
+        edits(difference, marks),
+        variables(&difference.variables, marks),
+        verdict(difference),
+    ];
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+/// The edits, under a heading for each message, tool and parameter.
+fn edits(difference: &Difference, marks: Marks) -> String {
+    let mut told = String::new();
+    let mut was_block = false;
+    for section in sections(difference) {
+        let text = section.text(marks);
+        // What takes one line stands with its neighbours, and what takes more by itself.
+        let is_block = text.lines().nth(1).is_some();
+        if !told.is_empty() && (is_block || was_block) {
             told.push('\n');
         }
+        told.push_str(&text);
+        was_block = is_block;
     }
     told
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+/// The headings alone.
+pub(super) fn stat(difference: &Difference) -> String {
+    let sections = sections(difference);
+    let lines = sections
+        .iter()
+        .map(|section| format!("  {}\n", section.heading()));
+    lines.collect()
+}
 
-    use super::*;
-
-    #[test]
-    fn lines_that_differ_are_marked() {
-        let told = difference(
-            &json!({"a": 1, "b": "x y", "c": 1}),
-            &json!({"a": 1, "b": "x z", "c": 1}),
-        );
-        let plain = anstream::adapter::strip_str(&told).to_string();
-        assert_eq!(
-            plain,
-            "  {\n    \"a\": 1,\n-   \"b\": \"x y\",\n+   \"b\": \"x z\",\n    \"c\": 1\n  }\n"
-        );
+/// The variables that callers give otherwise.
+fn variables(changes: &[VariableChange], marks: Marks) -> String {
+    if changes.is_empty() {
+        return String::new();
     }
+    let lines = changes.iter().map(|change| {
+        let name = text::line(&change.name);
+        match (change.before, change.after) {
+            (Some(before), Some(after)) => {
+                let pair = marks.pair(&before.to_string(), &after.to_string());
+                format!("  {name}: {pair}\n")
+            }
+            (None, Some(after)) => format!("  {}\n", paint(ADDED, format!("+ {name} ({after})"))),
+            (Some(before), None) => {
+                format!("  {}\n", paint(REMOVED, format!("- {name} ({before})")))
+            }
+            (None, None) => String::new(),
+        }
+    });
+    format!(
+        "{}\n{}",
+        paint(NAME, "variables"),
+        lines.collect::<String>()
+    )
+}
 
-    #[test]
-    fn equal_bodies_have_none() {
-        assert_eq!(difference(&json!({"a": 1}), &json!({"a": 1})), "");
+/// What the bump rules say.
+fn verdict(difference: &Difference) -> String {
+    let version = difference.from.version.as_ref();
+    let of = version.map(|version| format!(" of {}", paint(NUMBER, version.number)));
+    let of = of.unwrap_or_default();
+    match difference.verdict {
+        Verdict::Unchanged => "unchanged: the bodies are equal\n".to_owned(),
+        Verdict::Minor => format!("{}: no caller{of} breaks\n", paint(ENVIRONMENT, "minor")),
+        Verdict::Major => {
+            let list = reasons(&difference.breakages);
+            format!("{}: callers{of} break\n{list}", paint(WRONG, "major"))
+        }
     }
+}
+
+/// The two sides in a line. A body that is in no version is called by the name of its file.
+pub(super) fn title(from: &Side, to: &Side, file: &str) -> String {
+    let side = |side: &Side| match &side.version {
+        Some(version) => paint(NUMBER, version.number),
+        None => text::line(file),
+    };
+    format!("{} → {}", side(from), side(to))
 }

@@ -3,33 +3,39 @@
 use serde_json::{Value, json};
 
 use super::prompts::title;
+use crate::cli::args::history::AsOf;
 use crate::cli::args::{Env, Expectation};
 use crate::cli::failure::Outcome;
 use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, PLAIN, paint};
 use crate::cli::session::{Session, expected};
 use crate::cli::table::Table;
 use crate::cli::{shape, text};
-use crate::{EnvironmentName, Moved, Prompt, PromptRef, Selector, Store, VersionId};
+use crate::{EnvironmentName, Move, Moved, Prompt, PromptRef, Selector, Store, VersionId};
 
 pub(super) fn run(args: &Env, session: &Session) -> Outcome {
     match args {
-        Env::List { prompt } => list(prompt, session),
+        Env::List { prompt, as_of } => list(prompt, as_of, session),
         Env::Set {
             prompt,
             name,
             selector,
             expect,
-        } => change(prompt, name, Some(selector), expect.as_ref(), session),
+            reason,
+        } => {
+            let to = Some(selector.clone());
+            change(prompt, name, to, expect.as_ref(), reason, session)
+        }
         Env::Remove {
             prompt,
             name,
             expect,
-        } => change(prompt, name, None, expect.as_ref(), session),
+            reason,
+        } => change(prompt, name, None, expect.as_ref(), reason, session),
     }
 }
 
-fn list(prompt: &PromptRef, session: &Session) -> Outcome {
-    let store = session.reader()?;
+fn list(prompt: &PromptRef, as_of: &AsOf, session: &Session) -> Outcome {
+    let store = session.view(as_of)?;
     let environments = store.environments(prompt.clone())?;
     if environments.is_empty() {
         session.note("no environments");
@@ -56,17 +62,18 @@ fn list(prompt: &PromptRef, session: &Session) -> Outcome {
 fn change(
     prompt: &PromptRef,
     name: &EnvironmentName,
-    to: Option<&Selector>,
+    to: Option<Selector>,
     expect: Option<&Expectation>,
+    reason: &Option<String>,
     session: &Session,
 ) -> Outcome {
     let store = session.store()?;
     let prompt = store.prompt(prompt.clone())?;
-    let expected = expected(&store, prompt.id, expect)?;
-    let moved = match to {
-        Some(to) => store.set_environment(prompt.id, name.clone(), to.clone(), expected),
-        None => store.remove_environment(prompt.id, name.clone(), expected),
-    }?;
+    let mut wish = Move::remove(prompt.id, name.clone())?;
+    wish.to = to;
+    wish.expected = expected(&store, prompt.id, expect)?;
+    wish.reason.clone_from(reason);
+    let moved = store.move_environment(wish)?;
     session.answer(|| json(&store, &moved), || words(&store, &prompt, &moved))
 }
 

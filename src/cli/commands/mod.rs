@@ -1,9 +1,11 @@
 //! One file for each group of commands.
 
+mod blame;
 mod bundle;
 mod commit;
 mod completions;
 mod demo;
+mod diff;
 mod difference;
 mod environments;
 mod export;
@@ -12,7 +14,9 @@ mod fake;
 mod file_name;
 #[cfg(feature = "server")]
 mod fixtures;
+mod freeze;
 mod history;
+mod holders;
 mod import;
 mod prompts;
 #[cfg(feature = "server")]
@@ -20,8 +24,11 @@ mod serve;
 #[cfg(feature = "server")]
 mod signals;
 mod templates;
+mod undo;
 mod upkeep;
 mod versions;
+mod watch;
+mod words;
 
 use super::args::Command;
 use super::failure::Outcome;
@@ -34,23 +41,28 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Create(args) => prompts::create(args, session),
         Command::Commit(args) => commit::commit(args, session),
         Command::Log(args) => versions::log(args, session),
-        Command::Show(args) => versions::show(&args.spec, session),
+        Command::Show(args) => versions::show(args, session),
+        Command::Diff(args) => diff::diff(args, session),
+        Command::Blame(args) => blame::blame(args, session),
         Command::Ls(args) => prompts::list(args, session),
         Command::Search(args) => prompts::search(args, session),
-        Command::Resolve(args) => versions::resolve(&args.spec, session),
-        Command::Vars(args) => templates::variables(&args.spec, session),
+        Command::Resolve(args) => versions::resolve(args, session),
+        Command::Vars(args) => templates::variables(args, session),
         Command::Render(args) => templates::render(args, session),
         Command::Env(args) => environments::run(args, session),
         Command::Tag(args) => prompts::tag(args, session),
         Command::Rename(args) => prompts::rename(args, session),
         Command::Rm(args) => prompts::remove(args, session),
         Command::Ops(args) => history::operations(args, session),
+        Command::Undo(args) => undo::undo(args, session),
+        Command::Watch(args) => watch::watch(args, session),
         Command::Verify => upkeep::verify(session),
         Command::Settle => upkeep::settle(session),
         Command::Gc(args) => upkeep::collect(args, session),
         Command::Stats => upkeep::stats(session),
         Command::Import(args) => import::import(args, session),
         Command::Export(args) => export::export(args, session),
+        Command::Freeze(args) => freeze::freeze(args, session),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::serve(args, session),
         #[cfg(feature = "server")]

@@ -11,7 +11,7 @@ use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::{input, shape, text};
 use crate::{
-    Created, Environment, NewPrompt, Prompt, PromptFilter, PromptRef, Spec, Store, VersionId,
+    Created, Environment, NewPrompt, Prompt, PromptFilter, PromptRef, Spec, VersionId, View,
 };
 
 pub(super) fn create(args: &Create, session: &Session) -> Outcome {
@@ -67,7 +67,7 @@ pub(super) fn search(args: &Search, session: &Session) -> Outcome {
 }
 
 fn find(name_contains: String, args: &List, session: &Session) -> Outcome {
-    let store = session.reader()?;
+    let store = session.view(&args.as_of)?;
     let mut filter = PromptFilter::default().name_contains(name_contains);
     filter.tags.clone_from(&args.tags);
     let limit = args.limit.unwrap_or(usize::MAX);
@@ -88,7 +88,7 @@ fn find(name_contains: String, args: &List, session: &Session) -> Outcome {
 
 type Found = Vec<(Prompt, Vec<Environment>)>;
 
-fn with_environments(store: &Store, prompts: Vec<Prompt>) -> Outcome<Found> {
+fn with_environments(store: &View, prompts: Vec<Prompt>) -> Outcome<Found> {
     let mut found = Vec::with_capacity(prompts.len());
     for prompt in prompts {
         match store.environments(prompt.id) {

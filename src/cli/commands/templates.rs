@@ -2,18 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::args::Render;
+use crate::Contract;
+use crate::cli::args::{Render, SpecOnly};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{NAME, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::{input, shape, text};
 use crate::template::Place;
-use crate::{Contract, Spec};
 
-pub(super) fn variables(spec: &Spec, session: &Session) -> Outcome {
-    let store = session.reader()?;
-    let version = store.version(spec.clone())?;
+pub(super) fn variables(args: &SpecOnly, session: &Session) -> Outcome {
+    let store = session.view(&args.as_of)?;
+    let version = store.version(args.spec.clone())?;
     // Of this version, even if the spec comes to mean another one meanwhile.
     let contract = store.contract(version.id)?;
     for problem in &contract.problems {
@@ -78,9 +78,10 @@ pub(super) fn render(args: &Render, session: &Session) -> Outcome {
         None => Map::new(),
     };
     inputs.extend(typed(&args.inputs)?);
-    let rendered = session
-        .reader()?
-        .render(args.spec.clone(), &inputs, args.mode.into())?;
+    let rendered =
+        session
+            .view(&args.as_of)?
+            .render(args.spec.clone(), &inputs, args.mode.into())?;
     for error in &rendered.errors {
         let given = error
             .value

@@ -4,20 +4,24 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use super::holders;
 use super::prompts::title;
-use crate::cli::args::Log;
+use crate::cli::args::{Log, SpecOnly};
 use crate::cli::failure::Outcome;
 use crate::cli::output::{self, DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::{shape, text};
 use crate::{
-    Change, Contract, Error, OperationFilter, Prompt, PromptId, PromptName, Resolved, Spec, Store,
-    Version, VersionFilter,
+    Change, Contract, Error, OperationFilter, Prompt, PromptId, PromptName, Resolved, Store,
+    Version, VersionFilter, View,
 };
 
 pub(super) fn log(args: &Log, session: &Session) -> Outcome {
-    let store = session.reader()?;
+    if let (Some(prompt), Some(environment)) = (&args.prompt, &args.env) {
+        return holders::log(prompt, environment, args, session);
+    }
+    let store = session.view(&args.as_of)?;
     let most = args.amount.most();
     // One more than is asked for tells whether there are more.
     let enough = most.saturating_add(1);
@@ -65,7 +69,7 @@ pub(super) struct Entry {
 
 /// The newest live versions of all prompts. They are found by the operations that made them, which stand in the order
 /// of all commits.
-fn newest(store: &Store, limit: usize) -> Outcome<Vec<Entry>> {
+fn newest(store: &View, limit: usize) -> Outcome<Vec<Entry>> {
     let mut names: HashMap<PromptId, Option<PromptName>> = HashMap::new();
     let mut entries = Vec::new();
     let mut before = None;
@@ -147,9 +151,9 @@ pub(super) fn table(entries: &[Entry], named: bool, ids: bool) -> String {
     table.text()
 }
 
-pub(super) fn show(spec: &Spec, session: &Session) -> Outcome {
-    let store = session.reader()?;
-    let Resolved { version, body, .. } = store.resolve(spec.clone())?;
+pub(super) fn show(args: &SpecOnly, session: &Session) -> Outcome {
+    let store = session.view(&args.as_of)?;
+    let Resolved { version, body, .. } = store.resolve(args.spec.clone())?;
     let prompt = store.prompt(version.prompt_id)?;
     let contract = store.contract(version.id)?;
     let base = version.base.and_then(|base| store.version(base).ok());
@@ -235,8 +239,9 @@ fn response_format(contract: &Contract) -> Option<String> {
     Some(kind.map_or_else(|| "of its own".into(), text::line))
 }
 
-pub(super) fn resolve(spec: &Spec, session: &Session) -> Outcome {
-    let Resolved { version, body, .. } = session.reader()?.resolve(spec.clone())?;
+pub(super) fn resolve(args: &SpecOnly, session: &Session) -> Outcome {
+    let store = session.view(&args.as_of)?;
+    let Resolved { version, body, .. } = store.resolve(args.spec.clone())?;
     if session.json() {
         return output::json(&json!({"version": shape::version(&version), "text": body.text()}));
     }

@@ -128,7 +128,7 @@ pub(super) async fn remove_update(app: Served) -> Outcome {
     security(("api_key" = [])),
 )]
 pub(super) async fn tags(Served(app): Served) -> Outcome {
-    Answer::data(app.read(Store::tags).await??)
+    Answer::data(app.read(|store| store.tags()).await??)
 }
 
 /// The name of every environment in use, sorted.
@@ -138,7 +138,7 @@ pub(super) async fn tags(Served(app): Served) -> Outcome {
     security(("api_key" = [])),
 )]
 pub(super) async fn environments(Served(app): Served) -> Outcome {
-    Answer::data(app.read(Store::environment_names).await??)
+    Answer::data(app.read(|store| store.environment_names()).await??)
 }
 
 /// How many prompts there are.
@@ -148,7 +148,7 @@ pub(super) async fn environments(Served(app): Served) -> Outcome {
     security(("api_key" = [])),
 )]
 pub(super) async fn count(Served(app): Served) -> Outcome {
-    Answer::data(app.read(Store::prompt_count).await??)
+    Answer::data(app.read(|store| store.prompt_count()).await??)
 }
 
 /// Prompts, newest first, by page.

@@ -10,7 +10,6 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, RefOr, Response};
 
 use super::Open;
-use crate::Store;
 use crate::server::answer::{Answer, Outcome};
 use crate::server::app::App;
 use crate::server::wire::ErrorEnvelope;
@@ -26,7 +25,7 @@ pub(super) struct Health {
     responses((status = 200, body = Health), (status = 500, body = ErrorEnvelope)),
 )]
 pub(super) async fn health(State(app): Open) -> Outcome {
-    app.read(Store::prompt_count).await??;
+    app.read(|store| store.prompt_count()).await??;
     Answer::json(axum::http::StatusCode::OK, &Health { status: "ok" })
 }
 

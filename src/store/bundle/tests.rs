@@ -33,10 +33,15 @@ fn import(store: &Store, bundle: &[u8]) -> Result<Imported> {
 /// All that a store says of its prompts, versions and pointers, whatever its operations are.
 fn tables(store: &Store) -> Vec<String> {
     let mut tables = Vec::new();
-    let visited = store.snapshot().unwrap().each_prompt(&mut |table| {
-        tables.push(format!("{table:?}"));
-        Ok(())
-    });
+    let visited = store
+        .inner
+        .index
+        .snapshot()
+        .unwrap()
+        .each_prompt(&mut |table| {
+            tables.push(format!("{table:?}"));
+            Ok(())
+        });
     visited.unwrap();
     tables.sort();
     tables
@@ -48,12 +53,12 @@ fn is_sound(store: &Store) {
 }
 
 fn scribe(store: &Store) -> Scribe<'_> {
-    Scribe::new(&*store.0.index)
+    Scribe::new(&*store.inner.index)
 }
 
 /// Appends an operation that undoes others.
 fn undo(store: &Store, at: DateTime<Utc>, undoes: Vec<u64>, changes: Vec<Change>) {
-    let mut transaction = store.0.index.transaction(Durability::Full).unwrap();
+    let mut transaction = store.inner.index.transaction(Durability::Full).unwrap();
     let last = transaction.last_operation().unwrap();
     let (number, id) = last.unwrap_or((0, OperationId::ROOT));
     let content = OperationContent {

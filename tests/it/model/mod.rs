@@ -4,9 +4,9 @@
 
 mod book;
 mod compare;
-mod op;
+pub mod op;
 mod perform;
-mod stage;
+pub mod stage;
 
 use promptbook::Policy;
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ use proptest::test_runner::Config;
 use self::op::{Op, ops};
 use self::stage::Stage;
 
-fn config() -> Config {
+pub fn config() -> Config {
     let cases = std::env::var("PROMPTBOOK_MODEL_CASES");
     Config {
         cases: cases.map_or(24, |cases| {

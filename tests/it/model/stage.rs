@@ -61,7 +61,7 @@ impl Stage {
         }
     }
 
-    fn store(&self) -> &Store {
+    pub fn store(&self) -> &Store {
         self.store.as_ref().expect("a store that is open")
     }
 

@@ -6,13 +6,13 @@ use crate::sealed::{FileError, Kind, Sealer};
 /// Refuses it, and stays as it was; says why.
 fn refuses(store: &Store, bundle: &[u8]) -> String {
     // As long as it is the same, nobody changed anything.
-    let before = store.0.index.change_mark();
+    let before = store.inner.index.change_mark();
     let error = match import(store, bundle) {
         Err(error @ (Error::File(_) | Error::Contradiction { .. })) => error.to_string(),
         other => panic!("{other:?}"),
     };
     assert!(before.is_some());
-    assert_eq!(store.0.index.change_mark(), before, "{error}");
+    assert_eq!(store.inner.index.change_mark(), before, "{error}");
     error
 }
 
@@ -26,7 +26,7 @@ fn every_byte_counts() {
         (filled(), &[0x01, 0x20, 0x80][..]),
         (directory, &[0x01][..]),
     ] {
-        let before = portrait(&**store.snapshot().unwrap());
+        let before = portrait(&**store.inner.index.snapshot().unwrap());
         for at in 0..bundle.len() {
             for flip in flips {
                 let mut bytes = bundle.clone();
@@ -37,7 +37,7 @@ fn every_byte_counts() {
         }
         refuses(&store, &[&bundle[..], b"\n"].concat());
         refuses(&store, &[&bundle[..], &bundle[..]].concat());
-        assert_eq!(portrait(&**store.snapshot().unwrap()), before);
+        assert_eq!(portrait(&**store.inner.index.snapshot().unwrap()), before);
     }
 }
 

@@ -15,9 +15,13 @@ fn counts(imported: &Imported) -> (u64, u64, bool) {
 
 /// Says why it refuses the bundle, and of which of its operations.
 fn refuses(store: &Store, bundle: &[u8]) -> (u64, String) {
-    let before = portrait(&**store.snapshot().unwrap());
+    let before = portrait(&**store.inner.index.snapshot().unwrap());
     let error = import(store, bundle).unwrap_err();
-    assert_eq!(portrait(&**store.snapshot().unwrap()), before, "{error}");
+    assert_eq!(
+        portrait(&**store.inner.index.snapshot().unwrap()),
+        before,
+        "{error}"
+    );
     match error {
         Error::Contradiction {
             operation, reason, ..
@@ -50,7 +54,10 @@ fn a_collected_body_comes_back_with_its_version() {
     let target = copy(&export(&source));
     target.collect_garbage(std::time::Duration::ZERO).unwrap();
     let id = BlobId::of(&body(5));
-    assert_eq!(target.snapshot().unwrap().blob(id).unwrap(), None);
+    assert_eq!(
+        target.inner.index.snapshot().unwrap().blob(id).unwrap(),
+        None
+    );
     let mut scribe = scribe(&source);
     scribe.write(vec![version_restored(prompt_id(1), version_id(5))]);
     assert_eq!(import(&target, &export(&source)).unwrap().bodies, 1);

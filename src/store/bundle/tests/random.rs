@@ -67,17 +67,22 @@ fn walk(store: &Store, steps: &[Step]) {
 /// Prompts, versions and pointers, whichever came first.
 fn shelf(store: &Store) -> BTreeMap<PromptId, String> {
     let mut shelf = BTreeMap::new();
-    let visited = store.snapshot().unwrap().each_prompt(&mut |mut table| {
-        table.versions.sort_by_key(|row| row.version.id);
-        let pointers: Vec<(EnvironmentName, VersionId)> = table
-            .environments
-            .iter()
-            .map(|(name, to)| (name.clone(), to.0))
-            .collect();
-        table.environments.clear();
-        shelf.insert(table.id, format!("{table:?} {pointers:?}"));
-        Ok(())
-    });
+    let visited = store
+        .inner
+        .index
+        .snapshot()
+        .unwrap()
+        .each_prompt(&mut |mut table| {
+            table.versions.sort_by_key(|row| row.version.id);
+            let pointers: Vec<(EnvironmentName, VersionId)> = table
+                .environments
+                .iter()
+                .map(|(name, to)| (name.clone(), to.0))
+                .collect();
+            table.environments.clear();
+            shelf.insert(table.id, format!("{table:?} {pointers:?}"));
+            Ok(())
+        });
     visited.unwrap();
     shelf
 }
@@ -126,7 +131,7 @@ proptest! {
         let store = Store::in_memory().unwrap();
         walk(&store, &steps);
         let mut texts = Vec::new();
-        let visited = store.snapshot().unwrap().each_operation(0, &mut |_, _, text| {
+        let visited = store.inner.index.snapshot().unwrap().each_operation(0, &mut |_, _, text| {
             texts.push(text.to_owned());
             Ok(std::ops::ControlFlow::Continue(()))
         });

@@ -1,0 +1,26 @@
+//! The command line of `freeze`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::history::AsOf;
+use crate::EnvironmentName;
+
+#[derive(Args, Debug)]
+pub(crate) struct Freeze {
+    /// The file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The environment; prompts without it are left out
+    #[arg(long, value_name = "NAME", default_value = "production")]
+    pub(crate) env: EnvironmentName,
+    /// The lockfile [default: FILE.lock]
+    #[arg(long, value_name = "LOCKFILE", value_hint = ValueHint::FilePath)]
+    pub(crate) lock: Option<PathBuf>,
+    /// Write nothing, and fail if the environment, the file and the lockfile do not agree
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
+}

@@ -1,0 +1,126 @@
+//! Earlier moments, what takes operations back, and what watches them come.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use clap::Args;
+
+use crate::{Cursor, Invalid, Moment, OperationRef};
+
+/// As of when a command reads.
+#[derive(Args, Debug)]
+pub(crate) struct AsOf {
+    /// As it was: after an operation, by its number or id; or at a time, such as '2 days ago', 2025-06-01, or
+    /// 2025-06-01T12:00:00Z
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) at: Option<Moment>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Undo {
+    /// The operation, by its number or id [default: the newest that is still in effect]
+    pub(crate) operation: Option<OperationRef>,
+    /// And the later operations that stand on it, all or none
+    #[arg(long, requires = "operation")]
+    pub(crate) also_later: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Watch {
+    /// From behind this place on, which each change tells [default: from now on]
+    #[arg(long, value_name = "CURSOR|start", value_parser = cursor)]
+    pub(crate) from: Option<Cursor>,
+    /// For so long, such as 30s or 2h [default: until it is interrupted]
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Until there were so many changes
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+fn cursor(text: &str) -> Result<Cursor, Invalid> {
+    match text {
+        "start" => Ok(Cursor::START),
+        text => text.parse(),
+    }
+}
+
+/// A moment as it is typed: as the library has it, as the tables here write it, or so long ago.
+fn moment(text: &str) -> Result<Moment, String> {
+    if let Some(long) = text.trim_end().strip_suffix("ago") {
+        return ago(long.trim()).map(Moment::Time);
+    }
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S")
+        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M"))
+        .or_else(|_| {
+            text.parse::<NaiveDate>()
+                .map(|day| day.and_time(NaiveTime::MIN))
+        });
+    match local {
+        // Of an hour that the clock shows twice, the first.
+        Ok(local) => match local.and_local_timezone(Local).earliest() {
+            Some(time) => Ok(Moment::Time(time.to_utc())),
+            None => Err("no clock here has shown this time".into()),
+        },
+        Err(_) => text.parse().map_err(|_| {
+            "expected an operation's number or id, or a time such as '2 days ago', 2025-06-01 or 2025-06-01T12:00:00Z".into()
+        }),
+    }
+}
+
+fn ago(long: &str) -> Result<DateTime<Utc>, String> {
+    let duration = humantime::parse_duration(long).map_err(|error| error.to_string())?;
+    let duration = chrono::Duration::from_std(duration).ok();
+    let time = duration.and_then(|duration| Utc::now().checked_sub_signed(duration));
+    time.ok_or_else(|| "that is too long ago".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> DateTime<Utc> {
+        match moment(text) {
+            Ok(Moment::Time(time)) => time,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn moments_are_typed_in_many_ways() {
+        let two_days_ago = Utc::now() - chrono::Duration::days(2);
+        for text in ["2 days ago", "48h ago", "1day 24 hours  ago"] {
+            assert!(
+                (time(text) - two_days_ago).abs() < chrono::Duration::minutes(1),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            time("2025-06-01T12:00:00+02:00"),
+            time("2025-06-01T10:00:00Z")
+        );
+        assert_eq!(time("2025-06-01"), time("2025-06-01 00:00"));
+        assert_eq!(time("2025-06-01 12:30"), time("2025-06-01 12:30:00"));
+        assert_eq!(moment("12"), Ok(Moment::from(12_u64)));
+        assert!(matches!(
+            moment(&"0f".repeat(32)),
+            Ok(Moment::Operation(OperationRef::Id(_)))
+        ));
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for text in [
+            "",
+            "ago",
+            "yesterday",
+            "two days ago",
+            "-1 day ago",
+            "2025-13-01",
+            "1e9",
+            "99999999 years ago",
+        ] {
+            assert!(moment(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! `blame`.
+
+use serde_json::{Value, json};
+
+use crate::BlameEntry;
+use crate::cli::args::diff::Blame;
+use crate::cli::failure::Outcome;
+use crate::cli::output::{DIM, NAME, NUMBER, PLAIN};
+use crate::cli::session::Session;
+use crate::cli::table::Table;
+use crate::cli::{shape, text};
+use crate::diff::tool_name;
+
+pub(super) fn blame(args: &Blame, session: &Session) -> Outcome {
+    let blame = session.view(&args.as_of)?.blame(args.spec.clone())?;
+    let json = || {
+        json!({
+            "version": shape::version(&blame.version),
+            "entries": blame.entries.iter().map(entry).collect::<Vec<_>>(),
+        })
+    };
+    session.answer(json, || table(&blame.entries, args.ids))
+}
+
+fn entry(entry: &BlameEntry) -> Value {
+    let origin = &entry.origin;
+    json!({
+        "pointer": entry.pointer,
+        "value": entry.value,
+        "origin": {
+            "id": origin.id,
+            "number": origin.number,
+            "author": origin.author,
+            "created_at": origin.created_at,
+            "message": origin.message,
+        },
+        "boundary": entry.boundary,
+    })
+}
+
+fn table(entries: &[BlameEntry], ids: bool) -> String {
+    let mut head = vec!["VERSION", "DATE", "AUTHOR", "PART", "TEXT"];
+    if ids {
+        head.insert(0, "ID");
+    }
+    let mut table = Table::new(&head);
+    for entry in entries {
+        let origin = &entry.origin;
+        // As git has it, for what may be older.
+        let boundary = if entry.boundary { "^" } else { "" };
+        let mut row = vec![
+            (format!("{boundary}{}", origin.number), NUMBER),
+            (text::moment(origin.created_at), PLAIN),
+            (text::line(&origin.author), PLAIN),
+            (part(entry), NAME),
+            (excerpt(&entry.value), PLAIN),
+        ];
+        if ids {
+            row.insert(0, (origin.id.to_string(), DIM));
+        }
+        table.row(row);
+    }
+    table.text()
+}
+
+/// What a part is, in words.
+fn part(entry: &BlameEntry) -> String {
+    let tokens: Vec<_> = entry.pointer.tokens().collect();
+    match &tokens[..] {
+        [list, index] if list == "messages" => {
+            let role = entry.value.get("role").and_then(Value::as_str);
+            let role = role.map(|role| format!(" ({})", text::line(role)));
+            format!("message {index}{}", role.unwrap_or_default())
+        }
+        [_, index] => {
+            let name = tool_name(&entry.value).map(text::line);
+            format!("tool {}", name.unwrap_or_else(|| index.to_string()))
+        }
+        tokens => text::line(&tokens.concat()),
+    }
+}
+
+/// So many characters of a part are shown.
+const EXCERPT: usize = 60;
+
+/// How a part begins, in one line.
+fn excerpt(value: &Value) -> String {
+    let function = value.get("function");
+    let described = function.and_then(|function| function.get("description")?.as_str());
+    let said = value.get("content").and_then(content);
+    let told = match said.or(described) {
+        Some(words) => words.to_owned(),
+        None => value.to_string(),
+    };
+    let mut words = told.split_whitespace();
+    // No more is joined than is shown.
+    let mut line = String::new();
+    while line.chars().count() <= EXCERPT
+        && let Some(word) = words.next()
+    {
+        line.push_str(if line.is_empty() { "" } else { " " });
+        line.extend(word.chars().take(EXCERPT + 1));
+    }
+    if line.chars().count() > EXCERPT {
+        line = line.chars().take(EXCERPT - 1).collect::<String>() + "…";
+    }
+    text::line(&line)
+}
+
+/// A message's text, or that of its first part that has one.
+fn content(content: &Value) -> Option<&str> {
+    let in_parts = || {
+        let parts = content.as_array()?.iter();
+        parts.filter_map(|part| part.get("text")?.as_str()).next()
+    };
+    content.as_str().or_else(in_parts)
+}

@@ -1,0 +1,261 @@
+//! `freeze`.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cli::args::freeze::Freeze;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::session::Session;
+use crate::cli::text;
+use crate::directory::flush_directory;
+use crate::{Error, FileError, Frozen, Lock};
+
+pub(super) fn freeze(args: &Freeze, session: &Session) -> Outcome {
+    let files = Files::of(args)?;
+    let now = session.view(&args.as_of)?.freeze(args.env.clone())?;
+    match args.check {
+        true => check(&files, &now, session),
+        false => write(&files, &now, session),
+    }
+}
+
+/// The two files.
+struct Files {
+    frozen: PathBuf,
+    lock: PathBuf,
+}
+
+impl Files {
+    fn of(args: &Freeze) -> Outcome<Self> {
+        let beside = || {
+            let mut name = args.file.clone().into_os_string();
+            name.push(".lock");
+            name.into()
+        };
+        let lock = args.lock.clone().unwrap_or_else(beside);
+        if place(&lock) == place(&args.file) {
+            return Err(Failure::usage("FILE and the lockfile are the same file"));
+        }
+        Ok(Self {
+            frozen: args.file.clone(),
+            lock,
+        })
+    }
+
+    /// What the frozen file is now: nothing if it is missing, an error if it is none or damaged.
+    fn read_frozen(&self) -> Outcome<Option<Result<Frozen, FileError>>> {
+        found(Frozen::open(&self.frozen))
+    }
+
+    /// What the lockfile is now.
+    fn read_lock(&self) -> Outcome<Option<Result<Lock, FileError>>> {
+        found(Lock::open(&self.lock))
+    }
+}
+
+fn found<T>(opened: crate::Result<T>) -> Outcome<Option<Result<T, FileError>>> {
+    match opened {
+        Ok(opened) => Ok(Some(Ok(opened))),
+        Err(Error::File(FileError::Unreadable { source, .. }))
+            if source.kind() == io::ErrorKind::NotFound =>
+        {
+            Ok(None)
+        }
+        Err(Error::File(error @ FileError::Unreadable { .. })) => Err(Error::File(error).into()),
+        Err(Error::File(error)) => Ok(Some(Err(error))),
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn write(files: &Files, now: &Frozen, session: &Session) -> Outcome {
+    if now.prompts().len() == 0 {
+        let environment = text::line(now.environment().as_str());
+        let message = format!("no prompt has a version in {environment}, so nothing was written");
+        return Err(Failure::new(Exit::NotFound, "nothing_to_freeze", message)
+            .hint("promptbook ls lists the prompts; --env names another environment"));
+    }
+    if let Some(Err(error @ (FileError::Foreign { .. } | FileError::NewerFormat { .. }))) =
+        files.read_frozen()?
+    {
+        return Err(in_the_way(&files.frozen, &error));
+    }
+    let lock = Lock::of(now);
+    let changes = match files.read_lock()? {
+        Some(Ok(before)) => told(&before, &lock),
+        Some(Err(error)) if !was_a_lock(&files.lock) => {
+            return Err(in_the_way(&files.lock, &error));
+        }
+        _ => Vec::new(),
+    };
+    let wrote_frozen = replace(&files.frozen, now.as_bytes())?;
+    let wrote_lock = replace(&files.lock, lock.to_json().as_bytes())?;
+    let effect = match wrote_frozen || wrote_lock {
+        true => "written",
+        false => "unchanged",
+    };
+    answer(files, &lock, effect, &changes, session)
+}
+
+/// Whether a file that is no lockfile was one, as far as can be told: somebody merged two of them, say. Then it may be
+/// written over.
+fn was_a_lock(path: &Path) -> bool {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.contains("\"promptbook_lock\": 1,")
+}
+
+fn in_the_way(path: &Path, error: &FileError) -> Failure {
+    let message = format!("{} is in the way, so nothing was written", path.display());
+    Failure::new(Exit::Conflict, "file_in_the_way", message)
+        .because(error)
+        .hint("remove it, or name another file")
+}
+
+/// Puts a file in place, wholly or not at all. Answers false where it is there already.
+fn replace(path: &Path, bytes: &[u8]) -> Outcome<bool> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(false);
+    }
+    let folder = folder_of(path);
+    let written = temporary_file(folder).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    });
+    written.map_err(|error| Failure::io(format!("{} can't be written", path.display()), &error))?;
+    flush_directory(folder).map_err(Error::from)?;
+    Ok(true)
+}
+
+/// A file that others may read, as any that a program makes.
+fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".promptbook-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The process's mask takes from it what is to be taken.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
+    let mut details = Vec::new();
+    let mut take = |path: &Path, drifts: Vec<String>| {
+        let path = path.display();
+        details.extend(drifts.iter().map(|drift| format!("{path}: {drift}")));
+    };
+    let lock = wanted(files.read_lock()?);
+    let frozen = wanted(files.read_frozen()?).map(|frozen| Lock::of(&frozen));
+    let lock_now = Lock::of(now);
+    match (&lock, &frozen) {
+        (Ok(lock), Ok(frozen)) => {
+            take(Path::new("the store"), told(lock, &lock_now));
+            take(&files.frozen, told(lock, frozen));
+        }
+        (Ok(one), Err(wrong)) => {
+            take(&files.frozen, vec![wrong.clone()]);
+            take(Path::new("the store"), told(one, &lock_now));
+        }
+        (Err(wrong), Ok(one)) => {
+            take(&files.lock, vec![wrong.clone()]);
+            take(Path::new("the store"), told(one, &lock_now));
+        }
+        (Err(wrong_lock), Err(wrong_frozen)) => {
+            take(&files.frozen, vec![wrong_frozen.clone()]);
+            take(&files.lock, vec![wrong_lock.clone()]);
+        }
+    }
+    if details.is_empty() {
+        return answer(files, &lock_now, "checked", &[], session);
+    }
+    let message = format!(
+        "{}, {} and the store do not agree",
+        files.frozen.display(),
+        files.lock.display()
+    );
+    Err(Failure::new(Exit::Conflict, "drift", message)
+        .details(details)
+        .hint("the same command without --check writes both files anew"))
+}
+
+/// Where a path leads to, however it is written; the file itself need not be there.
+fn place(path: &Path) -> (PathBuf, Option<&OsStr>) {
+    let folder = folder_of(path);
+    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.into());
+    (folder, path.file_name())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// What is there, or what is wrong in words.
+fn wanted<T>(found: Option<Result<T, FileError>>) -> Result<T, String> {
+    match found {
+        Some(found) => found.map_err(|error| error.to_string()),
+        None => Err("it is missing".into()),
+    }
+}
+
+fn told(before: &Lock, after: &Lock) -> Vec<String> {
+    let drifts = before.drift(after).into_iter();
+    drifts.map(|drift| drift.to_string()).collect()
+}
+
+fn answer(
+    files: &Files,
+    lock: &Lock,
+    effect: &str,
+    changes: &[String],
+    session: &Session,
+) -> Outcome {
+    let json = || {
+        let prompts = lock.prompts().iter().map(|prompt| {
+            json!({
+                "id": prompt.id,
+                "name": prompt.name,
+                "number": prompt.number,
+                "version": prompt.version,
+                "hash": prompt.hash,
+                "source": prompt.source,
+            })
+        });
+        json!({
+            "file": files.frozen.to_string_lossy(),
+            "lock": files.lock.to_string_lossy(),
+            "environment": lock.environment(),
+            "seal": lock.frozen(),
+            "effect": effect,
+            "prompts": prompts.collect::<Vec<Value>>(),
+            "changes": changes,
+        })
+    };
+    let words = || {
+        let mut told: String = changes
+            .iter()
+            .map(|change| format!("{}\n", text::line(change)))
+            .collect();
+        let effect = match effect {
+            "checked" => "up to date",
+            other => other,
+        };
+        told.push_str(&format!(
+            "{}: {} in {}, {effect}\n",
+            text::line(&files.frozen.to_string_lossy()),
+            text::count(lock.prompts().len() as u64, "prompt", "prompts"),
+            text::line(lock.environment().as_str()),
+        ));
+        told
+    };
+    session.answer(json, words)
+}

@@ -1,0 +1,48 @@
+//! `undo`.
+
+use serde_json::json;
+
+use super::words::Words;
+use crate::cli::args::history::Undo;
+use crate::cli::failure::Outcome;
+use crate::cli::session::Session;
+use crate::{Operation, Store};
+
+pub(super) fn undo(args: &Undo, session: &Session) -> Outcome {
+    let store = session.store()?;
+    let done = match args.operation {
+        Some(operation) if args.also_later => Some(store.undo_with_later(operation)?),
+        Some(operation) => Some(store.undo(operation)?),
+        None => store.undo_newest()?,
+    };
+    if done.is_none() {
+        session.note("nothing is left to take back");
+    }
+    session.answer(
+        || json!({"operation": done}),
+        || {
+            done.as_ref()
+                .map_or_else(String::new, |done| words(&store, done))
+        },
+    )
+}
+
+fn words(store: &Store, done: &Operation) -> String {
+    let undone: Vec<String> = done.content.undoes.iter().map(u64::to_string).collect();
+    let what = if undone.len() == 1 {
+        "operation"
+    } else {
+        "operations"
+    };
+    let mut told = format!(
+        "Took back {what} {}, by operation {}\n",
+        undone.join(", "),
+        done.number
+    );
+    let mut words = Words::of(store);
+    for change in &done.content.changes {
+        let prompt = words.prompt(change.prompt());
+        told.push_str(&format!("  {prompt}  {}\n", words.change(change)));
+    }
+    told
+}

@@ -1,0 +1,70 @@
+//! `watch`.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::history::what;
+use super::words::Words;
+use crate::cli::args::history::Watch;
+use crate::cli::failure::Outcome;
+use crate::cli::output::{self, DIM, NAME, paint};
+use crate::cli::session::Session;
+use crate::cli::text;
+use crate::{Event, Store};
+
+/// How many changes are told at once.
+const PAGE: usize = 100;
+
+/// The longest wait at once, where there is no end.
+const LONG: Duration = Duration::from_secs(3600);
+
+pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let mut cursor = match args.from {
+        Some(cursor) => cursor,
+        None => store.cursor()?,
+    };
+    let end = args
+        .duration
+        .and_then(|long| Instant::now().checked_add(long));
+    let mut left = args.limit.unwrap_or(usize::MAX);
+    while left > 0 {
+        let time = end.map_or(LONG, |end| end.saturating_duration_since(Instant::now()));
+        let events = store.wait_for_changes(cursor, left.min(PAGE), time)?;
+        if events.is_empty() && end.is_some_and(|end| end <= Instant::now()) {
+            break;
+        }
+        left -= events.len();
+        for event in &events {
+            cursor = event.cursor;
+            // A line each, for those who read while it runs.
+            match session.json() {
+                true => output::bytes(format!("{}\n", json!(event)).as_bytes())?,
+                false => output::words(&words(&store, event))?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn words(store: &Store, event: &Event) -> String {
+    let operation = &event.operation;
+    let mut words = Words::of(store);
+    let mut told = format!(
+        "{}  {}  {}  {}\n",
+        text::moment(operation.content.at),
+        text::line(&operation.content.author),
+        what(operation),
+        paint(DIM, event.cursor),
+    );
+    for change in &operation.content.changes {
+        let prompt = words.prompt(change.prompt());
+        told += &format!("  {}  {}\n", paint(NAME, prompt), words.change(change));
+    }
+    for prompt in &event.affected {
+        let prompt = paint(NAME, words.prompt(*prompt));
+        told += &format!("  {prompt}  is rendered otherwise\n");
+    }
+    told
+}

@@ -1,0 +1,330 @@
+//! Which item of a list is which item of another: unchanged ones first, then those of one name, then similar ones, then
+//! those that took each other's place.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde_json::Value;
+
+use super::likeness::{ALIKE, Dictionary, Likeness, Words, best_in_order};
+use super::script::{Stretch, stretches};
+
+/// What a list holds, and so what its items are known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// Messages of a chat.
+    Messages,
+    /// Tools, or functions as they were called before.
+    Tools,
+    /// Parts of a message's content.
+    Parts,
+    /// Anything else.
+    Plain,
+}
+
+impl List {
+    /// The member that says of what sort an item is.
+    pub(super) fn sort_member(self) -> Option<&'static str> {
+        match self {
+            Self::Messages => Some("role"),
+            Self::Parts | Self::Tools => Some("type"),
+            Self::Plain => None,
+        }
+    }
+
+    /// Whether two items are of one sort.
+    fn same_sort(self, old: &Value, new: &Value) -> bool {
+        match self.sort_member() {
+            Some(member) => {
+                old.is_object() && new.is_object() && old.get(member) == new.get(member)
+            }
+            None => (old.is_object() && new.is_object()) || (old.is_array() && new.is_array()),
+        }
+    }
+
+    /// The name that an item is known by, if it has one.
+    fn name(self, item: &Value) -> Option<&str> {
+        match self {
+            Self::Tools => tool_name(item),
+            Self::Messages | Self::Parts | Self::Plain => None,
+        }
+    }
+}
+
+/// The name of a tool: of its function, or its own.
+pub(crate) fn tool_name(tool: &Value) -> Option<&str> {
+    let function = tool.get("function").unwrap_or(tool);
+    function.get("name")?.as_str()
+}
+
+/// Two items that are the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Match {
+    pub(super) old: usize,
+    pub(super) new: usize,
+    /// Whether it stands before others that it stood after, or the other way round.
+    pub(super) moved: bool,
+}
+
+/// So many items of both lists together are aligned by the shortest script.
+const MOST_ITEMS: usize = 50_000;
+
+/// So many steps are taken to find similar items: comparing two takes as many as they have words. Beyond, items that are
+/// not equal are known by their place only.
+const MOST_STEPS: usize = 10_000_000;
+
+/// So many pairs of items are compared, in all gaps together and once more over the whole lists.
+const MOST_PAIRS: usize = 100_000;
+
+/// How alike items must be to be one, if they are between the same neighbours and of one sort.
+const SIMILAR: Likeness = ALIKE * 2 / 5;
+
+/// How alike if anything about them is another: their place or their sort.
+const VERY_SIMILAR: Likeness = ALIKE * 3 / 5;
+
+/// How alike if both are.
+const NEARLY_EQUAL: Likeness = ALIKE * 3 / 4;
+
+/// The items that are the same, in the order of the new list.
+pub(super) fn align(list: List, old: &[Value], new: &[Value]) -> Vec<Match> {
+    let mut pairs = Pairs::of_equal(list, old, new);
+    pairs.by_key(|item| list.name(item));
+    let words = pairs.words();
+    pairs.similar_in_gaps(&words);
+    pairs.similar_anywhere(&words);
+    pairs.in_place_of_each_other();
+    pairs.matches()
+}
+
+/// The items that are equal, in the order of the new list.
+pub(super) fn equal(list: List, old: &[Value], new: &[Value]) -> Vec<Match> {
+    Pairs::of_equal(list, old, new).matches()
+}
+
+/// The items that are known to be the same, so far.
+struct Pairs<'a> {
+    list: List,
+    old: &'a [Value],
+    new: &'a [Value],
+    of_old: Vec<Option<usize>>,
+    of_new: Vec<Option<usize>>,
+}
+
+/// The words of items that have no match yet.
+struct AllWords {
+    old: HashMap<usize, Words>,
+    new: HashMap<usize, Words>,
+}
+
+impl AllWords {
+    fn likeness(&self, old: usize, new: usize) -> Likeness {
+        match (self.old.get(&old), self.new.get(&new)) {
+            (Some(old), Some(new)) => old.likeness(new),
+            _ => 0,
+        }
+    }
+
+    /// The steps that comparing each of the old with each of the new takes.
+    fn steps(&self, old: &[usize], new: &[usize]) -> usize {
+        let length = |words: &HashMap<usize, Words>, items: &[usize]| {
+            let lengths = items
+                .iter()
+                .filter_map(|item| words.get(item))
+                .map(Words::len);
+            lengths.fold(items.len(), usize::saturating_add)
+        };
+        let olds = length(&self.old, old).saturating_mul(new.len());
+        olds.saturating_add(length(&self.new, new).saturating_mul(old.len()))
+    }
+}
+
+impl<'a> Pairs<'a> {
+    fn of_equal(list: List, old: &'a [Value], new: &'a [Value]) -> Self {
+        let mut pairs = Pairs {
+            list,
+            old,
+            new,
+            of_old: vec![None; old.len()],
+            of_new: vec![None; new.len()],
+        };
+        pairs.equal_in_order();
+        pairs.by_key(Some);
+        pairs
+    }
+
+    fn pair(&mut self, old: usize, new: usize) {
+        self.of_old[old] = Some(new);
+        self.of_new[new] = Some(old);
+    }
+
+    /// The longest run of equal items in the same order.
+    fn equal_in_order(&mut self) {
+        for stretch in stretches(self.old, self.new, MOST_ITEMS) {
+            if let Stretch::Equal(old, new) = stretch {
+                for (old, new) in old.zip(new) {
+                    self.pair(old, new);
+                }
+            }
+        }
+    }
+
+    /// The items of one key, the first with the first and so on.
+    fn by_key<K: Eq + std::hash::Hash>(&mut self, key: impl Fn(&'a Value) -> Option<K>) {
+        let mut waiting: HashMap<K, VecDeque<usize>> = HashMap::new();
+        for position in unpaired(&self.of_old) {
+            if let Some(key) = key(&self.old[position]) {
+                waiting.entry(key).or_default().push_back(position);
+            }
+        }
+        for position in unpaired(&self.of_new) {
+            let waiting = key(&self.new[position]).and_then(|key| waiting.get_mut(&key));
+            if let Some(old) = waiting.and_then(VecDeque::pop_front) {
+                self.pair(old, position);
+            }
+        }
+    }
+
+    fn words(&self) -> AllWords {
+        let mut dictionary = Dictionary::default();
+        let mut words = |items: &'a [Value], paired: &[Option<usize>]| {
+            let open = unpaired(paired).into_iter();
+            open.map(|position| (position, dictionary.words(&items[position], self.list)))
+                .collect()
+        };
+        AllWords {
+            old: words(self.old, &self.of_old),
+            new: words(self.new, &self.of_new),
+        }
+    }
+
+    /// The similar items between the same neighbours, in order.
+    fn similar_in_gaps(&mut self, words: &AllWords) {
+        let (mut pairs, mut steps) = (0_usize, 0_usize);
+        for (old, new) in self.gaps() {
+            pairs = pairs.saturating_add(old.len().saturating_mul(new.len()));
+            steps = steps.saturating_add(words.steps(&old, &new));
+            if pairs > MOST_PAIRS || steps > MOST_STEPS {
+                return;
+            }
+            let best = best_in_order(old.len(), new.len(), |a, b| {
+                let same_sort = self.list.same_sort(&self.old[old[a]], &self.new[new[b]]);
+                let least = if same_sort { SIMILAR } else { VERY_SIMILAR };
+                let likeness = words.likeness(old[a], new[b]);
+                // Of two that are as alike, the one of the same sort.
+                (likeness >= least).then_some(likeness + u64::from(same_sort))
+            });
+            for (a, b) in best {
+                self.pair(old[a], new[b]);
+            }
+        }
+    }
+
+    /// The very similar items wherever they are: they were moved and changed.
+    fn similar_anywhere(&mut self, words: &AllWords) {
+        let (old, new) = (unpaired(&self.of_old), unpaired(&self.of_new));
+        if old.len().saturating_mul(new.len()) > MOST_PAIRS || words.steps(&old, &new) > MOST_STEPS
+        {
+            return;
+        }
+        let mut found = Vec::new();
+        for &a in &old {
+            for &b in &new {
+                let likeness = words.likeness(a, b);
+                let same_sort = self.list.same_sort(&self.old[a], &self.new[b]);
+                if likeness
+                    >= if same_sort {
+                        VERY_SIMILAR
+                    } else {
+                        NEARLY_EQUAL
+                    }
+                {
+                    found.push((std::cmp::Reverse(likeness), a, b));
+                }
+            }
+        }
+        found.sort_unstable();
+        for (_, a, b) in found {
+            if self.of_old[a].is_none() && self.of_new[b].is_none() {
+                self.pair(a, b);
+            }
+        }
+    }
+
+    /// Where as many items came between two neighbours as went, of the same sorts in the same order, each took the
+    /// place of one.
+    fn in_place_of_each_other(&mut self) {
+        // A tool of another name is another tool.
+        if self.list == List::Tools {
+            return;
+        }
+        for (old, new) in self.gaps() {
+            let same_sort =
+                |(a, b): (&usize, &usize)| self.list.same_sort(&self.old[*a], &self.new[*b]);
+            if old.len() == new.len() && old.iter().zip(&new).all(same_sort) {
+                for (old, new) in old.into_iter().zip(new) {
+                    self.pair(old, new);
+                }
+            }
+        }
+    }
+
+    /// What is open in both lists between two neighbours that are the same and were not moved.
+    fn gaps(&self) -> Vec<(Vec<usize>, Vec<usize>)> {
+        let mut gaps = Vec::new();
+        let (mut from_old, mut from_new) = (0, 0);
+        let kept = self.matches().into_iter().filter(|one| !one.moved);
+        let ends = kept.map(|one| (one.old, one.new));
+        for (old_end, new_end) in ends.chain([(self.old.len(), self.new.len())]) {
+            let open = |paired: &[Option<usize>], from: usize, to: usize| {
+                let positions = (from..to).filter(|position| paired[*position].is_none());
+                positions.collect::<Vec<_>>()
+            };
+            let old = open(&self.of_old, from_old, old_end);
+            let new = open(&self.of_new, from_new, new_end);
+            if !old.is_empty() && !new.is_empty() {
+                gaps.push((old, new));
+            }
+            (from_old, from_new) = (old_end + 1, new_end + 1);
+        }
+        gaps
+    }
+
+    /// The matches. As few as can be are moved: all but the longest run that is in the same order in both lists.
+    fn matches(&self) -> Vec<Match> {
+        let pairs = self.of_new.iter().enumerate();
+        let pairs: Vec<(usize, usize)> = pairs
+            .filter_map(|(new, old)| old.map(|old| (old, new)))
+            .collect();
+        let olds: Vec<usize> = pairs.iter().map(|(old, _)| *old).collect();
+        let mut kept = longest_rising(&olds).into_iter().peekable();
+        let mut matches = Vec::with_capacity(pairs.len());
+        for (position, (old, new)) in pairs.into_iter().enumerate() {
+            let moved = kept.next_if_eq(&position).is_none();
+            matches.push(Match { old, new, moved });
+        }
+        matches
+    }
+}
+
+fn unpaired(paired: &[Option<usize>]) -> Vec<usize> {
+    let positions = (0..paired.len()).filter(|position| paired[*position].is_none());
+    positions.collect()
+}
+
+/// The positions of a longest rising run of numbers that differ.
+fn longest_rising(numbers: &[usize]) -> Vec<usize> {
+    // By length of a run less one: the position where the one of the least end ends.
+    let mut ends: Vec<usize> = Vec::new();
+    let mut before: Vec<Option<usize>> = Vec::with_capacity(numbers.len());
+    for (position, number) in numbers.iter().enumerate() {
+        let length = ends.partition_point(|end| numbers[*end] < *number);
+        before.push(length.checked_sub(1).map(|shorter| ends[shorter]));
+        match ends.get_mut(length) {
+            Some(end) => *end = position,
+            None => ends.push(position),
+        }
+    }
+    let mut run: Vec<usize> =
+        std::iter::successors(ends.last().copied(), |position| before[*position]).collect();
+    run.reverse();
+    run
+}

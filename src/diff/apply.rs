@@ -1,0 +1,212 @@
+//! Makes the new body of the old one.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::edit::{Edit, EditKind};
+use super::pointer::Pointer;
+
+/// A difference was applied to another body than the one it was made from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the difference is of another body: {:?} is not what it was", pointer.as_str())]
+pub struct Mismatch {
+    /// Where the body is another one.
+    pub pointer: Pointer,
+}
+
+/// The new body.
+pub(super) fn apply(edits: &[Edit], before: &Value) -> Result<Value, Mismatch> {
+    let (mut old, mut new) = (Node::default(), Node::default());
+    for edit in edits {
+        // Nothing but moves is looked up on both sides: what is changed is known by where it was.
+        let (in_old, in_new) = match edit.kind {
+            EditKind::Added => (None, edit.new_pointer.as_ref()),
+            EditKind::Removed | EditKind::Changed => (edit.old_pointer.as_ref(), None),
+            EditKind::Moved | EditKind::MovedAndChanged => {
+                (edit.old_pointer.as_ref(), edit.new_pointer.as_ref())
+            }
+        };
+        if let Some(pointer) = in_old {
+            old.put(pointer, edit);
+        }
+        if let Some(pointer) = in_new {
+            new.put(pointer, edit);
+        }
+    }
+    match new.edit {
+        // The body as a whole is never added.
+        Some(edit) => Err(mismatch(Some(edit))),
+        None => build(before, &old, &new, &Node::default()),
+    }
+}
+
+/// The edits of a value and of those below it, by their pointers in one of the bodies.
+#[derive(Default)]
+struct Node<'a> {
+    /// What happened to the value, but for a move.
+    edit: Option<&'a Edit>,
+    moved: Option<&'a Edit>,
+    below: BTreeMap<Cow<'a, str>, Node<'a>>,
+}
+
+impl<'a> Node<'a> {
+    fn put(&mut self, pointer: &'a Pointer, edit: &'a Edit) {
+        let mut node = self;
+        for token in pointer.tokens() {
+            node = node.below.entry(token).or_default();
+        }
+        if edit.kind.is_move() {
+            node.moved = Some(edit);
+        } else {
+            node.edit = Some(edit);
+        }
+    }
+
+    fn is(&self, kind: EditKind) -> bool {
+        self.edit.is_some_and(|edit| edit.kind == kind)
+    }
+}
+
+fn mismatch(edit: Option<&Edit>) -> Mismatch {
+    let pointer = edit.and_then(|edit| edit.old_pointer.as_ref().or(edit.new_pointer.as_ref()));
+    Mismatch {
+        pointer: pointer.cloned().unwrap_or_default(),
+    }
+}
+
+/// Any edit of a value or of what is below it: one that does not fit.
+fn any<'a>(node: &Node<'a>) -> Option<&'a Edit> {
+    let below = || node.below.values().find_map(any);
+    node.edit.or(node.moved).or_else(below)
+}
+
+/// What a value was changed to, if it was.
+fn replaced(edit: Option<&Edit>, value: &Value) -> Result<Option<Value>, Mismatch> {
+    match edit {
+        None => Ok(None),
+        Some(edit) if edit.kind == EditKind::Changed && edit.old.as_ref() == Some(value) => {
+            Ok(edit.new.clone())
+        }
+        Some(edit) => Err(mismatch(Some(edit))),
+    }
+}
+
+/// The value as it is in the new body, from what it was, its edits by both pointers, and a node without any.
+fn build(value: &Value, old: &Node, new: &Node, nothing: &Node) -> Result<Value, Mismatch> {
+    if let Some(new) = replaced(old.edit, value)? {
+        return Ok(new);
+    }
+    match value {
+        _ if old.below.is_empty() && new.below.is_empty() => Ok(value.clone()),
+        Value::Object(members) => object(members, old, new, nothing).map(Value::Object),
+        Value::Array(items) => array(items, old, new, nothing).map(Value::Array),
+        _ => Err(mismatch(any(old).or_else(|| any(new)))),
+    }
+}
+
+fn object(
+    members: &Map<String, Value>,
+    old: &Node,
+    new: &Node,
+    nothing: &Node,
+) -> Result<Map<String, Value>, Mismatch> {
+    let strangers = old
+        .below
+        .iter()
+        .find(|(name, _)| !members.contains_key(&***name));
+    if let Some((_, node)) = strangers {
+        return Err(mismatch(any(node)));
+    }
+    let mut built = Map::new();
+    for (name, value) in members {
+        let before = old.below.get(&**name).unwrap_or(nothing);
+        let after = new.below.get(&**name).unwrap_or(nothing);
+        if before.is(EditKind::Removed) {
+            check(before.edit, value)?;
+        } else {
+            built.insert(name.clone(), build(value, before, after, nothing)?);
+        }
+    }
+    for (name, node) in &new.below {
+        if let Some(edit) = node.edit {
+            // It is added, and so was not there.
+            let fresh = edit.new.clone().filter(|_| !built.contains_key(&**name));
+            let fresh = fresh.ok_or_else(|| mismatch(Some(edit)))?;
+            built.insert(name.clone().into_owned(), fresh);
+        }
+    }
+    Ok(built)
+}
+
+/// What is removed must be what was there.
+fn check(edit: Option<&Edit>, value: &Value) -> Result<(), Mismatch> {
+    match edit.and_then(|edit| edit.old.as_ref()) {
+        Some(old) if old == value => Ok(()),
+        _ => Err(mismatch(edit)),
+    }
+}
+
+/// Added and moved items stand where they are said to; all others fill what is left, in their order.
+fn array(items: &[Value], old: &Node, new: &Node, nothing: &Node) -> Result<Vec<Value>, Mismatch> {
+    let before = numbered(old, items.len())?;
+    let (mut removed, mut stays) = (0, vec![true; items.len()]);
+    for (position, node) in &before {
+        if node.is(EditKind::Removed) {
+            check(node.edit, &items[*position])?;
+            removed += 1;
+        }
+        stays[*position] = !node.is(EditKind::Removed) && node.moved.is_none();
+    }
+    let added = new.below.values();
+    let added = added.filter(|node| node.edit.is_some()).count();
+    let length = items.len() - removed + added;
+    let after = numbered(new, length)?;
+    let item = |from: usize, to: usize| {
+        let before = before.get(&from).copied().unwrap_or(nothing);
+        let after = after.get(&to).copied().unwrap_or(nothing);
+        build(&items[from], before, after, nothing)
+    };
+
+    let mut staying = (0..items.len()).filter(|position| stays[*position]);
+    let mut built = Vec::with_capacity(length);
+    for position in 0..length {
+        let node = after.get(&position).copied().unwrap_or(nothing);
+        built.push(match (node.edit, node.moved) {
+            (Some(edit), _) => edit.new.clone().ok_or_else(|| mismatch(Some(edit)))?,
+            (None, Some(edit)) => {
+                let from = origin(edit).filter(|from| *from < items.len());
+                item(from.ok_or_else(|| mismatch(Some(edit)))?, position)?
+            }
+            (None, None) => {
+                let from = staying.next();
+                item(from.ok_or_else(|| mismatch(any(new)))?, position)?
+            }
+        });
+    }
+    match staying.next() {
+        None => Ok(built),
+        Some(_) => Err(mismatch(any(new))),
+    }
+}
+
+/// The position that an item was moved from.
+fn origin(edit: &Edit) -> Option<usize> {
+    let pointer = edit.old_pointer.as_ref()?;
+    pointer.tokens().last()?.parse().ok()
+}
+
+/// The nodes below by position. All must be in the list.
+fn numbered<'a, 'b>(
+    node: &'b Node<'a>,
+    length: usize,
+) -> Result<BTreeMap<usize, &'b Node<'a>>, Mismatch> {
+    let numbered = node.below.iter().map(|(token, node)| {
+        let position = token.parse().ok().filter(|position| *position < length);
+        position
+            .map(|position| (position, node))
+            .ok_or_else(|| mismatch(any(node)))
+    });
+    numbered.collect()
+}

@@ -1,0 +1,168 @@
+//! How alike two items of a list are, by the words they are made of.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::align::List;
+use super::words::saying;
+
+/// How alike two items are: 0 for no word in common, [`ALIKE`] for the same words.
+pub(super) type Likeness = u64;
+
+/// The same words.
+pub(super) const ALIKE: Likeness = 1000;
+
+/// So many bytes of each text of an item are looked at: what it begins with tells enough.
+const MOST_BYTES: usize = 100_000;
+
+/// The words of an item, as sorted numbers.
+#[derive(Debug, Default)]
+pub(super) struct Words(Vec<usize>);
+
+impl Words {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How alike the words of two items are: twice what both have, by what they have in sum.
+    pub(super) fn likeness(&self, other: &Self) -> Likeness {
+        let all = self.len() + other.len();
+        if all == 0 {
+            return 0;
+        }
+        let (mut mine, mut theirs) = (&self.0[..], &other.0[..]);
+        let mut both = 0_usize;
+        while let ([first, my_rest @ ..], [second, their_rest @ ..]) = (mine, theirs) {
+            if first == second {
+                both += 1;
+            }
+            (mine, theirs) = match first.cmp(second) {
+                std::cmp::Ordering::Less => (my_rest, theirs),
+                std::cmp::Ordering::Greater => (mine, their_rest),
+                std::cmp::Ordering::Equal => (my_rest, their_rest),
+            };
+        }
+        // A share of what fits into memory: neither loses anything.
+        (2 * both as u64 * ALIKE) / all as u64
+    }
+}
+
+/// Names of members that say nothing about the item they are in, as all have them.
+const COMMON: [&str; 18] = [
+    "additionalProperties",
+    "arguments",
+    "content",
+    "description",
+    "enum",
+    "function",
+    "image_url",
+    "items",
+    "name",
+    "parameters",
+    "properties",
+    "required",
+    "role",
+    "schema",
+    "strict",
+    "text",
+    "type",
+    "url",
+];
+
+/// Numbers the words of items: each word has the same number wherever it stands.
+#[derive(Debug, Default)]
+pub(super) struct Dictionary<'a>(HashMap<&'a str, usize>);
+
+impl<'a> Dictionary<'a> {
+    /// The words of an item. What sort of item it is, such as a message's role, is no word of it.
+    pub(super) fn words(&mut self, item: &'a Value, list: List) -> Words {
+        let mut words = Vec::new();
+        self.gather(item, list.sort_member(), &mut words);
+        words.sort_unstable();
+        Words(words)
+    }
+
+    fn gather(&mut self, value: &'a Value, without: Option<&str>, words: &mut Vec<usize>) {
+        match value {
+            Value::String(text) => self.text(text, words),
+            Value::Array(items) => {
+                for item in items {
+                    self.gather(item, None, words);
+                }
+            }
+            Value::Object(members) => {
+                for (name, value) in members {
+                    if without == Some(name) {
+                        continue;
+                    }
+                    if !COMMON.contains(&name.as_str()) {
+                        self.text(name, words);
+                    }
+                    // `object`, `string` and the like are in every schema.
+                    if name != "type" {
+                        self.gather(value, None, words);
+                    }
+                }
+            }
+            // Numbers and the like are what an item has rather than what it is.
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// The words of a text.
+    pub(super) fn of_text(&mut self, text: &'a str) -> Words {
+        let mut words = Vec::new();
+        self.text(text, &mut words);
+        words.sort_unstable();
+        Words(words)
+    }
+
+    fn text(&mut self, text: &'a str, words: &mut Vec<usize>) {
+        let mut positions = (0..=text.len().min(MOST_BYTES)).rev();
+        let most = positions.find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        words.extend(saying(&text[..most]).map(|word| self.number(word)));
+    }
+
+    fn number(&mut self, word: &'a str) -> usize {
+        let next = self.0.len();
+        *self.0.entry(word).or_insert(next)
+    }
+}
+
+/// The pairs of items of two lists, in order, that are most alike in sum. One good pair counts for more than two poor
+/// ones. Which pairs may be, and how alike they are, is for the caller to say.
+pub(super) fn best_in_order(
+    old: usize,
+    new: usize,
+    likeness: impl Fn(usize, usize) -> Option<Likeness>,
+) -> Vec<(usize, usize)> {
+    let width = new + 1;
+    // What a pair counts for, and what is the best from there on.
+    let mut value = vec![0; (old + 1) * width];
+    let mut best = vec![0; value.len()];
+    for row in (0..old).rev() {
+        for column in (0..new).rev() {
+            let at = row * width + column;
+            if let Some(likeness) = likeness(row, column) {
+                value[at] = likeness * likeness;
+            }
+            let paired = value[at] + best[at + width + 1];
+            best[at] = paired.max(best[at + width]).max(best[at + 1]);
+        }
+    }
+    let (mut row, mut column) = (0, 0);
+    let mut pairs = Vec::new();
+    while row < old && column < new {
+        let at = row * width + column;
+        if value[at] > 0 && best[at] == value[at] + best[at + width + 1] {
+            pairs.push((row, column));
+            (row, column) = (row + 1, column + 1);
+        } else if best[at] == best[at + width] {
+            row += 1;
+        } else {
+            column += 1;
+        }
+    }
+    pairs
+}

@@ -1,0 +1,94 @@
+//! The parts of a body that have an origin of their own, and which of them another body has unchanged.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::align::{List, equal};
+use super::pointer::Pointer;
+
+/// A part of a body: a message, a tool, or another member of the body as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// An item of a member that is a list.
+    Item(&'static str, usize),
+    Member(String),
+}
+
+/// The members whose items are parts of their own, and what those are.
+const LISTS: [(&str, List); 2] = [("messages", List::Messages), ("tools", List::Tools)];
+
+impl Part {
+    /// Where the part stands.
+    pub(crate) fn pointer(&self) -> Pointer {
+        match self {
+            Self::Item(list, index) => Pointer::default().member(list).item(*index),
+            Self::Member(name) => Pointer::default().member(name),
+        }
+    }
+}
+
+/// The parts of a body, in its order. A body that is no object has none.
+pub(crate) fn parts(body: &Value) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (name, value) in body.as_object().into_iter().flatten() {
+        let list = LISTS.iter().find(|(list, _)| list == name);
+        match (list, value) {
+            (Some((list, _)), Value::Array(items)) if !items.is_empty() => {
+                parts.extend((0..items.len()).map(|index| Part::Item(list, index)));
+            }
+            _ => parts.push(Part::Member(name.clone())),
+        }
+    }
+    parts
+}
+
+fn items<'a>(body: &'a Value, list: &str) -> Option<&'a Vec<Value>> {
+    body.get(list)?.as_array()
+}
+
+/// The parts of a body that were the same in an earlier one, each with the part that it was there.
+pub(crate) fn unchanged(before: &Value, after: &Value) -> HashMap<Part, Part> {
+    let mut same = HashMap::new();
+    for (list, sort) in LISTS {
+        if let (Some(old), Some(new)) = (items(before, list), items(after, list)) {
+            for one in equal(sort, old, new) {
+                same.insert(Part::Item(list, one.new), Part::Item(list, one.old));
+            }
+        }
+    }
+    for part in parts(after) {
+        if let Part::Member(name) = &part
+            && before
+                .get(name)
+                .is_some_and(|old| Some(old) == after.get(name))
+        {
+            same.insert(part.clone(), part);
+        }
+    }
+    same
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_moved_is_unchanged() {
+        let message = |text: &str| json!({"role": "user", "content": text});
+        let before =
+            json!({"model": "m", "messages": [message("a"), message("b")], "tools": 1, "top_p": 1});
+        let after = json!({"tools": 1, "messages": [message("b"), message("c"), message("a")], "top_p": 1.0});
+        let same = unchanged(&before, &after);
+        let was = |list, index| same.get(&Part::Item(list, index)).cloned();
+        assert_eq!(was("messages", 0), Some(Part::Item("messages", 1)));
+        assert_eq!(was("messages", 1), None);
+        assert_eq!(was("messages", 2), Some(Part::Item("messages", 0)));
+        assert!(same.contains_key(&Part::Member("tools".into())));
+        assert!(!same.contains_key(&Part::Member("top_p".into())));
+        assert_eq!(parts(&after).len(), 5);
+        assert_eq!(parts(&json!(1)), []);
+    }
+}

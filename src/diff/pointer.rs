@@ -1,0 +1,89 @@
+//! Where in a body a value stands, for programs to find it.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// Where in a body a value stands: a JSON Pointer as RFC 6901 has it, such as `/messages/0/content`.
+///
+/// In a member's name `~` is written `~0`, and `/` is `~1`. The empty pointer is the whole body.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Pointer(String);
+
+impl Pointer {
+    /// The pointer as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The members and indices on the way, as they are named in the body.
+    pub fn tokens(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        // What stands before the first slash is nothing.
+        self.0.split('/').skip(1).map(|token| {
+            if token.contains('~') {
+                token.replace("~1", "/").replace("~0", "~").into()
+            } else {
+                token.into()
+            }
+        })
+    }
+
+    /// The value that stands there.
+    #[must_use]
+    pub fn find<'a>(&self, body: &'a Value) -> Option<&'a Value> {
+        body.pointer(&self.0)
+    }
+
+    /// One step further, to a member.
+    pub(super) fn member(&self, name: &str) -> Self {
+        let mut further = String::with_capacity(self.0.len() + 1 + name.len());
+        further.push_str(&self.0);
+        further.push('/');
+        for c in name.chars() {
+            match c {
+                '~' => further.push_str("~0"),
+                '/' => further.push_str("~1"),
+                c => further.push(c),
+            }
+        }
+        Self(further)
+    }
+
+    /// One step further, to an item.
+    pub(super) fn item(&self, index: usize) -> Self {
+        let mut further = self.0.clone();
+        // Writing to a String can't fail.
+        let _ = write!(further, "/{index}");
+        Self(further)
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_escaped_and_found_again() {
+        let body = json!({"a/b": {"~1": [1, {"": 2}]}});
+        let pointer = Pointer::default().member("a/b").member("~1").item(1);
+        let pointer = pointer.member("");
+        assert_eq!(pointer.as_str(), "/a~1b/~01/1/");
+        assert_eq!(pointer.find(&body), Some(&json!(2)));
+        let tokens: Vec<_> = pointer.tokens().collect();
+        assert_eq!(tokens, ["a/b", "~1", "1", ""]);
+        assert_eq!(Pointer::default().find(&body), Some(&body));
+        assert_eq!(Pointer::default().tokens().count(), 0);
+    }
+}

@@ -1,0 +1,132 @@
+//! The shortest way from one sequence to another, with a bound on the search for it.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::ops::Range;
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+/// A stretch of two sequences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stretch {
+    /// It is the same in both.
+    Equal(Range<usize>, Range<usize>),
+    /// It is replaced; one of the two may be empty.
+    Replaced(Range<usize>, Range<usize>),
+}
+
+/// The stretches of two sequences, in order. Equal and replaced ones take turns.
+///
+/// Where the sequences have more than `most` items in sum between what they begin and end with alike, all of that is
+/// one replaced stretch.
+pub(super) fn stretches<T: Eq + Hash>(old: &[T], new: &[T], most: usize) -> Vec<Stretch> {
+    let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let (old_rest, new_rest) = (&old[head..], &new[head..]);
+    let backwards = old_rest.iter().rev().zip(new_rest.iter().rev());
+    let tail = backwards.take_while(|(a, b)| a == b).count();
+    let old_rest = &old_rest[..old_rest.len() - tail];
+    let new_rest = &new_rest[..new_rest.len() - tail];
+
+    let mut found = Stretches::default();
+    found.equal(head);
+    if old_rest.is_empty() || new_rest.is_empty() || old_rest.len() + new_rest.len() > most {
+        found.replaced(old_rest.len(), new_rest.len());
+    } else {
+        let (old_ids, new_ids) = numbered(old_rest, new_rest);
+        for op in capture_diff_slices(Algorithm::Myers, &old_ids, &new_ids) {
+            match op {
+                DiffOp::Equal { len, .. } => found.equal(len),
+                DiffOp::Delete { old_len, .. } => found.replaced(old_len, 0),
+                DiffOp::Insert { new_len, .. } => found.replaced(0, new_len),
+                DiffOp::Replace {
+                    old_len, new_len, ..
+                } => found.replaced(old_len, new_len),
+            }
+        }
+    }
+    found.equal(tail);
+    found.list
+}
+
+/// Equal items get equal numbers, so that comparing them costs the same whatever they are.
+fn numbered<'a, T: Eq + Hash>(old: &'a [T], new: &'a [T]) -> (Vec<usize>, Vec<usize>) {
+    let mut numbers: HashMap<&T, usize> = HashMap::new();
+    let mut number = |item: &'a T| {
+        let next = numbers.len();
+        *numbers.entry(item).or_insert(next)
+    };
+    let old = old.iter().map(&mut number).collect();
+    (old, new.iter().map(number).collect())
+}
+
+#[derive(Default)]
+struct Stretches {
+    list: Vec<Stretch>,
+    /// How far the stretches go.
+    old: usize,
+    new: usize,
+}
+
+impl Stretches {
+    fn equal(&mut self, length: usize) {
+        if length == 0 {
+            return;
+        }
+        let (old, new) = (self.old + length, self.new + length);
+        match self.list.last_mut() {
+            Some(Stretch::Equal(last_old, last_new)) => (last_old.end, last_new.end) = (old, new),
+            _ => self.list.push(Stretch::Equal(self.old..old, self.new..new)),
+        }
+        (self.old, self.new) = (old, new);
+    }
+
+    fn replaced(&mut self, old: usize, new: usize) {
+        if old + new == 0 {
+            return;
+        }
+        let (old, new) = (self.old + old, self.new + new);
+        match self.list.last_mut() {
+            Some(Stretch::Replaced(last_old, last_new)) => {
+                (last_old.end, last_new.end) = (old, new);
+            }
+            _ => self
+                .list
+                .push(Stretch::Replaced(self.old..old, self.new..new)),
+        }
+        (self.old, self.new) = (old, new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(old: &str, new: &str, most: usize) -> String {
+        let (old, new): (Vec<_>, Vec<_>) = (old.chars().collect(), new.chars().collect());
+        let text = |items: &[char]| items.iter().collect::<String>();
+        let stretches = stretches(&old, &new, most);
+        let told = stretches.iter().map(|stretch| match stretch {
+            Stretch::Equal(a, _) => text(&old[a.clone()]),
+            Stretch::Replaced(a, b) => {
+                format!("[{}|{}]", text(&old[a.clone()]), text(&new[b.clone()]))
+            }
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn what_is_alike_is_kept() {
+        assert_eq!(told("abcde", "abXde", 99), "ab[c|X]de");
+        assert_eq!(told("abcde", "acdfe", 99), "a[b|]cd[|f]e");
+        assert_eq!(told("abc", "abc", 99), "abc");
+        assert_eq!(told("", "abc", 99), "[|abc]");
+        assert_eq!(told("", "", 99), "");
+        // What both begin with is not what they end with too.
+        assert_eq!(told("aa", "aaa", 99), "aa[|a]");
+    }
+
+    #[test]
+    fn beyond_the_bound_the_middle_is_replaced() {
+        assert_eq!(told("abcde", "acdfe", 5), "a[bcd|cdf]e");
+    }
+}

@@ -1,0 +1,206 @@
+//! Two texts, compared by line, and by word where lines differ.
+
+use serde::Serialize;
+
+use super::likeness::{ALIKE, Dictionary, Likeness, Words, best_in_order};
+use super::script::{Stretch, stretches};
+use super::words::{Pieces, by_word};
+
+/// A piece of a text that was changed. Those that are equal or removed make the old text, those that are equal or added
+/// the new one.
+///
+/// As JSON: `{kind, text}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Segment {
+    /// Whose it is.
+    pub kind: SegmentKind,
+    /// The piece. It is not empty, and may be of several lines.
+    pub text: String,
+}
+
+/// Whose a piece of a changed text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentKind {
+    /// It is in both texts.
+    Equal,
+    /// It is in the old text only.
+    Removed,
+    /// It is in the new text only.
+    Added,
+}
+
+/// So many lines of both texts together are aligned; more are one change, but for what the texts begin and end with
+/// alike.
+const MOST_LINES: usize = 50_000;
+
+/// So many pairs of lines of a changed passage are compared to find similar ones, and so many words.
+const MOST_PAIRS: usize = 10_000;
+const MOST_STEPS: usize = 1_000_000;
+
+/// How alike lines must be to be one.
+const SIMILAR: Likeness = ALIKE / 2;
+
+/// The segments of two texts. A removed one stands before the added one that takes its place.
+pub(super) fn compare(old: &str, new: &str) -> Vec<Segment> {
+    let old: Vec<&str> = old.split_inclusive('\n').collect();
+    let new: Vec<&str> = new.split_inclusive('\n').collect();
+    let mut found = Pieces::default();
+    for stretch in stretches(&old, &new, MOST_LINES) {
+        match stretch {
+            Stretch::Equal(lines, _) => found.equal(&old[lines].concat()),
+            Stretch::Replaced(removed, added) => found.append(passage(&old[removed], &new[added])),
+        }
+    }
+    found.segments()
+}
+
+/// A passage that was changed, by word.
+///
+/// Lines that are similar are compared by themselves, so that a line that was put in between does not take words from its
+/// neighbours. But where lines were broken anew, all that is kept is found only in the passage as a whole.
+fn passage(old: &[&str], new: &[&str]) -> Pieces {
+    let whole = by_word(&old.concat(), &new.concat());
+    let pairs = similar_lines(old, new);
+    if pairs.is_empty() {
+        return whole;
+    }
+    let mut found = Pieces::default();
+    let (mut from_old, mut from_new) = (0, 0);
+    for (old_line, new_line) in pairs {
+        let between = (&old[from_old..old_line], &new[from_new..new_line]);
+        found.append(by_word(&between.0.concat(), &between.1.concat()));
+        found.append(by_word(old[old_line], new[new_line]));
+        (from_old, from_new) = (old_line + 1, new_line + 1);
+    }
+    found.append(by_word(
+        &old[from_old..].concat(),
+        &new[from_new..].concat(),
+    ));
+    // A little more is well worth it, as a line is what one reads.
+    if found.changed_words() * 4 <= whole.changed_words() * 5 {
+        found
+    } else {
+        whole
+    }
+}
+
+/// The lines that are similar, in order; none where there is nothing to choose, or too much.
+fn similar_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
+    let pairs = old.len().saturating_mul(new.len());
+    if pairs <= 1 || pairs > MOST_PAIRS {
+        return Vec::new();
+    }
+    let mut dictionary = Dictionary::default();
+    let old: Vec<_> = old.iter().map(|line| dictionary.of_text(line)).collect();
+    let new: Vec<_> = new.iter().map(|line| dictionary.of_text(line)).collect();
+    let length = |lines: &[Words]| lines.iter().map(Words::len).sum::<usize>();
+    let steps = length(&old).saturating_mul(new.len());
+    if steps.saturating_add(length(&new).saturating_mul(old.len())) > MOST_STEPS {
+        return Vec::new();
+    }
+    best_in_order(old.len(), new.len(), |a, b| {
+        let likeness = old[a].likeness(&new[b]);
+        (likeness >= SIMILAR).then_some(likeness)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(old: &str, new: &str) -> String {
+        let segments = compare(old, new);
+        let side = |kind| {
+            let of = |one: &&Segment| one.kind == SegmentKind::Equal || one.kind == kind;
+            let side = segments.iter().filter(of);
+            side.map(|one| one.text.as_str()).collect::<String>()
+        };
+        assert_eq!(side(SegmentKind::Removed), old);
+        assert_eq!(side(SegmentKind::Added), new);
+        assert!(segments.iter().all(|one| !one.text.is_empty()));
+        let told = segments.iter().map(|one| match one.kind {
+            SegmentKind::Equal => one.text.clone(),
+            SegmentKind::Removed => format!("[-{}-]", one.text),
+            SegmentKind::Added => format!("{{+{}+}}", one.text),
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn words_that_changed_are_marked() {
+        for (old, new, expected) in [
+            ("a b c", "a x c", "a [-b-]{+x+} c"),
+            ("Be brief.", "Be brief!", "Be brief[-.-]{+!+}"),
+            ("Be brief.", "Be very brief.", "Be {+very +}brief."),
+            (
+                "one\ntwo\nthree\n",
+                "one\n2\nthree\n",
+                "one\n[-two-]{+2+}\nthree\n",
+            ),
+            ("one\ntwo\n", "one\n", "one\n[-two\n-]"),
+            ("a b", "a  b", "a {+ +}b"),
+            ("a", "a\n", "a{+\n+}"),
+            (
+                "Be kind.\n- Never lie.\n- Never shout.\n",
+                "Be kind.\n- Never laugh at them.\n- Never lie.\n- Do not shout.\n",
+                "Be kind.\n{+- Never laugh at them.\n+}- Never lie.\n- [-Never-]{+Do not+} shout.\n",
+            ),
+            (
+                "Answer what the customer\nasks and be brief.\n",
+                "Answer what the\ncustomer asks and be\nbrief.\n",
+                "Answer what the[- -]{+\n+}customer[-\n-]{+ +}asks and be[- -]{+\n+}brief.\n",
+            ),
+            (
+                "Notes:\n{{hc:notes:string}}",
+                "Notes:\r\n\t{{hc:notes:string}}\n",
+                "Notes:{+\r+}\n{+\t+}{{hc:notes:string}}{+\n+}",
+            ),
+            (
+                "apologise once and stay factual.",
+                "apologise once, stay factual and offer a call.",
+                "apologise once[- and-]{+,+} stay factual{+ and offer a call+}.",
+            ),
+            ("", "a", "{+a+}"),
+            ("a", "", "[-a-]"),
+            ("日本語の要約", "日本語の翻訳", "日本語の[-要約-]{+翻訳+}"),
+            ("👩‍👩‍👧 hi", "👩‍👩‍👦 hi", "[-👩‍👩‍👧-]{+👩‍👩‍👦+} hi"),
+            (
+                "Age: {{hc:age:string}}.",
+                "Age: {{hc:age:number}}.",
+                "Age: [-{{hc:age:string}}-]{+{{hc:age:number}}+}.",
+            ),
+        ] {
+            assert_eq!(told(old, new), expected);
+        }
+    }
+
+    #[test]
+    fn what_has_nothing_in_common_is_not_torn_apart() {
+        assert_eq!(
+            told(
+                "Translate the text of the customer into French.\n",
+                "You are a poet and write about the sea.\n"
+            ),
+            "[-Translate the text of the customer into French.-]{+You are a poet and write about the sea.+}\n"
+        );
+    }
+
+    #[test]
+    fn large_texts_are_compared_in_bounded_time() {
+        // Nothing but words that both have, in orders that have nothing to do with each other.
+        let words = |factor: usize| {
+            let words = (0..300_000usize).map(|n| format!("w{} ", n * factor % 1009));
+            words.collect::<String>()
+        };
+        let (old, new) = (words(7), words(31));
+        let begun = std::time::Instant::now();
+        compare(&old, &new);
+        compare(&old.replace(' ', "\n"), &new.replace(' ', "\n"));
+        let changed = old.replacen("w5 ", "x5 ", 1);
+        let segments = compare(&old, &changed);
+        assert_eq!(segments.len(), 4);
+        assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+    }
+}

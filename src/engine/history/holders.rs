@@ -1,0 +1,99 @@
+//! Who held a pointer, from when to when, and why.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::backend::Snapshot;
+use crate::error::Result;
+use crate::id::{EnvironmentName, PromptId, VersionId};
+use crate::number::VersionNumber;
+use crate::record::{Change, Operation, OperationFilter, OperationKind};
+
+/// A version that an environment pointed to, from one operation to the next that moved it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Holding {
+    /// The version, which may be deleted since.
+    pub version_id: VersionId,
+    /// Its number.
+    pub number: VersionNumber,
+    /// Since when.
+    pub from: DateTime<Utc>,
+    /// Until when; none where it still is.
+    pub until: Option<DateTime<Utc>>,
+    /// Who pointed there.
+    pub author: String,
+    /// Why: what was said at the move, or the commit message where a version was committed to the environment.
+    pub reason: Option<String>,
+    /// The number of the operation that pointed there.
+    pub operation: u64,
+    /// What kind of operation that was.
+    pub kind: OperationKind,
+}
+
+/// The holders of an environment, newest first, `limit` at most. Where it pointed nowhere there is a gap between two.
+pub(crate) fn holders(
+    snapshot: &dyn Snapshot,
+    prompt: PromptId,
+    environment: &EnvironmentName,
+    limit: usize,
+) -> Result<Vec<Holding>> {
+    let filter = OperationFilter::default();
+    let filter = filter.prompt(prompt).environment(environment.clone());
+    let (mut found, mut until, mut before) = (Vec::new(), None, None);
+    loop {
+        let page = snapshot.operations(&filter, before, PAGE)?;
+        before = page.last().map(|operation| operation.number);
+        for operation in &page {
+            if found.len() == limit {
+                return Ok(found);
+            }
+            if let Some((to, reason)) = pointed(operation, prompt, environment)
+                && let Some(row) = snapshot.version_ever(to)?
+            {
+                found.push(Holding {
+                    version_id: to,
+                    number: row.version.number,
+                    from: operation.content.at,
+                    until,
+                    author: operation.content.author.clone(),
+                    reason: reason.map(str::to_owned),
+                    operation: operation.number,
+                    kind: operation.content.kind,
+                });
+            }
+            until = Some(operation.content.at);
+        }
+        if page.len() < PAGE {
+            return Ok(found);
+        }
+    }
+}
+
+const PAGE: usize = 100;
+
+/// Where an operation left a pointer, and why.
+fn pointed<'a>(
+    operation: &'a Operation,
+    prompt: PromptId,
+    environment: &EnvironmentName,
+) -> Option<(VersionId, Option<&'a str>)> {
+    let changes = &operation.content.changes;
+    let last = changes.iter().rev().find_map(|change| match change {
+        Change::Environment {
+            prompt: of,
+            name,
+            after,
+            reason,
+            ..
+        } if *of == prompt && name == environment => Some((*after, reason.as_deref())),
+        _ => None,
+    });
+    let (to, reason) = last?;
+    let to = to?;
+    let committed = changes.iter().find_map(|change| match change {
+        Change::VersionCreated(version) if version.id == to => Some(version.message.as_str()),
+        _ => None,
+    });
+    Some((to, reason.or(committed).filter(|why| !why.is_empty())))
+}

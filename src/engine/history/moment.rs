@@ -1,0 +1,166 @@
+//! From what a caller names to a place in the history.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+
+use crate::backend::Snapshot;
+use crate::error::{Error, Result};
+use crate::id::OperationId;
+use crate::invalid::Invalid;
+use crate::record::{Operation, OperationFilter};
+
+/// Names an operation: by number, or by its id. As text: `12`, or 64 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OperationRef {
+    /// By its number, which counts from 1.
+    Number(u64),
+    /// By its id.
+    Id(OperationId),
+}
+
+impl FromStr for OperationRef {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if let Ok(number) = text.parse() {
+            return Ok(Self::Number(number));
+        }
+        text.parse().map(Self::Id).map_err(|_: Invalid| {
+            let reason = "expected a number such as 12, or an id of 64 hex digits";
+            Invalid::new("operation", text, reason)
+        })
+    }
+}
+
+impl fmt::Display for OperationRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Id(id) => id.fmt(f),
+        }
+    }
+}
+
+impl From<u64> for OperationRef {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<OperationId> for OperationRef {
+    fn from(id: OperationId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&Operation> for OperationRef {
+    fn from(operation: &Operation) -> Self {
+        Self::Id(operation.id)
+    }
+}
+
+/// A moment of a store's history. As text: RFC 3339 such as `2025-06-01T12:00:00Z`, or an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Moment {
+    /// At a time: before the first operation that was made after it. An operation that tells an older time than the one
+    /// before it, because a clock was set back or it was imported, counts as made when that one was.
+    Time(DateTime<Utc>),
+    /// After this operation. Number 0 is the beginning, when there was nothing.
+    Operation(OperationRef),
+}
+
+impl FromStr for Moment {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::Time(time.to_utc()));
+        }
+        text.parse().map(Self::Operation).map_err(|_: Invalid| {
+            let reason =
+                "expected RFC 3339 such as 2025-06-01T12:00:00Z, or an operation's number or id";
+            Invalid::new("moment", text, reason)
+        })
+    }
+}
+
+impl From<DateTime<Utc>> for Moment {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self::Time(time)
+    }
+}
+
+impl From<OperationRef> for Moment {
+    fn from(operation: OperationRef) -> Self {
+        Self::Operation(operation)
+    }
+}
+
+impl From<u64> for Moment {
+    fn from(number: u64) -> Self {
+        Self::Operation(number.into())
+    }
+}
+
+impl From<OperationId> for Moment {
+    fn from(id: OperationId) -> Self {
+        Self::Operation(id.into())
+    }
+}
+
+impl From<&Operation> for Moment {
+    fn from(operation: &Operation) -> Self {
+        Self::Operation(operation.into())
+    }
+}
+
+/// The number of the last operation that a moment has seen.
+pub(crate) fn find_moment(snapshot: &dyn Snapshot, moment: &Moment) -> Result<u64> {
+    match moment {
+        Moment::Time(time) => Ok(snapshot.last_operation_by(*time)?),
+        Moment::Operation(OperationRef::Number(0)) => Ok(0),
+        Moment::Operation(operation) => find_number(snapshot, operation),
+    }
+}
+
+/// The operation that is named.
+pub(super) fn find_operation(
+    snapshot: &dyn Snapshot,
+    operation: &OperationRef,
+) -> Result<Operation> {
+    let number = find_number(snapshot, operation)?;
+    let before = number.checked_add(1);
+    let found = snapshot.operations(&OperationFilter::default(), before, 1)?;
+    let found = found.into_iter().find(|found| found.number == number);
+    found.ok_or_else(|| not_found(operation))
+}
+
+fn find_number(snapshot: &dyn Snapshot, operation: &OperationRef) -> Result<u64> {
+    let last = snapshot.last_operation()?.map_or(0, |(number, _)| number);
+    match operation {
+        OperationRef::Number(number) if (1..=last).contains(number) => Ok(*number),
+        OperationRef::Number(_) => Err(not_found(operation)),
+        OperationRef::Id(wanted) => {
+            let mut found = None;
+            snapshot.each_operation(0, &mut |number, id, _| {
+                if id != *wanted {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                found = Some(number);
+                Ok(ControlFlow::Break(()))
+            })?;
+            found.ok_or_else(|| not_found(operation))
+        }
+    }
+}
+
+fn not_found(operation: &OperationRef) -> Error {
+    Error::OperationNotFound {
+        operation: operation.to_string(),
+    }
+}

@@ -1,0 +1,362 @@
+//! The store as an operation left it: a snapshot of the present, with its prompts replayed up to there.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use semver::VersionReq;
+
+use crate::backend::{
+    self, Collectable, ErrorKind, Journaled, Numbering, OperationVisitor, PromptTable,
+    PromptTables, Result, Snapshot, StoredBlob, VersionRow, Waiting,
+};
+use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+use crate::number::VersionNumber;
+use crate::record::{
+    Change, Environment, Operation, OperationContent, OperationFilter, Prompt, PromptFilter,
+    RecordedInputs, Settings, Version, VersionFilter,
+};
+
+/// What was replayed of a moment so far: it never changes, so it serves for good.
+#[derive(Debug, Default)]
+pub(crate) struct PastPrompts(Mutex<Replayed>);
+
+#[derive(Debug, Default)]
+struct Replayed {
+    tables: PromptTables,
+    /// Prompts whose operations were replayed, as long as not those of all were, with the number of the first.
+    prompts: HashMap<PromptId, Option<u64>>,
+    all: bool,
+}
+
+/// A snapshot as of an earlier operation.
+///
+/// Only history goes back. Bodies, which never change, recorded inputs and what keeps the store going are those of the
+/// present.
+pub(crate) struct Past<'a> {
+    present: &'a dyn Snapshot,
+    until: u64,
+    prompts: &'a PastPrompts,
+}
+
+impl<'a> Past<'a> {
+    /// The snapshot as of operation `until`, which `prompts` is of.
+    pub(crate) fn new(present: &'a dyn Snapshot, until: u64, prompts: &'a PastPrompts) -> Self {
+        Self {
+            present,
+            until,
+            prompts,
+        }
+    }
+
+    /// Reads the tables once they have this prompt, if it ever was.
+    fn of<T>(&self, prompt: PromptId, read: impl FnOnce(&PromptTables) -> T) -> Result<T> {
+        let mut replayed = self.replayed();
+        if !replayed.all && !replayed.prompts.contains_key(&prompt) {
+            let first = replay_prompt(self.present, prompt, self.until, &mut replayed.tables)?;
+            replayed.prompts.insert(prompt, first);
+        }
+        Ok(read(&replayed.tables))
+    }
+
+    /// Reads the tables once they have all prompts, in the order they were created.
+    fn of_all<T>(&self, read: impl FnOnce(&PromptTables) -> T) -> Result<T> {
+        let mut replayed = self.replayed();
+        if !replayed.all {
+            replayed.tables = replay_all(self.present, self.until)?;
+            replayed.all = true;
+        }
+        Ok(read(&replayed.tables))
+    }
+
+    /// Reads the tables once they have the prompt that a version belongs to; nothing where there never was such a version.
+    fn of_version<T>(
+        &self,
+        id: VersionId,
+        read: impl FnOnce(&PromptTables) -> Option<T>,
+    ) -> Result<Option<T>> {
+        match self.present.version_ever(id)? {
+            Some(row) => self.of(row.version.prompt_id, read),
+            None => Ok(None),
+        }
+    }
+
+    fn replayed(&self) -> MutexGuard<'_, Replayed> {
+        self.prompts
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The prompts that have this name now, or had it and changed since.
+    fn named_once(&self, wanted: &PromptName) -> Result<Vec<PromptId>> {
+        let mut ids = self.present.prompts_named(wanted)?;
+        each_since(self.present, self.until, &mut |content| {
+            let had = content.changes.iter().filter_map(|change| match change {
+                Change::Prompt { id, before, .. } => {
+                    let before = before.as_ref();
+                    before
+                        .is_some_and(|state| state.name == *wanted)
+                        .then_some(*id)
+                }
+                _ => None,
+            });
+            ids.extend(had);
+        })?;
+        let mut seen = HashSet::new();
+        ids.retain(|id| seen.insert(*id));
+        Ok(ids)
+    }
+}
+
+/// Adds a prompt, as its operations up to `until` made it. Gives the number of the first of them.
+pub(super) fn replay_prompt(
+    snapshot: &dyn Snapshot,
+    prompt: PromptId,
+    until: u64,
+    tables: &mut PromptTables,
+) -> Result<Option<u64>> {
+    let filter = OperationFilter::default().prompt(prompt);
+    let mut operations = snapshot.operations(&filter, until.checked_add(1), usize::MAX)?;
+    operations.reverse();
+    for operation in &operations {
+        let changes = operation.content.changes.iter();
+        for change in changes.filter(|change| change.prompt() == prompt) {
+            apply(tables, operation.number, operation.content.at, change)?;
+        }
+    }
+    Ok(operations.first().map(|operation| operation.number))
+}
+
+fn replay_all(snapshot: &dyn Snapshot, until: u64) -> Result<PromptTables> {
+    let mut tables = PromptTables::default();
+    let visited = snapshot.each_operation(0, &mut |number, _, text| {
+        if number > until {
+            return Ok(ControlFlow::Break(()));
+        }
+        let content = content_of(number, text)?;
+        for change in &content.changes {
+            apply(&mut tables, number, content.at, change)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    });
+    visited.map_err(as_backend)?;
+    Ok(tables)
+}
+
+fn each_since(
+    snapshot: &dyn Snapshot,
+    after: u64,
+    visit: &mut dyn FnMut(OperationContent),
+) -> Result<()> {
+    let visited = snapshot.each_operation(after, &mut |number, _, text| {
+        visit(content_of(number, text)?);
+        Ok(ControlFlow::Continue(()))
+    });
+    visited.map_err(as_backend)
+}
+
+fn content_of(number: u64, text: &str) -> Result<OperationContent> {
+    serde_json::from_str(text)
+        .map_err(|error| corrupt(format!("reading operation {number}"), error))
+}
+
+fn apply(tables: &mut PromptTables, number: u64, at: DateTime<Utc>, change: &Change) -> Result<()> {
+    let applied = tables.apply(at, change);
+    applied.map_err(|detail| corrupt(format!("replaying operation {number}"), detail))
+}
+
+fn corrupt(
+    doing: String,
+    because: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> backend::Error {
+    backend::Error::new(ErrorKind::Corrupt, doing).because(because)
+}
+
+/// What a visit answered, which came from the backend.
+fn as_backend(error: crate::Error) -> backend::Error {
+    match error {
+        crate::Error::Backend(error) => error,
+        crate::Error::Poisoned => {
+            backend::Error::new(ErrorKind::Poisoned, "an earlier flush failed")
+        }
+        other => backend::Error::new(ErrorKind::Other, "reading the history").because(other),
+    }
+}
+
+impl Snapshot for Past<'_> {
+    fn settings(&self) -> Result<Settings> {
+        self.present.settings()
+    }
+
+    fn secret(&self, name: &str) -> Result<Option<String>> {
+        self.present.secret(name)
+    }
+
+    fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {
+        self.of(id, |tables| tables.prompt(id))
+    }
+
+    fn prompt_id_taken(&self, id: PromptId) -> Result<bool> {
+        self.of(id, |tables| tables.table(id).is_some())
+    }
+
+    fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>> {
+        if !self.replayed().all {
+            for id in self.named_once(name)? {
+                self.of(id, |_| ())?;
+            }
+        }
+        let replayed = self.replayed();
+        let mut named = replayed.tables.prompts_named(name);
+        if !replayed.all {
+            // They are in the order they were asked for.
+            named.sort_by_key(|id| Reverse(replayed.prompts.get(id)));
+        }
+        Ok(named)
+    }
+
+    fn prompts(
+        &self,
+        filter: &PromptFilter,
+        before: Option<PromptId>,
+        limit: usize,
+    ) -> Result<Vec<Prompt>> {
+        self.of_all(|tables| tables.prompts(filter, before, limit))
+    }
+
+    fn prompt_count(&self) -> Result<u64> {
+        self.of_all(PromptTables::prompt_count)
+    }
+
+    fn tags(&self) -> Result<Vec<String>> {
+        self.of_all(PromptTables::tags)
+    }
+
+    fn environment_names(&self) -> Result<Vec<EnvironmentName>> {
+        self.of_all(PromptTables::environment_names)
+    }
+
+    fn version(&self, id: VersionId) -> Result<Option<Version>> {
+        self.of_version(id, |tables| tables.version(id))
+    }
+
+    fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>> {
+        self.of_version(id, |tables| {
+            let row = tables.version_ever(id)?;
+            Some(row.as_ref().clone())
+        })
+    }
+
+    fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>> {
+        self.of(prompt, |tables| tables.version_numbered(prompt, number))
+    }
+
+    fn highest_version(
+        &self,
+        prompt: PromptId,
+        requirement: Option<&VersionReq>,
+    ) -> Result<Option<Version>> {
+        self.of(prompt, |tables| tables.highest_version(prompt, requirement))
+    }
+
+    fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>> {
+        self.of(prompt, |tables| tables.version_in(prompt, name))
+    }
+
+    fn versions(
+        &self,
+        prompt: PromptId,
+        filter: &VersionFilter,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<Version>> {
+        self.of(prompt, |tables| {
+            tables.versions(prompt, filter, before, limit)
+        })
+    }
+
+    fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>> {
+        self.of(prompt, |tables| tables.environments(prompt))
+    }
+
+    fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering> {
+        self.of(prompt, |tables| tables.numbering(prompt, major))
+    }
+
+    fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>> {
+        self.present.blob(id)
+    }
+
+    fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
+        let last = self.operations(&OperationFilter::default(), None, 1)?;
+        Ok(last
+            .first()
+            .map(|operation| (operation.number, operation.id)))
+    }
+
+    fn last_operation_by(&self, moment: DateTime<Utc>) -> Result<u64> {
+        Ok(self.present.last_operation_by(moment)?.min(self.until))
+    }
+
+    fn operations(
+        &self,
+        filter: &OperationFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Operation>> {
+        let end = self.until.saturating_add(1);
+        let before = before.map_or(end, |before| before.min(end));
+        self.present.operations(filter, Some(before), limit)
+    }
+
+    fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
+        self.present.inputs(version, request)
+    }
+
+    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>> {
+        self.present.inputs_of(version)
+    }
+
+    fn waiting(&self) -> Result<Waiting> {
+        self.present.waiting()
+    }
+
+    fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>> {
+        self.present.journal(after, bytes)
+    }
+
+    fn collectable(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<Vec<Collectable>> {
+        self.present.collectable(unused_since, limit)
+    }
+
+    fn each_prompt(
+        &self,
+        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        let tables = self.of_all(PromptTables::clone)?;
+        let mut all = tables.all();
+        all.try_for_each(|table| visit(table.as_ref().clone()))
+    }
+
+    fn each_blob(
+        &self,
+        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        self.present.each_blob(visit)
+    }
+
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
+        self.present
+            .each_operation(after, &mut |number, id, text| match number <= self.until {
+                true => visit(number, id, text),
+                false => Ok(ControlFlow::Break(())),
+            })
+    }
+
+    fn self_check(&self) -> Result<Vec<String>> {
+        self.present.self_check()
+    }
+}

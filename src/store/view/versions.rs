@@ -1,0 +1,287 @@
+//! Versions, their bodies and what they render to.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::View;
+use crate::backend::Snapshot;
+use crate::body::Body;
+use crate::engine::contract::{Breakage, Contract, breakages};
+#[cfg(feature = "server")]
+use crate::engine::{ImportedPrompt, export};
+use crate::engine::{find_prompt, find_version, freeze, gather_partials};
+use crate::error::{Error, Result};
+use crate::frozen::Frozen;
+use crate::id::{EnvironmentName, VersionId};
+use crate::mode::Mode;
+use crate::number::{PromptRef, Spec};
+use crate::record::{Version, VersionCounts, VersionFilter};
+use crate::template::{Merged, Partials, Uses, ValidationError};
+
+/// A version and its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// The version.
+    pub version: Version,
+    /// Its body, the bytes checked.
+    pub body: Body,
+}
+
+/// A body with its variables and partials filled in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Rendered {
+    /// The version that was rendered.
+    pub version: Version,
+    /// The filled body.
+    pub body: Value,
+    /// What [`Mode::Helicone`] found wrong; nothing in strict mode, where it is an error instead.
+    pub errors: Vec<ValidationError>,
+}
+
+impl View {
+    /// The version that a spec names: `"greeting@2.1"`, a [`VersionId`], or a prompt and a selector.
+    ///
+    /// # Errors
+    ///
+    /// As [`prompt`](Self::prompt); [`VersionNotFound`](Error::VersionNotFound),
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), [`ForeignVersion`](Error::ForeignVersion), or
+    /// [`Invalid`](Error::Invalid) for text that is no spec.
+    pub fn version<S>(&self, spec: S) -> Result<Version>
+    where
+        S: TryInto<Spec>,
+        Error: From<S::Error>,
+    {
+        let spec = spec.try_into()?;
+        if self.past.is_some() {
+            return self.look(|snapshot| find_version(snapshot, &spec));
+        }
+        let version = self.shared_version(&spec)?;
+        Ok(Arc::unwrap_or_clone(version))
+    }
+
+    /// As [`version`](Self::version) of the present, shared with all who ask until somebody commits.
+    pub(crate) fn shared_version(&self, spec: &Spec) -> Result<Arc<Version>> {
+        let mark = self.inner.index.change_mark();
+        if let Some(version) = self.inner.resolved.get(mark, spec) {
+            return Ok(version);
+        }
+        let version = Arc::new(self.look(|snapshot| find_version(snapshot, spec))?);
+        self.inner.resolved.put(mark, spec, Arc::clone(&version));
+        Ok(version)
+    }
+
+    /// What [`shared_version`](Self::shared_version) answers, if it is in memory and still so. It takes microseconds
+    /// and waits for no disk, so a thread that must not block may ask.
+    #[cfg(feature = "server")]
+    pub(crate) fn remembered_version(&self, spec: &Spec) -> Option<Arc<Version>> {
+        self.inner
+            .resolved
+            .get(self.inner.index.change_mark(), spec)
+    }
+
+    /// A prompt's versions in the order they were committed, newest first: those committed before the version `before`,
+    /// `limit` at most (`usize::MAX` for all). The last one's id is where the next page goes on, also if that
+    /// version is deleted meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`VersionNotFound`](Error::VersionNotFound) where `before` never was a version; as [`prompt`](Self::prompt).
+    pub fn versions<P>(
+        &self,
+        prompt: P,
+        filter: &VersionFilter,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<Version>>
+    where
+        P: TryInto<PromptRef>,
+        Error: From<P::Error>,
+    {
+        let prompt = prompt.try_into()?;
+        self.look(|snapshot| {
+            let prompt = find_prompt(snapshot, &prompt)?;
+            match before {
+                Some(id) if snapshot.version_ever(id)?.is_none() => Err(Error::VersionNotFound {
+                    prompt: Some(prompt),
+                    selector: id.into(),
+                }),
+                before => Ok(snapshot.versions(prompt, filter, before, limit)?),
+            }
+        })
+    }
+
+    /// How many versions a prompt has, and its highest major.
+    ///
+    /// # Errors
+    ///
+    /// As [`prompt`](Self::prompt).
+    pub fn version_counts<P>(&self, prompt: P) -> Result<VersionCounts>
+    where
+        P: TryInto<PromptRef>,
+        Error: From<P::Error>,
+    {
+        let prompt = self.prompt(prompt)?;
+        Ok(VersionCounts {
+            total: prompt.versions,
+            highest_major: prompt.latest.map_or(0, |number| number.major),
+        })
+    }
+
+    /// The version that a spec names, with its body.
+    ///
+    /// # Errors
+    ///
+    /// [`Damaged`](Error::Damaged) where the body's bytes are not those that were stored; as
+    /// [`version`](Self::version).
+    pub fn resolve<S>(&self, spec: S) -> Result<Resolved>
+    where
+        S: TryInto<Spec>,
+        Error: From<S::Error>,
+    {
+        let spec = spec.try_into()?;
+        if self.past.is_some() {
+            let (version, body, ()) = self.read(&spec, |_, _| Ok(()))?;
+            return Ok(Resolved { version, body });
+        }
+        let mark = self.inner.index.change_mark();
+        if let Some(version) = self.inner.resolved.get(mark, &spec)
+            && let Some(body) = self.inner.bodies.remembered(version.blob)
+        {
+            let version = Arc::unwrap_or_clone(version);
+            return Ok(Resolved { version, body });
+        }
+        let (version, body, ()) = self.read(&spec, |_, _| Ok(()))?;
+        self.inner
+            .resolved
+            .put(mark, &spec, Arc::new(version.clone()));
+        Ok(Resolved { version, body })
+    }
+
+    /// What a version asks of its callers, its partials as they are now.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub fn contract<S>(&self, spec: S) -> Result<Contract>
+    where
+        S: TryInto<Spec>,
+        Error: From<S::Error>,
+    {
+        let (_, body, partials) = self.read_with_partials(&spec.try_into()?)?;
+        Ok(Contract::of(body.json(), &partials))
+    }
+
+    /// How callers of one version would break with another: nothing where it could be a minor of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub fn breakages<A, B>(&self, from: A, to: B) -> Result<Vec<Breakage>>
+    where
+        A: TryInto<Spec>,
+        B: TryInto<Spec>,
+        Error: From<A::Error> + From<B::Error>,
+    {
+        Ok(breakages(&self.contract(from)?, &self.contract(to)?))
+    }
+
+    /// Fills a version's body with inputs, and with its partials as they are now.
+    ///
+    /// # Errors
+    ///
+    /// In strict mode [`Render`](Error::Render) with every problem at once, never a half-filled body; in
+    /// Helicone's mode [`Unrenderable`](Error::Unrenderable) for a body that its client refuses; as
+    /// [`resolve`](Self::resolve).
+    pub fn render<S>(&self, spec: S, inputs: &Map<String, Value>, mode: Mode) -> Result<Rendered>
+    where
+        S: TryInto<Spec>,
+        Error: From<S::Error>,
+    {
+        let (version, body, partials) = self.read_with_partials(&spec.try_into()?)?;
+        let Merged { body, errors } = mode.fill(body.json(), inputs, &partials)?;
+        Ok(Rendered {
+            version,
+            body,
+            errors,
+        })
+    }
+
+    /// What an environment resolves to, partials filled in, as one file for programs that have no store: all of one moment.
+    /// Prompts without that environment are left out, and there may be none that have it.
+    ///
+    /// # Errors
+    ///
+    /// [`Freeze`](Error::Freeze) with the problems of all prompts at once, if partials can't be filled;
+    /// [`Damaged`](Error::Damaged) or [`BodyCollected`](Error::BodyCollected) as [`resolve`](Self::resolve);
+    /// [`Invalid`](Error::Invalid) for text that is no environment's name.
+    pub fn freeze<E>(&self, environment: E) -> Result<Frozen>
+    where
+        E: TryInto<EnvironmentName>,
+        Error: From<E::Error>,
+    {
+        let environment = environment.try_into()?;
+        let texts = self.look(|snapshot| freeze(snapshot, &self.inner.bodies, &environment))?;
+        Frozen::of(environment, texts)
+    }
+
+    fn read_with_partials(&self, spec: &Spec) -> Result<(Version, Body, Partials)> {
+        self.read(spec, |snapshot, body| {
+            gather_partials(snapshot, &self.inner.bodies, Uses::of(body.json()).partials)
+        })
+    }
+
+    /// Reads a version, its body and what else is asked for, all of one moment.
+    fn read<T>(
+        &self,
+        spec: &Spec,
+        more: impl Fn(&dyn Snapshot, &Body) -> Result<T>,
+    ) -> Result<(Version, Body, T)> {
+        self.look(|snapshot| {
+            let version = find_version(snapshot, spec)?;
+            let body = self.inner.bodies.read(snapshot, version.blob)?;
+            let more = more(snapshot, &body)?;
+            Ok((version, body, more))
+        })
+    }
+
+    /// All live prompts with their live versions, oldest first, as an import takes them: of one moment.
+    #[cfg(feature = "server")]
+    pub(crate) fn export(&self) -> Result<Vec<ImportedPrompt>> {
+        self.look(|snapshot| export(snapshot, &self.inner.bodies))
+    }
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::*;
+    use crate::{EnvironmentName, Expected, NewPrompt, Store};
+
+    #[test]
+    fn a_version_is_remembered_until_somebody_commits() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(directory.path()).unwrap();
+        let other = Store::open(directory.path()).unwrap();
+        let new = NewPrompt::new("greeting", r#"{"messages": []}"#).unwrap();
+        let created = store.create_prompt(new).unwrap();
+        // Settling commits too, at a moment of its own.
+        store.settle(|_| ()).unwrap();
+
+        let production = Spec::new(created.prompt.id, EnvironmentName::production());
+        assert_eq!(store.remembered_version(&production), None, "never asked");
+        let found = store.shared_version(&production).unwrap();
+        assert_eq!(found.id, created.version.id);
+        let remembered = store.remembered_version(&production).unwrap();
+        assert!(Arc::ptr_eq(&found, &remembered), "a copy");
+
+        let moved = other.set_environment(created.prompt.id, "other", "1.0", Expected::Any);
+        moved.unwrap();
+        assert_eq!(store.remembered_version(&production), None, "a commit");
+        store.delete_version(created.version.id).unwrap();
+        assert!(store.shared_version(&production).is_err());
+        assert_eq!(store.remembered_version(&production), None, "an error");
+    }
+}

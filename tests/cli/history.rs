@@ -1,0 +1,165 @@
+use serde_json::json;
+
+use crate::support::{BREAKING, Desk, GREETING, REWORDED, members};
+
+/// Versions 1.0 and 1.1; production moved to 1.1 by operation 3.
+fn desk() -> Desk {
+    let desk = Desk::greeting();
+    let commit = ["commit", "greeting", "-m", "Say hello"];
+    desk.run_with(&commit, REWORDED).ok();
+    let set = ["env", "set", "greeting", "production", "1.1"];
+    let because = ["--reason", "Ann asked for it", "--author", "Bob"];
+    desk.run(&[&set[..], &because].concat()).ok();
+    desk
+}
+
+fn number(desk: &Desk, arguments: &[&str]) -> serde_json::Value {
+    desk.json(arguments)["version"]["number"].clone()
+}
+
+#[test]
+fn an_operation_is_taken_back_and_brought_again() {
+    let desk = desk();
+    let production = ["resolve", "greeting@production"];
+    let told = desk.run(&["undo"]).ok();
+    assert_eq!(
+        told,
+        "Took back operation 3, by operation 4\n  greeting  production: 1.1 → 1.0\n"
+    );
+    assert_eq!(number(&desk, &production), "1.0");
+    let undone = desk.json(&["undo", "4"]);
+    assert_eq!(members(&undone), ["operation"]);
+    assert_eq!(undone["operation"]["kind"], "undo");
+    assert_eq!(undone["operation"]["undoes"], json!([4]));
+    assert_eq!(number(&desk, &production), "1.1");
+    let told = desk.run(&["ops", "-n", "2"]).ok();
+    assert!(told.contains("undo 4") && told.contains("undo 3"), "{told}");
+}
+
+#[test]
+fn what_others_stand_on_is_refused() {
+    let desk = desk();
+    let told = desk.run(&["undo", "2"]).fails(4);
+    assert!(
+        told.contains("operation 3 stands on it") && told.contains("--also-later"),
+        "{told}"
+    );
+    desk.run(&["undo", "--also-later"]).fails(2);
+    let told = desk.run(&["undo", "2", "--also-later"]).ok();
+    assert!(told.starts_with("Took back operations 3, 2"), "{told}");
+    assert_eq!(number(&desk, &["resolve", "greeting"]), "1.0");
+    let told = desk.run(&["undo", "2"]).fails(4);
+    assert!(told.contains("promptbook undo 4 brings it again"), "{told}");
+    desk.run(&["undo", "99"]).fails(3);
+    desk.run(&["undo", "it"]).fails(2);
+    desk.run(&["undo"]).ok();
+    assert_eq!(desk.json(&["ls"])["prompts"], json!([]));
+    assert_eq!(desk.json(&["undo"]), json!({"operation": null}));
+}
+
+#[test]
+fn a_deleted_prompt_comes_back_with_all_it_had() {
+    let desk = desk();
+    let before = desk.json(&["log", "greeting"]);
+    desk.run(&["rm", "greeting", "--yes"]).ok();
+    desk.run(&["undo"]).ok();
+    assert_eq!(desk.json(&["log", "greeting"]), before);
+}
+
+#[test]
+fn what_is_read_is_read_as_it_was() {
+    let desk = desk();
+    let commit = ["commit", "greeting", "-m", "More", "--env", "production"];
+    desk.run_with(&commit, BREAKING).ok();
+    desk.run(&["rename", "greeting", "hello"]).ok();
+    desk.run(&["tag", "hello", "new"]).ok();
+
+    let at = |at: &str, arguments: &[&str]| desk.run(&[arguments, &["--at", at]].concat());
+    assert_eq!(at("1", &["resolve", "greeting@production"]).ok(), GREETING);
+    assert_eq!(at("3", &["resolve", "greeting@production"]).ok(), REWORDED);
+    at("3", &["resolve", "hello@production"]).fails(3);
+    assert_eq!(at("4", &["resolve", "greeting"]).ok(), BREAKING);
+    assert!(at("2", &["log", "greeting"]).ok().contains("Say hello"));
+    assert!(!at("1", &["log"]).ok().contains("Say hello"));
+    assert!(at("3", &["ls"]).ok().contains("greeting"));
+    assert!(at("3", &["env", "list", "greeting"]).ok().contains("1.1"));
+    assert!(at("1", &["show", "greeting"]).ok().contains("Hi {{hc"));
+    assert!(at("4", &["vars", "greeting"]).ok().contains("number"));
+    assert!(!at("3", &["vars", "greeting"]).ok().contains("number"));
+    let rendered = at("3", &["render", "greeting@production", "name=Ann"]).ok();
+    assert!(rendered.contains("Hello Ann"), "{rendered}");
+    assert_eq!(at("2", &["ops"]).ok().lines().count(), 3);
+
+    assert!(at("1 hour ago", &["ls"]).ok().is_empty());
+    let now = chrono::Utc::now().to_rfc3339();
+    assert!(at(&now, &["ls"]).ok().contains("hello"));
+    at("99", &["ls"]).fails(3);
+    let told = at("yesterday", &["ls"]).fails(2);
+    assert!(told.contains("2 days ago"), "{told}");
+    at("1", &["rename", "hello", "other"]).fails(2);
+}
+
+#[test]
+fn an_environment_tells_who_held_it() {
+    let desk = desk();
+    let log = ["log", "--env", "production", "greeting"];
+    let told = desk.run(&log).ok();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 3, "{told}");
+    assert!(lines[0].starts_with("VERSION  FROM"), "{told}");
+    assert!(
+        lines[1].starts_with("1.1") && lines[1].contains("now"),
+        "{told}"
+    );
+    assert!(lines[1].contains("Bob") && lines[1].ends_with("Ann asked for it"));
+    assert!(lines[2].starts_with("1.0") && lines[2].ends_with("Initial version"));
+
+    let held = desk.json(&log);
+    assert_eq!(members(&held), ["holders", "more"]);
+    assert_eq!(
+        members(&held["holders"][0]),
+        [
+            "version_id",
+            "number",
+            "from",
+            "until",
+            "author",
+            "reason",
+            "operation",
+            "kind"
+        ]
+    );
+    assert_eq!(held["holders"][0]["until"], json!(null));
+    let first = desk.json(&[&log[..], &["-n", "1"]].concat());
+    assert_eq!(first["more"], true);
+    assert!(desk.run(&["log", "--env", "production"]).fails(2).len() > 1);
+    assert_eq!(
+        desk.json(&["log", "--env", "x", "greeting"])["holders"],
+        json!([])
+    );
+}
+
+#[test]
+fn changes_are_told_as_they_come() {
+    let desk = desk();
+    let told = desk
+        .run(&["watch", "--from", "start", "-n", "2", "--json"])
+        .ok();
+    let lines: Vec<serde_json::Value> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert_eq!(members(&lines[0]), ["cursor", "operation", "affected"]);
+    let cursor = lines[1]["cursor"].as_str().unwrap();
+    let told = desk.run(&["watch", "--from", cursor, "--for", "1ms"]).ok();
+    assert!(
+        told.contains("move") && told.contains("production: 1.0 → 1.1"),
+        "{told}"
+    );
+    assert_eq!(desk.run(&["watch", "--for", "1ms"]).ok(), "");
+    desk.run(&["watch", "--from", "12"]).fails(2);
+    let elsewhere = Desk::greeting();
+    let told = elsewhere.run(&["watch", "--from", cursor]).fails(3);
+    assert!(told.contains("no place in this store's history"), "{told}");
+}

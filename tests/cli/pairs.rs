@@ -1,0 +1,72 @@
+//! Pairs of bodies as one finds them, each with what `diff` says: in `tests/diff`, a folder each. `PROMPTBOOK_WRITE_PAIRS`
+//! writes the answers anew; what they say then is for a person to judge.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use promptbook::diff::diff;
+use serde_json::Value;
+
+use crate::support::Desk;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/diff");
+
+fn pairs() -> Vec<PathBuf> {
+    let folders = fs::read_dir(FOLDER).unwrap();
+    let mut pairs: Vec<_> = folders.map(|folder| folder.unwrap().path()).collect();
+    pairs.sort();
+    assert!(pairs.len() >= 20);
+    pairs
+}
+
+fn name(pair: &Path) -> String {
+    pair.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn body(pair: &Path, side: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(pair.join(side)).unwrap()).unwrap()
+}
+
+/// Holds an answer against the file, or writes it.
+fn check(pair: &Path, file: &str, answer: &str) -> Option<String> {
+    let path = pair.join(file);
+    if std::env::var_os("PROMPTBOOK_WRITE_PAIRS").is_some() {
+        fs::write(path, answer).unwrap();
+        return None;
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    (answer != expected).then(|| format!("{}:\n{answer}", path.display()))
+}
+
+#[test]
+fn each_pair_is_told_as_it_was_reviewed() {
+    let desk = Desk::new();
+    let mut wrong = Vec::new();
+    for pair in pairs() {
+        let name = name(&pair);
+        let side = |side: &str| pair.join(side).to_str().unwrap().to_owned();
+        desk.run(&["create", &name, &side("before.json")]).ok();
+        desk.write("new.json", fs::read(side("after.json")).unwrap());
+        let people = desk.run(&["diff", &name, "--file", "new.json"]).ok();
+        wrong.extend(check(&pair, "people.txt", &people));
+        let told = desk.json(&["diff", &name, "--file", "new.json"]);
+        assert_eq!(told["to"], Value::Null);
+        let members = ["edits", "variables", "breakages", "verdict"];
+        let members = members.map(|member| (member.to_owned(), told[member].clone()));
+        let told = Value::Object(members.into_iter().collect());
+        let told = serde_json::to_string_pretty(&told).unwrap() + "\n";
+        wrong.extend(check(&pair, "diff.json", &told));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_difference_makes_the_new_body_of_the_old() {
+    for pair in pairs() {
+        let (before, after) = (body(&pair, "before.json"), body(&pair, "after.json"));
+        for (before, after) in [(&before, &after), (&after, &before)] {
+            let applied = diff(before, after).apply(before);
+            assert_eq!(applied.as_ref(), Ok(after), "{}", name(&pair));
+        }
+    }
+}

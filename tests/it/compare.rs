@@ -1,0 +1,252 @@
+//! Differences and origins, through a store.
+
+use std::time::Duration;
+
+use promptbook::{Body, Error, Expected, NewPrompt, NewVersion, PromptId, Store, Verdict, Version};
+use serde_json::{Value, json};
+
+use crate::support::Place;
+
+/// A body of these messages.
+fn body(messages: &[&str]) -> Value {
+    let messages = messages
+        .iter()
+        .map(|text| json!({"role": "user", "content": text}));
+    json!({"model": "m", "messages": messages.collect::<Vec<_>>()})
+}
+
+fn create(store: &Store, name: &str, body: Value) -> (PromptId, Version) {
+    let new = NewPrompt::new(name, body).unwrap();
+    let created = store.create_prompt(new).unwrap();
+    (created.prompt.id, created.version)
+}
+
+fn commit(store: &Store, prompt: PromptId, body: Value) -> Version {
+    store
+        .commit(NewVersion::new(prompt, body).unwrap())
+        .unwrap()
+}
+
+#[test]
+fn a_difference_has_its_sides_and_a_verdict() {
+    let store = Store::in_memory().unwrap();
+    let (prompt, first) = create(&store, "p", body(&["Hi {{hc:name:string}}"]));
+    let second = commit(&store, prompt, body(&["Hello {{hc:name:string}}"]));
+    let third = commit(&store, prompt, body(&["Hello {{hc:name:number}}"]));
+
+    let minor = store.diff(first.id, second.id).unwrap();
+    assert_eq!(minor.verdict, Verdict::Minor);
+    assert_eq!(
+        minor.from.version.as_ref(),
+        Some(&store.version(first.id).unwrap())
+    );
+    assert_eq!(
+        minor.body.apply(minor.from.body.json()).unwrap(),
+        *minor.to.body.json()
+    );
+    assert!(minor.variables.is_empty() && minor.breakages.is_empty());
+
+    let major = store.diff(second.id, third.id).unwrap();
+    assert_eq!(major.verdict, Verdict::Major);
+    assert_eq!(
+        major.breakages,
+        store.breakages(second.id, third.id).unwrap()
+    );
+    let json = serde_json::to_value(&major).unwrap();
+    let members: Vec<_> = json.as_object().unwrap().keys().collect();
+    assert_eq!(
+        members,
+        ["from", "to", "edits", "variables", "breakages", "verdict"]
+    );
+    assert_eq!(json["from"]["id"], json!(second.id));
+    assert_eq!(json["verdict"], "major");
+    assert_eq!(
+        json["variables"],
+        json!([{"name": "name", "before": "string", "after": "number"}])
+    );
+
+    // The order of members and the spelling are no difference.
+    let same = Body::try_from(
+        r#"{ "messages":[{"content":"Hi {{hc:name:string}}","role":"user"}],"model":"m"}"#,
+    );
+    let same = store.diff_body(first.id, &same.unwrap()).unwrap();
+    assert_eq!(
+        (same.verdict, same.body.is_empty()),
+        (Verdict::Unchanged, true)
+    );
+    assert_eq!(serde_json::to_value(&same).unwrap()["to"], Value::Null);
+
+    assert!(matches!(
+        store.diff("p@1.0", "p@9.0"),
+        Err(Error::VersionNotFound { .. })
+    ));
+}
+
+#[test]
+fn the_variables_of_partials_count() {
+    let store = Store::in_memory().unwrap();
+    let (signature, _) = create(&store, "signature", body(&["Yours, {{hc:author:string}}"]));
+    let (prompt, first) = create(&store, "letter", body(&["Dear all"]));
+    let tagged = format!("Dear all {{{{hcp:{signature}:0}}}}");
+    let second = commit(&store, prompt, body(&[&tagged]));
+
+    let difference = store.diff(first.id, second.id).unwrap();
+    assert_eq!(difference.verdict, Verdict::Major);
+    let [change] = &difference.variables[..] else {
+        panic!("{:?}", difference.variables);
+    };
+    assert_eq!((change.name.as_str(), change.before), ("author", None));
+    let back = store.diff(second.id, first.id).unwrap();
+    assert_eq!(back.variables[0].after, None);
+}
+
+#[test]
+fn environments_differ_where_bodies_do() {
+    let store = Store::in_memory().unwrap();
+    let (differs, first) = create(&store, "differs", body(&["a"]));
+    let second = commit(&store, differs, body(&["b"]));
+    let (same, one) = create(&store, "same", body(&["a"]));
+    let spelt = r#"{"messages": [{"content": "a", "role": "user"}], "model": "m"}"#;
+    let other = store.commit(NewVersion::new(same, spelt).unwrap()).unwrap();
+    assert_ne!(one.blob, other.blob);
+    let (only, _) = create(&store, "only", body(&["a"]));
+    let neither = NewPrompt::new("neither", body(&["a"])).unwrap();
+    store.create_prompt(neither.environment(None)).unwrap();
+    for version in [&second, &other] {
+        let (prompt, id) = (version.prompt_id, version.id);
+        store
+            .set_environment(prompt, "staging", id, Expected::Any)
+            .unwrap();
+    }
+
+    let found = store.diff_environments("production", "staging").unwrap();
+    let names: Vec<_> = found.iter().map(|one| one.prompt.name.as_str()).collect();
+    assert_eq!(names, ["only", "differs"]);
+    assert_eq!(found[0].prompt.id, only);
+    assert!(found[0].from.is_some() && found[0].to.is_none());
+    assert_eq!(found[0].difference, None);
+    let difference = found[1].difference.as_ref().unwrap();
+    assert_eq!(difference.from.version.as_ref().unwrap().id, first.id);
+    assert_eq!(difference.to.version.as_ref().unwrap().id, second.id);
+    assert!(store.diff_environments("a", "b").unwrap().is_empty());
+}
+
+/// Each part of a body with the number of the version that brought it.
+fn origins(store: &Store, version: &Version) -> Vec<String> {
+    let blame = store.blame(version.id).unwrap();
+    let entries = blame.entries.iter().map(|entry| {
+        assert_eq!(
+            entry
+                .pointer
+                .find(store.resolve(version.id).unwrap().body.json()),
+            Some(&entry.value)
+        );
+        let boundary = if entry.boundary { "^" } else { "" };
+        format!("{} {boundary}{}", entry.pointer, entry.origin.number)
+    });
+    entries.collect()
+}
+
+#[test]
+fn blame_goes_back_from_base_to_base() {
+    let store = Store::in_memory().unwrap();
+    let (prompt, first) = create(&store, "p", body(&["one", "two"]));
+    let second = commit(&store, prompt, body(&["two", "three", "one"]));
+    let mut warmer = body(&["two", "two", "drei", "one"]);
+    warmer["temperature"] = json!(1);
+    let third = commit(&store, prompt, warmer);
+    assert_eq!(
+        origins(&store, &third),
+        [
+            "/model 1.0",
+            "/messages/0 1.0",
+            "/messages/1 1.2",
+            "/messages/2 1.2",
+            "/messages/3 1.0",
+            "/temperature 1.2"
+        ]
+    );
+    // Of two that are equal, the one that has more of its neighbours is meant.
+    let back = commit(&store, prompt, body(&["one", "two", "drei"]));
+    assert_eq!(
+        origins(&store, &back),
+        [
+            "/model 1.0",
+            "/messages/0 1.0",
+            "/messages/1 1.2",
+            "/messages/2 1.2"
+        ]
+    );
+    // What was gone and came back is new, as its base did not have it.
+    let again = commit(&store, prompt, body(&["three"]));
+    assert_eq!(
+        origins(&store, &again),
+        [
+            "/model 1.0".to_owned(),
+            format!("/messages/0 {}", again.number)
+        ]
+    );
+    // The base counts, not the version before.
+    let branch = NewVersion::new(prompt, body(&["one", "two", "three"])).unwrap();
+    let branch = store.commit(branch.base(first.number)).unwrap();
+    assert_eq!(
+        origins(&store, &branch),
+        [
+            "/model 1.0",
+            "/messages/0 1.0",
+            "/messages/1 1.0",
+            "/messages/2 1.5"
+        ]
+    );
+    assert_eq!(
+        origins(&store, &first),
+        ["/model 1.0", "/messages/0 1.0", "/messages/1 1.0"]
+    );
+
+    let before = origins(&store, &third);
+    store.delete_version(second.id).unwrap();
+    assert_eq!(origins(&store, &third), before, "deleted, and still known");
+}
+
+#[test]
+fn blame_goes_no_further_than_the_bodies_that_are_kept() {
+    let place = Place::new();
+    let store = place.create();
+    let (prompt, _) = create(&store, "p", body(&["one"]));
+    let second = commit(&store, prompt, body(&["one", "two"]));
+    let third = commit(&store, prompt, body(&["one", "two", "three"]));
+    store.delete_version(second.id).unwrap();
+    store.collect_garbage(Duration::ZERO).unwrap();
+    // The handle from before may still have the body in memory.
+    assert_eq!(
+        origins(&place.open(), &third),
+        [
+            "/model ^1.2",
+            "/messages/0 ^1.2",
+            "/messages/1 ^1.2",
+            "/messages/2 ^1.2"
+        ]
+    );
+}
+
+#[test]
+fn any_body_can_be_blamed() {
+    let store = Store::in_memory().unwrap();
+    let (prompt, _) = create(&store, "p", json!({"messages": null, "tools": {"a/b": 1}}));
+    let second = commit(
+        &store,
+        prompt,
+        json!({"messages": [null, 1], "a/b": 1, "tools": []}),
+    );
+    assert_eq!(
+        origins(&store, &second),
+        [
+            "/messages/0 2.0",
+            "/messages/1 2.0",
+            "/a~1b 2.0",
+            "/tools 2.0"
+        ]
+    );
+    let (_, empty) = create(&store, "empty", json!({}));
+    assert!(origins(&store, &empty).is_empty());
+}

@@ -1,0 +1,480 @@
+//! The store as it was, and operations taken back: after random histories, and case by case.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use promptbook::{
+    Change, EnvironmentName, Error, Expected, Mode, Moment, Move, NewPrompt, NewVersion, Operation,
+    OperationFilter, OperationKind, Policy, PromptFilter, Selector, Store, StoreOptions,
+    VersionFilter, View,
+};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use crate::model::config;
+use crate::model::op::{Op, ops};
+use crate::model::stage::Stage;
+use crate::support::{Place, commit, create};
+
+/// Every read of a view, a line each.
+fn reads(view: &View) -> Vec<String> {
+    let mut lines = vec![
+        format!("{:?}", view.prompt_count().unwrap()),
+        format!("{:?}", view.tags().unwrap()),
+        format!("{:?}", view.environment_names().unwrap()),
+    ];
+    let all = PromptFilter::default();
+    let prompts = view.prompts(&all, None, usize::MAX).unwrap();
+    let some = view.prompts(&all.clone().tag("a").name_contains("REET"), None, 2);
+    lines.push(format!("{:?}", some.unwrap()));
+    for (at, prompt) in prompts.iter().enumerate() {
+        assert_eq!(view.prompt(prompt.id).unwrap(), *prompt);
+        let older = view.prompts(&all, Some(prompt.id), 1).unwrap();
+        assert_eq!(older.first(), prompts.get(at + 1));
+        let named = view
+            .prompt(prompt.name.clone())
+            .map_err(|error| error.to_string());
+        lines.push(format!(
+            "{prompt:?} {named:?} {:?}",
+            view.version_counts(prompt.id)
+        ));
+        for environment in view.environments(prompt.id).unwrap() {
+            let version = view.version((prompt.id, environment.name.clone())).unwrap();
+            assert_eq!(version.id, environment.version_id);
+            lines.push(format!("{environment:?}"));
+        }
+        let every = VersionFilter::default();
+        let versions = view.versions(prompt.id, &every, None, usize::MAX).unwrap();
+        let majors = every.clone().major(1);
+        lines.push(format!(
+            "{:?}",
+            view.versions(prompt.id, &majors, None, 2).unwrap()
+        ));
+        for version in versions {
+            let resolved = view.resolve(version.id).unwrap();
+            assert_eq!(resolved.version, version);
+            let contract = view.contract(version.id).unwrap();
+            lines.push(format!("{version:?} {} {contract:?}", resolved.body.text()));
+        }
+    }
+    lines
+}
+
+/// Every read but since when pointers are where they are: that an operation was taken back is a move too.
+fn reads_but_moments_of_moves(view: &View) -> Vec<String> {
+    let mut lines = reads(view);
+    for line in &mut lines {
+        if let Some(at) = line.find(", moved_at: ") {
+            line.truncate(at);
+        }
+    }
+    lines
+}
+
+fn last(store: &Store) -> u64 {
+    let newest = store
+        .operations(&OperationFilter::default(), None, 1)
+        .unwrap();
+    newest.first().map_or(0, |operation| operation.number)
+}
+
+/// Plays a history; gives the reads after each operation that was the last for a while.
+fn play(
+    stage: &mut Stage,
+    ops: &[Op],
+    read: fn(&View) -> Vec<String>,
+) -> BTreeMap<u64, Vec<String>> {
+    let mut played = BTreeMap::from([(0, read(stage.store()))]);
+    for op in ops.iter().filter(|op| **op != Op::Collect) {
+        stage.perform(op);
+        let store = stage.store();
+        played.entry(last(store)).or_insert_with(|| read(store));
+    }
+    played
+}
+
+fn stages() -> [Stage; 2] {
+    [
+        Stage::in_memory(Policy::Free, 1),
+        Stage::in_a_directory(Policy::Enforced, 0),
+    ]
+}
+
+fn is_sound(store: &Store) {
+    let report = store.verify(|_| ()).unwrap();
+    assert!(report.is_clean(), "{:#?}", report.violations);
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_view_of_the_past_reads_as_the_store_did(ops in ops()) {
+        for mut stage in stages() {
+            let played = play(&mut stage, &ops, reads);
+            for (number, then) in &played {
+                let view = stage.store().at(*number).unwrap();
+                prop_assert_eq!(&reads(&view), then, "as of operation {}", number);
+                prop_assert_eq!(&reads(&view), then, "once more");
+            }
+        }
+    }
+
+    #[test]
+    fn everything_taken_back_in_order_gives_the_store_of_before(ops in ops()) {
+        for mut stage in stages() {
+            let played = play(&mut stage, &ops, reads_but_moments_of_moves);
+            let store = stage.store();
+            let end = last(store);
+            for number in (1..=end).rev() {
+                let undone = store.undo(number).unwrap();
+                prop_assert_eq!(&undone.content.undoes, &[number]);
+                if let Some(then) = played.get(&(number - 1)) {
+                    let now = reads_but_moments_of_moves(store);
+                    prop_assert_eq!(&now, then, "operation {} taken back", number);
+                }
+            }
+            is_sound(store);
+            // And all of it again, by taking back what took it back.
+            for number in 1..=end {
+                store.undo(2 * end + 1 - number).unwrap();
+                if let Some(then) = played.get(&number) {
+                    let now = reads_but_moments_of_moves(store);
+                    prop_assert_eq!(&now, then, "operation {} brought again", number);
+                }
+            }
+            is_sound(store);
+        }
+    }
+
+    #[test]
+    fn the_newest_is_taken_back_until_nothing_is_left(ops in ops()) {
+        for mut stage in stages() {
+            let played = play(&mut stage, &ops, reads_but_moments_of_moves);
+            let store = stage.store();
+            let end = last(store);
+            for number in (1..=end).rev() {
+                let undone = store.undo_newest().unwrap().unwrap();
+                prop_assert_eq!(undone.content.undoes, [number]);
+            }
+            prop_assert_eq!(store.undo_newest().unwrap(), None);
+            prop_assert_eq!(&reads_but_moments_of_moves(store), &played[&0]);
+        }
+    }
+
+    /// Any operation, in any order: it is taken back, alone or with what stands on it, or refused and nothing changes; and
+    /// what took it back can be taken back.
+    #[test]
+    fn what_is_taken_back_can_be_brought_again(
+        ops in ops(),
+        picks in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..12),
+    ) {
+        for mut stage in stages() {
+            play(&mut stage, &ops, |_| Vec::new());
+            let store = stage.store();
+            for (pick, with_later) in &picks {
+                let number = pick.index(usize::try_from(last(store)).unwrap()) as u64 + 1;
+                let before = reads_but_moments_of_moves(store);
+                let end = last(store);
+                match undo(store, number, *with_later) {
+                    Ok(undone) => {
+                        prop_assert!(undone.content.undoes.contains(&number));
+                        is_sound(store);
+                        store.undo(&undone).unwrap();
+                        prop_assert_eq!(&reads_but_moments_of_moves(store), &before);
+                        if *with_later {
+                            // Leaves the history with something taken back.
+                            store.undo_newest().unwrap();
+                        }
+                    }
+                    Err(Error::StoodOn { later, .. }) => {
+                        prop_assert!(!with_later && !later.is_empty());
+                        prop_assert_eq!(last(store), end);
+                    }
+                    Err(Error::AlreadyUndone { by, .. }) => {
+                        prop_assert!(by > number);
+                        prop_assert_eq!(last(store), end);
+                    }
+                    Err(error) => panic!("operation {number}: {error:?}"),
+                }
+            }
+            is_sound(store);
+        }
+    }
+}
+
+fn undo(store: &Store, number: u64, with_later: bool) -> promptbook::Result<Operation> {
+    match with_later {
+        true => store.undo_with_later(number),
+        false => store.undo(number),
+    }
+}
+
+fn both(test: fn(&Store)) {
+    test(&Store::in_memory().unwrap());
+    let place = Place::new();
+    test(&place.create());
+    is_sound(&place.open());
+}
+
+fn number_of(view: &View, spec: &str) -> String {
+    view.version(spec).unwrap().number.to_string()
+}
+
+#[test]
+fn an_operation_that_others_stand_on_is_taken_back_with_them() {
+    both(|store| {
+        create(store, "greeting"); // 1
+        commit(store, "greeting", "one"); // 2
+        commit(store, "greeting", "two"); // 3
+        store.rename("greeting", "hello").unwrap(); // 4
+        let moved = store.set_environment("hello", "production", "1.1", Expected::Any);
+        moved.unwrap(); // 5
+        let stood_on = |number: u64| match store.undo(number) {
+            Err(Error::StoodOn { operation, later }) if operation == number => later,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(stood_on(2), [3, 5], "a base, and a pointer; not the name");
+        assert_eq!(stood_on(1), [2, 3, 4, 5]);
+        assert_eq!(last(store), 5);
+
+        let undone = store.undo_with_later(2u64).unwrap(); // 6
+        assert_eq!(undone.content.kind, OperationKind::Undo);
+        assert_eq!(undone.content.undoes, [5, 3, 2]);
+        assert_eq!(number_of(store, "hello@production"), "1.0");
+        assert_eq!(number_of(store, "hello"), "1.0");
+        match store.undo(3u64) {
+            Err(Error::AlreadyUndone {
+                operation: 3,
+                by: 6,
+            }) => {}
+            other => panic!("{other:?}"),
+        }
+        // What was taken back stands on nothing any more.
+        assert_eq!(stood_on(1), [4]);
+        store.undo(6u64).unwrap();
+        assert_eq!(number_of(store, "hello@production"), "1.1");
+        assert_eq!(number_of(store, "hello"), "1.2");
+        let next = commit(store, "hello", "three");
+        assert_eq!(next.number.to_string(), "1.3", "a number given twice");
+    });
+}
+
+#[test]
+fn a_release_of_several_pointers_is_taken_back_as_one() {
+    both(|store| {
+        for name in ["a", "b"] {
+            create(store, name);
+            commit(store, name, "next");
+        }
+        let moves = ["a", "b"].map(|name| {
+            let wish = Move::set(name, "production", "1.1").unwrap();
+            wish.because("Release 7")
+        });
+        store.move_environments(&moves).unwrap();
+        let release = last(store);
+        assert_eq!(number_of(store, "b@production"), "1.1");
+        store.undo(release).unwrap();
+        for name in ["a@production", "b@production"] {
+            assert_eq!(number_of(store, name), "1.0");
+        }
+        let holders = store.holders("a", "production", 9).unwrap();
+        let told: Vec<_> = holders
+            .iter()
+            .map(|held| (held.number.to_string(), held.kind, held.reason.as_deref()))
+            .collect();
+        let (first, released, back) = (
+            ("1.0".into(), OperationKind::Create, Some("Initial version")),
+            ("1.1".into(), OperationKind::Move, Some("Release 7")),
+            ("1.0".into(), OperationKind::Undo, None),
+        );
+        assert_eq!(told, [back, released, first]);
+        assert_eq!(holders[0].until, None);
+        assert_eq!(holders[1].until, Some(holders[0].from));
+        assert_eq!(store.holders("a", "production", 1).unwrap().len(), 1);
+        assert!(store.holders("a", "nowhere", 9).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_pointer_that_was_removed_leaves_a_gap() {
+    both(|store| {
+        create(store, "a");
+        let removed = store.remove_environment("a", "production", Expected::Any);
+        removed.unwrap();
+        let set = store.set_environment("a", "production", Selector::Latest, Expected::Any);
+        set.unwrap();
+        let holders = store.holders("a", "production", 9).unwrap();
+        assert_eq!(holders.len(), 2);
+        assert!(holders[1].until.unwrap() <= holders[0].from);
+        assert_eq!(holders[1].operation, 1);
+    });
+}
+
+#[test]
+fn a_name_is_taken_back_and_the_tags_stay() {
+    both(|store| {
+        create(store, "old");
+        store.rename("old", "new").unwrap();
+        store.set_tags("new", &["kept"]).unwrap();
+        store.undo(2u64).unwrap();
+        assert_eq!(store.prompt("old").unwrap().tags, ["kept"]);
+    });
+}
+
+#[test]
+fn a_deleted_version_comes_back_as_long_as_its_body_is_kept() {
+    let place = Place::new();
+    let now = std::sync::Arc::new(std::sync::Mutex::new(
+        "2025-06-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap(),
+    ));
+    let clock = std::sync::Arc::clone(&now);
+    let options = StoreOptions::new().clock(move || *clock.lock().unwrap());
+    let store = options.create(place.path()).unwrap();
+    create(&store, "greeting");
+    let version = commit(&store, "greeting", "once");
+    store.settle(|_| ()).unwrap();
+    let deleted = store.delete_version(version.id).unwrap();
+    let operation = last(&store);
+
+    let day = Duration::from_secs(24 * 60 * 60);
+    *now.lock().unwrap() += 29 * day;
+    assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
+    let undone = store.undo(operation).unwrap();
+    assert_eq!(store.version(version.id).unwrap(), deleted);
+    assert!(store.resolve(version.id).is_ok());
+    store.undo(&undone).unwrap(); // deleted again, from now on
+
+    *now.lock().unwrap() += 31 * day;
+    assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 1);
+    match store.undo_newest() {
+        // The commit is what is still in effect but for its deletion.
+        Err(Error::BodyCollected { blob }) => assert_eq!(blob, version.blob),
+        other => panic!("{other:?}"),
+    }
+    // The handle from before may still have the body in memory.
+    let then = place.open().at(operation - 1).unwrap();
+    assert_eq!(
+        then.version(version.id).unwrap(),
+        version,
+        "what is known of it"
+    );
+    match then.resolve(version.id) {
+        Err(Error::BodyCollected { blob }) => assert_eq!(blob, version.blob),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn prompt(store: &Store, name: &str, body: Value) {
+    store
+        .create_prompt(NewPrompt::new(name, body).unwrap())
+        .unwrap();
+}
+
+#[test]
+fn a_view_of_the_past_fills_partials_as_they_were() {
+    both(|store| {
+        let tone = |text: &str| json!({"messages": [{"role": "system", "content": text}]});
+        let new = NewPrompt::new("tone", tone("Be brief, {{hc:name:string}}.")).unwrap();
+        store
+            .create_prompt(new.id("tone01".parse().unwrap()))
+            .unwrap();
+        let body = json!({"messages": [{"role": "system", "content": "{{hcp:tone01:0}}"}]});
+        prompt(store, "greeting", body);
+        let before = Moment::from(last(store));
+        let new = NewVersion::new("tone", tone("Be warm, {{hc:name:string}}.")).unwrap();
+        let new = new.environment(EnvironmentName::production());
+        store.commit(new).unwrap();
+        store.delete_prompt("tone").unwrap();
+
+        let inputs = Map::from_iter([("name".to_owned(), json!("Ada"))]);
+        let rendered = |view: &View| {
+            let rendered = view.render("greeting@production", &inputs, Mode::Strict)?;
+            Ok::<_, Error>(rendered.body["messages"][0]["content"].clone())
+        };
+        assert!(matches!(rendered(store), Err(Error::Render { .. })));
+        assert_eq!(
+            rendered(&store.at(before).unwrap()).unwrap(),
+            "Be brief, Ada."
+        );
+        assert_eq!(rendered(&store.at(3u64).unwrap()).unwrap(), "Be warm, Ada.");
+        let then = store.at(3u64).unwrap();
+        assert_eq!(rendered(&then.at(2u64).unwrap()).unwrap(), "Be brief, Ada.");
+        assert!(matches!(
+            then.at(4u64),
+            Err(Error::OperationNotFound { .. })
+        ));
+    });
+}
+
+#[test]
+fn moments_are_times_numbers_and_ids() {
+    let start = "2025-06-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
+    let calls = std::sync::atomic::AtomicI32::new(0);
+    let options = StoreOptions::new().clock(move || {
+        let minutes = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        start + chrono::Duration::minutes(minutes.into())
+    });
+    let store = options.in_memory().unwrap();
+    for name in ["a", "b", "c"] {
+        create(&store, name); // at 0, 1 and 2 minutes
+    }
+    let count = |moment: Moment| store.at(moment).unwrap().prompt_count().unwrap();
+    let minutes = |minutes| Moment::Time(start + chrono::Duration::minutes(minutes));
+    assert_eq!(
+        [-1, 0, 1, 2, 9].map(|at| count(minutes(at))),
+        [0, 1, 2, 3, 3]
+    );
+    assert_eq!([0, 1, 3].map(|number: u64| count(number.into())), [0, 1, 3]);
+    let second = &store
+        .operations(&OperationFilter::default(), Some(3), 1)
+        .unwrap()[0];
+    assert_eq!(count(second.into()), 2);
+    assert_eq!(count(second.id.to_string().parse().unwrap()), 2);
+    assert_eq!(count("2025-06-01T02:01:30+02:00".parse().unwrap()), 2);
+    assert!("yesterday".parse::<Moment>().is_err());
+    match store.at(4u64) {
+        Err(Error::OperationNotFound { operation }) => assert_eq!(operation, "4"),
+        other => panic!("{other:?}"),
+    }
+    let view = store.at(2u64).unwrap();
+    assert_eq!(view.operation(), Some(2));
+    assert_eq!(
+        view.operations(&OperationFilter::default(), None, 9)
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn names_are_found_as_they_were() {
+    both(|store| {
+        create(store, "first"); // 1
+        store.rename("first", "second").unwrap(); // 2
+        create(store, "first"); // 3: another
+        store.delete_prompt("second").unwrap(); // 4
+        let id = |number: u64, name: &str| {
+            let found = store.at(number).unwrap().prompt(name);
+            found
+                .map(|prompt| prompt.id)
+                .map_err(|error| error.to_string())
+        };
+        let made = |number: u64| {
+            let operation = &store
+                .operations(&OperationFilter::default(), Some(number + 1), 1)
+                .unwrap()[0];
+            match &operation.content.changes[0] {
+                Change::Prompt { id, .. } => Ok(*id),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(id(1, "first"), made(1));
+        assert_eq!(id(2, "second"), made(1));
+        assert!(id(2, "first").is_err());
+        assert_eq!(id(3, "first"), made(3));
+        assert_eq!(id(3, "second"), made(1));
+        assert!(id(4, "second").is_err());
+    });
+}

@@ -1,0 +1,185 @@
+//! A store watched by threads, handles and processes: every operation once, in order, and soon.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use promptbook::{Cursor, Error, Expected, NewPrompt, Store};
+use serde_json::json;
+
+use crate::child::{command, directory, passes};
+use crate::support::{Place, commit, create};
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn changes_come_in_order_and_once() {
+    let place = Place::new();
+    let store = place.create();
+    let here = store.cursor().unwrap();
+    assert_eq!(here, Cursor::START);
+    create(&store, "greeting");
+    commit(&store, "greeting", "one");
+    let middle = store.cursor().unwrap();
+    commit(&store, "greeting", "two");
+
+    let numbers = |cursor, limit| {
+        let events = store.changes_since(cursor, limit).unwrap();
+        let numbers: Vec<u64> = events.iter().map(|event| event.operation.number).collect();
+        numbers
+    };
+    assert_eq!(numbers(here, 9), [1, 2, 3]);
+    assert_eq!(numbers(here, 2), [1, 2]);
+    assert_eq!(numbers(middle, 9), [3]);
+    assert!(numbers(here, 0).is_empty());
+    let events = store.changes_since(here, 2).unwrap();
+    assert_eq!(events[1].cursor, middle);
+    let end = store.cursor().unwrap();
+    assert!(numbers(end, 9).is_empty());
+    assert_eq!(end.number(), 3);
+    assert_eq!(end.to_string().parse::<Cursor>().unwrap(), end);
+    assert!("3".parse::<Cursor>().is_err());
+}
+
+#[test]
+fn a_place_of_another_history_is_refused() {
+    let (one, other) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
+    create(&one, "a");
+    create(&one, "b");
+    create(&other, "c");
+    for store in [&other, &Store::in_memory().unwrap()] {
+        match store.changes_since(one.cursor().unwrap(), 9) {
+            Err(Error::CursorNotFound { cursor }) => assert_eq!(cursor, one.cursor().unwrap()),
+            seen => panic!("{seen:?}"),
+        }
+    }
+}
+
+#[test]
+fn waiting_ends_at_its_time() {
+    let store = Store::in_memory().unwrap();
+    let started = Instant::now();
+    let waited = Duration::from_millis(60);
+    let events = store.wait_for_changes(Cursor::START, 9, waited).unwrap();
+    assert!(events.is_empty() && started.elapsed() >= waited);
+    assert!(
+        store
+            .wait_for_changes(Cursor::START, 0, Duration::MAX)
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// Readers go on from where they were while writers write: none misses one or sees one twice.
+#[test]
+fn nothing_is_missed_beside_many_writers() {
+    const EACH: usize = 40;
+    let place = Place::new();
+    let stores = [place.create(), place.open(), place.open()];
+    let done = AtomicBool::new(false);
+    let seen = thread::scope(|scope| {
+        let readers: Vec<_> = [&stores[0], &stores[2]]
+            .into_iter()
+            .map(|store| {
+                scope.spawn(|| {
+                    let (mut cursor, mut seen) = (Cursor::START, Vec::new());
+                    loop {
+                        // Read before the look: what comes after it is looked for again.
+                        let last = done.load(Ordering::Acquire);
+                        let events = store
+                            .wait_for_changes(cursor, 7, Duration::from_millis(50))
+                            .unwrap();
+                        if events.is_empty() && last {
+                            return seen;
+                        }
+                        cursor = events.last().map_or(cursor, |event| event.cursor);
+                        seen.extend(events.iter().map(|event| event.operation.number));
+                    }
+                })
+            })
+            .collect();
+        let writers: Vec<_> = [&stores[0], &stores[1]]
+            .into_iter()
+            .map(|store| {
+                scope.spawn(move || {
+                    for number in 0..EACH {
+                        create(store, &format!("p{number}"));
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::Release);
+        let seen = readers.into_iter().map(|reader| reader.join().unwrap());
+        seen.collect::<Vec<_>>()
+    });
+    let all: Vec<u64> = (1..=2 * EACH as u64).collect();
+    assert_eq!(seen, [all.clone(), all]);
+}
+
+/// How soon is measured by a benchmark; here, that it is seen at all.
+#[test]
+fn another_processs_change_ends_the_wait() {
+    let place = Place::new();
+    let store = place.create();
+    let here = store.cursor().unwrap();
+    let waiting = thread::spawn(move || store.wait_for_changes(here, 9, SOON).unwrap());
+    let this = std::env::current_exe().unwrap();
+    passes(command(
+        &this,
+        &[],
+        "watching::another_process_commits",
+        place.path(),
+    ));
+    assert_eq!(waiting.join().unwrap()[0].operation.number, 1);
+}
+
+#[test]
+#[ignore = "run by the test above, as another process"]
+fn another_process_commits() {
+    create(&Store::open(directory()).unwrap(), "greeting");
+}
+
+#[test]
+fn events_name_those_whose_partials_moved() {
+    let store = Store::in_memory().unwrap();
+    let place = Place::new();
+    for store in [&store, &place.create()] {
+        let text = |text: &str| json!({"messages": [{"role": "system", "content": text}]});
+        let make = |name: &str, id: &str, content: &str| {
+            let new = NewPrompt::new(name, text(content)).unwrap();
+            store.create_prompt(new.id(id.parse().unwrap())).unwrap();
+        };
+        make("tone", "tone01", "Be brief.");
+        make(
+            "outer",
+            "outer1",
+            "{{hcp:tone01:0:production}} Mind the house.",
+        );
+        make("greeting", "greet1", "{{hcp:outer1:0}}");
+        make("other", "other1", "{{hcp:tone01:0:staging}}");
+        make("loop", "loop01", "{{hcp:loop01:0}}");
+        let here = store.cursor().unwrap();
+        commit(store, "tone", "unseen"); // 6
+        let set = |name: &str, to: &str| {
+            store
+                .set_environment("tone", name, to, Expected::Any)
+                .unwrap();
+        };
+        set("production", "1.1"); // 7
+        set("staging", "1.1"); // 8
+        set("elsewhere", "1.1"); // 9
+        store
+            .remove_environment("loop", "production", Expected::Any)
+            .unwrap(); // 10
+        let events = store.changes_since(here, 99).unwrap();
+        let affected: Vec<Vec<String>> = events
+            .iter()
+            .map(|event| event.affected.iter().map(ToString::to_string).collect())
+            .collect();
+        let expected: [&[&str]; 5] = [&[], &["greet1", "outer1"], &["other1"], &[], &["loop01"]];
+        assert_eq!(affected, expected);
+    }
+}
