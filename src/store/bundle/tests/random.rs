@@ -14,7 +14,7 @@ use crate::{Body, EnvironmentName, NewPrompt, NewVersion, PromptId, VersionId};
 type Step = (u8, u8, u8);
 
 fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0..12_u8, any::<u8>(), any::<u8>()), 0..most)
+    prop::collection::vec((0..14_u8, any::<u8>(), any::<u8>()), 0..most)
 }
 
 fn of<T: Copy>(all: &[T], which: u8) -> Option<T> {
@@ -53,6 +53,11 @@ fn step(store: &Store, (what, which, how): Step) -> Result<()> {
         (10, Some(version)) => drop(store.delete_version(version)?),
         (11, _) if how < 64 => drop(store.delete_prompt(prompt)?),
         (11, _) => drop(store.collect_garbage(std::time::Duration::ZERO)?),
+        (12, _) => drop(store.undo_newest()?),
+        (13, _) => {
+            let made = store.stats()?.operations;
+            store.undo_with_later(u64::from(how) % made + 1)?;
+        }
         _ => {}
     }
     Ok(())
