@@ -234,6 +234,17 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] FileError),
 
+    /// A bundle and the store have different histories that can't be made one: nothing of the bundle was taken.
+    #[error("operation {operation} of the bundle contradicts the store: {reason}")]
+    Contradiction {
+        /// The operation's number in the bundle; the first that contradicts, as others may only follow from it.
+        operation: u64,
+        /// The operation's id.
+        id: OperationId,
+        /// What contradicts what.
+        reason: String,
+    },
+
     /// A body can't be rendered as the reference client does: it refuses the body too.
     #[error("the body can't be rendered as the reference client does")]
     Unrenderable(#[source] MergeError),

@@ -39,7 +39,8 @@
 //!   [`Blame`] tells which version brought what.
 //! - [`template`] fills bodies, exactly as the reference client does or strictly.
 //! - [`Frozen`] is what one environment resolves to, as one file for programs that have no store.
-//! - [`Operation`] is one entry of the history.
+//! - [`Operation`] is one entry of the history. [`Store::export_bundle`] writes all of it, and all bodies, as one file;
+//!   [`Store::import_bundle`] brings such a file in.
 //! - `server` speaks Helicone's HTTP API, for its clients and for tests of what is built on them.
 //! - [`backend`] holds the two seams, for those who put another database or object store in.
 //!
@@ -91,9 +92,9 @@ pub mod template;
 pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    Blame, BlameEntry, Collected, Created, Cursor, Difference, EnvironmentDifference, Event,
-    Holding, Moment, Move, Moved, NewPrompt, NewVersion, OperationRef, Origin, Report, Settled,
-    Side, VariableChange, Verdict, Violation,
+    Blame, BlameEntry, BundleSummary, Collected, Created, Cursor, Difference,
+    EnvironmentDifference, Event, Holding, Imported, Moment, Move, Moved, NewPrompt, NewVersion,
+    OperationRef, Origin, Report, Settled, Side, VariableChange, Verdict, Violation,
 };
 pub use error::{Error, Holder, Result, Unfrozen};
 pub use frozen::{Frozen, Lock};

@@ -28,6 +28,24 @@ pub enum FileError {
         source: io::Error,
     },
 
+    /// The reader that the file comes from failed.
+    #[error("the {kind} file can't be read")]
+    Reading {
+        /// What it was read as.
+        kind: &'static str,
+        /// What the reader answered.
+        source: io::Error,
+    },
+
+    /// The writer that the file goes to failed.
+    #[error("the {kind} file can't be written")]
+    Writing {
+        /// What was to be written.
+        kind: &'static str,
+        /// What the writer answered.
+        source: io::Error,
+    },
+
     /// The file is of another kind.
     #[error("this is no {kind} file of a promptbook")]
     Foreign {
@@ -96,6 +114,25 @@ impl Kind {
         }
     }
 
+    pub(crate) fn altered(self) -> FileError {
+        FileError::Altered { kind: self.name }
+    }
+
+    /// What it means that a reader of a sealed file failed.
+    pub(crate) fn unread(self, error: io::Error) -> FileError {
+        let kind = self.name;
+        match error.downcast::<FileError>() {
+            Ok(error) => error,
+            Err(source) => FileError::Reading { kind, source },
+        }
+    }
+
+    /// What it means that the writer of a sealed file failed.
+    pub(crate) fn unwritten(self, source: io::Error) -> FileError {
+        let kind = self.name;
+        FileError::Writing { kind, source }
+    }
+
     fn unsealed(self) -> FileError {
         FileError::Unsealed { kind: self.name }
     }
@@ -139,7 +176,7 @@ impl Kind {
             _ => return Err(self.unsealed()),
         };
         match line_break == b"\n" && digits.iter().all(u8::is_ascii_hexdigit) {
-            true => Err(FileError::Altered { kind: self.name }),
+            true => Err(self.altered()),
             false => Err(self.unsealed()),
         }
     }
@@ -202,7 +239,6 @@ pub(crate) fn open(bytes: &[u8], kind: Kind) -> Result<(std::ops::Range<usize>, 
 /// The seal is checked when the end is reached: reading fails there where it is wrong, with a [`FileError`] inside.
 /// Until then nothing that was read is certain.
 #[derive(Debug)]
-#[allow(dead_code, reason = "for files that are larger than memory")]
 pub(crate) struct Unsealer<R> {
     file: R,
     kind: Kind,
@@ -215,7 +251,6 @@ pub(crate) struct Unsealer<R> {
     seal: Option<Seal>,
 }
 
-#[allow(dead_code, reason = "for files that are larger than memory")]
 impl<R: Read> Unsealer<R> {
     /// Reads the first line.
     ///

@@ -1,6 +1,7 @@
 //! The store: a directory opened, an index wired to a blob store, the API that users hold.
 
 mod batch;
+mod bundle;
 mod compare;
 mod options;
 mod prompts;

@@ -15,11 +15,12 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use promptbook::{
-    BlobId, Body, Error, Expected, NewPrompt, NewVersion, PromptFilter, PromptId, Store,
-    VersionFilter, VersionId, VersionNumber,
+    BlobId, Body, Error, Expected, NewPrompt, NewVersion, OperationFilter, OperationId,
+    PromptFilter, PromptId, Store, VersionFilter, VersionId, VersionNumber,
 };
 
 const PROCESSES: usize = 8;
@@ -260,4 +261,85 @@ fn killed_processes_lose_nothing() {
     let versions = check(directory.path(), &prompts);
     println!("{kills} kills: {versions} versions");
     assert!(versions > PROMPTS, "nobody worked");
+}
+
+/// The id of the operation of a number.
+fn operation(store: &Store, number: u64) -> OperationId {
+    let filter = OperationFilter::default();
+    let operations = store.operations(&filter, Some(number + 1), 1).unwrap();
+    assert_eq!(operations[0].number, number);
+    operations[0].id
+}
+
+/// Makes versions and collects them, so that bodies vanish.
+fn come_and_go(store: &Store, done: &AtomicBool) {
+    let created = store.create_prompt(NewPrompt::new("passing", body("passing")).unwrap());
+    let prompt = created.unwrap().prompt.id;
+    for number in 0.. {
+        let new = NewVersion::new(prompt, body(&format!("passing {number}"))).unwrap();
+        let version = store.commit(new).unwrap();
+        store.settle(|_| ()).unwrap();
+        store.delete_version(version.id).unwrap();
+        store.collect_garbage(Duration::ZERO).unwrap();
+        if done.load(Ordering::Acquire) {
+            break;
+        }
+    }
+}
+
+/// Tells a thread to stop when it is dropped, so that a test which fails ends.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+#[test]
+fn a_bundle_of_a_busy_store_is_of_one_moment() {
+    let directory = tempfile::tempdir().unwrap();
+    make_store(&directory.path().join("store"));
+    let workers: Vec<Child> = (0..4)
+        .map(|number| start(directory.path(), number))
+        .collect();
+    let store = Store::open(directory.path().join("store")).unwrap();
+    let follower = Store::create(directory.path().join("follower")).unwrap();
+    let seconds = setting("PROMPTBOOK_STRESS_SECONDS", 3);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let done = AtomicBool::new(false);
+    let mut heads = BTreeSet::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| come_and_go(&store, &done));
+        let _done = Done(&done);
+        while heads.len() < 3 || Instant::now() < end {
+            let mut bundle = Vec::new();
+            let summary = store.export_bundle(&mut bundle).unwrap();
+            heads.insert(summary.operations);
+            for elsewhere in [&Store::in_memory().unwrap(), &follower] {
+                let imported = elsewhere
+                    .import_bundle(std::io::Cursor::new(&bundle))
+                    .unwrap();
+                assert!(!imported.merged);
+                assert_eq!(imported.head, summary.head);
+                let report = elsewhere.verify(|_| ()).unwrap();
+                assert_eq!(report.violations, [], "what was exported is not sound");
+                assert_eq!(report.head, summary.head);
+            }
+            let there = operation(&store, summary.operations);
+            assert_eq!(
+                Some(there),
+                summary.head,
+                "it is no beginning of the source's history"
+            );
+        }
+    });
+    File::create(directory.path().join("stop")).unwrap();
+    for mut worker in workers {
+        assert!(
+            worker.wait().unwrap().success(),
+            "a worker failed: see its message above"
+        );
+    }
+    println!("bundles of {heads:?} operations");
 }

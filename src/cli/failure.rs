@@ -181,6 +181,7 @@ fn class(error: &Error) -> (Exit, &'static str) {
         Error::PromptIdTaken { .. } => (Exit::Conflict, "prompt_id_taken"),
         Error::VersionIdTaken { .. } => (Exit::Conflict, "version_id_taken"),
         Error::Conflict { .. } => (Exit::Conflict, "conflict"),
+        Error::Contradiction { .. } => (Exit::Conflict, "contradiction"),
         Error::Breaking { .. } => (Exit::Refused, "breaking"),
         Error::NoBase { .. } => (Exit::Refused, "no_base"),
         Error::NumbersExhausted { .. } => (Exit::Failure, "numbers_exhausted"),
@@ -189,7 +190,9 @@ fn class(error: &Error) -> (Exit, &'static str) {
         Error::Render { .. } => (Exit::NotRendered, "render"),
         Error::Freeze { .. } => (Exit::NotRendered, "freeze"),
         Error::File(error) => match error {
-            FileError::Unreadable { .. } => (Exit::Failure, "io"),
+            FileError::Unreadable { .. }
+            | FileError::Reading { .. }
+            | FileError::Writing { .. } => (Exit::Failure, "io"),
             FileError::Foreign { .. } => (Exit::Usage, "foreign_file"),
             FileError::NewerFormat { .. } => (Exit::Failure, "newer_format"),
             FileError::Unsealed { .. } | FileError::Altered { .. } => {
@@ -246,6 +249,12 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} brings it again"),
         Error::Conflict { .. } => "somebody changed it; look again before you repeat".into(),
+        Error::Contradiction { .. } => "both sides changed the same thing; \
+            import the bundle into a store of its own, and bring over from there what is missing here"
+            .into(),
+        Error::File(FileError::Unsealed { .. } | FileError::Altered { .. }) => {
+            "copy it again from where it was written, or write it anew".into()
+        }
         Error::Breaking { .. } => "commit it as a major version (--major), \
             or as a minor version all the same (--minor --force)"
             .into(),

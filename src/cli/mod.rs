@@ -46,6 +46,8 @@
 //! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, settings}` |
 //! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
+//! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |
+//! | `export --bundle` | `{bundle, operations, head, bodies, bytes, seal}`; nothing where the bundle goes to standard output |
 //! | `freeze` | `{file, lock, environment, seal, effect: "written", "unchanged" or "checked", prompts: [{id, name, number, version, hash, source}], changes: [text]}`; changes are against the lockfile that was there |
 //! | `serve` | `{url, key}` in one line, and then it serves; key is null where it was given |
 //! | `fake` | `{url, key, control}`, in one line, with or without `--json`; then it serves |

@@ -62,7 +62,8 @@ impl Bodies {
         self.cache().bodies.get(&id).cloned()
     }
 
-    fn read_checked(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Vec<u8>> {
+    /// The bytes of this address, not kept in memory.
+    pub(super) fn read_checked(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Vec<u8>> {
         let damaged = |reason: &str| Error::Damaged {
             blob: id,
             reason: reason.into(),

@@ -5,6 +5,7 @@
 
 mod blame;
 mod bodies;
+mod bundle;
 mod collect;
 mod commit;
 mod compare;
@@ -28,6 +29,7 @@ pub(crate) mod watch;
 mod writer;
 
 pub use blame::{Blame, BlameEntry, Origin};
+pub use bundle::{BundleSummary, Imported};
 pub use collect::Collected;
 pub use commit::{Created, NewPrompt, NewVersion};
 pub use compare::{Difference, EnvironmentDifference, Side, VariableChange, Verdict};
@@ -39,6 +41,7 @@ pub use watch::{Cursor, Event};
 
 pub(crate) use blame::blame;
 pub(crate) use bodies::Bodies;
+pub(crate) use bundle::{Bundle, export_bundle};
 pub(crate) use collect::collect;
 pub(crate) use compare::{compare_body, compare_environments, compare_versions};
 #[cfg(feature = "server")]

@@ -61,7 +61,7 @@ pub(crate) struct Writer<'a> {
     /// The prompt that was committed to last, as this transaction left it.
     pub(super) line: Option<Line>,
     pub(super) reserved: Reserved,
-    last: (u64, OperationId),
+    pub(super) last: (u64, OperationId),
     appended: bool,
     journaled: Journaled,
     /// A change of the transaction failed.
@@ -144,7 +144,7 @@ impl<'a> Writer<'a> {
 
     /// After a failure the transaction may have half an operation, or have been rolled back under what came
     /// before: it is good for nothing but being dropped, also where the caller goes on all the same.
-    fn change(
+    pub(super) fn change(
         &mut self,
         change: impl FnOnce(&mut dyn Transaction) -> backend::Result<()>,
     ) -> Result<()> {
@@ -183,17 +183,26 @@ impl<'a> Writer<'a> {
 
     /// Appends an operation and applies its changes.
     pub(super) fn append(&mut self, content: OperationContent) -> Result<Operation> {
-        self.line = None;
         let text = serde_json::to_string(&content).map_err(|error| {
             let kind = backend::ErrorKind::Other;
             backend::Error::new(kind, "writing an operation as JSON").because(error)
         })?;
+        self.append_text(content, &text)
+    }
+
+    /// Appends an operation whose content was written as this text, and applies its changes.
+    pub(super) fn append_text(
+        &mut self,
+        content: OperationContent,
+        text: &str,
+    ) -> Result<Operation> {
+        self.line = None;
         let operation = Operation {
             number: self.last.0 + 1,
             id: self.last.1.followed_by(text.as_bytes()),
             content,
         };
-        self.change(|transaction| transaction.append(&operation, &text))?;
+        self.change(|transaction| transaction.append(&operation, text))?;
         self.last = (operation.number, operation.id);
         self.appended = true;
         Ok(operation)

@@ -1,6 +1,7 @@
 //! The one write transaction: an operation's changes as rows.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,6 +22,8 @@ pub(super) struct Write<'a> {
     prompt: Cell<Option<(PromptId, i64)>>,
     version: Cell<Option<(VersionId, i64)>>,
     blob: Cell<Option<(BlobId, i64)>>,
+    /// Bodies that versions may have although they are not stored.
+    absent: HashSet<BlobId>,
     /// Where the history ends, once it was read.
     end: Option<End>,
     /// Set once a flush has failed.
@@ -36,6 +39,7 @@ impl<'a> Write<'a> {
             prompt: Cell::new(None),
             version: Cell::new(None),
             blob: Cell::new(None),
+            absent: HashSet::new(),
             end: None,
             poisoned,
         })
@@ -113,10 +117,36 @@ impl<'a> Write<'a> {
         )
     }
 
-    /// The key of a body that is stored.
+    /// The key of a body that is stored, or that versions may have all the same.
     fn blob_key(&self, id: BlobId) -> Result<i64> {
-        let sql = "SELECT key FROM blob WHERE hash = ?1 AND stored = 1";
+        let sql = match self.absent.contains(&id) {
+            true => "SELECT key FROM blob WHERE hash = ?1",
+            false => "SELECT key FROM blob WHERE hash = ?1 AND stored = 1",
+        };
         self.key(&self.blob, id, sql, id.as_bytes())
+    }
+
+    /// Whether a version may have a body that is not stored.
+    fn may_lack_its_body(&self, version: VersionId) -> Result<bool> {
+        if self.absent.is_empty() {
+            return Ok(false);
+        }
+        let found = self.version_ever(version)?;
+        Ok(found.is_some_and(|row| self.absent.contains(&row.version.blob)))
+    }
+
+    /// Refuses to leave a live version without its body.
+    fn check_absent(&self) -> Result<()> {
+        let doing = "looking for versions without a body";
+        let sql = "SELECT live FROM blob WHERE hash = ?1 AND stored = 0 AND live > 0";
+        for id in &self.absent {
+            let mut statement = self.connection().prepare_cached(sql).context(doing)?;
+            if statement.exists([id.as_bytes()]).context(doing)? {
+                let reason = format!("index: live versions have body {id}, and it is not stored");
+                return Err(Error::new(ErrorKind::Corrupt, reason));
+            }
+        }
+        Ok(())
     }
 
     fn apply(&self, at: i64, change: &Change) -> Result<()> {
@@ -294,8 +324,8 @@ impl<'a> Write<'a> {
         self.change_one(
             "counting a stored body's versions",
             "UPDATE blob SET live = live + 1, unused_since = NULL
-             WHERE key = (SELECT blob FROM version WHERE id = ?1) AND stored = 1",
-            [id.as_bytes()],
+             WHERE key = (SELECT blob FROM version WHERE id = ?1) AND (stored = 1 OR ?2)",
+            (id.as_bytes(), self.may_lack_its_body(id)?),
         )?;
         self.count_versions("versions + 1", prompt)
     }
@@ -442,6 +472,23 @@ impl Transaction for Write<'_> {
         )
     }
 
+    fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()> {
+        let doing = "making an absent body known";
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        self.change_any(
+            doing,
+            "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, 0, 0) ON CONFLICT DO NOTHING",
+            (id.as_bytes(), size),
+        )?;
+        self.change_one(
+            doing,
+            "UPDATE blob SET size = ?2 WHERE hash = ?1 AND size = ?2",
+            (id.as_bytes(), size),
+        )?;
+        self.absent.insert(id);
+        Ok(())
+    }
+
     fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
         for id in ids {
             self.change_any(
@@ -491,6 +538,7 @@ impl Transaction for Write<'_> {
     }
 
     fn commit(self: Box<Self>) -> Result<()> {
+        self.check_absent()?;
         match connection::run(self.connection(), "COMMIT").context("committing") {
             // The log may hold the commit or not, and SQLite can't say: nobody goes on with this handle.
             Err(error) if error.kind() == ErrorKind::Io => {

@@ -54,7 +54,7 @@ impl Store {
     }
 
     /// What writes files beside the index is refused before it tries.
-    fn writable(&self) -> Result<()> {
+    pub(super) fn writable(&self) -> Result<()> {
         match self.inner.read_only {
             true => Err(Error::ReadOnly),
             false => Ok(()),

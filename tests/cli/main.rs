@@ -6,6 +6,7 @@
     reason = "in a test they say what failed"
 )]
 
+mod bundles;
 mod demo;
 mod differences;
 mod environments;

@@ -138,6 +138,13 @@ fn it_is_read_and_not_changed() {
         "a stale read"
     );
     assert!(store.verify(|_| ()).unwrap().is_clean());
+    let mut bundle = Vec::new();
+    store.export_bundle(&mut bundle).unwrap();
+    let bundle = std::io::Cursor::new(bundle);
+    let change = store.import_bundle(bundle.clone());
+    assert!(matches!(change, Err(Error::ReadOnly)), "{change:?}");
+    let copy = Store::in_memory().unwrap();
+    assert_eq!(copy.import_bundle(bundle).unwrap().appended, 2);
     let change = store.rename("greeting", "other");
     assert!(matches!(change, Err(Error::ReadOnly)), "{change:?}");
 }

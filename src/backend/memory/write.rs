@@ -1,5 +1,6 @@
 //! Write transactions: a state of one's own, swapped in by the commit.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::MutexGuard;
 
@@ -13,6 +14,8 @@ use crate::record::{Change, Operation, RecordedInputs};
 
 pub(super) struct Write<'a> {
     state: State,
+    /// Bodies that versions may have although they are not stored.
+    absent: BTreeMap<BlobId, Blob>,
     index: &'a MemoryIndex,
     _turn: MutexGuard<'a, ()>,
 }
@@ -21,6 +24,7 @@ impl<'a> Write<'a> {
     pub(super) fn new(index: &'a MemoryIndex, turn: MutexGuard<'a, ()>) -> Self {
         Self {
             state: index.current().clone(),
+            absent: BTreeMap::new(),
             index,
             _turn: turn,
         }
@@ -66,7 +70,11 @@ impl<'a> Write<'a> {
 
     fn change_blob(&mut self, id: BlobId, change: impl FnOnce(&mut Blob)) -> Result<(), String> {
         let blob = self.state.blobs.get(&id).cloned();
-        let mut blob = blob.ok_or_else(|| format!("body {id} is not stored"))?;
+        let Some(mut blob) = blob else {
+            let absent = self.absent.get_mut(&id);
+            change(absent.ok_or_else(|| format!("body {id} is not stored"))?);
+            return Ok(());
+        };
         change(&mut blob);
         self.state.blobs.insert_mut(id, blob);
         Ok(())
@@ -102,13 +110,26 @@ impl Transaction for Write<'_> {
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
         if !self.state.blobs.contains_key(&id) {
             self.state.last_position += 1;
+            let absent = self.absent.remove(&id);
             let blob = Blob {
                 position: self.state.last_position,
                 stored: StoredBlob::Journaled(bytes.to_vec()),
-                live: 0,
-                unused_since: None,
+                live: absent.as_ref().map_or(0, |absent| absent.live),
+                unused_since: absent.and_then(|absent| absent.unused_since),
             };
             self.state.blobs.insert_mut(id, blob);
+        }
+        Ok(())
+    }
+
+    fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()> {
+        if !self.state.blobs.contains_key(&id) {
+            self.absent.entry(id).or_insert(Blob {
+                position: 0,
+                stored: StoredBlob::Settled(size),
+                live: 0,
+                unused_since: None,
+            });
         }
         Ok(())
     }
@@ -149,6 +170,10 @@ impl Transaction for Write<'_> {
     }
 
     fn commit(mut self: Box<Self>) -> Result<()> {
+        if let Some((id, _)) = self.absent.iter().find(|(_, blob)| blob.live > 0) {
+            let reason = format!("live versions have body {id}, and it is not stored");
+            return Err(Error::new(ErrorKind::Corrupt, reason));
+        }
         self.state.commits += 1;
         *self.index.current() = self.state;
         Ok(())

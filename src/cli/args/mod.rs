@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and what each word means.
 
+pub(crate) mod bundle;
 pub(crate) mod diff;
 #[cfg(feature = "server")]
 pub(crate) mod fake;
@@ -121,16 +122,23 @@ pub(crate) enum Command {
     Gc(Collect),
     /// Tell how much the store holds
     Stats,
-    /// Make or commit a prompt of each JSON file in a folder, all or none
+    /// Make or commit a prompt of each JSON file in a folder, or bring in a bundle, all or none
     ///
     /// A file's path in the folder, without .json, is the prompt's name. Files that equal their prompt's latest version
     /// change nothing. Hidden files and folders are left out. NAME%@ID.json is the prompt of that id: export names files so
     /// where prompts share a name.
+    ///
+    /// A bundle is the file that export --bundle wrote. Operations that the store does not have are appended, with the same
+    /// ids where the store's history is the beginning of the bundle's; bringing it in again changes nothing. Where both
+    /// changed the same thing, it is refused.
     Import(Import),
-    /// Write each prompt's body to a JSON file in a folder, byte for byte
+    /// Write each prompt's body to a JSON file in a folder, byte for byte, or the whole store to a bundle
     ///
     /// The prompt a/b becomes the file a/b.json. Characters that file systems reserve are percent-encoded, so that import
     /// finds the same names again. Other files in the folder stay as they are.
+    ///
+    /// A bundle is one file with all operations and bodies, for import elsewhere. The same store gives the same bytes.
+    /// Recorded inputs, secrets and settings are not in it.
     Export(Export),
     /// Write what an environment resolves to, partials filled in, as one file for programs that have no store
     ///
@@ -461,9 +469,11 @@ pub(crate) struct Collect {
 
 #[derive(Args, Debug)]
 pub(crate) struct Import {
-    /// The folder, with all folders in it
-    #[arg(value_hint = ValueHint::DirPath)]
-    pub(crate) folder: PathBuf,
+    /// The folder, with all folders in it; or a bundle
+    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "file")]
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) bundle: bundle::FromBundle,
     /// The commit message [default: Import FILE]
     #[arg(short, long)]
     pub(crate) message: Option<String>,
@@ -478,12 +488,14 @@ pub(crate) struct Import {
 #[derive(Args, Debug)]
 pub(crate) struct Export {
     /// The folder; it is made where it is missing
-    #[arg(value_hint = ValueHint::DirPath)]
-    pub(crate) folder: PathBuf,
+    #[arg(value_hint = ValueHint::DirPath, required_unless_present = "file")]
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) bundle: bundle::ToBundle,
     /// The versions of this environment, for prompts that have it [default: the latest versions]
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
-    /// Overwrite files that differ
+    /// Overwrite files that differ, or the bundle that is there
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::file_name;
+use super::{bundle, file_name};
 use crate::cli::args::Export;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
@@ -19,12 +19,16 @@ use crate::cli::text;
 use crate::{BlobId, Error, Prompt, PromptFilter, Selector, Store, Version};
 
 pub(super) fn export(args: &Export, session: &Session) -> Outcome {
+    let folder = match (&args.bundle.file, &args.folder) {
+        (Some(file), _) => return bundle::export(file, args.force, session),
+        (None, folder) => folder.as_deref().unwrap_or(Path::new(".")),
+    };
     let store = session.reader()?;
     let selector = args
         .env
         .clone()
         .map_or(Selector::Latest, Selector::Environment);
-    let planned = plan(&store, &selector, &args.folder)?;
+    let planned = plan(&store, &selector, folder)?;
     let differing = planned.iter().filter(|one| one.state == State::Differs);
     let differing: Vec<String> = differing
         .map(|one| one.file.display().to_string())
@@ -39,7 +43,7 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
     let progress = Progress::of(session, "exporting", planned.len());
     for one in &planned {
         if one.state != State::Same {
-            write(&store, one, &args.folder)?;
+            write(&store, one, folder)?;
         }
         progress.step();
     }

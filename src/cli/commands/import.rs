@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::file_name;
+use super::{bundle, file_name};
 use crate::cli::args::Import;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
@@ -22,10 +22,22 @@ use crate::{
 };
 
 pub(super) fn import(args: &Import, session: &Session) -> Outcome {
+    let folder = match (&args.bundle.file, &args.folder) {
+        (Some(file), _) => return bundle::import(file, session),
+        (None, Some(file)) if file.is_file() => {
+            if args.message.is_some() || args.env.is_some() || args.no_env {
+                let message = format!("{} is a bundle, not a folder", file.display());
+                return Err(Failure::usage(message)
+                    .hint("a bundle brings its messages and environments with it"));
+            }
+            return bundle::import(file, session);
+        }
+        (None, folder) => folder.as_deref().unwrap_or(Path::new(".")),
+    };
     // Before the files are read: without a store, nothing need be.
     let store = session.store()?;
-    let files = json_files(&args.folder).map_err(unread)?;
-    let entries = read(&args.folder, &files, session)?;
+    let files = json_files(folder).map_err(unread)?;
+    let entries = read(folder, &files, session)?;
     let progress = Progress::of(session, "importing", entries.len());
     let (mut placed, mut bad) = (Vec::new(), Vec::new());
     let done = store.batch(|batch| {

@@ -1,6 +1,7 @@
 //! One file for each group of commands.
 
 mod blame;
+mod bundle;
 mod commit;
 mod completions;
 mod demo;

@@ -1,5 +1,6 @@
 //! What every [`Index`] must do.
 
+pub mod absent;
 pub mod bodies;
 pub mod contradictions;
 pub mod environments;
@@ -29,6 +30,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
         versions::TESTS,
         environments::TESTS,
         bodies::TESTS,
+        absent::TESTS,
         operations::TESTS,
         visits::TESTS,
         secrets::TESTS,

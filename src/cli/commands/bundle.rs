@@ -1,0 +1,130 @@
+//! `export --bundle`, and `import` of what it wrote.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::session::Session;
+use crate::cli::text;
+use crate::directory::flush_directory;
+use crate::{BundleSummary, Error, FileError, Imported, Store};
+
+pub(super) fn export(path: &Path, force: bool, session: &Session) -> Outcome {
+    let store = session.reader()?;
+    if path == Path::new("-") {
+        return to_standard_output(&store);
+    }
+    if !force && path.exists() {
+        return Err(in_the_way(path));
+    }
+    let summary = to_file(&store, path, force)?;
+    session.answer(
+        || answer_json(path, &summary),
+        || {
+            format!(
+                "{}: {}, {}\n",
+                text::line(&path.to_string_lossy()),
+                text::count(summary.operations, "operation", "operations"),
+                text::count(summary.bodies, "body", "bodies"),
+            )
+        },
+    )
+}
+
+pub(super) fn import(path: &Path, session: &Session) -> Outcome {
+    let store = session.store()?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            let message = format!("no file {}", path.display());
+            Failure::new(Exit::NotFound, "file_not_found", message)
+        }
+        _ => Failure::io(format!("{} can't be read", path.display()), &error),
+    })?;
+    let imported = store
+        .import_bundle(file)
+        .map_err(|error| Failure::from(error).about(&path.display().to_string()))?;
+    session.answer(|| answer_json(path, &imported), || words(&imported))
+}
+
+/// The bundle, and nothing else.
+fn to_standard_output(store: &Store) -> Outcome {
+    match store.export_bundle(io::stdout().lock()) {
+        Ok(_) => Ok(()),
+        // Whoever read the output has read enough.
+        Err(Error::File(FileError::Writing { source, .. }))
+            if source.kind() == ErrorKind::BrokenPipe =>
+        {
+            Err(Failure::closed())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes beside the file first: what is there stays until the bundle is whole.
+fn to_file(store: &Store, path: &Path, force: bool) -> Outcome<BundleSummary> {
+    let unwritten =
+        |error: &io::Error| Failure::io(format!("{} can't be written", path.display()), error);
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = beside(folder).map_err(|error| unwritten(&error))?;
+    let summary = store.export_bundle(&mut file)?;
+    file.flush()
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|error| unwritten(&error))?;
+    let put = match force {
+        true => file.persist(path),
+        // Never over a file that came to be since it was looked for.
+        false => file.persist_noclobber(path),
+    };
+    put.map_err(|error| match error.error.kind() {
+        ErrorKind::AlreadyExists => in_the_way(path),
+        _ => unwritten(&error.error),
+    })?;
+    flush_directory(folder).map_err(Error::from)?;
+    Ok(summary)
+}
+
+/// A temporary file that others may read as any other.
+fn beside(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".bundle-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+fn in_the_way(path: &Path) -> Failure {
+    let message = format!("{} is there already", path.display());
+    Failure::new(Exit::Conflict, "file_exists", message).hint("--force replaces it")
+}
+
+fn answer_json(path: &Path, done: &impl Serialize) -> Value {
+    let mut answer = json!({"bundle": path.to_string_lossy()});
+    if let (Some(answer), Ok(Value::Object(done))) =
+        (answer.as_object_mut(), serde_json::to_value(done))
+    {
+        answer.extend(done);
+    }
+    answer
+}
+
+fn words(imported: &Imported) -> String {
+    format!(
+        "{} appended{}, {} there already; {} stored\n",
+        text::count(imported.appended, "operation", "operations"),
+        match imported.merged {
+            true => " behind those that only the store has",
+            false => "",
+        },
+        imported.present,
+        text::count(imported.bodies, "body", "bodies"),
+    )
+}

@@ -1,0 +1,263 @@
+//! Whether an operation from elsewhere fits the state that it comes to.
+//!
+//! The engine checks its own operations before it makes them; one from elsewhere was made by the rules of another
+//! history. A backend refuses much of what contradicts its state, but not all, and not in words for people.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::backend::Snapshot;
+use crate::error::Error;
+use crate::id::{EnvironmentName, PromptId, VersionId};
+use crate::record::{Change, OperationContent, PromptState, Version};
+
+/// Why an operation does not fit.
+pub(super) enum Misfit {
+    /// What contradicts what.
+    Contradiction(String),
+    /// It could not be found out.
+    Failed(Error),
+}
+
+impl From<String> for Misfit {
+    fn from(reason: String) -> Self {
+        Self::Contradiction(reason)
+    }
+}
+
+impl From<crate::backend::Error> for Misfit {
+    fn from(error: crate::backend::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What is known of prompts that are kept in memory; when there are more, all are forgotten.
+const MOST_LINES: usize = 1024;
+
+/// What operations that are appended one after the other are held against.
+#[derive(Default)]
+pub(super) struct Check {
+    lines: HashMap<PromptId, Line>,
+    /// What the operation at hand has made of versions so far.
+    versions: HashMap<VersionId, Seen>,
+    /// The prompts that it has made.
+    made: HashSet<PromptId>,
+    /// The prompts that it has deleted, with their versions.
+    gone: HashSet<PromptId>,
+}
+
+/// A prompt as it is now.
+struct Line {
+    /// Whether its id is, or was, a prompt's.
+    known: bool,
+    state: Option<PromptState>,
+    pointers: BTreeMap<EnvironmentName, VersionId>,
+    /// The version that came last, as far as this saw it come: the next one's base, mostly.
+    last: Option<VersionId>,
+}
+
+#[derive(Clone, Copy)]
+struct Seen {
+    prompt: PromptId,
+    live: bool,
+}
+
+impl Check {
+    /// Checks an operation that is about to be appended to what the snapshot shows. `is_new` tells prompts that it makes,
+    /// and does not bring back.
+    pub(super) fn operation(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        content: &OperationContent,
+        is_new: impl Fn(PromptId) -> bool,
+    ) -> Result<(), Misfit> {
+        self.versions.clear();
+        self.made.clear();
+        self.gone.clear();
+        if self.lines.len() > MOST_LINES {
+            self.lines.clear();
+        }
+        let changes = content.changes.iter();
+        for change in changes {
+            let prompt = change.prompt();
+            self.load(snapshot, prompt)?;
+            match change {
+                Change::Prompt { before, after, .. } => {
+                    let new = is_new(prompt) && self.made.insert(prompt);
+                    self.prompt(prompt, before, after, new)?;
+                }
+                Change::VersionCreated(version) => self.created(snapshot, version)?,
+                Change::VersionDeleted { id, .. } => {
+                    self.is(snapshot, prompt, *id, true)?;
+                    let pointers = self.lines.get(&prompt).map(|line| &line.pointers);
+                    let mut pointers = pointers.into_iter().flatten();
+                    if let Some((name, _)) = pointers.find(|(_, to)| *to == id) {
+                        return Err(format!("version {id} is in {name}, and can't go").into());
+                    }
+                    self.see(prompt, *id, false);
+                }
+                Change::VersionRestored { id, .. } => {
+                    self.is_there(prompt)?;
+                    self.is(snapshot, prompt, *id, false)?;
+                    self.see(prompt, *id, true);
+                }
+                Change::Environment {
+                    name,
+                    before,
+                    after,
+                    ..
+                } => {
+                    if let Some(to) = after {
+                        self.is(snapshot, prompt, *to, true)?;
+                    }
+                    self.point(prompt, name, *before, *after)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, snapshot: &dyn Snapshot, id: PromptId) -> Result<(), Misfit> {
+        if self.lines.contains_key(&id) {
+            return Ok(());
+        }
+        let prompt = snapshot.prompt(id)?;
+        let known = prompt.is_some() || snapshot.prompt_id_taken(id)?;
+        let environments = match &prompt {
+            Some(_) => snapshot.environments(id)?,
+            None => Vec::new(),
+        };
+        let pointers = environments.into_iter().map(|to| (to.name, to.version_id));
+        let line = Line {
+            known,
+            state: prompt.map(|prompt| PromptState {
+                name: prompt.name,
+                tags: prompt.tags,
+            }),
+            pointers: pointers.collect(),
+            last: None,
+        };
+        self.lines.insert(id, line);
+        Ok(())
+    }
+
+    fn prompt(
+        &mut self,
+        id: PromptId,
+        before: &Option<PromptState>,
+        after: &Option<PromptState>,
+        is_new: bool,
+    ) -> Result<(), Misfit> {
+        let Some(line) = self.lines.get_mut(&id) else {
+            return Ok(());
+        };
+        if is_new && line.known {
+            return Err(format!("prompt id {id} is taken").into());
+        }
+        if line.state != *before {
+            let (found, told) = (described(&line.state), described(before));
+            return Err(format!("prompt {id} is {found}, the operation found it {told}").into());
+        }
+        if after.is_none() {
+            if let Some(name) = line.pointers.keys().next() {
+                return Err(format!("prompt {id} is in {name}, and can't go").into());
+            }
+            self.gone.insert(id);
+            let of_it = self.versions.values_mut().filter(|seen| seen.prompt == id);
+            of_it.for_each(|seen| seen.live = false);
+        }
+        line.state.clone_from(after);
+        line.known = true;
+        Ok(())
+    }
+
+    fn created(&mut self, snapshot: &dyn Snapshot, version: &Version) -> Result<(), Misfit> {
+        let (id, prompt) = (version.id, version.prompt_id);
+        self.is_there(prompt)?;
+        if self.seen(snapshot, id)?.is_some() {
+            return Err(format!("version id {id} is taken").into());
+        }
+        let line = self.lines.get_mut(&prompt);
+        let last = line.and_then(|line| line.last.replace(id));
+        if let Some(base) = version.base.filter(|base| Some(*base) != last) {
+            let found = self.seen(snapshot, base)?;
+            if found.is_none_or(|found| found.prompt != prompt) {
+                let reason = format!("prompt {prompt} never had {base}, the base of version {id}");
+                return Err(reason.into());
+            }
+        }
+        self.see(prompt, id, true);
+        Ok(())
+    }
+
+    fn point(
+        &mut self,
+        prompt: PromptId,
+        name: &EnvironmentName,
+        before: Option<VersionId>,
+        after: Option<VersionId>,
+    ) -> Result<(), Misfit> {
+        let Some(line) = self.lines.get_mut(&prompt) else {
+            return Ok(());
+        };
+        let found = match after {
+            Some(to) => line.pointers.insert(name.clone(), to),
+            None => line.pointers.remove(name),
+        };
+        if found != before {
+            let text = |id: Option<VersionId>| id.map_or("unset".into(), |id| id.to_string());
+            let (found, told) = (text(found), text(before));
+            let reason =
+                format!("{name} of prompt {prompt} is {found}, the operation found {told}");
+            return Err(reason.into());
+        }
+        Ok(())
+    }
+
+    fn is_there(&self, prompt: PromptId) -> Result<(), Misfit> {
+        match self.lines.get(&prompt).map(|line| &line.state) {
+            Some(Some(_)) => Ok(()),
+            _ => Err(format!("prompt {prompt} is not there").into()),
+        }
+    }
+
+    /// A version must be this prompt's, and live or deleted.
+    fn is(
+        &self,
+        snapshot: &dyn Snapshot,
+        prompt: PromptId,
+        id: VersionId,
+        live: bool,
+    ) -> Result<(), Misfit> {
+        match self.seen(snapshot, id)? {
+            Some(seen) if seen.prompt == prompt && seen.live == live => Ok(()),
+            Some(seen) if seen.prompt == prompt => {
+                let found = if live { "deleted" } else { "there" };
+                Err(format!("version {id} is {found}").into())
+            }
+            _ => Err(format!("prompt {prompt} never had version {id}").into()),
+        }
+    }
+
+    fn seen(&self, snapshot: &dyn Snapshot, id: VersionId) -> Result<Option<Seen>, Misfit> {
+        if let Some(seen) = self.versions.get(&id) {
+            return Ok(Some(*seen));
+        }
+        let row = snapshot.version_ever(id)?;
+        Ok(row.map(|row| Seen {
+            prompt: row.version.prompt_id,
+            live: row.deleted_at.is_none() && !self.gone.contains(&row.version.prompt_id),
+        }))
+    }
+
+    fn see(&mut self, prompt: PromptId, id: VersionId, live: bool) {
+        self.versions.insert(id, Seen { prompt, live });
+    }
+}
+
+fn described(state: &Option<PromptState>) -> String {
+    match state {
+        None => "not there".into(),
+        Some(state) if state.tags.is_empty() => format!("{:?}", state.name.as_str()),
+        Some(state) => format!("{:?}, tagged {:?}", state.name.as_str(), state.tags),
+    }
+}

@@ -1,0 +1,235 @@
+//! All of a bundle checked before anything of it is used, and what memory keeps of it.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+
+use chrono::{DateTime, Utc};
+
+use super::read::{Reader, failed};
+use super::{CHUNK, Head, KIND, malformed};
+use crate::body::Body;
+use crate::error::{Error, Result};
+use crate::id::{BlobId, OperationId, PromptId, Seal, VersionId};
+use crate::record::{Change, OperationContent};
+use crate::sealed::{FileError, Unsealer};
+
+/// A bundle that was read once and found whole.
+#[derive(Debug)]
+pub(crate) struct Bundle<R> {
+    pub(super) file: Source<R>,
+    pub(super) contents: Contents,
+    pub(super) seal: Seal,
+}
+
+/// Where a bundle is read from, once more. It may have changed since it was checked: what is read is checked again.
+#[derive(Debug)]
+pub(super) struct Source<R> {
+    from: R,
+    /// Where in `from` the bundle begins.
+    start: u64,
+    /// Where in the bundle the first body is, behind the first line.
+    bodies_at: u64,
+}
+
+/// What memory keeps of a bundle.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub(super) head: Head,
+    /// The id of each operation.
+    pub(super) ids: Vec<OperationId>,
+    /// The number of the operation that made a prompt.
+    pub(super) prompts: HashMap<PromptId, u64>,
+    /// The body of each version, behind the number of the operation that made it.
+    pub(super) created: Vec<(u64, BlobId)>,
+    /// Each version that came back, behind the number of the operation that brought it.
+    pub(super) restored: Vec<(u64, VersionId)>,
+    /// The bodies that are in the bundle, by address.
+    pub(super) bodies: Vec<BlobId>,
+    /// The sizes of bodies that are not, as their versions tell them.
+    pub(super) absent: HashMap<BlobId, u64>,
+}
+
+impl<R: Read + Seek> Bundle<R> {
+    /// Reads all of it, and refuses what is not whole: the seal, the chain of ids, each body against its address.
+    pub(crate) fn open(mut from: R) -> Result<Self> {
+        let start = from.stream_position().map_err(failed)?;
+        let unsealer = Unsealer::new(&mut from, KIND).map_err(failed)?;
+        let mut reader = Reader::new(BufReader::with_capacity(CHUNK, unsealer));
+        let checked = Contents::read(&mut reader);
+        let (contents, bodies_at) = match checked {
+            // What is malformed may have been altered, which says more: the seal tells, at the end.
+            Err(Error::File(error @ FileError::Malformed { .. })) => {
+                reader.is_at_end()?;
+                return Err(error.into());
+            }
+            checked => checked?,
+        };
+        let seal = reader.into_inner().into_inner().seal();
+        let seal = seal.ok_or_else(|| KIND.altered())?;
+        let file = Source {
+            from,
+            start,
+            bodies_at,
+        };
+        Ok(Self {
+            file,
+            contents,
+            seal,
+        })
+    }
+}
+
+impl<R: Read + Seek> Source<R> {
+    /// Reads the operations.
+    pub(super) fn operations(&mut self) -> Result<Reader<impl BufRead>> {
+        let mut reader = self.rewind()?;
+        reader.head()?;
+        Ok(reader)
+    }
+
+    /// Reads the bodies.
+    pub(super) fn bodies(&mut self) -> Result<Reader<impl BufRead>> {
+        let (start, bodies_at) = (self.start, self.bodies_at);
+        let reader = self.rewind()?;
+        let at = start + reader.offset() + bodies_at;
+        let mut from = reader.into_inner();
+        from.seek(SeekFrom::Start(at)).map_err(failed)?;
+        Ok(Reader::new(from))
+    }
+
+    /// A reader of the content, behind the first line.
+    fn rewind(&mut self) -> Result<Reader<BufReader<&mut R>>> {
+        let start = SeekFrom::Start(self.start);
+        self.from.seek(start).map_err(failed)?;
+        let mut reader = Reader::new(BufReader::with_capacity(CHUNK, &mut self.from));
+        reader.first_line()?;
+        Ok(reader)
+    }
+}
+
+impl Contents {
+    /// What a reader that is behind the first line reads, and where the first body is.
+    fn read(reader: &mut Reader<impl BufRead>) -> Result<(Self, u64)> {
+        let mut contents = Self {
+            head: reader.head()?,
+            ..Self::default()
+        };
+        let mut sizes = Vec::new();
+        let mut last = OperationId::ROOT;
+        for number in 1..=contents.head.operations {
+            let text = reader.operation(number)?;
+            last = last.followed_by(text.as_bytes());
+            contents.ids.push(last);
+            let content: OperationContent = serde_json::from_str(text)
+                .map_err(|error| malformed(format!("operation {number} can't be read: {error}")))?;
+            contents
+                .note(number, &content, &mut sizes)
+                .map_err(|reason| malformed(format!("operation {number}: {reason}")))?;
+        }
+        if contents.ids.last() != contents.head.head.as_ref() {
+            return Err(malformed("the id of the last operation is another"));
+        }
+        let bodies_at = reader.offset();
+        let mut stored = Vec::new();
+        for _ in 0..contents.head.bodies {
+            stored.push(read_body(reader, stored.last())?);
+        }
+        let bytes = stored
+            .iter()
+            .try_fold(0, |sum: u64, (_, size)| sum.checked_add(*size));
+        if bytes != Some(contents.head.bytes) {
+            return Err(malformed("the bodies have other bytes in sum"));
+        }
+        if !reader.is_at_end()? {
+            return Err(malformed("there is more behind the last body"));
+        }
+        contents.compare(sizes, &stored)?;
+        Ok((contents, bodies_at))
+    }
+
+    /// Notes what an operation makes, and refuses what no operation is.
+    fn note(
+        &mut self,
+        number: u64,
+        content: &OperationContent,
+        sizes: &mut Vec<(BlobId, u64)>,
+    ) -> Result<(), String> {
+        check_moment(content.at)?;
+        if let Some(undone) = content
+            .undoes
+            .iter()
+            .find(|undone| !(1..number).contains(undone))
+        {
+            return Err(format!("operation {undone} is not before it"));
+        }
+        for change in &content.changes {
+            self.prompts.entry(change.prompt()).or_insert(number);
+            match change {
+                Change::Prompt {
+                    id,
+                    before: None,
+                    after: None,
+                } => return Err(format!("it changes nothing of prompt {id}")),
+                Change::Environment {
+                    name,
+                    before: None,
+                    after: None,
+                    ..
+                } => return Err(format!("it changes nothing of {name}")),
+                Change::VersionCreated(version) => {
+                    check_moment(version.created_at)?;
+                    if !version.environments.is_empty() || version.size > Body::MAX_BYTES as u64 {
+                        return Err(format!("version {} can't have come so", version.id));
+                    }
+                    self.created.push((number, version.blob));
+                    sizes.push((version.blob, version.size));
+                }
+                Change::VersionRestored { id, .. } => self.restored.push((number, *id)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds what versions tell of their bodies against the bodies that are there.
+    fn compare(&mut self, mut told: Vec<(BlobId, u64)>, stored: &[(BlobId, u64)]) -> Result<()> {
+        told.sort_unstable();
+        told.dedup();
+        let twice = told.windows(2).find(|pair| pair[0].0 == pair[1].0);
+        if let Some(pair) = twice {
+            let id = pair[0].0;
+            return Err(malformed(format!("versions tell two sizes of body {id}")));
+        }
+        if let Some((id, _)) = stored.iter().find(|body| told.binary_search(body).is_err()) {
+            return Err(malformed(format!(
+                "no version has the body {id}, or one tells another size of it"
+            )));
+        }
+        told.retain(|body| stored.binary_search(body).is_err());
+        self.absent = told.into_iter().collect();
+        self.bodies = stored.iter().map(|(id, _)| *id).collect();
+        Ok(())
+    }
+}
+
+/// Reads and checks the body that comes next, behind `before`.
+fn read_body(
+    reader: &mut Reader<impl BufRead>,
+    before: Option<&(BlobId, u64)>,
+) -> Result<(BlobId, u64)> {
+    let (id, size) = reader.body_line()?;
+    if before.is_some_and(|(before, _)| *before >= id) {
+        return Err(malformed(format!("body {id} is not in its place")));
+    }
+    let bytes = reader.body_bytes(id, size)?;
+    Body::try_from(bytes).map_err(|error| malformed(format!("body {id}: {error}")))?;
+    Ok((id, size))
+}
+
+/// Records keep moments to the microsecond, and no leap second of its own.
+fn check_moment(at: DateTime<Utc>) -> Result<(), String> {
+    match DateTime::from_timestamp_micros(at.timestamp_micros()) == Some(at) {
+        true => Ok(()),
+        false => Err(format!("no record keeps the moment {at}")),
+    }
+}

@@ -1,0 +1,284 @@
+//! Bringing a bundle into a store: in one transaction, whole or not at all.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::io::{Read, Seek};
+
+use super::check::{Check, Misfit};
+use super::contents::{Bundle, Contents};
+use super::known::Known;
+use super::{Imported, KIND, malformed};
+use crate::backend::{self, ErrorKind, StoredBlob};
+use crate::body::Body;
+use crate::engine::writer::Writer;
+use crate::error::{Error, Result};
+use crate::id::{BlobId, OperationId, VersionId};
+use crate::record::{Change, OperationContent};
+
+/// The bodies that the missing operations need.
+#[derive(Default)]
+struct Needed {
+    /// From the bundle.
+    there: HashSet<BlobId>,
+    /// Those that were collected wherever this history was, with their sizes.
+    absent: HashMap<BlobId, u64>,
+}
+
+impl Writer<'_> {
+    /// Appends what the store does not have of a bundle's history, with the bodies that belong to it.
+    pub(crate) fn import_bundle<R: Read + Seek>(
+        &mut self,
+        bundle: &mut Bundle<R>,
+    ) -> Result<Imported> {
+        let known = Known::of(bundle, &*self.transaction, self.last)?;
+        let has_more = self.last.0 > known.common();
+        let operations = bundle.contents.head.operations;
+        let missing = known.missing();
+        let mut imported = Imported {
+            operations,
+            present: operations - missing,
+            appended: missing,
+            merged: missing > 0 && has_more,
+            bodies: 0,
+            head: None,
+            seal: bundle.seal,
+        };
+        if missing > 0 {
+            let needed = self.needed(&bundle.contents, &known)?;
+            imported.bodies = self.take_bodies(bundle, &needed)?;
+            self.take_operations(bundle, known, &needed)?;
+        }
+        imported.head = (self.last.0 > 0).then_some(self.last.1);
+        Ok(imported)
+    }
+
+    fn needed(&self, contents: &Contents, known: &Known) -> Result<Needed> {
+        let mut needed = Needed::default();
+        let missing = |(number, _): &&(u64, _)| known.number(*number) == 0;
+        for (_, blob) in contents.created.iter().filter(missing) {
+            self.need(
+                contents,
+                *blob,
+                contents.absent.get(blob).copied(),
+                &mut needed,
+            )?;
+        }
+        let missing = |(number, _): &&(u64, _)| known.number(*number) == 0;
+        for (_, version) in contents.restored.iter().filter(missing) {
+            // One that the store does not know comes before, and so does its body.
+            if let Some(row) = self.transaction.version_ever(*version)? {
+                let (blob, size) = (row.version.blob, row.version.size);
+                self.need(contents, blob, Some(size), &mut needed)?;
+            }
+        }
+        Ok(needed)
+    }
+
+    fn need(
+        &self,
+        contents: &Contents,
+        blob: BlobId,
+        told: Option<u64>,
+        needed: &mut Needed,
+    ) -> Result<()> {
+        if contents.bodies.binary_search(&blob).is_ok() {
+            needed.there.insert(blob);
+            return Ok(());
+        }
+        let stored = match self.transaction.blob(blob)? {
+            Some(StoredBlob::Journaled(bytes)) => bytes.len() as u64,
+            Some(StoredBlob::Settled(size)) => size,
+            None => {
+                needed.absent.insert(blob, told.unwrap_or_default());
+                return Ok(());
+            }
+        };
+        match told {
+            Some(told) if told != stored => Err(malformed(format!(
+                "body {blob} is told to have {told} bytes, it has {stored}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Stores the bodies that are needed, before the versions that have them come. Answers how many were not there yet.
+    fn take_bodies<R: Read + Seek>(
+        &mut self,
+        bundle: &mut Bundle<R>,
+        needed: &Needed,
+    ) -> Result<u64> {
+        for (blob, size) in &needed.absent {
+            self.change(|transaction| transaction.put_absent_body(*blob, *size))
+                .map_err(|error| match error {
+                    Error::Backend(error) if error.kind() == ErrorKind::Corrupt => {
+                        malformed(format!("body {blob} is told to have {size} bytes: {error}"))
+                    }
+                    error => error,
+                })?;
+        }
+        let count = bundle.contents.head.bodies;
+        let mut reader = bundle.file.bodies()?;
+        let (mut taken, mut found) = (0, 0);
+        for _ in 0..count {
+            let (id, size) = reader.body_line()?;
+            if !needed.there.contains(&id) {
+                reader.skip_body(size)?;
+                continue;
+            }
+            found += 1;
+            let bytes = reader.body_bytes(id, size)?;
+            if self.transaction.blob(id)?.is_none() {
+                self.store_body(&Body::from_store(id, bytes)?)?;
+                taken += 1;
+            }
+        }
+        match found == needed.there.len() as u64 {
+            true => Ok(taken),
+            // It changed since it was checked.
+            false => Err(KIND.altered().into()),
+        }
+    }
+
+    fn take_operations<R: Read + Seek>(
+        &mut self,
+        bundle: &mut Bundle<R>,
+        mut known: Known,
+        needed: &Needed,
+    ) -> Result<()> {
+        let mut check = Check::default();
+        let mut without_body: Vec<VersionId> = Vec::new();
+        let made = std::mem::take(&mut bundle.contents.prompts);
+        each_behind(bundle, known.common(), |number, id, text| {
+            if known.number(number) != 0 {
+                return Ok(());
+            }
+            let contradiction = |reason: String| Error::Contradiction {
+                operation: number,
+                id,
+                reason,
+            };
+            let (content, text) = renumbered(read(number, text)?, text, &known)?;
+            let is_new = |prompt| made.get(&prompt) == Some(&number);
+            check
+                .operation(&*self.transaction, &content, is_new)
+                .map_err(|misfit| match misfit {
+                    Misfit::Contradiction(reason) => contradiction(reason),
+                    Misfit::Failed(error) => error,
+                })?;
+            if !needed.absent.is_empty() {
+                without_body.extend(self.lacking(&content, needed)?);
+            }
+            match self.append_text(content, &text) {
+                Ok(appended) => known.give(number, appended.number),
+                Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
+                    let number = self.number_in_use(&text);
+                    return Err(number.map_or(Error::Backend(error), contradiction));
+                }
+                Err(error) => return Err(error),
+            }
+            Ok(())
+        })?;
+        for version in without_body {
+            if self.transaction.version(version)?.is_some() {
+                return Err(malformed(format!(
+                    "version {version} is live, and its body is neither in it nor in the store"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The versions that an operation makes or brings back without their bodies.
+    fn lacking(&self, content: &OperationContent, needed: &Needed) -> Result<Vec<VersionId>> {
+        let mut lacking = Vec::new();
+        for change in &content.changes {
+            let (id, blob) = match change {
+                Change::VersionCreated(version) => (version.id, Some(version.blob)),
+                Change::VersionRestored { id, .. } => {
+                    let row = self.transaction.version_ever(*id)?;
+                    (*id, row.map(|row| row.version.blob))
+                }
+                _ => continue,
+            };
+            if blob.is_some_and(|blob| needed.absent.contains_key(&blob)) {
+                lacking.push(id);
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// Why the index refused an operation that fits but for its numbers: looking for each beforehand takes time.
+    fn number_in_use(&self, text: &str) -> Option<String> {
+        let changes = parsed(text).ok()?.changes;
+        let mut created = changes.into_iter().filter_map(|change| match change {
+            Change::VersionCreated(version) => Some(version),
+            _ => None,
+        });
+        created.find_map(|version| {
+            let (prompt, number) = (version.prompt_id, version.number);
+            let other = self.transaction.version_numbered(prompt, number).ok()?;
+            if let Some(other) = other.filter(|other| other.id != version.id) {
+                let taken = format!("number {number} of prompt {prompt} is taken by version");
+                return Some(format!("{taken} {}", other.id));
+            }
+            let used = self.transaction.numbering(prompt, number.major).ok()?;
+            (used.highest_minor >= Some(number.minor))
+                .then(|| format!("number {number} of prompt {prompt} was used before"))
+        })
+    }
+}
+
+/// Visits the bundle's operations behind the common ones: number, id and text, which is what it was when it was checked.
+pub(super) fn each_behind<R: Read + Seek>(
+    bundle: &mut Bundle<R>,
+    common: u64,
+    mut visit: impl FnMut(u64, OperationId, &str) -> Result<()>,
+) -> Result<()> {
+    let ids = &bundle.contents.ids;
+    let mut reader = bundle.file.operations()?;
+    let mut last = OperationId::ROOT;
+    for (number, id) in (1..).zip(ids) {
+        let text = reader.operation(number)?;
+        if number > common {
+            if last.followed_by(text.as_bytes()) != *id {
+                return Err(KIND.altered().into());
+            }
+            visit(number, *id, text)?;
+        }
+        last = *id;
+    }
+    Ok(())
+}
+
+pub(super) fn parsed(text: &str) -> serde_json::Result<OperationContent> {
+    serde_json::from_str(text)
+}
+
+pub(super) fn read(number: u64, text: &str) -> Result<OperationContent> {
+    parsed(text).map_err(|error| malformed(format!("operation {number} can't be read: {error}")))
+}
+
+pub(super) fn write(content: &OperationContent) -> Result<String> {
+    serde_json::to_string(content).map_err(|error| {
+        let kind = ErrorKind::Other;
+        backend::Error::new(kind, "writing an operation as JSON")
+            .because(error)
+            .into()
+    })
+}
+
+/// An operation that names others by the store's numbers. Where those are the bundle's, it keeps its text.
+fn renumbered<'a>(
+    mut content: OperationContent,
+    text: &'a str,
+    known: &Known,
+) -> Result<(OperationContent, Cow<'a, str>)> {
+    let undoes = content.undoes.iter().map(|number| known.number(*number));
+    let undoes: Vec<u64> = undoes.collect();
+    if undoes == content.undoes {
+        return Ok((content, text.into()));
+    }
+    content.undoes = undoes;
+    let text = write(&content)?;
+    Ok((content, text.into()))
+}

@@ -1,0 +1,127 @@
+//! Reading a bundle piece by piece, each of bounded size.
+
+use std::io::{self, BufRead, Read};
+
+use super::{Head, KIND, LONGEST_OPERATION, malformed};
+use crate::body::Body;
+use crate::error::{Error, Result};
+use crate::id::BlobId;
+
+/// No other line than an operation is longer.
+const LONGEST_LINE: u64 = 256;
+
+/// Reads the content of a bundle. It says what is malformed, and proves nothing: the caller does.
+#[derive(Debug)]
+pub(super) struct Reader<R> {
+    from: R,
+    /// How many bytes were read.
+    offset: u64,
+    line: Vec<u8>,
+}
+
+impl<R: BufRead> Reader<R> {
+    pub(super) fn new(from: R) -> Self {
+        Self {
+            from,
+            offset: 0,
+            line: Vec::new(),
+        }
+    }
+
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Passes over the first line.
+    pub(super) fn first_line(&mut self) -> Result<()> {
+        self.line(LONGEST_LINE, || "the first line".into())
+            .map(drop)
+    }
+
+    /// The second line.
+    pub(super) fn head(&mut self) -> Result<Head> {
+        let line = self.line(LONGEST_LINE, || "the second line".into())?;
+        let head: Head = serde_json::from_str(line)
+            .map_err(|error| malformed(format!("the second line can't be read: {error}")))?;
+        // One head, one text: bundles of the same content are the same.
+        match serde_json::to_string(&head) {
+            Ok(text) if text == line => Ok(head),
+            _ => Err(malformed("the second line is not written as it would be")),
+        }
+    }
+
+    /// The text of the operation of this number, which comes next.
+    pub(super) fn operation(&mut self, number: u64) -> Result<&str> {
+        self.line(LONGEST_OPERATION, || format!("operation {number}"))
+    }
+
+    /// The address and length of the body that comes next; its bytes do, behind this.
+    pub(super) fn body_line(&mut self) -> Result<(BlobId, u64)> {
+        let line = self.line(LONGEST_LINE, || "the line before a body".into())?;
+        let parts = line.split_once(' ');
+        let parts = parts.and_then(|(id, size)| Some((id.parse().ok()?, size.parse().ok()?)));
+        match parts {
+            Some((id, size)) if format!("{id} {size}") == line => {
+                if size > Body::MAX_BYTES as u64 {
+                    return Err(malformed(format!(
+                        "body {id} is told to have {size} bytes, more than any"
+                    )));
+                }
+                Ok((id, size))
+            }
+            _ => Err(malformed(format!(
+                "a line before a body is no address and length: {line:?}"
+            ))),
+        }
+    }
+
+    /// The bytes of a body, which match its address, and the line break behind them.
+    pub(super) fn body_bytes(&mut self, id: BlobId, size: u64) -> Result<Vec<u8>> {
+        // It grows with what is there, not with what is told.
+        let mut bytes = Vec::new();
+        let mut body = (&mut self.from).take(size + 1);
+        let read = body.read_to_end(&mut bytes).map_err(failed)?;
+        self.offset += read as u64;
+        match bytes.pop() {
+            Some(b'\n') if bytes.len() as u64 == size && BlobId::of(&bytes) == id => Ok(bytes),
+            _ => Err(malformed(format!("body {id} is not the bytes behind it"))),
+        }
+    }
+
+    /// Passes over the bytes of a body.
+    pub(super) fn skip_body(&mut self, size: u64) -> Result<()> {
+        let mut body = (&mut self.from).take(size + 1);
+        self.offset += io::copy(&mut body, &mut io::sink()).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Reads all that is left, and says whether that is nothing.
+    pub(super) fn is_at_end(&mut self) -> Result<bool> {
+        let left = io::copy(&mut self.from, &mut io::sink()).map_err(failed)?;
+        Ok(left == 0)
+    }
+
+    pub(super) fn into_inner(self) -> R {
+        self.from
+    }
+
+    /// A line without its line break.
+    fn line(&mut self, most: u64, what: impl Fn() -> String) -> Result<&str> {
+        self.line.clear();
+        let mut line = (&mut self.from).take(most + 1);
+        let read = line.read_until(b'\n', &mut self.line).map_err(failed)?;
+        self.offset += read as u64;
+        if self.line.pop() != Some(b'\n') {
+            return Err(malformed(match read as u64 > most {
+                true => format!("{} is too long", what()),
+                false => format!("it ends before the end of {}", what()),
+            }));
+        }
+        std::str::from_utf8(&self.line).map_err(|_| malformed(format!("{} is not UTF-8", what())))
+    }
+}
+
+/// What it means that reading failed: it may be the seal that is wrong.
+pub(super) fn failed(error: io::Error) -> Error {
+    KIND.unread(error).into()
+}

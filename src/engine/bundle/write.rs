@@ -1,0 +1,132 @@
+//! Writing a bundle.
+
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+
+use super::{BundleSummary, CHUNK, Head, KIND, LONGEST_OPERATION};
+use crate::backend::{self, ErrorKind, Snapshot, StoredBlob};
+use crate::engine::bodies::Bodies;
+use crate::error::{Error, Result};
+use crate::id::{BlobId, OperationId, VersionId};
+use crate::record::{Change, OperationContent};
+use crate::sealed::Sealer;
+
+/// Writes all operations of a snapshot, and all bodies that are stored. The caller keeps bodies from being collected.
+pub(crate) fn export_bundle(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    to: impl Write,
+) -> Result<BundleSummary> {
+    // What the second line tells must be known first. It takes a second look at everything, but no memory.
+    let mut head = Head::default();
+    let blobs = {
+        let mut versions = history(snapshot, &mut head)?;
+        versions.sort_unstable();
+        stored(snapshot, &versions, &mut head)?
+    };
+    let failed = |error| Error::from(KIND.unwritten(error));
+    let sealer = Sealer::new(to, KIND).map_err(failed)?;
+    let mut out = BufWriter::with_capacity(CHUNK, sealer);
+    let line = serde_json::to_string(&head).map_err(|error| {
+        backend::Error::new(ErrorKind::Other, "writing the head of a bundle").because(error)
+    })?;
+    writeln!(out, "{line}").map_err(failed)?;
+    snapshot.each_operation(0, &mut |_, _, text| {
+        writeln!(out, "{text}").map_err(failed)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for (id, size) in blobs {
+        let bytes = bodies.read_checked(snapshot, id)?;
+        if bytes.len() as u64 != size {
+            return Err(Error::Damaged {
+                blob: id,
+                reason: format!("it has {} bytes, the index says {size}", bytes.len()),
+            });
+        }
+        writeln!(out, "{id} {size}")
+            .and_then(|()| out.write_all(&bytes))
+            .and_then(|()| out.write_all(b"\n"))
+            .map_err(failed)?;
+    }
+    let sealer = out
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
+    let (_, seal) = sealer.finish().map_err(failed)?;
+    Ok(BundleSummary {
+        operations: head.operations,
+        head: head.head,
+        bodies: head.bodies,
+        bytes: head.bytes,
+        seal,
+    })
+}
+
+/// Checks the chain of operations, and answers the versions that they made, each behind its body's address.
+fn history(snapshot: &dyn Snapshot, head: &mut Head) -> Result<Vec<(BlobId, VersionId)>> {
+    let mut versions = Vec::new();
+    let mut last = OperationId::ROOT;
+    snapshot.each_operation(0, &mut |number, id, text| {
+        let damaged = |reason: &str| {
+            backend::Error::new(ErrorKind::Corrupt, format!("operation {number}: {reason}"))
+        };
+        if number != head.operations + 1 || last.followed_by(text.as_bytes()) != id {
+            return Err(damaged("its id is not the hash of what is there").into());
+        }
+        if text.len() as u64 > LONGEST_OPERATION {
+            return Err(KIND
+                .malformed(format!("operation {number} is too long for one"))
+                .into());
+        }
+        let content: OperationContent = serde_json::from_str(text)
+            .map_err(|error| damaged("its content can't be read").because(error))?;
+        versions.extend(content.changes.iter().filter_map(|change| match change {
+            Change::VersionCreated(version) => Some((version.blob, version.id)),
+            _ => None,
+        }));
+        last = id;
+        head.operations = number;
+        head.head = Some(id);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(versions)
+}
+
+/// The bodies of these versions that are stored, by address, with their sizes.
+fn stored(
+    snapshot: &dyn Snapshot,
+    versions: &[(BlobId, VersionId)],
+    head: &mut Head,
+) -> Result<Vec<(BlobId, u64)>> {
+    let mut blobs = Vec::new();
+    for of_one in versions.chunk_by(|(one, _), (other, _)| one == other) {
+        let Some((id, _)) = of_one.first().copied() else {
+            continue;
+        };
+        let size = match snapshot.blob(id)? {
+            Some(StoredBlob::Journaled(bytes)) => bytes.len() as u64,
+            Some(StoredBlob::Settled(size)) => size,
+            None => {
+                refuse_live(snapshot, of_one)?;
+                continue;
+            }
+        };
+        blobs.push((id, size));
+        head.bodies += 1;
+        head.bytes += size;
+    }
+    Ok(blobs)
+}
+
+/// A body that was collected had no live version.
+fn refuse_live(snapshot: &dyn Snapshot, versions: &[(BlobId, VersionId)]) -> Result<()> {
+    for (blob, version) in versions {
+        if snapshot.version(*version)?.is_some() {
+            let reason = format!("version {version} has it, and the index does not know it");
+            return Err(Error::Damaged {
+                blob: *blob,
+                reason,
+            });
+        }
+    }
+    Ok(())
+}

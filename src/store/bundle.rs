@@ -1,0 +1,105 @@
+//! A store's history as one file, and back.
+
+use std::io::{Read, Seek, Write};
+
+use super::Store;
+use crate::engine::{Bundle, BundleSummary, Imported, export_bundle};
+use crate::error::Result;
+
+impl Store {
+    /// Writes the whole store as one file that [`import_bundle`](Self::import_bundle) takes: its history, and every body
+    /// that is stored. The same store gives the same bytes.
+    ///
+    /// All of it is of one moment, whoever writes meanwhile. Nobody waits for it to commit; bodies are neither settled nor
+    /// collected until it is through. Memory holds hashes, and one body or operation at a time.
+    ///
+    /// # The file
+    ///
+    /// ```text
+    /// promptbook bundle 1
+    /// {"operations":2,"head":"09fe…","bodies":1,"bytes":16}
+    /// {"at":"2026-01-01T00:00:00Z","author":"ann","kind":"create","changes":[…]}
+    /// {"at":"2026-01-01T00:00:01Z","author":"ann","kind":"rename","changes":[…]}
+    /// 3c4f… 16
+    /// {"messages": []}
+    /// blake3 77aa…
+    /// ```
+    ///
+    /// 1. What it is, and its format.
+    /// 2. One line of JSON: how many operations there are, the last one's id (null where there is none), how many bodies,
+    ///    and their bytes in sum.
+    /// 3. Each operation's content, a line each and oldest first: the text exactly as its
+    ///    [`OperationId`](crate::OperationId) was hashed, so the ids follow from it. Replaying them gives the prompts, the
+    ///    versions and the pointers.
+    /// 4. Each body, by ascending address: a line with its address and its length in bytes, then its bytes, then a line
+    ///    break.
+    /// 5. The BLAKE3 of all bytes before the last line.
+    ///
+    /// Lines end with a line feed. The bodies are those of all versions, deleted ones too until they are collected. Recorded
+    /// inputs, secrets and settings are not part of the history, and not in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`File`](crate::Error::File) where `to` fails; [`Damaged`](crate::Error::Damaged) for a body that is not what was stored, which is
+    /// never exported; [`Backend`](crate::Error::Backend), also where the history itself is damaged. What was written until then
+    /// is no bundle.
+    pub fn export_bundle(&self, to: impl Write) -> Result<BundleSummary> {
+        let bodies = &self.inner.bodies;
+        // Before the snapshot is taken: what it shows stays there.
+        let hold = bodies.blobs().hold();
+        let _hold = match hold {
+            Err(_) if self.inner.read_only => None,
+            hold => Some(hold?),
+        };
+        export_bundle(&**self.inner.index.snapshot()?, bodies, to)
+    }
+
+    /// Brings a bundle into this store, which may be empty or have a history of its own. All of it or nothing:
+    ///
+    /// - A store whose history the bundle's goes on from is given the rest of it: the same operations of the same ids.
+    /// - A store that has all of the bundle's operations is left as it is.
+    /// - Where both went on from what they have in common, or have nothing in common, the operations that the store does
+    ///   not have are appended behind its own. They keep author, moment and changes, and get ids and numbers of their
+    ///   own; those that [undo](crate::OperationKind::Undo) others name these by their numbers here. Bringing in the same bundle again
+    ///   changes nothing, and two stores that bring in each other's bundles hold the same.
+    ///
+    /// Prompts and versions keep their ids. Where both sides gave an id or a number, or moved a pointer, or changed a name, the
+    /// bundle is refused. The bump rules do not apply: what was committed elsewhere is not judged.
+    ///
+    /// The whole file is checked before anything is written: its hash, the chain of its operations' ids, each body against
+    /// its address. Then it is brought in by one transaction, which others who write wait for. Reading starts where
+    /// `from` is.
+    ///
+    /// ```
+    /// use std::io::Cursor;
+    ///
+    /// use promptbook::{NewPrompt, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#)?)?;
+    /// let mut file = Vec::new();
+    /// store.export_bundle(&mut file)?;
+    ///
+    /// let copy = Store::in_memory()?;
+    /// assert_eq!(copy.import_bundle(Cursor::new(&file))?.appended, 1);
+    /// assert_eq!(copy.resolve("greeting@production")?, store.resolve("greeting@production")?);
+    /// let mut again = Vec::new();
+    /// copy.export_bundle(&mut again)?;
+    /// assert_eq!(again, file);
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`File`](crate::Error::File) where the bundle is none, or damaged, or can't be read;
+    /// [`Contradiction`](crate::Error::Contradiction) where it can't be one history with the store's;
+    /// [`ReadOnly`](crate::Error::ReadOnly); [`OutcomeUnknown`](crate::Error::OutcomeUnknown); [`Backend`](crate::Error::Backend).
+    pub fn import_bundle(&self, from: impl Read + Seek) -> Result<Imported> {
+        self.writable()?;
+        let mut bundle = Bundle::open(from)?;
+        self.write(|writer| writer.import_bundle(&mut bundle))
+    }
+}
+
+#[cfg(test)]
+mod tests;

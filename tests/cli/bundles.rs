@@ -1,0 +1,175 @@
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Desk, GREETING, REWORDED, members};
+
+/// A store with a history, and its bundle.
+fn exported() -> Desk {
+    let desk = Desk::greeting();
+    desk.run_with(&["commit", "greeting", "-m", "Reword"], REWORDED)
+        .ok();
+    desk.run(&["rename", "greeting", "hello"]).ok();
+    desk.run(&["export", "--bundle", "all.bundle"]).ok();
+    desk
+}
+
+fn bundle(desk: &Desk) -> Vec<u8> {
+    fs::read(desk.path().join("all.bundle")).unwrap()
+}
+
+#[test]
+fn a_bundle_goes_there_and_back() {
+    let desk = exported();
+    let elsewhere = Desk::new();
+    elsewhere.write("all.bundle", bundle(&desk));
+    let imported = elsewhere.json(&["import", "all.bundle"]);
+    assert_eq!(
+        members(&imported),
+        [
+            "bundle",
+            "operations",
+            "present",
+            "appended",
+            "merged",
+            "bodies",
+            "head",
+            "seal"
+        ]
+    );
+    assert_eq!(imported["appended"], 3);
+    assert_eq!(imported["merged"], false);
+    assert_eq!(imported["head"], desk.json(&["verify"])["head"]);
+    assert_eq!(elsewhere.run(&["resolve", "hello@1.1"]).ok(), REWORDED);
+    assert_eq!(
+        elsewhere.run(&["import", "--bundle", "all.bundle"]).ok(),
+        "0 operations appended, 3 there already; 0 bodies stored\n"
+    );
+    let told = elsewhere.run(&["export", "--bundle", "again.bundle"]).ok();
+    assert_eq!(told, "again.bundle: 3 operations, 2 bodies\n");
+    let again = fs::read(elsewhere.path().join("again.bundle")).unwrap();
+    assert_eq!(again, bundle(&desk));
+    let out = elsewhere
+        .run(&["export", "--bundle", "-", "--json"])
+        .bytes();
+    assert_eq!(out, bundle(&desk));
+}
+
+#[test]
+fn a_bundle_is_not_overwritten() {
+    let desk = exported();
+    let before = bundle(&desk);
+    desk.run(&["rename", "hello", "greeting"]).ok();
+    let told = desk.run(&["export", "--bundle", "all.bundle"]).fails(4);
+    assert!(
+        told.contains("all.bundle is there already") && told.contains("--force"),
+        "{told}"
+    );
+    assert_eq!(bundle(&desk), before);
+    let exported = desk.json(&["export", "--bundle", "all.bundle", "--force"]);
+    assert_eq!(
+        members(&exported),
+        ["bundle", "operations", "head", "bodies", "bytes", "seal"]
+    );
+    assert_eq!(exported["operations"], 4);
+    assert_ne!(bundle(&desk), before);
+    let left: Vec<_> = fs::read_dir(desk.path())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .collect();
+    assert_eq!(left.len(), 2, "the store, and the bundle: {left:?}");
+    desk.run(&["export", "--bundle", "missing/all.bundle"])
+        .fails(1);
+    desk.run(&["export", "--bundle", "new.bundle", "folder"])
+        .fails(2);
+    desk.run(&["export", "--bundle", "new.bundle", "--env", "production"])
+        .fails(2);
+    desk.run(&["export"]).fails(2);
+}
+
+/// As any file that a program writes, and not for its owner's eyes only.
+#[cfg(unix)]
+#[test]
+fn a_bundle_is_a_file_like_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = exported();
+    let mode = |file: &str| {
+        fs::metadata(desk.path().join(file))
+            .unwrap()
+            .permissions()
+            .mode()
+    };
+    desk.write("other", "");
+    assert_eq!(mode("all.bundle"), mode("other"));
+}
+
+fn failure(desk: &Desk, arguments: &[&str], code: i32) -> Value {
+    let told = desk.run(&[arguments, &["--json"]].concat()).fails(code);
+    serde_json::from_str::<Value>(&told).unwrap()["error"]["kind"].take()
+}
+
+#[test]
+fn what_is_no_bundle_is_refused() {
+    let desk = exported();
+    let mut altered = bundle(&desk);
+    altered[200] ^= 1;
+    desk.write("altered", altered);
+    desk.write("cut", &bundle(&desk)[..300]);
+    desk.write("foreign", GREETING);
+    assert_eq!(failure(&desk, &["import", "altered"], 6), "altered_file");
+    assert_eq!(failure(&desk, &["import", "cut"], 6), "altered_file");
+    assert_eq!(failure(&desk, &["import", "foreign"], 2), "foreign_file");
+    assert_eq!(
+        failure(&desk, &["import", "--bundle", "missing"], 3),
+        "file_not_found"
+    );
+    assert_eq!(failure(&desk, &["import", "missing"], 3), "file_not_found");
+    let told = desk.run(&["import", "altered"]).fails(6);
+    assert!(
+        told.contains("altered: the bundle file was altered"),
+        "{told}"
+    );
+    for option in ["--no-env", "--message=x", "--env=x"] {
+        desk.run(&["import", "all.bundle", option]).fails(2);
+        desk.run(&["import", "--bundle", "all.bundle", option])
+            .fails(2);
+    }
+    assert_eq!(desk.json(&["stats"])["operations"], 3);
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let desk = exported();
+    let other = Desk::new();
+    other.write("all.bundle", bundle(&desk));
+    other.run(&["import", "all.bundle"]).ok();
+    desk.run(&["rename", "hello", "one"]).ok();
+    other.run(&["rename", "hello", "other"]).ok();
+    other
+        .run(&["export", "--bundle", "all.bundle", "--force"])
+        .ok();
+    desk.write("all.bundle", bundle(&other));
+    let before = desk.json(&["ops"]);
+    let told = desk.run(&["import", "all.bundle"]).fails(4);
+    assert!(
+        told.contains("operation 4 of the bundle contradicts the store")
+            && told.contains("\"one\""),
+        "{told}"
+    );
+    assert_eq!(
+        failure(&desk, &["import", "all.bundle"], 4),
+        "contradiction"
+    );
+    assert_eq!(desk.json(&["ops"]), before);
+}
+
+#[test]
+fn two_stores_become_one() {
+    let (desk, other) = (exported(), exported());
+    other.write("other.bundle", bundle(&desk));
+    assert_eq!(
+        other.run(&["import", "other.bundle"]).ok(),
+        "3 operations appended behind those that only the store has, 0 there already; 0 bodies stored\n"
+    );
+    assert_eq!(other.json(&["verify"])["violations"], serde_json::json!([]));
+}
