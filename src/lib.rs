@@ -35,7 +35,7 @@
 //!   changes at once.
 //! - [`Selector`] and [`Spec`] name versions: `2.1`, `^2`, `latest`, `production`, `greeting@production`.
 //! - [`Contract`] is what a body asks of its callers; [`contract::breakages`] are the bump rules.
-//! - [`Difference`] is what two versions differ in, as [`Store::diff`] answers it; [`diff`] compares any two bodies;
+//! - [`Difference`] is what two versions differ in, as [`View::diff`] answers it; [`diff`] compares any two bodies;
 //!   [`Blame`] tells which version brought what.
 //! - [`template`] fills bodies, exactly as the reference client does or strictly.
 //! - [`Frozen`] is what one environment resolves to, as one file for programs that have no store.
