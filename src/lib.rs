@@ -84,7 +84,8 @@ pub mod template;
 pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    Collected, Created, Move, Moved, NewPrompt, NewVersion, Report, Settled, Violation,
+    Collected, Created, Matched, Move, Moved, NewPrompt, NewVersion, Report, SearchHit, Settled,
+    Snippet, Violation,
 };
 pub use error::{Error, Holder, Result};
 pub use id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};

@@ -17,6 +17,7 @@ mod numbering;
 mod partials;
 mod prompt;
 mod resolved;
+mod search;
 mod settle;
 mod settler;
 mod verify;
@@ -25,6 +26,7 @@ mod writer;
 pub use collect::Collected;
 pub use commit::{Created, NewPrompt, NewVersion};
 pub use environment::{Move, Moved};
+pub use search::{Matched, SearchHit, Snippet};
 pub use settle::Settled;
 pub use verify::{Report, Violation};
 
@@ -37,6 +39,9 @@ pub(crate) use import::{ImportedPrompt, objects};
 pub(crate) use lookup::{find_prompt, find_version};
 pub(crate) use partials::gather_partials;
 pub(crate) use resolved::ResolvedSpecs;
+#[allow(unused_imports, reason = "for those who watch a store")]
+pub(crate) use search::affected;
+pub(crate) use search::{LONG_TAIL, catch_up, dependents, search, tail_length};
 pub(crate) use settler::Settler;
 pub(crate) use verify::verify;
 pub(crate) use writer::{Context, Writer};

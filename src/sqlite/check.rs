@@ -15,6 +15,7 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
     wrong.extend(folded_names(connection)?);
     wrong.extend(environment_listing(connection)?);
     wrong.extend(latest_moments(connection)?);
+    wrong.extend(search_rows(connection)?);
     Ok(wrong)
 }
 
@@ -113,4 +114,18 @@ fn latest_moments(connection: &Connection) -> Result<Vec<String>> {
         }
     }
     Ok(wrong)
+}
+
+/// What search looks into is listed, so that it goes when it is outdated. Its files are checked with all others.
+fn search_rows(connection: &Connection) -> Result<Vec<String>> {
+    lines(
+        connection,
+        "SELECT row, 'is missing' FROM searchable WHERE row NOT IN (SELECT id FROM search_text_docsize)
+         UNION ALL
+         SELECT id, 'is not listed' FROM search_text_docsize WHERE id NOT IN (SELECT row FROM searchable)",
+        |row| {
+            let (key, what): (i64, String) = (row.get(0)?, row.get(1)?);
+            Ok(format!("row {key} of the texts that are searched {what}"))
+        },
+    )
 }

@@ -10,6 +10,7 @@ mod mark;
 mod operations;
 mod prompts;
 mod schema;
+mod search;
 mod snapshot;
 mod stored;
 mod transaction;

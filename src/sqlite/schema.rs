@@ -120,7 +120,8 @@ const FIRST: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Where "as of" a moment is in the history: the latest moment of an operation and of all before it.
+/// Where "as of" a moment is in the history: the latest moment of an operation and of all before it. And full text
+/// search, which has been told nothing yet: it is told of all operations that were made, then of each that is.
 const SECOND: &str = "
     ALTER TABLE operation ADD COLUMN latest INTEGER NOT NULL DEFAULT 0;
     UPDATE operation SET latest = up_to.latest FROM (
@@ -130,6 +131,27 @@ const SECOND: &str = "
             FROM (SELECT number, content ->> '$.at' AS at FROM operation)
         )
     ) AS up_to WHERE up_to.number = operation.number;
+
+    INSERT INTO counter VALUES ('searchable', 0);   -- the operation that search was told of last
+
+    CREATE VIRTUAL TABLE search_text USING fts5(
+        name, text, content = '', contentless_delete = 1, tokenize = 'ascii'
+    );
+    CREATE VIRTUAL TABLE search_message USING fts5(message, content = '', tokenize = 'ascii');
+
+    CREATE TABLE searchable (           -- what has a row in search_text
+        row    INTEGER PRIMARY KEY,     -- a current version's key; of a prompt without versions its own, below 0
+        prompt INTEGER NOT NULL REFERENCES prompt
+    ) STRICT;
+    CREATE INDEX searchable_by_prompt ON searchable (prompt);
+
+    CREATE TABLE partial_use (
+        partial     TEXT NOT NULL,      -- the id that a body names, be it a prompt's or not
+        environment TEXT NOT NULL,
+        version     INTEGER NOT NULL REFERENCES version,
+        PRIMARY KEY (partial, environment, version)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX partial_use_by_version ON partial_use (version);
 ";
 
 /// Makes the tables of a new store, in one transaction; `rest` is done before it is committed.

@@ -270,7 +270,7 @@ impl Store {
     }
 
     /// Looks at one moment, bodies included.
-    fn look<T>(&self, look: impl Fn(&dyn Snapshot) -> Result<T>) -> Result<T> {
+    pub(super) fn look<T>(&self, look: impl Fn(&dyn Snapshot) -> Result<T>) -> Result<T> {
         let attempt = || look(&**self.snapshot()?);
         match attempt() {
             // The body may have been collected after the snapshot was taken: a newer one tells, and then
