@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::{Context, Result};
+use crate::backend::{Error, ErrorKind};
 use crate::number::VersionNumber;
 use crate::record::{Policy, Settings};
 
@@ -160,6 +161,7 @@ pub(super) fn create(
     settings: Settings,
     rest: impl FnOnce() -> crate::Result<()>,
 ) -> crate::Result<()> {
+    require_fts5(connection)?;
     let context = "creating the tables";
     connection
         .execute_batch("BEGIN EXCLUSIVE")
@@ -197,6 +199,19 @@ pub(super) fn migrate(connection: &Connection, found: u32) -> Result<()> {
         migrate_steps(connection, found)?;
     }
     connection.execute_batch("COMMIT").context(context)
+}
+
+/// Search needs a part of SQLite that may be left out of a system's.
+pub(super) fn require_fts5(connection: &Connection) -> Result<()> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_module_list WHERE name = 'fts5')";
+    let found = connection.query_row(sql, [], |row| row.get(0));
+    match found.context("looking for FTS5")? {
+        true => Ok(()),
+        false => Err(Error::new(
+            ErrorKind::Other,
+            "the SQLite that is linked was compiled without FTS5 (SQLITE_ENABLE_FTS5)",
+        )),
+    }
 }
 
 fn migrate_steps(connection: &Connection, from: u32) -> Result<()> {

@@ -24,7 +24,7 @@ pub(super) fn up_to(connection: &Connection) -> Result<u64> {
 /// A query in FTS5's language. Folded words have no character that means anything in it.
 fn expression(query: &SearchQuery) -> String {
     let phrases = query.phrases.iter().map(|phrase| {
-        let words = phrase.words.as_str().trim();
+        let words = phrase.words.as_str().trim_matches(' ');
         let open = if phrase.open { "*" } else { "" };
         format!("\"{words}\"{open}")
     });

@@ -21,6 +21,7 @@ mod model;
 mod no_room;
 mod numbering;
 mod opening;
+mod search;
 mod support;
 mod tampering;
 #[cfg(unix)]

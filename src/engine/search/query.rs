@@ -32,7 +32,8 @@ fn phrase(text: &str, open: bool) -> Option<Phrase> {
     if words.iter().count() > MOST {
         words = words.iter().take(MOST).collect();
     }
-    let open = open && words.iter().next_back()?.chars().nth(1).is_some();
+    let is_longer = words.iter().next_back()?.chars().nth(1).is_some();
+    let open = open && is_longer;
     Some(Phrase { words, open })
 }
 
