@@ -21,7 +21,9 @@ fn names(hits: &[SearchHit]) -> Vec<(String, Matched)> {
 fn tell(store: &Store) {
     for turn in 0..MANY {
         store.rename("other", format!("turn {turn}")).unwrap();
-        store.rename(format!("turn {turn}"), "other").unwrap();
+        store
+            .rename(format!("turn {turn}").as_str(), "other")
+            .unwrap();
     }
     store.settle(|_| ()).unwrap();
 }
@@ -174,6 +176,8 @@ fn a_prompt_without_versions_is_found_by_its_name() {
 fn users_of_a_partial_are_known() {
     in_both(|store| {
         let tone = create(store, "tone").prompt.id;
+        let any = Expected::Any;
+        store.set_environment(tone, "staging", "1.0", any).unwrap();
         create(store, "other");
         commit(store, "other", format!("{{{{hcp:{tone}:0:staging}}}}"));
         let users = |environment: &str| {

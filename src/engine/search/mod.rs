@@ -12,6 +12,8 @@ mod find;
 mod query;
 mod snippet;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod text;
 mod upkeep;
 mod words;
