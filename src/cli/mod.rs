@@ -23,7 +23,8 @@
 //! | `commit` | `{prompt: Prompt, version: Version, base: Version or null, bump: "major" or "minor", breaking: [Breakage]}` |
 //! | `log` | `{versions: [Version + {prompt: name}], more: boolean}` |
 //! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}` |
-//! | `ls`, `search` | `{prompts: [Prompt + {environments: [Environment]}]}` |
+//! | `ls` | `{prompts: [Prompt + {environments: [Environment]}]}` |
+//! | `search` | `{hits: [{prompt: Prompt, version: Version or null, matched: "name", "text" or "message", snippet: [{text, found: boolean}]}]}` |
 //! | `resolve` | `{version: Version, text}`: the body's text exactly, as a string |
 //! | `vars` | `{version: Version, variables, partials, problems}` as in Contract |
 //! | `render` | `{version: Version, body, errors: [{variable, expected, value}]}`; errors in helicone mode only |

@@ -11,6 +11,7 @@ mod environments;
 mod failures;
 mod folders;
 mod prompts;
+mod search;
 mod support;
 mod templates;
 mod upkeep;

@@ -14,6 +14,7 @@ mod fixtures;
 mod history;
 mod import;
 mod prompts;
+mod search;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(feature = "server")]
@@ -35,7 +36,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Log(args) => versions::log(args, session),
         Command::Show(args) => versions::show(&args.spec, session),
         Command::Ls(args) => prompts::list(args, session),
-        Command::Search(args) => prompts::search(args, session),
+        Command::Search(args) => search::search(args, session),
         Command::Resolve(args) => versions::resolve(&args.spec, session),
         Command::Vars(args) => templates::variables(&args.spec, session),
         Command::Render(args) => templates::render(args, session),
