@@ -28,8 +28,10 @@ impl Tail {
 
     /// What the next so many operations touched; one of many changes counts as many.
     pub(super) fn at_most(snapshot: &dyn Snapshot, most: usize) -> Result<Self> {
-        let mut tail = Self::default();
-        tail.up_to = snapshot.searchable_up_to()?;
+        let mut tail = Self {
+            up_to: snapshot.searchable_up_to()?,
+            ..Self::default()
+        };
         let mut seen = 0;
         snapshot.each_operation(tail.up_to, &mut |number, _, content| {
             let content: OperationContent = serde_json::from_str(content).map_err(|error| {
