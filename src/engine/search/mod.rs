@@ -1,7 +1,7 @@
 //! Full text search, and which prompts hang on a partial.
 //!
 //! A commit tells the index's search nothing: looking its words up would take longer than the commit itself. Instead
-//! search looks into the operations that its index was not told of yet: [`Tail`] is what they touched, and is read
+//! search looks into the operations that its index was not told of yet: the [tail](tail::Tail) is what they touched, and is read
 //! as it is now. So an answer is of one moment and never stale, however far the index is behind. When the tail is
 //! long the index is told, off the callers' path: [`catch_up`].
 
