@@ -383,3 +383,17 @@ fn random_histories_are_searched_as_they_are() {
         assert_eq!(found[0], found[1], "the two differ");
     }
 }
+
+/// SQLite keeps in memory where the words of a table are, and must not check by what it knew before.
+#[test]
+fn a_store_is_sound_time_after_time() {
+    let place = Place::new();
+    let store = place.create();
+    let other = place.open();
+    for turn in 0..40 {
+        create(&store, &format!("prompt{turn}"));
+        [&store, &other][turn % 2].settle(|_| ()).unwrap();
+        is_sound(&store);
+        is_sound(&other);
+    }
+}
