@@ -93,8 +93,9 @@ pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
     Blame, BlameEntry, BundleSummary, Collected, Created, Cursor, Difference,
-    EnvironmentDifference, Event, Holding, Imported, Moment, Move, Moved, NewPrompt, NewVersion,
-    OperationRef, Origin, Report, Settled, Side, VariableChange, Verdict, Violation,
+    EnvironmentDifference, Event, Holding, Imported, Matched, Moment, Move, Moved, NewPrompt,
+    NewVersion, OperationRef, Origin, Report, SearchHit, Settled, Side, Snippet, VariableChange,
+    Verdict, Violation,
 };
 pub use error::{Error, Holder, Result, Unfrozen};
 pub use frozen::{Frozen, Lock};

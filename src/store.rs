@@ -5,6 +5,7 @@ mod bundle;
 mod compare;
 mod options;
 mod prompts;
+mod search;
 #[cfg(feature = "server")]
 mod secrets;
 #[cfg(feature = "server")]
@@ -72,7 +73,7 @@ struct Inner {
     /// First, so that it is dropped first: it finishes the work on the other two.
     settler: Settler,
     index: Arc<dyn Index>,
-    bodies: Bodies,
+    bodies: Arc<Bodies>,
     resolved: ResolvedSpecs,
     context: Context,
     place: Place,
@@ -350,7 +351,11 @@ impl StoreOptions {
         let index = Arc::new(SqliteIndex::open(&path.join(INDEX), purpose)?);
         let settings = index.snapshot()?.settings()?;
         let blobs = Arc::new(BlobDirectory::open(path)?);
-        Ok(self.join(index, blobs, settings, Place::Directory(path.into())))
+        let store = self.join(index, blobs, settings, Place::Directory(path.into()));
+        if purpose == Purpose::Write {
+            store.shorten_tail();
+        }
+        Ok(store)
     }
 
     fn join(
@@ -360,10 +365,11 @@ impl StoreOptions {
         settings: Settings,
         place: Place,
     ) -> Store {
+        let bodies = Arc::new(Bodies::new(blobs));
         Store(View::of_the_present(Arc::new(Inner {
-            settler: Settler::new(Arc::clone(&index), Arc::clone(&blobs)),
+            settler: Settler::new(Arc::clone(&index), Arc::clone(&bodies)),
             index,
-            bodies: Bodies::new(blobs),
+            bodies,
             resolved: ResolvedSpecs::default(),
             context: self.context(settings),
             read_only: self.read_only && matches!(place, Place::Directory(_)),

@@ -106,7 +106,7 @@ impl Floor {
             params![self.blob, rows.body.as_bytes()],
         );
         self.run(
-            "INSERT INTO operation VALUES (?1, ?2, ?3)",
+            "INSERT INTO operation (number, hash, content) VALUES (?1, ?2, ?3)",
             params![self.operation, rows.hash, rows.content],
         );
         self.run(
@@ -128,7 +128,7 @@ impl Floor {
     pub fn insert_move(&mut self, rows: &Rows, to: i64) {
         self.operation += 1;
         self.run(
-            "INSERT INTO operation VALUES (?1, ?2, ?3)",
+            "INSERT INTO operation (number, hash, content) VALUES (?1, ?2, ?3)",
             params![self.operation, rows.hash, rows.content],
         );
         self.run(

@@ -8,6 +8,7 @@ use semver::VersionReq;
 
 use super::Result;
 use super::prompt_table::{PromptTable, VersionRow};
+use super::search::{SearchMatch, SearchQuery, Searchable, Told};
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
 use crate::record::{
@@ -98,6 +99,25 @@ pub trait Snapshot {
         before: Option<PromptId>,
         limit: usize,
     ) -> Result<Vec<Prompt>>;
+
+    /// The number of the operation that search was told of last; 0 in a new store. What changed later is not in what
+    /// it answers: whoever asks it looks into the later operations too.
+    fn searchable_up_to(&self) -> Result<u64>;
+
+    /// The prompts in which a query is found, `limit` at most, each once: those whose name has all of it first, then by
+    /// how well their texts match.
+    fn search(&self, query: &SearchQuery, limit: usize) -> Result<Vec<SearchMatch>>;
+
+    /// The live versions whose message has all of a query, in the order they were committed, newest first, `limit` at
+    /// most.
+    fn search_messages(&self, query: &SearchQuery, limit: usize) -> Result<Vec<VersionId>>;
+
+    /// The versions that search was told of, and that name a partial of this prompt in this environment, in no order.
+    fn dependents(
+        &self,
+        prompt: PromptId,
+        environment: &EnvironmentName,
+    ) -> Result<Vec<(PromptId, VersionId)>>;
 
     /// How many prompts there are.
     fn prompt_count(&self) -> Result<u64>;
@@ -195,6 +215,12 @@ pub trait Snapshot {
     /// told to stop.
     fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()>;
 
+    /// Visits what search was told and goes by, in no order.
+    fn each_searchable(
+        &self,
+        visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+    ) -> crate::Result<()>;
+
     /// The backend's own check of its files: a line for each thing that is wrong.
     fn self_check(&self) -> Result<Vec<String>>;
 }
@@ -229,6 +255,9 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
     /// Keeps a secret, such as a key that a server signs with, in the place of the one of this name. History and
     /// listings say nothing of it.
     fn put_secret(&mut self, name: &str, text: &str) -> Result<()>;
+
+    /// Tells search what it answers with from now on.
+    fn make_searchable(&mut self, news: &Searchable) -> Result<()>;
 
     /// Makes it durable as was asked for, then visible, whole. With
     /// [`OutcomeUnknown`](super::ErrorKind::OutcomeUnknown) it may yet prove to have taken place; with any other

@@ -9,6 +9,7 @@ mod error;
 mod index;
 mod memory;
 mod prompt_table;
+mod search;
 mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -21,4 +22,7 @@ pub use index::{
 };
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};
+pub use search::{
+    Phrase, SearchMatch, SearchQuery, Searchable, SearchablePrompt, SearchableVersion, Told, Words,
+};
 pub(crate) use tables::PromptTables;

@@ -29,7 +29,8 @@
 //! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}` |
 //! | `diff` | Difference; with `--env` and no prompt `{prompts: [{prompt: Prompt, from: Version or null, to: Version or null, difference: Difference or null}]}` |
 //! | `blame` | `{version: Version, entries: [{pointer, value, origin: {id, number, author, created_at, message}, boundary}]}` |
-//! | `ls`, `search` | `{prompts: [Prompt + {environments: [Environment]}]}` |
+//! | `ls` | `{prompts: [Prompt + {environments: [Environment]}]}` |
+//! | `search` | `{hits: [{prompt: Prompt, version: Version or null, matched: "name", "text" or "message", snippet: [{text, found: boolean}]}]}` |
 //! | `resolve` | `{version: Version, text}`: the body's text exactly, as a string |
 //! | `vars` | `{version: Version, variables, partials, problems}` as in Contract |
 //! | `render` | `{version: Version, body, errors: [{variable, expected, value}]}`; errors in helicone mode only |

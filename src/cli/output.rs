@@ -15,6 +15,8 @@ pub(crate) const NUMBER: Style = AnsiColor::Yellow.on_default();
 pub(crate) const NAME: Style = Style::new().bold();
 /// An environment.
 pub(crate) const ENVIRONMENT: Style = AnsiColor::Green.on_default();
+/// What was searched.
+pub(crate) const FOUND: Style = AnsiColor::Red.on_default().bold();
 /// What may be overlooked.
 pub(crate) const DIM: Style = Style::new().dimmed();
 /// What it is by default.

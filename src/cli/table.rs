@@ -26,7 +26,8 @@ impl Table {
         }
     }
 
-    /// Adds a row. The texts are of one line, and plain: the styles are put around them when all widths are known.
+    /// Adds a row. The texts are of one line, and plain: the styles are put around them when all widths are known. The
+    /// last one, which nothing follows, may have styles of its own.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = (String, Style)>) {
         self.rows.push(cells.into_iter().collect());
     }

@@ -4,9 +4,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::bodies::Bodies;
+use super::search::{LONG_TAIL, catch_up, tail_length};
 use super::settle::{Settled, settle, write_out};
 use super::writer::Journaled;
-use crate::backend::{Blobs, Index};
+use crate::backend::Index;
 use crate::error::Result;
 use crate::id::BlobId;
 
@@ -18,6 +20,8 @@ const BATCH: (u64, u64) = (64, 1024 * 1024);
 const FULL: (u64, u64) = (8192, 64 * 1024 * 1024);
 /// and after this long without a commit any are.
 const IDLE: Duration = Duration::from_secs(1);
+/// At a pause, so many operations are told to search; so many times as many beside commits.
+const OPERATIONS: (u64, u64) = (LONG_TAIL, 4);
 /// So many commits, with bodies or without, may make a log that is long.
 const COMMITS: u64 = 1024;
 /// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
@@ -34,7 +38,7 @@ pub(crate) struct Settler {
 #[derive(Debug)]
 struct Shared {
     index: Arc<dyn Index>,
-    blobs: Arc<dyn Blobs>,
+    bodies: Arc<Bodies>,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -43,6 +47,8 @@ struct Shared {
 struct State {
     /// In the journal, as far as this handle put it there; `ids` are those that are no file yet.
     journaled: Journaled,
+    /// Operations that search was not told of, as far as this handle made them.
+    operations: u64,
     /// Since the index was last maintained.
     commits: u64,
     last_commit: Option<Instant>,
@@ -57,6 +63,7 @@ struct State {
 enum Work {
     WriteOut,
     Settle,
+    CatchUp,
     Maintain,
     Close,
     /// Nothing, until a commit or for so long.
@@ -64,11 +71,11 @@ enum Work {
 }
 
 impl Settler {
-    pub(crate) fn new(index: Arc<dyn Index>, blobs: Arc<dyn Blobs>) -> Self {
+    pub(crate) fn new(index: Arc<dyn Index>, bodies: Arc<Bodies>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 index,
-                blobs,
+                bodies,
                 state: Mutex::default(),
                 wake: Condvar::new(),
             }),
@@ -94,6 +101,7 @@ impl Settler {
     pub(crate) fn committed(&self, added: Journaled) {
         let mut state = self.shared.state();
         state.commits += 1;
+        state.operations += added.operations;
         state.journaled.add(added);
         state.last_commit = Some(Instant::now());
         drop(state);
@@ -136,8 +144,10 @@ impl State {
             Some(since) if since < RETRY => Work::Wait(Some(RETRY - since)),
             _ if waits(FULL) || quiet >= IDLE && self.journaled.bodies > 0 => Work::Settle,
             _ if self.commits >= COMMITS || quiet >= IDLE => Work::Maintain,
+            _ if self.operations >= OPERATIONS.0 * OPERATIONS.1 => Work::CatchUp,
             _ if quiet < PAUSE => Work::Wait(Some(PAUSE - quiet)),
             _ if waits(BATCH) => Work::Settle,
+            _ if self.operations >= OPERATIONS.0 => Work::CatchUp,
             _ if !self.journaled.ids.is_empty() => Work::WriteOut,
             _ => Work::Wait(Some(IDLE - quiet)),
         }
@@ -166,11 +176,16 @@ impl Shared {
                 Work::WriteOut => {
                     let ids = std::mem::take(&mut state.journaled.ids);
                     drop(state);
-                    write_out(&*self.index, &*self.blobs, &ids)
+                    write_out(&*self.index, self.bodies.blobs(), &ids)
                 }
                 Work::Settle => {
                     drop(state);
                     self.settle(|_| self.may_go_on()).map(drop)
+                }
+                Work::CatchUp => {
+                    drop(state);
+                    self.catch_up();
+                    Ok(())
                 }
                 Work::Maintain => {
                     drop(state);
@@ -194,7 +209,7 @@ impl Shared {
     fn settle(&self, mut go_on: impl FnMut(Settled) -> bool) -> Result<Settled> {
         let taken = std::mem::take(&mut self.state().journaled);
         let mut through = true;
-        let settled = settle(&*self.index, &*self.blobs, |sum| {
+        let settled = settle(&*self.index, self.bodies.blobs(), |sum| {
             through = go_on(sum);
             through
         });
@@ -205,7 +220,7 @@ impl Shared {
             Ok(settled) => self.state().journaled.add(Journaled {
                 bodies: taken.bodies.saturating_sub(settled.bodies),
                 bytes: taken.bytes.saturating_sub(settled.bytes),
-                ids: Vec::new(),
+                ..Journaled::default()
             }),
             Err(_) => self.state().journaled.add(taken),
         }
@@ -223,16 +238,26 @@ impl Shared {
 
     fn maintain(&self) -> Result<()> {
         self.state().commits = 0;
+        self.catch_up();
         Ok(self.index.maintain()?)
+    }
+
+    /// Tells search of what changed. Where that fails search takes longer, and nothing else is kept from its work.
+    fn catch_up(&self) {
+        self.state().operations = 0;
+        let _ = catch_up(&*self.index, &self.bodies);
     }
 
     /// Leaves every body a file, and flushes no more than a batch that is full and a log that is long.
     fn close(&self, ids: &[BlobId]) -> Result<()> {
         let waiting = self.index.snapshot()?.waiting()?;
         if waiting.bodies >= BATCH.0 || waiting.bytes >= BATCH.1 {
-            settle(&*self.index, &*self.blobs, |_| true)?;
+            settle(&*self.index, self.bodies.blobs(), |_| true)?;
         } else {
-            write_out(&*self.index, &*self.blobs, ids)?;
+            write_out(&*self.index, self.bodies.blobs(), ids)?;
+        }
+        if tail_length(&**self.index.snapshot()?)? >= LONG_TAIL {
+            self.catch_up();
         }
         Ok(self.index.maintain()?)
     }
@@ -245,14 +270,14 @@ mod tests {
 
     fn settler() -> Settler {
         let (index, blobs) = testing::in_memory();
-        Settler::new(index, blobs)
+        Settler::new(index, Arc::new(Bodies::new(blobs)))
     }
 
     fn some(bodies: u64) -> Journaled {
         Journaled {
             bodies,
             bytes: bodies,
-            ids: Vec::new(),
+            ..Journaled::default()
         }
     }
 
@@ -275,7 +300,7 @@ mod tests {
             for number in 1..=100 {
                 scribe.commit(1, number, &format!("1.{number}"));
             }
-            let settler = Settler::new(Arc::clone(&index), Arc::clone(&blobs));
+            let settler = Settler::new(Arc::clone(&index), Arc::new(Bodies::new(blobs)));
             if abandoned {
                 settler.abandon();
             }

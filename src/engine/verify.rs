@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
+use super::search::Expected;
 use crate::backend::{Blobs, Index, PromptTable, Snapshot, StoredBlob};
 use crate::error::Result;
 use crate::id::{BlobId, OperationId, PromptId};
@@ -95,8 +96,16 @@ pub(crate) fn verify(
     let details = wrong.into_iter().map(|detail| Violation::Index { detail });
     report.violations.extend(details);
     check_chain(&**snapshot, &mut report)?;
-    let live = check_prompts(&**snapshot, &mut report)?;
-    check_bodies(index, &**snapshot, blobs, live, &mut report, progress)?;
+    // Without the operations nothing says what is to be searched; that they are damaged is told already.
+    let mut search = Expected::new(&**snapshot).ok();
+    let live = check_prompts(&**snapshot, &mut search, &mut report)?;
+    let bodies = BodyCheck { index, blobs, live };
+    bodies.check(&**snapshot, &mut search, &mut report, progress)?;
+    if let Some(search) = search {
+        let wrong = search.compare(&**snapshot)?.into_iter();
+        let details = wrong.map(|detail| Violation::Index { detail });
+        report.violations.extend(details);
+    }
     Ok(report)
 }
 
@@ -131,11 +140,18 @@ fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
 }
 
 /// Each prompt's rows are what its operations make of it. Gives how many live versions each body has.
-fn check_prompts(snapshot: &dyn Snapshot, report: &mut Report) -> Result<HashMap<BlobId, u64>> {
+fn check_prompts(
+    snapshot: &dyn Snapshot,
+    search: &mut Option<Expected>,
+    report: &mut Report,
+) -> Result<HashMap<BlobId, u64>> {
     let mut live: HashMap<BlobId, u64> = HashMap::new();
     snapshot.each_prompt(&mut |found| {
         report.prompts += 1;
         report.versions += found.versions.len() as u64;
+        if let Some(search) = search {
+            search.prompt(&found);
+        }
         for version in found.live() {
             *live.entry(version.blob).or_default() += 1;
         }
@@ -240,62 +256,79 @@ fn differences(replayed: &PromptTable, found: &PromptTable) -> Vec<String> {
     details
 }
 
-/// Every body that is stored matches its address, and every live version's body is stored.
-fn check_bodies(
-    index: &dyn Index,
-    snapshot: &dyn Snapshot,
-    blobs: &dyn Blobs,
-    mut live: HashMap<BlobId, u64>,
-    report: &mut Report,
-    progress: &mut dyn FnMut(u64),
-) -> Result<()> {
-    snapshot.each_blob(&mut |id, stored, counted| {
-        report.bodies += 1;
-        progress(report.bodies);
-        let mut wrong = |detail: String| {
-            report.violations.push(Violation::Body { blob: id, detail });
-        };
-        let versions = live.remove(&id).unwrap_or_default();
-        if versions != counted {
-            wrong(format!(
-                "{counted} live versions are counted, there are {versions}"
-            ));
-        }
-        let read = |stored: StoredBlob| -> Result<_> {
-            Ok(match stored {
-                StoredBlob::Journaled(bytes) => (Some(bytes), None),
-                StoredBlob::Settled(size) => (blobs.get(id)?, Some(size)),
-            })
-        };
-        let (mut bytes, mut size) = read(stored)?;
-        if bytes.is_none() {
-            // Collected since the snapshot was taken, perhaps to come back; or missing.
-            let Some(now) = index.snapshot()?.blob(id)? else {
-                return Ok(());
+/// What bodies are held against.
+struct BodyCheck<'a> {
+    index: &'a dyn Index,
+    blobs: &'a dyn Blobs,
+    /// How many live versions each body has.
+    live: HashMap<BlobId, u64>,
+}
+
+impl BodyCheck<'_> {
+    /// Every body that is stored matches its address, and every live version's body is stored.
+    fn check(
+        self,
+        snapshot: &dyn Snapshot,
+        search: &mut Option<Expected>,
+        report: &mut Report,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let Self {
+            index,
+            blobs,
+            mut live,
+        } = self;
+        snapshot.each_blob(&mut |id, stored, counted| {
+            report.bodies += 1;
+            progress(report.bodies);
+            let mut wrong = |detail: String| {
+                report.violations.push(Violation::Body { blob: id, detail });
             };
-            (bytes, size) = read(now)?;
-        }
-        match bytes {
-            None => wrong("it is missing".into()),
-            Some(bytes) if BlobId::of(&bytes) != id => {
-                wrong(format!("its {} bytes have another hash", bytes.len()));
+            let versions = live.remove(&id).unwrap_or_default();
+            if versions != counted {
+                wrong(format!(
+                    "{counted} live versions are counted, there are {versions}"
+                ));
             }
-            Some(bytes) => {
-                report.bytes += bytes.len() as u64;
-                if size.is_some_and(|size| size != bytes.len() as u64) {
-                    wrong(format!(
-                        "it has {} bytes, the index says {size:?}",
-                        bytes.len()
-                    ));
+            let read = |stored: StoredBlob| -> Result<_> {
+                Ok(match stored {
+                    StoredBlob::Journaled(bytes) => (Some(bytes), None),
+                    StoredBlob::Settled(size) => (blobs.get(id)?, Some(size)),
+                })
+            };
+            let (mut bytes, mut size) = read(stored)?;
+            if bytes.is_none() {
+                // Collected since the snapshot was taken, perhaps to come back; or missing.
+                let Some(now) = index.snapshot()?.blob(id)? else {
+                    return Ok(());
+                };
+                (bytes, size) = read(now)?;
+            }
+            match bytes {
+                None => wrong("it is missing".into()),
+                Some(bytes) if BlobId::of(&bytes) != id => {
+                    wrong(format!("its {} bytes have another hash", bytes.len()));
+                }
+                Some(bytes) => {
+                    report.bytes += bytes.len() as u64;
+                    if let Some(search) = search {
+                        search.body(id, &bytes);
+                    }
+                    if size.is_some_and(|size| size != bytes.len() as u64) {
+                        wrong(format!(
+                            "it has {} bytes, the index says {size:?}",
+                            bytes.len()
+                        ));
+                    }
                 }
             }
-        }
+            Ok(())
+        })?;
+        let missing = live.into_keys().map(|blob| Violation::Body {
+            blob,
+            detail: "live versions have it, and it is not stored".into(),
+        });
+        report.violations.extend(missing);
         Ok(())
-    })?;
-    let missing = live.into_keys().map(|blob| Violation::Body {
-        blob,
-        detail: "live versions have it, and it is not stored".into(),
-    });
-    report.violations.extend(missing);
-    Ok(())
+    }
 }

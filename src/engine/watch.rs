@@ -1,5 +1,6 @@
 //! What changed since a place in the history, in order.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::str::FromStr;
@@ -7,6 +8,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use super::bodies::Bodies;
+use super::search::affected;
 use crate::backend::{self, ErrorKind, Snapshot};
 use crate::error::{Error, Result};
 use crate::id::{OperationId, PromptId};
@@ -167,6 +169,11 @@ fn affected_by(
             } if before != after => Some((*prompt, name.clone())),
             _ => None,
         });
-    let _ = (snapshot, bodies, moved);
-    Ok(Vec::new())
+    let moved: Vec<_> = moved.collect();
+    if moved.is_empty() {
+        return Ok(Vec::new());
+    }
+    let versions = affected(snapshot, bodies, moved)?;
+    let prompts: BTreeSet<PromptId> = versions.iter().map(|one| one.prompt_id).collect();
+    Ok(prompts.into_iter().collect())
 }

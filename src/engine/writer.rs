@@ -84,13 +84,15 @@ pub(super) struct Reserved {
     pub(super) versions: HashSet<VersionId>,
 }
 
-/// What a transaction put in the journal.
+/// What a transaction put in the journal, and what else is to be seen to after it.
 #[derive(Debug, Default)]
 pub(crate) struct Journaled {
     pub(crate) bodies: u64,
     pub(crate) bytes: u64,
     /// Which, as far as they are few enough to be written one by one.
     pub(crate) ids: Vec<BlobId>,
+    /// Operations that it appended.
+    pub(crate) operations: u64,
 }
 
 impl Journaled {
@@ -100,6 +102,7 @@ impl Journaled {
     pub(crate) fn add(&mut self, other: Self) {
         self.bodies += other.bodies;
         self.bytes += other.bytes;
+        self.operations += other.operations;
         self.ids.extend(other.ids);
         self.ids.truncate(Self::MOST_LISTED);
     }
@@ -205,6 +208,7 @@ impl<'a> Writer<'a> {
         self.change(|transaction| transaction.append(&operation, text))?;
         self.last = (operation.number, operation.id);
         self.appended = true;
+        self.journaled.operations += 1;
         Ok(operation)
     }
 
@@ -215,6 +219,7 @@ impl<'a> Writer<'a> {
             bodies: 1,
             bytes: body.as_bytes().len() as u64,
             ids: vec![body.id()],
+            operations: 0,
         });
         Ok(())
     }

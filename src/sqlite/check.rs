@@ -15,6 +15,7 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
     wrong.extend(folded_names(connection)?);
     wrong.extend(environment_listing(connection)?);
     wrong.extend(latest_moments(connection)?);
+    wrong.extend(search_rows(connection)?);
     Ok(wrong)
 }
 
@@ -30,6 +31,12 @@ fn lines(
 }
 
 fn integrity(connection: &Connection) -> Result<Vec<String>> {
+    // A look into each, at which FTS5 forgets what it knew of the table before somebody else changed it: its check
+    // alone does not.
+    for table in ["search_text", "search_message"] {
+        let look = format!("SELECT EXISTS (SELECT 1 FROM {table})");
+        lines(connection, &look, |_| Ok(String::new()))?;
+    }
     let mut found = lines(connection, "PRAGMA integrity_check", |row| row.get(0))?;
     found.retain(|line| line != "ok");
     Ok(found)
@@ -113,4 +120,18 @@ fn latest_moments(connection: &Connection) -> Result<Vec<String>> {
         }
     }
     Ok(wrong)
+}
+
+/// What search looks into is listed, so that it goes when it is outdated. Its files are checked with all others.
+fn search_rows(connection: &Connection) -> Result<Vec<String>> {
+    lines(
+        connection,
+        "SELECT row, 'is missing' FROM searchable WHERE row NOT IN (SELECT id FROM search_text_docsize)
+         UNION ALL
+         SELECT id, 'is not listed' FROM search_text_docsize WHERE id NOT IN (SELECT row FROM searchable)",
+        |row| {
+            let (key, what): (i64, String) = (row.get(0)?, row.get(1)?);
+            Ok(format!("row {key} of the texts that are searched {what}"))
+        },
+    )
 }

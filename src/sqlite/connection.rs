@@ -107,7 +107,7 @@ fn immutable_uri(path: &Path) -> String {
 }
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(96);
     connection.busy_timeout(Duration::from_secs(10))?;
     // Closing folds nothing in: a process that commits once pays one flush, not three. The log stays for the
     // next one, and `checkpoint` folds it in when it is long.

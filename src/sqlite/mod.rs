@@ -10,6 +10,7 @@ mod mark;
 mod operations;
 mod prompts;
 mod schema;
+mod search;
 mod snapshot;
 mod stored;
 mod transaction;
@@ -142,6 +143,7 @@ impl SqliteIndex {
             poisoned: AtomicBool::new(false),
         };
         let tables = index.connect_first(purpose)?;
+        schema::require_fts5(&tables.connection)?;
         if purpose != Purpose::Write {
             index.readers().push(tables);
             return Ok(index);

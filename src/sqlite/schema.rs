@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::{Context, Result};
+use crate::backend::{Error, ErrorKind};
 use crate::number::VersionNumber;
 use crate::record::{Policy, Settings};
 
@@ -120,7 +121,8 @@ const FIRST: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Where "as of" a moment is in the history: the latest moment of an operation and of all before it.
+/// Where "as of" a moment is in the history: the latest moment of an operation and of all before it. And full text
+/// search, which has been told nothing yet: it is told of all operations that were made, then of each that is.
 const SECOND: &str = "
     ALTER TABLE operation ADD COLUMN latest INTEGER NOT NULL DEFAULT 0;
     UPDATE operation SET latest = up_to.latest FROM (
@@ -130,6 +132,27 @@ const SECOND: &str = "
             FROM (SELECT number, content ->> '$.at' AS at FROM operation)
         )
     ) AS up_to WHERE up_to.number = operation.number;
+
+    INSERT INTO counter VALUES ('searchable', 0);   -- the operation that search was told of last
+
+    CREATE VIRTUAL TABLE search_text USING fts5(
+        name, text, content = '', contentless_delete = 1, tokenize = 'ascii'
+    );
+    CREATE VIRTUAL TABLE search_message USING fts5(message, content = '', tokenize = 'ascii');
+
+    CREATE TABLE searchable (           -- what has a row in search_text
+        row    INTEGER PRIMARY KEY,     -- a current version's key; of a prompt without versions its own, below 0
+        prompt INTEGER NOT NULL REFERENCES prompt
+    ) STRICT;
+    CREATE INDEX searchable_by_prompt ON searchable (prompt);
+
+    CREATE TABLE partial_use (
+        partial     TEXT NOT NULL,      -- the id that a body names, be it a prompt's or not
+        environment TEXT NOT NULL,
+        version     INTEGER NOT NULL REFERENCES version,
+        PRIMARY KEY (partial, environment, version)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX partial_use_by_version ON partial_use (version);
 ";
 
 /// Makes the tables of a new store, in one transaction; `rest` is done before it is committed.
@@ -138,6 +161,7 @@ pub(super) fn create(
     settings: Settings,
     rest: impl FnOnce() -> crate::Result<()>,
 ) -> crate::Result<()> {
+    require_fts5(connection)?;
     let context = "creating the tables";
     connection
         .execute_batch("BEGIN EXCLUSIVE")
@@ -175,6 +199,19 @@ pub(super) fn migrate(connection: &Connection, found: u32) -> Result<()> {
         migrate_steps(connection, found)?;
     }
     connection.execute_batch("COMMIT").context(context)
+}
+
+/// Search needs a part of SQLite that may be left out of a system's.
+pub(super) fn require_fts5(connection: &Connection) -> Result<()> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_module_list WHERE name = 'fts5')";
+    let found = connection.query_row(sql, [], |row| row.get(0));
+    match found.context("looking for FTS5")? {
+        true => Ok(()),
+        false => Err(Error::new(
+            ErrorKind::Other,
+            "the SQLite that is linked was compiled without FTS5 (SQLITE_ENABLE_FTS5)",
+        )),
+    }
 }
 
 fn migrate_steps(connection: &Connection, from: u32) -> Result<()> {

@@ -9,10 +9,10 @@ use semver::VersionReq;
 
 use super::error::{Context, Result};
 use super::stored::{bytes, collect, moment, optional_moment, parsed};
-use super::{Tables, check, operations, prompts, schema, versions};
+use super::{Tables, check, operations, prompts, schema, search, versions};
 use crate::backend::{
-    Collectable, Journaled, Numbering, OperationVisitor, PromptTable, Snapshot, StoredBlob,
-    VersionRow, Waiting,
+    Collectable, Journaled, Numbering, OperationVisitor, PromptTable, SearchMatch, SearchQuery,
+    Snapshot, StoredBlob, Told, VersionRow, Waiting,
 };
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
@@ -49,6 +49,26 @@ impl Snapshot for Tables {
         limit: usize,
     ) -> Result<Vec<Prompt>> {
         prompts::list(&self.connection, filter, before, limit)
+    }
+
+    fn searchable_up_to(&self) -> Result<u64> {
+        search::up_to(&self.connection)
+    }
+
+    fn search(&self, query: &SearchQuery, limit: usize) -> Result<Vec<SearchMatch>> {
+        search::find(&self.connection, query, limit)
+    }
+
+    fn search_messages(&self, query: &SearchQuery, limit: usize) -> Result<Vec<VersionId>> {
+        search::find_messages(&self.connection, query, limit)
+    }
+
+    fn dependents(
+        &self,
+        prompt: PromptId,
+        environment: &EnvironmentName,
+    ) -> Result<Vec<(PromptId, VersionId)>> {
+        search::dependents(&self.connection, prompt, environment)
     }
 
     fn prompt_count(&self) -> Result<u64> {
@@ -203,6 +223,13 @@ impl Snapshot for Tables {
             }
         }
         Ok(())
+    }
+
+    fn each_searchable(
+        &self,
+        visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        search::each(&self.connection, visit)
     }
 
     fn self_check(&self) -> Result<Vec<String>> {

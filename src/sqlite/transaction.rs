@@ -11,8 +11,8 @@ use super::error::{Context, Result};
 use super::operations::End;
 use super::prompts::folded;
 use super::stored::{json_list, limit, micros};
-use super::{Turn, connection, operations, schema};
-use crate::backend::{Error, ErrorKind, Snapshot, Transaction};
+use super::{Turn, connection, operations, schema, search};
+use crate::backend::{Error, ErrorKind, Searchable, Snapshot, Transaction};
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::record::{Change, Operation, PromptState, RecordedInputs, Version};
 
@@ -535,6 +535,10 @@ impl Transaction for Write<'_> {
             "INSERT OR REPLACE INTO setting VALUES (?1 || ?2, ?3)",
             [schema::SECRET, name, text],
         )
+    }
+
+    fn make_searchable(&mut self, news: &Searchable) -> Result<()> {
+        search::tell(self.connection(), news)
     }
 
     fn commit(self: Box<Self>) -> Result<()> {

@@ -51,9 +51,10 @@ impl Store {
         let mut batch = Batch { writer };
         let result = work(&mut batch)?;
         let journaled = batch.writer.commit()?;
-        // In memory the journal is as good a place as any: no thread need move bodies out of it.
-        if let Place::Directory(_) = inner.place {
-            inner.settler.committed(journaled);
+        match inner.place {
+            Place::Directory(_) => inner.settler.committed(journaled),
+            // In memory the journal is as good a place as any: no thread need move bodies out of it.
+            Place::Memory(_) => self.shorten_tail(),
         }
         Ok(result)
     }

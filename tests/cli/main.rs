@@ -17,6 +17,7 @@ mod history;
 mod pairs;
 mod prompts;
 mod readme;
+mod search;
 mod support;
 mod templates;
 mod upkeep;

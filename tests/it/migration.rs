@@ -29,10 +29,29 @@ pub fn golden(format: u32) -> Place {
     let place = Place::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     copy(&root.join(format!("format-{format}")), place.path());
+    // Among the sources there is no empty directory.
+    fs::create_dir_all(place.path().join("tmp")).unwrap();
     place
 }
 
+/// What that release kept no index for.
+fn is_searched(store: &Store) {
+    let found = |text: &str| {
+        let hits = store.search(text, 9).unwrap().into_iter();
+        hits.map(|hit| hit.prompt.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("warmly"), ["greeting"]);
+    assert_eq!(found("polite"), ["house-tone"]);
+    assert_eq!(found("refu"), ["refund"]);
+    let tone = store.prompt("house-tone").unwrap().id;
+    let users = store.dependents(tone, "production").unwrap();
+    let users: Vec<_> = users.iter().map(|user| user.number.to_string()).collect();
+    assert_eq!(users, ["1.1"]);
+}
+
 fn holds_what_it_held(store: &Store) {
+    is_searched(store);
     let number = |spec: &str| store.version(spec).unwrap().number.to_string();
     assert_eq!(number("greeting@production"), "1.1");
     assert_eq!(number("greeting@staging"), "1.1");
@@ -67,9 +86,18 @@ fn a_store_of_format_1_goes_on() {
         promptbook::Expected::Any,
     );
     moved.unwrap();
+    store.settle(|_| ()).unwrap();
+    is_searched_by_the_index(&store, &place);
     drop(store);
     let report = place.open().verify(|_| ()).unwrap();
     assert!(report.is_clean(), "{:?}", report.violations);
+}
+
+/// The index was told by then.
+fn is_searched_by_the_index(store: &Store, place: &Place) {
+    let told = "UPDATE counter SET value = value WHERE name = 'searchable' AND value = 13";
+    assert_eq!(place.sql(told), 1, "the index was told otherwise");
+    assert_eq!(store.search("polite", 9).unwrap().len(), 1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use promptbook::{Bump, Error, NewVersion};
 use crate::child::{command, directory, passes, store};
 use crate::support::{Place, body, create, is_sound};
 
-/// The child may not make files of more than 256 KiB, and is told so by errors instead of a signal.
+/// The child may not make files of more than 512 KiB, and is told so by errors instead of a signal.
 #[test]
 fn what_was_acknowledged_stays() {
     let place = Place::new();
@@ -15,7 +15,7 @@ fn what_was_acknowledged_stays() {
     let limited = [
         "sh",
         "-c",
-        "trap '' XFSZ; ulimit -f 512; exec \"$0\" \"$@\"",
+        "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"",
     ];
     passes(command(
         &std::env::current_exe().unwrap(),

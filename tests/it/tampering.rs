@@ -1,6 +1,6 @@
 //! Whatever is altered in the index behind the store's back, `verify` names it.
 
-use promptbook::{NewPrompt, Policy, StoreOptions};
+use promptbook::{Bump, NewPrompt, NewVersion, Policy, StoreOptions};
 
 use crate::support::{Place, body, commit, create, is_sound, violations};
 
@@ -26,6 +26,9 @@ fn filled() -> Place {
     create(&store, "other");
     let gone = create(&store, "gone");
     store.delete_prompt(gone.prompt.id).unwrap();
+    let user = format!("{{{{hcp:{}:0:staging}}}}", first.prompt.id);
+    let user = NewVersion::new("other", body(user)).unwrap();
+    store.commit(user.bump(Bump::Major)).unwrap();
     store.settle(|_| ()).unwrap();
     commit(&store, first.prompt.id.as_str(), "waiting");
     is_sound(&store);
@@ -253,4 +256,57 @@ fn altered_bodies_are_named() {
         ),
         ("DELETE FROM blob WHERE key = 1", &["missing row of blob"]),
     ]);
+}
+
+#[test]
+fn altered_search_is_named() {
+    let other = "(SELECT key FROM prompt WHERE name = 'other')";
+    let unlisted = format!("DELETE FROM searchable WHERE prompt = {other}");
+    let elsewhere = format!(
+        "UPDATE searchable SET prompt = 3 WHERE row = (SELECT max(row) FROM searchable WHERE prompt = {other})"
+    );
+    named(&[
+        (
+            "DELETE FROM search_text WHERE rowid = (SELECT max(row) FROM searchable)",
+            &["texts that are searched", "missing"],
+        ),
+        (&unlisted, &["prompt ", "is not searched"]),
+        (&unlisted, &["texts that are searched", "not listed"]),
+        (&elsewhere, &["prompt ", "are searched instead"]),
+        ("DELETE FROM partial_use", &["searched instead", "staging"]),
+        (
+            "UPDATE partial_use SET environment = 'moon'",
+            &["searched instead", "moon"],
+        ),
+        (
+            "DELETE FROM search_message_docsize WHERE id = 1",
+            &["the message of", "is not searched"],
+        ),
+        (
+            "UPDATE counter SET value = value + 1 WHERE name = 'searchable'",
+            &["is not searched"],
+        ),
+        (
+            "UPDATE search_text_data SET block = zeroblob(64) WHERE id > 10",
+            &["search_text"],
+        ),
+        (
+            "UPDATE search_message_data SET block = zeroblob(64) WHERE id > 10",
+            &["search_message"],
+        ),
+    ]);
+}
+
+/// It keeps nobody from working.
+#[test]
+fn a_damaged_search_is_no_harm_to_commits() {
+    let place = filled();
+    place.sql("DELETE FROM search_text_data WHERE id = 10");
+    let store = place.open();
+    for turn in 0..100 {
+        commit(&store, "greeting", turn);
+    }
+    store.settle(|_| ()).unwrap();
+    assert!(store.search("greeting", 9).is_err(), "it can't be searched");
+    assert_eq!(store.version("greeting@latest").unwrap().number.minor, 103);
 }

@@ -4,6 +4,7 @@
 //! A snapshot is a clone of persistent maps, which costs the same at any size.
 
 mod blobs;
+mod search;
 mod state;
 mod write;
 

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use rpds::{RedBlackTreeMapSync as Map, VectorSync as Vector};
 use semver::VersionReq;
 
+use super::search::SearchTables;
 use crate::backend::{
     Collectable, Journaled, Numbering, OperationVisitor, PromptTable, PromptTables, Result,
-    Snapshot, StoredBlob, VersionRow, Waiting,
+    SearchMatch, SearchQuery, Snapshot, StoredBlob, Told, VersionRow, Waiting,
 };
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
@@ -26,6 +27,7 @@ pub(super) struct State {
     /// other.
     pub(super) commits: u64,
     pub(super) tables: PromptTables,
+    pub(super) search: SearchTables,
     /// Each with its content as it was hashed.
     pub(super) operations: Vector<(Operation, Arc<str>)>,
     /// Bodies that are stored.
@@ -63,6 +65,7 @@ impl State {
             settings,
             commits: 0,
             tables: PromptTables::default(),
+            search: SearchTables::default(),
             operations: Vector::default(),
             blobs: Map::default(),
             last_position: 0,
@@ -111,6 +114,27 @@ impl Snapshot for State {
         limit: usize,
     ) -> Result<Vec<Prompt>> {
         Ok(self.tables.prompts(filter, before, limit))
+    }
+
+    fn searchable_up_to(&self) -> Result<u64> {
+        Ok(self.search.up_to)
+    }
+
+    fn search(&self, query: &SearchQuery, limit: usize) -> Result<Vec<SearchMatch>> {
+        Ok(self.search.find(query, limit))
+    }
+
+    fn search_messages(&self, query: &SearchQuery, limit: usize) -> Result<Vec<VersionId>> {
+        let is_live = |id: VersionId| self.tables.version(id).is_some();
+        Ok(self.search.find_messages(query, is_live, limit))
+    }
+
+    fn dependents(
+        &self,
+        prompt: PromptId,
+        environment: &EnvironmentName,
+    ) -> Result<Vec<(PromptId, VersionId)>> {
+        Ok(self.search.dependents(prompt, environment))
     }
 
     fn prompt_count(&self) -> Result<u64> {
@@ -298,6 +322,13 @@ impl Snapshot for State {
             }
         }
         Ok(())
+    }
+
+    fn each_searchable(
+        &self,
+        visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        self.search.each(visit)
     }
 
     fn self_check(&self) -> Result<Vec<String>> {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::MemoryIndex;
 use super::state::{Blob, Secret, State};
-use crate::backend::{Error, ErrorKind, Result, Snapshot, StoredBlob, Transaction};
+use crate::backend::{Error, ErrorKind, Result, Searchable, Snapshot, StoredBlob, Transaction};
 use crate::id::{BlobId, VersionId};
 use crate::record::{Change, Operation, RecordedInputs};
 
@@ -166,6 +166,11 @@ impl Transaction for Write<'_> {
     fn put_secret(&mut self, name: &str, text: &str) -> Result<()> {
         let secret = Secret(text.to_owned());
         self.state.secrets.insert_mut(name.to_owned(), secret);
+        Ok(())
+    }
+
+    fn make_searchable(&mut self, news: &Searchable) -> Result<()> {
+        self.state.search.tell(news);
         Ok(())
     }
 

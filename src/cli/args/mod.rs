@@ -6,6 +6,7 @@ pub(crate) mod diff;
 pub(crate) mod fake;
 pub(crate) mod freeze;
 pub(crate) mod history;
+pub(crate) mod search;
 #[cfg(feature = "server")]
 pub(crate) mod server;
 
@@ -86,8 +87,10 @@ pub(crate) enum Command {
     Blame(diff::Blame),
     /// List prompts, newest first
     Ls(List),
-    /// List prompts whose name contains a text, in any letter case
-    Search(Search),
+    /// Find words in the names of prompts, in the texts of current versions and in commit messages
+    ///
+    /// Case and accents don't count. A version is current if it is its prompt's highest, or if an environment points to it.
+    Search(search::Search),
     /// Write a version's body: its bytes, and nothing else
     Resolve(SpecOnly),
     /// List the variables and partials that a version asks for
@@ -327,6 +330,14 @@ pub(crate) struct SpecOnly {
 
 #[derive(Args, Debug)]
 pub(crate) struct List {
+    /// Only prompts whose name contains this text, in any letter case
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) name: String,
     /// Only prompts that have this tag; may be given several times, and any of them will do
     #[arg(long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,
@@ -335,14 +346,6 @@ pub(crate) struct List {
     pub(crate) limit: Option<usize>,
     #[command(flatten)]
     pub(crate) as_of: AsOf,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Search {
-    /// The text
-    pub(crate) text: String,
-    #[command(flatten)]
-    pub(crate) list: List,
 }
 
 #[derive(Args, Debug)]

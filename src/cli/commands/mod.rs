@@ -19,6 +19,7 @@ mod history;
 mod holders;
 mod import;
 mod prompts;
+mod search;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(feature = "server")]
@@ -45,9 +46,9 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Diff(args) => diff::diff(args, session),
         Command::Blame(args) => blame::blame(args, session),
         Command::Ls(args) => prompts::list(args, session),
-        Command::Search(args) => prompts::search(args, session),
         Command::Resolve(args) => versions::resolve(args, session),
         Command::Vars(args) => templates::variables(args, session),
+        Command::Search(args) => search::search(args, session),
         Command::Render(args) => templates::render(args, session),
         Command::Env(args) => environments::run(args, session),
         Command::Tag(args) => prompts::tag(args, session),

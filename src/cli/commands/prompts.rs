@@ -1,10 +1,10 @@
-//! `create`, `ls`, `search`, `tag`, `rename`, `rm`.
+//! `create`, `ls`, `tag`, `rename`, `rm`.
 
 use std::io::{self, IsTerminal};
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{Create, List, Remove, Rename, Search, Tag};
+use crate::cli::args::{Create, List, Remove, Rename, Tag};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, aside, paint};
 use crate::cli::session::Session;
@@ -59,16 +59,8 @@ pub(super) fn title(prompt: &Prompt) -> String {
 }
 
 pub(super) fn list(args: &List, session: &Session) -> Outcome {
-    find(String::new(), args, session)
-}
-
-pub(super) fn search(args: &Search, session: &Session) -> Outcome {
-    find(args.text.clone(), &args.list, session)
-}
-
-fn find(name_contains: String, args: &List, session: &Session) -> Outcome {
     let store = session.view(&args.as_of)?;
-    let mut filter = PromptFilter::default().name_contains(name_contains);
+    let mut filter = PromptFilter::default().name_contains(&args.name);
     filter.tags.clone_from(&args.tags);
     let limit = args.limit.unwrap_or(usize::MAX);
     let found = with_environments(&store, store.prompts(&filter, None, limit)?)?;

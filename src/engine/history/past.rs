@@ -10,7 +10,8 @@ use semver::VersionReq;
 
 use crate::backend::{
     self, Collectable, ErrorKind, Journaled, Numbering, OperationVisitor, PromptTable,
-    PromptTables, Result, Snapshot, StoredBlob, VersionRow, Waiting,
+    PromptTables, Result, SearchMatch, SearchQuery, Snapshot, StoredBlob, Told, VersionRow,
+    Waiting,
 };
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
@@ -227,6 +228,23 @@ impl Snapshot for Past<'_> {
         self.of_all(|tables| tables.prompts(filter, before, limit))
     }
 
+    /// Search knows the present only: of an earlier moment it was told nothing, and all operations are looked into.
+    fn searchable_up_to(&self) -> Result<u64> {
+        Ok(0)
+    }
+
+    fn search(&self, _: &SearchQuery, _: usize) -> Result<Vec<SearchMatch>> {
+        Ok(Vec::new())
+    }
+
+    fn search_messages(&self, _: &SearchQuery, _: usize) -> Result<Vec<VersionId>> {
+        Ok(Vec::new())
+    }
+
+    fn dependents(&self, _: PromptId, _: &EnvironmentName) -> Result<Vec<(PromptId, VersionId)>> {
+        Ok(Vec::new())
+    }
+
     fn prompt_count(&self) -> Result<u64> {
         self.of_all(PromptTables::prompt_count)
     }
@@ -354,6 +372,10 @@ impl Snapshot for Past<'_> {
                 true => visit(number, id, text),
                 false => Ok(ControlFlow::Break(())),
             })
+    }
+
+    fn each_searchable(&self, _: &mut dyn FnMut(Told) -> crate::Result<()>) -> crate::Result<()> {
+        Ok(())
     }
 
     fn self_check(&self) -> Result<Vec<String>> {

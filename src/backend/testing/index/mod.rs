@@ -8,6 +8,7 @@ pub mod marks;
 pub mod operations;
 pub mod prompts;
 pub mod restoring;
+pub mod search;
 pub mod secrets;
 pub mod transactions;
 pub mod versions;
@@ -35,6 +36,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
         visits::TESTS,
         secrets::TESTS,
         restoring::TESTS,
+        search::TESTS,
         contradictions::TESTS,
     ];
     for test in topics.into_iter().flatten() {

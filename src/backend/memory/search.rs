@@ -1,0 +1,105 @@
+//! Full text search without an index: every text is looked at.
+
+use std::sync::Arc;
+
+use rpds::{RedBlackTreeMapSync as Map, VectorSync as Vector};
+
+use crate::backend::{
+    SearchMatch, SearchQuery, Searchable, SearchablePrompt, SearchableVersion, Told, Words,
+};
+use crate::id::{EnvironmentName, PromptId, VersionId};
+
+/// What search was told; cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SearchTables {
+    pub(super) up_to: u64,
+    prompts: Map<PromptId, Arc<SearchablePrompt>>,
+    /// In the order they were committed.
+    messages: Vector<(VersionId, Arc<Words>)>,
+}
+
+impl SearchTables {
+    pub(super) fn tell(&mut self, news: &Searchable) {
+        self.up_to = news.up_to;
+        for prompt in &news.prompts {
+            match prompt.name {
+                Some(_) => {
+                    let prompt = Arc::new(prompt.clone());
+                    self.prompts.insert_mut(prompt.id, prompt);
+                }
+                None => {
+                    self.prompts.remove_mut(&prompt.id);
+                }
+            }
+        }
+        for (version, words) in &news.messages {
+            let message = (*version, Arc::new(words.clone()));
+            self.messages.push_back_mut(message);
+        }
+    }
+
+    /// Names first.
+    pub(super) fn find(&self, query: &SearchQuery, limit: usize) -> Vec<SearchMatch> {
+        let found = |prompt: &SearchablePrompt| -> Option<SearchMatch> {
+            let name = prompt.name.as_ref()?;
+            if query.is_in(&[name]) {
+                return Some(SearchMatch::Name(prompt.id));
+            }
+            let mut versions = prompt.versions.iter();
+            let version = versions.find(|version| query.is_in(&[name, &version.text]))?;
+            Some(SearchMatch::Text(prompt.id, version.id))
+        };
+        let mut all: Vec<_> = self.prompts.values().filter_map(|one| found(one)).collect();
+        all.sort_by_key(|found| matches!(found, SearchMatch::Text(..)));
+        all.truncate(limit);
+        all
+    }
+
+    pub(super) fn find_messages(
+        &self,
+        query: &SearchQuery,
+        is_live: impl Fn(VersionId) -> bool,
+        limit: usize,
+    ) -> Vec<VersionId> {
+        let newest_first = (0..self.messages.len()).rev();
+        newest_first
+            .filter_map(|at| self.messages.get(at))
+            .filter(|(id, words)| query.is_in(&[words]) && is_live(*id))
+            .map(|(id, _)| *id)
+            .take(limit)
+            .collect()
+    }
+
+    pub(super) fn dependents(
+        &self,
+        prompt: PromptId,
+        environment: &EnvironmentName,
+    ) -> Vec<(PromptId, VersionId)> {
+        let names = |version: &&SearchableVersion| {
+            let mut partials = version.partials.iter();
+            partials.any(|(of, name)| *of == prompt && name == environment)
+        };
+        let prompts = self.prompts.values();
+        let dependents = prompts.flat_map(|one| {
+            let versions = one.versions.iter().filter(names);
+            versions.map(|version| (one.id, version.id))
+        });
+        dependents.collect()
+    }
+
+    pub(super) fn each(
+        &self,
+        visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        for prompt in self.prompts.values() {
+            let versions = prompt.versions.iter().map(|version| {
+                let mut partials = version.partials.clone();
+                partials.sort();
+                (version.id, partials)
+            });
+            visit(Told::Prompt(prompt.id, versions.collect()))?;
+        }
+        let mut messages = self.messages.iter();
+        messages.try_for_each(|(id, _)| visit(Told::Message(*id)))
+    }
+}

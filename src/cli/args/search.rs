@@ -1,0 +1,13 @@
+//! What `search` takes.
+
+use clap::Args;
+
+#[derive(Args, Debug)]
+pub(crate) struct Search {
+    /// The words: all are to be found, each as it is or as the beginning of another; '"several words"' in a row
+    #[arg(required = true, value_name = "TEXT")]
+    pub(crate) words: Vec<String>,
+    /// So many hits at most
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+}

@@ -1,0 +1,87 @@
+//! `search`.
+
+use anstyle::Style;
+use serde_json::{Value, json};
+
+use crate::cli::args::search::Search;
+use crate::cli::failure::Outcome;
+use crate::cli::output::{DIM, FOUND, NAME, NUMBER, PLAIN, paint};
+use crate::cli::session::Session;
+use crate::cli::table::Table;
+use crate::cli::{shape, text};
+use crate::{Matched, SearchHit, Snippet, Version};
+
+pub(super) fn search(args: &Search, session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let hits = store.search(&args.words.join(" "), args.limit)?;
+    if hits.is_empty() {
+        session.note("nothing found");
+    }
+    session.answer(
+        || json!({"hits": hits.iter().map(hit_json).collect::<Vec<_>>()}),
+        || table(&hits),
+    )
+}
+
+fn hit_json(hit: &SearchHit) -> Value {
+    let pieces = pieces(&hit.snippet);
+    let pieces = pieces.map(|(text, found)| json!({"text": text, "found": found}));
+    json!({
+        "prompt": shape::prompt(&hit.prompt),
+        "version": hit.version.as_ref().map(shape::version),
+        "matched": word(hit.matched),
+        "snippet": pieces.collect::<Vec<_>>(),
+    })
+}
+
+fn table(hits: &[SearchHit]) -> String {
+    let mut table = Table::new(&["ID", "NAME", "VERSION", "FOUND IN", "TEXT"]);
+    for hit in hits {
+        let shown = pieces(&hit.snippet).map(|(piece, found)| match found {
+            true => paint(FOUND, text::line(piece)),
+            false => text::line(piece),
+        });
+        table.row([
+            (hit.prompt.id.to_string(), PLAIN),
+            (text::line(hit.prompt.name.as_str()), NAME),
+            version(hit.version.as_ref()),
+            (word(hit.matched).to_owned(), DIM),
+            (shown.collect(), PLAIN),
+        ]);
+    }
+    table.text()
+}
+
+/// The number, and the environments that it is in.
+fn version(version: Option<&Version>) -> (String, Style) {
+    let Some(version) = version else {
+        return ("-".into(), NUMBER);
+    };
+    let environments = version.environments.iter();
+    let environments: String = environments
+        .map(|name| format!(" {}", text::line(name.as_str())))
+        .collect();
+    (format!("{}{environments}", version.number), NUMBER)
+}
+
+fn word(matched: Matched) -> &'static str {
+    match matched {
+        Matched::Name => "name",
+        Matched::Text => "text",
+        Matched::Message => "message",
+    }
+}
+
+/// What a snippet says, piece by piece, and which pieces were searched.
+fn pieces(snippet: &Snippet) -> impl Iterator<Item = (&str, bool)> {
+    let piece = |from: usize, to: usize| snippet.text.get(from..to).unwrap_or_default();
+    let mut pieces = Vec::new();
+    let mut end = 0;
+    for mark in &snippet.marks {
+        pieces.push((piece(end, mark.start), false));
+        pieces.push((piece(mark.start, mark.end), true));
+        end = mark.end;
+    }
+    pieces.push((piece(end, snippet.text.len()), false));
+    pieces.into_iter().filter(|(piece, _)| !piece.is_empty())
+}

@@ -1,0 +1,96 @@
+//! What is searched of a prompt, as it is now.
+
+use super::text::text_of;
+use super::words::words_of;
+use crate::backend::{SearchablePrompt, SearchableVersion, Snapshot};
+use crate::engine::bodies::Bodies;
+use crate::error::{Error, Result};
+use crate::id::{EnvironmentName, PromptId};
+use crate::record::{Prompt, Version};
+use crate::template::Uses;
+
+/// A prompt and its current versions: the highest, then those that environments point to.
+pub(super) struct Current {
+    pub(super) prompt: Prompt,
+    pub(super) versions: Vec<Version>,
+}
+
+impl Current {
+    /// None where the prompt is deleted.
+    pub(super) fn of(snapshot: &dyn Snapshot, id: PromptId) -> Result<Option<Self>> {
+        let Some(prompt) = snapshot.prompt(id)? else {
+            return Ok(None);
+        };
+        let mut versions: Vec<Version> = Vec::new();
+        versions.extend(snapshot.highest_version(id, None)?);
+        for environment in snapshot.environments(id)? {
+            let is_known = |version: &Version| version.id == environment.version_id;
+            if !versions.iter().any(is_known) {
+                versions.extend(snapshot.version(environment.version_id)?);
+            }
+        }
+        Ok(Some(Self { prompt, versions }))
+    }
+}
+
+/// What is searched of a prompt; of a deleted one, nothing.
+pub(super) fn searchable(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    id: PromptId,
+) -> Result<SearchablePrompt> {
+    let mut searchable = SearchablePrompt {
+        id,
+        name: None,
+        versions: Vec::new(),
+    };
+    if let Some(current) = Current::of(snapshot, id)? {
+        searchable.name = Some(words_of(current.prompt.name.as_str()));
+        for version in current.versions {
+            let text = text_in(snapshot, bodies, &version)?;
+            searchable.versions.push(SearchableVersion {
+                id: version.id,
+                text: words_of(&text),
+                partials: partials_of(snapshot, bodies, &version)?,
+            });
+        }
+    }
+    Ok(searchable)
+}
+
+/// The text that a version is found by. A damaged body has none: it is `verify` that tells, search goes on.
+pub(super) fn text_in(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    version: &Version,
+) -> Result<String> {
+    match bodies.read(snapshot, version.blob) {
+        Ok(body) => Ok(text_of(body.json())),
+        Err(Error::Damaged { .. }) => Ok(String::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The partials that a version's body names, each once.
+pub(super) fn partials_of(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    version: &Version,
+) -> Result<Vec<(PromptId, EnvironmentName)>> {
+    match bodies.read(snapshot, version.blob) {
+        Ok(body) => Ok(named_in(&Uses::of(body.json()))),
+        Err(Error::Damaged { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Prompts and environments, each pair once, sorted.
+pub(super) fn named_in(uses: &Uses) -> Vec<(PromptId, EnvironmentName)> {
+    let partials = uses.partials.iter();
+    let mut named: Vec<_> = partials
+        .map(|partial| (partial.prompt, partial.environment.clone()))
+        .collect();
+    named.sort();
+    named.dedup();
+    named
+}

@@ -1,0 +1,91 @@
+//! Which versions hang on a partial.
+
+use std::collections::HashSet;
+
+use super::current::{Current, partials_of};
+use super::tail::Tail;
+use crate::backend::Snapshot;
+use crate::engine::bodies::Bodies;
+use crate::error::Result;
+use crate::id::{EnvironmentName, PromptId, VersionId};
+use crate::record::Version;
+
+/// The current versions whose body names a partial of this prompt in this environment, by their prompts.
+pub(crate) fn dependents(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    prompt: PromptId,
+    environment: &EnvironmentName,
+) -> Result<Vec<Version>> {
+    Users::of(snapshot, bodies)?.of_partial(prompt, environment)
+}
+
+/// All current versions that are rendered otherwise when these pointers move: those whose body names one of them, those
+/// that name those through an environment, and so on. Each once; partials that go round end where they began.
+pub(crate) fn affected(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    moved: Vec<(PromptId, EnvironmentName)>,
+) -> Result<Vec<Version>> {
+    let users = Users::of(snapshot, bodies)?;
+    let mut seen: HashSet<_> = moved.iter().cloned().collect();
+    let mut found: HashSet<VersionId> = HashSet::new();
+    let (mut wanted, mut all) = (moved, Vec::new());
+    while let Some((prompt, environment)) = wanted.pop() {
+        for version in users.of_partial(prompt, &environment)? {
+            for name in &version.environments {
+                let pointer = (version.prompt_id, name.clone());
+                if seen.insert(pointer.clone()) {
+                    wanted.push(pointer);
+                }
+            }
+            if found.insert(version.id) {
+                all.push(version);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The users of partials: from the index, and of what changed since from the bodies.
+struct Users<'a> {
+    snapshot: &'a dyn Snapshot,
+    tail: Tail,
+    recent: Vec<(Version, Vec<(PromptId, EnvironmentName)>)>,
+}
+
+impl<'a> Users<'a> {
+    fn of(snapshot: &'a dyn Snapshot, bodies: &Bodies) -> Result<Self> {
+        let tail = Tail::of(snapshot)?;
+        let mut recent = Vec::new();
+        for id in &tail.prompts {
+            let current = Current::of(snapshot, *id)?;
+            for version in current.into_iter().flat_map(|current| current.versions) {
+                let partials = partials_of(snapshot, bodies, &version)?;
+                recent.push((version, partials));
+            }
+        }
+        Ok(Self {
+            snapshot,
+            tail,
+            recent,
+        })
+    }
+
+    fn of_partial(&self, prompt: PromptId, environment: &EnvironmentName) -> Result<Vec<Version>> {
+        let mut users = Vec::new();
+        for (owner, version) in self.snapshot.dependents(prompt, environment)? {
+            if !self.tail.touched(owner) {
+                users.extend(self.snapshot.version(version)?);
+            }
+        }
+        let names = |partials: &[(PromptId, EnvironmentName)]| {
+            let mut partials = partials.iter();
+            partials.any(|(of, name)| *of == prompt && name == environment)
+        };
+        let recent = self.recent.iter().filter(|(_, partials)| names(partials));
+        users.extend(recent.map(|(version, _)| version.clone()));
+        users.sort_by_key(|version| (version.prompt_id, version.number));
+        Ok(users)
+    }
+}

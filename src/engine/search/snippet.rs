@@ -1,0 +1,211 @@
+//! The piece of a text that shows why it was found.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::words::{ceil, each_word, floor};
+use crate::backend::SearchQuery;
+
+/// A piece of a text, in one line, with what was searched marked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Snippet {
+    /// The piece, `…` where the text goes on.
+    pub text: String,
+    /// The bytes of `text` that were searched, in order and apart.
+    pub marks: Vec<Range<usize>>,
+}
+
+/// A snippet has about so many bytes;
+const LENGTH: usize = 120;
+/// so many of them before what was found first.
+const BEFORE: usize = 30;
+
+/// The piece of a text in which most of a query's phrases stand; its beginning where there is none.
+pub(super) fn snippet(text: &str, query: &SearchQuery) -> Snippet {
+    let found = occurrences(text, query);
+    let best = (0..found.len()).max_by_key(|first| {
+        let start = found[*first].0.start;
+        let near = found[*first..]
+            .iter()
+            .take_while(|(range, _)| range.end <= start + LENGTH - BEFORE);
+        let phrases: HashSet<usize> = near.map(|(_, phrase)| *phrase).collect();
+        // The first of those that are as good.
+        (phrases.len(), usize::MAX - first)
+    });
+    let start = best.map_or(0, |first| found[first].0.start);
+    let window = window(text, start);
+    let mut written = Written::default();
+    if window.start > 0 {
+        written.text.push('…');
+    }
+    for (at, c) in text[window.clone()].char_indices() {
+        written.push(window.start + at, c);
+    }
+    written.end(window.end);
+    let marks = merged(found.into_iter().map(|(range, _)| range));
+    let marks = marks.filter_map(|mark| written.shown(&mark)).collect();
+    if window.end < text.len() {
+        written.text.push('…');
+    }
+    Snippet {
+        text: written.text,
+        marks,
+    }
+}
+
+/// Where phrases stand, each with its position in the query, by their beginnings.
+fn occurrences(text: &str, query: &SearchQuery) -> Vec<(Range<usize>, usize)> {
+    let phrases: Vec<Vec<&str>> = query
+        .phrases
+        .iter()
+        .map(|phrase| phrase.words.iter().collect())
+        .collect();
+    let longest = phrases.iter().map(Vec::len).max().unwrap_or(0);
+    // The last words, of which a phrase is about to be complete.
+    let mut recent: Vec<(Range<usize>, String)> = Vec::new();
+    let mut found = Vec::new();
+    each_word(text, |range, word| {
+        recent.push((range, word.to_owned()));
+        if recent.len() > longest {
+            recent.remove(0);
+        }
+        for (position, words) in phrases.iter().enumerate() {
+            let Some(from) = recent.len().checked_sub(words.len()) else {
+                continue;
+            };
+            let run = &recent[from..];
+            let last = words.len().saturating_sub(1);
+            let open = query.phrases[position].open;
+            let stands = run.iter().zip(words).enumerate().all(|(at, (have, want))| {
+                have.1 == *want || open && at == last && have.1.starts_with(want)
+            });
+            if let (true, Some(first), Some(end)) = (stands, run.first(), run.last()) {
+                found.push((first.0.start..end.0.end, position));
+            }
+        }
+    });
+    found.sort_by_key(|(range, _)| (range.start, range.end));
+    found
+}
+
+/// About [`LENGTH`] bytes around what begins at `start`, cut between words where there is a space near.
+fn window(text: &str, start: usize) -> Range<usize> {
+    let from = match start.saturating_sub(BEFORE) {
+        0 => 0,
+        from => {
+            let from = ceil(text, from);
+            let space = text[from..start].find(char::is_whitespace);
+            space.map_or(from, |space| ceil(text, from + space + 1))
+        }
+    };
+    let to = floor(text, from + LENGTH);
+    if to == text.len() {
+        return from..to;
+    }
+    let least = floor(text, to - BEFORE).max(from);
+    let space = text[least..to].rfind(char::is_whitespace);
+    from..space.map_or(to, |space| least + space)
+}
+
+/// Ranges in order, those that touch made one.
+fn merged(ranges: impl Iterator<Item = Range<usize>>) -> impl Iterator<Item = Range<usize>> {
+    let mut all: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match all.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => all.push(range),
+        }
+    }
+    all.into_iter()
+}
+
+/// A text in one line, with where its characters come from.
+#[derive(Default)]
+struct Written {
+    text: String,
+    /// For each character that was looked at, where it began, and where what is written for it begins.
+    places: Vec<(usize, usize)>,
+}
+
+impl Written {
+    fn push(&mut self, at: usize, c: char) {
+        self.places.push((at, self.text.len()));
+        if !c.is_whitespace() {
+            self.text.push(c);
+        } else if !self.text.is_empty() && !self.text.ends_with(' ') {
+            self.text.push(' ');
+        }
+    }
+
+    fn end(&mut self, at: usize) {
+        self.places.push((at, self.text.len()));
+    }
+
+    /// Where a range that is in the piece whole is now.
+    fn shown(&self, range: &Range<usize>) -> Option<Range<usize>> {
+        let place = |at: usize| {
+            let found = self.places.binary_search_by_key(&at, |place| place.0);
+            found.ok().map(|found| self.places[found].1)
+        };
+        Some(place(range.start)?..place(range.end)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::search::query::read;
+
+    /// The snippet, marks in brackets.
+    fn shown(text: &str, query: &str) -> String {
+        let found = snippet(text, &read(query));
+        let mut shown = found.text.clone();
+        for mark in found.marks.iter().rev() {
+            shown.insert(mark.end, ']');
+            shown.insert(mark.start, '[');
+        }
+        shown
+    }
+
+    #[test]
+    fn what_was_searched_is_marked_in_one_line() {
+        assert_eq!(shown("Be\n\n kind.", "kin"), "Be [kind].");
+        assert_eq!(shown("Grüße an alle", "GRUSS alle"), "[Grüße] an [alle]");
+        assert_eq!(shown("丁寧に答える", "答え"), "丁寧に[答え]る");
+        assert_eq!(shown("to be or to be", "\"to be\""), "[to be] or [to be]");
+        assert_eq!(shown("plain", "other"), "plain");
+        assert_eq!(shown("", "other"), "");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_around_what_was_found() {
+        let text = format!("{}needle {}", "hay ".repeat(100), "straw ".repeat(100));
+        let found = shown(&text, "needle");
+        assert!(found.starts_with("…hay hay"), "{found}");
+        assert!(found.contains(" [needle] straw"), "{found}");
+        assert!(found.ends_with("straw…") && found.len() < 140, "{found}");
+    }
+
+    #[test]
+    fn the_piece_that_has_most_is_shown() {
+        let text = format!("alpha {} beta alpha", "x ".repeat(200));
+        assert!(shown(&text, "alpha beta").ends_with("[beta] [alpha]"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_character_is_cut(text in "\\PC{0,200}", query in "\\PC{0,10}") {
+            let found = snippet(&text, &read(&query));
+            let mut end = 0;
+            for mark in found.marks {
+                prop_assert!(mark.start >= end && found.text.get(mark.clone()).is_some());
+                end = mark.end;
+            }
+        }
+    }
+}

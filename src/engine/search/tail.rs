@@ -1,0 +1,68 @@
+//! The operations that the index's search was not told of yet.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use crate::backend::{self, Snapshot};
+use crate::error::Result;
+use crate::id::{PromptId, VersionId};
+use crate::record::{Change, OperationContent};
+
+/// What operations touched.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    /// The number of the last of them.
+    pub(super) up_to: u64,
+    /// Prompts, each once, in the order they were touched first.
+    pub(super) prompts: Vec<PromptId>,
+    /// Versions that came, with their messages, in the order they were committed.
+    pub(super) created: Vec<(VersionId, String)>,
+    touched: HashSet<PromptId>,
+}
+
+impl Tail {
+    /// What all operations touched that search was not told of.
+    pub(super) fn of(snapshot: &dyn Snapshot) -> Result<Self> {
+        Self::at_most(snapshot, usize::MAX)
+    }
+
+    /// What the next so many operations touched; one of many changes counts as many.
+    pub(super) fn at_most(snapshot: &dyn Snapshot, most: usize) -> Result<Self> {
+        let mut tail = Self {
+            up_to: snapshot.searchable_up_to()?,
+            ..Self::default()
+        };
+        let mut seen = 0;
+        snapshot.each_operation(tail.up_to, &mut |number, _, content| {
+            let content: OperationContent = serde_json::from_str(content).map_err(|error| {
+                let doing = format!("reading operation {number}");
+                backend::Error::new(backend::ErrorKind::Corrupt, doing).because(error)
+            })?;
+            tail.up_to = number;
+            seen += content.changes.len().max(1);
+            for change in content.changes {
+                tail.add(change);
+            }
+            Ok(match seen < most {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            })
+        })?;
+        Ok(tail)
+    }
+
+    fn add(&mut self, change: Change) {
+        let prompt = change.prompt();
+        if self.touched.insert(prompt) {
+            self.prompts.push(prompt);
+        }
+        if let Change::VersionCreated(version) = change {
+            self.created.push((version.id, version.message));
+        }
+    }
+
+    /// Whether what the index says of a prompt may be outdated.
+    pub(super) fn touched(&self, prompt: PromptId) -> bool {
+        self.touched.contains(&prompt)
+    }
+}

@@ -1,0 +1,123 @@
+use super::*;
+use crate::backend::testing::values::{
+    environment, environment_change, prompt_change, prompt_id, state, version_id, version_restored,
+};
+use crate::backend::testing::{Scribe, in_memory};
+use crate::engine::bodies::Bodies;
+use crate::id::{EnvironmentName, PromptId};
+
+fn body(text: &str) -> Vec<u8> {
+    format!(r#"{{"messages": [{{"content": "{text}"}}]}}"#).into_bytes()
+}
+
+/// A look at an index that was told nothing, and one at the same when it was told all.
+fn both(
+    scribe: impl FnOnce(&mut Scribe<'_>),
+    look: impl Fn(&dyn crate::backend::Snapshot, &Bodies),
+) {
+    let (index, blobs) = in_memory();
+    let bodies = Bodies::new(blobs);
+    scribe(&mut Scribe::new(&*index));
+    look(&**index.snapshot().unwrap(), &bodies);
+    catch_up(&*index, &bodies).unwrap();
+    let snapshot = index.snapshot().unwrap();
+    assert_eq!(tail_length(&**snapshot).unwrap(), 0);
+    look(&**snapshot, &bodies);
+}
+
+/// What an undo brings back is found as it was.
+#[test]
+fn what_comes_back_is_found_again() {
+    let (index, blobs) = in_memory();
+    let bodies = Bodies::new(blobs);
+    let mut scribe = Scribe::new(&*index);
+    let found = |word: &str| {
+        let snapshot = index.snapshot().unwrap();
+        let hits = search(&**snapshot, &bodies, word, 9).unwrap().into_iter();
+        hits.map(|hit| hit.matched).collect::<Vec<_>>()
+    };
+    let tell = || catch_up(&*index, &bodies).unwrap();
+    scribe.create(1, "name", &[]);
+    scribe.commit_body(1, 1, "1.0", &body("first"));
+    scribe.commit_body(1, 2, "1.1", &body("second"));
+    tell();
+    scribe.delete_version(1, 2);
+    assert_eq!(found("first"), [Matched::Text]);
+    assert_eq!(found("second"), []);
+    tell();
+    scribe.write(vec![version_restored(prompt_id(1), version_id(2))]);
+    for _ in 0..2 {
+        assert_eq!(found("first"), []);
+        assert_eq!(found("second"), [Matched::Text]);
+        assert_eq!(found("message").len(), 2);
+        tell();
+    }
+    scribe.delete_prompt(1);
+    assert_eq!(found("message"), []);
+    tell();
+    scribe.write(vec![
+        prompt_change(prompt_id(1), None, Some(state("again", &[]))),
+        version_restored(prompt_id(1), version_id(1)),
+        environment_change(prompt_id(1), "staging", None, Some(version_id(1))),
+    ]);
+    for _ in 0..2 {
+        assert_eq!(found("first again"), [Matched::Text]);
+        assert_eq!(found("name"), []);
+        assert_eq!(found("message"), [Matched::Message]);
+        tell();
+    }
+}
+
+fn moved(number: u32, name: &str) -> Vec<(PromptId, EnvironmentName)> {
+    vec![(prompt_id(number), environment(name))]
+}
+
+/// Prompt 1 is in 2's staging, that in 3's production, that in 1's; 4 names 3 in an environment that nobody moves.
+#[test]
+fn what_hangs_on_a_pointer_is_found_at_any_depth() {
+    let scribe = |scribe: &mut Scribe<'_>| {
+        let bodies = [
+            (1, "{{hcp:000003:0}}"),
+            (2, "{{hcp:000001:0}} {{hcp:000001:1}}"),
+            (3, "{{hcp:000002:0:staging}}"),
+            (4, "{{hcp:000003:0:other}}"),
+        ];
+        for (number, text) in bodies {
+            scribe.create(number, "p", &[]);
+            scribe.commit_body(number, number, "1.0", &body(text));
+        }
+        scribe.point(1, "production", Some(1));
+        scribe.point(2, "staging", Some(2));
+        scribe.point(3, "production", Some(3));
+    };
+    both(scribe, |snapshot, bodies| {
+        let affected = |moved| {
+            let found = affected(snapshot, bodies, moved).unwrap().into_iter();
+            let mut ids: Vec<PromptId> = found.map(|version| version.prompt_id).collect();
+            ids.sort();
+            ids
+        };
+        let all = [1, 2, 3].map(prompt_id);
+        assert_eq!(affected(moved(1, "production")), all, "a round");
+        assert_eq!(affected(moved(2, "staging")), all);
+        assert_eq!(affected(moved(3, "other")), [prompt_id(4)]);
+        assert!(affected(moved(2, "production")).is_empty());
+        assert!(affected(Vec::new()).is_empty());
+        let direct = dependents(snapshot, bodies, prompt_id(1), &environment("production"));
+        assert_eq!(direct.unwrap().len(), 1);
+    });
+}
+
+/// A body that is gone has no text; the rest is found.
+#[test]
+fn a_damaged_body_is_no_obstacle() {
+    let scribe = |scribe: &mut Scribe<'_>| {
+        scribe.create(1, "name", &[]);
+        let version = scribe.commit_body(1, 1, "1.0", &body("text"));
+        scribe.drop_journal(&[version.blob]); // And it is in no other place.
+    };
+    both(scribe, |snapshot, bodies| {
+        assert_eq!(search(snapshot, bodies, "name", 9).unwrap().len(), 1);
+        assert!(search(snapshot, bodies, "text", 9).unwrap().is_empty());
+    });
+}

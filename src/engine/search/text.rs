@@ -1,0 +1,126 @@
+//! What of a body is text.
+
+use serde_json::{Map, Value};
+
+use super::words::floor;
+
+/// What is searched of one body; what is behind it is not found.
+const MOST_BYTES: usize = 1024 * 1024;
+
+/// A longer string of ASCII without a space is data, such as an image.
+const LONGEST_WORD: usize = 1024;
+
+/// The text that a body is found by, each piece in a line of its own: messages first, then tools and the response
+/// format, then the rest.
+///
+/// Every string is text but those that tell what something is (`role` and `type`). A member's name is text where it
+/// is the name of a parameter, in the `properties` of a schema.
+pub(super) fn text_of(body: &Value) -> String {
+    const FIRST: [&str; 3] = ["messages", "tools", "response_format"];
+    let mut text = Text::default();
+    let Value::Object(members) = body else {
+        return text.0;
+    };
+    for name in FIRST {
+        if let Some(value) = members.get(name) {
+            text.add(name, value);
+        }
+    }
+    for (name, value) in members {
+        if !FIRST.contains(&name.as_str()) {
+            text.add(name, value);
+        }
+    }
+    text.0
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn add(&mut self, name: &str, value: &Value) {
+        match value {
+            Value::String(text) if !matches!(name, "role" | "type") => self.add_piece(text),
+            Value::Array(items) => items.iter().for_each(|item| self.add(name, item)),
+            Value::Object(members) => self.add_members(name, members),
+            _ => {}
+        }
+    }
+
+    fn add_members(&mut self, name: &str, members: &Map<String, Value>) {
+        for (member, value) in members {
+            if name == "properties" {
+                self.add_piece(member);
+            }
+            self.add(member, value);
+        }
+    }
+
+    fn add_piece(&mut self, piece: &str) {
+        let is_data = piece.len() > LONGEST_WORD
+            && piece
+                .bytes()
+                .all(|byte| byte.is_ascii() && byte != b' ' && byte != b'\n');
+        let room = MOST_BYTES.saturating_sub(self.0.len() + 1);
+        if is_data || room == 0 {
+            return;
+        }
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        self.0.push_str(&piece[..floor(piece, room)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn texts_tools_and_variables_are_found() {
+        let body = json!({
+            "model": "gpt-4o",
+            "temperature": 0.5,
+            "tools": [{ "type": "function", "function": {
+                "name": "get_weather",
+                "description": "Tells the weather",
+                "parameters": { "type": "object", "properties": {
+                    "city": { "type": "string", "description": "Where" },
+                    "type": { "type": "string", "enum": ["now", "soon"] },
+                } },
+            } }],
+            "messages": [
+                { "role": "system", "content": "Greet {{hc:name:string}}." },
+                { "role": "user", "content": [
+                    { "type": "text", "text": "What is this?" },
+                    { "type": "image_url", "image_url": { "url": format!("data:{}", "A".repeat(2000)) } },
+                ] },
+                { "role": "assistant", "tool_calls": [{ "function": { "name": "get_weather", "arguments": "{}" } }] },
+            ],
+        });
+        let expected = "Greet {{hc:name:string}}.\nWhat is this?\nget_weather\n{}\n\
+            get_weather\nTells the weather\ncity\nWhere\ntype\nnow\nsoon\ngpt-4o";
+        assert_eq!(text_of(&body), expected);
+    }
+
+    #[test]
+    fn other_shapes_have_the_text_that_they_have() {
+        assert_eq!(text_of(&json!({ "messages": "plain" })), "plain");
+        assert_eq!(
+            text_of(&json!({ "messages": [null, 5, "a"], "tools": 7 })),
+            "a"
+        );
+        assert_eq!(text_of(&json!(["a"])), "");
+    }
+
+    #[test]
+    fn a_huge_text_is_cut_between_characters() {
+        let body = json!({ "messages": ["é ".repeat(MOST_BYTES)], "model": "m" });
+        let text = text_of(&body);
+        assert!(text.len() < MOST_BYTES && text.len() > MOST_BYTES - 8);
+        let long = "漢".repeat(LONGEST_WORD);
+        assert_eq!(text_of(&json!({ "a": long })), long, "no data");
+    }
+}

@@ -1,0 +1,53 @@
+//! The index's search told of what changed, off the callers' path.
+
+use super::current::searchable;
+use super::tail::Tail;
+use super::words::words_of;
+use crate::backend::{Index, Searchable, Snapshot};
+use crate::engine::bodies::Bodies;
+use crate::error::Result;
+use crate::record::{Durability, OperationFilter};
+
+/// Operations that a search looks into itself, at some 20 µs each; when there are more, the index is told.
+pub(crate) const LONG_TAIL: u64 = 64;
+
+/// Changes of one transaction: others who write wait meanwhile.
+const BATCH: usize = 256;
+
+/// How many operations search was not told of.
+pub(crate) fn tail_length(snapshot: &dyn Snapshot) -> Result<u64> {
+    let last = snapshot.last_operation()?.map_or(0, |(number, _)| number);
+    Ok(last.saturating_sub(snapshot.searchable_up_to()?))
+}
+
+/// Tells search of all operations, batch after batch, each whole or not at all.
+///
+/// Failing harms nothing: search looks into what is left itself. So it need not be durable either.
+pub(crate) fn catch_up(index: &dyn Index, bodies: &Bodies) -> Result<()> {
+    while tail_length(&**index.snapshot()?)? > 0 {
+        let mut transaction = index.transaction(Durability::Relaxed)?;
+        let news = news(&*transaction, bodies)?;
+        transaction.make_searchable(&news)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn news(snapshot: &dyn Snapshot, bodies: &Bodies) -> Result<Searchable> {
+    let tail = Tail::at_most(snapshot, BATCH)?;
+    let mut prompts = Vec::with_capacity(tail.prompts.len());
+    for id in tail.prompts {
+        // One that is touched again later is told then: until that is done it belongs to the tail.
+        let filter = OperationFilter::default().prompt(id);
+        let last = snapshot.operations(&filter, None, 1)?;
+        if last.iter().all(|last| last.number <= tail.up_to) {
+            prompts.push(searchable(snapshot, bodies, id)?);
+        }
+    }
+    let messages = tail.created.into_iter();
+    Ok(Searchable {
+        up_to: tail.up_to,
+        prompts,
+        messages: messages.map(|(id, text)| (id, words_of(&text))).collect(),
+    })
+}

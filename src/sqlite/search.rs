@@ -1,0 +1,280 @@
+//! Full text search, on FTS5.
+//!
+//! Its tables hold the words' places but no text, which is in the bodies. The words come folded, so that its simplest
+//! tokenizer will do: what is ASCII and no letter or digit is between words, all else in them.
+
+use std::collections::HashSet;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::error::{Context, Result};
+use super::stored::{bytes, collect, parsed};
+use crate::backend::{SearchMatch, SearchQuery, Searchable, Told};
+use crate::id::{EnvironmentName, PromptId, VersionId};
+
+pub(super) fn up_to(connection: &Connection) -> Result<u64> {
+    connection
+        .prepare_cached("SELECT value FROM counter WHERE name = 'searchable'")
+        .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)))
+        .context("reading what search was told")
+        .map(i64::unsigned_abs)
+}
+
+/// A query in FTS5's language. Folded words have no character that means anything in it.
+fn expression(query: &SearchQuery) -> String {
+    let phrases = query.phrases.iter().map(|phrase| {
+        let words = phrase.words.as_str().trim_matches(' ');
+        let open = if phrase.open { "*" } else { "" };
+        format!("\"{words}\"{open}")
+    });
+    phrases.collect::<Vec<_>>().join(" AND ")
+}
+
+/// A name weighs as much as ten words of a text.
+const BEST_FIRST: &str = "SELECT rowid FROM search_text WHERE search_text MATCH ?1
+     ORDER BY bm25(search_text, 10.0, 1.0), rowid DESC";
+
+pub(super) fn find(
+    connection: &Connection,
+    query: &SearchQuery,
+    most: usize,
+) -> Result<Vec<SearchMatch>> {
+    if query.phrases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all = expression(query);
+    let mut found = Found {
+        connection,
+        most,
+        prompts: HashSet::new(),
+        matches: Vec::new(),
+    };
+    let named = |prompt, _| Some(SearchMatch::Name(prompt));
+    let in_text = |prompt, version| Some(SearchMatch::Text(prompt, version?));
+    found
+        .add(&format!("name : ({all})"), named)
+        .and_then(|()| found.add(&all, in_text))
+        .context("searching texts")?;
+    Ok(found.matches)
+}
+
+/// Prompts that were found so far.
+struct Found<'a> {
+    connection: &'a Connection,
+    most: usize,
+    prompts: HashSet<PromptId>,
+    matches: Vec<SearchMatch>,
+}
+
+impl Found<'_> {
+    fn add(
+        &mut self,
+        expression: &str,
+        as_match: impl Fn(PromptId, Option<VersionId>) -> Option<SearchMatch>,
+    ) -> rusqlite::Result<()> {
+        if self.matches.len() >= self.most {
+            return Ok(());
+        }
+        let mut statement = self.connection.prepare_cached(BEST_FIRST)?;
+        let mut rows = statement.query([expression])?;
+        while self.matches.len() < self.most
+            && let Some(row) = rows.next()?
+        {
+            let (prompt, version) = owner(self.connection, row.get(0)?)?;
+            if let Some(one) = as_match(prompt, version)
+                && self.prompts.insert(prompt)
+            {
+                self.matches.push(one);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whose a row of `search_text` is: a prompt's without versions has none.
+fn owner(connection: &Connection, row: i64) -> rusqlite::Result<(PromptId, Option<VersionId>)> {
+    connection
+        .prepare_cached(
+            "SELECT p.id, v.id FROM searchable s JOIN prompt p ON p.key = s.prompt
+                LEFT JOIN version v ON v.key = s.row
+             WHERE s.row = ?1",
+        )?
+        .query_row([row], |row| {
+            let version = match row.get_ref(1)? {
+                ValueRef::Null => None,
+                _ => Some(VersionId::from_bytes(bytes(row, 1)?)),
+            };
+            Ok((parsed(row, 0)?, version))
+        })
+}
+
+pub(super) fn find_messages(
+    connection: &Connection,
+    query: &SearchQuery,
+    most: usize,
+) -> Result<Vec<VersionId>> {
+    if query.phrases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let read = || -> rusqlite::Result<Vec<VersionId>> {
+        // Row by row from the newest on, so that a word of all messages costs no more than another.
+        let mut statement = connection.prepare_cached(
+            "SELECT rowid FROM search_message WHERE search_message MATCH ?1 ORDER BY rowid DESC",
+        )?;
+        let mut version = connection
+            .prepare_cached("SELECT id FROM version WHERE key = ?1 AND deleted_at IS NULL")?;
+        let mut rows = statement.query([expression(query)])?;
+        let mut found = Vec::new();
+        while found.len() < most
+            && let Some(row) = rows.next()?
+        {
+            let key: i64 = row.get(0)?;
+            let id = version.query_row([key], |row| bytes(row, 0)).optional()?;
+            found.extend(id.map(VersionId::from_bytes));
+        }
+        Ok(found)
+    };
+    read().context("searching messages")
+}
+
+pub(super) fn dependents(
+    connection: &Connection,
+    prompt: PromptId,
+    environment: &EnvironmentName,
+) -> Result<Vec<(PromptId, VersionId)>> {
+    connection
+        .prepare_cached(
+            "SELECT p.id, v.id FROM partial_use u JOIN version v ON v.key = u.version
+                JOIN prompt p ON p.key = v.prompt
+             WHERE u.partial = ?1 AND u.environment = ?2",
+        )
+        .and_then(|mut statement| {
+            let rows = statement.query((prompt.as_str(), environment.as_str()))?;
+            collect(rows, |row| {
+                Ok((parsed(row, 0)?, VersionId::from_bytes(bytes(row, 1)?)))
+            })
+        })
+        .context("searching the users of a partial")
+}
+
+/// What of a prompt has a row.
+type ToldVersions = Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>;
+
+pub(super) fn each(
+    connection: &Connection,
+    visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+) -> crate::Result<()> {
+    let doing = "reading what search was told";
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT p.id, s.prompt FROM searchable s JOIN prompt p ON p.key = s.prompt GROUP BY s.prompt",
+        )
+        .context(doing)?;
+    let mut rows = statement.query([]).context(doing)?;
+    while let Some(row) = rows.next().context(doing)? {
+        let id = parsed(row, 0).context(doing)?;
+        let key = row.get(1).context(doing)?;
+        visit(Told::Prompt(id, told(connection, key).context(doing)?))?;
+    }
+    let mut statement = connection
+        .prepare_cached("SELECT v.id FROM search_message_docsize m JOIN version v ON v.key = m.id")
+        .context(doing)?;
+    let mut rows = statement.query([]).context(doing)?;
+    while let Some(row) = rows.next().context(doing)? {
+        let id = VersionId::from_bytes(bytes(row, 0).context(doing)?);
+        visit(Told::Message(id))?;
+    }
+    Ok(())
+}
+
+fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<ToldVersions> {
+    let mut versions = connection.prepare_cached(
+        "SELECT v.id, v.key FROM searchable s JOIN version v ON v.key = s.row WHERE s.prompt = ?1",
+    )?;
+    let mut partials = connection.prepare_cached(
+        "SELECT partial, environment FROM partial_use WHERE version = ?1 ORDER BY partial, environment",
+    )?;
+    let versions = collect(versions.query([prompt])?, |row| {
+        Ok((VersionId::from_bytes(bytes(row, 0)?), row.get::<_, i64>(1)?))
+    })?;
+    versions
+        .into_iter()
+        .map(|(id, key)| {
+            let named = collect(partials.query([key])?, |row| {
+                Ok((parsed(row, 0)?, parsed(row, 1)?))
+            })?;
+            Ok((id, named))
+        })
+        .collect()
+}
+
+pub(super) fn tell(connection: &Connection, news: &Searchable) -> Result<()> {
+    told_anew(connection, news).context("telling search what changed")
+}
+
+/// First what goes, then what comes by ascending rows: FTS5 gathers those in memory, and writes them once.
+fn told_anew(connection: &Connection, news: &Searchable) -> rusqlite::Result<()> {
+    let mut rows = Vec::new();
+    for prompt in &news.prompts {
+        let sql = "SELECT key FROM prompt WHERE id = ?1";
+        let key: i64 = connection
+            .prepare_cached(sql)?
+            .query_row([prompt.id.as_str()], |row| row.get(0))?;
+        forget(connection, key)?;
+        if let Some(name) = &prompt.name {
+            if prompt.versions.is_empty() {
+                rows.push((-key, key, name, None));
+            }
+            for version in &prompt.versions {
+                let row = version_key(connection, version.id)?;
+                rows.push((row, key, name, Some(version)));
+            }
+        }
+    }
+    rows.sort_by_key(|(row, ..)| *row);
+    let mut insert = connection
+        .prepare_cached("INSERT INTO search_text (rowid, name, text) VALUES (?1, ?2, ?3)")?;
+    let mut list = connection.prepare_cached("INSERT INTO searchable VALUES (?1, ?2)")?;
+    let mut partial = connection.prepare_cached("INSERT INTO partial_use VALUES (?1, ?2, ?3)")?;
+    for (row, prompt, name, version) in rows {
+        let text = version.map_or(" ", |version| version.text.as_str());
+        insert.execute((row, name.as_str(), text))?;
+        list.execute((row, prompt))?;
+        for (of, environment) in version.iter().flat_map(|version| &version.partials) {
+            partial.execute((of.as_str(), environment.as_str(), row))?;
+        }
+    }
+    let mut message =
+        connection.prepare_cached("INSERT INTO search_message (rowid, message) VALUES (?1, ?2)")?;
+    for (id, words) in &news.messages {
+        message.execute((version_key(connection, *id)?, words.as_str()))?;
+    }
+    let up_to = i64::try_from(news.up_to).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached("UPDATE counter SET value = ?1 WHERE name = 'searchable'")?
+        .execute([up_to])?;
+    Ok(())
+}
+
+fn version_key(connection: &Connection, id: VersionId) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("SELECT key FROM version WHERE id = ?1")?
+        .query_row([id.as_bytes()], |row| row.get(0))
+}
+
+/// Removes all that is told of a prompt.
+fn forget(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
+    let mut told = connection.prepare_cached("SELECT row FROM searchable WHERE prompt = ?1")?;
+    let rows: Vec<i64> = collect(told.query([prompt])?, |row| row.get(0))?;
+    for row in rows {
+        for sql in [
+            "DELETE FROM search_text WHERE rowid = ?1",
+            "DELETE FROM partial_use WHERE version = ?1",
+            "DELETE FROM searchable WHERE row = ?1",
+        ] {
+            connection.prepare_cached(sql)?.execute([row])?;
+        }
+    }
+    Ok(())
+}

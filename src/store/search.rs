@@ -1,0 +1,75 @@
+//! Full text search, and which prompts hang on a partial.
+
+use super::{Store, View};
+use crate::engine::{LONG_TAIL, SearchHit, catch_up, dependents, find_prompt, search, tail_length};
+use crate::error::{Error, Result};
+use crate::id::EnvironmentName;
+use crate::number::PromptRef;
+use crate::record::Version;
+
+impl View {
+    /// Searches the names of prompts, the texts of their current versions, and the commit messages of all versions.
+    ///
+    /// Each word of the query is to be found, as it is or as the beginning of another; what stands in double quotes, in a
+    /// row. Case and accents don't count, and no character has another meaning. A version is current if it is the
+    /// highest of its prompt or an environment points to it; all messages count.
+    ///
+    /// Prompts come first, each once: those whose name has all words, then those in whose text they are, with the name
+    /// or without. Versions follow in whose message all words are, newest first. `limit` hits are given at most.
+    ///
+    /// ```
+    /// use promptbook::{Matched, NewPrompt, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let body = r#"{"messages": [{"role": "user", "content": "Greet {{hc:name:string}} warmly."}]}"#;
+    /// store.create_prompt(NewPrompt::new("greeting", body)?)?;
+    /// let hits = store.search("warm name", 20)?;
+    /// assert_eq!(hits[0].matched, Matched::Text);
+    /// assert_eq!(&hits[0].snippet.text[hits[0].snippet.marks[1].clone()], "warmly");
+    /// assert_eq!(store.search("greet", 20)?[0].matched, Matched::Name);
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Backend`](Error::Backend).
+    pub fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>> {
+        self.look(|snapshot| search(snapshot, &self.inner.bodies, query, limit))
+    }
+
+    /// The current versions that name a partial of this prompt in this environment, by their prompts. Whether the prompt
+    /// or the environment is there does not matter.
+    ///
+    /// # Errors
+    ///
+    /// As [`prompt`](Self::prompt), unless it is named by its id.
+    pub fn dependents<P, E>(&self, prompt: P, environment: E) -> Result<Vec<Version>>
+    where
+        P: TryInto<PromptRef>,
+        E: TryInto<EnvironmentName>,
+        Error: From<P::Error> + From<E::Error>,
+    {
+        let (prompt, environment) = (prompt.try_into()?, environment.try_into()?);
+        self.look(|snapshot| {
+            let id = match &prompt {
+                PromptRef::Id(id) => *id,
+                prompt => find_prompt(snapshot, prompt)?,
+            };
+            dependents(snapshot, &self.inner.bodies, id, &environment)
+        })
+    }
+}
+
+impl Store {
+    /// Tells search of what changed, if that is much. Where it fails, search takes longer.
+    pub(super) fn shorten_tail(&self) {
+        let inner = &*self.inner;
+        let length = inner.index.snapshot().map_err(Error::from);
+        if length
+            .and_then(|snapshot| tail_length(&**snapshot))
+            .is_ok_and(|long| long >= LONG_TAIL)
+        {
+            let _ = catch_up(&*inner.index, &inner.bodies);
+        }
+    }
+}

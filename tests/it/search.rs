@@ -1,0 +1,399 @@
+//! Search: whatever was done to the store, it finds what is there now, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use promptbook::{
+    Expected, Matched, NewPrompt, NewVersion, PromptFilter, SearchHit, Selector, Store, Version,
+    VersionFilter,
+};
+
+use crate::support::{Place, body, commit, create, is_sound};
+
+/// More operations than search looks into itself.
+const MANY: usize = 70;
+
+fn names(hits: &[SearchHit]) -> Vec<(String, Matched)> {
+    let name = |hit: &SearchHit| (hit.prompt.name.to_string(), hit.matched);
+    hits.iter().map(name).collect()
+}
+
+/// Touches another prompt so often that the index is told of what was before.
+fn tell(store: &Store) {
+    for turn in 0..MANY {
+        store.rename("other", format!("turn {turn}")).unwrap();
+        store
+            .rename(format!("turn {turn}").as_str(), "other")
+            .unwrap();
+    }
+    store.settle(|_| ()).unwrap();
+}
+
+fn in_both(test: impl Fn(&Store)) {
+    test(&Store::in_memory().unwrap());
+    let place = Place::new();
+    let store = place.create();
+    test(&store);
+    is_sound(&store);
+}
+
+/// Runs the same looks before and after the index was told.
+fn fresh_and_told(store: &Store, look: impl Fn(&Store)) {
+    create(store, "other");
+    look(store);
+    tell(store);
+    look(store);
+}
+
+#[test]
+fn names_come_before_texts_and_messages() {
+    in_both(|store| {
+        create(store, "a kitchen");
+        let new = NewPrompt::new("second", body("in the Kitchen we cook"));
+        store.create_prompt(new.unwrap()).unwrap();
+        let new = NewPrompt::new("third", body("no"));
+        store
+            .create_prompt(new.unwrap().message("For the kitchen"))
+            .unwrap();
+        fresh_and_told(store, |store| {
+            let hits = store.search("KITCH", 9).unwrap();
+            let expected = [
+                ("a kitchen".to_owned(), Matched::Name),
+                ("second".to_owned(), Matched::Text),
+                ("third".to_owned(), Matched::Message),
+            ];
+            assert_eq!(names(&hits), expected);
+            let marked =
+                |hit: &SearchHit| hit.snippet.text[hit.snippet.marks[0].clone()].to_owned();
+            let marked: Vec<String> = hits.iter().map(marked).collect();
+            assert_eq!(marked, ["kitchen", "Kitchen", "kitchen"]);
+            assert_eq!(
+                hits[1].snippet.text,
+                "in the Kitchen we cook\nm".replace('\n', " ")
+            );
+            let version = hits[1].version.as_ref().unwrap();
+            assert_eq!(version.environments[0].as_str(), "production");
+            for limit in 0..3 {
+                assert_eq!(store.search("kitchen", limit).unwrap(), hits[..limit]);
+            }
+            assert_eq!(
+                store.search("second kitchen", 9).unwrap().len(),
+                1,
+                "name and text"
+            );
+            assert!(store.search("", 9).unwrap().is_empty());
+            assert!(store.search("\"the we\"", 9).unwrap().is_empty());
+            assert_eq!(store.search("\"the kitchen we\"", 9).unwrap().len(), 1);
+        });
+    });
+}
+
+#[test]
+fn what_a_user_types_is_plain_text() {
+    in_both(|store| {
+        let new = NewPrompt::new(
+            "prompt",
+            body("follow-up {{hc:user_name:string}} naïve 東京都"),
+        );
+        store.create_prompt(new.unwrap()).unwrap();
+        fresh_and_told(store, |store| {
+            for found in [
+                "user_name",
+                "follow-up",
+                "\"follow up\"",
+                "NAIVE",
+                "nai",
+                "京都",
+                "{{hc:user",
+                "name*",
+            ] {
+                assert_eq!(store.search(found, 9).unwrap().len(), 1, "{found}");
+            }
+            for missed in [
+                "京東",
+                "name OR follow",
+                "NEAR(name)",
+                "up-follow",
+                "text:follow",
+                "ollow",
+            ] {
+                assert!(store.search(missed, 9).unwrap().is_empty(), "{missed}");
+            }
+            for odd in ["'", "\"", "*", "(", "\0", "AND", "a\" OR \"b", "^a", "-"] {
+                store.search(odd, 9).unwrap();
+            }
+        });
+    });
+}
+
+#[test]
+fn only_current_versions_are_searched() {
+    in_both(|store| {
+        create(store, "prompt");
+        commit(store, "prompt", "middle");
+        commit(store, "prompt", "last");
+        let found = |text: &str| store.search(text, 9).unwrap().len();
+        let looks = |expected: [usize; 3]| {
+            let found = ["prompt", "middle", "last"].map(found);
+            assert_eq!(found, expected);
+        };
+        create(store, "other");
+        looks([1, 0, 1]);
+        tell(store);
+        looks([1, 0, 1]);
+        let any = Expected::Any;
+        store
+            .set_environment("prompt", "staging", "1.1", any)
+            .unwrap();
+        looks([1, 1, 1]);
+        tell(store);
+        looks([1, 1, 1]);
+        store.delete_version("prompt@1.2").unwrap();
+        store.remove_environment("prompt", "staging", any).unwrap();
+        looks([1, 1, 0]);
+        tell(store);
+        looks([1, 1, 0]);
+        store.delete_prompt("prompt").unwrap();
+        looks([0, 0, 0]);
+        tell(store);
+        looks([0, 0, 0]);
+    });
+}
+
+#[test]
+fn a_prompt_without_versions_is_found_by_its_name() {
+    in_both(|store| {
+        create(store, "lonely");
+        store.delete_version("lonely@1.0").unwrap();
+        fresh_and_told(store, |store| {
+            let hits = store.search("lonely", 9).unwrap();
+            assert_eq!(names(&hits), [("lonely".to_owned(), Matched::Name)]);
+            assert_eq!(hits[0].version, None);
+        });
+    });
+}
+
+#[test]
+fn users_of_a_partial_are_known() {
+    in_both(|store| {
+        let tone = create(store, "tone").prompt.id;
+        let any = Expected::Any;
+        store.set_environment(tone, "staging", "1.0", any).unwrap();
+        create(store, "other");
+        commit(store, "other", format!("{{{{hcp:{tone}:0:staging}}}}"));
+        let users = |environment: &str| {
+            let users = store.dependents(tone, environment).unwrap().into_iter();
+            users
+                .map(|version| version.number.to_string())
+                .collect::<Vec<_>>()
+        };
+        let none: [&str; 0] = [];
+        for _ in 0..2 {
+            assert_eq!(users("staging"), ["1.1"]);
+            assert_eq!(users("production"), none);
+            tell(store);
+        }
+        commit(store, "other", format!("{{{{hcp:{tone}:0}}}}"));
+        for _ in 0..2 {
+            assert_eq!(users("staging"), none);
+            assert_eq!(users("production"), ["1.2"]);
+            tell(store);
+        }
+        store.delete_prompt("tone").unwrap();
+        assert_eq!(users("production"), ["1.2"], "it may come back");
+        assert!(
+            store.dependents("tone", "production").is_err(),
+            "no such name"
+        );
+    });
+}
+
+/// One tells the index, or not, while the other searches.
+#[test]
+fn two_handles_find_the_same() {
+    let place = Place::new();
+    let (one, two) = (place.create(), place.open());
+    create(&one, "other");
+    for turn in 0..40 {
+        create(&one, &format!("prompt{turn}"));
+        assert_eq!(two.search(&format!("prompt{turn}"), 9).unwrap().len(), 1);
+        if turn % 10 == 5 {
+            tell(&two);
+        }
+    }
+    assert_eq!(
+        two.search("prompt", 100).unwrap(),
+        one.search("prompt", 100).unwrap()
+    );
+    let read_only = place.open_read_only().unwrap();
+    assert_eq!(read_only.search("prompt", 100).unwrap().len(), 40);
+    is_sound(&two);
+}
+
+/// Words that random histories are of.
+const WORDS: [&str; 6] = ["red", "green", "Grün", "日本", "reddish", "blue"];
+
+/// What each word is found in, by reading everything: prompts, and versions by their messages.
+type Answers = (BTreeSet<String>, BTreeSet<String>);
+
+fn words_of(text: &str) -> Vec<String> {
+    let folded = text
+        .to_lowercase()
+        .replace('ü', "u")
+        .replace("日本", "日 本");
+    folded.split_whitespace().map(str::to_owned).collect()
+}
+
+fn has(text: &str, word: &str) -> bool {
+    let (words, wanted) = (words_of(text), words_of(word));
+    match &wanted[..] {
+        [one] => words.iter().any(|have| have.starts_with(one.as_str())),
+        run => words.windows(run.len()).any(|have| have == run),
+    }
+}
+
+fn expected(store: &Store, word: &str) -> Answers {
+    let mut answers = Answers::default();
+    for prompt in store
+        .prompts(&PromptFilter::default(), None, usize::MAX)
+        .unwrap()
+    {
+        let mut found = has(prompt.name.as_str(), word);
+        let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX);
+        for version in versions.unwrap() {
+            if has(&version.message, word) {
+                answers.1.insert(version.id.to_string());
+            }
+            if Some(version.number) == prompt.latest || !version.environments.is_empty() {
+                let body = store.resolve(version.id).unwrap().body;
+                let text = body.json()["messages"][0]["content"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+                found |= has(&text, word);
+            }
+        }
+        if found {
+            answers.0.insert(prompt.id.to_string());
+        }
+    }
+    answers
+}
+
+fn answered(store: &Store, word: &str) -> Answers {
+    let mut answers = Answers::default();
+    for hit in store.search(word, usize::MAX).unwrap() {
+        let fresh = match hit.matched {
+            Matched::Message => {
+                let id = hit.version.as_ref().map(|version| version.id.to_string());
+                answers.1.insert(id.unwrap())
+            }
+            _ => answers.0.insert(hit.prompt.id.to_string()),
+        };
+        assert!(fresh, "found twice: {hit:?}");
+        assert!(!hit.snippet.marks.is_empty(), "nothing marked: {hit:?}");
+    }
+    answers
+}
+
+/// One random change, which may be refused.
+fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
+    let word = |rng: &mut fastrand::Rng| WORDS[rng.usize(..WORDS.len())];
+    let prompts = store
+        .prompts(&PromptFilter::default(), None, usize::MAX)
+        .unwrap();
+    let text = format!("{} {}", word(rng), word(rng));
+    let environment = ["production", "staging"][rng.usize(..2)];
+    if prompts.is_empty() || rng.u8(..) < 30 {
+        let new = NewPrompt::new(format!("{} {turn}", word(rng)), body(text)).unwrap();
+        store.create_prompt(new.message(word(rng))).unwrap();
+        return;
+    }
+    let prompt = prompts[rng.usize(..prompts.len())].id;
+    let versions = store
+        .versions(prompt, &VersionFilter::default(), None, usize::MAX)
+        .unwrap();
+    let version = |rng: &mut fastrand::Rng| -> Option<&Version> {
+        (!versions.is_empty()).then(|| &versions[rng.usize(..versions.len())])
+    };
+    match rng.u8(..10) {
+        0..=2 => {
+            let new = NewVersion::new(prompt, body(text)).unwrap();
+            let to = (rng.bool()).then(|| environment.parse().unwrap());
+            store
+                .commit(new.message(word(rng)).environment(to))
+                .unwrap();
+        }
+        3..=4 => {
+            if let Some(to) = version(rng) {
+                let to = Selector::Id(to.id);
+                store
+                    .set_environment(prompt, environment, to, Expected::Any)
+                    .unwrap();
+            }
+        }
+        5 => drop(
+            store
+                .remove_environment(prompt, environment, Expected::Any)
+                .unwrap(),
+        ),
+        6 => drop(
+            store
+                .rename(prompt, format!("{} {turn}", word(rng)))
+                .unwrap(),
+        ),
+        7..=8 => {
+            if let Some(gone) = version(rng) {
+                store.delete_version(gone.id).unwrap();
+            }
+        }
+        _ if rng.bool() => drop(store.delete_prompt(prompt).unwrap()),
+        _ => drop(store.settle(|_| ()).unwrap()),
+    }
+}
+
+#[test]
+fn random_histories_are_searched_as_they_are() {
+    for seed in 0..4 {
+        let place = Place::new();
+        let stores = [Store::in_memory().unwrap(), place.create()];
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for store in &stores {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            for turn in 0..150 {
+                change(store, &mut rng, turn);
+                if turn % 3 > 0 {
+                    continue;
+                }
+                for word in WORDS {
+                    let answers = answered(store, word);
+                    assert_eq!(
+                        answers,
+                        expected(store, word),
+                        "{word}, seed {seed}, turn {turn}"
+                    );
+                    *counts.entry(word).or_default() += answers.0.len() + answers.1.len();
+                }
+            }
+            is_sound(store);
+        }
+        assert!(counts.values().all(|count| *count > 50), "{counts:?}");
+        let found = stores
+            .each_ref()
+            .map(|store| store.search("red", usize::MAX).unwrap().len());
+        assert_eq!(found[0], found[1], "the two differ");
+    }
+}
+
+/// SQLite keeps in memory where the words of a table are, and must not check by what it knew before.
+#[test]
+fn a_store_is_sound_time_after_time() {
+    let place = Place::new();
+    let store = place.create();
+    let other = place.open();
+    for turn in 0..40 {
+        create(&store, &format!("prompt{turn}"));
+        [&store, &other][turn % 2].settle(|_| ()).unwrap();
+        is_sound(&store);
+        is_sound(&other);
+    }
+}
