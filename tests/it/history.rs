@@ -28,6 +28,16 @@ fn reads(view: &View) -> Vec<String> {
     let prompts = view.prompts(&all, None, usize::MAX).unwrap();
     let some = view.prompts(&all.clone().tag("a").name_contains("REET"), None, 2);
     lines.push(format!("{:?}", some.unwrap()));
+    for words in ["greeting", "first", "role user", "m0"] {
+        let hits = view.search(words, usize::MAX).unwrap();
+        let hits = hits
+            .iter()
+            .map(|hit| format!("{words} {:?} {}", hit.matched, hit.prompt.id));
+        // Which text matches best depends on what else was searched.
+        let mut hits: Vec<String> = hits.collect();
+        hits.sort();
+        lines.extend(hits);
+    }
     for (at, prompt) in prompts.iter().enumerate() {
         assert_eq!(view.prompt(prompt.id).unwrap(), *prompt);
         let older = view.prompts(&all, Some(prompt.id), 1).unwrap();

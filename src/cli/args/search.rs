@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::history::AsOf;
+
 #[derive(Args, Debug)]
 pub(crate) struct Search {
     /// The words: all are to be found, each as it is or as the beginning of another; '"several words"' in a row
@@ -10,4 +12,6 @@ pub(crate) struct Search {
     /// So many hits at most
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
 }

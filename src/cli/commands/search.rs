@@ -12,7 +12,7 @@ use crate::cli::{shape, text};
 use crate::{Matched, SearchHit, Snippet, Version};
 
 pub(super) fn search(args: &Search, session: &Session) -> Outcome {
-    let store = session.reader()?;
+    let store = session.view(&args.as_of)?;
     let hits = store.search(&args.words.join(" "), args.limit)?;
     if hits.is_empty() {
         session.note("nothing found");
