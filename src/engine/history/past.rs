@@ -94,18 +94,23 @@ impl<'a> Past<'a> {
     /// The prompts that have this name now, or had it and changed since.
     fn named_once(&self, wanted: &PromptName) -> Result<Vec<PromptId>> {
         let mut ids = self.present.prompts_named(wanted)?;
-        each_since(self.present, self.until, &mut |content| {
-            let had = content.changes.iter().filter_map(|change| match change {
-                Change::Prompt { id, before, .. } => {
-                    let before = before.as_ref();
-                    before
-                        .is_some_and(|state| state.name == *wanted)
-                        .then_some(*id)
+        // Reading an operation takes longer than seeing that it does not have the name: as it is, or escaped.
+        let name = wanted.as_str().replace('\\', "\\\\").replace('"', "\\\"");
+        let visited = self
+            .present
+            .each_operation(self.until, &mut |number, _, text| {
+                if text.contains(&name) || text.contains("\\u") {
+                    let content = content_of(number, text)?;
+                    ids.extend(
+                        content
+                            .changes
+                            .iter()
+                            .filter_map(|change| had(change, wanted)),
+                    );
                 }
-                _ => None,
+                Ok(ControlFlow::Continue(()))
             });
-            ids.extend(had);
-        })?;
+        visited.map_err(as_backend)?;
         let mut seen = HashSet::new();
         ids.retain(|id| seen.insert(*id));
         Ok(ids)
@@ -147,16 +152,16 @@ fn replay_all(snapshot: &dyn Snapshot, until: u64) -> Result<PromptTables> {
     Ok(tables)
 }
 
-fn each_since(
-    snapshot: &dyn Snapshot,
-    after: u64,
-    visit: &mut dyn FnMut(OperationContent),
-) -> Result<()> {
-    let visited = snapshot.each_operation(after, &mut |number, _, text| {
-        visit(content_of(number, text)?);
-        Ok(ControlFlow::Continue(()))
-    });
-    visited.map_err(as_backend)
+/// The prompt that a change took a name from.
+fn had(change: &Change, name: &PromptName) -> Option<PromptId> {
+    match change {
+        Change::Prompt {
+            id,
+            before: Some(before),
+            ..
+        } if before.name == *name => Some(*id),
+        _ => None,
+    }
 }
 
 fn content_of(number: u64, text: &str) -> Result<OperationContent> {
