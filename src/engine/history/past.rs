@@ -94,12 +94,11 @@ impl<'a> Past<'a> {
     /// The prompts that have this name now, or had it and changed since.
     fn named_once(&self, wanted: &PromptName) -> Result<Vec<PromptId>> {
         let mut ids = self.present.prompts_named(wanted)?;
-        // Reading an operation takes longer than seeing that it does not have the name: as it is, or escaped.
-        let name = wanted.as_str().replace('\\', "\\\\").replace('"', "\\\"");
+        // Reading an operation takes longer than seeing that it does not have the name, unless it has anything escaped.
         let visited = self
             .present
             .each_operation(self.until, &mut |number, _, text| {
-                if text.contains(&name) || text.contains("\\u") {
+                if text.contains(wanted.as_str()) || text.contains('\\') {
                     let content = content_of(number, text)?;
                     ids.extend(
                         content
