@@ -273,6 +273,9 @@ fn blame_names_the_version_that_brought_each_part() {
     assert_eq!(entry["boundary"], false);
 
     desk.run(&["rm", "p@1.0"]).ok();
+    let told = desk.run(&["blame", "p"]).ok();
+    assert!(told.contains("1.0") && told.contains("Ann"), "{told}");
+    desk.run(&["gc", "--retention", "0"]).ok();
     let told = desk.run(&["blame", "p", "--ids"]).ok();
     assert!(told.contains(" ^1.1 ") && told.contains(" 1.2 "), "{told}");
     assert!(told.lines().all(|line| !line.contains("Ann")), "{told}");

@@ -1,0 +1,89 @@
+//! What the commands take that make a store, look after it and carry folders in and out.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::bundle::{FromBundle, ToBundle};
+use crate::{EnvironmentName, Policy, VersionNumber};
+
+#[derive(Args, Debug)]
+pub(crate) struct Init {
+    /// The number of each prompt's first version
+    #[arg(long, value_name = "NUMBER", default_value = "1.0")]
+    pub(crate) first_version: VersionNumber,
+    /// Whether a minor version that breaks callers is refused
+    #[arg(long, value_enum, default_value_t = PolicyName::Enforced)]
+    pub(crate) policy: PolicyName,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PolicyName {
+    /// It is refused, unless forced
+    Enforced,
+    /// The caller chooses
+    Free,
+}
+
+impl From<PolicyName> for Policy {
+    fn from(name: PolicyName) -> Self {
+        match name {
+            PolicyName::Enforced => Self::Enforced,
+            PolicyName::Free => Self::Free,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Collect {
+    /// Keep bodies that were in use within so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    pub(crate) retention: u32,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// The folder, with all folders in it; or a bundle
+    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "file")]
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) bundle: FromBundle,
+    /// The commit message [default: Import FILE]
+    #[arg(short, long)]
+    pub(crate) message: Option<String>,
+    /// The environment to move to each new version [default: production, for new prompts only]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<EnvironmentName>,
+    /// Touch no environment
+    #[arg(long, conflicts_with = "env")]
+    pub(crate) no_env: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    /// The folder; it is made where it is missing
+    #[arg(value_hint = ValueHint::DirPath, required_unless_present = "file")]
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) bundle: ToBundle,
+    /// The versions of this environment, for prompts that have it [default: the latest versions]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<EnvironmentName>,
+    /// Overwrite files that differ, or the bundle that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Where to [default: a new temporary directory, which stays]
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
