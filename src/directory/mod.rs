@@ -8,6 +8,8 @@
 //! ```
 
 mod flush;
+#[cfg(feature = "cli")]
+mod new_file;
 mod place;
 
 use std::collections::HashMap;
@@ -19,6 +21,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 use self::flush::Flusher;
+#[cfg(feature = "cli")]
+pub(crate) use self::new_file::{NewFile, folder_of};
 #[cfg(feature = "server")]
 pub(crate) use self::place::remove;
 pub(crate) use self::place::{

@@ -1,18 +1,17 @@
 //! `export --bundle`, and `import` of what it wrote.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
 use crate::cli::text;
-use crate::directory::flush_directory;
+use crate::directory::NewFile;
 use crate::{BundleSummary, Error, FileError, Imported, Store};
 
 pub(super) fn export(path: &Path, force: bool, session: &Session) -> Outcome {
@@ -70,35 +69,14 @@ fn to_standard_output(store: &Store) -> Outcome {
 fn to_file(store: &Store, path: &Path, force: bool) -> Outcome<BundleSummary> {
     let unwritten =
         |error: &io::Error| Failure::io(format!("{} can't be written", path.display()), error);
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = beside(folder).map_err(|error| unwritten(&error))?;
+    let mut file = NewFile::begin(path).map_err(|error| unwritten(&error))?;
     let summary = store.export_bundle(&mut file)?;
-    file.flush()
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(|error| unwritten(&error))?;
-    let put = match force {
-        true => file.persist(path),
-        // Never over a file that came to be since it was looked for.
-        false => file.persist_noclobber(path),
-    };
-    put.map_err(|error| match error.error.kind() {
+    // Without force never over a file that came to be since it was looked for.
+    file.publish(force).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => in_the_way(path),
-        _ => unwritten(&error.error),
+        _ => unwritten(&error),
     })?;
-    flush_directory(folder).map_err(Error::from)?;
     Ok(summary)
-}
-
-/// A temporary file that others may read as any other.
-fn beside(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".bundle-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 fn in_the_way(path: &Path) -> Failure {

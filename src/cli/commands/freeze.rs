@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
 use crate::cli::text;
-use crate::directory::flush_directory;
+use crate::directory::{NewFile, folder_of};
 use crate::{Error, FileError, Frozen, Lock};
 
 pub(super) fn freeze(args: &Freeze, session: &Session) -> Outcome {
@@ -120,29 +120,12 @@ fn replace(path: &Path, bytes: &[u8]) -> Outcome<bool> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(false);
     }
-    let folder = folder_of(path);
-    let written = temporary_file(folder).and_then(|mut file| {
+    let written = NewFile::begin(path).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
+        file.publish(true)
     });
     written.map_err(|error| Failure::io(format!("{} can't be written", path.display()), &error))?;
-    flush_directory(folder).map_err(Error::from)?;
     Ok(true)
-}
-
-/// A file that others may read, as any that a program makes.
-fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".promptbook-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The process's mask takes from it what is to be taken.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
@@ -190,13 +173,6 @@ fn place(path: &Path) -> (PathBuf, Option<&OsStr>) {
     let folder = folder_of(path);
     let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.into());
     (folder, path.file_name())
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 /// What is there, or what is wrong in words.
