@@ -8,10 +8,10 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use super::bodies::Bodies;
-use super::search::affected;
+use super::search::PartialUsers;
 use crate::backend::{self, ErrorKind, Snapshot};
 use crate::error::{Error, Result};
-use crate::id::{OperationId, PromptId};
+use crate::id::{EnvironmentName, OperationId, PromptId};
 use crate::invalid::Invalid;
 use crate::record::{Change, Operation, OperationFilter};
 
@@ -102,7 +102,7 @@ pub(crate) fn operations_since(
     cursor: Cursor,
     limit: usize,
 ) -> Result<Vec<Operation>> {
-    if cursor.number > 0 {
+    if cursor != Cursor::START {
         let before = cursor.number.checked_add(1);
         let found = snapshot.operations(&OperationFilter::default(), before, 1)?;
         if found.first().map(Cursor::from) != Some(cursor) {
@@ -139,41 +139,45 @@ pub(crate) fn events_since(
     limit: usize,
 ) -> Result<Vec<Event>> {
     let operations = operations_since(snapshot, cursor, limit)?;
+    let moves = operations
+        .iter()
+        .any(|operation| moved_by(operation).next().is_some());
+    let users = match moves {
+        true => Some(PartialUsers::of(snapshot, bodies)?),
+        false => None,
+    };
     let events = operations.into_iter().map(|operation| {
+        let affected = match &users {
+            Some(users) => affected_by(users, &operation)?,
+            None => Vec::new(),
+        };
         Ok(Event {
             cursor: Cursor::from(&operation),
-            affected: affected_by(snapshot, bodies, &operation)?,
+            affected,
             operation,
         })
     });
     events.collect()
 }
 
+/// The pointers that an operation moved.
+fn moved_by(operation: &Operation) -> impl Iterator<Item = (PromptId, EnvironmentName)> {
+    let changes = operation.content.changes.iter();
+    changes.filter_map(|change| match change {
+        Change::Environment {
+            prompt,
+            name,
+            before,
+            after,
+            ..
+        } if before != after => Some((*prompt, name.clone())),
+        _ => None,
+    })
+}
+
 /// The prompts that hang on the pointers that an operation moved.
-fn affected_by(
-    snapshot: &dyn Snapshot,
-    bodies: &Bodies,
-    operation: &Operation,
-) -> Result<Vec<PromptId>> {
-    let moved = operation
-        .content
-        .changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::Environment {
-                prompt,
-                name,
-                before,
-                after,
-                ..
-            } if before != after => Some((*prompt, name.clone())),
-            _ => None,
-        });
-    let moved: Vec<_> = moved.collect();
-    if moved.is_empty() {
-        return Ok(Vec::new());
-    }
-    let versions = affected(snapshot, bodies, moved)?;
+fn affected_by(users: &PartialUsers<'_>, operation: &Operation) -> Result<Vec<PromptId>> {
+    let versions = users.affected(moved_by(operation).collect())?;
     let prompts: BTreeSet<PromptId> = versions.iter().map(|one| one.prompt_id).collect();
     Ok(prompts.into_iter().collect())
 }

@@ -1,13 +1,13 @@
 //! The store as it was, and operations taken back: after random histories, and case by case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use promptbook::{
     Change, EnvironmentName, Error, Expected, Mode, Moment, Move, NewPrompt, NewVersion, Operation,
-    OperationFilter, OperationKind, Policy, PromptFilter, Selector, Store, StoreOptions,
-    VersionFilter, View,
+    OperationFilter, OperationKind, Policy, PromptFilter, PromptId, Selector, Store, StoreOptions,
+    VersionFilter, VersionId, View,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -173,6 +173,34 @@ proptest! {
         }
     }
 
+    /// Operations taken back one after the other, undos among them, alone or with what stands on them.
+    #[test]
+    fn the_store_is_what_the_operations_in_effect_make_of_it(
+        ops in ops(),
+        picks in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..12),
+    ) {
+        for mut stage in stages() {
+            play(&mut stage, &ops, |_| Vec::new());
+            let store = stage.store();
+            for (pick, with_later) in &picks {
+                let number = pick.index(usize::try_from(last(store)).unwrap()) as u64 + 1;
+                let refused = undo(store, number, *with_later).err();
+                prop_assert!(
+                    matches!(
+                        refused,
+                        None | Some(Error::StoodOn { .. } | Error::AlreadyUndone { .. })
+                    ),
+                    "{:?}",
+                    refused
+                );
+                prop_assert_eq!(made_of(store), held_by(store), "operation {} taken back", number);
+            }
+            is_sound(store);
+            while store.undo_newest().unwrap().is_some() {}
+            prop_assert_eq!(store.prompt_count().unwrap(), 0);
+        }
+    }
+
     /// Any operation, in any order: it is taken back, alone or with what stands on it, or refused and nothing changes; and
     /// what took it back can be taken back.
     #[test]
@@ -212,6 +240,90 @@ proptest! {
             is_sound(store);
         }
     }
+}
+
+/// A prompt's name, tags, live versions and pointers.
+type Line = (
+    String,
+    Vec<String>,
+    BTreeSet<VersionId>,
+    BTreeMap<String, VersionId>,
+);
+
+/// What the operations that are in effect make of the prompts: those that were not taken back, or were brought again.
+fn made_of(store: &Store) -> BTreeMap<PromptId, Line> {
+    let newest_first = store
+        .operations(&OperationFilter::default(), None, usize::MAX)
+        .unwrap();
+    let mut taken_back: BTreeSet<u64> = BTreeSet::new();
+    let mut in_effect = Vec::new();
+    for operation in &newest_first {
+        if !taken_back.contains(&operation.number) {
+            taken_back.extend(&operation.content.undoes);
+            in_effect.push(operation);
+        }
+    }
+    let mut lines: BTreeMap<PromptId, Line> = BTreeMap::new();
+    let done = in_effect.iter().rev();
+    let changes = done.filter(|operation| operation.content.undoes.is_empty());
+    for change in changes.flat_map(|operation| &operation.content.changes) {
+        match change {
+            Change::Prompt {
+                id, after: None, ..
+            } => {
+                lines.remove(id);
+            }
+            Change::Prompt {
+                id,
+                before,
+                after: Some(after),
+            } => {
+                let line = lines.entry(*id).or_default();
+                let before = before.as_ref();
+                if before.is_none_or(|before| before.name != after.name) {
+                    line.0 = after.name.to_string();
+                }
+                if before.is_none_or(|before| before.tags != after.tags) {
+                    line.1.clone_from(&after.tags);
+                }
+            }
+            Change::VersionCreated(version) => {
+                let line = lines.entry(version.prompt_id).or_default();
+                line.2.insert(version.id);
+            }
+            Change::VersionDeleted { prompt, id } => {
+                lines.entry(*prompt).or_default().2.remove(id);
+            }
+            Change::Environment {
+                prompt,
+                name,
+                after,
+                ..
+            } => {
+                let pointers = &mut lines.entry(*prompt).or_default().3;
+                match after {
+                    Some(to) => pointers.insert(name.to_string(), *to),
+                    None => pointers.remove(name.as_str()),
+                };
+            }
+            other => panic!("only an undo does this: {other:?}"),
+        }
+    }
+    lines
+}
+
+fn held_by(store: &Store) -> BTreeMap<PromptId, Line> {
+    let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX);
+    let lines = prompts.unwrap().into_iter().map(|prompt| {
+        let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX);
+        let versions = versions.unwrap().into_iter().map(|version| version.id);
+        let pointers = store.environments(prompt.id).unwrap().into_iter();
+        let pointers = pointers.map(|to| (to.name.to_string(), to.version_id));
+        let name = prompt.name.to_string();
+        let line = (name, prompt.tags, versions.collect(), pointers.collect());
+        (prompt.id, line)
+    });
+    lines.collect()
 }
 
 fn undo(store: &Store, number: u64, with_later: bool) -> promptbook::Result<Operation> {
@@ -269,6 +381,45 @@ fn an_operation_that_others_stand_on_is_taken_back_with_them() {
         let next = commit(store, "hello", "three");
         assert_eq!(next.number.to_string(), "1.3", "a number given twice");
     });
+}
+
+/// What an undo did to operations after the one at hand is gone with them.
+#[test]
+fn an_undo_of_later_operations_stands_on_nothing() {
+    both(|store| {
+        create(store, "p"); // 1
+        let set = store.set_environment("p", "staging", "1.0", Expected::Any);
+        set.unwrap(); // 2
+        store.rename("p", "q").unwrap(); // 3
+        store.delete_prompt("q").unwrap(); // 4
+        let undone = store.undo_with_later(2u64).unwrap(); // 5
+        assert_eq!(undone.content.undoes, [4, 2]);
+        store.undo(3u64).unwrap(); // 6
+        assert_eq!(number_of(store, "p@production"), "1.0");
+        assert_eq!(store.undo_newest().unwrap().unwrap().content.undoes, [1]);
+    });
+}
+
+/// A version that was deleted and collected keeps nobody from taking back what came before it.
+#[test]
+fn what_would_be_deleted_again_needs_no_body() {
+    let place = Place::new();
+    let store = place.create();
+    create(&store, "p"); // 1
+    let version = commit(&store, "p", "two"); // 2
+    store.delete_version(version.id).unwrap(); // 3
+    store.collect_garbage(Duration::ZERO).unwrap();
+    let refused = store.undo(3u64);
+    assert!(
+        matches!(refused, Err(Error::BodyCollected { .. })),
+        "{refused:?}"
+    );
+    let undone = store.undo_with_later(2u64).unwrap(); // 4
+    assert_eq!(undone.content.undoes, [3, 2]);
+    assert_eq!(number_of(&store, "p"), "1.0");
+    store.undo(1u64).unwrap();
+    assert_eq!(store.prompt_count().unwrap(), 0);
+    is_sound(&store);
 }
 
 #[test]

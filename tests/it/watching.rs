@@ -47,6 +47,12 @@ fn a_place_of_another_history_is_refused() {
     create(&one, "a");
     create(&one, "b");
     create(&other, "c");
+    let of_no_history = format!("0-{}", one.cursor().unwrap().to_string().split_off(2));
+    let refused = one.changes_since(of_no_history.parse().unwrap(), 9);
+    assert!(
+        matches!(refused, Err(Error::CursorNotFound { .. })),
+        "{refused:?}"
+    );
     for store in [&other, &Store::in_memory().unwrap()] {
         match store.changes_since(one.cursor().unwrap(), 9) {
             Err(Error::CursorNotFound { cursor }) => assert_eq!(cursor, one.cursor().unwrap()),

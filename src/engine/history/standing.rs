@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
 
+use super::moment::find_operation;
 use crate::backend::Snapshot;
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, PromptId, VersionId};
@@ -39,6 +40,24 @@ impl Footing {
             footing.add(change);
         }
         footing
+    }
+
+    /// What of an operation counts against one before it. Of several that it took back, those after `first` are gone with it,
+    /// and what it did to them is no more than that.
+    fn behind(snapshot: &dyn Snapshot, first: u64, operation: &Operation) -> Result<Self> {
+        let undoes = &operation.content.undoes;
+        if undoes.iter().all(|undone| *undone < first) {
+            return Ok(Self::of(operation));
+        }
+        let mut footing = Self::default();
+        for undone in undoes.iter().filter(|undone| **undone < first) {
+            let undone = Self::of(&find_operation(snapshot, &(*undone).into())?);
+            footing.sets.extend(undone.sets);
+            // To take back is to go the other way.
+            footing.needs.extend(undone.undo_needs);
+            footing.undo_needs.extend(undone.needs);
+        }
+        Ok(footing)
     }
 
     fn add(&mut self, change: &Change) {
@@ -106,7 +125,7 @@ pub(super) fn later_on(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec
             }
         }
         listed.clone_from(&prompts);
-        let later = standing(first, &in_effect(&known, first.number)?);
+        let later = standing(snapshot, first, &in_effect(&known, first.number)?)?;
         prompts.extend(later.iter().flat_map(|operation| prompts_of(operation)));
         // An operation may have changed other prompts too, whose later operations then stand on it.
         if prompts == listed {
@@ -198,17 +217,21 @@ fn in_effect(known: &BTreeMap<u64, Operation>, first: u64) -> Result<Vec<&Operat
     Ok(found)
 }
 
-fn standing<'a>(first: &Operation, later: &[&'a Operation]) -> Vec<&'a Operation> {
+fn standing<'a>(
+    snapshot: &dyn Snapshot,
+    first: &Operation,
+    later: &[&'a Operation],
+) -> Result<Vec<&'a Operation>> {
     let mut ground = vec![Footing::of(first)];
     let mut found = Vec::new();
     for operation in later {
-        let footing = Footing::of(operation);
+        let footing = Footing::behind(snapshot, first.number, operation)?;
         if ground.iter().any(|earlier| footing.stands_on(earlier)) {
             ground.push(footing);
             found.push(*operation);
         }
     }
-    found
+    Ok(found)
 }
 
 /// The newest operation that is in effect and did more than take others back.

@@ -10,7 +10,7 @@ use super::standing::{later_on, newest};
 use crate::backend::{self, ErrorKind, PromptTables, Snapshot};
 use crate::engine::writer::Writer;
 use crate::error::{Error, Result};
-use crate::id::{PromptId, VersionId};
+use crate::id::{BlobId, PromptId, VersionId};
 use crate::record::{Change, Operation, OperationContent, OperationKind, PromptState};
 
 impl Writer<'_> {
@@ -32,7 +32,7 @@ impl Writer<'_> {
         for operation in &newest_first {
             opposite.take_back(operation)?;
         }
-        let changes = opposite.changes;
+        let changes = opposite.into_changes()?;
         self.append(OperationContent {
             at,
             author: self.context.author.clone(),
@@ -104,9 +104,10 @@ impl<'a> Opposite<'a> {
                 let now = self.state(*id);
                 let back = match (before, after, &now) {
                     (Some(before), Some(after), Some(now)) => Some(mended(now, before, after)),
+                    (Some(_), Some(_), None) => None,
                     (before, _, _) => before.clone(),
                 };
-                let came_back = now.is_none();
+                let came_back = now.is_none() && back.is_some();
                 let mut changes = vec![Change::Prompt {
                     id: *id,
                     before: now,
@@ -114,14 +115,14 @@ impl<'a> Opposite<'a> {
                 }];
                 if came_back {
                     for version in self.live_before(operation, position, *id)? {
-                        changes.push(self.restored(*id, version)?);
+                        changes.push(restored(*id, version));
                     }
                 }
                 changes
             }
             Change::VersionCreated(version) => vec![deleted(version.prompt_id, version.id)],
             Change::VersionRestored { prompt, id } => vec![deleted(*prompt, *id)],
-            Change::VersionDeleted { prompt, id } => vec![self.restored(*prompt, *id)?],
+            Change::VersionDeleted { prompt, id } => vec![restored(*prompt, *id)],
             Change::Environment {
                 prompt,
                 name,
@@ -161,15 +162,66 @@ impl<'a> Opposite<'a> {
         Ok(live.map(|version| version.id).collect())
     }
 
-    fn restored(&self, prompt: PromptId, id: VersionId) -> Result<Change> {
-        if let Some(row) = self.snapshot.version_ever(id)? {
-            let blob = row.version.blob;
-            if self.snapshot.blob(blob)?.is_none() {
-                return Err(Error::BodyCollected { blob });
+    /// All of it. A version whose body was collected can't come back, but need not where it is deleted again.
+    fn into_changes(mut self) -> Result<Vec<Change>> {
+        let mut at = 0;
+        while let Some(change) = self.changes.get(at) {
+            let missing = self.missing_body(change)?;
+            match (missing, passing(&self.changes, at)) {
+                (None, _) => at += 1,
+                (Some(_), Some(deleted)) => {
+                    let prompt = self.changes.remove(deleted).prompt();
+                    self.changes.remove(at);
+                    self.list_under(prompt);
+                }
+                (Some(blob), None) => return Err(Error::BodyCollected { blob }),
             }
         }
-        Ok(Change::VersionRestored { prompt, id })
+        Ok(self.changes)
     }
+
+    /// The body that a version which comes back would need, and that is not stored.
+    fn missing_body(&self, change: &Change) -> Result<Option<BlobId>> {
+        let Change::VersionRestored { id, .. } = change else {
+            return Ok(None);
+        };
+        let blob = self.snapshot.version_ever(*id)?.map(|row| row.version.blob);
+        Ok(match blob {
+            Some(blob) if self.snapshot.blob(blob)?.is_none() => Some(blob),
+            _ => None,
+        })
+    }
+
+    /// Keeps the operation in a prompt's history, where it does nothing to the prompt in the end.
+    fn list_under(&mut self, prompt: PromptId) {
+        if self.changes.iter().all(|change| change.prompt() != prompt)
+            && let Some(state) = self.state(prompt)
+        {
+            self.changes.push(Change::Prompt {
+                id: prompt,
+                before: Some(state.clone()),
+                after: Some(state),
+            });
+        }
+    }
+}
+
+/// Where a version that comes back is deleted again, if nothing points to it in between.
+fn passing(changes: &[Change], back: usize) -> Option<usize> {
+    let Change::VersionRestored { id, .. } = &changes[back] else {
+        return None;
+    };
+    let concerns = |change: &Change| match change {
+        Change::VersionDeleted { id: deleted, .. } => deleted == id,
+        Change::Environment { before, after, .. } => [before, after].contains(&&Some(*id)),
+        _ => false,
+    };
+    let next = changes[back + 1..].iter().position(concerns)? + back + 1;
+    matches!(changes[next], Change::VersionDeleted { .. }).then_some(next)
+}
+
+fn restored(prompt: PromptId, id: VersionId) -> Change {
+    Change::VersionRestored { prompt, id }
 }
 
 fn deleted(prompt: PromptId, id: VersionId) -> Change {

@@ -17,45 +17,18 @@ pub(crate) fn dependents(
     prompt: PromptId,
     environment: &EnvironmentName,
 ) -> Result<Vec<Version>> {
-    Users::of(snapshot, bodies)?.of_partial(prompt, environment)
-}
-
-/// All current versions that are rendered otherwise when these pointers move: those whose body names one of them, those
-/// that name those through an environment, and so on. Each once; partials that go round end where they began.
-pub(crate) fn affected(
-    snapshot: &dyn Snapshot,
-    bodies: &Bodies,
-    moved: Vec<(PromptId, EnvironmentName)>,
-) -> Result<Vec<Version>> {
-    let users = Users::of(snapshot, bodies)?;
-    let mut seen: HashSet<_> = moved.iter().cloned().collect();
-    let mut found: HashSet<VersionId> = HashSet::new();
-    let (mut wanted, mut all) = (moved, Vec::new());
-    while let Some((prompt, environment)) = wanted.pop() {
-        for version in users.of_partial(prompt, &environment)? {
-            for name in &version.environments {
-                let pointer = (version.prompt_id, name.clone());
-                if seen.insert(pointer.clone()) {
-                    wanted.push(pointer);
-                }
-            }
-            if found.insert(version.id) {
-                all.push(version);
-            }
-        }
-    }
-    Ok(all)
+    PartialUsers::of(snapshot, bodies)?.of_partial(prompt, environment)
 }
 
 /// The users of partials: from the index, and of what changed since from the bodies.
-struct Users<'a> {
+pub(crate) struct PartialUsers<'a> {
     snapshot: &'a dyn Snapshot,
     tail: Tail,
     recent: Vec<(Version, Vec<(PromptId, EnvironmentName)>)>,
 }
 
-impl<'a> Users<'a> {
-    fn of(snapshot: &'a dyn Snapshot, bodies: &Bodies) -> Result<Self> {
+impl<'a> PartialUsers<'a> {
+    pub(crate) fn of(snapshot: &'a dyn Snapshot, bodies: &Bodies) -> Result<Self> {
         let tail = Tail::of(snapshot)?;
         let mut recent = Vec::new();
         for id in &tail.prompts {
@@ -87,5 +60,27 @@ impl<'a> Users<'a> {
         users.extend(recent.map(|(version, _)| version.clone()));
         users.sort_by_key(|version| (version.prompt_id, version.number));
         Ok(users)
+    }
+
+    /// All current versions that are rendered otherwise when these pointers move: those whose body names one of them, those
+    /// that name those through an environment, and so on. Each once; partials that go round end where they began.
+    pub(crate) fn affected(&self, moved: Vec<(PromptId, EnvironmentName)>) -> Result<Vec<Version>> {
+        let mut seen: HashSet<_> = moved.iter().cloned().collect();
+        let mut found: HashSet<VersionId> = HashSet::new();
+        let (mut wanted, mut all) = (moved, Vec::new());
+        while let Some((prompt, environment)) = wanted.pop() {
+            for version in self.of_partial(prompt, &environment)? {
+                for name in &version.environments {
+                    let pointer = (version.prompt_id, name.clone());
+                    if seen.insert(pointer.clone()) {
+                        wanted.push(pointer);
+                    }
+                }
+                if found.insert(version.id) {
+                    all.push(version);
+                }
+            }
+        }
+        Ok(all)
     }
 }

@@ -22,6 +22,6 @@ pub use find::{Matched, SearchHit};
 pub use snippet::Snippet;
 
 pub(crate) use check::Expected;
-pub(crate) use dependents::{affected, dependents};
+pub(crate) use dependents::{PartialUsers, dependents};
 pub(crate) use find::search;
 pub(crate) use upkeep::{LONG_TAIL, catch_up, tail_length};

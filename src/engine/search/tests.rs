@@ -92,7 +92,8 @@ fn what_hangs_on_a_pointer_is_found_at_any_depth() {
     };
     both(scribe, |snapshot, bodies| {
         let affected = |moved| {
-            let found = affected(snapshot, bodies, moved).unwrap().into_iter();
+            let users = PartialUsers::of(snapshot, bodies).unwrap();
+            let found = users.affected(moved).unwrap().into_iter();
             let mut ids: Vec<PromptId> = found.map(|version| version.prompt_id).collect();
             ids.sort();
             ids
