@@ -109,7 +109,9 @@ pub struct RecordedInputs {
 }
 
 /// One change of the store: who, when, what was before and after. Never altered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// As JSON: `{number, id, at, author, kind, undoes, changes}`; `undoes` only where there are any.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Operation {
     /// 1 for the store's first operation, and so on without gaps.

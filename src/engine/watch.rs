@@ -5,7 +5,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bodies::Bodies;
 use super::search::PartialUsers;
@@ -71,6 +72,13 @@ impl FromStr for Cursor {
     }
 }
 
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
 impl Serialize for Cursor {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -78,7 +86,9 @@ impl Serialize for Cursor {
 }
 
 /// An operation, as those who watch a store are told of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// As JSON: `{cursor, operation, affected}`, the cursor as text, the operation as [`Operation`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Event {
     /// Where to go on from.
@@ -86,7 +96,8 @@ pub struct Event {
     /// What changed.
     pub operation: Operation,
     /// Prompts that are rendered otherwise since, as partials of theirs moved, their own or those inside partials; sorted.
-    /// What names a partial is read when the event is.
+    /// These are prompts whose current versions name the partial when the event is read: of an event that is read late, what
+    /// was changed since counts.
     pub affected: Vec<PromptId>,
 }
 

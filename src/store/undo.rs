@@ -51,7 +51,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`undo`](Self::undo).
+    /// [`BodyCollected`](crate::Error::BodyCollected) where that is the deletion of something whose body is gone: what came
+    /// before can be taken back with it, by [`undo_with_later`](Self::undo_with_later).
     pub fn undo_newest(&self) -> Result<Option<Operation>> {
         self.write(|writer| writer.undo_newest())
     }

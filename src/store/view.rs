@@ -68,7 +68,8 @@ impl View {
     /// # Errors
     ///
     /// [`OperationNotFound`](Error::OperationNotFound) for an operation that the view does not have. A time before the first operation is the
-    /// empty store, one that is yet to come the store as it is now.
+    /// empty store. A clock that was ahead counts: from an operation that tells a time yet to come on, nothing belongs to
+    /// an earlier time, see [`Moment::Time`].
     pub fn at(&self, moment: impl Into<Moment>) -> Result<Self> {
         let moment = moment.into();
         let until = self.look(|snapshot| find_moment(snapshot, &moment))?;

@@ -46,7 +46,7 @@ impl Store {
     }
 
     /// As [`changes_since`](Self::changes_since), but waits until there is something, for so long at most; then there is
-    /// nothing. A change of another process is noticed in some 10 ms; the thread sleeps in between.
+    /// nothing. A limit of 0 waits for nothing. A change of another process is noticed in some 10 ms; the thread sleeps in between.
     ///
     /// # Errors
     ///

@@ -474,6 +474,22 @@ fn a_pointer_that_was_removed_leaves_a_gap() {
 }
 
 #[test]
+fn a_pointer_that_comes_back_in_one_operation_has_not_moved() {
+    both(|store| {
+        create(store, "p");
+        commit(store, "p", "two");
+        let moves = ["1.1", "1.0"].map(|to| Move::set("p", "production", to).unwrap());
+        store.move_environments(&moves).unwrap();
+        let holders = store.holders("p", "production", 9).unwrap();
+        let told: Vec<_> = holders
+            .iter()
+            .map(|held| (held.operation, held.until))
+            .collect();
+        assert_eq!(told, [(1, None)]);
+    });
+}
+
+#[test]
 fn a_name_is_taken_back_and_the_tags_stay() {
     both(|store| {
         create(store, "old");

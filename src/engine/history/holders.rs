@@ -48,7 +48,13 @@ pub(crate) fn holders(
             if found.len() == limit {
                 return Ok(found);
             }
-            if let Some((to, reason)) = pointed(operation, prompt, environment)
+            let Some((from, to, reason)) = pointed(operation, prompt, environment) else {
+                continue;
+            };
+            if from == to {
+                continue; // It went away and came back.
+            }
+            if let Some(to) = to
                 && let Some(row) = snapshot.version_ever(to)?
             {
                 found.push(Holding {
@@ -72,28 +78,39 @@ pub(crate) fn holders(
 
 const PAGE: usize = 100;
 
-/// Where an operation left a pointer, and why.
+/// Where a pointer was before an operation, where it was after, and why.
 fn pointed<'a>(
     operation: &'a Operation,
     prompt: PromptId,
     environment: &EnvironmentName,
-) -> Option<(VersionId, Option<&'a str>)> {
+) -> Option<(Option<VersionId>, Option<VersionId>, Option<&'a str>)> {
     let changes = &operation.content.changes;
-    let last = changes.iter().rev().find_map(|change| match change {
+    let mut moves = changes.iter().filter_map(|change| match change {
         Change::Environment {
             prompt: of,
             name,
+            before,
             after,
             reason,
-            ..
-        } if *of == prompt && name == environment => Some((*after, reason.as_deref())),
+        } if *of == prompt && name == environment => Some((*before, *after, reason.as_deref())),
         _ => None,
     });
-    let (to, reason) = last?;
-    let to = to?;
+    let (from, mut to, mut reason) = moves.next()?;
+    if let Some((_, last, why)) = moves.last() {
+        (to, reason) = (last, why);
+    }
+    Some((from, to, why_of(changes, to, reason)))
+}
+
+/// Why a pointer moved: as was said, or as the version was committed that it moved to.
+fn why_of<'a>(
+    changes: &'a [Change],
+    to: Option<VersionId>,
+    reason: Option<&'a str>,
+) -> Option<&'a str> {
     let committed = changes.iter().find_map(|change| match change {
-        Change::VersionCreated(version) if version.id == to => Some(version.message.as_str()),
+        Change::VersionCreated(version) if Some(version.id) == to => Some(version.message.as_str()),
         _ => None,
     });
-    Some((to, reason.or(committed).filter(|why| !why.is_empty())))
+    reason.or(committed).filter(|why| !why.is_empty())
 }

@@ -135,7 +135,8 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Damaged`](Error::Damaged) where the body's bytes are not those that were stored; as
+    /// [`Damaged`](Error::Damaged) where the body's bytes are not those that were stored; of an earlier moment
+    /// [`BodyCollected`](Error::BodyCollected), unless this handle still has the body in memory; as
     /// [`version`](Self::version).
     pub fn resolve<S>(&self, spec: S) -> Result<Resolved>
     where
