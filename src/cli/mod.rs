@@ -11,8 +11,9 @@
 //! The store is the directory that `--store` or `PROMPTBOOK_STORE` names, else the `.promptbook` of the current directory
 //! or of the nearest one above it. `promptbook help` tells all commands.
 //!
-//! `log`, `show`, `ls`, `search`, `resolve`, `vars`, `render`, `env list`, `diff`, `blame`, `ops` and `freeze` take `--at MOMENT`: the store as it was, after an operation (`12`, or an id) or at a time
-//! (`2 days ago`, `2025-06-01`, `2025-06-01T12:00:00Z`).
+//! `log`, `show`, `ls`, `search`, `resolve`, `vars`, `render`, `env list`, `diff`, `blame`, `ops` and `freeze` take
+//! `--at MOMENT`: the store as it was, after an operation (`12`, or an id) or at a time (`2 days ago`,
+//! `2025-06-01T12:00:00Z`; `2025-06-01` and `2025-06-01 12:00` by the clock here, from their beginning).
 //!
 //! # JSON
 //!

@@ -10,8 +10,8 @@ use crate::{Cursor, Invalid, Moment, OperationRef};
 /// As of when a command reads.
 #[derive(Args, Debug)]
 pub(crate) struct AsOf {
-    /// As it was: after an operation, by its number or id; or at a time, such as '2 days ago', 2025-06-01, or
-    /// 2025-06-01T12:00:00Z
+    /// As it was: after an operation, by its number or id; or at a time, such as '2 days ago', 2025-06-01T12:00:00Z, or,
+    /// by the clock here, 2025-06-01 and '2025-06-01 12:00'
     #[arg(long, value_name = "MOMENT", value_parser = moment)]
     pub(crate) at: Option<Moment>,
 }
@@ -50,8 +50,9 @@ fn moment(text: &str) -> Result<Moment, String> {
     if let Some(long) = text.trim_end().strip_suffix("ago") {
         return ago(long.trim()).map(Moment::Time);
     }
-    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S")
-        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M"))
+    let spaced = text.replacen('T', " ", 1);
+    let local = NaiveDateTime::parse_from_str(&spaced, "%Y-%m-%d %H:%M:%S")
+        .or_else(|_| NaiveDateTime::parse_from_str(&spaced, "%Y-%m-%d %H:%M"))
         .or_else(|_| {
             text.parse::<NaiveDate>()
                 .map(|day| day.and_time(NaiveTime::MIN))
