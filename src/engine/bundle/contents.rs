@@ -39,6 +39,8 @@ pub(super) struct Contents {
     pub(super) ids: Vec<OperationId>,
     /// The number of the operation that made a prompt.
     pub(super) prompts: HashMap<PromptId, u64>,
+    /// The numbers of those that an operation takes back, for each that does.
+    pub(super) undoes: HashMap<u64, Vec<u64>>,
     /// The body of each version, behind the number of the operation that made it.
     pub(super) created: Vec<(u64, BlobId)>,
     /// Each version that came back, behind the number of the operation that brought it.
@@ -161,6 +163,9 @@ impl Contents {
             .find(|undone| !(1..number).contains(undone))
         {
             return Err(format!("operation {undone} is not before it"));
+        }
+        if !content.undoes.is_empty() {
+            self.undoes.insert(number, content.undoes.clone());
         }
         for change in &content.changes {
             self.prompts.entry(change.prompt()).or_insert(number);
