@@ -147,6 +147,7 @@ impl Writer<'_> {
         mut own: Own,
         needed: &Needed,
     ) -> Result<()> {
+        let now = self.context.now();
         let mut check = Check::default();
         let mut without_body: Vec<VersionId> = Vec::new();
         let made = std::mem::take(&mut bundle.contents.prompts);
@@ -174,7 +175,7 @@ impl Writer<'_> {
             if !needed.absent.is_empty() {
                 without_body.extend(self.lacking(&content, needed)?);
             }
-            match self.append_text(content, &text) {
+            match self.append_text(content, &text, now) {
                 Ok(appended) => known.give(number, appended.number),
                 Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
                     let number = self.number_in_use(&text);

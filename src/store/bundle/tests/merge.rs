@@ -38,7 +38,8 @@ fn a_history_that_goes_on_is_taken() {
     let target = copy(&early);
     let mut scribe = scribe(&source);
     scribe.commit(1, 20, "4.0");
-    scribe.write(vec![version_restored(prompt_id(1), version_id(5))]);
+    let back = version_restored(prompt_id(1), version_id(5));
+    undo(&source, moment(200), vec![12], vec![back]);
     let late = export(&source);
     assert_eq!(counts(&import(&target, &late).unwrap()), (19, 2, false));
     assert_eq!(export(&target), late);
@@ -59,12 +60,13 @@ fn a_collected_body_comes_back_with_its_version() {
         target.inner.index.snapshot().unwrap().blob(id).unwrap(),
         None
     );
-    let mut scribe = scribe(&source);
-    scribe.write(vec![version_restored(prompt_id(1), version_id(5))]);
+    let back = version_restored(prompt_id(1), version_id(5));
+    undo(&source, moment(200), vec![12], vec![back]);
     assert_eq!(import(&target, &export(&source)).unwrap().bodies, 1);
     assert_eq!(export(&target), export(&source));
     is_sound(&target);
     // One that came back for a while only, and whose body nobody has any more.
+    let mut scribe = scribe(&source);
     scribe.delete_version(1, 5);
     scribe.forget(&[id]);
     let late = export(&source);
@@ -325,9 +327,33 @@ fn what_both_sides_changed_is_refused_whatever_it_is_now() {
         )
     );
     // Of operations that change nothing, it is only what they take back that meets.
-    let undo_nothing: Step<'_> = &|store| undo(store, Utc::now(), vec![4], Vec::new());
+    let undo_nothing: Step<'_> = &|store| {
+        let last = u32::try_from(store.stats().unwrap().operations).unwrap();
+        undo(store, moment(500 + last), vec![4], Vec::new())
+    };
     assert_eq!(
         told(undo_nothing, undo_nothing),
         "operation 5 here took operation 4 back, or brought it back, too"
     );
+}
+
+/// Its own moment is long past, but nobody here could have taken it back before.
+#[test]
+fn a_body_is_kept_from_when_its_deletion_came() {
+    let source = Store::in_memory().unwrap();
+    scribe(&source).create(1, "p", &[]);
+    scribe(&source).commit(1, 1, "1.0");
+    let early = export(&source);
+    scribe(&source).delete_version(1, 1); // operation 3
+    let late = export(&source);
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Store::create(folder.path()).unwrap();
+    import(&directory, &early).unwrap();
+    for store in [copy(&early), directory] {
+        import(&store, &late).unwrap();
+        assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
+        is_sound(&store);
+        store.undo(3).unwrap();
+        assert!(store.resolve(version_id(1)).is_ok());
+    }
 }
