@@ -232,7 +232,11 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
     /// `text` is the operation's content as it was hashed. The changes are right: the engine has
     /// checked them in this transaction. What contradicts the state all the same (a number used twice, a
     /// pointer to a missing version) is refused as [`Corrupt`](super::ErrorKind::Corrupt).
-    fn append(&mut self, operation: &Operation, text: &str) -> Result<()>;
+    ///
+    /// All that is kept of prompts, versions and pointers is of the operation's own moment. `now` is when it is
+    /// appended, which may be long after, as for one from elsewhere: bodies that lose their last live version by it
+    /// are unused since `now`.
+    fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()>;
 
     /// Puts a body in the journal, unless it is stored already.
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()>;

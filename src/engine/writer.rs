@@ -190,14 +190,17 @@ impl<'a> Writer<'a> {
             let kind = backend::ErrorKind::Other;
             backend::Error::new(kind, "writing an operation as JSON").because(error)
         })?;
-        self.append_text(content, &text)
+        let now = content.at;
+        self.append_text(content, &text, now)
     }
 
-    /// Appends an operation whose content was written as this text, and applies its changes.
+    /// Appends an operation whose content was written as this text, and applies its changes. It may have been made
+    /// long before `now`, elsewhere.
     pub(super) fn append_text(
         &mut self,
         content: OperationContent,
         text: &str,
+        now: DateTime<Utc>,
     ) -> Result<Operation> {
         self.line = None;
         let operation = Operation {
@@ -205,7 +208,7 @@ impl<'a> Writer<'a> {
             id: self.last.1.followed_by(text.as_bytes()),
             content,
         };
-        self.change(|transaction| transaction.append(&operation, text))?;
+        self.change(|transaction| transaction.append(&operation, text, now))?;
         self.last = (operation.number, operation.id);
         self.appended = true;
         self.journaled.operations += 1;

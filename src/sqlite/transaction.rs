@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 
 use super::error::{Context, Result};
@@ -169,7 +170,7 @@ impl Drop for Write<'_> {
 }
 
 impl Transaction for Write<'_> {
-    fn append(&mut self, operation: &Operation, text: &str) -> Result<()> {
+    fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()> {
         let number = i64::try_from(operation.number).unwrap_or(i64::MAX);
         let end = match self.end {
             Some(end) => end,
@@ -190,7 +191,7 @@ impl Transaction for Write<'_> {
         self.end = Some(End { number, latest });
         let mut listed = None;
         for change in &operation.content.changes {
-            self.apply(at, change)?;
+            self.apply(at, micros(now), change)?;
             if listed.replace(change.prompt()) != Some(change.prompt()) {
                 self.change_any(
                     "listing an operation by prompt",

@@ -63,8 +63,18 @@ impl Store {
     ///   own; those that [undo](crate::OperationKind::Undo) others name these by their numbers here. Bringing in the same bundle again
     ///   changes nothing, and two stores that bring in each other's bundles hold the same.
     ///
-    /// Prompts and versions keep their ids. Where both sides gave an id or a number, or moved a pointer, or changed a name, the
-    /// bundle is refused. The bump rules do not apply: what was committed elsewhere is not judged.
+    /// Prompts and versions keep their ids. What both sides did behind what they have in common must not meet, or the bundle
+    /// is refused:
+    ///
+    /// - Both gave the same id or number.
+    /// - Both moved the same pointer, changed the name or tags of the same prompt, or deleted or brought back the same
+    ///   prompt or version. It is no matter what it is now: moved and moved back is moved.
+    /// - One deleted or brought back a prompt or version that the other changed, committed to, or pointed to.
+    /// - Both took the same operation back, or brought it back.
+    ///
+    /// What both have of the same content, as from an earlier import, is not told against either. So of two stores that
+    /// bring in each other's bundles, both refuse, or both hold the same. The bump rules do not apply: what was committed
+    /// elsewhere is not judged.
     ///
     /// The whole file is checked before anything is written: its hash, the chain of its operations' ids, each body against
     /// its address. Then it is brought in by one transaction, which others who write wait for. Reading starts where

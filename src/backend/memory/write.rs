@@ -30,7 +30,12 @@ impl<'a> Write<'a> {
         }
     }
 
-    fn apply(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), String> {
+    fn apply(
+        &mut self,
+        at: DateTime<Utc>,
+        now: DateTime<Utc>,
+        change: &Change,
+    ) -> Result<(), String> {
         let released: Vec<BlobId> = match change {
             Change::Prompt {
                 id, after: None, ..
@@ -57,7 +62,7 @@ impl<'a> Write<'a> {
         for blob in released {
             self.change_blob(blob, |blob| {
                 blob.live -= 1;
-                blob.unused_since = (blob.live == 0).then_some(at);
+                blob.unused_since = (blob.live == 0).then_some(now);
             })?;
         }
         Ok(())
@@ -90,7 +95,7 @@ impl Deref for Write<'_> {
 }
 
 impl Transaction for Write<'_> {
-    fn append(&mut self, operation: &Operation, text: &str) -> Result<()> {
+    fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()> {
         let corrupt = |reason: String| {
             let number = operation.number;
             Error::new(ErrorKind::Corrupt, format!("applying operation {number}")).because(reason)
@@ -100,7 +105,8 @@ impl Transaction for Write<'_> {
             return Err(corrupt(format!("the operation before it is {last}")));
         }
         for change in &operation.content.changes {
-            self.apply(operation.content.at, change).map_err(corrupt)?;
+            self.apply(operation.content.at, now, change)
+                .map_err(corrupt)?;
         }
         let entry = (operation.clone(), text.into());
         self.state.operations.push_back_mut(entry);

@@ -170,7 +170,7 @@ pub(super) fn append(
     let last = transaction.last_operation()?;
     let (number, id) = last.unwrap_or((0, OperationId::ROOT));
     let (operation, text) = operation(number + 1, id, at, changes);
-    transaction.append(&operation, &text)?;
+    transaction.append(&operation, &text, at)?;
     Ok(operation)
 }
 

@@ -10,7 +10,7 @@ use super::{CHUNK, Head, KIND, malformed};
 use crate::body::Body;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId, PromptId, Seal, VersionId};
-use crate::record::{Change, OperationContent};
+use crate::record::{Change, OperationContent, OperationKind};
 use crate::sealed::{FileError, Unsealer};
 
 /// A bundle that was read once and found whole.
@@ -39,6 +39,8 @@ pub(super) struct Contents {
     pub(super) ids: Vec<OperationId>,
     /// The number of the operation that made a prompt.
     pub(super) prompts: HashMap<PromptId, u64>,
+    /// The numbers of those that an operation takes back, for each that does.
+    pub(super) undoes: HashMap<u64, Vec<u64>>,
     /// The body of each version, behind the number of the operation that made it.
     pub(super) created: Vec<(u64, BlobId)>,
     /// Each version that came back, behind the number of the operation that brought it.
@@ -114,7 +116,7 @@ impl Contents {
             head: reader.head()?,
             ..Self::default()
         };
-        let mut sizes = Vec::new();
+        let mut told = Vec::new();
         let mut last = OperationId::ROOT;
         for number in 1..=contents.head.operations {
             let text = reader.operation(number)?;
@@ -123,7 +125,7 @@ impl Contents {
             let content: OperationContent = serde_json::from_str(text)
                 .map_err(|error| malformed(format!("operation {number} can't be read: {error}")))?;
             contents
-                .note(number, &content, &mut sizes)
+                .note(number, &content, &mut told)
                 .map_err(|reason| malformed(format!("operation {number}: {reason}")))?;
         }
         if contents.ids.last() != contents.head.head.as_ref() {
@@ -136,14 +138,14 @@ impl Contents {
         }
         let bytes = stored
             .iter()
-            .try_fold(0, |sum: u64, (_, size)| sum.checked_add(*size));
+            .try_fold(0, |sum: u64, body| sum.checked_add(body.size));
         if bytes != Some(contents.head.bytes) {
             return Err(malformed("the bodies have other bytes in sum"));
         }
         if !reader.is_at_end()? {
             return Err(malformed("there is more behind the last body"));
         }
-        contents.compare(sizes, &stored)?;
+        contents.compare(told, &stored)?;
         Ok((contents, bodies_at))
     }
 
@@ -152,7 +154,7 @@ impl Contents {
         &mut self,
         number: u64,
         content: &OperationContent,
-        sizes: &mut Vec<(BlobId, u64)>,
+        told: &mut Vec<Told>,
     ) -> Result<(), String> {
         check_moment(content.at)?;
         if let Some(undone) = content
@@ -161,6 +163,16 @@ impl Contents {
             .find(|undone| !(1..number).contains(undone))
         {
             return Err(format!("operation {undone} is not before it"));
+        }
+        if !content.undoes.is_empty() {
+            self.undoes.insert(number, content.undoes.clone());
+        }
+        if content.undoes.is_empty() == (content.kind == OperationKind::Undo) {
+            let reason = match content.undoes.is_empty() {
+                true => "it takes nothing back, and is told to",
+                false => "it takes others back, and is told to be something else",
+            };
+            return Err(reason.into());
         }
         for change in &content.changes {
             self.prompts.entry(change.prompt()).or_insert(number);
@@ -182,7 +194,11 @@ impl Contents {
                         return Err(format!("version {} can't have come so", version.id));
                     }
                     self.created.push((number, version.blob));
-                    sizes.push((version.blob, version.size));
+                    told.push(Told::new(
+                        version.blob,
+                        version.size,
+                        version.model.as_deref(),
+                    ));
                 }
                 Change::VersionRestored { id, .. } => self.restored.push((number, *id)),
                 _ => {}
@@ -192,38 +208,67 @@ impl Contents {
     }
 
     /// Holds what versions tell of their bodies against the bodies that are there.
-    fn compare(&mut self, mut told: Vec<(BlobId, u64)>, stored: &[(BlobId, u64)]) -> Result<()> {
+    fn compare(&mut self, mut told: Vec<Told>, stored: &[Told]) -> Result<()> {
         told.sort_unstable();
         told.dedup();
-        let twice = told.windows(2).find(|pair| pair[0].0 == pair[1].0);
-        if let Some(pair) = twice {
-            let id = pair[0].0;
-            return Err(malformed(format!("versions tell two sizes of body {id}")));
+        let twice = told.windows(2).find(|pair| pair[0].id == pair[1].id);
+        if let Some([one, other]) = twice {
+            let id = one.id;
+            let what = match one.size == other.size {
+                true => "models",
+                false => "sizes",
+            };
+            return Err(malformed(format!("versions tell two {what} of body {id}")));
         }
-        if let Some((id, _)) = stored.iter().find(|body| told.binary_search(body).is_err()) {
-            return Err(malformed(format!(
-                "no version has the body {id}, or one tells another size of it"
-            )));
+        for body in stored {
+            let found = told.binary_search_by_key(&body.id, |told| told.id);
+            let found = found.ok().and_then(|at| told.get(at));
+            let id = body.id;
+            match found.filter(|found| found.size == body.size) {
+                None => {
+                    return Err(malformed(format!(
+                        "no version has the body {id}, or one tells another size of it"
+                    )));
+                }
+                Some(found) if found.model != body.model => {
+                    let reason = format!("a version tells another model than its body {id}");
+                    return Err(malformed(reason));
+                }
+                Some(_) => {}
+            }
         }
         told.retain(|body| stored.binary_search(body).is_err());
-        self.absent = told.into_iter().collect();
-        self.bodies = stored.iter().map(|(id, _)| *id).collect();
+        self.absent = told.into_iter().map(|told| (told.id, told.size)).collect();
+        self.bodies = stored.iter().map(|body| body.id).collect();
         Ok(())
     }
 }
 
+/// What a version tells of its body, or the body of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Told {
+    id: BlobId,
+    size: u64,
+    /// The hash of its model: names may be long.
+    model: Option<[u8; 32]>,
+}
+
+impl Told {
+    fn new(id: BlobId, size: u64, model: Option<&str>) -> Self {
+        let model = model.map(|model| *blake3::hash(model.as_bytes()).as_bytes());
+        Self { id, size, model }
+    }
+}
+
 /// Reads and checks the body that comes next, behind `before`.
-fn read_body(
-    reader: &mut Reader<impl BufRead>,
-    before: Option<&(BlobId, u64)>,
-) -> Result<(BlobId, u64)> {
+fn read_body(reader: &mut Reader<impl BufRead>, before: Option<&Told>) -> Result<Told> {
     let (id, size) = reader.body_line()?;
-    if before.is_some_and(|(before, _)| *before >= id) {
+    if before.is_some_and(|before| before.id >= id) {
         return Err(malformed(format!("body {id} is not in its place")));
     }
     let bytes = reader.body_bytes(id, size)?;
-    Body::try_from(bytes).map_err(|error| malformed(format!("body {id}: {error}")))?;
-    Ok((id, size))
+    let body = Body::try_from(bytes).map_err(|error| malformed(format!("body {id}: {error}")))?;
+    Ok(Told::new(id, size, body.model()))
 }
 
 /// Records keep moments to the microsecond, and no leap second of its own.

@@ -1,15 +1,16 @@
 //! What of a bundle's history a store has already.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 
 use super::contents::Bundle;
 use super::merge::{each_behind, parsed, read, write};
+use super::own::Own;
 use crate::backend::{self, ErrorKind, Snapshot};
 use crate::error::Result;
 use crate::id::OperationId;
-use crate::record::OperationContent;
+use crate::record::{Change, OperationContent};
 
 /// Which of a bundle's operations the store has, and as what.
 pub(super) struct Known {
@@ -20,12 +21,12 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Compares a bundle with a store whose last operation is this.
+    /// Compares a bundle with a store whose last operation is this. Answers what that did of its own, too.
     pub(super) fn of<R: Read + Seek>(
         bundle: &mut Bundle<R>,
         snapshot: &dyn Snapshot,
         last: (u64, OperationId),
-    ) -> Result<Self> {
+    ) -> Result<(Self, Own)> {
         let ids = &bundle.contents.ids;
         let common = common(snapshot, last, ids)?;
         let behind = ids.len().saturating_sub(as_index(common));
@@ -33,10 +34,11 @@ impl Known {
             common,
             numbers: vec![0; behind],
         };
-        if behind > 0 && last.0 > common {
-            known.recognize(bundle, snapshot)?;
-        }
-        Ok(known)
+        let own = match behind > 0 && last.0 > common {
+            true => known.recognize(bundle, snapshot)?,
+            false => Own::default(),
+        };
+        Ok((known, own))
     }
 
     /// How many operations from the start are the same, by id.
@@ -49,26 +51,43 @@ impl Known {
         &mut self,
         bundle: &mut Bundle<R>,
         snapshot: &dyn Snapshot,
-    ) -> Result<()> {
+    ) -> Result<Own> {
         // Where the clock stands still, several may be of one content: each is one of them.
         let mut here: HashMap<[u8; 32], VecDeque<u64>> = HashMap::new();
         snapshot.each_operation(self.common, &mut |number, _, text| {
-            let content = parsed(text).map_err(|error| {
-                let context = format!("reading operation {number}");
-                backend::Error::new(ErrorKind::Corrupt, context).because(error)
-            })?;
+            let content = stored(number, text)?;
             let numbers = here.entry(fingerprint(text, &content)?).or_default();
             numbers.push_back(number);
             Ok(ControlFlow::Continue(()))
         })?;
+        let mut missing = HashSet::new();
         each_behind(bundle, self.common, |number, _, text| {
             let content = read(number, text)?;
             let found = here.get_mut(&fingerprint(text, &content)?);
-            if let Some(found) = found.and_then(VecDeque::pop_front) {
-                self.give(number, found);
+            match found.and_then(VecDeque::pop_front) {
+                Some(found) => self.give(number, found),
+                None => missing.extend(content.changes.iter().map(Change::prompt)),
             }
             Ok(())
-        })
+        })?;
+        if self.missing() == 0 {
+            return Ok(Own::default());
+        }
+        let alone: HashSet<u64> = here.into_values().flatten().collect();
+        let undoes = std::mem::take(&mut bundle.contents.undoes);
+        let mut own = Own::new(self.common, undoes);
+        snapshot.each_operation(self.common, &mut |number, _, text| {
+            let content = stored(number, text)?;
+            let changes = content.changes.iter();
+            own.add(
+                number,
+                alone.contains(&number),
+                &content.undoes,
+                changes.filter(|change| missing.contains(&change.prompt())),
+            );
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(own)
     }
 
     /// The store's number of an operation of the bundle; 0 where it has none.
@@ -93,6 +112,15 @@ impl Known {
     pub(super) fn missing(&self) -> u64 {
         self.numbers.iter().filter(|number| **number == 0).count() as u64
     }
+}
+
+fn stored(number: u64, text: &str) -> Result<OperationContent> {
+    parsed(text).map_err(|error| {
+        let context = format!("reading operation {number}");
+        backend::Error::new(ErrorKind::Corrupt, context)
+            .because(error)
+            .into()
+    })
 }
 
 /// How many operations from the start a store and a bundle have in common: an id stands for all that is before it.

@@ -7,6 +7,7 @@ use std::io::{Read, Seek};
 use super::check::{Check, Misfit};
 use super::contents::{Bundle, Contents};
 use super::known::Known;
+use super::own::Own;
 use super::{Imported, KIND, malformed};
 use crate::backend::{self, ErrorKind, StoredBlob};
 use crate::body::Body;
@@ -30,7 +31,7 @@ impl Writer<'_> {
         &mut self,
         bundle: &mut Bundle<R>,
     ) -> Result<Imported> {
-        let known = Known::of(bundle, &*self.transaction, self.last)?;
+        let (known, own) = Known::of(bundle, &*self.transaction, self.last)?;
         let has_more = self.last.0 > known.common();
         let operations = bundle.contents.head.operations;
         let missing = known.missing();
@@ -46,7 +47,7 @@ impl Writer<'_> {
         if missing > 0 {
             let needed = self.needed(&bundle.contents, &known)?;
             imported.bodies = self.take_bodies(bundle, &needed)?;
-            self.take_operations(bundle, known, &needed)?;
+            self.take_operations(bundle, known, own, &needed)?;
         }
         imported.head = (self.last.0 > 0).then_some(self.last.1);
         Ok(imported)
@@ -143,8 +144,10 @@ impl Writer<'_> {
         &mut self,
         bundle: &mut Bundle<R>,
         mut known: Known,
+        mut own: Own,
         needed: &Needed,
     ) -> Result<()> {
+        let now = self.context.now();
         let mut check = Check::default();
         let mut without_body: Vec<VersionId> = Vec::new();
         let made = std::mem::take(&mut bundle.contents.prompts);
@@ -165,10 +168,14 @@ impl Writer<'_> {
                     Misfit::Contradiction(reason) => contradiction(reason),
                     Misfit::Failed(error) => error,
                 })?;
+            // Behind the check of what is there, which tells more.
+            if let Some(reason) = own.against(number, &content.changes, &known) {
+                return Err(contradiction(reason));
+            }
             if !needed.absent.is_empty() {
                 without_body.extend(self.lacking(&content, needed)?);
             }
-            match self.append_text(content, &text) {
+            match self.append_text(content, &text, now) {
                 Ok(appended) => known.give(number, appended.number),
                 Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
                     let number = self.number_in_use(&text);

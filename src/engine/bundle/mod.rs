@@ -8,6 +8,7 @@ mod check;
 mod contents;
 mod known;
 mod merge;
+mod own;
 mod read;
 mod write;
 

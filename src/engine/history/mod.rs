@@ -12,3 +12,4 @@ pub use moment::{Moment, OperationRef};
 pub(crate) use holders::holders;
 pub(crate) use moment::find_moment;
 pub(crate) use past::{Past, PastPrompts};
+pub(crate) use standing::{Fact, Footing};

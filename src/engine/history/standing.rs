@@ -11,7 +11,7 @@ use crate::record::{Change, Operation, OperationFilter};
 
 /// Something of a store that operations set, and that others rest on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Fact {
+pub(crate) enum Fact {
     /// Whether a prompt is there.
     Prompt(PromptId),
     Name(PromptId),
@@ -24,11 +24,11 @@ enum Fact {
 
 /// What an operation has to do with the facts.
 #[derive(Default)]
-struct Footing {
+pub(crate) struct Footing {
     /// What it changed.
-    sets: HashSet<Fact>,
+    pub(crate) sets: HashSet<Fact>,
     /// What must be so for it to have been made.
-    needs: HashSet<Fact>,
+    pub(crate) needs: HashSet<Fact>,
     /// What must still be so for it to be taken back, beside what it set.
     undo_needs: HashSet<Fact>,
 }
@@ -60,7 +60,7 @@ impl Footing {
         Ok(footing)
     }
 
-    fn add(&mut self, change: &Change) {
+    pub(crate) fn add(&mut self, change: &Change) {
         match change {
             Change::Prompt { id, before, after } => match (before, after) {
                 (Some(before), Some(after)) => {

@@ -8,15 +8,16 @@ use crate::sqlite::prompts::folded;
 use crate::sqlite::stored::{json_list, micros};
 
 impl Write<'_> {
-    pub(super) fn apply(&self, at: i64, change: &Change) -> Result<()> {
+    /// `at` is the operation's own moment, `now` the one at which it is appended.
+    pub(super) fn apply(&self, at: i64, now: i64, change: &Change) -> Result<()> {
         match change {
             Change::Prompt { id, before, after } => match (before, after) {
                 (None, Some(state)) => self.create_prompt(at, *id, state),
                 (Some(_), Some(state)) => self.change_prompt(*id, state),
-                (_, None) => self.delete_prompt(at, *id),
+                (_, None) => self.delete_prompt(at, now, *id),
             },
             Change::VersionCreated(version) => self.create_version(version),
-            Change::VersionDeleted { prompt, id } => self.delete_version(at, *prompt, *id),
+            Change::VersionDeleted { prompt, id } => self.delete_version(at, now, *prompt, *id),
             Change::VersionRestored { prompt, id } => self.restore_version(*prompt, *id),
             Change::Environment {
                 prompt,
@@ -60,7 +61,7 @@ impl Write<'_> {
         self.set_tags(id, &state.tags)
     }
 
-    fn delete_prompt(&self, at: i64, id: PromptId) -> Result<()> {
+    fn delete_prompt(&self, at: i64, now: i64, id: PromptId) -> Result<()> {
         self.change_any(
             "releasing a prompt's bodies",
             "UPDATE blob SET live = live - gone.count, unused_since = iif(live = gone.count, ?2, NULL)
@@ -68,7 +69,7 @@ impl Write<'_> {
                    WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND deleted_at IS NULL
                    GROUP BY blob) AS gone
              WHERE blob.key = gone.blob",
-            (id.as_str(), at),
+            (id.as_str(), now),
         )?;
         self.change_any(
             "deleting a prompt's versions",
@@ -155,7 +156,7 @@ impl Write<'_> {
         )
     }
 
-    fn delete_version(&self, at: i64, prompt: PromptId, id: VersionId) -> Result<()> {
+    fn delete_version(&self, at: i64, now: i64, prompt: PromptId, id: VersionId) -> Result<()> {
         self.change_one(
             "deleting a version",
             "UPDATE version SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL
@@ -168,7 +169,7 @@ impl Write<'_> {
             "counting a body's versions",
             "UPDATE blob SET live = live - 1, unused_since = iif(live = 1, ?2, NULL)
              WHERE key = (SELECT blob FROM version WHERE id = ?1)",
-            (id.as_bytes(), at),
+            (id.as_bytes(), now),
         )?;
         self.count_versions("versions - 1", prompt)
     }

@@ -74,7 +74,7 @@ fn undo(store: &Store, at: DateTime<Utc>, undoes: Vec<u64>, changes: Vec<Change>
         id: id.followed_by(text.as_bytes()),
         content,
     };
-    transaction.append(&operation, &text).unwrap();
+    transaction.append(&operation, &text, at).unwrap();
     transaction.commit().unwrap();
 }
 
@@ -96,7 +96,8 @@ fn fill(store: &Store) {
     scribe.delete_version(1, 5);
     scribe.commit(1, 6, "2.2");
     scribe.delete_version(1, 6);
-    scribe.write(vec![version_restored(prompt_id(1), version_id(6))]); // 15
+    let back = version_restored(prompt_id(1), version_id(6));
+    undo(store, moment(15), vec![14], vec![back]);
     scribe.delete_version(1, 6);
     scribe.forget(&[BlobId::of(&body(4)), BlobId::of(&body(6))]);
     store.settle(|_| ()).unwrap();
@@ -171,8 +172,13 @@ fn the_format_stays() {
     let store = Store::in_memory().unwrap();
     let mut scribe = scribe(&store);
     scribe.create(1, "greeting", &["a"]);
-    scribe.commit_body(1, 1, "1.0", b"{\"messages\": []}");
-    scribe.commit_body(1, 2, "1.1", "{\"messages\":\n [\"Ünïcödé\"]}\n".as_bytes());
+    scribe.commit_body(1, 1, "1.0", b"{\"model\": \"m\"}");
+    scribe.commit_body(
+        1,
+        2,
+        "1.1",
+        "{\"messages\":\n [\"Ünïcödé\"], \"model\": \"m\"}\n".as_bytes(),
+    );
     scribe.point(1, "production", Some(2));
     let back = environment_change(prompt_id(1), "production", Some(version_id(2)), None);
     undo(&store, moment(9), vec![4], vec![back]);

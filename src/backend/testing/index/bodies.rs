@@ -2,7 +2,11 @@
 
 use super::Test;
 use crate::backend::testing::Scribe;
-use crate::backend::testing::values::{body, moment, prompt_id, version, version_created};
+use crate::backend::testing::scribe::operation;
+use crate::backend::testing::values::{
+    body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
+    version_id,
+};
 use crate::backend::{Collectable, Index, Journaled, StoredBlob, Waiting};
 use crate::id::BlobId;
 use crate::record::Durability;
@@ -18,6 +22,7 @@ pub const TESTS: &[Test] = &[
     a_body_that_comes_back_is_journaled_again,
     a_body_is_collectable_once_no_live_version_has_it,
     a_deleted_prompts_bodies_are_collectable,
+    a_body_is_unused_since_its_deletion_came,
     a_body_that_is_used_again_is_not_collectable,
     collectable_bodies_are_limited,
 ];
@@ -330,6 +335,37 @@ pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
     );
     scribe.delete_prompt(2);
     assert_eq!(collectable(index, 10), sorted(&[1, 3, 5]));
+}
+
+/// Not since the moment that the deletion tells, which may be long before.
+pub fn a_body_is_unused_since_its_deletion_came(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    scribe.create(1, "p", &[]);
+    scribe.create(2, "gone", &[]);
+    scribe.commit(1, 1, "1.0");
+    scribe.commit(2, 2, "1.0"); // second 4
+    let deletions = [
+        version_deleted(prompt_id(1), version_id(1)),
+        prompt_change(prompt_id(2), Some(state("gone", &[])), None),
+    ];
+    for (change, body, now) in [(&deletions[0], 1, 50), (&deletions[1], 2, 60)] {
+        let mut transaction = index.transaction(Durability::Full).unwrap();
+        let (number, id) = transaction.last_operation().unwrap().expect("a history");
+        let (operation, text) = operation(number + 1, id, moment(5), vec![change.clone()]);
+        transaction.append(&operation, &text, moment(now)).unwrap();
+        transaction.commit().unwrap();
+        let found = collectable(index, now - 1);
+        assert!(!found.contains(&sorted(&[body])[0]), "body {body}");
+        let found = collectable(index, now);
+        assert!(found.contains(&sorted(&[body])[0]), "body {body}");
+        let row = index.snapshot().unwrap().version_ever(version_id(body));
+        let row = row.unwrap().expect("a version that was");
+        assert_eq!(
+            row.deleted_at,
+            Some(moment(5)),
+            "the operation's own moment"
+        );
+    }
 }
 
 /// A commit of the same body takes it back, and its moment starts anew.

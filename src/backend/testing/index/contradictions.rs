@@ -263,7 +263,7 @@ pub fn operations_have_no_gaps(index: &dyn Index) {
         let (operation, text) = operation(number, OperationId::ROOT, moment(100), vec![created]);
         let mut transaction = index.transaction(Durability::Full).unwrap();
         let why = format!("operation {number} behind operation {last}");
-        is_corrupt(&why, transaction.append(&operation, &text));
+        is_corrupt(&why, transaction.append(&operation, &text, moment(100)));
     }
 }
 

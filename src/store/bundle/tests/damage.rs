@@ -228,6 +228,20 @@ fn forged_histories_are_refused() {
     );
     let undoing = made().replace("\"changes\"", "\"undoes\":[1],\"changes\"");
     refused(&[undoing], &[], "operation 1 is not before it");
+    let other = operation(2, Vec::new()).replace("\"changes\"", "\"undoes\":[1],\"changes\"");
+    refused(&[made(), other], &[], "is told to be something else");
+    let none = operation(2, Vec::new()).replace("\"commit\"", "\"undo\"");
+    refused(&[made(), none], &[], "it takes nothing back");
+    for model in [None, Some("another".to_owned())] {
+        let mut other = of(1, "1.0");
+        other.model = model;
+        let operations = [made(), operation(2, vec![version_created(other)])];
+        refused(&operations, &[&one], "tells another model than its body");
+        let again = version_created(version(prompt_id(1), 2, "1.1", &one));
+        let [made, other] = operations;
+        let both = [made, other, operation(3, vec![again])];
+        refused(&both, &[], "versions tell two models of body");
+    }
     let finer = made().replace(".123457Z", ".123457001Z");
     refused(&[finer], &[], "no record keeps the moment");
     let no_json = version_created(version(prompt_id(1), 1, "1.0", b"[]"));

@@ -1,6 +1,7 @@
 //! Two histories become one, or none does.
 
 use super::*;
+use crate::record::Expected;
 
 /// A store that begins with these bytes of another.
 fn copy(bundle: &[u8]) -> Store {
@@ -37,7 +38,8 @@ fn a_history_that_goes_on_is_taken() {
     let target = copy(&early);
     let mut scribe = scribe(&source);
     scribe.commit(1, 20, "4.0");
-    scribe.write(vec![version_restored(prompt_id(1), version_id(5))]);
+    let back = version_restored(prompt_id(1), version_id(5));
+    undo(&source, moment(200), vec![12], vec![back]);
     let late = export(&source);
     assert_eq!(counts(&import(&target, &late).unwrap()), (19, 2, false));
     assert_eq!(export(&target), late);
@@ -58,12 +60,13 @@ fn a_collected_body_comes_back_with_its_version() {
         target.inner.index.snapshot().unwrap().blob(id).unwrap(),
         None
     );
-    let mut scribe = scribe(&source);
-    scribe.write(vec![version_restored(prompt_id(1), version_id(5))]);
+    let back = version_restored(prompt_id(1), version_id(5));
+    undo(&source, moment(200), vec![12], vec![back]);
     assert_eq!(import(&target, &export(&source)).unwrap().bodies, 1);
     assert_eq!(export(&target), export(&source));
     is_sound(&target);
     // One that came back for a while only, and whose body nobody has any more.
+    let mut scribe = scribe(&source);
     scribe.delete_version(1, 5);
     scribe.forget(&[id]);
     let late = export(&source);
@@ -235,4 +238,122 @@ fn strangers_are_merged() {
     );
     assert_eq!(tables(&one), tables(&other));
     is_sound(&one);
+}
+
+/// What is there may fit all the same: a prompt that nobody deleted yet, what was changed and changed back.
+#[test]
+fn what_both_sides_changed_is_refused_whatever_it_is_now() {
+    type Step<'a> = &'a dyn Fn(&Store);
+    let told = |here: Step<'_>, there: Step<'_>| {
+        let one = Store::in_memory().unwrap();
+        scribe(&one).create(1, "p", &[]); // operation 1
+        scribe(&one).commit(1, 1, "1.0");
+        scribe(&one).commit(1, 2, "1.1");
+        scribe(&one).point(1, "staging", Some(1)); // 4
+        let other = copy(&export(&one));
+        // Not the same operation, where both do the same.
+        scribe(&other).create(40, "late", &[]);
+        here(&one);
+        there(&other);
+        let (of_one, of_other) = (export(&one), export(&other));
+        let reason = refuses(&one, &of_other);
+        refuses(&other, &of_one);
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Store::create(folder.path()).unwrap();
+        import(&directory, &of_one).unwrap();
+        assert_eq!(refuses(&directory, &of_other), reason);
+        reason.1
+    };
+    let commit: Step<'_> = &|store| drop(scribe(store).commit(1, 30, "2.0"));
+    let delete: Step<'_> = &|store| {
+        store
+            .remove_environment("p", "staging", Expected::Any)
+            .unwrap();
+        store.delete_prompt("p").unwrap();
+    };
+    assert_eq!(
+        told(commit, delete),
+        "it changed whether prompt 000001 is there, on which operation 5 here rests"
+    );
+    let delete_and_back: Step<'_> = &|store| {
+        delete(store);
+        let last = store.stats().unwrap().operations;
+        store.undo(last).unwrap();
+    };
+    assert_eq!(told(commit, delete_and_back), told(commit, delete));
+    let away: Step<'_> = &|store| {
+        drop(
+            store
+                .remove_environment("p", "staging", Expected::Any)
+                .unwrap(),
+        )
+    };
+    let away_and_back: Step<'_> = &|store| {
+        away(store);
+        store
+            .set_environment("p", "staging", "1.0", Expected::Any)
+            .unwrap();
+    };
+    assert_eq!(
+        told(away_and_back, away),
+        "operation 5 here changed staging of prompt 000001, too"
+    );
+    let rename: Step<'_> = &|store| drop(store.rename("p", "q").unwrap());
+    let rename_and_back: Step<'_> = &|store| {
+        rename(store);
+        store.rename("q", "p").unwrap();
+    };
+    let tag: Step<'_> = &|store| drop(store.set_tags("p", &["t"]).unwrap());
+    for change in [rename, rename_and_back, tag] {
+        assert_eq!(
+            told(rename_and_back, change),
+            "operation 5 here changed the name or tags of prompt 000001, too"
+        );
+    }
+    let delete_version: Step<'_> = &|store| drop(store.delete_version(version_id(2)).unwrap());
+    let point_and_away: Step<'_> = &|store| {
+        store
+            .set_environment("p", "next", "1.1", Expected::Any)
+            .unwrap();
+        store
+            .remove_environment("p", "next", Expected::Any)
+            .unwrap();
+    };
+    assert_eq!(
+        told(point_and_away, delete_version),
+        format!(
+            "it changed whether version {} is there, on which operation 5 here rests",
+            version_id(2)
+        )
+    );
+    // Of operations that change nothing, it is only what they take back that meets.
+    let undo_nothing: Step<'_> = &|store| {
+        let last = u32::try_from(store.stats().unwrap().operations).unwrap();
+        undo(store, moment(500 + last), vec![4], Vec::new())
+    };
+    assert_eq!(
+        told(undo_nothing, undo_nothing),
+        "operation 5 here took operation 4 back, or brought it back, too"
+    );
+}
+
+/// Its own moment is long past, but nobody here could have taken it back before.
+#[test]
+fn a_body_is_kept_from_when_its_deletion_came() {
+    let source = Store::in_memory().unwrap();
+    scribe(&source).create(1, "p", &[]);
+    scribe(&source).commit(1, 1, "1.0");
+    let early = export(&source);
+    scribe(&source).delete_version(1, 1); // operation 3
+    let late = export(&source);
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Store::create(folder.path()).unwrap();
+    import(&directory, &early).unwrap();
+    for store in [copy(&early), directory] {
+        import(&store, &late).unwrap();
+        assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
+        is_sound(&store);
+        store.undo(3).unwrap();
+        assert!(store.resolve(version_id(1)).is_ok());
+    }
 }
