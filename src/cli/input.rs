@@ -70,7 +70,7 @@ fn named(file: &Path, failure: Failure) -> Failure {
     failure.about(&name_of(file))
 }
 
-fn is_stdin(file: &Path) -> bool {
+pub(crate) fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }
 

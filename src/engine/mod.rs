@@ -54,8 +54,7 @@ pub(crate) use import::{ImportedPrompt, objects};
 pub(crate) use lookup::{find_prompt, find_version};
 pub(crate) use partials::gather_partials;
 pub(crate) use resolved::ResolvedSpecs;
-#[allow(unused_imports, reason = "for those who watch a store")]
-pub(crate) use search::{LONG_TAIL, catch_up, dependents, search, tail_length};
+pub(crate) use search::{catch_up, dependents, search, tail_is_long};
 pub(crate) use settler::Settler;
 pub(crate) use verify::verify;
 pub(crate) use writer::{Context, Writer};

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::bodies::Bodies;
-use super::search::{LONG_TAIL, catch_up, tail_length};
+use super::search::{LONG_TAIL, catch_up, tail_is_long};
 use super::settle::{Settled, settle, write_out};
 use super::writer::Journaled;
 use crate::backend::Index;
@@ -20,8 +20,8 @@ const BATCH: (u64, u64) = (64, 1024 * 1024);
 const FULL: (u64, u64) = (8192, 64 * 1024 * 1024);
 /// and after this long without a commit any are.
 const IDLE: Duration = Duration::from_secs(1);
-/// At a pause, so many operations are told to search; so many times as many beside commits.
-const OPERATIONS: (u64, u64) = (LONG_TAIL, 4);
+/// At a pause, a long tail is told to search; one that is so many times as long beside commits.
+const TIMES: u64 = 4;
 /// So many commits, with bodies or without, may make a log that is long.
 const COMMITS: u64 = 1024;
 /// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
@@ -47,8 +47,8 @@ struct Shared {
 struct State {
     /// In the journal, as far as this handle put it there; `ids` are those that are no file yet.
     journaled: Journaled,
-    /// Operations that search was not told of, as far as this handle made them.
-    operations: u64,
+    /// Operations that search was not told of, as far as this handle made them, and the bytes of their bodies.
+    untold: (u64, u64),
     /// Since the index was last maintained.
     commits: u64,
     last_commit: Option<Instant>,
@@ -101,7 +101,8 @@ impl Settler {
     pub(crate) fn committed(&self, added: Journaled) {
         let mut state = self.shared.state();
         state.commits += 1;
-        state.operations += added.operations;
+        state.untold.0 += added.operations;
+        state.untold.1 += added.bytes;
         state.journaled.add(added);
         state.last_commit = Some(Instant::now());
         drop(state);
@@ -136,6 +137,9 @@ impl State {
         let waits = |(bodies, bytes): (u64, u64)| {
             self.journaled.bodies >= bodies || self.journaled.bytes >= bytes
         };
+        let is_long = |times: u64| {
+            self.untold.0 >= LONG_TAIL.0 * times || self.untold.1 >= LONG_TAIL.1 * times
+        };
         let quiet = self.last_commit.map_or(IDLE, |last| last.elapsed());
         let failed = self.failed.map(|since| since.elapsed());
         match failed {
@@ -144,10 +148,10 @@ impl State {
             Some(since) if since < RETRY => Work::Wait(Some(RETRY - since)),
             _ if waits(FULL) || quiet >= IDLE && self.journaled.bodies > 0 => Work::Settle,
             _ if self.commits >= COMMITS || quiet >= IDLE => Work::Maintain,
-            _ if self.operations >= OPERATIONS.0 * OPERATIONS.1 => Work::CatchUp,
+            _ if is_long(TIMES) => Work::CatchUp,
             _ if quiet < PAUSE => Work::Wait(Some(PAUSE - quiet)),
             _ if waits(BATCH) => Work::Settle,
-            _ if self.operations >= OPERATIONS.0 => Work::CatchUp,
+            _ if is_long(1) => Work::CatchUp,
             _ if !self.journaled.ids.is_empty() => Work::WriteOut,
             _ => Work::Wait(Some(IDLE - quiet)),
         }
@@ -244,7 +248,7 @@ impl Shared {
 
     /// Tells search of what changed. Where that fails search takes longer, and nothing else is kept from its work.
     fn catch_up(&self) {
-        self.state().operations = 0;
+        self.state().untold = (0, 0);
         let _ = catch_up(&*self.index, &self.bodies);
     }
 
@@ -256,7 +260,7 @@ impl Shared {
         } else {
             write_out(&*self.index, self.bodies.blobs(), ids)?;
         }
-        if tail_length(&**self.index.snapshot()?)? >= LONG_TAIL {
+        if tail_is_long(&**self.index.snapshot()?)? {
             self.catch_up();
         }
         Ok(self.index.maintain()?)

@@ -1,7 +1,7 @@
 //! Full text search, and which prompts hang on a partial.
 
 use super::{Store, View};
-use crate::engine::{LONG_TAIL, SearchHit, catch_up, dependents, find_prompt, search, tail_length};
+use crate::engine::{SearchHit, catch_up, dependents, find_prompt, search, tail_is_long};
 use crate::error::{Error, Result};
 use crate::id::EnvironmentName;
 use crate::number::PromptRef;
@@ -11,11 +11,14 @@ impl View {
     /// Searches the names of prompts, the texts of their current versions, and the commit messages of all versions.
     ///
     /// Each word of the query is to be found, as it is or as the beginning of another; what stands in double quotes, in a
-    /// row. Case and accents don't count, and no character has another meaning. A version is current if it is the
-    /// highest of its prompt or an environment points to it; all messages count.
+    /// row. A single character alone is no beginning, but may end one: `gpt-4` finds "gpt-4o". Case and accents don't
+    /// count, and no character has another meaning. A version is current if it is the highest of its prompt or an
+    /// environment points to it; all messages count.
+    ///
+    /// Of a body the first 1 MiB of text is searched: its strings, but no `data:` URLs and no long base64.
     ///
     /// Prompts come first, each once: those whose name has all words, then those in whose text they are, with the name
-    /// or without. Versions follow in whose message all words are, newest first. `limit` hits are given at most.
+    /// or without, best first. Versions follow in whose message all words are, newest first. `limit` hits are given at most.
     ///
     /// ```
     /// use promptbook::{Matched, NewPrompt, Store};
@@ -32,7 +35,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend).
+    /// [`Invalid`](Error::Invalid) where the query has more than 32 words; [`Backend`](Error::Backend).
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>> {
         self.look(|snapshot| search(snapshot, &self.inner.bodies, query, limit))
     }
@@ -64,10 +67,10 @@ impl Store {
     /// Tells search of what changed, if that is much. Where it fails, search takes longer.
     pub(super) fn shorten_tail(&self) {
         let inner = &*self.inner;
-        let length = inner.index.snapshot().map_err(Error::from);
-        if length
-            .and_then(|snapshot| tail_length(&**snapshot))
-            .is_ok_and(|long| long >= LONG_TAIL)
+        let snapshot = inner.index.snapshot().map_err(Error::from);
+        if snapshot
+            .and_then(|snapshot| tail_is_long(&**snapshot))
+            .unwrap_or(false)
         {
             let _ = catch_up(&*inner.index, &inner.bodies);
         }

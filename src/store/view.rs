@@ -194,10 +194,11 @@ impl View {
     }
 
     /// The versions that an environment pointed to, newest first, `limit` at most: from when to when, by whom, why.
+    /// A prompt that is deleted has them too, by its id.
     ///
     /// # Errors
     ///
-    /// As [`prompt`](Self::prompt).
+    /// As [`prompt`](Self::prompt), unless it is named by its id.
     pub fn holders<P, E>(&self, prompt: P, environment: E, limit: usize) -> Result<Vec<Holding>>
     where
         P: TryInto<PromptRef>,
@@ -206,8 +207,11 @@ impl View {
     {
         let (prompt, environment) = (prompt.try_into()?, environment.try_into()?);
         self.look(|snapshot| {
-            let prompt = find_prompt(snapshot, &prompt)?;
-            holders(snapshot, prompt, &environment, limit)
+            let id = match &prompt {
+                PromptRef::Id(id) => *id,
+                prompt => find_prompt(snapshot, prompt)?,
+            };
+            holders(snapshot, id, &environment, limit)
         })
     }
 

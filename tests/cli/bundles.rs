@@ -2,7 +2,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Desk, GREETING, REWORDED, members};
+use crate::support::{Desk, GREETING, REWORDED, command, members, run_bytes};
 
 /// A store with a history, and its bundle.
 fn exported() -> Desk {
@@ -172,4 +172,55 @@ fn two_stores_become_one() {
         "3 operations appended behind those that only the store has, 0 there already; 0 bodies stored\n"
     );
     assert_eq!(other.json(&["verify"])["violations"], serde_json::json!([]));
+}
+
+/// The file that a link leads to is written, with the mode that it has; what is no file is left.
+#[cfg(unix)]
+#[test]
+fn a_bundle_goes_where_its_place_leads() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let desk = exported();
+    let at = |file: &str| desk.path().join(file);
+    desk.write("real", "");
+    fs::set_permissions(at("real"), PermissionsExt::from_mode(0o600)).unwrap();
+    symlink("real", at("link")).unwrap();
+    desk.run(&["export", "--bundle", "link", "--force"]).ok();
+    assert!(fs::symlink_metadata(at("link")).unwrap().is_symlink());
+    assert_eq!(fs::read(at("real")).unwrap(), bundle(&desk));
+    let mode = fs::metadata(at("real")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    symlink("nowhere", at("dangling")).unwrap();
+    symlink("/dev/full", at("device")).unwrap();
+    for place in ["dangling", "device"] {
+        let told = desk.run(&["export", "--bundle", place, "--force"]).fails(1);
+        assert!(told.contains("is no regular file"), "{told}");
+        assert!(fs::symlink_metadata(at(place)).unwrap().is_symlink());
+    }
+    assert!(!at("nowhere").exists());
+}
+
+#[test]
+fn a_bundle_is_read_from_what_can_be_read_once() {
+    let desk = exported();
+    let elsewhere = Desk::new();
+    let import = |arguments: &[&str], input: &[u8]| {
+        let mut command = command(elsewhere.path());
+        run_bytes(command.arg("import").args(arguments), input)
+    };
+    let told = import(&["-"], &bundle(&desk)).ok();
+    assert!(told.starts_with("3 operations appended"), "{told}");
+    for arguments in [&["--bundle", "-"][..], &["/dev/stdin"]] {
+        if cfg!(unix) || arguments.len() == 2 {
+            let told = import(arguments, &bundle(&desk)).ok();
+            assert!(told.starts_with("0 operations appended, 3 there"), "{told}");
+        }
+    }
+    let told = import(&["-"], b"no bundle").fails(2);
+    assert!(told.contains("standard input: "), "{told}");
+    import(&["-", "--no-env"], &bundle(&desk)).fails(2);
+    #[cfg(unix)]
+    import(&["/dev/zero"], b"").fails(2);
+    let told = import(&["nofile.pb"], b"").fails(3);
+    assert!(told.contains("no file or folder nofile.pb"), "{told}");
 }

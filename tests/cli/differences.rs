@@ -85,7 +85,13 @@ fn one_version_is_compared_to_its_base() {
     let told = desk.run(&["diff", "greeting@1.0"]).fails(3);
     assert!(told.contains("committed on no other"), "{told}");
     desk.run(&["rm", "greeting@1.0"]).ok();
-    desk.run(&["diff", "greeting@1.1"]).fails(3);
+    let told = desk.run(&["diff", "greeting@1.1"]).fails(3);
+    assert!(
+        told.contains("version 1.1 was committed on one that is deleted since")
+            && told.contains("--at N"),
+        "{told}"
+    );
+    desk.run(&["diff", "greeting@1.1", "--at", "3"]).ok();
 }
 
 #[test]
@@ -126,7 +132,10 @@ fn two_environments_are_compared() {
         .ok();
     assert!(told.starts_with("greeting 1.1 → 1.0\n"), "{told}");
 
+    let other = ["diff", "other", "--env", "staging", "production"];
+    assert_eq!(desk.run(&other).ok(), "other + 1.0 in production only\n");
     let told = desk.json(&["diff", "--env", "staging", "production"]);
+    assert_eq!(desk.json(&other)["prompts"], json!([told["prompts"][0]]));
     assert_eq!(told["prompts"].as_array().unwrap().len(), 2);
     let [other, greeting] = [&told["prompts"][0], &told["prompts"][1]];
     assert_eq!(members(other), ["prompt", "from", "to", "difference"]);

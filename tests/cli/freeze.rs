@@ -138,7 +138,10 @@ fn a_check_tells_what_drifted() {
          p: 2 prompts in production, written\n"
     );
     desk.run(CHECK).ok();
-    let other = details(&desk, &["freeze", "p", "--check", "--env", "staging"]);
+    let other = ["freeze", "p", "--check", "--env", "staging"];
+    let told = desk.run(&other).fails(4);
+    assert!(told.contains("--env names another"), "{told}");
+    let other = details(&desk, &other);
     assert_eq!(
         other[0],
         "the store: the environment was production and is staging"
@@ -160,6 +163,12 @@ fn a_check_holds_the_two_files_together() {
 
     desk.write("p", &frozen);
     desk.write("p.lock", "{}");
+    let told = desk.run(CHECK).fails(4);
+    assert!(
+        told.contains("hint: p.lock is not this command's"),
+        "{told}"
+    );
+    desk.run(&["freeze", "p"]).fails(4);
     assert_eq!(
         details(&desk, CHECK),
         ["p.lock: this is no lock file of a promptbook"]
@@ -268,4 +277,18 @@ fn what_was_damaged_is_mended() {
             .ends_with("went from 1.0 to 1.1"),
         "{changes}"
     );
+}
+
+/// It would be read for ever.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_read() {
+    let desk = desk();
+    for more in [&[][..], &["--check"]] {
+        for files in [["/dev/zero", "l"], ["p", "/dev/zero"]] {
+            let told = desk.run(&[&["freeze", files[0], "--lock", files[1]], more].concat());
+            assert!(told.fails(4).contains("/dev/zero is no regular file"));
+        }
+    }
+    assert_eq!(names(desk.path()), [".promptbook"]);
 }

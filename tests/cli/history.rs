@@ -163,3 +163,50 @@ fn changes_are_told_as_they_come() {
     let told = elsewhere.run(&["watch", "--from", cursor]).fails(3);
     assert!(told.contains("no place in this store's history"), "{told}");
 }
+
+#[test]
+fn holders_of_a_deleted_prompt_are_named_by_its_id() {
+    let desk = desk();
+    let id = desk.json(&["show", "greeting"])["version"]["prompt_id"].clone();
+    let id = id.as_str().unwrap();
+    desk.run(&["undo"]).ok();
+    let told = desk.run(&["log", "greeting", "--env", "production"]).ok();
+    assert!(told.lines().nth(1).unwrap().ends_with("  undo"), "{told}");
+    desk.run(&["rm", "greeting", "--yes"]).ok();
+    let held = desk.json(&["log", id, "--env", "production"]);
+    assert_eq!(held["holders"].as_array().unwrap().len(), 3);
+    assert!(!held["holders"][0]["until"].is_null());
+    for nobody in ["nobody", "greeting"] {
+        desk.run(&["log", nobody, "--env", "production"]).fails(3);
+    }
+}
+
+/// What is not shown is not denied.
+#[test]
+fn none_of_many_is_not_nothing() {
+    let desk = desk();
+    let lists = [
+        &["log", "greeting", "--env", "production"][..],
+        &["log", "greeting"],
+        &["log"],
+        &["ops"],
+        &["search", "hello"],
+    ];
+    for list in lists {
+        let told = desk.run(&[list, &["-n", "0"]].concat());
+        for lie in ["never", "no ", "nothing"] {
+            assert!(!told.aside().contains(lie), "{list:?}: {}", told.aside());
+        }
+    }
+    let told = desk.run(&["log", "greeting", "--env", "nowhere", "-n", "0"]);
+    assert!(told.aside().contains("it never pointed anywhere"));
+}
+
+#[test]
+fn a_prompt_is_watched_by_the_name_it_has() {
+    let desk = Desk::greeting();
+    desk.run(&["tag", "greeting", "new"]).ok();
+    desk.run(&["rename", "greeting", "hello"]).ok();
+    let told = desk.run(&["watch", "--from", "start", "--limit", "3"]).ok();
+    assert_eq!(told.matches("\n  hello  ").count(), 5, "{told}");
+}

@@ -99,6 +99,11 @@ pub(crate) fn command(directory: &Path) -> Command {
 
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command, input: &str) -> Answer {
+    run_bytes(command, input.as_bytes())
+}
+
+/// The same with an input that need not be text.
+pub(crate) fn run_bytes(command: &mut Command, input: &[u8]) -> Answer {
     let told = format!("{command:?}");
     let mut child = command
         .stdin(Stdio::piped())
@@ -107,7 +112,7 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Answer {
         .spawn()
         .unwrap();
     // A command that reads nothing may have ended by now.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let _ = child.stdin.take().unwrap().write_all(input);
     let output = child.wait_with_output().unwrap();
     Answer {
         told,

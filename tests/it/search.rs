@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use promptbook::{
-    Expected, Matched, NewPrompt, NewVersion, PromptFilter, SearchHit, Selector, Store, Version,
-    VersionFilter,
+    Error, Expected, Matched, NewPrompt, NewVersion, PromptFilter, SearchHit, Selector, Store,
+    Version, VersionFilter,
 };
 
 use crate::support::{Place, body, commit, create, is_sound};
@@ -104,6 +104,7 @@ fn what_a_user_types_is_plain_text() {
                 "nai",
                 "京都",
                 "{{hc:user",
+                "user_n",
                 "name*",
             ] {
                 assert_eq!(store.search(found, 9).unwrap().len(), 1, "{found}");
@@ -114,6 +115,7 @@ fn what_a_user_types_is_plain_text() {
                 "NEAR(name)",
                 "up-follow",
                 "text:follow",
+                "n",
                 "ollow",
             ] {
                 assert!(store.search(missed, 9).unwrap().is_empty(), "{missed}");
@@ -123,6 +125,34 @@ fn what_a_user_types_is_plain_text() {
             }
         });
     });
+}
+
+/// Many that changed last and have a word once don't take the place of the one that is about it.
+#[test]
+fn the_best_text_is_first_whether_told_or_not() {
+    in_both(|store| {
+        let new = NewPrompt::new("best", body("zebra zebra zebra stripes"));
+        store.create_prompt(new.unwrap()).unwrap();
+        create(store, "other");
+        tell(store);
+        let weak = format!("{} zebra", "filler ".repeat(400));
+        for number in 0..20 {
+            let new = NewPrompt::new(format!("weak {number}"), body(&weak));
+            store.create_prompt(new.unwrap()).unwrap();
+        }
+        for limit in [1, 20, 99] {
+            let hits = store.search("zebra", limit).unwrap();
+            assert_eq!(hits.len(), limit.min(21));
+            assert_eq!(hits[0].prompt.name.as_str(), "best");
+        }
+    });
+}
+
+#[test]
+fn a_query_of_many_words_is_refused() {
+    let store = Store::in_memory().unwrap();
+    let refused = store.search(&"word ".repeat(33), 9);
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(crate) struct ToBundle {
 
 #[derive(Args, Debug)]
 pub(crate) struct FromBundle {
-    /// Bring in what export --bundle wrote
+    /// Bring in what export --bundle wrote; - reads standard input
     #[arg(long = "bundle", value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with_all = ["folder", "message", "env", "no_env"])]
     pub(crate) file: Option<PathBuf>,

@@ -6,7 +6,8 @@ use super::history::AsOf;
 
 #[derive(Args, Debug)]
 pub(crate) struct Search {
-    /// The words: all are to be found, each as it is or as the beginning of another; '"several words"' in a row
+    /// The words: all are to be found, each as it is or as the beginning of another, unless it is a single
+    /// character alone; '"several words"' in a row
     #[arg(required = true, value_name = "TEXT")]
     pub(crate) words: Vec<String>,
     /// So many hits at most

@@ -43,7 +43,7 @@ pub(crate) struct Collect {
 
 #[derive(Args, Debug)]
 pub(crate) struct Import {
-    /// The folder, with all folders in it; or a bundle
+    /// The folder, with all folders in it; or a bundle, - reads it from standard input
     #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "file")]
     pub(crate) folder: Option<PathBuf>,
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! `export --bundle`, and `import` of what it wrote.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
-use crate::cli::text;
+use crate::cli::{input, text};
 use crate::directory::NewFile;
 use crate::{BundleSummary, Error, FileError, Imported, Store};
 
@@ -38,17 +38,46 @@ pub(super) fn export(path: &Path, force: bool, session: &Session) -> Outcome {
 
 pub(super) fn import(path: &Path, session: &Session) -> Outcome {
     let store = session.store()?;
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let name = input::name_of(path);
+    let file = open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
-            let message = format!("no file {}", path.display());
+            let message = format!("no file {name}");
             Failure::new(Exit::NotFound, "file_not_found", message)
         }
-        _ => Failure::io(format!("{} can't be read", path.display()), &error),
+        _ => Failure::io(format!("{name} can't be read"), &error),
     })?;
     let imported = store
         .import_bundle(file)
-        .map_err(|error| Failure::from(error).about(&path.display().to_string()))?;
+        .map_err(|error| Failure::from(error).about(&name))?;
     session.answer(|| answer_json(path, &imported), || words(&imported))
+}
+
+/// A bundle is read twice: what can't be, such as a pipe, goes to a temporary file first.
+fn open(path: &Path) -> io::Result<File> {
+    if input::is_stdin(path) {
+        return spooled(io::stdin().lock());
+    }
+    let file = File::open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => spooled(file),
+    }
+}
+
+/// What is no bundle is not read to its end, which may be far: its beginning is enough to refuse it.
+fn spooled(mut from: impl Read) -> io::Result<File> {
+    const BEGINNING: &[u8] = b"promptbook ";
+    let mut file = tempfile::tempfile()?;
+    let mut head = Vec::new();
+    from.by_ref()
+        .take(BEGINNING.len() as u64)
+        .read_to_end(&mut head)?;
+    file.write_all(&head)?;
+    if head == BEGINNING {
+        io::copy(&mut from, &mut file)?;
+    }
+    file.rewind()?;
+    Ok(file)
 }
 
 /// The bundle, and nothing else.

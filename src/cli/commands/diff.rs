@@ -9,19 +9,15 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{ADDED, DIM, NAME, NUMBER, REMOVED, paint};
 use crate::cli::session::Session;
 use crate::cli::{input, shape, text};
-use crate::{Difference, EnvironmentDifference, EnvironmentName, Prompt, PromptRef, Spec, View};
+use crate::{
+    Difference, EnvironmentDifference, EnvironmentName, Error, Prompt, PromptRef, Spec, View,
+};
 
 pub(super) fn diff(args: &Diff, session: &Session) -> Outcome {
     if let Some([from, to]) = args.env.as_deref() {
         return match &args.specs[..] {
             [] => environments(from, to, args, session),
-            [prompt] => {
-                let prompt: PromptRef = prompt.parse()?;
-                let in_environment =
-                    |name: &EnvironmentName| Spec::new(prompt.clone(), name.clone());
-                let (from, to) = (in_environment(from), in_environment(to));
-                versions(&session.view(&args.as_of)?, &from, &to, args, session)
-            }
+            [prompt] => one_in_environments(&prompt.parse()?, from, to, args, session),
             _ => Err(Failure::usage(
                 "--env compares two environments of one prompt, or of all",
             )),
@@ -51,7 +47,19 @@ pub(super) fn diff(args: &Diff, session: &Session) -> Outcome {
 fn with_base(store: &View, spec: &Spec) -> Outcome<(Spec, Spec)> {
     let version = store.version(spec.clone())?;
     match version.base {
-        Some(base) => Ok((base.into(), version.id.into())),
+        Some(base) => match store.version(base) {
+            Err(Error::VersionNotFound { .. }) => {
+                let message = format!(
+                    "version {} was committed on one that is deleted since",
+                    version.number
+                );
+                Err(Failure::new(Exit::NotFound, "base_deleted", message).hint(
+                    "promptbook diff SPEC SPEC --at N compares the two as they were after operation N; \
+                     promptbook undo N takes a deletion back",
+                ))
+            }
+            found => Ok((found?.id.into(), version.id.into())),
+        },
         None => {
             let message = format!("version {} was committed on no other", version.number);
             Err(Failure::new(Exit::NotFound, "no_base", message)
@@ -110,6 +118,45 @@ fn environments(
     session: &Session,
 ) -> Outcome {
     let store = session.view(&args.as_of)?;
+    are_known(&store, from, to)?;
+    let found = store.diff_environments(from.clone(), to.clone())?;
+    list(&found, (from, to), args, session)?;
+    if found.is_empty() {
+        session.note("the environments are equal");
+    }
+    Ok(())
+}
+
+/// One prompt in two environments: two versions, or where it is in one of them only, that.
+fn one_in_environments(
+    prompt: &PromptRef,
+    from: &EnvironmentName,
+    to: &EnvironmentName,
+    args: &Diff,
+    session: &Session,
+) -> Outcome {
+    let store = session.view(&args.as_of)?;
+    let prompt = store.prompt(prompt.clone())?;
+    are_known(&store, from, to)?;
+    let spec = |name: &EnvironmentName| Spec::new(prompt.id, name.clone());
+    let held = |name: &EnvironmentName| match store.version(spec(name)) {
+        Err(Error::EnvironmentNotFound { .. }) => Ok(None),
+        found => found.map(Some),
+    };
+    let (before, after) = (held(from)?, held(to)?);
+    if before.is_some() == after.is_some() {
+        return versions(&store, &spec(from), &spec(to), args, session);
+    }
+    let only = EnvironmentDifference {
+        prompt,
+        from: before,
+        to: after,
+        difference: None,
+    };
+    list(&[only], (from, to), args, session)
+}
+
+fn are_known(store: &View, from: &EnvironmentName, to: &EnvironmentName) -> Outcome {
     let known = store.environment_names()?;
     if let Some(unknown) = [from, to].into_iter().find(|name| !known.contains(name)) {
         let message = format!("no prompt is in environment {:?}", unknown.as_str());
@@ -119,16 +166,20 @@ fn environments(
             message,
         ));
     }
-    let found = store.diff_environments(from.clone(), to.clone())?;
+    Ok(())
+}
+
+fn list(
+    found: &[EnvironmentDifference],
+    places: (&EnvironmentName, &EnvironmentName),
+    args: &Diff,
+    session: &Session,
+) -> Outcome {
     let json = || json!({"prompts": found.iter().map(one_json).collect::<Vec<_>>()});
     session.answer(json, || {
-        let told = found.iter().map(|one| one_text(one, (from, to), args));
+        let told = found.iter().map(|one| one_text(one, places, args));
         told.collect::<Vec<_>>().join("\n")
-    })?;
-    if found.is_empty() {
-        session.note("the environments are equal");
-    }
-    Ok(())
+    })
 }
 
 fn one_json(one: &EnvironmentDifference) -> Value {

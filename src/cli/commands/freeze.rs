@@ -41,6 +41,14 @@ impl Files {
         if place(&lock) == place(&args.file) {
             return Err(Failure::usage("FILE and the lockfile are the same file"));
         }
+        // Both are read first, and of a pipe or a device there may be no end.
+        for path in [&args.file, &lock] {
+            if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+                let message = format!("{} is no regular file", path.display());
+                return Err(Failure::new(Exit::Conflict, "file_in_the_way", message)
+                    .hint("name another file"));
+            }
+        }
         Ok(Self {
             frozen: args.file.clone(),
             lock,
@@ -56,7 +64,24 @@ impl Files {
     fn read_lock(&self) -> Outcome<Option<Result<Lock, FileError>>> {
         found(Lock::open(&self.lock))
     }
+
+    /// What is not this command's to write over, and why.
+    fn obstacle<'a>(
+        &'a self,
+        frozen: &'a Option<Result<Frozen, FileError>>,
+        lock: &'a Option<Result<Lock, FileError>>,
+    ) -> Option<(&'a Path, &'a FileError)> {
+        match (frozen, lock) {
+            (Some(Err(error @ (FileError::Foreign { .. } | FileError::NewerFormat { .. }))), _) => {
+                Some((&self.frozen, error))
+            }
+            (_, Some(Err(error))) if !was_a_lock(&self.lock) => Some((&self.lock, error)),
+            _ => None,
+        }
+    }
 }
+
+const NOTHING: &str = "promptbook ls lists the prompts; --env names another environment";
 
 fn found<T>(opened: crate::Result<T>) -> Outcome<Option<Result<T, FileError>>> {
     match opened {
@@ -76,20 +101,15 @@ fn write(files: &Files, now: &Frozen, session: &Session) -> Outcome {
     if now.prompts().len() == 0 {
         let environment = text::line(now.environment().as_str());
         let message = format!("no prompt has a version in {environment}, so nothing was written");
-        return Err(Failure::new(Exit::NotFound, "nothing_to_freeze", message)
-            .hint("promptbook ls lists the prompts; --env names another environment"));
+        return Err(Failure::new(Exit::NotFound, "nothing_to_freeze", message).hint(NOTHING));
     }
-    if let Some(Err(error @ (FileError::Foreign { .. } | FileError::NewerFormat { .. }))) =
-        files.read_frozen()?
-    {
-        return Err(in_the_way(&files.frozen, &error));
+    let (frozen_before, lock_before) = (files.read_frozen()?, files.read_lock()?);
+    if let Some((path, error)) = files.obstacle(&frozen_before, &lock_before) {
+        return Err(in_the_way(path, error));
     }
     let lock = Lock::of(now);
-    let changes = match files.read_lock()? {
+    let changes = match lock_before {
         Some(Ok(before)) => told(&before, &lock),
-        Some(Err(error)) if !was_a_lock(&files.lock) => {
-            return Err(in_the_way(&files.lock, &error));
-        }
         _ => Vec::new(),
     };
     let wrote_frozen = replace(&files.frozen, now.as_bytes())?;
@@ -134,8 +154,17 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
         let path = path.display();
         details.extend(drifts.iter().map(|drift| format!("{path}: {drift}")));
     };
-    let lock = wanted(files.read_lock()?);
-    let frozen = wanted(files.read_frozen()?).map(|frozen| Lock::of(&frozen));
+    let (lock, frozen) = (files.read_lock()?, files.read_frozen()?);
+    let hint = match files.obstacle(&frozen, &lock) {
+        Some((path, _)) => format!(
+            "{} is not this command's: remove it, or name another file",
+            path.display()
+        ),
+        None if now.prompts().len() == 0 => NOTHING.into(),
+        None => "the same command without --check writes both files anew".into(),
+    };
+    let lock = wanted(lock);
+    let frozen = wanted(frozen).map(|frozen| Lock::of(&frozen));
     let lock_now = Lock::of(now);
     match (&lock, &frozen) {
         (Ok(lock), Ok(frozen)) => {
@@ -165,7 +194,7 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
     );
     Err(Failure::new(Exit::Conflict, "drift", message)
         .details(details)
-        .hint("the same command without --check writes both files anew"))
+        .hint(hint))
 }
 
 /// Where a path leads to, however it is written; the file itself need not be there.

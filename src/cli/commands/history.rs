@@ -30,7 +30,7 @@ pub(super) fn operations(args: &Operations, session: &Session) -> Outcome {
         || json!({"operations": operations, "more": more}),
         || table(&store, &operations),
     )?;
-    if operations.is_empty() {
+    if operations.is_empty() && !more {
         session.note("no operations");
     }
     if more {
@@ -48,10 +48,19 @@ pub(super) fn what(operation: &Operation) -> String {
 }
 
 /// A prompt's id, also of one that is deleted if it is named by it.
-fn id_of(store: &View, prompt: &PromptRef) -> Outcome<PromptId> {
+pub(super) fn id_of(store: &View, prompt: &PromptRef) -> Outcome<PromptId> {
     match (store.prompt(prompt.clone()), prompt) {
         (Ok(prompt), _) => Ok(prompt.id),
-        (Err(Error::PromptNotFound { .. }), PromptRef::Id(id) | PromptRef::IdOrName(id)) => Ok(*id),
+        (
+            Err(error @ Error::PromptNotFound { .. }),
+            PromptRef::Id(id) | PromptRef::IdOrName(id),
+        ) => {
+            let filter = OperationFilter::default().prompt(*id);
+            match store.operations(&filter, None, 1)?.is_empty() {
+                true => Err(error.into()),
+                false => Ok(*id),
+            }
+        }
         (Err(error), _) => Err(error.into()),
     }
 }

@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
+use super::history::id_of;
 use crate::cli::args::Log;
 use crate::cli::failure::Outcome;
 use crate::cli::output::{DIM, NUMBER, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::text;
-use crate::{EnvironmentName, Holding, PromptRef};
+use crate::{EnvironmentName, Holding, OperationKind, PromptRef};
 
 pub(super) fn log(
     prompt: &PromptRef,
@@ -20,14 +21,15 @@ pub(super) fn log(
     let most = args.amount.most();
     // One more than is asked for tells whether there are more.
     let enough = most.saturating_add(1);
-    let mut holders = store.holders(prompt.clone(), environment.clone(), enough)?;
+    let prompt = id_of(&store, prompt)?;
+    let mut holders = store.holders(prompt, environment.clone(), enough)?;
     let more = holders.len() > most;
     holders.truncate(most);
     session.answer(
         || json!({"holders": holders, "more": more}),
         || table(&holders),
     )?;
-    if holders.is_empty() {
+    if holders.is_empty() && !more {
         session.note("it never pointed anywhere");
     }
     if more {
@@ -40,14 +42,18 @@ fn table(holders: &[Holding]) -> String {
     let mut table = Table::new(&["VERSION", "FROM", "UNTIL", "BY", "OP", "WHY"]);
     for holding in holders {
         let until = holding.until.map_or_else(|| "now".into(), text::moment);
-        let why = holding.reason.as_deref().map(text::summary);
+        let why = match (&holding.reason, holding.kind) {
+            (Some(reason), _) => text::summary(reason),
+            (None, kind @ OperationKind::Undo) => kind.as_str().to_owned(),
+            (None, _) => String::new(),
+        };
         table.row([
             (holding.number.to_string(), NUMBER),
             (text::moment(holding.from), PLAIN),
             (until, PLAIN),
             (text::line(&holding.author), PLAIN),
             (holding.operation.to_string(), DIM),
-            (why.unwrap_or_default(), PLAIN),
+            (why, PLAIN),
         ]);
     }
     table.text()

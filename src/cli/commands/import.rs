@@ -24,9 +24,9 @@ use crate::{
 pub(super) fn import(args: &Import, session: &Session) -> Outcome {
     let folder = match (&args.bundle.file, &args.folder) {
         (Some(file), _) => return bundle::import(file, session),
-        (None, Some(file)) if file.is_file() => {
+        (None, Some(file)) if input::is_stdin(file) || file.exists() && !file.is_dir() => {
             if args.message.is_some() || args.env.is_some() || args.no_env {
-                let message = format!("{} is a bundle, not a folder", file.display());
+                let message = format!("{} is a bundle, not a folder", input::name_of(file));
                 return Err(Failure::usage(message)
                     .hint("a bundle brings its messages and environments with it"));
             }
@@ -101,7 +101,7 @@ fn unread((path, error): (PathBuf, io::Error)) -> Failure {
         io::ErrorKind::NotFound => Failure::new(
             Exit::NotFound,
             "file_not_found",
-            format!("no folder {}", path.display()),
+            format!("no file or folder {}", path.display()),
         ),
         _ => Failure::io(format!("{} can't be read", path.display()), &error),
     }

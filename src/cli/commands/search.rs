@@ -14,7 +14,7 @@ use crate::{Matched, SearchHit, Snippet, Version};
 pub(super) fn search(args: &Search, session: &Session) -> Outcome {
     let store = session.view(&args.as_of)?;
     let hits = store.search(&args.words.join(" "), args.limit)?;
-    if hits.is_empty() {
+    if hits.is_empty() && args.limit > 0 {
         session.note("nothing found");
     }
     session.answer(

@@ -52,7 +52,7 @@ pub(super) fn log(args: &Log, session: &Session) -> Outcome {
         json!({"versions": versions.collect::<Vec<_>>(), "more": more})
     };
     session.answer(json, || table(&entries, args.prompt.is_none(), args.ids))?;
-    if entries.is_empty() {
+    if entries.is_empty() && !more {
         session.note("no versions");
     }
     if more {

@@ -11,7 +11,7 @@ use crate::cli::failure::Outcome;
 use crate::cli::output::{self, DIM, NAME, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
-use crate::{Event, Store};
+use crate::{Change, Event};
 
 /// How many changes are told at once.
 const PAGE: usize = 100;
@@ -28,6 +28,7 @@ pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
     let end = args
         .duration
         .and_then(|long| Instant::now().checked_add(long));
+    let mut words = Words::of(&store);
     let mut left = args.limit.unwrap_or(usize::MAX);
     while left > 0 {
         let time = end.map_or(LONG, |end| end.saturating_duration_since(Instant::now()));
@@ -41,16 +42,15 @@ pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
             // A line each, for those who read while it runs.
             match session.json() {
                 true => output::bytes(format!("{}\n", json!(event)).as_bytes())?,
-                false => output::words(&words(&store, event))?,
+                false => output::words(&told(&mut words, event))?,
             }
         }
     }
     Ok(())
 }
 
-fn words(store: &Store, event: &Event) -> String {
+fn told(words: &mut Words<'_>, event: &Event) -> String {
     let operation = &event.operation;
-    let mut words = Words::of(store);
     let mut told = format!(
         "{}  {}  {}  {}\n",
         text::moment(operation.content.at),
@@ -59,6 +59,9 @@ fn words(store: &Store, event: &Event) -> String {
         paint(DIM, event.cursor),
     );
     for change in &operation.content.changes {
+        if matches!(change, Change::Prompt { .. }) {
+            words.forget(change.prompt());
+        }
         let prompt = words.prompt(change.prompt());
         told += &format!("  {}  {}\n", paint(NAME, prompt), words.change(change));
     }

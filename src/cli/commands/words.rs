@@ -33,6 +33,11 @@ impl<'a> Words<'a> {
         name.clone()
     }
 
+    /// Looks the prompt's name up anew when it is asked for next.
+    pub(super) fn forget(&mut self, id: PromptId) {
+        self.prompts.remove(&id);
+    }
+
     fn version(&mut self, prompt: PromptId, id: VersionId) -> String {
         if !self.versions.contains_key(&id) {
             match self.store.version(id) {

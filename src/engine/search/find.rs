@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::current::{searchable, text_in};
 use super::query;
+use super::score::Score;
 use super::snippet::{Snippet, snippet};
 use super::tail::Tail;
 use super::words::words_of;
@@ -48,7 +49,7 @@ pub(crate) fn search(
     text: &str,
     limit: usize,
 ) -> Result<Vec<SearchHit>> {
-    let query = query::read(text);
+    let query = query::read(text)?;
     if query.phrases.is_empty() || limit == 0 {
         return Ok(Vec::new());
     }
@@ -78,9 +79,10 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Names first, and of either kind those that changed last.
+    /// Names first: those that changed last, then those of the index as it orders them. Then texts, best first.
     fn prompts(&self, limit: usize) -> Result<Vec<SearchMatch>> {
         let mut found = Vec::new();
+        let mut texts = Vec::new();
         for id in self.tail.prompts.iter().rev() {
             let prompt = searchable(self.snapshot, self.bodies, *id)?;
             let Some(name) = &prompt.name else { continue };
@@ -90,16 +92,45 @@ impl Search<'_> {
             }
             let mut versions = prompt.versions.iter();
             let version = versions.find(|version| self.query.is_in(&[name, &version.text]));
-            found.extend(version.map(|version| SearchMatch::Text(*id, version.id)));
+            if let Some(version) = version {
+                let score = Score::of(&self.query, name, &version.text);
+                texts.push((SearchMatch::Text(*id, version.id), score));
+            }
         }
         // As many of what the index finds may be outdated.
         let most = limit.saturating_add(self.tail.prompts.len());
         let mut indexed = self.snapshot.search(&self.query, most)?;
         indexed.retain(|found| !self.tail.touched(found.prompt()));
+        let (named, mut indexed): (Vec<_>, Vec<_>) = indexed
+            .into_iter()
+            .partition(|found| matches!(found, SearchMatch::Name(_)));
+        found.extend(named);
+        found.truncate(limit);
+        indexed.truncate(limit - found.len());
+        // The index's scores are its own, and are not to be compared: where there are others, all are given anew.
+        if !texts.is_empty() && found.len() < limit {
+            for one in indexed {
+                texts.extend(self.score(one)?.map(|score| (one, score)));
+            }
+            indexed = Score::best_first(texts);
+        }
         found.extend(indexed);
-        found.sort_by_key(|found| matches!(found, SearchMatch::Text(..)));
         found.truncate(limit);
         Ok(found)
+    }
+
+    fn score(&self, found: SearchMatch) -> Result<Option<Score>> {
+        let (Some(prompt), SearchMatch::Text(_, version)) =
+            (self.snapshot.prompt(found.prompt())?, found)
+        else {
+            return Ok(None);
+        };
+        let Some(version) = self.snapshot.version(version)? else {
+            return Ok(None);
+        };
+        let text = words_of(&text_in(self.snapshot, self.bodies, &version)?);
+        let name = words_of(prompt.name.as_str());
+        Ok(Some(Score::of(&self.query, &name, &text)))
     }
 
     /// The newest are those of the tail.

@@ -10,6 +10,7 @@ mod current;
 mod dependents;
 mod find;
 mod query;
+mod score;
 mod snippet;
 mod tail;
 #[cfg(test)]
@@ -24,4 +25,6 @@ pub use snippet::Snippet;
 pub(crate) use check::Expected;
 pub(crate) use dependents::{PartialUsers, dependents};
 pub(crate) use find::search;
-pub(crate) use upkeep::{LONG_TAIL, catch_up, tail_length};
+#[cfg(test)]
+use upkeep::tail_length;
+pub(crate) use upkeep::{LONG_TAIL, catch_up, tail_is_long};

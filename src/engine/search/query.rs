@@ -2,16 +2,18 @@
 
 use super::words::words_of;
 use crate::backend::{Phrase, SearchQuery};
+use crate::error::Result;
+use crate::invalid::Invalid;
 
-/// So many words count; those behind them don't.
+/// A query of more words is refused.
 const MOST: usize = 32;
 
 /// Reads a query: each word may be the beginning of one, what stands in double quotes is to stand so in the text.
 ///
 /// What reads as several words, such as `follow-up`, is to stand in a row. No character has another meaning: a quote
 /// that is not closed goes on to the end.
-pub(super) fn read(text: &str) -> SearchQuery {
-    let mut phrases = Vec::new();
+pub(super) fn read(text: &str) -> Result<SearchQuery> {
+    let mut phrases: Vec<Phrase> = Vec::new();
     for (position, part) in text.split('"').enumerate() {
         if position % 2 == 1 {
             phrases.extend(phrase(part, false));
@@ -22,19 +24,23 @@ pub(super) fn read(text: &str) -> SearchQuery {
             );
         }
     }
-    phrases.truncate(MOST);
-    SearchQuery { phrases }
+    let all = phrases.iter().flat_map(|phrase| phrase.words.iter());
+    if all.take(MOST + 1).count() > MOST {
+        let reason = format!("it has more than {MOST} words");
+        return Err(Invalid::new("search", text, reason).into());
+    }
+    Ok(SearchQuery { phrases })
 }
 
-/// The beginning of one character is no beginning: half of all words have it.
+/// A single character alone is no beginning: half of all words have it.
 fn phrase(text: &str, open: bool) -> Option<Phrase> {
-    let mut words = words_of(text);
-    if words.iter().count() > MOST {
-        words = words.iter().take(MOST).collect();
-    }
-    let is_longer = words.iter().next_back()?.chars().nth(1).is_some();
-    let open = open && is_longer;
-    Some(Phrase { words, open })
+    let words = words_of(text);
+    let last = words.iter().next_back()?;
+    let is_narrow = words.iter().nth(1).is_some() || last.chars().nth(1).is_some();
+    Some(Phrase {
+        open: open && is_narrow,
+        words,
+    })
 }
 
 #[cfg(test)]
@@ -42,7 +48,7 @@ mod tests {
     use super::*;
 
     fn listed(text: &str) -> Vec<(String, bool)> {
-        let phrases = read(text).phrases.into_iter();
+        let phrases = read(text).unwrap().phrases.into_iter();
         phrases
             .map(|one| (one.words.as_str().trim().to_owned(), one.open))
             .collect()
@@ -64,7 +70,8 @@ mod tests {
             ]
         );
         assert_eq!(listed(r#"a"b c"#), [row("a", false), row("b c", false)]);
-        assert_eq!(listed("丁寧"), [row("丁 寧", false)]);
+        assert_eq!(listed("丁寧 丁"), [row("丁 寧", true), row("丁", false)]);
+        assert_eq!(listed("gpt-4 4"), [row("gpt 4", true), row("4", false)]);
     }
 
     #[test]
@@ -77,9 +84,11 @@ mod tests {
     }
 
     #[test]
-    fn a_long_query_is_cut() {
-        assert_eq!(listed(&"word ".repeat(1000)).len(), MOST);
-        let words = listed(&"a-".repeat(1000)).remove(0).0;
-        assert_eq!(words.split(' ').count(), MOST);
+    fn a_long_query_is_refused() {
+        assert_eq!(listed(&"word ".repeat(MOST)).len(), MOST);
+        for one in ["word ", "a-"] {
+            let refused = read(&one.repeat(MOST + 1)).unwrap_err().to_string();
+            assert!(refused.ends_with("it has more than 32 words"), "{refused}");
+        }
     }
 }

@@ -46,6 +46,9 @@ pub(super) fn snippet(text: &str, query: &SearchQuery) -> Snippet {
     }
     written.end(window.end);
     let marks = merged(found.into_iter().map(|(range, _)| range));
+    // What is longer than the piece is marked as far as it is shown.
+    let marks = marks.map(|mark| mark.start.max(window.start)..mark.end.min(window.end));
+    let marks = marks.filter(|mark| mark.start < mark.end);
     let marks = marks.filter_map(|mark| written.shown(&mark)).collect();
     if window.end < text.len() {
         written.text.push('…');
@@ -163,7 +166,7 @@ mod tests {
 
     /// The snippet, marks in brackets.
     fn shown(text: &str, query: &str) -> String {
-        let found = snippet(text, &read(query));
+        let found = snippet(text, &read(query).unwrap());
         let mut shown = found.text.clone();
         for mark in found.marks.iter().rev() {
             shown.insert(mark.end, ']');
@@ -192,6 +195,22 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_that_is_too_long_is_clipped() {
+        let long = "word".repeat(100);
+        let found = shown(&format!("a {long} b"), &long);
+        assert!(
+            found.starts_with("a [wordword") && found.ends_with("]…"),
+            "{found}"
+        );
+        let row = "very ".repeat(30);
+        let found = shown(&format!("{row} b"), &format!("\"{row}\""));
+        assert!(
+            found.starts_with("[very very") && found.ends_with("very]…"),
+            "{found}"
+        );
+    }
+
+    #[test]
     fn the_piece_that_has_most_is_shown() {
         let text = format!("alpha {} beta alpha", "x ".repeat(200));
         assert!(shown(&text, "alpha beta").ends_with("[beta] [alpha]"));
@@ -200,7 +219,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_character_is_cut(text in "\\PC{0,200}", query in "\\PC{0,10}") {
-            let found = snippet(&text, &read(&query));
+            let found = snippet(&text, &read(&query).unwrap());
             let mut end = 0;
             for mark in found.marks {
                 prop_assert!(mark.start >= end && found.text.get(mark.clone()).is_some());

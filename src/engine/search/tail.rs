@@ -8,6 +8,21 @@ use crate::error::Result;
 use crate::id::{PromptId, VersionId};
 use crate::record::{Change, OperationContent};
 
+/// Shows the operations behind one, with their numbers, until it is enough.
+pub(super) fn each_content(
+    snapshot: &dyn Snapshot,
+    after: u64,
+    mut show: impl FnMut(u64, OperationContent) -> ControlFlow<()>,
+) -> Result<()> {
+    snapshot.each_operation(after, &mut |number, _, content| {
+        let content = serde_json::from_str(content).map_err(|error| {
+            let doing = format!("reading operation {number}");
+            backend::Error::new(backend::ErrorKind::Corrupt, doing).because(error)
+        })?;
+        Ok(show(number, content))
+    })
+}
+
 /// What operations touched.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
@@ -33,20 +48,16 @@ impl Tail {
             ..Self::default()
         };
         let mut seen = 0;
-        snapshot.each_operation(tail.up_to, &mut |number, _, content| {
-            let content: OperationContent = serde_json::from_str(content).map_err(|error| {
-                let doing = format!("reading operation {number}");
-                backend::Error::new(backend::ErrorKind::Corrupt, doing).because(error)
-            })?;
+        each_content(snapshot, tail.up_to, |number, content| {
             tail.up_to = number;
             seen += content.changes.len().max(1);
             for change in content.changes {
                 tail.add(change);
             }
-            Ok(match seen < most {
+            match seen < most {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
-            })
+            }
         })?;
         Ok(tail)
     }

@@ -122,3 +122,17 @@ fn a_damaged_body_is_no_obstacle() {
         assert!(search(snapshot, bodies, "text", 9).unwrap().is_empty());
     });
 }
+
+/// Each search would split them into words.
+#[test]
+fn large_bodies_make_a_tail_long() {
+    let (index, _) = in_memory();
+    let mut scribe = Scribe::new(&*index);
+    let is_long = || tail_is_long(&**index.snapshot().unwrap()).unwrap();
+    scribe.create(1, "name", &[]);
+    let large = body(&"a ".repeat(70 * 1024));
+    scribe.commit_body(1, 1, "1.0", &large);
+    assert!(!is_long());
+    scribe.commit_body(1, 2, "1.1", &large);
+    assert!(is_long());
+}

@@ -7,7 +7,7 @@ use super::words::floor;
 /// What is searched of one body; what is behind it is not found.
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// A longer string of ASCII without a space is data, such as an image.
+/// A longer string of nothing but base64's characters is data.
 const LONGEST_WORD: usize = 1024;
 
 /// The text that a body is found by, each piece in a line of its own: messages first, then tools and the response
@@ -57,12 +57,8 @@ impl Text {
     }
 
     fn add_piece(&mut self, piece: &str) {
-        let is_data = piece.len() > LONGEST_WORD
-            && piece
-                .bytes()
-                .all(|byte| byte.is_ascii() && byte != b' ' && byte != b'\n');
         let room = MOST_BYTES.saturating_sub(self.0.len() + 1);
-        if is_data || room == 0 {
+        if room == 0 || is_data(piece) {
             return;
         }
         if !self.0.is_empty() {
@@ -70,6 +66,21 @@ impl Text {
         }
         self.0.push_str(&piece[..floor(piece, room)]);
     }
+}
+
+/// Whether a string is an image, say: a `data:` URL, or base64 alone.
+fn is_data(piece: &str) -> bool {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
+    piece.len() > LONGEST_WORD && piece.bytes().all(is_base64) || is_data_url(piece)
+}
+
+/// A text may begin with `data:` too, but not with a media type behind it and no space anywhere.
+fn is_data_url(piece: &str) -> bool {
+    let is_of_type = |byte: u8| byte.is_ascii_alphanumeric() || b"/+-_.;=".contains(&byte);
+    let url = piece.strip_prefix("data:");
+    let parts = url.and_then(|url| url.split_once(','));
+    parts.is_some_and(|(kind, _)| kind.contains('/') && kind.bytes().all(is_of_type))
+        && !piece.contains(char::is_whitespace)
 }
 
 #[cfg(test)]
@@ -95,7 +106,8 @@ mod tests {
                 { "role": "system", "content": "Greet {{hc:name:string}}." },
                 { "role": "user", "content": [
                     { "type": "text", "text": "What is this?" },
-                    { "type": "image_url", "image_url": { "url": format!("data:{}", "A".repeat(2000)) } },
+                    { "type": "image_url", "image_url": { "url": format!("data:image/svg+xml;base64,{}", "A".repeat(20)) } },
+                    { "type": "input_audio", "input_audio": { "data": "Ab+/".repeat(500) } },
                 ] },
                 { "role": "assistant", "tool_calls": [{ "function": { "name": "get_weather", "arguments": "{}" } }] },
             ],
@@ -113,6 +125,17 @@ mod tests {
             "a"
         );
         assert_eq!(text_of(&json!(["a"])), "");
+    }
+
+    #[test]
+    fn compact_formats_are_text() {
+        let long = "word,\"other\":".repeat(200);
+        for text in [&long, "data:image/png,", "data: a/b, c", "data:{\"a\":1,2}"] {
+            let found = text_of(&json!({ "messages": [{ "content": text }] }));
+            assert_eq!(found.is_empty(), text.starts_with("data:i"), "{text}");
+        }
+        let long = "tab\tvalue\t".repeat(200);
+        assert_eq!(text_of(&json!({ "messages": [long] })), long);
     }
 
     #[test]

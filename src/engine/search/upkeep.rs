@@ -1,15 +1,18 @@
 //! The index's search told of what changed, off the callers' path.
 
+use std::ops::ControlFlow;
+
 use super::current::searchable;
-use super::tail::Tail;
+use super::tail::{Tail, each_content};
 use super::words::words_of;
 use crate::backend::{Index, Searchable, Snapshot};
 use crate::engine::bodies::Bodies;
 use crate::error::Result;
-use crate::record::{Durability, OperationFilter};
+use crate::record::{Change, Durability, OperationFilter};
 
-/// Operations that a search looks into itself, at some 20 µs each; when there are more, the index is told.
-pub(crate) const LONG_TAIL: u64 = 64;
+/// With so many operations, or so many bytes of bodies committed in them, a tail is long, and the index is told: each
+/// search reads the prompts that they touched, and splits their texts into words.
+pub(crate) const LONG_TAIL: (u64, u64) = (64, 256 * 1024);
 
 /// Changes of one transaction: others who write wait meanwhile.
 const BATCH: usize = 256;
@@ -18,6 +21,27 @@ const BATCH: usize = 256;
 pub(crate) fn tail_length(snapshot: &dyn Snapshot) -> Result<u64> {
     let last = snapshot.last_operation()?.map_or(0, |(number, _)| number);
     Ok(last.saturating_sub(snapshot.searchable_up_to()?))
+}
+
+/// Whether search was not told of much.
+pub(crate) fn tail_is_long(snapshot: &dyn Snapshot) -> Result<bool> {
+    let length = tail_length(snapshot)?;
+    if length == 0 || length >= LONG_TAIL.0 {
+        return Ok(length > 0);
+    }
+    let mut bytes: u64 = 0;
+    each_content(snapshot, snapshot.searchable_up_to()?, |_, content| {
+        for change in content.changes {
+            if let Change::VersionCreated(version) = change {
+                bytes = bytes.saturating_add(version.size);
+            }
+        }
+        match bytes < LONG_TAIL.1 {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    })?;
+    Ok(bytes >= LONG_TAIL.1)
 }
 
 /// Tells search of all operations, batch after batch, each whole or not at all.
