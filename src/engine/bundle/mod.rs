@@ -2,7 +2,7 @@
 //!
 //! The file is described at [`Store::export_bundle`](crate::Store::export_bundle). The operations are the truth: replaying
 //! them gives prompts, versions and pointers, so nothing else of the index is in it. Both ways it streams; what memory
-//! holds of a bundle is its hashes.
+//! holds of a bundle is its hashes, and what the store did meanwhile to the prompts that the bundle changes.
 
 mod check;
 mod contents;
