@@ -96,7 +96,7 @@ fn pointed<'a>(
         _ => None,
     });
     let (from, mut to, mut reason) = moves.next()?;
-    if let Some((_, last, why)) = moves.last() {
+    if let Some((_, last, why)) = moves.next_back() {
         (to, reason) = (last, why);
     }
     Some((from, to, why_of(changes, to, reason)))
