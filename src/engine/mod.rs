@@ -19,6 +19,7 @@ pub(crate) mod history;
 mod import;
 mod lookup;
 mod numbering;
+mod operation_text;
 mod partials;
 mod prompt;
 mod resolved;

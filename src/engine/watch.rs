@@ -9,8 +9,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bodies::Bodies;
+use super::operation_text;
 use super::search::PartialUsers;
-use crate::backend::{self, ErrorKind, Snapshot};
+use crate::backend::Snapshot;
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, OperationId, PromptId};
 use crate::invalid::Invalid;
@@ -125,14 +126,10 @@ pub(crate) fn operations_since(
         return Ok(operations);
     }
     snapshot.each_operation(cursor.number, &mut |number, id, text| {
-        let content = serde_json::from_str(text).map_err(|error| {
-            let doing = format!("reading operation {number}");
-            backend::Error::new(ErrorKind::Corrupt, doing).because(error)
-        })?;
         operations.push(Operation {
             number,
             id,
-            content,
+            content: operation_text::read(number, text)?,
         });
         Ok(match operations.len() < limit {
             true => ControlFlow::Continue(()),

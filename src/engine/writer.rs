@@ -8,6 +8,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 
 use super::bodies::Bodies;
 use super::contract::Contract;
+use super::operation_text;
 use super::partials::gather_partials;
 use crate::backend::{self, Index, Numbering, Snapshot, Transaction};
 use crate::body::Body;
@@ -186,10 +187,7 @@ impl<'a> Writer<'a> {
 
     /// Appends an operation and applies its changes.
     pub(super) fn append(&mut self, content: OperationContent) -> Result<Operation> {
-        let text = serde_json::to_string(&content).map_err(|error| {
-            let kind = backend::ErrorKind::Other;
-            backend::Error::new(kind, "writing an operation as JSON").because(error)
-        })?;
+        let text = operation_text::write(&content)?;
         let now = content.at;
         self.append_text(content, &text, now)
     }

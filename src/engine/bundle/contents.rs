@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use chrono::{DateTime, Utc};
 
 use super::read::{Reader, failed};
-use super::{CHUNK, Head, KIND, malformed};
+use super::{CHUNK, Head, KIND, malformed, read_operation};
 use crate::body::Body;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId, PromptId, Seal, VersionId};
@@ -122,8 +122,7 @@ impl Contents {
             let text = reader.operation(number)?;
             last = last.followed_by(text.as_bytes());
             contents.ids.push(last);
-            let content: OperationContent = serde_json::from_str(text)
-                .map_err(|error| malformed(format!("operation {number} can't be read: {error}")))?;
+            let content = read_operation(number, text)?;
             contents
                 .note(number, &content, &mut told)
                 .map_err(|reason| malformed(format!("operation {number}: {reason}")))?;

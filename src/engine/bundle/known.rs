@@ -5,9 +5,11 @@ use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 
 use super::contents::Bundle;
-use super::merge::{each_behind, parsed, read, write};
+use super::merge::each_behind;
 use super::own::Own;
-use crate::backend::{self, ErrorKind, Snapshot};
+use super::read_operation;
+use crate::backend::Snapshot;
+use crate::engine::operation_text;
 use crate::error::Result;
 use crate::id::OperationId;
 use crate::record::{Change, OperationContent};
@@ -55,14 +57,14 @@ impl Known {
         // Where the clock stands still, several may be of one content: each is one of them.
         let mut here: HashMap<[u8; 32], VecDeque<u64>> = HashMap::new();
         snapshot.each_operation(self.common, &mut |number, _, text| {
-            let content = stored(number, text)?;
+            let content = operation_text::read(number, text)?;
             let numbers = here.entry(fingerprint(text, &content)?).or_default();
             numbers.push_back(number);
             Ok(ControlFlow::Continue(()))
         })?;
         let mut missing = HashSet::new();
         each_behind(bundle, self.common, |number, _, text| {
-            let content = read(number, text)?;
+            let content = read_operation(number, text)?;
             let found = here.get_mut(&fingerprint(text, &content)?);
             match found.and_then(VecDeque::pop_front) {
                 Some(found) => self.give(number, found),
@@ -77,7 +79,7 @@ impl Known {
         let undoes = std::mem::take(&mut bundle.contents.undoes);
         let mut own = Own::new(self.common, undoes);
         snapshot.each_operation(self.common, &mut |number, _, text| {
-            let content = stored(number, text)?;
+            let content = operation_text::read(number, text)?;
             let changes = content.changes.iter();
             own.add(
                 number,
@@ -112,15 +114,6 @@ impl Known {
     pub(super) fn missing(&self) -> u64 {
         self.numbers.iter().filter(|number| **number == 0).count() as u64
     }
-}
-
-fn stored(number: u64, text: &str) -> Result<OperationContent> {
-    parsed(text).map_err(|error| {
-        let context = format!("reading operation {number}");
-        backend::Error::new(ErrorKind::Corrupt, context)
-            .because(error)
-            .into()
-    })
 }
 
 /// How many operations from the start a store and a bundle have in common: an id stands for all that is before it.
@@ -159,7 +152,7 @@ fn fingerprint(text: &str, content: &OperationContent) -> Result<[u8; 32]> {
         false => {
             let mut content = content.clone();
             content.undoes.clear();
-            blake3::hash(write(&content)?.as_bytes())
+            blake3::hash(operation_text::write(&content)?.as_bytes())
         }
     };
     Ok(*hash.as_bytes())

@@ -8,9 +8,10 @@ use super::check::{Check, Misfit};
 use super::contents::{Bundle, Contents};
 use super::known::Known;
 use super::own::Own;
-use super::{Imported, KIND, malformed};
-use crate::backend::{self, ErrorKind, StoredBlob};
+use super::{Imported, KIND, malformed, read_operation};
+use crate::backend::{ErrorKind, StoredBlob};
 use crate::body::Body;
+use crate::engine::operation_text;
 use crate::engine::writer::Writer;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId, VersionId};
@@ -160,7 +161,7 @@ impl Writer<'_> {
                 id,
                 reason,
             };
-            let (content, text) = renumbered(read(number, text)?, text, &known)?;
+            let (content, text) = renumbered(read_operation(number, text)?, text, &known)?;
             let is_new = |prompt| made.get(&prompt) == Some(&number);
             check
                 .operation(&*self.transaction, &content, is_new)
@@ -178,8 +179,8 @@ impl Writer<'_> {
             match self.append_text(content, &text, now) {
                 Ok(appended) => known.give(number, appended.number),
                 Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
-                    let number = self.number_in_use(&text);
-                    return Err(number.map_or(Error::Backend(error), contradiction));
+                    let taken = self.number_in_use(&text);
+                    return Err(taken.map_or(Error::Backend(error), contradiction));
                 }
                 Err(error) => return Err(error),
             }
@@ -216,11 +217,14 @@ impl Writer<'_> {
 
     /// Why the index refused an operation that fits but for its numbers: looking for each beforehand takes time.
     fn number_in_use(&self, text: &str) -> Option<String> {
-        let changes = parsed(text).ok()?.changes;
-        let mut created = changes.into_iter().filter_map(|change| match change {
-            Change::VersionCreated(version) => Some(version),
-            _ => None,
-        });
+        let content: OperationContent = serde_json::from_str(text).ok()?;
+        let mut created = content
+            .changes
+            .into_iter()
+            .filter_map(|change| match change {
+                Change::VersionCreated(version) => Some(version),
+                _ => None,
+            });
         created.find_map(|version| {
             let (prompt, number) = (version.prompt_id, version.number);
             let other = self.transaction.version_numbered(prompt, number).ok()?;
@@ -257,23 +261,6 @@ pub(super) fn each_behind<R: Read + Seek>(
     Ok(())
 }
 
-pub(super) fn parsed(text: &str) -> serde_json::Result<OperationContent> {
-    serde_json::from_str(text)
-}
-
-pub(super) fn read(number: u64, text: &str) -> Result<OperationContent> {
-    parsed(text).map_err(|error| malformed(format!("operation {number} can't be read: {error}")))
-}
-
-pub(super) fn write(content: &OperationContent) -> Result<String> {
-    serde_json::to_string(content).map_err(|error| {
-        let kind = ErrorKind::Other;
-        backend::Error::new(kind, "writing an operation as JSON")
-            .because(error)
-            .into()
-    })
-}
-
 /// An operation that names others by the store's numbers. Where those are the bundle's, it keeps its text.
 fn renumbered<'a>(
     mut content: OperationContent,
@@ -286,6 +273,6 @@ fn renumbered<'a>(
         return Ok((content, text.into()));
     }
     content.undoes = undoes;
-    let text = write(&content)?;
+    let text = operation_text::write(&content)?;
     Ok((content, text.into()))
 }

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::contents::Bundle;
 pub(crate) use self::write::export_bundle;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::id::{OperationId, Seal};
+use crate::record::OperationContent;
 use crate::sealed::Kind;
 
 const KIND: Kind = Kind {
@@ -80,4 +81,10 @@ struct Head {
 
 fn malformed(reason: impl Into<String>) -> Error {
     KIND.malformed(reason).into()
+}
+
+/// Reads the text of an operation of a bundle.
+fn read_operation(number: u64, text: &str) -> Result<OperationContent> {
+    serde_json::from_str(text)
+        .map_err(|error| malformed(format!("operation {number} can't be read: {error}")))
 }

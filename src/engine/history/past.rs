@@ -13,11 +13,12 @@ use crate::backend::{
     PromptTables, Result, SearchMatch, SearchQuery, Snapshot, StoredBlob, Told, VersionRow,
     Waiting,
 };
+use crate::engine::operation_text;
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
 use crate::record::{
-    Change, Environment, Operation, OperationContent, OperationFilter, Prompt, PromptFilter,
-    RecordedInputs, Settings, Version, VersionFilter,
+    Change, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs,
+    Settings, Version, VersionFilter,
 };
 
 /// What was replayed of a moment so far: it never changes, so it serves for good.
@@ -99,7 +100,7 @@ impl<'a> Past<'a> {
             .present
             .each_operation(self.until, &mut |number, _, text| {
                 if text.contains(wanted.as_str()) || text.contains('\\') {
-                    let content = content_of(number, text)?;
+                    let content = operation_text::read(number, text)?;
                     ids.extend(
                         content
                             .changes
@@ -141,7 +142,7 @@ fn replay_all(snapshot: &dyn Snapshot, until: u64) -> Result<PromptTables> {
         if number > until {
             return Ok(ControlFlow::Break(()));
         }
-        let content = content_of(number, text)?;
+        let content = operation_text::read(number, text)?;
         for change in &content.changes {
             apply(&mut tables, number, content.at, change)?;
         }
@@ -161,11 +162,6 @@ fn had(change: &Change, name: &PromptName) -> Option<PromptId> {
         } if before.name == *name => Some(*id),
         _ => None,
     }
-}
-
-fn content_of(number: u64, text: &str) -> Result<OperationContent> {
-    serde_json::from_str(text)
-        .map_err(|error| corrupt(format!("reading operation {number}"), error))
 }
 
 fn apply(tables: &mut PromptTables, number: u64, at: DateTime<Utc>, change: &Change) -> Result<()> {

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use crate::backend::{self, Snapshot};
+use crate::backend::Snapshot;
+use crate::engine::operation_text;
 use crate::error::Result;
 use crate::id::{PromptId, VersionId};
 use crate::record::{Change, OperationContent};
@@ -15,11 +16,7 @@ pub(super) fn each_content(
     mut show: impl FnMut(u64, OperationContent) -> ControlFlow<()>,
 ) -> Result<()> {
     snapshot.each_operation(after, &mut |number, _, content| {
-        let content = serde_json::from_str(content).map_err(|error| {
-            let doing = format!("reading operation {number}");
-            backend::Error::new(backend::ErrorKind::Corrupt, doing).because(error)
-        })?;
-        Ok(show(number, content))
+        Ok(show(number, operation_text::read(number, content)?))
     })
 }
 
