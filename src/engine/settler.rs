@@ -101,8 +101,7 @@ impl Settler {
     pub(crate) fn committed(&self, added: Journaled) {
         let mut state = self.shared.state();
         state.commits += 1;
-        state.untold.0 += added.operations;
-        state.untold.1 += added.bytes;
+        state.add_untold(&added);
         state.journaled.add(added);
         state.last_commit = Some(Instant::now());
         drop(state);
@@ -113,6 +112,19 @@ impl Settler {
             let named = std::thread::Builder::new().name("promptbook-settler".into());
             // Without a thread the bodies stay in the journal, which is as safe.
             *thread = named.spawn(move || shared.work()).ok();
+        }
+    }
+}
+
+impl Settler {
+    /// Tells of a commit whose bodies may stay in the journal. No thread is started for search: it is told here.
+    pub(crate) fn committed_for_good(&self, added: &Journaled) {
+        let mut state = self.shared.state();
+        state.add_untold(added);
+        let is_long = state.is_long(1);
+        drop(state);
+        if is_long {
+            self.shared.catch_up();
         }
     }
 }
@@ -133,12 +145,19 @@ impl Drop for Settler {
 }
 
 impl State {
+    fn add_untold(&mut self, added: &Journaled) {
+        self.untold.0 += added.operations;
+        self.untold.1 += added.bytes;
+    }
+
+    /// Whether what search was not told of is so many times what makes a tail long.
+    fn is_long(&self, times: u64) -> bool {
+        self.untold.0 >= LONG_TAIL.0 * times || self.untold.1 >= LONG_TAIL.1 * times
+    }
+
     fn next(&self) -> Work {
         let waits = |(bodies, bytes): (u64, u64)| {
             self.journaled.bodies >= bodies || self.journaled.bytes >= bytes
-        };
-        let is_long = |times: u64| {
-            self.untold.0 >= LONG_TAIL.0 * times || self.untold.1 >= LONG_TAIL.1 * times
         };
         let quiet = self.last_commit.map_or(IDLE, |last| last.elapsed());
         let failed = self.failed.map(|since| since.elapsed());
@@ -148,10 +167,10 @@ impl State {
             Some(since) if since < RETRY => Work::Wait(Some(RETRY - since)),
             _ if waits(FULL) || quiet >= IDLE && self.journaled.bodies > 0 => Work::Settle,
             _ if self.commits >= COMMITS || quiet >= IDLE => Work::Maintain,
-            _ if is_long(TIMES) => Work::CatchUp,
+            _ if self.is_long(TIMES) => Work::CatchUp,
             _ if quiet < PAUSE => Work::Wait(Some(PAUSE - quiet)),
             _ if waits(BATCH) => Work::Settle,
-            _ if is_long(1) => Work::CatchUp,
+            _ if self.is_long(1) => Work::CatchUp,
             _ if !self.journaled.ids.is_empty() => Work::WriteOut,
             _ => Work::Wait(Some(IDLE - quiet)),
         }

@@ -54,7 +54,7 @@ impl Store {
         match inner.place {
             Place::Directory(_) => inner.settler.committed(journaled),
             // In memory the journal is as good a place as any: no thread need move bodies out of it.
-            Place::Memory(_) => self.shorten_tail(),
+            Place::Memory(_) => inner.settler.committed_for_good(&journaled),
         }
         Ok(result)
     }
