@@ -31,6 +31,14 @@ pub(crate) fn find_prompt(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result
     }
 }
 
+/// As [`find_prompt`], but that an id names its prompt whether it is there or not.
+pub(crate) fn find_prompt_ever(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result<PromptId> {
+    match prompt {
+        PromptRef::Id(id) => Ok(*id),
+        prompt => find_prompt(snapshot, prompt),
+    }
+}
+
 /// The version that a spec names.
 pub(crate) fn find_version(snapshot: &dyn Snapshot, spec: &Spec) -> Result<Version> {
     match &spec.prompt {

@@ -52,7 +52,7 @@ pub(crate) use export::export;
 pub(crate) use freeze::{FrozenText, freeze};
 #[cfg(feature = "server")]
 pub(crate) use import::{ImportedPrompt, objects};
-pub(crate) use lookup::{find_prompt, find_version};
+pub(crate) use lookup::{find_prompt, find_prompt_ever, find_version};
 pub(crate) use partials::gather_partials;
 pub(crate) use resolved::ResolvedSpecs;
 pub(crate) use search::{catch_up, dependents, search, tail_is_long};

@@ -1,7 +1,7 @@
 //! Full text search, and which prompts hang on a partial.
 
 use super::{Store, View};
-use crate::engine::{SearchHit, catch_up, dependents, find_prompt, search, tail_is_long};
+use crate::engine::{SearchHit, catch_up, dependents, find_prompt_ever, search, tail_is_long};
 use crate::error::{Error, Result};
 use crate::id::EnvironmentName;
 use crate::number::PromptRef;
@@ -54,10 +54,7 @@ impl View {
     {
         let (prompt, environment) = (prompt.try_into()?, environment.try_into()?);
         self.look(|snapshot| {
-            let id = match &prompt {
-                PromptRef::Id(id) => *id,
-                prompt => find_prompt(snapshot, prompt)?,
-            };
+            let id = find_prompt_ever(snapshot, &prompt)?;
             dependents(snapshot, &self.inner.bodies, id, &environment)
         })
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 pub use self::versions::{Rendered, Resolved};
 use super::Inner;
 use crate::backend::Snapshot;
-use crate::engine::find_prompt;
 use crate::engine::history::{Holding, Moment, Past, PastPrompts, find_moment, holders};
+use crate::engine::{find_prompt, find_prompt_ever};
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, PromptId};
 use crate::number::PromptRef;
@@ -207,10 +207,7 @@ impl View {
     {
         let (prompt, environment) = (prompt.try_into()?, environment.try_into()?);
         self.look(|snapshot| {
-            let id = match &prompt {
-                PromptRef::Id(id) => *id,
-                prompt => find_prompt(snapshot, prompt)?,
-            };
+            let id = find_prompt_ever(snapshot, &prompt)?;
             holders(snapshot, id, &environment, limit)
         })
     }
