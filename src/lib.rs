@@ -94,8 +94,8 @@ pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
     Blame, BlameEntry, BundleSummary, Collected, Created, Cursor, Difference,
     EnvironmentDifference, Event, Holding, Imported, Matched, Moment, Move, Moved, NewPrompt,
-    NewVersion, OperationRef, Origin, Report, SearchHit, Settled, Side, Snippet, VariableChange,
-    Verdict, Violation,
+    NewVersion, OperationRef, Origin, Report, Resolved, SearchHit, Settled, Side, Snippet,
+    VariableChange, Verdict, Violation,
 };
 pub use error::{Error, Holder, Result, Unfrozen};
 pub use frozen::{Frozen, Lock};
@@ -109,7 +109,7 @@ pub use record::{
     VersionCounts, VersionFilter,
 };
 pub use sealed::FileError;
-pub use store::{Batch, Rendered, Resolved, Stats, Store, StoreOptions, View};
+pub use store::{Batch, Rendered, Stats, Store, StoreOptions, View};
 
 /// The examples of the README are compiled and run as tests.
 #[cfg(all(doctest, feature = "server"))]

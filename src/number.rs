@@ -355,6 +355,12 @@ impl TryFrom<&String> for Spec {
     }
 }
 
+impl From<&Spec> for Spec {
+    fn from(spec: &Spec) -> Self {
+        spec.clone()
+    }
+}
+
 impl From<VersionId> for Spec {
     fn from(id: VersionId) -> Self {
         Self {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub use self::batch::Batch;
 pub use self::options::StoreOptions;
 pub use self::upkeep::Stats;
-pub use self::view::{Rendered, Resolved, View};
+pub use self::view::{Rendered, View};
 use crate::backend::{Blobs, Index, MemoryBlobs, MemoryIndex};
 use crate::directory::{self, BlobDirectory};
 use crate::engine::{Bodies, Context, ResolvedSpecs, Settler, Writer};

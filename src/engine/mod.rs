@@ -37,6 +37,7 @@ pub use commit::{Created, NewPrompt, NewVersion};
 pub use compare::{Difference, EnvironmentDifference, Side, VariableChange, Verdict};
 pub use environment::{Move, Moved};
 pub use history::{Holding, Moment, OperationRef};
+pub use resolved::Resolved;
 pub use search::{Matched, SearchHit, Snippet};
 pub use settle::Settled;
 pub use verify::{Report, Violation};

@@ -1,127 +1,358 @@
-//! Which version a spec names, from memory: the last answers, as long as nobody has committed since.
+//! Which version a spec names, and its body, from memory: for as long as nobody has changed its prompt.
+//!
+//! What is in memory was read from a snapshot that was taken after the index's change mark was read, and is answered under
+//! an equal mark only: then it is what the index would answer. When the mark is another, the operations since tell which
+//! prompts changed; the rest stays, under the new mark.
+//!
+//! Readers share no lock: what they look into is replaced as a whole, and never changed.
 
-use std::collections::HashMap;
-use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::backend::ChangeMark;
-use crate::number::Spec;
+use arc_swap::ArcSwap;
+use archery::ArcTK;
+use rpds::HashTrieMap;
+use serde::Deserialize;
+
+use crate::backend::{ChangeMark, Snapshot};
+use crate::body::Body;
+use crate::error::Result;
+use crate::id::{OperationId, PromptId};
+use crate::number::{PromptRef, Spec};
 use crate::record::Version;
 
-/// The versions that specs name, under the mark of the index that vouches for all of them.
-///
-/// An answer is put under the mark that was read before the snapshot it is from, and is got only under an equal mark,
-/// read now: then it is what the index would answer. Without a mark there is nothing to put or get.
+/// A version and its body. Both are shared: resolving what is in memory copies neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// The version.
+    pub version: Arc<Version>,
+    /// Its body, the bytes checked.
+    pub body: Body,
+}
+
+/// What specs name, of one store.
 #[derive(Debug, Default)]
 pub(crate) struct ResolvedSpecs {
-    answers: Mutex<Answers>,
+    current: ArcSwap<Answers>,
+    /// Held while `current` is replaced.
+    replacing: Mutex<()>,
 }
 
-#[derive(Debug, Default)]
+type Map<K, V> = HashTrieMap<K, V, ArcTK, foldhash::fast::RandomState>;
+
+/// What the index answered, all of it as of the operation `last`, and still so under `mark`.
+#[derive(Clone, Debug)]
 struct Answers {
     mark: Option<ChangeMark>,
-    versions: HashMap<Spec, Arc<Version>>,
+    last: (u64, OperationId),
+    answers: Map<Spec, Answer>,
+    /// The specs whose answer an operation on this may change.
+    hanging_on: Map<Cause, Vec<Spec>>,
+    /// The bodies' bytes in sum.
+    bytes: usize,
 }
 
-/// Answers kept in memory; when there are more, all are forgotten.
-const MOST: usize = 4096;
+#[derive(Clone, Debug)]
+struct Answer {
+    version: Arc<Version>,
+    /// With the body, once somebody asked for it.
+    resolved: Option<Arc<Resolved>>,
+}
+
+/// What an answer hangs on: the prompt it is of, and the name it was asked for by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Cause {
+    Prompt(PromptId),
+    Name(String),
+}
+
+/// Answers kept in memory, and the bytes of their bodies; when there are more, all are forgotten.
+const MOST: (usize, usize) = (16 * 1024, 32 * 1024 * 1024);
+
+/// More operations than this are not looked through: all answers are forgotten.
+const MOST_OPERATIONS: u64 = 64;
 
 impl ResolvedSpecs {
-    /// What a spec names, under the current mark. Another one than before forgets all answers.
-    pub(crate) fn get(&self, mark: Option<ChangeMark>, spec: &Spec) -> Option<Arc<Version>> {
-        let mut answers = self.answers();
-        if answers.mark == mark {
-            return answers.versions.get(spec).cloned();
-        }
-        let versions = HashMap::new();
-        let outdated = mem::replace(&mut *answers, Answers { mark, versions });
-        drop(answers); // Nobody waits while they are freed.
-        drop(outdated);
-        None
+    /// The version that a spec names, if that is known under the current mark.
+    pub(crate) fn version(&self, mark: Option<ChangeMark>, spec: &Spec) -> Option<Arc<Version>> {
+        self.get(mark, spec, |answer| Some(Arc::clone(&answer.version)))
     }
 
-    /// Remembers what a spec named in a snapshot that was taken after the mark was read. An answer whose mark is
-    /// outdated already is not kept.
-    pub(crate) fn put(&self, mark: Option<ChangeMark>, spec: &Spec, version: Arc<Version>) {
-        let mut answers = self.answers();
-        if mark.is_none() || answers.mark != mark {
+    /// The version that a spec names, with its body, if both are known under the current mark.
+    pub(crate) fn resolved(&self, mark: Option<ChangeMark>, spec: &Spec) -> Option<Arc<Resolved>> {
+        self.get(mark, spec, |answer| answer.resolved.clone())
+    }
+
+    fn get<T>(
+        &self,
+        mark: Option<ChangeMark>,
+        spec: &Spec,
+        part: impl FnOnce(&Answer) -> Option<T>,
+    ) -> Option<T> {
+        let current = self.current.load();
+        match mark.is_some() && current.mark == mark {
+            true => current.answers.get(spec).and_then(part),
+            false => None,
+        }
+    }
+
+    /// Makes what is in memory hold under a mark that was read before this snapshot was taken: forgets what was changed
+    /// since. Without a mark there is nothing to do.
+    pub(crate) fn catch_up(&self, mark: Option<ChangeMark>, snapshot: &dyn Snapshot) -> Result<()> {
+        if mark.is_none() || self.current.load().mark == mark {
+            return Ok(());
+        }
+        self.replace(|known| {
+            // Somebody who came later was faster, perhaps: what is known is of a later moment than this snapshot.
+            let Some(changed) = Changed::since(known.last, snapshot)? else {
+                return Ok(None);
+            };
+            let mut next = match &changed.causes {
+                Some(causes) => known.without(causes),
+                None => Answers::default(),
+            };
+            next.mark = mark;
+            next.last = changed.last;
+            Ok(Some(next))
+        })
+    }
+
+    /// Remembers what a spec named in a snapshot that was taken after the mark was read. It is not kept where what is in
+    /// memory holds under another mark.
+    pub(crate) fn put_version(
+        &self,
+        mark: Option<ChangeMark>,
+        spec: &Spec,
+        version: &Arc<Version>,
+    ) {
+        self.put(mark, spec, |known| Answer {
+            version: Arc::clone(version),
+            resolved: known.and_then(|known| known.resolved.clone()),
+        });
+    }
+
+    /// As [`put_version`](Self::put_version), with the body.
+    pub(crate) fn put_resolved(
+        &self,
+        mark: Option<ChangeMark>,
+        spec: &Spec,
+        resolved: &Arc<Resolved>,
+    ) {
+        self.put(mark, spec, |_| Answer {
+            version: Arc::clone(&resolved.version),
+            resolved: Some(Arc::clone(resolved)),
+        });
+    }
+
+    fn put(
+        &self,
+        mark: Option<ChangeMark>,
+        spec: &Spec,
+        answer: impl FnOnce(Option<&Answer>) -> Answer,
+    ) {
+        // Never an error: this closure makes none.
+        let _ = self.replace(|known| {
+            let holds = mark.is_some() && known.mark == mark;
+            Ok(holds.then(|| known.with(spec, answer(known.answers.get(spec)))))
+        });
+    }
+
+    fn replace(&self, next: impl FnOnce(&Answers) -> Result<Option<Answers>>) -> Result<()> {
+        let replacing = self.replacing.lock();
+        let _replacing = replacing.unwrap_or_else(PoisonError::into_inner);
+        if let Some(next) = next(&self.current.load())? {
+            self.current.store(Arc::new(next));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            mark: None,
+            last: (0, OperationId::ROOT),
+            answers: Map::default(),
+            hanging_on: Map::default(),
+            bytes: 0,
+        }
+    }
+}
+
+impl Answers {
+    fn with(&self, spec: &Spec, answer: Answer) -> Self {
+        let full = self.answers.size() >= MOST.0 || self.bytes + answer.bytes() > MOST.1;
+        let mut next = match full {
+            true => Self {
+                mark: self.mark,
+                last: self.last,
+                ..Self::default()
+            },
+            false => self.clone(),
+        };
+        next.forget(spec);
+        for cause in causes(spec, &answer) {
+            let mut specs = next.hanging_on.get(&cause).cloned().unwrap_or_default();
+            specs.push(spec.clone());
+            next.hanging_on.insert_mut(cause, specs);
+        }
+        next.bytes += answer.bytes();
+        next.answers.insert_mut(spec.clone(), answer);
+        next
+    }
+
+    fn without(&self, causes: &HashSet<Cause>) -> Self {
+        let mut next = self.clone();
+        for cause in causes {
+            for spec in self.hanging_on.get(cause).into_iter().flatten() {
+                next.forget(spec);
+            }
+        }
+        next
+    }
+
+    fn forget(&mut self, spec: &Spec) {
+        let Some(answer) = self.answers.get(spec) else {
             return;
+        };
+        self.bytes -= answer.bytes();
+        for cause in causes(spec, answer) {
+            let specs = self.hanging_on.get(&cause).into_iter().flatten();
+            let rest: Vec<Spec> = specs.filter(|other| *other != spec).cloned().collect();
+            match rest.is_empty() {
+                true => self.hanging_on.remove_mut(&cause),
+                false => {
+                    self.hanging_on.insert_mut(cause, rest);
+                    true
+                }
+            };
         }
-        if answers.versions.len() >= MOST {
-            answers.versions.clear();
-        }
-        answers.versions.insert(spec.clone(), version);
+        self.answers.remove_mut(spec);
     }
+}
 
-    fn answers(&self) -> MutexGuard<'_, Answers> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+impl Answer {
+    fn bytes(&self) -> usize {
+        let body = self.resolved.as_ref().map(|resolved| &resolved.body);
+        body.map_or(0, |body| body.as_bytes().len())
+    }
+}
+
+fn causes(spec: &Spec, answer: &Answer) -> impl Iterator<Item = Cause> {
+    let name = match &spec.prompt {
+        None | Some(PromptRef::Id(_)) => None,
+        Some(PromptRef::Name(name)) => Some(name.as_str().to_owned()),
+        Some(PromptRef::IdOrName(id)) => Some(id.as_str().to_owned()),
+    };
+    let prompt = Cause::Prompt(answer.version.prompt_id);
+    [Some(prompt), name.map(Cause::Name)].into_iter().flatten()
+}
+
+/// What operations changed since those that are known.
+struct Changed {
+    /// The last of them, or of those that are known.
+    last: (u64, OperationId),
+    /// None where that is too much to tell, or another history.
+    causes: Option<HashSet<Cause>>,
+}
+
+impl Changed {
+    /// None in a snapshot of an earlier moment than what is known.
+    fn since(known: (u64, OperationId), snapshot: &dyn Snapshot) -> Result<Option<Self>> {
+        let mut last = None;
+        let mut causes = Some(HashSet::new());
+        // From the known one on: it tells whether this is the history that it is of.
+        snapshot.each_operation(known.0.saturating_sub(1), &mut |number, id, content| {
+            last = Some((number, id));
+            if number == known.0 {
+                causes = causes.take().filter(|_| id == known.1);
+            } else if number - known.0 > MOST_OPERATIONS || !tell(content, &mut causes) {
+                causes = None;
+            }
+            Ok(match causes {
+                Some(_) => ControlFlow::Continue(()),
+                None => ControlFlow::Break(()),
+            })
+        })?;
+        if causes.is_none() {
+            last = snapshot.last_operation()?;
+        }
+        let start = (known.0 == 0).then_some(known);
+        Ok(last.or(start).map(|last| Self { last, causes }))
+    }
+}
+
+/// Adds what an operation changed; false where that can't be told.
+fn tell(content: &str, causes: &mut Option<HashSet<Cause>>) -> bool {
+    match (causes, serde_json::from_str::<Told<'_>>(content)) {
+        (Some(causes), Ok(told)) => {
+            told.changes.iter().for_each(|change| change.add_to(causes));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Of an operation's content, what its changes are about. See [`OperationContent`](crate::OperationContent).
+#[derive(Deserialize)]
+struct Told<'a> {
+    #[serde(borrow)]
+    changes: Vec<ToldChange<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ToldChange<'a> {
+    Prompt {
+        id: PromptId,
+        #[serde(borrow)]
+        after: Option<ToldState<'a>>,
+    },
+    VersionCreated {
+        prompt_id: PromptId,
+    },
+    VersionDeleted {
+        prompt: PromptId,
+    },
+    VersionRestored {
+        prompt: PromptId,
+    },
+    Environment {
+        prompt: PromptId,
+    },
+}
+
+#[derive(Deserialize)]
+struct ToldState<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+impl ToldChange<'_> {
+    fn add_to(&self, causes: &mut HashSet<Cause>) {
+        match self {
+            Self::Prompt { id, after } => {
+                causes.insert(Cause::Prompt(*id));
+                // A spec that names another prompt so far may name this one too, by its name or by its id.
+                causes.insert(Cause::Name(id.as_str().to_owned()));
+                causes.extend(
+                    after
+                        .iter()
+                        .map(|after| Cause::Name(after.name.to_string())),
+                );
+            }
+            Self::VersionCreated { prompt_id: prompt }
+            | Self::VersionDeleted { prompt }
+            | Self::VersionRestored { prompt }
+            | Self::Environment { prompt } => {
+                causes.insert(Cause::Prompt(*prompt));
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backend::testing::values::{prompt_id, version, version_id};
-
-    fn spec(number: usize) -> Spec {
-        Spec::new(
-            prompt_id(1),
-            format!("environment {number}")
-                .parse::<crate::Selector>()
-                .unwrap(),
-        )
-    }
-
-    fn answer() -> Arc<Version> {
-        Arc::new(version(prompt_id(1), 1, "1.0", b"{}"))
-    }
-
-    fn mark(number: u64) -> Option<ChangeMark> {
-        Some(ChangeMark::new(number))
-    }
-
-    #[test]
-    fn an_answer_is_given_under_its_mark_only() {
-        let resolved = ResolvedSpecs::default();
-        assert_eq!(resolved.get(mark(1), &spec(1)), None);
-        resolved.put(mark(1), &spec(1), answer());
-        let found = resolved.get(mark(1), &spec(1)).map(|version| version.id);
-        assert_eq!(found, Some(version_id(1)), "it was forgotten");
-        assert_eq!(
-            resolved.get(mark(1), &spec(2)),
-            None,
-            "another spec's answer"
-        );
-        assert_eq!(resolved.get(mark(2), &spec(1)), None, "a stale answer");
-        assert_eq!(resolved.get(mark(1), &spec(1)), None, "it came back");
-    }
-
-    /// A thread that was slow reads the index, and comes back when the others are further.
-    #[test]
-    fn an_answer_of_an_older_mark_is_not_kept() {
-        let resolved = ResolvedSpecs::default();
-        assert_eq!(resolved.get(mark(1), &spec(1)), None);
-        assert_eq!(resolved.get(mark(2), &spec(2)), None);
-        resolved.put(mark(1), &spec(1), answer());
-        assert_eq!(resolved.get(mark(2), &spec(1)), None, "under another mark");
-    }
-
-    #[test]
-    fn without_a_mark_nothing_is_kept() {
-        let resolved = ResolvedSpecs::default();
-        assert_eq!(resolved.get(None, &spec(1)), None);
-        resolved.put(None, &spec(1), answer());
-        assert_eq!(resolved.get(None, &spec(1)), None, "nothing vouches for it");
-    }
-
-    #[test]
-    fn answers_are_bounded() {
-        let resolved = ResolvedSpecs::default();
-        assert_eq!(resolved.get(mark(1), &spec(0)), None);
-        for number in 0..=MOST {
-            resolved.put(mark(1), &spec(number), answer());
-            assert!(resolved.answers().versions.len() <= MOST, "too many");
-        }
-        assert!(resolved.get(mark(1), &spec(MOST)).is_some(), "not the last");
-    }
-}
+mod tests;

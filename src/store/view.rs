@@ -5,7 +5,7 @@ mod versions;
 use std::fmt;
 use std::sync::Arc;
 
-pub use self::versions::{Rendered, Resolved};
+pub use self::versions::Rendered;
 use super::Inner;
 use crate::backend::Snapshot;
 use crate::engine::history::{Holding, Moment, Past, PastPrompts, find_moment, holders};

@@ -193,7 +193,7 @@ fn two_stores_on_one_directory_see_each_other_at_once() {
     let handles = two_handles(&place);
     for round in 1..=40 {
         let (writer, reader) = (&handles[round % 2], &handles[(round + 1) % 2]);
-        let before = reader.resolve("shared@production").unwrap().version;
+        let before = reader.resolve("shared@production").unwrap().version.clone();
         let version = commit(writer, "shared", round);
         assert_eq!(
             reader.version("shared").unwrap().id,

@@ -294,7 +294,7 @@ fn expected(store: &Store, word: &str) -> Answers {
                 answers.1.insert(version.id.to_string());
             }
             if Some(version.number) == prompt.latest || !version.environments.is_empty() {
-                let body = store.resolve(version.id).unwrap().body;
+                let body = store.resolve(version.id).unwrap().body.clone();
                 let text = body.json()["messages"][0]["content"]
                     .as_str()
                     .unwrap()

@@ -9,6 +9,7 @@ mod state;
 mod write;
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::blobs::MemoryBlobs;
@@ -21,6 +22,8 @@ use crate::record::{Durability, Settings};
 #[derive(Debug)]
 pub struct MemoryIndex {
     current: Mutex<State>,
+    /// The commits that anybody may have seen the end of.
+    commits: AtomicU64,
     writer: Mutex<()>,
 }
 
@@ -28,17 +31,19 @@ impl MemoryIndex {
     /// An empty index.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self {
-            current: Mutex::new(State::new(settings)),
-            writer: Mutex::new(()),
-        }
+        Self::of(State::new(settings))
     }
 
     /// An index of its own that starts with what is here now, at the same cost for any size.
     #[must_use]
     pub fn fork(&self) -> Self {
+        Self::of(self.current().clone())
+    }
+
+    fn of(state: State) -> Self {
         Self {
-            current: Mutex::new(self.current().clone()),
+            current: Mutex::new(state),
+            commits: AtomicU64::new(0),
             writer: Mutex::new(()),
         }
     }
@@ -60,7 +65,7 @@ impl Index for MemoryIndex {
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
-        Some(ChangeMark::new(self.current().commits))
+        Some(ChangeMark::new(self.commits.load(Ordering::Acquire)))
     }
 
     fn maintain(&self) -> Result<()> {

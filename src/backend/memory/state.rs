@@ -23,9 +23,6 @@ use crate::record::{
 #[derive(Clone, Debug)]
 pub(super) struct State {
     settings: Settings,
-    /// How many transactions made it. It is swapped in with what they wrote, so that nobody sees the one without the
-    /// other.
-    pub(super) commits: u64,
     pub(super) tables: PromptTables,
     pub(super) search: SearchTables,
     /// Each with its content as it was hashed.
@@ -63,7 +60,6 @@ impl State {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
             settings,
-            commits: 0,
             tables: PromptTables::default(),
             search: SearchTables::default(),
             operations: Vector::default(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 
@@ -180,13 +181,14 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
-    fn commit(mut self: Box<Self>) -> Result<()> {
+    fn commit(self: Box<Self>) -> Result<()> {
         if let Some((id, _)) = self.absent.iter().find(|(_, blob)| blob.live > 0) {
             let reason = format!("live versions have body {id}, and it is not stored");
             return Err(Error::new(ErrorKind::Corrupt, reason));
         }
-        self.state.commits += 1;
         *self.index.current() = self.state;
+        // Whoever had the mark before looks again; and who has this one finds the state.
+        self.index.commits.fetch_add(1, Ordering::Release);
         Ok(())
     }
 }

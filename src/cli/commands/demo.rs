@@ -119,7 +119,7 @@ struct Story {
     /// What the rewrite changed.
     difference: Difference,
     log: Vec<versions::Entry>,
-    production: Resolved,
+    production: Arc<Resolved>,
     rendered: Rendered,
 }
 

@@ -121,7 +121,7 @@ fn state(path: &Path, blob: BlobId) -> Outcome<State> {
 
 fn write(store: &Store, one: &Planned, folder: &Path) -> Outcome {
     let path = folder.join(&one.file);
-    let body = store.resolve(one.version.id)?.body;
+    let body = store.resolve(one.version.id)?.body.clone();
     let written = path
         .parent()
         .map_or(Ok(()), fs::create_dir_all)

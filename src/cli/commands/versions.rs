@@ -153,7 +153,8 @@ pub(super) fn table(entries: &[Entry], named: bool, ids: bool) -> String {
 
 pub(super) fn show(args: &SpecOnly, session: &Session) -> Outcome {
     let store = session.view(&args.as_of)?;
-    let Resolved { version, body, .. } = store.resolve(args.spec.clone())?;
+    let resolved = store.resolve(&args.spec)?;
+    let Resolved { version, body, .. } = &*resolved;
     let prompt = store.prompt(version.prompt_id)?;
     let contract = store.contract(version.id)?;
     let base = version.base.and_then(|base| store.version(base).ok());
@@ -161,7 +162,7 @@ pub(super) fn show(args: &SpecOnly, session: &Session) -> Outcome {
         || {
             json!({
                 "prompt": shape::prompt(&prompt),
-                "version": shape::version(&version),
+                "version": shape::version(version),
                 "contract": shape::contract(&contract),
                 "body": body.json(),
             })
@@ -241,9 +242,10 @@ fn response_format(contract: &Contract) -> Option<String> {
 
 pub(super) fn resolve(args: &SpecOnly, session: &Session) -> Outcome {
     let store = session.view(&args.as_of)?;
-    let Resolved { version, body, .. } = store.resolve(args.spec.clone())?;
+    let resolved = store.resolve(&args.spec)?;
+    let Resolved { version, body, .. } = &*resolved;
     if session.json() {
-        return output::json(&json!({"version": shape::version(&version), "text": body.text()}));
+        return output::json(&json!({"version": shape::version(version), "text": body.text()}));
     }
     output::bytes(body.as_bytes())
 }

@@ -202,9 +202,10 @@ async fn one_with_body(
     // Written there as well: a body may be large.
     let shared = Arc::clone(&app);
     let answer = app.read(move |store| {
-        let Resolved { version, body } = store.resolve(spec).or_refuse(unknown)?;
-        let described = origin.described(&shared, &version, shared.expiry());
-        Answer::data(described.with_body(verbatim(&body)?))
+        let resolved = store.resolve(spec).or_refuse(unknown)?;
+        let Resolved { version, body } = &*resolved;
+        let described = origin.described(&shared, version, shared.expiry());
+        Answer::data(described.with_body(verbatim(body)?))
     });
     answer.await?
 }
