@@ -27,7 +27,7 @@ pub use self::upkeep::Stats;
 pub use self::view::{Rendered, View};
 use crate::backend::{Blobs, Index, MemoryBlobs, MemoryIndex};
 use crate::directory::{self, BlobDirectory};
-use crate::engine::{Bodies, Context, ResolvedSpecs, Settler, Writer};
+use crate::engine::{Bodies, Context, ResolvedSpecs, Settler, WriteQueue, Writer};
 use crate::error::{Error, Result};
 use crate::record::{Policy, Settings};
 use crate::sqlite::{self, Found, Purpose, SqliteIndex};
@@ -72,6 +72,7 @@ impl Deref for Store {
 struct Inner {
     /// First, so that it is dropped first: it finishes the work on the other two.
     settler: Settler,
+    queue: WriteQueue,
     index: Arc<dyn Index>,
     bodies: Arc<Bodies>,
     resolved: ResolvedSpecs,
@@ -186,8 +187,12 @@ impl Store {
         self.inner.context.policy
     }
 
-    fn write<T>(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<T>) -> Result<T> {
-        self.batch(|batch| work(batch.writer()))
+    /// Makes a change that may share its transaction with others.
+    fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Writer<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.queue.write(&*self.inner, change)
     }
 }
 
@@ -368,6 +373,7 @@ impl StoreOptions {
         let bodies = Arc::new(Bodies::new(blobs));
         Store(View::of_the_present(Arc::new(Inner {
             settler: Settler::new(Arc::clone(&index), Arc::clone(&bodies)),
+            queue: WriteQueue::default(),
             index,
             bodies,
             resolved: ResolvedSpecs::default(),

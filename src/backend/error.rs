@@ -2,16 +2,17 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// What a backend's methods return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A failure of a backend.
-#[derive(Debug)]
+/// A failure of a backend. Several callers may be told of the same one.
+#[derive(Clone, Debug)]
 pub struct Error {
     kind: ErrorKind,
     context: String,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// What a caller can do about a failure.
@@ -49,7 +50,7 @@ impl Error {
     /// Keeps what caused the failure.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(source.into().into());
         self
     }
 

@@ -263,6 +263,13 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
     /// Tells search what it answers with from now on.
     fn make_searchable(&mut self, news: &Searchable) -> Result<()>;
 
+    /// Keeps the state so far as the one to roll back to, instead of an earlier one.
+    fn savepoint(&mut self) -> Result<()>;
+
+    /// Takes back what was done since the last savepoint, also a change that failed half-way; the savepoint stays. On an
+    /// error the whole transaction is lost, and good for nothing but being dropped.
+    fn roll_back(&mut self) -> Result<()>;
+
     /// Makes it durable as was asked for, then visible, whole. With
     /// [`OutcomeUnknown`](super::ErrorKind::OutcomeUnknown) it may yet prove to have taken place; with any other
     /// error it has not.

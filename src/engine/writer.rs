@@ -62,11 +62,19 @@ pub(crate) struct Writer<'a> {
     /// The prompt that was committed to last, as this transaction left it.
     pub(super) line: Option<Line>,
     pub(super) reserved: Reserved,
-    pub(super) last: (u64, OperationId),
-    appended: bool,
+    pub(super) last: Place,
     journaled: Journaled,
     /// A change of the transaction failed.
     failed: bool,
+}
+
+/// An operation's number and id.
+pub(crate) type Place = (u64, OperationId);
+
+/// How far a transaction was.
+pub(super) struct Savepoint {
+    last: Place,
+    journaled: Amount,
 }
 
 /// What a commit on a prompt goes by.
@@ -96,7 +104,31 @@ pub(crate) struct Journaled {
     pub(crate) operations: u64,
 }
 
+/// How much is in [`Journaled`].
+struct Amount {
+    bodies: u64,
+    bytes: u64,
+    ids: usize,
+    operations: u64,
+}
+
 impl Journaled {
+    fn amount(&self) -> Amount {
+        Amount {
+            bodies: self.bodies,
+            bytes: self.bytes,
+            ids: self.ids.len(),
+            operations: self.operations,
+        }
+    }
+
+    /// Goes back to an earlier amount.
+    fn shrink(&mut self, to: Amount) {
+        (self.bodies, self.bytes) = (to.bodies, to.bytes);
+        self.operations = to.operations;
+        self.ids.truncate(to.ids);
+    }
+
     /// Bodies that are listed; more are settled at once anyway.
     const MOST_LISTED: usize = 1024;
 
@@ -115,7 +147,7 @@ impl<'a> Writer<'a> {
         index: &'a dyn Index,
         bodies: &'a Bodies,
         context: &'a Context,
-    ) -> Result<Self> {
+    ) -> backend::Result<Self> {
         let transaction = index.transaction(context.durability)?;
         let last = transaction
             .last_operation()?
@@ -127,23 +159,45 @@ impl<'a> Writer<'a> {
             line: None,
             reserved: Reserved::default(),
             last,
-            appended: false,
             journaled: Journaled::default(),
             failed: false,
         })
     }
 
     /// Makes all of it durable and visible.
-    pub(crate) fn commit(self) -> Result<Journaled> {
+    pub(crate) fn commit(self) -> backend::Result<Journaled> {
         self.usable()?;
-        let (number, id) = self.last;
-        match self.transaction.commit() {
-            Ok(()) => Ok(self.journaled),
-            Err(source) if source.kind() == backend::ErrorKind::OutcomeUnknown && self.appended => {
-                Err(Error::OutcomeUnknown { number, id, source })
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.transaction.commit().map(|()| self.journaled)
+    }
+
+    /// The last operation, of those that it appended too.
+    pub(crate) fn place(&self) -> Place {
+        self.last
+    }
+
+    /// Bytes of the bodies that it stored.
+    pub(super) fn journaled_bytes(&self) -> u64 {
+        self.journaled.bytes
+    }
+
+    /// Keeps what is done so far, whatever becomes of what follows.
+    pub(super) fn savepoint(&mut self) -> backend::Result<Savepoint> {
+        self.usable()?;
+        self.transaction.savepoint()?;
+        Ok(Savepoint {
+            last: self.last,
+            journaled: self.journaled.amount(),
+        })
+    }
+
+    /// Takes back what was done since the last savepoint, also a change that failed half-way.
+    pub(super) fn roll_back(&mut self, to: Savepoint) -> backend::Result<()> {
+        self.transaction.roll_back()?;
+        self.last = to.last;
+        self.journaled.shrink(to.journaled);
+        self.line = None;
+        self.failed = false;
+        Ok(())
     }
 
     /// After a failure the transaction may have half an operation, or have been rolled back under what came
@@ -158,12 +212,13 @@ impl<'a> Writer<'a> {
         Ok(changed?)
     }
 
-    fn usable(&self) -> Result<()> {
+    fn usable(&self) -> backend::Result<()> {
         match self.failed {
             false => Ok(()),
             true => {
                 let kind = backend::ErrorKind::Other;
-                Err(backend::Error::new(kind, "an earlier change of this batch failed").into())
+                let reason = "an earlier change of this batch failed";
+                Err(backend::Error::new(kind, reason))
             }
         }
     }
@@ -208,7 +263,6 @@ impl<'a> Writer<'a> {
         };
         self.change(|transaction| transaction.append(&operation, text, now))?;
         self.last = (operation.number, operation.id);
-        self.appended = true;
         self.journaled.operations += 1;
         Ok(operation)
     }

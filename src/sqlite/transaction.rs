@@ -28,6 +28,8 @@ pub(super) struct Write<'a> {
     absent: HashSet<BlobId>,
     /// Where the history ends, once it was read.
     end: Option<End>,
+    /// What of that a savepoint keeps, beside SQLite's own.
+    savepoint: Option<(Option<End>, HashSet<BlobId>)>,
     /// Set once a flush has failed.
     poisoned: &'a AtomicBool,
 }
@@ -43,6 +45,7 @@ impl<'a> Write<'a> {
             blob: Cell::new(None),
             absent: HashSet::new(),
             end: None,
+            savepoint: None,
             poisoned,
         })
     }
@@ -304,6 +307,30 @@ impl Transaction for Write<'_> {
 
     fn make_searchable(&mut self, news: &Searchable) -> Result<()> {
         search::tell(self.connection(), news)
+    }
+
+    fn savepoint(&mut self) -> Result<()> {
+        let earlier = self.savepoint.take();
+        let run = |sql| connection::run(self.connection(), sql).context("setting a savepoint");
+        if earlier.is_some() {
+            run("RELEASE kept")?;
+        }
+        run("SAVEPOINT kept")?;
+        self.savepoint = Some((self.end, self.absent.clone()));
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        // After some failures, such as a full disk, SQLite has rolled everything back: then there is no savepoint.
+        connection::run(self.connection(), "ROLLBACK TO kept").context("rolling back")?;
+        if let Some((end, absent)) = self.savepoint.clone() {
+            (self.end, self.absent) = (end, absent);
+        }
+        // They may name rows that are not there any more.
+        self.prompt.set(None);
+        self.version.set(None);
+        self.blob.set(None);
+        Ok(())
     }
 
     fn commit(self: Box<Self>) -> Result<()> {

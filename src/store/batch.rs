@@ -1,9 +1,10 @@
 //! Several changes in one transaction.
 
-use super::{Place, Store};
+use super::{Inner, Place, Store};
+use crate::backend;
 #[cfg(feature = "server")]
 use crate::engine::ImportedPrompt;
-use crate::engine::{Created, Move, Moved, NewPrompt, NewVersion, Writer};
+use crate::engine::{Created, Move, Moved, NewPrompt, NewVersion, Transactions, Writer, error_of};
 use crate::error::{Error, Result};
 #[cfg(feature = "server")]
 use crate::id::PromptId;
@@ -47,16 +48,33 @@ impl Store {
     /// What `work` answers, or why the whole could not be committed.
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
         let inner = &*self.inner;
-        let writer = Writer::begin(&*inner.index, &inner.bodies, &inner.context)?;
-        let mut batch = Batch { writer };
-        let result = work(&mut batch)?;
-        let journaled = batch.writer.commit()?;
-        match inner.place {
-            Place::Directory(_) => inner.settler.committed(journaled),
+        inner.queue.alone(|| {
+            let mut batch = Batch {
+                writer: inner.begin()?,
+            };
+            let before = batch.writer.place();
+            let result = work(&mut batch)?;
+            let last = batch.writer.place();
+            let committed = inner.commit(batch.writer);
+            committed.map_err(|error| error_of(error, (last != before).then_some(last)))?;
+            Ok(result)
+        })
+    }
+}
+
+impl Transactions for Inner {
+    fn begin(&self) -> backend::Result<Writer<'_>> {
+        Writer::begin(&*self.index, &self.bodies, &self.context)
+    }
+
+    fn commit(&self, writer: Writer<'_>) -> backend::Result<()> {
+        let journaled = writer.commit()?;
+        match self.place {
+            Place::Directory(_) => self.settler.committed(journaled),
             // In memory the journal is as good a place as any: no thread need move bodies out of it.
-            Place::Memory(_) => inner.settler.committed_for_good(&journaled),
+            Place::Memory(_) => self.settler.committed_for_good(&journaled),
         }
-        Ok(result)
+        Ok(())
     }
 }
 

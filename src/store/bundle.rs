@@ -107,7 +107,7 @@ impl Store {
     pub fn import_bundle(&self, from: impl Read + Seek) -> Result<Imported> {
         self.writable()?;
         let mut bundle = Bundle::open(from)?;
-        self.write(|writer| writer.import_bundle(&mut bundle))
+        self.batch(|batch| batch.writer().import_bundle(&mut bundle))
     }
 }
 

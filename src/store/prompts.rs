@@ -15,7 +15,7 @@ impl Store {
     /// [`PromptIdTaken`](Error::PromptIdTaken) where an id was asked for that is or was another prompt's;
     /// [`Invalid`](Error::Invalid) for a tag or message that is too long.
     pub fn create_prompt(&self, new: NewPrompt) -> Result<Created> {
-        self.write(|writer| writer.create(&new))
+        self.write(move |writer| writer.create(&new))
     }
 
     /// Gives a prompt another name. The name it has already changes nothing.
@@ -30,7 +30,7 @@ impl Store {
         Error: From<P::Error> + From<N::Error>,
     {
         let (prompt, name) = (prompt.try_into()?, name.try_into()?);
-        self.write(|writer| writer.rename(&prompt, name))
+        self.write(move |writer| writer.rename(&prompt, name))
     }
 
     /// Gives a prompt these tags instead of those it has, kept as given.
@@ -45,7 +45,7 @@ impl Store {
     {
         let prompt = prompt.try_into()?;
         let tags = tags.iter().map(|tag| tag.as_ref().to_owned()).collect();
-        self.write(|writer| writer.set_tags(&prompt, tags))
+        self.write(move |writer| writer.set_tags(&prompt, tags))
     }
 
     /// Deletes a prompt, with its versions and environments. Its id stays taken.
@@ -59,7 +59,7 @@ impl Store {
         Error: From<P::Error>,
     {
         let prompt = prompt.try_into()?;
-        self.write(|writer| writer.delete_prompt(&prompt))
+        self.write(move |writer| writer.delete_prompt(&prompt))
     }
 
     /// Points an environment of a prompt to one of its versions.
@@ -128,6 +128,7 @@ impl Store {
     ///
     /// As [`set_environment`](Self::set_environment), for the first move that can't be made.
     pub fn move_environments(&self, moves: &[Move]) -> Result<Vec<Moved>> {
-        self.write(|writer| writer.move_environments(moves))
+        let moves = moves.to_vec();
+        self.write(move |writer| writer.move_environments(&moves))
     }
 }

@@ -14,7 +14,7 @@ impl Store {
         let kept = self.look(|snapshot| Ok(snapshot.secret(name)?))?;
         match kept {
             Some(secret) => Ok(secret),
-            None => self.write(|writer| writer.secret(name, make)),
+            None => self.batch(|batch| batch.writer().secret(name, make)),
         }
     }
 }

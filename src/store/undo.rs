@@ -32,7 +32,7 @@ impl Store {
     /// would come back has lost its body; [`OperationNotFound`](crate::Error::OperationNotFound).
     pub fn undo(&self, operation: impl Into<OperationRef>) -> Result<Operation> {
         let operation = operation.into();
-        self.write(|writer| writer.undo(&operation, false))
+        self.write(move |writer| writer.undo(&operation, false))
     }
 
     /// As [`undo`](Self::undo), and takes back with it all later operations that stand on it: as one operation, which can
@@ -43,7 +43,7 @@ impl Store {
     /// As there, but for [`StoodOn`](crate::Error::StoodOn).
     pub fn undo_with_later(&self, operation: impl Into<OperationRef>) -> Result<Operation> {
         let operation = operation.into();
-        self.write(|writer| writer.undo(&operation, true))
+        self.write(move |writer| writer.undo(&operation, true))
     }
 
     /// Takes back the newest operation that is still in effect, so that one call after the other goes back through the

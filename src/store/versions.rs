@@ -19,7 +19,7 @@ impl Store {
     /// [`VersionNotFound`](Error::VersionNotFound) or [`ForeignVersion`](Error::ForeignVersion) for a base that is not
     /// there; as [`prompt`](crate::View::prompt).
     pub fn commit(&self, new: NewVersion) -> Result<Version> {
-        self.write(|writer| writer.commit_version(&new))
+        self.write(move |writer| writer.commit_version(&new))
     }
 
     /// Deletes a version, and the environments that point to it. Its number and id stay taken.
@@ -33,7 +33,7 @@ impl Store {
         Error: From<S::Error>,
     {
         let spec = spec.try_into()?;
-        self.write(|writer| writer.delete_version(&spec))
+        self.write(move |writer| writer.delete_version(&spec))
     }
 
     /// Records the inputs that a request gave to a version; those it gave before are replaced. This is a log
@@ -56,8 +56,7 @@ impl Store {
             environment,
             recorded_at: self.inner.context.now(),
         };
-        self.write(|writer| writer.record_inputs(&recorded))?;
-        Ok(recorded)
+        self.write(move |writer| writer.record_inputs(&recorded).map(|()| recorded))
     }
 
     /// The inputs that a request gave to a version.

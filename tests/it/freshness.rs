@@ -143,7 +143,7 @@ fn every_change_reaches_every_answer() {
         Ok(version) => {
             // Again, now from memory.
             assert_eq!(reader.version(spec).unwrap(), version);
-            assert_eq!(reader.resolve(spec).unwrap().version, version);
+            assert_eq!(*reader.resolve(spec).unwrap().version, version);
             version.number.minor
         }
         Err(error) => panic!("{spec}: {error}"),

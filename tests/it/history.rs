@@ -63,7 +63,7 @@ fn reads(view: &View) -> Vec<String> {
         ));
         for version in versions {
             let resolved = view.resolve(version.id).unwrap();
-            assert_eq!(resolved.version, version);
+            assert_eq!(*resolved.version, version);
             let contract = view.contract(version.id).unwrap();
             lines.push(format!("{version:?} {} {contract:?}", resolved.body.text()));
         }

@@ -17,6 +17,7 @@ pub(super) struct Write<'a> {
     state: State,
     /// Bodies that versions may have although they are not stored.
     absent: BTreeMap<BlobId, Blob>,
+    savepoint: Option<(State, BTreeMap<BlobId, Blob>)>,
     index: &'a MemoryIndex,
     _turn: MutexGuard<'a, ()>,
 }
@@ -26,6 +27,7 @@ impl<'a> Write<'a> {
         Self {
             state: index.current().clone(),
             absent: BTreeMap::new(),
+            savepoint: None,
             index,
             _turn: turn,
         }
@@ -178,6 +180,20 @@ impl Transaction for Write<'_> {
 
     fn make_searchable(&mut self, news: &Searchable) -> Result<()> {
         self.state.search.tell(news);
+        Ok(())
+    }
+
+    fn savepoint(&mut self) -> Result<()> {
+        self.savepoint = Some((self.state.clone(), self.absent.clone()));
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        let Some((state, absent)) = self.savepoint.clone() else {
+            let reason = "rolling back: there is no savepoint";
+            return Err(Error::new(ErrorKind::Other, reason));
+        };
+        (self.state, self.absent) = (state, absent);
         Ok(())
     }
 

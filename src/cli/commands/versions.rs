@@ -173,7 +173,7 @@ pub(super) fn show(args: &SpecOnly, session: &Session) -> Outcome {
                 title(&prompt),
                 paint(NUMBER, version.number)
             );
-            let fields = fields(&version, base.as_ref(), &contract);
+            let fields = fields(version, base.as_ref(), &contract);
             head + &fields + "\n" + &text::json(body.json())
         },
     )

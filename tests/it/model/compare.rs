@@ -240,8 +240,8 @@ fn version(store: &Store, book: &Book, line: &Line, take: &Take) {
         take.body,
         "a body came back otherwise"
     );
-    let found = resolved.version;
-    assert_eq!(by_number.unwrap(), found);
+    let found = &resolved.version;
+    assert_eq!(by_number.unwrap(), **found);
     assert_eq!(
         (found.id, found.prompt_id, found.number),
         (take.id, line.id, take.number)

@@ -8,6 +8,7 @@ pub mod marks;
 pub mod operations;
 pub mod prompts;
 pub mod restoring;
+pub mod savepoints;
 pub mod search;
 pub mod secrets;
 pub mod transactions;
@@ -26,6 +27,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
     keeps_its_settings(make);
     let topics = [
         transactions::TESTS,
+        savepoints::TESTS,
         marks::TESTS,
         prompts::TESTS,
         versions::TESTS,
