@@ -14,12 +14,15 @@ mod support;
 mod bench;
 mod child;
 mod clients;
+mod cold;
 mod commit;
 mod floor;
 mod import;
+mod lists;
 mod measure;
 mod report;
 mod resolve;
+mod space;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,9 @@ const SECTIONS: &[Section] = &[
     ("commit", commit::run),
     ("clients", clients::run),
     ("import", import::run),
+    ("cold", cold::run),
+    ("lists", lists::run),
+    ("space", space::run),
 ];
 
 fn main() -> ExitCode {

@@ -1,6 +1,7 @@
 //! The floor: the same rows and bytes as the store's, on its own tables, with bare rusqlite and `std::fs`, and without
 //! a rule, a check or a hash.
 
+mod list;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use promptbook::BlobId;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Row};
 
+pub(crate) use self::list::Prompt;
 pub(crate) use self::write::{Floor, Line, Rows};
 
 /// A connection that is set as the store's are.
