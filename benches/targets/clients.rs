@@ -79,7 +79,7 @@ fn threads(bench: &Bench, report: &mut Report) {
         floors.push(per_second(all, start.elapsed()));
         floor.rest();
     }
-    let target = format!("commits of {THREADS} threads");
+    let target = format!("commits, {THREADS} threads");
     let rate = Row::new(&target, Amount::Rate(median(ours)));
     report.add(rate.beside(Amount::Rate(median(floors))).aim_ratio(SHARE));
     report.add(Row::new(format!("{target}, wait of one"), &waits));
@@ -144,37 +144,22 @@ fn processes(bench: &Bench, report: &mut Report) {
             done.longest = done.longest.max(longest);
         }
     }
-    let rates: Vec<f64> = done
-        .iter_mut()
-        .map(|done| median(std::mem::take(&mut done.rates)))
-        .collect();
-    let one = Amount::Rate(rates[0]);
-    for (index, ((processes, threads), done)) in crowds.iter().zip(&done).enumerate() {
-        let who = match threads {
-            1 => format!("commits of {processes} processes of 1 client"),
-            _ => format!("commits of {processes} processes of {threads} clients"),
-        };
-        report.add(
-            Row::new(
-                format!("{who}, beside 1 process of 1"),
-                Amount::Rate(rates[index]),
-            )
-            .beside(one),
-        );
-        report.add(Row::new(
-            format!("{who}, longest wait"),
-            Amount::Time(done.longest),
-        ));
+    let rate = |done: &Done| median(done.rates.clone());
+    let one = Amount::Rate(rate(&done[0]));
+    for ((processes, threads), done) in crowds.iter().zip(&done) {
+        let target = format!("commits, processes × clients {processes} × {threads}");
+        let rates = Row::new(&target, Amount::Rate(rate(done)));
+        report.add(rates.beside(one));
+        let longest = Amount::Time(done.longest);
+        report.add(Row::new(format!("{target}, longest wait"), longest));
     }
-    let best = rates[..PROCESSES.len()].iter().copied().fold(0.0, f64::max);
-    report.add(
-        Row::new(
-            "commits of the best number of processes of 1 client, beside 1",
-            Amount::Rate(best),
-        )
-        .beside(one)
-        .aim_ratio(MORE),
+    let of_one_client = &done[..PROCESSES.len()];
+    let best = of_one_client.iter().map(rate).fold(0.0, f64::max);
+    let best = Row::new(
+        "commits, best number of processes, beside one",
+        Amount::Rate(best),
     );
+    report.add(best.beside(one).aim_ratio(MORE));
 }
 
 /// Commits a second of all, and the longest wait of one.

@@ -8,7 +8,7 @@ use promptbook::{
 
 use crate::bench::{Bench, LONG};
 use crate::floor::{self, Reader};
-use crate::measure::{Samples, as_f64, in_turns, memory};
+use crate::measure::{Samples, in_turns, memory};
 use crate::report::{Amount, Report, Row};
 
 const NEWEST: u32 = 50;
@@ -201,15 +201,8 @@ fn pages(report: &mut Report, store: &Store) {
 
 #[allow(clippy::cast_precision_loss)] // Memory is far below 2^52 bytes.
 fn paged(report: &mut Report, what: &str, samples: &Samples, grown: u64) {
-    report.add(Row::new(
-        format!(
-            "pages of {PAGE} over {what}, one of {}",
-            as_f64(samples.count())
-        ),
-        samples,
-    ));
-    report.add(Row::new(
-        format!("pages of {PAGE} over {what}, memory grown by"),
-        Amount::Bytes(grown as f64),
-    ));
+    let target = format!("{what} in {} pages of {PAGE}", samples.count());
+    report.add(Row::new(format!("{target}, a page"), samples));
+    let grown = Amount::Bytes(grown as f64);
+    report.add(Row::new(format!("{target}, memory grown by"), grown));
 }

@@ -6,7 +6,13 @@
 //! store, or uses the one that is there: making a large one takes minutes. `--test` asks only whether everything runs.
 //! It is for Linux, whose `/proc` tells how much memory is used.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)] // It tells figures; a failure should stop it.
+// It tells figures; a failure should stop it.
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
