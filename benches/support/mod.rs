@@ -1,4 +1,4 @@
-//! What the benchmarks share: bodies that look like prompts, and the floor.
+//! What the benchmarks share: bodies that look like prompts.
 
 #![allow(
     dead_code,
@@ -7,8 +7,6 @@
     missing_debug_implementations,
     clippy::unwrap_used
 )] // Each benchmark uses a part; a failure here should stop it.
-
-pub mod floor;
 
 use promptbook::{NewPrompt, NewVersion};
 

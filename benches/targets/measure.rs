@@ -1,0 +1,135 @@
+//! Times, in turns and from many threads; and what a process uses.
+
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// How long each of many calls took, in seconds.
+#[derive(Debug, Default)]
+pub(crate) struct Samples(Vec<f64>);
+
+impl Samples {
+    pub(crate) fn add(&mut self, seconds: f64) {
+        self.0.push(seconds);
+    }
+
+    pub(crate) fn time<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let answer = call();
+        self.add(start.elapsed().as_secs_f64());
+        answer
+    }
+
+    pub(crate) fn join(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    pub(crate) fn median(&self) -> f64 {
+        quantile(&self.0, 0.5)
+    }
+
+    pub(crate) fn p99(&self) -> f64 {
+        quantile(&self.0, 0.99)
+    }
+
+    pub(crate) fn longest(&self) -> f64 {
+        quantile(&self.0, 1.0)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+pub(crate) fn median(figures: Vec<f64>) -> f64 {
+    Samples(figures).median()
+}
+
+/// What this share of the figures is at most.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is a place in the list.
+fn quantile(figures: &[f64], share: f64) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = (as_f64(sorted.len()) * share) as usize;
+    sorted[place.min(sorted.len() - 1)]
+}
+
+/// Lets two take short turns, so that what else the machine does falls on both alike.
+pub(crate) fn in_turns(
+    turns: usize,
+    mut ours: impl FnMut(&mut Samples),
+    mut floor: impl FnMut(&mut Samples),
+) -> (Samples, Samples) {
+    let mut samples = (Samples::default(), Samples::default());
+    for _ in 0..turns {
+        ours(&mut samples.0);
+        floor(&mut samples.1);
+    }
+    samples
+}
+
+/// Calls that are timed together where one takes no longer than reading the clock.
+const BLOCK: usize = 16;
+
+/// So many blocks of calls by each of so many threads at once: adds what a call took, and answers how many calls all of
+/// them made in a second.
+pub(crate) fn at_once<C: FnMut()>(
+    threads: usize,
+    blocks: usize,
+    caller: impl Fn(u64) -> C + Sync,
+    samples: &mut Samples,
+) -> f64 {
+    let ready = Barrier::new(threads);
+    let run = |thread: usize| {
+        let mut call = caller(thread as u64);
+        call();
+        let mut samples = Samples::default();
+        ready.wait();
+        let start = Instant::now();
+        for _ in 0..blocks {
+            let start = Instant::now();
+            (0..BLOCK).for_each(|_| call());
+            samples.add(start.elapsed().as_secs_f64() / as_f64(BLOCK));
+        }
+        (samples, start, Instant::now())
+    };
+    let run = &run;
+    let done: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || run(thread)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let first = done.iter().map(|(_, start, _)| *start).min();
+    let last = done.iter().map(|(_, _, end)| *end).max();
+    done.into_iter()
+        .for_each(|(times, _, _)| samples.join(times));
+    per_second(threads * blocks * BLOCK, last.unwrap() - first.unwrap())
+}
+
+pub(crate) fn per_second(count: usize, took: Duration) -> f64 {
+    as_f64(count) / took.as_secs_f64()
+}
+
+#[allow(clippy::cast_precision_loss)] // Counts here are far below 2^52.
+pub(crate) fn as_f64(count: usize) -> f64 {
+    count as f64
+}
+
+/// The processor's time that this thread has used.
+pub(crate) fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap()
+}
+
+/// How much memory this process has (`VmRSS`) or ever had (`VmHWM`), in bytes.
+pub(crate) fn memory(field: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.unwrap().parse::<u64>().unwrap() * 1024
+}

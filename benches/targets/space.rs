@@ -1,0 +1,62 @@
+//! What the store takes on the disk, settled and closed.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::bench::Bench;
+use crate::floor::Reader;
+use crate::report::{Amount, Report, Row};
+
+/// Bytes of blocks that are allocated, and of what files have in them.
+#[derive(Clone, Copy, Default)]
+struct Space {
+    allocated: u64,
+    apparent: u64,
+}
+
+impl Space {
+    fn add(&mut self, metadata: &Metadata) {
+        self.allocated += metadata.blocks() * 512;
+        if metadata.is_file() {
+            self.apparent += metadata.len();
+        }
+    }
+}
+
+pub(crate) fn run(bench: &Bench, report: &mut Report) {
+    bench.open().settle(|_| ()).unwrap();
+    let (versions, bytes) = Reader::open(bench.directory()).contents();
+    let (mut index, mut blobs) = (Space::default(), Space::default());
+    for entry in std::fs::read_dir(bench.directory()).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => walk(&path, &mut blobs),
+            false => index.add(&path.metadata().unwrap()),
+        }
+    }
+    let all = Space {
+        allocated: index.allocated + blobs.allocated,
+        apparent: index.apparent + blobs.apparent,
+    };
+    #[allow(clippy::cast_precision_loss)] // A disk is far below 2^52 bytes.
+    let a_version = |bytes: u64| Amount::Bytes(bytes as f64 / f64::from(versions));
+    let body = a_version(bytes.unsigned_abs());
+    for (what, space) in [("index", index), ("blobs", blobs), ("all", all)] {
+        for (how, bytes) in [("allocated", space.allocated), ("apparent", space.apparent)] {
+            let target = format!("space of {what}, {how}, a version, beside its body");
+            report.add(Row::new(target, a_version(bytes)).beside(body));
+        }
+    }
+}
+
+fn walk(directory: &Path, space: &mut Space) {
+    space.add(&directory.metadata().unwrap());
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => walk(&path, space),
+            false => space.add(&path.metadata().unwrap()),
+        }
+    }
+}
