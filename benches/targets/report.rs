@@ -43,15 +43,17 @@ impl fmt::Display for Amount {
     }
 }
 
-/// A number of three digits.
+/// A number of three digits or so.
 struct Short(f64);
 
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = match self.0.abs() {
-            10.0..100.0 => 1,
             100.0.. => 0,
-            _ => 2,
+            10.0..100.0 => 1,
+            0.1..10.0 => 2,
+            0.0 => 0,
+            _ => 3,
         };
         write!(f, "{:.digits$}", self.0)
     }
