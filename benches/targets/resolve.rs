@@ -1,6 +1,7 @@
 //! What a prompt's `production` is: from memory, from many threads, and after others changed something.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use promptbook::{Resolved, Spec, Store};
 
@@ -41,8 +42,8 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     after_a_change(bench, report, &store, &floor);
 }
 
-fn resolve(store: &Store, spec: &Spec) -> Resolved {
-    store.resolve(spec.clone()).unwrap()
+fn resolve(store: &Store, spec: &Spec) -> Arc<Resolved> {
+    store.resolve(spec).unwrap()
 }
 
 fn warm(bench: &Bench, report: &mut Report, store: &Store, specs: &[Spec]) {
