@@ -8,7 +8,7 @@ use promptbook::{
 
 use crate::bench::{Bench, LONG};
 use crate::floor::{self, Reader};
-use crate::measure::{Samples, in_turns, memory};
+use crate::measure::{Samples, after_each, in_turns, memory};
 use crate::report::{Amount, Report, Row};
 
 const NEWEST: u32 = 50;
@@ -142,17 +142,16 @@ impl Lists<'_> {
             );
         };
         let mut to = ["1.0", "1.1"].into_iter().cycle();
-        let mut change = || {
-            let moved = store.set_environment(long, "staging", to.next().unwrap(), Expected::Any);
-            moved.unwrap();
-        };
-        let (mut first, mut floor_first) = (Samples::default(), Samples::default());
-        for _ in 0..self.bench.times(CHANGES) {
-            change();
-            let ours = first.time(ours);
-            change();
-            same(&ours, &floor_first.time(bare));
-        }
+        let (first, floor_first) = after_each(
+            self.bench.times(CHANGES),
+            || store.set_environment(long, "staging", to.next().unwrap(), Expected::Any),
+            ours,
+            bare,
+            |moved, ours, floor| {
+                moved.unwrap();
+                same(&ours, &floor);
+            },
+        );
         let target = "highest version of ^2";
         self.compare(target, ours, bare, same);
         let target = format!("{target}, first after a change of its prompt");

@@ -69,6 +69,28 @@ pub(crate) fn in_turns(
     samples
 }
 
+/// Asks both after each of so many changes, the one first or the other: what they answer is checked with the change.
+pub(crate) fn after_each<C, A, B>(
+    changes: usize,
+    mut change: impl FnMut() -> C,
+    ours: impl Fn() -> A,
+    floor: impl Fn() -> B,
+    check: impl Fn(C, A, B),
+) -> (Samples, Samples) {
+    let mut samples = (Samples::default(), Samples::default());
+    for number in 0..changes {
+        let changed = change();
+        if number % 2 == 0 {
+            let answer = samples.0.time(&ours);
+            check(changed, answer, samples.1.time(&floor));
+        } else {
+            let answer = samples.1.time(&floor);
+            check(changed, samples.0.time(&ours), answer);
+        }
+    }
+    samples
+}
+
 /// Calls that are timed together where one takes no longer than reading the clock.
 const BLOCK: usize = 16;
 

@@ -8,7 +8,7 @@ use promptbook::{Resolved, Spec, Store};
 use crate::bench::{Bench, own_number, own_prompt, production};
 use crate::child::Writer;
 use crate::floor::Reader;
-use crate::measure::{Samples, at_once, in_turns, median};
+use crate::measure::{Samples, after_each, at_once, in_turns, median};
 use crate::report::{Amount, Report, Row};
 use crate::support::new_version;
 
@@ -116,24 +116,23 @@ fn after_a_change(bench: &Bench, report: &mut Report, store: &Store, floor: &Rea
         (prompts[1], "another prompt's", AFTER_ANOTHERS),
     ] {
         let mut to = [moved.1[1], moved.1[0]].into_iter().cycle();
-        let mut change = || {
-            let to = to.next().unwrap();
-            writer.point(moved.0, to);
-            to
-        };
         // What is asked for stays where it is while another moves.
-        let current = store.resolve(spec.clone()).unwrap().version.id;
-        let expected = |to| if moved.0 == asked { to } else { current };
-        let (mut ours, mut bare) = (Samples::default(), Samples::default());
-        for _ in 0..bench.times(CHANGES) {
-            let to = change();
-            let resolved = ours.time(|| resolve(store, &spec));
-            assert_eq!(resolved.version.id, expected(to));
-            let to = change();
-            let (version, _) = bare.time(|| floor.resolve(asked.as_str()));
-            assert_eq!(&version.id, expected(to).as_bytes());
-        }
+        let current = resolve(store, &spec).version.id;
+        let (ours, floor) = after_each(
+            bench.times(CHANGES),
+            || {
+                let to = to.next().unwrap();
+                writer.point(moved.0, to);
+                if moved.0 == asked { to } else { current }
+            },
+            || resolve(store, &spec),
+            || floor.resolve(asked.as_str()),
+            |expected, ours, floor| {
+                assert_eq!(ours.version.id, expected);
+                assert_eq!(expected.as_bytes(), &floor.0.id);
+            },
+        );
         let target = format!("resolve, first after another process moved {target}");
-        report.add(Row::new(target, &ours).beside(&bare).aim(aim));
+        report.add(Row::new(target, &ours).beside(&floor).aim(aim));
     }
 }
