@@ -1,6 +1,7 @@
 //! Times and sizes, measured.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -72,6 +73,20 @@ pub fn timed<T>(operation: impl FnOnce() -> Result<T>) -> Result<(Duration, T)> 
     let start = Instant::now();
     let result = operation()?;
     Ok((start.elapsed(), result))
+}
+
+/// What the disk takes to flush a file that grew by 4 KB, whoever else is using it.
+pub fn flush(place: &Path) -> Result<Timing> {
+    const PROBES: usize = 20;
+    let mut file = tempfile::tempfile_in(place)?;
+    let limits = Limits {
+        samples: PROBES,
+        budget: Duration::ZERO,
+    };
+    sample(limits, |_| {
+        file.write_all(&[1; 4096])?;
+        Ok(timed(|| Ok(file.sync_data()?))?.0)
+    })
 }
 
 /// What a store takes on disk.

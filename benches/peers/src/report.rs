@@ -41,6 +41,7 @@ pub fn print(outcomes: &[Outcome], sizes: &Sizes) {
 fn times(outcomes: &[Outcome]) -> Table {
     let mut table = Table::new(&[
         "",
+        "a flush",
         "commit",
         "move",
         "resolve, warm",
@@ -57,7 +58,12 @@ fn times(outcomes: &[Outcome]) -> Table {
                 let timings = [m.commit, m.release, m.warm, m.changed, m.list, m.open];
                 let cells = timings.iter().map(timing);
                 let import = format!("{}/s", grouped(rate(&m.import)));
-                [name].into_iter().chain(cells).chain([import]).collect()
+                let flush = m.flush.map(|timing| duration(timing.median)).join(" … ");
+                [name, flush]
+                    .into_iter()
+                    .chain(cells)
+                    .chain([import])
+                    .collect()
             }
         });
     }
@@ -99,6 +105,8 @@ fn method(sizes: &Sizes) -> String {
     format!(
         "One client; up to so many samples of each, {ENOUGH} at least, {:?} at most (the 99th percentile of few is the \
          worst):\n\
+         a flush           of a file that grew by 4 KB, before and after the commits and moves: where it differs, \
+         somebody else used the disk\n\
          commit            {} versions to {} prompts, each durable before the next\n\
          move              of production, {} times, each durable\n\
          resolve, warm     production's body, unchanged, of {} prompts of {} versions in a random order, {} calls; \

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::measure::{Disk, Limits, Timing, sample, sample_calls, timed};
+use crate::measure::{Disk, Limits, Timing, flush, sample, sample_calls, timed};
 use crate::peer::{History, Peer, message};
 use crate::workload::{LISTED, Workload};
 
 /// What was measured of one peer.
 pub struct Measured {
+    /// The disk's own flush, before and after the commits and moves.
+    pub flush: [Timing; 2],
     pub commit: Timing,
     pub release: Timing,
     pub warm: Timing,
@@ -39,7 +41,9 @@ pub struct Stored {
 
 /// Measures a peer, on stores in new directories of this one.
 pub fn measure<P: Peer>(workload: &Workload, place: &Path) -> Result<Measured> {
+    let flush_before = flush(place)?;
     let (commit, release) = changes::<P>(workload, place)?;
+    let flush = [flush_before, flush(place)?];
 
     let directory = tempfile::tempdir_in(place)?;
     let directory = directory.path();
@@ -66,6 +70,7 @@ pub fn measure<P: Peer>(workload: &Workload, place: &Path) -> Result<Measured> {
         });
     }
     Ok(Measured {
+        flush,
         commit,
         release,
         warm,

@@ -15,10 +15,9 @@ use crate::peer::{History, Peer, message};
 
 pub struct Git(PathBuf);
 
-/// The file in each tree.
-const FILE: &str = "prompt.json";
-
 pub struct Prompt {
+    /// The file in each tree: named as the prompt, so that git looks for differences among its own versions.
+    file: String,
     branch: String,
     production: String,
     /// The body, as `cat-file` names it.
@@ -78,7 +77,8 @@ impl Peer for Git {
         let production = format!("refs/production/{name}");
         Ok(Prompt {
             branch: format!("refs/heads/{name}"),
-            body: format!("{production}:{FILE}"),
+            body: format!("{production}:{name}.json"),
+            file: format!("{name}.json"),
             production,
         })
     }
@@ -104,7 +104,7 @@ impl Peer for Git {
                 write!(
                     stream,
                     "commit refs/heads/{name}\ncommitter Ada <ada@example.com> {time} +0000\ndata {}\n{message}\n\
-                     M 100644 inline {FILE}\ndata {}\n{body}\n",
+                     M 100644 inline {name}.json\ndata {}\n{body}\n",
                     message.len(),
                     body.len(),
                     time = 1_700_000_000 + at,
@@ -121,7 +121,7 @@ impl Peer for Git {
 
     fn commit(&self, prompt: &Prompt, body: &str, message: &str) -> Result<String> {
         let blob = self.id(&["hash-object", "-w", "--stdin"], body.as_bytes())?;
-        let entry = format!("100644 blob {blob}\t{FILE}\n");
+        let entry = format!("100644 blob {blob}\t{}\n", prompt.file);
         let tree = self.id(&["mktree"], entry.as_bytes())?;
         let commit = ["commit-tree", &tree, "-p", &prompt.branch, "-m", message];
         let commit = self.id(&commit, b"")?;

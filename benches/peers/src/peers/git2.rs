@@ -10,12 +10,11 @@ use crate::peer::{History, Peer, message};
 pub struct Git2(Repository);
 
 pub struct Prompt {
+    file: String,
     branch: String,
     production: String,
 }
 
-/// The file in each tree.
-const FILE: &str = "prompt.json";
 /// Before the directory of objects.
 const MEMORY_FIRST: i32 = 1_000;
 
@@ -28,13 +27,14 @@ struct Objects {
 
 fn write(
     repository: &Repository,
+    file: &str,
     parent: Option<&Commit<'_>>,
     body: &str,
     message: &str,
 ) -> Result<Objects> {
     let blob = repository.blob(body.as_bytes())?;
     let mut tree = repository.treebuilder(None)?;
-    tree.insert(FILE, blob, 0o100_644)?;
+    tree.insert(file, blob, 0o100_644)?;
     let tree = repository.find_tree(tree.write()?)?;
     let ada = Signature::now("Ada", "ada@example.com")?;
     let parents: Vec<&Commit<'_>> = parent.into_iter().collect();
@@ -62,6 +62,7 @@ impl Peer for Git2 {
 
     fn prompt(name: &str) -> Result<Prompt> {
         Ok(Prompt {
+            file: format!("{name}.json"),
             branch: format!("refs/heads/{name}"),
             production: format!("refs/production/{name}"),
         })
@@ -88,20 +89,26 @@ impl Peer for Git2 {
         let mut pack = repository.packbuilder()?;
         let mut heads = Vec::with_capacity(histories.len());
         for History { name, bodies } in histories {
+            let prompt = Self::prompt(name)?;
             let mut parent = None;
             for (at, body) in bodies.iter().enumerate() {
-                let written = write(&repository, parent.as_ref(), body, &message(at + 1))?;
+                let written = write(
+                    &repository,
+                    &prompt.file,
+                    parent.as_ref(),
+                    body,
+                    &message(at + 1),
+                )?;
                 // The name lets bodies of one prompt be stored as differences.
-                pack.insert_object(written.blob, Some(name))?;
+                pack.insert_object(written.blob, Some(&prompt.file))?;
                 pack.insert_object(written.tree, None)?;
                 pack.insert_object(written.commit, None)?;
                 parent = Some(repository.find_commit(written.commit)?);
             }
-            heads.push(parent.context("no versions")?.id());
+            heads.push((prompt, parent.context("no versions")?.id()));
         }
         pack.write(&repository.path().join("objects/pack"), 0)?;
-        for (History { name, .. }, head) in histories.iter().zip(heads) {
-            let prompt = Self::prompt(name)?;
+        for (prompt, head) in heads {
             point(&repository, &prompt.branch, head)?;
             point(&repository, &prompt.production, head)?;
         }
@@ -110,7 +117,7 @@ impl Peer for Git2 {
 
     fn commit(&self, prompt: &Prompt, body: &str, message: &str) -> Result<Oid> {
         let parent = self.0.find_commit(self.0.refname_to_id(&prompt.branch)?)?;
-        let commit = write(&self.0, Some(&parent), body, message)?.commit;
+        let commit = write(&self.0, &prompt.file, Some(&parent), body, message)?.commit;
         point(&self.0, &prompt.branch, commit)?;
         Ok(commit)
     }
@@ -124,7 +131,7 @@ impl Peer for Git2 {
             .0
             .find_commit(self.0.refname_to_id(&prompt.production)?)?;
         let tree = commit.tree()?;
-        let entry = tree.get_name(FILE).context("no body")?;
+        let entry = tree.get_name(&prompt.file).context("no body")?;
         Ok(read(self.0.find_blob(entry.id())?.content()))
     }
 

@@ -49,7 +49,8 @@ impl Promptvault {
 
 impl Peer for Promptvault {
     const NAME: &'static str = "promptvault";
-    const LAYOUT: &'static str = "its library, without batches: a branch a prompt, a tree of one file a commit, a tag for production";
+    const LAYOUT: &'static str =
+        "its library: a branch a prompt, a tree of one file a commit, a tag for production";
     const DURABILITY: &'static str = "all of it, but for the names of new directories";
 
     const BATCHES: bool = false;
