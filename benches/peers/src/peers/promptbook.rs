@@ -1,0 +1,98 @@
+//! promptbook itself: a store in a directory, as it is by default.
+
+use std::path::Path;
+
+use anyhow::Result;
+use promptbook::{
+    EnvironmentName, Expected, NewPrompt, NewVersion, PromptId, PromptName, Spec, Store,
+    VersionFilter, VersionId,
+};
+
+use crate::peer::{History, Peer, message};
+
+pub struct Promptbook(Store);
+
+pub struct Prompt {
+    id: PromptId,
+    production: Spec,
+}
+
+/// How many prompts are imported in one batch.
+const BATCH: usize = 100;
+
+impl Peer for Promptbook {
+    const NAME: &'static str = "promptbook";
+    const LAYOUT: &'static str = "a SQLite index and bodies by content address";
+    const DURABILITY: &'static str = "all of it";
+
+    type Prompt = Prompt;
+    type Version = VersionId;
+
+    fn prompt(name: &str) -> Result<Prompt> {
+        let id: PromptId = name.parse()?;
+        let production = Spec::new(id, EnvironmentName::production());
+        Ok(Prompt { id, production })
+    }
+
+    fn create(directory: &Path) -> Result<Self> {
+        Ok(Self(Store::create(directory)?))
+    }
+
+    fn open(directory: &Path) -> Result<Self> {
+        Ok(Self(Store::open(directory)?))
+    }
+
+    fn import(&self, histories: &[History]) -> Result<()> {
+        for histories in histories.chunks(BATCH) {
+            self.0.batch(|batch| {
+                for History { name, bodies } in histories {
+                    let id: PromptId = name.parse()?;
+                    let name: PromptName = name.parse()?;
+                    for (at, body) in bodies.iter().enumerate() {
+                        let production = (at + 1 == bodies.len()).then(EnvironmentName::production);
+                        let message = message(at + 1);
+                        if at == 0 {
+                            let new = NewPrompt::new(name.clone(), body)?.id(id);
+                            batch.create_prompt(new.message(message).environment(production))?;
+                        } else {
+                            let new = NewVersion::new(id, body)?;
+                            batch.commit(new.message(message).environment(production))?;
+                        }
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn commit(&self, prompt: &Prompt, body: &str, message: &str) -> Result<VersionId> {
+        let new = NewVersion::new(prompt.id, body)?.message(message);
+        Ok(self.0.commit(new)?.id)
+    }
+
+    fn release(&self, prompt: &Prompt, version: &VersionId) -> Result<()> {
+        let production = EnvironmentName::production();
+        self.0
+            .set_environment(prompt.id, production, *version, Expected::Any)?;
+        Ok(())
+    }
+
+    fn resolve<T>(&self, prompt: &Prompt, read: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        let resolved = self.0.resolve(prompt.production.clone())?;
+        Ok(read(resolved.body.as_bytes()))
+    }
+
+    fn newest(&self, prompt: &Prompt, limit: usize) -> Result<Vec<(VersionId, String)>> {
+        let versions = self
+            .0
+            .versions(prompt.id, &VersionFilter::default(), None, limit)?;
+        let named = versions.into_iter().map(|v| (v.id, v.message));
+        Ok(named.collect())
+    }
+
+    fn settle(&self) -> Result<()> {
+        self.0.settle(|_| ())?;
+        Ok(())
+    }
+}
