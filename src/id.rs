@@ -12,7 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::invalid::Invalid;
@@ -27,8 +27,8 @@ use crate::invalid::Invalid;
 /// assert!("short".parse::<promptbook::PromptId>().is_err());
 /// # Ok::<(), promptbook::Invalid>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct PromptId([u8; PromptId::LEN]);
 
 impl PromptId {
@@ -116,8 +116,8 @@ impl FromStr for VersionId {
 macro_rules! hash_type {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $type([u8; 32]);
 
         impl $type {
@@ -131,6 +131,12 @@ macro_rules! hash_type {
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 32] {
                 &self.0
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
             }
         }
 
@@ -209,8 +215,8 @@ fn check_name(what: &'static str, text: &str) -> Result<Arc<str>, Invalid> {
 /// The name of a prompt: any text of 1 to 1024 bytes without control characters, kept as given.
 ///
 /// Names are for people: two prompts may have the same.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct PromptName(Arc<str>);
 
 impl PromptName {
@@ -231,8 +237,8 @@ impl FromStr for PromptName {
 
 /// The name of an environment, such as `production`: any text of 1 to 1024 bytes without control
 /// characters, compared exactly.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct EnvironmentName(Arc<str>);
 
 impl EnvironmentName {
@@ -263,6 +269,12 @@ macro_rules! as_text {
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(self.as_str())
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
             }
         }
     )+};

@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::contract::{Breakage, breakages};
+use super::lines::Line;
 use super::lookup::{find_prompt, select};
 use super::numbering;
 use super::prompt::check_tags;
-use super::writer::{Line, Writer, check_expected};
+use super::writer::{Writer, check_expected};
 use crate::backend::Numbering;
 use crate::body::Body;
 use crate::error::{Error, Result};
@@ -247,7 +248,7 @@ impl Writer<'_> {
             &new.body,
         )?;
         if line.head.is_none_or(|head| head.number < number) {
-            self.line = Some(Line {
+            self.lines.put(Line {
                 prompt: line.prompt,
                 head: Some(version.clone()),
                 used: Some(Numbering {
@@ -262,7 +263,7 @@ impl Writer<'_> {
     /// What a commit on a prompt goes by. A prompt that has a version is there, which saves looking for the prompt.
     fn line(&mut self, prompt: &PromptRef) -> Result<Line> {
         if let PromptRef::Id(id) = prompt {
-            if let Some(line) = self.line.take().filter(|line| line.prompt == *id) {
+            if let Some(line) = self.lines.take(*id) {
                 return Ok(line);
             }
             let head = self.transaction.highest_version(*id, None)?;

@@ -17,6 +17,7 @@ mod freeze;
 pub(crate) mod history;
 #[cfg(feature = "server")]
 mod import;
+mod lines;
 mod lookup;
 mod numbering;
 mod operation_text;
@@ -54,6 +55,7 @@ pub(crate) use export::export;
 pub(crate) use freeze::{FrozenText, freeze};
 #[cfg(feature = "server")]
 pub(crate) use import::{ImportedPrompt, objects};
+pub(crate) use lines::KeptLines;
 pub(crate) use lookup::{find_prompt, find_prompt_ever, find_version};
 pub(crate) use partials::gather_partials;
 pub(crate) use queue::{Transactions, WriteQueue, error_of};

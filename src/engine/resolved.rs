@@ -16,6 +16,7 @@ use archery::ArcTK;
 use rpds::HashTrieMap;
 use serde::Deserialize;
 
+use super::writer::Place;
 use crate::backend::{ChangeMark, Snapshot};
 use crate::body::Body;
 use crate::error::Result;
@@ -47,13 +48,23 @@ type Map<K, V> = HashTrieMap<K, V, ArcTK, foldhash::fast::RandomState>;
 #[derive(Clone, Debug)]
 struct Answers {
     mark: Option<ChangeMark>,
-    last: (u64, OperationId),
+    last: Place,
     answers: Map<Spec, Answer>,
     /// The specs whose answer an operation on this may change.
     hanging_on: Map<Cause, Vec<Spec>>,
     /// The bodies' bytes in sum.
     bytes: usize,
 }
+
+/// Vouches for what a snapshot answers: the mark that was read before it was taken, and its last operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vouched {
+    mark: ChangeMark,
+    last: Place,
+}
+
+/// Before the first operation.
+const NONE: Place = (0, OperationId::ROOT);
 
 #[derive(Clone, Debug)]
 struct Answer {
@@ -100,35 +111,43 @@ impl ResolvedSpecs {
     }
 
     /// Makes what is in memory hold under a mark that was read before this snapshot was taken: forgets what was changed
-    /// since. Without a mark there is nothing to do.
-    pub(crate) fn catch_up(&self, mark: Option<ChangeMark>, snapshot: &dyn Snapshot) -> Result<()> {
-        if mark.is_none() || self.current.load().mark == mark {
-            return Ok(());
+    /// since. Answers what vouches for what the snapshot answers; without a mark nothing does.
+    pub(crate) fn catch_up(
+        &self,
+        mark: Option<ChangeMark>,
+        snapshot: &dyn Snapshot,
+    ) -> Result<Option<Vouched>> {
+        let Some(mark) = mark else { return Ok(None) };
+        if self.current.load().mark == Some(mark) {
+            let last = snapshot.last_operation()?.unwrap_or(NONE);
+            return Ok(Some(Vouched { mark, last }));
         }
+        let mut vouched = None;
         self.replace(|known| {
             // Somebody who came later was faster, perhaps: what is known is of a later moment than this snapshot.
             let Some(changed) = Changed::since(known.last, snapshot)? else {
                 return Ok(None);
             };
+            let last = changed.last;
+            vouched = Some(Vouched { mark, last });
             let mut next = match &changed.causes {
                 Some(causes) => known.without(causes),
                 None => Answers::default(),
             };
-            next.mark = mark;
-            next.last = changed.last;
+            (next.mark, next.last) = (Some(mark), last);
             Ok(Some(next))
-        })
+        })?;
+        Ok(vouched)
     }
 
-    /// Remembers what a spec named in a snapshot that was taken after the mark was read. It is not kept where what is in
-    /// memory holds under another mark.
+    /// Remembers what a spec named in a snapshot, if what is in memory is of the same moment.
     pub(crate) fn put_version(
         &self,
-        mark: Option<ChangeMark>,
+        vouched: Option<Vouched>,
         spec: &Spec,
         version: &Arc<Version>,
     ) {
-        self.put(mark, spec, |known| Answer {
+        self.put(vouched, spec, |known| Answer {
             version: Arc::clone(version),
             resolved: known.and_then(|known| known.resolved.clone()),
         });
@@ -137,11 +156,11 @@ impl ResolvedSpecs {
     /// As [`put_version`](Self::put_version), with the body.
     pub(crate) fn put_resolved(
         &self,
-        mark: Option<ChangeMark>,
+        vouched: Option<Vouched>,
         spec: &Spec,
         resolved: &Arc<Resolved>,
     ) {
-        self.put(mark, spec, |_| Answer {
+        self.put(vouched, spec, |_| Answer {
             version: Arc::clone(&resolved.version),
             resolved: Some(Arc::clone(resolved)),
         });
@@ -149,14 +168,18 @@ impl ResolvedSpecs {
 
     fn put(
         &self,
-        mark: Option<ChangeMark>,
+        vouched: Option<Vouched>,
         spec: &Spec,
         answer: impl FnOnce(Option<&Answer>) -> Answer,
     ) {
+        let Some(Vouched { mark, last }) = vouched else {
+            return;
+        };
         // Never an error: this closure makes none.
         let _ = self.replace(|known| {
-            let holds = mark.is_some() && known.mark == mark;
-            Ok(holds.then(|| known.with(spec, answer(known.answers.get(spec)))))
+            // Two snapshots that were taken after a mark was read need not be the same.
+            let same = known.mark == Some(mark) && known.last == last;
+            Ok(same.then(|| known.with(spec, answer(known.answers.get(spec)))))
         });
     }
 
@@ -174,7 +197,7 @@ impl Default for Answers {
     fn default() -> Self {
         Self {
             mark: None,
-            last: (0, OperationId::ROOT),
+            last: NONE,
             answers: Map::default(),
             hanging_on: Map::default(),
             bytes: 0,
@@ -254,14 +277,14 @@ fn causes(spec: &Spec, answer: &Answer) -> impl Iterator<Item = Cause> {
 /// What operations changed since those that are known.
 struct Changed {
     /// The last of them, or of those that are known.
-    last: (u64, OperationId),
+    last: Place,
     /// None where that is too much to tell, or another history.
     causes: Option<HashSet<Cause>>,
 }
 
 impl Changed {
     /// None in a snapshot of an earlier moment than what is known.
-    fn since(known: (u64, OperationId), snapshot: &dyn Snapshot) -> Result<Option<Self>> {
+    fn since(known: Place, snapshot: &dyn Snapshot) -> Result<Option<Self>> {
         let mut last = None;
         let mut causes = Some(HashSet::new());
         // From the known one on: it tells whether this is the history that it is of.
@@ -280,7 +303,7 @@ impl Changed {
         if causes.is_none() {
             last = snapshot.last_operation()?;
         }
-        let start = (known.0 == 0).then_some(known);
+        let start = (known == NONE).then_some(known);
         Ok(last.or(start).map(|last| Self { last, causes }))
     }
 }

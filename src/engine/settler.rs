@@ -21,7 +21,7 @@ const FULL: (u64, u64) = (8192, 64 * 1024 * 1024);
 /// and after this long without a commit any are.
 const IDLE: Duration = Duration::from_secs(1);
 /// At a pause, a long tail is told to search; one that is so many times as long beside commits.
-const TIMES: u64 = 4;
+const TIMES: u64 = 32;
 /// So many commits, with bodies or without, may make a log that is long.
 const COMMITS: u64 = 1024;
 /// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
@@ -52,6 +52,8 @@ struct State {
     /// Since the index was last maintained.
     commits: u64,
     last_commit: Option<Instant>,
+    /// When the thread looks for work again by itself: waking it at each commit would cost as much as the commit.
+    looks_again: Option<Instant>,
     /// When settling failed, as long as it has not succeeded since.
     failed: Option<Instant>,
     closing: bool,
@@ -99,13 +101,17 @@ impl Settler {
 
     /// Tells of a commit, and of what it put in the journal.
     pub(crate) fn committed(&self, added: Journaled) {
+        let now = Instant::now();
         let mut state = self.shared.state();
         state.commits += 1;
         state.add_untold(&added);
         state.journaled.add(added);
-        state.last_commit = Some(Instant::now());
+        state.last_commit = Some(now);
+        let looks_soon = state.looks_again.is_some_and(|then| then <= now + PAUSE);
         drop(state);
-        self.shared.wake.notify_one();
+        if !looks_soon {
+            self.shared.wake.notify_one();
+        }
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_none() {
             let shared = Arc::clone(&self.shared);
@@ -187,11 +193,13 @@ impl Shared {
             let mut state = self.state();
             let done = match state.next() {
                 Work::Wait(None) => {
+                    state.looks_again = None;
                     let woken = self.wake.wait(state);
                     drop(woken.unwrap_or_else(PoisonError::into_inner));
                     continue;
                 }
                 Work::Wait(Some(time)) => {
+                    state.looks_again = Some(Instant::now() + time);
                     let woken = self.wake.wait_timeout(state, time);
                     drop(woken.unwrap_or_else(PoisonError::into_inner));
                     continue;

@@ -8,9 +8,10 @@ use chrono::{DateTime, SubsecRound, Utc};
 
 use super::bodies::Bodies;
 use super::contract::Contract;
+use super::lines::{KeptLines, Lines};
 use super::operation_text;
 use super::partials::gather_partials;
-use crate::backend::{self, Index, Numbering, Snapshot, Transaction};
+use crate::backend::{self, Index, Snapshot, Transaction};
 use crate::body::Body;
 use crate::error::{Error, Holder, Result};
 use crate::id::{BlobId, OperationId, PromptId, VersionId};
@@ -31,6 +32,7 @@ pub(crate) struct Context {
     /// The ids that are drawn were drawn before, where the same seed was used.
     pub(crate) seeded: bool,
     pub(crate) contracts: Mutex<HashMap<BlobId, Arc<Contract>>>,
+    pub(crate) lines: KeptLines,
 }
 
 impl fmt::Debug for Context {
@@ -49,6 +51,25 @@ impl Context {
     pub(crate) fn now(&self) -> DateTime<Utc> {
         (self.clock)().trunc_subsecs(6)
     }
+
+    /// What a body asks of its callers, but for what its partials do: known from now on.
+    pub(crate) fn contract_without_partials(&self, body: &Body) -> Arc<Contract> {
+        if let Some(contract) = self.known_contracts().get(&body.id()) {
+            return Arc::clone(contract);
+        }
+        let contract = Arc::new(Contract::of(body.json(), &Partials::default()));
+        let mut contracts = self.known_contracts();
+        if contracts.len() >= MOST_CONTRACTS {
+            contracts.clear();
+        }
+        contracts.insert(body.id(), Arc::clone(&contract));
+        contract
+    }
+
+    fn known_contracts(&self) -> MutexGuard<'_, HashMap<BlobId, Arc<Contract>>> {
+        let contracts = self.contracts.lock();
+        contracts.unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Contracts kept in memory; when there are more, all are forgotten.
@@ -59,8 +80,8 @@ pub(crate) struct Writer<'a> {
     pub(super) transaction: Box<dyn Transaction + 'a>,
     bodies: &'a Bodies,
     pub(super) context: &'a Context,
-    /// The prompt that was committed to last, as this transaction left it.
-    pub(super) line: Option<Line>,
+    /// Prompts that were committed to, as this transaction left them.
+    pub(super) lines: Lines,
     pub(super) reserved: Reserved,
     pub(super) last: Place,
     journaled: Journaled,
@@ -75,15 +96,6 @@ pub(crate) type Place = (u64, OperationId);
 pub(super) struct Savepoint {
     last: Place,
     journaled: Amount,
-}
-
-/// What a commit on a prompt goes by.
-pub(super) struct Line {
-    pub(super) prompt: PromptId,
-    /// Its highest version.
-    pub(super) head: Option<Version>,
-    /// The numbers that are used up, of the head's major among them, if they were looked up.
-    pub(super) used: Option<Numbering>,
 }
 
 /// Ids that the transaction is about to be given: none of them is drawn.
@@ -156,7 +168,7 @@ impl<'a> Writer<'a> {
             transaction,
             bodies,
             context,
-            line: None,
+            lines: context.lines.take(last),
             reserved: Reserved::default(),
             last,
             journaled: Journaled::default(),
@@ -167,7 +179,9 @@ impl<'a> Writer<'a> {
     /// Makes all of it durable and visible.
     pub(crate) fn commit(self) -> backend::Result<Journaled> {
         self.usable()?;
-        self.transaction.commit().map(|()| self.journaled)
+        self.transaction.commit()?;
+        self.context.lines.put(self.last, self.lines);
+        Ok(self.journaled)
     }
 
     /// The last operation, of those that it appended too.
@@ -195,7 +209,7 @@ impl<'a> Writer<'a> {
         self.transaction.roll_back()?;
         self.last = to.last;
         self.journaled.shrink(to.journaled);
-        self.line = None;
+        self.lines = Lines::default();
         self.failed = false;
         Ok(())
     }
@@ -255,7 +269,9 @@ impl<'a> Writer<'a> {
         text: &str,
         now: DateTime<Utc>,
     ) -> Result<Operation> {
-        self.line = None;
+        for change in &content.changes {
+            self.lines.forget(change.prompt());
+        }
         let operation = Operation {
             number: self.last.0 + 1,
             id: self.last.1.followed_by(text.as_bytes()),
@@ -281,36 +297,24 @@ impl<'a> Writer<'a> {
 
     /// What a body asks of its callers, as things stand in this transaction.
     pub(super) fn contract(&self, body: &Body) -> Result<Arc<Contract>> {
-        if let Some(contract) = self.known_contracts().get(&body.id()) {
-            return Ok(Arc::clone(contract));
+        let alone = self.context.contract_without_partials(body);
+        if alone.partials.is_empty() {
+            return Ok(alone);
         }
-        let alone = Contract::of(body.json(), &Partials::default());
-        if !alone.partials.is_empty() {
-            // Partials follow pointers, so a contract with them holds for this transaction only.
-            let partials = gather_partials(&*self.transaction, self.bodies, alone.partials)?;
-            return Ok(Arc::new(Contract::of(body.json(), &partials)));
-        }
-        let contract = Arc::new(alone);
-        let mut contracts = self.known_contracts();
-        if contracts.len() >= MOST_CONTRACTS {
-            contracts.clear();
-        }
-        contracts.insert(body.id(), Arc::clone(&contract));
-        Ok(contract)
+        // Partials follow pointers, so a contract with them holds for this transaction only.
+        let uses = alone.partials.clone();
+        let partials = gather_partials(&*self.transaction, self.bodies, uses)?;
+        Ok(Arc::new(Contract::of(body.json(), &partials)))
     }
 
     /// The contract of a version that is stored.
     pub(super) fn contract_of(&self, version: &Version) -> Result<Arc<Contract>> {
-        if let Some(contract) = self.known_contracts().get(&version.blob) {
-            return Ok(Arc::clone(contract));
+        let known = self.context.known_contracts().get(&version.blob).cloned();
+        if let Some(contract) = known.filter(|contract| contract.partials.is_empty()) {
+            return Ok(contract);
         }
         let body = self.bodies.read(&*self.transaction, version.blob)?;
         self.contract(&body)
-    }
-
-    fn known_contracts(&self) -> MutexGuard<'_, HashMap<BlobId, Arc<Contract>>> {
-        let contracts = self.context.contracts.lock();
-        contracts.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An id that no prompt has or had: the one that is asked for, or one that is drawn.

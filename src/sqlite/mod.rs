@@ -28,7 +28,7 @@ use rusqlite::Connection;
 use self::connection::Access;
 use self::error::{Context as _, Result};
 use self::mark::Watcher;
-use self::transaction::Write;
+use self::transaction::{Keys, Write};
 use crate::backend::{ChangeMark, Error, ErrorKind, Held, Index, Snapshot, Transaction};
 #[cfg(feature = "server")]
 use crate::directory::remove;
@@ -84,6 +84,8 @@ struct Writer {
     tables: Tables,
     /// What `tables` is set to.
     durability: Durability,
+    /// Of rows that are committed.
+    keys: Keys,
     queue: File,
 }
 
@@ -152,6 +154,7 @@ impl SqliteIndex {
         index.writer = Some(Mutex::new(Writer {
             tables,
             durability: Durability::Full,
+            keys: Keys::default(),
             queue: open_queue(path)?,
         }));
         Ok(index)

@@ -1,15 +1,18 @@
 //! The one write transaction: an operation's changes as rows.
 
 mod changes;
+mod keys;
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::mem;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 
+pub(super) use self::keys::Keys;
 use super::error::{Context, Result};
 use super::operations::End;
 use super::stored::{limit, micros};
@@ -20,9 +23,8 @@ use crate::record::{Change, Operation, RecordedInputs};
 
 pub(super) struct Write<'a> {
     turn: Turn<'a>,
-    /// The keys of what this transaction used last: the next change mostly uses it again.
-    prompt: Cell<Option<(PromptId, i64)>>,
-    version: Cell<Option<(VersionId, i64)>>,
+    keys: Keys,
+    /// The key of the body that was put last: the next change mostly uses it.
     blob: Cell<Option<(BlobId, i64)>>,
     /// Bodies that versions may have although they are not stored.
     absent: HashSet<BlobId>,
@@ -35,13 +37,12 @@ pub(super) struct Write<'a> {
 }
 
 impl<'a> Write<'a> {
-    pub(super) fn begin(turn: Turn<'a>, poisoned: &'a AtomicBool) -> Result<Self> {
+    pub(super) fn begin(mut turn: Turn<'a>, poisoned: &'a AtomicBool) -> Result<Self> {
         connection::run(&turn.tables().connection, "BEGIN IMMEDIATE")
             .context("starting to write")?;
         Ok(Self {
+            keys: mem::take(&mut turn.writer.keys),
             turn,
-            prompt: Cell::new(None),
-            version: Cell::new(None),
             blob: Cell::new(None),
             absent: HashSet::new(),
             end: None,
@@ -79,56 +80,47 @@ impl<'a> Write<'a> {
     }
 
     /// The key of a row, by its id, which must be there.
-    fn key<I: Copy + PartialEq>(
-        &self,
-        last: &Cell<Option<(I, i64)>>,
-        id: I,
-        sql: &str,
-        column: impl ToSql,
-    ) -> Result<i64> {
-        if let Some((_, key)) = last.get().filter(|(known, _)| *known == id) {
-            return Ok(key);
-        }
+    fn key(&self, sql: &str, id: impl ToSql) -> Result<i64> {
         let doing = "looking up a row that a change refers to";
-        let key = self
-            .connection()
+        self.connection()
             .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_row([column], |row| row.get(0)).optional())
+            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
             .context(doing)?
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Corrupt, format!("index: {doing}: there is none"))
-            })?;
-        last.set(Some((id, key)));
-        Ok(key)
+            .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("index: {doing}: there is none")))
     }
 
     /// The key of a prompt, deleted or not.
     fn prompt_key(&self, id: PromptId) -> Result<i64> {
-        self.key(
-            &self.prompt,
-            id,
-            "SELECT key FROM prompt WHERE id = ?1",
-            id.as_str(),
-        )
+        if let Some(key) = self.keys.prompts.get(id) {
+            return Ok(key);
+        }
+        let key = self.key("SELECT key FROM prompt WHERE id = ?1", id.as_str())?;
+        self.keys.prompts.put(id, key);
+        Ok(key)
     }
 
     /// The key of a version, deleted or not.
     fn version_key(&self, id: VersionId) -> Result<i64> {
-        self.key(
-            &self.version,
-            id,
-            "SELECT key FROM version WHERE id = ?1",
-            id.as_bytes(),
-        )
+        if let Some(key) = self.keys.versions.get(id) {
+            return Ok(key);
+        }
+        let key = self.key("SELECT key FROM version WHERE id = ?1", id.as_bytes())?;
+        self.keys.versions.put(id, key);
+        Ok(key)
     }
 
     /// The key of a body that is stored, or that versions may have all the same.
     fn blob_key(&self, id: BlobId) -> Result<i64> {
+        if let Some((_, key)) = self.blob.get().filter(|(last, _)| *last == id) {
+            return Ok(key);
+        }
         let sql = match self.absent.contains(&id) {
             true => "SELECT key FROM blob WHERE hash = ?1",
             false => "SELECT key FROM blob WHERE hash = ?1 AND stored = 1",
         };
-        self.key(&self.blob, id, sql, id.as_bytes())
+        let key = self.key(sql, id.as_bytes())?;
+        self.blob.set(Some((id, key)));
+        Ok(key)
     }
 
     /// Whether a version may have a body that is not stored.
@@ -327,19 +319,22 @@ impl Transaction for Write<'_> {
             (self.end, self.absent) = (end, absent);
         }
         // They may name rows that are not there any more.
-        self.prompt.set(None);
-        self.version.set(None);
+        self.keys = Keys::default();
         self.blob.set(None);
         Ok(())
     }
 
-    fn commit(self: Box<Self>) -> Result<()> {
+    fn commit(mut self: Box<Self>) -> Result<()> {
         self.check_absent()?;
         match connection::run(self.connection(), "COMMIT").context("committing") {
             // The log may hold the commit or not, and SQLite can't say: nobody goes on with this handle.
             Err(error) if error.kind() == ErrorKind::Io => {
                 self.poisoned.store(true, Ordering::Release);
                 Err(Error::new(ErrorKind::OutcomeUnknown, "index: committing").because(error))
+            }
+            Ok(()) => {
+                self.turn.writer.keys = mem::take(&mut self.keys);
+                Ok(())
             }
             other => other,
         }

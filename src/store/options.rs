@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 
-use crate::engine::Context;
+use crate::engine::{Context, KeptLines};
 use crate::number::VersionNumber;
 use crate::record::{Durability, Policy, Settings};
 
@@ -149,6 +149,7 @@ impl StoreOptions {
             rng: Mutex::new(rng),
             seeded: self.seed.is_some(),
             contracts: Mutex::new(HashMap::new()),
+            lines: KeptLines::default(),
         }
     }
 }

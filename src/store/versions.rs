@@ -6,7 +6,7 @@ use super::Store;
 use crate::engine::{NewVersion, find_version};
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, VersionId};
-use crate::number::Spec;
+use crate::number::{Bump, Spec};
 use crate::record::{RecordedInputs, Version};
 
 impl Store {
@@ -19,6 +19,10 @@ impl Store {
     /// [`VersionNotFound`](Error::VersionNotFound) or [`ForeignVersion`](Error::ForeignVersion) for a base that is not
     /// there; as [`prompt`](crate::View::prompt).
     pub fn commit(&self, new: NewVersion) -> Result<Version> {
+        if new.bump != Bump::Major {
+            // Before it is this one's turn, so that nobody waits for it.
+            self.inner.context.contract_without_partials(&new.body);
+        }
         self.write(move |writer| writer.commit_version(&new))
     }
 

@@ -7,7 +7,7 @@ use std::thread;
 use super::*;
 use crate::backend::testing::in_memory;
 use crate::backend::{ErrorKind, Index};
-use crate::engine::{Bodies, Context, NewPrompt};
+use crate::engine::{Bodies, Context, KeptLines, NewPrompt};
 use crate::id::PromptId;
 use crate::record::{Durability, Policy, Settings};
 
@@ -38,6 +38,7 @@ impl Desk {
                 rng: Mutex::new(fastrand::Rng::with_seed(1)),
                 seeded: false,
                 contracts: Mutex::new(HashMap::new()),
+                lines: KeptLines::default(),
             },
             queue: WriteQueue::default(),
             others: AtomicUsize::new(0),

@@ -33,37 +33,41 @@ fn history() -> MemoryIndex {
     index
 }
 
-fn catch_up(known: &ResolvedSpecs, index: &MemoryIndex) -> Option<ChangeMark> {
+fn catch_up(known: &ResolvedSpecs, index: &MemoryIndex) -> (Option<ChangeMark>, Option<Vouched>) {
     let mark = index.change_mark();
-    known.catch_up(mark, &**index.snapshot().unwrap()).unwrap();
-    mark
+    let vouched = known.catch_up(mark, &**index.snapshot().unwrap());
+    (mark, vouched.unwrap())
 }
 
 /// What a caller is answered: from memory if it is there.
 fn ask(known: &ResolvedSpecs, index: &MemoryIndex, spec: &Spec) -> Option<VersionId> {
-    let mark = catch_up(known, index);
+    let (mark, vouched) = catch_up(known, index);
     if let Some(version) = known.version(mark, spec) {
         return Some(version.id);
     }
     let found = find_version(&**index.snapshot().unwrap(), spec).ok()?;
-    known.put_version(mark, spec, &Arc::new(found.clone()));
+    known.put_version(vouched, spec, &Arc::new(found.clone()));
     Some(found.id)
 }
 
 #[test]
 fn an_answer_is_given_under_its_mark_only() {
     let (known, index) = (ResolvedSpecs::default(), history());
-    let now = catch_up(&known, &index);
+    let (now, vouched) = catch_up(&known, &index);
     let a = spec("a@production");
     assert_eq!(known.version(now, &a), None);
-    known.put_version(now, &a, &answer(1));
+    known.put_version(vouched, &a, &answer(1));
     assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
     assert_eq!(known.resolved(now, &a), None, "its body was not asked for");
     assert_eq!(known.version(now, &spec("b@production")), None);
     assert_eq!(known.version(mark(999), &a), None, "a stale answer");
     assert_eq!(known.version(None, &a), None, "nothing vouches for it");
     known.put_version(None, &a, &answer(2));
-    known.put_version(mark(999), &a, &answer(2));
+    let another = vouched.map(|vouched| Vouched {
+        mark: mark(999).unwrap(),
+        ..vouched
+    });
+    known.put_version(another, &a, &answer(2));
     assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
 }
 
@@ -82,7 +86,7 @@ fn an_operation_takes_what_hangs_on_its_prompt_or_name_and_leaves_the_rest() {
             .iter()
             .for_each(|spec| assert!(ask(&known, &index, spec).is_some()));
         change(&mut Scribe::new(&index));
-        let mark = catch_up(&known, &index);
+        let (mark, _) = catch_up(&known, &index);
         let kept = specs.iter().map(|spec| known.version(mark, spec).is_some());
         kept.collect()
     };
@@ -112,11 +116,29 @@ fn an_earlier_snapshot_changes_nothing() {
     let a = spec("a@production");
     Scribe::new(&index).commit(1, 9, "1.1");
     assert_eq!(ask(&known, &index, &a), Some(version_id(1)));
-    known.catch_up(mark_before, &**early).unwrap();
-    known.put_version(mark_before, &a, &answer(2));
+    let vouched = known.catch_up(mark_before, &**early).unwrap();
+    known.put_version(vouched, &a, &answer(2));
     assert_eq!(known.version(mark_before, &a), None);
     let now = index.change_mark();
     assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
+}
+
+/// A commit comes between two snapshots that were taken after the same mark was read: the answer of the earlier one would
+/// stay for good among those of the later one.
+#[test]
+fn snapshots_of_the_same_mark_are_told_apart() {
+    let index = history();
+    let (mark, early) = (index.change_mark(), index.snapshot().unwrap());
+    Scribe::new(&index).point(1, "production", None);
+    let late = index.snapshot().unwrap();
+    let a = spec("a@production");
+    for first in [&late, &early] {
+        let known = ResolvedSpecs::default();
+        known.catch_up(mark, &***first).unwrap();
+        let vouched = known.catch_up(mark, &**early).unwrap();
+        known.put_version(vouched, &a, &answer(1));
+        assert_eq!(ask(&known, &index, &a), None, "a stale answer");
+    }
 }
 
 /// Such as after somebody put another store's file in the place of this one's.
@@ -129,16 +151,15 @@ fn in_another_history_nothing_is_known() {
     let mut scribe = Scribe::new(&other);
     scribe.create(1, "a", &[]);
     (0..20).for_each(|_| scribe.change(1, "a", &["tag"]));
-    known
-        .catch_up(mark(999), &**other.snapshot().unwrap())
-        .unwrap();
+    let snapshot = other.snapshot().unwrap();
+    known.catch_up(mark(999), &**snapshot).unwrap();
     assert_eq!(known.version(mark(999), &a), None);
 }
 
 #[test]
 fn answers_are_bounded_by_number_and_by_bytes() {
     let (known, index) = (ResolvedSpecs::default(), history());
-    let now = catch_up(&known, &index);
+    let (now, vouched) = catch_up(&known, &index);
     let numbered = |number: usize| {
         Spec::new(
             prompt_id(1),
@@ -146,7 +167,7 @@ fn answers_are_bounded_by_number_and_by_bytes() {
         )
     };
     for number in 0..=MOST.0 {
-        known.put_version(now, &numbered(number), &answer(1));
+        known.put_version(vouched, &numbered(number), &answer(1));
         assert!(known.current.load().answers.size() <= MOST.0, "too many");
     }
     assert!(
@@ -159,9 +180,9 @@ fn answers_are_bounded_by_number_and_by_bytes() {
         body: Body::try_from(text).unwrap(),
     });
     for number in 0..30 {
-        known.put_resolved(now, &numbered(number), &resolved);
+        known.put_resolved(vouched, &numbered(number), &resolved);
         // Again in its own place: it is counted once.
-        known.put_resolved(now, &numbered(number), &resolved);
+        known.put_resolved(vouched, &numbered(number), &resolved);
         assert!(known.resolved(now, &numbered(number)).is_some());
         let current = known.current.load();
         let bytes: usize = current.answers.values().map(Answer::bytes).sum();

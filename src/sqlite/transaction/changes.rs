@@ -141,7 +141,7 @@ impl Write<'_> {
             ),
         )?;
         let key = self.connection().last_insert_rowid();
-        self.version.set(Some((version.id, key)));
+        self.keys.versions.put(version.id, key);
         self.change_one(
             "counting a version of a prompt that is there",
             "UPDATE prompt SET versions = versions + 1, latest = iif(

@@ -61,12 +61,12 @@ impl View {
             return Ok(version);
         }
         self.look(|snapshot| {
-            known.catch_up(mark, snapshot)?;
+            let vouched = known.catch_up(mark, snapshot)?;
             if let Some(version) = known.version(mark, spec) {
                 return Ok(version);
             }
             let version = Arc::new(find_version(snapshot, spec)?);
-            known.put_version(mark, spec, &version);
+            known.put_version(vouched, spec, &version);
             Ok(version)
         })
     }
@@ -153,12 +153,12 @@ impl View {
             return Ok(resolved);
         }
         self.look(|snapshot| {
-            known.catch_up(mark, snapshot)?;
+            let vouched = known.catch_up(mark, snapshot)?;
             if let Some(resolved) = known.resolved(mark, &spec) {
                 return Ok(resolved);
             }
             let resolved = self.read_resolved(snapshot, &spec)?;
-            known.put_resolved(mark, &spec, &resolved);
+            known.put_resolved(vouched, &spec, &resolved);
             Ok(resolved)
         })
     }

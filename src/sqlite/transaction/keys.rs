@@ -1,0 +1,44 @@
+//! The keys of rows, by the ids that others know them by.
+//!
+//! A row that is committed keeps its key for good, so what was looked up once serves later transactions too. What a
+//! transaction made is forgotten with it, when it does not come about.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use crate::id::{PromptId, VersionId};
+
+/// The keys of prompts and versions, deleted or not.
+#[derive(Debug, Default)]
+pub(in crate::sqlite) struct Keys {
+    pub(super) prompts: KeysOf<PromptId>,
+    pub(super) versions: KeysOf<VersionId>,
+}
+
+/// Keys of one table.
+#[derive(Debug)]
+pub(super) struct KeysOf<I>(RefCell<HashMap<I, i64, foldhash::fast::RandomState>>);
+
+impl<I> Default for KeysOf<I> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+/// Keys of one table that are kept; when there are more, all are forgotten.
+const MOST: usize = 4096;
+
+impl<I: Copy + Eq + Hash> KeysOf<I> {
+    pub(super) fn get(&self, id: I) -> Option<i64> {
+        self.0.borrow().get(&id).copied()
+    }
+
+    pub(super) fn put(&self, id: I, key: i64) {
+        let mut keys = self.0.borrow_mut();
+        if keys.len() >= MOST {
+            keys.clear();
+        }
+        keys.insert(id, key);
+    }
+}
