@@ -30,7 +30,7 @@ use crate::directory::{self, BlobDirectory};
 use crate::engine::{Bodies, Context, ResolvedSpecs, Settler, WriteQueue, Writer};
 use crate::error::{Error, Result};
 use crate::record::{Policy, Settings};
-use crate::sqlite::{self, Found, Purpose, SqliteIndex};
+use crate::sqlite::{self, Found, Probed, Purpose, SqliteIndex};
 
 /// A store of prompts: in a directory, or in memory.
 ///
@@ -205,10 +205,11 @@ impl StoreOptions {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
         let purpose = self.admit(path)?;
-        match probe(path, purpose)? {
+        let probed = SqliteIndex::probe(&path.join(INDEX), purpose)?;
+        match newer(path, probed.found)? {
             Found::Index(format) => {
                 self.bring_up_to_date(path, purpose, format)?;
-                self.wire(path, purpose)
+                self.wire(path, purpose, probed)
             }
             Found::Nothing | Found::Foreign => Err(Error::NotAStore { path: path.into() }),
         }
@@ -217,7 +218,7 @@ impl StoreOptions {
     /// Opening a store for writing brings an older format up to date; what is only to be read must be so before.
     fn bring_up_to_date(&self, path: &Path, purpose: Purpose, format: u32) -> Result<()> {
         match purpose {
-            Purpose::Read if format < sqlite::FORMAT => self.wire(path, Purpose::Write).map(drop),
+            Purpose::Read if format < sqlite::FORMAT => self.wire_new(path).map(drop),
             Purpose::ReadUnwritable if format < sqlite::FORMAT => Err(Error::OlderFormat {
                 path: path.into(),
                 found: format,
@@ -235,7 +236,7 @@ impl StoreOptions {
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
         match self.make(path)? {
-            Found::Nothing => self.wire(path, Purpose::Write),
+            Found::Nothing => self.wire_new(path),
             Found::Index(_) => Err(Error::StoreExists { path: path.into() }),
             Found::Foreign => Err(Error::NotAStore { path: path.into() }),
         }
@@ -256,7 +257,7 @@ impl StoreOptions {
             }
         }
         match self.make(path)? {
-            Found::Nothing | Found::Index(_) => self.wire(path, Purpose::Write),
+            Found::Nothing | Found::Index(_) => self.wire_new(path),
             Found::Foreign => Err(Error::NotAStore { path: path.into() }),
         }
     }
@@ -352,15 +353,18 @@ impl StoreOptions {
         newer(path, found)
     }
 
-    fn wire(&self, path: &Path, purpose: Purpose) -> Result<Store> {
-        let index = Arc::new(SqliteIndex::open(&path.join(INDEX), purpose)?);
+    /// Opens what is known to be an index of a format that this release knows.
+    fn wire_new(&self, path: &Path) -> Result<Store> {
+        let probed = SqliteIndex::probe(&path.join(INDEX), Purpose::Write)?;
+        self.wire(path, Purpose::Write, probed)
+    }
+
+    fn wire(&self, path: &Path, purpose: Purpose, probed: Probed) -> Result<Store> {
+        let index = SqliteIndex::open(&path.join(INDEX), purpose, probed)?;
+        let index = Arc::new(index);
         let settings = index.snapshot()?.settings()?;
         let blobs = Arc::new(BlobDirectory::open(path)?);
-        let store = self.join(index, blobs, settings, Place::Directory(path.into()));
-        if purpose == Purpose::Write {
-            store.shorten_tail();
-        }
-        Ok(store)
+        Ok(self.join(index, blobs, settings, Place::Directory(path.into())))
     }
 
     fn join(
@@ -406,10 +410,6 @@ fn refuse_lost(path: &Path) -> Result<()> {
         }),
         false => Ok(()),
     }
-}
-
-fn probe(path: &Path, purpose: Purpose) -> Result<Found> {
-    newer(path, SqliteIndex::probe(&path.join(INDEX), purpose)?)
 }
 
 fn newer(path: &Path, found: Found) -> Result<Found> {

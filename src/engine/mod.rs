@@ -60,7 +60,7 @@ pub(crate) use lookup::{find_prompt, find_prompt_ever, find_version};
 pub(crate) use partials::gather_partials;
 pub(crate) use queue::{Transactions, WriteQueue, error_of};
 pub(crate) use resolved::ResolvedSpecs;
-pub(crate) use search::{catch_up, dependents, search, tail_is_long};
+pub(crate) use search::{dependents, search, tail_is_long};
 pub(crate) use settler::Settler;
 pub(crate) use verify::verify;
 pub(crate) use writer::{Context, Writer};

@@ -112,6 +112,17 @@ impl Settler {
         if !looks_soon {
             self.shared.wake.notify_one();
         }
+        self.start();
+    }
+
+    /// Tells that search was not told of much, whoever did it.
+    pub(crate) fn search_has_a_long_tail(&self) {
+        self.shared.state().untold = LONG_TAIL;
+        self.shared.wake.notify_one();
+        self.start();
+    }
+
+    fn start(&self) {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_none() {
             let shared = Arc::clone(&self.shared);
@@ -169,10 +180,12 @@ impl State {
         let failed = self.failed.map(|since| since.elapsed());
         match failed {
             _ if self.closing => Work::Close,
-            _ if self.journaled.bodies == 0 && self.commits == 0 => Work::Wait(None),
+            _ if self.journaled.bodies == 0 && self.commits == 0 && !self.is_long(1) => {
+                Work::Wait(None)
+            }
             Some(since) if since < RETRY => Work::Wait(Some(RETRY - since)),
             _ if waits(FULL) || quiet >= IDLE && self.journaled.bodies > 0 => Work::Settle,
-            _ if self.commits >= COMMITS || quiet >= IDLE => Work::Maintain,
+            _ if self.commits >= COMMITS || quiet >= IDLE && self.commits > 0 => Work::Maintain,
             _ if self.is_long(TIMES) => Work::CatchUp,
             _ if quiet < PAUSE => Work::Wait(Some(PAUSE - quiet)),
             _ if waits(BATCH) => Work::Settle,

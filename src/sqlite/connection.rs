@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Context, Result};
-use super::{Found, Purpose, schema};
+use super::{Found, Probed, Purpose, schema};
 use crate::backend::{Error, ErrorKind};
 use crate::record::Durability;
 
@@ -161,27 +161,32 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
 const SMALLEST_DATABASE: u64 = 512;
 
 /// What a file is, without changing it.
-pub(super) fn probe(path: &Path, access: Access) -> Result<Found> {
+pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
+    let alone = |found| Probed {
+        found,
+        connection: None,
+    };
     match file_size(path) {
-        0 => return Ok(Found::Nothing),
+        0 => return Ok(alone(Found::Nothing)),
         // SQLite takes one of a single byte for an empty database, and would overwrite it.
-        1..SMALLEST_DATABASE => return Ok(Found::Foreign),
+        1..SMALLEST_DATABASE => return Ok(alone(Found::Foreign)),
         _ => {}
     }
-    let identify = || -> Result<Found> {
+    let identify = || -> Result<Probed> {
         let connection = open(path, access)?;
         let application = schema::application_of(&connection)?;
-        Ok(match (application, schema::format_of(&connection)?) {
+        let found = match (application, schema::format_of(&connection)?) {
             (schema::APPLICATION_ID, format) => Found::Index(format),
             // WAL mode was set, and the tables were not committed.
             (0, 0) if schema::is_empty(&connection)? => Found::Nothing,
             _ => Found::Foreign,
-        })
+        };
+        let connection = Some(connection);
+        Ok(Probed { found, connection })
     };
     match identify() {
-        Ok(found) => Ok(found),
-        Err(error) if error.kind() == crate::backend::ErrorKind::Corrupt => Ok(Found::Foreign),
-        Err(error) => Err(error),
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(alone(Found::Foreign)),
+        identified => identified,
     }
 }
 
@@ -194,11 +199,11 @@ pub(super) fn unfolded_pages(connection: &Connection) -> Result<i64> {
         .context("measuring the log")
 }
 
-/// Empties a log of this many pages or more that is folded in, unless anybody uses it.
+/// Folds in and empties a log of this many pages or more, as far as nobody uses it.
 pub(super) fn empty_log(connection: &Connection, pages: i64) -> rusqlite::Result<()> {
-    let columns = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
-    let (log, folded) = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], columns)?;
-    if log < pages || folded < log {
+    let sql = "PRAGMA wal_checkpoint(NOOP)";
+    let log: i64 = connection.query_row(sql, [], |row| row.get(1))?;
+    if log < pages {
         return Ok(());
     }
     connection.busy_timeout(Duration::ZERO)?;

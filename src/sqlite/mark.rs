@@ -4,6 +4,7 @@
 //! The pragma's value steps when SQLite finds that another connection, of this process or of another, has committed, for
 //! which it throws this connection's page cache away: it is as fresh as SQLite's own reads, and takes microseconds.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rusqlite::Connection;
@@ -12,8 +13,11 @@ use super::wal_index::WalIndex;
 use crate::backend::ChangeMark;
 
 /// Watches for commits.
+///
+/// The first who asks gets no mark: a program that asks once, as the command does, need not open a connection for it.
 #[derive(Debug, Default)]
 pub(super) struct Watcher {
+    asked: AtomicBool,
     /// Made by the first who asks, and never replaced: the marks of two can't be compared.
     way: OnceLock<Way>,
     /// For tests: not by the header.
@@ -45,6 +49,7 @@ impl Watcher {
     pub(super) fn mark(&self, connect: impl FnOnce() -> Option<Connection>) -> Option<ChangeMark> {
         let way = match self.way.get() {
             Some(way) => way,
+            None if !self.asked.swap(true, Ordering::Relaxed) => return None,
             None => {
                 // Where two make one at once, one is thrown away before it was used.
                 let made = self.way(connect()?)?;

@@ -21,7 +21,7 @@ use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
@@ -60,6 +60,13 @@ pub(crate) enum Purpose {
     ReadUnwritable,
 }
 
+/// What a file is, and the connection by which that was found.
+#[derive(Debug)]
+pub(crate) struct Probed {
+    pub(crate) found: Found,
+    connection: Option<Connection>,
+}
+
 /// An index in a file.
 #[derive(Debug)]
 pub(crate) struct SqliteIndex {
@@ -67,8 +74,8 @@ pub(crate) struct SqliteIndex {
     access: Access,
     readers: Mutex<Vec<Tables>>,
     watcher: Watcher,
-    /// None in an index that is only read.
-    writer: Option<Mutex<Writer>>,
+    /// Opened by the first who writes; none in an index that is only read.
+    writer: Option<OnceLock<Mutex<Writer>>>,
     poisoned: AtomicBool,
 }
 
@@ -76,6 +83,12 @@ pub(crate) struct SqliteIndex {
 #[derive(Debug)]
 struct Tables {
     connection: Connection,
+}
+
+impl Tables {
+    fn of(connection: Connection) -> Self {
+        Self { connection }
+    }
 }
 
 /// The connection that writes, and the file on which processes queue for their turn.
@@ -96,10 +109,36 @@ const IDLE_READERS: usize = 16;
 /// which is cheaper than growing a file.
 const LOG_PAGES: i64 = 1000;
 
+/// When an index that was written to is closed, fewer are enough: the next process to open it reads all that are left.
+const LEFT_PAGES: i64 = 128;
+
 impl SqliteIndex {
     /// Looks at what is there, without changing it.
-    pub(crate) fn probe(path: &Path, purpose: Purpose) -> Result<Found> {
-        connection::probe(path, connection::access(path, purpose))
+    ///
+    /// The first read makes the log where there is none. SQLite may be compiled not to flush the directory then, and its
+    /// name must last before anybody commits to it: those wait here.
+    pub(crate) fn probe(path: &Path, purpose: Purpose) -> Result<Probed> {
+        let access = connection::access(path, purpose);
+        if purpose == Purpose::ReadUnwritable || connection::log_exists(path) {
+            return connection::probe(path, access);
+        }
+        let mut queue = queue_of(path)
+            .exists()
+            .then(|| open_queue(path))
+            .transpose()?;
+        queue.as_ref().map_or(Ok(()), wait_for)?;
+        let probed = connection::probe(path, access)?;
+        if let (Found::Index(_), Some(connection)) = (probed.found, &probed.connection) {
+            if queue.is_none() {
+                wait_for(queue.insert(open_queue(path)?))?;
+            }
+            if purpose == Purpose::Write {
+                connection::keep_log(connection)?; // Another program may have turned it off.
+            }
+            schema::format_of(connection)?;
+            path.parent().map_or(Ok(()), flush_directory)?;
+        }
+        Ok(probed)
     }
 
     /// Makes an index where there is none, and answers what was there before. Several processes may try at
@@ -112,11 +151,13 @@ impl SqliteIndex {
     ) -> crate::Result<Found> {
         let queue = open_queue(path)?;
         wait_for(&queue)?;
-        let found = Self::probe(path, Purpose::Write)?;
+        let found = connection::probe(path, Access::Write)?.found;
         if found == Found::Nothing {
             let connection = connection::open(path, Access::Create)?;
             connection::keep_log(&connection)?;
             schema::create(&connection, settings, rest)?;
+            // Whoever opens it next would read all of it; nothing is lost if it does.
+            let _ = connection::empty_log(&connection, 1);
         }
         Ok(found)
     }
@@ -134,54 +175,37 @@ impl SqliteIndex {
         connection::log_without_index(path)
     }
 
-    /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`].
-    pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<Self> {
-        let mut index = Self {
+    /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`]. The connection that found it is
+    /// the first to read; others are opened when they are needed.
+    pub(crate) fn open(path: &Path, purpose: Purpose, probed: Probed) -> Result<Self> {
+        let index = Self {
             path: path.to_owned(),
             access: connection::access(path, purpose),
-            readers: Mutex::default(),
+            readers: Mutex::new(probed.connection.into_iter().map(Tables::of).collect()),
             watcher: Watcher::default(),
-            writer: None,
+            writer: (purpose == Purpose::Write).then(OnceLock::new),
             poisoned: AtomicBool::new(false),
         };
-        let tables = index.connect_first(purpose)?;
-        schema::require_fts5(&tables.connection)?;
-        if purpose != Purpose::Write {
-            index.readers().push(tables);
-            return Ok(index);
+        match probed.found {
+            Found::Index(format) if format < FORMAT && purpose == Purpose::Write => {
+                schema::migrate(&index.turn()?.tables().connection, format)?;
+            }
+            _ => {}
         }
-        schema::migrate(&tables.connection, schema::format_of(&tables.connection)?)?;
-        index.writer = Some(Mutex::new(Writer {
-            tables,
-            durability: Durability::Full,
-            keys: Keys::default(),
-            queue: open_queue(path)?,
-        }));
         Ok(index)
     }
 
-    /// SQLite may be compiled not to flush the directory when it makes the log, which is made once: here. The
-    /// name must last before anybody commits to it.
-    fn connect_first(&self, purpose: Purpose) -> Result<Tables> {
-        if purpose == Purpose::ReadUnwritable || connection::log_exists(&self.path) {
-            return self.connect();
-        }
-        let queue = open_queue(&self.path)?;
-        wait_for(&queue)?;
-        let tables = self.connect()?;
-        if purpose == Purpose::Write {
-            connection::keep_log(&tables.connection)?; // Another program may have turned it off.
-        }
-        schema::format_of(&tables.connection)?; // The first read makes the log.
-        if let Some(directory) = self.path.parent() {
-            flush_directory(directory)?;
-        }
-        Ok(tables)
+    fn connect(&self) -> Result<Tables> {
+        connection::open(&self.path, self.access).map(Tables::of)
     }
 
-    fn connect(&self) -> Result<Tables> {
-        let connection = connection::open(&self.path, self.access)?;
-        Ok(Tables { connection })
+    fn open_writer(&self) -> Result<Mutex<Writer>> {
+        Ok(Mutex::new(Writer {
+            tables: self.connect()?,
+            durability: Durability::Full,
+            keys: Keys::default(),
+            queue: open_queue(&self.path)?,
+        }))
     }
 
     fn readers(&self) -> MutexGuard<'_, Vec<Tables>> {
@@ -197,9 +221,17 @@ impl SqliteIndex {
 
     /// Waits for this thread's turn among those of the process, then the process's among all.
     fn turn(&self) -> Result<Turn<'_>> {
-        let writer = self.writer.as_ref().ok_or_else(|| {
+        let opened = self.writer.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::ReadOnly, "the index was opened for reading only")
         })?;
+        let writer = match opened.get() {
+            Some(writer) => writer,
+            None => {
+                // Where two open one at once, one is closed before it was used.
+                let made = self.open_writer()?;
+                opened.get_or_init(|| made)
+            }
+        };
         let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.usable()?;
         wait_for(&writer.queue)?;
@@ -277,15 +309,15 @@ impl SqliteIndex {
 
 impl Drop for SqliteIndex {
     /// What is folded in is known as long as anybody has the index open. To the next one after that all of the log
-    /// is new: it would not be overwritten, and grow with each process.
+    /// is new: it would be read to its end, not be overwritten, and grow with each process.
     fn drop(&mut self) {
         if self.usable().is_err() {
             return;
         }
-        if let Some(writer) = &mut self.writer {
+        if let Some(writer) = self.writer.as_mut().and_then(OnceLock::get_mut) {
             let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
             // A log that stays is only slower.
-            let _ = connection::empty_log(&writer.tables.connection, LOG_PAGES);
+            let _ = connection::empty_log(&writer.tables.connection, LEFT_PAGES);
         }
     }
 }
@@ -360,12 +392,17 @@ mod tests {
         path
     }
 
+    fn open(path: &Path, purpose: Purpose) -> SqliteIndex {
+        let probed = SqliteIndex::probe(path, purpose).unwrap();
+        SqliteIndex::open(path, purpose, probed).unwrap()
+    }
+
     /// Whether it is this or another index that commits, and this one opened for reading or not.
     #[test]
     fn its_mark_tells_of_every_index_on_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = made(directory.path());
-        let open = |purpose| SqliteIndex::open(&path, purpose).unwrap();
+        let open = |purpose| open(&path, purpose);
         let by_version = |mut index: SqliteIndex| {
             index.watcher = Watcher::by_version_only();
             index
@@ -376,6 +413,10 @@ mod tests {
             open(Purpose::Read),
             by_version(open(Purpose::Read)),
         ];
+        assert_eq!(
+            indexes.each_ref().map(|index| index.change_mark()),
+            [None; 4]
+        );
         let marks = || indexes.each_ref().map(|index| index.change_mark().unwrap());
         for (number, writer) in (1..=20).zip(indexes[..2].iter().cycle()) {
             let before = marks();
@@ -394,7 +435,8 @@ mod tests {
     fn it_has_no_mark_where_none_would_tell() {
         let directory = tempfile::tempdir().unwrap();
         let path = made(directory.path());
-        let index = SqliteIndex::open(&path, Purpose::Write).unwrap();
+        let index = open(&path, Purpose::Write);
+        assert_eq!(index.change_mark(), None, "the first who asks gets none");
         assert!(index.change_mark().is_some());
         index.poisoned.store(true, Ordering::Release);
         assert_eq!(index.change_mark(), None, "a handle that is given up");
@@ -403,7 +445,7 @@ mod tests {
         let fold = "PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);";
         other.execute_batch(fold).unwrap();
         drop(other);
-        let index = SqliteIndex::open(&path, Purpose::ReadUnwritable).unwrap();
+        let index = open(&path, Purpose::ReadUnwritable);
         assert_eq!(index.access, Access::Immutable);
         assert_eq!(index.change_mark(), None, "an index that looks at nothing");
     }
@@ -420,7 +462,7 @@ mod tests {
                 SqliteIndex::create(&path, settings, || Ok(())).unwrap(),
                 Found::Nothing
             );
-            let mut index = SqliteIndex::open(&path, Purpose::Write).unwrap();
+            let mut index = open(&path, Purpose::Write);
             change(&mut index);
             Box::new(index)
         });

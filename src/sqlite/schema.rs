@@ -203,6 +203,9 @@ pub(super) fn migrate(connection: &Connection, found: u32) -> Result<()> {
 
 /// Search needs a part of SQLite that may be left out of a system's.
 pub(super) fn require_fts5(connection: &Connection) -> Result<()> {
+    if cfg!(feature = "bundled") {
+        return Ok(());
+    }
     let sql = "SELECT EXISTS (SELECT 1 FROM pragma_module_list WHERE name = 'fts5')";
     let found = connection.query_row(sql, [], |row| row.get(0));
     match found.context("looking for FTS5")? {

@@ -1,7 +1,7 @@
 //! Full text search, and which prompts hang on a partial.
 
-use super::{Store, View};
-use crate::engine::{SearchHit, catch_up, dependents, find_prompt_ever, search, tail_is_long};
+use super::{Place, View};
+use crate::engine::{SearchHit, dependents, find_prompt_ever, search, tail_is_long};
 use crate::error::{Error, Result};
 use crate::id::EnvironmentName;
 use crate::number::PromptRef;
@@ -37,7 +37,16 @@ impl View {
     ///
     /// [`Invalid`](Error::Invalid) where the query has more than 32 words; [`Backend`](Error::Backend).
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>> {
-        self.look(|snapshot| search(snapshot, &self.inner.bodies, query, limit))
+        let (hits, tail_is_long) = self.look(|snapshot| {
+            let hits = search(snapshot, &self.inner.bodies, query, limit)?;
+            Ok((hits, self.past.is_none() && tail_is_long(snapshot)?))
+        })?;
+        // Such as what another process left that was killed.
+        let inner = &*self.inner;
+        if tail_is_long && !inner.read_only && matches!(inner.place, Place::Directory(_)) {
+            inner.settler.search_has_a_long_tail();
+        }
+        Ok(hits)
     }
 
     /// The current versions that name a partial of this prompt in this environment, by their prompts. Whether the prompt
@@ -57,19 +66,5 @@ impl View {
             let id = find_prompt_ever(snapshot, &prompt)?;
             dependents(snapshot, &self.inner.bodies, id, &environment)
         })
-    }
-}
-
-impl Store {
-    /// Tells search of what changed, if that is much. Where it fails, search takes longer.
-    pub(super) fn shorten_tail(&self) {
-        let inner = &*self.inner;
-        let snapshot = inner.index.snapshot().map_err(Error::from);
-        if snapshot
-            .and_then(|snapshot| tail_is_long(&**snapshot))
-            .unwrap_or(false)
-        {
-            let _ = catch_up(&*inner.index, &inner.bodies);
-        }
     }
 }

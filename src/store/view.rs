@@ -39,11 +39,11 @@ use crate::record::{Environment, Operation, OperationFilter, Prompt, PromptFilte
 pub struct View {
     pub(super) inner: Arc<Inner>,
     /// None for the store as it is.
-    past: Option<Arc<PastMoment>>,
+    pub(super) past: Option<Arc<PastMoment>>,
 }
 
 /// An earlier moment, and what was replayed of it so far.
-struct PastMoment {
+pub(super) struct PastMoment {
     until: u64,
     prompts: PastPrompts,
 }
