@@ -9,9 +9,19 @@ use crate::id::{EnvironmentName, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
 use crate::record::{Environment, Prompt, PromptFilter};
 
-/// The columns that [`prompt`] maps, of a prompt `p`. Tags are a JSON list.
-const COLUMNS: &str = "p.id, p.name, p.created_at, p.versions, v.major, v.minor,
-    (SELECT json_group_array(t.tag ORDER BY t.position) FROM tag t WHERE t.prompt = p.key)";
+/// Selects the columns that [`prompt`] maps, by a condition: one constant text, so that nothing is put together at each
+/// call. Tags are a JSON list, which is gathered only where there are any.
+macro_rules! select_prompts {
+    ($condition:literal) => {
+        concat!(
+            "SELECT p.id, p.name, p.created_at, p.versions, v.major, v.minor,
+                iif(EXISTS (SELECT 1 FROM tag t WHERE t.prompt = p.key),
+                    (SELECT json_group_array(t.tag ORDER BY t.position) FROM tag t WHERE t.prompt = p.key), '[]')
+             FROM prompt p LEFT JOIN version v ON v.key = p.latest ",
+            $condition
+        )
+    };
+}
 
 fn prompt(row: &Row<'_>) -> rusqlite::Result<Prompt> {
     let number = |major: u32| Ok::<_, rusqlite::Error>(VersionNumber::new(major, row.get(5)?));
@@ -37,10 +47,7 @@ fn prompt(row: &Row<'_>) -> rusqlite::Result<Prompt> {
 
 pub(super) fn get(connection: &Connection, id: PromptId) -> Result<Option<Prompt>> {
     connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM prompt p LEFT JOIN version v ON v.key = p.latest
-             WHERE p.id = ?1 AND p.deleted_at IS NULL"
-        ))
+        .prepare_cached(select_prompts!("WHERE p.id = ?1 AND p.deleted_at IS NULL"))
         .and_then(|mut statement| statement.query_row([id.as_str()], prompt).optional())
         .context("reading a prompt")
 }
@@ -68,9 +75,8 @@ pub(super) fn list(
     rows: usize,
 ) -> Result<Vec<Prompt>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM prompt p LEFT JOIN version v ON v.key = p.latest
-         WHERE p.deleted_at IS NULL {} {} {}
-         ORDER BY p.key DESC LIMIT :limit",
+        "{} {} {} {} ORDER BY p.key DESC LIMIT :limit",
+        select_prompts!("WHERE p.deleted_at IS NULL"),
         match before {
             Some(_) => "AND p.key < (SELECT key FROM prompt WHERE id = :before)",
             None => "AND :before IS NULL",

@@ -125,7 +125,11 @@ impl View {
     {
         let prompt = prompt.try_into()?;
         self.look(|snapshot| {
-            let id = find_prompt(snapshot, &prompt)?;
+            let id = match &prompt {
+                // An id that is right needs no look of its own.
+                PromptRef::Id(id) => *id,
+                named => find_prompt(snapshot, named)?,
+            };
             snapshot.prompt(id)?.ok_or_else(|| Error::PromptNotFound {
                 prompt: prompt.to_string(),
             })
