@@ -32,6 +32,11 @@ impl Bodies {
         }
     }
 
+    /// The same bodies, for work that reads many of them once: what it reads is not kept for others.
+    pub(crate) fn apart(&self) -> Self {
+        Self::new(Arc::clone(&self.blobs))
+    }
+
     /// Where bodies lie once they are settled.
     pub(crate) fn blobs(&self) -> &dyn Blobs {
         &*self.blobs

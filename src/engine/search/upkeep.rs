@@ -50,7 +50,7 @@ pub(crate) fn tail_is_long(snapshot: &dyn Snapshot) -> Result<bool> {
 pub(crate) fn catch_up(index: &dyn Index, bodies: &Bodies) -> Result<()> {
     while tail_length(&**index.snapshot()?)? > 0 {
         let mut transaction = index.transaction(Durability::Relaxed)?;
-        let news = news(&*transaction, bodies)?;
+        let news = news(&*transaction, &bodies.apart())?;
         transaction.make_searchable(&news)?;
         transaction.commit()?;
     }
