@@ -50,7 +50,7 @@ impl Bodies {
         if let Some(body) = self.remembered(id) {
             return Ok(body);
         }
-        let body = Body::from_store(id, self.read_checked(snapshot, id)?)?;
+        let body = self.read_once(snapshot, id)?;
         let mut cache = self.cache();
         let size = body.as_bytes().len();
         if cache.bytes + size > MOST_BYTES {
@@ -60,6 +60,11 @@ impl Bodies {
             cache.bytes += size;
         }
         Ok(body)
+    }
+
+    /// As [`read`](Self::read), for what is not read again soon: it is neither looked for in memory nor kept there.
+    pub(super) fn read_once(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Body> {
+        Body::from_store(id, self.read_checked(snapshot, id)?)
     }
 
     /// The body of this address, if it is in memory.

@@ -313,7 +313,8 @@ impl<'a> Writer<'a> {
         if let Some(contract) = known.filter(|contract| contract.partials.is_empty()) {
             return Ok(contract);
         }
-        let body = self.bodies.read(&*self.transaction, version.blob)?;
+        // Its contract is kept, so it is not asked for again.
+        let body = self.bodies.read_once(&*self.transaction, version.blob)?;
         self.contract(&body)
     }
 
