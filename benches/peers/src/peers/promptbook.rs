@@ -79,7 +79,7 @@ impl Peer for Promptbook {
     }
 
     fn resolve<T>(&self, prompt: &Prompt, read: impl FnOnce(&[u8]) -> T) -> Result<T> {
-        let resolved = self.0.resolve(prompt.production.clone())?;
+        let resolved = self.0.resolve(&prompt.production)?;
         Ok(read(resolved.body.as_bytes()))
     }
 
