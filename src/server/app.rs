@@ -11,9 +11,10 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::answer::{Answer, Outcome};
+use super::answer::Answer;
+use super::etag::Tag;
 use super::hosts::{self, Hosts};
-use super::kept::KeptAnswers;
+use super::kept::{KeptAnswers, Told};
 use super::keys::Keys;
 use super::refusal::{Refusal, Status};
 use super::signature::Signer;
@@ -174,14 +175,21 @@ pub(super) struct Origin(String);
 
 impl Origin {
     /// The answer about a version, whose body is at a URL of this origin.
-    pub(super) fn answer(&self, app: &App, version: Arc<Version>) -> Outcome {
-        let expires = app.expiry();
-        if let Some(json) = app.kept.get(&version, &self.0, expires) {
-            return Ok(Answer::text(json));
+    pub(super) fn told(
+        &self,
+        app: &App,
+        version: &Arc<Version>,
+        expires: i64,
+    ) -> Result<Told, Refusal> {
+        if let Some(told) = app.kept.get(version, &self.0, expires) {
+            return Ok(told);
         }
-        let answer = Answer::data(self.described(app, &version, expires))?;
-        app.kept.put(version, &self.0, expires, answer.bytes());
-        Ok(answer)
+        let json = Answer::data(self.described(app, version, expires))?.bytes();
+        let tag = Tag::of(&json)?;
+        let told = Told { json, tag };
+        app.kept
+            .put(Arc::clone(version), &self.0, expires, told.clone());
+        Ok(told)
     }
 
     /// A version, and where its body is until that expires.

@@ -5,11 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
 
+use super::etag::Tag;
 use crate::{Version, VersionId};
 
 /// The last answer about each version.
 #[derive(Debug, Default)]
 pub(super) struct KeptAnswers(Mutex<HashMap<VersionId, Kept>>);
+
+/// An answer, and its tag.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) json: Bytes,
+    pub(super) tag: Tag,
+}
 
 #[derive(Debug)]
 struct Kept {
@@ -18,7 +26,7 @@ struct Kept {
     /// The URL of its body, as it was told.
     origin: String,
     expires: i64,
-    json: Bytes,
+    told: Told,
 }
 
 /// Answers kept in memory; when there are more, all are forgotten.
@@ -29,16 +37,16 @@ const MOST_BYTES: usize = 8 * 1024;
 
 impl KeptAnswers {
     /// The answer about this very version, with a URL of this origin and expiry.
-    pub(super) fn get(&self, version: &Arc<Version>, origin: &str, expires: i64) -> Option<Bytes> {
+    pub(super) fn get(&self, version: &Arc<Version>, origin: &str, expires: i64) -> Option<Told> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = kept.get(&version.id)?;
         let same =
             Arc::ptr_eq(&kept.version, version) && kept.origin == origin && kept.expires == expires;
-        same.then(|| kept.json.clone())
+        same.then(|| kept.told.clone())
     }
 
-    pub(super) fn put(&self, version: Arc<Version>, origin: &str, expires: i64, json: Bytes) {
-        if json.len() > MOST_BYTES {
+    pub(super) fn put(&self, version: Arc<Version>, origin: &str, expires: i64, told: Told) {
+        if told.json.len() > MOST_BYTES {
             return;
         }
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,7 +57,7 @@ impl KeptAnswers {
         let kept = Kept {
             origin,
             expires,
-            json,
+            told,
             version: Arc::clone(&version),
         };
         answers.insert(version.id, kept);

@@ -8,6 +8,7 @@ mod app;
 mod connections;
 mod edge;
 mod error;
+mod etag;
 pub mod fake;
 mod fixtures;
 mod hosts;
