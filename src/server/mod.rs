@@ -17,6 +17,7 @@ mod kept;
 mod keys;
 mod listen;
 mod options;
+mod origin;
 mod refusal;
 mod request;
 mod rest;

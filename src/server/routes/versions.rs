@@ -7,8 +7,8 @@ use axum::extract::RawQuery;
 use super::prompts::text;
 use super::{Served, prompt_id, version_id};
 use crate::server::answer::{Answer, Outcome, verbatim};
-use crate::server::app::Origin;
 use crate::server::etag::Known;
+use crate::server::origin::Origin;
 use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::request::{Ids, Json, decoded};
 use crate::server::wire::{
