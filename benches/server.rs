@@ -8,7 +8,7 @@
 use std::io::Write as _;
 use std::process::{Command, ExitCode};
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use promptbook::server::{Server, ServerOptions};
@@ -58,26 +58,37 @@ fn run(turns: usize) -> Result<()> {
             r#"{{"promptId":"{}","environment":"production"}}"#,
             created.prompt.id
         );
-        let query = Load::new(server.url(), ROUTE, &query)?;
-        let answer = query.answer()?;
-        let bare = Bare::start(answer)?;
-        let bare_query = Load::new(&bare.url, ROUTE, &query.body)?;
-        for clients in [1, 32] {
-            let (mut ours, mut floor) = (Vec::new(), Vec::new());
-            for _ in 0..turns {
-                floor.push(bare_query.run(clients, 2)?);
-                ours.push(query.run(clients, 2)?);
+        let ask = Load::new(server.url(), ROUTE, &query, "*")?;
+        let query = Load::new(server.url(), ROUTE, &query, "")?;
+        let bare = Bare::start(query.answer()?)?;
+        let bare_ask = Load::new(&bare.url, ROUTE, &query.body, "*")?;
+        let bare_query = Load::new(&bare.url, ROUTE, &query.body, "")?;
+        for (what, ours, floor) in [
+            ("unchanged pointer", &query, &bare_query),
+            ("unchanged pointer that is known (304)", &ask, &bare_ask),
+        ] {
+            for clients in [1, 32] {
+                let title = format!("{what}, store in {place}, {clients} clients");
+                compare(&title, ours, floor, clients, turns)?;
             }
-            let (ours, floor) = (median(ours), median(floor));
-            let ratio = ours / floor;
-            println!(
-                "unchanged pointer, store in {place}, {clients} clients: {ours:.0}/s, bare axum {floor:.0}/s, ratio {ratio:.2}"
-            );
         }
         if store.path().is_some() {
             commits(server.url(), &created, turns)?;
         }
     }
+    Ok(())
+}
+
+/// In turns, so that both have the same share of whatever else the machine does.
+fn compare(title: &str, ours: &Load, floor: &Load, clients: usize, turns: usize) -> Result<()> {
+    let (mut rates, mut floors) = (Vec::new(), Vec::new());
+    for _ in 0..turns {
+        floors.push(floor.run(clients, 2)?);
+        rates.push(ours.run(clients, 2)?);
+    }
+    let (rate, floor) = (median(rates), median(floors));
+    let ratio = rate / floor;
+    println!("{title}: {rate:.0}/s, bare axum {floor:.0}/s, ratio {ratio:.2}");
     Ok(())
 }
 
@@ -89,7 +100,7 @@ fn commits(url: &str, created: &Created, turns: usize) -> Result<()> {
         created.version.id,
         body(1),
     );
-    let update = Load::new(url, UPDATE, &update)?;
+    let update = Load::new(url, UPDATE, &update, "")?;
     let rate = |clients| -> Result<f64> {
         Ok(median(
             (0..turns)
@@ -123,12 +134,16 @@ struct Load {
 }
 
 impl Load {
-    fn new(base: &str, route: &str, body: &str) -> Result<Self> {
+    /// With `If-None-Match`, unless that is empty.
+    fn new(base: &str, route: &str, body: &str, known: &str) -> Result<Self> {
         let mut script = tempfile::Builder::new().suffix(".lua").tempfile()?;
         writeln!(script, "wrk.method = 'POST'")?;
         writeln!(script, "wrk.body = [==[{body}]==]")?;
         writeln!(script, "wrk.headers['Content-Type'] = 'application/json'")?;
         writeln!(script, "wrk.headers['Authorization'] = 'Bearer {KEY}'")?;
+        if !known.is_empty() {
+            writeln!(script, "wrk.headers['If-None-Match'] = '{known}'")?;
+        }
         Ok(Self {
             url: format!("{base}{route}"),
             body: body.to_owned(),
@@ -183,11 +198,14 @@ impl Bare {
             .enable_all()
             .build()?;
         let answer = axum::body::Bytes::from(answer);
-        let handler = move |body: axum::body::Bytes| {
+        let handler = move |headers: HeaderMap, body: axum::body::Bytes| {
             let answer = answer.clone();
             async move {
                 let query: serde_json::Result<Query> = serde_json::from_slice(&body);
                 match std::hint::black_box(query) {
+                    Ok(_) if headers.contains_key(header::IF_NONE_MATCH) => {
+                        StatusCode::NOT_MODIFIED.into_response()
+                    }
                     Ok(_) => json(answer),
                     Err(_) => StatusCode::BAD_REQUEST.into_response(),
                 }

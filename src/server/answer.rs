@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::etag::{Known, Tag};
 use super::refusal::Refusal;
 use super::wire::{Envelope, ErrorEnvelope};
 use crate::Body as PromptBody;
@@ -17,6 +18,8 @@ pub(super) type Outcome = Result<Answer, Refusal>;
 pub(super) struct Answer {
     status: StatusCode,
     json: Bytes,
+    /// Which answer it is, where clients may have it already.
+    tag: Option<Tag>,
 }
 
 impl Answer {
@@ -44,7 +47,23 @@ impl Answer {
         Self {
             status: StatusCode::OK,
             json: json.into(),
+            tag: None,
         }
+    }
+
+    /// That the client has the answer of this tag, if it says so.
+    pub(super) fn unless_known(known: &Known, tag: &Tag) -> Option<Self> {
+        known.has(tag).then(|| Self {
+            status: StatusCode::NOT_MODIFIED,
+            json: Bytes::new(),
+            tag: Some(tag.clone()),
+        })
+    }
+
+    /// With its tag.
+    pub(super) fn tagged(mut self, tag: Tag) -> Self {
+        self.tag = Some(tag);
+        self
     }
 
     /// Its JSON, to be kept.
@@ -58,6 +77,7 @@ impl Answer {
             Ok(()) => Ok(Self {
                 status,
                 json: json.into(),
+                tag: None,
             }),
             Err(error) => Err(Refusal::Internal(error.to_string().into())),
         }
@@ -75,7 +95,13 @@ impl IntoResponse for Answer {
         const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
         let mut response = Response::new(Body::from(self.json));
         *response.status_mut() = self.status;
-        response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+        let headers = response.headers_mut();
+        if self.status != StatusCode::NOT_MODIFIED {
+            headers.insert(header::CONTENT_TYPE, JSON);
+        }
+        if let Some(tag) = self.tag {
+            headers.insert(header::ETAG, tag.into_value());
+        }
         response
     }
 }

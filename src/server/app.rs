@@ -5,19 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::answer::{Answer, Outcome};
-use super::hosts::{self, Hosts};
+use super::hosts::Hosts;
 use super::kept::KeptAnswers;
 use super::keys::Keys;
 use super::refusal::{Refusal, Status};
 use super::signature::Signer;
-use super::wire::VersionData;
 use crate::{Spec, Store, Version};
 
 /// What a server lets clients use of it.
@@ -64,7 +60,7 @@ pub(super) struct App {
     pub(super) clock: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     /// In front of URLs, where it is not what the request was for.
     pub(super) public_url: Option<String>,
-    kept: KeptAnswers,
+    pub(super) kept: KeptAnswers,
     writers: Semaphore,
     requests: AtomicU64,
 }
@@ -167,42 +163,4 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Refusal> {
     let done = spawn_blocking(work).await;
     done.map_err(|panic| Refusal::Internal(panic.to_string().into()))
-}
-
-/// The address that a client knows the server by: `http://127.0.0.1:8585`.
-pub(super) struct Origin(String);
-
-impl Origin {
-    /// The answer about a version, whose body is at a URL of this origin.
-    pub(super) fn answer(&self, app: &App, version: Arc<Version>) -> Outcome {
-        let expires = app.expiry();
-        if let Some(json) = app.kept.get(&version, &self.0, expires) {
-            return Ok(Answer::text(json));
-        }
-        let answer = Answer::data(self.described(app, &version, expires))?;
-        app.kept.put(version, &self.0, expires, answer.bytes());
-        Ok(answer)
-    }
-
-    /// A version, and where its body is until that expires.
-    pub(super) fn described<'a>(
-        &self,
-        app: &App,
-        version: &'a Version,
-        expires: i64,
-    ) -> VersionData<'a> {
-        let path = app.signer.path(version.id, expires);
-        VersionData::new(version, format!("{}{path}", self.0))
-    }
-}
-
-impl FromRequestParts<Arc<App>> for Origin {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        Ok(Self(match &app.public_url {
-            Some(url) => url.clone(),
-            None => format!("http://{}", hosts::requested(&parts.uri, &parts.headers)?),
-        }))
-    }
 }

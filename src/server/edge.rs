@@ -16,7 +16,6 @@ use tracing::{Level, enabled, error, info};
 
 use super::answer::Answer;
 use super::app::App;
-use super::hosts;
 use super::refusal::Refusal;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,8 +31,7 @@ pub(super) async fn edge(app: &App, mut router: axum::Router, request: Request) 
             request.uri().path().to_owned(),
         )
     });
-    let host = hosts::requested(request.uri(), request.headers());
-    let response = match app.hosts.admit(host) {
+    let response = match app.hosts.admit(request.uri(), request.headers()) {
         Ok(()) => match AssertUnwindSafe(router.call(request)).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},

@@ -4,7 +4,7 @@
 //! its own (DNS rebinding). Its requests carry that name in `Host`; only names that are served here are answered. An
 //! address can't be rebound.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::http::header::{HOST, HeaderMap};
 use axum::http::uri::{Authority, Uri};
@@ -22,8 +22,11 @@ impl Hosts {
     }
 
     /// Lets a request pass that is for an address or for a name that is served.
-    pub(super) fn admit(&self, host: Result<Authority, Refusal>) -> Result<(), Refusal> {
-        let authority = host?;
+    pub(super) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        if uri.authority().is_none() && self.serves_plainly(headers) {
+            return Ok(());
+        }
+        let authority = requested(uri, headers)?;
         let name = authority.host();
         let address = name
             .strip_prefix('[')
@@ -36,6 +39,18 @@ impl Hosts {
         )))
     }
 
+    /// Whether the header is as nearly all are, `NAME:PORT` or `NAME`: that is seen without taking it apart.
+    fn serves_plainly(&self, headers: &HeaderMap) -> bool {
+        let mut values = headers.get_all(HOST).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return false;
+        };
+        let host = value.to_str().unwrap_or_default();
+        let (name, port) = host.split_once(':').unwrap_or((host, "80"));
+        let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+        is_port && (name.parse::<Ipv4Addr>().is_ok() || self.serves(name))
+    }
+
     fn serves(&self, name: &str) -> bool {
         self.0
             .iter()
@@ -44,7 +59,7 @@ impl Hosts {
 }
 
 /// The host and port that a request is for: of its target where that is a whole URL, else of its header.
-pub(super) fn requested(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
+fn requested(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
     if let Some(authority) = uri.authority() {
         return Ok(authority.clone());
     }

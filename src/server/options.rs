@@ -191,5 +191,10 @@ fn cross_origin(origins: &[String]) -> Result<CorsLayer, ServerError> {
             // Only a fake's control surface has it.
             Method::PUT,
         ])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]))
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+        ])
+        .expose_headers([header::ETAG]))
 }

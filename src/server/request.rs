@@ -1,10 +1,13 @@
 //! Requests: read within their limits, and held against the shape that a route expects.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use axum::http::header::{self, HeaderMap};
+use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -56,7 +59,12 @@ pub(super) fn decoded(value: &str) -> Option<String> {
 
 /// Reads a request's body, in the time and to the size that are allowed.
 pub(super) async fn read(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
-    match timeout(limits.body_time, to_bytes(body, limits.body_bytes)).await {
+    let mut whole = pin!(to_bytes(body, limits.body_bytes));
+    let read = match soon(whole.as_mut()).await {
+        Some(read) => Ok(read),
+        None => timeout(limits.body_time, whole).await,
+    };
+    match read {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_too_large(&error) => {
             let most = limits.body_bytes;
@@ -70,6 +78,20 @@ pub(super) async fn read(body: Body, limits: &Limits) -> Result<Bytes, Refusal> 
     }
 }
 
+/// What is there once the connection's task was polled once more, after which small bodies are: they need no timer.
+async fn soon<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut asked = false;
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if std::mem::replace(&mut asked, true) => Poll::Ready(None),
+        Poll::Pending => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
+}
+
 fn is_too_large(error: &axum::Error) -> bool {
     let cause = std::error::Error::source(error);
     cause.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
@@ -77,6 +99,12 @@ fn is_too_large(error: &axum::Error) -> bool {
 
 /// The live service reads no other bodies either.
 fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let plainly = |value: &HeaderValue| value == "application/json";
+    if headers.get(header::CONTENT_TYPE).is_some_and(plainly)
+        && !headers.contains_key(header::CONTENT_ENCODING)
+    {
+        return Ok(());
+    }
     let text = |name| {
         headers
             .get(name)

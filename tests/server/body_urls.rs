@@ -27,7 +27,7 @@ fn a_url_opens_its_body_without_a_key() {
     let scene = Scene::new(Status::Plain);
     let answer = open(&scene.served, &url(&scene.served, scene.first));
     assert_eq!((answer.status, answer.text.as_str()), (200, BODY));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
     let head = scene
         .served
         .send_with("HEAD", &url(&scene.served, scene.first), &[], None);

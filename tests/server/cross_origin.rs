@@ -56,6 +56,10 @@ fn an_allowed_origin_reads_answers_and_errors() {
     };
     let granted = "access-control-allow-origin";
     assert_eq!(count(PAGE).header(granted), Some(PAGE));
+    assert_eq!(
+        count(PAGE).header("access-control-expose-headers"),
+        Some("etag")
+    );
     let refused = from(&scene, "DELETE", PAGE, &[]);
     refused.error(401);
     assert_eq!(refused.header(granted), Some(PAGE));
@@ -84,7 +88,10 @@ fn an_allowed_origin_may_ask_before_it_sends_its_key() {
         assert!(methods.contains(method), "{methods}");
     }
     let headers = answer.header("access-control-allow-headers").unwrap();
-    assert_eq!(headers.to_lowercase(), "authorization,content-type");
+    assert_eq!(
+        headers.to_lowercase(),
+        "authorization,content-type,if-none-match"
+    );
     assert_eq!(answer.header("access-control-allow-credentials"), None);
     let other = preflight(&scene, "https://evil.example");
     assert_eq!(other.header("access-control-allow-origin"), None);

@@ -18,6 +18,7 @@ mod cross_origin;
 mod differences;
 mod environments;
 mod errors;
+mod etags;
 mod hang_ups;
 mod inputs;
 mod limits;

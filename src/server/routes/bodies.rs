@@ -1,17 +1,39 @@
-//! Bodies by their signed URLs, for those who have no key.
+//! Bodies alone: to those who have a key, and by their signed URLs to those who have none.
+
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, Uri};
 
-use super::Open;
-use crate::server::answer::Answer;
+use super::{Open, Served, version_id};
+use crate::VersionId;
+use crate::server::answer::{Answer, Outcome, verbatim};
+use crate::server::app::App;
+use crate::server::etag::{Known, Tag};
 use crate::server::refusal::{OrRefuse, Refusal};
+use crate::server::request::Ids;
 use crate::server::signature::PREFIX;
 use crate::server::wire::ErrorEnvelope;
 
 /// The route of bodies, as clients are told of it in `s3_url`.
 pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
+
+/// The body of a version.
+#[utoipa::path(
+    get, path = "/v1/prompt-2025/{promptVersionId}/prompt-body", operation_id = "GetPrompt2025VersionBody", tag = "Prompt2025",
+    params(("promptVersionId" = String, Path)),
+    responses((status = 200, body = crate::server::wire::Envelope<Object>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    security(("api_key" = [])),
+)]
+pub(super) async fn of_version(
+    Served(app): Served,
+    known: Known,
+    Ids(version): Ids<String>,
+) -> Kept {
+    let version = version_id(&version, Refusal::VersionOfBody)?;
+    unless_known(&app, &known, version, |body| Answer::data(verbatim(body)?)).await
+}
 
 /// The body of a version, as it was stored, to whoever has its URL.
 #[utoipa::path(
@@ -21,23 +43,42 @@ pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
         ("expires" = i64, Query),
         ("signature" = String, Query),
     ),
-    responses((status = 200, body = Object), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Object), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
 )]
-pub(super) async fn signed(
-    State(app): Open,
-    uri: Uri,
-) -> Result<([(HeaderName, HeaderValue); 1], Answer), Refusal> {
+pub(super) async fn signed(State(app): Open, known: Known, uri: Uri) -> Kept {
     // As it stands in the URL: what is written otherwise is not what was signed.
     let version = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let version = app
         .signer
         .check(version, uri.query().unwrap_or_default(), (app.clock)())
         .map_err(Refusal::Signature)?;
+    let as_stored = |body: &crate::Body| Ok(Answer::text(body.as_bytes().to_vec()));
+    unless_known(&app, &known, version, as_stored).await
+}
+
+/// An answer with how long it may be kept.
+type Kept = Result<([(HeaderName, HeaderValue); 1], Answer), Refusal>;
+
+/// The answer that is written of a version's body, or that the client has it: the row tells its content address, so the
+/// body itself need not be read for that.
+async fn unless_known(
+    app: &Arc<App>,
+    known: &Known,
+    version: VersionId,
+    write: impl FnOnce(&crate::Body) -> Outcome + Send + 'static,
+) -> Kept {
+    // A body never changes, but it may be deleted, and its URL expires: so it is asked for each time.
+    let keep = [(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
+    if known.any() {
+        let row = app.version(version.into()).await?;
+        let tag = Tag::new(row.or_refuse(Refusal::VersionOfBody)?.blob)?;
+        if let Some(known) = Answer::unless_known(known, &tag) {
+            return Ok((keep, known));
+        }
+    }
     let answer = app.read(move |store| {
         let found = store.resolve(version).or_refuse(Refusal::VersionOfBody)?;
-        Ok::<_, Refusal>(Answer::text(found.body.as_bytes().to_vec()))
+        Ok::<_, Refusal>(write(&found.body)?.tagged(Tag::new(found.version.blob)?))
     });
-    // A body never changes, but it may be deleted.
-    let keep = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((keep, answer.await??))
 }

@@ -57,7 +57,7 @@ pub(super) fn all() -> (axum::Router<Arc<App>>, OpenApi) {
         .routes(routes!(versions::all))
         .routes(routes!(versions::in_production))
         .routes(routes!(versions::counts))
-        .routes(routes!(versions::body))
+        .routes(routes!(bodies::of_version))
         .routes(routes!(versions::by_id_v2))
         .routes(routes!(versions::in_environment_v2))
         .routes(routes!(versions::in_production_v2))

@@ -6,8 +6,13 @@ use axum::extract::State;
 use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, RefOr, Response};
+use utoipa::openapi::{
+    ComponentsBuilder, InfoBuilder, Object, OpenApi, OpenApiBuilder, RefOr, Required, Response,
+    Type,
+};
 
 use super::Open;
 use crate::server::answer::{Answer, Outcome};
@@ -57,6 +62,9 @@ pub(super) fn describe(api: OpenApi, open: OpenApi) -> OpenApi {
             for (status, response) in &mut operation.responses.responses {
                 describe_response(status, response);
             }
+            if operation.responses.responses.contains_key("304") {
+                describe_tag(operation);
+            }
         }
     }
     described
@@ -65,10 +73,33 @@ pub(super) fn describe(api: OpenApi, open: OpenApi) -> OpenApi {
 /// Says what every response must say.
 fn describe_response(status: &str, response: &mut RefOr<Response>) {
     if let RefOr::T(response) = response {
-        response.description = match status.starts_with('2') {
-            true => "Done".into(),
-            false => "Refused; the text says why".into(),
+        let description = match status.as_bytes().first() {
+            Some(b'2') => "Done",
+            Some(b'3') => "The client has this answer: If-None-Match has its ETag",
+            _ => "Refused; the text says why",
         };
+        response.description = description.into();
+    }
+}
+
+/// Says how a client tells which answer it has.
+fn describe_tag(operation: &mut Operation) {
+    let known = ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("ETags of answers that the client has"))
+        .schema(Some(Object::with_type(Type::String)))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(known.into());
+    for status in ["200", "304"] {
+        if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(status) {
+            let tag = HeaderBuilder::new().schema(Some(Object::with_type(Type::String)));
+            response.headers.insert("ETag".into(), tag.build().into());
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use axum::extract::RawQuery;
 use super::prompts::text;
 use super::{Served, prompt_id, version_id};
 use crate::server::answer::{Answer, Outcome, verbatim};
-use crate::server::app::Origin;
+use crate::server::etag::Known;
+use crate::server::origin::Origin;
 use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::request::{Ids, Json, decoded};
 use crate::server::wire::{
@@ -79,71 +80,85 @@ pub(super) async fn remove(
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/version", operation_id = "GetPrompt2025Version", tag = "Prompt2025",
     request_body = OfVersion,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn by_id(app: Served, origin: Origin, Json(of): Json<OfVersion>) -> Outcome {
-    one(app, origin, version_spec(&of), Refusal::Version).await
+pub(super) async fn by_id(
+    app: Served,
+    origin: Origin,
+    known: Known,
+    Json(of): Json<OfVersion>,
+) -> Outcome {
+    one(app, origin, known, version_spec(&of), Refusal::Version).await
 }
 
 /// A version by its id, with its body.
 #[utoipa::path(
     post, path = "/v2/prompt-2025/query/version", operation_id = "GetPrompt2025VersionV2", tag = "Prompt2025V2",
     request_body = OfVersion,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn by_id_v2(app: Served, origin: Origin, Json(of): Json<OfVersion>) -> Outcome {
-    one_with_body(app, origin, version_spec(&of), Refusal::Version).await
+pub(super) async fn by_id_v2(
+    app: Served,
+    origin: Origin,
+    known: Known,
+    Json(of): Json<OfVersion>,
+) -> Outcome {
+    one_with_body(app, origin, known, version_spec(&of), Refusal::Version).await
 }
 
 /// The version that an environment of a prompt points to.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/environment-version", operation_id = "GetPrompt2025EnvironmentVersion", tag = "Prompt2025",
     request_body = OfEnvironment,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn in_environment(
     app: Served,
     origin: Origin,
+    known: Known,
     Json(of): Json<OfEnvironment>,
 ) -> Outcome {
     let spec = environment_spec(&of.prompt_id, &of.environment);
-    one(app, origin, spec, Refusal::Version).await
+    one(app, origin, known, spec, Refusal::Version).await
 }
 
 /// The version that an environment of a prompt points to, with its body.
 #[utoipa::path(
     post, path = "/v2/prompt-2025/query/environment-version", operation_id = "GetPrompt2025EnvironmentVersionV2", tag = "Prompt2025V2",
     request_body = OfEnvironment,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn in_environment_v2(
     app: Served,
     origin: Origin,
+    known: Known,
     Json(of): Json<OfEnvironment>,
 ) -> Outcome {
     let spec = environment_spec(&of.prompt_id, &of.environment);
-    one_with_body(app, origin, spec, Refusal::Version).await
+    one_with_body(app, origin, known, spec, Refusal::Version).await
 }
 
 /// The version of a prompt that is in production.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/production-version", operation_id = "GetPrompt2025ProductionVersion", tag = "Prompt2025",
     request_body = OfPrompt,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn in_production(
     app: Served,
     origin: Origin,
+    known: Known,
     Json(of): Json<OfPrompt>,
 ) -> Outcome {
     one(
         app,
         origin,
+        known,
         production_spec(&of),
         Refusal::ProductionVersion,
     )
@@ -154,17 +169,19 @@ pub(super) async fn in_production(
 #[utoipa::path(
     post, path = "/v2/prompt-2025/query/production-version", operation_id = "GetPrompt2025ProductionVersionV2", tag = "Prompt2025V2",
     request_body = OfPrompt,
-    responses((status = 200, body = Envelope<VersionData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<VersionData>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn in_production_v2(
     app: Served,
     origin: Origin,
+    known: Known,
     Json(of): Json<OfPrompt>,
 ) -> Outcome {
     one_with_body(
         app,
         origin,
+        known,
         production_spec(&of),
         Refusal::ProductionVersion,
     )
@@ -186,26 +203,48 @@ fn production_spec(of: &OfPrompt) -> Option<Spec> {
     environment_spec(&of.prompt_id, EnvironmentName::production().as_str())
 }
 
-async fn one(Served(app): Served, origin: Origin, spec: Option<Spec>, unknown: Refusal) -> Outcome {
-    let spec = spec.ok_or_else(|| unknown.clone())?;
-    let version = app.version(spec).await?.or_refuse(unknown)?;
-    origin.answer(&app, version)
-}
-
-async fn one_with_body(
+async fn one(
     Served(app): Served,
     origin: Origin,
+    known: Known,
     spec: Option<Spec>,
     unknown: Refusal,
 ) -> Outcome {
     let spec = spec.ok_or_else(|| unknown.clone())?;
+    let version = app.version(spec).await?.or_refuse(unknown)?;
+    let told = origin.told(&app, &version, app.expiry())?;
+    let known = Answer::unless_known(&known, &told.tag);
+    Ok(known.unwrap_or_else(|| Answer::text(told.json).tagged(told.tag)))
+}
+
+/// Its tag is that of the answer without the body: the version's id is in it, and a version's body never changes.
+async fn one_with_body(
+    Served(app): Served,
+    origin: Origin,
+    known: Known,
+    spec: Option<Spec>,
+    unknown: Refusal,
+) -> Outcome {
+    let spec = spec.ok_or_else(|| unknown.clone())?;
+    let expires = app.expiry();
+    if known.any() {
+        let version = app
+            .version(spec.clone())
+            .await?
+            .or_refuse(unknown.clone())?;
+        let tag = origin.told(&app, &version, expires)?.tag;
+        if let Some(known) = Answer::unless_known(&known, &tag) {
+            return Ok(known);
+        }
+    }
     // Written there as well: a body may be large.
     let shared = Arc::clone(&app);
     let answer = app.read(move |store| {
         let resolved = store.resolve(spec).or_refuse(unknown)?;
         let Resolved { version, body } = &*resolved;
-        let described = origin.described(&shared, version, shared.expiry());
-        Answer::data(described.with_body(verbatim(body)?))
+        let tag = origin.told(&shared, version, expires)?.tag;
+        let described = origin.described(&shared, version, expires);
+        Ok(Answer::data(described.with_body(verbatim(body)?))?.tagged(tag))
     });
     answer.await?
 }
@@ -279,22 +318,6 @@ pub(super) async fn counts(Served(app): Served, Json(of): Json<OfPrompt>) -> Out
         total_versions: counts.total,
         major_versions: counts.highest_major,
     })
-}
-
-/// The body of a version.
-#[utoipa::path(
-    get, path = "/v1/prompt-2025/{promptVersionId}/prompt-body", operation_id = "GetPrompt2025VersionBody", tag = "Prompt2025",
-    params(("promptVersionId" = String, Path)),
-    responses((status = 200, body = Envelope<Object>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
-    security(("api_key" = [])),
-)]
-pub(super) async fn body(Served(app): Served, Ids(version): Ids<String>) -> Outcome {
-    let version = version_id(&version, Refusal::VersionOfBody)?;
-    let answer = app.read(move |store| {
-        let found = store.resolve(version).or_refuse(Refusal::VersionOfBody)?;
-        Answer::data(verbatim(&found.body)?)
-    });
-    answer.await?
 }
 
 /// The inputs that a request gave to a version.
