@@ -12,8 +12,9 @@ use crate::backend::Index;
 use crate::error::Result;
 use crate::id::BlobId;
 
-/// Work waits until nobody has committed for this long: it shares the disk with commits.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Work waits until nobody has committed for this long, which is more than a flush mostly takes: it shares the disk with
+/// commits.
+const PAUSE: Duration = Duration::from_millis(20);
 /// At a pause, this many bodies or bytes are worth a flush;
 const BATCH: (u64, u64) = (64, 1024 * 1024);
 /// this many are settled beside commits, which that slows;
@@ -24,6 +25,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const TIMES: u64 = 32;
 /// So many commits, with bodies or without, may make a log that is long.
 const COMMITS: u64 = 1024;
+/// Files that are written before it is asked again whether somebody commits.
+const FILES: usize = 16;
 /// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
 /// taken for flushed that was not.
 const RETRY: Duration = Duration::from_secs(10);
@@ -141,7 +144,7 @@ impl Settler {
         let is_long = state.is_long(1);
         drop(state);
         if is_long {
-            self.shared.catch_up();
+            self.shared.catch_up(|| true);
         }
     }
 }
@@ -218,7 +221,8 @@ impl Shared {
                     continue;
                 }
                 Work::WriteOut => {
-                    let ids = std::mem::take(&mut state.journaled.ids);
+                    let few = FILES.min(state.journaled.ids.len());
+                    let ids: Vec<BlobId> = state.journaled.ids.drain(..few).collect();
                     drop(state);
                     write_out(&*self.index, self.bodies.blobs(), &ids)
                 }
@@ -227,8 +231,9 @@ impl Shared {
                     self.settle(|_| self.may_go_on()).map(drop)
                 }
                 Work::CatchUp => {
+                    let much = state.is_long(TIMES);
                     drop(state);
-                    self.catch_up();
+                    self.catch_up(|| much || self.may_go_on());
                     Ok(())
                 }
                 Work::Maintain => {
@@ -282,14 +287,17 @@ impl Shared {
 
     fn maintain(&self) -> Result<()> {
         self.state().commits = 0;
-        self.catch_up();
+        self.catch_up(|| true);
         Ok(self.index.maintain()?)
     }
 
-    /// Tells search of what changed. Where that fails search takes longer, and nothing else is kept from its work.
-    fn catch_up(&self) {
+    /// Tells search of what changed, as long as `go_on` says so. Where that fails search takes longer, and nothing else is
+    /// kept from its work.
+    fn catch_up(&self, go_on: impl FnMut() -> bool) {
         self.state().untold = (0, 0);
-        let _ = catch_up(&*self.index, &self.bodies);
+        if let Ok(false) = catch_up(&*self.index, &self.bodies, go_on) {
+            self.state().untold.0 += LONG_TAIL.0;
+        }
     }
 
     /// Leaves every body a file, and flushes no more than a batch that is full and a log that is long.
@@ -301,7 +309,7 @@ impl Shared {
             write_out(&*self.index, self.bodies.blobs(), ids)?;
         }
         if tail_is_long(&**self.index.snapshot()?)? {
-            self.catch_up();
+            self.catch_up(|| true);
         }
         Ok(self.index.maintain()?)
     }

@@ -19,7 +19,7 @@ fn both(
     let bodies = Bodies::new(blobs);
     scribe(&mut Scribe::new(&*index));
     look(&**index.snapshot().unwrap(), &bodies);
-    catch_up(&*index, &bodies).unwrap();
+    catch_up(&*index, &bodies, || true).unwrap();
     let snapshot = index.snapshot().unwrap();
     assert_eq!(tail_length(&**snapshot).unwrap(), 0);
     look(&**snapshot, &bodies);
@@ -36,7 +36,7 @@ fn what_comes_back_is_found_again() {
         let hits = search(&**snapshot, &bodies, word, 9).unwrap().into_iter();
         hits.map(|hit| hit.matched).collect::<Vec<_>>()
     };
-    let tell = || catch_up(&*index, &bodies).unwrap();
+    let tell = || catch_up(&*index, &bodies, || true).unwrap();
     scribe.create(1, "name", &[]);
     scribe.commit_body(1, 1, "1.0", &body("first"));
     scribe.commit_body(1, 2, "1.1", &body("second"));

@@ -15,7 +15,7 @@ use crate::record::{Change, Durability, OperationFilter};
 pub(crate) const LONG_TAIL: (u64, u64) = (64, 256 * 1024);
 
 /// Changes of one transaction: others who write wait meanwhile.
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 
 /// How many operations search was not told of.
 pub(crate) fn tail_length(snapshot: &dyn Snapshot) -> Result<u64> {
@@ -44,17 +44,25 @@ pub(crate) fn tail_is_long(snapshot: &dyn Snapshot) -> Result<bool> {
     Ok(bytes >= LONG_TAIL.1)
 }
 
-/// Tells search of all operations, batch after batch, each whole or not at all.
+/// Tells search of all operations, batch after batch, each whole or not at all, as long as `go_on` says so. Whether it told
+/// of all.
 ///
 /// Failing harms nothing: search looks into what is left itself. So it need not be durable either.
-pub(crate) fn catch_up(index: &dyn Index, bodies: &Bodies) -> Result<()> {
+pub(crate) fn catch_up(
+    index: &dyn Index,
+    bodies: &Bodies,
+    mut go_on: impl FnMut() -> bool,
+) -> Result<bool> {
     while tail_length(&**index.snapshot()?)? > 0 {
+        if !go_on() {
+            return Ok(false);
+        }
         let mut transaction = index.transaction(Durability::Relaxed)?;
         let news = news(&*transaction, &bodies.apart())?;
         transaction.make_searchable(&news)?;
         transaction.commit()?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn news(snapshot: &dyn Snapshot, bodies: &Bodies) -> Result<Searchable> {
