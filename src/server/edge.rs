@@ -11,6 +11,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 use tower_service::Service;
 use tracing::{Level, enabled, error, info};
 
@@ -22,36 +23,45 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Checks the host, names the request, writes refusals, and logs. Of a request no more is logged than its method and
 /// path: the keys are in headers, the signatures in queries.
-pub(super) async fn edge(app: &App, mut router: axum::Router, request: Request) -> Response {
+///
+/// The future is put together without `async`, which would have room for the request in each of its states.
+pub(super) fn edge(
+    app: Arc<App>,
+    mut router: axum::Router,
+    request: Request,
+) -> impl Future<Output = Response> + Send {
     let id = app.next_request();
     let logged = enabled!(Level::INFO).then(|| {
-        (
+        Box::new((
             Instant::now(),
             request.method().clone(),
             request.uri().path().to_owned(),
-        )
+        ))
     });
-    let response = match app.hosts.admit(request.uri(), request.headers()) {
-        Ok(()) => match AssertUnwindSafe(router.call(request)).catch_unwind().await {
+    let passed = match app.hosts.admit(request.uri(), request.headers()) {
+        Ok(()) => Either::Left(AssertUnwindSafe(router.call(request)).catch_unwind()),
+        Err(refusal) => Either::Right(ready(Ok(Ok(refusal.into_response())))),
+    };
+    passed.map(move |passed| {
+        let response = match passed {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
             Err(panic) => panicked(&*panic).into_response(),
-        },
-        Err(refusal) => refusal.into_response(),
-    };
-    if let Some(Refusal::Internal(cause)) = response.extensions().get() {
-        error!(request = id, %cause, "internal error");
-    }
-    let mut response = finish(app, response);
-    response
-        .headers_mut()
-        .insert(REQUEST_ID, HeaderValue::from(id));
-    if let Some((started, method, path)) = logged {
-        let status = response.status().as_u16();
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        info!(request = id, %method, path, status, micros);
-    }
-    response
+        };
+        if let Some(Refusal::Internal(cause)) = response.extensions().get() {
+            error!(request = id, %cause, "internal error");
+        }
+        let mut response = finish(&app, response);
+        response
+            .headers_mut()
+            .insert(REQUEST_ID, HeaderValue::from(id));
+        if let Some((started, method, path)) = logged.map(|logged| *logged) {
+            let status = response.status().as_u16();
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            info!(request = id, %method, path, status, micros);
+        }
+        response
+    })
 }
 
 /// A panic is ours, and no reason to leave a client without an answer.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -138,17 +139,17 @@ impl Service<hyper::Request<Incoming>> for Handler {
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let busy = self.activity.request();
-        let (app, router) = (Arc::clone(&self.app), self.router.clone());
+        let app = Arc::clone(&self.app);
         let request: Request = request.map(|body| Body::new(WithRest::new(body, &app.limits)));
-        Box::pin(async move {
-            let response = edge(&app, router, request).await;
+        let answered = edge(app, self.router.clone(), request);
+        Box::pin(answered.map(|response| {
             // From now on it counts that the client takes it.
             drop(busy);
             match response.extensions().get::<Hangup>() {
                 Some(_) => Err(Hungup),
                 None => Ok(response),
             }
-        })
+        }))
     }
 }
 

@@ -62,7 +62,8 @@ pub(super) async fn read(body: Body, limits: &Limits) -> Result<Bytes, Refusal> 
     let mut whole = pin!(to_bytes(body, limits.body_bytes));
     let read = match soon(whole.as_mut()).await {
         Some(read) => Ok(read),
-        None => timeout(limits.body_time, whole).await,
+        // Apart, as every request's future is as large as the largest of its cases.
+        None => Box::pin(timeout(limits.body_time, whole)).await,
     };
     match read {
         Ok(Ok(bytes)) => Ok(bytes),
