@@ -1,13 +1,12 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::backend::testing::Scribe;
+use crate::backend::Index;
 use crate::backend::testing::values::{prompt_id, version, version_id};
-use crate::backend::{Index, MemoryIndex};
+use crate::backend::testing::{Scribe, in_memory};
 use crate::engine::find_version;
 use crate::id::VersionId;
 use crate::number::Selector;
-use crate::record::Settings;
 
 fn mark(number: u64) -> Option<ChangeMark> {
     Some(ChangeMark::new(number))
@@ -22,9 +21,9 @@ fn answer(prompt: u32) -> Arc<Version> {
 }
 
 /// A history of prompts 1 to 4, of names `a` to `d`, each with a version.
-fn history() -> MemoryIndex {
-    let index = MemoryIndex::new(Settings::default());
-    let mut scribe = Scribe::new(&index);
+fn history() -> Arc<dyn Index> {
+    let (index, _) = in_memory();
+    let mut scribe = Scribe::new(&*index);
     for (number, name) in (1..).zip(["a", "b", "c", "d"]) {
         scribe.create(number, name, &[]);
         scribe.commit(number, number, "1.0");
@@ -33,14 +32,14 @@ fn history() -> MemoryIndex {
     index
 }
 
-fn catch_up(known: &ResolvedSpecs, index: &MemoryIndex) -> (Option<ChangeMark>, Option<Vouched>) {
+fn catch_up(known: &ResolvedSpecs, index: &dyn Index) -> (Option<ChangeMark>, Option<Vouched>) {
     let mark = index.change_mark();
     let vouched = known.catch_up(mark, &**index.snapshot().unwrap());
     (mark, vouched.unwrap())
 }
 
 /// What a caller is answered: from memory if it is there.
-fn ask(known: &ResolvedSpecs, index: &MemoryIndex, spec: &Spec) -> Option<VersionId> {
+fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &Spec) -> Option<VersionId> {
     let (mark, vouched) = catch_up(known, index);
     if let Some(version) = known.version(mark, spec) {
         return Some(version.id);
@@ -53,7 +52,7 @@ fn ask(known: &ResolvedSpecs, index: &MemoryIndex, spec: &Spec) -> Option<Versio
 #[test]
 fn an_answer_is_given_under_its_mark_only() {
     let (known, index) = (ResolvedSpecs::default(), history());
-    let (now, vouched) = catch_up(&known, &index);
+    let (now, vouched) = catch_up(&known, &*index);
     let a = spec("a@production");
     assert_eq!(known.version(now, &a), None);
     known.put_version(vouched, &a, &answer(1));
@@ -84,9 +83,9 @@ fn an_operation_takes_what_hangs_on_its_prompt_or_name_and_leaves_the_rest() {
         let (known, index) = (ResolvedSpecs::default(), history());
         specs
             .iter()
-            .for_each(|spec| assert!(ask(&known, &index, spec).is_some()));
-        change(&mut Scribe::new(&index));
-        let (mark, _) = catch_up(&known, &index);
+            .for_each(|spec| assert!(ask(&known, &*index, spec).is_some()));
+        change(&mut Scribe::new(&*index));
+        let (mark, _) = catch_up(&known, &*index);
         let kept = specs.iter().map(|spec| known.version(mark, spec).is_some());
         kept.collect()
     };
@@ -114,8 +113,8 @@ fn an_earlier_snapshot_changes_nothing() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let (early, mark_before) = (index.snapshot().unwrap(), index.change_mark());
     let a = spec("a@production");
-    Scribe::new(&index).commit(1, 9, "1.1");
-    assert_eq!(ask(&known, &index, &a), Some(version_id(1)));
+    Scribe::new(&*index).commit(1, 9, "1.1");
+    assert_eq!(ask(&known, &*index, &a), Some(version_id(1)));
     let vouched = known.catch_up(mark_before, &**early).unwrap();
     known.put_version(vouched, &a, &answer(2));
     assert_eq!(known.version(mark_before, &a), None);
@@ -129,7 +128,7 @@ fn an_earlier_snapshot_changes_nothing() {
 fn snapshots_of_the_same_mark_are_told_apart() {
     let index = history();
     let (mark, early) = (index.change_mark(), index.snapshot().unwrap());
-    Scribe::new(&index).point(1, "production", None);
+    Scribe::new(&*index).point(1, "production", None);
     let late = index.snapshot().unwrap();
     let a = spec("a@production");
     for first in [&late, &early] {
@@ -137,7 +136,7 @@ fn snapshots_of_the_same_mark_are_told_apart() {
         known.catch_up(mark, &***first).unwrap();
         let vouched = known.catch_up(mark, &**early).unwrap();
         known.put_version(vouched, &a, &answer(1));
-        assert_eq!(ask(&known, &index, &a), None, "a stale answer");
+        assert_eq!(ask(&known, &*index, &a), None, "a stale answer");
     }
 }
 
@@ -146,9 +145,9 @@ fn snapshots_of_the_same_mark_are_told_apart() {
 fn in_another_history_nothing_is_known() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let a = spec("a@production");
-    assert!(ask(&known, &index, &a).is_some());
-    let other = MemoryIndex::new(Settings::default());
-    let mut scribe = Scribe::new(&other);
+    assert!(ask(&known, &*index, &a).is_some());
+    let (other, _) = in_memory();
+    let mut scribe = Scribe::new(&*other);
     scribe.create(1, "a", &[]);
     (0..20).for_each(|_| scribe.change(1, "a", &["tag"]));
     let snapshot = other.snapshot().unwrap();
@@ -159,7 +158,7 @@ fn in_another_history_nothing_is_known() {
 #[test]
 fn answers_are_bounded_by_number_and_by_bytes() {
     let (known, index) = (ResolvedSpecs::default(), history());
-    let (now, vouched) = catch_up(&known, &index);
+    let (now, vouched) = catch_up(&known, &*index);
     let numbered = |number: usize| {
         Spec::new(
             prompt_id(1),
@@ -205,11 +204,8 @@ fn random_histories_are_answered_as_the_index_does() {
         .collect();
     for seed in 0..8 {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let (known, index) = (
-            ResolvedSpecs::default(),
-            MemoryIndex::new(Settings::default()),
-        );
-        let mut scribe = Scribe::new(&index);
+        let (known, index) = (ResolvedSpecs::default(), in_memory().0);
+        let mut scribe = Scribe::new(&*index);
         let mut live: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         let (mut prompts, mut versions) = (0, 0);
         let mut answered = 0;
@@ -243,7 +239,7 @@ fn random_histories_are_answered_as_the_index_does() {
                 if rng.bool() {
                     let found = find_version(&**index.snapshot().unwrap(), spec).ok();
                     let found = found.map(|version| version.id);
-                    assert_eq!(ask(&known, &index, spec), found, "{spec:?}, seed {seed}");
+                    assert_eq!(ask(&known, &*index, spec), found, "{spec:?}, seed {seed}");
                     answered += usize::from(found.is_some());
                 }
             }
