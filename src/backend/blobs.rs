@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::Result;
 use crate::id::BlobId;
 
@@ -19,14 +21,34 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// a later success says nothing of them: they must be put again.
     fn flush(&self, ids: &[BlobId]) -> Result<()>;
 
-    /// Reads a body as it lies there, or nothing where it is not. The caller checks its hash.
-    fn get(&self, id: BlobId) -> Result<Option<Vec<u8>>>;
+    /// Offers the copies of a body that lie here, the likeliest first, until one is accepted; says whether one was. The
+    /// caller checks its hash. An error where none was accepted, and one could not be read.
+    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<bool>;
 
-    /// Removes a body if it is there; only while [`hold_all`](Self::hold_all) is held.
+    /// Removes a body that was [`put`](Self::put), if it is there; only while [`hold_all`](Self::hold_all) is held. What
+    /// a pack has of it is left to [`compact`](Self::compact).
     fn delete(&self, id: BlobId) -> Result<()>;
 
-    /// Visits every address that has a body, in no particular order.
+    /// Visits every address that a body was [`put`](Self::put) under, in no particular order.
     fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()>;
+
+    /// Begins a pack.
+    fn pack(&self, effort: Effort) -> Result<Box<dyn Pack + '_>>;
+
+    /// Removes what is dead in packs; only while [`hold_all`](Self::hold_all) is held. `live` visits, when it is called, every
+    /// body that is not dead, each time a version has it or once: those of one kin best one after another. A pack whose
+    /// [`finish`](Pack::finish) is still held is left alone, and so is one with a body that can't be read.
+    fn compact(&self, extent: Extent, live: &mut LiveBodies<'_>) -> crate::Result<Compacted>;
+
+    /// Makes few packs of many; only while [`hold_all`](Self::hold_all) is held.
+    fn join_packs(&self) -> Result<()>;
+
+    /// Checks packs as a whole, beyond the bodies that are read from them: a line for each thing that is wrong. `progress`
+    /// is told of the bytes that were checked.
+    fn check_packs(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<String>>;
+
+    /// What lies here.
+    fn usage(&self) -> Result<BlobUsage>;
 
     /// Removes what interrupted writers left half-made; only while [`hold_all`](Self::hold_all) is held.
     fn sweep(&self) -> Result<()>;
@@ -38,6 +60,74 @@ pub trait Blobs: Send + Sync + fmt::Debug {
 
     /// The exclusive side: held from making sure that no row names a body until it is removed. Waits.
     fn hold_all(&self) -> Result<Box<dyn Hold + '_>>;
+}
+
+/// Bodies that become durable together, kept by what they have in common: a pack in the making. Dropped unfinished, it leaves
+/// nothing.
+pub trait Pack: fmt::Debug {
+    /// Adds a body. No two of one pack have the same address.
+    fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin) -> Result<()>;
+
+    /// Reads a body that was added, as [`Blobs::get`] does once the pack is finished.
+    fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>>;
+
+    /// Makes all of them durable, then readable. While the answer is held, they count as live although no row names them
+    /// yet.
+    fn finish(self: Box<Self>) -> Result<Box<dyn Hold>>;
+}
+
+/// Whom a body is alike: those of one kin that are added one after another are kept as what they differ in. A hint, that
+/// costs room where it is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Kin(pub u64);
+
+/// What is spent on a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Somebody waits for it.
+    Quick,
+    /// It is made once and kept long.
+    Thorough,
+}
+
+/// Which packs are compacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Those that are more dead than live.
+    Wasteful,
+    /// All, by kin and thoroughly.
+    All,
+}
+
+/// Calls back for every live body.
+pub type LiveBodies<'a> =
+    dyn FnMut(&mut dyn FnMut(BlobId, Kin) -> crate::Result<()>) -> crate::Result<()> + 'a;
+
+/// What a compaction did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Dead bodies that were removed.
+    pub bodies: u64,
+    /// What packs take less than before, in bytes.
+    pub bytes: u64,
+}
+
+/// What lies in a blob store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BlobUsage {
+    /// Bodies that lie by themselves.
+    pub loose_bodies: u64,
+    /// Bytes of those.
+    pub loose_bytes: u64,
+    /// Packs.
+    pub packs: u64,
+    /// Bodies in packs, dead ones too.
+    pub packed_bodies: u64,
+    /// Bytes of those.
+    pub packed_bytes: u64,
+    /// Bytes that the packs take.
+    pub pack_bytes: u64,
 }
 
 /// A lock that is held until it is dropped.

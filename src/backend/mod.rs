@@ -14,7 +14,7 @@ mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use blobs::{Blobs, Hold};
+pub use blobs::{BlobUsage, Blobs, Compacted, Effort, Extent, Hold, Kin, LiveBodies, Pack};
 pub use error::{Error, ErrorKind, Result};
 pub use index::{
     ChangeMark, Collectable, Held, Index, Journaled, Numbering, OperationVisitor, Snapshot,

@@ -1,48 +1,47 @@
-//! Bodies as plain files, and the directories they lie in. No other code renames or flushes files.
+//! Bodies as plain files or in packs, and the directories they lie in. No other code renames or flushes files.
 //!
 //! ```text
 //! blobs/ab/cdef…   a body under its address, the first two hex digits as a folder
+//! blobs/packs/     many bodies in one file, named by its hash
 //! tmp/             files that are being written; swept by `gc`
 //! blobs.lock       held by the one who settles or collects
 //! blobs.gate       held while one waits for blobs.lock: else one who settles again and again would keep others out
 //! ```
 
 mod flush;
+mod loose;
 #[cfg(feature = "cli")]
 mod new_file;
+mod packs;
 mod place;
 
-use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{ErrorKind as Io, Write};
+use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
-use self::flush::Flusher;
+use self::loose::LooseBodies;
 #[cfg(feature = "cli")]
 pub(crate) use self::new_file::{NewFile, folder_of};
+use self::packs::Packs;
 #[cfg(feature = "server")]
 pub(crate) use self::place::remove;
 pub(crate) use self::place::{
     flush_directory, lock_file, network_filesystem, open_lock, prepare, writable,
 };
-use crate::backend::{Blobs, Error, Hold, Result};
+use crate::backend::{
+    BlobUsage, Blobs, Compacted, Effort, Error, Extent, Hold, LiveBodies, Pack, Result,
+};
 use crate::id::BlobId;
 
 /// A blob store in a directory.
 #[derive(Debug)]
 pub(crate) struct BlobDirectory {
     root: PathBuf,
-    flusher: Flusher,
-    /// Files that this handle put in place and has not flushed, kept open: while a body's name is still its
-    /// file's, nobody has removed or replaced it.
-    unflushed: Mutex<HashMap<BlobId, File>>,
+    loose: LooseBodies,
+    packs: Packs,
 }
-
-/// Files kept open are bounded; what is forgotten is written again.
-const MOST_UNFLUSHED: usize = 64;
 
 impl BlobDirectory {
     /// Makes the folders of a new store. The caller flushes `store`.
@@ -79,23 +78,9 @@ impl BlobDirectory {
     pub(crate) fn open(store: &Path) -> Result<Self> {
         Ok(Self {
             root: store.to_owned(),
-            flusher: Flusher::open(&store.join("blobs"))?,
-            unflushed: Mutex::default(),
+            loose: LooseBodies::open(store)?,
+            packs: Packs::new(store),
         })
-    }
-
-    fn folder(&self, id: BlobId) -> PathBuf {
-        self.root.join("blobs").join(&id.to_string()[..2])
-    }
-
-    fn path(&self, id: BlobId) -> PathBuf {
-        self.folder(id).join(&id.to_string()[2..])
-    }
-
-    fn unflushed(&self) -> MutexGuard<'_, HashMap<BlobId, File>> {
-        self.unflushed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the lock, in the order in which all who want it came to the gate.
@@ -114,22 +99,6 @@ fn failed<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> 
     move |error| Error::io(format!("{doing} {}", path.display()), error)
 }
 
-/// Whether a file that was put in place still is: its name was neither removed nor given to another. It may have more
-/// names, so their number does not tell.
-#[cfg(unix)]
-fn still_named(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn still_named(_file: &File, _path: &Path) -> bool {
-    false
-}
-
 /// A new file with the rights that any file gets, the index's too: who may read that may read the bodies.
 fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
@@ -140,93 +109,78 @@ fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
 
 impl Blobs for BlobDirectory {
     fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
-        let path = self.path(id);
-        let unflushed = self.unflushed();
-        if unflushed
-            .get(&id)
-            .is_some_and(|file| still_named(file, &path))
-        {
-            return Ok(());
-        }
-        drop(unflushed);
-        let tmp = self.root.join("tmp");
-        let write = || -> std::io::Result<NamedTempFile> {
-            let mut file = temporary_file(&tmp)?;
-            file.write_all(bytes)?;
-            Ok(file)
-        };
-        let mut file = write().map_err(failed("writing a file in", &tmp))?;
-        // A file without a row that an interrupted writer left may be torn: it is replaced, never trusted.
-        let persisted = match file.persist(&path) {
-            Err(error) if error.error.kind() == Io::NotFound => {
-                file = error.file;
-                // Not flushed here: a flush of the body covers the folder.
-                let folder = self.folder(id);
-                match fs::create_dir(&folder) {
-                    Err(error) if error.kind() != Io::AlreadyExists => {
-                        return Err(failed("making", &folder)(error));
-                    }
-                    _ => file.persist(&path),
-                }
-            }
-            other => other,
-        };
-        let file = persisted.map_err(|error| failed("renaming a file to", &path)(error.error))?;
-        let mut unflushed = self.unflushed();
-        if unflushed.len() >= MOST_UNFLUSHED {
-            unflushed.clear();
-        }
-        unflushed.insert(id, file);
-        Ok(())
+        self.loose.put(id, bytes)
     }
 
     fn flush(&self, ids: &[BlobId]) -> Result<()> {
-        let paths = ids.iter().map(|id| self.path(*id));
-        let flushed = self.flusher.flush(&self.root.join("blobs"), paths);
-        // Flushed, or not to be trusted.
-        let mut unflushed = self.unflushed();
-        ids.iter().for_each(|id| drop(unflushed.remove(id)));
-        flushed
+        self.loose.flush(ids)
     }
 
-    fn get(&self, id: BlobId) -> Result<Option<Vec<u8>>> {
-        let path = self.path(id);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == Io::NotFound => Ok(None),
-            Err(error) => Err(failed("reading", &path)(error)),
+    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<bool> {
+        let mut failed = None;
+        loop {
+            if self.packs.offer(id, accept, &mut failed) {
+                return Ok(true);
+            }
+            match self.loose.get(id) {
+                Ok(Some(bytes)) => {
+                    if accept(bytes) {
+                        return Ok(true);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => failed = Some(error),
+            }
+            // It may have been packed since, or been moved from one pack to another.
+            if !self.packs.look()? {
+                return failed.map_or(Ok(false), Err);
+            }
         }
     }
 
     fn delete(&self, id: BlobId) -> Result<()> {
-        let path = self.path(id);
-        self.unflushed().remove(&id);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != Io::NotFound => Err(failed("removing", &path)(error)),
-            _ => Ok(()),
-        }
+        self.loose.delete(id)
     }
 
     fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()> {
-        let root = self.root.join("blobs");
-        for folder in fs::read_dir(&root).map_err(failed("listing", &root))? {
-            let folder = folder.map_err(failed("listing", &root))?.path();
-            let prefix = folder
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            if prefix.len() != 2 || !folder.is_dir() {
-                continue;
+        self.loose.list(visit)
+    }
+
+    fn pack(&self, effort: Effort) -> Result<Box<dyn Pack + '_>> {
+        self.packs.begin(effort)
+    }
+
+    fn compact(&self, extent: Extent, live: &mut LiveBodies<'_>) -> crate::Result<Compacted> {
+        self.packs.compact(extent, live)
+    }
+
+    fn join_packs(&self) -> Result<()> {
+        self.packs.join()
+    }
+
+    fn check_packs(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<String>> {
+        self.packs.check(progress)
+    }
+
+    fn usage(&self) -> Result<BlobUsage> {
+        let (mut loose_bodies, mut loose_bytes) = (0, 0);
+        self.loose.list(&mut |id| {
+            // One that goes meanwhile is no concern.
+            if let Ok(file) = fs::metadata(self.loose.path(id)) {
+                loose_bodies += 1;
+                loose_bytes += file.len();
             }
-            for file in fs::read_dir(&folder).map_err(failed("listing", &folder))? {
-                let name = file.map_err(failed("listing", &folder))?.file_name();
-                // Other names are not ours to judge.
-                if let Ok(id) = format!("{prefix}{}", name.to_string_lossy()).parse() {
-                    visit(id)?;
-                }
-            }
-        }
-        Ok(())
+            Ok(())
+        })?;
+        let [packs, packed_bodies, packed_bytes, pack_bytes] = self.packs.usage()?;
+        Ok(BlobUsage {
+            loose_bodies,
+            loose_bytes,
+            packs,
+            packed_bodies,
+            packed_bytes,
+            pack_bytes,
+        })
     }
 
     fn sweep(&self) -> Result<()> {
@@ -287,12 +241,15 @@ mod tests {
         let (first, second) = (first.unwrap(), second.unwrap());
         let id = BlobId::of(b"{}");
         first.put(id, b"{}").unwrap();
-        fs::hard_link(first.path(id), store.join("backup")).unwrap();
+        fs::hard_link(first.loose.path(id), store.join("backup")).unwrap();
         let hold = second.hold_all().unwrap();
         second.delete(id).unwrap();
         drop(hold);
         first.put(id, b"{}").unwrap();
-        assert!(first.get(id).unwrap().is_some(), "it was not put again");
+        assert!(
+            first.get(id, &mut |_| true).unwrap(),
+            "it was not put again"
+        );
     }
 
     /// Else one who looked into the journal earlier could replace a flushed file by one that nobody flushes.

@@ -21,6 +21,8 @@ struct Cache {
     bytes: usize,
 }
 
+const OTHER_BYTES: &str = "its bytes are not those it was stored with";
+
 /// Bytes kept in memory; when there are more, all are forgotten.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
@@ -78,19 +80,22 @@ impl Bodies {
             blob: id,
             reason: reason.into(),
         };
-        let bytes = match snapshot.blob(id)? {
-            Some(StoredBlob::Journaled(bytes)) => bytes,
-            Some(StoredBlob::Settled(_)) => {
-                let found = self.blobs.get(id)?;
-                found.ok_or_else(|| damaged("its file is missing"))?
-            }
+        let is_sound = |bytes: &[u8]| BlobId::of(bytes) == id;
+        let mut reason = match snapshot.blob(id)? {
+            Some(StoredBlob::Journaled(bytes)) if is_sound(&bytes) => return Ok(bytes),
+            Some(StoredBlob::Journaled(_)) => OTHER_BYTES,
+            Some(StoredBlob::Settled(_)) => "its file is missing",
             None => return Err(damaged("the index does not know it")),
         };
-        if BlobId::of(&bytes) == id {
-            Ok(bytes)
-        } else {
-            Err(damaged("its bytes are not those it was stored with"))
-        }
+        let mut sound = None;
+        self.blobs.get(id, &mut |bytes| {
+            match is_sound(&bytes) {
+                true => sound = Some(bytes),
+                false => reason = OTHER_BYTES,
+            }
+            sound.is_some()
+        })?;
+        sound.ok_or_else(|| damaged(reason))
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {

@@ -1,18 +1,24 @@
 //! Settled bodies in memory.
 
 use std::sync::{
-    Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
 };
 
 use rpds::RedBlackTreeMapSync as Map;
 
-use crate::backend::{Blobs, Error, ErrorKind, Hold, Result};
+use crate::backend::{
+    BlobUsage, Blobs, Compacted, Effort, Error, ErrorKind, Extent, Hold, Kin, LiveBodies, Pack,
+    Result,
+};
 use crate::id::BlobId;
 
 /// A blob store in memory.
 #[derive(Debug, Default)]
 pub struct MemoryBlobs {
     bodies: Mutex<Map<BlobId, Vec<u8>>>,
+    packed: Mutex<Map<BlobId, Vec<u8>>>,
+    /// Shared with the holds of packs whose bodies no row may name yet.
+    held_packs: Arc<()>,
     lock: RwLock<()>,
 }
 
@@ -28,12 +34,17 @@ impl MemoryBlobs {
     pub fn fork(&self) -> Self {
         Self {
             bodies: Mutex::new(self.bodies().clone()),
-            lock: RwLock::default(),
+            packed: Mutex::new(self.packed().clone()),
+            ..Self::default()
         }
     }
 
     fn bodies(&self) -> MutexGuard<'_, Map<BlobId, Vec<u8>>> {
         self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn packed(&self) -> MutexGuard<'_, Map<BlobId, Vec<u8>>> {
+        self.packed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses to remove anything while nobody holds all.
@@ -58,8 +69,10 @@ impl Blobs for MemoryBlobs {
         Ok(())
     }
 
-    fn get(&self, id: BlobId) -> Result<Option<Vec<u8>>> {
-        Ok(self.bodies().get(&id).cloned())
+    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<bool> {
+        let put = self.bodies().get(&id).cloned();
+        let packed = || self.packed().get(&id).cloned();
+        Ok(put.or_else(packed).is_some_and(accept))
     }
 
     fn delete(&self, id: BlobId) -> Result<()> {
@@ -71,6 +84,58 @@ impl Blobs for MemoryBlobs {
     fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()> {
         let ids: Vec<BlobId> = self.bodies().keys().copied().collect();
         ids.into_iter().try_for_each(visit)
+    }
+
+    fn pack(&self, _effort: Effort) -> Result<Box<dyn Pack + '_>> {
+        Ok(Box::new(MemoryPack {
+            blobs: self,
+            bodies: Vec::new(),
+        }))
+    }
+
+    fn compact(&self, _extent: Extent, live: &mut LiveBodies<'_>) -> crate::Result<Compacted> {
+        self.held_all()?;
+        if Arc::strong_count(&self.held_packs) > 1 {
+            return Ok(Compacted::default());
+        }
+        let mut left = Map::new_sync();
+        let packed = self.packed().clone();
+        live(&mut |id, _| {
+            if let Some(bytes) = packed.get(&id) {
+                left.insert_mut(id, bytes.clone());
+            }
+            Ok(())
+        })?;
+        let bodies = (packed.size() - left.size()) as u64;
+        let sum = |bodies: &Map<BlobId, Vec<u8>>| bodies.values().map(Vec::len).sum::<usize>();
+        let bytes = (sum(&packed) - sum(&left)) as u64;
+        *self.packed() = left;
+        Ok(Compacted { bodies, bytes })
+    }
+
+    fn join_packs(&self) -> Result<()> {
+        self.held_all()
+    }
+
+    fn check_packs(&self, _progress: &mut dyn FnMut(u64)) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn usage(&self) -> Result<BlobUsage> {
+        let count = |bodies: &Map<BlobId, Vec<u8>>| {
+            let bytes = bodies.values().map(Vec::len).sum::<usize>();
+            (bodies.size() as u64, bytes as u64)
+        };
+        let ((loose_bodies, loose_bytes), (packed_bodies, packed_bytes)) =
+            (count(&self.bodies()), count(&self.packed()));
+        Ok(BlobUsage {
+            loose_bodies,
+            loose_bytes,
+            packs: u64::from(packed_bodies > 0),
+            packed_bodies,
+            packed_bytes,
+            pack_bytes: packed_bytes,
+        })
     }
 
     fn sweep(&self) -> Result<()> {
@@ -88,5 +153,34 @@ impl Blobs for MemoryBlobs {
     }
 }
 
+/// A pack in the making.
+#[derive(Debug)]
+struct MemoryPack<'a> {
+    blobs: &'a MemoryBlobs,
+    bodies: Vec<(BlobId, Vec<u8>)>,
+}
+
+impl Pack for MemoryPack<'_> {
+    fn add(&mut self, id: BlobId, bytes: &[u8], _kin: Kin) -> Result<()> {
+        self.bodies.push((id, bytes.to_vec()));
+        Ok(())
+    }
+
+    fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
+        let found = self.bodies.iter().find(|(added, _)| *added == id);
+        Ok(found.map(|(_, bytes)| bytes.clone()))
+    }
+
+    fn finish(self: Box<Self>) -> Result<Box<dyn Hold>> {
+        let hold = Arc::clone(&self.blobs.held_packs);
+        let mut packed = self.blobs.packed();
+        for (id, bytes) in self.bodies {
+            packed.insert_mut(id, bytes);
+        }
+        Ok(Box::new(hold))
+    }
+}
+
+impl Hold for Arc<()> {}
 impl Hold for RwLockReadGuard<'_, ()> {}
 impl Hold for RwLockWriteGuard<'_, ()> {}

@@ -1,0 +1,159 @@
+//! Bodies as plain files.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{ErrorKind as Io, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tempfile::NamedTempFile;
+
+use super::flush::Flusher;
+use super::{failed, temporary_file};
+use crate::backend::Result;
+use crate::id::BlobId;
+
+/// A folder of bodies, each a file.
+#[derive(Debug)]
+pub(super) struct LooseBodies {
+    root: PathBuf,
+    tmp: PathBuf,
+    flusher: Flusher,
+    /// Files that this handle put in place and has not flushed, kept open: while a body's name is still its
+    /// file's, nobody has removed or replaced it.
+    unflushed: Mutex<HashMap<BlobId, File>>,
+}
+
+/// Files kept open are bounded; what is forgotten is written again.
+const MOST_UNFLUSHED: usize = 64;
+
+impl LooseBodies {
+    /// The files of a store.
+    pub(super) fn open(store: &Path) -> Result<Self> {
+        let root = store.join("blobs");
+        Ok(Self {
+            flusher: Flusher::open(&root)?,
+            tmp: store.join("tmp"),
+            root,
+            unflushed: Mutex::default(),
+        })
+    }
+
+    fn folder(&self, id: BlobId) -> PathBuf {
+        self.root.join(&id.to_string()[..2])
+    }
+
+    pub(super) fn path(&self, id: BlobId) -> PathBuf {
+        self.folder(id).join(&id.to_string()[2..])
+    }
+
+    fn unflushed(&self) -> MutexGuard<'_, HashMap<BlobId, File>> {
+        self.unflushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        let path = self.path(id);
+        let unflushed = self.unflushed();
+        if unflushed
+            .get(&id)
+            .is_some_and(|file| still_named(file, &path))
+        {
+            return Ok(());
+        }
+        drop(unflushed);
+        let write = || -> std::io::Result<NamedTempFile> {
+            let mut file = temporary_file(&self.tmp)?;
+            file.write_all(bytes)?;
+            Ok(file)
+        };
+        let mut file = write().map_err(failed("writing a file in", &self.tmp))?;
+        // A file without a row that an interrupted writer left may be torn: it is replaced, never trusted.
+        let persisted = match file.persist(&path) {
+            Err(error) if error.error.kind() == Io::NotFound => {
+                file = error.file;
+                // Not flushed here: a flush of the body covers the folder.
+                let folder = self.folder(id);
+                match fs::create_dir(&folder) {
+                    Err(error) if error.kind() != Io::AlreadyExists => {
+                        return Err(failed("making", &folder)(error));
+                    }
+                    _ => file.persist(&path),
+                }
+            }
+            other => other,
+        };
+        let file = persisted.map_err(|error| failed("renaming a file to", &path)(error.error))?;
+        let mut unflushed = self.unflushed();
+        if unflushed.len() >= MOST_UNFLUSHED {
+            unflushed.clear();
+        }
+        unflushed.insert(id, file);
+        Ok(())
+    }
+
+    pub(super) fn flush(&self, ids: &[BlobId]) -> Result<()> {
+        let paths = ids.iter().map(|id| self.path(*id));
+        let flushed = self.flusher.flush(&self.root, paths);
+        // Flushed, or not to be trusted.
+        let mut unflushed = self.unflushed();
+        ids.iter().for_each(|id| drop(unflushed.remove(id)));
+        flushed
+    }
+
+    pub(super) fn get(&self, id: BlobId) -> Result<Option<Vec<u8>>> {
+        let path = self.path(id);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == Io::NotFound => Ok(None),
+            Err(error) => Err(failed("reading", &path)(error)),
+        }
+    }
+
+    pub(super) fn delete(&self, id: BlobId) -> Result<()> {
+        let path = self.path(id);
+        self.unflushed().remove(&id);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != Io::NotFound => Err(failed("removing", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()> {
+        for folder in fs::read_dir(&self.root).map_err(failed("listing", &self.root))? {
+            let folder = folder.map_err(failed("listing", &self.root))?.path();
+            let prefix = folder
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            if prefix.len() != 2 || !folder.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(&folder).map_err(failed("listing", &folder))? {
+                let name = file.map_err(failed("listing", &folder))?.file_name();
+                // Other names are not ours to judge.
+                if let Ok(id) = format!("{prefix}{}", name.to_string_lossy()).parse() {
+                    visit(id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a file that was put in place still is: its name was neither removed nor given to another. It may have more
+/// names, so their number does not tell.
+#[cfg(unix)]
+fn still_named(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn still_named(_file: &File, _path: &Path) -> bool {
+    false
+}

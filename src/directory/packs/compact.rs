@@ -1,0 +1,323 @@
+//! Packs made anew: without what is dead, by kin, or several as one.
+
+use std::fs::{self, TryLockError};
+use std::sync::Arc;
+
+use super::assembly::{Assembly, Pending, Published};
+use super::format::{Entry, Prefix};
+use super::pack::Pack;
+use super::{Known, Packs};
+use crate::Result;
+use crate::backend::{self, Compacted, Effort, Extent, Kin, LiveBodies};
+use crate::directory::{failed, flush_directory, prepare};
+use crate::id::BlobId;
+
+/// Packs of this length are not joined any more.
+const LARGE: u64 = 256 * 1024 * 1024;
+/// Bytes that are read at once to check a pack.
+const CHUNK: usize = 1024 * 1024;
+
+impl Packs {
+    /// Removes what is dead: packs that have more of it than of what lives, or all.
+    pub(in crate::directory) fn compact(
+        &self,
+        extent: Extent,
+        live: &mut LiveBodies<'_>,
+    ) -> Result<Compacted> {
+        self.look()?;
+        let known = self.known.load_full();
+        let mut old = Locked::of_all(&known)?;
+        if old.is_empty() {
+            return Ok(Compacted::default());
+        }
+        let mut renewal = Renewal::new(self);
+        match extent {
+            Extent::Wasteful => {
+                live(&mut |id, _| {
+                    let mut packs = old.iter_mut();
+                    Ok(packs.try_for_each(|pack| pack.mark(id).map(drop))?)
+                })?;
+                old.retain(Locked::is_wasteful);
+                for pack in &mut old {
+                    renewal.take_live(pack)?;
+                }
+            }
+            Extent::All => live(&mut |id, kin| renewal.take(id, kin, &mut old))?,
+        }
+        Ok(renewal.finish(old)?)
+    }
+
+    /// Joins small packs, until each is larger than all smaller ones together: few are looked into then, and no body is
+    /// copied often.
+    pub(in crate::directory) fn join(&self) -> backend::Result<()> {
+        self.look()?;
+        let known = self.known.load_full();
+        let mut old = Locked::of_all(&known)?;
+        old.retain(|pack| pack.pack.length < LARGE);
+        old.sort_by_key(|pack| pack.pack.length);
+        let (mut sum, mut joined) = (0, 0);
+        for (number, pack) in old.iter().enumerate() {
+            if number > 0 && pack.pack.length < 2 * sum {
+                joined = number + 1;
+            }
+            sum += pack.pack.length;
+        }
+        old.truncate(joined);
+        let mut renewal = Renewal::new(self);
+        for pack in &old {
+            renewal.append(&pack.pack)?;
+        }
+        renewal.finish(old).map(drop)
+    }
+
+    /// Whether each pack is what its name says.
+    pub(in crate::directory) fn check(
+        &self,
+        progress: &mut dyn FnMut(u64),
+    ) -> backend::Result<Vec<String>> {
+        self.look()?;
+        let known = self.known.load_full();
+        let broken = known.broken.iter();
+        let mut wrong: Vec<String> = broken.map(|(_, error)| error.to_string()).collect();
+        let mut checked = 0;
+        let mut bytes = vec![0; CHUNK];
+        for pack in &known.packs {
+            let mut hasher = blake3::Hasher::new();
+            let mut at = 0;
+            while at < pack.length {
+                let size = usize::try_from(pack.length - at)
+                    .unwrap_or(CHUNK)
+                    .min(CHUNK);
+                pack.records.read_at(&mut bytes[..size], at)?;
+                hasher.update(&bytes[..size]);
+                at += size as u64;
+                checked += size as u64;
+                progress(checked);
+            }
+            let path = pack.path();
+            let name = path.file_stem().and_then(|name| name.to_str());
+            if name != Some(&hasher.finalize().to_hex()) {
+                wrong.push(format!(
+                    "{} is damaged: its bytes have another hash",
+                    path.display()
+                ));
+            }
+        }
+        Ok(wrong)
+    }
+}
+
+/// A pack that nobody else compacts, and that is not somebody's who has yet to write rows.
+struct Locked {
+    pack: Arc<Pack>,
+    /// In the order of their records, with whether each is live, or was taken.
+    entries: Vec<(Entry, bool)>,
+    /// The places of entries in the index's order.
+    places: Vec<u32>,
+    /// It has a body that could not be read: it stays.
+    damaged: bool,
+}
+
+impl Locked {
+    /// All packs that can be locked and have a sound index.
+    fn of_all(known: &Known) -> backend::Result<Vec<Self>> {
+        let mut locked = Vec::new();
+        for pack in &known.packs {
+            match pack.records.file().try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => continue,
+                Err(TryLockError::Error(error)) => {
+                    return Err(failed("locking", pack.path())(error));
+                }
+            }
+            // Dropped at an error too: it unlocks.
+            let mut this = Self {
+                pack: Arc::clone(pack),
+                entries: Vec::new(),
+                places: Vec::new(),
+                damaged: false,
+            };
+            // A pack whose index is damaged stays for whoever repairs it.
+            if let Ok(entries) = pack.entries() {
+                let mut order: Vec<u32> = (0..pack.footer.entries).collect();
+                order.sort_by_key(|place| entries[*place as usize].offset);
+                this.places = vec![0; entries.len()];
+                for (at, place) in (0..).zip(&order) {
+                    this.places[*place as usize] = at;
+                }
+                let entries = order.iter().map(|place| (entries[*place as usize], false));
+                this.entries = entries.collect();
+                locked.push(this);
+            }
+        }
+        Ok(locked)
+    }
+
+    /// Marks a body, and tells where it is if it was not marked before.
+    fn mark(&mut self, id: BlobId) -> backend::Result<Option<Entry>> {
+        let mut newly = None;
+        let prefix = Prefix::of(id);
+        for (place, entry) in self.pack.bucket(prefix)? {
+            let at = self.places.get(place).map(|at| *at as usize);
+            if let Some((entry, marked)) = at
+                .filter(|_| entry.prefix == prefix)
+                .and_then(|at| self.entries.get_mut(at))
+                && !std::mem::replace(marked, true)
+            {
+                newly = Some(*entry);
+            }
+        }
+        Ok(newly)
+    }
+
+    /// Whether more of its bytes are dead than live.
+    fn is_wasteful(&self) -> bool {
+        let ends = self.entries.iter().skip(1).map(|(entry, _)| entry.offset);
+        let ends = ends.chain([self.pack.records.end()]);
+        let records = self.entries.iter().zip(ends);
+        let lengths = records.map(|((entry, live), end)| (*live, end - entry.offset));
+        let (live, dead) = lengths.fold((0, 0), |(live, dead), (lives, length)| match lives {
+            true => (live + length, dead),
+            false => (live, dead + length),
+        });
+        dead > live
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // The file stays open as long as somebody reads from it.
+        let _ = self.pack.records.file().unlock();
+    }
+}
+
+/// New packs, which take the place of old ones.
+struct Renewal<'a> {
+    packs: &'a Packs,
+    assembly: Option<Assembly>,
+    published: Vec<Published>,
+    bodies: u64,
+}
+
+impl<'a> Renewal<'a> {
+    fn new(packs: &'a Packs) -> Self {
+        Self {
+            packs,
+            assembly: None,
+            published: Vec::new(),
+            bodies: 0,
+        }
+    }
+
+    fn assembly(&mut self, effort: Effort) -> backend::Result<&mut Assembly> {
+        if self.assembly.as_ref().is_some_and(Assembly::is_full) {
+            self.publish()?;
+        }
+        match &mut self.assembly {
+            Some(assembly) => Ok(assembly),
+            none => {
+                prepare(&self.packs.folder)?;
+                Ok(none.insert(Assembly::begin(&self.packs.tmp, effort)?))
+            }
+        }
+    }
+
+    fn publish(&mut self) -> backend::Result<()> {
+        if let Some(assembly) = self.assembly.take() {
+            self.published.push(assembly.finish(&self.packs.folder)?);
+        }
+        Ok(())
+    }
+
+    /// Takes over a body that is in one of the old packs, if it was not yet.
+    fn take(&mut self, id: BlobId, kin: Kin, old: &mut [Locked]) -> Result<()> {
+        let mut taken = false;
+        for pack in old {
+            let Some(entry) = pack.mark(id)? else {
+                continue;
+            };
+            match pack.pack.records.read(entry.offset) {
+                Ok(bytes) if BlobId::of(&bytes) == id => {
+                    if !taken {
+                        self.bodies += 1;
+                        let assembly = self.assembly(Effort::Thorough)?;
+                        assembly.add(Pending { id, kin, bytes })?;
+                        taken = true;
+                    }
+                }
+                _ => pack.damaged = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what lives in a pack.
+    fn take_live(&mut self, pack: &mut Locked) -> backend::Result<()> {
+        let mut kin = 0;
+        for (entry, live) in &pack.entries {
+            let records = &pack.pack.records;
+            kin += u64::from(records.is_full(entry.offset)?);
+            if !live {
+                continue;
+            }
+            let read = records.read(entry.offset);
+            let read = read.map(|bytes| (BlobId::of(&bytes), bytes));
+            match read {
+                Ok((id, bytes)) if Prefix::of(id) == entry.prefix => {
+                    self.bodies += 1;
+                    let kin = Kin(kin);
+                    let assembly = self.assembly(Effort::Quick)?;
+                    assembly.add(Pending { id, kin, bytes })?;
+                }
+                _ => {
+                    pack.damaged = true;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over all of a pack.
+    fn append(&mut self, pack: &Pack) -> backend::Result<()> {
+        self.bodies += u64::from(pack.footer.entries);
+        self.assembly(Effort::Quick)?.append(pack)
+    }
+
+    /// Puts the new packs in their place for good, and only then removes the old ones.
+    fn finish(mut self, old: Vec<Locked>) -> backend::Result<Compacted> {
+        self.publish()?;
+        let published = std::mem::take(&mut self.published);
+        if !published.is_empty() {
+            flush_directory(&self.packs.folder)?;
+        }
+        let mut compacted = Compacted::default();
+        for pack in old.iter().filter(|pack| !pack.damaged) {
+            let path = pack.pack.path();
+            // What is made anew may be what was.
+            if published.iter().any(|published| published.path == path) {
+                continue;
+            }
+            fs::remove_file(path).map_err(failed("removing", path))?;
+            compacted.bodies += u64::from(pack.pack.footer.entries);
+            compacted.bytes += pack.pack.length;
+        }
+        self.packs.look()?;
+        let lengths = published.iter().map(|pack| {
+            let measured = pack.lock.metadata();
+            measured.map_or(0, |measured| measured.len())
+        });
+        compacted.bytes = compacted.bytes.saturating_sub(lengths.sum());
+        compacted.bodies = compacted.bodies.saturating_sub(self.bodies);
+        Ok(compacted)
+    }
+}
+
+impl Drop for Renewal<'_> {
+    fn drop(&mut self) {
+        // It was given up: what it was to take the place of is still there.
+        for pack in &self.published {
+            let _ = fs::remove_file(&pack.path);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Bodies by the thousand in one file: packs.
+//!
+//! A pack never changes. It is written in `tmp/`, flushed, and renamed to `blobs/packs/`; a body that is in one needs no file of
+//! its own. [`format`] says what is in it.
+
+mod assembly;
+mod codec;
+mod compact;
+mod format;
+mod pack;
+mod records;
+mod writer;
+
+use std::fs;
+use std::io::ErrorKind as Io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use self::pack::Pack;
+use self::writer::PackWriter;
+use super::{failed, prepare};
+use crate::backend::{self, Effort, Error, Result};
+use crate::id::BlobId;
+
+/// The packs of a store.
+#[derive(Debug)]
+pub(super) struct Packs {
+    folder: PathBuf,
+    tmp: PathBuf,
+    known: ArcSwap<Known>,
+}
+
+/// The packs that were there when it was last looked.
+#[derive(Debug, Default)]
+struct Known {
+    packs: Vec<Arc<Pack>>,
+    /// Why some could not be opened.
+    broken: Vec<(PathBuf, Error)>,
+}
+
+impl Packs {
+    /// No pack is looked at before a body is asked for that has no file.
+    pub(super) fn new(store: &std::path::Path) -> Self {
+        Self {
+            folder: store.join("blobs").join("packs"),
+            tmp: store.join("tmp"),
+            known: ArcSwap::default(),
+        }
+    }
+
+    /// Offers what the packs that are known have of a body; `failed` is why one could not be read.
+    pub(super) fn offer(
+        &self,
+        id: BlobId,
+        accept: &mut dyn FnMut(Vec<u8>) -> bool,
+        failed: &mut Option<Error>,
+    ) -> bool {
+        let known = self.known.load();
+        for pack in &known.packs {
+            match pack.offer(id, accept) {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(error) => *failed = Some(error),
+            }
+        }
+        if failed.is_none() {
+            *failed = known.broken.first().map(|(_, error)| error.clone());
+        }
+        false
+    }
+
+    /// Looks which packs are there; says whether others are than were known.
+    pub(super) fn look(&self) -> Result<bool> {
+        let mut paths = Vec::new();
+        match fs::read_dir(&self.folder) {
+            Ok(files) => {
+                for file in files {
+                    let path = file.map_err(failed("listing", &self.folder))?.path();
+                    if path
+                        .extension()
+                        .is_some_and(|extension| extension == "pack")
+                    {
+                        paths.push(path);
+                    }
+                }
+            }
+            Err(error) if error.kind() == Io::NotFound => {}
+            Err(error) => return Err(failed("listing", &self.folder)(error)),
+        }
+        paths.sort();
+        let known = self.known.load();
+        let was = known.packs.iter().map(|pack| pack.path());
+        let mut was: Vec<_> = was
+            .chain(known.broken.iter().map(|(path, _)| &**path))
+            .collect();
+        was.sort();
+        if was == paths {
+            return Ok(false);
+        }
+        let mut now = Known::default();
+        for path in paths {
+            let open = known.packs.iter().find(|pack| pack.path() == path);
+            match open.map_or_else(
+                || Pack::open(&path).map(Arc::new),
+                |pack| Ok(Arc::clone(pack)),
+            ) {
+                Ok(pack) => now.packs.push(pack),
+                Err(error) => now.broken.push((path, error)),
+            }
+        }
+        self.known.store(Arc::new(now));
+        Ok(true)
+    }
+
+    pub(super) fn begin(&self, effort: Effort) -> Result<Box<dyn backend::Pack>> {
+        prepare(&self.folder)?;
+        let writer = PackWriter::begin(self.tmp.clone(), self.folder.clone(), effort)?;
+        Ok(Box::new(writer))
+    }
+
+    /// How many packs there are, the bodies in them, the bytes of those, and of the packs.
+    pub(super) fn usage(&self) -> Result<[u64; 4]> {
+        self.look()?;
+        let known = self.known.load();
+        let packs = known.packs.iter();
+        Ok(packs.fold([0; 4], |[packs, bodies, bytes, length], pack| {
+            [
+                packs + 1,
+                bodies + u64::from(pack.footer.entries),
+                bytes + pack.footer.bytes,
+                length + pack.length,
+            ]
+        }))
+    }
+}

@@ -1,0 +1,221 @@
+//! Records read by where they begin, each with those that it hangs on.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::codec;
+use super::format::{Header, MAGIC, MOST_HEADER, corrupt};
+use crate::backend::Result;
+use crate::directory::failed;
+
+/// The records of a pack, finished or not.
+#[derive(Debug)]
+pub(super) struct Records {
+    file: File,
+    path: PathBuf,
+    /// Where they end.
+    end: u64,
+    /// Tells them from any others that this process ever read.
+    number: u64,
+}
+
+/// Bytes around the beginning of a record that are read at once: mostly its bases and itself.
+const BEFORE: u64 = 4096;
+const AFTER: u64 = 4096;
+/// Records that a body may hang on, one by the other: more than is ever written.
+const MOST_DEPTH: usize = 64;
+
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+impl Records {
+    pub(super) fn new(file: File, path: &Path, end: u64) -> Self {
+        Self {
+            file,
+            path: path.to_owned(),
+            end,
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file, for its lock.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The body whose record begins here.
+    pub(super) fn read(&self, offset: u64) -> Result<Vec<u8>> {
+        RECENT.with_borrow_mut(|recent| {
+            recent.turn_to(self.number);
+            for record in self.chain(offset, recent)?.into_iter().rev() {
+                let base = record.base().and_then(|base| recent.get(base));
+                let body = codec::decode(record.header, &record.stored, base)?;
+                recent.put(record.offset, body);
+            }
+            let body = recent.get(offset).map(<[u8]>::to_vec);
+            body.ok_or_else(|| corrupt("a body of a pack was not kept"))
+        })
+    }
+
+    /// The record that begins here, and behind it those that it hangs on, as far as their bodies are not in memory.
+    fn chain(&self, offset: u64, recent: &Recent) -> Result<Vec<Record>> {
+        let mut window = Window::default();
+        let mut records = Vec::new();
+        let mut next = Some(offset);
+        while let Some(offset) = next.filter(|next| recent.get(*next).is_none()) {
+            if offset < MAGIC.len() as u64 || records.len() == MOST_DEPTH {
+                let path = self.path.display();
+                return Err(corrupt(format!("{path} has no record at {offset}")));
+            }
+            let record = self.record(offset, &mut window)?;
+            next = record.base();
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// Whether the body of this record hangs on no other.
+    pub(super) fn is_full(&self, offset: u64) -> Result<bool> {
+        let mut window = Window::default();
+        let header = Header::read(self.window(offset, MOST_HEADER, &mut window)?)?;
+        Ok(header.back == 0)
+    }
+
+    fn record(&self, offset: u64, window: &mut Window) -> Result<Record> {
+        let header = Header::read(self.window(offset, MOST_HEADER, window)?)?;
+        let whole = self.window(offset, header.length + header.stored, window)?;
+        let stored = whole
+            .get(header.length..header.length + header.stored)
+            .ok_or_else(|| corrupt(format!("a body in {} is cut off", self.path.display())))?;
+        Ok(Record {
+            offset,
+            header,
+            stored: stored.to_vec(),
+        })
+    }
+
+    /// So many bytes from here on, or fewer where the records end.
+    fn window<'w>(&self, offset: u64, length: usize, window: &'w mut Window) -> Result<&'w [u8]> {
+        let end = (offset + length as u64).min(self.end);
+        if !window.has(offset, end) {
+            let begin = offset.saturating_sub(BEFORE);
+            let size = end.max(offset + AFTER).min(self.end) - begin.min(end);
+            window.begin = begin;
+            window.bytes.resize(usize::try_from(size).unwrap_or(0), 0);
+            self.read_at(&mut window.bytes, begin)?;
+        }
+        let begin = usize::try_from(offset - window.begin).unwrap_or(usize::MAX);
+        let end = usize::try_from(end - window.begin).unwrap_or(0);
+        let bytes = window.bytes.get(begin..end);
+        bytes.ok_or_else(|| corrupt(format!("{} has no record at {offset}", self.path.display())))
+    }
+
+    pub(super) fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
+        read_at(&self.file, &self.path, bytes, offset)
+    }
+}
+
+struct Record {
+    offset: u64,
+    header: Header,
+    stored: Vec<u8>,
+}
+
+impl Record {
+    /// Where the record begins that it hangs on. One that would be before the file is at 0, where there is none.
+    fn base(&self) -> Option<u64> {
+        let back = self.header.back;
+        (back > 0).then(|| self.offset.saturating_sub(back))
+    }
+}
+
+/// A part of the records.
+#[derive(Default)]
+struct Window {
+    begin: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn has(&self, begin: u64, end: u64) -> bool {
+        self.begin <= begin && end <= self.begin + self.bytes.len() as u64
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn read_at(file: &File, path: &Path, bytes: &mut [u8], offset: u64) -> Result<()> {
+    use std::os::unix::fs::FileExt;
+    let read = file.read_exact_at(bytes, offset);
+    read.map_err(failed("reading", path))
+}
+
+#[cfg(windows)]
+pub(super) fn read_at(file: &File, path: &Path, bytes: &mut [u8], offset: u64) -> Result<()> {
+    use std::os::windows::fs::FileExt;
+    let mut done = 0;
+    while done < bytes.len() {
+        match file.seek_read(&mut bytes[done..], offset + done as u64) {
+            Ok(0) => {
+                return Err(failed("reading", path)(
+                    std::io::ErrorKind::UnexpectedEof.into(),
+                ));
+            }
+            Ok(read) => done += read,
+            Err(error) => return Err(failed("reading", path)(error)),
+        }
+    }
+    Ok(())
+}
+
+thread_local! {
+    static RECENT: RefCell<Recent> = RefCell::default();
+}
+
+/// The bodies of a pack that a thread read last: the next one mostly hangs on them, as versions are read in their order.
+#[derive(Default)]
+struct Recent {
+    pack: u64,
+    bodies: Vec<(u64, Vec<u8>)>,
+    bytes: usize,
+}
+
+/// Bodies of a thread that are kept at most, and their bytes.
+const MOST_RECENT: usize = 40;
+const MOST_RECENT_BYTES: usize = 1024 * 1024;
+
+impl Recent {
+    fn turn_to(&mut self, pack: u64) {
+        if self.pack != pack {
+            *self = Self {
+                pack,
+                ..Self::default()
+            };
+        }
+    }
+
+    fn get(&self, offset: u64) -> Option<&[u8]> {
+        let mut bodies = self.bodies.iter().rev();
+        let (_, body) = bodies.find(|(at, _)| *at == offset)?;
+        Some(body)
+    }
+
+    fn put(&mut self, offset: u64, body: Vec<u8>) {
+        self.bytes += body.len();
+        self.bodies.push((offset, body));
+        // The one that was put now stays, and its base was needed for the last time.
+        while self.bodies.len() > 1
+            && (self.bodies.len() > MOST_RECENT || self.bytes > MOST_RECENT_BYTES)
+        {
+            self.bytes -= self.bodies.remove(0).1.len();
+        }
+    }
+}
