@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::bulk::kin_of;
 use super::contract::{Breakage, breakages};
 use super::lines::Line;
 use super::lookup::{find_prompt, select};
@@ -367,7 +368,8 @@ impl Writer<'_> {
             changes.push(self.point_to_new(version.prompt_id, name, version.id)?);
             version.environments.push(name.clone());
         }
-        self.store_body(body)?;
+        let kin = kin_of(version.prompt_id, version.number.major);
+        self.store_body(body, kin)?;
         self.record(version.created_at, kind, changes)?;
         Ok(version)
     }

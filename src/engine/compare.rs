@@ -182,7 +182,11 @@ pub(crate) fn compare_environments(
 /// Compares two bodies, their partials as they are in this snapshot.
 fn compare(snapshot: &dyn Snapshot, bodies: &Bodies, from: Side, to: Side) -> Result<Difference> {
     let contract = |body: &Value| -> Result<Contract> {
-        let partials = gather_partials(snapshot, bodies, Uses::of(body).partials)?;
+        let partials = gather_partials(
+            snapshot,
+            &|id| bodies.read(snapshot, id),
+            Uses::of(body).partials,
+        )?;
         Ok(Contract::of(body, &partials))
     };
     let body = diff(from.body.json(), to.body.json());

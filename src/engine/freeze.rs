@@ -41,7 +41,7 @@ pub(crate) fn freeze(
         }
     }
     found.sort_by_key(|(prompt, ..)| prompt.id);
-    let partials = gather_partials(snapshot, bodies, wanted)?;
+    let partials = gather_partials(snapshot, &|id| bodies.read(snapshot, id), wanted)?;
 
     let mut frozen = Vec::with_capacity(found.len());
     let mut problems = Vec::new();

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub(crate) use self::shape::objects;
+use super::bulk::kin_of;
 use super::commit::check_text;
 use super::numbering;
 use super::prompt::check_tags;
@@ -113,6 +114,7 @@ impl Writer<'_> {
             }),
         }];
         let ids: Vec<VersionId> = versions.iter().map(|version| version.id).collect();
+        let majors: Vec<u32> = versions.iter().map(|new| new.number.major).collect();
         let created = versions.into_iter().map(Box::new);
         changes.extend(created.map(Change::VersionCreated));
         for (version, to) in given.iter().zip(&ids) {
@@ -124,8 +126,8 @@ impl Writer<'_> {
                 reason: None,
             }));
         }
-        for version in given {
-            self.store_body(&version.body)?;
+        for (version, major) in given.iter().zip(majors) {
+            self.store_body(&version.body, kin_of(id, major))?;
         }
         self.record(at, OperationKind::Import, changes)?;
         for (version, id) in given.iter().zip(ids) {

@@ -5,6 +5,7 @@
 
 mod blame;
 mod bodies;
+mod bulk;
 mod bundle;
 mod collect;
 mod commit;

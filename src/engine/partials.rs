@@ -3,16 +3,17 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::bodies::Bodies;
 use crate::backend::Snapshot;
+use crate::body::Body;
 use crate::error::Result;
+use crate::id::BlobId;
 use crate::template::{PartialUse, Partials, Uses};
 
 /// Loads what these partials name, and what theirs do. What does not exist is left out: it is for the renderer
 /// to say.
 pub(crate) fn gather_partials(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    read: &dyn Fn(BlobId) -> Result<Body>,
     mut wanted: Vec<PartialUse>,
 ) -> Result<Partials> {
     let mut partials = Partials::default();
@@ -22,7 +23,7 @@ pub(crate) fn gather_partials(
             continue;
         }
         if let Some(version) = snapshot.version_in(partial.prompt, &partial.environment)? {
-            let body = bodies.read(snapshot, version.blob)?;
+            let body = read(version.blob)?;
             wanted.extend(Uses::of(body.json()).partials);
             partials.insert(
                 partial.prompt,

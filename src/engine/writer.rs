@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::bodies::Bodies;
+use super::bulk::Bulk;
 use super::contract::Contract;
 use super::lines::{KeptLines, Lines};
 use super::operation_text;
 use super::partials::gather_partials;
-use crate::backend::{self, Index, Snapshot, Transaction};
+use crate::backend::{self, Index, Kin, Snapshot, Transaction};
 use crate::body::Body;
 use crate::error::{Error, Holder, Result};
 use crate::id::{BlobId, OperationId, PromptId, VersionId};
@@ -85,6 +86,8 @@ pub(crate) struct Writer<'a> {
     pub(super) reserved: Reserved,
     pub(super) last: Place,
     journaled: Journaled,
+    /// Where the bodies of a large change go.
+    bulk: Option<Bulk<'a>>,
     /// A change of the transaction failed.
     failed: bool,
 }
@@ -114,6 +117,8 @@ pub(crate) struct Journaled {
     pub(crate) ids: Vec<BlobId>,
     /// Operations that it appended.
     pub(crate) operations: u64,
+    /// Whether it made a pack of others.
+    pub(crate) packs: u64,
 }
 
 /// How much is in [`Journaled`].
@@ -148,6 +153,7 @@ impl Journaled {
         self.bodies += other.bodies;
         self.bytes += other.bytes;
         self.operations += other.operations;
+        self.packs += other.packs;
         self.ids.extend(other.ids);
         self.ids.truncate(Self::MOST_LISTED);
     }
@@ -172,14 +178,25 @@ impl<'a> Writer<'a> {
             reserved: Reserved::default(),
             last,
             journaled: Journaled::default(),
+            bulk: None,
             failed: false,
         })
     }
 
+    /// The bodies of this transaction may be many: all but the first ones go into a pack. It has no savepoints.
+    pub(crate) fn in_bulk(mut self) -> Self {
+        self.bulk = Some(Bulk::new(self.bodies.blobs()));
+        self
+    }
+
     /// Makes all of it durable and visible.
-    pub(crate) fn commit(self) -> backend::Result<Journaled> {
+    pub(crate) fn commit(mut self) -> backend::Result<Journaled> {
         self.usable()?;
+        // Referenced before referencing; and held until the rows are there.
+        let packed = self.bulk.map(Bulk::finish).transpose()?.flatten();
+        self.journaled.packs += u64::from(packed.is_some());
         self.transaction.commit()?;
+        drop(packed);
         self.context.lines.put(self.last, self.lines);
         Ok(self.journaled)
     }
@@ -283,16 +300,37 @@ impl<'a> Writer<'a> {
         Ok(operation)
     }
 
-    /// Puts a body in the journal, if it is not stored already.
-    pub(super) fn store_body(&mut self, body: &Body) -> Result<()> {
-        self.change(|transaction| transaction.put_body(body.id(), body.as_bytes()))?;
+    /// Puts a body in the journal, or into a pack with many others, if it is not stored already.
+    pub(super) fn store_body(&mut self, body: &Body, kin: Kin) -> Result<()> {
+        let (id, bytes) = (body.id(), body.as_bytes());
+        if let Some(bulk) = self.bulk.as_mut().filter(|bulk| bulk.is_large()) {
+            let stored = self.transaction.put_packed_body(id, bytes.len() as u64);
+            let packed = stored.and_then(|is_new| match is_new {
+                true => bulk.add(id, bytes, kin),
+                false => Ok(()),
+            });
+            return self.change(|_| packed);
+        }
+        self.change(|transaction| transaction.put_body(id, bytes))?;
         self.journaled.add(Journaled {
             bodies: 1,
-            bytes: body.as_bytes().len() as u64,
-            ids: vec![body.id()],
-            operations: 0,
+            bytes: bytes.len() as u64,
+            ids: vec![id],
+            ..Journaled::default()
         });
+        if let Some(bulk) = &mut self.bulk {
+            bulk.journaled();
+        }
         Ok(())
+    }
+
+    /// A body that a version of this transaction has.
+    fn read_body(&self, id: BlobId) -> Result<Body> {
+        let packed = self.bulk.as_ref().map(|bulk| bulk.get(id));
+        match packed.transpose()?.flatten() {
+            Some(bytes) => Body::from_store(id, bytes),
+            None => self.bodies.read_once(&*self.transaction, id),
+        }
     }
 
     /// What a body asks of its callers, as things stand in this transaction.
@@ -303,7 +341,8 @@ impl<'a> Writer<'a> {
         }
         // Partials follow pointers, so a contract with them holds for this transaction only.
         let uses = alone.partials.clone();
-        let partials = gather_partials(&*self.transaction, self.bodies, uses)?;
+        let read = |id| self.read_body(id);
+        let partials = gather_partials(&*self.transaction, &read, uses)?;
         Ok(Arc::new(Contract::of(body.json(), &partials)))
     }
 
@@ -314,7 +353,7 @@ impl<'a> Writer<'a> {
             return Ok(contract);
         }
         // Its contract is kept, so it is not asked for again.
-        let body = self.bodies.read_once(&*self.transaction, version.blob)?;
+        let body = self.read_body(version.blob)?;
         self.contract(&body)
     }
 

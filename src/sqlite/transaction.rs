@@ -123,6 +123,30 @@ impl<'a> Write<'a> {
         Ok(key)
     }
 
+    /// Makes a body known as stored, and answers its key, if it was not stored yet.
+    fn store_body(&self, id: BlobId, size: i64) -> Result<Option<i64>> {
+        let doing = "making a body known";
+        let changed = |sql: &str, params: &[&dyn ToSql]| -> Result<bool> {
+            let mut statement = self.connection().prepare_cached(sql).context(doing)?;
+            Ok(statement.execute(params).context(doing)? > 0)
+        };
+        let key = if changed(
+            "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, 1, 0) ON CONFLICT DO NOTHING",
+            &[id.as_bytes(), &size],
+        )? {
+            self.connection().last_insert_rowid()
+        } else if changed(
+            "UPDATE blob SET stored = 1 WHERE hash = ?1 AND stored = 0",
+            &[id.as_bytes()],
+        )? {
+            self.blob_key(id)?
+        } else {
+            return Ok(None);
+        };
+        self.blob.set(Some((id, key)));
+        Ok(Some(key))
+    }
+
     /// Whether a version may have a body that is not stored.
     fn may_lack_its_body(&self, version: VersionId) -> Result<bool> {
         if self.absent.is_empty() {
@@ -206,30 +230,19 @@ impl Transaction for Write<'_> {
     }
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
-        let doing = "journaling a body";
-        let changed = |sql: &str, params: &[&dyn ToSql]| -> Result<bool> {
-            let mut statement = self.connection().prepare_cached(sql).context(doing)?;
-            Ok(statement.execute(params).context(doing)? > 0)
-        };
-        let key = if changed(
-            "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, 1, 0) ON CONFLICT DO NOTHING",
-            &[id.as_bytes(), &limit(bytes.len())],
-        )? {
-            self.connection().last_insert_rowid()
-        } else if changed(
-            "UPDATE blob SET stored = 1 WHERE hash = ?1 AND stored = 0",
-            &[id.as_bytes()],
-        )? {
-            self.blob_key(id)?
-        } else {
-            return Ok(());
-        };
-        self.blob.set(Some((id, key)));
-        self.change_one(
-            doing,
-            "INSERT INTO blob_journal VALUES (?1, ?2)",
-            (key, bytes),
-        )
+        match self.store_body(id, limit(bytes.len()))? {
+            Some(key) => self.change_one(
+                "journaling a body",
+                "INSERT INTO blob_journal VALUES (?1, ?2)",
+                (key, bytes),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool> {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        Ok(self.store_body(id, size)?.is_some())
     }
 
     fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()> {

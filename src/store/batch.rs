@@ -49,9 +49,12 @@ impl Store {
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
         let inner = &*self.inner;
         inner.queue.alone(|| {
-            let mut batch = Batch {
-                writer: inner.begin()?,
+            let writer = match inner.place {
+                Place::Directory(_) => inner.begin()?.in_bulk(),
+                // Its journal is as good a place.
+                Place::Memory(_) => inner.begin()?,
             };
+            let mut batch = Batch { writer };
             let before = batch.writer.place();
             let result = work(&mut batch)?;
             let last = batch.writer.place();

@@ -71,6 +71,23 @@ impl<'a> Write<'a> {
         Ok(())
     }
 
+    /// Makes a body known as stored; says whether it was not.
+    fn store_body(&mut self, id: BlobId, stored: impl FnOnce() -> StoredBlob) -> bool {
+        let is_new = !self.state.blobs.contains_key(&id);
+        if is_new {
+            self.state.last_position += 1;
+            let absent = self.absent.remove(&id);
+            let blob = Blob {
+                position: self.state.last_position,
+                stored: stored(),
+                live: absent.as_ref().map_or(0, |absent| absent.live),
+                unused_since: absent.and_then(|absent| absent.unused_since),
+            };
+            self.state.blobs.insert_mut(id, blob);
+        }
+        is_new
+    }
+
     fn blob_of(&self, version: VersionId) -> Option<BlobId> {
         let row = self.state.tables.version_ever(version);
         row.map(|row| row.version.blob)
@@ -117,18 +134,12 @@ impl Transaction for Write<'_> {
     }
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
-        if !self.state.blobs.contains_key(&id) {
-            self.state.last_position += 1;
-            let absent = self.absent.remove(&id);
-            let blob = Blob {
-                position: self.state.last_position,
-                stored: StoredBlob::Journaled(bytes.to_vec()),
-                live: absent.as_ref().map_or(0, |absent| absent.live),
-                unused_since: absent.and_then(|absent| absent.unused_since),
-            };
-            self.state.blobs.insert_mut(id, blob);
-        }
+        self.store_body(id, || StoredBlob::Journaled(bytes.to_vec()));
         Ok(())
+    }
+
+    fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool> {
+        Ok(self.store_body(id, || StoredBlob::Settled(size)))
     }
 
     fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()> {

@@ -11,6 +11,7 @@ use super::own::Own;
 use super::{Imported, KIND, malformed, read_operation};
 use crate::backend::{ErrorKind, StoredBlob};
 use crate::body::Body;
+use crate::engine::bulk::kin_of_none;
 use crate::engine::operation_text;
 use crate::engine::writer::Writer;
 use crate::error::{Error, Result};
@@ -130,7 +131,7 @@ impl Writer<'_> {
             found += 1;
             let bytes = reader.body_bytes(id, size)?;
             if self.transaction.blob(id)?.is_none() {
-                self.store_body(&Body::from_store(id, bytes)?)?;
+                self.store_body(&Body::from_store(id, bytes)?, kin_of_none(id))?;
                 taken += 1;
             }
         }

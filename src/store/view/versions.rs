@@ -238,7 +238,11 @@ impl View {
 
     fn read_with_partials(&self, spec: &Spec) -> Result<(Version, Body, Partials)> {
         self.read(spec, |snapshot, body| {
-            gather_partials(snapshot, &self.inner.bodies, Uses::of(body.json()).partials)
+            gather_partials(
+                snapshot,
+                &|id| self.inner.bodies.read(snapshot, id),
+                Uses::of(body.json()).partials,
+            )
         })
     }
 

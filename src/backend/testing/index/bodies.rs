@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
     the_journal_is_in_the_order_in_which_bodies_came,
     a_batch_has_one_body_at_least,
     a_dropped_journal_row_leaves_a_settled_body,
+    a_packed_body_is_stored_and_not_journaled,
     a_forgotten_body_is_not_stored,
     a_body_that_comes_back_is_journaled_again,
     a_body_is_collectable_once_no_live_version_has_it,
@@ -33,6 +34,30 @@ fn put(index: &dyn Index, bodies: &[&[u8]]) {
         transaction.put_body(BlobId::of(body), body).unwrap();
     }
     transaction.commit().unwrap();
+}
+
+/// A body whose bytes are elsewhere is stored from the commit on, once; one that was forgotten comes back so.
+pub fn a_packed_body_is_stored_and_not_journaled(index: &dyn Index) {
+    let id = BlobId::of(b"packed");
+    let put_packed = || {
+        let mut transaction = index.transaction(Durability::Full).unwrap();
+        let news = [(); 2].map(|()| transaction.put_packed_body(id, 6).unwrap());
+        transaction.commit().unwrap();
+        news
+    };
+    assert_eq!(put_packed(), [true, false], "it is new once");
+    assert_eq!(blob(index, b"packed"), Some(StoredBlob::Settled(6)));
+    put(index, &[b"packed"]);
+    assert_eq!(waiting(index), (0, 0), "what is packed is journaled too");
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    transaction.forget_blobs(&[id]).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(blob(index, b"packed"), None);
+    assert_eq!(put_packed(), [true, false], "it came back once");
+    put(index, &[b"journaled"]);
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    let is_new = transaction.put_packed_body(BlobId::of(b"journaled"), 9);
+    assert!(!is_new.unwrap(), "what is journaled is stored");
 }
 
 fn blob(index: &dyn Index, body: &[u8]) -> Option<StoredBlob> {
