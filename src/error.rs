@@ -119,6 +119,13 @@ pub enum Error {
         ids: Vec<PromptId>,
     },
 
+    /// No body of this address is stored: none ever was, or it was collected.
+    #[error("no body {blob}")]
+    BodyNotFound {
+        /// The address.
+        blob: BlobId,
+    },
+
     /// No live version answers to this selector.
     #[error("{}", version_not_found(*prompt, selector))]
     VersionNotFound {

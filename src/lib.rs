@@ -89,12 +89,13 @@ mod sqlite;
 mod store;
 pub mod template;
 
+pub use backend::BlobUsage;
 pub use body::Body;
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
     Blame, BlameEntry, BundleSummary, Collected, Created, Cursor, Difference,
     EnvironmentDifference, Event, Holding, Imported, Matched, Moment, Move, Moved, NewPrompt,
-    NewVersion, OperationRef, Origin, Report, Resolved, SearchHit, Settled, Side, Snippet,
+    NewVersion, OperationRef, Origin, Packed, Report, Resolved, SearchHit, Settled, Side, Snippet,
     VariableChange, Verdict, Violation,
 };
 pub use error::{Error, Holder, Result, Unfrozen};

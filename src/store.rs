@@ -375,13 +375,15 @@ impl StoreOptions {
         place: Place,
     ) -> Store {
         let bodies = Arc::new(Bodies::new(blobs));
+        let context = self.context(settings);
+        let clock = Arc::clone(&context.clock);
         Store(View::of_the_present(Arc::new(Inner {
-            settler: Settler::new(Arc::clone(&index), Arc::clone(&bodies)),
+            settler: Settler::new(Arc::clone(&index), Arc::clone(&bodies), clock),
             queue: WriteQueue::default(),
             index,
             bodies,
             resolved: ResolvedSpecs::default(),
-            context: self.context(settings),
+            context,
             read_only: self.read_only && matches!(place, Place::Directory(_)),
             place,
         })))

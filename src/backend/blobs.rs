@@ -43,9 +43,12 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// Makes few packs of many; only while [`hold_all`](Self::hold_all) is held.
     fn join_packs(&self) -> Result<()>;
 
-    /// Checks packs as a whole, beyond the bodies that are read from them: a line for each thing that is wrong. `progress`
-    /// is told of the bytes that were checked.
-    fn check_packs(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<String>>;
+    /// Whether a body lies here, as far as can be told without reading it.
+    fn holds(&self, id: BlobId) -> Result<bool>;
+
+    /// Checks packs as a whole, beyond the bodies that are read from them: a line for each thing that is wrong. Else, unless
+    /// `all` of their bytes are to be read, their indexes.
+    fn check_packs(&self, all: bool) -> Result<Vec<String>>;
 
     /// What lies here.
     fn usage(&self) -> Result<BlobUsage>;

@@ -172,6 +172,7 @@ fn class(error: &Error) -> (Exit, &'static str) {
         Error::VersionNotFound { .. } => (Exit::NotFound, "version_not_found"),
         Error::EnvironmentNotFound { .. } => (Exit::NotFound, "environment_not_found"),
         Error::ForeignVersion { .. } => (Exit::NotFound, "foreign_version"),
+        Error::BodyNotFound { .. } => (Exit::NotFound, "body_not_found"),
         Error::InputsNotFound { .. } => (Exit::NotFound, "inputs_not_found"),
         Error::OperationNotFound { .. } => (Exit::NotFound, "operation_not_found"),
         Error::CursorNotFound { .. } => (Exit::NotFound, "cursor_not_found"),

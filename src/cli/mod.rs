@@ -42,10 +42,11 @@
 //! | `ops` | `{operations: [Operation], more: boolean}` |
 //! | `undo` | `{operation: Operation or null}`: the new one; null where nothing was left to take back |
 //! | `watch` | a line for each change: `{cursor, operation: Operation, affected: [prompt id]}` |
+//! | `cat-body` | `{blob, text}`: the body's text exactly, as a string |
 //! | `verify` | `{clean, operations, prompts, versions, bodies, bytes, head, violations: [Violation]}` |
 //! | `settle` | `{bodies, bytes}` |
-//! | `gc` | `{bodies, bytes, leftovers}` |
-//! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, settings}` |
+//! | `gc` | `{bodies, bytes, leftovers, packed, dropped}` |
+//! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, oldest_waiting, bodies: {loose_bodies, loose_bytes, packs, packed_bodies, packed_bytes, pack_bytes}, ratio, settings}`; oldest_waiting and ratio may be null |
 //! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |

@@ -111,6 +111,10 @@ impl LooseBodies {
         }
     }
 
+    pub(super) fn holds(&self, id: BlobId) -> bool {
+        self.path(id).is_file()
+    }
+
     pub(super) fn delete(&self, id: BlobId) -> Result<()> {
         let path = self.path(id);
         self.unflushed().remove(&id);

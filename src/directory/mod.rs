@@ -158,8 +158,19 @@ impl Blobs for BlobDirectory {
         self.packs.join()
     }
 
-    fn check_packs(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<String>> {
-        self.packs.check(progress)
+    fn holds(&self, id: BlobId) -> Result<bool> {
+        loop {
+            if self.packs.holds(id)? || self.loose.holds(id) {
+                return Ok(true);
+            }
+            if !self.packs.look()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn check_packs(&self, all: bool) -> Result<Vec<String>> {
+        self.packs.check(all)
     }
 
     fn usage(&self) -> Result<BlobUsage> {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::pack::{MANY, compact, pack_loose, young_since};
 use crate::backend::{Blobs, Index};
 use crate::error::Result;
 use crate::id::BlobId;
@@ -18,16 +19,22 @@ pub struct Collected {
     pub bytes: u64,
     /// Files without a row, left by an interrupted collection.
     pub leftovers: u64,
+    /// Bodies that were files of their own and are in packs now.
+    pub packed: u64,
+    /// Dead bodies that went from packs, and with them room on the disk.
+    pub dropped: u64,
 }
 
 /// How many bodies are removed under one hold of the lock, which settling waits for.
 const CHUNK: usize = 1000;
 
-/// Removes the bodies that no live version has had since `unused_since`, and what interrupted work left behind.
+/// Removes the bodies that no live version has had since `unused_since`, and what interrupted work left behind; packs
+/// what is not young any more at `now`, and what is half dead of packs goes.
 pub(crate) fn collect(
     index: &dyn Index,
     blobs: &dyn Blobs,
     unused_since: DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> Result<Collected> {
     let mut collected = Collected::default();
     loop {
@@ -49,6 +56,8 @@ pub(crate) fn collect(
         }
     }
     collected.leftovers = collect_leftovers(index, blobs)?;
+    collected.packed = pack_loose(index, blobs, young_since(now), MANY)?;
+    collected.dropped = compact(index, blobs)?.bodies;
     Ok(collected)
 }
 

@@ -1,16 +1,22 @@
 //! The thread that settles bodies off the callers' path.
 
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+
 use super::bodies::Bodies;
+use super::pack::{MANY, join, pack_loose, young_since};
 use super::search::{LONG_TAIL, catch_up, tail_is_long};
 use super::settle::{Settled, settle, write_out};
 use super::writer::Journaled;
 use crate::backend::Index;
 use crate::error::Result;
 use crate::id::BlobId;
+
+type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Work waits until nobody has committed for this long, which is more than a flush mostly takes: it shares the disk with
 /// commits.
@@ -25,6 +31,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const TIMES: u64 = 32;
 /// So many commits, with bodies or without, may make a log that is long.
 const COMMITS: u64 = 1024;
+/// So many new packs are joined beside commits: each is looked into for a body.
+const PACKS: u64 = 8;
 /// Files that are written before it is asked again whether somebody commits.
 const FILES: usize = 16;
 /// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
@@ -38,12 +46,18 @@ pub(crate) struct Settler {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-#[derive(Debug)]
 struct Shared {
     index: Arc<dyn Index>,
     bodies: Arc<Bodies>,
+    clock: Clock,
     state: Mutex<State>,
     wake: Condvar,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +68,10 @@ struct State {
     untold: (u64, u64),
     /// Since the index was last maintained.
     commits: u64,
+    /// Packs that were made since they were last joined.
+    packs: u64,
+    /// Bodies that became files since it was last looked whether many of them may be packed; as many were there before.
+    files: u64,
     last_commit: Option<Instant>,
     /// When the thread looks for work again by itself: waking it at each commit would cost as much as the commit.
     looks_again: Option<Instant>,
@@ -70,17 +88,19 @@ enum Work {
     Settle,
     CatchUp,
     Maintain,
+    Pack,
     Close,
     /// Nothing, until a commit or for so long.
     Wait(Option<Duration>),
 }
 
 impl Settler {
-    pub(crate) fn new(index: Arc<dyn Index>, bodies: Arc<Bodies>) -> Self {
+    pub(crate) fn new(index: Arc<dyn Index>, bodies: Arc<Bodies>, clock: Clock) -> Self {
         Self {
             shared: Arc::new(Shared {
                 index,
                 bodies,
+                clock,
                 state: Mutex::default(),
                 wake: Condvar::new(),
             }),
@@ -107,6 +127,7 @@ impl Settler {
         let now = Instant::now();
         let mut state = self.shared.state();
         state.commits += 1;
+        state.packs += added.packs;
         state.add_untold(&added);
         state.journaled.add(added);
         state.last_commit = Some(now);
@@ -183,12 +204,18 @@ impl State {
         let failed = self.failed.map(|since| since.elapsed());
         match failed {
             _ if self.closing => Work::Close,
-            _ if self.journaled.bodies == 0 && self.commits == 0 && !self.is_long(1) => {
+            _ if self.journaled.bodies == 0
+                && self.commits == 0
+                && !self.is_long(1)
+                && self.files < MANY =>
+            {
                 Work::Wait(None)
             }
             Some(since) if since < RETRY => Work::Wait(Some(RETRY - since)),
             _ if waits(FULL) || quiet >= IDLE && self.journaled.bodies > 0 => Work::Settle,
-            _ if self.commits >= COMMITS || quiet >= IDLE && self.commits > 0 => Work::Maintain,
+            _ if self.commits >= COMMITS || self.packs >= PACKS => Work::Maintain,
+            _ if quiet >= IDLE && self.commits > 0 => Work::Maintain,
+            _ if quiet >= IDLE && self.files >= MANY => Work::Pack,
             _ if self.is_long(TIMES) => Work::CatchUp,
             _ if quiet < PAUSE => Work::Wait(Some(PAUSE - quiet)),
             _ if waits(BATCH) => Work::Settle,
@@ -205,6 +232,8 @@ impl Shared {
     }
 
     fn work(&self) {
+        // There may be many already.
+        self.state().files = MANY;
         loop {
             let mut state = self.state();
             let done = match state.next() {
@@ -240,6 +269,12 @@ impl Shared {
                     drop(state);
                     self.maintain()
                 }
+                Work::Pack => {
+                    state.files = 0;
+                    drop(state);
+                    let since = young_since((self.clock)());
+                    pack_loose(&*self.index, self.bodies.blobs(), since, MANY).map(drop)
+                }
                 Work::Close if state.abandoned => return,
                 Work::Close => {
                     let ids = std::mem::take(&mut state.journaled.ids);
@@ -274,6 +309,7 @@ impl Shared {
             Err(_) => self.state().journaled.add(taken),
         }
         let settled = settled?;
+        self.state().files += settled.bodies;
         self.maintain()?;
         Ok(settled)
     }
@@ -288,6 +324,9 @@ impl Shared {
     fn maintain(&self) -> Result<()> {
         self.state().commits = 0;
         self.catch_up(|| true);
+        if std::mem::take(&mut self.state().packs) > 0 {
+            join(self.bodies.blobs())?;
+        }
         Ok(self.index.maintain()?)
     }
 
@@ -322,7 +361,7 @@ mod tests {
 
     fn settler() -> Settler {
         let (index, blobs) = testing::in_memory();
-        Settler::new(index, Arc::new(Bodies::new(blobs)))
+        Settler::new(index, Arc::new(Bodies::new(blobs)), Arc::new(Utc::now))
     }
 
     fn some(bodies: u64) -> Journaled {
@@ -352,7 +391,11 @@ mod tests {
             for number in 1..=100 {
                 scribe.commit(1, number, &format!("1.{number}"));
             }
-            let settler = Settler::new(Arc::clone(&index), Arc::new(Bodies::new(blobs)));
+            let settler = Settler::new(
+                Arc::clone(&index),
+                Arc::new(Bodies::new(blobs)),
+                Arc::new(Utc::now),
+            );
             if abandoned {
                 settler.abandon();
             }

@@ -1,13 +1,16 @@
 //! Proving the invariants on a store: every violation by name.
 
+mod bodies;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::ControlFlow;
 
 use serde::Serialize;
 
+use self::bodies::BodyCheck;
 use super::search::Expected;
-use crate::backend::{Blobs, Index, PromptTable, Snapshot, StoredBlob};
+use crate::backend::{Blobs, Index, PromptTable, Snapshot};
 use crate::error::Result;
 use crate::id::{BlobId, OperationId, PromptId};
 use crate::record::{OperationContent, OperationFilter};
@@ -64,6 +67,11 @@ pub enum Violation {
         /// What differs.
         detail: String,
     },
+    /// A pack is damaged; bodies that can't be read from it any more are named besides.
+    Pack {
+        /// Which, and what is wrong.
+        detail: String,
+    },
     /// A body is missing, or its bytes are not those of its address.
     Body {
         /// The body's address.
@@ -79,19 +87,43 @@ impl fmt::Display for Violation {
             Self::Index { detail } => write!(f, "index: {detail}"),
             Self::Chain { operation, detail } => write!(f, "operation {operation}: {detail}"),
             Self::Rows { prompt, detail } => write!(f, "prompt {prompt}: {detail}"),
+            Self::Pack { detail } => write!(f, "pack: {detail}"),
             Self::Body { blob, detail } => write!(f, "body {blob}: {detail}"),
         }
     }
 }
 
-/// Checks everything, in one snapshot; `progress` is told how many bodies were checked.
+/// How much is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Whether every body is where it should be, and packs have whole indexes; no body is read.
+    Quick,
+    /// Everything.
+    Full,
+}
+
+/// Checks everything, in one snapshot, or that every body is where it should be; `progress` is told how many bodies were
+/// checked.
 pub(crate) fn verify(
     index: &dyn Index,
     blobs: &dyn Blobs,
+    depth: Depth,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report> {
     let mut report = Report::default();
     let snapshot = index.snapshot()?;
+    if depth == Depth::Quick {
+        check_packs(blobs, depth, &mut report)?;
+        report.head = snapshot.last_operation()?.map(|(_, id)| id);
+        let bodies = BodyCheck {
+            index,
+            blobs,
+            depth,
+            live: None,
+        };
+        bodies.check(&**snapshot, &mut None, &mut report, progress)?;
+        return Ok(report);
+    }
     let wrong = snapshot.self_check()?;
     let details = wrong.into_iter().map(|detail| Violation::Index { detail });
     report.violations.extend(details);
@@ -99,7 +131,13 @@ pub(crate) fn verify(
     // Without the operations nothing says what is to be searched; that they are damaged is told already.
     let mut search = Expected::new(&**snapshot).ok();
     let live = check_prompts(&**snapshot, &mut search, &mut report)?;
-    let bodies = BodyCheck { index, blobs, live };
+    check_packs(blobs, depth, &mut report)?;
+    let bodies = BodyCheck {
+        index,
+        blobs,
+        depth,
+        live: Some(live),
+    };
     bodies.check(&**snapshot, &mut search, &mut report, progress)?;
     if let Some(search) = search {
         let wrong = search.compare(&**snapshot)?.into_iter();
@@ -107,6 +145,13 @@ pub(crate) fn verify(
         report.violations.extend(details);
     }
     Ok(report)
+}
+
+fn check_packs(blobs: &dyn Blobs, depth: Depth, report: &mut Report) -> Result<()> {
+    let wrong = blobs.check_packs(depth == Depth::Full)?.into_iter();
+    let details = wrong.map(|detail| Violation::Pack { detail });
+    report.violations.extend(details);
+    Ok(())
 }
 
 /// Operations are numbered without gaps, and each id is the hash of the one before and the content.
@@ -254,92 +299,4 @@ fn differences(replayed: &PromptTable, found: &PromptTable) -> Vec<String> {
         ));
     }
     details
-}
-
-/// What bodies are held against.
-struct BodyCheck<'a> {
-    index: &'a dyn Index,
-    blobs: &'a dyn Blobs,
-    /// How many live versions each body has.
-    live: HashMap<BlobId, u64>,
-}
-
-impl BodyCheck<'_> {
-    /// Every body that is stored matches its address, and every live version's body is stored.
-    fn check(
-        self,
-        snapshot: &dyn Snapshot,
-        search: &mut Option<Expected>,
-        report: &mut Report,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<()> {
-        let Self {
-            index,
-            blobs,
-            mut live,
-        } = self;
-        snapshot.each_blob(&mut |id, stored, counted| {
-            report.bodies += 1;
-            progress(report.bodies);
-            let mut wrong = |detail: String| {
-                report.violations.push(Violation::Body { blob: id, detail });
-            };
-            let versions = live.remove(&id).unwrap_or_default();
-            if versions != counted {
-                wrong(format!(
-                    "{counted} live versions are counted, there are {versions}"
-                ));
-            }
-            let read = |stored: StoredBlob| -> Result<_> {
-                Ok(match stored {
-                    StoredBlob::Journaled(bytes) => (Some(bytes), None),
-                    StoredBlob::Settled(size) => (read_settled(blobs, id)?, Some(size)),
-                })
-            };
-            let (mut bytes, mut size) = read(stored)?;
-            if bytes.is_none() {
-                // Collected since the snapshot was taken, perhaps to come back; or missing.
-                let Some(now) = index.snapshot()?.blob(id)? else {
-                    return Ok(());
-                };
-                (bytes, size) = read(now)?;
-            }
-            match bytes {
-                None => wrong("it is missing".into()),
-                Some(bytes) if BlobId::of(&bytes) != id => {
-                    wrong(format!("its {} bytes have another hash", bytes.len()));
-                }
-                Some(bytes) => {
-                    report.bytes += bytes.len() as u64;
-                    if let Some(search) = search {
-                        search.body(id, &bytes);
-                    }
-                    if size.is_some_and(|size| size != bytes.len() as u64) {
-                        wrong(format!(
-                            "it has {} bytes, the index says {size:?}",
-                            bytes.len()
-                        ));
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        let missing = live.into_keys().map(|blob| Violation::Body {
-            blob,
-            detail: "live versions have it, and it is not stored".into(),
-        });
-        report.violations.extend(missing);
-        Ok(())
-    }
-}
-
-/// A sound copy of a body; where there is none, what lies in its place.
-fn read_settled(blobs: &dyn Blobs, id: BlobId) -> Result<Option<Vec<u8>>> {
-    let mut found = None;
-    blobs.get(id, &mut |bytes| {
-        let is_sound = BlobId::of(&bytes) == id;
-        found = Some(bytes);
-        is_sound
-    })?;
-    Ok(found)
 }

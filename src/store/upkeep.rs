@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Store;
-use crate::engine::{Collected, Report, Settled, collect, verify};
+use crate::backend::BlobUsage;
+use crate::engine::{
+    Collected, Depth, Packed, Report, Settled, collect, oldest_waiting, repack, verify,
+};
 use crate::error::{Error, Result};
 use crate::record::Settings;
 
@@ -21,6 +25,10 @@ pub struct Stats {
     pub waiting_bodies: u64,
     /// Bytes of those.
     pub waiting_bytes: u64,
+    /// When the operation was made whose body has waited longest; none where none waits.
+    pub oldest_waiting: Option<DateTime<Utc>>,
+    /// The bodies that are settled.
+    pub bodies: BlobUsage,
     /// What the store was made with.
     pub settings: Settings,
 }
@@ -40,7 +48,9 @@ impl Store {
         self.inner.settler.settle(progress)
     }
 
-    /// Removes the bodies that no live version has had for `retention`, and what interrupted work left behind.
+    /// Removes the bodies that no live version has had for `retention`, and what interrupted work left behind. Of the bodies
+    /// that are files of their own, those that are older than a day and that no environment and no prompt's latest version
+    /// has are packed where they are more than 512; and packs that are more dead than live are made anew.
     ///
     /// # Errors
     ///
@@ -50,7 +60,21 @@ impl Store {
         let now = self.inner.context.now();
         let retention = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
         let unused_since = now.checked_sub_signed(retention).unwrap_or_default();
-        collect(&*self.inner.index, self.inner.bodies.blobs(), unused_since)
+        let blobs = self.inner.bodies.blobs();
+        collect(&*self.inner.index, blobs, unused_since, now)
+    }
+
+    /// Packs every body that is older than a day and that no environment and no prompt's latest version has, and makes all
+    /// packs anew, each prompt's bodies beside each other and without any that was collected: the least room that the
+    /// store can take. Others read and commit meanwhile; their bodies are settled after it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and every body is where it was.
+    pub fn repack(&self) -> Result<Packed> {
+        self.writable()?;
+        let now = self.inner.context.now();
+        repack(&*self.inner.index, self.inner.bodies.blobs(), now)
     }
 
     /// What writes files beside the index is refused before it tries.
@@ -69,7 +93,19 @@ impl Store {
     ///
     /// [`Backend`](Error::Backend) where the check itself could not be made.
     pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Report> {
-        verify(&*self.inner.index, self.inner.bodies.blobs(), &mut progress)
+        let blobs = self.inner.bodies.blobs();
+        verify(&*self.inner.index, blobs, Depth::Full, &mut progress)
+    }
+
+    /// Checks in a moment what a copy that went wrong, or a file that was removed, leaves: that every body is where it should be,
+    /// and that packs are whole. Nothing else is read or proved; [`verify`](Self::verify) does.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn verify_quickly(&self, mut progress: impl FnMut(u64)) -> Result<Report> {
+        let blobs = self.inner.bodies.blobs();
+        verify(&*self.inner.index, blobs, Depth::Quick, &mut progress)
     }
 
     /// How much the store holds.
@@ -81,6 +117,8 @@ impl Store {
         self.look(|snapshot| {
             let waiting = snapshot.waiting()?;
             Ok(Stats {
+                oldest_waiting: oldest_waiting(snapshot)?,
+                bodies: self.inner.bodies.blobs().usage()?,
                 prompts: snapshot.prompt_count()?,
                 operations: snapshot.last_operation()?.map_or(0, |(number, _)| number),
                 waiting_bodies: waiting.bodies,

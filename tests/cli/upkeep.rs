@@ -178,12 +178,12 @@ fn bodies_are_settled_and_collected() {
     assert_eq!(desk.run(&["settle"]).ok(), "Settled 0 bodies of 0 bytes\n");
 
     desk.run(&["rm", "greeting@1.0"]).ok();
-    let nothing = json!({"bodies": 0, "bytes": 0, "leftovers": 0});
+    let nothing = json!({"bodies": 0, "bytes": 0, "leftovers": 0, "packed": 0, "dropped": 0});
     assert_eq!(desk.json(&["gc"]), nothing);
     let collected = desk.json(&["gc", "--retention", "0"]);
     assert_eq!(
         collected,
-        json!({"bodies": 1, "bytes": GREETING.len(), "leftovers": 0})
+        json!({"bodies": 1, "bytes": GREETING.len(), "leftovers": 0, "packed": 0, "dropped": 0})
     );
     desk.run(&["resolve", "greeting"]).ok();
     assert!(desk.run(&["gc"]).ok().starts_with("Removed 0 bodies"));
@@ -199,6 +199,9 @@ fn stats_tell_how_much_there_is() {
         "operations",
         "waiting_bodies",
         "waiting_bytes",
+        "oldest_waiting",
+        "bodies",
+        "ratio",
         "settings",
     ];
     assert_eq!(members(&stats), expected);

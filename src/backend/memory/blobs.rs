@@ -117,7 +117,11 @@ impl Blobs for MemoryBlobs {
         self.held_all()
     }
 
-    fn check_packs(&self, _progress: &mut dyn FnMut(u64)) -> Result<Vec<String>> {
+    fn holds(&self, id: BlobId) -> Result<bool> {
+        Ok(self.bodies().contains_key(&id) || self.packed().contains_key(&id))
+    }
+
+    fn check_packs(&self, _all: bool) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 

@@ -18,7 +18,7 @@ use std::ffi::OsString;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 pub(crate) use self::reading::{List, Log, Operations, Render, SpecOnly};
-pub(crate) use self::upkeep::{Collect, Completions, Demo, Export, Import, Init};
+pub(crate) use self::upkeep::{CatBody, Collect, Completions, Demo, Export, Import, Init, Verify};
 pub(crate) use self::writing::{Commit, Create, Env, Expectation, Remove, Rename, Tag};
 use crate::cli::exit;
 
@@ -117,13 +117,20 @@ pub(crate) enum Command {
     ///
     /// Each line ends with the place behind it, from which --from goes on: nothing is missed, nothing told twice.
     Watch(history::Watch),
+    /// Write the body of an address: its bytes, and nothing else
+    ///
+    /// promptbook show tells a version's address. Bodies of deleted versions are there until gc removes them.
+    CatBody(CatBody),
     /// Prove that the store is sound, or name every violation
-    Verify,
+    Verify(Verify),
     /// Move all bodies that wait in the journal to their files
     Settle,
-    /// Remove the bodies of deleted versions
+    /// Remove the bodies of deleted versions, and pack old ones
+    ///
+    /// Bodies that are files of their own are packed if they are more than 512 that are older than a day, and that no
+    /// environment and no prompt's latest version has. Packs that are more dead than live are made anew.
     Gc(Collect),
-    /// Tell how much the store holds
+    /// Tell how much the store holds, and the room that it takes
     Stats,
     /// Make or commit a prompt of each JSON file in a folder, or bring in a bundle, all or none
     ///

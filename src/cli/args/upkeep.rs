@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::bundle::{FromBundle, ToBundle};
-use crate::{EnvironmentName, Policy, VersionNumber};
+use crate::{BlobId, EnvironmentName, Policy, VersionNumber};
 
 #[derive(Args, Debug)]
 pub(crate) struct Init {
@@ -35,10 +35,27 @@ impl From<PolicyName> for Policy {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct CatBody {
+    /// The address: 64 hexadecimal digits
+    #[arg(value_name = "HASH")]
+    pub(crate) blob: BlobId,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// Only look whether every body is where it should be, and whether packs are whole: no body is read, nothing is proved
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Collect {
     /// Keep bodies that were in use within so many days
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     pub(crate) retention: u32,
+    /// Pack all bodies that may be, however few, and make all packs anew, as small as can be
+    #[arg(long)]
+    pub(crate) aggressive: bool,
 }
 
 #[derive(Args, Debug)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::cli::args::{Collect, Init};
+use crate::cli::args::{Collect, Init, Verify};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{DIM, NAME, WRONG, paint};
@@ -42,10 +42,16 @@ fn policy_words(policy: Policy) -> &'static str {
     }
 }
 
-pub(super) fn verify(session: &Session) -> Outcome {
+pub(super) fn verify(args: &Verify, session: &Session) -> Outcome {
     let store = session.reader()?;
-    let progress = Progress::open_ended(session, "bodies checked:");
-    let report = store.verify(|bodies| progress.at(bodies))?;
+    let stats = store.stats()?;
+    let bodies = stats.waiting_bodies + stats.bodies.loose_bodies + stats.bodies.packed_bodies;
+    let steps = usize::try_from(bodies).unwrap_or(usize::MAX);
+    let progress = Progress::of(session, "bodies checked:", steps);
+    let report = match args.quick {
+        true => store.verify_quickly(|bodies| progress.at(bodies))?,
+        false => store.verify(|bodies| progress.at(bodies))?,
+    };
     drop(progress);
     session.answer(
         || {
@@ -60,7 +66,7 @@ pub(super) fn verify(session: &Session) -> Outcome {
                 "violations": report.violations,
             })
         },
-        || report_text(&report),
+        || report_text(&report, args.quick),
     )?;
     if report.is_clean() {
         return Ok(());
@@ -70,7 +76,7 @@ pub(super) fn verify(session: &Session) -> Outcome {
         .hint("make a copy of the store's directory before anything else; then restore it from a backup"))
 }
 
-fn report_text(report: &Report) -> String {
+fn report_text(report: &Report, quick: bool) -> String {
     let violations = report.violations.iter();
     let mut told: String = violations
         .map(|violation| {
@@ -81,6 +87,11 @@ fn report_text(report: &Report) -> String {
             )
         })
         .collect();
+    if quick {
+        let bodies = text::count(report.bodies, "body", "bodies");
+        told.push_str(&format!("Looked for {bodies}; nothing else was checked\n"));
+        return told;
+    }
     told.push_str(&format!(
         "Checked {}, {} with {}, and {} of {}\n",
         text::count(report.operations, "operation", "operations"),
@@ -119,7 +130,12 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
     let store = session.store()?;
     let retention = Duration::from_secs(u64::from(args.retention) * 24 * 60 * 60);
     let progress = Progress::open_ended(session, "collecting");
-    let collected = store.collect_garbage(retention)?;
+    let mut collected = store.collect_garbage(retention)?;
+    if args.aggressive {
+        let repacked = store.repack()?;
+        collected.packed += repacked.bodies;
+        collected.dropped += repacked.dropped;
+    }
     drop(progress);
     session.answer(
         || {
@@ -127,13 +143,19 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
                 "bodies": collected.bodies,
                 "bytes": collected.bytes,
                 "leftovers": collected.leftovers,
+                "packed": collected.packed,
+                "dropped": collected.dropped,
             })
         },
         || {
             let bodies = text::count(collected.bodies, "body", "bodies");
             let bytes = text::count(collected.bytes, "byte", "bytes");
             let leftovers = text::count(collected.leftovers, "leftover file", "leftover files");
-            format!("Removed {bodies} of {bytes}, and {leftovers}\n")
+            let packed = text::count(collected.packed, "body", "bodies");
+            let dropped = text::count(collected.dropped, "dead one", "dead ones");
+            format!(
+                "Removed {bodies} of {bytes}, and {leftovers}\nPacked {packed}; {dropped} went from packs\n"
+            )
         },
     )
 }
@@ -153,6 +175,9 @@ pub(super) fn stats(session: &Session) -> Outcome {
                 "operations": stats.operations,
                 "waiting_bodies": stats.waiting_bodies,
                 "waiting_bytes": stats.waiting_bytes,
+                "oldest_waiting": stats.oldest_waiting,
+                "bodies": stats.bodies,
+                "ratio": ratio(&stats),
                 "settings": stats.settings,
             })
         },
@@ -160,18 +185,46 @@ pub(super) fn stats(session: &Session) -> Outcome {
     )
 }
 
+/// What packs take of the bytes of their bodies; none where there is no pack.
+fn ratio(stats: &Stats) -> Option<f64> {
+    #[allow(clippy::cast_precision_loss)] // A ratio of a few digits.
+    let ratio = stats.bodies.pack_bytes as f64 / stats.bodies.packed_bytes as f64;
+    (stats.bodies.packed_bytes > 0).then(|| (ratio * 1000.0).round() / 1000.0)
+}
+
 fn stats_text(path: &str, stats: &Stats) -> String {
-    let waiting = text::count(stats.waiting_bodies, "body", "bodies");
+    let bodies_of = |bodies: u64, bytes: u64| {
+        let bodies = text::count(bodies, "body", "bodies");
+        format!("{bodies} of {}", text::count(bytes, "byte", "bytes"))
+    };
+    let usage = &stats.bodies;
     let fields = [
         ("store", text::line(path)),
         ("prompts", stats.prompts.to_string()),
         ("operations", stats.operations.to_string()),
         (
             "to settle",
-            format!(
-                "{waiting} of {}",
-                text::count(stats.waiting_bytes, "byte", "bytes")
-            ),
+            match stats.oldest_waiting {
+                Some(oldest) => format!(
+                    "{}, since {}",
+                    bodies_of(stats.waiting_bodies, stats.waiting_bytes),
+                    text::moment(oldest)
+                ),
+                None => bodies_of(stats.waiting_bodies, stats.waiting_bytes),
+            },
+        ),
+        ("files", bodies_of(usage.loose_bodies, usage.loose_bytes)),
+        (
+            "packs",
+            match ratio(stats) {
+                Some(ratio) => format!(
+                    "{}: {} in {}, {ratio} of it",
+                    usage.packs,
+                    bodies_of(usage.packed_bodies, usage.packed_bytes),
+                    text::count(usage.pack_bytes, "byte", "bytes"),
+                ),
+                None => "0".into(),
+            },
         ),
         ("first version", stats.settings.first_version.to_string()),
         ("bump rules", policy_words(stats.settings.policy).to_owned()),

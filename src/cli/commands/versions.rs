@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::holders;
 use super::prompts::title;
-use crate::cli::args::{Log, SpecOnly};
+use crate::cli::args::{CatBody, Log, SpecOnly};
 use crate::cli::failure::Outcome;
 use crate::cli::output::{self, DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
@@ -246,6 +246,14 @@ pub(super) fn resolve(args: &SpecOnly, session: &Session) -> Outcome {
     let Resolved { version, body, .. } = &*resolved;
     if session.json() {
         return output::json(&json!({"version": shape::version(version), "text": body.text()}));
+    }
+    output::bytes(body.as_bytes())
+}
+
+pub(super) fn cat_body(args: &CatBody, session: &Session) -> Outcome {
+    let body = session.reader()?.body(args.blob)?;
+    if session.json() {
+        return output::json(&json!({"blob": body.id(), "text": body.text()}));
     }
     output::bytes(body.as_bytes())
 }

@@ -70,41 +70,38 @@ impl Packs {
         renewal.finish(old).map(drop)
     }
 
-    /// Whether each pack is what its name says.
-    pub(in crate::directory) fn check(
-        &self,
-        progress: &mut dyn FnMut(u64),
-    ) -> backend::Result<Vec<String>> {
+    /// Whether each pack is what its name says, or at least has a sound index.
+    pub(in crate::directory) fn check(&self, all: bool) -> backend::Result<Vec<String>> {
         self.look()?;
         let known = self.known.load_full();
         let broken = known.broken.iter();
         let mut wrong: Vec<String> = broken.map(|(_, error)| error.to_string()).collect();
-        let mut checked = 0;
-        let mut bytes = vec![0; CHUNK];
         for pack in &known.packs {
-            let mut hasher = blake3::Hasher::new();
-            let mut at = 0;
-            while at < pack.length {
-                let size = usize::try_from(pack.length - at)
-                    .unwrap_or(CHUNK)
-                    .min(CHUNK);
-                pack.records.read_at(&mut bytes[..size], at)?;
-                hasher.update(&bytes[..size]);
-                at += size as u64;
-                checked += size as u64;
-                progress(checked);
-            }
-            let path = pack.path();
-            let name = path.file_stem().and_then(|name| name.to_str());
-            if name != Some(&hasher.finalize().to_hex()) {
-                wrong.push(format!(
-                    "{} is damaged: its bytes have another hash",
-                    path.display()
-                ));
+            if let Err(error) = pack.entries() {
+                wrong.push(error.to_string());
+            } else if all && !is_what_it_is_called(pack)? {
+                let path = pack.path().display();
+                wrong.push(format!("{path} is damaged: its bytes have another hash"));
             }
         }
         Ok(wrong)
     }
+}
+
+fn is_what_it_is_called(pack: &Pack) -> backend::Result<bool> {
+    let mut hasher = blake3::Hasher::new();
+    let mut bytes = vec![0; CHUNK];
+    let mut at = 0;
+    while at < pack.length {
+        let size = usize::try_from(pack.length - at)
+            .unwrap_or(CHUNK)
+            .min(CHUNK);
+        pack.records.read_at(&mut bytes[..size], at)?;
+        hasher.update(&bytes[..size]);
+        at += size as u64;
+    }
+    let name = pack.path().file_stem().and_then(|name| name.to_str());
+    Ok(name == Some(&hasher.finalize().to_hex()))
 }
 
 /// A pack that nobody else compacts, and that is not somebody's who has yet to write rows.

@@ -15,6 +15,7 @@ use std::fs;
 use std::io::ErrorKind as Io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -38,6 +39,17 @@ struct Known {
     packs: Vec<Arc<Pack>>,
     /// Why some could not be opened.
     broken: Vec<(PathBuf, Error)>,
+    /// The pack that had the last body: mostly the next one's, too.
+    last: AtomicUsize,
+}
+
+impl Known {
+    fn likeliest_first(&self) -> impl Iterator<Item = (usize, &Pack)> {
+        let last = self.last.load(Ordering::Relaxed).min(self.packs.len());
+        let packs = self.packs.iter().map(|pack| &**pack).enumerate();
+        let (before, from) = (packs.clone().take(last), packs.skip(last));
+        from.chain(before)
+    }
 }
 
 impl Packs {
@@ -58,9 +70,12 @@ impl Packs {
         failed: &mut Option<Error>,
     ) -> bool {
         let known = self.known.load();
-        for pack in &known.packs {
+        for (number, pack) in known.likeliest_first() {
             match pack.offer(id, accept) {
-                Ok(true) => return true,
+                Ok(true) => {
+                    known.last.store(number, Ordering::Relaxed);
+                    return true;
+                }
                 Ok(false) => {}
                 Err(error) => *failed = Some(error),
             }
@@ -69,6 +84,18 @@ impl Packs {
             *failed = known.broken.first().map(|(_, error)| error.clone());
         }
         false
+    }
+
+    /// Whether a pack that is known has a body, as far as its index tells.
+    pub(super) fn holds(&self, id: BlobId) -> Result<bool> {
+        let known = self.known.load();
+        for (number, pack) in known.likeliest_first() {
+            if pack.holds(id)? {
+                known.last.store(number, Ordering::Relaxed);
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Looks which packs are there; says whether others are than were known.

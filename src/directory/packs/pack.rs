@@ -61,6 +61,13 @@ impl Pack {
         Ok(false)
     }
 
+    /// Whether there is a body of this address, as far as the index tells.
+    pub(super) fn holds(&self, id: BlobId) -> Result<bool> {
+        let prefix = Prefix::of(id);
+        let mut bucket = self.bucket(prefix)?.into_iter();
+        Ok(bucket.any(|(_, entry)| entry.prefix == prefix))
+    }
+
     /// The entries among which a prefix would be, each with its place among all.
     pub(super) fn bucket(&self, prefix: Prefix) -> Result<Vec<(usize, Entry)>> {
         let fan_out = self.fan_out()?;

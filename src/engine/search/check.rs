@@ -61,9 +61,14 @@ impl Expected {
         self.current.insert(table.id, current);
     }
 
+    /// Whether a body is to be taken note of.
+    pub(crate) fn wants(&self, id: BlobId) -> bool {
+        self.bodies.contains(&id)
+    }
+
     /// Takes note of a body whose bytes are what was stored.
     pub(crate) fn body(&mut self, id: BlobId, bytes: &[u8]) {
-        if self.bodies.contains(&id)
+        if self.wants(id)
             && let Ok(json) = serde_json::from_slice::<Value>(bytes)
         {
             let named = named_in(&Uses::of(&json));

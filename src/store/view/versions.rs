@@ -14,7 +14,7 @@ use crate::engine::{ImportedPrompt, export};
 use crate::engine::{Resolved, find_prompt, find_version, freeze, gather_partials};
 use crate::error::{Error, Result};
 use crate::frozen::Frozen;
-use crate::id::{EnvironmentName, VersionId};
+use crate::id::{BlobId, EnvironmentName, VersionId};
 use crate::mode::Mode;
 use crate::number::{PromptRef, Spec};
 use crate::record::{Version, VersionCounts, VersionFilter};
@@ -234,6 +234,18 @@ impl View {
         let environment = environment.try_into()?;
         let texts = self.look(|snapshot| freeze(snapshot, &self.inner.bodies, &environment))?;
         Frozen::of(environment, texts)
+    }
+
+    /// The body of this address, whatever versions have it or had it, until it is collected.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyNotFound`](Error::BodyNotFound), [`Damaged`](Error::Damaged), [`Backend`](Error::Backend).
+    pub fn body(&self, blob: BlobId) -> Result<Body> {
+        self.look(|snapshot| match snapshot.blob(blob)? {
+            Some(_) => self.inner.bodies.read(snapshot, blob),
+            None => Err(Error::BodyNotFound { blob }),
+        })
     }
 
     fn read_with_partials(&self, spec: &Spec) -> Result<(Version, Body, Partials)> {

@@ -1,0 +1,212 @@
+//! Bodies that lie by themselves, packed together: those that are young no more, and that no pointer and no prompt's latest
+//! version holds. The others stay plain files.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Duration, Utc};
+use serde::Serialize;
+
+use super::bulk::{kin_of, kin_of_none};
+use crate::backend::{
+    Blobs, Compacted, Effort, Extent, Index, Kin, PromptTable, Snapshot, StoredBlob,
+};
+use crate::error::Result;
+use crate::id::BlobId;
+use crate::record::{Change, OperationFilter, Version};
+
+/// Bodies of more versions than this that are files of their own are packed; and so many that wait are settled into a pack.
+pub(super) const MANY: u64 = 512;
+/// Bodies that are packed under one hold of the lock, which settling waits for.
+const CHUNK: usize = 8192;
+
+/// What packing did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Packed {
+    /// Bodies that were files of their own and are in packs now.
+    pub bodies: u64,
+    /// Dead bodies that went from packs.
+    pub dropped: u64,
+    /// What packs take less than before, in bytes.
+    pub bytes: u64,
+}
+
+/// A day ago: versions made since are young.
+pub(super) fn young_since(now: DateTime<Utc>) -> DateTime<Utc> {
+    now.checked_sub_signed(Duration::days(1))
+        .unwrap_or_default()
+}
+
+/// Packs what may be, if it is more than `many` bodies.
+pub(super) fn pack_loose(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    young_since: DateTime<Utc>,
+    many: u64,
+) -> Result<u64> {
+    let mut loose = HashSet::new();
+    blobs.list(&mut |id| {
+        loose.insert(id);
+        Ok(())
+    })?;
+    if loose.len() as u64 <= many {
+        return Ok(0);
+    }
+    let snapshot = index.snapshot()?;
+    let (mut kept, mut old) = (HashSet::new(), Vec::new());
+    snapshot.each_prompt(&mut |table| {
+        for (blob, kin, stays) in bodies_of(&table, young_since) {
+            match loose.contains(&blob) {
+                true if stays => drop(kept.insert(blob)),
+                true => old.push((blob, kin)),
+                false => {}
+            }
+        }
+        Ok(())
+    })?;
+    drop(snapshot);
+    let mut seen = kept;
+    old.retain(|(blob, _)| seen.insert(*blob));
+    if old.len() as u64 <= many {
+        return Ok(0);
+    }
+    let mut packed = 0;
+    for chunk in old.chunks(CHUNK) {
+        packed += pack_chunk(index, blobs, chunk)?;
+    }
+    Ok(packed)
+}
+
+/// A prompt's bodies in the order of its versions, and whether each stays a file.
+fn bodies_of(
+    table: &PromptTable,
+    young_since: DateTime<Utc>,
+) -> impl Iterator<Item = (BlobId, Kin, bool)> {
+    let latest = table.latest();
+    table.versions.iter().map(move |row| {
+        let version = &row.version;
+        let held = table.environments.values().any(|(to, _)| *to == version.id)
+            || row.deleted_at.is_none() && latest == Some(version.number);
+        let stays = held || version.created_at >= young_since;
+        let kin = kin_of(table.id, version.number.major);
+        (version.blob, kin, stays)
+    })
+}
+
+fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, Kin)]) -> Result<u64> {
+    let _hold = blobs.hold_all()?;
+    let snapshot = index.snapshot()?;
+    let mut pack = blobs.pack(Effort::Quick)?;
+    let mut packed = Vec::new();
+    for (id, kin) in chunk {
+        // What was collected since is gone, and what is damaged stays where it can be looked at.
+        if let Some(StoredBlob::Settled(_)) = snapshot.blob(*id)?
+            && let Some(bytes) = sound_copy(blobs, *id)?
+        {
+            pack.add(*id, &bytes, *kin)?;
+            packed.push(*id);
+        }
+    }
+    let held = pack.finish()?;
+    for id in &packed {
+        blobs.delete(*id)?;
+    }
+    drop(held);
+    Ok(packed.len() as u64)
+}
+
+fn sound_copy(blobs: &dyn Blobs, id: BlobId) -> Result<Option<Vec<u8>>> {
+    let mut sound = None;
+    blobs.get(id, &mut |bytes| {
+        sound = (BlobId::of(&bytes) == id).then_some(bytes);
+        sound.is_some()
+    })?;
+    Ok(sound)
+}
+
+/// Removes what is dead from packs that are more dead than live, and makes few packs of many.
+pub(super) fn compact(index: &dyn Index, blobs: &dyn Blobs) -> Result<Compacted> {
+    let hold = blobs.hold_all()?;
+    let compacted = blobs.compact(Extent::Wasteful, &mut |visit| {
+        // Taken once no pack can be held any more: rows that name its bodies are in it.
+        let snapshot = index.snapshot()?;
+        snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
+    })?;
+    drop(hold);
+    join(blobs)?;
+    Ok(compacted)
+}
+
+/// Makes few packs of many.
+pub(super) fn join(blobs: &dyn Blobs) -> Result<()> {
+    let _hold = blobs.hold_all()?;
+    Ok(blobs.join_packs()?)
+}
+
+/// Packs all that may be, and makes all packs anew: by prompt, thoroughly, without what is dead.
+pub(crate) fn repack(index: &dyn Index, blobs: &dyn Blobs, now: DateTime<Utc>) -> Result<Packed> {
+    let bodies = pack_loose(index, blobs, young_since(now), 0)?;
+    let _hold = blobs.hold_all()?;
+    let compacted = blobs.compact(Extent::All, &mut |visit| {
+        let snapshot = index.snapshot()?;
+        each_live_body(&**snapshot, visit)
+    })?;
+    Ok(Packed {
+        bodies,
+        dropped: compacted.bodies,
+        bytes: compacted.bytes,
+    })
+}
+
+/// Visits every body that is stored: those of a prompt in the order of its versions, whatever else there is after them.
+fn each_live_body(
+    snapshot: &dyn Snapshot,
+    visit: &mut dyn FnMut(BlobId, Kin) -> Result<()>,
+) -> Result<()> {
+    snapshot.each_prompt(&mut |table| {
+        for row in &table.versions {
+            let (id, number) = (row.version.blob, row.version.number);
+            // A deleted version's body may have been collected.
+            if row.deleted_at.is_none() || snapshot.blob(id)?.is_some() {
+                visit(id, kin_of(table.id, number.major))?;
+            }
+        }
+        Ok(())
+    })?;
+    snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
+}
+
+/// Whom the bodies are like that wait in the journal, by the operations that made their versions.
+pub(super) fn kin_of_waiting(snapshot: &dyn Snapshot) -> Result<HashMap<BlobId, Kin>> {
+    let versions = newest_versions(snapshot)?.into_iter();
+    let kin = versions.map(|version| {
+        let kin = kin_of(version.prompt_id, version.number.major);
+        (version.blob, kin)
+    });
+    Ok(kin.collect())
+}
+
+/// When the version was made whose body waits longest in the journal.
+pub(crate) fn oldest_waiting(snapshot: &dyn Snapshot) -> Result<Option<DateTime<Utc>>> {
+    let Some(first) = snapshot.journal(0, 0)?.into_iter().next() else {
+        return Ok(None);
+    };
+    let versions = newest_versions(snapshot)?.into_iter();
+    let made = versions.filter(|version| version.blob == first.id);
+    Ok(made.map(|version| version.created_at).min())
+}
+
+/// The versions that were made last, about as many as bodies wait: those whose bodies wait, mostly.
+fn newest_versions(snapshot: &dyn Snapshot) -> Result<Vec<Version>> {
+    let waiting = snapshot.waiting()?.bodies;
+    let limit = usize::try_from(waiting).unwrap_or(usize::MAX);
+    let newest = snapshot.operations(&OperationFilter::default(), None, limit)?;
+    let changes = newest
+        .into_iter()
+        .flat_map(|operation| operation.content.changes);
+    let versions = changes.filter_map(|change| match change {
+        Change::VersionCreated(version) => Some(*version),
+        _ => None,
+    });
+    Ok(versions.collect())
+}
