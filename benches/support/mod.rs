@@ -8,6 +8,8 @@
     clippy::unwrap_used
 )] // Each benchmark uses a part; a failure here should stop it.
 
+pub mod bodies;
+
 use promptbook::{NewPrompt, NewVersion};
 
 /// The body of a prompt's `version`th version: 2 KB of chat request, each version a small edit of the one before.

@@ -102,6 +102,18 @@ impl Bench {
             make_prompts(&store, numbers, self.versions);
         }
         store.settle(|_| ()).unwrap();
+        self.make_files(directory);
+    }
+
+    /// Files of the bodies in `production`, which are in packs: as a store has them that was not imported.
+    fn make_files(&self, directory: &Path) {
+        for number in 0..self.prompts {
+            let body = body(number, 0);
+            let hex = promptbook::BlobId::of(body.as_bytes()).to_string();
+            let folder = directory.join("blobs").join(&hex[..2]);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(&hex[2..]), body).unwrap();
+        }
     }
 
     fn make_long_line(&self, store: &Store) {

@@ -26,6 +26,7 @@ mod floor;
 mod import;
 mod lists;
 mod measure;
+mod packs;
 mod report;
 mod resolve;
 mod space;
@@ -45,6 +46,7 @@ const SECTIONS: &[Section] = &[
     ("cold", cold::run),
     ("lists", lists::run),
     ("space", space::run),
+    ("packs", packs::run),
 ];
 
 fn main() -> ExitCode {

@@ -11,12 +11,15 @@ pub(crate) enum Amount {
     /// In a second.
     Rate(f64),
     Bytes(f64),
+    Count(f64),
 }
 
 impl Amount {
     fn number(self) -> f64 {
         match self {
-            Self::Time(number) | Self::Rate(number) | Self::Bytes(number) => number,
+            Self::Time(number) | Self::Rate(number) | Self::Bytes(number) | Self::Count(number) => {
+                number
+            }
         }
     }
 
@@ -24,7 +27,7 @@ impl Amount {
     fn meets(self, number: f64, aim: f64) -> bool {
         match self {
             Self::Rate(_) => number >= aim,
-            Self::Time(_) | Self::Bytes(_) => number <= aim,
+            Self::Time(_) | Self::Bytes(_) | Self::Count(_) => number <= aim,
         }
     }
 }
@@ -34,6 +37,7 @@ impl fmt::Display for Amount {
         let units: &[(f64, &str)] = match self {
             Self::Time(_) => &[(1.0, " s"), (1e-3, " ms"), (1e-6, " µs"), (1e-9, " ns")],
             Self::Rate(_) => &[(1e6, " M/s"), (1e3, " k/s"), (1.0, "/s")],
+            Self::Count(_) => &[(1.0, "")],
             Self::Bytes(_) => &[(1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B")],
         };
         let number = self.number();
@@ -145,7 +149,7 @@ impl Row {
     fn aim_text(&self) -> Option<String> {
         let limit = match self.figure.amount {
             Amount::Rate(_) => "≥",
-            Amount::Time(_) | Amount::Bytes(_) => "≤",
+            Amount::Time(_) | Amount::Bytes(_) | Amount::Count(_) => "≤",
         };
         Some(match self.aim.as_ref()? {
             Aim::Amount(amount) => format!("{limit} {amount}"),

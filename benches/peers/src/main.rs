@@ -3,6 +3,7 @@
 //! From the repository's root: `cargo run --release --manifest-path benches/peers/Cargo.toml`, with `-- --quick` to see
 //! that it works, and `-- --only NAME` for one peer.
 
+#[path = "../../support/bodies.rs"]
 mod bodies;
 mod measure;
 mod peer;

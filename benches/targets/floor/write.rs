@@ -66,7 +66,11 @@ pub(crate) struct Rows {
 
 impl Rows {
     pub(crate) fn new(prompt: u64, version: u64) -> Self {
-        let body = body(prompt, version);
+        Self::of(body(prompt, version), version)
+    }
+
+    /// A version that has this body.
+    pub(crate) fn of(body: String, version: u64) -> Self {
         Self {
             hash: *BlobId::of(body.as_bytes()).as_bytes(),
             size: body.len().try_into().unwrap(),

@@ -5,6 +5,12 @@
 //! same seed gives the same bodies on every machine. Variables stay as they are, so no version breaks a caller of the
 //! one before.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss
+)] // Sizes and shares.
+
 use fastrand::Rng;
 use serde_json::{Value, json};
 
@@ -157,26 +163,32 @@ fn normal(rng: &mut Rng) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn bodies_are_of_about_2_kb_and_the_same_each_time() {
-        let first = |seed| Versions::new(seed).next().map_or(0, |body| body.len());
+        let first = |seed| {
+            super::Versions::new(seed)
+                .next()
+                .map_or(0, |body| body.len())
+        };
         let mut sizes: Vec<usize> = (0..1_000).map(first).collect();
         sizes.sort_unstable();
         assert!((1_900..2_100).contains(&sizes[500]), "{}", sizes[500]);
         assert!((1_100..1_350).contains(&sizes[159]), "{}", sizes[159]);
         assert!((3_000..3_600).contains(&sizes[841]), "{}", sizes[841]);
-        assert!(Versions::new(7).take(50).eq(Versions::new(7).take(50)));
+        assert!(
+            super::Versions::new(7)
+                .take(50)
+                .eq(super::Versions::new(7).take(50))
+        );
     }
 
     #[test]
     fn versions_are_json_that_differs_a_little_and_keeps_its_variables() {
-        let versions: Vec<String> = Versions::new(3).take(500).collect();
+        let versions: Vec<String> = super::Versions::new(3).take(500).collect();
         for (before, after) in versions.iter().zip(&versions[1..]) {
             assert_ne!(before, after);
             assert!(before.len().abs_diff(after.len()) < 500);
-            assert!(serde_json::from_str::<Value>(after).is_ok());
+            assert!(serde_json::from_str::<serde_json::Value>(after).is_ok());
             assert_eq!(after.matches("{{hc:question:string}}").count(), 1);
         }
         let (first, last) = (versions[0].len(), versions[499].len());
