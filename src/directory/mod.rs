@@ -15,7 +15,7 @@ mod new_file;
 mod packs;
 mod place;
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
 
@@ -97,6 +97,28 @@ impl BlobDirectory {
 
 fn failed<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Error + 'a {
     move |error| Error::io(format!("{doing} {}", path.display()), error)
+}
+
+/// Whether a file that was put in place still is: its name was neither removed nor given to another. It may have more
+/// names, so their number does not tell.
+#[cfg(unix)]
+fn still_named(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn still_named(_file: &File, _path: &Path) -> bool {
+    false
+}
+
+/// Whether somebody has a file locked, as packs are while they are written.
+fn is_being_written(path: &Path) -> bool {
+    let locked = File::open(path).map(|file| file.try_lock());
+    matches!(locked, Ok(Err(TryLockError::WouldBlock)))
 }
 
 /// A new file with the rights that any file gets, the index's too: who may read that may read the bodies.
@@ -198,6 +220,9 @@ impl Blobs for BlobDirectory {
         let tmp = self.root.join("tmp");
         for file in fs::read_dir(&tmp).map_err(failed("listing", &tmp))? {
             let path = file.map_err(failed("listing", &tmp))?.path();
+            if is_being_written(&path) {
+                continue;
+            }
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != Io::NotFound => {
                     return Err(failed("removing", &path)(error));

@@ -1,7 +1,7 @@
 //! The bodies of a change that has many: into a pack at once, not into the journal first.
 //!
 //! The pack is durable before the transaction is committed whose rows name its bodies; until then its hold keeps a
-//! compaction from taking them for dead. A transaction that does not come about leaves no pack.
+//! compaction from taking them for dead. Of a transaction that does not come about the pack goes too, or it is dead.
 
 use std::cell::RefCell;
 use std::fmt;

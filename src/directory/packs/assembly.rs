@@ -12,7 +12,7 @@ use super::format::{ENTRY, Entry, FOOTER, Footer, Header, MAGIC, Prefix, bits_fo
 use super::pack::Pack;
 use super::records::Records;
 use crate::backend::{Effort, Kin, Result};
-use crate::directory::{failed, temporary_file};
+use crate::directory::{failed, still_named, temporary_file};
 use crate::id::BlobId;
 
 /// A body that is to be added.
@@ -83,7 +83,7 @@ const BUFFER: usize = 256 * 1024;
 
 impl Assembly {
     pub(super) fn begin(tmp: &Path, effort: Effort) -> Result<Self> {
-        let file = temporary_file(tmp).map_err(failed("making a file in", tmp))?;
+        let file = begin_file(tmp).map_err(failed("making a file in", tmp))?;
         let mut output = Output {
             tmp: tmp.to_owned(),
             file: BufWriter::with_capacity(BUFFER, file),
@@ -206,6 +206,18 @@ impl Assembly {
     }
 }
 
+/// A file that is locked for as long as it is open: by that a sweep knows that somebody writes it.
+fn begin_file(tmp: &Path) -> std::io::Result<NamedTempFile> {
+    loop {
+        let file = temporary_file(tmp)?;
+        file.as_file().lock_shared()?;
+        // It may have been swept before it was locked.
+        if still_named(file.as_file(), file.path()) || !cfg!(unix) {
+            return Ok(file);
+        }
+    }
+}
+
 /// Fan-out, entries and footer.
 fn write_index(entries: &[Entry], footer: Footer) -> Vec<u8> {
     let mut index = Vec::with_capacity(footer.fan_out() + entries.len() * ENTRY + FOOTER);
@@ -293,11 +305,8 @@ impl Output {
         let file = self.file.into_inner();
         let file =
             file.map_err(|error| failed("writing a pack in", &self.tmp)(error.into_error()))?;
-        let flush = || -> std::io::Result<()> {
-            file.as_file().sync_data()?;
-            file.as_file().lock_shared()
-        };
-        flush().map_err(failed("flushing", file.path()))?;
+        let flushed = file.as_file().sync_data();
+        flushed.map_err(failed("flushing", file.path()))?;
         match file.persist(&path) {
             Ok(lock) => Ok(Published { path, lock }),
             Err(error) => Err(failed("renaming a pack to", &path)(error.error)),

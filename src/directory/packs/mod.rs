@@ -162,3 +162,6 @@ impl Packs {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

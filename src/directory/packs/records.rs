@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::codec;
 use super::format::{Header, MAGIC, MOST_HEADER, corrupt};
-use crate::backend::Result;
+use crate::backend::{Error, Result};
 use crate::directory::failed;
 
 /// The records of a pack, finished or not.
@@ -72,9 +72,8 @@ impl Records {
         let mut records = Vec::new();
         let mut next = Some(offset);
         while let Some(offset) = next.filter(|next| recent.get(*next).is_none()) {
-            if offset < MAGIC.len() as u64 || records.len() == MOST_DEPTH {
-                let path = self.path.display();
-                return Err(corrupt(format!("{path} has no record at {offset}")));
+            if records.len() == MOST_DEPTH {
+                return Err(self.has_none_at(offset));
             }
             let record = self.record(offset, &mut window)?;
             next = record.base();
@@ -105,18 +104,24 @@ impl Records {
 
     /// So many bytes from here on, or fewer where the records end.
     fn window<'w>(&self, offset: u64, length: usize, window: &'w mut Window) -> Result<&'w [u8]> {
+        if !(MAGIC.len() as u64..self.end).contains(&offset) {
+            return Err(self.has_none_at(offset));
+        }
         let end = (offset + length as u64).min(self.end);
         if !window.has(offset, end) {
-            let begin = offset.saturating_sub(BEFORE);
-            let size = end.max(offset + AFTER).min(self.end) - begin.min(end);
-            window.begin = begin;
+            window.begin = offset.saturating_sub(BEFORE);
+            let size = end.max(offset + AFTER).min(self.end) - window.begin;
             window.bytes.resize(usize::try_from(size).unwrap_or(0), 0);
-            self.read_at(&mut window.bytes, begin)?;
+            self.read_at(&mut window.bytes, window.begin)?;
         }
         let begin = usize::try_from(offset - window.begin).unwrap_or(usize::MAX);
         let end = usize::try_from(end - window.begin).unwrap_or(0);
         let bytes = window.bytes.get(begin..end);
-        bytes.ok_or_else(|| corrupt(format!("{} has no record at {offset}", self.path.display())))
+        bytes.ok_or_else(|| self.has_none_at(offset))
+    }
+
+    fn has_none_at(&self, offset: u64) -> Error {
+        corrupt(format!("{} has no record at {offset}", self.path.display()))
     }
 
     pub(super) fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {

@@ -81,6 +81,10 @@ pub fn a_pack_in_the_making_is_read_by_its_maker_only(blobs: &dyn Blobs) {
             assert!(get(blobs, id).is_none(), "found before it is finished");
         }
         assert_eq!(pack.get(BlobId::of(b"other")).unwrap(), None);
+        // Only what is left of those who are gone is swept.
+        let hold = blobs.hold_all().unwrap();
+        blobs.sweep().unwrap();
+        drop(hold);
         match finished {
             true => drop(pack.finish().unwrap()),
             false => drop(pack),
