@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::backend::{Blobs, Snapshot, StoredBlob};
+use crate::backend::{Blobs, ErrorKind, Snapshot, StoredBlob};
 use crate::body::Body;
 use crate::error::{Error, Result};
 use crate::id::BlobId;
@@ -88,14 +88,18 @@ impl Bodies {
             None => return Err(damaged("the index does not know it")),
         };
         let mut sound = None;
-        self.blobs.get(id, &mut |bytes| {
+        let got = self.blobs.get(id, &mut |bytes| {
             match is_sound(&bytes) {
                 true => sound = Some(bytes),
                 false => reason = OTHER_BYTES,
             }
             sound.is_some()
-        })?;
-        sound.ok_or_else(|| damaged(reason))
+        });
+        match got {
+            Err(error) if error.kind() == ErrorKind::Corrupt => Err(damaged(&error.to_string())),
+            Err(error) => Err(error.into()),
+            Ok(_) => sound.ok_or_else(|| damaged(reason)),
+        }
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {

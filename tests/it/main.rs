@@ -24,6 +24,7 @@ mod model;
 mod no_room;
 mod numbering;
 mod opening;
+mod packs;
 mod search;
 mod support;
 mod tampering;

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
 use super::{Depth, Report, Violation};
-use crate::backend::{Blobs, Index, Snapshot, StoredBlob};
+use crate::backend::{self, Blobs, ErrorKind, Index, Snapshot, StoredBlob};
 use crate::engine::search::Expected;
 use crate::error::Result;
 use crate::id::BlobId;
@@ -44,6 +44,7 @@ enum Found {
     Sound { size: u64, bytes: Vec<u8> },
     OtherSize { size: u64, told: u64 },
     OtherHash { size: usize },
+    Unreadable { reason: String },
     Missing,
 }
 
@@ -149,7 +150,14 @@ impl BodyCheck<'_> {
                     false => Found::Missing,
                 });
             }
-            StoredBlob::Settled(size) => (self.read_settled(id)?, Some(size)),
+            StoredBlob::Settled(size) => match self.read_settled(id) {
+                Ok(bytes) => (bytes, Some(size)),
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    let reason = error.to_string();
+                    return Ok(Found::Unreadable { reason });
+                }
+                Err(error) => return Err(error.into()),
+            },
         };
         Ok(match bytes {
             None => Found::Missing,
@@ -169,7 +177,7 @@ impl BodyCheck<'_> {
     }
 
     /// A sound copy of a body; where there is none, what lies in its place.
-    fn read_settled(&self, id: BlobId) -> Result<Option<Vec<u8>>> {
+    fn read_settled(&self, id: BlobId) -> backend::Result<Option<Vec<u8>>> {
         let mut found = None;
         self.blobs.get(id, &mut |bytes| {
             let is_sound = BlobId::of(&bytes) == id;
@@ -208,6 +216,7 @@ impl BodyCheck<'_> {
                     format!("it has {size} bytes, the index says {told}")
                 }
                 Found::OtherHash { size } => format!("its {size} bytes have another hash"),
+                Found::Unreadable { reason } => reason,
                 Found::Missing => "it is missing".into(),
             };
             wrong.push((number, Violation::Body { blob: id, detail }));

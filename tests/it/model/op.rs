@@ -51,6 +51,10 @@ pub enum Op {
     },
     Settle,
     Collect,
+    /// Packs all that is older than a day, and all packs anew.
+    Repack,
+    /// Sets the clock on by more than a day.
+    ADayLater,
     Reopen,
     /// Sets the clock back by so many seconds.
     ClockBack(u8),
@@ -245,6 +249,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => batch(),
         1 => Just(Op::Settle),
         2 => Just(Op::Collect),
+        2 => Just(Op::Repack),
+        2 => Just(Op::ADayLater),
         1 => Just(Op::Reopen),
         1 => (1..20_u8).prop_map(Op::ClockBack),
     ]

@@ -116,6 +116,16 @@ impl Stage {
                 assert_eq!(collected.leftovers, 0, "nothing was interrupted");
                 Ok(format!("{collected:?}"))
             }
+            Op::Repack => {
+                // What it packs is what was settled, which in memory nobody does by itself.
+                self.store().repack()?;
+                Ok("packed".into())
+            }
+            Op::ADayLater => {
+                let day = 25 * 60 * 60 * 1_000_000;
+                self.clock.fetch_add(day, Ordering::Relaxed);
+                Ok("set on".into())
+            }
             Op::Reopen => {
                 if let Some(directory) = &self.directory {
                     self.store = None;

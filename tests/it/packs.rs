@@ -1,0 +1,393 @@
+//! Bodies in packs: when they go there, that they are found there, and that nothing is lost on the way.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use promptbook::{Batch, BlobUsage, Error, NewPrompt, NewVersion, Store, StoreOptions};
+
+use crate::support::{Done, Place, body, commit, create, is_sound, violations};
+
+/// Makes prompts of so many versions in one transaction.
+fn import(batch: &mut Batch<'_>, prompts: usize, versions: usize) -> promptbook::Result<()> {
+    for prompt in 0..prompts {
+        let name = format!("prompt {prompt}");
+        let first = NewPrompt::new(name.as_str(), body(format!("{prompt} 0")))?;
+        let id = batch.create_prompt(first)?.prompt.id;
+        for version in 1..versions {
+            batch.commit(NewVersion::new(id, body(format!("{prompt} {version}")))?)?;
+        }
+    }
+    Ok(())
+}
+
+fn assert_all(store: &Store, prompts: usize, versions: usize) {
+    for prompt in 0..prompts {
+        for version in 0..versions {
+            let spec = format!("prompt {prompt}@1.{version}");
+            let read = store.resolve(spec.as_str()).unwrap();
+            assert_eq!(read.body.text(), body(format!("{prompt} {version}")));
+        }
+    }
+}
+
+fn usage(store: &Store) -> BlobUsage {
+    store.stats().unwrap().bodies
+}
+
+fn files_in(place: &Place, folder: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(place.path().join(folder));
+    let files = files.into_iter().flatten().map(|file| file.unwrap().path());
+    files.collect()
+}
+
+/// A store whose clock is set on by so many days.
+fn later(place: &Place, days: i64) -> Store {
+    let clock = move || Utc::now() + TimeDelta::days(days);
+    let options = StoreOptions::new().clock(clock);
+    options.open(place.path()).unwrap()
+}
+
+#[test]
+fn the_bodies_of_a_large_batch_are_in_a_pack() {
+    let place = Place::new();
+    let store = place.create();
+    store.batch(|batch| import(batch, 5, 40)).unwrap();
+    let usage = usage(&store);
+    assert_eq!((usage.packs, usage.packed_bodies), (1, 200 - 64));
+    assert_eq!(store.stats().unwrap().waiting_bodies, 64, "the first few");
+    assert_all(&store, 5, 40);
+    is_sound(&store);
+    drop(store);
+    let other = place.open();
+    assert_all(&other, 5, 40);
+    is_sound(&other);
+    assert_all(&place.open_read_only().unwrap(), 5, 40);
+}
+
+/// A batch goes by bodies that it has packed itself: the contract of a base, and partials.
+#[test]
+fn a_batch_reads_what_it_packed() {
+    let place = Place::new();
+    let store = place.create();
+    let made = store.batch(|batch| {
+        import(batch, 1, 1200)?;
+        let asks = r#"{"messages": [{"role": "user", "content": "{{hc:name:string}}"}]}"#;
+        let part = batch
+            .create_prompt(NewPrompt::new("part", asks)?)?
+            .prompt
+            .id;
+        let uses = format!(
+            r#"{{"messages": [{{"role": "user", "content": "{{{{hcp:{part}:0:production}}}}"}}]}}"#
+        );
+        let whole = batch
+            .create_prompt(NewPrompt::new("whole", uses)?)?
+            .prompt
+            .id;
+        // It drops a variable that only the partial asks for.
+        let plain = r#"{"messages": [{"role": "user", "content": "plain"}]}"#;
+        let second = batch.commit(NewVersion::new(whole, plain)?)?;
+        // The contracts of so many others came between.
+        let next = NewVersion::new("prompt 0", body("another"))?;
+        Ok((
+            second.number.to_string(),
+            batch.commit(next.base("1.0".parse::<promptbook::Selector>()?))?,
+        ))
+    });
+    let (second, next) = made.unwrap();
+    assert_eq!(second, "2.0", "the partial was not read");
+    assert_eq!(next.number.to_string(), "1.1200");
+    is_sound(&store);
+}
+
+#[test]
+fn a_batch_that_fails_leaves_no_pack() {
+    let place = Place::new();
+    let store = place.create();
+    let failed = store.batch(|batch| {
+        import(batch, 2, 100)?;
+        batch.delete_prompt("missing")
+    });
+    assert!(matches!(failed, Err(Error::PromptNotFound { .. })));
+    assert_eq!(files_in(&place, "blobs/packs"), [""; 0].map(PathBuf::from));
+    assert_eq!(files_in(&place, "tmp"), [""; 0].map(PathBuf::from));
+    store.batch(|batch| import(batch, 2, 100)).unwrap();
+    assert_all(&store, 2, 100);
+    is_sound(&store);
+}
+
+/// A body that is stored, be it packed or a file, is not stored again.
+#[test]
+fn a_body_is_packed_once() {
+    let place = Place::new();
+    let store = place.create();
+    store.batch(|batch| import(batch, 1, 100)).unwrap();
+    store.batch(|batch| import(batch, 1, 100)).unwrap();
+    let usage = usage(&store);
+    assert_eq!((usage.packs, usage.packed_bodies), (1, 36));
+    is_sound(&store);
+}
+
+/// Many that wait become one file, not many.
+#[test]
+fn many_commits_are_settled_into_a_pack() {
+    let place = Place::new();
+    let store = place.create();
+    for round in 0..20 {
+        let few = |batch: &mut Batch<'_>| {
+            for number in 0..60 {
+                let name = format!("{round} {number}");
+                batch.create_prompt(NewPrompt::new(name.as_str(), body(&name))?)?;
+            }
+            Ok(())
+        };
+        store.batch(few).unwrap();
+    }
+    store.settle(|_| ()).unwrap();
+    let usage = usage(&store);
+    assert_eq!(usage.packed_bodies + usage.loose_bodies, 1200);
+    assert_eq!(store.stats().unwrap().waiting_bodies, 0);
+    is_sound(&store);
+}
+
+/// What is older than a day goes into a pack, but for what is pointed to and for each prompt's latest.
+#[test]
+fn old_bodies_are_packed_and_current_ones_stay_files() {
+    let place = Place::new();
+    let store = place.create();
+    let first = create(&store, "greeting").version;
+    let versions: Vec<_> = (1..8)
+        .map(|number| commit(&store, "greeting", number))
+        .collect();
+    store.settle(|_| ()).unwrap();
+    assert_eq!(store.repack().unwrap().bodies, 0, "all are young");
+    drop(store);
+    let store = later(&place, 2);
+    assert_eq!(
+        store.collect_garbage(Duration::ZERO).unwrap().packed,
+        0,
+        "few"
+    );
+    assert_eq!(store.repack().unwrap().bodies, 6);
+    assert!(place.body(first.blob).exists(), "it is in production");
+    assert!(place.body(versions[6].blob).exists(), "it is the latest");
+    assert!(!place.body(versions[0].blob).exists(), "it is twice there");
+    for version in &versions {
+        assert_eq!(*store.resolve(version.id).unwrap().version, *version);
+    }
+    is_sound(&store);
+    drop(store);
+    is_sound(&place.open());
+}
+
+#[test]
+fn many_old_bodies_are_packed_by_gc() {
+    let place = Place::new();
+    let store = place.create();
+    let few = |first: usize| {
+        move |batch: &mut Batch<'_>| {
+            for version in first..first + 60 {
+                batch.commit(NewVersion::new("greeting", body(version))?)?;
+            }
+            Ok(())
+        }
+    };
+    create(&store, "greeting");
+    for first in (0..600).step_by(60) {
+        store.batch(few(first)).unwrap();
+        store.settle(|_| ()).unwrap();
+    }
+    assert_eq!(usage(&store).loose_bodies, 601);
+    drop(store);
+    let store = later(&place, 2);
+    let collected = store.collect_garbage(Duration::from_secs(0)).unwrap();
+    assert_eq!(collected.packed, 599);
+    assert_eq!(usage(&store).loose_bodies, 2);
+    is_sound(&store);
+}
+
+/// A version that is deleted and collected takes room in its pack no more once the pack is made anew.
+#[test]
+fn dead_bodies_go_from_packs() {
+    let place = Place::new();
+    let store = place.create();
+    store.batch(|batch| import(batch, 3, 100)).unwrap();
+    store.settle(|_| ()).unwrap();
+    store.delete_prompt("prompt 1").unwrap();
+    let collected = store.collect_garbage(Duration::ZERO).unwrap();
+    assert_eq!(
+        (collected.bodies, collected.dropped),
+        (100, 0),
+        "fewer than half"
+    );
+    let repacked = store.repack().unwrap();
+    assert_eq!(repacked.dropped, 100);
+    store.delete_prompt("prompt 2").unwrap();
+    let collected = store.collect_garbage(Duration::ZERO).unwrap();
+    assert_eq!((collected.bodies, collected.dropped), (100, 100));
+    assert_eq!(
+        usage(&store).packed_bodies + usage(&store).loose_bodies,
+        100
+    );
+    is_sound(&store);
+    // What was collected comes back as any new body does.
+    store.batch(|batch| import(batch, 3, 100)).unwrap();
+    is_sound(&store);
+}
+
+/// Readers of this process and others go on while everything moves; no body is missing at any time.
+#[test]
+fn readers_go_on_while_packs_are_made_anew() {
+    let place = Place::new();
+    let store = place.create();
+    store.batch(|batch| import(batch, 4, 50)).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    // Without what is in memory.
+                    assert_all(&place.open(), 4, 50);
+                }
+            });
+        }
+        let _done = Done(&done);
+        let other = later(&place, 2);
+        for round in 0..15 {
+            other.repack().unwrap();
+            let name = format!("own {round}");
+            let own = |batch: &mut Batch<'_>| {
+                let id = batch.create_prompt(NewPrompt::new(name.as_str(), body(&name))?)?;
+                for version in 0..100 {
+                    let text = body(format!("{name} {version}"));
+                    batch.commit(NewVersion::new(id.prompt.id, text)?)?;
+                }
+                Ok(())
+            };
+            store.batch(own).unwrap();
+            store.delete_prompt(name.as_str()).unwrap();
+            other.collect_garbage(Duration::ZERO).unwrap();
+        }
+    });
+    is_sound(&store);
+}
+
+/// What is imported while another handle collects and compacts is there when the import is acknowledged.
+#[test]
+fn an_import_and_a_collection_do_not_meet() {
+    let place = Place::new();
+    let store = place.create();
+    create(&store, "greeting");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let other = later(&place, 2);
+            while !done.load(Ordering::Acquire) {
+                other.collect_garbage(Duration::ZERO).unwrap();
+                other.repack().unwrap();
+            }
+        });
+        let _done = Done(&done);
+        for round in 0..20 {
+            let many = |batch: &mut Batch<'_>| {
+                for version in 0..150 {
+                    let text = body(format!("{round} {version}"));
+                    batch.commit(NewVersion::new("greeting", text)?)?;
+                }
+                Ok(())
+            };
+            store.batch(many).unwrap();
+            is_sound(&place.open());
+        }
+    });
+    is_sound(&store);
+}
+
+#[test]
+fn a_damaged_or_missing_pack_is_named() {
+    let place = Place::new();
+    let store = place.create();
+    store.batch(|batch| import(batch, 2, 100)).unwrap();
+    store.settle(|_| ()).unwrap();
+    drop(store);
+    let pack = files_in(&place, "blobs/packs").remove(0);
+    let sound = fs::read(&pack).unwrap();
+    let mut damaged = sound.clone();
+    damaged[100] ^= 1;
+    fs::write(&pack, damaged).unwrap();
+    let told = violations(&place.open());
+    assert!(
+        told[0].starts_with("pack: ") && told[0].contains(pack.to_str().unwrap()),
+        "{told:?}"
+    );
+    assert!(told.len() > 1, "the bodies that hang on it: {told:?}");
+    let quickly = place.open().verify_quickly(|_| ()).unwrap();
+    assert!(
+        quickly.is_clean(),
+        "no body is read: {:?}",
+        quickly.violations
+    );
+
+    fs::write(&pack, &sound[..sound.len() - 1]).unwrap();
+    assert!(!place.open().verify_quickly(|_| ()).unwrap().is_clean());
+    fs::remove_file(&pack).unwrap();
+    let quickly = place.open().verify_quickly(|_| ()).unwrap();
+    assert_eq!(quickly.violations.len(), 136);
+    let read = place.open().resolve("prompt 1@1.50");
+    assert!(matches!(read, Err(Error::Damaged { .. })), "{read:?}");
+    fs::write(&pack, sound).unwrap();
+    is_sound(&place.open());
+}
+
+/// A body is found by its address, as long as it is stored.
+#[test]
+fn a_body_is_read_by_its_address() {
+    let place = Place::new();
+    let store = place.create();
+    store.batch(|batch| import(batch, 1, 100)).unwrap();
+    let version = store.version("prompt 0@1.80").unwrap();
+    assert_eq!(store.body(version.blob).unwrap().text(), body("0 80"));
+    let missing = promptbook::BlobId::of(b"missing");
+    let read = store.body(missing);
+    assert!(matches!(read, Err(Error::BodyNotFound { blob }) if blob == missing));
+    store.delete_version(version.id).unwrap();
+    assert_eq!(store.body(version.blob).unwrap().text(), body("0 80"));
+    store.collect_garbage(Duration::ZERO).unwrap();
+    assert!(matches!(
+        place.open().body(version.blob),
+        Err(Error::BodyNotFound { .. })
+    ));
+}
+
+/// A store that is open for long packs by itself what has grown old, once nobody commits.
+#[test]
+fn what_grows_old_is_packed_by_itself() {
+    let place = Place::new();
+    let days = Arc::new(AtomicI64::new(0));
+    let on = Arc::clone(&days);
+    let clock =
+        move || -> DateTime<Utc> { Utc::now() + TimeDelta::days(on.load(Ordering::Relaxed)) };
+    let store = StoreOptions::new()
+        .clock(clock)
+        .create(place.path())
+        .unwrap();
+    create(&store, "greeting");
+    for version in 0..600 {
+        commit(&store, "greeting", version);
+    }
+    store.settle(|_| ()).unwrap();
+    assert!(usage(&store).loose_bodies > 512);
+    days.store(2, Ordering::Relaxed);
+    commit(&store, "greeting", "now");
+    for _ in 0..200 {
+        if usage(&store).packed_bodies > 500 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(usage(&store).packed_bodies > 500, "{:?}", usage(&store));
+    is_sound(&store);
+}
