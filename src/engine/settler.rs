@@ -33,6 +33,8 @@ const TIMES: u64 = 32;
 const COMMITS: u64 = 1024;
 /// So many new packs are joined beside commits: each is looked into for a body.
 const PACKS: u64 = 8;
+/// Whether many files have grown old is looked at once in such a time.
+const OLDER: Duration = Duration::from_secs(60 * 60);
 /// Files that are written before it is asked again whether somebody commits.
 const FILES: usize = 16;
 /// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
@@ -70,8 +72,8 @@ struct State {
     commits: u64,
     /// Packs that were made since they were last joined.
     packs: u64,
-    /// Bodies that became files since it was last looked whether many of them may be packed; as many were there before.
-    files: u64,
+    /// When it is looked again whether many files have grown old enough to be packed.
+    packs_again: Option<Instant>,
     last_commit: Option<Instant>,
     /// When the thread looks for work again by itself: waking it at each commit would cost as much as the commit.
     looks_again: Option<Instant>,
@@ -196,6 +198,12 @@ impl State {
         self.untold.0 >= LONG_TAIL.0 * times || self.untold.1 >= LONG_TAIL.1 * times
     }
 
+    /// How long it is until files are looked at; none where nobody will have to.
+    fn until_packing(&self) -> Option<Duration> {
+        let then = self.packs_again?;
+        Some(then.saturating_duration_since(Instant::now()))
+    }
+
     fn next(&self) -> Work {
         let waits = |(bodies, bytes): (u64, u64)| {
             self.journaled.bodies >= bodies || self.journaled.bytes >= bytes
@@ -207,15 +215,17 @@ impl State {
             _ if self.journaled.bodies == 0
                 && self.commits == 0
                 && !self.is_long(1)
-                && self.files < MANY =>
+                && self
+                    .until_packing()
+                    .is_none_or(|time| time > Duration::ZERO) =>
             {
-                Work::Wait(None)
+                Work::Wait(self.until_packing())
             }
             Some(since) if since < RETRY => Work::Wait(Some(RETRY - since)),
             _ if waits(FULL) || quiet >= IDLE && self.journaled.bodies > 0 => Work::Settle,
             _ if self.commits >= COMMITS || self.packs >= PACKS => Work::Maintain,
             _ if quiet >= IDLE && self.commits > 0 => Work::Maintain,
-            _ if quiet >= IDLE && self.files >= MANY => Work::Pack,
+            _ if quiet >= IDLE && self.until_packing() == Some(Duration::ZERO) => Work::Pack,
             _ if self.is_long(TIMES) => Work::CatchUp,
             _ if quiet < PAUSE => Work::Wait(Some(PAUSE - quiet)),
             _ if waits(BATCH) => Work::Settle,
@@ -233,7 +243,7 @@ impl Shared {
 
     fn work(&self) {
         // There may be many already.
-        self.state().files = MANY;
+        self.state().packs_again = Some(Instant::now());
         loop {
             let mut state = self.state();
             let done = match state.next() {
@@ -270,7 +280,7 @@ impl Shared {
                     self.maintain()
                 }
                 Work::Pack => {
-                    state.files = 0;
+                    state.packs_again = Instant::now().checked_add(OLDER);
                     drop(state);
                     let since = young_since((self.clock)());
                     pack_loose(&*self.index, self.bodies.blobs(), since, MANY).map(drop)
@@ -309,7 +319,6 @@ impl Shared {
             Err(_) => self.state().journaled.add(taken),
         }
         let settled = settled?;
-        self.state().files += settled.bodies;
         self.maintain()?;
         Ok(settled)
     }

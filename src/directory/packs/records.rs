@@ -56,7 +56,10 @@ impl Records {
     pub(super) fn read(&self, offset: u64) -> Result<Vec<u8>> {
         RECENT.with_borrow_mut(|recent| {
             recent.turn_to(self.number);
-            for record in self.chain(offset, recent)?.into_iter().rev() {
+            let mut window = std::mem::take(&mut recent.window);
+            let chain = self.chain(offset, recent, &mut window);
+            recent.keep(window);
+            for record in chain?.into_iter().rev() {
                 let base = record.base().and_then(|base| recent.get(base));
                 let body = codec::decode(record.header, &record.stored, base)?;
                 recent.put(record.offset, body);
@@ -67,15 +70,14 @@ impl Records {
     }
 
     /// The record that begins here, and behind it those that it hangs on, as far as their bodies are not in memory.
-    fn chain(&self, offset: u64, recent: &Recent) -> Result<Vec<Record>> {
-        let mut window = Window::default();
+    fn chain(&self, offset: u64, recent: &Recent, window: &mut Window) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         let mut next = Some(offset);
         while let Some(offset) = next.filter(|next| recent.get(*next).is_none()) {
             if records.len() == MOST_DEPTH {
                 return Err(self.has_none_at(offset));
             }
-            let record = self.record(offset, &mut window)?;
+            let record = self.record(offset, window)?;
             next = record.base();
             records.push(record);
         }
@@ -112,7 +114,11 @@ impl Records {
             window.begin = offset.saturating_sub(BEFORE);
             let size = end.max(offset + AFTER).min(self.end) - window.begin;
             window.bytes.resize(usize::try_from(size).unwrap_or(0), 0);
-            self.read_at(&mut window.bytes, window.begin)?;
+            if let Err(error) = self.read_at(&mut window.bytes, window.begin) {
+                // What is there now was never in the file.
+                window.bytes.clear();
+                return Err(error);
+            }
         }
         let begin = usize::try_from(offset - window.begin).unwrap_or(usize::MAX);
         let end = usize::try_from(end - window.begin).unwrap_or(0);
@@ -191,6 +197,7 @@ struct Recent {
     pack: u64,
     bodies: Vec<(u64, Vec<u8>)>,
     bytes: usize,
+    window: Window,
 }
 
 /// Bodies of a thread that are kept at most, and their bytes.
@@ -204,6 +211,13 @@ impl Recent {
                 pack,
                 ..Self::default()
             };
+        }
+    }
+
+    fn keep(&mut self, window: Window) {
+        // One that had to hold a large body is not worth its room.
+        if window.bytes.len() as u64 <= BEFORE + AFTER {
+            self.window = window;
         }
     }
 
