@@ -7,6 +7,7 @@
 //!
 //! - `kills.rs`: the child is killed at each system call that changes files, takes locks or opens something (`strace`).
 //! - `errors.rs`: each of those calls fails, once or from then on.
+//! - `power`: the calls of a run are recorded, and directories that a power cut could leave are made and opened.
 //!
 //! Each has controls: a script that acknowledges before it does, a flush that is left out of the record. They must be
 //! caught, or the technique proves nothing.
@@ -37,6 +38,8 @@ mod ledger;
 #[cfg(target_os = "linux")]
 mod observed;
 #[cfg(target_os = "linux")]
+mod power;
+#[cfg(target_os = "linux")]
 mod runs;
 #[cfg(target_os = "linux")]
 mod scratch;
@@ -51,7 +54,7 @@ mod truth;
 
 /// Each test by its name, as the standard harness has them.
 #[cfg(target_os = "linux")]
-const TESTS: [(&str, fn()); 4] = [
+const TESTS: [(&str, fn()); 7] = [
     (
         "kills::a_process_that_is_killed_at_any_call_loses_nothing",
         kills::a_process_that_is_killed_at_any_call_loses_nothing,
@@ -67,6 +70,18 @@ const TESTS: [(&str, fn()); 4] = [
     (
         "errors::a_failure_that_is_acknowledged_is_caught",
         errors::a_failure_that_is_acknowledged_is_caught,
+    ),
+    (
+        "power::a_power_cut_at_any_moment_loses_nothing",
+        power::a_power_cut_at_any_moment_loses_nothing,
+    ),
+    (
+        "power::a_flush_that_is_left_out_is_caught",
+        power::a_flush_that_is_left_out_is_caught,
+    ),
+    (
+        "power::a_step_that_comes_too_early_is_caught",
+        power::a_step_that_comes_too_early_is_caught,
     ),
 ];
 
