@@ -8,6 +8,7 @@
 //! - `kills.rs`: the child is killed at each system call that changes files, takes locks or opens something (`strace`).
 //! - `errors.rs`: each of those calls fails, once or from then on.
 //! - `power`: the calls of a run are recorded, and directories that a power cut could leave are made and opened.
+//! - `damage.rs`: bits flip, blocks become zeros, and files are cut in a store that is closed.
 //!
 //! Each has controls: a script that acknowledges before it does, a flush that is left out of the record. They must be
 //! caught, or the technique proves nothing.
@@ -29,6 +30,8 @@
 mod check;
 #[cfg(target_os = "linux")]
 mod child;
+#[cfg(target_os = "linux")]
+mod damage;
 #[cfg(target_os = "linux")]
 mod errors;
 #[cfg(target_os = "linux")]
@@ -54,7 +57,7 @@ mod truth;
 
 /// Each test by its name, as the standard harness has them.
 #[cfg(target_os = "linux")]
-const TESTS: [(&str, fn()); 7] = [
+const TESTS: [(&str, fn()); 9] = [
     (
         "kills::a_process_that_is_killed_at_any_call_loses_nothing",
         kills::a_process_that_is_killed_at_any_call_loses_nothing,
@@ -82,6 +85,14 @@ const TESTS: [(&str, fn()); 7] = [
     (
         "power::a_step_that_comes_too_early_is_caught",
         power::a_step_that_comes_too_early_is_caught,
+    ),
+    (
+        "damage::damage_is_reported_or_of_no_consequence",
+        damage::damage_is_reported_or_of_no_consequence,
+    ),
+    (
+        "damage::damage_that_nobody_looks_for_is_caught",
+        damage::damage_that_nobody_looks_for_is_caught,
     ),
 ];
 
