@@ -1,8 +1,8 @@
 //! Flipped bits, zeroed blocks and cut files, in a store that is closed.
 //!
 //! Opening, reading or `verify` reports the damage, or everything is answered right, as where the byte is of no use. A
-//! body is never another than the one its version names. Of the log an end may be lost without a word: SQLite takes what
-//! is behind a damaged frame for what a crash left, and the store is then as it was earlier, wholly.
+//! body is never another than the one its version names. Of the log an end may be lost without a word: SQLite takes
+//! what is behind a damaged frame for what a crash left, and the store is then as it was earlier, wholly.
 //!
 //! What is read of a damaged row can be wrong without an error: SQLite's pages have no checksum. `verify` finds it.
 

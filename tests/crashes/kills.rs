@@ -1,8 +1,8 @@
 //! A process killed at each system call of a script.
 //!
 //! As SIGKILL comes before the call is made, what is found is what all calls before it left. Of named scripts every
-//! step is swept, of all others the last: those before it are the last ones of shorter scripts. What the system holds in
-//! memory survives here, so nothing is learnt of flushes: that is what `power` is for.
+//! step is swept, of all others the last: those before it are the last ones of shorter scripts. What the system holds
+//! in memory survives here, so nothing is learnt of flushes: that is what `power` is for.
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
-//! Crashes, failing system calls, power cuts and damage, each at every step: what was acknowledged is there, what was not
-//! is there wholly or not at all, and the store works on.
+//! Crashes, failing system calls, power cuts and damage, each at every step: what was acknowledged is there, what was
+//! not is there wholly or not at all, and the store works on.
 //!
 //! A *script* (`script.rs`) is a few operations on a store. A child process runs it, this executable started again, and
-//! writes to a *ledger* outside the store what it tries, and what it was told. [`check`](check::check) holds what is then
-//! found against the ledger, and is the same for all:
+//! writes to a *ledger* outside the store what it tries, and what it was told. [`check`](check::check) holds what is
+//! then found against the ledger, and is the same for all:
 //!
 //! - `kills.rs`: the child is killed at each system call that changes files, takes locks or opens something (`strace`).
 //! - `errors.rs`: each of those calls fails, once or from then on.
@@ -13,9 +13,9 @@
 //! Each has controls: a script that acknowledges before it does, a flush that is left out of the record. They must be
 //! caught, or the technique proves nothing.
 //!
-//! A check of each commit tries a seeded choice (`PROMPTBOOK_CRASHES_SEED`), for some minutes; `PROMPTBOOK_CRASHES=10` tries
-//! ten times as much, and `all` everything, all sequences of three operations too, for hours. Each test prints how many
-//! cases it tried.
+//! A check of each commit tries a seeded choice (`PROMPTBOOK_CRASHES_SEED`), for some minutes; `PROMPTBOOK_CRASHES=10`
+//! tries ten times as much, and `all` everything, all sequences of three operations too, for hours. Each test prints
+//! how many cases it tried.
 
 #![allow(
     clippy::unwrap_used,

@@ -13,6 +13,8 @@ use promptbook::{
     Store, StoreOptions, Version,
 };
 
+use crate::starts;
+
 /// One operation. A script's text names each by its word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
@@ -82,13 +84,16 @@ pub enum Start {
     Crashed,
     /// The same, with a log that is long enough to be folded into the index.
     LongLog,
+    /// A store that an earlier release made, to be brought up to date.
+    OldFormat,
 }
 
-const STARTS: [(&str, Start); 4] = [
+const STARTS: [(&str, Start); 5] = [
     ("nothing", Start::Nothing),
     ("closed", Start::Closed),
     ("crashed", Start::Crashed),
     ("long-log", Start::LongLog),
+    ("old-format", Start::OldFormat),
 ];
 
 /// As text: the start and the steps.
@@ -117,6 +122,7 @@ pub fn named() -> Vec<Script> {
         "crashed: open again close",
         "long-log: open commit settle close",
         "long-log: open move close open commit",
+        "old-format: open create settle",
     ];
     lines.map(|line| line.parse().unwrap()).into()
 }
@@ -183,8 +189,14 @@ pub fn body(text: impl fmt::Display) -> String {
 
 /// The history of a store before the script starts.
 pub fn begin(store: &Store, start: Start) -> Result<()> {
-    if start == Start::Nothing {
-        return Ok(());
+    match start {
+        Start::Nothing => return Ok(()),
+        Start::OldFormat => {
+            return store
+                .import_bundle(Cursor::new(starts::old_bundle()))
+                .map(drop);
+        }
+        Start::Closed | Start::Crashed | Start::LongLog => {}
     }
     store.create_prompt(NewPrompt::new("base", body("zero"))?.id(base()))?;
     commit(store, body("one"))?;

@@ -1,8 +1,8 @@
 //! Killing, failing and recording a child at its system calls.
 //!
 //! `strace` counts calls by name and by thread, so one name is swept at a time, and a script runs in one thread. The
-//! thread that settles works beside it, at a close for the most part: of its calls those are hit that the script has not
-//! made as many of before.
+//! thread that settles works beside it, at a close for the most part: of its calls those are hit that the script has
+//! not made as many of before.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -78,7 +78,8 @@ impl std::fmt::Display for Fault {
 }
 
 impl Fault {
-    /// The command that brings it upon a child. With `--seccomp-bpf`, which is faster, strace 6.1 counts and injects nothing.
+    /// The command that brings it upon a child. Not with `--seccomp-bpf`, which is faster: with it strace 6.1 injects
+    /// nothing.
     pub fn wrapper(&self) -> Vec<String> {
         let Self { call, number, kind } = self;
         let what = match kind {

@@ -62,8 +62,8 @@ pub fn cuts(mut disk: Disk, events: &[Event], amount: Amount, rng: &mut fastrand
     cuts
 }
 
-/// Which states of what is open are tried: nothing and everything lost, each thing lost alone and kept alone, and more at
-/// random; or simply all.
+/// Which states of what is open are tried: nothing and everything lost, each thing lost alone and kept alone, and more
+/// at random; or simply all.
 fn choices(
     open: &[(Open, usize)],
     amount: Amount,
@@ -103,13 +103,23 @@ fn choices(
         while tried.len() < amount.some {
             // Of some cuts little is lost, of others much.
             let share = rng.f64();
-            tried.push(of(&mut |_, states| match rng.f64() < share {
-                true => whole(states - 1),
-                false => whole(rng.usize(..states)),
+            tried.push(of(&mut |place, states| {
+                let is_page = matches!(open[place].0, Open::Page(..));
+                Choice {
+                    state: match rng.f64() < share {
+                        true => states - 1,
+                        false => rng.usize(..states),
+                    },
+                    torn: if is_page && rng.u8(..4) == 0 {
+                        rng.u8(..)
+                    } else {
+                        0
+                    },
+                }
             }));
         }
     }
-    // Torn pages besides, of which there are too many to try all.
+    // Pages that are torn besides, of which there are too many to try all.
     for place in 0..open.len().min(amount.some / 4) {
         let single = if open.len() <= amount.some / 4 {
             place

@@ -9,12 +9,12 @@
 //! - Of each name in a directory anything that it meant since the directory was flushed: so a rename of which one half
 //!   is lost, a file under both names, or under none.
 //!
-//! A flush of a file makes its bytes and its size last, and no name; a flush of a directory the names in it, and nothing
-//! of the files; `syncfs` everything. That is less than ext4, XFS or Btrfs promise: they keep the order of what happens to
-//! names, and a rename is one thing to them. Not in the model: sectors that are neither old nor new, writes that damage
-//! what is beside them, and flushes that lie. SQLite assumes as much: that a sector is written wholly or not
-//! at all it does not need, but a write must not damage bytes outside it ("powersafe overwrite", on by default,
-//! <https://sqlite.org/psow.html>).
+//! A flush of a file makes its bytes and its size last, and no name; a flush of a directory the names in it, and
+//! nothing of the files; `syncfs` everything. That is less than ext4, XFS or Btrfs promise: they keep the order of
+//! what happens to names, and a rename is one thing to them. Not in the model: sectors that are neither old nor new,
+//! writes that damage what is beside them, and flushes that lie. SQLite assumes as much: that a flush is
+//! one, and that a write damages no bytes beside it ("powersafe overwrite", which it takes for granted,
+//! <https://sqlite.org/psow.html>). That a sector is written wholly it need not assume: its log has checksums.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A power cut at each step of a script, by replay.
 //!
-//! A child runs the script under `strace`, which records what it does to files. From that the directories are made that a
-//! power cut could leave (`disk.rs` says what the model takes for possible), and each is opened and checked.
+//! A child runs the script under `strace`, which records what it does to files. From that the directories are made
+//! that a power cut could leave (`disk.rs` says what the model takes for possible), and each is opened and checked.
 //! SQLite's `-shm` is memory that processes share: after a power cut it is not there.
 
 mod cuts;

@@ -109,8 +109,8 @@ impl Reader {
 
     /// The events of a recording.
     pub fn read(mut self, recording: &str) -> Vec<Event> {
-        // A call during which another thread was heard is in two parts; it counts where it ended. What is no call, as the
-        // end of a process, begins with a sign.
+        // A call during which another thread was heard is in two parts; it counts where it ended. What is no call, as
+        // the end of a process, begins with a sign.
         let mut begun: HashMap<&str, &str> = HashMap::new();
         for line in recording.lines() {
             let Some((thread, call)) = line.split_once(char::is_whitespace) else {
