@@ -51,9 +51,15 @@ fn cases(script: &Script, from: usize) -> Vec<Case> {
     cases
 }
 
+/// Where the first thread makes no such call any more, so many of the one that settles are tried too; all in the long
+/// run.
+const BEYOND: usize = 4;
+
 /// Kills the child there; where that is past its last call it goes on until the child ends by itself.
 fn survives(case: &Case, manner: Manner) {
     let mut fault = case.fault.clone();
+    let beyond = scratch::times().map_or(usize::MAX, |times| BEYOND * times);
+    let last = case.fault.number.saturating_add(beyond);
     loop {
         let run = Run::of(&case.script, &fault.wrapper(), manner);
         let killed = run.was_killed();
@@ -61,7 +67,7 @@ fn survives(case: &Case, manner: Manner) {
             run.is_through();
         }
         check(&run.store(), &run.ledger());
-        if !(killed && case.is_last) {
+        if !(killed && case.is_last && fault.number < last) {
             return;
         }
         fault.number += 1;
