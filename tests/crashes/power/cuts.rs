@@ -4,22 +4,31 @@
 //! before may also be found then, and by then the ledger has acknowledged more.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::disk::{Choice, Disk, Found, Open};
 use super::recording::Event;
 use crate::ledger::Ledger;
 
-/// What is found after a power cut, and what the child had been told by then.
+/// A power cut: what of a disk survives it, and what the child had been told by then.
 pub struct Cut {
-    pub found: Found,
-    pub ledger: Ledger,
-    /// For who reads of a failure: when, and what was lost of all that was open.
-    pub name: String,
+    disk: Arc<Disk>,
+    choices: Vec<(Open, Choice)>,
+    pub ledger: Arc<Ledger>,
+    /// For who reads of a failure: when it was.
+    name: String,
+}
+
+impl Cut {
+    /// The files that are found. Made when they are needed: those of all cuts would be many times the memory there is.
+    pub fn found(&self) -> Found {
+        self.disk.found(&self.choices)
+    }
 }
 
 impl std::fmt::Display for Cut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.name)
+        write!(f, "{}, {}", self.name, lost(&self.disk, &self.choices))
     }
 }
 
@@ -39,16 +48,15 @@ pub fn cuts(mut disk: Disk, events: &[Event], amount: Amount, rng: &mut fastrand
     for place in 0..=end {
         let event = events.get(place);
         if event.is_none_or(Event::is_flush) && told.starts_with("script") {
-            for choices in choices(&disk.open(), amount, rng) {
-                let found = disk.found(&choices);
-                if known.insert(fingerprint(&found, &told)) {
+            let now = Arc::new(disk.clone());
+            let ledger = Arc::new(Ledger::parse(&told));
+            for choices in choices(&now.open(), amount, rng) {
+                if known.insert(fingerprint(&now.found(&choices), &told)) {
                     cuts.push(Cut {
-                        found,
-                        ledger: Ledger::parse(&told),
-                        name: format!(
-                            "cut before event {place} of {end}, {}",
-                            lost(&disk, &choices)
-                        ),
+                        disk: Arc::clone(&now),
+                        choices,
+                        ledger: Arc::clone(&ledger),
+                        name: format!("cut before event {place} of {end}"),
                     });
                 }
             }

@@ -89,7 +89,7 @@ fn files(root: &Path) -> Found {
 /// Makes what is found after a cut, and checks it.
 fn survives(cut: &Cut, root: &Path) {
     let place = scratch::directory();
-    for (path, bytes) in &cut.found {
+    for (path, bytes) in &cut.found() {
         let path = place.path().join(path.strip_prefix(root).unwrap());
         match bytes {
             None => fs::create_dir_all(&path).unwrap(),
