@@ -208,6 +208,7 @@ fn is_as_before(store: &Store, before: &Observed) {
     assert_eq!(now.prompts, before.prompts, "it has changed what was there");
 }
 
+/// Each body has its file, and nothing else lies there. Whoever puts bodies elsewhere tells this of it.
 fn nothing_is_left(store: &Store, directory: &Path) {
     let mut bodies = BTreeSet::new();
     for prompt in store

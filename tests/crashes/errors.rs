@@ -140,8 +140,8 @@ pub fn whoever_is_told_of_an_error_is_told_the_truth() {
     // Each lock of SQLite's that fails may cost its ten seconds.
     let (slow, others): (Vec<Case>, Vec<Case>) =
         all.into_iter().partition(|case| case.fault.call == "fcntl");
-    let mut tried = scratch::choice(slow, 8);
-    tried.extend(scratch::choice(others, 1000));
+    let mut tried = scratch::choice(slow, 4);
+    tried.extend(scratch::choice(others, 800));
     println!(
         "{} errors of {of_all} tried, of {} scripts",
         tried.len(),

@@ -84,7 +84,7 @@ pub fn a_process_that_is_killed_at_any_call_loses_nothing() {
     let last = |script: &Script| cases(script, script.steps.len() - 1);
     all.extend(sequences.iter().flat_map(last));
     let (number, of_sequences) = (all.len(), sequences.len());
-    let tried = scratch::choice(all, 1200);
+    let tried = scratch::choice(all, 1000);
     println!(
         "{} kills of {number} tried, of {} scripts and {of_sequences} sequences",
         tried.len(),

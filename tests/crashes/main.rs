@@ -14,8 +14,16 @@
 //! caught, or the technique proves nothing.
 //!
 //! A check of each commit tries a seeded choice (`PROMPTBOOK_CRASHES_SEED`), for some minutes; `PROMPTBOOK_CRASHES=10`
-//! tries ten times as much, and `all` everything, all sequences of three operations too, for hours. Each test prints
-//! how many cases it tried.
+//! tries ten times as much, and `all` everything, all sequences of three operations too, for many hours.
+//! `PROMPTBOOK_CRASHES_SCRIPT=settle` tries only the scripts that settle. Each test prints how many cases it tried; that
+//! is about:
+//!
+//! | | a check of each commit | `all` |
+//! |---|---|---|
+//! | kills | 1,000 | 80,000 |
+//! | errors | 800 | 43,000 |
+//! | states after power cuts | 2,400 | 350,000 |
+//! | damages | 2,000 | 520,000 |
 
 #![allow(
     clippy::unwrap_used,

@@ -56,8 +56,8 @@ pub fn choice<T>(mut cases: Vec<T>, number: usize) -> Vec<T> {
 
 /// Cases that take longer are told of.
 const SLOW: Duration = Duration::from_secs(15);
-/// A case that takes longer hangs.
-const TOO_LONG: Duration = Duration::from_secs(600);
+/// A case that takes longer hangs; in the long run one may kill a thousand children.
+const TOO_LONG: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(7200)];
 
 /// The thread in which a case is tried.
 const CASE: &str = "case";
@@ -85,6 +85,7 @@ pub fn failures<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) -> Vec<
         }
     };
     be_quiet();
+    let too_long = TOO_LONG[usize::from(is_long())];
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let begun: Vec<_> = (0..processors)
         .map(|_| Mutex::new((Instant::now(), 0)))
@@ -98,7 +99,7 @@ pub fn failures<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) -> Vec<
         while !threads.iter().all(ScopedJoinHandle::is_finished) {
             for (thread, begun) in threads.iter().zip(&begun) {
                 let (since, place) = *begun.lock().unwrap();
-                if !thread.is_finished() && since.elapsed() > TOO_LONG {
+                if !thread.is_finished() && since.elapsed() > too_long {
                     println!("it hangs: {}", cases[place]);
                     std::process::exit(101);
                 }
