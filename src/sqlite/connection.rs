@@ -160,6 +160,9 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
 /// A page of the smallest size, in bytes.
 const SMALLEST_DATABASE: u64 = 512;
 
+/// A page of the size that an index is made with.
+const PAGE: u64 = 4096;
+
 /// What a file is, without changing it.
 pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
     let alone = |found| Probed {
@@ -188,6 +191,28 @@ pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
         Err(error) if error.kind() == ErrorKind::Corrupt => Ok(alone(Found::Foreign)),
         identified => identified,
     }
+}
+
+/// Whether a file is one page that was never written. A power cut may leave that of an index that was being made: where
+/// SQLite does not flush directories, the journal that would take the page back can be gone. Only for who makes an index:
+/// it closes the file, and with it SQLite's locks.
+pub(super) fn is_unwritten(path: &Path) -> Result<bool> {
+    if !(1..=PAGE).contains(&file_size(path)) || file_size(&beside(path, "-wal")) > 0 {
+        return Ok(false);
+    }
+    let bytes = std::fs::read(path).map_err(|error| failed("reading", path, error))?;
+    Ok(bytes.iter().all(|byte| *byte == 0))
+}
+
+/// Makes such a file an empty one.
+pub(super) fn empty(path: &Path) -> Result<()> {
+    let file = std::fs::File::options().write(true).open(path);
+    let emptied = file.and_then(|file| file.set_len(0));
+    emptied.map_err(|error| failed("emptying", path, error))
+}
+
+fn failed(doing: &str, path: &Path, error: std::io::Error) -> Error {
+    Error::io(format!("{doing} {}", path.display()), error)
 }
 
 /// How many pages of the write-ahead log are not folded into the database yet.

@@ -151,7 +151,11 @@ impl SqliteIndex {
     ) -> crate::Result<Found> {
         let queue = open_queue(path)?;
         wait_for(&queue)?;
-        let found = connection::probe(path, Access::Write)?.found;
+        let mut found = connection::probe(path, Access::Write)?.found;
+        if found == Found::Foreign && connection::is_unwritten(path)? {
+            connection::empty(path)?;
+            found = Found::Nothing;
+        }
         if found == Found::Nothing {
             let connection = connection::open(path, Access::Create)?;
             connection::keep_log(&connection)?;

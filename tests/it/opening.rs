@@ -114,6 +114,27 @@ fn an_interrupted_creation_can_be_made_again() {
     assert_eq!(place.open().prompt_count().unwrap(), 1);
 }
 
+/// A power cut may leave a page of zeros instead, and no journal beside it.
+#[test]
+fn a_creation_that_lost_its_power_can_be_made_again() {
+    let place = Place::new();
+    let zeros = [0; 4096];
+    fs::write(place.index(), zeros).unwrap();
+    no_way_opens(&place);
+    let store = Store::open_or_create(place.path()).unwrap();
+    create(&store, "greeting");
+    drop(store);
+    assert_eq!(place.open().prompt_count().unwrap(), 1);
+    // With a log beside it, it is what is left of a store.
+    fs::write(place.index(), zeros).unwrap();
+    let log = place.path().join("index.db-wal");
+    let kept = fs::read(&log).unwrap();
+    assert!(!kept.is_empty());
+    is_no_store(Store::create(place.path()));
+    is_no_store(Store::open_or_create(place.path()));
+    assert!(fs::read(log).unwrap() == kept, "the log was altered");
+}
+
 #[test]
 fn a_newer_format_is_refused() {
     let place = Place::new();

@@ -1,0 +1,186 @@
+//! Flipped bits, zeroed blocks and cut files, in a store that is closed.
+//!
+//! Opening, reading or `verify` reports the damage, or everything is answered right, as where the byte is of no use. A
+//! body is never another than the one its version names. Of the log an end may be lost without a word: SQLite takes
+//! what is behind a damaged frame for what a crash left, and the store is then as it was earlier, wholly.
+//!
+//! What is read of a damaged row can be wrong without an error: SQLite's pages have no checksum. `verify` finds it.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::observed::{Observed, observe};
+use crate::script::{Start, options};
+use crate::{scratch, starts};
+
+#[derive(Clone, Copy, Debug)]
+enum Damage {
+    /// This bit of the byte is another.
+    Bit(u8),
+    /// From here on 512 bytes are zero.
+    Zeros,
+    /// The file ends here.
+    Cut,
+}
+
+struct Case {
+    /// Below the store.
+    file: PathBuf,
+    at: usize,
+    damage: Damage,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, at, damage } = self;
+        write!(f, "{} at {at}: {damage:?}", file.display())
+    }
+}
+
+/// A store, and all that it may answer.
+struct Subject {
+    store: PathBuf,
+    now: Observed,
+    /// As it was after each operation.
+    earlier: Vec<Observed>,
+}
+
+impl Subject {
+    fn of(store: &Path) -> Self {
+        let store = store.to_owned();
+        let opened = options().open(&store).unwrap();
+        let now = observe(&opened).unwrap();
+        let after = |number| observe(&opened.at(number).unwrap()).unwrap();
+        let earlier = (0..now.operations.len() as u64).map(after).collect();
+        drop(opened);
+        Self {
+            store,
+            now,
+            earlier,
+        }
+    }
+
+    /// All ways in which its files can be damaged; of bits one a byte.
+    fn cases(&self) -> Vec<Case> {
+        let mut rng = scratch::rng();
+        let mut cases = Vec::new();
+        for (file, size) in files(&self.store, Path::new("")) {
+            let mut add = |at, damage| {
+                let file = file.clone();
+                cases.push(Case { file, at, damage });
+            };
+            for at in 0..size {
+                add(at, Damage::Bit(rng.u8(..8)));
+                // Not more often than changes something.
+                if at % 512 == 0 {
+                    add(at, Damage::Zeros);
+                    add(at, Damage::Cut);
+                } else if at % 509 == 0 {
+                    add(at, Damage::Cut);
+                }
+            }
+        }
+        cases
+    }
+
+    /// Damages a copy, and reads it.
+    fn withstands(&self, case: &Case) {
+        let place = scratch::directory();
+        let store = place.path().join("store");
+        starts::copy(&self.store, &store);
+        let path = store.join(&case.file);
+        let mut bytes = fs::read(&path).unwrap();
+        match case.damage {
+            Damage::Bit(bit) => bytes[case.at] ^= 1 << bit,
+            Damage::Zeros => {
+                let end = bytes.len().min(case.at + 512);
+                bytes[case.at..end].fill(0);
+            }
+            Damage::Cut => bytes.truncate(case.at),
+        }
+        fs::write(&path, bytes).unwrap();
+        let Some(found) = read(&store) else {
+            return;
+        };
+        let is_log = case.file.ends_with("index.db-wal");
+        let is_right = found == self.now || is_log && self.earlier.contains(&found);
+        assert!(is_right, "nobody reports it, and what is read is {found:?}");
+    }
+}
+
+/// All that a store tells, unless it reports that something is wrong.
+fn read(store: &Path) -> Option<Observed> {
+    let store = options().open(store).ok()?;
+    let found = observe(&store).ok()?;
+    let report = store.verify(|_| ()).ok()?;
+    report.is_clean().then_some(found)
+}
+
+/// Files below a directory, and their sizes; those that hold something.
+fn files(root: &Path, within: &Path) -> Vec<(PathBuf, usize)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root.join(within)).unwrap() {
+        let entry = entry.unwrap();
+        let (path, metadata) = (within.join(entry.file_name()), entry.metadata().unwrap());
+        if metadata.is_dir() {
+            found.extend(files(root, &path));
+        } else if !path.to_string_lossy().ends_with("-shm") {
+            found.push((path, usize::try_from(metadata.len()).unwrap()));
+        }
+    }
+    found
+}
+
+/// Folds the log in, so that all is in the index.
+fn fold_log(store: &Path) {
+    let index = store.join("index.db");
+    let connection = rusqlite::Connection::open(&index).unwrap();
+    let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let busy: i64 = connection.query_row(fold, [], |row| row.get(0)).unwrap();
+    assert_eq!(busy, 0);
+}
+
+pub fn damage_is_reported_or_of_no_consequence() {
+    for is_folded in [true, false] {
+        let place = scratch::directory();
+        let store = place.path().join("store");
+        starts::place(Start::Closed, &store);
+        if is_folded {
+            fold_log(&store);
+        }
+        let subject = Subject::of(&store);
+        let all = subject.cases();
+        let number = all.len();
+        let tried = scratch::choice(all, 1000);
+        println!(
+            "{} damages of {number} tried, log folded in: {is_folded}",
+            tried.len()
+        );
+        scratch::all_hold(&tried, |case| subject.withstands(case));
+    }
+}
+
+/// A control: a reader that does not verify is caught.
+pub fn damage_that_nobody_looks_for_is_caught() {
+    let place = scratch::directory();
+    let store = place.path().join("store");
+    starts::place(Start::Closed, &store);
+    fold_log(&store);
+    let now = Subject::of(&store).now;
+    // A message's text, in its row and in its operation.
+    let index = store.join("index.db");
+    let mut bytes = fs::read(&index).unwrap();
+    let places = bytes.windows(15).enumerate();
+    let is_message = |(at, text): (usize, &[u8])| (text == b"Initial version").then_some(at);
+    let at: Vec<usize> = places.filter_map(is_message).collect();
+    assert!(!at.is_empty());
+    for at in at {
+        bytes[at] ^= 1;
+    }
+    fs::write(&index, bytes).unwrap();
+    let opened = options().open(&store).unwrap();
+    assert_ne!(observe(&opened).unwrap(), now, "what is read is right");
+    drop(opened);
+    assert_eq!(read(&store), None, "and nobody reports it");
+}

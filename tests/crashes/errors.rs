@@ -1,0 +1,167 @@
+//! A system call that fails, and all of its name from one on.
+//!
+//! Whoever is told of a failure is told the truth: nothing has changed, or it is not known, and then the operation's id
+//! tells when the store is opened anew. After a flush that failed the handle refuses to go on. A disk that is full
+//! keeps nobody from reading. Nothing panics, and nothing waits for ever.
+//!
+//! Left out: a call that lies (some bytes written of many, and the rest thought to be); and `EINTR` without an end,
+//! which is no error but a signal that comes for ever, and a lock that is never had: SQLite takes it for one of
+//! others, whatever the error is, and each step waits its ten seconds for it.
+
+use std::fmt;
+
+use crate::check::check;
+use crate::child::Manner;
+use crate::ledger::{Ledger, Outcome};
+use crate::runs::Run;
+use crate::scratch;
+use crate::script::{Script, named};
+use crate::strace::{self, CALLS, Fault, FaultKind, READS};
+
+/// A script of which calls fail.
+struct Case {
+    script: Script,
+    fault: Fault,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.script, self.fault)
+    }
+}
+
+/// The errors that a call may answer.
+fn errors_of(call: &str) -> &'static [&'static str] {
+    match call {
+        "pread64" | "read" | "statx" | "getdents64" => &["EIO", "EINTR"],
+        "openat" => &["EIO", "ENOSPC", "EDQUOT", "EMFILE", "EINTR"],
+        "fcntl" | "flock" => &["ENOLCK", "EINTR"],
+        "unlink" | "unlinkat" => &["EIO", "EINTR"],
+        _ => &["EIO", "ENOSPC", "EDQUOT", "EINTR"],
+    }
+}
+
+fn cases(script: &Script) -> Vec<Case> {
+    let listing = scratch::directory();
+    let listing = listing.path().join("listing");
+    let run = Run::of(script, &strace::listing(&listing), Manner::Honest);
+    run.is_through();
+    let counts = strace::counts(&std::fs::read_to_string(&listing).unwrap(), 0);
+    let mut cases = Vec::new();
+    for call in CALLS.into_iter().chain(READS) {
+        let (before, all) = counts.get(call).copied().unwrap_or_default();
+        for number in before + 1..=all {
+            for error in errors_of(call) {
+                let is_passing = ["EINTR", "ENOLCK"].contains(error);
+                let lasting = (!is_passing).then_some(FaultKind::Errors(error));
+                cases.extend(
+                    lasting
+                        .into_iter()
+                        .chain([FaultKind::Error(error)])
+                        .map(|kind| {
+                            let fault = Fault { call, number, kind };
+                            let script = script.clone();
+                            Case { script, fault }
+                        }),
+                );
+            }
+        }
+    }
+    cases
+}
+
+fn is_told_the_truth(case: &Case, manner: Manner) {
+    let run = Run::of(&case.script, &case.fault.wrapper(), manner);
+    run.is_through();
+    let ledger = run.ledger();
+    nobody_goes_on_after_a_failed_flush(&ledger);
+    if is_full_disk(&case.fault) {
+        reads_go_on(&ledger);
+    }
+    check(&run.store(), &ledger);
+}
+
+/// SQLite takes a quota that is used up for any other failure to write, after which the handle is given up.
+fn is_full_disk(fault: &Fault) -> bool {
+    let (FaultKind::Error(error) | FaultKind::Errors(error)) = fault.kind else {
+        return false;
+    };
+    let by_files = ["write", "mkdir", "rename"].contains(&fault.call);
+    let by_index = ["pwrite64", "fallocate", "ftruncate"].contains(&fault.call);
+    error == "ENOSPC" && (by_files || by_index) || error == "EDQUOT" && by_files
+}
+
+/// What follows on the same handle is refused, reading too.
+fn nobody_goes_on_after_a_failed_flush(ledger: &Ledger) {
+    use crate::script::Step;
+    let mut is_poisoned = false;
+    for (step, tried) in ledger.script.steps.iter().zip(&ledger.tries) {
+        match step {
+            Step::Make | Step::Open | Step::Close => is_poisoned = false,
+            _ if is_poisoned => {
+                let refused = Outcome::Failed("Poisoned".into());
+                assert_eq!(
+                    tried.outcome, refused,
+                    "{step:?} on a handle that is given up"
+                );
+            }
+            _ => {}
+        }
+        // Where no operation is in question, as in settling, none is named.
+        let nameless = Outcome::Failed("Backend(OutcomeUnknown)".into());
+        if matches!(tried.outcome, Outcome::Unknown(..)) || tried.outcome == nameless {
+            is_poisoned = true;
+            assert_eq!(tried.read.as_deref(), Some("Poisoned"), "a read goes on");
+        }
+    }
+}
+
+fn reads_go_on(ledger: &Ledger) {
+    for tried in &ledger.tries {
+        let is_poisoned = match &tried.outcome {
+            Outcome::Failed(kind) => kind == "Poisoned",
+            Outcome::Unknown(..) => true,
+            Outcome::Open | Outcome::Done(_) => false,
+        };
+        let read = tried.read.as_deref().unwrap_or("ok");
+        assert!(
+            is_poisoned || read == "ok",
+            "a full disk keeps one from reading: {read}"
+        );
+    }
+}
+
+pub fn whoever_is_told_of_an_error_is_told_the_truth() {
+    if !strace::is_there() {
+        return;
+    }
+    let all: Vec<Case> = named().iter().flat_map(cases).collect();
+    let of_all = all.len();
+    // Each lock of SQLite's that fails may cost its ten seconds.
+    let (slow, others): (Vec<Case>, Vec<Case>) =
+        all.into_iter().partition(|case| case.fault.call == "fcntl");
+    let mut tried = scratch::choice(slow, 4);
+    tried.extend(scratch::choice(others, 800));
+    println!(
+        "{} errors of {of_all} tried, of {} scripts",
+        tried.len(),
+        named().len()
+    );
+    scratch::all_hold(&tried, |case| is_told_the_truth(case, Manner::Honest));
+}
+
+/// A control: who takes a failure for a success is caught.
+pub fn a_failure_that_is_acknowledged_is_caught() {
+    if !strace::is_there() {
+        return;
+    }
+    let mut all = cases(&"closed: open commit".parse().unwrap());
+    all.retain(|case| case.fault.call == "pwrite64" && case.fault.kind == FaultKind::Error("EIO"));
+    let failed = scratch::failures(&all, |case| is_told_the_truth(case, Manner::Rash));
+    println!(
+        "{} of {} failures of pwrite64 catch it",
+        failed.len(),
+        all.len()
+    );
+    assert!(!failed.is_empty(), "nothing was caught");
+}

@@ -1,0 +1,107 @@
+//! A process killed at each system call of a script.
+//!
+//! As SIGKILL comes before the call is made, what is found is what all calls before it left. Of named scripts every
+//! step is swept, of all others the last: those before it are the last ones of shorter scripts. What the system holds
+//! in memory survives here, so nothing is learnt of flushes: that is what `power` is for.
+
+use std::fmt;
+
+use crate::check::check;
+use crate::child::Manner;
+use crate::runs::Run;
+use crate::scratch;
+use crate::script::{Script, named, sequences};
+use crate::strace::{self, CALLS, Fault, FaultKind};
+
+/// A script that is killed at a call.
+struct Case {
+    script: Script,
+    fault: Fault,
+    /// The last of its name: later ones are tried too, until the script ends by itself.
+    is_last: bool,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.script, self.fault)
+    }
+}
+
+/// Every call of a script from a step on.
+fn cases(script: &Script, from: usize) -> Vec<Case> {
+    let listing = scratch::directory();
+    let listing = listing.path().join("listing");
+    let run = Run::of(script, &strace::listing(&listing), Manner::Honest);
+    run.is_through();
+    let listing = std::fs::read_to_string(&listing).unwrap();
+    let mut cases = Vec::new();
+    for call in CALLS {
+        let counts = strace::counts(&listing, from);
+        let (before, all) = counts.get(call).copied().unwrap_or_default();
+        cases.extend((before + 1..=all + 1).map(|number| Case {
+            script: script.clone(),
+            fault: Fault {
+                call,
+                number,
+                kind: FaultKind::Kill,
+            },
+            is_last: number == all + 1,
+        }));
+    }
+    cases
+}
+
+/// Where the first thread makes no such call any more, so many of the one that settles are tried too; all in the long
+/// run.
+const BEYOND: usize = 4;
+
+/// Kills the child there; where that is past its last call it goes on until the child ends by itself.
+fn survives(case: &Case, manner: Manner) {
+    let mut fault = case.fault.clone();
+    let beyond = scratch::times().map_or(usize::MAX, |times| BEYOND * times);
+    let last = case.fault.number.saturating_add(beyond);
+    loop {
+        let run = Run::of(&case.script, &fault.wrapper(), manner);
+        let killed = run.was_killed();
+        if !killed {
+            run.is_through();
+        }
+        check(&run.store(), &run.ledger());
+        if !(killed && case.is_last && fault.number < last) {
+            return;
+        }
+        fault.number += 1;
+    }
+}
+
+pub fn a_process_that_is_killed_at_any_call_loses_nothing() {
+    if !strace::is_there() {
+        return;
+    }
+    let mut all: Vec<Case> = named().iter().flat_map(|script| cases(script, 0)).collect();
+    let longest = if scratch::is_long() { 3 } else { 2 };
+    let sequences = scratch::choice((1..=longest).flat_map(sequences).collect(), 12);
+    let last = |script: &Script| cases(script, script.steps.len() - 1);
+    all.extend(sequences.iter().flat_map(last));
+    let (number, of_sequences) = (all.len(), sequences.len());
+    let tried = scratch::choice(all, 1000);
+    println!(
+        "{} kills of {number} tried, of {} scripts and {of_sequences} sequences",
+        tried.len(),
+        named().len()
+    );
+    scratch::all_hold(&tried, |case| survives(case, Manner::Honest));
+}
+
+/// A control: who acknowledges before it commits is caught.
+pub fn a_rash_acknowledgement_is_caught() {
+    if !strace::is_there() {
+        return;
+    }
+    for script in ["closed: open commit", "nothing: make create"] {
+        let all = cases(&script.parse().unwrap(), 1);
+        let failed = scratch::failures(&all, |case| survives(case, Manner::Rash));
+        println!("{script}: {} of {} kills catch it", failed.len(), all.len());
+        assert!(!failed.is_empty(), "nothing was caught");
+    }
+}

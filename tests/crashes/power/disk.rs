@@ -1,0 +1,318 @@
+//! A disk with all that may come of what was not flushed.
+//!
+//! The model takes any of these to survive a power cut, each independent of all others:
+//!
+//! - Of each page of 4 KiB of a file any state that it had since the file was flushed last; and torn, some of its
+//!   sectors of 512 bytes from one such state and the rest from the one before.
+//! - Of each file any size that it had since: so a size without the bytes, which are zeros then, and bytes without the
+//!   size, which are cut off. Where a file was cut, pages are as before that or as after, as its size is.
+//! - Of each name in a directory anything that it meant since the directory was flushed: so a rename of which one half
+//!   is lost, a file under both names, or under none.
+//!
+//! A flush of a file makes its bytes and its size last, and no name; a flush of a directory the names in it, and
+//! nothing of the files; `syncfs` everything. That is less than ext4, XFS or Btrfs promise: they keep the order of
+//! what happens to names, and a rename is one thing to them. Not in the model: sectors that are neither old nor new,
+//! writes that damage what is beside them, and flushes that lie. SQLite assumes as much: that a flush is
+//! one, and that a write damages no bytes beside it ("powersafe overwrite", which it takes for granted,
+//! <https://sqlite.org/psow.html>). That a sector is written wholly it need not assume: its log has checksums.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::recording::{Event, Node};
+
+const PAGE: usize = 4096;
+const SECTOR: usize = 512;
+
+type Page = Arc<[u8; PAGE]>;
+
+/// What something was since the last flush, oldest first; what it is now at the end.
+type States<T> = Vec<T>;
+
+#[derive(Clone, Debug, Default)]
+struct File {
+    sizes: States<Size>,
+    pages: BTreeMap<u64, States<Content>>,
+    /// How often it was cut.
+    cuts: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    bytes: u64,
+    /// How often the file was cut before it was so long, this time included.
+    cuts: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Content {
+    page: Page,
+    /// How often the file was cut before the page was so.
+    cuts: usize,
+    /// It is so because the file was cut.
+    by_cut: bool,
+}
+
+/// A disk, as of some moment of a recording.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    files: Vec<File>,
+    /// What each name means: a file, a directory, nothing.
+    names: BTreeMap<PathBuf, States<Option<Meaning>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    File(Node),
+    Directory,
+}
+
+/// Something of which there is more than one state that may survive.
+#[derive(Clone, Debug)]
+pub enum Open {
+    Size(Node),
+    Page(Node, u64),
+    Name(PathBuf),
+}
+
+/// A choice among the states of one open thing.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    pub state: usize,
+    /// Sectors, as bits, that are of the state before.
+    pub torn: u8,
+}
+
+/// What is found after a power cut: directories, and files with their bytes.
+pub type Found = BTreeMap<PathBuf, Option<Vec<u8>>>;
+
+impl Disk {
+    /// What is there at the start, all of it flushed.
+    pub fn add(&mut self, path: PathBuf, bytes: Option<&[u8]>) {
+        let Some(bytes) = bytes else {
+            self.names.insert(path, vec![Some(Meaning::Directory)]);
+            return;
+        };
+        let node = self.create(path);
+        self.files[node].write(0, bytes);
+        self.files[node].flush();
+        self.names.values_mut().for_each(keep_last);
+    }
+
+    fn create(&mut self, path: PathBuf) -> Node {
+        let file = File {
+            sizes: vec![Size { bytes: 0, cuts: 0 }],
+            ..File::default()
+        };
+        self.files.push(file);
+        let node = self.files.len() - 1;
+        self.name(path, Some(Meaning::File(node)));
+        node
+    }
+
+    fn name(&mut self, path: PathBuf, meaning: Option<Meaning>) {
+        let states = self.names.entry(path).or_insert_with(|| vec![None]);
+        states.push(meaning);
+    }
+
+    fn meaning(&self, path: &Path) -> Option<Meaning> {
+        self.names.get(path).and_then(|states| *states.last()?)
+    }
+
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Create(node, path) => {
+                assert_eq!(
+                    self.create(path.clone()),
+                    *node,
+                    "files are numbered otherwise"
+                );
+            }
+            Event::MakeDirectory(path) => self.name(path.clone(), Some(Meaning::Directory)),
+            Event::Write(node, at, bytes) => self.files[*node].write(*at, bytes),
+            Event::Resize(node, size) => self.files[*node].resize(*size),
+            Event::Rename(from, to) => {
+                let meaning = self.meaning(from);
+                self.name(to.clone(), meaning);
+                self.name(from.clone(), None);
+            }
+            Event::Remove(path) => self.name(path.clone(), None),
+            Event::FlushFile(node, _) => self.files[*node].flush(),
+            Event::FlushDirectory(path) => {
+                let within = self.names.iter_mut();
+                within
+                    .filter(|(name, _)| name.parent() == Some(path))
+                    .for_each(|(_, states)| keep_last(states));
+            }
+            Event::FlushAll => {
+                self.files.iter_mut().for_each(File::flush);
+                self.names.values_mut().for_each(keep_last);
+            }
+            Event::Told(_) => {}
+        }
+    }
+
+    /// All that is open now, and how many states each has.
+    pub fn open(&self) -> Vec<(Open, usize)> {
+        let mut open = Vec::new();
+        for (path, states) in &self.names {
+            open.push((Open::Name(path.clone()), states.len()));
+        }
+        for (node, file) in self.files.iter().enumerate() {
+            open.push((Open::Size(node), file.sizes.len()));
+            for (page, states) in &file.pages {
+                open.push((Open::Page(node, *page), states.len()));
+            }
+        }
+        open.retain(|(_, states)| *states > 1);
+        open
+    }
+
+    /// What is found where these choices survived.
+    pub fn found(&self, choices: &[(Open, Choice)]) -> Found {
+        let mut names = BTreeMap::new();
+        for (path, states) in &self.names {
+            names.insert(path.clone(), states[states.len() - 1]);
+        }
+        let mut sizes: BTreeMap<Node, Size> = BTreeMap::new();
+        let mut pages: BTreeMap<(Node, u64), Choice> = BTreeMap::new();
+        for (open, choice) in choices {
+            match open {
+                Open::Name(path) => {
+                    names.insert(path.clone(), self.names[path][choice.state]);
+                }
+                Open::Size(node) => {
+                    sizes.insert(*node, self.files[*node].sizes[choice.state]);
+                }
+                Open::Page(node, page) => {
+                    pages.insert((*node, *page), *choice);
+                }
+            }
+        }
+        let mut found = Found::new();
+        for (path, meaning) in names {
+            // Directories come before what is in them; without one its names are out of reach.
+            let reached = path.parent().is_none_or(|parent| {
+                !self.names.contains_key(parent) || found.get(parent) == Some(&None)
+            });
+            match meaning {
+                Some(Meaning::Directory) if reached => drop(found.insert(path, None)),
+                Some(Meaning::File(node)) if reached => {
+                    let file = &self.files[node];
+                    let size = sizes.get(&node).copied().unwrap_or(file.size());
+                    let bytes = file.found(size, |page| pages.get(&(node, page)).copied());
+                    found.insert(path, Some(bytes));
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+impl File {
+    fn size(&self) -> Size {
+        self.sizes[self.sizes.len() - 1]
+    }
+
+    fn write(&mut self, at: u64, bytes: &[u8]) {
+        let mut done = 0;
+        while done < bytes.len() {
+            let place = at + done as u64;
+            let within = usize::try_from(place % PAGE as u64).unwrap();
+            let length = (PAGE - within).min(bytes.len() - done);
+            self.change(place / PAGE as u64, false, |page| {
+                page[within..within + length].copy_from_slice(&bytes[done..done + length]);
+            });
+            done += length;
+        }
+        let (bytes, cuts) = (at + bytes.len() as u64, self.cuts);
+        if bytes > self.size().bytes {
+            self.sizes.push(Size { bytes, cuts });
+        }
+    }
+
+    fn resize(&mut self, bytes: u64) {
+        let before = self.size().bytes;
+        if bytes < before {
+            self.cuts += 1;
+            let cut = usize::try_from(bytes % PAGE as u64).unwrap();
+            let (first, pages) = (bytes / PAGE as u64, self.pages.keys().copied());
+            let pages: Vec<u64> = pages.filter(|page| *page >= first).collect();
+            for page in pages {
+                let from = if page == first { cut } else { 0 };
+                self.change(page, true, |bytes| bytes[from..].fill(0));
+            }
+        }
+        if bytes != before {
+            let cuts = self.cuts;
+            self.sizes.push(Size { bytes, cuts });
+        }
+    }
+
+    fn change(&mut self, page: u64, by_cut: bool, change: impl FnOnce(&mut [u8; PAGE])) {
+        let cuts = self.cuts;
+        let content = |page| Content {
+            page: Arc::new(page),
+            cuts,
+            by_cut,
+        };
+        let zeros = || vec![content([0; PAGE])];
+        let states = self.pages.entry(page).or_insert_with(zeros);
+        let before = &states[states.len() - 1].page;
+        let mut bytes = **before;
+        change(&mut bytes);
+        if by_cut || bytes != **before {
+            states.push(content(bytes));
+        }
+    }
+
+    fn flush(&mut self) {
+        keep_last(&mut self.sizes);
+        self.pages.values_mut().for_each(keep_last);
+    }
+
+    fn found(&self, size: Size, chosen: impl Fn(u64) -> Option<Choice>) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(size.bytes).unwrap()];
+        for (number, part) in (0..).zip(bytes.chunks_mut(PAGE)) {
+            let Some(states) = self.pages.get(&number) else {
+                continue;
+            };
+            // Of what the size allows: what was cut off does not come back with it, nor what came later before it.
+            let allowed = states.iter().rposition(|content| content.cuts <= size.cuts);
+            let last = allowed.unwrap_or_default();
+            let first = states[..=last].iter().rposition(|content| content.by_cut);
+            let first = first.unwrap_or_default();
+            let Choice { state, torn } = chosen(number).unwrap_or(Choice::LAST);
+            let state = state.clamp(first, last);
+            let before = state.saturating_sub(1).max(first);
+            let page = tear(&states[state].page, &states[before].page, torn);
+            part.copy_from_slice(&page[..part.len()]);
+        }
+        bytes
+    }
+}
+
+impl Choice {
+    const LAST: Self = Self {
+        state: usize::MAX,
+        torn: 0,
+    };
+}
+
+fn keep_last<T>(states: &mut States<T>) {
+    states.drain(..states.len() - 1);
+}
+
+fn tear(page: &Page, before: &Page, torn: u8) -> Page {
+    if torn == 0 {
+        return Arc::clone(page);
+    }
+    let mut bytes = **page;
+    for sector in (0..PAGE / SECTOR).filter(|sector| torn & 1 << sector != 0) {
+        let sector = sector * SECTOR..(sector + 1) * SECTOR;
+        bytes[sector.clone()].copy_from_slice(&before[sector]);
+    }
+    Arc::new(bytes)
+}

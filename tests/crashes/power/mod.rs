@@ -1,0 +1,229 @@
+//! A power cut at each step of a script, by replay.
+//!
+//! A child runs the script under `strace`, which records what it does to files. From that the directories are made
+//! that a power cut could leave (`disk.rs` says what the model takes for possible), and each is opened and checked.
+//! SQLite's `-shm` is memory that processes share: after a power cut it is not there.
+
+mod cuts;
+mod disk;
+mod recording;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use self::cuts::{Amount, Cut, cuts};
+use self::disk::{Disk, Found};
+use self::recording::{Event, Reader};
+use crate::check::check;
+use crate::child::Manner;
+use crate::runs::Run;
+use crate::scratch;
+use crate::script::{Script, named, sequences};
+use crate::strace;
+
+/// A child's run: what was there before, what it did, and where.
+struct Recorded {
+    before: Disk,
+    events: Vec<Event>,
+    root: PathBuf,
+}
+
+fn record(script: &Script, manner: Manner) -> Recorded {
+    let place = scratch::directory();
+    let recording = place.path().join("recording");
+    let mut before = Disk::default();
+    let mut there = Vec::new();
+    let run = Run::prepared(script, &recording::wrapper(&recording), manner, |root| {
+        for (path, bytes) in files(root) {
+            there.push((path.clone(), bytes.as_ref().map(|bytes| bytes.len() as u64)));
+            before.add(path, bytes.as_deref());
+        }
+    });
+    run.is_through();
+    let root = run.store().parent().unwrap().to_owned();
+    let reader = Reader::new(&root, &run.ledger_path(), &there);
+    let recording = fs::read_to_string(recording).unwrap();
+    let events = reader.read(&recording);
+    let mut after = before.clone();
+    events.iter().for_each(|event| after.apply(event));
+    let mut left = files(&root);
+    left.retain(|path, _| *path != run.ledger_path());
+    let replayed = after.found(&[]);
+    assert!(
+        replayed == left,
+        "{script}: the recording lacks something: {:?} instead of {:?}",
+        shown(&replayed),
+        shown(&left)
+    );
+    Recorded {
+        before,
+        events,
+        root,
+    }
+}
+
+fn shown(found: &Found) -> Vec<String> {
+    let line = |(path, bytes): (&PathBuf, &Option<Vec<u8>>)| {
+        let size = bytes.as_ref().map(Vec::len);
+        format!("{} {size:?}", path.display())
+    };
+    found.iter().map(line).collect()
+}
+
+/// All that is below a directory, but for memory that is shared.
+fn files(root: &Path) -> Found {
+    let mut found = Found::new();
+    for entry in fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+            found.insert(path, None);
+        } else if !path.to_string_lossy().ends_with("-shm") {
+            let bytes = fs::read(&path).unwrap();
+            found.insert(path, Some(bytes));
+        }
+    }
+    found
+}
+
+/// Makes what is found after a cut, and checks it.
+fn survives(cut: &Cut, root: &Path) {
+    let place = scratch::directory();
+    for (path, bytes) in &cut.found() {
+        let path = place.path().join(path.strip_prefix(root).unwrap());
+        match bytes {
+            None => fs::create_dir_all(&path).unwrap(),
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+        }
+    }
+    check(&place.path().join("store"), &cut.ledger);
+}
+
+/// How many states of each moment are tried: of named scripts, and of others.
+fn amounts() -> [Amount; 2] {
+    let named = scratch::times().map_or(1024, |times| 64 * times);
+    let some = (named / 2).min(400);
+    [
+        Amount { all: named, some },
+        Amount {
+            all: named.min(64),
+            some: some.min(64),
+        },
+    ]
+}
+
+pub fn a_power_cut_at_any_moment_loses_nothing() {
+    if !strace::is_there() {
+        return;
+    }
+    let [of_named, of_others] = amounts();
+    let named = named().into_iter().map(|script| (script, of_named));
+    let others = scratch::choice(sequences(3), 10).into_iter();
+    let others = others.map(|script| (script, of_others));
+    let mut rng = scratch::rng();
+    let (mut scripts, mut tried) = (0, 0);
+    for (script, amount) in named.chain(others) {
+        let recorded = record(&script, Manner::Honest);
+        let cuts = cuts(recorded.before, &recorded.events, amount, &mut rng);
+        scripts += 1;
+        tried += cuts.len();
+        println!("{script}: {} states tried", cuts.len());
+        scratch::all_hold(&cuts, |cut| survives(cut, &recorded.root));
+    }
+    println!("{tried} states after power cuts tried, of {scripts} scripts");
+}
+
+/// Whether some cut of a recording, changed so, is caught.
+fn is_caught(what: &str, script: &str, change: impl FnOnce(&mut Vec<Event>), manner: Manner) {
+    let script = script.parse().unwrap();
+    let mut recorded = record(&script, manner);
+    let before = recorded.events.len();
+    change(&mut recorded.events);
+    let amount = Amount { all: 64, some: 64 };
+    let mut rng = scratch::rng();
+    let mut cuts = cuts(recorded.before, &recorded.events, amount, &mut rng);
+    rng.shuffle(&mut cuts);
+    let mut tried = 0;
+    for some in cuts.chunks(16) {
+        let caught = scratch::failures(some, |cut| survives(cut, &recorded.root));
+        tried += some.len();
+        if let Some(first) = caught.first() {
+            let kept = recorded.events.len();
+            println!(
+                "{what}: caught, {tried} of {} states tried, {kept} events of {before}",
+                cuts.len()
+            );
+            println!("    {first:.300}");
+            return;
+        }
+    }
+    panic!("{what}: {tried} states tried, and nothing was caught");
+}
+
+fn is_log_flush(event: &Event) -> bool {
+    matches!(event, Event::FlushFile(_, path) if path.ends_with("index.db-wal"))
+}
+
+/// Controls: each flush that a store makes is needed, so a record without it must be caught.
+pub fn a_flush_that_is_left_out_is_caught() {
+    if !strace::is_there() {
+        return;
+    }
+    is_caught(
+        "no flush of the log",
+        "closed: open commit",
+        |events| events.retain(|event| !is_log_flush(event)),
+        Manner::Honest,
+    );
+    is_caught(
+        "no flush of bodies",
+        "closed: open commit settle commit",
+        |events| events.retain(|event| !matches!(event, Event::FlushAll)),
+        Manner::Honest,
+    );
+    is_caught(
+        "no flush of directories",
+        "nothing: make create",
+        |events| events.retain(|event| !matches!(event, Event::FlushDirectory(_))),
+        Manner::Honest,
+    );
+    is_caught(
+        "no flush of the log before it is folded in",
+        "long-log: open move settle close",
+        |events| events.retain(|event| !is_log_flush(event)),
+        Manner::Honest,
+    );
+    let is_index =
+        |event: &Event| matches!(event, Event::FlushFile(_, path) if path.ends_with("index.db"));
+    is_caught(
+        "no flush of the index after the log was folded in",
+        "long-log: open settle commit close",
+        |events| events.retain(|event| !is_index(event)),
+        Manner::Honest,
+    );
+}
+
+/// Controls: what is done too early must be caught.
+pub fn a_step_that_comes_too_early_is_caught() {
+    if !strace::is_there() {
+        return;
+    }
+    is_caught(
+        "bodies flushed after their journal is dropped",
+        "closed: open commit settle commit",
+        |events| {
+            let flush = events
+                .iter()
+                .position(|event| matches!(event, Event::FlushAll));
+            let flush = events.remove(flush.expect("a flush of bodies"));
+            events.push(flush);
+        },
+        Manner::Honest,
+    );
+    is_caught(
+        "acknowledged before it is done",
+        "closed: open commit",
+        |_| (),
+        Manner::Rash,
+    );
+}

@@ -1,0 +1,143 @@
+//! Directories to try in, and cases tried side by side.
+
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, Once};
+use std::thread::ScopedJoinHandle;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// In memory where the system has that: what a kill leaves is the same, and nothing waits for a disk.
+pub fn directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    match tempfile::tempdir_in(memory) {
+        Ok(directory) => directory,
+        Err(_) => tempfile::tempdir().unwrap(),
+    }
+}
+
+/// Whether everything is to be tried, which takes hours.
+pub fn is_long() -> bool {
+    times().is_none()
+}
+
+/// How many times as much is to be tried as a check of each commit does; none for everything.
+pub fn times() -> Option<usize> {
+    match std::env::var("PROMPTBOOK_CRASHES") {
+        Ok(all) if all == "all" => None,
+        Ok(times) => Some(
+            times
+                .parse()
+                .expect("PROMPTBOOK_CRASHES is a number, or all"),
+        ),
+        Err(_) => Some(1),
+    }
+}
+
+/// The same choice each time, unless one asks for another.
+pub fn rng() -> fastrand::Rng {
+    let seed = std::env::var("PROMPTBOOK_CRASHES_SEED");
+    fastrand::Rng::with_seed(seed.map_or(1, |seed| seed.parse().unwrap()))
+}
+
+/// So many of these, seeded, or times as many; all of them in the long run.
+pub fn choice<T>(mut cases: Vec<T>, number: usize) -> Vec<T> {
+    if let Some(times) = times()
+        && cases.len() > number * times
+    {
+        rng().shuffle(&mut cases);
+        cases.truncate(number * times);
+    }
+    cases
+}
+
+/// Cases that take longer are told of.
+const SLOW: Duration = Duration::from_secs(15);
+/// A case that takes longer hangs; in the long run one may kill a thousand children.
+const TOO_LONG: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(7200)];
+
+/// The thread in which a case is tried.
+const CASE: &str = "case";
+
+/// Tries each case, one a processor at once, and gives what failed: the case and why.
+pub fn failures<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    let work = |begun: &Mutex<(Instant, usize)>| {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(case) = cases.get(place) else {
+                return;
+            };
+            let since = Instant::now();
+            *begun.lock().unwrap() = (since, place);
+            let tried = catch_unwind(AssertUnwindSafe(|| run(case)));
+            if since.elapsed() > SLOW {
+                println!("{case}: {} s", since.elapsed().as_secs());
+            }
+            if let Err(panic) = tried {
+                let why = message(&*panic);
+                failed.lock().unwrap().push(format!("{case}: {why}"));
+            }
+        }
+    };
+    be_quiet();
+    let too_long = TOO_LONG[usize::from(is_long())];
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    let begun: Vec<_> = (0..processors)
+        .map(|_| Mutex::new((Instant::now(), 0)))
+        .collect();
+    std::thread::scope(|scope| {
+        let start = |begun| {
+            let named = std::thread::Builder::new().name(CASE.into());
+            named.spawn_scoped(scope, move || work(begun)).unwrap()
+        };
+        let threads: Vec<_> = begun.iter().map(start).collect();
+        while !threads.iter().all(ScopedJoinHandle::is_finished) {
+            for (thread, begun) in threads.iter().zip(&begun) {
+                let (since, place) = *begun.lock().unwrap();
+                if !thread.is_finished() && since.elapsed() > too_long {
+                    println!("it hangs: {}", cases[place]);
+                    std::process::exit(101);
+                }
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
+    failed.into_inner().unwrap()
+}
+
+/// A case that fails is told of at the end, by its name, and not by a stack as well.
+fn be_quiet() {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if std::thread::current().name() != Some(CASE) {
+                loud(panic);
+            }
+        }));
+    });
+}
+
+/// Tries each case; none may fail.
+pub fn all_hold<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) {
+    let failed = failures(cases, run);
+    let few: Vec<&str> = failed.iter().take(8).map(String::as_str).collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {} fail, as:\n{}",
+        failed.len(),
+        cases.len(),
+        few.join("\n")
+    );
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic")
+}

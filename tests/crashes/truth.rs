@@ -1,0 +1,69 @@
+//! What a store may hold after a script that went as its ledger says: learnt by running in memory what took place.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use crate::ledger::{Ledger, Outcome};
+use crate::observed::{Observed, observe};
+use crate::script::{Script, begin, options, perform};
+
+/// A history that the ledger allows.
+pub struct Possible {
+    /// Which of the steps took place.
+    pub took_place: Vec<bool>,
+    pub observed: Arc<Observed>,
+}
+
+/// Each history that the ledger allows: a step that was acknowledged took place, one that failed did not, and of one
+/// whose outcome nobody was told, either.
+pub fn possible(ledger: &Ledger) -> Vec<Possible> {
+    let mut histories = vec![Vec::new()];
+    for tried in &ledger.tries {
+        let outcomes: &[bool] = match tried.outcome {
+            Outcome::Done(_) => &[true],
+            Outcome::Failed(_) => &[false],
+            Outcome::Open | Outcome::Unknown(..) => &[true, false],
+        };
+        let longer = |history: &Vec<bool>| {
+            let history = history.clone();
+            outcomes.iter().map(move |outcome| {
+                let mut history = history.clone();
+                history.push(*outcome);
+                history
+            })
+        };
+        histories = histories.iter().flat_map(longer).collect();
+    }
+    histories
+        .into_iter()
+        .map(|took_place| Possible {
+            observed: after(&ledger.script, &took_place),
+            took_place,
+        })
+        .collect()
+}
+
+/// What is there after those steps of a script.
+pub fn after(script: &Script, took_place: &[bool]) -> Arc<Observed> {
+    type Known = HashMap<(Script, Vec<bool>), Arc<Observed>>;
+    static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
+    let key = (script.clone(), took_place.to_vec());
+    let mut known = KNOWN
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    if let Some(observed) = known.get(&key) {
+        return Arc::clone(observed);
+    }
+    let store = options().in_memory().unwrap();
+    begin(&store, script.start).unwrap();
+    for (number, (step, took_place)) in script.steps.iter().zip(took_place).enumerate() {
+        if *took_place {
+            // One that is refused would have been refused there too.
+            let _ = perform(*step, number, &store);
+        }
+    }
+    let observed = Arc::new(observe(&store).unwrap());
+    known.insert(key, Arc::clone(&observed));
+    observed
+}
