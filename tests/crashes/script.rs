@@ -6,8 +6,10 @@
 use std::fmt;
 use std::io::Cursor;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use chrono::{TimeDelta, Utc};
 use promptbook::{
     Bump, EnvironmentName, Expected, Move, NewPrompt, NewVersion, PromptId, Result, Selector,
     Store, StoreOptions, Version,
@@ -37,10 +39,16 @@ pub enum Step {
     Settle,
     /// Collects what is not used, at once.
     Collect,
+    /// Commits more than a batch journals: the rest is packed.
+    Bulk,
+    /// Two days pass, so that bodies are no longer young.
+    Later,
+    /// Packs what is old, and all packs anew.
+    Repack,
     Close,
 }
 
-const WORDS: [(&str, Step); 16] = [
+const WORDS: [(&str, Step); 19] = [
     ("make", Step::Make),
     ("open", Step::Open),
     ("create", Step::Create),
@@ -56,11 +64,14 @@ const WORDS: [(&str, Step); 16] = [
     ("import", Step::Import),
     ("settle", Step::Settle),
     ("collect", Step::Collect),
+    ("bulk", Step::Bulk),
+    ("later", Step::Later),
+    ("repack", Step::Repack),
     ("close", Step::Close),
 ];
 
 /// Those that any sequence is made of.
-pub const BASIC: [Step; 11] = [
+pub const BASIC: [Step; 13] = [
     Step::Create,
     Step::Commit,
     Step::CommitAndMove,
@@ -72,6 +83,8 @@ pub const BASIC: [Step; 11] = [
     Step::Import,
     Step::Settle,
     Step::Collect,
+    Step::Bulk,
+    Step::Repack,
 ];
 
 /// What is there when a script starts.
@@ -119,6 +132,10 @@ pub fn named() -> Vec<Script> {
         "closed: open commit undo undo delete-prompt undo",
         "closed: open import settle tag",
         "closed: open commit close open collect",
+        "closed: open bulk commit",
+        "closed: open bulk bulk settle repack commit",
+        "closed: open settle later repack close open repack",
+        "closed: open bulk settle delete-prompt collect undo",
         "crashed: open commit settle collect",
         "crashed: open again close",
         "long-log: open commit settle close",
@@ -189,8 +206,12 @@ pub fn base() -> PromptId {
 }
 
 pub fn options() -> StoreOptions {
-    StoreOptions::new().author("somebody")
+    let clock = || Utc::now() + TimeDelta::days(DAYS.load(Ordering::Relaxed));
+    StoreOptions::new().author("somebody").clock(clock)
 }
+
+/// How many days the clock of stores is ahead.
+static DAYS: AtomicI64 = AtomicI64::new(0);
 
 /// A body with this text in it; any two have the same contract.
 pub fn body(text: impl fmt::Display) -> String {
@@ -228,6 +249,9 @@ pub fn begin(store: &Store, start: Start) -> Result<()> {
 fn commit(store: &Store, body: String) -> Result<Version> {
     store.commit(NewVersion::new(base(), body)?.bump(Bump::Minor))
 }
+
+/// Bodies of which a batch packs some.
+const MANY: usize = 80;
 
 /// Does what step `number` of a script says, and gives the versions that it made.
 pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>> {
@@ -275,6 +299,18 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
         Step::Tag => drop(store.set_tags(base(), &["one", "two"])?),
         Step::Undo => drop(store.undo_newest()?),
         Step::Import => drop(store.import_bundle(Cursor::new(bundle()?))?),
+        Step::Bulk => {
+            made = store.batch(|batch| {
+                let version = |part: usize| {
+                    let text = format!("{part} {number} ").repeat(40);
+                    let new = NewVersion::new(base(), body(text))?;
+                    batch.commit(new.bump(Bump::Minor))
+                };
+                (0..MANY).map(version).collect()
+            })?;
+        }
+        Step::Later => DAYS.store(2, Ordering::Relaxed),
+        Step::Repack => drop(store.repack()?),
         Step::Settle => drop(store.settle(|_| ())?),
         Step::Collect => drop(store.collect_garbage(Duration::ZERO)?),
     }

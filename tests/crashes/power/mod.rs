@@ -164,6 +164,11 @@ fn is_log_flush(event: &Event) -> bool {
     matches!(event, Event::FlushFile(_, path) if path.ends_with("index.db-wal"))
 }
 
+/// Before it has its name.
+fn is_pack_flush(event: &Event) -> bool {
+    matches!(event, Event::FlushFile(_, path) if path.parent().is_some_and(|folder| folder.ends_with("tmp")))
+}
+
 /// Controls: each flush that a store makes is needed, so a record without it must be caught.
 pub fn a_flush_that_is_left_out_is_caught() {
     if !strace::is_there() {
@@ -191,6 +196,31 @@ pub fn a_flush_that_is_left_out_is_caught() {
         "no flush of the log before it is folded in",
         "long-log: open move settle close",
         |events| events.retain(|event| !is_log_flush(event)),
+        Manner::Honest,
+    );
+    is_caught(
+        "no flush of a pack",
+        "closed: open bulk commit",
+        |events| events.retain(|event| !is_pack_flush(event)),
+        Manner::Honest,
+    );
+    is_caught(
+        "no flush of the packs' directory",
+        "closed: open bulk commit",
+        |events| {
+            events.retain(
+                |event| !matches!(event, Event::FlushDirectory(path) if path.ends_with("packs")),
+            );
+        },
+        Manner::Honest,
+    );
+    is_caught(
+        "no flush of a pack that takes the place of others",
+        "closed: open bulk settle repack commit",
+        |events| {
+            let last = events.iter().rposition(is_pack_flush);
+            events.remove(last.expect("a flush of a pack"));
+        },
         Manner::Honest,
     );
     let is_index =
