@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use super::search::Expected;
-use crate::backend::{Blobs, Index, PromptTable, Snapshot, StoredBlob};
-use crate::error::Result;
+use crate::backend::{Blobs, ErrorKind, Index, PromptTable, Snapshot, StoredBlob};
+use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId, PromptId};
 use crate::record::{OperationContent, OperationFilter};
 
@@ -98,7 +98,15 @@ pub(crate) fn verify(
     check_chain(&**snapshot, &mut report)?;
     // Without the operations nothing says what is to be searched; that they are damaged is told already.
     let mut search = Expected::new(&**snapshot).ok();
-    let live = check_prompts(&**snapshot, &mut search, &mut report)?;
+    let live = match check_prompts(&**snapshot, &mut search, &mut report) {
+        Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
+            // What bodies there must be is not known either.
+            let detail = error.in_full();
+            report.violations.push(Violation::Index { detail });
+            return Ok(report);
+        }
+        live => live?,
+    };
     let bodies = BodyCheck { index, blobs, live };
     bodies.check(&**snapshot, &mut search, &mut report, progress)?;
     if let Some(search) = search {
@@ -109,10 +117,11 @@ pub(crate) fn verify(
     Ok(report)
 }
 
-/// Operations are numbered without gaps, and each id is the hash of the one before and the content.
+/// Operations are numbered without gaps, and each id is the hash of the one before and the content. Where one can't be
+/// read, nothing vouches for those behind it.
 fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
     let (mut number, mut id) = (0, OperationId::ROOT);
-    snapshot.each_operation(0, &mut |found_number, found_id, content| {
+    let visited = snapshot.each_operation(0, &mut |found_number, found_id, content| {
         number += 1;
         report.operations += 1;
         let expected = id.followed_by(content.as_bytes());
@@ -134,7 +143,16 @@ fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
         }
         (number, id) = (found_number, found_id);
         Ok(ControlFlow::Continue(()))
-    })?;
+    });
+    match visited {
+        Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
+            report.violations.push(Violation::Chain {
+                operation: number + 1,
+                detail: error.in_full(),
+            });
+        }
+        visited => visited?,
+    }
     report.head = (number > 0).then_some(id);
     Ok(())
 }
@@ -192,7 +210,7 @@ enum ReplayError {
 impl From<crate::backend::Error> for ReplayError {
     fn from(error: crate::backend::Error) -> Self {
         match error.kind() {
-            crate::backend::ErrorKind::Corrupt => Self::Contradiction(error.to_string()),
+            ErrorKind::Corrupt => Self::Contradiction(error.in_full()),
             _ => Self::Backend(error.into()),
         }
     }
