@@ -9,7 +9,7 @@ use std::path::Path;
 use promptbook::{Error, Mode, Selector, Store};
 use serde_json::json;
 
-use crate::support::{Place, copy};
+use crate::support::{Place, commit, copy, create, is_sound};
 
 /// A copy of the store that a release of this format made.
 pub fn golden(format: u32) -> Place {
@@ -82,6 +82,28 @@ fn an_older_store_goes_on() {
         drop(store);
         let report = place.open().verify(|_| ()).unwrap();
         assert!(report.is_clean(), "{:?}", report.violations);
+    }
+}
+
+/// Its operations come to be in chunks, as a new store's, and can be read and taken back as before.
+#[test]
+fn an_older_store_comes_to_be_small() {
+    for (format, _) in HEADS {
+        let place = golden(format);
+        let store = place.open();
+        let before = store.operations(&Default::default(), None, 99).unwrap();
+        create(&store, "new");
+        for turn in 0..200 {
+            commit(&store, "new", turn);
+        }
+        store.settle(|_| ()).unwrap();
+        let gathered = place.sql("UPDATE operation_chunk SET last = last WHERE operations = 128");
+        assert_eq!(gathered, 1, "nothing was gathered");
+        let found = store.operations(&Default::default(), Some(13), 99);
+        assert_eq!(found.unwrap(), before);
+        store.undo(&before[1]).unwrap();
+        assert_eq!(store.prompt("gone01").unwrap().versions, 1);
+        is_sound(&store);
     }
 }
 
