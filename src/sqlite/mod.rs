@@ -132,6 +132,12 @@ const LEFT_PAGES: i64 = 128;
 /// So many chunks of operations at most are made in one go: about 65,000 operations, in about a second.
 const CHUNKS: usize = 512;
 
+/// Fewer free pages than these, or than a quarter of the others, are left for what comes.
+const FREE_PAGES: i64 = 128;
+
+/// More pages than these take too long to be written anew while writers wait: a third of a second.
+const USED_PAGES: i64 = 16 * 1024;
+
 impl SqliteIndex {
     /// Looks at what is there, without changing it.
     ///
@@ -317,7 +323,8 @@ impl Index for SqliteIndex {
         let idle = self.readers().pop();
         let reader = idle.map_or_else(|| self.connect(), Ok)?;
         self.gather(&reader, Sizes::USUAL)?;
-        if connection::unfolded_pages(&reader.connection)? >= LOG_PAGES {
+        let compacted = self.compact(&reader)?;
+        if compacted || connection::unfolded_pages(&reader.connection)? >= LOG_PAGES {
             self.fold(&reader)?;
         }
         self.readers().push(reader);
@@ -346,6 +353,18 @@ impl SqliteIndex {
             Box::new(write).commit()?;
         }
         Ok(())
+    }
+
+    /// Gives free pages back, where they are many and what is left is little: it is written anew meanwhile, and writers wait.
+    fn compact(&self, reader: &Tables) -> Result<bool> {
+        let (free, used) = connection::pages(&reader.connection)?;
+        if free < FREE_PAGES || free < used / 4 || used > USED_PAGES {
+            return Ok(false);
+        }
+        let mut turn = self.turn()?;
+        turn.set_durability(Durability::Relaxed)?;
+        connection::compact(&turn.tables().connection)?;
+        Ok(true)
     }
 
     fn fold(&self, checkpointer: &Tables) -> Result<()> {
@@ -496,6 +515,44 @@ mod tests {
         let index = open(&path, Purpose::ReadUnwritable);
         assert_eq!(index.access, Access::Immutable);
         assert_eq!(index.change_mark(), None, "an index that looks at nothing");
+    }
+
+    /// Whoever reads meanwhile goes on to see what was there.
+    #[test]
+    fn free_pages_are_given_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = made(directory.path());
+        let index = open(&path, Purpose::Write);
+        let mut scribe = testing::Scribe::new(&index);
+        scribe.create(1, "p", &[]);
+        let bodies: Vec<_> = (0..300)
+            .map(|number| {
+                let body = format!("{number}{}", "x".repeat(4000));
+                let numbered = format!("1.{number}");
+                scribe
+                    .commit_body(1, 1 + number, &numbered, body.as_bytes())
+                    .blob
+            })
+            .collect();
+        let pages = || connection::pages(&index.connect().unwrap().connection).unwrap();
+        index.maintain().unwrap();
+        let (_, full) = pages();
+        assert!(full > 300, "they are in the journal");
+        let held = index.snapshot().unwrap();
+        let before = testing::portrait(&**held);
+        scribe.drop_journal(&bodies);
+        assert!(pages().0 > 300, "they were in the journal");
+        index.maintain().unwrap();
+        assert_eq!(pages().0, 0);
+        assert_eq!(testing::portrait(&**held), before);
+        drop(held);
+        index.maintain().unwrap();
+        let after = testing::portrait(&**index.snapshot().unwrap());
+        assert_eq!(before.len(), after.len());
+        assert_eq!(index.snapshot().unwrap().self_check().unwrap(), [""; 0]);
+        drop(index);
+        let bytes = path.metadata().unwrap().len();
+        assert!(bytes < 100 * 4096, "{bytes} bytes are left");
     }
 
     /// Whose operations are gathered before every look, two to a chunk.
