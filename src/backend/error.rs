@@ -70,6 +70,12 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
+
+    /// What went wrong, and behind it what that is because of, to the last.
+    pub(crate) fn in_full(&self) -> String {
+        std::iter::successors(self.source(), |&error| error.source())
+            .fold(self.to_string(), |text, source| format!("{text}: {source}"))
+    }
 }
 
 impl fmt::Display for Error {

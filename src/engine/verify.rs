@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use self::bodies::BodyCheck;
 use super::search::Expected;
-use crate::backend::{Blobs, Index, PromptTable, Snapshot};
-use crate::error::Result;
+use crate::backend::{Blobs, ErrorKind, Index, PromptTable, Snapshot};
+use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId, PromptId};
 use crate::record::{OperationContent, OperationFilter};
 
@@ -130,7 +130,15 @@ pub(crate) fn verify(
     check_chain(&**snapshot, &mut report)?;
     // Without the operations nothing says what is to be searched; that they are damaged is told already.
     let mut search = Expected::new(&**snapshot).ok();
-    let live = check_prompts(&**snapshot, &mut search, &mut report)?;
+    let live = match check_prompts(&**snapshot, &mut search, &mut report) {
+        Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
+            // What bodies there must be is not known either.
+            let detail = error.in_full();
+            report.violations.push(Violation::Index { detail });
+            return Ok(report);
+        }
+        live => live?,
+    };
     check_packs(blobs, depth, &mut report)?;
     let bodies = BodyCheck {
         index,
@@ -154,10 +162,11 @@ fn check_packs(blobs: &dyn Blobs, depth: Depth, report: &mut Report) -> Result<(
     Ok(())
 }
 
-/// Operations are numbered without gaps, and each id is the hash of the one before and the content.
+/// Operations are numbered without gaps, and each id is the hash of the one before and the content. Where one can't be
+/// read, nothing vouches for those behind it.
 fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
     let (mut number, mut id) = (0, OperationId::ROOT);
-    snapshot.each_operation(0, &mut |found_number, found_id, content| {
+    let visited = snapshot.each_operation(0, &mut |found_number, found_id, content| {
         number += 1;
         report.operations += 1;
         let expected = id.followed_by(content.as_bytes());
@@ -179,7 +188,16 @@ fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
         }
         (number, id) = (found_number, found_id);
         Ok(ControlFlow::Continue(()))
-    })?;
+    });
+    match visited {
+        Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
+            report.violations.push(Violation::Chain {
+                operation: number + 1,
+                detail: error.in_full(),
+            });
+        }
+        visited => visited?,
+    }
     report.head = (number > 0).then_some(id);
     Ok(())
 }
@@ -237,7 +255,7 @@ enum ReplayError {
 impl From<crate::backend::Error> for ReplayError {
     fn from(error: crate::backend::Error) -> Self {
         match error.kind() {
-            crate::backend::ErrorKind::Corrupt => Self::Contradiction(error.to_string()),
+            ErrorKind::Corrupt => Self::Contradiction(error.in_full()),
             _ => Self::Backend(error.into()),
         }
     }

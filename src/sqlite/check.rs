@@ -1,11 +1,17 @@
 //! What the index can say against itself: SQLite's own checks, and what is kept twice for the sake of speed.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row};
 
+use super::chunks::{self, Chunk};
 use super::error::{Context, Result};
 use super::prompts::{self, folded};
-use super::stored::{collect, micros};
+use super::stored::{collect, micros, parsed};
+use crate::backend::ErrorKind;
+use crate::id::PromptId;
+use crate::record::{Change, OperationContent};
 
 /// A line for each thing that is wrong.
 pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
@@ -13,8 +19,9 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
     wrong.extend(dangling(connection)?);
     wrong.extend(prompt_counter(connection)?);
     wrong.extend(folded_names(connection)?);
-    wrong.extend(environment_listing(connection)?);
-    wrong.extend(latest_moments(connection)?);
+    wrong.extend(missing_texts(connection)?);
+    wrong.extend(twice(connection)?);
+    wrong.extend(history(connection)?);
     wrong.extend(search_rows(connection)?);
     Ok(wrong)
 }
@@ -77,49 +84,148 @@ fn folded_names(connection: &Connection) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Operations are listed by the environments that they move.
-fn environment_listing(connection: &Connection) -> Result<Vec<String>> {
+fn missing_texts(connection: &Connection) -> Result<Vec<String>> {
     lines(
         connection,
-        "WITH moved (operation, name, prompt) AS (
-            SELECT o.number, c.value ->> '$.environment.name', c.value ->> '$.environment.prompt'
-            FROM operation o, json_each(o.content, '$.changes') c
-            WHERE json_valid(o.content) AND c.value -> '$.environment' IS NOT NULL
-         ), listed (operation, name, prompt) AS (
-            SELECT e.operation, e.name, p.id FROM operation_environment e JOIN prompt p ON p.key = e.prompt
-         )
-         SELECT operation, name, prompt FROM (SELECT * FROM moved EXCEPT SELECT * FROM listed)
+        "SELECT DISTINCT key FROM (SELECT author AS key FROM version UNION ALL SELECT model FROM version)
+         WHERE typeof(key) = 'integer' AND key NOT IN (SELECT key FROM repeated)",
+        |row| Ok(format!("versions refer to text {}, which is missing", row.get::<_, i64>(0)?)),
+    )
+}
+
+/// What is looked up by a part of its id has no index that keeps the whole from being there twice.
+fn twice(connection: &Connection) -> Result<Vec<String>> {
+    lines(
+        connection,
+        "SELECT 'body', lower(hex(hash)), count(*) FROM blob GROUP BY hash HAVING count(*) > 1
          UNION ALL
-         SELECT operation, name, prompt FROM (SELECT * FROM listed EXCEPT SELECT * FROM moved)",
+         SELECT 'version', lower(hex(id)), count(*) FROM version GROUP BY id HAVING count(*) > 1",
         |row| {
-            let (operation, name, prompt): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok(format!("operation {operation} is listed wrongly under {name} of prompt {prompt}"))
+            let (what, id, rows): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(format!("{what} {id} has {rows} rows"))
         },
     )
 }
 
-/// The history is searched by the latest moment that each operation and those before it tell.
-fn latest_moments(connection: &Connection) -> Result<Vec<String>> {
-    let doing = "checking the index";
-    let sql = "SELECT number, latest, content ->> '$.at' FROM operation
-               WHERE json_valid(content) ORDER BY number";
-    let mut statement = connection.prepare(sql).context(doing)?;
-    let mut rows = statement.query([]).context(doing)?;
-    let (mut wrong, mut latest) = (Vec::new(), i64::MIN);
-    while let Some(row) = rows.next().context(doing)? {
-        let (number, kept): (i64, i64) = (row.get(0).context(doing)?, row.get(1).context(doing)?);
-        let at: Option<String> = row.get(2).context(doing)?;
-        // What can't be read is told where the chain is checked.
-        if let Some(Ok(at)) = at.map(|at| at.parse::<DateTime<Utc>>()) {
-            latest = latest.max(micros(at));
-            if kept != latest {
-                wrong.push(format!(
-                    "the moment by which operation {number} is found is wrong"
-                ));
+/// The history is searched by the latest moment that each operation and those before it tell, and operations are listed
+/// by the prompts that they change and the environments that they move. What is gathered can be read only whole.
+fn history(connection: &Connection) -> Result<Vec<String>> {
+    let mut history = History::default();
+    let mut read = 0;
+    loop {
+        match chunks::next(connection, read) {
+            Ok(Some(chunk)) => read = history.add_chunk(&chunk)?,
+            Ok(None) => break,
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                history.wrong.push(error.in_full());
+                return Ok(history.wrong);
             }
+            Err(error) => return Err(error),
         }
     }
-    Ok(wrong)
+    history.add_rows(connection)?;
+    history.compare(connection)?;
+    Ok(history.wrong)
+}
+
+#[derive(Default)]
+struct History {
+    wrong: Vec<String>,
+    /// By the operation's number, or that of the last one in its chunk.
+    prompts: BTreeSet<(i64, PromptId)>,
+    environments: BTreeSet<(i64, String, PromptId)>,
+}
+
+impl History {
+    /// Gives the number of the chunk's last operation.
+    fn add_chunk(&mut self, chunk: &Chunk) -> Result<i64> {
+        let last = chunk.end.number;
+        if !chunk.tells_its_latest()? {
+            self.moment_is_wrong(last);
+        }
+        for (number, _, text) in chunk.operations() {
+            self.add(number, last, text);
+        }
+        Ok(last)
+    }
+
+    fn moment_is_wrong(&mut self, number: i64) {
+        self.wrong.push(format!(
+            "the moment by which operation {number} is found is wrong"
+        ));
+    }
+
+    fn add_rows(&mut self, connection: &Connection) -> Result<()> {
+        let doing = "checking the index";
+        let sql = "SELECT number, latest, content FROM operation ORDER BY number";
+        let mut statement = connection.prepare(sql).context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        let mut latest = chunks::end(connection)?.latest;
+        while let Some(row) = rows.next().context(doing)? {
+            let number: i64 = row.get(0).context(doing)?;
+            let kept: i64 = row.get(1).context(doing)?;
+            let text = row.get_ref(2).and_then(|text| Ok(text.as_str()?));
+            if let Some(at) = self.add(number, number, text.context(doing)?) {
+                latest = latest.max(micros(at));
+                if kept != latest {
+                    self.moment_is_wrong(number);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the operation's moment. What can't be read is told where the chain is checked.
+    fn add(&mut self, number: i64, listed_as: i64, text: &str) -> Option<DateTime<Utc>> {
+        let content: OperationContent = serde_json::from_str(text).ok()?;
+        for change in &content.changes {
+            self.prompts.insert((listed_as, change.prompt()));
+            if let Change::Environment { prompt, name, .. } = change {
+                let name = name.as_str().to_owned();
+                self.environments.insert((number, name, *prompt));
+            }
+        }
+        Some(content.at)
+    }
+
+    fn compare(&mut self, connection: &Connection) -> Result<()> {
+        let doing = "checking the index";
+        let sql =
+            "SELECT l.operation, p.id FROM operation_prompt l JOIN prompt p ON p.key = l.prompt";
+        let mut statement = connection.prepare(sql).context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let listed = (row.get(0).context(doing)?, parsed(row, 1).context(doing)?);
+            if !self.prompts.remove(&listed) {
+                self.prompts.insert(listed);
+            }
+        }
+        let sql = "SELECT e.operation, e.name, p.id FROM operation_environment e JOIN prompt p ON p.key = e.prompt";
+        let mut statement = connection.prepare(sql).context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let name: String = row.get(1).context(doing)?;
+            let listed = (
+                row.get(0).context(doing)?,
+                name,
+                parsed(row, 2).context(doing)?,
+            );
+            if !self.environments.remove(&listed) {
+                self.environments.insert(listed);
+            }
+        }
+        // What is left is in one place and not in the other.
+        let prompts = self.prompts.iter();
+        self.wrong.extend(prompts.map(|(operation, prompt)| {
+            format!("operation {operation} is listed wrongly under prompt {prompt}")
+        }));
+        let environments = self.environments.iter();
+        self.wrong
+            .extend(environments.map(|(operation, name, prompt)| {
+                format!("operation {operation} is listed wrongly under {name} of prompt {prompt}")
+            }));
+        Ok(())
+    }
 }
 
 /// What search looks into is listed, so that it goes when it is outdated. Its files are checked with all others.

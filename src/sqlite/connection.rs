@@ -224,6 +224,22 @@ pub(super) fn unfolded_pages(connection: &Connection) -> Result<i64> {
         .context("measuring the log")
 }
 
+/// How many pages are free, and how many are not.
+pub(super) fn pages(connection: &Connection) -> Result<(i64, i64)> {
+    let sql = "SELECT freelist_count, page_count - freelist_count FROM pragma_freelist_count, pragma_page_count";
+    connection
+        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .context("counting free pages")
+}
+
+/// Writes all anew, without free pages, in one transaction: readers see nothing of it. The file is shorter once the log is
+/// folded in.
+pub(super) fn compact(connection: &Connection) -> Result<()> {
+    connection
+        .execute_batch("VACUUM")
+        .context("giving free pages back")
+}
+
 /// Folds in and empties a log of this many pages or more, as far as nobody uses it.
 pub(super) fn empty_log(connection: &Connection, pages: i64) -> rusqlite::Result<()> {
     let sql = "PRAGMA wal_checkpoint(NOOP)";

@@ -4,11 +4,14 @@
 //! in front of SQLite: its own busy handler polls, and starves some of those who wait.
 
 mod check;
+mod chunks;
 mod connection;
 mod error;
+mod ids;
 mod mark;
 mod operations;
 mod prompts;
+mod repeated;
 mod schema;
 mod search;
 mod snapshot;
@@ -17,17 +20,20 @@ mod transaction;
 mod versions;
 mod wal_index;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
+use self::chunks::{Chunks, Place, Sizes, gather};
 use self::connection::Access;
 use self::error::{Context as _, Result};
 use self::mark::Watcher;
+use self::repeated::Repeated;
 use self::transaction::{Keys, Write};
 use crate::backend::{ChangeMark, Error, ErrorKind, Held, Index, Snapshot, Transaction};
 #[cfg(feature = "server")]
@@ -77,17 +83,28 @@ pub(crate) struct SqliteIndex {
     /// Opened by the first who writes; none in an index that is only read.
     writer: Option<OnceLock<Mutex<Writer>>>,
     poisoned: AtomicBool,
+    chunks: Arc<Chunks>,
 }
 
 /// A connection, as the place of all tables.
 #[derive(Debug)]
 struct Tables {
     connection: Connection,
+    /// What all connections keep of operations that were read.
+    chunks: Arc<Chunks>,
+    repeated: Repeated,
+    /// Where the history ends, once that was read in this transaction.
+    end: Cell<Option<Place>>,
 }
 
 impl Tables {
-    fn of(connection: Connection) -> Self {
-        Self { connection }
+    fn of(connection: Connection, chunks: &Arc<Chunks>) -> Self {
+        Self {
+            connection,
+            chunks: Arc::clone(chunks),
+            repeated: Repeated::default(),
+            end: Cell::default(),
+        }
     }
 }
 
@@ -111,6 +128,15 @@ const LOG_PAGES: i64 = 1000;
 
 /// When an index that was written to is closed, fewer are enough: the next process to open it reads all that are left.
 const LEFT_PAGES: i64 = 128;
+
+/// So many chunks of operations at most are made in one go: about 65,000 operations, in about a second.
+const CHUNKS: usize = 512;
+
+/// Fewer free pages than these, or than a quarter of the others, are left for what comes.
+const FREE_PAGES: i64 = 128;
+
+/// More pages than these take too long to be written anew while writers wait: a third of a second.
+const USED_PAGES: i64 = 16 * 1024;
 
 impl SqliteIndex {
     /// Looks at what is there, without changing it.
@@ -182,13 +208,18 @@ impl SqliteIndex {
     /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`]. The connection that found it is
     /// the first to read; others are opened when they are needed.
     pub(crate) fn open(path: &Path, purpose: Purpose, probed: Probed) -> Result<Self> {
+        let chunks = Arc::default();
+        let reader = probed
+            .connection
+            .map(|connection| Tables::of(connection, &chunks));
         let index = Self {
             path: path.to_owned(),
             access: connection::access(path, purpose),
-            readers: Mutex::new(probed.connection.into_iter().map(Tables::of).collect()),
+            readers: Mutex::new(reader.into_iter().collect()),
             watcher: Watcher::default(),
             writer: (purpose == Purpose::Write).then(OnceLock::new),
             poisoned: AtomicBool::new(false),
+            chunks,
         };
         match probed.found {
             Found::Index(format) if format < FORMAT && purpose == Purpose::Write => {
@@ -200,7 +231,8 @@ impl SqliteIndex {
     }
 
     fn connect(&self) -> Result<Tables> {
-        connection::open(&self.path, self.access).map(Tables::of)
+        let connection = connection::open(&self.path, self.access)?;
+        Ok(Tables::of(connection, &self.chunks))
     }
 
     fn open_writer(&self) -> Result<Mutex<Writer>> {
@@ -265,6 +297,7 @@ impl Index for SqliteIndex {
             None => self.connect()?,
         };
         connection::run(&tables.connection, "BEGIN").context("starting to read")?;
+        tables.end.set(None);
         Ok(Box::new(Reader {
             tables: Some(tables),
             index: self,
@@ -292,16 +325,52 @@ impl Index for SqliteIndex {
             return Ok(());
         }
         let idle = self.readers().pop();
-        let checkpointer = idle.map_or_else(|| self.connect(), Ok)?;
-        if connection::unfolded_pages(&checkpointer.connection)? >= LOG_PAGES {
-            self.fold(&checkpointer)?;
+        let reader = idle.map_or_else(|| self.connect(), Ok)?;
+        self.gather(&reader, Sizes::USUAL)?;
+        let compacted = self.compact(&reader)?;
+        if compacted || connection::unfolded_pages(&reader.connection)? >= LOG_PAGES {
+            self.fold(&reader)?;
         }
-        self.readers().push(checkpointer);
+        self.readers().push(reader);
         Ok(())
     }
 }
 
 impl SqliteIndex {
+    /// Gathers old operations into chunks. Those are made beside the writers; each waits for a turn, which is short.
+    fn gather(&self, reader: &Tables, sizes: Sizes) -> Result<()> {
+        for _ in 0..CHUNKS {
+            let doing = "looking for operations to gather";
+            connection::run(&reader.connection, "BEGIN").context(doing)?;
+            let gathered = gather(&reader.connection, sizes)?;
+            connection::run(&reader.connection, "COMMIT").context(doing)?;
+            let Some(gathered) = gathered else {
+                break;
+            };
+            // Losing this costs nothing: the rows would be gathered again.
+            let mut turn = self.turn()?;
+            turn.set_durability(Durability::Relaxed)?;
+            let mut write = Write::begin(turn, &self.poisoned)?;
+            if !write.gather(&gathered)? {
+                break;
+            }
+            Box::new(write).commit()?;
+        }
+        Ok(())
+    }
+
+    /// Gives free pages back, where they are many and what is left is little: it is written anew meanwhile, and writers wait.
+    fn compact(&self, reader: &Tables) -> Result<bool> {
+        let (free, used) = connection::pages(&reader.connection)?;
+        if free < FREE_PAGES || free < used / 4 || used > USED_PAGES {
+            return Ok(false);
+        }
+        let mut turn = self.turn()?;
+        turn.set_durability(Durability::Relaxed)?;
+        connection::compact(&turn.tables().connection)?;
+        Ok(true)
+    }
+
     fn fold(&self, checkpointer: &Tables) -> Result<()> {
         // Most of it beside the writers; then the little that came meanwhile while none writes, after which
         // the next one starts the log over.
@@ -384,8 +453,6 @@ impl Drop for Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use super::*;
     use crate::backend::testing;
 
@@ -454,7 +521,87 @@ mod tests {
         assert_eq!(index.change_mark(), None, "an index that looks at nothing");
     }
 
+    /// Whoever reads meanwhile goes on to see what was there.
+    #[test]
+    fn free_pages_are_given_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = made(directory.path());
+        let index = open(&path, Purpose::Write);
+        let mut scribe = testing::Scribe::new(&index);
+        scribe.create(1, "p", &[]);
+        let bodies: Vec<_> = (0..300)
+            .map(|number| {
+                let body = format!("{number}{}", "x".repeat(4000));
+                let numbered = format!("1.{number}");
+                scribe
+                    .commit_body(1, 1 + number, &numbered, body.as_bytes())
+                    .blob
+            })
+            .collect();
+        let pages = || connection::pages(&index.connect().unwrap().connection).unwrap();
+        index.maintain().unwrap();
+        let (_, full) = pages();
+        assert!(full > 300, "they are in the journal");
+        let held = index.snapshot().unwrap();
+        let before = testing::portrait(&**held);
+        scribe.drop_journal(&bodies);
+        assert!(pages().0 > 300, "they were in the journal");
+        index.maintain().unwrap();
+        assert_eq!(pages().0, 0);
+        assert_eq!(testing::portrait(&**held), before);
+        drop(held);
+        index.maintain().unwrap();
+        let after = testing::portrait(&**index.snapshot().unwrap());
+        assert_eq!(before.len(), after.len());
+        assert_eq!(index.snapshot().unwrap().self_check().unwrap(), [""; 0]);
+        drop(index);
+        let bytes = path.metadata().unwrap().len();
+        assert!(bytes < 100 * 4096, "{bytes} bytes are left");
+    }
+
+    /// Whose operations are gathered before every look, two to a chunk.
+    #[derive(Debug)]
+    struct Gathering(SqliteIndex);
+
+    impl Gathering {
+        fn gather(&self) {
+            let sizes = Sizes {
+                operations: 2,
+                bytes: 10_000,
+                newest: 0,
+            };
+            let reader = self.0.connect().unwrap();
+            self.0.gather(&reader, sizes).unwrap();
+        }
+    }
+
+    impl Index for Gathering {
+        fn snapshot(&self) -> Result<Held<'_>> {
+            self.gather();
+            self.0.snapshot()
+        }
+
+        fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>> {
+            self.0.transaction(durability)
+        }
+
+        fn change_mark(&self) -> Option<ChangeMark> {
+            self.0.change_mark()
+        }
+
+        fn maintain(&self) -> Result<()> {
+            self.0.maintain()
+        }
+    }
+
     fn passes_the_suite(change: impl Fn(&mut SqliteIndex)) {
+        passes_the_suite_as(|mut index| {
+            change(&mut index);
+            Box::new(index)
+        });
+    }
+
+    fn passes_the_suite_as(wrap: impl Fn(SqliteIndex) -> Box<dyn Index>) {
         let directory = tempfile::tempdir().unwrap();
         let made = Cell::new(0);
         testing::index::all(&|settings| {
@@ -466,10 +613,13 @@ mod tests {
                 SqliteIndex::create(&path, settings, || Ok(())).unwrap(),
                 Found::Nothing
             );
-            let mut index = open(&path, Purpose::Write);
-            change(&mut index);
-            Box::new(index)
+            wrap(open(&path, Purpose::Write))
         });
+    }
+
+    #[test]
+    fn it_passes_the_suite_when_operations_are_gathered() {
+        passes_the_suite_as(|index| Box::new(Gathering(index)));
     }
 
     #[test]

@@ -1,56 +1,66 @@
 //! Operations and recorded inputs: what is read of them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::Tables;
+use super::chunks::{self, Chunk, Place};
 use super::error::{Context, Result};
+use super::ids::version_is;
 use super::stored::{bytes, collect, limit, micros, moment, parsed};
+use crate::backend::OperationVisitor;
 use crate::id::{EnvironmentName, OperationId, PromptId, VersionId};
-use crate::record::{Operation, OperationFilter, RecordedInputs};
+use crate::record::{Change, Operation, OperationFilter, RecordedInputs};
 
-pub(super) fn last(connection: &Connection) -> Result<Option<(u64, OperationId)>> {
-    connection
-        .prepare_cached("SELECT number, hash FROM operation ORDER BY number DESC LIMIT 1")
-        .and_then(|mut statement| statement.query_row([], head).optional())
-        .context("reading the last operation")
+pub(super) fn last(tables: &Tables) -> Result<Option<(u64, OperationId)>> {
+    let end = end(tables)?;
+    Ok((end.number > 0).then_some((end.number.unsigned_abs(), end.id)))
 }
 
-/// Where the history ends: the last operation's number, and the latest moment of all.
-#[derive(Clone, Copy)]
-pub(super) struct End {
-    pub(super) number: i64,
-    pub(super) latest: i64,
-}
-
-/// The end of the history; before the first operation it is operation 0, older than any.
-pub(super) fn end(connection: &Connection) -> Result<End> {
-    let end = connection
-        .prepare_cached("SELECT number, latest FROM operation ORDER BY number DESC LIMIT 1")
+/// The end of the history. The newest operations have rows.
+pub(super) fn end(tables: &Tables) -> Result<Place> {
+    if let Some(end) = tables.end.get() {
+        return Ok(end);
+    }
+    let end = tables
+        .connection
+        .prepare_cached("SELECT number, hash, latest FROM operation ORDER BY number DESC LIMIT 1")
         .and_then(|mut statement| {
             let end = statement.query_row([], |row| {
-                let (number, latest) = (row.get(0)?, row.get(1)?);
-                Ok(End { number, latest })
+                let id = OperationId::from_bytes(bytes(row, 1)?);
+                Ok(Place {
+                    number: row.get(0)?,
+                    id,
+                    latest: row.get(2)?,
+                })
             });
             end.optional()
         })
         .context("reading where the history ends")?;
-    Ok(end.unwrap_or(End {
-        number: 0,
-        latest: i64::MIN,
-    }))
+    let end = end.map_or_else(|| chunks::end(&tables.connection), Ok)?;
+    tables.end.set(Some(end));
+    Ok(end)
 }
 
 /// The last operation before the first one that was made after a moment: `latest` only grows, so it is searched by halves.
-pub(super) fn last_by(connection: &Connection, moment: DateTime<Utc>) -> Result<u64> {
+pub(super) fn last_by(tables: &Tables, moment: DateTime<Utc>) -> Result<u64> {
     let doing = "looking for an operation by its moment";
+    let connection = &tables.connection;
+    let moment = micros(moment);
+    let gathered = chunks::end(connection)?;
+    if gathered.latest > moment {
+        return Ok(tables.chunks.last_by(connection, moment)?.unsigned_abs());
+    }
     let mut statement = connection
         .prepare_cached("SELECT latest <= ?2 FROM operation WHERE number = ?1")
         .context(doing)?;
-    let (mut by, mut after) = (0, end(connection)?.number + 1);
+    let (mut by, mut after) = (gathered.number, end(tables)?.number + 1);
     while by + 1 < after {
         let middle = by + (after - by) / 2;
-        let is_by = statement.query_row((middle, micros(moment)), |row| row.get(0));
+        let is_by = statement.query_row((middle, moment), |row| row.get(0));
         match is_by.context(doing)? {
             true => by = middle,
             false => after = middle,
@@ -59,16 +69,69 @@ pub(super) fn last_by(connection: &Connection, moment: DateTime<Utc>) -> Result<
     Ok(by.unsigned_abs())
 }
 
+/// Visits the operations above a number in order, those in chunks first.
+pub(super) fn each(
+    connection: &Connection,
+    after: i64,
+    visit: &mut OperationVisitor<'_>,
+) -> crate::Result<()> {
+    let doing = "reading operations in order";
+    let mut read = after;
+    while let Some(chunk) = chunks::next(connection, read)? {
+        for (number, id, text) in chunk.operations() {
+            if number > after && visit(number.unsigned_abs(), id, text)?.is_break() {
+                return Ok(());
+            }
+        }
+        read = chunk.end.number;
+    }
+    let sql = "SELECT number, hash, content FROM operation WHERE number > ?1 ORDER BY number";
+    let mut statement = connection.prepare_cached(sql).context(doing)?;
+    let mut rows = statement.query([read]).context(doing)?;
+    while let Some(row) = rows.next().context(doing)? {
+        let (number, id) = head(row).context(doing)?;
+        let content = row
+            .get_ref(2)
+            .and_then(|text| Ok(text.as_str()?))
+            .context(doing)?;
+        if visit(number, id, content)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 fn head(row: &Row<'_>) -> rusqlite::Result<(u64, OperationId)> {
     let number = row.get::<_, i64>(0)?.unsigned_abs();
     Ok((number, OperationId::from_bytes(bytes(row, 1)?)))
 }
 
 pub(super) fn list(
-    connection: &Connection,
+    tables: &Tables,
     filter: &OperationFilter,
     before: Option<u64>,
-    rows: usize,
+    most: usize,
+) -> Result<Vec<Operation>> {
+    let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+    let mut found = with_rows(&tables.connection, filter, before, most)?;
+    if found.len() < most {
+        Gathered {
+            tables,
+            filter,
+            before,
+            most,
+        }
+        .add_to(&mut found)?;
+    }
+    Ok(found)
+}
+
+/// Those that have a row each.
+fn with_rows(
+    connection: &Connection,
+    filter: &OperationFilter,
+    before: i64,
+    most: usize,
 ) -> Result<Vec<Operation>> {
     const OF_PROMPT: &str = "SELECT key FROM prompt WHERE id = ?2";
     let numbers = match (&filter.prompt, &filter.environment) {
@@ -95,26 +158,134 @@ pub(super) fn list(
         "SELECT o.number, o.hash, o.content FROM ({numbers}) n JOIN operation o ON o.number = n.operation
          WHERE n.operation < ?1 ORDER BY n.operation DESC LIMIT ?4"
     );
-    let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
     let rows = connection
         .prepare_cached(&sql)
         .and_then(|mut statement| {
             let prompt = filter.prompt.as_ref().map(PromptId::as_str);
             let environment = filter.environment.as_ref().map(EnvironmentName::as_str);
-            let found = statement.query((before, prompt, environment, limit(rows)))?;
+            let found = statement.query((before, prompt, environment, limit(most)))?;
             collect(found, |row| Ok((head(row)?, row.get::<_, String>(2)?)))
         })
         .context("listing operations")?;
     rows.into_iter()
-        .map(|((number, id), text)| {
-            Ok(Operation {
-                number,
-                id,
-                content: serde_json::from_str(&text)
-                    .context(&format!("reading operation {number}"))?,
-            })
-        })
+        .map(|((number, id), text)| operation(number, id, &text))
         .collect()
+}
+
+fn operation(number: u64, id: OperationId, text: &str) -> Result<Operation> {
+    let content = serde_json::from_str(text).context(&format!("reading operation {number}"))?;
+    Ok(Operation {
+        number,
+        id,
+        content,
+    })
+}
+
+/// A search in chunks, newest first.
+struct Gathered<'a> {
+    tables: &'a Tables,
+    filter: &'a OperationFilter,
+    before: i64,
+    most: usize,
+}
+
+impl Gathered<'_> {
+    fn add_to(&self, found: &mut Vec<Operation>) -> Result<()> {
+        let last = chunks::end(&self.tables.connection)?
+            .number
+            .min(self.before - 1);
+        if last < 1 {
+            return Ok(());
+        }
+        match (&self.filter.prompt, &self.filter.environment) {
+            (None, None) => self.add_all(last, found),
+            (Some(prompt), _) => self.add_of_prompt(last, *prompt, found),
+            (None, Some(name)) => self.add_of_environment(last, name, found),
+        }
+    }
+
+    fn chunk(&self, number: i64) -> Result<Arc<Chunk>> {
+        self.tables.chunks.of(&self.tables.connection, number)
+    }
+
+    fn add_all(&self, last: i64, found: &mut Vec<Operation>) -> Result<()> {
+        let mut next = last;
+        while next > 0 && found.len() < self.most {
+            let chunk = self.chunk(next)?;
+            let operations = chunk.operations().rev();
+            for (number, id, text) in operations.filter(|(number, ..)| *number <= next) {
+                if found.len() == self.most {
+                    return Ok(());
+                }
+                found.push(operation(number.unsigned_abs(), id, text)?);
+            }
+            next = chunk.first() - 1;
+        }
+        Ok(())
+    }
+
+    /// A prompt is listed once with each chunk, by its last operation.
+    fn add_of_prompt(&self, last: i64, prompt: PromptId, found: &mut Vec<Operation>) -> Result<()> {
+        let doing = "listing a prompt's operations";
+        let sql = "SELECT p.operation FROM operation_prompt p JOIN operation_chunk c ON c.last = p.operation
+                   WHERE p.prompt = (SELECT key FROM prompt WHERE id = ?1) AND p.operation <= ?2
+                   ORDER BY p.operation DESC";
+        let up_to = self.chunk(last)?.end.number;
+        let mut statement = self.tables.connection.prepare_cached(sql).context(doing)?;
+        let mut rows = statement.query((prompt.as_str(), up_to)).context(doing)?;
+        // Reading an operation takes longer than seeing that it does not name the prompt.
+        let named = format!("\"{prompt}\"");
+        while let Some(row) = rows.next().context(doing)? {
+            let chunk = self.chunk(row.get(0).context(doing)?)?;
+            let operations = chunk.operations().rev();
+            for (number, id, text) in operations.filter(|(number, ..)| *number <= last) {
+                if found.len() == self.most {
+                    return Ok(());
+                }
+                if text.contains(&named) {
+                    let operation = operation(number.unsigned_abs(), id, text)?;
+                    let changes = &operation.content.changes;
+                    if changes.iter().any(|change| self.asks_for(prompt, change)) {
+                        found.push(operation);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a change is of the prompt, and moved the environment if one is asked for.
+    fn asks_for(&self, prompt: PromptId, change: &Change) -> bool {
+        let moved = |wanted: &EnvironmentName| match change {
+            Change::Environment { name, .. } => name == wanted,
+            _ => false,
+        };
+        change.prompt() == prompt && self.filter.environment.as_ref().is_none_or(moved)
+    }
+
+    fn add_of_environment(
+        &self,
+        last: i64,
+        name: &EnvironmentName,
+        found: &mut Vec<Operation>,
+    ) -> Result<()> {
+        let doing = "listing the operations of an environment";
+        let sql = "SELECT DISTINCT operation FROM operation_environment
+                   WHERE name = ?1 AND operation <= ?2 ORDER BY operation DESC LIMIT ?3";
+        let mut statement = self.tables.connection.prepare_cached(sql).context(doing)?;
+        let more = limit(self.most - found.len());
+        let rows = statement.query((name.as_str(), last, more));
+        let numbers: Vec<i64> = rows
+            .and_then(|rows| collect(rows, |row| row.get(0)))
+            .context(doing)?;
+        for number in numbers {
+            let chunk = self.chunk(number)?;
+            if let Some((id, text)) = chunk.operation(number) {
+                found.push(operation(number.unsigned_abs(), id, text)?);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Selects from inputs and their version what [`inputs_row`] reads, of live versions.
@@ -123,7 +294,9 @@ macro_rules! select_inputs {
         concat!(
             "SELECT i.request, i.inputs, i.environment, i.recorded_at
              FROM version v JOIN request_inputs i ON i.version = v.key
-             WHERE v.id = ?1 AND v.deleted_at IS NULL ",
+             WHERE v.deleted_at IS NULL AND ",
+            version_is!("v", "?1"),
+            " ",
             $rest
         )
     };

@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i32 = 0x506d_426b;
 pub(crate) const FORMAT: u32 = MIGRATIONS.len() as u32;
 
 /// Append-only: the migration at index `n` turns format `n` into `n + 1`.
-const MIGRATIONS: &[&str] = &[FIRST, SECOND];
+const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD];
 
 /// Keys are in the order of creation, so "newest first" is by key. A deleted row keeps its place: its id
 /// and number stay taken.
@@ -155,6 +155,88 @@ const SECOND: &str = "
     CREATE INDEX partial_use_by_version ON partial_use (version);
 ";
 
+/// A smaller file. What is looked up by a hash or a version's id has an index of a few bytes of it, which are compared
+/// whole in the row: that both are unique is the writers' to see to, who come one at a time. What many versions say alike
+/// stands once, see [`repeated`](super::repeated). Old operations are folded
+/// into chunks, in maintenance: see [`chunks`](super::chunks).
+const THIRD: &str = "
+    CREATE TABLE blob_3 (
+        key          INTEGER PRIMARY KEY,
+        hash         BLOB NOT NULL,             -- unique
+        size         INTEGER NOT NULL,
+        stored       INTEGER NOT NULL,
+        live         INTEGER NOT NULL,
+        unused_since INTEGER
+    ) STRICT;
+    INSERT INTO blob_3 SELECT key, hash, size, stored, live, unused_since FROM blob ORDER BY key;
+    DROP TABLE blob;
+    ALTER TABLE blob_3 RENAME TO blob;
+    CREATE INDEX blob_by_hash ON blob (substr(hash, 1, 4));
+    -- A body that a version is about to have, as most do that come, is not in it.
+    CREATE INDEX blob_unused ON blob (unused_since) WHERE live = 0 AND stored = 1 AND unused_since IS NOT NULL;
+
+    CREATE TABLE repeated (
+        key  INTEGER PRIMARY KEY,
+        text TEXT NOT NULL UNIQUE
+    ) STRICT;
+    INSERT INTO repeated (text) SELECT text FROM (SELECT author AS text FROM version UNION ALL SELECT model FROM version)
+        WHERE text IS NOT NULL GROUP BY text HAVING count(*) > 1 ORDER BY count(*) DESC LIMIT 1000;
+
+    CREATE TABLE version_3 (
+        key        INTEGER PRIMARY KEY,
+        id         BLOB NOT NULL,               -- unique
+        prompt     INTEGER NOT NULL REFERENCES prompt,
+        major      INTEGER NOT NULL,
+        minor      INTEGER NOT NULL,
+        model      ANY,                     -- as the author; none where the body has none
+        message    TEXT NOT NULL,
+        author     ANY NOT NULL,            -- the text, or its key in repeated
+        base       INTEGER REFERENCES version,
+        blob       INTEGER NOT NULL REFERENCES blob,
+        created_at INTEGER NOT NULL,
+        deleted_at INTEGER,
+        UNIQUE (prompt, major, minor)
+    ) STRICT;
+    INSERT INTO version_3 SELECT key, id, prompt, major, minor,
+            ifnull((SELECT r.key FROM repeated r WHERE r.text = v.model), v.model), message,
+            ifnull((SELECT r.key FROM repeated r WHERE r.text = v.author), v.author),
+            base, blob, created_at, deleted_at
+        FROM version v ORDER BY key;
+    DROP TABLE version;
+    ALTER TABLE version_3 RENAME TO version;
+    -- The lower half of a UUIDv7's moment, and of what is random the first bits: new ones come last, and pages are full.
+    CREATE INDEX version_by_id ON version (substr(id, 3, 6));
+    CREATE INDEX version_by_prompt ON version (prompt) WHERE deleted_at IS NULL;
+
+    CREATE TABLE operation_chunk (
+        last       INTEGER PRIMARY KEY,         -- the number of its last operation
+        operations INTEGER NOT NULL,            -- how many there are; their numbers have no gaps
+        latest     INTEGER NOT NULL,            -- of the last one, as of an operation that has a row
+        hash       BLOB NOT NULL,               -- of the last one; those before it follow from the content
+        content    BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE operation_prompt_3 (
+        prompt    INTEGER NOT NULL REFERENCES prompt,
+        operation INTEGER NOT NULL,             -- of those in a chunk once, its last
+        PRIMARY KEY (prompt, operation)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO operation_prompt_3 SELECT prompt, operation FROM operation_prompt ORDER BY prompt, operation;
+    DROP TABLE operation_prompt;
+    ALTER TABLE operation_prompt_3 RENAME TO operation_prompt;
+
+    CREATE TABLE operation_environment_3 (
+        name      TEXT NOT NULL,
+        operation INTEGER NOT NULL,             -- in a chunk or not
+        prompt    INTEGER NOT NULL REFERENCES prompt,
+        PRIMARY KEY (name, operation, prompt)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO operation_environment_3 SELECT name, operation, prompt FROM operation_environment
+        ORDER BY name, operation, prompt;
+    DROP TABLE operation_environment;
+    ALTER TABLE operation_environment_3 RENAME TO operation_environment;
+";
+
 /// Makes the tables of a new store, in one transaction; `rest` is done before it is committed.
 pub(super) fn create(
     connection: &Connection,
@@ -189,16 +271,19 @@ pub(super) fn migrate(connection: &Connection, found: u32) -> Result<()> {
     if found >= FORMAT {
         return Ok(());
     }
-    let context = "migrating the tables";
-    connection
-        .execute_batch("BEGIN EXCLUSIVE")
-        .context(context)?;
+    let run = |sql| {
+        connection
+            .execute_batch(sql)
+            .context("migrating the tables")
+    };
+    // A table that others refer to is made anew: <https://sqlite.org/lang_altertable.html#otheralter>.
+    run("PRAGMA foreign_keys = OFF; BEGIN EXCLUSIVE")?;
     // Another process may have migrated while this one waited, to a newer format at that.
     let found = format_of(connection)?;
     if found < FORMAT {
         migrate_steps(connection, found)?;
     }
-    connection.execute_batch("COMMIT").context(context)
+    run("COMMIT; PRAGMA foreign_keys = ON")
 }
 
 /// Search needs a part of SQLite that may be left out of a system's.

@@ -9,6 +9,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::{Context, Result};
+use super::ids::version_is;
 use super::stored::{bytes, collect, parsed};
 use crate::backend::{SearchMatch, SearchQuery, Searchable, Told};
 use crate::id::{EnvironmentName, PromptId, VersionId};
@@ -259,7 +260,10 @@ fn told_anew(connection: &Connection, news: &Searchable) -> rusqlite::Result<()>
 
 fn version_key(connection: &Connection, id: VersionId) -> rusqlite::Result<i64> {
     connection
-        .prepare_cached("SELECT key FROM version WHERE id = ?1")?
+        .prepare_cached(concat!(
+            "SELECT key FROM version WHERE ",
+            version_is!("version", "?1")
+        ))?
         .query_row([id.as_bytes()], |row| row.get(0))
 }
 

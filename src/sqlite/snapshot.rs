@@ -84,15 +84,15 @@ impl Snapshot for Tables {
     }
 
     fn version(&self, id: VersionId) -> Result<Option<Version>> {
-        versions::get(&self.connection, id)
+        versions::get(self, id)
     }
 
     fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>> {
-        versions::ever(&self.connection, id)
+        versions::ever(self, id)
     }
 
     fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>> {
-        versions::numbered(&self.connection, prompt, number)
+        versions::numbered(self, prompt, number)
     }
 
     fn highest_version(
@@ -100,11 +100,11 @@ impl Snapshot for Tables {
         prompt: PromptId,
         requirement: Option<&VersionReq>,
     ) -> Result<Option<Version>> {
-        versions::highest(&self.connection, prompt, requirement)
+        versions::highest(self, prompt, requirement)
     }
 
     fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>> {
-        versions::in_environment(&self.connection, prompt, name)
+        versions::in_environment(self, prompt, name)
     }
 
     fn versions(
@@ -114,7 +114,7 @@ impl Snapshot for Tables {
         before: Option<VersionId>,
         limit: usize,
     ) -> Result<Vec<Version>> {
-        versions::list(&self.connection, prompt, filter, before, limit)
+        versions::list(self, prompt, filter, before, limit)
     }
 
     fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>> {
@@ -130,11 +130,11 @@ impl Snapshot for Tables {
     }
 
     fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
-        operations::last(&self.connection)
+        operations::last(self)
     }
 
     fn last_operation_by(&self, moment: DateTime<Utc>) -> Result<u64> {
-        operations::last_by(&self.connection, moment)
+        operations::last_by(self, moment)
     }
 
     fn operations(
@@ -143,7 +143,7 @@ impl Snapshot for Tables {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Operation>> {
-        operations::list(&self.connection, filter, before, limit)
+        operations::list(self, filter, before, limit)
     }
 
     fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
@@ -206,23 +206,8 @@ impl Snapshot for Tables {
     }
 
     fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
-        let doing = "reading operations in order";
-        let sql = "SELECT number, hash, content FROM operation WHERE number > ?1 ORDER BY number";
-        let mut statement = self.connection.prepare_cached(sql).context(doing)?;
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let mut rows = statement.query([after]).context(doing)?;
-        while let Some(row) = rows.next().context(doing)? {
-            let number = row.get::<_, i64>(0).context(doing)?.unsigned_abs();
-            let id = OperationId::from_bytes(bytes(row, 1).context(doing)?);
-            let content = row
-                .get_ref(2)
-                .and_then(|text| Ok(text.as_str()?))
-                .context(doing)?;
-            if visit(number, id, content)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
+        operations::each(&self.connection, after, visit)
     }
 
     fn each_searchable(
@@ -262,7 +247,7 @@ impl Tables {
         let sql = versions::select_versions!("WHERE v.prompt = ?1 ORDER BY v.key");
         let mut statement = self.connection.prepare_cached(sql)?;
         collect(statement.query([prompt])?, |row| {
-            versions::row(row).map(Arc::new)
+            versions::row(self, row).map(Arc::new)
         })
     }
 

@@ -13,10 +13,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 
 pub(super) use self::keys::Keys;
+use super::chunks::{Gathered, Place};
 use super::error::{Context, Result};
-use super::operations::End;
+use super::ids::{blob_is, version_is};
+use super::repeated::{self, InPlace};
 use super::stored::{limit, micros};
-use super::{Turn, connection, operations, schema, search};
+use super::{Tables, Turn, connection, operations, schema, search};
 use crate::backend::{Error, ErrorKind, Searchable, Snapshot, Transaction};
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::record::{Change, Operation, RecordedInputs};
@@ -28,31 +30,42 @@ pub(super) struct Write<'a> {
     blob: Cell<Option<(BlobId, i64)>>,
     /// Bodies that versions may have although they are not stored.
     absent: HashSet<BlobId>,
-    /// Where the history ends, once it was read.
-    end: Option<End>,
-    /// What of that a savepoint keeps, beside SQLite's own.
-    savepoint: Option<(Option<End>, HashSet<BlobId>)>,
+    /// What of that, and of where the history ends, a savepoint keeps beside SQLite's own.
+    savepoint: Option<(Option<Place>, HashSet<BlobId>)>,
+    committed: bool,
     /// Set once a flush has failed.
     poisoned: &'a AtomicBool,
+}
+
+/// The row of a body.
+struct Blob {
+    key: i64,
+    size: i64,
+    stored: bool,
 }
 
 impl<'a> Write<'a> {
     pub(super) fn begin(mut turn: Turn<'a>, poisoned: &'a AtomicBool) -> Result<Self> {
         connection::run(&turn.tables().connection, "BEGIN IMMEDIATE")
             .context("starting to write")?;
+        turn.tables().end.set(None);
         Ok(Self {
             keys: mem::take(&mut turn.writer.keys),
             turn,
             blob: Cell::new(None),
             absent: HashSet::new(),
-            end: None,
             savepoint: None,
+            committed: false,
             poisoned,
         })
     }
 
+    pub(super) fn tables(&self) -> &Tables {
+        self.turn.tables()
+    }
+
     fn connection(&self) -> &Connection {
-        &self.turn.tables().connection
+        &self.tables().connection
     }
 
     /// Runs a statement that must change exactly one row.
@@ -91,7 +104,7 @@ impl<'a> Write<'a> {
 
     /// The key of a prompt, deleted or not.
     fn prompt_key(&self, id: PromptId) -> Result<i64> {
-        if let Some(key) = self.keys.prompts.get(id) {
+        if let Some(key) = self.keys.prompts.get(&id) {
             return Ok(key);
         }
         let key = self.key("SELECT key FROM prompt WHERE id = ?1", id.as_str())?;
@@ -101,12 +114,31 @@ impl<'a> Write<'a> {
 
     /// The key of a version, deleted or not.
     fn version_key(&self, id: VersionId) -> Result<i64> {
-        if let Some(key) = self.keys.versions.get(id) {
+        if let Some(key) = self.keys.versions.get(&id) {
             return Ok(key);
         }
-        let key = self.key("SELECT key FROM version WHERE id = ?1", id.as_bytes())?;
+        let key = self.key(
+            concat!(
+                "SELECT key FROM version WHERE ",
+                version_is!("version", "?1")
+            ),
+            id.as_bytes(),
+        )?;
         self.keys.versions.put(id, key);
         Ok(key)
+    }
+
+    /// What stands for a text that other versions may have too.
+    fn in_place<'t>(&self, text: &'t str) -> Result<InPlace<'t>> {
+        if let Some(key) = self.keys.texts.get(text) {
+            return Ok(InPlace::Key(key));
+        }
+        let place = repeated::in_place(self.connection(), text);
+        let place = place.context("looking for a text that is repeated")?;
+        if let InPlace::Key(key) = place {
+            self.keys.texts.put(text.into(), key);
+        }
+        Ok(place)
     }
 
     /// The key of a body that is stored, or that versions may have all the same.
@@ -115,8 +147,11 @@ impl<'a> Write<'a> {
             return Ok(key);
         }
         let sql = match self.absent.contains(&id) {
-            true => "SELECT key FROM blob WHERE hash = ?1",
-            false => "SELECT key FROM blob WHERE hash = ?1 AND stored = 1",
+            true => concat!("SELECT key FROM blob WHERE ", blob_is!("blob", "?1")),
+            false => concat!(
+                "SELECT key FROM blob WHERE stored = 1 AND ",
+                blob_is!("blob", "?1")
+            ),
         };
         let key = self.key(sql, id.as_bytes())?;
         self.blob.set(Some((id, key)));
@@ -125,26 +160,53 @@ impl<'a> Write<'a> {
 
     /// Makes a body known as stored, and answers its key, if it was not stored yet.
     fn store_body(&self, id: BlobId, size: i64) -> Result<Option<i64>> {
-        let doing = "making a body known";
-        let changed = |sql: &str, params: &[&dyn ToSql]| -> Result<bool> {
-            let mut statement = self.connection().prepare_cached(sql).context(doing)?;
-            Ok(statement.execute(params).context(doing)? > 0)
-        };
-        let key = if changed(
-            "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, 1, 0) ON CONFLICT DO NOTHING",
-            &[id.as_bytes(), &size],
-        )? {
-            self.connection().last_insert_rowid()
-        } else if changed(
-            "UPDATE blob SET stored = 1 WHERE hash = ?1 AND stored = 0",
-            &[id.as_bytes()],
-        )? {
-            self.blob_key(id)?
-        } else {
-            return Ok(None);
+        let key = match self.known_blob(id)? {
+            Some(Blob { stored: true, .. }) => return Ok(None),
+            Some(Blob { key, .. }) => {
+                let sql = "UPDATE blob SET stored = 1 WHERE key = ?1";
+                self.change_one("making a body known", sql, [key])?;
+                key
+            }
+            None => self.insert_blob(id, size, true)?,
         };
         self.blob.set(Some((id, key)));
         Ok(Some(key))
+    }
+
+    /// A body's row, be it stored or not.
+    fn known_blob(&self, id: BlobId) -> Result<Option<Blob>> {
+        let sql = concat!(
+            "SELECT key, size, stored FROM blob WHERE ",
+            blob_is!("blob", "?1")
+        );
+        self.connection()
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let found = statement.query_row([id.as_bytes()], |row| {
+                    Ok(Blob {
+                        key: row.get(0)?,
+                        size: row.get(1)?,
+                        stored: row.get(2)?,
+                    })
+                });
+                found.optional()
+            })
+            .context("looking a body up")
+    }
+
+    /// Makes the row of a body that has none: no index keeps it from having two.
+    fn insert_blob(&self, id: BlobId, size: i64, stored: bool) -> Result<i64> {
+        self.change_one(
+            "making a body known",
+            "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, ?3, 0)",
+            (id.as_bytes(), size, stored),
+        )?;
+        Ok(self.connection().last_insert_rowid())
+    }
+
+    /// Puts operations that were gathered in a chunk, if nobody did so meanwhile.
+    pub(super) fn gather(&mut self, gathered: &Gathered) -> Result<bool> {
+        gathered.put(self.connection())
     }
 
     /// Whether a version may have a body that is not stored.
@@ -159,7 +221,10 @@ impl<'a> Write<'a> {
     /// Refuses to leave a live version without its body.
     fn check_absent(&self) -> Result<()> {
         let doing = "looking for versions without a body";
-        let sql = "SELECT live FROM blob WHERE hash = ?1 AND stored = 0 AND live > 0";
+        let sql = concat!(
+            "SELECT live FROM blob WHERE stored = 0 AND live > 0 AND ",
+            blob_is!("blob", "?1")
+        );
         for id in &self.absent {
             let mut statement = self.connection().prepare_cached(sql).context(doing)?;
             if statement.exists([id.as_bytes()]).context(doing)? {
@@ -181,6 +246,9 @@ impl Deref for Write<'_> {
 
 impl Drop for Write<'_> {
     fn drop(&mut self) {
+        if !self.committed {
+            self.tables().repeated.forget();
+        }
         if !self.connection().is_autocommit() {
             // A connection that can't even roll back holds the lock; the next `BEGIN` on it says so.
             let _ = connection::run(self.connection(), "ROLLBACK");
@@ -191,10 +259,7 @@ impl Drop for Write<'_> {
 impl Transaction for Write<'_> {
     fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()> {
         let number = i64::try_from(operation.number).unwrap_or(i64::MAX);
-        let end = match self.end {
-            Some(end) => end,
-            None => operations::end(self.connection())?,
-        };
+        let end = operations::end(self.tables())?;
         if number != end.number + 1 {
             let last = end.number;
             let reason = format!("index: operation {number} is to follow operation {last}");
@@ -207,7 +272,12 @@ impl Transaction for Write<'_> {
             "INSERT INTO operation VALUES (?1, ?2, ?3, ?4)",
             (number, operation.id.as_bytes(), text, latest),
         )?;
-        self.end = Some(End { number, latest });
+        let end = Place {
+            number,
+            id: operation.id,
+            latest,
+        };
+        self.tables().end.set(Some(end));
         let mut listed = None;
         for change in &operation.content.changes {
             self.apply(at, micros(now), change)?;
@@ -246,18 +316,17 @@ impl Transaction for Write<'_> {
     }
 
     fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()> {
-        let doing = "making an absent body known";
         let size = i64::try_from(size).unwrap_or(i64::MAX);
-        self.change_any(
-            doing,
-            "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, 0, 0) ON CONFLICT DO NOTHING",
-            (id.as_bytes(), size),
-        )?;
-        self.change_one(
-            doing,
-            "UPDATE blob SET size = ?2 WHERE hash = ?1 AND size = ?2",
-            (id.as_bytes(), size),
-        )?;
+        match self.known_blob(id)? {
+            Some(known) if known.size != size => {
+                let reason = format!("index: body {id} has {} bytes, not {size}", known.size);
+                return Err(Error::new(ErrorKind::Corrupt, reason));
+            }
+            Some(_) => {}
+            None => {
+                self.insert_blob(id, size, false)?;
+            }
+        }
         self.absent.insert(id);
         Ok(())
     }
@@ -266,7 +335,11 @@ impl Transaction for Write<'_> {
         for id in ids {
             self.change_any(
                 "dropping a settled body's journal row",
-                "DELETE FROM blob_journal WHERE blob = (SELECT key FROM blob WHERE hash = ?1)",
+                concat!(
+                    "DELETE FROM blob_journal WHERE blob = (SELECT key FROM blob WHERE ",
+                    blob_is!("blob", "?1"),
+                    ")"
+                ),
                 [id.as_bytes()],
             )?;
         }
@@ -279,7 +352,10 @@ impl Transaction for Write<'_> {
         for id in ids {
             self.change_one(
                 "forgetting a body",
-                "UPDATE blob SET stored = 0 WHERE hash = ?1 AND live = 0",
+                concat!(
+                    "UPDATE blob SET stored = 0 WHERE live = 0 AND ",
+                    blob_is!("blob", "?1")
+                ),
                 [id.as_bytes()],
             )?;
         }
@@ -291,9 +367,9 @@ impl Transaction for Write<'_> {
         self.change_one(
             "recording inputs",
             "INSERT OR REPLACE INTO request_inputs
-             SELECT key, ?2, ?3, ?4, ?5 FROM version WHERE id = ?1",
+             SELECT key, ?2, ?3, ?4, ?5 FROM version WHERE key = ?1",
             (
-                inputs.version_id.as_bytes(),
+                self.version_key(inputs.version_id)?,
                 &inputs.request_id,
                 text,
                 inputs.environment.as_ref().map(EnvironmentName::as_str),
@@ -321,7 +397,7 @@ impl Transaction for Write<'_> {
             run("RELEASE kept")?;
         }
         run("SAVEPOINT kept")?;
-        self.savepoint = Some((self.end, self.absent.clone()));
+        self.savepoint = Some((self.tables().end.get(), self.absent.clone()));
         Ok(())
     }
 
@@ -329,10 +405,12 @@ impl Transaction for Write<'_> {
         // After some failures, such as a full disk, SQLite has rolled everything back: then there is no savepoint.
         connection::run(self.connection(), "ROLLBACK TO kept").context("rolling back")?;
         if let Some((end, absent)) = self.savepoint.clone() {
-            (self.end, self.absent) = (end, absent);
+            self.tables().end.set(end);
+            self.absent = absent;
         }
         // They may name rows that are not there any more.
         self.keys = Keys::default();
+        self.tables().repeated.forget();
         self.blob.set(None);
         Ok(())
     }
@@ -347,6 +425,7 @@ impl Transaction for Write<'_> {
             }
             Ok(()) => {
                 self.turn.writer.keys = mem::take(&mut self.keys);
+                self.committed = true;
                 Ok(())
             }
             other => other,

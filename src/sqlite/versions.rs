@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use semver::VersionReq;
 
+use super::Tables;
 use super::error::{Context, Result};
+use super::ids::{blob_is, version_is};
 use super::stored::{bytes, collect, limit, micros, moment, optional_moment, parsed};
 use crate::backend::{Collectable, Journaled, Numbering, StoredBlob, VersionRow, Waiting};
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
@@ -15,7 +17,7 @@ use crate::record::{Version, VersionFilter};
 /// each call. Environments are one text, a name a line, in the order of their table's key: names have no control
 /// characters.
 macro_rules! select_versions {
-    ($condition:literal) => {
+    ($($condition:tt)+) => {
         concat!(
             "SELECT v.id, p.id, v.major, v.minor, v.model, v.message, v.author, b.id, v.created_at, o.hash, o.size,
                 (SELECT group_concat(e.name, char(10)) FROM environment e
@@ -23,13 +25,14 @@ macro_rules! select_versions {
                 v.deleted_at
              FROM version v JOIN prompt p ON p.key = v.prompt JOIN blob o ON o.key = v.blob
                 LEFT JOIN version b ON b.key = v.base ",
-            $condition
+            $($condition)+
         )
     };
 }
 pub(super) use select_versions;
 
-pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
+pub(super) fn version(tables: &Tables, row: &Row<'_>) -> rusqlite::Result<Version> {
+    let text = |column| tables.repeated.text(&tables.connection, row, column);
     let base = match row.get_ref(7)? {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(VersionId::from_bytes(bytes(row, 7)?)),
@@ -46,9 +49,9 @@ pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
         id: VersionId::from_bytes(bytes(row, 0)?),
         prompt_id: parsed(row, 1)?,
         number: VersionNumber::new(row.get(2)?, row.get(3)?),
-        model: row.get(4)?,
+        model: text(4)?,
         message: row.get(5)?,
-        author: row.get(6)?,
+        author: text(6)?.unwrap_or_default(),
         base,
         created_at: moment(row, 8)?,
         blob: BlobId::from_bytes(bytes(row, 9)?),
@@ -58,8 +61,8 @@ pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
 }
 
 /// A version as it was made, and its deletion mark.
-pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<VersionRow> {
-    let mut version = version(row)?;
+pub(super) fn row(tables: &Tables, row: &Row<'_>) -> rusqlite::Result<VersionRow> {
+    let mut version = version(tables, row)?;
     version.environments.clear();
     Ok(VersionRow {
         version,
@@ -73,33 +76,41 @@ fn environment_name(text: &str) -> rusqlite::Result<EnvironmentName> {
     })
 }
 
-fn one(connection: &Connection, sql: &str, params: impl Params) -> Result<Option<Version>> {
-    connection
+fn one(tables: &Tables, sql: &str, params: impl Params) -> Result<Option<Version>> {
+    tables
+        .connection
         .prepare_cached(sql)
-        .and_then(|mut statement| statement.query_row(params, version).optional())
+        .and_then(|mut statement| {
+            let found = statement.query_row(params, |row| version(tables, row));
+            found.optional()
+        })
         .context("reading a version")
 }
 
-pub(super) fn get(connection: &Connection, id: VersionId) -> Result<Option<Version>> {
-    let sql = select_versions!("WHERE v.id = ?1 AND v.deleted_at IS NULL");
-    one(connection, sql, [id.as_bytes()])
+pub(super) fn get(tables: &Tables, id: VersionId) -> Result<Option<Version>> {
+    let sql = select_versions!("WHERE v.deleted_at IS NULL AND ", version_is!("v", "?1"));
+    one(tables, sql, [id.as_bytes()])
 }
 
 /// A version, deleted or not.
-pub(super) fn ever(connection: &Connection, id: VersionId) -> Result<Option<VersionRow>> {
-    connection
-        .prepare_cached(select_versions!("WHERE v.id = ?1"))
-        .and_then(|mut statement| statement.query_row([id.as_bytes()], row).optional())
+pub(super) fn ever(tables: &Tables, id: VersionId) -> Result<Option<VersionRow>> {
+    tables
+        .connection
+        .prepare_cached(select_versions!("WHERE ", version_is!("v", "?1")))
+        .and_then(|mut statement| {
+            let found = statement.query_row([id.as_bytes()], |found| row(tables, found));
+            found.optional()
+        })
         .context("looking up a version")
 }
 
 pub(super) fn numbered(
-    connection: &Connection,
+    tables: &Tables,
     prompt: PromptId,
     number: VersionNumber,
 ) -> Result<Option<Version>> {
     one(
-        connection,
+        tables,
         select_versions!(
             "WHERE p.id = ?1 AND v.major = ?2 AND v.minor = ?3 AND v.deleted_at IS NULL"
         ),
@@ -108,12 +119,12 @@ pub(super) fn numbered(
 }
 
 pub(super) fn in_environment(
-    connection: &Connection,
+    tables: &Tables,
     prompt: PromptId,
     name: &EnvironmentName,
 ) -> Result<Option<Version>> {
     one(
-        connection,
+        tables,
         select_versions!(
             "JOIN environment n ON n.prompt = p.key AND n.version = v.key WHERE p.id = ?1 AND n.name = ?2"
         ),
@@ -122,17 +133,18 @@ pub(super) fn in_environment(
 }
 
 pub(super) fn highest(
-    connection: &Connection,
+    tables: &Tables,
     prompt: PromptId,
     requirement: Option<&VersionReq>,
 ) -> Result<Option<Version>> {
     let Some(requirement) = requirement else {
         let sql = select_versions!("WHERE p.id = ?1 AND v.key = p.latest");
-        return one(connection, sql, [prompt.as_str()]);
+        return one(tables, sql, [prompt.as_str()]);
     };
-    let number = highest_number(connection, prompt, requirement).context("searching a version")?;
+    let number =
+        highest_number(&tables.connection, prompt, requirement).context("searching a version")?;
     match number {
-        Some(number) => numbered(connection, prompt, number),
+        Some(number) => numbered(tables, prompt, number),
         None => Ok(None),
     }
 }
@@ -161,7 +173,7 @@ fn highest_number(
 }
 
 pub(super) fn list(
-    connection: &Connection,
+    tables: &Tables,
     prompt: PromptId,
     filter: &VersionFilter,
     before: Option<VersionId>,
@@ -170,7 +182,7 @@ pub(super) fn list(
     let read = || -> rusqlite::Result<Vec<Version>> {
         let end = match before {
             None => (i64::MAX, i64::MAX),
-            Some(id) => match position(connection, prompt, id)? {
+            Some(id) => match position(&tables.connection, prompt, id)? {
                 None => return Ok(Vec::new()),
                 // Within a major, numbers grow in the order of creation.
                 Some((key, number)) if Some(number.major) == filter.major => {
@@ -179,7 +191,7 @@ pub(super) fn list(
                 Some((key, _)) => (key, i64::MAX),
             },
         };
-        let mut statement = connection.prepare_cached(match filter.major {
+        let mut statement = tables.connection.prepare_cached(match filter.major {
             Some(_) => select_versions!(
                 "WHERE v.prompt = (SELECT key FROM prompt WHERE id = ?1) AND v.deleted_at IS NULL
                      AND v.key < ?2 AND v.major = ?3 AND v.minor < ?4
@@ -195,7 +207,7 @@ pub(super) fn list(
         let mut versions = Vec::new();
         while versions.len() < rows {
             let Some(row) = found.next()? else { break };
-            let version = version(row)?;
+            let version = version(tables, row)?;
             let requirement = filter.requirement.as_ref();
             if requirement.is_none_or(|wanted| admits(wanted, version.number)) {
                 versions.push(version);
@@ -214,8 +226,12 @@ fn position(
 ) -> rusqlite::Result<Option<(i64, VersionNumber)>> {
     connection
         .prepare_cached(
-            "SELECT v.key, v.major, v.minor FROM version v JOIN prompt p ON p.key = v.prompt
-             WHERE v.id = ?1 AND p.id = ?2",
+            // The version first: a prompt may have many.
+            concat!(
+                "SELECT v.key, v.major, v.minor FROM version v CROSS JOIN prompt p ON p.key = v.prompt
+                 WHERE p.id = ?2 AND ",
+                version_is!("v", "?1")
+            ),
         )?
         .query_row((id.as_bytes(), prompt.as_str()), |row| {
             Ok((row.get(0)?, VersionNumber::new(row.get(1)?, row.get(2)?)))
@@ -251,11 +267,11 @@ pub(super) fn numbering(
 
 /// Selects the columns that [`stored`] maps, of bodies that are stored, by a condition.
 macro_rules! select_blobs {
-    ($condition:literal) => {
+    ($($condition:tt)+) => {
         concat!(
             "SELECT o.hash, o.size, j.body, o.live FROM blob o LEFT JOIN blob_journal j ON j.blob = o.key
              WHERE o.stored = 1 ",
-            $condition
+            $($condition)+
         )
     };
 }
@@ -270,7 +286,7 @@ pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBlob> {
 
 pub(super) fn blob(connection: &Connection, id: BlobId) -> Result<Option<StoredBlob>> {
     connection
-        .prepare_cached(select_blobs!("AND o.hash = ?1"))
+        .prepare_cached(select_blobs!("AND ", blob_is!("o", "?1")))
         .and_then(|mut statement| statement.query_row([id.as_bytes()], stored).optional())
         .context("reading a body")
 }

@@ -1,7 +1,7 @@
 //! Stores that an earlier release made: they open, hold what they held, and are sound.
 //!
-//! `tests/golden/format-1` was made by the command of the release that wrote format 1: four prompts, one renamed and one
-//! deleted, a deleted version, moved pointers, a partial, and a body that waits in the journal.
+//! Each store in `tests/golden` was made by the command of the release that wrote its format: four prompts, one renamed
+//! and one deleted, a deleted version, moved pointers, a partial, and a body that waits in the journal.
 
 use std::fs;
 use std::path::Path;
@@ -9,20 +9,7 @@ use std::path::Path;
 use promptbook::{Error, Mode, Selector, Store};
 use serde_json::json;
 
-use crate::support::Place;
-
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            fs::create_dir_all(&target).unwrap();
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
+use crate::support::{Place, commit, copy, create, is_sound};
 
 /// A copy of the store that a release of this format made.
 pub fn golden(format: u32) -> Place {
@@ -50,7 +37,8 @@ fn is_searched(store: &Store) {
     assert_eq!(users, ["1.1"]);
 }
 
-fn holds_what_it_held(store: &Store) {
+/// What it held when the release left it; its history ends with `head`.
+fn holds_what_it_held(store: &Store, head: &str) {
     is_searched(store);
     let number = |spec: &str| store.version(spec).unwrap().number.to_string();
     assert_eq!(number("greeting@production"), "1.1");
@@ -70,27 +58,53 @@ fn holds_what_it_held(store: &Store) {
     let report = store.verify(|_| ()).unwrap();
     assert!(report.is_clean(), "{:?}", report.violations);
     assert_eq!(report.operations, 12);
-    let head = report.head.unwrap().to_string();
-    assert!(head.starts_with("50a19c248001"), "its history is another");
+    let found = report.head.unwrap().to_string();
+    assert!(found.starts_with(head), "its history is another: {found}");
 }
 
+const HEADS: [(u32, &str); 2] = [(1, "50a19c248001"), (2, "ace85ab5e8e4")];
+
 #[test]
-fn a_store_of_format_1_goes_on() {
-    let place = golden(1);
-    let store = place.open();
-    holds_what_it_held(&store);
-    let moved = store.set_environment(
-        "greeting",
-        "production",
-        Selector::Latest,
-        promptbook::Expected::Any,
-    );
-    moved.unwrap();
-    store.settle(|_| ()).unwrap();
-    is_searched_by_the_index(&store, &place);
-    drop(store);
-    let report = place.open().verify(|_| ()).unwrap();
-    assert!(report.is_clean(), "{:?}", report.violations);
+fn an_older_store_goes_on() {
+    for (format, head) in HEADS {
+        let place = golden(format);
+        let store = place.open();
+        holds_what_it_held(&store, head);
+        let moved = store.set_environment(
+            "greeting",
+            "production",
+            Selector::Latest,
+            promptbook::Expected::Any,
+        );
+        moved.unwrap();
+        store.settle(|_| ()).unwrap();
+        is_searched_by_the_index(&store, &place);
+        drop(store);
+        let report = place.open().verify(|_| ()).unwrap();
+        assert!(report.is_clean(), "{:?}", report.violations);
+    }
+}
+
+/// Its operations come to be in chunks, as a new store's, and can be read and taken back as before.
+#[test]
+fn an_older_store_comes_to_be_small() {
+    for (format, _) in HEADS {
+        let place = golden(format);
+        let store = place.open();
+        let before = store.operations(&Default::default(), None, 99).unwrap();
+        create(&store, "new");
+        for turn in 0..200 {
+            commit(&store, "new", turn);
+        }
+        store.settle(|_| ()).unwrap();
+        let gathered = place.sql("UPDATE operation_chunk SET last = last WHERE operations = 128");
+        assert_eq!(gathered, 1, "nothing was gathered");
+        let found = store.operations(&Default::default(), Some(13), 99);
+        assert_eq!(found.unwrap(), before);
+        store.undo(&before[1]).unwrap();
+        assert_eq!(store.prompt("gone01").unwrap().versions, 1);
+        is_sound(&store);
+    }
 }
 
 /// The index was told by then.
@@ -101,7 +115,8 @@ fn is_searched_by_the_index(store: &Store, place: &Place) {
 }
 
 #[test]
-fn a_store_of_format_1_is_brought_up_to_date_to_be_read() {
-    let place = golden(1);
-    holds_what_it_held(&place.open_read_only().unwrap());
+fn an_older_store_is_brought_up_to_date_to_be_read() {
+    for (format, head) in HEADS {
+        holds_what_it_held(&golden(format).open_read_only().unwrap(), head);
+    }
 }

@@ -1,8 +1,8 @@
 //! Whatever is altered in the index behind the store's back, `verify` names it.
 
-use promptbook::{Bump, NewPrompt, NewVersion, Policy, StoreOptions};
+use promptbook::{Bump, NewPrompt, NewVersion, Policy, Store, StoreOptions};
 
-use crate::support::{Place, body, commit, create, is_sound, violations};
+use crate::support::{Place, body, commit, copy, create, is_sound, violations};
 
 /// A store of some history, closed.
 fn filled() -> Place {
@@ -118,6 +118,14 @@ fn altered_versions_are_named() {
         (
             "DELETE FROM version WHERE minor = 2",
             &["versions", "operations say"],
+        ),
+        (
+            "UPDATE repeated SET text = 'another' WHERE text = 'm'",
+            &["version", "another"],
+        ),
+        (
+            "DELETE FROM repeated WHERE text = 'm'",
+            &["versions refer to text", "missing"],
         ),
     ]);
 }
@@ -293,6 +301,126 @@ fn altered_search_is_named() {
         (
             "UPDATE search_message_data SET block = zeroblob(64) WHERE id > 10",
             &["search_message"],
+        ),
+    ]);
+}
+
+/// As [`filled`], and so much behind it that the operations of that are in a chunk.
+fn gathered() -> Place {
+    let place = filled();
+    let store = place.open();
+    for turn in 0..200 {
+        commit(&store, "other", turn);
+    }
+    store.settle(|_| ()).unwrap();
+    is_sound(&store);
+    drop(store);
+    place
+}
+
+/// What of a store that was altered can't be read is told, and of no operation another is told.
+#[test]
+fn altered_chunks_are_named() {
+    let place = gathered();
+    let history = |store: &Store| {
+        let mut operations = Vec::new();
+        let mut next = None;
+        // One by one: what can be read is.
+        loop {
+            match store.operations(&Default::default(), next, 1).as_deref() {
+                Ok([one]) => {
+                    next = Some(one.number);
+                    operations.push(one.clone());
+                }
+                Ok(_) => break,
+                Err(_) => next = next.map(|next| next - 1).filter(|next| *next > 0),
+            }
+            if next.is_none_or(|next| next == 1) {
+                break;
+            }
+        }
+        operations
+    };
+    let before = history(&place.open());
+    assert!(before.len() > 200);
+    for (statement, words) in [
+        (
+            "UPDATE operation_chunk
+             SET content = CAST(substr(content, 1, 300) || x'2a' || substr(content, 302) AS BLOB)",
+            &["operation 1:", "another hash"] as &[&str],
+        ),
+        (
+            "UPDATE operation_chunk SET content = substr(content, 1, 300)",
+            &["operations 1 to 128", "another hash"],
+        ),
+        (
+            "UPDATE operation_chunk SET hash = zeroblob(32)",
+            &[
+                "operations 1 to 128",
+                "not what the last one's id is a hash of",
+            ],
+        ),
+        ("DELETE FROM operation_chunk", &["operation 1 is missing"]),
+        (
+            "UPDATE version SET id = zeroblob(16) WHERE key = 2",
+            &["operations 1 to 128", "not what"],
+        ),
+        (
+            "UPDATE blob SET hash = zeroblob(32) WHERE key = 2",
+            &["operations 1 to 128", "not what"],
+        ),
+        (
+            "UPDATE operation_chunk SET latest = latest + 1",
+            &["the moment by which operation 128 is found is wrong"],
+        ),
+        (
+            "DELETE FROM operation_prompt WHERE operation = 128 AND prompt = 1",
+            &["operation 128 is listed wrongly under prompt"],
+        ),
+        (
+            "UPDATE operation_environment SET name = 'moon' WHERE name = 'staging'",
+            &["listed wrongly", "moon"],
+        ),
+        (
+            "UPDATE version SET message = 'another' WHERE key = 2",
+            &["prompt ", "another"],
+        ),
+    ] {
+        let altered = Place::new();
+        copy(place.path(), altered.path());
+        assert!(
+            altered.sql(statement) > 0,
+            "nothing was altered by {statement}"
+        );
+        let store = altered.open();
+        let found = violations(&store);
+        let names = |line: &&String| words.iter().all(|word| line.contains(word));
+        assert!(
+            found.iter().any(|line| names(&line)),
+            "{statement}: {words:?} not in {found:#?}"
+        );
+        for operation in history(&store) {
+            assert!(
+                before.contains(&operation),
+                "{statement}: another {operation:?}"
+            );
+        }
+        commit(&store, "other", "it goes on");
+    }
+}
+
+/// No index keeps them from it.
+#[test]
+fn what_is_there_twice_is_named() {
+    named(&[
+        (
+            "INSERT INTO blob (hash, size, stored, live) SELECT hash, size, 0, 0 FROM blob WHERE key = 1",
+            &["body ", "2 rows"],
+        ),
+        (
+            "INSERT INTO version (id, prompt, major, minor, message, author, blob, created_at)
+             SELECT id, prompt, 9, 9, message, author, blob, created_at FROM version WHERE key = 1",
+            &["version ", "2 rows"],
         ),
     ]);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use promptbook::{Bump, Durability, Expected, NewVersion, Store, StoreOptions};
 
-use crate::support::{Place, body, commit, create};
+use crate::support::{Place, body, commit, create, is_sound};
 
 /// Pages of the log that are folded in at once, in bytes, and room for as much again.
 const SHORT: u64 = 3 * 1000 * 4096;
@@ -76,4 +76,27 @@ fn settling_goes_on_after_a_failure() {
         );
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// What a version takes in the index once all is settled, for good.
+#[test]
+fn the_index_is_small() {
+    const VERSIONS: u64 = 2000;
+    let place = Place::new();
+    let store = relaxed(&place);
+    create(&store, "greeting");
+    let imported = store.batch(|batch| {
+        for number in 1..VERSIONS {
+            let new = NewVersion::new("greeting", body(format!("{number} {}", "x".repeat(2000))))?;
+            batch.commit(new.message(format!("Edit {number}")).bump(Bump::Minor))?;
+        }
+        Ok(())
+    });
+    imported.unwrap();
+    store.settle(|_| ()).unwrap();
+    is_sound(&store);
+    drop(store);
+    place.fold_log();
+    let bytes = fs::metadata(place.index()).unwrap().len() / VERSIONS;
+    assert!(bytes < 300, "a version takes {bytes} bytes");
 }

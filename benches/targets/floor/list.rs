@@ -68,10 +68,13 @@ impl Reader {
     pub(crate) fn versions(&self, prompt: &str, limit: u32) -> Vec<Version> {
         self.begin();
         let mut versions = self.rows(
-            "SELECT v.id, p.id, v.major, v.minor, v.model, v.message, v.author, b.id, v.created_at, o.hash, o.size, v.key
+            &format!(
+                "SELECT {}, v.key
              FROM prompt p CROSS JOIN version v ON v.prompt = p.key JOIN blob o ON o.key = v.blob
                 LEFT JOIN version b ON b.key = v.base
              WHERE p.id = ?1 AND v.deleted_at IS NULL ORDER BY v.key DESC LIMIT ?2",
+                Version::COLUMNS
+            ),
             (prompt, limit),
             |row| Ok((row.get::<_, i64>(11)?, Version::of(row)?)),
         );

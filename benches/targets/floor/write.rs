@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use promptbook::{BlobId, Expected, Store};
+use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 use super::connect;
@@ -15,6 +16,8 @@ pub(crate) struct Floor {
     blob: i64,
     version: i64,
     prompt: i64,
+    /// What stands for the model and the author of all.
+    said: [Value; 2],
     texts: Texts,
 }
 
@@ -96,6 +99,13 @@ impl Floor {
             blob: last("blob", "key"),
             version: last("version", "key"),
             prompt: last("prompt", "key"),
+            said: connection
+                .query_row(
+                    "SELECT model, author FROM version ORDER BY key DESC LIMIT 1",
+                    [],
+                    |row| Ok([row.get(0)?, row.get(1)?]),
+                )
+                .unwrap(),
             texts: Texts::taken_from_a_store(),
             connection,
         }
@@ -208,7 +218,7 @@ impl Floor {
         let base = (line.minor > 0).then_some(line.latest);
         self.run(
             "INSERT INTO version (key, id, prompt, major, minor, model, message, author, base, blob, created_at)
-             VALUES (?1, ?2, ?3, 1, ?4, 'gpt-4o', ?5, 'unknown', ?6, ?7, ?8)",
+             VALUES (?1, ?2, ?3, 1, ?4, ?9, ?5, ?10, ?6, ?7, ?8)",
             params![
                 self.version,
                 self.version_id(),
@@ -217,7 +227,9 @@ impl Floor {
                 rows.message,
                 base,
                 self.blob,
-                NOW
+                NOW,
+                self.said[0],
+                self.said[1],
             ],
         );
         line.latest = self.version;

@@ -4,6 +4,7 @@ use super::Write;
 use crate::backend::Result;
 use crate::id::{EnvironmentName, PromptId, VersionId};
 use crate::record::{Change, PromptState, Version};
+use crate::sqlite::ids::version_is;
 use crate::sqlite::prompts::folded;
 use crate::sqlite::stored::{json_list, micros};
 
@@ -122,6 +123,9 @@ impl Write<'_> {
             .base
             .map(|base| self.version_key(base))
             .transpose()?;
+        let model = version.model.as_deref();
+        let model = model.map(|text| self.in_place(text)).transpose()?;
+        let author = self.in_place(&version.author)?;
         self.change_one(
             "inserting a version",
             "INSERT INTO version
@@ -132,9 +136,9 @@ impl Write<'_> {
                 prompt,
                 version.number.major,
                 version.number.minor,
-                &version.model,
+                model,
                 &version.message,
-                &version.author,
+                author,
                 base,
                 blob,
                 micros(version.created_at),
@@ -142,12 +146,24 @@ impl Write<'_> {
         )?;
         let key = self.connection().last_insert_rowid();
         self.keys.versions.put(version.id, key);
+        // No index keeps an id from being used twice: in this statement it costs the least to see.
         self.change_one(
-            "counting a version of a prompt that is there",
-            "UPDATE prompt SET versions = versions + 1, latest = iif(
-                 (SELECT (major, minor) > (?3, ?4) FROM version WHERE key = latest), latest, ?2)
-             WHERE key = ?1 AND deleted_at IS NULL",
-            (prompt, key, version.number.major, version.number.minor),
+            "counting a version of an id of its own, of a prompt that is there",
+            concat!(
+                "UPDATE prompt SET versions = versions + 1, latest = iif(
+                     (SELECT (major, minor) > (?3, ?4) FROM version WHERE key = latest), latest, ?2)
+                 WHERE key = ?1 AND deleted_at IS NULL
+                     AND NOT EXISTS (SELECT 1 FROM version WHERE key <> ?2 AND ",
+                version_is!("version", "?5"),
+                ")"
+            ),
+            (
+                prompt,
+                key,
+                version.number.major,
+                version.number.minor,
+                version.id.as_bytes(),
+            ),
         )?;
         self.change_one(
             "counting a body's versions",
@@ -157,35 +173,37 @@ impl Write<'_> {
     }
 
     fn delete_version(&self, at: i64, now: i64, prompt: PromptId, id: VersionId) -> Result<()> {
+        let key = self.version_key(id)?;
         self.change_one(
             "deleting a version",
-            "UPDATE version SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL
+            "UPDATE version SET deleted_at = ?2 WHERE key = ?1 AND deleted_at IS NULL
                  AND prompt = (SELECT key FROM prompt WHERE id = ?3)
                  AND NOT EXISTS (SELECT 1 FROM environment e
                                  WHERE e.prompt = version.prompt AND e.version = version.key)",
-            (id.as_bytes(), at, prompt.as_str()),
+            (key, at, prompt.as_str()),
         )?;
         self.change_one(
             "counting a body's versions",
             "UPDATE blob SET live = live - 1, unused_since = iif(live = 1, ?2, NULL)
-             WHERE key = (SELECT blob FROM version WHERE id = ?1)",
-            (id.as_bytes(), now),
+             WHERE key = (SELECT blob FROM version WHERE key = ?1)",
+            (key, now),
         )?;
         self.count_versions("versions - 1", prompt)
     }
 
     fn restore_version(&self, prompt: PromptId, id: VersionId) -> Result<()> {
+        let key = self.version_key(id)?;
         self.change_one(
             "bringing a version back to a prompt that is there",
-            "UPDATE version SET deleted_at = NULL WHERE id = ?1 AND deleted_at IS NOT NULL
+            "UPDATE version SET deleted_at = NULL WHERE key = ?1 AND deleted_at IS NOT NULL
                  AND prompt = (SELECT key FROM prompt WHERE id = ?2 AND deleted_at IS NULL)",
-            (id.as_bytes(), prompt.as_str()),
+            (key, prompt.as_str()),
         )?;
         self.change_one(
             "counting a stored body's versions",
             "UPDATE blob SET live = live + 1, unused_since = NULL
-             WHERE key = (SELECT blob FROM version WHERE id = ?1) AND (stored = 1 OR ?2)",
-            (id.as_bytes(), self.may_lack_its_body(id)?),
+             WHERE key = (SELECT blob FROM version WHERE key = ?1) AND (stored = 1 OR ?2)",
+            (key, self.may_lack_its_body(id)?),
         )?;
         self.count_versions("versions + 1", prompt)
     }
@@ -214,32 +232,27 @@ impl Write<'_> {
         after: Option<VersionId>,
     ) -> Result<()> {
         let (prompt, name) = (prompt.as_str(), name.as_str());
-        let (before, after) = (before.as_ref(), after.as_ref());
-        match (
-            before.map(VersionId::as_bytes),
-            after.map(VersionId::as_bytes),
-        ) {
+        let key = |version: Option<VersionId>| version.map(|id| self.version_key(id)).transpose();
+        match (key(before)?, key(after)?) {
             (None, Some(to)) => self.change_one(
                 "setting an environment",
                 "INSERT INTO environment
-                 SELECT p.key, ?2, v.key, ?4 FROM prompt p JOIN version v ON v.prompt = p.key
-                 WHERE p.id = ?1 AND v.id = ?3 AND v.deleted_at IS NULL",
+                 SELECT p.key, ?2, v.key, ?4 FROM version v JOIN prompt p ON p.key = v.prompt
+                 WHERE v.key = ?3 AND p.id = ?1 AND v.deleted_at IS NULL",
                 (prompt, name, to, at),
             ),
             (Some(from), Some(to)) => self.change_one(
                 "moving an environment",
                 "UPDATE environment SET version = v.key, moved_at = ?4 FROM version v
                  WHERE environment.prompt = (SELECT key FROM prompt WHERE id = ?1)
-                     AND environment.name = ?2
-                     AND environment.version = (SELECT key FROM version WHERE id = ?5)
-                     AND v.id = ?3 AND v.prompt = environment.prompt AND v.deleted_at IS NULL",
+                     AND environment.name = ?2 AND environment.version = ?5
+                     AND v.key = ?3 AND v.prompt = environment.prompt AND v.deleted_at IS NULL",
                 (prompt, name, to, at, from),
             ),
             (Some(from), None) => self.change_one(
                 "removing an environment",
                 "DELETE FROM environment
-                 WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND name = ?2
-                     AND version = (SELECT key FROM version WHERE id = ?3)",
+                 WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND name = ?2 AND version = ?3",
                 (prompt, name, from),
             ),
             (None, None) => Ok(()),

@@ -3,17 +3,20 @@
 //! A row that is committed keeps its key for good, so what was looked up once serves later transactions too. What a
 //! transaction made is forgotten with it, when it does not come about.
 
+use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::id::{PromptId, VersionId};
 
-/// The keys of prompts and versions, deleted or not.
+/// The keys of prompts and versions, deleted or not, and of texts.
 #[derive(Debug, Default)]
 pub(in crate::sqlite) struct Keys {
     pub(super) prompts: KeysOf<PromptId>,
     pub(super) versions: KeysOf<VersionId>,
+    /// Of texts that are repeated.
+    pub(super) texts: KeysOf<Box<str>>,
 }
 
 /// Keys of one table.
@@ -29,9 +32,13 @@ impl<I> Default for KeysOf<I> {
 /// Keys of one table that are kept; when there are more, all are forgotten.
 const MOST: usize = 4096;
 
-impl<I: Copy + Eq + Hash> KeysOf<I> {
-    pub(super) fn get(&self, id: I) -> Option<i64> {
-        self.0.borrow().get(&id).copied()
+impl<I: Eq + Hash> KeysOf<I> {
+    pub(super) fn get<Q>(&self, id: &Q) -> Option<i64>
+    where
+        I: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.0.borrow().get(id).copied()
     }
 
     pub(super) fn put(&self, id: I, key: i64) {
