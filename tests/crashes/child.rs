@@ -122,7 +122,7 @@ fn work(script: &Script, directory: &Path, book: &Book, is_rash: bool) {
     std::mem::forget(store);
 }
 
-/// Reads what every store has from the start; not from memory, where the prompt is gone.
+/// Reads what most stores have from the start, as far as the script has not deleted it.
 fn read(store: &Store) -> Result<(), Error> {
     store.stats()?;
     match store.resolve((base(), promptbook::VersionNumber::new(1, 0))) {

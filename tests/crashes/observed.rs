@@ -50,8 +50,8 @@ pub fn observe(store: &View) -> Result<Observed> {
             let resolved = store.resolve(version.id)?;
             assert_eq!(
                 resolved.body.id(),
-                version.blob,
-                "another body than the row says"
+                resolved.version.blob,
+                "another body than the version has"
             );
             let observed = ObservedVersion {
                 message: version.message,
