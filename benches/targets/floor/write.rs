@@ -4,7 +4,7 @@ use std::path::Path;
 
 use promptbook::{BlobId, Expected, Store};
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::connect;
 use crate::bench;
@@ -86,6 +86,16 @@ impl Rows {
 /// Microseconds since 1970; the same for all.
 const NOW: i64 = 1_700_000_000_000_000;
 
+/// A model and an author, of a store that has no version yet.
+fn repeated(connection: &Connection) -> [Value; 2] {
+    let key = |text: &str| {
+        let sql = "INSERT INTO repeated (text) VALUES (?1)";
+        connection.execute(sql, [text]).unwrap();
+        Value::Integer(connection.last_insert_rowid())
+    };
+    [key("gpt-4o"), key("somebody")]
+}
+
 impl Floor {
     /// Opens a store that nobody else has open.
     pub(crate) fn open(directory: &Path) -> Self {
@@ -105,7 +115,9 @@ impl Floor {
                     [],
                     |row| Ok([row.get(0)?, row.get(1)?]),
                 )
-                .unwrap(),
+                .optional()
+                .unwrap()
+                .unwrap_or_else(|| repeated(&connection)),
             texts: Texts::taken_from_a_store(),
             connection,
         }

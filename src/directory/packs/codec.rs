@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use zstd_safe::{CCtx, DCtx, compress_bound, get_error_name};
+// Its own `bulk` makes a dictionary anew for each base.
+use zstd::zstd_safe::{CCtx, DCtx, compress_bound, get_error_name};
 
 use super::format::{Header, corrupt};
 use crate::backend::{Effort, Error, ErrorKind, Result};
