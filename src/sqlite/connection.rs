@@ -247,7 +247,8 @@ pub(super) fn empty_log(connection: &Connection, pages: i64) -> rusqlite::Result
     if log < pages {
         return Ok(());
     }
-    connection.busy_timeout(Duration::ZERO)?;
+    // Several may close at once.
+    connection.busy_timeout(Duration::from_millis(50))?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
