@@ -68,6 +68,15 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     report.add(beside(Row::new(target, a_version(made))));
     let target = "packs: space of all, a version, after gc --aggressive, beside git's";
     report.add(beside(Row::new(target, a_version(packed))));
+    let [packs, blobs] = ["blobs/packs", "blobs"].map(|part| space(&directory.path().join(part)).0);
+    let parts = [
+        ("packs", packs),
+        ("bodies that are files", blobs - packs),
+        ("index", packed - blobs),
+    ];
+    for (part, bytes) in parts {
+        report.add(Row::new(format!("packs: of it {part}"), a_version(bytes)));
+    }
     report.add(Row::new("packs: files", Amount::Count(float(files))).aim(Amount::Count(FILES)));
     verify(directory.path(), report);
 }

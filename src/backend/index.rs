@@ -245,6 +245,9 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
     /// already; says whether it was not.
     fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool>;
 
+    /// Puts a body in the journal after all that this transaction made known as stored elsewhere.
+    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()>;
+
     /// Makes a body of this size known that is not stored, such as one that was collected where its versions come from:
     /// versions may come, or come back, with it in this transaction. One that is stored stays so, and one that is put
     /// later is stored then. If a live version were left with a body that is not stored, the commit is refused

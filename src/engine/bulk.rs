@@ -1,4 +1,4 @@
-//! The bodies of a change that has many: into a pack at once, not into the journal first.
+//! The bodies of a change that may have many: where they are, into a pack at once, not into the journal first.
 //!
 //! The pack is durable before the transaction is committed whose rows name its bodies; until then its hold keeps a
 //! compaction from taking them for dead. Of a transaction that does not come about the pack goes too, or it is dead.
@@ -10,14 +10,32 @@ use std::hash::BuildHasher;
 use crate::backend::{self, Blobs, Effort, Hold, Kin, Pack};
 use crate::id::{BlobId, PromptId};
 
-/// So many bodies are journaled before the next ones are packed: a flush of its own is worth it then.
-const FEW: u64 = 64;
+/// So many bodies are journaled all the same, or so many bytes: a pack costs flushes of its own.
+const FEW: usize = 64;
+const FEW_BYTES: usize = 4 * 1024 * 1024;
 
-/// Where a large change puts its bodies.
+/// Where a change that may be large puts its bodies.
 pub(super) struct Bulk<'a> {
     blobs: &'a dyn Blobs,
+    /// As long as they are few, and nothing after that.
+    few: Vec<New>,
+    bytes: usize,
     pack: RefCell<Option<Box<dyn Pack + 'a>>>,
-    journaled: u64,
+}
+
+/// A body that is not stored yet.
+pub(super) struct New {
+    pub(super) id: BlobId,
+    pub(super) bytes: Vec<u8>,
+    kin: Kin,
+}
+
+/// Where the bodies are.
+pub(super) enum Finished {
+    /// In packs, durable, and held until rows that name them are.
+    Packed(Box<dyn Hold>),
+    /// Here: they were few.
+    Few(Vec<New>),
 }
 
 impl fmt::Debug for Bulk<'_> {
@@ -30,42 +48,48 @@ impl<'a> Bulk<'a> {
     pub(super) fn new(blobs: &'a dyn Blobs) -> Self {
         Self {
             blobs,
+            few: Vec::new(),
+            bytes: 0,
             pack: RefCell::new(None),
-            journaled: 0,
         }
-    }
-
-    /// Whether the next body is to be packed.
-    pub(super) fn is_large(&self) -> bool {
-        self.journaled >= FEW
-    }
-
-    /// One more was journaled.
-    pub(super) fn journaled(&mut self) {
-        self.journaled += 1;
     }
 
     /// Adds a body that is not stored yet.
     pub(super) fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin) -> backend::Result<()> {
-        match self.pack.get_mut() {
-            Some(pack) => pack.add(id, bytes, kin),
-            none => none
-                .insert(self.blobs.pack(Effort::Quick)?)
-                .add(id, bytes, kin),
+        if let Some(pack) = self.pack.get_mut() {
+            return pack.add(id, bytes, kin);
         }
+        let bytes = bytes.to_vec();
+        self.bytes += bytes.len();
+        self.few.push(New { id, bytes, kin });
+        if self.few.len() <= FEW && self.bytes <= FEW_BYTES {
+            return Ok(());
+        }
+        let mut pack = self.blobs.pack(Effort::Quick)?;
+        for New { id, bytes, kin } in self.few.drain(..) {
+            pack.add(id, &bytes, kin)?;
+        }
+        *self.pack.get_mut() = Some(pack);
+        Ok(())
     }
 
     /// Reads a body that was added.
     pub(super) fn get(&self, id: BlobId) -> backend::Result<Option<Vec<u8>>> {
+        if let Some(new) = self.few.iter().find(|new| new.id == id) {
+            return Ok(Some(new.bytes.clone()));
+        }
         match &mut *self.pack.borrow_mut() {
             Some(pack) => pack.get(id),
             None => Ok(None),
         }
     }
 
-    /// Makes what was added durable, before rows that name it are; nothing where nothing was.
-    pub(super) fn finish(self) -> backend::Result<Option<Box<dyn Hold>>> {
-        self.pack.into_inner().map(Pack::finish).transpose()
+    /// Makes what was packed durable, before rows that name it are.
+    pub(super) fn finish(self) -> backend::Result<Finished> {
+        Ok(match self.pack.into_inner() {
+            Some(pack) => Finished::Packed(pack.finish()?),
+            None => Finished::Few(self.few),
+        })
     }
 }
 

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::bodies::Bodies;
-use super::bulk::Bulk;
+use super::bulk::{Bulk, Finished, New};
 use super::contract::Contract;
 use super::lines::{KeptLines, Lines};
 use super::operation_text;
 use super::partials::gather_partials;
-use crate::backend::{self, Index, Kin, Snapshot, Transaction};
+use crate::backend::{self, Hold, Index, Kin, Snapshot, Transaction};
 use crate::body::Body;
 use crate::error::{Error, Holder, Result};
 use crate::id::{BlobId, OperationId, PromptId, VersionId};
@@ -183,7 +183,7 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// The bodies of this transaction may be many: all but the first ones go into a pack. It has no savepoints.
+    /// The bodies of this transaction may be many: then they go into a pack. It has no savepoints.
     pub(crate) fn in_bulk(mut self) -> Self {
         self.bulk = Some(Bulk::new(self.bodies.blobs()));
         self
@@ -193,8 +193,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn commit(mut self) -> backend::Result<Journaled> {
         self.usable()?;
         // Referenced before referencing; and held until the rows are there.
-        let packed = self.bulk.map(Bulk::finish).transpose()?.flatten();
-        self.journaled.packs += u64::from(packed.is_some());
+        let packed = self.finish_bulk()?;
         self.transaction.commit()?;
         drop(packed);
         self.context.lines.put(self.last, self.lines);
@@ -303,25 +302,46 @@ impl<'a> Writer<'a> {
     /// Puts a body in the journal, or into a pack with many others, if it is not stored already.
     pub(super) fn store_body(&mut self, body: &Body, kin: Kin) -> Result<()> {
         let (id, bytes) = (body.id(), body.as_bytes());
-        if let Some(bulk) = self.bulk.as_mut().filter(|bulk| bulk.is_large()) {
-            let stored = self.transaction.put_packed_body(id, bytes.len() as u64);
-            let packed = stored.and_then(|is_new| match is_new {
-                true => bulk.add(id, bytes, kin),
-                false => Ok(()),
-            });
-            return self.change(|_| packed);
-        }
-        self.change(|transaction| transaction.put_body(id, bytes))?;
+        let size = bytes.len() as u64;
+        let Some(mut bulk) = self.bulk.take() else {
+            self.change(|transaction| transaction.put_body(id, bytes))?;
+            self.has_journaled(id, bytes);
+            return Ok(());
+        };
+        let stored = self.change(|transaction| match transaction.put_packed_body(id, size)? {
+            true => bulk.add(id, bytes, kin),
+            false => Ok(()),
+        });
+        self.bulk = Some(bulk);
+        stored
+    }
+
+    fn has_journaled(&mut self, id: BlobId, bytes: &[u8]) {
         self.journaled.add(Journaled {
             bodies: 1,
             bytes: bytes.len() as u64,
             ids: vec![id],
             ..Journaled::default()
         });
-        if let Some(bulk) = &mut self.bulk {
-            bulk.journaled();
+    }
+
+    /// Makes the bodies of a change that may be large durable, or has them made so with it. What is held is held until it
+    /// is committed.
+    fn finish_bulk(&mut self) -> backend::Result<Option<Box<dyn Hold>>> {
+        match self.bulk.take().map(Bulk::finish).transpose()? {
+            Some(Finished::Packed(hold)) => {
+                self.journaled.packs += 1;
+                Ok(Some(hold))
+            }
+            Some(Finished::Few(few)) => {
+                for New { id, bytes, .. } in few {
+                    self.transaction.journal_body(id, &bytes)?;
+                    self.has_journaled(id, &bytes);
+                }
+                Ok(None)
+            }
+            None => Ok(None),
         }
-        Ok(())
     }
 
     /// A body that a version of this transaction has.

@@ -301,13 +301,17 @@ impl Transaction for Write<'_> {
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
         match self.store_body(id, limit(bytes.len()))? {
-            Some(key) => self.change_one(
-                "journaling a body",
-                "INSERT INTO blob_journal VALUES (?1, ?2)",
-                (key, bytes),
-            ),
+            Some(_) => self.journal_body(id, bytes),
             None => Ok(()),
         }
+    }
+
+    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        self.change_one(
+            "journaling a body",
+            "INSERT INTO blob_journal VALUES (?1, ?2)",
+            (self.blob_key(id)?, bytes),
+        )
     }
 
     fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool> {

@@ -138,6 +138,16 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
+    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        let Some(mut blob) = self.state.blobs.get(&id).cloned() else {
+            let reason = format!("journaling body {id}, which is not known");
+            return Err(Error::new(ErrorKind::Corrupt, reason));
+        };
+        blob.stored = StoredBlob::Journaled(bytes.to_vec());
+        self.state.blobs.insert_mut(id, blob);
+        Ok(())
+    }
+
     fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool> {
         Ok(self.store_body(id, || StoredBlob::Settled(size)))
     }

@@ -19,6 +19,7 @@ pub const TESTS: &[Test] = &[
     a_batch_has_one_body_at_least,
     a_dropped_journal_row_leaves_a_settled_body,
     a_packed_body_is_stored_and_not_journaled,
+    a_body_that_was_to_be_packed_can_be_journaled,
     a_forgotten_body_is_not_stored,
     a_body_that_comes_back_is_journaled_again,
     a_body_is_collectable_once_no_live_version_has_it,
@@ -58,6 +59,23 @@ pub fn a_packed_body_is_stored_and_not_journaled(index: &dyn Index) {
     let mut transaction = index.transaction(Durability::Full).unwrap();
     let is_new = transaction.put_packed_body(BlobId::of(b"journaled"), 9);
     assert!(!is_new.unwrap(), "what is journaled is stored");
+}
+
+/// Where it turns out that its bytes are nowhere else.
+pub fn a_body_that_was_to_be_packed_can_be_journaled(index: &dyn Index) {
+    let id = BlobId::of(b"few");
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    assert!(transaction.put_packed_body(id, 3).unwrap());
+    transaction.journal_body(id, b"few").unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(
+        blob(index, b"few"),
+        Some(StoredBlob::Journaled(b"few".into()))
+    );
+    assert_eq!(waiting(index), (1, 3));
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    let unknown = transaction.journal_body(BlobId::of(b"unknown"), b"unknown");
+    assert!(unknown.is_err(), "a body without a row is journaled");
 }
 
 fn blob(index: &dyn Index, body: &[u8]) -> Option<StoredBlob> {
