@@ -42,8 +42,9 @@ pub trait Index: Send + Sync + fmt::Debug {
     ///   index itself tells what is wrong, if anything is.
     fn change_mark(&self) -> Option<ChangeMark>;
 
-    /// Work that keeps the index fast and is never on a caller's path, such as folding a journal in.
-    fn maintain(&self) -> Result<()>;
+    /// Work that keeps the index fast and small and is never on a caller's path, such as folding a journal in. Says whether
+    /// there is more of it: it does a part at a time.
+    fn maintain(&self) -> Result<bool>;
 }
 
 /// Where an index stands: see [`Index::change_mark`].

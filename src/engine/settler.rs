@@ -33,6 +33,8 @@ const TIMES: u64 = 32;
 const COMMITS: u64 = 1024;
 /// So many new packs are joined beside commits: each is looked into for a body.
 const PACKS: u64 = 8;
+/// Search is told beside commits for so long at once.
+const SOME: Duration = Duration::from_secs(1);
 /// Whether many files have grown old is looked at once in such a time.
 const OLDER: Duration = Duration::from_secs(60 * 60);
 /// Files that are written before it is asked again whether somebody commits.
@@ -112,10 +114,17 @@ impl Settler {
 
     /// Settles everything now, and waits for it.
     pub(crate) fn settle(&self, mut progress: impl FnMut(Settled)) -> Result<Settled> {
-        self.shared.settle(|sum| {
+        let settled = self.shared.settle(|sum| {
             progress(sum);
             true
-        })
+        })?;
+        self.shared.do_maintain(true)?;
+        Ok(settled)
+    }
+
+    /// Does all that is done in pauses now, and waits for it.
+    pub(crate) fn tidy(&self) -> Result<()> {
+        self.shared.tidy()
     }
 
     /// Leaves what waits where it is, when the store is closed: it is about to be removed.
@@ -267,12 +276,15 @@ impl Shared {
                 }
                 Work::Settle => {
                     drop(state);
-                    self.settle(|_| self.may_go_on()).map(drop)
+                    self.settle(|_| self.may_go_on())
+                        .and_then(|_| self.maintain())
                 }
                 Work::CatchUp => {
                     let much = state.is_long(TIMES);
                     drop(state);
-                    self.catch_up(|| much || self.may_go_on());
+                    // Other work is looked at in between.
+                    let enough = Instant::now() + SOME;
+                    self.catch_up(|| much && Instant::now() < enough || self.may_go_on());
                     Ok(())
                 }
                 Work::Maintain => {
@@ -318,9 +330,7 @@ impl Shared {
             }),
             Err(_) => self.state().journaled.add(taken),
         }
-        let settled = settled?;
-        self.maintain()?;
-        Ok(settled)
+        settled
     }
 
     /// Between two batches: commits that come meanwhile go first.
@@ -330,13 +340,37 @@ impl Shared {
         !state.closing && (paused || state.journaled.bodies >= FULL.0)
     }
 
+    /// What there is to do in a pause; beside commits, search is told of them in its own turns.
     fn maintain(&self) -> Result<()> {
-        self.state().commits = 0;
-        self.catch_up(|| true);
+        let is_quiet = {
+            let mut state = self.state();
+            state.commits = 0;
+            state.last_commit.is_none_or(|last| last.elapsed() >= IDLE)
+        };
+        self.do_maintain(is_quiet).map(drop)
+    }
+
+    /// Says whether there is more to do.
+    fn do_maintain(&self, is_quiet: bool) -> Result<bool> {
         if std::mem::take(&mut self.state().packs) > 0 {
             join(self.bodies.blobs())?;
         }
-        Ok(self.index.maintain()?)
+        if is_quiet {
+            self.catch_up(|| true);
+        }
+        let more = self.index.maintain()?;
+        if more {
+            // It is looked at again.
+            self.state().commits += 1;
+        }
+        Ok(more)
+    }
+
+    /// Everything that there is to do.
+    fn tidy(&self) -> Result<()> {
+        while self.do_maintain(true)? {}
+        self.state().commits = 0;
+        Ok(())
     }
 
     /// Tells search of what changed, as long as `go_on` says so. Where that fails search takes longer, and nothing else is
@@ -359,7 +393,8 @@ impl Shared {
         if tail_is_long(&**self.index.snapshot()?)? {
             self.catch_up(|| true);
         }
-        Ok(self.index.maintain()?)
+        self.index.maintain()?;
+        Ok(())
     }
 }
 

@@ -319,44 +319,45 @@ impl Index for SqliteIndex {
             .mark(|| connection::open_to_watch(&self.path, self.access).ok())
     }
 
-    fn maintain(&self) -> Result<()> {
+    fn maintain(&self) -> Result<bool> {
         self.usable()?;
         if self.writer.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let idle = self.readers().pop();
         let reader = idle.map_or_else(|| self.connect(), Ok)?;
-        self.gather(&reader, Sizes::USUAL)?;
+        let more = self.gather(&reader, Sizes::USUAL)?;
         let compacted = self.compact(&reader)?;
         if compacted || connection::unfolded_pages(&reader.connection)? >= LOG_PAGES {
             self.fold(&reader)?;
         }
         self.readers().push(reader);
-        Ok(())
+        Ok(more)
     }
 }
 
 impl SqliteIndex {
-    /// Gathers old operations into chunks. Those are made beside the writers; each waits for a turn, which is short.
-    fn gather(&self, reader: &Tables, sizes: Sizes) -> Result<()> {
+    /// Gathers old operations into chunks. Those are made beside the writers; each waits for a turn, which is short. Says
+    /// whether there may be more.
+    fn gather(&self, reader: &Tables, sizes: Sizes) -> Result<bool> {
         for _ in 0..CHUNKS {
             let doing = "looking for operations to gather";
             connection::run(&reader.connection, "BEGIN").context(doing)?;
             let gathered = gather(&reader.connection, sizes)?;
             connection::run(&reader.connection, "COMMIT").context(doing)?;
             let Some(gathered) = gathered else {
-                break;
+                return Ok(false);
             };
             // Losing this costs nothing: the rows would be gathered again.
             let mut turn = self.turn()?;
             turn.set_durability(Durability::Relaxed)?;
             let mut write = Write::begin(turn, &self.poisoned)?;
             if !write.gather(&gathered)? {
-                break;
+                return Ok(false);
             }
             Box::new(write).commit()?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Gives free pages back, where they are many and what is left is little: it is written anew meanwhile, and writers wait.
@@ -589,7 +590,7 @@ mod tests {
             self.0.change_mark()
         }
 
-        fn maintain(&self) -> Result<()> {
+        fn maintain(&self) -> Result<bool> {
             self.0.maintain()
         }
     }

@@ -65,8 +65,8 @@ impl Store {
     }
 
     /// Packs every body that is older than a day and that no environment and no prompt's latest version has, and makes all
-    /// packs anew, each prompt's bodies beside each other and without any that was collected: the least room that the
-    /// store can take. Others read and commit meanwhile; their bodies are settled after it.
+    /// packs anew, each prompt's bodies beside each other and without any that was collected; old operations are gathered,
+    /// too: the least room that the store can take. Others read and commit meanwhile; their bodies are settled after it.
     ///
     /// # Errors
     ///
@@ -74,7 +74,9 @@ impl Store {
     pub fn repack(&self) -> Result<Packed> {
         self.writable()?;
         let now = self.inner.context.now();
-        repack(&*self.inner.index, self.inner.bodies.blobs(), now)
+        let packed = repack(&*self.inner.index, self.inner.bodies.blobs(), now)?;
+        self.inner.settler.tidy()?;
+        Ok(packed)
     }
 
     /// What writes files beside the index is refused before it tries.

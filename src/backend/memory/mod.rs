@@ -68,8 +68,8 @@ impl Index for MemoryIndex {
         Some(ChangeMark::new(self.commits.load(Ordering::Acquire)))
     }
 
-    fn maintain(&self) -> Result<()> {
-        Ok(())
+    fn maintain(&self) -> Result<bool> {
+        Ok(false)
     }
 }
 
