@@ -1,6 +1,7 @@
 //! Packs made anew: without what is dead, by kin, or several as one.
 
 use std::fs::{self, TryLockError};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::assembly::{Assembly, Pending, Published};
@@ -105,7 +106,7 @@ fn is_what_it_is_called(pack: &Pack) -> backend::Result<bool> {
 }
 
 /// A pack that nobody else compacts, and that is not somebody's who has yet to write rows.
-struct Locked {
+pub(super) struct Locked {
     pack: Arc<Pack>,
     /// In the order of their records, with whether each is live, or was taken.
     entries: Vec<(Entry, bool)>,
@@ -117,7 +118,7 @@ struct Locked {
 
 impl Locked {
     /// All packs that can be locked and have a sound index.
-    fn of_all(known: &Known) -> backend::Result<Vec<Self>> {
+    pub(super) fn of_all(known: &Known) -> backend::Result<Vec<Self>> {
         let mut locked = Vec::new();
         for pack in &known.packs {
             match pack.records.file().try_lock() {
@@ -189,7 +190,7 @@ impl Drop for Locked {
 }
 
 /// New packs, which take the place of old ones.
-struct Renewal<'a> {
+pub(super) struct Renewal<'a> {
     packs: &'a Packs,
     assembly: Option<Assembly>,
     published: Vec<Published>,
@@ -197,7 +198,7 @@ struct Renewal<'a> {
 }
 
 impl<'a> Renewal<'a> {
-    fn new(packs: &'a Packs) -> Self {
+    pub(super) fn new(packs: &'a Packs) -> Self {
         Self {
             packs,
             assembly: None,
@@ -219,7 +220,7 @@ impl<'a> Renewal<'a> {
         }
     }
 
-    fn publish(&mut self) -> backend::Result<()> {
+    pub(super) fn publish(&mut self) -> backend::Result<()> {
         if let Some(assembly) = self.assembly.take() {
             self.published.push(assembly.finish(&self.packs.folder)?);
         }
@@ -227,7 +228,7 @@ impl<'a> Renewal<'a> {
     }
 
     /// Takes over a body that is in one of the old packs, if it was not yet.
-    fn take(&mut self, id: BlobId, kin: Kin, old: &mut [Locked]) -> Result<()> {
+    pub(super) fn take(&mut self, id: BlobId, kin: Kin, old: &mut [Locked]) -> Result<()> {
         let mut taken = false;
         for pack in old {
             let Some(entry) = pack.mark(id)? else {
@@ -312,8 +313,10 @@ impl<'a> Renewal<'a> {
 
 impl Drop for Renewal<'_> {
     fn drop(&mut self) {
-        // It was given up: what it was to take the place of is still there.
-        for pack in &self.published {
+        // It was given up: what it was to take the place of is still there, and may be the very same file.
+        let known = self.packs.known.load();
+        let is_old = |path: &Path| known.packs.iter().any(|pack| pack.path() == path);
+        for pack in self.published.iter().filter(|pack| !is_old(&pack.path)) {
             let _ = fs::remove_file(&pack.path);
         }
     }

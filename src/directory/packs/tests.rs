@@ -197,6 +197,35 @@ fn a_damaged_pack_is_not_compacted_away() {
     }
 }
 
+/// What is made anew may be the very file that was there, and must outlast that the work is given up.
+#[test]
+fn a_compaction_that_is_given_up_leaves_what_was_there() {
+    let (directory, packs) = place();
+    let bodies = versions("given up", 20);
+    write(&packs, &bodies);
+    let all = |visit: &mut dyn FnMut(BlobId, Kin) -> crate::Result<()>| {
+        let mut live = bodies.iter();
+        live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
+    };
+    packs.compact(Extent::All, &mut |visit| all(visit)).unwrap();
+    let file = only_file(directory.path());
+    packs.compact(Extent::All, &mut |visit| all(visit)).unwrap();
+    assert_eq!(only_file(directory.path()), file, "the same again");
+    // As where the disk is full once the pack is in its place.
+    let mut renewal = super::compact::Renewal::new(&packs);
+    let mut old = super::compact::Locked::of_all(&packs.known.load()).unwrap();
+    for bytes in &bodies {
+        renewal.take(BlobId::of(bytes), Kin(1), &mut old).unwrap();
+    }
+    renewal.publish().unwrap();
+    drop((renewal, old));
+    assert_eq!(only_file(directory.path()), file);
+    packs.look().unwrap();
+    for bytes in &bodies {
+        assert!(get(&packs, bytes).as_ref() == Some(bytes));
+    }
+}
+
 /// One copy of a body may be damaged: the other one is found.
 #[test]
 fn a_sound_copy_is_found_behind_a_damaged_one() {
