@@ -1,7 +1,7 @@
 //! Bodies by the thousand in one file: packs.
 //!
 //! A pack never changes. It is written in `tmp/`, flushed, and renamed to `blobs/packs/`; a body that is in one needs no file of
-//! its own. [`format`] says what is in it.
+//! its own. [`mod@format`] says what is in it.
 
 mod assembly;
 mod codec;
