@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 use super::flush::Flusher;
-use super::{failed, still_named, temporary_file};
+use super::{failed, temporary_file};
 use crate::backend::Result;
 use crate::id::BlobId;
 
@@ -144,4 +144,20 @@ impl LooseBodies {
         }
         Ok(())
     }
+}
+
+/// Whether a file that was put in place still is: its name was neither removed nor given to another. It may have more
+/// names, so their number does not tell.
+#[cfg(unix)]
+fn still_named(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn still_named(_file: &File, _path: &Path) -> bool {
+    false
 }

@@ -99,22 +99,6 @@ fn failed<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> 
     move |error| Error::io(format!("{doing} {}", path.display()), error)
 }
 
-/// Whether a file that was put in place still is: its name was neither removed nor given to another. It may have more
-/// names, so their number does not tell.
-#[cfg(unix)]
-fn still_named(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn still_named(_file: &File, _path: &Path) -> bool {
-    false
-}
-
 /// Whether somebody has a file locked, as packs are while they are written.
 fn is_being_written(path: &Path) -> bool {
     let locked = File::open(path).map(|file| file.try_lock());

@@ -12,7 +12,7 @@ use super::format::{ENTRY, Entry, FOOTER, Footer, Header, MAGIC, Prefix, bits_fo
 use super::pack::Pack;
 use super::records::Records;
 use crate::backend::{Effort, Kin, Result};
-use crate::directory::{failed, still_named, temporary_file};
+use crate::directory::{failed, temporary_file};
 use crate::id::BlobId;
 
 /// A body that is to be added.
@@ -212,10 +212,22 @@ fn begin_file(tmp: &Path) -> std::io::Result<NamedTempFile> {
         let file = temporary_file(tmp)?;
         file.as_file().lock_shared()?;
         // It may have been swept before it was locked.
-        if still_named(file.as_file(), file.path()) || !cfg!(unix) {
+        if has_a_name(file.as_file())? {
             return Ok(file);
         }
     }
+}
+
+#[cfg(unix)]
+fn has_a_name(file: &File) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(file.metadata()?.nlink() > 0)
+}
+
+/// A file that is open can't be removed.
+#[cfg(not(unix))]
+fn has_a_name(_file: &File) -> std::io::Result<bool> {
+    Ok(true)
 }
 
 /// Fan-out, entries and footer.
