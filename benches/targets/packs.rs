@@ -221,6 +221,10 @@ fn read(bench: &Bench, store: &Store, report: &mut Report) {
 
 /// Bytes allocated by all files and directories, and how many files there are.
 fn space(directory: &Path) -> (u64, u64) {
+    // So few bodies are not packed that there is no pack.
+    if !directory.exists() {
+        return (0, 0);
+    }
     let (mut bytes, mut files) = (directory.metadata().unwrap().blocks() * 512, 0);
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
