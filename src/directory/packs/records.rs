@@ -86,9 +86,11 @@ impl Records {
 
     /// Whether the body of this record hangs on no other.
     pub(super) fn is_full(&self, offset: u64) -> Result<bool> {
-        let mut window = Window::default();
-        let header = Header::read(self.window(offset, MOST_HEADER, &mut window)?)?;
-        Ok(header.back == 0)
+        RECENT.with_borrow_mut(|recent| {
+            recent.turn_to(self.number);
+            let header = self.window(offset, MOST_HEADER, &mut recent.window)?;
+            Ok(Header::read(header)?.back == 0)
+        })
     }
 
     fn record(&self, offset: u64, window: &mut Window) -> Result<Record> {
