@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::id::BlobId;
 use crate::record::{Change, OperationFilter, Version};
 
-/// Bodies of more versions than this that are files of their own are packed; and so many that wait are settled into a pack.
+/// More bodies than this that are files of their own are packed.
 pub(super) const MANY: u64 = 512;
 /// Bodies that are packed under one hold of the lock, which settling waits for.
 const CHUNK: usize = 8192;
@@ -176,9 +176,12 @@ fn each_live_body(
     snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
 }
 
-/// Whom the bodies are like that wait in the journal, by the operations that made their versions.
-pub(super) fn kin_of_waiting(snapshot: &dyn Snapshot) -> Result<HashMap<BlobId, Kin>> {
-    let versions = newest_versions(snapshot)?.into_iter();
+/// Whom the bodies are like that wait in the journal, so many, by the operations that made their versions.
+pub(super) fn kin_of_waiting(
+    snapshot: &dyn Snapshot,
+    waiting: u64,
+) -> Result<HashMap<BlobId, Kin>> {
+    let versions = newest_versions(snapshot, waiting)?.into_iter();
     let kin = versions.map(|version| {
         let kin = kin_of(version.prompt_id, version.number.major);
         (version.blob, kin)
@@ -186,19 +189,21 @@ pub(super) fn kin_of_waiting(snapshot: &dyn Snapshot) -> Result<HashMap<BlobId, 
     Ok(kin.collect())
 }
 
-/// When the version was made whose body waits longest in the journal.
-pub(crate) fn oldest_waiting(snapshot: &dyn Snapshot) -> Result<Option<DateTime<Utc>>> {
+/// When the version was made whose body waits longest of so many in the journal.
+pub(crate) fn oldest_waiting(
+    snapshot: &dyn Snapshot,
+    waiting: u64,
+) -> Result<Option<DateTime<Utc>>> {
     let Some(first) = snapshot.journal(0, 0)?.into_iter().next() else {
         return Ok(None);
     };
-    let versions = newest_versions(snapshot)?.into_iter();
+    let versions = newest_versions(snapshot, waiting)?.into_iter();
     let made = versions.filter(|version| version.blob == first.id);
     Ok(made.map(|version| version.created_at).min())
 }
 
 /// The versions that were made last, about as many as bodies wait: those whose bodies wait, mostly.
-fn newest_versions(snapshot: &dyn Snapshot) -> Result<Vec<Version>> {
-    let waiting = snapshot.waiting()?.bodies;
+fn newest_versions(snapshot: &dyn Snapshot, waiting: u64) -> Result<Vec<Version>> {
     let limit = usize::try_from(waiting).unwrap_or(usize::MAX);
     let newest = snapshot.operations(&OperationFilter::default(), None, limit)?;
     let changes = newest

@@ -56,7 +56,7 @@ pub(crate) fn settle(
     let snapshot = index.snapshot()?;
     let waiting = snapshot.waiting()?.bodies;
     let kin = match waiting > MANY_WAITING {
-        true => Some(kin_of_waiting(&**snapshot)?),
+        true => Some(kin_of_waiting(&**snapshot, waiting)?),
         false => None,
     };
     drop(snapshot);

@@ -119,7 +119,7 @@ impl Store {
         self.look(|snapshot| {
             let waiting = snapshot.waiting()?;
             Ok(Stats {
-                oldest_waiting: oldest_waiting(snapshot)?,
+                oldest_waiting: oldest_waiting(snapshot, waiting.bodies)?,
                 bodies: self.inner.bodies.blobs().usage()?,
                 prompts: snapshot.prompt_count()?,
                 operations: snapshot.last_operation()?.map_or(0, |(number, _)| number),
