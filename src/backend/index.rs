@@ -8,7 +8,7 @@ use semver::VersionReq;
 
 use super::Result;
 use super::prompt_table::{PromptTable, VersionRow};
-use super::search::{SearchMatch, SearchQuery, Searchable, Told};
+use super::search::{SearchQuery, SearchVisitor, Searchable, Told};
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
 use crate::record::{
@@ -105,9 +105,9 @@ pub trait Snapshot {
     /// it answers: whoever asks it looks into the later operations too.
     fn searchable_up_to(&self) -> Result<u64>;
 
-    /// The prompts in which a query is found, `limit` at most, each once: those whose name has all of it first, then by
-    /// how well their texts match.
-    fn search(&self, query: &SearchQuery, limit: usize) -> Result<Vec<SearchMatch>>;
+    /// Shows the prompts in which a query is found, each once, until it is told to stop: those whose name has all of it
+    /// first, then by how well their texts match.
+    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> crate::Result<()>;
 
     /// The live versions whose message has all of a query, in the order they were committed, newest first, `limit` at
     /// most.

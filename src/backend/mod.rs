@@ -23,6 +23,7 @@ pub use index::{
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};
 pub use search::{
-    Phrase, SearchMatch, SearchQuery, Searchable, SearchablePrompt, SearchableVersion, Told, Words,
+    Phrase, SearchMatch, SearchQuery, SearchVisitor, Searchable, SearchablePrompt,
+    SearchableVersion, Told, Words,
 };
 pub(crate) use tables::PromptTables;

@@ -3,6 +3,8 @@
 //! An index is given words that are folded already, and compares them as they are: what a word is, and which spellings
 //! are one, is the engine's to say, and the same on every backend.
 
+use std::ops::ControlFlow;
+
 use crate::id::{EnvironmentName, PromptId, VersionId};
 
 /// Folded words in the order of a text.
@@ -11,6 +13,9 @@ use crate::id::{EnvironmentName, PromptId, VersionId};
 /// before and after: `" be kind "`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words(String);
+
+/// Written like a word that is none: U+FDD0 is no character, in no script.
+const GAP: &str = "\u{fdd0}";
 
 impl Default for Words {
     fn default() -> Self {
@@ -22,10 +27,16 @@ impl Words {
     /// Adds a word; what is none is left out.
     pub fn push(&mut self, word: &str) {
         let is_one = |c: char| !c.is_ascii() || c.is_ascii_digit() || c.is_ascii_lowercase();
-        if !word.is_empty() && word.chars().all(is_one) {
+        if !word.is_empty() && word != GAP && word.chars().all(is_one) {
             self.0.push_str(word);
             self.0.push(' ');
         }
+    }
+
+    /// What comes now does not follow what was before: no phrase stands across a gap.
+    pub fn gap(&mut self) {
+        self.0.push_str(GAP);
+        self.0.push(' ');
     }
 
     /// The words with a space before and after each; one space where there is none.
@@ -34,13 +45,13 @@ impl Words {
         &self.0
     }
 
-    /// Whether there is no word.
+    /// Whether there is no word and no gap.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.len() == 1
     }
 
-    /// The words, one by one.
+    /// The words, one by one; not to be asked of words with gaps.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split(' ').filter(|word| !word.is_empty())
     }
@@ -108,17 +119,17 @@ pub struct SearchablePrompt {
     pub id: PromptId,
     /// Its name; none where it is deleted, and nothing is left to be told.
     pub name: Option<Words>,
+    /// The words of its current versions.
+    pub text: Words,
     /// Its current versions: the highest, and those that environments point to.
     pub versions: Vec<SearchableVersion>,
 }
 
-/// What is searched of a current version.
+/// What is asked of a current version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchableVersion {
     /// Which.
     pub id: VersionId,
-    /// The words of its body.
-    pub text: Words,
     /// The partials that its body names, each once.
     pub partials: Vec<(PromptId, EnvironmentName)>,
 }
@@ -128,8 +139,8 @@ pub struct SearchableVersion {
 pub enum SearchMatch {
     /// The prompt's name has all that was searched.
     Name(PromptId),
-    /// This current version's text has it, together with the prompt's name.
-    Text(PromptId, VersionId),
+    /// The prompt's text has it, together with its name.
+    Text(PromptId),
 }
 
 impl SearchMatch {
@@ -137,16 +148,19 @@ impl SearchMatch {
     #[must_use]
     pub fn prompt(&self) -> PromptId {
         match self {
-            Self::Name(prompt) | Self::Text(prompt, _) => *prompt,
+            Self::Name(prompt) | Self::Text(prompt) => *prompt,
         }
     }
 }
+
+/// Is shown what a search finds, and says whether to go on.
+pub type SearchVisitor<'a> = dyn FnMut(SearchMatch) -> crate::Result<ControlFlow<()>> + 'a;
 
 /// What search was told before, as it is visited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     /// Of a prompt: which versions, each with the partials that it names, sorted.
     Prompt(PromptId, Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>),
-    /// The message of a version, live or not.
+    /// The message of a version, live or not. One without a word is left out.
     Message(VersionId),
 }

@@ -148,8 +148,13 @@ pub(crate) fn verify(
     };
     bodies.check(&**snapshot, &mut search, &mut report, progress)?;
     if let Some(search) = search {
-        let wrong = search.compare(&**snapshot)?.into_iter();
-        let details = wrong.map(|detail| Violation::Index { detail });
+        let wrong = match search.compare(&**snapshot) {
+            Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
+                vec![error.in_full()]
+            }
+            wrong => wrong?,
+        };
+        let details = wrong.into_iter().map(|detail| Violation::Index { detail });
         report.violations.extend(details);
     }
     Ok(report)

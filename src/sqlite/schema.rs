@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i32 = 0x506d_426b;
 pub(crate) const FORMAT: u32 = MIGRATIONS.len() as u32;
 
 /// Append-only: the migration at index `n` turns format `n` into `n + 1`.
-const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD];
+const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD, FOURTH];
 
 /// Keys are in the order of creation, so "newest first" is by key. A deleted row keeps its place: its id
 /// and number stay taken.
@@ -235,6 +235,29 @@ const THIRD: &str = "
         ORDER BY name, operation, prompt;
     DROP TABLE operation_environment;
     ALTER TABLE operation_environment_3 RENAME TO operation_environment;
+";
+
+/// Full text search holds the words of a prompt's current versions in one row, as they are much alike, and no lengths of
+/// messages, by which nothing is ordered. It is told all anew, in maintenance as ever.
+const FOURTH: &str = "
+    DROP TABLE search_text;
+    CREATE VIRTUAL TABLE search_text USING fts5(       -- a row a prompt, by its key
+        name, text, content = '', contentless_delete = 1, tokenize = 'ascii'
+    );
+    DROP TABLE search_message;
+    CREATE VIRTUAL TABLE search_message USING fts5(    -- a row a version whose message has words, by its key
+        message, content = '', columnsize = 0, tokenize = 'ascii'
+    );
+    CREATE VIRTUAL TABLE search_message_word USING fts5vocab(search_message, instance);
+
+    DROP TABLE searchable;
+    CREATE TABLE searchable (           -- the versions whose words are in search_text
+        prompt  INTEGER NOT NULL REFERENCES prompt,
+        version INTEGER NOT NULL REFERENCES version,
+        PRIMARY KEY (prompt, version)
+    ) STRICT, WITHOUT ROWID;
+    DELETE FROM partial_use;
+    UPDATE counter SET value = 0 WHERE name = 'searchable';
 ";
 
 /// Makes the tables of a new store, in one transaction; `rest` is done before it is committed.

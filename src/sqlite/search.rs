@@ -1,17 +1,18 @@
 //! Full text search, on FTS5.
 //!
-//! Its tables hold the words' places but no text, which is in the bodies. The words come folded, so that its simplest
-//! tokenizer will do: what is ASCII and no letter or digit is between words, all else in them.
+//! Its tables hold the words' places but no text, which is in the bodies: of the texts that are searched a row a prompt,
+//! of messages one a version. The words come folded, so that its simplest tokenizer will do: what is ASCII and no letter
+//! or digit is between words, all else in them.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::{Context, Result};
 use super::ids::version_is;
 use super::stored::{bytes, collect, parsed};
-use crate::backend::{SearchMatch, SearchQuery, Searchable, Told};
+use crate::backend::{SearchMatch, SearchQuery, SearchVisitor, Searchable, Told};
 use crate::id::{EnvironmentName, PromptId, VersionId};
 
 pub(super) fn up_to(connection: &Connection) -> Result<u64> {
@@ -39,75 +40,54 @@ const BEST_FIRST: &str = "SELECT rowid FROM search_text WHERE search_text MATCH 
 pub(super) fn find(
     connection: &Connection,
     query: &SearchQuery,
-    most: usize,
-) -> Result<Vec<SearchMatch>> {
+    visit: &mut SearchVisitor<'_>,
+) -> crate::Result<()> {
     if query.phrases.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let all = expression(query);
-    let mut found = Found {
-        connection,
-        most,
-        prompts: HashSet::new(),
-        matches: Vec::new(),
-    };
-    let named = |prompt, _| Some(SearchMatch::Name(prompt));
-    let in_text = |prompt, version| Some(SearchMatch::Text(prompt, version?));
-    found
-        .add(&format!("name : ({all})"), named)
-        .and_then(|()| found.add(&all, in_text))
-        .context("searching texts")?;
-    Ok(found.matches)
-}
-
-/// Prompts that were found so far.
-struct Found<'a> {
-    connection: &'a Connection,
-    most: usize,
-    prompts: HashSet<PromptId>,
-    matches: Vec<SearchMatch>,
-}
-
-impl Found<'_> {
-    fn add(
-        &mut self,
-        expression: &str,
-        as_match: impl Fn(PromptId, Option<VersionId>) -> Option<SearchMatch>,
-    ) -> rusqlite::Result<()> {
-        if self.matches.len() >= self.most {
-            return Ok(());
-        }
-        let mut statement = self.connection.prepare_cached(BEST_FIRST)?;
-        let mut rows = statement.query([expression])?;
-        while self.matches.len() < self.most
-            && let Some(row) = rows.next()?
-        {
-            let (prompt, version) = owner(self.connection, row.get(0)?)?;
-            if let Some(one) = as_match(prompt, version)
-                && self.prompts.insert(prompt)
-            {
-                self.matches.push(one);
-            }
-        }
-        Ok(())
+    let mut named = HashSet::new();
+    let in_name = format!("name : ({all})");
+    let flow = each_prompt(connection, &in_name, &mut |prompt| {
+        named.insert(prompt);
+        visit(SearchMatch::Name(prompt))
+    })?;
+    if flow.is_break() {
+        return Ok(());
     }
+    each_prompt(
+        connection,
+        &all,
+        &mut |prompt| match named.contains(&prompt) {
+            true => Ok(ControlFlow::Continue(())),
+            false => visit(SearchMatch::Text(prompt)),
+        },
+    )
+    .map(|_| ())
 }
 
-/// Whose a row of `search_text` is: a prompt's without versions has none.
-fn owner(connection: &Connection, row: i64) -> rusqlite::Result<(PromptId, Option<VersionId>)> {
-    connection
-        .prepare_cached(
-            "SELECT p.id, v.id FROM searchable s JOIN prompt p ON p.key = s.prompt
-                LEFT JOIN version v ON v.key = s.row
-             WHERE s.row = ?1",
-        )?
-        .query_row([row], |row| {
-            let version = match row.get_ref(1)? {
-                ValueRef::Null => None,
-                _ => Some(VersionId::from_bytes(bytes(row, 1)?)),
-            };
-            Ok((parsed(row, 0)?, version))
-        })
+/// Shows the prompts of rows that match, best first, and gives what was said last.
+fn each_prompt(
+    connection: &Connection,
+    expression: &str,
+    visit: &mut dyn FnMut(PromptId) -> crate::Result<ControlFlow<()>>,
+) -> crate::Result<ControlFlow<()>> {
+    let doing = "searching texts";
+    let mut statement = connection.prepare_cached(BEST_FIRST).context(doing)?;
+    let mut id = connection
+        .prepare_cached("SELECT id FROM prompt WHERE key = ?1")
+        .context(doing)?;
+    let mut rows = statement.query([expression]).context(doing)?;
+    while let Some(row) = rows.next().context(doing)? {
+        let prompt = row
+            .get::<_, i64>(0)
+            .and_then(|key| id.query_row([key], |row| parsed(row, 0)))
+            .context(doing)?;
+        if visit(prompt)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 pub(super) fn find_messages(
@@ -169,7 +149,7 @@ pub(super) fn each(
     let doing = "reading what search was told";
     let mut statement = connection
         .prepare_cached(
-            "SELECT p.id, s.prompt FROM searchable s JOIN prompt p ON p.key = s.prompt GROUP BY s.prompt",
+            "SELECT p.id, p.key FROM search_text_docsize d JOIN prompt p ON p.key = d.id",
         )
         .context(doing)?;
     let mut rows = statement.query([]).context(doing)?;
@@ -178,8 +158,11 @@ pub(super) fn each(
         let key = row.get(1).context(doing)?;
         visit(Told::Prompt(id, told(connection, key).context(doing)?))?;
     }
+    // No table lists the messages: a version's is told if one of its words is.
     let mut statement = connection
-        .prepare_cached("SELECT v.id FROM search_message_docsize m JOIN version v ON v.key = m.id")
+        .prepare_cached(
+            "SELECT v.id FROM (SELECT DISTINCT doc FROM search_message_word) m JOIN version v ON v.key = m.doc",
+        )
         .context(doing)?;
     let mut rows = statement.query([]).context(doing)?;
     while let Some(row) = rows.next().context(doing)? {
@@ -191,7 +174,7 @@ pub(super) fn each(
 
 fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<ToldVersions> {
     let mut versions = connection.prepare_cached(
-        "SELECT v.id, v.key FROM searchable s JOIN version v ON v.key = s.row WHERE s.prompt = ?1",
+        "SELECT v.id, v.key FROM searchable s JOIN version v ON v.key = s.version WHERE s.prompt = ?1",
     )?;
     let mut partials = connection.prepare_cached(
         "SELECT partial, environment FROM partial_use WHERE version = ?1 ORDER BY partial, environment",
@@ -217,38 +200,31 @@ pub(super) fn tell(connection: &Connection, news: &Searchable) -> Result<()> {
 /// First what goes, then what comes by ascending rows: FTS5 gathers those in memory, and writes them once.
 fn told_anew(connection: &Connection, news: &Searchable) -> rusqlite::Result<()> {
     let mut rows = Vec::new();
+    let mut key = connection.prepare_cached("SELECT key FROM prompt WHERE id = ?1")?;
     for prompt in &news.prompts {
-        let sql = "SELECT key FROM prompt WHERE id = ?1";
-        let key: i64 = connection
-            .prepare_cached(sql)?
-            .query_row([prompt.id.as_str()], |row| row.get(0))?;
+        let key = key.query_row([prompt.id.as_str()], |row| row.get(0))?;
         forget(connection, key)?;
-        if let Some(name) = &prompt.name {
-            if prompt.versions.is_empty() {
-                rows.push((-key, key, name, None));
-            }
-            for version in &prompt.versions {
-                let row = version_key(connection, version.id)?;
-                rows.push((row, key, name, Some(version)));
-            }
-        }
+        rows.extend(prompt.name.as_ref().map(|name| (key, name, prompt)));
     }
-    rows.sort_by_key(|(row, ..)| *row);
+    rows.sort_by_key(|(key, ..)| *key);
     let mut insert = connection
         .prepare_cached("INSERT INTO search_text (rowid, name, text) VALUES (?1, ?2, ?3)")?;
     let mut list = connection.prepare_cached("INSERT INTO searchable VALUES (?1, ?2)")?;
     let mut partial = connection.prepare_cached("INSERT INTO partial_use VALUES (?1, ?2, ?3)")?;
-    for (row, prompt, name, version) in rows {
-        let text = version.map_or(" ", |version| version.text.as_str());
-        insert.execute((row, name.as_str(), text))?;
-        list.execute((row, prompt))?;
-        for (of, environment) in version.iter().flat_map(|version| &version.partials) {
-            partial.execute((of.as_str(), environment.as_str(), row))?;
+    for (prompt, name, searchable) in rows {
+        insert.execute((prompt, name.as_str(), searchable.text.as_str()))?;
+        for version in &searchable.versions {
+            let key = version_key(connection, version.id)?;
+            list.execute((prompt, key))?;
+            for (of, environment) in &version.partials {
+                partial.execute((of.as_str(), environment.as_str(), key))?;
+            }
         }
     }
     let mut message =
         connection.prepare_cached("INSERT INTO search_message (rowid, message) VALUES (?1, ?2)")?;
-    for (id, words) in &news.messages {
+    let with_words = news.messages.iter().filter(|(_, words)| !words.is_empty());
+    for (id, words) in with_words {
         message.execute((version_key(connection, *id)?, words.as_str()))?;
     }
     let up_to = i64::try_from(news.up_to).unwrap_or(i64::MAX);
@@ -269,16 +245,12 @@ fn version_key(connection: &Connection, id: VersionId) -> rusqlite::Result<i64> 
 
 /// Removes all that is told of a prompt.
 fn forget(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
-    let mut told = connection.prepare_cached("SELECT row FROM searchable WHERE prompt = ?1")?;
-    let rows: Vec<i64> = collect(told.query([prompt])?, |row| row.get(0))?;
-    for row in rows {
-        for sql in [
-            "DELETE FROM search_text WHERE rowid = ?1",
-            "DELETE FROM partial_use WHERE version = ?1",
-            "DELETE FROM searchable WHERE row = ?1",
-        ] {
-            connection.prepare_cached(sql)?.execute([row])?;
-        }
+    for sql in [
+        "DELETE FROM partial_use WHERE version IN (SELECT version FROM searchable WHERE prompt = ?1)",
+        "DELETE FROM searchable WHERE prompt = ?1",
+        "DELETE FROM search_text WHERE rowid = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([prompt])?;
     }
     Ok(())
 }

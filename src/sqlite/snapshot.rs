@@ -11,7 +11,7 @@ use super::error::{Context, Result};
 use super::stored::{bytes, collect, moment, optional_moment, parsed};
 use super::{Tables, check, operations, prompts, schema, search, versions};
 use crate::backend::{
-    Collectable, Journaled, Numbering, OperationVisitor, PromptTable, SearchMatch, SearchQuery,
+    Collectable, Journaled, Numbering, OperationVisitor, PromptTable, SearchQuery, SearchVisitor,
     Snapshot, StoredBlob, Told, VersionRow, Waiting,
 };
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
@@ -55,8 +55,8 @@ impl Snapshot for Tables {
         search::up_to(&self.connection)
     }
 
-    fn search(&self, query: &SearchQuery, limit: usize) -> Result<Vec<SearchMatch>> {
-        search::find(&self.connection, query, limit)
+    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> crate::Result<()> {
+        search::find(&self.connection, query, visit)
     }
 
     fn search_messages(&self, query: &SearchQuery, limit: usize) -> Result<Vec<VersionId>> {

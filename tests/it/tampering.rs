@@ -271,15 +271,18 @@ fn altered_search_is_named() {
     let other = "(SELECT key FROM prompt WHERE name = 'other')";
     let unlisted = format!("DELETE FROM searchable WHERE prompt = {other}");
     let elsewhere = format!(
-        "UPDATE searchable SET prompt = 3 WHERE row = (SELECT max(row) FROM searchable WHERE prompt = {other})"
+        "UPDATE searchable SET prompt = 3 WHERE version = (SELECT max(version) FROM searchable WHERE prompt = {other})"
     );
     named(&[
         (
-            "DELETE FROM search_text WHERE rowid = (SELECT max(row) FROM searchable)",
+            "DELETE FROM search_text WHERE rowid = (SELECT max(prompt) FROM searchable)",
             &["texts that are searched", "missing"],
         ),
-        (&unlisted, &["prompt ", "is not searched"]),
-        (&unlisted, &["texts that are searched", "not listed"]),
+        (&unlisted, &["prompt ", "are searched instead"]),
+        (
+            "INSERT INTO search_text (rowid, name, text) VALUES (99, 'name', 'text')",
+            &["texts that are searched", "has no prompt"],
+        ),
         (&elsewhere, &["prompt ", "are searched instead"]),
         ("DELETE FROM partial_use", &["searched instead", "staging"]),
         (
@@ -287,12 +290,16 @@ fn altered_search_is_named() {
             &["searched instead", "moon"],
         ),
         (
-            "DELETE FROM search_message_docsize WHERE id = 1",
+            "INSERT INTO search_message (search_message) VALUES ('delete-all')",
             &["the message of", "is not searched"],
         ),
         (
+            "INSERT INTO search_message (rowid, message) VALUES (99, 'word')",
+            &["of the messages", "has no version"],
+        ),
+        (
             "UPDATE counter SET value = value + 1 WHERE name = 'searchable'",
-            &["is not searched"],
+            &["are searched instead"],
         ),
         (
             "UPDATE search_text_data SET block = zeroblob(64) WHERE id > 10",

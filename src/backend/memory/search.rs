@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rpds::{RedBlackTreeMapSync as Map, VectorSync as Vector};
 
 use crate::backend::{
-    SearchMatch, SearchQuery, Searchable, SearchablePrompt, SearchableVersion, Told, Words,
+    SearchMatch, SearchQuery, SearchVisitor, Searchable, SearchablePrompt, SearchableVersion, Told,
+    Words,
 };
 use crate::id::{EnvironmentName, PromptId, VersionId};
 
@@ -32,27 +33,34 @@ impl SearchTables {
                 }
             }
         }
-        for (version, words) in &news.messages {
+        for (version, words) in news.messages.iter().filter(|(_, words)| !words.is_empty()) {
             let message = (*version, Arc::new(words.clone()));
             self.messages.push_back_mut(message);
         }
     }
 
     /// Names first.
-    pub(super) fn find(&self, query: &SearchQuery, limit: usize) -> Vec<SearchMatch> {
-        let found = |prompt: &SearchablePrompt| -> Option<SearchMatch> {
+    pub(super) fn find(
+        &self,
+        query: &SearchQuery,
+        visit: &mut SearchVisitor<'_>,
+    ) -> crate::Result<()> {
+        let found = |prompt: &SearchablePrompt| {
             let name = prompt.name.as_ref()?;
             if query.is_in(&[name]) {
                 return Some(SearchMatch::Name(prompt.id));
             }
-            let mut versions = prompt.versions.iter();
-            let version = versions.find(|version| query.is_in(&[name, &version.text]))?;
-            Some(SearchMatch::Text(prompt.id, version.id))
+            let in_text = query.is_in(&[name, &prompt.text]);
+            in_text.then_some(SearchMatch::Text(prompt.id))
         };
         let mut all: Vec<_> = self.prompts.values().filter_map(|one| found(one)).collect();
-        all.sort_by_key(|found| matches!(found, SearchMatch::Text(..)));
-        all.truncate(limit);
-        all
+        all.sort_by_key(|found| matches!(found, SearchMatch::Text(_)));
+        for one in all {
+            if visit(one)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn find_messages(

@@ -10,7 +10,7 @@ use semver::VersionReq;
 use super::search::SearchTables;
 use crate::backend::{
     Collectable, Journaled, Numbering, OperationVisitor, PromptTable, PromptTables, Result,
-    SearchMatch, SearchQuery, Snapshot, StoredBlob, Told, VersionRow, Waiting,
+    SearchQuery, SearchVisitor, Snapshot, StoredBlob, Told, VersionRow, Waiting,
 };
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
@@ -116,8 +116,8 @@ impl Snapshot for State {
         Ok(self.search.up_to)
     }
 
-    fn search(&self, query: &SearchQuery, limit: usize) -> Result<Vec<SearchMatch>> {
-        Ok(self.search.find(query, limit))
+    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> crate::Result<()> {
+        self.search.find(query, visit)
     }
 
     fn search_messages(&self, query: &SearchQuery, limit: usize) -> Result<Vec<VersionId>> {

@@ -10,7 +10,7 @@ use semver::VersionReq;
 
 use crate::backend::{
     self, Collectable, ErrorKind, Journaled, Numbering, OperationVisitor, PromptTable,
-    PromptTables, Result, SearchMatch, SearchQuery, Snapshot, StoredBlob, Told, VersionRow,
+    PromptTables, Result, SearchQuery, SearchVisitor, Snapshot, StoredBlob, Told, VersionRow,
     Waiting,
 };
 use crate::engine::operation_text;
@@ -233,8 +233,8 @@ impl Snapshot for Past<'_> {
         Ok(0)
     }
 
-    fn search(&self, _: &SearchQuery, _: usize) -> Result<Vec<SearchMatch>> {
-        Ok(Vec::new())
+    fn search(&self, _: &SearchQuery, _: &mut SearchVisitor<'_>) -> crate::Result<()> {
+        Ok(())
     }
 
     fn search_messages(&self, _: &SearchQuery, _: usize) -> Result<Vec<VersionId>> {

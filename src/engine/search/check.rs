@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::current::named_in;
 use super::tail::Tail;
+use super::words::words_of;
 use crate::backend::{PromptTable, Snapshot, Told};
 use crate::error::Result;
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
@@ -20,7 +21,8 @@ pub(crate) struct Expected {
     recent: HashSet<VersionId>,
     /// Current versions of live prompts, with their bodies.
     current: HashMap<PromptId, Vec<(VersionId, BlobId)>>,
-    versions: HashSet<VersionId>,
+    /// Versions whose message has words.
+    messages: HashSet<VersionId>,
     bodies: HashSet<BlobId>,
     /// The partials of bodies that have any.
     partials: HashMap<BlobId, Vec<(PromptId, EnvironmentName)>>,
@@ -33,7 +35,7 @@ impl Expected {
             recent: tail.created.iter().map(|(id, _)| *id).collect(),
             tail,
             current: HashMap::new(),
-            versions: HashSet::new(),
+            messages: HashSet::new(),
             bodies: HashSet::new(),
             partials: HashMap::new(),
         })
@@ -41,9 +43,12 @@ impl Expected {
 
     /// Takes note of a prompt.
     pub(crate) fn prompt(&mut self, table: &PromptTable) {
-        let ids = table.versions.iter().map(|row| row.version.id);
-        self.versions
-            .extend(ids.filter(|id| !self.recent.contains(id)));
+        for row in &table.versions {
+            let version = &row.version;
+            if !self.recent.contains(&version.id) && !words_of(&version.message).is_empty() {
+                self.messages.insert(version.id);
+            }
+        }
         if table.state.is_none() || self.tail.touched(table.id) {
             return;
         }
@@ -83,7 +88,7 @@ impl Expected {
         let mut wrong = Vec::new();
         snapshot.each_searchable(&mut |told| {
             match told {
-                Told::Message(id) if self.versions.remove(&id) => {}
+                Told::Message(id) if self.messages.remove(&id) => {}
                 Told::Message(id) => wrong.push(format!("the message of {id} is not to be searched")),
                 Told::Prompt(id, _) if self.tail.touched(id) => {}
                 Told::Prompt(id, mut found) => {
@@ -104,7 +109,7 @@ impl Expected {
         })?;
         let prompts = self.current.keys();
         wrong.extend(prompts.map(|id| format!("prompt {id} is not searched")));
-        let messages = self.versions.iter();
+        let messages = self.messages.iter();
         wrong.extend(messages.map(|id| format!("the message of {id} is not searched")));
         Ok(wrong)
     }

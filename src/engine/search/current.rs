@@ -1,5 +1,6 @@
 //! What is searched of a prompt, as it is now.
 
+use super::runs::together;
 use super::text::text_of;
 use super::words::words_of;
 use crate::backend::{SearchablePrompt, SearchableVersion, Snapshot};
@@ -9,7 +10,7 @@ use crate::id::{EnvironmentName, PromptId};
 use crate::record::{Prompt, Version};
 use crate::template::Uses;
 
-/// A prompt and its current versions: the highest, then those that environments point to.
+/// A prompt and its current versions.
 pub(super) struct Current {
     pub(super) prompt: Prompt,
     pub(super) versions: Vec<Version>,
@@ -21,16 +22,22 @@ impl Current {
         let Some(prompt) = snapshot.prompt(id)? else {
             return Ok(None);
         };
-        let mut versions: Vec<Version> = Vec::new();
-        versions.extend(snapshot.highest_version(id, None)?);
-        for environment in snapshot.environments(id)? {
-            let is_known = |version: &Version| version.id == environment.version_id;
-            if !versions.iter().any(is_known) {
-                versions.extend(snapshot.version(environment.version_id)?);
-            }
-        }
+        let versions = current_versions(snapshot, id)?;
         Ok(Some(Self { prompt, versions }))
     }
+}
+
+/// The highest version of a prompt, then those that environments point to.
+pub(super) fn current_versions(snapshot: &dyn Snapshot, id: PromptId) -> Result<Vec<Version>> {
+    let mut versions: Vec<Version> = Vec::new();
+    versions.extend(snapshot.highest_version(id, None)?);
+    for environment in snapshot.environments(id)? {
+        let is_known = |version: &Version| version.id == environment.version_id;
+        if !versions.iter().any(is_known) {
+            versions.extend(snapshot.version(environment.version_id)?);
+        }
+    }
+    Ok(versions)
 }
 
 /// What is searched of a prompt; of a deleted one, nothing.
@@ -39,23 +46,24 @@ pub(super) fn searchable(
     bodies: &Bodies,
     id: PromptId,
 ) -> Result<SearchablePrompt> {
-    let mut searchable = SearchablePrompt {
-        id,
-        name: None,
-        versions: Vec::new(),
-    };
-    if let Some(current) = Current::of(snapshot, id)? {
-        searchable.name = Some(words_of(current.prompt.name.as_str()));
-        for version in current.versions {
-            let text = text_in(snapshot, bodies, &version)?;
-            searchable.versions.push(SearchableVersion {
-                id: version.id,
-                text: words_of(&text),
-                partials: partials_of(snapshot, bodies, &version)?,
-            });
-        }
+    let current = Current::of(snapshot, id)?;
+    let name = current
+        .as_ref()
+        .map(|current| words_of(current.prompt.name.as_str()));
+    let (mut texts, mut versions) = (Vec::new(), Vec::new());
+    for version in current.into_iter().flat_map(|current| current.versions) {
+        texts.push(words_of(&text_in(snapshot, bodies, &version)?));
+        versions.push(SearchableVersion {
+            id: version.id,
+            partials: partials_of(snapshot, bodies, &version)?,
+        });
     }
-    Ok(searchable)
+    Ok(SearchablePrompt {
+        id,
+        name,
+        text: together(&texts),
+        versions,
+    })
 }
 
 /// The text that a version is found by. A damaged body has none: it is `verify` that tells, search goes on.

@@ -1,17 +1,20 @@
 //! A search: what the index finds, and what it was not told of yet.
 
+use std::ops::ControlFlow;
+
 use serde::Serialize;
 
-use super::current::{searchable, text_in};
+use super::current::{current_versions, text_in};
 use super::query;
+use super::runs::in_runs;
 use super::score::Score;
 use super::snippet::{Snippet, snippet};
 use super::tail::Tail;
 use super::words::words_of;
-use crate::backend::{SearchMatch, SearchQuery, Snapshot};
+use crate::backend::{SearchQuery, Snapshot};
 use crate::engine::bodies::Bodies;
 use crate::error::Result;
-use crate::id::VersionId;
+use crate::id::{PromptId, VersionId};
 use crate::record::{Prompt, Version};
 
 /// One thing that a search found.
@@ -59,16 +62,26 @@ pub(crate) fn search(
         tail: Tail::of(snapshot)?,
         query,
     };
-    let mut hits = Vec::new();
-    for found in search.prompts(limit)? {
-        hits.extend(search.prompt_hit(found)?);
-    }
+    let mut hits = search.prompts(limit)?;
     if hits.len() < limit {
         for id in search.messages(limit - hits.len())? {
             hits.extend(search.message_hit(id)?);
         }
     }
     Ok(hits)
+}
+
+/// Prompts that were found.
+#[derive(Default)]
+struct Found {
+    named: Vec<SearchHit>,
+    texts: Vec<(SearchHit, Score)>,
+}
+
+impl Found {
+    fn count(&self) -> usize {
+        self.named.len() + self.texts.len()
+    }
 }
 
 struct Search<'a> {
@@ -80,57 +93,62 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Names first: those that changed last, then those of the index as it orders them. Then texts, best first.
-    fn prompts(&self, limit: usize) -> Result<Vec<SearchMatch>> {
-        let mut found = Vec::new();
-        let mut texts = Vec::new();
+    fn prompts(&self, limit: usize) -> Result<Vec<SearchHit>> {
+        let mut found = Found::default();
         for id in self.tail.prompts.iter().rev() {
-            let prompt = searchable(self.snapshot, self.bodies, *id)?;
-            let Some(name) = &prompt.name else { continue };
-            if self.query.is_in(&[name]) {
-                found.push(SearchMatch::Name(*id));
-                continue;
-            }
-            let mut versions = prompt.versions.iter();
-            let version = versions.find(|version| self.query.is_in(&[name, &version.text]));
-            if let Some(version) = version {
-                let score = Score::of(&self.query, name, &version.text);
-                texts.push((SearchMatch::Text(*id, version.id), score));
-            }
+            self.look_into(*id, &mut found)?;
         }
-        // As many of what the index finds may be outdated.
-        let most = limit.saturating_add(self.tail.prompts.len());
-        let mut indexed = self.snapshot.search(&self.query, most)?;
-        indexed.retain(|found| !self.tail.touched(found.prompt()));
-        let (named, mut indexed): (Vec<_>, Vec<_>) = indexed
-            .into_iter()
-            .partition(|found| matches!(found, SearchMatch::Name(_)));
-        found.extend(named);
-        found.truncate(limit);
-        indexed.truncate(limit - found.len());
+        let (recent, recent_texts) = (found.count(), found.texts.len());
+        self.snapshot.search(&in_runs(&self.query), &mut |one| {
+            if found.named.len() >= limit || found.count() - recent >= limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            if !self.tail.touched(one.prompt()) {
+                self.look_into(one.prompt(), &mut found)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let mut hits = found.named;
         // The index's scores are its own, and are not to be compared: where there are others, all are given anew.
-        if !texts.is_empty() && found.len() < limit {
-            for one in indexed {
-                texts.extend(self.score(one)?.map(|score| (one, score)));
-            }
-            indexed = Score::best_first(texts);
+        match recent_texts {
+            0 => hits.extend(found.texts.into_iter().map(|(hit, _)| hit)),
+            _ => hits.extend(Score::best_first(found.texts)),
         }
-        found.extend(indexed);
-        found.truncate(limit);
-        Ok(found)
+        hits.truncate(limit);
+        Ok(hits)
     }
 
-    fn score(&self, found: SearchMatch) -> Result<Option<Score>> {
-        let (Some(prompt), SearchMatch::Text(_, version)) =
-            (self.snapshot.prompt(found.prompt())?, found)
-        else {
-            return Ok(None);
+    /// What is found in a prompt, if anything is.
+    fn look_into(&self, id: PromptId, found: &mut Found) -> Result<()> {
+        let Some(prompt) = self.snapshot.prompt(id)? else {
+            return Ok(());
         };
-        let Some(version) = self.snapshot.version(version)? else {
-            return Ok(None);
-        };
-        let text = words_of(&text_in(self.snapshot, self.bodies, &version)?);
         let name = words_of(prompt.name.as_str());
-        Ok(Some(Score::of(&self.query, &name, &text)))
+        if self.query.is_in(&[&name]) {
+            found.named.push(SearchHit {
+                version: self.snapshot.highest_version(id, None)?,
+                matched: Matched::Name,
+                snippet: snippet(prompt.name.as_str(), &self.query),
+                prompt,
+            });
+            return Ok(());
+        }
+        for version in current_versions(self.snapshot, id)? {
+            let text = text_in(self.snapshot, self.bodies, &version)?;
+            let words = words_of(&text);
+            if self.query.is_in(&[&name, &words]) {
+                let hit = SearchHit {
+                    prompt,
+                    version: Some(version),
+                    matched: Matched::Text,
+                    snippet: snippet(&text, &self.query),
+                };
+                let score = Score::of(&self.query, &name, &words);
+                found.texts.push((hit, score));
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The newest are those of the tail.
@@ -147,29 +165,6 @@ impl Search<'_> {
         let most = limit - found.len();
         found.extend(self.snapshot.search_messages(&self.query, most)?);
         Ok(found)
-    }
-
-    fn prompt_hit(&self, found: SearchMatch) -> Result<Option<SearchHit>> {
-        let (id, version, matched) = match found {
-            SearchMatch::Name(id) => {
-                let highest = self.snapshot.highest_version(id, None)?;
-                (id, highest, Matched::Name)
-            }
-            SearchMatch::Text(id, version) => (id, self.snapshot.version(version)?, Matched::Text),
-        };
-        let Some(prompt) = self.snapshot.prompt(id)? else {
-            return Ok(None);
-        };
-        let text = match (&version, matched) {
-            (Some(version), Matched::Text) => text_in(self.snapshot, self.bodies, version)?,
-            _ => prompt.name.to_string(),
-        };
-        Ok(Some(SearchHit {
-            prompt,
-            version,
-            matched,
-            snippet: snippet(&text, &self.query),
-        }))
     }
 
     fn message_hit(&self, id: VersionId) -> Result<Option<SearchHit>> {

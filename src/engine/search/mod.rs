@@ -10,6 +10,7 @@ mod current;
 mod dependents;
 mod find;
 mod query;
+mod runs;
 mod score;
 mod snippet;
 mod tail;

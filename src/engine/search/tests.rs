@@ -68,6 +68,47 @@ fn what_comes_back_is_found_again() {
     }
 }
 
+/// One of two current versions has all of it, and it is that one which is found.
+#[test]
+fn a_version_is_found_by_what_stands_in_it() {
+    let scribe = |scribe: &mut Scribe<'_>| {
+        scribe.create(1, "name", &[]);
+        scribe.commit_body(
+            1,
+            1,
+            "1.0",
+            &body("the old brown fox jumps over a lazy dog"),
+        );
+        scribe.commit_body(
+            1,
+            2,
+            "1.1",
+            &body("the quick brown fox jumps over the lazy dog"),
+        );
+        scribe.point(1, "production", Some(1));
+    };
+    both(scribe, |snapshot, bodies| {
+        let found = |text: &str| {
+            let hits = search(snapshot, bodies, text, 9).unwrap().into_iter();
+            hits.map(|hit| hit.version.unwrap().id).collect::<Vec<_>>()
+        };
+        let (old, new) = ([version_id(1)], [version_id(2)]);
+        assert_eq!(found("brown dog"), new, "both have it");
+        assert_eq!(found("\"old brown fox jumps over a lazy\""), old);
+        assert_eq!(found("\"quick brown fox jumps over the lazy\" name"), new);
+        assert_eq!(found("jumps-over-a-lazy-do"), old);
+        assert_eq!(found("old dog"), old);
+        let neither = [
+            "old quick",
+            "\"quick brown fox jumps over a\"",
+            "\"dog the\"",
+        ];
+        for text in neither {
+            assert_eq!(found(text), [], "{text}");
+        }
+    });
+}
+
 fn moved(number: u32, name: &str) -> Vec<(PromptId, EnvironmentName)> {
     vec![(prompt_id(number), environment(name))]
 }
