@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::codec::Encoder;
-use super::format::{ENTRY, Entry, FOOTER, Footer, Header, MAGIC, Prefix, bits_for};
+use super::dictionary::{Dictionary, Sample};
+use super::format::{
+    DICTIONARY, ENTRY, Entry, FOOTER, Footer, GAP, Header, MAGIC, Prefix, bits_for,
+};
 use super::pack::Pack;
 use super::records::Records;
 use crate::backend::{Effort, Kin, Result};
@@ -28,6 +31,10 @@ pub(super) struct Pending {
 pub(super) struct Assembly {
     output: Output,
     encoder: Encoder,
+    /// Bodies that a dictionary is made of; none where none is, or is any more.
+    sample: Option<Sample>,
+    /// What full bodies hang on, and where it is.
+    dictionary: Option<(u64, Dictionary)>,
     chain: Option<Chain>,
     header: Vec<u8>,
     /// Bytes of all bodies.
@@ -94,6 +101,8 @@ impl Assembly {
         Ok(Self {
             output,
             encoder: Encoder::new(effort),
+            sample: (effort == Effort::Thorough).then(Sample::default),
+            dictionary: None,
             chain: None,
             header: Vec::new(),
             bytes: 0,
@@ -102,7 +111,8 @@ impl Assembly {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        let waiting = self.sample.as_ref();
+        self.entries.is_empty() && waiting.is_none_or(|sample| sample.bodies.is_empty())
     }
 
     /// Whether it is large enough to be finished.
@@ -122,6 +132,32 @@ impl Assembly {
     }
 
     pub(super) fn add(&mut self, body: Pending) -> Result<()> {
+        let Some(sample) = &mut self.sample else {
+            return self.write(body);
+        };
+        match sample.add(body) {
+            Some(dictionary) => self.end_sample(Some(dictionary)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what waited, with a dictionary or without.
+    fn end_sample(&mut self, dictionary: Option<Dictionary>) -> Result<()> {
+        let waiting = self.sample.take().unwrap_or_default().bodies;
+        if let Some(dictionary) = dictionary {
+            let stored = self.encoder.encode(&dictionary.bytes, None)?;
+            let size = dictionary.bytes.len();
+            let (output, header) = (&mut self.output, &mut self.header);
+            output.record(header, size, DICTIONARY, stored)?;
+            output.write(&[0; GAP])?;
+            let offset = output.length;
+            output.record(header, size, DICTIONARY, stored)?;
+            self.dictionary = Some((offset, dictionary));
+        }
+        waiting.into_iter().try_for_each(|body| self.write(body))
+    }
+
+    fn write(&mut self, body: Pending) -> Result<()> {
         let Pending { id, kin, bytes } = body;
         let (offset, prefix) = (self.output.length, Prefix::of(id));
         self.bytes += bytes.len() as u64;
@@ -140,19 +176,26 @@ impl Assembly {
                 return Ok(());
             }
         }
-        let stored = self.encoder.encode(&bytes, None)?;
-        let stored = match stored.len() < bytes.len() {
-            true => stored,
-            false => &bytes,
+        let (back, stored) = match &self.dictionary {
+            Some((base, dictionary)) => {
+                let stored = self.encoder.encode_by(&bytes, dictionary)?;
+                (offset - base, stored)
+            }
+            None => (0, self.encoder.encode(&bytes, None)?),
+        };
+        let (back, stored) = match stored.len() < bytes.len() {
+            true => (back, stored),
+            false => (0, &bytes[..]),
         };
         self.output
-            .record(&mut self.header, bytes.len(), 0, stored)?;
+            .record(&mut self.header, bytes.len(), back, stored)?;
         self.chain = Some(Chain::new(kin, Link { offset, bytes }));
         Ok(())
     }
 
     /// Copies all records of a pack that is there, as they are.
     pub(super) fn append(&mut self, pack: &Pack) -> Result<()> {
+        self.end_sample(None)?;
         self.chain = None;
         let begin = MAGIC.len() as u64;
         let moved = self.output.length - begin;
@@ -175,6 +218,10 @@ impl Assembly {
 
     /// The body of this address, if it was added.
     pub(super) fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
+        let waiting = self.sample.iter().flat_map(|sample| &sample.bodies);
+        if let Some(waiting) = waiting.rev().find(|waiting| waiting.id == id) {
+            return Ok(Some(waiting.bytes.clone()));
+        }
         let prefix = Prefix::of(id);
         let offsets = self.entries.iter().filter(|entry| entry.prefix == prefix);
         let offsets: Vec<u64> = offsets.map(|entry| entry.offset).collect();
@@ -193,6 +240,7 @@ impl Assembly {
 
     /// Writes the index, flushes all, and puts the pack in its place; the caller flushes that folder.
     pub(super) fn finish(mut self, folder: &Path) -> Result<Published> {
+        self.end_sample(None)?;
         self.entries.sort_unstable();
         let footer = Footer {
             index: self.output.length,

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 
 // Its own `bulk` makes a dictionary anew for each base.
-use zstd::zstd_safe::{CCtx, DCtx, compress_bound, get_error_name};
+use zstd::zstd_safe::{CCtx, DCtx, SafeResult, compress_bound, get_error_name};
 
+use super::dictionary::Dictionary;
 use super::format::{Header, corrupt};
 use crate::backend::{Effort, Error, ErrorKind, Result};
 
@@ -13,7 +14,7 @@ const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
 /// More than this gives less than a hundredth on bodies against their base, and costs ten times as much.
 const QUICK: i32 = 1;
-const THOROUGH: i32 = 12;
+pub(super) const THOROUGH: i32 = 12;
 
 /// Compresses bodies, one after another.
 pub(super) struct Encoder {
@@ -44,15 +45,30 @@ impl Encoder {
 
     /// What is stored of a body that has this base, or none.
     pub(super) fn encode(&mut self, body: &[u8], base: Option<&[u8]>) -> Result<&[u8]> {
+        let (base, level) = (base.unwrap_or_default(), self.level);
+        self.frame(body, |context, frame| {
+            context.compress_using_dict(frame, body, base, level)
+        })
+    }
+
+    /// What is stored of a body that hangs on a dictionary.
+    pub(super) fn encode_by(&mut self, body: &[u8], dictionary: &Dictionary) -> Result<&[u8]> {
+        self.frame(body, |context, frame| {
+            context.compress_using_cdict(frame, body, &dictionary.digested)
+        })
+    }
+
+    fn frame(
+        &mut self,
+        body: &[u8],
+        compress: impl FnOnce(&mut CCtx<'static>, &mut Vec<u8>) -> SafeResult,
+    ) -> Result<&[u8]> {
         self.frame.clear();
         self.frame.reserve(compress_bound(body.len()));
-        let base = base.unwrap_or_default();
-        self.context
-            .compress_using_dict(&mut self.frame, body, base, self.level)
-            .map_err(|code| {
-                let reason = format!("compressing a body: {}", get_error_name(code));
-                Error::new(ErrorKind::Other, reason)
-            })?;
+        compress(&mut self.context, &mut self.frame).map_err(|code| {
+            let reason = format!("compressing a body: {}", get_error_name(code));
+            Error::new(ErrorKind::Other, reason)
+        })?;
         Ok(self.frame.strip_prefix(&MAGIC).unwrap_or(&self.frame))
     }
 }

@@ -13,11 +13,15 @@
 //!
 //! ```text
 //! size     varint (LEB128): bytes of the body
-//! back     varint: 0, or by how many bytes its base, another record, begins before this one
+//! back     varint: 0, or by how many bytes its base, another record, begins before this one; 1 in a dictionary
 //! stored   varint: bytes that follow
 //! bytes    the body as it is, where they are as many as `size` and there is no base; else a zstd frame without its magic
 //!          number, whose prefix is the base's body
 //! ```
+//!
+//! A dictionary is no body, and no entry tells of it. It is the base of full bodies, is a zstd frame without a base, and
+//! has the BLAKE3 of its text before the text. The one that bodies hang on has a copy before it, and 4,096 zeros between
+//! them: a sector of a disk that is lost takes one of them only.
 //!
 //! Distances are relative, so records can be copied to another pack as they are. What is read is checked by its whole address:
 //! six bytes of it only say where to look.
@@ -32,6 +36,10 @@ pub(super) const FOOTER: usize = 64;
 pub(super) const HASHED_FOOTER: usize = FOOTER - 32;
 pub(super) const ENTRY: usize = 11;
 pub(super) const FAN: usize = 4;
+/// What a dictionary has in the place of a distance: no record is so short.
+pub(super) const DICTIONARY: u64 = 1;
+/// What is between a dictionary and its copy.
+pub(super) const GAP: usize = 4096;
 /// The most that a record has before its bytes.
 pub(super) const MOST_HEADER: usize = 30;
 /// Entries that begin with the same bits, on average at most.
@@ -150,6 +158,15 @@ impl Header {
         self.back == 0 && self.stored == self.size
     }
 
+    pub(super) fn is_dictionary(self) -> bool {
+        self.back == DICTIONARY
+    }
+
+    /// By how many bytes its base begins before it.
+    pub(super) fn base(self) -> Option<u64> {
+        (self.back > DICTIONARY).then_some(self.back)
+    }
+
     pub(super) fn write(size: usize, back: u64, stored: usize, to: &mut Vec<u8>) {
         write_varint(size as u64, to);
         write_varint(back, to);
@@ -166,7 +183,8 @@ impl Header {
             (number <= Body::MAX_BYTES).then_some(number)
         };
         match (small(size), back, small(stored)) {
-            (Some(size), Some(back), Some(stored)) => Ok(Self {
+            // No body has no bytes: this is where a part of the file is lost.
+            (Some(size), Some(back), Some(stored)) if size > 0 => Ok(Self {
                 size,
                 back,
                 stored,
@@ -254,5 +272,6 @@ mod tests {
         Header::write(usize::MAX >> 1, 0, 1, &mut bytes);
         assert!(Header::read(&bytes).is_err(), "larger than any body");
         assert!(Header::read(&[0x80]).is_err(), "cut off");
+        assert!(Header::read(&[0; 30]).is_err(), "wiped out");
     }
 }

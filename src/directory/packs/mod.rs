@@ -6,6 +6,7 @@
 mod assembly;
 mod codec;
 mod compact;
+mod dictionary;
 mod format;
 mod pack;
 mod records;

@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::codec;
-use super::format::{Header, MAGIC, MOST_HEADER, corrupt};
+use super::dictionary::{MOST_RECORD, is_sound};
+use super::format::{GAP, Header, MAGIC, MOST_HEADER, corrupt};
 use crate::backend::{Error, Result};
 use crate::directory::failed;
 
@@ -19,6 +21,8 @@ pub(super) struct Records {
     end: u64,
     /// Tells them from any others that this process ever read.
     number: u64,
+    /// Those that bodies hung on which were read, by where they begin.
+    dictionaries: RwLock<Vec<(u64, Arc<[u8]>)>>,
 }
 
 /// Bytes around the beginning of a record that are read at once: mostly its bases and itself.
@@ -26,6 +30,8 @@ const BEFORE: u64 = 4096;
 const AFTER: u64 = 4096;
 /// Records that a body may hang on, one by the other: more than is ever written.
 const MOST_DEPTH: usize = 64;
+/// Dictionaries of a pack that are kept: one that was joined of many may have as many.
+const MOST_DICTIONARIES: usize = 4;
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
@@ -36,6 +42,7 @@ impl Records {
             path: path.to_owned(),
             end,
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            dictionaries: RwLock::default(),
         }
     }
 
@@ -56,24 +63,37 @@ impl Records {
     pub(super) fn read(&self, offset: u64) -> Result<Vec<u8>> {
         RECENT.with_borrow_mut(|recent| {
             recent.turn_to(self.number);
-            let mut window = std::mem::take(&mut recent.window);
-            let chain = self.chain(offset, recent, &mut window);
-            recent.keep(window);
-            for record in chain?.into_iter().rev() {
-                let base = record.base().and_then(|base| recent.get(base));
-                let body = codec::decode(record.header, &record.stored, base)?;
-                recent.put(record.offset, body);
+            let body = self.read_by(offset, recent);
+            match body {
+                Err(_) if self.takes_a_copy(offset) => self.read_by(offset, recent),
+                body => body,
             }
-            let body = recent.get(offset).map(<[u8]>::to_vec);
-            body.ok_or_else(|| corrupt("a body of a pack was not kept"))
         })
     }
 
-    /// The record that begins here, and behind it those that it hangs on, as far as their bodies are not in memory.
+    fn read_by(&self, offset: u64, recent: &mut Recent) -> Result<Vec<u8>> {
+        let mut window = std::mem::take(&mut recent.window);
+        let chain = self.chain(offset, recent, &mut window);
+        recent.keep(window);
+        for record in chain?.into_iter().rev() {
+            let body = self.decode(&record, recent)?;
+            match record.header.is_dictionary() {
+                true => self.keep_dictionary(record.offset, body)?,
+                false => recent.put(record.offset, body),
+            }
+        }
+        let body = recent.get(offset).map(<[u8]>::to_vec);
+        body.ok_or_else(|| self.has_none_at(offset))
+    }
+
+    /// The record that begins here, and behind it those that it hangs on, as far as what they stand for is not in memory.
     fn chain(&self, offset: u64, recent: &Recent, window: &mut Window) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         let mut next = Some(offset);
-        while let Some(offset) = next.filter(|next| recent.get(*next).is_none()) {
+        while let Some(offset) = next {
+            if recent.get(offset).is_some() || self.kept_dictionary(offset).is_some() {
+                break;
+            }
             if records.len() == MOST_DEPTH {
                 return Err(self.has_none_at(offset));
             }
@@ -84,12 +104,93 @@ impl Records {
         Ok(records)
     }
 
-    /// Whether the body of this record hangs on no other.
+    fn decode(&self, record: &Record, recent: &Recent) -> Result<Vec<u8>> {
+        let Some(base) = record.base() else {
+            return codec::decode(record.header, &record.stored, None);
+        };
+        let dictionary = self.kept_dictionary(base);
+        let base = dictionary.as_deref().or_else(|| recent.get(base));
+        codec::decode(record.header, &record.stored, base)
+    }
+
+    fn kept_dictionary(&self, offset: u64) -> Option<Arc<[u8]>> {
+        let kept = self
+            .dictionaries
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (_, dictionary) = kept.iter().find(|(at, _)| *at == offset)?;
+        Some(Arc::clone(dictionary))
+    }
+
+    fn keep_dictionary(&self, offset: u64, bytes: Vec<u8>) -> Result<()> {
+        if !is_sound(&bytes) {
+            let path = self.path.display();
+            return Err(corrupt(format!(
+                "the dictionary at {offset} of {path} is damaged"
+            )));
+        }
+        let mut kept = self
+            .dictionaries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == MOST_DICTIONARIES {
+            kept.remove(0);
+        }
+        kept.push((offset, bytes.into()));
+        Ok(())
+    }
+
+    /// Whether what this record hangs on is a dictionary that has a sound copy, which is kept in its place.
+    ///
+    /// Asked where it can't be read: what is damaged may not even look like a dictionary.
+    fn takes_a_copy(&self, offset: u64) -> bool {
+        let (mut window, mut at) = (Window::default(), offset);
+        for _ in 0..MOST_DEPTH {
+            let Some(base) = self
+                .record(at, &mut window)
+                .ok()
+                .and_then(|record| record.base())
+            else {
+                return false;
+            };
+            if let Some(dictionary) = self.copy_before(base) {
+                return self.keep_dictionary(base, dictionary).is_ok();
+            }
+            at = base;
+        }
+        false
+    }
+
+    /// The copy of the dictionary that is, or was, here.
+    fn copy_before(&self, offset: u64) -> Option<Vec<u8>> {
+        let end = offset.checked_sub(GAP as u64)?;
+        let first = end
+            .saturating_sub(MOST_RECORD as u64)
+            .max(MAGIC.len() as u64);
+        let mut bytes = vec![0; usize::try_from(end.checked_sub(first)?).ok()?];
+        self.read_at(&mut bytes, first).ok()?;
+        // Nothing tells how long it is but itself.
+        (0..bytes.len()).find_map(|at| {
+            let header = Header::read(&bytes[at..]).ok()?;
+            let stored = bytes.get(at + header.length..)?;
+            if !header.is_dictionary() || stored.len() != header.stored {
+                return None;
+            }
+            let dictionary = codec::decode(header, stored, None).ok()?;
+            is_sound(&dictionary).then_some(dictionary)
+        })
+    }
+
+    /// Whether the body of this record hangs on no other body.
     pub(super) fn is_full(&self, offset: u64) -> Result<bool> {
         RECENT.with_borrow_mut(|recent| {
             recent.turn_to(self.number);
             let header = self.window(offset, MOST_HEADER, &mut recent.window)?;
-            Ok(Header::read(header)?.back == 0)
+            let Some(back) = Header::read(header)?.base() else {
+                return Ok(true);
+            };
+            let base = self.window(offset.saturating_sub(back), MOST_HEADER, &mut recent.window)?;
+            Ok(Header::read(base).is_ok_and(Header::is_dictionary))
         })
     }
 
@@ -146,8 +247,8 @@ struct Record {
 impl Record {
     /// Where the record begins that it hangs on. One that would be before the file is at 0, where there is none.
     fn base(&self) -> Option<u64> {
-        let back = self.header.back;
-        (back > 0).then(|| self.offset.saturating_sub(back))
+        let back = self.header.base()?;
+        Some(self.offset.saturating_sub(back))
     }
 }
 

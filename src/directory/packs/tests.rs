@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::format::{Header, MAGIC};
+use super::format::{GAP, Header, MAGIC};
 use super::{Pack, Packs};
 use crate::backend::{Effort, Extent, Kin};
 use crate::directory::prepare;
@@ -26,12 +26,23 @@ fn place() -> (tempfile::TempDir, Packs) {
 }
 
 fn write(packs: &Packs, bodies: &[Vec<u8>]) {
-    let mut pack = packs.begin(Effort::Quick).unwrap();
-    for bytes in bodies {
-        pack.add(BlobId::of(bytes), bytes, Kin(1)).unwrap();
+    write_by(packs, Effort::Quick, bodies, |_| Kin(1));
+}
+
+fn write_by(packs: &Packs, effort: Effort, bodies: &[Vec<u8>], kin: fn(u64) -> Kin) {
+    let mut pack = packs.begin(effort).unwrap();
+    for (bytes, number) in bodies.iter().zip(0..) {
+        pack.add(BlobId::of(bytes), bytes, kin(number)).unwrap();
+        assert!(pack.get(BlobId::of(bytes)).unwrap().as_ref() == Some(bytes));
     }
     drop(pack.finish().unwrap());
     packs.look().unwrap();
+}
+
+/// So many bodies that a thorough pack has a dictionary of them: prompts of three versions that say much alike.
+fn many() -> Vec<Vec<u8>> {
+    let prompts = (0..700).map(|prompt| versions(&format!("prompt {prompt} of a house"), 3));
+    prompts.flatten().collect()
 }
 
 fn get(packs: &Packs, bytes: &[u8]) -> Option<Vec<u8>> {
@@ -54,35 +65,45 @@ fn only_file(store: &Path) -> PathBuf {
     file
 }
 
-#[test]
-fn the_golden_pack_is_read() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pack");
-    let file = fs::read_dir(&golden).unwrap().next().unwrap().unwrap();
-    let (directory, packs) = place();
-    prepare(&packs.folder).unwrap();
-    fs::copy(file.path(), packs.folder.join(file.file_name())).unwrap();
-    packs.look().unwrap();
-    let bodies = versions("golden", 40);
-    for bytes in &bodies {
-        assert!(get(&packs, bytes).as_ref() == Some(bytes));
-    }
-    let [number, count, bytes, _] = packs.usage().unwrap();
-    assert_eq!((number, count), (1, 40));
-    assert_eq!(bytes, bodies.iter().map(Vec::len).sum::<usize>() as u64);
-    assert_eq!(packs.check(true).unwrap(), [""; 0]);
-    drop(directory);
+/// A pack of an import, and one that was made thoroughly and has a dictionary.
+fn golden() -> [(PathBuf, Vec<Vec<u8>>); 2] {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    [
+        (folder.join("pack"), versions("golden", 40)),
+        (folder.join("pack-with-dictionary"), many()),
+    ]
 }
 
-/// `cargo test write_the_golden_pack -- --ignored`, for a new format only: the old one stays beside it.
+#[test]
+fn the_golden_packs_are_read() {
+    for (folder, bodies) in golden() {
+        let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+        let (directory, packs) = place();
+        prepare(&packs.folder).unwrap();
+        fs::copy(file.path(), packs.folder.join(file.file_name())).unwrap();
+        packs.look().unwrap();
+        for bytes in &bodies {
+            assert!(get(&packs, bytes).as_ref() == Some(bytes));
+        }
+        let [number, count, bytes, _] = packs.usage().unwrap();
+        assert_eq!((number, count), (1, bodies.len() as u64));
+        assert_eq!(bytes, bodies.iter().map(Vec::len).sum::<usize>() as u64);
+        assert_eq!(packs.check(true).unwrap(), [""; 0]);
+        drop(directory);
+    }
+}
+
+/// `cargo test write_the_golden_packs -- --ignored`, for a new format only: the old ones stay beside them.
 #[test]
 #[ignore = "it writes what another test reads"]
-fn write_the_golden_pack() {
-    let (directory, packs) = place();
-    write(&packs, &versions("golden", 40));
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pack");
-    fs::create_dir_all(&golden).unwrap();
-    let file = only_file(directory.path());
-    fs::copy(&file, golden.join(file.file_name().unwrap())).unwrap();
+fn write_the_golden_packs() {
+    for ((folder, bodies), write) in golden().into_iter().zip([write, write_thoroughly]) {
+        let (directory, packs) = place();
+        write(&packs, &bodies);
+        fs::create_dir_all(&folder).unwrap();
+        let file = only_file(directory.path());
+        fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
+    }
 }
 
 /// A body hangs on eight others at most, and each 32nd on none.
@@ -94,16 +115,14 @@ fn chains_are_short() {
     let pack = Pack::open(&only_file(directory.path())).unwrap();
     let bytes = fs::read(only_file(directory.path())).unwrap();
     let mut depths = std::collections::BTreeMap::new();
-    let (mut at, mut order) = (MAGIC.len(), Vec::new());
-    while (at as u64) < pack.records.end() {
-        let header = Header::read(&bytes[at..]).unwrap();
+    let mut order = Vec::new();
+    for (at, header) in records(&bytes, pack.records.end()) {
         let depth = match usize::try_from(header.back).unwrap() {
             0 => 0,
             back => depths[&(at - back)] + 1,
         };
         depths.insert(at, depth);
         order.push(depth);
-        at += header.length + header.stored;
     }
     assert_eq!(order.len(), 100);
     assert_eq!(order.iter().max(), Some(&8));
@@ -246,4 +265,131 @@ fn a_sound_copy_is_found_behind_a_damaged_one() {
     for bytes in &bodies {
         assert!(get(&packs, bytes).as_ref() == Some(bytes));
     }
+}
+
+fn write_thoroughly(packs: &Packs, bodies: &[Vec<u8>]) {
+    write_by(packs, Effort::Thorough, bodies, |number| Kin(number / 3));
+}
+
+/// The records of a pack: where each begins, and its header.
+fn records(bytes: &[u8], end: u64) -> Vec<(usize, Header)> {
+    let (mut at, mut records) = (MAGIC.len(), Vec::new());
+    while (at as u64) < end {
+        let header = Header::read(&bytes[at..]).unwrap();
+        records.push((at, header));
+        at += header.length + header.stored;
+        if header.is_dictionary() && bytes[at..].starts_with(&[0; GAP]) {
+            at += GAP;
+        }
+    }
+    records
+}
+
+/// Only where it is worth its room.
+#[test]
+fn full_bodies_hang_on_a_dictionary_where_there_are_many() {
+    let bodies = many();
+    let written = |effort: fn(&Packs, &[Vec<u8>]), bodies: &[Vec<u8>]| {
+        let (directory, packs) = place();
+        effort(&packs, bodies);
+        for bytes in bodies {
+            assert!(get(&packs, bytes).as_ref() == Some(bytes));
+        }
+        assert_eq!(packs.check(true).unwrap(), [""; 0]);
+        let file = only_file(directory.path());
+        let bytes = fs::read(&file).unwrap();
+        let records = records(&bytes, Pack::open(&file).unwrap().records.end());
+        let dictionaries = records.iter().filter(|(_, header)| header.is_dictionary());
+        (dictionaries.count(), bytes.len())
+    };
+    let quick = |packs: &Packs, bodies: &[Vec<u8>]| {
+        write_by(packs, Effort::Quick, bodies, |number| Kin(number / 3));
+    };
+    let (none, without) = written(quick, &bodies);
+    let (two, with) = written(write_thoroughly, &bodies);
+    assert_eq!((none, two), (0, 2));
+    assert!(with * 4 < without * 3, "{with} bytes, {without} without");
+    let (none, _) = written(write_thoroughly, &bodies[..2000]);
+    assert_eq!(none, 0, "few bodies");
+}
+
+/// Whatever is wrong in the one that bodies hang on, its copy is there; and where both are damaged, nothing is read wrong.
+#[test]
+fn a_damaged_dictionary_takes_no_body_along() {
+    let (directory, packs) = place();
+    let bodies = many();
+    write_thoroughly(&packs, &bodies);
+    let file = only_file(directory.path());
+    let bytes = fs::read(&file).unwrap();
+    let records = records(&bytes, packs.known.load().packs[0].records.end());
+    let [(copy, _), (used, header), ..] = records[..] else {
+        panic!("no records");
+    };
+    let some = [&bodies[0], &bodies[3], &bodies[2000]];
+    let read = |damaged: &[u8]| -> Vec<bool> {
+        fs::write(&file, damaged).unwrap();
+        let packs = Packs::new(directory.path());
+        packs.look().unwrap();
+        assert_ne!(packs.check(true).unwrap(), [""; 0]);
+        let sound = some.iter().map(|body| {
+            let read = get(&packs, body);
+            read.map(|read| assert!(read == **body)).is_some()
+        });
+        sound.collect()
+    };
+    let end = used + header.length + header.stored;
+    let all = (used..end).filter(|at| *at < used + 40 || at % 97 == 0 || *at + 40 > end);
+    for at in all {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        assert_eq!(read(&damaged), [true; 3], "byte {at}");
+    }
+    // What hangs on it is behind it, and is not to be hit.
+    for sector in (copy..end).step_by(64) {
+        let mut damaged = bytes.clone();
+        damaged[sector..end.min(sector + GAP)].fill(0);
+        assert_eq!(read(&damaged), [true; 3], "a sector at {sector}");
+    }
+    let mut damaged = bytes.clone();
+    damaged[copy + 100] ^= 1;
+    assert_eq!(read(&damaged), [true; 3], "the copy alone");
+    damaged[used + 100] ^= 1;
+    assert_eq!(read(&damaged), [false; 3], "both");
+}
+
+/// What hangs on it goes on doing so in a pack that was joined of several, and stands alone in one made anew in haste.
+#[test]
+fn dictionaries_come_along() {
+    let (directory, packs) = place();
+    let bodies = many();
+    write_thoroughly(&packs, &bodies);
+    let others: Vec<_> = bodies
+        .iter()
+        .map(|body| [body, &b" "[..]].concat())
+        .collect();
+    write_thoroughly(&packs, &others);
+    packs.join().unwrap();
+    let file = only_file(directory.path());
+    let sound = |packs: &Packs, bodies: &[Vec<u8>]| {
+        for bytes in bodies {
+            assert!(get(packs, bytes).as_ref() == Some(bytes));
+        }
+        assert_eq!(packs.check(true).unwrap(), [""; 0]);
+    };
+    sound(&packs, &bodies);
+    sound(&packs, &others);
+    let joined = fs::metadata(&file).unwrap().len();
+    let live = &bodies[..900];
+    let compacted = packs.compact(Extent::Wasteful, &mut |visit| {
+        let mut live = live.iter();
+        live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
+    });
+    assert_eq!(compacted.unwrap().bodies as usize, 2 * bodies.len() - 900);
+    sound(&packs, live);
+    let file = only_file(directory.path());
+    let bytes = fs::read(&file).unwrap();
+    assert!((bytes.len() as u64) < joined);
+    let records = records(&bytes, packs.known.load().packs[0].records.end());
+    let full = records.iter().filter(|(_, header)| header.back == 0);
+    assert_eq!(full.count(), 300, "each prompt's versions are of one kin");
 }
