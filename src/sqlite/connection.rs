@@ -124,7 +124,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -16384;       -- KiB: pages that a long transaction need not write twice
          PRAGMA mmap_size = 0;             -- with it an I/O error is a signal
-         PRAGMA wal_autocheckpoint = 4000; -- the backstop, where `checkpoint` never came to it: 16 MB
+         PRAGMA wal_autocheckpoint = 8000; -- the backstop, where `checkpoint` never came to it: 32 MB
          PRAGMA journal_size_limit = 67108864;",
     )?;
     Ok(())

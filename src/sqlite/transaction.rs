@@ -28,6 +28,8 @@ pub(super) struct Write<'a> {
     keys: Keys,
     /// The key of the body that was put last: the next change mostly uses it.
     blob: Cell<Option<(BlobId, i64)>>,
+    /// The body whose row counts the version already that the next change is to make: it is not written twice.
+    counted_ahead: Cell<Option<i64>>,
     /// Bodies that versions may have although they are not stored.
     absent: HashSet<BlobId>,
     /// What of that, and of where the history ends, a savepoint keeps beside SQLite's own.
@@ -53,6 +55,7 @@ impl<'a> Write<'a> {
             keys: mem::take(&mut turn.writer.keys),
             turn,
             blob: Cell::new(None),
+            counted_ahead: Cell::new(None),
             absent: HashSet::new(),
             savepoint: None,
             committed: false,
@@ -167,7 +170,12 @@ impl<'a> Write<'a> {
                 self.change_one("making a body known", sql, [key])?;
                 key
             }
-            None => self.insert_blob(id, size, true)?,
+            None => {
+                self.count_right()?;
+                let key = self.insert_blob(id, size, true, 1)?;
+                self.counted_ahead.set(Some(key));
+                key
+            }
         };
         self.blob.set(Some((id, key)));
         Ok(Some(key))
@@ -195,13 +203,40 @@ impl<'a> Write<'a> {
     }
 
     /// Makes the row of a body that has none: no index keeps it from having two.
-    fn insert_blob(&self, id: BlobId, size: i64, stored: bool) -> Result<i64> {
+    fn insert_blob(&self, id: BlobId, size: i64, stored: bool, live: i64) -> Result<i64> {
         self.change_one(
             "making a body known",
-            "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, ?3, 0)",
-            (id.as_bytes(), size, stored),
+            "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, ?3, ?4)",
+            (id.as_bytes(), size, stored, live),
         )?;
         Ok(self.connection().last_insert_rowid())
+    }
+
+    /// Counts a version that has this body.
+    fn count_version_of(&self, blob: i64) -> Result<()> {
+        if self.counted_ahead.get() == Some(blob) {
+            self.counted_ahead.set(None);
+            return Ok(());
+        }
+        self.change_one(
+            "counting a body's versions",
+            "UPDATE blob SET live = live + 1, unused_since = NULL WHERE key = ?1",
+            [blob],
+        )
+    }
+
+    /// Takes back what was counted ahead, where no version came. Until that is done nobody reads, and nothing is committed.
+    fn count_right(&self) -> Result<()> {
+        let Some(blob) = self.counted_ahead.get() else {
+            return Ok(());
+        };
+        self.change_one(
+            "counting a body's versions",
+            "UPDATE blob SET live = live - 1 WHERE key = ?1",
+            [blob],
+        )?;
+        self.counted_ahead.set(None);
+        Ok(())
     }
 
     /// Puts operations that were gathered in a chunk, if nobody did so meanwhile.
@@ -240,6 +275,8 @@ impl Deref for Write<'_> {
     type Target = dyn Snapshot;
 
     fn deref(&self) -> &Self::Target {
+        // Where it fails it is done again, and at the latest a commit says why it can't be.
+        let _ = self.count_right();
         self.turn.tables()
     }
 }
@@ -328,7 +365,7 @@ impl Transaction for Write<'_> {
             }
             Some(_) => {}
             None => {
-                self.insert_blob(id, size, false)?;
+                self.insert_blob(id, size, false, 0)?;
             }
         }
         self.absent.insert(id);
@@ -351,6 +388,7 @@ impl Transaction for Write<'_> {
     }
 
     fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
+        self.count_right()?;
         self.drop_journal(ids)?;
         self.blob.set(None);
         for id in ids {
@@ -395,6 +433,7 @@ impl Transaction for Write<'_> {
     }
 
     fn savepoint(&mut self) -> Result<()> {
+        self.count_right()?;
         let earlier = self.savepoint.take();
         let run = |sql| connection::run(self.connection(), sql).context("setting a savepoint");
         if earlier.is_some() {
@@ -416,10 +455,12 @@ impl Transaction for Write<'_> {
         self.keys = Keys::default();
         self.tables().repeated.forget();
         self.blob.set(None);
+        self.counted_ahead.set(None);
         Ok(())
     }
 
     fn commit(mut self: Box<Self>) -> Result<()> {
+        self.count_right()?;
         self.check_absent()?;
         match connection::run(self.connection(), "COMMIT").context("committing") {
             // The log may hold the commit or not, and SQLite can't say: nobody goes on with this handle.

@@ -2,6 +2,8 @@
 //!
 //! A tag has no braces but its own, so a text is cut at tags in one pass, whatever it holds.
 
+use memchr::memchr;
+
 use super::javascript::is_space;
 use crate::id::PromptId;
 
@@ -103,7 +105,7 @@ impl<'a> Iterator for Pieces<'a> {
         }
         let text = self.rest;
         let mut from = 0;
-        while let Some(at) = text[from..].find('{').map(|at| from + at) {
+        while let Some(at) = memchr(b'{', &text.as_bytes()[from..]).map(|at| from + at) {
             if let Some((tag, rest)) = read_tag(&text[at..]) {
                 self.rest = rest;
                 if at == 0 {

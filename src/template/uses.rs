@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use memchr::memchr;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -74,7 +75,12 @@ impl Uses {
     pub fn of(body: &Value) -> Self {
         let mut uses = Self::default();
         let messages = body.get("messages").and_then(Value::as_array);
-        for (index, message) in messages.into_iter().flatten().enumerate() {
+        let messages = messages.into_iter().flatten().enumerate();
+        // Where a tag would be is told by a path, and most messages have none.
+        let has_braces = |text: &str| memchr(b'{', text.as_bytes()).is_some();
+        let messages =
+            messages.filter(|(_, message)| texts(message).any(|(_, text)| has_braces(text)));
+        for (index, message) in messages {
             let mut path = Path::new("messages");
             path.within(Step::Index(index), |path| uses.add_message(message, path));
         }

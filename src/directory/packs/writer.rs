@@ -1,5 +1,6 @@
 //! The pack that others fill: a thread compresses and writes while they go on.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ pub(super) struct PackWriter {
     /// Those that wait to be handed over, so that bodies of one kin come together.
     pending: Vec<Pending>,
     pending_bytes: usize,
+    /// Whose they are, and whether those of one kin came one after another so far.
+    kin: HashSet<Kin>,
+    in_order: bool,
     work: Option<SyncSender<Work>>,
     worker: Option<JoinHandle<Result<Vec<Published>>>>,
 }
@@ -32,6 +36,8 @@ enum Work {
 
 /// Bytes that wait at most. As much again is with the thread, and as much on the way to it.
 const MOST_PENDING: usize = 4 * 1024 * 1024;
+/// Where bodies come in order, waiting serves nothing but to hand over many at once, and what waits at the end is waited for.
+const MOST_PENDING_IN_ORDER: usize = 256 * 1024;
 
 impl PackWriter {
     pub(super) fn begin(tmp: PathBuf, folder: PathBuf, effort: Effort) -> Result<Self> {
@@ -45,6 +51,8 @@ impl PackWriter {
             folder,
             pending: Vec::new(),
             pending_bytes: 0,
+            kin: HashSet::new(),
+            in_order: true,
             work: Some(work),
             worker: Some(worker),
         })
@@ -52,6 +60,8 @@ impl PackWriter {
 
     fn hand_over(&mut self) -> Result<()> {
         self.pending_bytes = 0;
+        self.kin.clear();
+        self.in_order = true;
         let bodies = std::mem::take(&mut self.pending);
         self.tell(Work::Add(bodies))
     }
@@ -74,13 +84,20 @@ impl PackWriter {
 
 impl Pack for PackWriter {
     fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin) -> Result<()> {
+        let goes_on = self.pending.last().is_some_and(|last| last.kin == kin);
+        let is_new = goes_on || self.kin.insert(kin);
+        self.in_order &= is_new;
         self.pending_bytes += bytes.len();
         self.pending.push(Pending {
             id,
             kin,
             bytes: bytes.to_vec(),
         });
-        match self.pending_bytes >= MOST_PENDING {
+        let most = match self.in_order {
+            true => MOST_PENDING_IN_ORDER,
+            false => MOST_PENDING,
+        };
+        match self.pending_bytes >= most {
             true => self.hand_over(),
             false => Ok(()),
         }

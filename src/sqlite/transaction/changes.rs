@@ -11,6 +11,9 @@ use crate::sqlite::stored::{json_list, micros};
 impl Write<'_> {
     /// `at` is the operation's own moment, `now` the one at which it is appended.
     pub(super) fn apply(&self, at: i64, now: i64, change: &Change) -> Result<()> {
+        if !matches!(change, Change::VersionCreated(_)) {
+            self.count_right()?;
+        }
         match change {
             Change::Prompt { id, before, after } => match (before, after) {
                 (None, Some(state)) => self.create_prompt(at, *id, state),
@@ -165,11 +168,7 @@ impl Write<'_> {
                 version.id.as_bytes(),
             ),
         )?;
-        self.change_one(
-            "counting a body's versions",
-            "UPDATE blob SET live = live + 1, unused_since = NULL WHERE key = ?1",
-            [blob],
-        )
+        self.count_version_of(blob)
     }
 
     fn delete_version(&self, at: i64, now: i64, prompt: PromptId, id: VersionId) -> Result<()> {
