@@ -83,6 +83,8 @@ pub(crate) struct SqliteIndex {
     /// Opened by the first who writes; none in an index that is only read.
     writer: Option<OnceLock<Mutex<Writer>>>,
     poisoned: AtomicBool,
+    /// The file was written anew without free pages; it is shorter once the log is folded in whole.
+    is_to_shrink: AtomicBool,
     chunks: Arc<Chunks>,
 }
 
@@ -219,6 +221,7 @@ impl SqliteIndex {
             watcher: Watcher::default(),
             writer: (purpose == Purpose::Write).then(OnceLock::new),
             poisoned: AtomicBool::new(false),
+            is_to_shrink: AtomicBool::new(false),
             chunks,
         };
         match probed.found {
@@ -327,9 +330,15 @@ impl Index for SqliteIndex {
         let idle = self.readers().pop();
         let reader = idle.map_or_else(|| self.connect(), Ok)?;
         let more = self.gather(&reader, Sizes::USUAL)?;
-        let compacted = self.compact(&reader)?;
-        if compacted || connection::unfolded_pages(&reader.connection)? >= LOG_PAGES {
+        if self.compact(&reader)? {
+            self.is_to_shrink.store(true, Ordering::Relaxed);
+        }
+        let unfolded = || connection::unfolded_pages(&reader.connection);
+        if self.is_to_shrink.load(Ordering::Relaxed) || unfolded()? >= LOG_PAGES {
             self.fold(&reader)?;
+            // Whoever reads what was there before keeps it from being folded in.
+            self.is_to_shrink
+                .fetch_and(unfolded()? > 0, Ordering::Relaxed);
         }
         self.readers().push(reader);
         Ok(more)
