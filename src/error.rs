@@ -35,6 +35,15 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The directory that was to have a backup has that of another store, or of one that lost some of its history since.
+    #[error("{path} has the backup of another store: this one has no such operation {operation}")]
+    ForeignBackup {
+        /// The directory.
+        path: PathBuf,
+        /// The number of the last operation in it.
+        operation: u64,
+    },
+
     /// The index is missing or empty, and bodies or a log that belong to one are there. Nothing is made over them: put the
     /// index back, or move the rest away.
     #[error("{path} has no index, but {left} is left of a store")]

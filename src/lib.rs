@@ -110,7 +110,7 @@ pub use record::{
     VersionCounts, VersionFilter,
 };
 pub use sealed::FileError;
-pub use store::{Batch, Rendered, Stats, Store, StoreOptions, View};
+pub use store::{Backup, Batch, Rendered, Repaired, Stats, Store, StoreOptions, View};
 
 /// The examples of the README are compiled and run as tests.
 #[cfg(all(doctest, feature = "server"))]

@@ -1,5 +1,6 @@
 //! The store: a directory opened, an index wired to a blob store, the API that users hold.
 
+mod backup;
 mod batch;
 mod bundle;
 mod compare;
@@ -21,9 +22,10 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::backup::Backup;
 pub use self::batch::Batch;
 pub use self::options::StoreOptions;
-pub use self::upkeep::Stats;
+pub use self::upkeep::{Repaired, Stats};
 pub use self::view::{Rendered, View};
 use crate::backend::{Blobs, Index, MemoryBlobs, MemoryIndex};
 use crate::directory::{self, BlobDirectory};

@@ -160,6 +160,7 @@ fn class(error: &Error) -> (Exit, &'static str) {
     match error {
         Error::NotAStore { .. } => (Exit::NotFound, "not_a_store"),
         Error::StoreExists { .. } => (Exit::Conflict, "store_exists"),
+        Error::ForeignBackup { .. } => (Exit::Conflict, "foreign_backup"),
         Error::IndexLost { .. } => (Exit::Damaged, "index_lost"),
         Error::NewerFormat { .. } => (Exit::Failure, "newer_format"),
         Error::OlderFormat { .. } => (Exit::Failure, "older_format"),
@@ -221,6 +222,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::NotAStore { .. } => {
             "promptbook init makes a store; --store DIR or PROMPTBOOK_STORE names another".into()
         }
+        Error::ForeignBackup { .. } => "back up to another directory, and look what is in this one".into(),
         Error::StoreExists { .. } => "nothing is to be done; promptbook stats tells what it holds".into(),
         Error::IndexLost { .. } => "put index.db back from a copy, or move the rest away".into(),
         Error::NewerFormat { .. } => "install the newest release of promptbook".into(),

@@ -45,7 +45,9 @@
 //! | `cat-body` | `{blob, text}`: the body's text exactly, as a string |
 //! | `verify` | `{clean, operations, prompts, versions, bodies, bytes, head, violations: [Violation]}` |
 //! | `settle` | `{bodies, bytes}` |
-//! | `gc` | `{bodies, bytes, leftovers, packed, dropped}` |
+//! | `verify --repair` | `{bodies: [hash], report}`, the report as of `verify` |
+//! | `backup`, `restore` | `{path, copied, bytes, kept, report}`, the report as of `verify` |
+//! | `gc` | `{bodies, bytes, leftovers, packed, dropped}`; `--dry-run` `{dry_run, bodies, bytes, leftovers}` |
 //! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, oldest_waiting, bodies: {loose_bodies, loose_bytes, packs, packed_bodies, packed_bytes, pack_bytes}, ratio, settings}`; oldest_waiting and ratio may be null |
 //! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |

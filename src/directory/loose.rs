@@ -131,8 +131,14 @@ impl LooseBodies {
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or_default();
-            if prefix.len() != 2 || !folder.is_dir() {
+            if prefix.len() != 2 {
                 continue;
+            }
+            // Bodies of a folder that can't be looked at are not none.
+            match fs::metadata(&folder) {
+                Ok(found) if found.is_dir() => {}
+                Ok(_) => continue,
+                Err(error) => return Err(failed("looking at", &folder)(error)),
             }
             for file in fs::read_dir(&folder).map_err(failed("listing", &folder))? {
                 let name = file.map_err(failed("listing", &folder))?.file_name();

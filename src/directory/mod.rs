@@ -8,6 +8,7 @@
 //! blobs.gate       held while one waits for blobs.lock: else one who settles again and again would keep others out
 //! ```
 
+mod copy;
 mod flush;
 mod loose;
 #[cfg(feature = "cli")]
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+pub(crate) use self::copy::Copied;
 use self::loose::LooseBodies;
 #[cfg(feature = "cli")]
 pub(crate) use self::new_file::{NewFile, folder_of};
@@ -157,7 +159,11 @@ impl Blobs for BlobDirectory {
     }
 
     fn compact(&self, extent: Extent, live: &mut LiveBodies<'_>) -> crate::Result<Compacted> {
-        self.packs.compact(extent, live)
+        let is_loose = |id| {
+            let body = self.loose.get(id);
+            matches!(body, Ok(Some(bytes)) if BlobId::of(&bytes) == id)
+        };
+        self.packs.compact(extent, &is_loose, live)
     }
 
     fn join_packs(&self) -> Result<()> {

@@ -61,6 +61,25 @@ pub(crate) fn collect(
     Ok(collected)
 }
 
+/// What a collection would remove of bodies, their bytes, and leftovers. Nothing is changed.
+pub(crate) fn collectable(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    unused_since: DateTime<Utc>,
+) -> Result<Collected> {
+    let snapshot = index.snapshot()?;
+    let mut collected = Collected::default();
+    for body in snapshot.collectable(unused_since, usize::MAX)? {
+        collected.bodies += 1;
+        collected.bytes += body.size;
+    }
+    blobs.list(&mut |id| {
+        collected.leftovers += u64::from(snapshot.blob(id)?.is_none());
+        Ok(())
+    })?;
+    Ok(collected)
+}
+
 fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs) -> Result<u64> {
     let mut suspects = Vec::new();
     let snapshot = index.snapshot()?;

@@ -146,15 +146,20 @@ pub(super) fn join(blobs: &dyn Blobs) -> Result<()> {
 /// Packs all that may be, and makes all packs anew: by prompt, thoroughly, without what is dead.
 pub(crate) fn repack(index: &dyn Index, blobs: &dyn Blobs, now: DateTime<Utc>) -> Result<Packed> {
     let bodies = pack_loose(index, blobs, young_since(now), 0)?;
-    let _hold = blobs.hold_all()?;
-    let compacted = blobs.compact(Extent::All, &mut |visit| {
-        let snapshot = index.snapshot()?;
-        each_live_body(&**snapshot, visit)
-    })?;
+    let compacted = repack_all(index, blobs)?;
     Ok(Packed {
         bodies,
         dropped: compacted.bodies,
         bytes: compacted.bytes,
+    })
+}
+
+/// Makes all packs anew.
+pub(super) fn repack_all(index: &dyn Index, blobs: &dyn Blobs) -> Result<Compacted> {
+    let _hold = blobs.hold_all()?;
+    blobs.compact(Extent::All, &mut |visit| {
+        let snapshot = index.snapshot()?;
+        each_live_body(&**snapshot, visit)
     })
 }
 

@@ -2,7 +2,7 @@
 
 mod bodies;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::ControlFlow;
 
@@ -60,6 +60,11 @@ pub enum Violation {
         /// What is wrong.
         detail: String,
     },
+    /// An operation that was to be in the history is not: the history was rewritten, or cut off.
+    Pin {
+        /// Its id.
+        pin: OperationId,
+    },
     /// A prompt's rows are not what its operations make of it.
     Rows {
         /// The prompt.
@@ -86,6 +91,7 @@ impl fmt::Display for Violation {
         match self {
             Self::Index { detail } => write!(f, "index: {detail}"),
             Self::Chain { operation, detail } => write!(f, "operation {operation}: {detail}"),
+            Self::Pin { pin } => write!(f, "history: operation {pin} is not in it"),
             Self::Rows { prompt, detail } => write!(f, "prompt {prompt}: {detail}"),
             Self::Pack { detail } => write!(f, "pack: {detail}"),
             Self::Body { blob, detail } => write!(f, "body {blob}: {detail}"),
@@ -108,6 +114,7 @@ pub(crate) fn verify(
     index: &dyn Index,
     blobs: &dyn Blobs,
     depth: Depth,
+    pins: &[OperationId],
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report> {
     let mut report = Report::default();
@@ -127,7 +134,7 @@ pub(crate) fn verify(
     let wrong = snapshot.self_check()?;
     let details = wrong.into_iter().map(|detail| Violation::Index { detail });
     report.violations.extend(details);
-    check_chain(&**snapshot, &mut report)?;
+    check_chain(&**snapshot, pins, &mut report)?;
     // Without the operations nothing says what is to be searched; that they are damaged is told already.
     let mut search = Expected::new(&**snapshot).ok();
     let live = match check_prompts(&**snapshot, &mut search, &mut report) {
@@ -168,13 +175,15 @@ fn check_packs(blobs: &dyn Blobs, depth: Depth, report: &mut Report) -> Result<(
 }
 
 /// Operations are numbered without gaps, and each id is the hash of the one before and the content. Where one can't be
-/// read, nothing vouches for those behind it.
-fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
+/// read, nothing vouches for those behind it. What is pinned must be among them.
+fn check_chain(snapshot: &dyn Snapshot, pins: &[OperationId], report: &mut Report) -> Result<()> {
+    let mut pins: HashSet<OperationId> = pins.iter().copied().collect();
     let (mut number, mut id) = (0, OperationId::ROOT);
     let visited = snapshot.each_operation(0, &mut |found_number, found_id, content| {
         number += 1;
         report.operations += 1;
         let expected = id.followed_by(content.as_bytes());
+        pins.remove(&expected);
         let mut wrong = |detail: String| {
             report.violations.push(Violation::Chain {
                 operation: found_number,
@@ -204,6 +213,10 @@ fn check_chain(snapshot: &dyn Snapshot, report: &mut Report) -> Result<()> {
         visited => visited?,
     }
     report.head = (number > 0).then_some(id);
+    let mut missing: Vec<OperationId> = pins.into_iter().collect();
+    missing.sort();
+    let rewritten = missing.into_iter().map(|pin| Violation::Pin { pin });
+    report.violations.extend(rewritten);
     Ok(())
 }
 

@@ -252,6 +252,13 @@ pub(super) fn empty_log(connection: &Connection, pages: i64) -> rusqlite::Result
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
+/// Folds in and empties the log; says whether nobody kept it from that.
+pub(super) fn fold_whole(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        Ok(row.get::<_, i64>(0)? == 0)
+    })
+}
+
 /// Folds the write-ahead log into the database, as far as readers allow. Two flushes.
 pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
     connection

@@ -6,6 +6,7 @@
 mod check;
 mod chunks;
 mod connection;
+mod copy;
 mod error;
 mod ids;
 mod mark;

@@ -8,10 +8,27 @@ use serde::Serialize;
 use super::Store;
 use crate::backend::BlobUsage;
 use crate::engine::{
-    Collected, Depth, Packed, Report, Settled, collect, oldest_waiting, repack, verify,
+    Collected, Depth, Packed, Report, Settled, collect, collectable, oldest_waiting, repack,
+    repair, verify,
 };
 use crate::error::{Error, Result};
+use crate::id::{BlobId, OperationId};
 use crate::record::Settings;
+
+/// What a repair did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Repaired {
+    /// The bodies that were taken from elsewhere.
+    pub bodies: Vec<BlobId>,
+    /// What is still wrong.
+    pub report: Report,
+}
+
+fn unused_since(now: DateTime<Utc>, retention: Duration) -> DateTime<Utc> {
+    let retention = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
+    now.checked_sub_signed(retention).unwrap_or_default()
+}
 
 /// How much a store holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,10 +75,20 @@ impl Store {
     pub fn collect_garbage(&self, retention: Duration) -> Result<Collected> {
         self.writable()?;
         let now = self.inner.context.now();
-        let retention = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
-        let unused_since = now.checked_sub_signed(retention).unwrap_or_default();
+        let unused_since = unused_since(now, retention);
         let blobs = self.inner.bodies.blobs();
         collect(&*self.inner.index, blobs, unused_since, now)
+    }
+
+    /// What [`collect_garbage`](Self::collect_garbage) would remove now: bodies, their bytes, and files without a row, some of
+    /// which may just be coming. Nothing is changed, and nothing is said of packing.
+    ///
+    /// # Errors
+    ///
+    /// [`Backend`](Error::Backend).
+    pub fn garbage(&self, retention: Duration) -> Result<Collected> {
+        let unused_since = unused_since(self.inner.context.now(), retention);
+        collectable(&*self.inner.index, self.inner.bodies.blobs(), unused_since)
     }
 
     /// Packs every body that is older than a day and that no environment and no prompt's latest version has, and makes all
@@ -94,9 +121,23 @@ impl Store {
     /// # Errors
     ///
     /// [`Backend`](Error::Backend) where the check itself could not be made.
-    pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Report> {
+    pub fn verify(&self, progress: impl FnMut(u64)) -> Result<Report> {
+        self.verify_pinned(&[], progress)
+    }
+
+    /// As [`verify`](Self::verify), and that these operations are in the history: each stands for all before it, so nothing
+    /// of that was rewritten since its id was written down elsewhere. Such as the [head](Report::head) of an earlier report.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn verify_pinned(
+        &self,
+        pins: &[OperationId],
+        mut progress: impl FnMut(u64),
+    ) -> Result<Report> {
         let blobs = self.inner.bodies.blobs();
-        verify(&*self.inner.index, blobs, Depth::Full, &mut progress)
+        verify(&*self.inner.index, blobs, Depth::Full, pins, &mut progress)
     }
 
     /// Checks in a moment what a copy that went wrong, or a file that was removed, leaves: that every body is where it should be,
@@ -107,7 +148,28 @@ impl Store {
     /// As there.
     pub fn verify_quickly(&self, mut progress: impl FnMut(u64)) -> Result<Report> {
         let blobs = self.inner.bodies.blobs();
-        verify(&*self.inner.index, blobs, Depth::Quick, &mut progress)
+        verify(&*self.inner.index, blobs, Depth::Quick, &[], &mut progress)
+    }
+
+    /// Verifies the store, takes the bodies that are damaged or missing from stores that have them, such as a
+    /// [backup](Self::backup), and verifies it again: the answer names what was taken, and what is left. Packs that were
+    /// damaged are made anew. Operations and rows are not repaired: [`restore`](Self::restore) makes a store of a backup.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and what was taken until then stays.
+    pub fn repair(&self, sources: &[Store], mut progress: impl FnMut(u64)) -> Result<Repaired> {
+        self.writable()?;
+        let report = self.verify(&mut progress)?;
+        let blobs = self.inner.bodies.blobs();
+        let bodies = repair(&*self.inner.index, blobs, &report, &mut |id| {
+            let mut bodies = sources.iter().filter_map(|source| source.body(id).ok());
+            bodies.next().map(|body| body.as_bytes().to_vec())
+        })?;
+        Ok(Repaired {
+            bodies,
+            report: self.verify(progress)?,
+        })
     }
 
     /// How much the store holds.

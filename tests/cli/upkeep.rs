@@ -229,3 +229,75 @@ fn completions_are_written_for_each_shell() {
     );
     desk.run(&["completions", "tcl"]).fails(2);
 }
+
+#[test]
+fn a_store_is_backed_up_restored_and_repaired() {
+    let desk = Desk::greeting();
+    let head = desk.json(&["verify"])["head"].as_str().unwrap().to_owned();
+    let made = desk.json(&["backup", "copy"]);
+    assert_eq!(
+        members(&made),
+        ["path", "copied", "bytes", "kept", "report"]
+    );
+    assert_eq!(made["report"]["clean"], true);
+    assert_eq!(made["report"]["head"], head.as_str());
+    let told = desk.run(&["backup", "copy"]).ok();
+    assert!(told.contains("Backed up to copy"), "{told}");
+    assert!(told.ends_with("All is sound.\n"), "{told}");
+    assert!(
+        desk.run(&["--store", "copy", "ls"])
+            .ok()
+            .contains("greeting")
+    );
+    desk.run(&["backup", ".promptbook/inside"]).fails(2);
+
+    desk.run_with(&["commit", "greeting", "-m", "x"], REWORDED)
+        .ok();
+    desk.run(&["verify", "--pin", &head]).ok();
+    let told = desk.run(&["verify", "--pin", &"0".repeat(64)]).fails(6);
+    assert!(told.contains("1 violation found"), "{told}");
+    desk.run(&["verify", "--pin", "12"]).fails(2);
+
+    let told = desk.run(&["restore", "copy"]).fails(4);
+    assert!(told.contains("is a promptbook store already"), "{told}");
+    desk.run(&["restore", "copy", "--store", "again"]).ok();
+    desk.run_with(
+        &["--store", "again", "commit", "greeting", "-m", "y"],
+        REWORDED,
+    )
+    .ok();
+    desk.run(&["backup", "again"]).fails(4);
+
+    desk.run(&["settle"]).ok();
+    let body = only_file(&desk.path().join(".promptbook/blobs"));
+    fs::write(&body, "damaged").unwrap();
+    let told = desk.run(&["verify"]).fails(6);
+    assert!(told.contains("verify --repair --from BACKUP"), "{told}");
+    desk.run(&["verify", "--repair"]).fails(6);
+    let repaired = desk.json(&["verify", "--repair", "--from", "copy", "--from", "again"]);
+    assert_eq!(members(&repaired), ["bodies", "report"]);
+    assert_eq!(repaired["bodies"].as_array().unwrap().len(), 1);
+    assert!(desk.run(&["verify"]).ok().ends_with("All is sound.\n"));
+    desk.run(&["verify", "--repair", "--from", "nowhere"])
+        .fails(3);
+}
+
+#[test]
+fn a_dry_run_removes_nothing() {
+    let desk = Desk::greeting();
+    desk.run_with(&["commit", "greeting", "-m", "x"], REWORDED)
+        .ok();
+    desk.run(&["settle"]).ok();
+    desk.run(&["rm", "greeting@1.1"]).ok();
+    let dry = desk.json(&["gc", "--dry-run", "--retention", "0"]);
+    assert_eq!(members(&dry), ["dry_run", "bodies", "bytes", "leftovers"]);
+    let told = desk.run(&["gc", "--dry-run", "--retention", "0"]).ok();
+    assert!(told.starts_with("Would remove 1 body of "), "{told}");
+    let kept = desk.run(&["gc", "--dry-run"]).ok();
+    assert!(kept.starts_with("Would remove 0 bodies"), "{kept}");
+    let done = desk.json(&["gc", "--retention", "0"]);
+    for member in ["bodies", "bytes", "leftovers"] {
+        assert_eq!(done[member], dry[member], "{member}");
+    }
+    assert_eq!(done["bodies"], 1);
+}

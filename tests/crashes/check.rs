@@ -11,7 +11,7 @@ use promptbook::{
 
 use crate::ledger::{Ledger, Made, Outcome};
 use crate::observed::{Observed, observe};
-use crate::script::{Script, Start, Step, body, options};
+use crate::script::{Script, Start, Step, backup_of, body, options};
 use crate::truth::{Possible, possible};
 
 /// Holds a store against the ledger of who wrote to it:
@@ -24,6 +24,7 @@ use crate::truth::{Possible, possible};
 /// 5. Counters are what is counted.
 /// 6. `verify` finds nothing wrong.
 /// 7. It can be written to, settled and collected, and nothing is left over then.
+/// 8. A backup of it is there if that was acknowledged, is sound, and of one moment; another brings it up to date.
 ///
 /// It panics where one of them does not hold.
 pub fn check(directory: &Path, ledger: &Ledger) {
@@ -39,6 +40,7 @@ pub fn check(directory: &Path, ledger: &Ledger) {
     let history = history.unwrap_or_else(|| panic!("{}", unlike(&found, &possible)));
     is_as_acknowledged(&store, ledger, history);
     counters_hold(&store);
+    backup_is_whole(&store, directory, ledger);
     goes_on(&store, directory, &found);
     drop(store);
     let store = options().open(directory).unwrap();
@@ -131,6 +133,37 @@ fn is_as_acknowledged(store: &Store, ledger: &Ledger, history: &Possible) {
             Outcome::Open | Outcome::Failed(_) => {}
         }
     }
+}
+
+fn backup_is_whole(store: &Store, directory: &Path, ledger: &Ledger) {
+    let mut tries = ledger.script.steps.iter().zip(&ledger.tries);
+    let was_acknowledged = tries
+        .any(|(step, tried)| *step == Step::Backup && matches!(tried.outcome, Outcome::Done(_)));
+    let backup = backup_of(directory);
+    let is_there = backup.join("index.db").exists();
+    assert!(is_there || !was_acknowledged, "the backup is gone");
+    if !ledger.script.steps.contains(&Step::Backup) {
+        return;
+    }
+    let operations = |store: &Store| {
+        let newest_first = store.operations(&OperationFilter::default(), None, usize::MAX);
+        let oldest_first = newest_first.unwrap().into_iter().rev();
+        oldest_first.map(|one| one.id).collect::<Vec<_>>()
+    };
+    if is_there {
+        let backup = options().read_only(true).open(&backup);
+        let backup = backup.unwrap_or_else(|error| panic!("no backup: {}", chain(&error)));
+        is_sound(&backup);
+        let is_of_a_moment = operations(store).starts_with(&operations(&backup));
+        assert!(is_of_a_moment, "the backup is of no moment of the store");
+    }
+    let report = store
+        .backup(&backup, |_| ())
+        .expect("it can't be backed up")
+        .report;
+    assert_eq!(report.violations, [], "the backup is not sound");
+    let backup = options().read_only(true).open(&backup).unwrap();
+    assert_eq!(operations(&backup), operations(store));
 }
 
 fn counters_hold(store: &Store) {

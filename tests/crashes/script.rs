@@ -5,13 +5,14 @@
 
 use std::fmt;
 use std::io::Cursor;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use promptbook::{
-    Bump, EnvironmentName, Expected, Move, NewPrompt, NewVersion, PromptId, Result, Selector,
+    Body, Bump, EnvironmentName, Expected, Move, NewPrompt, NewVersion, PromptId, Result, Selector,
     Store, StoreOptions, Version,
 };
 
@@ -45,10 +46,12 @@ pub enum Step {
     Later,
     /// Packs what is old, and all packs anew.
     Repack,
+    /// Copies the store to [`backup_of`] it.
+    Backup,
     Close,
 }
 
-const WORDS: [(&str, Step); 19] = [
+const WORDS: [(&str, Step); 20] = [
     ("make", Step::Make),
     ("open", Step::Open),
     ("create", Step::Create),
@@ -67,6 +70,7 @@ const WORDS: [(&str, Step); 19] = [
     ("bulk", Step::Bulk),
     ("later", Step::Later),
     ("repack", Step::Repack),
+    ("backup", Step::Backup),
     ("close", Step::Close),
 ];
 
@@ -136,6 +140,7 @@ pub fn named() -> Vec<Script> {
         "closed: open bulk bulk settle repack commit",
         "closed: open settle later repack close open repack",
         "closed: open bulk settle delete-prompt collect undo",
+        "closed: open bulk backup commit settle backup commit",
         "crashed: open commit settle collect",
         "crashed: open again close",
         "long-log: open commit settle close",
@@ -198,6 +203,11 @@ impl FromStr for Script {
                 .collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// Where a store is backed up to.
+pub fn backup_of(store: &Path) -> PathBuf {
+    store.with_file_name("backup")
 }
 
 /// The prompt that most steps are about.
@@ -311,6 +321,16 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
         }
         Step::Later => DAYS.store(2, Ordering::Relaxed),
         Step::Repack => drop(store.repack()?),
+        Step::Backup => {
+            // What the script makes is learnt from a store in memory.
+            if let Some(path) = store.path() {
+                let backup = store.backup(backup_of(path), |_| ())?;
+                // Not one to rely on, such as where it could not be read.
+                if !backup.report.is_clean() {
+                    return Err(Body::try_from("not sound").unwrap_err());
+                }
+            }
+        }
         Step::Settle => drop(store.settle(|_| ())?),
         Step::Collect => drop(store.collect_garbage(Duration::ZERO)?),
     }

@@ -8,6 +8,7 @@
 )]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
+mod backups;
 mod batches;
 mod bodies;
 #[cfg(unix)]

@@ -18,7 +18,9 @@ use std::ffi::OsString;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 pub(crate) use self::reading::{List, Log, Operations, Render, SpecOnly};
-pub(crate) use self::upkeep::{CatBody, Collect, Completions, Demo, Export, Import, Init, Verify};
+pub(crate) use self::upkeep::{
+    Backup, CatBody, Collect, Completions, Demo, Export, Import, Init, Restore, Verify,
+};
 pub(crate) use self::writing::{Commit, Create, Env, Expectation, Remove, Rename, Tag};
 use crate::cli::exit;
 
@@ -123,6 +125,12 @@ pub(crate) enum Command {
     CatBody(CatBody),
     /// Prove that the store is sound, or name every violation
     Verify(Verify),
+    /// Copy the store to a directory, verified, while others use it; a backup that is there is brought up to date
+    ///
+    /// Only what it lacks is copied. The directory is a store itself: every command works on it. Nothing is removed from it.
+    Backup(Backup),
+    /// Make a store, as init does, of a backup
+    Restore(Restore),
     /// Move all bodies that wait in the journal to their files
     Settle,
     /// Remove the bodies of deleted versions, and pack old ones

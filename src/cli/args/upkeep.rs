@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::bundle::{FromBundle, ToBundle};
-use crate::{BlobId, EnvironmentName, Policy, VersionNumber};
+use crate::{BlobId, EnvironmentName, OperationId, Policy, VersionNumber};
 
 #[derive(Args, Debug)]
 pub(crate) struct Init {
@@ -46,6 +46,30 @@ pub(crate) struct Verify {
     /// Only look whether every body is where it should be, and whether packs are whole: no body is read, nothing is proved
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Demand that this operation is in the history, as the head that an earlier verify told: nothing up to it was rewritten
+    /// since. May be given several times
+    #[arg(long, value_name = "HASH", conflicts_with = "quick")]
+    pub(crate) pin: Vec<OperationId>,
+    /// Take back the bodies that are damaged or missing, from the stores that --from names, and make damaged packs anew
+    #[arg(long, conflicts_with_all = ["quick", "pin"])]
+    pub(crate) repair: bool,
+    /// A backup, or another store, that may have them. May be given several times
+    #[arg(long, value_name = "DIR", requires = "repair", value_hint = ValueHint::DirPath)]
+    pub(crate) from: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Backup {
+    /// The directory; it is made where it is missing
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Restore {
+    /// The backup's directory; it stays as it is
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) backup: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -56,6 +80,9 @@ pub(crate) struct Collect {
     /// Pack all bodies that may be, however few, and make all packs anew, as small as can be
     #[arg(long)]
     pub(crate) aggressive: bool,
+    /// Only tell which bodies would be removed: nothing is changed
+    #[arg(long, conflicts_with = "aggressive")]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Args, Debug)]

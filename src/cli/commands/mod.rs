@@ -1,5 +1,6 @@
 //! One file for each group of commands.
 
+mod backup;
 mod blame;
 mod bundle;
 mod commit;
@@ -59,6 +60,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Watch(args) => watch::watch(args, session),
         Command::CatBody(args) => versions::cat_body(args, session),
         Command::Verify(args) => upkeep::verify(args, session),
+        Command::Backup(args) => backup::backup(args, session),
+        Command::Restore(args) => backup::restore(args, session),
         Command::Settle => upkeep::settle(session),
         Command::Gc(args) => upkeep::collect(args, session),
         Command::Stats => upkeep::stats(session),

@@ -1,8 +1,9 @@
 //! `init`, `verify`, `settle`, `gc`, `stats`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::args::{Collect, Init, Verify};
 use crate::cli::exit::Exit;
@@ -11,7 +12,7 @@ use crate::cli::output::{DIM, NAME, WRONG, paint};
 use crate::cli::progress::Progress;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
-use crate::{Policy, Report, Stats};
+use crate::{Policy, Report, Stats, Store};
 
 pub(super) fn init(args: &Init, session: &Session) -> Outcome {
     let path = match session.named() {
@@ -43,6 +44,9 @@ fn policy_words(policy: Policy) -> &'static str {
 }
 
 pub(super) fn verify(args: &Verify, session: &Session) -> Outcome {
+    if args.repair {
+        return repair(&args.from, session);
+    }
     let store = session.reader()?;
     let stats = store.stats()?;
     let bodies = stats.waiting_bodies + stats.bodies.loose_bodies + stats.bodies.packed_bodies;
@@ -50,33 +54,60 @@ pub(super) fn verify(args: &Verify, session: &Session) -> Outcome {
     let progress = Progress::of(session, "bodies checked:", steps);
     let report = match args.quick {
         true => store.verify_quickly(|bodies| progress.at(bodies))?,
-        false => store.verify(|bodies| progress.at(bodies))?,
+        false => store.verify_pinned(&args.pin, |bodies| progress.at(bodies))?,
     };
     drop(progress);
+    session.answer(|| report_json(&report), || report_text(&report, args.quick))?;
+    refuse_damaged(&report)
+}
+
+fn repair(from: &[PathBuf], session: &Session) -> Outcome {
+    let store = session.store()?;
+    let sources = from.iter().map(|path| {
+        let options = session.options().read_only(true).allow_network(true);
+        options.open(path)
+    });
+    let sources = sources.collect::<crate::Result<Vec<Store>>>()?;
+    let progress = Progress::open_ended(session, "bodies checked:");
+    let repaired = store.repair(&sources, |bodies| progress.at(bodies))?;
+    drop(progress);
     session.answer(
+        || json!({"bodies": repaired.bodies, "report": report_json(&repaired.report)}),
         || {
-            json!({
-                "clean": report.is_clean(),
-                "operations": report.operations,
-                "prompts": report.prompts,
-                "versions": report.versions,
-                "bodies": report.bodies,
-                "bytes": report.bytes,
-                "head": report.head,
-                "violations": report.violations,
-            })
+            let taken = text::count(repaired.bodies.len() as u64, "body", "bodies");
+            format!(
+                "Took back {taken}\n{}",
+                report_text(&repaired.report, false)
+            )
         },
-        || report_text(&report, args.quick),
     )?;
+    refuse_damaged(&repaired.report)
+}
+
+pub(super) fn report_json(report: &Report) -> Value {
+    json!({
+        "clean": report.is_clean(),
+        "operations": report.operations,
+        "prompts": report.prompts,
+        "versions": report.versions,
+        "bodies": report.bodies,
+        "bytes": report.bytes,
+        "head": report.head,
+        "violations": report.violations,
+    })
+}
+
+/// Fails where something is wrong.
+pub(super) fn refuse_damaged(report: &Report) -> Outcome {
     if report.is_clean() {
         return Ok(());
     }
     let found = text::count(report.violations.len() as u64, "violation", "violations");
     Err(Failure::new(Exit::Damaged, "violations", format!("{found} found"))
-        .hint("make a copy of the store's directory before anything else; then restore it from a backup"))
+        .hint("make a copy of the store's directory before anything else; then promptbook verify --repair --from BACKUP, or restore it"))
 }
 
-fn report_text(report: &Report, quick: bool) -> String {
+pub(super) fn report_text(report: &Report, quick: bool) -> String {
     let violations = report.violations.iter();
     let mut told: String = violations
         .map(|violation| {
@@ -127,8 +158,11 @@ pub(super) fn settle(session: &Session) -> Outcome {
 }
 
 pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
-    let store = session.store()?;
     let retention = Duration::from_secs(u64::from(args.retention) * 24 * 60 * 60);
+    if args.dry_run {
+        return garbage(retention, session);
+    }
+    let store = session.store()?;
     let progress = Progress::open_ended(session, "collecting");
     let mut collected = store.collect_garbage(retention)?;
     if args.aggressive {
@@ -156,6 +190,27 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
             format!(
                 "Removed {bodies} of {bytes}, and {leftovers}\nPacked {packed}; {dropped} went from packs\n"
             )
+        },
+    )
+}
+
+/// What would be removed.
+fn garbage(retention: Duration, session: &Session) -> Outcome {
+    let garbage = session.reader()?.garbage(retention)?;
+    session.answer(
+        || {
+            json!({
+                "dry_run": true,
+                "bodies": garbage.bodies,
+                "bytes": garbage.bytes,
+                "leftovers": garbage.leftovers,
+            })
+        },
+        || {
+            let bodies = text::count(garbage.bodies, "body", "bodies");
+            let bytes = text::count(garbage.bytes, "byte", "bytes");
+            let leftovers = text::count(garbage.leftovers, "leftover file", "leftover files");
+            format!("Would remove {bodies} of {bytes}, and {leftovers}\n")
         },
     )
 }

@@ -23,6 +23,7 @@ impl Packs {
     pub(in crate::directory) fn compact(
         &self,
         extent: Extent,
+        is_loose: &dyn Fn(BlobId) -> bool,
         live: &mut LiveBodies<'_>,
     ) -> Result<Compacted> {
         self.look()?;
@@ -43,7 +44,7 @@ impl Packs {
                     renewal.take_live(pack)?;
                 }
             }
-            Extent::All => live(&mut |id, kin| renewal.take(id, kin, &mut old))?,
+            Extent::All => live(&mut |id, kin| renewal.take(id, kin, is_loose, &mut old))?,
         }
         Ok(renewal.finish(old)?)
     }
@@ -227,10 +228,17 @@ impl<'a> Renewal<'a> {
         Ok(())
     }
 
-    /// Takes over a body that is in one of the old packs, if it was not yet.
-    pub(super) fn take(&mut self, id: BlobId, kin: Kin, old: &mut [Locked]) -> Result<()> {
-        let mut taken = false;
-        for pack in old {
+    /// Takes over a body that is in one of the old packs, if it was not yet. A pack stays from which it can't be read, unless
+    /// there is another copy.
+    pub(super) fn take(
+        &mut self,
+        id: BlobId,
+        kin: Kin,
+        is_loose: &dyn Fn(BlobId) -> bool,
+        old: &mut [Locked],
+    ) -> Result<()> {
+        let (mut taken, mut unread) = (false, Vec::new());
+        for (number, pack) in old.iter_mut().enumerate() {
             let Some(entry) = pack.mark(id)? else {
                 continue;
             };
@@ -243,8 +251,11 @@ impl<'a> Renewal<'a> {
                         taken = true;
                     }
                 }
-                _ => pack.damaged = true,
+                _ => unread.push(number),
             }
+        }
+        if !unread.is_empty() && !taken && !is_loose(id) {
+            unread.iter().for_each(|number| old[*number].damaged = true);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 mod assembly;
 mod codec;
 mod compact;
+mod copy;
 mod dictionary;
 mod format;
 mod pack;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 
+pub(super) use self::copy::OpenPack;
 use self::pack::Pack;
 use self::writer::PackWriter;
 use super::{failed, prepare};

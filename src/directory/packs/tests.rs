@@ -207,7 +207,7 @@ fn a_damaged_pack_is_not_compacted_away() {
     for extent in [Extent::Wasteful, Extent::All] {
         let packs = Packs::new(directory.path());
         let few = &bodies[..4];
-        let compacted = packs.compact(extent, &mut |visit| {
+        let compacted = packs.compact(extent, &|_| false, &mut |visit| {
             let mut live = few.iter();
             live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
         });
@@ -226,15 +226,21 @@ fn a_compaction_that_is_given_up_leaves_what_was_there() {
         let mut live = bodies.iter();
         live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
     };
-    packs.compact(Extent::All, &mut |visit| all(visit)).unwrap();
+    packs
+        .compact(Extent::All, &|_| false, &mut |visit| all(visit))
+        .unwrap();
     let file = only_file(directory.path());
-    packs.compact(Extent::All, &mut |visit| all(visit)).unwrap();
+    packs
+        .compact(Extent::All, &|_| false, &mut |visit| all(visit))
+        .unwrap();
     assert_eq!(only_file(directory.path()), file, "the same again");
     // As where the disk is full once the pack is in its place.
     let mut renewal = super::compact::Renewal::new(&packs);
     let mut old = super::compact::Locked::of_all(&packs.known.load()).unwrap();
     for bytes in &bodies {
-        renewal.take(BlobId::of(bytes), Kin(1), &mut old).unwrap();
+        renewal
+            .take(BlobId::of(bytes), Kin(1), &|_| false, &mut old)
+            .unwrap();
     }
     renewal.publish().unwrap();
     drop((renewal, old));
@@ -380,7 +386,7 @@ fn dictionaries_come_along() {
     sound(&packs, &others);
     let joined = fs::metadata(&file).unwrap().len();
     let live = &bodies[..900];
-    let compacted = packs.compact(Extent::Wasteful, &mut |visit| {
+    let compacted = packs.compact(Extent::Wasteful, &|_| false, &mut |visit| {
         let mut live = live.iter();
         live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
     });

@@ -1,0 +1,59 @@
+//! `backup` and `restore`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::upkeep::{refuse_damaged, report_json, report_text};
+use crate::cli::args::{Backup as BackupArgs, Restore};
+use crate::cli::failure::Outcome;
+use crate::cli::output::{NAME, paint};
+use crate::cli::progress::Progress;
+use crate::cli::session::{STORE, Session, here};
+use crate::cli::text;
+use crate::{Backup, Store};
+
+pub(super) fn backup(args: &BackupArgs, session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let progress = Progress::open_ended(session, "files copied:");
+    let made = store.backup(&args.dir, |files| progress.at(files))?;
+    drop(progress);
+    answer("Backed up to", &args.dir, &made, session)
+}
+
+pub(super) fn restore(args: &Restore, session: &Session) -> Outcome {
+    let to = match session.named() {
+        Some(named) => named,
+        None => here()?.join(STORE),
+    };
+    let progress = Progress::open_ended(session, "files copied:");
+    let made = Store::restore(&args.backup, &to, |files| progress.at(files))?;
+    drop(progress);
+    answer("Made a store in", &to, &made, session)
+}
+
+/// Says what was done and found; what is damaged is a failure.
+fn answer(done: &str, path: &Path, made: &Backup, session: &Session) -> Outcome {
+    session.answer(
+        || {
+            json!({
+                "path": path.to_string_lossy(),
+                "copied": made.copied,
+                "bytes": made.bytes,
+                "kept": made.kept,
+                "report": report_json(&made.report),
+            })
+        },
+        || {
+            format!(
+                "{done} {}\n  {} of {} copied, {} were there\n{}",
+                paint(NAME, text::line(&path.to_string_lossy())),
+                text::count(made.copied, "file", "files"),
+                text::count(made.bytes, "byte", "bytes"),
+                made.kept,
+                report_text(&made.report, false),
+            )
+        },
+    )?;
+    refuse_damaged(&made.report)
+}

@@ -1,0 +1,99 @@
+//! Packs copied from one store to another.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{ErrorKind as Io, Read, Seek, Write};
+use std::path::Path;
+
+use super::Packs;
+use crate::backend::Result;
+use crate::directory::{failed, flush_directory, prepare, temporary_file};
+
+/// A pack that can be read, whatever becomes of its name.
+#[derive(Debug)]
+pub(crate) struct OpenPack {
+    name: OsString,
+    file: File,
+}
+
+const CHUNK: usize = 1024 * 1024;
+
+impl Packs {
+    /// All packs that there are.
+    pub(in crate::directory) fn open_all(&self) -> Result<Vec<OpenPack>> {
+        let mut packs = Vec::new();
+        let files = match fs::read_dir(&self.folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == Io::NotFound => return Ok(packs),
+            Err(error) => return Err(failed("listing", &self.folder)(error)),
+        };
+        for file in files {
+            let path = file.map_err(failed("listing", &self.folder))?.path();
+            if path.extension().is_some_and(|kind| kind == "pack")
+                && let Some(name) = path.file_name()
+            {
+                packs.push(OpenPack {
+                    name: name.to_owned(),
+                    file: File::open(&path).map_err(failed("opening", &path))?,
+                });
+            }
+        }
+        Ok(packs)
+    }
+
+    /// Copies a pack of another store, flushed but for its name, unless it is here and sound. Gives how many bytes were
+    /// copied. A damaged one is copied, too: most of its bodies can be read.
+    pub(in crate::directory) fn take_in(&self, pack: &mut OpenPack) -> Result<u64> {
+        prepare(&self.folder)?;
+        let path = self.folder.join(&pack.name);
+        if is_sound(&path)? {
+            return Ok(0);
+        }
+        let mut file = temporary_file(&self.tmp).map_err(failed("making a file in", &self.tmp))?;
+        let mut bytes = vec![0; CHUNK];
+        let mut copied = 0;
+        pack.file.rewind().map_err(failed("reading", &path))?;
+        loop {
+            let read = pack
+                .file
+                .read(&mut bytes)
+                .map_err(failed("reading", &path))?;
+            if read == 0 {
+                break;
+            }
+            let written = file.write_all(&bytes[..read]);
+            written.map_err(failed("writing a file in", &self.tmp))?;
+            copied += read as u64;
+        }
+        let flushed = file.as_file().sync_data();
+        flushed.map_err(failed("flushing", file.path()))?;
+        match file.persist(&path) {
+            Ok(_) => Ok(copied),
+            Err(error) => Err(failed("renaming a pack to", &path)(error.error)),
+        }
+    }
+
+    /// Makes the names of packs durable.
+    pub(in crate::directory) fn flush_names(&self) -> Result<()> {
+        flush_directory(&self.folder)
+    }
+}
+
+/// Whether there is a pack that is what its name says; it is flushed, as who wrote it may not have come to that.
+fn is_sound(path: &Path) -> Result<bool> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == Io::NotFound => return Ok(false),
+        Err(error) => return Err(failed("opening", path)(error)),
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher
+        .update_reader(&mut file)
+        .map_err(failed("reading", path))?;
+    let name = path.file_stem().and_then(|name| name.to_str());
+    if name != Some(&hasher.finalize().to_hex()) {
+        return Ok(false);
+    }
+    file.sync_data().map_err(failed("flushing", path))?;
+    Ok(true)
+}

@@ -1,0 +1,53 @@
+//! An index copied to another place, while others write.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use rusqlite::backup::{Backup, StepResult};
+
+use super::connection::{self, Access};
+use super::error::{Context, Result};
+use super::{Purpose, SqliteIndex};
+use crate::backend::{Error, ErrorKind};
+use crate::directory::flush_directory;
+
+impl SqliteIndex {
+    /// Copies an index as it is at one moment to a new file, flushed but for its name.
+    ///
+    /// Page by page, so that one of which a page is damaged is copied, too.
+    pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+        let source = connection::open(from, connection::access(from, Purpose::ReadUnwritable))?;
+        let mut target = connection::open(to, Access::Create)?;
+        let doing = "copying the index";
+        let backup = Backup::new(&source, &mut target).context(doing)?;
+        // All at once: it would begin anew each time that somebody commits.
+        match backup.step(-1).context(doing)? {
+            StepResult::Done => {}
+            other => {
+                let reason = format!("index: {doing} came to {other:?}");
+                return Err(Error::new(ErrorKind::Other, reason));
+            }
+        }
+        drop(backup);
+        target.close().map_err(|(_, error)| error).context(doing)?;
+        let flushed = File::open(to).and_then(|file| file.sync_all());
+        flushed.map_err(|error| Error::io(format!("flushing {}", to.display()), error))
+    }
+
+    /// Puts a copy in the place of an index, if there is any, that is to go with its log.
+    pub(crate) fn replace(copy: &Path, index: &Path) -> Result<()> {
+        let is_there = index.try_exists();
+        if is_there.map_err(|error| Error::io(format!("looking for {}", index.display()), error))? {
+            let old = connection::open(index, Access::Write)?;
+            // A log that stayed would be taken for the new one's.
+            if !connection::fold_whole(&old).context("folding the log in")? {
+                let reason = format!("{} is in use", index.display());
+                return Err(Error::new(ErrorKind::Busy, reason));
+            }
+        }
+        let renamed = fs::rename(copy, index);
+        renamed
+            .map_err(|error| Error::io(format!("renaming a file to {}", index.display()), error))?;
+        index.parent().map_or(Ok(()), flush_directory)
+    }
+}

@@ -1,0 +1,166 @@
+//! Backups of a store, and stores made of them.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{INDEX, Place, Store, StoreOptions, View, refuse_lost};
+use crate::backend::Blobs as _;
+use crate::directory::{self, BlobDirectory, Copied};
+use crate::engine::Report;
+use crate::error::{Error, Result};
+use crate::invalid::Invalid;
+use crate::record::{Operation, OperationFilter};
+use crate::sqlite::SqliteIndex;
+
+/// What a backup did, and what was found in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Backup {
+    /// Bodies and packs that were copied.
+    pub copied: u64,
+    /// Bytes of those.
+    pub bytes: u64,
+    /// Bodies and packs that were there already, and are what they should be.
+    pub kept: u64,
+    /// What a verification of the whole backup found; [clean](Report::is_clean) where it can be relied on.
+    pub report: Report,
+}
+
+impl Store {
+    /// Copies the store to a directory, as it is at one moment, while others read and write. What is copied is flushed, and
+    /// then verified as [`verify`](View) does; the answer says what was found.
+    ///
+    /// The directory is then a store itself, with recorded inputs, settings and secrets: open it, or make a store of it by
+    /// [`restore`](Self::restore). An earlier backup of this store in it is brought up to date: only what it lacks is copied,
+    /// it is whole at every moment, and where this is interrupted the next one goes on. Nothing is removed from it; what
+    /// it has and the store does not goes by [`repack`](Self::repack) of the backup. Nobody may have it open for writing.
+    ///
+    /// A damaged store is copied as far as it can be read. `progress` is told of each pack how many files there are.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let (place, backup) = (directory.path().join("store"), directory.path().join("backup"));
+    /// use promptbook::Store;
+    ///
+    /// let store = Store::create(place)?;
+    /// let made = store.backup(&backup, |_| ())?;
+    /// assert!(made.report.is_clean());
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](Error::Invalid) for a store in memory, and for a directory within the store's;
+    /// [`ForeignBackup`](Error::ForeignBackup), [`NotAStore`](Error::NotAStore) and [`IndexLost`](Error::IndexLost) where
+    /// something else is there; [`Backend`](Error::Backend), and an earlier backup is as it was.
+    pub fn backup(&self, to: impl AsRef<Path>, mut progress: impl FnMut(u64)) -> Result<Backup> {
+        let to = to.as_ref();
+        let Place::Directory(from) = &self.inner.place else {
+            let reason = "a store in memory has no files to copy";
+            return Err(Invalid::new("backup", &to.to_string_lossy(), reason).into());
+        };
+        // A handle that is given up reads no more.
+        drop(self.inner.index.snapshot()?);
+        directory::prepare(to)?;
+        refuse_within(from, to)?;
+        refuse_lost(to)?;
+        let index = to.join(INDEX);
+        if exists(&index)? {
+            self.refuse_foreign(to)?;
+        }
+        BlobDirectory::create(to)?;
+        let (source, target) = (BlobDirectory::open(from)?, BlobDirectory::open(to)?);
+        let beside = tempfile::tempdir_in(to.join("tmp"));
+        let beside = beside.map_err(|error| failed("making a directory in", to, error))?;
+        let copy = beside.path().join(INDEX);
+        let mut copied = Copied::default();
+        // Where nobody may write, nobody removes bodies. Else they stay until all are copied or open.
+        let hold = match directory::writable(from) {
+            Ok(()) => Some(source.hold_all()?),
+            Err(_) => None,
+        };
+        SqliteIndex::copy(&from.join(INDEX), &copy)?;
+        let mut packs = source.copy_loose(&target, &mut copied)?;
+        drop(hold);
+        let mut progress = |copied: &Copied| progress(copied.files + copied.kept);
+        target.copy_packs(&mut packs, &mut copied, &mut progress)?;
+        directory::flush_directory(&to.join("blobs"))?;
+        // The last step: until now an earlier backup was in its place.
+        SqliteIndex::replace(&copy, &index)?;
+        drop(beside);
+        Ok(Backup {
+            copied: copied.files,
+            bytes: copied.bytes,
+            kept: copied.kept,
+            report: reader(to)?.verify(|_| ())?,
+        })
+    }
+
+    /// Makes a store in a directory of a backup, which stays as it is; the answer says whether what was made is sound.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreExists`](Error::StoreExists) where the directory has a store already; those of [`open`](Self::open) for the
+    /// backup; else as [`backup`](Self::backup).
+    pub fn restore(
+        backup: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+        progress: impl FnMut(u64),
+    ) -> Result<Backup> {
+        let (backup, to) = (reader(backup.as_ref())?, to.as_ref());
+        match exists(&to.join(INDEX))? {
+            true => Err(Error::StoreExists { path: to.into() }),
+            false => backup.backup(to, progress),
+        }
+    }
+
+    /// What is there must be what this store was once.
+    fn refuse_foreign(&self, backup: &Path) -> Result<()> {
+        let last = |view: &View, before| -> Result<Option<Operation>> {
+            let found = view.operations(&OperationFilter::default(), before, 1)?;
+            Ok(found.into_iter().next())
+        };
+        let Some(theirs) = last(&*reader(backup)?, None)? else {
+            return Ok(());
+        };
+        let ours = last(self, Some(theirs.number + 1))?;
+        match ours.is_some_and(|ours| ours.id == theirs.id) {
+            true => Ok(()),
+            false => Err(Error::ForeignBackup {
+                path: backup.into(),
+                operation: theirs.number,
+            }),
+        }
+    }
+}
+
+/// A backup may lie where a store that is written to may not.
+fn reader(path: &Path) -> Result<Store> {
+    let options = StoreOptions::new().read_only(true).allow_network(true);
+    options.open(path)
+}
+
+/// Nothing is taken for missing that can't be looked for.
+fn exists(path: &Path) -> Result<bool> {
+    let exists = path.try_exists();
+    exists.map_err(|error| failed("looking for", path, error))
+}
+
+fn refuse_within(store: &Path, to: &Path) -> Result<()> {
+    let real = |path: &Path| {
+        let real = path.canonicalize();
+        real.map_err(|error| failed("looking for", path, error))
+    };
+    match real(to)?.starts_with(real(store)?) {
+        true => {
+            let reason = format!("it is within the store {}", store.display());
+            Err(Invalid::new("backup", &to.to_string_lossy(), reason).into())
+        }
+        false => Ok(()),
+    }
+}
+
+fn failed(doing: &str, path: &Path, error: std::io::Error) -> Error {
+    crate::backend::Error::io(format!("{doing} {}", path.display()), error).into()
+}
