@@ -36,6 +36,14 @@ pub(crate) fn flush_directory(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Flushes a file and puts it in the place of another, durably.
+pub(crate) fn put_in_place(file: &Path, place: &Path) -> Result<()> {
+    let flushed = File::open(file).and_then(|file| file.sync_all());
+    flushed.map_err(failed("flushing", file))?;
+    fs::rename(file, place).map_err(failed("renaming a file to", place))?;
+    place.parent().map_or(Ok(()), flush_directory)
+}
+
 /// Removes a file, or a directory with all that is in it, if it is there.
 #[cfg(feature = "server")]
 pub(crate) fn remove(path: &Path) -> std::io::Result<()> {

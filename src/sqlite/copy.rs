@@ -1,6 +1,5 @@
 //! An index copied to another place, while others write.
 
-use std::fs::{self, File};
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -9,10 +8,10 @@ use super::connection::{self, Access};
 use super::error::{Context, Result};
 use super::{Purpose, SqliteIndex};
 use crate::backend::{Error, ErrorKind};
-use crate::directory::flush_directory;
+use crate::directory::put_in_place;
 
 impl SqliteIndex {
-    /// Copies an index as it is at one moment to a new file, flushed but for its name.
+    /// Copies an index as it is at one moment to a new file, which is not flushed.
     ///
     /// Page by page, so that one of which a page is damaged is copied, too.
     pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -29,12 +28,10 @@ impl SqliteIndex {
             }
         }
         drop(backup);
-        target.close().map_err(|(_, error)| error).context(doing)?;
-        let flushed = File::open(to).and_then(|file| file.sync_all());
-        flushed.map_err(|error| Error::io(format!("flushing {}", to.display()), error))
+        target.close().map_err(|(_, error)| error).context(doing)
     }
 
-    /// Puts a copy in the place of an index, if there is any, that is to go with its log.
+    /// Puts a copy, flushed, in the place of an index, if there is any, that is to go with its log.
     pub(crate) fn replace(copy: &Path, index: &Path) -> Result<()> {
         let is_there = index.try_exists();
         if is_there.map_err(|error| Error::io(format!("looking for {}", index.display()), error))? {
@@ -45,9 +42,6 @@ impl SqliteIndex {
                 return Err(Error::new(ErrorKind::Busy, reason));
             }
         }
-        let renamed = fs::rename(copy, index);
-        renamed
-            .map_err(|error| Error::io(format!("renaming a file to {}", index.display()), error))?;
-        index.parent().map_or(Ok(()), flush_directory)
+        put_in_place(copy, index)
     }
 }
