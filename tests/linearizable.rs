@@ -1,0 +1,385 @@
+//! Many processes that read and move pointers, settle, collect, repack, verify and back up at once, killed, stopped and
+//! let go on at random, while others fold SQLite's log in by every mode: the history of each pointer is linearizable, and
+//! no reader ever sees an older state than one that was acknowledged, or read, before it asked.
+//!
+//! The operations' numbers are the order in which moves took place, so linearizability is told without a search: whoever
+//! was through before another began has the lower number, and a read that began after a move was through, or after
+//! another read that saw it, sees that one or a later one.
+//!
+//! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_KILLS` makes it longer than a check of
+//! each commit should be.
+
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)] // A test fails by a panic, its helpers too.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use promptbook::{
+    BlobId, Body, Bump, Change, EnvironmentName, Error, NewPrompt, NewVersion, OperationFilter,
+    PromptId, Selector, Store,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::time::{ClockId, clock_gettime};
+
+const PROCESSES: usize = 6;
+const PROMPTS: usize = 3;
+
+/// Tells a started executable that it is a worker: its number, whether its reads are honest, and the directory.
+const WORKER: &str = "PROMPTBOOK_LINEARIZABLE_WORKER";
+
+/// Nanoseconds of a clock that all processes share, and that never goes back.
+fn now() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    u64::try_from(time.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap()
+}
+
+fn body(text: &str) -> Body {
+    let json = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": text}]});
+    Body::try_from(json).unwrap()
+}
+
+fn prompt(number: usize) -> PromptId {
+    format!("line0{number}").parse().unwrap()
+}
+
+fn production() -> Selector {
+    Selector::Environment(EnvironmentName::production())
+}
+
+/// What the executable does when it is started again: works until it is killed or told to stop by a file.
+#[test]
+fn worker() {
+    let Ok(told) = std::env::var(WORKER) else {
+        return;
+    };
+    let [number, honest, directory] = told.splitn(3, ' ').collect::<Vec<_>>()[..] else {
+        panic!("{told}");
+    };
+    let directory = Path::new(directory);
+    let store = Store::open(directory.join("store")).unwrap();
+    let stop = || directory.join("stop").exists();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| write(&store, &Ledger::new(directory), &stop));
+            scope.spawn(|| read(&store, &Ledger::new(directory), honest == "true", &stop));
+        }
+        if number == "0" {
+            scope.spawn(|| keep(&store, directory, &stop));
+        }
+    });
+}
+
+/// What a thread did. Each line is one write, so that a kill leaves a whole line or none.
+struct Ledger(File);
+
+impl Ledger {
+    fn new(directory: &Path) -> Self {
+        let name = format!("ledger {:016x}", fastrand::u64(..));
+        Self(File::create_new(directory.join(name)).unwrap())
+    }
+
+    fn add(&self, line: &str) {
+        (&self.0).write_all(line.as_bytes()).unwrap();
+    }
+}
+
+fn write(store: &Store, ledger: &Ledger, stop: &dyn Fn() -> bool) {
+    while !stop() {
+        let number = fastrand::usize(..PROMPTS);
+        let body = body(&format!("{:016x}", fastrand::u64(..)));
+        let blob = body.id();
+        let new = NewVersion::new(prompt(number), body).unwrap();
+        let new = new.environment(EnvironmentName::production());
+        ledger.add(&format!("begin {} {blob}\n", now()));
+        store.commit(new.bump(Bump::Minor)).unwrap();
+        ledger.add(&format!("end {} {blob}\n", now()));
+    }
+}
+
+fn read(store: &Store, ledger: &Ledger, honest: bool, stop: &dyn Fn() -> bool) {
+    let mut kept: HashMap<usize, BlobId> = HashMap::new();
+    for turn in 0_u32.. {
+        if stop() {
+            break;
+        }
+        let number = fastrand::usize(..PROMPTS);
+        let begin = now();
+        // The control: what was read some time ago is told again.
+        let told = match kept.get(&number).filter(|_| !honest && turn % 500 != 0) {
+            Some(blob) => *blob,
+            None => {
+                let resolved = store.resolve((prompt(number), production())).unwrap();
+                assert_eq!(resolved.body.id(), resolved.version.blob);
+                resolved.version.blob
+            }
+        };
+        kept.insert(number, told);
+        ledger.add(&format!("read {begin} {} {number} {told}\n", now()));
+        thread::sleep(Duration::from_micros(fastrand::u64(..300)));
+    }
+}
+
+/// All that is done beside commits.
+fn keep(store: &Store, directory: &Path, stop: &dyn Fn() -> bool) {
+    while !stop() {
+        match fastrand::u32(..8) {
+            0 | 1 => drop(store.settle(|_| ()).unwrap()),
+            2 => drop(store.collect_garbage(Duration::ZERO).unwrap()),
+            3 => drop(store.repack().unwrap()),
+            4 => drop(store.export_bundle(&mut Vec::new()).unwrap()),
+            5 => {
+                let made = store.backup(directory.join("backup"), |_| ()).unwrap();
+                assert_eq!(made.report.violations, [], "the backup is not sound");
+            }
+            6 => {
+                let report = store.verify(|_| ()).unwrap();
+                assert_eq!(report.violations, [], "not sound while others write");
+            }
+            _ => thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+fn start(directory: &Path, number: usize, honest: bool) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "worker", "--nocapture"])
+        .env(WORKER, format!("{number} {honest} {}", directory.display()))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// One read or move.
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    begin: u64,
+    /// None where nobody was told of its end.
+    end: Option<u64>,
+    prompt: usize,
+    /// The number of the operation that it is, or that it saw.
+    operation: u64,
+}
+
+/// What all threads did, by the store's own order.
+fn events(directory: &Path) -> (Vec<Event>, Vec<Event>) {
+    let store = Store::open(directory.join("store")).unwrap();
+    let mut numbers: HashMap<BlobId, (u64, usize)> = HashMap::new();
+    for operation in store
+        .operations(&OperationFilter::default(), None, usize::MAX)
+        .unwrap()
+    {
+        for change in &operation.content.changes {
+            if let Change::VersionCreated(version) = change {
+                let number = (0..PROMPTS).find(|number| prompt(*number) == version.prompt_id);
+                numbers.insert(version.blob, (operation.number, number.unwrap()));
+            }
+        }
+    }
+    let (mut moves, mut reads) = (HashMap::new(), Vec::new());
+    for file in fs::read_dir(directory).unwrap() {
+        let path = file.unwrap().path();
+        if !path.to_string_lossy().contains("/ledger ") {
+            continue;
+        }
+        for line in fs::read_to_string(path).unwrap().lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let time = |word: usize| words[word].parse::<u64>().unwrap();
+            let blob: BlobId = words[words.len() - 1].parse().unwrap();
+            let found = numbers.get(&blob).copied();
+            match (words[0], found) {
+                ("begin", Some((operation, prompt))) => {
+                    let (begin, end) = (time(1), None);
+                    moves.insert(
+                        blob,
+                        Event {
+                            begin,
+                            end,
+                            prompt,
+                            operation,
+                        },
+                    );
+                }
+                // Killed before it took place.
+                ("begin", None) => {}
+                ("end", found) => {
+                    assert!(found.is_some(), "an acknowledged move is lost: {line}");
+                    moves.get_mut(&blob).unwrap().end = Some(time(1));
+                }
+                ("read", found) => {
+                    let (operation, prompt) = found.expect("a read of what was never there");
+                    assert_eq!(prompt.to_string(), words[3], "a read of another prompt's");
+                    let (begin, end) = (time(1), Some(time(2)));
+                    reads.push(Event {
+                        begin,
+                        end,
+                        prompt,
+                        operation,
+                    });
+                }
+                _ => panic!("{line}"),
+            }
+        }
+    }
+    let mut moves: Vec<Event> = moves.into_values().collect();
+    // What was there before anybody came.
+    moves.extend((0..PROMPTS).map(|prompt| Event {
+        begin: 0,
+        end: Some(0),
+        prompt,
+        operation: prompt as u64 + 1,
+    }));
+    (moves, reads)
+}
+
+/// A line for each event that no order of all of them explains.
+fn not_linearizable(moves: &[Event], reads: &[Event]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for prompt in 0..PROMPTS {
+        let of_prompt = |event: &&Event| event.prompt == prompt;
+        let mut by_begin: Vec<&Event> = moves.iter().chain(reads).filter(of_prompt).collect();
+        by_begin.sort_by_key(|event| event.begin);
+        let mut by_end = by_begin.clone();
+        by_end.retain(|event| event.end.is_some());
+        by_end.sort_by_key(|event| event.end);
+        let mut ended = by_end.into_iter().peekable();
+        // The latest state that anybody knew of before this event began.
+        let mut known = 0;
+        for event in by_begin {
+            while let Some(before) = ended.next_if(|before| before.end < Some(event.begin)) {
+                known = known.max(before.operation);
+            }
+            if event.operation < known {
+                wrong.push(format!("{event:?} began when {known} was known"));
+            }
+        }
+        let begun: HashMap<u64, u64> = moves.iter().map(|one| (one.operation, one.begin)).collect();
+        for read in reads.iter().filter(of_prompt) {
+            if begun
+                .get(&read.operation)
+                .is_none_or(|begin| read.end < Some(*begin))
+            {
+                wrong.push(format!("{read:?} saw what had not begun"));
+            }
+        }
+    }
+    wrong
+}
+
+/// Folds the log in by every mode, again and again.
+fn fold(directory: &Path, done: &AtomicBool) {
+    let connection = rusqlite::Connection::open(directory.join("store/index.db")).unwrap();
+    connection.busy_timeout(Duration::from_millis(20)).unwrap();
+    while !done.load(Ordering::Acquire) {
+        let mode = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"][fastrand::usize(..4)];
+        // One that is busy is no concern.
+        let _ = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+        thread::sleep(Duration::from_millis(fastrand::u64(..10)));
+    }
+}
+
+/// Starts workers, has them killed and stopped so many times, and gives what they did.
+fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path();
+    let store = Store::create(directory.join("store")).unwrap();
+    for number in 0..PROMPTS {
+        let new = NewPrompt::new(format!("prompt {number}"), body(&format!("first {number}")));
+        store
+            .create_prompt(new.unwrap().id(prompt(number)))
+            .unwrap();
+    }
+    drop(store);
+    let mut workers: Vec<Child> = (0..PROCESSES)
+        .map(|number| start(directory, number, honest))
+        .collect();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| fold(directory, &done));
+        for _ in 0..kills {
+            thread::sleep(Duration::from_millis(fastrand::u64(1..40)));
+            let victim = fastrand::usize(..workers.len());
+            if let Some(ended) = workers[victim].try_wait().unwrap() {
+                done.store(true, Ordering::Release);
+                panic!("a worker ended by itself: {ended}, see its message above");
+            }
+            let pid = Pid::from_child(&workers[victim]);
+            if fastrand::u32(..3) == 0 {
+                // It may hold any lock meanwhile.
+                kill_process(pid, Signal::STOP).unwrap();
+                thread::sleep(Duration::from_millis(fastrand::u64(1..60)));
+                kill_process(pid, Signal::CONT).unwrap();
+            } else {
+                workers[victim].kill().unwrap();
+                workers[victim].wait().unwrap();
+                workers[victim] = start(directory, victim, honest);
+            }
+        }
+        done.store(true, Ordering::Release);
+    });
+    // Some quiet, so that all of those started last have done something.
+    thread::sleep(Duration::from_millis(300));
+    File::create(directory.join("stop")).unwrap();
+    for mut worker in workers {
+        let ended = worker.wait().unwrap();
+        assert!(ended.success(), "a worker failed: see its message above");
+    }
+    let found = events(directory);
+    for place in ["store", "backup"] {
+        match Store::open(directory.join(place)) {
+            Ok(store) => assert_eq!(store.verify(|_| ()).unwrap().violations, [], "{place}"),
+            Err(Error::NotAStore { .. }) if place == "backup" => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    found
+}
+
+#[test]
+fn pointers_are_linearizable_and_never_stale() {
+    let kills = std::env::var("PROMPTBOOK_STRESS_KILLS");
+    let kills = kills.map_or(150, |text| text.parse().expect("PROMPTBOOK_STRESS_KILLS"));
+    let (moves, reads) = run(kills, true);
+    let mut waits: Vec<u64> = moves
+        .iter()
+        .filter_map(|one| Some(one.end? - one.begin))
+        .collect();
+    waits.sort_unstable();
+    let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize] as f64 / 1e6;
+    println!(
+        "{kills} kills and stops, {} moves, {} reads; a move waits {:.1} ms at the median, {:.1} at p99, {:.0} at most",
+        moves.len(),
+        reads.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0),
+    );
+    assert!(moves.len() > 100 && reads.len() > 100, "nobody worked");
+    let wrong = not_linearizable(&moves, &reads);
+    assert!(
+        wrong.is_empty(),
+        "{} events, such as {}",
+        wrong.len(),
+        wrong[0]
+    );
+    // A move waits for whoever is stopped with the lock, for 60 ms, and for those in line before it.
+    assert!(at(1.0) < 10_000.0, "a move waited {} ms", at(1.0));
+}
+
+/// The control: reads that tell what was true a moment ago must be caught.
+#[test]
+fn stale_reads_are_caught() {
+    let (moves, reads) = run(10, false);
+    assert!(!not_linearizable(&moves, &reads).is_empty());
+}
