@@ -31,6 +31,9 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// An earlier flush through this handle failed: it refuses all further work.
     Poisoned,
+    /// The handle was opened by the process that this one was forked from, and would break its locks: it is to be opened
+    /// anew here. Nothing was changed.
+    Forked,
     /// Reading or writing failed. Nothing was changed.
     Io,
     /// Anything else. Nothing was changed.

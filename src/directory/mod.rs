@@ -30,7 +30,8 @@ use self::packs::Packs;
 #[cfg(feature = "server")]
 pub(crate) use self::place::remove;
 pub(crate) use self::place::{
-    flush_directory, lock_file, network_filesystem, open_lock, prepare, put_in_place, writable,
+    Anchor, flush_directory, lock_file, network_filesystem, open_lock, prepare, put_in_place,
+    writable,
 };
 use crate::backend::{
     BlobUsage, Blobs, Compacted, Effort, Error, Extent, Hold, LiveBodies, Pack, Result,
@@ -41,6 +42,7 @@ use crate::id::BlobId;
 #[derive(Debug)]
 pub(crate) struct BlobDirectory {
     root: PathBuf,
+    anchor: Anchor,
     loose: LooseBodies,
     packs: Packs,
 }
@@ -80,6 +82,7 @@ impl BlobDirectory {
     pub(crate) fn open(store: &Path) -> Result<Self> {
         Ok(Self {
             root: store.to_owned(),
+            anchor: Anchor::of(store)?,
             loose: LooseBodies::open(store)?,
             packs: Packs::new(store),
         })
@@ -93,6 +96,8 @@ impl BlobDirectory {
         let path = self.root.join("blobs.lock");
         let lock = open_lock(&path)?;
         lock_file(&lock).map_err(failed("waiting for", &path))?;
+        // Who holds it puts and removes files by their names.
+        self.anchor.holds()?;
         Ok(Box::new(lock))
     }
 }
@@ -121,7 +126,9 @@ impl Blobs for BlobDirectory {
     }
 
     fn flush(&self, ids: &[BlobId]) -> Result<()> {
-        self.loose.flush(ids)
+        self.loose.flush(ids)?;
+        // The journal is about to let go of them.
+        self.anchor.holds()
     }
 
     fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<bool> {
@@ -141,6 +148,8 @@ impl Blobs for BlobDirectory {
             }
             // It may have been packed since, or been moved from one pack to another.
             if !self.packs.look()? {
+                // It is not missing where its directory is.
+                self.anchor.holds()?;
                 return failed.map_or(Ok(false), Err);
             }
         }
@@ -155,7 +164,7 @@ impl Blobs for BlobDirectory {
     }
 
     fn pack(&self, effort: Effort) -> Result<Box<dyn Pack + '_>> {
-        self.packs.begin(effort)
+        self.packs.begin(effort, self.anchor.clone())
     }
 
     fn compact(&self, extent: Extent, live: &mut LiveBodies<'_>) -> crate::Result<Compacted> {

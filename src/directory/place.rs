@@ -1,10 +1,10 @@
 //! Directories that last, and where a store must not lie.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::failed;
-use crate::backend::Result;
+use crate::backend::{Error, ErrorKind, Result};
 
 /// Makes a directory and those above it, as far as they are missing. Each new name is flushed, so that a power cut
 /// does not take it.
@@ -34,6 +34,51 @@ pub(crate) fn flush_directory(path: &Path) -> Result<()> {
         directory.sync_all().map_err(failed("flushing", path))?;
     }
     Ok(())
+}
+
+/// A directory that must stay where it was: others may move it away, and put another in its place, while a store in it is open.
+/// The open index would go along, and what is written by name would not.
+#[derive(Clone, Debug)]
+pub(crate) struct Anchor {
+    path: PathBuf,
+    was: Option<(u64, u64)>,
+}
+
+impl Anchor {
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        let was = identity(path).map_err(failed("looking at", path))?;
+        let path = path.to_owned();
+        Ok(Self { path, was })
+    }
+
+    /// Fails where another directory is there, or none.
+    pub(crate) fn holds(&self) -> Result<()> {
+        let is = identity(&self.path);
+        match is {
+            Ok(is) if is == self.was => Ok(()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(failed("looking at", &self.path)(error))
+            }
+            _ => {
+                let path = self.path.display();
+                let reason = format!("{path} was moved or replaced while the store in it was open");
+                Err(Error::new(ErrorKind::Other, reason))
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::metadata(path)?;
+    Ok(Some((found.dev(), found.ino())))
+}
+
+/// Where files that are open can't be moved.
+#[cfg(not(unix))]
+fn identity(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
+    fs::metadata(path).map(|_| None)
 }
 
 /// Flushes a file and puts it in the place of another, durably.

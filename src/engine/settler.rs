@@ -48,6 +48,8 @@ const RETRY: Duration = Duration::from_secs(10);
 pub(crate) struct Settler {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Whose thread it is.
+    process: u32,
 }
 
 struct Shared {
@@ -109,6 +111,7 @@ impl Settler {
                 wake: Condvar::new(),
             }),
             thread: Mutex::default(),
+            process: std::process::id(),
         }
     }
 
@@ -183,6 +186,10 @@ impl Settler {
 
 impl Drop for Settler {
     fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // A fork has no such thread, and nobody to wait for.
+            return;
+        }
         self.shared.state().closing = true;
         self.shared.wake.notify_one();
         let thread = self

@@ -84,6 +84,8 @@ pub(crate) struct SqliteIndex {
     /// Opened by the first who writes; none in an index that is only read.
     writer: Option<OnceLock<Mutex<Writer>>>,
     poisoned: AtomicBool,
+    /// Who opened it: SQLite's connections and locks don't go over to a fork, <https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_>.
+    process: u32,
     /// The file was written anew without free pages; it is shorter once the log is folded in whole.
     is_to_shrink: AtomicBool,
     chunks: Arc<Chunks>,
@@ -222,6 +224,7 @@ impl SqliteIndex {
             watcher: Watcher::default(),
             writer: (purpose == Purpose::Write).then(OnceLock::new),
             poisoned: AtomicBool::new(false),
+            process: std::process::id(),
             is_to_shrink: AtomicBool::new(false),
             chunks,
         };
@@ -255,12 +258,20 @@ impl SqliteIndex {
     fn usable(&self) -> Result<()> {
         match self.poisoned.load(Ordering::Acquire) {
             true => Err(Error::new(ErrorKind::Poisoned, "an earlier flush failed")),
+            false if std::process::id() != self.process => {
+                let opened = self.process;
+                let reason = format!(
+                    "the store was opened by process {opened}, of which this is a fork, and must be opened anew here"
+                );
+                Err(Error::new(ErrorKind::Forked, reason))
+            }
             false => Ok(()),
         }
     }
 
     /// Waits for this thread's turn among those of the process, then the process's among all.
     fn turn(&self) -> Result<Turn<'_>> {
+        self.usable()?;
         let opened = self.writer.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::ReadOnly, "the index was opened for reading only")
         })?;
@@ -316,7 +327,7 @@ impl Index for SqliteIndex {
 
     fn change_mark(&self) -> Option<ChangeMark> {
         // SQLite would not notice a change of a file that it was told nobody changes.
-        if self.access == Access::Immutable || self.usable().is_err() {
+        if self.access == Access::Immutable || self.poisoned.load(Ordering::Acquire) {
             return None;
         }
         self.watcher

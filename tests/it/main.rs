@@ -24,6 +24,8 @@ mod model;
 #[cfg(unix)]
 mod no_room;
 mod numbering;
+#[cfg(unix)]
+mod odd;
 mod opening;
 mod packs;
 mod search;

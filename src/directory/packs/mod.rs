@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 pub(super) use self::copy::OpenPack;
 use self::pack::Pack;
 use self::writer::PackWriter;
-use super::{failed, prepare};
+use super::{Anchor, failed, prepare};
 use crate::backend::{self, Effort, Error, Result};
 use crate::id::BlobId;
 
@@ -144,9 +144,9 @@ impl Packs {
         Ok(true)
     }
 
-    pub(super) fn begin(&self, effort: Effort) -> Result<Box<dyn backend::Pack>> {
+    pub(super) fn begin(&self, effort: Effort, anchor: Anchor) -> Result<Box<dyn backend::Pack>> {
         prepare(&self.folder)?;
-        let writer = PackWriter::begin(self.tmp.clone(), self.folder.clone(), effort)?;
+        let writer = PackWriter::begin(self.tmp.clone(), self.folder.clone(), effort, anchor)?;
         Ok(Box::new(writer))
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use super::format::{GAP, Header, MAGIC};
 use super::{Pack, Packs};
 use crate::backend::{Effort, Extent, Kin};
-use crate::directory::prepare;
+use crate::directory::{Anchor, prepare};
 use crate::id::BlobId;
 
 /// Versions of a prompt, each a word longer.
@@ -15,6 +15,10 @@ fn versions(prompt: &str, count: usize) -> Vec<Vec<u8>> {
         format!("{text}\"}}").into_bytes()
     };
     (0..count).map(&mut next).collect()
+}
+
+fn anchor(packs: &Packs) -> Anchor {
+    Anchor::of(packs.tmp.parent().unwrap()).unwrap()
 }
 
 fn place() -> (tempfile::TempDir, Packs) {
@@ -30,7 +34,7 @@ fn write(packs: &Packs, bodies: &[Vec<u8>]) {
 }
 
 fn write_by(packs: &Packs, effort: Effort, bodies: &[Vec<u8>], kin: fn(u64) -> Kin) {
-    let mut pack = packs.begin(effort).unwrap();
+    let mut pack = packs.begin(effort, anchor(packs)).unwrap();
     for (bytes, number) in bodies.iter().zip(0..) {
         pack.add(BlobId::of(bytes), bytes, kin(number)).unwrap();
         assert!(pack.get(BlobId::of(bytes)).unwrap().as_ref() == Some(bytes));
@@ -135,7 +139,7 @@ fn chains_are_short() {
 fn bodies_of_one_kin_take_little_room() {
     let size = |kin: fn(usize) -> Kin| {
         let (directory, packs) = place();
-        let mut pack = packs.begin(Effort::Quick).unwrap();
+        let mut pack = packs.begin(Effort::Quick, anchor(&packs)).unwrap();
         let mut rng = fastrand::Rng::with_seed(1);
         let mut text = || (0..50).map(|_| rng.u64(..).to_string()).collect::<String>();
         let (one, other) = (versions(&text(), 50), versions(&text(), 50));

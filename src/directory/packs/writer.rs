@@ -10,13 +10,14 @@ use std::thread::JoinHandle;
 use super::assembly::{Assembly, Pending, Published};
 use super::pack as packs;
 use crate::backend::{Effort, Error, ErrorKind, Hold, Kin, Pack, Result};
-use crate::directory::flush_directory;
+use crate::directory::{Anchor, flush_directory};
 use crate::id::BlobId;
 
 /// Bodies on their way into packs: one, or more where they are many.
 #[derive(Debug)]
 pub(super) struct PackWriter {
     folder: PathBuf,
+    anchor: Anchor,
     /// Those that wait to be handed over, so that bodies of one kin come together.
     pending: Vec<Pending>,
     pending_bytes: usize,
@@ -40,7 +41,12 @@ const MOST_PENDING: usize = 4 * 1024 * 1024;
 const MOST_PENDING_IN_ORDER: usize = 256 * 1024;
 
 impl PackWriter {
-    pub(super) fn begin(tmp: PathBuf, folder: PathBuf, effort: Effort) -> Result<Self> {
+    pub(super) fn begin(
+        tmp: PathBuf,
+        folder: PathBuf,
+        effort: Effort,
+        anchor: Anchor,
+    ) -> Result<Self> {
         let (work, orders) = sync_channel(1);
         let place = folder.clone();
         let worker = std::thread::Builder::new()
@@ -49,6 +55,7 @@ impl PackWriter {
             .map_err(|error| Error::io("starting a thread that writes a pack", error))?;
         Ok(Self {
             folder,
+            anchor,
             pending: Vec::new(),
             pending_bytes: 0,
             kin: HashSet::new(),
@@ -121,6 +128,8 @@ impl Pack for PackWriter {
         self.tell(Work::Finish)?;
         let packs = self.end()?;
         flush_directory(&self.folder)?;
+        // Rows are about to name its bodies.
+        self.anchor.holds()?;
         let locks = packs.into_iter().map(|pack| pack.lock);
         Ok(Box::new(Finished(locks.collect())))
     }
