@@ -55,7 +55,8 @@
 //! 7. Readers never wait for writers, nor writers for readers.
 //! 8. Every change appends an [`Operation`] to a hash chain; [`Store::verify`] replays it and holds the store against it.
 //!
-//! It does not promise to survive a disk that lies about flushes, and it refuses network file systems.
+//! It does not promise to survive a disk that lies about flushes, and it refuses network file systems. [`trust`] tells what
+//! was tried against each promise, and what that found.
 //!
 //! # Features
 //!
@@ -88,6 +89,7 @@ pub mod server;
 mod sqlite;
 mod store;
 pub mod template;
+pub mod trust;
 
 pub use backend::BlobUsage;
 pub use body::Body;

@@ -1,0 +1,52 @@
+//! What was tried to lose, tear or alter what is kept, and what came of it.
+//!
+//! [The promises](crate#what-it-promises) are held against failures that are played, not waited for. One function,
+//! `check` of `tests/crashes/check.rs`, holds a store against what its writers were told; each technique has controls, which
+//! break the store's own rules on purpose and must be caught, or it proves nothing.
+//!
+//! # What is tried
+//!
+//! | technique | failure that it plays | in each check of a commit | controls, all caught |
+//! |---|---|---|---|
+//! | kill at a system call (`tests/crashes`, with `strace`) | the process dies at each write, flush, rename, removal, lock, opening | 1,000 of 80,000, and any sequence of three operations by `PROMPTBOOK_CRASHES=all` | acknowledged before it is done |
+//! | error at a system call (`tests/crashes`) | EIO, ENOSPC, EDQUOT, EMFILE, ENOLCK, EINTR; once, and from then on | 800 of 43,000 | a failure that is acknowledged |
+//! | power cut (`tests/crashes`) | of all that was not flushed, any page, size and name is lost or torn by itself | 2,400 states of 350,000 | each flush left out; steps swapped; acknowledged too early |
+//! | damage (`tests/crashes`, suites of both backends) | bits flip, sectors become zeros, files are cut, in every file | 2,000 of 520,000; every byte of a pack and of its dictionary | a reader that believes what it reads |
+//! | rows altered behind the store's back (`tests/it/tampering.rs`) | each table, counter and listing says something else | each kind once | the statement changes something |
+//! | processes killed at random (`tests/processes.rs`) | 8 processes of 4 threads, `kill -9` | 40 kills | a number given twice would be seen |
+//! | linearizability and freshness (`tests/linearizable.rs`) | 6 processes write, read, settle, collect, repack, verify, export and back up; killed, stopped and let go on; the log folded in by every mode | 150 kills and stops | reads that tell what was true a moment ago |
+//! | model (`tests/it/model`, and suites that every backend passes) | random histories with undo, collection, repacking, reopening, days that pass; SQLite against memory | 24 histories of the store, 192 pairs that merge | |
+//! | full disk, rights, file limits, forks, moved directories (`tests/it`) | odd worlds | each once | |
+//! | older formats (`tests/golden`) | a store of each format that ever was is opened, read and written | 3 stores, 2 packs, a bundle | |
+//!
+//! # What it found
+//!
+//! Each has its own test, and is mended.
+//!
+//! - A power cut while a store is made could leave a page of zeros, which was taken for a foreign file.
+//! - A snapshot that began between the look at the change mark and the operations was taken for the mark's: a stale read.
+//! - `gc` swept a pack that an import was writing.
+//! - A batch whose transaction was rolled back under it could have left a body's row.
+//! - A compaction that was given up could have removed the pack that it had made again, byte for byte.
+//! - No pack could be begun, for ever, once a file could not be measured.
+//! - A flipped byte in a pack's record could panic.
+//! - Bodies of a folder that could not be looked at were passed over as if there were none.
+//! - The first corrupt table kept `verify` from telling of the others.
+//! - A store that was moved while it was open, and another made in its place: bodies were settled into the other's
+//!   directory, and their journal rows dropped.
+//!
+//! # Still open
+//!
+//! - A used-up quota (EDQUOT) makes a handle useless until the store is opened anew, as SQLite calls it an I/O error.
+//! - A `-wal` that is damaged afterwards may lose its end, which looks as what a crash leaves.
+//! - A pack whose index is damaged is told, and read as far as it goes, but not made anew by [`repair`](crate::Store::repair);
+//!   nor are operations and rows.
+//! - A damaged id or address in a chunk of old operations makes all 128 of them unreadable: told, never wrong.
+//! - A system call that writes less than it says is not played, nor is [`Durability::Relaxed`](crate::Durability::Relaxed) cut off from power.
+- Coverage-guided fuzzing of the parsers is not set up; they have properties on random and hostile input.
+//!
+//! # Not promised
+//!
+//! A disk that lies about flushes, or damages what lies beside a write when the power fails; network file systems, which are
+//! refused unless asked for by name; a directory that is copied while it is written to, other than by
+//! [`backup`](crate::Store::backup).
