@@ -42,8 +42,9 @@
 //! - A pack whose index is damaged is told, and read as far as it goes, but not made anew by [`repair`](crate::Store::repair);
 //!   nor are operations and rows.
 //! - A damaged id or address in a chunk of old operations makes all 128 of them unreadable: told, never wrong.
-//! - A system call that writes less than it says is not played, nor is [`Durability::Relaxed`](crate::Durability::Relaxed) cut off from power.
-- Coverage-guided fuzzing of the parsers is not set up; they have properties on random and hostile input.
+//! - A system call that writes less than it says is not played, nor is power cut off from
+//!   [`Durability::Relaxed`](crate::Durability::Relaxed).
+//! - Coverage-guided fuzzing of the parsers is not set up; they have properties on random and hostile input.
 //!
 //! # Not promised
 //!

@@ -81,7 +81,7 @@ fn worker() {
     });
 }
 
-/// What a thread did. Each line is one write, so that a kill leaves a whole line or none.
+/// What a thread did, a line each.
 struct Ledger(File);
 
 impl Ledger {
@@ -193,7 +193,12 @@ fn events(directory: &Path) -> (Vec<Event>, Vec<Event>) {
         if !path.to_string_lossy().contains("/ledger ") {
             continue;
         }
-        for line in fs::read_to_string(path).unwrap().lines() {
+        let text = fs::read_to_string(path).unwrap();
+        // A kill may leave a part of the last line, where that goes over to another page.
+        for line in text
+            .split_inclusive('\n')
+            .filter_map(|line| line.strip_suffix('\n'))
+        {
             let words: Vec<&str> = line.split(' ').collect();
             let time = |word: usize| words[word].parse::<u64>().unwrap();
             let blob: BlobId = words[words.len() - 1].parse().unwrap();
