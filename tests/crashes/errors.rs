@@ -98,6 +98,8 @@ fn nobody_goes_on_after_a_failed_flush(ledger: &Ledger) {
     for (step, tried) in ledger.script.steps.iter().zip(&ledger.tries) {
         match step {
             Step::Make | Step::Open | Step::Close => is_poisoned = false,
+            // Time passes whatever the handle is in.
+            Step::Later => {}
             _ if is_poisoned => {
                 let refused = Outcome::Failed("Poisoned".into());
                 assert_eq!(
