@@ -1,9 +1,14 @@
-//! Odd worlds: forks, stores that are moved away, names of every script, few open files.
+//! Odd worlds: forks, stores that are moved away, names of every script, clocks that go backwards, few open files.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use promptbook::{Error, NewPrompt, NewVersion, PromptFilter, Store, backend};
+use chrono::DateTime;
+use promptbook::{
+    Error, NewPrompt, NewVersion, Operation, PromptFilter, Store, StoreOptions, backend,
+};
 
 use crate::child;
 use crate::support::{Place, body, commit, create, is_sound};
@@ -125,6 +130,48 @@ fn names_of_any_script_are_names() {
         assert_eq!(store.prompt(name).unwrap().id, id, "{name:?}");
         assert!(store.search(name, 99).is_ok());
     }
+    is_sound(&store);
+}
+
+/// Numbers say what came first, whatever the clock says.
+#[test]
+fn a_clock_that_goes_backwards_orders_nothing() {
+    let place = Place::new();
+    let hours = AtomicI64::new(500_000);
+    let clock = move || {
+        let seconds = hours.fetch_sub(1, Ordering::Relaxed) * 3600;
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    };
+    let options = StoreOptions::new().clock(clock);
+    let store = options.create(place.path()).unwrap();
+    create(&store, "p");
+    // So many that old operations are gathered.
+    for turn in 1..200 {
+        let version = commit(&store, "p", turn);
+        assert_eq!(store.version("p@latest").unwrap().id, version.id);
+        if turn % 50 == 0 {
+            store.settle(|_| ()).unwrap();
+            store.collect_garbage(Duration::from_secs(3600)).unwrap();
+        }
+    }
+    store.repack().unwrap();
+    let operations = store.operations(&Default::default(), None, 999).unwrap();
+    let falls = |pair: &[Operation]| {
+        pair[0].number == pair[1].number + 1 && pair[0].content.at < pair[1].content.at
+    };
+    assert!(operations.windows(2).all(falls));
+    assert_eq!(operations.len(), 200);
+    let last = store.undo_newest().unwrap().unwrap();
+    assert_eq!(last.content.undoes, [200]);
+    assert_eq!(
+        store.version("p@latest").unwrap().number.to_string(),
+        "1.198"
+    );
+    // A moment at which nothing was as it is told now: it answers all the same.
+    store.at(operations[100].content.at).unwrap();
+    drop(store);
+    let store = place.open();
+    assert_eq!(store.prompt("p").unwrap().versions, 199);
     is_sound(&store);
 }
 
