@@ -445,3 +445,33 @@ fn a_damaged_search_is_no_harm_to_commits() {
     assert!(store.search("greeting", 9).is_err(), "it can't be searched");
     assert_eq!(store.version("greeting@latest").unwrap().number.minor, 103);
 }
+
+/// Operations are the truth: a store that is made of them and the bodies says what it said before rows were altered.
+#[test]
+fn altered_rows_do_not_go_into_a_bundle() {
+    let bundle = |place: &Place| {
+        let mut bundle = Vec::new();
+        place.open().export_bundle(&mut bundle).map(|_| bundle)
+    };
+    for statement in [
+        "UPDATE version SET message = 'another' WHERE minor = 1",
+        "UPDATE version SET minor = 77 WHERE minor = 1",
+        "UPDATE version SET model = 'another-model' WHERE minor = 1",
+        "UPDATE prompt SET name = 'another' WHERE name = 'greeting'",
+        "DELETE FROM environment WHERE name = 'staging'",
+        "DELETE FROM version WHERE minor = 1",
+    ] {
+        let place = filled();
+        let before = bundle(&place).unwrap();
+        assert!(place.sql(statement) > 0, "{statement}");
+        let store = place.open();
+        assert!(!violations(&store).is_empty());
+        drop(store);
+        let after = bundle(&place).unwrap();
+        assert!(after == before, "{statement}");
+        let made = Place::new();
+        let store = made.create();
+        store.import_bundle(std::io::Cursor::new(after)).unwrap();
+        is_sound(&store);
+    }
+}
