@@ -38,7 +38,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// Removes what is dead in packs; only while [`hold_all`](Self::hold_all) is held. `live` visits, when it is called, every
     /// body that is not dead, each time a version has it or once: those of one kin best one after another. A pack whose
     /// [`finish`](Pack::finish) is still held is left alone, and so is one with a live body that can't be read from it, nor
-    /// elsewhere where [all](Extent::All) are compacted.
+    /// elsewhere where [all](Extent::All) are compacted: then, too, what is found in packs whose index is damaged is taken over.
     fn compact(&self, extent: Extent, live: &mut LiveBodies<'_>) -> crate::Result<Compacted>;
 
     /// Makes few packs of many; only while [`hold_all`](Self::hold_all) is held.

@@ -153,13 +153,15 @@ impl Store {
 
     /// Verifies the store, takes the bodies that are damaged or missing from stores that have them, such as a
     /// [backup](Self::backup), and verifies it again: the answer names what was taken, and what is left. Packs that were
-    /// damaged are made anew. Operations and rows are not repaired: [`restore`](Self::restore) makes a store of a backup.
+    /// damaged are made anew; where only a pack's index was, all that is in it is found without. Operations and rows are not repaired: [`restore`](Self::restore) makes a store of a
+    /// backup, and a [bundle](Self::export_bundle) brought into a new store makes rows anew where the operations are sound.
     ///
     /// # Errors
     ///
     /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and what was taken until then stays.
     pub fn repair(&self, sources: &[Store], mut progress: impl FnMut(u64)) -> Result<Repaired> {
-        self.writable()?;
+        // Then all bodies that packs don't have are files of their own.
+        self.settle(|_| ())?;
         let report = self.verify(&mut progress)?;
         let blobs = self.inner.bodies.blobs();
         let bodies = repair(&*self.inner.index, blobs, &report, &mut |id| {

@@ -324,6 +324,79 @@ fn damaged_bodies_are_taken_back_from_a_backup() {
     assert_eq!(all(&place.open()), before);
 }
 
+/// What a pack has is found without its index, where that is damaged or cut off.
+#[test]
+fn a_pack_whose_index_is_damaged_is_made_anew() {
+    let (place, store) = filled();
+    let before = all(&store);
+    store.settle(|_| ()).unwrap();
+    drop(store);
+    let pack = files(&place)
+        .into_iter()
+        .max_by_key(|file| file.metadata().unwrap().len());
+    let pack = pack.unwrap();
+    let sound_pack = fs::read(&pack).unwrap();
+    let length = sound_pack.len();
+    let index = u64::from_le_bytes(sound_pack[length - 64..][..8].try_into().unwrap());
+    let index = usize::try_from(index).unwrap();
+    let flipped = |at: usize| {
+        let mut bytes = sound_pack.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let damages = [
+        ("fan-out", flipped(index + 1)),
+        ("entries", flipped(length - 64 - 11 * 80)),
+        ("place of the index", flipped(length - 64)),
+        ("number of entries", flipped(length - 56)),
+        ("hash", flipped(length - 1)),
+        ("cut in the index", sound_pack[..index + 100].to_vec()),
+        ("cut before the index", sound_pack[..index].to_vec()),
+    ];
+    for (damage, bytes) in damages {
+        let damaged = Place::new();
+        copy(place.path(), damaged.path());
+        let file = damaged
+            .path()
+            .join(pack.strip_prefix(place.path()).unwrap());
+        fs::write(&file, bytes).unwrap();
+        let store = damaged.open();
+        assert!(!store.verify(|_| ()).unwrap().is_clean(), "{damage}");
+        let repaired = store.repair(&[], |_| ()).unwrap();
+        assert!(
+            repaired.report.is_clean(),
+            "{damage}: {:#?}",
+            repaired.report
+        );
+        assert_eq!(all(&store), before, "{damage}");
+        assert!(!file.exists() || fs::read(&file).unwrap() == sound_pack);
+    }
+
+    // What can't be found so is no reason to give up where it may be.
+    let damaged = Place::new();
+    copy(place.path(), damaged.path());
+    let file = damaged
+        .path()
+        .join(pack.strip_prefix(place.path()).unwrap());
+    let cut = &sound_pack[..index / 2];
+    fs::write(&file, cut).unwrap();
+    let store = damaged.open();
+    let repaired = store.repair(&[], |_| ()).unwrap();
+    let left = repaired.report.violations.iter();
+    let left = left
+        .filter(|one| matches!(one, Violation::Body { .. }))
+        .count();
+    assert!((1..159).contains(&left), "{left} of 160");
+    assert_eq!(fs::read(&file).unwrap(), cut);
+    let repaired = store
+        .repair(&[place.open_read_only().unwrap()], |_| ())
+        .unwrap();
+    sound(&repaired.report);
+    assert_eq!(repaired.bodies.len(), left);
+    assert!(!file.exists());
+    assert_eq!(all(&store), before);
+}
+
 #[test]
 fn files_that_are_gone_are_taken_back() {
     let (place, store) = filled();

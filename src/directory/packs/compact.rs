@@ -29,6 +29,9 @@ impl Packs {
         self.look()?;
         let known = self.known.load_full();
         let mut old = Locked::of_all(&known)?;
+        if extent == Extent::All {
+            old.extend(Locked::of_those_without_index(&known)?);
+        }
         if old.is_empty() {
             return Ok(Compacted::default());
         }
@@ -113,8 +116,17 @@ pub(super) struct Locked {
     entries: Vec<(Entry, bool)>,
     /// The places of entries in the index's order.
     places: Vec<u32>,
+    /// The entries are what was found without the index, and may be only some.
+    salvaged: bool,
     /// It has a body that could not be read: it stays.
     damaged: bool,
+}
+
+/// Whether a pack has a body, and whether it was marked before.
+enum Mark {
+    None,
+    Before,
+    Now(Entry),
 }
 
 impl Locked {
@@ -122,51 +134,102 @@ impl Locked {
     pub(super) fn of_all(known: &Known) -> backend::Result<Vec<Self>> {
         let mut locked = Vec::new();
         for pack in &known.packs {
-            match pack.records.file().try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => continue,
-                Err(TryLockError::Error(error)) => {
-                    return Err(failed("locking", pack.path())(error));
-                }
-            }
-            // Dropped at an error too: it unlocks.
-            let mut this = Self {
-                pack: Arc::clone(pack),
-                entries: Vec::new(),
-                places: Vec::new(),
-                damaged: false,
+            let Some(mut this) = Self::of(pack)? else {
+                continue;
             };
             // A pack whose index is damaged stays for whoever repairs it.
             if let Ok(entries) = pack.entries() {
-                let mut order: Vec<u32> = (0..pack.footer.entries).collect();
-                order.sort_by_key(|place| entries[*place as usize].offset);
-                this.places = vec![0; entries.len()];
-                for (at, place) in (0..).zip(&order) {
-                    this.places[*place as usize] = at;
-                }
-                let entries = order.iter().map(|place| (entries[*place as usize], false));
-                this.entries = entries.collect();
+                this.index(&entries);
                 locked.push(this);
             }
         }
         Ok(locked)
     }
 
-    /// Marks a body, and tells where it is if it was not marked before.
-    fn mark(&mut self, id: BlobId) -> backend::Result<Option<Entry>> {
-        let mut newly = None;
+    /// All packs that can be locked and have no sound index, with what is found in them without.
+    fn of_those_without_index(known: &Known) -> backend::Result<Vec<Self>> {
+        let opened = known.packs.iter().filter(|pack| pack.entries().is_err());
+        let mut packs: Vec<Arc<Pack>> = opened.map(Arc::clone).collect();
+        for (path, error) in &known.broken {
+            if error.kind() == backend::ErrorKind::Corrupt {
+                packs.push(Arc::new(Pack::open_without_index(path)?));
+            }
+        }
+        let mut locked = Vec::new();
+        for pack in &packs {
+            if let Some(mut this) = Self::of(pack)? {
+                this.salvaged = true;
+                let mut entries = pack.walk();
+                entries.sort_unstable();
+                this.index(&entries);
+                locked.push(this);
+            }
+        }
+        Ok(locked)
+    }
+
+    /// A pack, unless somebody else has it; without its entries.
+    fn of(pack: &Arc<Pack>) -> backend::Result<Option<Self>> {
+        match pack.records.file().try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => {
+                return Err(failed("locking", pack.path())(error));
+            }
+        }
+        // Dropped at an error too: it unlocks.
+        Ok(Some(Self {
+            pack: Arc::clone(pack),
+            entries: Vec::new(),
+            places: Vec::new(),
+            salvaged: false,
+            damaged: false,
+        }))
+    }
+
+    /// Takes over what an index has, or would have.
+    fn index(&mut self, entries: &[Entry]) {
+        let mut order: Vec<u32> = (0..).take(entries.len()).collect();
+        order.sort_by_key(|place| entries[*place as usize].offset);
+        self.places = vec![0; entries.len()];
+        for (at, place) in (0..).zip(&order) {
+            self.places[*place as usize] = at;
+        }
+        let entries = order.iter().map(|place| (entries[*place as usize], false));
+        self.entries = entries.collect();
+    }
+
+    /// Marks a body.
+    fn mark(&mut self, id: BlobId) -> backend::Result<Mark> {
+        let mut found = Mark::None;
         let prefix = Prefix::of(id);
-        for (place, entry) in self.pack.bucket(prefix)? {
+        for (place, entry) in self.bucket(prefix)? {
             let at = self.places.get(place).map(|at| *at as usize);
             if let Some((entry, marked)) = at
                 .filter(|_| entry.prefix == prefix)
                 .and_then(|at| self.entries.get_mut(at))
-                && !std::mem::replace(marked, true)
             {
-                newly = Some(*entry);
+                found = match std::mem::replace(marked, true) {
+                    true => Mark::Before,
+                    false => Mark::Now(*entry),
+                };
             }
         }
-        Ok(newly)
+        Ok(found)
+    }
+
+    /// The entries among which a prefix would be, each with its place in the index.
+    fn bucket(&self, prefix: Prefix) -> backend::Result<Vec<(usize, Entry)>> {
+        if !self.salvaged {
+            return self.pack.bucket(prefix);
+        }
+        let entry = |place: usize| self.entries[self.places[place] as usize].0;
+        let places = self
+            .places
+            .partition_point(|at| self.entries[*at as usize].0.prefix < prefix)..;
+        let alike =
+            places.take_while(|place| *place < self.places.len() && entry(*place).prefix == prefix);
+        Ok(alike.map(|place| (place, entry(place))).collect())
     }
 
     /// Whether more of its bytes are dead than live.
@@ -239,8 +302,10 @@ impl<'a> Renewal<'a> {
     ) -> Result<()> {
         let (mut taken, mut unread) = (false, Vec::new());
         for (number, pack) in old.iter_mut().enumerate() {
-            let Some(entry) = pack.mark(id)? else {
-                continue;
+            let entry = match pack.mark(id)? {
+                Mark::None => continue,
+                Mark::Before => return Ok(()),
+                Mark::Now(entry) => entry,
             };
             match pack.pack.records.read(entry.offset) {
                 Ok(bytes) if BlobId::of(&bytes) == id => {
@@ -254,8 +319,12 @@ impl<'a> Renewal<'a> {
                 _ => unread.push(number),
             }
         }
-        if !unread.is_empty() && !taken && !is_loose(id) {
-            unread.iter().for_each(|number| old[*number].damaged = true);
+        let is_unsure = !unread.is_empty() || old.iter().any(|pack| pack.salvaged);
+        if is_unsure && !taken && !is_loose(id) {
+            for (number, pack) in old.iter_mut().enumerate() {
+                // It may be in what was not found without an index.
+                pack.damaged |= pack.salvaged || unread.contains(&number);
+            }
         }
         Ok(())
     }
@@ -308,7 +377,7 @@ impl<'a> Renewal<'a> {
                 continue;
             }
             fs::remove_file(path).map_err(failed("removing", path))?;
-            compacted.bodies += u64::from(pack.pack.footer.entries);
+            compacted.bodies += pack.entries.len() as u64;
             compacted.bytes += pack.pack.length;
         }
         self.packs.look()?;

@@ -11,6 +11,7 @@ mod dictionary;
 mod format;
 mod pack;
 mod records;
+mod salvage;
 mod writer;
 
 use std::fs;

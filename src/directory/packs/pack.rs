@@ -21,19 +21,28 @@ pub(super) struct Pack {
 
 impl Pack {
     pub(super) fn open(path: &Path) -> Result<Self> {
+        Self::open_by(path, |file, length| {
+            let Some(at) = length.checked_sub(FOOTER as u64) else {
+                return Err(corrupt(format!("{} is cut off", path.display())));
+            };
+            let mut bytes = [0; FOOTER];
+            read_at(file, path, &mut bytes, at)?;
+            let footer = Footer::read(&bytes);
+            match footer.fits(length) {
+                true => Ok(footer),
+                false => Err(corrupt(format!("{} has a wrong length", path.display()))),
+            }
+        })
+    }
+
+    /// Opens one whose footer is found so, in a file of a length.
+    pub(super) fn open_by(
+        path: &Path,
+        footer: impl FnOnce(&File, u64) -> Result<Footer>,
+    ) -> Result<Self> {
         let file = File::open(path).map_err(failed("opening", path))?;
         let length = file.metadata().map_err(failed("measuring", path))?.len();
-        let footer = match length.checked_sub(FOOTER as u64) {
-            Some(at) => {
-                let mut bytes = [0; FOOTER];
-                read_at(&file, path, &mut bytes, at)?;
-                Footer::read(&bytes)
-            }
-            None => return Err(corrupt(format!("{} is cut off", path.display()))),
-        };
-        if !footer.fits(length) {
-            return Err(corrupt(format!("{} has a wrong length", path.display())));
-        }
+        let footer = footer(&file, length)?;
         Ok(Self {
             records: Records::new(file, path, footer.index),
             footer,

@@ -194,6 +194,14 @@ impl Records {
         })
     }
 
+    /// What the record that begins here says of itself.
+    pub(super) fn header(&self, offset: u64) -> Result<Header> {
+        RECENT.with_borrow_mut(|recent| {
+            recent.turn_to(self.number);
+            Header::read(self.window(offset, MOST_HEADER, &mut recent.window)?)
+        })
+    }
+
     fn record(&self, offset: u64, window: &mut Window) -> Result<Record> {
         let header = Header::read(self.window(offset, MOST_HEADER, window)?)?;
         let whole = self.window(offset, header.length + header.stored, window)?;

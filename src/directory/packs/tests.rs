@@ -97,6 +97,18 @@ fn the_golden_packs_are_read() {
     }
 }
 
+#[test]
+fn everything_is_found_without_the_index() {
+    for (folder, bodies) in golden() {
+        let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+        let mut told = Pack::open(&file.path()).unwrap().entries().unwrap();
+        told.sort_by_key(|entry| entry.offset);
+        assert_eq!(told.len(), bodies.len());
+        let found = Pack::open_without_index(&file.path()).unwrap().walk();
+        assert_eq!(found[..told.len()], told);
+    }
+}
+
 /// `cargo test write_the_golden_packs -- --ignored`, for a new format only: the old ones stay beside them.
 #[test]
 #[ignore = "it writes what another test reads"]
