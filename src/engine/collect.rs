@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::pack::{MANY, compact, pack_loose, young_since};
-use crate::backend::{Blobs, Index};
+use crate::backend::{self, Blobs, ErrorKind, Index};
 use crate::error::Result;
 use crate::id::BlobId;
 use crate::record::Durability;
@@ -37,6 +37,7 @@ pub(crate) fn collect(
     now: DateTime<Utc>,
 ) -> Result<Collected> {
     let mut collected = Collected::default();
+    let mut before: Vec<BlobId> = Vec::new();
     loop {
         // Held from the check that no row names a body until its file is gone: a commit that brings the body
         // back in between journals it anew, and its settling waits.
@@ -47,6 +48,11 @@ pub(crate) fn collect(
             break;
         }
         let ids: Vec<BlobId> = chunk.iter().map(|body| body.id).collect();
+        // In a table that is damaged they could come for ever.
+        if ids.iter().all(|id| before.contains(id)) {
+            let reason = format!("body {} is unused again as soon as it is forgotten", ids[0]);
+            return Err(backend::Error::new(ErrorKind::Corrupt, reason).into());
+        }
         transaction.forget_blobs(&ids)?;
         transaction.commit()?;
         for body in &chunk {
@@ -54,6 +60,7 @@ pub(crate) fn collect(
             collected.bodies += 1;
             collected.bytes += body.size;
         }
+        before = ids;
     }
     collected.leftovers = collect_leftovers(index, blobs)?;
     collected.packed = pack_loose(index, blobs, young_since(now), MANY)?;

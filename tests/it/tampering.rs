@@ -446,6 +446,20 @@ fn a_damaged_search_is_no_harm_to_commits() {
     assert_eq!(store.version("greeting@latest").unwrap().number.minor, 103);
 }
 
+/// As what a fuzzer did to the table's pages.
+#[test]
+fn a_collection_comes_to_an_end() {
+    let place = filled();
+    let again = "CREATE TRIGGER again AFTER UPDATE OF stored ON blob WHEN new.stored = 0
+                 BEGIN UPDATE blob SET stored = 1 WHERE key = new.key; END";
+    place.sql(again);
+    let store = place.open();
+    let refused = store
+        .collect_garbage(std::time::Duration::ZERO)
+        .unwrap_err();
+    assert!(refused.to_string().contains("unused again"), "{refused}");
+}
+
 /// Operations are the truth: a store that is made of them and the bodies says what it said before rows were altered.
 #[test]
 fn altered_rows_do_not_go_into_a_bundle() {

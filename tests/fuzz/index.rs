@@ -1,0 +1,171 @@
+//! A damaged index file: opening, reading or `verify` reports it, or everything is answered right.
+//!
+//! The input is up to eight damages of eight bytes each: three for the place, one for the kind, four for the value. The
+//! kinds: a byte is another; four bytes are these; a page becomes another of the file; the file ends here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::DateTime;
+use promptbook::{
+    Expected, NewPrompt, NewVersion, OperationFilter, PromptFilter, Store, VersionFilter,
+};
+use promptbook::{StoreOptions, View};
+use serde_json::json;
+
+const PAGE: usize = 4096;
+
+/// A closed store: its files, and all that it tells.
+struct Sound {
+    index: Vec<u8>,
+    others: Vec<(PathBuf, Vec<u8>)>,
+    told: String,
+}
+
+static SOUND: LazyLock<Sound> = LazyLock::new(|| {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("store");
+    fill(&options().create(&path).unwrap());
+    let told = told(&options().open(&path).unwrap()).unwrap();
+    let mut others = Vec::new();
+    gather(&path, Path::new(""), &mut others);
+    let at = others
+        .iter()
+        .position(|(name, _)| name == Path::new("index.db"));
+    let (_, index) = others.swap_remove(at.unwrap());
+    Sound {
+        index,
+        others,
+        told,
+    }
+});
+
+fn options() -> StoreOptions {
+    static SECONDS: AtomicI64 = AtomicI64::new(0);
+    let clock = || DateTime::from_timestamp(SECONDS.fetch_add(1, Ordering::Relaxed), 0);
+    StoreOptions::new()
+        .seed(7)
+        .clock(move || clock().unwrap_or_default())
+}
+
+/// So much that old operations are gathered in chunks, bodies packed, and search told of them.
+fn fill(store: &Store) {
+    let body = |name: &str, turn: usize| {
+        let text = format!("Greet {{{{hc:{name}:string}}}} the {turn}. time, and warmly");
+        json!({"model": "m", "messages": [{"role": "user", "content": text}]})
+    };
+    for name in ["one", "two", "three"] {
+        let new = NewPrompt::new(name, body(name, 0)).unwrap().tag("tag");
+        store.create_prompt(new).unwrap();
+        let commits = store.batch(|batch| {
+            for turn in 1..20 {
+                batch.commit(NewVersion::new(name, body(name, turn))?.message("more"))?;
+            }
+            Ok(())
+        });
+        commits.unwrap();
+    }
+    for turn in 0..140 {
+        let number: promptbook::Selector = format!("1.{}", turn % 20).parse().unwrap();
+        store
+            .set_environment("one", "staging", number, Expected::Any)
+            .unwrap();
+    }
+    store.delete_version("two@1.3").unwrap();
+    store.delete_prompt("three").unwrap();
+    store.settle(|_| ()).unwrap();
+}
+
+fn gather(root: &Path, within: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in fs::read_dir(root.join(within)).unwrap() {
+        let entry = entry.unwrap();
+        let name = within.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            gather(root, &name, found);
+        } else if !name.ends_with("index.db-shm") {
+            found.push((name, fs::read(entry.path()).unwrap()));
+        }
+    }
+}
+
+/// All that is read of a store.
+fn told(store: &View) -> promptbook::Result<String> {
+    use std::fmt::Write;
+    let mut told = String::new();
+    for prompt in store.prompts(&PromptFilter::default(), None, usize::MAX)? {
+        let _ = writeln!(told, "{prompt:?}");
+        for version in store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)? {
+            let resolved = store.resolve(version.id)?;
+            assert_eq!(resolved.body.id(), resolved.version.blob, "another body");
+            let _ = writeln!(told, "{version:?} {}", resolved.body.text());
+        }
+        let _ = writeln!(told, "{:?}", store.environments(prompt.id)?);
+        let _ = writeln!(told, "{:?}", store.version_counts(prompt.id)?);
+    }
+    let operations = store.operations(&OperationFilter::default(), None, usize::MAX)?;
+    let _ = writeln!(told, "{operations:?}");
+    Ok(told)
+}
+
+pub fn holds(data: &[u8]) {
+    let mut index = SOUND.index.clone();
+    for damage in data.chunks_exact(8).take(8) {
+        do_damage(&mut index, damage);
+    }
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("store");
+    for (name, bytes) in &SOUND.others {
+        let file = path.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
+    }
+    fs::create_dir_all(path.join("tmp")).unwrap();
+    fs::write(path.join("index.db"), &index).unwrap();
+
+    let Ok(store) = options().open(&path) else {
+        return;
+    };
+    let found = told(&store);
+    let report = store.verify(|_| ());
+    if let (Ok(found), Ok(report)) = (found, report)
+        && report.is_clean()
+    {
+        assert_eq!(found, SOUND.told, "nobody reports it");
+    }
+    // Writing on may be refused, but ends.
+    let _ = store.search("warmly", 9);
+    let _ = store.create_prompt(NewPrompt::new("more", json!({"model": "m"})).unwrap());
+    let _ = store.commit(NewVersion::new("one", json!({"model": "n"})).unwrap());
+    let _ = store.undo_newest();
+    let _ = store.settle(|_| ());
+    let _ = store.collect_garbage(std::time::Duration::ZERO);
+    let _ = store.export_bundle(std::io::sink());
+}
+
+fn do_damage(index: &mut Vec<u8>, damage: &[u8]) {
+    let &[a, b, c, kind, ref value @ ..] = damage else {
+        return;
+    };
+    let value: [u8; 4] = value.try_into().unwrap();
+    let at = u32::from_be_bytes([0, a, b, c]) as usize;
+    let pages = index.len() / PAGE;
+    if pages == 0 {
+        return;
+    }
+    // An end that is no whole page has no part in what follows a cut.
+    let at = at % (pages * PAGE);
+    match kind % 8 {
+        0..=3 => index[at] = value[0],
+        4 | 5 => {
+            let end = index.len().min(at + 4);
+            index[at..end].copy_from_slice(&value[..end - at]);
+        }
+        6 => {
+            let (from, to) = (u32::from_be_bytes(value) as usize % pages, at / PAGE);
+            index.copy_within(from * PAGE..(from + 1) * PAGE, to * PAGE);
+        }
+        _ => index.truncate(at),
+    }
+}
