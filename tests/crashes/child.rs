@@ -5,7 +5,7 @@ use std::process::{Command, Stdio, exit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use promptbook::{Error, Store};
+use promptbook::{Durability, Error, Store};
 
 use crate::ledger::{Book, kind};
 use crate::script::{Script, Step, base, options, perform};
@@ -19,6 +19,8 @@ const MANNER: &str = "PROMPTBOOK_CRASH_MANNER";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     Honest,
+    /// With a durability that leaves flushes to the system.
+    Relaxed,
     /// Acknowledges before it does: a control, which has to be caught.
     Rash,
 }
@@ -71,9 +73,13 @@ pub fn run() {
     }));
     book.tell(&format!("script {script}"));
     book.tell(&format!("child {}", std::process::id()));
-    let is_rash = std::env::var(MANNER).unwrap() == "Rash";
+    let manner = match &*std::env::var(MANNER).unwrap() {
+        "Rash" => Manner::Rash,
+        "Relaxed" => Manner::Relaxed,
+        _ => Manner::Honest,
+    };
     let script: Script = script.parse().unwrap();
-    let ran = std::panic::catch_unwind(|| work(&script, &path(STORE), &book, is_rash));
+    let ran = std::panic::catch_unwind(|| work(&script, &path(STORE), &book, manner));
     if ran.is_err() || panicked.load(Ordering::SeqCst) {
         exit(PANICKED);
     }
@@ -82,7 +88,12 @@ pub fn run() {
     exit(0);
 }
 
-fn work(script: &Script, directory: &Path, book: &Book, is_rash: bool) {
+fn work(script: &Script, directory: &Path, book: &Book, manner: Manner) {
+    let is_rash = manner == Manner::Rash;
+    let options = match manner {
+        Manner::Relaxed => options().durability(Durability::Relaxed),
+        Manner::Honest | Manner::Rash => options(),
+    };
     let mut store: Option<Store> = None;
     for (number, step) in script.steps.iter().enumerate() {
         book.tell(&format!("try {number}"));
@@ -90,8 +101,8 @@ fn work(script: &Script, directory: &Path, book: &Book, is_rash: bool) {
             book.tell(&format!("done {number}"));
         }
         let opened = match step {
-            Step::Make => Some(options().create(directory)),
-            Step::Open => Some(options().open(directory)),
+            Step::Make => Some(options.create(directory)),
+            Step::Open => Some(options.open(directory)),
             _ => None,
         };
         let result = match (opened, &store) {

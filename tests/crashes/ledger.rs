@@ -81,6 +81,8 @@ pub struct Ledger {
     pub tries: Vec<Try>,
     pub panics: Vec<String>,
     pub ended: bool,
+    /// What was acknowledged last may be gone: the power failed under a durability that leaves flushes to the system.
+    pub may_lose: bool,
 }
 
 /// A step that was tried.
@@ -122,6 +124,7 @@ impl Ledger {
             tries: Vec::new(),
             panics: Vec::new(),
             ended: false,
+            may_lose: false,
         };
         for line in lines {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));

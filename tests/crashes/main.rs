@@ -7,6 +7,7 @@
 //!
 //! - `kills.rs`: the child is killed at each system call that changes files, takes locks or opens something (`strace`).
 //! - `errors.rs`: each of those calls fails, once or from then on.
+//! - `short_writes.rs`: files may not grow beyond a size, so that a write ends within what it was to write.
 //! - `power`: the calls of a run are recorded, and directories that a power cut could leave are made and opened.
 //! - `damage.rs`: bits flip, blocks become zeros, and files are cut in a store that is closed.
 //!
@@ -57,6 +58,8 @@ mod scratch;
 #[cfg(target_os = "linux")]
 mod script;
 #[cfg(target_os = "linux")]
+mod short_writes;
+#[cfg(target_os = "linux")]
 mod starts;
 #[cfg(target_os = "linux")]
 mod strace;
@@ -65,7 +68,7 @@ mod truth;
 
 /// Each test by its name, as the standard harness has them.
 #[cfg(target_os = "linux")]
-const TESTS: [(&str, fn()); 9] = [
+const TESTS: [(&str, fn()); 12] = [
     (
         "kills::a_process_that_is_killed_at_any_call_loses_nothing",
         kills::a_process_that_is_killed_at_any_call_loses_nothing,
@@ -83,8 +86,20 @@ const TESTS: [(&str, fn()); 9] = [
         errors::a_failure_that_is_acknowledged_is_caught,
     ),
     (
+        "short_writes::a_write_that_is_cut_short_is_told",
+        short_writes::a_write_that_is_cut_short_is_told,
+    ),
+    (
+        "short_writes::one_that_is_acknowledged_is_caught",
+        short_writes::one_that_is_acknowledged_is_caught,
+    ),
+    (
         "power::a_power_cut_at_any_moment_loses_nothing",
         power::a_power_cut_at_any_moment_loses_nothing,
+    ),
+    (
+        "power::a_power_cut_costs_the_relaxed_their_last_commits_at_most",
+        power::a_power_cut_costs_the_relaxed_their_last_commits_at_most,
     ),
     (
         "power::a_flush_that_is_left_out_is_caught",

@@ -15,11 +15,12 @@ pub struct Possible {
 }
 
 /// Each history that the ledger allows: a step that was acknowledged took place, one that failed did not, and of one
-/// whose outcome nobody was told, either.
+/// whose outcome nobody was told, either. Where the last ones may be lost, those before a step that took place did too.
 pub fn possible(ledger: &Ledger) -> Vec<Possible> {
     let mut histories = vec![Vec::new()];
     for tried in &ledger.tries {
         let outcomes: &[bool] = match tried.outcome {
+            Outcome::Done(_) if ledger.may_lose => &[true, false],
             Outcome::Done(_) => &[true],
             Outcome::Failed(_) => &[false],
             Outcome::Open | Outcome::Unknown(..) => &[true, false],
@@ -36,11 +37,21 @@ pub fn possible(ledger: &Ledger) -> Vec<Possible> {
     }
     histories
         .into_iter()
+        .filter(|history| !ledger.may_lose || is_a_beginning(history, ledger))
         .map(|took_place| Possible {
             observed: after(&ledger.script, &took_place),
             took_place,
         })
         .collect()
+}
+
+/// Whether nothing that was acknowledged is lost before something that took place.
+fn is_a_beginning(took_place: &[bool], ledger: &Ledger) -> bool {
+    let done = took_place
+        .iter()
+        .zip(&ledger.tries)
+        .filter(|(_, tried)| !matches!(tried.outcome, Outcome::Failed(_)));
+    done.map(|(took_place, _)| !took_place).is_sorted()
 }
 
 /// What is there after those steps of a script.

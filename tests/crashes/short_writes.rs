@@ -1,0 +1,117 @@
+//! A write that ends within what it was to write.
+//!
+//! No file may grow beyond a size (`RLIMIT_FSIZE`): the write that would takes what fits and says so, and the next one of
+//! that file fails. It is what a disk does that fills up in the middle of a page.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::check::check;
+use crate::child::Manner;
+use crate::runs::Run;
+use crate::scratch;
+use crate::script::{Script, named};
+
+/// The ledger is a file as well.
+const LEAST: u64 = 4096;
+
+/// A script whose files end at a size.
+struct Case {
+    script: Script,
+    most: u64,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {} bytes a file", self.script, self.most)
+    }
+}
+
+/// What brings the limit upon a child. The signal that tells of it would end the process.
+fn wrapper(most: u64) -> Vec<String> {
+    let size = format!("--fsize={most}");
+    ["env", "--ignore-signal=XFSZ", "prlimit", &size]
+        .map(str::to_owned)
+        .into()
+}
+
+/// Whether files can be limited here. Where they can't, it says so, and fails where CI is true.
+fn is_there() -> bool {
+    let [program, arguments @ ..] = &wrapper(LEAST)[..] else {
+        return false;
+    };
+    let ran = Command::new(program).args(arguments).arg("true").status();
+    if ran.is_ok_and(|status| status.success()) {
+        return true;
+    }
+    println!("not run: env or prlimit does not work here");
+    let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(!is_ci, "CI tries this");
+    false
+}
+
+impl Case {
+    fn run(&self, manner: Manner) -> Run {
+        Run::of(&self.script, &wrapper(self.most), manner)
+    }
+
+    fn is_told_the_truth(&self, manner: Manner) {
+        let run = self.run(manner);
+        run.is_through();
+        check(&run.store(), &run.ledger());
+    }
+}
+
+/// Sizes up to that of the largest file, as many of each script.
+fn cases(scripts: &[Script], of_each: usize) -> Vec<Case> {
+    let mut rng = scratch::rng();
+    let mut cases = Vec::new();
+    for script in scripts {
+        let run = Run::of(script, &[], Manner::Honest);
+        run.is_through();
+        let largest = largest(&run.store()).max(LEAST);
+        for _ in 0..of_each {
+            let (script, most) = (script.clone(), rng.u64(LEAST..=largest));
+            cases.push(Case { script, most });
+        }
+    }
+    cases
+}
+
+fn largest(folder: &Path) -> u64 {
+    let size = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => largest(&path),
+            false => path.metadata().unwrap().len(),
+        }
+    };
+    fs::read_dir(folder).unwrap().map(size).max().unwrap_or(0)
+}
+
+pub fn a_write_that_is_cut_short_is_told() {
+    if !is_there() {
+        return;
+    }
+    let of_each = 12 * scratch::times().unwrap_or(100);
+    let cases = cases(&named(), of_each);
+    println!("{} sizes of files tried", cases.len());
+    scratch::all_hold(&cases, |case| case.is_told_the_truth(Manner::Honest));
+}
+
+/// A control: who takes a failure for a success is caught.
+pub fn one_that_is_acknowledged_is_caught() {
+    if !is_there() {
+        return;
+    }
+    let cases = cases(&["closed: open commit commit".parse().unwrap()], 40);
+    let failed = scratch::failures(&cases, |case| case.is_told_the_truth(Manner::Rash));
+    println!(
+        "{} of {} sizes of files catch it",
+        failed.len(),
+        cases.len()
+    );
+    assert!(!failed.is_empty(), "nothing was caught");
+}
