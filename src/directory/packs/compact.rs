@@ -1,13 +1,13 @@
 //! Packs made anew: without what is dead, by kin, or several as one.
 
-use std::fs::{self, TryLockError};
+use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
+use super::Packs;
 use super::assembly::{Assembly, Pending, Published};
-use super::format::{Entry, Prefix};
+use super::format::Prefix;
+use super::locked::{Locked, Mark};
 use super::pack::Pack;
-use super::{Known, Packs};
 use crate::Result;
 use crate::backend::{self, Compacted, Effort, Extent, Kin, LiveBodies};
 use crate::directory::{failed, flush_directory, prepare};
@@ -107,150 +107,6 @@ fn is_what_it_is_called(pack: &Pack) -> backend::Result<bool> {
     }
     let name = pack.path().file_stem().and_then(|name| name.to_str());
     Ok(name == Some(&hasher.finalize().to_hex()))
-}
-
-/// A pack that nobody else compacts, and that is not somebody's who has yet to write rows.
-pub(super) struct Locked {
-    pack: Arc<Pack>,
-    /// In the order of their records, with whether each is live, or was taken.
-    entries: Vec<(Entry, bool)>,
-    /// The places of entries in the index's order.
-    places: Vec<u32>,
-    /// The entries are what was found without the index, and may be only some.
-    salvaged: bool,
-    /// It has a body that could not be read: it stays.
-    damaged: bool,
-}
-
-/// Whether a pack has a body, and whether it was marked before.
-enum Mark {
-    None,
-    Before,
-    Now(Entry),
-}
-
-impl Locked {
-    /// All packs that can be locked and have a sound index.
-    pub(super) fn of_all(known: &Known) -> backend::Result<Vec<Self>> {
-        let mut locked = Vec::new();
-        for pack in &known.packs {
-            let Some(mut this) = Self::of(pack)? else {
-                continue;
-            };
-            // A pack whose index is damaged stays for whoever repairs it.
-            if let Ok(entries) = pack.entries() {
-                this.index(&entries);
-                locked.push(this);
-            }
-        }
-        Ok(locked)
-    }
-
-    /// All packs that can be locked and have no sound index, with what is found in them without.
-    fn of_those_without_index(known: &Known) -> backend::Result<Vec<Self>> {
-        let opened = known.packs.iter().filter(|pack| pack.entries().is_err());
-        let mut packs: Vec<Arc<Pack>> = opened.map(Arc::clone).collect();
-        for (path, error) in &known.broken {
-            if error.kind() == backend::ErrorKind::Corrupt {
-                packs.push(Arc::new(Pack::open_without_index(path)?));
-            }
-        }
-        let mut locked = Vec::new();
-        for pack in &packs {
-            if let Some(mut this) = Self::of(pack)? {
-                this.salvaged = true;
-                let mut entries = pack.walk();
-                entries.sort_unstable();
-                this.index(&entries);
-                locked.push(this);
-            }
-        }
-        Ok(locked)
-    }
-
-    /// A pack, unless somebody else has it; without its entries.
-    fn of(pack: &Arc<Pack>) -> backend::Result<Option<Self>> {
-        match pack.records.file().try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => {
-                return Err(failed("locking", pack.path())(error));
-            }
-        }
-        // Dropped at an error too: it unlocks.
-        Ok(Some(Self {
-            pack: Arc::clone(pack),
-            entries: Vec::new(),
-            places: Vec::new(),
-            salvaged: false,
-            damaged: false,
-        }))
-    }
-
-    /// Takes over what an index has, or would have.
-    fn index(&mut self, entries: &[Entry]) {
-        let mut order: Vec<u32> = (0..).take(entries.len()).collect();
-        order.sort_by_key(|place| entries[*place as usize].offset);
-        self.places = vec![0; entries.len()];
-        for (at, place) in (0..).zip(&order) {
-            self.places[*place as usize] = at;
-        }
-        let entries = order.iter().map(|place| (entries[*place as usize], false));
-        self.entries = entries.collect();
-    }
-
-    /// Marks a body.
-    fn mark(&mut self, id: BlobId) -> backend::Result<Mark> {
-        let mut found = Mark::None;
-        let prefix = Prefix::of(id);
-        for (place, entry) in self.bucket(prefix)? {
-            let at = self.places.get(place).map(|at| *at as usize);
-            if let Some((entry, marked)) = at
-                .filter(|_| entry.prefix == prefix)
-                .and_then(|at| self.entries.get_mut(at))
-            {
-                found = match std::mem::replace(marked, true) {
-                    true => Mark::Before,
-                    false => Mark::Now(*entry),
-                };
-            }
-        }
-        Ok(found)
-    }
-
-    /// The entries among which a prefix would be, each with its place in the index.
-    fn bucket(&self, prefix: Prefix) -> backend::Result<Vec<(usize, Entry)>> {
-        if !self.salvaged {
-            return self.pack.bucket(prefix);
-        }
-        let entry = |place: usize| self.entries[self.places[place] as usize].0;
-        let places = self
-            .places
-            .partition_point(|at| self.entries[*at as usize].0.prefix < prefix)..;
-        let alike =
-            places.take_while(|place| *place < self.places.len() && entry(*place).prefix == prefix);
-        Ok(alike.map(|place| (place, entry(place))).collect())
-    }
-
-    /// Whether more of its bytes are dead than live.
-    fn is_wasteful(&self) -> bool {
-        let ends = self.entries.iter().skip(1).map(|(entry, _)| entry.offset);
-        let ends = ends.chain([self.pack.records.end()]);
-        let records = self.entries.iter().zip(ends);
-        let lengths = records.map(|((entry, live), end)| (*live, end - entry.offset));
-        let (live, dead) = lengths.fold((0, 0), |(live, dead), (lives, length)| match lives {
-            true => (live + length, dead),
-            false => (live, dead + length),
-        });
-        dead > live
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        // The file stays open as long as somebody reads from it.
-        let _ = self.pack.records.file().unlock();
-    }
 }
 
 /// New packs, which take the place of old ones.

@@ -9,6 +9,7 @@ mod compact;
 mod copy;
 mod dictionary;
 mod format;
+mod locked;
 mod pack;
 mod records;
 mod salvage;
