@@ -68,8 +68,9 @@ impl Anchor {
     }
 }
 
+/// What tells a file from another that takes its place, as far as the system says.
 #[cfg(unix)]
-fn identity(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
+pub(super) fn identity(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
     use std::os::unix::fs::MetadataExt;
     let found = fs::metadata(path)?;
     Ok(Some((found.dev(), found.ino())))
@@ -77,7 +78,7 @@ fn identity(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
 
 /// Where files that are open can't be moved.
 #[cfg(not(unix))]
-fn identity(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
+pub(super) fn identity(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
     fs::metadata(path).map(|_| None)
 }
 

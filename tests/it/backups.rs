@@ -324,6 +324,37 @@ fn damaged_bodies_are_taken_back_from_a_backup() {
     assert_eq!(all(&place.open()), before);
 }
 
+/// A pack of the same bodies has the same bytes, and name: the file that was damaged is not looked into any more.
+#[test]
+fn a_pack_that_is_made_anew_under_its_name_is_read() {
+    let place = Place::new();
+    let store = place.create();
+    let import = |batch: &mut promptbook::Batch<'_>| {
+        for prompt in 0..400 {
+            let new = NewPrompt::new(format!("{prompt}"), body(prompt))?;
+            batch.create_prompt(new)?;
+        }
+        Ok(())
+    };
+    store.batch(import).unwrap();
+    store.repack().unwrap();
+    let before = all(&store);
+    let reader = place.open();
+    drop(store);
+    let pack = files(&place).pop().unwrap();
+    let sound_pack = fs::read(&pack).unwrap();
+    let mut damaged = sound_pack.clone();
+    damaged[sound_pack.len() - 70] ^= 1;
+    fs::write(&pack, damaged).unwrap();
+    let store = place.open();
+    assert!(!store.verify(|_| ()).unwrap().is_clean());
+    assert!(!reader.verify(|_| ()).unwrap().is_clean());
+    sound(&store.repair(&[], |_| ()).unwrap().report);
+    assert!(fs::read(&pack).unwrap() == sound_pack, "not the same name");
+    sound(&reader.verify(|_| ()).unwrap());
+    assert_eq!(all(&reader), before);
+}
+
 /// What a pack has is found without its index, where that is damaged or cut off.
 #[test]
 fn a_pack_whose_index_is_damaged_is_made_anew() {

@@ -20,12 +20,14 @@ use std::io::ErrorKind as Io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
 pub(super) use self::copy::OpenPack;
 use self::pack::Pack;
 use self::writer::PackWriter;
+use super::place::identity;
 use super::{Anchor, failed, prepare};
 use crate::backend::{self, Effort, Error, Result};
 use crate::id::BlobId;
@@ -44,8 +46,29 @@ struct Known {
     packs: Vec<Arc<Pack>>,
     /// Why some could not be opened.
     broken: Vec<(PathBuf, Error)>,
+    /// All of them, as they were seen.
+    seen: Vec<Seen>,
     /// The pack that had the last body: mostly the next one's, too.
     last: AtomicUsize,
+}
+
+/// A file as it was seen. One that was damaged may be made anew under its name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+    modified: Option<SystemTime>,
+}
+
+impl Seen {
+    fn at(path: PathBuf) -> std::io::Result<Self> {
+        let modified = fs::metadata(&path)?.modified().ok();
+        Ok(Self {
+            identity: identity(&path)?,
+            path,
+            modified,
+        })
+    }
 }
 
 impl Known {
@@ -105,7 +128,7 @@ impl Packs {
 
     /// Looks which packs are there; says whether others are than were known.
     pub(super) fn look(&self) -> Result<bool> {
-        let mut paths = Vec::new();
+        let mut seen = Vec::new();
         match fs::read_dir(&self.folder) {
             Ok(files) => {
                 for file in files {
@@ -114,34 +137,36 @@ impl Packs {
                         .extension()
                         .is_some_and(|extension| extension == "pack")
                     {
-                        paths.push(path);
+                        match Seen::at(path.clone()) {
+                            Ok(file) => seen.push(file),
+                            Err(error) if error.kind() == Io::NotFound => {}
+                            Err(error) => return Err(failed("looking at", &path)(error)),
+                        }
                     }
                 }
             }
             Err(error) if error.kind() == Io::NotFound => {}
             Err(error) => return Err(failed("listing", &self.folder)(error)),
         }
-        paths.sort();
+        seen.sort();
         let known = self.known.load();
-        let was = known.packs.iter().map(|pack| pack.path());
-        let mut was: Vec<_> = was
-            .chain(known.broken.iter().map(|(path, _)| &**path))
-            .collect();
-        was.sort();
-        if was == paths {
+        if known.seen == seen {
             return Ok(false);
         }
         let mut now = Known::default();
-        for path in paths {
-            let open = known.packs.iter().find(|pack| pack.path() == path);
+        for file in &seen {
+            let path = &file.path;
+            let mut open = known.packs.iter().filter(|_| known.seen.contains(file));
+            let open = open.find(|pack| pack.path() == path);
             match open.map_or_else(
-                || Pack::open(&path).map(Arc::new),
+                || Pack::open(path).map(Arc::new),
                 |pack| Ok(Arc::clone(pack)),
             ) {
                 Ok(pack) => now.packs.push(pack),
-                Err(error) => now.broken.push((path, error)),
+                Err(error) => now.broken.push((path.clone(), error)),
             }
         }
+        now.seen = seen;
         self.known.store(Arc::new(now));
         Ok(true)
     }
