@@ -28,10 +28,7 @@ impl Packs {
     ) -> Result<Compacted> {
         self.look()?;
         let known = self.known.load_full();
-        let mut old = Locked::of_all(&known)?;
-        if extent == Extent::All {
-            old.extend(Locked::of_those_without_index(&known)?);
-        }
+        let mut old = Locked::of_all(&known, extent == Extent::All)?;
         if old.is_empty() {
             return Ok(Compacted::default());
         }
@@ -57,7 +54,7 @@ impl Packs {
     pub(in crate::directory) fn join(&self) -> backend::Result<()> {
         self.look()?;
         let known = self.known.load_full();
-        let mut old = Locked::of_all(&known)?;
+        let mut old = Locked::of_all(&known, false)?;
         old.retain(|pack| pack.pack.length < LARGE);
         old.sort_by_key(|pack| pack.pack.length);
         let (mut sum, mut joined) = (0, 0);

@@ -31,38 +31,26 @@ pub(super) enum Mark {
 }
 
 impl Locked {
-    /// All packs that can be locked and have a sound index.
-    pub(super) fn of_all(known: &Known) -> backend::Result<Vec<Self>> {
+    /// All packs that can be locked. Those whose index is damaged stay for whoever repairs them, unless they are to be
+    /// `salvaged`: then they are among them, with what is found in them without.
+    pub(super) fn of_all(known: &Known, salvaged: bool) -> backend::Result<Vec<Self>> {
         let mut locked = Vec::new();
         for pack in &known.packs {
             let Some(mut this) = Self::of(pack)? else {
                 continue;
             };
-            // A pack whose index is damaged stays for whoever repairs it.
-            if let Ok(entries) = pack.entries() {
-                this.index(&entries);
-                locked.push(this);
+            match pack.entries() {
+                Ok(entries) => this.index(&entries),
+                Err(_) if salvaged => this.salvage(),
+                Err(_) => continue,
             }
+            locked.push(this);
         }
-        Ok(locked)
-    }
-
-    /// All packs that can be locked and have no sound index, with what is found in them without.
-    pub(super) fn of_those_without_index(known: &Known) -> backend::Result<Vec<Self>> {
-        let opened = known.packs.iter().filter(|pack| pack.entries().is_err());
-        let mut packs: Vec<Arc<Pack>> = opened.map(Arc::clone).collect();
-        for (path, error) in &known.broken {
-            if error.kind() == backend::ErrorKind::Corrupt {
-                packs.push(Arc::new(Pack::open_without_index(path)?));
-            }
-        }
-        let mut locked = Vec::new();
-        for pack in &packs {
-            if let Some(mut this) = Self::of(pack)? {
-                this.salvaged = true;
-                let mut entries = pack.walk();
-                entries.sort_unstable();
-                this.index(&entries);
+        for (path, error) in known.broken.iter().filter(|_| salvaged) {
+            if error.kind() == backend::ErrorKind::Corrupt
+                && let Some(mut this) = Self::of(&Arc::new(Pack::open_without_index(path)?))?
+            {
+                this.salvage();
                 locked.push(this);
             }
         }
@@ -98,6 +86,14 @@ impl Locked {
         }
         let entries = order.iter().map(|place| (entries[*place as usize], false));
         self.entries = entries.collect();
+    }
+
+    /// Takes over what is found without an index.
+    fn salvage(&mut self) {
+        self.salvaged = true;
+        let mut entries = self.pack.walk();
+        entries.sort_unstable();
+        self.index(&entries);
     }
 
     /// Marks a body.

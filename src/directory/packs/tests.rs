@@ -252,7 +252,7 @@ fn a_compaction_that_is_given_up_leaves_what_was_there() {
     assert_eq!(only_file(directory.path()), file, "the same again");
     // As where the disk is full once the pack is in its place.
     let mut renewal = super::compact::Renewal::new(&packs);
-    let mut old = super::locked::Locked::of_all(&packs.known.load()).unwrap();
+    let mut old = super::locked::Locked::of_all(&packs.known.load(), false).unwrap();
     for bytes in &bodies {
         renewal
             .take(BlobId::of(bytes), Kin(1), &|_| false, &mut old)
