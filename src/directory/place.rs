@@ -46,16 +46,16 @@ pub(crate) struct Anchor {
 
 impl Anchor {
     pub(crate) fn of(path: &Path) -> Result<Self> {
-        let was = identity(path).map_err(failed("looking at", path))?;
+        let found = fs::metadata(path).map_err(failed("looking at", path))?;
+        let was = identity(&found);
         let path = path.to_owned();
         Ok(Self { path, was })
     }
 
     /// Fails where another directory is there, or none.
     pub(crate) fn holds(&self) -> Result<()> {
-        let is = identity(&self.path);
-        match is {
-            Ok(is) if is == self.was => Ok(()),
+        match fs::metadata(&self.path) {
+            Ok(found) if identity(&found) == self.was => Ok(()),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(failed("looking at", &self.path)(error))
             }
@@ -70,16 +70,15 @@ impl Anchor {
 
 /// What tells a file from another that takes its place, as far as the system says.
 #[cfg(unix)]
-pub(super) fn identity(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
+pub(super) fn identity(found: &fs::Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    let found = fs::metadata(path)?;
-    Ok(Some((found.dev(), found.ino())))
+    Some((found.dev(), found.ino()))
 }
 
 /// Where files that are open can't be moved.
 #[cfg(not(unix))]
-pub(super) fn identity(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
-    fs::metadata(path).map(|_| None)
+pub(super) fn identity(_found: &fs::Metadata) -> Option<(u64, u64)> {
+    None
 }
 
 /// Flushes a file and puts it in the place of another, durably.

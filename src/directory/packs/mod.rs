@@ -62,11 +62,11 @@ struct Seen {
 
 impl Seen {
     fn at(path: PathBuf) -> std::io::Result<Self> {
-        let modified = fs::metadata(&path)?.modified().ok();
+        let found = fs::metadata(&path)?;
         Ok(Self {
-            identity: identity(&path)?,
             path,
-            modified,
+            identity: identity(&found),
+            modified: found.modified().ok(),
         })
     }
 }
@@ -156,8 +156,9 @@ impl Packs {
         let mut now = Known::default();
         for file in &seen {
             let path = &file.path;
-            let mut open = known.packs.iter().filter(|_| known.seen.contains(file));
-            let open = open.find(|pack| pack.path() == path);
+            let is_known = known.seen.contains(file);
+            let mut open = known.packs.iter();
+            let open = open.find(|pack| is_known && pack.path() == path);
             match open.map_or_else(
                 || Pack::open(path).map(Arc::new),
                 |pack| Ok(Arc::clone(pack)),
