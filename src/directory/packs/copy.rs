@@ -1,7 +1,7 @@
 //! Packs copied from one store to another.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{ErrorKind as Io, Read, Seek, Write};
 use std::path::Path;
 
@@ -22,16 +22,8 @@ impl Packs {
     /// All packs that there are.
     pub(in crate::directory) fn open_all(&self) -> Result<Vec<OpenPack>> {
         let mut packs = Vec::new();
-        let files = match fs::read_dir(&self.folder) {
-            Ok(files) => files,
-            Err(error) if error.kind() == Io::NotFound => return Ok(packs),
-            Err(error) => return Err(failed("listing", &self.folder)(error)),
-        };
-        for file in files {
-            let path = file.map_err(failed("listing", &self.folder))?.path();
-            if path.extension().is_some_and(|kind| kind == "pack")
-                && let Some(name) = path.file_name()
-            {
+        for path in self.paths()? {
+            if let Some(name) = path.file_name() {
                 packs.push(OpenPack {
                     name: name.to_owned(),
                     file: File::open(&path).map_err(failed("opening", &path))?,

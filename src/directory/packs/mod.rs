@@ -126,27 +126,32 @@ impl Packs {
         Ok(false)
     }
 
+    /// The files that are packs, in no particular order.
+    fn paths(&self) -> Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        let files = match fs::read_dir(&self.folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == Io::NotFound => return Ok(paths),
+            Err(error) => return Err(failed("listing", &self.folder)(error)),
+        };
+        for file in files {
+            let path = file.map_err(failed("listing", &self.folder))?.path();
+            if path.extension().is_some_and(|kind| kind == "pack") {
+                paths.push(path);
+            }
+        }
+        Ok(paths)
+    }
+
     /// Looks which packs are there; says whether others are than were known.
     pub(super) fn look(&self) -> Result<bool> {
         let mut seen = Vec::new();
-        match fs::read_dir(&self.folder) {
-            Ok(files) => {
-                for file in files {
-                    let path = file.map_err(failed("listing", &self.folder))?.path();
-                    if path
-                        .extension()
-                        .is_some_and(|extension| extension == "pack")
-                    {
-                        match Seen::at(path.clone()) {
-                            Ok(file) => seen.push(file),
-                            Err(error) if error.kind() == Io::NotFound => {}
-                            Err(error) => return Err(failed("looking at", &path)(error)),
-                        }
-                    }
-                }
+        for path in self.paths()? {
+            match Seen::at(path.clone()) {
+                Ok(file) => seen.push(file),
+                Err(error) if error.kind() == Io::NotFound => {}
+                Err(error) => return Err(failed("looking at", &path)(error)),
             }
-            Err(error) if error.kind() == Io::NotFound => {}
-            Err(error) => return Err(failed("listing", &self.folder)(error)),
         }
         seen.sort();
         let known = self.known.load();
