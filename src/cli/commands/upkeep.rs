@@ -12,7 +12,7 @@ use crate::cli::output::{DIM, NAME, WRONG, paint};
 use crate::cli::progress::Progress;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
-use crate::{Policy, Report, Stats, Store};
+use crate::{Collected, Policy, Report, Stats, Store};
 
 pub(super) fn init(args: &Init, session: &Session) -> Outcome {
     let path = match session.named() {
@@ -182,14 +182,10 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
             })
         },
         || {
-            let bodies = text::count(collected.bodies, "body", "bodies");
-            let bytes = text::count(collected.bytes, "byte", "bytes");
-            let leftovers = text::count(collected.leftovers, "leftover file", "leftover files");
+            let removed = removed(&collected);
             let packed = text::count(collected.packed, "body", "bodies");
             let dropped = text::count(collected.dropped, "dead one", "dead ones");
-            format!(
-                "Removed {bodies} of {bytes}, and {leftovers}\nPacked {packed}; {dropped} went from packs\n"
-            )
+            format!("Removed {removed}\nPacked {packed}; {dropped} went from packs\n")
         },
     )
 }
@@ -206,13 +202,15 @@ fn garbage(retention: Duration, session: &Session) -> Outcome {
                 "leftovers": garbage.leftovers,
             })
         },
-        || {
-            let bodies = text::count(garbage.bodies, "body", "bodies");
-            let bytes = text::count(garbage.bytes, "byte", "bytes");
-            let leftovers = text::count(garbage.leftovers, "leftover file", "leftover files");
-            format!("Would remove {bodies} of {bytes}, and {leftovers}\n")
-        },
+        || format!("Would remove {}\n", removed(&garbage)),
     )
+}
+
+fn removed(collected: &Collected) -> String {
+    let bodies = text::count(collected.bodies, "body", "bodies");
+    let bytes = text::count(collected.bytes, "byte", "bytes");
+    let leftovers = text::count(collected.leftovers, "leftover file", "leftover files");
+    format!("{bodies} of {bytes}, and {leftovers}")
 }
 
 pub(super) fn stats(session: &Session) -> Outcome {
