@@ -102,7 +102,10 @@ impl BlobDirectory {
     }
 }
 
-fn failed<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Error + 'a {
+pub(crate) fn failed<'a>(
+    doing: &'a str,
+    path: &'a Path,
+) -> impl FnOnce(std::io::Error) -> Error + 'a {
     move |error| Error::io(format!("{doing} {}", path.display()), error)
 }
 

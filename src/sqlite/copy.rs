@@ -8,7 +8,7 @@ use super::connection::{self, Access};
 use super::error::{Context, Result};
 use super::{Purpose, SqliteIndex};
 use crate::backend::{Error, ErrorKind};
-use crate::directory::put_in_place;
+use crate::directory::{failed, put_in_place};
 
 impl SqliteIndex {
     /// Copies an index as it is at one moment to a new file, which is not flushed.
@@ -33,8 +33,7 @@ impl SqliteIndex {
 
     /// Puts a copy, flushed, in the place of an index, if there is any, that is to go with its log.
     pub(crate) fn replace(copy: &Path, index: &Path) -> Result<()> {
-        let is_there = index.try_exists();
-        if is_there.map_err(|error| Error::io(format!("looking for {}", index.display()), error))? {
+        if index.try_exists().map_err(failed("looking for", index))? {
             let old = connection::open(index, Access::Write)?;
             // A log that stayed would be taken for the new one's.
             if !connection::fold_whole(&old).context("folding the log in")? {

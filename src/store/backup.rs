@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{INDEX, Place, Store, StoreOptions, View, refuse_lost};
 use crate::backend::Blobs as _;
-use crate::directory::{self, BlobDirectory, Copied};
+use crate::directory::{self, BlobDirectory, Copied, failed};
 use crate::engine::Report;
 use crate::error::{Error, Result};
 use crate::invalid::Invalid;
@@ -72,7 +72,7 @@ impl Store {
         BlobDirectory::create(to)?;
         let (source, target) = (BlobDirectory::open(from)?, BlobDirectory::open(to)?);
         let beside = tempfile::tempdir_in(to.join("tmp"));
-        let beside = beside.map_err(|error| failed("making a directory in", to, error))?;
+        let beside = beside.map_err(failed("making a directory in", to))?;
         let copy = beside.path().join(INDEX);
         let mut copied = Copied::default();
         // Where nobody may write, nobody removes bodies. Else they stay until all are copied or open.
@@ -143,15 +143,11 @@ fn reader(path: &Path) -> Result<Store> {
 
 /// Nothing is taken for missing that can't be looked for.
 fn exists(path: &Path) -> Result<bool> {
-    let exists = path.try_exists();
-    exists.map_err(|error| failed("looking for", path, error))
+    Ok(path.try_exists().map_err(failed("looking for", path))?)
 }
 
 fn refuse_within(store: &Path, to: &Path) -> Result<()> {
-    let real = |path: &Path| {
-        let real = path.canonicalize();
-        real.map_err(|error| failed("looking for", path, error))
-    };
+    let real = |path: &Path| path.canonicalize().map_err(failed("looking for", path));
     match real(to)?.starts_with(real(store)?) {
         true => {
             let reason = format!("it is within the store {}", store.display());
@@ -159,8 +155,4 @@ fn refuse_within(store: &Path, to: &Path) -> Result<()> {
         }
         false => Ok(()),
     }
-}
-
-fn failed(doing: &str, path: &Path, error: std::io::Error) -> Error {
-    crate::backend::Error::io(format!("{doing} {}", path.display()), error).into()
 }
