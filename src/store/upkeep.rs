@@ -153,8 +153,9 @@ impl Store {
 
     /// Verifies the store, takes the bodies that are damaged or missing from stores that have them, such as a
     /// [backup](Self::backup), and verifies it again: the answer names what was taken, and what is left. Packs that were
-    /// damaged are made anew; where only a pack's index was, all that is in it is found without. Operations and rows are not repaired: [`restore`](Self::restore) makes a store of a
-    /// backup, and a [bundle](Self::export_bundle) brought into a new store makes rows anew where the operations are sound.
+    /// damaged are made anew; where only a pack's index was, all that is in it is found without. Operations and rows are not
+    /// repaired: [`restore`](Self::restore) makes a store of a backup, and a [bundle](Self::export_bundle) brought into a new
+    /// store makes rows anew where the operations are sound.
     ///
     /// # Errors
     ///
