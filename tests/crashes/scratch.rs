@@ -37,6 +37,13 @@ pub fn times() -> Option<usize> {
     }
 }
 
+/// Says why something is not tried, and fails where CI is true.
+pub fn not_run(why: &str) {
+    println!("not run: {why}");
+    let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(!is_ci, "CI tries this");
+}
+
 /// The same choice each time, unless one asks for another.
 pub fn rng() -> fastrand::Rng {
     let seed = std::env::var("PROMPTBOOK_CRASHES_SEED");
