@@ -17,8 +17,11 @@
     clippy::print_stdout
 )] // A test fails by a panic, its helpers too.
 
+#[path = "shared/ledgers.rs"]
+mod ledgers;
+
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -188,55 +191,44 @@ fn events(directory: &Path) -> (Vec<Event>, Vec<Event>) {
         }
     }
     let (mut moves, mut reads) = (HashMap::new(), Vec::new());
-    for file in fs::read_dir(directory).unwrap() {
-        let path = file.unwrap().path();
-        if !path.to_string_lossy().contains("/ledger ") {
-            continue;
-        }
-        let text = fs::read_to_string(path).unwrap();
-        // A kill may leave a part of the last line, where that goes over to another page.
-        for line in text
-            .split_inclusive('\n')
-            .filter_map(|line| line.strip_suffix('\n'))
-        {
-            let words: Vec<&str> = line.split(' ').collect();
-            let time = |word: usize| words[word].parse::<u64>().unwrap();
-            let blob: BlobId = words[words.len() - 1].parse().unwrap();
-            let found = numbers.get(&blob).copied();
-            match (words[0], found) {
-                ("begin", Some((operation, prompt))) => {
-                    let (begin, end) = (time(1), None);
-                    moves.insert(
-                        blob,
-                        Event {
-                            begin,
-                            end,
-                            prompt,
-                            operation,
-                        },
-                    );
-                }
-                // Killed before it took place.
-                ("begin", None) => {}
-                ("end", found) => {
-                    assert!(found.is_some(), "an acknowledged move is lost: {line}");
-                    moves.get_mut(&blob).unwrap().end = Some(time(1));
-                }
-                ("read", found) => {
-                    let (operation, prompt) = found.expect("a read of what was never there");
-                    assert_eq!(prompt.to_string(), words[3], "a read of another prompt's");
-                    let (begin, end) = (time(1), Some(time(2)));
-                    reads.push(Event {
+    ledgers::each_line(directory, |line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let time = |word: usize| words[word].parse::<u64>().unwrap();
+        let blob: BlobId = words[words.len() - 1].parse().unwrap();
+        let found = numbers.get(&blob).copied();
+        match (words[0], found) {
+            ("begin", Some((operation, prompt))) => {
+                let (begin, end) = (time(1), None);
+                moves.insert(
+                    blob,
+                    Event {
                         begin,
                         end,
                         prompt,
                         operation,
-                    });
-                }
-                _ => panic!("{line}"),
+                    },
+                );
             }
+            // Killed before it took place.
+            ("begin", None) => {}
+            ("end", found) => {
+                assert!(found.is_some(), "an acknowledged move is lost: {line}");
+                moves.get_mut(&blob).unwrap().end = Some(time(1));
+            }
+            ("read", found) => {
+                let (operation, prompt) = found.expect("a read of what was never there");
+                assert_eq!(prompt.to_string(), words[3], "a read of another prompt's");
+                let (begin, end) = (time(1), Some(time(2)));
+                reads.push(Event {
+                    begin,
+                    end,
+                    prompt,
+                    operation,
+                });
+            }
+            _ => panic!("{line}"),
         }
-    }
+    });
     let mut moves: Vec<Event> = moves.into_values().collect();
     // What was there before anybody came.
     moves.extend((0..PROMPTS).map(|prompt| Event {

@@ -10,8 +10,11 @@
     clippy::print_stdout
 )] // A test fails by a panic, its helpers too.
 
+#[path = "shared/ledgers.rs"]
+mod ledgers;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -133,29 +136,13 @@ fn check(directory: &Path, prompts: &[PromptId]) -> usize {
     let store = Store::open(directory.join("store")).unwrap();
     let mut acknowledged: BTreeMap<(PromptId, VersionNumber), (VersionId, BlobId)> =
         BTreeMap::new();
-    for file in fs::read_dir(directory).unwrap() {
-        let path = file.unwrap().path();
-        if !path
-            .file_name()
-            .unwrap()
-            .to_string_lossy()
-            .starts_with("ledger")
-        {
-            continue;
-        }
-        let text = fs::read_to_string(path).unwrap();
-        // A kill may leave a part of the last line, where that goes over to another page.
-        for line in text
-            .split_inclusive('\n')
-            .filter_map(|line| line.strip_suffix('\n'))
-        {
-            let fields: Vec<&str> = line.split(' ').collect();
-            let number = (fields[0].parse().unwrap(), fields[1].parse().unwrap());
-            let version = (fields[2].parse().unwrap(), fields[3].parse().unwrap());
-            let twice = acknowledged.insert(number, version);
-            assert_eq!(twice, None, "number {number:?} was given twice");
-        }
-    }
+    ledgers::each_line(directory, |line| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let number = (fields[0].parse().unwrap(), fields[1].parse().unwrap());
+        let version = (fields[2].parse().unwrap(), fields[3].parse().unwrap());
+        let twice = acknowledged.insert(number, version);
+        assert_eq!(twice, None, "number {number:?} was given twice");
+    });
     let mut numbers = BTreeSet::new();
     for id in prompts {
         for version in store

@@ -1,0 +1,21 @@
+//! What processes wrote down before they were killed.
+
+use std::fs;
+use std::path::Path;
+
+/// Visits each whole line of the files in a directory whose names begin with `ledger`.
+pub(crate) fn each_line(directory: &Path, mut visit: impl FnMut(&str)) {
+    for file in fs::read_dir(directory).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        if !name.starts_with("ledger") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        // A kill may leave a part of the last line, where that goes over to another page.
+        let whole = text
+            .split_inclusive('\n')
+            .filter_map(|line| line.strip_suffix('\n'));
+        whole.for_each(&mut visit);
+    }
+}
