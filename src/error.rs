@@ -1,5 +1,7 @@
 //! What can go wrong, in the caller's terms.
 
+mod kind;
+
 use std::path::PathBuf;
 
 use crate::backend;
@@ -11,6 +13,8 @@ use crate::number::{Selector, VersionNumber};
 use crate::record::Version;
 use crate::sealed::FileError;
 use crate::template::{MergeError, Problem};
+
+pub use self::kind::ErrorKind;
 
 /// What the store's methods return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -65,17 +69,16 @@ pub enum Error {
         supported: u32,
     },
 
-    /// The store is of an older format, and can't be brought up to date where it is, as it can't be written.
+    /// The store was written by a build that was never released, in a format that this release does not read. That build
+    /// exports a bundle of it (`promptbook export --bundle FILE`), which this release imports into a new store.
     #[error(
-        "{path} is of format {found}, and can't be brought up to format {needed} as it can't be written"
+        "{path} has the unreleased format {found}; export a bundle with the build that made it, and import that into a new store"
     )]
-    OlderFormat {
+    UnreleasedFormat {
         /// The store's directory.
         path: PathBuf,
-        /// The format of the store.
+        /// The number that the build gave to its format.
         found: u32,
-        /// The format that this release reads.
-        needed: u32,
     },
 
     /// The directory is on a network file system, on which SQLite's shared memory does not work and

@@ -100,7 +100,7 @@ pub use engine::{
     NewVersion, OperationRef, Origin, Packed, Report, Resolved, SearchHit, Settled, Side, Snippet,
     VariableChange, Verdict, Violation,
 };
-pub use error::{Error, Holder, Result, Unfrozen};
+pub use error::{Error, ErrorKind, Holder, Result, Unfrozen};
 pub use frozen::{Frozen, Lock};
 pub use id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, Seal, VersionId};
 pub use invalid::Invalid;

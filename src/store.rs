@@ -208,12 +208,14 @@ impl StoreOptions {
         let path = path.as_ref();
         let purpose = self.admit(path)?;
         let probed = SqliteIndex::probe(&path.join(INDEX), purpose)?;
-        match newer(path, probed.found)? {
+        match readable(path, probed.found)? {
             Found::Index(format) => {
                 self.bring_up_to_date(path, purpose, format)?;
                 self.wire(path, purpose, probed)
             }
-            Found::Nothing | Found::Foreign => Err(Error::NotAStore { path: path.into() }),
+            Found::Nothing | Found::Foreign | Found::Unreleased(_) => {
+                Err(Error::NotAStore { path: path.into() })
+            }
         }
     }
 
@@ -221,11 +223,13 @@ impl StoreOptions {
     fn bring_up_to_date(&self, path: &Path, purpose: Purpose, format: u32) -> Result<()> {
         match purpose {
             Purpose::Read if format < sqlite::FORMAT => self.wire_new(path).map(drop),
-            Purpose::ReadUnwritable if format < sqlite::FORMAT => Err(Error::OlderFormat {
-                path: path.into(),
-                found: format,
-                needed: sqlite::FORMAT,
-            }),
+            Purpose::ReadUnwritable if format < sqlite::FORMAT => {
+                let source = std::io::ErrorKind::PermissionDenied.into();
+                Err(Error::NotWritable {
+                    path: path.into(),
+                    source,
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -240,7 +244,7 @@ impl StoreOptions {
         match self.make(path)? {
             Found::Nothing => self.wire_new(path),
             Found::Index(_) => Err(Error::StoreExists { path: path.into() }),
-            Found::Foreign => Err(Error::NotAStore { path: path.into() }),
+            Found::Foreign | Found::Unreleased(_) => Err(Error::NotAStore { path: path.into() }),
         }
     }
 
@@ -260,7 +264,7 @@ impl StoreOptions {
         }
         match self.make(path)? {
             Found::Nothing | Found::Index(_) => self.wire_new(path),
-            Found::Foreign => Err(Error::NotAStore { path: path.into() }),
+            Found::Foreign | Found::Unreleased(_) => Err(Error::NotAStore { path: path.into() }),
         }
     }
 
@@ -352,7 +356,7 @@ impl StoreOptions {
             BlobDirectory::create(path)?;
             Ok(directory::flush_directory(path)?)
         })?;
-        newer(path, found)
+        readable(path, found)
     }
 
     /// Opens what is known to be an index of a format that this release knows.
@@ -416,8 +420,13 @@ fn refuse_lost(path: &Path) -> Result<()> {
     }
 }
 
-fn newer(path: &Path, found: Found) -> Result<Found> {
+/// Refuses an index of a format that this release does not read.
+fn readable(path: &Path, found: Found) -> Result<Found> {
     match found {
+        Found::Unreleased(format) => Err(Error::UnreleasedFormat {
+            path: path.into(),
+            found: format,
+        }),
         Found::Index(format) if format > sqlite::FORMAT => Err(Error::NewerFormat {
             path: path.into(),
             found: format,

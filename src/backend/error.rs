@@ -34,10 +34,25 @@ pub enum ErrorKind {
     /// The handle was opened by the process that this one was forked from, and would break its locks: it is to be opened
     /// anew here. Nothing was changed.
     Forked,
+    /// The files were moved, removed or replaced while the handle had them open: it refuses all further work. Nothing was
+    /// changed.
+    Replaced,
     /// Reading or writing failed. Nothing was changed.
     Io,
     /// Anything else. Nothing was changed.
     Other,
+}
+
+impl ErrorKind {
+    /// The kind of a failed system call.
+    pub(crate) fn of_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as Io;
+        match error.kind() {
+            Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => Self::Full,
+            Io::ReadOnlyFilesystem => Self::ReadOnly,
+            _ => Self::Io,
+        }
+    }
 }
 
 impl Error {
@@ -59,13 +74,7 @@ impl Error {
 
     /// A failed system call; `context` says what was being done, with the path.
     pub fn io(context: impl Into<String>, source: std::io::Error) -> Self {
-        use std::io::ErrorKind as Io;
-        let kind = match source.kind() {
-            Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => ErrorKind::Full,
-            Io::ReadOnlyFilesystem => ErrorKind::ReadOnly,
-            _ => ErrorKind::Io,
-        };
-        Self::new(kind, context).because(source)
+        Self::new(ErrorKind::of_io(&source), context).because(source)
     }
 
     /// What a caller can do about it.

@@ -1,5 +1,7 @@
 //! The exit codes.
 
+use crate::ErrorKind;
+
 /// How the command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -21,6 +23,27 @@ pub(crate) enum Exit {
     NotRendered = 7,
     /// A flush failed: the change may or may not have taken place.
     Unknown = 8,
+}
+
+/// Every error of the library ends the command by this table.
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Invalid => Self::Usage,
+            ErrorKind::NotFound | ErrorKind::Ambiguous => Self::NotFound,
+            ErrorKind::Conflict => Self::Conflict,
+            ErrorKind::Refused => Self::Refused,
+            ErrorKind::Corrupt => Self::Damaged,
+            ErrorKind::Unrenderable => Self::NotRendered,
+            ErrorKind::OutcomeUnknown => Self::Unknown,
+            ErrorKind::Busy
+            | ErrorKind::Full
+            | ErrorKind::ReadOnly
+            | ErrorKind::Cancelled
+            | ErrorKind::Unavailable
+            | ErrorKind::Other => Self::Failure,
+        }
+    }
 }
 
 /// The codes, as `--help` tells them.

@@ -130,8 +130,7 @@ impl From<Invalid> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let (exit, kind) = class(&error);
-        let mut failure = Self::new(exit, kind, error.to_string());
+        let mut failure = Self::new(error.kind().into(), name(&error), error.to_string());
         match &error {
             // Their texts have all reasons in one line; a list is easier to read.
             Error::Breaking { base, reasons } => {
@@ -156,63 +155,63 @@ impl From<Error> for Failure {
     }
 }
 
-fn class(error: &Error) -> (Exit, &'static str) {
+/// The name of an error for programs.
+fn name(error: &Error) -> &'static str {
     match error {
-        Error::NotAStore { .. } => (Exit::NotFound, "not_a_store"),
-        Error::StoreExists { .. } => (Exit::Conflict, "store_exists"),
-        Error::ForeignBackup { .. } => (Exit::Conflict, "foreign_backup"),
-        Error::IndexLost { .. } => (Exit::Damaged, "index_lost"),
-        Error::NewerFormat { .. } => (Exit::Failure, "newer_format"),
-        Error::OlderFormat { .. } => (Exit::Failure, "older_format"),
-        Error::NetworkFilesystem { .. } => (Exit::Failure, "network_filesystem"),
-        Error::NotWritable { .. } => (Exit::Failure, "not_writable"),
-        Error::SqliteTooOld { .. } => (Exit::Failure, "sqlite_too_old"),
-        Error::ReadOnly => (Exit::Failure, "read_only"),
-        Error::PromptNotFound { .. } => (Exit::NotFound, "prompt_not_found"),
-        Error::AmbiguousPrompt { .. } => (Exit::NotFound, "ambiguous_prompt"),
-        Error::VersionNotFound { .. } => (Exit::NotFound, "version_not_found"),
-        Error::EnvironmentNotFound { .. } => (Exit::NotFound, "environment_not_found"),
-        Error::ForeignVersion { .. } => (Exit::NotFound, "foreign_version"),
-        Error::BodyNotFound { .. } => (Exit::NotFound, "body_not_found"),
-        Error::InputsNotFound { .. } => (Exit::NotFound, "inputs_not_found"),
-        Error::OperationNotFound { .. } => (Exit::NotFound, "operation_not_found"),
-        Error::CursorNotFound { .. } => (Exit::NotFound, "cursor_not_found"),
-        Error::StoodOn { .. } => (Exit::Conflict, "stood_on"),
-        Error::AlreadyUndone { .. } => (Exit::Conflict, "already_undone"),
-        Error::BodyCollected { .. } => (Exit::NotFound, "body_collected"),
-        Error::PromptIdTaken { .. } => (Exit::Conflict, "prompt_id_taken"),
-        Error::VersionIdTaken { .. } => (Exit::Conflict, "version_id_taken"),
-        Error::Conflict { .. } => (Exit::Conflict, "conflict"),
-        Error::Contradiction { .. } => (Exit::Conflict, "contradiction"),
-        Error::Breaking { .. } => (Exit::Refused, "breaking"),
-        Error::NoBase { .. } => (Exit::Refused, "no_base"),
-        Error::NumbersExhausted { .. } => (Exit::Failure, "numbers_exhausted"),
-        Error::Invalid(_) => (Exit::Usage, "invalid"),
-        Error::InvalidBody { .. } => (Exit::Usage, "invalid_body"),
-        Error::Render { .. } => (Exit::NotRendered, "render"),
-        Error::Freeze { .. } => (Exit::NotRendered, "freeze"),
+        Error::NotAStore { .. } => "not_a_store",
+        Error::StoreExists { .. } => "store_exists",
+        Error::ForeignBackup { .. } => "foreign_backup",
+        Error::IndexLost { .. } => "index_lost",
+        Error::NewerFormat { .. } => "newer_format",
+        Error::UnreleasedFormat { .. } => "unreleased_format",
+        Error::NetworkFilesystem { .. } => "network_filesystem",
+        Error::NotWritable { .. } => "not_writable",
+        Error::SqliteTooOld { .. } => "sqlite_too_old",
+        Error::ReadOnly => "read_only",
+        Error::PromptNotFound { .. } => "prompt_not_found",
+        Error::AmbiguousPrompt { .. } => "ambiguous_prompt",
+        Error::VersionNotFound { .. } => "version_not_found",
+        Error::EnvironmentNotFound { .. } => "environment_not_found",
+        Error::ForeignVersion { .. } => "foreign_version",
+        Error::BodyNotFound { .. } => "body_not_found",
+        Error::InputsNotFound { .. } => "inputs_not_found",
+        Error::OperationNotFound { .. } => "operation_not_found",
+        Error::CursorNotFound { .. } => "cursor_not_found",
+        Error::StoodOn { .. } => "stood_on",
+        Error::AlreadyUndone { .. } => "already_undone",
+        Error::BodyCollected { .. } => "body_collected",
+        Error::PromptIdTaken { .. } => "prompt_id_taken",
+        Error::VersionIdTaken { .. } => "version_id_taken",
+        Error::Conflict { .. } => "conflict",
+        Error::Contradiction { .. } => "contradiction",
+        Error::Breaking { .. } => "breaking",
+        Error::NoBase { .. } => "no_base",
+        Error::NumbersExhausted { .. } => "numbers_exhausted",
+        Error::Invalid(_) => "invalid",
+        Error::InvalidBody { .. } => "invalid_body",
+        Error::Render { .. } => "render",
+        Error::Freeze { .. } => "freeze",
         Error::File(error) => match error {
             FileError::Unreadable { .. }
             | FileError::Reading { .. }
-            | FileError::Writing { .. } => (Exit::Failure, "io"),
-            FileError::Foreign { .. } => (Exit::Usage, "foreign_file"),
-            FileError::NewerFormat { .. } => (Exit::Failure, "newer_format"),
-            FileError::Unsealed { .. } | FileError::Altered { .. } => {
-                (Exit::Damaged, "altered_file")
-            }
-            FileError::Malformed { .. } => (Exit::Usage, "malformed_file"),
+            | FileError::Writing { .. } => "io",
+            FileError::Foreign { .. } => "foreign_file",
+            FileError::NewerFormat { .. } => "newer_format",
+            FileError::Unsealed { .. } | FileError::Altered { .. } => "altered_file",
+            FileError::Malformed { .. } => "malformed_file",
         },
-        Error::Unrenderable(_) => (Exit::NotRendered, "unrenderable"),
-        Error::Damaged { .. } => (Exit::Damaged, "damaged"),
-        Error::OutcomeUnknown { .. } => (Exit::Unknown, "outcome_unknown"),
-        Error::Poisoned => (Exit::Failure, "poisoned"),
+        Error::Unrenderable(_) => "unrenderable",
+        Error::Damaged { .. } => "damaged",
+        Error::OutcomeUnknown { .. } => "outcome_unknown",
+        Error::Poisoned => "poisoned",
         Error::Backend(error) => match error.kind() {
-            ErrorKind::Full => (Exit::Failure, "full"),
-            ErrorKind::Busy => (Exit::Failure, "busy"),
-            ErrorKind::Corrupt => (Exit::Damaged, "corrupt"),
-            ErrorKind::OutcomeUnknown => (Exit::Unknown, "outcome_unknown"),
-            ErrorKind::Io => (Exit::Failure, "io"),
-            _ => (Exit::Failure, "backend"),
+            ErrorKind::Full => "full",
+            ErrorKind::Busy => "busy",
+            ErrorKind::Corrupt => "corrupt",
+            ErrorKind::OutcomeUnknown => "outcome_unknown",
+            ErrorKind::Io => "io",
+            ErrorKind::Replaced => "replaced",
+            _ => "backend",
         },
     }
 }
@@ -225,6 +224,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::ForeignBackup { .. } => "back up to another directory, and look what is in this one".into(),
         Error::StoreExists { .. } => "nothing is to be done; promptbook stats tells what it holds".into(),
         Error::IndexLost { .. } => "put index.db back from a copy, or move the rest away".into(),
+        Error::UnreleasedFormat { .. } => {
+            "with the older build: promptbook export --bundle FILE; then: promptbook --store NEW init, promptbook --store NEW import FILE".into()
+        }
         Error::NewerFormat { .. } => "install the newest release of promptbook".into(),
         Error::NetworkFilesystem { .. } => {
             "move the store to a local disk; or, if one machine only uses it, say --allow-network".into()
@@ -275,6 +277,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::Backend(error) => match error.kind() {
             ErrorKind::Full => "make room and repeat; nothing was changed".into(),
             ErrorKind::Busy => "repeat; nothing was changed".into(),
+            ErrorKind::Replaced => "look at what is there now, and run the command again".into(),
             ErrorKind::Corrupt => "promptbook verify names all that is damaged".into(),
             _ => return None,
         },

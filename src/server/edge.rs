@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -48,8 +48,8 @@ pub(super) fn edge(
             Ok(Err(never)) => match never {},
             Err(panic) => panicked(&*panic).into_response(),
         };
-        if let Some(Refusal::Internal(cause)) = response.extensions().get() {
-            error!(request = id, %cause, "internal error");
+        if let Some(cause) = response.extensions().get().and_then(Refusal::cause) {
+            error!(request = id, %cause, "the request failed");
         }
         let mut response = finish(&app, response);
         response
@@ -102,6 +102,11 @@ pub(super) fn finish(app: &App, mut response: Response) -> Response {
     };
     let (parts, _) = response.into_parts();
     let mut written = answer.into_response();
+    if written.status() == StatusCode::SERVICE_UNAVAILABLE {
+        written
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     // Such as those that let a browser read the answer.
     for (name, value) in &parts.headers {
         if name != CONTENT_TYPE && name != CONTENT_LENGTH {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::{Error, Invalid};
+use crate::{Error, ErrorKind, Invalid};
 
 /// Which statuses tell of what is wrong. The texts are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub(super) enum Refusal {
     TooLarge(String),
     /// The request's body took too long.
     TooSlow,
+    /// The store fails. The text says what the client can do; the cause is for the log.
+    Store(ErrorKind, Arc<str>),
     /// Something of ours: the text tells nothing of it.
     Internal(Arc<str>),
 }
@@ -95,7 +97,19 @@ impl Refusal {
             Self::Method(text) => (text, 405, Same),
             Self::TooLarge(text) => (text, 413, Same),
             Self::TooSlow => ("The request's body took too long", 408, Same),
+            Self::Store(kind, _) => {
+                let (text, status) = of_kind(*kind);
+                (text, status, Same)
+            }
             Self::Internal(_) => ("Internal server error", 500, Same),
+        }
+    }
+
+    /// Why the server fails to answer, for the log. None if the request is at fault.
+    pub(super) fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Store(_, cause) | Self::Internal(cause) => Some(cause),
+            _ => None,
         }
     }
 
@@ -113,6 +127,26 @@ impl Refusal {
             _ => plain,
         };
         Some(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+    }
+}
+
+/// The text and status of an error of the store, unless a route has a text of its own for it.
+fn of_kind(kind: ErrorKind) -> (&'static str, u16) {
+    match kind {
+        ErrorKind::NotFound => ("Not found", 404),
+        ErrorKind::Invalid => ("The request is malformed", 400),
+        ErrorKind::Ambiguous | ErrorKind::Conflict | ErrorKind::Refused => {
+            ("The request conflicts with what is stored", 409)
+        }
+        ErrorKind::Unrenderable => ("The prompt cannot be rendered", 422),
+        ErrorKind::ReadOnly => ("The store is read-only", 403),
+        ErrorKind::Busy => ("The store is busy; try again", 503),
+        ErrorKind::Cancelled => ("The request was cancelled; try again", 503),
+        ErrorKind::Unavailable => ("The store is not available", 503),
+        ErrorKind::Full => ("The disk is full", 507),
+        ErrorKind::Corrupt | ErrorKind::OutcomeUnknown | ErrorKind::Other => {
+            ("Internal server error", 500)
+        }
     }
 }
 
@@ -148,7 +182,7 @@ impl From<Error> for Refusal {
             | Error::NoBase { .. }
             | Error::NumbersExhausted { .. }
             | Error::PromptIdTaken { .. } => Self::Rules(error.to_string()),
-            error => Self::Internal(told(&error).into()),
+            error => Self::Store(error.kind(), told(&error).into()),
         }
     }
 }

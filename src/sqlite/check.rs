@@ -7,6 +7,7 @@ use rusqlite::{Connection, Row};
 
 use super::chunks::{self, Chunk};
 use super::error::{Context, Result};
+use super::objects;
 use super::prompts::{self, folded};
 use super::stored::{collect, micros, parsed};
 use crate::backend::ErrorKind;
@@ -16,6 +17,7 @@ use crate::record::{Change, OperationContent};
 /// A line for each thing that is wrong.
 pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
     let checks = [
+        objects::differences,
         integrity,
         dangling,
         prompt_counter,

@@ -114,6 +114,10 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // A plan does not depend on what is bound: else SQLite, compiled with STAT4, plans anew at each call.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // What another program put into the file does not run, and SQL can't damage what is not a table's rows.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.execute_batch(
         "PRAGMA fullfsync = 1;             -- macOS: without it a flush does not reach the medium
          PRAGMA checkpoint_fullfsync = 1;
@@ -180,6 +184,7 @@ pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
         let application = schema::application_of(&connection)?;
         let found = match (application, schema::format_of(&connection)?) {
             (schema::APPLICATION_ID, format) => Found::Index(format),
+            (schema::UNRELEASED_APPLICATION_ID, format) => Found::Unreleased(format),
             // WAL mode was set, and the tables were not committed.
             (0, 0) if schema::is_empty(&connection)? => Found::Nothing,
             _ => Found::Foreign,

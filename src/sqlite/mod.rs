@@ -10,6 +10,7 @@ mod copy;
 mod error;
 mod ids;
 mod mark;
+mod objects;
 mod operations;
 mod prompts;
 mod repeated;
@@ -25,7 +26,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
@@ -52,6 +53,8 @@ pub(crate) enum Found {
     Nothing,
     /// Something else than a store's index.
     Foreign,
+    /// An index of an unreleased build, in the format that the build gave this number.
+    Unreleased(u32),
     /// An index of this format.
     Index(u32),
 }
@@ -86,6 +89,8 @@ pub(crate) struct SqliteIndex {
     poisoned: AtomicBool,
     /// Who opened it: SQLite's connections and locks don't go over to a fork, <https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_>.
     process: u32,
+    /// SQLite's count of changes of the schema (`PRAGMA schema_version`), as of the last check of its objects.
+    checked_schema: AtomicI64,
     /// The file was written anew without free pages; it is shorter once the log is folded in whole.
     is_to_shrink: AtomicBool,
     chunks: Arc<Chunks>,
@@ -123,6 +128,9 @@ struct Writer {
     keys: Keys,
     queue: File,
 }
+
+/// No count of changes of a schema: those have 32 bits.
+const UNCHECKED: i64 = i64::MAX;
 
 /// Idle readers kept open: more than there are cores would not read faster.
 const IDLE_READERS: usize = 16;
@@ -225,16 +233,30 @@ impl SqliteIndex {
             writer: (purpose == Purpose::Write).then(OnceLock::new),
             poisoned: AtomicBool::new(false),
             process: std::process::id(),
+            checked_schema: AtomicI64::new(UNCHECKED),
             is_to_shrink: AtomicBool::new(false),
             chunks,
         };
         match probed.found {
             Found::Index(format) if format < FORMAT && purpose == Purpose::Write => {
-                schema::migrate(&index.turn()?.tables().connection, format)?;
+                schema::migrate(&index.turn()?.tables().connection)?;
             }
             _ => {}
         }
+        if let Some(reader) = index.readers().last() {
+            index.check_schema(&reader.connection)?;
+        }
         Ok(index)
+    }
+
+    /// Checks the schema, unless it has not changed since the last check. The answer holds as long as the transaction.
+    fn check_schema(&self, connection: &Connection) -> Result<()> {
+        let count = schema::changes(connection)?;
+        if count != self.checked_schema.load(Ordering::Relaxed) {
+            objects::check(connection)?;
+            self.checked_schema.store(count, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn connect(&self) -> Result<Tables> {
@@ -322,7 +344,7 @@ impl Index for SqliteIndex {
     fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>> {
         let mut turn = self.turn()?;
         turn.set_durability(durability)?;
-        Ok(Box::new(Write::begin(turn, &self.poisoned)?))
+        Ok(Box::new(Write::begin(turn, self)?))
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
@@ -372,7 +394,7 @@ impl SqliteIndex {
             // Losing this costs nothing: the rows would be gathered again.
             let mut turn = self.turn()?;
             turn.set_durability(Durability::Relaxed)?;
-            let mut write = Write::begin(turn, &self.poisoned)?;
+            let mut write = Write::begin(turn, self)?;
             if !write.gather(&gathered)? {
                 return Ok(false);
             }

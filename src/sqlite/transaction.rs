@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::mem;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql};
@@ -18,7 +18,7 @@ use super::error::{Context, Result};
 use super::ids::{blob_is, version_is};
 use super::repeated::{self, InPlace};
 use super::stored::{limit, micros};
-use super::{Tables, Turn, connection, operations, schema, search};
+use super::{SqliteIndex, Tables, Turn, connection, operations, schema, search};
 use crate::backend::{Error, ErrorKind, Searchable, Snapshot, Transaction};
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::record::{Change, Operation, RecordedInputs};
@@ -35,8 +35,7 @@ pub(super) struct Write<'a> {
     /// What of that, and of where the history ends, a savepoint keeps beside SQLite's own.
     savepoint: Option<(Option<Place>, HashSet<BlobId>)>,
     committed: bool,
-    /// Set once a flush has failed.
-    poisoned: &'a AtomicBool,
+    index: &'a SqliteIndex,
 }
 
 /// The row of a body.
@@ -47,11 +46,11 @@ struct Blob {
 }
 
 impl<'a> Write<'a> {
-    pub(super) fn begin(mut turn: Turn<'a>, poisoned: &'a AtomicBool) -> Result<Self> {
+    pub(super) fn begin(mut turn: Turn<'a>, index: &'a SqliteIndex) -> Result<Self> {
         connection::run(&turn.tables().connection, "BEGIN IMMEDIATE")
             .context("starting to write")?;
         turn.tables().end.set(None);
-        Ok(Self {
+        let write = Self {
             keys: mem::take(&mut turn.writer.keys),
             turn,
             blob: Cell::new(None),
@@ -59,8 +58,11 @@ impl<'a> Write<'a> {
             absent: HashSet::new(),
             savepoint: None,
             committed: false,
-            poisoned,
-        })
+            index,
+        };
+        // Within the transaction, so that it stays as it was checked.
+        index.check_schema(write.connection())?;
+        Ok(write)
     }
 
     pub(super) fn tables(&self) -> &Tables {
@@ -465,7 +467,7 @@ impl Transaction for Write<'_> {
         match connection::run(self.connection(), "COMMIT").context("committing") {
             // The log may hold the commit or not, and SQLite can't say: nobody goes on with this handle.
             Err(error) if error.kind() == ErrorKind::Io => {
-                self.poisoned.store(true, Ordering::Release);
+                self.index.poisoned.store(true, Ordering::Release);
                 Err(Error::new(ErrorKind::OutcomeUnknown, "index: committing").because(error))
             }
             Ok(()) => {

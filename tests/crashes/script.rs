@@ -101,16 +101,13 @@ pub enum Start {
     Crashed,
     /// The same, with a log that is long enough to be folded into the index.
     LongLog,
-    /// A store that an earlier release made, to be brought up to date.
-    OldFormat,
 }
 
-const STARTS: [(&str, Start); 5] = [
+const STARTS: [(&str, Start); 4] = [
     ("nothing", Start::Nothing),
     ("closed", Start::Closed),
     ("crashed", Start::Crashed),
     ("long-log", Start::LongLog),
-    ("old-format", Start::OldFormat),
 ];
 
 /// As text: the start and the steps.
@@ -145,7 +142,6 @@ pub fn named() -> Vec<Script> {
         "crashed: open again close",
         "long-log: open commit settle close",
         "long-log: open move close open commit",
-        "old-format: open create settle",
     ];
     let part = part().unwrap_or_default();
     let lines = lines.iter().filter(|line| line.contains(&part));
@@ -232,11 +228,6 @@ pub fn body(text: impl fmt::Display) -> String {
 pub fn begin(store: &Store, start: Start) -> Result<()> {
     match start {
         Start::Nothing => return Ok(()),
-        Start::OldFormat => {
-            return store
-                .import_bundle(Cursor::new(starts::old_bundle()))
-                .map(drop);
-        }
         Start::Closed | Start::Crashed | Start::LongLog => {}
     }
     store.create_prompt(NewPrompt::new("base", body("zero"))?.id(base()))?;

@@ -37,13 +37,11 @@ fn template(start: Start) -> PathBuf {
     static CLOSED: OnceLock<TempDir> = OnceLock::new();
     static CRASHED: OnceLock<TempDir> = OnceLock::new();
     static LONG_LOG: OnceLock<TempDir> = OnceLock::new();
-    static OLD_FORMAT: OnceLock<TempDir> = OnceLock::new();
     let template = match start {
         Start::Nothing => unreachable!("there is nothing to copy"),
         Start::Closed => CLOSED.get_or_init(closed),
         Start::Crashed => CRASHED.get_or_init(|| left_open(start)),
         Start::LongLog => LONG_LOG.get_or_init(|| left_open(start)),
-        Start::OldFormat => OLD_FORMAT.get_or_init(old_format),
     };
     template.path().join("left")
 }
@@ -54,28 +52,6 @@ fn closed() -> TempDir {
     begin(&store, Start::Closed).unwrap();
     drop(store);
     directory
-}
-
-fn old_format() -> TempDir {
-    let directory = scratch::directory();
-    let left = directory.path().join("left");
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1");
-    copy(&golden, &left);
-    // Among the sources there is no empty directory.
-    fs::create_dir_all(left.join("tmp")).unwrap();
-    directory
-}
-
-/// All that the store of an earlier release holds.
-pub fn old_bundle() -> &'static [u8] {
-    static BUNDLE: OnceLock<Vec<u8>> = OnceLock::new();
-    BUNDLE.get_or_init(|| {
-        let directory = old_format();
-        let store = options().open(directory.path().join("left")).unwrap();
-        let mut bundle = Vec::new();
-        store.export_bundle(&mut bundle).unwrap();
-        bundle
-    })
 }
 
 /// A store as it is while somebody has it open.

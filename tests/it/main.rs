@@ -15,11 +15,11 @@ mod bodies;
 mod child;
 mod compare;
 mod concurrency;
+mod formats;
 mod freshness;
 mod frozen;
 mod history;
 mod locks;
-mod migration;
 mod model;
 #[cfg(unix)]
 mod no_room;

@@ -8,7 +8,7 @@ use std::path::Path;
 use promptbook::{Error, Store, StoreOptions};
 
 use crate::child::{command, directory, passes};
-use crate::migration::golden;
+use crate::formats::unreleased;
 use crate::support::{Place, body, commit, create};
 
 /// Nobody, on every Unix.
@@ -97,16 +97,16 @@ fn where_none_can_be_made() {
 }
 
 #[test]
-fn of_an_older_format() {
-    as_a_reader(&golden(1), "unwritable::it_is_told_to_be_older");
+fn of_an_unreleased_format() {
+    as_a_reader(&unreleased(), "unwritable::its_format_is_named");
 }
 
 #[test]
 #[ignore = "run by the tests above, as one who may only read"]
-fn it_is_told_to_be_older() {
+fn its_format_is_named() {
     let refused = StoreOptions::new().read_only(true).open(directory());
     assert!(
-        matches!(refused, Err(Error::OlderFormat { found: 1, .. })),
+        matches!(refused, Err(Error::UnreleasedFormat { found: 3, .. })),
         "{refused:?}"
     );
 }

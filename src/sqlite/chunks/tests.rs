@@ -180,7 +180,7 @@ fn operations_are_gathered_once() {
         .unwrap();
     assert_eq!(gathered(&open(&path), 10, 0), 5);
     let before = history(&**index.snapshot().unwrap());
-    let mut write = Write::begin(index.turn().unwrap(), &index.poisoned).unwrap();
+    let mut write = Write::begin(index.turn().unwrap(), &index).unwrap();
     assert!(!write.gather(&early).unwrap(), "they are in a chunk by now");
     Box::new(write).commit().unwrap();
     assert!(history(&**index.snapshot().unwrap()) == before);
@@ -201,7 +201,7 @@ fn half_a_gathering_is_none() {
             newest: 0,
         },
     );
-    let mut write = Write::begin(index.turn().unwrap(), &index.poisoned).unwrap();
+    let mut write = Write::begin(index.turn().unwrap(), &index).unwrap();
     assert!(write.gather(&early.unwrap().unwrap()).unwrap());
     drop(write);
     assert!(history(&**open(&path).snapshot().unwrap()) == before);

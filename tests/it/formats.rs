@@ -1,0 +1,58 @@
+//! Stores of formats that this release does not read: they are refused, with the way out, and stay as they are.
+
+use std::fs;
+use std::path::Path;
+
+use promptbook::{Error, ErrorKind, Store, StoreOptions};
+
+use crate::support::Place;
+
+/// A store that an unreleased build made.
+pub fn unreleased() -> Place {
+    let place = Place::new();
+    let index = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/unreleased.db");
+    fs::copy(index, place.path().join("index.db")).unwrap();
+    place
+}
+
+#[test]
+fn a_store_of_an_unreleased_build_is_refused_and_stays_as_it_is() {
+    let place = unreleased();
+    let index = place.path().join("index.db");
+    let before = fs::read(&index).unwrap();
+    let refused = [
+        Store::open(place.path()),
+        Store::create(place.path()),
+        Store::open_or_create(place.path()),
+        StoreOptions::new().read_only(true).open(place.path()),
+    ];
+    for refused in refused {
+        let error = refused.unwrap_err();
+        assert!(
+            matches!(error, Error::UnreleasedFormat { found: 3, .. }),
+            "{error:?}"
+        );
+        assert_eq!(error.kind(), ErrorKind::Other);
+        assert!(error.to_string().contains("export a bundle"), "{error}");
+    }
+    assert_eq!(fs::read(&index).unwrap(), before);
+}
+
+#[test]
+fn a_store_of_a_newer_format_is_refused() {
+    let place = Place::new();
+    drop(place.create());
+    place.sql("PRAGMA user_version = 2");
+    let refused = Store::open(place.path());
+    assert!(
+        matches!(
+            refused,
+            Err(Error::NewerFormat {
+                found: 2,
+                supported: 1,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+}
