@@ -4,6 +4,7 @@ mod backup;
 mod batch;
 mod bundle;
 mod compare;
+mod location;
 mod options;
 mod prompts;
 mod search;
@@ -19,11 +20,12 @@ mod view;
 mod watch;
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 pub use self::backup::Backup;
 pub use self::batch::Batch;
+use self::location::Location;
 pub use self::options::StoreOptions;
 pub use self::upkeep::{Repaired, Stats};
 pub use self::view::{Rendered, View};
@@ -83,9 +85,21 @@ struct Inner {
     read_only: bool,
 }
 
+impl Inner {
+    /// Has the files looked at once a second: answers from memory are given without a look at them.
+    fn watch_location(&self) {
+        if let Place::Directory { .. } = self.place {
+            self.settler.watch_location();
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Place {
-    Directory(PathBuf),
+    Directory {
+        location: Location,
+        index: Arc<SqliteIndex>,
+    },
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
     Memory(Memory),
 }
@@ -102,9 +116,6 @@ struct Memory {
 #[cfg(feature = "server")]
 #[derive(Clone, Debug)]
 pub(crate) struct Image(Memory);
-
-/// The index's file in a store's directory.
-const INDEX: &str = "index.db";
 
 impl Store {
     /// Opens the store in a directory.
@@ -150,14 +161,14 @@ impl Store {
     #[cfg(feature = "server")]
     pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
         BlobDirectory::remove(path)?;
-        SqliteIndex::remove(&path.join(INDEX))
+        SqliteIndex::remove(&path.join(location::INDEX))
     }
 
-    /// The store's directory; none for a store in memory.
+    /// The store's directory as an absolute path without links; none for a store in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.inner.place {
-            Place::Directory(path) => Some(path),
+            Place::Directory { location, .. } => Some(location.directory()),
             Place::Memory(_) => None,
         }
     }
@@ -172,7 +183,7 @@ impl Store {
     #[cfg(feature = "server")]
     pub(crate) fn image(&self) -> Option<Image> {
         match &self.inner.place {
-            Place::Directory(_) => None,
+            Place::Directory { .. } => None,
             Place::Memory(memory) => Some(Image(memory.fork())),
         }
     }
@@ -206,12 +217,13 @@ impl StoreOptions {
     /// As [`Store::open`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
-        let purpose = self.admit(path)?;
-        let probed = SqliteIndex::probe(&path.join(INDEX), purpose)?;
+        let location = Location::of(path)?;
+        let purpose = self.admit(path, &location)?;
+        let probed = SqliteIndex::probe(location.index(), purpose)?;
         match readable(path, probed.found)? {
             Found::Index(format) => {
-                self.bring_up_to_date(path, purpose, format)?;
-                self.wire(path, purpose, probed)
+                self.bring_up_to_date(&location, purpose, format)?;
+                self.wire(location, purpose, probed)
             }
             Found::Nothing | Found::Foreign | Found::Unreleased(_) => {
                 Err(Error::NotAStore { path: path.into() })
@@ -220,16 +232,13 @@ impl StoreOptions {
     }
 
     /// Opening a store for writing brings an older format up to date; what is only to be read must be so before.
-    fn bring_up_to_date(&self, path: &Path, purpose: Purpose, format: u32) -> Result<()> {
+    fn bring_up_to_date(&self, location: &Location, purpose: Purpose, format: u32) -> Result<()> {
         match purpose {
-            Purpose::Read if format < sqlite::FORMAT => self.wire_new(path).map(drop),
-            Purpose::ReadUnwritable if format < sqlite::FORMAT => {
-                let source = std::io::ErrorKind::PermissionDenied.into();
-                Err(Error::NotWritable {
-                    path: path.into(),
-                    source,
-                })
-            }
+            Purpose::Read if format < sqlite::FORMAT => self.wire_new(location.clone()).map(drop),
+            Purpose::ReadUnwritable if format < sqlite::FORMAT => Err(Error::NotWritable {
+                path: location.directory().into(),
+                source: std::io::ErrorKind::PermissionDenied.into(),
+            }),
             _ => Ok(()),
         }
     }
@@ -242,9 +251,11 @@ impl StoreOptions {
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
         match self.make(path)? {
-            Found::Nothing => self.wire_new(path),
-            Found::Index(_) => Err(Error::StoreExists { path: path.into() }),
-            Found::Foreign | Found::Unreleased(_) => Err(Error::NotAStore { path: path.into() }),
+            (location, Found::Nothing) => self.wire_new(location),
+            (_, Found::Index(_)) => Err(Error::StoreExists { path: path.into() }),
+            (_, Found::Foreign | Found::Unreleased(_)) => {
+                Err(Error::NotAStore { path: path.into() })
+            }
         }
     }
 
@@ -255,7 +266,7 @@ impl StoreOptions {
     /// As [`Store::open_or_create`].
     pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
-        if self.read_only || path.join(INDEX).exists() {
+        if self.read_only || path.join(location::INDEX).exists() {
             match self.open(path) {
                 // It may be what an interrupted creation left.
                 Err(Error::NotAStore { .. }) if !self.read_only => {}
@@ -263,8 +274,10 @@ impl StoreOptions {
             }
         }
         match self.make(path)? {
-            Found::Nothing | Found::Index(_) => self.wire_new(path),
-            Found::Foreign | Found::Unreleased(_) => Err(Error::NotAStore { path: path.into() }),
+            (location, Found::Nothing | Found::Index(_)) => self.wire_new(location),
+            (_, Found::Foreign | Found::Unreleased(_)) => {
+                Err(Error::NotAStore { path: path.into() })
+            }
         }
     }
 
@@ -295,7 +308,7 @@ impl StoreOptions {
     }
 
     /// Says why a store must not be opened here, or for what it can be.
-    fn admit(&self, path: &Path) -> Result<Purpose> {
+    fn admit(&self, path: &Path, location: &Location) -> Result<Purpose> {
         let (found, version) = sqlite::linked_version();
         let (least, needed) = sqlite::MINIMUM_VERSION;
         if found < least {
@@ -304,14 +317,15 @@ impl StoreOptions {
                 needed,
             });
         }
-        let index = path.join(INDEX);
-        refuse_lost(path)?;
-        if !index.is_file() {
+        refuse_lost(location)?;
+        if !location.index().is_file() {
             return Err(Error::NotAStore { path: path.into() });
         }
-        self.refuse_network(path)?;
-        let unwritable = [path, &index]
+        self.refuse_network(location)?;
+        let beside = location.index().parent();
+        let unwritable = [Some(location.directory()), beside, Some(location.index())]
             .into_iter()
+            .flatten()
             .find_map(|path| Some((path, directory::writable(path).err()?)));
         match (self.read_only, unwritable) {
             (false, Some((path, source))) => Err(Error::NotWritable {
@@ -324,53 +338,63 @@ impl StoreOptions {
         }
     }
 
-    fn refuse_network(&self, path: &Path) -> Result<()> {
-        match directory::network_filesystem(path) {
-            Some(filesystem) if !self.allow_network => Err(Error::NetworkFilesystem {
-                path: path.into(),
-                filesystem,
-            }),
-            _ => Ok(()),
+    fn refuse_network(&self, location: &Location) -> Result<()> {
+        let directories = [Some(location.directory()), location.index().parent()];
+        for path in directories.into_iter().flatten() {
+            if let Some(filesystem) = directory::network_filesystem(path)
+                && !self.allow_network
+            {
+                return Err(Error::NetworkFilesystem {
+                    path: path.into(),
+                    filesystem,
+                });
+            }
         }
+        Ok(())
     }
 
     /// Makes what is missing of a store, and answers what index was there before.
-    fn make(&self, path: &Path) -> Result<Found> {
+    fn make(&self, path: &Path) -> Result<(Location, Found)> {
         directory::prepare(path)?;
-        self.refuse_network(path)?;
-        if let Err(source) = directory::writable(path) {
+        let location = Location::of(path)?;
+        let directory = location.directory();
+        self.refuse_network(&location)?;
+        if let Err(source) = directory::writable(directory) {
             return Err(Error::NotWritable {
                 path: path.into(),
                 source,
             });
         }
-        refuse_lost(path)?;
-        let found = SqliteIndex::create(&path.join(INDEX), self.settings(), || {
-            if BlobDirectory::has_bodies(path)? {
+        refuse_lost(&location)?;
+        let found = SqliteIndex::create(location.index(), self.settings(), || {
+            if BlobDirectory::has_bodies(directory)? {
                 let left = "a directory of bodies";
                 return Err(Error::IndexLost {
                     path: path.into(),
                     left,
                 });
             }
-            BlobDirectory::create(path)?;
-            Ok(directory::flush_directory(path)?)
+            BlobDirectory::create(directory)?;
+            Ok(directory::flush_directory(directory)?)
         })?;
-        readable(path, found)
+        readable(path, found).map(|found| (location, found))
     }
 
     /// Opens what is known to be an index of a format that this release knows.
-    fn wire_new(&self, path: &Path) -> Result<Store> {
-        let probed = SqliteIndex::probe(&path.join(INDEX), Purpose::Write)?;
-        self.wire(path, Purpose::Write, probed)
+    fn wire_new(&self, location: Location) -> Result<Store> {
+        let probed = SqliteIndex::probe(location.index(), Purpose::Write)?;
+        self.wire(location, Purpose::Write, probed)
     }
 
-    fn wire(&self, path: &Path, purpose: Purpose, probed: Probed) -> Result<Store> {
-        let index = SqliteIndex::open(&path.join(INDEX), purpose, probed)?;
-        let index = Arc::new(index);
+    fn wire(&self, location: Location, purpose: Purpose, probed: Probed) -> Result<Store> {
+        let index = Arc::new(SqliteIndex::open(location.index(), purpose, probed)?);
         let settings = index.snapshot()?.settings()?;
-        let blobs = Arc::new(BlobDirectory::open(path)?);
-        Ok(self.join(index, blobs, settings, Place::Directory(path.into())))
+        let blobs = Arc::new(BlobDirectory::open(location.directory())?);
+        let place = Place::Directory {
+            location,
+            index: Arc::clone(&index),
+        };
+        Ok(self.join(index, blobs, settings, place))
     }
 
     fn join(
@@ -390,7 +414,7 @@ impl StoreOptions {
             bodies,
             resolved: ResolvedSpecs::default(),
             context,
-            read_only: self.read_only && matches!(place, Place::Directory(_)),
+            read_only: self.read_only && matches!(place, Place::Directory { .. }),
             place,
         })))
     }
@@ -410,10 +434,10 @@ impl Memory {
 }
 
 /// A log without the index that it belongs to is the last that there is of some commits, and SQLite would delete it.
-fn refuse_lost(path: &Path) -> Result<()> {
-    match SqliteIndex::log_without_index(&path.join(INDEX)) {
+fn refuse_lost(location: &Location) -> Result<()> {
+    match SqliteIndex::log_without_index(location.index()) {
         true => Err(Error::IndexLost {
-            path: path.into(),
+            path: location.directory().into(),
             left: "a write-ahead log",
         }),
         false => Ok(()),

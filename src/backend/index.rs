@@ -45,6 +45,14 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// Work that keeps the index fast and small and is never on a caller's path, such as folding a journal in. Says whether
     /// there is more of it: it does a part at a time.
     fn maintain(&self) -> Result<bool>;
+
+    /// Checks whether the index is still where it was opened. If its files were moved, removed or replaced, it refuses all further
+    /// work as [`Replaced`](super::ErrorKind::Replaced). A handle that only reads from memory asks once a second.
+    ///
+    /// An index that has no files has nothing to check.
+    fn check_location(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Where an index stands: see [`Index::change_mark`].
@@ -78,6 +86,14 @@ pub type OperationVisitor<'a> =
 
 /// Reads of one moment. A deleted prompt or version is not found, unless a method says otherwise.
 pub trait Snapshot {
+    /// Whether everything that was read so far is of one committed state. If not, the answers are dropped, errors included, and
+    /// read again from a new snapshot.
+    ///
+    /// Only an index that this process reads without locks, as it may not write, can say no.
+    fn is_consistent(&self) -> bool {
+        true
+    }
+
     /// What the store was made with.
     fn settings(&self) -> Result<Settings>;
 

@@ -30,7 +30,7 @@ use self::packs::Packs;
 #[cfg(feature = "server")]
 pub(crate) use self::place::remove;
 pub(crate) use self::place::{
-    Anchor, flush_directory, lock_file, network_filesystem, open_lock, prepare, put_in_place,
+    Anchor, flush_directory, identity, lock_file, network_filesystem, open_lock, prepare, put_in_place,
     writable,
 };
 use crate::backend::{

@@ -68,16 +68,16 @@ impl Anchor {
     }
 }
 
-/// What tells a file from another that takes its place, as far as the system says.
+/// What tells a file from another that takes its place, if the system says.
 #[cfg(unix)]
-pub(super) fn identity(found: &fs::Metadata) -> Option<(u64, u64)> {
+pub(crate) fn identity(found: &fs::Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     Some((found.dev(), found.ino()))
 }
 
 /// Where files that are open can't be moved.
 #[cfg(not(unix))]
-pub(super) fn identity(_found: &fs::Metadata) -> Option<(u64, u64)> {
+pub(crate) fn identity(_found: &fs::Metadata) -> Option<(u64, u64)> {
     None
 }
 

@@ -39,6 +39,8 @@ const SOME: Duration = Duration::from_secs(1);
 const OLDER: Duration = Duration::from_secs(60 * 60);
 /// Files that are written before it is asked again whether somebody commits.
 const FILES: usize = 16;
+/// Files that were moved or replaced are noticed after this long, also by a handle that answers from memory.
+const LOOK: Duration = Duration::from_secs(1);
 /// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
 /// taken for flushed that was not.
 const RETRY: Duration = Duration::from_secs(10);
@@ -84,6 +86,8 @@ struct State {
     /// When settling failed, as long as it has not succeeded since.
     failed: Option<Instant>,
     closing: bool,
+    /// Whether there is ever something to do: the thread of a handle that only reads just looks at the index's location.
+    maintains: bool,
     /// The store is about to be removed.
     abandoned: bool,
 }
@@ -145,6 +149,7 @@ impl Settler {
         state.add_untold(&added);
         state.journaled.add(added);
         state.last_commit = Some(now);
+        state.maintain();
         let looks_soon = state.looks_again.is_some_and(|then| then <= now + PAUSE);
         drop(state);
         if !looks_soon {
@@ -155,8 +160,16 @@ impl Settler {
 
     /// Tells that search was not told of much, whoever did it.
     pub(crate) fn search_has_a_long_tail(&self) {
-        self.shared.state().untold = LONG_TAIL;
+        let mut state = self.shared.state();
+        state.untold = LONG_TAIL;
+        state.maintain();
+        drop(state);
         self.shared.wake.notify_one();
+        self.start();
+    }
+
+    /// Checks the index's location from now on, as answers are in memory that need no look at the files.
+    pub(crate) fn watch_location(&self) {
         self.start();
     }
 
@@ -204,6 +217,13 @@ impl Drop for Settler {
 }
 
 impl State {
+    fn maintain(&mut self) {
+        if !std::mem::replace(&mut self.maintains, true) {
+            // There may be many old files already.
+            self.packs_again = Some(Instant::now());
+        }
+    }
+
     fn add_untold(&mut self, added: &Journaled) {
         self.untold.0 += added.operations;
         self.untold.1 += added.bytes;
@@ -258,18 +278,17 @@ impl Shared {
     }
 
     fn work(&self) {
-        // There may be many already.
-        self.state().packs_again = Some(Instant::now());
+        let mut looked = Instant::now();
         loop {
+            if looked.elapsed() >= LOOK {
+                // The index gives the handle up if need be; whoever uses it next gets the error.
+                let _ = self.index.check_location();
+                looked = Instant::now();
+            }
             let mut state = self.state();
             let done = match state.next() {
-                Work::Wait(None) => {
-                    state.looks_again = None;
-                    let woken = self.wake.wait(state);
-                    drop(woken.unwrap_or_else(PoisonError::into_inner));
-                    continue;
-                }
-                Work::Wait(Some(time)) => {
+                Work::Wait(time) => {
+                    let time = time.map_or(LOOK, |time| time.min(LOOK));
                     state.looks_again = Some(Instant::now() + time);
                     let woken = self.wake.wait_timeout(state, time);
                     drop(woken.unwrap_or_else(PoisonError::into_inner));
@@ -304,7 +323,7 @@ impl Shared {
                     let since = young_since((self.clock)());
                     pack_loose(&*self.index, self.bodies.blobs(), since, MANY).map(drop)
                 }
-                Work::Close if state.abandoned => return,
+                Work::Close if state.abandoned || !state.maintains => return,
                 Work::Close => {
                     let ids = std::mem::take(&mut state.journaled.ids);
                     drop(state);

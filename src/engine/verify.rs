@@ -117,8 +117,24 @@ pub(crate) fn verify(
     pins: &[OperationId],
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report> {
+    loop {
+        let snapshot = index.snapshot()?;
+        let report = verify_snapshot(index, &**snapshot, blobs, depth, pins, progress);
+        if snapshot.is_consistent() {
+            return report;
+        }
+    }
+}
+
+fn verify_snapshot(
+    index: &dyn Index,
+    snapshot: &dyn Snapshot,
+    blobs: &dyn Blobs,
+    depth: Depth,
+    pins: &[OperationId],
+    progress: &mut dyn FnMut(u64),
+) -> Result<Report> {
     let mut report = Report::default();
-    let snapshot = index.snapshot()?;
     if depth == Depth::Quick {
         check_packs(blobs, depth, &mut report)?;
         report.head = snapshot.last_operation()?.map(|(_, id)| id);
@@ -128,16 +144,16 @@ pub(crate) fn verify(
             depth,
             live: None,
         };
-        bodies.check(&**snapshot, &mut None, &mut report, progress)?;
+        bodies.check(snapshot, &mut None, &mut report, progress)?;
         return Ok(report);
     }
     let wrong = snapshot.self_check()?;
     let details = wrong.into_iter().map(|detail| Violation::Index { detail });
     report.violations.extend(details);
-    check_chain(&**snapshot, pins, &mut report)?;
+    check_chain(snapshot, pins, &mut report)?;
     // Without the operations nothing says what is to be searched; that they are damaged is told already.
-    let mut search = Expected::new(&**snapshot).ok();
-    let live = match check_prompts(&**snapshot, &mut search, &mut report) {
+    let mut search = Expected::new(snapshot).ok();
+    let live = match check_prompts(snapshot, &mut search, &mut report) {
         Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
             // What bodies there must be is not known either.
             let detail = error.in_full();
@@ -153,9 +169,9 @@ pub(crate) fn verify(
         depth,
         live: Some(live),
     };
-    bodies.check(&**snapshot, &mut search, &mut report, progress)?;
+    bodies.check(snapshot, &mut search, &mut report, progress)?;
     if let Some(search) = search {
-        let wrong = match search.compare(&**snapshot) {
+        let wrong = match search.compare(snapshot) {
             Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
                 vec![error.in_full()]
             }

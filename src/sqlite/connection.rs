@@ -1,5 +1,6 @@
 //! Opening a connection, and what each is set to.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Context, Result};
+use super::files::{self, OpenFiles};
 use super::{Found, Probed, Purpose, schema};
 use crate::backend::{Error, ErrorKind};
 use crate::record::Durability;
@@ -26,7 +28,8 @@ pub(super) enum Access {
     Create,
     Write,
     Read,
-    /// The file is on a medium that cannot be written, and has no log beside it: nobody can be changing it.
+    /// Without SQLite's locks: this process can't write, and the log has nothing. What is read holds if
+    /// [`Unlocked`](super::files::Unlocked) says so.
     Immutable,
 }
 
@@ -35,11 +38,9 @@ pub(super) fn access(path: &Path, purpose: Purpose) -> Access {
     match purpose {
         Purpose::Write => Access::Write,
         Purpose::Read => Access::Read,
-        Purpose::ReadUnwritable => {
-            // With a log beside it, or others at work, SQLite reads through the files that they made.
-            let log = file_size(&beside(path, "-wal")) > 0 || beside(path, "-shm").exists();
-            if log { Access::Read } else { Access::Immutable }
-        }
+        // With a log beside it, or others at work, SQLite reads through the files that they made.
+        Purpose::ReadUnwritable if files::is_in_use(path) => Access::Read,
+        Purpose::ReadUnwritable => Access::Immutable,
     }
 }
 
@@ -70,6 +71,23 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Reads for the first time, which is what opens the log.
+pub(super) fn open_log(path: &Path, connection: &Connection) -> Result<()> {
+    let read = schema::format_of(connection).map(drop);
+    let shared = beside(path, "-shm");
+    match read {
+        Err(error) if error.kind() == ErrorKind::Io && !shared.exists() => {
+            let reason = format!(
+                "{} has a log, and reading it needs {}, which this process can't make: a process that may write has to open the store first",
+                path.display(),
+                shared.display()
+            );
+            Err(Error::new(ErrorKind::Io, reason).because(error))
+        }
+        read => read,
+    }
+}
+
 /// A connection that would sooner fail than wait.
 pub(super) fn open_to_watch(path: &Path, access: Access) -> Result<Connection> {
     let connection = open(path, access)?;
@@ -96,14 +114,20 @@ fn open_file(path: &Path, access: Access) -> rusqlite::Result<Connection> {
     }
 }
 
-/// <https://sqlite.org/uri.html>: only `%`, `?` and `#` have a meaning in the path.
-fn immutable_uri(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    let escaped = path
-        .replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23");
-    format!("file:{escaped}?immutable=1")
+/// A URI by which SQLite opens a path as immutable: <https://sqlite.org/uri.html>. Bytes that are no letters or digits are
+/// escaped, so that any path is possible.
+fn immutable_uri(path: &Path) -> OsString {
+    let mut uri = OsString::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                uri.push(char::from(*byte).encode_utf8(&mut [0; 4]));
+            }
+            byte => uri.push(format!("%{byte:02x}")),
+        }
+    }
+    uri.push("?immutable=1");
+    uri
 }
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
@@ -161,6 +185,25 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
         .context("setting the durability")
 }
 
+/// Opens the first connection of a handle, and reads by it. The answer names the files that it opened.
+fn open_first(path: &Path, access: Access) -> Result<(Connection, OpenFiles)> {
+    // While it waits, such as for a backup that replaces the index, the name may come to lead to another file.
+    for _ in 0..REPLACED_AT_MOST {
+        let before = OpenFiles::of(path)?;
+        let connection = open(path, access)?;
+        open_log(path, &connection)?;
+        let after = OpenFiles::of(path)?;
+        if after.is_same_index(&before) {
+            return Ok((connection, after));
+        }
+    }
+    let reason = format!("{} is replaced again and again", path.display());
+    Err(Error::new(ErrorKind::Busy, reason))
+}
+
+/// More replacements than this while a file is opened are reported.
+const REPLACED_AT_MOST: usize = 10;
+
 /// A page of the smallest size, in bytes.
 const SMALLEST_DATABASE: u64 = 512;
 
@@ -171,7 +214,7 @@ const PAGE: u64 = 4096;
 pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
     let alone = |found| Probed {
         found,
-        connection: None,
+        opened: None,
     };
     match file_size(path) {
         0 => return Ok(alone(Found::Nothing)),
@@ -180,7 +223,7 @@ pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
         _ => {}
     }
     let identify = || -> Result<Probed> {
-        let connection = open(path, access)?;
+        let (connection, files) = open_first(path, access)?;
         let application = schema::application_of(&connection)?;
         let found = match (application, schema::format_of(&connection)?) {
             (schema::APPLICATION_ID, format) => Found::Index(format),
@@ -189,8 +232,8 @@ pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
             (0, 0) if schema::is_empty(&connection)? => Found::Nothing,
             _ => Found::Foreign,
         };
-        let connection = Some(connection);
-        Ok(Probed { found, connection })
+        let opened = Some((connection, files));
+        Ok(Probed { found, opened })
     };
     match identify() {
         Err(error) if error.kind() == ErrorKind::Corrupt => Ok(alone(Found::Foreign)),
@@ -255,13 +298,6 @@ pub(super) fn empty_log(connection: &Connection, pages: i64) -> rusqlite::Result
     // Several may close at once.
     connection.busy_timeout(Duration::from_millis(50))?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-}
-
-/// Folds in and empties the log; says whether nobody kept it from that.
-pub(super) fn fold_whole(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-        Ok(row.get::<_, i64>(0)? == 0)
-    })
 }
 
 /// Folds the write-ahead log into the database, as far as readers allow. Two flushes.

@@ -8,6 +8,7 @@ mod chunks;
 mod connection;
 mod copy;
 mod error;
+mod files;
 mod ids;
 mod mark;
 mod objects;
@@ -34,6 +35,7 @@ use rusqlite::Connection;
 use self::chunks::{Chunks, Place, Sizes, gather};
 use self::connection::Access;
 use self::error::{Context as _, Result};
+use self::files::{OpenFiles, Unlocked};
 use self::mark::Watcher;
 use self::repeated::Repeated;
 use self::transaction::{Keys, Write};
@@ -70,23 +72,34 @@ pub(crate) enum Purpose {
     ReadUnwritable,
 }
 
-/// What a file is, and the connection by which that was found.
+/// What a file is, the connection by which that was found, and the files that it opened.
 #[derive(Debug)]
 pub(crate) struct Probed {
     pub(crate) found: Found,
-    connection: Option<Connection>,
+    opened: Option<(Connection, OpenFiles)>,
 }
 
 /// An index in a file.
 #[derive(Debug)]
 pub(crate) struct SqliteIndex {
+    /// Absolute, and without links.
     path: PathBuf,
     access: Access,
+    /// While the index is read without locks: what shows that nothing was written. From the first change on it is read by
+    /// [`Access::Read`].
+    unlocked: Option<Arc<Unlocked>>,
+    /// The files of its connections. At least one connection is open as long as the handle is: SQLite removes the log with the
+    /// last one.
+    files: OpenFiles,
     readers: Mutex<Vec<Tables>>,
+    /// Connections that could not end a transaction.
+    stuck: Mutex<Vec<Tables>>,
     watcher: Watcher,
     /// Opened by the first who writes; none in an index that is only read.
     writer: Option<OnceLock<Mutex<Writer>>>,
     poisoned: AtomicBool,
+    /// Another file has the name of one of `files`.
+    replaced: AtomicBool,
     /// Who opened it: SQLite's connections and locks don't go over to a fork, <https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_>.
     process: u32,
     /// SQLite's count of changes of the schema (`PRAGMA schema_version`), as of the last check of its objects.
@@ -105,12 +118,15 @@ struct Tables {
     repeated: Repeated,
     /// Where the history ends, once that was read in this transaction.
     end: Cell<Option<Place>>,
+    /// Of a connection that takes no locks.
+    unlocked: Option<Arc<Unlocked>>,
 }
 
 impl Tables {
     fn of(connection: Connection, chunks: &Arc<Chunks>) -> Self {
         Self {
             connection,
+            unlocked: None,
             chunks: Arc::clone(chunks),
             repeated: Repeated::default(),
             end: Cell::default(),
@@ -166,16 +182,17 @@ impl SqliteIndex {
             .then(|| open_queue(path))
             .transpose()?;
         queue.as_ref().map_or(Ok(()), wait_for)?;
-        let probed = connection::probe(path, access)?;
-        if let (Found::Index(_), Some(connection)) = (probed.found, &probed.connection) {
+        let mut probed = connection::probe(path, access)?;
+        if let (Found::Index(_), Some((connection, files))) = (probed.found, &mut probed.opened) {
             if queue.is_none() {
                 wait_for(queue.insert(open_queue(path)?))?;
             }
             if purpose == Purpose::Write {
                 connection::keep_log(connection)?; // Another program may have turned it off.
             }
-            schema::format_of(connection)?;
+            connection::open_log(path, connection)?;
             path.parent().map_or(Ok(()), flush_directory)?;
+            *files = OpenFiles::of(path)?;
         }
         Ok(probed)
     }
@@ -221,22 +238,33 @@ impl SqliteIndex {
     /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`]. The connection that found it is
     /// the first to read; others are opened when they are needed.
     pub(crate) fn open(path: &Path, purpose: Purpose, probed: Probed) -> Result<Self> {
-        let chunks = Arc::default();
-        let reader = probed
-            .connection
-            .map(|connection| Tables::of(connection, &chunks));
+        let Some((connection, files)) = probed.opened else {
+            let reason = format!("{} holds no index", path.display());
+            return Err(Error::new(ErrorKind::Other, reason));
+        };
+        let access = connection::access(path, purpose);
+        let unlocked = match access {
+            Access::Immutable => Some(Arc::new(Unlocked::of(path)?)),
+            _ => None,
+        };
         let index = Self {
             path: path.to_owned(),
-            access: connection::access(path, purpose),
-            readers: Mutex::new(reader.into_iter().collect()),
+            access,
+            unlocked,
+            files,
+            readers: Mutex::default(),
+            stuck: Mutex::default(),
             watcher: Watcher::default(),
             writer: (purpose == Purpose::Write).then(OnceLock::new),
             poisoned: AtomicBool::new(false),
+            replaced: AtomicBool::new(false),
             process: std::process::id(),
             checked_schema: AtomicI64::new(UNCHECKED),
             is_to_shrink: AtomicBool::new(false),
-            chunks,
+            chunks: Arc::default(),
         };
+        let reader = index.tables(connection);
+        index.readers().push(reader);
         match probed.found {
             Found::Index(format) if format < FORMAT && purpose == Purpose::Write => {
                 schema::migrate(&index.turn()?.tables().connection)?;
@@ -259,9 +287,57 @@ impl SqliteIndex {
         Ok(())
     }
 
+    fn tables(&self, connection: Connection) -> Tables {
+        Tables {
+            unlocked: self.unlocked().cloned(),
+            ..Tables::of(connection, &self.chunks)
+        }
+    }
+
+    /// Opens a connection to the files of the first one.
     fn connect(&self) -> Result<Tables> {
-        let connection = connection::open(&self.path, self.access)?;
-        Ok(Tables::of(connection, &self.chunks))
+        self.connect_by(|access| connection::open(&self.path, access))
+            .map(|connection| self.tables(connection))
+    }
+
+    fn connect_by(&self, open: impl FnOnce(Access) -> Result<Connection>) -> Result<Connection> {
+        let connection = open(self.access())?;
+        connection::open_log(&self.path, &connection)?;
+        self.check_files()?;
+        Ok(connection)
+    }
+
+    /// What shows that nothing was written, as long as nothing was.
+    fn unlocked(&self) -> Option<&Arc<Unlocked>> {
+        self.unlocked.as_ref().filter(|unlocked| unlocked.holds())
+    }
+
+    /// How connections are opened now.
+    fn access(&self) -> Access {
+        match self.access {
+            Access::Immutable if self.unlocked().is_none() => Access::Read,
+            access => access,
+        }
+    }
+
+    /// Gives the handle up if the names of its files lead to others: what they hold is another store, or another state of
+    /// this one.
+    fn check_files(&self) -> Result<()> {
+        self.note_replaced(self.files.check())
+    }
+
+    /// As [`check_files`](Self::check_files), for the files that hold what is committed.
+    fn check_durable_files(&self) -> Result<()> {
+        self.note_replaced(self.files.check_durable())
+    }
+
+    fn note_replaced(&self, checked: Result<()>) -> Result<()> {
+        if let Err(error) = &checked
+            && error.kind() == ErrorKind::Replaced
+        {
+            self.replaced.store(true, Ordering::Release);
+        }
+        checked
     }
 
     fn open_writer(&self) -> Result<Mutex<Writer>> {
@@ -273,22 +349,31 @@ impl SqliteIndex {
         }))
     }
 
+    fn stuck(&self) -> MutexGuard<'_, Vec<Tables>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn readers(&self) -> MutexGuard<'_, Vec<Tables>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn usable(&self) -> Result<()> {
-        match self.poisoned.load(Ordering::Acquire) {
-            true => Err(Error::new(ErrorKind::Poisoned, "an earlier flush failed")),
-            false if std::process::id() != self.process => {
-                let opened = self.process;
-                let reason = format!(
-                    "the store was opened by process {opened}, of which this is a fork, and must be opened anew here"
-                );
-                Err(Error::new(ErrorKind::Forked, reason))
-            }
-            false => Ok(()),
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Poisoned, "an earlier flush failed"));
         }
+        if self.replaced.load(Ordering::Acquire) {
+            let path = self.path.display();
+            let reason = format!("the files of {path} were moved, removed or replaced; open the store again");
+            return Err(Error::new(ErrorKind::Replaced, reason));
+        }
+        if std::process::id() != self.process {
+            let opened = self.process;
+            let reason = format!(
+                "the store was opened by process {opened}, of which this is a fork, and must be opened anew here"
+            );
+            return Err(Error::new(ErrorKind::Forked, reason));
+        }
+        Ok(())
     }
 
     /// Waits for this thread's turn among those of the process, then the process's among all.
@@ -308,7 +393,9 @@ impl SqliteIndex {
         let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.usable()?;
         wait_for(&writer.queue)?;
-        Ok(Turn { writer })
+        let turn = Turn { writer };
+        self.check_files()?;
+        Ok(turn)
     }
 }
 
@@ -328,11 +415,7 @@ fn wait_for(queue: &File) -> Result<()> {
 impl Index for SqliteIndex {
     fn snapshot(&self) -> Result<Held<'_>> {
         self.usable()?;
-        let idle = self.readers().pop();
-        let tables = match idle {
-            Some(tables) => tables,
-            None => self.connect()?,
-        };
+        let tables = self.reader()?;
         connection::run(&tables.connection, "BEGIN").context("starting to read")?;
         tables.end.set(None);
         Ok(Box::new(Reader {
@@ -348,12 +431,19 @@ impl Index for SqliteIndex {
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
-        // SQLite would not notice a change of a file that it was told nobody changes.
-        if self.access == Access::Immutable || self.poisoned.load(Ordering::Acquire) {
+        // SQLite does not notice a change of a file that it reads without locks.
+        if self.access == Access::Immutable || self.is_given_up() {
             return None;
         }
-        self.watcher
-            .mark(|| connection::open_to_watch(&self.path, self.access).ok())
+        self.watcher.mark(|| {
+            let open = |access| connection::open_to_watch(&self.path, access);
+            self.connect_by(open).ok()
+        })
+    }
+
+    fn check_location(&self) -> Result<()> {
+        self.usable()?;
+        self.check_files()
     }
 
     fn maintain(&self) -> Result<bool> {
@@ -361,25 +451,54 @@ impl Index for SqliteIndex {
         if self.writer.is_none() {
             return Ok(false);
         }
-        let idle = self.readers().pop();
-        let reader = idle.map_or_else(|| self.connect(), Ok)?;
-        let more = self.gather(&reader, Sizes::USUAL)?;
-        if self.compact(&reader)? {
-            self.is_to_shrink.store(true, Ordering::Relaxed);
-        }
-        let unfolded = || connection::unfolded_pages(&reader.connection);
-        if self.is_to_shrink.load(Ordering::Relaxed) || unfolded()? >= LOG_PAGES {
-            self.fold(&reader)?;
-            // Whoever reads what was there before keeps it from being folded in.
-            self.is_to_shrink
-                .fetch_and(unfolded()? > 0, Ordering::Relaxed);
-        }
-        self.readers().push(reader);
-        Ok(more)
+        let reader = self.reader()?;
+        let more = self.maintain_by(&reader);
+        self.put_back(reader);
+        more
     }
 }
 
 impl SqliteIndex {
+    /// An idle connection that reads, or a new one.
+    fn reader(&self) -> Result<Tables> {
+        loop {
+            let idle = self.readers().pop();
+            match idle {
+                // The index was written since, and is read by SQLite's locks from now on.
+                Some(idle) if idle.unlocked.is_some() && self.unlocked().is_none() => {}
+                Some(idle) => return Ok(idle),
+                None => return self.connect(),
+            }
+        }
+    }
+
+    /// Keeps a connection that has ended its transaction for the next reader.
+    fn put_back(&self, reader: Tables) {
+        let mut readers = self.readers();
+        if readers.len() < IDLE_READERS {
+            readers.push(reader);
+        }
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire) || self.replaced.load(Ordering::Acquire)
+    }
+
+    fn maintain_by(&self, reader: &Tables) -> Result<bool> {
+        let more = self.gather(reader, Sizes::USUAL)?;
+        if self.compact(reader)? {
+            self.is_to_shrink.store(true, Ordering::Relaxed);
+        }
+        let unfolded = || connection::unfolded_pages(&reader.connection);
+        if self.is_to_shrink.load(Ordering::Relaxed) || unfolded()? >= LOG_PAGES {
+            self.fold(reader)?;
+            // A reader of an earlier state keeps it from being folded in.
+            self.is_to_shrink
+                .fetch_and(unfolded()? > 0, Ordering::Relaxed);
+        }
+        Ok(more)
+    }
+
     /// Gathers old operations into chunks. Those are made beside the writers; each waits for a turn, which is short. Says
     /// whether there may be more.
     fn gather(&self, reader: &Tables, sizes: Sizes) -> Result<bool> {
@@ -485,12 +604,13 @@ impl Drop for Reader<'_> {
         let Some(tables) = self.tables.take() else {
             return;
         };
-        // A connection that cannot end its transaction is closed, which ends it.
-        if connection::run(&tables.connection, "COMMIT").is_ok() {
-            let mut readers = self.index.readers();
-            if readers.len() < IDLE_READERS {
-                readers.push(tables);
+        // The last connection must stay open, so one that can't end its transaction is not closed before the handle.
+        match connection::run(&tables.connection, "COMMIT") {
+            Ok(()) => self.index.put_back(tables),
+            Err(_) if connection::run(&tables.connection, "ROLLBACK").is_ok() => {
+                self.index.put_back(tables);
             }
+            Err(_) => self.index.stuck().push(tables),
         }
     }
 }

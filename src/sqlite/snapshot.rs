@@ -22,6 +22,12 @@ use crate::record::{
 };
 
 impl Snapshot for Tables {
+    fn is_consistent(&self) -> bool {
+        self.unlocked
+            .as_ref()
+            .is_none_or(|unlocked| unlocked.holds())
+    }
+
     fn settings(&self) -> Result<Settings> {
         schema::settings(&self.connection)
     }

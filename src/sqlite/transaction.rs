@@ -473,7 +473,11 @@ impl Transaction for Write<'_> {
             Ok(()) => {
                 self.turn.writer.keys = mem::take(&mut self.keys);
                 self.committed = true;
-                Ok(())
+                // In a file that no name leads to any more, the commit is gone with the last connection.
+                self.index.check_durable_files().map_err(|error| {
+                    let context = "index: the files were replaced while a transaction was committed";
+                    Error::new(ErrorKind::OutcomeUnknown, context).because(error)
+                })
             }
             other => other,
         }

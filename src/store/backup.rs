@@ -4,13 +4,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{INDEX, Place, Store, StoreOptions, View, refuse_lost};
-use crate::backend::Blobs as _;
+use super::location::{INDEX, Location};
+use super::{Place, Store, StoreOptions, refuse_lost};
+use crate::backend::{Blobs as _, Snapshot};
 use crate::directory::{self, BlobDirectory, Copied, failed};
 use crate::engine::Report;
 use crate::error::{Error, Result};
 use crate::invalid::Invalid;
-use crate::record::{Operation, OperationFilter};
+use crate::record::OperationFilter;
 use crate::sqlite::SqliteIndex;
 
 /// What a backup did, and what was found in it.
@@ -34,7 +35,8 @@ impl Store {
     /// The directory is then a store itself, with recorded inputs, settings and secrets: open it, or make a store of it by
     /// [`restore`](Self::restore). An earlier backup of this store in it is brought up to date: only what it lacks is copied,
     /// it is whole at every moment, and where this is interrupted the next one goes on. Nothing is removed from it; what
-    /// it has and the store does not goes by [`repack`](Self::repack) of the backup. Nobody may have it open for writing.
+    /// it has and the store does not goes by [`repack`](Self::repack) of the backup. No process may have the earlier backup
+    /// open, not even to read it.
     ///
     /// A damaged store is copied as far as it can be read. `progress` is told of each pack how many files there are.
     ///
@@ -53,47 +55,54 @@ impl Store {
     ///
     /// [`Invalid`](Error::Invalid) for a store in memory, and for a directory within the store's;
     /// [`ForeignBackup`](Error::ForeignBackup), [`NotAStore`](Error::NotAStore) and [`IndexLost`](Error::IndexLost) where
-    /// something else is there; [`Backend`](Error::Backend), and an earlier backup is as it was.
+    /// something else is there; [`Backend`](Error::Backend), and an earlier backup is as it was. Its kind is
+    /// [`Busy`](crate::ErrorKind::Busy) if a process has the earlier backup open.
     pub fn backup(&self, to: impl AsRef<Path>, mut progress: impl FnMut(u64)) -> Result<Backup> {
         let to = to.as_ref();
-        let Place::Directory(from) = &self.inner.place else {
+        let Place::Directory {
+            location: from,
+            index: source_index,
+        } = &self.inner.place
+        else {
             let reason = "a store in memory has no files to copy";
             return Err(Invalid::new("backup", &to.to_string_lossy(), reason).into());
         };
         // A handle that is given up reads no more.
         drop(self.inner.index.snapshot()?);
         directory::prepare(to)?;
-        refuse_within(from, to)?;
-        refuse_lost(to)?;
-        let index = to.join(INDEX);
-        if exists(&index)? {
-            self.refuse_foreign(to)?;
+        let to = Location::of(to)?;
+        refuse_within(from.directory(), to.directory())?;
+        refuse_lost(&to)?;
+        if exists(to.index())? {
+            SqliteIndex::check_unused(to.index())?;
+            self.refuse_foreign(to.directory(), &**reader(to.directory())?.inner.index.snapshot()?)?;
         }
-        BlobDirectory::create(to)?;
-        let (source, target) = (BlobDirectory::open(from)?, BlobDirectory::open(to)?);
-        let beside = tempfile::tempdir_in(to.join("tmp"));
-        let beside = beside.map_err(failed("making a directory in", to))?;
+        BlobDirectory::create(to.directory())?;
+        let source = BlobDirectory::open(from.directory())?;
+        let target = BlobDirectory::open(to.directory())?;
+        let beside = tempfile::tempdir_in(to.directory().join("tmp"));
+        let beside = beside.map_err(failed("making a directory in", to.directory()))?;
         let copy = beside.path().join(INDEX);
         let mut copied = Copied::default();
         // Where nobody may write, nobody removes bodies. Else they stay until all are copied or open.
-        let hold = match directory::writable(from) {
+        let hold = match directory::writable(from.directory()) {
             Ok(()) => Some(source.hold_all()?),
             Err(_) => None,
         };
-        SqliteIndex::copy(&from.join(INDEX), &copy)?;
+        source_index.copy(&copy)?;
         let mut packs = source.copy_loose(&target, &mut copied)?;
         drop(hold);
         let mut progress = |copied: &Copied| progress(copied.files + copied.kept);
         target.copy_packs(&mut packs, &mut copied, &mut progress)?;
-        directory::flush_directory(&to.join("blobs"))?;
+        directory::flush_directory(&to.directory().join("blobs"))?;
         // The last step: until now an earlier backup was in its place.
-        SqliteIndex::replace(&copy, &index)?;
+        SqliteIndex::replace(&copy, to.index(), |old| self.refuse_foreign(to.directory(), old))?;
         drop(beside);
         Ok(Backup {
             copied: copied.files,
             bytes: copied.bytes,
             kept: copied.kept,
-            report: reader(to)?.verify(|_| ())?,
+            report: reader(to.directory())?.verify(|_| ())?,
         })
     }
 
@@ -115,21 +124,17 @@ impl Store {
         }
     }
 
-    /// What is there must be what this store was once.
-    fn refuse_foreign(&self, backup: &Path) -> Result<()> {
-        let last = |view: &View, before| -> Result<Option<Operation>> {
-            let found = view.operations(&OperationFilter::default(), before, 1)?;
-            Ok(found.into_iter().next())
-        };
-        let Some(theirs) = last(&*reader(backup)?, None)? else {
+    /// Refuses an index whose history is not a beginning of this store's.
+    fn refuse_foreign(&self, backup: &Path, theirs: &dyn Snapshot) -> Result<()> {
+        let Some((number, id)) = theirs.last_operation()? else {
             return Ok(());
         };
-        let ours = last(self, Some(theirs.number + 1))?;
-        match ours.is_some_and(|ours| ours.id == theirs.id) {
+        let ours = self.operations(&OperationFilter::default(), number.checked_add(1), 1)?;
+        match ours.first().is_some_and(|ours| ours.id == id) {
             true => Ok(()),
             false => Err(Error::ForeignBackup {
                 path: backup.into(),
-                operation: theirs.number,
+                operation: number,
             }),
         }
     }

@@ -50,7 +50,7 @@ impl Store {
         let inner = &*self.inner;
         inner.queue.alone(|| {
             let writer = match inner.place {
-                Place::Directory(_) => inner.begin()?.in_bulk(),
+                Place::Directory { .. } => inner.begin()?.in_bulk(),
                 // Its journal is as good a place.
                 Place::Memory(_) => inner.begin()?,
             };
@@ -73,7 +73,7 @@ impl Transactions for Inner {
     fn commit(&self, writer: Writer<'_>) -> backend::Result<()> {
         let journaled = writer.commit()?;
         match self.place {
-            Place::Directory(_) => self.settler.committed(journaled),
+            Place::Directory { .. } => self.settler.committed(journaled),
             // In memory the journal is as good a place as any: no thread need move bodies out of it.
             Place::Memory(_) => self.settler.committed_for_good(&journaled),
         }

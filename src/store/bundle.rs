@@ -3,6 +3,7 @@
 use std::io::{Read, Seek, Write};
 
 use super::Store;
+use crate::backend;
 use crate::engine::{Bundle, BundleSummary, Imported, export_bundle};
 use crate::error::Result;
 
@@ -51,7 +52,17 @@ impl Store {
             Err(_) if self.inner.read_only => None,
             hold => Some(hold?),
         };
-        export_bundle(&**self.inner.index.snapshot()?, bodies, to)
+        let snapshot = self.inner.index.snapshot()?;
+        let exported = export_bundle(&**snapshot, bodies, to);
+        match snapshot.is_consistent() {
+            true => exported,
+            // What was written can't be taken back.
+            false => Err(backend::Error::new(
+                backend::ErrorKind::Busy,
+                "the store was written while it was exported; export it again",
+            )
+            .into()),
+        }
     }
 
     /// Brings a bundle into this store, which may be empty or have a history of its own. All of it or nothing:

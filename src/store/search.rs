@@ -43,7 +43,7 @@ impl View {
         })?;
         // Such as what another process left that was killed.
         let inner = &*self.inner;
-        if tail_is_long && !inner.read_only && matches!(inner.place, Place::Directory(_)) {
+        if tail_is_long && !inner.read_only && matches!(inner.place, Place::Directory { .. }) {
             inner.settler.search_has_a_long_tail();
         }
         Ok(hits)

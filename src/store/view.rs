@@ -90,11 +90,17 @@ impl View {
 
     /// Looks at one moment, bodies included.
     pub(super) fn look<T>(&self, look: impl Fn(&dyn Snapshot) -> Result<T>) -> Result<T> {
-        let attempt = || {
+        let attempt = || loop {
             let present = self.inner.index.snapshot()?;
-            match &self.past {
+            let answer = match &self.past {
                 None => look(&**present),
                 Some(past) => look(&Past::new(&**present, past.until, &past.prompts)),
+            };
+            if present.is_consistent() {
+                return answer;
+            }
+            if let Some(past) = &self.past {
+                past.prompts.forget();
             }
         };
         match (attempt(), &self.past) {

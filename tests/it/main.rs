@@ -19,6 +19,7 @@ mod formats;
 mod freshness;
 mod frozen;
 mod history;
+mod identity;
 mod locks;
 mod model;
 #[cfg(unix)]

@@ -54,13 +54,18 @@ impl Place {
 
     /// Folds the log in and removes it, as SQLite does when the last connection closes.
     pub fn fold_log(&self) {
-        let connection = rusqlite::Connection::open(self.index()).unwrap();
+        Self::fold_log_of(self.path());
+    }
+
+    /// As [`fold_log`](Self::fold_log), of the store in a directory.
+    pub fn fold_log_of(store: &Path) {
+        let connection = rusqlite::Connection::open(store.join("index.db")).unwrap();
         let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
         let busy: i64 = connection.query_row(fold, [], |row| row.get(0)).unwrap();
         assert_eq!(busy, 0, "somebody still has the store open");
         drop(connection);
         for suffix in ["-wal", "-shm"] {
-            let file = self.path().join(format!("index.db{suffix}"));
+            let file = store.join(format!("index.db{suffix}"));
             assert!(!file.exists(), "the log is still there: {}", file.display());
         }
     }

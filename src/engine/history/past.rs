@@ -25,6 +25,13 @@ use crate::record::{
 #[derive(Debug, Default)]
 pub(crate) struct PastPrompts(Mutex<Replayed>);
 
+impl PastPrompts {
+    /// Forgets what was replayed, such as from a snapshot that was not consistent.
+    pub(crate) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Replayed::default();
+    }
+}
+
 #[derive(Debug, Default)]
 struct Replayed {
     tables: PromptTables,

@@ -67,6 +67,9 @@ impl View {
             }
             let version = Arc::new(find_version(snapshot, spec)?);
             known.put_version(vouched, spec, &version);
+            if vouched.is_some() {
+                self.inner.watch_location();
+            }
             Ok(version)
         })
     }
@@ -159,6 +162,9 @@ impl View {
             }
             let resolved = self.read_resolved(snapshot, &spec)?;
             known.put_resolved(vouched, &spec, &resolved);
+            if vouched.is_some() {
+                self.inner.watch_location();
+            }
             Ok(resolved)
         })
     }

@@ -1,0 +1,74 @@
+//! Where a store is: its directory and its index, as absolute paths without links.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::directory::failed;
+use crate::error::Result;
+
+/// The index's file in a store's directory.
+pub(super) const INDEX: &str = "index.db";
+
+/// The paths of a store, resolved once: a later change of the working directory or of a link does not lead to another store.
+///
+/// The index may be a link. Its log and the lock of its writers are beside the file that the link leads to, as SQLite's own files
+/// are.
+#[derive(Clone, Debug)]
+pub(super) struct Location {
+    directory: PathBuf,
+    index: PathBuf,
+}
+
+impl Location {
+    /// The location of the store in a directory, which need not exist.
+    pub(super) fn of(path: &Path) -> Result<Self> {
+        let resolved = resolve(path).map_err(failed("resolving", path))?;
+        let index = resolved.join(INDEX);
+        Ok(Self {
+            index: resolve(&index).map_err(failed("resolving", &index))?,
+            directory: resolved,
+        })
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(super) fn index(&self) -> &Path {
+        &self.index
+    }
+}
+
+/// The absolute path without links. Of a file that does not exist, the path at which a link to it would make it.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    match canonical(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        resolved => return resolved,
+    }
+    let path = match fs::read_link(path) {
+        Ok(target) => path.parent().unwrap_or(Path::new("")).join(target),
+        Err(_) => path.to_owned(),
+    };
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent != OsStr::new("") && parent.exists() => {
+            Ok(canonical(parent)?.join(name))
+        }
+        _ => std::path::absolute(path),
+    }
+}
+
+#[cfg(unix)]
+fn canonical(path: &Path) -> io::Result<PathBuf> {
+    path.canonicalize()
+}
+
+/// Elsewhere a canonical path has a form that not every program understands, and links are rare.
+#[cfg(not(unix))]
+fn canonical(path: &Path) -> io::Result<PathBuf> {
+    path.try_exists().and_then(|exists| match exists {
+        true => std::path::absolute(path),
+        false => Err(io::ErrorKind::NotFound.into()),
+    })
+}
