@@ -105,6 +105,41 @@ fn greeting(place: &Path) -> promptbook::Created {
         .unwrap()
 }
 
+/// Its directory is removed, then restored from a backup, under the server: no update is acknowledged and lost.
+#[test]
+fn a_store_that_is_removed_while_it_is_served_is_not_available() {
+    let directory = tempfile::tempdir().unwrap();
+    let (place, backup) = (directory.path().join("s"), directory.path().join("backup"));
+    let created = greeting(&place);
+    let store = Store::open(&place).unwrap();
+    store.backup(&backup, |_| ()).unwrap();
+    drop(store);
+    let served = Served::start(&place, &["--key", "given"]);
+    let update = || {
+        let body = json!({
+            "promptId": created.prompt.id,
+            "promptVersionId": created.version.id,
+            "newMajorVersion": false,
+            "environment": "production",
+            "commitMessage": "lost",
+            "promptBody": {"messages": [], "seed": 1},
+        });
+        served.post("/v1/prompt-2025/update", &body)
+    };
+    std::fs::remove_dir_all(&place).unwrap();
+    let (status, answer) = update();
+    assert_eq!(status, 503, "removed: {answer}");
+    Store::restore(&backup, &place, |_| ()).unwrap();
+    let (status, answer) = update();
+    assert_eq!(status, 503, "restored: {answer}");
+    let query = json!({"promptId": created.prompt.id});
+    let (status, answer) = served.post("/v1/prompt-2025/query/production-version", &query);
+    assert_eq!(status, 503, "a read: {answer}");
+    let log = served.end();
+    assert!(log.contains("moved, removed or replaced"), "{log}");
+    assert_eq!(Store::open(&place).unwrap().stats().unwrap().operations, 1);
+}
+
 #[test]
 fn the_key_is_made_once_and_lets_in() {
     let place = tempfile::tempdir().unwrap();

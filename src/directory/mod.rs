@@ -30,8 +30,8 @@ use self::packs::Packs;
 #[cfg(feature = "server")]
 pub(crate) use self::place::remove;
 pub(crate) use self::place::{
-    Anchor, flush_directory, identity, lock_file, network_filesystem, open_lock, prepare, put_in_place,
-    writable,
+    Anchor, flush_directory, identity, lock_file, network_filesystem, open_lock, prepare,
+    put_in_place, writable,
 };
 use crate::backend::{
     BlobUsage, Blobs, Compacted, Effort, Error, Extent, Hold, LiveBodies, Pack, Result,

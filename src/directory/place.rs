@@ -62,7 +62,7 @@ impl Anchor {
             _ => {
                 let path = self.path.display();
                 let reason = format!("{path} was moved or replaced while the store in it was open");
-                Err(Error::new(ErrorKind::Other, reason))
+                Err(Error::new(ErrorKind::Replaced, reason))
             }
         }
     }

@@ -76,7 +76,9 @@ pub(super) fn open_log(path: &Path, connection: &Connection) -> Result<()> {
     let read = schema::format_of(connection).map(drop);
     let shared = beside(path, "-shm");
     match read {
-        Err(error) if error.kind() == ErrorKind::Io && !shared.exists() => {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::Io | ErrorKind::ReadOnly) && !shared.exists() =>
+        {
             let reason = format!(
                 "{} has a log, and reading it needs {}, which this process can't make: a process that may write has to open the store first",
                 path.display(),

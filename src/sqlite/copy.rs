@@ -101,8 +101,9 @@ fn lock_whole(path: &Path) -> Result<Option<Connection>> {
         drop(connection);
         if Instant::now() >= deadline {
             let path = path.display();
-            let reason =
-                format!("{path} can't be replaced while a process has it open; nothing was changed");
+            let reason = format!(
+                "{path} can't be replaced while a process has it open; nothing was changed"
+            );
             return Err(Error::new(ErrorKind::Busy, reason));
         }
         std::thread::sleep(PAUSE);

@@ -104,6 +104,7 @@ impl Unlocked {
     /// The state of an index now. Waits for a moment if the index was written just before.
     pub(super) fn of(index: &Path) -> Result<Self> {
         let found = fs::metadata(index).map_err(failed(index))?;
+        // The state is noted before it waits: what is written meanwhile counts as a change.
         let age = |time: SystemTime| time.elapsed().unwrap_or(Duration::ZERO);
         if found.modified().is_ok_and(|time| age(time) < TICK) {
             std::thread::sleep(TICK);

@@ -84,10 +84,9 @@ pub(crate) struct Probed {
 pub(crate) struct SqliteIndex {
     /// Absolute, and without links.
     path: PathBuf,
-    access: Access,
-    /// While the index is read without locks: what shows that nothing was written. From the first change on it is read by
-    /// [`Access::Read`].
-    unlocked: Option<Arc<Unlocked>>,
+    purpose: Purpose,
+    /// What shows that nothing was written, while the index is read without locks.
+    unlocked: Mutex<Option<Arc<Unlocked>>>,
     /// The files of its connections. At least one connection is open as long as the handle is: SQLite removes the log with the
     /// last one.
     files: OpenFiles,
@@ -242,15 +241,10 @@ impl SqliteIndex {
             let reason = format!("{} holds no index", path.display());
             return Err(Error::new(ErrorKind::Other, reason));
         };
-        let access = connection::access(path, purpose);
-        let unlocked = match access {
-            Access::Immutable => Some(Arc::new(Unlocked::of(path)?)),
-            _ => None,
-        };
         let index = Self {
             path: path.to_owned(),
-            access,
-            unlocked,
+            purpose,
+            unlocked: Mutex::default(),
             files,
             readers: Mutex::default(),
             stuck: Mutex::default(),
@@ -263,17 +257,20 @@ impl SqliteIndex {
             is_to_shrink: AtomicBool::new(false),
             chunks: Arc::default(),
         };
-        let reader = index.tables(connection);
-        index.readers().push(reader);
+        // One that takes no locks never looks again at what it has read: it must be opened after the state is noted.
+        if purpose != Purpose::ReadUnwritable {
+            let reader = Tables::of(connection, &index.chunks);
+            index.readers().push(reader);
+        }
         match probed.found {
             Found::Index(format) if format < FORMAT && purpose == Purpose::Write => {
                 schema::migrate(&index.turn()?.tables().connection)?;
             }
             _ => {}
         }
-        if let Some(reader) = index.readers().last() {
-            index.check_schema(&reader.connection)?;
-        }
+        let reader = index.reader()?;
+        index.check_schema(&reader.connection)?;
+        index.put_back(reader);
         Ok(index)
     }
 
@@ -287,37 +284,39 @@ impl SqliteIndex {
         Ok(())
     }
 
-    fn tables(&self, connection: Connection) -> Tables {
-        Tables {
-            unlocked: self.unlocked().cloned(),
-            ..Tables::of(connection, &self.chunks)
-        }
-    }
-
     /// Opens a connection to the files of the first one.
     fn connect(&self) -> Result<Tables> {
-        self.connect_by(|access| connection::open(&self.path, access))
-            .map(|connection| self.tables(connection))
+        let (access, unlocked) = self.access()?;
+        let connection = self.connect_by(|| connection::open(&self.path, access))?;
+        Ok(Tables {
+            unlocked,
+            ..Tables::of(connection, &self.chunks)
+        })
     }
 
-    fn connect_by(&self, open: impl FnOnce(Access) -> Result<Connection>) -> Result<Connection> {
-        let connection = open(self.access())?;
+    fn connect_by(&self, open: impl FnOnce() -> Result<Connection>) -> Result<Connection> {
+        let connection = open()?;
         connection::open_log(&self.path, &connection)?;
         self.check_files()?;
         Ok(connection)
     }
 
-    /// What shows that nothing was written, as long as nothing was.
-    fn unlocked(&self) -> Option<&Arc<Unlocked>> {
-        self.unlocked.as_ref().filter(|unlocked| unlocked.holds())
+    /// How a connection is opened now. For one that takes no locks: the state that what it reads is of.
+    fn access(&self) -> Result<(Access, Option<Arc<Unlocked>>)> {
+        let access = connection::access(&self.path, self.purpose);
+        let mut unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        if access != Access::Immutable {
+            *unlocked = None;
+        } else if unlocked.as_ref().is_none_or(|state| !state.holds()) {
+            *unlocked = Some(Arc::new(Unlocked::of(&self.path)?));
+        }
+        Ok((access, unlocked.clone()))
     }
 
-    /// How connections are opened now.
-    fn access(&self) -> Access {
-        match self.access {
-            Access::Immutable if self.unlocked().is_none() => Access::Read,
-            access => access,
-        }
+    fn is_unlocked(&self) -> bool {
+        let unlocked = self.unlocked.lock();
+        let unlocked = unlocked.unwrap_or_else(PoisonError::into_inner);
+        unlocked.is_some()
     }
 
     /// Gives the handle up if the names of its files lead to others: what they hold is another store, or another state of
@@ -363,7 +362,9 @@ impl SqliteIndex {
         }
         if self.replaced.load(Ordering::Acquire) {
             let path = self.path.display();
-            let reason = format!("the files of {path} were moved, removed or replaced; open the store again");
+            let reason = format!(
+                "the files of {path} were moved, removed or replaced; open the store again"
+            );
             return Err(Error::new(ErrorKind::Replaced, reason));
         }
         if std::process::id() != self.process {
@@ -432,12 +433,16 @@ impl Index for SqliteIndex {
 
     fn change_mark(&self) -> Option<ChangeMark> {
         // SQLite does not notice a change of a file that it reads without locks.
-        if self.access == Access::Immutable || self.is_given_up() {
+        let may_be_unlocked = self.purpose == Purpose::ReadUnwritable;
+        if self.is_given_up() || may_be_unlocked && self.is_unlocked() {
             return None;
         }
-        self.watcher.mark(|| {
-            let open = |access| connection::open_to_watch(&self.path, access);
-            self.connect_by(open).ok()
+        self.watcher.mark(|| match self.access() {
+            Ok((access, None)) => {
+                let open = || connection::open_to_watch(&self.path, access);
+                self.connect_by(open).ok()
+            }
+            _ => None,
         })
     }
 
@@ -464,8 +469,8 @@ impl SqliteIndex {
         loop {
             let idle = self.readers().pop();
             match idle {
-                // The index was written since, and is read by SQLite's locks from now on.
-                Some(idle) if idle.unlocked.is_some() && self.unlocked().is_none() => {}
+                // The index was written since the connection read it without locks.
+                Some(idle) if !idle.is_consistent() => {}
                 Some(idle) => return Ok(idle),
                 None => return self.connect(),
             }
@@ -681,7 +686,7 @@ mod tests {
         other.execute_batch(fold).unwrap();
         drop(other);
         let index = open(&path, Purpose::ReadUnwritable);
-        assert_eq!(index.access, Access::Immutable);
+        assert!(index.is_unlocked());
         assert_eq!(index.change_mark(), None, "an index that looks at nothing");
     }
 

@@ -475,7 +475,8 @@ impl Transaction for Write<'_> {
                 self.committed = true;
                 // In a file that no name leads to any more, the commit is gone with the last connection.
                 self.index.check_durable_files().map_err(|error| {
-                    let context = "index: the files were replaced while a transaction was committed";
+                    let context =
+                        "index: the files were replaced while a transaction was committed";
                     Error::new(ErrorKind::OutcomeUnknown, context).because(error)
                 })
             }

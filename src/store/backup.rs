@@ -75,7 +75,10 @@ impl Store {
         refuse_lost(&to)?;
         if exists(to.index())? {
             SqliteIndex::check_unused(to.index())?;
-            self.refuse_foreign(to.directory(), &**reader(to.directory())?.inner.index.snapshot()?)?;
+            self.refuse_foreign(
+                to.directory(),
+                &**reader(to.directory())?.inner.index.snapshot()?,
+            )?;
         }
         BlobDirectory::create(to.directory())?;
         let source = BlobDirectory::open(from.directory())?;
@@ -96,7 +99,9 @@ impl Store {
         target.copy_packs(&mut packs, &mut copied, &mut progress)?;
         directory::flush_directory(&to.directory().join("blobs"))?;
         // The last step: until now an earlier backup was in its place.
-        SqliteIndex::replace(&copy, to.index(), |old| self.refuse_foreign(to.directory(), old))?;
+        SqliteIndex::replace(&copy, to.index(), |old| {
+            self.refuse_foreign(to.directory(), old)
+        })?;
         drop(beside);
         Ok(Backup {
             copied: copied.files,

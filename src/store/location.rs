@@ -44,7 +44,11 @@ impl Location {
 /// The absolute path without links. Of a file that does not exist, the path at which a link to it would make it.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     match canonical(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) => {}
         resolved => return resolved,
     }
     let path = match fs::read_link(path) {

@@ -16,8 +16,6 @@ use promptbook::{
     Store, StoreOptions, Version,
 };
 
-use crate::starts;
-
 /// One operation. A script's text names each by its word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {

@@ -142,7 +142,10 @@ fn answers_from_memory_end_within_two_seconds_of_a_swap() {
 #[test]
 fn a_relative_path_means_the_directory_at_opening() {
     let directory = tempfile::tempdir().unwrap();
-    let (here, there) = (directory.path().join("here"), directory.path().join("there"));
+    let (here, there) = (
+        directory.path().join("here"),
+        directory.path().join("there"),
+    );
     for place in [&here, &there] {
         fs::create_dir(place).unwrap();
         drop(Store::create(place.join("store")).unwrap());
@@ -188,7 +191,10 @@ fn a_store_and_its_index_may_be_links() {
     commit(&second, "greeting", "two");
     assert_eq!(first.prompt("greeting").unwrap().versions, 3);
     assert!(at("data/elsewhere.db-wal").exists());
-    assert!(at("data/write.lock").exists(), "the lock is beside the index");
+    assert!(
+        at("data/write.lock").exists(),
+        "the lock is beside the index"
+    );
     // A link that comes to lead elsewhere does not take the handle along.
     fs::remove_file(at("link")).unwrap();
     drop(Store::create(at("other")).unwrap());
@@ -220,7 +226,10 @@ fn a_backup_that_is_open_is_not_replaced() {
     let refused = store.backup(&backup, |_| ()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused:?}");
     assert_eq!(names(&backup), ["first"]);
-    assert_eq!(fs::read(backup.join("index.db")).unwrap().len(), before.len());
+    assert_eq!(
+        fs::read(backup.join("index.db")).unwrap().len(),
+        before.len()
+    );
 
     let backup = directory.path().join("another");
     store.backup(&backup, |_| ()).unwrap();

@@ -29,6 +29,8 @@ mod numbering;
 mod odd;
 mod opening;
 mod packs;
+#[cfg(unix)]
+mod readers;
 mod search;
 mod support;
 mod tampering;

@@ -1,6 +1,6 @@
 //! Whatever is altered in the index behind the store's back, `verify` names it.
 
-use promptbook::{Bump, NewPrompt, NewVersion, Policy, Store, StoreOptions};
+use promptbook::{Bump, ErrorKind, NewPrompt, NewVersion, Policy, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, copy, create, is_sound, violations};
 
@@ -446,18 +446,49 @@ fn a_damaged_search_is_no_harm_to_commits() {
     assert_eq!(store.version("greeting@latest").unwrap().number.minor, 103);
 }
 
-/// As what a fuzzer did to the table's pages.
+/// What another program puts into the index does not run: a store that has it is refused, by its name.
 #[test]
-fn a_collection_comes_to_an_end() {
+fn what_another_program_added_to_the_schema_is_named() {
+    let moves = "CREATE TRIGGER moves AFTER INSERT ON operation
+                 BEGIN UPDATE environment SET version = (SELECT max(key) FROM version); END";
+    for (added, name) in [
+        (moves, "moves"),
+        (
+            "CREATE TRIGGER loses AFTER INSERT ON blob_journal BEGIN DELETE FROM blob_journal; END",
+            "loses",
+        ),
+        ("CREATE VIEW shows AS SELECT * FROM version", "shows"),
+        (
+            "CREATE INDEX hides ON version (message) WHERE minor = 0",
+            "hides",
+        ),
+    ] {
+        let place = filled();
+        place.sql(added);
+        for refused in [Store::open(place.path()), place.open_read_only()] {
+            let error = refused.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}
+
+/// The same while a handle is open: the next write is refused, and what was added has not run.
+#[test]
+fn what_another_program_adds_under_a_handle_does_not_run() {
     let place = filled();
-    let again = "CREATE TRIGGER again AFTER UPDATE OF stored ON blob WHEN new.stored = 0
-                 BEGIN UPDATE blob SET stored = 1 WHERE key = new.key; END";
-    place.sql(again);
     let store = place.open();
-    let refused = store
-        .collect_garbage(std::time::Duration::ZERO)
-        .unwrap_err();
-    assert!(refused.to_string().contains("unused again"), "{refused}");
+    commit(&store, "greeting", "before");
+    place.sql(
+        "CREATE TRIGGER loses AFTER INSERT ON blob_journal BEGIN DELETE FROM blob_journal; END",
+    );
+    let new = NewVersion::new("greeting", body("after")).unwrap();
+    let error = store.commit(new).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(!violations(&store).is_empty(), "verify names it too");
+    place.sql("DROP TRIGGER loses");
+    commit(&store, "greeting", "after");
+    is_sound(&store);
 }
 
 /// Operations are the truth: a store that is made of them and the bodies says what it said before rows were altered.

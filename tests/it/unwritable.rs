@@ -12,9 +12,9 @@ use crate::formats::unreleased;
 use crate::support::{Place, body, commit, create};
 
 /// Nobody, on every Unix.
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
-fn allow(path: &Path, mode: u32) {
+pub fn allow(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
