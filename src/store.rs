@@ -60,6 +60,11 @@ use crate::sqlite::{self, Found, Probed, Purpose, SqliteIndex};
 /// # }
 /// ```
 ///
+/// The path is resolved once: a later change of the working directory, or of a link, does not lead to another store. If the
+/// store's files are moved, removed or replaced while it is open, as by a restored copy, the handle refuses all further work
+/// ([`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable)), at once for changes and within a second or so for answers from
+/// memory. Open the store again then.
+///
 /// Everything that is read of a store is a method of [`View`], which a store is too: the one of the present.
 #[derive(Clone, Debug)]
 pub struct Store(View);

@@ -20,6 +20,8 @@
 //! | full disk, rights, file limits, forks, moved directories, ids that collide, clocks that go backwards, names of every script (`tests/it`) | odd worlds | each once | |
 //! | fuzzing (`tests/fuzz`, libFuzzer) | bodies, templates, selectors, forged bundles, requests, a damaged index file | 15 s each, and all seeds; see below | a defect put there on purpose |
 //! | formats (`tests/golden`) | packs and bundles of earlier builds are read; a store of an unreleased build is refused and stays as it is | 1 store, 2 packs, a bundle | |
+//! | one store, one identity (`tests/it/identity.rs`, `tests/serve.rs`) | the directory, the index or its log is moved, removed, replaced or restored under open handles; a relative path and another working directory; links; a backup onto a backup that a process has open | 11 cases, library and server | each was seen before its mend: writes acknowledged into another store or a removed file |
+//! | readers that may not write (`tests/it/readers.rs`) | another user's process and a read-only bind mount read while others commit: no log, an empty log, links to the directory, the index and `blobs/`, paths that are not UTF-8 or look like a URI | 9 kinds; each answer is what was committed, or says why not | stale for the process's life before the mend |
 //! | foreign objects in the index (`sqlite::objects`) | triggers, views, tables, indexes, cascades and generated columns are added, others removed or changed | 12 changes, each named at opening | |
 //!
 //! What fuzzers ran longest, in minutes of a processor: bodies 30 (3.2 million inputs), templates 22 (27.9 million), selectors 23
