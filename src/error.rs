@@ -321,9 +321,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// A flush failed while this operation was committed: whether it took place is unknown. Open the
-    /// store anew and look: operation `number` has this `id` if it did.
-    #[error("operation {number} ({id}) may or may not have taken place: its flush failed")]
+    /// A flush failed while this operation was committed, or the store's files were replaced: whether it took place is unknown.
+    /// Open the store again and look: operation `number` has this `id` if it did.
+    #[error("operation {number} ({id}) may or may not have taken place")]
     OutcomeUnknown {
         /// The operation's number.
         number: u64,

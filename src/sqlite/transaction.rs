@@ -473,12 +473,16 @@ impl Transaction for Write<'_> {
             Ok(()) => {
                 self.turn.writer.keys = mem::take(&mut self.keys);
                 self.committed = true;
-                // In a file that no name leads to any more, the commit is gone with the last connection.
-                self.index.check_durable_files().map_err(|error| {
-                    let context =
-                        "index: the files were replaced while a transaction was committed";
-                    Error::new(ErrorKind::OutcomeUnknown, context).because(error)
-                })
+                match self.index.check_durable_files() {
+                    // In a file that no name leads to any more, the commit is gone with the last connection.
+                    Err(error) if error.kind() == ErrorKind::Replaced => {
+                        let context =
+                            "index: the files were replaced while a transaction was committed";
+                        Err(Error::new(ErrorKind::OutcomeUnknown, context).because(error))
+                    }
+                    // If the files can't be looked at, nothing says that they are others. The next write looks again.
+                    _ => Ok(()),
+                }
             }
             other => other,
         }
