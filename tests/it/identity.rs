@@ -66,6 +66,26 @@ fn a_swapped_directory_gets_no_write_of_the_earlier_store() {
 }
 
 #[test]
+fn a_swap_during_a_transaction_leaves_its_outcome_unknown() {
+    let (directory, store) = two();
+    let error = store
+        .batch(|batch| {
+            batch.create_prompt(NewPrompt::new("misplaced", body("x"))?)?;
+            swap(directory.path());
+            Ok(())
+        })
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error:?}");
+    assert!(!error.is_retryable());
+    is_unavailable(store.prompt("greeting"));
+    drop(store);
+    assert_eq!(names(&directory.path().join("a")), ["other"]);
+    // Here it took place, in the directory that was moved.
+    let old = names(&directory.path().join("old"));
+    assert_eq!(old, ["misplaced", "greeting"]);
+}
+
+#[test]
 fn concurrent_readers_of_a_swapped_directory_see_one_store() {
     let (directory, store) = two();
     assert_eq!(store.prompt_count().unwrap(), 1);
