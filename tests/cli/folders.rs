@@ -131,7 +131,7 @@ fn a_folder_that_is_none_is_not_imported() {
 }
 
 /// Names that file systems, or careless programs, would take amiss.
-const ODD: [&str; 16] = [
+const ODD: [&str; 20] = [
     "plain",
     "a/b",
     "a.json/b",
@@ -148,6 +148,10 @@ const ODD: [&str; 16] = [
     "twice",
     "Twice",
     "e\u{301}",
+    "",
+    "",
+    "%",
+    "\u{1b}[0m\n ",
 ];
 
 #[test]
@@ -169,7 +173,9 @@ fn what_is_exported_imports_without_a_change() {
     let all = ODD.len() + 1;
     assert_eq!(exported["written"], all);
     let written = files(&desk.path().join("out"));
-    assert_eq!(written.len(), all);
+    let names = written.keys().filter(|file| file.ends_with(".name"));
+    assert_eq!(names.count(), 1, "one name is too long for a path");
+    assert_eq!(written.len(), all + 1);
     assert_eq!(written["plain.json"], b" { \"n\" :0.0 }\r\n");
     assert_eq!(
         files(desk.path())
@@ -198,6 +204,39 @@ fn what_is_exported_imports_without_a_change() {
     );
     desk.run(&["export", "again", "--store", "other"]).ok();
     assert_eq!(files(&desk.path().join("again")), written);
+}
+
+#[test]
+fn the_file_of_a_long_name_is_part_of_the_export() {
+    let desk = Desk::new();
+    let long = "a long name ".repeat(1000);
+    desk.run_with(&["create", &long, "--id", "abc123"], "{}")
+        .ok();
+    desk.run(&["export", "out"]).ok();
+    let out = desk.path().join("out");
+    let file = files(&out)
+        .keys()
+        .find(|file| file.ends_with(".name"))
+        .cloned();
+    let file = out.join(file.unwrap());
+    assert!(
+        file.to_str().unwrap().ends_with("%~abc123.name"),
+        "{file:?}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), long);
+
+    // Another name in it is a difference, and none at all is put there again.
+    fs::write(&file, "mine").unwrap();
+    let told = desk.run(&["export", "out"]).fails(4);
+    assert!(told.contains("%~abc123.name"), "{told}");
+    fs::remove_file(&file).unwrap();
+    desk.run(&["init", "--store", "other"]).ok();
+    let told = desk.run(&["import", "out", "--store", "other"]).fails(2);
+    assert!(told.contains("%~abc123.name"), "{told}");
+    assert_eq!(desk.json(&["export", "out"])["written"], 1);
+    desk.run(&["import", "out", "--store", "other"]).ok();
+    let found = desk.json(&["ls", "--store", "other"]);
+    assert_eq!(found["prompts"][0]["name"], long);
 }
 
 #[test]

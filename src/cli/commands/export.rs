@@ -29,9 +29,10 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
         .clone()
         .map_or(Selector::Latest, Selector::Environment);
     let planned = plan(&store, &selector, folder)?;
-    let differing = planned.iter().filter(|one| one.state == State::Differs);
+    let files = planned.iter().flat_map(Planned::files);
+    let differing = files.filter(|(_, state)| *state == State::Differs);
     let differing: Vec<String> = differing
-        .map(|one| one.file.display().to_string())
+        .map(|(file, _)| file.display().to_string())
         .collect();
     if !differing.is_empty() && !args.force {
         let files = text::count(differing.len() as u64, "file differs", "files differ");
@@ -42,9 +43,7 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
     }
     let progress = Progress::of(session, "exporting", planned.len());
     for one in &planned {
-        if one.state != State::Same {
-            write(&store, one, folder)?;
-        }
+        write(&store, one, folder)?;
         progress.step();
     }
     drop(progress);
@@ -62,6 +61,19 @@ struct Planned {
     version: Version,
     /// What is there before.
     state: State,
+    /// The file that has the prompt's name, if the path can't have it, and what is there before.
+    name: Option<(PathBuf, State)>,
+}
+
+impl Planned {
+    fn files(&self) -> impl Iterator<Item = (&Path, State)> {
+        let name = self.name.iter().map(|(file, state)| (&**file, *state));
+        std::iter::once((&*self.file, self.state)).chain(name)
+    }
+
+    fn is_there(&self) -> bool {
+        self.files().all(|(_, state)| state == State::Same)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,13 +106,21 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> Outcome<Vec<Planne
             Err(error) => return Err(error.into()),
         };
         let alone = namesakes.get(&fold(&prompt)) == Some(&1);
-        let file = file_name::encode(prompt.name.as_str(), (!alone).then_some(prompt.id));
-        let state = state(&folder.join(&file), version.blob)?;
+        let file = file_name::encode(prompt.name.as_str(), prompt.id, alone);
+        let name = match file_name::name_file(&file) {
+            Some(path) => {
+                let name = BlobId::of(prompt.name.as_str().as_bytes());
+                let state = state(&folder.join(&path), name)?;
+                Some((path, state))
+            }
+            None => None,
+        };
         planned.push(Planned {
+            state: state(&folder.join(&file), version.blob)?,
+            name,
             file,
             prompt,
             version,
-            state,
         });
     }
     planned.sort_by(|one, other| one.file.cmp(&other.file));
@@ -120,31 +140,40 @@ fn state(path: &Path, blob: BlobId) -> Outcome<State> {
 }
 
 fn write(store: &Store, one: &Planned, folder: &Path) -> Outcome {
-    let path = folder.join(&one.file);
+    if let Some((file, state)) = &one.name {
+        put(
+            &folder.join(file),
+            *state,
+            one.prompt.name.as_str().as_bytes(),
+        )?;
+    }
+    if one.state == State::Same {
+        return Ok(());
+    }
     let body = store.resolve(one.version.id)?.body.clone();
-    let written = path
-        .parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| match one.state {
-            // Never over a file that came to be since it was looked for.
-            State::Missing => File::create_new(&path)?.write_all(body.as_bytes()),
-            _ => fs::write(&path, body.as_bytes()),
-        });
+    put(&folder.join(&one.file), one.state, body.as_bytes())
+}
+
+fn put(path: &Path, state: State, bytes: &[u8]) -> Outcome {
+    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+    let written = folder.and_then(|()| match state {
+        State::Same => Ok(()),
+        // Never over a file that came to be since it was looked for.
+        State::Missing => File::create_new(path)?.write_all(bytes),
+        State::Differs => fs::write(path, bytes),
+    });
     written.map_err(|error| Failure::io(format!("{} can't be written", path.display()), &error))
 }
 
 fn effect(one: &Planned) -> &'static str {
-    match one.state {
-        State::Same => "unchanged",
-        State::Missing | State::Differs => "written",
+    match one.is_there() {
+        true => "unchanged",
+        false => "written",
     }
 }
 
 fn counts(planned: &[Planned]) -> (usize, usize) {
-    let unchanged = planned
-        .iter()
-        .filter(|one| one.state == State::Same)
-        .count();
+    let unchanged = planned.iter().filter(|one| one.is_there()).count();
     (planned.len() - unchanged, unchanged)
 }
 
@@ -165,10 +194,10 @@ fn answer_json(planned: &[Planned]) -> Value {
 /// What was written, and how much was there already.
 fn answer_text(planned: &[Planned]) -> String {
     let mut table = Table::new(&["FILE", "PROMPT", "VERSION"]);
-    for one in planned.iter().filter(|one| one.state != State::Same) {
+    for one in planned.iter().filter(|one| !one.is_there()) {
         table.row([
             (text::line(&one.file.to_string_lossy()), PLAIN),
-            (text::line(one.prompt.name.as_str()), NAME),
+            (text::name(one.prompt.name.as_str()), NAME),
             (one.version.number.to_string(), NUMBER),
         ]);
     }

@@ -2,10 +2,13 @@
 //!
 //! A prompt `a/b` is the file `a/b.json`. What a file system would take amiss is percent-encoded: `%`, the characters
 //! that some system reserves, dots at either end, names of devices. So no name leads out of the folder, is hidden,
-//! or is another's on any system. Two marks stand outside of the encoding:
+//! or is another's on any system. Four marks are outside of the encoding:
 //!
 //! - a folder whose name ends in a bare `%` goes on in the next part, for names too long for one part;
-//! - `%@` and an id, at the end: the prompt of that id, where its name does not tell it from another.
+//! - a bare `%` as the whole of the last part: nothing, for a name that is empty;
+//! - `%@` and an id, at the end: the prompt of that id, if its name does not tell it from another;
+//! - `%~` and an id, at the end: the prompt of that id, whose name is too long for a path. What is before the mark is the
+//!   name's beginning; the name itself is the content of the file beside it that ends in `.name` instead of `.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -13,15 +16,58 @@ use crate::PromptId;
 
 /// Goes on in the next part of the path.
 const MORE: char = '%';
+/// Nothing, where something has to be.
+const NOTHING: &str = "%";
 /// The prompt's id follows.
 const ID: &str = "%@";
+/// The prompt's id follows, and the name is in a file of its own.
+const CUT: &str = "%~";
+/// What the files of such names end in.
+const NAME_EXTENSION: &str = ".name";
 /// What the files end in.
 const EXTENSION: &str = ".json";
 /// The longest part of a path, before the marks; file systems take 255 bytes.
 const LONGEST_PART: usize = 200;
+/// The size limit of a path below the folder, in bytes: macOS takes 1,024 with the folder's own.
+const MAX_PATH_BYTES: usize = 700;
 
-/// The file of a prompt, below the folder; with its id where the name alone is not enough.
-pub(super) fn encode(name: &str, id: Option<PromptId>) -> PathBuf {
+/// Where a file's name comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// From its path.
+    InPath(String),
+    /// From the content of the file at this path.
+    Beside(PathBuf),
+}
+
+/// The file of a prompt, below the folder; with its id if the name is not `unique`.
+pub(super) fn encode(name: &str, id: PromptId, unique: bool) -> PathBuf {
+    // Encoding makes nothing shorter.
+    if name.len() <= MAX_PATH_BYTES {
+        let path = encode_whole(name, (!unique).then_some(id));
+        if path.as_os_str().len() <= MAX_PATH_BYTES {
+            return path;
+        }
+    }
+    let beginning = split(name)
+        .first()
+        .map_or(String::new(), |piece| encode_piece(piece));
+    format!("{beginning}{CUT}{id}{EXTENSION}").into()
+}
+
+/// The file that has the name of the prompt of this file, if its path is too short for it.
+pub(super) fn name_file(file: &Path) -> Option<PathBuf> {
+    let text = file.to_str()?.strip_suffix(EXTENSION)?;
+    let (_, id) = text.rsplit_once(CUT)?;
+    id.parse::<PromptId>().ok()?;
+    Some(format!("{text}{NAME_EXTENSION}").into())
+}
+
+fn encode_whole(name: &str, id: Option<PromptId>) -> PathBuf {
+    if name.is_empty() {
+        let id = id.map_or(NOTHING.to_owned(), |id| format!("{ID}{id}"));
+        return format!("{id}{EXTENSION}").into();
+    }
     let parts: Vec<&str> = match name.split('/').any(str::is_empty) {
         // An empty part can't be written, so the slashes are.
         true => vec![name],
@@ -45,8 +91,12 @@ pub(super) fn encode(name: &str, id: Option<PromptId>) -> PathBuf {
     path
 }
 
-/// The name, and the id if there is one, that a file below the folder stands for. None if the path is no text.
-pub(super) fn decode(file: &Path) -> Option<(String, Option<PromptId>)> {
+/// The name, and the id if there is one, of the prompt that a file below the folder has. None if the path is no text.
+pub(super) fn decode(file: &Path) -> Option<(Name, Option<PromptId>)> {
+    if let Some(beside) = name_file(file) {
+        let (_, id) = file.to_str()?.strip_suffix(EXTENSION)?.rsplit_once(CUT)?;
+        return Some((Name::Beside(beside), id.parse().ok()));
+    }
     let parts: Option<Vec<&str>> = file.iter().map(|part| part.to_str()).collect();
     let parts = parts?;
     let (last, folders) = parts.split_last()?;
@@ -65,8 +115,10 @@ pub(super) fn decode(file: &Path) -> Option<(String, Option<PromptId>)> {
         Some((piece, id)) => (piece, Some(id)),
         None => (last, None),
     };
-    name.push_str(&decode_piece(last));
-    Some((name, id))
+    if last != NOTHING {
+        name.push_str(&decode_piece(last));
+    }
+    Some((Name::InPath(name), id))
 }
 
 /// Cuts a part into pieces that are not too long when they are encoded.
@@ -158,8 +210,16 @@ mod tests {
 
     use super::*;
 
+    fn id() -> PromptId {
+        "abc123".parse().unwrap()
+    }
+
     fn plain(name: &str) -> String {
-        encode(name, None).to_str().unwrap().to_owned()
+        encode(name, id(), true).to_str().unwrap().to_owned()
+    }
+
+    fn in_path(name: &str) -> Name {
+        Name::InPath(name.to_owned())
     }
 
     #[test]
@@ -186,6 +246,11 @@ mod tests {
             ("Com1.x/y", "%43om1.x/y.json"),
             ("a.json/b", "a%2Ejson/b.json"),
             ("end. ", "end.%20.json"),
+            ("", "%.json"),
+            ("%", "%25.json"),
+            (" ", "%20.json"),
+            (".", "%2E.json"),
+            ("a\0\u{1b}\n", "a%00%1B%0A.json"),
         ] {
             assert_eq!(plain(name), file);
         }
@@ -193,10 +258,28 @@ mod tests {
 
     #[test]
     fn an_id_stands_at_the_end() {
-        let id = "abc123".parse().unwrap();
-        let file = encode("a/b", Some(id));
-        assert_eq!(file.to_str(), Some("a/b%@abc123.json"));
-        assert_eq!(decode(&file), Some(("a/b".into(), Some(id))));
+        for (name, path) in [("a/b", "a/b%@abc123.json"), ("", "%@abc123.json")] {
+            let file = encode(name, id(), false);
+            assert_eq!(file.to_str(), Some(path));
+            assert_eq!(decode(&file), Some((in_path(name), Some(id()))));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_for_a_path_is_in_a_file_of_its_own() {
+        for name in ["x/".repeat(32 * 1024), "\0".repeat(300), "é".repeat(351)] {
+            let file = encode(&name, id(), true);
+            let path = file.to_str().unwrap();
+            assert!(path.len() <= LONGEST_PART + 20, "{path}");
+            let beside = path.replace(".json", ".name");
+            assert!(beside.ends_with("%~abc123.name"), "{beside}");
+            assert_eq!(
+                decode(&file),
+                Some((Name::Beside(beside.into()), Some(id())))
+            );
+        }
+        let longest = "x".repeat(600);
+        assert_eq!(name_file(&encode(&longest, id(), true)), None);
     }
 
     #[test]
@@ -207,19 +290,20 @@ mod tests {
             ("%ff.json", "%ff"),
             ("a%+1.json", "a%+1"),
             ("x%@short.json", "x%@short"),
+            ("x%~short.json", "x%~short"),
+            ("x/%.json", "x/"),
         ] {
-            assert_eq!(decode(Path::new(file)), Some((name.into(), None)));
+            assert_eq!(decode(Path::new(file)), Some((in_path(name), None)));
         }
     }
 
     proptest! {
         #[test]
         fn encoding_is_reversible_and_stays_in_the_folder(
-            name in prop_oneof![r"[a./% \\json]{1,12}", r"\PC{1,40}", r"[aé日%/.]{300,340}"],
-            id in proptest::option::of("[0-9A-Za-z]{6}"),
+            name in prop_oneof![r"[a./% \\json]{1,12}", ".{0,40}", r"[aé日%/.]{200,900}"],
+            unique in any::<bool>(),
         ) {
-            let id = id.map(|id| id.parse().unwrap());
-            let file = encode(&name, id);
+            let file = encode(&name, id(), unique);
             for part in file.components() {
                 let Component::Normal(part) = part else {
                     return Err(TestCaseError::fail(format!("{file:?}")));
@@ -227,7 +311,12 @@ mod tests {
                 let part = part.to_str().unwrap();
                 prop_assert!(part.len() < 250 && !part.starts_with('.'), "{part}");
             }
-            prop_assert_eq!(decode(&file), Some((name, id)));
+            let cut = name_file(&file);
+            prop_assert!(file.as_os_str().len() <= MAX_PATH_BYTES);
+            prop_assert!(cut.is_none() || name.len() > 200, "{name:?} is not too long");
+            let expected = (!unique || cut.is_some()).then(id);
+            let name = cut.map_or(Name::InPath(name), Name::Beside);
+            prop_assert_eq!(decode(&file), Some((name, expected)));
         }
     }
 }

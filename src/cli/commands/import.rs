@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::file_name::Name;
 use super::{bundle, file_name};
 use crate::cli::args::Import;
 use crate::cli::exit::Exit;
@@ -132,6 +133,11 @@ fn read(folder: &Path, files: &[PathBuf], session: &Session) -> Outcome<Vec<Entr
 
 fn read_one(folder: &Path, file: &Path) -> Result<Entry, String> {
     let (name, id) = file_name::decode(file).ok_or("its name is not UTF-8")?;
+    let name = match name {
+        Name::InPath(name) => name,
+        Name::Beside(file) => read_name(&folder.join(&file))
+            .map_err(|error| format!("its prompt's name is in {}, {error}", file.display()))?,
+    };
     let bytes = input::bytes(&folder.join(file)).map_err(|error| error.to_string())?;
     Ok(Entry {
         file: file.display().to_string(),
@@ -141,6 +147,12 @@ fn read_one(folder: &Path, file: &Path) -> Result<Entry, String> {
         id,
         body: Body::try_from(bytes).map_err(|error| error.to_string())?,
     })
+}
+
+/// The name that a file has.
+fn read_name(path: &Path) -> Result<String, String> {
+    let bytes = input::bytes(path).map_err(|error| format!("which can't be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|_| "which is not UTF-8".into())
 }
 
 fn refused(bad: Vec<String>, of: usize) -> Failure {
@@ -230,7 +242,7 @@ fn answer_text(placed: &[Placed<'_>]) -> String {
         if *effect != Effect::Unchanged {
             table.row([
                 (text::line(&entry.file), PLAIN),
-                (text::line(entry.name.as_str()), NAME),
+                (text::name(entry.name.as_str()), NAME),
                 (version.number.to_string(), NUMBER),
                 (effect.as_str().to_owned(), PLAIN),
             ]);
