@@ -12,6 +12,7 @@ use crate::invalid::Invalid;
 use crate::number::{Selector, VersionNumber};
 use crate::record::Version;
 use crate::sealed::FileError;
+use crate::shown::{Quoted, Shown};
 use crate::template::{MergeError, Problem};
 
 pub use self::kind::ErrorKind;
@@ -116,14 +117,14 @@ pub enum Error {
     ReadOnly,
 
     /// No live prompt has this id or name.
-    #[error("no prompt {prompt:?}")]
+    #[error("no prompt {}", Quoted(prompt))]
     PromptNotFound {
         /// The id or name as asked for.
         prompt: String,
     },
 
     /// Several prompts answer to this text; an id, or `id:` and an id, names one of them.
-    #[error("{name:?} names {} prompts: {}", ids.len(), list(ids))]
+    #[error("{} names {} prompts: {}", Quoted(name), ids.len(), list(ids))]
     AmbiguousPrompt {
         /// The name as asked for.
         name: String,
@@ -396,7 +397,8 @@ pub struct Unfrozen {
 
 impl std::fmt::Display for Unfrozen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({}): {}", self.name, self.prompt, self.problem)
+        let name = Shown(self.name.as_str());
+        write!(f, "{name} ({}): {}", self.prompt, self.problem)
     }
 }
 

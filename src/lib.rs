@@ -86,6 +86,7 @@ mod record;
 mod sealed;
 #[cfg(feature = "server")]
 pub mod server;
+mod shown;
 mod sqlite;
 mod store;
 pub mod template;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
+use crate::shown::Quoted;
 
 /// A prompt: a named line of versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -252,6 +253,18 @@ pub struct PromptState {
     pub name: PromptName,
     /// The tags.
     pub tags: Vec<String>,
+}
+
+impl PromptState {
+    /// Describes the name and the tags for people, each quoted and cut.
+    pub(crate) fn described(&self) -> String {
+        let name = Quoted(self.name.as_str());
+        let tags = self.tags.iter().map(|tag| Quoted(tag).to_string());
+        match self.tags.is_empty() {
+            true => name.to_string(),
+            false => format!("{name}, tagged [{}]", tags.collect::<Vec<_>>().join(", ")),
+        }
+    }
 }
 
 /// Which prompts to list.

@@ -106,9 +106,11 @@ mod shape;
 mod table;
 mod text;
 
+use std::error::Error as _;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ContextKind;
 
 use self::args::Arguments;
 use self::exit::Exit;
@@ -138,12 +140,10 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os()
         .take_while(|argument| argument != "--")
         .any(|argument| argument == "--json");
-    if error.use_stderr() && wants_json {
-        let text = error.to_string();
-        // clap's own text begins as ours would.
-        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    let (message, is_claps) = why_unparsed(error);
+    if error.use_stderr() && (wants_json || !is_claps) {
         let failure = Failure::usage(message).hint("promptbook help tells all commands");
-        failure.tell(true);
+        failure.tell(wants_json);
         return ExitCode::from(failure.exit() as u8);
     }
     // Where the output can't be written, there is nobody to tell.
@@ -153,4 +153,24 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// The size of a message of clap's own, in bytes, beyond which it is not shown.
+const MAX_MESSAGE: usize = 4096;
+
+/// Returns what is wrong with the arguments, and whether that is clap's own text. That has each argument as it was typed, so
+/// it is replaced if it is long or not fit for a terminal.
+fn why_unparsed(error: &clap::Error) -> (String, bool) {
+    let text = error.to_string();
+    // It begins as ours does.
+    let own = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    if own.len() <= MAX_MESSAGE && text::lines(own) == own {
+        return (own.to_owned(), true);
+    }
+    let argument = error.get(ContextKind::InvalidArg);
+    let message = match (argument, error.source()) {
+        (Some(argument), Some(source)) => format!("{argument}: {source}"),
+        _ => own.chars().take(MAX_MESSAGE).collect(),
+    };
+    (message, false)
 }

@@ -5,12 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Local, Utc};
 use serde_json::Value;
 
-/// Whether a terminal would do more than show this character: control characters, and those that reorder the text
-/// around them or end its line.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
+use crate::shown::{Quoted, Shown, is_unprintable};
 
 /// A text in one line, what is unprintable escaped.
 pub(crate) fn line(text: &str) -> String {
@@ -31,12 +26,28 @@ pub(crate) fn lines(text: &str) -> String {
     lines.join("\n")
 }
 
+/// A name or a tag: in quotation marks if it could be overlooked or misread without, and cut if it is long.
+pub(crate) fn name(text: &str) -> String {
+    Shown(text).to_string()
+}
+
+/// A name or a tag in quotation marks, cut if it is long.
+pub(crate) fn quoted(text: &str) -> String {
+    Quoted(text).to_string()
+}
+
+/// The number of characters of a message that a summary has.
+const MAX_SUMMARY: usize = 200;
+
 /// The first line of a message, marked if it is not all.
 pub(crate) fn summary(message: &str) -> String {
     let message = message.trim();
-    match message.split_once(['\n', '\r']) {
-        Some((first, _)) => format!("{} …", line(first.trim_end())),
-        None => line(message),
+    let (first, rest) = message.split_once(['\n', '\r']).unwrap_or((message, ""));
+    let end = first.char_indices().nth(MAX_SUMMARY);
+    let shown = end.map_or(first, |(at, _)| &first[..at]).trim_end();
+    match rest.is_empty() && end.is_none() {
+        true => line(shown),
+        false => format!("{} …", line(shown)),
     }
 }
 
@@ -86,6 +97,9 @@ mod tests {
         assert_eq!(summary("one"), "one");
         assert_eq!(summary("\none \r\ntwo\n"), "one …");
         assert_eq!(summary(""), "");
+        let long = "x".repeat(MAX_SUMMARY);
+        assert_eq!(summary(&long), long);
+        assert_eq!(summary(&format!("{long}x")), format!("{long} …"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::search::Expected;
 use crate::backend::{Blobs, ErrorKind, Index, PromptTable, Snapshot};
 use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId, PromptId};
-use crate::record::{OperationContent, OperationFilter};
+use crate::record::{OperationContent, OperationFilter, PromptState};
 
 /// What a verification found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -317,6 +317,10 @@ fn replay(snapshot: &dyn Snapshot, id: PromptId) -> Result<PromptTable, ReplayEr
     Ok(table)
 }
 
+fn described(state: Option<&PromptState>) -> String {
+    state.map_or_else(|| "none, as it is deleted".into(), PromptState::described)
+}
+
 fn differences(replayed: &PromptTable, found: &PromptTable) -> Vec<String> {
     let mut details = Vec::new();
     if replayed.created_at != found.created_at {
@@ -328,8 +332,9 @@ fn differences(replayed: &PromptTable, found: &PromptTable) -> Vec<String> {
     // A deleted prompt's name and tags are of no consequence.
     if replayed.state != found.state {
         details.push(format!(
-            "its name and tags are {:?}, its operations say {:?}",
-            found.state, replayed.state
+            "its name and tags are {}, its operations say {}",
+            described(found.state.as_ref()),
+            described(replayed.state.as_ref()),
         ));
     }
     if replayed.environments != found.environments {

@@ -6,6 +6,7 @@ use std::fmt;
 use super::lock::{Lock, Locked};
 use crate::id::{EnvironmentName, PromptId, PromptName, Seal, VersionId};
 use crate::number::VersionNumber;
+use crate::shown::Shown;
 
 /// One way in which a lockfile differs from an earlier one. As text: one line, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +131,7 @@ impl fmt::Display for Drift {
                 )
             }
             Self::Renamed { id, before, after } => {
+                let [before, after] = [before, after].map(|name| Shown(name.as_str()));
                 write!(f, "{before} ({id}) was renamed to {after}")
             }
             Self::Renumbered { prompt, before } => {
@@ -184,6 +186,6 @@ struct Named<'a>(&'a Locked);
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.0.name, self.0.id)
+        write!(f, "{} ({})", Shown(self.0.name.as_str()), self.0.id)
     }
 }

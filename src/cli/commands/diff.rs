@@ -93,7 +93,7 @@ fn heading(store: &View, difference: &Difference, args: &Diff) -> String {
     let file = args.file.as_deref().map(input::name_of).unwrap_or_default();
     let name = |version: &crate::Version| {
         let prompt = store.prompt(version.prompt_id).ok()?;
-        Some(paint(NAME, text::line(prompt.name.as_str())))
+        Some(paint(NAME, text::name(prompt.name.as_str())))
     };
     let (from, to) = (&difference.from.version, &difference.to.version);
     let from_name = from.as_ref().and_then(name).unwrap_or_default();
@@ -196,7 +196,7 @@ fn one_text(
     (from, to): (&EnvironmentName, &EnvironmentName),
     args: &Diff,
 ) -> String {
-    let name = |prompt: &Prompt| text::line(prompt.name.as_str());
+    let name = |prompt: &Prompt| text::name(prompt.name.as_str());
     let prompt = paint(NAME, name(&one.prompt));
     let only = |sign: &str, version: &crate::Version, name: &EnvironmentName, style| {
         let told = format!(

@@ -53,7 +53,7 @@ pub(super) fn created_text(created: &Created) -> String {
 pub(super) fn title(prompt: &Prompt) -> String {
     format!(
         "{} ({})",
-        paint(NAME, text::line(prompt.name.as_str())),
+        paint(NAME, text::name(prompt.name.as_str())),
         prompt.id
     )
 }
@@ -99,10 +99,10 @@ fn table(found: &Found) -> String {
         let environments = environments
             .iter()
             .map(|one| format!("{}={}", text::line(one.name.as_str()), one.number));
-        let tags = prompt.tags.iter().map(|tag| text::line(tag));
+        let tags = prompt.tags.iter().map(|tag| text::name(tag));
         table.row([
             (prompt.id.to_string(), PLAIN),
-            (text::line(prompt.name.as_str()), NAME),
+            (text::name(prompt.name.as_str()), NAME),
             (
                 prompt
                     .latest
@@ -127,7 +127,7 @@ pub(super) fn tag(args: &Tag, session: &Session) -> Outcome {
         prompt
             .tags
             .iter()
-            .map(|tag| text::line(tag) + "\n")
+            .map(|tag| text::name(tag) + "\n")
             .collect()
     };
     session.answer(|| json!({"prompt": shape::prompt(&prompt)}), words)

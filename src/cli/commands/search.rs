@@ -43,7 +43,7 @@ fn table(hits: &[SearchHit]) -> String {
         });
         table.row([
             (hit.prompt.id.to_string(), PLAIN),
-            (text::line(hit.prompt.name.as_str()), NAME),
+            (text::name(hit.prompt.name.as_str()), NAME),
             version(hit.version.as_ref()),
             (word(hit.matched).to_owned(), DIM),
             (shown.collect(), PLAIN),

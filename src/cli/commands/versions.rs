@@ -141,7 +141,7 @@ pub(super) fn table(entries: &[Entry], named: bool, ids: bool) -> String {
             (text::summary(&version.message), PLAIN),
         ];
         if named {
-            row.insert(0, (text::line(name.as_str()), NAME));
+            row.insert(0, (text::name(name.as_str()), NAME));
         }
         if ids {
             row.insert(0, (version.id.to_string(), DIM));

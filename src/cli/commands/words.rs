@@ -27,7 +27,7 @@ impl<'a> Words<'a> {
             .prompts
             .entry(id)
             .or_insert_with(|| match store.prompt(id) {
-                Ok(prompt) => text::line(prompt.name.as_str()),
+                Ok(prompt) => text::name(prompt.name.as_str()),
                 Err(_) => id.to_string(),
             });
         name.clone()
@@ -109,7 +109,7 @@ impl<'a> Words<'a> {
 }
 
 fn state_change(before: Option<&PromptState>, after: Option<&PromptState>) -> String {
-    let named = |state: &PromptState| quoted(&text::line(state.name.as_str()));
+    let named = |state: &PromptState| text::quoted(state.name.as_str());
     match (before, after) {
         (None, Some(after)) => format!("{} made", named(after)),
         (Some(before), None) => format!("{} deleted", named(before)),
@@ -117,11 +117,7 @@ fn state_change(before: Option<&PromptState>, after: Option<&PromptState>) -> St
             format!("{} → {}", named(before), named(after))
         }
         (_, Some(after)) => {
-            let tags: Vec<String> = after
-                .tags
-                .iter()
-                .map(|tag| quoted(&text::line(tag)))
-                .collect();
+            let tags: Vec<String> = after.tags.iter().map(|tag| text::quoted(tag)).collect();
             format!("tags [{}]", tags.join(", "))
         }
         (None, None) => String::new(),

@@ -257,7 +257,6 @@ impl Check {
 fn described(state: &Option<PromptState>) -> String {
     match state {
         None => "not there".into(),
-        Some(state) if state.tags.is_empty() => format!("{:?}", state.name.as_str()),
-        Some(state) => format!("{:?}, tagged {:?}", state.name.as_str(), state.tags),
+        Some(state) => state.described(),
     }
 }
