@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::invalid::Invalid;
+use crate::invalid::{Invalid, check_length};
 
 /// The id of a prompt: exactly 6 characters of `0-9A-Za-z`.
 ///
@@ -199,23 +199,12 @@ hash_type! {
     Seal, "seal"
 }
 
-/// What both kinds of names keep: 1 to 1024 bytes, no control characters.
-fn check_name(what: &'static str, text: &str) -> Result<Arc<str>, Invalid> {
-    if text.is_empty() {
-        Err(Invalid::new(what, text, "it is empty"))
-    } else if text.len() > 1024 {
-        Err(Invalid::new(what, text, "it has more than 1024 bytes"))
-    } else if text.chars().any(char::is_control) {
-        Err(Invalid::new(what, text, "it has a control character"))
-    } else {
-        Ok(text.into())
-    }
-}
-
-/// The name of a prompt: any text of 1 to 1024 bytes without control characters, kept as given.
+/// The name of a prompt: any text of at most 64 KiB, kept as given. It may be empty, and may have control characters,
+/// NUL included.
 ///
-/// Names are for people: two prompts may have the same.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+/// Names are labels for people: two prompts may have the same. Text that comes from a stranger should be escaped before a
+/// terminal shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct PromptName(Arc<str>);
 
@@ -231,17 +220,20 @@ impl FromStr for PromptName {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        check_name("prompt name", text).map(Self)
+        check_length("prompt name", text)?;
+        Ok(Self(text.into()))
     }
 }
 
 /// The name of an environment, such as `production`: any text of 1 to 1024 bytes without control
 /// characters, compared exactly.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct EnvironmentName(Arc<str>);
 
 impl EnvironmentName {
+    const MAX_BYTES: usize = 1024;
+
     /// `production`: where a new prompt's first version goes, and where partials are taken from,
     /// unless another is named.
     #[must_use]
@@ -260,7 +252,17 @@ impl FromStr for EnvironmentName {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        check_name("environment name", text).map(Self)
+        let what = "environment name";
+        if text.is_empty() {
+            Err(Invalid::new(what, text, "it is empty"))
+        } else if text.len() > Self::MAX_BYTES {
+            let reason = format!("it has more than {} bytes", Self::MAX_BYTES);
+            Err(Invalid::new(what, text, reason))
+        } else if text.chars().any(char::is_control) {
+            Err(Invalid::new(what, text, "it has a control character"))
+        } else {
+            Ok(Self(text.into()))
+        }
     }
 }
 
@@ -281,14 +283,19 @@ macro_rules! as_text {
 }
 as_text!(PromptId, PromptName, EnvironmentName);
 
-macro_rules! like_text {
+macro_rules! debug_as_text {
     ($($type:ty),+) => {$(
         impl fmt::Debug for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "{}({self})", stringify!($type))
             }
         }
+    )+};
+}
+debug_as_text!(PromptId, VersionId, BlobId, OperationId, Seal);
 
+macro_rules! like_text {
+    ($($type:ty),+) => {$(
         impl TryFrom<&str> for $type {
             type Error = Invalid;
 

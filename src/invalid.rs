@@ -13,6 +13,20 @@ pub struct Invalid {
     pub reason: String,
 }
 
+/// The size limit of a name, a tag, a message and a reason, in bytes.
+pub(crate) const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+/// Checks that a text has at most [`MAX_TEXT_BYTES`]; `what` it is goes into the error.
+pub(crate) fn check_length(what: &'static str, text: &str) -> Result<(), Invalid> {
+    match text.len() <= MAX_TEXT_BYTES {
+        true => Ok(()),
+        false => {
+            let reason = format!("it has {} bytes, more than {MAX_TEXT_BYTES}", text.len());
+            Err(Invalid::new(what, text, reason))
+        }
+    }
+}
+
 impl Invalid {
     pub(crate) fn new(what: &'static str, text: &str, reason: impl Into<String>) -> Self {
         Self {

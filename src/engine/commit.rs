@@ -14,7 +14,7 @@ use crate::backend::Numbering;
 use crate::body::Body;
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, PromptId, PromptName};
-use crate::invalid::Invalid;
+use crate::invalid::check_length;
 use crate::number::{Bump, PromptRef, Selector, VersionNumber};
 use crate::record::{Change, Expected, OperationKind, Policy, Prompt, PromptState, Version};
 
@@ -338,7 +338,7 @@ impl Writer<'_> {
         message: &str,
         base: Option<&Version>,
     ) -> Result<Version> {
-        check_text("commit message", message)?;
+        check_length("commit message", message)?;
         Ok(Version {
             id: self.free_version_id(at)?,
             prompt_id: prompt,
@@ -373,16 +373,4 @@ impl Writer<'_> {
         self.record(version.created_at, kind, changes)?;
         Ok(version)
     }
-}
-
-/// A commit message or a reason is a text to read, not a place to store.
-const MOST_TEXT_BYTES: usize = 64 * 1024;
-
-/// Checks a text that tells why; `what` it is stands in the error.
-pub(super) fn check_text(what: &'static str, text: &str) -> Result<(), Invalid> {
-    if text.len() > MOST_TEXT_BYTES {
-        let reason = format!("it has more than {MOST_TEXT_BYTES} bytes");
-        return Err(Invalid::new(what, text, reason));
-    }
-    Ok(())
 }

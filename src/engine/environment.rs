@@ -1,10 +1,10 @@
 //! Pointers: moved, compared before they are, several at once.
 
-use super::commit::check_text;
 use super::lookup::{find_prompt, select};
 use super::writer::{Writer, check_expected};
 use crate::error::Result;
 use crate::id::{EnvironmentName, PromptId, VersionId};
+use crate::invalid::check_length;
 use crate::number::{PromptRef, Selector};
 use crate::record::{Change, Expected, OperationKind, Version};
 
@@ -115,7 +115,7 @@ impl Writer<'_> {
         let mut moved: Vec<Moved> = Vec::with_capacity(moves.len());
         for wish in moves {
             if let Some(reason) = &wish.reason {
-                check_text("reason", reason)?;
+                check_length("reason", reason)?;
             }
             let prompt = find_prompt(&*self.transaction, &wish.prompt)?;
             let to = match &wish.to {

@@ -11,14 +11,13 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::shape::objects;
 use super::bulk::kin_of;
-use super::commit::check_text;
 use super::numbering;
 use super::prompt::check_tags;
 use super::writer::Writer;
 use crate::body::Body;
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, PromptId, PromptName, VersionId};
-use crate::invalid::Invalid;
+use crate::invalid::{Invalid, check_length};
 use crate::number::VersionNumber;
 use crate::record::{Change, OperationKind, PromptState, RecordedInputs, Version};
 
@@ -205,7 +204,7 @@ fn check(prompt: &ImportedPrompt) -> Result<(), Invalid> {
         .flat_map(|version| &version.environments);
     check_once("environment name", environments)?;
     for version in &prompt.versions {
-        check_text("commit message", &version.message)?;
+        check_length("commit message", &version.message)?;
         let requests = version.inputs.iter().map(|inputs| &inputs.request_id);
         check_once("request id", requests)?;
     }

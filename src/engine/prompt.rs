@@ -4,7 +4,7 @@ use super::lookup::{find_prompt, find_version};
 use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::id::{PromptId, PromptName};
-use crate::invalid::Invalid;
+use crate::invalid::{Invalid, check_length};
 use crate::number::{PromptRef, Spec};
 use crate::record::{Change, OperationKind, Prompt, PromptState, Version};
 
@@ -89,10 +89,7 @@ fn state_of(prompt: &Prompt) -> PromptState {
     }
 }
 
-/// Tags are kept as given; only their size is bounded.
+/// Checks the size of each tag. Tags are kept as given.
 pub(super) fn check_tags(tags: &[String]) -> Result<(), Invalid> {
-    match tags.iter().find(|tag| tag.len() > 1024) {
-        Some(tag) => Err(Invalid::new("tag", tag, "it has more than 1024 bytes")),
-        None => Ok(()),
-    }
+    tags.iter().try_for_each(|tag| check_length("tag", tag))
 }

@@ -52,7 +52,7 @@ struct Answers {
     answers: Map<Spec, Answer>,
     /// The specs whose answer an operation on this may change.
     hanging_on: Map<Cause, Vec<Spec>>,
-    /// The bodies' bytes in sum.
+    /// The bytes of bodies and names in all answers.
     bytes: usize,
 }
 
@@ -80,7 +80,7 @@ enum Cause {
     Name(String),
 }
 
-/// Answers kept in memory, and the bytes of their bodies; when there are more, all are forgotten.
+/// Answers kept in memory, and the bytes of their bodies and names; when there are more, all are forgotten.
 const MOST: (usize, usize) = (16 * 1024, 32 * 1024 * 1024);
 
 /// More operations than this are not looked through: all answers are forgotten.
@@ -207,7 +207,7 @@ impl Default for Answers {
 
 impl Answers {
     fn with(&self, spec: &Spec, answer: Answer) -> Self {
-        let full = self.answers.size() >= MOST.0 || self.bytes + answer.bytes() > MOST.1;
+        let full = self.answers.size() >= MOST.0 || self.bytes + bytes(spec, &answer) > MOST.1;
         let mut next = match full {
             true => Self {
                 mark: self.mark,
@@ -222,7 +222,7 @@ impl Answers {
             specs.push(spec.clone());
             next.hanging_on.insert_mut(cause, specs);
         }
-        next.bytes += answer.bytes();
+        next.bytes += bytes(spec, &answer);
         next.answers.insert_mut(spec.clone(), answer);
         next
     }
@@ -241,7 +241,7 @@ impl Answers {
         let Some(answer) = self.answers.get(spec) else {
             return;
         };
-        self.bytes -= answer.bytes();
+        self.bytes -= bytes(spec, answer);
         for cause in causes(spec, answer) {
             let specs = self.hanging_on.get(&cause).into_iter().flatten();
             let rest: Vec<Spec> = specs.filter(|other| *other != spec).cloned().collect();
@@ -257,11 +257,15 @@ impl Answers {
     }
 }
 
-impl Answer {
-    fn bytes(&self) -> usize {
-        let body = self.resolved.as_ref().map(|resolved| &resolved.body);
-        body.map_or(0, |body| body.as_bytes().len())
-    }
+/// Returns the bytes that an answer holds in memory beyond a constant. The name, which may be as long as a body, is in the
+/// key and in its cause.
+fn bytes(spec: &Spec, answer: &Answer) -> usize {
+    let body = answer.resolved.as_ref().map(|resolved| &resolved.body);
+    let name = match &spec.prompt {
+        Some(PromptRef::Name(name)) => 2 * name.as_str().len(),
+        _ => 0,
+    };
+    name + body.map_or(0, |body| body.as_bytes().len())
 }
 
 fn causes(spec: &Spec, answer: &Answer) -> impl Iterator<Item = Cause> {

@@ -51,10 +51,10 @@ use crate::error::Result;
 ///
 /// | of a prompt | | without it |
 /// |---|---|---|
-/// | `name` | any text of 1 to 1024 bytes without control characters | refused |
+/// | `name` | any text of at most 64 KiB | refused |
 /// | `versions` | a list, in the order they were committed; may be empty | refused |
 /// | `id` | 6 characters of `0-9A-Za-z` | drawn |
-/// | `tags` | a list of texts | none |
+/// | `tags` | a list of texts of at most 64 KiB each | none |
 /// | `created_at` | a moment from 1970 to 9999 as in RFC 3339, kept to the microsecond | now |
 ///
 /// | of a version | | without it |
@@ -62,7 +62,7 @@ use crate::error::Result;
 /// | `body` | an object, kept byte for byte; or a string that is the object's text, which keeps the white space around it too | refused |
 /// | `id` | a UUID | drawn |
 /// | `number` | `"MAJOR.MINOR"`; one that is used twice is refused, gaps are none's business | the minor after the version before it; the store's first |
-/// | `message` | a text | empty |
+/// | `message` | a text of at most 64 KiB | empty |
 /// | `author` | a text | the store's |
 /// | `created_at` | as above | the prompt's |
 /// | `environments` | a list of names that point to it; each points to one version of the prompt | none |

@@ -34,7 +34,9 @@ pub(super) struct ErrorEnvelope<'a> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct CreatePrompt {
+    /// Any text of at most 64 KiB. Several prompts may have the same name.
     pub(super) name: String,
+    /// Any texts of at most 64 KiB each.
     pub(super) tags: Vec<String>,
     /// The body of the first version: any JSON object, kept byte for byte.
     #[schema(value_type = Object)]
@@ -48,6 +50,7 @@ pub(super) struct UpdatePrompt {
     /// The version that the new one goes out from.
     pub(super) prompt_version_id: String,
     pub(super) new_major_version: bool,
+    /// Any text of at most 64 KiB.
     pub(super) commit_message: String,
     /// Any JSON object, kept byte for byte.
     #[schema(value_type = Object)]
@@ -61,12 +64,14 @@ pub(super) struct UpdatePrompt {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rename {
+    /// Any text of at most 64 KiB.
     pub(super) name: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetTags {
+    /// Any texts of at most 64 KiB each.
     pub(super) tags: Vec<String>,
 }
 
@@ -116,8 +121,9 @@ pub(super) struct MoveEnvironment {
 pub(super) struct QueryVersions {
     pub(super) prompt_id: String,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = u32, required = false)]
-    pub(super) major_version: Option<Whole>,
+    /// Any whole number; the list is empty if no version can have it.
+    #[schema(value_type = i64, required = false)]
+    pub(super) major_version: Option<Major>,
     /// How many versions at most; the live service has no such member.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = u64, required = false)]
@@ -164,6 +170,46 @@ impl<'de> Deserialize<'de> for Whole {
         }
 
         from.deserialize_u64(AsWhole)
+    }
+}
+
+/// The major number that versions are filtered by: any whole number, as the live service takes it. None stands for
+/// those that no version can have.
+#[derive(Clone, Copy)]
+pub(super) struct Major(pub(super) Option<u32>);
+
+impl<'de> Deserialize<'de> for Major {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct AsMajor;
+
+        impl Visitor<'_> for AsMajor {
+            type Value = Major;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Major, E> {
+                Ok(Major(number.try_into().ok()))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Major, E> {
+                Ok(Major(number.try_into().ok()))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Major, E> {
+                match number.fract() == 0.0 {
+                    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                    true if (0.0..=f64::from(u32::MAX)).contains(&number) => {
+                        Ok(Major(Some(number as u32)))
+                    }
+                    true => Ok(Major(None)),
+                    false => Err(E::invalid_value(de::Unexpected::Float(number), &self)),
+                }
+            }
+        }
+
+        from.deserialize_i64(AsMajor)
     }
 }
 

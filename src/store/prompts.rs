@@ -13,7 +13,7 @@ impl Store {
     /// # Errors
     ///
     /// [`PromptIdTaken`](Error::PromptIdTaken) where an id was asked for that is or was another prompt's;
-    /// [`Invalid`](Error::Invalid) for a tag or message that is too long.
+    /// [`Invalid`](Error::Invalid) for a name, tag or message of more than 64 KiB.
     pub fn create_prompt(&self, new: NewPrompt) -> Result<Created> {
         self.write(move |writer| writer.create(&new))
     }
@@ -22,7 +22,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) for a name that is not one.
+    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) for a name of more than 64 KiB.
     pub fn rename<P, N>(&self, prompt: P, name: N) -> Result<Prompt>
     where
         P: TryInto<PromptRef>,
@@ -37,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) for a tag of more than 1024 bytes.
+    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) for a tag of more than 64 KiB.
     pub fn set_tags<P>(&self, prompt: P, tags: &[impl AsRef<str>]) -> Result<Prompt>
     where
         P: TryInto<PromptRef>,

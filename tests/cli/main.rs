@@ -14,6 +14,9 @@ mod failures;
 mod folders;
 mod freeze;
 mod history;
+mod hostile;
+#[path = "../shared/hostile.rs"]
+mod names;
 mod pairs;
 mod prompts;
 mod readme;

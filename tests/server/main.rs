@@ -20,8 +20,11 @@ mod environments;
 mod errors;
 mod etags;
 mod hang_ups;
+mod hostile;
 mod inputs;
 mod limits;
+#[path = "../shared/hostile.rs"]
+mod names;
 mod openapi;
 mod paths;
 mod prompts;

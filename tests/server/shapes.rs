@@ -116,7 +116,7 @@ fn an_item_of_a_wrong_type_is_named() {
 #[test]
 fn a_text_that_cannot_be_is_named() {
     let scene = Scene::new(Status::Plain);
-    let long = "x".repeat(2000);
+    let long = "x".repeat((64 << 10) + 1);
     let (prompt, version) = (scene.prompt, scene.first);
     let update = |message: &str| {
         json!({
@@ -127,10 +127,8 @@ fn a_text_that_cannot_be_is_named() {
     let new = |name: &str, tag: &str| json!({"name": name, "tags": [tag], "promptBody": {}});
     let rename = format!("/v1/prompt-2025/id/{prompt}/rename");
     for (path, body, member) in [
-        (rename.as_str(), json!({"name": ""}), "name"),
-        (&rename, json!({"name": "a\u{0}b"}), "name"),
-        (&rename, json!({"name": long}), "name"),
-        ("/v1/prompt-2025", new("", "t"), "name"),
+        (rename.as_str(), json!({"name": long}), "name"),
+        ("/v1/prompt-2025", new(&long, "t"), "name"),
         ("/v1/prompt-2025", new("n", &long), "tags"),
         (
             "/v1/prompt-2025/update",

@@ -181,6 +181,21 @@ fn a_list_can_be_of_one_major() {
         [""; 0],
         "no number is that high"
     );
+    for none in [
+        json!(-1),
+        json!(-1.0),
+        json!(i64::MIN),
+        json!(1e300),
+        json!(-1e300),
+    ] {
+        assert_eq!(of(none), [""; 0], "no number is below 0, or that high");
+    }
+    let half = json!({"promptId": scene.prompt, "majorVersion": 1.5}).to_string();
+    let refused = scene
+        .served
+        .post("/v1/prompt-2025/query/versions", half)
+        .error(400);
+    assert!(refused.starts_with("majorVersion: "), "{refused}");
 }
 
 #[test]

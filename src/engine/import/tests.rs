@@ -236,7 +236,7 @@ fn what_contradicts_itself_is_refused_before_anything_is_written() {
         recorded_at: None,
     };
     let mut long = prompt(Vec::new());
-    long.tags.push("t".repeat(1025));
+    long.tags.push("t".repeat(64 * 1024 + 1));
     let refused = [
         ("tag", long),
         (

@@ -5,7 +5,7 @@ use crate::backend::Index;
 use crate::backend::testing::values::{prompt_id, version, version_id};
 use crate::backend::testing::{Scribe, in_memory};
 use crate::engine::find_version;
-use crate::id::VersionId;
+use crate::id::{PromptName, VersionId};
 use crate::number::Selector;
 
 fn mark(number: u64) -> Option<ChangeMark> {
@@ -184,9 +184,23 @@ fn answers_are_bounded_by_number_and_by_bytes() {
         known.put_resolved(vouched, &numbered(number), &resolved);
         assert!(known.resolved(now, &numbered(number)).is_some());
         let current = known.current.load();
-        let bytes: usize = current.answers.values().map(Answer::bytes).sum();
-        assert_eq!(current.bytes, bytes);
-        assert!(bytes <= MOST.1, "too many bytes");
+        let answers = current.answers.iter();
+        let sum: usize = answers.map(|(spec, answer)| bytes(spec, answer)).sum();
+        assert_eq!(current.bytes, sum);
+        assert!(sum <= MOST.1, "too many bytes");
+    }
+}
+
+#[test]
+fn names_are_counted_too() {
+    let (known, index) = (ResolvedSpecs::default(), history());
+    let (_, vouched) = catch_up(&known, &*index);
+    let length = 65_535;
+    for number in 0..1000 {
+        let name: PromptName = format!("{number:0length$}").parse().unwrap();
+        known.put_version(vouched, &Spec::new(name, Selector::Latest), &answer(1));
+        let answers = known.current.load().answers.size();
+        assert!(answers * 2 * length <= MOST.1, "{answers} long names");
     }
 }
 

@@ -12,8 +12,8 @@ use crate::server::origin::Origin;
 use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::request::{Ids, Json, decoded};
 use crate::server::wire::{
-    CountsData, Envelope, ErrorEnvelope, InputsData, Nothing, OfEnvironment, OfPrompt, OfVersion,
-    QueryVersions, UpdatePrompt, UpdatedData, VersionData,
+    CountsData, Envelope, ErrorEnvelope, InputsData, Major, Nothing, OfEnvironment, OfPrompt,
+    OfVersion, QueryVersions, UpdatePrompt, UpdatedData, VersionData,
 };
 use crate::{
     Bump, EnvironmentName, Error, NewVersion, Resolved, Spec, Store, Version, VersionCounts,
@@ -283,12 +283,10 @@ fn list(store: &Store, query: &QueryVersions) -> Result<Vec<Version>, Refusal> {
         return Ok(Vec::new());
     };
     let mut filter = VersionFilter::default();
-    if let Some(major) = query.major_version {
-        // There are no numbers beyond.
-        let Ok(major) = major.0.try_into() else {
-            return Ok(Vec::new());
-        };
-        filter = filter.major(major);
+    match query.major_version {
+        Some(Major(Some(major))) => filter = filter.major(major),
+        Some(Major(None)) => return Ok(Vec::new()),
+        None => {}
     }
     let limit = query.limit.map_or(usize::MAX, |limit| {
         usize::try_from(limit.0).unwrap_or(usize::MAX)

@@ -79,6 +79,9 @@ fn prompts(store: &Store, book: &Book) {
         |prompt| prompt.id,
         |before| store.prompts(&PromptFilter::default(), before, 2).unwrap(),
     );
+    let behind_nul = PromptFilter::default().name_contains("\0GREET");
+    let has_behind_nul = |line: &Line| line.name.contains("\0Greet");
+    assert_eq!(ids(list(&behind_nul)), expected(&has_behind_nul));
     let greeting = PromptFilter::default().name_contains("REET");
     let has_greeting = |line: &Line| line.name.to_lowercase().contains("reet");
     assert_eq!(
@@ -86,9 +89,13 @@ fn prompts(store: &Store, book: &Book) {
         expected(&has_greeting),
         "prompts by name"
     );
-    let tagged = greeting.tag("a").tag("ä b");
+    let tagged = greeting.tag("a").tag("ä b").tag("a\0b");
     let both = |line: &Line| {
-        has_greeting(line) && line.tags.iter().any(|tag| ["a", "ä b"].contains(&&**tag))
+        has_greeting(line)
+            && line
+                .tags
+                .iter()
+                .any(|tag| ["a", "ä b", "a\0b"].contains(&&**tag))
     };
     assert_eq!(
         ids(list(&tagged)),

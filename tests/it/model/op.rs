@@ -5,14 +5,24 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
-/// Names that prompts are given: alike but for the letter case, beyond ASCII, and like an id.
-pub const NAMES: [&str; 4] = ["Greeting", "greeting", "Straße @2", "aaaaaa"];
+/// Names that prompts are given: alike but for the letter case, beyond ASCII, like an id, empty, alike up to a NUL, and
+/// with what texts are escaped for.
+pub const NAMES: [&str; 8] = [
+    "Greeting",
+    "greeting",
+    "Straße @2",
+    "aaaaaa",
+    "",
+    "a\0Greeting",
+    "a\0",
+    "\u{301}\r\n\u{1b}[0m\u{202e}\"\\'%_",
+];
 
 /// Ids that are asked for.
 pub const IDS: [&str; 3] = ["aaaaaa", "Bbbbb1", "cccccc"];
 
 /// Tags that prompts are given.
-pub const TAGS: [&str; 4] = ["a", "A", "ä b", ""];
+pub const TAGS: [&str; 6] = ["a", "A", "ä b", "", "a\0b", "a\0\n\"\\"];
 
 /// Environments.
 pub const ENVIRONMENTS: [&str; 3] = ["production", "staging", "latest"];

@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     prompts_are_listed_newest_first,
     pages_go_on_behind_the_last_prompt,
     names_are_searched_in_any_letter_case,
+    any_text_is_a_name_and_a_tag,
     tags_are_searched_any_of,
     filters_go_together_and_with_pages,
     tags_in_use_are_sorted,
@@ -226,6 +227,63 @@ pub fn names_are_searched_in_any_letter_case(index: &dyn Index) {
     scribe.change(5, "ΝΈΟ", &[]);
     assert_eq!(found("plain"), [], "the old name is not searched");
     assert_eq!(found("νέο"), prompt_ids(&[5]), "the new one is");
+}
+
+/// Empty texts, NUL and what a text format escapes are characters as any other; texts of 64 KiB differ in the last one.
+pub fn any_text_is_a_name_and_a_tag(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    let long = |end: &str| "\u{1b}é\0".repeat(13_107) + end;
+    let texts = [
+        "",
+        "\0",
+        "a\0",
+        "a\0b",
+        "a\0B\0",
+        "a",
+        "\u{1}\n\r\t\"\\\u{7f}\u{2028}\u{fffe}",
+        "\u{301}",
+        "%_*'",
+        &long("x"),
+        &long("y"),
+    ];
+    for (number, text) in (1..).zip(texts) {
+        scribe.create(number, text, &[text, "a\0c"]);
+    }
+    let snapshot = index.snapshot().unwrap();
+    for (number, text) in (1..).zip(texts) {
+        let prompt = snapshot.prompt(prompt_id(number)).unwrap();
+        let prompt = prompt.expect("a prompt that is there");
+        assert_eq!(prompt.name.as_str(), text, "a name is kept as given");
+        assert_eq!(prompt.tags, [text, "a\0c"], "tags are kept as given");
+        let named = snapshot.prompts_named(&text.parse().unwrap()).unwrap();
+        assert_eq!(
+            named,
+            prompt_ids(&[number]),
+            "{text:.20?} is compared whole"
+        );
+        let tagged = PromptFilter::default().tag(text);
+        assert_eq!(
+            all(index, &tagged),
+            prompt_ids(&[number]),
+            "{text:.20?} is compared whole"
+        );
+    }
+    let found = |text: &str| all(index, &PromptFilter::default().name_contains(text));
+    assert_eq!(
+        found("\0B"),
+        prompt_ids(&[5, 4]),
+        "what is behind a NUL is searched"
+    );
+    assert_eq!(found("A\0b\0"), prompt_ids(&[5]));
+    assert_eq!(found("\u{1b}É\0Y"), prompt_ids(&[11]), "to the end");
+    assert_eq!(found("\0").len(), 6, "a NUL is a character");
+    let mut sorted: Vec<&str> = texts.into_iter().chain(["a\0c"]).collect();
+    sorted.sort();
+    assert_eq!(
+        snapshot.tags().unwrap(),
+        sorted,
+        "sorted by code points, each once"
+    );
 }
 
 /// Any of the tags is enough; a prompt that has several is listed once.
