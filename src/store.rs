@@ -4,6 +4,7 @@ mod backup;
 mod batch;
 mod bundle;
 mod compare;
+mod damaged;
 mod location;
 mod options;
 mod prompts;
@@ -129,7 +130,9 @@ impl Store {
     ///
     /// [`NotAStore`](Error::NotAStore), [`NewerFormat`](Error::NewerFormat),
     /// [`NetworkFilesystem`](Error::NetworkFilesystem), [`NotWritable`](Error::NotWritable),
-    /// [`SqliteTooOld`](Error::SqliteTooOld), or [`Backend`](Error::Backend).
+    /// [`SqliteTooOld`](Error::SqliteTooOld), or [`Backend`](Error::Backend). A store that is damaged, or whose index is missing
+    /// ([`IndexLost`](Error::IndexLost)), is an error of the kind [`Corrupt`](crate::ErrorKind::Corrupt):
+    /// [`StoreOptions::verify`] names what is wrong with it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         StoreOptions::new().open(path)
     }
@@ -231,7 +234,7 @@ impl StoreOptions {
                 self.wire(location, purpose, probed)
             }
             Found::Nothing | Found::Foreign | Found::Unreleased(_) => {
-                Err(Error::NotAStore { path: path.into() })
+                Err(damaged::unopened(path, &location, probed)?)
             }
         }
     }
@@ -258,9 +261,7 @@ impl StoreOptions {
         match self.make(path)? {
             (location, Found::Nothing) => self.wire_new(location),
             (_, Found::Index(_)) => Err(Error::StoreExists { path: path.into() }),
-            (_, Found::Foreign | Found::Unreleased(_)) => {
-                Err(Error::NotAStore { path: path.into() })
-            }
+            (location, Found::Foreign | Found::Unreleased(_)) => Err(foreign(path, &location)?),
         }
     }
 
@@ -280,9 +281,7 @@ impl StoreOptions {
         }
         match self.make(path)? {
             (location, Found::Nothing | Found::Index(_)) => self.wire_new(location),
-            (_, Found::Foreign | Found::Unreleased(_)) => {
-                Err(Error::NotAStore { path: path.into() })
-            }
+            (location, Found::Foreign | Found::Unreleased(_)) => Err(foreign(path, &location)?),
         }
     }
 
@@ -324,7 +323,7 @@ impl StoreOptions {
         }
         refuse_lost(location)?;
         if !location.index().is_file() {
-            return Err(Error::NotAStore { path: path.into() });
+            return Err(damaged::without_index(path, location)?);
         }
         self.refuse_network(location)?;
         let beside = location.index().parent();
@@ -436,6 +435,12 @@ impl Memory {
             blobs: Arc::new(self.blobs.fork()),
         }
     }
+}
+
+/// Returns the error for a directory whose file of the index's name is another.
+fn foreign(path: &Path, location: &Location) -> Result<Error> {
+    let probed = SqliteIndex::probe(location.index(), Purpose::Read)?;
+    damaged::unopened(path, location, probed)
 }
 
 /// A log without the index that it belongs to is the last that there is of some commits, and SQLite would delete it.

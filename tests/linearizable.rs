@@ -336,7 +336,7 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
     for place in ["store", "backup"] {
         match Store::open(directory.join(place)) {
             Ok(store) => assert_eq!(store.verify(|_| ()).unwrap().violations, [], "{place}"),
-            Err(Error::NotAStore { .. }) if place == "backup" => {}
+            Err(Error::NotAStore { .. } | Error::IndexLost { .. }) if place == "backup" => {}
             Err(error) => panic!("{error}"),
         }
     }

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::output::{self, DIM, PLAIN, WARNING, aside, paint};
 use super::text;
-use crate::{Expected, PromptId, Selector, Store, StoreOptions, View};
+use crate::{ErrorKind, Expected, PromptId, Selector, Store, StoreOptions, View};
 
 /// The directory that a store is looked for in, as `.git` is for git.
 pub(crate) const STORE: &str = ".promptbook";
@@ -59,6 +59,16 @@ impl Session {
     /// Opens the store for reading: also where it can't be written.
     pub(crate) fn reader(&self) -> Outcome<Store> {
         Ok(self.options().read_only(true).open(self.find()?)?)
+    }
+
+    /// Opens the store for reading. Answers its directory if it is too damaged to be opened.
+    pub(crate) fn reader_or_damage(&self) -> Outcome<Result<Store, PathBuf>> {
+        let path = self.find()?;
+        match self.options().read_only(true).open(&path) {
+            Ok(store) => Ok(Ok(store)),
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Err(path)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Opens the store for reading, as it is or as it was.

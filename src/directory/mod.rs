@@ -61,12 +61,19 @@ impl BlobDirectory {
         parts.iter().try_for_each(|part| remove(&store.join(part)))
     }
 
+    /// Whether a store has its folder of bodies.
+    pub(crate) fn exists(store: &Path) -> bool {
+        store.join("blobs").is_dir()
+    }
+
     /// Whether a body lies in this directory, whoever's it is.
     pub(crate) fn has_bodies(store: &Path) -> Result<bool> {
         let blobs = store.join("blobs");
         let folders = match fs::read_dir(&blobs) {
             Ok(folders) => folders,
-            Err(error) if error.kind() == Io::NotFound => return Ok(false),
+            Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory) => {
+                return Ok(false);
+            }
             Err(error) => return Err(failed("listing", &blobs)(error)),
         };
         for folder in folders {

@@ -68,5 +68,5 @@ pub(crate) use repair::repair;
 pub(crate) use resolved::ResolvedSpecs;
 pub(crate) use search::{dependents, search, tail_is_long};
 pub(crate) use settler::Settler;
-pub(crate) use verify::{Depth, verify};
+pub(crate) use verify::{Depth, verify, verify_bodies, verify_damaged};
 pub(crate) use writer::{Context, Writer};

@@ -43,6 +43,14 @@ impl Report {
     }
 }
 
+impl Report {
+    fn index_is_damaged(&mut self, detail: String) {
+        // The text of an index's error begins as the violation's does.
+        let detail = detail.trim_start_matches("index: ").to_owned();
+        self.violations.push(Violation::Index { detail });
+    }
+}
+
 /// One thing that is wrong with a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "violation")]
@@ -126,6 +134,38 @@ pub(crate) fn verify(
     }
 }
 
+/// As [`verify`] of everything, for an index that is known to be damaged; what is found is added to a report.
+pub(crate) fn verify_damaged(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    pins: &[OperationId],
+    report: &mut Report,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
+    let found = verify(index, blobs, Depth::Full, pins, progress)?;
+    let known = std::mem::replace(report, found).violations;
+    report.violations.splice(..0, known);
+    Ok(())
+}
+
+/// Checks the bodies of a store whose index can't be read.
+pub(crate) fn verify_bodies(
+    blobs: &dyn Blobs,
+    report: &mut Report,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
+    check_packs(blobs, Depth::Full, report)?;
+    bodies::check_loose(blobs, report, progress)
+}
+
+/// Returns what damage an error tells of; the error itself, if it has another cause.
+fn damage(error: Error) -> Result<String> {
+    match error {
+        Error::Backend(error) if error.kind() == ErrorKind::Corrupt => Ok(error.in_full()),
+        error => Err(error),
+    }
+}
+
 fn verify_snapshot(
     index: &dyn Index,
     snapshot: &dyn Snapshot,
@@ -137,7 +177,10 @@ fn verify_snapshot(
     let mut report = Report::default();
     if depth == Depth::Quick {
         check_packs(blobs, depth, &mut report)?;
-        report.head = snapshot.last_operation()?.map(|(_, id)| id);
+        match snapshot.last_operation() {
+            Ok(last) => report.head = last.map(|(_, id)| id),
+            Err(error) => report.index_is_damaged(damage(error.into())?),
+        }
         let bodies = BodyCheck {
             index,
             blobs,
@@ -147,38 +190,39 @@ fn verify_snapshot(
         bodies.check(snapshot, &mut None, &mut report, progress)?;
         return Ok(report);
     }
-    let wrong = snapshot.self_check()?;
-    let details = wrong.into_iter().map(|detail| Violation::Index { detail });
-    report.violations.extend(details);
+    match snapshot.self_check() {
+        Ok(wrong) => wrong
+            .into_iter()
+            .for_each(|detail| report.index_is_damaged(detail)),
+        Err(error) => report.index_is_damaged(damage(error.into())?),
+    }
     check_chain(snapshot, pins, &mut report)?;
     // Without the operations nothing says what is to be searched; that they are damaged is told already.
     let mut search = Expected::new(snapshot).ok();
     let live = match check_prompts(snapshot, &mut search, &mut report) {
-        Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
-            // What bodies there must be is not known either.
-            let detail = error.in_full();
-            report.violations.push(Violation::Index { detail });
-            return Ok(report);
+        Ok(live) => Some(live),
+        Err(error) => {
+            report.index_is_damaged(damage(error)?);
+            // Nor is it known what bodies there must be and what is to be searched.
+            search = None;
+            None
         }
-        live => live?,
     };
     check_packs(blobs, depth, &mut report)?;
     let bodies = BodyCheck {
         index,
         blobs,
         depth,
-        live: Some(live),
+        live,
     };
     bodies.check(snapshot, &mut search, &mut report, progress)?;
     if let Some(search) = search {
-        let wrong = match search.compare(snapshot) {
-            Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
-                vec![error.in_full()]
-            }
-            wrong => wrong?,
-        };
-        let details = wrong.into_iter().map(|detail| Violation::Index { detail });
-        report.violations.extend(details);
+        match search.compare(snapshot) {
+            Ok(wrong) => wrong
+                .into_iter()
+                .for_each(|detail| report.index_is_damaged(detail)),
+            Err(error) => report.index_is_damaged(damage(error)?),
+        }
     }
     Ok(report)
 }
@@ -219,14 +263,11 @@ fn check_chain(snapshot: &dyn Snapshot, pins: &[OperationId], report: &mut Repor
         (number, id) = (found_number, found_id);
         Ok(ControlFlow::Continue(()))
     });
-    match visited {
-        Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
-            report.violations.push(Violation::Chain {
-                operation: number + 1,
-                detail: error.in_full(),
-            });
-        }
-        visited => visited?,
+    if let Err(error) = visited {
+        report.violations.push(Violation::Chain {
+            operation: number + 1,
+            detail: damage(error)?,
+        });
     }
     report.head = (number > 0).then_some(id);
     let mut missing: Vec<OperationId> = pins.into_iter().collect();
@@ -257,10 +298,14 @@ fn check_prompts(
             Err(ReplayError::Contradiction(detail)) => vec![detail],
             Err(ReplayError::Backend(error)) => return Err(error),
         };
-        let counted = snapshot
-            .prompt(found.id)?
-            .map_or((0, None), |prompt| (prompt.versions, prompt.latest));
         let mut details = details;
+        let counted = match snapshot.prompt(found.id) {
+            Ok(prompt) => prompt.map_or((0, None), |prompt| (prompt.versions, prompt.latest)),
+            Err(error) => {
+                details.push(damage(error.into())?);
+                (found.live().count() as u64, found.latest())
+            }
+        };
         if counted != (found.live().count() as u64, found.latest()) {
             details.push(format!(
                 "{} versions are counted, the latest {:?}; there are {}, the latest {:?}",

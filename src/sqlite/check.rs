@@ -10,32 +10,44 @@ use super::error::{Context, Result};
 use super::objects;
 use super::prompts::{self, folded};
 use super::stored::{collect, micros, parsed};
-use crate::backend::ErrorKind;
+use crate::backend::{Error, ErrorKind};
 use crate::id::PromptId;
 use crate::record::{Change, OperationContent};
 
+type Check = fn(&Connection) -> Result<Vec<String>>;
+
+/// Each check, and what it reads.
+const CHECKS: [(&str, Check); 9] = [
+    ("the schema", objects::differences),
+    ("the whole file", integrity),
+    ("references between tables", dangling),
+    ("the count of prompts", prompt_counter),
+    ("names of prompts", folded_names),
+    ("repeated texts", missing_texts),
+    ("ids of bodies and versions", twice),
+    ("operations and their lists", history),
+    ("the search index", search_rows),
+];
+
 /// A line for each thing that is wrong.
 pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
-    let checks = [
-        objects::differences,
-        integrity,
-        dangling,
-        prompt_counter,
-        folded_names,
-        missing_texts,
-        twice,
-        history,
-        search_rows,
-    ];
     let mut wrong = Vec::new();
-    for check in checks {
+    for (what, check) in CHECKS {
         match check(connection) {
             // One that can't go on has found what is wrong; it keeps no other from looking.
-            Err(error) if error.kind() == ErrorKind::Corrupt => wrong.push(error.in_full()),
+            Err(error) if error.kind() == ErrorKind::Corrupt => wrong.push(unread(what, &error)),
             found => wrong.extend(found?),
         }
     }
     Ok(wrong)
+}
+
+fn unread(what: &str, error: &Error) -> String {
+    let reason = error.in_full();
+    format!(
+        "{what} can't be read: {}",
+        reason.trim_start_matches("index: ")
+    )
 }
 
 fn lines(
@@ -57,9 +69,58 @@ fn integrity(connection: &Connection) -> Result<Vec<String>> {
         // What it finds wrong is told by the check.
         let _ = lines(connection, &look, |_| Ok(String::new()));
     }
-    let mut found = lines(connection, "PRAGMA integrity_check", |row| row.get(0))?;
-    found.retain(|line| line != "ok");
+    let doing = "checking the index";
+    let mut statement = connection
+        .prepare("PRAGMA integrity_check")
+        .context(doing)?;
+    let mut rows = statement.query([]).context(doing)?;
+    let mut found = Vec::new();
+    loop {
+        // What it found before it could not go on is kept.
+        match rows.next().context(doing) {
+            Ok(Some(row)) => {
+                let text: String = row.get(0).context(doing)?;
+                let lines = text.lines().filter(|line| *line != "ok");
+                let lines = lines.filter(|line| !line.starts_with("***"));
+                found.extend(lines.map(str::to_owned));
+            }
+            Ok(None) => break,
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                found.push(unread("the whole file", &error));
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let trees = trees(connection);
+    found.iter_mut().for_each(|line| name_tree(line, &trees));
     Ok(found)
+}
+
+/// The tables and indexes by their root pages, as far as they can be read.
+fn trees(connection: &Connection) -> Vec<(u32, String)> {
+    let mut trees = Vec::new();
+    let sql = "SELECT rootpage, type || ' ' || name FROM sqlite_schema WHERE rootpage > 0";
+    if let Ok(mut statement) = connection.prepare(sql)
+        && let Ok(mut rows) = statement.query([])
+    {
+        while let Ok(Some(row)) = rows.next() {
+            trees.extend(row.get(0).and_then(|root| Ok((root, row.get(1)?))));
+        }
+    }
+    trees
+}
+
+/// Names the table or index of a line that begins as "Tree 7 page 9".
+fn name_tree(line: &mut String, trees: &[(u32, String)]) {
+    let rest = line
+        .strip_prefix("Tree ")
+        .and_then(|rest| rest.split_once(' '));
+    if let Some((root, rest)) = rest
+        && let Some((_, name)) = trees.iter().find(|(tree, _)| tree.to_string() == root)
+    {
+        *line = format!("{name}: {rest}");
+    }
 }
 
 fn dangling(connection: &Connection) -> Result<Vec<String>> {

@@ -71,6 +71,17 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a file whose schema may be damaged, for reading: what of it can be read is used.
+pub(super) fn open_damaged(path: &Path, access: Access) -> Result<Connection> {
+    let doing = format!("opening {}", path.display());
+    let connection = open_file(path, access).context(&doing)?;
+    // Besides what its name says, it has errors in the schema ignored from the second statement on. Nothing is written.
+    let _ = connection.execute_batch("PRAGMA writable_schema = ON");
+    let _ = schema::is_empty(&connection);
+    set_up(&connection).context(&doing)?;
+    Ok(connection)
+}
+
 /// Reads for the first time, which is what opens the log.
 pub(super) fn open_log(path: &Path, connection: &Connection) -> Result<()> {
     let read = schema::format_of(connection).map(drop);
@@ -188,7 +199,11 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
 }
 
 /// Opens the first connection of a handle, and reads by it. The answer names the files that it opened.
-fn open_first(path: &Path, access: Access) -> Result<(Connection, OpenFiles)> {
+pub(super) fn open_first(
+    path: &Path,
+    access: Access,
+    open: fn(&Path, Access) -> Result<Connection>,
+) -> Result<(Connection, OpenFiles)> {
     // While it waits, such as for a backup that replaces the index, the name may come to lead to another file.
     for _ in 0..REPLACED_AT_MOST {
         let before = OpenFiles::of(path)?;
@@ -217,6 +232,7 @@ pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
     let alone = |found| Probed {
         found,
         opened: None,
+        damage: None,
     };
     match file_size(path) {
         0 => return Ok(alone(Found::Nothing)),
@@ -225,7 +241,7 @@ pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
         _ => {}
     }
     let identify = || -> Result<Probed> {
-        let (connection, files) = open_first(path, access)?;
+        let (connection, files) = open_first(path, access, open)?;
         let application = schema::application_of(&connection)?;
         let found = match (application, schema::format_of(&connection)?) {
             (schema::APPLICATION_ID, format) => Found::Index(format),
@@ -235,12 +251,28 @@ pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
             _ => Found::Foreign,
         };
         let opened = Some((connection, files));
-        Ok(Probed { found, opened })
+        Ok(Probed {
+            found,
+            opened,
+            damage: None,
+        })
     };
     match identify() {
-        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(alone(Found::Foreign)),
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Probed {
+            damage: Some(error),
+            ..alone(Found::Foreign)
+        }),
         identified => identified,
     }
+}
+
+/// Whether a file begins as every SQLite database does. Only for a file that SQLite does not open: closing it takes SQLite's
+/// locks on it away.
+pub(super) fn begins_as_database(path: &Path) -> bool {
+    use std::io::Read;
+    let mut start = [0; 16];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && &start == b"SQLite format 3\0"
 }
 
 /// Whether a file is one page that was never written. A power cut may leave that of an index that was being made: where

@@ -40,6 +40,8 @@ fn corrupt(doing: &str, source: impl std::error::Error + Send + Sync + 'static) 
 
 fn kind_of(error: &rusqlite::Error) -> ErrorKind {
     match error.sqlite_error_code() {
+        // No statement names a table or a column that a release does not make.
+        Some(ErrorCode::Unknown) if error.to_string().contains("no such ") => ErrorKind::Corrupt,
         Some(ErrorCode::DiskFull) => ErrorKind::Full,
         Some(ErrorCode::ReadOnly) => ErrorKind::ReadOnly,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::Busy,

@@ -77,6 +77,8 @@ pub(crate) enum Purpose {
 pub(crate) struct Probed {
     pub(crate) found: Found,
     opened: Option<(Connection, OpenFiles)>,
+    /// Why a file of [`Found::Foreign`] could not be read, if it could not.
+    pub(crate) damage: Option<Error>,
 }
 
 /// An index in a file.
@@ -103,6 +105,8 @@ pub(crate) struct SqliteIndex {
     process: u32,
     /// SQLite's count of changes of the schema (`PRAGMA schema_version`), as of the last check of its objects.
     checked_schema: AtomicI64,
+    /// It was opened in spite of damage.
+    is_damaged: bool,
     /// The file was written anew without free pages; it is shorter once the log is folded in whole.
     is_to_shrink: AtomicBool,
     chunks: Arc<Chunks>,
@@ -234,14 +238,29 @@ impl SqliteIndex {
         connection::log_without_index(path)
     }
 
-    /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`]. The connection that found it is
-    /// the first to read; others are opened when they are needed.
-    pub(crate) fn open(path: &Path, purpose: Purpose, probed: Probed) -> Result<Self> {
-        let Some((connection, files)) = probed.opened else {
-            let reason = format!("{} holds no index", path.display());
-            return Err(Error::new(ErrorKind::Other, reason));
-        };
-        let index = Self {
+    /// Whether a file that SQLite does not open begins as every index does.
+    pub(crate) fn begins_as_index(path: &Path) -> bool {
+        connection::begins_as_database(path)
+    }
+
+    /// Whether a file that SQLite does not open is what an interrupted creation leaves.
+    pub(crate) fn is_unwritten(path: &Path) -> Result<bool> {
+        connection::is_unwritten(path)
+    }
+
+    /// Opens a damaged index for [`verify`](crate::engine::verify): tables are read if they can be, whatever the rest of the
+    /// schema is.
+    pub(crate) fn open_damaged(path: &Path, purpose: Purpose) -> Result<Self> {
+        let access = connection::access(path, purpose);
+        let open = connection::open_damaged;
+        let (connection, files) = connection::open_first(path, access, open)?;
+        let index = Self::new(path, purpose, files, true);
+        index.keep_first(connection);
+        Ok(index)
+    }
+
+    fn new(path: &Path, purpose: Purpose, files: OpenFiles, is_damaged: bool) -> Self {
+        Self {
             path: path.to_owned(),
             purpose,
             unlocked: Mutex::default(),
@@ -254,14 +273,29 @@ impl SqliteIndex {
             replaced: AtomicBool::new(false),
             process: std::process::id(),
             checked_schema: AtomicI64::new(UNCHECKED),
+            is_damaged,
             is_to_shrink: AtomicBool::new(false),
             chunks: Arc::default(),
-        };
-        // One that takes no locks never looks again at what it has read: it must be opened after the state is noted.
-        if purpose != Purpose::ReadUnwritable {
-            let reader = Tables::of(connection, &index.chunks);
-            index.readers().push(reader);
         }
+    }
+
+    fn keep_first(&self, connection: Connection) {
+        // One that takes no locks never looks again at what it has read: it must be opened after the state is noted.
+        if self.purpose != Purpose::ReadUnwritable {
+            let reader = Tables::of(connection, &self.chunks);
+            self.readers().push(reader);
+        }
+    }
+
+    /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`]. The connection that found it is
+    /// the first to read; others are opened when they are needed.
+    pub(crate) fn open(path: &Path, purpose: Purpose, probed: Probed) -> Result<Self> {
+        let Some((connection, files)) = probed.opened else {
+            let reason = format!("{} holds no index", path.display());
+            return Err(Error::new(ErrorKind::Other, reason));
+        };
+        let index = Self::new(path, purpose, files, false);
+        index.keep_first(connection);
         match probed.found {
             Found::Index(format) if format < FORMAT && purpose == Purpose::Write => {
                 schema::migrate(&index.turn()?.tables().connection)?;
@@ -287,7 +321,11 @@ impl SqliteIndex {
     /// Opens a connection to the files of the first one.
     fn connect(&self) -> Result<Tables> {
         let (access, unlocked) = self.access()?;
-        let connection = self.connect_by(|| connection::open(&self.path, access))?;
+        let open = match self.is_damaged {
+            true => connection::open_damaged,
+            false => connection::open,
+        };
+        let connection = self.connect_by(|| open(&self.path, access))?;
         Ok(Tables {
             unlocked,
             ..Tables::of(connection, &self.chunks)

@@ -7,6 +7,7 @@
 )]
 
 mod bundles;
+mod damage;
 mod demo;
 mod differences;
 mod environments;

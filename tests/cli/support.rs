@@ -157,6 +157,16 @@ impl Answer {
         self.err
     }
 
+    /// The output of a run, whether it went well or not.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.out).into_owned()
+    }
+
+    /// The code with which a run ended.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.code
+    }
+
     /// What a run said beside its output.
     pub(crate) fn aside(&self) -> &str {
         &self.err

@@ -15,6 +15,8 @@ mod bodies;
 mod child;
 mod compare;
 mod concurrency;
+#[cfg(unix)]
+mod damage;
 mod formats;
 mod freshness;
 mod frozen;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use promptbook::{Error, NewVersion, Policy, Result, Store, StoreOptions};
+use promptbook::{Error, ErrorKind, NewVersion, Policy, Result, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, create};
 
@@ -130,8 +130,13 @@ fn a_creation_that_lost_its_power_can_be_made_again() {
     let log = place.path().join("index.db-wal");
     let kept = fs::read(&log).unwrap();
     assert!(!kept.is_empty());
-    is_no_store(Store::create(place.path()));
-    is_no_store(Store::open_or_create(place.path()));
+    for opened in [
+        Store::create(place.path()),
+        Store::open_or_create(place.path()),
+        place.open_read_only(),
+    ] {
+        assert_eq!(opened.unwrap_err().kind(), ErrorKind::Corrupt);
+    }
     assert!(fs::read(log).unwrap() == kept, "the log was altered");
 }
 

@@ -47,18 +47,34 @@ pub(super) fn verify(args: &Verify, session: &Session) -> Outcome {
     if args.repair {
         return repair(&args.from, session);
     }
-    let store = session.reader()?;
-    let stats = store.stats()?;
-    let bodies = stats.waiting_bodies + stats.bodies.loose_bodies + stats.bodies.packed_bodies;
-    let steps = usize::try_from(bodies).unwrap_or(usize::MAX);
-    let progress = Progress::of(session, "bodies checked:", steps);
-    let report = match args.quick {
-        true => store.verify_quickly(|bodies| progress.at(bodies))?,
-        false => store.verify_pinned(&args.pin, |bodies| progress.at(bodies))?,
+    let report = match session.reader_or_damage()? {
+        Ok(store) => {
+            let progress = checked(&store, session);
+            match args.quick {
+                true => store.verify_quickly(|bodies| progress.at(bodies))?,
+                false => store.verify_pinned(&args.pin, |bodies| progress.at(bodies))?,
+            }
+        }
+        Err(path) => {
+            let progress = Progress::open_ended(session, CHECKED);
+            let options = session.options();
+            options.verify(path, &args.pin, |bodies| progress.at(bodies))?
+        }
     };
-    drop(progress);
     session.answer(|| report_json(&report), || report_text(&report, args.quick))?;
     refuse_damaged(&report)
+}
+
+const CHECKED: &str = "bodies checked:";
+
+/// Shows how many bodies of a store were checked, and of how many, unless that can't be read.
+fn checked(store: &Store, session: &Session) -> Progress {
+    let Ok(stats) = store.stats() else {
+        return Progress::open_ended(session, CHECKED);
+    };
+    let bodies = stats.waiting_bodies + stats.bodies.loose_bodies + stats.bodies.packed_bodies;
+    let steps = usize::try_from(bodies).unwrap_or(usize::MAX);
+    Progress::of(session, CHECKED, steps)
 }
 
 fn repair(from: &[PathBuf], session: &Session) -> Outcome {
@@ -68,7 +84,7 @@ fn repair(from: &[PathBuf], session: &Session) -> Outcome {
         options.open(path)
     });
     let sources = sources.collect::<crate::Result<Vec<Store>>>()?;
-    let progress = Progress::open_ended(session, "bodies checked:");
+    let progress = Progress::open_ended(session, CHECKED);
     let repaired = store.repair(&sources, |bodies| progress.at(bodies))?;
     drop(progress);
     session.answer(

@@ -1,11 +1,11 @@
 //! Bodies held against their addresses, by as many threads as the machine has.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
-use super::{Depth, Report, Violation};
+use super::{Depth, Report, Violation, damage};
 use crate::backend::{self, Blobs, ErrorKind, Index, Snapshot, StoredBlob};
 use crate::engine::search::Expected;
 use crate::error::Result;
@@ -63,17 +63,31 @@ impl BodyCheck<'_> {
         let (tell, told) = channel();
         let mut wrong: Vec<(u64, Violation)> = Vec::new();
         let mut live = self.live.take();
-        thread::scope(|scope| -> Result<()> {
+        let visited = thread::scope(|scope| -> Result<Option<String>> {
+            let mut started = 0;
             for _ in 0..threads {
                 let (this, given, tell) = (&self, &given, tell.clone());
-                scope.spawn(move || this.work(given, &tell));
+                let named = thread::Builder::new().name("promptbook-verify".into());
+                match named.spawn_scoped(scope, move || this.work(given, &tell)) {
+                    Ok(_) => started += 1,
+                    // The system has no more; this one does the work if it is alone.
+                    Err(_) => break,
+                }
             }
             drop(tell);
             // Dropped at an error too, which ends the threads.
             let give = give;
+            let hand_on = |jobs: Vec<Job>| match started {
+                0 => self.look_at_all(jobs),
+                _ => {
+                    // The threads go on until this is dropped.
+                    let _ = give.send(jobs);
+                    Vec::new()
+                }
+            };
             let mut jobs = Vec::with_capacity(AT_ONCE);
             let mut number = 0;
-            snapshot.each_blob(&mut |id, stored, counted| {
+            let visited = snapshot.each_blob(&mut |id, stored, counted| {
                 number += 1;
                 if let Some(live) = &mut live {
                     let versions = live.remove(&id).unwrap_or_default();
@@ -91,27 +105,36 @@ impl BodyCheck<'_> {
                     wanted,
                 });
                 if jobs.len() == AT_ONCE {
-                    // The threads go on until this is dropped.
-                    let _ = give.send(std::mem::replace(&mut jobs, Vec::with_capacity(AT_ONCE)));
-                    for outcomes in told.try_iter() {
+                    let full = std::mem::replace(&mut jobs, Vec::with_capacity(AT_ONCE));
+                    let done = hand_on(full);
+                    for outcomes in told.try_iter().chain([done]) {
                         self.take(outcomes, search, report, &mut wrong)?;
                         progress(report.bodies);
                     }
                 }
                 Ok(())
-            })?;
-            let _ = give.send(jobs);
+            });
+            let damage = visited.map_or_else(|error| damage(error).map(Some), |()| Ok(None))?;
+            let done = hand_on(jobs);
             drop(give);
-            for outcomes in told {
+            for outcomes in told.into_iter().chain([done]) {
                 self.take(outcomes, search, report, &mut wrong)?;
                 progress(report.bodies);
             }
-            Ok(())
+            Ok(damage)
         })?;
         wrong.sort_by_key(|(number, _)| *number);
         report
             .violations
             .extend(wrong.into_iter().map(|(_, violation)| violation));
+        if let Some(damage) = visited {
+            report.index_is_damaged(damage);
+            // The index does not name them all, and so not those that are missing.
+            return match self.depth {
+                Depth::Quick => Ok(()),
+                Depth::Full => check_loose(self.blobs, report, progress),
+            };
+        }
         let missing = live.into_iter().flatten().map(|(blob, _)| Violation::Body {
             blob,
             detail: "live versions have it, and it is not stored".into(),
@@ -127,15 +150,19 @@ impl BodyCheck<'_> {
                 Err(_) => return,
             };
             let Ok(jobs) = jobs else { return };
-            let outcome = |job: Job| Outcome {
-                number: job.number,
-                id: job.id,
-                found: self.look(job.id, job.stored, job.wanted),
-            };
-            if tell.send(jobs.into_iter().map(outcome).collect()).is_err() {
+            if tell.send(self.look_at_all(jobs)).is_err() {
                 return;
             }
         }
+    }
+
+    fn look_at_all(&self, jobs: Vec<Job>) -> Vec<Outcome> {
+        let outcome = |job: Job| Outcome {
+            number: job.number,
+            id: job.id,
+            found: self.look(job.id, job.stored, job.wanted),
+        };
+        jobs.into_iter().map(outcome).collect()
     }
 
     fn look(&self, id: BlobId, stored: StoredBlob, wanted: bool) -> Result<Found> {
@@ -150,7 +177,7 @@ impl BodyCheck<'_> {
                     false => Found::Missing,
                 });
             }
-            StoredBlob::Settled(size) => match self.read_settled(id) {
+            StoredBlob::Settled(size) => match read_settled(self.blobs, id) {
                 Ok(bytes) => (bytes, Some(size)),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
                     let reason = error.to_string();
@@ -176,17 +203,6 @@ impl BodyCheck<'_> {
         })
     }
 
-    /// A sound copy of a body; where there is none, what lies in its place.
-    fn read_settled(&self, id: BlobId) -> backend::Result<Option<Vec<u8>>> {
-        let mut found = None;
-        self.blobs.get(id, &mut |bytes| {
-            let is_sound = BlobId::of(&bytes) == id;
-            found = Some(bytes);
-            is_sound
-        })?;
-        Ok(found)
-    }
-
     fn take(
         &self,
         outcomes: Vec<Outcome>,
@@ -199,9 +215,13 @@ impl BodyCheck<'_> {
             let mut found = found?;
             if let Found::Missing = found {
                 // Collected since the snapshot was taken, perhaps to come back; or missing.
-                match self.index.snapshot()?.blob(id)? {
-                    Some(now) => found = self.look(id, now, true)?,
-                    None => continue,
+                match self.index.snapshot()?.blob(id) {
+                    Ok(Some(now)) => found = self.look(id, now, true)?,
+                    Ok(None) => continue,
+                    Err(error) => {
+                        let reason = damage(error.into())?;
+                        found = Found::Unreadable { reason };
+                    }
                 }
             }
             let detail = match found {
@@ -223,4 +243,53 @@ impl BodyCheck<'_> {
         }
         Ok(())
     }
+}
+
+/// A sound copy of a body; where there is none, what lies in its place.
+fn read_settled(blobs: &dyn Blobs, id: BlobId) -> backend::Result<Option<Vec<u8>>> {
+    let mut found = None;
+    blobs.get(id, &mut |bytes| {
+        let is_sound = BlobId::of(&bytes) == id;
+        found = Some(bytes);
+        is_sound
+    })?;
+    Ok(found)
+}
+
+/// Checks the bodies that lie by themselves, without an index that says which there are. Those that the report has a
+/// violation of are left out.
+pub(super) fn check_loose(
+    blobs: &dyn Blobs,
+    report: &mut Report,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
+    let bodies = report
+        .violations
+        .iter()
+        .filter_map(|violation| match violation {
+            Violation::Body { blob, .. } => Some(*blob),
+            _ => None,
+        });
+    let known: HashSet<BlobId> = bodies.collect();
+    (report.bodies, report.bytes) = (0, 0);
+    blobs.list(&mut |id| {
+        report.bodies += 1;
+        let detail = match read_settled(blobs, id) {
+            Ok(Some(bytes)) if BlobId::of(&bytes) == id => {
+                report.bytes += bytes.len() as u64;
+                None
+            }
+            Ok(Some(bytes)) => Some(format!("its {} bytes have another hash", bytes.len())),
+            // It went since it was listed.
+            Ok(None) => None,
+            Err(error) if error.kind() == ErrorKind::Corrupt => Some(error.in_full()),
+            Err(error) => return Err(error),
+        };
+        if let Some(detail) = detail.filter(|_| !known.contains(&id)) {
+            report.violations.push(Violation::Body { blob: id, detail });
+        }
+        progress(report.bodies);
+        Ok(())
+    })?;
+    Ok(())
 }

@@ -1,0 +1,140 @@
+//! Stores that can't be opened: whether a directory holds one, and what is wrong with it.
+
+use std::path::Path;
+
+use super::location::Location;
+use super::{Store, StoreOptions};
+use crate::backend::{self, ErrorKind as BackendKind};
+use crate::directory::BlobDirectory;
+use crate::engine::{Report, Violation, verify_bodies, verify_damaged};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::OperationId;
+use crate::sqlite::{Found, Probed, Purpose, SqliteIndex};
+
+impl StoreOptions {
+    /// Verifies the store in a directory as [`Store::verify_pinned`] does. A store that is too damaged to be opened is
+    /// verified as well, as far as it can be read. Nothing is changed.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path();
+    /// use promptbook::{Store, StoreOptions};
+    ///
+    /// drop(Store::create(path)?);
+    /// let report = StoreOptions::new().verify(path, &[], |_| ())?;
+    /// assert!(report.is_clean());
+    ///
+    /// std::fs::write(path.join("index.db"), [0; 8192]).unwrap();
+    /// assert!(Store::open(path).is_err());
+    /// let report = StoreOptions::new().verify(path, &[], |_| ())?;
+    /// assert!(!report.is_clean());
+    /// # Ok::<(), promptbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), but for those of the kind [`Corrupt`](ErrorKind::Corrupt).
+    pub fn verify(
+        &self,
+        path: impl AsRef<Path>,
+        pins: &[OperationId],
+        mut progress: impl FnMut(u64),
+    ) -> Result<Report> {
+        let path = path.as_ref();
+        let opened = self.clone().read_only(true).open(path);
+        match opened {
+            Ok(store) => Store::verify_pinned(&store, pins, progress),
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                verify_unopened(&Location::of(path)?, &error, pins, &mut progress)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn verify_unopened(
+    location: &Location,
+    error: &Error,
+    pins: &[OperationId],
+    progress: &mut dyn FnMut(u64),
+) -> Result<Report> {
+    let mut report = Report::default();
+    report.violations.push(Violation::Index {
+        detail: match error {
+            Error::Backend(error) => {
+                let reason = error.in_full();
+                let reason = reason.trim_start_matches("index: ");
+                format!("the store can't be opened: {reason}")
+            }
+            error => error.to_string(),
+        },
+    });
+    let blobs = match BlobDirectory::open(location.directory()) {
+        Ok(blobs) => blobs,
+        Err(error) => {
+            let detail = format!("no body can be read: {}", error.in_full());
+            report.violations.push(Violation::Pack { detail });
+            return Ok(report);
+        }
+    };
+    // SQLite would delete a log without an index.
+    let index = match error {
+        Error::IndexLost { .. } => None,
+        _ => SqliteIndex::open_damaged(location.index(), purpose(location)).ok(),
+    };
+    match index {
+        Some(index) => verify_damaged(&index, &blobs, pins, &mut report, progress)?,
+        None => verify_bodies(&blobs, &mut report, progress)?,
+    }
+    Ok(report)
+}
+
+fn purpose(location: &Location) -> Purpose {
+    let paths = [location.directory(), location.index()];
+    match paths
+        .iter()
+        .all(|path| crate::directory::writable(path).is_ok())
+    {
+        true => Purpose::Read,
+        false => Purpose::ReadUnwritable,
+    }
+}
+
+/// Returns the error for a directory whose index is not one that this release can open: it holds no store, or a damaged one.
+pub(super) fn unopened(path: &Path, location: &Location, probed: Probed) -> Result<Error> {
+    let (directory, index) = (location.directory(), location.index());
+    let has_bodies = BlobDirectory::has_bodies(directory)?;
+    let is_made = || -> Result<bool> {
+        Ok(
+            (BlobDirectory::exists(directory) || SqliteIndex::begins_as_index(index))
+                && !SqliteIndex::is_unwritten(index)?,
+        )
+    };
+    Ok(match (probed.found, probed.damage) {
+        (Found::Nothing, _) if has_bodies => index_lost(path),
+        (Found::Foreign, Some(damage)) if has_bodies || is_made()? => damage.into(),
+        (Found::Foreign, None) if has_bodies => {
+            let reason = format!(
+                "{} is no index, and bodies of a store are beside it",
+                index.display()
+            );
+            backend::Error::new(BackendKind::Corrupt, reason).into()
+        }
+        _ => Error::NotAStore { path: path.into() },
+    })
+}
+
+/// Returns the error for a directory without an index.
+pub(super) fn without_index(path: &Path, location: &Location) -> Result<Error> {
+    Ok(match BlobDirectory::has_bodies(location.directory())? {
+        true => index_lost(path),
+        false => Error::NotAStore { path: path.into() },
+    })
+}
+
+fn index_lost(path: &Path) -> Error {
+    Error::IndexLost {
+        path: path.into(),
+        left: "a directory of bodies",
+    }
+}

@@ -1,0 +1,213 @@
+//! Whatever page of an index is destroyed, the store is a damaged one, and `verify` names what is wrong.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use promptbook::{Error, ErrorKind, Report, Store, StoreOptions, Violation};
+
+use crate::support::{Place, commit, create};
+
+const PAGE: usize = 4096;
+
+/// A store whose index has every kind of page, and none that is free; its log is folded in.
+fn filled() -> Place {
+    let place = Place::new();
+    let store = place.create();
+    for number in 0..60 {
+        create(&store, &format!("p{number}"));
+    }
+    for number in 0..70 {
+        commit(&store, "p7", number);
+    }
+    store.settle(|_| ()).unwrap();
+    // Of bodies in the journal.
+    for number in 0..20 {
+        commit(&store, "p8", "long ".repeat(100 * number));
+    }
+    let id = store.version("p8").unwrap().id;
+    let inputs = serde_json::Map::from_iter([("name".to_owned(), "Ann".into())]);
+    store.record_inputs(id, "request", inputs, None).unwrap();
+    drop(store);
+    place.sql("VACUUM");
+    place.fold_log();
+    place
+}
+
+fn verified(path: &Path) -> Report {
+    StoreOptions::new().verify(path, &[], |_| ()).unwrap()
+}
+
+/// A copy of a store, its index changed.
+fn changed(place: &Place, change: impl FnOnce(&Path)) -> Place {
+    let other = Place::new();
+    for entry in fs::read_dir(place.path()).unwrap() {
+        let (from, name) = entry
+            .map(|entry| (entry.path(), entry.file_name()))
+            .unwrap();
+        match name == "blobs" {
+            // Nothing writes to it.
+            true => std::os::unix::fs::symlink(from, other.path().join(name)).unwrap(),
+            false => drop(fs::copy(&from, other.path().join(name))),
+        }
+    }
+    change(&other.index());
+    other
+}
+
+/// What a violation of the index names: a table or an index, a page, or the whole.
+const PARTS: [&str; 6] = [
+    "table ",
+    "index ",
+    "page ",
+    "operations",
+    "index.db",
+    "has no index",
+];
+
+/// Asserts that a store is damaged, whatever is asked of it, and that `verify` names what is.
+fn is_named(place: &Place, what: &str) {
+    let report = match place.open_read_only() {
+        Ok(store) => {
+            // As the command does first, for its progress.
+            let _ = store.stats();
+            let quick = store.verify_quickly(|_| ());
+            assert!(quick.is_ok(), "{what}: {quick:?}");
+            store.verify(|_| ()).unwrap()
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error}");
+            verified(place.path())
+        }
+    };
+    assert!(!report.is_clean(), "{what}: nothing is found");
+    let names = |violation: &Violation| match violation {
+        Violation::Index { detail } => PARTS.iter().any(|part| detail.contains(part)),
+        _ => true,
+    };
+    let named = report.violations.iter().any(names);
+    assert!(named, "{what}: {:#?}", report.violations);
+    let made = Store::create(place.path()).expect_err("a store was made over another");
+    assert!(!matches!(made, Error::NotAStore { .. }), "{what}: {made}");
+}
+
+#[test]
+fn each_page_of_an_index_that_is_zeroed_is_named() {
+    let place = filled();
+    assert_eq!(verified(place.path()).violations, []);
+    let untouched = changed(&place, |_| ());
+    assert_eq!(verified(untouched.path()).violations, []);
+    let pages = fs::metadata(place.index()).unwrap().len() / PAGE as u64;
+    assert!(pages > 40, "only {pages} pages");
+    for page in 0..pages {
+        let damaged = changed(&place, |index| {
+            let file = fs::File::options().write(true).open(index).unwrap();
+            file.write_all_at(&[0; PAGE], page * PAGE as u64).unwrap();
+        });
+        is_named(&damaged, &format!("page {page}"));
+    }
+}
+
+#[test]
+fn a_damaged_header_is_named() {
+    let place = filled();
+    // The magic, page size, format, application id, and the tree of the schema.
+    for (offset, length) in [
+        (0, 16),
+        (16, 2),
+        (18, 2),
+        (21, 3),
+        (60, 12),
+        (68, 4),
+        (100, 8),
+    ] {
+        let damaged = changed(&place, |index| {
+            let file = fs::File::options().write(true).open(index).unwrap();
+            file.write_all_at(&vec![0xff; length], offset).unwrap();
+        });
+        is_named(&damaged, &format!("{length} bytes at {offset}"));
+    }
+    for length in [0, 16, 100, 600, PAGE, 3 * PAGE + 1] {
+        let damaged = changed(&place, |index| {
+            let file = fs::File::options().write(true).open(index).unwrap();
+            file.set_len(length as u64).unwrap();
+        });
+        is_named(&damaged, &format!("an index of {length} bytes"));
+    }
+    let damaged = changed(&place, |index| fs::remove_file(index).unwrap());
+    is_named(&damaged, "no index");
+    let damaged = changed(&place, |index| {
+        fs::write(index, "[database]\n".repeat(100)).unwrap()
+    });
+    is_named(&damaged, "another file");
+}
+
+/// The file of an earlier time, as a careless restore puts it back, does not fit the log.
+#[test]
+fn an_older_index_beside_a_newer_log_is_named() {
+    let place = filled();
+    let older = fs::read(place.index()).unwrap();
+    let store = place.open();
+    for number in 0..60 {
+        create(&store, &format!("q{number}"));
+    }
+    drop(store);
+    place.fold_log();
+    let store = place.open();
+    for number in 0..5 {
+        commit(&store, "p9", number);
+    }
+    drop(store);
+    let log = place.path().join("index.db-wal");
+    assert!(fs::metadata(&log).unwrap().len() > 0, "the log is empty");
+    let control = changed(&place, |_| ());
+    assert_eq!(verified(control.path()).violations, []);
+    let damaged = changed(&place, |index| fs::write(index, &older).unwrap());
+    is_named(&damaged, "an older index");
+}
+
+/// What the index does not say, the bodies do.
+#[test]
+fn bodies_are_verified_without_an_index() {
+    let place = filled();
+    let store = place.open();
+    let blob = store.version("p3").unwrap().blob;
+    drop(store);
+    fs::write(place.body(blob), "{}").unwrap();
+    let whole = fs::read(place.index()).unwrap();
+    for zeroed in [0..PAGE, 0..whole.len()] {
+        let mut index = whole.clone();
+        index[zeroed].fill(0);
+        fs::write(place.index(), index).unwrap();
+        let report = verified(place.path());
+        let names = |violation: &Violation| matches!(violation, Violation::Body { blob: found, .. } if *found == blob);
+        assert_eq!(
+            report.violations.iter().filter(|one| names(one)).count(),
+            1,
+            "{report:#?}"
+        );
+        assert!(report.bodies > 100, "{} bodies were checked", report.bodies);
+    }
+}
+
+/// Another program's database, or a file that is none, is no store.
+#[test]
+fn what_never_was_a_store_is_not_a_damaged_one() {
+    let place = Place::new();
+    fs::write(place.index(), "[database]\n".repeat(100)).unwrap();
+    let opened = place.open_read_only().unwrap_err();
+    assert!(matches!(opened, Error::NotAStore { .. }), "{opened}");
+    fs::remove_file(place.index()).unwrap();
+    place.sql("CREATE TABLE bookmark (url)");
+    for opened in [place.open_read_only(), Store::create(place.path())] {
+        let opened = opened.unwrap_err();
+        assert!(matches!(opened, Error::NotAStore { .. }), "{opened}");
+    }
+    let nothing = Place::new();
+    let opened = nothing.open_read_only().unwrap_err();
+    assert!(matches!(opened, Error::NotAStore { .. }), "{opened}");
+    let refused = StoreOptions::new()
+        .verify(nothing.path(), &[], |_| ())
+        .unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotFound, "{refused}");
+}
