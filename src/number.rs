@@ -211,7 +211,8 @@ pub(crate) fn majors(requirement: &VersionReq) -> (u32, u32) {
 
 /// Names a prompt: by id or by name.
 ///
-/// As text: the id or the name; `id:` and an id where a name would be meant too.
+/// As text: the id or the name; `id:` and an id where a name would be meant too. `id:` and an id always names one prompt:
+/// also one that has the name of others, or whose name has the form of an id behind `id:`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PromptRef {
@@ -284,7 +285,8 @@ impl From<PromptName> for PromptRef {
 ///
 /// As text: `greeting@2.1`, `greeting@^2`, `greeting@production`, `abc123@env:latest`; without a selector,
 /// `greeting` is its latest version, as a branch in git is its newest commit. The text is cut at `@env:`,
-/// else at the last `@`.
+/// else at the last `@`. Names are any text, so some have to be completed by a selector (`a@b@latest`), and some can only be
+/// replaced by the id (`id:abc123`): a name with `@env:`, and one that is a version's id.
 ///
 /// ```
 /// use promptbook::{Selector, Spec};

@@ -90,7 +90,7 @@
 //! | 3 | not found: no such store, prompt, version, environment or file, or several prompts of the name |
 //! | 4 | conflict: an expectation is not met, or something is in the way |
 //! | 5 | refused by the bump rules |
-//! | 6 | damaged: a body is not what was stored, or `verify` found violations |
+//! | 6 | damaged: the index or a body is not what was stored, or `verify` found violations |
 //! | 7 | not rendered: inputs are missing, not asked for or of another type |
 //! | 8 | unknown: a flush failed, and the change may or may not have taken place |
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use promptbook::{
     Change, EnvironmentName, Error, Expected, Mode, Moment, Move, NewPrompt, NewVersion, Operation,
-    OperationFilter, OperationKind, Policy, PromptFilter, PromptId, Selector, Store, StoreOptions,
-    VersionFilter, VersionId, View,
+    OperationFilter, OperationKind, Policy, PromptFilter, PromptId, PromptName, Selector, Store,
+    StoreOptions, VersionFilter, VersionId, View,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -654,4 +654,44 @@ fn names_are_found_as_they_were() {
         assert_eq!(id(3, "second"), made(1));
         assert!(id(4, "second").is_err());
     });
+}
+
+#[test]
+fn names_of_any_text_are_found_as_they_were() {
+    let place = Place::new();
+    for store in [Store::in_memory().unwrap(), place.create()] {
+        let names = [
+            "",
+            "a\0b",
+            "a\0",
+            "\"\\\u{1b}\n",
+            "\u{7f}\u{301}",
+            &"é".repeat(32 * 1024),
+        ];
+        let id = create(&store, "first").prompt.id;
+        for name in names {
+            store.rename(id, name).unwrap();
+        }
+        for (operation, name) in (2_u64..).zip(names) {
+            let then = store.at(operation).unwrap();
+            let by_name = |name: &str| then.prompt(name.parse::<PromptName>().unwrap());
+            assert_eq!(by_name(name).unwrap().id, id, "{name:.20?}");
+            let others = names.iter().filter(|other| **other != name);
+            for other in others {
+                let missing = by_name(other).unwrap_err();
+                assert!(
+                    matches!(missing, Error::PromptNotFound { .. }),
+                    "{other:.20?}"
+                );
+                assert!(missing.to_string().len() < 500, "{missing:.500}");
+            }
+        }
+        let renamed = store
+            .operations(&OperationFilter::default().prompt(id), None, 9)
+            .unwrap();
+        assert_eq!(renamed.len(), names.len() + 1);
+        store.undo(renamed[0].number).unwrap();
+        assert_eq!(store.prompt(id).unwrap().name.as_str(), names[4]);
+        assert_eq!(store.verify(|_| ()).unwrap().violations, []);
+    }
 }

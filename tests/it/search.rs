@@ -427,3 +427,37 @@ fn a_store_is_sound_time_after_time() {
         is_sound(&other);
     }
 }
+
+#[test]
+fn a_name_of_any_text_is_found_by_its_words() {
+    in_both(|store| {
+        let odd = "Alpha\0beta\u{1b}[31m\"gamma\\\u{202e}d\u{301}elta\r\n";
+        let long = format!("{} epsilon", "\u{301}x ".repeat(16_000));
+        for name in ["", "\0\u{200b}", odd, &long] {
+            let new = NewPrompt::new(name, body("no")).unwrap();
+            store.create_prompt(new).unwrap();
+        }
+        fresh_and_told(store, |store| {
+            let words = [
+                "alpha",
+                "BETA",
+                "31m",
+                "gamma",
+                "delta",
+                "alpha beta",
+                "\"beta 31m\"",
+            ];
+            for word in words {
+                let hits = store.search(word, 9).unwrap();
+                assert_eq!(
+                    names(&hits)[..],
+                    [(odd.to_owned(), Matched::Name)],
+                    "{word}"
+                );
+            }
+            let hits = store.search("epsilon", 9).unwrap();
+            assert_eq!(names(&hits)[..], [(long.clone(), Matched::Name)]);
+            assert!(hits[0].snippet.text.len() < 300, "{}", hits[0].snippet.text);
+        });
+    });
+}

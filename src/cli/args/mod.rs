@@ -27,7 +27,8 @@ use crate::cli::exit;
 /// A version store for LLM prompts, used like git.
 ///
 /// A PROMPT is a name or an id. A SPEC is a prompt and a selector, such as greeting@2.1, greeting@^2, greeting@latest
-/// or greeting@production; greeting alone is its latest version, and a version's id needs no prompt.
+/// or greeting@production; greeting alone is its latest version, and a version's id needs no prompt. Any prompt can be named
+/// by its id, as id:abc123, whatever its name is.
 #[derive(Debug, Parser)]
 #[command(name = "promptbook", version, after_help = exit::HELP, max_term_width = 100)]
 pub(crate) struct Arguments {
