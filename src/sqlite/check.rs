@@ -86,7 +86,7 @@ fn integrity(connection: &Connection) -> Result<Vec<String>> {
             }
             Ok(None) => break,
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                found.push(unread("the whole file", &error));
+                found.push(unread("the rest of the file", &error));
                 break;
             }
             Err(error) => return Err(error),
@@ -99,7 +99,7 @@ fn integrity(connection: &Connection) -> Result<Vec<String>> {
 
 /// The tables and indexes by their root pages, as far as they can be read.
 fn trees(connection: &Connection) -> Vec<(u32, String)> {
-    let mut trees = Vec::new();
+    let mut trees = vec![(1, "the schema".to_owned())];
     let sql = "SELECT rootpage, type || ' ' || name FROM sqlite_schema WHERE rootpage > 0";
     if let Ok(mut statement) = connection.prepare(sql)
         && let Ok(mut rows) = statement.query([])
