@@ -211,8 +211,7 @@ pub(crate) fn majors(requirement: &VersionReq) -> (u32, u32) {
 
 /// Names a prompt: by id or by name.
 ///
-/// As text: the id or the name; `id:` and an id where a name would be meant too. `id:` and an id always names one prompt:
-/// also one that has the name of others, or whose name has the form of an id behind `id:`.
+/// As text: the id or the name. `id:` and an id always names one prompt, also if another prompt has that text as its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PromptRef {

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write};
 /// The number of characters that are shown of one text.
 const MAX_SHOWN: usize = 100;
 
-/// Displays a text as it is if it can be told from the text around it, else as [`Quoted`]: an empty text, one that
+/// Displays a text as it is if it can be distinguished from the text around it, else as [`Quoted`]: an empty text, one that
 /// begins or ends with white space, with a quotation mark or a mark that would combine with what is before it, and one
 /// with characters that a terminal obeys.
 ///

@@ -158,7 +158,7 @@ pub(crate) fn verify_bodies(
     bodies::check_loose(blobs, report, progress)
 }
 
-/// Returns what damage an error tells of; the error itself, if it has another cause.
+/// Describes an error that is caused by damage. An error with another cause is returned.
 fn damage(error: Error) -> Result<String> {
     match error {
         Error::Backend(error) if error.kind() == ErrorKind::Corrupt => Ok(error.in_full()),

@@ -173,8 +173,8 @@ impl<'de> Deserialize<'de> for Whole {
     }
 }
 
-/// The major number that versions are filtered by: any whole number, as the live service takes it. None stands for
-/// those that no version can have.
+/// The major number that versions are filtered by: any whole number, as the live service takes it; none if no
+/// version can have it.
 #[derive(Clone, Copy)]
 pub(super) struct Major(pub(super) Option<u32>);
 

@@ -190,6 +190,27 @@ fn bodies_are_verified_without_an_index() {
     }
 }
 
+/// Of a body that can't be read the others are verified as well.
+#[test]
+fn a_body_that_is_no_file_is_named() {
+    let place = filled();
+    let store = place.open();
+    let blobs = ["p3", "p4"].map(|name| store.version(name).unwrap().blob);
+    for blob in blobs {
+        fs::remove_file(place.body(blob)).unwrap();
+        fs::create_dir(place.body(blob)).unwrap();
+    }
+    let report = store.verify(|_| ()).unwrap();
+    let named = report.violations.iter().map(|one| match one {
+        Violation::Body { blob, .. } => *blob,
+        other => panic!("{other}"),
+    });
+    let (mut named, mut expected) = (named.collect::<Vec<_>>(), blobs.to_vec());
+    named.sort();
+    expected.sort();
+    assert_eq!(named, expected);
+}
+
 /// Another program's database, or a file that is none, is no store.
 #[test]
 fn what_never_was_a_store_is_not_a_damaged_one() {

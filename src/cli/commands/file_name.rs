@@ -6,7 +6,7 @@
 //!
 //! - a folder whose name ends in a bare `%` goes on in the next part, for names too long for one part;
 //! - a bare `%` as the whole of the last part: nothing, for a name that is empty;
-//! - `%@` and an id, at the end: the prompt of that id, if its name does not tell it from another;
+//! - `%@` and an id, at the end: the prompt of that id, if others have its name too;
 //! - `%~` and an id, at the end: the prompt of that id, whose name is too long for a path. What is before the mark is the
 //!   name's beginning; the name itself is the content of the file beside it that ends in `.name` instead of `.json`.
 

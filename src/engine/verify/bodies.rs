@@ -1,6 +1,8 @@
 //! Bodies held against their addresses, by as many threads as the machine has.
 
 use std::collections::{HashMap, HashSet};
+use std::error::Error as _;
+use std::io;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
@@ -179,8 +181,8 @@ impl BodyCheck<'_> {
             }
             StoredBlob::Settled(size) => match read_settled(self.blobs, id) {
                 Ok(bytes) => (bytes, Some(size)),
-                Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    let reason = error.to_string();
+                Err(error) if is_damage(&error) => {
+                    let reason = error.in_full();
                     return Ok(Found::Unreadable { reason });
                 }
                 Err(error) => return Err(error.into()),
@@ -245,7 +247,19 @@ impl BodyCheck<'_> {
     }
 }
 
-/// A sound copy of a body; where there is none, what lies in its place.
+/// Whether a body can't be read for a reason of its own: what is stored is damaged, something else has the file's name, or
+/// the medium fails where it is. Any other failure is of the process or of the whole store.
+fn is_damage(error: &backend::Error) -> bool {
+    /// EIO; ERROR_CRC on Windows.
+    const MEDIUM: i32 = if cfg!(windows) { 23 } else { 5 };
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    error.kind() == ErrorKind::Corrupt
+        || cause.is_some_and(|cause: &io::Error| {
+            cause.raw_os_error() == Some(MEDIUM) || cause.kind() == io::ErrorKind::IsADirectory
+        })
+}
+
+/// Reads a sound copy of a body; if there is none, what lies in its place.
 fn read_settled(blobs: &dyn Blobs, id: BlobId) -> backend::Result<Option<Vec<u8>>> {
     let mut found = None;
     blobs.get(id, &mut |bytes| {
@@ -282,7 +296,7 @@ pub(super) fn check_loose(
             Ok(Some(bytes)) => Some(format!("its {} bytes have another hash", bytes.len())),
             // It went since it was listed.
             Ok(None) => None,
-            Err(error) if error.kind() == ErrorKind::Corrupt => Some(error.in_full()),
+            Err(error) if is_damage(&error) => Some(error.in_full()),
             Err(error) => return Err(error),
         };
         if let Some(detail) = detail.filter(|_| !known.contains(&id)) {
