@@ -1,0 +1,136 @@
+//! A cursor over JSON text that is known to be valid.
+//!
+//! It checks no more than it needs to end on any text: on text that is no JSON it answers nothing, or something.
+
+use std::ops::Range;
+
+use memchr::memchr2;
+
+#[derive(Clone, Debug)]
+pub(super) struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// The text of a string between its quotes, and whether it has escapes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawString<'a> {
+    pub(super) text: &'a str,
+    pub(super) has_escapes: bool,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The next byte that is no white space.
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let spaces = rest
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        self.at += spaces.count();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Passes the next byte that is no white space, if it is this one.
+    pub(super) fn pass(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    pub(super) fn string(&mut self) -> Option<RawString<'a>> {
+        if !self.pass(b'"') {
+            return None;
+        }
+        let start = self.at;
+        let mut has_escapes = false;
+        loop {
+            let rest = self.text.as_bytes().get(self.at..)?;
+            self.at += memchr2(b'"', b'\\', rest)?;
+            if self.text.as_bytes()[self.at] == b'"' {
+                let text = self.text.get(start..self.at)?;
+                self.at += 1;
+                return Some(RawString { text, has_escapes });
+            }
+            has_escapes = true;
+            // The escape, and the character behind it.
+            self.at += 2;
+        }
+    }
+
+    /// A number, `true`, `false` or `null`.
+    pub(super) fn word(&mut self) -> Option<&'a str> {
+        self.peek()?;
+        let start = self.at;
+        let rest = self.text.as_bytes()[start..].iter();
+        let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+        self.at += rest.take_while(is_part).count();
+        self.text
+            .get(start..self.at)
+            .filter(|word| !word.is_empty())
+    }
+
+    /// Passes a value, whatever it is.
+    pub(super) fn value(&mut self) -> Option<Range<usize>> {
+        self.peek()?;
+        let start = self.at;
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => _ = self.string()?,
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1)?;
+                    self.at += 1;
+                }
+                b',' | b':' if depth > 0 => self.at += 1,
+                _ => _ = self.word()?,
+            }
+            if depth == 0 {
+                return Some(start..self.at);
+            }
+        }
+    }
+}
+
+/// The text of the last member of this name, if the text is an object that has one.
+pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    let mut cursor = Cursor::new(object);
+    let mut found = None;
+    if !cursor.pass(b'{') {
+        return None;
+    }
+    while let Some(key) = cursor.string() {
+        cursor.pass(b':');
+        let value = cursor.value()?;
+        if key.text == name
+            || (key.has_escapes && super::text::decode(key.text).as_deref() == Some(name))
+        {
+            found = object.get(value);
+        }
+        cursor.pass(b',');
+    }
+    found
+}
+
+/// The texts of a list's items; none if the text is no list.
+pub(crate) fn items(list: &str) -> impl Iterator<Item = &str> {
+    let mut cursor = Cursor::new(list);
+    let mut is_list = cursor.pass(b'[');
+    std::iter::from_fn(move || {
+        is_list = is_list && cursor.peek() != Some(b']');
+        let value = is_list.then(|| cursor.value()).flatten()?;
+        cursor.pass(b',');
+        list.get(value)
+    })
+}

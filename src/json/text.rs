@@ -1,0 +1,258 @@
+//! Strings of JSON: as they are written, and what they say.
+
+use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::cursor::RawString;
+
+/// A string of JSON, or a member's name. Equality is that of what it says.
+#[derive(Clone, Debug)]
+pub(crate) enum Text<'a> {
+    /// It is written without escapes.
+    Plain(&'a str),
+    /// It is written with escapes.
+    Escaped { raw: &'a str, said: Box<str> },
+    /// It is not written yet.
+    New(Cow<'a, str>),
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn read(string: RawString<'a>) -> Option<Self> {
+        let raw = string.text;
+        Some(match string.has_escapes {
+            false => Self::Plain(raw),
+            true => Self::Escaped {
+                raw,
+                said: decode(raw)?.into(),
+            },
+        })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Escaped { said, .. } => said,
+            Self::New(text) => text,
+        }
+    }
+
+    /// Writes the string with its quotes: as it is written, if it is.
+    pub(super) fn write(&self, out: &mut String) {
+        out.push('"');
+        match self {
+            Self::Plain(raw) | Self::Escaped { raw, .. } => out.push_str(raw),
+            Self::New(text) => escape(text, out),
+        }
+        out.push('"');
+    }
+
+    /// The text between the quotes, if it is written.
+    pub(crate) fn raw(&self) -> Option<&'a str> {
+        match self {
+            Self::Plain(raw) | Self::Escaped { raw, .. } => Some(raw),
+            Self::New(_) => None,
+        }
+    }
+
+    /// Finds where pieces of what the string says are written.
+    pub(crate) fn places(&self) -> Places<'a> {
+        Places {
+            raw: self.raw().unwrap_or_default(),
+            has_escapes: matches!(self, Self::Escaped { .. }),
+            said: 0,
+            at: 0,
+        }
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl Hash for Text<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+/// Where in a written string pieces of what it says are. It goes forward only.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    raw: &'a str,
+    has_escapes: bool,
+    /// How many bytes of what the string says are passed, and how many of its text.
+    said: usize,
+    at: usize,
+}
+
+impl Places<'_> {
+    /// Where between the quotes a piece is, from its place in what the string says. Pieces are asked for in order.
+    pub(crate) fn of(&mut self, piece: Range<usize>) -> Range<usize> {
+        self.advance(piece.start)..self.advance(piece.end)
+    }
+
+    fn advance(&mut self, to: usize) -> usize {
+        if !self.has_escapes {
+            return to;
+        }
+        while self.said < to {
+            let left = to - self.said;
+            let ahead = &self.raw.as_bytes()[self.at..];
+            let ahead = &ahead[..left.min(ahead.len())];
+            match memchr(b'\\', ahead).unwrap_or(ahead.len()) {
+                0 => match read_escape(&self.raw[self.at..]) {
+                    Some((c, length)) => {
+                        self.said += c.len_utf8();
+                        self.at += length;
+                    }
+                    None => break,
+                },
+                plain => {
+                    self.said += plain;
+                    self.at += plain;
+                }
+            }
+        }
+        self.at
+    }
+}
+
+/// What the text between a string's quotes says; none if an escape is malformed.
+pub(super) fn decode(raw: &str) -> Option<String> {
+    let mut said = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        said.push_str(&rest[..at]);
+        let (c, length) = read_escape(&rest[at..])?;
+        said.push(c);
+        rest = &rest[at + length..];
+    }
+    said.push_str(rest);
+    Some(said)
+}
+
+/// The character of the escape that a text begins with, and the escape's length.
+fn read_escape(text: &str) -> Option<(char, usize)> {
+    let c = match text.as_bytes().get(1)? {
+        b'n' => '\n',
+        b't' => '\t',
+        b'r' => '\r',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        c @ (b'"' | b'\\' | b'/') => char::from(*c),
+        b'u' => {
+            let unit = |at: usize| {
+                let digits = text.get(at..at + 4)?;
+                u16::from_str_radix(digits, 16).ok()
+            };
+            let first = unit(2)?;
+            if !matches!(first, 0xd800..=0xdfff) {
+                return Some((char::from_u32(first.into())?, 6));
+            }
+            let second = text.get(6..8).filter(|escape| *escape == "\\u");
+            let units = [first, second.and_then(|_| unit(8))?];
+            let c = char::decode_utf16(units).next()?.ok()?;
+            return Some((c, 12));
+        }
+        _ => return None,
+    };
+    Some((c, 2))
+}
+
+/// Writes a text as it is between the quotes of a string.
+pub(crate) fn escape(text: &str, out: &mut String) {
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        return out.push_str(text);
+    }
+    // A string always has a text.
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    out.push_str(
+        quoted
+            .get(1..quoted.len().saturating_sub(1))
+            .unwrap_or_default(),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(raw: &str) -> Text<'_> {
+        let has_escapes = raw.contains('\\');
+        Text::read(RawString {
+            text: raw,
+            has_escapes,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn escapes_say_characters() {
+        let raw = r#"a\n\t\r\b\f\"\\\/\u0041\u00e9\ud83d\uDE00é"#;
+        let said = "a\n\t\r\u{8}\u{c}\"\\/Aé😀é";
+        assert_eq!(read(raw).as_str(), said);
+        assert_eq!(
+            serde_json::from_str::<String>(&format!("\"{raw}\"")).unwrap(),
+            said
+        );
+        for malformed in [r"\", r"\x", r"\u12", r"\ud83d", r"\ud83dA", r"\udE00"] {
+            assert_eq!(decode(malformed), None, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_found_where_they_are_written() {
+        let raw = r"é\n{{\u0068c:a:b}}\ud83d\ude00{{x}}";
+        let text = read(raw);
+        let mut places = text.places();
+        for piece in ["{{hc:a:b}}", "{{x}}"] {
+            let at = text.as_str().find(piece).unwrap();
+            let place = places.of(at..at + piece.len());
+            assert_eq!(decode(&raw[place]).as_deref(), Some(piece));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_escaped_says_the_same(text in any::<String>()) {
+            let mut raw = String::new();
+            escape(&text, &mut raw);
+            prop_assert_eq!(decode(&raw), Some(text));
+        }
+
+        #[test]
+        fn each_character_is_found(text in any::<String>(), escaped in prop::collection::vec(any::<bool>(), 0..40)) {
+            let mut escaped = escaped.into_iter().cycle();
+            let mut raw = String::new();
+            let mut places = Vec::new();
+            for c in text.chars() {
+                let start = raw.len();
+                if escaped.next() == Some(true) || c < ' ' || "\"\\".contains(c) {
+                    let mut units = [0; 2];
+                    for unit in c.encode_utf16(&mut units) {
+                        raw.push_str(&format!("\\u{unit:04x}"));
+                    }
+                } else {
+                    raw.push(c);
+                }
+                places.push(start..raw.len());
+            }
+            let read = read(&raw);
+            prop_assert_eq!(read.as_str(), &text);
+            let mut found = read.places();
+            for ((at, c), place) in text.char_indices().zip(places) {
+                prop_assert_eq!(found.of(at..at + c.len_utf8()), place);
+            }
+        }
+    }
+}

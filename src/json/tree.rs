@@ -1,0 +1,476 @@
+//! Parsed JSON text that keeps how numbers and strings are written.
+
+use std::hash::{Hash, Hasher};
+
+use super::cursor::Cursor;
+use super::number::Number;
+use super::text::Text;
+
+/// A JSON value. Equality is exact: the order of an object's members is no difference, and neither is how a string is
+/// escaped, but how a number is written is. [`ByValue`] compares numbers by value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Tree<'a> {
+    Null,
+    Bool(bool),
+    Number(Number<'a>),
+    String(Text<'a>),
+    Array(Vec<Tree<'a>>),
+    Object(Members<'a>),
+}
+
+/// The members of an object, in its order. Of several of one name the last counts, in the place of the first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Members<'a> {
+    list: Vec<(Text<'a>, Tree<'a>)>,
+    /// The places in the list, by name, if there are more than [`FEW`].
+    by_name: Vec<usize>,
+}
+
+/// So many members are searched one by one.
+const FEW: usize = 8;
+
+/// What the text of a value has begun and not ended.
+enum Open<'a> {
+    Array(Vec<Tree<'a>>),
+    Object(Vec<(Text<'a>, Tree<'a>)>, Text<'a>),
+}
+
+impl<'a> Tree<'a> {
+    /// Parses text that is known to be JSON. What is not becomes null.
+    pub(crate) fn of(text: &'a str) -> Self {
+        Self::read(text).unwrap_or(Self::Null)
+    }
+
+    fn read(text: &'a str) -> Option<Self> {
+        let mut cursor = Cursor::new(text);
+        let mut open: Vec<Open<'a>> = Vec::new();
+        loop {
+            let mut value = match cursor.peek()? {
+                b'{' => {
+                    cursor.pass(b'{');
+                    match cursor.pass(b'}') {
+                        true => Self::Object(Members::default()),
+                        false => {
+                            open.push(Open::Object(Vec::new(), read_name(&mut cursor)?));
+                            continue;
+                        }
+                    }
+                }
+                b'[' => {
+                    cursor.pass(b'[');
+                    match cursor.pass(b']') {
+                        true => Self::Array(Vec::new()),
+                        false => {
+                            open.push(Open::Array(Vec::new()));
+                            continue;
+                        }
+                    }
+                }
+                b'"' => Self::String(Text::read(cursor.string()?)?),
+                _ => match cursor.word()? {
+                    "null" => Self::Null,
+                    "true" => Self::Bool(true),
+                    "false" => Self::Bool(false),
+                    number => Self::Number(Number::new(number)),
+                },
+            };
+            // The value ends here, and with it all that it is the last of.
+            loop {
+                match open.pop() {
+                    None => return Some(value),
+                    Some(Open::Array(mut items)) => {
+                        items.push(value);
+                        if cursor.pass(b',') {
+                            open.push(Open::Array(items));
+                            break;
+                        }
+                        value = cursor.pass(b']').then_some(Self::Array(items))?;
+                    }
+                    Some(Open::Object(mut list, name)) => {
+                        list.push((name, value));
+                        if cursor.pass(b',') {
+                            open.push(Open::Object(list, read_name(&mut cursor)?));
+                            break;
+                        }
+                        let members = Members::new(list);
+                        value = cursor.pass(b'}').then_some(Self::Object(members))?;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_array(&self) -> Option<&[Tree<'a>]> {
+        match self {
+            Self::Array(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_object(&self) -> Option<&Members<'a>> {
+        match self {
+            Self::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// The member of this name, if the value is an object that has one.
+    pub(crate) fn get(&self, name: &str) -> Option<&Tree<'a>> {
+        self.as_object()?.get(name)
+    }
+
+    /// Whether both values are the same, their numbers compared by value.
+    pub(crate) fn is_same(&self, other: &Tree<'_>) -> bool {
+        match (self, other) {
+            (Tree::Null, Tree::Null) => true,
+            (Tree::Bool(one), Tree::Bool(other)) => one == other,
+            (Tree::Number(one), Tree::Number(other)) => one.is_same(*other),
+            (Tree::String(one), Tree::String(other)) => one.as_str() == other.as_str(),
+            (Tree::Array(one), Tree::Array(other)) => {
+                let mut pairs = one.iter().zip(other);
+                one.len() == other.len() && pairs.all(|(one, other)| one.is_same(other))
+            }
+            (Tree::Object(one), Tree::Object(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
+    /// Writes the value without white space, its numbers and strings as they are written.
+    pub(crate) fn write(&self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(bool) => out.push_str(if *bool { "true" } else { "false" }),
+            Self::Number(number) => out.push_str(number.text()),
+            Self::String(text) => text.write(out),
+            Self::Array(items) => {
+                out.push('[');
+                for (position, item) in items.iter().enumerate() {
+                    out.push_str(if position > 0 { "," } else { "" });
+                    item.write(out);
+                }
+                out.push(']');
+            }
+            Self::Object(members) => {
+                out.push('{');
+                for (position, (name, value)) in members.list.iter().enumerate() {
+                    out.push_str(if position > 0 { "," } else { "" });
+                    name.write(out);
+                    out.push(':');
+                    value.write(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+
+    /// The value's text without white space.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+}
+
+fn read_name<'a>(cursor: &mut Cursor<'a>) -> Option<Text<'a>> {
+    let name = Text::read(cursor.string()?)?;
+    cursor.pass(b':').then_some(name)
+}
+
+impl<'a> Members<'a> {
+    pub(crate) fn new(mut list: Vec<(Text<'a>, Tree<'a>)>) -> Self {
+        if list.len() <= FEW {
+            let mut position = 1;
+            while position < list.len() {
+                let (before, rest) = list.split_at_mut(position);
+                match before.iter_mut().find(|(name, _)| *name == rest[0].0) {
+                    Some(first) => {
+                        std::mem::swap(first, &mut rest[0]);
+                        list.remove(position);
+                    }
+                    None => position += 1,
+                }
+            }
+            let by_name = Vec::new();
+            return Self { list, by_name };
+        }
+        let mut by_name = sorted(&list);
+        let is_repeated = |pair: &[usize]| list[pair[0]].0 == list[pair[1]].0;
+        if by_name.windows(2).any(is_repeated) {
+            list = without_repeated(list, &by_name);
+            by_name = sorted(&list);
+        }
+        Self { list, by_name }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Tree<'a>)> {
+        self.entries().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The members, their names as they are written.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Text<'a>, &Tree<'a>)> {
+        self.list.iter().map(|(name, value)| (name, value))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Tree<'a>> {
+        let name_at = |at: usize| self.list[at].0.as_str();
+        let at = if self.list.len() > FEW {
+            let found = self.by_name.binary_search_by(|at| name_at(*at).cmp(name));
+            self.by_name[found.ok()?]
+        } else {
+            (0..self.list.len()).find(|at| name_at(*at) == name)?
+        };
+        Some(&self.list[at].1)
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Whether both have the same members, their numbers compared by value.
+    pub(crate) fn is_same(&self, other: &Members<'_>) -> bool {
+        let found = |(name, value): (&str, &Tree<'_>)| {
+            other.get(name).is_some_and(|other| value.is_same(other))
+        };
+        self.len() == other.len() && self.iter().all(found)
+    }
+
+    /// The places of the members, by name.
+    fn in_order(&self) -> Vec<usize> {
+        match self.by_name.is_empty() {
+            true => sorted(&self.list),
+            false => self.by_name.clone(),
+        }
+    }
+}
+
+/// The places of these members by name, those of one name in their order.
+fn sorted(list: &[(Text<'_>, Tree<'_>)]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..list.len()).collect();
+    // It is stable.
+    places.sort_by(|one, other| list[*one].0.as_str().cmp(list[*other].0.as_str()));
+    places
+}
+
+/// The members without those that a later one of their name replaces, which takes the place of the first.
+fn without_repeated<'a>(
+    list: Vec<(Text<'a>, Tree<'a>)>,
+    by_name: &[usize],
+) -> Vec<(Text<'a>, Tree<'a>)> {
+    let mut order: Vec<(usize, usize)> = Vec::with_capacity(list.len());
+    for same in by_name.chunk_by(|one, other| list[*one].0 == list[*other].0) {
+        if let [first, .., last] | [first @ last] = same {
+            order.push((*first, *last));
+        }
+    }
+    order.sort_unstable();
+    let mut list: Vec<_> = list.into_iter().map(Some).collect();
+    let kept = order.into_iter().filter_map(|(_, last)| list[last].take());
+    kept.collect()
+}
+
+impl PartialEq for Members<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let found = |(name, value): (&str, &Tree<'_>)| other.get(name) == Some(value);
+        self.len() == other.len() && self.iter().all(found)
+    }
+}
+
+impl Eq for Members<'_> {}
+
+impl Hash for Members<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for at in self.in_order() {
+            self.list[at].hash(state);
+        }
+    }
+}
+
+/// A value whose equality is that of [`Tree::is_same`]: its numbers are compared by value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByValue<'t, 'a>(pub(crate) &'t Tree<'a>);
+
+impl PartialEq for ByValue<'_, '_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.is_same(other.0)
+    }
+}
+
+impl Eq for ByValue<'_, '_> {}
+
+impl Hash for ByValue<'_, '_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self.0).hash(state);
+        match self.0 {
+            Tree::Null => {}
+            Tree::Bool(bool) => bool.hash(state),
+            Tree::Number(number) => number.hash_value(state),
+            Tree::String(text) => text.hash(state),
+            Tree::Array(items) => items.iter().for_each(|item| ByValue(item).hash(state)),
+            Tree::Object(members) => {
+                for at in members.in_order() {
+                    let (name, value) = &members.list[at];
+                    name.hash(state);
+                    ByValue(value).hash(state);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::DefaultHasher;
+
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+
+    fn hash(value: impl Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn are_equal(one: &str, other: &str) -> (bool, bool) {
+        let (one, other) = (Tree::of(one), Tree::of(other));
+        let (exact, same) = (one == other, one.is_same(&other));
+        assert!(!exact || hash(&one) == hash(&other));
+        assert!(!same || hash(ByValue(&one)) == hash(ByValue(&other)));
+        assert_eq!(ByValue(&one) == ByValue(&other), same);
+        (exact, same)
+    }
+
+    #[test]
+    fn how_numbers_are_written_is_a_difference_and_no_other_value() {
+        for (one, other, expected) in [
+            ("1", "1.0", (false, true)),
+            ("[{\"a\": 1e2}]", "[{\"a\":100}]", (false, true)),
+            ("-0", "0", (false, true)),
+            (
+                "123456789012345678901",
+                "123456789012345678902",
+                (false, false),
+            ),
+            ("1e-400", "0", (false, false)),
+            ("\"\\u00e9\\/\"", "\"é/\"", (true, true)),
+            (
+                "{\"a\":1,\"b\":[]}",
+                "{ \"b\" : [ ] , \"a\" : 1 }",
+                (true, true),
+            ),
+            ("{\"a\":1,\"a\":2}", "{\"\\u0061\":2}", (true, true)),
+            ("{\"a\":1}", "{\"a\":1,\"b\":null}", (false, false)),
+            ("\"1\"", "1", (false, false)),
+            ("[]", "{}", (false, false)),
+            ("true", "false", (false, false)),
+            ("null", "null", (true, true)),
+        ] {
+            assert_eq!(are_equal(one, other), expected, "{one} {other}");
+            assert_eq!(are_equal(other, one), expected, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_repeated_members_counts_in_the_place_of_the_first() {
+        for further in [0, 20] {
+            let further: String = (0..further).map(|n| format!(",\"k{n}\":{n}")).collect();
+            let text =
+                format!("{{\"a\":1,\"b\":2,\"\\u0061\":3,\"c\":4,\"b\":5,\"a\":6{further}}}");
+            let tree = Tree::of(&text);
+            let read: Value = serde_json::from_str(&text).unwrap();
+            let names = |members: &Map<String, Value>| members.keys().cloned().collect::<Vec<_>>();
+            let members = tree.as_object().unwrap();
+            let found: Vec<_> = members.iter().map(|(name, _)| name.to_owned()).collect();
+            assert_eq!(found, names(read.as_object().unwrap()));
+            assert_eq!(tree.get("a").unwrap().to_text(), "6");
+            assert_eq!(tree.get("z"), None);
+            assert_eq!(
+                serde_json::from_str::<Value>(&tree.to_text()).unwrap(),
+                read
+            );
+        }
+    }
+
+    #[test]
+    fn deep_text_is_read_without_recursion() {
+        let text = format!("{}1.50{}", "[".repeat(1000), "]".repeat(1000));
+        assert_eq!(Tree::of(&text).to_text(), text);
+    }
+
+    #[test]
+    fn what_is_no_json_is_null() {
+        for text in [
+            "",
+            "{",
+            "[1",
+            "{\"a\"}",
+            "\"a",
+            "\"\\",
+            "[1 2]",
+            "{\"a\":1]",
+            "\"\\ud800\"",
+        ] {
+            assert_eq!(Tree::of(text), Tree::Null, "{text}");
+        }
+    }
+
+    fn anything() -> impl Strategy<Value = Value> {
+        let scalar = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(|float| json!(float)),
+            any::<String>().prop_map(Value::from),
+        ];
+        scalar.prop_recursive(4, 40, 12, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..12).prop_map(Value::from),
+                prop::collection::vec(("[a-e\\n]{0,2}", inner), 0..12)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_was_read(value in anything(), pretty in any::<bool>()) {
+            let compact = value.to_string();
+            let text = if pretty { serde_json::to_string_pretty(&value).unwrap() } else { compact.clone() };
+            prop_assert_eq!(Tree::of(&text).to_text(), compact);
+        }
+
+        #[test]
+        fn any_text_is_read_to_an_end(text in "[\\[\\]{}:,\"\\\\u0-9a-f. ]{0,40}") {
+            let _ = Tree::of(&text);
+            if serde_json::from_str::<Value>(&text).is_ok() {
+                prop_assert!(Tree::read(&text).is_some());
+            }
+            let _ = super::super::items(&text).count();
+            let _ = super::super::member(&text, "a");
+        }
+
+        #[test]
+        fn parts_are_found_without_a_tree(value in anything()) {
+            let text = serde_json::to_string_pretty(&value).unwrap();
+            let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+            let found: Vec<Value> = super::super::items(&text).map(read).collect();
+            prop_assert_eq!(found, value.as_array().cloned().unwrap_or_default());
+            for (name, member) in value.as_object().into_iter().flatten() {
+                prop_assert_eq!(&super::super::member(&text, name).map(read), &Some(member.clone()));
+            }
+            prop_assert_eq!(super::super::member(&text, "missing"), None);
+        }
+    }
+}
