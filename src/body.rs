@@ -1,11 +1,12 @@
 //! A prompt's body: JSON text, kept byte for byte.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::id::BlobId;
+use crate::json::Json;
 
 /// The body of a version: an OpenAI-style chat request as JSON text.
 ///
@@ -27,10 +28,9 @@ pub struct Body(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    text: String,
     id: BlobId,
     /// Parsed at once for a body that comes from a caller, on demand for one that comes from the store.
-    json: OnceLock<Value>,
+    json: Json,
 }
 
 impl Body {
@@ -43,13 +43,13 @@ impl Body {
     /// The text as it was given.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.0.text
+        self.0.json.text()
     }
 
     /// The text's bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.text.as_bytes()
+        self.text().as_bytes()
     }
 
     /// The content address.
@@ -58,13 +58,11 @@ impl Body {
         self.0.id
     }
 
-    /// The parsed text: an object, its members in the order of the text.
+    /// The parsed text: an object, its members in the order of the text. Its numbers are integers of 64 bits or doubles;
+    /// [`text`](Self::text) has them as they are written.
     #[must_use]
     pub fn json(&self) -> &Value {
-        self.0.json.get_or_init(|| {
-            // What the store holds went through `try_from`, and its hash was checked.
-            serde_json::from_str(&self.0.text).unwrap_or_default()
-        })
+        self.0.json.json()
     }
 
     /// The member `model`, if it is a string.
@@ -76,7 +74,7 @@ impl Body {
     /// The text as a part of other JSON, but for the white space around it.
     #[cfg(feature = "server")]
     pub(crate) fn raw(&self) -> serde_json::Result<&serde_json::value::RawValue> {
-        serde_json::from_str(&self.0.text)
+        serde_json::from_str(self.text())
     }
 
     /// A body that was accepted before: its bytes match `id`, which the index vouches for.
@@ -85,11 +83,9 @@ impl Body {
             blob: id,
             reason: "it is not UTF-8".into(),
         })?;
-        Ok(Self(Arc::new(Inner {
-            text,
-            id,
-            json: OnceLock::new(),
-        })))
+        // It went through `accept` before, and its hash was checked.
+        let json = Json::new(text);
+        Ok(Self(Arc::new(Inner { id, json })))
     }
 
     fn accept(text: String) -> Result<Self> {
@@ -101,8 +97,7 @@ impl Body {
         match serde_json::from_str(&text) {
             Ok(json @ Value::Object(_)) => Ok(Self(Arc::new(Inner {
                 id: BlobId::of(text.as_bytes()),
-                json: OnceLock::from(json),
-                text,
+                json: Json::parsed(text, json),
             }))),
             Ok(other) => refuse(format!("expected a JSON object, found {}", kind_of(&other))),
             Err(error) if error.to_string().starts_with("recursion limit") => refuse(format!(
@@ -113,6 +108,12 @@ impl Body {
             )),
             Err(error) => refuse(error.to_string()),
         }
+    }
+}
+
+impl AsRef<Json> for Body {
+    fn as_ref(&self) -> &Json {
+        &self.0.json
     }
 }
 

@@ -80,6 +80,7 @@ mod folder;
 pub mod frozen;
 mod id;
 mod invalid;
+mod json;
 mod mode;
 mod number;
 mod record;
@@ -105,7 +106,8 @@ pub use error::{Error, ErrorKind, Holder, Result, Unfrozen};
 pub use frozen::{Frozen, Lock};
 pub use id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, Seal, VersionId};
 pub use invalid::Invalid;
-pub use mode::Mode;
+pub use json::Json;
+pub use mode::{Filled, Mode};
 pub use number::{Bump, PromptRef, Selector, Spec, VersionNumber};
 pub use record::{
     Change, Durability, Environment, Expected, Operation, OperationContent, OperationFilter,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use crate::Body;
+use crate::json::unheld_number;
 
 /// Reads a body from a file, or from standard input where the file is `-` or none is given.
 pub(crate) fn body(file: Option<&Path>) -> Outcome<Body> {
@@ -22,20 +23,25 @@ pub(crate) fn body(file: Option<&Path>) -> Outcome<Body> {
 
 /// Reads inputs, a JSON object, from a file, or from standard input where it is `-`.
 pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
-    serde_json::from_slice(&read(file)?).map_err(|error| {
-        let failure = Failure::new(
-            Exit::Usage,
-            "invalid_inputs",
-            "the inputs are no JSON object",
-        );
-        named(
-            file,
-            failure
-                .because(&error)
-                .hint("inputs are one JSON object, such as {\"name\": \"Ann\"}"),
-        )
-    })
+    let bytes = read(file)?;
+    let refuse = |message: &str| Failure::new(Exit::Usage, "invalid_inputs", message);
+    let inputs = serde_json::from_slice(&bytes).map_err(|error| {
+        let failure = refuse("the inputs are no JSON object").because(&error);
+        let hint = "inputs are one JSON object, such as {\"name\": \"Ann\"}";
+        named(file, failure.hint(hint))
+    })?;
+    match std::str::from_utf8(&bytes).ok().and_then(unheld_number) {
+        None => Ok(inputs),
+        Some(number) => {
+            let failure = refuse(&format!("the inputs can't hold the number {number}"));
+            let hint = format!("{NUMBERS}; write it as a string: \"{number}\"");
+            Err(named(file, failure.hint(hint)))
+        }
+    }
 }
+
+/// Which numbers inputs hold.
+pub(crate) const NUMBERS: &str = "inputs hold integers of 64 bits and doubles";
 
 fn read(file: &Path) -> Outcome<Vec<u8>> {
     let read = if is_stdin(file) {

@@ -73,7 +73,9 @@
 //! | Holding | `{version_id, number, from, until, author, reason, operation, kind}`; until is null where it still is |
 //! | Violation | `{violation, detail, …}`, as the library's [`Violation`](crate::Violation) |
 //!
-//! Numbers of versions are text (`"2.1"`), moments are RFC 3339 in UTC. `more` says that a list was cut at its limit.
+//! Numbers of versions are text (`"2.1"`), moments are RFC 3339 in UTC. `more` says that a list was cut at its limit. In
+//! parts of bodies (`body`, `old`, `new`, `value`, `definition`, `response_format`) numbers are as the body has them,
+//! however many digits they have.
 //!
 //! # Errors
 //!

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::failure::{Failure, Outcome};
 use super::text;
@@ -54,7 +54,7 @@ pub(crate) fn bytes(bytes: &[u8]) -> Outcome {
 }
 
 /// Writes JSON to standard output.
-pub(crate) fn json(value: &Value) -> Outcome {
+pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Outcome {
     bytes(text::json(value).as_bytes())
 }
 

@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 use anstyle::Style;
-use serde_json::Value;
+use serde::Serialize;
 
 use super::args::history::AsOf;
 use super::args::{Expectation, Global};
@@ -100,9 +100,9 @@ impl Session {
     }
 
     /// Answers, in JSON or in words.
-    pub(crate) fn answer(
+    pub(crate) fn answer<J: Serialize>(
         &self,
-        json: impl FnOnce() -> Value,
+        json: impl FnOnce() -> J,
         words: impl FnOnce() -> String,
     ) -> Outcome {
         if self.json() {

@@ -1,10 +1,13 @@
 //! The JSON that several commands share. It is spelled out here, so that it stays as documented whatever the library's
 //! own types come to hold.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::diff::{Edit, Segment};
-use crate::{Breakage, Contract, Difference, Environment, Prompt, VariableChange, Version};
+use crate::contract::Variable;
+use crate::diff::{Edit, Pointer, Segment};
+use crate::template::{PartialUse, Place};
+use crate::{Breakage, Contract, Difference, Environment, Json, Prompt, VariableChange, Version};
 
 /// `Version` of the documentation.
 pub(crate) fn version(version: &Version) -> Value {
@@ -47,21 +50,35 @@ pub(crate) fn environment(environment: &Environment) -> Value {
 }
 
 /// `Contract` of the documentation.
-pub(crate) fn contract(contract: &Contract) -> Value {
-    let tools = contract.tools.iter().map(|tool| {
-        json!({
-            "name": tool_name(tool),
-            "place": tool.place,
-            "definition": tool.definition,
-        })
+#[derive(Serialize)]
+pub(crate) struct ContractShape<'a> {
+    variables: &'a [Variable],
+    partials: &'a [PartialUse],
+    problems: Vec<String>,
+    tools: Vec<ToolShape<'a>>,
+    response_format: Option<&'a Json>,
+}
+
+#[derive(Serialize)]
+struct ToolShape<'a> {
+    name: Option<&'a str>,
+    place: &'a Place,
+    definition: &'a Json,
+}
+
+pub(crate) fn contract(contract: &Contract) -> ContractShape<'_> {
+    let tools = contract.tools.iter().map(|tool| ToolShape {
+        name: tool_name(tool),
+        place: &tool.place,
+        definition: &tool.definition,
     });
-    json!({
-        "variables": contract.variables,
-        "partials": contract.partials,
-        "problems": contract.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "tools": tools.collect::<Vec<_>>(),
-        "response_format": contract.response_format,
-    })
+    ContractShape {
+        variables: &contract.variables,
+        partials: &contract.partials,
+        problems: contract.problems.iter().map(ToString::to_string).collect(),
+        tools: tools.collect(),
+        response_format: contract.response_format.as_ref(),
+    }
 }
 
 /// The name of a tool that is a function.
@@ -81,20 +98,47 @@ pub(crate) fn breakages(breakages: &[Breakage]) -> Value {
 }
 
 /// `Difference` of the documentation.
-pub(crate) fn difference(difference: &Difference) -> Value {
+#[derive(Serialize)]
+pub(crate) struct DifferenceShape<'a> {
+    from: Option<Value>,
+    to: Option<Value>,
+    edits: Vec<EditShape<'a>>,
+    variables: Vec<Value>,
+    breakages: Value,
+    verdict: &'a str,
+}
+
+pub(crate) fn difference(difference: &Difference) -> DifferenceShape<'_> {
     let variables = difference.variables.iter();
-    json!({
-        "from": difference.from.version.as_ref().map(version),
-        "to": difference.to.version.as_ref().map(version),
-        "edits": difference.body.edits.iter().map(edit).collect::<Vec<_>>(),
-        "variables": variables.map(variable_change).collect::<Vec<_>>(),
-        "breakages": breakages(&difference.breakages),
-        "verdict": difference.verdict.as_str(),
-    })
+    DifferenceShape {
+        from: difference.from.version.as_ref().map(version),
+        to: difference.to.version.as_ref().map(version),
+        edits: difference.body.edits.iter().map(edit).collect(),
+        variables: variables.map(variable_change).collect(),
+        breakages: breakages(&difference.breakages),
+        verdict: difference.verdict.as_str(),
+    }
 }
 
 /// `Edit` of the documentation.
-fn edit(edit: &Edit) -> Value {
+#[derive(Serialize)]
+struct EditShape<'a> {
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    section: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_pointer: Option<&'a Pointer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_pointer: Option<&'a Pointer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Value>,
+}
+
+fn edit(edit: &Edit) -> EditShape<'_> {
     let text = edit
         .text
         .as_ref()
@@ -106,21 +150,15 @@ fn edit(edit: &Edit) -> Value {
             ("new_index", section.new_index.map(Value::from)),
         ])
     });
-    present([
-        ("kind", Some(json!(edit.kind.as_str()))),
-        ("section", section),
-        (
-            "old_pointer",
-            edit.old_pointer.as_ref().map(|one| json!(one)),
-        ),
-        (
-            "new_pointer",
-            edit.new_pointer.as_ref().map(|one| json!(one)),
-        ),
-        ("old", edit.old.clone()),
-        ("new", edit.new.clone()),
-        ("text", text),
-    ])
+    EditShape {
+        kind: edit.kind.as_str(),
+        section,
+        old_pointer: edit.old_pointer.as_ref(),
+        new_pointer: edit.new_pointer.as_ref(),
+        old: edit.old.as_ref(),
+        new: edit.new.as_ref(),
+        text,
+    }
 }
 
 fn segment(segment: &Segment) -> Value {

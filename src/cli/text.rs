@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Local, Utc};
-use serde_json::Value;
+use serde::Serialize;
+
+use crate::json::pretty;
 
 use crate::shown::{Quoted, Shown, is_unprintable};
 
@@ -63,10 +65,10 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// JSON for people and for programs: indented, what is unprintable escaped as JSON has it.
-pub(crate) fn json(value: &Value) -> String {
-    // A `Value` has string keys only, and so always a text.
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+/// JSON for people and for programs: indented, what is unprintable escaped as JSON has it. Numbers are as they are written.
+pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> String {
+    // What is shown has string keys only, and so always a text.
+    let text = pretty(&serde_json::to_string(value).unwrap_or_default());
     let mut shown = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         // Line breaks stand between the members; inside strings they are escaped already.
@@ -106,7 +108,10 @@ mod tests {
     fn escaped_json_is_the_same_json() {
         let value = serde_json::json!({"a": "\u{7f}\u{9b}31m\u{202e}\n\"é", "b": [1, {}]});
         let text = json(&value);
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
         assert!(text.contains(r"\u007f\u009b31m\u202e\n"), "{text}");
     }
 }

@@ -3,10 +3,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use serde_json::Value;
-
 use super::likeness::{ALIKE, Dictionary, Likeness, Words, best_in_order};
 use super::script::{Stretch, stretches};
+use crate::json::{ByValue, Tree};
 
 /// What a list holds, and so what its items are known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,26 +31,32 @@ impl List {
     }
 
     /// Whether two items are of one sort.
-    fn same_sort(self, old: &Value, new: &Value) -> bool {
+    fn same_sort(self, old: &Tree<'_>, new: &Tree<'_>) -> bool {
         match self.sort_member() {
-            Some(member) => {
-                old.is_object() && new.is_object() && old.get(member) == new.get(member)
-            }
-            None => (old.is_object() && new.is_object()) || (old.is_array() && new.is_array()),
+            Some(member) => are_objects(old, new) && old.get(member) == new.get(member),
+            None => are_objects(old, new) || (old.as_array().is_some() && new.as_array().is_some()),
         }
     }
 
     /// The name that an item is known by, if it has one.
-    fn name(self, item: &Value) -> Option<&str> {
+    fn name<'t>(self, item: &'t Tree<'_>) -> Option<&'t str> {
         match self {
-            Self::Tools => tool_name(item),
+            Self::Tools => {
+                let function = item.get("function").unwrap_or(item);
+                function.get("name")?.as_str()
+            }
             Self::Messages | Self::Parts | Self::Plain => None,
         }
     }
 }
 
+fn are_objects(old: &Tree<'_>, new: &Tree<'_>) -> bool {
+    old.as_object().is_some() && new.as_object().is_some()
+}
+
 /// The name of a tool: of its function, or its own.
-pub(crate) fn tool_name(tool: &Value) -> Option<&str> {
+#[cfg(feature = "cli")]
+pub(crate) fn tool_name(tool: &serde_json::Value) -> Option<&str> {
     let function = tool.get("function").unwrap_or(tool);
     function.get("name")?.as_str()
 }
@@ -85,8 +90,9 @@ const VERY_SIMILAR: Likeness = ALIKE * 3 / 5;
 const NEARLY_EQUAL: Likeness = ALIKE * 3 / 4;
 
 /// The items that are the same, in the order of the new list.
-pub(super) fn align(list: List, old: &[Value], new: &[Value]) -> Vec<Match> {
+pub(super) fn align(list: List, old: &[Tree<'_>], new: &[Tree<'_>]) -> Vec<Match> {
     let mut pairs = Pairs::of_equal(list, old, new);
+    pairs.by_key(|item| Some(ByValue(item)));
     pairs.by_key(|item| list.name(item));
     let words = pairs.words();
     pairs.similar_in_gaps(&words);
@@ -95,16 +101,16 @@ pub(super) fn align(list: List, old: &[Value], new: &[Value]) -> Vec<Match> {
     pairs.matches()
 }
 
-/// The items that are equal, in the order of the new list.
-pub(super) fn equal(list: List, old: &[Value], new: &[Value]) -> Vec<Match> {
+/// The items that are equal, numbers written alike, in the order of the new list.
+pub(super) fn equal(list: List, old: &[Tree<'_>], new: &[Tree<'_>]) -> Vec<Match> {
     Pairs::of_equal(list, old, new).matches()
 }
 
 /// The items that are known to be the same, so far.
 struct Pairs<'a> {
     list: List,
-    old: &'a [Value],
-    new: &'a [Value],
+    old: &'a [Tree<'a>],
+    new: &'a [Tree<'a>],
     of_old: Vec<Option<usize>>,
     of_new: Vec<Option<usize>>,
 }
@@ -138,7 +144,7 @@ impl AllWords {
 }
 
 impl<'a> Pairs<'a> {
-    fn of_equal(list: List, old: &'a [Value], new: &'a [Value]) -> Self {
+    fn of_equal(list: List, old: &'a [Tree<'a>], new: &'a [Tree<'a>]) -> Self {
         let mut pairs = Pairs {
             list,
             old,
@@ -168,7 +174,7 @@ impl<'a> Pairs<'a> {
     }
 
     /// The items of one key, the first with the first and so on.
-    fn by_key<K: Eq + std::hash::Hash>(&mut self, key: impl Fn(&'a Value) -> Option<K>) {
+    fn by_key<K: Eq + std::hash::Hash>(&mut self, key: impl Fn(&'a Tree<'a>) -> Option<K>) {
         let mut waiting: HashMap<K, VecDeque<usize>> = HashMap::new();
         for position in unpaired(&self.of_old) {
             if let Some(key) = key(&self.old[position]) {
@@ -185,7 +191,7 @@ impl<'a> Pairs<'a> {
 
     fn words(&self) -> AllWords {
         let mut dictionary = Dictionary::default();
-        let mut words = |items: &'a [Value], paired: &[Option<usize>]| {
+        let mut words = |items: &'a [Tree<'a>], paired: &[Option<usize>]| {
             let open = unpaired(paired).into_iter();
             open.map(|position| (position, dictionary.words(&items[position], self.list)))
                 .collect()

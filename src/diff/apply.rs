@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use super::edit::{Edit, EditKind};
 use super::pointer::Pointer;
+use crate::json::{Json, Members, Text, Tree};
 
 /// A difference was applied to another body than the one it was made from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,13 +16,16 @@ pub struct Mismatch {
 }
 
 /// The new body.
-pub(super) fn apply(edits: &[Edit], before: &Value) -> Result<Value, Mismatch> {
+pub(super) fn apply(edits: &[Edit], before: &Json) -> Result<Json, Mismatch> {
+    let before = before.tree();
     let (mut old, mut new) = (Node::default(), Node::default());
     for edit in edits {
         // Nothing but moves is looked up on both sides: what is changed is known by where it was.
         let (in_old, in_new) = match edit.kind {
             EditKind::Added => (None, edit.new_pointer.as_ref()),
-            EditKind::Removed | EditKind::Changed => (edit.old_pointer.as_ref(), None),
+            EditKind::Removed | EditKind::Changed | EditKind::Respelled => {
+                (edit.old_pointer.as_ref(), None)
+            }
             EditKind::Moved | EditKind::MovedAndChanged => {
                 (edit.old_pointer.as_ref(), edit.new_pointer.as_ref())
             }
@@ -38,7 +40,7 @@ pub(super) fn apply(edits: &[Edit], before: &Value) -> Result<Value, Mismatch> {
     match new.edit {
         // The body as a whole is never added.
         Some(edit) => Err(mismatch(Some(edit))),
-        None => build(before, &old, &new, &Node::default()),
+        None => Ok((&build(&before, &old, &new, &Node::default())?).into()),
     }
 }
 
@@ -83,73 +85,87 @@ fn any<'a>(node: &Node<'a>) -> Option<&'a Edit> {
 }
 
 /// What a value was changed to, if it was.
-fn replaced(edit: Option<&Edit>, value: &Value) -> Result<Option<Value>, Mismatch> {
-    match edit {
-        None => Ok(None),
-        Some(edit) if edit.kind == EditKind::Changed && edit.old.as_ref() == Some(value) => {
-            Ok(edit.new.clone())
+fn replaced<'a>(edit: Option<&'a Edit>, value: &Tree<'a>) -> Result<Option<Tree<'a>>, Mismatch> {
+    let Some(edit) = edit else {
+        return Ok(None);
+    };
+    match edit.kind {
+        EditKind::Changed | EditKind::Respelled => {
+            check(Some(edit), value)?;
+            Ok(edit.new.as_ref().map(Json::tree))
         }
-        Some(edit) => Err(mismatch(Some(edit))),
+        _ => Err(mismatch(Some(edit))),
     }
 }
 
 /// The value as it is in the new body, from what it was, its edits by both pointers, and a node without any.
-fn build(value: &Value, old: &Node, new: &Node, nothing: &Node) -> Result<Value, Mismatch> {
+fn build<'a>(
+    value: &Tree<'a>,
+    old: &Node<'a>,
+    new: &Node<'a>,
+    nothing: &Node<'a>,
+) -> Result<Tree<'a>, Mismatch> {
     if let Some(new) = replaced(old.edit, value)? {
         return Ok(new);
     }
     match value {
         _ if old.below.is_empty() && new.below.is_empty() => Ok(value.clone()),
-        Value::Object(members) => object(members, old, new, nothing).map(Value::Object),
-        Value::Array(items) => array(items, old, new, nothing).map(Value::Array),
+        Tree::Object(members) => object(members, old, new, nothing).map(Tree::Object),
+        Tree::Array(items) => array(items, old, new, nothing).map(Tree::Array),
         _ => Err(mismatch(any(old).or_else(|| any(new)))),
     }
 }
 
-fn object(
-    members: &Map<String, Value>,
-    old: &Node,
-    new: &Node,
-    nothing: &Node,
-) -> Result<Map<String, Value>, Mismatch> {
-    let strangers = old
-        .below
-        .iter()
-        .find(|(name, _)| !members.contains_key(&***name));
+fn object<'a>(
+    members: &Members<'a>,
+    old: &Node<'a>,
+    new: &Node<'a>,
+    nothing: &Node<'a>,
+) -> Result<Members<'a>, Mismatch> {
+    let strangers = old.below.iter().find(|(name, _)| !members.contains(name));
     if let Some((_, node)) = strangers {
         return Err(mismatch(any(node)));
     }
-    let mut built = Map::new();
-    for (name, value) in members {
-        let before = old.below.get(&**name).unwrap_or(nothing);
-        let after = new.below.get(&**name).unwrap_or(nothing);
+    let mut built = Vec::with_capacity(members.len());
+    for (name, value) in members.entries() {
+        let before = old.below.get(name.as_str()).unwrap_or(nothing);
+        let after = new.below.get(name.as_str()).unwrap_or(nothing);
         if before.is(EditKind::Removed) {
             check(before.edit, value)?;
         } else {
-            built.insert(name.clone(), build(value, before, after, nothing)?);
+            built.push((name.clone(), build(value, before, after, nothing)?));
         }
     }
     for (name, node) in &new.below {
         if let Some(edit) = node.edit {
             // It is added, and so was not there.
-            let fresh = edit.new.clone().filter(|_| !built.contains_key(&**name));
+            let is_fresh = || {
+                let removed = |node: &Node| node.is(EditKind::Removed);
+                !members.contains(name) || old.below.get(name).is_some_and(removed)
+            };
+            let fresh = edit.new.as_ref().filter(|_| is_fresh());
             let fresh = fresh.ok_or_else(|| mismatch(Some(edit)))?;
-            built.insert(name.clone().into_owned(), fresh);
+            built.push((Text::New(name.clone()), fresh.tree()));
         }
     }
-    Ok(built)
+    Ok(Members::new(built))
 }
 
-/// What is removed must be what was there.
-fn check(edit: Option<&Edit>, value: &Value) -> Result<(), Mismatch> {
+/// What is removed or changed must be what was there.
+fn check(edit: Option<&Edit>, value: &Tree<'_>) -> Result<(), Mismatch> {
     match edit.and_then(|edit| edit.old.as_ref()) {
-        Some(old) if old == value => Ok(()),
+        Some(old) if old.tree() == *value => Ok(()),
         _ => Err(mismatch(edit)),
     }
 }
 
 /// Added and moved items stand where they are said to; all others fill what is left, in their order.
-fn array(items: &[Value], old: &Node, new: &Node, nothing: &Node) -> Result<Vec<Value>, Mismatch> {
+fn array<'a>(
+    items: &[Tree<'a>],
+    old: &Node<'a>,
+    new: &Node<'a>,
+    nothing: &Node<'a>,
+) -> Result<Vec<Tree<'a>>, Mismatch> {
     let before = numbered(old, items.len())?;
     let (mut removed, mut stays) = (0, vec![true; items.len()]);
     for (position, node) in &before {
@@ -174,7 +190,10 @@ fn array(items: &[Value], old: &Node, new: &Node, nothing: &Node) -> Result<Vec<
     for position in 0..length {
         let node = after.get(&position).copied().unwrap_or(nothing);
         built.push(match (node.edit, node.moved) {
-            (Some(edit), _) => edit.new.clone().ok_or_else(|| mismatch(Some(edit)))?,
+            (Some(edit), _) => {
+                let fresh = edit.new.as_ref().map(Json::tree);
+                fresh.ok_or_else(|| mismatch(Some(edit)))?
+            }
             (None, Some(edit)) => {
                 let from = origin(edit).filter(|from| *from < items.len());
                 item(from.ok_or_else(|| mismatch(Some(edit)))?, position)?

@@ -1,10 +1,10 @@
 //! What a difference is made of.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::pointer::Pointer;
 use super::text::Segment;
+use crate::json::{Json, Tree};
 
 /// One thing in which two bodies differ.
 ///
@@ -23,12 +23,12 @@ pub struct Edit {
     /// Where it is in the new body; nowhere if it was removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_pointer: Option<Pointer>,
-    /// What was removed or changed.
+    /// What was removed or changed, as it is written but for white space.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub old: Option<Value>,
-    /// What was added, or what something was changed to.
+    pub old: Option<Json>,
+    /// What was added, or what something was changed to, as it is written but for white space.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub new: Option<Value>,
+    pub new: Option<Json>,
     /// For a string that was changed to a string: what stayed, went and came, in order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<Vec<Segment>>,
@@ -61,6 +61,8 @@ pub enum EditKind {
     Removed,
     /// It is another value: a scalar, or something of another type.
     Changed,
+    /// It is the same value, its numbers written in another way: `1.5` and `1.50`, `1` and `1.0`.
+    Respelled,
     /// An item of a list stands before or after items that it stood after or before. That its index changed because
     /// others were added or removed is no move.
     Moved,
@@ -76,6 +78,7 @@ impl EditKind {
             Self::Added => "added",
             Self::Removed => "removed",
             Self::Changed => "changed",
+            Self::Respelled => "respelled",
             Self::Moved => "moved",
             Self::MovedAndChanged => "moved_and_changed",
         }
@@ -93,34 +96,40 @@ impl Edit {
         Self { section, ..self }
     }
 
-    pub(super) fn added(at: Pointer, new: &Value) -> Self {
+    pub(super) fn added(at: Pointer, new: &Tree<'_>) -> Self {
         Self {
             new_pointer: Some(at),
-            new: Some(new.clone()),
+            new: Some(new.into()),
             ..Self::empty(EditKind::Added)
         }
     }
 
-    pub(super) fn removed(at: Pointer, old: &Value) -> Self {
+    pub(super) fn removed(at: Pointer, old: &Tree<'_>) -> Self {
         Self {
             old_pointer: Some(at),
-            old: Some(old.clone()),
+            old: Some(old.into()),
             ..Self::empty(EditKind::Removed)
         }
     }
 
-    pub(super) fn changed(from: Pointer, to: Pointer, old: &Value, new: &Value) -> Self {
+    pub(super) fn changed(from: Pointer, to: Pointer, old: &Tree<'_>, new: &Tree<'_>) -> Self {
         let text = match (old, new) {
-            (Value::String(old), Value::String(new)) => Some(super::text::compare(old, new)),
+            (Tree::String(old), Tree::String(new)) => {
+                Some(super::text::compare(old.as_str(), new.as_str()))
+            }
             _ => None,
+        };
+        let kind = match old.is_same(new) {
+            true => EditKind::Respelled,
+            false => EditKind::Changed,
         };
         Self {
             old_pointer: Some(from),
             new_pointer: Some(to),
-            old: Some(old.clone()),
-            new: Some(new.clone()),
+            old: Some(old.into()),
+            new: Some(new.into()),
             text,
-            ..Self::empty(EditKind::Changed)
+            ..Self::empty(kind)
         }
     }
 

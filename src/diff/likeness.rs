@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use super::align::List;
 use super::words::saying;
+use crate::json::Tree;
 
 /// How alike two items are: 0 for no word in common, [`ALIKE`] for the same words.
 pub(super) type Likeness = u64;
@@ -76,27 +75,27 @@ pub(super) struct Dictionary<'a>(HashMap<&'a str, usize>);
 
 impl<'a> Dictionary<'a> {
     /// The words of an item. What sort of item it is, such as a message's role, is no word of it.
-    pub(super) fn words(&mut self, item: &'a Value, list: List) -> Words {
+    pub(super) fn words(&mut self, item: &'a Tree<'_>, list: List) -> Words {
         let mut words = Vec::new();
         self.gather(item, list.sort_member(), &mut words);
         words.sort_unstable();
         Words(words)
     }
 
-    fn gather(&mut self, value: &'a Value, without: Option<&str>, words: &mut Vec<usize>) {
+    fn gather(&mut self, value: &'a Tree<'_>, without: Option<&str>, words: &mut Vec<usize>) {
         match value {
-            Value::String(text) => self.text(text, words),
-            Value::Array(items) => {
+            Tree::String(text) => self.text(text.as_str(), words),
+            Tree::Array(items) => {
                 for item in items {
                     self.gather(item, None, words);
                 }
             }
-            Value::Object(members) => {
-                for (name, value) in members {
+            Tree::Object(members) => {
+                for (name, value) in members.iter() {
                     if without == Some(name) {
                         continue;
                     }
-                    if !COMMON.contains(&name.as_str()) {
+                    if !COMMON.contains(&name) {
                         self.text(name, words);
                     }
                     // `object`, `string` and the like are in every schema.
@@ -106,7 +105,7 @@ impl<'a> Dictionary<'a> {
                 }
             }
             // Numbers and the like are what an item has rather than what it is.
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) => {}
         }
     }
 

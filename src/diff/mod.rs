@@ -1,9 +1,11 @@
 //! The difference of two bodies, by their structure.
 //!
 //! [`diff`] compares the messages, tools, parameters and all else of two bodies. Neither a store nor a network is asked:
-//! values go in, and edits come out, with which [`BodyDiff::apply`] makes the one body of the other.
+//! JSON goes in, and edits come out, with which [`BodyDiff::apply`] makes the one body of the other.
 //!
-//! - The order of an object's members is no difference. 1 and 1.0 differ.
+//! - The order of an object's members is no difference, and neither are white space and the escapes of strings.
+//! - Numbers are compared exactly, however many digits they have. If only their spelling differs, as that of 1 and 1.0,
+//!   the edit says so: [`EditKind::Respelled`].
 //! - Messages are matched to messages: unchanged ones first, then similar ones of the same role. So a message that is
 //!   put in between others changes none of them, and one that was moved is told as moved, also if it was changed too.
 //!   Where as many came as went, of the same roles, each took the place of one.
@@ -14,6 +16,7 @@
 //!   that have next to nothing in common are replaced as a whole.
 //!
 //! ```
+//! use promptbook::Json;
 //! use promptbook::diff::{EditKind, diff};
 //! use serde_json::json;
 //!
@@ -22,6 +25,7 @@
 //!     {"role": "system", "content": "You are a clerk."},
 //!     {"role": "user", "content": "Be brief."},
 //! ]});
+//! let (before, after) = (Json::from(before), Json::from(after));
 //! let difference = diff(&before, &after);
 //! let told: Vec<_> = difference
 //!     .edits
@@ -60,7 +64,8 @@ mod walk;
 mod words;
 
 use serde::Serialize;
-use serde_json::Value;
+
+use crate::json::Json;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::align::tool_name;
@@ -81,11 +86,11 @@ pub struct BodyDiff {
     pub edits: Vec<Edit>,
 }
 
-/// Compares two bodies.
+/// Compares two bodies. A [`Body`](crate::Body) is passed by its `as_ref()`.
 #[must_use]
-pub fn diff(before: &Value, after: &Value) -> BodyDiff {
+pub fn diff(before: &Json, after: &Json) -> BodyDiff {
     BodyDiff {
-        edits: walk::edits(before, after),
+        edits: walk::edits(&before.tree(), &after.tree()),
     }
 }
 
@@ -96,7 +101,8 @@ impl BodyDiff {
         self.edits.is_empty()
     }
 
-    /// Makes the new body of the old one. It equals the new body; its members may stand in another order.
+    /// Makes the new body of the old one. It equals the new body, its numbers written as there; its members may stand in
+    /// another order. It has no white space.
     ///
     /// All edits count together: pointers are those of the old body and of the new one as they are, not of anything
     /// between. Items of a list that are added or moved stand where their new pointers say, and all others keep their
@@ -105,7 +111,7 @@ impl BodyDiff {
     /// # Errors
     ///
     /// [`Mismatch`] where an edit does not fit: it is another body. What no edit is about is not looked at.
-    pub fn apply(&self, before: &Value) -> Result<Value, Mismatch> {
+    pub fn apply(&self, before: &Json) -> Result<Json, Mismatch> {
         apply::apply(&self.edits, before)
     }
 }

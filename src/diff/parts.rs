@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use super::align::{List, equal};
 use super::pointer::Pointer;
+use crate::json::{Members, Tree};
 
 /// A part of a body: a message, a tool, or another member of the body as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +18,14 @@ pub(crate) enum Part {
 const LISTS: [(&str, List); 2] = [("messages", List::Messages), ("tools", List::Tools)];
 
 impl Part {
+    /// The part of a body that has it.
+    pub(crate) fn find<'t, 'a>(&self, body: &'t Tree<'a>) -> Option<&'t Tree<'a>> {
+        match self {
+            Self::Item(list, index) => body.get(list)?.as_array()?.get(*index),
+            Self::Member(name) => body.get(name),
+        }
+    }
+
     /// Where the part stands.
     pub(crate) fn pointer(&self) -> Pointer {
         match self {
@@ -29,26 +36,26 @@ impl Part {
 }
 
 /// The parts of a body, in its order. A body that is no object has none.
-pub(crate) fn parts(body: &Value) -> Vec<Part> {
+pub(crate) fn parts(body: &Tree<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
-    for (name, value) in body.as_object().into_iter().flatten() {
-        let list = LISTS.iter().find(|(list, _)| list == name);
+    for (name, value) in body.as_object().into_iter().flat_map(Members::iter) {
+        let list = LISTS.iter().find(|(list, _)| *list == name);
         match (list, value) {
-            (Some((list, _)), Value::Array(items)) if !items.is_empty() => {
+            (Some((list, _)), Tree::Array(items)) if !items.is_empty() => {
                 parts.extend((0..items.len()).map(|index| Part::Item(list, index)));
             }
-            _ => parts.push(Part::Member(name.clone())),
+            _ => parts.push(Part::Member(name.to_owned())),
         }
     }
     parts
 }
 
-fn items<'a>(body: &'a Value, list: &str) -> Option<&'a Vec<Value>> {
+fn items<'t, 'a>(body: &'t Tree<'a>, list: &str) -> Option<&'t [Tree<'a>]> {
     body.get(list)?.as_array()
 }
 
-/// The parts of a body that were the same in an earlier one, each with the part that it was there.
-pub(crate) fn unchanged(before: &Value, after: &Value) -> HashMap<Part, Part> {
+/// The parts of a body that were the same in an earlier one, numbers written alike, each with the part that it was there.
+pub(crate) fn unchanged(before: &Tree<'_>, after: &Tree<'_>) -> HashMap<Part, Part> {
     let mut same = HashMap::new();
     for (list, sort) in LISTS {
         if let (Some(old), Some(new)) = (items(before, list), items(after, list)) {
@@ -81,6 +88,8 @@ mod tests {
         let before =
             json!({"model": "m", "messages": [message("a"), message("b")], "tools": 1, "top_p": 1});
         let after = json!({"tools": 1, "messages": [message("b"), message("c"), message("a")], "top_p": 1.0});
+        let (before, after) = (before.to_string(), after.to_string());
+        let (before, after) = (Tree::of(&before), Tree::of(&after));
         let same = unchanged(&before, &after);
         let was = |list, index| same.get(&Part::Item(list, index)).cloned();
         assert_eq!(was("messages", 0), Some(Part::Item("messages", 1)));
@@ -89,6 +98,9 @@ mod tests {
         assert!(same.contains_key(&Part::Member("tools".into())));
         assert!(!same.contains_key(&Part::Member("top_p".into())));
         assert_eq!(parts(&after).len(), 5);
-        assert_eq!(parts(&json!(1)), []);
+        for part in parts(&after) {
+            assert!(part.find(&after).is_some(), "{part:?}");
+        }
+        assert_eq!(parts(&Tree::of("1")), []);
     }
 }

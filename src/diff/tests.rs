@@ -1,7 +1,16 @@
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+
+fn diff(before: &Value, after: &Value) -> BodyDiff {
+    super::diff(&before.into(), &after.into())
+}
+
+fn apply(difference: &BodyDiff, before: &Value) -> Result<Value, Mismatch> {
+    let new = difference.apply(&before.into());
+    new.map(|new| new.json().clone())
+}
 
 fn message(role: &str, content: &str) -> Value {
     json!({"role": role, "content": content})
@@ -15,7 +24,7 @@ fn messages(list: &[(&str, &str)]) -> Value {
 /// The edits in short: `kind old -> new`.
 fn told(before: &Value, after: &Value) -> Vec<String> {
     let difference = diff(before, after);
-    assert_eq!(difference.apply(before).as_ref(), Ok(after));
+    assert_eq!(apply(&difference, before).as_ref(), Ok(after));
     let told = difference.edits.iter().map(|edit| {
         let old = edit.old_pointer.as_ref().map(Pointer::as_str);
         let new = edit.new_pointer.as_ref().map(Pointer::as_str);
@@ -125,9 +134,8 @@ fn tools_are_compared_field_by_field() {
 }
 
 #[test]
-fn numbers_and_types_are_compared_exactly() {
+fn types_are_compared_exactly() {
     let pairs = [
-        (json!({"a": 1}), json!({"a": 1.0})),
         (json!({"a": null}), json!({"a": []})),
         (json!({"a": "1"}), json!({"a": 1})),
         (json!({"a": {}}), json!({"a": []})),
@@ -142,12 +150,104 @@ fn numbers_and_types_are_compared_exactly() {
     assert_eq!(told(&json!(1), &json!("x")), ["changed "]);
 }
 
+/// The edits in short, and the new body as applying them writes it.
+fn told_of(before: &str, after: &str) -> Vec<String> {
+    let (before, after): (Json, Json) = (before.parse().unwrap(), after.parse().unwrap());
+    let difference = super::diff(&before, &after);
+    assert_eq!(difference.apply(&before).as_ref(), Ok(&after));
+    let told = difference.edits.iter().map(|edit| {
+        let side = |side: &Option<Json>| side.as_ref().map_or("", Json::text).to_owned();
+        format!(
+            "{} {} -> {}",
+            edit.kind.as_str(),
+            side(&edit.old),
+            side(&edit.new)
+        )
+    });
+    told.collect()
+}
+
+#[test]
+fn numbers_are_compared_as_they_are_written() {
+    for (old, new, kind) in [
+        ("1", "1.0", "respelled"),
+        ("1.50", "1.5", "respelled"),
+        ("1E5", "100000", "respelled"),
+        ("-0", "0", "respelled"),
+        ("-0", "-0.0", "respelled"),
+        ("123456789012345678901", "123456789012345678902", "changed"),
+        (
+            "123456789012345678901",
+            "1.23456789012345678901e20",
+            "respelled",
+        ),
+        ("1e-400", "0", "changed"),
+        ("1e-400", "1e-401", "changed"),
+        ("1e-1000000000", "0.1e-999999999", "respelled"),
+        ("0.1", "0.1000000000000000055", "changed"),
+        ("1", "\"1\"", "changed"),
+    ] {
+        let expected = [format!("{kind} {old} -> {new}")];
+        for (head, tail) in [
+            ("{\"a\": ", "}"),
+            (
+                "{\"messages\": [{\"role\": \"user\", \"n\": [1, {\"x\": ",
+                "}]}]}",
+            ),
+            (
+                "{\"tools\": [{\"function\": {\"name\": \"f\", \"n\": {\"const\": ",
+                "}}}]}",
+            ),
+            ("{\"response_format\": {\"a\": 1, \"a\": ", "}}"),
+        ] {
+            let body = |number: &str| format!("{head}{number}{tail}");
+            assert_eq!(told_of(&body(old), &body(new)), expected);
+            assert_eq!(told_of(&body(old), &body(old)), [""; 0]);
+        }
+    }
+    // Whole values keep what is written in them.
+    assert_eq!(
+        told_of(r#"{"a": 1}"#, r#"{"a": [ 1.50, {"b": -0} ], "c": 1E5}"#),
+        [r#"changed 1 -> [1.50,{"b":-0}]"#, "added  -> 1E5"]
+    );
+    // A list of the same numbers is the same list.
+    assert_eq!(
+        told_of(r#"{"a": [1, 2, 3]}"#, r#"{"a": [0, 1.0, 2, 3e0]}"#),
+        ["added  -> 0", "respelled 1 -> 1.0", "respelled 3 -> 3e0"]
+    );
+}
+
+#[test]
+fn how_else_bodies_are_written_is_no_difference() {
+    let before = "{\"a\":\"é/\",\"b\":[1],\"c\":1,\"c\":2}";
+    let after = "{ \"c\": 2,\n\"\\u0062\": [ 1 ], \"a\": \"\\u00e9\\/\" }";
+    assert_eq!(told_of(before, after), [""; 0]);
+}
+
+#[test]
+fn a_difference_fits_only_numbers_written_as_they_were() {
+    let json = |text: &str| text.parse::<Json>().unwrap();
+    let difference = super::diff(&json(r#"{"a": 1.50}"#), &json(r#"{"a": 1.5}"#));
+    assert_eq!(
+        difference.apply(&json(r#"{"a": 1.50}"#)).unwrap().text(),
+        r#"{"a":1.5}"#
+    );
+    for other in ["1.5", "15e-1", "2"] {
+        assert!(
+            difference
+                .apply(&json(&format!("{{\"a\": {other}}}")))
+                .is_err(),
+            "{other}"
+        );
+    }
+}
+
 #[test]
 fn another_body_is_told() {
     let before = json!({"a": [1, 2, 3], "b": {"c": "x"}, "d": 1});
     let after = json!({"a": [3, 1], "b": {"c": "y"}, "e": 1});
     let difference = diff(&before, &after);
-    assert_eq!(difference.apply(&before).as_ref(), Ok(&after));
+    assert_eq!(apply(&difference, &before).as_ref(), Ok(&after));
     for other in [
         json!({}),
         json!(null),
@@ -158,7 +258,7 @@ fn another_body_is_told() {
         json!({"a": [1, 2, 3], "b": {"c": "x"}}),
         json!({"a": [1, 2, 3], "b": {"c": "x"}, "d": 1, "e": 1}),
     ] {
-        let error = difference.apply(&other).unwrap_err();
+        let error = apply(&difference, &other).unwrap_err();
         assert!(error.to_string().contains("is of another body"), "{other}");
     }
 }
@@ -182,7 +282,7 @@ fn large_bodies_are_compared_in_bounded_time() {
         body(10_000, &|n| format!("{} {}", n % 2, n * 31 % 11)),
     ];
     for after in &bodies {
-        assert_eq!(diff(&before, after).apply(&before).as_ref(), Ok(after));
+        assert_eq!(apply(&diff(&before, after), &before).as_ref(), Ok(after));
     }
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 
@@ -193,6 +293,45 @@ fn large_bodies_are_compared_in_bounded_time() {
     let of = |first: usize| json!({"x": (first..first + 60_000).collect::<Vec<_>>()});
     assert_eq!(told(&of(0), &of(1)).len(), 2);
     assert_eq!(told(&of(0), &of(100_000)), ["changed /x"]);
+}
+
+/// JSON text of few values, its numbers written in many ways.
+fn written() -> impl Strategy<Value = String> {
+    let scalar = prop::sample::select(vec![
+        "1",
+        "1.0",
+        "1E0",
+        "10e-1",
+        "-0",
+        "0",
+        "0e9",
+        "1e-400",
+        "123456789012345678901",
+        "123456789012345678902",
+        "123456789012345678901.0",
+        "null",
+        "true",
+        "\"a\"",
+        "\"\\u0061\"",
+        "[]",
+        "{ }",
+    ]);
+    let name = prop::sample::select(vec!["a", "b", "messages", "tools", "content", "\\u0061"]);
+    scalar
+        .prop_map(str::to_owned)
+        .prop_recursive(4, 24, 5, move |inner| {
+            let member = (name.clone(), inner.clone());
+            prop_oneof![
+                prop::collection::vec(inner, 0..6)
+                    .prop_map(|items| format!("[{}]", items.join(", "))),
+                prop::collection::vec(member, 0..5).prop_map(|members| {
+                    let members = members
+                        .iter()
+                        .map(|(name, value)| format!("\"{name}\": {value}"));
+                    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+                }),
+            ]
+        })
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -341,22 +480,23 @@ proptest! {
     fn a_difference_makes_the_new_body_of_the_old((before, after) in pair()) {
         let difference = diff(&before, &after);
         prop_assert_eq!(difference.is_empty(), before == after);
-        prop_assert_eq!(difference.apply(&before), Ok(after.clone()));
+        prop_assert_eq!(apply(&difference, &before), Ok(after.clone()));
         // The same again, and whatever the order of members.
         prop_assert_eq!(&diff(&before, &after), &difference);
-        let edits = diff(&reversed(&before), &reversed(&after)).apply(&before);
+        let edits = apply(&diff(&reversed(&before), &reversed(&after)), &before);
         prop_assert_eq!(edits, Ok(after.clone()));
         // Whatever it is applied to, it answers.
-        let _ = difference.apply(&after);
+        let _ = apply(&difference, &after);
         // Pointers point, and texts are whole.
         for edit in &difference.edits {
             if let (Some(at), Some(old)) = (&edit.old_pointer, &edit.old) {
-                prop_assert_eq!(at.find(&before), Some(old));
+                prop_assert_eq!(at.find(&before), Some(old.json()));
             }
             if let (Some(at), Some(new)) = (&edit.new_pointer, &edit.new) {
-                prop_assert_eq!(at.find(&after), Some(new));
+                prop_assert_eq!(at.find(&after), Some(new.json()));
             }
-            let texts = edit.old.as_ref().and_then(Value::as_str).zip(edit.new.as_ref().and_then(Value::as_str));
+            let text = |side: &Option<Json>| Some(side.as_ref()?.json().as_str()?.to_owned());
+            let texts = text(&edit.old).zip(text(&edit.new));
             prop_assert_eq!(edit.text.is_some(), texts.is_some());
             if let (Some(segments), Some((old, new))) = (&edit.text, texts) {
                 let side = |gone: SegmentKind| -> String {
@@ -366,6 +506,23 @@ proptest! {
                 prop_assert_eq!(side(SegmentKind::Added), old);
                 prop_assert_eq!(side(SegmentKind::Removed), new);
             }
+        }
+    }
+
+    #[test]
+    fn numbers_stay_as_they_are_written((before, after) in (written(), written())) {
+        let (before, after): (Json, Json) = (before.parse().unwrap(), after.parse().unwrap());
+        let difference = super::diff(&before, &after);
+        prop_assert_eq!(difference.is_empty(), before == after);
+        prop_assert_eq!(difference.apply(&before), Ok(after.clone()));
+        let is_same = before.tree().is_same(&after.tree());
+        let respelled = |edit: &Edit| edit.kind == EditKind::Respelled;
+        if is_same {
+            prop_assert!(difference.edits.iter().all(respelled), "{:?}", difference);
+        }
+        for edit in difference.edits.iter().filter(|edit| respelled(edit)) {
+            let (old, new) = (edit.old.as_ref().unwrap(), edit.new.as_ref().unwrap());
+            prop_assert!(old != new && old.tree().is_same(&new.tree()));
         }
     }
 

@@ -1,10 +1,9 @@
 //! Walks two bodies at once and notes where they differ.
 
-use serde_json::{Map, Value};
-
 use super::align::{List, align};
 use super::edit::{Edit, EditKind, Section};
 use super::pointer::Pointer;
+use crate::json::{Members, Tree};
 
 /// Below so many levels, values are compared as wholes.
 const DEEPEST: usize = 128;
@@ -16,7 +15,7 @@ const LONGEST_POINTER: usize = 1024;
 const MOST_EDITS: usize = 50_000;
 
 /// The edits that make one body of the other.
-pub(super) fn edits(old: &Value, new: &Value) -> Vec<Edit> {
+pub(super) fn edits(old: &Tree<'_>, new: &Tree<'_>) -> Vec<Edit> {
     let mut walk = Walk { edits: Vec::new() };
     let at = At {
         old: Pointer::default(),
@@ -131,16 +130,16 @@ struct Walk {
 }
 
 impl Walk {
-    fn values(&mut self, at: At, old: &Value, new: &Value) {
+    fn values(&mut self, at: At, old: &Tree<'_>, new: &Tree<'_>) {
         if old == new {
             return;
         }
         let before = self.edits.len();
         match (old, new) {
-            (Value::Object(old), Value::Object(new)) if at.goes_on() => {
+            (Tree::Object(old), Tree::Object(new)) if at.goes_on() => {
                 self.members(&at, old, new);
             }
-            (Value::Array(old), Value::Array(new)) if at.goes_on() => self.items(&at, old, new),
+            (Tree::Array(old), Tree::Array(new)) if at.goes_on() => self.items(&at, old, new),
             _ => return self.changed(at, old, new),
         }
         if self.edits.len() - before > MOST_EDITS {
@@ -149,14 +148,14 @@ impl Walk {
         }
     }
 
-    fn changed(&mut self, at: At, old: &Value, new: &Value) {
+    fn changed(&mut self, at: At, old: &Tree<'_>, new: &Tree<'_>) {
         let edit = Edit::changed(at.old, at.new, old, new);
         self.edits.push(edit.within(at.section));
     }
 
     /// In the order of the new object, then what is gone.
-    fn members(&mut self, at: &At, old: &Map<String, Value>, new: &Map<String, Value>) {
-        for (name, value) in new {
+    fn members(&mut self, at: &At, old: &Members<'_>, new: &Members<'_>) {
+        for (name, value) in new.iter() {
             match old.get(name) {
                 Some(before) => self.values(at.member(name), before, value),
                 None => {
@@ -165,14 +164,14 @@ impl Walk {
                 }
             }
         }
-        for (name, value) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
+        for (name, value) in old.iter().filter(|(name, _)| !new.contains(name)) {
             let edit = Edit::removed(at.old.member(name), value);
             self.edits.push(edit.within(at.section_of(name)));
         }
     }
 
     /// In the order of the new list; what is gone comes after what it stood after, and before what came in its place.
-    fn items(&mut self, at: &At, old: &[Value], new: &[Value]) {
+    fn items(&mut self, at: &At, old: &[Tree<'_>], new: &[Tree<'_>]) {
         let matches = align(at.spot.list(), old, new);
         let mut of_new = vec![None; new.len()];
         let mut is_gone = vec![true; old.len()];
@@ -209,13 +208,13 @@ impl Walk {
         }
     }
 
-    fn gone(&mut self, at: &At, position: usize, value: &Value) {
+    fn gone(&mut self, at: &At, position: usize, value: &Tree<'_>) {
         let edit = Edit::removed(at.old.item(position), value);
         let section = at.section_at(Some(position), None);
         self.edits.push(edit.within(section));
     }
 
-    fn moved(&mut self, at: At, old: &Value, new: &Value) {
+    fn moved(&mut self, at: At, old: &Tree<'_>, new: &Tree<'_>) {
         let position = self.edits.len();
         let edit = Edit::moved(at.old.clone(), at.new.clone());
         self.edits.push(edit.within(at.section.clone()));

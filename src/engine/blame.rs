@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::bodies::Bodies;
 use crate::backend::Snapshot;
@@ -12,6 +11,7 @@ use crate::body::Body;
 use crate::diff::{Part, Pointer, parts, unchanged};
 use crate::error::{Error, Result};
 use crate::id::VersionId;
+use crate::json::{Json, Tree};
 use crate::number::VersionNumber;
 use crate::record::Version;
 
@@ -35,8 +35,8 @@ pub struct Blame {
 pub struct BlameEntry {
     /// Where the part stands, such as `/messages/0` or `/temperature`.
     pub pointer: Pointer,
-    /// The part.
-    pub value: Value,
+    /// The part, as it is written but for white space.
+    pub value: Json,
     /// The oldest version, base by base back from the blamed one, that all have the part as it is. That a message or
     /// tool was moved is no change of it.
     pub origin: Origin,
@@ -75,7 +75,8 @@ impl From<&Version> for Origin {
 /// Finds the origins of a version's parts.
 pub(crate) fn blame(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) -> Result<Blame> {
     let body = bodies.read(snapshot, version.blob)?;
-    let all = parts(body.json());
+    let tree = Tree::of(body.text());
+    let all = parts(&tree);
     let mut origins: HashMap<Part, (Origin, bool)> = HashMap::new();
     // What is not settled yet: the part as it is here, and as it is in the version where the walk is.
     let mut open: Vec<(Part, Part)> = all.iter().cloned().zip(all.iter().cloned()).collect();
@@ -92,7 +93,7 @@ pub(crate) fn blame(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) 
             break;
         };
         if base.blob != at.blob {
-            let same = unchanged(before.json(), here.json());
+            let same = unchanged(&Tree::of(before.text()), &Tree::of(here.text()));
             open = open
                 .into_iter()
                 .filter_map(|(part, now)| match same.get(&now) {
@@ -108,10 +109,9 @@ pub(crate) fn blame(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) 
     }
     let entries = all.into_iter().filter_map(|part| {
         let (origin, boundary) = origins.remove(&part)?;
-        let pointer = part.pointer();
         Some(BlameEntry {
-            value: pointer.find(body.json())?.clone(),
-            pointer,
+            value: part.find(&tree)?.into(),
+            pointer: part.pointer(),
             origin,
             boundary,
         })

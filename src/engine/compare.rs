@@ -1,7 +1,6 @@
 //! The difference of two bodies, of versions or not, with what it means to callers.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::bodies::Bodies;
 use super::contract::{Accepted, Breakage, Contract, Variable, breakages};
@@ -57,7 +56,7 @@ pub struct Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The bodies are equal, but for the order of members and how they are written.
+    /// The bodies are equal, numbers written alike; white space, escapes and the order of members may differ.
     Unchanged,
     /// No caller breaks.
     Minor,
@@ -162,7 +161,7 @@ pub(crate) fn compare_environments(
             }
             _ => None,
         };
-        // Bodies may be written otherwise and be equal.
+        // Bodies may differ in white space only, and the like.
         if difference
             .as_ref()
             .is_some_and(|one| one.verdict == Verdict::Unchanged)
@@ -181,16 +180,16 @@ pub(crate) fn compare_environments(
 
 /// Compares two bodies, their partials as they are in this snapshot.
 fn compare(snapshot: &dyn Snapshot, bodies: &Bodies, from: Side, to: Side) -> Result<Difference> {
-    let contract = |body: &Value| -> Result<Contract> {
+    let contract = |body: &Body| -> Result<Contract> {
         let partials = gather_partials(
             snapshot,
             &|id| bodies.read(snapshot, id),
-            Uses::of(body).partials,
+            Uses::of(body.json()).partials,
         )?;
-        Ok(Contract::of(body, &partials))
+        Ok(Contract::of(body.as_ref(), &partials))
     };
-    let body = diff(from.body.json(), to.body.json());
-    let (before, after) = (contract(from.body.json())?, contract(to.body.json())?);
+    let body = diff(from.body.as_ref(), to.body.as_ref());
+    let (before, after) = (contract(&from.body)?, contract(&to.body)?);
     let breakages = breakages(&before, &after);
     let verdict = match (body.is_empty(), breakages.is_empty()) {
         (_, false) => Verdict::Major,

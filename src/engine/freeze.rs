@@ -9,7 +9,7 @@ use crate::error::{Error, Result, Unfrozen};
 use crate::id::{BlobId, EnvironmentName, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
 use crate::record::PromptFilter;
-use crate::template::{Uses, fill_partials};
+use crate::template::{Uses, fill_text};
 
 /// A version that an environment points to, and what its body is with its partials filled in.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct FrozenText {
     pub(crate) number: VersionNumber,
     /// The stored body.
     pub(crate) source: BlobId,
-    /// The stored text itself, if the body has no partials; else the compact JSON of the filled body.
+    /// The stored text, its partials filled in.
     pub(crate) text: Arc<str>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn freeze(
     for (prompt, version, body, is_whole) in found {
         let text = match is_whole {
             true => Ok(body.text().into()),
-            false => fill_partials(body.json(), &partials).map(|filled| filled.to_string().into()),
+            false => fill_text(body.text(), body.json(), &partials).map(Into::into),
         };
         match text {
             Ok(text) => frozen.push(FrozenText {

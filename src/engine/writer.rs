@@ -58,7 +58,7 @@ impl Context {
         if let Some(contract) = self.known_contracts().get(&body.id()) {
             return Arc::clone(contract);
         }
-        let contract = Arc::new(Contract::of(body.json(), &Partials::default()));
+        let contract = Arc::new(Contract::of(body.as_ref(), &Partials::default()));
         let mut contracts = self.known_contracts();
         if contracts.len() >= MOST_CONTRACTS {
             contracts.clear();
@@ -363,7 +363,7 @@ impl<'a> Writer<'a> {
         let uses = alone.partials.clone();
         let read = |id| self.read_body(id);
         let partials = gather_partials(&*self.transaction, &read, uses)?;
-        Ok(Arc::new(Contract::of(body.json(), &partials)))
+        Ok(Arc::new(Contract::of(body.as_ref(), &partials)))
     }
 
     /// The contract of a version that is stored.

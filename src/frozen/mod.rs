@@ -43,8 +43,8 @@
 //! UTF-8 text; lines end with a line feed. The second line is the table of prompts, by id: `version` is the version's id,
 //! `number` its number, `source` the address of the stored body, `hash` that of the frozen one (BLAKE3, as the store's),
 //! `bytes` its length. The bodies follow in this order, each as many bytes as the table says and a line feed; a body may
-//! have line breaks itself. One without partials is the stored text, byte for byte; one with partials is compact JSON. The
-//! last line is the [`Seal`]: the BLAKE3 of everything before it.
+//! have line breaks itself. It is the stored text with its partials filled in, all else byte for byte. The last line is the
+//! [`Seal`]: the BLAKE3 of everything before it.
 //!
 //! The same prompts give the same bytes; there is no time in them. Whoever changes the line ends breaks the seal.
 //!
@@ -76,10 +76,9 @@ use crate::engine::FrozenText;
 use crate::engine::contract::Contract;
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, Seal};
-use crate::mode::Mode;
+use crate::mode::{Filled, Mode};
 use crate::number::PromptRef;
 use crate::sealed::FileError;
-use crate::template::Merged;
 
 /// What one environment of a store resolved to at one moment: read-only, and whole in memory. See the
 /// [module's documentation](self).
@@ -218,7 +217,7 @@ impl Frozen {
     /// # Errors
     ///
     /// As [`get`](Self::get) and [`FrozenPrompt::render`].
-    pub fn render<P>(&self, prompt: P, inputs: &Map<String, Value>, mode: Mode) -> Result<Merged>
+    pub fn render<P>(&self, prompt: P, inputs: &Map<String, Value>, mode: Mode) -> Result<Filled>
     where
         P: TryInto<PromptRef>,
         Error: From<P::Error>,

@@ -8,9 +8,9 @@ use super::format::Kept;
 use crate::engine::contract::Contract;
 use crate::error::Result;
 use crate::id::{BlobId, PromptId, PromptName, VersionId};
-use crate::mode::Mode;
+use crate::mode::{Filled, Mode};
 use crate::number::VersionNumber;
-use crate::template::{Merged, Partials};
+use crate::template::Partials;
 
 /// A prompt of a [`Frozen`](super::Frozen): the version that the environment pointed to, its partials filled in.
 #[derive(Clone, Copy)]
@@ -69,7 +69,8 @@ impl<'a> FrozenPrompt<'a> {
         self.text
     }
 
-    /// The frozen body: an object, parsed when it is first asked for.
+    /// The frozen body: an object, parsed when it is first asked for. Its numbers are integers of 64 bits or doubles;
+    /// [`text`](Self::text) has them as they are written.
     #[must_use]
     pub fn json(&self) -> &'a Value {
         let parse = || serde_json::from_str(self.text).unwrap_or_default();
@@ -80,7 +81,7 @@ impl<'a> FrozenPrompt<'a> {
     /// What the body asks of its callers. Its partials are no partials any more.
     #[must_use]
     pub fn contract(&self) -> Contract {
-        Contract::of(self.json(), &Partials::new())
+        Contract::of_text(self.text, self.json(), &Partials::new())
     }
 
     /// Fills the body with inputs.
@@ -89,8 +90,8 @@ impl<'a> FrozenPrompt<'a> {
     ///
     /// As [`View::render`](crate::View::render): in strict mode [`Render`](crate::Error::Render) with every problem at
     /// once, in Helicone's mode [`Unrenderable`](crate::Error::Unrenderable).
-    pub fn render(&self, inputs: &Map<String, Value>, mode: Mode) -> Result<Merged> {
-        mode.fill(self.json(), inputs, &Partials::new())
+    pub fn render(&self, inputs: &Map<String, Value>, mode: Mode) -> Result<Filled> {
+        mode.fill(self.text, self.json(), inputs, &Partials::new())
     }
 }
 

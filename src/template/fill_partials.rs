@@ -1,4 +1,5 @@
-//! A body with its partials filled in and its variables left: strict mode's first half, done ahead.
+//! A body with its partials filled in and its variables left: strict mode's first half, done ahead. What is no partial's tag
+//! stays byte for byte.
 //!
 //! What is filled must mean what it meant before. The tags of a piece stay tags wherever it is put, as a tag has no
 //! braces but its own. But text of two pieces that was no tag may become one where they meet, and there is no other
@@ -12,12 +13,12 @@ use serde_json::Value;
 use super::budget::{Budget, LIMIT, TooLarge};
 use super::expand::{Source, expand};
 use super::partials::{Partials, message, nonempty_texts};
-use super::place::Path;
 use super::problem::Problem;
+use super::splice::{MessageText, Splices, message_texts};
 use super::tag::{PartialTag, Piece, pieces};
-use super::uses::change_texts;
+use crate::json::{Json, Tree};
 
-/// Fills the partials of a body, those inside partials too, and leaves everything else as it is.
+/// Fills the partials of a body, those inside partials too, and leaves everything else byte for byte.
 ///
 /// Rendered strictly without any partials, the answer gives what the body gives with these: the variables of its
 /// partials have become its own.
@@ -31,10 +32,11 @@ use super::uses::change_texts;
 /// let mut partials = Partials::new();
 /// partials.insert("abc123".parse()?, EnvironmentName::production(), tone.into());
 ///
-/// let body = json!({ "messages": [{ "role": "user", "content": "{{hcp:abc123:0}} {{hc:ask:string}}" }] });
+/// let body = r#"{"messages": [{"content": "{{hcp:abc123:0}} {{hc:ask:string}}"}], "top_p": 1.50}"#.parse()?;
 /// let filled = fill_partials(&body, &partials).unwrap();
-/// assert_eq!(filled["messages"][0]["content"], "Be {{hc:mood:string}}. {{hc:ask:string}}");
-/// # Ok::<(), promptbook::Invalid>(())
+/// let text = r#"{"messages": [{"content": "Be {{hc:mood:string}}. {{hc:ask:string}}"}], "top_p": 1.50}"#;
+/// assert_eq!(filled.text(), text);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
@@ -42,10 +44,22 @@ use super::uses::change_texts;
 /// All problems of the partials at once. Only with none of these, text that would become a tag
 /// ([`Problem::FormedTag`]), and a filled body beyond the limit: filling may add 64 MiB
 /// ([`Problem::TooLarge`]).
-pub fn fill_partials(body: &Value, partials: &Partials) -> Result<Value, Vec<Problem>> {
-    let problems = expand(body, partials).problems;
-    if !problems.is_empty() {
-        return Err(problems);
+pub fn fill_partials(body: &Json, partials: &Partials) -> Result<Json, Vec<Problem>> {
+    fill_text(body.text(), body.json(), partials).map(Json::new)
+}
+
+/// Fills the partials of a body's text, which is this JSON.
+pub(crate) fn fill_text(
+    text: &str,
+    json: &Value,
+    partials: &Partials,
+) -> Result<String, Vec<Problem>> {
+    let expanded = expand(json, partials);
+    if !expanded.problems.is_empty() {
+        return Err(expanded.problems);
+    }
+    if expanded.partials.is_empty() {
+        return Ok(text.to_owned());
     }
     let mut filler = Filler {
         partials,
@@ -53,17 +67,14 @@ pub fn fill_partials(body: &Value, partials: &Partials) -> Result<Value, Vec<Pro
         budget: Budget::new(),
         problems: Vec::new(),
     };
-    let mut body = body.clone();
-    let filled = change_texts(&mut body, |text, path| {
-        let filled = filler.text(text)?;
-        filler.look_for_formed_tags(&filled, path);
-        Ok(filled.text)
-    });
-    if let Err(TooLarge) = filled {
+    let tree = Tree::of(text);
+    let mut splices = Splices::new(text);
+    let mut texts = message_texts(&tree);
+    if let Err(TooLarge) = texts.try_for_each(|one| filler.written(&one, &mut splices)) {
         filler.problems.push(Problem::TooLarge { limit: LIMIT });
     }
     match filler.problems.is_empty() {
-        true => Ok(body),
+        true => Ok(splices.apply()),
         false => Err(filler.problems),
     }
 }
@@ -94,19 +105,45 @@ impl Filled {
 }
 
 impl Filler<'_> {
+    /// Fills a text where it is written.
+    fn written<'a>(
+        &mut self,
+        one: &MessageText<'_, 'a>,
+        splices: &mut Splices<'a>,
+    ) -> Result<(), TooLarge> {
+        let mut filled = Filled::default();
+        let mut places = one.text.places();
+        let mut at = 0;
+        for piece in pieces(one.text.as_str()) {
+            let (range, start) = (at..at + piece.raw().len(), filled.text.len());
+            at = range.end;
+            self.push(piece, &mut filled)?;
+            if matches!(piece, Piece::Partial(tag) if tag.environment_name().is_some()) {
+                splices.piece(one.text, &mut places, range, &filled.text[start..]);
+            }
+        }
+        self.look_for_formed_tags(&filled, one);
+        Ok(())
+    }
+
     fn text(&mut self, text: &str) -> Result<Filled, TooLarge> {
         let mut out = Filled::default();
         for piece in pieces(text) {
-            match piece {
-                Piece::Text(text) => out.text.push_str(text),
-                Piece::Variable(tag) => {
-                    out.variables.push(out.text.len());
-                    out.text.push_str(tag.raw);
-                }
-                Piece::Partial(tag) => self.push_partial(tag, &mut out)?,
-            }
+            self.push(piece, &mut out)?;
         }
         Ok(out)
+    }
+
+    fn push(&mut self, piece: Piece<'_>, out: &mut Filled) -> Result<(), TooLarge> {
+        match piece {
+            Piece::Text(text) => out.text.push_str(text),
+            Piece::Variable(tag) => {
+                out.variables.push(out.text.len());
+                out.text.push_str(tag.raw);
+            }
+            Piece::Partial(tag) => self.push_partial(tag, out)?,
+        }
+        Ok(())
     }
 
     fn push_partial(&mut self, tag: PartialTag<'_>, out: &mut Filled) -> Result<(), TooLarge> {
@@ -147,7 +184,7 @@ impl Filler<'_> {
     }
 
     /// Names the tags that a filled text has and none of its pieces had.
-    fn look_for_formed_tags(&mut self, filled: &Filled, path: &Path) {
+    fn look_for_formed_tags(&mut self, filled: &Filled, one: &MessageText<'_, '_>) {
         let mut known = filled.variables.iter().peekable();
         let mut at = 0;
         for piece in pieces(&filled.text) {
@@ -160,7 +197,7 @@ impl Filler<'_> {
             if formed {
                 self.problems.push(Problem::FormedTag {
                     tag: piece.raw().to_owned(),
-                    place: path.place(),
+                    place: one.place(),
                 });
             }
             at += piece.raw().len();
@@ -178,6 +215,10 @@ mod tests {
     use super::*;
     use crate::id::EnvironmentName;
     use crate::template::render_strict;
+
+    fn fill_partials(body: &Value, partials: &Partials) -> Result<Value, Vec<Problem>> {
+        super::fill_partials(&body.into(), partials).map(|filled| filled.json().clone())
+    }
 
     fn message(text: &str) -> Value {
         json!({ "messages": [{ "role": "user", "content": text }] })
@@ -283,7 +324,7 @@ mod tests {
             let (body, partials) = (message(text), partials(texts));
             let refused = format!("{place} {tag:?} would become a tag");
             assert_eq!(problems(&body, &partials), [refused], "{text}");
-            let live = render_strict(&body, &Map::new(), &partials).unwrap();
+            let live = render_strict(&body.clone().into(), &Map::new(), &partials).unwrap();
             assert_eq!(live["messages"][0]["content"], *tag);
         }
     }
@@ -329,10 +370,10 @@ mod tests {
                 "a" => (name, json!("{{hc:b:number}}")),
                 _ => (name, json!(5)),
             }).collect();
-            let live = render_strict(&body, &inputs, &partials);
+            let live = render_strict(&body.clone().into(), &inputs, &partials);
             match fill_partials(&body, &partials) {
                 Ok(filled) => {
-                    let frozen = render_strict(&filled, &inputs, &Partials::new());
+                    let frozen = render_strict(&filled.into(), &inputs, &Partials::new());
                     prop_assert_eq!(frozen.is_ok(), live.is_ok());
                     if let (Ok(frozen), Ok(live)) = (frozen, live) {
                         prop_assert_eq!(frozen, live);

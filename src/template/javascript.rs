@@ -79,14 +79,31 @@ fn is_decimal(text: &str) -> bool {
 /// `String(value)`.
 pub(super) fn text(value: &Value) -> String {
     let mut out = String::new();
-    write_text(value, &mut out);
+    write_text(value, Integers::Doubles, &mut out);
     out
 }
 
-fn write_text(value: &Value, out: &mut String) {
+/// `String(value)`, but with all digits of integers, which JavaScript rounds from 2^53 on.
+pub(super) fn exact_text(value: &Value) -> String {
+    let mut out = String::new();
+    write_text(value, Integers::Exact, &mut out);
+    out
+}
+
+/// How integers are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Integers {
+    Doubles,
+    Exact,
+}
+
+fn write_text(value: &Value, integers: Integers, out: &mut String) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(bool) => out.push_str(if *bool { "true" } else { "false" }),
+        Value::Number(number) if integers == Integers::Exact && !number.is_f64() => {
+            out.push_str(&number.to_string());
+        }
         Value::Number(number) => match number.as_f64() {
             Some(float) => out.push_str(ryu_js::Buffer::new().format(float)),
             // Only a build of serde_json with `arbitrary_precision` holds numbers beyond a double.
@@ -99,7 +116,7 @@ fn write_text(value: &Value, out: &mut String) {
                     out.push(',');
                 }
                 if !item.is_null() {
-                    write_text(item, out);
+                    write_text(item, integers, out);
                 }
             }
         }
@@ -135,6 +152,25 @@ mod tests {
             (json!([null]), ""),
         ] {
             assert_eq!(text(&value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn exact_texts_have_all_digits_of_integers() {
+        for (value, expected) in [
+            (json!(653_247_040_368_672_769_u64), "653247040368672769"),
+            (json!(u64::MAX), "18446744073709551615"),
+            (json!(i64::MIN), "-9223372036854775808"),
+            (
+                json!([9_007_199_254_740_993_u64, [1]]),
+                "9007199254740993,1",
+            ),
+            (json!(1.0), "1"),
+            (json!(-0.0), "0"),
+            (json!(1e21), "1e+21"),
+            (json!(0.1), "0.1"),
+        ] {
+            assert_eq!(exact_text(&value), expected, "{value}");
         }
     }
 

@@ -11,13 +11,15 @@
 //! Tags count in the texts of messages (string content, and parts of type `text`). Variables count in
 //! `tools` and `response_format` too, in strings and in member names: a string that is exactly one tag
 //! becomes the value, with its type. Values and partials are written as JavaScript's `String()` writes
-//! them, and values are not looked into for tags.
+//! them, but that strict mode writes all digits of an integer; and values are not looked into for tags.
+//! Of members of one name the last counts, as for every reader of JSON; tags in the others are text.
 //!
 //! # Two modes
 //!
 //! [`render_strict`] fills all of a body or nothing: every variable must be given, with a value of its
-//! type, and every input be asked for; else all problems are named, each with its place. Partials may
-//! stand inside partials. [`Uses::of`] and [`expand()`] tell beforehand what it will ask for.
+//! type, and every input be asked for; else all problems are named, each with its place. What is no tag
+//! stays byte for byte: white space, escapes, and how numbers are written. Partials may stand inside
+//! partials. [`Uses::of`] and [`expand()`] tell beforehand what it will ask for.
 //!
 //! [`merge`] and [`render_helicone`] answer as the reference client does (npm `@helicone/helpers`
 //! 1.8.3), oddities included: in messages, inputs that are missing, empty, 0 or false leave their tags;
@@ -32,6 +34,12 @@
 //!
 //! [`fill_partials()`] does strict mode's half of the work ahead: it fills the partials and leaves the variables.
 //!
+//! # Numbers
+//!
+//! Inputs are `serde_json` values, so their numbers are integers from -2⁶³ to 2⁶⁴ - 1, or doubles. A number
+//! that is neither, such as one of 20 digits, is an input only as a string: in a text the same digits go in;
+//! in `tools` and `response_format` a string that is exactly its tag becomes a string.
+//!
 //! # Limits
 //!
 //! The work is proportional to the bodies, the inputs and the result. Filling may add 64 MiB to a body,
@@ -45,6 +53,7 @@ pub(crate) mod javascript;
 mod partials;
 mod place;
 mod problem;
+mod splice;
 mod strict;
 mod tag;
 mod uses;
@@ -52,12 +61,14 @@ mod variable;
 
 pub use expand::{Expanded, expand};
 pub use fill_partials::fill_partials;
+pub(crate) use fill_partials::fill_text;
 pub use helicone::{MergeError, Merged, ValidationError, caller_body, merge, render_helicone};
 pub use partials::{Partials, message_text};
 pub use place::Place;
 pub(crate) use place::{Path, Step};
 pub use problem::Problem;
 pub use strict::render_strict;
+pub(crate) use strict::render_text;
 pub(crate) use tag::cut_at_tags;
 pub use uses::{PartialUse, Uses};
 pub use variable::{Site, VariableType, VariableUse};

@@ -192,45 +192,6 @@ pub(super) fn texts(message: &Value) -> impl Iterator<Item = (Option<usize>, &st
     whole.into_iter().chain(parts)
 }
 
-/// Puts another text in the place of each one that counts in a body's messages: `change` is given it and its place.
-pub(super) fn change_texts<E>(
-    body: &mut Value,
-    mut change: impl FnMut(&str, &Path) -> Result<String, E>,
-) -> Result<(), E> {
-    let messages = body.get_mut("messages").and_then(Value::as_array_mut);
-    let mut path = Path::new("messages");
-    for (index, message) in messages.into_iter().flatten().enumerate() {
-        path.within(Step::Index(index), |path| {
-            path.within(Step::Member("content"), |path| {
-                change_message(message, path, &mut change)
-            })
-        })?;
-    }
-    Ok(())
-}
-
-fn change_message<E>(
-    message: &mut Value,
-    path: &mut Path,
-    change: &mut impl FnMut(&str, &Path) -> Result<String, E>,
-) -> Result<(), E> {
-    match message.get_mut("content") {
-        Some(Value::String(text)) => *text = change(text, path)?,
-        Some(Value::Array(parts)) => {
-            for (index, part) in parts.iter_mut().enumerate() {
-                if let Some(text) = part_text(part) {
-                    let changed = path.within(Step::Index(index), |path| {
-                        path.within(Step::Member("text"), |path| change(text, path))
-                    });
-                    part["text"] = changed?.into();
-                }
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
 /// The text of a content part, if it is of type `text`.
 pub(super) fn part_text(part: &Value) -> Option<&str> {
     let is_text = part.get("type").and_then(Value::as_str) == Some("text");

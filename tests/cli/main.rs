@@ -18,6 +18,7 @@ mod history;
 mod hostile;
 #[path = "../shared/hostile.rs"]
 mod names;
+mod numbers;
 mod pairs;
 mod prompts;
 mod readme;

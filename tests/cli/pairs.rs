@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use promptbook::Json;
 use promptbook::diff::diff;
 use serde_json::Value;
 
@@ -23,8 +24,11 @@ fn name(pair: &Path) -> String {
     pair.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
-fn body(pair: &Path, side: &str) -> Value {
-    serde_json::from_str(&fs::read_to_string(pair.join(side)).unwrap()).unwrap()
+fn body(pair: &Path, side: &str) -> Json {
+    fs::read_to_string(pair.join(side))
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 /// Holds an answer against the file, or writes it.

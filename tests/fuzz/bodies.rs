@@ -6,15 +6,16 @@ use std::io::Cursor;
 
 use chrono::DateTime;
 use promptbook::diff::diff;
-use promptbook::{Body, Error, Frozen, NewPrompt, NewVersion, Policy, Store, StoreOptions};
+use promptbook::{Body, Error, Frozen, Json, NewPrompt, NewVersion, Policy, Store, StoreOptions};
 
 pub fn holds(data: &[u8]) {
     let texts = data.split(|byte| *byte == 0).take(4);
     let bodies: Vec<Body> = texts.filter_map(accepted).collect();
     for (before, after) in bodies.iter().zip(bodies.iter().skip(1)) {
-        let difference = diff(before.json(), after.json());
-        assert_eq!(difference.apply(before.json()).as_ref(), Ok(after.json()));
-        assert_eq!(difference.is_empty(), before.json() == after.json());
+        let (before, after): (&Json, &Json) = (before.as_ref(), after.as_ref());
+        let difference = diff(before, after);
+        assert_eq!(difference.apply(before).as_ref(), Ok(after));
+        assert_eq!(difference.is_empty(), before == after);
     }
     if let Some((first, later)) = bodies.split_first() {
         are_kept(first, later);

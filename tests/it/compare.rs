@@ -41,8 +41,8 @@ fn a_difference_has_its_sides_and_a_verdict() {
         Some(&store.version(first.id).unwrap())
     );
     assert_eq!(
-        minor.body.apply(minor.from.body.json()).unwrap(),
-        *minor.to.body.json()
+        &minor.body.apply(minor.from.body.as_ref()).unwrap(),
+        minor.to.body.as_ref()
     );
     assert!(minor.variables.is_empty() && minor.breakages.is_empty());
 
@@ -139,7 +139,7 @@ fn origins(store: &Store, version: &Version) -> Vec<String> {
             entry
                 .pointer
                 .find(store.resolve(version.id).unwrap().body.json()),
-            Some(&entry.value)
+            Some(entry.value.json())
         );
         let boundary = if entry.boundary { "^" } else { "" };
         format!("{} {boundary}{}", entry.pointer, entry.origin.number)

@@ -27,6 +27,7 @@ mod model;
 #[cfg(unix)]
 mod no_room;
 mod numbering;
+mod numbers;
 #[cfg(unix)]
 mod odd;
 mod opening;

@@ -99,6 +99,8 @@ pub(crate) enum Command {
     /// List the variables and partials that a version asks for
     Vars(SpecOnly),
     /// Fill a version's body with inputs
+    ///
+    /// In strict mode all but the tags is written as it is in the body, byte for byte; to a terminal the body is laid out over lines.
     Render(Render),
     /// List, set or remove a prompt's environments
     #[command(subcommand)]

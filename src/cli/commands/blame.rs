@@ -1,41 +1,54 @@
 //! `blame`.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::BlameEntry;
 use crate::cli::args::diff::Blame;
 use crate::cli::failure::Outcome;
 use crate::cli::output::{DIM, NAME, NUMBER, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::{shape, text};
-use crate::diff::tool_name;
+use crate::diff::{Pointer, tool_name};
+use crate::{BlameEntry, Json};
 
 pub(super) fn blame(args: &Blame, session: &Session) -> Outcome {
     let blame = session.view(&args.as_of)?.blame(args.spec.clone())?;
-    let json = || {
-        json!({
-            "version": shape::version(&blame.version),
-            "entries": blame.entries.iter().map(entry).collect::<Vec<_>>(),
-        })
+    let json = || BlameShape {
+        version: shape::version(&blame.version),
+        entries: blame.entries.iter().map(entry).collect(),
     };
     session.answer(json, || table(&blame.entries, args.ids))
 }
 
-fn entry(entry: &BlameEntry) -> Value {
+#[derive(Serialize)]
+struct BlameShape<'a> {
+    version: Value,
+    entries: Vec<EntryShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct EntryShape<'a> {
+    pointer: &'a Pointer,
+    value: &'a Json,
+    origin: Value,
+    boundary: bool,
+}
+
+fn entry(entry: &BlameEntry) -> EntryShape<'_> {
     let origin = &entry.origin;
-    json!({
-        "pointer": entry.pointer,
-        "value": entry.value,
-        "origin": {
+    EntryShape {
+        pointer: &entry.pointer,
+        value: &entry.value,
+        origin: json!({
             "id": origin.id,
             "number": origin.number,
             "author": origin.author,
             "created_at": origin.created_at,
             "message": origin.message,
-        },
-        "boundary": entry.boundary,
-    })
+        }),
+        boundary: entry.boundary,
+    }
 }
 
 fn table(entries: &[BlameEntry], ids: bool) -> String {
@@ -68,12 +81,12 @@ fn part(entry: &BlameEntry) -> String {
     let tokens: Vec<_> = entry.pointer.tokens().collect();
     match &tokens[..] {
         [list, index] if list == "messages" => {
-            let role = entry.value.get("role").and_then(Value::as_str);
+            let role = entry.value.json().get("role").and_then(Value::as_str);
             let role = role.map(|role| format!(" ({})", text::line(role)));
             format!("message {index}{}", role.unwrap_or_default())
         }
         [_, index] => {
-            let name = tool_name(&entry.value).map(text::line);
+            let name = tool_name(entry.value.json()).map(text::line);
             format!("tool {}", name.unwrap_or_else(|| index.to_string()))
         }
         tokens => text::line(&tokens.concat()),
@@ -84,13 +97,14 @@ fn part(entry: &BlameEntry) -> String {
 const EXCERPT: usize = 60;
 
 /// How a part begins, in one line.
-fn excerpt(value: &Value) -> String {
+fn excerpt(part: &Json) -> String {
+    let value = part.json();
     let function = value.get("function");
     let described = function.and_then(|function| function.get("description")?.as_str());
     let said = value.get("content").and_then(content);
     let told = match said.or(described) {
         Some(words) => words.to_owned(),
-        None => value.to_string(),
+        None => part.text().to_owned(),
     };
     let mut words = told.split_whitespace();
     // No more is joined than is shown.

@@ -188,7 +188,7 @@ impl Story {
                 "version": shape::version(&self.production.version),
                 "text": self.production.body.text(),
             },
-            "rendered": self.rendered.body,
+            "rendered": self.rendered.json(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! `diff`.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::difference::{Marks, stat, title, whole};
 use crate::cli::args::diff::Diff;
@@ -8,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{ADDED, DIM, NAME, NUMBER, REMOVED, paint};
 use crate::cli::session::Session;
+use crate::cli::shape::DifferenceShape;
 use crate::cli::{input, shape, text};
 use crate::{
     Difference, EnvironmentDifference, EnvironmentName, Error, Prompt, PromptRef, Spec, View,
@@ -175,20 +177,35 @@ fn list(
     args: &Diff,
     session: &Session,
 ) -> Outcome {
-    let json = || json!({"prompts": found.iter().map(one_json).collect::<Vec<_>>()});
+    let json = || EnvironmentsShape {
+        prompts: found.iter().map(one_json).collect(),
+    };
     session.answer(json, || {
         let told = found.iter().map(|one| one_text(one, places, args));
         told.collect::<Vec<_>>().join("\n")
     })
 }
 
-fn one_json(one: &EnvironmentDifference) -> Value {
-    json!({
-        "prompt": shape::prompt(&one.prompt),
-        "from": one.from.as_ref().map(shape::version),
-        "to": one.to.as_ref().map(shape::version),
-        "difference": one.difference.as_ref().map(shape::difference),
-    })
+#[derive(Serialize)]
+struct EnvironmentsShape<'a> {
+    prompts: Vec<PromptShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct PromptShape<'a> {
+    prompt: Value,
+    from: Option<Value>,
+    to: Option<Value>,
+    difference: Option<DifferenceShape<'a>>,
+}
+
+fn one_json(one: &EnvironmentDifference) -> PromptShape<'_> {
+    PromptShape {
+        prompt: shape::prompt(&one.prompt),
+        from: one.from.as_ref().map(shape::version),
+        to: one.to.as_ref().map(shape::version),
+        difference: one.difference.as_ref().map(shape::difference),
+    }
 }
 
 fn one_text(

@@ -125,7 +125,13 @@ fn verdict(difference: &Difference) -> String {
     let of = version.map(|version| format!(" of {}", paint(NUMBER, version.number)));
     let of = of.unwrap_or_default();
     match difference.verdict {
-        Verdict::Unchanged => "unchanged: the bodies are equal\n".to_owned(),
+        Verdict::Unchanged if difference.from.body == difference.to.body => {
+            "unchanged: the bodies are equal\n".to_owned()
+        }
+        Verdict::Unchanged => {
+            "unchanged: the bodies differ in white space, escapes or the order of members only\n"
+                .to_owned()
+        }
         Verdict::Minor => format!("{}: no caller{of} breaks\n", paint(ENVIRONMENT, "minor")),
         Verdict::Major => {
             let list = reasons(&difference.breakages);

@@ -1,15 +1,19 @@
 //! `vars`, `render`.
 
+use std::io::{self, IsTerminal};
+
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::Contract;
 use crate::cli::args::{Render, SpecOnly};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{NAME, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::Table;
-use crate::cli::{input, shape, text};
-use crate::template::Place;
+use crate::cli::{input, output, shape, text};
+use crate::json::unheld_number;
+use crate::template::{Place, ValidationError};
+use crate::{Contract, Json};
 
 pub(super) fn variables(args: &SpecOnly, session: &Session) -> Outcome {
     let store = session.view(&args.as_of)?;
@@ -22,14 +26,14 @@ pub(super) fn variables(args: &SpecOnly, session: &Session) -> Outcome {
     if contract.variables.is_empty() && contract.partials.is_empty() {
         session.note("no variables, no partials");
     }
+    let problems = contract.problems.iter().map(ToString::to_string);
+    let problems: Vec<String> = problems.collect();
     let json = || {
-        let mut contract = shape::contract(&contract);
-        let mut take = |part: &str| contract.get_mut(part).map(Value::take);
         json!({
             "version": shape::version(&version),
-            "variables": take("variables"),
-            "partials": take("partials"),
-            "problems": take("problems"),
+            "variables": contract.variables,
+            "partials": contract.partials,
+            "problems": problems,
         })
     };
     session.answer(json, || variables_text(&contract))
@@ -92,16 +96,24 @@ pub(super) fn render(args: &Render, session: &Session) -> Outcome {
             error.variable, error.expected
         ));
     }
+    if !session.json() && !io::stdout().is_terminal() {
+        return output::bytes(rendered.text().as_bytes());
+    }
     session.answer(
-        || {
-            json!({
-                "version": shape::version(&rendered.version),
-                "body": rendered.body,
-                "errors": rendered.errors,
-            })
+        || RenderedShape {
+            version: shape::version(&rendered.version),
+            body: &rendered.body,
+            errors: &rendered.errors,
         },
         || text::json(&rendered.body),
     )
+}
+
+#[derive(Serialize)]
+struct RenderedShape<'a> {
+    version: Value,
+    body: &'a Json,
+    errors: &'a [ValidationError],
 }
 
 /// Inputs as they are typed: `NAME=VALUE` is text, whatever it looks like, as strict mode takes the text of a number or
@@ -126,6 +138,11 @@ fn one_typed(argument: &str) -> Outcome<(&str, Value)> {
         return Ok((name, value.into()));
     };
     match serde_json::from_str(value) {
+        Ok(_) if let Some(number) = unheld_number(value) => {
+            let message = format!("input {name:?} can't hold the number {number}");
+            let hint = format!("{}; give it as text: {name}={number}", input::NUMBERS);
+            Err(Failure::usage(message).hint(hint))
+        }
         Ok(value) => Ok((name, value)),
         Err(error) => Err(
             Failure::usage(format!("the value of input {name:?} is no JSON"))

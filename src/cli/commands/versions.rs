@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::holders;
@@ -10,10 +11,11 @@ use crate::cli::args::{CatBody, Log, SpecOnly};
 use crate::cli::failure::Outcome;
 use crate::cli::output::{self, DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
+use crate::cli::shape::ContractShape;
 use crate::cli::table::Table;
 use crate::cli::{shape, text};
 use crate::{
-    Change, Contract, Error, OperationFilter, Prompt, PromptId, PromptName, Resolved, Store,
+    Change, Contract, Error, Json, OperationFilter, Prompt, PromptId, PromptName, Resolved, Store,
     Version, VersionFilter, View,
 };
 
@@ -155,17 +157,16 @@ pub(super) fn show(args: &SpecOnly, session: &Session) -> Outcome {
     let store = session.view(&args.as_of)?;
     let resolved = store.resolve(&args.spec)?;
     let Resolved { version, body, .. } = &*resolved;
+    let json: &Json = body.as_ref();
     let prompt = store.prompt(version.prompt_id)?;
     let contract = store.contract(version.id)?;
     let base = version.base.and_then(|base| store.version(base).ok());
     session.answer(
-        || {
-            json!({
-                "prompt": shape::prompt(&prompt),
-                "version": shape::version(version),
-                "contract": shape::contract(&contract),
-                "body": body.json(),
-            })
+        || ShowShape {
+            prompt: shape::prompt(&prompt),
+            version: shape::version(version),
+            contract: shape::contract(&contract),
+            body: json,
         },
         || {
             let head = format!(
@@ -174,9 +175,17 @@ pub(super) fn show(args: &SpecOnly, session: &Session) -> Outcome {
                 paint(NUMBER, version.number)
             );
             let fields = fields(version, base.as_ref(), &contract);
-            head + &fields + "\n" + &text::json(body.json())
+            head + &fields + "\n" + &text::json(json)
         },
     )
+}
+
+#[derive(Serialize)]
+struct ShowShape<'a> {
+    prompt: Value,
+    version: Value,
+    contract: ContractShape<'a>,
+    body: &'a Json,
 }
 
 /// A version's fields, one in a line.
@@ -236,7 +245,7 @@ fn fields(version: &Version, base: Option<&Version>, contract: &Contract) -> Str
 
 fn response_format(contract: &Contract) -> Option<String> {
     let format = contract.response_format.as_ref()?;
-    let kind = format.get("type").and_then(Value::as_str);
+    let kind = format.json().get("type").and_then(Value::as_str);
     Some(kind.map_or_else(|| "of its own".into(), text::line))
 }
 

@@ -12,6 +12,9 @@
 //!   description is no promise;
 //! - it asks for the same response format.
 //!
+//! Numbers are compared by value, exactly: `1` and `1.0` are the same, `123456789012345678901` and
+//! `123456789012345678902` are not.
+//!
 //! Messages, model, temperature and the like are no part of the contract. Where a rule can't show
 //! that a change is compatible, it is breaking: a major too many costs less than a broken caller.
 
@@ -25,8 +28,9 @@ mod words;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::json::{self, Json, Members, Tree};
 use crate::template::{self, PartialUse, Partials, Place, Problem};
 
 pub use tools::{Tool, ToolKind};
@@ -46,8 +50,8 @@ pub struct Contract {
     pub problems: Vec<Problem>,
     /// The tools that the model may call.
     pub tools: Vec<Tool>,
-    /// The form of the answer.
-    pub response_format: Option<Value>,
+    /// The form of the answer, as the body has it but for white space.
+    pub response_format: Option<Json>,
 }
 
 impl Contract {
@@ -55,17 +59,26 @@ impl Contract {
     ///
     /// A body of any shape has one: what is malformed is kept as it is and compared by equality.
     #[must_use]
-    pub fn of(body: &Value, partials: &Partials) -> Self {
-        let expanded = template::expand(body, partials);
+    pub fn of(body: &Json, partials: &Partials) -> Self {
+        Self::of_text(body.text(), body.json(), partials)
+    }
+
+    /// The contract of a body's text, which is this JSON.
+    pub(crate) fn of_text(text: &str, json: &Value, partials: &Partials) -> Self {
+        let expanded = template::expand(json, partials);
+        // What is in it is known from the JSON; only what is kept is cut from the text.
+        let cut = |name: &str| json::member(text, name).unwrap_or_default();
+        let section = |name: &str| json.get(name).filter(|section| !section.is_null());
         Self {
             variables: variables::gather(expanded.variables),
             partials: expanded.partials,
             problems: expanded.problems,
-            tools: tools::read(body.get("tools")),
-            response_format: body
-                .get("response_format")
-                .filter(|format| !format.is_null())
-                .cloned(),
+            tools: match section("tools") {
+                Some(tools) => tools::read(tools, cut("tools")),
+                None => Vec::new(),
+            },
+            response_format: section("response_format")
+                .map(|_| Json::compact(cut("response_format"))),
         }
     }
 }
@@ -120,13 +133,22 @@ pub fn breakages(base: &Contract, new: &Contract) -> Vec<Breakage> {
 
 /// The members of two objects by name, those of the first in its order, then what only the second has.
 fn union<'a>(
-    base: &'a Map<String, Value>,
-    new: &'a Map<String, Value>,
-) -> impl Iterator<Item = (&'a str, Option<&'a Value>, Option<&'a Value>)> {
-    let added = new.iter().filter(|(name, _)| !base.contains_key(*name));
+    base: &'a Members<'a>,
+    new: &'a Members<'a>,
+) -> impl Iterator<Item = (&'a str, Option<&'a Tree<'a>>, Option<&'a Tree<'a>>)> {
+    let added = new.iter().filter(|(name, _)| !base.contains(name));
     base.iter()
-        .map(|(name, value)| (name.as_str(), Some(value), new.get(name)))
-        .chain(added.map(|(name, value)| (name.as_str(), None, Some(value))))
+        .map(|(name, value)| (name, Some(value), new.get(name)))
+        .chain(added.map(|(name, value)| (name, None, Some(value))))
+}
+
+/// Whether both are there and the same, or neither is. Numbers are compared by value.
+fn are_same(base: Option<&Tree<'_>>, new: Option<&Tree<'_>>) -> bool {
+    match (base, new) {
+        (Some(base), Some(new)) => base.is_same(new),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

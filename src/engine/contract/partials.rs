@@ -89,7 +89,10 @@ mod tests {
                 Arc::new(body),
             );
         }
-        Contract::of(&json!({ "messages": [{ "content": text }] }), &partials)
+        Contract::of(
+            &json!({ "messages": [{ "content": text }] }).into(),
+            &partials,
+        )
     }
 
     fn found(base: &str, new: &str) -> Vec<String> {

@@ -1,30 +1,34 @@
 //! The response format: callers parse answers by it, so it may not change at all.
 
-use serde_json::Value;
-
-use super::{Breakage, union, words};
+use super::{Breakage, are_same, union, words};
+use crate::json::{Json, Tree};
 use crate::template::{Path, Step};
 
 /// Finds the innermost places at which two response formats differ. The order of members is no
 /// difference.
-pub(super) fn compare(base: Option<&Value>, new: Option<&Value>, found: &mut Vec<Breakage>) {
-    differences(base, new, &mut Path::new("response_format"), found);
+pub(super) fn compare(base: Option<&Json>, new: Option<&Json>, found: &mut Vec<Breakage>) {
+    if base.map(Json::text) == new.map(Json::text) {
+        return;
+    }
+    let (base, new) = (base.map(Json::tree), new.map(Json::tree));
+    let path = &mut Path::new("response_format");
+    differences(base.as_ref(), new.as_ref(), path, found);
 }
 
 fn differences(
-    base: Option<&Value>,
-    new: Option<&Value>,
+    base: Option<&Tree<'_>>,
+    new: Option<&Tree<'_>>,
     at: &mut Path,
     found: &mut Vec<Breakage>,
 ) {
     let reason = match (base, new) {
-        (Some(Value::Object(base)), Some(Value::Object(new))) => {
+        (Some(Tree::Object(base)), Some(Tree::Object(new))) => {
             for (name, old, now) in union(base, new) {
                 at.within(Step::Member(name), |at| differences(old, now, at, found));
             }
             return;
         }
-        (Some(Value::Array(base)), Some(Value::Array(new))) if base.len() == new.len() => {
+        (Some(Tree::Array(base)), Some(Tree::Array(new))) if base.len() == new.len() => {
             for (index, (base, new)) in base.iter().zip(new).enumerate() {
                 at.within(Step::Index(index), |at| {
                     differences(Some(base), Some(new), at, found);
@@ -32,7 +36,7 @@ fn differences(
             }
             return;
         }
-        (base, new) if base == new => return,
+        (base, new) if are_same(base, new) => return,
         (Some(base), Some(new)) => {
             format!(
                 "the response format is {}, and was {}",
@@ -49,13 +53,13 @@ fn differences(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn found(base: Value, new: Value) -> Vec<String> {
         let mut found = Vec::new();
-        compare(Some(&base), Some(&new), &mut found);
+        compare(Some(&base.into()), Some(&new.into()), &mut found);
         found.iter().map(Breakage::to_string).collect()
     }
 
@@ -83,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_format_that_comes_or_goes_is_a_difference() {
-        let format = json!({ "type": "json_object" });
+        let format = Json::from(json!({ "type": "json_object" }));
         for (base, new) in [(None, Some(&format)), (Some(&format), None)] {
             let mut found = Vec::new();
             compare(base, new, &mut found);

@@ -4,17 +4,15 @@
 //! more. Members that an open schema does not name count as handled: the base allowed them too.
 //! Each rule here keeps that promise by itself; what no rule can judge must not change at all.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 
-use serde_json::{Map, Number, Value};
-
-use super::{Breakage, union, words};
+use super::{Breakage, are_same, union, words};
+use crate::json::{ByValue, Members, Tree};
 use crate::template::{Path, Step};
 
 /// The schemas of every value and of none.
-static ANYTHING: Value = Value::Bool(true);
-static NOTHING: Value = Value::Bool(false);
+static ANYTHING: Tree<'static> = Tree::Bool(true);
+static NOTHING: Tree<'static> = Tree::Bool(false);
 
 /// Where a rule says nothing, a difference is one too many.
 const UNPROVABLE: &str = "changed, and can't be shown to be compatible";
@@ -24,8 +22,8 @@ const UNPROVABLE: &str = "changed, and can't be shown to be compatible";
 pub(super) fn compare(
     tool: &str,
     strict: bool,
-    base: &Value,
-    new: &Value,
+    base: &Tree<'_>,
+    new: &Tree<'_>,
     at: &mut Path,
     found: &mut Vec<Breakage>,
 ) {
@@ -36,17 +34,17 @@ pub(super) fn compare(
     };
     if !is_entangled(base) && !is_entangled(new) {
         comparison.schemas(base, new, at);
-    } else if base != new {
+    } else if !base.is_same(new) {
         comparison.push(at, UNPROVABLE);
     }
 }
 
 /// Whether the parts of a schema can't be judged one by one, since what one means depends on others
 /// (references outside the definitions, unevaluated members) or on a render's inputs (tags as names).
-fn is_entangled(schema: &Value) -> bool {
+fn is_entangled(schema: &Tree<'_>) -> bool {
     match schema {
-        Value::Object(members) => members.iter().any(|(name, value)| {
-            let entangled = match name.as_str() {
+        Tree::Object(members) => members.iter().any(|(name, value)| {
+            let entangled = match name {
                 "unevaluatedProperties" | "unevaluatedItems" => true,
                 "$dynamicRef" | "$recursiveRef" => true,
                 "$ref" => !value.as_str().is_some_and(names_definition),
@@ -54,7 +52,7 @@ fn is_entangled(schema: &Value) -> bool {
             };
             entangled || is_entangled(value)
         }),
-        Value::Array(items) => items.iter().any(is_entangled),
+        Tree::Array(items) => items.iter().any(is_entangled),
         _ => false,
     }
 }
@@ -87,17 +85,17 @@ impl Comparison<'_> {
     }
 
     /// Compares two schemas of one and the same value.
-    fn schemas(&mut self, base: &Value, new: &Value, at: &mut Path) {
-        let silent = Map::new();
+    fn schemas(&mut self, base: &Tree<'_>, new: &Tree<'_>, at: &mut Path) {
+        let silent = Members::default();
         let (base, new) = match (base, new) {
-            (_, Value::Bool(false)) => return,
-            (Value::Bool(false), _) => {
+            (_, Tree::Bool(false)) => return,
+            (Tree::Bool(false), _) => {
                 return self.push(at, "a value is allowed, and none was before");
             }
-            (Value::Object(base), Value::Object(new)) => (base, new),
-            (Value::Object(base), Value::Bool(true)) => (base, &silent),
-            (Value::Bool(true), Value::Object(new)) => (&silent, new),
-            _ if base == new => return,
+            (Tree::Object(base), Tree::Object(new)) => (base, new),
+            (Tree::Object(base), Tree::Bool(true)) => (base, &silent),
+            (Tree::Bool(true), Tree::Object(new)) => (&silent, new),
+            _ if base.is_same(new) => return,
             _ => return self.push(at, UNPROVABLE),
         };
         if is_readable(base) && is_readable(new) {
@@ -108,21 +106,21 @@ impl Comparison<'_> {
                     self.keyword(keyword, old, now, at)
                 });
             }
-        } else if base != new {
+        } else if !base.is_same(new) {
             self.push(at, UNPROVABLE);
         }
     }
 
     /// Compares the members that an object may have.
-    fn members(&mut self, base: &Map<String, Value>, new: &Map<String, Value>, at: &mut Path) {
+    fn members(&mut self, base: &Members<'_>, new: &Members<'_>, at: &mut Path) {
         let (known, named) = (properties(base), properties(new));
         let (was_required, is_required) = (required(base), required(new));
         let (rest, new_rest) = (self.further(base), self.further(new));
 
-        for (name, schema) in named.iter().copied().flatten() {
+        for (name, schema) in named.into_iter().flat_map(Members::iter) {
             if let Some(known) = known.and_then(|known| known.get(name)) {
                 self.property(name, known, schema, at);
-            } else if is_required.contains(name.as_str()) {
+            } else if is_required.contains(name) {
                 self.push_in(
                     &["properties", name],
                     at,
@@ -138,13 +136,10 @@ impl Comparison<'_> {
                 self.property(name, rest, schema, at);
             }
         }
-        let is_known = |name: &str| known.is_some_and(|known| known.contains_key(name));
-        let is_named = |name: &str| named.is_some_and(|named| named.contains_key(name));
-        for name in known
-            .iter()
-            .flat_map(|known| known.keys())
-            .filter(|name| !is_named(name))
-        {
+        let is_known = |name: &str| known.is_some_and(|known| known.contains(name));
+        let is_named = |name: &str| named.is_some_and(|named| named.contains(name));
+        let was_known = known.into_iter().flat_map(Members::iter);
+        for (name, _) in was_known.filter(|(name, _)| !is_named(name)) {
             self.push_in(&["properties", name], at, format_args!("{name:?} is gone"));
         }
         // What is said of a property above is not said again here.
@@ -170,7 +165,7 @@ impl Comparison<'_> {
     }
 
     /// The schema of members that `properties` does not name.
-    fn further<'s>(&self, schema: &'s Map<String, Value>) -> &'s Value {
+    fn further<'s>(&self, schema: &'s Members<'s>) -> &'s Tree<'s> {
         match schema.get(FURTHER) {
             Some(further) => further,
             None if self.strict && describes_objects(schema) => &NOTHING,
@@ -178,14 +173,14 @@ impl Comparison<'_> {
         }
     }
 
-    fn property(&mut self, name: &str, base: &Value, new: &Value, at: &mut Path) {
+    fn property(&mut self, name: &str, base: &Tree<'_>, new: &Tree<'_>, at: &mut Path) {
         at.within(Step::Member("properties"), |at| {
             at.within(Step::Member(name), |at| self.schemas(base, new, at));
         });
     }
 
     /// Compares the values that `enum` or `const` name.
-    fn values(&mut self, base: &Map<String, Value>, new: &Map<String, Value>, at: &mut Path) {
+    fn values(&mut self, base: &Members<'_>, new: &Members<'_>, at: &mut Path) {
         let Some((keyword, allowed)) = choices(base) else {
             return;
         };
@@ -197,10 +192,10 @@ impl Comparison<'_> {
                 format_args!("any value is allowed, and only {allowed} before"),
             );
         };
-        let allowed: HashSet<&Value> = allowed.into_iter().collect();
-        let added: Vec<&Value> = new
+        let allowed: HashSet<ByValue<'_, '_>> = allowed.into_iter().map(ByValue).collect();
+        let added: Vec<&Tree<'_>> = new
             .into_iter()
-            .filter(|value| !allowed.contains(value))
+            .filter(|value| !allowed.contains(&ByValue(value)))
             .collect();
         if !added.is_empty() {
             let added = words::list(&added);
@@ -213,7 +208,13 @@ impl Comparison<'_> {
     }
 
     /// Compares what one keyword says by itself.
-    fn keyword(&mut self, keyword: &str, base: Option<&Value>, new: Option<&Value>, at: &mut Path) {
+    fn keyword(
+        &mut self,
+        keyword: &str,
+        base: Option<&Tree<'_>>,
+        new: Option<&Tree<'_>>,
+        at: &mut Path,
+    ) {
         match keyword {
             "description" | "title" | "default" | "examples" | "$comment" | "deprecated" => {}
             // `members` and `values` compare these together.
@@ -229,7 +230,7 @@ impl Comparison<'_> {
             "pattern" | "format" | "multipleOf" | "uniqueItems" => {
                 self.constraint(keyword, base, new, at, |_, _| false);
             }
-            _ if base == new => {}
+            _ if are_same(base, new) => {}
             _ => self.push(at, format_args!("{keyword:?} {UNPROVABLE}")),
         }
     }
@@ -238,15 +239,15 @@ impl Comparison<'_> {
     fn constraint(
         &mut self,
         keyword: &str,
-        base: Option<&Value>,
-        new: Option<&Value>,
+        base: Option<&Tree<'_>>,
+        new: Option<&Tree<'_>>,
         at: &mut Path,
-        is_tighter: impl Fn(&Value, &Value) -> bool,
+        is_tighter: impl Fn(&Tree<'_>, &Tree<'_>) -> bool,
     ) {
         match (base, new) {
             // `false` shuts nothing out: `uniqueItems`, and `exclusiveMinimum` of draft 4.
-            (None | Some(Value::Bool(false)), _) => {}
-            (Some(base), Some(new)) if base == new || is_tighter(base, new) => {}
+            (None | Some(Tree::Bool(false)), _) => {}
+            (Some(base), Some(new)) if base.is_same(new) || is_tighter(base, new) => {}
             (Some(base), Some(new)) => {
                 let (base, new) = (words::json(base), words::json(new));
                 self.push(at, format_args!("{keyword:?} is {new}, and was {base}"));
@@ -258,7 +259,7 @@ impl Comparison<'_> {
         }
     }
 
-    fn types(&mut self, base: Option<&Value>, new: Option<&Value>, at: &mut Path) {
+    fn types(&mut self, base: Option<&Tree<'_>>, new: Option<&Tree<'_>>, at: &mut Path) {
         let Some(base) = base else { return };
         let Some(new) = new else {
             let was = words::json(base);
@@ -282,70 +283,62 @@ impl Comparison<'_> {
 const FURTHER: &str = "additionalProperties";
 
 /// Whether the keywords that rules look into have the form that they should have.
-fn is_readable(schema: &Map<String, Value>) -> bool {
-    let is = |keyword: &str, has_form: fn(&Value) -> bool| schema.get(keyword).is_none_or(has_form);
-    let is_schema: fn(&Value) -> bool = |value| value.is_object() || value.is_boolean();
-    is("properties", Value::is_object)
+fn is_readable(schema: &Members<'_>) -> bool {
+    let is =
+        |keyword: &str, has_form: fn(&Tree<'_>) -> bool| schema.get(keyword).is_none_or(has_form);
+    let is_schema: fn(&Tree<'_>) -> bool = |value| matches!(value, Tree::Object(_) | Tree::Bool(_));
+    is("properties", |value| value.as_object().is_some())
         && is("required", is_list_of_texts)
         && is(FURTHER, is_schema)
         && is("items", is_schema)
-        && is("type", |value| value.is_string() || is_list_of_texts(value))
-        && is("enum", Value::is_array)
+        && is("type", |value| value.as_str().is_some() || is_list_of_texts(value))
+        && is("enum", |value| value.as_array().is_some())
         // Both together allow less than either: no one writes that, and no rule reads it.
-        && !(schema.contains_key("enum") && schema.contains_key("const"))
+        && !(schema.contains("enum") && schema.contains("const"))
 }
 
-fn is_list_of_texts(value: &Value) -> bool {
+fn is_list_of_texts(value: &Tree<'_>) -> bool {
     value
         .as_array()
-        .is_some_and(|items| items.iter().all(Value::is_string))
+        .is_some_and(|items| items.iter().all(|item| item.as_str().is_some()))
 }
 
-fn properties(schema: &Map<String, Value>) -> Option<&Map<String, Value>> {
-    schema.get("properties").and_then(Value::as_object)
+fn properties<'s>(schema: &'s Members<'s>) -> Option<&'s Members<'s>> {
+    schema.get("properties").and_then(Tree::as_object)
 }
 
-fn describes_objects(schema: &Map<String, Value>) -> bool {
+fn describes_objects(schema: &Members<'_>) -> bool {
     let types = schema.get("type").map(texts).unwrap_or_default();
-    types.contains("object") || schema.contains_key("properties")
+    types.contains("object") || schema.contains("properties")
 }
 
-fn required(schema: &Map<String, Value>) -> BTreeSet<&str> {
+fn required<'s>(schema: &'s Members<'_>) -> BTreeSet<&'s str> {
     schema.get("required").map(texts).unwrap_or_default()
 }
 
 /// The texts of a text or of a list of texts.
-fn texts(value: &Value) -> BTreeSet<&str> {
+fn texts<'s>(value: &'s Tree<'_>) -> BTreeSet<&'s str> {
     match value {
-        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        Tree::Array(items) => items.iter().filter_map(Tree::as_str).collect(),
         value => value.as_str().into_iter().collect(),
     }
 }
 
 /// The keyword that names values, and the values.
-fn choices(schema: &Map<String, Value>) -> Option<(&'static str, Vec<&Value>)> {
+fn choices<'s>(schema: &'s Members<'s>) -> Option<(&'static str, Vec<&'s Tree<'s>>)> {
     match (schema.get("enum"), schema.get("const")) {
-        (Some(Value::Array(values)), _) => Some(("enum", values.iter().collect())),
+        (Some(Tree::Array(values)), _) => Some(("enum", values.iter().collect())),
         (_, Some(value)) => Some(("const", vec![value])),
         _ => None,
     }
 }
 
 /// Whether both are numbers and the one is less than the other, for certain.
-fn is_less(one: &Value, other: &Value) -> bool {
-    let integer = |number: &Number| {
-        let signed = number.as_i64().map(i128::from);
-        signed.or_else(|| number.as_u64().map(i128::from))
-    };
-    let (Value::Number(one), Value::Number(other)) = (one, other) else {
-        return false;
-    };
-    let ordering = match (integer(one), integer(other)) {
-        (Some(one), Some(other)) => Some(one.cmp(&other)),
-        // Rounding keeps the order, or makes equal what was not: so less is less.
-        _ => one.as_f64().partial_cmp(&other.as_f64()),
-    };
-    ordering == Some(Ordering::Less)
+fn is_less(one: &Tree<'_>, other: &Tree<'_>) -> bool {
+    match (one, other) {
+        (Tree::Number(one), Tree::Number(other)) => one.is_less(*other),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

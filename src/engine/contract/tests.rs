@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::*;
 use crate::id::EnvironmentName;
@@ -18,7 +18,7 @@ fn all_that_breaks_is_named_in_order() {
         "tools": [{ "type": "function", "function": { "name": "f" } }],
         "response_format": { "type": "json_object" },
     });
-    let contract = |body| Contract::of(body, &Partials::default());
+    let contract = |body: &Value| Contract::of(&body.into(), &Partials::default());
     let found = breakages(&contract(&base), &contract(&new));
     let places: Vec<String> = found.iter().map(|one| one.place.to_string()).collect();
     assert_eq!(
@@ -37,8 +37,43 @@ fn all_that_breaks_is_named_in_order() {
 }
 
 #[test]
+fn what_is_kept_of_a_body_is_as_it_is_written() {
+    let of = |constant: &str, format: &str| {
+        let text = format!(
+            r#"{{"tools": 1, "tools": [{{"type": "function", "function": {{"name": "f",
+            "parameters": {{"properties": {{"n": {{"const": {constant}}}}}}}}}}}],
+            "response_format": {{"n": {format}, "\u0061\n": "\/ "}}}}"#
+        );
+        Contract::of(&text.parse().unwrap(), &Partials::default())
+    };
+    let base = of("123456789012345678901", "1.50");
+    assert_eq!(
+        base.tools[0].definition.text(),
+        r#"{"type":"function","function":{"name":"f","parameters":{"properties":{"n":{"const":123456789012345678901}}}}}"#
+    );
+    let format = base.response_format.as_ref().unwrap();
+    assert_eq!(format.text(), r#"{"n":1.50,"\u0061\n":"\/ "}"#);
+    assert_eq!(
+        breakages(&base, &of("123456789012345678901.0", "15e-1")),
+        []
+    );
+    let places = breakages(
+        &base,
+        &of("123456789012345678902", "1.500000000000000000001"),
+    );
+    let places: Vec<_> = places.iter().map(|one| one.place.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "tools[0].function.parameters.properties.n.const",
+            "response_format.n"
+        ]
+    );
+}
+
+#[test]
 fn only_what_callers_see_is_in_the_contract() {
-    let contract = |body: Value| Contract::of(&body, &Partials::default());
+    let contract = |body: Value| Contract::of(&body.into(), &Partials::default());
     let base = contract(
         json!({ "model": "small", "messages": [{ "content": "x" }], "response_format": null }),
     );
@@ -50,7 +85,7 @@ fn only_what_callers_see_is_in_the_contract() {
 fn a_contract_is_written_as_json() {
     let body = json!({ "messages": [{ "content": "{{hcp:nobody:0}}" }] });
     assert_eq!(
-        json!(Contract::of(&body, &Partials::default())),
+        json!(Contract::of(&body.into(), &Partials::default())),
         json!({
             "variables": [],
             "partials": [{
@@ -73,7 +108,7 @@ fn a_body_of_any_shape_has_a_contract() {
         json!({ "messages": 1, "tools": "x", "response_format": [] }),
         json!({ "tools": [{ "type": "function", "function": { "name": "f", "parameters": deep } }] }),
     ] {
-        let contract = Contract::of(&body, &Partials::default());
+        let contract = Contract::of(&body.into(), &Partials::default());
         assert_eq!(breakages(&contract, &contract), []);
     }
 }
@@ -253,20 +288,24 @@ fn renders(
     seed: u64,
 ) -> impl Iterator<Item = (Value, Result<Value, Vec<Problem>>)> {
     let partials = partials();
-    let contract = Contract::of(base, &partials);
+    let (base, new) = (Json::from(base), Json::from(new));
+    let contract = Contract::of(&base, &partials);
     let mut rng = fastrand::Rng::with_seed(seed);
     (0..10).filter_map(move |_| {
         let inputs = inputs(&contract, &mut rng);
-        let filled = render_strict(base, &inputs, &partials).ok()?;
-        Some((filled, render_strict(new, &inputs, &partials)))
+        let fill = |body: &Json| {
+            let filled = render_strict(body, &inputs, &partials);
+            filled.map(|filled| filled.json().clone())
+        };
+        Some((fill(&base).ok()?, fill(&new)))
     })
 }
 
 fn found(base: &Value, new: &Value) -> Vec<Breakage> {
     let partials = partials();
     breakages(
-        &Contract::of(base, &partials),
-        &Contract::of(new, &partials),
+        &Contract::of(&base.into(), &partials),
+        &Contract::of(&new.into(), &partials),
     )
 }
 

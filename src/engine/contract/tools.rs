@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Breakage, schema, union, words};
+use super::{Breakage, are_same, schema, union, words};
+use crate::json::{self, ByValue, Json, Members, Tree};
 use crate::template::{Path, Place, Step};
 
 /// A tool that a body offers to its model.
@@ -15,8 +16,8 @@ pub struct Tool {
     /// What sort of tool it is.
     #[serde(flatten)]
     pub kind: ToolKind,
-    /// The whole entry, as the body has it.
-    pub definition: Value,
+    /// The whole entry, as the body has it but for white space.
+    pub definition: Json,
     /// Where it stands.
     pub place: Place,
 }
@@ -38,52 +39,59 @@ pub enum ToolKind {
 }
 
 impl Tool {
-    fn of(definition: &Value, kind: ToolKind, place: Place) -> Self {
-        Self {
-            kind,
-            definition: definition.clone(),
-            place,
-        }
-    }
-
-    /// By what it is known: two entries of one key are the same tool.
-    fn key(&self) -> Key<'_> {
-        match &self.kind {
-            ToolKind::Function { .. } => (&self.kind, None),
-            ToolKind::Other | ToolKind::Section => (&self.kind, Some(&self.definition)),
-        }
-    }
-
     /// The tool in words.
-    fn words(&self) -> String {
+    fn words(&self, definition: &Tree<'_>) -> String {
         match &self.kind {
             ToolKind::Function { name } => format!("tool {}", words::name(name)),
-            ToolKind::Other => format!("tool {}", words::json(&self.definition)),
-            ToolKind::Section => {
-                format!("the value {} for all tools", words::json(&self.definition))
-            }
+            ToolKind::Other => format!("tool {}", words::json(definition)),
+            ToolKind::Section => format!("the value {} for all tools", words::json(definition)),
         }
     }
 }
 
-/// A name is enough for a function; all else is known by its definition.
-type Key<'a> = (&'a ToolKind, Option<&'a Value>);
+/// A tool and its definition, parsed.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    tool: &'a Tool,
+    definition: &'a Tree<'a>,
+}
 
-/// The tools of a body's `tools`. Absent, null and the empty list are all no tools.
-pub(super) fn read(section: Option<&Value>) -> Vec<Tool> {
-    let mut path = Path::new("tools");
-    match section {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(entries)) => entries
-            .iter()
-            .enumerate()
-            .map(|(index, entry)| {
-                let place = path.within(Step::Index(index), |path| path.place());
-                Tool::of(entry, kind_of(entry), place)
-            })
-            .collect(),
-        Some(section) => vec![Tool::of(section, ToolKind::Section, path.place())],
+impl<'a> Known<'a> {
+    /// By what it is known: two entries of one key are the same tool.
+    fn key(self) -> Key<'a> {
+        match self.tool.kind {
+            ToolKind::Function { .. } => (&self.tool.kind, None),
+            ToolKind::Other | ToolKind::Section => {
+                (&self.tool.kind, Some(ByValue(self.definition)))
+            }
+        }
     }
+
+    fn words(self) -> String {
+        self.tool.words(self.definition)
+    }
+}
+
+/// A name is enough for a function; all else is known by its definition.
+type Key<'a> = (&'a ToolKind, Option<ByValue<'a, 'a>>);
+
+/// The tools of a body's `tools`, which are not null and have this text. The empty list is no tools.
+pub(super) fn read(section: &Value, text: &str) -> Vec<Tool> {
+    let mut path = Path::new("tools");
+    let Value::Array(entries) = section else {
+        return vec![Tool {
+            kind: ToolKind::Section,
+            definition: Json::compact(text),
+            place: path.place(),
+        }];
+    };
+    let entries = entries.iter().zip(json::items(text)).enumerate();
+    let tools = entries.map(|(index, (entry, text))| Tool {
+        kind: kind_of(entry),
+        definition: Json::compact(text),
+        place: path.within(Step::Index(index), |path| path.place()),
+    });
+    tools.collect()
 }
 
 fn kind_of(entry: &Value) -> ToolKind {
@@ -100,8 +108,16 @@ fn kind_of(entry: &Value) -> ToolKind {
 ///
 /// A tool that is added is a breakage like one that is gone: the model may call it, and the caller
 /// has nothing to answer with.
-pub(super) fn compare(base: &[Tool], new: &[Tool], found: &mut Vec<Breakage>) {
-    let (old, now) = (Groups::of(base), Groups::of(new));
+pub(super) fn compare<'a>(base: &'a [Tool], new: &'a [Tool], found: &mut Vec<Breakage>) {
+    let is_same = |(base, new): (&Tool, &Tool)| {
+        base.kind == new.kind && base.definition.text() == new.definition.text()
+    };
+    if base.len() == new.len() && base.iter().zip(new).all(is_same) {
+        return;
+    }
+    let trees = |tools: &'a [Tool]| tools.iter().map(|tool| tool.definition.tree()).collect();
+    let (old, now): (Vec<Tree<'a>>, Vec<Tree<'a>>) = (trees(base), trees(new));
+    let (old, now) = (Groups::of(base, &old), Groups::of(new, &now));
     for (key, tools) in now.iter() {
         match old.by_key.get(key) {
             Some(before) => compare_same(before, tools, found),
@@ -110,14 +126,14 @@ pub(super) fn compare(base: &[Tool], new: &[Tool], found: &mut Vec<Breakage>) {
                     "{} is offered, and was not before: a model may call what the caller can't answer",
                     tool.words()
                 );
-                Breakage::new(reason, tool.place.clone())
+                Breakage::new(reason, tool.tool.place.clone())
             })),
         }
     }
     for (_, tools) in old.iter().filter(|(key, _)| !now.by_key.contains_key(key)) {
         found.extend(tools.iter().map(|tool| {
             let reason = format!("{} is not offered any more", tool.words());
-            Breakage::new(reason, tool.place.clone())
+            Breakage::new(reason, tool.tool.place.clone())
         }));
     }
 }
@@ -125,16 +141,17 @@ pub(super) fn compare(base: &[Tool], new: &[Tool], found: &mut Vec<Breakage>) {
 /// Tools by what they are known by: one tool each, unless a body repeats it.
 struct Groups<'a> {
     order: Vec<Key<'a>>,
-    by_key: HashMap<Key<'a>, Vec<&'a Tool>>,
+    by_key: HashMap<Key<'a>, Vec<Known<'a>>>,
 }
 
 impl<'a> Groups<'a> {
-    fn of(tools: &'a [Tool]) -> Self {
+    fn of(tools: &'a [Tool], definitions: &'a [Tree<'a>]) -> Self {
         let mut groups = Self {
             order: Vec::new(),
             by_key: HashMap::new(),
         };
-        for tool in tools {
+        for (tool, definition) in tools.iter().zip(definitions) {
+            let tool = Known { tool, definition };
             let group = groups.by_key.entry(tool.key()).or_default();
             if group.is_empty() {
                 groups.order.push(tool.key());
@@ -144,7 +161,7 @@ impl<'a> Groups<'a> {
         groups
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&Key<'a>, &[&'a Tool])> {
+    fn iter(&self) -> impl Iterator<Item = (&Key<'a>, &[Known<'a>])> {
         self.order
             .iter()
             .filter_map(|key| Some((key, self.by_key.get(key)?.as_slice())))
@@ -152,17 +169,18 @@ impl<'a> Groups<'a> {
 }
 
 /// Compares what is one tool before and after.
-fn compare_same(base: &[&Tool], new: &[&Tool], found: &mut Vec<Breakage>) {
+fn compare_same(base: &[Known<'_>], new: &[Known<'_>], found: &mut Vec<Breakage>) {
     match (base, new) {
-        ([base], [new]) => compare_functions(base, new, found),
+        ([base], [new]) => compare_functions(*base, *new, found),
         (_, [first, ..]) => {
-            let same = |(base, new): (&&Tool, &&Tool)| base.definition == new.definition;
+            let same =
+                |(base, new): (&Known<'_>, &Known<'_>)| base.definition.is_same(new.definition);
             if base.len() != new.len() || !base.iter().zip(new).all(same) {
                 let reason = format!(
                     "{} is there several times, and changed, which can't be shown to be compatible",
                     first.words()
                 );
-                found.push(Breakage::new(reason, first.place.clone()));
+                found.push(Breakage::new(reason, first.tool.place.clone()));
             }
         }
         (_, []) => {}
@@ -170,22 +188,22 @@ fn compare_same(base: &[&Tool], new: &[&Tool], found: &mut Vec<Breakage>) {
 }
 
 /// Compares two functions of one name. Other tools of one key are equal.
-fn compare_functions(base: &Tool, new: &Tool, found: &mut Vec<Breakage>) {
+fn compare_functions(base: Known<'_>, new: Known<'_>, found: &mut Vec<Breakage>) {
     let (ToolKind::Function { name }, Some(base), Some(entry)) = (
-        &new.kind,
+        &new.tool.kind,
         base.definition.as_object(),
         new.definition.as_object(),
     ) else {
         return;
     };
     let name = &words::name(name);
-    let mut path = Path::new(new.place.as_str());
+    let mut path = Path::new(new.tool.place.as_str());
     for (member, old, now) in union(base, entry) {
         path.within(Step::Member(member), |path| match (member, old, now) {
-            ("function", Some(Value::Object(old)), Some(Value::Object(now))) => {
+            ("function", Some(Tree::Object(old)), Some(Tree::Object(now))) => {
                 compare_members(name, old, now, path, found);
             }
-            (_, old, now) if old == now => {}
+            (_, old, now) if are_same(old, now) => {}
             _ => found.push(changed(name, member, path)),
         });
     }
@@ -194,32 +212,32 @@ fn compare_functions(base: &Tool, new: &Tool, found: &mut Vec<Breakage>) {
 /// Compares what two functions of one name say of themselves. Null says nothing.
 fn compare_members(
     name: &str,
-    base: &Map<String, Value>,
-    new: &Map<String, Value>,
+    base: &Members<'_>,
+    new: &Members<'_>,
     path: &mut Path,
     found: &mut Vec<Breakage>,
 ) {
     for (member, old, now) in union(base, new) {
-        let old = old.filter(|old| !old.is_null());
-        let now = now.filter(|now| !now.is_null());
+        let old = old.filter(|old| **old != Tree::Null);
+        let now = now.filter(|now| **now != Tree::Null);
         path.within(Step::Member(member), |path| match (member, old, now) {
-            ("description", None | Some(Value::String(_)), None | Some(Value::String(_))) => {}
+            ("description", None | Some(Tree::String(_)), None | Some(Tree::String(_))) => {}
             ("parameters", Some(old), Some(now)) => {
                 schema::compare(name, is_strict(base), old, now, path, found);
             }
             // Turned on, it only shuts arguments out.
-            ("strict", None | Some(Value::Bool(false)), Some(Value::Bool(true))) => {}
-            (_, old, now) if old == now => {}
+            ("strict", None | Some(Tree::Bool(false)), Some(Tree::Bool(true))) => {}
+            (_, old, now) if are_same(old, now) => {}
             _ => found.push(changed(name, member, path)),
         });
     }
 }
 
 /// Whether a function's arguments are held to its schema, or may be: a tag is filled with either.
-fn is_strict(function: &Map<String, Value>) -> bool {
+fn is_strict(function: &Members<'_>) -> bool {
     !matches!(
         function.get("strict"),
-        None | Some(Value::Null | Value::Bool(false))
+        None | Some(Tree::Null | Tree::Bool(false))
     )
 }
 
@@ -233,10 +251,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::engine::contract::Contract;
+    use crate::template::Partials;
+
+    fn tools(section: &Value) -> Vec<Tool> {
+        read(section, &serde_json::to_string_pretty(section).unwrap())
+    }
 
     fn found(base: Value, new: Value) -> Vec<String> {
         let mut found = Vec::new();
-        compare(&read(Some(&base)), &read(Some(&new)), &mut found);
+        compare(&tools(&base), &tools(&new), &mut found);
         found.iter().map(Breakage::to_string).collect()
     }
 
@@ -276,9 +300,10 @@ mod tests {
 
     #[test]
     fn no_tools_may_be_written_in_three_ways() {
-        assert!(read(None).is_empty());
-        assert!(read(Some(&json!(null))).is_empty());
-        assert!(read(Some(&json!([]))).is_empty());
+        for body in [json!({}), json!({ "tools": null }), json!({ "tools": [] })] {
+            let contract = Contract::of(&body.into(), &Partials::new());
+            assert_eq!(contract.tools, []);
+        }
     }
 
     #[test]
@@ -389,9 +414,7 @@ mod tests {
 
     #[test]
     fn tools_are_written_with_their_kind() {
-        let tools = read(Some(
-            &json!([{ "type": "function", "function": { "name": "f" } }, 5]),
-        ));
+        let tools = tools(&json!([{ "type": "function", "function": { "name": "f" } }, 5]));
         assert_eq!(
             json!(tools),
             json!([

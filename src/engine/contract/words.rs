@@ -1,14 +1,14 @@
 //! Words for reasons: JSON cut short, lists with an end.
 
-use serde_json::Value;
+use crate::json::Tree;
 
 /// How many characters of a value, and how many values of a list, a reason shows.
 const SHOWN_CHARACTERS: usize = 60;
 const SHOWN_VALUES: usize = 3;
 
 /// A value as JSON, cut short.
-pub(super) fn json(value: &Value) -> String {
-    let text = value.to_string();
+pub(super) fn json(value: &Tree<'_>) -> String {
+    let text = value.to_text();
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -24,7 +24,7 @@ pub(super) fn name(text: &str) -> String {
 }
 
 /// The first of some values as JSON, and how many more there are.
-pub(super) fn list(values: &[&Value]) -> String {
+pub(super) fn list(values: &[&Tree<'_>]) -> String {
     let shown: Vec<String> = values
         .iter()
         .take(SHOWN_VALUES)
@@ -39,15 +39,13 @@ pub(super) fn list(values: &[&Value]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn a_long_value_is_cut_between_characters() {
-        let value = json!("ä".repeat(100));
-        assert_eq!(super::json(&value), format!("\"{}…", "ä".repeat(59)));
-        assert_eq!(super::json(&json!({"a": 1})), r#"{"a":1}"#);
+        let text = format!("\"{}\"", "ä".repeat(100));
+        assert_eq!(json(&Tree::of(&text)), format!("\"{}…", "ä".repeat(59)));
+        assert_eq!(json(&Tree::of(r#"{ "a": 1.50 }"#)), r#"{"a":1.50}"#);
     }
 
     #[test]
@@ -58,8 +56,8 @@ mod tests {
 
     #[test]
     fn a_long_list_tells_how_much_more_there_is() {
-        let values: Vec<Value> = (0..5).map(Value::from).collect();
-        let values: Vec<&Value> = values.iter().collect();
+        let values = ["0", "1", "2", "3", "4"].map(Tree::of);
+        let values: Vec<&Tree<'_>> = values.iter().collect();
         assert_eq!(list(&values), "0, 1, 2 and 2 more");
         assert_eq!(list(&values[..2]), "0, 1");
     }

@@ -15,10 +15,11 @@ use crate::engine::{Resolved, find_prompt, find_version, freeze, gather_partials
 use crate::error::{Error, Result};
 use crate::frozen::Frozen;
 use crate::id::{BlobId, EnvironmentName, VersionId};
-use crate::mode::Mode;
+use crate::json::Json;
+use crate::mode::{Filled, Mode};
 use crate::number::{PromptRef, Spec};
 use crate::record::{Version, VersionCounts, VersionFilter};
-use crate::template::{Merged, Partials, Uses, ValidationError};
+use crate::template::{Partials, Uses, ValidationError};
 
 /// A body with its variables and partials filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,9 +28,23 @@ pub struct Rendered {
     /// The version that was rendered.
     pub version: Version,
     /// The filled body.
-    pub body: Value,
+    pub body: Json,
     /// What [`Mode::Helicone`] found wrong; nothing in strict mode, where it is an error instead.
     pub errors: Vec<ValidationError>,
+}
+
+impl Rendered {
+    /// The filled body's text: in strict mode, all but the tags is as it is in the version, byte for byte.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.body.text()
+    }
+
+    /// The filled body, parsed. It is lossy: numbers are integers of 64 bits or doubles.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        self.body.json()
+    }
 }
 
 impl View {
@@ -186,7 +201,7 @@ impl View {
         Error: From<S::Error>,
     {
         let (_, body, partials) = self.read_with_partials(&spec.try_into()?)?;
-        Ok(Contract::of(body.json(), &partials))
+        Ok(Contract::of(body.as_ref(), &partials))
     }
 
     /// How callers of one version would break with another: nothing where it could be a minor of it.
@@ -205,6 +220,8 @@ impl View {
 
     /// Fills a version's body with inputs, and with its partials as they are now.
     ///
+    /// Inputs hold integers of 64 bits and doubles. Any other number is exact only as a string, such as `"1.50"`.
+    ///
     /// # Errors
     ///
     /// In strict mode [`Render`](Error::Render) with every problem at once, never a half-filled body; in
@@ -216,7 +233,7 @@ impl View {
         Error: From<S::Error>,
     {
         let (version, body, partials) = self.read_with_partials(&spec.try_into()?)?;
-        let Merged { body, errors } = mode.fill(body.json(), inputs, &partials)?;
+        let Filled { body, errors } = mode.fill(body.text(), body.json(), inputs, &partials)?;
         Ok(Rendered {
             version,
             body,

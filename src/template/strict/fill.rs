@@ -1,37 +1,41 @@
-//! Fills a body that has been checked.
+//! Fills the text of a body that has been checked.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+use crate::json::{Text, Tree};
 use crate::template::budget::{Budget, LIMIT, TooLarge};
 use crate::template::expand::Source;
 use crate::template::javascript;
 use crate::template::partials::{Partials, message, nonempty_texts};
 use crate::template::place::{Path, Step};
 use crate::template::problem::{Problem, excerpt};
-use crate::template::tag::{PartialTag, Piece, VariableTag, pieces};
-use crate::template::uses::{SECTIONS, change_texts};
+use crate::template::splice::{Splices, message_texts};
+use crate::template::tag::{PartialTag, Piece, VariableTag, pieces, variables};
+use crate::template::uses::SECTIONS;
 
-/// Fills a body whose inputs are there, and whose partials are there and end.
+/// Fills the text of a body whose inputs are there, and whose partials are there and end.
 ///
 /// What shows only while filling is still a problem: members that would get one name, and the size.
 pub(super) fn fill(
-    body: &Value,
+    body: &str,
     inputs: &Map<String, Value>,
     partials: &Partials,
-) -> Result<Value, Vec<Problem>> {
+) -> Result<String, Vec<Problem>> {
     let mut filler = Filler {
         inputs,
         partials,
         filled: HashMap::new(),
         budget: Budget::new(),
         problems: Vec::new(),
+        splices: Splices::new(body),
     };
-    match filler.body(body) {
-        Ok(body) if filler.problems.is_empty() => Ok(body),
-        Ok(_) => Err(filler.problems),
+    match filler.body(&Tree::of(body)) {
+        Ok(()) if filler.problems.is_empty() => Ok(filler.splices.apply()),
+        Ok(()) => Err(filler.problems),
         Err(TooLarge) => {
             filler.problems.push(Problem::TooLarge { limit: LIMIT });
             Err(filler.problems)
@@ -46,50 +50,87 @@ struct Filler<'a> {
     filled: HashMap<Source, Rc<str>>,
     budget: Budget,
     problems: Vec<Problem>,
+    splices: Splices<'a>,
 }
 
-impl Filler<'_> {
-    fn body(&mut self, body: &Value) -> Result<Value, TooLarge> {
-        let mut body = body.clone();
-        change_texts(&mut body, |text, _| self.text(text))?;
+/// Whose tags count in a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tags {
+    All,
+    /// Partial tags mean nothing in sections.
+    Variables,
+}
+
+impl<'a> Filler<'a> {
+    fn body(&mut self, body: &Tree<'a>) -> Result<(), TooLarge> {
+        for one in message_texts(body) {
+            self.written(one.text, Tags::All)?;
+        }
         for section in SECTIONS {
-            if let Some(json) = body.get_mut(section) {
-                *json = self.json(json, &mut Path::new(section))?;
+            if let Some(json) = body.get(section) {
+                self.json(json, &mut Path::new(section))?;
             }
         }
-        Ok(body)
+        Ok(())
     }
 
-    /// Fills a message's text.
-    fn text(&mut self, text: &str) -> Result<String, TooLarge> {
-        let mut out = String::with_capacity(text.len());
-        for piece in pieces(text) {
-            match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Variable(tag) => self.push_value(tag, &mut out)?,
-                Piece::Partial(tag) => {
-                    let text = self.partial(tag)?;
-                    self.budget.spend(text.len())?;
-                    out.push_str(&text);
-                }
+    /// Fills a text where it is written. Answers what it says then, if it has tags.
+    fn written(&mut self, text: &Text<'a>, tags: Tags) -> Result<Option<String>, TooLarge> {
+        let said = text.as_str();
+        let mut places = text.places();
+        let (mut out, mut from, mut at) = (None, 0, 0);
+        for piece in pieces(said) {
+            let range = at..at + piece.raw().len();
+            at = range.end;
+            let with = match piece {
+                Piece::Variable(tag) => self.value_text(tag)?,
+                Piece::Partial(tag) if tags == Tags::All => self.partial_text(tag)?,
+                Piece::Text(_) | Piece::Partial(_) => None,
+            };
+            if let Some(with) = with {
+                let out: &mut String = out.get_or_insert_default();
+                out.push_str(&said[from..range.start]);
+                out.push_str(&with);
+                from = range.end;
+                self.splices.piece(text, &mut places, range, &with);
             }
+        }
+        if let Some(out) = &mut out {
+            out.push_str(&said[from..]);
         }
         Ok(out)
     }
 
-    /// What goes in for a partial tag.
-    fn partial(&mut self, tag: PartialTag<'_>) -> Result<Rc<str>, TooLarge> {
+    /// What goes in for a variable's tag.
+    fn value_text(&mut self, tag: VariableTag<'_>) -> Result<Option<Rc<str>>, TooLarge> {
+        let Some(value) = self.inputs.get(tag.name) else {
+            return Ok(None);
+        };
+        let text = javascript::exact_text(value);
+        self.budget.spend(text.len())?;
+        Ok(Some(text.into()))
+    }
+
+    /// What goes in for a partial's tag; none if it is text.
+    fn partial_text(&mut self, tag: PartialTag<'_>) -> Result<Option<Rc<str>>, TooLarge> {
         let Some(environment) = tag.environment_name() else {
-            return Ok(tag.raw.into());
+            return Ok(None);
         };
         let source = Source {
             prompt: tag.prompt,
             environment,
             message: tag.message(),
         };
-        if let Some(text) = self.filled.get(&source) {
-            return Ok(Rc::clone(text));
-        }
+        let text = match self.filled.get(&source) {
+            Some(text) => Rc::clone(text),
+            None => self.partial(source)?,
+        };
+        self.budget.spend(text.len())?;
+        Ok(Some(text))
+    }
+
+    /// Fills the message that a partial names.
+    fn partial(&mut self, source: Source) -> Result<Rc<str>, TooLarge> {
         let partials = self.partials;
         let body = partials.get(&source.prompt, &source.environment);
         let message = body.and_then(|body| message(body, source.message));
@@ -100,65 +141,58 @@ impl Filler<'_> {
         Ok(text)
     }
 
-    fn push_value(&mut self, tag: VariableTag<'_>, out: &mut String) -> Result<(), TooLarge> {
-        if let Some(value) = self.inputs.get(tag.name) {
-            let text = javascript::text(value);
-            self.budget.spend(text.len())?;
-            out.push_str(&text);
+    /// Fills a text of a partial's.
+    fn text(&mut self, text: &str) -> Result<String, TooLarge> {
+        let mut out = String::with_capacity(text.len());
+        for piece in pieces(text) {
+            let with = match piece {
+                Piece::Text(_) => None,
+                Piece::Variable(tag) => self.value_text(tag)?,
+                Piece::Partial(tag) => self.partial_text(tag)?,
+            };
+            out.push_str(with.as_deref().unwrap_or(piece.raw()));
         }
-        Ok(())
+        Ok(out)
     }
 
-    /// Fills a section's JSON, member names too.
-    fn json(&mut self, json: &Value, path: &mut Path) -> Result<Value, TooLarge> {
+    /// Fills a section's JSON, member names too. Of members of one name only the last is filled: the others don't count.
+    fn json(&mut self, json: &Tree<'a>, path: &mut Path) -> Result<(), TooLarge> {
         match json {
-            Value::String(text) => match VariableTag::whole(text) {
-                Some(tag) => self.value(tag),
-                None => self.section_text(text).map(Value::String),
+            Tree::String(text) => match VariableTag::whole(text.as_str()) {
+                Some(tag) => self.value(tag, text),
+                None => self.written(text, Tags::Variables).map(drop),
             },
-            Value::Array(items) => {
-                let fill =
-                    |(index, item)| path.within(Step::Index(index), |path| self.json(item, path));
-                items.iter().enumerate().map(fill).collect()
-            }
-            Value::Object(members) => {
-                let mut filled = Map::with_capacity(members.len());
-                for (name, value) in members {
-                    path.within(Step::Member(name), |path| {
-                        let value = self.json(value, path)?;
-                        let name = self.section_text(name)?;
-                        if filled.contains_key(&name) {
+            Tree::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+                path.within(Step::Index(index), |path| self.json(item, path))
+            }),
+            Tree::Object(members) => {
+                let has_tags = |(name, _): (&str, _)| variables(name).next().is_some();
+                let may_clash = members.iter().any(has_tags);
+                let mut taken = HashSet::new();
+                for (name, value) in members.entries() {
+                    path.within(Step::Member(name.as_str()), |path| {
+                        self.json(value, path)?;
+                        let filled = self.written(name, Tags::Variables)?;
+                        let name = filled.map_or(Cow::Borrowed(name.as_str()), Cow::Owned);
+                        if may_clash && !taken.insert(name.clone()) {
                             let place = path.place();
-                            let name = excerpt(&Value::String(name));
+                            let name = excerpt(&Value::String(name.into_owned()));
                             self.problems.push(Problem::DuplicateKey { name, place });
-                        } else {
-                            filled.insert(name, value);
                         }
                         Ok(())
                     })?;
                 }
-                Ok(Value::Object(filled))
+                Ok(())
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(json.clone()),
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) => Ok(()),
         }
     }
 
-    fn value(&mut self, tag: VariableTag<'_>) -> Result<Value, TooLarge> {
+    /// Puts a value in the place of a string that is exactly its tag.
+    fn value(&mut self, tag: VariableTag<'_>, text: &Text<'a>) -> Result<(), TooLarge> {
         let value = self.inputs.get(tag.name).unwrap_or(&Value::Null);
         self.budget.spend_value(value)?;
-        Ok(value.clone())
-    }
-
-    /// Fills a text in which partial tags mean nothing.
-    fn section_text(&mut self, text: &str) -> Result<String, TooLarge> {
-        let mut out = String::with_capacity(text.len());
-        for piece in pieces(text) {
-            match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Variable(tag) => self.push_value(tag, &mut out)?,
-                Piece::Partial(tag) => out.push_str(tag.raw),
-            }
-        }
-        Ok(out)
+        self.splices.whole(text, value.to_string());
+        Ok(())
     }
 }

@@ -5,3 +5,4 @@ mod inputs;
 mod render;
 
 pub use render::render_strict;
+pub(crate) use render::render_text;

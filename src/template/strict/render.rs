@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{fill, inputs};
+use crate::json::Json;
 use crate::template::expand::expand;
 use crate::template::partials::Partials;
 use crate::template::problem::Problem;
@@ -11,22 +12,24 @@ use crate::template::problem::Problem;
 ///
 /// Every variable must be given, of its type ([`VariableType::accepts`](crate::template::VariableType::accepts)),
 /// wherever it is used; 0, false and the empty text are values. Every input must be asked for. Partials
-/// inside partials are filled too. Values are written as JavaScript's `String()` writes them, and are not
-/// looked into for tags. What is no tag stays as it is; nothing is added to the body.
+/// inside partials are filled too. Values are written as JavaScript's `String()` writes them, integers with
+/// all their digits, and are not looked into for tags. What is no tag stays byte for byte; nothing is added
+/// to the body.
 ///
 /// ```
 /// use promptbook::template::{Partials, render_strict};
 /// use serde_json::json;
 ///
-/// let body = json!({ "messages": [{ "role": "user", "content": "{{hc:n:number}} of {{hc:what:string}}" }] });
+/// let body = r#"{"messages": [{"content": "{{hc:n:number}} of {{hc:what:string}}"}], "top_p": 1.50}"#.parse()?;
 /// let inputs = |json: serde_json::Value| json.as_object().cloned().unwrap_or_default();
 ///
 /// let filled = render_strict(&body, &inputs(json!({ "n": 0, "what": "it" })), &Partials::new());
-/// assert_eq!(filled.unwrap()["messages"][0]["content"], "0 of it");
+/// assert_eq!(filled.unwrap().text(), r#"{"messages": [{"content": "0 of it"}], "top_p": 1.50}"#);
 ///
 /// let problems = render_strict(&body, &inputs(json!({ "n": "none" })), &Partials::new()).unwrap_err();
 /// assert_eq!(problems[0].to_string(), r#"messages[0].content: input n is "none", expected number"#);
 /// assert_eq!(problems[1].to_string(), "messages[0].content: input what (string) is missing");
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
 /// # Errors
@@ -35,17 +38,30 @@ use crate::template::problem::Problem;
 /// would get the same name ([`Problem::DuplicateKey`]), and is the filled body held against its limit:
 /// filling may add 64 MiB ([`Problem::TooLarge`]).
 pub fn render_strict(
-    body: &Value,
+    body: &Json,
     inputs: &Map<String, Value>,
     partials: &Partials,
-) -> Result<Value, Vec<Problem>> {
-    let expanded = expand(body, partials);
+) -> Result<Json, Vec<Problem>> {
+    render_text(body.text(), body.json(), inputs, partials).map(Json::new)
+}
+
+/// Fills every tag of a body's text, which is this JSON.
+pub(crate) fn render_text(
+    text: &str,
+    json: &Value,
+    inputs: &Map<String, Value>,
+    partials: &Partials,
+) -> Result<String, Vec<Problem>> {
+    let expanded = expand(json, partials);
     let mut problems = expanded.problems;
     problems.extend(inputs::check(&expanded.variables, inputs));
     if !problems.is_empty() {
         return Err(problems);
     }
-    fill::fill(body, inputs, partials)
+    match expanded.variables.is_empty() && expanded.partials.is_empty() {
+        true => Ok(text.to_owned()),
+        false => fill::fill(text, inputs, partials),
+    }
 }
 
 #[cfg(test)]
@@ -77,8 +93,17 @@ mod tests {
         json!({ "messages": [{ "role": "user", "content": text }] })
     }
 
+    fn fill(
+        body: &Value,
+        inputs: &Map<String, Value>,
+        partials: &Partials,
+    ) -> Result<Value, Vec<Problem>> {
+        let filled = render_strict(&body.into(), inputs, partials);
+        filled.map(|filled| filled.json().clone())
+    }
+
     fn render(body: &Value, inputs: Value, partials: &Partials) -> Result<Value, Vec<String>> {
-        render_strict(body, inputs.as_object().unwrap(), partials)
+        fill(body, inputs.as_object().unwrap(), partials)
             .map_err(|problems| problems.iter().map(Problem::to_string).collect())
     }
 
@@ -252,6 +277,24 @@ mod tests {
         })
     }
 
+    /// A piece of a string as it is written, and as it is when it is filled.
+    fn piece() -> impl Strategy<Value = (&'static str, &'static str)> {
+        let a = "\\\"A\\\"\\n{{hc:b:date}}";
+        prop::sample::select(vec![
+            ("{{hc:a:string}}", a),
+            ("{{\\nhc\\u003aa : string\\u007d}", a),
+            ("\\u007b\\u007Bhc:\\u0061:string}}", a),
+            ("{{ hc:b:date }}", "1,18446744073709551615"),
+            ("\\ud83d\\ude00", "\\ud83d\\ude00"),
+            ("\\/\\u00e9", "\\/\\u00e9"),
+            ("é", "é"),
+            ("\\\\", "\\\\"),
+            ("{{hc:a}}", "{{hc:a}}"),
+            ("{", "{"),
+            ("{{hcp:a:0}}", "{{hcp:a:0}}"),
+        ])
+    }
+
     /// Inputs for exactly the variables of a body.
     fn inputs_for(body: &Value, value: &str) -> Map<String, Value> {
         let uses = expand(body, &Partials::new()).variables;
@@ -263,22 +306,52 @@ mod tests {
     proptest! {
         #[test]
         fn no_tag_of_the_body_remains(body in body_of(TAGS), value in "[a-z:]{0,5}") {
-            let filled = render_strict(&body, &inputs_for(&body, &value), &Partials::new()).unwrap();
+            let filled = fill(&body, &inputs_for(&body, &value), &Partials::new()).unwrap();
             prop_assert_eq!(variables(&filled.to_string().replace("\\n", "\n")).count(), 0);
+        }
+
+        #[test]
+        fn all_but_the_tags_stays_byte_for_byte(pieces in prop::collection::vec(piece(), 0..12)) {
+            let inputs = Map::from_iter([
+                ("a".to_owned(), json!("\"A\"\n{{hc:b:date}}")),
+                ("b".to_owned(), json!([1, u64::MAX])),
+            ]);
+            let body = |side: fn(&(&str, &str)) -> String, whole: &str| {
+                let text: String = pieces.iter().map(side).collect();
+                format!(
+                    "{{ \"messages\" :[{{\"content\":\"{text}\", \"n\":1.50}},
+                    {{\"content\": [{{\"text\":\"-{text}\" , \"type\":\"text\"}}, -0]}}],
+                    \"tools\": [\"x{text}\", {{\"k{text}\": {whole}, \"a\": 1, \"a\":[\"\\u007b\",1E5] }} ]\n,
+                    \"response_format\": {whole} , \"x\":\"{text}\" }} "
+                )
+            };
+            let (before, after) = (
+                body(|(tag, _)| (*tag).to_owned(), "\"{{hc:b:date}}\""),
+                body(|(_, value)| (*value).to_owned(), "[1,18446744073709551615]"),
+            );
+            // What does not count has its tags still.
+            let text: String = pieces.iter().map(|(tag, _)| *tag).collect();
+            let (head, _) = after.rsplit_once("\"x\":").unwrap();
+            let after = format!("{head}\"x\":\"{text}\" }} ");
+            let body: Json = before.parse().unwrap();
+            let asks_for_a = pieces.iter().any(|(tag, value)| tag != value && value.contains('A'));
+            let inputs: Map<_, _> = inputs.into_iter().filter(|(name, _)| asks_for_a || name == "b").collect();
+            let filled = render_strict(&body, &inputs, &Partials::new()).unwrap();
+            prop_assert_eq!(filled.text(), after);
         }
 
         #[test]
         fn a_body_without_tags_is_unchanged(body in body_of(PLAIN)) {
             let uses = expand(&body, &Partials::new());
             prop_assume!(uses.variables.is_empty());
-            prop_assert_eq!(render_strict(&body, &Map::new(), &Partials::new()).unwrap(), body);
+            prop_assert_eq!(fill(&body, &Map::new(), &Partials::new()).unwrap(), body);
         }
 
         #[test]
         fn values_that_look_like_tags_are_not_filled_again(text in text(TAGS)) {
             let tag = "{{hc:a:string}}";
             let body = one_message(&text);
-            let filled = render_strict(&body, &inputs_for(&body, tag), &Partials::new()).unwrap();
+            let filled = fill(&body, &inputs_for(&body, tag), &Partials::new()).unwrap();
             let expected = text.replace("{{ hc:b:date }}", tag).replace("{{\nhc:a:x}}", tag);
             prop_assert_eq!(filled, one_message(&expected));
         }
@@ -289,7 +362,7 @@ mod tests {
             let params = Map::from_iter([("inputs".to_owned(), Value::Object(inputs.clone()))]);
             let merged = merge(&body, &params, &Map::new()).unwrap();
             prop_assert_eq!(merged.errors, vec![]);
-            prop_assert_eq!(render_strict(&body, &inputs, &Partials::new()).unwrap(), merged.body);
+            prop_assert_eq!(fill(&body, &inputs, &Partials::new()).unwrap(), merged.body);
         }
     }
 }

@@ -3,18 +3,19 @@
 use serde_json::Value;
 
 use crate::cli::text;
+use crate::json::Tree;
 
 /// No list and no object in one line is longer.
 const LINE: usize = 72;
 
 /// A value over lines, what is unprintable escaped.
-pub(super) fn lines(value: &Value) -> String {
+pub(super) fn lines(value: &Tree<'_>) -> String {
     let mut told = String::new();
     lay(value, 0, &mut told);
     told
 }
 
-fn lay(value: &Value, depth: usize, told: &mut String) {
+fn lay(value: &Tree<'_>, depth: usize, told: &mut String) {
     if is_short(value) {
         told.push_str(&in_line(value));
         return;
@@ -24,7 +25,7 @@ fn lay(value: &Value, depth: usize, told: &mut String) {
         told.extend(std::iter::repeat_n("  ", depth));
     };
     match value {
-        Value::Array(items) => {
+        Tree::Array(items) => {
             told.push('[');
             for (position, item) in items.iter().enumerate() {
                 told.push_str(if position > 0 { "," } else { "" });
@@ -34,12 +35,12 @@ fn lay(value: &Value, depth: usize, told: &mut String) {
             next(told, depth);
             told.push(']');
         }
-        Value::Object(members) => {
+        Tree::Object(members) => {
             told.push('{');
             for (position, (name, value)) in members.iter().enumerate() {
                 told.push_str(if position > 0 { "," } else { "" });
                 next(told, depth + 1);
-                told.push_str(&format!("{}: ", in_line(&Value::from(name.as_str()))));
+                told.push_str(&format!("{}: ", quoted(name)));
                 lay(value, depth + 1, told);
             }
             next(told, depth);
@@ -50,40 +51,41 @@ fn lay(value: &Value, depth: usize, told: &mut String) {
 }
 
 /// A value in one line, with spaces after commas and colons.
-pub(super) fn in_line(value: &Value) -> String {
+pub(super) fn in_line(value: &Tree<'_>) -> String {
     let list = |items: Vec<String>| items.join(", ");
     match value {
-        Value::Array(items) => format!("[{}]", list(items.iter().map(in_line).collect())),
-        Value::Object(members) => {
+        Tree::String(text) => quoted(text.as_str()),
+        Tree::Array(items) => format!("[{}]", list(items.iter().map(in_line).collect())),
+        Tree::Object(members) => {
             let members = members.iter();
-            let members = members.map(|(name, value)| {
-                format!(
-                    "{}: {}",
-                    in_line(&Value::from(name.as_str())),
-                    in_line(value)
-                )
-            });
+            let members =
+                members.map(|(name, value)| format!("{}: {}", quoted(name), in_line(value)));
             format!("{{{}}}", list(members.collect()))
         }
-        scalar => text::line(&scalar.to_string()),
+        scalar => text::line(&scalar.to_text()),
     }
 }
 
+/// A string in quotes, what is unprintable escaped.
+pub(super) fn quoted(words: &str) -> String {
+    text::line(&Value::from(words).to_string())
+}
+
 /// Whether a value fits into a line. No more of it is looked at than fits.
-pub(super) fn is_short(value: &Value) -> bool {
-    fn left(value: &Value, room: usize) -> Option<usize> {
+pub(super) fn is_short(value: &Tree<'_>) -> bool {
+    fn left(value: &Tree<'_>, room: usize) -> Option<usize> {
         match value {
-            Value::String(text) => room.checked_sub(text.len() + 2),
-            Value::Array(items) => items.iter().try_fold(room.checked_sub(2)?, |room, item| {
+            Tree::String(text) => room.checked_sub(text.as_str().len() + 2),
+            Tree::Array(items) => items.iter().try_fold(room.checked_sub(2)?, |room, item| {
                 left(item, room.checked_sub(2)?)
             }),
-            Value::Object(members) => {
+            Tree::Object(members) => {
                 let room = room.checked_sub(2)?;
                 members.iter().try_fold(room, |room, (name, value)| {
                     left(value, room.checked_sub(name.len() + 6)?)
                 })
             }
-            _ => room.checked_sub(value.to_string().len()),
+            _ => room.checked_sub(value.to_text().len()),
         }
     }
     left(value, LINE).is_some()
@@ -102,7 +104,9 @@ mod tests {
             "{{\n  \"a\": [1, \"x\\u001b\"],\n  \"b\": {{\n    \"c\": \"{}\",\n    \"d\": {{}}\n  }}\n}}",
             "y".repeat(60)
         );
-        assert_eq!(lines(&value), expected);
-        assert_eq!(in_line(&json!({"a": [1, null]})), "{\"a\": [1, null]}");
+        let text = value.to_string();
+        assert_eq!(lines(&Tree::of(&text)), expected);
+        let text = r#"{"a":[1E5,null]}"#;
+        assert_eq!(in_line(&Tree::of(text)), "{\"a\": [1E5, null]}");
     }
 }

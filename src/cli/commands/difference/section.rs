@@ -4,10 +4,11 @@ use anstyle::Style;
 use serde_json::Value;
 
 use super::{Marks, layout, words};
-use crate::Difference;
 use crate::cli::output::{ADDED, DIM, NAME, PLAIN, REMOVED, paint};
 use crate::cli::text;
 use crate::diff::{Edit, EditKind, Pointer, Section, tool_name};
+use crate::json::Tree;
+use crate::{Difference, Json};
 
 /// A section of a body, with its edits.
 pub(super) struct Edits<'a> {
@@ -177,7 +178,7 @@ impl Edits<'_> {
             if is_index {
                 label.push_str(&format!("[{token}]"));
             } else if token.is_empty() || !token.chars().all(plain) {
-                label.push_str(&format!("[{}]", layout::in_line(&Value::from(&*token))));
+                label.push_str(&format!("[{}]", layout::quoted(&token)));
             } else {
                 label.push_str(if label.is_empty() { "" } else { "." });
                 label.push_str(&token);
@@ -192,7 +193,9 @@ fn item(edit: &Edit, marks: Marks) -> String {
     match (edit.kind, &edit.old, &edit.new) {
         (EditKind::Added, _, Some(new)) => signed("  ", "+", &shown(new), ADDED),
         (EditKind::Removed, Some(old), _) => signed("  ", "-", &shown(old), REMOVED),
-        (EditKind::Changed, Some(old), Some(new)) => replaced("  ", edit, old, new, marks),
+        (EditKind::Changed | EditKind::Respelled, Some(old), Some(new)) => {
+            replaced("  ", edit, old, new, marks)
+        }
         _ => String::new(),
     }
 }
@@ -202,7 +205,7 @@ fn entry(indent: &str, label: &str, edit: &Edit, marks: Marks, style: Style) -> 
     let (sign, value, sign_style) = match (edit.kind, &edit.old, &edit.new) {
         (EditKind::Added, _, Some(new)) => ("+", new, ADDED),
         (EditKind::Removed, Some(old), _) => ("-", old, REMOVED),
-        (EditKind::Changed, Some(old), Some(new)) => {
+        (EditKind::Changed | EditKind::Respelled, Some(old), Some(new)) => {
             return changed(indent, label, edit, (old, new), marks, style);
         }
         _ => {
@@ -215,7 +218,7 @@ fn entry(indent: &str, label: &str, edit: &Edit, marks: Marks, style: Style) -> 
             return format!("{indent}{}: {place}\n", paint(style, label));
         }
     };
-    let short = layout::in_line(value);
+    let short = layout::in_line(&value.tree());
     if fits(label, &short) {
         let line = paint(sign_style, format!("{sign} {label}: {short}"));
         return format!("{indent}{line}\n");
@@ -236,7 +239,7 @@ fn changed(
     indent: &str,
     label: &str,
     edit: &Edit,
-    (old, new): (&Value, &Value),
+    (old, new): (&Json, &Json),
     marks: Marks,
     style: Style,
 ) -> String {
@@ -247,13 +250,24 @@ fn changed(
     {
         return words::block(indent, segments, marks);
     }
-    let line_break = |value: &Value| value.as_str().is_some_and(|text| text.contains('\n'));
-    if edit.text.is_none() || !(line_break(old) || line_break(new)) {
-        let (short_old, short_new) = (layout::in_line(old), layout::in_line(new));
+    let (old_tree, new_tree) = (old.tree(), new.tree());
+    let line_break = |value: &Tree<'_>| value.as_str().is_some_and(|text| text.contains('\n'));
+    if edit.text.is_none() || !(line_break(&old_tree) || line_break(&new_tree)) {
+        let (short_old, short_new) = (layout::in_line(&old_tree), layout::in_line(&new_tree));
         if fits(label, &format!("{short_old}{short_new}")) {
             let pair = match &edit.text {
+                _ if edit.kind == EditKind::Respelled => {
+                    let note = paint(DIM, "(the same value)");
+                    format!("{} {note}", marks.pair(&short_old, &short_new))
+                }
                 // An empty text is seen by its quotes only.
-                Some(segments) if old != "" && new != "" => words::line(segments, marks),
+                Some(segments)
+                    if ![&old_tree, &new_tree]
+                        .iter()
+                        .any(|one| one.as_str() == Some("")) =>
+                {
+                    words::line(segments, marks)
+                }
                 _ => marks.pair(&short_old, &short_new),
             };
             return format!("{head} {pair}\n");
@@ -263,7 +277,7 @@ fn changed(
 }
 
 /// A value in place of another, over several lines.
-fn replaced(indent: &str, edit: &Edit, old: &Value, new: &Value, marks: Marks) -> String {
+fn replaced(indent: &str, edit: &Edit, old: &Json, new: &Json, marks: Marks) -> String {
     match &edit.text {
         Some(segments) => words::block(indent, segments, marks),
         None => {
@@ -273,20 +287,18 @@ fn replaced(indent: &str, edit: &Edit, old: &Value, new: &Value, marks: Marks) -
 }
 
 /// A value over several lines, and a message that is nothing but a text as that text.
-fn shown(value: &Value) -> String {
-    let plain = match value {
-        Value::String(text) => Some(text),
-        Value::Object(members) if members.len() == 2 && members.contains_key("role") => {
-            match members.get("content") {
-                Some(Value::String(text)) => Some(text),
-                _ => None,
-            }
+fn shown(value: &Json) -> String {
+    let value = value.tree();
+    let plain = match &value {
+        Tree::String(text) => Some(text.as_str()),
+        Tree::Object(members) if members.len() == 2 && members.contains("role") => {
+            members.get("content").and_then(Tree::as_str)
         }
         _ => None,
     };
     match plain {
         Some(text) => text::lines(text),
-        None => layout::lines(value),
+        None => layout::lines(&value),
     }
 }
 

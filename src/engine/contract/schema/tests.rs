@@ -1,14 +1,19 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{allows, edit, instance, schema};
 use super::*;
 
 fn found(strict: bool, base: &Value, new: &Value) -> Vec<String> {
+    found_in(strict, &base.to_string(), &new.to_string())
+}
+
+fn found_in(strict: bool, base: &str, new: &str) -> Vec<String> {
+    let (base, new) = (Tree::of(base), Tree::of(new));
     let mut found = Vec::new();
-    compare("t", strict, base, new, &mut Path::new("p"), &mut found);
+    compare("t", strict, &base, &new, &mut Path::new("p"), &mut found);
     let text = |one: &Breakage| one.to_string().replacen("parameters of tool t: ", "", 1);
     found.iter().map(text).collect()
 }
@@ -194,6 +199,53 @@ fn constraints_may_only_tighten() {
         )
         .len(),
         1
+    );
+}
+
+#[test]
+fn numbers_are_compared_exactly_and_by_value() {
+    let of = |keyword: &str, value: &str| format!(r#"{{"{keyword}": {value}}}"#);
+    for (keyword, base, new) in [
+        ("const", "123456789012345678901", "123456789012345678901.0"),
+        ("const", "[{\"a\": 1E5}]", "[{\"a\": 100000}]"),
+        ("enum", "[1, 1.50, -0, 1e-400]", "[1e-400, 0.0, 1.5, 1.0]"),
+        ("multipleOf", "0.10", "1e-1"),
+        ("minimum", "1", "1.0"),
+        ("minimum", "123456789012345678901", "123456789012345678902"),
+        ("minimum", "0", "1e-400"),
+        ("maximum", "-1e-400", "-2E-400"),
+        ("maximum", "1e-1000000000", "1e-1000000001"),
+        ("x", "[1]", "[1.0]"),
+    ] {
+        let (base, new) = (of(keyword, base), of(keyword, new));
+        assert_eq!(found_in(false, &base, &new), [""; 0], "{base} -> {new}");
+    }
+    for (keyword, base, new) in [
+        ("const", "123456789012345678901", "123456789012345678902"),
+        ("const", "1e-400", "0"),
+        (
+            "enum",
+            "[1, 123456789012345678901]",
+            "[1, 123456789012345678902]",
+        ),
+        (
+            "multipleOf",
+            "123456789012345678901",
+            "123456789012345678902",
+        ),
+        ("minimum", "123456789012345678902", "123456789012345678901"),
+        ("minimum", "1e-400", "0"),
+        ("maximum", "1e-1000000001", "1e-1000000000"),
+        ("x", "123456789012345678901", "123456789012345678902"),
+    ] {
+        let (base, new) = (of(keyword, base), of(keyword, new));
+        assert_eq!(found_in(false, &base, &new).len(), 1, "{base} -> {new}");
+    }
+    // Reasons show numbers as they are written.
+    let (base, new) = (of("const", "123456789012345678901"), of("const", "1.50"));
+    assert_eq!(
+        found_in(false, &base, &new),
+        ["1.50 is allowed, and was not before: p.const"]
     );
 }
 
