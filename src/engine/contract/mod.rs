@@ -69,11 +69,12 @@ impl Contract {
         // What is in it is known from the JSON; only what is kept is cut from the text.
         let cut = |name: &str| json::member(text, name).unwrap_or_default();
         let section = |name: &str| json.get(name).filter(|section| !section.is_null());
+        let is_empty = |section: &Value| section.as_array().is_some_and(Vec::is_empty);
         Self {
             variables: variables::gather(expanded.variables),
             partials: expanded.partials,
             problems: expanded.problems,
-            tools: match section("tools") {
+            tools: match section("tools").filter(|tools| !is_empty(tools)) {
                 Some(tools) => tools::read(tools, cut("tools")),
                 None => Vec::new(),
             },

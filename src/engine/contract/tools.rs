@@ -40,39 +40,18 @@ pub enum ToolKind {
 
 impl Tool {
     /// The tool in words.
-    fn words(&self, definition: &Tree<'_>) -> String {
+    fn words(&self) -> String {
+        let definition = || words::cut(self.definition.text());
         match &self.kind {
             ToolKind::Function { name } => format!("tool {}", words::name(name)),
-            ToolKind::Other => format!("tool {}", words::json(definition)),
-            ToolKind::Section => format!("the value {} for all tools", words::json(definition)),
+            ToolKind::Other => format!("tool {}", definition()),
+            ToolKind::Section => format!("the value {} for all tools", definition()),
         }
     }
 }
 
-/// A tool and its definition, parsed.
-#[derive(Clone, Copy)]
-struct Known<'a> {
-    tool: &'a Tool,
-    definition: &'a Tree<'a>,
-}
-
-impl<'a> Known<'a> {
-    /// By what it is known: two entries of one key are the same tool.
-    fn key(self) -> Key<'a> {
-        match self.tool.kind {
-            ToolKind::Function { .. } => (&self.tool.kind, None),
-            ToolKind::Other | ToolKind::Section => {
-                (&self.tool.kind, Some(ByValue(self.definition)))
-            }
-        }
-    }
-
-    fn words(self) -> String {
-        self.tool.words(self.definition)
-    }
-}
-
-/// A name is enough for a function; all else is known by its definition.
+/// By what a tool is known: two entries of one key are the same tool. A name is enough for a function; all else is known
+/// by its definition.
 type Key<'a> = (&'a ToolKind, Option<ByValue<'a, 'a>>);
 
 /// The tools of a body's `tools`, which are not null and have this text. The empty list is no tools.
@@ -108,15 +87,14 @@ fn kind_of(entry: &Value) -> ToolKind {
 ///
 /// A tool that is added is a breakage like one that is gone: the model may call it, and the caller
 /// has nothing to answer with.
-pub(super) fn compare<'a>(base: &'a [Tool], new: &'a [Tool], found: &mut Vec<Breakage>) {
+pub(super) fn compare(base: &[Tool], new: &[Tool], found: &mut Vec<Breakage>) {
     let is_same = |(base, new): (&Tool, &Tool)| {
         base.kind == new.kind && base.definition.text() == new.definition.text()
     };
     if base.len() == new.len() && base.iter().zip(new).all(is_same) {
         return;
     }
-    let trees = |tools: &'a [Tool]| tools.iter().map(|tool| tool.definition.tree()).collect();
-    let (old, now): (Vec<Tree<'a>>, Vec<Tree<'a>>) = (trees(base), trees(new));
+    let (old, now) = (keys(base), keys(new));
     let (old, now) = (Groups::of(base, &old), Groups::of(new, &now));
     for (key, tools) in now.iter() {
         match old.by_key.get(key) {
@@ -126,42 +104,51 @@ pub(super) fn compare<'a>(base: &'a [Tool], new: &'a [Tool], found: &mut Vec<Bre
                     "{} is offered, and was not before: a model may call what the caller can't answer",
                     tool.words()
                 );
-                Breakage::new(reason, tool.tool.place.clone())
+                Breakage::new(reason, tool.place.clone())
             })),
         }
     }
     for (_, tools) in old.iter().filter(|(key, _)| !now.by_key.contains_key(key)) {
         found.extend(tools.iter().map(|tool| {
             let reason = format!("{} is not offered any more", tool.words());
-            Breakage::new(reason, tool.tool.place.clone())
+            Breakage::new(reason, tool.place.clone())
         }));
     }
+}
+
+/// The definitions of the tools that are known by them. Those of functions are parsed only if they differ.
+fn keys(tools: &[Tool]) -> Vec<Option<Tree<'_>>> {
+    let keys = tools.iter().map(|tool| match tool.kind {
+        ToolKind::Function { .. } => None,
+        ToolKind::Other | ToolKind::Section => Some(tool.definition.tree()),
+    });
+    keys.collect()
 }
 
 /// Tools by what they are known by: one tool each, unless a body repeats it.
 struct Groups<'a> {
     order: Vec<Key<'a>>,
-    by_key: HashMap<Key<'a>, Vec<Known<'a>>>,
+    by_key: HashMap<Key<'a>, Vec<&'a Tool>>,
 }
 
 impl<'a> Groups<'a> {
-    fn of(tools: &'a [Tool], definitions: &'a [Tree<'a>]) -> Self {
+    fn of(tools: &'a [Tool], keys: &'a [Option<Tree<'a>>]) -> Self {
         let mut groups = Self {
             order: Vec::new(),
             by_key: HashMap::new(),
         };
-        for (tool, definition) in tools.iter().zip(definitions) {
-            let tool = Known { tool, definition };
-            let group = groups.by_key.entry(tool.key()).or_default();
+        for (tool, key) in tools.iter().zip(keys) {
+            let key = (&tool.kind, key.as_ref().map(ByValue));
+            let group = groups.by_key.entry(key).or_default();
             if group.is_empty() {
-                groups.order.push(tool.key());
+                groups.order.push(key);
             }
             group.push(tool);
         }
         groups
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&Key<'a>, &[Known<'a>])> {
+    fn iter(&self) -> impl Iterator<Item = (&Key<'a>, &[&'a Tool])> {
         self.order
             .iter()
             .filter_map(|key| Some((key, self.by_key.get(key)?.as_slice())))
@@ -169,35 +156,41 @@ impl<'a> Groups<'a> {
 }
 
 /// Compares what is one tool before and after.
-fn compare_same(base: &[Known<'_>], new: &[Known<'_>], found: &mut Vec<Breakage>) {
+fn compare_same(base: &[&Tool], new: &[&Tool], found: &mut Vec<Breakage>) {
     match (base, new) {
-        ([base], [new]) => compare_functions(*base, *new, found),
+        ([base], [new]) => compare_functions(base, new, found),
         (_, [first, ..]) => {
-            let same =
-                |(base, new): (&Known<'_>, &Known<'_>)| base.definition.is_same(new.definition);
+            let same = |(base, new): (&&Tool, &&Tool)| is_same(&base.definition, &new.definition);
             if base.len() != new.len() || !base.iter().zip(new).all(same) {
                 let reason = format!(
                     "{} is there several times, and changed, which can't be shown to be compatible",
                     first.words()
                 );
-                found.push(Breakage::new(reason, first.tool.place.clone()));
+                found.push(Breakage::new(reason, first.place.clone()));
             }
         }
         (_, []) => {}
     }
 }
 
+fn is_same(base: &Json, new: &Json) -> bool {
+    base.text() == new.text() || base.tree().is_same(&new.tree())
+}
+
 /// Compares two functions of one name. Other tools of one key are equal.
-fn compare_functions(base: Known<'_>, new: Known<'_>, found: &mut Vec<Breakage>) {
-    let (ToolKind::Function { name }, Some(base), Some(entry)) = (
-        &new.tool.kind,
-        base.definition.as_object(),
-        new.definition.as_object(),
-    ) else {
+fn compare_functions(base: &Tool, new: &Tool, found: &mut Vec<Breakage>) {
+    let ToolKind::Function { name } = &new.kind else {
+        return;
+    };
+    if base.definition.text() == new.definition.text() {
+        return;
+    }
+    let mut path = Path::new(new.place.as_str());
+    let (base, new) = (base.definition.tree(), new.definition.tree());
+    let (Some(base), Some(entry)) = (base.as_object(), new.as_object()) else {
         return;
     };
     let name = &words::name(name);
-    let mut path = Path::new(new.tool.place.as_str());
     for (member, old, now) in union(base, entry) {
         path.within(Step::Member(member), |path| match (member, old, now) {
             ("function", Some(Tree::Object(old)), Some(Tree::Object(now))) => {

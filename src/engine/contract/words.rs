@@ -8,10 +8,14 @@ const SHOWN_VALUES: usize = 3;
 
 /// A value as JSON, cut short.
 pub(super) fn json(value: &Tree<'_>) -> String {
-    let text = value.to_text();
+    cut(&value.to_text())
+}
+
+/// JSON text without white space, cut short.
+pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        None => text.to_owned(),
     }
 }
 
