@@ -2,22 +2,15 @@
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, Once};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
+#[path = "../shared/place.rs"]
+mod place;
 
-/// In memory where the system has that: what a kill leaves is the same, and nothing waits for a disk.
-pub fn directory() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    match tempfile::tempdir_in(memory) {
-        Ok(directory) => directory,
-        Err(_) => tempfile::tempdir().unwrap(),
-    }
-}
+pub(crate) use place::{can_limit_files, directory, file_limit, not_run};
 
 /// Whether everything is to be tried, which takes hours.
 pub fn is_long() -> bool {
@@ -35,13 +28,6 @@ pub fn times() -> Option<usize> {
         ),
         Err(_) => Some(1),
     }
-}
-
-/// Says why something is not tried, and fails where CI is true.
-pub fn not_run(why: &str) {
-    println!("not run: {why}");
-    let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    assert!(!is_ci, "CI tries this");
 }
 
 /// The same choice each time, unless one asks for another.

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::check::check;
 use crate::child::Manner;
@@ -29,30 +28,18 @@ impl fmt::Display for Case {
     }
 }
 
-/// What brings the limit upon a child. The signal that tells of it would end the process.
-fn wrapper(most: u64) -> Vec<String> {
-    let size = format!("--fsize={most}");
-    ["env", "--ignore-signal=XFSZ", "prlimit", &size]
-        .map(str::to_owned)
-        .into()
-}
-
-/// Whether files can be limited here. Where they can't, it says so, and fails where CI is true.
+/// Whether files can be limited here. If not, it says so, and fails if CI is true.
 fn is_there() -> bool {
-    let [program, arguments @ ..] = &wrapper(LEAST)[..] else {
-        return false;
-    };
-    let ran = Command::new(program).args(arguments).arg("true").status();
-    if ran.is_ok_and(|status| status.success()) {
-        return true;
+    let is_there = scratch::can_limit_files();
+    if !is_there {
+        scratch::not_run("env or prlimit does not work here");
     }
-    scratch::not_run("env or prlimit does not work here");
-    false
+    is_there
 }
 
 impl Case {
     fn run(&self, manner: Manner) -> Run {
-        Run::of(&self.script, &wrapper(self.most), manner)
+        Run::of(&self.script, &scratch::file_limit(self.most), manner)
     }
 
     fn is_told_the_truth(&self, manner: Manner) {

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-/// Visits each whole line of the files in a directory whose names begin with `ledger`.
+/// Visits each whole line of the files in a directory whose names begin with `ledger`, in the order of these names.
 pub(crate) fn each_line(directory: &Path, mut visit: impl FnMut(&str)) {
-    for file in fs::read_dir(directory).unwrap() {
-        let path = file.unwrap().path();
+    let files = fs::read_dir(directory).unwrap();
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
         let name = path.file_name().unwrap().to_string_lossy();
         if !name.starts_with("ledger") {
             continue;

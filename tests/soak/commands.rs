@@ -1,0 +1,219 @@
+//! The command, run again and again beside the workers, killed and stopped, and what it answers.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use promptbook::Version;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::calls::{Call, Told};
+use crate::ledger::{Book, now};
+use crate::settings::Hazard;
+use crate::soak::Round;
+
+/// Threads that call the command.
+pub const CALLERS: u64 = 2;
+
+/// No command takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The store could not tell whether the change took place.
+const UNKNOWN: i32 = 8;
+/// What the store holds is damaged.
+const DAMAGED: i32 = 6;
+/// The change took place, and its report could not be written.
+const UNREPORTED: i32 = 9;
+
+/// Calls the command until the round is over.
+pub fn call(round: &Round<'_>, number: u64) {
+    let name = format!("r{}c{number}", round.soak.number);
+    let book = Book::create(&round.ledgers, &name);
+    let mut caller = Caller {
+        round,
+        book: &book,
+        rng: round.rng(10 + number),
+    };
+    for number in 0_u64.. {
+        if round.is_over() {
+            break;
+        }
+        caller.call(&format!("{name}#{number}"));
+        round.count(|tally| tally.commands += 1);
+    }
+}
+
+struct Caller<'a> {
+    round: &'a Round<'a>,
+    book: &'a Book,
+    rng: Rng,
+}
+
+impl Caller<'_> {
+    fn call(&mut self, token: &str) {
+        let root = &self.round.soak.root;
+        let (site, path) = match self.rng.u32(..10) {
+            0 if self.round.has(Hazard::Backups) => ("backup", self.round.soak.backup()),
+            1 | 2 if self.round.has(Hazard::Full) => ("full", root.join("full/store")),
+            _ => ("main", root.join("main/store")),
+        };
+        // Who writes to the backup ends it as a backup of this store.
+        let is_reader = site == "backup" && self.rng.u32(..20) != 0;
+        let scratch = root.join("scratch");
+        let backup = self.backup(site);
+        let call = Call::any(&mut self.rng, token, &scratch, &backup, is_reader);
+        let wrapper = match site {
+            "full" => self.round.soak.disk.wrapper(self.rng.u64(..)),
+            _ => Vec::new(),
+        };
+        if let Some(count) = call.count {
+            self.book.attempt(token, token, count);
+        }
+        let is_mute =
+            call.count.is_some() && self.round.has(Hazard::Output) && self.rng.u32(..20) == 0;
+        let from = now();
+        let (output, was_killed) =
+            self.run(&command(&wrapper, &path, token, &call), &call, is_mute);
+        self.book
+            .line(&format!("open {token} {site} {from} {}", now()));
+        if let Some(output) = output {
+            self.take_down(token, &call, &output, was_killed);
+        }
+        for file in &call.files {
+            let _ = if file.is_dir() {
+                fs::remove_dir_all(file)
+            } else {
+                fs::remove_file(file)
+            };
+        }
+    }
+
+    fn backup(&self, site: &str) -> PathBuf {
+        match site {
+            "full" => self.round.soak.root.join("scratch/backup of full"),
+            "backup" => self.round.soak.root.join("scratch/backup of backup"),
+            _ => self.round.soak.backup(),
+        }
+    }
+
+    /// Runs a command to its end, which may be an early one.
+    fn run(&mut self, arguments: &[String], call: &Call, is_mute: bool) -> (Option<Output>, bool) {
+        let mut command = Command::new(&arguments[0]);
+        command
+            .args(&arguments[1..])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+            .env("RUST_BACKTRACE", "0")
+            .env_remove("PROMPTBOOK_STORE");
+        match is_mute {
+            true => command.stdout(File::options().write(true).open("/dev/full").unwrap()),
+            false => command.stdout(Stdio::piped()),
+        };
+        let mut child = command.spawn().unwrap();
+        // One that reads nothing may have ended by now.
+        let _ = child.stdin.take().unwrap().write_all(call.input.as_bytes());
+        let was_killed = self.disturb(&mut child);
+        let pid = Pid::from_child(&child);
+        let (send, receive) = mpsc::channel();
+        let output = std::thread::scope(|scope| {
+            scope.spawn(move || send.send(child.wait_with_output()));
+            receive.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+                self.round.problem(format!("{arguments:?} hangs"));
+                let _ = kill_process(pid, Signal::KILL);
+                receive.recv().unwrap()
+            })
+        });
+        (output.ok(), was_killed)
+    }
+
+    fn disturb(&mut self, child: &mut Child) -> bool {
+        match self.rng.u32(..8) {
+            0 if self.round.has(Hazard::Kills) => {
+                std::thread::sleep(Duration::from_micros(self.rng.u64(..80_000)));
+                child.kill().unwrap();
+                self.round.count(|tally| tally.kills += 1);
+                true
+            }
+            1 if self.round.has(Hazard::Stops) => {
+                let pid = Pid::from_child(child);
+                std::thread::sleep(Duration::from_micros(self.rng.u64(..40_000)));
+                let _ = kill_process(pid, Signal::STOP);
+                std::thread::sleep(Duration::from_millis(self.rng.u64(1..200)));
+                let _ = kill_process(pid, Signal::CONT);
+                self.round.count(|tally| tally.stops += 1);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn take_down(&self, token: &str, call: &Call, output: &Output, was_killed: bool) {
+        let status = output.status;
+        let error = String::from_utf8_lossy(&output.stderr);
+        let broken = |what: &str| self.book.line(&format!("broken {token} {what}"));
+        let Some(code) = status.code() else {
+            if !(was_killed && status.signal() == Some(9)) {
+                broken(&format!("{:?}: {status}: {error}", call.arguments));
+            }
+            return;
+        };
+        // A directory that is exchanged between two looks at it may seem to have lost its index.
+        let is_damage = code == DAMAGED && !error.contains("\"index_lost\"");
+        if is_damage || code > UNREPORTED {
+            broken(&format!("{:?}: exit code {code}: {error}", call.arguments));
+        }
+        let Some(count) = call.count else {
+            if code == 0 {
+                for told in call.told(&output.stdout) {
+                    self.saw(token, &told);
+                }
+            }
+            return;
+        };
+        match code {
+            0 => match serde_json::from_slice::<Value>(&output.stdout) {
+                Ok(answer) => {
+                    let made = (call.made)(&answer);
+                    let version: Option<Version> =
+                        serde_json::from_value(answer["version"].clone()).ok();
+                    let version = version.filter(|_| call.makes_version);
+                    self.book.done(token, made, &version);
+                }
+                Err(why) => broken(&format!("{:?} answered {why}", call.arguments)),
+            },
+            UNREPORTED => self.book.done(token, count, []),
+            UNKNOWN => self.book.line(&format!("unknown {token} -")),
+            code => self.book.line(&format!("refused {token} {code}: {error}")),
+        }
+    }
+
+    fn saw(&self, token: &str, told: &Told) {
+        self.book.line(&match told {
+            Told::Version(id) => format!("saw {token} version {id}"),
+            Told::Operation(id) => format!("saw {token} operation {id}"),
+            Told::Followed(number, id) => format!("follows {token} {number} {id}"),
+        });
+    }
+}
+
+fn command(wrapper: &[String], store: &Path, token: &str, call: &Call) -> Vec<String> {
+    let global = [
+        "--json",
+        "--author",
+        token,
+        "--store",
+        store.to_str().unwrap(),
+    ];
+    let mut command = wrapper.to_vec();
+    command.push(env!("CARGO_BIN_EXE_promptbook").to_owned());
+    command.extend(global.map(str::to_owned));
+    command.extend(call.arguments.iter().cloned());
+    command
+}

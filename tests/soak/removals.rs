@@ -1,0 +1,134 @@
+//! Files of a store that are deleted under open handles: from then on nothing is acknowledged through these.
+//!
+//! What was acknowledged before is gone with the files. Whoever opens the store afterwards may write again, if there is
+//! still one: what is acknowledged then is there at the end.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use promptbook::Store;
+
+use crate::history::{self, token};
+use crate::ledger::{Outcome, Records, now};
+use crate::place;
+use crate::settings::{Hazards, Orders, Role};
+use crate::soak::{Round, make_store};
+use crate::worker;
+
+/// What is deleted.
+const KINDS: [&str; 4] = ["the directory", "the index", "the log", "all but the index"];
+
+/// Deletes stores of their own until the round is over; at least one.
+pub fn remove(round: &Round<'_>) {
+    let mut rng = round.rng(3);
+    for number in 0.. {
+        let kind = KINDS[rng.usize(..KINDS.len())];
+        let pause = rng.u64(100..900);
+        if let Err(what) = try_one(round, number, kind, pause, rng.u64(..)) {
+            round.problem(format!("{kind} deleted after {pause} ms: {what}"));
+        }
+        round.count(|tally| tally.removals += 1);
+        if round.is_over() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(rng.u64(500..3000)));
+    }
+}
+
+fn try_one(
+    round: &Round<'_>,
+    number: usize,
+    kind: &str,
+    pause: u64,
+    seed: u64,
+) -> Result<(), String> {
+    let place = place::directory();
+    let (path, stop) = (place.path().join("store"), place.path().join("stop"));
+    make_store(&path, "removed");
+    let orders = Orders {
+        name: format!("removal{}.{number}", round.soak.number),
+        role: Role::Writer,
+        site: "removed".into(),
+        path: path.clone(),
+        other: path.clone(),
+        backup: place.path().join("backup"),
+        ledgers: place.path().to_owned(),
+        stop: stop.clone(),
+        scratch: place.path().to_owned(),
+        seed,
+        hazards: Hazards::none(),
+        plant: None,
+    };
+    let mut child = worker::start(&orders, &[]);
+    std::thread::sleep(Duration::from_millis(pause));
+    let from = now();
+    let deleted = delete(&path, kind);
+    let until = now();
+    std::thread::sleep(Duration::from_millis(400));
+    fs::write(&stop, "").unwrap();
+    // One that waits for what is gone is told so, or gives up.
+    let ended = child.wait().unwrap();
+    deleted.map_err(|error| format!("it could not be deleted: {error}"))?;
+    if !ended.success() && ended.code() != Some(worker::PANICKED) {
+        return Err(format!("the worker ended by {ended}"));
+    }
+    holds(&path, &Records::read(place.path()), from, until)
+}
+
+fn delete(path: &Path, kind: &str) -> std::io::Result<()> {
+    let names: &[&str] = match kind {
+        "the directory" => return remove_all(path),
+        "the index" => &["index.db"],
+        "the log" => &["index.db-wal", "index.db-shm"],
+        _ => &["index.db-wal", "index.db-shm", "write.lock"],
+    };
+    for name in names {
+        match fs::remove_file(path.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Deletes a directory into which others write meanwhile.
+fn remove_all(path: &Path) -> std::io::Result<()> {
+    let aside = path.with_file_name("removed");
+    fs::rename(path, &aside)?;
+    for _ in 0..100 {
+        if fs::remove_dir_all(&aside).is_ok() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn holds(path: &Path, records: &Records, from: u64, until: u64) -> Result<(), String> {
+    let store = Store::open(path);
+    let there: BTreeSet<String> = match &store {
+        Ok(store) => history::operations(store)
+            .map_err(|error| error.to_string())?
+            .iter()
+            .map(token)
+            .collect(),
+        Err(_) => BTreeSet::new(),
+    };
+    for (token, attempt) in &records.attempts {
+        if !matches!(attempt.outcome, Outcome::Done(1.., _)) || attempt.tried_at < until {
+            continue;
+        }
+        let handle = records.handles.get(&attempt.handle);
+        let opened = handle.and_then(|handle| handle.opened.as_ref());
+        if opened.is_some_and(|(_, began, _)| *began < from) {
+            return Err(format!(
+                "{token} was acknowledged by a handle whose store was gone"
+            ));
+        }
+        if opened.is_some_and(|(_, began, _)| *began > until) && !there.contains(token) {
+            return Err(format!("{token} was acknowledged afterwards, and is lost"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! Store directories that change places under open handles.
+
+use std::fs;
+use std::time::Duration;
+
+use promptbook::{Store, StoreOptions};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::ledger::{chain, now};
+use crate::settings::Hazard;
+use crate::soak::Round;
+
+/// Exchanges, hides and restores the store that is worked on, until the round is over. Afterwards all are at their places,
+/// or at those that a restore gave them.
+pub fn swap(round: &Round<'_>) {
+    let mut rng = round.rng(2);
+    let mut number = 0;
+    while !round.is_over() {
+        std::thread::sleep(Duration::from_millis(rng.u64(50..700)));
+        let pause = Duration::from_millis(rng.u64(..300));
+        match rng.u32(..10) {
+            0..4 => {
+                exchange(round);
+                std::thread::sleep(pause);
+                exchange(round);
+            }
+            4..7 => hide(round, pause),
+            7 if round.has(Hazard::Backups) => {
+                retire_backup(round, number);
+            }
+            _ => restore(round, number),
+        }
+        number += 1;
+        round.count(|tally| tally.swaps += 1);
+    }
+}
+
+/// Has the store and another one change places, in one step.
+fn exchange(round: &Round<'_>) {
+    let [main, away] = ["main/store", "away/store"].map(|place| round.soak.root.join(place));
+    let mut sites = round.soak.sites.lock().unwrap();
+    let [here, there] = ["main", "away"].map(|site| sites.now_at(site));
+    let from = now();
+    renameat_with(CWD, &main, CWD, &away, RenameFlags::EXCHANGE).unwrap();
+    let until = now();
+    sites.turn("main", from, until, there);
+    sites.turn("away", from, until, here);
+}
+
+/// Moves the store away for a while.
+fn hide(round: &Round<'_>, pause: Duration) {
+    let [main, hidden] = ["main/store", "main/hidden"].map(|place| round.soak.root.join(place));
+    let from = now();
+    fs::rename(&main, &hidden).unwrap();
+    std::thread::sleep(pause);
+    let back = fs::rename(&hidden, &main);
+    let until = now();
+    if let Err(error) = back {
+        round.problem(format!(
+            "something was made where the store had been: {error}"
+        ));
+        return;
+    }
+    let mut sites = round.soak.sites.lock().unwrap();
+    let here = sites.now_at("main");
+    sites.turn("main", from, until, here);
+}
+
+/// Puts a backup in the store's place, as one does after a loss. The store itself stays beside.
+fn restore(round: &Round<'_>, number: u64) {
+    let root = &round.soak.root;
+    let (main, copy) = (
+        root.join("main/store"),
+        root.join(format!("scratch/copy {number}")),
+    );
+    let store = StoreOptions::new().read_only(true).open(&main);
+    let copied = store.and_then(|store| store.backup(&copy, |_| ()));
+    match copied {
+        Ok(copied) if copied.report.is_clean() => {}
+        Ok(copied) => {
+            return round.problem(format!("a backup has {:?}", copied.report.violations));
+        }
+        Err(error) => return round.problem(format!("no backup to restore: {}", chain(&error))),
+    }
+    let retired = root.join(format!("retired/{number}"));
+    let from = now();
+    fs::rename(&main, &retired).unwrap();
+    let restored = Store::restore(&copy, &main, |_| ());
+    let until = now();
+    let mut sites = round.soak.sites.lock().unwrap();
+    let before = sites.now_at("main").unwrap();
+    sites.worlds[before].place = retired;
+    let after = sites.found("restored", &main);
+    sites.worlds[after].before = sites.worlds[before].before.clone();
+    sites.turn("main", from, until, Some(after));
+    drop(sites);
+    match restored {
+        Ok(restored) if restored.report.is_clean() => {}
+        Ok(restored) => round.problem(format!("restored: {:?}", restored.report.violations)),
+        Err(error) => round.problem(format!("not restored: {}", chain(&error))),
+    }
+    // The backup may have what the restored store lacks.
+    retire_backup(round, number);
+}
+
+/// Moves the backup away for good; the next one begins from nothing.
+fn retire_backup(round: &Round<'_>, number: u64) {
+    let backup = round.soak.backup();
+    let retired = round.soak.root.join(format!("retired/backup {number}"));
+    let from = now();
+    if fs::rename(&backup, &retired).is_err() {
+        return;
+    }
+    let until = now();
+    let mut sites = round.soak.sites.lock().unwrap();
+    let before = sites.now_at("backup").unwrap();
+    sites.worlds[before].place = retired;
+    let after = sites.found("backup", &backup);
+    sites.worlds[after].may_be_missing = true;
+    sites.turn("backup", from, until, Some(after));
+}
