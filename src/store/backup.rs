@@ -87,6 +87,8 @@ impl Store {
         let beside = beside.map_err(failed("making a directory in", to.directory()))?;
         let copy = beside.path().join(INDEX);
         let mut copied = Copied::default();
+        // Until the new index is in place, a collection would remove what was copied.
+        let target_hold = target.hold_all()?;
         // Where nobody may write, nobody removes bodies. Else they stay until all are copied or open.
         let hold = match directory::writable(from.directory()) {
             Ok(()) => Some(source.hold_all()?),
@@ -102,7 +104,7 @@ impl Store {
         SqliteIndex::replace(&copy, to.index(), |old| {
             self.refuse_foreign(to.directory(), old)
         })?;
-        drop(beside);
+        drop((beside, target_hold));
         Ok(Backup {
             copied: copied.files,
             bytes: copied.bytes,

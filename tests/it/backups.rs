@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use promptbook::{
     Error, ErrorKind, Expected, NewPrompt, NewVersion, OperationId, Report, Selector, Store,
@@ -207,6 +208,47 @@ fn a_backup_that_is_in_use_stays() {
     drop(connection);
     let report = backup.open().verify_pinned(&[before], |_| ()).unwrap();
     sound(&report);
+    sound(&store.backup(backup.path(), |_| ()).unwrap().report);
+    assert_eq!(all(&backup.open()), all(&store));
+}
+
+/// What a backup has copied has no row before its index is replaced, as what a killed process left has none.
+#[test]
+fn a_collection_of_the_backup_leaves_what_is_copied_meanwhile() {
+    let (_place, store) = filled();
+    let backup = Place::new();
+    sound(&store.backup(backup.path(), |_| ()).unwrap().report);
+    let earlier = all(&backup.open());
+    commit(&store, "file", "more");
+    store.settle(|_| ()).unwrap();
+    let made = thread::scope(|scope| {
+        let mut collection = None;
+        // It is told of each pack, when all files are copied.
+        store.backup(backup.path(), |_| {
+            let collection = collection.get_or_insert_with(|| {
+                scope.spawn(|| backup.open().collect_garbage(Duration::ZERO))
+            });
+            let until = Instant::now() + Duration::from_millis(300);
+            while !collection.is_finished() && Instant::now() < until {
+                thread::sleep(Duration::from_millis(1));
+            }
+        })
+    });
+    let expected = match made {
+        Ok(made) => {
+            sound(&made.report);
+            all(&store)
+        }
+        // The collection has it open.
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+            earlier
+        }
+    };
+    let opened = backup.open();
+    is_sound(&opened);
+    assert_eq!(all(&opened), expected);
+    drop(opened);
     sound(&store.backup(backup.path(), |_| ()).unwrap().report);
     assert_eq!(all(&backup.open()), all(&store));
 }
