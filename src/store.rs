@@ -105,6 +105,7 @@ enum Place {
     Directory {
         location: Location,
         index: Arc<SqliteIndex>,
+        blobs: Arc<BlobDirectory>,
     },
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
     Memory(Memory),
@@ -394,9 +395,12 @@ impl StoreOptions {
         let index = Arc::new(SqliteIndex::open(location.index(), purpose, probed)?);
         let settings = index.snapshot()?.settings()?;
         let blobs = Arc::new(BlobDirectory::open(location.directory())?);
+        // Both are opened by name: the directory may have been exchanged in between.
+        index.check_location()?;
         let place = Place::Directory {
             location,
             index: Arc::clone(&index),
+            blobs: Arc::clone(&blobs),
         };
         Ok(self.join(index, blobs, settings, place))
     }

@@ -24,6 +24,8 @@ impl BlobDirectory {
             ids.push(id);
             Ok(())
         })?;
+        // What is listed, or missing, is so in the directory that was opened.
+        self.anchor.holds()?;
         let is_sound = |id, bytes: &Vec<u8>| BlobId::of(bytes) == id;
         let mut there = Vec::with_capacity(ids.len());
         for id in &ids {
@@ -42,6 +44,8 @@ impl BlobDirectory {
                 copied.files += 1;
                 copied.bytes += bytes.len() as u64;
                 there.push(*id);
+            } else {
+                self.anchor.holds()?;
             }
         }
         to.loose.flush(&there)?;

@@ -95,6 +95,11 @@ impl BlobDirectory {
         })
     }
 
+    /// Fails if the store's directory is not the one that was opened.
+    pub(crate) fn check_location(&self) -> Result<()> {
+        self.anchor.holds()
+    }
+
     /// Takes the lock, in the order in which all who want it came to the gate.
     fn take(&self) -> Result<Box<dyn Hold + '_>> {
         let path = self.root.join("blobs.gate");

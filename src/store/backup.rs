@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::location::{INDEX, Location};
 use super::{Place, Store, StoreOptions, refuse_lost};
-use crate::backend::{Blobs as _, Snapshot};
+use crate::backend::{self, Blobs as _, Index as _, Snapshot, StoredBlob};
 use crate::directory::{self, BlobDirectory, Copied, failed};
 use crate::engine::Report;
 use crate::error::{Error, Result};
+use crate::id::BlobId;
 use crate::invalid::Invalid;
 use crate::record::OperationFilter;
 use crate::sqlite::SqliteIndex;
@@ -62,6 +63,7 @@ impl Store {
         let Place::Directory {
             location: from,
             index: source_index,
+            blobs: source,
         } = &self.inner.place
         else {
             let reason = "a store in memory has no files to copy";
@@ -81,7 +83,6 @@ impl Store {
             )?;
         }
         BlobDirectory::create(to.directory())?;
-        let source = BlobDirectory::open(from.directory())?;
         let target = BlobDirectory::open(to.directory())?;
         let beside = tempfile::tempdir_in(to.directory().join("tmp"));
         let beside = beside.map_err(failed("making a directory in", to.directory()))?;
@@ -94,12 +95,16 @@ impl Store {
             Ok(()) => Some(source.hold_all()?),
             Err(_) => None,
         };
+        let settled = self.settled_bodies()?;
         source_index.copy(&copy)?;
         let mut packs = source.copy_loose(&target, &mut copied)?;
         drop(hold);
         let mut progress = |copied: &Copied| progress(copied.files + copied.kept);
         target.copy_packs(&mut packs, &mut copied, &mut progress)?;
         directory::flush_directory(&to.directory().join("blobs"))?;
+        source_index.check_location()?;
+        target.check_location()?;
+        refuse_missing(&settled, source, &target)?;
         // The last step: until now an earlier backup was in its place.
         SqliteIndex::replace(&copy, to.index(), |old| {
             self.refuse_foreign(to.directory(), old)
@@ -131,6 +136,18 @@ impl Store {
         }
     }
 
+    fn settled_bodies(&self) -> Result<Vec<BlobId>> {
+        let mut settled = Vec::new();
+        self.inner
+            .index
+            .snapshot()?
+            .each_blob(&mut |id, stored, _| {
+                settled.extend(matches!(stored, StoredBlob::Settled(_)).then_some(id));
+                Ok(())
+            })?;
+        Ok(settled)
+    }
+
     /// Refuses an index whose history is not a beginning of this store's.
     fn refuse_foreign(&self, backup: &Path, theirs: &dyn Snapshot) -> Result<()> {
         let Some((number, id)) = theirs.last_operation()? else {
@@ -145,6 +162,19 @@ impl Store {
             }),
         }
     }
+}
+
+/// Fails if the source has a body that was not copied. Files are found by name, so a directory that was exchanged and put
+/// back meanwhile hides some.
+fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory) -> Result<()> {
+    source.check_location()?;
+    for id in ids {
+        if !target.holds(*id)? && source.holds(*id)? {
+            let reason = format!("the body {id} was not there while the store was copied");
+            return Err(backend::Error::new(backend::ErrorKind::Replaced, reason).into());
+        }
+    }
+    Ok(source.check_location()?)
 }
 
 /// A backup may lie where a store that is written to may not.

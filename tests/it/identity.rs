@@ -277,3 +277,45 @@ fn an_index_that_is_put_back_gets_no_write_of_the_earlier_handle() {
     let new = NewPrompt::new("lost", body("x")).unwrap();
     is_unavailable(store.create_prompt(new));
 }
+
+/// A backup opens more than the index. If the directory changes places with another one meanwhile, it fails, or is of one store.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_backup_is_of_one_directory_while_two_change_places() {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let (directory, store) = two();
+    store.settle(|_| ()).unwrap();
+    drop(store);
+    let [a, b] = ["a", "b"].map(|name| directory.path().join(name));
+    Store::open(&b).unwrap().settle(|_| ()).unwrap();
+    let done = AtomicBool::new(false);
+    let made = std::thread::scope(|scope| {
+        let _done = crate::support::Done(&done);
+        scope.spawn(|| {
+            let mut pause = fastrand::Rng::with_seed(1);
+            while !done.load(Ordering::Acquire) {
+                renameat_with(CWD, &a, CWD, &b, RenameFlags::EXCHANGE).unwrap();
+                std::thread::sleep(Duration::from_micros(pause.u64(300..6000)));
+            }
+        });
+        let mut made = 0;
+        for number in 0..100 {
+            let Ok(store) = StoreOptions::new().read_only(true).open(&a) else {
+                continue;
+            };
+            let backup = directory.path().join(format!("backup {number}"));
+            match store.backup(&backup, |_| ()) {
+                Ok(backup) => {
+                    assert_eq!(backup.report.violations, [], "backup {number}");
+                    made += 1;
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}"),
+            }
+        }
+        made
+    });
+    println!("{made} of 100 backups were made");
+    assert!(made > 0, "none was made");
+}
