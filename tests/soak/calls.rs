@@ -18,6 +18,8 @@ pub struct Call {
     pub made: fn(&Value) -> u64,
     /// Whether the version in its answer is one that it made.
     pub makes_version: bool,
+    /// The store that it is for, if that is another one.
+    pub store: Option<PathBuf>,
     /// What is removed afterwards.
     pub files: Vec<PathBuf>,
 }
@@ -40,6 +42,7 @@ impl Call {
             count: None,
             made: |_| 0,
             makes_version: false,
+            store: None,
             files: Vec::new(),
         }
     }
@@ -180,11 +183,10 @@ impl Call {
             3 => Self::reading(&["gc", "--dry-run"]),
             4 => {
                 let place = scratch.join(format!("made of a backup {token}"));
-                let store = place.to_str().unwrap().to_owned();
                 Self {
-                    files: vec![place],
-                    // The later one counts.
-                    ..Self::reading(&["--store", &store, "restore", path])
+                    files: vec![place.clone()],
+                    store: Some(place),
+                    ..Self::reading(&["restore", path])
                 }
             }
             _ => Self::reading(&["backup", path]),

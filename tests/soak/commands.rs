@@ -78,11 +78,14 @@ impl Caller<'_> {
         let is_mute =
             call.count.is_some() && self.round.has(Hazard::Output) && self.rng.u32(..20) == 0;
         let from = now();
-        let (output, was_killed) =
-            self.run(&command(&wrapper, &path, token, &call), &call, is_mute);
+        let store = call.store.as_ref().unwrap_or(&path);
+        let command = command(&wrapper, store, token, &call);
+        let (output, was_killed) = self.run(&command, &call, is_mute);
         self.book
             .line(&format!("open {token} {site} {from} {}", now()));
         if let Some(output) = output {
+            let what = format!("{:?}: {}", call.arguments, output.status);
+            self.book.note(token, from, &what);
             self.take_down(token, &call, &output, was_killed);
         }
         for file in &call.files {

@@ -8,8 +8,40 @@ use std::time::Duration;
 use promptbook::{Cursor as Place, Error, Result, Store};
 
 use crate::hand::{Hand, Handle};
-use crate::ledger::Seen;
+use crate::ledger::{Seen, chain, now};
 use crate::worker::Worker;
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Settle,
+    Collect,
+    CollectOld,
+    Repack,
+    Verify,
+    VerifyQuickly,
+    Garbage,
+    Backup,
+    Restore,
+    Bundle,
+}
+
+/// Some more often than others.
+const KINDS: [Kind; 14] = [
+    Kind::Settle,
+    Kind::Settle,
+    Kind::Collect,
+    Kind::Collect,
+    Kind::CollectOld,
+    Kind::Repack,
+    Kind::Verify,
+    Kind::VerifyQuickly,
+    Kind::Garbage,
+    Kind::Backup,
+    Kind::Backup,
+    Kind::Restore,
+    Kind::Bundle,
+    Kind::Bundle,
+];
 
 /// Looks after the store, and changes it in between.
 pub fn keep(worker: &Worker<'_>) {
@@ -22,7 +54,17 @@ pub fn keep(worker: &Worker<'_>) {
             continue;
         };
         let done = match hand.rng.u32(..3) {
-            0 => upkeep(worker, &mut hand, &handle, number),
+            0 => {
+                let from = now();
+                let kind = hand.rng.usize(..KINDS.len());
+                let done = upkeep(worker, &mut hand, &handle, number, KINDS[kind]);
+                let how = done
+                    .as_ref()
+                    .map_or_else(|error| chain(error), |()| "done".into());
+                let what = format!("{:?}: {how}", KINDS[kind]);
+                hand.book.note(&handle.author, from, &what);
+                done
+            }
             1 => hand.read(&handle),
             _ => hand.change(&handle),
         };
@@ -30,15 +72,21 @@ pub fn keep(worker: &Worker<'_>) {
     }
 }
 
-fn upkeep(worker: &Worker<'_>, hand: &mut Hand<'_>, handle: &Handle, number: u64) -> Result<()> {
+fn upkeep(
+    worker: &Worker<'_>,
+    hand: &mut Hand<'_>,
+    handle: &Handle,
+    number: u64,
+    kind: Kind,
+) -> Result<()> {
     let store = &handle.store;
     let broken = |what: String| hand.book.line(&format!("broken {} {what}", handle.author));
-    match hand.rng.u32(..14) {
-        0 | 1 => drop(store.settle(|_| ())?),
-        2 | 3 => drop(store.collect_garbage(Duration::ZERO)?),
-        4 => drop(store.collect_garbage(Store::RETENTION)?),
-        5 => drop(store.repack()?),
-        6 => {
+    match kind {
+        Kind::Settle => drop(store.settle(|_| ())?),
+        Kind::Collect => drop(store.collect_garbage(Duration::ZERO)?),
+        Kind::CollectOld => drop(store.collect_garbage(Store::RETENTION)?),
+        Kind::Repack => drop(store.repack()?),
+        Kind::Verify => {
             let report = store.verify(|_| ())?;
             if !report.is_clean() {
                 broken(format!("verify found {:?}", report.violations));
@@ -48,14 +96,14 @@ fn upkeep(worker: &Worker<'_>, hand: &mut Hand<'_>, handle: &Handle, number: u64
                 .into_iter()
                 .for_each(|id| hand.saw(handle, Seen::Operation(id)));
         }
-        7 => drop(store.garbage(Duration::ZERO)?),
-        8 | 9 => {
+        Kind::Garbage => drop(store.garbage(Duration::ZERO)?),
+        Kind::Backup => {
             let made = store.backup(&worker.orders.backup, |_| ())?;
             if !made.report.is_clean() {
                 broken(format!("the backup has {:?}", made.report.violations));
             }
         }
-        10 => {
+        Kind::Restore => {
             let place = worker
                 .orders
                 .scratch
@@ -73,13 +121,13 @@ fn upkeep(worker: &Worker<'_>, hand: &mut Hand<'_>, handle: &Handle, number: u64
                 restored => drop(restored?),
             }
         }
-        11 => {
+        Kind::VerifyQuickly => {
             let operations = store.verify_quickly(|_| ())?;
             if !operations.is_clean() {
                 broken(format!("verify --quick found {:?}", operations.violations));
             }
         }
-        _ => {
+        Kind::Bundle => {
             let mut bundle = Vec::new();
             let summary = store.export_bundle(&mut bundle)?;
             let elsewhere = Store::in_memory()?;

@@ -11,6 +11,7 @@
 //! follows HANDLE NUMBER ID            a watch was told this one next
 //! planted TOKEN                       a fault was planted at this attempt
 //! broken HANDLE WHAT                  an answer that is never right
+//! note HANDLE FROM UNTIL WHAT         anything else that was done: for those who look for a cause
 //! ```
 //!
 //! A try without an answer is of a process that was killed. Times are of the monotonic clock, which all processes share.
@@ -66,6 +67,10 @@ impl Book {
             .write_all(line.as_bytes())
             .expect("the ledger can't be written");
         open.0.sync_data().expect("the ledger can't be flushed");
+    }
+
+    pub fn note(&self, handle: &str, from: u64, what: &str) {
+        self.line(&format!("note {handle} {from} {} {what}", now()));
     }
 
     pub fn attempt(&self, token: &str, handle: &str, count: u64) {
@@ -224,6 +229,7 @@ impl Records {
             }
             "planted" => self.planted.push(name.to_owned()),
             "broken" => self.broken.push(rest.to_owned()),
+            "note" => {}
             _ => panic!("a ledger with {line:?}"),
         }
     }

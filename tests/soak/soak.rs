@@ -293,6 +293,9 @@ pub fn nothing_is_lost_doubled_or_misplaced() {
     while Instant::now() < end {
         let left = end.saturating_duration_since(Instant::now()).as_secs() + 1;
         let found = soak.round(left.min(20));
+        if soak.number.is_multiple_of(15) {
+            println!("{} s: {:?}", since.elapsed().as_secs(), soak.tally());
+        }
         if !found.is_empty() {
             let (number, tally) = (soak.number, format!("{:?}", soak.tally()));
             let kept = soak.keep();

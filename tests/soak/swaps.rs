@@ -6,7 +6,7 @@ use std::time::Duration;
 use promptbook::{Store, StoreOptions};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::ledger::{chain, now};
+use crate::ledger::{Book, chain, now};
 use crate::settings::Hazard;
 use crate::soak::Round;
 
@@ -14,11 +14,14 @@ use crate::soak::Round;
 /// or at those that a restore gave them.
 pub fn swap(round: &Round<'_>) {
     let mut rng = round.rng(2);
+    let book = Book::create(&round.ledgers, "swaps");
     let mut number = 0;
     while !round.is_over() {
         std::thread::sleep(Duration::from_millis(rng.u64(50..700)));
+        let from = now();
         let pause = Duration::from_millis(rng.u64(..300));
-        match rng.u32(..10) {
+        let kind = rng.u32(..10);
+        match kind {
             0..4 => {
                 exchange(round);
                 std::thread::sleep(pause);
@@ -30,6 +33,7 @@ pub fn swap(round: &Round<'_>) {
             }
             _ => restore(round, number),
         }
+        book.note("swaps", from, &format!("{kind}: number {number}"));
         number += 1;
         round.count(|tally| tally.swaps += 1);
     }
