@@ -200,6 +200,8 @@ impl Blobs for BlobDirectory {
                 return Ok(true);
             }
             if !self.packs.look()? {
+                // It is not missing where its directory is.
+                self.anchor.holds()?;
                 return Ok(false);
             }
         }
@@ -324,5 +326,22 @@ mod tests {
             );
             drop(held);
         });
+    }
+
+    #[test]
+    fn a_body_is_not_missing_in_another_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let [store, other, aside] =
+            ["store", "other", "aside"].map(|name| directory.path().join(name));
+        BlobDirectory::create(&store).unwrap();
+        BlobDirectory::create(&other).unwrap();
+        let blobs = BlobDirectory::open(&store).unwrap();
+        let id = BlobId::of(b"body");
+        blobs.put(id, b"body").unwrap();
+        assert!(blobs.holds(id).unwrap());
+        fs::rename(&store, &aside).unwrap();
+        fs::rename(&other, &store).unwrap();
+        let error = blobs.holds(id).unwrap_err();
+        assert_eq!(error.kind(), crate::backend::ErrorKind::Replaced, "{error}");
     }
 }
