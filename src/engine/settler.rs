@@ -199,17 +199,20 @@ impl Settler {
 
 impl Drop for Settler {
     fn drop(&mut self) {
+        let thread = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if self.process != std::process::id() {
-            // A fork has no such thread, and nobody to wait for.
+            // A fork does not have the thread. Dropping the handle would detach it by an address that may be another
+            // thread's here.
+            std::mem::forget(thread);
             return;
         }
         self.shared.state().closing = true;
         self.shared.wake.notify_one();
-        let thread = self
-            .thread
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(thread) = thread.take() {
+        if let Some(thread) = thread {
             // It does not panic; if it did, the journal would have what it left.
             let _ = thread.join();
         }

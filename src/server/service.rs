@@ -126,6 +126,7 @@ impl Server {
             key,
             stop: Some(stop),
             thread: Some(thread.map_err(ServerError::Threads)?),
+            process: std::process::id(),
         })
     }
 }
@@ -137,6 +138,8 @@ pub struct Running {
     key: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), ServerError>>>,
+    /// Whose threads they are.
+    process: u32,
 }
 
 impl Running {
@@ -155,8 +158,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
+        let (stop, thread) = (self.stop.take(), self.thread.take());
+        if self.process != std::process::id() {
+            // A fork does not have the threads: they can't be stopped here, and would never end.
+            std::mem::forget((stop, thread));
+            return;
+        }
+        drop(stop);
+        if let Some(thread) = thread {
             let _ = thread.join();
         }
     }

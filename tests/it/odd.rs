@@ -43,6 +43,86 @@ fn a_fork_is_refused() {
     is_sound(&store);
 }
 
+/// The maintenance thread is not in the fork, and its handle there may name another thread.
+#[test]
+fn a_fork_may_drop_the_store() {
+    let place = Place::new();
+    create(&place.create(), "p");
+    let this = std::env::current_exe().unwrap();
+    let check = "odd::drop_a_store_in_a_fork";
+    child::passes(child::command(&this, &[], check, place.path()));
+}
+
+#[test]
+#[ignore = "run by the test above, without other threads"]
+#[allow(unsafe_code, reason = "nothing else runs code in a fork")]
+fn drop_a_store_in_a_fork() {
+    let store = child::store();
+    commit(&store, "p", "so that there is a thread");
+    store.settle(|_| ()).unwrap();
+    // The only handle, so that the fork drops the store itself.
+    let mut inherited = Some(store);
+    let place = child::directory();
+    let mut command = Command::new("true");
+    let look = move || {
+        let work = || -> Result<(), Error> {
+            for turn in 0..8 {
+                // It may get the memory of the one that is not here.
+                let thread = std::thread::spawn(|| std::thread::sleep(Duration::from_millis(20)));
+                drop(inherited.take());
+                thread.join().map_err(|_| Error::Poisoned)?;
+                let store = Store::open(&place)?;
+                commit(&store, "p", turn);
+            }
+            Ok(())
+        };
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        let told = if matches!(done, Ok(Ok(()))) { 77 } else { 78 };
+        Err(std::io::Error::from_raw_os_error(told))
+    };
+    // SAFETY: no other thread of this process holds a lock while it forks: the store was idle.
+    unsafe { command.pre_exec(look) };
+    let told = command.spawn().unwrap_err();
+    assert_eq!(told.raw_os_error(), Some(77), "{told}");
+    drop(command);
+    let store = child::store();
+    commit(&store, "p", "the parent goes on");
+    assert_eq!(store.prompt("p").unwrap().versions, 11);
+    is_sound(&store);
+}
+
+/// Its threads are not in the fork, and would never end there.
+#[cfg(feature = "server")]
+#[test]
+fn a_fork_may_drop_a_server() {
+    let place = Place::new();
+    let this = std::env::current_exe().unwrap();
+    let (wrapper, check) = (["timeout", "60"], "odd::drop_a_server_in_a_fork");
+    child::passes(child::command(&this, &wrapper, check, place.path()));
+}
+
+#[cfg(feature = "server")]
+#[test]
+#[ignore = "run by the test above, without other threads"]
+#[allow(unsafe_code, reason = "nothing else runs code in a fork")]
+fn drop_a_server_in_a_fork() {
+    use promptbook::server::{Server, ServerOptions};
+    let store = Store::in_memory().unwrap();
+    let server = Server::bind(store, &ServerOptions::new(), "127.0.0.1:0").unwrap();
+    let mut inherited = Some(server.start().unwrap());
+    let mut command = Command::new("true");
+    let look = move || {
+        drop(inherited.take());
+        Err(std::io::Error::from_raw_os_error(77))
+    };
+    // SAFETY: no other thread of this process holds a lock while it forks: nothing asks the server anything.
+    unsafe { command.pre_exec(look) };
+    let told = command.spawn().unwrap_err();
+    assert_eq!(told.raw_os_error(), Some(77), "{told}");
+    // The parent's server stops as ever.
+    drop(command);
+}
+
 /// Each call is refused, and both stores are as they were.
 #[test]
 fn a_store_that_is_moved_while_open_loses_nothing() {
