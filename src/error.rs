@@ -334,6 +334,13 @@ pub enum Error {
         source: backend::Error,
     },
 
+    /// A call through a store from inside one of its own [batches](crate::Store::batch), that would wait for the batch to end.
+    /// Nothing was changed.
+    #[error(
+        "a batch of this store is open on this thread, and the call would wait for its end; make it after the batch, or use the batch itself"
+    )]
+    WithinBatch,
+
     /// An earlier flush through this handle failed, and nothing is retried on it. Open the store anew.
     #[error("an earlier flush failed; the store must be opened anew")]
     Poisoned,

@@ -203,6 +203,7 @@ fn name(error: &Error) -> &'static str {
         Error::Unrenderable(_) => "unrenderable",
         Error::Damaged { .. } => "damaged",
         Error::OutcomeUnknown { .. } => "outcome_unknown",
+        Error::WithinBatch => "within_batch",
         Error::Poisoned => "poisoned",
         Error::Backend(error) => match error.kind() {
             ErrorKind::Full => "full",

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use super::writer::{Place, Writer};
 use crate::backend;
@@ -29,6 +30,8 @@ struct Line {
     waiting: VecDeque<Waiting>,
     /// Somebody writes, and sees to it that the next one does.
     is_led: bool,
+    /// The thread that makes changes now: it must not wait for its own turn to end.
+    writing: Option<ThreadId>,
 }
 
 struct Waiting {
@@ -69,6 +72,7 @@ impl WriteQueue {
         transactions: &dyn Transactions,
         change: impl FnOnce(&mut Writer<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.refuse_within()?;
         let (told, telling) = channel();
         let leader = told.clone();
         self.join(Waiting {
@@ -87,15 +91,26 @@ impl WriteQueue {
 
     /// Does something while nobody else writes through this store.
     pub(crate) fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.refuse_within()?;
         let (told, telling): (Sender<()>, Receiver<()>) = channel();
         self.join(Waiting {
             change: None,
             make_leader: Box::new(move || told.send(()).is_ok()),
         });
         telling.recv().map_err(|_| lost())?;
-        let _leading = Leading(self);
+        let _leading = Leading::begin(self);
         self.line().waiting.pop_front();
         work()
+    }
+
+    /// Fails on the thread that writes now, in what its caller gave it to do: what waits for the turn to end, or for
+    /// another who waits for that, would wait forever.
+    pub(crate) fn refuse_within(&self) -> Result<()> {
+        let writing = self.line().writing;
+        match writing.is_some_and(|writing| writing == thread::current().id()) {
+            true => Err(Error::WithinBatch),
+            false => Ok(()),
+        }
     }
 
     fn join(&self, waiting: Waiting) {
@@ -107,7 +122,7 @@ impl WriteQueue {
     }
 
     fn lead(&self, transactions: &dyn Transactions) {
-        let leading = Leading(self);
+        let leading = Leading::begin(self);
         let mut group = Group::new(transactions);
         while let Some(change) = self.next_for(&group) {
             group.add(change);
@@ -159,9 +174,18 @@ impl Line {
 /// Leading the line. When it is over, also by a panic, the next one leads.
 struct Leading<'a>(&'a WriteQueue);
 
+impl<'a> Leading<'a> {
+    fn begin(queue: &'a WriteQueue) -> Self {
+        queue.line().writing = Some(thread::current().id());
+        Self(queue)
+    }
+}
+
 impl Drop for Leading<'_> {
     fn drop(&mut self) {
-        self.0.line().pass_on();
+        let mut line = self.0.line();
+        line.writing = None;
+        line.pass_on();
     }
 }
 

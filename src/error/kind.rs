@@ -66,7 +66,7 @@ impl Error {
             | Self::CursorNotFound { .. }
             | Self::BodyCollected { .. } => ErrorKind::NotFound,
             Self::AmbiguousPrompt { .. } => ErrorKind::Ambiguous,
-            Self::Invalid(_) | Self::InvalidBody { .. } => ErrorKind::Invalid,
+            Self::Invalid(_) | Self::InvalidBody { .. } | Self::WithinBatch => ErrorKind::Invalid,
             Self::StoreExists { .. }
             | Self::ForeignBackup { .. }
             | Self::PromptIdTaken { .. }

@@ -59,6 +59,7 @@ impl Store {
     /// something else is there; [`Backend`](Error::Backend), and an earlier backup is as it was. Its kind is
     /// [`Busy`](crate::ErrorKind::Busy) if a process has the earlier backup open.
     pub fn backup(&self, to: impl AsRef<Path>, mut progress: impl FnMut(u64)) -> Result<Backup> {
+        self.inner.queue.refuse_within()?;
         let to = to.as_ref();
         let Place::Directory {
             location: from,

@@ -14,8 +14,11 @@ use crate::record::Version;
 /// Changes that take place together or not at all, with one flush for all of them.
 ///
 /// Each is an operation of its own, and sees those before it. Others see none until the batch is through; while it is
-/// open, nobody else can write: a change through a [`Store`] of the same directory, from inside the closure, would wait
-/// for ever.
+/// open, nobody else can write. Inside the closure the [`Store`] can be read, and shows what was there before the batch. Its
+/// calls that would wait for the batch to end (changes, [`settle`](Store::settle), [`collect_garbage`](Store::collect_garbage),
+/// [`repack`](Store::repack), [`repair`](Store::repair), [`backup`](Store::backup), bundles) are refused there with
+/// [`WithinBatch`](Error::WithinBatch). Those of other threads, and of other handles of the same directory, wait: the closure
+/// must not wait for them.
 pub struct Batch<'a> {
     writer: Writer<'a>,
 }
@@ -45,7 +48,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// What `work` answers, or why the whole could not be committed.
+    /// What `work` answers, or why the whole could not be committed; [`WithinBatch`](Error::WithinBatch) inside another batch of
+    /// this store.
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
         let inner = &*self.inner;
         inner.queue.alone(|| {

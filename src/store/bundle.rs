@@ -45,6 +45,7 @@ impl Store {
     /// never exported; [`Backend`](crate::Error::Backend), also where the history itself is damaged. What was written until then
     /// is no bundle.
     pub fn export_bundle(&self, to: impl Write) -> Result<BundleSummary> {
+        self.inner.queue.refuse_within()?;
         let bodies = &self.inner.bodies;
         // Before the snapshot is taken: what it shows stays there.
         let hold = bodies.blobs().hold();

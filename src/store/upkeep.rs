@@ -106,11 +106,11 @@ impl Store {
         Ok(packed)
     }
 
-    /// What writes files beside the index is refused before it tries.
+    /// Refuses what writes files beside the index, if it can't or would wait for a batch of this thread.
     pub(super) fn writable(&self) -> Result<()> {
         match self.inner.read_only {
             true => Err(Error::ReadOnly),
-            false => Ok(()),
+            false => self.inner.queue.refuse_within(),
         }
     }
 

@@ -50,7 +50,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As there; [`WithinBatch`](crate::Error::WithinBatch) inside a batch of this store, which keeps all changes waiting.
     pub fn wait_for_changes(
         &self,
         cursor: Cursor,
@@ -66,6 +66,7 @@ impl Store {
             if !events.is_empty() || limit == 0 {
                 return Ok(events);
             }
+            self.inner.queue.refuse_within()?;
             loop {
                 let left =
                     deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

@@ -1,8 +1,14 @@
 //! Several changes are all or none, whatever goes wrong between them.
 
+use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::time::Duration;
 
-use promptbook::{Batch, Bump, Error, Expected, Move, NewPrompt, NewVersion, Store};
+use chrono::Utc;
+use promptbook::{
+    Batch, Bump, Error, Expected, Move, NewPrompt, NewVersion, Result, Store, StoreOptions,
+};
 
 use crate::support::{Place, body, commit, create, is_sound};
 
@@ -207,4 +213,126 @@ fn a_refused_commit_leaves_nothing() {
     assert_eq!(store.stats().unwrap().operations, stats.operations);
     let forced = store.commit(minor.force(true)).unwrap();
     assert_eq!(forced.number.to_string(), "1.1");
+}
+
+/// Does something that may hang, and fails if it does.
+fn in_time(work: impl FnOnce() + Send + 'static) {
+    let (done, waits) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        work();
+        done.send(()).unwrap();
+    });
+    if let Err(mpsc::RecvTimeoutError::Timeout) = waits.recv_timeout(Duration::from_secs(60)) {
+        panic!("it hangs");
+    }
+    thread.join().unwrap();
+}
+
+/// Each call that would wait for the batch it is made in, by its name.
+type Call = (&'static str, fn(&Store) -> Result<()>);
+
+const CALLS: &[Call] = &[
+    ("commit", |store| {
+        store
+            .commit(NewVersion::new("there", body("within"))?)
+            .map(drop)
+    }),
+    ("move", |store| {
+        store
+            .move_environment(Move::set("there", "staging", "1.0")?)
+            .map(drop)
+    }),
+    ("rename", |store| store.rename("there", "other").map(drop)),
+    ("undo", |store| store.undo_newest().map(drop)),
+    ("batch", |store| store.batch(|_| Ok(()))),
+    ("settle", |store| store.settle(|_| ()).map(drop)),
+    ("collect", |store| {
+        store.collect_garbage(Duration::ZERO).map(drop)
+    }),
+    ("repack", |store| store.repack().map(drop)),
+    ("repair", |store| store.repair(&[], |_| ()).map(drop)),
+    ("backup", |store| {
+        let directory = tempfile::tempdir().unwrap();
+        store.backup(directory.path(), |_| ()).map(drop)
+    }),
+    ("export", |store| store.export_bundle(Vec::new()).map(drop)),
+    ("import", |store| {
+        store.import_bundle(Cursor::new(Vec::new())).map(drop)
+    }),
+    ("watch", |store| {
+        let cursor = store.cursor()?;
+        store
+            .wait_for_changes(cursor, 1, Duration::from_secs(3600))
+            .map(drop)
+    }),
+];
+
+#[test]
+fn a_call_inside_a_batch_that_would_wait_for_it_is_refused() {
+    in_time(|| {
+        let place = Place::new();
+        for store in [Store::in_memory().unwrap(), place.create()] {
+            create(&store, "there");
+            store
+                .batch(|batch| {
+                    batch.commit(NewVersion::new("there", body("before"))?)?;
+                    for (name, call) in CALLS {
+                        let refused = call(&store);
+                        assert!(
+                            matches!(refused, Err(Error::WithinBatch)),
+                            "{name}: {refused:?}"
+                        );
+                    }
+                    assert_eq!(store.version("there")?.number.to_string(), "1.0");
+                    assert!(store.verify(|_| ())?.is_clean());
+                    batch.commit(NewVersion::new("there", body("behind"))?)
+                })
+                .unwrap();
+            assert_eq!(store.prompt("there").unwrap().versions, 3);
+            store
+                .commit(NewVersion::new("there", body("after")).unwrap())
+                .unwrap();
+            is_sound(&store);
+        }
+    });
+}
+
+/// Another handle's batch is no reason to refuse, and another thread's is one to wait.
+#[test]
+fn only_the_batch_of_the_same_store_and_thread_refuses() {
+    in_time(|| {
+        let (here, there) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
+        let committing = here
+            .batch(|_| {
+                create(&there, "p");
+                let store = here.clone();
+                Ok(std::thread::spawn(move || create(&store, "p")))
+            })
+            .unwrap();
+        committing.join().unwrap();
+        assert_eq!(here.prompt_count().unwrap(), 1);
+    });
+}
+
+/// A clock is asked inside of a transaction that others may share.
+#[test]
+fn a_clock_that_writes_is_refused() {
+    in_time(|| {
+        let (mine, theirs) = mpsc::channel::<Store>();
+        let theirs = std::sync::Mutex::new(theirs);
+        let clock = move || {
+            if let Ok(store) = theirs.lock().unwrap().try_recv() {
+                let refused = store.settle(|_| ());
+                assert!(matches!(refused, Err(Error::WithinBatch)), "{refused:?}");
+                let refused = store.rename("p", "q");
+                assert!(matches!(refused, Err(Error::WithinBatch)), "{refused:?}");
+            }
+            Utc::now()
+        };
+        let store = StoreOptions::new().clock(clock).in_memory().unwrap();
+        create(&store, "p");
+        mine.send(store.clone()).unwrap();
+        commit(&store, "p", "by a clock that writes");
+        assert_eq!(store.prompt("p").unwrap().versions, 2);
+    });
 }
