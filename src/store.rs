@@ -41,7 +41,7 @@ use crate::sqlite::{self, Found, Probed, Purpose, SqliteIndex};
 ///
 /// Cheap to clone, and usable from any number of threads; a directory can be open in any number of processes
 /// at once. When the last clone is dropped, bodies that wait are written to their files, which may take some
-/// milliseconds; nothing is lost if that never happens.
+/// milliseconds, and about a second at most while others write; nothing is lost if that never happens.
 ///
 /// ```
 /// use promptbook::{NewPrompt, NewVersion, Store};

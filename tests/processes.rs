@@ -254,6 +254,38 @@ fn killed_processes_lose_nothing() {
     assert!(versions > PROMPTS, "nobody worked");
 }
 
+/// What others commit is not for the one who closes to settle, nor are its turns worth waiting for.
+#[test]
+fn a_store_closes_while_others_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let prompts = make_store(&directory.path().join("store"));
+    let workers: Vec<Child> = (0..PROCESSES)
+        .map(|number| start(directory.path(), number))
+        .collect();
+    let end = Instant::now() + Duration::from_secs(setting("PROMPTBOOK_STRESS_SECONDS", 3) * 4);
+    let (mut closed, mut longest) = (0, Duration::ZERO);
+    while Instant::now() < end {
+        let store = Store::open(directory.path().join("store")).unwrap();
+        let new = NewVersion::new(prompts[0], body(&format!("closed {closed}"))).unwrap();
+        store.commit(new).unwrap();
+        let begun = Instant::now();
+        drop(store);
+        longest = longest.max(begun.elapsed());
+        closed += 1;
+    }
+    File::create(directory.path().join("stop")).unwrap();
+    for mut worker in workers {
+        assert!(
+            worker.wait().unwrap().success(),
+            "a worker failed: see its message above"
+        );
+    }
+    check(directory.path(), &prompts);
+    println!("closed {closed} times beside {PROCESSES} processes: {longest:?} at most");
+    // A second of work, and what one step of it takes beside all the others.
+    assert!(longest < Duration::from_secs(5), "closing took {longest:?}");
+}
+
 /// The id of the operation of a number.
 fn operation(store: &Store, number: u64) -> OperationId {
     let filter = OperationFilter::default();

@@ -63,7 +63,7 @@ pub(crate) fn collect(
         before = ids;
     }
     collected.leftovers = collect_leftovers(index, blobs)?;
-    collected.packed = pack_loose(index, blobs, young_since(now), MANY)?;
+    collected.packed = pack_loose(index, blobs, young_since(now), MANY, || true)?;
     collected.dropped = compact(index, blobs)?.bodies;
     Ok(collected)
 }

@@ -37,12 +37,13 @@ pub(super) fn young_since(now: DateTime<Utc>) -> DateTime<Utc> {
         .unwrap_or_default()
 }
 
-/// Packs what may be, if it is more than `many` bodies.
+/// Packs what may be, if it is more than `many` bodies, as long as `go_on` says so.
 pub(super) fn pack_loose(
     index: &dyn Index,
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
     many: u64,
+    go_on: impl Fn() -> bool,
 ) -> Result<u64> {
     let mut loose = HashSet::new();
     blobs.list(&mut |id| {
@@ -72,6 +73,9 @@ pub(super) fn pack_loose(
     }
     let mut packed = 0;
     for chunk in old.chunks(CHUNK) {
+        if !go_on() {
+            break;
+        }
         packed += pack_chunk(index, blobs, chunk)?;
     }
     Ok(packed)
@@ -145,7 +149,7 @@ pub(super) fn join(blobs: &dyn Blobs) -> Result<()> {
 
 /// Packs all that may be, and makes all packs anew: by prompt, thoroughly, without what is dead.
 pub(crate) fn repack(index: &dyn Index, blobs: &dyn Blobs, now: DateTime<Utc>) -> Result<Packed> {
-    let bodies = pack_loose(index, blobs, young_since(now), 0)?;
+    let bodies = pack_loose(index, blobs, young_since(now), 0, || true)?;
     let compacted = repack_all(index, blobs)?;
     Ok(Packed {
         bodies,

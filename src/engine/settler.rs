@@ -41,6 +41,8 @@ const OLDER: Duration = Duration::from_secs(60 * 60);
 const FILES: usize = 16;
 /// Files that were moved or replaced are noticed after this long, also by a handle that answers from memory.
 const LOOK: Duration = Duration::from_secs(1);
+/// Closing takes no longer: what waits then is in the journal, for the next one to settle.
+const CLOSING: Duration = Duration::from_secs(1);
 /// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
 /// taken for flushed that was not.
 const RETRY: Duration = Duration::from_secs(10);
@@ -313,7 +315,9 @@ impl Shared {
                     drop(state);
                     // Other work is looked at in between.
                     let enough = Instant::now() + SOME;
-                    self.catch_up(|| much && Instant::now() < enough || self.may_go_on());
+                    self.catch_up(|| {
+                        much && Instant::now() < enough && !self.is_closing() || self.may_go_on()
+                    });
                     Ok(())
                 }
                 Work::Maintain => {
@@ -324,7 +328,8 @@ impl Shared {
                     state.packs_again = Instant::now().checked_add(OLDER);
                     drop(state);
                     let since = young_since((self.clock)());
-                    pack_loose(&*self.index, self.bodies.blobs(), since, MANY).map(drop)
+                    let go_on = || !self.is_closing();
+                    pack_loose(&*self.index, self.bodies.blobs(), since, MANY, go_on).map(drop)
                 }
                 Work::Close if state.abandoned || !state.maintains => return,
                 Work::Close => {
@@ -369,6 +374,10 @@ impl Shared {
         !state.closing && (paused || state.journaled.bodies >= FULL.0)
     }
 
+    fn is_closing(&self) -> bool {
+        self.state().closing
+    }
+
     /// What there is to do in a pause; beside commits, search is told of them in its own turns.
     fn maintain(&self) -> Result<()> {
         let is_quiet = {
@@ -385,7 +394,7 @@ impl Shared {
             join(self.bodies.blobs())?;
         }
         if is_quiet {
-            self.catch_up(|| true);
+            self.catch_up(|| !self.is_closing());
         }
         let more = self.index.maintain()?;
         if more {
@@ -411,26 +420,45 @@ impl Shared {
         }
     }
 
-    /// Leaves every body a file, and flushes no more than a batch that is full and a log that is long.
+    /// Leaves every body a file, and flushes no more than a batch that is full and a log that is long. Others may write as
+    /// fast as this works: it does what there was to do when it began, and begins nothing after [`CLOSING`].
     fn close(&self, ids: &[BlobId]) -> Result<()> {
-        let waiting = self.index.snapshot()?.waiting()?;
+        let begun = Instant::now();
+        let in_time = || begun.elapsed() < CLOSING;
+        let snapshot = self.index.snapshot()?;
+        let waiting = snapshot.waiting()?;
+        let last = snapshot.last_operation()?.map_or(0, |(number, _)| number);
+        drop(snapshot);
         if waiting.bodies >= BATCH.0 || waiting.bytes >= BATCH.1 {
-            settle(&*self.index, self.bodies.blobs(), |_| true)?;
+            // What came since is behind it in the journal.
+            settle(&*self.index, self.bodies.blobs(), |sum| {
+                sum.bodies < waiting.bodies && in_time()
+            })?;
         } else {
             write_out(&*self.index, self.bodies.blobs(), ids)?;
         }
-        if tail_is_long(&**self.index.snapshot()?)? {
-            self.catch_up(|| true);
+        if in_time() && tail_is_long(&**self.index.snapshot()?)? {
+            self.catch_up(|| in_time() && self.searchable_up_to().is_ok_and(|to| to < last));
         }
-        self.index.maintain()?;
+        if in_time() {
+            self.index.maintain()?;
+        }
         Ok(())
+    }
+
+    fn searchable_up_to(&self) -> Result<u64> {
+        Ok(self.index.snapshot()?.searchable_up_to()?)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
-    use crate::backend::testing;
+    use crate::backend::testing::{self, Scribe};
+    use crate::backend::{self, ChangeMark, Held, Transaction};
+    use crate::record::Durability;
 
     fn settler() -> Settler {
         let (index, blobs) = testing::in_memory();
@@ -452,6 +480,97 @@ mod tests {
         settler.shared.state().journaled = some(3);
         settler.settle(|_| ()).unwrap();
         assert!(matches!(settler.shared.state().next(), Work::Wait(None)));
+    }
+
+    /// An index that others commit to whenever this handle writes: as fast as the journal is emptied, it is filled.
+    #[derive(Debug)]
+    struct Crowded {
+        index: Arc<dyn Index>,
+        /// The last version that was committed.
+        last: AtomicU32,
+        /// The time that a transaction takes.
+        time: Duration,
+    }
+
+    impl Crowded {
+        const AT_ONCE: u32 = 100;
+        /// Where the others give up, so that a close that waits for them ends.
+        const MOST: u32 = 5_000;
+
+        fn new(time: Duration) -> Self {
+            let (index, _) = testing::in_memory();
+            Scribe::new(&*index).create(1, "a", &[]);
+            let crowded = Self {
+                index,
+                last: AtomicU32::new(0),
+                time,
+            };
+            crowded.commit();
+            crowded
+        }
+
+        fn commit(&self) {
+            let last = self.last.fetch_add(Self::AT_ONCE, Ordering::Relaxed);
+            let mut scribe = Scribe::new(&*self.index);
+            for number in last + 1..=last + Self::AT_ONCE {
+                scribe.commit(1, number, &format!("1.{number}"));
+            }
+        }
+    }
+
+    impl Index for Crowded {
+        fn snapshot(&self) -> backend::Result<Held<'_>> {
+            self.index.snapshot()
+        }
+
+        fn transaction(
+            &self,
+            durability: Durability,
+        ) -> backend::Result<Box<dyn Transaction + '_>> {
+            if self.last.load(Ordering::Relaxed) < Self::MOST {
+                std::thread::sleep(self.time);
+                self.commit();
+            }
+            self.index.transaction(durability)
+        }
+
+        fn change_mark(&self) -> Option<ChangeMark> {
+            self.index.change_mark()
+        }
+
+        fn maintain(&self) -> backend::Result<bool> {
+            self.index.maintain()
+        }
+    }
+
+    /// Closes a store that others write to, and says how many bodies they have committed since it began.
+    fn close_beside_others(time: Duration) -> u32 {
+        let crowded = Arc::new(Crowded::new(time));
+        let (_, blobs) = testing::in_memory();
+        let index: Arc<dyn Index> = Arc::clone(&crowded) as _;
+        let settler = Settler::new(index, Arc::new(Bodies::new(blobs)), Arc::new(Utc::now));
+        // So that the thread closes as the first thing it does.
+        settler.shared.state().closing = true;
+        settler.committed(some(100));
+        drop(settler);
+        crowded.last.load(Ordering::Relaxed) - Crowded::AT_ONCE
+    }
+
+    #[test]
+    fn what_comes_while_a_store_closes_is_left_to_others() {
+        // It is a transaction to settle what was there, and two for search to read it, of 64 operations each.
+        let others = close_beside_others(Duration::ZERO);
+        assert!(others > 0, "nothing was settled");
+        assert!(others <= 4 * Crowded::AT_ONCE, "{others} bodies came");
+    }
+
+    #[test]
+    fn a_close_that_takes_long_is_cut_short() {
+        let begun = Instant::now();
+        let others = close_beside_others(CLOSING * 3 / 4);
+        // Not the third transaction.
+        assert!(others <= 2 * Crowded::AT_ONCE, "{others} bodies came");
+        assert!(begun.elapsed() >= CLOSING * 3 / 4);
     }
 
     #[cfg(feature = "server")]
