@@ -89,6 +89,8 @@ struct Inner {
     context: Context,
     place: Place,
     read_only: bool,
+    #[cfg(feature = "cli")]
+    made: batch::Made,
 }
 
 impl Inner {
@@ -424,6 +426,8 @@ impl StoreOptions {
             context,
             read_only: self.read_only && matches!(place, Place::Directory { .. }),
             place,
+            #[cfg(feature = "cli")]
+            made: batch::Made::default(),
         })))
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Exit {
     NotRendered = 7,
     /// A flush failed: the change may or may not have taken place.
     Unknown = 8,
+    /// The change took place, and its report could not be written.
+    Unreported = 9,
 }
 
 /// Every error of the library ends the command by this table.
@@ -57,4 +59,5 @@ Exit codes:
   5  refused by the bump rules
   6  damaged: the index or a body is not what was stored, or verify found violations
   7  not rendered: inputs are missing, not asked for or of another type
-  8  unknown: a flush failed, and the change may or may not have taken place";
+  8  unknown: a flush failed, and the change may or may not have taken place
+  9  unreported: the change took place, and its report could not be written";

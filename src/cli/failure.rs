@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::{HINT, WRONG, aside, paint};
 use super::text;
 use crate::backend::ErrorKind;
-use crate::{Error, FileError, Invalid};
+use crate::{Error, FileError, Invalid, Store};
 
 /// What a command answers when it has written its output.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
@@ -53,6 +53,18 @@ impl Failure {
     /// Nobody reads the output any more, which is no failure.
     pub(crate) fn closed() -> Self {
         Self::new(Exit::Success, "closed", "the output was closed")
+    }
+
+    /// What went wrong in reporting a change that took place. A reader that went away is still no failure.
+    pub(crate) fn after(self, done: Done<'_>) -> Self {
+        let (false, Some(done)) = (self.exit == Exit::Success, done.words()) else {
+            return self;
+        };
+        let message = format!("{done}; its report could not be written");
+        let mut failure = Self::new(Exit::Unreported, "unreported", message);
+        failure.causes = vec![self.message];
+        failure.causes.extend(self.causes);
+        failure.hint("don't repeat the command: the change took place")
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -119,6 +131,28 @@ impl Failure {
             "causes": self.causes,
             "hint": self.hint,
         }})
+    }
+}
+
+/// A change that took place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Done<'a> {
+    /// The operations that this store made last; nothing took place if it made none.
+    Operations(&'a Store),
+    /// Something else, as a sentence.
+    Other(&'a str),
+}
+
+impl Done<'_> {
+    fn words(self) -> Option<String> {
+        let operations = match self {
+            Self::Other(done) => return Some(done.to_owned()),
+            Self::Operations(store) => store.operations_made()?,
+        };
+        Some(match (operations.start(), operations.end()) {
+            (first, last) if first == last => format!("operation {first} was made"),
+            (first, last) => format!("operations {first} to {last} were made"),
+        })
     }
 }
 

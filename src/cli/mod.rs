@@ -95,6 +95,7 @@
 //! | 6 | damaged: the index or a body is not what was stored, or `verify` found violations |
 //! | 7 | not rendered: inputs are missing, not asked for or of another type |
 //! | 8 | unknown: a flush failed, and the change may or may not have taken place |
+//! | 9 | unreported: the change took place, and its report could not be written (a full disk behind the output); do not repeat it |
 
 mod args;
 mod commands;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::args::history::AsOf;
 use super::args::{Expectation, Global};
 use super::exit::Exit;
-use super::failure::{Failure, Outcome};
+use super::failure::{Done, Failure, Outcome};
 use super::output::{self, DIM, PLAIN, WARNING, aside, paint};
 use super::text;
 use crate::{ErrorKind, Expected, PromptId, Selector, Store, StoreOptions, View};
@@ -110,6 +110,17 @@ impl Session {
         } else {
             output::words(&words())
         }
+    }
+
+    /// Answers about a change that took place: if the answer can't be written, the failure says that it did.
+    pub(crate) fn report(
+        &self,
+        done: Done<'_>,
+        json: impl FnOnce() -> Value,
+        words: impl FnOnce() -> String,
+    ) -> Outcome {
+        self.answer(json, words)
+            .map_err(|failure| failure.after(done))
     }
 
     /// Says something beside the answer, to people only.

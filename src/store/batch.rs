@@ -1,5 +1,10 @@
 //! Several changes in one transaction.
 
+#[cfg(feature = "cli")]
+use std::ops::RangeInclusive;
+#[cfg(feature = "cli")]
+use std::sync::PoisonError;
+
 use super::{Inner, Place, Store};
 use crate::backend;
 #[cfg(feature = "server")]
@@ -69,13 +74,41 @@ impl Store {
     }
 }
 
+/// The operations of the last transaction that a store committed.
+#[cfg(feature = "cli")]
+#[derive(Debug, Default)]
+pub(super) struct Made(std::sync::Mutex<Option<RangeInclusive<u64>>>);
+
+#[cfg(feature = "cli")]
+impl Made {
+    fn set(&self, last: u64, operations: u64) {
+        if operations > 0 {
+            let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *made = Some(last + 1 - operations..=last);
+        }
+    }
+}
+
+#[cfg(feature = "cli")]
+impl Store {
+    /// The operations of the last transaction that was committed through this store; none if it made none.
+    pub(crate) fn operations_made(&self) -> Option<RangeInclusive<u64>> {
+        let made = self.inner.made.0.lock();
+        made.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 impl Transactions for Inner {
     fn begin(&self) -> backend::Result<Writer<'_>> {
         Writer::begin(&*self.index, &self.bodies, &self.context)
     }
 
     fn commit(&self, writer: Writer<'_>) -> backend::Result<()> {
+        #[cfg(feature = "cli")]
+        let (last, _) = writer.place();
         let journaled = writer.commit()?;
+        #[cfg(feature = "cli")]
+        self.made.set(last, journaled.operations);
         match self.place {
             Place::Directory { .. } => self.settler.committed(journaled),
             // In memory the journal is as good a place as any: no thread need move bodies out of it.

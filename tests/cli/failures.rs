@@ -3,7 +3,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Desk, GREETING, command, members};
+use crate::support::{Desk, GREETING, REWORDED, command, members};
 
 fn error(told: &str) -> Value {
     serde_json::from_str::<Value>(told).unwrap()["error"].clone()
@@ -132,6 +132,143 @@ fn an_output_that_cannot_be_written_is_a_failure() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
+}
+
+/// Runs a command whose output can't be written: there is no room behind it.
+#[cfg(target_os = "linux")]
+fn unreported(desk: &Desk, arguments: &[&str]) -> (Option<i32>, String) {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let mut command = command(desk.path());
+    let command = command.args(arguments).stdout(full.unwrap());
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+/// Whoever repeats it would make it twice.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_change_whose_report_cannot_be_written_is_said_to_be_made() {
+    let desk = Desk::greeting();
+    desk.write("body.json", REWORDED);
+    desk.write("folder/more.json", GREETING);
+    desk.write("folder/most.json", GREETING);
+    let source = Desk::greeting();
+    source.run(&["export", "--bundle", "a.bundle"]).ok();
+    desk.write(
+        "a.bundle",
+        std::fs::read(source.path().join("a.bundle")).unwrap(),
+    );
+    let cases: &[(&[&str], &str)] = &[
+        (&["create", "other", "body.json"], "operation 2 was made"),
+        (
+            &["commit", "greeting", "body.json", "-m", "x"],
+            "operation 3 was made",
+        ),
+        (
+            &["env", "set", "greeting", "staging", "1.1"],
+            "operation 4 was made",
+        ),
+        (
+            &["env", "remove", "greeting", "staging"],
+            "operation 5 was made",
+        ),
+        (&["tag", "greeting", "a", "b"], "operation 6 was made"),
+        (&["rename", "other", "another"], "operation 7 was made"),
+        (&["rm", "greeting@1.1"], "operation 8 was made"),
+        (&["undo"], "operation 9 was made"),
+        (&["rm", "another", "--yes"], "operation 10 was made"),
+        (&["import", "folder"], "operations 11 to 12 were made"),
+        (&["import", "a.bundle"], "operation 13 was made"),
+        (
+            &["create", "--json", "last", "body.json"],
+            "operation 14 was made",
+        ),
+        (&["settle"], "the bodies were settled"),
+        (&["gc"], "the collection was made"),
+        (&["backup", "backup"], "the backup was made"),
+        (&["backup", "--json", "backup"], "the backup was made"),
+        (
+            &["restore", "backup", "--store", "restored"],
+            "the store was made",
+        ),
+        (
+            &["verify", "--repair", "--from", "backup"],
+            "the repair was made",
+        ),
+        (&["export", "out"], "the files were written"),
+        (
+            &["export", "--bundle", "b.bundle"],
+            "the bundle was written",
+        ),
+        (&["freeze", "prompts.frozen"], "the files were written"),
+        (&["init", "--store", "new"], "the store was made"),
+        (&["demo", "demo"], "the demo's store was made"),
+    ];
+    for (arguments, made) in cases {
+        let (code, told) = unreported(&desk, arguments);
+        assert_eq!(code, Some(9), "{arguments:?}: {told}");
+        for part in [made, "could not be written", "No space left"] {
+            assert!(told.contains(part), "{arguments:?}: {told}");
+        }
+    }
+    let last = desk.json(&["ops", "--limit", "1"]);
+    assert_eq!(last["operations"][0]["number"], 14);
+    for made in ["restored", "new", "demo/.promptbook"] {
+        desk.run(&["--store", made, "verify"]).ok();
+    }
+    let (_, told) = unreported(
+        &desk,
+        &["commit", "--json", "last", "folder/more.json", "-m", "x"],
+    );
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["error"]["code"], 9);
+    assert_eq!(told["error"]["kind"], "unreported");
+}
+
+/// The exit code of a change that did not take place, or of what is damaged, is the same as ever.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_changed_nothing_is_not_said_to_be_made() {
+    let desk = Desk::greeting();
+    desk.write("folder/greeting.json", GREETING);
+    for (arguments, code) in [
+        (&["env", "set", "greeting", "production", "1.0"][..], 1),
+        (&["import", "folder"], 1),
+        (&["tag", "greeting", "--json"], 1),
+        (&["export", "folder"], 1),
+        (&["rm", "missing@1.0"], 3),
+    ] {
+        let (found, told) = unreported(&desk, arguments);
+        assert_eq!(found, Some(code), "{arguments:?}: {told}");
+    }
+    desk.run(&["settle"]).ok();
+    std::fs::remove_dir_all(desk.path().join(".promptbook/blobs")).unwrap();
+    std::fs::create_dir(desk.path().join(".promptbook/blobs")).unwrap();
+    for arguments in [&["verify"][..], &["backup", "backup"]] {
+        let (found, told) = unreported(&desk, arguments);
+        assert_eq!(found, Some(6), "{arguments:?}: {told}");
+    }
+}
+
+/// The reader has closed the output by itself: it asks for no report.
+#[test]
+#[cfg(unix)]
+fn a_reader_that_goes_away_before_a_change_is_no_failure() {
+    let desk = Desk::greeting();
+    desk.write("body.json", REWORDED);
+    let script = "\"$0\" commit greeting body.json -m x | true; exit \"${PIPESTATUS[0]}\"";
+    for _ in 0..20 {
+        let mut shell = std::process::Command::new("bash");
+        let shell = shell.args(["-c", script, env!("CARGO_BIN_EXE_promptbook")]);
+        let output = shell.current_dir(desk.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+    }
+    let log = desk.json(&["log", "greeting"]);
+    assert_eq!(log["versions"].as_array().unwrap().len(), 21);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::upkeep::{refuse_damaged, report_json, report_text};
 use crate::cli::args::{Backup as BackupArgs, Restore};
-use crate::cli::failure::Outcome;
+use crate::cli::failure::{Done, Outcome};
 use crate::cli::output::{NAME, paint};
 use crate::cli::progress::Progress;
 use crate::cli::session::{STORE, Session, here};
@@ -18,7 +18,8 @@ pub(super) fn backup(args: &BackupArgs, session: &Session) -> Outcome {
     let progress = Progress::open_ended(session, "files copied:");
     let made = store.backup(&args.dir, |files| progress.at(files))?;
     drop(progress);
-    answer("Backed up to", &args.dir, &made, session)
+    let done = Done::Other("the backup was made");
+    answer(done, "Backed up to", &args.dir, &made, session)
 }
 
 pub(super) fn restore(args: &Restore, session: &Session) -> Outcome {
@@ -29,12 +30,14 @@ pub(super) fn restore(args: &Restore, session: &Session) -> Outcome {
     let progress = Progress::open_ended(session, "files copied:");
     let made = Store::restore(&args.backup, &to, |files| progress.at(files))?;
     drop(progress);
-    answer("Made a store in", &to, &made, session)
+    let done = Done::Other("the store was made");
+    answer(done, "Made a store in", &to, &made, session)
 }
 
 /// Says what was done and found; what is damaged is a failure.
-fn answer(done: &str, path: &Path, made: &Backup, session: &Session) -> Outcome {
-    session.answer(
+fn answer(done: Done<'_>, words: &str, path: &Path, made: &Backup, session: &Session) -> Outcome {
+    let told = session.report(
+        done,
         || {
             json!({
                 "path": path.to_string_lossy(),
@@ -46,7 +49,7 @@ fn answer(done: &str, path: &Path, made: &Backup, session: &Session) -> Outcome 
         },
         || {
             format!(
-                "{done} {}\n  {} of {} copied, {} were there\n{}",
+                "{words} {}\n  {} of {} copied, {} were there\n{}",
                 paint(NAME, text::line(&path.to_string_lossy())),
                 text::count(made.copied, "file", "files"),
                 text::count(made.bytes, "byte", "bytes"),
@@ -54,6 +57,6 @@ fn answer(done: &str, path: &Path, made: &Backup, session: &Session) -> Outcome 
                 report_text(&made.report, false),
             )
         },
-    )?;
-    refuse_damaged(&made.report)
+    );
+    refuse_damaged(&made.report).and(told)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::session::Session;
 use crate::cli::{input, text};
 use crate::directory::NewFile;
@@ -23,7 +23,8 @@ pub(super) fn export(path: &Path, force: bool, session: &Session) -> Outcome {
         return Err(in_the_way(path));
     }
     let summary = to_file(&store, path, force)?;
-    session.answer(
+    session.report(
+        Done::Other("the bundle was written"),
         || answer_json(path, &summary),
         || {
             format!(
@@ -49,7 +50,11 @@ pub(super) fn import(path: &Path, session: &Session) -> Outcome {
     let imported = store
         .import_bundle(file)
         .map_err(|error| Failure::from(error).about(&name))?;
-    session.answer(|| answer_json(path, &imported), || words(&imported))
+    session.report(
+        Done::Operations(&store),
+        || answer_json(path, &imported),
+        || words(&imported),
+    )
 }
 
 /// A bundle is read twice: what can't be, such as a pipe, goes to a temporary file first.

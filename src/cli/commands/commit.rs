@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::prompts::title;
 use crate::cli::args::Commit;
-use crate::cli::failure::Outcome;
+use crate::cli::failure::{Done, Outcome};
 use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, paint};
 use crate::cli::session::{Session, expected};
 use crate::cli::{input, shape, text};
@@ -27,7 +27,11 @@ pub(super) fn commit(args: &Commit, session: &Session) -> Outcome {
         .environment(args.env.clone())
         .expected_head(expected(&store, prompt.id, args.expect_head.as_ref())?);
     let committed = Committed::new(&store, prompt, store.commit(new)?);
-    session.answer(|| committed.json(), || committed.text())
+    session.report(
+        Done::Operations(&store),
+        || committed.json(),
+        || committed.text(),
+    )
 }
 
 /// A commit that took place.

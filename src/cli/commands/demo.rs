@@ -17,7 +17,7 @@ use super::prompts::created_text;
 use super::versions;
 use crate::cli::args::Demo;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::output::{DIM, NAME, paint};
 use crate::cli::session::{STORE, Session};
 use crate::cli::{shape, text};
@@ -77,7 +77,11 @@ fn inputs() -> Map<String, Value> {
 pub(super) fn demo(args: &Demo, session: &Session) -> Outcome {
     let directory = directory(args.dir.as_deref())?;
     let story = Story::play(&directory, session)?;
-    session.answer(|| story.json(&directory), || story.text(&directory))
+    session.report(
+        Done::Other("the demo's store was made"),
+        || story.json(&directory),
+        || story.text(&directory),
+    )
 }
 
 /// Where the demo takes place: never in the store that the global options name.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::prompts::title;
 use crate::cli::args::history::AsOf;
 use crate::cli::args::{Env, Expectation};
-use crate::cli::failure::Outcome;
+use crate::cli::failure::{Done, Outcome};
 use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, PLAIN, paint};
 use crate::cli::session::{Session, expected};
 use crate::cli::table::Table;
@@ -74,7 +74,11 @@ fn change(
     wish.expected = expected(&store, prompt.id, expect)?;
     wish.reason.clone_from(reason);
     let moved = store.move_environment(wish)?;
-    session.answer(|| json(&store, &moved), || words(&store, &prompt, &moved))
+    session.report(
+        Done::Operations(&store),
+        || json(&store, &moved),
+        || words(&store, &prompt, &moved),
+    )
 }
 
 fn json(store: &Store, moved: &Moved) -> Value {

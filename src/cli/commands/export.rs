@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{bundle, file_name};
 use crate::cli::args::Export;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::output::{NAME, NUMBER, PLAIN};
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
@@ -50,7 +50,11 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
     if planned.is_empty() {
         session.note("no prompts to export");
     }
-    session.answer(|| answer_json(&planned), || answer_text(&planned))
+    let (json, words) = (|| answer_json(&planned), || answer_text(&planned));
+    match counts(&planned) {
+        (0, _) => session.answer(json, words),
+        _ => session.report(Done::Other("the files were written"), json, words),
+    }
 }
 
 /// One file that is to be there.

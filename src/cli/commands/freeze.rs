@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::args::freeze::Freeze;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::session::Session;
 use crate::cli::text;
 use crate::directory::{NewFile, folder_of};
@@ -262,5 +262,8 @@ fn answer(
         ));
         told
     };
-    session.answer(json, words)
+    match effect {
+        "written" => session.report(Done::Other("the files were written"), json, words),
+        _ => session.answer(json, words),
+    }
 }

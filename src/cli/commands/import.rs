@@ -10,7 +10,7 @@ use super::file_name::Name;
 use super::{bundle, file_name};
 use crate::cli::args::Import;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::output::{NAME, NUMBER, PLAIN};
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
@@ -65,7 +65,11 @@ pub(super) fn import(args: &Import, session: &Session) -> Outcome {
     if files.is_empty() {
         session.note("no .json files in the folder");
     }
-    session.answer(|| answer_json(&placed), || answer_text(&placed))
+    session.report(
+        Done::Operations(&store),
+        || answer_json(&placed),
+        || answer_text(&placed),
+    )
 }
 
 /// One file, as it goes into the store.

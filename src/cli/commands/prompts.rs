@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use serde_json::{Value, json};
 
 use crate::cli::args::{Create, List, Remove, Rename, Tag};
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, aside, paint};
 use crate::cli::session::Session;
 use crate::cli::table::Table;
@@ -24,8 +24,13 @@ pub(super) fn create(args: &Create, session: &Session) -> Outcome {
     } else if let Some(name) = &args.target.env {
         new.environment = Some(name.clone());
     }
-    let created = session.store()?.create_prompt(new)?;
-    session.answer(|| created_json(&created), || created_text(&created))
+    let store = session.store()?;
+    let created = store.create_prompt(new)?;
+    session.report(
+        Done::Operations(&store),
+        || created_json(&created),
+        || created_text(&created),
+    )
 }
 
 fn created_json(created: &Created) -> Value {
@@ -118,10 +123,14 @@ fn table(found: &Found) -> String {
 }
 
 pub(super) fn tag(args: &Tag, session: &Session) -> Outcome {
-    let prompt = if args.tags.is_empty() && !args.clear {
-        session.reader()?.prompt(args.prompt.clone())?
-    } else {
-        session.store()?.set_tags(args.prompt.clone(), &args.tags)?
+    let reads = args.tags.is_empty() && !args.clear;
+    let store = match reads {
+        true => session.reader()?,
+        false => session.store()?,
+    };
+    let prompt = match reads {
+        true => store.prompt(args.prompt.clone())?,
+        false => store.set_tags(args.prompt.clone(), &args.tags)?,
     };
     let words = || {
         prompt
@@ -130,14 +139,15 @@ pub(super) fn tag(args: &Tag, session: &Session) -> Outcome {
             .map(|tag| text::name(tag) + "\n")
             .collect()
     };
-    session.answer(|| json!({"prompt": shape::prompt(&prompt)}), words)
+    let json = || json!({"prompt": shape::prompt(&prompt)});
+    session.report(Done::Operations(&store), json, words)
 }
 
 pub(super) fn rename(args: &Rename, session: &Session) -> Outcome {
-    let prompt = session
-        .store()?
-        .rename(args.prompt.clone(), args.name.clone())?;
-    session.answer(
+    let store = session.store()?;
+    let prompt = store.rename(args.prompt.clone(), args.name.clone())?;
+    session.report(
+        Done::Operations(&store),
         || json!({"prompt": shape::prompt(&prompt)}),
         || format!("Renamed to {}\n", title(&prompt)),
     )
@@ -166,7 +176,8 @@ fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> Outcome {
     }
     // By its id: what was shown is what goes.
     let prompt = store.delete_prompt(prompt.id)?;
-    session.answer(
+    session.report(
+        Done::Operations(&store),
         || json!({"prompt": shape::prompt(&prompt), "version": null}),
         || format!("Deleted {what}\n"),
     )
@@ -190,8 +201,11 @@ fn confirmed(question: &str) -> Outcome<bool> {
 fn remove_version(spec: &Spec, session: &Session) -> Outcome {
     let store = session.store()?;
     let version = store.delete_version(spec.clone())?;
-    let prompt = store.prompt(version.prompt_id)?;
-    session.answer(
+    let done = Done::Operations(&store);
+    let prompt = store.prompt(version.prompt_id);
+    let prompt = prompt.map_err(|error| Failure::from(error).after(done))?;
+    session.report(
+        done,
         || json!({"prompt": shape::prompt(&prompt), "version": shape::version(&version)}),
         || {
             format!(

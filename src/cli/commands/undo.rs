@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::words::Words;
 use crate::cli::args::history::Undo;
-use crate::cli::failure::Outcome;
+use crate::cli::failure::{Done, Outcome};
 use crate::cli::session::Session;
 use crate::{Operation, Store};
 
@@ -18,7 +18,8 @@ pub(super) fn undo(args: &Undo, session: &Session) -> Outcome {
     if done.is_none() {
         session.note("nothing is left to take back");
     }
-    session.answer(
+    session.report(
+        Done::Operations(&store),
         || json!({"operation": done}),
         || {
             done.as_ref()

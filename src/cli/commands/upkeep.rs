@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{Collect, Init, Verify};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::output::{DIM, NAME, WRONG, paint};
 use crate::cli::progress::Progress;
 use crate::cli::session::{STORE, Session, here};
@@ -23,7 +23,8 @@ pub(super) fn init(args: &Init, session: &Session) -> Outcome {
     let options = session.options().first_version(first.major, first.minor);
     let store = options.policy(args.policy.into()).create(&path)?;
     let settings = store.settings();
-    session.answer(
+    session.report(
+        Done::Other("the store was made"),
         || json!({"path": path.to_string_lossy(), "settings": settings}),
         || {
             format!(
@@ -61,8 +62,8 @@ pub(super) fn verify(args: &Verify, session: &Session) -> Outcome {
             options.verify(path, &args.pin, |bodies| progress.at(bodies))?
         }
     };
-    session.answer(|| report_json(&report), || report_text(&report, args.quick))?;
-    refuse_damaged(&report)
+    let told = session.answer(|| report_json(&report), || report_text(&report, args.quick));
+    refuse_damaged(&report).and(told)
 }
 
 const CHECKED: &str = "bodies checked:";
@@ -87,7 +88,8 @@ fn repair(from: &[PathBuf], session: &Session) -> Outcome {
     let progress = Progress::open_ended(session, CHECKED);
     let repaired = store.repair(&sources, |bodies| progress.at(bodies))?;
     drop(progress);
-    session.answer(
+    let told = session.report(
+        Done::Other("the repair was made"),
         || json!({"bodies": repaired.bodies, "report": report_json(&repaired.report)}),
         || {
             let taken = text::count(repaired.bodies.len() as u64, "body", "bodies");
@@ -96,8 +98,8 @@ fn repair(from: &[PathBuf], session: &Session) -> Outcome {
                 report_text(&repaired.report, false)
             )
         },
-    )?;
-    refuse_damaged(&repaired.report)
+    );
+    refuse_damaged(&repaired.report).and(told)
 }
 
 pub(super) fn report_json(report: &Report) -> Value {
@@ -161,7 +163,8 @@ pub(super) fn settle(session: &Session) -> Outcome {
     let progress = Progress::open_ended(session, "bodies settled:");
     let settled = store.settle(|settled| progress.at(settled.bodies))?;
     drop(progress);
-    session.answer(
+    session.report(
+        Done::Other("the bodies were settled"),
         || json!({"bodies": settled.bodies, "bytes": settled.bytes}),
         || {
             let bodies = text::count(settled.bodies, "body", "bodies");
@@ -187,7 +190,8 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
         collected.dropped += repacked.dropped;
     }
     drop(progress);
-    session.answer(
+    session.report(
+        Done::Other("the collection was made"),
         || {
             json!({
                 "bodies": collected.bodies,
