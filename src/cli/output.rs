@@ -58,6 +58,24 @@ pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Outcome {
     bytes(text::json(value).as_bytes())
 }
 
+/// Whether the reader of standard output went away, which is otherwise seen when something is written.
+#[cfg(unix)]
+pub(crate) fn is_closed() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let out = io::stdout();
+    let mut polled = [PollFd::new(&out, PollFlags::empty())];
+    let now = Timespec::default();
+    let found = poll(&mut polled, Some(&now));
+    let gone = PollFlags::ERR | PollFlags::HUP;
+    found.is_ok() && polled[0].revents().intersects(gone)
+}
+
+/// Not known before something is written.
+#[cfg(not(unix))]
+pub(crate) fn is_closed() -> bool {
+    false
+}
+
 /// Writes words to standard error. Where even that fails, there is nobody to tell.
 pub(crate) fn aside(text: &str) {
     let mut err = anstream::stderr().lock();

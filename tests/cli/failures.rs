@@ -1,5 +1,6 @@
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -132,6 +133,34 @@ fn an_output_that_cannot_be_written_is_a_failure() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
+}
+
+/// Nothing is written that would tell it.
+#[test]
+#[cfg(unix)]
+fn a_watch_ends_when_its_reader_goes_away() {
+    let desk = Desk::greeting();
+    let mut child = command(desk.path())
+        .args(["watch", "--from", "start", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    drop(out);
+    let end = Instant::now() + Duration::from_secs(30);
+    let code = loop {
+        match child.try_wait().unwrap() {
+            Some(ended) => break ended.code(),
+            None if Instant::now() > end => {
+                child.kill().unwrap();
+                panic!("it goes on without a reader");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    assert_eq!(code, Some(0));
 }
 
 /// Runs a command whose output can't be written: there is no room behind it.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::history::what;
 use super::words::Words;
 use crate::cli::args::history::Watch;
-use crate::cli::failure::Outcome;
+use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{self, DIM, NAME, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
@@ -16,8 +16,8 @@ use crate::{Change, Event};
 /// How many changes are told at once.
 const PAGE: usize = 100;
 
-/// The longest wait at once, where there is no end.
-const LONG: Duration = Duration::from_secs(3600);
+/// The longest wait at once: then it is looked whether anybody still reads the output.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
     let store = session.reader()?;
@@ -31,10 +31,13 @@ pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
     let mut words = Words::of(&store);
     let mut left = args.limit.unwrap_or(usize::MAX);
     while left > 0 {
-        let time = end.map_or(LONG, |end| end.saturating_duration_since(Instant::now()));
-        let events = store.wait_for_changes(cursor, left.min(PAGE), time)?;
+        let time = end.map_or(LOOK, |end| end.saturating_duration_since(Instant::now()));
+        let events = store.wait_for_changes(cursor, left.min(PAGE), time.min(LOOK))?;
         if events.is_empty() && end.is_some_and(|end| end <= Instant::now()) {
             break;
+        }
+        if events.is_empty() && output::is_closed() {
+            return Err(Failure::closed());
         }
         left -= events.len();
         for event in &events {
