@@ -10,7 +10,7 @@ mod options;
 mod prompts;
 mod search;
 #[cfg(feature = "server")]
-mod secrets;
+pub(crate) mod secrets;
 #[cfg(feature = "server")]
 #[cfg(test)]
 mod tests;
@@ -67,6 +67,14 @@ use crate::sqlite::{self, Found, Probed, Purpose, SqliteIndex};
 /// memory. Open the store again then.
 ///
 /// Everything that is read of a store is a method of [`View`], which a store is too: the one of the present.
+///
+/// # Who can read it
+///
+/// The files of a store get the rights that the process's umask gives to any file: mostly, all users of the machine can read
+/// them, and with them all prompts, their history and recorded inputs. A directory that only its owner may enter keeps
+/// them from others. The secrets of a server, its API key and what it signs URLs with, are in the file `secrets`, which only
+/// its owner can read, and in no backup, bundle or other copy that is made by this crate. Root reads everything, and a copy
+/// of the whole directory by other means has the secrets, too.
 #[derive(Clone, Debug)]
 pub struct Store(View);
 
@@ -119,6 +127,8 @@ struct Memory {
     settings: Settings,
     index: Arc<MemoryIndex>,
     blobs: Arc<MemoryBlobs>,
+    #[cfg(feature = "server")]
+    secrets: Arc<secrets::InMemory>,
 }
 
 /// A store in memory as it was at one moment, for others to start from: nobody writes to it.
@@ -172,6 +182,7 @@ impl Store {
     #[cfg(feature = "server")]
     pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
         BlobDirectory::remove(path)?;
+        directory::remove_secrets(path)?;
         SqliteIndex::remove(&path.join(location::INDEX))
     }
 
@@ -299,6 +310,8 @@ impl StoreOptions {
             settings,
             index: Arc::new(MemoryIndex::new(settings)),
             blobs: Arc::new(MemoryBlobs::new()),
+            #[cfg(feature = "server")]
+            secrets: Arc::default(),
         }))
     }
 
@@ -441,6 +454,7 @@ impl Memory {
             settings: self.settings,
             index: Arc::new(self.index.fork()),
             blobs: Arc::new(self.blobs.fork()),
+            secrets: Arc::new(self.secrets.fork()),
         }
     }
 }

@@ -6,8 +6,11 @@
     reason = "in a test they say what failed"
 )]
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
@@ -33,6 +36,8 @@ struct Served {
     child: Child,
     url: String,
     key: String,
+    /// What it announced.
+    told: Value,
     /// What it writes to standard error, until it ends.
     log: Option<JoinHandle<String>>,
 }
@@ -41,7 +46,11 @@ impl Served {
     fn start(store: &Path, arguments: &[&str]) -> Self {
         let mut arguments = arguments.to_vec();
         arguments.extend(["--addr", "127.0.0.1:0", "--json"]);
-        let mut child = command(store, &arguments).spawn().unwrap();
+        Self::spawn(command(store, &arguments))
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let log = std::thread::spawn(move || {
             let mut text = String::new();
@@ -56,6 +65,7 @@ impl Served {
             child,
             url: told["url"].as_str().unwrap_or_default().to_owned(),
             key: told["key"].as_str().unwrap_or("given").to_owned(),
+            told,
             log: Some(log),
         }
     }
@@ -316,11 +326,11 @@ fn what_can_not_be_served_is_told() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, code, expected) in [
-        (&["--addr", "0.0.0.0:0"][..], 2, "--key KEY gives one"),
+        (&["--addr", "0.0.0.0:0"][..], 2, "--key-file FILE gives one"),
         (
             &["--addr", "0.0.0.0:0", "--key", ""],
             2,
-            "--key KEY gives one",
+            "--key-file FILE gives one",
         ),
         (&["--addr", &taken], 1, &taken),
         (&["--addr", "nonsense"], 2, "nonsense"),
@@ -343,4 +353,212 @@ fn what_can_not_be_served_is_told() {
         assert_eq!(found, code, "{arguments:?}: {told}");
         assert!(told.contains(expected), "{arguments:?}: {told}");
     }
+}
+
+const ROUTE: &str = "/v1/prompt-2025/query/production-version";
+
+/// Gives a file these rights.
+fn allow(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn the_secrets_are_for_the_owner_only_and_in_no_index() {
+    let place = tempfile::tempdir().unwrap();
+    greeting(place.path());
+    let served = Served::start(place.path(), &[]);
+    let key = served.key.clone();
+    assert_eq!(served.told["made"], true);
+    served.end();
+    let found = std::fs::metadata(place.path().join("secrets")).unwrap();
+    assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    for entry in std::fs::read_dir(place.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() && !path.ends_with("secrets") {
+            let bytes = std::fs::read(&path).unwrap();
+            let has = bytes.windows(key.len()).any(|part| part == key.as_bytes());
+            assert!(!has, "{} has the key", path.display());
+        }
+    }
+    let again = Served::start(place.path(), &[]);
+    assert_eq!(again.told["made"], false);
+    assert_eq!(again.key, key);
+    again.end();
+}
+
+/// A URL that a server signed, as its path.
+fn signed(served: &Served, created: &promptbook::Created) -> String {
+    let query = json!({"promptVersionId": created.version.id});
+    let (_, answer) = served.post("/v1/prompt-2025/query/version", &query);
+    let url = answer["data"]["s3_url"].as_str().unwrap();
+    url.strip_prefix(&served.url).unwrap().to_owned()
+}
+
+fn status_of(served: &Served, path: &str) -> u16 {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into();
+    let answer = agent.get(format!("{}{path}", served.url)).call();
+    answer.unwrap().status().as_u16()
+}
+
+#[test]
+fn a_restored_store_has_secrets_of_its_own_and_says_so() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let created = greeting(&at("store"));
+    let query = json!({"promptId": created.prompt.id});
+    let first = Served::start(&at("store"), &[]);
+    let (key, path) = (first.key.clone(), signed(&first, &created));
+    assert_eq!(status_of(&first, &path), 200);
+    first.end();
+    let store = Store::open(at("store")).unwrap();
+    store.backup(at("backup"), |_| ()).unwrap();
+    Store::restore(at("backup"), at("restored"), |_| ()).unwrap();
+    let mut restored = Served::start(&at("restored"), &[]);
+    assert_eq!(restored.told["made"], true);
+    assert_ne!(restored.key, key);
+    assert_eq!(restored.post(ROUTE, &query).0, 200);
+    assert_eq!(status_of(&restored, &path), 403);
+    restored.key = key;
+    assert_eq!(restored.post(ROUTE, &query).0, 401);
+    let log = restored.end();
+    assert!(log.contains("new secrets were made"), "{log}");
+}
+
+#[test]
+fn a_key_is_read_from_a_file() {
+    let place = tempfile::tempdir().unwrap();
+    let created = greeting(&place.path().join("store"));
+    let (store, file) = (place.path().join("store"), place.path().join("key"));
+    let name = file.to_str().unwrap();
+    for (text, mode) in [
+        ("sk-mine\n", 0o600),
+        ("sk-mine\r\n", 0o640),
+        ("sk-mine", 0o604),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        allow(&file, mode);
+        let mut served = Served::start(&store, &["--key-file", name]);
+        assert_eq!(served.told["key"], Value::Null, "it was given");
+        let query = json!({"promptId": created.prompt.id});
+        for (key, status) in [("sk-mine", 200), ("sk-other", 401)] {
+            served.key = key.into();
+            assert_eq!(served.post(ROUTE, &query).0, status, "{key}");
+        }
+        let warns = served.end().contains("other users can read the key");
+        assert_eq!(warns, mode != 0o600, "{mode:o}");
+    }
+    let run = |arguments: &[&str]| {
+        let Output { status, stderr, .. } = command(&store, arguments).output().unwrap();
+        (status.code(), String::from_utf8(stderr).unwrap())
+    };
+    let both = run(&["--key-file", name, "--key", "sk-other"]);
+    assert_eq!(both.0, Some(2), "{}", both.1);
+    assert!(both.1.contains("both by --key"), "{}", both.1);
+    let missing = run(&["--key-file", "missing"]);
+    assert_eq!(missing.0, Some(3), "{}", missing.1);
+    for text in ["", "\n", "\r\n", "two\nlines", " spaces "] {
+        std::fs::write(&file, text).unwrap();
+        let refused = run(&["--key-file", name]);
+        assert_eq!(refused.0, Some(2), "{text:?}: {}", refused.1);
+        assert!(!refused.1.contains("lines"), "a log gets it: {}", refused.1);
+    }
+    std::fs::write(&file, [0xff, 0xfe]).unwrap();
+    assert_eq!(run(&["--key-file", name]).0, Some(2));
+}
+
+/// Nobody, on every Unix.
+const NOBODY: u32 = 65534;
+
+/// Starts a server of a store that it may read, and whose secrets it may not.
+fn command_of_a_reader(reach: &Path, store: &Path, arguments: &[&str]) -> Command {
+    let is_root = std::fs::read(store.join("secrets")).is_ok();
+    let mut reader = match is_root {
+        // The checkout may be out of reach for nobody.
+        true => {
+            let copy = reach.join("promptbook");
+            if !copy.exists() {
+                std::fs::copy(env!("CARGO_BIN_EXE_promptbook"), &copy).unwrap();
+            }
+            let mut command = Command::new(copy);
+            command.uid(NOBODY).gid(NOBODY);
+            command
+        }
+        false => Command::new(env!("CARGO_BIN_EXE_promptbook")),
+    };
+    reader
+        .env_remove("PROMPTBOOK_KEY")
+        .env_remove("PROMPTBOOK_LOG");
+    reader
+        .arg("--store")
+        .arg(store)
+        .arg("serve")
+        .args(arguments);
+    reader
+        .current_dir("/")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    reader
+}
+
+#[test]
+fn a_reader_without_the_secrets_needs_a_key_and_signs_by_itself() {
+    let place = tempfile::tempdir().unwrap();
+    allow(place.path(), 0o755);
+    let (store, file) = (place.path().join("store"), place.path().join("key"));
+    let created = greeting(&store);
+    let owner = Served::start(&store, &[]);
+    let path = signed(&owner, &created);
+    owner.end();
+    std::fs::write(&file, "sk-theirs\n").unwrap();
+    allow(&file, 0o644);
+    // For a process without root's rights it is as if the owner were another.
+    if !rustix::process::geteuid().is_root() {
+        allow(&store.join("secrets"), 0);
+    }
+    let options = ["--read-only", "--addr", "127.0.0.1:0", "--json"];
+    let refused = command_of_a_reader(place.path(), &store, &options)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("Permission denied") && told.contains("--key-file"),
+        "{told}"
+    );
+
+    let file = file.to_str().unwrap();
+    let options = [&options[..], &["--key-file", file]].concat();
+    let mut served = Served::spawn(command_of_a_reader(place.path(), &store, &options));
+    served.key = "sk-theirs".into();
+    assert_eq!(served.told["made"], false);
+    let own = signed(&served, &created);
+    assert_eq!(status_of(&served, &own), 200);
+    assert_eq!(status_of(&served, &path), 403, "it has the owner's secret");
+    let new = json!({"name": "new", "tags": [], "promptBody": {"messages": []}});
+    assert_eq!(served.post("/v1/prompt-2025", &new).0, 403);
+    served.end();
+}
+
+/// Such as a backup that serves reads while its store is away.
+#[test]
+fn a_store_that_is_only_read_is_served_with_a_key_and_left_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let created = greeting(place.path());
+    let run = command(place.path(), &["--read-only", "--addr", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(2), "{told}");
+    assert!(told.contains("--key-file"), "{told}");
+    let mut served = Served::start(place.path(), &["--read-only", "--key", "sk-given"]);
+    served.key = "sk-given".into();
+    let query = json!({"promptId": created.prompt.id});
+    assert_eq!(served.post(ROUTE, &query).0, 200);
+    let path = signed(&served, &created);
+    assert_eq!(status_of(&served, &path), 200);
+    served.end();
+    assert!(!place.path().join("secrets").exists());
 }

@@ -97,9 +97,6 @@ pub trait Snapshot {
     /// What the store was made with.
     fn settings(&self) -> Result<Settings>;
 
-    /// The secret of this name; nothing where none was put.
-    fn secret(&self, name: &str) -> Result<Option<String>>;
-
     /// A prompt by id.
     fn prompt(&self, id: PromptId) -> Result<Option<Prompt>>;
 
@@ -279,10 +276,6 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
 
     /// Records the inputs of a request; those it gave to the version before are replaced.
     fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()>;
-
-    /// Keeps a secret, such as a key that a server signs with, in the place of the one of this name. History and
-    /// listings say nothing of it.
-    fn put_secret(&mut self, name: &str, text: &str) -> Result<()>;
 
     /// Tells search what it answers with from now on.
     fn make_searchable(&mut self, news: &Searchable) -> Result<()>;

@@ -54,7 +54,7 @@
 //! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |
 //! | `export --bundle` | `{bundle, operations, head, bodies, bytes, seal}`; nothing where the bundle goes to standard output |
 //! | `freeze` | `{file, lock, environment, seal, effect: "written", "unchanged" or "checked", prompts: [{id, name, number, version, hash, source}], changes: [text]}`; changes are against the lockfile that was there |
-//! | `serve` | `{url, key}` in one line, and then it serves; key is null where it was given |
+//! | `serve` | `{url, key, made}` in one line, and then it serves; key is null where it was given, made tells whether the store had no secrets before |
 //! | `fake` | `{url, key, control}`, in one line, with or without `--json`; then it serves |
 //! | `fixtures` | the fixtures, with or without `--json` |
 //! | `demo` | `{path, prompt: Prompt, versions: [Version], breaking: [Breakage], production: {version, text}, rendered}` |

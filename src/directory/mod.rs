@@ -4,6 +4,7 @@
 //! blobs/ab/cdef…   a body under its address, the first two hex digits as a folder
 //! blobs/packs/     many bodies in one file, named by its hash
 //! tmp/             files that are being written; swept by `gc`
+//! secrets          what a server keeps for itself; in no backup
 //! blobs.lock       held by the one who settles or collects
 //! blobs.gate       held while one waits for blobs.lock: else one who settles again and again would keep others out
 //! ```
@@ -15,6 +16,8 @@ mod loose;
 mod new_file;
 mod packs;
 mod place;
+#[cfg(feature = "server")]
+mod secrets;
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind as Io;
@@ -33,6 +36,8 @@ pub(crate) use self::place::{
     Anchor, flush_directory, identity, lock_file, network_filesystem, open_lock, prepare,
     put_in_place, writable,
 };
+#[cfg(feature = "server")]
+pub(crate) use self::secrets::{NAME as SECRETS, read_secrets, remove_secrets, write_secrets};
 use crate::backend::{
     BlobUsage, Blobs, Compacted, Effort, Error, Extent, Hold, LiveBodies, Pack, Result,
 };

@@ -413,17 +413,6 @@ impl<'a> Writer<'a> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The secret of this name, made now where there is none; no operation.
-    #[cfg(feature = "server")]
-    pub(crate) fn secret(&mut self, name: &str, make: impl FnOnce() -> String) -> Result<String> {
-        if let Some(found) = self.transaction.secret(name)? {
-            return Ok(found);
-        }
-        let made = make();
-        self.change(|transaction| transaction.put_secret(name, &made))?;
-        Ok(made)
-    }
-
     /// Records a request's inputs; no operation.
     pub(crate) fn record_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
         if self.transaction.version(inputs.version_id)?.is_none() {

@@ -21,6 +21,12 @@ pub enum ServerError {
         /// The address.
         address: SocketAddr,
     },
+    /// No key was given, and the store's own can't be read by this process, or can't be made as the store is only read.
+    #[error("the store's own key can't be had, so a key must be given")]
+    SecretsWithheld {
+        /// Why not.
+        source: crate::Error,
+    },
     /// An option is malformed.
     #[error("{option} {value:?}: {reason}")]
     Option {

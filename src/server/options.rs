@@ -42,7 +42,8 @@ impl ServerOptions {
         self
     }
 
-    /// Lets in who has this key; may be given several times. Without any, a key is made and kept in the store.
+    /// Lets in who has this key; may be given several times. Without any, a key is made and kept in the store's directory, in
+    /// the file `secrets` that only its owner can read.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.keys.push(key.into());
         self
@@ -67,18 +68,11 @@ impl ServerOptions {
         self
     }
 
-    /// The keys that let in: those that were given, else one that is made, where only this machine reaches the address.
-    pub(super) fn keys_for(
-        &self,
-        address: SocketAddr,
-        make: impl FnOnce() -> Result<String, ServerError>,
-    ) -> Result<Vec<String>, ServerError> {
-        if !self.keys.is_empty() {
-            return Ok(self.keys.clone());
-        }
-        match address.ip().is_loopback() {
-            true => Ok(vec![make()?]),
-            false => Err(ServerError::KeyNeeded { address }),
+    /// Whether a key of the server's own lets in: none was given, and only this machine reaches the address.
+    pub(super) fn uses_own_key(&self, address: SocketAddr) -> Result<bool, ServerError> {
+        match (self.keys.is_empty(), address.ip().is_loopback()) {
+            (true, false) => Err(ServerError::KeyNeeded { address }),
+            (is_empty, _) => Ok(is_empty),
         }
     }
 

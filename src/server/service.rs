@@ -14,6 +14,7 @@ use super::options::{self, ServerOptions};
 use super::signature::Signer;
 use super::{keys, listen, routes};
 use crate::Store;
+use crate::store::secrets::{Kept, Secrets};
 
 /// A store on an address: bound, and not served before it [runs](Server::run) or is [started](Server::start).
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct Server {
     address: SocketAddr,
     url: String,
     key: String,
+    makes_secrets: bool,
     app: Arc<App>,
     router: axum::Router,
 }
@@ -32,21 +34,38 @@ impl Server {
     /// # Errors
     ///
     /// [`Listen`](ServerError::Listen) where the address can't be had; [`KeyNeeded`](ServerError::KeyNeeded) where other
-    /// machines reach it and no key was given; [`Option`](ServerError::Option) for an option that is malformed;
-    /// [`Store`](ServerError::Store) where the store's own keys can't be read or made.
+    /// machines reach it and no key was given; [`SecretsWithheld`](ServerError::SecretsWithheld) if no key was given and the
+    /// store's own can't be had; [`Option`](ServerError::Option) for an option that is malformed;
+    /// [`Store`](ServerError::Store) if the store's own key can't be made, or is damaged.
     pub fn bind(
         store: Store,
         options: &ServerOptions,
         address: impl ToSocketAddrs + fmt::Debug,
     ) -> Result<Self, ServerError> {
         let (listener, address) = listen_on(&address)?;
-        let keys = options.keys_for(address, || Ok(store.secret("server.key", keys::draw)?))?;
-        let signer = Signer::new(&store.secret("server.signing", keys::secret)?);
+        let uses_own_key = options.uses_own_key(address)?;
+        let kept = store.secrets(|| Secrets {
+            key: keys::draw(),
+            signing: keys::secret(),
+        })?;
+        let makes_secrets = matches!(kept, Kept::Made(_));
+        let (own, signing) = match kept {
+            Kept::Found(secrets) | Kept::Made(secrets) => (Ok(secrets.key), secrets.signing),
+            // Its URLs are good for this server, and until it ends.
+            Kept::Withheld(source) => (Err(source), keys::secret()),
+        };
+        let keys = match uses_own_key {
+            true => vec![own.map_err(|source| ServerError::SecretsWithheld { source })?],
+            false => options.keys.clone(),
+        };
+        let signer = Signer::new(&signing);
         let app = Arc::new(options::app(store, options, &keys, signer)?);
         let (router, _) = routes::all();
         let router = options::wired(router, &app, options)?;
         let key = keys.into_iter().next().unwrap_or_default();
-        Ok(Self::new(listener, address, app, router, key))
+        let mut server = Self::new(listener, address, app, router, key);
+        server.makes_secrets = makes_secrets;
+        Ok(server)
     }
 
     pub(super) fn new(
@@ -62,6 +81,7 @@ impl Server {
             address,
             url: url.unwrap_or_else(|| format!("http://{}", reachable(address))),
             key,
+            makes_secrets: false,
             app,
             router,
         }
@@ -85,6 +105,13 @@ impl Server {
         &self.key
     }
 
+    /// Whether the store had no secrets, as if it is new or made of a backup: then its key, and what signs the URLs of
+    /// bodies, were made by this server. Earlier ones of a store that it is a copy of don't work here.
+    #[must_use]
+    pub fn makes_secrets(&self) -> bool {
+        self.makes_secrets
+    }
+
     /// Serves until `stop` is done, and then until the requests under way are answered. Needs a tokio runtime with time
     /// and I/O.
     ///
@@ -92,6 +119,11 @@ impl Server {
     ///
     /// Where the listening socket can't be given to the runtime.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        if self.makes_secrets {
+            tracing::info!(
+                "new secrets were made: keys and URLs of an earlier copy of this store don't work here"
+            );
+        }
         let listener = self.listener.set_nonblocking(true);
         let listener = listener.and_then(|()| tokio::net::TcpListener::from_std(self.listener));
         let listener = listener.map_err(ServerError::Threads)?;

@@ -1,6 +1,6 @@
 //! The tables of an index: how they are made, and how those of an older format become today's.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::error::{Context, Result};
 use super::objects;
@@ -140,20 +140,6 @@ pub(super) fn settings(connection: &Connection) -> Result<Settings> {
         first_version,
         policy,
     })
-}
-
-/// A secret is a setting behind this prefix, which no other setting's name has.
-pub(super) const SECRET: &str = "secret ";
-
-/// The secret of this name.
-pub(super) fn secret(connection: &Connection, name: &str) -> Result<Option<String>> {
-    connection
-        .prepare_cached("SELECT value FROM setting WHERE name = ?1 || ?2")
-        .and_then(|mut statement| {
-            let found = statement.query_row([SECRET, name], |row| row.get(0));
-            found.optional()
-        })
-        .context("reading a secret")
 }
 
 /// Whether there is no table yet.

@@ -32,10 +32,6 @@ impl Snapshot for Tables {
         schema::settings(&self.connection)
     }
 
-    fn secret(&self, name: &str) -> Result<Option<String>> {
-        schema::secret(&self.connection, name)
-    }
-
     fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {
         prompts::get(&self.connection, id)
     }

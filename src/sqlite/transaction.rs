@@ -18,7 +18,7 @@ use super::error::{Context, Result};
 use super::ids::{blob_is, version_is};
 use super::repeated::{self, InPlace};
 use super::stored::{limit, micros};
-use super::{SqliteIndex, Tables, Turn, connection, operations, schema, search};
+use super::{SqliteIndex, Tables, Turn, connection, operations, search};
 use crate::backend::{Error, ErrorKind, Searchable, Snapshot, Transaction};
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::record::{Change, Operation, RecordedInputs};
@@ -419,14 +419,6 @@ impl Transaction for Write<'_> {
                 inputs.environment.as_ref().map(EnvironmentName::as_str),
                 micros(inputs.recorded_at),
             ),
-        )
-    }
-
-    fn put_secret(&mut self, name: &str, text: &str) -> Result<()> {
-        self.change_one(
-            "keeping a secret",
-            "INSERT OR REPLACE INTO setting VALUES (?1 || ?2, ?3)",
-            [schema::SECRET, name, text],
         )
     }
 

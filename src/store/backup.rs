@@ -33,8 +33,8 @@ impl Store {
     /// Copies the store to a directory, as it is at one moment, while others read and write. What is copied is flushed, and
     /// then verified as [`verify`](View) does; the answer says what was found.
     ///
-    /// The directory is then a store itself, with recorded inputs, settings and secrets: open it, or make a store of it by
-    /// [`restore`](Self::restore). An earlier backup of this store in it is brought up to date: only what it lacks is copied,
+    /// The directory is then a store itself, with recorded inputs and settings, but without the secrets of a server, which makes
+    /// new ones there: open it, or make a store of it by [`restore`](Self::restore). An earlier backup of this store in it is brought up to date: only what it lacks is copied,
     /// it is whole at every moment, and where this is interrupted the next one goes on. Nothing is removed from it; what
     /// it has and the store does not goes by [`repack`](Self::repack) of the backup. No process may have the earlier backup
     /// open, not even to read it.
@@ -120,6 +120,9 @@ impl Store {
     }
 
     /// Makes a store in a directory of a backup, which stays as it is; the answer says whether what was made is sound.
+    ///
+    /// A backup has no secrets, so a server makes new ones: the key that let clients in, and signed URLs, don't work on the
+    /// store that is made. The file `secrets`, copied from the earlier store's directory, keeps both.
     ///
     /// # Errors
     ///

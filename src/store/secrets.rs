@@ -1,20 +1,122 @@
-//! Secrets that a store keeps for those who serve it.
+//! What those who serve a store keep in it for themselves: in a file of its own, and in no backup or bundle.
 
-use super::Store;
-use crate::error::Result;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Place, Store};
+use crate::backend;
+use crate::directory::{self, SECRETS, failed};
+use crate::engine::Transactions as _;
+use crate::error::{Error, Result};
+
+/// The secrets of a store.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Secrets {
+    /// Lets clients of the API in.
+    pub(crate) key: String,
+    /// Signs URLs.
+    pub(crate) signing: String,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}
+
+/// How a process came by the secrets of a store.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    Found(Secrets),
+    /// The store had none.
+    Made(Secrets),
+    /// They can't be read with the rights of this process, or there are none and it can't make any.
+    Withheld(Error),
+}
+
+/// Where a store in memory keeps them.
+#[derive(Debug, Default)]
+pub(super) struct InMemory(Mutex<Option<Secrets>>);
+
+impl InMemory {
+    fn get_or_make(&self, make: impl FnOnce() -> Secrets) -> Kept {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some(secrets) => Kept::Found(secrets.clone()),
+            None => Kept::Made(kept.insert(make()).clone()),
+        }
+    }
+
+    /// The same secrets, for a copy.
+    pub(super) fn fork(&self) -> Self {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Self(Mutex::new(kept.clone()))
+    }
+}
 
 impl Store {
-    /// The secret of this name, which the store keeps: made, where there is none, in the transaction that looks again, so
-    /// that all processes have the same.
+    /// The secrets of the store, made if there are none: all processes get the same.
     ///
     /// # Errors
     ///
-    /// [`ReadOnly`](crate::Error::ReadOnly) where there is none and none can be kept; [`Backend`](crate::Error::Backend).
-    pub(crate) fn secret(&self, name: &str, make: impl FnOnce() -> String) -> Result<String> {
-        let kept = self.look(|snapshot| Ok(snapshot.secret(name)?))?;
-        match kept {
-            Some(secret) => Ok(secret),
-            None => self.batch(|batch| batch.writer().secret(name, make)),
+    /// [`Backend`](Error::Backend), also if the file is damaged.
+    pub(crate) fn secrets(&self, make: impl FnOnce() -> Secrets) -> Result<Kept> {
+        let index = match &self.inner.place {
+            Place::Directory { location, .. } => location.index(),
+            Place::Memory(memory) => return Ok(memory.secrets.get_or_make(make)),
+        };
+        // Beside the file that a link leads to, as the lock is: whoever has the index has the same secrets.
+        let directory = index.parent().unwrap_or(Path::new("/"));
+        match read(directory)? {
+            Some(kept) => return Ok(kept),
+            None if self.inner.read_only => return Ok(Kept::Withheld(Error::ReadOnly)),
+            None => {}
+        }
+        self.inner.queue.alone(|| {
+            // Whoever has the turn to write makes them; nothing is written to the index.
+            let turn = self.inner.begin()?;
+            if let Some(kept) = read(directory)? {
+                return Ok(kept);
+            }
+            let secrets = make();
+            let text = serde_json::to_string_pretty(&secrets).map_err(io::Error::from);
+            let text = text.map_err(failed("writing", &directory.join(SECRETS)))?;
+            directory::write_secrets(directory, index, &(text + "\n"))?;
+            drop(turn);
+            Ok(Kept::Made(secrets))
+        })
+    }
+}
+
+fn read(directory: &Path) -> Result<Option<Kept>> {
+    let path = directory.join(SECRETS);
+    let damaged = |because: Box<dyn std::error::Error + Send + Sync>| {
+        let reason = format!(
+            "{} is damaged; remove it, and the server makes new secrets",
+            path.display()
+        );
+        backend::Error::new(backend::ErrorKind::Corrupt, reason).because(because)
+    };
+    match directory::read_secrets(directory) {
+        Ok(None) => Ok(None),
+        Ok(Some(text)) => match serde_json::from_str(&text) {
+            Ok(secrets) => Ok(Some(Kept::Found(secrets))),
+            Err(error) => Err(damaged(error.into()).into()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(damaged(error.into()).into())
+        }
+        Err(error) => {
+            let denied = error.kind() == io::ErrorKind::PermissionDenied;
+            let error = failed("reading", &path)(error).into();
+            match denied {
+                true => Ok(Some(Kept::Withheld(error))),
+                false => Err(error),
+            }
         }
     }
 }
@@ -22,55 +124,131 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
+    use crate::NewPrompt;
     use crate::store::StoreOptions;
 
-    #[test]
-    fn a_secret_is_made_once_and_kept_in_the_store() {
-        let place = tempfile::tempdir().unwrap();
-        let store = Store::create(place.path()).unwrap();
-        let other = Store::open(place.path()).unwrap();
-        let made = store.secret("signing", || "first".into()).unwrap();
-        assert_eq!(made, "first");
-        for store in [&store, &other, &Store::open(place.path()).unwrap()] {
-            let kept = store.secret("signing", || panic!("there is one"));
-            assert_eq!(kept.unwrap(), "first");
+    fn named(name: impl ToString) -> Secrets {
+        Secrets {
+            key: name.to_string(),
+            signing: "signing".into(),
         }
-        assert_eq!(store.secret("other", || "second".into()).unwrap(), "second");
-        assert_eq!(store.stats().unwrap().operations, 0, "it is no operation");
-        assert!(store.verify(|_| ()).unwrap().is_clean());
+    }
+
+    fn found(store: &Store) -> Secrets {
+        match store.secrets(|| panic!("there are some")) {
+            Ok(Kept::Found(secrets)) => secrets,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
-    fn all_who_ask_at_once_get_the_same_secret() {
+    fn they_are_made_once_and_found_by_all() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::create(place.path()).unwrap();
+        let other = Store::open(place.path()).unwrap();
+        let made = store.secrets(|| named("made once")).unwrap();
+        assert!(matches!(&made, Kept::Made(secrets) if *secrets == named("made once")));
+        for store in [&store, &other, &Store::open(place.path()).unwrap()] {
+            assert_eq!(found(store), named("made once"));
+        }
+        assert_eq!(store.stats().unwrap().operations, 0, "it is no operation");
+        assert!(store.verify(|_| ()).unwrap().is_clean());
+        assert!(!format!("{made:?} {store:?}").contains("made once"));
+        let memory = Store::in_memory().unwrap();
+        memory.secrets(|| named("memory")).unwrap();
+        assert_eq!(found(&memory), named("memory"));
+        assert!(!format!("{memory:?}").contains("signing"));
+    }
+
+    #[test]
+    fn all_who_ask_at_once_get_the_same() {
         let place = tempfile::tempdir().unwrap();
         Store::create(place.path()).unwrap();
         let stores: Vec<Store> = (0..8).map(|_| Store::open(place.path()).unwrap()).collect();
-        let mut secrets: Vec<String> = std::thread::scope(|scope| {
+        let kept: Vec<Kept> = std::thread::scope(|scope| {
             let asked: Vec<_> = stores
                 .iter()
                 .enumerate()
-                .map(|(at, store)| scope.spawn(move || store.secret("signing", || at.to_string())))
+                .map(|(at, store)| scope.spawn(move || store.secrets(|| named(at))))
                 .collect();
             let answers = asked.into_iter().map(|thread| thread.join().unwrap());
             answers.collect::<Result<_>>().unwrap()
         });
-        secrets.dedup();
-        assert_eq!(secrets.len(), 1, "{secrets:?}");
+        let made = kept.iter().filter(|kept| matches!(kept, Kept::Made(_)));
+        assert_eq!(made.count(), 1, "{kept:?}");
+        let keys = kept.iter().map(|kept| match kept {
+            Kept::Found(secrets) | Kept::Made(secrets) => secrets.key.clone(),
+            Kept::Withheld(error) => panic!("{error}"),
+        });
+        let mut keys: Vec<String> = keys.collect();
+        keys.dedup();
+        assert_eq!(keys.len(), 1, "{keys:?}");
     }
 
     #[test]
-    fn a_store_that_is_only_read_gives_the_secret_that_it_has() {
+    fn a_store_that_is_only_read_finds_them_and_makes_none() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::create(place.path()).unwrap();
-        let reader = StoreOptions::new()
-            .read_only(true)
-            .open(place.path())
-            .unwrap();
-        let none = reader.secret("signing", || "never".into());
-        assert!(matches!(none, Err(Error::ReadOnly)), "{none:?}");
-        store.secret("signing", || "kept".into()).unwrap();
-        let kept = reader.secret("signing", || "never".into());
-        assert_eq!(kept.unwrap(), "kept");
+        let options = StoreOptions::new().read_only(true);
+        let reader = options.open(place.path()).unwrap();
+        let none = reader.secrets(|| panic!("it can't keep any")).unwrap();
+        assert!(matches!(none, Kept::Withheld(Error::ReadOnly)), "{none:?}");
+        store.secrets(|| named("kept")).unwrap();
+        assert_eq!(found(&reader), named("kept"));
+    }
+
+    #[test]
+    fn damaged_ones_are_refused_and_not_replaced() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::create(place.path()).unwrap();
+        for text in ["", "{}", "[]", r#"{"key": 1, "signing": "a"}"#] {
+            std::fs::write(place.path().join(SECRETS), text).unwrap();
+            let refused = store.secrets(|| panic!("they are there")).unwrap_err();
+            assert!(
+                refused.to_string().contains("damaged; remove it"),
+                "{refused}"
+            );
+        }
+    }
+
+    /// Neither their text nor their file.
+    #[test]
+    fn no_copy_has_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let store = Store::create(at("store")).unwrap();
+        let new = NewPrompt::new("p", r#"{"messages": []}"#).unwrap();
+        store.create_prompt(new).unwrap();
+        let secrets = Secrets {
+            key: "key-in-no-copy".into(),
+            signing: "signing-in-no-copy".into(),
+        };
+        store.secrets(|| secrets).unwrap();
+        store.backup(at("backup"), |_| ()).unwrap();
+        store.backup(at("backup"), |_| ()).unwrap();
+        Store::restore(at("backup"), at("restored"), |_| ()).unwrap();
+        let bundle = std::fs::File::create(at("bundle")).unwrap();
+        store.export_bundle(bundle).unwrap();
+        drop(store);
+        let mut files = Vec::new();
+        let mut folders = vec![directory.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => files.push(path),
+                }
+            }
+        }
+        let has = |path: &std::path::PathBuf| {
+            let bytes = std::fs::read(path).unwrap();
+            bytes.windows(10).any(|part| part == b"in-no-copy")
+        };
+        files.retain(has);
+        assert_eq!(files, [at("store").join(SECRETS)]);
+        let restored = Store::open(at("restored")).unwrap();
+        let made = restored.secrets(|| named("new")).unwrap();
+        assert!(matches!(made, Kept::Made(_)), "{made:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::secrets::{Kept, Secrets};
 use super::*;
 use crate::{Bump, NewPrompt, NewVersion, PromptFilter, PromptName};
 
@@ -29,7 +30,11 @@ fn what_is_changed_in_one_fork_is_in_no_other() {
     let options = StoreOptions::new().first_version(0, 0).policy(Policy::Free);
     let store = options.in_memory().unwrap();
     add(&store, "shared");
-    store.secret("signing", || "kept".into()).unwrap();
+    let secrets = || Secrets {
+        key: "key".into(),
+        signing: "kept".into(),
+    };
+    store.secrets(secrets).unwrap();
     let image = store.image().unwrap();
     store.delete_prompt("shared").unwrap();
     store.collect_garbage(Duration::ZERO).unwrap();
@@ -48,7 +53,8 @@ fn what_is_changed_in_one_fork_is_in_no_other() {
     assert_eq!(names(&third), ["shared".parse().unwrap()]);
     assert_eq!(third.resolve("shared").unwrap().body.text(), body(1));
     assert_eq!(third.settings(), options.settings(), "they are the image's");
-    assert_eq!(third.secret("signing", String::new).unwrap(), "kept");
+    let kept = third.secrets(|| panic!("the image has them")).unwrap();
+    assert!(matches!(kept, Kept::Found(found) if found == secrets()));
 }
 
 #[test]

@@ -74,6 +74,24 @@ fn it_tells_where_it_is_and_ends_on_a_signal() {
     }
 }
 
+/// The list of processes would show it otherwise.
+#[test]
+fn its_key_may_be_in_a_file() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("key");
+    std::fs::write(&file, "sk-mine\n").unwrap();
+    let file = file.to_str().unwrap();
+    let mut child = command(&["fake", "--key-file", file]).spawn().unwrap();
+    let line = announced(&mut child);
+    assert_eq!(line["key"], "sk-mine");
+    assert_eq!(client(&line).get("/__promptbook/clock").status, 200);
+    signal(child.id(), "TERM");
+    assert!(child.wait().unwrap().success());
+    let both = ["fake", "--key-file", file, "--key", "sk-other"];
+    let refused = command(&both).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(refused.code(), Some(2));
+}
+
 #[test]
 fn it_ends_with_its_standard_input_if_it_is_to() {
     let mut child = command(&["fake", "--until-stdin-closes"]).spawn().unwrap();

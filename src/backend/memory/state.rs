@@ -1,6 +1,5 @@
 //! The tables, and every read of them.
 
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -32,17 +31,6 @@ pub(super) struct State {
     /// The position of the last body that came.
     pub(super) last_position: u64,
     pub(super) inputs: Map<(VersionId, String), RecordedInputs>,
-    pub(super) secrets: Map<String, Secret>,
-}
-
-/// Text that no debug output shows.
-#[derive(Clone)]
-pub(super) struct Secret(pub(super) String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +54,6 @@ impl State {
             blobs: Map::default(),
             last_position: 0,
             inputs: Map::default(),
-            secrets: Map::default(),
         }
     }
 }
@@ -85,10 +72,6 @@ fn journaled((id, blob): (&BlobId, &Blob)) -> Option<Journaled> {
 impl Snapshot for State {
     fn settings(&self) -> Result<Settings> {
         Ok(self.settings)
-    }
-
-    fn secret(&self, name: &str) -> Result<Option<String>> {
-        Ok(self.secrets.get(name).map(|secret| secret.0.clone()))
     }
 
     fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use chrono::{DateTime, Utc};
 
 use super::MemoryIndex;
-use super::state::{Blob, Secret, State};
+use super::state::{Blob, State};
 use crate::backend::{Error, ErrorKind, Result, Searchable, Snapshot, StoredBlob, Transaction};
 use crate::id::{BlobId, VersionId};
 use crate::record::{Change, Operation, RecordedInputs};
@@ -190,12 +190,6 @@ impl Transaction for Write<'_> {
     fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
         let key = (inputs.version_id, inputs.request_id.clone());
         self.state.inputs.insert_mut(key, inputs.clone());
-        Ok(())
-    }
-
-    fn put_secret(&mut self, name: &str, text: &str) -> Result<()> {
-        let secret = Secret(text.to_owned());
-        self.state.secrets.insert_mut(name.to_owned(), secret);
         Ok(())
     }
 

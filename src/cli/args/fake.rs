@@ -36,6 +36,9 @@ pub(crate) struct Fake {
     /// A key that lets clients in; may be given several times [default: sk-helicone-fake]
     #[arg(long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
+    /// A file with a key that lets clients in, instead of --key; may be given several times
+    #[arg(long = "key-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key_files: Vec<PathBuf>,
     /// A host name that is answered, besides localhost and addresses; may be given several times
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,

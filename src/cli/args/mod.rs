@@ -133,6 +133,8 @@ pub(crate) enum Command {
     /// Only what it lacks is copied. The directory is a store itself: every command works on it. Nothing is removed from it.
     Backup(Backup),
     /// Make a store, as init does, of a backup
+    ///
+    /// A backup has no secrets: serve makes a new key in the store, and signed URLs of the earlier one don't work on it.
     Restore(Restore),
     /// Move all bodies that wait in the journal to their files
     Settle,

@@ -1,6 +1,8 @@
 //! The command line of servers.
 
-use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
 
 use crate::server::{ServerOptions, Status};
 
@@ -12,6 +14,9 @@ pub(crate) struct Serve {
     /// Refuse a minor version that breaks callers of its base; else clients choose, as with the live service
     #[arg(long)]
     pub(crate) enforce_bumps: bool,
+    /// Serve a store that is only read, such as a backup, or one of another user
+    #[arg(long)]
+    pub(crate) read_only: bool,
     /// Which statuses tell of what is wrong
     #[arg(long, value_enum, default_value_t = StatusName::Plain)]
     pub(crate) status: StatusName,
@@ -26,7 +31,9 @@ pub(crate) struct Serve {
 /// Who may use a server, and by which names.
 #[derive(Args, Debug)]
 pub(crate) struct Clients {
-    /// A key that lets clients in; may be given several times [default: one is made and kept in the store]
+    /// A key that lets clients in; may be given several times [default: one is made and kept beside the store's index]
+    ///
+    /// Other users of this machine see it in the list of processes; --key-file keeps it from them.
     #[arg(
         long = "key",
         value_name = "KEY",
@@ -34,6 +41,9 @@ pub(crate) struct Clients {
         hide_env_values = true
     )]
     pub(crate) keys: Vec<String>,
+    /// A file with a key that lets clients in, instead of --key; may be given several times
+    #[arg(long = "key-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key_files: Vec<PathBuf>,
     /// A host name that is answered, besides localhost and addresses; may be given several times
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
@@ -46,10 +56,15 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// The options of a server for them. An empty variable is as good as none.
-    pub(crate) fn options(&self) -> ServerOptions {
-        let options = self.keys.iter().filter(|key| !key.is_empty());
-        let options = options.fold(ServerOptions::new(), ServerOptions::key);
+    /// The keys that are given by `--key`. An empty variable is as good as none.
+    pub(crate) fn named_keys(&self) -> Vec<String> {
+        let keys = self.keys.iter().filter(|key| !key.is_empty());
+        keys.cloned().collect()
+    }
+
+    /// The options of a server for them, which these keys let in.
+    pub(crate) fn options(&self, keys: &[String]) -> ServerOptions {
+        let options = keys.iter().fold(ServerOptions::new(), ServerOptions::key);
         let options = self.hosts.iter().fold(options, ServerOptions::host);
         let options = self
             .origins

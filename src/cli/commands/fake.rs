@@ -8,6 +8,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use super::keys;
 use super::serve::raise_open_files;
 use super::signals::Signals;
 use crate::cli::args::fake::Fake as Arguments;
@@ -53,7 +54,8 @@ fn options(args: &Arguments) -> Outcome<FakeOptions> {
     if let Some(path) = &args.fixtures {
         options = options.fixtures(Fixtures::read(path).map_err(FakeError::from)?);
     }
-    options = args.keys.iter().fold(options, FakeOptions::key);
+    let keys = keys::given(args.keys.clone(), &args.key_files)?;
+    options = keys.iter().fold(options, FakeOptions::key);
     options = args.hosts.iter().fold(options, FakeOptions::host);
     Ok(args.origins.iter().fold(options, FakeOptions::allow_origin))
 }

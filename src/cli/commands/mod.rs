@@ -19,6 +19,8 @@ mod freeze;
 mod history;
 mod holders;
 mod import;
+#[cfg(feature = "server")]
+mod keys;
 mod prompts;
 mod search;
 #[cfg(feature = "server")]

@@ -6,8 +6,8 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use super::keys;
 use super::signals::Signals;
-use crate::Policy;
 use crate::cli::args::server::{Level, Serve};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
@@ -15,16 +15,19 @@ use crate::cli::output::{self, NAME, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
 use crate::server::{Server, ServerError};
+use crate::{Policy, StoreOptions};
 
 pub(super) fn serve(args: &Serve, session: &Session) -> Outcome {
     let policy = match args.enforce_bumps {
         true => Policy::Enforced,
         false => Policy::Free,
     };
-    let store = session.store_with(|options| options.policy(policy))?;
-    let options = args.clients.options().status(args.status.into());
+    let keys = keys::given(args.clients.named_keys(), &args.clients.key_files)?;
+    let options = |options: StoreOptions| options.policy(policy).read_only(args.read_only);
+    let store = session.store_with(options)?;
+    let options = args.clients.options(&keys).status(args.status.into());
     let server = Server::bind(store, &options, &*args.addr)?;
-    let kept = args.clients.keys.iter().all(String::is_empty);
+    let kept = keys.is_empty();
     log(args.log);
     raise_open_files();
     let runtime = Runtime::new();
@@ -42,14 +45,21 @@ pub(super) fn serve(args: &Serve, session: &Session) -> Outcome {
 /// Tells where it is and, if it was made here, the key.
 fn announce(server: &Server, kept: bool, session: &Session) -> Outcome {
     let key = kept.then(|| server.key());
+    let made = server.makes_secrets();
     if session.json() {
         // In one line: whoever reads it can't wait for the end of the output.
-        let line = json!({"url": server.url(), "key": key});
+        let line = json!({"url": server.url(), "key": key, "made": made});
         return output::bytes(format!("{line}\n").as_bytes());
     }
     let url = paint(NAME, text::line(server.url()));
     let key = key.map_or_else(String::new, |key| format!("The key is {key}\n"));
-    output::words(&format!("Listening on {url}\n{key}"))
+    let made = match made {
+        true => {
+            "Its secrets are new: keys and signed URLs of another copy of the store don't work here\n"
+        }
+        false => "",
+    };
+    output::words(&format!("Listening on {url}\n{key}{made}"))
 }
 
 /// Serves until a signal, and then until the requests under way are answered; a second signal does not wait for those.
@@ -101,7 +111,9 @@ impl From<ServerError> for Failure {
     fn from(error: ServerError) -> Self {
         let (exit, kind) = match error {
             ServerError::Store(error) => return error.into(),
-            ServerError::KeyNeeded { .. } => (Exit::Usage, "key_needed"),
+            ServerError::KeyNeeded { .. } | ServerError::SecretsWithheld { .. } => {
+                (Exit::Usage, "key_needed")
+            }
             ServerError::Option { .. } => (Exit::Usage, "usage"),
             // It is no address at all.
             ServerError::Listen { ref source, .. } if source.kind() == ErrorKind::InvalidInput => {
@@ -115,7 +127,9 @@ impl From<ServerError> for Failure {
             None => failure,
         };
         match error {
-            ServerError::KeyNeeded { .. } => failure.hint("--key KEY gives one"),
+            ServerError::KeyNeeded { .. } | ServerError::SecretsWithheld { .. } => {
+                failure.hint("--key-file FILE gives one")
+            }
             _ => failure,
         }
     }

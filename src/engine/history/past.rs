@@ -199,10 +199,6 @@ impl Snapshot for Past<'_> {
         self.present.settings()
     }
 
-    fn secret(&self, name: &str) -> Result<Option<String>> {
-        self.present.secret(name)
-    }
-
     fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {
         self.of(id, |tables| tables.prompt(id))
     }

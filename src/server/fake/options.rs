@@ -160,7 +160,10 @@ impl FakeOptions {
     /// [`Store`](FakeError::Store) where the directory holds something else, or can't be written.
     pub fn start(&self) -> Result<Fake, FakeError> {
         let (listener, address) = service::listen_on(&self.address)?;
-        let keys = self.server.keys_for(address, || Ok(KEY.into()))?;
+        let keys = match self.server.uses_own_key(address)? {
+            true => vec![KEY.into()],
+            false => self.server.keys.clone(),
+        };
         let key = keys.first().cloned().unwrap_or_default();
 
         let clock = Arc::new(Clock::new(self.clock));

@@ -10,7 +10,6 @@ pub mod prompts;
 pub mod restoring;
 pub mod savepoints;
 pub mod search;
-pub mod secrets;
 pub mod transactions;
 pub mod versions;
 pub mod visits;
@@ -36,7 +35,6 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
         absent::TESTS,
         operations::TESTS,
         visits::TESTS,
-        secrets::TESTS,
         restoring::TESTS,
         search::TESTS,
         contradictions::TESTS,

@@ -1,0 +1,72 @@
+//! The keys of a server: from the command line, or from files, which the list of processes does not show.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::{WARNING, aside, paint};
+use crate::cli::text;
+
+/// Far more than a key needs.
+const MOST_BYTES: u64 = 64 * 1024;
+
+/// The keys that are given by `--key` or in files, but not by both.
+pub(super) fn given(keys: Vec<String>, files: &[PathBuf]) -> Outcome<Vec<String>> {
+    if !keys.is_empty() && !files.is_empty() {
+        let message = "keys are given both by --key (or PROMPTBOOK_KEY) and by --key-file";
+        return Err(Failure::usage(message).hint("put all of them in files"));
+    }
+    let read = files.iter().map(|file| key_in(file));
+    Ok(keys
+        .into_iter()
+        .chain(read.collect::<Outcome<Vec<_>>>()?)
+        .collect())
+}
+
+/// The key in a file, without the line's end.
+fn key_in(path: &Path) -> Outcome<String> {
+    let name = path.display();
+    let (text, found) = read(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            Failure::new(Exit::NotFound, "file_not_found", format!("no file {name}"))
+        }
+        io::ErrorKind::InvalidData => Failure::usage(format!("the key in {name} is no text")),
+        _ => Failure::io(format!("{name} can't be read"), &error),
+    })?;
+    let key = text.strip_suffix('\n').unwrap_or(&text);
+    let key = key.strip_suffix('\r').unwrap_or(key);
+    if key.is_empty() {
+        return Err(Failure::usage(format!("there is no key in {name}")));
+    }
+    if others_may_read(&found) {
+        let warning =
+            format!("other users can read the key in {name}; chmod 600 keeps it from them");
+        aside(&format!(
+            "{}: {}\n",
+            paint(WARNING, "warning"),
+            text::lines(&warning)
+        ));
+    }
+    Ok(key.to_owned())
+}
+
+fn read(path: &Path) -> io::Result<(String, Metadata)> {
+    let file = File::open(path)?;
+    let found = file.metadata()?;
+    let mut text = String::new();
+    file.take(MOST_BYTES).read_to_string(&mut text)?;
+    Ok((text, found))
+}
+
+#[cfg(unix)]
+fn others_may_read(found: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    found.is_file() && found.permissions().mode() & 0o044 != 0
+}
+
+#[cfg(not(unix))]
+fn others_may_read(_found: &Metadata) -> bool {
+    false
+}
