@@ -75,6 +75,21 @@ use crate::sqlite::{self, Found, Probed, Purpose, SqliteIndex};
 /// them from others. The secrets of a server, its API key and what it signs URLs with, are in the file `secrets`, which only
 /// its owner can read, and in no backup, bundle or other copy that is made by this crate. Root reads everything, and a copy
 /// of the whole directory by other means has the secrets, too.
+///
+/// # Its files
+///
+/// A process that has a store open must not open the files of the store by other means, such as to copy them: as it closes
+/// `index.db` or `index.db-shm`, the system drops the locks that SQLite has on them
+/// ([POSIX locks](https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_)). When another
+/// process then opens the store, it cuts the memory that they share, and the process ends by SIGBUS. An app that copies its own
+/// data calls [`backup`](Self::backup), and leaves the store's directory out.
+///
+/// On a full disk of a file system that copies what it writes, such as btrfs, that memory can end a process by SIGBUS as well,
+/// even one that only reads. So the directory of a new store, if it is empty, gets the attribute "no copy on write"
+/// (`chattr +C`), and `blobs/`, which keeps the checksums of btrfs, does not. With it reads go on, and changes are refused as
+/// [`Full`](crate::ErrorKind::Full). This was tried on Linux 6.18. SIGBUS is still possible on a full disk with older
+/// kernels, after a snapshot of the subvolume, in a directory that had other files, and in a store that was made without the
+/// attribute: a [`restore`](Self::restore) of its backup has it. On ext4 and xfs a full disk was never more than an error.
 #[derive(Clone, Debug)]
 pub struct Store(View);
 
@@ -375,7 +390,7 @@ impl StoreOptions {
 
     /// Makes what is missing of a store, and answers what index was there before.
     fn make(&self, path: &Path) -> Result<(Location, Found)> {
-        directory::prepare(path)?;
+        BlobDirectory::prepare(path)?;
         let location = Location::of(path)?;
         let directory = location.directory();
         self.refuse_network(&location)?;

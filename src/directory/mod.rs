@@ -11,6 +11,7 @@
 
 mod copy;
 mod flush;
+mod in_place;
 mod loose;
 #[cfg(feature = "cli")]
 mod new_file;
@@ -53,10 +54,22 @@ pub(crate) struct BlobDirectory {
 }
 
 impl BlobDirectory {
+    /// Makes the directory of a store, if it is missing.
+    pub(crate) fn prepare(store: &Path) -> Result<()> {
+        prepare(store)?;
+        in_place::overwrite_in_empty(store);
+        Ok(())
+    }
+
     /// Makes the folders of a new store. The caller flushes `store`.
     pub(crate) fn create(store: &Path) -> Result<()> {
-        prepare(&store.join("blobs"))?;
-        prepare(&store.join("tmp"))
+        ["blobs", "tmp"].iter().try_for_each(|folder| {
+            let folder = store.join(folder);
+            prepare(&folder)?;
+            // The store's directory may have another attribute, for the index.
+            in_place::copy_on_write(&folder);
+            Ok(())
+        })
     }
 
     /// Removes all that a blob store has in this directory. Nobody may have it open.

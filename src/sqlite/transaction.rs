@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 
 pub(super) use self::keys::Keys;
 use super::chunks::{Gathered, Place};
-use super::error::{Context, Result};
+use super::error::{Context, Result, may_be_committed};
 use super::ids::{blob_is, version_is};
 use super::repeated::{self, InPlace};
 use super::stored::{limit, micros};
@@ -456,9 +456,9 @@ impl Transaction for Write<'_> {
     fn commit(mut self: Box<Self>) -> Result<()> {
         self.count_right()?;
         self.check_absent()?;
-        match connection::run(self.connection(), "COMMIT").context("committing") {
+        match connection::run(self.connection(), "COMMIT") {
             // The log may hold the commit or not, and SQLite can't say: nobody goes on with this handle.
-            Err(error) if error.kind() == ErrorKind::Io => {
+            Err(error) if may_be_committed(&error) => {
                 self.index.poisoned.store(true, Ordering::Release);
                 Err(Error::new(ErrorKind::OutcomeUnknown, "index: committing").because(error))
             }
@@ -476,7 +476,7 @@ impl Transaction for Write<'_> {
                     _ => Ok(()),
                 }
             }
-            other => other,
+            Err(error) => Err(error).context("committing"),
         }
     }
 }

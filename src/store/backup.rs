@@ -39,6 +39,9 @@ impl Store {
     /// it has and the store does not goes by [`repack`](Self::repack) of the backup. No process may have the earlier backup
     /// open, not even to read it.
     ///
+    /// A process that copies the files of a store that it has open itself drops SQLite's locks on them, and may be ended by SIGBUS
+    /// when another process commits; see [`Store`](Store#its-files).
+    ///
     /// A damaged store is copied as far as it can be read. `progress` is told of each pack how many files there are.
     ///
     /// ```
@@ -72,7 +75,7 @@ impl Store {
         };
         // A handle that is given up reads no more.
         drop(self.inner.index.snapshot()?);
-        directory::prepare(to)?;
+        BlobDirectory::prepare(to)?;
         let to = Location::of(to)?;
         refuse_within(from.directory(), to.directory())?;
         refuse_lost(&to)?;

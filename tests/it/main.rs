@@ -11,6 +11,8 @@
 mod backups;
 mod batches;
 mod bodies;
+#[cfg(target_os = "linux")]
+mod btrfs;
 #[cfg(unix)]
 mod child;
 mod compare;

@@ -1,0 +1,230 @@
+//! A store on btrfs, which copies what it writes: a full disk is an error there, and no signal.
+//!
+//! The disk is a file that is mounted, which takes root's rights. Processes that may be ended by a signal are children.
+
+#![allow(clippy::print_stdout, reason = "what is not run says why")]
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use promptbook::{ErrorKind, NewVersion, Store, StoreOptions};
+use rustix::fs::{IFlags, ioctl_getflags};
+use tempfile::TempDir;
+
+use crate::child::{command, directory, passes};
+use crate::support::{body, commit, create, is_sound};
+
+/// Bytes of the disk, of which btrfs takes a half for itself.
+const SIZE: u64 = 160 * 1024 * 1024;
+
+/// A small disk with btrfs on it, gone at the end.
+struct Disk {
+    directory: TempDir,
+    is_mounted: bool,
+}
+
+impl Disk {
+    /// None if this machine can't have one: then it says why.
+    fn new() -> Option<Self> {
+        let knows_btrfs = || {
+            fs::read_to_string("/proc/filesystems").is_ok_and(|known| known.contains("\tbtrfs\n"))
+        };
+        if !knows_btrfs() {
+            let _ = Command::new("modprobe")
+                .arg("btrfs")
+                .stderr(Stdio::null())
+                .status();
+        }
+        if !knows_btrfs() {
+            println!("not run: the kernel has no btrfs");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let image = directory.path().join("image");
+        File::create(&image).unwrap().set_len(SIZE).unwrap();
+        let mut disk = Self {
+            directory,
+            is_mounted: false,
+        };
+        fs::create_dir(disk.path()).unwrap();
+        let done = run(Command::new("mkfs.btrfs").arg("-q").arg(&image)).and_then(|()| {
+            run(Command::new("mount")
+                .args(["-o", "loop"])
+                .arg(&image)
+                .arg(disk.path()))
+        });
+        if let Err(why) = done {
+            println!("not run: no disk with btrfs can be mounted: {why}");
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "CI tries this");
+            return None;
+        }
+        disk.is_mounted = true;
+        Some(disk)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("disk")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if self.is_mounted {
+            // After a failure somebody may still have a file open.
+            let unmounted = run(Command::new("umount").arg(self.path()));
+            let _ = unmounted.or_else(|_| run(Command::new("umount").arg("-l").arg(self.path())));
+        }
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!(
+            "{command:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )),
+    }
+}
+
+/// Takes all room that is left on the disk, to the last page.
+fn fill(disk: &Path) {
+    for (name, bytes) in [
+        ("filler of megabytes", 1024 * 1024),
+        ("filler of pages", 4096),
+    ] {
+        let mut file = File::create(disk.join(name)).unwrap();
+        let block = vec![b'x'; bytes];
+        while file.write_all(&block).is_ok() {}
+        let _ = file.sync_all();
+    }
+    rustix::fs::sync();
+}
+
+fn make_room(disk: &Path) {
+    for name in ["filler of megabytes", "filler of pages"] {
+        fs::remove_file(disk.join(name)).unwrap();
+    }
+    rustix::fs::sync();
+}
+
+fn is_overwritten_in_place(path: &Path) -> bool {
+    let flags = ioctl_getflags(File::open(path).unwrap()).unwrap();
+    flags.contains(IFlags::NOCOW)
+}
+
+/// A body that needs room for itself.
+fn large() -> NewVersion {
+    NewVersion::new("p", body("x".repeat(1024 * 1024))).unwrap()
+}
+
+/// Runs a check on a store in a child: a signal ends that alone.
+fn check(test: &str, store: &Path) {
+    passes(command(&std::env::current_exe().unwrap(), &[], test, store));
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_no_signal() {
+    let Some(disk) = Disk::new() else { return };
+    let place = disk.path().join("store");
+    create(&Store::create(&place).unwrap(), "p");
+    rustix::fs::sync();
+    check("btrfs::fill_the_disk_under_an_open_store", &place);
+    fill(&disk.path());
+    for _ in 0..3 {
+        check("btrfs::use_a_store_without_room", &place);
+    }
+    make_room(&disk.path());
+    let store = Store::open(&place).unwrap();
+    store.commit(large()).unwrap();
+    store.settle(|_| ()).unwrap();
+    is_sound(&store);
+}
+
+#[test]
+#[ignore = "run by the test above"]
+fn fill_the_disk_under_an_open_store() {
+    let place = directory();
+    let disk = place.parent().unwrap();
+    let store = Store::open(&place).unwrap();
+    commit(&store, "p", "so that it is open for writing");
+    fill(disk);
+    without_room(&store);
+    make_room(disk);
+    commit(&store, "p", "the handle works again");
+    is_sound(&store);
+}
+
+#[test]
+#[ignore = "run by the test above, when the disk is full"]
+fn use_a_store_without_room() {
+    without_room(&Store::open(directory()).unwrap());
+    let reader = StoreOptions::new().read_only(true).open(directory());
+    assert!(reader.unwrap().resolve("p@production").is_ok());
+}
+
+/// Reads go on, and a change says why there is none.
+fn without_room(store: &Store) {
+    let versions = store.prompt("p").unwrap().versions;
+    for _ in 0..3 {
+        let refused = store.commit(large()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Full, "{refused:?}");
+        assert!(store.resolve("p@production").is_ok());
+        assert_eq!(store.prompt("p").unwrap().versions, versions);
+        is_sound(store);
+    }
+}
+
+/// As after a reboot that removed them, or in a copy without them: SQLite makes them anew, and there is no room.
+#[test]
+fn no_room_for_the_shared_memory_is_a_full_disk() {
+    let Some(disk) = Disk::new() else { return };
+    let place = disk.path().join("store");
+    create(&Store::create(&place).unwrap(), "p");
+    fs::remove_file(place.join("index.db-shm")).unwrap();
+    fill(&disk.path());
+    check("btrfs::open_a_store_without_room", &place);
+    make_room(&disk.path());
+    is_sound(&Store::open(&place).unwrap());
+}
+
+#[test]
+#[ignore = "run by the test above, when the disk is full"]
+fn open_a_store_without_room() {
+    let refused = Store::open(directory()).map(drop).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Full, "{refused:?}");
+}
+
+/// Bodies have the checksums of btrfs, which files that are overwritten in place have not.
+#[test]
+fn only_the_index_is_overwritten_in_place() {
+    let Some(disk) = Disk::new() else { return };
+    let at = |name: &str| disk.path().join(name);
+    let store = Store::create(at("store")).unwrap();
+    let created = create(&store, "p");
+    store.settle(|_| ()).unwrap();
+    store.backup(at("backup"), |_| ()).unwrap();
+    Store::restore(at("backup"), at("restored"), |_| ()).unwrap();
+    for name in ["store", "backup", "restored"] {
+        let place = at(name);
+        drop(Store::open(&place).unwrap().resolve("p").unwrap());
+        assert!(
+            is_overwritten_in_place(&place.join("index.db-shm")),
+            "{name}"
+        );
+        let id = created.version.blob.to_string();
+        let body = place.join("blobs").join(&id[..2]).join(&id[2..]);
+        assert!(!is_overwritten_in_place(&body), "{name}");
+    }
+    assert!(is_overwritten_in_place(&at("store/index.db")));
+    // Where others keep files, theirs stay as they would be.
+    fs::create_dir(at("shared")).unwrap();
+    fs::write(at("shared/notes"), "theirs").unwrap();
+    drop(Store::create(at("shared")).unwrap());
+    assert!(!is_overwritten_in_place(&at("shared")));
+}
