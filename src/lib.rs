@@ -95,6 +95,7 @@ pub mod trust;
 
 pub use backend::BlobUsage;
 pub use body::Body;
+pub use directory::{LockHolder, LockWait};
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
     Blame, BlameEntry, BundleSummary, Collected, Created, Cursor, Difference,

@@ -31,7 +31,7 @@ pub use self::options::StoreOptions;
 pub use self::upkeep::{Repaired, Stats};
 pub use self::view::{Rendered, View};
 use crate::backend::{Blobs, Index, MemoryBlobs, MemoryIndex};
-use crate::directory::{self, BlobDirectory};
+use crate::directory::{self, BlobDirectory, LockPolicy};
 use crate::engine::{Bodies, Context, ResolvedSpecs, Settler, WriteQueue, Writer};
 use crate::error::{Error, Result};
 use crate::record::{Policy, Settings};
@@ -106,6 +106,7 @@ struct Inner {
     /// First, so that it is dropped first: it finishes the work on the other two.
     settler: Settler,
     queue: WriteQueue,
+    locks: LockPolicy,
     index: Arc<dyn Index>,
     bodies: Arc<Bodies>,
     resolved: ResolvedSpecs,
@@ -256,7 +257,7 @@ impl StoreOptions {
         let path = path.as_ref();
         let location = Location::of(path)?;
         let purpose = self.admit(path, &location)?;
-        let probed = SqliteIndex::probe(location.index(), purpose)?;
+        let probed = SqliteIndex::probe(location.index(), purpose, &self.locks)?;
         match readable(path, probed.found)? {
             Found::Index(format) => {
                 self.bring_up_to_date(&location, purpose, format)?;
@@ -401,7 +402,8 @@ impl StoreOptions {
             });
         }
         refuse_lost(&location)?;
-        let found = SqliteIndex::create(location.index(), self.settings(), || {
+        let (index, settings) = (location.index(), self.settings());
+        let found = SqliteIndex::create(index, settings, &self.locks, || {
             if BlobDirectory::has_bodies(directory)? {
                 let left = "a directory of bodies";
                 return Err(Error::IndexLost {
@@ -417,14 +419,15 @@ impl StoreOptions {
 
     /// Opens what is known to be an index of a format that this release knows.
     fn wire_new(&self, location: Location) -> Result<Store> {
-        let probed = SqliteIndex::probe(location.index(), Purpose::Write)?;
+        let probed = SqliteIndex::probe(location.index(), Purpose::Write, &self.locks)?;
         self.wire(location, Purpose::Write, probed)
     }
 
     fn wire(&self, location: Location, purpose: Purpose, probed: Probed) -> Result<Store> {
-        let index = Arc::new(SqliteIndex::open(location.index(), purpose, probed)?);
+        let index = SqliteIndex::open(location.index(), purpose, probed, &self.locks)?;
+        let index = Arc::new(index);
         let settings = index.snapshot()?.settings()?;
-        let blobs = Arc::new(BlobDirectory::open(location.directory())?);
+        let blobs = Arc::new(BlobDirectory::open(location.directory(), &self.locks)?);
         // Both are opened by name: the directory may have been exchanged in between.
         index.check_location()?;
         let place = Place::Directory {
@@ -447,7 +450,8 @@ impl StoreOptions {
         let clock = Arc::clone(&context.clock);
         Store(View::of_the_present(Arc::new(Inner {
             settler: Settler::new(Arc::clone(&index), Arc::clone(&bodies), clock),
-            queue: WriteQueue::default(),
+            queue: WriteQueue::new(self.locks.limit),
+            locks: self.locks.clone(),
             index,
             bodies,
             resolved: ResolvedSpecs::default(),

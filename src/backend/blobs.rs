@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Result;
+use super::{Deadline, Result};
 use crate::id::BlobId;
 
 /// Bodies by content address.
@@ -59,11 +59,15 @@ pub trait Blobs: Send + Sync + fmt::Debug {
 
     /// The side of the lock that settling takes: held from the look into the journal until the bodies are here
     /// and, where they are flushed, their journal rows are dropped. Waits for the other side, and, where a put could
-    /// replace what another flushed, for all others on this one.
+    /// replace what another flushed, for all others on this one; fails as [busy](super::ErrorKind::Busy) if that takes
+    /// longer than the blob store's own limit, if it has one.
     fn hold(&self) -> Result<Box<dyn Hold + '_>>;
 
-    /// The exclusive side: held from making sure that no row names a body until it is removed. Waits.
+    /// The exclusive side: held from making sure that no row names a body until it is removed. Waits likewise.
     fn hold_all(&self) -> Result<Box<dyn Hold + '_>>;
+
+    /// Ends all waits for locks at this moment at the latest, those of later calls included: the handle is being closed.
+    fn close_by(&self, _moment: Deadline) {}
 }
 
 /// Bodies that become durable together, kept by what they have in common: a pack in the making. Dropped unfinished, it leaves

@@ -6,9 +6,9 @@ use std::ops::{ControlFlow, Deref};
 use chrono::{DateTime, Utc};
 use semver::VersionReq;
 
-use super::Result;
 use super::prompt_table::{PromptTable, VersionRow};
 use super::search::{SearchQuery, SearchVisitor, Searchable, Told};
+use super::{Deadline, Result};
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
 use crate::record::{
@@ -27,8 +27,22 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// shortly.
     fn snapshot(&self) -> Result<Held<'_>>;
 
-    /// The one write transaction: waits for its turn. Dropped without a commit, it changes nothing.
+    /// The one write transaction: waits for its turn, and fails as [busy](super::ErrorKind::Busy) if that does not come
+    /// within the index's own limit, if it has one. Dropped without a commit, it changes nothing.
     fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>>;
+
+    /// As [`transaction`](Self::transaction), with another limit. An index that always has the transaction in a moment
+    /// need not observe it.
+    fn transaction_by(
+        &self,
+        durability: Durability,
+        _deadline: Deadline,
+    ) -> Result<Box<dyn Transaction + '_>> {
+        self.transaction(durability)
+    }
+
+    /// Ends all waits for locks at this moment at the latest, those of later calls included: the handle is being closed.
+    fn close_by(&self, _moment: Deadline) {}
 
     /// Where the index stands, in microseconds at most and without waiting for others: what was read is still so while
     /// the mark is the same.

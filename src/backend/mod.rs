@@ -5,6 +5,7 @@
 //! implementation passes.
 
 mod blobs;
+mod deadline;
 mod error;
 mod index;
 mod memory;
@@ -15,6 +16,7 @@ mod tables;
 pub mod testing;
 
 pub use blobs::{BlobUsage, Blobs, Compacted, Effort, Extent, Hold, Kin, LiveBodies, Pack};
+pub use deadline::Deadline;
 pub use error::{Error, ErrorKind, Result};
 pub use index::{
     ChangeMark, Collectable, Held, Index, Journaled, Numbering, OperationVisitor, Snapshot,

@@ -15,6 +15,10 @@
 //! `--at MOMENT`: the store as it was, after an operation (`12`, or an id) or at a time (`2 days ago`,
 //! `2025-06-01T12:00:00Z`; `2025-06-01` and `2025-06-01 12:00` by the clock here, from their beginning).
 //!
+//! A command that changes something waits up to 10 seconds, or `--wait SECONDS`, for others who write; after the first it
+//! says on standard error, unless in JSON, what it waits for and, on Linux, which process holds that. Then it fails, and
+//! nothing was changed.
+//!
 //! # JSON
 //!
 //! With `--json` every command answers with one JSON object on standard output. Members may be added to these

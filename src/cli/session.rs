@@ -35,7 +35,13 @@ impl Session {
 
     /// How stores are opened and made, by the global options.
     pub(crate) fn options(&self) -> StoreOptions {
-        let options = StoreOptions::new().allow_network(self.global.allow_network);
+        let mut options = StoreOptions::new().allow_network(self.global.allow_network);
+        if let Some(wait) = self.global.wait {
+            options = options.busy_timeout(wait);
+        }
+        if !self.json() {
+            options = options.on_wait(|wait| say(DIM, "", &format!("waiting for {wait}")));
+        }
         match self.global.author.as_deref() {
             None | Some("") => options,
             Some(author) => options.author(author),
@@ -135,9 +141,13 @@ impl Session {
 
     fn say(&self, style: Style, start: &str, message: &str) {
         if !self.json() {
-            aside(&format!("{start}{}\n", paint(style, text::lines(message))));
+            say(style, start, message);
         }
     }
+}
+
+fn say(style: Style, start: &str, message: &str) {
+    aside(&format!("{start}{}\n", paint(style, text::lines(message))));
 }
 
 /// The current directory.

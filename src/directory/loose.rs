@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 use super::flush::Flusher;
-use super::{failed, temporary_file};
+use super::{create_dir, failed, temporary_file};
 use crate::backend::Result;
 use crate::id::BlobId;
 
@@ -75,7 +75,7 @@ impl LooseBodies {
                 file = error.file;
                 // Not flushed here: a flush of the body covers the folder.
                 let folder = self.folder(id);
-                match fs::create_dir(&folder) {
+                match create_dir(&folder) {
                     Err(error) if error.kind() != Io::AlreadyExists => {
                         return Err(failed("making", &folder)(error));
                     }

@@ -12,9 +12,14 @@
 mod copy;
 mod flush;
 mod in_place;
+mod lock;
+mod lock_file;
+mod lock_holders;
+mod lock_policy;
 mod loose;
 #[cfg(feature = "cli")]
 mod new_file;
+mod owner;
 mod packs;
 mod place;
 #[cfg(feature = "server")]
@@ -24,23 +29,26 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 pub(crate) use self::copy::Copied;
+pub(crate) use self::lock::{FileLock, LockGuard};
+pub use self::lock_holders::LockHolder;
+pub use self::lock_policy::LockWait;
+pub(crate) use self::lock_policy::{LockPolicy, NOTICE_AFTER};
 use self::loose::LooseBodies;
 #[cfg(feature = "cli")]
 pub(crate) use self::new_file::{NewFile, folder_of};
+use self::owner::{create_dir, prepare_within, temporary_file};
+pub(crate) use self::owner::{prepare_index, temporary_directory};
 use self::packs::Packs;
 #[cfg(feature = "server")]
 pub(crate) use self::place::remove;
 pub(crate) use self::place::{
-    Anchor, flush_directory, identity, lock_file, network_filesystem, open_lock, prepare,
-    put_in_place, writable,
+    Anchor, flush_directory, identity, network_filesystem, prepare, put_in_place, writable,
 };
 #[cfg(feature = "server")]
 pub(crate) use self::secrets::{NAME as SECRETS, read_secrets, remove_secrets, write_secrets};
 use crate::backend::{
-    BlobUsage, Blobs, Compacted, Effort, Error, Extent, Hold, LiveBodies, Pack, Result,
+    BlobUsage, Blobs, Compacted, Deadline, Effort, Error, Extent, Hold, LiveBodies, Pack, Result,
 };
 use crate::id::BlobId;
 
@@ -51,6 +59,8 @@ pub(crate) struct BlobDirectory {
     anchor: Anchor,
     loose: LooseBodies,
     packs: Packs,
+    gate: FileLock,
+    lock: FileLock,
 }
 
 impl BlobDirectory {
@@ -65,7 +75,7 @@ impl BlobDirectory {
     pub(crate) fn create(store: &Path) -> Result<()> {
         ["blobs", "tmp"].iter().try_for_each(|folder| {
             let folder = store.join(folder);
-            prepare(&folder)?;
+            prepare_within(&folder)?;
             // The store's directory may have another attribute, for the index.
             in_place::copy_on_write(&folder);
             Ok(())
@@ -104,12 +114,15 @@ impl BlobDirectory {
     }
 
     /// The blob store of a store.
-    pub(crate) fn open(store: &Path) -> Result<Self> {
+    pub(crate) fn open(store: &Path, policy: &LockPolicy) -> Result<Self> {
+        let lock = |name| FileLock::by_name(store.join(name), index_of(store), policy.clone());
         Ok(Self {
             root: store.to_owned(),
             anchor: Anchor::of(store)?,
             loose: LooseBodies::open(store)?,
             packs: Packs::new(store),
+            gate: lock("blobs.gate"),
+            lock: lock("blobs.lock"),
         })
     }
 
@@ -120,16 +133,19 @@ impl BlobDirectory {
 
     /// Takes the lock, in the order in which all who want it came to the gate.
     fn take(&self) -> Result<Box<dyn Hold + '_>> {
-        let path = self.root.join("blobs.gate");
-        let gate = open_lock(&path)?;
-        lock_file(&gate).map_err(failed("waiting at", &path))?;
-        let path = self.root.join("blobs.lock");
-        let lock = open_lock(&path)?;
-        lock_file(&lock).map_err(failed("waiting for", &path))?;
+        let deadline = self.lock.policy().deadline();
+        let gate = self.gate.lock(deadline)?;
+        let lock = self.lock.lock(deadline)?;
+        drop(gate);
         // Who holds it puts and removes files by their names.
         self.anchor.holds()?;
         Ok(Box::new(lock))
     }
+}
+
+/// The index whose bodies these are: its owner's.
+fn index_of(store: &Path) -> PathBuf {
+    store.join("index.db")
 }
 
 pub(crate) fn failed<'a>(
@@ -143,14 +159,6 @@ pub(crate) fn failed<'a>(
 fn is_being_written(path: &Path) -> bool {
     let locked = File::open(path).map(|file| file.try_lock());
     matches!(locked, Ok(Err(TryLockError::WouldBlock)))
-}
-
-/// A new file with the rights that any file gets, the index's too: who may read that may read the bodies.
-fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 impl Blobs for BlobDirectory {
@@ -276,6 +284,11 @@ impl Blobs for BlobDirectory {
     fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
         self.take()
     }
+
+    fn close_by(&self, moment: Deadline) {
+        self.gate.close_by(moment);
+        self.lock.close_by(moment);
+    }
 }
 
 /// Closing the file releases its lock.
@@ -296,7 +309,7 @@ mod tests {
             made.set(made.get() + 1);
             let store = directory.path().join(made.get().to_string());
             BlobDirectory::create(&store).unwrap();
-            Box::new(BlobDirectory::open(&store).unwrap())
+            Box::new(BlobDirectory::open(&store, &LockPolicy::default()).unwrap())
         });
     }
 
@@ -307,8 +320,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = directory.path();
         BlobDirectory::create(store).unwrap();
-        let (first, second) = (BlobDirectory::open(store), BlobDirectory::open(store));
-        let (first, second) = (first.unwrap(), second.unwrap());
+        let open = || BlobDirectory::open(store, &LockPolicy::default()).unwrap();
+        let (first, second) = (open(), open());
         let id = BlobId::of(b"{}");
         first.put(id, b"{}").unwrap();
         fs::hard_link(first.loose.path(id), store.join("backup")).unwrap();
@@ -328,8 +341,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = directory.path();
         BlobDirectory::create(store).unwrap();
-        let (first, second) = (BlobDirectory::open(store), BlobDirectory::open(store));
-        let (first, second) = (first.unwrap(), second.unwrap());
+        let open = || BlobDirectory::open(store, &LockPolicy::default()).unwrap();
+        let (first, second) = (open(), open());
         let given = std::sync::atomic::AtomicBool::new(false);
         let held = first.hold().unwrap();
         std::thread::scope(|scope| {

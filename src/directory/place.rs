@@ -102,26 +102,6 @@ pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Opens a file that is there to be locked.
-pub(crate) fn open_lock(path: &Path) -> Result<File> {
-    File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(failed("opening", path))
-}
-
-/// Waits for the lock on a file, also where a signal comes meanwhile.
-pub(crate) fn lock_file(file: &File) -> std::io::Result<()> {
-    loop {
-        match file.lock() {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            other => return other,
-        }
-    }
-}
-
 /// Whether this process may write to a file or directory. It is not opened: closing a database's file would
 /// drop SQLite's locks on it.
 #[cfg(unix)]

@@ -4,30 +4,35 @@
 //! meanwhile, commits it, and tells each its own result. So a change that comes alone takes no detour, and under load a
 //! flush serves many. A change that is refused is taken back by itself and leaves the others alone.
 //!
-//! All wait in one line, first come, first served: also whoever needs a transaction alone.
+//! All wait in one line, first come, first served: also whoever needs a transaction alone. Each waits until its own
+//! deadline, for the line and for the transaction together.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use super::writer::{Place, Writer};
-use crate::backend;
+use crate::backend::{self, Deadline, ErrorKind};
 use crate::error::{Error, Result};
 
 /// Changes that share a transaction at most, and the bytes of the bodies from which on no more join them.
 const MOST: (usize, u64) = (64, 4 * 1024 * 1024);
 
 /// The line of those who wait to write through one store.
-#[derive(Default)]
 pub(crate) struct WriteQueue {
     line: Mutex<Line>,
+    /// How long each waits.
+    limit: Duration,
 }
 
 #[derive(Default)]
 struct Line {
     waiting: VecDeque<Waiting>,
+    /// Of the last one that joined.
+    number: u64,
     /// Somebody writes, and sees to it that the next one does.
     is_led: bool,
     /// The thread that makes changes now: it must not wait for its own turn to end.
@@ -35,10 +40,22 @@ struct Line {
 }
 
 struct Waiting {
+    ticket: Ticket,
+    /// It was made the leader, and can't leave any more.
+    leads: bool,
     /// None for one who needs a transaction alone.
     change: Option<Change>,
     /// Makes the thread that waits the leader; false where it does not wait any more.
-    make_leader: Box<dyn Fn() -> bool + Send>,
+    make_leader: MakeLeader,
+}
+
+type MakeLeader = Box<dyn Fn() -> bool + Send>;
+
+/// The place of one who waits.
+#[derive(Clone, Copy)]
+struct Ticket {
+    number: u64,
+    deadline: Deadline,
 }
 
 /// Makes a change in a transaction that is shared, or learns why there is none.
@@ -59,13 +76,22 @@ enum Told<T> {
 
 /// What the transactions of a store are made of.
 pub(crate) trait Transactions {
-    fn begin(&self) -> backend::Result<Writer<'_>>;
+    /// Fails as busy if the deadline passes before.
+    fn begin(&self, deadline: Deadline) -> backend::Result<Writer<'_>>;
 
     /// Commits, and sees to what is to be done after it.
     fn commit(&self, writer: Writer<'_>) -> backend::Result<()>;
 }
 
 impl WriteQueue {
+    /// A line in which each waits no longer than this.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self {
+            line: Mutex::default(),
+            limit,
+        }
+    }
+
     /// Makes a change, in a transaction that it may share.
     pub(crate) fn write<T: Send + 'static>(
         &self,
@@ -75,32 +101,30 @@ impl WriteQueue {
         self.refuse_within()?;
         let (told, telling) = channel();
         let leader = told.clone();
-        self.join(Waiting {
-            change: Some(Box::new(move |writer| Made::of(writer, change, told))),
-            make_leader: Box::new(move || leader.send(Told::Lead).is_ok()),
-        });
-        loop {
-            match telling.recv() {
-                Ok(Told::Lead) => self.lead(transactions),
-                Ok(Told::Done(result)) => return result,
-                // The leader panicked, in a clock of the caller's perhaps.
-                Err(_) => return Err(lost().into()),
-            }
+        let ticket = self.join(
+            Some(Box::new(move |writer| Made::of(writer, change, told))),
+            Box::new(move || leader.send(Told::Lead).is_ok()),
+        );
+        if let Told::Done(result) = self.wait(ticket, &telling)? {
+            return result;
+        }
+        self.lead(transactions);
+        match telling.recv() {
+            Ok(Told::Done(result)) => result,
+            // Its own change was the first that it made.
+            Ok(Told::Lead) | Err(_) => Err(lost().into()),
         }
     }
 
     /// Does something while nobody else writes through this store.
-    pub(crate) fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn alone<T>(&self, work: impl FnOnce(Deadline) -> Result<T>) -> Result<T> {
         self.refuse_within()?;
-        let (told, telling): (Sender<()>, Receiver<()>) = channel();
-        self.join(Waiting {
-            change: None,
-            make_leader: Box::new(move || told.send(()).is_ok()),
-        });
-        telling.recv().map_err(|_| lost())?;
+        let (told, telling) = channel();
+        let ticket = self.join(None, Box::new(move || told.send(()).is_ok()));
+        self.wait(ticket, &telling)?;
         let _leading = Leading::begin(self);
         self.line().waiting.pop_front();
-        work()
+        work(ticket.deadline)
     }
 
     /// Fails on the thread that writes now, in what its caller gave it to do: what waits for the turn to end, or for
@@ -113,19 +137,46 @@ impl WriteQueue {
         }
     }
 
-    fn join(&self, waiting: Waiting) {
+    fn join(&self, change: Option<Change>, make_leader: MakeLeader) -> Ticket {
+        let deadline = Deadline::after(self.limit);
         let mut line = self.line();
-        line.waiting.push_back(waiting);
+        line.number += 1;
+        let ticket = Ticket {
+            number: line.number,
+            deadline,
+        };
+        line.waiting.push_back(Waiting {
+            ticket,
+            leads: false,
+            change,
+            make_leader,
+        });
         if !line.is_led {
             line.pass_on();
+        }
+        ticket
+    }
+
+    /// Waits to be told something; fails as busy if the deadline passes while it is still in line.
+    fn wait<T>(&self, ticket: Ticket, telling: &Receiver<T>) -> backend::Result<T> {
+        match telling.recv_timeout(ticket.deadline.remaining()) {
+            Ok(told) => return Ok(told),
+            // The leader panicked, in a clock of the caller's perhaps.
+            Err(RecvTimeoutError::Disconnected) => return Err(lost()),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        match self.line().leave(ticket) {
+            true => Err(busy(self.limit)),
+            // It leads, or its change is being made.
+            false => telling.recv().map_err(|_| lost()),
         }
     }
 
     fn lead(&self, transactions: &dyn Transactions) {
         let leading = Leading::begin(self);
         let mut group = Group::new(transactions);
-        while let Some(change) = self.next_for(&group) {
-            group.add(change);
+        while let Some((change, deadline)) = self.next_for(&group) {
+            group.add(change, deadline);
         }
         let committed = group.commit();
         // The next transaction need not wait until all are told of this one.
@@ -134,13 +185,14 @@ impl WriteQueue {
     }
 
     /// The change that comes next, if it may join.
-    fn next_for(&self, group: &Group<'_>) -> Option<Change> {
-        if group.is_full() {
+    fn next_for(&self, group: &Group<'_>) -> Option<(Change, Deadline)> {
+        if group.is_full() || group.has_none {
             return None;
         }
         let mut line = self.line();
         line.waiting.front()?.change.as_ref()?;
-        line.waiting.pop_front()?.change
+        let next = line.waiting.pop_front()?;
+        Some((next.change?, next.ticket.deadline))
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -160,14 +212,23 @@ impl fmt::Debug for WriteQueue {
 impl Line {
     /// Makes the first in line the leader, if there is any.
     fn pass_on(&mut self) {
-        while let Some(first) = self.waiting.front() {
+        while let Some(first) = self.waiting.front_mut() {
             if (first.make_leader)() {
+                first.leads = true;
                 self.is_led = true;
                 return;
             }
             self.waiting.pop_front();
         }
         self.is_led = false;
+    }
+
+    /// Takes one out that waits for nothing but its turn; says whether it did.
+    fn leave(&mut self, ticket: Ticket) -> bool {
+        let before = self.waiting.len();
+        self.waiting
+            .retain(|waiting| waiting.ticket.number != ticket.number || waiting.leads);
+        self.waiting.len() < before
     }
 }
 
@@ -193,6 +254,8 @@ impl Drop for Leading<'_> {
 struct Group<'a> {
     transactions: &'a dyn Transactions,
     writer: Option<Writer<'a>>,
+    /// The transaction was not to be had. Those who have more time try again.
+    has_none: bool,
     /// How many were tried, also in vain.
     tried: usize,
     made: Vec<(Made, Option<Place>)>,
@@ -203,6 +266,7 @@ impl<'a> Group<'a> {
         Self {
             transactions,
             writer: None,
+            has_none: false,
             tried: 0,
             made: Vec::new(),
         }
@@ -213,15 +277,18 @@ impl<'a> Group<'a> {
         self.tried >= MOST.0 || bytes >= MOST.1
     }
 
-    fn add(&mut self, change: Change) {
+    fn add(&mut self, change: Change, deadline: Deadline) {
         self.tried += 1;
         let mut writer = match self
             .writer
             .take()
-            .map_or_else(|| self.transactions.begin(), Ok)
+            .map_or_else(|| self.transactions.begin(deadline), Ok)
         {
             Ok(writer) => writer,
-            Err(error) => return change(Err(error)).tell(Ok(())),
+            Err(error) => {
+                self.has_none = true;
+                return change(Err(error)).tell(Ok(()));
+            }
         };
         // The first one has nothing before it that must stay.
         let savepoint = match self.made.is_empty() {
@@ -309,6 +376,13 @@ pub(crate) fn error_of(error: backend::Error, place: Option<Place>) -> Error {
         }
         _ => error.into(),
     }
+}
+
+fn busy(limit: Duration) -> backend::Error {
+    let limit = limit.as_secs_f64();
+    let reason =
+        format!("waited {limit:.1} s for changes that other threads make through this handle");
+    backend::Error::new(ErrorKind::Busy, reason)
 }
 
 fn lost() -> backend::Error {

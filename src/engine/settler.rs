@@ -12,7 +12,7 @@ use super::pack::{MANY, join, pack_loose, young_since};
 use super::search::{LONG_TAIL, catch_up, tail_is_long};
 use super::settle::{Settled, settle, write_out};
 use super::writer::Journaled;
-use crate::backend::Index;
+use crate::backend::{Deadline, Index};
 use crate::error::Result;
 use crate::id::BlobId;
 
@@ -41,7 +41,7 @@ const OLDER: Duration = Duration::from_secs(60 * 60);
 const FILES: usize = 16;
 /// Files that were moved or replaced are noticed after this long, also by a handle that answers from memory.
 const LOOK: Duration = Duration::from_secs(1);
-/// Closing takes no longer: what waits then is in the journal, for the next one to settle.
+/// Closing works, and waits for locks, no longer than this: bodies that are left are in the journal, for the next one to settle.
 const CLOSING: Duration = Duration::from_secs(1);
 /// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
 /// taken for flushed that was not.
@@ -214,6 +214,10 @@ impl Drop for Settler {
         }
         self.shared.state().closing = true;
         self.shared.wake.notify_one();
+        // What is left undone is done by those who open the store next: closing need not wait for locks.
+        let soon = Deadline::after(CLOSING);
+        self.shared.index.close_by(soon);
+        self.shared.bodies.blobs().close_by(soon);
         if let Some(thread) = thread {
             // It does not panic; if it did, the journal would have what it left.
             let _ = thread.join();

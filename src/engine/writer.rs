@@ -12,7 +12,7 @@ use super::contract::Contract;
 use super::lines::{KeptLines, Lines};
 use super::operation_text;
 use super::partials::gather_partials;
-use crate::backend::{self, Hold, Index, Kin, Snapshot, Transaction};
+use crate::backend::{self, Deadline, Hold, Index, Kin, Snapshot, Transaction};
 use crate::body::Body;
 use crate::error::{Error, Holder, Result};
 use crate::id::{BlobId, OperationId, PromptId, VersionId};
@@ -160,13 +160,14 @@ impl Journaled {
 }
 
 impl<'a> Writer<'a> {
-    /// Waits for its turn to write.
+    /// Waits for its turn to write, until the deadline.
     pub(crate) fn begin(
         index: &'a dyn Index,
         bodies: &'a Bodies,
         context: &'a Context,
+        deadline: Deadline,
     ) -> backend::Result<Self> {
-        let transaction = index.transaction(context.durability)?;
+        let transaction = index.transaction_by(context.durability, deadline)?;
         let last = transaction
             .last_operation()?
             .unwrap_or((0, OperationId::ROOT));

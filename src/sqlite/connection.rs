@@ -11,6 +11,7 @@ use super::error::{Context, Result};
 use super::files::{self, OpenFiles};
 use super::{Found, Probed, Purpose, schema};
 use crate::backend::{Error, ErrorKind};
+use crate::directory::LockPolicy;
 use crate::record::Durability;
 
 /// Older releases can lose an acknowledged commit when one connection folds the write-ahead log in while another
@@ -65,21 +66,36 @@ fn file_size(path: &Path) -> u64 {
 }
 
 pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
+    open_within(path, access, LockPolicy::default().limit)
+}
+
+/// A connection that waits no longer than this for SQLite's locks.
+pub(super) fn open_within(path: &Path, access: Access, limit: Duration) -> Result<Connection> {
     let doing = format!("opening {}", path.display());
     let connection = open_file(path, access).context(&doing)?;
+    limit_waits(&connection, limit)?;
     set_up(&connection).context(&doing)?;
     Ok(connection)
 }
 
 /// Opens a file whose schema may be damaged, for reading: what of it can be read is used.
-pub(super) fn open_damaged(path: &Path, access: Access) -> Result<Connection> {
+pub(super) fn open_damaged(path: &Path, access: Access, limit: Duration) -> Result<Connection> {
     let doing = format!("opening {}", path.display());
     let connection = open_file(path, access).context(&doing)?;
+    limit_waits(&connection, limit)?;
     // Besides what its name says, it has errors in the schema ignored from the second statement on. Nothing is written.
     let _ = connection.execute_batch("PRAGMA writable_schema = ON");
     let _ = schema::is_empty(&connection);
     set_up(&connection).context(&doing)?;
     Ok(connection)
+}
+
+/// Has a connection wait no longer than this for SQLite's locks.
+pub(super) fn limit_waits(connection: &Connection, limit: Duration) -> Result<()> {
+    // SQLite counts in milliseconds, to about 24 days.
+    let most = Duration::from_millis(i32::MAX as u64);
+    let limited = connection.busy_timeout(limit.min(most));
+    limited.context("limiting the waits of a connection")
 }
 
 /// Reads for the first time, which is what opens the log.
@@ -103,10 +119,7 @@ pub(super) fn open_log(path: &Path, connection: &Connection) -> Result<()> {
 
 /// A connection that would sooner fail than wait.
 pub(super) fn open_to_watch(path: &Path, access: Access) -> Result<Connection> {
-    let connection = open(path, access)?;
-    let never = connection.busy_timeout(Duration::ZERO);
-    never.context("opening a connection that does not wait")?;
-    Ok(connection)
+    open_within(path, access, Duration::ZERO)
 }
 
 fn open_file(path: &Path, access: Access) -> rusqlite::Result<Connection> {
@@ -145,7 +158,6 @@ fn immutable_uri(path: &Path) -> OsString {
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(96);
-    connection.busy_timeout(Duration::from_secs(10))?;
     // Closing folds nothing in: a process that commits once pays one flush, not three. The log stays for the
     // next one, and `checkpoint` folds it in when it is long.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -202,12 +214,13 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
 pub(super) fn open_first(
     path: &Path,
     access: Access,
-    open: fn(&Path, Access) -> Result<Connection>,
+    limit: Duration,
+    open: fn(&Path, Access, Duration) -> Result<Connection>,
 ) -> Result<(Connection, OpenFiles)> {
     // While it waits, such as for a backup that replaces the index, the name may come to lead to another file.
     for _ in 0..REPLACED_AT_MOST {
         let before = OpenFiles::of(path)?;
-        let connection = open(path, access)?;
+        let connection = open(path, access, limit)?;
         open_log(path, &connection)?;
         let after = OpenFiles::of(path)?;
         if after.is_same_index(&before) {
@@ -228,7 +241,7 @@ const SMALLEST_DATABASE: u64 = 512;
 const PAGE: u64 = 4096;
 
 /// What a file is, without changing it.
-pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
+pub(super) fn probe(path: &Path, access: Access, limit: Duration) -> Result<Probed> {
     let alone = |found| Probed {
         found,
         opened: None,
@@ -241,7 +254,7 @@ pub(super) fn probe(path: &Path, access: Access) -> Result<Probed> {
         _ => {}
     }
     let identify = || -> Result<Probed> {
-        let (connection, files) = open_first(path, access, open)?;
+        let (connection, files) = open_first(path, access, limit, open_within)?;
         let application = schema::application_of(&connection)?;
         let found = match (application, schema::format_of(&connection)?) {
             (schema::APPLICATION_ID, format) => Found::Index(format),

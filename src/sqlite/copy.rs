@@ -11,7 +11,7 @@ use super::error::{Context, Result};
 use super::files::OpenFiles;
 use super::{SqliteIndex, Tables};
 use crate::backend::{Error, ErrorKind, Snapshot};
-use crate::directory::put_in_place;
+use crate::directory::{prepare_index, put_in_place};
 
 /// How long a replacement waits for those who have the index open for a moment, such as a command that reads it.
 const WAIT_FOR_OTHERS: Duration = Duration::from_secs(2);
@@ -65,6 +65,7 @@ impl SqliteIndex {
 }
 
 fn copy(source: &Connection, to: &Path) -> Result<()> {
+    prepare_index(to)?;
     let mut target = connection::open(to, Access::Create)?;
     let doing = "copying the index";
     let backup = Backup::new(source, &mut target).context(doing)?;

@@ -3,6 +3,7 @@
 //! One connection writes, several read. Threads queue for the writer on a mutex, processes on a lock file
 //! in front of SQLite: its own busy handler polls, and starves some of those who wait.
 
+mod begin;
 mod check;
 mod chunks;
 mod connection;
@@ -24,7 +25,6 @@ mod versions;
 mod wal_index;
 
 use std::cell::Cell;
-use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -39,10 +39,10 @@ use self::files::{OpenFiles, Unlocked};
 use self::mark::Watcher;
 use self::repeated::Repeated;
 use self::transaction::{Keys, Write};
-use crate::backend::{ChangeMark, Error, ErrorKind, Held, Index, Snapshot, Transaction};
+use crate::backend::{ChangeMark, Deadline, Error, ErrorKind, Held, Index, Snapshot, Transaction};
 #[cfg(feature = "server")]
 use crate::directory::remove;
-use crate::directory::{flush_directory, lock_file, open_lock};
+use crate::directory::{FileLock, LockGuard, LockPolicy, flush_directory, prepare_index};
 use crate::record::{Durability, Settings};
 
 pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
@@ -98,6 +98,8 @@ pub(crate) struct SqliteIndex {
     watcher: Watcher,
     /// Opened by the first who writes; none in an index that is only read.
     writer: Option<OnceLock<Mutex<Writer>>>,
+    /// Held by the one who writes, among all threads of all processes.
+    lock: FileLock,
     poisoned: AtomicBool,
     /// Another file has the name of one of `files`.
     replaced: AtomicBool,
@@ -137,7 +139,7 @@ impl Tables {
     }
 }
 
-/// The connection that writes, and the file on which processes queue for their turn.
+/// The connection that writes.
 #[derive(Debug)]
 struct Writer {
     tables: Tables,
@@ -145,7 +147,6 @@ struct Writer {
     durability: Durability,
     /// Of rows that are committed.
     keys: Keys,
-    queue: File,
 }
 
 /// No count of changes of a schema: those have 32 bits.
@@ -175,20 +176,20 @@ impl SqliteIndex {
     ///
     /// The first read makes the log where there is none. SQLite may be compiled not to flush the directory then, and its
     /// name must last before anybody commits to it: those wait here.
-    pub(crate) fn probe(path: &Path, purpose: Purpose) -> Result<Probed> {
+    pub(crate) fn probe(path: &Path, purpose: Purpose, policy: &LockPolicy) -> Result<Probed> {
         let access = connection::access(path, purpose);
         if purpose == Purpose::ReadUnwritable || connection::log_exists(path) {
-            return connection::probe(path, access);
+            return connection::probe(path, access, policy.limit);
         }
-        let mut queue = queue_of(path)
-            .exists()
-            .then(|| open_queue(path))
-            .transpose()?;
-        queue.as_ref().map_or(Ok(()), wait_for)?;
-        let mut probed = connection::probe(path, access)?;
+        let (lock, deadline) = (write_lock(path, policy), policy.deadline());
+        let mut turn = match lock.path().exists() {
+            true => Some(lock.lock(deadline)?),
+            false => None,
+        };
+        let mut probed = connection::probe(path, access, policy.limit)?;
         if let (Found::Index(_), Some((connection, files))) = (probed.found, &mut probed.opened) {
-            if queue.is_none() {
-                wait_for(queue.insert(open_queue(path)?))?;
+            if turn.is_none() {
+                turn = Some(lock.lock(deadline)?);
             }
             if purpose == Purpose::Write {
                 connection::keep_log(connection)?; // Another program may have turned it off.
@@ -197,6 +198,7 @@ impl SqliteIndex {
             path.parent().map_or(Ok(()), flush_directory)?;
             *files = OpenFiles::of(path)?;
         }
+        drop(turn);
         Ok(probed)
     }
 
@@ -206,16 +208,18 @@ impl SqliteIndex {
     pub(crate) fn create(
         path: &Path,
         settings: Settings,
+        policy: &LockPolicy,
         rest: impl FnOnce() -> crate::Result<()>,
     ) -> crate::Result<Found> {
-        let queue = open_queue(path)?;
-        wait_for(&queue)?;
-        let mut found = connection::probe(path, Access::Write)?.found;
+        let lock = write_lock(path, policy);
+        let _turn = lock.lock(policy.deadline())?;
+        let mut found = connection::probe(path, Access::Write, policy.limit)?.found;
         if found == Found::Foreign && connection::is_unwritten(path)? {
             connection::empty(path)?;
             found = Found::Nothing;
         }
         if found == Found::Nothing {
+            prepare_index(path)?;
             let connection = connection::open(path, Access::Create)?;
             connection::keep_log(&connection)?;
             schema::create(&connection, settings, rest)?;
@@ -229,7 +233,7 @@ impl SqliteIndex {
     #[cfg(feature = "server")]
     pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
         let [log, shared] = ["-wal", "-shm"].map(|suffix| connection::beside(path, suffix));
-        let parts = [queue_of(path), log, shared, path.to_owned()];
+        let parts = [write_lock_of(path), log, shared, path.to_owned()];
         parts.iter().try_for_each(|part| remove(part))
     }
 
@@ -250,16 +254,22 @@ impl SqliteIndex {
 
     /// Opens a damaged index for [`verify`](crate::engine::verify): tables are read if they can be, whatever the rest of the
     /// schema is.
-    pub(crate) fn open_damaged(path: &Path, purpose: Purpose) -> Result<Self> {
+    pub(crate) fn open_damaged(path: &Path, purpose: Purpose, policy: &LockPolicy) -> Result<Self> {
         let access = connection::access(path, purpose);
         let open = connection::open_damaged;
-        let (connection, files) = connection::open_first(path, access, open)?;
-        let index = Self::new(path, purpose, files, true);
+        let (connection, files) = connection::open_first(path, access, policy.limit, open)?;
+        let index = Self::new(path, purpose, files, policy, true);
         index.keep_first(connection);
         Ok(index)
     }
 
-    fn new(path: &Path, purpose: Purpose, files: OpenFiles, is_damaged: bool) -> Self {
+    fn new(
+        path: &Path,
+        purpose: Purpose,
+        files: OpenFiles,
+        policy: &LockPolicy,
+        is_damaged: bool,
+    ) -> Self {
         Self {
             path: path.to_owned(),
             purpose,
@@ -269,6 +279,7 @@ impl SqliteIndex {
             stuck: Mutex::default(),
             watcher: Watcher::default(),
             writer: (purpose == Purpose::Write).then(OnceLock::new),
+            lock: write_lock(path, policy),
             poisoned: AtomicBool::new(false),
             replaced: AtomicBool::new(false),
             process: std::process::id(),
@@ -289,12 +300,17 @@ impl SqliteIndex {
 
     /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`]. The connection that found it is
     /// the first to read; others are opened when they are needed.
-    pub(crate) fn open(path: &Path, purpose: Purpose, probed: Probed) -> Result<Self> {
+    pub(crate) fn open(
+        path: &Path,
+        purpose: Purpose,
+        probed: Probed,
+        policy: &LockPolicy,
+    ) -> Result<Self> {
         let Some((connection, files)) = probed.opened else {
             let reason = format!("{} holds no index", path.display());
             return Err(Error::new(ErrorKind::Other, reason));
         };
-        let index = Self::new(path, purpose, files, false);
+        let index = Self::new(path, purpose, files, policy, false);
         index.keep_first(connection);
         match probed.found {
             Found::Index(format) if format < FORMAT && purpose == Purpose::Write => {
@@ -318,14 +334,20 @@ impl SqliteIndex {
         Ok(())
     }
 
+    /// When a call that begins now stops waiting.
+    fn deadline(&self) -> Deadline {
+        self.lock.policy().deadline()
+    }
+
     /// Opens a connection to the files of the first one.
     fn connect(&self) -> Result<Tables> {
         let (access, unlocked) = self.access()?;
         let open = match self.is_damaged {
             true => connection::open_damaged,
-            false => connection::open,
+            false => connection::open_within,
         };
-        let connection = self.connect_by(|| open(&self.path, access))?;
+        let limit = self.lock.policy().limit;
+        let connection = self.connect_by(|| open(&self.path, access, limit))?;
         Ok(Tables {
             unlocked,
             ..Tables::of(connection, &self.chunks)
@@ -382,7 +404,6 @@ impl SqliteIndex {
             tables: self.connect()?,
             durability: Durability::Full,
             keys: Keys::default(),
-            queue: open_queue(&self.path)?,
         }))
     }
 
@@ -395,16 +416,7 @@ impl SqliteIndex {
     }
 
     fn usable(&self) -> Result<()> {
-        if self.poisoned.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Poisoned, "an earlier flush failed"));
-        }
-        if self.replaced.load(Ordering::Acquire) {
-            let path = self.path.display();
-            let reason = format!(
-                "the files of {path} were moved, removed or replaced; open the store again"
-            );
-            return Err(Error::new(ErrorKind::Replaced, reason));
-        }
+        self.sound()?;
         if std::process::id() != self.process {
             let opened = self.process;
             let reason = format!(
@@ -415,8 +427,26 @@ impl SqliteIndex {
         Ok(())
     }
 
-    /// Waits for this thread's turn among those of the process, then the process's among all.
+    fn sound(&self) -> Result<()> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Poisoned, "an earlier flush failed"));
+        }
+        if self.replaced.load(Ordering::Acquire) {
+            let path = self.path.display();
+            let reason = format!(
+                "the files of {path} were moved, removed or replaced; open the store again"
+            );
+            return Err(Error::new(ErrorKind::Replaced, reason));
+        }
+        Ok(())
+    }
+
     fn turn(&self) -> Result<Turn<'_>> {
+        self.turn_by(self.deadline())
+    }
+
+    /// Waits for this thread's turn among those of this handle, and for the handle's among all of all processes.
+    fn turn_by(&self, deadline: Deadline) -> Result<Turn<'_>> {
         self.usable()?;
         let opened = self.writer.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::ReadOnly, "the index was opened for reading only")
@@ -429,26 +459,27 @@ impl SqliteIndex {
                 opened.get_or_init(|| made)
             }
         };
+        let lock = self.lock.lock(deadline)?;
+        self.sound()?;
+        // Who has the lock is alone with the connection.
         let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-        self.usable()?;
-        wait_for(&writer.queue)?;
-        let turn = Turn { writer };
+        let turn = Turn {
+            writer,
+            lock,
+            deadline,
+        };
         self.check_files()?;
         Ok(turn)
     }
 }
 
-/// The file on which processes queue for their turn to write.
-fn open_queue(index: &Path) -> Result<File> {
-    open_lock(&queue_of(index))
+/// The lock for which threads and processes queue to write.
+fn write_lock(index: &Path, policy: &LockPolicy) -> FileLock {
+    FileLock::new(write_lock_of(index), index.to_owned(), policy.clone())
 }
 
-fn queue_of(index: &Path) -> PathBuf {
+fn write_lock_of(index: &Path) -> PathBuf {
     index.with_file_name("write.lock")
-}
-
-fn wait_for(queue: &File) -> Result<()> {
-    lock_file(queue).map_err(|error| Error::io("waiting for other writers", error))
 }
 
 impl Index for SqliteIndex {
@@ -464,9 +495,21 @@ impl Index for SqliteIndex {
     }
 
     fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>> {
-        let mut turn = self.turn()?;
+        self.transaction_by(durability, self.deadline())
+    }
+
+    fn transaction_by(
+        &self,
+        durability: Durability,
+        deadline: Deadline,
+    ) -> Result<Box<dyn Transaction + '_>> {
+        let mut turn = self.turn_by(deadline)?;
         turn.set_durability(durability)?;
         Ok(Box::new(Write::begin(turn, self)?))
+    }
+
+    fn close_by(&self, moment: Deadline) {
+        self.lock.close_by(moment);
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
@@ -604,6 +647,10 @@ impl Drop for SqliteIndex {
 /// The exclusive right to write, until it is dropped.
 struct Turn<'a> {
     writer: MutexGuard<'a, Writer>,
+    /// Dropped after the other.
+    lock: LockGuard<'a>,
+    /// How long SQLite may wait for those who write without the lock.
+    deadline: Deadline,
 }
 
 impl Turn<'_> {
@@ -617,13 +664,6 @@ impl Turn<'_> {
             self.writer.durability = durability;
         }
         Ok(())
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        // A lock that can't be released now is released when the file is closed.
-        let _ = self.writer.queue.unlock();
     }
 }
 
@@ -665,14 +705,22 @@ mod tests {
 
     fn made(directory: &Path) -> PathBuf {
         let path = directory.join("index.db");
-        let found = SqliteIndex::create(&path, Settings::default(), || Ok(())).unwrap();
+        let found =
+            SqliteIndex::create(
+                &path,
+                Settings::default(),
+                &LockPolicy::default(),
+                || Ok(()),
+            )
+            .unwrap();
         assert_eq!(found, Found::Nothing);
         path
     }
 
     fn open(path: &Path, purpose: Purpose) -> SqliteIndex {
-        let probed = SqliteIndex::probe(path, purpose).unwrap();
-        SqliteIndex::open(path, purpose, probed).unwrap()
+        let policy = LockPolicy::default();
+        let probed = SqliteIndex::probe(path, purpose, &policy).unwrap();
+        SqliteIndex::open(path, purpose, probed, &policy).unwrap()
     }
 
     /// Whether it is this or another index that commits, and this one opened for reading or not.
@@ -817,7 +865,7 @@ mod tests {
             std::fs::create_dir(&folder).unwrap();
             let path = folder.join("index.db");
             assert_eq!(
-                SqliteIndex::create(&path, settings, || Ok(())).unwrap(),
+                SqliteIndex::create(&path, settings, &LockPolicy::default(), || Ok(())).unwrap(),
                 Found::Nothing
             );
             wrap(open(&path, Purpose::Write))

@@ -91,14 +91,16 @@ pub(super) fn in_place<'a>(
 mod tests {
     use super::*;
     use crate::backend::Transaction as _;
+    use crate::directory::LockPolicy;
     use crate::record::Settings;
     use crate::sqlite::{Purpose, SqliteIndex, Tables, Write};
 
     fn index(directory: &std::path::Path) -> SqliteIndex {
         let path = directory.join("index.db");
-        SqliteIndex::create(&path, Settings::default(), || Ok(())).unwrap();
-        let probed = SqliteIndex::probe(&path, Purpose::Write).unwrap();
-        SqliteIndex::open(&path, Purpose::Write, probed).unwrap()
+        let policy = LockPolicy::default();
+        SqliteIndex::create(&path, Settings::default(), &policy, || Ok(())).unwrap();
+        let probed = SqliteIndex::probe(&path, Purpose::Write, &policy).unwrap();
+        SqliteIndex::open(&path, Purpose::Write, probed, &policy).unwrap()
     }
 
     fn begin(index: &SqliteIndex) -> Write<'_> {

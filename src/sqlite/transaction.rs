@@ -47,8 +47,7 @@ struct Blob {
 
 impl<'a> Write<'a> {
     pub(super) fn begin(mut turn: Turn<'a>, index: &'a SqliteIndex) -> Result<Self> {
-        connection::run(&turn.tables().connection, "BEGIN IMMEDIATE")
-            .context("starting to write")?;
+        turn.begin()?;
         turn.tables().end.set(None);
         let write = Self {
             keys: mem::take(&mut turn.writer.keys),

@@ -87,8 +87,8 @@ impl Store {
             )?;
         }
         BlobDirectory::create(to.directory())?;
-        let target = BlobDirectory::open(to.directory())?;
-        let beside = tempfile::tempdir_in(to.directory().join("tmp"));
+        let target = BlobDirectory::open(to.directory(), &self.inner.locks)?;
+        let beside = directory::temporary_directory(&to.directory().join("tmp"));
         let beside = beside.map_err(failed("making a directory in", to.directory()))?;
         let copy = beside.path().join(INDEX);
         let mut copied = Copied::default();

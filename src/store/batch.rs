@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::PoisonError;
 
 use super::{Inner, Place, Store};
-use crate::backend;
+use crate::backend::{self, Deadline};
 #[cfg(feature = "server")]
 use crate::engine::ImportedPrompt;
 use crate::engine::{Created, Move, Moved, NewPrompt, NewVersion, Transactions, Writer, error_of};
@@ -57,11 +57,11 @@ impl Store {
     /// this store.
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
         let inner = &*self.inner;
-        inner.queue.alone(|| {
+        inner.queue.alone(|deadline| {
             let writer = match inner.place {
-                Place::Directory { .. } => inner.begin()?.in_bulk(),
+                Place::Directory { .. } => inner.begin(deadline)?.in_bulk(),
                 // Its journal is as good a place.
-                Place::Memory(_) => inner.begin()?,
+                Place::Memory(_) => inner.begin(deadline)?,
             };
             let mut batch = Batch { writer };
             let before = batch.writer.place();
@@ -99,8 +99,8 @@ impl Store {
 }
 
 impl Transactions for Inner {
-    fn begin(&self) -> backend::Result<Writer<'_>> {
-        Writer::begin(&*self.index, &self.bodies, &self.context)
+    fn begin(&self, deadline: Deadline) -> backend::Result<Writer<'_>> {
+        Writer::begin(&*self.index, &self.bodies, &self.context, deadline)
     }
 
     fn commit(&self, writer: Writer<'_>) -> backend::Result<()> {

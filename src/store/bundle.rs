@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, Write};
 
 use super::Store;
-use crate::backend;
+use crate::backend::{self, ErrorKind};
 use crate::engine::{Bundle, BundleSummary, Imported, export_bundle};
 use crate::error::Result;
 
@@ -50,7 +50,8 @@ impl Store {
         // Before the snapshot is taken: what it shows stays there.
         let hold = bodies.blobs().hold();
         let _hold = match hold {
-            Err(_) if self.inner.read_only => None,
+            // One who may only read can't take it.
+            Err(error) if self.inner.read_only && error.kind() != ErrorKind::Busy => None,
             hold => Some(hold?),
         };
         let snapshot = self.inner.index.snapshot()?;
@@ -59,7 +60,7 @@ impl Store {
             true => exported,
             // What was written can't be taken back.
             false => Err(backend::Error::new(
-                backend::ErrorKind::Busy,
+                ErrorKind::Busy,
                 "the store was written while it was exported; export it again",
             )
             .into()),

@@ -45,48 +45,49 @@ impl StoreOptions {
         match opened {
             Ok(store) => Store::verify_pinned(&store, pins, progress),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                verify_unopened(&Location::of(path)?, &error, pins, &mut progress)
+                self.verify_unopened(&Location::of(path)?, &error, pins, &mut progress)
             }
             Err(error) => Err(error),
         }
     }
-}
 
-fn verify_unopened(
-    location: &Location,
-    error: &Error,
-    pins: &[OperationId],
-    progress: &mut dyn FnMut(u64),
-) -> Result<Report> {
-    let mut report = Report::default();
-    report.violations.push(Violation::Index {
-        detail: match error {
-            Error::Backend(error) => {
-                let reason = error.in_full();
-                let reason = reason.trim_start_matches("index: ");
-                format!("the store can't be opened: {reason}")
+    fn verify_unopened(
+        &self,
+        location: &Location,
+        error: &Error,
+        pins: &[OperationId],
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Report> {
+        let mut report = Report::default();
+        report.violations.push(Violation::Index {
+            detail: match error {
+                Error::Backend(error) => {
+                    let reason = error.in_full();
+                    let reason = reason.trim_start_matches("index: ");
+                    format!("the store can't be opened: {reason}")
+                }
+                error => error.to_string(),
+            },
+        });
+        let blobs = match BlobDirectory::open(location.directory(), &self.locks) {
+            Ok(blobs) => blobs,
+            Err(error) => {
+                let detail = format!("no body can be read: {}", error.in_full());
+                report.violations.push(Violation::Pack { detail });
+                return Ok(report);
             }
-            error => error.to_string(),
-        },
-    });
-    let blobs = match BlobDirectory::open(location.directory()) {
-        Ok(blobs) => blobs,
-        Err(error) => {
-            let detail = format!("no body can be read: {}", error.in_full());
-            report.violations.push(Violation::Pack { detail });
-            return Ok(report);
+        };
+        // SQLite would delete a log without an index.
+        let index = match error {
+            Error::IndexLost { .. } => None,
+            _ => SqliteIndex::open_damaged(location.index(), purpose(location), &self.locks).ok(),
+        };
+        match index {
+            Some(index) => verify_damaged(&index, &blobs, pins, &mut report, progress)?,
+            None => verify_bodies(&blobs, &mut report, progress)?,
         }
-    };
-    // SQLite would delete a log without an index.
-    let index = match error {
-        Error::IndexLost { .. } => None,
-        _ => SqliteIndex::open_damaged(location.index(), purpose(location)).ok(),
-    };
-    match index {
-        Some(index) => verify_damaged(&index, &blobs, pins, &mut report, progress)?,
-        None => verify_bodies(&blobs, &mut report, progress)?,
+        Ok(report)
     }
-    Ok(report)
 }
 
 fn purpose(location: &Location) -> Purpose {

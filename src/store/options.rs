@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::directory::{LockPolicy, LockWait};
 use crate::engine::{Context, KeptLines};
 use crate::number::VersionNumber;
 use crate::record::{Durability, Policy, Settings};
@@ -29,6 +31,7 @@ pub struct StoreOptions {
     durability: Durability,
     clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     seed: Option<u64>,
+    pub(super) locks: LockPolicy,
 }
 
 impl Default for StoreOptions {
@@ -42,6 +45,7 @@ impl Default for StoreOptions {
             durability: Durability::default(),
             clock: Arc::new(Utc::now),
             seed: None,
+            locks: LockPolicy::default(),
         }
     }
 }
@@ -56,6 +60,7 @@ impl fmt::Debug for StoreOptions {
             .field("author", &self.author)
             .field("durability", &self.durability)
             .field("seed", &self.seed)
+            .field("locks", &self.locks)
             .finish_non_exhaustive()
     }
 }
@@ -110,6 +115,37 @@ impl StoreOptions {
     #[must_use]
     pub fn allow_network(mut self, allow: bool) -> Self {
         self.allow_network = allow;
+        self
+    }
+
+    /// How long a call waits for a lock that others hold: the write lock, the lock on bodies, or one of SQLite's own. Then
+    /// it fails with [`Error::Backend`](crate::Error::Backend) of kind [`Busy`](crate::backend::ErrorKind::Busy), and nothing
+    /// was changed; it may be repeated. The default is 10 s; zero waits for nothing.
+    ///
+    /// The limit is for each lock, and for the wait behind other threads of this handle. A call that needs several locks one
+    /// after the other, such as [`collect_garbage`](crate::Store::collect_garbage), may wait for each as long. Calls that
+    /// only read wait for no lock.
+    ///
+    /// The limit also ends waits for a process that will never let go: one that is stopped, or the fork of a process that
+    /// was killed while it wrote. A fork has inherited the lock, and the system keeps it for the fork until that ends or
+    /// executes another program.
+    #[must_use]
+    pub fn busy_timeout(mut self, limit: Duration) -> Self {
+        self.locks.limit = limit;
+        self
+    }
+
+    /// Calls this when a call has waited for a lock for a second, once for each wait, in the thread that waits: so that a
+    /// program can say whom it waits for. It must return soon, as the lock may come meanwhile, and must not use the store.
+    ///
+    /// ```
+    /// use promptbook::StoreOptions;
+    ///
+    /// let options = StoreOptions::new().on_wait(|wait| eprintln!("waiting for {wait}"));
+    /// ```
+    #[must_use]
+    pub fn on_wait(mut self, notice: impl Fn(&LockWait) + Send + Sync + 'static) -> Self {
+        self.locks.notice = Some(Arc::new(notice));
         self
     }
 

@@ -14,6 +14,7 @@ mod upkeep;
 mod writing;
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
@@ -68,6 +69,16 @@ pub(crate) struct Global {
     /// Open a store on a network file system: safe only while one machine uses it
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) allow_network: bool,
+    /// How long to wait for others who write, in seconds [default: 10]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(help_heading = "Global options")]
+    pub(crate) wait: Option<Duration>,
+}
+
+/// A time in seconds, such as `10` or `0.5`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().map_err(|_| "not a number of seconds")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,7 @@
 //! A pack file being written: records as they come, then the index.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -87,6 +87,8 @@ const WORTH_IT: usize = 3;
 const MOST_ENTRIES: usize = 1 << 20;
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
 const BUFFER: usize = 256 * 1024;
+/// Files of a pack that are begun before it is given up, if others lock or remove each.
+const MAX_ATTEMPTS: usize = 100;
 
 impl Assembly {
     pub(super) fn begin(tmp: &Path, effort: Effort) -> Result<Self> {
@@ -255,15 +257,23 @@ impl Assembly {
 }
 
 /// A file that is locked for as long as it is open: by that a sweep knows that somebody writes it.
+///
+/// Others may have the file locked before: a sweep for an instant, and anyone who may read it. It is not waited for.
 fn begin_file(tmp: &Path) -> std::io::Result<NamedTempFile> {
-    loop {
+    for _ in 0..MAX_ATTEMPTS {
         let file = temporary_file(tmp)?;
-        file.as_file().lock_shared()?;
-        // It may have been swept before it was locked.
-        if has_a_name(file.as_file())? {
-            return Ok(file);
+        match file.as_file().try_lock_shared() {
+            // It may have been swept before it was locked.
+            Ok(()) if has_a_name(file.as_file())? => return Ok(file),
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
         }
     }
+    let reason = "another process locks each new file";
+    Err(std::io::Error::new(
+        std::io::ErrorKind::ResourceBusy,
+        reason,
+    ))
 }
 
 #[cfg(unix)]

@@ -10,7 +10,7 @@ use super::locked::{Locked, Mark};
 use super::pack::Pack;
 use crate::Result;
 use crate::backend::{self, Compacted, Effort, Extent, Kin, LiveBodies};
-use crate::directory::{failed, flush_directory, prepare};
+use crate::directory::{failed, flush_directory, prepare_within};
 use crate::id::BlobId;
 
 /// Packs of this length are not joined any more.
@@ -131,7 +131,7 @@ impl<'a> Renewal<'a> {
         match &mut self.assembly {
             Some(assembly) => Ok(assembly),
             none => {
-                prepare(&self.packs.folder)?;
+                prepare_within(&self.packs.folder)?;
                 Ok(none.insert(Assembly::begin(&self.packs.tmp, effort)?))
             }
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::Packs;
 use crate::backend::Result;
-use crate::directory::{failed, flush_directory, prepare, temporary_file};
+use crate::directory::{failed, flush_directory, prepare_within, temporary_file};
 
 /// A pack that can be read, whatever becomes of its name.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Packs {
     /// Copies a pack of another store, flushed but for its name, unless it is here and sound. Gives how many bytes were
     /// copied. A damaged one is copied, too: most of its bodies can be read.
     pub(in crate::directory) fn take_in(&self, pack: &mut OpenPack) -> Result<u64> {
-        prepare(&self.folder)?;
+        prepare_within(&self.folder)?;
         let path = self.folder.join(&pack.name);
         if is_sound(&path)? {
             return Ok(0);

@@ -28,7 +28,7 @@ pub(super) use self::copy::OpenPack;
 use self::pack::Pack;
 use self::writer::PackWriter;
 use super::place::identity;
-use super::{Anchor, failed, prepare};
+use super::{Anchor, failed, prepare_within};
 use crate::backend::{self, Effort, Error, Result};
 use crate::id::BlobId;
 
@@ -178,7 +178,7 @@ impl Packs {
     }
 
     pub(super) fn begin(&self, effort: Effort, anchor: Anchor) -> Result<Box<dyn backend::Pack>> {
-        prepare(&self.folder)?;
+        prepare_within(&self.folder)?;
         let writer = PackWriter::begin(self.tmp.clone(), self.folder.clone(), effort, anchor)?;
         Ok(Box::new(writer))
     }

@@ -3,6 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use super::*;
 use crate::backend::testing::in_memory;
@@ -40,7 +41,7 @@ impl Desk {
                 contracts: Mutex::new(HashMap::new()),
                 lines: KeptLines::default(),
             },
-            queue: WriteQueue::default(),
+            queue: WriteQueue::new(Duration::from_secs(60)),
             others: AtomicUsize::new(0),
             begun: AtomicUsize::new(0),
             begin: None,
@@ -76,7 +77,7 @@ impl Desk {
 }
 
 impl Transactions for Desk {
-    fn begin(&self) -> backend::Result<Writer<'_>> {
+    fn begin(&self, deadline: Deadline) -> backend::Result<Writer<'_>> {
         let others = self.others.swap(0, Ordering::AcqRel);
         while self.queue.line().waiting.len() < others {
             thread::yield_now();
@@ -84,7 +85,7 @@ impl Transactions for Desk {
         self.begun.fetch_add(1, Ordering::Relaxed);
         match self.begin {
             Some(kind) => Err(backend::Error::new(kind, "beginning")),
-            None => Writer::begin(&*self.index, &self.bodies, &self.context),
+            None => Writer::begin(&*self.index, &self.bodies, &self.context, deadline),
         }
     }
 
@@ -210,10 +211,10 @@ fn a_panic_lets_the_next_one_write() {
         .unwrap();
     assert!(desk.index.snapshot().unwrap().prompt(id).unwrap().is_some());
     let alone = catch_unwind(AssertUnwindSafe(|| {
-        desk.queue.alone(|| -> Result<()> { panic!("on purpose") })
+        desk.queue.alone(|_| -> Result<()> { panic!("on purpose") })
     }));
     assert!(alone.is_err());
-    desk.queue.alone(|| Ok(())).unwrap();
+    desk.queue.alone(|_| Ok(())).unwrap();
 }
 
 /// In the order in which they came: what shares a transaction, what comes alone, and what shares one again.
@@ -243,7 +244,7 @@ fn who_writes_alone_waits_for_its_turn() {
         scope.spawn(|| desk.queue.write(&desk, note("shared")).unwrap());
         waiting(1);
         scope.spawn(|| {
-            let alone = desk.queue.alone(|| {
+            let alone = desk.queue.alone(|_| {
                 order.lock().unwrap().push("alone");
                 Ok(())
             });
@@ -257,4 +258,57 @@ fn who_writes_alone_waits_for_its_turn() {
     let order = order.lock().unwrap();
     assert_eq!(*order, ["first", "shared", "alone", "third", "fourth"]);
     assert_eq!(desk.begun.load(Ordering::Relaxed), 2, "before and after it");
+}
+
+#[test]
+fn who_waits_too_long_leaves_the_line_and_changes_nothing() {
+    let mut desk = Desk::new();
+    desk.queue = WriteQueue::new(Duration::from_millis(300));
+    let desk = &desk;
+    thread::scope(|scope| {
+        let (told, is_alone) = channel();
+        let (done, go_on) = channel::<()>();
+        let alone = scope.spawn(move || {
+            desk.queue.alone(|_| {
+                told.send(()).unwrap();
+                go_on.recv().unwrap();
+                Ok(())
+            })
+        });
+        is_alone.recv().unwrap();
+        let began = Instant::now();
+        let shared = scope.spawn(|| desk.queue.write(desk, |writer| create("shared", writer)));
+        let other = scope.spawn(|| desk.queue.alone(|_| Ok(())));
+        let refused = [
+            shared.join().unwrap().unwrap_err(),
+            other.join().unwrap().unwrap_err(),
+        ];
+        assert!(began.elapsed() < Duration::from_secs(5));
+        for error in refused {
+            match error {
+                Error::Backend(error) => assert_eq!(error.kind(), ErrorKind::Busy),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(desk.queue.line().waiting.is_empty());
+        done.send(()).unwrap();
+        alone.join().unwrap().unwrap();
+    });
+    assert_eq!(desk.prompts(), 0);
+    // The line goes on.
+    desk.queue
+        .write(desk, |writer| create("after", writer))
+        .unwrap();
+    assert_eq!(desk.prompts(), 1);
+}
+
+/// Each is refused by its own deadline, not by that of the one before.
+#[test]
+fn a_transaction_that_is_not_to_be_had_is_tried_again_by_the_next() {
+    let mut desk = Desk::new();
+    desk.begin = Some(ErrorKind::Busy);
+    let answers = desk.all_at_once(3, |_, writer| create("in vain", writer));
+    assert!(answers.iter().all(Result::is_err));
+    assert_eq!(desk.begun.load(Ordering::Relaxed), 3);
+    assert!(!desk.queue.line().is_led);
 }

@@ -7,20 +7,28 @@ use crate::backend::testing::values::{
 };
 use crate::backend::testing::{Scribe, portrait};
 use crate::backend::{Index, MemoryIndex, Snapshot, Transaction};
+use crate::directory::LockPolicy;
 use crate::record::{OperationFilter, Settings};
 use crate::sqlite::{Found, Purpose, SqliteIndex, Write};
 
 fn made(directory: &Path) -> (PathBuf, SqliteIndex) {
     let path = directory.join("index.db");
-    let found = SqliteIndex::create(&path, Settings::default(), || Ok(())).unwrap();
+    let found = SqliteIndex::create(
+        &path,
+        Settings::default(),
+        &LockPolicy::default(),
+        || Ok(()),
+    )
+    .unwrap();
     assert_eq!(found, Found::Nothing);
     let index = open(&path);
     (path, index)
 }
 
 fn open(path: &Path) -> SqliteIndex {
-    let probed = SqliteIndex::probe(path, Purpose::Write).unwrap();
-    SqliteIndex::open(path, Purpose::Write, probed).unwrap()
+    let policy = LockPolicy::default();
+    let probed = SqliteIndex::probe(path, Purpose::Write, &policy).unwrap();
+    SqliteIndex::open(path, Purpose::Write, probed, &policy).unwrap()
 }
 
 /// Three prompts, whose operations take turns; some move the environments of two, and the clock goes back and forth.
