@@ -311,7 +311,7 @@ fn hint(error: &Error) -> Option<String> {
             .into(),
         Error::Backend(error) => match error.kind() {
             ErrorKind::Full => "make room and repeat; nothing was changed".into(),
-            ErrorKind::Busy => "repeat; nothing was changed".into(),
+            ErrorKind::Busy => "repeat, or wait longer with --wait SECONDS; nothing was changed".into(),
             ErrorKind::Replaced => "look at what is there now, and run the command again".into(),
             ErrorKind::Corrupt => "promptbook verify names all that is damaged".into(),
             _ => return None,

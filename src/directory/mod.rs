@@ -8,6 +8,8 @@
 //! blobs.lock       held by the one who settles or collects
 //! blobs.gate       held while one waits for blobs.lock: else one who settles again and again would keep others out
 //! ```
+//!
+//! What root makes in another user's store belongs to that user.
 
 mod copy;
 mod flush;
@@ -308,6 +310,7 @@ mod tests {
         testing::blobs::all(&|| {
             made.set(made.get() + 1);
             let store = directory.path().join(made.get().to_string());
+            fs::create_dir(&store).unwrap();
             BlobDirectory::create(&store).unwrap();
             Box::new(BlobDirectory::open(&store, &LockPolicy::default()).unwrap())
         });

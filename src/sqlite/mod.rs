@@ -1,7 +1,7 @@
 //! The index on SQLite. Every SQL statement of the crate is in this folder.
 //!
-//! One connection writes, several read. Threads queue for the writer on a mutex, processes on a lock file
-//! in front of SQLite: its own busy handler polls, and starves some of those who wait.
+//! One connection writes, several read. Threads and processes queue for the writer on a lock file in front of SQLite: its
+//! own busy handler polls, and starves some of those who wait.
 
 mod begin;
 mod check;

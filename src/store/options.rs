@@ -119,8 +119,8 @@ impl StoreOptions {
     }
 
     /// How long a call waits for a lock that others hold: the write lock, the lock on bodies, or one of SQLite's own. Then
-    /// it fails with [`Error::Backend`](crate::Error::Backend) of kind [`Busy`](crate::backend::ErrorKind::Busy), and nothing
-    /// was changed; it may be repeated. The default is 10 s; zero waits for nothing.
+    /// it fails with an error of kind [`Busy`](crate::ErrorKind::Busy), and nothing was changed; it may be repeated. The
+    /// default is 10 s; with zero it does not wait.
     ///
     /// The limit is for each lock, and for the wait behind other threads of this handle. A call that needs several locks one
     /// after the other, such as [`collect_garbage`](crate::Store::collect_garbage), may wait for each as long. Calls that

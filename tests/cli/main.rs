@@ -27,3 +27,4 @@ mod support;
 mod templates;
 mod upkeep;
 mod versions;
+mod waits;

@@ -33,6 +33,8 @@ mod numbers;
 #[cfg(unix)]
 mod odd;
 mod opening;
+#[cfg(unix)]
+mod owners;
 mod packs;
 #[cfg(unix)]
 mod readers;
@@ -42,4 +44,6 @@ mod tampering;
 #[cfg(unix)]
 mod unwritable;
 mod upkeep;
+#[cfg(unix)]
+mod waits;
 mod watching;

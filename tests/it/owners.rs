@@ -1,0 +1,237 @@
+//! Who may open the files of a store, and whose they are if root works in it.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use promptbook::{Expected, Store, StoreOptions};
+
+use crate::child::{command, directory, passes, store};
+use crate::support::{commit, create, is_sound};
+
+/// A user that is not root: nobody, on every Unix.
+const USER: u32 = 65534;
+/// Another one.
+const OTHER: u32 = 65533;
+
+/// Whether this process may act for other users. If not, it says so, and fails where CI is true.
+fn is_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        assert!(!is_ci, "CI tries this");
+        eprintln!("not tried: only root can act for other users");
+    }
+    is_root
+}
+
+/// A directory of a user's, with a copy of this binary that the user can reach.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        fs::copy(
+            std::env::current_exe().unwrap(),
+            directory.path().join("check"),
+        )
+        .unwrap();
+        fs::create_dir(directory.path().join("home")).unwrap();
+        chown(directory.path().join("home"), Some(USER), Some(USER)).unwrap();
+        Self(directory)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join("home").join(name)
+    }
+
+    /// Runs a check as a user, in the store of this name.
+    fn run(&self, user: u32, check: &str, name: &str) {
+        let this = self.0.path().join("check");
+        let mut command = command(&this, &[], check, &self.path(name));
+        command.current_dir("/").uid(user).gid(user);
+        passes(command);
+    }
+
+    /// That all files and folders in a store are the user's.
+    fn is_users(&self, name: &str) {
+        each(&self.path(name), &mut |path| {
+            let found = fs::symlink_metadata(path).unwrap();
+            let owner = (found.uid(), found.gid());
+            assert_eq!(owner, (USER, USER), "{} is another's", path.display());
+        });
+    }
+}
+
+fn each(path: &Path, look: &mut dyn FnMut(&Path)) {
+    look(path);
+    if fs::symlink_metadata(path).unwrap().is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            each(&entry.unwrap().path(), look);
+        }
+    }
+}
+
+/// Everything that makes files: commits, an import that makes a pack, settling, packing, a backup.
+fn work_on_all(store: &Store, name: &str) {
+    create(store, name);
+    store.settle(|_| ()).unwrap();
+    let many = store.batch(|batch| {
+        for number in 0..200 {
+            let text = crate::support::body(format!("{name} {number} {}", "long ".repeat(50)));
+            batch.commit(promptbook::NewVersion::new(name, text)?)?;
+        }
+        Ok(())
+    });
+    many.unwrap();
+    let first = promptbook::Selector::Number("1.0".parse().unwrap());
+    let moved = store.set_environment(name, "production", "latest", Expected::Any);
+    moved.unwrap();
+    store
+        .delete_version((store.prompt(name).unwrap().id, first))
+        .unwrap();
+    store.collect_garbage(Duration::ZERO).unwrap();
+    store.repack().unwrap();
+    is_sound(store);
+}
+
+#[test]
+#[ignore = "run by the tests below, as the user"]
+fn make() {
+    drop(Store::create(directory()).unwrap());
+}
+
+#[test]
+#[ignore = "run by the tests below, as the user"]
+fn go_on() {
+    let store = store();
+    let name = format!("of the user {}", std::process::id());
+    work_on_all(&store, &name);
+    store
+        .backup(directory().with_extension("backup"), |_| ())
+        .unwrap();
+}
+
+#[test]
+fn the_owner_goes_on_after_root() {
+    if !is_root() {
+        return;
+    }
+    for user_began in [false, true] {
+        let home = Home::new();
+        home.run(USER, "owners::make", "store");
+        if user_began {
+            home.run(USER, "owners::go_on", "store");
+        }
+        let store = Store::open(home.path("store")).unwrap();
+        work_on_all(&store, "of root");
+        store.backup(home.path("store.backup"), |_| ()).unwrap();
+        drop(store);
+        home.is_users("store");
+        if user_began {
+            home.is_users("store.backup");
+        } else {
+            // Root made that directory, for itself.
+            fs::remove_dir_all(home.path("store.backup")).unwrap();
+        }
+        home.run(USER, "owners::go_on", "store");
+        home.is_users("store");
+        home.is_users("store.backup");
+    }
+}
+
+/// A store that root makes in a directory of a user's is the user's.
+#[test]
+fn a_store_in_a_users_directory_is_the_users() {
+    if !is_root() {
+        return;
+    }
+    let home = Home::new();
+    for name in ["made", "restored"] {
+        fs::create_dir(home.path(name)).unwrap();
+        chown(home.path(name), Some(USER), Some(USER)).unwrap();
+    }
+    let store = Store::create(home.path("made")).unwrap();
+    work_on_all(&store, "of root");
+    let copied = Store::restore(home.path("made"), home.path("restored"), |_| ());
+    assert!(copied.unwrap().report.is_clean());
+    drop(store);
+    for name in ["made", "restored"] {
+        home.is_users(name);
+        home.run(USER, "owners::go_on", name);
+        home.is_users(name);
+    }
+}
+
+/// The store itself is the control: it can be read.
+#[test]
+#[ignore = "run by the test below, as one who may only read"]
+fn no_lock_can_be_opened() {
+    let store = StoreOptions::new().read_only(true).open(directory());
+    let store = store.unwrap();
+    assert!(store.resolve("greeting").is_ok());
+    store.export_bundle(std::io::sink()).unwrap();
+    let mut locks = 0;
+    for file in fs::read_dir(directory()).unwrap() {
+        let path = file.unwrap().path();
+        let is_lock = path
+            .extension()
+            .is_some_and(|kind| kind == "lock" || kind == "gate");
+        let opened = [
+            File::open(&path).is_ok(),
+            File::options().write(true).open(&path).is_ok(),
+        ];
+        if is_lock {
+            assert_eq!(opened, [false; 2], "{}", path.display());
+            locks += 1;
+        } else if path.is_file() {
+            assert!(opened[0], "{} can't be read", path.display());
+        }
+    }
+    assert_eq!(locks, 3);
+}
+
+#[test]
+fn who_may_only_read_can_open_no_lock() {
+    if !is_root() {
+        return;
+    }
+    let home = Home::new();
+    home.run(USER, "owners::make", "store");
+    let store = Store::open(home.path("store")).unwrap();
+    create(&store, "greeting");
+    store.settle(|_| ()).unwrap();
+    drop(store);
+    home.run(OTHER, "owners::no_lock_can_be_opened", "store");
+    // What someone opened to all is closed again by the next who writes.
+    for name in ["write.lock", "blobs.gate", "blobs.lock"] {
+        let path = home.path("store").join(name);
+        fs::set_permissions(path, PermissionsExt::from_mode(0o666)).unwrap();
+    }
+    let store = Store::open(home.path("store")).unwrap();
+    commit(&store, "greeting", "again");
+    store.settle(|_| ()).unwrap();
+    drop(store);
+    home.run(OTHER, "owners::no_lock_can_be_opened", "store");
+}
+
+/// The rights follow the index's, also for this process's own user.
+#[test]
+fn locks_have_the_rights_of_those_who_may_write_the_index() {
+    for (of_index, of_locks) in [(0o644, 0o600), (0o664, 0o660), (0o666, 0o666)] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        drop(Store::create(directory.path()).unwrap());
+        fs::set_permissions(path("index.db"), PermissionsExt::from_mode(of_index)).unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        create(&store, "greeting");
+        store.settle(|_| ()).unwrap();
+        for name in ["write.lock", "blobs.gate", "blobs.lock"] {
+            let mode = fs::metadata(path(name)).unwrap().mode() & 0o777;
+            assert_eq!(mode, of_locks, "{name} beside an index of {of_index:o}");
+        }
+    }
+}
