@@ -92,7 +92,7 @@ const MAX_ATTEMPTS: usize = 100;
 
 impl Assembly {
     pub(super) fn begin(tmp: &Path, effort: Effort) -> Result<Self> {
-        let file = begin_file(tmp).map_err(failed("making a file in", tmp))?;
+        let file = begin_file(|| temporary_file(tmp)).map_err(failed("making a file in", tmp))?;
         let mut output = Output {
             tmp: tmp.to_owned(),
             file: BufWriter::with_capacity(BUFFER, file),
@@ -259,9 +259,11 @@ impl Assembly {
 /// A file that is locked for as long as it is open: by that a sweep knows that somebody writes it.
 ///
 /// Others may have the file locked before: a sweep for an instant, and anyone who may read it. It is not waited for.
-fn begin_file(tmp: &Path) -> std::io::Result<NamedTempFile> {
+fn begin_file(
+    mut make: impl FnMut() -> std::io::Result<NamedTempFile>,
+) -> std::io::Result<NamedTempFile> {
     for _ in 0..MAX_ATTEMPTS {
-        let file = temporary_file(tmp)?;
+        let file = make()?;
         match file.as_file().try_lock_shared() {
             // It may have been swept before it was locked.
             Ok(()) if has_a_name(file.as_file())? => return Ok(file),
@@ -381,5 +383,36 @@ impl Output {
             Ok(lock) => Ok(Published { path, lock }),
             Err(error) => Err(failed("renaming a pack to", &path)(error.error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pack that waits for one who reads its file waits for ever.
+    #[test]
+    fn a_file_that_others_lock_is_not_waited_for() {
+        let tmp = tempfile::tempdir().unwrap();
+        let mut locks = Vec::new();
+        let mut locked_at_first = |count: usize| {
+            begin_file(|| {
+                let file = temporary_file(tmp.path())?;
+                if locks.len() < count {
+                    let other = File::open(file.path())?;
+                    other.lock()?;
+                    locks.push(other);
+                }
+                Ok(file)
+            })
+        };
+        let file = locked_at_first(3).unwrap();
+        let other = File::open(file.path()).unwrap();
+        assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
+        let refused = locked_at_first(usize::MAX).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::ResourceBusy);
+        drop(file);
+        let left = std::fs::read_dir(tmp.path()).unwrap().count();
+        assert_eq!(left, 0, "files are left");
     }
 }
