@@ -76,7 +76,7 @@ fn make(path: &Path, index: &Path) -> io::Result<File> {
     Owner::of(&[index, folder]).give(file.as_file())?;
     share_group(file.as_file(), index);
     adjust(file.as_file(), &file.as_file().metadata()?, index);
-    Ok(file.persist_noclobber(path).map_err(|error| error.error)?)
+    file.persist_noclobber(path).map_err(|error| error.error)
 }
 
 /// Gives a new file the index's group, if this user is in it: SQLite does so with its log.
@@ -129,7 +129,8 @@ fn mode_for(index: u32, same_group: bool) -> u32 {
     0o600 | group | others
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};

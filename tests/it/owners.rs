@@ -1,5 +1,7 @@
 //! Who may open the files of a store, and whose they are if root works in it.
 
+#![allow(clippy::print_stderr, reason = "it says what is not tried")]
+
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;

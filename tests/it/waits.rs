@@ -1,5 +1,10 @@
 //! Waits for locks: each has a limit, and nobody who has time left is refused.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "it says how many turns each process had"
+)]
+
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -214,6 +219,7 @@ fn a_stopped_process_keeps_nobody_for_ever() {
 #[test]
 #[ignore = "run by the test below, in a process that is killed"]
 #[allow(unsafe_code, reason = "nothing else runs code in a fork")]
+#[allow(clippy::zombie_processes, reason = "the test kills all of them")]
 fn fork_in_a_batch() {
     let held = store().batch(|batch| {
         batch.commit(NewVersion::new("greeting", body("of the killed"))?)?;
