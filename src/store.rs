@@ -291,7 +291,9 @@ impl StoreOptions {
         match self.make(path)? {
             (location, Found::Nothing) => self.wire_new(location),
             (_, Found::Index(_)) => Err(Error::StoreExists { path: path.into() }),
-            (location, Found::Foreign | Found::Unreleased(_)) => Err(foreign(path, &location)?),
+            (location, Found::Foreign | Found::Unreleased(_)) => {
+                Err(self.foreign(path, &location)?)
+            }
         }
     }
 
@@ -311,7 +313,9 @@ impl StoreOptions {
         }
         match self.make(path)? {
             (location, Found::Nothing | Found::Index(_)) => self.wire_new(location),
-            (location, Found::Foreign | Found::Unreleased(_)) => Err(foreign(path, &location)?),
+            (location, Found::Foreign | Found::Unreleased(_)) => {
+                Err(self.foreign(path, &location)?)
+            }
         }
     }
 
@@ -417,6 +421,12 @@ impl StoreOptions {
         readable(path, found).map(|found| (location, found))
     }
 
+    /// Returns the error for a directory whose file of the index's name is another.
+    fn foreign(&self, path: &Path, location: &Location) -> Result<Error> {
+        let probed = SqliteIndex::probe(location.index(), Purpose::Read, &self.locks)?;
+        damaged::unopened(path, location, probed)
+    }
+
     /// Opens what is known to be an index of a format that this release knows.
     fn wire_new(&self, location: Location) -> Result<Store> {
         let probed = SqliteIndex::probe(location.index(), Purpose::Write, &self.locks)?;
@@ -476,12 +486,6 @@ impl Memory {
             secrets: Arc::new(self.secrets.fork()),
         }
     }
-}
-
-/// Returns the error for a directory whose file of the index's name is another.
-fn foreign(path: &Path, location: &Location) -> Result<Error> {
-    let probed = SqliteIndex::probe(location.index(), Purpose::Read)?;
-    damaged::unopened(path, location, probed)
 }
 
 /// A log without the index that it belongs to is the last that there is of some commits, and SQLite would delete it.

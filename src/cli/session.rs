@@ -119,10 +119,10 @@ impl Session {
     }
 
     /// Answers about a change that took place: if the answer can't be written, the failure says that it did.
-    pub(crate) fn report(
+    pub(crate) fn report<J: Serialize>(
         &self,
         done: Done<'_>,
-        json: impl FnOnce() -> Value,
+        json: impl FnOnce() -> J,
         words: impl FnOnce() -> String,
     ) -> Outcome {
         self.answer(json, words)

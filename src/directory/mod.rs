@@ -369,7 +369,7 @@ mod tests {
             ["store", "other", "aside"].map(|name| directory.path().join(name));
         BlobDirectory::create(&store).unwrap();
         BlobDirectory::create(&other).unwrap();
-        let blobs = BlobDirectory::open(&store).unwrap();
+        let blobs = BlobDirectory::open(&store, &LockPolicy::default()).unwrap();
         let id = BlobId::of(b"body");
         blobs.put(id, b"body").unwrap();
         assert!(blobs.holds(id).unwrap());

@@ -76,9 +76,9 @@ impl Store {
             None if self.inner.read_only => return Ok(Kept::Withheld(Error::ReadOnly)),
             None => {}
         }
-        self.inner.queue.alone(|| {
+        self.inner.queue.alone(|deadline| {
             // Whoever has the turn to write makes them; nothing is written to the index.
-            let turn = self.inner.begin()?;
+            let turn = self.inner.begin(deadline)?;
             if let Some(kept) = read(directory)? {
                 return Ok(kept);
             }
