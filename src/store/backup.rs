@@ -171,14 +171,22 @@ impl Store {
     }
 }
 
-/// Fails if the source has a body that was not copied. Files are found by name, so a directory that was exchanged and put
+/// Fails if the source has a body, undamaged, that was not copied. Files are found by name, so a directory that was exchanged and put
 /// back meanwhile hides some.
 fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory) -> Result<()> {
     source.check_location()?;
     for id in ids {
-        if !target.holds(*id)? && source.holds(*id)? {
-            let reason = format!("the body {id} was not there while the store was copied");
-            return Err(backend::Error::new(backend::ErrorKind::Replaced, reason).into());
+        if target.holds(*id)? {
+            continue;
+        }
+        match source.get(*id, &mut |bytes| BlobId::of(&bytes) == *id) {
+            Ok(true) => {
+                let reason = format!("the body {id} was not there while the store was copied");
+                return Err(backend::Error::new(backend::ErrorKind::Replaced, reason).into());
+            }
+            Err(error) if error.kind() == backend::ErrorKind::Replaced => return Err(error.into()),
+            // It is missing or damaged in the source, too: the report says so.
+            Ok(false) | Err(_) => {}
         }
     }
     Ok(source.check_location()?)
