@@ -40,6 +40,10 @@ impl Body {
     /// The deepest nesting of objects and arrays, the body itself included.
     pub const MAX_DEPTH: usize = 127;
 
+    /// The most template tags of a body that is committed, each counted as often as it stands where tags have a meaning. The
+    /// rules of what a minor version may be compare them one by one.
+    pub const MAX_TAGS: usize = 10_000;
+
     /// The text as it was given.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -92,6 +92,7 @@ mod sqlite;
 mod store;
 pub mod template;
 pub mod trust;
+mod work;
 
 pub use backend::BlobUsage;
 pub use body::Body;

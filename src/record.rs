@@ -267,6 +267,15 @@ impl PromptState {
     }
 }
 
+impl From<&Prompt> for PromptState {
+    fn from(prompt: &Prompt) -> Self {
+        Self {
+            name: prompt.name.clone(),
+            tags: prompt.tags.clone(),
+        }
+    }
+}
+
 /// Which prompts to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

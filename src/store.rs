@@ -5,6 +5,8 @@ mod batch;
 mod bundle;
 mod compare;
 mod damaged;
+#[cfg(test)]
+mod growth;
 mod location;
 mod options;
 mod prompts;

@@ -194,6 +194,15 @@ pub trait Snapshot {
     /// Where a body is; nothing where it never was or was collected.
     fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>>;
 
+    /// The body of a version, deleted or not, if it is not stored; nothing if there never was such a version.
+    fn lost_body(&self, version: VersionId) -> Result<Option<BlobId>> {
+        let Some(row) = self.version_ever(version)? else {
+            return Ok(None);
+        };
+        let blob = row.version.blob;
+        Ok(self.blob(blob)?.is_none().then_some(blob))
+    }
+
     /// The number and id of the last operation; nothing in a new store.
     fn last_operation(&self) -> Result<Option<(u64, OperationId)>>;
 

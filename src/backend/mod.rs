@@ -10,6 +10,7 @@ mod error;
 mod index;
 mod memory;
 mod prompt_table;
+mod rows;
 mod search;
 mod tables;
 #[cfg(any(test, feature = "testing"))]
@@ -24,6 +25,7 @@ pub use index::{
 };
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};
+pub(crate) use rows::PromptRows;
 pub use search::{
     Phrase, SearchMatch, SearchQuery, SearchVisitor, Searchable, SearchablePrompt,
     SearchableVersion, Told, Words,

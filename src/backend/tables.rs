@@ -5,24 +5,39 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rpds::{RedBlackTreeMapSync as Map, VectorSync as Vector};
+use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set, VectorSync as Vector};
 use semver::VersionReq;
 use unicase::UniCase;
 
 use super::index::Numbering;
-use super::prompt_table::{PromptTable, VersionRow};
+use super::prompt_table::VersionRow;
+use super::rows::PromptRows;
 use crate::id::{EnvironmentName, PromptId, PromptName, VersionId};
-use crate::number::{VersionNumber, admits};
-use crate::record::{Change, Environment, Prompt, PromptFilter, Version, VersionFilter};
+use crate::number::VersionNumber;
+use crate::record::{
+    Change, Environment, Prompt, PromptFilter, PromptState, Version, VersionFilter,
+};
+use crate::work;
 
 /// Prompts with all that is known of them, deleted ones too; cloning shares them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PromptTables {
-    prompts: Map<PromptId, Arc<PromptTable>>,
+    prompts: Map<PromptId, Placed>,
     /// Prompts in the order they were created.
     created: Vector<PromptId>,
+    /// The places in `created` of live prompts.
+    live: Set<usize>,
+    /// The places of live prompts by name.
+    named: Set<(PromptName, usize)>,
     /// Which prompt a version is of.
     owners: Map<VersionId, PromptId>,
+}
+
+/// A prompt, and its place in the order in which prompts were created.
+#[derive(Clone, Debug)]
+struct Placed {
+    place: usize,
+    rows: Arc<PromptRows>,
 }
 
 impl PromptTables {
@@ -36,54 +51,74 @@ impl PromptTables {
             self.owners.insert_mut(version.id, id);
         }
         if !self.prompts.contains_key(&id) {
+            let place = self.created.len();
+            let rows = Arc::new(PromptRows::new(id, at));
             self.created.push_back_mut(id);
-            self.prompts
-                .insert_mut(id, Arc::new(PromptTable::new(id, at)));
+            self.prompts.insert_mut(id, Placed { place, rows });
         }
-        match self.prompts.get_mut(&id) {
-            Some(table) => Arc::make_mut(table).apply(at, change),
-            None => Ok(()),
+        let Some(Placed { place, rows }) = self.prompts.get_mut(&id) else {
+            return Ok(());
+        };
+        let place = *place;
+        Arc::make_mut(rows).apply(at, change)?;
+        if let Change::Prompt { before, after, .. } = change {
+            self.list(place, before.as_ref(), after.as_ref());
+        }
+        Ok(())
+    }
+
+    /// Lists a prompt under the name that it has now.
+    fn list(&mut self, place: usize, before: Option<&PromptState>, after: Option<&PromptState>) {
+        if let Some(state) = before {
+            self.named.remove_mut(&(state.name.clone(), place));
+        }
+        match after {
+            Some(state) => {
+                self.named.insert_mut((state.name.clone(), place));
+                self.live.insert_mut(place);
+            }
+            None => {
+                self.live.remove_mut(&place);
+            }
         }
     }
 
     /// All that is known of a prompt, deleted or not.
-    pub(crate) fn table(&self, id: PromptId) -> Option<&Arc<PromptTable>> {
-        self.prompts.get(&id)
+    pub(crate) fn rows(&self, id: PromptId) -> Option<&PromptRows> {
+        self.prompts.get(&id).map(|prompt| &*prompt.rows)
     }
 
     /// Every prompt ever made.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<PromptTable>> {
-        self.prompts.values()
+    pub(crate) fn all(&self) -> impl Iterator<Item = &PromptRows> {
+        self.prompts.values().map(|prompt| &*prompt.rows)
     }
 
-    fn live_table(&self, id: PromptId) -> Option<&PromptTable> {
-        let table = self.prompts.get(&id)?;
-        table.state.is_some().then_some(table.as_ref())
+    fn live_rows(&self, id: PromptId) -> Option<&PromptRows> {
+        self.rows(id).filter(|rows| rows.state().is_some())
     }
 
-    /// Live prompts, newest first.
-    fn newest_first(&self) -> impl Iterator<Item = &PromptTable> {
-        let positions = (0..self.created.len()).rev();
-        positions.filter_map(|at| self.live_table(*self.created.get(at)?))
+    /// Live prompts before a place, newest first.
+    fn newest_first(&self, before: usize) -> impl Iterator<Item = &PromptRows> {
+        let places = self.live.range(..before).rev();
+        places.filter_map(|place| {
+            work::step();
+            self.rows(*self.created.get(*place)?)
+        })
     }
 
     pub(crate) fn version_ever(&self, id: VersionId) -> Option<&Arc<VersionRow>> {
-        let table = self.prompts.get(self.owners.get(&id)?)?;
-        table.versions.iter().find(|row| row.version.id == id)
+        self.rows(*self.owners.get(&id)?)?.version(id)
     }
 
     pub(crate) fn prompt(&self, id: PromptId) -> Option<Prompt> {
-        self.live_table(id).and_then(prompt_of)
+        self.live_rows(id).and_then(prompt_of)
     }
 
     pub(crate) fn prompts_named(&self, name: &PromptName) -> Vec<PromptId> {
-        let named = |table: &&PromptTable| {
-            let state = table.state.as_ref();
-            state.is_some_and(|state| state.name == *name)
-        };
-        self.newest_first()
-            .filter(named)
-            .map(|table| table.id)
+        let places = (name.clone(), 0)..=(name.clone(), usize::MAX);
+        let newest_first = self.named.range(places).rev();
+        newest_first
+            .filter_map(|(_, place)| self.created.get(*place).copied())
             .collect()
     }
 
@@ -94,33 +129,28 @@ impl PromptTables {
         limit: usize,
     ) -> Vec<Prompt> {
         let end = match before {
-            Some(id) => self
-                .created
-                .iter()
-                .position(|other| *other == id)
-                .unwrap_or(0),
+            Some(id) => self.prompts.get(&id).map_or(0, |prompt| prompt.place),
             None => self.created.len(),
         };
         let text = folded(&filter.name_contains);
-        let wanted = |prompt: &Prompt| {
-            folded(prompt.name.as_str()).contains(&text)
+        let wanted = |state: &PromptState| {
+            folded(state.name.as_str()).contains(&text)
                 && (filter.tags.is_empty()
-                    || prompt.tags.iter().any(|tag| filter.tags.contains(tag)))
+                    || state.tags.iter().any(|tag| filter.tags.contains(tag)))
         };
-        (0..end)
-            .rev()
-            .filter_map(|at| prompt_of(self.live_table(*self.created.get(at)?)?))
-            .filter(wanted)
+        self.newest_first(end)
+            .filter(|rows| rows.state().is_some_and(wanted))
+            .filter_map(prompt_of)
             .take(limit)
             .collect()
     }
 
     pub(crate) fn prompt_count(&self) -> u64 {
-        self.newest_first().count() as u64
+        self.live.size() as u64
     }
 
     pub(crate) fn tags(&self) -> Vec<String> {
-        let states = self.newest_first().filter_map(|table| table.state.as_ref());
+        let states = self.newest_first(usize::MAX).filter_map(PromptRows::state);
         let mut tags: Vec<String> = states.flat_map(|state| state.tags.clone()).collect();
         tags.sort();
         tags.dedup();
@@ -128,9 +158,10 @@ impl PromptTables {
     }
 
     pub(crate) fn environment_names(&self) -> Vec<EnvironmentName> {
-        let tables = self.newest_first();
-        let mut names: Vec<_> = tables
-            .flat_map(|table| table.environments.keys().cloned())
+        let prompts = self.newest_first(usize::MAX);
+        let mut names: Vec<_> = prompts
+            .flat_map(PromptRows::environment_names)
+            .cloned()
             .collect();
         names.sort();
         names.dedup();
@@ -138,11 +169,8 @@ impl PromptTables {
     }
 
     pub(crate) fn version(&self, id: VersionId) -> Option<Version> {
-        let table = self
-            .owners
-            .get(&id)
-            .and_then(|owner| self.live_table(*owner));
-        table.and_then(|table| Some(placed(table, table.live_version(id)?)))
+        let rows = self.live_rows(*self.owners.get(&id)?)?;
+        Some(rows.placed(rows.live_version(id)?))
     }
 
     pub(crate) fn version_numbered(
@@ -150,10 +178,8 @@ impl PromptTables {
         prompt: PromptId,
         number: VersionNumber,
     ) -> Option<Version> {
-        self.live_table(prompt).and_then(|table| {
-            let version = table.live().find(|version| version.number == number)?;
-            Some(placed(table, version))
-        })
+        let rows = self.live_rows(prompt)?;
+        Some(rows.placed(rows.numbered(number)?))
     }
 
     pub(crate) fn highest_version(
@@ -161,22 +187,13 @@ impl PromptTables {
         prompt: PromptId,
         requirement: Option<&VersionReq>,
     ) -> Option<Version> {
-        let admitted =
-            |version: &&Version| requirement.is_none_or(|wanted| admits(wanted, version.number));
-        self.live_table(prompt).and_then(|table| {
-            let highest = table
-                .live()
-                .filter(admitted)
-                .max_by_key(|version| version.number)?;
-            Some(placed(table, highest))
-        })
+        let rows = self.live_rows(prompt)?;
+        Some(rows.placed(rows.highest(requirement)?))
     }
 
     pub(crate) fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Option<Version> {
-        self.live_table(prompt).and_then(|table| {
-            let (id, _) = table.environments.get(name)?;
-            Some(placed(table, table.live_version(*id)?))
-        })
+        let rows = self.live_rows(prompt)?;
+        Some(rows.placed(rows.version_in(name)?))
     }
 
     pub(crate) fn versions(
@@ -186,93 +203,30 @@ impl PromptTables {
         before: Option<VersionId>,
         limit: usize,
     ) -> Vec<Version> {
-        let Some(table) = self.live_table(prompt) else {
-            return Vec::new();
-        };
-        let end = match before {
-            Some(id) => table
-                .versions
-                .iter()
-                .position(|row| row.version.id == id)
-                .unwrap_or(0),
-            None => table.versions.len(),
-        };
-        let wanted = |version: &&Version| {
-            filter
-                .major
-                .is_none_or(|major| version.number.major == major)
-                && filter
-                    .requirement
-                    .as_ref()
-                    .is_none_or(|wanted| admits(wanted, version.number))
-        };
-        table.versions[..end]
-            .iter()
-            .rev()
-            .filter(|row| row.deleted_at.is_none())
-            .map(|row| &row.version)
-            .filter(wanted)
-            .take(limit)
-            .map(|version| placed(table, version))
-            .collect()
+        let rows = self.live_rows(prompt);
+        rows.map_or_else(Vec::new, |rows| rows.list(filter, before, limit))
     }
 
     pub(crate) fn environments(&self, prompt: PromptId) -> Vec<Environment> {
-        let Some(table) = self.live_table(prompt) else {
-            return Vec::new();
-        };
-        let environment = |(name, to): (&EnvironmentName, &(VersionId, DateTime<Utc>))| {
-            Some(Environment {
-                name: name.clone(),
-                prompt_id: prompt,
-                version_id: to.0,
-                number: table.live_version(to.0)?.number,
-                moved_at: to.1,
-            })
-        };
-        table.environments.iter().filter_map(environment).collect()
+        let rows = self.live_rows(prompt).into_iter();
+        rows.flat_map(PromptRows::environments).collect()
     }
 
     pub(crate) fn numbering(&self, prompt: PromptId, major: u32) -> Numbering {
-        let rows = self
-            .prompts
-            .get(&prompt)
-            .map(|table| table.versions.as_slice());
-        let numbers = rows
-            .unwrap_or_default()
-            .iter()
-            .map(|row| row.version.number);
-        numbers.fold(Numbering::default(), |used, number| Numbering {
-            highest_major: used.highest_major.max(Some(number.major)),
-            highest_minor: match number.major == major {
-                true => used.highest_minor.max(Some(number.minor)),
-                false => used.highest_minor,
-            },
-        })
+        let rows = self.rows(prompt);
+        rows.map_or_else(Numbering::default, |rows| rows.numbering(major))
     }
 }
 
-/// The version with the environments that point to it.
-fn placed(table: &PromptTable, version: &Version) -> Version {
-    let mut version = version.clone();
-    version.environments = table
-        .environments
-        .iter()
-        .filter(|(_, to)| to.0 == version.id)
-        .map(|(name, _)| name.clone())
-        .collect();
-    version
-}
-
-fn prompt_of(table: &PromptTable) -> Option<Prompt> {
-    let state = table.state.as_ref()?;
+fn prompt_of(rows: &PromptRows) -> Option<Prompt> {
+    let state = rows.state()?;
     Some(Prompt {
-        id: table.id,
+        id: rows.id(),
         name: state.name.clone(),
         tags: state.tags.clone(),
-        created_at: table.created_at,
-        versions: table.live().count() as u64,
-        latest: table.latest(),
+        created_at: rows.created_at(),
+        versions: rows.live_count() as u64,
+        latest: rows.highest(None).map(|version| version.number),
     })
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::bulk::kin_of;
-use super::contract::{Breakage, breakages};
+use super::contract::Breakage;
 use super::lines::Line;
 use super::lookup::{find_prompt, select};
 use super::numbering;
@@ -12,11 +12,12 @@ use super::prompt::check_tags;
 use super::writer::{Writer, check_expected};
 use crate::backend::Numbering;
 use crate::body::Body;
-use crate::error::{Error, Result};
+use crate::error::{Error, Holder, Result};
 use crate::id::{EnvironmentName, PromptId, PromptName};
 use crate::invalid::check_length;
 use crate::number::{Bump, PromptRef, Selector, VersionNumber};
 use crate::record::{Change, Expected, OperationKind, Policy, Prompt, PromptState, Version};
+use crate::template::has_more_tags;
 
 /// A prompt to be made, with its first version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,12 @@ impl NewPrompt {
             environment: Some(EnvironmentName::production()),
             id: None,
         })
+    }
+
+    /// Refuses what needs no look into a store for that.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_tags(&self.tags)?;
+        check_body(&self.body)
     }
 
     /// With one more tag.
@@ -144,6 +151,11 @@ impl NewVersion {
         })
     }
 
+    /// Refuses what needs no look into a store for that.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_body(&self.body)
+    }
+
     /// On another base.
     #[must_use]
     pub fn base(mut self, base: impl Into<Selector>) -> Self {
@@ -187,10 +199,23 @@ impl NewVersion {
     }
 }
 
+/// Refuses a body with more tags than a version may have. One that is in a history from elsewhere is not judged.
+pub(super) fn check_body(body: &Body) -> Result<()> {
+    /// `{{hc:a:b}}`, in bytes.
+    const SHORTEST_TAG: usize = 10;
+    let most = Body::MAX_TAGS;
+    if body.as_bytes().len() / SHORTEST_TAG <= most || !has_more_tags(body.json(), most) {
+        return Ok(());
+    }
+    let reason = format!(
+        "it has more than {most} template tags, the limit; say the same in fewer, or in several prompts"
+    );
+    Err(Error::InvalidBody { reason })
+}
+
 impl Writer<'_> {
     /// Makes a prompt and its first version, as one operation.
     pub(crate) fn create(&mut self, new: &NewPrompt) -> Result<Created> {
-        check_tags(&new.tags)?;
         let at = self.context.now();
         let prompt = self.free_prompt_id(new.id)?;
         let number = self.context.settings.first_version;
@@ -217,19 +242,49 @@ impl Writer<'_> {
 
     /// Numbers and writes a version, as one operation.
     pub(crate) fn commit_version(&mut self, new: &NewVersion) -> Result<Version> {
-        let at = self.context.now();
+        self.commit_judged(new, |writer, base| {
+            let found = writer.breakages_within(base, new, u64::MAX)?;
+            Ok::<_, Error>(found.unwrap_or_default())
+        })
+    }
+
+    /// As [`commit_version`](Self::commit_version); `judge` says how the body breaks callers of a base.
+    pub(super) fn commit_judged<E: From<Error>>(
+        &mut self,
+        new: &NewVersion,
+        judge: impl FnOnce(&Self, &Version) -> Result<Vec<Breakage>, E>,
+    ) -> Result<Version, E> {
+        let (line, chosen) = self.expected_line(new)?;
+        let base = chosen.as_ref().or(line.head.as_ref());
+        let is_minor = self.is_minor(line.prompt, base, new, judge)?;
+        Ok(self.commit_on(new, line, chosen, is_minor)?)
+    }
+
+    /// What a version goes by, and the base that was chosen for it, if it is another than the highest version.
+    fn expected_line(&mut self, new: &NewVersion) -> Result<(Line, Option<Version>)> {
         let line = self.line(&new.prompt)?;
         let subject = || format!("the highest version of prompt {}", line.prompt);
         check_expected(
             &*self.transaction,
             subject,
             new.expected_head,
-            line.head.as_ref(),
+            line.head.as_ref().map(Holder::from),
         )?;
         let chosen = match &new.base {
             Selector::Latest => None,
             selector => Some(select(&*self.transaction, line.prompt, selector)?),
         };
+        Ok((line, chosen))
+    }
+
+    fn commit_on(
+        &mut self,
+        new: &NewVersion,
+        line: Line,
+        chosen: Option<Version>,
+        is_minor: bool,
+    ) -> Result<Version> {
+        let at = self.context.now();
         let base = chosen.as_ref().or(line.head.as_ref());
         let used = match line.used {
             Some(used) if chosen.is_none() => used,
@@ -238,8 +293,13 @@ impl Writer<'_> {
                 self.transaction.numbering(line.prompt, major)?
             }
         };
-        let number = self.number(line.prompt, base, used, new)?;
-        let version = self.version(at, line.prompt, number, &new.body, &new.message, base)?;
+        let number = match base.filter(|_| is_minor).map(|base| base.number) {
+            Some(base) => numbering::next_minor(base, used.highest_minor.unwrap_or(base.minor)),
+            None => numbering::next_major(used.highest_major, self.context.settings.first_version),
+        };
+        let prompt = line.prompt;
+        let number = number.ok_or(Error::NumbersExhausted { prompt })?;
+        let version = self.version(at, prompt, number, &new.body, &new.message, base)?;
         let environment = new.environment.as_ref();
         let version = self.write(
             OperationKind::Commit,
@@ -284,49 +344,34 @@ impl Writer<'_> {
         })
     }
 
-    /// The number of a new version: by its bump, as far as the rules allow it.
-    fn number(
+    /// Whether a new version is a minor one, by its bump, as far as the rules allow it. A free store has no rules but the
+    /// caller's word; its `Auto` still goes by what breaks.
+    fn is_minor<E: From<Error>>(
         &self,
         prompt: PromptId,
         base: Option<&Version>,
-        used: Numbering,
         new: &NewVersion,
-    ) -> Result<VersionNumber> {
-        let minor_of = match (new.bump, base) {
-            (Bump::Major, _) | (Bump::Auto, None) => None,
-            (Bump::Minor, None) => return Err(Error::NoBase { prompt }),
-            (Bump::Minor | Bump::Auto, Some(base)) => {
-                let reasons = self.reasons_against_minor(base, new)?;
-                match (reasons.is_empty(), new.bump) {
-                    (true, _) => Some(base.number),
-                    (false, Bump::Auto) => None,
-                    (false, _) => {
-                        return Err(Error::Breaking {
-                            base: base.number,
-                            reasons,
-                        });
-                    }
-                }
-            }
+        judge: impl FnOnce(&Self, &Version) -> Result<Vec<Breakage>, E>,
+    ) -> Result<bool, E> {
+        let base = match (new.bump, base) {
+            (Bump::Major, _) | (Bump::Auto, None) => return Ok(false),
+            (Bump::Minor, None) => return Err(Error::NoBase { prompt }.into()),
+            (Bump::Minor | Bump::Auto, Some(base)) => base,
         };
-        let first = self.context.settings.first_version;
-        let number = match minor_of {
-            Some(base) => numbering::next_minor(base, used.highest_minor.unwrap_or(base.minor)),
-            None => numbering::next_major(used.highest_major, first),
-        };
-        number.ok_or(Error::NumbersExhausted { prompt })
-    }
-
-    /// Why a change is no minor one. A free store has no rules but the caller's word; its `Auto` still goes
-    /// by what breaks.
-    fn reasons_against_minor(&self, base: &Version, new: &NewVersion) -> Result<Vec<Breakage>> {
         let by_word = new.force || self.context.policy == Policy::Free;
         if new.bump == Bump::Minor && by_word || base.blob == new.body.id() {
-            return Ok(Vec::new());
+            return Ok(true);
         }
-        let before = self.contract_of(base)?;
-        let after = self.contract(&new.body)?;
-        Ok(breakages(&before, &after))
+        let reasons = judge(self, base)?;
+        match (reasons.is_empty(), new.bump) {
+            (is_minor, Bump::Auto) => Ok(is_minor),
+            (true, _) => Ok(true),
+            (false, _) => Err(Error::Breaking {
+                base: base.number,
+                reasons,
+            }
+            .into()),
+        }
     }
 
     fn version(

@@ -1,12 +1,16 @@
 //! Pointers: moved, compared before they are, several at once.
 
+use std::collections::HashMap;
+
 use super::lookup::{find_prompt, select};
 use super::writer::{Writer, check_expected};
-use crate::error::Result;
+use crate::backend::Snapshot;
+use crate::error::{Holder, Result};
 use crate::id::{EnvironmentName, PromptId, VersionId};
 use crate::invalid::check_length;
 use crate::number::{PromptRef, Selector};
 use crate::record::{Change, Expected, OperationKind, Version};
+use crate::work;
 
 /// A wish to point an environment elsewhere.
 ///
@@ -113,26 +117,20 @@ impl Writer<'_> {
     pub(crate) fn move_environments(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
         let at = self.context.now();
         let mut moved: Vec<Moved> = Vec::with_capacity(moves.len());
+        let mut pointers = Pointers::new(&*self.transaction, moves);
         for wish in moves {
             if let Some(reason) = &wish.reason {
                 check_length("reason", reason)?;
             }
-            let prompt = find_prompt(&*self.transaction, &wish.prompt)?;
+            let prompt = pointers.prompt(&wish.prompt)?;
             let to = match &wish.to {
-                Some(selector) => Some(select(&*self.transaction, prompt, selector)?),
+                Some(selector) => Some(pointers.select(prompt, selector)?),
                 None => None,
             };
-            // A pointer that an earlier move of this list changed is where that one put it.
-            let earlier = moved
-                .iter()
-                .rfind(|done| done.prompt_id == prompt && done.environment == wish.environment);
-            let now = match earlier.map(|done| done.after) {
-                Some(Some(id)) => self.transaction.version(id)?,
-                Some(None) => None,
-                None => self.transaction.version_in(prompt, &wish.environment)?,
-            };
+            let now = pointers.of(prompt, &wish.environment)?;
             let subject = || format!("{} of prompt {prompt}", wish.environment);
-            check_expected(&*self.transaction, subject, wish.expected, now.as_ref())?;
+            check_expected(&*self.transaction, subject, wish.expected, now)?;
+            pointers.move_to(prompt, &wish.environment, to);
             moved.push(Moved {
                 prompt_id: prompt,
                 environment: wish.environment.clone(),
@@ -175,19 +173,129 @@ impl Writer<'_> {
         })
     }
 
-    /// The changes that take every environment from a version, or from a whole prompt.
-    pub(super) fn unpoint(&self, prompt: PromptId, from: Option<&Version>) -> Result<Vec<Change>> {
+    /// The changes that take every environment from a version.
+    pub(super) fn unpoint_version(version: &Version) -> Vec<Change> {
+        let unpointed = |name: &EnvironmentName| unpointed(version.prompt_id, name, version.id);
+        version.environments.iter().map(unpointed).collect()
+    }
+
+    /// The changes that take every environment from a prompt.
+    pub(super) fn unpoint_prompt(&self, prompt: PromptId) -> Result<Vec<Change>> {
         let environments = self.transaction.environments(prompt)?;
         Ok(environments
-            .into_iter()
-            .filter(|environment| from.is_none_or(|version| version.id == environment.version_id))
-            .map(|environment| Change::Environment {
-                prompt,
-                name: environment.name,
-                before: Some(environment.version_id),
-                after: None,
-                reason: None,
-            })
+            .iter()
+            .map(|environment| unpointed(prompt, &environment.name, environment.version_id))
             .collect())
+    }
+}
+
+fn unpointed(prompt: PromptId, name: &EnvironmentName, from: VersionId) -> Change {
+    Change::Environment {
+        prompt,
+        name: name.clone(),
+        before: Some(from),
+        after: None,
+        reason: None,
+    }
+}
+
+/// Moves of one list that are looked up one by one. Of more, what they have in common is looked up once.
+const FEW: usize = 8;
+
+/// Where the environments of a list of moves point, as the moves so far leave them.
+struct Pointers<'a> {
+    snapshot: &'a dyn Snapshot,
+    /// A single move is not noted: none comes behind it.
+    notes: Option<Notes<'a>>,
+}
+
+/// What is known so far.
+#[derive(Default)]
+struct Notes<'a> {
+    /// How many moves name their prompt so.
+    moves: HashMap<&'a PromptRef, usize>,
+    prompts: HashMap<&'a PromptRef, PromptId>,
+    /// All environments of the prompts with many moves, before any of them.
+    all: HashMap<PromptId, HashMap<EnvironmentName, Holder>>,
+    selected: HashMap<(PromptId, &'a Selector), Holder>,
+    moved: HashMap<(PromptId, &'a EnvironmentName), Option<Holder>>,
+}
+
+impl<'a> Pointers<'a> {
+    fn new(snapshot: &'a dyn Snapshot, moves: &'a [Move]) -> Self {
+        let notes = (moves.len() > 1).then(|| {
+            let mut notes = Notes::default();
+            for wish in moves {
+                *notes.moves.entry(&wish.prompt).or_default() += 1;
+            }
+            notes
+        });
+        Self { snapshot, notes }
+    }
+
+    fn prompt(&mut self, prompt: &'a PromptRef) -> Result<PromptId> {
+        let Some(notes) = &mut self.notes else {
+            return find_prompt(self.snapshot, prompt);
+        };
+        if let Some(id) = notes.prompts.get(prompt) {
+            return Ok(*id);
+        }
+        let id = find_prompt(self.snapshot, prompt)?;
+        notes.prompts.insert(prompt, id);
+        if notes.moves.get(prompt).is_some_and(|moves| *moves > FEW) && !notes.all.contains_key(&id)
+        {
+            work::step();
+            let pointers = self.snapshot.environments(id)?.into_iter();
+            let pointers = pointers.map(|pointer| {
+                let holder = Holder {
+                    id: pointer.version_id,
+                    number: pointer.number,
+                };
+                (pointer.name, holder)
+            });
+            notes.all.insert(id, pointers.collect());
+        }
+        Ok(id)
+    }
+
+    /// The version that a selector names before any of the moves.
+    fn select(&mut self, prompt: PromptId, selector: &'a Selector) -> Result<Holder> {
+        if let Some(notes) = &self.notes {
+            if let Some(selected) = notes.selected.get(&(prompt, selector)) {
+                return Ok(*selected);
+            }
+            if let Selector::Environment(name) = selector
+                && let Some(pointer) = notes.all.get(&prompt).and_then(|all| all.get(name))
+            {
+                return Ok(*pointer);
+            }
+        }
+        work::step();
+        let selected = Holder::from(&select(self.snapshot, prompt, selector)?);
+        if let Some(notes) = &mut self.notes {
+            notes.selected.insert((prompt, selector), selected);
+        }
+        Ok(selected)
+    }
+
+    /// Where an environment points now.
+    fn of(&self, prompt: PromptId, name: &'a EnvironmentName) -> Result<Option<Holder>> {
+        if let Some(notes) = &self.notes {
+            if let Some(moved) = notes.moved.get(&(prompt, name)) {
+                return Ok(*moved);
+            }
+            if let Some(all) = notes.all.get(&prompt) {
+                return Ok(all.get(name).copied());
+            }
+        }
+        work::step();
+        let version = self.snapshot.version_in(prompt, name)?;
+        Ok(version.as_ref().map(Holder::from))
+    }
+
+    fn move_to(&mut self, prompt: PromptId, name: &'a EnvironmentName, to: Option<Holder>) {
+        if let Some(notes) = &mut self.notes {
+            notes.moved.insert((prompt, name), to);
+        }
     }
 }

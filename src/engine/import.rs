@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::shape::objects;
 use super::bulk::kin_of;
+use super::commit::check_body;
 use super::numbering;
 use super::prompt::check_tags;
 use super::writer::Writer;
@@ -194,7 +195,7 @@ impl Writer<'_> {
 }
 
 /// What contradicts itself, or is too long.
-fn check(prompt: &ImportedPrompt) -> Result<(), Invalid> {
+fn check(prompt: &ImportedPrompt) -> Result<()> {
     check_tags(&prompt.tags)?;
     let ids = prompt.versions.iter().filter_map(|version| version.id);
     check_once("version id", ids)?;
@@ -204,6 +205,7 @@ fn check(prompt: &ImportedPrompt) -> Result<(), Invalid> {
         .flat_map(|version| &version.environments);
     check_once("environment name", environments)?;
     for version in &prompt.versions {
+        check_body(&version.body)?;
         check_length("commit message", &version.message)?;
         let requests = version.inputs.iter().map(|inputs| &inputs.request_id);
         check_once("request id", requests)?;

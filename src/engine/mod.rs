@@ -18,6 +18,7 @@ mod freeze;
 pub(crate) mod history;
 #[cfg(feature = "server")]
 mod import;
+mod judge;
 mod lines;
 mod lookup;
 mod numbering;
@@ -59,6 +60,7 @@ pub(crate) use export::export;
 pub(crate) use freeze::{FrozenText, freeze};
 #[cfg(feature = "server")]
 pub(crate) use import::{ImportedPrompt, objects};
+pub(crate) use judge::{Attempt, Judgement};
 pub(crate) use lines::KeptLines;
 pub(crate) use lookup::{find_prompt, find_prompt_ever, find_version};
 pub(crate) use pack::{oldest_waiting, repack};

@@ -2,12 +2,15 @@
 
 use crate::backend::{Error, ErrorKind, Result};
 use crate::record::OperationContent;
+use crate::work;
 
 /// Reads the text of an operation that is stored.
 pub(super) fn read(number: u64, text: &str) -> Result<OperationContent> {
-    serde_json::from_str(text).map_err(|error| {
+    let content: OperationContent = serde_json::from_str(text).map_err(|error| {
         Error::new(ErrorKind::Corrupt, format!("reading operation {number}")).because(error)
-    })
+    })?;
+    work::many(content.changes.len());
+    Ok(content)
 }
 
 /// Writes the text of a new operation.

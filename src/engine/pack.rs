@@ -11,7 +11,7 @@ use crate::backend::{
     Blobs, Compacted, Effort, Extent, Index, Kin, PromptTable, Snapshot, StoredBlob,
 };
 use crate::error::Result;
-use crate::id::BlobId;
+use crate::id::{BlobId, VersionId};
 use crate::record::{Change, OperationFilter, Version};
 
 /// More bodies than this that are files of their own are packed.
@@ -87,9 +87,10 @@ fn bodies_of(
     young_since: DateTime<Utc>,
 ) -> impl Iterator<Item = (BlobId, Kin, bool)> {
     let latest = table.latest();
+    let pointed: HashSet<VersionId> = table.environments.values().map(|to| to.0).collect();
     table.versions.iter().map(move |row| {
         let version = &row.version;
-        let held = table.environments.values().any(|(to, _)| *to == version.id)
+        let held = pointed.contains(&version.id)
             || row.deleted_at.is_none() && latest == Some(version.number);
         let stays = held || version.created_at >= young_since;
         let kin = kin_of(table.id, version.number.major);

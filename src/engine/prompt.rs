@@ -27,7 +27,7 @@ impl Writer<'_> {
         change: impl FnOnce(&mut PromptState),
     ) -> Result<Prompt> {
         let prompt = self.prompt(find_prompt(&*self.transaction, prompt)?)?;
-        let before = state_of(&prompt);
+        let before = PromptState::from(&prompt);
         let mut after = before.clone();
         change(&mut after);
         if before == after {
@@ -45,10 +45,10 @@ impl Writer<'_> {
     /// Deletes a prompt, its versions and pointers with it.
     pub(crate) fn delete_prompt(&mut self, prompt: &PromptRef) -> Result<Prompt> {
         let prompt = self.prompt(find_prompt(&*self.transaction, prompt)?)?;
-        let mut changes = self.unpoint(prompt.id, None)?;
+        let mut changes = self.unpoint_prompt(prompt.id)?;
         changes.push(Change::Prompt {
             id: prompt.id,
-            before: Some(state_of(&prompt)),
+            before: Some(PromptState::from(&prompt)),
             after: None,
         });
         self.record(self.context.now(), OperationKind::DeletePrompt, changes)?;
@@ -58,7 +58,7 @@ impl Writer<'_> {
     /// Deletes a version, and the pointers to it.
     pub(crate) fn delete_version(&mut self, spec: &Spec) -> Result<Version> {
         let version = find_version(&*self.transaction, spec)?;
-        let mut changes = self.unpoint(version.prompt_id, Some(&version))?;
+        let mut changes = Self::unpoint_version(&version);
         changes.push(Change::VersionDeleted {
             prompt: version.prompt_id,
             id: version.id,
@@ -82,14 +82,26 @@ impl Writer<'_> {
     }
 }
 
-fn state_of(prompt: &Prompt) -> PromptState {
-    PromptState {
-        name: prompt.name.clone(),
-        tags: prompt.tags.clone(),
-    }
-}
+/// The most tags of a prompt, and their bytes in sum: each change of its name or tags records all of them, before and after.
+const MOST_TAGS: (usize, usize) = (10_000, 1024 * 1024);
 
-/// Checks the size of each tag. Tags are kept as given.
+/// Tags are kept as given; only their number and size are bounded.
 pub(super) fn check_tags(tags: &[String]) -> Result<(), Invalid> {
+    let refused = |reason: String| {
+        Err(Invalid::new(
+            "tags",
+            &format!("{} tags", tags.len()),
+            reason,
+        ))
+    };
+    if tags.len() > MOST_TAGS.0 {
+        return refused(format!("a prompt has {} tags at most", MOST_TAGS.0));
+    }
+    if tags.iter().map(String::len).sum::<usize>() > MOST_TAGS.1 {
+        return refused(format!(
+            "a prompt's tags have {} bytes at most, in sum",
+            MOST_TAGS.1
+        ));
+    }
     tags.iter().try_for_each(|tag| check_length("tag", tag))
 }

@@ -51,7 +51,7 @@ struct Answers {
     last: Place,
     answers: Map<Spec, Answer>,
     /// The specs whose answer an operation on this may change.
-    hanging_on: Map<Cause, Vec<Spec>>,
+    hanging_on: Map<Cause, Map<Spec, ()>>,
     /// The bytes of bodies and names in all answers.
     bytes: usize,
 }
@@ -219,7 +219,7 @@ impl Answers {
         next.forget(spec);
         for cause in causes(spec, &answer) {
             let mut specs = next.hanging_on.get(&cause).cloned().unwrap_or_default();
-            specs.push(spec.clone());
+            specs.insert_mut(spec.clone(), ());
             next.hanging_on.insert_mut(cause, specs);
         }
         next.bytes += bytes(spec, &answer);
@@ -230,7 +230,7 @@ impl Answers {
     fn without(&self, causes: &HashSet<Cause>) -> Self {
         let mut next = self.clone();
         for cause in causes {
-            for spec in self.hanging_on.get(cause).into_iter().flatten() {
+            for spec in self.hanging_on.get(cause).into_iter().flat_map(Map::keys) {
                 next.forget(spec);
             }
         }
@@ -243,15 +243,16 @@ impl Answers {
         };
         self.bytes -= bytes(spec, answer);
         for cause in causes(spec, answer) {
-            let specs = self.hanging_on.get(&cause).into_iter().flatten();
-            let rest: Vec<Spec> = specs.filter(|other| *other != spec).cloned().collect();
-            match rest.is_empty() {
-                true => self.hanging_on.remove_mut(&cause),
-                false => {
-                    self.hanging_on.insert_mut(cause, rest);
-                    true
-                }
+            let Some(mut rest) = self.hanging_on.get(&cause).cloned() else {
+                continue;
             };
+            rest.remove_mut(spec);
+            match rest.is_empty() {
+                true => {
+                    self.hanging_on.remove_mut(&cause);
+                }
+                false => self.hanging_on.insert_mut(cause, rest),
+            }
         }
         self.answers.remove_mut(spec);
     }

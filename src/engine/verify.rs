@@ -1,6 +1,7 @@
 //! Proving the invariants on a store: every violation by name.
 
 mod bodies;
+mod replay;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -9,11 +10,12 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use self::bodies::BodyCheck;
+use self::replay::{Replay, ReplayError};
 use super::search::Expected;
 use crate::backend::{Blobs, ErrorKind, Index, PromptTable, Snapshot};
 use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId, PromptId};
-use crate::record::{OperationContent, OperationFilter, PromptState};
+use crate::record::{OperationContent, PromptState};
 
 /// What a verification found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -196,10 +198,11 @@ fn verify_snapshot(
             .for_each(|detail| report.index_is_damaged(detail)),
         Err(error) => report.index_is_damaged(damage(error.into())?),
     }
-    check_chain(snapshot, pins, &mut report)?;
+    let mut replay = Replay::default();
+    check_chain(snapshot, pins, &mut replay, &mut report)?;
     // Without the operations nothing says what is to be searched; that they are damaged is told already.
     let mut search = Expected::new(snapshot).ok();
-    let live = match check_prompts(snapshot, &mut search, &mut report) {
+    let live = match check_prompts(snapshot, replay, &mut search, &mut report) {
         Ok(live) => Some(live),
         Err(error) => {
             report.index_is_damaged(damage(error)?);
@@ -236,7 +239,12 @@ fn check_packs(blobs: &dyn Blobs, depth: Depth, report: &mut Report) -> Result<(
 
 /// Operations are numbered without gaps, and each id is the hash of the one before and the content. Where one can't be
 /// read, nothing vouches for those behind it. What is pinned must be among them.
-fn check_chain(snapshot: &dyn Snapshot, pins: &[OperationId], report: &mut Report) -> Result<()> {
+fn check_chain(
+    snapshot: &dyn Snapshot,
+    pins: &[OperationId],
+    replay: &mut Replay,
+    report: &mut Report,
+) -> Result<()> {
     let mut pins: HashSet<OperationId> = pins.iter().copied().collect();
     let (mut number, mut id) = (0, OperationId::ROOT);
     let visited = snapshot.each_operation(0, &mut |found_number, found_id, content| {
@@ -257,8 +265,9 @@ fn check_chain(snapshot: &dyn Snapshot, pins: &[OperationId], report: &mut Repor
                 "its id is {found_id}, its content and what is before it give {expected}"
             ));
         }
-        if let Err(error) = serde_json::from_str::<OperationContent>(content) {
-            wrong(format!("its content can't be read: {error}"));
+        match serde_json::from_str::<OperationContent>(content) {
+            Ok(content) => replay.expect(&content.changes),
+            Err(error) => wrong(format!("its content can't be read: {error}")),
         }
         (number, id) = (found_number, found_id);
         Ok(ControlFlow::Continue(()))
@@ -280,10 +289,12 @@ fn check_chain(snapshot: &dyn Snapshot, pins: &[OperationId], report: &mut Repor
 /// Each prompt's rows are what its operations make of it. Gives how many live versions each body has.
 fn check_prompts(
     snapshot: &dyn Snapshot,
+    mut replay: Replay,
     search: &mut Option<Expected>,
     report: &mut Report,
 ) -> Result<HashMap<BlobId, u64>> {
     let mut live: HashMap<BlobId, u64> = HashMap::new();
+    replay.prepare(snapshot)?;
     snapshot.each_prompt(&mut |found| {
         report.prompts += 1;
         report.versions += found.versions.len() as u64;
@@ -293,8 +304,8 @@ fn check_prompts(
         for version in found.live() {
             *live.entry(version.blob).or_default() += 1;
         }
-        let details = match replay(snapshot, found.id) {
-            Ok(replayed) => differences(&replayed, &found),
+        let details = match replay.take(snapshot, found.id) {
+            Ok(replayed) => differences(&replayed.to_table(), &found),
             Err(ReplayError::Contradiction(detail)) => vec![detail],
             Err(ReplayError::Backend(error)) => return Err(error),
         };
@@ -324,42 +335,6 @@ fn check_prompts(
         Ok(())
     })?;
     Ok(live)
-}
-
-enum ReplayError {
-    Contradiction(String),
-    Backend(crate::Error),
-}
-
-impl From<crate::backend::Error> for ReplayError {
-    fn from(error: crate::backend::Error) -> Self {
-        match error.kind() {
-            ErrorKind::Corrupt => Self::Contradiction(error.in_full()),
-            _ => Self::Backend(error.into()),
-        }
-    }
-}
-
-/// Folds a prompt's operations into its rows.
-fn replay(snapshot: &dyn Snapshot, id: PromptId) -> Result<PromptTable, ReplayError> {
-    let mut operations =
-        snapshot.operations(&OperationFilter::default().prompt(id), None, usize::MAX)?;
-    operations.reverse();
-    let first = operations
-        .first()
-        .ok_or_else(|| ReplayError::Contradiction("no operation made it".into()))?;
-    let mut table = PromptTable::new(id, first.content.at);
-    for operation in &operations {
-        let changes = operation.content.changes.iter();
-        for change in changes.filter(|change| change.prompt() == id) {
-            table
-                .apply(operation.content.at, change)
-                .map_err(|detail| {
-                    ReplayError::Contradiction(format!("operation {}: {detail}", operation.number))
-                })?;
-        }
-    }
-    Ok(table)
 }
 
 fn described(state: Option<&PromptState>) -> String {

@@ -9,9 +9,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::bodies::Bodies;
 use super::bulk::{Bulk, Finished, New};
 use super::contract::Contract;
+use super::judge;
 use super::lines::{KeptLines, Lines};
 use super::operation_text;
-use super::partials::gather_partials;
 use crate::backend::{self, Deadline, Hold, Index, Kin, Snapshot, Transaction};
 use crate::body::Body;
 use crate::error::{Error, Holder, Result};
@@ -354,28 +354,27 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// What a body asks of its callers, as things stand in this transaction.
-    pub(super) fn contract(&self, body: &Body) -> Result<Arc<Contract>> {
-        let alone = self.context.contract_without_partials(body);
-        if alone.partials.is_empty() {
-            return Ok(alone);
-        }
-        // Partials follow pointers, so a contract with them holds for this transaction only.
-        let uses = alone.partials.clone();
+    /// What a body asks of its callers, as things stand in this transaction; nothing if its partials have more bytes than
+    /// `most`.
+    pub(super) fn contract(&self, body: &Body, most: u64) -> Result<Option<Arc<Contract>>> {
         let read = |id| self.read_body(id);
-        let partials = gather_partials(&*self.transaction, &read, uses)?;
-        Ok(Arc::new(Contract::of(body.as_ref(), &partials)))
+        let (snapshot, pointed) = (&*self.transaction, &mut Vec::new());
+        judge::contract(snapshot, &read, self.context, body, most, pointed)
     }
 
     /// The contract of a version that is stored.
-    pub(super) fn contract_of(&self, version: &Version) -> Result<Arc<Contract>> {
+    pub(super) fn contract_of(
+        &self,
+        version: &Version,
+        most: u64,
+    ) -> Result<Option<Arc<Contract>>> {
         let known = self.context.known_contracts().get(&version.blob).cloned();
         if let Some(contract) = known.filter(|contract| contract.partials.is_empty()) {
-            return Ok(contract);
+            return Ok(Some(contract));
         }
         // Its contract is kept, so it is not asked for again.
         let body = self.read_body(version.blob)?;
-        self.contract(&body)
+        self.contract(&body, most)
     }
 
     /// An id that no prompt has or had: the one that is asked for, or one that is drawn.
@@ -431,7 +430,7 @@ pub(super) fn check_expected(
     snapshot: &dyn Snapshot,
     subject: impl FnOnce() -> String,
     expected: Expected,
-    found: Option<&Version>,
+    found: Option<Holder>,
 ) -> Result<()> {
     let met = match expected {
         Expected::Any => true,
@@ -450,6 +449,6 @@ pub(super) fn check_expected(
             },
             Expected::Absent | Expected::Any => "unset".into(),
         },
-        found: found.map(Holder::from),
+        found,
     })
 }

@@ -75,6 +75,20 @@ pub(super) fn open_within(path: &Path, access: Access, limit: Duration) -> Resul
     let connection = open_file(path, access).context(&doing)?;
     limit_waits(&connection, limit)?;
     set_up(&connection).context(&doing)?;
+    #[cfg(test)]
+    let connection = counting(connection).context(&doing)?;
+    Ok(connection)
+}
+
+/// Counts the steps of SQLite's virtual machine too.
+#[cfg(test)]
+fn counting(mut connection: Connection) -> rusqlite::Result<Connection> {
+    const STEPS: u8 = 50;
+    let count = || {
+        crate::work::add(STEPS.into());
+        false
+    };
+    connection.progress_handler(STEPS.into(), Some(count))?;
     Ok(connection)
 }
 

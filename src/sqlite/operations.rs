@@ -13,7 +13,8 @@ use super::ids::version_is;
 use super::stored::{bytes, collect, limit, micros, moment, parsed};
 use crate::backend::OperationVisitor;
 use crate::id::{EnvironmentName, OperationId, PromptId, VersionId};
-use crate::record::{Change, Operation, OperationFilter, RecordedInputs};
+use crate::record::{Change, Operation, OperationContent, OperationFilter, RecordedInputs};
+use crate::work;
 
 pub(super) fn last(tables: &Tables) -> Result<Option<(u64, OperationId)>> {
     let end = end(tables)?;
@@ -173,7 +174,9 @@ fn with_rows(
 }
 
 fn operation(number: u64, id: OperationId, text: &str) -> Result<Operation> {
-    let content = serde_json::from_str(text).context(&format!("reading operation {number}"))?;
+    let content: OperationContent =
+        serde_json::from_str(text).context(&format!("reading operation {number}"))?;
+    work::many(content.changes.len());
     Ok(Operation {
         number,
         id,

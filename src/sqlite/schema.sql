@@ -90,6 +90,7 @@ CREATE TABLE environment (
     PRIMARY KEY (prompt, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX environment_by_name ON environment (name);
+CREATE INDEX environment_by_version ON environment (version);
 
 -- The newest operations. Maintenance moves older ones to operation_chunk.
 CREATE TABLE operation (

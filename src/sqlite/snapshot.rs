@@ -131,6 +131,10 @@ impl Snapshot for Tables {
         versions::blob(&self.connection, id)
     }
 
+    fn lost_body(&self, version: VersionId) -> Result<Option<BlobId>> {
+        versions::lost_body(&self.connection, version)
+    }
+
     fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
         operations::last(self)
     }

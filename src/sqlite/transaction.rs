@@ -3,8 +3,8 @@
 mod changes;
 mod keys;
 
-use std::cell::Cell;
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashSet};
 use std::mem;
 use std::ops::Deref;
 use std::sync::atomic::Ordering;
@@ -30,6 +30,8 @@ pub(super) struct Write<'a> {
     blob: Cell<Option<(BlobId, i64)>>,
     /// The body whose row counts the version already that the next change is to make: it is not written twice.
     counted_ahead: Cell<Option<i64>>,
+    /// Prompts whose latest version may be a deleted one, until the operation at hand is through.
+    lowered: RefCell<BTreeSet<i64>>,
     /// Bodies that versions may have although they are not stored.
     absent: HashSet<BlobId>,
     /// What of that, and of where the history ends, a savepoint keeps beside SQLite's own.
@@ -54,6 +56,7 @@ impl<'a> Write<'a> {
             turn,
             blob: Cell::new(None),
             counted_ahead: Cell::new(None),
+            lowered: RefCell::default(),
             absent: HashSet::new(),
             savepoint: None,
             committed: false,
@@ -334,7 +337,7 @@ impl Transaction for Write<'_> {
                 )?;
             }
         }
-        Ok(())
+        self.find_latest()
     }
 
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
@@ -449,6 +452,7 @@ impl Transaction for Write<'_> {
         self.tables().repeated.forget();
         self.blob.set(None);
         self.counted_ahead.set(None);
+        self.lowered.take();
         Ok(())
     }
 

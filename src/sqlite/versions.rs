@@ -104,6 +104,22 @@ pub(super) fn ever(tables: &Tables, id: VersionId) -> Result<Option<VersionRow>>
         .context("looking up a version")
 }
 
+/// The body of a version, deleted or not, if it is not stored.
+pub(super) fn lost_body(connection: &Connection, id: VersionId) -> Result<Option<BlobId>> {
+    let sql = concat!(
+        "SELECT o.hash FROM version v JOIN blob o ON o.key = v.blob WHERE o.stored = 0 AND ",
+        version_is!("v", "?1")
+    );
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            let found = statement.query_row([id.as_bytes()], |row| bytes(row, 0));
+            found.optional()
+        })
+        .context("looking for a version's body")
+        .map(|hash| hash.map(BlobId::from_bytes))
+}
+
 pub(super) fn numbered(
     tables: &Tables,
     prompt: PromptId,

@@ -129,6 +129,7 @@ impl<'a> Batch<'a> {
     ///
     /// As there.
     pub fn create_prompt(&mut self, new: NewPrompt) -> Result<Created> {
+        new.check()?;
         self.writer.create(&new)
     }
 
@@ -156,6 +157,7 @@ impl<'a> Batch<'a> {
     ///
     /// As there.
     pub fn commit(&mut self, new: NewVersion) -> Result<Version> {
+        new.check()?;
         self.writer.commit_version(&new)
     }
 

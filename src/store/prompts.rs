@@ -13,8 +13,10 @@ impl Store {
     /// # Errors
     ///
     /// [`PromptIdTaken`](Error::PromptIdTaken) where an id was asked for that is or was another prompt's;
-    /// [`Invalid`](Error::Invalid) for a name, tag or message of more than 64 KiB.
+    /// [`Invalid`](Error::Invalid) for a name, tag or message of more than 64 KiB, more than 10,000 tags, or tags of more than
+    /// 1 MiB in sum; [`InvalidBody`](Error::InvalidBody) for more than [`Body::MAX_TAGS`](crate::Body::MAX_TAGS) template tags.
     pub fn create_prompt(&self, new: NewPrompt) -> Result<Created> {
+        new.check()?;
         self.write(move |writer| writer.create(&new))
     }
 
@@ -37,7 +39,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) for a tag of more than 64 KiB.
+    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) for a tag of more than 64 KiB, more than 10,000 tags,
+    /// or tags of more than 1 MiB in sum.
     pub fn set_tags<P>(&self, prompt: P, tags: &[impl AsRef<str>]) -> Result<Prompt>
     where
         P: TryInto<PromptRef>,

@@ -1,13 +1,18 @@
 //! Versions committed and deleted, and the inputs that are recorded beside them, through a store.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
-use super::Store;
-use crate::engine::{NewVersion, find_version};
+use super::{Inner, Store};
+use crate::engine::{Attempt, Judgement, NewVersion, find_prompt, find_version};
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, VersionId};
 use crate::number::{Bump, Spec};
 use crate::record::{RecordedInputs, Version};
+
+/// How often a commit gives its turn back to be compared with its base.
+const TURNS: usize = 3;
 
 impl Store {
     /// Commits a version: numbers it, checks it against the bump rules, moves an environment to it if asked.
@@ -17,13 +22,50 @@ impl Store {
     /// [`Breaking`](Error::Breaking) with every reason, where a minor is asked for that is none;
     /// [`Conflict`](Error::Conflict) where the highest version is not the expected one; [`NoBase`](Error::NoBase),
     /// [`VersionNotFound`](Error::VersionNotFound) or [`ForeignVersion`](Error::ForeignVersion) for a base that is not
-    /// there; as [`prompt`](crate::View::prompt).
+    /// there; [`InvalidBody`](Error::InvalidBody) for more than [`Body::MAX_TAGS`](crate::Body::MAX_TAGS) template tags; as
+    /// [`prompt`](crate::View::prompt).
     pub fn commit(&self, new: NewVersion) -> Result<Version> {
-        if new.bump != Bump::Major {
-            // Before it is this one's turn, so that nobody waits for it.
-            self.inner.context.contract_without_partials(&new.body);
+        new.check()?;
+        if new.bump == Bump::Major {
+            return self.write(move |writer| writer.commit_version(&new));
         }
+        // What takes long is done before it is this one's turn, so that nobody waits for it.
+        self.inner.context.contract_without_partials(&new.body);
+        let new = Arc::new(new);
+        let mut judged = match Judgement::takes_long(&new.body) {
+            true => self.judge_ahead(&new),
+            false => None,
+        };
+        for _ in 0..TURNS {
+            let (new_here, judged_here) = (Arc::clone(&new), judged.take());
+            let attempt =
+                self.write(move |writer| writer.commit_in_turn(&new_here, judged_here.as_ref()))?;
+            match attempt {
+                Attempt::Committed(version) => return Ok(*version),
+                Attempt::Unjudged(base) => judged = self.judge(&base, &new),
+            }
+        }
+        // The base, or a partial, was another each time.
         self.write(move |writer| writer.commit_version(&new))
+    }
+
+    /// Compares a new version with the base that it has by now.
+    fn judge_ahead(&self, new: &NewVersion) -> Option<Judgement> {
+        let base = self.look(|snapshot| {
+            let prompt = find_prompt(snapshot, &new.prompt)?;
+            find_version(snapshot, &Spec::new(prompt, new.base.clone()))
+        });
+        self.judge(&base.ok()?, new)
+    }
+
+    /// Compares a new version with a base. Why that fails is found again in its turn.
+    fn judge(&self, base: &Version, new: &NewVersion) -> Option<Judgement> {
+        let Inner {
+            bodies, context, ..
+        } = &*self.inner;
+        let judged =
+            self.look(|snapshot| Judgement::of(snapshot, bodies, context, base, &new.body));
+        judged.ok()
     }
 
     /// Deletes a version, and the environments that point to it. Its number and id stay taken.
@@ -79,5 +121,20 @@ impl Store {
                 request: request_id.to_owned(),
             })
         })
+    }
+}
+
+/// What the tests of the engine do in a turn and before it.
+#[cfg(test)]
+impl Store {
+    pub(crate) fn change_for_test<T>(
+        &self,
+        change: impl FnOnce(&mut crate::engine::Writer<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.batch(|batch| change(batch.writer()))
+    }
+
+    pub(crate) fn judge_for_test(&self, base: &Version, new: &NewVersion) -> Judgement {
+        self.judge(base, new).expect("both bodies are there")
     }
 }

@@ -70,5 +70,6 @@ pub use problem::Problem;
 pub use strict::render_strict;
 pub(crate) use strict::render_text;
 pub(crate) use tag::cut_at_tags;
+pub(crate) use uses::has_more_tags;
 pub use uses::{PartialUse, Uses};
 pub use variable::{Site, VariableType, VariableUse};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::place::{Path, Place, Step};
-use super::tag::{PartialTag, Piece, VariableTag, pieces};
+use super::tag::{PartialTag, Piece, VariableTag, cut_at_tags, pieces};
 use super::variable::{Site, VariableUse};
 use crate::id::{EnvironmentName, PromptId};
 
@@ -179,6 +179,45 @@ fn variable_use(tag: VariableTag<'_>, site: Site, path: &Path) -> VariableUse {
         kind: tag.kind.into(),
         site,
         place: path.place(),
+    }
+}
+
+/// Whether a body has more tags than `most`, each counted as often as it stands where tags count.
+pub(crate) fn has_more_tags(body: &Value, most: usize) -> bool {
+    let messages = body.get("messages").and_then(Value::as_array);
+    let in_messages = messages.into_iter().flatten().flat_map(texts);
+    let mut left = most;
+    let fit = in_messages
+        .map(|(_, text)| text)
+        .all(|text| takes(text, &mut left))
+        && SECTIONS
+            .iter()
+            .filter_map(|section| body.get(section))
+            .all(|json| takes_all(json, &mut left));
+    !fit
+}
+
+/// Takes the tags of a text from those that are left; false if there are more.
+fn takes(text: &str, left: &mut usize) -> bool {
+    let tags = cut_at_tags(text).filter(|(_, is_tag)| *is_tag);
+    match left.checked_sub(tags.take(*left + 1).count()) {
+        Some(rest) => {
+            *left = rest;
+            true
+        }
+        None => false,
+    }
+}
+
+/// As [`takes`], of all strings and member names in JSON.
+fn takes_all(json: &Value, left: &mut usize) -> bool {
+    match json {
+        Value::String(text) => takes(text, left),
+        Value::Array(items) => items.iter().all(|item| takes_all(item, left)),
+        Value::Object(members) => members
+            .iter()
+            .all(|(name, value)| takes(name, left) && takes_all(value, left)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }
 }
 

@@ -4,6 +4,8 @@
 //! A snapshot is a clone of persistent maps, which costs the same at any size.
 
 mod blobs;
+mod bodies;
+mod operations;
 mod search;
 mod state;
 mod write;

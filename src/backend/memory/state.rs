@@ -1,11 +1,11 @@
 //! The tables, and every read of them.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
-use rpds::{RedBlackTreeMapSync as Map, VectorSync as Vector};
+use rpds::RedBlackTreeMapSync as Map;
 use semver::VersionReq;
 
+use super::bodies::BlobRows;
+use super::operations::OperationRows;
 use super::search::SearchTables;
 use crate::backend::{
     Collectable, Journaled, Numbering, OperationVisitor, PromptTable, PromptTables, Result,
@@ -14,8 +14,8 @@ use crate::backend::{
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
 use crate::record::{
-    Change, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs,
-    Settings, Version, VersionFilter,
+    Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs, Settings,
+    Version, VersionFilter,
 };
 
 /// All tables; cloning shares them.
@@ -24,24 +24,10 @@ pub(super) struct State {
     settings: Settings,
     pub(super) tables: PromptTables,
     pub(super) search: SearchTables,
-    /// Each with its content as it was hashed.
-    pub(super) operations: Vector<(Operation, Arc<str>)>,
+    pub(super) operations: OperationRows,
     /// Bodies that are stored.
-    pub(super) blobs: Map<BlobId, Blob>,
-    /// The position of the last body that came.
-    pub(super) last_position: u64,
+    pub(super) blobs: BlobRows,
     pub(super) inputs: Map<(VersionId, String), RecordedInputs>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Blob {
-    /// Its place in the order in which bodies came.
-    pub(super) position: u64,
-    pub(super) stored: StoredBlob,
-    /// How many live versions have it.
-    pub(super) live: u64,
-    /// When the last live version went.
-    pub(super) unused_since: Option<DateTime<Utc>>,
 }
 
 impl State {
@@ -50,22 +36,10 @@ impl State {
             settings,
             tables: PromptTables::default(),
             search: SearchTables::default(),
-            operations: Vector::default(),
-            blobs: Map::default(),
-            last_position: 0,
+            operations: OperationRows::default(),
+            blobs: BlobRows::default(),
             inputs: Map::default(),
         }
-    }
-}
-
-fn journaled((id, blob): (&BlobId, &Blob)) -> Option<Journaled> {
-    match &blob.stored {
-        StoredBlob::Journaled(bytes) => Some(Journaled {
-            position: blob.position,
-            id: *id,
-            bytes: bytes.clone(),
-        }),
-        StoredBlob::Settled(_) => None,
     }
 }
 
@@ -79,7 +53,7 @@ impl Snapshot for State {
     }
 
     fn prompt_id_taken(&self, id: PromptId) -> Result<bool> {
-        Ok(self.tables.table(id).is_some())
+        Ok(self.tables.rows(id).is_some())
     }
 
     fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>> {
@@ -172,20 +146,16 @@ impl Snapshot for State {
     }
 
     fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>> {
-        Ok(self.blobs.get(&id).map(|blob| blob.stored.clone()))
+        Ok(self.blobs.get(id).map(|blob| blob.stored.clone()))
     }
 
     fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
         let last = self.operations.last();
-        Ok(last.map(|(operation, _)| (operation.number, operation.id)))
+        Ok(last.map(|operation| (operation.number, operation.id)))
     }
 
     fn last_operation_by(&self, moment: DateTime<Utc>) -> Result<u64> {
-        let by = self
-            .operations
-            .iter()
-            .take_while(|(operation, _)| operation.content.at <= moment);
-        Ok(by.count() as u64)
+        Ok(self.operations.last_by(moment))
     }
 
     fn operations(
@@ -194,28 +164,7 @@ impl Snapshot for State {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Operation>> {
-        let of_prompt = |change: &Change| filter.prompt.is_none_or(|id| change.prompt() == id);
-        let of_environment = |change: &Change| match (&filter.environment, change) {
-            (None, _) => true,
-            (Some(wanted), Change::Environment { name, .. }) => name == wanted,
-            (Some(_), _) => false,
-        };
-        let unfiltered = *filter == OperationFilter::default();
-        let end = before.map_or(self.operations.len(), |before| {
-            usize::try_from(before.saturating_sub(1))
-                .map_or(self.operations.len(), |end| end.min(self.operations.len()))
-        });
-        Ok((0..end)
-            .rev()
-            .filter_map(|at| self.operations.get(at))
-            .map(|(operation, _)| operation)
-            .filter(|operation| {
-                let mut changes = operation.content.changes.iter();
-                unfiltered || changes.any(|change| of_prompt(change) && of_environment(change))
-            })
-            .take(limit)
-            .cloned()
-            .collect())
+        Ok(self.operations.list(filter, before, limit))
     }
 
     fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
@@ -235,52 +184,23 @@ impl Snapshot for State {
     }
 
     fn waiting(&self) -> Result<Waiting> {
-        let journaled = self.blobs.values().filter_map(|blob| match &blob.stored {
-            StoredBlob::Journaled(bytes) => Some(bytes.len() as u64),
-            StoredBlob::Settled(_) => None,
-        });
-        Ok(journaled.fold(Waiting::default(), |sum, bytes| Waiting {
-            bodies: sum.bodies + 1,
-            bytes: sum.bytes + bytes,
-        }))
+        Ok(self.blobs.waiting())
     }
 
     fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>> {
-        let mut waiting: Vec<Journaled> = self.blobs.iter().filter_map(journaled).collect();
-        waiting.retain(|body| body.position > after);
-        waiting.sort_by_key(|body| body.position);
-        let mut sum = 0;
-        let fits = |(at, body): &(usize, Journaled)| {
-            sum += body.bytes.len();
-            *at == 0 || sum <= bytes
-        };
-        let batch = waiting.into_iter().enumerate().take_while(fits);
-        Ok(batch.map(|(_, body)| body).collect())
+        Ok(self.blobs.journal(after, bytes))
     }
 
     fn collectable(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<Vec<Collectable>> {
-        let unused = |blob: &Blob| {
-            blob.live == 0 && blob.unused_since.is_none_or(|since| since <= unused_since)
-        };
-        let collectable = self.blobs.iter().filter(|(_, blob)| unused(blob));
-        Ok(collectable
-            .map(|(id, blob)| Collectable {
-                id: *id,
-                size: match &blob.stored {
-                    StoredBlob::Journaled(bytes) => bytes.len() as u64,
-                    StoredBlob::Settled(size) => *size,
-                },
-            })
-            .take(limit)
-            .collect())
+        Ok(self.blobs.collectable(unused_since, limit))
     }
 
     fn each_prompt(
         &self,
         visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
     ) -> crate::Result<()> {
-        let mut tables = self.tables.all();
-        tables.try_for_each(|table| visit(table.as_ref().clone()))
+        let mut prompts = self.tables.all();
+        prompts.try_for_each(|rows| visit(rows.to_table()))
     }
 
     fn each_blob(
@@ -292,10 +212,7 @@ impl Snapshot for State {
     }
 
     fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
-        let after = usize::try_from(after).unwrap_or(usize::MAX);
-        for (operation, text) in
-            (after..self.operations.len()).filter_map(|at| self.operations.get(at))
-        {
+        for (operation, text) in self.operations.after(after) {
             if visit(operation.number, operation.id, text)?.is_break() {
                 break;
             }

@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 use chrono::{DateTime, Utc};
 
 use super::MemoryIndex;
-use super::state::{Blob, State};
+use super::bodies::Blob;
+use super::state::State;
 use crate::backend::{Error, ErrorKind, Result, Searchable, Snapshot, StoredBlob, Transaction};
 use crate::id::{BlobId, VersionId};
 use crate::record::{Change, Operation, RecordedInputs};
@@ -43,8 +44,8 @@ impl<'a> Write<'a> {
             Change::Prompt {
                 id, after: None, ..
             } => {
-                let table = self.state.tables.table(*id);
-                let live = table.iter().flat_map(|table| table.live());
+                let rows = self.state.tables.rows(*id);
+                let live = rows.iter().flat_map(|rows| rows.live());
                 live.map(|version| version.blob).collect()
             }
             Change::VersionDeleted { id, .. } => self.blob_of(*id).into_iter().collect(),
@@ -73,17 +74,16 @@ impl<'a> Write<'a> {
 
     /// Makes a body known as stored; says whether it was not.
     fn store_body(&mut self, id: BlobId, stored: impl FnOnce() -> StoredBlob) -> bool {
-        let is_new = !self.state.blobs.contains_key(&id);
+        let is_new = self.state.blobs.get(id).is_none();
         if is_new {
-            self.state.last_position += 1;
             let absent = self.absent.remove(&id);
             let blob = Blob {
-                position: self.state.last_position,
+                position: self.state.blobs.next_position(),
                 stored: stored(),
                 live: absent.as_ref().map_or(0, |absent| absent.live),
                 unused_since: absent.and_then(|absent| absent.unused_since),
             };
-            self.state.blobs.insert_mut(id, blob);
+            self.state.blobs.put(id, blob);
         }
         is_new
     }
@@ -94,14 +94,14 @@ impl<'a> Write<'a> {
     }
 
     fn change_blob(&mut self, id: BlobId, change: impl FnOnce(&mut Blob)) -> Result<(), String> {
-        let blob = self.state.blobs.get(&id).cloned();
+        let blob = self.state.blobs.get(id).cloned();
         let Some(mut blob) = blob else {
             let absent = self.absent.get_mut(&id);
             change(absent.ok_or_else(|| format!("body {id} is not stored"))?);
             return Ok(());
         };
         change(&mut blob);
-        self.state.blobs.insert_mut(id, blob);
+        self.state.blobs.put(id, blob);
         Ok(())
     }
 }
@@ -128,8 +128,7 @@ impl Transaction for Write<'_> {
             self.apply(operation.content.at, now, change)
                 .map_err(corrupt)?;
         }
-        let entry = (operation.clone(), text.into());
-        self.state.operations.push_back_mut(entry);
+        self.state.operations.push(operation.clone(), text.into());
         Ok(())
     }
 
@@ -139,12 +138,12 @@ impl Transaction for Write<'_> {
     }
 
     fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
-        let Some(mut blob) = self.state.blobs.get(&id).cloned() else {
+        let Some(mut blob) = self.state.blobs.get(id).cloned() else {
             let reason = format!("journaling body {id}, which is not known");
             return Err(Error::new(ErrorKind::Corrupt, reason));
         };
         blob.stored = StoredBlob::Journaled(bytes.to_vec());
-        self.state.blobs.insert_mut(id, blob);
+        self.state.blobs.put(id, blob);
         Ok(())
     }
 
@@ -153,7 +152,7 @@ impl Transaction for Write<'_> {
     }
 
     fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()> {
-        if !self.state.blobs.contains_key(&id) {
+        if self.state.blobs.get(id).is_none() {
             self.absent.entry(id).or_insert(Blob {
                 position: 0,
                 stored: StoredBlob::Settled(size),
@@ -166,11 +165,11 @@ impl Transaction for Write<'_> {
 
     fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
         for id in ids {
-            if let Some(mut blob) = self.state.blobs.get(id).cloned()
+            if let Some(mut blob) = self.state.blobs.get(*id).cloned()
                 && let StoredBlob::Journaled(bytes) = &blob.stored
             {
                 blob.stored = StoredBlob::Settled(bytes.len() as u64);
-                self.state.blobs.insert_mut(*id, blob);
+                self.state.blobs.put(*id, blob);
             }
         }
         Ok(())
@@ -178,11 +177,11 @@ impl Transaction for Write<'_> {
 
     fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
         for id in ids {
-            if self.state.blobs.get(id).is_some_and(|blob| blob.live > 0) {
+            if self.state.blobs.get(*id).is_some_and(|blob| blob.live > 0) {
                 let reason = format!("forgetting body {id}, which live versions have");
                 return Err(Error::new(ErrorKind::Corrupt, reason));
             }
-            self.state.blobs.remove_mut(id);
+            self.state.blobs.remove(*id);
         }
         Ok(())
     }

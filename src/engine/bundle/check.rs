@@ -39,6 +39,8 @@ pub(super) struct Check {
     lines: HashMap<PromptId, Line>,
     /// What the operation at hand has made of versions so far.
     versions: HashMap<VersionId, Seen>,
+    /// Those of each prompt, since it was last deleted.
+    seen_of: HashMap<PromptId, Vec<VersionId>>,
     /// The prompts that it has made.
     made: HashSet<PromptId>,
     /// The prompts that it has deleted, with their versions.
@@ -51,8 +53,36 @@ struct Line {
     known: bool,
     state: Option<PromptState>,
     pointers: BTreeMap<EnvironmentName, VersionId>,
+    /// How many of them point to each version.
+    pointed: HashMap<VersionId, usize>,
     /// The version that came last, as far as this saw it come: the next one's base, mostly.
     last: Option<VersionId>,
+}
+
+impl Line {
+    /// Points an environment elsewhere; gives where it pointed.
+    fn point(&mut self, name: &EnvironmentName, to: Option<VersionId>) -> Option<VersionId> {
+        let from = match to {
+            Some(to) => self.pointers.insert(name.clone(), to),
+            None => self.pointers.remove(name),
+        };
+        if let Some(left) = from.and_then(|from| self.pointed.get_mut(&from)) {
+            *left -= 1;
+        }
+        if let Some(to) = to {
+            *self.pointed.entry(to).or_default() += 1;
+        }
+        from
+    }
+
+    /// An environment that points to a version.
+    fn holder(&self, id: VersionId) -> Option<&EnvironmentName> {
+        if self.pointed.get(&id).is_none_or(|pointers| *pointers == 0) {
+            return None;
+        }
+        let mut pointers = self.pointers.iter();
+        pointers.find(|(_, to)| **to == id).map(|(name, _)| name)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -71,6 +101,7 @@ impl Check {
         is_new: impl Fn(PromptId) -> bool,
     ) -> Result<(), Misfit> {
         self.versions.clear();
+        self.seen_of.clear();
         self.made.clear();
         self.gone.clear();
         if self.lines.len() > MOST_LINES {
@@ -88,9 +119,7 @@ impl Check {
                 Change::VersionCreated(version) => self.created(snapshot, version)?,
                 Change::VersionDeleted { id, .. } => {
                     self.is(snapshot, prompt, *id, true)?;
-                    let pointers = self.lines.get(&prompt).map(|line| &line.pointers);
-                    let mut pointers = pointers.into_iter().flatten();
-                    if let Some((name, _)) = pointers.find(|(_, to)| *to == id) {
+                    if let Some(name) = self.lines.get(&prompt).and_then(|line| line.holder(*id)) {
                         return Err(format!("version {id} is in {name}, and can't go").into());
                     }
                     self.see(prompt, *id, false);
@@ -126,16 +155,19 @@ impl Check {
             Some(_) => snapshot.environments(id)?,
             None => Vec::new(),
         };
-        let pointers = environments.into_iter().map(|to| (to.name, to.version_id));
-        let line = Line {
+        let mut line = Line {
             known,
             state: prompt.map(|prompt| PromptState {
                 name: prompt.name,
                 tags: prompt.tags,
             }),
-            pointers: pointers.collect(),
+            pointers: BTreeMap::new(),
+            pointed: HashMap::new(),
             last: None,
         };
+        for environment in environments {
+            line.point(&environment.name, Some(environment.version_id));
+        }
         self.lines.insert(id, line);
         Ok(())
     }
@@ -162,8 +194,11 @@ impl Check {
                 return Err(format!("prompt {id} is in {name}, and can't go").into());
             }
             self.gone.insert(id);
-            let of_it = self.versions.values_mut().filter(|seen| seen.prompt == id);
-            of_it.for_each(|seen| seen.live = false);
+            for version in self.seen_of.remove(&id).unwrap_or_default() {
+                if let Some(seen) = self.versions.get_mut(&version) {
+                    seen.live = false;
+                }
+            }
         }
         line.state.clone_from(after);
         line.known = true;
@@ -199,10 +234,7 @@ impl Check {
         let Some(line) = self.lines.get_mut(&prompt) else {
             return Ok(());
         };
-        let found = match after {
-            Some(to) => line.pointers.insert(name.clone(), to),
-            None => line.pointers.remove(name),
-        };
+        let found = line.point(name, after);
         if found != before {
             let text = |id: Option<VersionId>| id.map_or("unset".into(), |id| id.to_string());
             let (found, told) = (text(found), text(before));
@@ -251,6 +283,7 @@ impl Check {
 
     fn see(&mut self, prompt: PromptId, id: VersionId, live: bool) {
         self.versions.insert(id, Seen { prompt, live });
+        self.seen_of.entry(prompt).or_default().push(id);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The store as an operation left it: a snapshot of the present, with its prompts replayed up to there.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -143,20 +143,50 @@ pub(super) fn replay_prompt(
     Ok(operations.first().map(|operation| operation.number))
 }
 
+/// Prompts whose operations are listed one prompt after the other; of more, the history is read once. An operation may be
+/// of many prompts, and would be read for each.
+pub(super) const FEW: usize = 8;
+
+/// Adds several prompts, as [`replay_prompt`].
+pub(super) fn replay_prompts(
+    snapshot: &dyn Snapshot,
+    prompts: &BTreeSet<PromptId>,
+    until: u64,
+    tables: &mut PromptTables,
+) -> Result<()> {
+    if prompts.len() > FEW {
+        return replay(snapshot, until, tables, |prompt| prompts.contains(&prompt));
+    }
+    for prompt in prompts {
+        replay_prompt(snapshot, *prompt, until, tables)?;
+    }
+    Ok(())
+}
+
 fn replay_all(snapshot: &dyn Snapshot, until: u64) -> Result<PromptTables> {
     let mut tables = PromptTables::default();
+    replay(snapshot, until, &mut tables, |_| true)?;
+    Ok(tables)
+}
+
+/// Applies the operations up to `until` to the prompts that are wanted.
+fn replay(
+    snapshot: &dyn Snapshot,
+    until: u64,
+    tables: &mut PromptTables,
+    wanted: impl Fn(PromptId) -> bool,
+) -> Result<()> {
     let visited = snapshot.each_operation(0, &mut |number, _, text| {
         if number > until {
             return Ok(ControlFlow::Break(()));
         }
         let content = operation_text::read(number, text)?;
-        for change in &content.changes {
-            apply(&mut tables, number, content.at, change)?;
+        for change in content.changes.iter().filter(|one| wanted(one.prompt())) {
+            apply(tables, number, content.at, change)?;
         }
         Ok(ControlFlow::Continue(()))
     });
-    visited.map_err(as_backend)?;
-    Ok(tables)
+    visited.map_err(as_backend)
 }
 
 /// The prompt that a change took a name from.
@@ -204,7 +234,7 @@ impl Snapshot for Past<'_> {
     }
 
     fn prompt_id_taken(&self, id: PromptId) -> Result<bool> {
-        self.of(id, |tables| tables.table(id).is_some())
+        self.of(id, |tables| tables.rows(id).is_some())
     }
 
     fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>> {
@@ -359,7 +389,7 @@ impl Snapshot for Past<'_> {
     ) -> crate::Result<()> {
         let tables = self.of_all(PromptTables::clone)?;
         let mut all = tables.all();
-        all.try_for_each(|table| visit(table.as_ref().clone()))
+        all.try_for_each(|rows| visit(rows.to_table()))
     }
 
     fn each_blob(

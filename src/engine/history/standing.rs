@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
 
 use super::moment::find_operation;
+use super::past::FEW;
 use crate::backend::Snapshot;
+use crate::engine::operation_text;
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, PromptId, VersionId};
 use crate::record::{Change, Operation, OperationFilter};
+use crate::work;
 
 /// Something of a store that operations set, and that others rest on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -106,32 +109,116 @@ impl Footing {
         self.undo_needs.insert(Fact::Prompt(prompt));
     }
 
-    fn stands_on(&self, earlier: &Self) -> bool {
+    /// Whether what counts against an earlier operation is against one of those that this is of.
+    fn carries(&self, later: &Self) -> bool {
+        work::step();
         let changed_again =
-            |fact: &Fact| earlier.sets.contains(fact) || earlier.undo_needs.contains(fact);
-        self.sets.iter().any(changed_again) || !self.needs.is_disjoint(&earlier.sets)
+            |fact: &Fact| self.sets.contains(fact) || self.undo_needs.contains(fact);
+        later.sets.iter().any(changed_again) || !later.needs.is_disjoint(&self.sets)
+    }
+
+    /// Becomes that of another operation too. What those need does not matter, as nothing before them is asked for.
+    fn widen(&mut self, other: Self) {
+        self.sets.extend(other.sets);
+        self.undo_needs.extend(other.undo_needs);
     }
 }
 
 /// The operations that stand on one, and on those, oldest first. What was taken back meanwhile stands on nothing.
+///
+/// Facts are of prompts, so an operation stands on others of its prompts only; and one that takes others back is of all
+/// their prompts. So a prompt's operations tell which of them are in effect. Prompts are looked into as what stands on the
+/// first touches them, and only behind that: what came before it does not stand on it.
 pub(super) fn later_on(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
-    let mut prompts: BTreeSet<PromptId> = prompts_of(first).collect();
-    let mut known = BTreeMap::new();
-    let mut listed = BTreeSet::new();
+    let mut ground = Footing::of(first);
+    let mut listed: BTreeSet<PromptId> = BTreeSet::new();
+    let mut waiting: BTreeMap<u64, Operation> = BTreeMap::new();
+    let mut found: Vec<Operation> = Vec::new();
+    let mut last = first;
     loop {
-        for prompt in prompts.difference(&listed) {
-            for operation in since(snapshot, *prompt, first.number)? {
-                known.insert(operation.number, operation);
+        let new: BTreeSet<PromptId> = prompts_of(last)
+            .filter(|prompt| !listed.contains(prompt))
+            .collect();
+        if listed.len() + new.len() > FEW {
+            return later_in_all(snapshot, first);
+        }
+        for prompt in &new {
+            let operations = since(snapshot, *prompt, last.number)?;
+            for operation in in_effect(operations, first.number)? {
+                waiting.entry(operation.number).or_insert(operation);
             }
         }
-        listed.clone_from(&prompts);
-        let later = standing(snapshot, first, &in_effect(&known, first.number)?)?;
-        prompts.extend(later.iter().flat_map(|operation| prompts_of(operation)));
-        // An operation may have changed other prompts too, whose later operations then stand on it.
-        if prompts == listed {
-            return Ok(later.into_iter().cloned().collect());
+        listed.extend(new);
+        let Some(operation) = next_on(snapshot, first, &mut ground, &mut waiting)? else {
+            return Ok(found);
+        };
+        found.push(operation);
+        last = found.last().unwrap_or(first);
+    }
+}
+
+/// The first of the operations that wait which stands on the ground, and widens it.
+fn next_on(
+    snapshot: &dyn Snapshot,
+    first: &Operation,
+    ground: &mut Footing,
+    waiting: &mut BTreeMap<u64, Operation>,
+) -> Result<Option<Operation>> {
+    while let Some((_, operation)) = waiting.pop_first() {
+        let footing = Footing::behind(snapshot, first.number, &operation)?;
+        if ground.carries(&footing) {
+            ground.widen(footing);
+            return Ok(Some(operation));
         }
     }
+    Ok(None)
+}
+
+/// As [`later_on`], of many prompts: the history behind the first is read twice, for what is in effect and for what stands.
+fn later_in_all(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
+    let mut undoing = Vec::new();
+    snapshot.each_operation(first.number, &mut |number, _, text| {
+        // Most take nothing back, and need not be read to see that.
+        if text.contains("\"undoes\"") {
+            undoing.push((number, operation_text::read(number, text)?.undoes));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let mut taken_back = TakenBack::default();
+    for (number, undoes) in undoing.iter().rev() {
+        if !taken_back.has(*number, undoes) && undoes.contains(&first.number) {
+            return Err(Error::AlreadyUndone {
+                operation: first.number,
+                by: *number,
+            });
+        }
+    }
+    let mut ground = Footing::of(first);
+    let mut prompts: HashSet<PromptId> = prompts_of(first).collect();
+    let mut found = Vec::new();
+    snapshot.each_operation(first.number, &mut |number, id, text| {
+        if taken_back.0.contains(&number) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let content = operation_text::read(number, text)?;
+        let operation = Operation {
+            number,
+            id,
+            content,
+        };
+        if counts(&operation, first.number)
+            && prompts_of(&operation).any(|id| prompts.contains(&id))
+        {
+            let footing = Footing::behind(snapshot, first.number, &operation)?;
+            if ground.carries(&footing) {
+                ground.widen(footing);
+                prompts.extend(prompts_of(&operation));
+                found.push(operation);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
 }
 
 fn prompts_of(operation: &Operation) -> impl Iterator<Item = PromptId> {
@@ -155,16 +242,17 @@ fn since(snapshot: &dyn Snapshot, prompt: PromptId, after: u64) -> Result<Vec<Op
     Ok(found)
 }
 
+/// Shows operations until it is enough. Pages grow, as an operation may be of many changes and one is often enough.
 fn newest_first(
     snapshot: &dyn Snapshot,
     filter: &OperationFilter,
     mut visit: impl FnMut(Operation) -> ControlFlow<()>,
 ) -> Result<()> {
-    const PAGE: usize = 50;
-    let mut before = None;
+    const LARGEST_PAGE: usize = 64;
+    let (mut before, mut size) = (None, 1);
     loop {
-        let page = snapshot.operations(filter, before, PAGE)?;
-        let is_last = page.len() < PAGE;
+        let page = snapshot.operations(filter, before, size)?;
+        let is_last = page.len() < size;
         before = page.last().map(|operation| operation.number);
         for operation in page {
             if visit(operation).is_break() {
@@ -174,6 +262,7 @@ fn newest_first(
         if is_last {
             return Ok(());
         }
+        size = LARGEST_PAGE.min(size * 2);
     }
 }
 
@@ -184,23 +273,22 @@ struct TakenBack(HashSet<u64>);
 impl TakenBack {
     /// Whether an operation, older than those asked for before, was taken back and not brought again. Else it counts, and
     /// so does what it took back itself.
-    fn has(&mut self, operation: &Operation) -> bool {
-        if self.0.contains(&operation.number) {
+    fn has(&mut self, number: u64, undoes: &[u64]) -> bool {
+        if self.0.contains(&number) {
             return true;
         }
-        self.0.extend(&operation.content.undoes);
+        self.0.extend(undoes);
         false
     }
 }
 
-/// The operations after `first` that are in effect, oldest first. One that only took back others of them is no more than
-/// their absence.
-fn in_effect(known: &BTreeMap<u64, Operation>, first: u64) -> Result<Vec<&Operation>> {
+/// Those of a prompt's operations after `first` that are in effect, in the order that they have, newest first.
+fn in_effect(newest_first: Vec<Operation>, first: u64) -> Result<Vec<Operation>> {
     let mut taken_back = TakenBack::default();
     let mut found = Vec::new();
-    for operation in known.values().rev() {
+    for operation in newest_first {
         let undoes = &operation.content.undoes;
-        if taken_back.has(operation) {
+        if taken_back.has(operation.number, undoes) {
             continue;
         }
         if undoes.contains(&first) {
@@ -209,29 +297,17 @@ fn in_effect(known: &BTreeMap<u64, Operation>, first: u64) -> Result<Vec<&Operat
                 by: operation.number,
             });
         }
-        if undoes.is_empty() || undoes.iter().any(|undone| *undone < first) {
+        if counts(&operation, first) {
             found.push(operation);
         }
     }
-    found.reverse();
     Ok(found)
 }
 
-fn standing<'a>(
-    snapshot: &dyn Snapshot,
-    first: &Operation,
-    later: &[&'a Operation],
-) -> Result<Vec<&'a Operation>> {
-    let mut ground = vec![Footing::of(first)];
-    let mut found = Vec::new();
-    for operation in later {
-        let footing = Footing::behind(snapshot, first.number, operation)?;
-        if ground.iter().any(|earlier| footing.stands_on(earlier)) {
-            ground.push(footing);
-            found.push(*operation);
-        }
-    }
-    Ok(found)
+/// Whether an operation in effect is more than the absence of others after `first`, which it took back.
+fn counts(operation: &Operation, first: u64) -> bool {
+    let undoes = &operation.content.undoes;
+    undoes.is_empty() || undoes.iter().any(|undone| *undone < first)
 }
 
 /// The newest operation that is in effect and did more than take others back.
@@ -239,7 +315,8 @@ pub(super) fn newest(snapshot: &dyn Snapshot) -> Result<Option<Operation>> {
     let mut taken_back = TakenBack::default();
     let mut newest = None;
     newest_first(snapshot, &OperationFilter::default(), |operation| {
-        if taken_back.has(&operation) || !operation.content.undoes.is_empty() {
+        let undoes = &operation.content.undoes;
+        if taken_back.has(operation.number, undoes) || !undoes.is_empty() {
             return ControlFlow::Continue(());
         }
         newest = Some(operation);

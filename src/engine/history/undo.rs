@@ -1,17 +1,17 @@
 //! Operations taken back, by a new one that says the opposite.
 
-use std::collections::HashSet;
-
-use chrono::{DateTime, Utc};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::moment::{OperationRef, find_operation};
-use super::past::replay_prompt;
+use super::past::replay_prompts;
 use super::standing::{later_on, newest};
-use crate::backend::{self, ErrorKind, PromptTables, Snapshot};
+use crate::backend::{PromptRows, PromptTables, Snapshot};
 use crate::engine::writer::Writer;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, PromptId, VersionId};
 use crate::record::{Change, Operation, OperationContent, OperationKind, PromptState};
+use crate::work;
 
 impl Writer<'_> {
     /// Takes an operation back, and, if `with_later`, those that stand on it: as one operation.
@@ -28,7 +28,7 @@ impl Writer<'_> {
         newest_first.reverse();
         newest_first.push(first);
         let at = self.context.now();
-        let mut opposite = Opposite::new(&*self.transaction, at);
+        let mut opposite = Opposite::new(&*self.transaction);
         for operation in &newest_first {
             opposite.take_back(operation)?;
         }
@@ -57,167 +57,189 @@ impl Writer<'_> {
 /// The opposite of operations, put together against the prompts as they are.
 struct Opposite<'a> {
     snapshot: &'a dyn Snapshot,
-    at: DateTime<Utc>,
     /// The prompts that are touched, as the changes so far leave them.
-    prompts: PromptTables,
-    replayed: HashSet<PromptId>,
+    states: HashMap<PromptId, Option<PromptState>>,
     changes: Vec<Change>,
 }
 
 impl<'a> Opposite<'a> {
-    fn new(snapshot: &'a dyn Snapshot, at: DateTime<Utc>) -> Self {
+    fn new(snapshot: &'a dyn Snapshot) -> Self {
         Self {
             snapshot,
-            at,
-            prompts: PromptTables::default(),
-            replayed: HashSet::new(),
+            states: HashMap::new(),
             changes: Vec::new(),
         }
     }
 
     fn take_back(&mut self, operation: &Operation) -> Result<()> {
+        let gone = went_with_prompts(self.snapshot, operation)?;
         for (position, change) in operation.content.changes.iter().enumerate().rev() {
+            work::step();
             let prompt = change.prompt();
-            if self.replayed.insert(prompt) {
-                replay_prompt(self.snapshot, prompt, u64::MAX, &mut self.prompts)?;
+            if let Entry::Vacant(unknown) = self.states.entry(prompt) {
+                let prompt = self.snapshot.prompt(prompt)?;
+                unknown.insert(prompt.as_ref().map(PromptState::from));
             }
-            for opposite in self.opposite(operation, position, change)? {
-                let applied = self.prompts.apply(self.at, &opposite);
-                applied.map_err(|detail| {
-                    let doing = format!("taking operation {} back", operation.number);
-                    backend::Error::new(ErrorKind::Corrupt, doing).because(detail)
-                })?;
-                self.changes.push(opposite);
-            }
+            let gone = gone.get(&position).map(Vec::as_slice);
+            self.add_opposite(change, gone.unwrap_or_default());
         }
         Ok(())
     }
 
-    fn opposite(
-        &self,
-        operation: &Operation,
-        position: usize,
-        change: &Change,
-    ) -> Result<Vec<Change>> {
-        Ok(match change {
+    /// Adds the opposite of a change; if it deleted a prompt, these versions went with it.
+    fn add_opposite(&mut self, change: &Change, gone: &[VersionId]) {
+        let opposite = match change {
             Change::Prompt { id, before, after } => {
-                let now = self.state(*id);
+                let now = self.states.get(id).cloned().flatten();
                 let back = match (before, after, &now) {
                     (Some(before), Some(after), Some(now)) => Some(mended(now, before, after)),
                     (Some(_), Some(_), None) => None,
                     (before, _, _) => before.clone(),
                 };
+                self.states.insert(*id, back.clone());
                 let came_back = now.is_none() && back.is_some();
-                let mut changes = vec![Change::Prompt {
+                self.changes.push(Change::Prompt {
                     id: *id,
                     before: now,
                     after: back,
-                }];
+                });
                 if came_back {
-                    for version in self.live_before(operation, position, *id)? {
-                        changes.push(restored(*id, version));
-                    }
+                    let restored = gone.iter().map(|version| restored(*id, *version));
+                    self.changes.extend(restored);
                 }
-                changes
+                return;
             }
-            Change::VersionCreated(version) => vec![deleted(version.prompt_id, version.id)],
-            Change::VersionRestored { prompt, id } => vec![deleted(*prompt, *id)],
-            Change::VersionDeleted { prompt, id } => vec![restored(*prompt, *id)],
+            Change::VersionCreated(version) => deleted(version.prompt_id, version.id),
+            Change::VersionRestored { prompt, id } => deleted(*prompt, *id),
+            Change::VersionDeleted { prompt, id } => restored(*prompt, *id),
             Change::Environment {
                 prompt,
                 name,
                 before,
                 after,
                 ..
-            } => vec![Change::Environment {
+            } => Change::Environment {
                 prompt: *prompt,
                 name: name.clone(),
                 before: *after,
                 after: *before,
                 reason: None,
-            }],
-        })
+            },
+        };
+        self.changes.push(opposite);
     }
 
-    fn state(&self, prompt: PromptId) -> Option<PromptState> {
-        self.prompts.table(prompt)?.state.clone()
-    }
-
-    /// The versions that a prompt had just before a change of an operation: those that went with it.
-    fn live_before(
-        &self,
-        operation: &Operation,
-        position: usize,
-        prompt: PromptId,
-    ) -> Result<Vec<VersionId>> {
-        let mut tables = PromptTables::default();
-        replay_prompt(self.snapshot, prompt, operation.number - 1, &mut tables)?;
-        let earlier = &operation.content.changes[..position];
-        for change in earlier.iter().filter(|change| change.prompt() == prompt) {
-            // It was applied once.
-            let _ = tables.apply(operation.content.at, change);
-        }
-        let table = tables.table(prompt);
-        let live = table.iter().flat_map(|table| table.live());
-        Ok(live.map(|version| version.id).collect())
-    }
-
-    /// All of it. A version whose body was collected can't come back, but need not where it is deleted again.
-    fn into_changes(mut self) -> Result<Vec<Change>> {
-        let mut at = 0;
-        while let Some(change) = self.changes.get(at) {
-            let missing = self.missing_body(change)?;
-            match (missing, passing(&self.changes, at)) {
-                (None, _) => at += 1,
-                (Some(_), Some(deleted)) => {
-                    let prompt = self.changes.remove(deleted).prompt();
-                    self.changes.remove(at);
-                    self.list_under(prompt);
-                }
-                (Some(blob), None) => return Err(Error::BodyCollected { blob }),
+    /// All of it. A version whose body was collected can't come back, but need not if it is deleted again.
+    fn into_changes(self) -> Result<Vec<Change>> {
+        let mut lost = Vec::new();
+        for (at, change) in self.changes.iter().enumerate() {
+            if let Change::VersionRestored { id, .. } = change
+                && let Some(blob) = self.snapshot.lost_body(*id)?
+            {
+                lost.push((at, *id, blob));
             }
         }
-        Ok(self.changes)
-    }
-
-    /// The body that a version which comes back would need, and that is not stored.
-    fn missing_body(&self, change: &Change) -> Result<Option<BlobId>> {
-        let Change::VersionRestored { id, .. } = change else {
-            return Ok(None);
-        };
-        let blob = self.snapshot.version_ever(*id)?.map(|row| row.version.blob);
-        Ok(match blob {
-            Some(blob) if self.snapshot.blob(blob)?.is_none() => Some(blob),
-            _ => None,
-        })
-    }
-
-    /// Keeps the operation in a prompt's history, where it does nothing to the prompt in the end.
-    fn list_under(&mut self, prompt: PromptId) {
-        if self.changes.iter().all(|change| change.prompt() != prompt)
-            && let Some(state) = self.state(prompt)
-        {
-            self.changes.push(Change::Prompt {
-                id: prompt,
-                before: Some(state.clone()),
-                after: Some(state),
-            });
+        match lost.is_empty() {
+            true => Ok(self.changes),
+            false => self.without_passing(&lost),
         }
+    }
+
+    /// Leaves out the versions that come back only to be deleted again, of those whose body is lost. Each prompt stays in
+    /// the history of the operation, also if it does nothing to it in the end.
+    fn without_passing(self, lost: &[(usize, VersionId, BlobId)]) -> Result<Vec<Change>> {
+        let lost_versions: HashSet<VersionId> = lost.iter().map(|(_, id, _)| *id).collect();
+        let mut concerning: HashMap<VersionId, VecDeque<usize>> = HashMap::new();
+        let mut left: HashMap<PromptId, usize> = HashMap::new();
+        for (at, change) in self.changes.iter().enumerate() {
+            work::step();
+            *left.entry(change.prompt()).or_default() += 1;
+            for id in concerned(change).filter(|id| lost_versions.contains(id)) {
+                concerning.entry(id).or_default().push_back(at);
+            }
+        }
+        let mut changes: Vec<Option<Change>> = self.changes.into_iter().map(Some).collect();
+        let mut emptied = Vec::new();
+        for (at, id, blob) in lost {
+            let behind = concerning.entry(*id).or_default();
+            while behind.front().is_some_and(|next| next < at) {
+                behind.pop_front();
+            }
+            let next = behind.pop_front();
+            let Some(Some(Change::VersionDeleted { prompt, .. })) = next
+                .and_then(|next| changes.get_mut(next))
+                .map(Option::take)
+            else {
+                return Err(Error::BodyCollected { blob: *blob });
+            };
+            changes[*at] = None;
+            if let Some(left) = left.get_mut(&prompt) {
+                *left -= 2;
+                if *left == 0 {
+                    emptied.push(prompt);
+                }
+            }
+        }
+        let mut changes: Vec<Change> = changes.into_iter().flatten().collect();
+        for prompt in emptied {
+            if let Some(Some(state)) = self.states.get(&prompt) {
+                changes.push(Change::Prompt {
+                    id: prompt,
+                    before: Some(state.clone()),
+                    after: Some(state.clone()),
+                });
+            }
+        }
+        Ok(changes)
     }
 }
 
-/// Where a version that comes back is deleted again, if nothing points to it in between.
-fn passing(changes: &[Change], back: usize) -> Option<usize> {
-    let Change::VersionRestored { id, .. } = &changes[back] else {
-        return None;
+/// The versions that go or are pointed to, or from, by a change.
+fn concerned(change: &Change) -> impl Iterator<Item = VersionId> {
+    let (one, other) = match change {
+        Change::VersionDeleted { id, .. } => (Some(*id), None),
+        Change::Environment { before, after, .. } => {
+            (*before, after.filter(|after| Some(*after) != *before))
+        }
+        _ => (None, None),
     };
-    let concerns = |change: &Change| match change {
-        Change::VersionDeleted { id: deleted, .. } => deleted == id,
-        Change::Environment { before, after, .. } => [before, after].contains(&&Some(*id)),
-        _ => false,
-    };
-    let next = changes[back + 1..].iter().position(concerns)? + back + 1;
-    matches!(changes[next], Change::VersionDeleted { .. }).then_some(next)
+    one.into_iter().chain(other)
+}
+
+/// The versions that a prompt had just before an operation deleted it, by the position of that change.
+fn went_with_prompts(
+    snapshot: &dyn Snapshot,
+    operation: &Operation,
+) -> Result<HashMap<usize, Vec<VersionId>>> {
+    let changes = &operation.content.changes;
+    let deleted = changes.iter().filter_map(|change| match change {
+        Change::Prompt {
+            id, after: None, ..
+        } => Some(*id),
+        _ => None,
+    });
+    let deleted: BTreeSet<PromptId> = deleted.collect();
+    let mut gone = HashMap::new();
+    if deleted.is_empty() {
+        return Ok(gone);
+    }
+    let mut tables = PromptTables::default();
+    replay_prompts(snapshot, &deleted, operation.number - 1, &mut tables)?;
+    for (position, change) in changes.iter().enumerate() {
+        if !deleted.contains(&change.prompt()) {
+            continue;
+        }
+        if let Change::Prompt {
+            id, after: None, ..
+        } = change
+        {
+            let live = tables.rows(*id).into_iter().flat_map(PromptRows::live);
+            gone.insert(position, live.map(|version| version.id).collect());
+        }
+        // It was applied once.
+        let _ = tables.apply(operation.content.at, change);
+    }
+    Ok(gone)
 }
 
 fn restored(prompt: PromptId, id: VersionId) -> Change {

@@ -53,8 +53,8 @@ impl Expected {
             return;
         }
         let highest = table.live().max_by_key(|version| version.number);
-        let pointed = table.environments.values();
-        let pointed = pointed.filter_map(|(id, _)| table.live_version(*id));
+        let pointed: HashSet<VersionId> = table.environments.values().map(|to| to.0).collect();
+        let pointed = table.live().filter(|version| pointed.contains(&version.id));
         let mut current: Vec<_> = highest
             .into_iter()
             .chain(pointed)

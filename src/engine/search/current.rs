@@ -1,12 +1,14 @@
 //! What is searched of a prompt, as it is now.
 
+use std::collections::HashSet;
+
 use super::runs::together;
 use super::text::text_of;
 use super::words::words_of;
 use crate::backend::{SearchablePrompt, SearchableVersion, Snapshot};
 use crate::engine::bodies::Bodies;
 use crate::error::{Error, Result};
-use crate::id::{EnvironmentName, PromptId};
+use crate::id::{EnvironmentName, PromptId, VersionId};
 use crate::record::{Prompt, Version};
 use crate::template::Uses;
 
@@ -31,9 +33,9 @@ impl Current {
 pub(super) fn current_versions(snapshot: &dyn Snapshot, id: PromptId) -> Result<Vec<Version>> {
     let mut versions: Vec<Version> = Vec::new();
     versions.extend(snapshot.highest_version(id, None)?);
+    let mut known: HashSet<VersionId> = versions.iter().map(|version| version.id).collect();
     for environment in snapshot.environments(id)? {
-        let is_known = |version: &Version| version.id == environment.version_id;
-        if !versions.iter().any(is_known) {
+        if known.insert(environment.version_id) {
             versions.extend(snapshot.version(environment.version_id)?);
         }
     }

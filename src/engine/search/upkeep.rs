@@ -57,10 +57,17 @@ pub(crate) fn catch_up(
         if !go_on() {
             return Ok(false);
         }
+        // Texts are read and split before others who write have to wait. What changes meanwhile stays in the tail.
+        let snapshot = index.snapshot()?;
+        let told = snapshot.searchable_up_to()?;
+        let news = news(&**snapshot, &bodies.apart())?;
+        drop(snapshot);
         let mut transaction = index.transaction(Durability::Relaxed)?;
-        let news = news(&*transaction, &bodies.apart())?;
-        transaction.make_searchable(&news)?;
-        transaction.commit()?;
+        // Another process may have been faster.
+        if transaction.searchable_up_to()? == told {
+            transaction.make_searchable(&news)?;
+            transaction.commit()?;
+        }
     }
     Ok(true)
 }

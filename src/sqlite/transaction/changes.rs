@@ -187,7 +187,14 @@ impl Write<'_> {
              WHERE key = (SELECT blob FROM version WHERE key = ?1)",
             (key, now),
         )?;
-        self.count_versions("versions - 1", prompt)
+        self.change_one(
+            "counting a prompt's versions",
+            "UPDATE prompt SET versions = versions - 1 WHERE id = ?1",
+            [prompt.as_str()],
+        )?;
+        // It may be the one of the highest number. Several may go at once, so that is looked up behind the last of them.
+        self.lowered.borrow_mut().insert(self.prompt_key(prompt)?);
+        Ok(())
     }
 
     fn restore_version(&self, prompt: PromptId, id: VersionId) -> Result<()> {
@@ -204,21 +211,33 @@ impl Write<'_> {
              WHERE key = (SELECT blob FROM version WHERE key = ?1) AND (stored = 1 OR ?2)",
             (key, self.may_lack_its_body(id)?),
         )?;
-        self.count_versions("versions + 1", prompt)
-    }
-
-    /// Changes a prompt's count of versions, and finds the one of the highest number anew.
-    fn count_versions(&self, count: &str, prompt: PromptId) -> Result<()> {
         self.change_one(
             "counting a prompt's versions",
-            &format!(
-                "UPDATE prompt SET versions = {count}, latest =
-                    (SELECT v.key FROM version v WHERE v.prompt = prompt.key AND v.deleted_at IS NULL
-                     ORDER BY v.major DESC, v.minor DESC LIMIT 1)
-                 WHERE id = ?1"
-            ),
-            [prompt.as_str()],
+            "UPDATE prompt SET versions = versions + 1, latest = iif(
+                 (SELECT (l.major, l.minor) > (v.major, v.minor) FROM version l, version v
+                  WHERE l.key = prompt.latest AND v.key = ?2), latest, ?2)
+             WHERE id = ?1",
+            (prompt.as_str(), key),
         )
+    }
+
+    /// Finds the live version of the highest number of each prompt that lost some. None has a higher number than the one
+    /// that was the latest before, be it deleted by now. With `+ 0` both numbers bound the search in the index: a column has
+    /// an affinity, which keeps the second from doing so.
+    pub(super) fn find_latest(&self) -> Result<()> {
+        for prompt in self.lowered.take() {
+            self.change_one(
+                "finding a prompt's latest version",
+                "UPDATE prompt SET latest =
+                    (SELECT v.key FROM version l CROSS JOIN version v
+                     WHERE l.key = prompt.latest AND v.prompt = prompt.key AND v.deleted_at IS NULL
+                         AND (v.major, v.minor) <= (l.major + 0, l.minor + 0)
+                     ORDER BY v.major DESC, v.minor DESC LIMIT 1)
+                 WHERE key = ?1",
+                [prompt],
+            )?;
+        }
+        Ok(())
     }
 
     /// Each statement changes a row only where the pointer is what the change says it was.

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::Test;
 use crate::backend::testing::Scribe;
 use crate::backend::testing::values::{body, environment, moment, prompt_id, version_id};
-use crate::backend::{Index, PromptTable, StoredBlob};
+use crate::backend::{Index, PromptRows, PromptTable, StoredBlob};
 use crate::error::Error;
 use crate::id::{BlobId, OperationId};
 use crate::record::{OperationContent, OperationFilter};
@@ -105,14 +105,14 @@ pub fn prompts_are_what_their_operations_make_of_them(index: &dyn Index) {
         let snapshot = index.snapshot().unwrap();
         let mut operations = snapshot.operations(&filter, None, usize::MAX).unwrap();
         operations.reverse();
-        let mut table = PromptTable::new(found.id, operations[0].content.at);
+        let mut rows = PromptRows::new(found.id, operations[0].content.at);
         for operation in &operations {
             let changes = operation.content.changes.iter();
             for change in changes.filter(|change| change.prompt() == found.id) {
-                table.apply(operation.content.at, change).unwrap();
+                rows.apply(operation.content.at, change).unwrap();
             }
         }
-        assert_eq!(found, table);
+        assert_eq!(found, rows.to_table());
     }
 }
 

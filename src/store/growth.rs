@@ -1,0 +1,330 @@
+//! How the work of operations grows with what a store holds: counted in rows that are looked at and steps of SQLite's
+//! virtual machine, so that it is the same each time.
+
+use std::time::Duration;
+
+use crate::{
+    Body, Durability, Error, Expected, Move, NewPrompt, NewVersion, PromptId, Selector, Spec,
+    Store, StoreOptions, VersionFilter, work,
+};
+
+/// What four times as much may take times the work. With its square the work would be sixteen times as much.
+const MOST: u64 = 6;
+
+/// Counts the work of one operation at a size and at four times the size, in a directory and in memory.
+fn grows<T>(size: usize, make: impl Fn(&Store, usize) -> T, operation: impl Fn(&Store, usize, T)) {
+    for place in ["directory", "memory"] {
+        let count = |size: usize| {
+            let directory = tempfile::tempdir().unwrap();
+            let options = StoreOptions::new().durability(Durability::Relaxed).seed(7);
+            let store = match place {
+                "directory" => options.create(directory.path()).unwrap(),
+                _ => options.in_memory().unwrap(),
+            };
+            let made = make(&store, size);
+            let steps = work::steps(|| operation(&store, size, made));
+            assert!(store.verify(|_| ()).unwrap().is_clean());
+            steps
+        };
+        let (small, large) = (count(size), count(4 * size));
+        assert!(small > size as u64 / 100, "{place}: nothing is counted");
+        assert!(
+            large < MOST * small,
+            "{place}: {small} steps at {size}, {large} at {}",
+            4 * size
+        );
+    }
+}
+
+fn body(number: usize) -> String {
+    format!(r#"{{"messages": [{{"role": "user", "content": "Say {number}."}}]}}"#)
+}
+
+/// A prompt of so many versions, each an operation.
+fn versions(store: &Store, versions: usize) -> PromptId {
+    let new = NewPrompt::new("many", body(0)).unwrap();
+    let id = store.create_prompt(new).unwrap().prompt.id;
+    let committed = store.batch(|batch| {
+        for number in 1..versions {
+            batch.commit(NewVersion::new(id, body(number))?)?;
+        }
+        Ok(())
+    });
+    committed.unwrap();
+    id
+}
+
+fn of(prompt: PromptId, selector: &str) -> Spec {
+    Spec::new(prompt, selector.parse::<Selector>().unwrap())
+}
+
+fn moves(prompts: &[PromptId], environments: usize, to: &str) -> Vec<Move> {
+    let names = |prompt| {
+        (0..environments).map(move |number| {
+            let name = format!("env-{number}");
+            Move::set(prompt, name.as_str(), to).unwrap()
+        })
+    };
+    prompts.iter().copied().flat_map(names).collect()
+}
+
+/// A prompt of a few versions with so many environments.
+fn environments(store: &Store, environments: usize) -> PromptId {
+    let id = versions(store, 4);
+    let moved = store.move_environments(&moves(&[id], environments, "1.1"));
+    moved.unwrap();
+    id
+}
+
+fn prompts(store: &Store, prompts: usize) -> Vec<PromptId> {
+    let made = store.batch(|batch| {
+        let create = |number| {
+            let new = NewPrompt::new(format!("prompt {number}").as_str(), body(number))?;
+            let id = batch.create_prompt(new)?.prompt.id;
+            batch.commit(NewVersion::new(id, body(number + 1_000_000))?)?;
+            Ok(id)
+        };
+        (0..prompts).map(create).collect()
+    });
+    made.unwrap()
+}
+
+#[test]
+fn a_deleted_prompt_comes_back_with_its_versions() {
+    let deleted = |store: &Store, size| {
+        let id = versions(store, size);
+        store.delete_prompt(id).unwrap();
+        id
+    };
+    grows(100, deleted, |store, size, id| {
+        store.undo_newest().unwrap();
+        assert_eq!(store.prompt(id).unwrap().versions, size as u64);
+    });
+}
+
+#[test]
+fn operations_that_stand_on_each_other_are_taken_back() {
+    grows(100, versions, |store, _, id| {
+        store.undo_with_later(1).unwrap();
+        assert!(store.prompt(id).is_err());
+    });
+}
+
+#[test]
+fn what_was_taken_back_with_later_operations_is_done_again() {
+    let undone = |store: &Store, size| {
+        let id = versions(store, size);
+        (id, store.undo_with_later(1).unwrap())
+    };
+    grows(100, undone, |store, size, (id, undone)| {
+        store.undo(&undone).unwrap();
+        assert_eq!(store.prompt(id).unwrap().versions, size as u64);
+    });
+}
+
+#[test]
+fn one_deletion_among_many_versions_is_taken_back() {
+    let deleted = |store: &Store, size| {
+        let id = versions(store, size);
+        store.delete_version(of(id, "1.7")).unwrap();
+        id
+    };
+    grows(100, deleted, |store, size, id| {
+        store.undo_newest().unwrap();
+        assert_eq!(store.prompt(id).unwrap().versions, size as u64);
+    });
+}
+
+/// Their bodies are collected, so they can't come back, and need not.
+#[test]
+fn versions_that_came_and_went_are_passed_over() {
+    let gone = |store: &Store, size| {
+        let id = versions(store, size);
+        for _ in 1..size {
+            store.delete_version(of(id, "latest")).unwrap();
+        }
+        store.collect_garbage(Duration::ZERO).unwrap();
+        id
+    };
+    grows(50, gone, |store, _, id| {
+        store.undo_with_later(1).unwrap();
+        assert!(store.prompt(id).is_err());
+    });
+}
+
+#[test]
+fn the_highest_versions_are_deleted_one_by_one() {
+    grows(50, versions, |store, size, id| {
+        for _ in 1..size {
+            store.delete_version(of(id, "latest")).unwrap();
+        }
+        assert_eq!(store.version(of(id, "latest")).unwrap().number.minor, 0);
+    });
+}
+
+#[test]
+fn all_environments_of_a_prompt_are_moved_again() {
+    grows(100, environments, |store, size, id| {
+        store.move_environments(&moves(&[id], size, "1.2")).unwrap();
+        store.undo_newest().unwrap();
+        let found = store.environments(id).unwrap();
+        assert!(found.iter().filter(|one| one.number.minor == 1).count() == size);
+    });
+}
+
+/// As from staging to production: where they point is looked up before any of them moves.
+#[test]
+fn environments_are_moved_to_where_others_point() {
+    grows(100, environments, |store, size, id| {
+        let from = |number: usize| format!("env-{}", (number + 1) % size);
+        let moves: Vec<Move> = moves(&[id], size, "1.2")
+            .into_iter()
+            .enumerate()
+            .map(|(number, mut one)| {
+                one.to = Some(from(number).parse().unwrap());
+                one
+            })
+            .collect();
+        store.move_environments(&moves).unwrap();
+    });
+}
+
+#[test]
+fn versions_are_listed_with_their_environments() {
+    let both = |store: &Store, size| {
+        let id = versions(store, size);
+        store.move_environments(&moves(&[id], size, "1.1")).unwrap();
+        id
+    };
+    grows(100, both, |store, size, id| {
+        let all = VersionFilter::default();
+        let found = store.versions(id, &all, None, usize::MAX).unwrap();
+        assert_eq!(found.len(), size);
+        assert_eq!(found[size - 2].environments.len(), size);
+    });
+}
+
+/// Each move of all is an operation of all prompts, which may not be read for each of them.
+#[test]
+fn moves_of_many_prompts_are_taken_back() {
+    let moved = |store: &Store, size| {
+        let ids = prompts(store, size);
+        for to in ["1.0", "1.1", "1.0", "1.1"] {
+            store.move_environments(&moves(&ids, 1, to)).unwrap();
+        }
+        ids
+    };
+    grows(50, moved, |store, _, ids| {
+        store.undo_newest().unwrap();
+        let at = store.version(of(ids[3], "env-0")).unwrap();
+        assert_eq!(at.number.minor, 0);
+        let last = store.cursor().unwrap().number();
+        store.undo_with_later(last - 3).unwrap();
+    });
+    grows(50, moved, |store, _, _| {
+        assert!(store.verify(|_| ()).unwrap().is_clean());
+    });
+}
+
+#[test]
+fn a_move_of_many_prompts_is_taken_back_and_done_again() {
+    let undone = |store: &Store, size| {
+        let ids = prompts(store, size);
+        store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
+        ids
+    };
+    grows(50, undone, |store, _, ids| {
+        let last = store.cursor().unwrap().number();
+        let undone = store.undo_with_later(last).unwrap();
+        store.undo(&undone).unwrap();
+        assert!(store.version(of(ids[3], "env-0")).is_ok());
+    });
+}
+
+/// The work of one call is the same whatever there is already.
+#[test]
+fn single_calls_do_not_grow_with_what_there_is() {
+    for place in ["directory", "memory"] {
+        let count = |size: usize| {
+            let directory = tempfile::tempdir().unwrap();
+            let options = StoreOptions::new().durability(Durability::Relaxed).seed(7);
+            let store = match place {
+                "directory" => options.create(directory.path()).unwrap(),
+                _ => options.in_memory().unwrap(),
+            };
+            let id = versions(&store, size);
+            store.move_environments(&moves(&[id], size, "1.1")).unwrap();
+            prompts(&store, size);
+            work::steps(|| {
+                store
+                    .commit(NewVersion::new(id, body(size)).unwrap())
+                    .unwrap();
+                store
+                    .set_environment(id, "env-7", "1.3", Expected::Any)
+                    .unwrap();
+                store.delete_version(of(id, "latest")).unwrap();
+                store.version("prompt 7@latest").unwrap();
+                let all = VersionFilter::default();
+                let page = store.versions(id, &all, None, 10).unwrap();
+                store
+                    .versions(id, &all, page.last().map(|one| one.id), 10)
+                    .unwrap();
+                store.rename("prompt 7", "renamed").unwrap();
+                store.set_tags("renamed", &["a"]).unwrap();
+            })
+        };
+        let (small, large) = (count(50), count(400));
+        assert!(
+            large < 2 * small,
+            "{place}: {small} steps at 50, {large} at 400"
+        );
+    }
+}
+
+fn asking(variables: usize) -> Body {
+    let tags = (0..variables).map(|number| format!("{{{{hc:v{number}:string}}}}"));
+    let text = tags.collect::<Vec<_>>().join(" ");
+    let body = serde_json::json!({"messages": [{"role": "user", "content": text}]});
+    body.try_into().unwrap()
+}
+
+#[test]
+fn a_body_of_too_many_tags_is_refused_whole() {
+    let store = Store::in_memory().unwrap();
+    let most = Body::MAX_TAGS;
+    let id = store
+        .create_prompt(NewPrompt::new("asking", asking(most)).unwrap())
+        .unwrap();
+    let more = || NewVersion::new(id.prompt.id, asking(most + 1)).unwrap();
+    let refused = |error: Error| {
+        let text = error.to_string();
+        assert!(matches!(error, Error::InvalidBody { .. }), "{text}");
+        assert!(text.contains("more than 10000 template tags"), "{text}");
+    };
+    refused(store.commit(more()).unwrap_err());
+    let batch = store.batch(|batch| batch.commit(more()));
+    refused(batch.unwrap_err());
+    let new = || NewPrompt::new("more", asking(most + 1)).unwrap();
+    refused(store.create_prompt(new()).unwrap_err());
+    refused(store.batch(|batch| batch.create_prompt(new())).unwrap_err());
+    // What is no tag is not counted, however long it is.
+    let text = "{{hc:none} ".repeat(50_000);
+    let body = serde_json::json!({"messages": [{"role": "user", "content": text}]});
+    let plain = NewVersion::new(id.prompt.id, body).unwrap();
+    assert_eq!(store.commit(plain).unwrap().number.to_string(), "2.0");
+}
+
+#[test]
+fn too_many_tags_of_a_prompt_are_refused() {
+    let store = Store::in_memory().unwrap();
+    let new = NewPrompt::new("tagged", body(0)).unwrap();
+    let id = store.create_prompt(new).unwrap().prompt.id;
+    let tags: Vec<String> = (0..10_001).map(|number| number.to_string()).collect();
+    let error = store.set_tags(id, &tags).unwrap_err().to_string();
+    assert!(error.contains("a prompt has 10000 tags at most"), "{error}");
+    store.set_tags(id, &tags[1..]).unwrap();
+    let tags: Vec<String> = vec!["t".repeat(1024); 1025];
+    let error = store.set_tags(id, &tags).unwrap_err().to_string();
+    assert!(error.contains("1048576 bytes at most"), "{error}");
+    store.set_tags(id, &tags[1..]).unwrap();
+}
