@@ -1,17 +1,27 @@
 //! A prompt's body: JSON text, kept byte for byte.
 
-use std::sync::Arc;
+mod outline;
+mod shape;
 
+use std::panic::resume_unwind;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
+pub(crate) use self::outline::any_string;
+use self::outline::{Kind, Outline, outline};
+pub(crate) use self::shape::Shape;
 use crate::error::{Error, Result};
+use crate::heap;
 use crate::id::BlobId;
-use crate::json::Json;
+use crate::json::{self, Json};
 
 /// The body of a version: an OpenAI-style chat request as JSON text.
 ///
-/// Any JSON object is accepted, up to [`Body::MAX_BYTES`] and [`Body::MAX_DEPTH`] levels, whose numbers fit
-/// an `f64` and whose strings are Unicode. The text is kept byte for byte: white space, member order
+/// Any JSON object is accepted, up to [`Body::MAX_BYTES`], [`Body::MAX_VALUES`] and [`Body::MAX_DEPTH`] levels, whose
+/// numbers fit an `f64` and whose strings are Unicode. The text is kept byte for byte: white space, member order
 /// and the spelling of numbers come back as they went in.
 ///
 /// ```
@@ -29,13 +39,21 @@ pub struct Body(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     id: BlobId,
-    /// Parsed at once for a body that comes from a caller, on demand for one that comes from the store.
+    /// Parsed at once for a small body that comes from a caller, else on demand.
     json: Json,
+    /// The member `model` of a body that was accepted without being parsed.
+    model: OnceLock<Option<String>>,
+    /// The memory that the text and its values take, once it was asked for.
+    weight: OnceLock<usize>,
 }
 
 impl Body {
     /// The largest body, in bytes.
     pub const MAX_BYTES: usize = 50 * 1024 * 1024;
+
+    /// The most values in a body: objects, arrays, strings, numbers, booleans and nulls, those within others and the body
+    /// itself included. Parsed, a value takes up to some hundred times the memory of its text.
+    pub const MAX_VALUES: usize = 1_000_000;
 
     /// The deepest nesting of objects and arrays, the body itself included.
     pub const MAX_DEPTH: usize = 127;
@@ -72,13 +90,58 @@ impl Body {
     /// The member `model`, if it is a string.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
-        self.json().get("model")?.as_str()
+        match self.0.model.get() {
+            Some(model) => model.as_deref(),
+            None => self.json().get("model")?.as_str(),
+        }
     }
 
     /// The text as a part of other JSON, but for the white space around it.
     #[cfg(feature = "server")]
     pub(crate) fn raw(&self) -> serde_json::Result<&serde_json::value::RawValue> {
         serde_json::from_str(self.text())
+    }
+
+    /// Whether the text is so large that its values are not parsed without need, nor kept.
+    pub(crate) fn is_large(&self) -> bool {
+        self.text().len() > LARGE
+    }
+
+    /// Looks at the values once. Those of a large body are parsed for it and freed again, unless they are there already:
+    /// in a thread of its own, whose heap has little else that would keep their memory from the system.
+    pub(crate) fn look<T: Send>(&self, look: impl Fn(&Value) -> T + Sync) -> T {
+        if !self.is_large() || self.0.json.is_parsed() {
+            return look(self.json());
+        }
+        let apart = || {
+            let json = json::parse(self.text());
+            let seen = look(&json);
+            drop(json);
+            heap::give_back();
+            seen
+        };
+        let builder = thread::Builder::new().name("promptbook-body".into());
+        thread::scope(|scope| match builder.spawn_scoped(scope, apart) {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            // There is no thread to be had.
+            Err(_) => look(self.json()),
+        })
+    }
+
+    fn of(id: BlobId, json: Json) -> Self {
+        Self(Arc::new(Inner {
+            id,
+            json,
+            model: OnceLock::new(),
+            weight: OnceLock::new(),
+        }))
+    }
+
+    /// The memory that this takes with its values, in bytes, whether they are parsed yet or not.
+    pub(crate) fn weight(&self) -> usize {
+        let text = self.as_bytes();
+        let weigh = || size_of::<Inner>() + text.len() + Shape::of(text).parsed_bytes();
+        *self.0.weight.get_or_init(weigh)
     }
 
     /// A body that was accepted before: its bytes match `id`, which the index vouches for.
@@ -88,8 +151,7 @@ impl Body {
             reason: "it is not UTF-8".into(),
         })?;
         // It went through `accept` before, and its hash was checked.
-        let json = Json::new(text);
-        Ok(Self(Arc::new(Inner { id, json })))
+        Ok(Self::of(id, Json::new(text)))
     }
 
     fn accept(text: String) -> Result<Self> {
@@ -98,12 +160,34 @@ impl Body {
             let (size, limit) = (text.len(), Self::MAX_BYTES);
             return refuse(format!("it has {size} bytes, the limit is {limit}"));
         }
-        match serde_json::from_str(&text) {
-            Ok(json @ Value::Object(_)) => Ok(Self(Arc::new(Inner {
-                id: BlobId::of(text.as_bytes()),
-                json: Json::parsed(text, json),
-            }))),
-            Ok(other) => refuse(format!("expected a JSON object, found {}", kind_of(&other))),
+        // A shorter text has fewer values.
+        if text.len() > Self::MAX_VALUES {
+            let (values, limit) = (Shape::of(text.as_bytes()).values, Self::MAX_VALUES);
+            if values > limit {
+                // What is no JSON is refused as that, without a tree of what comes before the mistake.
+                return refuse(match serde_json::from_str::<IgnoredAny>(&text) {
+                    Ok(IgnoredAny) => format!("it has {values} values, the limit is {limit}"),
+                    Err(error) => error.to_string(),
+                });
+            }
+        }
+        let checked = match text.len() > LARGE {
+            true => outline(&text).map(|outline| (outline, None)),
+            false => json::parse_value(&text).map(|json| (outline_of(&json), Some(json))),
+        };
+        match checked {
+            Ok((Outline::Object(model), json)) => {
+                let id = BlobId::of(text.as_bytes());
+                let Some(json) = json else {
+                    let body = Self::of(id, Json::new(text));
+                    body.0.model.get_or_init(|| model);
+                    return Ok(body);
+                };
+                Ok(Self::of(id, Json::parsed(text, json)))
+            }
+            Ok((Outline::Other(kind), _)) => {
+                refuse(format!("expected a JSON object, found {}", words_of(kind)))
+            }
             Err(error) if error.to_string().starts_with("recursion limit") => refuse(format!(
                 "it is nested deeper than {} levels, at line {} column {}",
                 Self::MAX_DEPTH,
@@ -115,9 +199,18 @@ impl Body {
     }
 }
 
+/// The values of a larger text may take ten megabytes and more.
+const LARGE: usize = 128 * 1024;
+
 impl AsRef<Json> for Body {
     fn as_ref(&self) -> &Json {
         &self.0.json
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
     }
 }
 
@@ -191,14 +284,26 @@ impl TryFrom<Value> for Body {
     }
 }
 
-fn kind_of(json: &Value) -> &'static str {
+/// The outline of a small body. Its model is read where it is asked for.
+fn outline_of(json: &Value) -> Outline {
     match json {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+        Value::Object(_) => Outline::Object(None),
+        Value::Null => Outline::Other(Kind::Null),
+        Value::Bool(_) => Outline::Other(Kind::Bool),
+        Value::Number(_) => Outline::Other(Kind::Number),
+        Value::String(_) => Outline::Other(Kind::String),
+        Value::Array(_) => Outline::Other(Kind::Array),
+    }
+}
+
+fn words_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Null => "null",
+        Kind::Bool => "a boolean",
+        Kind::Number => "a number",
+        Kind::String => "a string",
+        Kind::Array => "an array",
+        Kind::Object => "an object",
     }
 }
 

@@ -78,6 +78,7 @@ mod error;
 #[cfg(any(feature = "cli", feature = "server"))]
 mod folder;
 pub mod frozen;
+mod heap;
 mod id;
 mod invalid;
 mod json;
@@ -92,6 +93,7 @@ mod sqlite;
 mod store;
 pub mod template;
 pub mod trust;
+mod weight;
 mod work;
 
 pub use backend::BlobUsage;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
 use crate::shown::Quoted;
+use crate::weight::of_text;
 
 /// A prompt: a named line of versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -310,6 +311,19 @@ pub struct VersionFilter {
     pub major: Option<u32>,
     /// Only numbers that meet this requirement, `2.1` read as `2.1.0`.
     pub requirement: Option<semver::VersionReq>,
+}
+
+impl Version {
+    /// The memory that it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let environment =
+            |name: &EnvironmentName| size_of::<EnvironmentName>() + of_text(name.as_str());
+        size_of::<Self>()
+            + self.model.as_deref().map_or(0, of_text)
+            + of_text(&self.message)
+            + of_text(&self.author)
+            + self.environments.iter().map(environment).sum::<usize>()
+    }
 }
 
 impl VersionFilter {

@@ -44,9 +44,25 @@ struct Served {
 
 impl Served {
     fn start(store: &Path, arguments: &[&str]) -> Self {
+        Self::start_by(&[], store, arguments)
+    }
+
+    /// Starts it by another program, whose last arguments are the command.
+    fn start_by(wrapper: &[&str], store: &Path, arguments: &[&str]) -> Self {
         let mut arguments = arguments.to_vec();
         arguments.extend(["--addr", "127.0.0.1:0", "--json"]);
-        Self::spawn(command(store, &arguments))
+        let mut command = command(store, &arguments);
+        if let [program, first @ ..] = wrapper {
+            let mut wrapped = Command::new(program);
+            wrapped.args(first).arg(command.get_program());
+            wrapped.args(command.get_args());
+            wrapped
+                .env_remove("PROMPTBOOK_KEY")
+                .env_remove("PROMPTBOOK_LOG");
+            wrapped.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command = wrapped;
+        }
+        Self::spawn(command)
     }
 
     fn spawn(mut command: Command) -> Self {
@@ -283,6 +299,135 @@ fn half_a_request_does_not_hold_up_the_end() {
     assert!(served.child.wait().unwrap().success());
     // It would be 30 s by the limits.
     assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
+}
+
+/// Connections leave open files to the store, whatever their number.
+#[test]
+fn idle_connections_leave_open_files_to_the_store() {
+    let place = tempfile::tempdir().unwrap();
+    let created = greeting(place.path());
+    let wrapper = ["sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\""];
+    let served = Served::start_by(&wrapper, place.path(), &["--log", "error"]);
+    let authority = served.url.strip_prefix("http://").unwrap().to_owned();
+    let count = format!(
+        "GET /v1/prompt-2025/count HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        served.key
+    );
+    let mut early = TcpStream::connect(&authority).unwrap();
+    let mut answer = [0; 1024];
+    let mut ask = |request: &str| {
+        early.write_all(request.as_bytes()).unwrap();
+        let length = early.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    };
+    assert!(ask(&count).starts_with("HTTP/1.1 200"));
+    let begun = std::time::Instant::now();
+    let idle: Vec<TcpStream> = (0..70)
+        .map(|_| TcpStream::connect(&authority).unwrap())
+        .collect();
+    let body = format!("/v1/prompt-2025/{}/prompt-body", created.version.id);
+    let read = ask(&count.replace("/v1/prompt-2025/count", &body));
+    assert!(read.starts_with("HTTP/1.1 200"), "{read}");
+    // Then they have been idle for long enough to make room.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let query = json!({"promptId": created.prompt.id});
+    let version = json!({"promptVersionId": created.version.id});
+    let update = json!({
+        "promptId": created.prompt.id, "promptVersionId": created.version.id, "newMajorVersion": false,
+        "commitMessage": "", "promptBody": {},
+    });
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for (route, body) in [
+                    ("/v2/prompt-2025/query/version", &version),
+                    ("/v1/prompt-2025/query/versions", &query),
+                    ("/v1/prompt-2025/update", &update),
+                ] {
+                    let (mut status, mut answer) = served.post(route, body);
+                    // Sixteen at once with as many connections that are closing may be too many; never does the store fail.
+                    for _ in 0..50 {
+                        if status != 503 {
+                            break;
+                        }
+                        assert_eq!(answer["error"], "Too many connections");
+                        std::thread::sleep(std::time::Duration::from_millis(200));
+                        (status, answer) = served.post(route, body);
+                    }
+                    assert_eq!(status, 200, "{route}: {answer}");
+                }
+            });
+        }
+    });
+    // They would be closed after 30 s.
+    assert!(begun.elapsed().as_secs() < 25, "{:?}", begun.elapsed());
+    drop(idle);
+    assert_eq!(served.end(), "", "errors were logged");
+}
+
+/// A full disk is none of the client's mistakes, nor of the server's.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path();
+    // A file system of its own, which goes with the process.
+    let mount = "mount -t tmpfs -o size=4m none \"$0\" && { [ $# = 0 ] || exec \"$@\"; }";
+    let wrapper = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        mount,
+    ];
+    let mut tried = Command::new(wrapper[0]);
+    let tried = tried.args(&wrapper[1..]).arg(path).output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no file system can be mounted"
+        );
+        println!("not run: no file system can be mounted in a namespace of one's own");
+        return;
+    }
+    let store = path.join("store");
+    let text = path.to_str().unwrap();
+    let init = "\"$1\" --store \"$3\" init >&2 && exec \"$@\"";
+    let script = format!("mount -t tmpfs -o size=4m none '{text}' && {init}");
+    let wrapper = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        &script,
+        "sh",
+    ];
+    let served = Served::start_by(&wrapper, &store, &["--log", "error"]);
+    let new = |bytes: usize, number: u32| {
+        let text = format!("{number} ").repeat(bytes / 2);
+        json!({"name": "n", "tags": [], "promptBody": {"a": text}})
+    };
+    let route = "/v1/prompt-2025";
+    let (status, answer) = served.post(route, &new(10, 0));
+    assert_eq!(status, 201, "{answer}");
+    let mut full = (1..20).map(|number| served.post(route, &new(1_000_000, number)));
+    let (status, answer) = full.find(|(status, _)| *status != 201).unwrap();
+    assert_eq!(
+        (status, &answer["error"]),
+        (507, &json!("The disk is full"))
+    );
+    let count = json!({"search": "", "tagsFilter": [], "page": 0, "pageSize": 100});
+    assert_eq!(
+        served.post("/v1/prompt-2025/query", &count).0,
+        200,
+        "reads go on"
+    );
+    let log = served.end();
+    assert!(log.contains("full"), "{log}");
 }
 
 #[test]

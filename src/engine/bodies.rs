@@ -7,6 +7,7 @@ use crate::backend::{Blobs, ErrorKind, Snapshot, StoredBlob};
 use crate::body::Body;
 use crate::error::{Error, Result};
 use crate::id::BlobId;
+use crate::weight::ENTRY;
 
 /// The bodies of a store. Those that were read stay in memory: what an address stands for never changes.
 #[derive(Debug)]
@@ -18,13 +19,14 @@ pub(crate) struct Bodies {
 #[derive(Debug, Default)]
 struct Cache {
     bodies: HashMap<BlobId, Body>,
+    /// The memory that they take.
     bytes: usize,
 }
 
 const OTHER_BYTES: &str = "its bytes are not those it was stored with";
 
-/// Bytes kept in memory; when there are more, all are forgotten.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// The memory of the bodies that are kept, parsed; when there is more, all are forgotten.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 impl Bodies {
     pub(crate) fn new(blobs: Arc<dyn Blobs>) -> Self {
@@ -53,15 +55,23 @@ impl Bodies {
             return Ok(body);
         }
         let body = self.read_once(snapshot, id)?;
-        let mut cache = self.cache();
-        let size = body.as_bytes().len();
-        if cache.bytes + size > MOST_BYTES {
-            *cache = Cache::default();
-        }
-        if size <= MOST_BYTES && cache.bodies.insert(id, body.clone()).is_none() {
-            cache.bytes += size;
+        // A large one, which would push out all others, is not even weighed.
+        if body.as_bytes().len() <= MOST_BYTES {
+            self.keep(&body);
         }
         Ok(body)
+    }
+
+    fn keep(&self, body: &Body) {
+        // Who reads it from here parses it, perhaps.
+        let bytes = ENTRY + body.weight();
+        let mut cache = self.cache();
+        if cache.bytes + bytes > MOST_BYTES {
+            *cache = Cache::default();
+        }
+        if bytes <= MOST_BYTES && cache.bodies.insert(body.id(), body.clone()).is_none() {
+            cache.bytes += bytes;
+        }
     }
 
     /// As [`read`](Self::read), for what is not read again soon: it is neither looked for in memory nor kept there.

@@ -11,6 +11,7 @@ use super::writer::Place;
 use crate::backend::Numbering;
 use crate::id::{OperationId, PromptId};
 use crate::record::Version;
+use crate::weight::ENTRY;
 
 /// What a commit on a prompt that is there goes by.
 #[derive(Clone, Debug)]
@@ -24,25 +25,42 @@ pub(super) struct Line {
 
 /// The lines of several prompts, all of one moment.
 #[derive(Debug, Default)]
-pub(super) struct Lines(HashMap<PromptId, Line>);
+pub(super) struct Lines {
+    by_prompt: HashMap<PromptId, Line>,
+    /// The memory that they take.
+    bytes: usize,
+}
 
-/// Lines kept in memory; when there are more, all are forgotten.
-const MOST: usize = 1024;
+/// The memory of the lines that are kept; when there are more, all are forgotten.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
+
+impl Line {
+    fn weight(&self) -> usize {
+        ENTRY + size_of::<Self>() + self.head.as_ref().map_or(0, Version::weight)
+    }
+}
 
 impl Lines {
     pub(super) fn take(&mut self, prompt: PromptId) -> Option<Line> {
-        self.0.remove(&prompt)
+        let line = self.by_prompt.remove(&prompt)?;
+        self.bytes -= line.weight();
+        Some(line)
     }
 
     pub(super) fn put(&mut self, line: Line) {
-        if self.0.len() >= MOST {
-            self.0.clear();
+        self.forget(line.prompt);
+        let bytes = line.weight();
+        if self.bytes + bytes > MOST_BYTES {
+            *self = Self::default();
         }
-        self.0.insert(line.prompt, line);
+        if bytes <= MOST_BYTES {
+            self.bytes += bytes;
+            self.by_prompt.insert(line.prompt, line);
+        }
     }
 
     pub(super) fn forget(&mut self, prompt: PromptId) {
-        self.0.remove(&prompt);
+        drop(self.take(prompt));
     }
 }
 

@@ -11,6 +11,7 @@ mod collect;
 mod commit;
 mod compare;
 pub mod contract;
+mod contracts;
 mod environment;
 #[cfg(feature = "server")]
 mod export;
@@ -55,6 +56,7 @@ pub(crate) use bodies::Bodies;
 pub(crate) use bundle::{Bundle, export_bundle};
 pub(crate) use collect::{collect, collectable};
 pub(crate) use compare::{compare_body, compare_environments, compare_versions};
+pub(crate) use contracts::KeptContracts;
 #[cfg(feature = "server")]
 pub(crate) use export::export;
 pub(crate) use freeze::{FrozenText, freeze};

@@ -23,6 +23,7 @@ use crate::error::Result;
 use crate::id::{OperationId, PromptId};
 use crate::number::{PromptRef, Spec};
 use crate::record::Version;
+use crate::weight::{ENTRY, of_text};
 
 /// A version and its body. Both are shared: resolving what is in memory copies neither.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ struct Answers {
     answers: Map<Spec, Answer>,
     /// The specs whose answer an operation on this may change.
     hanging_on: Map<Cause, Map<Spec, ()>>,
-    /// The bytes of bodies and names in all answers.
+    /// The memory that the answers take.
     bytes: usize,
 }
 
@@ -80,8 +81,8 @@ enum Cause {
     Name(String),
 }
 
-/// Answers kept in memory, and the bytes of their bodies and names; when there are more, all are forgotten.
-const MOST: (usize, usize) = (16 * 1024, 32 * 1024 * 1024);
+/// Answers kept in memory, and the memory that they take; when there are more, all are forgotten.
+const MOST: (usize, usize) = (16 * 1024, 64 * 1024 * 1024);
 
 /// More operations than this are not looked through: all answers are forgotten.
 const MOST_OPERATIONS: u64 = 64;
@@ -207,7 +208,11 @@ impl Default for Answers {
 
 impl Answers {
     fn with(&self, spec: &Spec, answer: Answer) -> Self {
-        let full = self.answers.size() >= MOST.0 || self.bytes + bytes(spec, &answer) > MOST.1;
+        let bytes = weight(spec, &answer);
+        if bytes > MOST.1 {
+            return self.clone();
+        }
+        let full = self.answers.size() >= MOST.0 || self.bytes + bytes > MOST.1;
         let mut next = match full {
             true => Self {
                 mark: self.mark,
@@ -222,7 +227,7 @@ impl Answers {
             specs.insert_mut(spec.clone(), ());
             next.hanging_on.insert_mut(cause, specs);
         }
-        next.bytes += bytes(spec, &answer);
+        next.bytes += bytes;
         next.answers.insert_mut(spec.clone(), answer);
         next
     }
@@ -241,7 +246,7 @@ impl Answers {
         let Some(answer) = self.answers.get(spec) else {
             return;
         };
-        self.bytes -= bytes(spec, answer);
+        self.bytes -= weight(spec, answer);
         for cause in causes(spec, answer) {
             let Some(mut rest) = self.hanging_on.get(&cause).cloned() else {
                 continue;
@@ -258,15 +263,15 @@ impl Answers {
     }
 }
 
-/// Returns the bytes that an answer holds in memory beyond a constant. The name, which may be as long as a body, is in the
-/// key and in its cause.
-fn bytes(spec: &Spec, answer: &Answer) -> usize {
-    let body = answer.resolved.as_ref().map(|resolved| &resolved.body);
+/// The memory that an answer takes.
+fn weight(spec: &Spec, answer: &Answer) -> usize {
+    // A spec is kept in three places; its texts, but for a long name, are of the entries' size.
     let name = match &spec.prompt {
-        Some(PromptRef::Name(name)) => 2 * name.as_str().len(),
+        Some(PromptRef::Name(name)) => 3 * of_text(name.as_str()),
         _ => 0,
     };
-    name + body.map_or(0, |body| body.as_bytes().len())
+    let body = answer.resolved.as_ref().map(|resolved| &resolved.body);
+    4 * ENTRY + name + answer.version.weight() + body.map_or(0, Body::weight)
 }
 
 fn causes(spec: &Spec, answer: &Answer) -> impl Iterator<Item = Cause> {

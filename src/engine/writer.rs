@@ -1,6 +1,6 @@
 //! A write transaction with the rules in front.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +9,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::bodies::Bodies;
 use super::bulk::{Bulk, Finished, New};
 use super::contract::Contract;
+use super::contracts::KeptContracts;
 use super::judge;
 use super::lines::{KeptLines, Lines};
 use super::operation_text;
@@ -32,7 +33,7 @@ pub(crate) struct Context {
     pub(crate) rng: Mutex<fastrand::Rng>,
     /// The ids that are drawn were drawn before, where the same seed was used.
     pub(crate) seeded: bool,
-    pub(crate) contracts: Mutex<HashMap<BlobId, Arc<Contract>>>,
+    pub(crate) contracts: KeptContracts,
     pub(crate) lines: KeptLines,
 }
 
@@ -53,28 +54,17 @@ impl Context {
         (self.clock)().trunc_subsecs(6)
     }
 
-    /// What a body asks of its callers, but for what its partials do: known from now on.
+    /// What a body asks of its callers, but for what its partials do: in memory from now on, unless it is large.
     pub(crate) fn contract_without_partials(&self, body: &Body) -> Arc<Contract> {
-        if let Some(contract) = self.known_contracts().get(&body.id()) {
-            return Arc::clone(contract);
+        if let Some(contract) = self.contracts.get(body.id()) {
+            return contract;
         }
-        let contract = Arc::new(Contract::of(body.as_ref(), &Partials::default()));
-        let mut contracts = self.known_contracts();
-        if contracts.len() >= MOST_CONTRACTS {
-            contracts.clear();
-        }
-        contracts.insert(body.id(), Arc::clone(&contract));
+        let contract = body.look(|json| Contract::of_text(body.text(), json, &Partials::default()));
+        let contract = Arc::new(contract);
+        self.contracts.put(body.id(), &contract);
         contract
     }
-
-    fn known_contracts(&self) -> MutexGuard<'_, HashMap<BlobId, Arc<Contract>>> {
-        let contracts = self.contracts.lock();
-        contracts.unwrap_or_else(PoisonError::into_inner)
-    }
 }
-
-/// Contracts kept in memory; when there are more, all are forgotten.
-const MOST_CONTRACTS: usize = 1024;
 
 /// One write transaction: several operations at will, all or none.
 pub(crate) struct Writer<'a> {
@@ -368,11 +358,11 @@ impl<'a> Writer<'a> {
         version: &Version,
         most: u64,
     ) -> Result<Option<Arc<Contract>>> {
-        let known = self.context.known_contracts().get(&version.blob).cloned();
+        let known = self.context.contracts.get(version.blob);
         if let Some(contract) = known.filter(|contract| contract.partials.is_empty()) {
             return Ok(Some(contract));
         }
-        // Its contract is kept, so it is not asked for again.
+        // Its contract is kept, so the body is not read again soon.
         let body = self.read_body(version.blob)?;
         self.contract(&body, most)
     }

@@ -9,6 +9,7 @@ mod layout;
 mod number;
 mod text;
 mod tree;
+mod value;
 
 use std::fmt;
 use std::ops::Index;
@@ -20,11 +21,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::weight::{of_json, of_text};
+
 pub(crate) use self::cursor::{items, member};
 #[cfg(feature = "cli")]
 pub(crate) use self::layout::pretty;
 pub(crate) use self::text::{Places, Text, escape};
 pub(crate) use self::tree::{ByValue, Members, Tree};
+pub(crate) use self::value::parse_value;
 
 /// JSON text, its numbers as they are written.
 ///
@@ -87,6 +91,17 @@ impl Json {
         Self::new(layout::compact(text))
     }
 
+    /// Whether [`json`](Self::json) is in memory.
+    pub(crate) fn is_parsed(&self) -> bool {
+        self.value.get().is_some()
+    }
+
+    /// The memory that it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let value = self.value.get();
+        size_of::<Self>() + of_text(&self.text) + value.map_or(0, |value| of_json(value))
+    }
+
     /// The parsed text, exactly.
     pub(crate) fn tree(&self) -> Tree<'_> {
         Tree::of(&self.text)
@@ -96,7 +111,7 @@ impl Json {
 /// Parses text that is known to be JSON, however deep.
 pub(crate) fn parse(text: &str) -> Value {
     // A deep input may make a deep body deeper than is parsed at once.
-    serde_json::from_str(text).unwrap_or_else(|_| value_of(&Tree::of(text)))
+    parse_value(text).unwrap_or_else(|_| value_of(&Tree::of(text)))
 }
 
 fn value_of(tree: &Tree<'_>) -> Value {
@@ -201,7 +216,7 @@ impl FromStr for Json {
     type Err = serde_json::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let value = serde_json::from_str(text)?;
+        let value = parse_value(text)?;
         Ok(Self::parsed(text.to_owned(), value))
     }
 }

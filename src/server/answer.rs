@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::budget::{Budget, FREE};
 use super::etag::{Known, Tag};
 use super::refusal::Refusal;
 use super::wire::{Envelope, ErrorEnvelope};
@@ -17,9 +18,15 @@ pub(super) type Outcome = Result<Answer, Refusal>;
 /// JSON text with a status.
 pub(super) struct Answer {
     status: StatusCode,
-    json: Bytes,
+    json: Content,
     /// Which answer it is, where clients may have it already.
     tag: Option<Tag>,
+}
+
+enum Content {
+    Whole(Bytes),
+    /// In pieces, read as the client takes them.
+    Pieces(Body),
 }
 
 impl Answer {
@@ -46,16 +53,35 @@ impl Answer {
     pub(super) fn text(json: impl Into<Bytes>) -> Self {
         Self {
             status: StatusCode::OK,
-            json: json.into(),
+            json: Content::Whole(json.into()),
             tag: None,
         }
+    }
+
+    /// JSON as it is, in pieces.
+    pub(super) fn pieces(body: Body) -> Self {
+        Self {
+            status: StatusCode::OK,
+            json: Content::Pieces(body),
+            tag: None,
+        }
+    }
+
+    /// Counted as under way until the client has taken it.
+    pub(super) fn counted(mut self, budget: &Budget) -> Outcome {
+        if let Content::Whole(json) = &mut self.json
+            && json.len() > FREE
+        {
+            *json = budget.counted(std::mem::take(json))?;
+        }
+        Ok(self)
     }
 
     /// That the client has the answer of this tag, if it says so.
     pub(super) fn unless_known(known: &Known, tag: &Tag) -> Option<Self> {
         known.has(tag).then(|| Self {
             status: StatusCode::NOT_MODIFIED,
-            json: Bytes::new(),
+            json: Content::Whole(Bytes::new()),
             tag: Some(tag.clone()),
         })
     }
@@ -66,21 +92,13 @@ impl Answer {
         self
     }
 
-    /// Its JSON, to be kept.
-    pub(super) fn bytes(&self) -> Bytes {
-        self.json.clone()
-    }
-
     pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Outcome {
-        let mut json = Vec::with_capacity(512);
-        match serde_json::to_writer(&mut json, value) {
-            Ok(()) => Ok(Self {
-                status,
-                json: json.into(),
-                tag: None,
-            }),
-            Err(error) => Err(Refusal::Internal(error.to_string().into())),
-        }
+        let json = Content::Whole(written(value, 512)?);
+        Ok(Self {
+            status,
+            json,
+            tag: None,
+        })
     }
 
     /// With another status.
@@ -93,7 +111,10 @@ impl Answer {
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
-        let mut response = Response::new(Body::from(self.json));
+        let mut response = Response::new(match self.json {
+            Content::Whole(json) => Body::from(json),
+            Content::Pieces(body) => body,
+        });
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if self.status != StatusCode::NOT_MODIFIED {
@@ -103,6 +124,19 @@ impl IntoResponse for Answer {
             headers.insert(header::ETAG, tag.into_value());
         }
         response
+    }
+}
+
+/// Data in the envelope, as text of about so many bytes.
+pub(super) fn enveloped(data: impl Serialize, bytes: usize) -> Result<Bytes, Refusal> {
+    written(&Envelope { data, error: None }, bytes)
+}
+
+fn written(value: &impl Serialize, bytes: usize) -> Result<Bytes, Refusal> {
+    let mut json = Vec::with_capacity(bytes);
+    match serde_json::to_writer(&mut json, value) {
+        Ok(()) => Ok(json.into()),
+        Err(error) => Err(Refusal::Internal(error.to_string().into())),
     }
 }
 

@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::budget::{Budget, Share};
+use super::descriptors::Shares;
 use super::hosts::Hosts;
 use super::kept::KeptAnswers;
 use super::keys::Keys;
@@ -25,8 +27,13 @@ pub struct Limits {
     pub header_time: Duration,
     /// How long a request's body may take: 60 s.
     pub body_time: Duration,
-    /// How many connections may be open: 4096. Others are answered 503.
+    /// How many connections may be open: 4096, and no more than leave open files for the store. For one more, the one that
+    /// has been idle longest is closed, those before others that never had a key; if none is idle, it is answered 503.
     pub connections: usize,
+    /// How much memory bodies and answers under way may take in sum, in bytes: 576 MiB. A third is for bodies as they come
+    /// and for answers until they are taken, the rest for requests that are worked on. What is beyond is answered 503; up
+    /// to 64 KiB of each request and answer are not counted.
+    pub memory_bytes: usize,
     /// How long requests that are under way may take after the server was told to stop: 30 s.
     pub stop_time: Duration,
 }
@@ -38,6 +45,7 @@ impl Default for Limits {
             header_time: Duration::from_secs(30),
             body_time: Duration::from_secs(60),
             connections: 4096,
+            memory_bytes: 576 * 1024 * 1024,
             stop_time: Duration::from_secs(30),
         }
     }
@@ -61,7 +69,12 @@ pub(super) struct App {
     /// In front of URLs, where it is not what the request was for.
     pub(super) public_url: Option<String>,
     pub(super) kept: KeptAnswers,
-    writers: Semaphore,
+    pub(super) budget: Budget,
+    writers: Arc<Semaphore>,
+    /// Reads at once: each holds a thread, and open files of the store.
+    readers: Arc<Semaphore>,
+    /// Connections at once.
+    pub(super) connections: usize,
     requests: AtomicU64,
 }
 
@@ -84,9 +97,12 @@ impl App {
         hosts: Hosts,
         signer: Signer,
     ) -> Self {
+        let files = Shares::now();
         Self {
             store: RwLock::new(store),
             status,
+            budget: Budget::new(limits.memory_bytes),
+            connections: limits.connections.min(files.connections),
             limits,
             keys,
             hosts,
@@ -94,7 +110,8 @@ impl App {
             clock: Box::new(Utc::now),
             public_url: None,
             kept: KeptAnswers::default(),
-            writers: Semaphore::new(MOST_WAITING_WRITERS),
+            writers: Arc::new(Semaphore::new(MOST_WAITING_WRITERS)),
+            readers: Arc::new(Semaphore::new(files.readers)),
             requests: AtomicU64::new(FIRST_REQUEST),
         }
     }
@@ -114,18 +131,41 @@ impl App {
         self: &Arc<Self>,
         work: impl FnOnce(&Store) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        let app = Arc::clone(self);
-        blocking(move || work(&app.store())).await
+        self.work(&self.readers, work).await
     }
 
-    /// Changes the store. Once it has begun it ends, also if the client goes away.
+    /// Changes the store, with what the request holds of the budget. Once it has begun it ends, also if the client goes
+    /// away.
     pub(super) async fn write<T: Send + 'static>(
         self: &Arc<Self>,
+        share: impl Into<Option<Share>>,
+        work: impl FnOnce(&Store) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let share = share.into();
+        let changed = move |store: &Store| {
+            let changed = work(store);
+            drop(share);
+            changed
+        };
+        self.work(&self.writers, changed).await
+    }
+
+    /// Works on the store in a thread, as one of a bounded number. The thread has the permit: the client may be gone long
+    /// before the work is done.
+    async fn work<T: Send + 'static>(
+        self: &Arc<Self>,
+        permits: &Arc<Semaphore>,
         work: impl FnOnce(&Store) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
         // It is never closed.
-        let _turn = self.writers.acquire().await;
-        self.read(work).await
+        let permit = Arc::clone(permits).acquire_owned().await;
+        let app = Arc::clone(self);
+        blocking(move || {
+            let done = work(&app.store());
+            drop(permit);
+            done
+        })
+        .await
     }
 
     /// The version that a spec names: from memory at once if it is there, and fresh.

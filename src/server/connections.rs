@@ -17,7 +17,8 @@ pub(super) struct Connections {
     open: HashMap<Id, (Activity, AbortHandle)>,
 }
 
-/// Who has begun a request and sends nothing for so long, while the server is stopping, is not waited for.
+/// A connection on which nothing happens for so long is idle: it is not waited for while the server is stopping, and closed
+/// where there is no room for another.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Connections {
@@ -33,6 +34,22 @@ impl Connections {
         }
         let task = self.tasks.spawn(served);
         self.open.insert(task.id(), (activity, task));
+    }
+
+    /// Closes the connection that has been idle longest, one that never had a key before any other; false if none has been
+    /// idle for a moment.
+    pub(super) fn close_one(&mut self) -> bool {
+        let idle = self.open.iter().filter_map(|(id, (activity, _))| {
+            let since = activity.idle_since()?;
+            (since.elapsed() >= PAUSE).then(|| (activity.has_key(), since, *id))
+        });
+        let Some((.., id)) = idle.min_by_key(|(has_key, since, _)| (*has_key, *since)) else {
+            return false;
+        };
+        if let Some((_, task)) = self.open.remove(&id) {
+            task.abort();
+        }
+        true
     }
 
     /// Waits until the requests that are under way are answered; false if it takes longer than the limit.

@@ -25,6 +25,8 @@ struct Shared {
     busy: AtomicBool,
     /// Milliseconds from the beginning until it was over, or until something was sent last; or 0.
     idle_since: AtomicU64,
+    /// One of its requests had a key.
+    has_key: AtomicBool,
 }
 
 impl Shared {
@@ -51,6 +53,7 @@ impl Activity {
             begun: Instant::now(),
             busy: AtomicBool::new(false),
             idle_since: AtomicU64::new(0),
+            has_key: AtomicBool::new(false),
         }))
     }
 
@@ -70,6 +73,20 @@ impl Activity {
     pub(super) fn is_idle_for(&self, time: Duration) -> bool {
         let since = self.0.idle_since();
         since.is_some_and(|since| since.elapsed() >= time)
+    }
+
+    /// Since when there has been no request, and nothing sent.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        self.0.idle_since()
+    }
+
+    /// Whether one of its requests had a key.
+    pub(super) fn has_key(&self) -> bool {
+        self.0.has_key.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn had_key(&self) {
+        self.0.has_key.store(true, Ordering::Relaxed);
     }
 
     /// Waits until there has been no request for so long, and nothing sent.

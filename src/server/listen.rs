@@ -41,9 +41,8 @@ pub(super) async fn serve(
     let mut http = http1::Builder::new();
     // It would be one timer for each request.
     http.header_read_timeout(None);
-    let slots = Arc::new(Semaphore::new(
-        limits.connections.min(Semaphore::MAX_PERMITS),
-    ));
+    let slots = Arc::new(Semaphore::new(app.connections.min(Semaphore::MAX_PERMITS)));
+    let turned_away = Arc::new(Semaphore::new(MOST_TURNED_AWAY));
     let graceful = GracefulShutdown::new();
     let mut connections = Connections::default();
     let mut stop = pin!(stop);
@@ -59,11 +58,15 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-            warn!(connections = limits.connections, "too many connections");
-            tokio::spawn(turn_away(stream));
+        let slot = Arc::clone(&slots).try_acquire_owned().ok();
+        if slot.is_none() && !connections.close_one() {
+            warn!(connections = app.connections, "too many connections");
+            // Beyond those, nobody is told why.
+            if let Ok(permit) = Arc::clone(&turned_away).try_acquire_owned() {
+                tokio::spawn(turn_away(stream).map(|()| drop(permit)));
+            }
             continue;
-        };
+        }
         // An answer is one write; it need not wait for another.
         let _ = stream.set_nodelay(true);
         let activity = Activity::new();
@@ -75,7 +78,16 @@ pub(super) async fn serve(
         let connection = http.serve_connection(TokioIo::new(activity.of(stream)), handler);
         let connection = graceful.watch(connection);
         let limit = limits.header_time;
+        let slots = Arc::clone(&slots);
         connections.add(activity.clone(), async move {
+            let slot = match slot {
+                Some(slot) => slot,
+                // Another connection is being closed for it. The semaphore is never closed.
+                None => match slots.acquire_owned().await {
+                    Ok(slot) => slot,
+                    Err(_) => return,
+                },
+            };
             tokio::select! {
                 biased;
                 ended = connection => if let Err(error) = ended {
@@ -91,6 +103,9 @@ pub(super) async fn serve(
         warn!("stopped with requests under way");
     }
 }
+
+/// Connections that are told at once why they are not served.
+const MOST_TURNED_AWAY: usize = 8;
 
 /// Goes on after a failure to accept: a connection that is gone already concerns nobody; without a free file descriptor,
 /// one is waited for.
@@ -138,6 +153,9 @@ impl Service<hyper::Request<Incoming>> for Handler {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hungup>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        if !self.activity.has_key() && self.app.keys.admit(request.headers()).is_ok() {
+            self.activity.had_key();
+        }
         let busy = self.activity.request();
         let app = Arc::clone(&self.app);
         let request: Request = request.map(|body| Body::new(WithRest::new(body, &app.limits)));

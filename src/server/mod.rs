@@ -5,7 +5,9 @@
 
 mod answer;
 mod app;
+mod budget;
 mod connections;
+mod descriptors;
 mod edge;
 mod error;
 mod etag;
@@ -18,6 +20,7 @@ mod keys;
 mod listen;
 mod options;
 mod origin;
+mod pages;
 mod refusal;
 mod request;
 mod rest;

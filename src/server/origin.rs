@@ -8,7 +8,7 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 
-use super::answer::Answer;
+use super::answer::enveloped;
 use super::app::App;
 use super::etag::Tag;
 use super::kept::Told;
@@ -37,7 +37,7 @@ impl Origin {
         if let Some(told) = app.kept.get(version, self.host(), expires) {
             return Ok(told);
         }
-        let json = Answer::data(self.described(app, version, expires))?.bytes();
+        let json = enveloped(self.described(app, version, expires), 512)?;
         let tag = Tag::of(&json)?;
         let told = Told { json, tag };
         app.kept

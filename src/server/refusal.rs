@@ -62,6 +62,8 @@ pub(super) enum Refusal {
     TooSlow,
     /// The store fails. The text says what the client can do; the cause is for the log.
     Store(ErrorKind, Arc<str>),
+    /// Others take the memory that it would.
+    Loaded,
     /// Something of ours: the text tells nothing of it.
     Internal(Arc<str>),
 }
@@ -101,6 +103,11 @@ impl Refusal {
                 let (text, status) = of_kind(*kind);
                 (text, status, Same)
             }
+            Self::Loaded => (
+                "The server is busy with other large requests; try again",
+                503,
+                Same,
+            ),
             Self::Internal(_) => ("Internal server error", 500, Same),
         }
     }

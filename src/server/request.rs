@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::request::Parts;
@@ -14,10 +14,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::app::{App, Limits, blocking};
+use super::budget::{Budget, FREE, Share};
 use super::refusal::Refusal;
 
-/// A request's JSON object.
-pub(super) struct Json<T>(pub(super) T);
+/// A request's JSON object, and what it holds of the budget for as long as it is in memory.
+pub(super) struct Json<T>(pub(super) T, pub(super) Share);
 
 impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Json<T> {
     type Rejection = Refusal;
@@ -25,16 +26,21 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Json<T> {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
         expect_json(&parts.headers)?;
-        let bytes = read(body, &app.limits).await?;
-        if bytes.len() <= MOST_PARSED_INLINE {
-            return parse(&bytes).map(Self);
+        let (bytes, passing) = read(body, &app.limits, &app.budget).await?;
+        let working = app.budget.work_on(&bytes).await?;
+        // Larger requests are parsed where they keep no other waiting.
+        if bytes.len() <= FREE {
+            return Ok(Self(parse(&bytes)?, working));
         }
-        blocking(move || parse(&bytes)).await?.map(Self)
+        let parsed = blocking(move || {
+            let parsed = parse(&bytes);
+            drop((bytes, passing));
+            parsed.map(|value| (value, working))
+        });
+        let (value, working) = parsed.await??;
+        Ok(Self(value, working))
     }
 }
-
-/// Larger requests are parsed where they keep no other waiting.
-const MOST_PARSED_INLINE: usize = 64 * 1024;
 
 /// The ids in a path, as text: what is no id at all is as unknown as one that nobody has.
 pub(super) struct Ids<T>(pub(super) T);
@@ -57,26 +63,94 @@ pub(super) fn decoded(value: &str) -> Option<String> {
     Some(decoded.into_owned())
 }
 
-/// Reads a request's body, in the time and to the size that are allowed.
-pub(super) async fn read(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
-    let mut whole = pin!(to_bytes(body, limits.body_bytes));
-    let read = match soon(whole.as_mut()).await {
-        Some(read) => Ok(read),
+/// Reads a request's body, in the time and to the size that are allowed, with its share of the budget.
+pub(super) async fn read(
+    body: Body,
+    limits: &Limits,
+    budget: &Budget,
+) -> Result<(Bytes, Share), Refusal> {
+    let mut whole = pin!(whole(body, limits.body_bytes, budget.passing()));
+    match soon(whole.as_mut()).await {
+        Some(read) => read,
         // Apart, as every request's future is as large as the largest of its cases.
-        None => Box::pin(timeout(limits.body_time, whole)).await,
-    };
-    match read {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_too_large(&error) => {
-            let most = limits.body_bytes;
-            Err(Refusal::TooLarge(format!(
-                "The request is too large: at most {most} bytes"
-            )))
-        }
-        // It was cut short; nobody is there to read why.
-        Ok(Err(error)) => Err(Refusal::Shape(format!("the body can't be read: {error}"))),
-        Err(_) => Err(Refusal::TooSlow),
+        None => Box::pin(timeout(limits.body_time, whole))
+            .await
+            .unwrap_or(Err(Refusal::TooSlow)),
     }
+}
+
+/// Reads a body of at most so many bytes.
+async fn whole(body: Body, most: usize, mut share: Share) -> Result<(Bytes, Share), Refusal> {
+    let mut body = pin!(body);
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > most {
+        return Err(too_large(most));
+    }
+    // Most bodies come in one piece, which is the answer.
+    let mut first = Bytes::new();
+    let mut buffer = Vec::new();
+    while let Some(piece) = next_piece(body.as_mut()).await? {
+        let length = first.len().max(buffer.len()) + piece.len();
+        if length > most {
+            return Err(too_large(most));
+        }
+        share.grow_to(length)?;
+        if first.is_empty() && buffer.is_empty() {
+            first = piece;
+            continue;
+        }
+        make_room(&mut buffer, length, most)?;
+        buffer.extend_from_slice(&std::mem::take(&mut first));
+        buffer.extend_from_slice(&piece);
+    }
+    match buffer.is_empty() {
+        true => Ok((first, share)),
+        false => Ok((buffer.into(), share)),
+    }
+}
+
+async fn next_piece(mut body: Pin<&mut Body>) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        match poll_fn(|context| body.as_mut().poll_frame(context)).await {
+            None => return Ok(None),
+            // What is no data is a trailer.
+            Some(Ok(frame)) => {
+                if let Ok(piece) = frame.into_data() {
+                    return Ok(Some(piece));
+                }
+            }
+            // It was cut short; nobody is there to read why.
+            Some(Err(error)) => {
+                return Err(Refusal::Shape(format!("the body can't be read: {error}")));
+            }
+        }
+    }
+}
+
+/// A body beyond this gets all the room that one may need: memory that is not written to yet is none, and no copy is made
+/// as it grows. The default allocator also gives so large a piece back to the system at once when it is freed, and keeps
+/// smaller ones.
+const LARGE: usize = 1024 * 1024;
+
+/// Room for a body of the largest size that is usual.
+const ENOUGH: usize = crate::Body::MAX_BYTES + LARGE;
+
+/// Makes room for a body of this length, or for a longer one.
+fn make_room(buffer: &mut Vec<u8>, length: usize, most: usize) -> Result<(), Refusal> {
+    if length <= buffer.capacity() {
+        return Ok(());
+    }
+    let room = match length > LARGE {
+        true => ENOUGH.max(2 * length).min(most),
+        false => (2 * length).min(LARGE),
+    };
+    let more = room - buffer.len();
+    let got = buffer.try_reserve_exact(more);
+    got.map_err(|_| Refusal::Loaded)
+}
+
+fn too_large(most: usize) -> Refusal {
+    Refusal::TooLarge(format!("The request is too large: at most {most} bytes"))
 }
 
 /// What is there once the connection's task was polled once more, after which small bodies are: they need no timer.
@@ -91,11 +165,6 @@ async fn soon<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
         }
     })
     .await
-}
-
-fn is_too_large(error: &axum::Error) -> bool {
-    let cause = std::error::Error::source(error);
-    cause.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
 }
 
 /// The live service reads no other bodies either.

@@ -22,11 +22,12 @@ pub(super) struct WithRest {
 }
 
 impl WithRest {
-    /// Of the rest, as much is read as a body may have, in the time that one may take.
+    /// Of the rest, twice as much is read as a body may have, in the time that one may take: a body that is known to be too
+    /// large is refused before it is read.
     pub(super) fn new(body: Incoming, limits: &Limits) -> Self {
         Self {
             body: Some(body),
-            most: limits.body_bytes,
+            most: limits.body_bytes.saturating_mul(2),
             time: limits.body_time,
         }
     }

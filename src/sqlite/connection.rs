@@ -189,7 +189,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;      -- finds damaged pages earlier
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -16384;       -- KiB: pages that a long transaction need not write twice
+         PRAGMA cache_size = -4096;        -- KiB; of the writer more, see `enlarge_cache`
          PRAGMA mmap_size = 0;             -- with it an I/O error is a signal
          PRAGMA wal_autocheckpoint = 8000; -- the backstop, where `checkpoint` never came to it: 32 MB
          PRAGMA journal_size_limit = 67108864;",
@@ -222,6 +222,13 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
     connection
         .execute_batch(level)
         .context("setting the durability")
+}
+
+/// Gives a connection the pages of long transactions, which then need not be written twice. Readers are many, and the
+/// system has their pages.
+pub(super) fn enlarge_cache(connection: &Connection) -> Result<()> {
+    let kib = "PRAGMA cache_size = -16384";
+    run(connection, kib).context("opening the index to write")
 }
 
 /// Opens the first connection of a handle, and reads by it. The answer names the files that it opened.

@@ -400,8 +400,10 @@ impl SqliteIndex {
     }
 
     fn open_writer(&self) -> Result<Mutex<Writer>> {
+        let tables = self.connect()?;
+        connection::enlarge_cache(&tables.connection)?;
         Ok(Mutex::new(Writer {
-            tables: self.connect()?,
+            tables,
             durability: Durability::Full,
             keys: Keys::default(),
         }))

@@ -1,6 +1,5 @@
 //! How a store is opened or made.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::directory::{LockPolicy, LockWait};
-use crate::engine::{Context, KeptLines};
+use crate::engine::{Context, KeptContracts, KeptLines};
 use crate::number::VersionNumber;
 use crate::record::{Durability, Policy, Settings};
 
@@ -184,7 +183,7 @@ impl StoreOptions {
             clock: Arc::clone(&self.clock),
             rng: Mutex::new(rng),
             seeded: self.seed.is_some(),
-            contracts: Mutex::new(HashMap::new()),
+            contracts: KeptContracts::default(),
             lines: KeptLines::default(),
         }
     }

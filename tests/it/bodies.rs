@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use promptbook::{Error, Version};
+use promptbook::{Body, Error, NewPrompt, NewVersion, Version};
 
 use crate::support::{Place, body, commit, create, is_sound, violations};
 
@@ -214,4 +214,89 @@ fn a_body_is_as_readable_as_the_index() {
     let (_, file) = settled(&place);
     let readers = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o444;
     assert_eq!(readers(file), readers(place.index()));
+}
+
+/// A body of a list of so many numbers, with the object and the list two values more, and this at its end.
+fn of_values(numbers: usize, end: &str) -> String {
+    let list = "0,".repeat(numbers - 1) + "0";
+    format!(r#"{{"x":[{list}]{end}"#)
+}
+
+#[test]
+fn a_body_has_a_million_values_at_most() {
+    let most = Body::MAX_VALUES;
+    assert!(most >= 1_000_000);
+    let body = Body::try_from(of_values(most - 2, "}")).unwrap();
+    assert_eq!(body.json()["x"].as_array().unwrap().len(), most - 2);
+    let refused = |text: String| Body::try_from(text).unwrap_err().to_string();
+    let told = refused(of_values(most - 1, "}"));
+    assert!(
+        told.ends_with("it has 1000001 values, the limit is 1000000"),
+        "{told}"
+    );
+    // What is no JSON is told as that, whatever it would have.
+    let told = refused(of_values(most - 1, "x"));
+    assert!(told.contains("line 1 column"), "{told}");
+    // Commas in strings are none.
+    let text = format!(r#"{{"x":"{}"}}"#, ",[{".repeat(most));
+    assert!(Body::try_from(text).is_ok());
+}
+
+#[test]
+fn a_large_body_is_as_a_small_one() {
+    let place = Place::new();
+    let store = place.create();
+    let filler = "some words ".repeat(20_000);
+    let small = |end: &str| {
+        format!(r#"{{"model":"m","messages":[{{"content":"Hi {{{{hc:name:string}}}}"}}]{end}}}"#)
+    };
+    let large = small(&format!(r#","filler":"{filler}""#));
+    let made = NewPrompt::new("large", &*large).unwrap();
+    let made = store.create_prompt(made).unwrap();
+    assert_eq!(made.version.model.as_deref(), Some("m"));
+    let read = store.resolve("large").unwrap();
+    assert_eq!(read.body.text(), large);
+    assert_eq!(read.body.model(), Some("m"));
+    assert_eq!(
+        read.body.json(),
+        &serde_json::from_str::<serde_json::Value>(&large).unwrap()
+    );
+    // Its contract is that of the small one.
+    let commit = |text: &str| {
+        store
+            .commit(NewVersion::new("large", text).unwrap())
+            .unwrap()
+    };
+    assert_eq!(commit(&small("")).number.to_string(), "1.1");
+    assert_eq!(
+        commit(&large.replace("hc:name", "hc:other"))
+            .number
+            .to_string(),
+        "2.0"
+    );
+    for text in [" [] ", "5", "\"\"", "null"] {
+        let padded = format!("{text}{}", " ".repeat(200_000));
+        let told = |text: &str| Body::try_from(text).unwrap_err().to_string();
+        assert_eq!(told(text), told(&padded));
+    }
+    assert!(Body::try_from(large.replace("\"m\"", "1e999")).is_err());
+    assert_eq!(
+        Body::try_from(large.replace("\"m\"", "[\"m\"]"))
+            .unwrap()
+            .model(),
+        None
+    );
+    is_sound(&store);
+}
+
+/// A name that the JSON parser has uses of its own for.
+#[test]
+fn the_tree_of_a_body_is_that_of_its_text() {
+    let text = r#"{"x":{"$serde_json::private::RawValue":"[1,2,3]"}}"#;
+    let body = Body::try_from(text).unwrap();
+    assert_eq!(
+        body.json()["x"]["$serde_json::private::RawValue"],
+        "[1,2,3]"
+    );
+    assert_eq!(body.json().to_string(), text);
 }

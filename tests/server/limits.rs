@@ -230,12 +230,13 @@ fn who_reads_slowly_gets_the_whole_answer() {
 
 #[test]
 fn there_may_be_no_limits() {
-    let (connections, body_bytes) = (usize::MAX, usize::MAX);
+    let (connections, body_bytes, memory_bytes) = (usize::MAX, usize::MAX, usize::MAX);
     let limits = Limits {
         body_bytes,
         header_time: Duration::MAX,
         body_time: Duration::MAX,
         connections,
+        memory_bytes,
         stop_time: Duration::MAX,
     };
     let scene = Scene::served(&ServerOptions::new().limits(limits));

@@ -23,6 +23,8 @@ mod hang_ups;
 mod hostile;
 mod inputs;
 mod limits;
+mod lists;
+mod load;
 #[path = "../shared/hostile.rs"]
 mod names;
 mod openapi;

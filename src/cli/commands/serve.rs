@@ -26,10 +26,10 @@ pub(super) fn serve(args: &Serve, session: &Session) -> Outcome {
     let options = |options: StoreOptions| options.policy(policy).read_only(args.read_only);
     let store = session.store_with(options)?;
     let options = args.clients.options(&keys).status(args.status.into());
+    raise_open_files();
     let server = Server::bind(store, &options, &*args.addr)?;
     let kept = keys.is_empty();
     log(args.log);
-    raise_open_files();
     let runtime = Runtime::new();
     let runtime = runtime.map_err(|error| Failure::io("threads can't be started", &error))?;
     let served = runtime.block_on(async {

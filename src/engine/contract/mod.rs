@@ -32,6 +32,7 @@ use serde_json::Value;
 
 use crate::json::{self, Json, Members, Tree};
 use crate::template::{self, PartialUse, Partials, Place, Problem};
+use crate::weight::of_text;
 
 pub use tools::{Tool, ToolKind};
 pub use variables::{Accepted, Variable};
@@ -81,6 +82,24 @@ impl Contract {
             response_format: section("response_format")
                 .map(|_| Json::compact(cut("response_format"))),
         }
+    }
+
+    /// The memory that it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        // A problem's texts are cut where they are long.
+        const BYTES_OF_PROBLEM: usize = size_of::<Problem>() + 512;
+        let partial = |partial: &PartialUse| {
+            size_of::<PartialUse>()
+                + of_text(&partial.tag)
+                + of_text(partial.environment.as_str())
+                + of_text(partial.place.as_str())
+        };
+        size_of::<Self>()
+            + self.variables.iter().map(Variable::weight).sum::<usize>()
+            + self.partials.iter().map(partial).sum::<usize>()
+            + self.problems.len() * BYTES_OF_PROBLEM
+            + self.tools.iter().map(Tool::weight).sum::<usize>()
+            + self.response_format.as_ref().map_or(0, Json::weight)
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Breakage, are_same, schema, union, words};
 use crate::json::{self, ByValue, Json, Members, Tree};
 use crate::template::{Path, Place, Step};
+use crate::weight::of_text;
 
 /// A tool that a body offers to its model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +40,15 @@ pub enum ToolKind {
 }
 
 impl Tool {
+    /// The memory that it takes, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        let name = match &self.kind {
+            ToolKind::Function { name } => of_text(name),
+            ToolKind::Other | ToolKind::Section => 0,
+        };
+        size_of::<Self>() + name + self.definition.weight() + of_text(self.place.as_str())
+    }
+
     /// The tool in words.
     fn words(&self) -> String {
         let definition = || words::cut(self.definition.text());

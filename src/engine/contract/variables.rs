@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::Breakage;
 use crate::template::{Site, VariableType, VariableUse};
+use crate::weight::of_text;
 
 /// A variable that a body asks for, itself or through its partials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +19,19 @@ pub struct Variable {
     pub accepts: Accepted,
     /// Where it is used, in the order of the body: at one place at least.
     pub uses: Vec<VariableUse>,
+}
+
+impl Variable {
+    /// The memory that it takes, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        let each = |one: &VariableUse| {
+            of_text(&one.name) + of_text(one.kind.as_str()) + of_text(one.place.as_str())
+        };
+        size_of::<Self>()
+            + of_text(&self.name)
+            + self.uses.capacity() * size_of::<VariableUse>()
+            + self.uses.iter().map(each).sum::<usize>()
+    }
 }
 
 /// The values that strict mode takes for a variable. As text and in JSON it is their name in words,

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +7,7 @@ use std::time::Instant;
 use super::*;
 use crate::backend::testing::in_memory;
 use crate::backend::{ErrorKind, Index};
-use crate::engine::{Bodies, Context, KeptLines, NewPrompt};
+use crate::engine::{Bodies, Context, KeptContracts, KeptLines, NewPrompt};
 use crate::id::PromptId;
 use crate::record::{Durability, Policy, Settings};
 
@@ -38,7 +37,7 @@ impl Desk {
                 clock: Arc::new(chrono::Utc::now),
                 rng: Mutex::new(fastrand::Rng::with_seed(1)),
                 seeded: false,
-                contracts: Mutex::new(HashMap::new()),
+                contracts: KeptContracts::default(),
                 lines: KeptLines::default(),
             },
             queue: WriteQueue::new(Duration::from_secs(60)),

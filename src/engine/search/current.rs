@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use super::runs::together;
-use super::text::text_of;
+use super::text::{text_of, text_of_large};
 use super::words::words_of;
 use crate::backend::{SearchablePrompt, SearchableVersion, Snapshot};
+use crate::body::{Body, any_string};
 use crate::engine::bodies::Bodies;
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentName, PromptId, VersionId};
@@ -75,6 +76,7 @@ pub(super) fn text_in(
     version: &Version,
 ) -> Result<String> {
     match bodies.read(snapshot, version.blob) {
+        Ok(body) if body.is_large() => Ok(text_of_large(body.text())),
         Ok(body) => Ok(text_of(body.json())),
         Err(Error::Damaged { .. }) => Ok(String::new()),
         Err(error) => Err(error),
@@ -88,10 +90,16 @@ pub(super) fn partials_of(
     version: &Version,
 ) -> Result<Vec<(PromptId, EnvironmentName)>> {
     match bodies.read(snapshot, version.blob) {
-        Ok(body) => Ok(named_in(&Uses::of(body.json()))),
+        Ok(body) if body.is_large() && !may_name_partials(&body) => Ok(Vec::new()),
+        Ok(body) => Ok(body.look(|json| named_in(&Uses::of(json)))),
         Err(Error::Damaged { .. }) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a body may have a tag of a partial. A large one is seldom parsed for it.
+fn may_name_partials(body: &Body) -> bool {
+    any_string(body.text(), |text| text.contains("hcp"))
 }
 
 /// Prompts and environments, each pair once, sorted.

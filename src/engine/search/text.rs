@@ -1,5 +1,8 @@
 //! What of a body is text.
 
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::words::floor;
@@ -10,13 +13,15 @@ const MOST_BYTES: usize = 1024 * 1024;
 /// A longer string of nothing but base64's characters is data.
 const LONGEST_WORD: usize = 1024;
 
+/// The members whose text comes first.
+const FIRST: [&str; 3] = ["messages", "tools", "response_format"];
+
 /// The text that a body is found by, each piece in a line of its own: messages first, then tools and the response
 /// format, then the rest.
 ///
 /// Every string is text but those that tell what something is (`role` and `type`). A member's name is text where it
 /// is the name of a parameter, in the `properties` of a schema.
 pub(super) fn text_of(body: &Value) -> String {
-    const FIRST: [&str; 3] = ["messages", "tools", "response_format"];
     let mut text = Text::default();
     let Value::Object(members) = body else {
         return text.0;
@@ -34,13 +39,121 @@ pub(super) fn text_of(body: &Value) -> String {
     text.0
 }
 
+/// As [`text_of`], of a body's text: without a tree of its values. Of members of the same name, all are text.
+pub(super) fn text_of_large(body: &str) -> String {
+    let mut sections: [Text; FIRST.len() + 1] = Default::default();
+    let mut from = serde_json::Deserializer::from_str(body);
+    // Its hash was checked: it is the JSON object that was accepted.
+    let _ = from.deserialize_map(Sections(&mut sections));
+    let mut text = Text::default();
+    for Text(section) in sections.iter().filter(|section| !section.0.is_empty()) {
+        text.add_line(section);
+    }
+    text.0
+}
+
+/// The members of a body, in the order of [`FIRST`], then the rest.
+struct Sections<'t>(&'t mut [Text; FIRST.len() + 1]);
+
+impl<'de> Visitor<'de> for Sections<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            let place = FIRST.iter().position(|first| *first == name);
+            let to = &mut self.0[place.unwrap_or(FIRST.len())];
+            members.next_value_seed(Member { name: &name, to })?;
+        }
+        Ok(())
+    }
+}
+
+/// The value of a member of this name, or an element of it.
+struct Member<'t> {
+    name: &'t str,
+    to: &'t mut Text,
+}
+
+impl<'de> DeserializeSeed<'de> for Member<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Member<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any valid JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.to.add_string(self.name, text);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        let Self { name, to } = self;
+        while elements
+            .next_element_seed(Member { name, to: &mut *to })?
+            .is_some()
+        {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(member) = members.next_key::<String>()? {
+            if self.name == "properties" {
+                self.to.add_piece(&member);
+            }
+            members.next_value_seed(Member {
+                name: &member,
+                to: &mut *self.to,
+            })?;
+        }
+        Ok(())
+    }
+}
+
 #[derive(Default)]
 struct Text(String);
 
 impl Text {
+    fn add_string(&mut self, name: &str, text: &str) {
+        if !matches!(name, "role" | "type") {
+            self.add_piece(text);
+        }
+    }
+
     fn add(&mut self, name: &str, value: &Value) {
         match value {
-            Value::String(text) if !matches!(name, "role" | "type") => self.add_piece(text),
+            Value::String(text) => self.add_string(name, text),
             Value::Array(items) => items.iter().for_each(|item| self.add(name, item)),
             Value::Object(members) => self.add_members(name, members),
             _ => {}
@@ -57,14 +170,21 @@ impl Text {
     }
 
     fn add_piece(&mut self, piece: &str) {
+        let is_full = self.0.len() + 1 >= MOST_BYTES;
+        if !is_full && !is_data(piece) {
+            self.add_line(piece);
+        }
+    }
+
+    fn add_line(&mut self, line: &str) {
         let room = MOST_BYTES.saturating_sub(self.0.len() + 1);
-        if room == 0 || is_data(piece) {
+        if room == 0 || line.is_empty() && self.0.is_empty() {
             return;
         }
         if !self.0.is_empty() {
             self.0.push('\n');
         }
-        self.0.push_str(&piece[..floor(piece, room)]);
+        self.0.push_str(&line[..floor(line, room)]);
     }
 }
 
@@ -115,6 +235,7 @@ mod tests {
         let expected = "Greet {{hc:name:string}}.\nWhat is this?\nget_weather\n{}\n\
             get_weather\nTells the weather\ncity\nWhere\ntype\nnow\nsoon\ngpt-4o";
         assert_eq!(text_of(&body), expected);
+        assert_eq!(text_of_large(&body.to_string()), expected);
     }
 
     #[test]
@@ -143,6 +264,7 @@ mod tests {
         let body = json!({ "messages": ["é ".repeat(MOST_BYTES)], "model": "m" });
         let text = text_of(&body);
         assert!(text.len() < MOST_BYTES && text.len() > MOST_BYTES - 8);
+        assert_eq!(text_of_large(&body.to_string()), text);
         let long = "漢".repeat(LONGEST_WORD);
         assert_eq!(text_of(&json!({ "a": long })), long, "no data");
     }

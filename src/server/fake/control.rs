@@ -62,7 +62,7 @@ struct SetClock {
     advance_ms: Option<Whole>,
 }
 
-async fn set_clock(Extension(stage): Staged, Json(wish): Json<SetClock>) -> Outcome {
+async fn set_clock(Extension(stage): Staged, Json(wish, _share): Json<SetClock>) -> Outcome {
     let now = match (wish.now, wish.advance_ms) {
         (Some(text), None) => stage.clock.set(moment(&text)?),
         (None, Some(Whole(millis))) => stage
@@ -87,7 +87,7 @@ async fn faults(Extension(stage): Staged) -> Outcome {
     Answer::data(faults.into_iter().map(FaultData::from).collect::<Vec<_>>())
 }
 
-async fn add_fault(stage: Staged, Json(fault): Json<FaultData>) -> Outcome {
+async fn add_fault(stage: Staged, Json(fault, _share): Json<FaultData>) -> Outcome {
     stage.fault(fault.try_into()?)?;
     faults(stage).await
 }
@@ -140,7 +140,7 @@ struct CountData {
     count: u64,
 }
 
-async fn assert_called(Extension(stage): Staged, Json(wish): Json<Assertion>) -> Outcome {
+async fn assert_called(Extension(stage): Staged, Json(wish, _share): Json<Assertion>) -> Outcome {
     let found = blocking(move || {
         let Assertion { route, times, json } = wish;
         let count = stage.count(&route, json.as_ref())?;
@@ -163,7 +163,10 @@ async fn fixtures(Extension(stage): Staged) -> Outcome {
     answer.await?
 }
 
-async fn set_fixtures(Extension(stage): Staged, Json(text): Json<Box<RawValue>>) -> Outcome {
+async fn set_fixtures(
+    Extension(stage): Staged,
+    Json(text, _share): Json<Box<RawValue>>,
+) -> Outcome {
     let set = blocking(move || {
         let fixtures = Fixtures::from_json(text.get()).map_err(FakeError::from)?;
         stage.refill(&fixtures)
@@ -181,8 +184,8 @@ struct RecordInputs {
     environment: Option<EnvironmentName>,
 }
 
-async fn record_inputs(Extension(stage): Staged, Json(new): Json<RecordInputs>) -> Outcome {
-    let recorded = stage.app.write(move |store| {
+async fn record_inputs(Extension(stage): Staged, Json(new, share): Json<RecordInputs>) -> Outcome {
+    let recorded = stage.app.write(share, move |store| {
         store.record_inputs(new.version_id, new.request_id, new.inputs, new.environment)
     });
     // In both tables of statuses this one is 404.

@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The answer, with a body that breaks off in the middle.
 pub(super) async fn cut(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
-    // Every body here is in memory already.
+    // What breaks off in the middle is of a known length.
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts
         .headers

@@ -34,8 +34,8 @@ pub(super) async fn pass(
         let method = parts.method.clone();
         stage.calls.came(method, &parts.uri, route.clone(), body)
     };
-    let body = match request::read(body, &app.limits).await {
-        Ok(body) => body,
+    let (body, share) = match request::read(body, &app.limits, &app.budget).await {
+        Ok(read) => read,
         Err(refusal) => {
             let call = came(&[]);
             let response = refusal.into_response();
@@ -52,6 +52,8 @@ pub(super) async fn pass(
     if let Some(fault) = &fault {
         stage.calls.faulted(call, fault.name());
     }
+    // The next one counts it again, but for what both may have uncounted.
+    drop(share);
     let passed = next.run(Request::from_parts(parts, Body::from(body)));
     let response = match fault {
         None => passed.await,

@@ -7,14 +7,15 @@ use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, Uri};
 
 use super::{Open, Served, version_id};
-use crate::VersionId;
-use crate::server::answer::{Answer, Outcome, verbatim};
+use crate::server::answer::{Answer, Outcome, enveloped, verbatim};
 use crate::server::app::App;
+use crate::server::budget::Share;
 use crate::server::etag::{Known, Tag};
 use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::request::Ids;
 use crate::server::signature::PREFIX;
 use crate::server::wire::ErrorEnvelope;
+use crate::{Resolved, Spec, Store, Version, VersionId};
 
 /// The route of bodies, as clients are told of it in `s3_url`.
 pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
@@ -32,7 +33,11 @@ pub(super) async fn of_version(
     Ids(version): Ids<String>,
 ) -> Kept {
     let version = version_id(&version, Refusal::VersionOfBody)?;
-    unless_known(&app, &known, version, |body| Answer::data(verbatim(body)?)).await
+    let in_envelope = |body: &crate::Body, share: Share| {
+        let json = enveloped(verbatim(body)?, body.as_bytes().len() + 64)?;
+        Ok(Answer::text(share.with(json)))
+    };
+    unless_known(&app, &known, version, in_envelope).await
 }
 
 /// The body of a version, as it was stored, to whoever has its URL.
@@ -52,8 +57,25 @@ pub(super) async fn signed(State(app): Open, known: Known, uri: Uri) -> Kept {
         .signer
         .check(version, uri.query().unwrap_or_default(), (app.clock)())
         .map_err(Refusal::Signature)?;
-    let as_stored = |body: &crate::Body| Ok(Answer::text(body.as_bytes().to_vec()));
+    let as_stored = |body: &crate::Body, share: Share| Ok(Answer::text(share.with(body.clone())));
     unless_known(&app, &known, version, as_stored).await
+}
+
+/// The version that a spec names with its body, which is not read before its answer may be as large as that: twice as
+/// large, as it may be written anew.
+pub(super) fn with_body(
+    app: &App,
+    store: &Store,
+    spec: &Spec,
+    unknown: Refusal,
+) -> Result<(Arc<Resolved>, Share), Refusal> {
+    let bytes = |version: &Version| usize::try_from(2 * version.size).unwrap_or(usize::MAX);
+    let version = store.shared_version(spec).or_refuse(unknown.clone())?;
+    let mut share = app.budget.pass(bytes(&version))?;
+    let resolved = store.resolve(spec).or_refuse(unknown)?;
+    // Another version, perhaps, that an environment was moved to.
+    share.grow_to(bytes(&resolved.version))?;
+    Ok((resolved, share))
 }
 
 /// An answer with how long it may be kept.
@@ -65,7 +87,7 @@ async fn unless_known(
     app: &Arc<App>,
     known: &Known,
     version: VersionId,
-    write: impl FnOnce(&crate::Body) -> Outcome + Send + 'static,
+    write: impl FnOnce(&crate::Body, Share) -> Outcome + Send + 'static,
 ) -> Kept {
     // A body never changes, but it may be deleted, and its URL expires: so it is asked for each time.
     let keep = [(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
@@ -76,9 +98,10 @@ async fn unless_known(
             return Ok((keep, known));
         }
     }
+    let shared = Arc::clone(app);
     let answer = app.read(move |store| {
-        let found = store.resolve(version).or_refuse(Refusal::VersionOfBody)?;
-        Ok::<_, Refusal>(write(&found.body)?.tagged(Tag::new(found.version.blob)?))
+        let (found, share) = with_body(&shared, store, &version.into(), Refusal::VersionOfBody)?;
+        Ok::<_, Refusal>(write(&found.body, share)?.tagged(Tag::new(found.version.blob)?))
     });
     Ok((keep, answer.await??))
 }

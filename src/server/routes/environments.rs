@@ -14,12 +14,13 @@ use crate::{EnvironmentName, Error, Expected};
     responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn set(Served(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
+pub(super) async fn set(Served(app): Served, Json(wish, share): Json<MoveEnvironment>) -> Outcome {
     let environment: EnvironmentName = wish.environment.parse()?;
     let prompt = prompt_id(&wish.prompt_id, Refusal::VersionOfPrompt)?;
     let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;
-    let set =
-        app.write(move |store| store.set_environment(prompt, environment, version, Expected::Any));
+    let set = app.write(share, move |store| {
+        store.set_environment(prompt, environment, version, Expected::Any)
+    });
     set.await?.or_refuse(Refusal::VersionOfPrompt)?;
     Answer::nothing()
 }
@@ -31,11 +32,14 @@ pub(super) async fn set(Served(app): Served, Json(wish): Json<MoveEnvironment>) 
     responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn remove(Served(app): Served, Json(wish): Json<MoveEnvironment>) -> Outcome {
+pub(super) async fn remove(
+    Served(app): Served,
+    Json(wish, share): Json<MoveEnvironment>,
+) -> Outcome {
     let environment: EnvironmentName = wish.environment.parse()?;
     let prompt = prompt_id(&wish.prompt_id, Refusal::VersionOfPrompt)?;
     let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;
-    let removed = app.write(move |store| {
+    let removed = app.write(share, move |store| {
         match store.remove_environment(prompt, environment, Expected::Is(version)) {
             // It points elsewhere, or nowhere, and nothing was changed. Is the version the prompt's at all?
             Err(Error::Conflict { .. }) => {

@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 
 use super::{Served, prompt_id};
 use crate::server::answer::{Answer, Outcome};
+use crate::server::app::App;
+use crate::server::pages::{self, Elements, Pages};
 use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::request::{Ids, Json};
 use crate::server::wire::{
@@ -12,7 +14,7 @@ use crate::server::wire::{
     SetTags,
 };
 use crate::template::javascript;
-use crate::{NewPrompt, Prompt, PromptFilter, Result, Store};
+use crate::{NewPrompt, Prompt, PromptFilter, PromptId, Store};
 
 /// Makes a prompt and its first version, in production.
 #[utoipa::path(
@@ -21,8 +23,8 @@ use crate::{NewPrompt, Prompt, PromptFilter, Result, Store};
     responses((status = 201, body = Envelope<CreatedData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn create(Served(app): Served, Json(new): Json<CreatePrompt>) -> Outcome {
-    let created = app.write(move |store| {
+pub(super) async fn create(Served(app): Served, Json(new, share): Json<CreatePrompt>) -> Outcome {
+    let created = app.write(share, move |store| {
         let mut prompt = NewPrompt::new(new.name, text(new.prompt_body))?;
         prompt.tags = new.tags;
         store.create_prompt(prompt)
@@ -63,11 +65,13 @@ pub(super) async fn get(Served(app): Served, Ids(id): Ids<String>) -> Outcome {
 pub(super) async fn rename(
     Served(app): Served,
     Ids(id): Ids<String>,
-    Json(new): Json<Rename>,
+    Json(new, share): Json<Rename>,
 ) -> Outcome {
     let name: crate::PromptName = new.name.parse()?;
     let id = prompt_id(&id, Refusal::PromptToChange)?;
-    let renamed = app.write(move |store| store.rename(id, name)).await?;
+    let renamed = app
+        .write(share, move |store| store.rename(id, name))
+        .await?;
     renamed.or_refuse(Refusal::PromptToChange)?;
     Answer::nothing()
 }
@@ -82,11 +86,13 @@ pub(super) async fn rename(
 pub(super) async fn set_tags(
     Served(app): Served,
     Ids(id): Ids<String>,
-    Json(new): Json<SetTags>,
+    Json(new, share): Json<SetTags>,
 ) -> Outcome {
     let id = prompt_id(&id, Refusal::PromptToTag)?;
     let tags = trimmed(&new.tags);
-    let tagged = app.write(move |store| store.set_tags(id, &tags)).await?;
+    let tagged = app
+        .write(share, move |store| store.set_tags(id, &tags))
+        .await?;
     Answer::data(tagged.or_refuse(Refusal::PromptToTag)?.tags)
 }
 
@@ -111,7 +117,9 @@ fn trimmed(tags: &[String]) -> Vec<String> {
 )]
 pub(super) async fn remove(Served(app): Served, Ids(id): Ids<String>) -> Outcome {
     let id = prompt_id(&id, Refusal::PromptToChange)?;
-    let removed = app.write(move |store| store.delete_prompt(id)).await?;
+    let removed = app
+        .write(None, move |store| store.delete_prompt(id))
+        .await?;
     removed.or_refuse(Refusal::PromptToChange)?;
     Answer::nothing()
 }
@@ -128,7 +136,8 @@ pub(super) async fn remove_update(app: Served) -> Outcome {
     security(("api_key" = [])),
 )]
 pub(super) async fn tags(Served(app): Served) -> Outcome {
-    Answer::data(app.read(|store| store.tags()).await??)
+    let tags = app.read(|store| store.tags()).await??;
+    Answer::data(tags)?.counted(&app.budget)
 }
 
 /// The name of every environment in use, sorted.
@@ -138,7 +147,8 @@ pub(super) async fn tags(Served(app): Served) -> Outcome {
     security(("api_key" = [])),
 )]
 pub(super) async fn environments(Served(app): Served) -> Outcome {
-    Answer::data(app.read(|store| store.environment_names()).await??)
+    let names = app.read(|store| store.environment_names()).await??;
+    Answer::data(names)?.counted(&app.budget)
 }
 
 /// How many prompts there are.
@@ -158,30 +168,65 @@ pub(super) async fn count(Served(app): Served) -> Outcome {
     responses((status = 200, body = Envelope<Vec<PromptData>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn query(Served(app): Served, Json(query): Json<QueryPrompts>) -> Outcome {
-    let answer = app.read(move |store| {
-        let found = page(store, query)?;
-        Answer::data(found.iter().map(PromptData::from).collect::<Vec<_>>())
-    });
-    answer.await?
+pub(super) async fn query(Served(app): Served, Json(query, _share): Json<QueryPrompts>) -> Outcome {
+    pages::answer(app, PromptPages::of(query)).await
 }
 
-fn page(store: &Store, query: QueryPrompts) -> Result<Vec<Prompt>> {
-    let mut filter = PromptFilter::default().name_contains(query.search);
-    filter.tags = query.tags_filter;
-    let size = usize::try_from(query.page_size.0).unwrap_or(usize::MAX);
-    let mut skipped = query.page.0.saturating_mul(query.page_size.0);
-    let mut before = None;
-    // Pages are of no fixed place in the store: those in front are walked over, a bounded number at a time.
-    while skipped > 0 {
-        let step = skipped.min(1000);
-        #[allow(clippy::cast_possible_truncation)] // 1000 at most.
-        let walked = store.prompts(&filter, before, step as usize)?;
-        let Some(last) = walked.last() else {
-            return Ok(Vec::new());
-        };
-        before = Some(last.id);
-        skipped -= step;
+/// The prompts of a query.
+struct PromptPages {
+    filter: PromptFilter,
+    /// Prompts in front that are of other pages of the query.
+    skipped: u64,
+    before: Option<PromptId>,
+    left: usize,
+}
+
+impl PromptPages {
+    fn of(query: QueryPrompts) -> Self {
+        let mut filter = PromptFilter::default().name_contains(query.search);
+        filter.tags = query.tags_filter;
+        Self {
+            filter,
+            skipped: query.page.0.saturating_mul(query.page_size.0),
+            before: None,
+            left: usize::try_from(query.page_size.0).unwrap_or(usize::MAX),
+        }
     }
-    store.prompts(&filter, before, size)
+
+    fn read(&mut self, store: &Store, most: usize) -> crate::Result<Vec<Prompt>> {
+        // Pages of a query are of no fixed place in the store: those in front are walked over, a bounded number at a time.
+        while self.skipped > 0 {
+            let step = self.skipped.min(1000);
+            #[allow(clippy::cast_possible_truncation)] // 1000 at most.
+            let walked = store.prompts(&self.filter, self.before, step as usize)?;
+            let Some(last) = walked.last() else {
+                return Ok(Vec::new());
+            };
+            self.before = Some(last.id);
+            self.skipped -= step;
+        }
+        store.prompts(&self.filter, self.before, most.min(self.left))
+    }
+}
+
+impl Pages for PromptPages {
+    fn next(
+        &mut self,
+        _: &App,
+        store: &Store,
+        most: usize,
+        to: &mut Elements,
+    ) -> Result<bool, Refusal> {
+        let found = self.read(store, most)?;
+        for prompt in &found {
+            to.push(&PromptData::from(prompt))?;
+        }
+        self.before = found.last().map(|last| last.id).or(self.before);
+        self.left -= found.len();
+        Ok(found.len() == most && self.left > 0)
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+    }
 }

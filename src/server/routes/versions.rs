@@ -1,23 +1,28 @@
 //! Versions: made, found, deleted, and their bodies.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::RawQuery;
 
+use super::bodies::with_body;
 use super::prompts::text;
 use super::{Served, prompt_id, version_id};
-use crate::server::answer::{Answer, Outcome, verbatim};
+use crate::server::answer::{Answer, Outcome, enveloped, verbatim};
+use crate::server::app::App;
 use crate::server::etag::Known;
 use crate::server::origin::Origin;
+use crate::server::pages::{self, Elements, Pages};
 use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::request::{Ids, Json, decoded};
 use crate::server::wire::{
     CountsData, Envelope, ErrorEnvelope, InputsData, Major, Nothing, OfEnvironment, OfPrompt,
     OfVersion, QueryVersions, UpdatePrompt, UpdatedData, VersionData,
 };
+use crate::weight::ENTRY;
 use crate::{
-    Bump, EnvironmentName, Error, NewVersion, Resolved, Spec, Store, Version, VersionCounts,
-    VersionFilter,
+    Bump, EnvironmentName, Error, NewVersion, PromptId, Resolved, Spec, Store, Version,
+    VersionCounts, VersionFilter, VersionId,
 };
 
 /// Makes a version that goes out from another one of the prompt.
@@ -27,7 +32,7 @@ use crate::{
     responses((status = 200, body = Envelope<UpdatedData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn update(Served(app): Served, Json(new): Json<UpdatePrompt>) -> Outcome {
+pub(super) async fn update(Served(app): Served, Json(new, share): Json<UpdatePrompt>) -> Outcome {
     let environment = new.environment.map(|name| name.parse()).transpose()?;
     let prompt = prompt_id(&new.prompt_id, Refusal::Base);
     let base = version_id(&new.prompt_version_id, Refusal::Base);
@@ -35,7 +40,7 @@ pub(super) async fn update(Served(app): Served, Json(new): Json<UpdatePrompt>) -
         true => Bump::Major,
         false => Bump::Minor,
     };
-    let committed = app.write(move |store| {
+    let committed = app.write(share, move |store| {
         let body = crate::Body::try_from(text(new.prompt_body))?;
         let version = NewVersion::new(prompt?, body)?
             .base(base?)
@@ -61,7 +66,7 @@ pub(super) async fn remove(
 ) -> Outcome {
     let version = version_id(&version, Refusal::VersionToDelete)?;
     let prompt: Option<crate::PromptId> = prompt.parse().ok();
-    let removed = app.write(move |store| -> Result<Version, Refusal> {
+    let removed = app.write(None, move |store| -> Result<Version, Refusal> {
         let Some(prompt) = prompt else {
             // No prompt has such an id; the version may be another's.
             store.version(version).or_refuse(Refusal::VersionToDelete)?;
@@ -87,7 +92,7 @@ pub(super) async fn by_id(
     app: Served,
     origin: Origin,
     known: Known,
-    Json(of): Json<OfVersion>,
+    Json(of, _share): Json<OfVersion>,
 ) -> Outcome {
     one(app, origin, known, version_spec(&of), Refusal::Version).await
 }
@@ -103,7 +108,7 @@ pub(super) async fn by_id_v2(
     app: Served,
     origin: Origin,
     known: Known,
-    Json(of): Json<OfVersion>,
+    Json(of, _share): Json<OfVersion>,
 ) -> Outcome {
     one_with_body(app, origin, known, version_spec(&of), Refusal::Version).await
 }
@@ -119,7 +124,7 @@ pub(super) async fn in_environment(
     app: Served,
     origin: Origin,
     known: Known,
-    Json(of): Json<OfEnvironment>,
+    Json(of, _share): Json<OfEnvironment>,
 ) -> Outcome {
     let spec = environment_spec(&of.prompt_id, &of.environment);
     one(app, origin, known, spec, Refusal::Version).await
@@ -136,7 +141,7 @@ pub(super) async fn in_environment_v2(
     app: Served,
     origin: Origin,
     known: Known,
-    Json(of): Json<OfEnvironment>,
+    Json(of, _share): Json<OfEnvironment>,
 ) -> Outcome {
     let spec = environment_spec(&of.prompt_id, &of.environment);
     one_with_body(app, origin, known, spec, Refusal::Version).await
@@ -153,7 +158,7 @@ pub(super) async fn in_production(
     app: Served,
     origin: Origin,
     known: Known,
-    Json(of): Json<OfPrompt>,
+    Json(of, _share): Json<OfPrompt>,
 ) -> Outcome {
     one(
         app,
@@ -176,7 +181,7 @@ pub(super) async fn in_production_v2(
     app: Served,
     origin: Origin,
     known: Known,
-    Json(of): Json<OfPrompt>,
+    Json(of, _share): Json<OfPrompt>,
 ) -> Outcome {
     one_with_body(
         app,
@@ -240,11 +245,13 @@ async fn one_with_body(
     // Written there as well: a body may be large.
     let shared = Arc::clone(&app);
     let answer = app.read(move |store| {
-        let resolved = store.resolve(spec).or_refuse(unknown)?;
+        let (resolved, share) = with_body(&shared, store, &spec, unknown)?;
         let Resolved { version, body } = &*resolved;
         let tag = origin.told(&shared, version, expires)?.tag;
         let described = origin.described(&shared, version, expires);
-        Ok(Answer::data(described.with_body(verbatim(body)?))?.tagged(tag))
+        let bytes = body.as_bytes().len() + 1024;
+        let json = enveloped(described.with_body(verbatim(body)?), bytes)?;
+        Ok(Answer::text(share.with(json)).tagged(tag))
     });
     answer.await?
 }
@@ -259,41 +266,106 @@ async fn one_with_body(
 pub(super) async fn all(
     Served(app): Served,
     origin: Origin,
-    Json(query): Json<QueryVersions>,
+    Json(query, _share): Json<QueryVersions>,
 ) -> Outcome {
-    // Written there as well: they may be many.
-    let shared = Arc::clone(&app);
-    let answer = app.read(move |store| {
-        let found = list(store, &query)?;
-        let expires = shared.expiry();
-        let found = found
-            .iter()
-            .map(|version| origin.described(&shared, version, expires));
-        Answer::data(found.collect::<Vec<_>>())
-    });
-    answer.await?
+    let expires = app.expiry();
+    match VersionPages::of(&query, origin, expires)? {
+        Some(versions) => pages::answer(app, versions).await,
+        None => Answer::data([(); 0]),
+    }
 }
 
-fn list(store: &Store, query: &QueryVersions) -> Result<Vec<Version>, Refusal> {
-    let before = query.before.as_deref();
-    let before = before
-        .map(|id| version_id(id, Refusal::Version))
-        .transpose()?;
-    let Ok(prompt) = query.prompt_id.parse::<crate::PromptId>() else {
-        return Ok(Vec::new());
-    };
-    let mut filter = VersionFilter::default();
-    match query.major_version {
-        Some(Major(Some(major))) => filter = filter.major(major),
-        Some(Major(None)) => return Ok(Vec::new()),
-        None => {}
+/// The versions of a query, newest first.
+struct VersionPages {
+    prompt: PromptId,
+    filter: VersionFilter,
+    before: Option<VersionId>,
+    left: usize,
+    origin: Origin,
+    expires: i64,
+    /// The environments of each version as they were when the first page was read: none is in two pages because it was moved
+    /// meanwhile. They are looked up when there is a second page.
+    environments: Option<HashMap<VersionId, Vec<EnvironmentName>>>,
+}
+
+impl VersionPages {
+    /// None of a query that no version can meet.
+    fn of(query: &QueryVersions, origin: Origin, expires: i64) -> Result<Option<Self>, Refusal> {
+        let before = query.before.as_deref();
+        let before = before
+            .map(|id| version_id(id, Refusal::Version))
+            .transpose()?;
+        let Ok(prompt) = query.prompt_id.parse() else {
+            return Ok(None);
+        };
+        let mut filter = VersionFilter::default();
+        match query.major_version {
+            Some(Major(Some(major))) => filter = filter.major(major),
+            Some(Major(None)) => return Ok(None),
+            None => {}
+        }
+        let left = query.limit.map_or(usize::MAX, |limit| {
+            usize::try_from(limit.0).unwrap_or(usize::MAX)
+        });
+        Ok(Some(Self {
+            prompt,
+            filter,
+            before,
+            left,
+            origin,
+            expires,
+            environments: None,
+        }))
     }
-    let limit = query.limit.map_or(usize::MAX, |limit| {
-        usize::try_from(limit.0).unwrap_or(usize::MAX)
-    });
-    match store.versions(prompt, &filter, before, limit) {
-        Err(Error::PromptNotFound { .. }) => Ok(Vec::new()),
-        found => Ok(found?),
+
+    fn read(&mut self, store: &Store, most: usize) -> crate::Result<Vec<Version>> {
+        let (prompt, filter) = (self.prompt, &self.filter);
+        let Some(environments) = &self.environments else {
+            if self.left <= most {
+                return store.versions(prompt, filter, self.before, self.left);
+            }
+            let (found, environments) = store.first_versions(prompt, filter, self.before, most)?;
+            let mut of_version: HashMap<_, Vec<_>> = HashMap::new();
+            for environment in environments {
+                let names = of_version.entry(environment.version_id).or_default();
+                names.push(environment.name);
+            }
+            self.environments = Some(of_version);
+            return Ok(found);
+        };
+        let most = most.min(self.left);
+        let mut found = store.versions(prompt, filter, self.before, most)?;
+        for version in &mut found {
+            let names = environments.get(&version.id);
+            version.environments = names.cloned().unwrap_or_default();
+        }
+        Ok(found)
+    }
+}
+
+impl Pages for VersionPages {
+    fn next(
+        &mut self,
+        app: &App,
+        store: &Store,
+        most: usize,
+        to: &mut Elements,
+    ) -> Result<bool, Refusal> {
+        let found = match self.read(store, most) {
+            Err(Error::PromptNotFound { .. }) => Vec::new(),
+            found => found?,
+        };
+        for version in &found {
+            to.push(&self.origin.described(app, version, self.expires))?;
+        }
+        self.before = found.last().map(|last| last.id).or(self.before);
+        self.left -= found.len();
+        Ok(found.len() == most && self.left > 0)
+    }
+
+    fn bytes(&self) -> usize {
+        let names = self.environments.iter().flat_map(HashMap::values);
+        ENTRY * names.map(|names| 1 + names.len()).sum::<usize>()
     }
 }
 
@@ -304,7 +376,7 @@ fn list(store: &Store, query: &QueryVersions) -> Result<Vec<Version>, Refusal> {
     responses((status = 200, body = Envelope<CountsData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn counts(Served(app): Served, Json(of): Json<OfPrompt>) -> Outcome {
+pub(super) async fn counts(Served(app): Served, Json(of, _share): Json<OfPrompt>) -> Outcome {
     let counts = match of.prompt_id.parse::<crate::PromptId>() {
         Err(_) => VersionCounts::default(),
         Ok(prompt) => match app.read(move |store| store.version_counts(prompt)).await? {
@@ -339,7 +411,7 @@ pub(super) async fn inputs(
             .or_refuse(Refusal::Version)?;
         store.inputs(version, &request).or_refuse(Refusal::Version)
     });
-    Answer::data(InputsData::from(&found.await??))
+    Answer::data(InputsData::from(&found.await??))?.counted(&app.budget)
 }
 
 /// The one `requestId` of a query.

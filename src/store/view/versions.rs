@@ -14,10 +14,14 @@ use crate::engine::{ImportedPrompt, export};
 use crate::engine::{Resolved, find_prompt, find_version, freeze, gather_partials};
 use crate::error::{Error, Result};
 use crate::frozen::Frozen;
+#[cfg(feature = "server")]
+use crate::id::PromptId;
 use crate::id::{BlobId, EnvironmentName, VersionId};
 use crate::json::Json;
 use crate::mode::{Filled, Mode};
 use crate::number::{PromptRef, Spec};
+#[cfg(feature = "server")]
+use crate::record::Environment;
 use crate::record::{Version, VersionCounts, VersionFilter};
 use crate::template::{Partials, Uses, ValidationError};
 
@@ -116,15 +120,29 @@ impl View {
         Error: From<P::Error>,
     {
         let prompt = prompt.try_into()?;
+        self.look(|snapshot| list(snapshot, &prompt, filter, before, limit))
+    }
+
+    /// As [`versions`](Self::versions); if they are as many as the limit, so that more may follow, with the prompt's
+    /// environments at the same moment.
+    #[cfg(feature = "server")]
+    pub(crate) fn first_versions(
+        &self,
+        prompt: PromptId,
+        filter: &VersionFilter,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<(Vec<Version>, Vec<Environment>)> {
+        let prompt = prompt.into();
         self.look(|snapshot| {
-            let prompt = find_prompt(snapshot, &prompt)?;
-            match before {
-                Some(id) if snapshot.version_ever(id)?.is_none() => Err(Error::VersionNotFound {
-                    prompt: Some(prompt),
-                    selector: id.into(),
-                }),
-                before => Ok(snapshot.versions(prompt, filter, before, limit)?),
-            }
+            let versions = list(snapshot, &prompt, filter, before, limit)?;
+            let environments = match versions.first() {
+                Some(version) if versions.len() == limit => {
+                    snapshot.environments(version.prompt_id)?
+                }
+                _ => Vec::new(),
+            };
+            Ok((versions, environments))
         })
     }
 
@@ -299,6 +317,23 @@ impl View {
     #[cfg(feature = "server")]
     pub(crate) fn export(&self) -> Result<Vec<ImportedPrompt>> {
         self.look(|snapshot| export(snapshot, &self.inner.bodies))
+    }
+}
+
+fn list(
+    snapshot: &dyn Snapshot,
+    prompt: &PromptRef,
+    filter: &VersionFilter,
+    before: Option<VersionId>,
+    limit: usize,
+) -> Result<Vec<Version>> {
+    let prompt = find_prompt(snapshot, prompt)?;
+    match before {
+        Some(id) if snapshot.version_ever(id)?.is_none() => Err(Error::VersionNotFound {
+            prompt: Some(prompt),
+            selector: id.into(),
+        }),
+        before => Ok(snapshot.versions(prompt, filter, before, limit)?),
     }
 }
 

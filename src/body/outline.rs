@@ -1,0 +1,205 @@
+//! JSON text checked and looked into without a tree of its values, which may take a hundred times its memory.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// What there is to know of a body without its values.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outline {
+    /// An object, and its member `model`, if that is a string.
+    Object(Option<String>),
+    /// Another value.
+    Other(Kind),
+}
+
+/// The kind of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+/// Checks text as strictly as a parser that builds its tree.
+pub(super) fn outline(text: &str) -> serde_json::Result<Outline> {
+    let mut from = serde_json::Deserializer::from_str(text);
+    let outline = match text.trim_ascii_start().starts_with('{') {
+        true => Outline::Object(from.deserialize_map(Members)?),
+        false => Outline::Other(Walk(&mut ignore).deserialize(&mut from)?),
+    };
+    from.end()?;
+    Ok(outline)
+}
+
+/// Whether any string of the text, or any member's name, passes a test.
+pub(crate) fn any_string(text: &str, test: impl Fn(&str) -> bool) -> bool {
+    let mut found = false;
+    let mut from = serde_json::Deserializer::from_str(text);
+    // In what is no JSON, the strings before the mistake are looked at.
+    let _ = Walk(&mut |text: &str| found = found || test(text)).deserialize(&mut from);
+    found
+}
+
+fn ignore(_: &str) {}
+
+/// Goes through a value and all that is within it, and shows its strings and its members' names.
+struct Walk<'s, F>(&'s mut F);
+
+impl<'de, F: FnMut(&str)> DeserializeSeed<'de> for Walk<'_, F> {
+    type Value = Kind;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Kind, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de, F: FnMut(&str)> Visitor<'de> for Walk<'_, F> {
+    type Value = Kind;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any valid JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Kind, E> {
+        Ok(Kind::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Kind, E> {
+        Ok(Kind::Bool)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Kind, E> {
+        Ok(Kind::Number)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Kind, E> {
+        Ok(Kind::Number)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Kind, E> {
+        Ok(Kind::Number)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Kind, E> {
+        (self.0)(text);
+        Ok(Kind::String)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Kind, A::Error> {
+        while elements.next_element_seed(Walk(self.0))?.is_some() {}
+        Ok(Kind::Array)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Kind, A::Error> {
+        while members.next_key_seed(Walk(self.0))?.is_some() {
+            members.next_value_seed(Walk(self.0))?;
+        }
+        Ok(Kind::Object)
+    }
+}
+
+/// The members of a body, of which `model` is read.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut model = None;
+        loop {
+            let mut is_model = false;
+            let mut look = |name: &str| is_model = name == "model";
+            if members.next_key_seed(Walk(&mut look))?.is_none() {
+                return Ok(model);
+            }
+            if !is_model {
+                members.next_value_seed(Walk(&mut ignore))?;
+                continue;
+            }
+            // Of members of the same name the last counts.
+            let mut text = String::new();
+            let kind = members.next_value_seed(Walk(&mut |string: &str| text = string.into()))?;
+            model = (kind == Kind::String).then_some(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn text_is_refused_as_a_parser_refuses_it() {
+        let deep = format!("{}{}", "[".repeat(128), "]".repeat(128));
+        for text in [
+            "",
+            "{",
+            "{}x",
+            "[1,]",
+            r#"{"a":1e999}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"\ud800":1}"#,
+            r#"{"a" 1}"#,
+            r#"{1:2}"#,
+            "{\"a\":\"\n\"}",
+            "[1e999]",
+            "01",
+            &deep,
+            &format!(r#"{{"model":{deep}}}"#),
+        ] {
+            let expected = serde_json::from_str::<Value>(text).unwrap_err();
+            assert_eq!(
+                outline(text).unwrap_err().to_string(),
+                expected.to_string(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_outline_is_that_of_the_tree() {
+        for text in [
+            "{}",
+            r#" {"model":"m"} "#,
+            r#"{"model":"\u00fc\n","a":{"model":"no"}}"#,
+            r#"{"mod\u0065l":"m"}"#,
+            r#"{"model":"a","model":["b"]}"#,
+            r#"{"model":5,"model":"b"}"#,
+            r#"{"model":["a"]}"#,
+            r#"{"a":[{"model":"no"}],"b":-1.5e3,"c":null,"d":true}"#,
+        ] {
+            let tree: Value = serde_json::from_str(text).unwrap();
+            let model = tree["model"].as_str().map(str::to_owned);
+            assert_eq!(outline(text).unwrap(), Outline::Object(model), "{text}");
+        }
+        for (text, kind) in [
+            ("null", Kind::Null),
+            ("[{}]", Kind::Array),
+            ("\"{}\"", Kind::String),
+            ("-1", Kind::Number),
+            ("1.5", Kind::Number),
+            ("true", Kind::Bool),
+        ] {
+            assert_eq!(outline(text).unwrap(), Outline::Other(kind));
+        }
+    }
+
+    #[test]
+    fn every_string_is_looked_at() {
+        let text = r#"{"a":["b",{"c":"\u0064"}],"e":1}"#;
+        for one in ["a", "b", "c", "d", "e"] {
+            assert!(any_string(text, |string| string == one), "{one}");
+        }
+        assert!(!any_string(text, |string| string == "1"));
+    }
+}

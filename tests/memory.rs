@@ -1,0 +1,36 @@
+//! The memory of a server under load: bounded, whoever asks for how much at once.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test they say what failed"
+)]
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+#[path = "shared/loads.rs"]
+mod loads;
+
+use std::time::Duration;
+
+use loads::{Scale, Server, Taken, run, wait_until_quiet};
+
+/// A tenth or so of what `benches/memory.rs` does, each of which took more than is allowed here when nothing was bounded.
+#[test]
+fn loads_take_little_memory_and_give_it_back() {
+    let scale = Scale {
+        body: 20_000_000,
+        versions: 5000,
+        clients: 100,
+        commits: 400,
+        held_back: 24,
+        rest: Duration::from_secs(3),
+    };
+    let place = tempfile::tempdir().unwrap();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_promptbook"));
+    let server = Server::start(program, &place.path().join("store"), scale.versions);
+    wait_until_quiet(&server);
+    let taken = run(&server, &scale);
+    for one @ Taken { peak, left, .. } in &taken {
+        assert!(*peak <= 800 && *left <= 200, "{one:?} of {taken:#?}");
+    }
+}

@@ -1,0 +1,266 @@
+//! More than a server can do at once: it answers what it can, and says to others that it is busy.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use promptbook::server::{Limits, ServerOptions, Status};
+use promptbook::{NewPrompt, Policy, Store, StoreOptions};
+use serde_json::json;
+
+use super::client::Answer;
+use super::scene::Scene;
+
+const MIB: usize = 1024 * 1024;
+
+/// The bytes of a request that makes a prompt.
+fn create(scene: &Scene, body: &str) -> Vec<u8> {
+    let head = format!(
+        "POST /v1/prompt-2025 HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        scene.served.authorization(),
+        body.len(),
+    );
+    (head + body).into_bytes()
+}
+
+fn of_size(bytes: usize) -> String {
+    let text = "x".repeat(bytes);
+    format!(r#"{{"name":"n","tags":[],"promptBody":{{"a":"{text}"}}}}"#)
+}
+
+#[test]
+fn reads_go_on_while_hundreds_of_writers_have_given_up() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("store");
+    let store = StoreOptions::new()
+        .policy(Policy::Free)
+        .create(&path)
+        .unwrap();
+    let scene = Scene::of(store, &ServerOptions::new());
+    let (held, holding) = channel();
+    let (release, released) = channel::<()>();
+    std::thread::scope(|scope| {
+        let path = &path;
+        scope.spawn(move || {
+            let other = Store::open(path).unwrap();
+            let kept = other.batch(|batch| {
+                batch.create_prompt(NewPrompt::new("held", "{}")?)?;
+                held.send(()).unwrap();
+                // Until it is told so, or the test has failed.
+                let _ = released.recv();
+                Ok(())
+            });
+            kept.unwrap();
+        });
+        holding.recv().unwrap();
+        let request = create(&scene, r#"{"name":"late","tags":[],"promptBody":{}}"#);
+        for _ in 0..10 {
+            let mut clients: Vec<TcpStream> = (0..70).map(|_| scene.served.connect()).collect();
+            for client in &mut clients {
+                client.write_all(&request).unwrap();
+            }
+            // They have come to where they wait, for the most part, when their clients go.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let started = Instant::now();
+        assert_eq!(scene.served.get("/healthz").status, 200);
+        let list = json!({"promptId": scene.prompt}).to_string();
+        scene
+            .served
+            .post("/v1/prompt-2025/query/versions", &*list)
+            .data();
+        scene
+            .served
+            .post("/v1/prompt-2025/query/production-version", &*list)
+            .data();
+        let body = format!("/v1/prompt-2025/{}/prompt-body", scene.first);
+        scene.served.get(&body).data();
+        let took = started.elapsed();
+        drop(release);
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    });
+    // Those that had begun have ended, and the next is as good as ever.
+    assert_eq!(scene.served.raw(create(&scene, &of_size(10))).status, 201);
+}
+
+#[test]
+fn a_body_of_too_many_values_is_refused_with_the_limit() {
+    let scene = Scene::new(Status::Plain);
+    let most = promptbook::Body::MAX_VALUES;
+    let of_values = |values: usize| {
+        // The object and its list are two.
+        let list = "0,".repeat(values - 3) + "0";
+        format!(r#"{{"name":"n","tags":[],"promptBody":{{"a":[{list}]}}}}"#)
+    };
+    let text = scene
+        .served
+        .unchanged(|| scene.served.post("/v1/prompt-2025", of_values(most + 1)))
+        .error(400);
+    assert_eq!(
+        text,
+        "promptBody: it has 1000001 values, the limit is 1000000"
+    );
+    assert_eq!(
+        scene.served.post("/v1/prompt-2025", of_values(most)).status,
+        201
+    );
+}
+
+/// A scene where a mebibyte of bodies and answers may be under way.
+fn narrow() -> Scene {
+    let limits = Limits {
+        memory_bytes: 3 * MIB,
+        ..Limits::default()
+    };
+    Scene::served(&ServerOptions::new().limits(limits))
+}
+
+/// It was told to come back later.
+#[track_caller]
+fn is_busy(answer: &Answer) {
+    let text = answer.error(503);
+    assert_eq!(
+        text,
+        "The server is busy with other large requests; try again"
+    );
+    assert_eq!(answer.header("retry-after"), Some("1"));
+}
+
+#[test]
+fn bodies_that_come_are_bounded_in_sum() {
+    let scene = narrow();
+    let large = create(&scene, &of_size(700 * 1024));
+    let mut slow = scene.served.connect();
+    slow.write_all(&large[..large.len() - 1]).unwrap();
+    // Until the server has read it.
+    let started = Instant::now();
+    loop {
+        let answer = scene.served.raw(&large);
+        if answer.status == 503 {
+            break is_busy(&answer);
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "it is never busy"
+        );
+    }
+    for _ in 0..3 {
+        assert_eq!(
+            scene.served.raw(create(&scene, &of_size(60_000))).status,
+            201
+        );
+        is_busy(&scene.served.raw(&large));
+    }
+    slow.write_all(&large[large.len() - 1..]).unwrap();
+    assert_eq!(Answer::read(&mut slow).expect("an answer").status, 201);
+    assert_eq!(
+        scene.served.raw(&large).status,
+        201,
+        "its share was given back"
+    );
+    // Larger than all there is: alone it is served.
+    let huge = scene.served.raw(create(&scene, &of_size(10 * MIB)));
+    assert_eq!(huge.status, 201, "{huge:?}");
+}
+
+#[test]
+fn answers_that_are_not_taken_are_bounded_in_sum() {
+    let scene = narrow();
+    // More than the buffers on the way hold.
+    let made = scene
+        .served
+        .post("/v1/prompt-2025", of_size(40 * MIB))
+        .data();
+    let version = made["versionId"].as_str().unwrap();
+    let query = json!({"promptVersionId": version}).to_string();
+    let signed = scene
+        .served
+        .post("/v1/prompt-2025/query/version", &*query)
+        .data();
+    let (_, signed) = signed["s3_url"]
+        .as_str()
+        .unwrap()
+        .split_once("/prompt-bodies")
+        .unwrap();
+    let ask = |path: &str| {
+        let key = scene.served.authorization();
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: {key}\r\n\r\n")
+    };
+    for path in [
+        ask(&format!("/v1/prompt-2025/{version}/prompt-body")),
+        ask(&format!("/prompt-bodies{signed}")),
+        format!(
+            "POST /v2/prompt-2025/query/version HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{query}",
+            scene.served.authorization(),
+            query.len(),
+        ),
+    ] {
+        let mut reading = scene.served.connect();
+        reading.write_all(path.as_bytes()).unwrap();
+        let mut start = [0; 12];
+        reading.read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200");
+        is_busy(&scene.served.raw(&path));
+        scene
+            .served
+            .post("/v1/prompt-2025/query/version", &*query)
+            .data();
+        drop(reading);
+        let started = Instant::now();
+        while scene.served.raw(&path).status != 200 {
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "its share is kept"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn idle_connections_make_room_and_those_without_a_key_first() {
+    let limits = Limits {
+        connections: 4,
+        ..Limits::default()
+    };
+    let scene = Scene::served(&ServerOptions::new().limits(limits));
+    let ask = format!(
+        "GET /v1/prompt-2025/count HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\n\r\n",
+        scene.served.authorization()
+    );
+    let asked = |stream: &mut TcpStream| {
+        stream.write_all(ask.as_bytes()).ok()?;
+        Answer::read(stream).map(|answer| answer.status)
+    };
+    let mut with_key = scene.served.connect();
+    assert_eq!(asked(&mut with_key), Some(200));
+    let mut idle: Vec<TcpStream> = (0..3).map(|_| scene.served.connect()).collect();
+    idle[1]
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n")
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1300));
+    // Each takes the place of one that is idle, at once.
+    let mut others: Vec<TcpStream> = (0..3).map(|_| scene.served.connect()).collect();
+    for stream in &mut others {
+        assert_eq!(asked(stream), Some(200));
+    }
+    for stream in &mut idle {
+        assert!(
+            matches!(stream.read(&mut [0]), Ok(0) | Err(_)),
+            "it is open"
+        );
+    }
+    assert_eq!(asked(&mut with_key), Some(200), "it has a key");
+    // None is idle for long enough now.
+    let refused = Answer::read(&mut scene.served.connect()).expect("an answer");
+    assert_eq!(refused.error(503), "Too many connections");
+    std::thread::sleep(Duration::from_millis(1300));
+    assert_eq!(
+        asked(&mut scene.served.connect()),
+        Some(200),
+        "of idle ones with a key, one goes"
+    );
+}
