@@ -45,7 +45,8 @@ pub(crate) use self::value::parse_value;
 /// let json: Json = r#"{"seed": 123456789012345678901, "top_p": 1.50}"#.parse()?;
 /// assert_eq!(json.text(), r#"{"seed": 123456789012345678901, "top_p": 1.50}"#);
 /// assert_eq!(json.json()["top_p"], 1.5);
-/// assert_ne!(json, r#"{"seed": 123456789012345678902, "top_p": 1.50}"#.parse()?);
+/// let other: Json = r#"{"seed": 123456789012345678902, "top_p": 1.50}"#.parse()?;
+/// assert_ne!(json, other);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone)]
@@ -178,11 +179,7 @@ impl PartialEq<Value> for Json {
 impl Index<&str> for Json {
     type Output = Value;
 
-    /// The member of this name of [`json`](Json::json), or null.
-    ///
-    /// # Panics
-    ///
-    /// As indexing a [`Value`] does: never, as it is not mutable.
+    /// Returns the member of this name of [`json`](Json::json), or null if there is none.
     fn index(&self, name: &str) -> &Value {
         &self.json()[name]
     }

@@ -26,7 +26,7 @@ pub(crate) struct Members<'a> {
     by_name: Vec<usize>,
 }
 
-/// So many members are searched one by one.
+/// Objects of at most this many members are searched linearly.
 const FEW: usize = 8;
 
 /// What the text of a value has begun and not ended.

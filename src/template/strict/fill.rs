@@ -53,7 +53,7 @@ struct Filler<'a> {
     splices: Splices<'a>,
 }
 
-/// Whose tags count in a text.
+/// Which tags count in a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tags {
     All,
