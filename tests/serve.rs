@@ -9,7 +9,7 @@
 use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -511,12 +511,18 @@ fn allow(path: &Path, mode: u32) {
 fn the_secrets_are_for_the_owner_only_and_in_no_index() {
     let place = tempfile::tempdir().unwrap();
     greeting(place.path());
+    let index = place.path().join("index.db");
+    if rustix::process::geteuid().is_root() {
+        // As with `sudo promptbook serve` on the store of another user.
+        chown(&index, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
     let served = Served::start(place.path(), &[]);
     let key = served.key.clone();
     assert_eq!(served.told["made"], true);
     served.end();
     let found = std::fs::metadata(place.path().join("secrets")).unwrap();
     assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    assert_eq!(found.uid(), std::fs::metadata(&index).unwrap().uid());
     for entry in std::fs::read_dir(place.path()).unwrap() {
         let path = entry.unwrap().path();
         if path.is_file() && !path.ends_with("secrets") {

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use super::owner::Owner;
 use super::place::{flush_directory, remove};
 use crate::backend::Result;
 
@@ -38,7 +39,7 @@ pub(crate) fn write_secrets(store: &Path, index: &Path, text: &str) -> Result<()
     let (new, path) = (store.join(NEW), store.join(NAME));
     remove(&new).map_err(super::failed("removing", &new))?;
     let written = create(&new).and_then(|mut file| {
-        give_to_owner(&file, index);
+        Owner::of(&[index, store]).give(&file)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, &path)
@@ -82,18 +83,6 @@ fn create(path: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
 }
-
-/// Gives the file to whom the index belongs. Only root can, and only root need: what others make is theirs.
-#[cfg(unix)]
-fn give_to_owner(file: &File, index: &Path) {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    if let Ok(found) = fs::metadata(index) {
-        let _ = fchown(file, Some(found.uid()), Some(found.gid()));
-    }
-}
-
-#[cfg(not(unix))]
-fn give_to_owner(_file: &File, _index: &Path) {}
 
 #[cfg(all(test, unix))]
 mod tests {
