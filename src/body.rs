@@ -208,12 +208,6 @@ impl AsRef<Json> for Body {
     }
 }
 
-impl AsRef<[u8]> for Body {
-    fn as_ref(&self) -> &[u8] {
-        self.as_bytes()
-    }
-}
-
 impl PartialEq for Body {
     fn eq(&self, other: &Self) -> bool {
         self.0.id == other.0.id

@@ -30,7 +30,11 @@ fn loads_take_little_memory_and_give_it_back() {
     let server = Server::start(program, &place.path().join("store"), scale.versions);
     wait_until_quiet(&server);
     let taken = run(&server, &scale);
-    for one @ Taken { peak, left, .. } in &taken {
-        assert!(*peak <= 800 && *left <= 200, "{one:?} of {taken:#?}");
+    for Taken { load, peak, left } in &taken {
+        let bounded = *peak <= 800 && *left <= 200;
+        assert!(
+            bounded,
+            "{load}: {peak} MiB, then {left} MiB, of {taken:#?}"
+        );
     }
 }

@@ -386,10 +386,13 @@ fn a_full_disk_is_told() {
     let tried = tried.args(&wrapper[1..]).arg(path).output();
     if !tried.is_ok_and(|tried| tried.status.success()) {
         assert!(
-            std::env::var_os("CI").is_none(),
+            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
             "no file system can be mounted"
         );
-        println!("not run: no file system can be mounted in a namespace of one's own");
+        #[allow(clippy::print_stdout, reason = "it says why nothing was tried")]
+        {
+            println!("not run: no file system can be mounted in a namespace of one's own");
+        }
         return;
     }
     let store = path.join("store");

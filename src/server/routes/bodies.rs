@@ -57,8 +57,18 @@ pub(super) async fn signed(State(app): Open, known: Known, uri: Uri) -> Kept {
         .signer
         .check(version, uri.query().unwrap_or_default(), (app.clock)())
         .map_err(Refusal::Signature)?;
-    let as_stored = |body: &crate::Body, share: Share| Ok(Answer::text(share.with(body.clone())));
+    let as_stored =
+        |body: &crate::Body, share: Share| Ok(Answer::text(share.with(Stored(body.clone()))));
     unless_known(&app, &known, version, as_stored).await
+}
+
+/// A body as an answer, not copied.
+struct Stored(crate::Body);
+
+impl AsRef<[u8]> for Stored {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 /// The version that a spec names with its body, which is not read before its answer may be as large as that: twice as
