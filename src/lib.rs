@@ -69,6 +69,7 @@
 
 pub mod backend;
 mod body;
+mod clock;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diff;

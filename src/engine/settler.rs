@@ -1,11 +1,10 @@
 //! The thread that settles bodies off the callers' path.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-use chrono::{DateTime, Utc};
 
 use super::bodies::Bodies;
 use super::pack::{MANY, join, pack_loose, young_since};
@@ -13,10 +12,9 @@ use super::search::{LONG_TAIL, catch_up, tail_is_long};
 use super::settle::{Settled, settle, write_out};
 use super::writer::Journaled;
 use crate::backend::{Deadline, Index};
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::id::BlobId;
-
-type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Work waits until nobody has committed for this long, which is more than a flush mostly takes: it shares the disk with
 /// commits.
@@ -331,9 +329,7 @@ impl Shared {
                 Work::Pack => {
                     state.packs_again = Instant::now().checked_add(OLDER);
                     drop(state);
-                    let since = young_since((self.clock)());
-                    let go_on = || !self.is_closing();
-                    pack_loose(&*self.index, self.bodies.blobs(), since, MANY, go_on).map(drop)
+                    self.pack()
                 }
                 Work::Close if state.abandoned || !state.maintains => return,
                 Work::Close => {
@@ -369,6 +365,16 @@ impl Shared {
             Err(_) => self.state().journaled.add(taken),
         }
         settled
+    }
+
+    /// Packs files that have grown old.
+    fn pack(&self) -> Result<()> {
+        // The clock may be the caller's own: one that panics ends no thread, and nothing is old by it.
+        let Ok(now) = catch_unwind(AssertUnwindSafe(|| (self.clock)())) else {
+            return Ok(());
+        };
+        let go_on = || !self.is_closing();
+        pack_loose(&*self.index, self.bodies.blobs(), young_since(now), MANY, go_on).map(drop)
     }
 
     /// Between two batches: commits that come meanwhile go first.
@@ -466,7 +472,11 @@ mod tests {
 
     fn settler() -> Settler {
         let (index, blobs) = testing::in_memory();
-        Settler::new(index, Arc::new(Bodies::new(blobs)), Arc::new(Utc::now))
+        Settler::new(
+            index,
+            Arc::new(Bodies::new(blobs)),
+            Arc::new(crate::clock::system),
+        )
     }
 
     fn some(bodies: u64) -> Journaled {
@@ -552,7 +562,11 @@ mod tests {
         let crowded = Arc::new(Crowded::new(time));
         let (_, blobs) = testing::in_memory();
         let index: Arc<dyn Index> = Arc::clone(&crowded) as _;
-        let settler = Settler::new(index, Arc::new(Bodies::new(blobs)), Arc::new(Utc::now));
+        let settler = Settler::new(
+            index,
+            Arc::new(Bodies::new(blobs)),
+            Arc::new(crate::clock::system),
+        );
         // So that the thread closes as the first thing it does.
         settler.shared.state().closing = true;
         settler.committed(some(100));
@@ -590,7 +604,7 @@ mod tests {
             let settler = Settler::new(
                 Arc::clone(&index),
                 Arc::new(Bodies::new(blobs)),
-                Arc::new(Utc::now),
+                Arc::new(crate::clock::system),
             );
             if abandoned {
                 settler.abandon();

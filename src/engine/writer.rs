@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 
 use super::bodies::Bodies;
 use super::bulk::{Bulk, Finished, New};
@@ -15,6 +15,7 @@ use super::lines::{KeptLines, Lines};
 use super::operation_text;
 use crate::backend::{self, Deadline, Hold, Index, Kin, Snapshot, Transaction};
 use crate::body::Body;
+use crate::clock::{self, Clock};
 use crate::error::{Error, Holder, Result};
 use crate::id::{BlobId, OperationId, PromptId, VersionId};
 use crate::record::{
@@ -29,7 +30,7 @@ pub(crate) struct Context {
     pub(crate) policy: Policy,
     pub(crate) author: String,
     pub(crate) durability: Durability,
-    pub(crate) clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    pub(crate) clock: Clock,
     pub(crate) rng: Mutex<fastrand::Rng>,
     /// The ids that are drawn were drawn before, where the same seed was used.
     pub(crate) seeded: bool,
@@ -49,9 +50,9 @@ impl fmt::Debug for Context {
 }
 
 impl Context {
-    /// Now, no finer than records keep it.
+    /// Now, as records keep it.
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        (self.clock)().trunc_subsecs(6)
+        clock::recorded((self.clock)())
     }
 
     /// What a body asks of its callers, but for what its partials do: in memory from now on, unless it is large.

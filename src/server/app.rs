@@ -16,6 +16,7 @@ use super::kept::KeptAnswers;
 use super::keys::Keys;
 use super::refusal::{Refusal, Status};
 use super::signature::Signer;
+use crate::clock;
 use crate::{Spec, Store, Version};
 
 /// What a server lets clients use of it.
@@ -107,7 +108,7 @@ impl App {
             keys,
             hosts,
             signer,
-            clock: Box::new(Utc::now),
+            clock: Box::new(clock::system),
             public_url: None,
             kept: KeptAnswers::default(),
             writers: Arc::new(Semaphore::new(MOST_WAITING_WRITERS)),

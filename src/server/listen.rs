@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::DATE;
 use axum::response::Response;
+use chrono::DateTime;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,9 +24,11 @@ use tracing::{debug, warn};
 
 use super::app::App;
 use super::connections::Connections;
+use super::date;
 use super::edge::edge;
 use super::idle::Activity;
 use super::rest::WithRest;
+use crate::clock;
 
 /// A response with this extension is not sent: its connection is closed instead.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +45,8 @@ pub(super) async fn serve(
     let mut http = http1::Builder::new();
     // It would be one timer for each request.
     http.header_read_timeout(None);
+    // hyper's own does not follow a clock that is set back.
+    http.auto_date_header(false);
     let slots = Arc::new(Semaphore::new(app.connections.min(Semaphore::MAX_PERMITS)));
     let turned_away = Arc::new(Semaphore::new(MOST_TURNED_AWAY));
     let graceful = GracefulShutdown::new();
@@ -58,12 +64,21 @@ pub(super) async fn serve(
                 continue;
             }
         };
+        if clock::system() < DateTime::UNIX_EPOCH {
+            // hyper panics at such a time.
+            warn!("the clock is before 1970: nothing is served until it is set");
+            if let Ok(permit) = Arc::clone(&turned_away).try_acquire_owned() {
+                let reason = "The server's clock is before 1970";
+                tokio::spawn(turn_away(stream, reason).map(|()| drop(permit)));
+            }
+            continue;
+        }
         let slot = Arc::clone(&slots).try_acquire_owned().ok();
         if slot.is_none() && !connections.close_one() {
             warn!(connections = app.connections, "too many connections");
             // Beyond those, nobody is told why.
             if let Ok(permit) = Arc::clone(&turned_away).try_acquire_owned() {
-                tokio::spawn(turn_away(stream).map(|()| drop(permit)));
+                tokio::spawn(turn_away(stream, "Too many connections").map(|()| drop(permit)));
             }
             continue;
         }
@@ -123,13 +138,13 @@ async fn recover(error: &io::Error) {
 }
 
 /// Says why a connection is not served.
-async fn turn_away(mut stream: TcpStream) {
-    const BODY: &str = r#"{"data":null,"error":"Too many connections"}"#;
+async fn turn_away(mut stream: TcpStream, reason: &str) {
+    let body = format!(r#"{{"data":null,"error":"{reason}"}}"#);
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\n\
          content-type: application/json; charset=utf-8\r\n\
-         content-length: {}\r\nconnection: close\r\nretry-after: 1\r\n\r\n{BODY}",
-        BODY.len(),
+         content-length: {}\r\nconnection: close\r\nretry-after: 1\r\n\r\n{body}",
+        body.len(),
     );
     let told = async {
         stream.write_all(answer.as_bytes()).await?;
@@ -160,7 +175,10 @@ impl Service<hyper::Request<Incoming>> for Handler {
         let app = Arc::clone(&self.app);
         let request: Request = request.map(|body| Body::new(WithRest::new(body, &app.limits)));
         let answered = edge(app, self.router.clone(), request);
-        Box::pin(answered.map(|response| {
+        Box::pin(answered.map(|mut response| {
+            if let Some(date) = date::now() {
+                response.headers_mut().insert(DATE, date);
+            }
             // From now on it counts that the client takes it.
             drop(busy);
             match response.extensions().get::<Hangup>() {

@@ -7,6 +7,7 @@ mod answer;
 mod app;
 mod budget;
 mod connections;
+mod date;
 mod descriptors;
 mod edge;
 mod error;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::clock::{self, Clock};
 use crate::directory::{LockPolicy, LockWait};
 use crate::engine::{Context, KeptContracts, KeptLines};
 use crate::number::VersionNumber;
@@ -28,7 +29,7 @@ pub struct StoreOptions {
     policy: Option<Policy>,
     author: Option<String>,
     durability: Durability,
-    clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    clock: Clock,
     seed: Option<u64>,
     pub(super) locks: LockPolicy,
 }
@@ -42,7 +43,7 @@ impl Default for StoreOptions {
             policy: None,
             author: None,
             durability: Durability::default(),
-            clock: Arc::new(Utc::now),
+            clock: Arc::new(clock::system),
             seed: None,
             locks: LockPolicy::default(),
         }
@@ -148,7 +149,8 @@ impl StoreOptions {
         self
     }
 
-    /// Takes the time from elsewhere: for tests.
+    /// Takes the time from elsewhere: for tests. Moments are kept to the microsecond, and a leap second as the end of the second
+    /// before it.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use clap::Args;
 
+use crate::clock;
 use crate::{Cursor, Invalid, Moment, OperationRef};
 
 /// As of when a command reads.
@@ -72,7 +73,7 @@ fn moment(text: &str) -> Result<Moment, String> {
 fn ago(long: &str) -> Result<DateTime<Utc>, String> {
     let duration = humantime::parse_duration(long).map_err(|error| error.to_string())?;
     let duration = chrono::Duration::from_std(duration).ok();
-    let time = duration.and_then(|duration| Utc::now().checked_sub_signed(duration));
+    let time = duration.and_then(|duration| clock::system().checked_sub_signed(duration));
     time.ok_or_else(|| "that is too long ago".into())
 }
 

@@ -34,7 +34,7 @@ impl Desk {
                 policy: Policy::default(),
                 author: "queue".into(),
                 durability: Durability::Full,
-                clock: Arc::new(chrono::Utc::now),
+                clock: Arc::new(crate::clock::system),
                 rng: Mutex::new(fastrand::Rng::with_seed(1)),
                 seeded: false,
                 contracts: KeptContracts::default(),

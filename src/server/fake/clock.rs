@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::clock;
+
 /// Which time it is in a fake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -100,7 +102,7 @@ impl Time {
     fn now(self) -> DateTime<Utc> {
         match self {
             Self::Stands(at) => at,
-            Self::Runs(lead) => ahead(Utc::now(), lead),
+            Self::Runs(lead) => ahead(clock::system(), lead),
         }
     }
 }
