@@ -4,9 +4,11 @@ mod kind;
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
+
 use crate::backend;
-use crate::engine::Cursor;
 use crate::engine::contract::Breakage;
+use crate::engine::{Collected, Cursor};
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::invalid::Invalid;
 use crate::number::{Selector, VersionNumber};
@@ -312,6 +314,24 @@ pub enum Error {
         blob: BlobId,
     },
 
+    /// A collection would remove something, and by the clock nothing was made in the store for as long as it keeps what is not
+    /// used: either the store was idle, or the clock is ahead. Nothing was removed.
+    /// [`GcOptions::trust_clock`](crate::GcOptions::trust_clock) takes the clock for right.
+    #[error(
+        "the clock says {now}, and nothing was made in the store since {cutoff}: if it is ahead, {} and {} would be \
+         removed too early",
+        counted(removable.bodies, "body", "bodies"),
+        counted(removable.leftovers, "leftover file", "leftover files")
+    )]
+    ClockInDoubt {
+        /// What the clock says.
+        now: DateTime<Utc>,
+        /// What was made after this is kept.
+        cutoff: DateTime<Utc>,
+        /// What would be removed.
+        removable: Collected,
+    },
+
     /// A body's bytes are not what its address says, or are gone. The store answers with this and
     /// never with other bytes; `verify` names all that is damaged.
     #[error("the body {blob} is damaged: {reason}")]
@@ -418,6 +438,10 @@ fn version_not_found(prompt: Option<PromptId>, selector: &Selector) -> String {
         Some(prompt) => format!("prompt {prompt} has no version {selector}"),
         None => format!("no version {selector}"),
     }
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn standing(later: &[u64]) -> String {

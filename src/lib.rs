@@ -69,9 +69,9 @@
 
 pub mod backend;
 mod body;
-mod clock;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod clock;
 pub mod diff;
 mod directory;
 mod engine;
@@ -120,7 +120,7 @@ pub use record::{
     VersionCounts, VersionFilter,
 };
 pub use sealed::FileError;
-pub use store::{Backup, Batch, Rendered, Repaired, Stats, Store, StoreOptions, View};
+pub use store::{Backup, Batch, GcOptions, Rendered, Repaired, Stats, Store, StoreOptions, View};
 
 /// The examples of the README are compiled and run as tests.
 #[cfg(all(doctest, feature = "server"))]

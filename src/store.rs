@@ -30,7 +30,7 @@ pub use self::backup::Backup;
 pub use self::batch::Batch;
 use self::location::Location;
 pub use self::options::StoreOptions;
-pub use self::upkeep::{Repaired, Stats};
+pub use self::upkeep::{GcOptions, Repaired, Stats};
 pub use self::view::{Rendered, View};
 use crate::backend::{Blobs, Index, MemoryBlobs, MemoryIndex};
 use crate::directory::{self, BlobDirectory, LockPolicy};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{Deadline, Result};
@@ -35,11 +36,25 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// Begins a pack.
     fn pack(&self, effort: Effort) -> Result<Box<dyn Pack + '_>>;
 
+    /// When a body that was [`put`](Self::put) was written, as the system's clock said; `None` if it is not there.
+    fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>>;
+
+    /// When the newest file was written, as the system's clock said; `None` if there is no file.
+    fn newest(&self) -> Result<Option<DateTime<Utc>>>;
+
     /// Removes what is dead in packs; only while [`hold_all`](Self::hold_all) is held. `live` visits, when it is called, every
     /// body that is not dead, each time a version has it or once: those of one kin best one after another. A pack whose
     /// [`finish`](Pack::finish) is still held is left alone, and so is one with a live body that can't be read from it, nor
     /// elsewhere where [all](Extent::All) are compacted: then, too, what is found in packs whose index is damaged is taken over.
-    fn compact(&self, extent: Extent, live: &mut LiveBodies<'_>) -> crate::Result<Compacted>;
+    ///
+    /// A dead body that was written after `young_since` stays, and keeps its age: it may belong to an index that is restored
+    /// later. Ages are exact to the hour, and rounded so that no body goes too early.
+    fn compact(
+        &self,
+        extent: Extent,
+        young_since: DateTime<Utc>,
+        live: &mut LiveBodies<'_>,
+    ) -> crate::Result<Compacted>;
 
     /// Makes few packs of many; only while [`hold_all`](Self::hold_all) is held.
     fn join_packs(&self) -> Result<()>;
@@ -54,7 +69,8 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// What lies here.
     fn usage(&self) -> Result<BlobUsage>;
 
-    /// Removes what interrupted writers left half-made; only while [`hold_all`](Self::hold_all) is held.
+    /// Removes what interrupted writers left half-made. A failure does not stop it; the first one is returned at the end. Only
+    /// while [`hold_all`](Self::hold_all) is held.
     fn sweep(&self) -> Result<()>;
 
     /// The side of the lock that settling takes: held from the look into the journal until the bodies are here
@@ -73,8 +89,8 @@ pub trait Blobs: Send + Sync + fmt::Debug {
 /// Bodies that become durable together, kept by what they have in common: a pack in the making. Dropped unfinished, it leaves
 /// nothing.
 pub trait Pack: fmt::Debug {
-    /// Adds a body. No two of one pack have the same address.
-    fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin) -> Result<()>;
+    /// Adds a body that was `written` to the store at that time, which may be long ago. No two of one pack have the same address.
+    fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin, written: DateTime<Utc>) -> Result<()>;
 
     /// Reads a body that was added, as [`Blobs::get`] does once the pack is finished.
     fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>>;

@@ -206,10 +206,17 @@ pub trait Snapshot {
     /// The number and id of the last operation; nothing in a new store.
     fn last_operation(&self) -> Result<Option<(u64, OperationId)>>;
 
-    /// The number of the last operation before the first one that was made after a moment; 0 where there is none.
-    /// Operations are in this order whatever the clock said: one that is told to be older than the one before it belongs
-    /// to the moment of that one.
-    fn last_operation_by(&self, moment: DateTime<Utc>) -> Result<u64>;
+    /// The number of the last operation, of those up to a number, that was made at a moment or before it, as the operation
+    /// itself says; 0 if there is none. What others say, before it and after it, is no matter.
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> Result<u64>;
+
+    /// The number of the first operation that was made after one moment, and at another or before it, as the operation itself
+    /// says.
+    fn first_operation_between(
+        &self,
+        after: DateTime<Utc>,
+        by: DateTime<Utc>,
+    ) -> Result<Option<u64>>;
 
     /// Operations newest first, those of a number below `before`, `limit` at most.
     fn operations(
@@ -225,6 +232,10 @@ pub trait Snapshot {
     /// The inputs that all requests gave to a version, sorted by the requests' ids.
     fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>>;
 
+    /// The versions that have recorded inputs although they can't be brought back: they are deleted, and their body is not
+    /// stored any more. In no order.
+    fn lost_versions_with_inputs(&self) -> Result<Vec<VersionId>>;
+
     /// How much waits in the journal.
     fn waiting(&self) -> Result<Waiting>;
 
@@ -233,8 +244,8 @@ pub trait Snapshot {
     /// forgotten may come back to where it was.
     fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>>;
 
-    /// Bodies that no live version has and none has had since `unused_since`, `limit` at most.
-    fn collectable(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<Vec<Collectable>>;
+    /// Bodies that no live version has, and that have been unused for long enough, `limit` at most.
+    fn collectable(&self, unused: Unused, limit: usize) -> Result<Vec<Collectable>>;
 
     /// Visits every prompt ever made, deleted ones too, with all that is known of it.
     fn each_prompt(
@@ -272,7 +283,7 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
     ///
     /// All that is kept of prompts, versions and pointers is of the operation's own moment. `now` is when it is
     /// appended, which may be long after, as for one from elsewhere: bodies that lose their last live version by it
-    /// are unused since `now`.
+    /// are unused since `now`, by this operation.
     fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()>;
 
     /// Puts a body in the journal, unless it is stored already.
@@ -299,6 +310,9 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
 
     /// Records the inputs of a request; those it gave to the version before are replaced.
     fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()>;
+
+    /// Drops recorded inputs of a version, `limit` requests' at most; says of how many.
+    fn drop_inputs(&mut self, version: VersionId, limit: usize) -> Result<u64>;
 
     /// Tells search what it answers with from now on.
     fn make_searchable(&mut self, news: &Searchable) -> Result<()>;
@@ -352,6 +366,26 @@ pub struct Journaled {
     pub id: BlobId,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+/// How long a body must have been unused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unused {
+    /// Its last live version went at this moment or before it, as the clock said,
+    pub since: DateTime<Utc>,
+    /// and by an operation of a number below this.
+    pub before: u64,
+}
+
+impl Unused {
+    /// Since a moment, whatever operation it was.
+    #[must_use]
+    pub const fn since(moment: DateTime<Utc>) -> Self {
+        Self {
+            since: moment,
+            before: u64::MAX,
+        }
+    }
 }
 
 /// A body that may be collected.

@@ -21,7 +21,7 @@ pub use deadline::Deadline;
 pub use error::{Error, ErrorKind, Result};
 pub use index::{
     ChangeMark, Collectable, Held, Index, Journaled, Numbering, OperationVisitor, Snapshot,
-    StoredBlob, Transaction, Waiting,
+    StoredBlob, Transaction, Unused, Waiting,
 };
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};

@@ -214,6 +214,7 @@ fn name(error: &Error) -> &'static str {
         Error::StoodOn { .. } => "stood_on",
         Error::AlreadyUndone { .. } => "already_undone",
         Error::BodyCollected { .. } => "body_collected",
+        Error::ClockInDoubt { .. } => "clock_in_doubt",
         Error::PromptIdTaken { .. } => "prompt_id_taken",
         Error::VersionIdTaken { .. } => "version_id_taken",
         Error::Conflict { .. } => "conflict",
@@ -280,6 +281,9 @@ fn hint(error: &Error) -> Option<String> {
             format!("promptbook env list {prompt} lists its environments")
         }
         Error::ForeignVersion { version, .. } => format!("name it by its id alone: {version}"),
+        Error::ClockInDoubt { .. } => {
+            "nothing was removed; if the clock is right, promptbook gc --yes removes it".into()
+        }
         Error::PromptIdTaken { .. } => {
             "choose another, or none; an id stays taken when its prompt is deleted".into()
         }

@@ -2,22 +2,25 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{ErrorKind as Io, Write};
+use std::io::{ErrorKind as Io, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tempfile::NamedTempFile;
+use chrono::{DateTime, Utc};
 
+use super::failed;
 use super::flush::Flusher;
-use super::{create_dir, failed, temporary_file};
+use super::folder::Root;
+use super::temporary::Temporary;
 use crate::backend::Result;
+use crate::clock;
 use crate::id::BlobId;
 
 /// A folder of bodies, each a file.
 #[derive(Debug)]
 pub(super) struct LooseBodies {
+    store: Root,
     root: PathBuf,
-    tmp: PathBuf,
     flusher: Flusher,
     /// Files that this handle put in place and has not flushed, kept open: while a body's name is still its
     /// file's, nobody has removed or replaced it.
@@ -33,7 +36,7 @@ impl LooseBodies {
         let root = store.join("blobs");
         Ok(Self {
             flusher: Flusher::open(&root)?,
-            tmp: store.join("tmp"),
+            store: Root::new(store),
             root,
             unflushed: Mutex::default(),
         })
@@ -63,28 +66,17 @@ impl LooseBodies {
             return Ok(());
         }
         drop(unflushed);
-        let write = || -> std::io::Result<NamedTempFile> {
-            let mut file = temporary_file(&self.tmp)?;
-            file.write_all(bytes)?;
-            Ok(file)
-        };
-        let mut file = write().map_err(failed("writing a file in", &self.tmp))?;
+        let store = self.store.open()?;
+        let mut file = Temporary::create(store.tmp()?)?;
+        file.write_all(bytes)
+            .map_err(failed("writing", &file.path()))?;
+        let (prefix, rest) = names(id);
+        // Not flushed here: a flush of the body covers the folder.
+        let folder = store.blobs()?.make_child(&prefix, false);
+        let folder = folder.map_err(failed("making", &self.folder(id)))?;
         // A file without a row that an interrupted writer left may be torn: it is replaced, never trusted.
-        let persisted = match file.persist(&path) {
-            Err(error) if error.error.kind() == Io::NotFound => {
-                file = error.file;
-                // Not flushed here: a flush of the body covers the folder.
-                let folder = self.folder(id);
-                match create_dir(&folder) {
-                    Err(error) if error.kind() != Io::AlreadyExists => {
-                        return Err(failed("making", &folder)(error));
-                    }
-                    _ => file.persist(&path),
-                }
-            }
-            other => other,
-        };
-        let file = persisted.map_err(|error| failed("renaming a file to", &path)(error.error))?;
+        let file = file.publish(&folder, &rest);
+        let file = file.map_err(failed("renaming a file to", &path))?;
         let mut unflushed = self.unflushed();
         if unflushed.len() >= MOST_UNFLUSHED {
             unflushed.clear();
@@ -111,6 +103,16 @@ impl LooseBodies {
         }
     }
 
+    /// When a body's file was written, if there is one.
+    pub(super) fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>> {
+        let path = self.path(id);
+        match fs::metadata(&path).and_then(|file| file.modified()) {
+            Ok(written) => Ok(Some(clock::of_system(written))),
+            Err(error) if error.kind() == Io::NotFound => Ok(None),
+            Err(error) => Err(failed("looking at", &path)(error)),
+        }
+    }
+
     pub(super) fn holds(&self, id: BlobId) -> bool {
         self.path(id).is_file()
     }
@@ -118,7 +120,9 @@ impl LooseBodies {
     pub(super) fn delete(&self, id: BlobId) -> Result<()> {
         let path = self.path(id);
         self.unflushed().remove(&id);
-        match fs::remove_file(&path) {
+        let (prefix, rest) = names(id);
+        let folder = self.store.open()?.blobs()?.child(&prefix);
+        match folder.and_then(|folder| folder.remove_file(&rest)) {
             Err(error) if error.kind() != Io::NotFound => Err(failed("removing", &path)(error)),
             _ => Ok(()),
         }
@@ -150,6 +154,13 @@ impl LooseBodies {
         }
         Ok(())
     }
+}
+
+/// The names of a body's folder and, in it, of its file.
+fn names(id: BlobId) -> (String, String) {
+    let mut prefix = id.to_string();
+    let rest = prefix.split_off(2);
+    (prefix, rest)
 }
 
 /// Whether a file that was put in place still is: its name was neither removed nor given to another. It may have more

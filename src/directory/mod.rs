@@ -13,6 +13,7 @@
 
 mod copy;
 mod flush;
+mod folder;
 mod in_place;
 mod lock;
 mod lock_file;
@@ -25,13 +26,21 @@ mod owner;
 mod packs;
 mod place;
 #[cfg(feature = "server")]
+mod removal;
+#[cfg(feature = "server")]
 mod secrets;
+mod temporary;
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
+
 pub(crate) use self::copy::Copied;
+#[cfg(feature = "cli")]
+pub(crate) use self::folder::Folder;
+use self::folder::Root;
 pub(crate) use self::lock::{FileLock, LockGuard};
 pub use self::lock_holders::LockHolder;
 pub use self::lock_policy::LockWait;
@@ -39,8 +48,8 @@ pub(crate) use self::lock_policy::{LockPolicy, NOTICE_AFTER};
 use self::loose::LooseBodies;
 #[cfg(feature = "cli")]
 pub(crate) use self::new_file::{NewFile, folder_of};
-use self::owner::{create_dir, prepare_within, temporary_file};
-pub(crate) use self::owner::{prepare_index, temporary_directory};
+pub(crate) use self::owner::prepare_index;
+use self::owner::prepare_within;
 use self::packs::Packs;
 #[cfg(feature = "server")]
 pub(crate) use self::place::remove;
@@ -49,6 +58,8 @@ pub(crate) use self::place::{
 };
 #[cfg(feature = "server")]
 pub(crate) use self::secrets::{NAME as SECRETS, read_secrets, remove_secrets, write_secrets};
+pub(crate) use self::temporary::TemporaryFolder;
+use self::temporary::sweep;
 use crate::backend::{
     BlobUsage, Blobs, Compacted, Deadline, Effort, Error, Extent, Hold, LiveBodies, Pack, Result,
 };
@@ -57,7 +68,7 @@ use crate::id::BlobId;
 /// A blob store in a directory.
 #[derive(Debug)]
 pub(crate) struct BlobDirectory {
-    root: PathBuf,
+    root: Root,
     anchor: Anchor,
     loose: LooseBodies,
     packs: Packs,
@@ -84,11 +95,10 @@ impl BlobDirectory {
         })
     }
 
-    /// Removes all that a blob store has in this directory. Nobody may have it open.
+    /// Removes all that a blob store has in this directory, and no file of another name. No handle may have it open.
     #[cfg(feature = "server")]
     pub(crate) fn remove(store: &Path) -> std::io::Result<()> {
-        let parts = ["tmp", "blobs", "blobs.gate", "blobs.lock"];
-        parts.iter().try_for_each(|part| remove(&store.join(part)))
+        removal::remove(store)
     }
 
     /// Whether a store has its folder of bodies.
@@ -119,7 +129,7 @@ impl BlobDirectory {
     pub(crate) fn open(store: &Path, policy: &LockPolicy) -> Result<Self> {
         let lock = |name| FileLock::by_name(store.join(name), index_of(store), policy.clone());
         Ok(Self {
-            root: store.to_owned(),
+            root: Root::new(store),
             anchor: Anchor::of(store)?,
             loose: LooseBodies::open(store)?,
             packs: Packs::new(store),
@@ -131,6 +141,11 @@ impl BlobDirectory {
     /// Fails if the store's directory is not the one that was opened.
     pub(crate) fn check_location(&self) -> Result<()> {
         self.anchor.holds()
+    }
+
+    /// Holds off everything that would move or remove a body. The holder does neither.
+    pub(crate) fn hold_still(&self) -> Result<Box<dyn Hold + '_>> {
+        self.take()
     }
 
     /// Takes the lock, in the order in which all who want it came to the gate.
@@ -155,12 +170,6 @@ pub(crate) fn failed<'a>(
     path: &'a Path,
 ) -> impl FnOnce(std::io::Error) -> Error + 'a {
     move |error| Error::io(format!("{doing} {}", path.display()), error)
-}
-
-/// Whether somebody has a file locked, as packs are while they are written.
-fn is_being_written(path: &Path) -> bool {
-    let locked = File::open(path).map(|file| file.try_lock());
-    matches!(locked, Ok(Err(TryLockError::WouldBlock)))
 }
 
 impl Blobs for BlobDirectory {
@@ -210,12 +219,17 @@ impl Blobs for BlobDirectory {
         self.packs.begin(effort, self.anchor.clone())
     }
 
-    fn compact(&self, extent: Extent, live: &mut LiveBodies<'_>) -> crate::Result<Compacted> {
+    fn compact(
+        &self,
+        extent: Extent,
+        young_since: DateTime<Utc>,
+        live: &mut LiveBodies<'_>,
+    ) -> crate::Result<Compacted> {
         let is_loose = |id| {
             let body = self.loose.get(id);
             matches!(body, Ok(Some(bytes)) if BlobId::of(&bytes) == id)
         };
-        self.packs.compact(extent, &is_loose, live)
+        self.packs.compact(extent, young_since, &is_loose, live)
     }
 
     fn join_packs(&self) -> Result<()> {
@@ -260,21 +274,21 @@ impl Blobs for BlobDirectory {
         })
     }
 
+    fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>> {
+        self.loose.written(id)
+    }
+
+    fn newest(&self) -> Result<Option<DateTime<Utc>>> {
+        let mut newest = self.packs.newest()?;
+        self.loose.list(&mut |id| {
+            newest = newest.max(self.loose.written(id)?);
+            Ok(())
+        })?;
+        Ok(newest)
+    }
+
     fn sweep(&self) -> Result<()> {
-        let tmp = self.root.join("tmp");
-        for file in fs::read_dir(&tmp).map_err(failed("listing", &tmp))? {
-            let path = file.map_err(failed("listing", &tmp))?.path();
-            if is_being_written(&path) {
-                continue;
-            }
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != Io::NotFound => {
-                    return Err(failed("removing", &path)(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        sweep(&self.root)
     }
 
     fn hold(&self) -> Result<Box<dyn Hold + '_>> {
@@ -284,7 +298,10 @@ impl Blobs for BlobDirectory {
     }
 
     fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
-        self.take()
+        let hold = self.take()?;
+        // Refused before anything is changed: bodies are moved and removed in the store's own folders only.
+        self.root.open()?.blobs()?;
+        Ok(hold)
     }
 
     fn close_by(&self, moment: Deadline) {

@@ -7,8 +7,6 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use tempfile::{NamedTempFile, TempDir};
-
 use super::failed;
 use super::place::flush_directory;
 use crate::backend::Result;
@@ -54,7 +52,7 @@ impl Owner {
     /// could have put another one in its place: only an empty one of this process's user is given.
     #[cfg(unix)]
     fn give_directory(self, path: &Path) -> io::Result<()> {
-        use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+        use std::os::unix::fs::OpenOptionsExt;
         if self.0.is_none() {
             return Ok(());
         }
@@ -63,38 +61,35 @@ impl Owner {
             .read(true)
             .custom_flags(flags.bits().cast_signed())
             .open(path)?;
-        let is_own = directory.metadata()?.uid() == rustix::process::geteuid().as_raw();
-        let is_empty = rustix::fs::Dir::read_from(&directory)?.all(|entry| {
-            entry.is_ok_and(|entry| matches!(entry.file_name().to_bytes(), b"." | b".."))
-        });
-        match is_own && is_empty {
-            true => self.give(&directory),
-            false => Ok(()),
-        }
+        self.give_opened(&directory)
     }
 
     #[cfg(not(unix))]
     fn give_directory(self, _path: &Path) -> io::Result<()> {
         Ok(())
     }
-}
 
-/// Makes a file in a folder of a store, with the rights that any file gets, the index's too: who may read that may read the
-/// bodies.
-pub(crate) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
+    /// Gives away an open directory, if it is empty and of this process's user.
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = builder.tempfile_in(folder)?;
-    Owner::of(&[folder]).give(file.as_file())?;
-    Ok(file)
-}
+    pub(super) fn give_opened(self, directory: &File) -> io::Result<()> {
+        use std::os::unix::fs::MetadataExt;
+        if self.0.is_none() {
+            return Ok(());
+        }
+        let is_own = directory.metadata()?.uid() == rustix::process::geteuid().as_raw();
+        let is_empty = rustix::fs::Dir::read_from(directory)?.all(|entry| {
+            entry.is_ok_and(|entry| matches!(entry.file_name().to_bytes(), b"." | b".."))
+        });
+        match is_own && is_empty {
+            true => self.give(directory),
+            false => Ok(()),
+        }
+    }
 
-/// Makes a directory in a folder of a store that is removed with all that is in it.
-pub(crate) fn temporary_directory(folder: &Path) -> io::Result<TempDir> {
-    let directory = tempfile::tempdir_in(folder)?;
-    Owner::of(&[folder]).give_directory(directory.path())?;
-    Ok(directory)
+    #[cfg(not(unix))]
+    pub(super) fn give_opened(self, _directory: &File) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Makes a directory in a folder of a store.

@@ -89,14 +89,10 @@ pub(crate) fn put_in_place(file: &Path, place: &Path) -> Result<()> {
     place.parent().map_or(Ok(()), flush_directory)
 }
 
-/// Removes a file, or a directory with all that is in it, if it is there.
+/// Removes a file, if it is there.
 #[cfg(feature = "server")]
 pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
-    let removed = match path.is_dir() {
-        true => fs::remove_dir_all(path),
-        false => fs::remove_file(path),
-    };
-    match removed {
+    match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

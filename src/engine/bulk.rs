@@ -7,7 +7,10 @@ use std::cell::RefCell;
 use std::fmt;
 use std::hash::BuildHasher;
 
+use chrono::{DateTime, Utc};
+
 use crate::backend::{self, Blobs, Effort, Hold, Kin, Pack};
+use crate::clock;
 use crate::id::{BlobId, PromptId};
 
 /// So many bodies are journaled all the same, or so many bytes: a pack costs flushes of its own.
@@ -20,6 +23,8 @@ pub(super) struct Bulk<'a> {
     /// As long as they are few, and nothing after that.
     few: Vec<New>,
     bytes: usize,
+    /// When its bodies are written, as the system's clock says.
+    now: DateTime<Utc>,
     pack: RefCell<Option<Box<dyn Pack + 'a>>>,
 }
 
@@ -50,6 +55,7 @@ impl<'a> Bulk<'a> {
             blobs,
             few: Vec::new(),
             bytes: 0,
+            now: clock::system(),
             pack: RefCell::new(None),
         }
     }
@@ -57,7 +63,7 @@ impl<'a> Bulk<'a> {
     /// Adds a body that is not stored yet.
     pub(super) fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin) -> backend::Result<()> {
         if let Some(pack) = self.pack.get_mut() {
-            return pack.add(id, bytes, kin);
+            return pack.add(id, bytes, kin, self.now);
         }
         let bytes = bytes.to_vec();
         self.bytes += bytes.len();
@@ -67,7 +73,7 @@ impl<'a> Bulk<'a> {
         }
         let mut pack = self.blobs.pack(Effort::Quick)?;
         for New { id, bytes, kin } in self.few.drain(..) {
-            pack.add(id, &bytes, kin)?;
+            pack.add(id, &bytes, kin, self.now)?;
         }
         *self.pack.get_mut() = Some(pack);
         Ok(())

@@ -7,9 +7,11 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
 use super::bulk::{kin_of, kin_of_none};
+use super::retention::Retention;
 use crate::backend::{
     Blobs, Compacted, Effort, Extent, Index, Kin, PromptTable, Snapshot, StoredBlob,
 };
+use crate::clock;
 use crate::error::Result;
 use crate::id::{BlobId, VersionId};
 use crate::record::{Change, OperationFilter, Version};
@@ -34,7 +36,7 @@ pub struct Packed {
 /// A day ago: versions made since are young.
 pub(super) fn young_since(now: DateTime<Utc>) -> DateTime<Utc> {
     now.checked_sub_signed(Duration::days(1))
-        .unwrap_or_default()
+        .unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 /// Packs what may be, if it is more than `many` bodies, as long as `go_on` says so.
@@ -102,13 +104,15 @@ fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, Kin)]) -> 
     let _hold = blobs.hold_all()?;
     let snapshot = index.snapshot()?;
     let mut pack = blobs.pack(Effort::Quick)?;
-    let mut packed = Vec::new();
+    let (mut packed, now) = (Vec::new(), clock::system());
     for (id, kin) in chunk {
         // What was collected since is gone, and what is damaged stays where it can be looked at.
         if let Some(StoredBlob::Settled(_)) = snapshot.blob(*id)?
             && let Some(bytes) = sound_copy(blobs, *id)?
         {
-            pack.add(*id, &bytes, *kin)?;
+            // It is as old in the pack as it was before.
+            let written = blobs.written(*id)?.unwrap_or(now);
+            pack.add(*id, &bytes, *kin, written)?;
             packed.push(*id);
         }
     }
@@ -129,10 +133,15 @@ fn sound_copy(blobs: &dyn Blobs, id: BlobId) -> Result<Option<Vec<u8>>> {
     Ok(sound)
 }
 
-/// Removes what is dead from packs that are more dead than live, and makes few packs of many.
-pub(super) fn compact(index: &dyn Index, blobs: &dyn Blobs) -> Result<Compacted> {
+/// Removes what is dead, and was not written after `young_since`, from packs that are more dead than live, and makes few packs
+/// of many.
+pub(super) fn compact(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    young_since: DateTime<Utc>,
+) -> Result<Compacted> {
     let hold = blobs.hold_all()?;
-    let compacted = blobs.compact(Extent::Wasteful, &mut |visit| {
+    let compacted = blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
         // Taken once no pack can be held any more: rows that name its bodies are in it.
         let snapshot = index.snapshot()?;
         snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
@@ -148,10 +157,21 @@ pub(super) fn join(blobs: &dyn Blobs) -> Result<()> {
     Ok(blobs.join_packs()?)
 }
 
-/// Packs all that may be, and makes all packs anew: by prompt, thoroughly, without what is dead.
-pub(crate) fn repack(index: &dyn Index, blobs: &dyn Blobs, now: DateTime<Utc>) -> Result<Packed> {
-    let bodies = pack_loose(index, blobs, young_since(now), 0, || true)?;
-    let compacted = repack_all(index, blobs)?;
+/// Packs all bodies that may be packed, and rewrites all packs thoroughly, ordered by prompt. A dead body is dropped unless it is
+/// younger than the retention.
+pub(crate) fn repack(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    retention: Retention,
+    trust_clock: bool,
+) -> Result<Packed> {
+    let bodies = pack_loose(index, blobs, young_since(retention.now), 0, || true)?;
+    let is_in_doubt = !trust_clock && retention.is_in_doubt(&**index.snapshot()?, blobs)?;
+    let young_since = match is_in_doubt {
+        true => DateTime::<Utc>::MIN_UTC,
+        false => retention.cutoff(),
+    };
+    let compacted = repack_all(index, blobs, young_since)?;
     Ok(Packed {
         bodies,
         dropped: compacted.bodies,
@@ -160,9 +180,13 @@ pub(crate) fn repack(index: &dyn Index, blobs: &dyn Blobs, now: DateTime<Utc>) -
 }
 
 /// Makes all packs anew.
-pub(super) fn repack_all(index: &dyn Index, blobs: &dyn Blobs) -> Result<Compacted> {
+pub(super) fn repack_all(
+    index: &dyn Index,
+    blobs: &dyn Blobs,
+    young_since: DateTime<Utc>,
+) -> Result<Compacted> {
     let _hold = blobs.hold_all()?;
-    blobs.compact(Extent::All, &mut |visit| {
+    blobs.compact(Extent::All, young_since, &mut |visit| {
         let snapshot = index.snapshot()?;
         each_live_body(&**snapshot, visit)
     })

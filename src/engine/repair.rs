@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::pack::repack_all;
 use super::verify::{Report, Violation};
 use crate::backend::{Blobs, Index};
@@ -54,7 +56,8 @@ pub(crate) fn repair(
     }
     let is_of_pack = |violation: &Violation| matches!(violation, Violation::Pack { .. });
     if report.violations.iter().any(is_of_pack) {
-        repack_all(index, blobs)?;
+        // Whatever else is in them stays: what is dead is for a collection to say.
+        repack_all(index, blobs, DateTime::<Utc>::MIN_UTC)?;
     }
     Ok(taken)
 }

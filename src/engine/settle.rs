@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::bulk::kin_of_none;
 use super::pack::kin_of_waiting;
 use crate::backend::{Blobs, Effort, Index, Journaled, Kin, StoredBlob};
+use crate::clock;
 use crate::error::Result;
 use crate::id::BlobId;
 use crate::record::Durability;
@@ -106,10 +107,11 @@ fn settle_as_pack(
     kin: &HashMap<BlobId, Kin>,
 ) -> Result<()> {
     let mut pack = blobs.pack(Effort::Quick)?;
+    let now = clock::system();
     for body in batch {
         let kin = kin.get(&body.id).copied();
         let kin = kin.unwrap_or_else(|| kin_of_none(body.id));
-        pack.add(body.id, &body.bytes, kin)?;
+        pack.add(body.id, &body.bytes, kin, now)?;
     }
     drop(pack.finish()?);
     // Some may have been written out as files already.

@@ -374,7 +374,14 @@ impl Shared {
             return Ok(());
         };
         let go_on = || !self.is_closing();
-        pack_loose(&*self.index, self.bodies.blobs(), young_since(now), MANY, go_on).map(drop)
+        pack_loose(
+            &*self.index,
+            self.bodies.blobs(),
+            young_since(now),
+            MANY,
+            go_on,
+        )
+        .map(drop)
     }
 
     /// Between two batches: commits that come meanwhile go first.

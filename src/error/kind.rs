@@ -74,6 +74,7 @@ impl Error {
             | Self::Conflict { .. }
             | Self::Contradiction { .. }
             | Self::StoodOn { .. }
+            | Self::ClockInDoubt { .. }
             | Self::AlreadyUndone { .. } => ErrorKind::Conflict,
             Self::Breaking { .. } | Self::NoBase { .. } | Self::NumbersExhausted { .. } => {
                 ErrorKind::Refused

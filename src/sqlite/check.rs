@@ -182,8 +182,7 @@ fn twice(connection: &Connection) -> Result<Vec<String>> {
     )
 }
 
-/// The history is searched by the latest moment that each operation and those before it tell, and operations are listed
-/// by the prompts that they change and the environments that they move. What is gathered can be read only whole.
+/// The history is searched by the moments at which operations were made, and operations are listed by the prompts that they change and the environments that they move. What is gathered can be read only whole.
 fn history(connection: &Connection) -> Result<Vec<String>> {
     let mut history = History::default();
     let mut read = 0;
@@ -207,7 +206,7 @@ impl History {
     /// Gives the number of the chunk's last operation.
     fn add_chunk(&mut self, chunk: &Chunk) -> Result<i64> {
         let last = chunk.end.number;
-        if !chunk.tells_its_latest()? {
+        if !chunk.has_its_span()? {
             self.moment_is_wrong(last);
         }
         for (number, _, text) in chunk.operations() {
@@ -224,19 +223,16 @@ impl History {
 
     fn add_rows(&mut self, connection: &Connection) -> Result<()> {
         let doing = "checking the index";
-        let sql = "SELECT number, latest, content FROM operation ORDER BY number";
+        let sql = "SELECT number, at, content FROM operation ORDER BY number";
         let mut statement = connection.prepare(sql).context(doing)?;
         let mut rows = statement.query([]).context(doing)?;
-        let mut latest = chunks::end(connection)?.latest;
         while let Some(row) = rows.next().context(doing)? {
             let number: i64 = row.get(0).context(doing)?;
             let kept: i64 = row.get(1).context(doing)?;
             let text = row.get_ref(2).and_then(|text| Ok(text.as_str()?));
-            if let Some(at) = self.add(number, number, text.context(doing)?) {
-                latest = latest.max(micros(at));
-                if kept != latest {
-                    self.moment_is_wrong(number);
-                }
+            let at = self.add(number, number, text.context(doing)?);
+            if at.is_some_and(|at| kept != micros(at)) {
+                self.moment_is_wrong(number);
             }
         }
         Ok(())

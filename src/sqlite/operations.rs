@@ -28,14 +28,13 @@ pub(super) fn end(tables: &Tables) -> Result<Place> {
     }
     let end = tables
         .connection
-        .prepare_cached("SELECT number, hash, latest FROM operation ORDER BY number DESC LIMIT 1")
+        .prepare_cached("SELECT number, hash FROM operation ORDER BY number DESC LIMIT 1")
         .and_then(|mut statement| {
             let end = statement.query_row([], |row| {
                 let id = OperationId::from_bytes(bytes(row, 1)?);
                 Ok(Place {
                     number: row.get(0)?,
                     id,
-                    latest: row.get(2)?,
                 })
             });
             end.optional()
@@ -46,28 +45,40 @@ pub(super) fn end(tables: &Tables) -> Result<Place> {
     Ok(end)
 }
 
-/// The last operation before the first one that was made after a moment: `latest` only grows, so it is searched by halves.
-pub(super) fn last_by(tables: &Tables, moment: DateTime<Utc>) -> Result<u64> {
-    let doing = "looking for an operation by its moment";
+/// The last operation up to a number that was made by a moment; 0 if there is none.
+pub(super) fn last_by(tables: &Tables, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
+    let (moment, up_to) = (micros(moment), i64::try_from(up_to).unwrap_or(i64::MAX));
+    let sql = "SELECT number FROM operation WHERE at <= ?1 AND number <= ?2
+               ORDER BY number DESC LIMIT 1";
+    let found = match by_moment(&tables.connection, sql, (moment, up_to))? {
+        // The operations in chunks come before those that have rows.
+        None => tables.chunks.last_by(&tables.connection, moment, up_to)?,
+        found => found,
+    };
+    Ok(found.unwrap_or(0).unsigned_abs())
+}
+
+/// The first operation that was made after one moment and by another.
+pub(super) fn first_between(
+    tables: &Tables,
+    after: DateTime<Utc>,
+    by: DateTime<Utc>,
+) -> Result<Option<u64>> {
+    let (after, by) = (micros(after), micros(by));
     let connection = &tables.connection;
-    let moment = micros(moment);
-    let gathered = chunks::end(connection)?;
-    if gathered.latest > moment {
-        return Ok(tables.chunks.last_by(connection, moment)?.unsigned_abs());
-    }
-    let mut statement = connection
-        .prepare_cached("SELECT latest <= ?2 FROM operation WHERE number = ?1")
-        .context(doing)?;
-    let (mut by, mut after) = (gathered.number, end(tables)?.number + 1);
-    while by + 1 < after {
-        let middle = by + (after - by) / 2;
-        let is_by = statement.query_row((middle, moment), |row| row.get(0));
-        match is_by.context(doing)? {
-            true => by = middle,
-            false => after = middle,
-        }
-    }
-    Ok(by.unsigned_abs())
+    let sql = "SELECT number FROM operation WHERE at > ?1 AND at <= ?2 ORDER BY number LIMIT 1";
+    let found = match tables.chunks.first_between(connection, after, by)? {
+        None => by_moment(connection, sql, (after, by))?,
+        found => found,
+    };
+    Ok(found.map(i64::unsigned_abs))
+}
+
+fn by_moment(connection: &Connection, sql: &str, params: (i64, i64)) -> Result<Option<i64>> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional())
+        .context("looking for an operation by its moment")
 }
 
 /// Visits the operations above a number in order, those in chunks first.
@@ -332,6 +343,27 @@ pub(super) fn inputs_of(
             collect(rows, |row| inputs_row(row, version))
         })
         .context("reading recorded inputs")
+}
+
+/// Goes from version to version by the key, not from request to request.
+pub(super) fn lost_versions_with_inputs(connection: &Connection) -> Result<Vec<VersionId>> {
+    let sql = "
+        WITH RECURSIVE recorded (version) AS (
+            SELECT min(version) FROM request_inputs
+            UNION ALL
+            SELECT (SELECT min(i.version) FROM request_inputs i WHERE i.version > recorded.version)
+            FROM recorded WHERE version IS NOT NULL
+        )
+        SELECT v.id FROM recorded r JOIN version v ON v.key = r.version JOIN blob b ON b.key = v.blob
+        WHERE v.deleted_at IS NOT NULL AND b.stored = 0";
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            collect(statement.query([])?, |row| {
+                Ok(VersionId::from_bytes(bytes(row, 0)?))
+            })
+        })
+        .context("searching inputs of versions that are gone")
 }
 
 fn inputs_row(row: &Row<'_>, version_id: VersionId) -> rusqlite::Result<RecordedInputs> {

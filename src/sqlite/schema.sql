@@ -44,7 +44,8 @@ CREATE TABLE blob (
     size         INTEGER NOT NULL,          -- in bytes
     stored       INTEGER NOT NULL,          -- 1: in the journal or the blob store; 0: collected
     live         INTEGER NOT NULL,          -- how many live versions have it
-    unused_since INTEGER                    -- when the last live version went; NULL before the first came
+    unused_since INTEGER,                   -- when the last live version went; NULL before the first came
+    unused_by    INTEGER                    -- the operation by which it went
 ) STRICT;
 -- The first bytes of a hash are enough to find it; the whole hash is compared in the row.
 CREATE INDEX blob_by_hash ON blob (substr(hash, 1, 4));
@@ -96,18 +97,21 @@ CREATE INDEX environment_by_version ON environment (version);
 CREATE TABLE operation (
     number  INTEGER PRIMARY KEY,
     hash    BLOB NOT NULL,
-    content TEXT NOT NULL,                  -- JSON
-    latest  INTEGER NOT NULL DEFAULT 0      -- the latest moment of this operation and of all before it
+    at      INTEGER NOT NULL,               -- when it was made, as the content says
+    content TEXT NOT NULL                   -- JSON
 ) STRICT;
 
 -- Operations in a row, compressed. Their numbers have no gaps.
 CREATE TABLE operation_chunk (
     last       INTEGER PRIMARY KEY,         -- the number of the last one
     operations INTEGER NOT NULL,            -- how many there are
-    latest     INTEGER NOT NULL,            -- of the last one, as in operation
+    earliest   INTEGER NOT NULL,            -- the earliest moment at which one of them was made
+    latest     INTEGER NOT NULL,            -- and the latest
     hash       BLOB NOT NULL,               -- of the last one; the others follow from the content
     content    BLOB NOT NULL
 ) STRICT;
+-- Covers the search for the last operation by a moment, which would read a page of content for each row.
+CREATE INDEX operation_chunk_by_moment ON operation_chunk (last, earliest, latest, operations);
 
 -- Which operations concern a prompt.
 CREATE TABLE operation_prompt (

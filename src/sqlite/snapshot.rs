@@ -12,7 +12,7 @@ use super::stored::{bytes, collect, moment, optional_moment, parsed};
 use super::{Tables, check, operations, prompts, schema, search, versions};
 use crate::backend::{
     Collectable, Journaled, Numbering, OperationVisitor, PromptTable, SearchQuery, SearchVisitor,
-    Snapshot, StoredBlob, Told, VersionRow, Waiting,
+    Snapshot, StoredBlob, Told, Unused, VersionRow, Waiting,
 };
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
@@ -139,8 +139,16 @@ impl Snapshot for Tables {
         operations::last(self)
     }
 
-    fn last_operation_by(&self, moment: DateTime<Utc>) -> Result<u64> {
-        operations::last_by(self, moment)
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
+        operations::last_by(self, moment, up_to)
+    }
+
+    fn first_operation_between(
+        &self,
+        after: DateTime<Utc>,
+        by: DateTime<Utc>,
+    ) -> Result<Option<u64>> {
+        operations::first_between(self, after, by)
     }
 
     fn operations(
@@ -160,6 +168,10 @@ impl Snapshot for Tables {
         operations::inputs_of(&self.connection, version)
     }
 
+    fn lost_versions_with_inputs(&self) -> Result<Vec<VersionId>> {
+        operations::lost_versions_with_inputs(&self.connection)
+    }
+
     fn waiting(&self) -> Result<Waiting> {
         versions::waiting(&self.connection)
     }
@@ -168,8 +180,8 @@ impl Snapshot for Tables {
         versions::journal(&self.connection, after, bytes)
     }
 
-    fn collectable(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<Vec<Collectable>> {
-        versions::collectable(&self.connection, unused_since, limit)
+    fn collectable(&self, unused: Unused, limit: usize) -> Result<Vec<Collectable>> {
+        versions::collectable(&self.connection, unused, limit)
     }
 
     fn each_prompt(

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 
+use self::changes::Release;
 pub(super) use self::keys::Keys;
 use super::chunks::{Gathered, Place};
 use super::error::{Context, Result, may_be_committed};
@@ -307,21 +308,26 @@ impl Transaction for Write<'_> {
             return Err(Error::new(ErrorKind::Corrupt, reason));
         }
         let at = micros(operation.content.at);
-        let latest = end.latest.max(at);
         self.change_one(
             "appending an operation",
-            "INSERT INTO operation VALUES (?1, ?2, ?3, ?4)",
-            (number, operation.id.as_bytes(), text, latest),
+            "INSERT INTO operation (number, hash, at, content) VALUES (?1, ?2, ?3, ?4)",
+            (number, operation.id.as_bytes(), at, text),
         )?;
         let end = Place {
             number,
             id: operation.id,
-            latest,
         };
         self.tables().end.set(Some(end));
         let mut listed = None;
         for change in &operation.content.changes {
-            self.apply(at, micros(now), change)?;
+            self.apply(
+                change,
+                at,
+                Release {
+                    number,
+                    at: micros(now),
+                },
+            )?;
             if listed.replace(change.prompt()) != Some(change.prompt()) {
                 self.change_any(
                     "listing an operation by prompt",
@@ -422,6 +428,15 @@ impl Transaction for Write<'_> {
                 micros(inputs.recorded_at),
             ),
         )
+    }
+
+    fn drop_inputs(&mut self, version: VersionId, most: usize) -> Result<u64> {
+        let key = self.version_key(version)?;
+        let sql = "DELETE FROM request_inputs WHERE version = ?1 AND request IN
+                       (SELECT request FROM request_inputs WHERE version = ?1 LIMIT ?2)";
+        let statement = self.connection().prepare_cached(sql);
+        let dropped = statement.and_then(|mut statement| statement.execute((key, limit(most))));
+        Ok(dropped.context("dropping recorded inputs")? as u64)
     }
 
     fn make_searchable(&mut self, news: &Searchable) -> Result<()> {

@@ -1,6 +1,5 @@
 //! Versions and their bodies: what is read of them.
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use semver::VersionReq;
 
@@ -8,7 +7,7 @@ use super::Tables;
 use super::error::{Context, Result};
 use super::ids::{blob_is, version_is};
 use super::stored::{bytes, collect, limit, micros, moment, optional_moment, parsed};
-use crate::backend::{Collectable, Journaled, Numbering, StoredBlob, VersionRow, Waiting};
+use crate::backend::{Collectable, Journaled, Numbering, StoredBlob, Unused, VersionRow, Waiting};
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::number::{VersionNumber, admits, majors};
 use crate::record::{Version, VersionFilter};
@@ -349,7 +348,7 @@ pub(super) fn journal(connection: &Connection, after: u64, most: usize) -> Resul
 
 pub(super) fn collectable(
     connection: &Connection,
-    unused_since: DateTime<Utc>,
+    unused: Unused,
     rows: usize,
 ) -> Result<Vec<Collectable>> {
     let collectable = |row: &Row<'_>| {
@@ -361,10 +360,11 @@ pub(super) fn collectable(
     connection
         .prepare_cached(
             "SELECT hash, size FROM blob
-             WHERE live = 0 AND stored = 1 AND unused_since <= ?1 LIMIT ?2",
+             WHERE live = 0 AND stored = 1 AND unused_since <= ?1 AND unused_by < ?2 LIMIT ?3",
         )
         .and_then(|mut statement| {
-            let rows = statement.query((micros(unused_since), limit(rows)))?;
+            let before = i64::try_from(unused.before).unwrap_or(i64::MAX);
+            let rows = statement.query((micros(unused.since), before, limit(rows)))?;
             collect(rows, collectable)
         })
         .context("searching unused bodies")

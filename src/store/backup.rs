@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::location::{INDEX, Location};
 use super::{Place, Store, StoreOptions, refuse_lost};
 use crate::backend::{self, Blobs as _, Index as _, Snapshot, StoredBlob};
-use crate::directory::{self, BlobDirectory, Copied, failed};
+use crate::directory::{self, BlobDirectory, Copied, TemporaryFolder, failed};
 use crate::engine::Report;
 use crate::error::{Error, Result};
 use crate::id::BlobId;
@@ -88,15 +88,14 @@ impl Store {
         }
         BlobDirectory::create(to.directory())?;
         let target = BlobDirectory::open(to.directory(), &self.inner.locks)?;
-        let beside = directory::temporary_directory(&to.directory().join("tmp"));
-        let beside = beside.map_err(failed("making a directory in", to.directory()))?;
+        let beside = TemporaryFolder::create(to.directory())?;
         let copy = beside.path().join(INDEX);
         let mut copied = Copied::default();
         // Until the new index is in place, a collection would remove what was copied.
         let target_hold = target.hold_all()?;
         // Where nobody may write, nobody removes bodies. Else they stay until all are copied or open.
         let hold = match directory::writable(from.directory()) {
-            Ok(()) => Some(source.hold_all()?),
+            Ok(()) => Some(source.hold_still()?),
             Err(_) => None,
         };
         let settled = self.settled_bodies()?;

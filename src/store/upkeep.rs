@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::Store;
 use crate::backend::BlobUsage;
 use crate::engine::{
-    Collected, Depth, Packed, Report, Settled, collect, collectable, oldest_waiting, repack,
-    repair, verify,
+    Collected, Depth, Packed, Report, Retention, Settled, collect, collectable, oldest_waiting,
+    repack, repair, verify,
 };
 use crate::error::{Error, Result};
 use crate::id::{BlobId, OperationId};
@@ -25,9 +25,74 @@ pub struct Repaired {
     pub report: Report,
 }
 
-fn unused_since(now: DateTime<Utc>, retention: Duration) -> DateTime<Utc> {
-    let retention = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
-    now.checked_sub_signed(retention).unwrap_or_default()
+/// How garbage is collected.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use promptbook::{GcOptions, Store};
+///
+/// let store = Store::in_memory()?;
+/// let week = GcOptions::new().retention(Duration::from_secs(7 * 24 * 60 * 60));
+/// println!("{} bodies would go", store.collect_garbage_with(week.dry_run(true))?.bodies);
+/// # Ok::<(), promptbook::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GcOptions {
+    retention: Duration,
+    dry_run: bool,
+    repack: bool,
+    trust_clock: bool,
+}
+
+impl Default for GcOptions {
+    fn default() -> Self {
+        Self {
+            retention: Store::RETENTION,
+            dry_run: false,
+            repack: false,
+            trust_clock: false,
+        }
+    }
+}
+
+impl GcOptions {
+    /// The defaults: what has not been used for [`Store::RETENTION`] is removed, unless the clock may be ahead.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long bodies, and files without a row, are kept that no version has any more. Zero keeps none, whatever the clock
+    /// says.
+    #[must_use]
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Changes nothing, and answers which bodies, bytes and leftovers would be removed.
+    #[must_use]
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// Also packs as [`Store::repack`] does, with this retention.
+    #[must_use]
+    pub fn repack(mut self, repack: bool) -> Self {
+        self.repack = repack;
+        self
+    }
+
+    /// Trusts the clock even if, by it, no operation was made and no file was written within the retention. Without this, a
+    /// collection that would remove something then fails with [`Error::ClockInDoubt`]: either the store was idle, or the clock
+    /// is ahead, and what is to stay for the retention would go at once.
+    #[must_use]
+    pub fn trust_clock(mut self, trust: bool) -> Self {
+        self.trust_clock = trust;
+        self
+    }
 }
 
 /// How much a store holds.
@@ -65,19 +130,43 @@ impl Store {
         self.inner.settler.settle(progress)
     }
 
-    /// Removes the bodies that no live version has had for `retention`, and what interrupted work left behind. Of the bodies
-    /// that are files of their own, those that are older than a day and that no environment and no prompt's latest version
-    /// has are packed where they are more than 512; and packs that are more dead than live are made anew.
+    /// Collects garbage with the default options but for the retention: see [`collect_garbage_with`](Self::collect_garbage_with).
     ///
     /// # Errors
     ///
-    /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and what was removed until then is no loss, and the next collection goes on.
+    /// As there.
     pub fn collect_garbage(&self, retention: Duration) -> Result<Collected> {
+        self.collect_garbage_with(GcOptions::new().retention(retention))
+    }
+
+    /// Removes the bodies that no live version has had for the retention, with the inputs that were recorded for their
+    /// versions, and what interrupted work left behind. Of the bodies that are files of their own, those that are older than a
+    /// day and that no environment and no prompt's latest version has are packed if they are more than 512; packs that are
+    /// more dead than live are rewritten.
+    ///
+    /// A body has been unused since its last version was deleted, or since the latest operation before that, if the clock was
+    /// behind when it was deleted. A file, or a body in a pack, that the index does not know of stays for the retention, too:
+    /// it may be newer than an index that was put back from a copy.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadOnly`](Error::ReadOnly); [`ClockInDoubt`](Error::ClockInDoubt), and nothing was removed;
+    /// [`Backend`](Error::Backend), and what was removed until then is no loss, and the next collection goes on.
+    pub fn collect_garbage_with(&self, options: GcOptions) -> Result<Collected> {
+        let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());
+        let retention = Retention::new(self.inner.context.now(), options.retention);
+        if options.dry_run {
+            return collectable(index, blobs, retention);
+        }
         self.writable()?;
-        let now = self.inner.context.now();
-        let unused_since = unused_since(now, retention);
-        let blobs = self.inner.bodies.blobs();
-        collect(&*self.inner.index, blobs, unused_since, now)
+        let mut collected = collect(index, blobs, retention, options.trust_clock)?;
+        if options.repack {
+            let packed = repack(index, blobs, retention, options.trust_clock)?;
+            self.inner.settler.tidy()?;
+            collected.packed += packed.bodies;
+            collected.dropped += packed.dropped;
+        }
+        Ok(collected)
     }
 
     /// What [`collect_garbage`](Self::collect_garbage) would remove now: bodies, their bytes, and files without a row, some of
@@ -87,21 +176,22 @@ impl Store {
     ///
     /// [`Backend`](Error::Backend).
     pub fn garbage(&self, retention: Duration) -> Result<Collected> {
-        let unused_since = unused_since(self.inner.context.now(), retention);
-        collectable(&*self.inner.index, self.inner.bodies.blobs(), unused_since)
+        self.collect_garbage_with(GcOptions::new().retention(retention).dry_run(true))
     }
 
-    /// Packs every body that is older than a day and that no environment and no prompt's latest version has, and makes all
-    /// packs anew, each prompt's bodies beside each other and without any that was collected; old operations are gathered,
-    /// too: the least room that the store can take. Others read and commit meanwhile; their bodies are settled after it.
+    /// Packs every body that is older than a day and that no environment and no prompt's latest version has, and rewrites all
+    /// packs, each prompt's bodies beside each other and without any that was collected, unless it was written within
+    /// [`RETENTION`](Self::RETENTION); old operations are gathered, too: the least room that the store can take. Others read
+    /// and commit meanwhile; their bodies are settled after it.
     ///
     /// # Errors
     ///
     /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and every body is where it was.
     pub fn repack(&self) -> Result<Packed> {
         self.writable()?;
-        let now = self.inner.context.now();
-        let packed = repack(&*self.inner.index, self.inner.bodies.blobs(), now)?;
+        let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());
+        let retention = Retention::new(self.inner.context.now(), Self::RETENTION);
+        let packed = repack(index, blobs, retention, false)?;
         self.inner.settler.tidy()?;
         Ok(packed)
     }

@@ -7,6 +7,7 @@
 )]
 
 mod bundles;
+mod clocks;
 mod damage;
 mod demo;
 mod differences;

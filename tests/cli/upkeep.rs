@@ -178,12 +178,13 @@ fn bodies_are_settled_and_collected() {
     assert_eq!(desk.run(&["settle"]).ok(), "Settled 0 bodies of 0 bytes\n");
 
     desk.run(&["rm", "greeting@1.0"]).ok();
-    let nothing = json!({"bodies": 0, "bytes": 0, "leftovers": 0, "packed": 0, "dropped": 0});
+    let nothing =
+        json!({"bodies": 0, "bytes": 0, "leftovers": 0, "inputs": 0, "packed": 0, "dropped": 0});
     assert_eq!(desk.json(&["gc"]), nothing);
     let collected = desk.json(&["gc", "--retention", "0"]);
     assert_eq!(
         collected,
-        json!({"bodies": 1, "bytes": GREETING.len(), "leftovers": 0, "packed": 0, "dropped": 0})
+        json!({"bodies": 1, "bytes": GREETING.len(), "leftovers": 0, "inputs": 0, "packed": 0, "dropped": 0})
     );
     desk.run(&["resolve", "greeting"]).ok();
     assert!(desk.run(&["gc"]).ok().starts_with("Removed 0 bodies"));

@@ -173,7 +173,7 @@ fn leftovers_are_collected() {
     let stray = place.body(promptbook::BlobId::of(b"stray"));
     fs::create_dir_all(stray.parent().unwrap()).unwrap();
     fs::write(&stray, "stray").unwrap();
-    let half_made = place.path().join("tmp").join("half-made");
+    let half_made = place.path().join("tmp").join(".tmpHalfMade");
     fs::write(&half_made, "{").unwrap();
     let store = place.open();
     is_sound(&store);

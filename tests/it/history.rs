@@ -1,6 +1,7 @@
 //! The store as it was, and operations taken back: after random histories, and case by case.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -96,7 +97,7 @@ fn play(
     read: fn(&View) -> Vec<String>,
 ) -> BTreeMap<u64, Vec<String>> {
     let mut played = BTreeMap::from([(0, read(stage.store()))]);
-    for op in ops.iter().filter(|op| **op != Op::Collect) {
+    for op in ops.iter().filter(|op| !matches!(op, Op::Collect { .. })) {
         stage.perform(op);
         let store = stage.store();
         played.entry(last(store)).or_insert_with(|| read(store));
@@ -623,6 +624,57 @@ fn moments_are_times_numbers_and_ids() {
             .len(),
         2
     );
+}
+
+/// A clock that was ahead for one operation hides none that came after it, and one that was behind none before it.
+#[test]
+fn a_time_is_after_the_last_operation_that_was_made_by_it() {
+    let place = Place::new();
+    let now = Arc::new(Mutex::new(DateTime::<Utc>::UNIX_EPOCH));
+    let clock = Arc::clone(&now);
+    let options = StoreOptions::new().clock(move || *clock.lock().unwrap());
+    let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    let said = [
+        "2026-01-01T00:00:00Z",
+        "2036-01-01T00:00:00Z",
+        "2026-01-03T00:00:00Z",
+        "1960-01-01T00:00:00Z",
+        "2026-01-05T00:00:00Z",
+    ];
+    for store in [
+        options.in_memory().unwrap(),
+        options.create(place.path()).unwrap(),
+    ] {
+        let mut archived = false;
+        for (number, said) in said.iter().enumerate() {
+            *now.lock().unwrap() = at(said);
+            create(&store, &format!("{number}"));
+        }
+        loop {
+            let seen = |time: &str| store.at(at(time)).unwrap().operation().unwrap();
+            assert_eq!(seen("1959-12-31T00:00:00Z"), 0);
+            assert_eq!(seen("1960-01-01T00:00:00Z"), 4);
+            assert_eq!(seen("2026-01-02T00:00:00Z"), 4);
+            assert_eq!(seen("2026-01-04T00:00:00Z"), 4);
+            assert_eq!(seen("2026-01-05T00:00:00Z"), 5);
+            if archived {
+                break;
+            }
+            // So many that the first ones are in chunks, in a directory.
+            *now.lock().unwrap() = at("2026-02-01T00:00:00Z");
+            (0..400).for_each(|number| drop(create(&store, &format!("later {number}"))));
+            store.repack().unwrap();
+            assert_eq!(seen("2035-01-01T00:00:00Z"), 405);
+            archived = true;
+        }
+        let then = store.at(at("2026-01-04T00:00:00Z")).unwrap();
+        assert_eq!(
+            then.prompt_count().unwrap(),
+            4,
+            "numbers alone are the order"
+        );
+        is_sound(&store);
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod bodies;
 mod btrfs;
 #[cfg(unix)]
 mod child;
+mod clocks;
 mod compare;
 mod concurrency;
 #[cfg(unix)]
@@ -24,6 +25,8 @@ mod freshness;
 mod frozen;
 mod history;
 mod identity;
+#[cfg(unix)]
+mod links;
 mod locks;
 mod model;
 #[cfg(unix)]

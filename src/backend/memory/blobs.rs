@@ -4,19 +4,26 @@ use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
 };
 
+use chrono::{DateTime, Utc};
 use rpds::RedBlackTreeMapSync as Map;
 
 use crate::backend::{
     BlobUsage, Blobs, Compacted, Effort, Error, ErrorKind, Extent, Hold, Kin, LiveBodies, Pack,
     Result,
 };
+use crate::clock;
 use crate::id::BlobId;
+
+/// A body, and when it was written.
+type Written = (Vec<u8>, DateTime<Utc>);
+
+type Bodies = Map<BlobId, Written>;
 
 /// A blob store in memory.
 #[derive(Debug, Default)]
 pub struct MemoryBlobs {
-    bodies: Mutex<Map<BlobId, Vec<u8>>>,
-    packed: Mutex<Map<BlobId, Vec<u8>>>,
+    bodies: Mutex<Bodies>,
+    packed: Mutex<Bodies>,
     /// Shared with the holds of packs whose bodies no row may name yet.
     held_packs: Arc<()>,
     lock: RwLock<()>,
@@ -39,11 +46,11 @@ impl MemoryBlobs {
         }
     }
 
-    fn bodies(&self) -> MutexGuard<'_, Map<BlobId, Vec<u8>>> {
+    fn bodies(&self) -> MutexGuard<'_, Bodies> {
         self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn packed(&self) -> MutexGuard<'_, Map<BlobId, Vec<u8>>> {
+    fn packed(&self) -> MutexGuard<'_, Bodies> {
         self.packed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -61,7 +68,8 @@ impl MemoryBlobs {
 
 impl Blobs for MemoryBlobs {
     fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
-        self.bodies().insert_mut(id, bytes.to_vec());
+        let body = (bytes.to_vec(), clock::system());
+        self.bodies().insert_mut(id, body);
         Ok(())
     }
 
@@ -70,8 +78,9 @@ impl Blobs for MemoryBlobs {
     }
 
     fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<bool> {
-        let put = self.bodies().get(&id).cloned();
-        let packed = || self.packed().get(&id).cloned();
+        let bytes = |bodies: &Bodies| bodies.get(&id).map(|(bytes, _)| bytes.clone());
+        let put = bytes(&self.bodies());
+        let packed = || bytes(&self.packed());
         Ok(put.or_else(packed).is_some_and(accept))
     }
 
@@ -93,21 +102,36 @@ impl Blobs for MemoryBlobs {
         }))
     }
 
-    fn compact(&self, _extent: Extent, live: &mut LiveBodies<'_>) -> crate::Result<Compacted> {
+    fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.bodies().get(&id).map(|(_, written)| *written))
+    }
+
+    fn newest(&self) -> Result<Option<DateTime<Utc>>> {
+        let newest = |bodies: &Bodies| bodies.values().map(|(_, written)| *written).max();
+        Ok(newest(&self.bodies()).max(newest(&self.packed())))
+    }
+
+    fn compact(
+        &self,
+        _extent: Extent,
+        young_since: DateTime<Utc>,
+        live: &mut LiveBodies<'_>,
+    ) -> crate::Result<Compacted> {
         self.held_all()?;
         if Arc::strong_count(&self.held_packs) > 1 {
             return Ok(Compacted::default());
         }
-        let mut left = Map::new_sync();
         let packed = self.packed().clone();
+        let young = packed.iter().filter(|(_, (_, at))| *at > young_since);
+        let mut left: Bodies = young.map(|(id, body)| (*id, body.clone())).collect();
         live(&mut |id, _| {
-            if let Some(bytes) = packed.get(&id) {
-                left.insert_mut(id, bytes.clone());
+            if let Some(body) = packed.get(&id) {
+                left.insert_mut(id, body.clone());
             }
             Ok(())
         })?;
         let bodies = (packed.size() - left.size()) as u64;
-        let sum = |bodies: &Map<BlobId, Vec<u8>>| bodies.values().map(Vec::len).sum::<usize>();
+        let sum = |bodies: &Bodies| bodies.values().map(|(bytes, _)| bytes.len()).sum::<usize>();
         let bytes = (sum(&packed) - sum(&left)) as u64;
         *self.packed() = left;
         Ok(Compacted { bodies, bytes })
@@ -126,8 +150,8 @@ impl Blobs for MemoryBlobs {
     }
 
     fn usage(&self) -> Result<BlobUsage> {
-        let count = |bodies: &Map<BlobId, Vec<u8>>| {
-            let bytes = bodies.values().map(Vec::len).sum::<usize>();
+        let count = |bodies: &Bodies| {
+            let bytes = bodies.values().map(|(bytes, _)| bytes.len()).sum::<usize>();
             (bodies.size() as u64, bytes as u64)
         };
         let ((loose_bodies, loose_bytes), (packed_bodies, packed_bytes)) =
@@ -161,25 +185,27 @@ impl Blobs for MemoryBlobs {
 #[derive(Debug)]
 struct MemoryPack<'a> {
     blobs: &'a MemoryBlobs,
-    bodies: Vec<(BlobId, Vec<u8>)>,
+    bodies: Vec<(BlobId, Written)>,
 }
 
 impl Pack for MemoryPack<'_> {
-    fn add(&mut self, id: BlobId, bytes: &[u8], _kin: Kin) -> Result<()> {
-        self.bodies.push((id, bytes.to_vec()));
+    fn add(&mut self, id: BlobId, bytes: &[u8], _kin: Kin, written: DateTime<Utc>) -> Result<()> {
+        self.bodies.push((id, (bytes.to_vec(), written)));
         Ok(())
     }
 
     fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
         let found = self.bodies.iter().find(|(added, _)| *added == id);
-        Ok(found.map(|(_, bytes)| bytes.clone()))
+        Ok(found.map(|(_, (bytes, _))| bytes.clone()))
     }
 
     fn finish(self: Box<Self>) -> Result<Box<dyn Hold>> {
         let hold = Arc::clone(&self.blobs.held_packs);
         let mut packed = self.blobs.packed();
-        for (id, bytes) in self.bodies {
-            packed.insert_mut(id, bytes);
+        for (id, (bytes, written)) in self.bodies {
+            // Another pack may have it, and it is as young as the younger copy.
+            let written = packed.get(&id).map_or(written, |(_, at)| written.max(*at));
+            packed.insert_mut(id, (bytes, written));
         }
         Ok(Box::new(hold))
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set};
 
-use crate::backend::{Collectable, Journaled, StoredBlob, Waiting};
+use crate::backend::{Collectable, Journaled, StoredBlob, Unused, Waiting};
 use crate::id::BlobId;
 use crate::work;
 
@@ -14,8 +14,8 @@ pub(super) struct Blob {
     pub(super) stored: StoredBlob,
     /// How many live versions have it.
     pub(super) live: u64,
-    /// When the last live version went.
-    pub(super) unused_since: Option<DateTime<Utc>>,
+    /// When the last live version went, and by which operation.
+    pub(super) unused: Option<(DateTime<Utc>, u64)>,
 }
 
 /// Bodies that are stored; cloning shares them.
@@ -24,7 +24,7 @@ pub(super) struct BlobRows {
     blobs: Map<BlobId, Blob>,
     journaled: Map<u64, BlobId>,
     journaled_bytes: u64,
-    unused: Set<(Option<DateTime<Utc>>, BlobId)>,
+    unused: Set<(Option<(DateTime<Utc>, u64)>, BlobId)>,
     /// The position of the last body that came.
     last_position: u64,
 }
@@ -51,7 +51,7 @@ impl BlobRows {
             self.journaled_bytes += bytes.len() as u64;
         }
         if blob.live == 0 {
-            self.unused.insert_mut((blob.unused_since, id));
+            self.unused.insert_mut((blob.unused, id));
         }
         self.blobs.insert_mut(id, blob);
     }
@@ -69,7 +69,7 @@ impl BlobRows {
             self.journaled.remove_mut(&blob.position);
             self.journaled_bytes -= bytes.len() as u64;
         }
-        self.unused.remove_mut(&(blob.unused_since, id));
+        self.unused.remove_mut(&(blob.unused, id));
     }
 
     pub(super) fn waiting(&self) -> Waiting {
@@ -103,15 +103,12 @@ impl BlobRows {
     }
 
     /// As [`Snapshot::collectable`](crate::backend::Snapshot::collectable).
-    pub(super) fn collectable(
-        &self,
-        unused_since: DateTime<Utc>,
-        limit: usize,
-    ) -> Vec<Collectable> {
+    pub(super) fn collectable(&self, wanted: Unused, limit: usize) -> Vec<Collectable> {
         let unused = self.unused.iter();
         let unused =
-            unused.take_while(|(since, _)| since.is_none_or(|since| since <= unused_since));
+            unused.take_while(|(unused, _)| unused.is_none_or(|(since, _)| since <= wanted.since));
         unused
+            .filter(|(unused, _)| unused.is_none_or(|(_, by)| by < wanted.before))
             .take(limit)
             .filter_map(|(_, id)| {
                 work::step();

@@ -23,8 +23,6 @@ struct Row {
     operation: Operation,
     /// Its content as it was hashed.
     text: Arc<str>,
-    /// The latest moment of it and of all before it.
-    latest: DateTime<Utc>,
 }
 
 impl OperationRows {
@@ -36,13 +34,7 @@ impl OperationRows {
                 list(&mut self.of_environments, name.clone(), place);
             }
         }
-        let at = operation.content.at;
-        let latest = self.all.last().map_or(at, |last| last.latest.max(at));
-        self.all.push_back_mut(Row {
-            operation,
-            text,
-            latest,
-        });
+        self.all.push_back_mut(Row { operation, text });
     }
 
     pub(super) fn last(&self) -> Option<&Operation> {
@@ -57,8 +49,19 @@ impl OperationRows {
     }
 
     /// As [`Snapshot::last_operation_by`](crate::backend::Snapshot::last_operation_by).
-    pub(super) fn last_by(&self, moment: DateTime<Utc>) -> u64 {
-        first(&self.all, |row| row.latest > moment) as u64
+    pub(super) fn last_by(&self, moment: DateTime<Utc>, up_to: u64) -> u64 {
+        let end = self.all.len().min(as_place(up_to));
+        let mut rows = (0..end).rev().filter_map(|place| self.all.get(place));
+        let found = rows.find(|row| row.operation.content.at <= moment);
+        found.map_or(0, |row| row.operation.number)
+    }
+
+    /// As [`Snapshot::first_operation_between`](crate::backend::Snapshot::first_operation_between).
+    pub(super) fn first_between(&self, after: DateTime<Utc>, by: DateTime<Utc>) -> Option<u64> {
+        let is_between = |at: DateTime<Utc>| at > after && at <= by;
+        let mut rows = self.all.iter();
+        let found = rows.find(|row| is_between(row.operation.content.at));
+        found.map(|row| row.operation.number)
     }
 
     /// As [`Snapshot::operations`](crate::backend::Snapshot::operations).

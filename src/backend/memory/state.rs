@@ -9,7 +9,7 @@ use super::operations::OperationRows;
 use super::search::SearchTables;
 use crate::backend::{
     Collectable, Journaled, Numbering, OperationVisitor, PromptTable, PromptTables, Result,
-    SearchQuery, SearchVisitor, Snapshot, StoredBlob, Told, VersionRow, Waiting,
+    SearchQuery, SearchVisitor, Snapshot, StoredBlob, Told, Unused, VersionRow, Waiting,
 };
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::number::VersionNumber;
@@ -154,8 +154,16 @@ impl Snapshot for State {
         Ok(last.map(|operation| (operation.number, operation.id)))
     }
 
-    fn last_operation_by(&self, moment: DateTime<Utc>) -> Result<u64> {
-        Ok(self.operations.last_by(moment))
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
+        Ok(self.operations.last_by(moment, up_to))
+    }
+
+    fn first_operation_between(
+        &self,
+        after: DateTime<Utc>,
+        by: DateTime<Utc>,
+    ) -> Result<Option<u64>> {
+        Ok(self.operations.first_between(after, by))
     }
 
     fn operations(
@@ -183,6 +191,19 @@ impl Snapshot for State {
         Ok(of_version.map(|(_, inputs)| inputs.clone()).collect())
     }
 
+    fn lost_versions_with_inputs(&self) -> Result<Vec<VersionId>> {
+        let is_lost = |id: &VersionId| {
+            let row = self.tables.version_ever(*id);
+            row.is_some_and(|row| {
+                row.deleted_at.is_some() && self.blobs.get(row.version.blob).is_none()
+            })
+        };
+        let mut versions: Vec<VersionId> = self.inputs.keys().map(|(id, _)| *id).collect();
+        versions.dedup();
+        versions.retain(is_lost);
+        Ok(versions)
+    }
+
     fn waiting(&self) -> Result<Waiting> {
         Ok(self.blobs.waiting())
     }
@@ -191,8 +212,8 @@ impl Snapshot for State {
         Ok(self.blobs.journal(after, bytes))
     }
 
-    fn collectable(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<Vec<Collectable>> {
-        Ok(self.blobs.collectable(unused_since, limit))
+    fn collectable(&self, unused: Unused, limit: usize) -> Result<Vec<Collectable>> {
+        Ok(self.blobs.collectable(unused, limit))
     }
 
     fn each_prompt(

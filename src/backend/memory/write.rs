@@ -36,9 +36,9 @@ impl<'a> Write<'a> {
 
     fn apply(
         &mut self,
-        at: DateTime<Utc>,
-        now: DateTime<Utc>,
         change: &Change,
+        at: DateTime<Utc>,
+        release: (DateTime<Utc>, u64),
     ) -> Result<(), String> {
         let released: Vec<BlobId> = match change {
             Change::Prompt {
@@ -60,13 +60,13 @@ impl<'a> Write<'a> {
         if let Some(blob) = held {
             self.change_blob(blob, |blob| {
                 blob.live += 1;
-                blob.unused_since = None;
+                blob.unused = None;
             })?;
         }
         for blob in released {
             self.change_blob(blob, |blob| {
                 blob.live -= 1;
-                blob.unused_since = (blob.live == 0).then_some(now);
+                blob.unused = (blob.live == 0).then_some(release);
             })?;
         }
         Ok(())
@@ -81,7 +81,7 @@ impl<'a> Write<'a> {
                 position: self.state.blobs.next_position(),
                 stored: stored(),
                 live: absent.as_ref().map_or(0, |absent| absent.live),
-                unused_since: absent.and_then(|absent| absent.unused_since),
+                unused: absent.and_then(|absent| absent.unused),
             };
             self.state.blobs.put(id, blob);
         }
@@ -125,8 +125,8 @@ impl Transaction for Write<'_> {
             return Err(corrupt(format!("the operation before it is {last}")));
         }
         for change in &operation.content.changes {
-            self.apply(operation.content.at, now, change)
-                .map_err(corrupt)?;
+            let applied = self.apply(change, operation.content.at, (now, operation.number));
+            applied.map_err(corrupt)?;
         }
         self.state.operations.push(operation.clone(), text.into());
         Ok(())
@@ -157,7 +157,7 @@ impl Transaction for Write<'_> {
                 position: 0,
                 stored: StoredBlob::Settled(size),
                 live: 0,
-                unused_since: None,
+                unused: None,
             });
         }
         Ok(())
@@ -190,6 +190,18 @@ impl Transaction for Write<'_> {
         let key = (inputs.version_id, inputs.request_id.clone());
         self.state.inputs.insert_mut(key, inputs.clone());
         Ok(())
+    }
+
+    fn drop_inputs(&mut self, version: VersionId, limit: usize) -> Result<u64> {
+        let from = self.state.inputs.range((version, String::new())..);
+        let of_version = from
+            .map(|(key, _)| key)
+            .take_while(|(of, _)| *of == version);
+        let dropped: Vec<_> = of_version.take(limit).cloned().collect();
+        for key in &dropped {
+            self.state.inputs.remove_mut(key);
+        }
+        Ok(dropped.len() as u64)
     }
 
     fn make_searchable(&mut self, news: &Searchable) -> Result<()> {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::wait_a_moment;
 use crate::backend::{Blobs, Error, ErrorKind, Hold};
+use crate::clock;
 use crate::id::BlobId;
 
 /// Everything, each on a new and empty place that `make` gives.
@@ -18,6 +19,7 @@ pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
         what_was_deleted_is_gone,
         a_deleted_body_can_be_put_again,
         every_body_is_listed,
+        a_body_has_an_age,
         an_error_of_the_visitor_ends_the_list,
         a_sweep_takes_no_body,
         readers_see_a_body_whole_or_not_at_all,
@@ -27,6 +29,8 @@ pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
         packs::a_pack_in_the_making_is_read_by_its_maker_only,
         packs::an_empty_pack_is_none,
         packs::what_is_dead_is_compacted_away,
+        packs::what_is_dead_and_young_stays,
+        packs::the_younger_copy_counts,
         packs::everything_can_be_packed_anew,
         packs::a_pack_that_is_held_is_left_alone,
         packs::joined_packs_have_every_body,
@@ -175,6 +179,23 @@ pub fn every_body_is_listed(blobs: &dyn Blobs) {
         list(blobs) == expected,
         "the list is not what was put, each once"
     );
+}
+
+/// It is written when it is put, and the newest is the last.
+pub fn a_body_has_an_age(blobs: &dyn Blobs) {
+    // File systems count in steps of some milliseconds, up to seconds on some.
+    let minute = chrono::Duration::minutes(1);
+    let (first, second) = (BlobId::of(b"first"), BlobId::of(b"second"));
+    assert_eq!(blobs.written(first).unwrap(), None, "it is not there");
+    assert_eq!(blobs.newest().unwrap(), None, "nothing is there");
+    let before = clock::system() - minute;
+    blobs.put(first, b"first").unwrap();
+    wait_a_moment();
+    blobs.put(second, b"second").unwrap();
+    let after = clock::system() + minute;
+    let written = [first, second].map(|id| blobs.written(id).unwrap().unwrap());
+    assert!(before < written[0] && written[0] <= written[1] && written[1] < after);
+    assert_eq!(blobs.newest().unwrap(), Some(written[1]));
 }
 
 /// The visitor's error is the list's, and nothing is visited after it.

@@ -74,7 +74,7 @@ pub(crate) struct Restore {
 
 #[derive(Args, Debug)]
 pub(crate) struct Collect {
-    /// Keep bodies that were in use within so many days
+    /// Keep bodies that were in use, and unknown files that were written, within this number of days
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     pub(crate) retention: u32,
     /// Pack all bodies that may be, however few, and make all packs anew, as small as can be
@@ -83,6 +83,10 @@ pub(crate) struct Collect {
     /// Only tell which bodies would be removed: nothing is changed
     #[arg(long, conflicts_with = "aggressive")]
     pub(crate) dry_run: bool,
+    /// Trust the clock. Without this, nothing is removed if no change was made and no file written within the retention, because
+    /// the clock may be ahead
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args, Debug)]

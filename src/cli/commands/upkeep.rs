@@ -12,7 +12,7 @@ use crate::cli::output::{DIM, NAME, WRONG, paint};
 use crate::cli::progress::Progress;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
-use crate::{Collected, Policy, Report, Stats, Store};
+use crate::{Collected, GcOptions, Policy, Report, Stats, Store};
 
 pub(super) fn init(args: &Init, session: &Session) -> Outcome {
     let path = match session.named() {
@@ -178,17 +178,14 @@ pub(super) fn settle(session: &Session) -> Outcome {
 
 pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
     let retention = Duration::from_secs(u64::from(args.retention) * 24 * 60 * 60);
+    let options = GcOptions::new().retention(retention);
     if args.dry_run {
-        return garbage(retention, session);
+        return garbage(options, session);
     }
     let store = session.store()?;
     let progress = Progress::open_ended(session, "collecting");
-    let mut collected = store.collect_garbage(retention)?;
-    if args.aggressive {
-        let repacked = store.repack()?;
-        collected.packed += repacked.bodies;
-        collected.dropped += repacked.dropped;
-    }
+    let options = options.repack(args.aggressive).trust_clock(args.yes);
+    let collected = store.collect_garbage_with(options)?;
     drop(progress);
     session.report(
         Done::Other("the collection was made"),
@@ -197,6 +194,7 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
                 "bodies": collected.bodies,
                 "bytes": collected.bytes,
                 "leftovers": collected.leftovers,
+                "inputs": collected.inputs,
                 "packed": collected.packed,
                 "dropped": collected.dropped,
             })
@@ -205,14 +203,23 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
             let removed = removed(&collected);
             let packed = text::count(collected.packed, "body", "bodies");
             let dropped = text::count(collected.dropped, "dead one", "dead ones");
-            format!("Removed {removed}\nPacked {packed}; {dropped} went from packs\n")
+            let inputs = match collected.inputs {
+                0 => String::new(),
+                some => format!(
+                    "; recorded inputs of {}",
+                    text::count(some, "request", "requests")
+                ),
+            };
+            format!("Removed {removed}{inputs}\nPacked {packed}; {dropped} went from packs\n")
         },
     )
 }
 
 /// What would be removed.
-fn garbage(retention: Duration, session: &Session) -> Outcome {
-    let garbage = session.reader()?.garbage(retention)?;
+fn garbage(options: GcOptions, session: &Session) -> Outcome {
+    let garbage = session
+        .reader()?
+        .collect_garbage_with(options.dry_run(true))?;
     session.answer(
         || {
             json!({

@@ -1,21 +1,21 @@
 //! A pack file being written: records as they come, then the index.
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
+use std::path::PathBuf;
 
 use super::codec::Encoder;
 use super::dictionary::{Dictionary, Sample};
 use super::format::{
-    DICTIONARY, ENTRY, Entry, FOOTER, Footer, GAP, Header, MAGIC, Prefix, bits_for,
+    DICTIONARY, ENTRY, Entry, FOOTER, Footer, GAP, Header, Hour, MAGIC, Prefix, bits_for,
 };
 use super::pack::Pack;
 use super::records::Records;
 use crate::backend::{Effort, Kin, Result};
-use crate::directory::{failed, temporary_file};
+use crate::directory::failed;
+use crate::directory::folder::{Folder, Root};
+use crate::directory::temporary::Temporary;
 use crate::id::BlobId;
 
 /// A body that is to be added.
@@ -24,6 +24,7 @@ pub(super) struct Pending {
     pub(super) id: BlobId,
     pub(super) kin: Kin,
     pub(super) bytes: Vec<u8>,
+    pub(super) written: Hour,
 }
 
 /// Writes one pack. Bodies of one kin that come one after another are kept as what they differ in from the one before.
@@ -45,8 +46,7 @@ pub(super) struct Assembly {
 /// The file, and what is to be known of all that was written to it.
 #[derive(Debug)]
 struct Output {
-    tmp: PathBuf,
-    file: BufWriter<NamedTempFile>,
+    file: BufWriter<Temporary>,
     hasher: blake3::Hasher,
     length: u64,
 }
@@ -87,14 +87,11 @@ const WORTH_IT: usize = 3;
 const MOST_ENTRIES: usize = 1 << 20;
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
 const BUFFER: usize = 256 * 1024;
-/// Files of a pack that are begun before it is given up, if others lock or remove each.
-const MAX_ATTEMPTS: usize = 100;
 
 impl Assembly {
-    pub(super) fn begin(tmp: &Path, effort: Effort) -> Result<Self> {
-        let file = begin_file(|| temporary_file(tmp)).map_err(failed("making a file in", tmp))?;
+    pub(super) fn begin(root: &Root, effort: Effort) -> Result<Self> {
+        let file = Temporary::create(root.open()?.tmp()?)?;
         let mut output = Output {
-            tmp: tmp.to_owned(),
             file: BufWriter::with_capacity(BUFFER, file),
             hasher: blake3::Hasher::new(),
             length: 0,
@@ -160,10 +157,19 @@ impl Assembly {
     }
 
     fn write(&mut self, body: Pending) -> Result<()> {
-        let Pending { id, kin, bytes } = body;
+        let Pending {
+            id,
+            kin,
+            bytes,
+            written,
+        } = body;
         let (offset, prefix) = (self.output.length, Prefix::of(id));
         self.bytes += bytes.len() as u64;
-        self.entries.push(Entry { prefix, offset });
+        self.entries.push(Entry {
+            prefix,
+            offset,
+            written,
+        });
         let chain = self.chain.take();
         let chain = chain.filter(|chain| chain.kin == kin && chain.bodies < MOST_BODIES);
         if let Some(mut chain) = chain {
@@ -241,7 +247,7 @@ impl Assembly {
     }
 
     /// Writes the index, flushes all, and puts the pack in its place; the caller flushes that folder.
-    pub(super) fn finish(mut self, folder: &Path) -> Result<Published> {
+    pub(super) fn finish(mut self, folder: &Folder) -> Result<Published> {
         self.end_sample(None)?;
         self.entries.sort_unstable();
         let footer = Footer {
@@ -254,40 +260,6 @@ impl Assembly {
         self.output.write(&index)?;
         self.output.publish(folder)
     }
-}
-
-/// A file that is locked for as long as it is open: by that a sweep knows that somebody writes it.
-///
-/// Others may have the file locked before: a sweep for an instant, and anyone who may read it. It is not waited for.
-fn begin_file(
-    mut make: impl FnMut() -> std::io::Result<NamedTempFile>,
-) -> std::io::Result<NamedTempFile> {
-    for _ in 0..MAX_ATTEMPTS {
-        let file = make()?;
-        match file.as_file().try_lock_shared() {
-            // It may have been swept before it was locked.
-            Ok(()) if has_a_name(file.as_file())? => return Ok(file),
-            Ok(()) | Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
-    let reason = "another process locks each new file";
-    Err(std::io::Error::new(
-        std::io::ErrorKind::ResourceBusy,
-        reason,
-    ))
-}
-
-#[cfg(unix)]
-fn has_a_name(file: &File) -> std::io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    Ok(file.metadata()?.nlink() > 0)
-}
-
-/// A file that is open can't be removed.
-#[cfg(not(unix))]
-fn has_a_name(_file: &File) -> std::io::Result<bool> {
-    Ok(true)
 }
 
 /// Fan-out, entries and footer.
@@ -345,7 +317,7 @@ impl Output {
         self.hasher.update(bytes);
         self.length += bytes.len() as u64;
         let written = self.file.write_all(bytes);
-        written.map_err(failed("writing a pack in", &self.tmp))
+        written.map_err(failed("writing", &self.file.get_ref().path()))
     }
 
     fn record(
@@ -363,56 +335,24 @@ impl Output {
 
     /// What was written so far, to be read.
     fn records(&mut self) -> Result<Records> {
-        self.file
-            .flush()
-            .map_err(failed("writing a pack in", &self.tmp))?;
-        let file = self.file.get_ref();
-        let again = file.as_file().try_clone();
-        let again = again.map_err(failed("opening again", file.path()))?;
-        Ok(Records::new(again, file.path(), self.length))
+        let path = self.file.get_ref().path();
+        self.file.flush().map_err(failed("writing", &path))?;
+        let again = self.file.get_ref().file().and_then(File::try_clone);
+        let again = again.map_err(failed("opening again", &path))?;
+        Ok(Records::new(again, &path, self.length))
     }
 
-    fn publish(self, folder: &Path) -> Result<Published> {
-        let path = folder.join(format!("{}.pack", self.hasher.finalize().to_hex()));
+    fn publish(self, folder: &Folder) -> Result<Published> {
+        let name = format!("{}.pack", self.hasher.finalize().to_hex());
+        let path = folder.path_of(&name);
+        let temporary = self.file.get_ref().path();
         let file = self.file.into_inner();
-        let file =
-            file.map_err(|error| failed("writing a pack in", &self.tmp)(error.into_error()))?;
-        let flushed = file.as_file().sync_data();
-        flushed.map_err(failed("flushing", file.path()))?;
-        match file.persist(&path) {
+        let mut file = file.map_err(|error| failed("writing", &temporary)(error.into_error()))?;
+        let flushed = file.file().and_then(File::sync_data);
+        flushed.map_err(failed("flushing", &temporary))?;
+        match file.publish(folder, &name) {
             Ok(lock) => Ok(Published { path, lock }),
-            Err(error) => Err(failed("renaming a pack to", &path)(error.error)),
+            Err(error) => Err(failed("renaming a pack to", &path)(error)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A pack that waits for one who reads its file waits for ever.
-    #[test]
-    fn a_file_that_others_lock_is_not_waited_for() {
-        let tmp = tempfile::tempdir().unwrap();
-        let mut locks = Vec::new();
-        let mut locked_at_first = |count: usize| {
-            begin_file(|| {
-                let file = temporary_file(tmp.path())?;
-                if locks.len() < count {
-                    let other = File::open(file.path())?;
-                    other.lock()?;
-                    locks.push(other);
-                }
-                Ok(file)
-            })
-        };
-        let file = locked_at_first(3).unwrap();
-        let other = File::open(file.path()).unwrap();
-        assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
-        let refused = locked_at_first(usize::MAX).unwrap_err();
-        assert_eq!(refused.kind(), std::io::ErrorKind::ResourceBusy);
-        drop(file);
-        let left = std::fs::read_dir(tmp.path()).unwrap().count();
-        assert_eq!(left, 0, "files are left");
     }
 }

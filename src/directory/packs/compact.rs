@@ -1,16 +1,17 @@
 //! Packs made anew: without what is dead, by kin, or several as one.
 
-use std::fs;
 use std::path::Path;
 
-use super::Packs;
+use chrono::{DateTime, Utc};
+
 use super::assembly::{Assembly, Pending, Published};
 use super::format::Prefix;
 use super::locked::{Locked, Mark};
 use super::pack::Pack;
+use super::{Packs, remove_pack};
 use crate::Result;
 use crate::backend::{self, Compacted, Effort, Extent, Kin, LiveBodies};
-use crate::directory::{failed, flush_directory, prepare_within};
+use crate::directory::failed;
 use crate::id::BlobId;
 
 /// Packs of this length are not joined any more.
@@ -19,10 +20,11 @@ const LARGE: u64 = 256 * 1024 * 1024;
 const CHUNK: usize = 1024 * 1024;
 
 impl Packs {
-    /// Removes what is dead: packs that have more of it than of what lives, or all.
+    /// Removes what is dead and was not written after `young_since`: packs that have more of it than of the rest, or all.
     pub(in crate::directory) fn compact(
         &self,
         extent: Extent,
+        young_since: DateTime<Utc>,
         is_loose: &dyn Fn(BlobId) -> bool,
         live: &mut LiveBodies<'_>,
     ) -> Result<Compacted> {
@@ -39,12 +41,18 @@ impl Packs {
                     let mut packs = old.iter_mut();
                     Ok(packs.try_for_each(|pack| pack.mark(id).map(drop))?)
                 })?;
+                for pack in &mut old {
+                    pack.mark_young(young_since);
+                }
                 old.retain(Locked::is_wasteful);
                 for pack in &mut old {
                     renewal.take_live(pack)?;
                 }
             }
-            Extent::All => live(&mut |id, kin| renewal.take(id, kin, is_loose, &mut old))?,
+            Extent::All => {
+                live(&mut |id, kin| renewal.take(id, kin, is_loose, &mut old))?;
+                renewal.take_young(young_since, is_loose, &mut old)?;
+            }
         }
         Ok(renewal.finish(old)?)
     }
@@ -131,15 +139,16 @@ impl<'a> Renewal<'a> {
         match &mut self.assembly {
             Some(assembly) => Ok(assembly),
             none => {
-                prepare_within(&self.packs.folder)?;
-                Ok(none.insert(Assembly::begin(&self.packs.tmp, effort)?))
+                self.packs.root.open()?.make_packs()?;
+                Ok(none.insert(Assembly::begin(&self.packs.root, effort)?))
             }
         }
     }
 
     pub(super) fn publish(&mut self) -> backend::Result<()> {
         if let Some(assembly) = self.assembly.take() {
-            self.published.push(assembly.finish(&self.packs.folder)?);
+            let folder = self.packs.root.open()?.packs()?;
+            self.published.push(assembly.finish(&folder)?);
         }
         Ok(())
     }
@@ -153,19 +162,29 @@ impl<'a> Renewal<'a> {
         is_loose: &dyn Fn(BlobId) -> bool,
         old: &mut [Locked],
     ) -> Result<()> {
-        let (mut taken, mut unread) = (false, Vec::new());
+        let mut found = Vec::new();
         for (number, pack) in old.iter_mut().enumerate() {
-            let entry = match pack.mark(id)? {
-                Mark::None => continue,
+            match pack.mark(id)? {
+                Mark::None => {}
                 Mark::Before => return Ok(()),
-                Mark::Now(entry) => entry,
-            };
-            match pack.pack.records.read(entry.offset) {
+                Mark::Now(entry) => found.push((number, entry)),
+            }
+        }
+        // It is as young as its youngest copy.
+        let written = found.iter().map(|(_, entry)| entry.written).max();
+        let (mut taken, mut unread) = (false, Vec::new());
+        for (number, entry) in found {
+            match old[number].pack.records.read(entry.offset) {
                 Ok(bytes) if BlobId::of(&bytes) == id => {
                     if !taken {
                         self.bodies += 1;
-                        let assembly = self.assembly(Effort::Thorough)?;
-                        assembly.add(Pending { id, kin, bytes })?;
+                        let written = written.unwrap_or(entry.written);
+                        self.assembly(Effort::Thorough)?.add(Pending {
+                            id,
+                            kin,
+                            bytes,
+                            written,
+                        })?;
                         taken = true;
                     }
                 }
@@ -180,6 +199,28 @@ impl<'a> Renewal<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Takes over what was not, and is too young to be removed.
+    fn take_young(
+        &mut self,
+        young_since: DateTime<Utc>,
+        is_loose: &dyn Fn(BlobId) -> bool,
+        old: &mut [Locked],
+    ) -> Result<()> {
+        let (mut young, mut kin) = (Vec::new(), 0);
+        for pack in &*old {
+            let records = &pack.pack.records;
+            for entry in pack.young(young_since) {
+                kin += u64::from(records.is_full(entry.offset).unwrap_or(true));
+                // What can't be read is lost as it is.
+                if let Ok(bytes) = records.read(entry.offset) {
+                    young.push((BlobId::of(&bytes), Kin(kin)));
+                }
+            }
+        }
+        let mut young = young.into_iter();
+        young.try_for_each(|(id, kin)| self.take(id, kin, is_loose, old))
     }
 
     /// Takes over what lives in a pack.
@@ -197,8 +238,12 @@ impl<'a> Renewal<'a> {
                 Ok((id, bytes)) if Prefix::of(id) == entry.prefix => {
                     self.bodies += 1;
                     let kin = Kin(kin);
-                    let assembly = self.assembly(Effort::Quick)?;
-                    assembly.add(Pending { id, kin, bytes })?;
+                    self.assembly(Effort::Quick)?.add(Pending {
+                        id,
+                        kin,
+                        bytes,
+                        written: entry.written,
+                    })?;
                 }
                 _ => {
                     pack.damaged = true;
@@ -220,7 +265,9 @@ impl<'a> Renewal<'a> {
         self.publish()?;
         let published = std::mem::take(&mut self.published);
         if !published.is_empty() {
-            flush_directory(&self.packs.folder)?;
+            let folder = self.packs.root.open()?.packs()?;
+            let flushed = folder.flush();
+            flushed.map_err(failed("flushing", folder.path()))?;
         }
         let mut compacted = Compacted::default();
         for pack in old.iter().filter(|pack| !pack.damaged) {
@@ -229,7 +276,7 @@ impl<'a> Renewal<'a> {
             if published.iter().any(|published| published.path == path) {
                 continue;
             }
-            fs::remove_file(path).map_err(failed("removing", path))?;
+            remove_pack(&self.packs.root, path)?;
             compacted.bodies += pack.entries.len() as u64;
             compacted.bytes += pack.pack.length;
         }
@@ -250,7 +297,7 @@ impl Drop for Renewal<'_> {
         let known = self.packs.known.load();
         let is_old = |path: &Path| known.packs.iter().any(|pack| pack.path() == path);
         for pack in self.published.iter().filter(|pack| !is_old(&pack.path)) {
-            let _ = fs::remove_file(&pack.path);
+            let _ = remove_pack(&self.packs.root, &pack.path);
         }
     }
 }

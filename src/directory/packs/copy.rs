@@ -7,7 +7,8 @@ use std::path::Path;
 
 use super::Packs;
 use crate::backend::Result;
-use crate::directory::{failed, flush_directory, prepare_within, temporary_file};
+use crate::directory::temporary::Temporary;
+use crate::directory::{failed, flush_directory};
 
 /// A pack that can be read, whatever becomes of its name.
 #[derive(Debug)]
@@ -36,12 +37,14 @@ impl Packs {
     /// Copies a pack of another store, flushed but for its name, unless it is here and sound. Gives how many bytes were
     /// copied. A damaged one is copied, too: most of its bodies can be read.
     pub(in crate::directory) fn take_in(&self, pack: &mut OpenPack) -> Result<u64> {
-        prepare_within(&self.folder)?;
+        let store = self.root.open()?;
+        let folder = store.make_packs()?;
         let path = self.folder.join(&pack.name);
         if is_sound(&path)? {
             return Ok(0);
         }
-        let mut file = temporary_file(&self.tmp).map_err(failed("making a file in", &self.tmp))?;
+        let mut file = Temporary::create(store.tmp()?)?;
+        let temporary = file.path();
         let mut bytes = vec![0; CHUNK];
         let mut copied = 0;
         pack.file.rewind().map_err(failed("reading", &path))?;
@@ -54,14 +57,14 @@ impl Packs {
                 break;
             }
             let written = file.write_all(&bytes[..read]);
-            written.map_err(failed("writing a file in", &self.tmp))?;
+            written.map_err(failed("writing", &temporary))?;
             copied += read as u64;
         }
-        let flushed = file.as_file().sync_data();
-        flushed.map_err(failed("flushing", file.path()))?;
-        match file.persist(&path) {
+        let flushed = file.file().and_then(File::sync_data);
+        flushed.map_err(failed("flushing", &temporary))?;
+        match file.publish(&folder, &pack.name) {
             Ok(_) => Ok(copied),
-            Err(error) => Err(failed("renaming a pack to", &path)(error.error)),
+            Err(error) => Err(failed("renaming a pack to", &path)(error)),
         }
     }
 

@@ -82,6 +82,7 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
+    use super::super::format::Hour;
     use super::*;
     use crate::backend::Kin;
     use crate::id::BlobId;
@@ -92,6 +93,7 @@ mod tests {
         let mut add = |number: usize| {
             let bytes = format!("body {number}; {}", "word ".repeat(number % 700)).into_bytes();
             sample.add(Pending {
+                written: Hour::of(chrono::DateTime::UNIX_EPOCH),
                 id: BlobId::of(&bytes),
                 kin: Kin(1),
                 bytes,

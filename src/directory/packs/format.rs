@@ -4,7 +4,8 @@
 //! magic    8 bytes: "PmBkPck1"
 //! records  one after another
 //! fan-out  2^bits numbers of 4 bytes: how many entries have an address that begins with these bits or lower ones
-//! entries  11 bytes each, ascending: the first 6 bytes of the address, 5 bytes of where the record begins
+//! entries  14 bytes each, ascending: the first 6 bytes of the address, 5 bytes of where the record begins, 3 bytes of
+//!          when the body was written: hours since 1970, rounded up
 //! footer   64 bytes: where the fan-out begins (8 bytes), entries (4), bits (1), zeros (3), bytes of all bodies
 //!          together (8), zeros (8), BLAKE3 of fan-out, entries and the footer so far (32)
 //! ```
@@ -26,6 +27,8 @@
 //! Distances are relative, so records can be copied to another pack as they are. What is read is checked by its whole address:
 //! six bytes of it only say where to look.
 
+use chrono::{DateTime, Utc};
+
 use crate::backend::{Error, ErrorKind, Result};
 use crate::body::Body;
 use crate::id::BlobId;
@@ -34,7 +37,7 @@ pub(super) const MAGIC: &[u8; 8] = b"PmBkPck1";
 pub(super) const FOOTER: usize = 64;
 /// Of the footer, what its hash is of.
 pub(super) const HASHED_FOOTER: usize = FOOTER - 32;
-pub(super) const ENTRY: usize = 11;
+pub(super) const ENTRY: usize = 14;
 pub(super) const FAN: usize = 4;
 /// What a dictionary has in the place of a distance: no record is so short.
 pub(super) const DICTIONARY: u64 = 1;
@@ -64,24 +67,48 @@ impl Prefix {
     }
 }
 
+/// The hour by which a body was written to the store, be it to a file of its own or to another pack: it stays what it is when
+/// the body is moved to another pack, and when packs are copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Hour(u32);
+
+impl Hour {
+    const SECONDS: i64 = 60 * 60;
+    const MAX: u32 = (1 << 24) - 1;
+
+    pub(super) fn of(written: DateTime<Utc>) -> Self {
+        let hours = written.timestamp().div_euclid(Self::SECONDS) + 1;
+        let hours = u32::try_from(hours.max(0)).unwrap_or(Self::MAX);
+        Self(hours.min(Self::MAX))
+    }
+
+    /// Whether the body may have been written after a moment.
+    pub(super) fn is_after(self, moment: DateTime<Utc>) -> bool {
+        i64::from(self.0) * Self::SECONDS > moment.timestamp()
+    }
+}
+
 /// Where a body begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     pub(super) prefix: Prefix,
     pub(super) offset: u64,
+    pub(super) written: Hour,
 }
 
 impl Entry {
     pub(super) fn write(self, to: &mut Vec<u8>) {
         to.extend_from_slice(&self.prefix.0);
         to.extend_from_slice(&self.offset.to_le_bytes()[..5]);
+        to.extend_from_slice(&self.written.0.to_le_bytes()[..3]);
     }
 
     pub(super) fn read(from: &[u8; ENTRY]) -> Self {
-        let [a, b, c, d, e, f, v, w, x, y, z] = *from;
+        let [a, b, c, d, e, f, v, w, x, y, z, g, h, i] = *from;
         Self {
             prefix: Prefix([a, b, c, d, e, f]),
             offset: u64::from_le_bytes([v, w, x, y, z, 0, 0, 0]),
+            written: Hour(u32::from_le_bytes([g, h, i, 0])),
         }
     }
 }
@@ -241,6 +268,7 @@ mod tests {
         let entry = Entry {
             prefix: Prefix::of(id),
             offset: (1 << 39) + 7,
+            written: Hour(Hour::MAX - 1),
         };
         let mut bytes = Vec::new();
         entry.write(&mut bytes);
@@ -254,7 +282,24 @@ mod tests {
         let mut bytes = [0; FOOTER];
         bytes[..HASHED_FOOTER].copy_from_slice(&footer.write());
         assert_eq!(Footer::read(&bytes), footer);
-        assert!(footer.fits(4711 + 8 + 12 * 11 + 64) && !footer.fits(4711 + 8 + 12 * 11 + 63));
+        assert!(footer.fits(4711 + 8 + 12 * 14 + 64) && !footer.fits(4711 + 8 + 12 * 14 + 63));
+    }
+
+    /// A body counts as no older than it is, whatever the clock said.
+    #[test]
+    fn hours_are_rounded_up() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let written = at("2026-01-01T10:20:30Z");
+        assert!(Hour::of(written).is_after(written));
+        assert!(Hour::of(written).is_after(at("2026-01-01T10:59:59Z")));
+        assert!(!Hour::of(written).is_after(at("2026-01-01T11:00:00Z")));
+        assert!(!Hour::of(at("1960-01-01T00:00:00Z")).is_after(DateTime::UNIX_EPOCH));
+        let [first, last] = [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC];
+        assert_eq!(
+            (Hour::of(first), Hour::of(last)),
+            (Hour(0), Hour(Hour::MAX))
+        );
+        assert!(Hour(0).is_after(first) && !Hour(Hour::MAX).is_after(last));
     }
 
     #[test]

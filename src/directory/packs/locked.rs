@@ -3,6 +3,8 @@
 use std::fs::TryLockError;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::Known;
 use super::format::{Entry, Prefix};
 use super::pack::Pack;
@@ -113,6 +115,21 @@ impl Locked {
             }
         }
         Ok(found)
+    }
+
+    /// What is not marked, and may have been written after a moment.
+    pub(super) fn young(&self, since: DateTime<Utc>) -> impl Iterator<Item = Entry> {
+        let entries = self.entries.iter();
+        entries.filter_map(move |(entry, marked)| {
+            (!marked && entry.written.is_after(since)).then_some(*entry)
+        })
+    }
+
+    /// Marks what may have been written after a moment.
+    pub(super) fn mark_young(&mut self, since: DateTime<Utc>) {
+        for (entry, marked) in &mut self.entries {
+            *marked |= entry.written.is_after(since);
+        }
     }
 
     /// The entries among which a prefix would be, each with its place in the index.

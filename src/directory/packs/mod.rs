@@ -15,28 +15,33 @@ mod records;
 mod salvage;
 mod writer;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind as Io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
 
 pub(super) use self::copy::OpenPack;
 use self::pack::Pack;
 use self::writer::PackWriter;
+use super::folder::Root;
 use super::place::identity;
-use super::{Anchor, failed, prepare_within};
+use super::{Anchor, failed};
 use crate::backend::{self, Effort, Error, Result};
+use crate::clock;
 use crate::id::BlobId;
 
 /// The packs of a store.
 #[derive(Debug)]
 pub(super) struct Packs {
+    root: Root,
+    /// Where packs are read from.
     folder: PathBuf,
-    tmp: PathBuf,
     known: ArcSwap<Known>,
 }
 
@@ -82,10 +87,10 @@ impl Known {
 
 impl Packs {
     /// No pack is looked at before a body is asked for that has no file.
-    pub(super) fn new(store: &std::path::Path) -> Self {
+    pub(super) fn new(store: &Path) -> Self {
         Self {
+            root: Root::new(store),
             folder: store.join("blobs").join("packs"),
-            tmp: store.join("tmp"),
             known: ArcSwap::default(),
         }
     }
@@ -178,9 +183,17 @@ impl Packs {
     }
 
     pub(super) fn begin(&self, effort: Effort, anchor: Anchor) -> Result<Box<dyn backend::Pack>> {
-        prepare_within(&self.folder)?;
-        let writer = PackWriter::begin(self.tmp.clone(), self.folder.clone(), effort, anchor)?;
+        self.root.open()?.make_packs()?;
+        let writer = PackWriter::begin(self.root.clone(), effort, anchor)?;
         Ok(Box::new(writer))
+    }
+
+    /// When the newest of the packs was written.
+    pub(super) fn newest(&self) -> Result<Option<DateTime<Utc>>> {
+        self.look()?;
+        let known = self.known.load();
+        let modified = known.seen.iter().filter_map(|file| file.modified);
+        Ok(modified.max().map(clock::of_system))
     }
 
     /// How many packs there are, the bodies in them, the bytes of those, and of the packs.
@@ -197,6 +210,21 @@ impl Packs {
             ]
         }))
     }
+}
+
+/// Whether this is a name that packs are given: no other file is removed from among them.
+pub(super) fn is_pack_name(name: &OsStr) -> bool {
+    let name = name.to_str().and_then(|name| name.strip_suffix(".pack"));
+    name.is_some_and(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Removes a pack by its name in the folder of packs.
+fn remove_pack(root: &Root, path: &Path) -> Result<()> {
+    let Some(name) = path.file_name().filter(|name| is_pack_name(name)) else {
+        return Ok(());
+    };
+    let folder = root.open()?.packs()?;
+    folder.remove_file(name).map_err(failed("removing", path))
 }
 
 #[cfg(test)]

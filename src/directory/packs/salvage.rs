@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::format::{Entry, Footer, GAP, MAGIC, Prefix};
+use super::format::{Entry, Footer, GAP, Hour, MAGIC, Prefix};
 use super::pack::Pack;
 use super::records::Records;
 use crate::backend::Result;
+use crate::clock;
 use crate::id::BlobId;
 
 impl Pack {
@@ -26,13 +27,19 @@ impl Pack {
     /// they have addresses that nobody asks for.
     pub(super) fn walk(&self) -> Vec<Entry> {
         let records = &self.records;
+        // When they were written was in the index: none may be taken for old.
+        let written = Hour::of(clock::system());
         let mut entries = Vec::new();
         let mut next = Some(MAGIC.len() as u64);
         while let Some(offset) = next.filter(|offset| *offset < records.end()) {
             next = end_of(records, offset);
             if let (Some(_), Ok(bytes)) = (next, records.read(offset)) {
                 let prefix = Prefix::of(BlobId::of(&bytes));
-                entries.push(Entry { prefix, offset });
+                entries.push(Entry {
+                    prefix,
+                    offset,
+                    written,
+                });
             }
         }
         entries

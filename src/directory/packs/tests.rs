@@ -1,7 +1,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::format::{GAP, Header, MAGIC};
+use chrono::{DateTime, Utc};
+
+use super::format::{Entry, GAP, Header, MAGIC};
 use super::{Pack, Packs};
 use crate::backend::{Effort, Extent, Kin};
 use crate::directory::{Anchor, prepare};
@@ -18,7 +20,11 @@ fn versions(prompt: &str, count: usize) -> Vec<Vec<u8>> {
 }
 
 fn anchor(packs: &Packs) -> Anchor {
-    Anchor::of(packs.tmp.parent().unwrap()).unwrap()
+    Anchor::of(packs.root.path()).unwrap()
+}
+
+fn written() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_750_000_000, 0).unwrap()
 }
 
 fn place() -> (tempfile::TempDir, Packs) {
@@ -36,7 +42,8 @@ fn write(packs: &Packs, bodies: &[Vec<u8>]) {
 fn write_by(packs: &Packs, effort: Effort, bodies: &[Vec<u8>], kin: fn(u64) -> Kin) {
     let mut pack = packs.begin(effort, anchor(packs)).unwrap();
     for (bytes, number) in bodies.iter().zip(0..) {
-        pack.add(BlobId::of(bytes), bytes, kin(number)).unwrap();
+        pack.add(BlobId::of(bytes), bytes, kin(number), written())
+            .unwrap();
         assert!(pack.get(BlobId::of(bytes)).unwrap().as_ref() == Some(bytes));
     }
     drop(pack.finish().unwrap());
@@ -105,7 +112,14 @@ fn everything_is_found_without_the_index() {
         told.sort_by_key(|entry| entry.offset);
         assert_eq!(told.len(), bodies.len());
         let found = Pack::open_without_index(&file.path()).unwrap().walk();
-        assert_eq!(found[..told.len()], told);
+        let places = |entries: &[Entry]| -> Vec<_> {
+            let entries = entries.iter();
+            entries.map(|entry| (entry.prefix, entry.offset)).collect()
+        };
+        assert_eq!(places(&found[..told.len()]), places(&told));
+        // The index had the times, so all are as young as can be.
+        let now = chrono::Utc::now();
+        assert!(found.iter().all(|entry| entry.written.is_after(now)));
     }
 }
 
@@ -156,7 +170,8 @@ fn bodies_of_one_kin_take_little_room() {
         let mut text = || (0..50).map(|_| rng.u64(..).to_string()).collect::<String>();
         let (one, other) = (versions(&text(), 50), versions(&text(), 50));
         for (number, bytes) in one.iter().zip(&other).flat_map(|(a, b)| [a, b]).enumerate() {
-            pack.add(BlobId::of(bytes), bytes, kin(number)).unwrap();
+            pack.add(BlobId::of(bytes), bytes, kin(number), written())
+                .unwrap();
         }
         drop(pack.finish().unwrap());
         fs::metadata(only_file(directory.path())).unwrap().len()
@@ -223,7 +238,7 @@ fn a_damaged_pack_is_not_compacted_away() {
     for extent in [Extent::Wasteful, Extent::All] {
         let packs = Packs::new(directory.path());
         let few = &bodies[..4];
-        let compacted = packs.compact(extent, &|_| false, &mut |visit| {
+        let compacted = packs.compact(extent, DateTime::<Utc>::MAX_UTC, &|_| false, &mut |visit| {
             let mut live = few.iter();
             live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
         });
@@ -243,11 +258,21 @@ fn a_compaction_that_is_given_up_leaves_what_was_there() {
         live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
     };
     packs
-        .compact(Extent::All, &|_| false, &mut |visit| all(visit))
+        .compact(
+            Extent::All,
+            DateTime::<Utc>::MAX_UTC,
+            &|_| false,
+            &mut |visit| all(visit),
+        )
         .unwrap();
     let file = only_file(directory.path());
     packs
-        .compact(Extent::All, &|_| false, &mut |visit| all(visit))
+        .compact(
+            Extent::All,
+            DateTime::<Utc>::MAX_UTC,
+            &|_| false,
+            &mut |visit| all(visit),
+        )
         .unwrap();
     assert_eq!(only_file(directory.path()), file, "the same again");
     // As where the disk is full once the pack is in its place.
@@ -402,10 +427,15 @@ fn dictionaries_come_along() {
     sound(&packs, &others);
     let joined = fs::metadata(&file).unwrap().len();
     let live = &bodies[..900];
-    let compacted = packs.compact(Extent::Wasteful, &|_| false, &mut |visit| {
-        let mut live = live.iter();
-        live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
-    });
+    let compacted = packs.compact(
+        Extent::Wasteful,
+        DateTime::<Utc>::MAX_UTC,
+        &|_| false,
+        &mut |visit| {
+            let mut live = live.iter();
+            live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
+        },
+    );
     assert_eq!(compacted.unwrap().bodies as usize, 2 * bodies.len() - 900);
     sound(&packs, live);
     let file = only_file(directory.path());

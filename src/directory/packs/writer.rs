@@ -1,22 +1,25 @@
 //! The pack that others fill: a thread compresses and writes while they go on.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::mem;
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
+use chrono::{DateTime, Utc};
+
 use super::assembly::{Assembly, Pending, Published};
-use super::pack as packs;
+use super::format::Hour;
+use super::{pack as packs, remove_pack};
 use crate::backend::{Effort, Error, ErrorKind, Hold, Kin, Pack, Result};
-use crate::directory::{Anchor, flush_directory};
+use crate::directory::folder::Root;
+use crate::directory::{Anchor, failed};
 use crate::id::BlobId;
 
 /// Bodies on their way into packs: one, or more where they are many.
 #[derive(Debug)]
 pub(super) struct PackWriter {
-    folder: PathBuf,
+    root: Root,
     anchor: Anchor,
     /// Those that wait to be handed over, so that bodies of one kin come together.
     pending: Vec<Pending>,
@@ -41,20 +44,15 @@ const MOST_PENDING: usize = 4 * 1024 * 1024;
 const MOST_PENDING_IN_ORDER: usize = 256 * 1024;
 
 impl PackWriter {
-    pub(super) fn begin(
-        tmp: PathBuf,
-        folder: PathBuf,
-        effort: Effort,
-        anchor: Anchor,
-    ) -> Result<Self> {
+    pub(super) fn begin(root: Root, effort: Effort, anchor: Anchor) -> Result<Self> {
         let (work, orders) = sync_channel(1);
-        let place = folder.clone();
+        let place = root.clone();
         let worker = std::thread::Builder::new()
             .name("promptbook-packer".into())
-            .spawn(move || write_all(&orders, &tmp, &place, effort))
+            .spawn(move || write_all(&orders, &place, effort))
             .map_err(|error| Error::io("starting a thread that writes a pack", error))?;
         Ok(Self {
-            folder,
+            root,
             anchor,
             pending: Vec::new(),
             pending_bytes: 0,
@@ -90,7 +88,7 @@ impl PackWriter {
 }
 
 impl Pack for PackWriter {
-    fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin) -> Result<()> {
+    fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin, written: DateTime<Utc>) -> Result<()> {
         let goes_on = self.pending.last().is_some_and(|last| last.kin == kin);
         let is_new = goes_on || self.kin.insert(kin);
         self.in_order &= is_new;
@@ -99,6 +97,7 @@ impl Pack for PackWriter {
             id,
             kin,
             bytes: bytes.to_vec(),
+            written: Hour::of(written),
         });
         let most = match self.in_order {
             true => MOST_PENDING_IN_ORDER,
@@ -127,7 +126,9 @@ impl Pack for PackWriter {
         self.hand_over()?;
         self.tell(Work::Finish)?;
         let packs = self.end()?;
-        flush_directory(&self.folder)?;
+        let folder = self.root.open()?.packs()?;
+        let flushed = folder.flush();
+        flushed.map_err(failed("flushing", folder.path()))?;
         // Rows are about to name its bodies.
         self.anchor.holds()?;
         let locks = packs.into_iter().map(|pack| pack.lock);
@@ -150,8 +151,7 @@ impl Hold for Finished {}
 
 /// What the thread writes.
 struct Output<'a> {
-    tmp: &'a Path,
-    folder: &'a Path,
+    root: &'a Root,
     effort: Effort,
     /// Packs that were full.
     published: Vec<(Published, packs::Pack)>,
@@ -159,18 +159,12 @@ struct Output<'a> {
 }
 
 /// What the thread does: the packs, once it was told to finish.
-fn write_all(
-    orders: &Receiver<Work>,
-    tmp: &Path,
-    folder: &Path,
-    effort: Effort,
-) -> Result<Vec<Published>> {
+fn write_all(orders: &Receiver<Work>, root: &Root, effort: Effort) -> Result<Vec<Published>> {
     let mut output = Output {
-        tmp,
-        folder,
+        root,
         effort,
         published: Vec::new(),
-        assembly: Assembly::begin(tmp, effort)?,
+        assembly: Assembly::begin(root, effort)?,
     };
     let written = output.work(orders);
     if let Ok(true) = written {
@@ -179,7 +173,7 @@ fn write_all(
     }
     for (pack, _) in &output.published {
         // What stays is dead, and compacted away.
-        let _ = fs::remove_file(&pack.path);
+        let _ = remove_pack(root, &pack.path);
     }
     written.map(|_| Vec::new())
 }
@@ -209,8 +203,9 @@ impl Output<'_> {
     }
 
     fn publish(&mut self) -> Result<()> {
-        let next = Assembly::begin(self.tmp, self.effort)?;
-        let published = mem::replace(&mut self.assembly, next).finish(self.folder)?;
+        let next = Assembly::begin(self.root, self.effort)?;
+        let folder = self.root.open()?.packs()?;
+        let published = mem::replace(&mut self.assembly, next).finish(&folder)?;
         let pack = packs::Pack::open(&published.path)?;
         self.published.push((published, pack));
         Ok(())

@@ -67,8 +67,8 @@ impl From<&Operation> for OperationRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Moment {
-    /// At a time: before the first operation that was made after it. An operation that tells an older time than the one
-    /// before it, because a clock was set back or it was imported, counts as made when that one was.
+    /// At a time: after the last operation whose own time is not after it. Operations are in the order of their numbers,
+    /// whatever their clocks said: all before that one are in it, and none behind it.
     Time(DateTime<Utc>),
     /// After this operation. Number 0 is the beginning, when there was nothing.
     Operation(OperationRef),
@@ -122,7 +122,7 @@ impl From<&Operation> for Moment {
 /// The number of the last operation that a moment has seen.
 pub(crate) fn find_moment(snapshot: &dyn Snapshot, moment: &Moment) -> Result<u64> {
     match moment {
-        Moment::Time(time) => Ok(snapshot.last_operation_by(*time)?),
+        Moment::Time(time) => Ok(snapshot.last_operation_by(*time, u64::MAX)?),
         Moment::Operation(OperationRef::Number(0)) => Ok(0),
         Moment::Operation(operation) => find_number(snapshot, operation),
     }

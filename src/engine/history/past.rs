@@ -10,8 +10,8 @@ use semver::VersionReq;
 
 use crate::backend::{
     self, Collectable, ErrorKind, Journaled, Numbering, OperationVisitor, PromptTable,
-    PromptTables, Result, SearchQuery, SearchVisitor, Snapshot, StoredBlob, Told, VersionRow,
-    Waiting,
+    PromptTables, Result, SearchQuery, SearchVisitor, Snapshot, StoredBlob, Told, Unused,
+    VersionRow, Waiting,
 };
 use crate::engine::operation_text;
 use crate::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
@@ -348,8 +348,18 @@ impl Snapshot for Past<'_> {
             .map(|operation| (operation.number, operation.id)))
     }
 
-    fn last_operation_by(&self, moment: DateTime<Utc>) -> Result<u64> {
-        Ok(self.present.last_operation_by(moment)?.min(self.until))
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
+        self.present
+            .last_operation_by(moment, up_to.min(self.until))
+    }
+
+    fn first_operation_between(
+        &self,
+        after: DateTime<Utc>,
+        by: DateTime<Utc>,
+    ) -> Result<Option<u64>> {
+        let first = self.present.first_operation_between(after, by)?;
+        Ok(first.filter(|number| *number <= self.until))
     }
 
     fn operations(
@@ -371,6 +381,10 @@ impl Snapshot for Past<'_> {
         self.present.inputs_of(version)
     }
 
+    fn lost_versions_with_inputs(&self) -> Result<Vec<VersionId>> {
+        self.present.lost_versions_with_inputs()
+    }
+
     fn waiting(&self) -> Result<Waiting> {
         self.present.waiting()
     }
@@ -379,8 +393,8 @@ impl Snapshot for Past<'_> {
         self.present.journal(after, bytes)
     }
 
-    fn collectable(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<Vec<Collectable>> {
-        self.present.collectable(unused_since, limit)
+    fn collectable(&self, unused: Unused, limit: usize) -> Result<Vec<Collectable>> {
+        self.present.collectable(unused, limit)
     }
 
     fn each_prompt(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::text::{self, Texts};
-use super::{Place, end};
+use super::{Place, Span, end, moment_of};
 use crate::backend::{Error, ErrorKind};
 use crate::id::{OperationId, PromptId};
 use crate::record::OperationContent;
@@ -37,6 +37,7 @@ impl Sizes {
 pub(in crate::sqlite) struct Gathered {
     first: i64,
     end: Place,
+    span: Span,
     content: Vec<u8>,
     /// The keys of the prompts that they changed.
     prompts: BTreeSet<i64>,
@@ -51,7 +52,7 @@ pub(in crate::sqlite) fn gather(connection: &Connection, sizes: Sizes) -> Result
     if last.is_none_or(|last| last - start.number < enough) {
         return Ok(None);
     }
-    let Some((end, texts)) = oldest(connection, start, sizes)? else {
+    let Some((end, span, texts)) = oldest(connection, start, sizes)? else {
         return Ok(None);
     };
     let Some(content) = text::write(&texts, connection)? else {
@@ -63,6 +64,7 @@ pub(in crate::sqlite) fn gather(connection: &Connection, sizes: Sizes) -> Result
     Ok(Some(Gathered {
         first: start.number + 1,
         end,
+        span,
         content,
         prompts: prompts(connection, &texts)?,
     }))
@@ -75,33 +77,36 @@ fn last_row(connection: &Connection) -> Result<Option<i64>> {
         .context("looking for operations to gather")
 }
 
-/// The oldest rows as far as they are one chunk, and the last one's place; none where a row among them is not what is to
-/// be behind the one before it.
-fn oldest(connection: &Connection, start: Place, sizes: Sizes) -> Result<Option<(Place, Texts)>> {
+/// The oldest rows, enough for one chunk, with the place of the last one and the span of all. `None` if a row does not follow
+/// from the one before it.
+fn oldest(
+    connection: &Connection,
+    start: Place,
+    sizes: Sizes,
+) -> Result<Option<(Place, Span, Texts)>> {
     let doing = "reading operations to gather";
-    let sql = "SELECT number, hash, latest, content FROM operation ORDER BY number";
+    let sql = "SELECT number, hash, at, content FROM operation ORDER BY number";
     let mut statement = connection.prepare_cached(sql).context(doing)?;
     let mut rows = statement.query([]).context(doing)?;
-    let (mut place, mut texts) = (start, Texts::default());
+    let (mut place, mut span, mut texts) = (start, Span::NONE, Texts::default());
     while texts.len() < sizes.operations && texts.bytes() < sizes.bytes {
         let Some(row) = rows.next().context(doing)? else {
             return Ok(None);
         };
         let number: i64 = row.get(0).context(doing)?;
         let id = OperationId::from_bytes(bytes(row, 1).context(doing)?);
-        let latest: i64 = row.get(2).context(doing)?;
+        let at: i64 = row.get(2).context(doing)?;
         let content = row.get_ref(3).and_then(|text| Ok(text.as_str()?));
         let content = content.context(doing)?;
-        let Ok(next) = place.followed_by(content) else {
-            return Ok(None);
-        };
-        if (next.number, next.id, next.latest) != (number, id, latest) {
+        let next = place.followed_by(content);
+        let is_sound = (next.number, next.id) == (number, id);
+        if !is_sound || !moment_of(content).is_ok_and(|moment| moment == at) {
             return Ok(None);
         }
-        place = next;
+        (place, span) = (next, span.and(at));
         texts.push(content);
     }
-    Ok(Some((place, texts)))
+    Ok(Some((place, span, texts)))
 }
 
 fn prompts(connection: &Connection, texts: &Texts) -> Result<BTreeSet<i64>> {
@@ -146,11 +151,13 @@ impl Gathered {
             }
         }
         run(
-            "INSERT INTO operation_chunk (last, operations, latest, hash, content) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO operation_chunk (last, operations, earliest, latest, hash, content)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             &[
                 &last,
                 &operations,
-                &self.end.latest,
+                &self.span.earliest,
+                &self.span.latest,
                 self.end.id.as_bytes(),
                 &self.content,
             ],

@@ -21,36 +21,59 @@ use super::stored::{bytes, micros};
 use crate::backend::{Error, ErrorKind};
 use crate::id::OperationId;
 
-/// A place in the history: an operation, and the latest moment up to it.
+/// A place in the history: an operation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) number: i64,
     pub(super) id: OperationId,
-    pub(super) latest: i64,
 }
 
 impl Place {
-    /// Before the first operation, which is later than any moment.
+    /// Before the first operation.
     pub(super) const START: Self = Self {
         number: 0,
         id: OperationId::ROOT,
-        latest: i64::MIN,
     };
 
     /// The place behind the next operation, which has this text.
-    fn followed_by(self, text: &str) -> Result<Self> {
-        let told = serde_json::from_str::<Told>(text).context("reading an operation's moment")?;
-        Ok(Self {
+    fn followed_by(self, text: &str) -> Self {
+        Self {
             number: self.number + 1,
             id: self.id.followed_by(text.as_bytes()),
-            latest: self.latest.max(micros(told.at)),
-        })
+        }
     }
 }
 
-#[derive(Deserialize)]
-struct Told {
-    at: DateTime<Utc>,
+/// The moment at which an operation was made, by the clock of whoever made it.
+pub(super) fn moment_of(text: &str) -> Result<i64> {
+    #[derive(Deserialize)]
+    struct Content {
+        at: DateTime<Utc>,
+    }
+    let content = serde_json::from_str::<Content>(text).context("reading an operation's moment")?;
+    Ok(micros(content.at))
+}
+
+/// The earliest and the latest moment of some operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) earliest: i64,
+    pub(super) latest: i64,
+}
+
+impl Span {
+    /// Of no operation.
+    pub(super) const NONE: Self = Self {
+        earliest: i64::MAX,
+        latest: i64::MIN,
+    };
+
+    pub(super) fn and(self, moment: i64) -> Self {
+        Self {
+            earliest: self.earliest.min(moment),
+            latest: self.latest.max(moment),
+        }
+    }
 }
 
 /// A chunk that was read and proved.
@@ -59,6 +82,8 @@ pub(super) struct Chunk {
     before: Place,
     /// The place of its last operation, as its row says.
     pub(super) end: Place,
+    /// The moments of its operations, as its row says.
+    span: Span,
     ids: Vec<OperationId>,
     texts: Texts,
 }
@@ -84,26 +109,35 @@ impl Chunk {
         Some((*self.ids.get(at)?, self.texts.get(at)?))
     }
 
-    /// The last of its operations before the first that is later than a moment, or the one before it.
-    pub(super) fn last_by(&self, moment: i64) -> Result<i64> {
-        let mut place = self.before;
-        for text in self.texts.iter() {
-            let next = place.followed_by(text)?;
-            if next.latest > moment {
-                break;
+    /// The last of its operations up to a number that was made by a moment.
+    fn last_by(&self, moment: i64, up_to: i64) -> Result<Option<i64>> {
+        let operations = self.operations().rev();
+        for (number, _, text) in operations.filter(|(number, ..)| *number <= up_to) {
+            if moment_of(text)? <= moment {
+                return Ok(Some(number));
             }
-            place = next;
         }
-        Ok(place.number)
+        Ok(None)
     }
 
-    /// Whether its row says the latest moment that its operations tell.
-    pub(super) fn tells_its_latest(&self) -> Result<bool> {
-        let mut place = self.before;
-        for text in self.texts.iter() {
-            place = place.followed_by(text)?;
+    /// The first of its operations that was made after one moment and by another.
+    fn first_between(&self, after: i64, by: i64) -> Result<Option<i64>> {
+        for (number, _, text) in self.operations() {
+            let moment = moment_of(text)?;
+            if moment > after && moment <= by {
+                return Ok(Some(number));
+            }
         }
-        Ok(place.latest == self.end.latest)
+        Ok(None)
+    }
+
+    /// Whether its row says from when to when its operations were made.
+    pub(super) fn has_its_span(&self) -> Result<bool> {
+        let mut span = Span::NONE;
+        for text in self.texts.iter() {
+            span = span.and(moment_of(text)?);
+        }
+        Ok(span == self.span)
     }
 
     fn size(&self) -> usize {
@@ -115,7 +149,7 @@ impl Chunk {
 macro_rules! select_chunks {
     ($condition:literal) => {
         concat!(
-            "SELECT c.last, c.hash, c.latest, c.operations, c.content, b.last, b.hash, b.latest
+            "SELECT c.last, c.hash, c.operations, c.content, b.last, b.hash, c.earliest, c.latest
              FROM operation_chunk c LEFT JOIN operation_chunk b ON b.last = c.last - c.operations ",
             $condition
         )
@@ -137,7 +171,7 @@ pub(super) fn next(connection: &Connection, after: i64) -> Result<Option<Chunk>>
 fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
     let doing = "reading a chunk of operations";
     let end = place(row, 0).context(doing)?;
-    let operations: i64 = row.get(3).context(doing)?;
+    let operations: i64 = row.get(2).context(doing)?;
     let refused = |error: Error| {
         let first = end.number.saturating_sub(operations).saturating_add(1);
         let context = format!("index: reading operations {first} to {}", end.number);
@@ -146,12 +180,12 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
     let damaged = |what: &str| refused(Error::new(ErrorKind::Corrupt, what));
     let before = match end.number == operations {
         true => Place::START,
-        false if row.get_ref(5).context(doing)? == rusqlite::types::ValueRef::Null => {
+        false if row.get_ref(4).context(doing)? == rusqlite::types::ValueRef::Null => {
             return Err(damaged("those before them are missing"));
         }
-        false => place(row, 5).context(doing)?,
+        false => place(row, 4).context(doing)?,
     };
-    let content = row.get_ref(4).and_then(|content| Ok(content.as_blob()?));
+    let content = row.get_ref(3).and_then(|content| Ok(content.as_blob()?));
     let texts = text::read(content.context(doing)?, connection).map_err(refused)?;
     let mut id = before.id;
     let ids: Vec<OperationId> = texts
@@ -164,43 +198,35 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
     if i64::try_from(ids.len()) != Ok(operations) || id != end.id {
         return Err(damaged("they are not what the last one's id is a hash of"));
     }
+    let span = Span {
+        earliest: row.get(6).context(doing)?,
+        latest: row.get(7).context(doing)?,
+    };
     Ok(Chunk {
         before,
         end,
+        span,
         ids,
         texts,
     })
 }
 
-/// The place whose number, hash and latest moment these columns have.
+/// The place whose number and hash these columns have.
 fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Place> {
     Ok(Place {
         number: row.get(first)?,
         id: OperationId::from_bytes(bytes(row, first + 1)?),
-        latest: row.get(first + 2)?,
     })
 }
 
 /// The last operation that is in a chunk.
 pub(super) fn end(connection: &Connection) -> Result<Place> {
-    let sql = "SELECT last, hash, latest FROM operation_chunk ORDER BY last DESC LIMIT 1";
+    let sql = "SELECT last, hash FROM operation_chunk ORDER BY last DESC LIMIT 1";
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row([], |row| place(row, 0)).optional())
         .context("reading where the chunks of operations end")
         .map(|end| end.unwrap_or(Place::START))
-}
-
-/// Of an operation in a chunk: that chunk's first operation, its last, and the latest moment up to that.
-fn head(connection: &Connection, number: i64) -> Result<(i64, i64, i64)> {
-    let sql = "SELECT last - operations + 1, last, latest FROM operation_chunk
-               WHERE last >= ?1 ORDER BY last LIMIT 1";
-    connection
-        .prepare_cached(sql)
-        .and_then(|mut statement| {
-            statement.query_row([number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        })
-        .context("looking for a chunk of operations")
 }
 
 /// Chunks that were read last, of all connections: they never change.
@@ -245,22 +271,53 @@ impl Chunks {
         });
     }
 
-    /// The last operation before the first one that is later than a moment, which is in a chunk.
-    pub(super) fn last_by(&self, connection: &Connection, moment: i64) -> Result<i64> {
-        let mut after = end(connection)?.number;
-        let (mut by, mut first) = (0, after + 1);
-        loop {
-            let (start, last, latest) = head(connection, by + 1 + (first - by - 1) / 2)?;
-            // Also in a table that is damaged it comes to an end.
-            if latest <= moment {
-                by = last.max(by + 1);
-            } else {
-                (first, after) = (start.min(first - 1), last);
-            }
-            if first <= by.saturating_add(1) {
-                return self.of(connection, after)?.last_by(moment);
+    /// The last operation up to a number that was made by a moment, of those in chunks. Rows say which chunks are read: mostly
+    /// one.
+    pub(super) fn last_by(
+        &self,
+        connection: &Connection,
+        moment: i64,
+        up_to: i64,
+    ) -> Result<Option<i64>> {
+        let sql = "SELECT last FROM operation_chunk
+                   WHERE earliest <= ?1 AND last - operations < ?2 ORDER BY last DESC";
+        self.first_found(connection, sql, (moment, up_to), |chunk| {
+            chunk.last_by(moment, up_to)
+        })
+    }
+
+    /// The first operation that was made after one moment and by another, of those in chunks.
+    pub(super) fn first_between(
+        &self,
+        connection: &Connection,
+        after: i64,
+        by: i64,
+    ) -> Result<Option<i64>> {
+        let sql = "SELECT last FROM operation_chunk
+                   WHERE latest > ?1 AND earliest <= ?2 ORDER BY last";
+        self.first_found(connection, sql, (after, by), |chunk| {
+            chunk.first_between(after, by)
+        })
+    }
+
+    /// What is found first in the chunks that a query lists.
+    fn first_found(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        params: (i64, i64),
+        find: impl Fn(&Chunk) -> Result<Option<i64>>,
+    ) -> Result<Option<i64>> {
+        let doing = "looking for an operation by its moment";
+        let mut statement = connection.prepare_cached(sql).context(doing)?;
+        let mut rows = statement.query(params).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let chunk = self.of(connection, row.get(0).context(doing)?)?;
+            if let Some(found) = find(&chunk)? {
+                return Ok(Some(found));
             }
         }
+        Ok(None)
     }
 }
 

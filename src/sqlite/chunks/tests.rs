@@ -102,8 +102,14 @@ fn history(snapshot: &dyn Snapshot) -> Vec<String> {
         }
     }
     for second in 0..70 {
-        let by = snapshot.last_operation_by(moment(second)).unwrap();
-        lines.push(format!("by {second}: {by}"));
+        for up_to in [u64::MAX, 3, 17] {
+            let by = snapshot.last_operation_by(moment(second), up_to);
+            lines.push(format!("by {second}, up to {up_to}: {}", by.unwrap()));
+        }
+        for until in [second, second + 1, second + 9, 99] {
+            let first = snapshot.first_operation_between(moment(second), moment(until));
+            lines.push(format!("after {second}, by {until}: {:?}", first.unwrap()));
+        }
     }
     for after in 0..=last + 1 {
         for most in [1, 3, usize::MAX] {
@@ -223,7 +229,7 @@ fn what_is_damaged_is_not_gathered() {
         "UPDATE operation SET content = replace(content, 'scribe', 'nobody') WHERE number = 3",
         "UPDATE operation SET content = content || char(1) WHERE number = 3",
         "UPDATE operation SET content = '' WHERE number = 3",
-        "UPDATE operation SET latest = latest + 1 WHERE number = 3",
+        "UPDATE operation SET at = at + 1 WHERE number = 3",
         "DELETE FROM operation WHERE number = 3",
     ] {
         let directory = tempfile::tempdir().unwrap();
@@ -322,12 +328,16 @@ fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{damage:?}");
 }
 
-/// The latest moment of a chunk and the listing by prompt are kept beside it.
+/// The moments of a chunk and the listing by prompt are kept beside it.
 #[test]
 fn what_is_kept_beside_a_chunk_is_checked() {
     for (damage, words) in [
         (
             "UPDATE operation_chunk SET latest = latest - 1 WHERE last = 20",
+            "operation 20 is found is wrong",
+        ),
+        (
+            "UPDATE operation_chunk SET earliest = earliest + 1 WHERE last = 20",
             "operation 20 is found is wrong",
         ),
         (

@@ -8,9 +8,16 @@ use crate::sqlite::ids::version_is;
 use crate::sqlite::prompts::folded;
 use crate::sqlite::stored::{json_list, micros};
 
+/// What releases bodies: an operation, and the moment at which it is appended.
+#[derive(Clone, Copy)]
+pub(super) struct Release {
+    pub(super) number: i64,
+    pub(super) at: i64,
+}
+
 impl Write<'_> {
-    /// `at` is the operation's own moment, `now` the one at which it is appended.
-    pub(super) fn apply(&self, at: i64, now: i64, change: &Change) -> Result<()> {
+    /// `at` is the operation's own moment.
+    pub(super) fn apply(&self, change: &Change, at: i64, release: Release) -> Result<()> {
         if !matches!(change, Change::VersionCreated(_)) {
             self.count_right()?;
         }
@@ -18,10 +25,10 @@ impl Write<'_> {
             Change::Prompt { id, before, after } => match (before, after) {
                 (None, Some(state)) => self.create_prompt(at, *id, state),
                 (Some(_), Some(state)) => self.change_prompt(*id, state),
-                (_, None) => self.delete_prompt(at, now, *id),
+                (_, None) => self.delete_prompt(at, release, *id),
             },
             Change::VersionCreated(version) => self.create_version(version),
-            Change::VersionDeleted { prompt, id } => self.delete_version(at, now, *prompt, *id),
+            Change::VersionDeleted { prompt, id } => self.delete_version(at, release, *prompt, *id),
             Change::VersionRestored { prompt, id } => self.restore_version(*prompt, *id),
             Change::Environment {
                 prompt,
@@ -65,15 +72,15 @@ impl Write<'_> {
         self.set_tags(id, &state.tags)
     }
 
-    fn delete_prompt(&self, at: i64, now: i64, id: PromptId) -> Result<()> {
+    fn delete_prompt(&self, at: i64, release: Release, id: PromptId) -> Result<()> {
         self.change_any(
             "releasing a prompt's bodies",
-            "UPDATE blob SET live = live - gone.count, unused_since = iif(live = gone.count, ?2, NULL)
+            "UPDATE blob SET live = live - gone.count, unused_since = iif(live = gone.count, ?2, NULL), unused_by = ?3
              FROM (SELECT blob, count(*) AS count FROM version
                    WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND deleted_at IS NULL
                    GROUP BY blob) AS gone
              WHERE blob.key = gone.blob",
-            (id.as_str(), now),
+            (id.as_str(), release.at, release.number),
         )?;
         self.change_any(
             "deleting a prompt's versions",
@@ -171,7 +178,13 @@ impl Write<'_> {
         self.count_version_of(blob)
     }
 
-    fn delete_version(&self, at: i64, now: i64, prompt: PromptId, id: VersionId) -> Result<()> {
+    fn delete_version(
+        &self,
+        at: i64,
+        release: Release,
+        prompt: PromptId,
+        id: VersionId,
+    ) -> Result<()> {
         let key = self.version_key(id)?;
         self.change_one(
             "deleting a version",
@@ -183,9 +196,9 @@ impl Write<'_> {
         )?;
         self.change_one(
             "counting a body's versions",
-            "UPDATE blob SET live = live - 1, unused_since = iif(live = 1, ?2, NULL)
+            "UPDATE blob SET live = live - 1, unused_since = iif(live = 1, ?2, NULL), unused_by = ?3
              WHERE key = (SELECT blob FROM version WHERE key = ?1)",
-            (key, now),
+            (key, release.at, release.number),
         )?;
         self.change_one(
             "counting a prompt's versions",

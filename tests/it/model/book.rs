@@ -1,6 +1,7 @@
 //! The model: a few lists and maps, and what each call makes of them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use promptbook::{Bump, Error, OperationKind, Policy, PromptId, VersionId, VersionNumber};
@@ -45,8 +46,9 @@ pub struct Book {
     pub operations: Vec<Entry>,
     /// By version and request, which of two values was recorded last.
     pub inputs: BTreeMap<(VersionId, usize), DateTime<Utc>>,
-    /// Bodies that are stored, with the moment since which no live version has them.
-    pub bodies: BTreeMap<String, Option<DateTime<Utc>>>,
+    /// Bodies that are stored, with the moment since which no live version has them, and the number of the operation by which
+    /// the last one went.
+    pub bodies: BTreeMap<String, Option<(DateTime<Utc>, usize)>>,
 }
 
 /// A prompt.
@@ -254,22 +256,39 @@ impl Book {
         for body in dropped {
             let mut live = self.prompts.iter().flat_map(Line::live_versions);
             if !live.any(|take| take.body == body) {
-                self.bodies.insert(body, Some(at));
+                self.bodies
+                    .insert(body, Some((at, self.operations.len() + 1)));
             }
         }
     }
 
-    /// Removes bodies that no live version has now; gives how many, and their bytes.
-    pub fn collect(&mut self, now: DateTime<Utc>) -> (u64, u64) {
+    /// Removes bodies that no live version has had for a time; gives how many, their bytes, and how many requests' inputs went
+    /// with them.
+    ///
+    /// A body is unused since its deletion, or since the latest operation before that whose moment has come.
+    pub fn collect(&mut self, now: DateTime<Utc>, retention: Duration) -> (u64, u64, u64) {
         let before = self.bodies.clone();
-        self.bodies
-            .retain(|_, unused| unused.is_none_or(|since| since > now));
+        let is_kept = |(since, by): (DateTime<Utc>, usize)| {
+            let earlier = self.operations.iter().take(by).map(|entry| entry.at);
+            let since = earlier.filter(|at| *at <= now).max().max(Some(since));
+            !retention.is_zero() && since.is_some_and(|since| since > now - retention)
+        };
+        self.bodies.retain(|_, unused| unused.is_none_or(is_kept));
         let gone = before
             .keys()
             .filter(|body| !self.bodies.contains_key(*body));
-        gone.fold((0, 0), |(bodies, bytes), body| {
+        let (bodies, bytes) = gone.fold((0, 0), |(bodies, bytes), body| {
             (bodies + 1, bytes + body.len() as u64)
-        })
+        });
+        let (stored, inputs) = (&self.bodies, self.inputs.len());
+        let versions = self.prompts.iter().flat_map(|line| &line.versions);
+        let lost: Vec<VersionId> = versions
+            .filter(|take| !take.live && !stored.contains_key(&take.body))
+            .map(|take| take.id)
+            .collect();
+        self.inputs
+            .retain(|(version, _), _| !lost.contains(version));
+        (bodies, bytes, (inputs - self.inputs.len()) as u64)
     }
 }
 

@@ -60,14 +60,17 @@ pub enum Op {
         fails: bool,
     },
     Settle,
-    Collect,
+    /// Removes what has been unused for this number of days.
+    Collect {
+        days: u8,
+    },
     /// Packs all that is older than a day, and all packs anew.
     Repack,
     /// Sets the clock on by more than a day.
     ADayLater,
     Reopen,
-    /// Sets the clock back by so many seconds.
-    ClockBack(u8),
+    /// Sets the clock back by this number of seconds, up to days.
+    ClockBack(u32),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -258,11 +261,11 @@ fn op() -> impl Strategy<Value = Op> {
         2 => record,
         4 => batch(),
         1 => Just(Op::Settle),
-        2 => Just(Op::Collect),
+        2 => prop_oneof![2 => Just(0_u8), 3 => 1..4_u8].prop_map(|days| Op::Collect { days }),
         2 => Just(Op::Repack),
         2 => Just(Op::ADayLater),
         1 => Just(Op::Reopen),
-        1 => (1..20_u8).prop_map(Op::ClockBack),
+        1 => prop_oneof![1..20_u32, 1..400_000_u32].prop_map(Op::ClockBack),
     ]
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use promptbook::{
-    Durability, Error, Invalid, OperationId, OperationKind, Policy, Result, Store, StoreOptions,
+    Durability, Error, GcOptions, Invalid, OperationId, OperationKind, Policy, Result, Store,
+    StoreOptions,
 };
 use serde_json::{Map, json};
 use tempfile::TempDir;
@@ -105,12 +106,15 @@ impl Stage {
                 assert_eq!(waiting, 0, "bodies wait behind a settling");
                 Ok("settled".into())
             }
-            Op::Collect => {
-                let collected = self.store().collect_garbage(Duration::ZERO)?;
-                let found = (collected.bodies, collected.bytes);
+            Op::Collect { days } => {
+                let retention = Duration::from_secs(u64::from(*days) * 24 * 60 * 60);
+                // The files are as old as the test, which the clock knows nothing of.
+                let options = GcOptions::new().retention(retention).trust_clock(true);
+                let collected = self.store().collect_garbage_with(options)?;
+                let found = (collected.bodies, collected.bytes, collected.inputs);
                 assert_eq!(
                     found,
-                    self.book.collect(now),
+                    self.book.collect(now, retention),
                     "another garbage was collected"
                 );
                 assert_eq!(collected.leftovers, 0, "nothing was interrupted");

@@ -1,5 +1,7 @@
 //! What packs must do.
 
+use chrono::{DateTime, Utc};
+
 use super::{bodies, get, list};
 use crate::backend::{Blobs, Compacted, Effort, Extent, Hold, Kin};
 use crate::id::BlobId;
@@ -20,20 +22,43 @@ fn pack<'a>(
     blobs: &'a dyn Blobs,
     bodies: impl IntoIterator<Item = (Kin, &'a Vec<u8>)>,
 ) -> Box<dyn Hold> {
+    pack_written(blobs, bodies, hours(0))
+}
+
+fn pack_written<'a>(
+    blobs: &'a dyn Blobs,
+    bodies: impl IntoIterator<Item = (Kin, &'a Vec<u8>)>,
+    written: DateTime<Utc>,
+) -> Box<dyn Hold> {
     let mut pack = blobs.pack(Effort::Quick).unwrap();
     for (kin, bytes) in bodies {
-        pack.add(BlobId::of(bytes), bytes, kin).unwrap();
+        pack.add(BlobId::of(bytes), bytes, kin, written).unwrap();
     }
     pack.finish().unwrap()
 }
 
+/// A moment, by the hours since a fixed one.
+fn hours(hours: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_750_000_000 + hours * 60 * 60, 0).unwrap()
+}
+
+/// Removes what is dead, however young.
 fn compact(blobs: &dyn Blobs, extent: Extent, live: &[Vec<u8>]) -> Compacted {
+    compact_older(blobs, extent, DateTime::<Utc>::MAX_UTC, live)
+}
+
+fn compact_older(
+    blobs: &dyn Blobs,
+    extent: Extent,
+    young_since: DateTime<Utc>,
+    live: &[Vec<u8>],
+) -> Compacted {
     let _hold = blobs.hold_all().unwrap();
     let mut visit = |visit: &mut dyn FnMut(BlobId, Kin) -> crate::Result<()>| {
         let mut bodies = live.iter();
         bodies.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
     };
-    blobs.compact(extent, &mut visit).unwrap()
+    blobs.compact(extent, young_since, &mut visit).unwrap()
 }
 
 fn assert_all(blobs: &dyn Blobs, bodies: &[Vec<u8>], what: &str) {
@@ -73,7 +98,8 @@ pub fn a_pack_in_the_making_is_read_by_its_maker_only(blobs: &dyn Blobs) {
     for finished in [false, true] {
         let mut pack = blobs.pack(Effort::Quick).unwrap();
         for bytes in &all {
-            pack.add(BlobId::of(bytes), bytes, Kin(1)).unwrap();
+            pack.add(BlobId::of(bytes), bytes, Kin(1), hours(0))
+                .unwrap();
         }
         for bytes in all.iter().step_by(500).chain(all.last()) {
             let id = BlobId::of(bytes);
@@ -122,6 +148,61 @@ pub fn what_is_dead_is_compacted_away(blobs: &dyn Blobs) {
         0,
         "a pack of the dead is left"
     );
+}
+
+/// What is dead goes once it is old, and its age stays what it is whatever is done to its pack.
+pub fn what_is_dead_and_young_stays(blobs: &dyn Blobs) {
+    let parts: Vec<Vec<Vec<u8>>> = (0..3).map(|part| versions(part, 20)).collect();
+    for (part, day) in parts.iter().zip([0, 24, 48]) {
+        let bodies = part.iter().map(|bytes| (Kin(1), bytes));
+        drop(pack_written(blobs, bodies, hours(day)));
+    }
+    let live = &parts[1][..3];
+    let left = |what: &str, left: [usize; 3]| {
+        let found = parts.iter().map(|part| {
+            let there = part
+                .iter()
+                .filter(|bytes| get(blobs, BlobId::of(bytes)).is_some());
+            there.count()
+        });
+        assert_eq!(found.collect::<Vec<_>>(), left, "{what}");
+    };
+    for _ in 0..2 {
+        for extent in [Extent::Wasteful, Extent::All] {
+            compact_older(blobs, extent, hours(-2), live);
+            left("nothing is old", [20, 20, 20]);
+            let hold = blobs.hold_all().unwrap();
+            blobs.join_packs().unwrap();
+            drop(hold);
+            left("joined", [20, 20, 20]);
+        }
+    }
+    assert_eq!(
+        compact_older(blobs, Extent::All, hours(22), live).bodies,
+        20
+    );
+    left("the first are old", [0, 20, 20]);
+    assert_eq!(
+        compact_older(blobs, Extent::All, hours(46), live).bodies,
+        17
+    );
+    left("the second are old, and three live", [0, 3, 20]);
+    compact_older(blobs, Extent::Wasteful, hours(50), live);
+    left("all are old", [0, 3, 0]);
+}
+
+/// A body that lies in two packs is as young as the younger one.
+pub fn the_younger_copy_counts(blobs: &dyn Blobs) {
+    let all = versions(1, 10);
+    for day in [48, 0, 24] {
+        let bodies = all.iter().map(|bytes| (Kin(1), bytes));
+        drop(pack_written(blobs, bodies, hours(day)));
+    }
+    compact_older(blobs, Extent::All, hours(-2), &all);
+    compact_older(blobs, Extent::Wasteful, hours(46), &[]);
+    assert_all(blobs, &all, "young in one of them");
+    compact_older(blobs, Extent::Wasteful, hours(50), &[]);
+    assert_eq!(blobs.usage().unwrap().packed_bodies, 0);
 }
 
 /// All packs become new ones, each body once.

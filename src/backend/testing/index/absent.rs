@@ -7,7 +7,7 @@ use crate::backend::testing::values::{
     version_id, version_restored,
 };
 use crate::backend::testing::{Scribe, portrait};
-use crate::backend::{ErrorKind, Index, StoredBlob, Transaction};
+use crate::backend::{ErrorKind, Index, StoredBlob, Transaction, Unused};
 use crate::id::BlobId;
 use crate::record::{Change, Durability};
 
@@ -47,7 +47,10 @@ pub fn a_version_without_its_body_comes_and_goes(index: &dyn Index) {
     let snapshot = index.snapshot().unwrap();
     assert_eq!(snapshot.blob(blob(1)).unwrap(), None, "it is not stored");
     assert_eq!(snapshot.waiting().unwrap().bodies, 0);
-    assert_eq!(snapshot.collectable(moment(99), 9).unwrap(), []);
+    assert_eq!(
+        snapshot.collectable(Unused::since(moment(99)), 9).unwrap(),
+        []
+    );
     let row = snapshot.version_ever(version_id(1)).unwrap().unwrap();
     let size = body(1).len() as u64;
     assert_eq!((row.version.blob, row.version.size), (blob(1), size));

@@ -7,7 +7,7 @@ use crate::backend::testing::values::{
     body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
     version_id,
 };
-use crate::backend::{Collectable, Index, Journaled, StoredBlob, Waiting};
+use crate::backend::{Collectable, Index, Journaled, StoredBlob, Unused, Waiting};
 use crate::id::BlobId;
 use crate::record::Durability;
 
@@ -25,6 +25,7 @@ pub const TESTS: &[Test] = &[
     a_body_is_collectable_once_no_live_version_has_it,
     a_deleted_prompts_bodies_are_collectable,
     a_body_is_unused_since_its_deletion_came,
+    a_body_is_unused_by_its_deletion,
     a_body_that_is_used_again_is_not_collectable,
     collectable_bodies_are_limited,
 ];
@@ -95,7 +96,7 @@ fn collectable(index: &dyn Index, second: u32) -> Vec<BlobId> {
     let found = index
         .snapshot()
         .unwrap()
-        .collectable(moment(second), usize::MAX);
+        .collectable(Unused::since(moment(second)), usize::MAX);
     let mut ids: Vec<BlobId> = found.unwrap().into_iter().map(|body| body.id).collect();
     ids.sort();
     ids
@@ -143,6 +144,29 @@ pub fn a_body_keeps_every_byte(index: &dyn Index) {
         let found = blob(index, body) == Some(StoredBlob::Journaled(body.to_vec()));
         assert!(found, "a body of {} bytes came back otherwise", body.len());
     }
+}
+
+/// Only the operation that took the last live version counts.
+pub fn a_body_is_unused_by_its_deletion(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    scribe.create(1, "p", &[]); // 1
+    scribe.commit(1, 1, "1.0"); // 2
+    scribe.commit_body(1, 2, "1.1", &body(1)); // 3
+    scribe.commit(1, 3, "1.2"); // 4
+    scribe.delete_version(1, 1); // 5
+    scribe.delete_version(1, 2); // 6
+    scribe.delete_prompt(1); // 7
+    let collectable = |before| {
+        let since = moment(1000);
+        let snapshot = index.snapshot().unwrap();
+        let found = snapshot.collectable(Unused { since, before }, usize::MAX);
+        let mut ids: Vec<BlobId> = found.unwrap().into_iter().map(|body| body.id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(collectable(6), [], "its other version went by operation 6");
+    assert_eq!(collectable(7), sorted(&[1]));
+    assert_eq!(collectable(8), sorted(&[1, 3]));
 }
 
 /// Positions are above 0 and ascend; `after` is where the next batch goes on.
@@ -337,7 +361,7 @@ pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
     let found = index
         .snapshot()
         .unwrap()
-        .collectable(moment(6), 10)
+        .collectable(Unused::since(moment(6)), 10)
         .unwrap();
     let (id, size) = (BlobId::of(&body(1)), body(1).len() as u64);
     assert_eq!(
@@ -349,7 +373,7 @@ pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
     let found = index
         .snapshot()
         .unwrap()
-        .collectable(moment(6), 10)
+        .collectable(Unused::since(moment(6)), 10)
         .unwrap();
     assert_eq!(found, [Collectable { id, size }], "and when it is settled");
 }
@@ -445,7 +469,9 @@ pub fn collectable_bodies_are_limited(index: &dyn Index) {
     }
     let snapshot = index.snapshot().unwrap();
     for limit in [0, 1, 4, 5, 6] {
-        let found = snapshot.collectable(scribe.now(), limit).unwrap();
+        let found = snapshot
+            .collectable(Unused::since(scribe.now()), limit)
+            .unwrap();
         assert_eq!(found.len(), limit.min(5), "a limit of {limit}");
     }
 }

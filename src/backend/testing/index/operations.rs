@@ -8,9 +8,10 @@ use super::Test;
 use crate::backend::Index;
 use crate::backend::testing::Scribe;
 use crate::backend::testing::values::{
-    environment, environment_change, moment, prompt_id, version_id,
+    body, environment, environment_change, moment, prompt_id, version_id,
 };
-use crate::record::{OperationFilter, RecordedInputs};
+use crate::id::BlobId;
+use crate::record::{Durability, OperationFilter, RecordedInputs};
 
 /// All of this topic.
 pub const TESTS: &[Test] = &[
@@ -23,6 +24,7 @@ pub const TESTS: &[Test] = &[
     inputs_that_come_again_replace_those_before,
     inputs_are_listed_by_version,
     inputs_go_with_their_version,
+    inputs_of_versions_that_are_lost_are_found_and_dropped,
 ];
 
 fn numbers(
@@ -270,4 +272,46 @@ pub fn inputs_go_with_their_version(index: &dyn Index) {
         None,
         "its prompt is deleted"
     );
+}
+
+/// A version is lost once it is deleted and its body is not stored.
+pub fn inputs_of_versions_that_are_lost_are_found_and_dropped(index: &dyn Index) {
+    let mut scribe = one_version(index);
+    let twin = scribe.commit_body(1, 3, "1.2", &body(1));
+    scribe.commit(1, 4, "1.3");
+    for request in ["a", "b", "c"] {
+        for version in [1, 2, 3] {
+            scribe.record_inputs(&inputs(version, request, json!(1)));
+        }
+    }
+    let lost = || {
+        let found = index.snapshot().unwrap().lost_versions_with_inputs();
+        let mut found = found.unwrap();
+        found.sort();
+        found
+    };
+    scribe.delete_version(1, 1);
+    scribe.delete_version(1, 4);
+    scribe.forget(&[BlobId::of(&body(4))]);
+    assert_eq!(
+        lost(),
+        [],
+        "another version has its body, or it has no inputs"
+    );
+    scribe.delete_version(1, 3);
+    assert_eq!(lost(), [], "both can be brought back");
+    scribe.forget(&[twin.blob]);
+    assert_eq!(lost(), [version_id(1), version_id(3)]);
+    let drop_inputs = |version, limit| {
+        let mut transaction = index.transaction(Durability::Full).unwrap();
+        let dropped = transaction.drop_inputs(version_id(version), limit).unwrap();
+        transaction.commit().unwrap();
+        dropped
+    };
+    assert_eq!([2, 2, 2].map(|limit| drop_inputs(1, limit)), [2, 1, 0]);
+    assert_eq!(lost(), [version_id(3)]);
+    assert_eq!(drop_inputs(3, 3), 3);
+    assert_eq!(lost(), []);
+    let left = index.snapshot().unwrap().inputs_of(version_id(2)).unwrap();
+    assert_eq!(left.len(), 3, "those of a version that is there");
 }

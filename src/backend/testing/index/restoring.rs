@@ -9,7 +9,7 @@ use crate::backend::testing::values::{
     body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
     version_id, version_restored,
 };
-use crate::backend::{ErrorKind, Index, Snapshot};
+use crate::backend::{ErrorKind, Index, Snapshot, Unused};
 use crate::id::BlobId;
 use crate::record::{Change, Durability, PromptFilter, VersionFilter};
 
@@ -46,7 +46,9 @@ fn reads(index: &dyn Index) -> String {
     });
     visited.unwrap();
     let (prompts, versions) = (prompts.unwrap(), versions.unwrap());
-    let unused = snapshot.collectable(moment(1000), usize::MAX).unwrap();
+    let unused = snapshot
+        .collectable(Unused::since(moment(1000)), usize::MAX)
+        .unwrap();
     format!(
         "{prompts:?} {versions:?} {bodies:?} {unused:?} {}",
         snapshot.prompt_count().unwrap()
@@ -147,10 +149,12 @@ pub fn a_deleted_version_is_still_known(index: &dyn Index) {
 }
 
 fn by(snapshot: &dyn Snapshot, second: u32) -> u64 {
-    snapshot.last_operation_by(moment(second)).unwrap()
+    snapshot
+        .last_operation_by(moment(second), u64::MAX)
+        .unwrap()
 }
 
-/// An operation that tells an older moment than the one before it belongs to that one's.
+/// Each operation counts by its own moment, whatever those before it and behind it say.
 pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
     assert_eq!(by(&**index.snapshot().unwrap(), 9), 0, "no history");
     let seconds = [10, 20, 15, 20, 30, 5, 40];
@@ -162,7 +166,30 @@ pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
     }
     let snapshot = index.snapshot().unwrap();
     let found = [9, 10, 11, 19, 20, 29, 30, 39, 40, 99].map(|second| by(&**snapshot, second));
-    assert_eq!(found, [0, 1, 1, 1, 4, 4, 6, 6, 7, 7]);
+    assert_eq!(found, [6, 6, 6, 6, 6, 6, 6, 6, 7, 7]);
+    let up_to = |up_to| {
+        [4, 9, 10, 14, 15, 20, 30, 99].map(|second| {
+            let found = snapshot.last_operation_by(moment(second), up_to);
+            found.unwrap()
+        })
+    };
+    assert_eq!(up_to(0), [0; 8]);
+    assert_eq!(up_to(1), [0, 0, 1, 1, 1, 1, 1, 1]);
+    assert_eq!(up_to(3), [0, 0, 1, 1, 3, 3, 3, 3]);
+    assert_eq!(up_to(5), [0, 0, 1, 1, 3, 4, 5, 5]);
+    assert_eq!(up_to(6), [0, 6, 6, 6, 6, 6, 6, 6]);
+    let first = |after, by| {
+        let found = snapshot.first_operation_between(moment(after), moment(by));
+        found.unwrap()
+    };
+    assert_eq!(first(0, 99), Some(1));
+    assert_eq!(first(10, 99), Some(2), "made after it");
+    assert_eq!(first(4, 5), Some(6), "made at it");
+    assert_eq!(first(10, 15), Some(3));
+    assert_eq!(first(20, 39), Some(5));
+    assert_eq!(first(20, 29), None);
+    assert_eq!(first(15, 15), None);
+    assert_eq!(first(40, 99), None);
 }
 
 /// Until the visitor has enough.

@@ -9,7 +9,7 @@ use crate::backend::testing::values::{
     version_id,
 };
 use crate::backend::testing::{Scribe, portrait, wait_a_moment};
-use crate::backend::{Index, Transaction};
+use crate::backend::{Index, Transaction, Unused};
 use crate::id::{BlobId, OperationId};
 use crate::record::{Change, Durability, OperationFilter, PromptFilter};
 
@@ -36,7 +36,12 @@ pub fn a_new_index_is_empty(index: &dyn Index) {
     assert_eq!(snapshot.environment_names().unwrap(), []);
     assert_eq!(snapshot.waiting().unwrap(), Default::default());
     assert_eq!(snapshot.journal(0, 1).unwrap(), []);
-    assert_eq!(snapshot.collectable(moment(1000), 10).unwrap(), []);
+    assert_eq!(
+        snapshot
+            .collectable(Unused::since(moment(1000)), 10)
+            .unwrap(),
+        []
+    );
     assert_eq!(snapshot.prompt(prompt_id(1)).unwrap(), None);
     assert_eq!(snapshot.version(version_id(1)).unwrap(), None);
     assert!(!snapshot.prompt_id_taken(prompt_id(1)).unwrap());
