@@ -270,3 +270,38 @@ fn an_export_overwrites_only_by_force_and_deletes_nothing() {
     assert_eq!(found["notes.txt"], b"mine");
     assert_eq!(found["other.json"], GREETING.as_bytes());
 }
+
+/// Files elsewhere are not the folder's: neither a file nor a folder in it leads to them.
+#[cfg(unix)]
+#[test]
+fn an_export_writes_through_no_link() {
+    use std::os::unix::fs::symlink;
+    let desk = Desk::greeting();
+    desk.run_with(&["create", "team/other"], GREETING).ok();
+    let mine = desk.write("elsewhere/mine.json", "mine");
+    let out = desk.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    symlink(&mine, out.join("greeting.json")).unwrap();
+    symlink(desk.path().join("elsewhere"), out.join("team")).unwrap();
+    for force in [&[][..], &["--force"]] {
+        let told = desk.run(&[&["export", "out"], force].concat()).fails(4);
+        assert!(told.contains("greeting.json"), "{told}");
+    }
+    let told = desk.run(&["export", "out", "--force"]).fails(4);
+    assert!(
+        told.contains("out/team") && told.contains("2 links"),
+        "{told}"
+    );
+    let elsewhere = BTreeMap::from([("mine.json".to_owned(), b"mine".to_vec())]);
+    assert_eq!(files(&desk.path().join("elsewhere")), elsewhere);
+    // A folder that is a link itself was named by the user.
+    symlink(desk.path().join("elsewhere"), desk.path().join("linked")).unwrap();
+    desk.run(&["export", "linked"]).ok();
+    assert_eq!(files(&desk.path().join("elsewhere")).len(), 3);
+    // A link that leads to what would be written is left as it is.
+    std::fs::write(&mine, GREETING).unwrap();
+    std::fs::remove_file(out.join("team")).unwrap();
+    desk.run(&["export", "out", "--force"]).ok();
+    assert!(out.join("greeting.json").is_symlink());
+    assert!(out.join("team/other.json").is_file());
+}

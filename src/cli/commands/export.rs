@@ -1,7 +1,7 @@
 //! `export`.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,7 @@ use crate::cli::progress::Progress;
 use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::text;
+use crate::directory::Folder;
 use crate::{BlobId, Error, Prompt, PromptFilter, Selector, Store, Version};
 
 pub(super) fn export(args: &Export, session: &Session) -> Outcome {
@@ -40,6 +41,20 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
         return Err(Failure::new(Exit::Conflict, "files_differ", message)
             .details(differing)
             .hint("promptbook import commits the files first; --force overwrites them"));
+    }
+    let files = planned.iter().flat_map(Planned::files);
+    let mut links: Vec<String> = files
+        .filter(|(_, state)| *state != State::Same)
+        .filter_map(|(file, _)| link_on_the_way(folder, file))
+        .map(|link| link.display().to_string())
+        .collect();
+    links.dedup();
+    if !links.is_empty() {
+        let count = text::count(links.len() as u64, "link is", "links are");
+        let message = format!("{count} where files would be written, so nothing was");
+        return Err(Failure::new(Exit::Conflict, "links", message)
+            .details(links)
+            .hint("nothing is written through links; remove them, or export to another folder"));
     }
     let progress = Progress::of(session, "exporting", planned.len());
     for one in &planned {
@@ -143,30 +158,57 @@ fn state(path: &Path, blob: BlobId) -> Outcome<State> {
     }
 }
 
+/// The link that is in the place of a file below the folder, or of a folder on the way to it.
+fn link_on_the_way(folder: &Path, file: &Path) -> Option<PathBuf> {
+    let mut path = folder.to_owned();
+    for part in file {
+        path.push(part);
+        if fs::symlink_metadata(&path).ok()?.is_symlink() {
+            return Some(path);
+        }
+    }
+    None
+}
+
 fn write(store: &Store, one: &Planned, folder: &Path) -> Outcome {
     if let Some((file, state)) = &one.name {
-        put(
-            &folder.join(file),
-            *state,
-            one.prompt.name.as_str().as_bytes(),
-        )?;
+        put(folder, file, *state, one.prompt.name.as_str().as_bytes())?;
     }
     if one.state == State::Same {
         return Ok(());
     }
     let body = store.resolve(one.version.id)?.body.clone();
-    put(&folder.join(&one.file), one.state, body.as_bytes())
+    put(folder, &one.file, one.state, body.as_bytes())
 }
 
-fn put(path: &Path, state: State, bytes: &[u8]) -> Outcome {
-    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-    let written = folder.and_then(|()| match state {
-        State::Same => Ok(()),
-        // Never over a file that came to be since it was looked for.
-        State::Missing => File::create_new(path)?.write_all(bytes),
-        State::Differs => fs::write(path, bytes),
-    });
-    written.map_err(|error| Failure::io(format!("{} can't be written", path.display()), &error))
+fn put(folder: &Path, file: &Path, state: State, bytes: &[u8]) -> Outcome {
+    write_file(folder, file, state, bytes).map_err(|error| {
+        let path = folder.join(file);
+        Failure::io(format!("{} can't be written", path.display()), &error)
+    })
+}
+
+/// Writes a file below a folder that the user named. What is on the way may have become a link since it was looked at.
+fn write_file(folder: &Path, file: &Path, state: State, bytes: &[u8]) -> io::Result<()> {
+    if state == State::Same {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    let mut folder = Folder::open(folder)?;
+    let mut parts = file.iter().peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_some() {
+            folder = folder.make_child(part, false)?;
+            continue;
+        }
+        let mut file = match state {
+            // Never over a file that came to be since it was looked for.
+            State::Missing => folder.create_new(part)?,
+            _ => folder.open_to_replace(part)?,
+        };
+        file.write_all(bytes)?;
+    }
+    Ok(())
 }
 
 fn effect(one: &Planned) -> &'static str {
