@@ -82,6 +82,12 @@ pub(super) async fn serve(
             }
             continue;
         }
+        // It is in the line for the slot that is being freed before another connection is accepted, which would take it.
+        let mut turn = Box::pin(Arc::clone(&slots).acquire_owned());
+        let slot = match slot {
+            Some(slot) => Some(Ok(slot)),
+            None => turn.as_mut().now_or_never(),
+        };
         // An answer is one write; it need not wait for another.
         let _ = stream.set_nodelay(true);
         let activity = Activity::new();
@@ -93,15 +99,11 @@ pub(super) async fn serve(
         let connection = http.serve_connection(TokioIo::new(activity.of(stream)), handler);
         let connection = graceful.watch(connection);
         let limit = limits.header_time;
-        let slots = Arc::clone(&slots);
         connections.add(activity.clone(), async move {
+            // It waits while another connection is being closed for it.
             let slot = match slot {
                 Some(slot) => slot,
-                // Another connection is being closed for it. The semaphore is never closed.
-                None => match slots.acquire_owned().await {
-                    Ok(slot) => slot,
-                    Err(_) => return,
-                },
+                None => turn.await,
             };
             tokio::select! {
                 biased;
