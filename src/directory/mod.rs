@@ -384,8 +384,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let [store, other, aside] =
             ["store", "other", "aside"].map(|name| directory.path().join(name));
-        BlobDirectory::create(&store).unwrap();
-        BlobDirectory::create(&other).unwrap();
+        for directory in [&store, &other] {
+            BlobDirectory::prepare(directory).unwrap();
+            BlobDirectory::create(directory).unwrap();
+        }
         let blobs = BlobDirectory::open(&store, &LockPolicy::default()).unwrap();
         let id = BlobId::of(b"body");
         blobs.put(id, b"body").unwrap();
