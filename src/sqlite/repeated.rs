@@ -104,7 +104,7 @@ mod tests {
     }
 
     fn begin(index: &SqliteIndex) -> Write<'_> {
-        Write::begin(index.turn().unwrap(), &index).unwrap()
+        Write::begin(index.turn().unwrap(), index).unwrap()
     }
 
     /// Makes a text stand in the table, and reads what its key is read as.

@@ -31,7 +31,7 @@ pub struct Backup {
 
 impl Store {
     /// Copies the store to a directory, as it is at one moment, while others read and write. What is copied is flushed, and
-    /// then verified as [`verify`](View) does; the answer says what was found.
+    /// then verified as [`verify`](Self::verify) does; the answer says what was found.
     ///
     /// The directory is then a store itself, with recorded inputs and settings, but without the secrets of a server, which makes
     /// new ones there: open it, or make a store of it by [`restore`](Self::restore). An earlier backup of this store in it is brought up to date: only what it lacks is copied,

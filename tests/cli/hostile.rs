@@ -1,8 +1,7 @@
 //! Names, tags and messages of any text, through every command: found, kept exactly, and harmless to a terminal.
 
 use promptbook::{
-    EnvironmentName, Frozen, NewPrompt, NewVersion, PromptFilter, PromptId, PromptRef, Selector,
-    Spec, Store,
+    EnvironmentName, Frozen, NewPrompt, NewVersion, PromptId, PromptRef, Selector, Spec, Store,
 };
 use serde_json::{Value, json};
 
@@ -260,7 +259,7 @@ fn names_are_in_fixtures_unchanged() {
         .load(&other)
         .unwrap();
     let loaded = other
-        .prompts(&PromptFilter::default(), None, usize::MAX)
+        .prompts(&Default::default(), None, usize::MAX)
         .unwrap();
     let mut loaded: Vec<String> = loaded
         .into_iter()

@@ -1,4 +1,8 @@
 //! Readers that may not write, on a store that another user writes: they see what is committed, or fail.
+#![allow(
+    clippy::print_stdout,
+    reason = "a reader answers on its standard output"
+)]
 
 use std::ffi::OsStr;
 use std::fs;

@@ -149,7 +149,7 @@ fn begun(served: &Served, query: &Value) -> (TcpStream, Vec<u8>) {
 
 /// The JSON of an answer in chunks; none if it breaks off.
 fn whole((mut stream, mut bytes): (TcpStream, Vec<u8>)) -> Option<Value> {
-    let ended = stream.read_to_end(&mut bytes).is_ok();
+    stream.read_to_end(&mut bytes).ok()?;
     let start = bytes
         .windows(4)
         .position(|window| window == b"\r\n\r\n")
@@ -157,7 +157,7 @@ fn whole((mut stream, mut bytes): (TcpStream, Vec<u8>)) -> Option<Value> {
         + 4;
     let mut rest = &bytes[start..];
     let mut json = Vec::new();
-    while ended {
+    loop {
         let line = rest.windows(2).position(|window| window == b"\r\n")?;
         let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
         if size == 0 {
@@ -166,7 +166,6 @@ fn whole((mut stream, mut bytes): (TcpStream, Vec<u8>)) -> Option<Value> {
         json.extend_from_slice(rest.get(line + 2..line + 2 + size)?);
         rest = rest.get(line + 4 + size..)?;
     }
-    None
 }
 
 #[test]

@@ -7,6 +7,9 @@ use crate::backend::{Collectable, Journaled, StoredBlob, Unused, Waiting};
 use crate::id::BlobId;
 use crate::work;
 
+/// When a body lost its last live version, and by which operation.
+pub(super) type Release = (DateTime<Utc>, u64);
+
 #[derive(Clone, Debug)]
 pub(super) struct Blob {
     /// Its place in the order in which bodies came.
@@ -15,7 +18,7 @@ pub(super) struct Blob {
     /// How many live versions have it.
     pub(super) live: u64,
     /// When the last live version went, and by which operation.
-    pub(super) unused: Option<(DateTime<Utc>, u64)>,
+    pub(super) unused: Option<Release>,
 }
 
 /// Bodies that are stored; cloning shares them.
@@ -24,7 +27,7 @@ pub(super) struct BlobRows {
     blobs: Map<BlobId, Blob>,
     journaled: Map<u64, BlobId>,
     journaled_bytes: u64,
-    unused: Set<(Option<(DateTime<Utc>, u64)>, BlobId)>,
+    unused: Set<(Option<Release>, BlobId)>,
     /// The position of the last body that came.
     last_position: u64,
 }
