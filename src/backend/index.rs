@@ -226,6 +226,14 @@ pub trait Snapshot {
         limit: usize,
     ) -> Result<Vec<Operation>>;
 
+    /// The number of a prompt's last operation. It is asked for prompt after prompt, where an operation of many prompts
+    /// should not be read for each.
+    fn last_operation_of(&self, prompt: PromptId) -> Result<Option<u64>> {
+        let filter = OperationFilter::default().prompt(prompt);
+        let last = self.operations(&filter, None, 1)?;
+        Ok(last.first().map(|last| last.number))
+    }
+
     /// The inputs that a request gave to a version.
     fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>>;
 

@@ -72,6 +72,8 @@ pub(crate) use queue::{Transactions, WriteQueue, error_of};
 pub(crate) use repair::repair;
 pub(crate) use resolved::ResolvedSpecs;
 pub(crate) use retention::Retention;
+#[cfg(test)]
+pub(crate) use search::catch_up;
 pub(crate) use search::{dependents, search, tail_is_long};
 pub(crate) use settler::Settler;
 pub(crate) use verify::{Depth, verify, verify_bodies, verify_damaged};

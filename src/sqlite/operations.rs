@@ -21,6 +21,26 @@ pub(super) fn last(tables: &Tables) -> Result<Option<(u64, OperationId)>> {
     Ok((end.number > 0).then_some((end.number.unsigned_abs(), end.id)))
 }
 
+/// The number of a prompt's last operation. Of one in a chunk the list says only which chunk, so it is read.
+pub(super) fn last_of(tables: &Tables, prompt: PromptId) -> Result<Option<u64>> {
+    let last: Option<i64> = tables
+        .connection
+        .prepare_cached(
+            "SELECT max(operation) FROM operation_prompt
+             WHERE prompt = (SELECT key FROM prompt WHERE id = ?1)",
+        )
+        .and_then(|mut statement| statement.query_row([prompt.as_str()], |row| row.get(0)))
+        .context("looking for a prompt's last operation")?;
+    match last {
+        Some(last) if last <= chunks::end(&tables.connection)?.number => {
+            let filter = OperationFilter::default().prompt(prompt);
+            let last = list(tables, &filter, None, 1)?;
+            Ok(last.first().map(|last| last.number))
+        }
+        last => Ok(last.map(i64::unsigned_abs)),
+    }
+}
+
 /// The end of the history. The newest operations have rows.
 pub(super) fn end(tables: &Tables) -> Result<Place> {
     if let Some(end) = tables.end.get() {

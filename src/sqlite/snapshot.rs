@@ -160,6 +160,10 @@ impl Snapshot for Tables {
         operations::list(self, filter, before, limit)
     }
 
+    fn last_operation_of(&self, prompt: PromptId) -> Result<Option<u64>> {
+        operations::last_of(self, prompt)
+    }
+
     fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
         operations::inputs(&self.connection, version, request)
     }

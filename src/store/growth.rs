@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::engine::catch_up;
 use crate::{
     Body, Durability, Error, Expected, Move, NewPrompt, NewVersion, PromptId, Selector, Spec,
     Store, StoreOptions, VersionFilter, work,
@@ -279,6 +280,23 @@ fn single_calls_do_not_grow_with_what_there_is() {
             "{place}: {small} steps at 50, {large} at 400"
         );
     }
+}
+
+/// An operation of many prompts may not be read for each of them.
+#[test]
+fn search_is_told_of_moves_of_many_prompts() {
+    let count = |size: usize| {
+        // In memory no thread of the store's does it before.
+        let store = Store::in_memory().unwrap();
+        let ids = prompts(&store, size);
+        store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
+        let (index, bodies) = (&*store.inner.index, &*store.inner.bodies);
+        let steps = work::steps(|| assert!(catch_up(index, bodies, || true).unwrap()));
+        assert!(store.verify(|_| ()).unwrap().is_clean());
+        steps
+    };
+    let (small, large) = (count(50), count(200));
+    assert!(large < MOST * small, "{small} steps at 50, {large} at 200");
 }
 
 fn asking(variables: usize) -> Body {

@@ -41,6 +41,13 @@ impl OperationRows {
         self.all.last().map(|row| &row.operation)
     }
 
+    /// The number of a prompt's last one.
+    pub(super) fn last_of(&self, prompt: PromptId) -> Option<u64> {
+        let place = *self.of_prompts.get(&prompt)?.last()?;
+        work::step();
+        self.all.get(place).map(|row| row.operation.number)
+    }
+
     /// Those behind a number, each with its text.
     pub(super) fn after(&self, number: u64) -> impl Iterator<Item = (&Operation, &str)> {
         let places = as_place(number)..self.all.len();

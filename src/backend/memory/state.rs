@@ -175,6 +175,10 @@ impl Snapshot for State {
         Ok(self.operations.list(filter, before, limit))
     }
 
+    fn last_operation_of(&self, prompt: PromptId) -> Result<Option<u64>> {
+        Ok(self.operations.last_of(prompt))
+    }
+
     fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
         match self.version(version)? {
             Some(_) => Ok(self.inputs.get(&(version, request.to_owned())).cloned()),

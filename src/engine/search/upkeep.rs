@@ -8,7 +8,7 @@ use super::words::words_of;
 use crate::backend::{Index, Searchable, Snapshot};
 use crate::engine::bodies::Bodies;
 use crate::error::Result;
-use crate::record::{Change, Durability, OperationFilter};
+use crate::record::{Change, Durability};
 
 /// With so many operations, or so many bytes of bodies committed in them, a tail is long, and the index is told: each
 /// search reads the prompts that they touched, and splits their texts into words.
@@ -77,9 +77,8 @@ fn news(snapshot: &dyn Snapshot, bodies: &Bodies) -> Result<Searchable> {
     let mut prompts = Vec::with_capacity(tail.prompts.len());
     for id in tail.prompts {
         // One that is touched again later is told then: until that is done it belongs to the tail.
-        let filter = OperationFilter::default().prompt(id);
-        let last = snapshot.operations(&filter, None, 1)?;
-        if last.iter().all(|last| last.number <= tail.up_to) {
+        let last = snapshot.last_operation_of(id)?;
+        if last.is_none_or(|last| last <= tail.up_to) {
             prompts.push(searchable(snapshot, bodies, id)?);
         }
     }
