@@ -282,6 +282,18 @@ fn single_calls_do_not_grow_with_what_there_is() {
     }
 }
 
+#[test]
+fn all_changes_of_many_prompts_are_told() {
+    let moved = |store: &Store, size| {
+        let ids = prompts(store, size);
+        store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
+    };
+    grows(50, moved, |store, size, ()| {
+        let told = store.changes_since(crate::Cursor::START, usize::MAX);
+        assert_eq!(told.unwrap().len(), 2 * size + 1);
+    });
+}
+
 /// An operation of many prompts may not be read for each of them.
 #[test]
 fn search_is_told_of_moves_of_many_prompts() {

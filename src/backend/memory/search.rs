@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
-use rpds::{RedBlackTreeMapSync as Map, VectorSync as Vector};
+use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set, VectorSync as Vector};
 
 use crate::backend::{
-    SearchMatch, SearchQuery, SearchVisitor, Searchable, SearchablePrompt, SearchableVersion, Told,
-    Words,
+    SearchMatch, SearchQuery, SearchVisitor, Searchable, SearchablePrompt, Told, Words,
 };
 use crate::id::{EnvironmentName, PromptId, VersionId};
+
+/// A prompt and the environment by which bodies name it.
+type Partial = (PromptId, EnvironmentName);
 
 /// What search was told; cloning shares it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SearchTables {
     pub(super) up_to: u64,
     prompts: Map<PromptId, Arc<SearchablePrompt>>,
+    /// The versions that name each partial.
+    users: Map<Partial, Set<(PromptId, VersionId)>>,
     /// In the order they were committed.
     messages: Vector<(VersionId, Arc<Words>)>,
 }
@@ -23,9 +27,13 @@ impl SearchTables {
     pub(super) fn tell(&mut self, news: &Searchable) {
         self.up_to = news.up_to;
         for prompt in &news.prompts {
+            if let Some(told) = self.prompts.get(&prompt.id).cloned() {
+                self.forget_partials(&told);
+            }
             match prompt.name {
                 Some(_) => {
                     let prompt = Arc::new(prompt.clone());
+                    self.list_partials(&prompt);
                     self.prompts.insert_mut(prompt.id, prompt);
                 }
                 None => {
@@ -36,6 +44,26 @@ impl SearchTables {
         for (version, words) in news.messages.iter().filter(|(_, words)| !words.is_empty()) {
             let message = (*version, Arc::new(words.clone()));
             self.messages.push_back_mut(message);
+        }
+    }
+
+    fn list_partials(&mut self, prompt: &SearchablePrompt) {
+        for (partial, version) in uses(prompt) {
+            let mut users = self.users.get(&partial).cloned().unwrap_or_default();
+            users.insert_mut((prompt.id, version));
+            self.users.insert_mut(partial, users);
+        }
+    }
+
+    fn forget_partials(&mut self, prompt: &SearchablePrompt) {
+        for (partial, version) in uses(prompt) {
+            let Some(users) = self.users.get_mut(&partial) else {
+                continue;
+            };
+            users.remove_mut(&(prompt.id, version));
+            if users.is_empty() {
+                self.users.remove_mut(&partial);
+            }
         }
     }
 
@@ -83,16 +111,8 @@ impl SearchTables {
         prompt: PromptId,
         environment: &EnvironmentName,
     ) -> Vec<(PromptId, VersionId)> {
-        let names = |version: &&SearchableVersion| {
-            let mut partials = version.partials.iter();
-            partials.any(|(of, name)| *of == prompt && name == environment)
-        };
-        let prompts = self.prompts.values();
-        let dependents = prompts.flat_map(|one| {
-            let versions = one.versions.iter().filter(names);
-            versions.map(|version| (one.id, version.id))
-        });
-        dependents.collect()
+        let users = self.users.get(&(prompt, environment.clone()));
+        users.into_iter().flatten().copied().collect()
     }
 
     pub(super) fn each(
@@ -110,4 +130,12 @@ impl SearchTables {
         let mut messages = self.messages.iter();
         messages.try_for_each(|(id, _)| visit(Told::Message(*id)))
     }
+}
+
+/// The partials that the versions of a prompt name.
+fn uses(prompt: &SearchablePrompt) -> impl Iterator<Item = (Partial, VersionId)> {
+    prompt.versions.iter().flat_map(|version| {
+        let partials = version.partials.iter().cloned();
+        partials.map(|partial| (partial, version.id))
+    })
 }
