@@ -170,7 +170,10 @@ impl Caller<'_> {
         // A directory that is exchanged between two looks at it may seem to have lost its index.
         let is_damage = code == DAMAGED && !error.contains("\"index_lost\"");
         if is_damage || code > UNREPORTED {
-            broken(&format!("{:?}: exit code {code}: {error}", call.arguments));
+            let answer = String::from_utf8_lossy(&output.stdout);
+            let answer = answer.split_whitespace().collect::<Vec<_>>().join(" ");
+            let arguments = &call.arguments;
+            broken(&format!("{arguments:?}: exit code {code}: {error} {answer:.2000}"));
         }
         let Some(count) = call.count else {
             if code == 0 {

@@ -146,8 +146,17 @@ impl Reader {
         let number = |place: usize| arguments[place].parse::<i64>().unwrap();
         let path =
             |place: usize| PathBuf::from(String::from_utf8(bytes(&arguments[place])).unwrap());
+        // A name may be relative to an open directory.
+        let path_at = |directory: usize| {
+            let name = path(directory + 1);
+            let above = arguments[directory].parse().ok();
+            match above.and_then(|descriptor: i64| self.open.get(&descriptor)) {
+                Some(Open::Directory(above)) => above.join(name),
+                _ => name,
+            }
+        };
         match name {
-            "openat" => self.opened(answer, &path(1), &arguments[2]),
+            "openat" => self.opened(answer, &path_at(0), &arguments[2]),
             "open" => self.opened(answer, &path(0), &arguments[1]),
             "close" => drop(self.open.remove(&number(0))),
             "dup" | "dup2" | "dup3" => self.doubled(number(0), answer),
@@ -164,11 +173,11 @@ impl Reader {
             "syncfs" if self.open.contains_key(&number(0)) => self.events.push(Event::FlushAll),
             "ftruncate" => self.resized(number(0), number(1)),
             "rename" => self.renamed(&path(0), &path(1)),
-            "renameat" | "renameat2" => self.renamed(&path(1), &path(3)),
+            "renameat" | "renameat2" => self.renamed(&path_at(0), &path_at(2)),
             "unlink" | "rmdir" => self.removed(&path(0)),
-            "unlinkat" => self.removed(&path(1)),
+            "unlinkat" => self.removed(&path_at(0)),
             "mkdir" => self.made_directory(path(0)),
-            "mkdirat" => self.made_directory(path(1)),
+            "mkdirat" => self.made_directory(path_at(0)),
             other => panic!(
                 "a call that nobody replays: {other}({})",
                 arguments.join(", ")
