@@ -108,7 +108,10 @@ pub(super) fn contract(
     }
     // Partials follow pointers, so a contract with them holds for this moment only.
     let partials = gather(snapshot, read, alone.partials.clone(), most, pointed)?;
-    Ok(partials.map(|partials| Arc::new(Contract::of(body.as_ref(), &partials))))
+    Ok(partials.map(|partials| {
+        let contract = body.look(|json| Contract::of_text(body.text(), json, &partials));
+        Arc::new(contract)
+    }))
 }
 
 impl Writer<'_> {

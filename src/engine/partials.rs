@@ -63,7 +63,7 @@ pub(super) fn gather(
                 None => return Ok(None),
             };
             let body = read(version.blob)?;
-            wanted.extend(Uses::of(body.json()).partials);
+            wanted.extend(body.look(|json| Uses::of(json).partials));
             partials.insert(
                 partial.prompt,
                 partial.environment,

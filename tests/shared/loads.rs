@@ -214,7 +214,7 @@ pub fn run(server: &Server, scale: &Scale) -> Vec<Taken> {
     });
     measure("commits of many variables", &mut || {
         for number in 0..scale.commits / 4 {
-            let tags = (0..18_000).fold(String::new(), |mut text, tag| {
+            let tags = (0..9_000).fold(String::new(), |mut text, tag| {
                 write!(text, "{{{{hc:v{number}_{tag}:string}}}}").unwrap();
                 text
             });

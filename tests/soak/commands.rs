@@ -167,13 +167,18 @@ impl Caller<'_> {
             }
             return;
         };
-        // A directory that is exchanged between two looks at it may seem to have lost its index.
-        let is_damage = code == DAMAGED && !error.contains("\"index_lost\"");
+        let answer = String::from_utf8_lossy(&output.stdout);
+        // A directory that is exchanged between two looks at it may seem to have lost its index, and a first backup that was
+        // killed has none yet.
+        let is_without_index =
+            error.contains("\"index_lost\"") || answer.contains("has no index, but a directory");
+        let is_damage = code == DAMAGED && !is_without_index;
         if is_damage || code > UNREPORTED {
-            let answer = String::from_utf8_lossy(&output.stdout);
             let answer = answer.split_whitespace().collect::<Vec<_>>().join(" ");
             let arguments = &call.arguments;
-            broken(&format!("{arguments:?}: exit code {code}: {error} {answer:.2000}"));
+            broken(&format!(
+                "{arguments:?}: exit code {code}: {error} {answer:.2000}"
+            ));
         }
         let Some(count) = call.count else {
             if code == 0 {
