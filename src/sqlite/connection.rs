@@ -241,11 +241,12 @@ pub(super) fn open_first(
     // While it waits, such as for a backup that replaces the index, the name may come to lead to another file.
     for _ in 0..REPLACED_AT_MOST {
         let before = OpenFiles::of(path)?;
-        let connection = open(path, access, limit)?;
-        open_log(path, &connection)?;
+        let opened = open(path, access, limit)
+            .and_then(|connection| open_log(path, &connection).map(|()| connection));
         let after = OpenFiles::of(path)?;
+        // An index that was opened with the log of another says nothing of either.
         if after.is_same_index(&before) {
-            return Ok((connection, after));
+            return opened.map(|connection| (connection, after));
         }
     }
     let reason = format!("{} is replaced again and again", path.display());

@@ -355,10 +355,12 @@ impl SqliteIndex {
     }
 
     fn connect_by(&self, open: impl FnOnce() -> Result<Connection>) -> Result<Connection> {
-        let connection = open()?;
-        connection::open_log(&self.path, &connection)?;
+        let opened = open().and_then(|connection| {
+            connection::open_log(&self.path, &connection).map(|()| connection)
+        });
+        // If the files are others, what opening them said is of no matter.
         self.check_files()?;
-        Ok(connection)
+        opened
     }
 
     /// How a connection is opened now. For one that takes no locks: the state that what it reads is of.
