@@ -199,7 +199,7 @@ impl Floor {
         self.operation += 1;
         let hash: [u8; 32] = std::array::from_fn(|_| fastrand::u8(..));
         self.run(
-            "INSERT INTO operation VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO operation (number, hash, content, at) VALUES (?1, ?2, ?3, ?4)",
             params![self.operation, hash, text(&self.texts), NOW],
         );
         self.run(
