@@ -1,6 +1,7 @@
 //! Backups of a store, and stores made of them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -170,6 +171,12 @@ impl Store {
     }
 }
 
+/// A body of the source is missing if it is at none of these looks: a directory that is exchanged and put back hides it from one.
+const LOOKS: u32 = 5;
+
+/// Between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+
 /// Fails if the source has a body, undamaged, that was not copied. Files are found by name, so a directory that was exchanged and put
 /// back meanwhile hides some.
 fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory) -> Result<()> {
@@ -178,15 +185,19 @@ fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory
         if target.holds(*id)? {
             continue;
         }
-        match source.get(*id, &mut |bytes| BlobId::of(&bytes) == *id) {
-            Ok(true) => {
-                let reason = format!("the body {id} was not there while the store was copied");
-                return Err(backend::Error::new(backend::ErrorKind::Replaced, reason).into());
+        for _ in 0..LOOKS {
+            match source.get(*id, &mut |bytes| BlobId::of(&bytes) == *id) {
+                Ok(true) => {
+                    let reason = format!("the body {id} was not there while the store was copied");
+                    return Err(backend::Error::new(backend::ErrorKind::Replaced, reason).into());
+                }
+                Err(error) if error.kind() == backend::ErrorKind::Replaced => {
+                    return Err(error.into());
+                }
+                Ok(false) | Err(_) => std::thread::sleep(BETWEEN_LOOKS),
             }
-            Err(error) if error.kind() == backend::ErrorKind::Replaced => return Err(error.into()),
-            // It is missing or damaged in the source, too: the report says so.
-            Ok(false) | Err(_) => {}
         }
+        // It is missing or damaged in the source, too: the report says so.
     }
     Ok(source.check_location()?)
 }
