@@ -634,7 +634,10 @@ fn command_of_a_reader(reach: &Path, store: &Path, arguments: &[&str]) -> Comman
         true => {
             let copy = reach.join("promptbook");
             if !copy.exists() {
-                std::fs::copy(env!("CARGO_BIN_EXE_promptbook"), &copy).unwrap();
+                // Another process writes it: a child that another test starts meanwhile would have it open for writing.
+                let this = env!("CARGO_BIN_EXE_promptbook");
+                let copied = Command::new("cp").arg(this).arg(&copy).status();
+                assert!(copied.unwrap().success());
             }
             let mut command = Command::new(copy);
             command.uid(NOBODY).gid(NOBODY);

@@ -32,6 +32,15 @@ pub fn command(this: &Path, wrapper: &[&str], test: &str, directory: &Path) -> C
     command
 }
 
+/// Copies this binary. Another process writes the copy: if this one did, a child that another thread starts at the same time
+/// would have it open for writing, and it could not be run.
+#[cfg(unix)]
+pub fn copy_this(to: &Path) {
+    let this = std::env::current_exe().unwrap();
+    let copied = Command::new("cp").arg(this).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
 /// Runs a child whose check must pass.
 pub fn passes(mut command: Command) {
     let output = command.output().unwrap();

@@ -16,7 +16,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use promptbook::{NewVersion, Store, StoreOptions};
 use tempfile::TempDir;
 
-use crate::child::{command, directory};
+use crate::child::{command, copy_this, directory};
 use crate::support::{Place, body, commit, create};
 use crate::unwritable::{NOBODY, allow};
 
@@ -53,7 +53,7 @@ impl Reader {
         let reach = tempfile::tempdir().unwrap();
         allow(reach.path(), 0o755);
         let copy = reach.path().join("reader");
-        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        copy_this(&copy);
         let mount = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@""#;
         let store_text = store.to_str().unwrap_or_default();
         let wrapper = ["unshare", "--mount", "sh", "-c", mount, store_text];

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use promptbook::{Error, Store, StoreOptions};
 
-use crate::child::{command, directory, passes};
+use crate::child::{command, copy_this, directory, passes};
 use crate::formats::unreleased;
 use crate::support::{Place, body, commit, create};
 
@@ -39,7 +39,7 @@ fn as_a_reader(place: &Place, check: &str) {
         let reach = tempfile::tempdir().unwrap();
         allow(reach.path(), 0o755);
         let copy = reach.path().join("check");
-        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        copy_this(&copy);
         let mut command = command(&copy, &[], check, place.path());
         command.current_dir("/").uid(NOBODY).gid(NOBODY);
         passes(command);
