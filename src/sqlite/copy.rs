@@ -44,18 +44,16 @@ impl SqliteIndex {
         path: &Path,
         check: impl FnOnce(&dyn Snapshot) -> crate::Result<()>,
     ) -> crate::Result<()> {
-        match lock_whole(path)? {
-            Some(old) => {
-                let old = Tables::of(old, &Default::default());
-                check(&old)?;
-                // What stays of the log is empty, and belongs to no index.
-                old.connection
-                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-                    .context("emptying the log of an index that is replaced")?;
-                Ok(put_in_place(copy, path)?)
-            }
-            None => Ok(put_in_place(copy, path)?),
+        // Locked until it is dropped, behind the renaming.
+        let old = lock_whole(path)?.map(|old| Tables::of(old, &Default::default()));
+        if let Some(old) = &old {
+            check(old)?;
+            // What stays of the log is empty, and belongs to no index.
+            old.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                .context("emptying the log of an index that is replaced")?;
         }
+        Ok(put_in_place(copy, path)?)
     }
 
     /// Fails if the index at `path` can't be replaced now, as a connection of any process has it open.

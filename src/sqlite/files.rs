@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::connection::beside;
 use super::error::Result;
 use crate::backend::{Error, ErrorKind};
-use crate::directory::identity;
+use crate::directory::{failed, identity};
 
 /// What tells a file from another one that takes its name.
 type Identity = Option<(u64, u64)>;
@@ -28,7 +28,7 @@ impl OpenFiles {
     /// The files behind an index's name now. A caller that has a connection looks before it opens the index and after its
     /// first read, and compares the two.
     pub(super) fn of(index: &Path) -> Result<Self> {
-        let found = fs::metadata(index).map_err(failed(index))?;
+        let found = fs::metadata(index).map_err(failed("looking at", index))?;
         let log = ["-wal", "-shm"].map(|suffix| beside(index, suffix));
         let log = log.into_iter().filter_map(|path| {
             let found = fs::metadata(&path).ok()?;
@@ -62,7 +62,9 @@ impl OpenFiles {
 fn check((path, was): &(PathBuf, Identity)) -> Result<()> {
     match fs::metadata(path) {
         Ok(found) if identity(&found) == *was => Ok(()),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(path)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(failed("looking at", path)(error))
+        }
         _ => {
             let path = path.display();
             let reason = format!(
@@ -71,10 +73,6 @@ fn check((path, was): &(PathBuf, Identity)) -> Result<()> {
             Err(Error::new(ErrorKind::Replaced, reason))
         }
     }
-}
-
-fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
-    move |error| Error::io(format!("looking at {}", path.display()), error)
 }
 
 /// The state of an index that is read without its locks, as SQLite reads one with `immutable=1`.
@@ -103,7 +101,7 @@ const TICK: Duration = Duration::from_millis(20);
 impl Unlocked {
     /// The state of an index now. Waits for a moment if the index was written just before.
     pub(super) fn of(index: &Path) -> Result<Self> {
-        let found = fs::metadata(index).map_err(failed(index))?;
+        let found = fs::metadata(index).map_err(failed("looking at", index))?;
         // The state is noted before it waits: what is written meanwhile counts as a change.
         let age = |time: SystemTime| time.elapsed().unwrap_or(Duration::ZERO);
         if found.modified().is_ok_and(|time| age(time) < TICK) {
