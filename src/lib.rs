@@ -42,7 +42,7 @@
 //! - [`Operation`] is one entry of the history. [`Store::export_bundle`] writes all of it, and all bodies, as one file;
 //!   [`Store::import_bundle`] brings such a file in.
 //! - `server` speaks Helicone's HTTP API, for its clients and for tests of what is built on them.
-//! - [`backend`] holds the two seams, for those who put another database or object store in.
+//! - [`storage`] holds the two seams, for those who put another database or object store in.
 //!
 //! # What it promises
 //!
@@ -65,41 +65,23 @@
 //! | `bundled` | yes | compiles SQLite in; without it, a system SQLite of 3.51.3 or newer is linked |
 //! | `cli` | no | the `promptbook` command |
 //! | `server` | no | `server`: Helicone's HTTP API on a store, and a fake of it for tests |
-//! | `testing` | no | `backend::testing`, the suite that every backend must pass |
+//! | `testing` | no | `storage::testing`, the suite that every backend must pass |
 
-pub mod backend;
-mod body;
 #[cfg(feature = "cli")]
 pub mod cli;
-mod clock;
 pub mod diff;
-mod directory;
 mod engine;
-mod error;
-#[cfg(any(feature = "cli", feature = "server"))]
-mod folder;
 pub mod frozen;
-mod heap;
-mod id;
-mod invalid;
+mod fs;
 mod json;
-mod mode;
-mod number;
-mod record;
-mod sealed;
+mod model;
 #[cfg(feature = "server")]
 pub mod server;
-mod shown;
-mod sqlite;
+pub mod storage;
 mod store;
 pub mod template;
 pub mod trust;
-mod weight;
-mod work;
 
-pub use backend::BlobUsage;
-pub use body::Body;
-pub use directory::{LockHolder, LockWait};
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
     Blame, BlameEntry, BundleSummary, Collected, Created, Cursor, Difference,
@@ -107,20 +89,24 @@ pub use engine::{
     NewVersion, OperationRef, Origin, Packed, Report, Resolved, SearchHit, Settled, Side, Snippet,
     VariableChange, Verdict, Violation,
 };
-pub use error::{Error, ErrorKind, Holder, Result, Unfrozen};
 pub use frozen::{Frozen, Lock};
-pub use id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, Seal, VersionId};
-pub use invalid::Invalid;
+pub use fs::checksummed_file::FileError;
+pub use fs::lock::holders::LockHolder;
+pub use fs::lock::policy::LockWait;
 pub use json::Json;
-pub use mode::{Filled, Mode};
-pub use number::{Bump, PromptRef, Selector, Spec, VersionNumber};
-pub use record::{
+pub use model::body::Body;
+pub use model::error::{Error, ErrorKind, Holder, Result, Unfrozen};
+pub use model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, Seal, VersionId};
+pub use model::invalid_argument::Invalid;
+pub use model::record::{
     Change, Durability, Environment, Expected, Operation, OperationContent, OperationFilter,
     OperationKind, Policy, Prompt, PromptFilter, PromptState, RecordedInputs, Settings, Version,
     VersionCounts, VersionFilter,
 };
-pub use sealed::FileError;
+pub use model::version_number::{Bump, PromptRef, Selector, Spec, VersionNumber};
+pub use storage::BlobUsage;
 pub use store::{Backup, Batch, GcOptions, Rendered, Repaired, Stats, Store, StoreOptions, View};
+pub use template::{Filled, Mode};
 
 /// The examples of the README are compiled and run as tests.
 #[cfg(all(doctest, feature = "server"))]

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::error::{Failure, Outcome};
 use super::exit::Exit;
-use super::failure::{Failure, Outcome};
 use crate::Body;
 use crate::json::unheld_number;
 

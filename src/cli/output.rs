@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::failure::{Failure, Outcome};
+use super::error::{Failure, Outcome};
 use super::text;
 
 /// The number of a version.

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::args::history::AsOf;
 use super::args::{Expectation, Global};
+use super::error::{Done, Failure, Outcome};
 use super::exit::Exit;
-use super::failure::{Done, Failure, Outcome};
-use super::output::{self, DIM, PLAIN, WARNING, aside, paint};
+use super::output;
+use super::output::{DIM, PLAIN, WARNING, aside, paint};
 use super::text;
 use crate::{ErrorKind, Expected, PromptId, Selector, Store, StoreOptions, View};
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::json::pretty;
 
-use crate::shown::{Quoted, Shown, is_unprintable};
+use crate::model::shown::{Quoted, Shown, is_unprintable};
 
 /// A text in one line, what is unprintable escaped.
 pub(crate) fn line(text: &str) -> String {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::{EditKind, Pointer, SegmentKind};
 use super::*;
 
 fn diff(before: &Value, after: &Value) -> BodyDiff {

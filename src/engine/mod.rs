@@ -3,78 +3,53 @@
 //! Everything that depends on a value is checked in the write transaction that uses it: [`Writer`] is such a
 //! transaction with the rules in front, and one file here for each thing it does.
 
-mod blame;
-mod bodies;
-mod bulk;
-mod bundle;
-mod collect;
-mod commit;
-mod compare;
+pub(crate) mod bundle;
+pub(crate) mod cache;
 pub mod contract;
-mod contracts;
-mod environment;
-#[cfg(feature = "server")]
-mod export;
-mod freeze;
 pub(crate) mod history;
-#[cfg(feature = "server")]
-mod import;
-mod judge;
-mod lines;
-mod lookup;
-mod numbering;
-mod operation_text;
-mod pack;
-mod partials;
-mod prompt;
-mod queue;
-mod repair;
-mod resolved;
-mod retention;
-mod search;
-mod settle;
-mod settler;
-mod verify;
-pub(crate) mod watch;
-mod writer;
+pub(crate) mod maintenance;
+pub(crate) mod read;
+pub(crate) mod search;
+pub(crate) mod verify;
+pub(crate) mod write;
 
-pub use blame::{Blame, BlameEntry, Origin};
 pub use bundle::{BundleSummary, Imported};
-pub use collect::Collected;
-pub use commit::{Created, NewPrompt, NewVersion};
-pub use compare::{Difference, EnvironmentDifference, Side, VariableChange, Verdict};
-pub use environment::{Move, Moved};
+pub use cache::resolved::Resolved;
+pub use history::watch::{Cursor, Event};
 pub use history::{Holding, Moment, OperationRef};
-pub use pack::Packed;
-pub use resolved::Resolved;
+pub use maintenance::checkpoint::Settled;
+pub use maintenance::gc::Collected;
+pub use maintenance::repack::Packed;
+pub use read::blame::{Blame, BlameEntry, Origin};
+pub use read::compare::{Difference, EnvironmentDifference, Side, VariableChange, Verdict};
 pub use search::{Matched, SearchHit, Snippet};
-pub use settle::Settled;
 pub use verify::{Report, Violation};
-pub use watch::{Cursor, Event};
+pub use write::commit::{Created, NewPrompt, NewVersion};
+pub use write::environment::{Move, Moved};
 
-pub(crate) use blame::blame;
-pub(crate) use bodies::Bodies;
 pub(crate) use bundle::{Bundle, export_bundle};
-pub(crate) use collect::{collect, collectable};
-pub(crate) use compare::{compare_body, compare_environments, compare_versions};
-pub(crate) use contracts::KeptContracts;
+pub(crate) use cache::contracts::KeptContracts;
+pub(crate) use cache::resolved::ResolvedSpecs;
+pub(crate) use maintenance::gc::{collect, collectable};
+pub(crate) use maintenance::repack::{oldest_waiting, repack};
+pub(crate) use maintenance::repair::repair;
+pub(crate) use maintenance::retention::Retention;
+pub(crate) use maintenance::worker::Settler;
+pub(crate) use read::blame::blame;
+pub(crate) use read::bodies::Bodies;
+pub(crate) use read::compare::{compare_body, compare_environments, compare_versions};
 #[cfg(feature = "server")]
-pub(crate) use export::export;
-pub(crate) use freeze::{FrozenText, freeze};
-#[cfg(feature = "server")]
-pub(crate) use import::{ImportedPrompt, objects};
-pub(crate) use judge::{Attempt, Judgement};
-pub(crate) use lines::KeptLines;
-pub(crate) use lookup::{find_prompt, find_prompt_ever, find_version};
-pub(crate) use pack::{oldest_waiting, repack};
-pub(crate) use partials::gather_partials;
-pub(crate) use queue::{Transactions, WriteQueue, error_of};
-pub(crate) use repair::repair;
-pub(crate) use resolved::ResolvedSpecs;
-pub(crate) use retention::Retention;
+pub(crate) use read::export::export;
+pub(crate) use read::freeze::{FrozenText, freeze};
+pub(crate) use read::lookup::{find_prompt, find_prompt_ever, find_version};
+pub(crate) use read::partials::gather_partials;
 #[cfg(test)]
 pub(crate) use search::catch_up;
 pub(crate) use search::{dependents, search, tail_is_long};
-pub(crate) use settler::Settler;
 pub(crate) use verify::{Depth, verify, verify_bodies, verify_damaged};
-pub(crate) use writer::{Context, Writer};
+pub(crate) use write::heads::KeptLines;
+#[cfg(feature = "server")]
+pub(crate) use write::import::{ImportedPrompt, objects};
+pub(crate) use write::judge::{Attempt, Judgement};
+pub(crate) use write::queue::{Transactions, WriteQueue, error_of};
+pub(crate) use write::writer::{Context, Writer};

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::lock::{Lock, Locked};
-use crate::id::{EnvironmentName, PromptId, PromptName, Seal, VersionId};
-use crate::number::VersionNumber;
-use crate::shown::Shown;
+use crate::model::id::{EnvironmentName, PromptId, PromptName, Seal, VersionId};
+use crate::model::shown::Shown;
+use crate::model::version_number::VersionNumber;
 
 /// One way in which a lockfile differs from an earlier one. As text: one line, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]

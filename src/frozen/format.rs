@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::engine::FrozenText;
-use crate::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
-use crate::number::{PromptRef, VersionNumber};
-use crate::sealed::{self, FileError, Kind, Sealer};
+use crate::fs::checksummed_file;
+use crate::fs::checksummed_file::{FileError, Kind, Sealer};
+use crate::model::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
+use crate::model::version_number::{PromptRef, VersionNumber};
 
 const KIND: Kind = Kind {
     name: "frozen",
@@ -85,7 +86,7 @@ pub(super) fn write(environment: EnvironmentName, texts: &[FrozenText]) -> io::R
 pub(super) fn read(
     bytes: Cow<'static, [u8]>,
 ) -> Result<(Cow<'static, str>, Seal, Contents), FileError> {
-    let (content, seal) = sealed::open(&bytes, KIND)?;
+    let (content, seal) = checksummed_file::open(&bytes, KIND)?;
     let text = match bytes {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),

@@ -6,12 +6,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Frozen;
-use super::drift::{self, Drift};
-use crate::error::{Error, Result};
-use crate::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
-use crate::number::VersionNumber;
-use crate::sealed::{FileError, Kind};
+use super::drift;
+use super::drift::Drift;
+use super::file::Frozen;
+use crate::fs::checksummed_file::{FileError, Kind};
+use crate::model::error::{Error, Result};
+use crate::model::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
+use crate::model::version_number::VersionNumber;
 
 /// The format in the member `promptbook_lock`.
 const KIND: Kind = Kind {

@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 
 use super::format::Kept;
 use crate::engine::contract::Contract;
-use crate::error::Result;
-use crate::id::{BlobId, PromptId, PromptName, VersionId};
-use crate::mode::{Filled, Mode};
-use crate::number::VersionNumber;
+use crate::model::error::Result;
+use crate::model::id::{BlobId, PromptId, PromptName, VersionId};
+use crate::model::version_number::VersionNumber;
 use crate::template::Partials;
+use crate::template::mode::{Filled, Mode};
 
-/// A prompt of a [`Frozen`](super::Frozen): the version that the environment pointed to, its partials filled in.
+/// A prompt of a [`Frozen`](super::file::Frozen): the version that the environment pointed to, its partials filled in.
 #[derive(Clone, Copy)]
 pub struct FrozenPrompt<'a> {
     kept: &'a Kept,

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
+use super::super::Lock;
 use super::*;
 use crate::engine::FrozenText;
-use crate::id::{BlobId, PromptId, VersionId};
-use crate::sealed::{Kind, Sealer};
+use crate::fs::checksummed_file::{Kind, Sealer};
+use crate::model::id::{BlobId, PromptId, VersionId};
 
 /// Of a prompt with its partial filled in, and two of one name, stored as they are: with line breaks, and with a quote.
 fn golden() -> Frozen {

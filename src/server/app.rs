@@ -9,14 +9,14 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::api_error::{Refusal, Status};
 use super::budget::{Budget, Share};
 use super::descriptors::Shares;
 use super::hosts::Hosts;
-use super::kept::KeptAnswers;
 use super::keys::Keys;
-use super::refusal::{Refusal, Status};
+use super::response_cache::KeptAnswers;
 use super::signature::Signer;
-use crate::clock;
+use crate::model::clock;
 use crate::{Spec, Store, Version};
 
 /// What a server lets clients use of it.
@@ -59,7 +59,7 @@ const MOST_WAITING_WRITERS: usize = 64;
 const FIRST_REQUEST: u64 = 1;
 
 /// What all requests share.
-pub(super) struct App {
+pub(crate) struct App {
     store: RwLock<Store>,
     pub(super) status: Status,
     pub(super) limits: Limits,

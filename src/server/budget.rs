@@ -12,8 +12,8 @@ use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::refusal::Refusal;
-use crate::body::Shape;
+use super::api_error::Refusal;
+use crate::model::body::Shape;
 
 /// What is left to requests and answers under way.
 #[derive(Debug)]

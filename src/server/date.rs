@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use axum::http::HeaderValue;
 use chrono::{DateTime, Utc};
 
-use crate::clock;
+use crate::model::clock;
 
 /// The header's value for now, if the clock can be right: a server that does not know the time sends none (RFC 9110, 6.6.1).
 pub(super) fn now() -> Option<HeaderValue> {

@@ -11,7 +11,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 use axum::http::request::Parts;
 
-use super::refusal::Refusal;
+use super::api_error::Refusal;
 
 /// A strong tag: another one whenever the answer's bytes are others.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::http::header::{HOST, HeaderMap};
 use axum::http::uri::{Authority, Uri};
 
-use super::refusal::Refusal;
+use super::api_error::Refusal;
 
 /// The names that are served, in lower case.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
-use super::refusal::Refusal;
+use super::api_error::Refusal;
 
 /// The keys that are known, as hashes: comparing those takes the same time wherever they differ.
 pub(super) struct Keys(Vec<blake3::Hash>);

@@ -25,10 +25,10 @@ use tracing::{debug, warn};
 use super::app::App;
 use super::connections::Connections;
 use super::date;
-use super::edge::edge;
+use super::drain::WithRest;
 use super::idle::Activity;
-use super::rest::WithRest;
-use crate::clock;
+use super::middleware::edge;
+use crate::model::clock;
 
 /// A response with this extension is not sent: its connection is closed instead.
 #[derive(Clone, Copy, Debug)]

@@ -3,37 +3,37 @@
 //! All 23 routes of [Helicone's Prompts 2025](https://docs.helicone.ai), so that its clients work on a local store:
 //! [`Server`] serves one. [`Fake`] is the service in a test, and [`Fixtures`] are what it holds.
 
-mod answer;
+mod api_error;
 mod app;
+mod base_url;
 mod budget;
 mod connections;
 mod date;
 mod descriptors;
-mod edge;
+mod drain;
+mod dto;
 mod error;
 mod etag;
 pub mod fake;
 mod fixtures;
 mod hosts;
 mod idle;
-mod kept;
 mod keys;
 mod listen;
+mod middleware;
 mod options;
-mod origin;
 mod pages;
-mod refusal;
 mod request;
-mod rest;
+mod response;
+mod response_cache;
 mod routes;
 mod service;
 mod signature;
-mod wire;
 
+pub use self::api_error::Status;
 pub use self::app::Limits;
 pub use self::error::ServerError;
 pub use self::fake::{Fake, FakeError, FakeOptions, Fault};
 pub use self::fixtures::{Fixtures, FixturesError};
 pub use self::options::ServerOptions;
-pub use self::refusal::Status;
 pub use self::service::{Running, Server};

@@ -7,11 +7,11 @@ use axum::http::uri::{Authority, Uri};
 use axum::http::{HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::api_error::Status;
 use super::app::{App, Limits};
 use super::error::ServerError;
 use super::hosts::Hosts;
 use super::keys::Keys;
-use super::refusal::Status;
 use super::signature::Signer;
 use crate::Store;
 

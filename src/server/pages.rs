@@ -12,10 +12,10 @@ use futures_util::stream;
 use serde::Serialize;
 use tracing::error;
 
-use super::answer::Answer;
+use super::api_error::Refusal;
 use super::app::App;
 use super::budget::Share;
-use super::refusal::Refusal;
+use super::response::Answer;
 use crate::Store;
 
 /// A list that is read page by page.
@@ -165,9 +165,9 @@ mod tests {
 
     use super::*;
     use crate::server::Limits;
+    use crate::server::api_error::Status;
     use crate::server::hosts::Hosts;
     use crate::server::keys::Keys;
-    use crate::server::refusal::Status;
     use crate::server::signature::Signer;
 
     /// Numbers up to a last one, after which it fails or ends.

@@ -13,9 +13,9 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use super::api_error::Refusal;
 use super::app::{App, Limits, blocking};
 use super::budget::{Budget, FREE, Share};
-use super::refusal::Refusal;
 
 /// A request's JSON object, and what it holds of the budget for as long as it is in memory.
 pub(super) struct Json<T>(pub(super) T, pub(super) Share);

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::app::App;
 use super::error::ServerError;
-use super::options::{self, ServerOptions};
+use super::options;
+use super::options::ServerOptions;
 use super::signature::Signer;
 use super::{keys, listen, routes};
 use crate::Store;
@@ -68,7 +69,7 @@ impl Server {
         Ok(server)
     }
 
-    pub(super) fn new(
+    pub(crate) fn new(
         listener: TcpListener,
         address: SocketAddr,
         app: Arc<App>,
@@ -204,7 +205,7 @@ impl Drop for Running {
 }
 
 /// Listens on the first of the addresses that can be had.
-pub(super) fn listen_on(
+pub(crate) fn listen_on(
     address: &(impl ToSocketAddrs + fmt::Debug),
 ) -> Result<(TcpListener, SocketAddr), ServerError> {
     let listener = TcpListener::bind(address);

@@ -5,16 +5,21 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::StoreOptions;
+use super::handle::{Place, Store, refuse_lost};
 use super::location::{INDEX, Location};
-use super::{Place, Store, StoreOptions, refuse_lost};
-use crate::backend::{self, Blobs as _, Index as _, Snapshot, StoredBlob};
-use crate::directory::{self, BlobDirectory, Copied, TemporaryFolder, failed};
 use crate::engine::Report;
-use crate::error::{Error, Result};
-use crate::id::BlobId;
-use crate::invalid::Invalid;
-use crate::record::OperationFilter;
-use crate::sqlite::SqliteIndex;
+use crate::fs::io_error::failed;
+use crate::fs::temporary::TemporaryFolder;
+use crate::model::error::{Error, Result};
+use crate::model::id::BlobId;
+use crate::model::invalid_argument::Invalid;
+use crate::model::record::OperationFilter;
+use crate::storage;
+use crate::storage::directory::BlobDirectory;
+use crate::storage::directory::copy::Copied;
+use crate::storage::sqlite::SqliteIndex;
+use crate::storage::{Blobs as _, Index as _, Snapshot, StoredBlob};
 
 /// What a backup did, and what was found in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -95,7 +100,7 @@ impl Store {
         // Until the new index is in place, a collection would remove what was copied.
         let target_hold = target.hold_all()?;
         // Where nobody may write, nobody removes bodies. Else they stay until all are copied or open.
-        let hold = match directory::writable(from.directory()) {
+        let hold = match crate::fs::place::writable(from.directory()) {
             Ok(()) => Some(source.hold_still()?),
             Err(_) => None,
         };
@@ -105,7 +110,7 @@ impl Store {
         drop(hold);
         let mut progress = |copied: &Copied| progress(copied.files + copied.kept);
         target.copy_packs(&mut packs, &mut copied, &mut progress)?;
-        directory::flush_directory(&to.directory().join("blobs"))?;
+        crate::fs::place::flush_directory(&to.directory().join("blobs"))?;
         source_index.check_location()?;
         target.check_location()?;
         refuse_missing(&settled, source, &target)?;
@@ -189,9 +194,9 @@ fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory
             match source.get(*id, &mut |bytes| BlobId::of(&bytes) == *id) {
                 Ok(true) => {
                     let reason = format!("the body {id} was not there while the store was copied");
-                    return Err(backend::Error::new(backend::ErrorKind::Replaced, reason).into());
+                    return Err(storage::Error::new(storage::ErrorKind::Replaced, reason).into());
                 }
-                Err(error) if error.kind() == backend::ErrorKind::Replaced => {
+                Err(error) if error.kind() == storage::ErrorKind::Replaced => {
                     return Err(error.into());
                 }
                 Ok(false) | Err(_) => std::thread::sleep(BETWEEN_LOOKS),

@@ -5,16 +5,17 @@ use std::ops::RangeInclusive;
 #[cfg(feature = "cli")]
 use std::sync::PoisonError;
 
-use super::{Inner, Place, Store};
-use crate::backend::{self, Deadline};
+use super::handle::{Inner, Place, Store};
 #[cfg(feature = "server")]
 use crate::engine::ImportedPrompt;
 use crate::engine::{Created, Move, Moved, NewPrompt, NewVersion, Transactions, Writer, error_of};
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 #[cfg(feature = "server")]
-use crate::id::PromptId;
-use crate::number::{PromptRef, Spec};
-use crate::record::Version;
+use crate::model::id::PromptId;
+use crate::model::record::Version;
+use crate::model::version_number::{PromptRef, Spec};
+use crate::storage;
+use crate::storage::Deadline;
 
 /// Changes that take place together or not at all, with one flush for all of them.
 ///
@@ -99,11 +100,11 @@ impl Store {
 }
 
 impl Transactions for Inner {
-    fn begin(&self, deadline: Deadline) -> backend::Result<Writer<'_>> {
+    fn begin(&self, deadline: Deadline) -> storage::Result<Writer<'_>> {
         Writer::begin(&*self.index, &self.bodies, &self.context, deadline)
     }
 
-    fn commit(&self, writer: Writer<'_>) -> backend::Result<()> {
+    fn commit(&self, writer: Writer<'_>) -> storage::Result<()> {
         #[cfg(feature = "cli")]
         let (last, _) = writer.place();
         let journaled = writer.commit()?;

@@ -2,10 +2,11 @@
 
 use std::io::{Read, Seek, Write};
 
-use super::Store;
-use crate::backend::{self, ErrorKind};
+use super::handle::Store;
 use crate::engine::{Bundle, BundleSummary, Imported, export_bundle};
-use crate::error::Result;
+use crate::model::error::Result;
+use crate::storage;
+use crate::storage::ErrorKind;
 
 impl Store {
     /// Writes the whole store as one file that [`import_bundle`](Self::import_bundle) takes: its history, and every body
@@ -59,7 +60,7 @@ impl Store {
         match snapshot.is_consistent() {
             true => exported,
             // What was written can't be taken back.
-            false => Err(backend::Error::new(
+            false => Err(storage::Error::new(
                 ErrorKind::Busy,
                 "the store was written while it was exported; export it again",
             )
@@ -125,4 +126,5 @@ impl Store {
 }
 
 #[cfg(test)]
+#[path = "bundle_tests/mod.rs"]
 mod tests;

@@ -1,14 +1,14 @@
 //! Differences and origins, through a store.
 
 use super::View;
-use crate::body::Body;
 use crate::engine::{
     Blame, Difference, EnvironmentDifference, blame, compare_body, compare_environments,
     compare_versions, find_version,
 };
-use crate::error::{Error, Result};
-use crate::id::EnvironmentName;
-use crate::number::Spec;
+use crate::model::body::Body;
+use crate::model::error::{Error, Result};
+use crate::model::id::EnvironmentName;
+use crate::model::version_number::Spec;
 
 impl View {
     /// How two versions differ, of one prompt or of two, and what the bump rules say to it. All is of one moment, the

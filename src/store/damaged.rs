@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
+use super::StoreOptions;
+use super::handle::Store;
 use super::location::Location;
-use super::{Store, StoreOptions};
-use crate::backend::{self, ErrorKind as BackendKind};
-use crate::directory::BlobDirectory;
 use crate::engine::{Report, Violation, verify_bodies, verify_damaged};
-use crate::error::{Error, ErrorKind, Result};
-use crate::id::OperationId;
-use crate::sqlite::{Found, Probed, Purpose, SqliteIndex};
+use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::id::OperationId;
+use crate::storage;
+use crate::storage::ErrorKind as BackendKind;
+use crate::storage::directory::BlobDirectory;
+use crate::storage::sqlite::{Found, Probed, Purpose, SqliteIndex};
 
 impl StoreOptions {
     /// Verifies the store in a directory as [`Store::verify_pinned`] does. A store that is too damaged to be opened is
@@ -94,7 +96,7 @@ fn purpose(location: &Location) -> Purpose {
     let paths = [location.directory(), location.index()];
     match paths
         .iter()
-        .all(|path| crate::directory::writable(path).is_ok())
+        .all(|path| crate::fs::place::writable(path).is_ok())
     {
         true => Purpose::Read,
         false => Purpose::ReadUnwritable,
@@ -119,7 +121,7 @@ pub(super) fn unopened(path: &Path, location: &Location, probed: Probed) -> Resu
                 "{} is no index, and bodies of a store are beside it",
                 index.display()
             );
-            backend::Error::new(BackendKind::Corrupt, reason).into()
+            storage::Error::new(BackendKind::Corrupt, reason).into()
         }
         _ => Error::NotAStore { path: path.into() },
     })

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use crate::engine::catch_up;
+use crate::model::work_counter;
 use crate::{
     Body, Durability, Error, Expected, Move, NewPrompt, NewVersion, PromptId, Selector, Spec,
-    Store, StoreOptions, VersionFilter, work,
+    Store, StoreOptions, VersionFilter,
 };
 
 /// What four times as much may take times the work. With its square the work would be sixteen times as much.
@@ -23,7 +24,7 @@ fn grows<T>(size: usize, make: impl Fn(&Store, usize) -> T, operation: impl Fn(&
                 _ => options.in_memory().unwrap(),
             };
             let made = make(&store, size);
-            let steps = work::steps(|| operation(&store, size, made));
+            let steps = work_counter::steps(|| operation(&store, size, made));
             assert!(store.verify(|_| ()).unwrap().is_clean());
             steps
         };
@@ -256,7 +257,7 @@ fn single_calls_do_not_grow_with_what_there_is() {
             let id = versions(&store, size);
             store.move_environments(&moves(&[id], size, "1.1")).unwrap();
             prompts(&store, size);
-            work::steps(|| {
+            work_counter::steps(|| {
                 store
                     .commit(NewVersion::new(id, body(size)).unwrap())
                     .unwrap();
@@ -303,7 +304,7 @@ fn search_is_told_of_moves_of_many_prompts() {
         let ids = prompts(&store, size);
         store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
         let (index, bodies) = (&*store.inner.index, &*store.inner.bodies);
-        let steps = work::steps(|| assert!(catch_up(index, bodies, || true).unwrap()));
+        let steps = work_counter::steps(|| assert!(catch_up(index, bodies, || true).unwrap()));
         assert!(store.verify(|_| ()).unwrap().is_clean());
         steps
     };

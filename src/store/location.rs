@@ -5,8 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::directory::failed;
-use crate::error::Result;
+use crate::fs::io_error::failed;
+use crate::model::error::Result;
 
 /// The index's file in a store's directory.
 pub(super) const INDEX: &str = "index.db";

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::clock::{self, Clock};
-use crate::directory::{LockPolicy, LockWait};
 use crate::engine::{Context, KeptContracts, KeptLines};
-use crate::number::VersionNumber;
-use crate::record::{Durability, Policy, Settings};
+use crate::fs::lock::policy::{LockPolicy, LockWait};
+use crate::model::clock;
+use crate::model::clock::Clock;
+use crate::model::record::{Durability, Policy, Settings};
+use crate::model::version_number::VersionNumber;
 
 /// How a store is opened or made.
 ///

@@ -1,11 +1,11 @@
 //! Prompts and environments changed, through a store.
 
-use super::Store;
+use super::handle::Store;
 use crate::engine::{Created, Move, Moved, NewPrompt};
-use crate::error::{Error, Result};
-use crate::id::{EnvironmentName, PromptName};
-use crate::number::{PromptRef, Selector};
-use crate::record::{Expected, Prompt};
+use crate::model::error::{Error, Result};
+use crate::model::id::{EnvironmentName, PromptName};
+use crate::model::record::{Expected, Prompt};
+use crate::model::version_number::{PromptRef, Selector};
 
 impl Store {
     /// Makes a prompt and its first version.

@@ -1,11 +1,12 @@
 //! Full text search, and which prompts hang on a partial.
 
-use super::{Place, View};
+use super::View;
+use super::handle::Place;
 use crate::engine::{SearchHit, dependents, find_prompt_ever, search, tail_is_long};
-use crate::error::{Error, Result};
-use crate::id::EnvironmentName;
-use crate::number::PromptRef;
-use crate::record::Version;
+use crate::model::error::{Error, Result};
+use crate::model::id::EnvironmentName;
+use crate::model::record::Version;
+use crate::model::version_number::PromptRef;
 
 impl View {
     /// Searches the names of prompts, the texts of their current versions, and the commit messages of all versions.

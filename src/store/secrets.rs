@@ -7,11 +7,13 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Place, Store};
-use crate::backend;
-use crate::directory::{self, SECRETS, failed};
+use super::handle::{Place, Store};
 use crate::engine::Transactions as _;
-use crate::error::{Error, Result};
+use crate::fs::io_error::failed;
+use crate::model::error::{Error, Result};
+use crate::storage;
+use crate::storage::directory;
+use crate::storage::directory::SECRETS;
 
 /// The secrets of a store.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +101,7 @@ fn read(directory: &Path) -> Result<Option<Kept>> {
             "{} is damaged; remove it, and the server makes new secrets",
             path.display()
         );
-        backend::Error::new(backend::ErrorKind::Corrupt, reason).because(because)
+        storage::Error::new(storage::ErrorKind::Corrupt, reason).because(because)
     };
     match directory::read_secrets(directory) {
         Ok(None) => Ok(None),

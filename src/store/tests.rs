@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::secrets::{Kept, Secrets};
+use super::super::secrets::{Kept, Secrets};
 use super::*;
 use crate::{Bump, NewPrompt, NewVersion, PromptFilter, PromptName};
 

@@ -1,9 +1,9 @@
 //! Operations taken back, through a store.
 
-use super::Store;
+use super::handle::Store;
 use crate::engine::OperationRef;
-use crate::error::Result;
-use crate::record::Operation;
+use crate::model::error::Result;
+use crate::model::record::Operation;
 
 impl Store {
     /// Takes an operation back, by a new one: what it made is deleted, what it deleted comes back as it was, pointers, names

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Inner, Store};
+use super::handle::{Inner, Store};
 use crate::engine::{Attempt, Judgement, NewVersion, find_prompt, find_version};
-use crate::error::{Error, Result};
-use crate::id::{EnvironmentName, VersionId};
-use crate::number::{Bump, Spec};
-use crate::record::{RecordedInputs, Version};
+use crate::model::error::{Error, Result};
+use crate::model::id::{EnvironmentName, VersionId};
+use crate::model::record::{RecordedInputs, Version};
+use crate::model::version_number::{Bump, Spec};
 
 /// How often a commit gives its turn back to be compared with its base.
 const TURNS: usize = 3;

@@ -3,12 +3,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Store;
-use crate::engine::watch::{self, Cursor, Event};
-use crate::error::Result;
+use super::handle::Store;
+use crate::engine::history::watch;
+use crate::engine::history::watch::{Cursor, Event};
+use crate::model::error::Result;
 
 /// How often a waiting thread looks whether anybody has committed: for as good as nothing, see
-/// [`Index::change_mark`](crate::backend::Index::change_mark).
+/// [`Index::change_mark`](crate::storage::Index::change_mark).
 const LOOK: Duration = Duration::from_millis(10);
 
 impl Store {

@@ -12,7 +12,7 @@ use super::place::{Path, Step};
 use super::problem::Problem;
 use super::uses::{PartialUse, Uses};
 use super::variable::VariableUse;
-use crate::id::{EnvironmentName, PromptId};
+use crate::model::id::{EnvironmentName, PromptId};
 
 /// How deep partials may stand inside partials.
 pub(super) const DEEPEST: usize = 64;

@@ -213,7 +213,7 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::id::EnvironmentName;
+    use crate::model::id::EnvironmentName;
     use crate::template::render_strict;
 
     fn fill_partials(body: &Value, partials: &Partials) -> Result<Value, Vec<Problem>> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::uses::texts;
-use crate::id::{EnvironmentName, PromptId};
+use crate::model::id::{EnvironmentName, PromptId};
 
 /// Bodies of the prompts that partials name, by prompt and environment.
 ///

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::place::Place;
 use super::variable::{Site, VariableType};
-use crate::id::{EnvironmentName, PromptId};
+use crate::model::id::{EnvironmentName, PromptId};
 
 /// One reason why strict mode does not render a body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

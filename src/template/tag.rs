@@ -5,7 +5,7 @@
 use memchr::memchr;
 
 use super::javascript::is_space;
-use crate::id::PromptId;
+use crate::model::id::PromptId;
 
 /// What a text is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::place::{Path, Place, Step};
 use super::tag::{PartialTag, Piece, VariableTag, cut_at_tags, pieces};
 use super::variable::{Site, VariableUse};
-use crate::id::{EnvironmentName, PromptId};
+use crate::model::id::{EnvironmentName, PromptId};
 
 /// The sections of a body that are filled as JSON, strings and member names alike, in the order in
 /// which they are looked at.

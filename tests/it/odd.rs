@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use promptbook::{
-    Error, ErrorKind, NewPrompt, NewVersion, Operation, PromptFilter, Store, StoreOptions, backend,
+    Error, ErrorKind, NewPrompt, NewVersion, Operation, PromptFilter, Store, StoreOptions, storage,
 };
 
 use crate::child;
@@ -21,7 +21,7 @@ fn a_fork_is_refused() {
     let store = place.create();
     create(&store, "p");
     let refused = |answer: Result<(), Error>| match answer {
-        Err(Error::Backend(error)) => error.kind() == backend::ErrorKind::Forked,
+        Err(Error::Backend(error)) => error.kind() == storage::ErrorKind::Forked,
         _ => false,
     };
     let in_fork = store.clone();

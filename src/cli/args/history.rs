@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use clap::Args;
 
-use crate::clock;
+use crate::model::clock;
 use crate::{Cursor, Invalid, Moment, OperationRef};
 
 /// As of when a command reads.

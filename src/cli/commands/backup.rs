@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::upkeep::{refuse_damaged, report_json, report_text};
+use super::maintenance::{refuse_damaged, report_json, report_text};
 use crate::cli::args::{Backup as BackupArgs, Restore};
-use crate::cli::failure::{Done, Outcome};
+use crate::cli::error::{Done, Outcome};
 use crate::cli::output::{NAME, paint};
 use crate::cli::progress::Progress;
 use crate::cli::session::{STORE, Session, here};

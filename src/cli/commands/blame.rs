@@ -4,18 +4,18 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cli::args::diff::Blame;
-use crate::cli::failure::Outcome;
+use crate::cli::error::Outcome;
 use crate::cli::output::{DIM, NAME, NUMBER, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::Table;
-use crate::cli::{shape, text};
+use crate::cli::{json, text};
 use crate::diff::{Pointer, tool_name};
 use crate::{BlameEntry, Json};
 
 pub(super) fn blame(args: &Blame, session: &Session) -> Outcome {
     let blame = session.view(&args.as_of)?.blame(args.spec.clone())?;
     let json = || BlameShape {
-        version: shape::version(&blame.version),
+        version: json::version(&blame.version),
         entries: blame.entries.iter().map(entry).collect(),
     };
     session.answer(json, || table(&blame.entries, args.ids))

@@ -7,11 +7,11 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::cli::error::{Done, Failure, Outcome};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::session::Session;
 use crate::cli::{input, text};
-use crate::directory::NewFile;
+use crate::fs::new_file::NewFile;
 use crate::{BundleSummary, Error, FileError, Imported, Store};
 
 pub(super) fn export(path: &Path, force: bool, session: &Session) -> Outcome {

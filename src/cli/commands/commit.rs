@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::prompts::title;
 use crate::cli::args::Commit;
-use crate::cli::failure::{Done, Outcome};
+use crate::cli::error::{Done, Outcome};
 use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, paint};
 use crate::cli::session::{Session, expected};
-use crate::cli::{input, shape, text};
+use crate::cli::{input, json, text};
 use crate::{Breakage, Bump, NewVersion, Prompt, Store, Version};
 
 pub(super) fn commit(args: &Commit, session: &Session) -> Outcome {
@@ -66,11 +66,11 @@ impl Committed {
 
     fn json(&self) -> Value {
         json!({
-            "prompt": shape::prompt(&self.prompt),
-            "version": shape::version(&self.version),
-            "base": self.base.as_ref().map(shape::version),
+            "prompt": json::prompt(&self.prompt),
+            "version": json::version(&self.version),
+            "base": self.base.as_ref().map(json::version),
             "bump": if self.is_major() { "major" } else { "minor" },
-            "breaking": shape::breakages(&self.breaking),
+            "breaking": json::breakages(&self.breaking),
         })
     }
 

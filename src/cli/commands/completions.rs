@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use serde_json::json;
 
 use crate::cli::args::{Arguments, Completions};
-use crate::cli::failure::Outcome;
+use crate::cli::error::Outcome;
 use crate::cli::output;
 use crate::cli::session::Session;
 

@@ -12,15 +12,15 @@ use chrono::{DateTime, TimeZone, Utc};
 use serde_json::{Map, Value, json};
 
 use super::commit::Committed;
-use super::difference::{Marks, title, whole};
+use super::diff::render::{Marks, title, whole};
 use super::prompts::created_text;
 use super::versions;
 use crate::cli::args::Demo;
+use crate::cli::error::{Done, Failure, Outcome};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::output::{DIM, NAME, paint};
 use crate::cli::session::{STORE, Session};
-use crate::cli::{shape, text};
+use crate::cli::{json, text};
 use crate::{
     Created, Difference, EnvironmentName, Mode, NewPrompt, NewVersion, Rendered, Resolved, Store,
 };
@@ -182,14 +182,14 @@ impl Story {
     }
 
     fn json(&self, directory: &Path) -> Value {
-        let versions = self.log.iter().map(|entry| shape::version(&entry.version));
+        let versions = self.log.iter().map(|entry| json::version(&entry.version));
         json!({
             "path": directory.to_string_lossy(),
-            "prompt": shape::prompt(&self.tuned.prompt),
+            "prompt": json::prompt(&self.tuned.prompt),
             "versions": versions.collect::<Vec<_>>(),
-            "breaking": shape::breakages(&self.rewrite.breaking),
+            "breaking": json::breakages(&self.rewrite.breaking),
             "production": {
-                "version": shape::version(&self.production.version),
+                "version": json::version(&self.production.version),
                 "text": self.production.body.text(),
             },
             "rendered": self.rendered.json(),

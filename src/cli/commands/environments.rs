@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::prompts::title;
 use crate::cli::args::history::AsOf;
 use crate::cli::args::{Env, Expectation};
-use crate::cli::failure::{Done, Outcome};
+use crate::cli::error::{Done, Outcome};
 use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, PLAIN, paint};
 use crate::cli::session::{Session, expected};
 use crate::cli::table::Table;
-use crate::cli::{shape, text};
+use crate::cli::{json, text};
 use crate::{EnvironmentName, Move, Moved, Prompt, PromptRef, Selector, Store, VersionId};
 
 pub(super) fn run(args: &Env, session: &Session) -> Outcome {
@@ -41,7 +41,7 @@ fn list(prompt: &PromptRef, as_of: &AsOf, session: &Session) -> Outcome {
         session.note("no environments");
     }
     let json = || {
-        let environments = environments.iter().map(shape::environment);
+        let environments = environments.iter().map(json::environment);
         json!({"environments": environments.collect::<Vec<_>>()})
     };
     let words = || {

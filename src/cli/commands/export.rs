@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use super::{bundle, file_name};
 use crate::cli::args::Export;
+use crate::cli::error::{Done, Failure, Outcome};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::output::{NAME, NUMBER, PLAIN};
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::text;
-use crate::directory::Folder;
+use crate::fs::folder::Folder;
 use crate::{BlobId, Error, Prompt, PromptFilter, Selector, Store, Version};
 
 pub(super) fn export(args: &Export, session: &Session) -> Outcome {

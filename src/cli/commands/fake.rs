@@ -12,7 +12,7 @@ use super::keys;
 use super::serve::raise_open_files;
 use super::signals::Signals;
 use crate::cli::args::fake::Fake as Arguments;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::error::{Failure, Outcome};
 use crate::cli::output;
 use crate::server::Fixtures;
 use crate::server::fake::{Fake, FakeError, FakeOptions};

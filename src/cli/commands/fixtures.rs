@@ -2,8 +2,8 @@
 
 use std::io::ErrorKind;
 
+use crate::cli::error::{Failure, Outcome};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::server::{Fixtures, FixturesError};

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::cli::args::freeze::Freeze;
+use crate::cli::error::{Done, Failure, Outcome};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::session::Session;
 use crate::cli::text;
-use crate::directory::{NewFile, folder_of};
+use crate::fs::new_file::{NewFile, folder_of};
 use crate::{Error, FileError, Frozen, Lock};
 
 pub(super) fn freeze(args: &Freeze, session: &Session) -> Outcome {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::words::Words;
+use super::describe::Words;
 use crate::cli::args::Operations;
-use crate::cli::failure::Outcome;
+use crate::cli::error::Outcome;
 use crate::cli::output::{DIM, NAME, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::Table;

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::file_name::Name;
 use super::{bundle, file_name};
 use crate::cli::args::Import;
+use crate::cli::error::{Done, Failure, Outcome};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Done, Failure, Outcome};
 use crate::cli::output::{NAME, NUMBER, PLAIN};
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::{input, text};
-use crate::folder::json_files;
+use crate::fs::json_files::json_files;
 use crate::{
     Batch, Body, EnvironmentName, Error, NewPrompt, NewVersion, PromptId, PromptName, PromptRef,
     Selector, Spec, Version,

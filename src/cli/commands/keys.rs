@@ -4,8 +4,8 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::cli::error::{Failure, Outcome};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{WARNING, aside, paint};
 use crate::cli::text;
 

@@ -5,11 +5,11 @@ use std::io::{self, IsTerminal};
 use serde_json::{Value, json};
 
 use crate::cli::args::{Create, List, Remove, Rename, Tag};
-use crate::cli::failure::{Done, Failure, Outcome};
+use crate::cli::error::{Done, Failure, Outcome};
 use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, aside, paint};
 use crate::cli::session::Session;
 use crate::cli::table::Table;
-use crate::cli::{input, shape, text};
+use crate::cli::{input, json, text};
 use crate::{
     Created, Environment, NewPrompt, Prompt, PromptFilter, PromptRef, Spec, VersionId, View,
 };
@@ -35,8 +35,8 @@ pub(super) fn create(args: &Create, session: &Session) -> Outcome {
 
 fn created_json(created: &Created) -> Value {
     json!({
-        "prompt": shape::prompt(&created.prompt),
-        "version": shape::version(&created.version),
+        "prompt": json::prompt(&created.prompt),
+        "version": json::version(&created.version),
     })
 }
 
@@ -74,8 +74,8 @@ pub(super) fn list(args: &List, session: &Session) -> Outcome {
     }
     let json = || {
         let prompts = found.iter().map(|(prompt, environments)| {
-            let mut prompt = shape::prompt(prompt);
-            prompt["environments"] = environments.iter().map(shape::environment).collect();
+            let mut prompt = json::prompt(prompt);
+            prompt["environments"] = environments.iter().map(json::environment).collect();
             prompt
         });
         json!({"prompts": prompts.collect::<Vec<_>>()})
@@ -139,7 +139,7 @@ pub(super) fn tag(args: &Tag, session: &Session) -> Outcome {
             .map(|tag| text::name(tag) + "\n")
             .collect()
     };
-    let json = || json!({"prompt": shape::prompt(&prompt)});
+    let json = || json!({"prompt": json::prompt(&prompt)});
     session.report(Done::Operations(&store), json, words)
 }
 
@@ -148,7 +148,7 @@ pub(super) fn rename(args: &Rename, session: &Session) -> Outcome {
     let prompt = store.rename(args.prompt.clone(), args.name.clone())?;
     session.report(
         Done::Operations(&store),
-        || json!({"prompt": shape::prompt(&prompt)}),
+        || json!({"prompt": json::prompt(&prompt)}),
         || format!("Renamed to {}\n", title(&prompt)),
     )
 }
@@ -178,7 +178,7 @@ fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> Outcome {
     let prompt = store.delete_prompt(prompt.id)?;
     session.report(
         Done::Operations(&store),
-        || json!({"prompt": shape::prompt(&prompt), "version": null}),
+        || json!({"prompt": json::prompt(&prompt), "version": null}),
         || format!("Deleted {what}\n"),
     )
 }
@@ -206,7 +206,7 @@ fn remove_version(spec: &Spec, session: &Session) -> Outcome {
     let prompt = prompt.map_err(|error| Failure::from(error).after(done))?;
     session.report(
         done,
-        || json!({"prompt": shape::prompt(&prompt), "version": shape::version(&version)}),
+        || json!({"prompt": json::prompt(&prompt), "version": json::version(&version)}),
         || {
             format!(
                 "Deleted version {} of {}\n",

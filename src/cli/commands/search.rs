@@ -4,11 +4,11 @@ use anstyle::Style;
 use serde_json::{Value, json};
 
 use crate::cli::args::search::Search;
-use crate::cli::failure::Outcome;
+use crate::cli::error::Outcome;
 use crate::cli::output::{DIM, FOUND, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
 use crate::cli::table::Table;
-use crate::cli::{shape, text};
+use crate::cli::{json, text};
 use crate::{Matched, SearchHit, Snippet, Version};
 
 pub(super) fn search(args: &Search, session: &Session) -> Outcome {
@@ -27,8 +27,8 @@ fn hit_json(hit: &SearchHit) -> Value {
     let pieces = pieces(&hit.snippet);
     let pieces = pieces.map(|(text, found)| json!({"text": text, "found": found}));
     json!({
-        "prompt": shape::prompt(&hit.prompt),
-        "version": hit.version.as_ref().map(shape::version),
+        "prompt": json::prompt(&hit.prompt),
+        "version": hit.version.as_ref().map(json::version),
         "matched": word(hit.matched),
         "snippet": pieces.collect::<Vec<_>>(),
     })

@@ -2,7 +2,7 @@
 
 use tokio::signal;
 
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::error::{Failure, Outcome};
 
 /// SIGINT and SIGTERM, or Ctrl-C where there are no signals, heard from the moment on that this is made.
 pub(super) struct Signals {

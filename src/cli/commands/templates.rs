@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::{Render, SpecOnly};
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::error::{Failure, Outcome};
 use crate::cli::output::{NAME, PLAIN};
 use crate::cli::session::Session;
 use crate::cli::table::Table;
-use crate::cli::{input, output, shape, text};
+use crate::cli::{input, json, output, text};
 use crate::json::unheld_number;
 use crate::template::{Place, ValidationError};
 use crate::{Contract, Json};
@@ -30,7 +30,7 @@ pub(super) fn variables(args: &SpecOnly, session: &Session) -> Outcome {
     let problems: Vec<String> = problems.collect();
     let json = || {
         json!({
-            "version": shape::version(&version),
+            "version": json::version(&version),
             "variables": contract.variables,
             "partials": contract.partials,
             "problems": problems,
@@ -101,7 +101,7 @@ pub(super) fn render(args: &Render, session: &Session) -> Outcome {
     }
     session.answer(
         || RenderedShape {
-            version: shape::version(&rendered.version),
+            version: json::version(&rendered.version),
             body: &rendered.body,
             errors: &rendered.errors,
         },

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::words::Words;
+use super::describe::Words;
 use crate::cli::args::history::Undo;
-use crate::cli::failure::{Done, Outcome};
+use crate::cli::error::{Done, Outcome};
 use crate::cli::session::Session;
 use crate::{Operation, Store};
 

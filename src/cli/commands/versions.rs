@@ -5,15 +5,16 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::holders;
+use super::environment_log;
 use super::prompts::title;
 use crate::cli::args::{CatBody, Log, SpecOnly};
-use crate::cli::failure::Outcome;
-use crate::cli::output::{self, DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
+use crate::cli::error::Outcome;
+use crate::cli::json::ContractShape;
+use crate::cli::output;
+use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
-use crate::cli::shape::ContractShape;
 use crate::cli::table::Table;
-use crate::cli::{shape, text};
+use crate::cli::{json, text};
 use crate::{
     Change, Contract, Error, Json, OperationFilter, Prompt, PromptId, PromptName, Resolved, Store,
     Version, VersionFilter, View,
@@ -21,7 +22,7 @@ use crate::{
 
 pub(super) fn log(args: &Log, session: &Session) -> Outcome {
     if let (Some(prompt), Some(environment)) = (&args.prompt, &args.env) {
-        return holders::log(prompt, environment, args, session);
+        return environment_log::log(prompt, environment, args, session);
     }
     let store = session.view(&args.as_of)?;
     let most = args.amount.most();
@@ -47,7 +48,7 @@ pub(super) fn log(args: &Log, session: &Session) -> Outcome {
     entries.truncate(most);
     let json = || {
         let versions = entries.iter().map(|entry| {
-            let mut version = shape::version(&entry.version);
+            let mut version = json::version(&entry.version);
             version["prompt"] = json!(entry.name);
             version
         });
@@ -163,9 +164,9 @@ pub(super) fn show(args: &SpecOnly, session: &Session) -> Outcome {
     let base = version.base.and_then(|base| store.version(base).ok());
     session.answer(
         || ShowShape {
-            prompt: shape::prompt(&prompt),
-            version: shape::version(version),
-            contract: shape::contract(&contract),
+            prompt: json::prompt(&prompt),
+            version: json::version(version),
+            contract: json::contract(&contract),
             body: json,
         },
         || {
@@ -204,7 +205,7 @@ fn fields(version: &Version, base: Option<&Version>, contract: &Contract) -> Str
     let variables = variables.map(|one| format!("{} ({})", text::line(&one.name), one.accepts));
     let tools = contract.tools.iter();
     let tools = tools
-        .map(|tool| shape::tool_name(tool).map_or_else(|| tool.place.to_string(), str::to_owned));
+        .map(|tool| json::tool_name(tool).map_or_else(|| tool.place.to_string(), str::to_owned));
     let partials = contract.partials.iter().map(|one| text::line(&one.tag));
     let fields = [
         ("id", version.id.to_string()),
@@ -254,7 +255,7 @@ pub(super) fn resolve(args: &SpecOnly, session: &Session) -> Outcome {
     let resolved = store.resolve(&args.spec)?;
     let Resolved { version, body, .. } = &*resolved;
     if session.json() {
-        return output::json(&json!({"version": shape::version(version), "text": body.text()}));
+        return output::json(&json!({"version": json::version(version), "text": body.text()}));
     }
     output::bytes(body.as_bytes())
 }

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::describe::Words;
 use super::history::what;
-use super::words::Words;
 use crate::cli::args::history::Watch;
-use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::{self, DIM, NAME, paint};
+use crate::cli::error::{Failure, Outcome};
+use crate::cli::output;
+use crate::cli::output::{DIM, NAME, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
 use crate::{Change, Event};

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::backend::Snapshot;
-use crate::error::Error;
-use crate::id::{EnvironmentName, PromptId, VersionId};
-use crate::record::{Change, OperationContent, PromptState, Version};
+use crate::model::error::Error;
+use crate::model::id::{EnvironmentName, PromptId, VersionId};
+use crate::model::record::{Change, OperationContent, PromptState, Version};
+use crate::storage::Snapshot;
 
 /// Why an operation does not fit.
 pub(super) enum Misfit {
@@ -24,8 +24,8 @@ impl From<String> for Misfit {
     }
 }
 
-impl From<crate::backend::Error> for Misfit {
-    fn from(error: crate::backend::Error) -> Self {
+impl From<crate::storage::Error> for Misfit {
+    fn from(error: crate::storage::Error) -> Self {
         Self::Failed(error.into())
     }
 }

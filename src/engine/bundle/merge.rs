@@ -5,18 +5,18 @@ use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
 
 use super::check::{Check, Misfit};
-use super::contents::{Bundle, Contents};
-use super::known::Known;
-use super::own::Own;
+use super::local_changes::Own;
+use super::manifest::{Bundle, Contents};
+use super::shared_history::Known;
 use super::{Imported, KIND, malformed, read_operation};
-use crate::backend::{ErrorKind, StoredBlob};
-use crate::body::Body;
-use crate::engine::bulk::kin_of_none;
-use crate::engine::operation_text;
-use crate::engine::writer::Writer;
-use crate::error::{Error, Result};
-use crate::id::{BlobId, OperationId, VersionId};
-use crate::record::{Change, OperationContent};
+use crate::engine::write::bulk_bodies::kin_of_none;
+use crate::engine::write::operation_text;
+use crate::engine::write::writer::Writer;
+use crate::model::body::Body;
+use crate::model::error::{Error, Result};
+use crate::model::id::{BlobId, OperationId, VersionId};
+use crate::model::record::{Change, OperationContent};
+use crate::storage::{ErrorKind, StoredBlob};
 
 /// The bodies that the missing operations need.
 #[derive(Default)]

@@ -4,22 +4,22 @@
 //! them gives prompts, versions and pointers, so nothing else of the index is in it. Both ways it streams; what memory
 //! holds of a bundle is its hashes, and what the store did meanwhile to the prompts that the bundle changes.
 
-mod check;
-mod contents;
-mod known;
-mod merge;
-mod own;
-mod read;
-mod write;
+pub(crate) mod check;
+pub(crate) mod local_changes;
+pub(crate) mod manifest;
+pub(crate) mod merge;
+pub(crate) mod read;
+pub(crate) mod shared_history;
+pub(crate) mod write;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::contents::Bundle;
+pub(crate) use self::manifest::Bundle;
 pub(crate) use self::write::export_bundle;
-use crate::error::{Error, Result};
-use crate::id::{OperationId, Seal};
-use crate::record::OperationContent;
-use crate::sealed::Kind;
+use crate::fs::checksummed_file::Kind;
+use crate::model::error::{Error, Result};
+use crate::model::id::{OperationId, Seal};
+use crate::model::record::OperationContent;
 
 const KIND: Kind = Kind {
     name: "bundle",
@@ -72,7 +72,7 @@ pub struct Imported {
 /// The second line of a bundle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Head {
+pub(crate) struct Head {
     operations: u64,
     head: Option<OperationId>,
     bodies: u64,

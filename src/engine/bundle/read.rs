@@ -3,16 +3,16 @@
 use std::io::{self, BufRead, Read};
 
 use super::{Head, KIND, LONGEST_OPERATION, malformed};
-use crate::body::Body;
-use crate::error::{Error, Result};
-use crate::id::BlobId;
+use crate::model::body::Body;
+use crate::model::error::{Error, Result};
+use crate::model::id::BlobId;
 
 /// No other line than an operation is longer.
 const LONGEST_LINE: u64 = 256;
 
 /// Reads the content of a bundle. It says what is malformed, and proves nothing: the caller does.
 #[derive(Debug)]
-pub(super) struct Reader<R> {
+pub(crate) struct Reader<R> {
     from: R,
     /// How many bytes were read.
     offset: u64,

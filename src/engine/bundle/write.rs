@@ -4,12 +4,13 @@ use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 
 use super::{BundleSummary, CHUNK, Head, KIND, LONGEST_OPERATION};
-use crate::backend::{self, ErrorKind, Snapshot, StoredBlob};
-use crate::engine::bodies::Bodies;
-use crate::error::{Error, Result};
-use crate::id::{BlobId, OperationId, VersionId};
-use crate::record::{Change, OperationContent};
-use crate::sealed::Sealer;
+use crate::engine::read::bodies::Bodies;
+use crate::fs::checksummed_file::Sealer;
+use crate::model::error::{Error, Result};
+use crate::model::id::{BlobId, OperationId, VersionId};
+use crate::model::record::{Change, OperationContent};
+use crate::storage;
+use crate::storage::{ErrorKind, Snapshot, StoredBlob};
 
 /// Writes all operations of a snapshot, and all bodies that are stored. The caller keeps bodies from being collected.
 pub(crate) fn export_bundle(
@@ -28,7 +29,7 @@ pub(crate) fn export_bundle(
     let sealer = Sealer::new(to, KIND).map_err(failed)?;
     let mut out = BufWriter::with_capacity(CHUNK, sealer);
     let line = serde_json::to_string(&head).map_err(|error| {
-        backend::Error::new(ErrorKind::Other, "writing the head of a bundle").because(error)
+        storage::Error::new(ErrorKind::Other, "writing the head of a bundle").because(error)
     })?;
     writeln!(out, "{line}").map_err(failed)?;
     snapshot.each_operation(0, &mut |_, _, text| {
@@ -67,7 +68,7 @@ fn history(snapshot: &dyn Snapshot, head: &mut Head) -> Result<Vec<(BlobId, Vers
     let mut last = OperationId::ROOT;
     snapshot.each_operation(0, &mut |number, id, text| {
         let damaged = |reason: &str| {
-            backend::Error::new(ErrorKind::Corrupt, format!("operation {number}: {reason}"))
+            storage::Error::new(ErrorKind::Corrupt, format!("operation {number}: {reason}"))
         };
         if number != head.operations + 1 || last.followed_by(text.as_bytes()) != id {
             return Err(damaged("its id is not the hash of what is there").into());

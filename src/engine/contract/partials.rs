@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Breakage;
+use super::rules::Breakage;
 use crate::template::{Place, Problem};
 
 /// Finds partials that can't be filled any more. What could not be filled before either is no change,
@@ -69,8 +69,8 @@ mod tests {
 
     use serde_json::json;
 
-    use crate::engine::contract::{Contract, breakages};
-    use crate::id::EnvironmentName;
+    use crate::engine::contract::rules::{Contract, breakages};
+    use crate::model::id::EnvironmentName;
     use crate::template::Partials;
 
     fn contract(text: &str) -> Contract {

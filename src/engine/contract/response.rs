@@ -1,6 +1,7 @@
 //! The response format: callers parse answers by it, so it may not change at all.
 
-use super::{Breakage, are_same, union, words};
+use super::rules::{Breakage, are_same, union};
+use super::words;
 use crate::json::{Json, Tree};
 use crate::template::{Path, Step};
 

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Breakage, are_same, union, words};
+use super::rules::{Breakage, are_same, union};
+use super::words;
 use crate::json::{ByValue, Members, Tree};
 use crate::template::{Path, Step};
 
@@ -342,6 +343,5 @@ fn is_less(one: &Tree<'_>, other: &Tree<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod model;
-#[cfg(test)]
+#[path = "schema_tests.rs"]
 mod tests;

@@ -7,7 +7,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Map, json};
 
 use super::*;
-use crate::id::EnvironmentName;
+use crate::model::id::EnvironmentName;
 use crate::template::render_strict;
 
 #[test]

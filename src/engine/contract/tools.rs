@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Breakage, are_same, schema, union, words};
-use crate::json::{self, ByValue, Json, Members, Tree};
+use super::rules::{Breakage, are_same, union};
+use super::{schema, words};
+use crate::json;
+use crate::json::{ByValue, Json, Members, Tree};
+use crate::model::memory_size::of_text;
 use crate::template::{Path, Place, Step};
-use crate::weight::of_text;
 
 /// A tool that a body offers to its model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -254,7 +256,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::contract::Contract;
+    use crate::engine::contract::rules::Contract;
     use crate::template::Partials;
 
     fn tools(section: &Value) -> Vec<Tool> {

@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::Breakage;
+use super::rules::Breakage;
+use crate::model::memory_size::of_text;
 use crate::template::{Site, VariableType, VariableUse};
-use crate::weight::of_text;
 
 /// A variable that a body asks for, itself or through its partials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -6,11 +6,11 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use crate::backend::Snapshot;
-use crate::error::{Error, Result};
-use crate::id::OperationId;
-use crate::invalid::Invalid;
-use crate::record::{Operation, OperationFilter};
+use crate::model::error::{Error, Result};
+use crate::model::id::OperationId;
+use crate::model::invalid_argument::Invalid;
+use crate::model::record::{Operation, OperationFilter};
+use crate::storage::Snapshot;
 
 /// Names an operation: by number, or by its id. As text: `12`, or 64 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,15 +3,15 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
+use super::dependencies::{later_on, newest};
+use super::historical::replay_prompts;
 use super::moment::{OperationRef, find_operation};
-use super::past::replay_prompts;
-use super::standing::{later_on, newest};
-use crate::backend::{PromptRows, PromptTables, Snapshot};
-use crate::engine::writer::Writer;
-use crate::error::{Error, Result};
-use crate::id::{BlobId, PromptId, VersionId};
-use crate::record::{Change, Operation, OperationContent, OperationKind, PromptState};
-use crate::work;
+use crate::engine::write::writer::Writer;
+use crate::model::error::{Error, Result};
+use crate::model::id::{BlobId, PromptId, VersionId};
+use crate::model::record::{Change, Operation, OperationContent, OperationKind, PromptState};
+use crate::model::work_counter;
+use crate::storage::{PromptRows, PromptTables, Snapshot};
 
 impl Writer<'_> {
     /// Takes an operation back, and, if `with_later`, those that stand on it: as one operation.
@@ -74,7 +74,7 @@ impl<'a> Opposite<'a> {
     fn take_back(&mut self, operation: &Operation) -> Result<()> {
         let gone = went_with_prompts(self.snapshot, operation)?;
         for (position, change) in operation.content.changes.iter().enumerate().rev() {
-            work::step();
+            work_counter::step();
             let prompt = change.prompt();
             if let Entry::Vacant(unknown) = self.states.entry(prompt) {
                 let prompt = self.snapshot.prompt(prompt)?;
@@ -152,7 +152,7 @@ impl<'a> Opposite<'a> {
         let mut concerning: HashMap<VersionId, VecDeque<usize>> = HashMap::new();
         let mut left: HashMap<PromptId, usize> = HashMap::new();
         for (at, change) in self.changes.iter().enumerate() {
-            work::step();
+            work_counter::step();
             *left.entry(change.prompt()).or_default() += 1;
             for id in concerned(change).filter(|id| lost_versions.contains(id)) {
                 concerning.entry(id).or_default().push_back(at);

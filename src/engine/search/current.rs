@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::runs::together;
+use super::merge::together;
 use super::text::{text_of, text_of_large};
 use super::words::words_of;
-use crate::backend::{SearchablePrompt, SearchableVersion, Snapshot};
-use crate::body::{Body, any_string};
-use crate::engine::bodies::Bodies;
-use crate::error::{Error, Result};
-use crate::id::{EnvironmentName, PromptId, VersionId};
-use crate::record::{Prompt, Version};
+use crate::engine::read::bodies::Bodies;
+use crate::model::body::{Body, any_string};
+use crate::model::error::{Error, Result};
+use crate::model::id::{EnvironmentName, PromptId, VersionId};
+use crate::model::record::{Prompt, Version};
+use crate::storage::{SearchablePrompt, SearchableVersion, Snapshot};
 use crate::template::Uses;
 
 /// A prompt and its current versions.

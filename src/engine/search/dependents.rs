@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use super::current::{Current, partials_of};
 use super::tail::Tail;
-use crate::backend::Snapshot;
-use crate::engine::bodies::Bodies;
-use crate::error::Result;
-use crate::id::{EnvironmentName, PromptId, VersionId};
-use crate::record::Version;
+use crate::engine::read::bodies::Bodies;
+use crate::model::error::Result;
+use crate::model::id::{EnvironmentName, PromptId, VersionId};
+use crate::model::record::Version;
+use crate::storage::Snapshot;
 
 /// The current versions whose body names a partial of this prompt in this environment, by their prompts.
 pub(crate) fn dependents(

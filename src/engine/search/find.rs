@@ -5,17 +5,17 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use super::current::{current_versions, text_in};
+use super::merge::in_runs;
 use super::query;
-use super::runs::in_runs;
 use super::score::Score;
 use super::snippet::{Snippet, snippet};
 use super::tail::Tail;
 use super::words::words_of;
-use crate::backend::{SearchQuery, Snapshot};
-use crate::engine::bodies::Bodies;
-use crate::error::Result;
-use crate::id::{PromptId, VersionId};
-use crate::record::{Prompt, Version};
+use crate::engine::read::bodies::Bodies;
+use crate::model::error::Result;
+use crate::model::id::{PromptId, VersionId};
+use crate::model::record::{Prompt, Version};
+use crate::storage::{SearchQuery, Snapshot};
 
 /// One thing that a search found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

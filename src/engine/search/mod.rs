@@ -5,27 +5,27 @@
 //! as it is now. So an answer is of one moment and never stale, however far the index is behind. When the tail is
 //! long the index is told, off the callers' path: [`catch_up`].
 
-mod check;
-mod current;
-mod dependents;
-mod find;
-mod query;
-mod runs;
-mod score;
-mod snippet;
-mod tail;
+pub(crate) mod catch_up;
+pub(crate) mod current;
+pub(crate) mod dependents;
+pub(crate) mod find;
+pub(crate) mod merge;
+pub(crate) mod query;
+pub(crate) mod score;
+pub(crate) mod snippet;
+pub(crate) mod tail;
 #[cfg(test)]
 mod tests;
-mod text;
-mod upkeep;
-mod words;
+pub(crate) mod text;
+pub(crate) mod verify;
+pub(crate) mod words;
 
 pub use find::{Matched, SearchHit};
 pub use snippet::Snippet;
 
-pub(crate) use check::Expected;
+#[cfg(test)]
+use catch_up::tail_length;
+pub(crate) use catch_up::{LONG_TAIL, catch_up, tail_is_long};
 pub(crate) use dependents::{PartialUsers, dependents};
 pub(crate) use find::search;
-#[cfg(test)]
-use upkeep::tail_length;
-pub(crate) use upkeep::{LONG_TAIL, catch_up, tail_is_long};
+pub(crate) use verify::Expected;

@@ -1,9 +1,9 @@
 //! What a user types, as phrases.
 
 use super::words::words_of;
-use crate::backend::{Phrase, SearchQuery};
-use crate::error::Result;
-use crate::invalid::Invalid;
+use crate::model::error::Result;
+use crate::model::invalid_argument::Invalid;
+use crate::storage::{Phrase, SearchQuery};
 
 /// A query of more words is refused.
 const MOST: usize = 32;

@@ -1,6 +1,6 @@
 //! How well texts answer a query, where the index's own order is of no use.
 
-use crate::backend::{Phrase, SearchQuery, Words};
+use crate::storage::{Phrase, SearchQuery, Words};
 
 /// What a text's rank is made of: BM25 without the part that tells rare words from frequent ones, which only an index
 /// of all texts knows.

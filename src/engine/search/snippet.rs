@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::words::{ceil, each_word, floor};
-use crate::backend::SearchQuery;
+use crate::storage::SearchQuery;
 
 /// A piece of a text, in one line, with what was searched marked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

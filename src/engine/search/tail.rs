@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use crate::backend::Snapshot;
-use crate::engine::operation_text;
-use crate::error::Result;
-use crate::id::{PromptId, VersionId};
-use crate::record::{Change, OperationContent};
+use crate::engine::write::operation_text;
+use crate::model::error::Result;
+use crate::model::id::{PromptId, VersionId};
+use crate::model::record::{Change, OperationContent};
+use crate::storage::Snapshot;
 
 /// Shows the operations behind one, with their numbers, until it is enough.
 pub(super) fn each_content(

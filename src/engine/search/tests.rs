@@ -1,10 +1,10 @@
 use super::*;
-use crate::backend::testing::values::{
+use crate::engine::read::bodies::Bodies;
+use crate::model::id::{EnvironmentName, PromptId};
+use crate::storage::testing::values::{
     environment, environment_change, prompt_change, prompt_id, state, version_id, version_restored,
 };
-use crate::backend::testing::{Scribe, in_memory};
-use crate::engine::bodies::Bodies;
-use crate::id::{EnvironmentName, PromptId};
+use crate::storage::testing::{Scribe, in_memory};
 
 fn body(text: &str) -> Vec<u8> {
     format!(r#"{{"messages": [{{"content": "{text}"}}]}}"#).into_bytes()
@@ -13,7 +13,7 @@ fn body(text: &str) -> Vec<u8> {
 /// A look at an index that was told nothing, and one at the same when it was told all.
 fn both(
     scribe: impl FnOnce(&mut Scribe<'_>),
-    look: impl Fn(&dyn crate::backend::Snapshot, &Bodies),
+    look: impl Fn(&dyn crate::storage::Snapshot, &Bodies),
 ) {
     let (index, blobs) = in_memory();
     let bodies = Bodies::new(blobs);

@@ -9,7 +9,7 @@ use std::ops::Range;
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::backend::Words;
+use crate::storage::Words;
 
 /// Of a longer word its beginning counts.
 const MOST_CHARS: usize = 64;

@@ -7,11 +7,12 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
-use super::{Depth, Report, Violation, damage};
-use crate::backend::{self, Blobs, ErrorKind, Index, Snapshot, StoredBlob};
+use super::run::{Depth, Report, Violation, damage};
 use crate::engine::search::Expected;
-use crate::error::Result;
-use crate::id::BlobId;
+use crate::model::error::Result;
+use crate::model::id::BlobId;
+use crate::storage;
+use crate::storage::{Blobs, ErrorKind, Index, Snapshot, StoredBlob};
 
 /// What bodies are held against.
 pub(super) struct BodyCheck<'a> {
@@ -249,7 +250,7 @@ impl BodyCheck<'_> {
 
 /// Whether a body can't be read for a reason of its own: what is stored is damaged, something else has the file's name, or
 /// the medium fails where it is. Any other failure is of the process or of the whole store.
-fn is_damage(error: &backend::Error) -> bool {
+fn is_damage(error: &storage::Error) -> bool {
     /// EIO; ERROR_CRC on Windows.
     const MEDIUM: i32 = if cfg!(windows) { 23 } else { 5 };
     let cause = error.source().and_then(|cause| cause.downcast_ref());
@@ -260,7 +261,7 @@ fn is_damage(error: &backend::Error) -> bool {
 }
 
 /// Reads a sound copy of a body; if there is none, what lies in its place.
-fn read_settled(blobs: &dyn Blobs, id: BlobId) -> backend::Result<Option<Vec<u8>>> {
+fn read_settled(blobs: &dyn Blobs, id: BlobId) -> storage::Result<Option<Vec<u8>>> {
     let mut found = None;
     blobs.get(id, &mut |bytes| {
         let is_sound = BlobId::of(&bytes) == id;

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 
-use crate::backend::{ErrorKind, PromptRows, Snapshot};
-use crate::engine::operation_text;
-use crate::error::{Error, Result};
-use crate::id::PromptId;
-use crate::record::{Change, OperationFilter};
+use crate::engine::write::operation_text;
+use crate::model::error::{Error, Result};
+use crate::model::id::PromptId;
+use crate::model::record::{Change, OperationFilter};
+use crate::storage::{ErrorKind, PromptRows, Snapshot};
 
 /// How many times the changes of all operations may be read for the sake of memory: prompt by prompt, an operation is
 /// read for each of its prompts.
@@ -29,8 +29,8 @@ pub(super) enum ReplayError {
     Backend(Error),
 }
 
-impl From<crate::backend::Error> for ReplayError {
-    fn from(error: crate::backend::Error) -> Self {
+impl From<crate::storage::Error> for ReplayError {
+    fn from(error: crate::storage::Error) -> Self {
         match error.kind() {
             ErrorKind::Corrupt => Self::Contradiction(error.in_full()),
             _ => Self::Backend(error.into()),

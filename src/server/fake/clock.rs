@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::clock;
+use crate::model::clock;
 
 /// Which time it is in a fake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,15 +11,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::fault_data::FaultData;
-use super::stage::Stage;
-use super::{CONTROL, Call, FakeError};
-use crate::server::answer::{Answer, Outcome};
+use super::fake_server::CONTROL;
+use super::fault_dto::FaultData;
+use super::state::Stage;
+use super::{Call, FakeError};
+use crate::server::api_error::{OrRefuse, Refusal};
 use crate::server::app::{App, blocking};
-use crate::server::refusal::{OrRefuse, Refusal};
+use crate::server::dto::{InputsData, Moment, Whole};
 use crate::server::request::Json;
-use crate::server::wire::{InputsData, Moment, Whole};
-use crate::server::{Fixtures, edge, routes};
+use crate::server::response::{Answer, Outcome};
+use crate::server::{Fixtures, middleware, routes};
 use crate::{EnvironmentName, VersionId};
 
 type Staged = Extension<Arc<Stage>>;
@@ -35,7 +36,10 @@ pub(super) fn routes(stage: &Arc<Stage>) -> Router<Arc<App>> {
         .route("/fixtures", get(fixtures).put(set_fixtures))
         .route("/inputs", post(record_inputs))
         .method_not_allowed_fallback(routes::wrong_method)
-        .route_layer(from_fn_with_state(Arc::clone(&stage.app), edge::authorize))
+        .route_layer(from_fn_with_state(
+            Arc::clone(&stage.app),
+            middleware::authorize,
+        ))
         .layer(Extension(Arc::clone(stage)));
     Router::new().nest(CONTROL, routes)
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::server::refusal::Refusal;
+use crate::server::api_error::Refusal;
 use crate::server::{FixturesError, ServerError};
 
 /// Why a fake does not start, or does not do what a test asked of it.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::FakeError;
-use super::known::Known;
+use super::route_names::Known;
 
 /// Calls that go wrong: how, of which route, and how many of them.
 ///

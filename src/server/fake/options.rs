@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use axum::middleware::from_fn_with_state;
 
+use super::baseline::Origin;
 use super::clock::Clock;
-use super::known::Known;
-use super::origin::Origin;
-use super::pass::pass;
-use super::stage::Stage;
-use super::{Fake, FakeClock, FakeError, control};
-use crate::server::options::{self, ServerOptions};
-use crate::server::service::{self, Server};
+use super::fake_server::Fake;
+use super::recorder::pass;
+use super::route_names::Known;
+use super::state::Stage;
+use super::{FakeClock, FakeError, control};
+use crate::server::options;
+use crate::server::options::ServerOptions;
+use crate::server::service;
+use crate::server::service::Server;
 use crate::server::signature::Signer;
 use crate::server::{Fixtures, Limits, Status, routes};
 use crate::{Durability, Policy, StoreOptions};

@@ -6,15 +6,15 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, Uri};
 
-use super::{Open, Served, version_id};
-use crate::server::answer::{Answer, Outcome, enveloped, verbatim};
+use super::table::{Open, Served, version_id};
+use crate::server::api_error::{OrRefuse, Refusal};
 use crate::server::app::App;
 use crate::server::budget::Share;
+use crate::server::dto::ErrorEnvelope;
 use crate::server::etag::{Known, Tag};
-use crate::server::refusal::{OrRefuse, Refusal};
 use crate::server::request::Ids;
+use crate::server::response::{Answer, Outcome, enveloped, verbatim};
 use crate::server::signature::PREFIX;
-use crate::server::wire::ErrorEnvelope;
 use crate::{Resolved, Spec, Store, Version, VersionId};
 
 /// The route of bodies, as clients are told of it in `s3_url`.
@@ -24,7 +24,7 @@ pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
 #[utoipa::path(
     get, path = "/v1/prompt-2025/{promptVersionId}/prompt-body", operation_id = "GetPrompt2025VersionBody", tag = "Prompt2025",
     params(("promptVersionId" = String, Path)),
-    responses((status = 200, body = crate::server::wire::Envelope<Object>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = crate::server::dto::Envelope<Object>), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn of_version(

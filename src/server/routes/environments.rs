@@ -1,10 +1,10 @@
 //! Environments: set on a version, and removed from it.
 
-use super::{Served, prompt_id, version_id};
-use crate::server::answer::{Answer, Outcome};
-use crate::server::refusal::{OrRefuse, Refusal};
+use super::table::{Served, prompt_id, version_id};
+use crate::server::api_error::{OrRefuse, Refusal};
+use crate::server::dto::{Envelope, ErrorEnvelope, MoveEnvironment, Nothing};
 use crate::server::request::Json;
-use crate::server::wire::{Envelope, ErrorEnvelope, MoveEnvironment, Nothing};
+use crate::server::response::{Answer, Outcome};
 use crate::{EnvironmentName, Error, Expected};
 
 /// Points an environment of a prompt to one of its versions.

@@ -3,16 +3,17 @@
 use axum::http::StatusCode;
 use serde_json::value::RawValue;
 
-use super::{Served, prompt_id};
-use crate::server::answer::{Answer, Outcome};
+use super::table::{Served, prompt_id};
+use crate::server::api_error::{OrRefuse, Refusal};
 use crate::server::app::App;
-use crate::server::pages::{self, Elements, Pages};
-use crate::server::refusal::{OrRefuse, Refusal};
-use crate::server::request::{Ids, Json};
-use crate::server::wire::{
+use crate::server::dto::{
     CreatePrompt, CreatedData, Envelope, ErrorEnvelope, Nothing, PromptData, QueryPrompts, Rename,
     SetTags,
 };
+use crate::server::pages;
+use crate::server::pages::{Elements, Pages};
+use crate::server::request::{Ids, Json};
+use crate::server::response::{Answer, Outcome};
 use crate::template::javascript;
 use crate::{NewPrompt, Prompt, PromptFilter, PromptId, Store};
 

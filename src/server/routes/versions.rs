@@ -7,19 +7,20 @@ use axum::extract::RawQuery;
 
 use super::bodies::with_body;
 use super::prompts::text;
-use super::{Served, prompt_id, version_id};
-use crate::server::answer::{Answer, Outcome, enveloped, verbatim};
+use super::table::{Served, prompt_id, version_id};
+use crate::model::memory_size::ENTRY;
+use crate::server::api_error::{OrRefuse, Refusal};
 use crate::server::app::App;
-use crate::server::etag::Known;
-use crate::server::origin::Origin;
-use crate::server::pages::{self, Elements, Pages};
-use crate::server::refusal::{OrRefuse, Refusal};
-use crate::server::request::{Ids, Json, decoded};
-use crate::server::wire::{
+use crate::server::base_url::Origin;
+use crate::server::dto::{
     CountsData, Envelope, ErrorEnvelope, InputsData, Major, Nothing, OfEnvironment, OfPrompt,
     OfVersion, QueryVersions, UpdatePrompt, UpdatedData, VersionData,
 };
-use crate::weight::ENTRY;
+use crate::server::etag::Known;
+use crate::server::pages;
+use crate::server::pages::{Elements, Pages};
+use crate::server::request::{Ids, Json, decoded};
+use crate::server::response::{Answer, Outcome, enveloped, verbatim};
 use crate::{
     Bump, EnvironmentName, Error, NewVersion, PromptId, Resolved, Spec, Store, Version,
     VersionCounts, VersionFilter, VersionId,

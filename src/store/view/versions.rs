@@ -5,24 +5,24 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::View;
-use crate::backend::Snapshot;
-use crate::body::Body;
+use super::reads::View;
 use crate::engine::contract::{Breakage, Contract, breakages};
 #[cfg(feature = "server")]
 use crate::engine::{ImportedPrompt, export};
 use crate::engine::{Resolved, find_prompt, find_version, freeze, gather_partials};
-use crate::error::{Error, Result};
 use crate::frozen::Frozen;
-#[cfg(feature = "server")]
-use crate::id::PromptId;
-use crate::id::{BlobId, EnvironmentName, VersionId};
 use crate::json::Json;
-use crate::mode::{Filled, Mode};
-use crate::number::{PromptRef, Spec};
+use crate::model::body::Body;
+use crate::model::error::{Error, Result};
 #[cfg(feature = "server")]
-use crate::record::Environment;
-use crate::record::{Version, VersionCounts, VersionFilter};
+use crate::model::id::PromptId;
+use crate::model::id::{BlobId, EnvironmentName, VersionId};
+#[cfg(feature = "server")]
+use crate::model::record::Environment;
+use crate::model::record::{Version, VersionCounts, VersionFilter};
+use crate::model::version_number::{PromptRef, Spec};
+use crate::storage::Snapshot;
+use crate::template::mode::{Filled, Mode};
 use crate::template::{Partials, Uses, ValidationError};
 
 /// A body with its variables and partials filled in.

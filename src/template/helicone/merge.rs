@@ -216,7 +216,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::id::EnvironmentName;
+    use crate::model::id::EnvironmentName;
 
     fn merged(source: Value, params: Value) -> Result<Value, String> {
         let params = params.as_object().unwrap();

@@ -72,7 +72,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::id::EnvironmentName;
+    use crate::model::id::EnvironmentName;
     use crate::template::merge;
     use crate::template::tag::variables;
 

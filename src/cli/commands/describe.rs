@@ -1,0 +1,129 @@
+//! Changes in words.
+
+use std::collections::HashMap;
+
+use crate::cli::text;
+use crate::{Change, OperationFilter, PromptId, PromptState, Version, VersionId, View};
+
+/// Puts changes in words, with names and numbers for ids where there still are such.
+pub(crate) struct Words<'a> {
+    store: &'a View,
+    prompts: HashMap<PromptId, String>,
+    versions: HashMap<VersionId, String>,
+}
+
+impl<'a> Words<'a> {
+    pub(crate) fn of(store: &'a View) -> Self {
+        Self {
+            store,
+            prompts: HashMap::new(),
+            versions: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn prompt(&mut self, id: PromptId) -> String {
+        let store = self.store;
+        let name = self
+            .prompts
+            .entry(id)
+            .or_insert_with(|| match store.prompt(id) {
+                Ok(prompt) => text::name(prompt.name.as_str()),
+                Err(_) => id.to_string(),
+            });
+        name.clone()
+    }
+
+    /// Looks the prompt's name up anew when it is asked for next.
+    pub(crate) fn forget(&mut self, id: PromptId) {
+        self.prompts.remove(&id);
+    }
+
+    fn version(&mut self, prompt: PromptId, id: VersionId) -> String {
+        if !self.versions.contains_key(&id) {
+            match self.store.version(id) {
+                Ok(version) => self.learn(&version),
+                Err(_) => self.learn_all(prompt),
+            }
+        }
+        self.versions
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| id.to_string())
+    }
+
+    fn learn(&mut self, version: &Version) {
+        self.versions.insert(version.id, version.number.to_string());
+    }
+
+    /// Learns the numbers of all versions that a prompt ever had: those of deleted ones are in its history only.
+    fn learn_all(&mut self, prompt: PromptId) {
+        let filter = OperationFilter::default().prompt(prompt);
+        let history = self
+            .store
+            .operations(&filter, None, usize::MAX)
+            .unwrap_or_default();
+        for change in history
+            .iter()
+            .flat_map(|operation| &operation.content.changes)
+        {
+            if let Change::VersionCreated(version) = change {
+                self.learn(version);
+            }
+        }
+    }
+
+    pub(crate) fn change(&mut self, change: &Change) -> String {
+        match change {
+            Change::Prompt { before, after, .. } => state_change(before.as_ref(), after.as_ref()),
+            Change::VersionCreated(version) => {
+                self.learn(version);
+                format!(
+                    "{} {}",
+                    version.number,
+                    quoted(&text::summary(&version.message))
+                )
+            }
+            Change::VersionDeleted { prompt, id } => {
+                format!("{} deleted", self.version(*prompt, *id))
+            }
+            Change::VersionRestored { prompt, id } => {
+                format!("{} came back", self.version(*prompt, *id))
+            }
+            Change::Environment {
+                prompt,
+                name,
+                before,
+                after,
+                reason,
+            } => {
+                let mut held = |id: &Option<VersionId>| {
+                    id.map_or_else(|| "none".into(), |id| self.version(*prompt, id))
+                };
+                let (before, after) = (held(before), held(after));
+                let why = reason.as_deref().map(text::summary);
+                let why = why.map_or_else(String::new, |why| format!(" {}", quoted(&why)));
+                format!("{}: {before} → {after}{why}", text::line(name.as_str()))
+            }
+        }
+    }
+}
+
+fn state_change(before: Option<&PromptState>, after: Option<&PromptState>) -> String {
+    let named = |state: &PromptState| text::quoted(state.name.as_str());
+    match (before, after) {
+        (None, Some(after)) => format!("{} made", named(after)),
+        (Some(before), None) => format!("{} deleted", named(before)),
+        (Some(before), Some(after)) if before.name != after.name => {
+            format!("{} → {}", named(before), named(after))
+        }
+        (_, Some(after)) => {
+            let tags: Vec<String> = after.tags.iter().map(|tag| text::quoted(tag)).collect();
+            format!("tags [{}]", tags.join(", "))
+        }
+        (None, None) => String::new(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}

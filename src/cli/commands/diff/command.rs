@@ -1,0 +1,237 @@
+//! `diff`.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::render::{Marks, stat, title, whole};
+use crate::cli::args::diff::Diff;
+use crate::cli::error::{Failure, Outcome};
+use crate::cli::exit::Exit;
+use crate::cli::json::DifferenceShape;
+use crate::cli::output::{ADDED, DIM, NAME, NUMBER, REMOVED, paint};
+use crate::cli::session::Session;
+use crate::cli::{input, json, text};
+use crate::{
+    Difference, EnvironmentDifference, EnvironmentName, Error, Prompt, PromptRef, Spec, View,
+};
+
+pub(crate) fn diff(args: &Diff, session: &Session) -> Outcome {
+    if let Some([from, to]) = args.env.as_deref() {
+        return match &args.specs[..] {
+            [] => environments(from, to, args, session),
+            [prompt] => one_in_environments(&prompt.parse()?, from, to, args, session),
+            _ => Err(Failure::usage(
+                "--env compares two environments of one prompt, or of all",
+            )),
+        };
+    }
+    let specs = args.specs.iter().map(|spec| Ok(spec.parse()?));
+    let specs = specs.collect::<Outcome<Vec<Spec>>>()?;
+    match (&specs[..], &args.file) {
+        ([from], Some(file)) => {
+            let body = input::body(Some(file))?;
+            let store = session.view(&args.as_of)?;
+            let difference = store.diff_body(from.clone(), &body)?;
+            answer(&store, &difference, args, session)
+        }
+        ([from, to], None) => versions(&session.view(&args.as_of)?, from, to, args, session),
+        ([to], None) => {
+            let store = session.view(&args.as_of)?;
+            let (from, to) = with_base(&store, to)?;
+            versions(&store, &from, &to, args, session)
+        }
+        _ => Err(Failure::usage("--file compares one version to a body")
+            .hint("promptbook diff SPEC --file FILE; or name two versions and no file")),
+    }
+}
+
+/// A version, and the one it was committed on.
+fn with_base(store: &View, spec: &Spec) -> Outcome<(Spec, Spec)> {
+    let version = store.version(spec.clone())?;
+    match version.base {
+        Some(base) => match store.version(base) {
+            Err(Error::VersionNotFound { .. }) => {
+                let message = format!(
+                    "version {} was committed on one that is deleted since",
+                    version.number
+                );
+                Err(Failure::new(Exit::NotFound, "base_deleted", message).hint(
+                    "promptbook diff SPEC SPEC --at N compares the two as they were after operation N; \
+                     promptbook undo N takes a deletion back",
+                ))
+            }
+            found => Ok((found?.id.into(), version.id.into())),
+        },
+        None => {
+            let message = format!("version {} was committed on no other", version.number);
+            Err(Failure::new(Exit::NotFound, "no_base", message)
+                .hint("promptbook diff SPEC SPEC compares any two versions"))
+        }
+    }
+}
+
+fn versions(store: &View, from: &Spec, to: &Spec, args: &Diff, session: &Session) -> Outcome {
+    let difference = store.diff(from.clone(), to.clone())?;
+    answer(store, &difference, args, session)
+}
+
+fn answer(store: &View, difference: &Difference, args: &Diff, session: &Session) -> Outcome {
+    session.answer(
+        || json::difference(difference),
+        || heading(store, difference, args) + &told(difference, args),
+    )
+}
+
+fn told(difference: &Difference, args: &Diff) -> String {
+    if args.stat {
+        stat(difference)
+    } else {
+        "\n".to_owned() + &whole(difference, Marks::of_output())
+    }
+}
+
+/// What is compared, in a line.
+fn heading(store: &View, difference: &Difference, args: &Diff) -> String {
+    let file = args.file.as_deref().map(input::name_of).unwrap_or_default();
+    let name = |version: &crate::Version| {
+        let prompt = store.prompt(version.prompt_id).ok()?;
+        Some(paint(NAME, text::name(prompt.name.as_str())))
+    };
+    let (from, to) = (&difference.from.version, &difference.to.version);
+    let from_name = from.as_ref().and_then(name).unwrap_or_default();
+    match (from, to) {
+        (Some(one), Some(other)) if one.prompt_id != other.prompt_id => format!(
+            "{from_name} {} → {} {}\n",
+            paint(NUMBER, one.number),
+            name(other).unwrap_or_default(),
+            paint(NUMBER, other.number)
+        ),
+        _ => format!(
+            "{from_name} {}\n",
+            title(&difference.from, &difference.to, &file)
+        ),
+    }
+}
+
+fn environments(
+    from: &EnvironmentName,
+    to: &EnvironmentName,
+    args: &Diff,
+    session: &Session,
+) -> Outcome {
+    let store = session.view(&args.as_of)?;
+    are_known(&store, from, to)?;
+    let found = store.diff_environments(from.clone(), to.clone())?;
+    list(&found, (from, to), args, session)?;
+    if found.is_empty() {
+        session.note("the environments are equal");
+    }
+    Ok(())
+}
+
+/// One prompt in two environments: two versions, or where it is in one of them only, that.
+fn one_in_environments(
+    prompt: &PromptRef,
+    from: &EnvironmentName,
+    to: &EnvironmentName,
+    args: &Diff,
+    session: &Session,
+) -> Outcome {
+    let store = session.view(&args.as_of)?;
+    let prompt = store.prompt(prompt.clone())?;
+    are_known(&store, from, to)?;
+    let spec = |name: &EnvironmentName| Spec::new(prompt.id, name.clone());
+    let held = |name: &EnvironmentName| match store.version(spec(name)) {
+        Err(Error::EnvironmentNotFound { .. }) => Ok(None),
+        found => found.map(Some),
+    };
+    let (before, after) = (held(from)?, held(to)?);
+    if before.is_some() == after.is_some() {
+        return versions(&store, &spec(from), &spec(to), args, session);
+    }
+    let only = EnvironmentDifference {
+        prompt,
+        from: before,
+        to: after,
+        difference: None,
+    };
+    list(&[only], (from, to), args, session)
+}
+
+fn are_known(store: &View, from: &EnvironmentName, to: &EnvironmentName) -> Outcome {
+    let known = store.environment_names()?;
+    if let Some(unknown) = [from, to].into_iter().find(|name| !known.contains(name)) {
+        let message = format!("no prompt is in environment {:?}", unknown.as_str());
+        return Err(Failure::new(
+            Exit::NotFound,
+            "environment_not_found",
+            message,
+        ));
+    }
+    Ok(())
+}
+
+fn list(
+    found: &[EnvironmentDifference],
+    places: (&EnvironmentName, &EnvironmentName),
+    args: &Diff,
+    session: &Session,
+) -> Outcome {
+    let json = || EnvironmentsShape {
+        prompts: found.iter().map(one_json).collect(),
+    };
+    session.answer(json, || {
+        let told = found.iter().map(|one| one_text(one, places, args));
+        told.collect::<Vec<_>>().join("\n")
+    })
+}
+
+#[derive(Serialize)]
+struct EnvironmentsShape<'a> {
+    prompts: Vec<PromptShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct PromptShape<'a> {
+    prompt: Value,
+    from: Option<Value>,
+    to: Option<Value>,
+    difference: Option<DifferenceShape<'a>>,
+}
+
+fn one_json(one: &EnvironmentDifference) -> PromptShape<'_> {
+    PromptShape {
+        prompt: json::prompt(&one.prompt),
+        from: one.from.as_ref().map(json::version),
+        to: one.to.as_ref().map(json::version),
+        difference: one.difference.as_ref().map(json::difference),
+    }
+}
+
+fn one_text(
+    one: &EnvironmentDifference,
+    (from, to): (&EnvironmentName, &EnvironmentName),
+    args: &Diff,
+) -> String {
+    let name = |prompt: &Prompt| text::name(prompt.name.as_str());
+    let prompt = paint(NAME, name(&one.prompt));
+    let only = |sign: &str, version: &crate::Version, name: &EnvironmentName, style| {
+        let told = format!(
+            "{sign} {} in {} only",
+            version.number,
+            text::line(name.as_str())
+        );
+        format!("{prompt} {}\n", paint(style, told))
+    };
+    match (&one.difference, &one.from, &one.to) {
+        (Some(difference), ..) => {
+            let title = title(&difference.from, &difference.to, "");
+            let places = [from, to].map(|name| text::line(name.as_str())).join(" → ");
+            let places = paint(DIM, format!("({places})"));
+            format!("{prompt} {title} {places}\n{}", told(difference, args))
+        }
+        (None, Some(version), _) => only("-", version, from, REMOVED),
+        (None, None, Some(version)) => only("+", version, to, ADDED),
+        (None, None, None) => String::new(),
+    }
+}

@@ -1,0 +1,2 @@
+pub(crate) mod command;
+pub(crate) mod render;

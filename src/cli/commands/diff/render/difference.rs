@@ -1,0 +1,146 @@
+//! TODO
+
+use anstream::ColorChoice;
+
+use super::section::sections;
+use crate::cli::commands::commit::reasons;
+use crate::cli::output::{ADDED, ENVIRONMENT, NAME, NUMBER, REMOVED, WRONG, paint};
+use crate::cli::text;
+use crate::{Difference, Side, VariableChange, Verdict};
+
+/// How what is removed and added is told apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Marks {
+    /// By colour.
+    Colour,
+    /// `[-removed-]{+added+}`, where there is none.
+    Signs,
+}
+
+impl Marks {
+    /// Those that fit standard output.
+    pub(crate) fn of_output() -> Self {
+        match anstream::stdout().current_choice() {
+            ColorChoice::Never => Self::Signs,
+            _ => Self::Colour,
+        }
+    }
+
+    /// What is removed and what is added in its place, in one line.
+    pub(super) fn pair(self, old: &str, new: &str) -> String {
+        self.removed(old)
+            + if matches!(self, Self::Colour) {
+                " "
+            } else {
+                ""
+            }
+            + &self.added(new)
+    }
+
+    fn removed(self, words: &str) -> String {
+        match self {
+            Self::Colour => paint(REMOVED, words),
+            Self::Signs => format!("[-{words}-]"),
+        }
+    }
+
+    fn added(self, words: &str) -> String {
+        match self {
+            Self::Colour => paint(ADDED, words),
+            Self::Signs => format!("{{+{words}+}}"),
+        }
+    }
+}
+
+/// All about a difference: the edits, the variables, the verdict.
+pub(crate) fn whole(difference: &Difference, marks: Marks) -> String {
+    let parts = [
+        edits(difference, marks),
+        variables(&difference.variables, marks),
+        verdict(difference),
+    ];
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+/// The edits, under a heading for each message, tool and parameter.
+fn edits(difference: &Difference, marks: Marks) -> String {
+    let mut told = String::new();
+    let mut was_block = false;
+    for section in sections(difference) {
+        let text = section.text(marks);
+        // What takes one line stands with its neighbours, and what takes more by itself.
+        let is_block = text.lines().nth(1).is_some();
+        if !told.is_empty() && (is_block || was_block) {
+            told.push('\n');
+        }
+        told.push_str(&text);
+        was_block = is_block;
+    }
+    told
+}
+
+/// The headings alone.
+pub(crate) fn stat(difference: &Difference) -> String {
+    let sections = sections(difference);
+    let lines = sections
+        .iter()
+        .map(|section| format!("  {}\n", section.heading()));
+    lines.collect()
+}
+
+/// The variables that callers give otherwise.
+fn variables(changes: &[VariableChange], marks: Marks) -> String {
+    if changes.is_empty() {
+        return String::new();
+    }
+    let lines = changes.iter().map(|change| {
+        let name = text::line(&change.name);
+        match (change.before, change.after) {
+            (Some(before), Some(after)) => {
+                let pair = marks.pair(&before.to_string(), &after.to_string());
+                format!("  {name}: {pair}\n")
+            }
+            (None, Some(after)) => format!("  {}\n", paint(ADDED, format!("+ {name} ({after})"))),
+            (Some(before), None) => {
+                format!("  {}\n", paint(REMOVED, format!("- {name} ({before})")))
+            }
+            (None, None) => String::new(),
+        }
+    });
+    format!(
+        "{}\n{}",
+        paint(NAME, "variables"),
+        lines.collect::<String>()
+    )
+}
+
+/// What the bump rules say.
+fn verdict(difference: &Difference) -> String {
+    let version = difference.from.version.as_ref();
+    let of = version.map(|version| format!(" of {}", paint(NUMBER, version.number)));
+    let of = of.unwrap_or_default();
+    match difference.verdict {
+        Verdict::Unchanged if difference.from.body == difference.to.body => {
+            "unchanged: the bodies are equal\n".to_owned()
+        }
+        Verdict::Unchanged => {
+            "unchanged: the bodies differ in white space, escapes or the order of members only\n"
+                .to_owned()
+        }
+        Verdict::Minor => format!("{}: no caller{of} breaks\n", paint(ENVIRONMENT, "minor")),
+        Verdict::Major => {
+            let list = reasons(&difference.breakages);
+            format!("{}: callers{of} break\n{list}", paint(WRONG, "major"))
+        }
+    }
+}
+
+/// The two sides in a line. A body that is in no version is called by the name of its file.
+pub(crate) fn title(from: &Side, to: &Side, file: &str) -> String {
+    let side = |side: &Side| match &side.version {
+        Some(version) => paint(NUMBER, version.number),
+        None => text::line(file),
+    };
+    format!("{} → {}", side(from), side(to))
+}

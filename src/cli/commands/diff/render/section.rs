@@ -1,0 +1,313 @@
+//! The edits of one message, tool or parameter.
+
+use anstyle::Style;
+use serde_json::Value;
+
+use super::difference::Marks;
+use super::{layout, words};
+use crate::cli::output::{ADDED, DIM, NAME, PLAIN, REMOVED, paint};
+use crate::cli::text;
+use crate::diff::{Edit, EditKind, Pointer, Section, tool_name};
+use crate::json::Tree;
+use crate::{Difference, Json};
+
+/// A section of a body, with its edits.
+pub(super) struct Edits<'a> {
+    section: Option<&'a Section>,
+    edits: Vec<&'a Edit>,
+    difference: &'a Difference,
+    /// The message, tool or member as it is or, if it is gone, as it was.
+    value: Option<&'a Value>,
+}
+
+/// The sections that changed, in order.
+pub(super) fn sections(difference: &Difference) -> Vec<Edits<'_>> {
+    let mut sections: Vec<Edits> = Vec::new();
+    for edit in &difference.body.edits {
+        let section = edit.section.as_ref();
+        match sections.last_mut() {
+            Some(last) if last.section == section => last.edits.push(edit),
+            _ => sections.push(Edits {
+                section,
+                edits: vec![edit],
+                difference,
+                value: section.and_then(|section| value(difference, section)),
+            }),
+        }
+    }
+    sections
+}
+
+fn value<'a>(difference: &'a Difference, section: &Section) -> Option<&'a Value> {
+    let of = |body: &'a Value, index: Option<usize>| {
+        let member = body.get(&section.member)?;
+        match index {
+            Some(index) => member.get(index),
+            None => Some(member),
+        }
+    };
+    let (old, new) = (difference.from.body.json(), difference.to.body.json());
+    match (section.old_index, section.new_index) {
+        (Some(index), None) => of(old, Some(index)),
+        (_, index) => of(new, index).or_else(|| of(old, index)),
+    }
+}
+
+/// No label and value in one line are longer.
+const LINE: usize = 72;
+
+impl Edits<'_> {
+    /// What it is, and what happened to it as a whole.
+    pub(super) fn heading(&self) -> String {
+        let (sign, style) = match self.whole().map(|edit| edit.kind) {
+            Some(EditKind::Added) => ("+ ", ADDED.bold()),
+            Some(EditKind::Removed) => ("- ", REMOVED.bold()),
+            _ => ("", NAME),
+        };
+        let heading = paint(style, format!("{sign}{}", self.name()));
+        match self.place() {
+            Some(place) => format!("{heading} {}", paint(DIM, place)),
+            None => heading,
+        }
+    }
+
+    fn name(&self) -> String {
+        let Some(section) = self.section else {
+            return "the body".into();
+        };
+        let member = text::line(&section.member);
+        let Some(index) = section.new_index.or(section.old_index) else {
+            return member;
+        };
+        let known = |name: Option<&str>| name.map(text::line);
+        if member == "messages" {
+            let role = known(self.value.and_then(|message| message.get("role")?.as_str()));
+            let role = role.map(|role| format!(" ({role})"));
+            return format!("message {index}{}", role.unwrap_or_default());
+        }
+        if let Some(name) = known(self.value.and_then(tool_name)) {
+            return format!("tool {name}");
+        }
+        let kind = known(self.value.and_then(|tool| tool.get("type")?.as_str()));
+        let kind = kind.map(|kind| format!(" ({kind})"));
+        format!("tool {index}{}", kind.unwrap_or_default())
+    }
+
+    /// Where else it was.
+    fn place(&self) -> Option<String> {
+        let section = self.section?;
+        let (old, new) = (section.old_index?, section.new_index?);
+        let is_message = section.member == "messages";
+        match self.edits.first()?.kind.is_move() && self.is_whole(self.edits.first()?) {
+            true if is_message => Some(format!("moved from {old}")),
+            true => Some(format!("moved from {old} to {new}")),
+            false => (is_message && old != new).then(|| format!("was {old}")),
+        }
+    }
+
+    /// The edit of the section as a whole, if there is one.
+    fn whole(&self) -> Option<&Edit> {
+        self.edits.iter().find(|edit| self.is_whole(edit)).copied()
+    }
+
+    fn is_whole(&self, edit: &Edit) -> bool {
+        self.pointer(edit).tokens().count() == self.depth()
+    }
+
+    /// How many tokens of a pointer lead to the section.
+    fn depth(&self) -> usize {
+        match self.section {
+            Some(_) if self.is_item() => 2,
+            Some(_) => 1,
+            None => 0,
+        }
+    }
+
+    /// Whether it is a message or a tool.
+    fn is_item(&self) -> bool {
+        let index = |section: &Section| section.old_index.or(section.new_index);
+        self.section.and_then(index).is_some()
+    }
+
+    /// Where the edited value is or, if it is gone, was.
+    fn pointer(&self, edit: &Edit) -> Pointer {
+        let pointer = edit.new_pointer.as_ref().or(edit.old_pointer.as_ref());
+        pointer.cloned().unwrap_or_default()
+    }
+
+    /// The heading, and below it what changed.
+    pub(super) fn text(&self, marks: Marks) -> String {
+        // What is no message or tool, and as a whole another one, is its own heading.
+        if !self.is_item()
+            && let [edit] = self.edits[..]
+            && self.is_whole(edit)
+        {
+            return entry("", &self.name(), edit, marks, NAME);
+        }
+        let mut told = self.heading() + "\n";
+        for edit in &self.edits {
+            if self.is_whole(edit) {
+                told.push_str(&item(edit, marks));
+            } else {
+                told.push_str(&entry("  ", &self.label(edit), edit, marks, PLAIN));
+            }
+        }
+        told
+    }
+
+    /// The way from the section to what was edited, as code would have it. A tool's `function` says nothing.
+    fn label(&self, edit: &Edit) -> String {
+        let side = match edit.new_pointer {
+            Some(_) => &self.difference.to,
+            None => &self.difference.from,
+        };
+        let mut at = Some(side.body.json());
+        let pointer = self.pointer(edit);
+        let last = pointer.tokens().count().saturating_sub(1);
+        let mut label = String::new();
+        for (depth, token) in pointer.tokens().enumerate() {
+            let is_index = at.is_some_and(Value::is_array);
+            at = at.and_then(|value| match value {
+                Value::Array(items) => items.get(token.parse::<usize>().ok()?),
+                value => value.get(&*token),
+            });
+            let is_wrapper = depth == 2 && depth < last && token == "function";
+            if depth < self.depth() || is_wrapper {
+                continue;
+            }
+            let plain = |c: char| c.is_alphanumeric() || "_$-~/".contains(c);
+            if is_index {
+                label.push_str(&format!("[{token}]"));
+            } else if token.is_empty() || !token.chars().all(plain) {
+                label.push_str(&format!("[{}]", layout::quoted(&token)));
+            } else {
+                label.push_str(if label.is_empty() { "" } else { "." });
+                label.push_str(&token);
+            }
+        }
+        label
+    }
+}
+
+/// A message, tool or body that came, went, moved or became another one.
+fn item(edit: &Edit, marks: Marks) -> String {
+    match (edit.kind, &edit.old, &edit.new) {
+        (EditKind::Added, _, Some(new)) => signed("  ", "+", &shown(new), ADDED),
+        (EditKind::Removed, Some(old), _) => signed("  ", "-", &shown(old), REMOVED),
+        (EditKind::Changed | EditKind::Respelled, Some(old), Some(new)) => {
+            replaced("  ", edit, old, new, marks)
+        }
+        _ => String::new(),
+    }
+}
+
+/// An edit in its own line, or below its label if it is long.
+fn entry(indent: &str, label: &str, edit: &Edit, marks: Marks, style: Style) -> String {
+    let (sign, value, sign_style) = match (edit.kind, &edit.old, &edit.new) {
+        (EditKind::Added, _, Some(new)) => ("+", new, ADDED),
+        (EditKind::Removed, Some(old), _) => ("-", old, REMOVED),
+        (EditKind::Changed | EditKind::Respelled, Some(old), Some(new)) => {
+            return changed(indent, label, edit, (old, new), marks, style);
+        }
+        _ => {
+            let from = edit
+                .old_pointer
+                .as_ref()
+                .and_then(|pointer| pointer.tokens().last());
+            let from = text::line(&from.unwrap_or_default());
+            let place = paint(DIM, format!("moved from [{from}]"));
+            return format!("{indent}{}: {place}\n", paint(style, label));
+        }
+    };
+    let short = layout::in_line(&value.tree());
+    if fits(label, &short) {
+        let line = paint(sign_style, format!("{sign} {label}: {short}"));
+        return format!("{indent}{line}\n");
+    }
+    let head = paint(sign_style, format!("{sign} {label}:"));
+    let below = format!("{indent}  ");
+    format!(
+        "{indent}{head}\n{}",
+        signed(&below, sign, &shown(value), sign_style)
+    )
+}
+
+fn fits(label: &str, value: &str) -> bool {
+    label.chars().count() + value.chars().count() <= LINE
+}
+
+fn changed(
+    indent: &str,
+    label: &str,
+    edit: &Edit,
+    (old, new): (&Json, &Json),
+    marks: Marks,
+    style: Style,
+) -> String {
+    let head = format!("{indent}{}:", paint(style, label));
+    // A message's text needs no label.
+    if label == "content"
+        && let Some(segments) = &edit.text
+    {
+        return words::block(indent, segments, marks);
+    }
+    let (old_tree, new_tree) = (old.tree(), new.tree());
+    let line_break = |value: &Tree<'_>| value.as_str().is_some_and(|text| text.contains('\n'));
+    if edit.text.is_none() || !(line_break(&old_tree) || line_break(&new_tree)) {
+        let (short_old, short_new) = (layout::in_line(&old_tree), layout::in_line(&new_tree));
+        if fits(label, &format!("{short_old}{short_new}")) {
+            let pair = match &edit.text {
+                _ if edit.kind == EditKind::Respelled => {
+                    let note = paint(DIM, "(the same value)");
+                    format!("{} {note}", marks.pair(&short_old, &short_new))
+                }
+                // An empty text is seen by its quotes only.
+                Some(segments)
+                    if ![&old_tree, &new_tree]
+                        .iter()
+                        .any(|one| one.as_str() == Some("")) =>
+                {
+                    words::line(segments, marks)
+                }
+                _ => marks.pair(&short_old, &short_new),
+            };
+            return format!("{head} {pair}\n");
+        }
+    }
+    head + "\n" + &replaced(&format!("{indent}  "), edit, old, new, marks)
+}
+
+/// A value in place of another, over several lines.
+fn replaced(indent: &str, edit: &Edit, old: &Json, new: &Json, marks: Marks) -> String {
+    match &edit.text {
+        Some(segments) => words::block(indent, segments, marks),
+        None => {
+            signed(indent, "-", &shown(old), REMOVED) + &signed(indent, "+", &shown(new), ADDED)
+        }
+    }
+}
+
+/// A value over several lines, and a message that is nothing but a text as that text.
+fn shown(value: &Json) -> String {
+    let value = value.tree();
+    let plain = match &value {
+        Tree::String(text) => Some(text.as_str()),
+        Tree::Object(members) if members.len() == 2 && members.contains("role") => {
+            members.get("content").and_then(Tree::as_str)
+        }
+        _ => None,
+    };
+    match plain {
+        Some(text) => text::lines(text),
+        None => layout::lines(&value),
+    }
+}
+
+/// Each line behind a sign.
+fn signed(indent: &str, sign: &str, lines: &str, style: Style) -> String {
+    let lines = lines.lines().map(|line| {
+        let line = format!("{sign} {line}");
+        format!("{indent}{}\n", paint(style, line.trim_end()))
+    });
+    lines.collect()
+}

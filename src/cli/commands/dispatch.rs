@@ -1,0 +1,72 @@
+//! TODO
+
+use crate::cli::args::Command;
+use crate::cli::commands::backup;
+use crate::cli::commands::blame;
+use crate::cli::commands::commit;
+use crate::cli::commands::completions;
+use crate::cli::commands::demo;
+use crate::cli::commands::diff::command;
+use crate::cli::commands::environments;
+use crate::cli::commands::export;
+#[cfg(feature = "server")]
+use crate::cli::commands::fake;
+#[cfg(feature = "server")]
+use crate::cli::commands::fixtures;
+use crate::cli::commands::freeze;
+use crate::cli::commands::history;
+use crate::cli::commands::import;
+use crate::cli::commands::maintenance;
+use crate::cli::commands::prompts;
+use crate::cli::commands::search;
+#[cfg(feature = "server")]
+use crate::cli::commands::serve;
+use crate::cli::commands::templates;
+use crate::cli::commands::undo;
+use crate::cli::commands::versions;
+use crate::cli::commands::watch;
+use crate::cli::error::Outcome;
+use crate::cli::session::Session;
+
+/// Does what a command line asks for.
+pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
+    match command {
+        Command::Init(args) => maintenance::init(args, session),
+        Command::Create(args) => prompts::create(args, session),
+        Command::Commit(args) => commit::commit(args, session),
+        Command::Log(args) => versions::log(args, session),
+        Command::Show(args) => versions::show(args, session),
+        Command::Diff(args) => command::diff(args, session),
+        Command::Blame(args) => blame::blame(args, session),
+        Command::Ls(args) => prompts::list(args, session),
+        Command::Resolve(args) => versions::resolve(args, session),
+        Command::Vars(args) => templates::variables(args, session),
+        Command::Search(args) => search::search(args, session),
+        Command::Render(args) => templates::render(args, session),
+        Command::Env(args) => environments::run(args, session),
+        Command::Tag(args) => prompts::tag(args, session),
+        Command::Rename(args) => prompts::rename(args, session),
+        Command::Rm(args) => prompts::remove(args, session),
+        Command::Ops(args) => history::operations(args, session),
+        Command::Undo(args) => undo::undo(args, session),
+        Command::Watch(args) => watch::watch(args, session),
+        Command::CatBody(args) => versions::cat_body(args, session),
+        Command::Verify(args) => maintenance::verify(args, session),
+        Command::Backup(args) => backup::backup(args, session),
+        Command::Restore(args) => backup::restore(args, session),
+        Command::Settle => maintenance::settle(session),
+        Command::Gc(args) => maintenance::collect(args, session),
+        Command::Stats => maintenance::stats(session),
+        Command::Import(args) => import::import(args, session),
+        Command::Export(args) => export::export(args, session),
+        Command::Freeze(args) => freeze::freeze(args, session),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::serve(args, session),
+        #[cfg(feature = "server")]
+        Command::Fake(args) => fake::fake(args),
+        #[cfg(feature = "server")]
+        Command::Fixtures => fixtures::fixtures(session),
+        Command::Demo(args) => demo::demo(args, session),
+        Command::Completions(args) => completions::completions(args, session),
+    }
+}

@@ -1,0 +1,315 @@
+//! `init`, `verify`, `settle`, `gc`, `stats`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cli::args::{Collect, Init, Verify};
+use crate::cli::error::{Done, Failure, Outcome};
+use crate::cli::exit::Exit;
+use crate::cli::output::{DIM, NAME, WRONG, paint};
+use crate::cli::progress::Progress;
+use crate::cli::session::{STORE, Session, here};
+use crate::cli::text;
+use crate::{Collected, GcOptions, Policy, Report, Stats, Store};
+
+pub(crate) fn init(args: &Init, session: &Session) -> Outcome {
+    let path = match session.named() {
+        Some(named) => named,
+        None => here()?.join(STORE),
+    };
+    let first = args.first_version;
+    let options = session.options().first_version(first.major, first.minor);
+    let store = options.policy(args.policy.into()).create(&path)?;
+    let settings = store.settings();
+    session.report(
+        Done::Other("the store was made"),
+        || json!({"path": path.to_string_lossy(), "settings": settings}),
+        || {
+            format!(
+                "Made a store in {}\n  versions begin with {}, {}\n",
+                paint(NAME, text::line(&path.to_string_lossy())),
+                settings.first_version,
+                policy_words(settings.policy),
+            )
+        },
+    )
+}
+
+fn policy_words(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Enforced => "minor versions that break callers are refused",
+        Policy::Free => "the caller chooses between major and minor",
+    }
+}
+
+pub(crate) fn verify(args: &Verify, session: &Session) -> Outcome {
+    if args.repair {
+        return repair(&args.from, session);
+    }
+    let report = match session.reader_or_damage()? {
+        Ok(store) => {
+            let progress = checked(&store, session);
+            match args.quick {
+                true => store.verify_quickly(|bodies| progress.at(bodies))?,
+                false => store.verify_pinned(&args.pin, |bodies| progress.at(bodies))?,
+            }
+        }
+        Err(path) => {
+            let progress = Progress::open_ended(session, CHECKED);
+            let options = session.options();
+            options.verify(path, &args.pin, |bodies| progress.at(bodies))?
+        }
+    };
+    let told = session.answer(|| report_json(&report), || report_text(&report, args.quick));
+    refuse_damaged(&report).and(told)
+}
+
+const CHECKED: &str = "bodies checked:";
+
+/// Shows how many bodies of a store were checked, and of how many, unless that can't be read.
+fn checked(store: &Store, session: &Session) -> Progress {
+    let Ok(stats) = store.stats() else {
+        return Progress::open_ended(session, CHECKED);
+    };
+    let bodies = stats.waiting_bodies + stats.bodies.loose_bodies + stats.bodies.packed_bodies;
+    let steps = usize::try_from(bodies).unwrap_or(usize::MAX);
+    Progress::of(session, CHECKED, steps)
+}
+
+fn repair(from: &[PathBuf], session: &Session) -> Outcome {
+    let store = session.store()?;
+    let sources = from.iter().map(|path| {
+        let options = session.options().read_only(true).allow_network(true);
+        options.open(path)
+    });
+    let sources = sources.collect::<crate::Result<Vec<Store>>>()?;
+    let progress = Progress::open_ended(session, CHECKED);
+    let repaired = store.repair(&sources, |bodies| progress.at(bodies))?;
+    drop(progress);
+    let told = session.report(
+        Done::Other("the repair was made"),
+        || json!({"bodies": repaired.bodies, "report": report_json(&repaired.report)}),
+        || {
+            let taken = text::count(repaired.bodies.len() as u64, "body", "bodies");
+            format!(
+                "Took back {taken}\n{}",
+                report_text(&repaired.report, false)
+            )
+        },
+    );
+    refuse_damaged(&repaired.report).and(told)
+}
+
+pub(crate) fn report_json(report: &Report) -> Value {
+    json!({
+        "clean": report.is_clean(),
+        "operations": report.operations,
+        "prompts": report.prompts,
+        "versions": report.versions,
+        "bodies": report.bodies,
+        "bytes": report.bytes,
+        "head": report.head,
+        "violations": report.violations,
+    })
+}
+
+/// Fails where something is wrong.
+pub(crate) fn refuse_damaged(report: &Report) -> Outcome {
+    if report.is_clean() {
+        return Ok(());
+    }
+    let found = text::count(report.violations.len() as u64, "violation", "violations");
+    Err(Failure::new(Exit::Damaged, "violations", format!("{found} found"))
+        .hint("make a copy of the store's directory before anything else; then promptbook verify --repair --from BACKUP, or restore it"))
+}
+
+pub(crate) fn report_text(report: &Report, quick: bool) -> String {
+    let violations = report.violations.iter();
+    let mut told: String = violations
+        .map(|violation| {
+            format!(
+                "{} {}\n",
+                paint(WRONG, "✗"),
+                text::line(&violation.to_string())
+            )
+        })
+        .collect();
+    if quick {
+        let bodies = text::count(report.bodies, "body", "bodies");
+        told.push_str(&format!("Looked for {bodies}; nothing else was checked\n"));
+        return told;
+    }
+    told.push_str(&format!(
+        "Checked {}, {} with {}, and {} of {}\n",
+        text::count(report.operations, "operation", "operations"),
+        text::count(report.prompts, "prompt", "prompts"),
+        text::count(report.versions, "version", "versions"),
+        text::count(report.bodies, "body", "bodies"),
+        text::count(report.bytes, "byte", "bytes"),
+    ));
+    if let Some(head) = report.head {
+        told.push_str(&format!("  head {}\n", paint(DIM, head)));
+    }
+    if report.is_clean() {
+        told.push_str("All is sound.\n");
+    }
+    told
+}
+
+pub(crate) fn settle(session: &Session) -> Outcome {
+    let store = session.store()?;
+    let progress = Progress::open_ended(session, "bodies settled:");
+    let settled = store.settle(|settled| progress.at(settled.bodies))?;
+    drop(progress);
+    session.report(
+        Done::Other("the bodies were settled"),
+        || json!({"bodies": settled.bodies, "bytes": settled.bytes}),
+        || {
+            let bodies = text::count(settled.bodies, "body", "bodies");
+            format!(
+                "Settled {bodies} of {}\n",
+                text::count(settled.bytes, "byte", "bytes")
+            )
+        },
+    )
+}
+
+pub(crate) fn collect(args: &Collect, session: &Session) -> Outcome {
+    let retention = Duration::from_secs(u64::from(args.retention) * 24 * 60 * 60);
+    let options = GcOptions::new().retention(retention);
+    if args.dry_run {
+        return garbage(options, session);
+    }
+    let store = session.store()?;
+    let progress = Progress::open_ended(session, "collecting");
+    let options = options.repack(args.aggressive).trust_clock(args.yes);
+    let collected = store.collect_garbage_with(options)?;
+    drop(progress);
+    session.report(
+        Done::Other("the collection was made"),
+        || {
+            json!({
+                "bodies": collected.bodies,
+                "bytes": collected.bytes,
+                "leftovers": collected.leftovers,
+                "inputs": collected.inputs,
+                "packed": collected.packed,
+                "dropped": collected.dropped,
+            })
+        },
+        || {
+            let removed = removed(&collected);
+            let packed = text::count(collected.packed, "body", "bodies");
+            let dropped = text::count(collected.dropped, "dead one", "dead ones");
+            let inputs = match collected.inputs {
+                0 => String::new(),
+                some => format!(
+                    "; recorded inputs of {}",
+                    text::count(some, "request", "requests")
+                ),
+            };
+            format!("Removed {removed}{inputs}\nPacked {packed}; {dropped} went from packs\n")
+        },
+    )
+}
+
+/// What would be removed.
+fn garbage(options: GcOptions, session: &Session) -> Outcome {
+    let garbage = session
+        .reader()?
+        .collect_garbage_with(options.dry_run(true))?;
+    session.answer(
+        || {
+            json!({
+                "dry_run": true,
+                "bodies": garbage.bodies,
+                "bytes": garbage.bytes,
+                "leftovers": garbage.leftovers,
+            })
+        },
+        || format!("Would remove {}\n", removed(&garbage)),
+    )
+}
+
+fn removed(collected: &Collected) -> String {
+    let bodies = text::count(collected.bodies, "body", "bodies");
+    let bytes = text::count(collected.bytes, "byte", "bytes");
+    let leftovers = text::count(collected.leftovers, "leftover file", "leftover files");
+    format!("{bodies} of {bytes}, and {leftovers}")
+}
+
+pub(crate) fn stats(session: &Session) -> Outcome {
+    let store = session.reader()?;
+    let stats = store.stats()?;
+    let path = store
+        .path()
+        .unwrap_or_else(|| ".".as_ref())
+        .to_string_lossy();
+    session.answer(
+        || {
+            json!({
+                "path": path,
+                "prompts": stats.prompts,
+                "operations": stats.operations,
+                "waiting_bodies": stats.waiting_bodies,
+                "waiting_bytes": stats.waiting_bytes,
+                "oldest_waiting": stats.oldest_waiting,
+                "bodies": stats.bodies,
+                "ratio": ratio(&stats),
+                "settings": stats.settings,
+            })
+        },
+        || stats_text(&path, &stats),
+    )
+}
+
+/// What packs take of the bytes of their bodies; none where there is no pack.
+fn ratio(stats: &Stats) -> Option<f64> {
+    #[allow(clippy::cast_precision_loss)] // A ratio of a few digits.
+    let ratio = stats.bodies.pack_bytes as f64 / stats.bodies.packed_bytes as f64;
+    (stats.bodies.packed_bytes > 0).then(|| (ratio * 1000.0).round() / 1000.0)
+}
+
+fn stats_text(path: &str, stats: &Stats) -> String {
+    let bodies_of = |bodies: u64, bytes: u64| {
+        let bodies = text::count(bodies, "body", "bodies");
+        format!("{bodies} of {}", text::count(bytes, "byte", "bytes"))
+    };
+    let usage = &stats.bodies;
+    let fields = [
+        ("store", text::line(path)),
+        ("prompts", stats.prompts.to_string()),
+        ("operations", stats.operations.to_string()),
+        (
+            "to settle",
+            match stats.oldest_waiting {
+                Some(oldest) => format!(
+                    "{}, since {}",
+                    bodies_of(stats.waiting_bodies, stats.waiting_bytes),
+                    text::moment(oldest)
+                ),
+                None => bodies_of(stats.waiting_bodies, stats.waiting_bytes),
+            },
+        ),
+        ("files", bodies_of(usage.loose_bodies, usage.loose_bytes)),
+        (
+            "packs",
+            match ratio(stats) {
+                Some(ratio) => format!(
+                    "{}: {} in {}, {ratio} of it",
+                    usage.packs,
+                    bodies_of(usage.packed_bodies, usage.packed_bytes),
+                    text::count(usage.pack_bytes, "byte", "bytes"),
+                ),
+                None => "0".into(),
+            },
+        ),
+        ("first version", stats.settings.first_version.to_string()),
+        ("bump rules", policy_words(stats.settings.policy).to_owned()),
+    ];
+    let lines =
+        fields.map(|(name, value)| format!("{} {value}\n", paint(DIM, format!("{name:<13}"))));
+    lines.concat()
+}

@@ -1,0 +1,326 @@
+//! What went wrong, in words, with a hint what to do and the exit code that says it to programs.
+
+use std::error::Error as StdError;
+use std::io;
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::output::{HINT, WRONG, aside, paint};
+use super::text;
+use crate::storage::ErrorKind;
+use crate::{Error, FileError, Invalid, Store};
+
+/// What a command answers when it has written its output.
+pub(crate) type Outcome<T = ()> = Result<T, Failure>;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// For programs, such as `prompt_not_found`.
+    kind: &'static str,
+    exit: Exit,
+    message: String,
+    /// What led to it, outermost first.
+    causes: Vec<String>,
+    /// Each thing that is wrong, where there are several.
+    details: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            exit,
+            message: message.into(),
+            causes: Vec::new(),
+            details: Vec::new(),
+            hint: None,
+        }
+    }
+
+    /// The command line, or what it gives, is malformed.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// Reading or writing failed.
+    pub(crate) fn io(message: impl Into<String>, cause: &io::Error) -> Self {
+        Self::new(Exit::Failure, "io", message).because(cause)
+    }
+
+    /// Nobody reads the output any more, which is no failure.
+    pub(crate) fn closed() -> Self {
+        Self::new(Exit::Success, "closed", "the output was closed")
+    }
+
+    /// What went wrong in reporting a change that took place. A reader that went away is still no failure.
+    pub(crate) fn after(self, done: Done<'_>) -> Self {
+        let (false, Some(done)) = (self.exit == Exit::Success, done.words()) else {
+            return self;
+        };
+        let message = format!("{done}; its report could not be written");
+        let mut failure = Self::new(Exit::Unreported, "unreported", message);
+        failure.causes = vec![self.message];
+        failure.causes.extend(self.causes);
+        failure.hint("don't repeat the command: the change took place")
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+
+    /// Says what it is about, in front of the message.
+    pub(crate) fn about(mut self, subject: &str) -> Self {
+        self.message = format!("{subject}: {}", self.message);
+        self
+    }
+
+    /// Adds an error and all that led to it.
+    pub(crate) fn because(mut self, cause: &dyn StdError) -> Self {
+        let mut next = Some(cause);
+        while let Some(error) = next {
+            self.causes.push(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Tells of it on standard error.
+    pub(crate) fn tell(&self, as_json: bool) {
+        if self.exit == Exit::Success {
+            return;
+        }
+        if as_json {
+            return aside(&text::json(&self.json()));
+        }
+        let mut told = format!(
+            "{}: {}\n",
+            paint(WRONG, "error"),
+            text::lines(&self.message)
+        );
+        for detail in &self.details {
+            told.push_str(&format!("  - {}\n", text::line(detail)));
+        }
+        for cause in &self.causes {
+            told.push_str(&format!("  because: {}\n", text::line(cause)));
+        }
+        if let Some(hint) = &self.hint {
+            told.push_str(&format!("{}: {}\n", paint(HINT, "hint"), text::lines(hint)));
+        }
+        aside(&told);
+    }
+
+    fn json(&self) -> Value {
+        json!({"error": {
+            "kind": self.kind,
+            "code": self.exit as u8,
+            "message": self.message,
+            "details": self.details,
+            "causes": self.causes,
+            "hint": self.hint,
+        }})
+    }
+}
+
+/// A change that took place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Done<'a> {
+    /// The operations that this store made last; nothing took place if it made none.
+    Operations(&'a Store),
+    /// Something else, as a sentence.
+    Other(&'a str),
+}
+
+impl Done<'_> {
+    fn words(self) -> Option<String> {
+        let operations = match self {
+            Self::Other(done) => return Some(done.to_owned()),
+            Self::Operations(store) => store.operations_made()?,
+        };
+        Some(match (operations.start(), operations.end()) {
+            (first, last) if first == last => format!("operation {first} was made"),
+            (first, last) => format!("operations {first} to {last} were made"),
+        })
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        Self::new(Exit::Usage, "invalid", invalid.to_string())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let mut failure = Self::new(error.kind().into(), name(&error), error.to_string());
+        match &error {
+            // Their texts have all reasons in one line; a list is easier to read.
+            Error::Breaking { base, reasons } => {
+                failure.message = format!("not a minor version of {base}: it would break callers");
+                failure.details = reasons.iter().map(ToString::to_string).collect();
+            }
+            Error::Render { problems } => {
+                failure.message = "not rendered".into();
+                failure.details = problems.iter().map(ToString::to_string).collect();
+            }
+            Error::Freeze { problems } => {
+                failure.message = "not frozen: partials can't be filled in".into();
+                failure.details = problems.iter().map(ToString::to_string).collect();
+            }
+            _ => {}
+        }
+        failure.hint = hint(&error);
+        match error.source() {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        }
+    }
+}
+
+/// The name of an error for programs.
+fn name(error: &Error) -> &'static str {
+    match error {
+        Error::NotAStore { .. } => "not_a_store",
+        Error::StoreExists { .. } => "store_exists",
+        Error::ForeignBackup { .. } => "foreign_backup",
+        Error::IndexLost { .. } => "index_lost",
+        Error::NewerFormat { .. } => "newer_format",
+        Error::UnreleasedFormat { .. } => "unreleased_format",
+        Error::NetworkFilesystem { .. } => "network_filesystem",
+        Error::NotWritable { .. } => "not_writable",
+        Error::SqliteTooOld { .. } => "sqlite_too_old",
+        Error::ReadOnly => "read_only",
+        Error::PromptNotFound { .. } => "prompt_not_found",
+        Error::AmbiguousPrompt { .. } => "ambiguous_prompt",
+        Error::VersionNotFound { .. } => "version_not_found",
+        Error::EnvironmentNotFound { .. } => "environment_not_found",
+        Error::ForeignVersion { .. } => "foreign_version",
+        Error::BodyNotFound { .. } => "body_not_found",
+        Error::InputsNotFound { .. } => "inputs_not_found",
+        Error::OperationNotFound { .. } => "operation_not_found",
+        Error::CursorNotFound { .. } => "cursor_not_found",
+        Error::StoodOn { .. } => "stood_on",
+        Error::AlreadyUndone { .. } => "already_undone",
+        Error::BodyCollected { .. } => "body_collected",
+        Error::ClockInDoubt { .. } => "clock_in_doubt",
+        Error::PromptIdTaken { .. } => "prompt_id_taken",
+        Error::VersionIdTaken { .. } => "version_id_taken",
+        Error::Conflict { .. } => "conflict",
+        Error::Contradiction { .. } => "contradiction",
+        Error::Breaking { .. } => "breaking",
+        Error::NoBase { .. } => "no_base",
+        Error::NumbersExhausted { .. } => "numbers_exhausted",
+        Error::Invalid(_) => "invalid",
+        Error::InvalidBody { .. } => "invalid_body",
+        Error::Render { .. } => "render",
+        Error::Freeze { .. } => "freeze",
+        Error::File(error) => match error {
+            FileError::Unreadable { .. }
+            | FileError::Reading { .. }
+            | FileError::Writing { .. } => "io",
+            FileError::Foreign { .. } => "foreign_file",
+            FileError::NewerFormat { .. } => "newer_format",
+            FileError::Unsealed { .. } | FileError::Altered { .. } => "altered_file",
+            FileError::Malformed { .. } => "malformed_file",
+        },
+        Error::Unrenderable(_) => "unrenderable",
+        Error::Damaged { .. } => "damaged",
+        Error::OutcomeUnknown { .. } => "outcome_unknown",
+        Error::WithinBatch => "within_batch",
+        Error::Poisoned => "poisoned",
+        Error::Backend(error) => match error.kind() {
+            ErrorKind::Full => "full",
+            ErrorKind::Busy => "busy",
+            ErrorKind::Corrupt => "corrupt",
+            ErrorKind::OutcomeUnknown => "outcome_unknown",
+            ErrorKind::Io => "io",
+            ErrorKind::Replaced => "replaced",
+            _ => "backend",
+        },
+    }
+}
+
+fn hint(error: &Error) -> Option<String> {
+    let hint = match error {
+        Error::NotAStore { .. } => {
+            "promptbook init makes a store; --store DIR or PROMPTBOOK_STORE names another".into()
+        }
+        Error::ForeignBackup { .. } => "back up to another directory, and look what is in this one".into(),
+        Error::StoreExists { .. } => "nothing is to be done; promptbook stats tells what it holds".into(),
+        Error::IndexLost { .. } => "put index.db back from a copy, or move the rest away".into(),
+        Error::UnreleasedFormat { .. } => {
+            "with the older build: promptbook export --bundle FILE; then: promptbook --store NEW init, promptbook --store NEW import FILE".into()
+        }
+        Error::NewerFormat { .. } => "install the newest release of promptbook".into(),
+        Error::NetworkFilesystem { .. } => {
+            "move the store to a local disk; or, if one machine only uses it, say --allow-network".into()
+        }
+        Error::NotWritable { .. } | Error::ReadOnly => {
+            "reading works all the same; to change the store, get the right to write its directory and files".into()
+        }
+        Error::SqliteTooOld { .. } => "build promptbook with its feature bundled".into(),
+        Error::PromptNotFound { .. } => "promptbook ls lists the prompts".into(),
+        Error::AmbiguousPrompt { .. } => "name one of them by its id, as id:ID".into(),
+        Error::VersionNotFound { prompt: Some(id), .. } => {
+            format!("promptbook log {id} lists its versions")
+        }
+        Error::VersionNotFound { .. } => "promptbook log --ids lists versions with their ids".into(),
+        Error::EnvironmentNotFound { prompt, .. } => {
+            format!("promptbook env list {prompt} lists its environments")
+        }
+        Error::ForeignVersion { version, .. } => format!("name it by its id alone: {version}"),
+        Error::ClockInDoubt { .. } => {
+            "nothing was removed; if the clock is right, promptbook gc --yes removes it".into()
+        }
+        Error::PromptIdTaken { .. } => {
+            "choose another, or none; an id stays taken when its prompt is deleted".into()
+        }
+        Error::OperationNotFound { .. } => "promptbook ops lists the operations".into(),
+        Error::StoodOn { operation, .. } => {
+            format!("promptbook undo {operation} --also-later takes them back, too")
+        }
+        Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} brings it again"),
+        Error::Conflict { .. } => "somebody changed it; look again before you repeat".into(),
+        Error::Contradiction { .. } => "both sides changed the same thing; \
+            import the bundle into a store of its own, and bring over from there what is missing here"
+            .into(),
+        Error::File(FileError::Unsealed { .. } | FileError::Altered { .. }) => {
+            "copy it again from where it was written, or write it anew".into()
+        }
+        Error::Breaking { .. } => "commit it as a major version (--major), \
+            or as a minor version all the same (--minor --force)"
+            .into(),
+        Error::NoBase { .. } => "commit it as a major version (--major)".into(),
+        Error::InvalidBody { .. } => "a body is one JSON object, such as {\"model\": …, \"messages\": […]}".into(),
+        Error::Render { .. } => "promptbook vars SPEC lists what it asks for".into(),
+        Error::Freeze { .. } => "promptbook vars SPEC lists a prompt's partials, and where they are used".into(),
+        Error::Unrenderable(_) => "--mode strict takes bodies of any shape".into(),
+        Error::Damaged { .. } => "promptbook verify names all that is damaged; \
+            restore the store, or that body, from a backup"
+            .into(),
+        Error::OutcomeUnknown { .. } => "promptbook ops tells whether it did; \
+            look after the disk before you go on"
+            .into(),
+        Error::Backend(error) => match error.kind() {
+            ErrorKind::Full => "make room and repeat; nothing was changed".into(),
+            ErrorKind::Busy => "repeat, or wait longer with --wait SECONDS; nothing was changed".into(),
+            ErrorKind::Replaced => "look at what is there now, and run the command again".into(),
+            ErrorKind::Corrupt => "promptbook verify names all that is damaged".into(),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(hint)
+}

@@ -1,0 +1,279 @@
+//! All of a bundle checked before anything of it is used, and what memory keeps of it.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+
+use chrono::{DateTime, Utc};
+
+use super::read::{Reader, failed};
+use super::{CHUNK, Head, KIND, malformed, read_operation};
+use crate::fs::checksummed_file::{FileError, Unsealer};
+use crate::model::body::Body;
+use crate::model::error::{Error, Result};
+use crate::model::id::{BlobId, OperationId, PromptId, Seal, VersionId};
+use crate::model::record::{Change, OperationContent, OperationKind};
+
+/// A bundle that was read once and found whole.
+#[derive(Debug)]
+pub(crate) struct Bundle<R> {
+    pub(crate) file: Source<R>,
+    pub(crate) contents: Contents,
+    pub(crate) seal: Seal,
+}
+
+/// Where a bundle is read from, once more. It may have changed since it was checked: what is read is checked again.
+#[derive(Debug)]
+pub(crate) struct Source<R> {
+    from: R,
+    /// Where in `from` the bundle begins.
+    start: u64,
+    /// Where in the bundle the first body is, behind the first line.
+    bodies_at: u64,
+}
+
+/// What memory keeps of a bundle.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    pub(crate) head: Head,
+    /// The id of each operation.
+    pub(crate) ids: Vec<OperationId>,
+    /// The number of the operation that made a prompt.
+    pub(crate) prompts: HashMap<PromptId, u64>,
+    /// The numbers of those that an operation takes back, for each that does.
+    pub(crate) undoes: HashMap<u64, Vec<u64>>,
+    /// The body of each version, behind the number of the operation that made it.
+    pub(crate) created: Vec<(u64, BlobId)>,
+    /// Each version that came back, behind the number of the operation that brought it.
+    pub(crate) restored: Vec<(u64, VersionId)>,
+    /// The bodies that are in the bundle, by address.
+    pub(crate) bodies: Vec<BlobId>,
+    /// The sizes of bodies that are not, as their versions tell them.
+    pub(crate) absent: HashMap<BlobId, u64>,
+}
+
+impl<R: Read + Seek> Bundle<R> {
+    /// Reads all of it, and refuses what is not whole: the seal, the chain of ids, each body against its address.
+    pub(crate) fn open(mut from: R) -> Result<Self> {
+        let start = from.stream_position().map_err(failed)?;
+        let unsealer = Unsealer::new(&mut from, KIND).map_err(failed)?;
+        let mut reader = Reader::new(BufReader::with_capacity(CHUNK, unsealer));
+        let checked = Contents::read(&mut reader);
+        let (contents, bodies_at) = match checked {
+            // What is malformed may have been altered, which says more: the seal tells, at the end.
+            Err(Error::File(error @ FileError::Malformed { .. })) => {
+                reader.is_at_end()?;
+                return Err(error.into());
+            }
+            checked => checked?,
+        };
+        let seal = reader.into_inner().into_inner().seal();
+        let seal = seal.ok_or_else(|| KIND.altered())?;
+        let file = Source {
+            from,
+            start,
+            bodies_at,
+        };
+        Ok(Self {
+            file,
+            contents,
+            seal,
+        })
+    }
+}
+
+impl<R: Read + Seek> Source<R> {
+    /// Reads the operations.
+    pub(crate) fn operations(&mut self) -> Result<Reader<impl BufRead>> {
+        let mut reader = self.rewind()?;
+        reader.head()?;
+        Ok(reader)
+    }
+
+    /// Reads the bodies.
+    pub(crate) fn bodies(&mut self) -> Result<Reader<impl BufRead>> {
+        let (start, bodies_at) = (self.start, self.bodies_at);
+        let reader = self.rewind()?;
+        let at = start + reader.offset() + bodies_at;
+        let mut from = reader.into_inner();
+        from.seek(SeekFrom::Start(at)).map_err(failed)?;
+        Ok(Reader::new(from))
+    }
+
+    /// A reader of the content, behind the first line.
+    fn rewind(&mut self) -> Result<Reader<BufReader<&mut R>>> {
+        let start = SeekFrom::Start(self.start);
+        self.from.seek(start).map_err(failed)?;
+        let mut reader = Reader::new(BufReader::with_capacity(CHUNK, &mut self.from));
+        reader.first_line()?;
+        Ok(reader)
+    }
+}
+
+impl Contents {
+    /// What a reader that is behind the first line reads, and where the first body is.
+    fn read(reader: &mut Reader<impl BufRead>) -> Result<(Self, u64)> {
+        let mut contents = Self {
+            head: reader.head()?,
+            ..Self::default()
+        };
+        let mut told = Vec::new();
+        let mut last = OperationId::ROOT;
+        for number in 1..=contents.head.operations {
+            let text = reader.operation(number)?;
+            last = last.followed_by(text.as_bytes());
+            contents.ids.push(last);
+            let content = read_operation(number, text)?;
+            contents
+                .note(number, &content, &mut told)
+                .map_err(|reason| malformed(format!("operation {number}: {reason}")))?;
+        }
+        if contents.ids.last() != contents.head.head.as_ref() {
+            return Err(malformed("the id of the last operation is another"));
+        }
+        let bodies_at = reader.offset();
+        let mut stored = Vec::new();
+        for _ in 0..contents.head.bodies {
+            stored.push(read_body(reader, stored.last())?);
+        }
+        let bytes = stored
+            .iter()
+            .try_fold(0, |sum: u64, body| sum.checked_add(body.size));
+        if bytes != Some(contents.head.bytes) {
+            return Err(malformed("the bodies have other bytes in sum"));
+        }
+        if !reader.is_at_end()? {
+            return Err(malformed("there is more behind the last body"));
+        }
+        contents.compare(told, &stored)?;
+        Ok((contents, bodies_at))
+    }
+
+    /// Notes what an operation makes, and refuses what no operation is.
+    fn note(
+        &mut self,
+        number: u64,
+        content: &OperationContent,
+        told: &mut Vec<Told>,
+    ) -> Result<(), String> {
+        check_moment(content.at)?;
+        if let Some(undone) = content
+            .undoes
+            .iter()
+            .find(|undone| !(1..number).contains(undone))
+        {
+            return Err(format!("operation {undone} is not before it"));
+        }
+        if !content.undoes.is_empty() {
+            self.undoes.insert(number, content.undoes.clone());
+        }
+        if content.undoes.is_empty() == (content.kind == OperationKind::Undo) {
+            let reason = match content.undoes.is_empty() {
+                true => "it takes nothing back, and is told to",
+                false => "it takes others back, and is told to be something else",
+            };
+            return Err(reason.into());
+        }
+        for change in &content.changes {
+            self.prompts.entry(change.prompt()).or_insert(number);
+            match change {
+                Change::Prompt {
+                    id,
+                    before: None,
+                    after: None,
+                } => return Err(format!("it changes nothing of prompt {id}")),
+                Change::Environment {
+                    name,
+                    before: None,
+                    after: None,
+                    ..
+                } => return Err(format!("it changes nothing of {name}")),
+                Change::VersionCreated(version) => {
+                    check_moment(version.created_at)?;
+                    if !version.environments.is_empty() || version.size > Body::MAX_BYTES as u64 {
+                        return Err(format!("version {} can't have come so", version.id));
+                    }
+                    self.created.push((number, version.blob));
+                    told.push(Told::new(
+                        version.blob,
+                        version.size,
+                        version.model.as_deref(),
+                    ));
+                }
+                Change::VersionRestored { id, .. } => self.restored.push((number, *id)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds what versions tell of their bodies against the bodies that are there.
+    fn compare(&mut self, mut told: Vec<Told>, stored: &[Told]) -> Result<()> {
+        told.sort_unstable();
+        told.dedup();
+        let twice = told.windows(2).find(|pair| pair[0].id == pair[1].id);
+        if let Some([one, other]) = twice {
+            let id = one.id;
+            let what = match one.size == other.size {
+                true => "models",
+                false => "sizes",
+            };
+            return Err(malformed(format!("versions tell two {what} of body {id}")));
+        }
+        for body in stored {
+            let found = told.binary_search_by_key(&body.id, |told| told.id);
+            let found = found.ok().and_then(|at| told.get(at));
+            let id = body.id;
+            match found.filter(|found| found.size == body.size) {
+                None => {
+                    return Err(malformed(format!(
+                        "no version has the body {id}, or one tells another size of it"
+                    )));
+                }
+                Some(found) if found.model != body.model => {
+                    let reason = format!("a version tells another model than its body {id}");
+                    return Err(malformed(reason));
+                }
+                Some(_) => {}
+            }
+        }
+        told.retain(|body| stored.binary_search(body).is_err());
+        self.absent = told.into_iter().map(|told| (told.id, told.size)).collect();
+        self.bodies = stored.iter().map(|body| body.id).collect();
+        Ok(())
+    }
+}
+
+/// What a version tells of its body, or the body of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Told {
+    id: BlobId,
+    size: u64,
+    /// The hash of its model: names may be long.
+    model: Option<[u8; 32]>,
+}
+
+impl Told {
+    fn new(id: BlobId, size: u64, model: Option<&str>) -> Self {
+        let model = model.map(|model| *blake3::hash(model.as_bytes()).as_bytes());
+        Self { id, size, model }
+    }
+}
+
+/// Reads and checks the body that comes next, behind `before`.
+fn read_body(reader: &mut Reader<impl BufRead>, before: Option<&Told>) -> Result<Told> {
+    let (id, size) = reader.body_line()?;
+    if before.is_some_and(|before| before.id >= id) {
+        return Err(malformed(format!("body {id} is not in its place")));
+    }
+    let bytes = reader.body_bytes(id, size)?;
+    let body = Body::try_from(bytes).map_err(|error| malformed(format!("body {id}: {error}")))?;
+    Ok(Told::new(id, size, body.model()))
+}
+
+/// Records keep moments to the microsecond, and no leap second of its own.
+fn check_moment(at: DateTime<Utc>) -> Result<(), String> {
+    match DateTime::from_timestamp_micros(at.timestamp_micros()) == Some(at) {
+        true => Ok(()),
+        false => Err(format!("no record keeps the moment {at}")),
+    }
+}

@@ -1,0 +1,164 @@
+//! What of a bundle's history a store has already.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io::{Read, Seek};
+use std::ops::ControlFlow;
+
+use super::local_changes::Own;
+use super::manifest::Bundle;
+use super::merge::each_behind;
+use super::read_operation;
+use crate::engine::write::operation_text;
+use crate::model::error::Result;
+use crate::model::id::OperationId;
+use crate::model::record::{Change, OperationContent};
+use crate::storage::Snapshot;
+
+/// Which of a bundle's operations the store has, and as what.
+pub(crate) struct Known {
+    /// So many from the start: the ids are the same.
+    common: u64,
+    /// The store's numbers of those behind, 0 for those that it does not have.
+    numbers: Vec<u64>,
+}
+
+impl Known {
+    /// Compares a bundle with a store whose last operation is this. Answers what that did of its own, too.
+    pub(crate) fn of<R: Read + Seek>(
+        bundle: &mut Bundle<R>,
+        snapshot: &dyn Snapshot,
+        last: (u64, OperationId),
+    ) -> Result<(Self, Own)> {
+        let ids = &bundle.contents.ids;
+        let common = common(snapshot, last, ids)?;
+        let behind = ids.len().saturating_sub(as_index(common));
+        let mut known = Self {
+            common,
+            numbers: vec![0; behind],
+        };
+        let own = match behind > 0 && last.0 > common {
+            true => known.recognize(bundle, snapshot)?,
+            false => Own::default(),
+        };
+        Ok((known, own))
+    }
+
+    /// How many operations from the start are the same, by id.
+    pub(crate) fn common(&self) -> u64 {
+        self.common
+    }
+
+    /// Finds the bundle's operations behind the common ones that the store has: those of the same content.
+    fn recognize<R: Read + Seek>(
+        &mut self,
+        bundle: &mut Bundle<R>,
+        snapshot: &dyn Snapshot,
+    ) -> Result<Own> {
+        // Where the clock stands still, several may be of one content: each is one of them.
+        let mut here: HashMap<[u8; 32], VecDeque<u64>> = HashMap::new();
+        snapshot.each_operation(self.common, &mut |number, _, text| {
+            let content = operation_text::read(number, text)?;
+            let numbers = here.entry(fingerprint(text, &content)?).or_default();
+            numbers.push_back(number);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let mut missing = HashSet::new();
+        each_behind(bundle, self.common, |number, _, text| {
+            let content = read_operation(number, text)?;
+            let found = here.get_mut(&fingerprint(text, &content)?);
+            match found.and_then(VecDeque::pop_front) {
+                Some(found) => self.give(number, found),
+                None => missing.extend(content.changes.iter().map(Change::prompt)),
+            }
+            Ok(())
+        })?;
+        if self.missing() == 0 {
+            return Ok(Own::default());
+        }
+        let alone: HashSet<u64> = here.into_values().flatten().collect();
+        let undoes = std::mem::take(&mut bundle.contents.undoes);
+        let mut own = Own::new(self.common, undoes);
+        snapshot.each_operation(self.common, &mut |number, _, text| {
+            let content = operation_text::read(number, text)?;
+            let changes = content.changes.iter();
+            own.add(
+                number,
+                alone.contains(&number),
+                &content.undoes,
+                changes.filter(|change| missing.contains(&change.prompt())),
+            );
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(own)
+    }
+
+    /// The store's number of an operation of the bundle; 0 where it has none.
+    pub(crate) fn number(&self, number: u64) -> u64 {
+        match number.checked_sub(self.common + 1) {
+            None => number,
+            Some(behind) => {
+                let at = usize::try_from(behind).unwrap_or(usize::MAX);
+                self.numbers.get(at).copied().unwrap_or_default()
+            }
+        }
+    }
+
+    pub(crate) fn give(&mut self, number: u64, to: u64) {
+        let behind = number.checked_sub(self.common + 1);
+        let at = behind.and_then(|behind| usize::try_from(behind).ok());
+        if let Some(place) = at.and_then(|at| self.numbers.get_mut(at)) {
+            *place = to;
+        }
+    }
+
+    pub(crate) fn missing(&self) -> u64 {
+        self.numbers.iter().filter(|number| **number == 0).count() as u64
+    }
+}
+
+/// How many operations from the start a store and a bundle have in common: an id stands for all that is before it.
+fn common(snapshot: &dyn Snapshot, last: (u64, OperationId), ids: &[OperationId]) -> Result<u64> {
+    let is_same = |number: u64| -> Result<bool> {
+        let wanted = ids.get(as_index(number).wrapping_sub(1)).copied();
+        if number == last.0 {
+            return Ok(wanted == Some(last.1));
+        }
+        let mut found = None;
+        snapshot.each_operation(number.saturating_sub(1), &mut |_, id, _| {
+            found = Some(id);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found == wanted)
+    };
+    let most = last.0.min(ids.len() as u64);
+    if most == 0 || is_same(most)? {
+        return Ok(most);
+    }
+    let (mut same, mut other) = (0, most);
+    while same + 1 < other {
+        let middle = same + (other - same) / 2;
+        match is_same(middle)? {
+            true => same = middle,
+            false => other = middle,
+        }
+    }
+    Ok(same)
+}
+
+/// What two operations of the same content have in common, whatever numbers those have that they undo.
+fn fingerprint(text: &str, content: &OperationContent) -> Result<[u8; 32]> {
+    let hash = match content.undoes.is_empty() {
+        true => blake3::hash(text.as_bytes()),
+        false => {
+            let mut content = content.clone();
+            content.undoes.clear();
+            blake3::hash(operation_text::write(&content)?.as_bytes())
+        }
+    };
+    Ok(*hash.as_bytes())
+}
+
+/// A number of operations that are in memory.
+fn as_index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

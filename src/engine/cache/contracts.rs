@@ -1,0 +1,117 @@
+//! Contracts of bodies, kept in memory: commits on one base after the other ask for the same.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::engine::contract::Contract;
+use crate::model::id::BlobId;
+use crate::model::memory_size::ENTRY;
+
+/// Contracts without their partials, by the body that they are of.
+#[derive(Default)]
+pub(crate) struct KeptContracts(Mutex<Contracts>);
+
+#[derive(Default)]
+struct Contracts {
+    by_body: HashMap<BlobId, Arc<Contract>>,
+    /// The memory that they take.
+    bytes: usize,
+}
+
+/// The memory of the contracts that are kept; when there are more, all are forgotten.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// The memory of one at most: a larger one would push out all others.
+const MOST_BYTES_OF_ONE: usize = MOST_BYTES / 4;
+
+impl KeptContracts {
+    pub(crate) fn get(&self, body: BlobId) -> Option<Arc<Contract>> {
+        self.lock().by_body.get(&body).cloned()
+    }
+
+    pub(crate) fn put(&self, body: BlobId, contract: &Arc<Contract>) {
+        let bytes = ENTRY + contract.weight();
+        if bytes > MOST_BYTES_OF_ONE {
+            return;
+        }
+        let mut kept = self.lock();
+        if kept.bytes + bytes > MOST_BYTES {
+            *kept = Contracts::default();
+        }
+        if kept.by_body.insert(body, Arc::clone(contract)).is_none() {
+            kept.bytes += bytes;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contracts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for KeptContracts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = self.lock();
+        f.debug_struct("KeptContracts")
+            .field("contracts", &kept.by_body.len())
+            .field("bytes", &kept.bytes)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::template::Partials;
+
+    fn id(number: usize) -> BlobId {
+        BlobId::of(&number.to_ne_bytes())
+    }
+
+    fn contract(body: &Value) -> Arc<Contract> {
+        Arc::new(Contract::of(&body.into(), &Partials::default()))
+    }
+
+    /// As many of a contract as are kept before all are forgotten, of `most` at most.
+    fn kept(contract: &Arc<Contract>, most: usize) -> usize {
+        let contracts = KeptContracts::default();
+        for number in 0..most {
+            contracts.put(id(number), contract);
+            assert!(contracts.lock().bytes <= MOST_BYTES);
+            if contracts.get(id(0)).is_none() {
+                return number;
+            }
+        }
+        most
+    }
+
+    #[test]
+    fn contracts_are_kept_by_what_they_weigh() {
+        let tool = |n| json!({"type": "function", "function": {"name": format!("tool_{n}"), "parameters": {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "number"}}}}});
+        let tools: Vec<Value> = (0..40).map(tool).collect();
+        let tags: Vec<String> = (0..8000)
+            .map(|n| format!("{{{{hc:v{n}:string}}}}"))
+            .collect();
+        let small = contract(&json!({"messages": [{"content": "Hi {{hc:name:string}}"}]}));
+        assert_eq!(kept(&small, 2000), 2000);
+        assert!(kept(&contract(&json!({ "tools": tools })), 10_000) < 2000);
+        assert!(
+            kept(
+                &contract(&json!({ "messages": [{"content": tags.concat()}] })),
+                2000
+            ) < 20
+        );
+    }
+
+    #[test]
+    fn a_contract_that_would_push_out_the_others_is_not_kept() {
+        let contracts = KeptContracts::default();
+        contracts.put(id(0), &contract(&json!({})));
+        let objects = vec![json!({"": 0}); MOST_BYTES_OF_ONE / 7];
+        contracts.put(id(1), &contract(&json!({"response_format": objects})));
+        assert!(contracts.get(id(1)).is_none());
+        assert!(contracts.get(id(0)).is_some());
+    }
+}

@@ -1,0 +1,2 @@
+pub(crate) mod contracts;
+pub(crate) mod resolved;

@@ -1,0 +1,292 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::engine::find_version;
+use crate::model::id::{PromptName, VersionId};
+use crate::model::version_number::Selector;
+use crate::storage::Index;
+use crate::storage::testing::values::{prompt_id, version, version_id};
+use crate::storage::testing::{Scribe, in_memory};
+
+fn mark(number: u64) -> Option<ChangeMark> {
+    Some(ChangeMark::new(number))
+}
+
+fn spec(text: &str) -> Spec {
+    text.parse().unwrap()
+}
+
+fn answer(prompt: u32) -> Arc<Version> {
+    Arc::new(version(prompt_id(prompt), prompt, "1.0", b"{}"))
+}
+
+/// A history of prompts 1 to 4, of names `a` to `d`, each with a version.
+fn history() -> Arc<dyn Index> {
+    let (index, _) = in_memory();
+    let mut scribe = Scribe::new(&*index);
+    for (number, name) in (1..).zip(["a", "b", "c", "d"]) {
+        scribe.create(number, name, &[]);
+        scribe.commit(number, number, "1.0");
+        scribe.point(number, "production", Some(number));
+    }
+    index
+}
+
+fn catch_up(known: &ResolvedSpecs, index: &dyn Index) -> (Option<ChangeMark>, Option<Vouched>) {
+    let mark = index.change_mark();
+    let vouched = known.catch_up(mark, &**index.snapshot().unwrap());
+    (mark, vouched.unwrap())
+}
+
+/// What a caller is answered: from memory if it is there.
+fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &Spec) -> Option<VersionId> {
+    let (mark, vouched) = catch_up(known, index);
+    if let Some(version) = known.version(mark, spec) {
+        return Some(version.id);
+    }
+    let found = find_version(&**index.snapshot().unwrap(), spec).ok()?;
+    known.put_version(vouched, spec, &Arc::new(found.clone()));
+    Some(found.id)
+}
+
+#[test]
+fn an_answer_is_given_under_its_mark_only() {
+    let (known, index) = (ResolvedSpecs::default(), history());
+    let (now, vouched) = catch_up(&known, &*index);
+    let a = spec("a@production");
+    assert_eq!(known.version(now, &a), None);
+    known.put_version(vouched, &a, &answer(1));
+    assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
+    assert_eq!(known.resolved(now, &a), None, "its body was not asked for");
+    assert_eq!(known.version(now, &spec("b@production")), None);
+    assert_eq!(known.version(mark(999), &a), None, "a stale answer");
+    assert_eq!(known.version(None, &a), None, "nothing vouches for it");
+    known.put_version(None, &a, &answer(2));
+    let another = vouched.map(|vouched| Vouched {
+        mark: mark(999).unwrap(),
+        ..vouched
+    });
+    known.put_version(another, &a, &answer(2));
+    assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
+}
+
+#[test]
+fn an_operation_takes_what_hangs_on_its_prompt_or_name_and_leaves_the_rest() {
+    let specs = [
+        "a@production",
+        "000001@latest",
+        "b@production",
+        "id:000002@latest",
+    ]
+    .map(spec);
+    let kept = |change: &dyn Fn(&mut Scribe<'_>)| -> Vec<bool> {
+        let (known, index) = (ResolvedSpecs::default(), history());
+        specs
+            .iter()
+            .for_each(|spec| assert!(ask(&known, &*index, spec).is_some()));
+        change(&mut Scribe::new(&*index));
+        let (mark, _) = catch_up(&known, &*index);
+        let kept = specs.iter().map(|spec| known.version(mark, spec).is_some());
+        kept.collect()
+    };
+    assert_eq!(kept(&|_| ()), [true; 4]);
+    assert_eq!(kept(&|scribe| scribe.drop_journal(&[])), [true; 4]);
+    let of_a = [false, false, true, true];
+    assert_eq!(kept(&|scribe| drop(scribe.commit(1, 9, "1.1"))), of_a);
+    assert_eq!(kept(&|scribe| scribe.point(1, "other", Some(1))), of_a);
+    assert_eq!(kept(&|scribe| scribe.change(1, "z", &[])), of_a);
+    assert_eq!(kept(&|scribe| scribe.point(3, "other", Some(3))), [true; 4]);
+    let of_the_name = [true, true, false, true];
+    assert_eq!(kept(&|scribe| scribe.create(9, "b", &[])), of_the_name);
+    assert_eq!(kept(&|scribe| scribe.change(4, "b", &[])), of_the_name);
+    // As much as is worth looking through, and more.
+    let many = |operations: u64| {
+        move |scribe: &mut Scribe<'_>| (0..operations).for_each(|_| scribe.change(4, "d", &[]))
+    };
+    assert_eq!(kept(&many(MOST_OPERATIONS)), [true; 4]);
+    assert_eq!(kept(&many(MOST_OPERATIONS + 1)), [false; 4]);
+}
+
+/// A thread that was slow comes back with a snapshot of before.
+#[test]
+fn an_earlier_snapshot_changes_nothing() {
+    let (known, index) = (ResolvedSpecs::default(), history());
+    let (early, mark_before) = (index.snapshot().unwrap(), index.change_mark());
+    let a = spec("a@production");
+    Scribe::new(&*index).commit(1, 9, "1.1");
+    assert_eq!(ask(&known, &*index, &a), Some(version_id(1)));
+    let vouched = known.catch_up(mark_before, &**early).unwrap();
+    known.put_version(vouched, &a, &answer(2));
+    assert_eq!(known.version(mark_before, &a), None);
+    let now = index.change_mark();
+    assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
+}
+
+/// A commit comes between two snapshots that were taken after the same mark was read: the answer of the earlier one would
+/// stay for good among those of the later one.
+#[test]
+fn snapshots_of_the_same_mark_are_told_apart() {
+    let index = history();
+    let (mark, early) = (index.change_mark(), index.snapshot().unwrap());
+    Scribe::new(&*index).point(1, "production", None);
+    let late = index.snapshot().unwrap();
+    let a = spec("a@production");
+    for first in [&late, &early] {
+        let known = ResolvedSpecs::default();
+        known.catch_up(mark, &***first).unwrap();
+        let vouched = known.catch_up(mark, &**early).unwrap();
+        known.put_version(vouched, &a, &answer(1));
+        assert_eq!(ask(&known, &*index, &a), None, "a stale answer");
+    }
+}
+
+/// Such as after somebody put another store's file in the place of this one's.
+#[test]
+fn in_another_history_nothing_is_known() {
+    let (known, index) = (ResolvedSpecs::default(), history());
+    let a = spec("a@production");
+    assert!(ask(&known, &*index, &a).is_some());
+    let (other, _) = in_memory();
+    let mut scribe = Scribe::new(&*other);
+    scribe.create(1, "a", &[]);
+    (0..20).for_each(|_| scribe.change(1, "a", &["tag"]));
+    let snapshot = other.snapshot().unwrap();
+    known.catch_up(mark(999), &**snapshot).unwrap();
+    assert_eq!(known.version(mark(999), &a), None);
+}
+
+#[test]
+fn answers_are_bounded_by_number_and_by_bytes() {
+    let (known, index) = (ResolvedSpecs::default(), history());
+    let (now, vouched) = catch_up(&known, &*index);
+    let numbered = |number: usize| {
+        Spec::new(
+            prompt_id(1),
+            format!("e{number}").parse::<Selector>().unwrap(),
+        )
+    };
+    for number in 0..=MOST.0 {
+        known.put_version(vouched, &numbered(number), &answer(1));
+        assert!(known.current.load().answers.size() <= MOST.0, "too many");
+    }
+    assert!(
+        known.version(now, &numbered(MOST.0)).is_some(),
+        "not the last"
+    );
+    let text = format!(r#"{{"text": "{}"}}"#, "x".repeat(MOST.1 / 10));
+    let resolved = Arc::new(Resolved {
+        version: answer(1),
+        body: Body::try_from(text).unwrap(),
+    });
+    for number in 0..30 {
+        known.put_resolved(vouched, &numbered(number), &resolved);
+        // Again in its own place: it is counted once.
+        known.put_resolved(vouched, &numbered(number), &resolved);
+        assert!(known.resolved(now, &numbered(number)).is_some());
+        let current = known.current.load();
+        let answers = current.answers.iter();
+        let sum: usize = answers.map(|(spec, answer)| weight(spec, answer)).sum();
+        assert_eq!(current.bytes, sum);
+        assert!(sum <= MOST.1, "too many bytes");
+    }
+}
+
+#[test]
+fn names_are_counted_too() {
+    let (known, index) = (ResolvedSpecs::default(), history());
+    let (_, vouched) = catch_up(&known, &*index);
+    let length = 65_535;
+    for number in 0..1000 {
+        let name: PromptName = format!("{number:0length$}").parse().unwrap();
+        known.put_version(vouched, &Spec::new(name, Selector::Latest), &answer(1));
+        let answers = known.current.load().answers.size();
+        assert!(answers * 3 * length <= MOST.1, "{answers} long names");
+    }
+}
+
+/// Names that several prompts have or that are others' ids, prompts renamed, deleted and made anew: whatever happens, what
+/// is answered from memory is what the index answers.
+#[test]
+fn random_histories_are_answered_as_the_index_does() {
+    let names = ["a", "b", "000001", "000002", "id:000003"];
+    let specs: Vec<Spec> = names
+        .iter()
+        .chain(&["id:000001", "000003", "000004"])
+        .flat_map(|name| ["latest", "production", "^1"].map(|of| format!("{name}@{of}")))
+        .chain((1..9).map(|number| version_id(number).to_string()))
+        .map(|text| spec(&text))
+        .collect();
+    for seed in 0..8 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (known, index) = (ResolvedSpecs::default(), in_memory().0);
+        let mut scribe = Scribe::new(&*index);
+        let mut live: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let (mut prompts, mut versions) = (0, 0);
+        let mut answered = 0;
+        for _ in 0..150 {
+            let some = rng.choice(live.keys().copied());
+            let name = rng.choice(names).unwrap();
+            match (rng.u8(..10), some) {
+                (0..2, _) | (_, None) => {
+                    prompts += 1;
+                    scribe.create(prompts, name, &[]);
+                    live.insert(prompts, Vec::new());
+                }
+                (2, Some(prompt)) => scribe.change(prompt, name, &[]),
+                (3, Some(prompt)) if live.len() > 2 => {
+                    scribe.delete_prompt(prompt);
+                    live.remove(&prompt);
+                }
+                (4..7, Some(prompt)) => {
+                    versions += 1;
+                    scribe.commit(prompt, versions, &format!("1.{versions}"));
+                    live.entry(prompt).or_default().push(versions);
+                }
+                (_, Some(prompt)) => {
+                    let to = rng.choice(live[&prompt].iter().copied());
+                    if let Some(to) = to {
+                        scribe.point(prompt, "production", Some(to));
+                    }
+                }
+            }
+            for spec in &specs {
+                if rng.bool() {
+                    let found = find_version(&**index.snapshot().unwrap(), spec).ok();
+                    let found = found.map(|version| version.id);
+                    assert_eq!(ask(&known, &*index, spec), found, "{spec:?}, seed {seed}");
+                    answered += usize::from(found.is_some());
+                }
+            }
+        }
+        assert!(answered > 200, "hardly anything was asked: {answered}");
+    }
+}
+
+/// Of long messages and names fewer answers are kept.
+#[test]
+fn answers_are_kept_by_what_they_weigh() {
+    let (known, index) = (ResolvedSpecs::default(), history());
+    let (now, vouched) = catch_up(&known, &*index);
+    let mut long = version(prompt_id(1), 1, "1.0", b"{}");
+    long.message = "m".repeat(MOST.1 / 10);
+    let long = Arc::new(long);
+    for number in 0..30 {
+        let spec = Spec::new(
+            prompt_id(1),
+            format!("e{number}").parse::<Selector>().unwrap(),
+        );
+        known.put_version(vouched, &spec, &long);
+        assert!(known.version(now, &spec).is_some());
+        assert!(known.current.load().answers.size() <= 10, "too many bytes");
+    }
+    let mut objects = format!(r#"{{"x":[{}{{}}]}}"#, r#"{"":0},"#.repeat(MOST.1 / 500));
+    assert!(objects.len() < MOST.1 / 10);
+    objects.push(' ');
+    let resolved = Arc::new(Resolved {
+        version: answer(1),
+        body: Body::try_from(objects).unwrap(),
+    });
+    let large = spec("a@production");
+    known.put_resolved(vouched, &large, &resolved);
+    assert_eq!(known.resolved(now, &large), None, "as large as all others");
+}

@@ -1,0 +1,6 @@
+pub(crate) mod checkpoint;
+pub(crate) mod gc;
+pub(crate) mod repack;
+pub(crate) mod repair;
+pub(crate) mod retention;
+pub(crate) mod worker;

@@ -1,0 +1,234 @@
+//! The difference of two bodies, of versions or not, with what it means to callers.
+
+use serde::Serialize;
+
+use super::bodies::Bodies;
+use super::lookup::find_version;
+use super::partials::gather_partials;
+use crate::diff::{BodyDiff, diff};
+use crate::engine::contract::{Accepted, Breakage, Contract, Variable, breakages};
+use crate::model::body::Body;
+use crate::model::error::Result;
+use crate::model::id::EnvironmentName;
+use crate::model::record::{Prompt, PromptFilter, Version};
+use crate::model::version_number::Spec;
+use crate::storage::Snapshot;
+use crate::template::Uses;
+
+/// The difference of two bodies, and what the bump rules say to it.
+///
+/// As JSON: `{from: Version or null, to: Version or null, edits: [Edit], variables: [VariableChange],
+/// breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Difference {
+    /// What is compared.
+    pub from: Side,
+    /// What it is compared to.
+    pub to: Side,
+    /// Where the bodies differ.
+    #[serde(flatten)]
+    pub body: BodyDiff,
+    /// The variables that callers give otherwise, partials' included: by first use in the new body, then those that are
+    /// gone.
+    pub variables: Vec<VariableChange>,
+    /// How callers of the first body break with the second.
+    pub breakages: Vec<Breakage>,
+    /// What the bump rules call the change.
+    pub verdict: Verdict,
+}
+
+/// One of two bodies that are compared.
+///
+/// As JSON it is its version, or null.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+#[non_exhaustive]
+pub struct Side {
+    /// The version whose body it is; none for a body that is in no version.
+    pub version: Option<Version>,
+    /// The body.
+    #[serde(skip)]
+    pub body: Body,
+}
+
+/// What the bump rules call a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The bodies are equal, numbers written alike; white space, escapes and the order of members may differ.
+    Unchanged,
+    /// No caller breaks.
+    Minor,
+    /// Callers break, or the rules can't show that none does.
+    Major,
+}
+
+impl Verdict {
+    /// The verdict as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Minor => "minor",
+            Self::Major => "major",
+        }
+    }
+}
+
+/// A variable that callers give otherwise than before.
+///
+/// As JSON: `{name, before, after}`, the values that it takes in words, or null.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct VariableChange {
+    /// Its name.
+    pub name: String,
+    /// What it took; none for one that is added.
+    pub before: Option<Accepted>,
+    /// What it takes; none for one that is removed.
+    pub after: Option<Accepted>,
+}
+
+/// A prompt whose versions in two environments differ.
+///
+/// As JSON: `{prompt: Prompt, from: Version or null, to: Version or null, difference: Difference or null}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct EnvironmentDifference {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// Its version in the first environment; none where it is not in it.
+    pub from: Option<Version>,
+    /// Its version in the second environment; none where it is not in it.
+    pub to: Option<Version>,
+    /// How they differ, where it is in both.
+    pub difference: Option<Difference>,
+}
+
+/// The side that a version is.
+pub(crate) fn side(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) -> Result<Side> {
+    let body = bodies.read(snapshot, version.blob)?;
+    let version = Some(version);
+    Ok(Side { version, body })
+}
+
+/// Compares two versions.
+pub(crate) fn compare_versions(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    from: &Spec,
+    to: &Spec,
+) -> Result<Difference> {
+    let from = side(snapshot, bodies, find_version(snapshot, from)?)?;
+    let to = side(snapshot, bodies, find_version(snapshot, to)?)?;
+    compare(snapshot, bodies, from, to)
+}
+
+/// Compares a version to a body.
+pub(crate) fn compare_body(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    from: &Spec,
+    to: &Body,
+) -> Result<Difference> {
+    let from = side(snapshot, bodies, find_version(snapshot, from)?)?;
+    let to = Side {
+        version: None,
+        body: to.clone(),
+    };
+    compare(snapshot, bodies, from, to)
+}
+
+/// Compares two environments, prompt by prompt, newest first: those that differ.
+pub(crate) fn compare_environments(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    from: &EnvironmentName,
+    to: &EnvironmentName,
+) -> Result<Vec<EnvironmentDifference>> {
+    let mut found = Vec::new();
+    for prompt in snapshot.prompts(&PromptFilter::default(), None, usize::MAX)? {
+        let before = snapshot.version_in(prompt.id, from)?;
+        let after = snapshot.version_in(prompt.id, to)?;
+        let difference = match (&before, &after) {
+            (None, None) => continue,
+            (Some(before), Some(after)) if before.blob == after.blob => continue,
+            (Some(before), Some(after)) => {
+                let before = side(snapshot, bodies, before.clone())?;
+                let after = side(snapshot, bodies, after.clone())?;
+                Some(compare(snapshot, bodies, before, after)?)
+            }
+            _ => None,
+        };
+        // Bodies may differ in white space only, and the like.
+        if difference
+            .as_ref()
+            .is_some_and(|one| one.verdict == Verdict::Unchanged)
+        {
+            continue;
+        }
+        found.push(EnvironmentDifference {
+            prompt,
+            from: before,
+            to: after,
+            difference,
+        });
+    }
+    Ok(found)
+}
+
+/// Compares two bodies, their partials as they are in this snapshot.
+fn compare(snapshot: &dyn Snapshot, bodies: &Bodies, from: Side, to: Side) -> Result<Difference> {
+    let contract = |body: &Body| -> Result<Contract> {
+        let partials = gather_partials(
+            snapshot,
+            &|id| bodies.read(snapshot, id),
+            Uses::of(body.json()).partials,
+        )?;
+        Ok(Contract::of(body.as_ref(), &partials))
+    };
+    let body = diff(from.body.as_ref(), to.body.as_ref());
+    let (before, after) = (contract(&from.body)?, contract(&to.body)?);
+    let breakages = breakages(&before, &after);
+    let verdict = match (body.is_empty(), breakages.is_empty()) {
+        (_, false) => Verdict::Major,
+        (true, true) => Verdict::Unchanged,
+        (false, true) => Verdict::Minor,
+    };
+    Ok(Difference {
+        from,
+        to,
+        body,
+        variables: variable_changes(&before.variables, &after.variables),
+        breakages,
+        verdict,
+    })
+}
+
+fn variable_changes(before: &[Variable], after: &[Variable]) -> Vec<VariableChange> {
+    let by_name = |list: &[Variable]| -> std::collections::HashMap<String, Accepted> {
+        let entries = list.iter().map(|one| (one.name.clone(), one.accepts));
+        entries.collect()
+    };
+    let (old, new) = (by_name(before), by_name(after));
+    let mut changes = Vec::new();
+    for one in after {
+        let before = old.get(&one.name).copied();
+        if before != Some(one.accepts) {
+            changes.push(VariableChange {
+                name: one.name.clone(),
+                before,
+                after: Some(one.accepts),
+            });
+        }
+    }
+    for one in before.iter().filter(|one| !new.contains_key(&one.name)) {
+        changes.push(VariableChange {
+            name: one.name.clone(),
+            before: Some(one.accepts),
+            after: None,
+        });
+    }
+    changes
+}

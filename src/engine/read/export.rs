@@ -1,0 +1,60 @@
+//! Prompts as an import elsewhere takes them.
+
+use super::bodies::Bodies;
+use crate::engine::write::import::{ImportedInputs, ImportedPrompt, ImportedVersion};
+use crate::model::error::Result;
+use crate::model::record::{Prompt, PromptFilter, RecordedInputs, Version, VersionFilter};
+use crate::storage::Snapshot;
+
+/// All live prompts with their live versions, oldest first.
+pub(crate) fn export(snapshot: &dyn Snapshot, bodies: &Bodies) -> Result<Vec<ImportedPrompt>> {
+    let prompts = snapshot.prompts(&PromptFilter::default(), None, usize::MAX)?;
+    let oldest_first = prompts.into_iter().rev();
+    oldest_first
+        .map(|prompt| export_prompt(snapshot, bodies, prompt))
+        .collect()
+}
+
+fn export_prompt(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    prompt: Prompt,
+) -> Result<ImportedPrompt> {
+    let versions = snapshot.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)?;
+    let oldest_first = versions.into_iter().rev();
+    let versions = oldest_first.map(|version| export_version(snapshot, bodies, version));
+    Ok(ImportedPrompt {
+        id: Some(prompt.id),
+        name: prompt.name,
+        tags: prompt.tags,
+        created_at: Some(prompt.created_at),
+        versions: versions.collect::<Result<_>>()?,
+    })
+}
+
+fn export_version(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    version: Version,
+) -> Result<ImportedVersion> {
+    let inputs = snapshot.inputs_of(version.id)?;
+    Ok(ImportedVersion {
+        id: Some(version.id),
+        number: Some(version.number),
+        message: version.message,
+        author: Some(version.author),
+        created_at: Some(version.created_at),
+        environments: version.environments,
+        inputs: inputs.into_iter().map(export_inputs).collect(),
+        body: bodies.read(snapshot, version.blob)?,
+    })
+}
+
+fn export_inputs(recorded: RecordedInputs) -> ImportedInputs {
+    ImportedInputs {
+        request_id: recorded.request_id,
+        inputs: recorded.inputs,
+        environment: recorded.environment,
+        recorded_at: Some(recorded.recorded_at),
+    }
+}

@@ -1,0 +1,73 @@
+//! What an environment resolves to, with all partials filled in.
+
+use std::sync::Arc;
+
+use super::bodies::Bodies;
+use super::partials::gather_partials;
+use crate::model::error::{Error, Result, Unfrozen};
+use crate::model::id::{BlobId, EnvironmentName, PromptId, PromptName, VersionId};
+use crate::model::record::PromptFilter;
+use crate::model::version_number::VersionNumber;
+use crate::storage::Snapshot;
+use crate::template::{Uses, fill_text};
+
+/// A version that an environment points to, and what its body is with its partials filled in.
+#[derive(Debug)]
+pub(crate) struct FrozenText {
+    pub(crate) prompt: PromptId,
+    pub(crate) name: PromptName,
+    pub(crate) version: VersionId,
+    pub(crate) number: VersionNumber,
+    /// The stored body.
+    pub(crate) source: BlobId,
+    /// The stored text, its partials filled in.
+    pub(crate) text: Arc<str>,
+}
+
+/// The prompts that have this environment, by id.
+pub(crate) fn freeze(
+    snapshot: &dyn Snapshot,
+    bodies: &Bodies,
+    environment: &EnvironmentName,
+) -> Result<Vec<FrozenText>> {
+    let mut found = Vec::new();
+    let mut wanted = Vec::new();
+    for prompt in snapshot.prompts(&PromptFilter::default(), None, usize::MAX)? {
+        if let Some(version) = snapshot.version_in(prompt.id, environment)? {
+            let body = bodies.read(snapshot, version.blob)?;
+            let uses = Uses::of(body.json()).partials;
+            found.push((prompt, version, body, uses.is_empty()));
+            wanted.extend(uses);
+        }
+    }
+    found.sort_by_key(|(prompt, ..)| prompt.id);
+    let partials = gather_partials(snapshot, &|id| bodies.read(snapshot, id), wanted)?;
+
+    let mut frozen = Vec::with_capacity(found.len());
+    let mut problems = Vec::new();
+    for (prompt, version, body, is_whole) in found {
+        let text = match is_whole {
+            true => Ok(body.text().into()),
+            false => fill_text(body.text(), body.json(), &partials).map(Into::into),
+        };
+        match text {
+            Ok(text) => frozen.push(FrozenText {
+                prompt: prompt.id,
+                name: prompt.name,
+                version: version.id,
+                number: version.number,
+                source: version.blob,
+                text,
+            }),
+            Err(found) => problems.extend(found.into_iter().map(|problem| Unfrozen {
+                prompt: prompt.id,
+                name: prompt.name.clone(),
+                problem,
+            })),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(frozen),
+        false => Err(Error::Freeze { problems }),
+    }
+}

@@ -1,0 +1,107 @@
+//! From what a caller names to what there is.
+
+use crate::model::error::{Error, Result};
+use crate::model::id::PromptId;
+use crate::model::record::Version;
+use crate::model::version_number::{PromptRef, Selector, Spec};
+use crate::storage::Snapshot;
+
+/// The prompt that a reference names.
+pub(crate) fn find_prompt(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result<PromptId> {
+    let mut ids = match prompt {
+        PromptRef::Id(_) => Vec::new(),
+        PromptRef::Name(name) => snapshot.prompts_named(name)?,
+        PromptRef::IdOrName(id) => snapshot.prompts_named(&id.as_str().parse()?)?,
+    };
+    if let PromptRef::Id(id) | PromptRef::IdOrName(id) = prompt
+        && !ids.contains(id)
+        && snapshot.prompt(*id)?.is_some()
+    {
+        ids.push(*id);
+    }
+    match ids[..] {
+        [id] => Ok(id),
+        [] => Err(Error::PromptNotFound {
+            prompt: prompt.to_string(),
+        }),
+        _ => Err(Error::AmbiguousPrompt {
+            name: prompt.to_string(),
+            ids,
+        }),
+    }
+}
+
+/// As [`find_prompt`], but that an id names its prompt whether it is there or not.
+pub(crate) fn find_prompt_ever(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result<PromptId> {
+    match prompt {
+        PromptRef::Id(id) => Ok(*id),
+        prompt => find_prompt(snapshot, prompt),
+    }
+}
+
+/// The version that a spec names.
+pub(crate) fn find_version(snapshot: &dyn Snapshot, spec: &Spec) -> Result<Version> {
+    match &spec.prompt {
+        // An id that is right needs no look at the prompt itself.
+        Some(PromptRef::Id(prompt)) => select(snapshot, *prompt, &spec.selector),
+        Some(prompt) => select(snapshot, find_prompt(snapshot, prompt)?, &spec.selector),
+        None => by_id(snapshot, None, &spec.selector),
+    }
+}
+
+/// The version of a prompt that a selector names.
+pub(crate) fn select(
+    snapshot: &dyn Snapshot,
+    prompt: PromptId,
+    selector: &Selector,
+) -> Result<Version> {
+    let found = match selector {
+        Selector::Id(_) => return by_id(snapshot, Some(prompt), selector),
+        Selector::Number(number) => snapshot.version_numbered(prompt, *number)?,
+        Selector::Latest => snapshot.highest_version(prompt, None)?,
+        Selector::Requirement(requirement) => {
+            snapshot.highest_version(prompt, Some(requirement))?
+        }
+        Selector::Environment(name) => snapshot.version_in(prompt, name)?,
+    };
+    if let Some(version) = found {
+        return Ok(version);
+    }
+    find_prompt(snapshot, &PromptRef::Id(prompt))?;
+    Err(match selector {
+        Selector::Environment(name) => Error::EnvironmentNotFound {
+            prompt,
+            environment: name.clone(),
+        },
+        selector => Error::VersionNotFound {
+            prompt: Some(prompt),
+            selector: selector.clone(),
+        },
+    })
+}
+
+fn by_id(
+    snapshot: &dyn Snapshot,
+    prompt: Option<PromptId>,
+    selector: &Selector,
+) -> Result<Version> {
+    let found = match selector {
+        Selector::Id(id) => snapshot.version(*id)?,
+        // Of no prompt, there is no other selector to go by.
+        _ => None,
+    };
+    match (found, prompt) {
+        (Some(version), Some(prompt)) if version.prompt_id != prompt => {
+            Err(Error::ForeignVersion {
+                version: version.id,
+                prompt,
+                owner: version.prompt_id,
+            })
+        }
+        (Some(version), _) => Ok(version),
+        (None, prompt) => Err(Error::VersionNotFound {
+            prompt,
+            selector: selector.clone(),
+        }),
+    }
+}

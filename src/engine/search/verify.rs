@@ -1,0 +1,116 @@
+//! Whether search goes by what there is.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::current::named_in;
+use super::tail::Tail;
+use super::words::words_of;
+use crate::model::error::Result;
+use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
+use crate::storage::{PromptTable, Snapshot, Told};
+use crate::template::Uses;
+
+/// What search is to have been told, gathered while a store is verified.
+///
+/// A prompt that changed since is not asked for: what is told of it is not gone by.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    tail: Tail,
+    recent: HashSet<VersionId>,
+    /// Current versions of live prompts, with their bodies.
+    current: HashMap<PromptId, Vec<(VersionId, BlobId)>>,
+    /// Versions whose message has words.
+    messages: HashSet<VersionId>,
+    bodies: HashSet<BlobId>,
+    /// The partials of bodies that have any.
+    partials: HashMap<BlobId, Vec<(PromptId, EnvironmentName)>>,
+}
+
+impl Expected {
+    pub(crate) fn new(snapshot: &dyn Snapshot) -> Result<Self> {
+        let tail = Tail::of(snapshot)?;
+        Ok(Self {
+            recent: tail.created.iter().map(|(id, _)| *id).collect(),
+            tail,
+            current: HashMap::new(),
+            messages: HashSet::new(),
+            bodies: HashSet::new(),
+            partials: HashMap::new(),
+        })
+    }
+
+    /// Takes note of a prompt.
+    pub(crate) fn prompt(&mut self, table: &PromptTable) {
+        for row in &table.versions {
+            let version = &row.version;
+            if !self.recent.contains(&version.id) && !words_of(&version.message).is_empty() {
+                self.messages.insert(version.id);
+            }
+        }
+        if table.state.is_none() || self.tail.touched(table.id) {
+            return;
+        }
+        let highest = table.live().max_by_key(|version| version.number);
+        let pointed: HashSet<VersionId> = table.environments.values().map(|to| to.0).collect();
+        let pointed = table.live().filter(|version| pointed.contains(&version.id));
+        let mut current: Vec<_> = highest
+            .into_iter()
+            .chain(pointed)
+            .map(|version| (version.id, version.blob))
+            .collect();
+        current.sort();
+        current.dedup();
+        self.bodies.extend(current.iter().map(|(_, blob)| *blob));
+        self.current.insert(table.id, current);
+    }
+
+    /// Whether a body is to be taken note of.
+    pub(crate) fn wants(&self, id: BlobId) -> bool {
+        self.bodies.contains(&id)
+    }
+
+    /// Takes note of a body whose bytes are what was stored.
+    pub(crate) fn body(&mut self, id: BlobId, bytes: &[u8]) {
+        if self.wants(id)
+            && let Ok(json) = serde_json::from_slice::<Value>(bytes)
+        {
+            let named = named_in(&Uses::of(&json));
+            if !named.is_empty() {
+                self.partials.insert(id, named);
+            }
+        }
+    }
+
+    /// A line for each thing that search was told otherwise.
+    pub(crate) fn compare(mut self, snapshot: &dyn Snapshot) -> Result<Vec<String>> {
+        let mut wrong = Vec::new();
+        snapshot.each_searchable(&mut |told| {
+            match told {
+                Told::Message(id) if self.messages.remove(&id) => {}
+                Told::Message(id) => wrong.push(format!("the message of {id} is not to be searched")),
+                Told::Prompt(id, _) if self.tail.touched(id) => {}
+                Told::Prompt(id, mut found) => {
+                    found.sort();
+                    let current = self.current.remove(&id).unwrap_or_default();
+                    let expected = current.into_iter().map(|(version, blob)| {
+                        (version, self.partials.get(&blob).cloned().unwrap_or_default())
+                    });
+                    let expected: Vec<_> = expected.collect();
+                    if found != expected {
+                        wrong.push(format!(
+                            "of prompt {id} the versions and partials {found:?} are searched instead of {expected:?}"
+                        ));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        let prompts = self.current.keys();
+        wrong.extend(prompts.map(|id| format!("prompt {id} is not searched")));
+        let messages = self.messages.iter();
+        wrong.extend(messages.map(|id| format!("the message of {id} is not searched")));
+        Ok(wrong)
+    }
+}

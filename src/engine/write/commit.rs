@@ -1,0 +1,428 @@
+//! A prompt or a version made: numbered, its base and contract checked, written.
+
+use chrono::{DateTime, Utc};
+use memchr::memmem;
+use serde::Serialize;
+
+use super::bulk_bodies::kin_of;
+use super::heads::Line;
+use super::numbering;
+use super::prompt::check_tags;
+use super::writer::{Writer, check_expected};
+use crate::engine::contract::Breakage;
+use crate::engine::read::lookup::{find_prompt, select};
+use crate::model::body::Body;
+use crate::model::error::{Error, Holder, Result};
+use crate::model::id::{EnvironmentName, PromptId, PromptName};
+use crate::model::invalid_argument::check_length;
+use crate::model::record::{Change, Expected, OperationKind, Policy, Prompt, PromptState, Version};
+use crate::model::version_number::{Bump, PromptRef, Selector, VersionNumber};
+use crate::storage::Numbering;
+use crate::template::has_more_tags;
+
+/// A prompt to be made, with its first version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewPrompt {
+    /// The name.
+    pub name: PromptName,
+    /// The body of the first version.
+    pub body: Body,
+    /// The tags, kept as given.
+    pub tags: Vec<String>,
+    /// The commit message of the first version.
+    pub message: String,
+    /// The environment that the first version goes to.
+    pub environment: Option<EnvironmentName>,
+    /// An id of one's own; none has one drawn.
+    pub id: Option<PromptId>,
+}
+
+impl NewPrompt {
+    /// A prompt of this name and body, without tags, with the message "Initial version", in `production`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] and [`Error::InvalidBody`] where a name or body is not accepted.
+    pub fn new<N, B>(name: N, body: B) -> Result<Self>
+    where
+        N: TryInto<PromptName>,
+        B: TryInto<Body>,
+        Error: From<N::Error> + From<B::Error>,
+    {
+        Ok(Self {
+            name: name.try_into()?,
+            body: body.try_into()?,
+            tags: Vec::new(),
+            message: "Initial version".into(),
+            environment: Some(EnvironmentName::production()),
+            id: None,
+        })
+    }
+
+    /// Refuses what needs no look into a store for that.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_tags(&self.tags)?;
+        check_body(&self.body)
+    }
+
+    /// With one more tag.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// With another commit message.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// In another environment, or in none.
+    #[must_use]
+    pub fn environment(mut self, name: impl Into<Option<EnvironmentName>>) -> Self {
+        self.environment = name.into();
+        self
+    }
+
+    /// With an id of one's own.
+    #[must_use]
+    pub fn id(mut self, id: PromptId) -> Self {
+        self.id = Some(id);
+        self
+    }
+}
+
+/// A prompt that was made, and its first version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Created {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// Its first version.
+    pub version: Version,
+}
+
+/// A version to be committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewVersion {
+    /// Of which prompt.
+    pub prompt: PromptRef,
+    /// The body.
+    pub body: Body,
+    /// The version it goes out from.
+    pub base: Selector,
+    /// How its number grows.
+    pub bump: Bump,
+    /// A breaking minor all the same.
+    pub force: bool,
+    /// The commit message.
+    pub message: String,
+    /// The environment to move to it.
+    pub environment: Option<EnvironmentName>,
+    /// The highest version now, as far as the caller knows.
+    pub expected_head: Expected,
+}
+
+impl NewVersion {
+    /// A version of this body on the prompt's highest, with the smallest bump that the rules allow, an empty message,
+    /// and no environment moved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] and [`Error::InvalidBody`] where a name or body is not accepted.
+    pub fn new<P, B>(prompt: P, body: B) -> Result<Self>
+    where
+        P: TryInto<PromptRef>,
+        B: TryInto<Body>,
+        Error: From<P::Error> + From<B::Error>,
+    {
+        Ok(Self {
+            prompt: prompt.try_into()?,
+            body: body.try_into()?,
+            base: Selector::Latest,
+            bump: Bump::Auto,
+            force: false,
+            message: String::new(),
+            environment: None,
+            expected_head: Expected::Any,
+        })
+    }
+
+    /// Refuses what needs no look into a store for that.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_body(&self.body)
+    }
+
+    /// On another base.
+    #[must_use]
+    pub fn base(mut self, base: impl Into<Selector>) -> Self {
+        self.base = base.into();
+        self
+    }
+
+    /// With this bump.
+    #[must_use]
+    pub fn bump(mut self, bump: Bump) -> Self {
+        self.bump = bump;
+        self
+    }
+
+    /// As the minor that is asked for, even if it breaks callers of its base.
+    #[must_use]
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// With a commit message.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// And moves an environment to it.
+    #[must_use]
+    pub fn environment(mut self, name: impl Into<Option<EnvironmentName>>) -> Self {
+        self.environment = name.into();
+        self
+    }
+
+    /// Only if the prompt's highest version is this one; else it is a [`Conflict`](Error::Conflict).
+    #[must_use]
+    pub fn expected_head(mut self, expected: Expected) -> Self {
+        self.expected_head = expected;
+        self
+    }
+}
+
+/// Refuses a body with more tags than a version may have. One that is in a history from elsewhere is not judged.
+pub(crate) fn check_body(body: &Body) -> Result<()> {
+    let most = Body::MAX_TAGS;
+    // Most bodies need not be parsed for that.
+    if most_tags(body.as_bytes()) <= most || !body.look(|json| has_more_tags(json, most)) {
+        return Ok(());
+    }
+    let reason = format!(
+        "it has more than {most} template tags, the limit; say the same in fewer, or in several prompts"
+    );
+    Err(Error::InvalidBody { reason })
+}
+
+/// The number of tags that a text has at most: each begins with two braces, which may be escaped.
+fn most_tags(text: &[u8]) -> usize {
+    let plain = memmem::find_iter(text, b"{{").count();
+    let escaped = memmem::find_iter(text, br"\u007").count();
+    plain + escaped
+}
+
+impl Writer<'_> {
+    /// Makes a prompt and its first version, as one operation.
+    pub(crate) fn create(&mut self, new: &NewPrompt) -> Result<Created> {
+        let at = self.context.now();
+        let prompt = self.free_prompt_id(new.id)?;
+        let number = self.context.settings.first_version;
+        let version = self.version(at, prompt, number, &new.body, &new.message, None)?;
+        let created = Change::Prompt {
+            id: prompt,
+            before: None,
+            after: Some(PromptState {
+                name: new.name.clone(),
+                tags: new.tags.clone(),
+            }),
+        };
+        let environment = new.environment.as_ref();
+        let version = self.write(
+            OperationKind::Create,
+            vec![created],
+            version,
+            environment,
+            &new.body,
+        )?;
+        let prompt = self.prompt(prompt)?;
+        Ok(Created { prompt, version })
+    }
+
+    /// Numbers and writes a version, as one operation.
+    pub(crate) fn commit_version(&mut self, new: &NewVersion) -> Result<Version> {
+        self.commit_judged(new, |writer, base| {
+            let found = writer.breakages_within(base, new, u64::MAX)?;
+            Ok::<_, Error>(found.unwrap_or_default())
+        })
+    }
+
+    /// As [`commit_version`](Self::commit_version); `judge` says how the body breaks callers of a base.
+    pub(crate) fn commit_judged<E: From<Error>>(
+        &mut self,
+        new: &NewVersion,
+        judge: impl FnOnce(&Self, &Version) -> Result<Vec<Breakage>, E>,
+    ) -> Result<Version, E> {
+        let (line, chosen) = self.expected_line(new)?;
+        let base = chosen.as_ref().or(line.head.as_ref());
+        let is_minor = self.is_minor(line.prompt, base, new, judge)?;
+        Ok(self.commit_on(new, line, chosen, is_minor)?)
+    }
+
+    /// What a version goes by, and the base that was chosen for it, if it is another than the highest version.
+    fn expected_line(&mut self, new: &NewVersion) -> Result<(Line, Option<Version>)> {
+        let line = self.line(&new.prompt)?;
+        let subject = || format!("the highest version of prompt {}", line.prompt);
+        check_expected(
+            &*self.transaction,
+            subject,
+            new.expected_head,
+            line.head.as_ref().map(Holder::from),
+        )?;
+        let chosen = match &new.base {
+            Selector::Latest => None,
+            selector => Some(select(&*self.transaction, line.prompt, selector)?),
+        };
+        Ok((line, chosen))
+    }
+
+    fn commit_on(
+        &mut self,
+        new: &NewVersion,
+        line: Line,
+        chosen: Option<Version>,
+        is_minor: bool,
+    ) -> Result<Version> {
+        let at = self.context.now();
+        let base = chosen.as_ref().or(line.head.as_ref());
+        let used = match line.used {
+            Some(used) if chosen.is_none() => used,
+            _ => {
+                let major = base.map_or(0, |base| base.number.major);
+                self.transaction.numbering(line.prompt, major)?
+            }
+        };
+        let number = match base.filter(|_| is_minor).map(|base| base.number) {
+            Some(base) => numbering::next_minor(base, used.highest_minor.unwrap_or(base.minor)),
+            None => numbering::next_major(used.highest_major, self.context.settings.first_version),
+        };
+        let prompt = line.prompt;
+        let number = number.ok_or(Error::NumbersExhausted { prompt })?;
+        let version = self.version(at, prompt, number, &new.body, &new.message, base)?;
+        let environment = new.environment.as_ref();
+        let version = self.write(
+            OperationKind::Commit,
+            Vec::new(),
+            version,
+            environment,
+            &new.body,
+        )?;
+        if line.head.is_none_or(|head| head.number < number) {
+            self.lines.put(Line {
+                prompt: line.prompt,
+                head: Some(version.clone()),
+                used: Some(Numbering {
+                    highest_major: used.highest_major.max(Some(number.major)),
+                    highest_minor: Some(number.minor),
+                }),
+            });
+        }
+        Ok(version)
+    }
+
+    /// What a commit on a prompt goes by. A prompt that has a version is there, which saves looking for the prompt.
+    fn line(&mut self, prompt: &PromptRef) -> Result<Line> {
+        if let PromptRef::Id(id) = prompt {
+            if let Some(line) = self.lines.take(*id) {
+                return Ok(line);
+            }
+            let head = self.transaction.highest_version(*id, None)?;
+            if head.is_some() {
+                return Ok(Line {
+                    prompt: *id,
+                    head,
+                    used: None,
+                });
+            }
+        }
+        let id = find_prompt(&*self.transaction, prompt)?;
+        Ok(Line {
+            prompt: id,
+            head: self.transaction.highest_version(id, None)?,
+            used: None,
+        })
+    }
+
+    /// Whether a new version is a minor one, by its bump, as far as the rules allow it. A free store has no rules but the
+    /// caller's word; its `Auto` still goes by what breaks.
+    fn is_minor<E: From<Error>>(
+        &self,
+        prompt: PromptId,
+        base: Option<&Version>,
+        new: &NewVersion,
+        judge: impl FnOnce(&Self, &Version) -> Result<Vec<Breakage>, E>,
+    ) -> Result<bool, E> {
+        let base = match (new.bump, base) {
+            (Bump::Major, _) | (Bump::Auto, None) => return Ok(false),
+            (Bump::Minor, None) => return Err(Error::NoBase { prompt }.into()),
+            (Bump::Minor | Bump::Auto, Some(base)) => base,
+        };
+        let by_word = new.force || self.context.policy == Policy::Free;
+        if new.bump == Bump::Minor && by_word || base.blob == new.body.id() {
+            return Ok(true);
+        }
+        let reasons = judge(self, base)?;
+        match (reasons.is_empty(), new.bump) {
+            (is_minor, Bump::Auto) => Ok(is_minor),
+            (true, _) => Ok(true),
+            (false, _) => Err(Error::Breaking {
+                base: base.number,
+                reasons,
+            }
+            .into()),
+        }
+    }
+
+    fn version(
+        &self,
+        at: DateTime<Utc>,
+        prompt: PromptId,
+        number: VersionNumber,
+        body: &Body,
+        message: &str,
+        base: Option<&Version>,
+    ) -> Result<Version> {
+        check_length("commit message", message)?;
+        Ok(Version {
+            id: self.free_version_id(at)?,
+            prompt_id: prompt,
+            number,
+            model: body.model().map(str::to_owned),
+            message: message.to_owned(),
+            author: self.context.author.clone(),
+            base: base.map(|base| base.id),
+            created_at: at,
+            blob: body.id(),
+            size: body.as_bytes().len() as u64,
+            environments: Vec::new(),
+        })
+    }
+
+    /// Writes a new version, behind the changes that it needs, and the pointer that moves to it.
+    fn write(
+        &mut self,
+        kind: OperationKind,
+        mut changes: Vec<Change>,
+        mut version: Version,
+        environment: Option<&EnvironmentName>,
+        body: &Body,
+    ) -> Result<Version> {
+        changes.push(Change::VersionCreated(Box::new(version.clone())));
+        if let Some(name) = environment {
+            changes.push(self.point_to_new(version.prompt_id, name, version.id)?);
+            version.environments.push(name.clone());
+        }
+        let kin = kin_of(version.prompt_id, version.number.major);
+        self.store_body(body, kin)?;
+        self.record(version.created_at, kind, changes)?;
+        Ok(version)
+    }
+}

@@ -1,0 +1,301 @@
+//! Pointers: moved, compared before they are, several at once.
+
+use std::collections::HashMap;
+
+use super::writer::{Writer, check_expected};
+use crate::engine::read::lookup::{find_prompt, select};
+use crate::model::error::{Holder, Result};
+use crate::model::id::{EnvironmentName, PromptId, VersionId};
+use crate::model::invalid_argument::check_length;
+use crate::model::record::{Change, Expected, OperationKind, Version};
+use crate::model::version_number::{PromptRef, Selector};
+use crate::model::work_counter;
+use crate::storage::Snapshot;
+
+/// A wish to point an environment elsewhere.
+///
+/// ```
+/// use promptbook::{Expected, Move, Store};
+///
+/// let store = Store::in_memory()?;
+/// let created = store.create_prompt(promptbook::NewPrompt::new("greeting", r#"{"messages": []}"#)?)?;
+/// let id = created.prompt.id;
+/// store.move_environments(&[
+///     Move::set(id, "staging", "1.0")?,
+///     Move::remove(id, "production")?.expecting(Expected::Is(created.version.id)),
+/// ])?;
+/// # Ok::<(), promptbook::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Move {
+    /// Whose environment.
+    pub prompt: PromptRef,
+    /// Which environment.
+    pub environment: EnvironmentName,
+    /// Where to; none removes it.
+    pub to: Option<Selector>,
+    /// What it points to now, as far as the caller knows.
+    pub expected: Expected,
+    /// Why, for those who read the history; some words at most.
+    pub reason: Option<String>,
+}
+
+impl Move {
+    /// Points an environment to a version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`](crate::Error::Invalid) where a text does not parse.
+    pub fn set<P, E, S>(prompt: P, environment: E, to: S) -> Result<Self>
+    where
+        P: TryInto<PromptRef>,
+        E: TryInto<EnvironmentName>,
+        S: TryInto<Selector>,
+        crate::Error: From<P::Error> + From<E::Error> + From<S::Error>,
+    {
+        Ok(Self {
+            prompt: prompt.try_into()?,
+            environment: environment.try_into()?,
+            to: Some(to.try_into()?),
+            expected: Expected::Any,
+            reason: None,
+        })
+    }
+
+    /// Removes an environment; where there is none, nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`](crate::Error::Invalid) where a text does not parse.
+    pub fn remove<P, E>(prompt: P, environment: E) -> Result<Self>
+    where
+        P: TryInto<PromptRef>,
+        E: TryInto<EnvironmentName>,
+        crate::Error: From<P::Error> + From<E::Error>,
+    {
+        Ok(Self {
+            prompt: prompt.try_into()?,
+            environment: environment.try_into()?,
+            to: None,
+            expected: Expected::Any,
+            reason: None,
+        })
+    }
+
+    /// Only if the environment points there now; else it is a [`Conflict`](crate::Error::Conflict).
+    #[must_use]
+    pub fn expecting(mut self, expected: Expected) -> Self {
+        self.expected = expected;
+        self
+    }
+
+    /// With the reason, which the history keeps.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+/// What a [`Move`] did.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Moved {
+    /// Whose environment.
+    pub prompt_id: PromptId,
+    /// Which environment.
+    pub environment: EnvironmentName,
+    /// Where it pointed.
+    pub before: Option<VersionId>,
+    /// Where it points now.
+    pub after: Option<VersionId>,
+}
+
+impl Writer<'_> {
+    /// Moves pointers in the order given, as one operation; nothing is recorded where nothing moves.
+    pub(crate) fn move_environments(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
+        let at = self.context.now();
+        let mut moved: Vec<Moved> = Vec::with_capacity(moves.len());
+        let mut pointers = Pointers::new(&*self.transaction, moves);
+        for wish in moves {
+            if let Some(reason) = &wish.reason {
+                check_length("reason", reason)?;
+            }
+            let prompt = pointers.prompt(&wish.prompt)?;
+            let to = match &wish.to {
+                Some(selector) => Some(pointers.select(prompt, selector)?),
+                None => None,
+            };
+            let now = pointers.of(prompt, &wish.environment)?;
+            let subject = || format!("{} of prompt {prompt}", wish.environment);
+            check_expected(&*self.transaction, subject, wish.expected, now)?;
+            pointers.move_to(prompt, &wish.environment, to);
+            moved.push(Moved {
+                prompt_id: prompt,
+                environment: wish.environment.clone(),
+                before: now.map(|version| version.id),
+                after: to.map(|version| version.id),
+            });
+        }
+        let changes: Vec<Change> = moved
+            .iter()
+            .zip(moves)
+            .filter(|(done, _)| done.before != done.after)
+            .map(|(done, wish)| Change::Environment {
+                prompt: done.prompt_id,
+                name: done.environment.clone(),
+                before: done.before,
+                after: done.after,
+                reason: wish.reason.clone(),
+            })
+            .collect();
+        if !changes.is_empty() {
+            self.record(at, OperationKind::Move, changes)?;
+        }
+        Ok(moved)
+    }
+
+    /// The change that points an environment to a version that this operation makes.
+    pub(crate) fn point_to_new(
+        &self,
+        prompt: PromptId,
+        name: &EnvironmentName,
+        version: VersionId,
+    ) -> Result<Change> {
+        let before = self.transaction.version_in(prompt, name)?;
+        Ok(Change::Environment {
+            prompt,
+            name: name.clone(),
+            before: before.map(|version| version.id),
+            after: Some(version),
+            reason: None,
+        })
+    }
+
+    /// The changes that take every environment from a version.
+    pub(crate) fn unpoint_version(version: &Version) -> Vec<Change> {
+        let unpointed = |name: &EnvironmentName| unpointed(version.prompt_id, name, version.id);
+        version.environments.iter().map(unpointed).collect()
+    }
+
+    /// The changes that take every environment from a prompt.
+    pub(crate) fn unpoint_prompt(&self, prompt: PromptId) -> Result<Vec<Change>> {
+        let environments = self.transaction.environments(prompt)?;
+        Ok(environments
+            .iter()
+            .map(|environment| unpointed(prompt, &environment.name, environment.version_id))
+            .collect())
+    }
+}
+
+fn unpointed(prompt: PromptId, name: &EnvironmentName, from: VersionId) -> Change {
+    Change::Environment {
+        prompt,
+        name: name.clone(),
+        before: Some(from),
+        after: None,
+        reason: None,
+    }
+}
+
+/// Moves of one list that are looked up one by one. Of more, what they have in common is looked up once.
+const FEW: usize = 8;
+
+/// Where the environments of a list of moves point, as the moves so far leave them.
+struct Pointers<'a> {
+    snapshot: &'a dyn Snapshot,
+    /// A single move is not noted: none comes behind it.
+    notes: Option<Notes<'a>>,
+}
+
+/// What is known so far.
+#[derive(Default)]
+struct Notes<'a> {
+    /// How many moves name their prompt so.
+    moves: HashMap<&'a PromptRef, usize>,
+    prompts: HashMap<&'a PromptRef, PromptId>,
+    /// All environments of the prompts with many moves, before any of them.
+    all: HashMap<PromptId, HashMap<EnvironmentName, Holder>>,
+    selected: HashMap<(PromptId, &'a Selector), Holder>,
+    moved: HashMap<(PromptId, &'a EnvironmentName), Option<Holder>>,
+}
+
+impl<'a> Pointers<'a> {
+    fn new(snapshot: &'a dyn Snapshot, moves: &'a [Move]) -> Self {
+        let notes = (moves.len() > 1).then(|| {
+            let mut notes = Notes::default();
+            for wish in moves {
+                *notes.moves.entry(&wish.prompt).or_default() += 1;
+            }
+            notes
+        });
+        Self { snapshot, notes }
+    }
+
+    fn prompt(&mut self, prompt: &'a PromptRef) -> Result<PromptId> {
+        let Some(notes) = &mut self.notes else {
+            return find_prompt(self.snapshot, prompt);
+        };
+        if let Some(id) = notes.prompts.get(prompt) {
+            return Ok(*id);
+        }
+        let id = find_prompt(self.snapshot, prompt)?;
+        notes.prompts.insert(prompt, id);
+        if notes.moves.get(prompt).is_some_and(|moves| *moves > FEW) && !notes.all.contains_key(&id)
+        {
+            work_counter::step();
+            let pointers = self.snapshot.environments(id)?.into_iter();
+            let pointers = pointers.map(|pointer| {
+                let holder = Holder {
+                    id: pointer.version_id,
+                    number: pointer.number,
+                };
+                (pointer.name, holder)
+            });
+            notes.all.insert(id, pointers.collect());
+        }
+        Ok(id)
+    }
+
+    /// The version that a selector names before any of the moves.
+    fn select(&mut self, prompt: PromptId, selector: &'a Selector) -> Result<Holder> {
+        if let Some(notes) = &self.notes {
+            if let Some(selected) = notes.selected.get(&(prompt, selector)) {
+                return Ok(*selected);
+            }
+            if let Selector::Environment(name) = selector
+                && let Some(pointer) = notes.all.get(&prompt).and_then(|all| all.get(name))
+            {
+                return Ok(*pointer);
+            }
+        }
+        work_counter::step();
+        let selected = Holder::from(&select(self.snapshot, prompt, selector)?);
+        if let Some(notes) = &mut self.notes {
+            notes.selected.insert((prompt, selector), selected);
+        }
+        Ok(selected)
+    }
+
+    /// Where an environment points now.
+    fn of(&self, prompt: PromptId, name: &'a EnvironmentName) -> Result<Option<Holder>> {
+        if let Some(notes) = &self.notes {
+            if let Some(moved) = notes.moved.get(&(prompt, name)) {
+                return Ok(*moved);
+            }
+            if let Some(all) = notes.all.get(&prompt) {
+                return Ok(all.get(name).copied());
+            }
+        }
+        work_counter::step();
+        let version = self.snapshot.version_in(prompt, name)?;
+        Ok(version.as_ref().map(Holder::from))
+    }
+
+    fn move_to(&mut self, prompt: PromptId, name: &'a EnvironmentName, to: Option<Holder>) {
+        if let Some(notes) = &mut self.notes {
+            notes.moved.insert((prompt, name), to);
+        }
+    }
+}

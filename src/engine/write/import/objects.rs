@@ -1,0 +1,63 @@
+//! The JSON of what is imported, held to its shape where serde's own code would let more pass.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use chrono::{DateTime, Datelike, Utc};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// A list of objects: serde's own code would take an array for each, member by member.
+pub(crate) fn objects<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let objects = Vec::<Object<T>>::deserialize(from)?;
+    Ok(objects.into_iter().map(|Object(value)| value).collect())
+}
+
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct OfMap<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OfMap<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        from.deserialize_map(OfMap(PhantomData)).map(Self)
+    }
+}
+
+/// Inputs as deep as they could be recorded: the levels around them don't count.
+pub(crate) fn inputs<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
+    let text = Box::<RawValue>::deserialize(from)?;
+    serde_json::from_str(text.get()).map_err(D::Error::custom)
+}
+
+/// A moment of which ids and texts can tell: from 1970 to 9999.
+pub(crate) fn moment<'de, D>(from: D) -> Result<Option<DateTime<Utc>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(from)?;
+    let parsed = DateTime::parse_from_rfc3339(&text).map(|at| at.to_utc());
+    match parsed {
+        Ok(at) if (1970..=9999).contains(&at.year()) => Ok(Some(at)),
+        _ => Err(D::Error::custom(format!(
+            "{text:?} is no moment from 1970 to 9999, such as 2025-01-01T00:00:00Z"
+        ))),
+    }
+}

@@ -1,0 +1,12 @@
+pub(crate) mod bulk_bodies;
+pub(crate) mod commit;
+pub(crate) mod environment;
+pub(crate) mod heads;
+#[cfg(feature = "server")]
+pub(crate) mod import;
+pub(crate) mod judge;
+pub(crate) mod numbering;
+pub(crate) mod operation_text;
+pub(crate) mod prompt;
+pub(crate) mod queue;
+pub(crate) mod writer;

@@ -1,0 +1,21 @@
+//! An operation's content and the text that is hashed.
+
+use crate::model::record::OperationContent;
+use crate::model::work_counter;
+use crate::storage::{Error, ErrorKind, Result};
+
+/// Reads the text of an operation that is stored.
+pub(crate) fn read(number: u64, text: &str) -> Result<OperationContent> {
+    let content: OperationContent = serde_json::from_str(text).map_err(|error| {
+        Error::new(ErrorKind::Corrupt, format!("reading operation {number}")).because(error)
+    })?;
+    work_counter::many(content.changes.len());
+    Ok(content)
+}
+
+/// Writes the text of a new operation.
+pub(crate) fn write(content: &OperationContent) -> Result<String> {
+    serde_json::to_string(content).map_err(|error| {
+        Error::new(ErrorKind::Other, "writing an operation as JSON").because(error)
+    })
+}

@@ -1,0 +1,107 @@
+//! Prompts renamed, tagged and deleted; versions deleted.
+
+use super::writer::Writer;
+use crate::engine::read::lookup::{find_prompt, find_version};
+use crate::model::error::{Error, Result};
+use crate::model::id::{PromptId, PromptName};
+use crate::model::invalid_argument::{Invalid, check_length};
+use crate::model::record::{Change, OperationKind, Prompt, PromptState, Version};
+use crate::model::version_number::{PromptRef, Spec};
+
+impl Writer<'_> {
+    /// Gives a prompt another name.
+    pub(crate) fn rename(&mut self, prompt: &PromptRef, name: PromptName) -> Result<Prompt> {
+        self.change_prompt(prompt, OperationKind::Rename, |state| state.name = name)
+    }
+
+    /// Gives a prompt other tags.
+    pub(crate) fn set_tags(&mut self, prompt: &PromptRef, tags: Vec<String>) -> Result<Prompt> {
+        check_tags(&tags)?;
+        self.change_prompt(prompt, OperationKind::Tag, |state| state.tags = tags)
+    }
+
+    fn change_prompt(
+        &mut self,
+        prompt: &PromptRef,
+        kind: OperationKind,
+        change: impl FnOnce(&mut PromptState),
+    ) -> Result<Prompt> {
+        let prompt = self.prompt(find_prompt(&*self.transaction, prompt)?)?;
+        let before = PromptState::from(&prompt);
+        let mut after = before.clone();
+        change(&mut after);
+        if before == after {
+            return Ok(prompt);
+        }
+        let change = Change::Prompt {
+            id: prompt.id,
+            before: Some(before),
+            after: Some(after),
+        };
+        self.record(self.context.now(), kind, vec![change])?;
+        self.prompt(prompt.id)
+    }
+
+    /// Deletes a prompt, its versions and pointers with it.
+    pub(crate) fn delete_prompt(&mut self, prompt: &PromptRef) -> Result<Prompt> {
+        let prompt = self.prompt(find_prompt(&*self.transaction, prompt)?)?;
+        let mut changes = self.unpoint_prompt(prompt.id)?;
+        changes.push(Change::Prompt {
+            id: prompt.id,
+            before: Some(PromptState::from(&prompt)),
+            after: None,
+        });
+        self.record(self.context.now(), OperationKind::DeletePrompt, changes)?;
+        Ok(prompt)
+    }
+
+    /// Deletes a version, and the pointers to it.
+    pub(crate) fn delete_version(&mut self, spec: &Spec) -> Result<Version> {
+        let version = find_version(&*self.transaction, spec)?;
+        let mut changes = Self::unpoint_version(&version);
+        changes.push(Change::VersionDeleted {
+            prompt: version.prompt_id,
+            id: version.id,
+        });
+        self.record(self.context.now(), OperationKind::DeleteVersion, changes)?;
+        Ok(version)
+    }
+
+    /// The version that a spec names, with what this transaction has done so far.
+    pub(crate) fn find_version(&self, spec: &Spec) -> Result<Version> {
+        find_version(&*self.transaction, spec)
+    }
+
+    /// A prompt that is there.
+    pub(crate) fn prompt(&self, id: PromptId) -> Result<Prompt> {
+        self.transaction
+            .prompt(id)?
+            .ok_or_else(|| Error::PromptNotFound {
+                prompt: id.to_string(),
+            })
+    }
+}
+
+/// The most tags of a prompt, and their bytes in sum: each change of its name or tags records all of them, before and after.
+const MOST_TAGS: (usize, usize) = (10_000, 1024 * 1024);
+
+/// Tags are kept as given; only their number and size are bounded.
+pub(crate) fn check_tags(tags: &[String]) -> Result<(), Invalid> {
+    let refused = |reason: String| {
+        Err(Invalid::new(
+            "tags",
+            &format!("{} tags", tags.len()),
+            reason,
+        ))
+    };
+    if tags.len() > MOST_TAGS.0 {
+        return refused(format!("a prompt has {} tags at most", MOST_TAGS.0));
+    }
+    if tags.iter().map(String::len).sum::<usize>() > MOST_TAGS.1 {
+        return refused(format!(
+            "a prompt's tags have {} bytes at most, in sum",
+            MOST_TAGS.1
+        ));
+    }
+    tags.iter().try_for_each(|tag| check_length("tag", tag))
+}

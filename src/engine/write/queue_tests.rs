@@ -1,0 +1,313 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use super::*;
+use crate::engine::{Bodies, Context, KeptContracts, KeptLines, NewPrompt};
+use crate::model::id::PromptId;
+use crate::model::record::{Durability, Policy, Settings};
+use crate::storage::testing::in_memory;
+use crate::storage::{ErrorKind, Index};
+
+/// Transactions that begin only when so many others wait, and may fail.
+struct Desk {
+    index: Arc<dyn Index>,
+    bodies: Bodies,
+    context: Context,
+    queue: WriteQueue,
+    others: AtomicUsize,
+    begun: AtomicUsize,
+    begin: Option<ErrorKind>,
+    commit: Option<ErrorKind>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let (index, blobs) = in_memory();
+        Self {
+            index,
+            bodies: Bodies::new(blobs),
+            context: Context {
+                settings: Settings::default(),
+                policy: Policy::default(),
+                author: "queue".into(),
+                durability: Durability::Full,
+                clock: Arc::new(crate::model::clock::system),
+                rng: Mutex::new(fastrand::Rng::with_seed(1)),
+                seeded: false,
+                contracts: KeptContracts::default(),
+                lines: KeptLines::default(),
+            },
+            queue: WriteQueue::new(Duration::from_secs(60)),
+            others: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            begin: None,
+            commit: None,
+        }
+    }
+
+    /// Has this many threads write at once, and answers what each was answered. Their first transaction begins when all
+    /// of them are there.
+    fn all_at_once<T: Send + 'static>(
+        &self,
+        threads: usize,
+        change: impl Fn(usize, &mut Writer<'_>) -> Result<T> + Clone + Send + Sync + 'static,
+    ) -> Vec<Result<T>> {
+        self.others.store(threads - 1, Ordering::Release);
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads)
+                .map(|number| {
+                    let change = change.clone();
+                    let write =
+                        move || self.queue.write(self, move |writer| change(number, writer));
+                    scope.spawn(write)
+                })
+                .collect();
+            let answers = threads.into_iter().map(|thread| thread.join().unwrap());
+            answers.collect()
+        })
+    }
+
+    fn prompts(&self) -> u64 {
+        self.index.snapshot().unwrap().prompt_count().unwrap()
+    }
+}
+
+impl Transactions for Desk {
+    fn begin(&self, deadline: Deadline) -> storage::Result<Writer<'_>> {
+        let others = self.others.swap(0, Ordering::AcqRel);
+        while self.queue.line().waiting.len() < others {
+            thread::yield_now();
+        }
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        match self.begin {
+            Some(kind) => Err(storage::Error::new(kind, "beginning")),
+            None => Writer::begin(&*self.index, &self.bodies, &self.context, deadline),
+        }
+    }
+
+    fn commit(&self, writer: Writer<'_>) -> storage::Result<()> {
+        match self.commit {
+            Some(kind) => Err(storage::Error::new(kind, "committing")),
+            None => writer.commit().map(drop),
+        }
+    }
+}
+
+fn create(name: &str, writer: &mut Writer<'_>) -> Result<PromptId> {
+    let new = NewPrompt::new(name, r#"{"messages": []}"#)?;
+    Ok(writer.create(&new)?.prompt.id)
+}
+
+/// Makes a prompt, and then can't go on.
+fn fail_half_way(writer: &mut Writer<'_>) -> Result<PromptId> {
+    let id = create("half", writer)?;
+    Err(Error::PromptIdTaken { id })
+}
+
+#[test]
+fn those_who_wait_share_a_transaction_and_each_gets_its_own_result() {
+    let desk = Desk::new();
+    let answers = desk.all_at_once(20, |number, writer| {
+        create(&format!("prompt {number}"), writer)
+    });
+    for (number, id) in answers.into_iter().enumerate() {
+        let found = desk.index.snapshot().unwrap().prompt(id.unwrap()).unwrap();
+        assert_eq!(found.unwrap().name.as_str(), format!("prompt {number}"));
+    }
+    assert_eq!(desk.begun.into_inner(), 1, "they did not share");
+}
+
+#[test]
+fn no_more_share_than_may() {
+    let desk = Desk::new();
+    let answers = desk.all_at_once(MOST.0 + 1, |_, writer| create("one of many", writer));
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(desk.prompts(), MOST.0 as u64 + 1);
+    assert_eq!(desk.begun.into_inner(), 2);
+}
+
+/// Whichever of them comes first.
+#[test]
+fn who_fails_leaves_the_others_alone() {
+    for _ in 0..20 {
+        let desk = Desk::new();
+        let answers = desk.all_at_once(9, |number, writer| match number % 3 {
+            0 => fail_half_way(writer),
+            _ => create("whole", writer),
+        });
+        for (number, answer) in answers.iter().enumerate() {
+            match number % 3 {
+                0 => assert!(matches!(answer, Err(Error::PromptIdTaken { .. }))),
+                _ => assert!(answer.is_ok(), "{answer:?}"),
+            }
+        }
+        let snapshot = desk.index.snapshot().unwrap();
+        assert_eq!(snapshot.prompt_count().unwrap(), 6);
+        assert_eq!(snapshot.last_operation().unwrap().unwrap().0, 6);
+        assert_eq!(
+            snapshot.prompts_named(&"half".parse().unwrap()).unwrap(),
+            []
+        );
+    }
+}
+
+#[test]
+fn all_are_told_why_a_transaction_did_not_begin() {
+    let mut desk = Desk::new();
+    desk.begin = Some(ErrorKind::Busy);
+    for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
+        assert!(matches!(answer, Err(Error::Backend(error)) if error.kind() == ErrorKind::Busy));
+    }
+    desk.begin = None;
+    assert!(
+        desk.all_at_once(5, |_, writer| create("some", writer))
+            .iter()
+            .all(Result::is_ok)
+    );
+}
+
+#[test]
+fn all_are_told_why_a_transaction_did_not_come_about() {
+    let mut desk = Desk::new();
+    desk.commit = Some(ErrorKind::Full);
+    for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
+        assert!(matches!(answer, Err(Error::Backend(error)) if error.kind() == ErrorKind::Full));
+    }
+    // By the number of its operation each can look it up later; who has none has nothing to look up.
+    desk.commit = Some(ErrorKind::OutcomeUnknown);
+    let answers = desk.all_at_once(5, |number, writer| match number {
+        0 => Ok(None),
+        _ => create("perhaps", writer).map(Some),
+    });
+    let mut numbers: Vec<Option<u64>> = answers
+        .iter()
+        .map(|answer| match answer {
+            Err(Error::OutcomeUnknown { number, .. }) => Some(*number),
+            Err(Error::Backend(_)) => None,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    numbers.sort();
+    assert_eq!(numbers, [None, Some(1), Some(2), Some(3), Some(4)]);
+    assert_eq!(desk.prompts(), 0);
+}
+
+/// A panic is of the change that panics, and of those that share its transaction.
+#[test]
+fn a_panic_lets_the_next_one_write() {
+    let desk = Desk::new();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        desk.queue
+            .write(&desk, |_| -> Result<()> { panic!("on purpose") })
+    }));
+    assert!(panicked.is_err());
+    let id = desk
+        .queue
+        .write(&desk, |writer| create("after", writer))
+        .unwrap();
+    assert!(desk.index.snapshot().unwrap().prompt(id).unwrap().is_some());
+    let alone = catch_unwind(AssertUnwindSafe(|| {
+        desk.queue.alone(|_| -> Result<()> { panic!("on purpose") })
+    }));
+    assert!(alone.is_err());
+    desk.queue.alone(|_| Ok(())).unwrap();
+}
+
+/// In the order in which they came: what shares a transaction, what comes alone, and what shares one again.
+#[test]
+fn who_writes_alone_waits_for_its_turn() {
+    let desk = Desk::new();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let waiting = |number: usize| {
+        while desk.queue.line().waiting.len() < number {
+            thread::yield_now();
+        }
+    };
+    let note = |what: &'static str| {
+        let order = Arc::clone(&order);
+        move |_: &mut Writer<'_>| {
+            order.lock().unwrap().push(what);
+            Ok(())
+        }
+    };
+    thread::scope(|scope| {
+        // Begins when the four others wait.
+        desk.others.store(4, Ordering::Release);
+        scope.spawn(|| desk.queue.write(&desk, note("first")).unwrap());
+        while desk.others.load(Ordering::Acquire) > 0 {
+            thread::yield_now();
+        }
+        scope.spawn(|| desk.queue.write(&desk, note("shared")).unwrap());
+        waiting(1);
+        scope.spawn(|| {
+            let alone = desk.queue.alone(|_| {
+                order.lock().unwrap().push("alone");
+                Ok(())
+            });
+            alone.unwrap();
+        });
+        waiting(2);
+        scope.spawn(|| desk.queue.write(&desk, note("third")).unwrap());
+        waiting(3);
+        scope.spawn(|| desk.queue.write(&desk, note("fourth")).unwrap());
+    });
+    let order = order.lock().unwrap();
+    assert_eq!(*order, ["first", "shared", "alone", "third", "fourth"]);
+    assert_eq!(desk.begun.load(Ordering::Relaxed), 2, "before and after it");
+}
+
+#[test]
+fn who_waits_too_long_leaves_the_line_and_changes_nothing() {
+    let mut desk = Desk::new();
+    desk.queue = WriteQueue::new(Duration::from_millis(300));
+    let desk = &desk;
+    thread::scope(|scope| {
+        let (told, is_alone) = channel();
+        let (done, go_on) = channel::<()>();
+        let alone = scope.spawn(move || {
+            desk.queue.alone(|_| {
+                told.send(()).unwrap();
+                go_on.recv().unwrap();
+                Ok(())
+            })
+        });
+        is_alone.recv().unwrap();
+        let began = Instant::now();
+        let shared = scope.spawn(|| desk.queue.write(desk, |writer| create("shared", writer)));
+        let other = scope.spawn(|| desk.queue.alone(|_| Ok(())));
+        let refused = [
+            shared.join().unwrap().unwrap_err(),
+            other.join().unwrap().unwrap_err(),
+        ];
+        assert!(began.elapsed() < Duration::from_secs(5));
+        for error in refused {
+            match error {
+                Error::Backend(error) => assert_eq!(error.kind(), ErrorKind::Busy),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(desk.queue.line().waiting.is_empty());
+        done.send(()).unwrap();
+        alone.join().unwrap().unwrap();
+    });
+    assert_eq!(desk.prompts(), 0);
+    // The line goes on.
+    desk.queue
+        .write(desk, |writer| create("after", writer))
+        .unwrap();
+    assert_eq!(desk.prompts(), 1);
+}
+
+/// Each is refused by its own deadline, not by that of the one before.
+#[test]
+fn a_transaction_that_is_not_to_be_had_is_tried_again_by_the_next() {
+    let mut desk = Desk::new();
+    desk.begin = Some(ErrorKind::Busy);
+    let answers = desk.all_at_once(3, |_, writer| create("in vain", writer));
+    assert!(answers.iter().all(Result::is_err));
+    assert_eq!(desk.begun.load(Ordering::Relaxed), 3);
+    assert!(!desk.queue.line().is_led);
+}

@@ -1,0 +1,429 @@
+//! Files that a promptbook writes for others to carry: a first line that says what they are, and a last one that proves
+//! that nothing between was altered.
+//!
+//! ```text
+//! promptbook KIND FORMAT
+//! … content, which ends with a line break …
+//! blake3 HEX
+//! ```
+//!
+//! KIND is a word, FORMAT a number. HEX is the BLAKE3 of all bytes before the last line, in lower case: the [`Seal`].
+//! Lines end with a line feed, and nothing follows the last one.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use crate::model::id::Seal;
+
+/// What is wrong with a file that a promptbook should have written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The file is not there, or the system does not let it be read.
+    #[error("{path} can't be read")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+
+    /// The reader that the file comes from failed.
+    #[error("the {kind} file can't be read")]
+    Reading {
+        /// What it was read as.
+        kind: &'static str,
+        /// What the reader answered.
+        source: io::Error,
+    },
+
+    /// The writer that the file goes to failed.
+    #[error("the {kind} file can't be written")]
+    Writing {
+        /// What was to be written.
+        kind: &'static str,
+        /// What the writer answered.
+        source: io::Error,
+    },
+
+    /// The file is of another kind.
+    #[error("this is no {kind} file of a promptbook")]
+    Foreign {
+        /// What it was read as, such as `frozen`.
+        kind: &'static str,
+    },
+
+    /// The file was written by a newer release of this crate.
+    #[error("the {kind} file is of format {found}; this release reads up to {supported}")]
+    NewerFormat {
+        /// What it was read as.
+        kind: &'static str,
+        /// The format of the file.
+        found: u32,
+        /// The newest format that this release knows.
+        supported: u32,
+    },
+
+    /// The file does not end with a seal: something is missing, or was added.
+    #[error("the {kind} file is cut short, or goes on behind its end: its last line is no seal")]
+    Unsealed {
+        /// What it was read as.
+        kind: &'static str,
+    },
+
+    /// The file's bytes are not those it was sealed with.
+    #[error("the {kind} file was altered: its bytes are not those it was sealed with")]
+    Altered {
+        /// What it was read as.
+        kind: &'static str,
+    },
+
+    /// The file is whole, and contradicts itself or its format.
+    #[error("the {kind} file is malformed: {reason}")]
+    Malformed {
+        /// What it was read as.
+        kind: &'static str,
+        /// What is wrong, with the line or the prompt.
+        reason: String,
+    },
+}
+
+/// A kind of sealed files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    /// The word in the first line.
+    pub(crate) name: &'static str,
+    /// The format that is written, and the newest that is read.
+    pub(crate) format: u32,
+}
+
+/// How the last line begins.
+const MARK: &str = "blake3 ";
+
+/// The last line's length: the mark, 64 digits, a line break.
+const SEAL_LINE: usize = MARK.len() + 64 + 1;
+
+/// No first line is longer.
+const LONGEST_FIRST_LINE: usize = 64;
+
+impl Kind {
+    pub(crate) fn malformed(self, reason: impl Into<String>) -> FileError {
+        FileError::Malformed {
+            kind: self.name,
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn altered(self) -> FileError {
+        FileError::Altered { kind: self.name }
+    }
+
+    /// What it means that a reader of a sealed file failed.
+    pub(crate) fn unread(self, error: io::Error) -> FileError {
+        let kind = self.name;
+        match error.downcast::<FileError>() {
+            Ok(error) => error,
+            Err(source) => FileError::Reading { kind, source },
+        }
+    }
+
+    /// What it means that the writer of a sealed file failed.
+    pub(crate) fn unwritten(self, source: io::Error) -> FileError {
+        let kind = self.name;
+        FileError::Writing { kind, source }
+    }
+
+    fn unsealed(self) -> FileError {
+        FileError::Unsealed { kind: self.name }
+    }
+
+    fn first_line(self) -> String {
+        format!("promptbook {} {}\n", self.name, self.format)
+    }
+
+    /// Reads the first line off the bytes that a file begins with. Answers its length.
+    fn read_first_line(self, bytes: &[u8]) -> Result<usize, FileError> {
+        let kind = self.name;
+        let head = &bytes[..bytes.len().min(LONGEST_FIRST_LINE)];
+        let end = head.iter().position(|byte| *byte == b'\n');
+        let line = end.and_then(|end| std::str::from_utf8(&head[..end]).ok());
+        let number = line
+            .and_then(|line| line.strip_prefix("promptbook ")?.strip_prefix(kind))
+            .and_then(|rest| rest.strip_prefix(' '));
+        let found = number
+            .and_then(|number| number.parse::<u32>().ok())
+            .filter(|found| *found > 0 && Some(found.to_string().as_str()) == number);
+        let supported = self.format;
+        match (line, found) {
+            (Some(line), Some(found)) if found <= supported => Ok(line.len() + 1),
+            (Some(_), Some(found)) => Err(FileError::NewerFormat {
+                kind,
+                found,
+                supported,
+            }),
+            _ => Err(FileError::Foreign { kind }),
+        }
+    }
+
+    /// Holds the last line against the hash of all before it.
+    fn check(self, last_line: &[u8], hash: blake3::Hash) -> Result<Seal, FileError> {
+        // Text against text: other letters may mean the same digits.
+        if last_line == seal_line(hash).as_bytes() {
+            return Ok(Seal::from_bytes(*hash.as_bytes()));
+        }
+        let (digits, line_break) = match last_line.strip_prefix(MARK.as_bytes()) {
+            Some(rest) if last_line.len() == SEAL_LINE => rest.split_at(rest.len() - 1),
+            _ => return Err(self.unsealed()),
+        };
+        match line_break == b"\n" && digits.iter().all(u8::is_ascii_hexdigit) {
+            true => Err(self.altered()),
+            false => Err(self.unsealed()),
+        }
+    }
+}
+
+fn seal_line(hash: blake3::Hash) -> String {
+    format!("{MARK}{}\n", hash.to_hex())
+}
+
+/// Writes a sealed file: what is written to it is the content.
+#[derive(Debug)]
+pub(crate) struct Sealer<W> {
+    out: W,
+    hasher: blake3::Hasher,
+}
+
+impl<W: Write> Sealer<W> {
+    /// Begins a file of this kind.
+    pub(crate) fn new(out: W, kind: Kind) -> io::Result<Self> {
+        let hasher = blake3::Hasher::new();
+        let mut sealer = Self { out, hasher };
+        sealer.write_all(kind.first_line().as_bytes())?;
+        Ok(sealer)
+    }
+
+    /// Ends the file. The content has ended with a line break.
+    pub(crate) fn finish(mut self) -> io::Result<(W, Seal)> {
+        let hash = self.hasher.finalize();
+        self.out.write_all(seal_line(hash).as_bytes())?;
+        self.out.flush()?;
+        Ok((self.out, Seal::from_bytes(*hash.as_bytes())))
+    }
+}
+
+impl<W: Write> Write for Sealer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Checks a file of this kind that is in memory. Answers where in it the content begins and ends, and its seal.
+pub(crate) fn open(bytes: &[u8], kind: Kind) -> Result<(std::ops::Range<usize>, Seal), FileError> {
+    let start = kind.read_first_line(bytes)?;
+    let end = bytes.len().saturating_sub(SEAL_LINE);
+    if end < start || bytes[end - 1] != b'\n' {
+        return Err(kind.unsealed());
+    }
+    let seal = kind.check(&bytes[end..], blake3::hash(&bytes[..end]))?;
+    Ok((start..end, seal))
+}
+
+/// Reads the content of a sealed file that may be larger than memory.
+///
+/// The seal is checked when the end is reached: reading fails there where it is wrong, with a [`FileError`] inside.
+/// Until then nothing that was read is certain.
+#[derive(Debug)]
+pub(crate) struct Unsealer<R> {
+    file: R,
+    kind: Kind,
+    hasher: blake3::Hasher,
+    /// What was read of the file and not given yet; the last line is never given.
+    held: Vec<u8>,
+    given: usize,
+    /// Whether what was given ends with a line break.
+    at_line_end: bool,
+    seal: Option<Seal>,
+}
+
+impl<R: Read> Unsealer<R> {
+    /// Reads the first line.
+    ///
+    /// # Errors
+    ///
+    /// As reading from the file, or with a [`FileError`] inside.
+    pub(crate) fn new(file: R, kind: Kind) -> io::Result<Self> {
+        let mut reader = Self {
+            file,
+            kind,
+            hasher: blake3::Hasher::new(),
+            held: Vec::new(),
+            given: 0,
+            at_line_end: false,
+            seal: None,
+        };
+        reader.hold(LONGEST_FIRST_LINE)?;
+        let line = kind.read_first_line(&reader.held).map_err(invalid)?;
+        reader.give(line);
+        Ok(reader)
+    }
+
+    /// The seal, once all was read and found right.
+    pub(crate) fn seal(&self) -> Option<Seal> {
+        self.seal
+    }
+
+    /// Reads until so many bytes are held, or the file ends.
+    fn hold(&mut self, bytes: usize) -> io::Result<()> {
+        const CHUNK: u64 = 64 * 1024;
+        self.held.drain(..self.given);
+        self.given = 0;
+        while self.held.len() < bytes {
+            let mut chunk = (&mut self.file).take(CHUNK);
+            if chunk.read_to_end(&mut self.held)? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, bytes: usize) {
+        let given = &self.held[self.given..][..bytes];
+        self.hasher.update(given);
+        self.at_line_end = given.last() == Some(&b'\n');
+        self.given += bytes;
+    }
+
+    fn left(&self) -> usize {
+        let held = self.held.len() - self.given;
+        held.saturating_sub(SEAL_LINE)
+    }
+}
+
+impl<R: Read> Read for Unsealer<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.left() == 0 && self.seal.is_none() {
+            self.hold(SEAL_LINE + 1)?;
+        }
+        let count = self.left().min(out.len());
+        if count > 0 {
+            out[..count].copy_from_slice(&self.held[self.given..][..count]);
+            self.give(count);
+        } else if self.left() == 0 && self.seal.is_none() {
+            let last_line = &self.held[self.given..];
+            let checked = match self.at_line_end {
+                true => self.kind.check(last_line, self.hasher.finalize()),
+                false => Err(self.kind.unsealed()),
+            };
+            self.seal = Some(checked.map_err(invalid)?);
+        }
+        Ok(count)
+    }
+}
+
+fn invalid(error: FileError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: Kind = Kind {
+        name: "test",
+        format: 2,
+    };
+
+    fn sealed(content: &str) -> Vec<u8> {
+        let mut sealer = Sealer::new(Vec::new(), KIND).unwrap();
+        sealer.write_all(content.as_bytes()).unwrap();
+        sealer.finish().unwrap().0
+    }
+
+    /// Reads it both ways, which agree.
+    fn read(bytes: &[u8]) -> Result<String, String> {
+        let opened = open(bytes, KIND)
+            .map(|(content, seal)| (bytes[content].to_vec(), seal))
+            .map_err(|error| error.to_string());
+        for chunk in [1, 7, 1 << 20] {
+            let streamed = stream(bytes, chunk).map_err(|error| error.to_string());
+            assert_eq!(streamed, opened, "{chunk}");
+        }
+        opened.map(|(content, _)| String::from_utf8(content).unwrap())
+    }
+
+    fn stream(bytes: &[u8], chunk: usize) -> io::Result<(Vec<u8>, Seal)> {
+        let mut reader = Unsealer::new(bytes, KIND)?;
+        let (mut content, mut part) = (Vec::new(), vec![0; chunk]);
+        loop {
+            match reader.read(&mut part)? {
+                0 => return Ok((content, reader.seal().unwrap())),
+                count => content.extend_from_slice(&part[..count]),
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_is_read() {
+        let long = "0123456789\n".repeat(20_000);
+        for content in ["", "\n", "one\ntwo\n", "blake3 no seal\n", &long] {
+            assert_eq!(read(&sealed(content)).as_deref(), Ok(content));
+        }
+        let text = String::from_utf8(sealed("a\n")).unwrap();
+        let hash = blake3::hash(b"promptbook test 2\na\n").to_hex();
+        assert_eq!(text, format!("promptbook test 2\na\nblake3 {hash}\n"));
+    }
+
+    #[test]
+    fn every_byte_counts() {
+        let whole = sealed("one\ntwo\n");
+        for at in 0..whole.len() {
+            for flip in [0x01, 0x20, 0x80, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] ^= flip;
+                assert!(read(&bytes).is_err(), "byte {at} ^ {flip}");
+            }
+            assert!(read(&whole[..at]).is_err(), "cut at {at}");
+            let mut more = whole.clone();
+            more.insert(at, b'\n');
+            assert!(read(&more).is_err(), "longer at {at}");
+        }
+        assert!(read(&[&whole[..], b"\n"].concat()).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let whole = String::from_utf8(sealed("a\n")).unwrap();
+        let told = |text: String| read(text.as_bytes()).unwrap_err();
+        let foreign = "this is no test file of a promptbook";
+        for text in [
+            "",
+            "promptbook test 2",
+            "promptbook frozen 2\n",
+            "promptbook test 02\n",
+            "promptbook test 0\n",
+        ] {
+            assert_eq!(told(text.into()), foreign, "{text:?}");
+        }
+        assert_eq!(told("x".repeat(100_000)), foreign);
+        assert_eq!(
+            told(whole.replace("test 2", "test 3")),
+            "the test file is of format 3; this release reads up to 2"
+        );
+        let unsealed =
+            "the test file is cut short, or goes on behind its end: its last line is no seal";
+        assert_eq!(told(whole[..whole.len() - 1].into()), unsealed);
+        assert_eq!(told(format!("{whole}more\n")), unsealed);
+        assert_eq!(told("promptbook test 2\n".into()), unsealed);
+        let ends_within_a_line = String::from_utf8(sealed("a")).unwrap();
+        assert_eq!(told(ends_within_a_line), unsealed);
+        let altered = "the test file was altered: its bytes are not those it was sealed with";
+        assert_eq!(told(whole.replace("\na\n", "\nb\n")), altered);
+        assert_eq!(told(whole.replace("test 2", "test 1")), altered);
+    }
+}

@@ -1,0 +1,61 @@
+//! Making files durable: many by one flush where the system can, else one by one.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::place::flush_directory;
+use crate::fs::io_error::failed;
+use crate::storage::Result;
+
+/// Flushes files of one directory tree.
+///
+/// It keeps the directory open from the start: `syncfs` reports the errors that came since *its* descriptor was
+/// opened, those of background writing included.
+#[derive(Debug)]
+pub(crate) struct Flusher {
+    #[cfg(target_os = "linux")]
+    directory: File,
+}
+
+impl Flusher {
+    pub(crate) fn open(directory: &Path) -> Result<Self> {
+        Ok(Self {
+            #[cfg(target_os = "linux")]
+            directory: File::open(directory).map_err(failed("opening", directory))?,
+        })
+    }
+
+    /// Makes these files and their names durable, below `root`.
+    pub(crate) fn flush(&self, root: &Path, paths: impl Iterator<Item = PathBuf>) -> Result<()> {
+        if let Some(flushed) = self.flush_file_system() {
+            return flushed.map_err(failed("flushing the file system of", root));
+        }
+        let mut folders = Vec::new();
+        for path in paths {
+            let file = File::open(&path).map_err(failed("opening", &path))?;
+            file.sync_all().map_err(failed("flushing", &path))?;
+            folders.extend(path.parent().map(Path::to_owned));
+        }
+        folders.sort();
+        folders.dedup();
+        folders
+            .iter()
+            .try_for_each(|folder| flush_directory(folder))?;
+        flush_directory(root)
+    }
+
+    /// One flush of everything on the file system; nothing where its errors could go unseen. Linux reports them
+    /// since 5.8 (commit 735e4ae5ba28).
+    #[cfg(target_os = "linux")]
+    fn flush_file_system(&self) -> Option<std::io::Result<()>> {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+        let mut parts = release.split(['.', '-']).map(str::parse::<u32>);
+        let release = (parts.next()?.ok()?, parts.next()?.ok()?);
+        (release >= (5, 8)).then(|| Ok(rustix::fs::syncfs(&self.directory)?))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn flush_file_system(&self) -> Option<std::io::Result<()>> {
+        None
+    }
+}

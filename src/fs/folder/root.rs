@@ -1,0 +1,145 @@
+//! TODO
+
+use super::Folder;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::fs::io_error::failed;
+use crate::fs::owner::Owner;
+use crate::storage::Result;
+
+/// What a name in a folder is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Folder,
+    Link,
+    /// A file, or anything else that is no folder.
+    File,
+}
+
+/// The directory of a store, whose folders are opened by it.
+///
+/// The directory itself may be reached through links; they were resolved when the store was opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Root(PathBuf);
+
+impl Root {
+    pub(crate) fn new(store: &Path) -> Self {
+        Self(store.to_owned())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Opens the directory.
+    pub(crate) fn open(&self) -> Result<StoreFolder> {
+        let opened = Folder::open(&self.0);
+        opened.map(StoreFolder).map_err(failed("opening", &self.0))
+    }
+}
+
+/// The open directory of a store.
+#[derive(Debug)]
+pub(crate) struct StoreFolder(pub(crate) Folder);
+
+impl StoreFolder {
+    /// Opens `tmp/`.
+    pub(crate) fn tmp(&self) -> Result<Folder> {
+        child(&self.0, "tmp")
+    }
+
+    /// Opens `blobs/`.
+    pub(crate) fn blobs(&self) -> Result<Folder> {
+        child(&self.0, "blobs")
+    }
+
+    /// Opens `blobs/packs/`.
+    pub(crate) fn packs(&self) -> Result<Folder> {
+        child(&self.blobs()?, "packs")
+    }
+
+    /// Opens `blobs/packs/`, and makes it if it is missing.
+    pub(crate) fn make_packs(&self) -> Result<Folder> {
+        let blobs = self.blobs()?;
+        let packs = blobs.make_child("packs", true);
+        packs.map_err(failed("making", &blobs.path_of("packs")))
+    }
+}
+
+fn child(folder: &Folder, name: &str) -> Result<Folder> {
+    let child = folder.child(name);
+    child.map_err(failed("opening", &folder.path_of(name)))
+}
+
+impl Folder {
+    /// Opens the folder of this name, and makes it if it is missing: durably if it is to be `flushed`.
+    pub(crate) fn make_child(&self, name: impl AsRef<OsStr>, flushed: bool) -> io::Result<Self> {
+        let name = name.as_ref();
+        match self.child(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match self.make_folder(name, 0o777) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(error);
+                    }
+                    Err(_) => {}
+                    Ok(()) => {
+                        let made = self.open_entry(name)?;
+                        Owner::of(&[self.path()]).give_opened(&made)?;
+                    }
+                }
+                if flushed {
+                    self.flush()?;
+                }
+                self.child(name)
+            }
+            other => other,
+        }
+    }
+
+    /// Removes what has this name, with all that is in it. Links in it are removed, not followed.
+    pub(crate) fn remove_all(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        let name = name.as_ref();
+        if self.entry(name)? != Entry::Folder {
+            return self.remove_file(name);
+        }
+        let folder = self.child(name)?;
+        for name in folder.names()? {
+            match folder.remove_all(&name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        self.remove_folder(name)
+    }
+
+    /// The path of what has this name.
+    pub(crate) fn path_of(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.path().join(name.as_ref())
+    }
+}
+
+/// Why a link is refused.
+pub(super) fn is_a_link(path: &Path) -> io::Error {
+    let path = path.display();
+    let reason = format!("{path} is a link, and nothing is written or removed through links");
+    io::Error::new(io::ErrorKind::InvalidInput, reason)
+}
+
+/// Whether a file has no name any more.
+pub(crate) fn is_removed(file: &File) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Ok(file.metadata()?.nlink() == 0)
+    }
+    // A file that is open can't be removed.
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        Ok(false)
+    }
+}

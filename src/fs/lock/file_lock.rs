@@ -1,0 +1,374 @@
+//! Locks on files, taken in turn by the threads of a handle and by processes, each wait with a limit.
+//!
+//! A lock that is free costs one system call to take and one to release. If another process holds it, one thread of the
+//! handle waits in the kernel, which serves waiting processes in order; the callers wait for that thread, first come, first
+//! served, each until its own deadline. No caller polls the lock, so none overtakes those who wait in the kernel. If every
+//! caller has given up when the lock comes, the thread releases it at once.
+
+use std::collections::VecDeque;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::lock_file::open_lock;
+use super::policy::{LockPolicy, NOTICE_AFTER};
+use crate::fs::io_error::failed;
+use crate::storage::{Deadline, Hold, Result};
+
+/// The thread that waits in the kernel ends if no caller needs it for this long.
+const THREAD_IDLE: Duration = Duration::from_secs(1);
+
+/// The longest pause between two attempts if no thread can be started.
+const MAX_PAUSE: Duration = Duration::from_millis(50);
+
+/// A lock on a file of a store.
+#[derive(Debug)]
+pub(crate) struct FileLock(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    /// The index, whose owner and rights the file gets.
+    index: PathBuf,
+    policy: LockPolicy,
+    /// The file stays open between locks. Otherwise it is opened by name for each, as one that was removed excludes nobody.
+    stays_open: bool,
+    /// Whether a thread can be started: always, but in tests.
+    has_threads: bool,
+    /// The process that made this: in a fork the locks belong to the parent, and the thread does not exist.
+    process: u32,
+    state: Mutex<State>,
+    /// Wakes callers.
+    turn: Condvar,
+    /// Wakes the thread.
+    work: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Open whenever `kernel` is not [`Free`](Kernel::Free).
+    file: Option<Arc<File>>,
+    kernel: Kernel,
+    /// The callers that wait, by number, in the order in which they came.
+    line: VecDeque<u64>,
+    last_number: u64,
+    has_thread: bool,
+    /// Set when the handle is closed: no wait lasts longer.
+    closes: Deadline,
+    is_dropped: bool,
+}
+
+/// What this handle has of the lock.
+#[derive(Debug)]
+enum Kernel {
+    /// Nothing.
+    Free,
+    /// The thread waits for it.
+    Awaited,
+    /// The thread has got it, or failed to, for the first caller in line.
+    Came(io::Result<()>),
+    /// A caller holds it.
+    Held,
+}
+
+impl FileLock {
+    /// A lock on this file, which is made if it is missing; it belongs to the index at the other path.
+    pub(crate) fn new(path: PathBuf, index: PathBuf, policy: LockPolicy) -> Self {
+        Self::of(path, index, policy, true)
+    }
+
+    /// A lock on whatever file has this name when the lock is taken.
+    pub(crate) fn by_name(path: PathBuf, index: PathBuf, policy: LockPolicy) -> Self {
+        Self::of(path, index, policy, false)
+    }
+
+    fn of(path: PathBuf, index: PathBuf, policy: LockPolicy, stays_open: bool) -> Self {
+        Self(Arc::new(Shared {
+            path,
+            index,
+            policy,
+            stays_open,
+            has_threads: true,
+            process: std::process::id(),
+            state: Mutex::new(State {
+                file: None,
+                kernel: Kernel::Free,
+                line: VecDeque::new(),
+                last_number: 0,
+                has_thread: false,
+                closes: Deadline::NEVER,
+                is_dropped: false,
+            }),
+            turn: Condvar::new(),
+            work: Condvar::new(),
+        }))
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// How long callers wait, unless they say otherwise.
+    pub(crate) fn policy(&self) -> &LockPolicy {
+        &self.0.policy
+    }
+
+    /// Takes the lock for the caller, or fails as busy once the deadline has passed.
+    pub(crate) fn lock(&self, deadline: Deadline) -> Result<LockGuard<'_>> {
+        let shared = &*self.0;
+        let mut state = shared.state();
+        let is_free = state.line.is_empty() && matches!(state.kernel, Kernel::Free);
+        if is_free && shared.try_now(&mut state)? {
+            return Ok(LockGuard(shared));
+        }
+        self.wait(state, deadline)
+    }
+
+    /// Joins the line, and leaves it with the lock or with a reason.
+    fn wait<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        deadline: Deadline,
+    ) -> Result<LockGuard<'a>> {
+        let shared = &*self.0;
+        let began = Instant::now();
+        let mut notice = Some(NOTICE_AFTER).filter(|_| shared.policy.gives_notice());
+        let mut pause = Duration::from_millis(1);
+        state.last_number += 1;
+        let number = state.last_number;
+        state.line.push_back(number);
+        loop {
+            let deadline = deadline.min(state.closes);
+            let mut left = deadline.remaining();
+            if state.line.front() == Some(&number) {
+                match std::mem::replace(&mut state.kernel, Kernel::Held) {
+                    Kernel::Came(Ok(())) => {
+                        state.leave(number);
+                        return Ok(LockGuard(shared));
+                    }
+                    Kernel::Came(Err(error)) => {
+                        state.kernel = Kernel::Free;
+                        shared.free(&mut state);
+                        shared.leave(&mut state, number);
+                        return Err(failed("waiting for", &shared.path)(error));
+                    }
+                    Kernel::Free => {
+                        state.kernel = Kernel::Free;
+                        match shared.try_now(&mut state) {
+                            Ok(true) => {
+                                state.leave(number);
+                                return Ok(LockGuard(shared));
+                            }
+                            Ok(false) if left.is_zero() => shared.free(&mut state),
+                            Ok(false) => {
+                                if !self.await_lock(&mut state) {
+                                    shared.free(&mut state);
+                                    left = left.min(pause);
+                                    pause = MAX_PAUSE.min(pause * 2);
+                                }
+                            }
+                            Err(error) => {
+                                shared.leave(&mut state, number);
+                                return Err(error);
+                            }
+                        }
+                    }
+                    other => state.kernel = other,
+                }
+            }
+            if deadline.remaining().is_zero() {
+                shared.leave(&mut state, number);
+                drop(state);
+                return Err(shared.policy.busy(&shared.path, began.elapsed()));
+            }
+            match notice.map(|after| after.saturating_sub(began.elapsed())) {
+                Some(Duration::ZERO) => {
+                    notice = None;
+                    drop(state);
+                    let notify = || shared.policy.notify(&shared.path, began.elapsed());
+                    let notified = catch_unwind(AssertUnwindSafe(notify));
+                    state = shared.state();
+                    if let Err(panic) = notified {
+                        shared.leave(&mut state, number);
+                        drop(state);
+                        resume_unwind(panic);
+                    }
+                    continue;
+                }
+                Some(until_notice) => left = left.min(until_notice),
+                None => {}
+            }
+            let woken = shared.turn.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Has the thread wait for the lock; false if there is no thread and none can be started.
+    fn await_lock(&self, state: &mut State) -> bool {
+        if !state.has_thread {
+            let shared = Arc::clone(&self.0);
+            let named = std::thread::Builder::new().name("promptbook-lock".into());
+            state.has_thread = shared.has_threads && named.spawn(move || shared.serve()).is_ok();
+        }
+        if state.has_thread {
+            state.kernel = Kernel::Awaited;
+            self.0.work.notify_one();
+        }
+        state.has_thread
+    }
+
+    /// Ends all waits at this moment at the latest: the handle is being closed.
+    pub(crate) fn close_by(&self, moment: Deadline) {
+        let mut state = self.0.state();
+        state.closes = state.closes.min(moment);
+        self.0.turn.notify_all();
+    }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        if self.0.process == std::process::id() {
+            self.0.state().is_dropped = true;
+            self.0.work.notify_one();
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lock if no other process has it.
+    fn try_now(&self, state: &mut State) -> Result<bool> {
+        let file = match &state.file {
+            Some(file) => file,
+            None => state
+                .file
+                .insert(Arc::new(open_lock(&self.path, &self.index)?)),
+        };
+        let tried = loop {
+            match file.try_lock() {
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match tried {
+            Ok(()) => {
+                state.kernel = Kernel::Held;
+                Ok(true)
+            }
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => {
+                self.free(state);
+                Err(failed("locking", &self.path)(error))
+            }
+        }
+    }
+
+    /// Lets go of the lock, if this handle has it.
+    fn free(&self, state: &mut State) {
+        let released = match (&state.kernel, &state.file) {
+            (Kernel::Held | Kernel::Came(Ok(())), Some(file)) => file.unlock().is_ok(),
+            _ => true,
+        };
+        // A lock that can't be released is released when the file is closed.
+        if !self.stays_open || !released {
+            state.file = None;
+        }
+        state.kernel = Kernel::Free;
+    }
+
+    /// Takes a caller out of the line, and has the next one look.
+    fn leave(&self, state: &mut State, number: u64) {
+        state.leave(number);
+        if !state.line.is_empty() {
+            self.turn.notify_all();
+        }
+    }
+
+    /// What the thread does: waits for the lock whenever a caller needs it.
+    fn serve(&self) {
+        let mut state = self.state();
+        loop {
+            let file = match (&state.kernel, &state.file) {
+                (Kernel::Awaited, Some(file)) => Arc::clone(file),
+                _ if state.is_dropped => break,
+                _ => {
+                    let woken = self.work.wait_timeout(state, THREAD_IDLE);
+                    let (now, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+                    state = now;
+                    if timeout.timed_out() && !matches!(state.kernel, Kernel::Awaited) {
+                        break;
+                    }
+                    continue;
+                }
+            };
+            drop(state);
+            let came = wait_in_kernel(&file);
+            drop(file);
+            state = self.state();
+            state.kernel = Kernel::Came(came);
+            match state.line.is_empty() {
+                true => self.free(&mut state),
+                false => self.turn.notify_all(),
+            }
+        }
+        state.has_thread = false;
+    }
+}
+
+impl State {
+    fn leave(&mut self, number: u64) {
+        self.line.retain(|waiting| *waiting != number);
+    }
+}
+
+fn wait_in_kernel(file: &File) -> io::Result<()> {
+    loop {
+        match file.lock() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+/// The lock, held until this is dropped.
+#[derive(Debug)]
+pub(crate) struct LockGuard<'a>(&'a Shared);
+
+impl Drop for LockGuard<'_> {
+    fn drop(&mut self) {
+        // A fork shares the lock with its parent, which goes on to hold it.
+        if self.0.process != std::process::id() {
+            return;
+        }
+        let mut state = self.0.state();
+        self.0.free(&mut state);
+        if !state.line.is_empty() {
+            self.0.turn.notify_all();
+        }
+    }
+}
+
+impl LockGuard<'_> {
+    /// How long the handle's calls wait.
+    pub(crate) fn policy(&self) -> &LockPolicy {
+        &self.0.policy
+    }
+
+    /// The index that the lock belongs to.
+    pub(crate) fn index(&self) -> &Path {
+        &self.0.index
+    }
+}
+
+impl Hold for LockGuard<'_> {}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,200 @@
+//! The files that locks are taken on, and who may open them.
+//!
+//! Whoever can open a lock file can lock it, and keep all writers waiting. So it can be opened by those who may write the
+//! index, and by no one else: an index of mode 0644 has lock files of mode 0600, one of 0664 those of 0660. Readers take
+//! no lock.
+
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use crate::fs::io_error::failed;
+use crate::fs::owner::Owner;
+use crate::storage::{Error, Result};
+
+/// Opens a lock file of an index, or makes it.
+pub(crate) fn open_lock(path: &Path, index: &Path) -> Result<File> {
+    let refused = |error: io::Error| match error.kind() {
+        ErrorKind::PermissionDenied => {
+            let reason = format!(
+                "opening {}: only those who may write the index may",
+                path.display()
+            );
+            Error::io(reason, error)
+        }
+        _ => failed("opening", path)(error),
+    };
+    loop {
+        match open(path) {
+            Ok((file, found)) => {
+                adjust(&file, &found, index);
+                return Ok(file);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(refused(error)),
+        }
+        match make(path, index) {
+            // Another process has made it meanwhile.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map_err(refused),
+        }
+    }
+}
+
+/// Opens what is there, if it is a file: a link could lead anywhere.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = File::options()
+        .write(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    let found = file.metadata()?;
+    match found.is_file() {
+        true => Ok((file, found)),
+        false => Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "it is no regular file",
+        )),
+    }
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let file = File::options().write(true).open(path)?;
+    let found = file.metadata()?;
+    Ok((file, found))
+}
+
+/// Makes the file under another name first: under its own it has its owner and rights from the beginning.
+fn make(path: &Path, index: &Path) -> io::Result<File> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let file = tempfile::Builder::new()
+        .prefix(".lock-")
+        .tempfile_in(folder)?;
+    Owner::of(&[index, folder]).give(file.as_file())?;
+    share_group(file.as_file(), index);
+    adjust(file.as_file(), &file.as_file().metadata()?, index);
+    file.persist_noclobber(path).map_err(|error| error.error)
+}
+
+/// Gives a new file the index's group, if this user is in it: SQLite does so with its log.
+#[cfg(unix)]
+fn share_group(file: &File, index: &Path) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    if let (Ok(found), Ok(index)) = (file.metadata(), std::fs::metadata(index))
+        && found.gid() != index.gid()
+    {
+        // Else the group gets no rights.
+        let _ = fchown(file, None, Some(index.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn share_group(_file: &File, _index: &Path) {}
+
+/// Gives the file the rights that follow from the index, if that is this user's to do. Those may have changed, and so may
+/// the file's. Root does so for the index's owner, except for a file of several names, which may be something else.
+#[cfg(unix)]
+fn adjust(file: &File, found: &Metadata, index: &Path) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let Ok(index) = std::fs::metadata(index) else {
+        return;
+    };
+    let user = rustix::process::geteuid();
+    let is_own = found.uid() == user.as_raw();
+    let is_owners = user.is_root() && found.uid() == index.uid() && found.nlink() == 1;
+    let mode = mode_for(index.mode(), found.gid() == index.gid());
+    if (is_own || is_owners) && found.mode() & 0o777 != mode {
+        // What can't be adjusted works all the same.
+        let _ = file.set_permissions(PermissionsExt::from_mode(mode));
+    }
+}
+
+#[cfg(not(unix))]
+fn adjust(_file: &File, _found: &Metadata, _index: &Path) {}
+
+/// The rights of a lock file: its owner's, and those of each class that may write the index.
+#[cfg(unix)]
+fn mode_for(index: u32, same_group: bool) -> u32 {
+    let group = match index & 0o020 != 0 && same_group {
+        true => 0o060,
+        false => 0,
+    };
+    let others = match index & 0o002 != 0 {
+        true => 0o006,
+        false => 0,
+    };
+    0o600 | group | others
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::*;
+
+    fn set(path: &Path, mode: u32) {
+        fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn those_who_may_write_the_index_may_open_its_locks() {
+        let directory = tempfile::tempdir().unwrap();
+        let [index, lock] = ["index.db", "write.lock"].map(|name| directory.path().join(name));
+        fs::write(&index, "").unwrap();
+        for (of_index, of_lock) in [
+            (0o644, 0o600),
+            (0o600, 0o600),
+            (0o664, 0o660),
+            (0o660, 0o660),
+            (0o666, 0o666),
+            (0o646, 0o606),
+            (0o444, 0o600),
+        ] {
+            set(&index, of_index);
+            open_lock(&lock, &index).unwrap();
+            assert_eq!(mode(&lock), of_lock, "made for {of_index:o}");
+            for old in [0o644, 0o600, 0o666] {
+                set(&lock, old);
+                open_lock(&lock, &index).unwrap();
+                assert_eq!(mode(&lock), of_lock, "{old:o} adjusted for {of_index:o}");
+            }
+            fs::remove_file(&lock).unwrap();
+        }
+        assert_eq!(mode_for(0o664, false), 0o600, "the group is another");
+        // Before there is an index, nobody else needs it.
+        fs::remove_file(&index).unwrap();
+        open_lock(&lock, &index).unwrap();
+        assert_eq!(mode(&lock), 0o600);
+        let names = fs::read_dir(directory.path()).unwrap();
+        assert_eq!(names.count(), 1, "files are left");
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("index.db"), "").unwrap();
+        fs::write(at("secret"), "").unwrap();
+        set(&at("secret"), 0o644);
+        std::os::unix::fs::symlink(at("secret"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("nowhere"), at("dangling")).unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        let socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        for name in ["link", "dangling", "folder", "socket"] {
+            let refused = open_lock(&at(name), &at("index.db")).unwrap_err();
+            assert!(refused.to_string().contains(name), "{refused}");
+        }
+        drop(socket);
+        assert_eq!(mode(&at("secret")), 0o644);
+        assert!(!at("nowhere").exists());
+    }
+}

@@ -1,0 +1,288 @@
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::channel;
+use std::thread::{scope, sleep};
+
+use super::*;
+use crate::storage::ErrorKind;
+
+const A_WHILE: Duration = Duration::from_millis(100);
+const LONG: Duration = Duration::from_secs(20);
+
+/// A place for a lock; each handle on it is to the others as one of another process.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("index.db"), "").unwrap();
+        Self(directory)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn handle(&self) -> FileLock {
+        let policy = LockPolicy::default();
+        FileLock::new(self.path("write.lock"), self.path("index.db"), policy)
+    }
+
+    fn with_notice(&self, notice: impl Fn() + Send + Sync + 'static) -> FileLock {
+        let policy = LockPolicy {
+            notice: Some(Arc::new(move |_| notice())),
+            ..LockPolicy::default()
+        };
+        FileLock::new(self.path("write.lock"), self.path("index.db"), policy)
+    }
+
+    fn without_threads(&self) -> FileLock {
+        let mut handle = self.handle();
+        Arc::get_mut(&mut handle.0).unwrap().has_threads = false;
+        handle
+    }
+
+    /// Whether nobody has the lock, asked by the file itself.
+    fn is_free(&self) -> bool {
+        File::open(self.path("write.lock"))
+            .unwrap()
+            .try_lock()
+            .is_ok()
+    }
+
+    /// Whether nobody has the lock, at least in a while.
+    fn becomes_free(&self) -> bool {
+        (0..500).any(|_| {
+            sleep(Duration::from_millis(10));
+            self.is_free()
+        })
+    }
+}
+
+fn within(limit: Duration) -> Deadline {
+    Deadline::after(limit)
+}
+
+/// That it was refused, and after which time.
+fn busy(lock: &FileLock, limit: Duration) -> Duration {
+    let began = Instant::now();
+    let refused = lock.lock(within(limit)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Busy, "{refused}");
+    began.elapsed()
+}
+
+#[test]
+fn a_free_lock_is_taken_and_released() {
+    let place = Place::new();
+    let (first, second) = (place.handle(), place.handle());
+    for _ in 0..3 {
+        for handle in [&first, &second] {
+            let guard = handle.lock(within(Duration::ZERO)).unwrap();
+            assert!(!place.is_free());
+            drop(guard);
+            assert!(place.is_free());
+        }
+    }
+    assert!(
+        !first.0.state().has_thread,
+        "a thread for a lock that was free"
+    );
+}
+
+#[test]
+fn those_whose_time_is_over_are_refused_and_the_others_are_served() {
+    let place = Place::new();
+    for waiting in [place.handle(), place.without_threads()] {
+        let holder = place.handle();
+        let guard = holder.lock(within(LONG)).unwrap();
+        scope(|scope| {
+            let served = scope.spawn(|| waiting.lock(within(LONG)).map(drop));
+            while waiting.0.state().line.is_empty() {
+                sleep(Duration::from_millis(1));
+            }
+            for limit in [Duration::ZERO, A_WHILE, A_WHILE * 2] {
+                let waited = busy(&waiting, limit);
+                assert!(
+                    waited >= limit && waited < limit + Duration::from_millis(500),
+                    "waited {waited:?} instead of {limit:?}"
+                );
+            }
+            assert!(!served.is_finished());
+            drop(guard);
+            served.join().unwrap().unwrap();
+        });
+        assert!(place.is_free());
+    }
+}
+
+#[test]
+fn a_refusal_names_the_file_and_the_holder() {
+    let place = Place::new();
+    let (holder, waiting) = (place.handle(), place.handle());
+    let _guard = holder.lock(within(LONG)).unwrap();
+    let refused = waiting.lock(within(A_WHILE)).unwrap_err().to_string();
+    let path = place.path("write.lock");
+    let start = format!("waited 0.1 s for the lock on {}", path.display());
+    assert!(refused.starts_with(&start), "{refused}");
+    let known = refused.ends_with(", held by this process");
+    assert_eq!(known, cfg!(target_os = "linux"), "{refused}");
+}
+
+/// The thread goes on to wait in the kernel, and must not keep what it gets.
+#[test]
+fn a_lock_that_comes_too_late_is_released() {
+    let place = Place::new();
+    let (holder, waiting, third) = (place.handle(), place.handle(), place.handle());
+    let guard = holder.lock(within(LONG)).unwrap();
+    busy(&waiting, A_WHILE);
+    busy(&waiting, A_WHILE);
+    drop(guard);
+    assert!(place.becomes_free());
+    drop(third.lock(within(Duration::ZERO)).unwrap());
+    drop(waiting.lock(within(LONG)).unwrap());
+    // The same with a handle that is gone by then.
+    let guard = holder.lock(within(LONG)).unwrap();
+    busy(&waiting, A_WHILE);
+    drop(waiting);
+    drop(guard);
+    assert!(place.becomes_free());
+}
+
+/// One who comes after all others have given up finds the thread that still waits.
+#[test]
+fn who_comes_later_is_given_what_others_gave_up() {
+    let place = Place::new();
+    let (holder, waiting) = (place.handle(), place.handle());
+    let guard = holder.lock(within(LONG)).unwrap();
+    busy(&waiting, A_WHILE);
+    scope(|scope| {
+        let later = scope.spawn(|| waiting.lock(within(LONG)).map(drop));
+        sleep(A_WHILE);
+        drop(guard);
+        later.join().unwrap().unwrap();
+    });
+    assert!(place.becomes_free());
+}
+
+#[test]
+fn threads_of_a_handle_are_served_in_order() {
+    let place = Place::new();
+    let (holder, waiting) = (place.handle(), place.handle());
+    let guard = holder.lock(within(LONG)).unwrap();
+    let (told, order) = channel();
+    scope(|scope| {
+        for number in 0..5 {
+            let (told, lock) = (told.clone(), &waiting);
+            scope.spawn(move || {
+                let _guard = lock.lock(within(LONG)).unwrap();
+                told.send(number).unwrap();
+            });
+            while waiting.0.state().line.len() <= number {
+                sleep(Duration::from_millis(1));
+            }
+        }
+        drop(guard);
+    });
+    drop(told);
+    assert_eq!(order.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn only_one_has_it() {
+    let place = Place::new();
+    let (inside, turns) = (AtomicBool::new(false), AtomicU32::new(0));
+    let handles = [place.handle(), place.handle(), place.without_threads()];
+    scope(|scope| {
+        for handle in handles.iter().chain(&handles) {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    let guard = handle.lock(within(LONG)).unwrap();
+                    assert!(!inside.swap(true, Ordering::SeqCst), "two have it");
+                    turns.fetch_add(1, Ordering::SeqCst);
+                    std::thread::yield_now();
+                    inside.store(false, Ordering::SeqCst);
+                    drop(guard);
+                }
+            });
+        }
+    });
+    assert_eq!(turns.into_inner(), 6 * 200);
+    assert!(place.becomes_free());
+}
+
+#[test]
+fn closing_ends_the_waits() {
+    let place = Place::new();
+    let (holder, waiting) = (place.handle(), place.handle());
+    let _guard = holder.lock(within(LONG)).unwrap();
+    scope(|scope| {
+        let waits = scope.spawn(|| busy(&waiting, LONG));
+        while waiting.0.state().line.is_empty() {
+            sleep(Duration::from_millis(1));
+        }
+        waiting.close_by(within(A_WHILE));
+        assert!(waits.join().unwrap() < Duration::from_secs(5));
+    });
+    assert!(busy(&waiting, LONG) < Duration::from_secs(5));
+}
+
+#[test]
+fn a_long_wait_gives_notice_once_and_a_short_one_none() {
+    let place = Place::new();
+    let given = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&given);
+    let waiting = place.with_notice(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let holder = place.handle();
+    let guard = holder.lock(within(LONG)).unwrap();
+    busy(&waiting, A_WHILE);
+    assert_eq!(given.load(Ordering::SeqCst), 0);
+    busy(&waiting, NOTICE_AFTER * 5 / 2);
+    assert_eq!(given.load(Ordering::SeqCst), 1);
+    drop(guard);
+    drop(waiting.lock(within(LONG)).unwrap());
+    assert_eq!(given.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_notice_that_panics_leaves_the_line() {
+    let place = Place::new();
+    let waiting = place.with_notice(|| panic!("on purpose"));
+    let holder = place.handle();
+    let guard = holder.lock(within(LONG)).unwrap();
+    let panicked = catch_unwind(AssertUnwindSafe(|| waiting.lock(within(LONG)).is_ok()));
+    assert!(panicked.is_err());
+    drop(guard);
+    drop(waiting.lock(within(LONG)).unwrap());
+    assert!(place.is_free());
+}
+
+/// A file without a name excludes nobody.
+#[test]
+fn a_lock_by_name_is_on_the_file_of_that_name() {
+    let place = Place::new();
+    let by_name = FileLock::by_name(
+        place.path("blobs.lock"),
+        place.path("index.db"),
+        LockPolicy::default(),
+    );
+    drop(by_name.lock(within(LONG)).unwrap());
+    fs::remove_file(place.path("blobs.lock")).unwrap();
+    let _guard = by_name.lock(within(LONG)).unwrap();
+    let file = File::open(place.path("blobs.lock")).unwrap();
+    assert!(matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+}
+
+#[test]
+fn a_file_that_can_not_be_made_is_an_error_for_each() {
+    let lock = FileLock::new(
+        "/nowhere/write.lock".into(),
+        "/nowhere/index.db".into(),
+        LockPolicy::default(),
+    );
+    for _ in 0..2 {
+        let error = lock.lock(within(LONG)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+    }
+}

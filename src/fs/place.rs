@@ -1,0 +1,153 @@
+//! Directories that last, and where a store must not lie.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::fs::io_error::failed;
+use crate::storage::{Error, ErrorKind, Result};
+
+/// Makes a directory and those above it, as far as they are missing. Each new name is flushed, so that a power cut
+/// does not take it.
+pub(crate) fn prepare(path: &Path) -> Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    match fs::create_dir(path) {
+        Ok(()) => flush_directory(parent.unwrap_or(Path::new("."))),
+        Err(_) if path.is_dir() => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match parent {
+            Some(parent) if !parent.exists() => {
+                prepare(parent)?;
+                prepare(path)
+            }
+            _ => Err(failed("making", path)(error)),
+        },
+        Err(error) => Err(failed("making", path)(error)),
+    }
+}
+
+/// Makes the names in a directory durable. Where directories can't be flushed (Windows), the file system does
+/// so by itself.
+pub(crate) fn flush_directory(path: &Path) -> Result<()> {
+    if cfg!(unix) {
+        let directory = File::open(path).map_err(failed("opening", path))?;
+        directory.sync_all().map_err(failed("flushing", path))?;
+    }
+    Ok(())
+}
+
+/// A directory that must stay where it was: others may move it away, and put another in its place, while a store in it is open.
+/// The open index would go along, and what is written by name would not.
+#[derive(Clone, Debug)]
+pub(crate) struct Anchor {
+    path: PathBuf,
+    was: Option<(u64, u64)>,
+}
+
+impl Anchor {
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        let found = fs::metadata(path).map_err(failed("looking at", path))?;
+        let was = identity(&found);
+        let path = path.to_owned();
+        Ok(Self { path, was })
+    }
+
+    /// Fails where another directory is there, or none.
+    pub(crate) fn holds(&self) -> Result<()> {
+        match fs::metadata(&self.path) {
+            Ok(found) if identity(&found) == self.was => Ok(()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(failed("looking at", &self.path)(error))
+            }
+            _ => {
+                let path = self.path.display();
+                let reason = format!("{path} was moved or replaced while the store in it was open");
+                Err(Error::new(ErrorKind::Replaced, reason))
+            }
+        }
+    }
+}
+
+/// What tells a file from another that takes its place, if the system says.
+#[cfg(unix)]
+pub(crate) fn identity(found: &fs::Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((found.dev(), found.ino()))
+}
+
+/// Where files that are open can't be moved.
+#[cfg(not(unix))]
+pub(crate) fn identity(_found: &fs::Metadata) -> Option<(u64, u64)> {
+    None
+}
+
+/// Flushes a file and puts it in the place of another, durably.
+pub(crate) fn put_in_place(file: &Path, place: &Path) -> Result<()> {
+    let flushed = File::open(file).and_then(|file| file.sync_all());
+    flushed.map_err(failed("flushing", file))?;
+    fs::rename(file, place).map_err(failed("renaming a file to", place))?;
+    place.parent().map_or(Ok(()), flush_directory)
+}
+
+/// Removes a file, if it is there.
+#[cfg(feature = "server")]
+pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether this process may write to a file or directory. It is not opened: closing a database's file would
+/// drop SQLite's locks on it.
+#[cfg(unix)]
+pub(crate) fn writable(path: &Path) -> std::io::Result<()> {
+    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
+}
+
+/// Whether a file or directory is marked as read-only.
+#[cfg(not(unix))]
+pub(crate) fn writable(path: &Path) -> std::io::Result<()> {
+    match fs::metadata(path)?.permissions().readonly() {
+        true => Err(std::io::ErrorKind::PermissionDenied.into()),
+        false => Ok(()),
+    }
+}
+
+/// The kind of network file system that a path is on, if it is on one.
+///
+/// Numbers: `linux/magic.h` and statfs(2).
+#[cfg(target_os = "linux")]
+pub(crate) fn network_filesystem(path: &Path) -> Option<String> {
+    let kinds: [(u32, &str); 9] = [
+        (0x6969, "NFS"),
+        (0xff53_4d42, "CIFS"),
+        (0xfe53_4d42, "SMB2"),
+        (0x517b, "SMB"),
+        (0x0102_1997, "9P"),
+        (0x00c3_6400, "Ceph"),
+        (0x5346_414f, "AFS"),
+        (0x7375_7245, "Coda"),
+        (0x6573_5546, "FUSE"),
+    ];
+    let found = rustix::fs::statfs(path).ok()?.f_type;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // Magic numbers have 32 bits.
+    let found = found as u32;
+    let (_, name) = kinds.iter().find(|(magic, _)| *magic == found)?;
+    Some((*name).to_owned())
+}
+
+/// macOS names the kind, and says whether it is local.
+#[cfg(target_os = "macos")]
+pub(crate) fn network_filesystem(path: &Path) -> Option<String> {
+    let found = rustix::fs::statfs(path).ok()?;
+    const LOCAL: u32 = 0x1000; // MNT_LOCAL of sys/mount.h
+    (found.f_flags & LOCAL == 0).then(|| "not local".to_owned())
+}
+
+/// Not known elsewhere.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) fn network_filesystem(_path: &Path) -> Option<String> {
+    None
+}

@@ -1,0 +1,305 @@
+//! Temporary files and folders of a store, each locked while it is written, and the sweep of those that are not locked.
+
+use std::ffi::OsStr;
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind as Io, Write};
+use std::path::{Path, PathBuf};
+
+use super::folder::{Entry, Folder, Root, is_removed};
+use super::owner::Owner;
+use crate::fs::io_error::failed;
+use crate::storage::{Error, Result};
+
+/// What the names of a store's temporary files begin with.
+const PREFIX: &str = ".tmp";
+
+/// Names that are tried, if others take, lock or remove each.
+const MAX_ATTEMPTS: usize = 100;
+
+/// A file that is being written; removed when it is dropped, unless it was published.
+///
+/// It has the rights that any file gets, the index's too: who may read that may read the bodies. It is locked for as long as
+/// it is open, so that a sweep leaves it alone.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    folder: Folder,
+    name: String,
+    /// None once it was published.
+    file: Option<File>,
+}
+
+impl Temporary {
+    /// Makes a file in a store's `tmp/`.
+    pub(crate) fn create(folder: Folder) -> Result<Self> {
+        let created = create(&folder, |folder, name| {
+            let file = folder.create_new(name)?;
+            Owner::of(&[folder.path()]).give(&file)?;
+            Ok(file)
+        });
+        let (name, file) = created.map_err(failed("making a file in", folder.path()))?;
+        Ok(Self {
+            folder,
+            name,
+            file: Some(file),
+        })
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path_of(&self.name)
+    }
+
+    pub(crate) fn file(&self) -> io::Result<&File> {
+        self.file.as_ref().ok_or_else(|| Io::NotFound.into())
+    }
+
+    /// Moves the file to its place, and gives it, still locked.
+    pub(crate) fn publish(&mut self, folder: &Folder, name: impl AsRef<OsStr>) -> io::Result<File> {
+        self.folder.rename(&self.name, folder, name)?;
+        self.file.take().ok_or_else(|| Io::NotFound.into())
+    }
+}
+
+impl Write for Temporary {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            // What stays is swept.
+            let _ = self.folder.remove_file(&self.name);
+        }
+    }
+}
+
+/// A folder for a while; removed with all that is in it when it is dropped.
+#[derive(Debug)]
+pub(crate) struct TemporaryFolder {
+    folder: Folder,
+    name: String,
+    /// Keeps it locked.
+    _held: File,
+}
+
+impl TemporaryFolder {
+    /// Makes a folder in a store's `tmp/`.
+    pub(crate) fn create(store: &Path) -> Result<Self> {
+        let folder = Root::new(store).open()?.tmp()?;
+        let created = create(&folder, |folder, name| {
+            // A copy of an index is for the others to read once it is in its place.
+            folder.make_folder(name, 0o700)?;
+            let made = folder.open_entry(name)?;
+            Owner::of(&[folder.path()]).give_opened(&made)?;
+            Ok(made)
+        });
+        let (name, held) = created.map_err(failed("making a folder in", folder.path()))?;
+        Ok(Self {
+            folder,
+            name,
+            _held: held,
+        })
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path_of(&self.name)
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        // What stays is swept.
+        let _ = self.folder.remove_all(&self.name);
+    }
+}
+
+/// Makes something of a new name, and locks it.
+///
+/// Others may have it locked before: a sweep for an instant, and anyone who may read it. It is not waited for.
+fn create(
+    folder: &Folder,
+    mut make: impl FnMut(&Folder, &str) -> io::Result<File>,
+) -> io::Result<(String, File)> {
+    for _ in 0..MAX_ATTEMPTS {
+        let name = format!("{PREFIX}{:012x}", fastrand::u64(..1 << 48));
+        match make(folder, &name) {
+            Ok(file) => match file.try_lock_shared() {
+                // It may have been swept before it was locked.
+                Ok(()) if !is_removed(&file)? && folder.entry(&name).is_ok() => {
+                    return Ok((name, file));
+                }
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    // What stays is swept.
+                    let _ = folder.remove_all(&name);
+                }
+                // A file system without such locks: what is there is never swept.
+                Err(TryLockError::Error(error))
+                    if matches!(error.kind(), Io::Unsupported | Io::InvalidInput) =>
+                {
+                    return Ok((name, file));
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            },
+            // Taken, or a folder that was swept before it was opened.
+            Err(error) if matches!(error.kind(), Io::AlreadyExists | Io::NotFound) => {
+                // Without the folder it is in, no name is any good.
+                folder.names()?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let reason = "another process locks each new file";
+    Err(io::Error::new(Io::ResourceBusy, reason))
+}
+
+/// Removes what is not being written any more: files and folders of the names that [`Temporary`] and [`TemporaryFolder`] give,
+/// and no others. One that can't be removed keeps none of the rest; the first failure is answered.
+pub(crate) fn sweep(root: &Root) -> Result<()> {
+    let tmp = root.open()?.tmp()?;
+    let mut first = None;
+    for name in tmp.names().map_err(failed("listing", tmp.path()))? {
+        if !name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        match sweep_one(&tmp, &name) {
+            Err(error) if error.kind() != Io::NotFound => {
+                let path = tmp.path_of(&name);
+                first.get_or_insert(Error::io(format!("removing {}", path.display()), error));
+            }
+            _ => {}
+        }
+    }
+    first.map_or(Ok(()), Err)
+}
+
+fn sweep_one(tmp: &Folder, name: &OsStr) -> io::Result<()> {
+    if tmp.entry(name)? == Entry::Link {
+        return tmp.remove_file(name);
+    }
+    let file = tmp.open_entry(name)?;
+    match file.try_lock() {
+        // Locked until it is gone: who has just made it can't lock it, and makes another.
+        Ok(()) => tmp.remove_all(name),
+        Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Root) {
+        let store = tempfile::tempdir().unwrap();
+        fs::create_dir(store.path().join("tmp")).unwrap();
+        let root = Root::new(store.path());
+        (store, root)
+    }
+
+    fn names(root: &Root) -> Vec<String> {
+        let names = root
+            .open()
+            .unwrap()
+            .tmp()
+            .unwrap()
+            .names()
+            .unwrap()
+            .into_iter();
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_is_written_stays_and_what_was_left_goes() {
+        let (store, root) = store();
+        let file = Temporary::create(root.open().unwrap().tmp().unwrap()).unwrap();
+        let folder = TemporaryFolder::create(store.path()).unwrap();
+        fs::write(folder.path().join("index.db"), "half").unwrap();
+        let tmp = store.path().join("tmp");
+        fs::write(tmp.join(".tmpLeft"), "").unwrap();
+        fs::create_dir_all(tmp.join(".tmpFolder/deep")).unwrap();
+        fs::write(tmp.join(".tmpFolder/deep/file"), "").unwrap();
+        fs::write(tmp.join("notes.txt"), "mine").unwrap();
+        sweep(&root).unwrap();
+        let mut expected = [file.name.clone(), folder.name.clone(), "notes.txt".into()];
+        expected.sort();
+        assert_eq!(names(&root), expected);
+        assert!(folder.path().join("index.db").exists());
+        drop((file, folder));
+        assert_eq!(names(&root), ["notes.txt"]);
+    }
+
+    /// A file that waits for one who reads it waits for ever.
+    #[test]
+    fn a_file_that_others_lock_is_not_waited_for() {
+        let (_store, root) = store();
+        let mut locks = Vec::new();
+        let mut locked_at_first = |count: usize| {
+            let tmp = root.open().unwrap().tmp().unwrap();
+            create(&tmp, |tmp, name| {
+                let file = tmp.create_new(name)?;
+                if locks.len() < count {
+                    let other = tmp.open_entry(name)?;
+                    other.lock()?;
+                    locks.push(other);
+                }
+                Ok(file)
+            })
+        };
+        let (name, file) = locked_at_first(3).unwrap();
+        let tmp = root.open().unwrap().tmp().unwrap();
+        let other = tmp.open_entry(&name).unwrap();
+        assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
+        let refused = locked_at_first(usize::MAX).unwrap_err();
+        assert_eq!(refused.kind(), Io::ResourceBusy);
+        drop(file);
+        assert_eq!(names(&root), [name], "files are left");
+    }
+
+    /// A socket can't be opened, and so not locked.
+    #[cfg(unix)]
+    #[test]
+    fn a_failure_keeps_none_of_the_rest() {
+        let (store, root) = store();
+        let tmp = store.path().join("tmp");
+        for name in ["a", "c", "d"] {
+            fs::create_dir(tmp.join(format!(".tmp{name}"))).unwrap();
+        }
+        let _socket = std::os::unix::net::UnixListener::bind(tmp.join(".tmpb")).unwrap();
+        let error = sweep(&root).unwrap_err();
+        assert!(error.to_string().ends_with(".tmpb"), "{error}");
+        assert_eq!(names(&root), [".tmpb"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_removed_and_never_followed() {
+        let (store, root) = store();
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::write(elsewhere.path().join(".tmpPrecious"), "mine").unwrap();
+        let tmp = store.path().join("tmp");
+        fs::create_dir(tmp.join(".tmpFolder")).unwrap();
+        for link in [".tmpLink", ".tmpFolder/link"] {
+            std::os::unix::fs::symlink(elsewhere.path(), tmp.join(link)).unwrap();
+        }
+        sweep(&root).unwrap();
+        assert_eq!(names(&root), [""; 0]);
+        assert!(elsewhere.path().join(".tmpPrecious").exists());
+        fs::remove_dir(&tmp).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), &tmp).unwrap();
+        let error = sweep(&root).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("tmp is a link"), "{cause}");
+        assert!(TemporaryFolder::create(store.path()).is_err());
+        assert!(elsewhere.path().join(".tmpPrecious").exists());
+    }
+}

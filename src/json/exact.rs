@@ -1,0 +1,298 @@
+//! TODO
+
+use super::Tree;
+use super::parse_value;
+use crate::json::layout;
+use std::fmt;
+use std::ops::Index;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::model::memory_size::{of_json, of_text};
+
+/// JSON text, its numbers as they are written.
+///
+/// [`text`](Self::text) is exact. [`json`](Self::json) is the parsed value, which holds integers of 64 bits and doubles:
+/// `123456789012345678901` becomes the double next to it, and of `1.50`, `1E5` and `-0` only the values are left.
+///
+/// Two are equal if they hold the same, numbers written alike; white space, the escapes of strings and the order of
+/// members are no difference. With `serde_json`, serializing writes the text as it is. To other formats it is what
+/// [`RawValue`] is to them.
+///
+/// ```
+/// use promptbook::Json;
+///
+/// let json: Json = r#"{"seed": 123456789012345678901, "top_p": 1.50}"#.parse()?;
+/// assert_eq!(json.text(), r#"{"seed": 123456789012345678901, "top_p": 1.50}"#);
+/// assert_eq!(json.json()["top_p"], 1.5);
+/// let other: Json = r#"{"seed": 123456789012345678902, "top_p": 1.50}"#.parse()?;
+/// assert_ne!(json, other);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Json {
+    text: String,
+    /// Parsed when it is first asked for.
+    value: OnceLock<Box<Value>>,
+}
+
+impl Json {
+    /// The text, exactly.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The parsed text. It is lossy: numbers are integers of 64 bits or doubles.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        self.value.get_or_init(|| Box::new(parse(&self.text)))
+    }
+
+    /// The text, exactly.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Text that is known to be JSON.
+    pub(crate) fn new(text: String) -> Self {
+        let value = OnceLock::new();
+        Self { text, value }
+    }
+
+    /// Text that is known to be JSON, and what it says.
+    pub(crate) fn parsed(text: String, value: Value) -> Self {
+        let value = OnceLock::from(Box::new(value));
+        Self { text, value }
+    }
+
+    /// Text that is known to be JSON, without white space.
+    pub(crate) fn compact(text: &str) -> Self {
+        Self::new(layout::compact(text))
+    }
+
+    /// Whether [`json`](Self::json) is in memory.
+    pub(crate) fn is_parsed(&self) -> bool {
+        self.value.get().is_some()
+    }
+
+    /// The memory that it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let value = self.value.get();
+        size_of::<Self>() + of_text(&self.text) + value.map_or(0, |value| of_json(value))
+    }
+
+    /// The parsed text, exactly.
+    pub(crate) fn tree(&self) -> Tree<'_> {
+        Tree::of(&self.text)
+    }
+}
+
+/// Parses text that is known to be JSON, however deep.
+pub(crate) fn parse(text: &str) -> Value {
+    // A deep input may make a deep body deeper than is parsed at once.
+    parse_value(text).unwrap_or_else(|_| value_of(&Tree::of(text)))
+}
+
+fn value_of(tree: &Tree<'_>) -> Value {
+    match tree {
+        Tree::Null => Value::Null,
+        Tree::Bool(bool) => Value::Bool(*bool),
+        Tree::Number(number) => serde_json::from_str(number.text()).unwrap_or_default(),
+        Tree::String(text) => text.as_str().into(),
+        Tree::Array(items) => items.iter().map(value_of).collect(),
+        Tree::Object(members) => {
+            let members = members.iter();
+            members
+                .map(|(name, value)| (name, value_of(value)))
+                .collect()
+        }
+    }
+}
+
+/// The first number of JSON text that a `Value` does not hold exactly.
+#[cfg(feature = "cli")]
+pub(crate) fn unheld_number(text: &str) -> Option<&str> {
+    fn first<'a>(tree: &Tree<'a>) -> Option<&'a str> {
+        match tree {
+            Tree::Number(number) => {
+                let held: serde_json::Number = serde_json::from_str(number.text()).ok()?;
+                let is_held = Tree::of(&held.to_string()).is_same(tree);
+                (!is_held).then(|| number.text())
+            }
+            Tree::Array(items) => items.iter().find_map(first),
+            Tree::Object(members) => members.iter().find_map(|(_, value)| first(value)),
+            Tree::Null | Tree::Bool(_) | Tree::String(_) => None,
+        }
+    }
+    first(&Tree::of(text))
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Json").field(&self.text).finish()
+    }
+}
+
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text || self.tree() == other.tree()
+    }
+}
+
+impl Eq for Json {}
+
+impl PartialEq<Value> for Json {
+    /// Compares the parsed text.
+    fn eq(&self, other: &Value) -> bool {
+        self.json() == other
+    }
+}
+
+impl Index<&str> for Json {
+    type Output = Value;
+
+    /// Returns the member of this name of [`json`](Json::json), or null if there is none.
+    fn index(&self, name: &str) -> &Value {
+        &self.json()[name]
+    }
+}
+
+impl AsRef<Json> for Json {
+    fn as_ref(&self) -> &Json {
+        self
+    }
+}
+
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        Self::parsed(value.to_string(), value)
+    }
+}
+
+impl From<&Value> for Json {
+    fn from(value: &Value) -> Self {
+        Self::new(value.to_string())
+    }
+}
+
+impl From<&Tree<'_>> for Json {
+    fn from(tree: &Tree<'_>) -> Self {
+        Self::new(tree.to_text())
+    }
+}
+
+impl FromStr for Json {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let value = parse_value(text)?;
+        Ok(Self::parsed(text.to_owned(), value))
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.text).map_err(S::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        raw.get().parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn serializing_keeps_numbers_as_they_are_written() {
+        let text = r#"{"a":[123456789012345678901,1.50,1E5,-0,1e-400]}"#;
+        let json: Json = text.parse().unwrap();
+        #[derive(Serialize, Deserialize, PartialEq, Debug)]
+        struct Outer {
+            inner: Json,
+        }
+        let outer = Outer { inner: json };
+        let whole = serde_json::to_string(&outer).unwrap();
+        assert_eq!(whole, format!("{{\"inner\":{text}}}"));
+        assert_eq!(serde_json::from_str::<Outer>(&whole).unwrap(), outer);
+        // A `Value` holds what it can.
+        let value = serde_json::to_value(&outer).unwrap();
+        assert_eq!(value["inner"]["a"][1], 1.5);
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_value_holds_integers_of_64_bits_and_doubles() {
+        for held in [
+            "18446744073709551615",
+            "-9223372036854775808",
+            "0.1",
+            "1.50",
+            "1E5",
+            "-0",
+            "5e-324",
+            "\"1e400\"",
+        ] {
+            assert_eq!(
+                unheld_number(&format!("{{\"a\":[{held}]}}")),
+                None,
+                "{held}"
+            );
+        }
+        for unheld in [
+            "18446744073709551616",
+            "123456789012345678901",
+            "1e-400",
+            "0.1000000000000000055",
+        ] {
+            assert_eq!(
+                unheld_number(&format!("{{\"a\":[0,{unheld}]}}")),
+                Some(unheld)
+            );
+        }
+    }
+
+    #[test]
+    fn deeper_text_than_is_parsed_at_once_is_parsed() {
+        let text = format!(
+            "{}[1, \"\\n\", null, true]{}",
+            "{\"a\":".repeat(300),
+            "}".repeat(300)
+        );
+        let json = Json::new(text);
+        let mut at = json.json();
+        for _ in 0..300 {
+            at = &at["a"];
+        }
+        assert_eq!(*at, json!([1, "\n", null, true]));
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused() {
+        for text in ["", "{", "1e400", "\"\\ud800\"", "[1] 2"] {
+            assert!(text.parse::<Json>().is_err(), "{text}");
+        }
+    }
+}

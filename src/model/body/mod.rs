@@ -1,0 +1,11 @@
+//! A prompt's body: JSON text, kept byte for byte.
+
+pub(crate) mod document;
+pub(crate) mod outline;
+pub(crate) mod shape;
+
+pub use self::document::Body;
+#[cfg(feature = "server")]
+pub(crate) use self::document::verbatim;
+pub(crate) use self::outline::any_string;
+pub(crate) use self::shape::Shape;

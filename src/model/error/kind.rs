@@ -1,0 +1,140 @@
+//! The kinds of errors: what a caller can do about one, without a list of all variants.
+
+use super::types::Error;
+use crate::engine::contract::Breakage;
+use crate::fs::checksummed_file::FileError;
+use crate::storage;
+
+/// What a caller can do about an [`Error`]. Exit codes and HTTP statuses follow from it.
+///
+/// ```
+/// use promptbook::{ErrorKind, Store};
+///
+/// let store = Store::in_memory()?;
+/// let error = store.resolve("greeting").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// assert!(!error.is_retryable());
+/// # Ok::<(), promptbook::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// What was named does not exist.
+    NotFound,
+    /// A name has several meanings. An id has one.
+    Ambiguous,
+    /// An argument or a file is malformed, or exceeds a limit.
+    Invalid,
+    /// What is stored is not what was expected, or is in the way. Read it again before you repeat the call.
+    Conflict,
+    /// The bump rules or the numbers do not allow the version.
+    Refused,
+    /// What is stored is damaged.
+    Corrupt,
+    /// A body cannot be rendered or frozen with what it was given.
+    Unrenderable,
+    /// Others held a lock for too long. Nothing was changed; the same call may succeed later.
+    Busy,
+    /// The disk or a quota is full. Nothing was changed; the same call succeeds once there is room.
+    Full,
+    /// The store was opened for reading only, or cannot be written by this process.
+    ReadOnly,
+    /// Whether the change took place is unknown. Open the store again and look.
+    OutcomeUnknown,
+    /// The caller cancelled the call.
+    Cancelled,
+    /// The handle is not usable any more: an earlier flush failed, the store's files were moved or replaced, or the process
+    /// is a fork of the one that opened it. Nothing was changed. Open the store again.
+    Unavailable,
+    /// Anything else: a failed read or write, an unsupported format or file system.
+    Other,
+}
+
+impl Error {
+    /// What a caller can do about the error.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotAStore { .. }
+            | Self::PromptNotFound { .. }
+            | Self::BodyNotFound { .. }
+            | Self::VersionNotFound { .. }
+            | Self::EnvironmentNotFound { .. }
+            | Self::ForeignVersion { .. }
+            | Self::InputsNotFound { .. }
+            | Self::OperationNotFound { .. }
+            | Self::CursorNotFound { .. }
+            | Self::BodyCollected { .. } => ErrorKind::NotFound,
+            Self::AmbiguousPrompt { .. } => ErrorKind::Ambiguous,
+            Self::Invalid(_) | Self::InvalidBody { .. } | Self::WithinBatch => ErrorKind::Invalid,
+            Self::StoreExists { .. }
+            | Self::ForeignBackup { .. }
+            | Self::PromptIdTaken { .. }
+            | Self::VersionIdTaken { .. }
+            | Self::Conflict { .. }
+            | Self::Contradiction { .. }
+            | Self::StoodOn { .. }
+            | Self::ClockInDoubt { .. }
+            | Self::AlreadyUndone { .. } => ErrorKind::Conflict,
+            Self::Breaking { .. } | Self::NoBase { .. } | Self::NumbersExhausted { .. } => {
+                ErrorKind::Refused
+            }
+            Self::IndexLost { .. } | Self::Damaged { .. } => ErrorKind::Corrupt,
+            Self::Render { .. } | Self::Freeze { .. } | Self::Unrenderable(_) => {
+                ErrorKind::Unrenderable
+            }
+            Self::NotWritable { .. } | Self::ReadOnly => ErrorKind::ReadOnly,
+            Self::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
+            Self::Poisoned => ErrorKind::Unavailable,
+            Self::NewerFormat { .. }
+            | Self::UnreleasedFormat { .. }
+            | Self::NetworkFilesystem { .. }
+            | Self::SqliteTooOld { .. } => ErrorKind::Other,
+            Self::File(error) => of_file(error),
+            Self::Backend(error) => error.kind().into(),
+        }
+    }
+
+    /// Whether the same call, unchanged and through the same handle, may succeed later: the kinds [`Busy`](ErrorKind::Busy)
+    /// and [`Full`](ErrorKind::Full). Nothing was changed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Busy | ErrorKind::Full)
+    }
+
+    /// Each way in which a refused version would break a caller of its base. Empty for every other error.
+    #[must_use]
+    pub fn breakages(&self) -> &[Breakage] {
+        match self {
+            Self::Breaking { reasons, .. } => reasons,
+            _ => &[],
+        }
+    }
+}
+
+fn of_file(error: &FileError) -> ErrorKind {
+    match error {
+        FileError::Foreign { .. } | FileError::Malformed { .. } => ErrorKind::Invalid,
+        FileError::Unsealed { .. } | FileError::Altered { .. } => ErrorKind::Corrupt,
+        FileError::Unreadable { source, .. }
+        | FileError::Reading { source, .. }
+        | FileError::Writing { source, .. } => storage::ErrorKind::of_io(source).into(),
+        FileError::NewerFormat { .. } => ErrorKind::Other,
+    }
+}
+
+impl From<storage::ErrorKind> for ErrorKind {
+    fn from(kind: storage::ErrorKind) -> Self {
+        match kind {
+            storage::ErrorKind::Full => Self::Full,
+            storage::ErrorKind::ReadOnly => Self::ReadOnly,
+            storage::ErrorKind::Busy => Self::Busy,
+            storage::ErrorKind::Corrupt => Self::Corrupt,
+            storage::ErrorKind::OutcomeUnknown => Self::OutcomeUnknown,
+            storage::ErrorKind::Poisoned
+            | storage::ErrorKind::Forked
+            | storage::ErrorKind::Replaced => Self::Unavailable,
+            storage::ErrorKind::Io | storage::ErrorKind::Other => Self::Other,
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Names and ids: parsed once, never mixed up.
+//!
+//! A [`PromptId`] cannot be passed where a [`BlobId`] is meant:
+//!
+//! ```compile_fail
+//! fn body_of(id: promptbook::BlobId) {}
+//! let prompt: promptbook::PromptId = "abc123".parse().unwrap();
+//! body_of(prompt); // does not compile
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::model::invalid_argument::{Invalid, check_length};
+
+/// The id of a prompt: exactly 6 characters of `0-9A-Za-z`.
+///
+/// No other id can be named by a partial tag (`{{hcp:abc123:0}}`).
+///
+/// ```
+/// let id: promptbook::PromptId = "aZ09bY".parse()?;
+/// assert_eq!(id.to_string(), "aZ09bY");
+/// assert!("short".parse::<promptbook::PromptId>().is_err());
+/// # Ok::<(), promptbook::Invalid>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PromptId([u8; PromptId::LEN]);
+
+impl PromptId {
+    /// How many characters an id has.
+    pub const LEN: usize = 6;
+
+    const ALPHABET: &'static [u8; 62] =
+        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    /// Draws an id; whether it is free is for the index to say, inside the transaction that uses it.
+    pub(crate) fn draw(rng: &mut fastrand::Rng) -> Self {
+        Self(std::array::from_fn(|_| {
+            Self::ALPHABET[rng.usize(..Self::ALPHABET.len())]
+        }))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Every constructor admits ASCII only.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl FromStr for PromptId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        <[u8; Self::LEN]>::try_from(text.as_bytes())
+            .ok()
+            .filter(|bytes| bytes.iter().all(u8::is_ascii_alphanumeric))
+            .map(Self)
+            .ok_or_else(|| Invalid::new("prompt id", text, "expected 6 characters of 0-9A-Za-z"))
+    }
+}
+
+/// The id of a version: a UUID, unique over all prompts and stores.
+///
+/// Ids made here are of version 7 (RFC 9562): their text sorts by the moment they were made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct VersionId(Uuid);
+
+impl VersionId {
+    /// Makes an id of its moment, in milliseconds since 1970, and of random bytes.
+    pub(crate) fn draw(millis: u64, rng: &mut fastrand::Rng) -> Self {
+        let mut random = [0; 10];
+        rng.fill(&mut random);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// The id of these 16 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The id as 16 bytes, in the order of its text.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for VersionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for VersionId {
+    type Err = Invalid;
+
+    /// Reads the hyphenated form only, in any letter case.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Uuid::try_parse(text)
+            .ok()
+            .filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH)
+            .map(Self)
+            .ok_or_else(|| Invalid::new("version id", text, "expected a hyphenated UUID"))
+    }
+}
+
+/// A BLAKE3 hash with a meaning: 32 bytes, 64 hex digits as text.
+macro_rules! hash_type {
+    ($(#[$doc:meta])* $type:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $type([u8; 32]);
+
+        impl $type {
+            /// The id that these 32 bytes of hash are.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The hash as 32 bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&blake3::Hash::from_bytes(self.0).to_hex())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                blake3::Hash::from_hex(text)
+                    .map(|hash| Self(*hash.as_bytes()))
+                    .map_err(|_| Invalid::new($what, text, "expected 64 hex digits"))
+            }
+        }
+    };
+}
+
+hash_type! {
+    /// The content address of a body: BLAKE3 of its bytes, 64 hex digits as text.
+    ///
+    /// Two bodies of the same bytes have the same address and are stored once.
+    BlobId, "blob id"
+}
+
+impl BlobId {
+    /// The address of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+}
+
+hash_type! {
+    /// The hash of an operation: BLAKE3 over the previous operation's hash and its own content.
+    ///
+    /// It names one operation for good, and with it all the history before.
+    OperationId, "operation id"
+}
+
+impl OperationId {
+    /// What the first operation of a store follows.
+    pub(crate) const ROOT: Self = Self([0; 32]);
+
+    /// The id of an operation of this content that follows `self`.
+    pub(crate) fn followed_by(&self, content: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.0).update(content);
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+hash_type! {
+    /// The hash that a sealed file ends with: BLAKE3 of all its bytes before the last line.
+    ///
+    /// Two files of the same seal are the same, byte for byte.
+    Seal, "seal"
+}
+
+/// The name of a prompt: any text of at most 64 KiB, kept as given. It may be empty, and may have control characters,
+/// NUL included.
+///
+/// Names are labels for people: two prompts may have the same. Text that comes from a stranger should be escaped before a
+/// terminal shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PromptName(Arc<str>);
+
+impl PromptName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PromptName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        check_length("prompt name", text)?;
+        Ok(Self(text.into()))
+    }
+}
+
+/// The name of an environment, such as `production`: any text of 1 to 1024 bytes without control
+/// characters, compared exactly.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct EnvironmentName(Arc<str>);
+
+impl EnvironmentName {
+    const MAX_BYTES: usize = 1024;
+
+    /// `production`: where a new prompt's first version goes, and where partials are taken from,
+    /// unless another is named.
+    #[must_use]
+    pub fn production() -> Self {
+        Self("production".into())
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EnvironmentName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let what = "environment name";
+        if text.is_empty() {
+            Err(Invalid::new(what, text, "it is empty"))
+        } else if text.len() > Self::MAX_BYTES {
+            let reason = format!("it has more than {} bytes", Self::MAX_BYTES);
+            Err(Invalid::new(what, text, reason))
+        } else if text.chars().any(char::is_control) {
+            Err(Invalid::new(what, text, "it has a control character"))
+        } else {
+            Ok(Self(text.into()))
+        }
+    }
+}
+
+macro_rules! as_text {
+    ($($type:ty),+) => {$(
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    )+};
+}
+as_text!(PromptId, PromptName, EnvironmentName);
+
+macro_rules! debug_as_text {
+    ($($type:ty),+) => {$(
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($type))
+            }
+        }
+    )+};
+}
+debug_as_text!(PromptId, VersionId, BlobId, OperationId, Seal);
+
+macro_rules! like_text {
+    ($($type:ty),+) => {$(
+        impl TryFrom<&str> for $type {
+            type Error = Invalid;
+
+            fn try_from(text: &str) -> Result<Self, Invalid> {
+                text.parse()
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = Invalid;
+
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
+            }
+        }
+    )+};
+}
+like_text!(
+    PromptId,
+    VersionId,
+    BlobId,
+    OperationId,
+    Seal,
+    PromptName,
+    EnvironmentName
+);

@@ -1,0 +1,11 @@
+pub(crate) mod body;
+pub(crate) mod clock;
+pub(crate) mod error;
+pub(crate) mod heap;
+pub(crate) mod id;
+pub(crate) mod invalid_argument;
+pub(crate) mod memory_size;
+pub(crate) mod record;
+pub(crate) mod shown;
+pub(crate) mod version_number;
+pub(crate) mod work_counter;

@@ -1,0 +1,164 @@
+//! Where a fake's store begins, again and again.
+
+use std::fs;
+use std::io;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::clock::{Clock, Time};
+use super::{FakeClock, FakeError};
+use crate::server::Fixtures;
+use crate::store::Image;
+use crate::{Store, StoreOptions};
+
+/// What a fake starts from and goes back to: its fixtures, and the time at which they are all there.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// How the store is made; its clock is the fake's.
+    options: StoreOptions,
+    seed: u64,
+    clock: FakeClock,
+    home: Home,
+    /// With all their ids and moments, so that they come to the same wherever they are loaded.
+    fixtures: Fixtures,
+    /// What they come to in memory.
+    image: Option<Image>,
+    start: Time,
+}
+
+#[derive(Debug)]
+enum Home {
+    Memory,
+    /// A directory that was missing or empty.
+    Made(PathBuf),
+    /// A store that was there before.
+    Found(PathBuf),
+}
+
+impl Home {
+    fn of(directory: Option<&Path>) -> Self {
+        let Some(path) = directory else {
+            return Self::Memory;
+        };
+        let empty = match fs::read_dir(path) {
+            Ok(mut entries) => entries.next().is_none(),
+            // What else is wrong with it is told when it is opened.
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        match empty {
+            true => Self::Made(path.into()),
+            false => Self::Found(path.into()),
+        }
+    }
+}
+
+impl Origin {
+    /// An origin, and the store that a fake starts with.
+    pub(crate) fn new(
+        options: StoreOptions,
+        seed: u64,
+        clock: FakeClock,
+        directory: Option<&Path>,
+        fixtures: &Fixtures,
+    ) -> Result<(Self, Store), FakeError> {
+        let mut origin = Self {
+            options: options.seed(seed),
+            seed,
+            clock,
+            home: Home::of(directory),
+            fixtures: Fixtures::default(),
+            image: None,
+            start: clock.into(),
+        };
+        origin.fill(fixtures)?;
+        let store = match &origin.home {
+            Home::Found(path) => {
+                let store = origin.options.open(path)?;
+                if store.prompt_count()? == 0 {
+                    origin.fixtures.load(&store)?;
+                }
+                store
+            }
+            _ => origin.make()?,
+        };
+        Ok((origin, store))
+    }
+
+    /// The time at the start.
+    pub(crate) fn start(&self) -> Time {
+        self.start
+    }
+
+    /// Takes other fixtures; where they can't be taken, the old ones stay.
+    pub(crate) fn fill(&mut self, fixtures: &Fixtures) -> Result<(), FakeError> {
+        // A clock of their own, and another seed: what a script makes has the same ids whatever the fixtures are.
+        let clock = Arc::new(Clock::new(self.clock));
+        let ticks = Arc::clone(&clock);
+        let options = self.options.clone().clock(move || ticks.tick());
+        let store = options.seed(!self.seed).in_memory()?;
+        fixtures.load(&store)?;
+        self.fixtures = Fixtures::of(&store)?;
+        self.image = store.image();
+        self.start = clock.saved();
+        Ok(())
+    }
+
+    /// Refuses where the store is not the fake's own to make anew.
+    pub(crate) fn renewable(&self) -> Result<(), FakeError> {
+        match &self.home {
+            Home::Found(path) => Err(FakeError::NotMadeHere { path: path.clone() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the store anew, as it was at the start. Where that fails, it is empty and in memory.
+    pub(crate) fn renew(&self, store: &mut Store) -> Result<(), FakeError> {
+        self.renewable()?;
+        if let Home::Made(path) = &self.home {
+            let old = mem::replace(store, self.options.in_memory()?);
+            old.abandon();
+            // Closes the files.
+            drop(old);
+            Store::remove(path).map_err(|source| FakeError::Remove {
+                path: path.clone(),
+                source,
+            })?;
+        }
+        *store = self.make()?;
+        Ok(())
+    }
+
+    fn make(&self) -> Result<Store, FakeError> {
+        match (&self.home, &self.image) {
+            (Home::Made(path) | Home::Found(path), _) => {
+                let store = self.options.create(path)?;
+                self.fixtures.load(&store)?;
+                Ok(store)
+            }
+            (Home::Memory, Some(image)) => Ok(self.options.in_memory_from(image)),
+            (Home::Memory, None) => Ok(self.options.in_memory()?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NewPrompt;
+
+    #[test]
+    fn a_store_is_removed_whole_and_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::create(place.path()).unwrap();
+        let new = NewPrompt::new("a", r#"{"messages": []}"#).unwrap();
+        store.create_prompt(new).unwrap();
+        store.settle(|_| ()).unwrap();
+        drop(store);
+        fs::write(place.path().join("notes.txt"), "mine").unwrap();
+        Store::remove(place.path()).unwrap();
+        let left = fs::read_dir(place.path()).unwrap();
+        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["notes.txt"]);
+    }
+}

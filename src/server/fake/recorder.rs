@@ -1,0 +1,86 @@
+//! What every call of a fake passes: it is kept, and goes wrong where a test wants it to.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::time::sleep;
+
+use super::cut::cut;
+use super::fake_server::is_apart;
+use super::faults::Kind;
+use super::state::Stage;
+use crate::server::listen::Hangup;
+use crate::server::response::Answer;
+use crate::server::{middleware, request};
+
+/// Keeps a call, has it go wrong or lets it pass, and keeps how it was answered.
+pub(crate) async fn pass(
+    State(stage): State<Arc<Stage>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if is_apart(request.uri().path()) {
+        return next.run(request).await;
+    }
+    let app = &stage.app;
+    let (parts, body) = request.into_parts();
+    let matched = parts.extensions.get::<MatchedPath>();
+    let route = matched.and_then(|path| stage.route(&parts.method, path.as_str()));
+    let came = |body: &[u8]| {
+        let method = parts.method.clone();
+        stage.calls.came(method, &parts.uri, route.clone(), body)
+    };
+    let (body, share) = match request::read(body, &app.limits, &app.budget).await {
+        Ok(read) => read,
+        Err(refusal) => {
+            let call = came(&[]);
+            let response = refusal.into_response();
+            stage
+                .calls
+                .answered(call, middleware::status(app, &response).as_u16());
+            return response;
+        }
+    };
+    // From before a fault is taken: a reset after that ends it.
+    let end = stage.end();
+    let call = came(&body);
+    let fault = stage.faults.take(route.as_deref());
+    if let Some(fault) = &fault {
+        stage.calls.faulted(call, fault.name());
+    }
+    // The next one counts it again, but for what both may have uncounted.
+    drop(share);
+    let passed = next.run(Request::from_parts(parts, Body::from(body)));
+    let response = match fault {
+        None => passed.await,
+        Some(Kind::Fail { status, error }) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Answer::refused(status, &error).into_response()
+        }
+        Some(Kind::Timeout) => {
+            end.await;
+            return hangup();
+        }
+        Some(Kind::Delay(by)) => tokio::select! {
+            () = sleep(by) => passed.await,
+            () = end => return hangup(),
+        },
+        Some(Kind::Close) => return hangup(),
+        Some(Kind::Cut) => cut(middleware::finish(app, passed.await)).await,
+    };
+    stage
+        .calls
+        .answered(call, middleware::status(app, &response).as_u16());
+    response
+}
+
+/// No answer: the connection is closed.
+fn hangup() -> Response {
+    let mut response = Response::new(Body::empty());
+    response.extensions_mut().insert(Hangup);
+    response
+}

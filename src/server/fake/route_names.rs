@@ -1,0 +1,70 @@
+//! The routes of the API, by the names that tests give them.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::PathItem;
+
+use super::FakeError;
+
+/// The names of all routes: `GET /v1/prompt-2025/id/{promptId}`, as `/openapi.json` has them.
+#[derive(Debug)]
+pub(crate) struct Known(BTreeSet<String>);
+
+impl Known {
+    /// All that are described, but those of the server's own upkeep.
+    pub(crate) fn of(described: &OpenApi) -> Self {
+        let paths = described.paths.paths.iter();
+        let names = paths
+            .filter(|(path, _)| !super::fake_server::is_apart(path))
+            .flat_map(|(path, item)| methods(item).map(move |method| name(&method, path)));
+        Self(names.collect())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(names.into_iter().map(str::to_owned).collect())
+    }
+
+    /// The name of the route with this method and path, if there is one.
+    pub(crate) fn name(&self, method: &Method, path: &str) -> Option<String> {
+        Some(name(method, path)).filter(|name| self.0.contains(name))
+    }
+
+    /// The name of the route that somebody has named.
+    pub(crate) fn find(&self, named: &str) -> Result<String, FakeError> {
+        let found = named
+            .split_once(' ')
+            .map(|(method, path)| format!("{} {}", method.to_ascii_uppercase(), bare(path.trim())))
+            .filter(|name| self.0.contains(name));
+        found.ok_or_else(|| FakeError::Route {
+            route: named.into(),
+            known: self.0.iter().cloned().collect(),
+        })
+    }
+}
+
+/// The name of a route by its method and its path.
+fn name(method: &Method, path: &str) -> String {
+    format!("{method} {}", bare(path))
+}
+
+/// A path, alike with and without a slash at its end.
+fn bare(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
+}
+
+fn methods(item: &PathItem) -> impl Iterator<Item = Method> {
+    let methods = [
+        (Method::GET, &item.get),
+        (Method::PUT, &item.put),
+        (Method::POST, &item.post),
+        (Method::DELETE, &item.delete),
+        (Method::PATCH, &item.patch),
+    ];
+    let present = methods
+        .into_iter()
+        .filter(|(_, operation)| operation.is_some());
+    present.map(|(method, _)| method)
+}

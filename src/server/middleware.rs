@@ -1,0 +1,117 @@
+//! What every request passes on its way in and every answer on its way out.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
+use tower_service::Service;
+use tracing::{Level, enabled, error, info};
+
+use super::api_error::Refusal;
+use super::app::App;
+use super::response::Answer;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Checks the host, names the request, writes refusals, and logs. Of a request no more is logged than its method and
+/// path: the keys are in headers, the signatures in queries.
+///
+/// The future is put together without `async`, which would have room for the request in each of its states.
+pub(crate) fn edge(
+    app: Arc<App>,
+    mut router: axum::Router,
+    request: Request,
+) -> impl Future<Output = Response> + Send {
+    let id = app.next_request();
+    let logged = enabled!(Level::INFO).then(|| {
+        Box::new((
+            Instant::now(),
+            request.method().clone(),
+            request.uri().path().to_owned(),
+        ))
+    });
+    let passed = match app.hosts.admit(request.uri(), request.headers()) {
+        Ok(()) => Either::Left(AssertUnwindSafe(router.call(request)).catch_unwind()),
+        Err(refusal) => Either::Right(ready(Ok(Ok(refusal.into_response())))),
+    };
+    passed.map(move |passed| {
+        let response = match passed {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(panic) => panicked(&*panic).into_response(),
+        };
+        if let Some(cause) = response.extensions().get().and_then(Refusal::cause) {
+            error!(request = id, %cause, "the request failed");
+        }
+        let mut response = finish(&app, response);
+        response
+            .headers_mut()
+            .insert(REQUEST_ID, HeaderValue::from(id));
+        if let Some((started, method, path)) = logged.map(|logged| *logged) {
+            let status = response.status().as_u16();
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            info!(request = id, %method, path, status, micros);
+        }
+        response
+    })
+}
+
+/// A panic is ours, and no reason to leave a client without an answer.
+fn panicked(panic: &(dyn Any + Send)) -> Refusal {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    Refusal::Internal(text.unwrap_or("a panic").into())
+}
+
+/// Lets requests pass that have a key.
+pub(crate) async fn authorize(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match app.keys.admit(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The status that a response has once it is finished.
+pub(crate) fn status(app: &App, response: &Response) -> StatusCode {
+    match response.extensions().get::<Refusal>() {
+        Some(refusal) => refusal.status(app.status).unwrap_or(StatusCode::OK),
+        None => response.status(),
+    }
+}
+
+/// Writes the envelope of a response that is a refusal; others stay as they are.
+pub(crate) fn finish(app: &App, mut response: Response) -> Response {
+    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
+        return response;
+    };
+    let answer = match refusal.status(app.status) {
+        Some(status) => Answer::refused(status, refusal.text()),
+        None => Answer::nothing(),
+    };
+    let (parts, _) = response.into_parts();
+    let mut written = answer.into_response();
+    if written.status() == StatusCode::SERVICE_UNAVAILABLE {
+        written
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    // Such as those that let a browser read the answer.
+    for (name, value) in &parts.headers {
+        if name != CONTENT_TYPE && name != CONTENT_LENGTH {
+            written.headers_mut().append(name, value.clone());
+        }
+    }
+    written
+}

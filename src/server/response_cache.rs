@@ -1,0 +1,132 @@
+//! Answers that tell of a version, kept in memory: for as long as the version is as it was, they are the same bytes.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use archery::ArcTK;
+use axum::body::Bytes;
+use rpds::HashTrieMap;
+
+use super::etag::Tag;
+use crate::model::memory_size::ENTRY;
+use crate::{Version, VersionId};
+
+/// The last answer about each version. Readers take no lock: what they look into is replaced as a whole.
+#[derive(Debug, Default)]
+pub(crate) struct KeptAnswers(ArcSwap<Answers>);
+
+#[derive(Clone, Debug, Default)]
+struct Answers {
+    of_version: HashTrieMap<VersionId, Arc<Kept>, ArcTK, foldhash::fast::RandomState>,
+    /// The memory that they take.
+    bytes: usize,
+}
+
+/// An answer, and its tag.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) json: Bytes,
+    pub(crate) tag: Tag,
+}
+
+#[derive(Debug)]
+struct Kept {
+    /// What was told of. It is kept, so no other version is ever in its place in memory.
+    version: Arc<Version>,
+    /// The URL of its body, as it was told.
+    host: String,
+    expires: i64,
+    told: Told,
+}
+
+/// The memory of the answers that are kept; when there are more, all are forgotten.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// The memory of one at most: larger ones are not kept.
+const MOST_BYTES_OF_ONE: usize = 32 * 1024;
+
+impl Kept {
+    fn weight(&self) -> usize {
+        2 * ENTRY
+            + size_of::<Self>()
+            + self.version.weight()
+            + self.host.len()
+            + self.told.json.len()
+    }
+}
+
+impl KeptAnswers {
+    /// The answer about this very version, with a URL of this host and expiry.
+    pub(crate) fn get(&self, version: &Arc<Version>, host: &str, expires: i64) -> Option<Told> {
+        let answers = self.0.load();
+        let kept = answers.of_version.get(&version.id)?;
+        let same =
+            Arc::ptr_eq(&kept.version, version) && kept.host == host && kept.expires == expires;
+        same.then(|| kept.told.clone())
+    }
+
+    pub(crate) fn put(&self, version: Arc<Version>, host: &str, expires: i64, told: Told) {
+        let id = version.id;
+        let kept = Arc::new(Kept {
+            version,
+            host: host.to_owned(),
+            expires,
+            told,
+        });
+        let bytes = kept.weight();
+        if bytes <= MOST_BYTES_OF_ONE {
+            self.0.rcu(|answers| answers.with(id, &kept, bytes));
+        }
+    }
+}
+
+impl Answers {
+    fn with(&self, id: VersionId, kept: &Arc<Kept>, bytes: usize) -> Self {
+        let before = self.of_version.get(&id).map_or(0, |kept| kept.weight());
+        let sum = self.bytes - before + bytes;
+        match sum <= MOST_BYTES {
+            true => Self {
+                of_version: self.of_version.insert(id, Arc::clone(kept)),
+                bytes: sum,
+            },
+            false => Self {
+                of_version: Self::default().of_version.insert(id, Arc::clone(kept)),
+                bytes,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::testing::values::{prompt_id, version};
+
+    fn told(bytes: usize) -> Told {
+        Told {
+            json: vec![b' '; bytes].into(),
+            tag: Tag::new("tag").unwrap(),
+        }
+    }
+
+    #[test]
+    fn answers_are_kept_by_what_they_weigh() {
+        let answers = KeptAnswers::default();
+        let bytes = |answers: &KeptAnswers| answers.0.load().bytes;
+        for number in 0..2000 {
+            let version = Arc::new(version(prompt_id(1), number, "1.0", b"{}"));
+            answers.put(Arc::clone(&version), "localhost", 1, told(8 * 1024));
+            let before = bytes(&answers);
+            answers.put(Arc::clone(&version), "localhost", 2, told(8 * 1024));
+            assert!(answers.get(&version, "localhost", 2).is_some());
+            assert_eq!(bytes(&answers), before, "it is counted once");
+            assert!(before <= MOST_BYTES);
+        }
+        assert!(answers.0.load().of_version.size() < 1024);
+        let mut long = version(prompt_id(1), 1, "1.0", b"{}");
+        long.message = "m".repeat(MOST_BYTES_OF_ONE);
+        let long = Arc::new(long);
+        answers.put(Arc::clone(&long), "localhost", 1, told(10));
+        assert!(answers.get(&long, "localhost", 1).is_none());
+    }
+}

@@ -1,0 +1,110 @@
+//! What a server tells of itself.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::{MethodRouter, get};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, InfoBuilder, Object, OpenApi, OpenApiBuilder, RefOr, Required, Response,
+    Type,
+};
+
+use super::table::Open;
+use crate::server::app::App;
+use crate::server::dto::ErrorEnvelope;
+use crate::server::response::{Answer, Outcome};
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    status: &'static str,
+}
+
+/// Whether the store can be read.
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "GetHealth", tag = "Upkeep",
+    responses((status = 200, body = Health), (status = 500, body = ErrorEnvelope)),
+)]
+pub(crate) async fn health(State(app): Open) -> Outcome {
+    app.read(|store| store.prompt_count()).await??;
+    Answer::json(axum::http::StatusCode::OK, &Health { status: "ok" })
+}
+
+/// The description of all routes.
+pub(crate) fn describe(api: OpenApi, open: OpenApi) -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("promptbook")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Helicone's Prompts 2025 API on a promptbook store"))
+        .build();
+    let key = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    let components = ComponentsBuilder::new()
+        .security_scheme("api_key", key)
+        .build();
+    let mut described = OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components))
+        .build();
+    described.merge(api);
+    described.merge(open);
+    for item in described.paths.paths.values_mut() {
+        let methods = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in methods.into_iter().flatten() {
+            for (status, response) in &mut operation.responses.responses {
+                describe_response(status, response);
+            }
+            if operation.responses.responses.contains_key("304") {
+                describe_tag(operation);
+            }
+        }
+    }
+    described
+}
+
+/// Says what every response must say.
+fn describe_response(status: &str, response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response {
+        let description = match status.as_bytes().first() {
+            Some(b'2') => "Done",
+            Some(b'3') => "The client has this answer: If-None-Match has its ETag",
+            _ => "Refused; the text says why",
+        };
+        response.description = description.into();
+    }
+}
+
+/// Says how a client tells which answer it has.
+fn describe_tag(operation: &mut Operation) {
+    let known = ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("ETags of answers that the client has"))
+        .schema(Some(Object::with_type(Type::String)))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(known.into());
+    for status in ["200", "304"] {
+        if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(status) {
+            let tag = HeaderBuilder::new().schema(Some(Object::with_type(Type::String)));
+            response.headers.insert("ETag".into(), tag.build().into());
+        }
+    }
+}
+
+/// Answers with the description.
+pub(crate) fn openapi(described: &OpenApi) -> MethodRouter<Arc<App>> {
+    let text = serde_json::to_vec(described).unwrap_or_default();
+    get(move || async move { Answer::text(text) })
+}

@@ -1,0 +1,180 @@
+//! Bodies as plain files.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{ErrorKind as Io, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use crate::fs::flush::Flusher;
+use crate::fs::folder::Root;
+use crate::fs::io_error::failed;
+use crate::fs::temporary::Temporary;
+use crate::model::clock;
+use crate::model::id::BlobId;
+use crate::storage::Result;
+
+/// A folder of bodies, each a file.
+#[derive(Debug)]
+pub(super) struct LooseBodies {
+    store: Root,
+    root: PathBuf,
+    flusher: Flusher,
+    /// Files that this handle put in place and has not flushed, kept open: while a body's name is still its
+    /// file's, nobody has removed or replaced it.
+    unflushed: Mutex<HashMap<BlobId, File>>,
+}
+
+/// Files kept open are bounded; what is forgotten is written again.
+const MOST_UNFLUSHED: usize = 64;
+
+impl LooseBodies {
+    /// The files of a store.
+    pub(super) fn open(store: &Path) -> Result<Self> {
+        let root = store.join("blobs");
+        Ok(Self {
+            flusher: Flusher::open(&root)?,
+            store: Root::new(store),
+            root,
+            unflushed: Mutex::default(),
+        })
+    }
+
+    fn folder(&self, id: BlobId) -> PathBuf {
+        self.root.join(&id.to_string()[..2])
+    }
+
+    pub(super) fn path(&self, id: BlobId) -> PathBuf {
+        self.folder(id).join(&id.to_string()[2..])
+    }
+
+    fn unflushed(&self) -> MutexGuard<'_, HashMap<BlobId, File>> {
+        self.unflushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        let path = self.path(id);
+        let unflushed = self.unflushed();
+        if unflushed
+            .get(&id)
+            .is_some_and(|file| still_named(file, &path))
+        {
+            return Ok(());
+        }
+        drop(unflushed);
+        let store = self.store.open()?;
+        let mut file = Temporary::create(store.tmp()?)?;
+        file.write_all(bytes)
+            .map_err(failed("writing", &file.path()))?;
+        let (prefix, rest) = names(id);
+        // Not flushed here: a flush of the body covers the folder.
+        let folder = store.blobs()?.make_child(&prefix, false);
+        let folder = folder.map_err(failed("making", &self.folder(id)))?;
+        // A file without a row that an interrupted writer left may be torn: it is replaced, never trusted.
+        let file = file.publish(&folder, &rest);
+        let file = file.map_err(failed("renaming a file to", &path))?;
+        let mut unflushed = self.unflushed();
+        if unflushed.len() >= MOST_UNFLUSHED {
+            unflushed.clear();
+        }
+        unflushed.insert(id, file);
+        Ok(())
+    }
+
+    pub(super) fn flush(&self, ids: &[BlobId]) -> Result<()> {
+        let paths = ids.iter().map(|id| self.path(*id));
+        let flushed = self.flusher.flush(&self.root, paths);
+        // Flushed, or not to be trusted.
+        let mut unflushed = self.unflushed();
+        ids.iter().for_each(|id| drop(unflushed.remove(id)));
+        flushed
+    }
+
+    pub(super) fn get(&self, id: BlobId) -> Result<Option<Vec<u8>>> {
+        let path = self.path(id);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == Io::NotFound => Ok(None),
+            Err(error) => Err(failed("reading", &path)(error)),
+        }
+    }
+
+    /// When a body's file was written, if there is one.
+    pub(super) fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>> {
+        let path = self.path(id);
+        match fs::metadata(&path).and_then(|file| file.modified()) {
+            Ok(written) => Ok(Some(clock::of_system(written))),
+            Err(error) if error.kind() == Io::NotFound => Ok(None),
+            Err(error) => Err(failed("looking at", &path)(error)),
+        }
+    }
+
+    pub(super) fn holds(&self, id: BlobId) -> bool {
+        self.path(id).is_file()
+    }
+
+    pub(super) fn delete(&self, id: BlobId) -> Result<()> {
+        let path = self.path(id);
+        self.unflushed().remove(&id);
+        let (prefix, rest) = names(id);
+        let folder = self.store.open()?.blobs()?.child(&prefix);
+        match folder.and_then(|folder| folder.remove_file(&rest)) {
+            Err(error) if error.kind() != Io::NotFound => Err(failed("removing", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()> {
+        for folder in fs::read_dir(&self.root).map_err(failed("listing", &self.root))? {
+            let folder = folder.map_err(failed("listing", &self.root))?.path();
+            let prefix = folder
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            if prefix.len() != 2 {
+                continue;
+            }
+            // Bodies of a folder that can't be looked at are not none.
+            match fs::metadata(&folder) {
+                Ok(found) if found.is_dir() => {}
+                Ok(_) => continue,
+                Err(error) => return Err(failed("looking at", &folder)(error)),
+            }
+            for file in fs::read_dir(&folder).map_err(failed("listing", &folder))? {
+                let name = file.map_err(failed("listing", &folder))?.file_name();
+                // Other names are not ours to judge.
+                if let Ok(id) = format!("{prefix}{}", name.to_string_lossy()).parse() {
+                    visit(id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of a body's folder and, in it, of its file.
+fn names(id: BlobId) -> (String, String) {
+    let mut prefix = id.to_string();
+    let rest = prefix.split_off(2);
+    (prefix, rest)
+}
+
+/// Whether a file that was put in place still is: its name was neither removed nor given to another. It may have more
+/// names, so their number does not tell.
+#[cfg(unix)]
+fn still_named(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn still_named(_file: &File, _path: &Path) -> bool {
+    false
+}

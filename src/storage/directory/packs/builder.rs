@@ -1,0 +1,358 @@
+//! A pack file being written: records as they come, then the index.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use super::codec::Encoder;
+use super::dictionary::{Dictionary, Sample};
+use super::format::{
+    DICTIONARY, ENTRY, Entry, FOOTER, Footer, GAP, Header, Hour, MAGIC, Prefix, bits_for,
+};
+use super::pack::Pack;
+use super::records::Records;
+use crate::fs::folder::{Folder, Root};
+use crate::fs::io_error::failed;
+use crate::fs::temporary::Temporary;
+use crate::model::id::BlobId;
+use crate::storage::{Effort, Kin, Result};
+
+/// A body that is to be added.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) id: BlobId,
+    pub(crate) kin: Kin,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) written: Hour,
+}
+
+/// Writes one pack. Bodies of one kin that come one after another are kept as what they differ in from the one before.
+#[derive(Debug)]
+pub(crate) struct Assembly {
+    output: Output,
+    encoder: Encoder,
+    /// Bodies that a dictionary is made of; none where none is, or is any more.
+    sample: Option<Sample>,
+    /// What full bodies hang on, and where it is.
+    dictionary: Option<(u64, Dictionary)>,
+    chain: Option<Chain>,
+    header: Vec<u8>,
+    /// Bytes of all bodies.
+    bytes: u64,
+    entries: Vec<Entry>,
+}
+
+/// The file, and what is to be known of all that was written to it.
+#[derive(Debug)]
+struct Output {
+    file: BufWriter<Temporary>,
+    hasher: blake3::Hasher,
+    length: u64,
+}
+
+/// A pack that is in its place.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) path: PathBuf,
+    /// Says, as long as it is open, that rows may not name its bodies yet.
+    pub(crate) lock: File,
+}
+
+/// Where the last body was written, and what the next one of its kin may hang on.
+#[derive(Debug)]
+struct Chain {
+    kin: Kin,
+    full: Link,
+    last: Link,
+    /// Bodies since the full one, and how many of them the last one hangs on.
+    bodies: usize,
+    depth: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Link {
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+/// A body hangs on so many others at most, one by the other: reading it decompresses them all. The next one hangs on the
+/// full body again.
+const MOST_DEPTH: usize = 8;
+/// After so many bodies one is written in full,
+const MOST_BODIES: usize = 32;
+/// and where one can't be kept in this part of its bytes, as it has little of the one before.
+const WORTH_IT: usize = 3;
+/// A pack has so many bodies at most, or bytes.
+const MOST_ENTRIES: usize = 1 << 20;
+const MOST_BYTES: u64 = 512 * 1024 * 1024;
+const BUFFER: usize = 256 * 1024;
+
+impl Assembly {
+    pub(crate) fn begin(root: &Root, effort: Effort) -> Result<Self> {
+        let file = Temporary::create(root.open()?.tmp()?)?;
+        let mut output = Output {
+            file: BufWriter::with_capacity(BUFFER, file),
+            hasher: blake3::Hasher::new(),
+            length: 0,
+        };
+        output.write(MAGIC)?;
+        Ok(Self {
+            output,
+            encoder: Encoder::new(effort),
+            sample: (effort == Effort::Thorough).then(Sample::default),
+            dictionary: None,
+            chain: None,
+            header: Vec::new(),
+            bytes: 0,
+            entries: Vec::new(),
+        })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        let waiting = self.sample.as_ref();
+        self.entries.is_empty() && waiting.is_none_or(|sample| sample.bodies.is_empty())
+    }
+
+    /// Whether it is large enough to be finished.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() >= MOST_ENTRIES || self.output.length >= MOST_BYTES
+    }
+
+    /// Adds bodies: those of one kin together, each kin where its first one is.
+    pub(crate) fn add_all(&mut self, mut bodies: Vec<Pending>) -> Result<()> {
+        let mut order = HashMap::new();
+        for body in &bodies {
+            let next = order.len();
+            order.entry(body.kin).or_insert(next);
+        }
+        bodies.sort_by_key(|body| order.get(&body.kin).copied());
+        bodies.into_iter().try_for_each(|body| self.add(body))
+    }
+
+    pub(crate) fn add(&mut self, body: Pending) -> Result<()> {
+        let Some(sample) = &mut self.sample else {
+            return self.write(body);
+        };
+        match sample.add(body) {
+            Some(dictionary) => self.end_sample(Some(dictionary)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what waited, with a dictionary or without.
+    fn end_sample(&mut self, dictionary: Option<Dictionary>) -> Result<()> {
+        let waiting = self.sample.take().unwrap_or_default().bodies;
+        if let Some(dictionary) = dictionary {
+            let stored = self.encoder.encode(&dictionary.bytes, None)?;
+            let size = dictionary.bytes.len();
+            let (output, header) = (&mut self.output, &mut self.header);
+            output.record(header, size, DICTIONARY, stored)?;
+            output.write(&[0; GAP])?;
+            let offset = output.length;
+            output.record(header, size, DICTIONARY, stored)?;
+            self.dictionary = Some((offset, dictionary));
+        }
+        waiting.into_iter().try_for_each(|body| self.write(body))
+    }
+
+    fn write(&mut self, body: Pending) -> Result<()> {
+        let Pending {
+            id,
+            kin,
+            bytes,
+            written,
+        } = body;
+        let (offset, prefix) = (self.output.length, Prefix::of(id));
+        self.bytes += bytes.len() as u64;
+        self.entries.push(Entry {
+            prefix,
+            offset,
+            written,
+        });
+        let chain = self.chain.take();
+        let chain = chain.filter(|chain| chain.kin == kin && chain.bodies < MOST_BODIES);
+        if let Some(mut chain) = chain {
+            let base = chain.base();
+            let stored = self.encoder.encode(&bytes, Some(&base.bytes))?;
+            if stored.len() <= bytes.len() / WORTH_IT {
+                let back = offset - base.offset;
+                self.output
+                    .record(&mut self.header, bytes.len(), back, stored)?;
+                chain.append(Link { offset, bytes });
+                self.chain = Some(chain);
+                return Ok(());
+            }
+        }
+        let (back, stored) = match &self.dictionary {
+            Some((base, dictionary)) => {
+                let stored = self.encoder.encode_by(&bytes, dictionary)?;
+                (offset - base, stored)
+            }
+            None => (0, self.encoder.encode(&bytes, None)?),
+        };
+        let (back, stored) = match stored.len() < bytes.len() {
+            true => (back, stored),
+            false => (0, &bytes[..]),
+        };
+        self.output
+            .record(&mut self.header, bytes.len(), back, stored)?;
+        self.chain = Some(Chain::new(kin, Link { offset, bytes }));
+        Ok(())
+    }
+
+    /// Copies all records of a pack that is there, as they are.
+    pub(crate) fn append(&mut self, pack: &Pack) -> Result<()> {
+        self.end_sample(None)?;
+        self.chain = None;
+        let begin = MAGIC.len() as u64;
+        let moved = self.output.length - begin;
+        let mut bytes = vec![0; BUFFER];
+        let (mut at, end) = (begin, pack.records.end());
+        while at < end {
+            let left = usize::try_from(end - at).unwrap_or(BUFFER).min(BUFFER);
+            pack.records.read_at(&mut bytes[..left], at)?;
+            self.output.write(&bytes[..left])?;
+            at += left as u64;
+        }
+        let entries = pack.entries()?.into_iter();
+        self.entries.extend(entries.map(|entry| Entry {
+            offset: entry.offset + moved,
+            ..entry
+        }));
+        self.bytes += pack.footer.bytes;
+        Ok(())
+    }
+
+    /// The body of this address, if it was added.
+    pub(crate) fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
+        let waiting = self.sample.iter().flat_map(|sample| &sample.bodies);
+        if let Some(waiting) = waiting.rev().find(|waiting| waiting.id == id) {
+            return Ok(Some(waiting.bytes.clone()));
+        }
+        let prefix = Prefix::of(id);
+        let offsets = self.entries.iter().filter(|entry| entry.prefix == prefix);
+        let offsets: Vec<u64> = offsets.map(|entry| entry.offset).collect();
+        if offsets.is_empty() {
+            return Ok(None);
+        }
+        let records = self.output.records()?;
+        for offset in offsets {
+            let bytes = records.read(offset)?;
+            if BlobId::of(&bytes) == id {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes the index, flushes all, and puts the pack in its place; the caller flushes that folder.
+    pub(crate) fn finish(mut self, folder: &Folder) -> Result<Published> {
+        self.end_sample(None)?;
+        self.entries.sort_unstable();
+        let footer = Footer {
+            index: self.output.length,
+            entries: u32::try_from(self.entries.len()).unwrap_or(u32::MAX),
+            bits: bits_for(self.entries.len()),
+            bytes: self.bytes,
+        };
+        let index = write_index(&self.entries, footer);
+        self.output.write(&index)?;
+        self.output.publish(folder)
+    }
+}
+
+/// Fan-out, entries and footer.
+fn write_index(entries: &[Entry], footer: Footer) -> Vec<u8> {
+    let mut index = Vec::with_capacity(footer.fan_out() + entries.len() * ENTRY + FOOTER);
+    let mut up_to = 0_u32;
+    let mut rest = entries.iter().peekable();
+    for bucket in 0..1_usize << footer.bits {
+        while rest
+            .next_if(|entry| entry.prefix.leading(footer.bits) == bucket)
+            .is_some()
+        {
+            up_to += 1;
+        }
+        index.extend_from_slice(&up_to.to_le_bytes());
+    }
+    entries.iter().for_each(|entry| entry.write(&mut index));
+    index.extend_from_slice(&footer.write());
+    let hash = blake3::hash(&index);
+    index.extend_from_slice(hash.as_bytes());
+    index
+}
+
+impl Chain {
+    fn new(kin: Kin, full: Link) -> Self {
+        Self {
+            kin,
+            last: full.clone(),
+            full,
+            bodies: 1,
+            depth: 0,
+        }
+    }
+
+    /// What the next body hangs on.
+    fn base(&self) -> &Link {
+        match self.depth < MOST_DEPTH {
+            true => &self.last,
+            false => &self.full,
+        }
+    }
+
+    fn append(&mut self, link: Link) {
+        self.depth = match self.depth < MOST_DEPTH {
+            true => self.depth + 1,
+            false => 1,
+        };
+        self.bodies += 1;
+        self.last = link;
+    }
+}
+
+impl Output {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
+        let written = self.file.write_all(bytes);
+        written.map_err(failed("writing", &self.file.get_ref().path()))
+    }
+
+    fn record(
+        &mut self,
+        header: &mut Vec<u8>,
+        size: usize,
+        back: u64,
+        stored: &[u8],
+    ) -> Result<()> {
+        header.clear();
+        Header::write(size, back, stored.len(), header);
+        self.write(header)?;
+        self.write(stored)
+    }
+
+    /// What was written so far, to be read.
+    fn records(&mut self) -> Result<Records> {
+        let path = self.file.get_ref().path();
+        self.file.flush().map_err(failed("writing", &path))?;
+        let again = self.file.get_ref().file().and_then(File::try_clone);
+        let again = again.map_err(failed("opening again", &path))?;
+        Ok(Records::new(again, &path, self.length))
+    }
+
+    fn publish(self, folder: &Folder) -> Result<Published> {
+        let name = format!("{}.pack", self.hasher.finalize().to_hex());
+        let path = folder.path_of(&name);
+        let temporary = self.file.get_ref().path();
+        let file = self.file.into_inner();
+        let mut file = file.map_err(|error| failed("writing", &temporary)(error.into_error()))?;
+        let flushed = file.file().and_then(File::sync_data);
+        flushed.map_err(failed("flushing", &temporary))?;
+        match file.publish(folder, &name) {
+            Ok(lock) => Ok(Published { path, lock }),
+            Err(error) => Err(failed("renaming a pack to", &path)(error)),
+        }
+    }
+}

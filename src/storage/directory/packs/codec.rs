@@ -1,0 +1,137 @@
+//! One body, compressed by itself or against another.
+
+use std::cell::RefCell;
+
+// Its own `bulk` makes a dictionary anew for each base.
+use zstd::zstd_safe::{CCtx, DCtx, SafeResult, compress_bound, get_error_name};
+
+use super::dictionary::Dictionary;
+use super::format::{Header, corrupt};
+use crate::storage::{Effort, Error, ErrorKind, Result};
+
+/// With which every frame begins; left out of records.
+const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
+
+/// More than this gives less than a hundredth on bodies against their base, and costs ten times as much.
+const QUICK: i32 = 1;
+pub(super) const THOROUGH: i32 = 12;
+
+/// Compresses bodies, one after another.
+pub(super) struct Encoder {
+    context: CCtx<'static>,
+    level: i32,
+    frame: Vec<u8>,
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoder")
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Encoder {
+    pub(super) fn new(effort: Effort) -> Self {
+        Self {
+            context: CCtx::create(),
+            level: match effort {
+                Effort::Quick => QUICK,
+                Effort::Thorough => THOROUGH,
+            },
+            frame: Vec::new(),
+        }
+    }
+
+    /// What is stored of a body that has this base, or none.
+    pub(super) fn encode(&mut self, body: &[u8], base: Option<&[u8]>) -> Result<&[u8]> {
+        let (base, level) = (base.unwrap_or_default(), self.level);
+        self.frame(body, |context, frame| {
+            context.compress_using_dict(frame, body, base, level)
+        })
+    }
+
+    /// What is stored of a body that hangs on a dictionary.
+    pub(super) fn encode_by(&mut self, body: &[u8], dictionary: &Dictionary) -> Result<&[u8]> {
+        self.frame(body, |context, frame| {
+            context.compress_using_cdict(frame, body, &dictionary.digested)
+        })
+    }
+
+    fn frame(
+        &mut self,
+        body: &[u8],
+        compress: impl FnOnce(&mut CCtx<'static>, &mut Vec<u8>) -> SafeResult,
+    ) -> Result<&[u8]> {
+        self.frame.clear();
+        self.frame.reserve(compress_bound(body.len()));
+        compress(&mut self.context, &mut self.frame).map_err(|code| {
+            let reason = format!("compressing a body: {}", get_error_name(code));
+            Error::new(ErrorKind::Other, reason)
+        })?;
+        Ok(self.frame.strip_prefix(&MAGIC).unwrap_or(&self.frame))
+    }
+}
+
+/// The body of which this is stored.
+pub(super) fn decode(header: Header, stored: &[u8], base: Option<&[u8]>) -> Result<Vec<u8>> {
+    if header.is_plain() {
+        return Ok(stored.to_vec());
+    }
+    let mut body = Vec::new();
+    // The size may be any number that a damaged file has.
+    body.try_reserve_exact(header.size)
+        .map_err(|error| Error::new(ErrorKind::Other, "making room for a body").because(error))?;
+    DECODER.with_borrow_mut(|(context, frame)| {
+        frame.clear();
+        frame.extend_from_slice(&MAGIC);
+        frame.extend_from_slice(stored);
+        context
+            .decompress_using_dict(&mut body, frame, base.unwrap_or_default())
+            .map_err(|code| {
+                corrupt(format!(
+                    "a body in a pack can't be decompressed: {}",
+                    get_error_name(code)
+                ))
+            })
+    })?;
+    match body.len() == header.size {
+        true => Ok(body),
+        false => Err(corrupt("a body in a pack has another size than it says")),
+    }
+}
+
+thread_local! {
+    /// A context costs more than a small body.
+    static DECODER: RefCell<(DCtx<'static>, Vec<u8>)> = RefCell::new((DCtx::create(), Vec::new()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_come_back_and_damage_is_told() {
+        let base = b"{\"messages\": [\"how are you\"]}".repeat(40);
+        let mut body = base.clone();
+        body.extend_from_slice(b" ");
+        let mut encoder = Encoder::new(Effort::Quick);
+        for base in [None, Some(&base[..])] {
+            let stored = encoder.encode(&body, base).unwrap().to_vec();
+            assert!(stored.len() < 100, "{} bytes", stored.len());
+            let header = Header {
+                size: body.len(),
+                back: u64::from(base.is_some()),
+                stored: stored.len(),
+                length: 0,
+            };
+            assert_eq!(decode(header, &stored, base).unwrap(), body);
+            let shorter = Header {
+                size: body.len() - 1,
+                ..header
+            };
+            assert!(decode(shorter, &stored, base).is_err());
+            assert!(decode(header, &stored[1..], base).is_err());
+        }
+    }
+}

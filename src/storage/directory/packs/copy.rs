@@ -1,0 +1,95 @@
+//! Packs copied from one store to another.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{ErrorKind as Io, Read, Seek, Write};
+use std::path::Path;
+
+use super::pack_set::Packs;
+use crate::fs::io_error::failed;
+use crate::fs::place::flush_directory;
+use crate::fs::temporary::Temporary;
+use crate::storage::Result;
+
+/// A pack that can be read, whatever becomes of its name.
+#[derive(Debug)]
+pub(crate) struct OpenPack {
+    name: OsString,
+    file: File,
+}
+
+const CHUNK: usize = 1024 * 1024;
+
+impl Packs {
+    /// All packs that there are.
+    pub(crate) fn open_all(&self) -> Result<Vec<OpenPack>> {
+        let mut packs = Vec::new();
+        for path in self.paths()? {
+            if let Some(name) = path.file_name() {
+                packs.push(OpenPack {
+                    name: name.to_owned(),
+                    file: File::open(&path).map_err(failed("opening", &path))?,
+                });
+            }
+        }
+        Ok(packs)
+    }
+
+    /// Copies a pack of another store, flushed but for its name, unless it is here and sound. Gives how many bytes were
+    /// copied. A damaged one is copied, too: most of its bodies can be read.
+    pub(crate) fn take_in(&self, pack: &mut OpenPack) -> Result<u64> {
+        let store = self.root.open()?;
+        let folder = store.make_packs()?;
+        let path = self.folder.join(&pack.name);
+        if is_sound(&path)? {
+            return Ok(0);
+        }
+        let mut file = Temporary::create(store.tmp()?)?;
+        let temporary = file.path();
+        let mut bytes = vec![0; CHUNK];
+        let mut copied = 0;
+        pack.file.rewind().map_err(failed("reading", &path))?;
+        loop {
+            let read = pack
+                .file
+                .read(&mut bytes)
+                .map_err(failed("reading", &path))?;
+            if read == 0 {
+                break;
+            }
+            let written = file.write_all(&bytes[..read]);
+            written.map_err(failed("writing", &temporary))?;
+            copied += read as u64;
+        }
+        let flushed = file.file().and_then(File::sync_data);
+        flushed.map_err(failed("flushing", &temporary))?;
+        match file.publish(&folder, &pack.name) {
+            Ok(_) => Ok(copied),
+            Err(error) => Err(failed("renaming a pack to", &path)(error)),
+        }
+    }
+
+    /// Makes the names of packs durable.
+    pub(crate) fn flush_names(&self) -> Result<()> {
+        flush_directory(&self.folder)
+    }
+}
+
+/// Whether there is a pack that is what its name says; it is flushed, as who wrote it may not have come to that.
+fn is_sound(path: &Path) -> Result<bool> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == Io::NotFound => return Ok(false),
+        Err(error) => return Err(failed("opening", path)(error)),
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher
+        .update_reader(&mut file)
+        .map_err(failed("reading", path))?;
+    let name = path.file_stem().and_then(|name| name.to_str());
+    if name != Some(&hasher.finalize().to_hex()) {
+        return Ok(false);
+    }
+    file.sync_data().map_err(failed("flushing", path))?;
+    Ok(true)
+}

@@ -1,0 +1,117 @@
+//! The text that full bodies of a pack hang on: prompts say much alike, whosever they are.
+//!
+//! A bit that flips in it would take all of them along, so it stands there twice, and each copy says whether it is sound.
+
+use std::fmt;
+
+use zstd::zstd_safe::CDict;
+
+use super::builder::Pending;
+use super::codec::THOROUGH;
+
+/// Bodies that are looked at before one is made, or so many bytes of them. Where there are fewer, none would be worth its
+/// room.
+const BODIES: usize = 2048;
+const BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a dictionary, and what of one body is in it at most. A larger one gives less than it takes until there are
+/// some 100,000 bodies; one that is trained gives a fourteenth of full bodies, and would have to be prepared at each reading.
+const LENGTH: usize = 64 * 1024;
+const MOST_OF_ONE: usize = 4 * 1024;
+const HASH: usize = blake3::OUT_LEN;
+
+/// What a copy's record takes at most.
+pub(super) const MOST_RECORD: usize = 2 * LENGTH;
+
+/// A dictionary, ready to compress with.
+pub(super) struct Dictionary {
+    /// What is stored: its hash, then the text.
+    pub(super) bytes: Vec<u8>,
+    pub(super) digested: CDict<'static>,
+}
+
+impl fmt::Debug for Dictionary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dictionary").finish_non_exhaustive()
+    }
+}
+
+impl Dictionary {
+    /// One with a little of bodies from all over these.
+    fn of(bodies: &[Pending]) -> Self {
+        let bytes: usize = bodies
+            .iter()
+            .map(|body| body.bytes.len().min(MOST_OF_ONE))
+            .sum();
+        let every = bytes.div_ceil(LENGTH - HASH).max(1);
+        let mut text = Vec::with_capacity(LENGTH);
+        for body in bodies.iter().step_by(every) {
+            let most = MOST_OF_ONE.min(LENGTH - HASH - text.len());
+            text.extend_from_slice(&body.bytes[..body.bytes.len().min(most)]);
+        }
+        let mut bytes = blake3::hash(&text).as_bytes().to_vec();
+        bytes.append(&mut text);
+        Self {
+            digested: CDict::create(&bytes, THOROUGH),
+            bytes,
+        }
+    }
+}
+
+/// Whether this is a dictionary, and none of its bytes is another.
+pub(super) fn is_sound(bytes: &[u8]) -> bool {
+    let parts = bytes.split_first_chunk::<HASH>();
+    parts.is_some_and(|(hash, text)| blake3::hash(text).as_bytes() == hash)
+}
+
+/// Bodies that wait until there are enough of them for a dictionary.
+#[derive(Debug, Default)]
+pub(super) struct Sample {
+    pub(super) bodies: Vec<Pending>,
+    bytes: usize,
+}
+
+impl Sample {
+    /// Adds a body; gives a dictionary once there are enough.
+    pub(super) fn add(&mut self, body: Pending) -> Option<Dictionary> {
+        self.bytes += body.bytes.len();
+        self.bodies.push(body);
+        let is_enough = self.bodies.len() >= BODIES || self.bytes >= BYTES;
+        is_enough.then(|| Dictionary::of(&self.bodies))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::Hour;
+    use super::*;
+    use crate::model::id::BlobId;
+    use crate::storage::Kin;
+
+    #[test]
+    fn it_has_something_of_all_bodies() {
+        let mut sample = Sample::default();
+        let mut add = |number: usize| {
+            let bytes = format!("body {number}; {}", "word ".repeat(number % 700)).into_bytes();
+            sample.add(Pending {
+                written: Hour::of(chrono::DateTime::UNIX_EPOCH),
+                id: BlobId::of(&bytes),
+                kin: Kin(1),
+                bytes,
+            })
+        };
+        assert!((1..BODIES).all(|number| add(number).is_none()));
+        let mut dictionary = add(BODIES).unwrap().bytes;
+        assert!((LENGTH / 2..=LENGTH).contains(&dictionary.len()));
+        let text = String::from_utf8_lossy(&dictionary);
+        for hundred in 1..20 {
+            assert!(text.contains(&format!("body {hundred}")), "{hundred}");
+        }
+        assert!(is_sound(&dictionary));
+        for at in [0, HASH, dictionary.len() - 1] {
+            dictionary[at] ^= 1;
+            assert!(!is_sound(&dictionary));
+            dictionary[at] ^= 1;
+        }
+        assert!(!is_sound(&dictionary[..HASH - 1]));
+    }
+}

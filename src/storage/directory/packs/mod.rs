@@ -1,0 +1,22 @@
+//! Bodies by the thousand in one file: packs.
+//!
+//! A pack never changes. It is written in `tmp/`, flushed, and renamed to `blobs/packs/`; a body that is in one needs no file of
+//! its own. [`mod@format`] says what is in it.
+
+mod builder;
+mod codec;
+mod copy;
+mod dictionary;
+mod format;
+mod pack;
+mod pack_set;
+mod records;
+mod repack_source;
+mod repacker;
+mod salvage;
+mod writer;
+
+pub(super) use self::copy::OpenPack;
+pub(super) use self::pack_set::Packs;
+#[cfg(feature = "server")]
+pub(super) use self::pack_set::is_pack_name;

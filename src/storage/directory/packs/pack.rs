@@ -1,0 +1,120 @@
+//! A pack that is there: found in, and read, by positions.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use super::format::{ENTRY, Entry, FAN, FOOTER, Footer, HASHED_FOOTER, Prefix, corrupt};
+use super::records::{Records, read_at};
+use crate::fs::io_error::failed;
+use crate::model::id::BlobId;
+use crate::storage::Result;
+
+/// An open pack. Nothing but its fan-out is kept in memory.
+#[derive(Debug)]
+pub(super) struct Pack {
+    pub(super) records: Records,
+    pub(super) footer: Footer,
+    pub(super) length: u64,
+    fan_out: OnceLock<Vec<u8>>,
+}
+
+impl Pack {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        Self::open_by(path, |file, length| {
+            let Some(at) = length.checked_sub(FOOTER as u64) else {
+                return Err(corrupt(format!("{} is cut off", path.display())));
+            };
+            let mut bytes = [0; FOOTER];
+            read_at(file, path, &mut bytes, at)?;
+            let footer = Footer::read(&bytes);
+            match footer.fits(length) {
+                true => Ok(footer),
+                false => Err(corrupt(format!("{} has a wrong length", path.display()))),
+            }
+        })
+    }
+
+    /// Opens one whose footer is found so, in a file of a length.
+    pub(super) fn open_by(
+        path: &Path,
+        footer: impl FnOnce(&File, u64) -> Result<Footer>,
+    ) -> Result<Self> {
+        let file = File::open(path).map_err(failed("opening", path))?;
+        let length = file.metadata().map_err(failed("measuring", path))?.len();
+        let footer = footer(&file, length)?;
+        Ok(Self {
+            records: Records::new(file, path, footer.index),
+            footer,
+            length,
+            fan_out: OnceLock::new(),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.records.path()
+    }
+
+    /// Offers the bodies that may have this address: one mostly, or none.
+    pub(super) fn offer(
+        &self,
+        id: BlobId,
+        accept: &mut dyn FnMut(Vec<u8>) -> bool,
+    ) -> Result<bool> {
+        let prefix = Prefix::of(id);
+        for (_, entry) in self.bucket(prefix)? {
+            if entry.prefix == prefix && accept(self.records.read(entry.offset)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether there is a body of this address, as far as the index tells.
+    pub(super) fn holds(&self, id: BlobId) -> Result<bool> {
+        let prefix = Prefix::of(id);
+        let mut bucket = self.bucket(prefix)?.into_iter();
+        Ok(bucket.any(|(_, entry)| entry.prefix == prefix))
+    }
+
+    /// The entries among which a prefix would be, each with its place among all.
+    pub(super) fn bucket(&self, prefix: Prefix) -> Result<Vec<(usize, Entry)>> {
+        let fan_out = self.fan_out()?;
+        let bucket = prefix.leading(self.footer.bits);
+        let up_to = |bucket: usize| {
+            let bytes = fan_out.get(bucket * FAN..).and_then(<[u8]>::first_chunk);
+            bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes)) as usize
+        };
+        let first = bucket.checked_sub(1).map_or(0, up_to);
+        let end = up_to(bucket).min(self.footer.entries as usize);
+        let mut bytes = vec![0; end.saturating_sub(first) * ENTRY];
+        let entries = self.footer.index + self.footer.fan_out() as u64;
+        self.records
+            .read_at(&mut bytes, entries + (first * ENTRY) as u64)?;
+        let (entries, _) = bytes.as_chunks();
+        Ok((first..).zip(entries.iter().map(Entry::read)).collect())
+    }
+
+    fn fan_out(&self) -> Result<&[u8]> {
+        if let Some(fan_out) = self.fan_out.get() {
+            return Ok(fan_out);
+        }
+        let mut bytes = vec![0; self.footer.fan_out()];
+        self.records.read_at(&mut bytes, self.footer.index)?;
+        Ok(self.fan_out.get_or_init(|| bytes))
+    }
+
+    /// All entries, ascending by prefix; an error where they are not what was written.
+    pub(super) fn entries(&self) -> Result<Vec<Entry>> {
+        let bytes = self.length - self.footer.index;
+        let mut bytes = vec![0; usize::try_from(bytes).unwrap_or(0)];
+        self.records.read_at(&mut bytes, self.footer.index)?;
+        let hashed = bytes.len() - FOOTER + HASHED_FOOTER;
+        if blake3::hash(&bytes[..hashed]).as_bytes()[..] != bytes[hashed..] {
+            let path = self.path().display();
+            return Err(corrupt(format!("the index of {path} is damaged")));
+        }
+        let (entries, _) = bytes[self.footer.fan_out()..bytes.len() - FOOTER].as_chunks();
+        Ok(entries.iter().map(Entry::read).collect())
+    }
+}

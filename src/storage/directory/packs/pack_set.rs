@@ -1,0 +1,218 @@
+//! TODO
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind as Io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+
+use super::pack::Pack;
+use super::writer::PackWriter;
+use crate::fs::folder::Root;
+use crate::fs::io_error::failed;
+use crate::fs::place::Anchor;
+use crate::fs::place::identity;
+use crate::model::clock;
+use crate::model::id::BlobId;
+use crate::storage;
+use crate::storage::{Effort, Error, Result};
+
+/// The packs of a store.
+#[derive(Debug)]
+pub(crate) struct Packs {
+    pub(super) root: Root,
+    /// Where packs are read from.
+    pub(super) folder: PathBuf,
+    pub(super) known: ArcSwap<Known>,
+}
+
+/// The packs that were there when it was last looked.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) packs: Vec<Arc<Pack>>,
+    /// Why some could not be opened.
+    pub(super) broken: Vec<(PathBuf, Error)>,
+    /// All of them, as they were seen.
+    seen: Vec<Seen>,
+    /// The pack that had the last body: mostly the next one's, too.
+    last: AtomicUsize,
+}
+
+/// A file as it was seen. One that was damaged may be made anew under its name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+    modified: Option<SystemTime>,
+}
+
+impl Seen {
+    fn at(path: PathBuf) -> std::io::Result<Self> {
+        let found = fs::metadata(&path)?;
+        Ok(Self {
+            path,
+            identity: identity(&found),
+            modified: found.modified().ok(),
+        })
+    }
+}
+
+impl Known {
+    fn likeliest_first(&self) -> impl Iterator<Item = (usize, &Pack)> {
+        let last = self.last.load(Ordering::Relaxed).min(self.packs.len());
+        let packs = self.packs.iter().map(|pack| &**pack).enumerate();
+        let (before, from) = (packs.clone().take(last), packs.skip(last));
+        from.chain(before)
+    }
+}
+
+impl Packs {
+    /// No pack is looked at before a body is asked for that has no file.
+    pub(crate) fn new(store: &Path) -> Self {
+        Self {
+            root: Root::new(store),
+            folder: store.join("blobs").join("packs"),
+            known: ArcSwap::default(),
+        }
+    }
+
+    /// Offers what the packs that are known have of a body; `failed` is why one could not be read.
+    pub(crate) fn offer(
+        &self,
+        id: BlobId,
+        accept: &mut dyn FnMut(Vec<u8>) -> bool,
+        failed: &mut Option<Error>,
+    ) -> bool {
+        let known = self.known.load();
+        for (number, pack) in known.likeliest_first() {
+            match pack.offer(id, accept) {
+                Ok(true) => {
+                    known.last.store(number, Ordering::Relaxed);
+                    return true;
+                }
+                Ok(false) => {}
+                Err(error) => *failed = Some(error),
+            }
+        }
+        if failed.is_none() {
+            *failed = known.broken.first().map(|(_, error)| error.clone());
+        }
+        false
+    }
+
+    /// Whether a pack that is known has a body, as far as its index tells.
+    pub(crate) fn holds(&self, id: BlobId) -> Result<bool> {
+        let known = self.known.load();
+        for (number, pack) in known.likeliest_first() {
+            if pack.holds(id)? {
+                known.last.store(number, Ordering::Relaxed);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The files that are packs, in no particular order.
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        let files = match fs::read_dir(&self.folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == Io::NotFound => return Ok(paths),
+            Err(error) => return Err(failed("listing", &self.folder)(error)),
+        };
+        for file in files {
+            let path = file.map_err(failed("listing", &self.folder))?.path();
+            if path.extension().is_some_and(|kind| kind == "pack") {
+                paths.push(path);
+            }
+        }
+        Ok(paths)
+    }
+
+    /// Looks which packs are there; says whether others are than were known.
+    pub(crate) fn look(&self) -> Result<bool> {
+        let mut seen = Vec::new();
+        for path in self.paths()? {
+            match Seen::at(path.clone()) {
+                Ok(file) => seen.push(file),
+                Err(error) if error.kind() == Io::NotFound => {}
+                Err(error) => return Err(failed("looking at", &path)(error)),
+            }
+        }
+        seen.sort();
+        let known = self.known.load();
+        if known.seen == seen {
+            return Ok(false);
+        }
+        let mut now = Known::default();
+        for file in &seen {
+            let path = &file.path;
+            let is_known = known.seen.contains(file);
+            let mut open = known.packs.iter();
+            let open = open.find(|pack| is_known && pack.path() == path);
+            match open.map_or_else(
+                || Pack::open(path).map(Arc::new),
+                |pack| Ok(Arc::clone(pack)),
+            ) {
+                Ok(pack) => now.packs.push(pack),
+                Err(error) => now.broken.push((path.clone(), error)),
+            }
+        }
+        now.seen = seen;
+        self.known.store(Arc::new(now));
+        Ok(true)
+    }
+
+    pub(crate) fn begin(&self, effort: Effort, anchor: Anchor) -> Result<Box<dyn storage::Pack>> {
+        self.root.open()?.make_packs()?;
+        let writer = PackWriter::begin(self.root.clone(), effort, anchor)?;
+        Ok(Box::new(writer))
+    }
+
+    /// When the newest of the packs was written.
+    pub(crate) fn newest(&self) -> Result<Option<DateTime<Utc>>> {
+        self.look()?;
+        let known = self.known.load();
+        let modified = known.seen.iter().filter_map(|file| file.modified);
+        Ok(modified.max().map(clock::of_system))
+    }
+
+    /// How many packs there are, the bodies in them, the bytes of those, and of the packs.
+    pub(crate) fn usage(&self) -> Result<[u64; 4]> {
+        self.look()?;
+        let known = self.known.load();
+        let packs = known.packs.iter();
+        Ok(packs.fold([0; 4], |[packs, bodies, bytes, length], pack| {
+            [
+                packs + 1,
+                bodies + u64::from(pack.footer.entries),
+                bytes + pack.footer.bytes,
+                length + pack.length,
+            ]
+        }))
+    }
+}
+
+/// Whether this is a name that packs are given: no other file is removed from among them.
+pub(crate) fn is_pack_name(name: &OsStr) -> bool {
+    let name = name.to_str().and_then(|name| name.strip_suffix(".pack"));
+    name.is_some_and(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Removes a pack by its name in the folder of packs.
+pub(super) fn remove_pack(root: &Root, path: &Path) -> Result<()> {
+    let Some(name) = path.file_name().filter(|name| is_pack_name(name)) else {
+        return Ok(());
+    };
+    let folder = root.open()?.packs()?;
+    folder.remove_file(name).map_err(failed("removing", path))
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,351 @@
+//! Records read by where they begin, each with those that it hangs on.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::codec;
+use super::dictionary::{MOST_RECORD, is_sound};
+use super::format::{GAP, Header, MAGIC, MOST_HEADER, corrupt};
+use crate::fs::io_error::failed;
+use crate::storage::{Error, Result};
+
+/// The records of a pack, finished or not.
+#[derive(Debug)]
+pub(super) struct Records {
+    file: File,
+    path: PathBuf,
+    /// Where they end.
+    end: u64,
+    /// Tells them from any others that this process ever read.
+    number: u64,
+    /// Those that bodies hung on which were read, by where they begin.
+    dictionaries: RwLock<Vec<(u64, Arc<[u8]>)>>,
+}
+
+/// Bytes around the beginning of a record that are read at once: mostly its bases and itself.
+const BEFORE: u64 = 4096;
+const AFTER: u64 = 4096;
+/// Records that a body may hang on, one by the other: more than is ever written.
+const MOST_DEPTH: usize = 64;
+/// Dictionaries of a pack that are kept: one that was joined of many may have as many.
+const MOST_DICTIONARIES: usize = 4;
+
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+impl Records {
+    pub(super) fn new(file: File, path: &Path, end: u64) -> Self {
+        Self {
+            file,
+            path: path.to_owned(),
+            end,
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            dictionaries: RwLock::default(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file, for its lock.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The body whose record begins here.
+    pub(super) fn read(&self, offset: u64) -> Result<Vec<u8>> {
+        RECENT.with_borrow_mut(|recent| {
+            recent.turn_to(self.number);
+            let body = self.read_by(offset, recent);
+            match body {
+                Err(_) if self.takes_a_copy(offset) => self.read_by(offset, recent),
+                body => body,
+            }
+        })
+    }
+
+    fn read_by(&self, offset: u64, recent: &mut Recent) -> Result<Vec<u8>> {
+        let mut window = std::mem::take(&mut recent.window);
+        let chain = self.chain(offset, recent, &mut window);
+        recent.keep(window);
+        for record in chain?.into_iter().rev() {
+            let body = self.decode(&record, recent)?;
+            match record.header.is_dictionary() {
+                true => self.keep_dictionary(record.offset, body)?,
+                false => recent.put(record.offset, body),
+            }
+        }
+        let body = recent.get(offset).map(<[u8]>::to_vec);
+        body.ok_or_else(|| self.has_none_at(offset))
+    }
+
+    /// The record that begins here, and behind it those that it hangs on, as far as what they stand for is not in memory.
+    fn chain(&self, offset: u64, recent: &Recent, window: &mut Window) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        let mut next = Some(offset);
+        while let Some(offset) = next {
+            if recent.get(offset).is_some() || self.kept_dictionary(offset).is_some() {
+                break;
+            }
+            if records.len() == MOST_DEPTH {
+                return Err(self.has_none_at(offset));
+            }
+            let record = self.record(offset, window)?;
+            next = record.base();
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    fn decode(&self, record: &Record, recent: &Recent) -> Result<Vec<u8>> {
+        let Some(base) = record.base() else {
+            return codec::decode(record.header, &record.stored, None);
+        };
+        let dictionary = self.kept_dictionary(base);
+        let base = dictionary.as_deref().or_else(|| recent.get(base));
+        codec::decode(record.header, &record.stored, base)
+    }
+
+    fn kept_dictionary(&self, offset: u64) -> Option<Arc<[u8]>> {
+        let kept = self
+            .dictionaries
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (_, dictionary) = kept.iter().find(|(at, _)| *at == offset)?;
+        Some(Arc::clone(dictionary))
+    }
+
+    fn keep_dictionary(&self, offset: u64, bytes: Vec<u8>) -> Result<()> {
+        if !is_sound(&bytes) {
+            let path = self.path.display();
+            return Err(corrupt(format!(
+                "the dictionary at {offset} of {path} is damaged"
+            )));
+        }
+        let mut kept = self
+            .dictionaries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == MOST_DICTIONARIES {
+            kept.remove(0);
+        }
+        kept.push((offset, bytes.into()));
+        Ok(())
+    }
+
+    /// Whether what this record hangs on is a dictionary that has a sound copy, which is kept in its place.
+    ///
+    /// Asked where it can't be read: what is damaged may not even look like a dictionary.
+    fn takes_a_copy(&self, offset: u64) -> bool {
+        let (mut window, mut at) = (Window::default(), offset);
+        for _ in 0..MOST_DEPTH {
+            let Some(base) = self
+                .record(at, &mut window)
+                .ok()
+                .and_then(|record| record.base())
+            else {
+                return false;
+            };
+            if let Some(dictionary) = self.copy_before(base) {
+                return self.keep_dictionary(base, dictionary).is_ok();
+            }
+            at = base;
+        }
+        false
+    }
+
+    /// The copy of the dictionary that is, or was, here.
+    fn copy_before(&self, offset: u64) -> Option<Vec<u8>> {
+        let end = offset.checked_sub(GAP as u64)?;
+        let first = end
+            .saturating_sub(MOST_RECORD as u64)
+            .max(MAGIC.len() as u64);
+        let mut bytes = vec![0; usize::try_from(end.checked_sub(first)?).ok()?];
+        self.read_at(&mut bytes, first).ok()?;
+        // Nothing tells how long it is but itself.
+        (0..bytes.len()).find_map(|at| {
+            let header = Header::read(&bytes[at..]).ok()?;
+            let stored = bytes.get(at + header.length..)?;
+            if !header.is_dictionary() || stored.len() != header.stored {
+                return None;
+            }
+            let dictionary = codec::decode(header, stored, None).ok()?;
+            is_sound(&dictionary).then_some(dictionary)
+        })
+    }
+
+    /// Whether the body of this record hangs on no other body.
+    pub(super) fn is_full(&self, offset: u64) -> Result<bool> {
+        RECENT.with_borrow_mut(|recent| {
+            recent.turn_to(self.number);
+            let header = self.window(offset, MOST_HEADER, &mut recent.window)?;
+            let Some(back) = Header::read(header)?.base() else {
+                return Ok(true);
+            };
+            let base = self.window(offset.saturating_sub(back), MOST_HEADER, &mut recent.window)?;
+            Ok(Header::read(base).is_ok_and(Header::is_dictionary))
+        })
+    }
+
+    /// What the record that begins here says of itself.
+    pub(super) fn header(&self, offset: u64) -> Result<Header> {
+        RECENT.with_borrow_mut(|recent| {
+            recent.turn_to(self.number);
+            Header::read(self.window(offset, MOST_HEADER, &mut recent.window)?)
+        })
+    }
+
+    fn record(&self, offset: u64, window: &mut Window) -> Result<Record> {
+        let header = Header::read(self.window(offset, MOST_HEADER, window)?)?;
+        let whole = self.window(offset, header.length + header.stored, window)?;
+        let stored = whole
+            .get(header.length..header.length + header.stored)
+            .ok_or_else(|| corrupt(format!("a body in {} is cut off", self.path.display())))?;
+        Ok(Record {
+            offset,
+            header,
+            stored: stored.to_vec(),
+        })
+    }
+
+    /// So many bytes from here on, or fewer where the records end.
+    fn window<'w>(&self, offset: u64, length: usize, window: &'w mut Window) -> Result<&'w [u8]> {
+        if !(MAGIC.len() as u64..self.end).contains(&offset) {
+            return Err(self.has_none_at(offset));
+        }
+        let end = (offset + length as u64).min(self.end);
+        if !window.has(offset, end) {
+            window.begin = offset.saturating_sub(BEFORE);
+            let size = end.max(offset + AFTER).min(self.end) - window.begin;
+            window.bytes.resize(usize::try_from(size).unwrap_or(0), 0);
+            if let Err(error) = self.read_at(&mut window.bytes, window.begin) {
+                // What is there now was never in the file.
+                window.bytes.clear();
+                return Err(error);
+            }
+        }
+        let begin = usize::try_from(offset - window.begin).unwrap_or(usize::MAX);
+        let end = usize::try_from(end - window.begin).unwrap_or(0);
+        let bytes = window.bytes.get(begin..end);
+        bytes.ok_or_else(|| self.has_none_at(offset))
+    }
+
+    fn has_none_at(&self, offset: u64) -> Error {
+        corrupt(format!("{} has no record at {offset}", self.path.display()))
+    }
+
+    pub(super) fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
+        read_at(&self.file, &self.path, bytes, offset)
+    }
+}
+
+struct Record {
+    offset: u64,
+    header: Header,
+    stored: Vec<u8>,
+}
+
+impl Record {
+    /// Where the record begins that it hangs on. One that would be before the file is at 0, where there is none.
+    fn base(&self) -> Option<u64> {
+        let back = self.header.base()?;
+        Some(self.offset.saturating_sub(back))
+    }
+}
+
+/// A part of the records.
+#[derive(Default)]
+struct Window {
+    begin: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn has(&self, begin: u64, end: u64) -> bool {
+        self.begin <= begin && end <= self.begin + self.bytes.len() as u64
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn read_at(file: &File, path: &Path, bytes: &mut [u8], offset: u64) -> Result<()> {
+    use std::os::unix::fs::FileExt;
+    let read = file.read_exact_at(bytes, offset);
+    read.map_err(failed("reading", path))
+}
+
+#[cfg(windows)]
+pub(super) fn read_at(file: &File, path: &Path, bytes: &mut [u8], offset: u64) -> Result<()> {
+    use std::os::windows::fs::FileExt;
+    let mut done = 0;
+    while done < bytes.len() {
+        match file.seek_read(&mut bytes[done..], offset + done as u64) {
+            Ok(0) => {
+                return Err(failed("reading", path)(
+                    std::io::ErrorKind::UnexpectedEof.into(),
+                ));
+            }
+            Ok(read) => done += read,
+            Err(error) => return Err(failed("reading", path)(error)),
+        }
+    }
+    Ok(())
+}
+
+thread_local! {
+    static RECENT: RefCell<Recent> = RefCell::default();
+}
+
+/// The bodies of a pack that a thread read last: the next one mostly hangs on them, as versions are read in their order.
+#[derive(Default)]
+struct Recent {
+    pack: u64,
+    bodies: Vec<(u64, Vec<u8>)>,
+    bytes: usize,
+    window: Window,
+}
+
+/// Bodies of a thread that are kept at most, and their bytes.
+const MOST_RECENT: usize = 40;
+const MOST_RECENT_BYTES: usize = 1024 * 1024;
+
+impl Recent {
+    fn turn_to(&mut self, pack: u64) {
+        if self.pack != pack {
+            *self = Self {
+                pack,
+                ..Self::default()
+            };
+        }
+    }
+
+    fn keep(&mut self, window: Window) {
+        // One that had to hold a large body is not worth its room.
+        if window.bytes.len() as u64 <= BEFORE + AFTER {
+            self.window = window;
+        }
+    }
+
+    fn get(&self, offset: u64) -> Option<&[u8]> {
+        let mut bodies = self.bodies.iter().rev();
+        let (_, body) = bodies.find(|(at, _)| *at == offset)?;
+        Some(body)
+    }
+
+    fn put(&mut self, offset: u64, body: Vec<u8>) {
+        self.bytes += body.len();
+        self.bodies.push((offset, body));
+        // The one that was put now stays, and its base was needed for the last time.
+        while self.bodies.len() > 1
+            && (self.bodies.len() > MOST_RECENT || self.bytes > MOST_RECENT_BYTES)
+        {
+            self.bytes -= self.bodies.remove(0).1.len();
+        }
+    }
+}

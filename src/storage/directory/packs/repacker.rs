@@ -1,0 +1,304 @@
+//! Packs made anew: without what is dead, by kin, or several as one.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use super::builder::{Assembly, Pending, Published};
+use super::format::Prefix;
+use super::pack::Pack;
+use super::pack_set::{Packs, remove_pack};
+use super::repack_source::{Locked, Mark};
+use crate::Result;
+use crate::fs::io_error::failed;
+use crate::model::id::BlobId;
+use crate::storage;
+use crate::storage::{Compacted, Effort, Extent, Kin, LiveBodies};
+
+/// Packs of this length are not joined any more.
+const LARGE: u64 = 256 * 1024 * 1024;
+/// Bytes that are read at once to check a pack.
+const CHUNK: usize = 1024 * 1024;
+
+impl Packs {
+    /// Removes what is dead and was not written after `young_since`: packs that have more of it than of the rest, or all.
+    pub(crate) fn compact(
+        &self,
+        extent: Extent,
+        young_since: DateTime<Utc>,
+        is_loose: &dyn Fn(BlobId) -> bool,
+        live: &mut LiveBodies<'_>,
+    ) -> Result<Compacted> {
+        self.look()?;
+        let known = self.known.load_full();
+        let mut old = Locked::of_all(&known, extent == Extent::All)?;
+        if old.is_empty() {
+            return Ok(Compacted::default());
+        }
+        let mut renewal = Renewal::new(self);
+        match extent {
+            Extent::Wasteful => {
+                live(&mut |id, _| {
+                    let mut packs = old.iter_mut();
+                    Ok(packs.try_for_each(|pack| pack.mark(id).map(drop))?)
+                })?;
+                for pack in &mut old {
+                    pack.mark_young(young_since);
+                }
+                old.retain(Locked::is_wasteful);
+                for pack in &mut old {
+                    renewal.take_live(pack)?;
+                }
+            }
+            Extent::All => {
+                live(&mut |id, kin| renewal.take(id, kin, is_loose, &mut old))?;
+                renewal.take_young(young_since, is_loose, &mut old)?;
+            }
+        }
+        Ok(renewal.finish(old)?)
+    }
+
+    /// Joins small packs, until each is larger than all smaller ones together: few are looked into then, and no body is
+    /// copied often.
+    pub(crate) fn join(&self) -> storage::Result<()> {
+        self.look()?;
+        let known = self.known.load_full();
+        let mut old = Locked::of_all(&known, false)?;
+        old.retain(|pack| pack.pack.length < LARGE);
+        old.sort_by_key(|pack| pack.pack.length);
+        let (mut sum, mut joined) = (0, 0);
+        for (number, pack) in old.iter().enumerate() {
+            if number > 0 && pack.pack.length < 2 * sum {
+                joined = number + 1;
+            }
+            sum += pack.pack.length;
+        }
+        old.truncate(joined);
+        let mut renewal = Renewal::new(self);
+        for pack in &old {
+            renewal.append(&pack.pack)?;
+        }
+        renewal.finish(old).map(drop)
+    }
+
+    /// Whether each pack is what its name says, or at least has a sound index.
+    pub(crate) fn check(&self, all: bool) -> storage::Result<Vec<String>> {
+        self.look()?;
+        let known = self.known.load_full();
+        let broken = known.broken.iter();
+        let mut wrong: Vec<String> = broken.map(|(_, error)| error.to_string()).collect();
+        for pack in &known.packs {
+            if let Err(error) = pack.entries() {
+                wrong.push(error.to_string());
+            } else if all && !is_what_it_is_called(pack)? {
+                let path = pack.path().display();
+                wrong.push(format!("{path} is damaged: its bytes have another hash"));
+            }
+        }
+        Ok(wrong)
+    }
+}
+
+fn is_what_it_is_called(pack: &Pack) -> storage::Result<bool> {
+    let mut hasher = blake3::Hasher::new();
+    let mut bytes = vec![0; CHUNK];
+    let mut at = 0;
+    while at < pack.length {
+        let size = usize::try_from(pack.length - at)
+            .unwrap_or(CHUNK)
+            .min(CHUNK);
+        pack.records.read_at(&mut bytes[..size], at)?;
+        hasher.update(&bytes[..size]);
+        at += size as u64;
+    }
+    let name = pack.path().file_stem().and_then(|name| name.to_str());
+    Ok(name == Some(&hasher.finalize().to_hex()))
+}
+
+/// New packs, which take the place of old ones.
+pub(crate) struct Renewal<'a> {
+    packs: &'a Packs,
+    assembly: Option<Assembly>,
+    published: Vec<Published>,
+    bodies: u64,
+}
+
+impl<'a> Renewal<'a> {
+    pub(crate) fn new(packs: &'a Packs) -> Self {
+        Self {
+            packs,
+            assembly: None,
+            published: Vec::new(),
+            bodies: 0,
+        }
+    }
+
+    fn assembly(&mut self, effort: Effort) -> storage::Result<&mut Assembly> {
+        if self.assembly.as_ref().is_some_and(Assembly::is_full) {
+            self.publish()?;
+        }
+        match &mut self.assembly {
+            Some(assembly) => Ok(assembly),
+            none => {
+                self.packs.root.open()?.make_packs()?;
+                Ok(none.insert(Assembly::begin(&self.packs.root, effort)?))
+            }
+        }
+    }
+
+    pub(crate) fn publish(&mut self) -> storage::Result<()> {
+        if let Some(assembly) = self.assembly.take() {
+            let folder = self.packs.root.open()?.packs()?;
+            self.published.push(assembly.finish(&folder)?);
+        }
+        Ok(())
+    }
+
+    /// Takes over a body that is in one of the old packs, if it was not yet. A pack stays from which it can't be read, unless
+    /// there is another copy.
+    pub(crate) fn take(
+        &mut self,
+        id: BlobId,
+        kin: Kin,
+        is_loose: &dyn Fn(BlobId) -> bool,
+        old: &mut [Locked],
+    ) -> Result<()> {
+        let mut found = Vec::new();
+        for (number, pack) in old.iter_mut().enumerate() {
+            match pack.mark(id)? {
+                Mark::None => {}
+                Mark::Before => return Ok(()),
+                Mark::Now(entry) => found.push((number, entry)),
+            }
+        }
+        // It is as young as its youngest copy.
+        let written = found.iter().map(|(_, entry)| entry.written).max();
+        let (mut taken, mut unread) = (false, Vec::new());
+        for (number, entry) in found {
+            match old[number].pack.records.read(entry.offset) {
+                Ok(bytes) if BlobId::of(&bytes) == id => {
+                    if !taken {
+                        self.bodies += 1;
+                        let written = written.unwrap_or(entry.written);
+                        self.assembly(Effort::Thorough)?.add(Pending {
+                            id,
+                            kin,
+                            bytes,
+                            written,
+                        })?;
+                        taken = true;
+                    }
+                }
+                _ => unread.push(number),
+            }
+        }
+        let is_unsure = !unread.is_empty() || old.iter().any(|pack| pack.salvaged);
+        if is_unsure && !taken && !is_loose(id) {
+            for (number, pack) in old.iter_mut().enumerate() {
+                // It may be in what was not found without an index.
+                pack.damaged |= pack.salvaged || unread.contains(&number);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what was not, and is too young to be removed.
+    fn take_young(
+        &mut self,
+        young_since: DateTime<Utc>,
+        is_loose: &dyn Fn(BlobId) -> bool,
+        old: &mut [Locked],
+    ) -> Result<()> {
+        let (mut young, mut kin) = (Vec::new(), 0);
+        for pack in &*old {
+            let records = &pack.pack.records;
+            for entry in pack.young(young_since) {
+                kin += u64::from(records.is_full(entry.offset).unwrap_or(true));
+                // What can't be read is lost as it is.
+                if let Ok(bytes) = records.read(entry.offset) {
+                    young.push((BlobId::of(&bytes), Kin(kin)));
+                }
+            }
+        }
+        let mut young = young.into_iter();
+        young.try_for_each(|(id, kin)| self.take(id, kin, is_loose, old))
+    }
+
+    /// Takes over what lives in a pack.
+    fn take_live(&mut self, pack: &mut Locked) -> storage::Result<()> {
+        let mut kin = 0;
+        for (entry, live) in &pack.entries {
+            let records = &pack.pack.records;
+            kin += u64::from(records.is_full(entry.offset)?);
+            if !live {
+                continue;
+            }
+            let read = records.read(entry.offset);
+            let read = read.map(|bytes| (BlobId::of(&bytes), bytes));
+            match read {
+                Ok((id, bytes)) if Prefix::of(id) == entry.prefix => {
+                    self.bodies += 1;
+                    let kin = Kin(kin);
+                    self.assembly(Effort::Quick)?.add(Pending {
+                        id,
+                        kin,
+                        bytes,
+                        written: entry.written,
+                    })?;
+                }
+                _ => {
+                    pack.damaged = true;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over all of a pack.
+    fn append(&mut self, pack: &Pack) -> storage::Result<()> {
+        self.bodies += u64::from(pack.footer.entries);
+        self.assembly(Effort::Quick)?.append(pack)
+    }
+
+    /// Puts the new packs in their place for good, and only then removes the old ones.
+    fn finish(mut self, old: Vec<Locked>) -> storage::Result<Compacted> {
+        self.publish()?;
+        let published = std::mem::take(&mut self.published);
+        if !published.is_empty() {
+            let folder = self.packs.root.open()?.packs()?;
+            let flushed = folder.flush();
+            flushed.map_err(failed("flushing", folder.path()))?;
+        }
+        let mut compacted = Compacted::default();
+        for pack in old.iter().filter(|pack| !pack.damaged) {
+            let path = pack.pack.path();
+            // What is made anew may be what was.
+            if published.iter().any(|published| published.path == path) {
+                continue;
+            }
+            remove_pack(&self.packs.root, path)?;
+            compacted.bodies += pack.entries.len() as u64;
+            compacted.bytes += pack.pack.length;
+        }
+        self.packs.look()?;
+        let lengths = published.iter().map(|pack| {
+            let measured = pack.lock.metadata();
+            measured.map_or(0, |measured| measured.len())
+        });
+        compacted.bytes = compacted.bytes.saturating_sub(lengths.sum());
+        compacted.bodies = compacted.bodies.saturating_sub(self.bodies);
+        Ok(compacted)
+    }
+}
+
+impl Drop for Renewal<'_> {
+    fn drop(&mut self) {
+        // It was given up: what it was to take the place of is still there, and may be the very same file.
+        let known = self.packs.known.load();
+        let is_old = |path: &Path| known.packs.iter().any(|pack| pack.path() == path);
+        for pack in self.published.iter().filter(|pack| !is_old(&pack.path)) {
+            let _ = remove_pack(&self.packs.root, &pack.path);
+        }
+    }
+}

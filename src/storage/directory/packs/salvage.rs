@@ -1,0 +1,60 @@
+//! Packs whose index is damaged: their records are found by walking from the first to the last.
+
+use std::path::Path;
+
+use super::format::{Entry, Footer, GAP, Hour, MAGIC, Prefix};
+use super::pack::Pack;
+use super::records::Records;
+use crate::model::clock;
+use crate::model::id::BlobId;
+use crate::storage::Result;
+
+impl Pack {
+    /// Opens a pack that nobody can find anything in, as not even its end says where its index is.
+    pub(super) fn open_without_index(path: &Path) -> Result<Self> {
+        let footer = |index| Footer {
+            index,
+            entries: 0,
+            bits: 0,
+            bytes: 0,
+        };
+        Self::open_by(path, |_, length| Ok(footer(length)))
+    }
+
+    /// The bodies that can be read without the index, ascending by where they begin.
+    ///
+    /// It goes as far as records say where the next one begins. What is behind the last one may be taken for bodies too:
+    /// they have addresses that nobody asks for.
+    pub(super) fn walk(&self) -> Vec<Entry> {
+        let records = &self.records;
+        // When they were written was in the index: none may be taken for old.
+        let written = Hour::of(clock::system());
+        let mut entries = Vec::new();
+        let mut next = Some(MAGIC.len() as u64);
+        while let Some(offset) = next.filter(|offset| *offset < records.end()) {
+            next = end_of(records, offset);
+            if let (Some(_), Ok(bytes)) = (next, records.read(offset)) {
+                let prefix = Prefix::of(BlobId::of(&bytes));
+                entries.push(Entry {
+                    prefix,
+                    offset,
+                    written,
+                });
+            }
+        }
+        entries
+    }
+}
+
+/// Where the record behind this one begins.
+fn end_of(records: &Records, offset: u64) -> Option<u64> {
+    let header = records.header(offset).ok()?;
+    let end = offset + (header.length + header.stored) as u64;
+    if !header.is_dictionary() || end + GAP as u64 >= records.end() {
+        return Some(end);
+    }
+    let mut gap = vec![0; GAP];
+    records.read_at(&mut gap, end).ok()?;
+    let is_gap = gap.iter().all(|byte| *byte == 0);
+    Some(if is_gap { end + GAP as u64 } else { end })
+}

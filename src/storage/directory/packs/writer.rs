@@ -1,0 +1,234 @@
+//! The pack that others fill: a thread compresses and writes while they go on.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::mem;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+
+use chrono::{DateTime, Utc};
+
+use super::builder::{Assembly, Pending, Published};
+use super::format::Hour;
+use super::pack as packs;
+use super::pack_set::remove_pack;
+use crate::fs::folder::Root;
+use crate::fs::io_error::failed;
+use crate::fs::place::Anchor;
+use crate::model::id::BlobId;
+use crate::storage::{Effort, Error, ErrorKind, Hold, Kin, Pack, Result};
+
+/// Bodies on their way into packs: one, or more where they are many.
+#[derive(Debug)]
+pub(super) struct PackWriter {
+    root: Root,
+    anchor: Anchor,
+    /// Those that wait to be handed over, so that bodies of one kin come together.
+    pending: Vec<Pending>,
+    pending_bytes: usize,
+    /// Whose they are, and whether those of one kin came one after another so far.
+    kin: HashSet<Kin>,
+    in_order: bool,
+    work: Option<SyncSender<Work>>,
+    worker: Option<JoinHandle<Result<Vec<Published>>>>,
+}
+
+#[derive(Debug)]
+enum Work {
+    Add(Vec<Pending>),
+    Get(BlobId, Sender<Result<Option<Vec<u8>>>>),
+    Finish,
+}
+
+/// Bytes that wait at most. As much again is with the thread, and as much on the way to it.
+const MOST_PENDING: usize = 4 * 1024 * 1024;
+/// Where bodies come in order, waiting serves nothing but to hand over many at once, and what waits at the end is waited for.
+const MOST_PENDING_IN_ORDER: usize = 256 * 1024;
+
+impl PackWriter {
+    pub(super) fn begin(root: Root, effort: Effort, anchor: Anchor) -> Result<Self> {
+        let (work, orders) = sync_channel(1);
+        let place = root.clone();
+        let worker = std::thread::Builder::new()
+            .name("promptbook-packer".into())
+            .spawn(move || write_all(&orders, &place, effort))
+            .map_err(|error| Error::io("starting a thread that writes a pack", error))?;
+        Ok(Self {
+            root,
+            anchor,
+            pending: Vec::new(),
+            pending_bytes: 0,
+            kin: HashSet::new(),
+            in_order: true,
+            work: Some(work),
+            worker: Some(worker),
+        })
+    }
+
+    fn hand_over(&mut self) -> Result<()> {
+        self.pending_bytes = 0;
+        self.kin.clear();
+        self.in_order = true;
+        let bodies = std::mem::take(&mut self.pending);
+        self.tell(Work::Add(bodies))
+    }
+
+    /// Hands work over; where the thread is gone, it says why.
+    fn tell(&mut self, work: Work) -> Result<()> {
+        let told = self.work.as_ref().map(|to| to.send(work));
+        match told {
+            Some(Ok(())) => Ok(()),
+            _ => Err(self.end().err().unwrap_or_else(gone)),
+        }
+    }
+
+    fn end(&mut self) -> Result<Vec<Published>> {
+        self.work = None;
+        let worker = self.worker.take().ok_or_else(gone)?;
+        worker.join().map_err(|_| gone())?
+    }
+}
+
+impl Pack for PackWriter {
+    fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin, written: DateTime<Utc>) -> Result<()> {
+        let goes_on = self.pending.last().is_some_and(|last| last.kin == kin);
+        let is_new = goes_on || self.kin.insert(kin);
+        self.in_order &= is_new;
+        self.pending_bytes += bytes.len();
+        self.pending.push(Pending {
+            id,
+            kin,
+            bytes: bytes.to_vec(),
+            written: Hour::of(written),
+        });
+        let most = match self.in_order {
+            true => MOST_PENDING_IN_ORDER,
+            false => MOST_PENDING,
+        };
+        match self.pending_bytes >= most {
+            true => self.hand_over(),
+            false => Ok(()),
+        }
+    }
+
+    fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
+        let mut pending = self.pending.iter().rev();
+        if let Some(pending) = pending.find(|pending| pending.id == id) {
+            return Ok(Some(pending.bytes.clone()));
+        }
+        let (answer, answered) = channel();
+        self.tell(Work::Get(id, answer))?;
+        match answered.recv() {
+            Ok(found) => found,
+            Err(_) => Err(self.end().err().unwrap_or_else(gone)),
+        }
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Box<dyn Hold>> {
+        self.hand_over()?;
+        self.tell(Work::Finish)?;
+        let packs = self.end()?;
+        let folder = self.root.open()?.packs()?;
+        let flushed = folder.flush();
+        flushed.map_err(failed("flushing", folder.path()))?;
+        // Rows are about to name its bodies.
+        self.anchor.holds()?;
+        let locks = packs.into_iter().map(|pack| pack.lock);
+        Ok(Box::new(Finished(locks.collect())))
+    }
+}
+
+impl Drop for PackWriter {
+    fn drop(&mut self) {
+        // The thread sees that nobody is there any more, and removes what it wrote.
+        let _ = self.end();
+    }
+}
+
+/// The locks of packs whose bodies no row may name yet.
+#[derive(Debug)]
+struct Finished(#[allow(dead_code)] Vec<File>);
+
+impl Hold for Finished {}
+
+/// What the thread writes.
+struct Output<'a> {
+    root: &'a Root,
+    effort: Effort,
+    /// Packs that were full.
+    published: Vec<(Published, packs::Pack)>,
+    assembly: Assembly,
+}
+
+/// What the thread does: the packs, once it was told to finish.
+fn write_all(orders: &Receiver<Work>, root: &Root, effort: Effort) -> Result<Vec<Published>> {
+    let mut output = Output {
+        root,
+        effort,
+        published: Vec::new(),
+        assembly: Assembly::begin(root, effort)?,
+    };
+    let written = output.work(orders);
+    if let Ok(true) = written {
+        let published = output.published.into_iter().map(|(pack, _)| pack);
+        return Ok(published.collect());
+    }
+    for (pack, _) in &output.published {
+        // What stays is dead, and compacted away.
+        let _ = remove_pack(root, &pack.path);
+    }
+    written.map(|_| Vec::new())
+}
+
+impl Output<'_> {
+    /// Whether it was told to finish: else nobody wants what was written.
+    fn work(&mut self, orders: &Receiver<Work>) -> Result<bool> {
+        while let Ok(work) = orders.recv() {
+            match work {
+                Work::Add(bodies) => self.assembly.add_all(bodies)?,
+                Work::Get(id, answer) => {
+                    // Whoever asked is there until it is told.
+                    let _ = answer.send(self.get(id));
+                }
+                Work::Finish => {
+                    if !self.assembly.is_empty() {
+                        self.publish()?;
+                    }
+                    return Ok(true);
+                }
+            }
+            if self.assembly.is_full() {
+                self.publish()?;
+            }
+        }
+        Ok(false)
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        let next = Assembly::begin(self.root, self.effort)?;
+        let folder = self.root.open()?.packs()?;
+        let published = mem::replace(&mut self.assembly, next).finish(&folder)?;
+        let pack = packs::Pack::open(&published.path)?;
+        self.published.push((published, pack));
+        Ok(())
+    }
+
+    fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
+        let mut found = None;
+        for (_, pack) in &self.published {
+            let accepted = pack.offer(id, &mut |bytes| {
+                found = (BlobId::of(&bytes) == id).then_some(bytes);
+                found.is_some()
+            });
+            if accepted? {
+                return Ok(found);
+            }
+        }
+        self.assembly.get(id)
+    }
+}
+
+fn gone() -> Error {
+    let reason = "the thread that was to write a pack has panicked";
+    Error::new(ErrorKind::Other, reason)
+}

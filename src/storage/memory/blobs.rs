@@ -1,0 +1,216 @@
+//! Settled bodies in memory.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+};
+
+use chrono::{DateTime, Utc};
+use rpds::RedBlackTreeMapSync as Map;
+
+use crate::model::clock;
+use crate::model::id::BlobId;
+use crate::storage::{
+    BlobUsage, Blobs, Compacted, Effort, Error, ErrorKind, Extent, Hold, Kin, LiveBodies, Pack,
+    Result,
+};
+
+/// A body, and when it was written.
+type Written = (Vec<u8>, DateTime<Utc>);
+
+type Bodies = Map<BlobId, Written>;
+
+/// A blob store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryBlobs {
+    bodies: Mutex<Bodies>,
+    packed: Mutex<Bodies>,
+    /// Shared with the holds of packs whose bodies no row may name yet.
+    held_packs: Arc<()>,
+    lock: RwLock<()>,
+}
+
+impl MemoryBlobs {
+    /// An empty blob store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A blob store of its own that starts with what is here now, at the same cost for any number of bodies.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            bodies: Mutex::new(self.bodies().clone()),
+            packed: Mutex::new(self.packed().clone()),
+            ..Self::default()
+        }
+    }
+
+    fn bodies(&self) -> MutexGuard<'_, Bodies> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn packed(&self) -> MutexGuard<'_, Bodies> {
+        self.packed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses to remove anything while nobody holds all.
+    fn held_all(&self) -> Result<()> {
+        match self.lock.try_read() {
+            Err(TryLockError::WouldBlock) => Ok(()),
+            _ => Err(Error::new(
+                ErrorKind::Other,
+                "nobody holds all: nothing is removed",
+            )),
+        }
+    }
+}
+
+impl Blobs for MemoryBlobs {
+    fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        let body = (bytes.to_vec(), clock::system());
+        self.bodies().insert_mut(id, body);
+        Ok(())
+    }
+
+    fn flush(&self, _ids: &[BlobId]) -> Result<()> {
+        Ok(())
+    }
+
+    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<bool> {
+        let bytes = |bodies: &Bodies| bodies.get(&id).map(|(bytes, _)| bytes.clone());
+        let put = bytes(&self.bodies());
+        let packed = || bytes(&self.packed());
+        Ok(put.or_else(packed).is_some_and(accept))
+    }
+
+    fn delete(&self, id: BlobId) -> Result<()> {
+        self.held_all()?;
+        self.bodies().remove_mut(&id);
+        Ok(())
+    }
+
+    fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()> {
+        let ids: Vec<BlobId> = self.bodies().keys().copied().collect();
+        ids.into_iter().try_for_each(visit)
+    }
+
+    fn pack(&self, _effort: Effort) -> Result<Box<dyn Pack + '_>> {
+        Ok(Box::new(MemoryPack {
+            blobs: self,
+            bodies: Vec::new(),
+        }))
+    }
+
+    fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.bodies().get(&id).map(|(_, written)| *written))
+    }
+
+    fn newest(&self) -> Result<Option<DateTime<Utc>>> {
+        let newest = |bodies: &Bodies| bodies.values().map(|(_, written)| *written).max();
+        Ok(newest(&self.bodies()).max(newest(&self.packed())))
+    }
+
+    fn compact(
+        &self,
+        _extent: Extent,
+        young_since: DateTime<Utc>,
+        live: &mut LiveBodies<'_>,
+    ) -> crate::Result<Compacted> {
+        self.held_all()?;
+        if Arc::strong_count(&self.held_packs) > 1 {
+            return Ok(Compacted::default());
+        }
+        let packed = self.packed().clone();
+        let young = packed.iter().filter(|(_, (_, at))| *at > young_since);
+        let mut left: Bodies = young.map(|(id, body)| (*id, body.clone())).collect();
+        live(&mut |id, _| {
+            if let Some(body) = packed.get(&id) {
+                left.insert_mut(id, body.clone());
+            }
+            Ok(())
+        })?;
+        let bodies = (packed.size() - left.size()) as u64;
+        let sum = |bodies: &Bodies| bodies.values().map(|(bytes, _)| bytes.len()).sum::<usize>();
+        let bytes = (sum(&packed) - sum(&left)) as u64;
+        *self.packed() = left;
+        Ok(Compacted { bodies, bytes })
+    }
+
+    fn join_packs(&self) -> Result<()> {
+        self.held_all()
+    }
+
+    fn holds(&self, id: BlobId) -> Result<bool> {
+        Ok(self.bodies().contains_key(&id) || self.packed().contains_key(&id))
+    }
+
+    fn check_packs(&self, _all: bool) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn usage(&self) -> Result<BlobUsage> {
+        let count = |bodies: &Bodies| {
+            let bytes = bodies.values().map(|(bytes, _)| bytes.len()).sum::<usize>();
+            (bodies.size() as u64, bytes as u64)
+        };
+        let ((loose_bodies, loose_bytes), (packed_bodies, packed_bytes)) =
+            (count(&self.bodies()), count(&self.packed()));
+        Ok(BlobUsage {
+            loose_bodies,
+            loose_bytes,
+            packs: u64::from(packed_bodies > 0),
+            packed_bodies,
+            packed_bytes,
+            pack_bytes: packed_bytes,
+        })
+    }
+
+    fn sweep(&self) -> Result<()> {
+        self.held_all()
+    }
+
+    fn hold(&self) -> Result<Box<dyn Hold + '_>> {
+        let guard = self.lock.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(guard))
+    }
+
+    fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
+        let guard = self.lock.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(guard))
+    }
+}
+
+/// A pack in the making.
+#[derive(Debug)]
+struct MemoryPack<'a> {
+    blobs: &'a MemoryBlobs,
+    bodies: Vec<(BlobId, Written)>,
+}
+
+impl Pack for MemoryPack<'_> {
+    fn add(&mut self, id: BlobId, bytes: &[u8], _kin: Kin, written: DateTime<Utc>) -> Result<()> {
+        self.bodies.push((id, (bytes.to_vec(), written)));
+        Ok(())
+    }
+
+    fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
+        let found = self.bodies.iter().find(|(added, _)| *added == id);
+        Ok(found.map(|(_, (bytes, _))| bytes.clone()))
+    }
+
+    fn finish(self: Box<Self>) -> Result<Box<dyn Hold>> {
+        let hold = Arc::clone(&self.blobs.held_packs);
+        let mut packed = self.blobs.packed();
+        for (id, (bytes, written)) in self.bodies {
+            // Another pack may have it, and it is as young as the younger copy.
+            let written = packed.get(&id).map_or(written, |(_, at)| written.max(*at));
+            packed.insert_mut(id, (bytes, written));
+        }
+        Ok(Box::new(hold))
+    }
+}
+
+impl Hold for Arc<()> {}
+impl Hold for RwLockReadGuard<'_, ()> {}
+impl Hold for RwLockWriteGuard<'_, ()> {}

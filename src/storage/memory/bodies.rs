@@ -1,0 +1,126 @@
+//! The rows of bodies, found by address, by their place in the journal, and by since when no version has them.
+
+use chrono::{DateTime, Utc};
+use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set};
+
+use crate::model::id::BlobId;
+use crate::model::work_counter;
+use crate::storage::{Collectable, Journaled, StoredBlob, Unused, Waiting};
+
+/// When a body lost its last live version, and by which operation.
+pub(super) type Release = (DateTime<Utc>, u64);
+
+#[derive(Clone, Debug)]
+pub(super) struct Blob {
+    /// Its place in the order in which bodies came.
+    pub(super) position: u64,
+    pub(super) stored: StoredBlob,
+    /// How many live versions have it.
+    pub(super) live: u64,
+    /// When the last live version went, and by which operation.
+    pub(super) unused: Option<Release>,
+}
+
+/// Bodies that are stored; cloning shares them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BlobRows {
+    blobs: Map<BlobId, Blob>,
+    journaled: Map<u64, BlobId>,
+    journaled_bytes: u64,
+    unused: Set<(Option<Release>, BlobId)>,
+    /// The position of the last body that came.
+    last_position: u64,
+}
+
+impl BlobRows {
+    pub(super) fn get(&self, id: BlobId) -> Option<&Blob> {
+        self.blobs.get(&id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&BlobId, &Blob)> {
+        self.blobs.iter()
+    }
+
+    /// The place of a body that comes.
+    pub(super) fn next_position(&mut self) -> u64 {
+        self.last_position += 1;
+        self.last_position
+    }
+
+    pub(super) fn put(&mut self, id: BlobId, blob: Blob) {
+        self.unlist(id);
+        if let StoredBlob::Journaled(bytes) = &blob.stored {
+            self.journaled.insert_mut(blob.position, id);
+            self.journaled_bytes += bytes.len() as u64;
+        }
+        if blob.live == 0 {
+            self.unused.insert_mut((blob.unused, id));
+        }
+        self.blobs.insert_mut(id, blob);
+    }
+
+    pub(super) fn remove(&mut self, id: BlobId) {
+        self.unlist(id);
+        self.blobs.remove_mut(&id);
+    }
+
+    fn unlist(&mut self, id: BlobId) {
+        let Some(blob) = self.blobs.get(&id) else {
+            return;
+        };
+        if let StoredBlob::Journaled(bytes) = &blob.stored {
+            self.journaled.remove_mut(&blob.position);
+            self.journaled_bytes -= bytes.len() as u64;
+        }
+        self.unused.remove_mut(&(blob.unused, id));
+    }
+
+    pub(super) fn waiting(&self) -> Waiting {
+        Waiting {
+            bodies: self.journaled.size() as u64,
+            bytes: self.journaled_bytes,
+        }
+    }
+
+    /// As [`Snapshot::journal`](crate::storage::Snapshot::journal).
+    pub(super) fn journal(&self, after: u64, most: usize) -> Vec<Journaled> {
+        let mut batch: Vec<Journaled> = Vec::new();
+        let mut sum = 0;
+        for (position, id) in self.journaled.range(after.saturating_add(1)..) {
+            work_counter::step();
+            let Some(StoredBlob::Journaled(bytes)) = self.blobs.get(id).map(|blob| &blob.stored)
+            else {
+                continue;
+            };
+            sum += bytes.len();
+            if !batch.is_empty() && sum > most {
+                break;
+            }
+            batch.push(Journaled {
+                position: *position,
+                id: *id,
+                bytes: bytes.clone(),
+            });
+        }
+        batch
+    }
+
+    /// As [`Snapshot::collectable`](crate::storage::Snapshot::collectable).
+    pub(super) fn collectable(&self, wanted: Unused, limit: usize) -> Vec<Collectable> {
+        let unused = self.unused.iter();
+        let unused =
+            unused.take_while(|(unused, _)| unused.is_none_or(|(since, _)| since <= wanted.since));
+        unused
+            .filter(|(unused, _)| unused.is_none_or(|(_, by)| by < wanted.before))
+            .take(limit)
+            .filter_map(|(_, id)| {
+                work_counter::step();
+                let size = match &self.blobs.get(id)?.stored {
+                    StoredBlob::Journaled(bytes) => bytes.len() as u64,
+                    StoredBlob::Settled(size) => *size,
+                };
+                Some(Collectable { id: *id, size })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,108 @@
+//! TODO
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::state::State;
+use super::write::Write;
+use crate::model::record::{Durability, Settings};
+use crate::storage::{ChangeMark, Held, Index, Result, Snapshot, Transaction};
+
+/// An index in memory.
+#[derive(Debug)]
+pub struct MemoryIndex {
+    current: Mutex<State>,
+    /// The commits that anybody may have seen the end of.
+    pub(super) commits: AtomicU64,
+    writer: Mutex<()>,
+}
+
+impl MemoryIndex {
+    /// An empty index.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self::of(State::new(settings))
+    }
+
+    /// An index of its own that starts with what is here now, at the same cost for any size.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self::of(self.current().clone())
+    }
+
+    fn of(state: State) -> Self {
+        Self {
+            current: Mutex::new(state),
+            commits: AtomicU64::new(0),
+            writer: Mutex::new(()),
+        }
+    }
+
+    pub(super) fn current(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere cannot have left a half-made state: it is swapped in whole.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index for MemoryIndex {
+    fn snapshot(&self) -> Result<Held<'_>> {
+        Ok(Box::new(Frozen(self.current().clone())))
+    }
+
+    fn transaction(&self, _durability: Durability) -> Result<Box<dyn Transaction + '_>> {
+        let turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Box::new(Write::new(self, turn)))
+    }
+
+    fn change_mark(&self) -> Option<ChangeMark> {
+        Some(ChangeMark::new(self.commits.load(Ordering::Acquire)))
+    }
+
+    fn maintain(&self) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+/// A snapshot: a state that nobody changes.
+struct Frozen(State);
+
+impl Deref for Frozen {
+    type Target = dyn Snapshot;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MemoryBlobs;
+    use super::*;
+    use crate::storage::testing;
+
+    #[test]
+    fn the_index_passes_the_suite() {
+        testing::index::all(&|settings| Box::new(MemoryIndex::new(settings)));
+    }
+
+    #[test]
+    fn the_index_has_marks() {
+        assert!(
+            MemoryIndex::new(Settings::default())
+                .change_mark()
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn the_blob_store_passes_the_suite() {
+        testing::blobs::all(&|| Box::new(MemoryBlobs::new()));
+    }
+
+    #[test]
+    fn a_fork_of_nothing_passes_the_suite() {
+        testing::index::all(&|settings| Box::new(MemoryIndex::new(settings).fork()));
+        testing::blobs::all(&|| Box::new(MemoryBlobs::new().fork()));
+    }
+}

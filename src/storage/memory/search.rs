@@ -1,0 +1,141 @@
+//! Full text search without an index: every text is looked at.
+
+use std::sync::Arc;
+
+use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set, VectorSync as Vector};
+
+use crate::model::id::{EnvironmentName, PromptId, VersionId};
+use crate::storage::{
+    SearchMatch, SearchQuery, SearchVisitor, Searchable, SearchablePrompt, Told, Words,
+};
+
+/// A prompt and the environment by which bodies name it.
+type Partial = (PromptId, EnvironmentName);
+
+/// What search was told; cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SearchTables {
+    pub(super) up_to: u64,
+    prompts: Map<PromptId, Arc<SearchablePrompt>>,
+    /// The versions that name each partial.
+    users: Map<Partial, Set<(PromptId, VersionId)>>,
+    /// In the order they were committed.
+    messages: Vector<(VersionId, Arc<Words>)>,
+}
+
+impl SearchTables {
+    pub(super) fn tell(&mut self, news: &Searchable) {
+        self.up_to = news.up_to;
+        for prompt in &news.prompts {
+            if let Some(told) = self.prompts.get(&prompt.id).cloned() {
+                self.forget_partials(&told);
+            }
+            match prompt.name {
+                Some(_) => {
+                    let prompt = Arc::new(prompt.clone());
+                    self.list_partials(&prompt);
+                    self.prompts.insert_mut(prompt.id, prompt);
+                }
+                None => {
+                    self.prompts.remove_mut(&prompt.id);
+                }
+            }
+        }
+        for (version, words) in news.messages.iter().filter(|(_, words)| !words.is_empty()) {
+            let message = (*version, Arc::new(words.clone()));
+            self.messages.push_back_mut(message);
+        }
+    }
+
+    fn list_partials(&mut self, prompt: &SearchablePrompt) {
+        for (partial, version) in uses(prompt) {
+            let mut users = self.users.get(&partial).cloned().unwrap_or_default();
+            users.insert_mut((prompt.id, version));
+            self.users.insert_mut(partial, users);
+        }
+    }
+
+    fn forget_partials(&mut self, prompt: &SearchablePrompt) {
+        for (partial, version) in uses(prompt) {
+            let Some(users) = self.users.get_mut(&partial) else {
+                continue;
+            };
+            users.remove_mut(&(prompt.id, version));
+            if users.is_empty() {
+                self.users.remove_mut(&partial);
+            }
+        }
+    }
+
+    /// Names first.
+    pub(super) fn find(
+        &self,
+        query: &SearchQuery,
+        visit: &mut SearchVisitor<'_>,
+    ) -> crate::Result<()> {
+        let found = |prompt: &SearchablePrompt| {
+            let name = prompt.name.as_ref()?;
+            if query.is_in(&[name]) {
+                return Some(SearchMatch::Name(prompt.id));
+            }
+            let in_text = query.is_in(&[name, &prompt.text]);
+            in_text.then_some(SearchMatch::Text(prompt.id))
+        };
+        let mut all: Vec<_> = self.prompts.values().filter_map(|one| found(one)).collect();
+        all.sort_by_key(|found| matches!(found, SearchMatch::Text(_)));
+        for one in all {
+            if visit(one)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn find_messages(
+        &self,
+        query: &SearchQuery,
+        is_live: impl Fn(VersionId) -> bool,
+        limit: usize,
+    ) -> Vec<VersionId> {
+        let newest_first = (0..self.messages.len()).rev();
+        newest_first
+            .filter_map(|at| self.messages.get(at))
+            .filter(|(id, words)| query.is_in(&[words]) && is_live(*id))
+            .map(|(id, _)| *id)
+            .take(limit)
+            .collect()
+    }
+
+    pub(super) fn dependents(
+        &self,
+        prompt: PromptId,
+        environment: &EnvironmentName,
+    ) -> Vec<(PromptId, VersionId)> {
+        let users = self.users.get(&(prompt, environment.clone()));
+        users.into_iter().flatten().copied().collect()
+    }
+
+    pub(super) fn each(
+        &self,
+        visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        for prompt in self.prompts.values() {
+            let versions = prompt.versions.iter().map(|version| {
+                let mut partials = version.partials.clone();
+                partials.sort();
+                (version.id, partials)
+            });
+            visit(Told::Prompt(prompt.id, versions.collect()))?;
+        }
+        let mut messages = self.messages.iter();
+        messages.try_for_each(|(id, _)| visit(Told::Message(*id)))
+    }
+}
+
+/// The partials that the versions of a prompt name.
+fn uses(prompt: &SearchablePrompt) -> impl Iterator<Item = (Partial, VersionId)> {
+    prompt.versions.iter().flat_map(|version| {
+        let partials = version.partials.iter().cloned();
+        partials.map(|partial| (partial, version.id))
+    })
+}

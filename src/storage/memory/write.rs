@@ -1,0 +1,236 @@
+//! Write transactions: a state of one's own, swapped in by the commit.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
+
+use chrono::{DateTime, Utc};
+
+use super::bodies::Blob;
+use super::index::MemoryIndex;
+use super::state::State;
+use crate::model::id::{BlobId, VersionId};
+use crate::model::record::{Change, Operation, RecordedInputs};
+use crate::storage::{Error, ErrorKind, Result, Searchable, Snapshot, StoredBlob, Transaction};
+
+pub(super) struct Write<'a> {
+    state: State,
+    /// Bodies that versions may have although they are not stored.
+    absent: BTreeMap<BlobId, Blob>,
+    savepoint: Option<(State, BTreeMap<BlobId, Blob>)>,
+    index: &'a MemoryIndex,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl<'a> Write<'a> {
+    pub(super) fn new(index: &'a MemoryIndex, turn: MutexGuard<'a, ()>) -> Self {
+        Self {
+            state: index.current().clone(),
+            absent: BTreeMap::new(),
+            savepoint: None,
+            index,
+            _turn: turn,
+        }
+    }
+
+    fn apply(
+        &mut self,
+        change: &Change,
+        at: DateTime<Utc>,
+        release: (DateTime<Utc>, u64),
+    ) -> Result<(), String> {
+        let released: Vec<BlobId> = match change {
+            Change::Prompt {
+                id, after: None, ..
+            } => {
+                let rows = self.state.tables.rows(*id);
+                let live = rows.iter().flat_map(|rows| rows.live());
+                live.map(|version| version.blob).collect()
+            }
+            Change::VersionDeleted { id, .. } => self.blob_of(*id).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        self.state.tables.apply(at, change)?;
+        let held = match change {
+            Change::VersionCreated(version) => Some(version.blob),
+            Change::VersionRestored { id, .. } => self.blob_of(*id),
+            _ => None,
+        };
+        if let Some(blob) = held {
+            self.change_blob(blob, |blob| {
+                blob.live += 1;
+                blob.unused = None;
+            })?;
+        }
+        for blob in released {
+            self.change_blob(blob, |blob| {
+                blob.live -= 1;
+                blob.unused = (blob.live == 0).then_some(release);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Makes a body known as stored; says whether it was not.
+    fn store_body(&mut self, id: BlobId, stored: impl FnOnce() -> StoredBlob) -> bool {
+        let is_new = self.state.blobs.get(id).is_none();
+        if is_new {
+            let absent = self.absent.remove(&id);
+            let blob = Blob {
+                position: self.state.blobs.next_position(),
+                stored: stored(),
+                live: absent.as_ref().map_or(0, |absent| absent.live),
+                unused: absent.and_then(|absent| absent.unused),
+            };
+            self.state.blobs.put(id, blob);
+        }
+        is_new
+    }
+
+    fn blob_of(&self, version: VersionId) -> Option<BlobId> {
+        let row = self.state.tables.version_ever(version);
+        row.map(|row| row.version.blob)
+    }
+
+    fn change_blob(&mut self, id: BlobId, change: impl FnOnce(&mut Blob)) -> Result<(), String> {
+        let blob = self.state.blobs.get(id).cloned();
+        let Some(mut blob) = blob else {
+            let absent = self.absent.get_mut(&id);
+            change(absent.ok_or_else(|| format!("body {id} is not stored"))?);
+            return Ok(());
+        };
+        change(&mut blob);
+        self.state.blobs.put(id, blob);
+        Ok(())
+    }
+}
+
+impl Deref for Write<'_> {
+    type Target = dyn Snapshot;
+
+    fn deref(&self) -> &Self::Target {
+        &self.state
+    }
+}
+
+impl Transaction for Write<'_> {
+    fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()> {
+        let corrupt = |reason: String| {
+            let number = operation.number;
+            Error::new(ErrorKind::Corrupt, format!("applying operation {number}")).because(reason)
+        };
+        let last = self.last_operation()?.map_or(0, |(number, _)| number);
+        if operation.number != last + 1 {
+            return Err(corrupt(format!("the operation before it is {last}")));
+        }
+        for change in &operation.content.changes {
+            let applied = self.apply(change, operation.content.at, (now, operation.number));
+            applied.map_err(corrupt)?;
+        }
+        self.state.operations.push(operation.clone(), text.into());
+        Ok(())
+    }
+
+    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        self.store_body(id, || StoredBlob::Journaled(bytes.to_vec()));
+        Ok(())
+    }
+
+    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        let Some(mut blob) = self.state.blobs.get(id).cloned() else {
+            let reason = format!("journaling body {id}, which is not known");
+            return Err(Error::new(ErrorKind::Corrupt, reason));
+        };
+        blob.stored = StoredBlob::Journaled(bytes.to_vec());
+        self.state.blobs.put(id, blob);
+        Ok(())
+    }
+
+    fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool> {
+        Ok(self.store_body(id, || StoredBlob::Settled(size)))
+    }
+
+    fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()> {
+        if self.state.blobs.get(id).is_none() {
+            self.absent.entry(id).or_insert(Blob {
+                position: 0,
+                stored: StoredBlob::Settled(size),
+                live: 0,
+                unused: None,
+            });
+        }
+        Ok(())
+    }
+
+    fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
+        for id in ids {
+            if let Some(mut blob) = self.state.blobs.get(*id).cloned()
+                && let StoredBlob::Journaled(bytes) = &blob.stored
+            {
+                blob.stored = StoredBlob::Settled(bytes.len() as u64);
+                self.state.blobs.put(*id, blob);
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
+        for id in ids {
+            if self.state.blobs.get(*id).is_some_and(|blob| blob.live > 0) {
+                let reason = format!("forgetting body {id}, which live versions have");
+                return Err(Error::new(ErrorKind::Corrupt, reason));
+            }
+            self.state.blobs.remove(*id);
+        }
+        Ok(())
+    }
+
+    fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
+        let key = (inputs.version_id, inputs.request_id.clone());
+        self.state.inputs.insert_mut(key, inputs.clone());
+        Ok(())
+    }
+
+    fn drop_inputs(&mut self, version: VersionId, limit: usize) -> Result<u64> {
+        let from = self.state.inputs.range((version, String::new())..);
+        let of_version = from
+            .map(|(key, _)| key)
+            .take_while(|(of, _)| *of == version);
+        let dropped: Vec<_> = of_version.take(limit).cloned().collect();
+        for key in &dropped {
+            self.state.inputs.remove_mut(key);
+        }
+        Ok(dropped.len() as u64)
+    }
+
+    fn make_searchable(&mut self, news: &Searchable) -> Result<()> {
+        self.state.search.tell(news);
+        Ok(())
+    }
+
+    fn savepoint(&mut self) -> Result<()> {
+        self.savepoint = Some((self.state.clone(), self.absent.clone()));
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        let Some((state, absent)) = self.savepoint.clone() else {
+            let reason = "rolling back: there is no savepoint";
+            return Err(Error::new(ErrorKind::Other, reason));
+        };
+        (self.state, self.absent) = (state, absent);
+        Ok(())
+    }
+
+    fn commit(self: Box<Self>) -> Result<()> {
+        if let Some((id, _)) = self.absent.iter().find(|(_, blob)| blob.live > 0) {
+            let reason = format!("live versions have body {id}, and it is not stored");
+            return Err(Error::new(ErrorKind::Corrupt, reason));
+        }
+        *self.index.current() = self.state;
+        // Whoever had the mark before looks again; and who has this one finds the state.
+        self.index.commits.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+}

@@ -1,0 +1,351 @@
+//! One prompt's rows, each found without a look at the others, and what each change makes of them.
+//!
+//! This is the meaning of the operations: the memory index keeps prompts so; `verify`, an undo and reads of an earlier
+//! moment fold a prompt's operations into such rows. Copies share what they have in common, so a copy costs the same at any
+//! size.
+
+use std::sync::Arc;
+
+use archery::ArcTK;
+use chrono::{DateTime, Utc};
+use rpds::{
+    HashTrieMap, RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set, VectorSync as Vector,
+};
+use semver::VersionReq;
+
+use super::index::Numbering;
+use super::prompt_table::{PromptTable, VersionRow};
+use crate::model::id::{EnvironmentName, PromptId, VersionId};
+use crate::model::record::{Change, Environment, PromptState, Version, VersionFilter};
+use crate::model::version_number::{VersionNumber, admits, majors};
+use crate::model::work_counter;
+
+type ById<V> = HashTrieMap<VersionId, V, ArcTK, foldhash::fast::RandomState>;
+
+/// A prompt with all its versions, deleted ones too, and its pointers.
+#[derive(Clone, Debug)]
+pub(crate) struct PromptRows {
+    id: PromptId,
+    created_at: DateTime<Utc>,
+    /// Its name and tags; none once it is deleted.
+    state: Option<Arc<PromptState>>,
+    /// In the order they were committed. A version's place here never changes.
+    versions: Vector<Arc<VersionRow>>,
+    places: ById<usize>,
+    /// The numbers that are used up.
+    numbers: Map<VersionNumber, usize>,
+    live: Set<usize>,
+    live_numbers: Map<VersionNumber, usize>,
+    environments: Map<EnvironmentName, (VersionId, DateTime<Utc>)>,
+    /// The environments of each version that has any.
+    pointed: ById<Set<EnvironmentName>>,
+}
+
+impl PromptRows {
+    /// A prompt that a change at this moment is about to create.
+    pub(crate) fn new(id: PromptId, created_at: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            created_at,
+            state: None,
+            versions: Vector::new_sync(),
+            places: ById::default(),
+            numbers: Map::new_sync(),
+            live: Set::new_sync(),
+            live_numbers: Map::new_sync(),
+            environments: Map::new_sync(),
+            pointed: ById::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> PromptId {
+        self.id
+    }
+
+    pub(crate) fn created_at(&self) -> DateTime<Utc> {
+        self.created_at
+    }
+
+    pub(crate) fn state(&self) -> Option<&PromptState> {
+        self.state.as_deref()
+    }
+
+    /// A version, deleted or not.
+    pub(crate) fn version(&self, id: VersionId) -> Option<&Arc<VersionRow>> {
+        self.versions.get(*self.places.get(&id)?)
+    }
+
+    pub(crate) fn live_version(&self, id: VersionId) -> Option<&Version> {
+        let row = self.version(id)?;
+        row.deleted_at.is_none().then_some(&row.version)
+    }
+
+    /// The live versions, in the order they were committed.
+    pub(crate) fn live(&self) -> impl DoubleEndedIterator<Item = &Version> {
+        self.live.iter().filter_map(|place| self.at(*place))
+    }
+
+    pub(crate) fn live_count(&self) -> usize {
+        self.live.size()
+    }
+
+    fn at(&self, place: usize) -> Option<&Version> {
+        work_counter::step();
+        self.versions.get(place).map(|row| &row.version)
+    }
+
+    /// The live version of this number.
+    pub(crate) fn numbered(&self, number: VersionNumber) -> Option<&Version> {
+        self.at(*self.live_numbers.get(&number)?)
+    }
+
+    /// The live version of the highest number, or of the highest that meets a requirement.
+    pub(crate) fn highest(&self, requirement: Option<&VersionReq>) -> Option<&Version> {
+        let Some(requirement) = requirement else {
+            return self.at(*self.live_numbers.last()?.1);
+        };
+        let (low, high) = majors(requirement);
+        if low > high {
+            return None;
+        }
+        let range = VersionNumber::new(low, 0)..=VersionNumber::new(high, u32::MAX);
+        let mut downwards = self.live_numbers.range(range).rev();
+        let (_, place) = downwards.find(|(number, _)| {
+            work_counter::step();
+            admits(requirement, **number)
+        })?;
+        self.at(*place)
+    }
+
+    /// Live versions, newest first, those committed before the version `before`, `limit` at most.
+    pub(crate) fn list(
+        &self,
+        filter: &VersionFilter,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Vec<Version> {
+        let end = match before {
+            Some(id) => self.places.get(&id).copied().unwrap_or(0),
+            None => self.versions.len(),
+        };
+        let wanted = |version: &&Version| {
+            let number = version.number;
+            filter.major.is_none_or(|major| number.major == major)
+                && filter
+                    .requirement
+                    .as_ref()
+                    .is_none_or(|wanted| admits(wanted, number))
+        };
+        let newest_first = self.live.range(..end).rev();
+        newest_first
+            .filter_map(|place| self.at(*place))
+            .filter(wanted)
+            .take(limit)
+            .map(|version| self.placed(version))
+            .collect()
+    }
+
+    /// The version with the environments that point to it.
+    pub(crate) fn placed(&self, version: &Version) -> Version {
+        let mut version = version.clone();
+        let names = self.pointed.get(&version.id).into_iter().flatten();
+        version.environments = names.cloned().collect();
+        version
+    }
+
+    /// The version that an environment points to.
+    pub(crate) fn version_in(&self, name: &EnvironmentName) -> Option<&Version> {
+        self.live_version(self.environments.get(name)?.0)
+    }
+
+    /// The environments, sorted by name.
+    pub(crate) fn environments(&self) -> impl Iterator<Item = Environment> {
+        self.environments.iter().filter_map(|(name, to)| {
+            Some(Environment {
+                name: name.clone(),
+                prompt_id: self.id,
+                version_id: to.0,
+                number: self.live_version(to.0)?.number,
+                moved_at: to.1,
+            })
+        })
+    }
+
+    /// The names of the environments, sorted.
+    pub(crate) fn environment_names(&self) -> impl Iterator<Item = &EnvironmentName> {
+        self.environments.keys()
+    }
+
+    /// The numbers that are used up.
+    pub(crate) fn numbering(&self, major: u32) -> Numbering {
+        let of_major = VersionNumber::new(major, 0)..=VersionNumber::new(major, u32::MAX);
+        let highest_of_major = self.numbers.range(of_major).next_back();
+        Numbering {
+            highest_major: self.numbers.last().map(|(number, _)| number.major),
+            highest_minor: highest_of_major.map(|(number, _)| number.minor),
+        }
+    }
+
+    /// All of it as plain data.
+    pub(crate) fn to_table(&self) -> PromptTable {
+        let environments = self.environments.iter();
+        PromptTable {
+            id: self.id,
+            created_at: self.created_at,
+            state: self.state().cloned(),
+            versions: self.versions.iter().cloned().collect(),
+            environments: environments.map(|(name, to)| (name.clone(), *to)).collect(),
+        }
+    }
+
+    /// Applies one change of this prompt; the text of an error says what contradicts what.
+    pub(crate) fn apply(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), String> {
+        match change {
+            Change::Prompt { before, after, .. } => {
+                self.set_state(at, before.as_ref(), after.as_ref())
+            }
+            Change::VersionCreated(version) => self.add(version),
+            Change::VersionDeleted { id, .. } => self.delete(at, *id),
+            Change::VersionRestored { id, .. } => self.restore(*id),
+            Change::Environment {
+                name,
+                before,
+                after,
+                ..
+            } => self.point(at, name, *before, *after),
+        }
+    }
+
+    fn set_state(
+        &mut self,
+        at: DateTime<Utc>,
+        before: Option<&PromptState>,
+        after: Option<&PromptState>,
+    ) -> Result<(), String> {
+        if self.state() != before {
+            return Err(format!("prompt {} was not as the operation says", self.id));
+        }
+        if after.is_none() {
+            if let Some((name, _)) = self.environments.first() {
+                return Err(format!("deleted prompt {} is still in {name}", self.id));
+            }
+            for place in &self.live {
+                if let Some(row) = self.versions.get_mut(*place) {
+                    Arc::make_mut(row).deleted_at = Some(at);
+                }
+            }
+            self.live = Set::new_sync();
+            self.live_numbers = Map::new_sync();
+        }
+        self.state = after.cloned().map(Arc::new);
+        Ok(())
+    }
+
+    fn add(&mut self, version: &Version) -> Result<(), String> {
+        if self.state.is_none() {
+            return Err(format!(
+                "prompt {} is not there for {}",
+                self.id, version.id
+            ));
+        }
+        let (number, id) = (version.number, version.id);
+        if self.numbers.contains_key(&number) || self.places.contains_key(&id) {
+            return Err(format!(
+                "number {number} or id {id} of prompt {} is taken",
+                self.id
+            ));
+        }
+        let place = self.versions.len();
+        let mut version = version.clone();
+        version.environments.clear();
+        self.versions.push_back_mut(Arc::new(VersionRow {
+            version,
+            deleted_at: None,
+        }));
+        self.places.insert_mut(id, place);
+        self.numbers.insert_mut(number, place);
+        self.live.insert_mut(place);
+        self.live_numbers.insert_mut(number, place);
+        Ok(())
+    }
+
+    fn delete(&mut self, at: DateTime<Utc>, id: VersionId) -> Result<(), String> {
+        if let Some(name) = self.pointed.get(&id).and_then(Set::first) {
+            return Err(format!("deleted version {id} is still in {name}"));
+        }
+        let missing = || format!("version {id} is not there to be deleted");
+        let place = self.mark(id, Some(at)).ok_or_else(missing)?;
+        self.live.remove_mut(&place);
+        if let Some(number) = self.at(place).map(|version| version.number) {
+            self.live_numbers.remove_mut(&number);
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, id: VersionId) -> Result<(), String> {
+        if self.state.is_none() {
+            return Err(format!("prompt {} is not there for {id}", self.id));
+        }
+        let missing = || format!("version {id} is not deleted, and can't come back");
+        let place = self.mark(id, None).ok_or_else(missing)?;
+        self.live.insert_mut(place);
+        if let Some(number) = self.at(place).map(|version| version.number) {
+            self.live_numbers.insert_mut(number, place);
+        }
+        Ok(())
+    }
+
+    /// Sets or takes a version's deletion mark; gives its place, or none if the mark is as it should become.
+    fn mark(&mut self, id: VersionId, deleted_at: Option<DateTime<Utc>>) -> Option<usize> {
+        let place = *self.places.get(&id)?;
+        let row = self.versions.get(place)?;
+        if row.deleted_at.is_some() == deleted_at.is_some() {
+            return None;
+        }
+        Arc::make_mut(self.versions.get_mut(place)?).deleted_at = deleted_at;
+        Some(place)
+    }
+
+    fn point(
+        &mut self,
+        at: DateTime<Utc>,
+        name: &EnvironmentName,
+        before: Option<VersionId>,
+        after: Option<VersionId>,
+    ) -> Result<(), String> {
+        if self.environments.get(name).map(|to| to.0) != before {
+            return Err(format!(
+                "{name} of {} was not as the operation says",
+                self.id
+            ));
+        }
+        if let Some(version) = after.filter(|id| self.live_version(*id).is_none()) {
+            return Err(format!(
+                "{name} of {} points to no live version: {version}",
+                self.id
+            ));
+        }
+        if let Some(from) = before {
+            let mut names = self.pointed.get(&from).cloned().unwrap_or_default();
+            names.remove_mut(name);
+            match names.is_empty() {
+                true => {
+                    self.pointed.remove_mut(&from);
+                }
+                false => self.pointed.insert_mut(from, names),
+            }
+        }
+        match after {
+            None => {
+                self.environments.remove_mut(name);
+            }
+            Some(to) => {
+                let mut names = self.pointed.get(&to).cloned().unwrap_or_default();
+                names.insert_mut(name.clone());
+                self.pointed.insert_mut(to, names);
+                self.environments.insert_mut(name.clone(), (to, at));
+            }
+        }
+        Ok(())
+    }
+}

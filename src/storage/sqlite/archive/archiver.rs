@@ -1,0 +1,183 @@
+//! Gathering operations that have a row each into a chunk.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+
+use super::segments::{Place, Span, end, moment_of};
+use super::text;
+use super::text::Texts;
+use crate::model::id::{OperationId, PromptId};
+use crate::model::record::OperationContent;
+use crate::storage::sqlite::columns::{bytes, limit};
+use crate::storage::sqlite::error::{Context, Result};
+use crate::storage::{Error, ErrorKind};
+
+/// What is gathered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    /// Operations of a chunk;
+    pub(crate) operations: usize,
+    /// fewer, where their texts have so many bytes.
+    pub(crate) bytes: usize,
+    /// So many of the newest operations keep their rows.
+    pub(crate) newest: usize,
+}
+
+impl Sizes {
+    /// Of more operations each would be hardly smaller, and all are read for any of them. Who asks what was done of late
+    /// reads no chunk.
+    pub(crate) const USUAL: Self = Self {
+        operations: 128,
+        bytes: 256 * 1024,
+        newest: 32,
+    };
+}
+
+/// A chunk as it is to be, of operations that have rows.
+pub(crate) struct Gathered {
+    first: i64,
+    end: Place,
+    span: Span,
+    content: Vec<u8>,
+    /// The keys of the prompts that they changed.
+    prompts: BTreeSet<i64>,
+}
+
+/// Makes a chunk of the oldest operations that have rows; none where there are too few. Of what is damaged none is made:
+/// it stays as it was found.
+pub(crate) fn gather(connection: &Connection, sizes: Sizes) -> Result<Option<Gathered>> {
+    let start = end(connection)?;
+    let last = last_row(connection)?;
+    let enough = limit(sizes.operations + sizes.newest);
+    if last.is_none_or(|last| last - start.number < enough) {
+        return Ok(None);
+    }
+    let Some((end, span, texts)) = oldest(connection, start, sizes)? else {
+        return Ok(None);
+    };
+    let Some(content) = text::write(&texts, connection)? else {
+        return Ok(None);
+    };
+    if text::read(&content, connection)? != texts {
+        return Ok(None);
+    }
+    Ok(Some(Gathered {
+        first: start.number + 1,
+        end,
+        span,
+        content,
+        prompts: prompts(connection, &texts)?,
+    }))
+}
+
+fn last_row(connection: &Connection) -> Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT max(number) FROM operation")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .context("looking for operations to gather")
+}
+
+/// The oldest rows, enough for one chunk, with the place of the last one and the span of all. `None` if a row does not follow
+/// from the one before it.
+fn oldest(
+    connection: &Connection,
+    start: Place,
+    sizes: Sizes,
+) -> Result<Option<(Place, Span, Texts)>> {
+    let doing = "reading operations to gather";
+    let sql = "SELECT number, hash, at, content FROM operation ORDER BY number";
+    let mut statement = connection.prepare_cached(sql).context(doing)?;
+    let mut rows = statement.query([]).context(doing)?;
+    let (mut place, mut span, mut texts) = (start, Span::NONE, Texts::default());
+    while texts.len() < sizes.operations && texts.bytes() < sizes.bytes {
+        let Some(row) = rows.next().context(doing)? else {
+            return Ok(None);
+        };
+        let number: i64 = row.get(0).context(doing)?;
+        let id = OperationId::from_bytes(bytes(row, 1).context(doing)?);
+        let at: i64 = row.get(2).context(doing)?;
+        let content = row.get_ref(3).and_then(|text| Ok(text.as_str()?));
+        let content = content.context(doing)?;
+        let next = place.followed_by(content);
+        let is_sound = (next.number, next.id) == (number, id);
+        if !is_sound || !moment_of(content).is_ok_and(|moment| moment == at) {
+            return Ok(None);
+        }
+        (place, span) = (next, span.and(at));
+        texts.push(content);
+    }
+    Ok(Some((place, span, texts)))
+}
+
+fn prompts(connection: &Connection, texts: &Texts) -> Result<BTreeSet<i64>> {
+    let doing = "looking for the prompts of operations to gather";
+    let mut ids = BTreeSet::new();
+    for text in texts.iter() {
+        let content: OperationContent = serde_json::from_str(text).context(doing)?;
+        ids.extend(
+            content
+                .changes
+                .iter()
+                .map(crate::model::record::Change::prompt),
+        );
+    }
+    let mut statement = connection
+        .prepare_cached("SELECT key FROM prompt WHERE id = ?1")
+        .context(doing)?;
+    let key = |id: &PromptId| {
+        let found = statement.query_row([id.as_str()], |row| row.get(0));
+        found.context(doing)
+    };
+    ids.iter().map(key).collect()
+}
+
+impl Gathered {
+    /// Puts the chunk in the place of the rows, in the transaction of a connection. False where others did so meanwhile.
+    pub(crate) fn put(&self, connection: &Connection) -> Result<bool> {
+        let doing = "gathering operations";
+        let run = |sql, params: &[&dyn rusqlite::ToSql]| {
+            let statement = connection.prepare_cached(sql);
+            statement
+                .and_then(|mut statement| statement.execute(params))
+                .context(doing)
+        };
+        let (first, last) = (self.first, self.end.number);
+        let dropped = run(
+            "DELETE FROM operation WHERE number BETWEEN ?1 AND ?2",
+            &[&first, &last],
+        )?;
+        let operations = last - first + 1;
+        match i64::try_from(dropped) {
+            Ok(0) => return Ok(false),
+            Ok(dropped) if dropped == operations => {}
+            _ => {
+                let context = format!("index: {doing}: some of {first} to {last} are missing");
+                return Err(Error::new(ErrorKind::Corrupt, context));
+            }
+        }
+        run(
+            "INSERT INTO operation_chunk (last, operations, earliest, latest, hash, content)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            &[
+                &last,
+                &operations,
+                &self.span.earliest,
+                &self.span.latest,
+                self.end.id.as_bytes(),
+                &self.content,
+            ],
+        )?;
+        for prompt in &self.prompts {
+            run(
+                "DELETE FROM operation_prompt WHERE prompt = ?1 AND operation BETWEEN ?2 AND ?3",
+                &[prompt, &first, &last],
+            )?;
+            run(
+                "INSERT INTO operation_prompt VALUES (?1, ?2)",
+                &[prompt, &last],
+            )?;
+        }
+        Ok(true)
+    }
+}

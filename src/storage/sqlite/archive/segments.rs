@@ -1,0 +1,319 @@
+//! TODO
+
+use crate::storage::sqlite::archive::text;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Deserialize;
+
+use super::text::Texts;
+use crate::model::id::OperationId;
+use crate::storage::sqlite::columns::{bytes, micros};
+use crate::storage::sqlite::error::{Context, Result};
+use crate::storage::{Error, ErrorKind};
+
+/// A place in the history: an operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) number: i64,
+    pub(crate) id: OperationId,
+}
+
+impl Place {
+    /// Before the first operation.
+    pub(crate) const START: Self = Self {
+        number: 0,
+        id: OperationId::ROOT,
+    };
+
+    /// The place behind the next operation, which has this text.
+    pub(super) fn followed_by(self, text: &str) -> Self {
+        Self {
+            number: self.number + 1,
+            id: self.id.followed_by(text.as_bytes()),
+        }
+    }
+}
+
+/// The moment at which an operation was made, by the clock of whoever made it.
+pub(crate) fn moment_of(text: &str) -> Result<i64> {
+    #[derive(Deserialize)]
+    struct Content {
+        at: DateTime<Utc>,
+    }
+    let content = serde_json::from_str::<Content>(text).context("reading an operation's moment")?;
+    Ok(micros(content.at))
+}
+
+/// The earliest and the latest moment of some operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) earliest: i64,
+    pub(crate) latest: i64,
+}
+
+impl Span {
+    /// Of no operation.
+    pub(crate) const NONE: Self = Self {
+        earliest: i64::MAX,
+        latest: i64::MIN,
+    };
+
+    pub(crate) fn and(self, moment: i64) -> Self {
+        Self {
+            earliest: self.earliest.min(moment),
+            latest: self.latest.max(moment),
+        }
+    }
+}
+
+/// A chunk that was read and proved.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    before: Place,
+    /// The place of its last operation, as its row says.
+    pub(crate) end: Place,
+    /// The moments of its operations, as its row says.
+    span: Span,
+    ids: Vec<OperationId>,
+    texts: Texts,
+}
+
+impl Chunk {
+    pub(crate) fn first(&self) -> i64 {
+        self.before.number + 1
+    }
+
+    /// Its operations, in order.
+    pub(crate) fn operations(&self) -> impl DoubleEndedIterator<Item = (i64, OperationId, &str)> {
+        let first = self.before.number + 1;
+        let ids = self.ids.iter().enumerate();
+        ids.filter_map(move |(at, id)| {
+            let number = first + i64::try_from(at).ok()?;
+            Some((number, *id, self.texts.get(at)?))
+        })
+    }
+
+    /// One of its operations.
+    pub(crate) fn operation(&self, number: i64) -> Option<(OperationId, &str)> {
+        let at = usize::try_from(number - self.before.number - 1).ok()?;
+        Some((*self.ids.get(at)?, self.texts.get(at)?))
+    }
+
+    /// The last of its operations up to a number that was made by a moment.
+    fn last_by(&self, moment: i64, up_to: i64) -> Result<Option<i64>> {
+        let operations = self.operations().rev();
+        for (number, _, text) in operations.filter(|(number, ..)| *number <= up_to) {
+            if moment_of(text)? <= moment {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first of its operations that was made after one moment and by another.
+    fn first_between(&self, after: i64, by: i64) -> Result<Option<i64>> {
+        for (number, _, text) in self.operations() {
+            let moment = moment_of(text)?;
+            if moment > after && moment <= by {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether its row says from when to when its operations were made.
+    pub(crate) fn has_its_span(&self) -> Result<bool> {
+        let mut span = Span::NONE;
+        for text in self.texts.iter() {
+            span = span.and(moment_of(text)?);
+        }
+        Ok(span == self.span)
+    }
+
+    fn size(&self) -> usize {
+        self.texts.bytes() + self.ids.len() * size_of::<OperationId>()
+    }
+}
+
+/// Selects what [`read`] maps of a chunk and the one before it, by a condition.
+macro_rules! select_chunks {
+    ($condition:literal) => {
+        concat!(
+            "SELECT c.last, c.hash, c.operations, c.content, b.last, b.hash, c.earliest, c.latest
+             FROM operation_chunk c LEFT JOIN operation_chunk b ON b.last = c.last - c.operations ",
+            $condition
+        )
+    };
+}
+
+/// The first chunk that has operations of a number above `after`, read anew from the file.
+pub(crate) fn next(connection: &Connection, after: i64) -> Result<Option<Chunk>> {
+    let doing = "reading a chunk of operations";
+    let sql = select_chunks!("WHERE c.last > ?1 ORDER BY c.last LIMIT 1");
+    let mut statement = connection.prepare_cached(sql).context(doing)?;
+    let mut rows = statement.query([after]).context(doing)?;
+    match rows.next().context(doing)? {
+        Some(row) => read(connection, row).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
+    let doing = "reading a chunk of operations";
+    let end = place(row, 0).context(doing)?;
+    let operations: i64 = row.get(2).context(doing)?;
+    let refused = |error: Error| {
+        let first = end.number.saturating_sub(operations).saturating_add(1);
+        let context = format!("index: reading operations {first} to {}", end.number);
+        Error::new(error.kind(), context).because(error)
+    };
+    let damaged = |what: &str| refused(Error::new(ErrorKind::Corrupt, what));
+    let before = match end.number == operations {
+        true => Place::START,
+        false if row.get_ref(4).context(doing)? == rusqlite::types::ValueRef::Null => {
+            return Err(damaged("those before them are missing"));
+        }
+        false => place(row, 4).context(doing)?,
+    };
+    let content = row.get_ref(3).and_then(|content| Ok(content.as_blob()?));
+    let texts = text::read(content.context(doing)?, connection).map_err(refused)?;
+    let mut id = before.id;
+    let ids: Vec<OperationId> = texts
+        .iter()
+        .map(|text| {
+            id = id.followed_by(text.as_bytes());
+            id
+        })
+        .collect();
+    if i64::try_from(ids.len()) != Ok(operations) || id != end.id {
+        return Err(damaged("they are not what the last one's id is a hash of"));
+    }
+    let span = Span {
+        earliest: row.get(6).context(doing)?,
+        latest: row.get(7).context(doing)?,
+    };
+    Ok(Chunk {
+        before,
+        end,
+        span,
+        ids,
+        texts,
+    })
+}
+
+/// The place whose number and hash these columns have.
+fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Place> {
+    Ok(Place {
+        number: row.get(first)?,
+        id: OperationId::from_bytes(bytes(row, first + 1)?),
+    })
+}
+
+/// The last operation that is in a chunk.
+pub(crate) fn end(connection: &Connection) -> Result<Place> {
+    let sql = "SELECT last, hash FROM operation_chunk ORDER BY last DESC LIMIT 1";
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row([], |row| place(row, 0)).optional())
+        .context("reading where the chunks of operations end")
+        .map(|end| end.unwrap_or(Place::START))
+}
+
+/// Chunks that were read last, of all connections: they never change.
+#[derive(Debug, Default)]
+pub(crate) struct Chunks(Mutex<VecDeque<Arc<Chunk>>>);
+
+/// So many bytes of them are kept: the history of one prompt may be all over that of the store.
+const KEPT: usize = 16 * 1024 * 1024;
+
+impl Chunks {
+    /// The chunk that an operation is in.
+    pub(crate) fn of(&self, connection: &Connection, number: i64) -> Result<Arc<Chunk>> {
+        if let Some(chunk) = self.kept(number) {
+            return Ok(chunk);
+        }
+        let found = next(connection, number - 1)?.filter(|chunk| chunk.before.number < number);
+        let chunk = Arc::new(found.ok_or_else(|| {
+            let context = format!("index: operation {number} is missing");
+            Error::new(ErrorKind::Corrupt, context)
+        })?);
+        self.keep(&chunk);
+        Ok(chunk)
+    }
+
+    fn kept(&self, number: i64) -> Option<Arc<Chunk>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept
+            .iter()
+            .position(|chunk| chunk.operation(number).is_some())?;
+        let chunk = kept.remove(at)?;
+        kept.push_front(Arc::clone(&chunk));
+        Some(chunk)
+    }
+
+    fn keep(&self, chunk: &Arc<Chunk>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_front(Arc::clone(chunk));
+        let mut bytes = 0;
+        kept.retain(|chunk| {
+            bytes += chunk.size();
+            bytes <= KEPT
+        });
+    }
+
+    /// The last operation up to a number that was made by a moment, of those in chunks. Rows say which chunks are read: mostly
+    /// one.
+    pub(crate) fn last_by(
+        &self,
+        connection: &Connection,
+        moment: i64,
+        up_to: i64,
+    ) -> Result<Option<i64>> {
+        let sql = "SELECT last FROM operation_chunk
+                   WHERE earliest <= ?1 AND last - operations < ?2 ORDER BY last DESC";
+        self.first_found(connection, sql, (moment, up_to), |chunk| {
+            chunk.last_by(moment, up_to)
+        })
+    }
+
+    /// The first operation that was made after one moment and by another, of those in chunks.
+    pub(crate) fn first_between(
+        &self,
+        connection: &Connection,
+        after: i64,
+        by: i64,
+    ) -> Result<Option<i64>> {
+        let sql = "SELECT last FROM operation_chunk
+                   WHERE latest > ?1 AND earliest <= ?2 ORDER BY last";
+        self.first_found(connection, sql, (after, by), |chunk| {
+            chunk.first_between(after, by)
+        })
+    }
+
+    /// What is found first in the chunks that a query lists.
+    fn first_found(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        params: (i64, i64),
+        find: impl Fn(&Chunk) -> Result<Option<i64>>,
+    ) -> Result<Option<i64>> {
+        let doing = "looking for an operation by its moment";
+        let mut statement = connection.prepare_cached(sql).context(doing)?;
+        let mut rows = statement.query(params).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let chunk = self.of(connection, row.get(0).context(doing)?)?;
+            if let Some(found) = find(&chunk)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

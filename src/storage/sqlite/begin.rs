@@ -1,0 +1,44 @@
+//! The beginning of a write transaction, beside programs that know nothing of the write lock.
+//!
+//! Whoever opens the index with SQLite alone, as a shell, may hold SQLite's own lock. It is polled: SQLite has no other way.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::connection;
+use super::error::{Context, Result};
+use super::index::Turn;
+use crate::fs::lock::policy::NOTICE_AFTER;
+use crate::storage::ErrorKind;
+
+impl Turn<'_> {
+    /// Begins a transaction, or fails as busy once the deadline of this turn has passed.
+    pub(super) fn begin(&self) -> Result<()> {
+        let connection = &self.tables().connection;
+        let left = self.deadline.remaining();
+        let begun = begin(connection, left.min(NOTICE_AFTER));
+        match &begun {
+            Err(error) if error.kind() == ErrorKind::Busy => {}
+            _ => return begun,
+        }
+        let began = Instant::now();
+        // The lock's byte is in the log's index, and it is there once there is a lock.
+        let locked = connection::beside(self.lock.index(), "-shm");
+        let policy = self.lock.policy();
+        if left > NOTICE_AFTER {
+            policy.notify(&locked, NOTICE_AFTER);
+            match begin(connection, self.deadline.remaining()) {
+                Err(error) if error.kind() == ErrorKind::Busy => {}
+                begun => return begun,
+            }
+        }
+        let waited = left.min(NOTICE_AFTER) + began.elapsed();
+        Err(policy.busy(&locked, waited))
+    }
+}
+
+fn begin(connection: &Connection, limit: Duration) -> Result<()> {
+    connection::limit_waits(connection, limit)?;
+    connection::run(connection, "BEGIN IMMEDIATE").context("starting to write")
+}

@@ -1,0 +1,311 @@
+//! What the index can say against itself: SQLite's own checks, and what is kept twice for the sake of speed.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Row};
+
+use super::archive;
+use super::archive::Chunk;
+use super::columns::{collect, micros, parsed};
+use super::error::{Context, Result};
+use super::objects;
+use super::prompts;
+use super::prompts::folded;
+use crate::model::id::PromptId;
+use crate::model::record::{Change, OperationContent};
+use crate::storage::{Error, ErrorKind};
+
+type Check = fn(&Connection) -> Result<Vec<String>>;
+
+/// Each check, and what it reads.
+const CHECKS: [(&str, Check); 9] = [
+    ("the schema", objects::differences),
+    ("the whole file", integrity),
+    ("references between tables", dangling),
+    ("the count of prompts", prompt_counter),
+    ("names of prompts", folded_names),
+    ("repeated texts", missing_texts),
+    ("ids of bodies and versions", twice),
+    ("operations and their lists", history),
+    ("the search index", search_rows),
+];
+
+/// A line for each thing that is wrong.
+pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for (what, check) in CHECKS {
+        match check(connection) {
+            // One that can't go on has found what is wrong; it keeps no other from looking.
+            Err(error) if error.kind() == ErrorKind::Corrupt => wrong.push(unread(what, &error)),
+            found => wrong.extend(found?),
+        }
+    }
+    Ok(wrong)
+}
+
+fn unread(what: &str, error: &Error) -> String {
+    let reason = error.in_full();
+    format!(
+        "{what} can't be read: {}",
+        reason.trim_start_matches("index: ")
+    )
+}
+
+fn lines(
+    connection: &Connection,
+    sql: &str,
+    line: impl Fn(&Row<'_>) -> rusqlite::Result<String>,
+) -> Result<Vec<String>> {
+    connection
+        .prepare(sql)
+        .and_then(|mut statement| collect(statement.query([])?, line))
+        .context("checking the index")
+}
+
+fn integrity(connection: &Connection) -> Result<Vec<String>> {
+    // A look into each, at which FTS5 forgets what it knew of the table before somebody else changed it: its check
+    // alone does not.
+    for table in ["search_text", "search_message"] {
+        let look = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {table} MATCH 'a')");
+        // What it finds wrong is told by the check.
+        let _ = lines(connection, &look, |_| Ok(String::new()));
+    }
+    let doing = "checking the index";
+    let mut statement = connection
+        .prepare("PRAGMA integrity_check")
+        .context(doing)?;
+    let mut rows = statement.query([]).context(doing)?;
+    let mut found = Vec::new();
+    loop {
+        // What it found before it could not go on is kept.
+        match rows.next().context(doing) {
+            Ok(Some(row)) => {
+                let text: String = row.get(0).context(doing)?;
+                let lines = text.lines().filter(|line| *line != "ok");
+                let lines = lines.filter(|line| !line.starts_with("***"));
+                found.extend(lines.map(str::to_owned));
+            }
+            Ok(None) => break,
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                found.push(unread("the rest of the file", &error));
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let trees = trees(connection);
+    found.iter_mut().for_each(|line| name_tree(line, &trees));
+    Ok(found)
+}
+
+/// The tables and indexes by their root pages, as far as they can be read.
+fn trees(connection: &Connection) -> Vec<(u32, String)> {
+    let mut trees = vec![(1, "the schema".to_owned())];
+    let sql = "SELECT rootpage, type || ' ' || name FROM sqlite_schema WHERE rootpage > 0";
+    if let Ok(mut statement) = connection.prepare(sql)
+        && let Ok(mut rows) = statement.query([])
+    {
+        while let Ok(Some(row)) = rows.next() {
+            trees.extend(row.get(0).and_then(|root| Ok((root, row.get(1)?))));
+        }
+    }
+    trees
+}
+
+/// Names the table or index of a line that begins as "Tree 7 page 9".
+fn name_tree(line: &mut String, trees: &[(u32, String)]) {
+    let rest = line
+        .strip_prefix("Tree ")
+        .and_then(|rest| rest.split_once(' '));
+    if let Some((root, rest)) = rest
+        && let Some((_, name)) = trees.iter().find(|(tree, _)| tree.to_string() == root)
+    {
+        *line = format!("{name}: {rest}");
+    }
+}
+
+fn dangling(connection: &Connection) -> Result<Vec<String>> {
+    lines(connection, "PRAGMA foreign_key_check", |row| {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        Ok(format!(
+            "a row of {table} refers to a missing row of {parent}"
+        ))
+    })
+}
+
+fn prompt_counter(connection: &Connection) -> Result<Vec<String>> {
+    let counted: u32 = connection
+        .query_row(
+            "SELECT count(*) FROM prompt WHERE deleted_at IS NULL",
+            [],
+            |row| row.get(0),
+        )
+        .context("checking the index")?;
+    let kept = prompts::count(connection)?;
+    let wrong = kept != u64::from(counted);
+    let line = wrong.then(|| format!("{kept} prompts are counted, there are {counted}"));
+    Ok(line.into_iter().collect())
+}
+
+/// Names are searched in one letter case, which is kept beside them.
+fn folded_names(connection: &Connection) -> Result<Vec<String>> {
+    let mut found = lines(connection, "SELECT id, name, folded FROM prompt", |row| {
+        let (id, name, kept): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(match kept == folded(&name) {
+            true => String::new(),
+            false => format!("prompt {id} is searched as {kept:?}, its name is {name:?}"),
+        })
+    })?;
+    found.retain(|line| !line.is_empty());
+    Ok(found)
+}
+
+fn missing_texts(connection: &Connection) -> Result<Vec<String>> {
+    lines(
+        connection,
+        "SELECT DISTINCT key FROM (SELECT author AS key FROM version UNION ALL SELECT model FROM version)
+         WHERE typeof(key) = 'integer' AND key NOT IN (SELECT key FROM repeated)",
+        |row| Ok(format!("versions refer to text {}, which is missing", row.get::<_, i64>(0)?)),
+    )
+}
+
+/// What is looked up by a part of its id has no index that keeps the whole from being there twice.
+fn twice(connection: &Connection) -> Result<Vec<String>> {
+    lines(
+        connection,
+        "SELECT 'body', lower(hex(hash)), count(*) FROM blob GROUP BY hash HAVING count(*) > 1
+         UNION ALL
+         SELECT 'version', lower(hex(id)), count(*) FROM version GROUP BY id HAVING count(*) > 1",
+        |row| {
+            let (what, id, rows): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(format!("{what} {id} has {rows} rows"))
+        },
+    )
+}
+
+/// The history is searched by the moments at which operations were made, and operations are listed by the prompts that they change and the environments that they move. What is gathered can be read only whole.
+fn history(connection: &Connection) -> Result<Vec<String>> {
+    let mut history = History::default();
+    let mut read = 0;
+    while let Some(chunk) = archive::next(connection, read)? {
+        read = history.add_chunk(&chunk)?;
+    }
+    history.add_rows(connection)?;
+    history.compare(connection)?;
+    Ok(history.wrong)
+}
+
+#[derive(Default)]
+struct History {
+    wrong: Vec<String>,
+    /// By the operation's number, or that of the last one in its chunk.
+    prompts: BTreeSet<(i64, PromptId)>,
+    environments: BTreeSet<(i64, String, PromptId)>,
+}
+
+impl History {
+    /// Gives the number of the chunk's last operation.
+    fn add_chunk(&mut self, chunk: &Chunk) -> Result<i64> {
+        let last = chunk.end.number;
+        if !chunk.has_its_span()? {
+            self.moment_is_wrong(last);
+        }
+        for (number, _, text) in chunk.operations() {
+            self.add(number, last, text);
+        }
+        Ok(last)
+    }
+
+    fn moment_is_wrong(&mut self, number: i64) {
+        self.wrong.push(format!(
+            "the moment by which operation {number} is found is wrong"
+        ));
+    }
+
+    fn add_rows(&mut self, connection: &Connection) -> Result<()> {
+        let doing = "checking the index";
+        let sql = "SELECT number, at, content FROM operation ORDER BY number";
+        let mut statement = connection.prepare(sql).context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let number: i64 = row.get(0).context(doing)?;
+            let kept: i64 = row.get(1).context(doing)?;
+            let text = row.get_ref(2).and_then(|text| Ok(text.as_str()?));
+            let at = self.add(number, number, text.context(doing)?);
+            if at.is_some_and(|at| kept != micros(at)) {
+                self.moment_is_wrong(number);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the operation's moment. What can't be read is told where the chain is checked.
+    fn add(&mut self, number: i64, listed_as: i64, text: &str) -> Option<DateTime<Utc>> {
+        let content: OperationContent = serde_json::from_str(text).ok()?;
+        for change in &content.changes {
+            self.prompts.insert((listed_as, change.prompt()));
+            if let Change::Environment { prompt, name, .. } = change {
+                let name = name.as_str().to_owned();
+                self.environments.insert((number, name, *prompt));
+            }
+        }
+        Some(content.at)
+    }
+
+    fn compare(&mut self, connection: &Connection) -> Result<()> {
+        let doing = "checking the index";
+        let sql =
+            "SELECT l.operation, p.id FROM operation_prompt l JOIN prompt p ON p.key = l.prompt";
+        let mut statement = connection.prepare(sql).context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let listed = (row.get(0).context(doing)?, parsed(row, 1).context(doing)?);
+            if !self.prompts.remove(&listed) {
+                self.prompts.insert(listed);
+            }
+        }
+        let sql = "SELECT e.operation, e.name, p.id FROM operation_environment e JOIN prompt p ON p.key = e.prompt";
+        let mut statement = connection.prepare(sql).context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let name: String = row.get(1).context(doing)?;
+            let listed = (
+                row.get(0).context(doing)?,
+                name,
+                parsed(row, 2).context(doing)?,
+            );
+            if !self.environments.remove(&listed) {
+                self.environments.insert(listed);
+            }
+        }
+        // What is left is in one place and not in the other.
+        let prompts = self.prompts.iter();
+        self.wrong.extend(prompts.map(|(operation, prompt)| {
+            format!("operation {operation} is listed wrongly under prompt {prompt}")
+        }));
+        let environments = self.environments.iter();
+        self.wrong
+            .extend(environments.map(|(operation, name, prompt)| {
+                format!("operation {operation} is listed wrongly under {name} of prompt {prompt}")
+            }));
+        Ok(())
+    }
+}
+
+/// What search looks into is listed, so that it goes when it is outdated. Its files are checked with all others.
+fn search_rows(connection: &Connection) -> Result<Vec<String>> {
+    lines(
+        connection,
+        "SELECT DISTINCT prompt, 'is missing' FROM searchable WHERE prompt NOT IN (SELECT id FROM search_text_docsize)
+         UNION ALL
+         SELECT id, 'has no prompt' FROM search_text_docsize WHERE id NOT IN (SELECT key FROM prompt)
+         UNION ALL
+         SELECT DISTINCT doc, 'of the messages has no version' FROM search_message_word
+            WHERE doc NOT IN (SELECT key FROM version)",
+        |row| {
+            let (key, what): (i64, String) = (row.get(0)?, row.get(1)?);
+            Ok(format!("row {key} of the texts that are searched {what}"))
+        },
+    )
+}

@@ -1,0 +1,125 @@
+//! An index copied to another place while others write, and put in the place of an earlier copy.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ErrorCode};
+
+use super::connection;
+use super::connection::Access;
+use super::error::{Context, Result};
+use super::files::OpenFiles;
+use super::index::{SqliteIndex, Tables};
+use crate::fs::owner::prepare_index;
+use crate::fs::place::put_in_place;
+use crate::storage::{Error, ErrorKind, Snapshot};
+
+/// How long a replacement waits for those who have the index open for a moment, such as a command that reads it.
+const WAIT_FOR_OTHERS: Duration = Duration::from_secs(2);
+
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(10);
+
+impl SqliteIndex {
+    /// Copies the index as it is at one moment to a new file, which is not flushed.
+    ///
+    /// Page by page, so that one of which a page is damaged is copied, too.
+    pub(crate) fn copy(&self, to: &Path) -> Result<()> {
+        self.usable()?;
+        loop {
+            let source = self.connect()?;
+            copy(&source.connection, to)?;
+            if source.is_consistent() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts a copy, flushed, in the place of the index at `path`, if there is one, which goes with its log.
+    ///
+    /// No other connection may have the index open: its log would be taken for that of the new one. So it is locked until the
+    /// new one has its name, and processes that come to open it wait for that. `check` reads the index under the lock, and may
+    /// refuse; then nothing is changed.
+    pub(crate) fn replace(
+        copy: &Path,
+        path: &Path,
+        check: impl FnOnce(&dyn Snapshot) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        // Locked until it is dropped, behind the renaming.
+        let old = lock_whole(path)?.map(|old| Tables::of(old, &Default::default()));
+        if let Some(old) = &old {
+            check(old)?;
+            // What stays of the log is empty, and belongs to no index.
+            old.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                .context("emptying the log of an index that is replaced")?;
+        }
+        Ok(put_in_place(copy, path)?)
+    }
+
+    /// Fails if the index at `path` can't be replaced now, as a connection of any process has it open.
+    pub(crate) fn check_unused(path: &Path) -> Result<()> {
+        lock_whole(path).map(drop)
+    }
+}
+
+fn copy(source: &Connection, to: &Path) -> Result<()> {
+    prepare_index(to)?;
+    let mut target = connection::open(to, Access::Create)?;
+    let doing = "copying the index";
+    let backup = Backup::new(source, &mut target).context(doing)?;
+    // In one step: it would start again with each commit of another connection.
+    match backup.step(-1).context(doing)? {
+        StepResult::Done => {}
+        other => {
+            let reason = format!("index: {doing} came to {other:?}");
+            return Err(Error::new(ErrorKind::Other, reason));
+        }
+    }
+    drop(backup);
+    target.close().map_err(|(_, error)| error).context(doing)
+}
+
+/// A connection that has all locks of an index until it is closed; none if there is no index.
+///
+/// In the exclusive locking mode the first read takes SQLite's exclusive lock, which every open connection to a database with a
+/// log keeps others from (<https://sqlite.org/wal.html#use_of_wal_without_shared_memory>).
+fn lock_whole(path: &Path) -> Result<Option<Connection>> {
+    let doing = format!("locking {}", path.display());
+    let deadline = Instant::now() + WAIT_FOR_OTHERS;
+    while path
+        .try_exists()
+        .map_err(|error| Error::io(&doing, error))?
+    {
+        let before = OpenFiles::of(path)?;
+        let connection = connection::open(path, Access::Write)?;
+        if is_locked_whole(&connection).context(&doing)?
+            && OpenFiles::of(path)?.is_same_index(&before)
+        {
+            return Ok(Some(connection));
+        }
+        drop(connection);
+        if Instant::now() >= deadline {
+            let path = path.display();
+            let reason = format!(
+                "{path} can't be replaced while a process has it open; nothing was changed"
+            );
+            return Err(Error::new(ErrorKind::Busy, reason));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(None)
+}
+
+fn is_locked_whole(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let sql = "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT";
+    match connection.execute_batch(sql) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Ok(false),
+            _ => Err(error),
+        },
+    }
+}

@@ -1,0 +1,98 @@
+//! SQLite's error codes as the kinds that a caller can act on.
+
+use rusqlite::ErrorCode;
+
+use crate::model::invalid_argument::Invalid;
+use crate::storage::{Error, ErrorKind};
+
+pub(super) type Result<T> = crate::storage::Result<T>;
+
+/// Says what was being done when SQLite failed.
+pub(super) trait Context<T> {
+    fn context(self, doing: &str) -> Result<T>;
+}
+
+impl<T> Context<T> for rusqlite::Result<T> {
+    fn context(self, doing: &str) -> Result<T> {
+        self.map_err(|error| {
+            let kind = kind_of(&error);
+            Error::new(kind, format!("index: {doing}")).because(error)
+        })
+    }
+}
+
+/// What is stored as text and does not parse was not written by this crate.
+impl<T> Context<T> for std::result::Result<T, Invalid> {
+    fn context(self, doing: &str) -> Result<T> {
+        self.map_err(|error| corrupt(doing, error))
+    }
+}
+
+impl<T> Context<T> for serde_json::Result<T> {
+    fn context(self, doing: &str) -> Result<T> {
+        self.map_err(|error| corrupt(doing, error))
+    }
+}
+
+fn corrupt(doing: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("index: {doing}")).because(source)
+}
+
+/// Whether a `COMMIT` that failed may take place nevertheless, once others read the log again: it may be in there.
+pub(super) fn may_be_committed(error: &rusqlite::Error) -> bool {
+    is_shm_size(error) || kind_of(error) == ErrorKind::Io
+}
+
+/// Whether `-shm` could not be made larger: there is no room for it, although SQLite calls it an I/O error.
+fn is_shm_size(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
+fn kind_of(error: &rusqlite::Error) -> ErrorKind {
+    if is_shm_size(error) {
+        return ErrorKind::Full;
+    }
+    match error.sqlite_error_code() {
+        // No statement names a table or a column that a release does not make.
+        Some(ErrorCode::Unknown) if error.to_string().contains("no such ") => ErrorKind::Corrupt,
+        Some(ErrorCode::DiskFull) => ErrorKind::Full,
+        Some(ErrorCode::ReadOnly) => ErrorKind::ReadOnly,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::Busy,
+        Some(
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation,
+        ) => ErrorKind::Corrupt,
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            ErrorKind::Io
+        }
+        Some(_) => ErrorKind::Other,
+        // A column of another type, or none where one must be.
+        None => ErrorKind::Corrupt,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn failure(code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn no_room_for_the_shared_memory_is_a_full_disk() {
+        for (code, kind, unknown) in [
+            (ffi::SQLITE_FULL, ErrorKind::Full, false),
+            // The log may have got the commit before.
+            (ffi::SQLITE_IOERR_SHMSIZE, ErrorKind::Full, true),
+            (ffi::SQLITE_IOERR_SHMMAP, ErrorKind::Io, true),
+            (ffi::SQLITE_IOERR_WRITE, ErrorKind::Io, true),
+            (ffi::SQLITE_BUSY, ErrorKind::Busy, false),
+        ] {
+            assert_eq!(kind_of(&failure(code)), kind, "{code}");
+            assert_eq!(may_be_committed(&failure(code)), unknown, "{code}");
+        }
+    }
+}

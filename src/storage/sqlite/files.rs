@@ -1,0 +1,160 @@
+//! The files of an open index: whether their names still lead to them, and whether a file that no lock protects has changed.
+
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use super::connection::beside;
+use super::error::Result;
+use crate::fs::io_error::failed;
+use crate::fs::place::identity;
+use crate::storage::{Error, ErrorKind};
+
+/// What tells a file from another one that takes its name.
+type Identity = Option<(u64, u64)>;
+
+/// The files that a connection opened, by name.
+///
+/// SQLite finds the log and its index by name. If another file takes one of the names, new connections and other processes go
+/// on with that one, and what is committed to the old one is lost with its last connection.
+#[derive(Clone, Debug)]
+pub(super) struct OpenFiles {
+    index: (PathBuf, Identity),
+    /// The log and its shared memory. Empty for a connection that uses none.
+    log: Vec<(PathBuf, Identity)>,
+}
+
+impl OpenFiles {
+    /// The files behind an index's name now. A caller that has a connection looks before it opens the index and after its
+    /// first read, and compares the two.
+    pub(super) fn of(index: &Path) -> Result<Self> {
+        let found = fs::metadata(index).map_err(failed("looking at", index))?;
+        let log = ["-wal", "-shm"].map(|suffix| beside(index, suffix));
+        let log = log.into_iter().filter_map(|path| {
+            let found = fs::metadata(&path).ok()?;
+            Some((path, identity(&found)))
+        });
+        Ok(Self {
+            index: (index.to_owned(), identity(&found)),
+            log: log.collect(),
+        })
+    }
+
+    /// Whether both have the same index. The first connection makes the log.
+    pub(super) fn is_same_index(&self, other: &Self) -> bool {
+        self.index == other.index
+    }
+
+    /// Fails if a name leads to another file than the open one, or to none.
+    pub(super) fn check(&self) -> Result<()> {
+        std::iter::once(&self.index)
+            .chain(&self.log)
+            .try_for_each(check)
+    }
+
+    /// As [`check`](Self::check), for the files that hold what is committed.
+    pub(super) fn check_durable(&self) -> Result<()> {
+        check(&self.index)?;
+        self.log.first().map_or(Ok(()), check)
+    }
+}
+
+fn check((path, was): &(PathBuf, Identity)) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if identity(&found) == *was => Ok(()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(failed("looking at", path)(error))
+        }
+        _ => {
+            let path = path.display();
+            let reason = format!(
+                "{path} was moved, removed or replaced while the store was open; open the store again"
+            );
+            Err(Error::new(ErrorKind::Replaced, reason))
+        }
+    }
+}
+
+/// The state of an index that is read without its locks, as SQLite reads one with `immutable=1`.
+///
+/// A process that may not write can't make the log's shared memory, so it takes no part in SQLite's locks. What it reads holds
+/// if nothing was written meanwhile: the log is absent or empty, its shared memory is absent, and the index is as it was when it
+/// was opened. A writer makes the shared memory before it writes anything.
+#[derive(Debug)]
+pub(super) struct Unlocked {
+    index: PathBuf,
+    was: Stamp,
+    /// Set by the first look that finds a difference, for good.
+    changed: AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    identity: Identity,
+    bytes: u64,
+    times: [Option<(i64, i64)>; 2],
+}
+
+/// Two writes within one tick of the file system's clock leave the same time. No clock in use ticks more slowly.
+const TICK: Duration = Duration::from_millis(20);
+
+impl Unlocked {
+    /// The state of an index now. Waits for a moment if the index was written just before.
+    pub(super) fn of(index: &Path) -> Result<Self> {
+        let found = fs::metadata(index).map_err(failed("looking at", index))?;
+        // The state is noted before it waits: what is written meanwhile counts as a change.
+        let age = |time: SystemTime| time.elapsed().unwrap_or(Duration::ZERO);
+        if found.modified().is_ok_and(|time| age(time) < TICK) {
+            std::thread::sleep(TICK);
+        }
+        Ok(Self {
+            index: index.to_owned(),
+            was: stamp(&found),
+            changed: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether nothing was written since.
+    pub(super) fn holds(&self) -> bool {
+        if self.changed.load(Ordering::Acquire) {
+            return false;
+        }
+        let holds = !is_in_use(&self.index)
+            && fs::metadata(&self.index).is_ok_and(|found| stamp(&found) == self.was);
+        self.changed.fetch_or(!holds, Ordering::AcqRel);
+        holds
+    }
+}
+
+/// Whether a log holds something, or a process has the index open by SQLite's locks.
+pub(super) fn is_in_use(index: &Path) -> bool {
+    let log = fs::metadata(beside(index, "-wal")).is_ok_and(|found| found.len() > 0);
+    log || beside(index, "-shm").exists()
+}
+
+fn stamp(found: &Metadata) -> Stamp {
+    #[cfg(unix)]
+    let times = {
+        use std::os::unix::fs::MetadataExt;
+        [
+            Some((found.mtime(), found.mtime_nsec())),
+            Some((found.ctime(), found.ctime_nsec())),
+        ]
+    };
+    #[cfg(not(unix))]
+    let times = {
+        let modified = found.modified().ok();
+        let since = modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        #[allow(clippy::cast_possible_wrap)] // Seconds since 1970.
+        [
+            since.map(|since| (since.as_secs() as i64, i64::from(since.subsec_nanos()))),
+            None,
+        ]
+    };
+    Stamp {
+        identity: identity(found),
+        bytes: found.len(),
+        times,
+    }
+}

@@ -1,0 +1,873 @@
+//! TODO
+
+use super::FORMAT;
+use crate::storage::sqlite::connection;
+use crate::storage::sqlite::objects;
+use crate::storage::sqlite::schema;
+use std::cell::Cell;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rusqlite::Connection;
+
+use super::archive::{Chunks, Place, Sizes, gather};
+use super::change_counter::Watcher;
+use super::connection::Access;
+use super::error::{Context as _, Result};
+use super::files::{OpenFiles, Unlocked};
+use super::interned::Repeated;
+use super::transaction::{Keys, Write};
+use crate::fs::lock::file_lock::{FileLock, LockGuard};
+use crate::fs::lock::policy::LockPolicy;
+use crate::fs::owner::prepare_index;
+use crate::fs::place::flush_directory;
+#[cfg(feature = "server")]
+use crate::fs::place::remove;
+use crate::model::record::{Durability, Settings};
+use crate::storage::{ChangeMark, Deadline, Error, ErrorKind, Held, Index, Snapshot, Transaction};
+
+/// What a file is that is to be opened as an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No file, or one in which nothing was ever completed.
+    Nothing,
+    /// Something else than a store's index.
+    Foreign,
+    /// An index of an unreleased build, in the format that the build gave this number.
+    Unreleased(u32),
+    /// An index of this format.
+    Index(u32),
+}
+
+/// What an index is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Reading and writing.
+    Write,
+    /// Reading, while others may write.
+    Read,
+    /// Reading, in a place that this process can't write to.
+    ReadUnwritable,
+}
+
+/// What a file is, the connection by which that was found, and the files that it opened.
+#[derive(Debug)]
+pub(crate) struct Probed {
+    pub(crate) found: Found,
+    pub(super) opened: Option<(Connection, OpenFiles)>,
+    /// Why a file of [`Found::Foreign`] could not be read, if it could not.
+    pub(crate) damage: Option<Error>,
+}
+
+/// An index in a file.
+#[derive(Debug)]
+pub(crate) struct SqliteIndex {
+    /// Absolute, and without links.
+    path: PathBuf,
+    purpose: Purpose,
+    /// What shows that nothing was written, while the index is read without locks.
+    unlocked: Mutex<Option<Arc<Unlocked>>>,
+    /// The files of its connections. At least one connection is open as long as the handle is: SQLite removes the log with the
+    /// last one.
+    files: OpenFiles,
+    readers: Mutex<Vec<Tables>>,
+    /// Connections that could not end a transaction.
+    stuck: Mutex<Vec<Tables>>,
+    watcher: Watcher,
+    /// Opened by the first who writes; none in an index that is only read.
+    writer: Option<OnceLock<Mutex<Writer>>>,
+    /// Held by the one who writes, among all threads of all processes.
+    lock: FileLock,
+    pub(super) poisoned: AtomicBool,
+    /// Another file has the name of one of `files`.
+    replaced: AtomicBool,
+    /// Who opened it: SQLite's connections and locks don't go over to a fork, <https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_>.
+    process: u32,
+    /// SQLite's count of changes of the schema (`PRAGMA schema_version`), as of the last check of its objects.
+    checked_schema: AtomicI64,
+    /// It was opened in spite of damage.
+    is_damaged: bool,
+    /// The file was written anew without free pages; it is shorter once the log is folded in whole.
+    is_to_shrink: AtomicBool,
+    pub(super) chunks: Arc<Chunks>,
+}
+
+/// A connection, as the place of all tables.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) connection: Connection,
+    /// What all connections keep of operations that were read.
+    pub(super) chunks: Arc<Chunks>,
+    pub(super) repeated: Repeated,
+    /// Where the history ends, once that was read in this transaction.
+    pub(super) end: Cell<Option<Place>>,
+    /// Of a connection that takes no locks.
+    pub(super) unlocked: Option<Arc<Unlocked>>,
+}
+
+impl Tables {
+    pub(super) fn of(connection: Connection, chunks: &Arc<Chunks>) -> Self {
+        Self {
+            connection,
+            unlocked: None,
+            chunks: Arc::clone(chunks),
+            repeated: Repeated::default(),
+            end: Cell::default(),
+        }
+    }
+}
+
+/// The connection that writes.
+#[derive(Debug)]
+pub(super) struct Writer {
+    tables: Tables,
+    /// What `tables` is set to.
+    durability: Durability,
+    /// Of rows that are committed.
+    pub(super) keys: Keys,
+}
+
+/// No count of changes of a schema: those have 32 bits.
+const UNCHECKED: i64 = i64::MAX;
+
+/// Idle readers kept open: more than there are cores would not read faster.
+const IDLE_READERS: usize = 16;
+
+/// A write-ahead log of this many pages is folded into the database. It is then overwritten from its start,
+/// which is cheaper than growing a file.
+const LOG_PAGES: i64 = 1000;
+
+/// When an index that was written to is closed, fewer are enough: the next process to open it reads all that are left.
+const LEFT_PAGES: i64 = 128;
+
+/// So many chunks of operations at most are made in one go: about 65,000 operations, in about a second.
+const CHUNKS: usize = 512;
+
+/// Fewer free pages than these, or than a quarter of the others, are left for what comes.
+const FREE_PAGES: i64 = 128;
+
+/// More pages than these take too long to be written anew while writers wait: a third of a second.
+const USED_PAGES: i64 = 16 * 1024;
+
+impl SqliteIndex {
+    /// Looks at what is there, without changing it.
+    ///
+    /// The first read makes the log where there is none. SQLite may be compiled not to flush the directory then, and its
+    /// name must last before anybody commits to it: those wait here.
+    pub(crate) fn probe(path: &Path, purpose: Purpose, policy: &LockPolicy) -> Result<Probed> {
+        let access = connection::access(path, purpose);
+        if purpose == Purpose::ReadUnwritable || connection::log_exists(path) {
+            return connection::probe(path, access, policy.limit);
+        }
+        let (lock, deadline) = (write_lock(path, policy), policy.deadline());
+        let mut turn = match lock.path().exists() {
+            true => Some(lock.lock(deadline)?),
+            false => None,
+        };
+        let mut probed = connection::probe(path, access, policy.limit)?;
+        if let (Found::Index(_), Some((connection, files))) = (probed.found, &mut probed.opened) {
+            if turn.is_none() {
+                turn = Some(lock.lock(deadline)?);
+            }
+            if purpose == Purpose::Write {
+                connection::keep_log(connection)?; // Another program may have turned it off.
+            }
+            connection::open_log(path, connection)?;
+            path.parent().map_or(Ok(()), flush_directory)?;
+            *files = OpenFiles::of(path)?;
+        }
+        drop(turn);
+        Ok(probed)
+    }
+
+    /// Makes an index where there is none, and answers what was there before. Several processes may try at
+    /// once. `rest` makes what else a store needs, and flushes the directory: from the moment the index is
+    /// there, others use the store.
+    pub(crate) fn create(
+        path: &Path,
+        settings: Settings,
+        policy: &LockPolicy,
+        rest: impl FnOnce() -> crate::Result<()>,
+    ) -> crate::Result<Found> {
+        let lock = write_lock(path, policy);
+        let _turn = lock.lock(policy.deadline())?;
+        let mut found = connection::probe(path, Access::Write, policy.limit)?.found;
+        if found == Found::Foreign && connection::is_unwritten(path)? {
+            connection::empty(path)?;
+            found = Found::Nothing;
+        }
+        if found == Found::Nothing {
+            prepare_index(path)?;
+            let connection = connection::open(path, Access::Create)?;
+            connection::keep_log(&connection)?;
+            schema::create(&connection, settings, rest)?;
+            // Whoever opens it next would read all of it; nothing is lost if it does.
+            let _ = connection::empty_log(&connection, 1);
+        }
+        Ok(found)
+    }
+
+    /// Removes an index, the file itself last: a log without one is a loss. Nobody may have it open.
+    #[cfg(feature = "server")]
+    pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
+        let [log, shared] = ["-wal", "-shm"].map(|suffix| connection::beside(path, suffix));
+        let parts = [write_lock_of(path), log, shared, path.to_owned()];
+        parts.iter().try_for_each(|part| remove(part))
+    }
+
+    /// Whether a log is there, and no index that it could belong to: SQLite would delete it.
+    pub(crate) fn log_without_index(path: &Path) -> bool {
+        connection::log_without_index(path)
+    }
+
+    /// Whether a file that SQLite does not open begins as every index does.
+    pub(crate) fn begins_as_index(path: &Path) -> bool {
+        connection::begins_as_database(path)
+    }
+
+    /// Whether a file that SQLite does not open is what an interrupted creation leaves.
+    pub(crate) fn is_unwritten(path: &Path) -> Result<bool> {
+        connection::is_unwritten(path)
+    }
+
+    /// Opens a damaged index for [`verify`](crate::engine::verify): tables are read if they can be, whatever the rest of the
+    /// schema is.
+    pub(crate) fn open_damaged(path: &Path, purpose: Purpose, policy: &LockPolicy) -> Result<Self> {
+        let access = connection::access(path, purpose);
+        let open = connection::open_damaged;
+        let (connection, files) = connection::open_first(path, access, policy.limit, open)?;
+        let index = Self::new(path, purpose, files, policy, true);
+        index.keep_first(connection);
+        Ok(index)
+    }
+
+    fn new(
+        path: &Path,
+        purpose: Purpose,
+        files: OpenFiles,
+        policy: &LockPolicy,
+        is_damaged: bool,
+    ) -> Self {
+        Self {
+            path: path.to_owned(),
+            purpose,
+            unlocked: Mutex::default(),
+            files,
+            readers: Mutex::default(),
+            stuck: Mutex::default(),
+            watcher: Watcher::default(),
+            writer: (purpose == Purpose::Write).then(OnceLock::new),
+            lock: write_lock(path, policy),
+            poisoned: AtomicBool::new(false),
+            replaced: AtomicBool::new(false),
+            process: std::process::id(),
+            checked_schema: AtomicI64::new(UNCHECKED),
+            is_damaged,
+            is_to_shrink: AtomicBool::new(false),
+            chunks: Arc::default(),
+        }
+    }
+
+    fn keep_first(&self, connection: Connection) {
+        // One that takes no locks never looks again at what it has read: it must be opened after the state is noted.
+        if self.purpose != Purpose::ReadUnwritable {
+            let reader = Tables::of(connection, &self.chunks);
+            self.readers().push(reader);
+        }
+    }
+
+    /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`]. The connection that found it is
+    /// the first to read; others are opened when they are needed.
+    pub(crate) fn open(
+        path: &Path,
+        purpose: Purpose,
+        probed: Probed,
+        policy: &LockPolicy,
+    ) -> Result<Self> {
+        let Some((connection, files)) = probed.opened else {
+            let reason = format!("{} holds no index", path.display());
+            return Err(Error::new(ErrorKind::Other, reason));
+        };
+        let index = Self::new(path, purpose, files, policy, false);
+        index.keep_first(connection);
+        match probed.found {
+            Found::Index(format) if format < FORMAT && purpose == Purpose::Write => {
+                schema::migrate(&index.turn()?.tables().connection)?;
+            }
+            _ => {}
+        }
+        let reader = index.reader()?;
+        index.check_schema(&reader.connection)?;
+        index.put_back(reader);
+        Ok(index)
+    }
+
+    /// Checks the schema, unless it has not changed since the last check. The answer holds as long as the transaction.
+    pub(super) fn check_schema(&self, connection: &Connection) -> Result<()> {
+        let count = schema::changes(connection)?;
+        if count != self.checked_schema.load(Ordering::Relaxed) {
+            objects::check(connection)?;
+            self.checked_schema.store(count, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// When a call that begins now stops waiting.
+    fn deadline(&self) -> Deadline {
+        self.lock.policy().deadline()
+    }
+
+    /// Opens a connection to the files of the first one.
+    pub(super) fn connect(&self) -> Result<Tables> {
+        let (access, unlocked) = self.access()?;
+        let open = match self.is_damaged {
+            true => connection::open_damaged,
+            false => connection::open_within,
+        };
+        let limit = self.lock.policy().limit;
+        let connection = self.connect_by(|| open(&self.path, access, limit))?;
+        Ok(Tables {
+            unlocked,
+            ..Tables::of(connection, &self.chunks)
+        })
+    }
+
+    fn connect_by(&self, open: impl FnOnce() -> Result<Connection>) -> Result<Connection> {
+        let opened = open().and_then(|connection| {
+            connection::open_log(&self.path, &connection).map(|()| connection)
+        });
+        // If the files are others, what opening them said is of no matter.
+        self.check_files()?;
+        opened
+    }
+
+    /// How a connection is opened now. For one that takes no locks: the state that what it reads is of.
+    fn access(&self) -> Result<(Access, Option<Arc<Unlocked>>)> {
+        let access = connection::access(&self.path, self.purpose);
+        let mut unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        if access != Access::Immutable {
+            *unlocked = None;
+        } else if unlocked.as_ref().is_none_or(|state| !state.holds()) {
+            *unlocked = Some(Arc::new(Unlocked::of(&self.path)?));
+        }
+        Ok((access, unlocked.clone()))
+    }
+
+    fn is_unlocked(&self) -> bool {
+        let unlocked = self.unlocked.lock();
+        let unlocked = unlocked.unwrap_or_else(PoisonError::into_inner);
+        unlocked.is_some()
+    }
+
+    /// Gives the handle up if the names of its files lead to others: what they hold is another store, or another state of
+    /// this one.
+    fn check_files(&self) -> Result<()> {
+        self.note_replaced(self.files.check())
+    }
+
+    /// As [`check_files`](Self::check_files), for the files that hold what is committed.
+    pub(super) fn check_durable_files(&self) -> Result<()> {
+        self.note_replaced(self.files.check_durable())
+    }
+
+    fn note_replaced(&self, checked: Result<()>) -> Result<()> {
+        if let Err(error) = &checked
+            && error.kind() == ErrorKind::Replaced
+        {
+            self.replaced.store(true, Ordering::Release);
+        }
+        checked
+    }
+
+    fn open_writer(&self) -> Result<Mutex<Writer>> {
+        let tables = self.connect()?;
+        connection::enlarge_cache(&tables.connection)?;
+        Ok(Mutex::new(Writer {
+            tables,
+            durability: Durability::Full,
+            keys: Keys::default(),
+        }))
+    }
+
+    fn stuck(&self) -> MutexGuard<'_, Vec<Tables>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<Tables>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn usable(&self) -> Result<()> {
+        self.sound()?;
+        if std::process::id() != self.process {
+            let opened = self.process;
+            let reason = format!(
+                "the store was opened by process {opened}, of which this is a fork, and must be opened anew here"
+            );
+            return Err(Error::new(ErrorKind::Forked, reason));
+        }
+        Ok(())
+    }
+
+    fn sound(&self) -> Result<()> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Poisoned, "an earlier flush failed"));
+        }
+        if self.replaced.load(Ordering::Acquire) {
+            let path = self.path.display();
+            let reason = format!(
+                "the files of {path} were moved, removed or replaced; open the store again"
+            );
+            return Err(Error::new(ErrorKind::Replaced, reason));
+        }
+        Ok(())
+    }
+
+    pub(super) fn turn(&self) -> Result<Turn<'_>> {
+        self.turn_by(self.deadline())
+    }
+
+    /// Waits for this thread's turn among those of this handle, and for the handle's among all of all processes.
+    fn turn_by(&self, deadline: Deadline) -> Result<Turn<'_>> {
+        self.usable()?;
+        let opened = self.writer.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::ReadOnly, "the index was opened for reading only")
+        })?;
+        let writer = match opened.get() {
+            Some(writer) => writer,
+            None => {
+                // Where two open one at once, one is closed before it was used.
+                let made = self.open_writer()?;
+                opened.get_or_init(|| made)
+            }
+        };
+        let lock = self.lock.lock(deadline)?;
+        self.sound()?;
+        // Who has the lock is alone with the connection.
+        let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = Turn {
+            writer,
+            lock,
+            deadline,
+        };
+        self.check_files()?;
+        Ok(turn)
+    }
+}
+
+/// The lock for which threads and processes queue to write.
+fn write_lock(index: &Path, policy: &LockPolicy) -> FileLock {
+    FileLock::new(write_lock_of(index), index.to_owned(), policy.clone())
+}
+
+fn write_lock_of(index: &Path) -> PathBuf {
+    index.with_file_name("write.lock")
+}
+
+impl Index for SqliteIndex {
+    fn snapshot(&self) -> Result<Held<'_>> {
+        self.usable()?;
+        let tables = self.reader()?;
+        connection::run(&tables.connection, "BEGIN").context("starting to read")?;
+        tables.end.set(None);
+        Ok(Box::new(Reader {
+            tables: Some(tables),
+            index: self,
+        }))
+    }
+
+    fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>> {
+        self.transaction_by(durability, self.deadline())
+    }
+
+    fn transaction_by(
+        &self,
+        durability: Durability,
+        deadline: Deadline,
+    ) -> Result<Box<dyn Transaction + '_>> {
+        let mut turn = self.turn_by(deadline)?;
+        turn.set_durability(durability)?;
+        Ok(Box::new(Write::begin(turn, self)?))
+    }
+
+    fn close_by(&self, moment: Deadline) {
+        self.lock.close_by(moment);
+    }
+
+    fn change_mark(&self) -> Option<ChangeMark> {
+        // SQLite does not notice a change of a file that it reads without locks.
+        let may_be_unlocked = self.purpose == Purpose::ReadUnwritable;
+        if self.is_given_up() || may_be_unlocked && self.is_unlocked() {
+            return None;
+        }
+        self.watcher.mark(|| match self.access() {
+            Ok((access, None)) => {
+                let open = || connection::open_to_watch(&self.path, access);
+                self.connect_by(open).ok()
+            }
+            _ => None,
+        })
+    }
+
+    fn check_location(&self) -> Result<()> {
+        self.usable()?;
+        self.check_files()
+    }
+
+    fn maintain(&self) -> Result<bool> {
+        self.usable()?;
+        if self.writer.is_none() {
+            return Ok(false);
+        }
+        let reader = self.reader()?;
+        let more = self.maintain_by(&reader);
+        self.put_back(reader);
+        more
+    }
+}
+
+impl SqliteIndex {
+    /// An idle connection that reads, or a new one.
+    fn reader(&self) -> Result<Tables> {
+        loop {
+            let idle = self.readers().pop();
+            match idle {
+                // The index was written since the connection read it without locks.
+                Some(idle) if !idle.is_consistent() => {}
+                Some(idle) => return Ok(idle),
+                None => return self.connect(),
+            }
+        }
+    }
+
+    /// Keeps a connection that has ended its transaction for the next reader.
+    fn put_back(&self, reader: Tables) {
+        let mut readers = self.readers();
+        if readers.len() < IDLE_READERS {
+            readers.push(reader);
+        }
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire) || self.replaced.load(Ordering::Acquire)
+    }
+
+    fn maintain_by(&self, reader: &Tables) -> Result<bool> {
+        let more = self.gather(reader, Sizes::USUAL)?;
+        if self.compact(reader)? {
+            self.is_to_shrink.store(true, Ordering::Relaxed);
+        }
+        let unfolded = || connection::unfolded_pages(&reader.connection);
+        if self.is_to_shrink.load(Ordering::Relaxed) || unfolded()? >= LOG_PAGES {
+            self.fold(reader)?;
+            // A reader of an earlier state keeps it from being folded in.
+            self.is_to_shrink
+                .fetch_and(unfolded()? > 0, Ordering::Relaxed);
+        }
+        Ok(more)
+    }
+
+    /// Gathers old operations into chunks. Those are made beside the writers; each waits for a turn, which is short. Says
+    /// whether there may be more.
+    pub(super) fn gather(&self, reader: &Tables, sizes: Sizes) -> Result<bool> {
+        for _ in 0..CHUNKS {
+            let doing = "looking for operations to gather";
+            connection::run(&reader.connection, "BEGIN").context(doing)?;
+            let gathered = gather(&reader.connection, sizes)?;
+            connection::run(&reader.connection, "COMMIT").context(doing)?;
+            let Some(gathered) = gathered else {
+                return Ok(false);
+            };
+            // Losing this costs nothing: the rows would be gathered again.
+            let mut turn = self.turn()?;
+            turn.set_durability(Durability::Relaxed)?;
+            let mut write = Write::begin(turn, self)?;
+            if !write.gather(&gathered)? {
+                return Ok(false);
+            }
+            Box::new(write).commit()?;
+        }
+        Ok(true)
+    }
+
+    /// Gives free pages back, where they are many and what is left is little: it is written anew meanwhile, and writers wait.
+    fn compact(&self, reader: &Tables) -> Result<bool> {
+        let (free, used) = connection::pages(&reader.connection)?;
+        if free < FREE_PAGES || free < used / 4 || used > USED_PAGES {
+            return Ok(false);
+        }
+        let mut turn = self.turn()?;
+        turn.set_durability(Durability::Relaxed)?;
+        connection::compact(&turn.tables().connection)?;
+        Ok(true)
+    }
+
+    fn fold(&self, checkpointer: &Tables) -> Result<()> {
+        // Most of it beside the writers; then the little that came meanwhile while none writes, after which
+        // the next one starts the log over.
+        connection::checkpoint(&checkpointer.connection)?;
+        let _turn = self.turn()?;
+        connection::checkpoint(&checkpointer.connection)
+    }
+}
+
+impl Drop for SqliteIndex {
+    /// What is folded in is known as long as anybody has the index open. To the next one after that all of the log
+    /// is new: it would be read to its end, not be overwritten, and grow with each process.
+    fn drop(&mut self) {
+        if self.usable().is_err() {
+            return;
+        }
+        if let Some(writer) = self.writer.as_mut().and_then(OnceLock::get_mut) {
+            let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
+            // A log that stays is only slower.
+            let _ = connection::empty_log(&writer.tables.connection, LEFT_PAGES);
+        }
+    }
+}
+
+/// The exclusive right to write, until it is dropped.
+pub(super) struct Turn<'a> {
+    pub(super) writer: MutexGuard<'a, Writer>,
+    /// Dropped after the other.
+    pub(super) lock: LockGuard<'a>,
+    /// How long SQLite may wait for those who write without the lock.
+    pub(super) deadline: Deadline,
+}
+
+impl Turn<'_> {
+    pub(super) fn tables(&self) -> &Tables {
+        &self.writer.tables
+    }
+
+    fn set_durability(&mut self, durability: Durability) -> Result<()> {
+        if self.writer.durability != durability {
+            connection::set_durability(&self.tables().connection, durability)?;
+            self.writer.durability = durability;
+        }
+        Ok(())
+    }
+}
+
+/// A snapshot: a reading connection in a transaction, given back when it is dropped.
+struct Reader<'a> {
+    tables: Option<Tables>,
+    index: &'a SqliteIndex,
+}
+
+impl Deref for Reader<'_> {
+    type Target = dyn Snapshot;
+
+    #[allow(clippy::expect_used)] // Only `drop` takes it.
+    fn deref(&self) -> &Self::Target {
+        self.tables.as_ref().expect("held until dropped")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let Some(tables) = self.tables.take() else {
+            return;
+        };
+        // The last connection must stay open, so one that can't end its transaction is not closed before the handle.
+        match connection::run(&tables.connection, "COMMIT") {
+            Ok(()) => self.index.put_back(tables),
+            Err(_) if connection::run(&tables.connection, "ROLLBACK").is_ok() => {
+                self.index.put_back(tables);
+            }
+            Err(_) => self.index.stuck().push(tables),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::testing;
+
+    fn made(directory: &Path) -> PathBuf {
+        let path = directory.join("index.db");
+        let found =
+            SqliteIndex::create(
+                &path,
+                Settings::default(),
+                &LockPolicy::default(),
+                || Ok(()),
+            )
+            .unwrap();
+        assert_eq!(found, Found::Nothing);
+        path
+    }
+
+    fn open(path: &Path, purpose: Purpose) -> SqliteIndex {
+        let policy = LockPolicy::default();
+        let probed = SqliteIndex::probe(path, purpose, &policy).unwrap();
+        SqliteIndex::open(path, purpose, probed, &policy).unwrap()
+    }
+
+    /// Whether it is this or another index that commits, and this one opened for reading or not.
+    #[test]
+    fn its_mark_tells_of_every_index_on_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = made(directory.path());
+        let open = |purpose| open(&path, purpose);
+        let by_version = |mut index: SqliteIndex| {
+            index.watcher = Watcher::by_version_only();
+            index
+        };
+        let indexes = [
+            open(Purpose::Write),
+            by_version(open(Purpose::Write)),
+            open(Purpose::Read),
+            by_version(open(Purpose::Read)),
+        ];
+        assert_eq!(
+            indexes.each_ref().map(|index| index.change_mark()),
+            [None; 4]
+        );
+        let marks = || indexes.each_ref().map(|index| index.change_mark().unwrap());
+        for (number, writer) in (1..=20).zip(indexes[..2].iter().cycle()) {
+            let before = marks();
+            assert_eq!(marks(), before, "nothing was committed");
+            testing::Scribe::new(writer).create(number, "seen", &[]);
+            for (before, now) in before.iter().zip(marks()) {
+                assert_ne!(*before, now, "a commit was not seen");
+            }
+        }
+        let by_header = indexes.each_ref().map(|index| index.watcher.is_by_header());
+        assert_eq!(by_header, [true, false, true, false]);
+    }
+
+    /// What a flush that failed has left is not known, and SQLite does not look at a file that nobody changes.
+    #[test]
+    fn it_has_no_mark_where_none_would_tell() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = made(directory.path());
+        let index = open(&path, Purpose::Write);
+        assert_eq!(index.change_mark(), None, "the first who asks gets none");
+        assert!(index.change_mark().is_some());
+        index.poisoned.store(true, Ordering::Release);
+        assert_eq!(index.change_mark(), None, "a handle that is given up");
+        drop(index);
+        let other = rusqlite::Connection::open(&path).unwrap();
+        let fold = "PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);";
+        other.execute_batch(fold).unwrap();
+        drop(other);
+        let index = open(&path, Purpose::ReadUnwritable);
+        assert!(index.is_unlocked());
+        assert_eq!(index.change_mark(), None, "an index that looks at nothing");
+    }
+
+    /// Whoever reads meanwhile goes on to see what was there.
+    #[test]
+    fn free_pages_are_given_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = made(directory.path());
+        let index = open(&path, Purpose::Write);
+        let mut scribe = testing::Scribe::new(&index);
+        scribe.create(1, "p", &[]);
+        let bodies: Vec<_> = (0..300)
+            .map(|number| {
+                let body = format!("{number}{}", "x".repeat(4000));
+                let numbered = format!("1.{number}");
+                scribe
+                    .commit_body(1, 1 + number, &numbered, body.as_bytes())
+                    .blob
+            })
+            .collect();
+        let pages = || connection::pages(&index.connect().unwrap().connection).unwrap();
+        index.maintain().unwrap();
+        let (_, full) = pages();
+        assert!(full > 300, "they are in the journal");
+        let held = index.snapshot().unwrap();
+        let before = testing::portrait(&**held);
+        scribe.drop_journal(&bodies);
+        assert!(pages().0 > 300, "they were in the journal");
+        index.maintain().unwrap();
+        assert_eq!(pages().0, 0);
+        assert_eq!(testing::portrait(&**held), before);
+        drop(held);
+        index.maintain().unwrap();
+        let after = testing::portrait(&**index.snapshot().unwrap());
+        assert_eq!(before.len(), after.len());
+        assert_eq!(index.snapshot().unwrap().self_check().unwrap(), [""; 0]);
+        drop(index);
+        let bytes = path.metadata().unwrap().len();
+        assert!(bytes < 100 * 4096, "{bytes} bytes are left");
+    }
+
+    /// Whose operations are gathered before every look, two to a chunk.
+    #[derive(Debug)]
+    struct Gathering(SqliteIndex);
+
+    impl Gathering {
+        fn gather(&self) {
+            let sizes = Sizes {
+                operations: 2,
+                bytes: 10_000,
+                newest: 0,
+            };
+            let reader = self.0.connect().unwrap();
+            self.0.gather(&reader, sizes).unwrap();
+        }
+    }
+
+    impl Index for Gathering {
+        fn snapshot(&self) -> Result<Held<'_>> {
+            self.gather();
+            self.0.snapshot()
+        }
+
+        fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>> {
+            self.0.transaction(durability)
+        }
+
+        fn change_mark(&self) -> Option<ChangeMark> {
+            self.0.change_mark()
+        }
+
+        fn maintain(&self) -> Result<bool> {
+            self.0.maintain()
+        }
+    }
+
+    fn passes_the_suite(change: impl Fn(&mut SqliteIndex)) {
+        passes_the_suite_as(|mut index| {
+            change(&mut index);
+            Box::new(index)
+        });
+    }
+
+    fn passes_the_suite_as(wrap: impl Fn(SqliteIndex) -> Box<dyn Index>) {
+        let directory = tempfile::tempdir().unwrap();
+        let made = Cell::new(0);
+        testing::index::all(&|settings| {
+            made.set(made.get() + 1);
+            let folder = directory.path().join(made.get().to_string());
+            std::fs::create_dir(&folder).unwrap();
+            let path = folder.join("index.db");
+            assert_eq!(
+                SqliteIndex::create(&path, settings, &LockPolicy::default(), || Ok(())).unwrap(),
+                Found::Nothing
+            );
+            wrap(open(&path, Purpose::Write))
+        });
+    }
+
+    #[test]
+    fn it_passes_the_suite_when_operations_are_gathered() {
+        passes_the_suite_as(|index| Box::new(Gathering(index)));
+    }
+
+    #[test]
+    fn it_passes_the_suite() {
+        passes_the_suite(|_| ());
+    }
+
+    #[test]
+    fn it_passes_the_suite_with_marks_by_the_data_version() {
+        passes_the_suite(|index| index.watcher = Watcher::by_version_only());
+    }
+}

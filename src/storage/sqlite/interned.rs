@@ -1,0 +1,153 @@
+//! Texts that many versions have, such as who committed them: each stands once in a table, and its key in its place.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::types::{ToSqlOutput, Type, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+
+/// So many at most: of where there are more, each has not many that repeat it.
+const MOST: i64 = 4096;
+
+/// The texts of keys that a connection has read. A row that is committed is never changed.
+#[derive(Debug, Default)]
+pub(crate) struct Repeated(RefCell<HashMap<i64, Arc<str>, foldhash::fast::RandomState>>);
+
+impl Repeated {
+    /// The text of a column: a key, the text itself, or none.
+    pub(crate) fn text(
+        &self,
+        connection: &Connection,
+        row: &Row<'_>,
+        column: usize,
+    ) -> rusqlite::Result<Option<String>> {
+        match row.get_ref(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Integer(key) => self.of(connection, key, column).map(Some),
+            text => Ok(Some(text.as_str()?.to_owned())),
+        }
+    }
+
+    fn of(&self, connection: &Connection, key: i64, column: usize) -> rusqlite::Result<String> {
+        if let Some(text) = self.0.borrow().get(&key) {
+            return Ok(text.as_ref().to_owned());
+        }
+        let found: Option<String> = connection
+            .prepare_cached("SELECT text FROM repeated WHERE key = ?1")?
+            .query_row([key], |row| row.get(0))
+            .optional()?;
+        let text = found.ok_or_else(|| {
+            let missing = format!("text {key} is missing").into();
+            rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, missing)
+        })?;
+        self.0.borrow_mut().insert(key, text.as_str().into());
+        Ok(text)
+    }
+
+    /// Forgets all, as what was read may never be committed.
+    pub(crate) fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
+}
+
+/// What is written in the place of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InPlace<'a> {
+    Key(i64),
+    Text(&'a str),
+}
+
+impl ToSql for InPlace<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Key(key) => key.to_sql(),
+            Self::Text(text) => text.to_sql(),
+        }
+    }
+}
+
+/// What stands for a text, which is made to stand in the table if there is room. In a write transaction.
+pub(crate) fn in_place<'a>(
+    connection: &Connection,
+    text: &'a str,
+) -> rusqlite::Result<InPlace<'a>> {
+    let known: Option<i64> = connection
+        .prepare_cached("SELECT key FROM repeated WHERE text = ?1")?
+        .query_row([text], |row| row.get(0))
+        .optional()?;
+    if let Some(key) = known {
+        return Ok(InPlace::Key(key));
+    }
+    let sql = "INSERT INTO repeated (text) SELECT ?1
+               WHERE (SELECT ifnull(max(key), 0) FROM repeated) < ?2";
+    match connection.prepare_cached(sql)?.execute((text, MOST))? {
+        0 => Ok(InPlace::Text(text)),
+        _ => Ok(InPlace::Key(connection.last_insert_rowid())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::lock::policy::LockPolicy;
+    use crate::model::record::Settings;
+    use crate::storage::Transaction as _;
+    use crate::storage::sqlite::index::{Purpose, SqliteIndex, Tables};
+    use crate::storage::sqlite::transaction::Write;
+
+    fn index(directory: &std::path::Path) -> SqliteIndex {
+        let path = directory.join("index.db");
+        let policy = LockPolicy::default();
+        SqliteIndex::create(&path, Settings::default(), &policy, || Ok(())).unwrap();
+        let probed = SqliteIndex::probe(&path, Purpose::Write, &policy).unwrap();
+        SqliteIndex::open(&path, Purpose::Write, probed, &policy).unwrap()
+    }
+
+    fn begin(index: &SqliteIndex) -> Write<'_> {
+        Write::begin(index.turn().unwrap(), index).unwrap()
+    }
+
+    /// Makes a text stand in the table, and reads what its key is read as.
+    fn key_and_back(tables: &Tables, text: &str) -> (i64, String) {
+        let InPlace::Key(key) = in_place(&tables.connection, text).unwrap() else {
+            panic!("{text:?} has no key");
+        };
+        let back = tables.repeated.of(&tables.connection, key, 0).unwrap();
+        (key, back)
+    }
+
+    /// Its key is another text's then.
+    #[test]
+    fn what_was_not_committed_is_not_remembered() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = index(directory.path());
+        let dropped = begin(&index);
+        assert_eq!(key_and_back(dropped.tables(), "a"), (1, "a".to_owned()));
+        drop(dropped);
+        let mut write = begin(&index);
+        assert_eq!(key_and_back(write.tables(), "b"), (1, "b".to_owned()));
+        write.savepoint().unwrap();
+        assert_eq!(key_and_back(write.tables(), "c"), (2, "c".to_owned()));
+        write.roll_back().unwrap();
+        assert_eq!(key_and_back(write.tables(), "d"), (2, "d".to_owned()));
+        assert_eq!(key_and_back(write.tables(), "b"), (1, "b".to_owned()));
+        Box::new(write).commit().unwrap();
+        let write = begin(&index);
+        assert_eq!(key_and_back(write.tables(), "d"), (2, "d".to_owned()));
+    }
+
+    #[test]
+    fn texts_that_are_too_many_stand_where_they_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = index(directory.path());
+        let write = begin(&index);
+        let connection = &write.tables().connection;
+        for number in 1..=MOST {
+            let text = number.to_string();
+            assert_eq!(in_place(connection, &text).unwrap(), InPlace::Key(number));
+        }
+        assert_eq!(in_place(connection, "more").unwrap(), InPlace::Text("more"));
+        assert_eq!(in_place(connection, "7").unwrap(), InPlace::Key(7));
+    }
+}

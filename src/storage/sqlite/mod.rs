@@ -1,0 +1,30 @@
+//! The index on SQLite. Every SQL statement of the crate is in this folder.
+//!
+//! One connection writes, several read. Threads and processes queue for the writer on a lock file in front of SQLite: its
+//! own busy handler polls, and starves some of those who wait.
+
+mod archive;
+mod begin;
+mod change_counter;
+mod check;
+mod columns;
+mod connection;
+mod copy;
+mod error;
+mod files;
+mod ids;
+mod index;
+mod interned;
+mod objects;
+mod operations;
+mod prompts;
+mod schema;
+mod search;
+mod snapshot;
+mod transaction;
+mod versions;
+mod wal_index;
+
+pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
+pub(crate) use self::index::{Found, Probed, Purpose, SqliteIndex};
+pub(crate) use self::schema::FORMAT;

@@ -1,0 +1,212 @@
+//! The objects of an index's schema: what this release makes, beside what a file has.
+//!
+//! A table, index, trigger or view that another program put into the file would change what statements mean: a trigger or a
+//! cascade writes rows, a partial or expression index hides some. So each must have the text that this release gave it.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use rusqlite::Connection;
+
+use super::error::{Context, Result};
+use super::schema::SCHEMA;
+use crate::storage::{Error, ErrorKind};
+
+/// An object as `sqlite_schema` has it.
+#[derive(Debug, PartialEq, Eq)]
+struct Object {
+    kind: &'static str,
+    sql: String,
+}
+
+/// The objects that [`SCHEMA`] makes, by name.
+static EXPECTED: LazyLock<BTreeMap<String, Object>> =
+    LazyLock::new(|| statements(SCHEMA).filter_map(object).collect());
+
+/// The tables that FTS5 makes for a table without contents, by the end of their names. Their text is FTS5's.
+const SHADOWS: [(&str, &[&str]); 2] = [
+    ("search_text", &["_config", "_data", "_docsize", "_idx"]),
+    ("search_message", &["_config", "_data", "_idx"]),
+];
+
+/// The indexes that SQLite makes for UNIQUE and for the primary key of a table that has rowids.
+const AUTOMATIC: [&str; 3] = [
+    "sqlite_autoindex_prompt_1",
+    "sqlite_autoindex_repeated_1",
+    "sqlite_autoindex_version_1",
+];
+
+/// Splits a text into its statements, without comments and line breaks.
+pub(super) fn statements(text: &str) -> impl Iterator<Item = String> {
+    let lines = text
+        .lines()
+        .map(|line| line.split_once("--").map_or(line, |(code, _)| code));
+    let words: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
+    let code = words.join(" ");
+    let statements: Vec<String> = code
+        .split(';')
+        .map(|statement| statement.trim().to_owned())
+        .filter(|statement| !statement.is_empty())
+        .collect();
+    statements.into_iter()
+}
+
+/// The name and the rest of the object that a statement makes, if it makes one.
+fn object(sql: String) -> Option<(String, Object)> {
+    let rest = sql.strip_prefix("CREATE ")?;
+    let (kind, rest) = match rest.strip_prefix("INDEX ") {
+        Some(rest) => ("index", rest),
+        None => {
+            let rest = rest.strip_prefix("VIRTUAL ").unwrap_or(rest);
+            ("table", rest.strip_prefix("TABLE ")?)
+        }
+    };
+    let name = rest.split_whitespace().next()?.to_owned();
+    Some((name, Object { kind, sql }))
+}
+
+/// Compares the schema of a file with this release's. The answer has a line for each object that is missing, added or changed.
+pub(super) fn differences(connection: &Connection) -> Result<Vec<String>> {
+    let doing = "reading the schema";
+    let mut statement = connection
+        .prepare_cached("SELECT type, name, sql FROM sqlite_schema")
+        .context(doing)?;
+    let mut rows = statement.query([]).context(doing)?;
+    let (mut wrong, mut found) = (Vec::new(), 0);
+    while let Some(row) = rows.next().context(doing)? {
+        let text = |at| -> Result<Option<&str>> {
+            let value = row.get_ref(at).context(doing)?;
+            value
+                .as_str_or_null()
+                .map_err(rusqlite::Error::from)
+                .context(doing)
+        };
+        let kind = text(0)?.unwrap_or_default();
+        let name = text(1)?.unwrap_or_default();
+        let sql = text(2)?;
+        match EXPECTED.get(name) {
+            Some(expected) if expected.kind == kind && Some(expected.sql.as_str()) == sql => {
+                found += 1;
+            }
+            Some(_) => {
+                found += 1;
+                wrong.push(format!("the schema's {kind} {name} is not this release's"));
+            }
+            None if is_automatic(kind, name, sql) => {}
+            None => wrong.push(format!(
+                "the schema has a {kind} {name}, which no release makes"
+            )),
+        }
+    }
+    if found < EXPECTED.len() {
+        let mut exists = connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)")
+            .context(doing)?;
+        for (name, object) in EXPECTED.iter() {
+            let is_there: bool = exists.query_row([name], |row| row.get(0)).context(doing)?;
+            if !is_there {
+                wrong.push(format!("the schema has no {} {name}", object.kind));
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+/// Whether SQLite or FTS5 makes the object for one of ours, or `ANALYZE` for its statistics.
+fn is_automatic(kind: &str, name: &str, sql: Option<&str>) -> bool {
+    let is_shadow = || {
+        SHADOWS.iter().any(|(table, ends)| {
+            let end = name.strip_prefix(table);
+            end.is_some_and(|end| ends.contains(&end))
+        })
+    };
+    match kind {
+        "index" => sql.is_none() && AUTOMATIC.contains(&name),
+        "table" => is_shadow() || matches!(name, "sqlite_stat1" | "sqlite_stat4"),
+        _ => false,
+    }
+}
+
+/// Refuses a file whose schema is not this release's, and names what differs.
+pub(super) fn check(connection: &Connection) -> Result<()> {
+    let wrong = differences(connection)?;
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("index: {}", wrong.join("; "));
+    Err(Error::new(ErrorKind::Corrupt, reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::record::Settings;
+    use crate::storage::sqlite::schema;
+
+    fn made() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        schema::create(&connection, Settings::default(), || Ok(())).unwrap();
+        connection
+    }
+
+    #[test]
+    fn a_new_index_has_what_the_release_makes() {
+        assert_eq!(differences(&made()).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn what_analyze_and_vacuum_leave_is_no_difference() {
+        let connection = made();
+        connection.execute_batch("ANALYZE; VACUUM").unwrap();
+        assert_eq!(differences(&connection).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn whatever_is_added_removed_or_changed_is_named() {
+        let cases = [
+            (
+                "CREATE TRIGGER evil AFTER INSERT ON operation BEGIN SELECT 1; END",
+                "evil",
+            ),
+            ("CREATE VIEW evil AS SELECT 1", "evil"),
+            ("CREATE TABLE evil (a)", "evil"),
+            ("CREATE INDEX evil ON version (message)", "evil"),
+            (
+                "CREATE UNIQUE INDEX evil ON environment (name) WHERE name = 'production'",
+                "evil",
+            ),
+            ("DROP INDEX version_by_prompt", "version_by_prompt"),
+            ("DROP TABLE request_inputs", "request_inputs"),
+            (
+                "ALTER TABLE version ADD COLUMN evil INTEGER AS (1)",
+                "version",
+            ),
+            ("ALTER TABLE tag RENAME COLUMN tag TO evil", "tag"),
+            ("CREATE TABLE search_text_evil (a)", "search_text_evil"),
+            (
+                "DROP TABLE repeated; CREATE VIEW repeated AS SELECT 1 AS key, 'm' AS text",
+                "repeated",
+            ),
+            (
+                "DROP TABLE environment; CREATE TABLE environment (
+                    prompt INTEGER NOT NULL REFERENCES prompt ON DELETE CASCADE,
+                    name TEXT NOT NULL,
+                    version INTEGER NOT NULL REFERENCES version,
+                    moved_at INTEGER NOT NULL,
+                    PRIMARY KEY (prompt, name)
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX environment_by_name ON environment (name)",
+                "environment",
+            ),
+        ];
+        for (change, name) in cases {
+            let connection = made();
+            connection.execute_batch(change).unwrap();
+            let found = differences(&connection).unwrap();
+            assert!(!found.is_empty(), "not found: {change}");
+            let found = found.join("\n");
+            assert!(found.contains(name), "{change}: {found}");
+            assert_eq!(check(&connection).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+    }
+}

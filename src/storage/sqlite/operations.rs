@@ -1,0 +1,404 @@
+//! Operations and recorded inputs: what is read of them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rusqlite::types::{Type, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::archive;
+use super::archive::{Chunk, Place};
+use super::columns::{bytes, collect, limit, micros, moment, parsed};
+use super::error::{Context, Result};
+use super::ids::version_is;
+use super::index::Tables;
+use crate::model::id::{EnvironmentName, OperationId, PromptId, VersionId};
+use crate::model::record::{Change, Operation, OperationContent, OperationFilter, RecordedInputs};
+use crate::model::work_counter;
+use crate::storage::OperationVisitor;
+
+pub(super) fn last(tables: &Tables) -> Result<Option<(u64, OperationId)>> {
+    let end = end(tables)?;
+    Ok((end.number > 0).then_some((end.number.unsigned_abs(), end.id)))
+}
+
+/// The number of a prompt's last operation. Of one in a chunk the list says only which chunk, so it is read.
+pub(super) fn last_of(tables: &Tables, prompt: PromptId) -> Result<Option<u64>> {
+    let last: Option<i64> = tables
+        .connection
+        .prepare_cached(
+            "SELECT max(operation) FROM operation_prompt
+             WHERE prompt = (SELECT key FROM prompt WHERE id = ?1)",
+        )
+        .and_then(|mut statement| statement.query_row([prompt.as_str()], |row| row.get(0)))
+        .context("looking for a prompt's last operation")?;
+    match last {
+        Some(last) if last <= archive::end(&tables.connection)?.number => {
+            let filter = OperationFilter::default().prompt(prompt);
+            let last = list(tables, &filter, None, 1)?;
+            Ok(last.first().map(|last| last.number))
+        }
+        last => Ok(last.map(i64::unsigned_abs)),
+    }
+}
+
+/// The end of the history. The newest operations have rows.
+pub(super) fn end(tables: &Tables) -> Result<Place> {
+    if let Some(end) = tables.end.get() {
+        return Ok(end);
+    }
+    let end = tables
+        .connection
+        .prepare_cached("SELECT number, hash FROM operation ORDER BY number DESC LIMIT 1")
+        .and_then(|mut statement| {
+            let end = statement.query_row([], |row| {
+                let id = OperationId::from_bytes(bytes(row, 1)?);
+                Ok(Place {
+                    number: row.get(0)?,
+                    id,
+                })
+            });
+            end.optional()
+        })
+        .context("reading where the history ends")?;
+    let end = end.map_or_else(|| archive::end(&tables.connection), Ok)?;
+    tables.end.set(Some(end));
+    Ok(end)
+}
+
+/// The last operation up to a number that was made by a moment; 0 if there is none.
+pub(super) fn last_by(tables: &Tables, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
+    let (moment, up_to) = (micros(moment), i64::try_from(up_to).unwrap_or(i64::MAX));
+    let sql = "SELECT number FROM operation WHERE at <= ?1 AND number <= ?2
+               ORDER BY number DESC LIMIT 1";
+    let found = match by_moment(&tables.connection, sql, (moment, up_to))? {
+        // The operations in chunks come before those that have rows.
+        None => tables.chunks.last_by(&tables.connection, moment, up_to)?,
+        found => found,
+    };
+    Ok(found.unwrap_or(0).unsigned_abs())
+}
+
+/// The first operation that was made after one moment and by another.
+pub(super) fn first_between(
+    tables: &Tables,
+    after: DateTime<Utc>,
+    by: DateTime<Utc>,
+) -> Result<Option<u64>> {
+    let (after, by) = (micros(after), micros(by));
+    let connection = &tables.connection;
+    let sql = "SELECT number FROM operation WHERE at > ?1 AND at <= ?2 ORDER BY number LIMIT 1";
+    let found = match tables.chunks.first_between(connection, after, by)? {
+        None => by_moment(connection, sql, (after, by))?,
+        found => found,
+    };
+    Ok(found.map(i64::unsigned_abs))
+}
+
+fn by_moment(connection: &Connection, sql: &str, params: (i64, i64)) -> Result<Option<i64>> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional())
+        .context("looking for an operation by its moment")
+}
+
+/// Visits the operations above a number in order, those in chunks first.
+pub(super) fn each(
+    connection: &Connection,
+    after: i64,
+    visit: &mut OperationVisitor<'_>,
+) -> crate::Result<()> {
+    let doing = "reading operations in order";
+    let mut read = after;
+    while let Some(chunk) = archive::next(connection, read)? {
+        for (number, id, text) in chunk.operations() {
+            if number > after && visit(number.unsigned_abs(), id, text)?.is_break() {
+                return Ok(());
+            }
+        }
+        read = chunk.end.number;
+    }
+    let sql = "SELECT number, hash, content FROM operation WHERE number > ?1 ORDER BY number";
+    let mut statement = connection.prepare_cached(sql).context(doing)?;
+    let mut rows = statement.query([read]).context(doing)?;
+    while let Some(row) = rows.next().context(doing)? {
+        let (number, id) = head(row).context(doing)?;
+        let content = row
+            .get_ref(2)
+            .and_then(|text| Ok(text.as_str()?))
+            .context(doing)?;
+        if visit(number, id, content)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn head(row: &Row<'_>) -> rusqlite::Result<(u64, OperationId)> {
+    let number = row.get::<_, i64>(0)?.unsigned_abs();
+    Ok((number, OperationId::from_bytes(bytes(row, 1)?)))
+}
+
+pub(super) fn list(
+    tables: &Tables,
+    filter: &OperationFilter,
+    before: Option<u64>,
+    most: usize,
+) -> Result<Vec<Operation>> {
+    let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+    let mut found = with_rows(&tables.connection, filter, before, most)?;
+    if found.len() < most {
+        Gathered {
+            tables,
+            filter,
+            before,
+            most,
+        }
+        .add_to(&mut found)?;
+    }
+    Ok(found)
+}
+
+/// Those that have a row each.
+fn with_rows(
+    connection: &Connection,
+    filter: &OperationFilter,
+    before: i64,
+    most: usize,
+) -> Result<Vec<Operation>> {
+    const OF_PROMPT: &str = "SELECT key FROM prompt WHERE id = ?2";
+    let numbers = match (&filter.prompt, &filter.environment) {
+        (None, None) => {
+            "SELECT number AS operation FROM operation WHERE ?2 IS NULL AND ?3 IS NULL".to_owned()
+        }
+        (Some(_), None) => format!(
+            "SELECT operation FROM operation_prompt WHERE prompt = ({OF_PROMPT}) AND ?3 IS NULL"
+        ),
+        (None, Some(_)) => {
+            // Cut here: else SQLite reads all operations of the name for each page.
+            "SELECT DISTINCT operation FROM operation_environment
+             WHERE ?2 IS NULL AND name = ?3 AND operation < ?1 ORDER BY operation DESC LIMIT ?4"
+                .to_owned()
+        }
+        // A prompt has fewer operations than an environment's name.
+        (Some(_), Some(_)) => format!(
+            "SELECT operation FROM operation_prompt p WHERE prompt = ({OF_PROMPT}) AND EXISTS
+                (SELECT 1 FROM operation_environment e
+                 WHERE e.name = ?3 AND e.operation = p.operation AND e.prompt = p.prompt)"
+        ),
+    };
+    let sql = format!(
+        "SELECT o.number, o.hash, o.content FROM ({numbers}) n JOIN operation o ON o.number = n.operation
+         WHERE n.operation < ?1 ORDER BY n.operation DESC LIMIT ?4"
+    );
+    let rows = connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| {
+            let prompt = filter.prompt.as_ref().map(PromptId::as_str);
+            let environment = filter.environment.as_ref().map(EnvironmentName::as_str);
+            let found = statement.query((before, prompt, environment, limit(most)))?;
+            collect(found, |row| Ok((head(row)?, row.get::<_, String>(2)?)))
+        })
+        .context("listing operations")?;
+    rows.into_iter()
+        .map(|((number, id), text)| operation(number, id, &text))
+        .collect()
+}
+
+fn operation(number: u64, id: OperationId, text: &str) -> Result<Operation> {
+    let content: OperationContent =
+        serde_json::from_str(text).context(&format!("reading operation {number}"))?;
+    work_counter::many(content.changes.len());
+    Ok(Operation {
+        number,
+        id,
+        content,
+    })
+}
+
+/// A search in chunks, newest first.
+struct Gathered<'a> {
+    tables: &'a Tables,
+    filter: &'a OperationFilter,
+    before: i64,
+    most: usize,
+}
+
+impl Gathered<'_> {
+    fn add_to(&self, found: &mut Vec<Operation>) -> Result<()> {
+        let last = archive::end(&self.tables.connection)?
+            .number
+            .min(self.before - 1);
+        if last < 1 {
+            return Ok(());
+        }
+        match (&self.filter.prompt, &self.filter.environment) {
+            (None, None) => self.add_all(last, found),
+            (Some(prompt), _) => self.add_of_prompt(last, *prompt, found),
+            (None, Some(name)) => self.add_of_environment(last, name, found),
+        }
+    }
+
+    fn chunk(&self, number: i64) -> Result<Arc<Chunk>> {
+        self.tables.chunks.of(&self.tables.connection, number)
+    }
+
+    fn add_all(&self, last: i64, found: &mut Vec<Operation>) -> Result<()> {
+        let mut next = last;
+        while next > 0 && found.len() < self.most {
+            let chunk = self.chunk(next)?;
+            let operations = chunk.operations().rev();
+            for (number, id, text) in operations.filter(|(number, ..)| *number <= next) {
+                if found.len() == self.most {
+                    return Ok(());
+                }
+                found.push(operation(number.unsigned_abs(), id, text)?);
+            }
+            next = chunk.first() - 1;
+        }
+        Ok(())
+    }
+
+    /// A prompt is listed once with each chunk, by its last operation.
+    fn add_of_prompt(&self, last: i64, prompt: PromptId, found: &mut Vec<Operation>) -> Result<()> {
+        let doing = "listing a prompt's operations";
+        let sql = "SELECT p.operation FROM operation_prompt p JOIN operation_chunk c ON c.last = p.operation
+                   WHERE p.prompt = (SELECT key FROM prompt WHERE id = ?1) AND p.operation <= ?2
+                   ORDER BY p.operation DESC";
+        let up_to = self.chunk(last)?.end.number;
+        let mut statement = self.tables.connection.prepare_cached(sql).context(doing)?;
+        let mut rows = statement.query((prompt.as_str(), up_to)).context(doing)?;
+        // Reading an operation takes longer than seeing that it does not name the prompt.
+        let named = format!("\"{prompt}\"");
+        while let Some(row) = rows.next().context(doing)? {
+            let chunk = self.chunk(row.get(0).context(doing)?)?;
+            let operations = chunk.operations().rev();
+            for (number, id, text) in operations.filter(|(number, ..)| *number <= last) {
+                if found.len() == self.most {
+                    return Ok(());
+                }
+                if text.contains(&named) {
+                    let operation = operation(number.unsigned_abs(), id, text)?;
+                    let changes = &operation.content.changes;
+                    if changes.iter().any(|change| self.asks_for(prompt, change)) {
+                        found.push(operation);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a change is of the prompt, and moved the environment if one is asked for.
+    fn asks_for(&self, prompt: PromptId, change: &Change) -> bool {
+        let moved = |wanted: &EnvironmentName| match change {
+            Change::Environment { name, .. } => name == wanted,
+            _ => false,
+        };
+        change.prompt() == prompt && self.filter.environment.as_ref().is_none_or(moved)
+    }
+
+    fn add_of_environment(
+        &self,
+        last: i64,
+        name: &EnvironmentName,
+        found: &mut Vec<Operation>,
+    ) -> Result<()> {
+        let doing = "listing the operations of an environment";
+        let sql = "SELECT DISTINCT operation FROM operation_environment
+                   WHERE name = ?1 AND operation <= ?2 ORDER BY operation DESC LIMIT ?3";
+        let mut statement = self.tables.connection.prepare_cached(sql).context(doing)?;
+        let more = limit(self.most - found.len());
+        let rows = statement.query((name.as_str(), last, more));
+        let numbers: Vec<i64> = rows
+            .and_then(|rows| collect(rows, |row| row.get(0)))
+            .context(doing)?;
+        for number in numbers {
+            let chunk = self.chunk(number)?;
+            if let Some((id, text)) = chunk.operation(number) {
+                found.push(operation(number.unsigned_abs(), id, text)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Selects from inputs and their version what [`inputs_row`] reads, of live versions.
+macro_rules! select_inputs {
+    ($rest:literal) => {
+        concat!(
+            "SELECT i.request, i.inputs, i.environment, i.recorded_at
+             FROM version v JOIN request_inputs i ON i.version = v.key
+             WHERE v.deleted_at IS NULL AND ",
+            version_is!("v", "?1"),
+            " ",
+            $rest
+        )
+    };
+}
+
+pub(super) fn inputs(
+    connection: &Connection,
+    version: VersionId,
+    request: &str,
+) -> Result<Option<RecordedInputs>> {
+    connection
+        .prepare_cached(select_inputs!("AND i.request = ?2"))
+        .and_then(|mut statement| {
+            let found = statement.query_row((version.as_bytes(), request), |row| {
+                inputs_row(row, version)
+            });
+            found.optional()
+        })
+        .context("reading recorded inputs")
+}
+
+pub(super) fn inputs_of(
+    connection: &Connection,
+    version: VersionId,
+) -> Result<Vec<RecordedInputs>> {
+    connection
+        .prepare_cached(select_inputs!("ORDER BY i.request"))
+        .and_then(|mut statement| {
+            let rows = statement.query([version.as_bytes()])?;
+            collect(rows, |row| inputs_row(row, version))
+        })
+        .context("reading recorded inputs")
+}
+
+/// Goes from version to version by the key, not from request to request.
+pub(super) fn lost_versions_with_inputs(connection: &Connection) -> Result<Vec<VersionId>> {
+    let sql = "
+        WITH RECURSIVE recorded (version) AS (
+            SELECT min(version) FROM request_inputs
+            UNION ALL
+            SELECT (SELECT min(i.version) FROM request_inputs i WHERE i.version > recorded.version)
+            FROM recorded WHERE version IS NOT NULL
+        )
+        SELECT v.id FROM recorded r JOIN version v ON v.key = r.version JOIN blob b ON b.key = v.blob
+        WHERE v.deleted_at IS NOT NULL AND b.stored = 0";
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            collect(statement.query([])?, |row| {
+                Ok(VersionId::from_bytes(bytes(row, 0)?))
+            })
+        })
+        .context("searching inputs of versions that are gone")
+}
+
+fn inputs_row(row: &Row<'_>, version_id: VersionId) -> rusqlite::Result<RecordedInputs> {
+    let inputs = serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(error))
+    })?;
+    Ok(RecordedInputs {
+        request_id: row.get(0)?,
+        version_id,
+        inputs,
+        environment: match row.get_ref(2)? {
+            ValueRef::Null => None,
+            _ => Some(parsed(row, 2)?),
+        },
+        recorded_at: moment(row, 3)?,
+    })
+}

@@ -1,0 +1,190 @@
+//! The tables of an index: how they are made, and how those of an older format become today's.
+
+use rusqlite::Connection;
+
+use super::error::{Context, Result};
+use super::objects;
+use crate::model::record::{Policy, Settings};
+use crate::model::version_number::VersionNumber;
+use crate::storage::{Error, ErrorKind};
+
+/// `application_id` of a store: "Prmb" in ASCII.
+pub(super) const APPLICATION_ID: i32 = 0x5072_6d62;
+
+/// `application_id` of the stores that unreleased builds made: "PmBk" in ASCII. Their formats had numbers of their own.
+pub(super) const UNRELEASED_APPLICATION_ID: i32 = 0x506d_426b;
+
+/// The tables of the newest format.
+pub(super) const SCHEMA: &str = include_str!("schema.sql");
+
+/// The format of the stores that this release makes, in `user_version`.
+pub(crate) const FORMAT: u32 = FIRST_FORMAT + MIGRATIONS.len() as u32;
+
+const FIRST_FORMAT: u32 = 1;
+
+/// Append-only: the step at index `n` turns format `n + 1` into `n + 2`. What it leaves must have the text of [`SCHEMA`], to the
+/// byte, as every opening compares the two.
+const MIGRATIONS: &[&str] = &[];
+
+/// Makes the tables of a new store, in one transaction; `rest` is done before it is committed.
+pub(super) fn create(
+    connection: &Connection,
+    settings: Settings,
+    rest: impl FnOnce() -> crate::Result<()>,
+) -> crate::Result<()> {
+    require_fts5(connection)?;
+    let context = "creating the tables";
+    connection
+        .execute_batch("BEGIN EXCLUSIVE")
+        .context(context)?;
+    for statement in objects::statements(SCHEMA) {
+        connection.execute_batch(&statement).context(context)?;
+    }
+    let policy = match settings.policy {
+        Policy::Enforced => "enforced",
+        Policy::Free => "free",
+    };
+    connection
+        .execute(
+            "INSERT INTO setting VALUES ('first version', ?1), ('policy', ?2)",
+            (settings.first_version.to_string(), policy),
+        )
+        .context(context)?;
+    rest()?;
+    connection
+        .execute_batch(&format!(
+            "PRAGMA user_version = {FORMAT}; PRAGMA application_id = {APPLICATION_ID}; COMMIT"
+        ))
+        .context(context)?;
+    Ok(())
+}
+
+/// Brings an older store up to the newest format, in one transaction.
+pub(super) fn migrate(connection: &Connection) -> Result<()> {
+    migrate_by(connection, MIGRATIONS)
+}
+
+fn migrate_by(connection: &Connection, steps: &[&str]) -> Result<()> {
+    let run = |sql: &str| {
+        connection
+            .execute_batch(sql)
+            .context("migrating the tables")
+    };
+    // A migration replaces a table that others refer to: <https://sqlite.org/lang_altertable.html#otheralter>.
+    run("PRAGMA foreign_keys = OFF; BEGIN EXCLUSIVE")?;
+    // Another process may have migrated while this one waited.
+    let found = format_of(connection)?;
+    for (format, step) in (FIRST_FORMAT..).zip(steps) {
+        if format >= found {
+            run(step)?;
+            run(&format!("PRAGMA user_version = {}", format + 1))?;
+        }
+    }
+    run("COMMIT; PRAGMA foreign_keys = ON")
+}
+
+/// Search needs a part of SQLite that may be left out of a system's.
+pub(super) fn require_fts5(connection: &Connection) -> Result<()> {
+    if cfg!(feature = "bundled") {
+        return Ok(());
+    }
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_module_list WHERE name = 'fts5')";
+    let found = connection.query_row(sql, [], |row| row.get(0));
+    match found.context("looking for FTS5")? {
+        true => Ok(()),
+        false => Err(Error::new(
+            ErrorKind::Other,
+            "the SQLite that is linked was compiled without FTS5 (SQLITE_ENABLE_FTS5)",
+        )),
+    }
+}
+
+/// The format of a store: `user_version`.
+pub(super) fn format_of(connection: &Connection) -> Result<u32> {
+    connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .context("reading the format")
+}
+
+/// How often the schema has changed: `schema_version`, which every program steps that changes it.
+pub(super) fn changes(connection: &Connection) -> Result<i64> {
+    connection
+        .prepare_cached("PRAGMA schema_version")
+        .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i32>(0)))
+        .map(i64::from)
+        .context("reading the schema's version")
+}
+
+/// `application_id`: tells a store from any other SQLite file.
+pub(super) fn application_of(connection: &Connection) -> Result<i32> {
+    connection
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .context("reading the application id")
+}
+
+/// What the store was made with.
+pub(super) fn settings(connection: &Connection) -> Result<Settings> {
+    let setting = |name: &str| -> Result<String> {
+        connection
+            .prepare_cached("SELECT value FROM setting WHERE name = ?1")
+            .and_then(|mut statement| statement.query_row([name], |row| row.get(0)))
+            .context("reading the settings")
+    };
+    let first_version = setting("first version")?.parse::<VersionNumber>();
+    let first_version = first_version.context("reading the settings")?;
+    let policy = match setting("policy")?.as_str() {
+        "free" => Policy::Free,
+        _ => Policy::Enforced,
+    };
+    Ok(Settings {
+        first_version,
+        policy,
+    })
+}
+
+/// Whether there is no table yet.
+pub(super) fn is_empty(connection: &Connection) -> Result<bool> {
+    connection
+        .query_row(
+            "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)",
+            [],
+            |row| row.get(0),
+        )
+        .context("reading the schema")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_runs_once_on_the_format_before_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        let made = "CREATE TABLE t (a); INSERT INTO t VALUES (1); PRAGMA user_version = 1";
+        connection.execute_batch(made).unwrap();
+        let steps = ["UPDATE t SET a = a + 10", "UPDATE t SET a = a * 2"];
+        let state = || {
+            let value: i64 = connection
+                .query_row("SELECT a FROM t", [], |row| row.get(0))
+                .unwrap();
+            (value, format_of(&connection).unwrap())
+        };
+        migrate_by(&connection, &steps[..1]).unwrap();
+        assert_eq!(state(), (11, 2));
+        for _ in 0..2 {
+            migrate_by(&connection, &steps).unwrap();
+            assert_eq!(state(), (22, 3));
+        }
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_format_before_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        let made = "CREATE TABLE t (a); INSERT INTO t VALUES (1); PRAGMA user_version = 1";
+        connection.execute_batch(made).unwrap();
+        let steps = ["UPDATE t SET a = 2", "UPDATE missing SET a = 3"];
+        assert!(migrate_by(&connection, &steps).is_err());
+        connection.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(format_of(&connection).unwrap(), 1);
+    }
+}

@@ -1,0 +1,256 @@
+//! Full text search, on FTS5.
+//!
+//! Its tables hold the words' places but no text, which is in the bodies: of the texts that are searched a row a prompt,
+//! of messages one a version. The words come folded, so that its simplest tokenizer will do: what is ASCII and no letter
+//! or digit is between words, all else in them.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::columns::{bytes, collect, parsed};
+use super::error::{Context, Result};
+use super::ids::version_is;
+use crate::model::id::{EnvironmentName, PromptId, VersionId};
+use crate::storage::{SearchMatch, SearchQuery, SearchVisitor, Searchable, Told};
+
+pub(super) fn up_to(connection: &Connection) -> Result<u64> {
+    connection
+        .prepare_cached("SELECT value FROM counter WHERE name = 'searchable'")
+        .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)))
+        .context("reading what search was told")
+        .map(i64::unsigned_abs)
+}
+
+/// A query in FTS5's language. Folded words have no character that means anything in it.
+fn expression(query: &SearchQuery) -> String {
+    let phrases = query.phrases.iter().map(|phrase| {
+        let words = phrase.words.as_str().trim_matches(' ');
+        let open = if phrase.open { "*" } else { "" };
+        format!("\"{words}\"{open}")
+    });
+    phrases.collect::<Vec<_>>().join(" AND ")
+}
+
+/// A name weighs as much as ten words of a text.
+const BEST_FIRST: &str = "SELECT rowid FROM search_text WHERE search_text MATCH ?1
+     ORDER BY bm25(search_text, 10.0, 1.0), rowid DESC";
+
+pub(super) fn find(
+    connection: &Connection,
+    query: &SearchQuery,
+    visit: &mut SearchVisitor<'_>,
+) -> crate::Result<()> {
+    if query.phrases.is_empty() {
+        return Ok(());
+    }
+    let all = expression(query);
+    let mut named = HashSet::new();
+    let in_name = format!("name : ({all})");
+    let flow = each_prompt(connection, &in_name, &mut |prompt| {
+        named.insert(prompt);
+        visit(SearchMatch::Name(prompt))
+    })?;
+    if flow.is_break() {
+        return Ok(());
+    }
+    each_prompt(
+        connection,
+        &all,
+        &mut |prompt| match named.contains(&prompt) {
+            true => Ok(ControlFlow::Continue(())),
+            false => visit(SearchMatch::Text(prompt)),
+        },
+    )
+    .map(|_| ())
+}
+
+/// Shows the prompts of rows that match, best first, and gives what was said last.
+fn each_prompt(
+    connection: &Connection,
+    expression: &str,
+    visit: &mut dyn FnMut(PromptId) -> crate::Result<ControlFlow<()>>,
+) -> crate::Result<ControlFlow<()>> {
+    let doing = "searching texts";
+    let mut statement = connection.prepare_cached(BEST_FIRST).context(doing)?;
+    let mut id = connection
+        .prepare_cached("SELECT id FROM prompt WHERE key = ?1")
+        .context(doing)?;
+    let mut rows = statement.query([expression]).context(doing)?;
+    while let Some(row) = rows.next().context(doing)? {
+        let prompt = row
+            .get::<_, i64>(0)
+            .and_then(|key| id.query_row([key], |row| parsed(row, 0)))
+            .context(doing)?;
+        if visit(prompt)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+pub(super) fn find_messages(
+    connection: &Connection,
+    query: &SearchQuery,
+    most: usize,
+) -> Result<Vec<VersionId>> {
+    if query.phrases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let read = || -> rusqlite::Result<Vec<VersionId>> {
+        // Row by row from the newest on, so that a word of all messages costs no more than another.
+        let mut statement = connection.prepare_cached(
+            "SELECT rowid FROM search_message WHERE search_message MATCH ?1 ORDER BY rowid DESC",
+        )?;
+        let mut version = connection
+            .prepare_cached("SELECT id FROM version WHERE key = ?1 AND deleted_at IS NULL")?;
+        let mut rows = statement.query([expression(query)])?;
+        let mut found = Vec::new();
+        while found.len() < most
+            && let Some(row) = rows.next()?
+        {
+            let key: i64 = row.get(0)?;
+            let id = version.query_row([key], |row| bytes(row, 0)).optional()?;
+            found.extend(id.map(VersionId::from_bytes));
+        }
+        Ok(found)
+    };
+    read().context("searching messages")
+}
+
+pub(super) fn dependents(
+    connection: &Connection,
+    prompt: PromptId,
+    environment: &EnvironmentName,
+) -> Result<Vec<(PromptId, VersionId)>> {
+    connection
+        .prepare_cached(
+            "SELECT p.id, v.id FROM partial_use u JOIN version v ON v.key = u.version
+                JOIN prompt p ON p.key = v.prompt
+             WHERE u.partial = ?1 AND u.environment = ?2",
+        )
+        .and_then(|mut statement| {
+            let rows = statement.query((prompt.as_str(), environment.as_str()))?;
+            collect(rows, |row| {
+                Ok((parsed(row, 0)?, VersionId::from_bytes(bytes(row, 1)?)))
+            })
+        })
+        .context("searching the users of a partial")
+}
+
+/// What of a prompt has a row.
+type ToldVersions = Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>;
+
+pub(super) fn each(
+    connection: &Connection,
+    visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+) -> crate::Result<()> {
+    let doing = "reading what search was told";
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT p.id, p.key FROM search_text_docsize d JOIN prompt p ON p.key = d.id",
+        )
+        .context(doing)?;
+    let mut rows = statement.query([]).context(doing)?;
+    while let Some(row) = rows.next().context(doing)? {
+        let id = parsed(row, 0).context(doing)?;
+        let key = row.get(1).context(doing)?;
+        visit(Told::Prompt(id, told(connection, key).context(doing)?))?;
+    }
+    // No table lists the messages: a version's is told if one of its words is.
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT v.id FROM (SELECT DISTINCT doc FROM search_message_word) m JOIN version v ON v.key = m.doc",
+        )
+        .context(doing)?;
+    let mut rows = statement.query([]).context(doing)?;
+    while let Some(row) = rows.next().context(doing)? {
+        let id = VersionId::from_bytes(bytes(row, 0).context(doing)?);
+        visit(Told::Message(id))?;
+    }
+    Ok(())
+}
+
+fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<ToldVersions> {
+    let mut versions = connection.prepare_cached(
+        "SELECT v.id, v.key FROM searchable s JOIN version v ON v.key = s.version WHERE s.prompt = ?1",
+    )?;
+    let mut partials = connection.prepare_cached(
+        "SELECT partial, environment FROM partial_use WHERE version = ?1 ORDER BY partial, environment",
+    )?;
+    let versions = collect(versions.query([prompt])?, |row| {
+        Ok((VersionId::from_bytes(bytes(row, 0)?), row.get::<_, i64>(1)?))
+    })?;
+    versions
+        .into_iter()
+        .map(|(id, key)| {
+            let named = collect(partials.query([key])?, |row| {
+                Ok((parsed(row, 0)?, parsed(row, 1)?))
+            })?;
+            Ok((id, named))
+        })
+        .collect()
+}
+
+pub(super) fn tell(connection: &Connection, news: &Searchable) -> Result<()> {
+    told_anew(connection, news).context("telling search what changed")
+}
+
+/// First what goes, then what comes by ascending rows: FTS5 gathers those in memory, and writes them once.
+fn told_anew(connection: &Connection, news: &Searchable) -> rusqlite::Result<()> {
+    let mut rows = Vec::new();
+    let mut key = connection.prepare_cached("SELECT key FROM prompt WHERE id = ?1")?;
+    for prompt in &news.prompts {
+        let key = key.query_row([prompt.id.as_str()], |row| row.get(0))?;
+        forget(connection, key)?;
+        rows.extend(prompt.name.as_ref().map(|name| (key, name, prompt)));
+    }
+    rows.sort_by_key(|(key, ..)| *key);
+    let mut insert = connection
+        .prepare_cached("INSERT INTO search_text (rowid, name, text) VALUES (?1, ?2, ?3)")?;
+    let mut list = connection.prepare_cached("INSERT INTO searchable VALUES (?1, ?2)")?;
+    let mut partial = connection.prepare_cached("INSERT INTO partial_use VALUES (?1, ?2, ?3)")?;
+    for (prompt, name, searchable) in rows {
+        insert.execute((prompt, name.as_str(), searchable.text.as_str()))?;
+        for version in &searchable.versions {
+            let key = version_key(connection, version.id)?;
+            list.execute((prompt, key))?;
+            for (of, environment) in &version.partials {
+                partial.execute((of.as_str(), environment.as_str(), key))?;
+            }
+        }
+    }
+    let mut message =
+        connection.prepare_cached("INSERT INTO search_message (rowid, message) VALUES (?1, ?2)")?;
+    let with_words = news.messages.iter().filter(|(_, words)| !words.is_empty());
+    for (id, words) in with_words {
+        message.execute((version_key(connection, *id)?, words.as_str()))?;
+    }
+    let up_to = i64::try_from(news.up_to).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached("UPDATE counter SET value = ?1 WHERE name = 'searchable'")?
+        .execute([up_to])?;
+    Ok(())
+}
+
+fn version_key(connection: &Connection, id: VersionId) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT key FROM version WHERE ",
+            version_is!("version", "?1")
+        ))?
+        .query_row([id.as_bytes()], |row| row.get(0))
+}
+
+/// Removes all that is told of a prompt.
+fn forget(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM partial_use WHERE version IN (SELECT version FROM searchable WHERE prompt = ?1)",
+        "DELETE FROM searchable WHERE prompt = ?1",
+        "DELETE FROM search_text WHERE rowid = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([prompt])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! The reads of a snapshot, each by its query; and those that visit everything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rusqlite::Row;
+use semver::VersionReq;
+
+use super::columns::{bytes, collect, moment, optional_moment, parsed};
+use super::error::{Context, Result};
+use super::index::Tables;
+use super::{check, operations, prompts, schema, search, versions};
+use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
+use crate::model::record::{
+    Environment, Operation, OperationFilter, Prompt, PromptFilter, PromptState, RecordedInputs,
+    Settings, Version, VersionFilter,
+};
+use crate::model::version_number::VersionNumber;
+use crate::storage::{
+    Collectable, Journaled, Numbering, OperationVisitor, PromptTable, SearchQuery, SearchVisitor,
+    Snapshot, StoredBlob, Told, Unused, VersionRow, Waiting,
+};
+
+impl Snapshot for Tables {
+    fn is_consistent(&self) -> bool {
+        self.unlocked
+            .as_ref()
+            .is_none_or(|unlocked| unlocked.holds())
+    }
+
+    fn settings(&self) -> Result<Settings> {
+        schema::settings(&self.connection)
+    }
+
+    fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {
+        prompts::get(&self.connection, id)
+    }
+
+    fn prompt_id_taken(&self, id: PromptId) -> Result<bool> {
+        prompts::id_taken(&self.connection, id)
+    }
+
+    fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>> {
+        prompts::named(&self.connection, name)
+    }
+
+    fn prompts(
+        &self,
+        filter: &PromptFilter,
+        before: Option<PromptId>,
+        limit: usize,
+    ) -> Result<Vec<Prompt>> {
+        prompts::list(&self.connection, filter, before, limit)
+    }
+
+    fn searchable_up_to(&self) -> Result<u64> {
+        search::up_to(&self.connection)
+    }
+
+    fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> crate::Result<()> {
+        search::find(&self.connection, query, visit)
+    }
+
+    fn search_messages(&self, query: &SearchQuery, limit: usize) -> Result<Vec<VersionId>> {
+        search::find_messages(&self.connection, query, limit)
+    }
+
+    fn dependents(
+        &self,
+        prompt: PromptId,
+        environment: &EnvironmentName,
+    ) -> Result<Vec<(PromptId, VersionId)>> {
+        search::dependents(&self.connection, prompt, environment)
+    }
+
+    fn prompt_count(&self) -> Result<u64> {
+        prompts::count(&self.connection)
+    }
+
+    fn tags(&self) -> Result<Vec<String>> {
+        prompts::tags(&self.connection)
+    }
+
+    fn environment_names(&self) -> Result<Vec<EnvironmentName>> {
+        prompts::environment_names(&self.connection)
+    }
+
+    fn version(&self, id: VersionId) -> Result<Option<Version>> {
+        versions::get(self, id)
+    }
+
+    fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>> {
+        versions::ever(self, id)
+    }
+
+    fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>> {
+        versions::numbered(self, prompt, number)
+    }
+
+    fn highest_version(
+        &self,
+        prompt: PromptId,
+        requirement: Option<&VersionReq>,
+    ) -> Result<Option<Version>> {
+        versions::highest(self, prompt, requirement)
+    }
+
+    fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>> {
+        versions::in_environment(self, prompt, name)
+    }
+
+    fn versions(
+        &self,
+        prompt: PromptId,
+        filter: &VersionFilter,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<Version>> {
+        versions::list(self, prompt, filter, before, limit)
+    }
+
+    fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>> {
+        prompts::environments(&self.connection, prompt)
+    }
+
+    fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering> {
+        versions::numbering(&self.connection, prompt, major)
+    }
+
+    fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>> {
+        versions::blob(&self.connection, id)
+    }
+
+    fn lost_body(&self, version: VersionId) -> Result<Option<BlobId>> {
+        versions::lost_body(&self.connection, version)
+    }
+
+    fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
+        operations::last(self)
+    }
+
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
+        operations::last_by(self, moment, up_to)
+    }
+
+    fn first_operation_between(
+        &self,
+        after: DateTime<Utc>,
+        by: DateTime<Utc>,
+    ) -> Result<Option<u64>> {
+        operations::first_between(self, after, by)
+    }
+
+    fn operations(
+        &self,
+        filter: &OperationFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Operation>> {
+        operations::list(self, filter, before, limit)
+    }
+
+    fn last_operation_of(&self, prompt: PromptId) -> Result<Option<u64>> {
+        operations::last_of(self, prompt)
+    }
+
+    fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
+        operations::inputs(&self.connection, version, request)
+    }
+
+    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>> {
+        operations::inputs_of(&self.connection, version)
+    }
+
+    fn lost_versions_with_inputs(&self) -> Result<Vec<VersionId>> {
+        operations::lost_versions_with_inputs(&self.connection)
+    }
+
+    fn waiting(&self) -> Result<Waiting> {
+        versions::waiting(&self.connection)
+    }
+
+    fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>> {
+        versions::journal(&self.connection, after, bytes)
+    }
+
+    fn collectable(&self, unused: Unused, limit: usize) -> Result<Vec<Collectable>> {
+        versions::collectable(&self.connection, unused, limit)
+    }
+
+    fn each_prompt(
+        &self,
+        visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        let doing = "reading all prompts";
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT key, id, name, created_at, deleted_at,
+                    (SELECT json_group_array(tag ORDER BY position) FROM tag WHERE prompt = key)
+                 FROM prompt ORDER BY key",
+            )
+            .context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            visit(self.table(row).context(doing)?)?;
+        }
+        Ok(())
+    }
+
+    fn each_blob(
+        &self,
+        visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        let doing = "reading all bodies";
+        let sql = versions::select_blobs!("ORDER BY o.key");
+        let mut statement = self.connection.prepare_cached(sql).context(doing)?;
+        let mut rows = statement.query([]).context(doing)?;
+        while let Some(row) = rows.next().context(doing)? {
+            let blob = || -> rusqlite::Result<_> {
+                let id = BlobId::from_bytes(bytes(row, 0)?);
+                Ok((id, versions::stored(row)?, row.get::<_, u32>(3)?.into()))
+            };
+            let (id, stored, live) = blob().context(doing)?;
+            visit(id, stored, live)?;
+        }
+        Ok(())
+    }
+
+    fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        operations::each(&self.connection, after, visit)
+    }
+
+    fn each_searchable(
+        &self,
+        visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+    ) -> crate::Result<()> {
+        search::each(&self.connection, visit)
+    }
+
+    fn self_check(&self) -> Result<Vec<String>> {
+        check::all(&self.connection)
+    }
+}
+
+impl Tables {
+    /// All that is known of one prompt, by its row.
+    fn table(&self, row: &Row<'_>) -> rusqlite::Result<PromptTable> {
+        let key: i64 = row.get(0)?;
+        let tags = serde_json::from_str(row.get_ref(5)?.as_str()?).map_err(|error| {
+            let text = rusqlite::types::Type::Text;
+            rusqlite::Error::FromSqlConversionFailure(5, text, Box::new(error))
+        })?;
+        let state = PromptState {
+            name: parsed(row, 2)?,
+            tags,
+        };
+        Ok(PromptTable {
+            id: parsed(row, 1)?,
+            created_at: moment(row, 3)?,
+            state: optional_moment(row, 4)?.is_none().then_some(state),
+            versions: self.version_rows(key)?,
+            environments: self.pointers(key)?,
+        })
+    }
+
+    fn version_rows(&self, prompt: i64) -> rusqlite::Result<Vec<Arc<VersionRow>>> {
+        let sql = versions::select_versions!("WHERE v.prompt = ?1 ORDER BY v.key");
+        let mut statement = self.connection.prepare_cached(sql)?;
+        collect(statement.query([prompt])?, |row| {
+            versions::row(self, row).map(Arc::new)
+        })
+    }
+
+    fn pointers(
+        &self,
+        prompt: i64,
+    ) -> rusqlite::Result<BTreeMap<EnvironmentName, (VersionId, DateTime<Utc>)>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT e.name, v.id, e.moved_at FROM environment e JOIN version v ON v.key = e.version
+             WHERE e.prompt = ?1",
+        )?;
+        let pointers = collect(statement.query([prompt])?, |row| {
+            let version = VersionId::from_bytes(bytes(row, 1)?);
+            Ok((parsed(row, 0)?, (version, moment(row, 2)?)))
+        })?;
+        Ok(pointers.into_iter().collect())
+    }
+}

@@ -1,0 +1,292 @@
+//! What each change does to the rows.
+
+use super::write::Write;
+use crate::model::id::{EnvironmentName, PromptId, VersionId};
+use crate::model::record::{Change, PromptState, Version};
+use crate::storage::Result;
+use crate::storage::sqlite::columns::{json_list, micros};
+use crate::storage::sqlite::ids::version_is;
+use crate::storage::sqlite::prompts::folded;
+
+/// What releases bodies: an operation, and the moment at which it is appended.
+#[derive(Clone, Copy)]
+pub(super) struct Release {
+    pub(super) number: i64,
+    pub(super) at: i64,
+}
+
+impl Write<'_> {
+    /// `at` is the operation's own moment.
+    pub(super) fn apply(&self, change: &Change, at: i64, release: Release) -> Result<()> {
+        if !matches!(change, Change::VersionCreated(_)) {
+            self.count_right()?;
+        }
+        match change {
+            Change::Prompt { id, before, after } => match (before, after) {
+                (None, Some(state)) => self.create_prompt(at, *id, state),
+                (Some(_), Some(state)) => self.change_prompt(*id, state),
+                (_, None) => self.delete_prompt(at, release, *id),
+            },
+            Change::VersionCreated(version) => self.create_version(version),
+            Change::VersionDeleted { prompt, id } => self.delete_version(at, release, *prompt, *id),
+            Change::VersionRestored { prompt, id } => self.restore_version(*prompt, *id),
+            Change::Environment {
+                prompt,
+                name,
+                before,
+                after,
+                ..
+            } => self.point(at, *prompt, name, *before, *after),
+        }
+    }
+
+    /// Makes a prompt, or brings a deleted one back, without its versions.
+    fn create_prompt(&self, at: i64, id: PromptId, state: &PromptState) -> Result<()> {
+        self.change_one(
+            "creating a prompt",
+            "INSERT INTO prompt (id, name, folded, created_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (id) DO UPDATE SET name = ?2, folded = ?3, deleted_at = NULL
+             WHERE deleted_at IS NOT NULL",
+            (
+                id.as_str(),
+                state.name.as_str(),
+                folded(state.name.as_str()),
+                at,
+            ),
+        )?;
+        self.count_prompts(1)?;
+        self.set_tags(id, &state.tags)
+    }
+
+    fn change_prompt(&self, id: PromptId, state: &PromptState) -> Result<()> {
+        self.change_one(
+            "renaming a prompt",
+            "UPDATE prompt SET name = ?2, folded = ?3 WHERE id = ?1 AND deleted_at IS NULL",
+            (
+                id.as_str(),
+                state.name.as_str(),
+                folded(state.name.as_str()),
+            ),
+        )?;
+        self.drop_tags(id)?;
+        self.set_tags(id, &state.tags)
+    }
+
+    fn delete_prompt(&self, at: i64, release: Release, id: PromptId) -> Result<()> {
+        self.change_any(
+            "releasing a prompt's bodies",
+            "UPDATE blob SET live = live - gone.count, unused_since = iif(live = gone.count, ?2, NULL), unused_by = ?3
+             FROM (SELECT blob, count(*) AS count FROM version
+                   WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND deleted_at IS NULL
+                   GROUP BY blob) AS gone
+             WHERE blob.key = gone.blob",
+            (id.as_str(), release.at, release.number),
+        )?;
+        self.change_any(
+            "deleting a prompt's versions",
+            "UPDATE version SET deleted_at = ?2
+             WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND deleted_at IS NULL",
+            (id.as_str(), at),
+        )?;
+        self.drop_tags(id)?;
+        self.change_one(
+            "deleting a prompt",
+            "UPDATE prompt SET deleted_at = ?2, versions = 0, latest = NULL
+             WHERE id = ?1 AND deleted_at IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM environment e WHERE e.prompt = prompt.key)",
+            (id.as_str(), at),
+        )?;
+        self.count_prompts(-1)
+    }
+
+    fn count_prompts(&self, by: i64) -> Result<()> {
+        self.change_one(
+            "counting prompts",
+            "UPDATE counter SET value = value + ?1 WHERE name = 'prompts'",
+            [by],
+        )
+    }
+
+    fn drop_tags(&self, id: PromptId) -> Result<()> {
+        self.change_any(
+            "dropping tags",
+            "DELETE FROM tag WHERE prompt = (SELECT key FROM prompt WHERE id = ?1)",
+            [id.as_str()],
+        )
+    }
+
+    fn set_tags(&self, id: PromptId, tags: &[String]) -> Result<()> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        self.change_any(
+            "setting tags",
+            "INSERT INTO tag SELECT p.key, t.key, t.value FROM prompt p, json_each(?2) t WHERE p.id = ?1",
+            (id.as_str(), json_list(tags)?),
+        )
+    }
+
+    fn create_version(&self, version: &Version) -> Result<()> {
+        let prompt = self.prompt_key(version.prompt_id)?;
+        let blob = self.blob_key(version.blob)?;
+        let base = version
+            .base
+            .map(|base| self.version_key(base))
+            .transpose()?;
+        let model = version.model.as_deref();
+        let model = model.map(|text| self.in_place(text)).transpose()?;
+        let author = self.in_place(&version.author)?;
+        self.change_one(
+            "inserting a version",
+            "INSERT INTO version
+                (id, prompt, major, minor, model, message, author, base, blob, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            (
+                version.id.as_bytes(),
+                prompt,
+                version.number.major,
+                version.number.minor,
+                model,
+                &version.message,
+                author,
+                base,
+                blob,
+                micros(version.created_at),
+            ),
+        )?;
+        let key = self.connection().last_insert_rowid();
+        self.keys.versions.put(version.id, key);
+        // No index keeps an id from being used twice: in this statement it costs the least to see.
+        self.change_one(
+            "counting a version of an id of its own, of a prompt that is there",
+            concat!(
+                "UPDATE prompt SET versions = versions + 1, latest = iif(
+                     (SELECT (major, minor) > (?3, ?4) FROM version WHERE key = latest), latest, ?2)
+                 WHERE key = ?1 AND deleted_at IS NULL
+                     AND NOT EXISTS (SELECT 1 FROM version WHERE key <> ?2 AND ",
+                version_is!("version", "?5"),
+                ")"
+            ),
+            (
+                prompt,
+                key,
+                version.number.major,
+                version.number.minor,
+                version.id.as_bytes(),
+            ),
+        )?;
+        self.count_version_of(blob)
+    }
+
+    fn delete_version(
+        &self,
+        at: i64,
+        release: Release,
+        prompt: PromptId,
+        id: VersionId,
+    ) -> Result<()> {
+        let key = self.version_key(id)?;
+        self.change_one(
+            "deleting a version",
+            "UPDATE version SET deleted_at = ?2 WHERE key = ?1 AND deleted_at IS NULL
+                 AND prompt = (SELECT key FROM prompt WHERE id = ?3)
+                 AND NOT EXISTS (SELECT 1 FROM environment e
+                                 WHERE e.prompt = version.prompt AND e.version = version.key)",
+            (key, at, prompt.as_str()),
+        )?;
+        self.change_one(
+            "counting a body's versions",
+            "UPDATE blob SET live = live - 1, unused_since = iif(live = 1, ?2, NULL), unused_by = ?3
+             WHERE key = (SELECT blob FROM version WHERE key = ?1)",
+            (key, release.at, release.number),
+        )?;
+        self.change_one(
+            "counting a prompt's versions",
+            "UPDATE prompt SET versions = versions - 1 WHERE id = ?1",
+            [prompt.as_str()],
+        )?;
+        // It may be the one of the highest number. Several may go at once, so that is looked up behind the last of them.
+        self.lowered.borrow_mut().insert(self.prompt_key(prompt)?);
+        Ok(())
+    }
+
+    fn restore_version(&self, prompt: PromptId, id: VersionId) -> Result<()> {
+        let key = self.version_key(id)?;
+        self.change_one(
+            "bringing a version back to a prompt that is there",
+            "UPDATE version SET deleted_at = NULL WHERE key = ?1 AND deleted_at IS NOT NULL
+                 AND prompt = (SELECT key FROM prompt WHERE id = ?2 AND deleted_at IS NULL)",
+            (key, prompt.as_str()),
+        )?;
+        self.change_one(
+            "counting a stored body's versions",
+            "UPDATE blob SET live = live + 1, unused_since = NULL
+             WHERE key = (SELECT blob FROM version WHERE key = ?1) AND (stored = 1 OR ?2)",
+            (key, self.may_lack_its_body(id)?),
+        )?;
+        self.change_one(
+            "counting a prompt's versions",
+            "UPDATE prompt SET versions = versions + 1, latest = iif(
+                 (SELECT (l.major, l.minor) > (v.major, v.minor) FROM version l, version v
+                  WHERE l.key = prompt.latest AND v.key = ?2), latest, ?2)
+             WHERE id = ?1",
+            (prompt.as_str(), key),
+        )
+    }
+
+    /// Finds the live version of the highest number of each prompt that lost some. None has a higher number than the one
+    /// that was the latest before, be it deleted by now. With `+ 0` both numbers bound the search in the index: a column has
+    /// an affinity, which keeps the second from doing so.
+    pub(super) fn find_latest(&self) -> Result<()> {
+        for prompt in self.lowered.take() {
+            self.change_one(
+                "finding a prompt's latest version",
+                "UPDATE prompt SET latest =
+                    (SELECT v.key FROM version l CROSS JOIN version v
+                     WHERE l.key = prompt.latest AND v.prompt = prompt.key AND v.deleted_at IS NULL
+                         AND (v.major, v.minor) <= (l.major + 0, l.minor + 0)
+                     ORDER BY v.major DESC, v.minor DESC LIMIT 1)
+                 WHERE key = ?1",
+                [prompt],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Each statement changes a row only where the pointer is what the change says it was.
+    fn point(
+        &self,
+        at: i64,
+        prompt: PromptId,
+        name: &EnvironmentName,
+        before: Option<VersionId>,
+        after: Option<VersionId>,
+    ) -> Result<()> {
+        let (prompt, name) = (prompt.as_str(), name.as_str());
+        let key = |version: Option<VersionId>| version.map(|id| self.version_key(id)).transpose();
+        match (key(before)?, key(after)?) {
+            (None, Some(to)) => self.change_one(
+                "setting an environment",
+                "INSERT INTO environment
+                 SELECT p.key, ?2, v.key, ?4 FROM version v JOIN prompt p ON p.key = v.prompt
+                 WHERE v.key = ?3 AND p.id = ?1 AND v.deleted_at IS NULL",
+                (prompt, name, to, at),
+            ),
+            (Some(from), Some(to)) => self.change_one(
+                "moving an environment",
+                "UPDATE environment SET version = v.key, moved_at = ?4 FROM version v
+                 WHERE environment.prompt = (SELECT key FROM prompt WHERE id = ?1)
+                     AND environment.name = ?2 AND environment.version = ?5
+                     AND v.key = ?3 AND v.prompt = environment.prompt AND v.deleted_at IS NULL",
+                (prompt, name, to, at, from),
+            ),
+            (Some(from), None) => self.change_one(
+                "removing an environment",
+                "DELETE FROM environment
+                 WHERE prompt = (SELECT key FROM prompt WHERE id = ?1) AND name = ?2 AND version = ?3",
+                (prompt, name, from),
+            ),
+            (None, None) => Ok(()),
+        }
+    }
+}

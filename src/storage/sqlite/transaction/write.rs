@@ -1,0 +1,499 @@
+//! TODO
+
+use super::Keys;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashSet};
+use std::mem;
+use std::ops::Deref;
+use std::sync::atomic::Ordering;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, Params, ToSql};
+
+use super::changes::Release;
+use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
+use crate::model::record::{Change, Operation, RecordedInputs};
+use crate::storage::sqlite::archive::{Gathered, Place};
+use crate::storage::sqlite::columns::{limit, micros};
+use crate::storage::sqlite::error::{Context, Result, may_be_committed};
+use crate::storage::sqlite::ids::{blob_is, version_is};
+use crate::storage::sqlite::index::{SqliteIndex, Tables, Turn};
+use crate::storage::sqlite::interned;
+use crate::storage::sqlite::interned::InPlace;
+use crate::storage::sqlite::{connection, operations, search};
+use crate::storage::{Error, ErrorKind, Searchable, Snapshot, Transaction};
+
+pub(crate) struct Write<'a> {
+    turn: Turn<'a>,
+    pub(super) keys: Keys,
+    /// The key of the body that was put last: the next change mostly uses it.
+    blob: Cell<Option<(BlobId, i64)>>,
+    /// The body whose row counts the version already that the next change is to make: it is not written twice.
+    counted_ahead: Cell<Option<i64>>,
+    /// Prompts whose latest version may be a deleted one, until the operation at hand is through.
+    pub(super) lowered: RefCell<BTreeSet<i64>>,
+    /// Bodies that versions may have although they are not stored.
+    absent: HashSet<BlobId>,
+    /// What of that, and of where the history ends, a savepoint keeps beside SQLite's own.
+    savepoint: Option<(Option<Place>, HashSet<BlobId>)>,
+    committed: bool,
+    index: &'a SqliteIndex,
+}
+
+/// The row of a body.
+struct Blob {
+    key: i64,
+    size: i64,
+    stored: bool,
+}
+
+impl<'a> Write<'a> {
+    pub(crate) fn begin(mut turn: Turn<'a>, index: &'a SqliteIndex) -> Result<Self> {
+        turn.begin()?;
+        turn.tables().end.set(None);
+        let write = Self {
+            keys: mem::take(&mut turn.writer.keys),
+            turn,
+            blob: Cell::new(None),
+            counted_ahead: Cell::new(None),
+            lowered: RefCell::default(),
+            absent: HashSet::new(),
+            savepoint: None,
+            committed: false,
+            index,
+        };
+        // Within the transaction, so that it stays as it was checked.
+        index.check_schema(write.connection())?;
+        Ok(write)
+    }
+
+    pub(crate) fn tables(&self) -> &Tables {
+        self.turn.tables()
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.tables().connection
+    }
+
+    /// Runs a statement that must change exactly one row.
+    pub(super) fn change_one(&self, doing: &str, sql: &str, params: impl Params) -> Result<()> {
+        let changed = self
+            .connection()
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .context(doing)?;
+        match changed {
+            1 => Ok(()),
+            _ => Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("index: {doing}: {changed} rows changed instead of one"),
+            )),
+        }
+    }
+
+    pub(super) fn change_any(&self, doing: &str, sql: &str, params: impl Params) -> Result<()> {
+        self.connection()
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .context(doing)
+            .map(drop)
+    }
+
+    /// The key of a row, by its id, which must be there.
+    fn key(&self, sql: &str, id: impl ToSql) -> Result<i64> {
+        let doing = "looking up a row that a change refers to";
+        self.connection()
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
+            .context(doing)?
+            .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("index: {doing}: there is none")))
+    }
+
+    /// The key of a prompt, deleted or not.
+    pub(super) fn prompt_key(&self, id: PromptId) -> Result<i64> {
+        if let Some(key) = self.keys.prompts.get(&id) {
+            return Ok(key);
+        }
+        let key = self.key("SELECT key FROM prompt WHERE id = ?1", id.as_str())?;
+        self.keys.prompts.put(id, key);
+        Ok(key)
+    }
+
+    /// The key of a version, deleted or not.
+    pub(super) fn version_key(&self, id: VersionId) -> Result<i64> {
+        if let Some(key) = self.keys.versions.get(&id) {
+            return Ok(key);
+        }
+        let key = self.key(
+            concat!(
+                "SELECT key FROM version WHERE ",
+                version_is!("version", "?1")
+            ),
+            id.as_bytes(),
+        )?;
+        self.keys.versions.put(id, key);
+        Ok(key)
+    }
+
+    /// What stands for a text that other versions may have too.
+    pub(super) fn in_place<'t>(&self, text: &'t str) -> Result<InPlace<'t>> {
+        if let Some(key) = self.keys.texts.get(text) {
+            return Ok(InPlace::Key(key));
+        }
+        let place = interned::in_place(self.connection(), text);
+        let place = place.context("looking for a text that is repeated")?;
+        if let InPlace::Key(key) = place {
+            self.keys.texts.put(text.into(), key);
+        }
+        Ok(place)
+    }
+
+    /// The key of a body that is stored, or that versions may have all the same.
+    pub(super) fn blob_key(&self, id: BlobId) -> Result<i64> {
+        if let Some((_, key)) = self.blob.get().filter(|(last, _)| *last == id) {
+            return Ok(key);
+        }
+        let sql = match self.absent.contains(&id) {
+            true => concat!("SELECT key FROM blob WHERE ", blob_is!("blob", "?1")),
+            false => concat!(
+                "SELECT key FROM blob WHERE stored = 1 AND ",
+                blob_is!("blob", "?1")
+            ),
+        };
+        let key = self.key(sql, id.as_bytes())?;
+        self.blob.set(Some((id, key)));
+        Ok(key)
+    }
+
+    /// Makes a body known as stored, and answers its key, if it was not stored yet.
+    fn store_body(&self, id: BlobId, size: i64) -> Result<Option<i64>> {
+        let key = match self.known_blob(id)? {
+            Some(Blob { stored: true, .. }) => return Ok(None),
+            Some(Blob { key, .. }) => {
+                let sql = "UPDATE blob SET stored = 1 WHERE key = ?1";
+                self.change_one("making a body known", sql, [key])?;
+                key
+            }
+            None => {
+                self.count_right()?;
+                let key = self.insert_blob(id, size, true, 1)?;
+                self.counted_ahead.set(Some(key));
+                key
+            }
+        };
+        self.blob.set(Some((id, key)));
+        Ok(Some(key))
+    }
+
+    /// A body's row, be it stored or not.
+    fn known_blob(&self, id: BlobId) -> Result<Option<Blob>> {
+        let sql = concat!(
+            "SELECT key, size, stored FROM blob WHERE ",
+            blob_is!("blob", "?1")
+        );
+        self.connection()
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let found = statement.query_row([id.as_bytes()], |row| {
+                    Ok(Blob {
+                        key: row.get(0)?,
+                        size: row.get(1)?,
+                        stored: row.get(2)?,
+                    })
+                });
+                found.optional()
+            })
+            .context("looking a body up")
+    }
+
+    /// Makes the row of a body that has none: no index keeps it from having two.
+    fn insert_blob(&self, id: BlobId, size: i64, stored: bool, live: i64) -> Result<i64> {
+        self.change_one(
+            "making a body known",
+            "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, ?3, ?4)",
+            (id.as_bytes(), size, stored, live),
+        )?;
+        Ok(self.connection().last_insert_rowid())
+    }
+
+    /// Counts a version that has this body.
+    pub(super) fn count_version_of(&self, blob: i64) -> Result<()> {
+        if self.counted_ahead.get() == Some(blob) {
+            self.counted_ahead.set(None);
+            return Ok(());
+        }
+        self.change_one(
+            "counting a body's versions",
+            "UPDATE blob SET live = live + 1, unused_since = NULL WHERE key = ?1",
+            [blob],
+        )
+    }
+
+    /// Takes back what was counted ahead, where no version came. Until that is done nobody reads, and nothing is committed.
+    pub(super) fn count_right(&self) -> Result<()> {
+        let Some(blob) = self.counted_ahead.get() else {
+            return Ok(());
+        };
+        self.change_one(
+            "counting a body's versions",
+            "UPDATE blob SET live = live - 1 WHERE key = ?1",
+            [blob],
+        )?;
+        self.counted_ahead.set(None);
+        Ok(())
+    }
+
+    /// Puts operations that were gathered in a chunk, if nobody did so meanwhile.
+    pub(crate) fn gather(&mut self, gathered: &Gathered) -> Result<bool> {
+        gathered.put(self.connection())
+    }
+
+    /// Whether a version may have a body that is not stored.
+    pub(super) fn may_lack_its_body(&self, version: VersionId) -> Result<bool> {
+        if self.absent.is_empty() {
+            return Ok(false);
+        }
+        let found = self.version_ever(version)?;
+        Ok(found.is_some_and(|row| self.absent.contains(&row.version.blob)))
+    }
+
+    /// Refuses to leave a live version without its body.
+    fn check_absent(&self) -> Result<()> {
+        let doing = "looking for versions without a body";
+        let sql = concat!(
+            "SELECT live FROM blob WHERE stored = 0 AND live > 0 AND ",
+            blob_is!("blob", "?1")
+        );
+        for id in &self.absent {
+            let mut statement = self.connection().prepare_cached(sql).context(doing)?;
+            if statement.exists([id.as_bytes()]).context(doing)? {
+                let reason = format!("index: live versions have body {id}, and it is not stored");
+                return Err(Error::new(ErrorKind::Corrupt, reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Write<'_> {
+    type Target = dyn Snapshot;
+
+    fn deref(&self) -> &Self::Target {
+        // Where it fails it is done again, and at the latest a commit says why it can't be.
+        let _ = self.count_right();
+        self.turn.tables()
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            self.tables().repeated.forget();
+        }
+        if !self.connection().is_autocommit() {
+            // A connection that can't even roll back holds the lock; the next `BEGIN` on it says so.
+            let _ = connection::run(self.connection(), "ROLLBACK");
+        }
+    }
+}
+
+impl Transaction for Write<'_> {
+    fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()> {
+        let number = i64::try_from(operation.number).unwrap_or(i64::MAX);
+        let end = operations::end(self.tables())?;
+        if number != end.number + 1 {
+            let last = end.number;
+            let reason = format!("index: operation {number} is to follow operation {last}");
+            return Err(Error::new(ErrorKind::Corrupt, reason));
+        }
+        let at = micros(operation.content.at);
+        self.change_one(
+            "appending an operation",
+            "INSERT INTO operation (number, hash, at, content) VALUES (?1, ?2, ?3, ?4)",
+            (number, operation.id.as_bytes(), at, text),
+        )?;
+        let end = Place {
+            number,
+            id: operation.id,
+        };
+        self.tables().end.set(Some(end));
+        let mut listed = None;
+        for change in &operation.content.changes {
+            self.apply(
+                change,
+                at,
+                Release {
+                    number,
+                    at: micros(now),
+                },
+            )?;
+            if listed.replace(change.prompt()) != Some(change.prompt()) {
+                self.change_any(
+                    "listing an operation by prompt",
+                    "INSERT INTO operation_prompt VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                    (self.prompt_key(change.prompt())?, number),
+                )?;
+            }
+            if let Change::Environment { prompt, name, .. } = change {
+                self.change_any(
+                    "listing an operation by environment",
+                    "INSERT INTO operation_environment VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                    (name.as_str(), number, self.prompt_key(*prompt)?),
+                )?;
+            }
+        }
+        self.find_latest()
+    }
+
+    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        match self.store_body(id, limit(bytes.len()))? {
+            Some(_) => self.journal_body(id, bytes),
+            None => Ok(()),
+        }
+    }
+
+    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+        self.change_one(
+            "journaling a body",
+            "INSERT INTO blob_journal VALUES (?1, ?2)",
+            (self.blob_key(id)?, bytes),
+        )
+    }
+
+    fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool> {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        Ok(self.store_body(id, size)?.is_some())
+    }
+
+    fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()> {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        match self.known_blob(id)? {
+            Some(known) if known.size != size => {
+                let reason = format!("index: body {id} has {} bytes, not {size}", known.size);
+                return Err(Error::new(ErrorKind::Corrupt, reason));
+            }
+            Some(_) => {}
+            None => {
+                self.insert_blob(id, size, false, 0)?;
+            }
+        }
+        self.absent.insert(id);
+        Ok(())
+    }
+
+    fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
+        for id in ids {
+            self.change_any(
+                "dropping a settled body's journal row",
+                concat!(
+                    "DELETE FROM blob_journal WHERE blob = (SELECT key FROM blob WHERE ",
+                    blob_is!("blob", "?1"),
+                    ")"
+                ),
+                [id.as_bytes()],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
+        self.count_right()?;
+        self.drop_journal(ids)?;
+        self.blob.set(None);
+        for id in ids {
+            self.change_one(
+                "forgetting a body",
+                concat!(
+                    "UPDATE blob SET stored = 0 WHERE live = 0 AND ",
+                    blob_is!("blob", "?1")
+                ),
+                [id.as_bytes()],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
+        let text = serde_json::to_string(&inputs.inputs).context("writing inputs")?;
+        self.change_one(
+            "recording inputs",
+            "INSERT OR REPLACE INTO request_inputs
+             SELECT key, ?2, ?3, ?4, ?5 FROM version WHERE key = ?1",
+            (
+                self.version_key(inputs.version_id)?,
+                &inputs.request_id,
+                text,
+                inputs.environment.as_ref().map(EnvironmentName::as_str),
+                micros(inputs.recorded_at),
+            ),
+        )
+    }
+
+    fn drop_inputs(&mut self, version: VersionId, most: usize) -> Result<u64> {
+        let key = self.version_key(version)?;
+        let sql = "DELETE FROM request_inputs WHERE version = ?1 AND request IN
+                       (SELECT request FROM request_inputs WHERE version = ?1 LIMIT ?2)";
+        let statement = self.connection().prepare_cached(sql);
+        let dropped = statement.and_then(|mut statement| statement.execute((key, limit(most))));
+        Ok(dropped.context("dropping recorded inputs")? as u64)
+    }
+
+    fn make_searchable(&mut self, news: &Searchable) -> Result<()> {
+        search::tell(self.connection(), news)
+    }
+
+    fn savepoint(&mut self) -> Result<()> {
+        self.count_right()?;
+        let earlier = self.savepoint.take();
+        let run = |sql| connection::run(self.connection(), sql).context("setting a savepoint");
+        if earlier.is_some() {
+            run("RELEASE kept")?;
+        }
+        run("SAVEPOINT kept")?;
+        self.savepoint = Some((self.tables().end.get(), self.absent.clone()));
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        // After some failures, such as a full disk, SQLite has rolled everything back: then there is no savepoint.
+        connection::run(self.connection(), "ROLLBACK TO kept").context("rolling back")?;
+        if let Some((end, absent)) = self.savepoint.clone() {
+            self.tables().end.set(end);
+            self.absent = absent;
+        }
+        // They may name rows that are not there any more.
+        self.keys = Keys::default();
+        self.tables().repeated.forget();
+        self.blob.set(None);
+        self.counted_ahead.set(None);
+        self.lowered.take();
+        Ok(())
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<()> {
+        self.count_right()?;
+        self.check_absent()?;
+        match connection::run(self.connection(), "COMMIT") {
+            // The log may hold the commit or not, and SQLite can't say: nobody goes on with this handle.
+            Err(error) if may_be_committed(&error) => {
+                self.index.poisoned.store(true, Ordering::Release);
+                Err(Error::new(ErrorKind::OutcomeUnknown, "index: committing").because(error))
+            }
+            Ok(()) => {
+                self.turn.writer.keys = mem::take(&mut self.keys);
+                self.committed = true;
+                match self.index.check_durable_files() {
+                    // In a file that no name leads to any more, the commit is gone with the last connection.
+                    Err(error) if error.kind() == ErrorKind::Replaced => {
+                        let context =
+                            "index: the files were replaced while a transaction was committed";
+                        Err(Error::new(ErrorKind::OutcomeUnknown, context).because(error))
+                    }
+                    // If the files can't be looked at, nothing says that they are others. The next write looks again.
+                    _ => Ok(()),
+                }
+            }
+            Err(error) => Err(error).context("committing"),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! All prompts of one moment, as the operations up to it make them.
+//!
+//! The memory index keeps its prompts so, and what an earlier moment was is read from such tables too.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set, VectorSync as Vector};
+use semver::VersionReq;
+use unicase::UniCase;
+
+use super::index::Numbering;
+use super::prompt_table::VersionRow;
+use super::rows::PromptRows;
+use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
+use crate::model::record::{
+    Change, Environment, Prompt, PromptFilter, PromptState, Version, VersionFilter,
+};
+use crate::model::version_number::VersionNumber;
+use crate::model::work_counter;
+
+/// Prompts with all that is known of them, deleted ones too; cloning shares them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PromptTables {
+    prompts: Map<PromptId, Placed>,
+    /// Prompts in the order they were created.
+    created: Vector<PromptId>,
+    /// The places in `created` of live prompts.
+    live: Set<usize>,
+    /// The places of live prompts by name.
+    named: Set<(PromptName, usize)>,
+    /// Which prompt a version is of.
+    owners: Map<VersionId, PromptId>,
+}
+
+/// A prompt, and its place in the order in which prompts were created.
+#[derive(Clone, Debug)]
+struct Placed {
+    place: usize,
+    rows: Arc<PromptRows>,
+}
+
+impl PromptTables {
+    /// Applies one change; the text of an error says what contradicts what, and leaves the tables good for nothing.
+    pub(crate) fn apply(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), String> {
+        let id = change.prompt();
+        if let Change::VersionCreated(version) = change {
+            if self.owners.contains_key(&version.id) {
+                return Err(format!("version id {} is taken", version.id));
+            }
+            self.owners.insert_mut(version.id, id);
+        }
+        if !self.prompts.contains_key(&id) {
+            let place = self.created.len();
+            let rows = Arc::new(PromptRows::new(id, at));
+            self.created.push_back_mut(id);
+            self.prompts.insert_mut(id, Placed { place, rows });
+        }
+        let Some(Placed { place, rows }) = self.prompts.get_mut(&id) else {
+            return Ok(());
+        };
+        let place = *place;
+        Arc::make_mut(rows).apply(at, change)?;
+        if let Change::Prompt { before, after, .. } = change {
+            self.list(place, before.as_ref(), after.as_ref());
+        }
+        Ok(())
+    }
+
+    /// Lists a prompt under the name that it has now.
+    fn list(&mut self, place: usize, before: Option<&PromptState>, after: Option<&PromptState>) {
+        if let Some(state) = before {
+            self.named.remove_mut(&(state.name.clone(), place));
+        }
+        match after {
+            Some(state) => {
+                self.named.insert_mut((state.name.clone(), place));
+                self.live.insert_mut(place);
+            }
+            None => {
+                self.live.remove_mut(&place);
+            }
+        }
+    }
+
+    /// All that is known of a prompt, deleted or not.
+    pub(crate) fn rows(&self, id: PromptId) -> Option<&PromptRows> {
+        self.prompts.get(&id).map(|prompt| &*prompt.rows)
+    }
+
+    /// Every prompt ever made.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &PromptRows> {
+        self.prompts.values().map(|prompt| &*prompt.rows)
+    }
+
+    fn live_rows(&self, id: PromptId) -> Option<&PromptRows> {
+        self.rows(id).filter(|rows| rows.state().is_some())
+    }
+
+    /// Live prompts before a place, newest first.
+    fn newest_first(&self, before: usize) -> impl Iterator<Item = &PromptRows> {
+        let places = self.live.range(..before).rev();
+        places.filter_map(|place| {
+            work_counter::step();
+            self.rows(*self.created.get(*place)?)
+        })
+    }
+
+    pub(crate) fn version_ever(&self, id: VersionId) -> Option<&Arc<VersionRow>> {
+        self.rows(*self.owners.get(&id)?)?.version(id)
+    }
+
+    pub(crate) fn prompt(&self, id: PromptId) -> Option<Prompt> {
+        self.live_rows(id).and_then(prompt_of)
+    }
+
+    pub(crate) fn prompts_named(&self, name: &PromptName) -> Vec<PromptId> {
+        let places = (name.clone(), 0)..=(name.clone(), usize::MAX);
+        let newest_first = self.named.range(places).rev();
+        newest_first
+            .filter_map(|(_, place)| self.created.get(*place).copied())
+            .collect()
+    }
+
+    pub(crate) fn prompts(
+        &self,
+        filter: &PromptFilter,
+        before: Option<PromptId>,
+        limit: usize,
+    ) -> Vec<Prompt> {
+        let end = match before {
+            Some(id) => self.prompts.get(&id).map_or(0, |prompt| prompt.place),
+            None => self.created.len(),
+        };
+        let text = folded(&filter.name_contains);
+        let wanted = |state: &PromptState| {
+            folded(state.name.as_str()).contains(&text)
+                && (filter.tags.is_empty()
+                    || state.tags.iter().any(|tag| filter.tags.contains(tag)))
+        };
+        self.newest_first(end)
+            .filter(|rows| rows.state().is_some_and(wanted))
+            .filter_map(prompt_of)
+            .take(limit)
+            .collect()
+    }
+
+    pub(crate) fn prompt_count(&self) -> u64 {
+        self.live.size() as u64
+    }
+
+    pub(crate) fn tags(&self) -> Vec<String> {
+        let states = self.newest_first(usize::MAX).filter_map(PromptRows::state);
+        let mut tags: Vec<String> = states.flat_map(|state| state.tags.clone()).collect();
+        tags.sort();
+        tags.dedup();
+        tags
+    }
+
+    pub(crate) fn environment_names(&self) -> Vec<EnvironmentName> {
+        let prompts = self.newest_first(usize::MAX);
+        let mut names: Vec<_> = prompts
+            .flat_map(PromptRows::environment_names)
+            .cloned()
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    pub(crate) fn version(&self, id: VersionId) -> Option<Version> {
+        let rows = self.live_rows(*self.owners.get(&id)?)?;
+        Some(rows.placed(rows.live_version(id)?))
+    }
+
+    pub(crate) fn version_numbered(
+        &self,
+        prompt: PromptId,
+        number: VersionNumber,
+    ) -> Option<Version> {
+        let rows = self.live_rows(prompt)?;
+        Some(rows.placed(rows.numbered(number)?))
+    }
+
+    pub(crate) fn highest_version(
+        &self,
+        prompt: PromptId,
+        requirement: Option<&VersionReq>,
+    ) -> Option<Version> {
+        let rows = self.live_rows(prompt)?;
+        Some(rows.placed(rows.highest(requirement)?))
+    }
+
+    pub(crate) fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Option<Version> {
+        let rows = self.live_rows(prompt)?;
+        Some(rows.placed(rows.version_in(name)?))
+    }
+
+    pub(crate) fn versions(
+        &self,
+        prompt: PromptId,
+        filter: &VersionFilter,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Vec<Version> {
+        let rows = self.live_rows(prompt);
+        rows.map_or_else(Vec::new, |rows| rows.list(filter, before, limit))
+    }
+
+    pub(crate) fn environments(&self, prompt: PromptId) -> Vec<Environment> {
+        let rows = self.live_rows(prompt).into_iter();
+        rows.flat_map(PromptRows::environments).collect()
+    }
+
+    pub(crate) fn numbering(&self, prompt: PromptId, major: u32) -> Numbering {
+        let rows = self.rows(prompt);
+        rows.map_or_else(Numbering::default, |rows| rows.numbering(major))
+    }
+}
+
+fn prompt_of(rows: &PromptRows) -> Option<Prompt> {
+    let state = rows.state()?;
+    Some(Prompt {
+        id: rows.id(),
+        name: state.name.clone(),
+        tags: state.tags.clone(),
+        created_at: rows.created_at(),
+        versions: rows.live_count() as u64,
+        latest: rows.highest(None).map(|version| version.number),
+    })
+}
+
+fn folded(text: &str) -> String {
+    UniCase::new(text).to_folded_case()
+}

@@ -1,0 +1,290 @@
+//! What every [`Blobs`] must do.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{packs, wait_a_moment};
+use crate::model::clock;
+use crate::model::id::BlobId;
+use crate::storage::{Blobs, Error, ErrorKind, Hold};
+
+/// Everything, each on a new and empty place that `make` gives.
+pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
+    let tests = [
+        an_empty_place_has_nothing,
+        what_was_put_is_got,
+        putting_again_is_harmless,
+        a_flush_takes_what_was_put,
+        what_was_deleted_is_gone,
+        a_deleted_body_can_be_put_again,
+        every_body_is_listed,
+        a_body_has_an_age,
+        an_error_of_the_visitor_ends_the_list,
+        a_sweep_takes_no_body,
+        readers_see_a_body_whole_or_not_at_all,
+        holds_exclude_each_other,
+        exclusive_holds_exclude_each_other,
+        packs::what_was_packed_is_got,
+        packs::a_pack_in_the_making_is_read_by_its_maker_only,
+        packs::an_empty_pack_is_none,
+        packs::what_is_dead_is_compacted_away,
+        packs::what_is_dead_and_young_stays,
+        packs::the_younger_copy_counts,
+        packs::everything_can_be_packed_anew,
+        packs::a_pack_that_is_held_is_left_alone,
+        packs::joined_packs_have_every_body,
+        packs::a_body_lies_in_several_places,
+        packs::readers_find_bodies_while_packs_are_made_anew,
+    ];
+    for test in tests {
+        test(&*make());
+    }
+}
+
+/// Bodies of many sizes, an empty one among them, and their addresses.
+pub(super) fn bodies() -> Vec<(BlobId, Vec<u8>)> {
+    let sizes = [0, 1, 4095, 4096, 1_000_000];
+    let bodies = sizes.map(|size| b"\0{\xff}\n".iter().copied().cycle().take(size).collect());
+    let addressed = |bytes: Vec<u8>| (BlobId::of(&bytes), bytes);
+    bodies.map(addressed).to_vec()
+}
+
+pub(super) fn get(blobs: &dyn Blobs, id: BlobId) -> Option<Vec<u8>> {
+    let mut found = None;
+    let accepted = blobs.get(id, &mut |bytes| {
+        found = Some(bytes);
+        true
+    });
+    assert_eq!(accepted.unwrap(), found.is_some());
+    found
+}
+
+pub(super) fn list(blobs: &dyn Blobs) -> Vec<BlobId> {
+    let mut ids = Vec::new();
+    let listed = blobs.list(&mut |id| {
+        ids.push(id);
+        Ok(())
+    });
+    listed.unwrap();
+    ids.sort();
+    ids
+}
+
+/// What is not there is not got, nor listed, and can be deleted all the same.
+pub fn an_empty_place_has_nothing(blobs: &dyn Blobs) {
+    let id = BlobId::of(b"missing");
+    assert_eq!(get(blobs, id), None, "a body that never was put was got");
+    assert_eq!(list(blobs), [], "an empty place lists something");
+    let _hold = blobs.hold_all().unwrap();
+    blobs.delete(id).unwrap();
+    blobs.sweep().unwrap();
+    blobs.flush(&[]).unwrap();
+}
+
+/// Bodies of any size come back byte for byte, flushed or not.
+pub fn what_was_put_is_got(blobs: &dyn Blobs) {
+    for (id, bytes) in bodies() {
+        blobs.put(id, &bytes).unwrap();
+        let got = get(blobs, id);
+        assert!(
+            got.as_ref() == Some(&bytes),
+            "a body of {} bytes came back otherwise",
+            bytes.len()
+        );
+    }
+}
+
+/// A second put of the same body changes nothing, before a flush and after.
+pub fn putting_again_is_harmless(blobs: &dyn Blobs) {
+    let (id, bytes) = (BlobId::of(b"{}"), b"{}");
+    blobs.put(id, bytes).unwrap();
+    blobs.put(id, bytes).unwrap();
+    blobs.flush(&[id]).unwrap();
+    blobs.put(id, bytes).unwrap();
+    assert_eq!(
+        get(blobs, id).as_deref(),
+        Some(&bytes[..]),
+        "a second put altered it"
+    );
+    assert_eq!(
+        list(blobs),
+        [id],
+        "a body that was put thrice is there once"
+    );
+}
+
+/// What was put can be flushed, together and again, and stays.
+pub fn a_flush_takes_what_was_put(blobs: &dyn Blobs) {
+    let bodies = bodies();
+    for (id, bytes) in &bodies {
+        blobs.put(*id, bytes).unwrap();
+    }
+    let ids: Vec<BlobId> = bodies.iter().map(|(id, _)| *id).collect();
+    blobs.flush(&ids).unwrap();
+    blobs.flush(&ids).unwrap();
+    for (id, bytes) in bodies {
+        assert!(get(blobs, id) == Some(bytes), "a flush altered a body");
+    }
+}
+
+/// A deleted body is neither got nor listed; the others stay; deleting it again does nothing.
+pub fn what_was_deleted_is_gone(blobs: &dyn Blobs) {
+    let (gone, kept) = (BlobId::of(b"gone"), BlobId::of(b"kept"));
+    blobs.put(gone, b"gone").unwrap();
+    blobs.put(kept, b"kept").unwrap();
+    let hold = blobs.hold_all().unwrap();
+    blobs.delete(gone).unwrap();
+    blobs.delete(gone).unwrap();
+    drop(hold);
+    assert_eq!(get(blobs, gone), None, "a deleted body was got");
+    assert_eq!(list(blobs), [kept], "only the other body is left");
+    assert_eq!(
+        get(blobs, kept).as_deref(),
+        Some(&b"kept"[..]),
+        "the other body was altered"
+    );
+}
+
+/// Deletion leaves nothing behind that keeps the body from coming back, unflushed or flushed.
+pub fn a_deleted_body_can_be_put_again(blobs: &dyn Blobs) {
+    let id = BlobId::of(b"again");
+    for flushed in [false, true] {
+        blobs.put(id, b"again").unwrap();
+        if flushed {
+            blobs.flush(&[id]).unwrap();
+        }
+        let hold = blobs.hold_all().unwrap();
+        blobs.delete(id).unwrap();
+        drop(hold);
+        blobs.put(id, b"again").unwrap();
+        assert_eq!(
+            get(blobs, id).as_deref(),
+            Some(&b"again"[..]),
+            "a body that was deleted did not come back, flushed: {flushed}"
+        );
+    }
+}
+
+/// The list has every body once.
+pub fn every_body_is_listed(blobs: &dyn Blobs) {
+    let mut expected = Vec::new();
+    for number in 0..300_u32 {
+        let bytes = number.to_be_bytes();
+        blobs.put(BlobId::of(&bytes), &bytes).unwrap();
+        expected.push(BlobId::of(&bytes));
+    }
+    expected.sort();
+    assert!(
+        list(blobs) == expected,
+        "the list is not what was put, each once"
+    );
+}
+
+/// It is written when it is put, and the newest is the last.
+pub fn a_body_has_an_age(blobs: &dyn Blobs) {
+    // File systems count in steps of some milliseconds, up to seconds on some.
+    let minute = chrono::Duration::minutes(1);
+    let (first, second) = (BlobId::of(b"first"), BlobId::of(b"second"));
+    assert_eq!(blobs.written(first).unwrap(), None, "it is not there");
+    assert_eq!(blobs.newest().unwrap(), None, "nothing is there");
+    let before = clock::system() - minute;
+    blobs.put(first, b"first").unwrap();
+    wait_a_moment();
+    blobs.put(second, b"second").unwrap();
+    let after = clock::system() + minute;
+    let written = [first, second].map(|id| blobs.written(id).unwrap().unwrap());
+    assert!(before < written[0] && written[0] <= written[1] && written[1] < after);
+    assert_eq!(blobs.newest().unwrap(), Some(written[1]));
+}
+
+/// The visitor's error is the list's, and nothing is visited after it.
+pub fn an_error_of_the_visitor_ends_the_list(blobs: &dyn Blobs) {
+    blobs.put(BlobId::of(b"a"), b"a").unwrap();
+    blobs.put(BlobId::of(b"b"), b"b").unwrap();
+    let mut visits = 0;
+    let listed = blobs.list(&mut |_| {
+        visits += 1;
+        Err(Error::new(ErrorKind::Other, "enough"))
+    });
+    assert_eq!(
+        listed.unwrap_err().to_string(),
+        "enough",
+        "the visitor's error was lost"
+    );
+    assert_eq!(visits, 1, "the list went on after an error");
+}
+
+/// Sweeping takes what is half-made, never a body, flushed or not.
+pub fn a_sweep_takes_no_body(blobs: &dyn Blobs) {
+    let (flushed, unflushed) = (BlobId::of(b"flushed"), BlobId::of(b"unflushed"));
+    blobs.put(flushed, b"flushed").unwrap();
+    blobs.flush(&[flushed]).unwrap();
+    blobs.put(unflushed, b"unflushed").unwrap();
+    let hold = blobs.hold_all().unwrap();
+    blobs.sweep().unwrap();
+    drop(hold);
+    for id in [flushed, unflushed] {
+        assert!(get(blobs, id).is_some(), "a sweep took a body");
+    }
+}
+
+/// While a body is put over and over, and deleted in between, it is read whole or not at all.
+pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
+    let bytes = vec![b'x'; 300_000];
+    let id = BlobId::of(&bytes);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..50 {
+                blobs.put(id, &bytes).unwrap();
+                let _hold = blobs.hold_all().unwrap();
+                blobs.delete(id).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            let got = get(blobs, id);
+            assert!(
+                got.is_none_or(|got| got == bytes),
+                "a body was read half-made"
+            );
+        }
+    });
+}
+
+/// Collecting waits until settling is done, and settling until collecting is.
+pub fn holds_exclude_each_other(blobs: &dyn Blobs) {
+    waits(blobs, shared, exclusive);
+    waits(blobs, exclusive, shared);
+}
+
+/// Two never collect at once.
+pub fn exclusive_holds_exclude_each_other(blobs: &dyn Blobs) {
+    waits(blobs, exclusive, exclusive);
+}
+
+type Take = for<'a> fn(&'a dyn Blobs) -> Box<dyn Hold + 'a>;
+
+fn shared<'a>(blobs: &'a dyn Blobs) -> Box<dyn Hold + 'a> {
+    blobs.hold().unwrap()
+}
+
+fn exclusive<'a>(blobs: &'a dyn Blobs) -> Box<dyn Hold + 'a> {
+    blobs.hold_all().unwrap()
+}
+
+/// While `first` is held, `second` waits; once it is dropped, `second` is given.
+fn waits(blobs: &dyn Blobs, first: Take, second: Take) {
+    let given = AtomicBool::new(false);
+    let held = first(blobs);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _second = second(blobs);
+            given.store(true, Ordering::Release);
+        });
+        wait_a_moment();
+        assert!(
+            !given.load(Ordering::Acquire),
+            "a hold was given while another one excluded it"
+        );
+        drop(held);
+    });
+    assert!(given.load(Ordering::Acquire), "the hold was never given");
+}

@@ -1,0 +1,289 @@
+//! What contradicts the state is refused, and leaves nothing behind.
+//!
+//! The engine checks before it writes, so none of this comes from it: these are the belts for its braces.
+
+use super::Test;
+use crate::model::id::{BlobId, OperationId, PromptId};
+use crate::model::record::{Change, Durability};
+use crate::storage::testing::scribe::{append, operation};
+use crate::storage::testing::values::{
+    body, environment_change, moment, prompt_change, prompt_id, state, version, version_created,
+    version_deleted, version_id,
+};
+use crate::storage::testing::{Scribe, portrait};
+use crate::storage::{ErrorKind, Index, Result};
+
+/// All of this topic.
+pub const TESTS: &[Test] = &[
+    a_number_is_never_used_twice,
+    an_id_is_never_used_twice,
+    versions_need_a_live_prompt_and_a_stored_body,
+    pointers_need_a_live_version_of_their_prompt,
+    pointers_are_where_the_operation_says,
+    what_is_pointed_to_is_not_deleted,
+    what_is_not_there_is_not_changed,
+    operations_have_no_gaps,
+    a_body_that_a_live_version_has_is_not_forgotten,
+];
+
+const PROMPT: u32 = 1;
+
+fn id() -> PromptId {
+    prompt_id(PROMPT)
+}
+
+/// A prompt with versions 1.0 (of id 1, in production), 1.1 (2), a deleted 1.2 (3); another
+/// one with a version of id 4; and a deleted one.
+fn filled(index: &dyn Index) -> Scribe<'_> {
+    let mut scribe = Scribe::new(index);
+    scribe.create(PROMPT, "p", &["tag"]);
+    scribe.commit(PROMPT, 1, "1.0");
+    scribe.commit(PROMPT, 2, "1.1");
+    scribe.commit(PROMPT, 3, "1.2");
+    scribe.delete_version(PROMPT, 3);
+    scribe.point(PROMPT, "production", Some(1));
+    scribe.create(2, "other", &[]);
+    scribe.commit(2, 4, "1.0");
+    scribe.create(3, "gone", &[]);
+    scribe.commit(3, 5, "1.0");
+    scribe.delete_prompt(3);
+    scribe
+}
+
+/// Appends these changes, which must be refused as corrupt, and leave nothing once the transaction is dropped.
+fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
+    let before = portrait(&**index.snapshot().unwrap());
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    is_corrupt(why, append(&mut *transaction, moment(100), changes));
+    drop(transaction);
+    let after = portrait(&**index.snapshot().unwrap());
+    assert_eq!(
+        after, before,
+        "{why}: it was refused and left something all the same"
+    );
+}
+
+fn is_corrupt<T>(why: &str, answer: Result<T>) {
+    match answer {
+        Ok(_) => panic!("{why}: it was taken"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{why}: {error}"),
+    }
+}
+
+fn committed(prompt: u32, number: u32, numbered: &str) -> Vec<Change> {
+    // A body that is stored.
+    vec![version_created(version(
+        prompt_id(prompt),
+        number,
+        numbered,
+        &body(1),
+    ))]
+}
+
+/// Neither a live version's number nor a deleted one's.
+pub fn a_number_is_never_used_twice(index: &dyn Index) {
+    let mut scribe = filled(index);
+    refused(
+        index,
+        "the number of a live version",
+        committed(PROMPT, 10, "1.1"),
+    );
+    refused(
+        index,
+        "the number of a deleted version",
+        committed(PROMPT, 10, "1.2"),
+    );
+    let twice = [committed(PROMPT, 10, "2.0"), committed(PROMPT, 11, "2.0")].concat();
+    refused(index, "a number twice in one operation", twice);
+    scribe.write(committed(PROMPT, 10, "1.3"));
+}
+
+/// Ids of versions are one's own over all prompts, ids of prompts for good.
+pub fn an_id_is_never_used_twice(index: &dyn Index) {
+    filled(index);
+    refused(
+        index,
+        "the id of a live version",
+        committed(PROMPT, 1, "2.0"),
+    );
+    refused(
+        index,
+        "the id of a deleted version",
+        committed(PROMPT, 3, "2.0"),
+    );
+    refused(
+        index,
+        "the id of another prompt's version",
+        committed(PROMPT, 4, "2.0"),
+    );
+    refused(
+        index,
+        "the id of a deleted prompt's version",
+        committed(PROMPT, 5, "2.0"),
+    );
+    let created = |number| {
+        vec![prompt_change(
+            prompt_id(number),
+            None,
+            Some(state("p", &[])),
+        )]
+    };
+    refused(index, "the id of a live prompt", created(PROMPT));
+}
+
+/// A visible version always has its body, and its prompt.
+pub fn versions_need_a_live_prompt_and_a_stored_body(index: &dyn Index) {
+    let mut scribe = filled(index);
+    refused(
+        index,
+        "a version of a prompt that never was",
+        committed(9, 10, "1.0"),
+    );
+    refused(
+        index,
+        "a version of a deleted prompt",
+        committed(3, 10, "2.0"),
+    );
+    let of_body = |bytes: &[u8]| vec![version_created(version(id(), 10, "2.0", bytes))];
+    refused(
+        index,
+        "a version of a body that never was stored",
+        of_body(b"{}"),
+    );
+    scribe.forget(&[BlobId::of(&body(3))]);
+    refused(
+        index,
+        "a version of a body that was forgotten",
+        of_body(&body(3)),
+    );
+}
+
+/// An environment points to exactly one live version of its prompt, or does not exist.
+pub fn pointers_need_a_live_version_of_their_prompt(index: &dyn Index) {
+    filled(index);
+    let point = |prompt, to| {
+        vec![environment_change(
+            prompt_id(prompt),
+            "staging",
+            None,
+            Some(version_id(to)),
+        )]
+    };
+    refused(
+        index,
+        "a pointer to a version that never was",
+        point(PROMPT, 99),
+    );
+    refused(index, "a pointer to a deleted version", point(PROMPT, 3));
+    refused(
+        index,
+        "a pointer to another prompt's version",
+        point(PROMPT, 4),
+    );
+    refused(index, "a pointer of a prompt that never was", point(9, 1));
+    refused(index, "a pointer of a deleted prompt", point(3, 5));
+    let (one, three) = (Some(version_id(1)), Some(version_id(3)));
+    let moved = vec![environment_change(id(), "production", one, three)];
+    refused(index, "a pointer moved to a deleted version", moved);
+}
+
+/// What an operation says was before is what was there: a lost update can't be written down.
+pub fn pointers_are_where_the_operation_says(index: &dyn Index) {
+    filled(index);
+    let (one, two) = (Some(version_id(1)), Some(version_id(2)));
+    let change = |name, before, after| vec![environment_change(id(), name, before, after)];
+    refused(
+        index,
+        "set as new where there is one",
+        change("production", None, two),
+    );
+    refused(
+        index,
+        "moved from where it is not",
+        change("production", two, one),
+    );
+    refused(
+        index,
+        "moved where there is none",
+        change("staging", one, two),
+    );
+    refused(
+        index,
+        "removed from where it is not",
+        change("production", two, None),
+    );
+    refused(
+        index,
+        "removed where there is none",
+        change("staging", one, None),
+    );
+}
+
+/// Neither a version that an environment points to, nor a prompt that has one.
+pub fn what_is_pointed_to_is_not_deleted(index: &dyn Index) {
+    let mut scribe = filled(index);
+    let deleted = vec![version_deleted(id(), version_id(1))];
+    refused(
+        index,
+        "a version that production points to",
+        deleted.clone(),
+    );
+    let gone = prompt_change(id(), Some(state("p", &["tag"])), None);
+    refused(index, "a prompt that has an environment", vec![gone]);
+    scribe.point(PROMPT, "production", None);
+    scribe.write(deleted);
+}
+
+/// Neither twice, nor of another prompt, nor what never was.
+pub fn what_is_not_there_is_not_changed(index: &dyn Index) {
+    filled(index);
+    let deleted = |prompt, number| vec![version_deleted(prompt_id(prompt), version_id(number))];
+    refused(index, "a version deleted twice", deleted(PROMPT, 3));
+    refused(index, "a version that never was", deleted(PROMPT, 99));
+    refused(
+        index,
+        "a version named with another prompt",
+        deleted(PROMPT, 4),
+    );
+    let (before, after) = (Some(state("gone", &[])), Some(state("back", &[])));
+    let changed = |prompt, after| vec![prompt_change(prompt_id(prompt), before.clone(), after)];
+    refused(index, "a deleted prompt renamed", changed(3, after.clone()));
+    refused(index, "a deleted prompt deleted", changed(3, None));
+    refused(index, "a prompt that never was, renamed", changed(9, after));
+    refused(index, "a prompt that never was, deleted", changed(9, None));
+}
+
+/// Numbers go up one by one.
+pub fn operations_have_no_gaps(index: &dyn Index) {
+    filled(index);
+    let last = index.snapshot().unwrap().last_operation().unwrap();
+    let (last, _) = last.expect("a history");
+    for number in [0, 1, last, last + 2] {
+        let created = prompt_change(prompt_id(50), None, Some(state("p", &[])));
+        let (operation, text) = operation(number, OperationId::ROOT, moment(100), vec![created]);
+        let mut transaction = index.transaction(Durability::Full).unwrap();
+        let why = format!("operation {number} behind operation {last}");
+        is_corrupt(&why, transaction.append(&operation, &text, moment(100)));
+    }
+}
+
+/// A visible version always has its body.
+pub fn a_body_that_a_live_version_has_is_not_forgotten(index: &dyn Index) {
+    let mut scribe = filled(index);
+    for settled in [false, true] {
+        if settled {
+            scribe.drop_journal(&[BlobId::of(&body(1))]);
+        }
+        let mut transaction = index.transaction(Durability::Full).unwrap();
+        let forgotten = transaction.forget_blobs(&[BlobId::of(&body(1))]);
+        is_corrupt("a body that a live version has", forgotten);
+    }
+    assert!(
+        index
+            .snapshot()
+            .unwrap()
+            .blob(BlobId::of(&body(1)))
+            .unwrap()
+            .is_some()
+    );
+}

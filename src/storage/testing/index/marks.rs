@@ -1,0 +1,124 @@
+//! The change mark: the same as long as nobody has committed, another one after every commit.
+//!
+//! An index need not have marks; those that it has must be right.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Test;
+use crate::model::id::BlobId;
+use crate::model::record::{Durability, RecordedInputs};
+use crate::storage::testing::Scribe;
+use crate::storage::testing::scribe::append;
+use crate::storage::testing::values::{body, moment, prompt_change, prompt_id, state, version_id};
+use crate::storage::{ChangeMark, Index};
+
+/// All of this topic.
+pub const TESTS: &[Test] = &[
+    reading_leaves_the_mark,
+    a_transaction_leaves_the_mark_until_it_is_committed,
+    every_commit_changes_the_mark,
+    a_mark_from_before_vouches_for_what_was_read,
+];
+
+/// The mark as of now. Whoever asks an index for the first time may get none, and then the next one does.
+fn mark_of(index: &dyn Index) -> Option<ChangeMark> {
+    index.change_mark().or_else(|| index.change_mark())
+}
+
+/// Neither snapshots nor asking for the mark change it.
+pub fn reading_leaves_the_mark(index: &dyn Index) {
+    Scribe::new(index).create(1, "there", &[]);
+    let mark = mark_of(index);
+    for _ in 0..3 {
+        let snapshot = index.snapshot().unwrap();
+        assert!(snapshot.prompt(prompt_id(1)).unwrap().is_some());
+        assert_eq!(mark_of(index), mark, "nothing was committed");
+        drop(snapshot);
+        assert_eq!(mark_of(index), mark, "nothing was committed");
+    }
+}
+
+/// What is not committed is no change yet, and nobody waits for it. A rollback may change the mark or leave it.
+pub fn a_transaction_leaves_the_mark_until_it_is_committed(index: &dyn Index) {
+    let write = |number: u32| {
+        let created = prompt_change(prompt_id(number), None, Some(state("written", &[])));
+        let mut transaction = index.transaction(Durability::Full).unwrap();
+        append(&mut *transaction, moment(number), vec![created]).unwrap();
+        transaction
+    };
+    let before = mark_of(index);
+    let transaction = write(1);
+    assert_eq!(mark_of(index), before, "nothing was committed");
+    drop(transaction);
+    let taken_back = mark_of(index);
+    assert_eq!(mark_of(index), taken_back, "nothing was committed");
+    write(2).commit().unwrap();
+    is_new(index, &[before, taken_back], "a commit after a rollback");
+}
+
+/// Also one that is no operation.
+pub fn every_commit_changes_the_mark(index: &dyn Index) {
+    let mut marks = vec![mark_of(index)];
+    let mut scribe = Scribe::new(index);
+    let mut after = |what: &str, write: &dyn Fn(&mut Scribe<'_>)| {
+        write(&mut scribe);
+        marks.push(is_new(index, &marks, what));
+    };
+    let inputs = RecordedInputs {
+        request_id: "request".into(),
+        version_id: version_id(1),
+        inputs: serde_json::Map::new(),
+        environment: None,
+        recorded_at: moment(1),
+    };
+    after("a prompt", &|scribe| scribe.create(1, "there", &[]));
+    after("a version", &|scribe| drop(scribe.commit(1, 1, "1.0")));
+    after("a pointer", &|scribe| scribe.point(1, "a", Some(1)));
+    after("a name", &|scribe| scribe.change(1, "renamed", &[]));
+    after("inputs", &|scribe| scribe.record_inputs(&inputs));
+    after("a pointer removed", &|scribe| scribe.point(1, "a", None));
+    after("dropping a row of the journal", &|scribe| {
+        scribe.drop_journal(&[BlobId::of(&body(1))]);
+    });
+    after("a deletion", &|scribe| scribe.delete_version(1, 1));
+    after("forgetting a body", &|scribe| {
+        scribe.forget(&[BlobId::of(&body(1))]);
+    });
+    after("a deleted prompt", &|scribe| scribe.delete_prompt(1));
+}
+
+/// The current mark, which is none of those before.
+fn is_new(index: &dyn Index, before: &[Option<ChangeMark>], what: &str) -> Option<ChangeMark> {
+    let mark = mark_of(index);
+    let known = mark.is_some() && before.contains(&mark);
+    assert!(!known, "{what} left the mark, or brought one back");
+    mark
+}
+
+/// Threads that remember an answer with the mark from before it never take it for current once a later one was
+/// acknowledged.
+pub fn a_mark_from_before_vouches_for_what_was_read(index: &dyn Index) {
+    const PROMPTS: u32 = 200;
+    let acknowledged = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut remembered = (None, 0);
+                while remembered.1 < u64::from(PROMPTS) {
+                    let least = acknowledged.load(Ordering::Acquire);
+                    let mark = mark_of(index);
+                    if mark.is_none() || mark != remembered.0 {
+                        let count = index.snapshot().unwrap().prompt_count().unwrap();
+                        remembered = (mark, count);
+                    }
+                    assert!(remembered.1 >= least, "a mark vouched for a stale answer");
+                }
+            });
+        }
+        let mut scribe = Scribe::new(index);
+        for number in 1..=PROMPTS {
+            scribe.create(number, "one more", &[]);
+            acknowledged.store(number.into(), Ordering::Release);
+        }
+    });
+}

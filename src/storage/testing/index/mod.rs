@@ -1,0 +1,63 @@
+//! What every [`Index`] must do.
+
+pub mod absent;
+pub mod bodies;
+pub mod contradictions;
+pub mod environments;
+pub mod marks;
+pub mod operations;
+pub mod prompts;
+pub mod restoring;
+pub mod savepoints;
+pub mod search;
+pub mod transactions;
+pub mod versions;
+pub mod visits;
+
+use crate::model::record::{Policy, Settings};
+use crate::model::version_number::VersionNumber;
+use crate::storage::Index;
+
+/// A function that holds a new and empty index against one sentence.
+pub type Test = fn(&dyn Index);
+
+/// Everything, each on a new and empty index that `make` gives.
+pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
+    keeps_its_settings(make);
+    let topics = [
+        transactions::TESTS,
+        savepoints::TESTS,
+        marks::TESTS,
+        prompts::TESTS,
+        versions::TESTS,
+        environments::TESTS,
+        bodies::TESTS,
+        absent::TESTS,
+        operations::TESTS,
+        visits::TESTS,
+        restoring::TESTS,
+        search::TESTS,
+        contradictions::TESTS,
+    ];
+    for test in topics.into_iter().flatten() {
+        test(&*make(Settings::default()));
+    }
+}
+
+/// An index answers with the settings that it was made with.
+pub fn keeps_its_settings(make: &dyn Fn(Settings) -> Box<dyn Index>) {
+    for policy in [Policy::Enforced, Policy::Free] {
+        for first_version in [VersionNumber::new(0, 0), VersionNumber::new(1, 0)] {
+            let settings = Settings {
+                first_version,
+                policy,
+            };
+            let index = make(settings);
+            assert_eq!(
+                index.snapshot().unwrap().settings().unwrap(),
+                settings,
+                "the settings are not those it was made with"
+            );
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! Prompts: found, listed, filtered, counted, deleted.
+
+use super::Test;
+use crate::model::id::PromptId;
+use crate::model::record::PromptFilter;
+use crate::storage::testing::Scribe;
+use crate::storage::testing::scribe::prompt_ids;
+use crate::storage::testing::values::{prompt_id, version_id};
+use crate::storage::{Index, Snapshot};
+
+/// All of this topic.
+pub const TESTS: &[Test] = &[
+    a_prompt_is_read_as_it_is_now,
+    prompts_of_a_name_come_newest_first,
+    prompts_are_listed_newest_first,
+    pages_go_on_behind_the_last_prompt,
+    names_are_searched_in_any_letter_case,
+    any_text_is_a_name_and_a_tag,
+    tags_are_searched_any_of,
+    filters_go_together_and_with_pages,
+    tags_in_use_are_sorted,
+    a_deleted_prompt_is_not_found_and_keeps_its_id,
+];
+
+fn ids(
+    snapshot: &dyn Snapshot,
+    filter: &PromptFilter,
+    before: Option<u32>,
+    limit: usize,
+) -> Vec<PromptId> {
+    let prompts = snapshot.prompts(filter, before.map(prompt_id), limit);
+    prompts
+        .unwrap()
+        .into_iter()
+        .map(|prompt| prompt.id)
+        .collect()
+}
+
+fn all(index: &dyn Index, filter: &PromptFilter) -> Vec<PromptId> {
+    ids(&**index.snapshot().unwrap(), filter, None, usize::MAX)
+}
+
+/// Name and tags are kept as given, and as they were given last; versions are counted.
+pub fn a_prompt_is_read_as_it_is_now(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    let tags = ["b", "a", "", "b", "Ünï\u{0}cödé \"quoted\" \\ \n"];
+    scribe.create(1, "  First name — 名前 ", &tags);
+    let created_at = scribe.now();
+    let read = || {
+        let found = index.snapshot().unwrap().prompt(prompt_id(1));
+        found.unwrap().expect("a prompt that is there")
+    };
+    let prompt = read();
+    assert_eq!(prompt.id, prompt_id(1));
+    assert_eq!(
+        prompt.name.as_str(),
+        "  First name — 名前 ",
+        "a name is kept as given"
+    );
+    assert_eq!(
+        prompt.tags, tags,
+        "tags are kept as given, order and doubles too"
+    );
+    assert_eq!(
+        prompt.created_at, created_at,
+        "moments are kept to the microsecond"
+    );
+    assert_eq!((prompt.versions, prompt.latest), (0, None));
+
+    scribe.commit(1, 1, "1.0");
+    scribe.commit(1, 2, "2.0");
+    scribe.commit(1, 3, "1.1");
+    let prompt = read();
+    assert_eq!(prompt.versions, 3);
+    assert_eq!(
+        prompt.latest,
+        Some("2.0".parse().unwrap()),
+        "the latest is the highest number, not the newest version"
+    );
+
+    scribe.change(1, "Second name", &["c"]);
+    let prompt = read();
+    assert_eq!(
+        (prompt.name.as_str(), &*prompt.tags),
+        ("Second name", &["c".to_owned()][..])
+    );
+    assert_eq!(
+        prompt.created_at, created_at,
+        "a change is no new beginning"
+    );
+
+    scribe.change(1, "Second name", &[]);
+    scribe.delete_version(1, 2);
+    let prompt = read();
+    assert_eq!(prompt.tags, [""; 0]);
+    assert_eq!(
+        (prompt.versions, prompt.latest),
+        (2, Some("1.1".parse().unwrap()))
+    );
+    scribe.delete_version(1, 1);
+    scribe.delete_version(1, 3);
+    assert_eq!(
+        (read().versions, read().latest),
+        (0, None),
+        "no live version is left"
+    );
+}
+
+/// A name is compared exactly; of several prompts the newest comes first; an old name is forgotten.
+pub fn prompts_of_a_name_come_newest_first(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    for (number, name) in [
+        (5, "same"),
+        (3, "Same"),
+        (4, "same"),
+        (1, "same "),
+        (2, "same"),
+    ] {
+        scribe.create(number, name, &[]);
+    }
+    let named = |name: &str| {
+        let found = index
+            .snapshot()
+            .unwrap()
+            .prompts_named(&name.parse().unwrap());
+        found.unwrap()
+    };
+    assert_eq!(
+        named("same"),
+        prompt_ids(&[2, 4, 5]),
+        "newest first, by exact name"
+    );
+    assert_eq!(named("Same"), prompt_ids(&[3]));
+    assert_eq!(named("sam"), []);
+    scribe.change(4, "other", &[]);
+    scribe.delete_prompt(5);
+    assert_eq!(
+        named("same"),
+        prompt_ids(&[2]),
+        "renamed and deleted prompts had it"
+    );
+    assert_eq!(named("other"), prompt_ids(&[4]));
+}
+
+/// Newest is what was created last, whatever its id, its changes and its clock.
+pub fn prompts_are_listed_newest_first(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    for number in [3, 9, 1, 5] {
+        scribe.create(number, "p", &[]);
+    }
+    // A clock that went backwards.
+    Scribe::new(index).create(7, "p", &[]);
+    scribe.change(9, "changed", &["x"]);
+    scribe.commit(3, 1, "1.0");
+    let everything = all(index, &PromptFilter::default());
+    assert_eq!(
+        everything,
+        prompt_ids(&[7, 5, 1, 9, 3]),
+        "the order is that of creation"
+    );
+    let snapshot = index.snapshot().unwrap();
+    for prompt in snapshot
+        .prompts(&PromptFilter::default(), None, usize::MAX)
+        .unwrap()
+    {
+        let alone = snapshot.prompt(prompt.id).unwrap();
+        assert_eq!(
+            alone.as_ref(),
+            Some(&prompt),
+            "a list shows what a look at one prompt shows"
+        );
+    }
+}
+
+/// A page has what comes before its cursor, also when that prompt is deleted.
+pub fn pages_go_on_behind_the_last_prompt(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    for number in 1..=7 {
+        scribe.create(number, "p", &[]);
+    }
+    scribe.delete_prompt(3);
+    let page = |before, limit| {
+        let snapshot = index.snapshot().unwrap();
+        ids(&**snapshot, &PromptFilter::default(), before, limit)
+    };
+    assert_eq!(page(None, 2), prompt_ids(&[7, 6]));
+    assert_eq!(page(Some(6), 2), prompt_ids(&[5, 4]));
+    scribe.delete_prompt(4);
+    assert_eq!(
+        page(Some(4), 2),
+        prompt_ids(&[2, 1]),
+        "behind a prompt that was deleted"
+    );
+    assert_eq!(page(Some(1), 2), [], "behind the oldest");
+    assert_eq!(page(None, 0), [], "a page of none");
+    assert_eq!(page(Some(99), 2), [], "behind a prompt that never was");
+}
+
+/// Case folding is Unicode's, not ASCII's: Greek has two small sigmas, and `ß` folds to `ss`.
+pub fn names_are_searched_in_any_letter_case(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    let names = [
+        "ΟΔΥΣΣΕΎΣ reads",
+        "Hauptstraße",
+        "HAUPTSTRASSE",
+        "50% off_er",
+        "plain",
+    ];
+    for (number, name) in (1..).zip(names) {
+        scribe.create(number, name, &[]);
+    }
+    let found = |text: &str| all(index, &PromptFilter::default().name_contains(text));
+    assert_eq!(found("οδυσσεύς"), prompt_ids(&[1]), "a name in capitals");
+    assert_eq!(found("ΥΣΣΕΎΣ"), prompt_ids(&[1]), "a part of it");
+    assert_eq!(found("STRASSE"), prompt_ids(&[3, 2]), "ß and ss are one");
+    assert_eq!(found("straße"), prompt_ids(&[3, 2]), "either way");
+    assert_eq!(found("PLAIN"), prompt_ids(&[5]));
+    assert_eq!(found("%"), prompt_ids(&[4]), "no character is a wildcard");
+    assert_eq!(found("f_e"), prompt_ids(&[4]));
+    assert_eq!(found("l_i"), [], "no character is a wildcard");
+    assert_eq!(
+        found(""),
+        prompt_ids(&[5, 4, 3, 2, 1]),
+        "no text is in every name"
+    );
+    assert_eq!(found("missing"), []);
+    scribe.change(5, "ΝΈΟ", &[]);
+    assert_eq!(found("plain"), [], "the old name is not searched");
+    assert_eq!(found("νέο"), prompt_ids(&[5]), "the new one is");
+}
+
+/// Empty texts, NUL and what a text format escapes are characters as any other; texts of 64 KiB differ in the last one.
+pub fn any_text_is_a_name_and_a_tag(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    let long = |end: &str| "\u{1b}é\0".repeat(13_107) + end;
+    let texts = [
+        "",
+        "\0",
+        "a\0",
+        "a\0b",
+        "a\0B\0",
+        "a",
+        "\u{1}\n\r\t\"\\\u{7f}\u{2028}\u{fffe}",
+        "\u{301}",
+        "%_*'",
+        &long("x"),
+        &long("y"),
+    ];
+    for (number, text) in (1..).zip(texts) {
+        scribe.create(number, text, &[text, "a\0c"]);
+    }
+    let snapshot = index.snapshot().unwrap();
+    for (number, text) in (1..).zip(texts) {
+        let prompt = snapshot.prompt(prompt_id(number)).unwrap();
+        let prompt = prompt.expect("a prompt that is there");
+        assert_eq!(prompt.name.as_str(), text, "a name is kept as given");
+        assert_eq!(prompt.tags, [text, "a\0c"], "tags are kept as given");
+        let named = snapshot.prompts_named(&text.parse().unwrap()).unwrap();
+        assert_eq!(
+            named,
+            prompt_ids(&[number]),
+            "{text:.20?} is compared whole"
+        );
+        let tagged = PromptFilter::default().tag(text);
+        assert_eq!(
+            all(index, &tagged),
+            prompt_ids(&[number]),
+            "{text:.20?} is compared whole"
+        );
+    }
+    let found = |text: &str| all(index, &PromptFilter::default().name_contains(text));
+    assert_eq!(
+        found("\0B"),
+        prompt_ids(&[5, 4]),
+        "what is behind a NUL is searched"
+    );
+    assert_eq!(found("A\0b\0"), prompt_ids(&[5]));
+    assert_eq!(found("\u{1b}É\0Y"), prompt_ids(&[11]), "to the end");
+    assert_eq!(found("\0").len(), 6, "a NUL is a character");
+    let mut sorted: Vec<&str> = texts.into_iter().chain(["a\0c"]).collect();
+    sorted.sort();
+    assert_eq!(
+        snapshot.tags().unwrap(),
+        sorted,
+        "sorted by code points, each once"
+    );
+}
+
+/// Any of the tags is enough; a prompt that has several is listed once.
+pub fn tags_are_searched_any_of(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    scribe.create(1, "p", &["a", "b", "a"]);
+    scribe.create(2, "p", &["b"]);
+    scribe.create(3, "p", &["A"]);
+    scribe.create(4, "p", &[]);
+    let found = |tags: &[&str]| {
+        let filter = tags
+            .iter()
+            .fold(PromptFilter::default(), |filter, tag| filter.tag(*tag));
+        all(index, &filter)
+    };
+    assert_eq!(found(&["a"]), prompt_ids(&[1]), "tags are compared exactly");
+    assert_eq!(
+        found(&["a", "b"]),
+        prompt_ids(&[2, 1]),
+        "any of them, each prompt once"
+    );
+    assert_eq!(found(&["b", "A", "missing"]), prompt_ids(&[3, 2, 1]));
+    assert_eq!(found(&["missing"]), []);
+    assert_eq!(found(&[""]), [], "an empty tag is a tag");
+    scribe.change(1, "p", &["c"]);
+    assert_eq!(
+        found(&["a", "b"]),
+        prompt_ids(&[2]),
+        "only tags as they are now"
+    );
+}
+
+/// A prompt must meet all filters at once, and limits count what is listed.
+pub fn filters_go_together_and_with_pages(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    for number in 1..=8 {
+        let name = if number % 2 == 0 { "even" } else { "odd" };
+        let tag = if number <= 4 { "low" } else { "high" };
+        scribe.create(number, name, &[tag]);
+    }
+    scribe.delete_prompt(6);
+    let filter = PromptFilter::default().name_contains("EVEN");
+    assert_eq!(all(index, &filter), prompt_ids(&[8, 4, 2]));
+    let snapshot = index.snapshot().unwrap();
+    let page = ids(&**snapshot, &filter, Some(6), 1);
+    assert_eq!(
+        page,
+        prompt_ids(&[4]),
+        "a page of what the filter lets pass"
+    );
+    let filter = filter.tag("low");
+    assert_eq!(
+        all(index, &filter),
+        prompt_ids(&[4, 2]),
+        "both filters at once"
+    );
+    assert_eq!(ids(&**snapshot, &filter, Some(4), 5), prompt_ids(&[2]));
+}
+
+/// Tags in use are those of live prompts, as they are now, each once.
+pub fn tags_in_use_are_sorted(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    scribe.create(1, "p", &["b", "a", "Z"]);
+    scribe.create(2, "p", &["a", "ä", ""]);
+    let tags = || index.snapshot().unwrap().tags().unwrap();
+    assert_eq!(
+        tags(),
+        ["", "Z", "a", "b", "ä"],
+        "sorted by code points, each once"
+    );
+    scribe.change(1, "p", &["new"]);
+    assert_eq!(tags(), ["", "a", "new", "ä"]);
+    scribe.delete_prompt(2);
+    assert_eq!(tags(), ["new"], "a deleted prompt's tags are out of use");
+}
+
+/// No read finds it or anything of it but what says otherwise; its id stays taken.
+pub fn a_deleted_prompt_is_not_found_and_keeps_its_id(index: &dyn Index) {
+    let mut scribe = Scribe::new(index);
+    scribe.create(1, "gone", &["tag"]);
+    scribe.commit(1, 1, "1.0");
+    scribe.point(1, "production", Some(1));
+    scribe.create(2, "kept", &[]);
+    assert_eq!(index.snapshot().unwrap().prompt_count().unwrap(), 2);
+    scribe.delete_prompt(1);
+    let id = prompt_id(1);
+    let production = "production".parse().unwrap();
+    let snapshot = index.snapshot().unwrap();
+    assert_eq!(snapshot.prompt(id).unwrap(), None);
+    assert_eq!(
+        snapshot.prompts_named(&"gone".parse().unwrap()).unwrap(),
+        []
+    );
+    assert_eq!(snapshot.prompt_count().unwrap(), 1);
+    assert_eq!(snapshot.tags().unwrap(), [""; 0]);
+    assert_eq!(snapshot.environment_names().unwrap(), []);
+    assert_eq!(snapshot.version(version_id(1)).unwrap(), None);
+    assert_eq!(snapshot.version_in(id, &production).unwrap(), None);
+    assert_eq!(snapshot.highest_version(id, None).unwrap(), None);
+    assert_eq!(
+        snapshot
+            .version_numbered(id, "1.0".parse().unwrap())
+            .unwrap(),
+        None
+    );
+    let versions = snapshot.versions(id, &Default::default(), None, 10);
+    assert_eq!(versions.unwrap(), []);
+    assert_eq!(snapshot.environments(id).unwrap(), []);
+    assert!(snapshot.prompt_id_taken(id).unwrap(), "the id stays taken");
+    assert!(
+        snapshot.version_ever(version_id(1)).unwrap().is_some(),
+        "and its version's"
+    );
+    assert!(!snapshot.prompt_id_taken(prompt_id(3)).unwrap());
+}

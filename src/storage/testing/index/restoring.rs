@@ -1,0 +1,220 @@
+//! What was deleted comes back as it was; and an earlier moment is found in the history.
+
+use std::ops::ControlFlow;
+
+use super::Test;
+use crate::model::id::BlobId;
+use crate::model::record::{Change, Durability, PromptFilter, VersionFilter};
+use crate::storage::testing::Scribe;
+use crate::storage::testing::scribe::append;
+use crate::storage::testing::values::{
+    body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
+    version_id, version_restored,
+};
+use crate::storage::{ErrorKind, Index, Snapshot, Unused};
+
+/// All of this topic.
+pub const TESTS: &[Test] = &[
+    a_version_comes_back_as_it_was,
+    a_prompt_comes_back_as_it_was,
+    only_what_is_deleted_comes_back,
+    a_version_comes_back_with_its_body_only,
+    a_deleted_version_is_still_known,
+    a_moment_is_found_whatever_the_clock_said,
+    operations_are_visited_from_where_one_left_off,
+];
+
+/// A prompt with versions 1.0 (of id 1) and 1.1 (2).
+fn filled(index: &dyn Index) -> Scribe<'_> {
+    let mut scribe = Scribe::new(index);
+    scribe.create(1, "p", &["tag"]);
+    scribe.commit(1, 1, "1.0");
+    scribe.commit(1, 2, "1.1");
+    scribe
+}
+
+/// What is read of the prompt and of how its bodies are counted.
+fn reads(index: &dyn Index) -> String {
+    let snapshot = index.snapshot().unwrap();
+    let prompts = snapshot.prompts(&PromptFilter::default(), None, usize::MAX);
+    let all = VersionFilter::default();
+    let versions = snapshot.versions(prompt_id(1), &all, None, usize::MAX);
+    let mut bodies = Vec::new();
+    let visited = snapshot.each_blob(&mut |id, _, live| {
+        bodies.push((id, live));
+        Ok(())
+    });
+    visited.unwrap();
+    let (prompts, versions) = (prompts.unwrap(), versions.unwrap());
+    let unused = snapshot
+        .collectable(Unused::since(moment(1000)), usize::MAX)
+        .unwrap();
+    format!(
+        "{prompts:?} {versions:?} {bodies:?} {unused:?} {}",
+        snapshot.prompt_count().unwrap()
+    )
+}
+
+/// With its number, id, place and body, which is in use again.
+pub fn a_version_comes_back_as_it_was(index: &dyn Index) {
+    let mut scribe = filled(index);
+    let before = reads(index);
+    for number in [1, 2] {
+        scribe.delete_version(1, number);
+        assert_ne!(reads(index), before);
+        scribe.write(vec![version_restored(prompt_id(1), version_id(number))]);
+        assert_eq!(reads(index), before, "version {number} is another one");
+    }
+}
+
+/// With its place among the others, and those of its versions that are brought back.
+pub fn a_prompt_comes_back_as_it_was(index: &dyn Index) {
+    let mut scribe = filled(index);
+    scribe.create(2, "younger", &[]);
+    let before = reads(index);
+    scribe.delete_prompt(1);
+    scribe.write(vec![
+        prompt_change(prompt_id(1), None, Some(state("p", &["tag"]))),
+        version_restored(prompt_id(1), version_id(2)),
+    ]);
+    assert_eq!(
+        index
+            .snapshot()
+            .unwrap()
+            .prompt(prompt_id(1))
+            .unwrap()
+            .unwrap()
+            .versions,
+        1
+    );
+    scribe.write(vec![version_restored(prompt_id(1), version_id(1))]);
+    assert_eq!(reads(index), before);
+}
+
+fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
+    let before = reads(index);
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    let error = append(&mut *transaction, moment(500), changes);
+    let error = error.expect_err(why);
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{why}: {error}");
+    drop(transaction);
+    assert_eq!(reads(index), before, "{why}");
+}
+
+/// And only into a prompt that is there.
+pub fn only_what_is_deleted_comes_back(index: &dyn Index) {
+    let mut scribe = filled(index);
+    let back = |number| version_restored(prompt_id(1), version_id(number));
+    refused(index, "a version that is there", vec![back(1)]);
+    refused(index, "a version that never was", vec![back(9)]);
+    let made = prompt_change(prompt_id(1), None, Some(state("p", &[])));
+    refused(index, "a prompt that is there", vec![made]);
+    scribe.create(2, "other", &[]);
+    scribe.delete_version(1, 1);
+    let foreign = version_restored(prompt_id(2), version_id(1));
+    refused(index, "a version of another prompt", vec![foreign]);
+    scribe.delete_prompt(1);
+    refused(index, "a version of a deleted prompt", vec![back(1)]);
+}
+
+/// A body that was collected is gone.
+pub fn a_version_comes_back_with_its_body_only(index: &dyn Index) {
+    let mut scribe = filled(index);
+    scribe.delete_version(1, 1);
+    scribe.forget(&[BlobId::of(&body(1))]);
+    let back = version_restored(prompt_id(1), version_id(1));
+    refused(index, "a version without its body", vec![back]);
+}
+
+/// By its id, with the mark, and without environments.
+pub fn a_deleted_version_is_still_known(index: &dyn Index) {
+    let mut scribe = filled(index);
+    scribe.point(1, "production", Some(2));
+    let ever = |number| {
+        let snapshot = index.snapshot().unwrap();
+        snapshot.version_ever(version_id(number)).unwrap()
+    };
+    let live = ever(2).expect("it is there");
+    assert_eq!(
+        (live.version.environments.len(), live.deleted_at),
+        (0, None)
+    );
+    scribe.delete_version(1, 1);
+    let deleted = ever(1).expect("it was there");
+    assert_eq!(deleted.version.number.to_string(), "1.0");
+    assert_eq!(deleted.deleted_at, Some(scribe.now()));
+    scribe.delete_prompt(1);
+    assert_eq!(ever(2).unwrap().deleted_at, Some(scribe.now()));
+    assert_eq!(ever(3), None);
+}
+
+fn by(snapshot: &dyn Snapshot, second: u32) -> u64 {
+    snapshot
+        .last_operation_by(moment(second), u64::MAX)
+        .unwrap()
+}
+
+/// Each operation counts by its own moment, whatever those before it and behind it say.
+pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
+    assert_eq!(by(&**index.snapshot().unwrap(), 9), 0, "no history");
+    let seconds = [10, 20, 15, 20, 30, 5, 40];
+    for (number, second) in (1..).zip(seconds) {
+        let mut transaction = index.transaction(Durability::Full).unwrap();
+        let made = prompt_change(prompt_id(number), None, Some(state("p", &[])));
+        append(&mut *transaction, moment(second), vec![made]).unwrap();
+        transaction.commit().unwrap();
+    }
+    let snapshot = index.snapshot().unwrap();
+    let found = [9, 10, 11, 19, 20, 29, 30, 39, 40, 99].map(|second| by(&**snapshot, second));
+    assert_eq!(found, [6, 6, 6, 6, 6, 6, 6, 6, 7, 7]);
+    let up_to = |up_to| {
+        [4, 9, 10, 14, 15, 20, 30, 99].map(|second| {
+            let found = snapshot.last_operation_by(moment(second), up_to);
+            found.unwrap()
+        })
+    };
+    assert_eq!(up_to(0), [0; 8]);
+    assert_eq!(up_to(1), [0, 0, 1, 1, 1, 1, 1, 1]);
+    assert_eq!(up_to(3), [0, 0, 1, 1, 3, 3, 3, 3]);
+    assert_eq!(up_to(5), [0, 0, 1, 1, 3, 4, 5, 5]);
+    assert_eq!(up_to(6), [0, 6, 6, 6, 6, 6, 6, 6]);
+    let first = |after, by| {
+        let found = snapshot.first_operation_between(moment(after), moment(by));
+        found.unwrap()
+    };
+    assert_eq!(first(0, 99), Some(1));
+    assert_eq!(first(10, 99), Some(2), "made after it");
+    assert_eq!(first(4, 5), Some(6), "made at it");
+    assert_eq!(first(10, 15), Some(3));
+    assert_eq!(first(20, 39), Some(5));
+    assert_eq!(first(20, 29), None);
+    assert_eq!(first(15, 15), None);
+    assert_eq!(first(40, 99), None);
+}
+
+/// Until the visitor has enough.
+pub fn operations_are_visited_from_where_one_left_off(index: &dyn Index) {
+    let mut scribe = filled(index);
+    scribe.delete_version(1, 1);
+    let version = version(prompt_id(1), 7, "1.2", &body(2));
+    scribe.write(vec![version_created(version)]);
+    scribe.write(vec![version_deleted(prompt_id(1), version_id(7))]);
+    let visit = |after, most| {
+        let mut numbers = Vec::new();
+        let snapshot = index.snapshot().unwrap();
+        let visited = snapshot.each_operation(after, &mut |number, _, _| {
+            numbers.push(number);
+            Ok(match numbers.len() < most {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            })
+        });
+        visited.unwrap();
+        numbers
+    };
+    assert_eq!(visit(0, usize::MAX), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(visit(4, usize::MAX), [5, 6]);
+    assert_eq!(visit(1, 2), [2, 3]);
+    assert!(visit(6, usize::MAX).is_empty());
+    assert!(visit(u64::MAX, usize::MAX).is_empty());
+}

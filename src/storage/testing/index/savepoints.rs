@@ -1,0 +1,106 @@
+//! Savepoints: a transaction of several changes, of which some are taken back.
+
+use super::Test;
+use crate::model::id::BlobId;
+use crate::model::record::Durability;
+use crate::storage::testing::scribe::append;
+use crate::storage::testing::values::{
+    body, environment_change, moment, prompt_change, prompt_id, state, version, version_created,
+    version_id,
+};
+use crate::storage::testing::{Scribe, portrait};
+use crate::storage::{Index, Transaction};
+
+/// All of this topic.
+pub const TESTS: &[Test] = &[
+    what_is_rolled_back_was_never_done,
+    a_savepoint_stays_and_the_next_one_takes_its_place,
+    a_change_that_failed_is_rolled_back,
+    a_transaction_without_a_savepoint_has_nothing_to_roll_back_to,
+];
+
+/// A prompt of this number, its version, pointer and body.
+fn write(transaction: &mut dyn Transaction, number: u32) {
+    let id = prompt_id(number);
+    let blob = BlobId::of(&body(number));
+    transaction.put_body(blob, &body(number)).unwrap();
+    let changes = vec![
+        prompt_change(id, None, Some(state("written", &["tag"]))),
+        version_created(version(id, number, "1.0", &body(number))),
+        environment_change(id, "production", None, Some(version_id(number))),
+    ];
+    append(transaction, moment(number), changes).unwrap();
+}
+
+/// What was done since the savepoint is gone, its numbers and ids are free again, and what was done before stays.
+pub fn what_is_rolled_back_was_never_done(index: &dyn Index) {
+    Scribe::new(index).create(1, "before", &[]);
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    write(&mut *transaction, 2);
+    let kept = portrait(&**transaction);
+    transaction.savepoint().unwrap();
+    write(&mut *transaction, 3);
+    let version = version_id(2);
+    let unset = environment_change(prompt_id(2), "production", Some(version), None);
+    append(&mut *transaction, moment(4), vec![unset]).unwrap();
+    transaction.roll_back().unwrap();
+    assert_eq!(portrait(&**transaction), kept, "something is left of it");
+    write(&mut *transaction, 3);
+    let all = portrait(&**transaction);
+    transaction.commit().unwrap();
+    let snapshot = index.snapshot().unwrap();
+    assert_eq!(portrait(&**snapshot), all, "not what was committed");
+    assert_eq!(snapshot.self_check().unwrap(), [""; 0]);
+}
+
+/// One rolls back to the last savepoint, as often as one likes.
+pub fn a_savepoint_stays_and_the_next_one_takes_its_place(index: &dyn Index) {
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    transaction.savepoint().unwrap();
+    let mut kept = Vec::new();
+    for number in 1..=3 {
+        write(&mut *transaction, number);
+        kept.push(portrait(&**transaction));
+        transaction.savepoint().unwrap();
+        for _ in 0..2 {
+            write(&mut *transaction, 9);
+            transaction.roll_back().unwrap();
+            assert_eq!(
+                kept.last(),
+                Some(&portrait(&**transaction)),
+                "after {number}"
+            );
+        }
+    }
+    transaction.commit().unwrap();
+    let snapshot = index.snapshot().unwrap();
+    assert_eq!(kept.last(), Some(&portrait(&**snapshot)));
+}
+
+/// A change that the index refuses half-way leaves nothing behind.
+pub fn a_change_that_failed_is_rolled_back(index: &dyn Index) {
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    write(&mut *transaction, 1);
+    let kept = portrait(&**transaction);
+    transaction.savepoint().unwrap();
+    let changes = vec![
+        prompt_change(prompt_id(2), None, Some(state("half", &[]))),
+        version_created(version(prompt_id(2), 2, "1.0", b"never stored")),
+    ];
+    append(&mut *transaction, moment(2), changes).unwrap_err();
+    transaction.roll_back().unwrap();
+    assert_eq!(portrait(&**transaction), kept);
+    transaction.commit().unwrap();
+    let snapshot = index.snapshot().unwrap();
+    assert_eq!(portrait(&**snapshot), kept);
+}
+
+/// It says so.
+pub fn a_transaction_without_a_savepoint_has_nothing_to_roll_back_to(index: &dyn Index) {
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    write(&mut *transaction, 1);
+    transaction.roll_back().unwrap_err();
+    drop(transaction);
+    let snapshot = index.snapshot().unwrap();
+    assert_eq!(snapshot.last_operation().unwrap(), None);
+}

@@ -1,0 +1,349 @@
+//! Full text search: it answers with what it was told, and with nothing else.
+
+use std::ops::ControlFlow;
+
+use super::Test;
+use crate::model::id::{EnvironmentName, PromptId, VersionId};
+use crate::model::record::Durability;
+use crate::storage::testing::Scribe;
+use crate::storage::testing::values::{
+    environment, prompt_id, version_created, version_id, version_restored,
+};
+use crate::storage::{
+    Index, Phrase, SearchMatch, SearchQuery, Searchable, SearchablePrompt, SearchableVersion,
+    Snapshot, Told, Words,
+};
+
+/// All of this topic.
+pub const TESTS: &[Test] = &[
+    a_new_index_was_told_nothing,
+    words_are_found_as_they_are_and_as_beginnings,
+    words_of_any_script_are_words,
+    all_phrases_must_stand_in_a_name_and_text,
+    names_come_first_and_prompts_once,
+    what_is_told_replaces_what_was,
+    messages_are_found_newest_first_while_their_versions_live,
+    users_of_partials_are_found,
+    what_was_told_is_visited,
+    what_is_told_is_committed_with_the_transaction,
+];
+
+fn words(text: &str) -> Words {
+    text.split(' ').collect()
+}
+
+/// A phrase for each text; one that ends in `*` is open.
+fn query(phrases: &[&str]) -> SearchQuery {
+    let phrase = |text: &&str| Phrase {
+        words: words(text.trim_end_matches('*')),
+        open: text.ends_with('*'),
+    };
+    SearchQuery {
+        phrases: phrases.iter().map(phrase).collect(),
+    }
+}
+
+/// Of these versions, and with this text.
+fn prompt(number: u32, name: &str, versions: &[u32], text: &str) -> SearchablePrompt {
+    let version = |number: &u32| SearchableVersion {
+        id: version_id(*number),
+        partials: Vec::new(),
+    };
+    SearchablePrompt {
+        id: prompt_id(number),
+        name: Some(words(name)),
+        text: words(text),
+        versions: versions.iter().map(version).collect(),
+    }
+}
+
+fn told(up_to: u64, prompts: Vec<SearchablePrompt>) -> Searchable {
+    Searchable {
+        up_to,
+        prompts,
+        messages: Vec::new(),
+    }
+}
+
+fn tell(index: &dyn Index, news: &Searchable) {
+    let mut transaction = index.transaction(Durability::Relaxed).unwrap();
+    transaction.make_searchable(news).unwrap();
+    transaction.commit().unwrap();
+}
+
+fn found(index: &dyn Index, phrases: &[&str], limit: usize) -> Vec<SearchMatch> {
+    found_in(&**index.snapshot().unwrap(), phrases, limit)
+}
+
+fn found_in(snapshot: &dyn Snapshot, phrases: &[&str], limit: usize) -> Vec<SearchMatch> {
+    let mut found = Vec::new();
+    let search = snapshot.search(&query(phrases), &mut |one| {
+        if found.len() == limit {
+            return Ok(ControlFlow::Break(()));
+        }
+        found.push(one);
+        Ok(ControlFlow::Continue(()))
+    });
+    search.unwrap();
+    found
+}
+
+fn name(number: u32) -> SearchMatch {
+    SearchMatch::Name(prompt_id(number))
+}
+
+fn text(number: u32) -> SearchMatch {
+    SearchMatch::Text(prompt_id(number))
+}
+
+/// Prompts 1 to 3 of versions 1 to 3, and prompt 4 without a version.
+fn filled(index: &dyn Index) -> Scribe<'_> {
+    let mut scribe = Scribe::new(index);
+    for number in 1..=3 {
+        scribe.create(number, "p", &[]);
+        scribe.commit(number, number, "1.0");
+    }
+    scribe.create(4, "p", &[]);
+    scribe
+}
+
+/// Whatever was written since.
+pub fn a_new_index_was_told_nothing(index: &dyn Index) {
+    let up_to = || index.snapshot().unwrap().searchable_up_to().unwrap();
+    assert_eq!(up_to(), 0);
+    filled(index);
+    assert_eq!(up_to(), 0);
+    assert!(found(index, &["p"], 9).is_empty());
+    let snapshot = index.snapshot().unwrap();
+    let messages = snapshot.search_messages(&query(&["message"]), 9);
+    assert!(messages.unwrap().is_empty());
+}
+
+/// A query without a phrase finds nothing.
+pub fn words_are_found_as_they_are_and_as_beginnings(index: &dyn Index) {
+    filled(index);
+    let prompts = vec![
+        prompt(1, "one", &[1], "to be or not to be"),
+        prompt(2, "two", &[2], "be kind to all and"),
+    ];
+    tell(index, &told(8, prompts));
+    assert_eq!(found(index, &["not"], 9), [text(1)]);
+    assert_eq!(found(index, &["to be"], 9), [text(1)], "a phrase");
+    assert_eq!(found(index, &["no"], 9), [], "a beginning is no word");
+    assert_eq!(found(index, &["no*"], 9), [text(1)]);
+    assert_eq!(found(index, &["kind t*"], 9), [text(2)]);
+    assert_eq!(found(index, &["be kin to"], 9), []);
+    assert_eq!(found(index, &["ot*"], 9), [], "not the end of a word");
+    assert_eq!(found(index, &["and"], 9), [text(2)], "no operator");
+    assert_eq!(found(index, &[], 9), [], "no phrase");
+}
+
+/// They are compared as they are told.
+pub fn words_of_any_script_are_words(index: &dyn Index) {
+    filled(index);
+    let strange = "名 か\u{3099} ñandú मुझे 👍a \u{a0}b";
+    tell(index, &told(8, vec![prompt(1, "x", &[1], strange)]));
+    for word in strange.split(' ') {
+        assert_eq!(found(index, &[word], 9), [text(1)], "{word}");
+    }
+    assert_eq!(found(index, &["名 か\u{3099}"], 9), [text(1)]);
+    assert_eq!(found(index, &["か"], 9), []);
+    assert_eq!(found(index, &["n*"], 9), [], "ñ is another character");
+    assert_eq!(found(index, &["b"], 9), []);
+}
+
+/// Each of them in one of the two, and on one side of a gap.
+pub fn all_phrases_must_stand_in_a_name_and_text(index: &dyn Index) {
+    filled(index);
+    let prompts = vec![
+        prompt(1, "red house", &[1], "green garden"),
+        prompt(2, "red", &[2], "garden"),
+    ];
+    tell(index, &told(8, prompts));
+    assert_eq!(found(index, &["red", "gre*"], 9), [text(1)]);
+    assert_eq!(found(index, &["red", "blue"], 9), []);
+    assert_eq!(found(index, &["house green"], 9), [], "across the two");
+    let mut apart = prompt(3, "blue", &[3], "green sea");
+    apart.text.gap();
+    apart.text.push("side");
+    apart.text.push("by");
+    tell(index, &told(9, vec![apart]));
+    assert_eq!(found(index, &["sea side"], 9), []);
+    assert_eq!(found(index, &["sea", "side b*"], 9), [text(3)]);
+    assert_eq!(found(index, &["red", "garden"], 9).len(), 2);
+}
+
+/// As many as are asked for.
+pub fn names_come_first_and_prompts_once(index: &dyn Index) {
+    let mut scribe = filled(index);
+    scribe.commit(1, 11, "1.1");
+    let prompts = vec![
+        prompt(1, "one", &[1, 11], "word word word word word"),
+        prompt(2, "a word", &[2], "word"),
+        prompt(3, "three", &[3], "word"),
+        prompt(4, "word", &[], ""),
+    ];
+    tell(index, &told(9, prompts));
+    let all = found(index, &["word"], 9);
+    assert_eq!(all.len(), 4, "{all:?}");
+    let named = |one: &SearchMatch| matches!(one, SearchMatch::Name(_));
+    assert!(all[..2].iter().all(named), "{all:?}");
+    assert!(all.contains(&name(2)) && all.contains(&name(4)), "{all:?}");
+    assert!(all.contains(&text(3)), "{all:?}");
+    for limit in 0..4 {
+        assert_eq!(found(index, &["word"], limit), all[..limit]);
+    }
+    assert_eq!(found(index, &["word"], usize::MAX), all);
+}
+
+/// Of a prompt; what was told of others stays.
+pub fn what_is_told_replaces_what_was(index: &dyn Index) {
+    let mut scribe = filled(index);
+    scribe.commit(1, 11, "1.1");
+    let prompts = vec![
+        prompt(1, "one", &[1, 11], "old older"),
+        prompt(2, "two", &[2], "old"),
+        prompt(4, "four", &[], ""),
+    ];
+    tell(index, &told(8, prompts));
+    assert_eq!(found(index, &["old*"], 9).len(), 2);
+    let prompts = vec![prompt(1, "uno", &[1], "new"), prompt(4, "quattro", &[], "")];
+    tell(index, &told(9, prompts));
+    assert_eq!(found(index, &["old*"], 9), [text(2)]);
+    assert_eq!(found(index, &["one"], 9), []);
+    assert_eq!(found(index, &["uno", "new"], 9), [text(1)]);
+    assert_eq!(found(index, &["four"], 9), []);
+    assert_eq!(found(index, &["quattro"], 9), [name(4)]);
+    let gone = SearchablePrompt {
+        id: prompt_id(1),
+        name: None,
+        text: Words::default(),
+        versions: Vec::new(),
+    };
+    tell(index, &told(10, vec![gone]));
+    assert_eq!(found(index, &["new"], 9), []);
+    assert_eq!(found(index, &["uno"], 9), []);
+    let snapshot = index.snapshot().unwrap();
+    assert_eq!(snapshot.searchable_up_to().unwrap(), 10);
+}
+
+fn messages(index: &dyn Index, phrases: &[&str], limit: usize) -> Vec<VersionId> {
+    let snapshot = index.snapshot().unwrap();
+    snapshot.search_messages(&query(phrases), limit).unwrap()
+}
+
+/// Also one that comes back, of which nothing is told.
+pub fn messages_are_found_newest_first_while_their_versions_live(index: &dyn Index) {
+    let mut scribe = filled(index);
+    let mut news = told(8, Vec::new());
+    news.messages = (1..=3)
+        .map(|number| (version_id(number), words(&format!("edit number{number}"))))
+        .collect();
+    tell(index, &news);
+    let ids =
+        |numbers: &[u32]| -> Vec<VersionId> { numbers.iter().copied().map(version_id).collect() };
+    assert_eq!(messages(index, &["edit"], 9), ids(&[3, 2, 1]));
+    assert_eq!(messages(index, &["edit"], 2), ids(&[3, 2]));
+    assert_eq!(messages(index, &["edit", "number2"], 9), ids(&[2]));
+    assert_eq!(messages(index, &["number1", "number2"], 9), ids(&[]));
+    assert_eq!(messages(index, &[], 9), ids(&[]));
+    assert!(
+        found(index, &["edit"], 9).is_empty(),
+        "a message is no text"
+    );
+    scribe.delete_version(3, 3);
+    assert_eq!(messages(index, &["edit"], 2), ids(&[2, 1]));
+    scribe.write(vec![version_restored(prompt_id(3), version_id(3))]);
+    assert_eq!(messages(index, &["edit"], 9), ids(&[3, 2, 1]));
+    scribe.delete_prompt(2);
+    assert_eq!(messages(index, &["edit"], 9), ids(&[3, 1]));
+}
+
+fn partials(named: &[(u32, &str)]) -> Vec<(PromptId, EnvironmentName)> {
+    let partial = |(number, name): &(u32, &str)| (prompt_id(*number), environment(name));
+    named.iter().map(partial).collect()
+}
+
+fn users(index: &dyn Index, number: u32, name: &str) -> Vec<(PromptId, VersionId)> {
+    let snapshot = index.snapshot().unwrap();
+    let found = snapshot.dependents(prompt_id(number), &environment(name));
+    let mut found = found.unwrap();
+    found.sort();
+    found
+}
+
+/// By prompt and environment, be they there or not.
+pub fn users_of_partials_are_found(index: &dyn Index) {
+    filled(index);
+    let mut one = prompt(1, "one", &[1], "x");
+    one.versions[0].partials = partials(&[(2, "production"), (9, "Production ü")]);
+    let mut three = prompt(3, "three", &[3], "x");
+    three.versions[0].partials = partials(&[(2, "production"), (2, "staging")]);
+    tell(index, &told(8, vec![one, three]));
+    let (first, third) = ((prompt_id(1), version_id(1)), (prompt_id(3), version_id(3)));
+    assert_eq!(users(index, 2, "production"), [first, third]);
+    assert_eq!(users(index, 2, "staging"), [third]);
+    assert_eq!(users(index, 9, "Production ü"), [first]);
+    assert_eq!(users(index, 9, "production ü"), []);
+    assert_eq!(users(index, 1, "production"), []);
+    tell(index, &told(9, vec![prompt(3, "three", &[3], "x")]));
+    assert_eq!(users(index, 2, "production"), [first]);
+    assert_eq!(users(index, 2, "staging"), []);
+}
+
+/// Prompts with their versions and partials, sorted, and messages that have words.
+pub fn what_was_told_is_visited(index: &dyn Index) {
+    filled(index);
+    let mut one = prompt(1, "one", &[1], "x");
+    one.versions[0].partials = partials(&[(2, "staging"), (2, "production")]);
+    let mut news = told(8, vec![one, prompt(4, "four", &[], "")]);
+    news.messages = vec![
+        (version_id(1), words("a")),
+        (version_id(2), Words::default()),
+    ];
+    tell(index, &news);
+    let mut visited = Vec::new();
+    let snapshot = index.snapshot().unwrap();
+    let all = snapshot.each_searchable(&mut |told| {
+        visited.push(told);
+        Ok(())
+    });
+    all.unwrap();
+    let named = partials(&[(2, "production"), (2, "staging")]);
+    let expected = [
+        Told::Prompt(prompt_id(1), vec![(version_id(1), named)]),
+        Told::Prompt(prompt_id(4), Vec::new()),
+        Told::Message(version_id(1)),
+    ];
+
+    assert_eq!(visited.len(), expected.len(), "{visited:?}");
+    for one in expected {
+        assert!(visited.contains(&one), "{one:?} not in {visited:?}");
+    }
+}
+
+/// Dropped without a commit it was not told; a snapshot before it answers as before.
+pub fn what_is_told_is_committed_with_the_transaction(index: &dyn Index) {
+    let mut scribe = filled(index);
+    tell(index, &told(7, vec![prompt(1, "one", &[1], "old")]));
+    let news = told(8, vec![prompt(1, "one", &[1], "new")]);
+    let before = index.snapshot().unwrap();
+    assert_eq!(found_in(&**before, &["old"], 9), [text(1)]);
+    let mut transaction = index.transaction(Durability::Full).unwrap();
+    transaction.make_searchable(&news).unwrap();
+    assert_eq!(found_in(&*transaction, &["new"], 9), [text(1)]);
+    drop(transaction);
+    assert_eq!(found(index, &["old"], 9), [text(1)]);
+    tell(index, &news);
+    assert_eq!(found_in(&**before, &["old"], 9), [text(1)]);
+    assert_eq!(before.searchable_up_to().unwrap(), 7);
+    drop(before);
+    assert_eq!(found(index, &["old"], 9), []);
+    assert_eq!(found(index, &["new"], 9), [text(1)]);
+    let version = crate::storage::testing::values::version(prompt_id(1), 12, "1.2", b"x");
+    assert!(
+        scribe.try_write(vec![version_created(version)]).is_err(),
+        "no such body"
+    );
+    assert_eq!(found(index, &["new"], 9), [text(1)]);
+}

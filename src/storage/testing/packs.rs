@@ -1,0 +1,294 @@
+//! What packs must do.
+
+use chrono::{DateTime, Utc};
+
+use super::blobs::{bodies, get, list};
+use crate::model::id::BlobId;
+use crate::storage::{Blobs, Compacted, Effort, Extent, Hold, Kin};
+
+/// Versions of a prompt: each has most of the one before.
+fn versions(prompt: u64, count: usize) -> Vec<Vec<u8>> {
+    let mut rng = fastrand::Rng::with_seed(prompt);
+    let mut text: Vec<String> = (0..60).map(|_| rng.u64(..).to_string()).collect();
+    let mut next = || {
+        let changed = rng.usize(..text.len());
+        text[changed] = rng.u64(..).to_string();
+        text.join(" ").into_bytes()
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn pack<'a>(
+    blobs: &'a dyn Blobs,
+    bodies: impl IntoIterator<Item = (Kin, &'a Vec<u8>)>,
+) -> Box<dyn Hold> {
+    pack_written(blobs, bodies, hours(0))
+}
+
+fn pack_written<'a>(
+    blobs: &'a dyn Blobs,
+    bodies: impl IntoIterator<Item = (Kin, &'a Vec<u8>)>,
+    written: DateTime<Utc>,
+) -> Box<dyn Hold> {
+    let mut pack = blobs.pack(Effort::Quick).unwrap();
+    for (kin, bytes) in bodies {
+        pack.add(BlobId::of(bytes), bytes, kin, written).unwrap();
+    }
+    pack.finish().unwrap()
+}
+
+/// A moment, by the hours since a fixed one.
+fn hours(hours: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_750_000_000 + hours * 60 * 60, 0).unwrap()
+}
+
+/// Removes what is dead, however young.
+fn compact(blobs: &dyn Blobs, extent: Extent, live: &[Vec<u8>]) -> Compacted {
+    compact_older(blobs, extent, DateTime::<Utc>::MAX_UTC, live)
+}
+
+fn compact_older(
+    blobs: &dyn Blobs,
+    extent: Extent,
+    young_since: DateTime<Utc>,
+    live: &[Vec<u8>],
+) -> Compacted {
+    let _hold = blobs.hold_all().unwrap();
+    let mut visit = |visit: &mut dyn FnMut(BlobId, Kin) -> crate::Result<()>| {
+        let mut bodies = live.iter();
+        bodies.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
+    };
+    blobs.compact(extent, young_since, &mut visit).unwrap()
+}
+
+fn assert_all(blobs: &dyn Blobs, bodies: &[Vec<u8>], what: &str) {
+    for (number, bytes) in bodies.iter().enumerate() {
+        let got = get(blobs, BlobId::of(bytes));
+        assert!(got.as_ref() == Some(bytes), "{what}: body {number} is lost");
+    }
+}
+
+/// Bodies of any size and kin come back byte for byte, and are listed by no one.
+pub fn what_was_packed_is_got(blobs: &dyn Blobs) {
+    let mut all: Vec<Vec<u8>> = bodies().into_iter().map(|(_, bytes)| bytes).collect();
+    let kin = all.len();
+    all.extend((0..5).flat_map(|prompt| versions(prompt, 70)));
+    let kins = (0..).map(|number: u64| Kin(number.saturating_sub(kin as u64) / 70));
+    drop(pack(blobs, kins.zip(&all)));
+    assert_all(blobs, &all, "packed");
+    all.reverse();
+    assert_all(blobs, &all, "read backwards");
+    assert_eq!(list(blobs), [], "what is packed is not put");
+    let usage = blobs.usage().unwrap();
+    assert_eq!(
+        (usage.packed_bodies, usage.loose_bodies),
+        (all.len() as u64, 0)
+    );
+    assert_eq!(
+        usage.packed_bytes,
+        all.iter().map(Vec::len).sum::<usize>() as u64
+    );
+    let wrong = blobs.check_packs(true).unwrap();
+    assert_eq!(wrong, [""; 0], "sound packs are told to be damaged");
+}
+
+/// Before it is finished only who fills it finds its bodies; one that is given up leaves none.
+pub fn a_pack_in_the_making_is_read_by_its_maker_only(blobs: &dyn Blobs) {
+    let all = versions(1, 3000);
+    for finished in [false, true] {
+        let mut pack = blobs.pack(Effort::Quick).unwrap();
+        for bytes in &all {
+            pack.add(BlobId::of(bytes), bytes, Kin(1), hours(0))
+                .unwrap();
+        }
+        for bytes in all.iter().step_by(500).chain(all.last()) {
+            let id = BlobId::of(bytes);
+            assert!(pack.get(id).unwrap().as_ref() == Some(bytes), "its maker");
+            assert!(get(blobs, id).is_none(), "found before it is finished");
+        }
+        assert_eq!(pack.get(BlobId::of(b"other")).unwrap(), None);
+        // Only what is left of those who are gone is swept.
+        let hold = blobs.hold_all().unwrap();
+        blobs.sweep().unwrap();
+        drop(hold);
+        match finished {
+            true => drop(pack.finish().unwrap()),
+            false => drop(pack),
+        }
+        for bytes in &all {
+            assert_eq!(get(blobs, BlobId::of(bytes)).is_some(), finished);
+        }
+    }
+}
+
+/// A pack of nothing is no pack.
+pub fn an_empty_pack_is_none(blobs: &dyn Blobs) {
+    drop(pack(blobs, []));
+    assert_eq!(blobs.usage().unwrap().packs, 0);
+}
+
+/// What no version has any more goes, what lives stays.
+pub fn what_is_dead_is_compacted_away(blobs: &dyn Blobs) {
+    let all = versions(1, 200);
+    drop(pack(blobs, all.iter().map(|bytes| (Kin(1), bytes))));
+    let before = compact(blobs, Extent::Wasteful, &all);
+    assert_eq!(before, Compacted::default(), "nothing is dead");
+    let live: Vec<Vec<u8>> = all.iter().skip(3).step_by(7).cloned().collect();
+    let compacted = compact(blobs, Extent::Wasteful, &live);
+    assert_eq!(compacted.bodies, (all.len() - live.len()) as u64);
+    assert!(compacted.bytes > 0);
+    assert_all(blobs, &live, "compacted");
+    let left = all
+        .iter()
+        .filter(|bytes| get(blobs, BlobId::of(bytes)).is_some());
+    assert_eq!(left.count(), live.len(), "what is dead is still there");
+    compact(blobs, Extent::Wasteful, &[]);
+    assert_eq!(
+        blobs.usage().unwrap().packs,
+        0,
+        "a pack of the dead is left"
+    );
+}
+
+/// What is dead goes once it is old, and its age stays what it is whatever is done to its pack.
+pub fn what_is_dead_and_young_stays(blobs: &dyn Blobs) {
+    let parts: Vec<Vec<Vec<u8>>> = (0..3).map(|part| versions(part, 20)).collect();
+    for (part, day) in parts.iter().zip([0, 24, 48]) {
+        let bodies = part.iter().map(|bytes| (Kin(1), bytes));
+        drop(pack_written(blobs, bodies, hours(day)));
+    }
+    let live = &parts[1][..3];
+    let left = |what: &str, left: [usize; 3]| {
+        let found = parts.iter().map(|part| {
+            let there = part
+                .iter()
+                .filter(|bytes| get(blobs, BlobId::of(bytes)).is_some());
+            there.count()
+        });
+        assert_eq!(found.collect::<Vec<_>>(), left, "{what}");
+    };
+    for _ in 0..2 {
+        for extent in [Extent::Wasteful, Extent::All] {
+            compact_older(blobs, extent, hours(-2), live);
+            left("nothing is old", [20, 20, 20]);
+            let hold = blobs.hold_all().unwrap();
+            blobs.join_packs().unwrap();
+            drop(hold);
+            left("joined", [20, 20, 20]);
+        }
+    }
+    assert_eq!(
+        compact_older(blobs, Extent::All, hours(22), live).bodies,
+        20
+    );
+    left("the first are old", [0, 20, 20]);
+    assert_eq!(
+        compact_older(blobs, Extent::All, hours(46), live).bodies,
+        17
+    );
+    left("the second are old, and three live", [0, 3, 20]);
+    compact_older(blobs, Extent::Wasteful, hours(50), live);
+    left("all are old", [0, 3, 0]);
+}
+
+/// A body that lies in two packs is as young as the younger one.
+pub fn the_younger_copy_counts(blobs: &dyn Blobs) {
+    let all = versions(1, 10);
+    for day in [48, 0, 24] {
+        let bodies = all.iter().map(|bytes| (Kin(1), bytes));
+        drop(pack_written(blobs, bodies, hours(day)));
+    }
+    compact_older(blobs, Extent::All, hours(-2), &all);
+    compact_older(blobs, Extent::Wasteful, hours(46), &[]);
+    assert_all(blobs, &all, "young in one of them");
+    compact_older(blobs, Extent::Wasteful, hours(50), &[]);
+    assert_eq!(blobs.usage().unwrap().packed_bodies, 0);
+}
+
+/// All packs become new ones, each body once.
+pub fn everything_can_be_packed_anew(blobs: &dyn Blobs) {
+    let all: Vec<Vec<u8>> = (0..4).flat_map(|prompt| versions(prompt, 40)).collect();
+    for part in all.chunks(30) {
+        drop(pack(blobs, part.iter().map(|bytes| (Kin(1), bytes))));
+    }
+    drop(pack(
+        blobs,
+        all.iter().take(10).map(|bytes| (Kin(1), bytes)),
+    ));
+    let mut live = all[20..].to_vec();
+    // As versions may share a body.
+    live.extend_from_slice(&all[50..60]);
+    compact(blobs, Extent::All, &live);
+    assert_all(blobs, &all[20..], "packed anew");
+    let usage = blobs.usage().unwrap();
+    assert_eq!((usage.packs, usage.packed_bodies), (1, 140));
+}
+
+/// Rows may name its bodies soon: nothing of it is dead yet.
+pub fn a_pack_that_is_held_is_left_alone(blobs: &dyn Blobs) {
+    let all = versions(1, 10);
+    let held = pack(blobs, all.iter().map(|bytes| (Kin(1), bytes)));
+    for extent in [Extent::Wasteful, Extent::All] {
+        compact(blobs, extent, &[]);
+        assert_all(blobs, &all, "held");
+    }
+    drop(held);
+    compact(blobs, Extent::Wasteful, &[]);
+    assert_eq!(blobs.usage().unwrap().packed_bodies, 0);
+}
+
+/// Joining makes few packs of many, and loses nothing.
+pub fn joined_packs_have_every_body(blobs: &dyn Blobs) {
+    let all = versions(1, 300);
+    for part in all.chunks(10) {
+        drop(pack(blobs, part.iter().map(|bytes| (Kin(1), bytes))));
+        let _hold = blobs.hold_all().unwrap();
+        blobs.join_packs().unwrap();
+    }
+    assert_all(blobs, &all, "joined");
+    let usage = blobs.usage().unwrap();
+    assert_eq!(usage.packed_bodies, 300);
+    assert!(usage.packs <= 6, "{} packs", usage.packs);
+    let wrong = blobs.check_packs(true).unwrap();
+    assert_eq!(wrong, [""; 0]);
+}
+
+/// A body that is put and packed is got from either, and stays where it is not removed.
+pub fn a_body_lies_in_several_places(blobs: &dyn Blobs) {
+    let (id, bytes) = (BlobId::of(b"{}"), b"{}".to_vec());
+    blobs.put(id, &bytes).unwrap();
+    drop(pack(blobs, [(Kin(1), &bytes)]));
+    let hold = blobs.hold_all().unwrap();
+    blobs.delete(id).unwrap();
+    drop(hold);
+    assert_all(blobs, std::slice::from_ref(&bytes), "its pack has it");
+    blobs.put(id, &bytes).unwrap();
+    compact(blobs, Extent::Wasteful, &[]);
+    assert_all(blobs, std::slice::from_ref(&bytes), "it was put");
+}
+
+/// Whatever is done to packs, a body that lives is found at any time.
+pub fn readers_find_bodies_while_packs_are_made_anew(blobs: &dyn Blobs) {
+    let all = versions(1, 60);
+    drop(pack(blobs, all.iter().map(|bytes| (Kin(1), bytes))));
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for round in 0..20_u64 {
+                let more = versions(100 + round, 10);
+                drop(pack(blobs, more.iter().map(|bytes| (Kin(2), bytes))));
+                match round % 3 {
+                    0 => compact(blobs, Extent::All, &all),
+                    1 => compact(blobs, Extent::Wasteful, &all),
+                    _ => {
+                        let _hold = blobs.hold_all().unwrap();
+                        blobs.join_packs().unwrap();
+                        Compacted::default()
+                    }
+                };
+            }
+        });
+        while !writer.is_finished() {
+            assert_all(blobs, &all, "while packs change");
+        }
+    });
+}

@@ -1,0 +1,59 @@
+//! All that a snapshot says, as text to compare.
+
+use std::fmt::Debug;
+use std::ops::ControlFlow;
+
+use crate::model::record::{OperationFilter, PromptFilter, VersionFilter};
+use crate::storage::Snapshot;
+
+/// All that a snapshot says but recorded inputs, a line for each answer: two snapshots of one state give the
+/// same.
+#[must_use]
+pub fn portrait(snapshot: &dyn Snapshot) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = |what: &str, answer: &dyn Debug| lines.push(format!("{what}: {answer:?}"));
+    line("settings", &snapshot.settings().unwrap());
+    line("prompt count", &snapshot.prompt_count().unwrap());
+    line("tags", &snapshot.tags().unwrap());
+    line("environments", &snapshot.environment_names().unwrap());
+    line("last operation", &snapshot.last_operation().unwrap());
+    line("waiting", &snapshot.waiting().unwrap());
+    line("journal", &snapshot.journal(0, usize::MAX).unwrap());
+    let filter = OperationFilter::default();
+    let operations = snapshot.operations(&filter, None, usize::MAX);
+    line("operations", &operations.unwrap());
+    let prompts = snapshot.prompts(&PromptFilter::default(), None, usize::MAX);
+    for prompt in prompts.unwrap() {
+        line("prompt", &prompt);
+        let filter = VersionFilter::default();
+        let versions = snapshot.versions(prompt.id, &filter, None, usize::MAX);
+        line("its versions", &versions.unwrap());
+        let environments = snapshot.environments(prompt.id);
+        line("its environments", &environments.unwrap());
+    }
+    let mut visited = visits(snapshot);
+    visited.sort();
+    lines.extend(visited);
+    lines
+}
+
+/// What the visitors are shown, in no order.
+fn visits(snapshot: &dyn Snapshot) -> Vec<String> {
+    let mut lines = Vec::new();
+    let prompts = snapshot.each_prompt(&mut |table| {
+        lines.push(format!("table {table:?}"));
+        Ok(())
+    });
+    prompts.unwrap();
+    let blobs = snapshot.each_blob(&mut |id, stored, live| {
+        lines.push(format!("body {id} {stored:?} of {live}"));
+        Ok(())
+    });
+    blobs.unwrap();
+    let operations = snapshot.each_operation(0, &mut |number, id, text| {
+        lines.push(format!("operation {number} {id} {text}"));
+        Ok(ControlFlow::Continue(()))
+    });
+    operations.unwrap();
+    lines
+}

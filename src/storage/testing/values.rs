@@ -1,0 +1,115 @@
+//! Values to fill an index with: ids by number, moments by second, and each kind of change.
+
+use chrono::{DateTime, Utc};
+
+use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
+use crate::model::record::{Change, PromptState, Version};
+
+/// The prompt id of this number.
+#[must_use]
+pub fn prompt_id(number: u32) -> PromptId {
+    format!("{number:06}").parse().expect("six digits at most")
+}
+
+/// The version id of this number.
+#[must_use]
+pub fn version_id(number: u32) -> VersionId {
+    let mut bytes = [0; 16];
+    bytes[12..].copy_from_slice(&number.to_be_bytes());
+    VersionId::from_bytes(bytes)
+}
+
+/// The environment of this name.
+#[must_use]
+pub fn environment(name: &str) -> EnvironmentName {
+    name.parse().expect("a name of an environment")
+}
+
+/// A moment so many seconds into the history, not a whole second: records keep microseconds.
+#[must_use]
+pub fn moment(second: u32) -> DateTime<Utc> {
+    let micros = 1_700_000_000_000_000 + i64::from(second) * 1_000_000 + 123_457;
+    DateTime::from_timestamp_micros(micros).expect("a moment of this century")
+}
+
+/// The body that version `number` has, unless a test says otherwise.
+#[must_use]
+pub fn body(number: u32) -> Vec<u8> {
+    format!(r#"{{"model": "m",  "seed": {number}}}"#).into_bytes()
+}
+
+/// What of a prompt can change.
+#[must_use]
+pub fn state(name: &str, tags: &[&str]) -> PromptState {
+    PromptState {
+        name: name.parse().expect("a name of a prompt"),
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+    }
+}
+
+/// A version with every field set: `number` is that of its id, `numbered` such as `2.1`.
+#[must_use]
+pub fn version(prompt: PromptId, number: u32, numbered: &str, body: &[u8]) -> Version {
+    Version {
+        id: version_id(number),
+        prompt_id: prompt,
+        number: numbered.parse().expect("a version number"),
+        model: Some("m".into()),
+        message: format!("Message {number}\nof two lines, Ünïcödé and \0"),
+        author: format!("author {number}"),
+        base: None,
+        created_at: moment(number),
+        blob: BlobId::of(body),
+        size: body.len() as u64,
+        environments: Vec::new(),
+    }
+}
+
+/// A prompt comes, goes, or is changed.
+#[must_use]
+pub fn prompt_change(
+    prompt: PromptId,
+    before: Option<PromptState>,
+    after: Option<PromptState>,
+) -> Change {
+    Change::Prompt {
+        id: prompt,
+        before,
+        after,
+    }
+}
+
+/// A version comes.
+#[must_use]
+pub fn version_created(version: Version) -> Change {
+    Change::VersionCreated(Box::new(version))
+}
+
+/// A deleted version comes back.
+#[must_use]
+pub fn version_restored(prompt: PromptId, id: VersionId) -> Change {
+    Change::VersionRestored { prompt, id }
+}
+
+/// A version goes.
+#[must_use]
+pub fn version_deleted(prompt: PromptId, id: VersionId) -> Change {
+    Change::VersionDeleted { prompt, id }
+}
+
+/// An environment is set, moved or removed.
+#[must_use]
+pub fn environment_change(
+    prompt: PromptId,
+    name: &str,
+    before: Option<VersionId>,
+    after: Option<VersionId>,
+) -> Change {
+    Change::Environment {
+        prompt,
+        name: environment(name),
+        before,
+        after,
+        reason: None,
+    }
+}

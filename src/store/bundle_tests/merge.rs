@@ -1,0 +1,359 @@
+//! Two histories become one, or none does.
+
+use super::*;
+use crate::model::record::Expected;
+
+/// A store that begins with these bytes of another.
+fn copy(bundle: &[u8]) -> Store {
+    let store = Store::in_memory().unwrap();
+    import(&store, bundle).unwrap();
+    store
+}
+
+fn counts(imported: &Imported) -> (u64, u64, bool) {
+    (imported.present, imported.appended, imported.merged)
+}
+
+/// Says why it refuses the bundle, and of which of its operations.
+fn refuses(store: &Store, bundle: &[u8]) -> (u64, String) {
+    let before = portrait(&**store.inner.index.snapshot().unwrap());
+    let error = import(store, bundle).unwrap_err();
+    assert_eq!(
+        portrait(&**store.inner.index.snapshot().unwrap()),
+        before,
+        "{error}"
+    );
+    match error {
+        Error::Contradiction {
+            operation, reason, ..
+        } => (operation, reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_history_that_goes_on_is_taken() {
+    let source = filled();
+    let early = export(&source);
+    let target = copy(&early);
+    let mut scribe = scribe(&source);
+    scribe.commit(1, 20, "4.0");
+    let back = version_restored(prompt_id(1), version_id(5));
+    undo(&source, moment(200), vec![12], vec![back]);
+    let late = export(&source);
+    assert_eq!(counts(&import(&target, &late).unwrap()), (19, 2, false));
+    assert_eq!(export(&target), late);
+    assert_eq!(counts(&import(&target, &early).unwrap()), (19, 0, false));
+    assert_eq!(counts(&import(&target, &late).unwrap()), (21, 0, false));
+    assert_eq!(export(&target), late);
+    is_sound(&target);
+}
+
+/// The body of a version that comes back was collected where it does.
+#[test]
+fn a_collected_body_comes_back_with_its_version() {
+    let source = filled();
+    let target = copy(&export(&source));
+    target.collect_garbage(std::time::Duration::ZERO).unwrap();
+    let id = BlobId::of(&body(5));
+    assert_eq!(
+        target.inner.index.snapshot().unwrap().blob(id).unwrap(),
+        None
+    );
+    let back = version_restored(prompt_id(1), version_id(5));
+    undo(&source, moment(200), vec![12], vec![back]);
+    assert_eq!(import(&target, &export(&source)).unwrap().bodies, 1);
+    assert_eq!(export(&target), export(&source));
+    is_sound(&target);
+    // One that came back for a while only, and whose body nobody has any more.
+    let mut scribe = scribe(&source);
+    scribe.delete_version(1, 5);
+    scribe.forget(&[id]);
+    let late = export(&source);
+    let target = copy(&export(&filled()));
+    target.collect_garbage(std::time::Duration::ZERO).unwrap();
+    assert_eq!(import(&target, &late).unwrap().bodies, 0);
+    assert_eq!(export(&target), late);
+    is_sound(&target);
+}
+
+#[test]
+fn two_histories_become_one() {
+    let (one, other) = (filled(), filled());
+    scribe(&one).create(11, "of one", &[]);
+    scribe(&one).commit(11, 31, "1.0");
+    let point = environment_change(prompt_id(11), "staging", None, Some(version_id(31)));
+    let back = environment_change(prompt_id(11), "staging", Some(version_id(31)), None);
+    scribe(&one).write(vec![point]); // operation 22
+    undo(&one, moment(200), vec![22, 5], vec![back]);
+    scribe(&other).create(12, "of the other", &[]);
+    scribe(&other).commit_body(12, 32, "1.0", &body(4));
+    let (of_one, of_other) = (export(&one), export(&other));
+    assert_eq!(counts(&import(&one, &of_other).unwrap()), (19, 2, true));
+    assert_eq!(counts(&import(&other, &of_one).unwrap()), (19, 4, true));
+    assert_eq!(tables(&one), tables(&other));
+    for store in [&one, &other] {
+        is_sound(store);
+        let before = export(store);
+        for bundle in [&of_one, &of_other, &export(&one), &export(&other)] {
+            let imported = import(store, bundle).unwrap();
+            assert_eq!((imported.appended, imported.merged), (0, false));
+        }
+        assert_eq!(export(store), before);
+    }
+    // What is undone is named by its number here: 22 there, two later here; what both have keeps its own.
+    let operations = other.operations(&Default::default(), None, 1).unwrap();
+    assert_eq!(operations[0].content.undoes, [24, 5]);
+    // And both go on from there.
+    scribe(&one).commit(11, 33, "2.0");
+    assert_eq!(
+        counts(&import(&other, &export(&one)).unwrap()),
+        (25, 1, true)
+    );
+    assert_eq!(tables(&one), tables(&other));
+}
+
+/// Where the clock stands still, an operation may be there twice.
+#[test]
+fn operations_of_the_same_content_are_told_apart() {
+    let there = environment_change(prompt_id(1), "x", None, Some(version_id(2)));
+    let back = environment_change(prompt_id(1), "x", Some(version_id(2)), None);
+    let (one, other) = (filled(), filled());
+    scribe(&other).create(12, "of the other", &[]);
+    // Each scribe's first moment.
+    for change in [&there, &back, &there] {
+        scribe(&one).write(vec![change.clone()]);
+    }
+    assert_eq!(
+        counts(&import(&other, &export(&one)).unwrap()),
+        (19, 3, true)
+    );
+    assert_eq!(
+        counts(&import(&other, &export(&one)).unwrap()),
+        (22, 0, false)
+    );
+    scribe(&one).write(vec![back]);
+    assert_eq!(
+        counts(&import(&other, &export(&one)).unwrap()),
+        (22, 1, true)
+    );
+    is_sound(&other);
+}
+
+#[test]
+fn contradictions_are_told() {
+    type Change<'a> = &'a dyn Fn(&mut Scribe<'_>);
+    let told = |here: Change<'_>, there: Change<'_>| {
+        let (one, other) = (filled(), filled());
+        here(&mut scribe(&one));
+        // At another moment: not the same operation.
+        let mut late = scribe(&other);
+        late.create(40, "late", &[]);
+        there(&mut late);
+        let in_memory = refuses(&one, &export(&other));
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Store::create(folder.path()).unwrap();
+        import(&directory, &export(&one)).unwrap();
+        assert_eq!(refuses(&directory, &export(&other)), in_memory);
+        assert_eq!(in_memory.0, 21);
+        in_memory.1
+    };
+    let (two, thirty) = (version_id(2), version_id(30));
+    let commit = |scribe: &mut Scribe<'_>| drop(scribe.commit(1, 30, "3.1"));
+    let commit_another = |scribe: &mut Scribe<'_>| drop(scribe.commit(1, 31, "3.1"));
+    assert_eq!(
+        told(&commit_another, &commit),
+        format!(
+            "number 3.1 of prompt 000001 is taken by version {}",
+            version_id(31)
+        )
+    );
+    let commit_deleted = |scribe: &mut Scribe<'_>| {
+        scribe.commit(1, 31, "3.1");
+        scribe.delete_version(1, 31);
+    };
+    assert_eq!(
+        told(&commit_deleted, &commit),
+        "number 3.1 of prompt 000001 was used before"
+    );
+    let same_id = |scribe: &mut Scribe<'_>| drop(scribe.commit(1, 30, "9.0"));
+    assert_eq!(
+        told(&same_id, &commit),
+        format!("version id {thirty} is taken")
+    );
+    let create = |scribe: &mut Scribe<'_>| scribe.create(5, "p", &[]);
+    assert_eq!(told(&create, &create), "prompt id 000005 is taken");
+    let create_deleted = |scribe: &mut Scribe<'_>| {
+        scribe.create(5, "p", &[]);
+        scribe.delete_prompt(5);
+    };
+    assert_eq!(told(&create_deleted, &create), "prompt id 000005 is taken");
+    let to = |number| move |scribe: &mut Scribe<'_>| scribe.point(1, "production", number);
+    assert_eq!(
+        told(&to(Some(1)), &to(Some(3))),
+        format!(
+            "production of prompt 000001 is {}, the operation found {two}",
+            version_id(1)
+        )
+    );
+    assert_eq!(
+        told(&to(None), &to(Some(3))),
+        format!("production of prompt 000001 is unset, the operation found {two}")
+    );
+    let rename = |name| move |scribe: &mut Scribe<'_>| scribe.change(1, name, &["c"]);
+    assert_eq!(
+        told(&rename("one"), &rename("other")),
+        "prompt 000001 is \"one\", tagged [\"c\"], the operation found it \"renamed\", tagged [\"c\"]"
+    );
+    let delete = |scribe: &mut Scribe<'_>| scribe.delete_version(1, 3);
+    assert_eq!(
+        told(&delete, &to(Some(3))),
+        format!("version {} is deleted", version_id(3))
+    );
+    let staged = |scribe: &mut Scribe<'_>| scribe.point(1, "staging", Some(3));
+    assert_eq!(
+        told(&staged, &delete),
+        format!("version {} is in staging, and can't go", version_id(3))
+    );
+    let delete_prompt = |scribe: &mut Scribe<'_>| scribe.delete_prompt(1);
+    assert_eq!(told(&delete_prompt, &commit), "prompt 000001 is not there");
+}
+
+/// Stores that have nothing in common are one store's two shelves.
+#[test]
+fn strangers_are_merged() {
+    let (one, other) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
+    scribe(&one).create(11, "p", &[]);
+    scribe(&one).commit(11, 31, "1.0");
+    scribe(&other).create(12, "p", &[]);
+    scribe(&other).commit_body(12, 32, "1.0", &body(31));
+    assert_eq!(
+        counts(&import(&one, &export(&other)).unwrap()),
+        (0, 2, true)
+    );
+    assert_eq!(
+        import(&other, &export(&one)).unwrap().bodies,
+        0,
+        "it has the body"
+    );
+    assert_eq!(tables(&one), tables(&other));
+    is_sound(&one);
+}
+
+/// What is there may fit all the same: a prompt that nobody deleted yet, what was changed and changed back.
+#[test]
+fn what_both_sides_changed_is_refused_whatever_it_is_now() {
+    type Step<'a> = &'a dyn Fn(&Store);
+    let told = |here: Step<'_>, there: Step<'_>| {
+        let one = Store::in_memory().unwrap();
+        scribe(&one).create(1, "p", &[]); // operation 1
+        scribe(&one).commit(1, 1, "1.0");
+        scribe(&one).commit(1, 2, "1.1");
+        scribe(&one).point(1, "staging", Some(1)); // 4
+        let other = copy(&export(&one));
+        // Not the same operation, where both do the same.
+        scribe(&other).create(40, "late", &[]);
+        here(&one);
+        there(&other);
+        let (of_one, of_other) = (export(&one), export(&other));
+        let reason = refuses(&one, &of_other);
+        refuses(&other, &of_one);
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Store::create(folder.path()).unwrap();
+        import(&directory, &of_one).unwrap();
+        assert_eq!(refuses(&directory, &of_other), reason);
+        reason.1
+    };
+    let commit: Step<'_> = &|store| drop(scribe(store).commit(1, 30, "2.0"));
+    let delete: Step<'_> = &|store| {
+        store
+            .remove_environment("p", "staging", Expected::Any)
+            .unwrap();
+        store.delete_prompt("p").unwrap();
+    };
+    assert_eq!(
+        told(commit, delete),
+        "it changed whether prompt 000001 is there, on which operation 5 here rests"
+    );
+    let delete_and_back: Step<'_> = &|store| {
+        delete(store);
+        let last = store.stats().unwrap().operations;
+        store.undo(last).unwrap();
+    };
+    assert_eq!(told(commit, delete_and_back), told(commit, delete));
+    let away: Step<'_> = &|store| {
+        drop(
+            store
+                .remove_environment("p", "staging", Expected::Any)
+                .unwrap(),
+        )
+    };
+    let away_and_back: Step<'_> = &|store| {
+        away(store);
+        store
+            .set_environment("p", "staging", "1.0", Expected::Any)
+            .unwrap();
+    };
+    assert_eq!(
+        told(away_and_back, away),
+        "operation 5 here changed staging of prompt 000001, too"
+    );
+    let rename: Step<'_> = &|store| drop(store.rename("p", "q").unwrap());
+    let rename_and_back: Step<'_> = &|store| {
+        rename(store);
+        store.rename("q", "p").unwrap();
+    };
+    let tag: Step<'_> = &|store| drop(store.set_tags("p", &["t"]).unwrap());
+    for change in [rename, rename_and_back, tag] {
+        assert_eq!(
+            told(rename_and_back, change),
+            "operation 5 here changed the name or tags of prompt 000001, too"
+        );
+    }
+    let delete_version: Step<'_> = &|store| drop(store.delete_version(version_id(2)).unwrap());
+    let point_and_away: Step<'_> = &|store| {
+        store
+            .set_environment("p", "next", "1.1", Expected::Any)
+            .unwrap();
+        store
+            .remove_environment("p", "next", Expected::Any)
+            .unwrap();
+    };
+    assert_eq!(
+        told(point_and_away, delete_version),
+        format!(
+            "it changed whether version {} is there, on which operation 5 here rests",
+            version_id(2)
+        )
+    );
+    // Of operations that change nothing, it is only what they take back that meets.
+    let undo_nothing: Step<'_> = &|store| {
+        let last = u32::try_from(store.stats().unwrap().operations).unwrap();
+        undo(store, moment(500 + last), vec![4], Vec::new())
+    };
+    assert_eq!(
+        told(undo_nothing, undo_nothing),
+        "operation 5 here took operation 4 back, or brought it back, too"
+    );
+}
+
+/// Its own moment is long past, but nobody here could have taken it back before.
+#[test]
+fn a_body_is_kept_from_when_its_deletion_came() {
+    let source = Store::in_memory().unwrap();
+    scribe(&source).create(1, "p", &[]);
+    scribe(&source).commit(1, 1, "1.0");
+    let early = export(&source);
+    scribe(&source).delete_version(1, 1); // operation 3
+    let late = export(&source);
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Store::create(folder.path()).unwrap();
+    import(&directory, &early).unwrap();
+    for store in [copy(&early), directory] {
+        import(&store, &late).unwrap();
+        assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
+        is_sound(&store);
+        store.undo(3).unwrap();
+        assert!(store.resolve(version_id(1)).is_ok());
+    }
+}

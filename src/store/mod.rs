@@ -1,0 +1,30 @@
+//! The store: a directory opened, an index wired to a blob store, the API that users hold.
+
+mod backup;
+mod batch;
+mod bundle;
+mod compare;
+mod damaged;
+#[cfg(test)]
+mod growth;
+mod handle;
+mod location;
+mod maintenance;
+mod options;
+mod prompts;
+mod search;
+#[cfg(feature = "server")]
+pub(crate) mod secrets;
+mod undo;
+mod versions;
+mod view;
+mod watch;
+
+pub use self::backup::Backup;
+pub use self::batch::Batch;
+#[cfg(feature = "server")]
+pub(crate) use self::handle::Image;
+pub use self::handle::Store;
+pub use self::maintenance::{GcOptions, Repaired, Stats};
+pub use self::options::StoreOptions;
+pub use self::view::{Rendered, View};
