@@ -1,4 +1,4 @@
-//! Strict mode's check of inputs against what a body asks for.
+//! Strict mode's check of inputs against the variables of a body.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use crate::template::problem::{Problem, excerpt};
 use crate::template::variable::{Site, VariableType, VariableUse};
 
-/// Everything that is wrong with these inputs for these uses: missing and wrong ones in the order of the
-/// uses, then those that are not asked for.
+/// Returns all problems of these inputs for these uses.
+///
+/// Missing and mistyped inputs come first, in the order of the uses, and then unexpected inputs.
 pub(super) fn check(uses: &[VariableUse], inputs: &Map<String, Value>) -> Vec<Problem> {
     let mut judge = Judge::default();
     let wrong = uses.iter().filter_map(|one| match inputs.get(&one.name) {
@@ -26,7 +27,7 @@ pub(super) fn check(uses: &[VariableUse], inputs: &Map<String, Value>) -> Vec<Pr
     problems
 }
 
-/// Remembers what it has found out about a value: it may be long, and asked for many times.
+/// A cache of the results per value, because a value may be long and used many times.
 #[derive(Default)]
 struct Judge<'a> {
     accepted: HashMap<(&'a str, &'a VariableType, Site), bool>,

@@ -1,4 +1,4 @@
-//! The front of strict mode: check, then fill.
+//! The entry point of strict mode: it checks the inputs and then fills the body.
 
 use serde_json::{Map, Value};
 
@@ -8,13 +8,14 @@ use crate::template::expand::expand;
 use crate::template::partials::Partials;
 use crate::template::problem::Problem;
 
-/// Fills every tag of a body, partials included, or names everything that is wrong.
+/// Fills every tag of a body, including partials, or reports every problem.
 ///
-/// Every variable must be given, of its type ([`VariableType::accepts`](crate::template::VariableType::accepts)),
-/// wherever it is used; 0, false and the empty text are values. Every input must be asked for. Partials
-/// inside partials are filled too. Values are written as JavaScript's `String()` writes them, integers with
-/// all their digits, and are not looked into for tags. What is no tag stays byte for byte; nothing is added
-/// to the body.
+/// Every variable must have an input of its type
+/// ([`VariableType::accepts`](crate::template::VariableType::accepts)) wherever it is used; 0,
+/// false and the empty text are values. Every input must be used. Partials inside partials are
+/// filled too. Values are written as JavaScript's `String()` writes them, except that integers keep
+/// all their digits. Tags inside values are not filled. Everything outside tags is preserved byte
+/// for byte; nothing is added to the body.
 ///
 /// ```
 /// use promptbook::template::{Partials, render_strict};
@@ -34,9 +35,10 @@ use crate::template::problem::Problem;
 ///
 /// # Errors
 ///
-/// All problems at once: of partials, then of inputs. Only with none of these are members looked for that
-/// would get the same name ([`Problem::DuplicateKey`]), and is the filled body held against its limit:
-/// filling may add 64 MiB ([`Problem::TooLarge`]).
+/// All problems together: first those of partials, then those of inputs. If there are none, the
+/// body is filled, and two more problems can appear: members that would get the same name
+/// ([`Problem::DuplicateKey`]), and a filled body beyond the limit of 64 MiB of added text
+/// ([`Problem::TooLarge`]).
 pub fn render_strict(
     body: &Json,
     inputs: &Map<String, Value>,
@@ -45,7 +47,7 @@ pub fn render_strict(
     render_text(body.text(), body.json(), inputs, partials).map(Json::new)
 }
 
-/// Fills every tag of a body's text, which is this JSON.
+/// Fills every tag of a body's text; `json` is the same body, parsed.
 pub(crate) fn render_text(
     text: &str,
     json: &Value,
@@ -221,7 +223,7 @@ mod tests {
             render(&one_message("{{hcp:000000:0}}"), json!({}), &ended),
             too_large
         );
-        // Exponentially many of nothing is nothing, and takes no time.
+        // An empty text costs nothing and takes no time, even if it is used exponentially often.
         let mut silent = laughs;
         silent.insert(
             ids[40].parse().unwrap(),
@@ -248,7 +250,7 @@ mod tests {
         assert!(filled["tools"].to_string().contains("[1]"));
     }
 
-    /// Text of such pieces.
+    /// Generates text from these pieces.
     fn text(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
         prop::collection::vec(prop::sample::select(pieces), 0..8).prop_map(|pieces| pieces.concat())
     }
@@ -277,7 +279,7 @@ mod tests {
         })
     }
 
-    /// A piece of a string as it is written, and as it is when it is filled.
+    /// Generates a piece of a string: as written before filling, and after it.
     fn piece() -> impl Strategy<Value = (&'static str, &'static str)> {
         let a = "\\\"A\\\"\\n{{hc:b:date}}";
         prop::sample::select(vec![
@@ -295,7 +297,7 @@ mod tests {
         ])
     }
 
-    /// Inputs for exactly the variables of a body.
+    /// Returns inputs for exactly the variables of a body.
     fn inputs_for(body: &Value, value: &str) -> Map<String, Value> {
         let uses = expand(body, &Partials::new()).variables;
         uses.into_iter()
@@ -329,7 +331,7 @@ mod tests {
                 body(|(tag, _)| (*tag).to_owned(), "\"{{hc:b:date}}\""),
                 body(|(_, value)| (*value).to_owned(), "[1,18446744073709551615]"),
             );
-            // What does not count has its tags still.
+            // A member that does not count keeps its tags.
             let text: String = pieces.iter().map(|(tag, _)| *tag).collect();
             let (head, _) = after.rsplit_once("\"x\":").unwrap();
             let after = format!("{head}\"x\":\"{text}\" }} ");
