@@ -1,7 +1,8 @@
-//! Whether an operation from elsewhere fits the state that it comes to.
+//! Checks of a bundle's operations against the state that they are applied to.
 //!
-//! The engine checks its own operations before it makes them; one from elsewhere was made by the rules of another
-//! history. A backend refuses much of what contradicts its state, but not all, and not in words for people.
+//! The engine checks its own operations before it makes them. An operation of a bundle was checked
+//! against another history. A backend rejects much of what contradicts its state, but not
+//! everything, and its messages are not meant for users.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,11 +11,11 @@ use crate::error::Error;
 use crate::id::{EnvironmentName, PromptId, VersionId};
 use crate::record::{Change, OperationContent, PromptState, Version};
 
-/// Why an operation does not fit.
+/// The reason why an operation is rejected.
 pub(super) enum Misfit {
-    /// What contradicts what.
+    /// The operation contradicts the state, as the text explains.
     Contradiction(String),
-    /// It could not be found out.
+    /// The check itself failed.
     Failed(Error),
 }
 
@@ -30,37 +31,37 @@ impl From<crate::backend::Error> for Misfit {
     }
 }
 
-/// What is known of prompts that are kept in memory; when there are more, all are forgotten.
+/// The number of prompts in memory above which all of them are discarded.
 const MOST_LINES: usize = 1024;
 
-/// What operations that are appended one after the other are held against.
+/// The state against which successive operations are checked.
 #[derive(Default)]
 pub(super) struct Check {
     lines: HashMap<PromptId, Line>,
-    /// What the operation at hand has made of versions so far.
+    /// The versions that the current operation has affected so far.
     versions: HashMap<VersionId, Seen>,
-    /// Those of each prompt, since it was last deleted.
+    /// The affected versions of each prompt, since the prompt was last deleted.
     seen_of: HashMap<PromptId, Vec<VersionId>>,
-    /// The prompts that it has made.
+    /// The prompts that the current operation has created.
     made: HashSet<PromptId>,
-    /// The prompts that it has deleted, with their versions.
+    /// The prompts that the current operation has deleted, with their versions.
     gone: HashSet<PromptId>,
 }
 
-/// A prompt as it is now.
+/// The current state of a prompt.
 struct Line {
-    /// Whether its id is, or was, a prompt's.
+    /// Whether the id belongs to a prompt, live or deleted.
     known: bool,
     state: Option<PromptState>,
     pointers: BTreeMap<EnvironmentName, VersionId>,
-    /// How many of them point to each version.
+    /// The number of environments that point to each version.
     pointed: HashMap<VersionId, usize>,
-    /// The version that came last, as far as this saw it come: the next one's base, mostly.
+    /// The newest version whose creation this check has seen: usually the base of the next one.
     last: Option<VersionId>,
 }
 
 impl Line {
-    /// Points an environment elsewhere; gives where it pointed.
+    /// Points an environment to `to`, and returns where it pointed before.
     fn point(&mut self, name: &EnvironmentName, to: Option<VersionId>) -> Option<VersionId> {
         let from = match to {
             Some(to) => self.pointers.insert(name.clone(), to),
@@ -75,7 +76,7 @@ impl Line {
         from
     }
 
-    /// An environment that points to a version.
+    /// Returns an environment that points to a version.
     fn holder(&self, id: VersionId) -> Option<&EnvironmentName> {
         if self.pointed.get(&id).is_none_or(|pointers| *pointers == 0) {
             return None;
@@ -92,8 +93,9 @@ struct Seen {
 }
 
 impl Check {
-    /// Checks an operation that is about to be appended to what the snapshot shows. `is_new` tells prompts that it makes,
-    /// and does not bring back.
+    /// Checks the next operation, which is about to be appended to the state of the snapshot.
+    ///
+    /// `is_new` returns whether the operation creates a prompt, as opposed to restoring it.
     pub(super) fn operation(
         &mut self,
         snapshot: &dyn Snapshot,
@@ -252,7 +254,7 @@ impl Check {
         }
     }
 
-    /// A version must be this prompt's, and live or deleted.
+    /// Checks that a version belongs to this prompt and is live, or deleted if `live` is false.
     fn is(
         &self,
         snapshot: &dyn Snapshot,

@@ -1,4 +1,4 @@
-//! Writing a bundle.
+//! Export of a bundle.
 
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
@@ -11,13 +11,15 @@ use crate::id::{BlobId, OperationId, VersionId};
 use crate::record::{Change, OperationContent};
 use crate::sealed::Sealer;
 
-/// Writes all operations of a snapshot, and all bodies that are stored. The caller keeps bodies from being collected.
+/// Writes all operations of a snapshot and all stored bodies.
+///
+/// The caller must ensure that no body is garbage collected meanwhile.
 pub(crate) fn export_bundle(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
     to: impl Write,
 ) -> Result<BundleSummary> {
-    // What the second line tells must be known first. It takes a second look at everything, but no memory.
+    // The second line contains totals, so everything is visited twice instead of kept in memory.
     let mut head = Head::default();
     let blobs = {
         let mut versions = history(snapshot, &mut head)?;
@@ -61,7 +63,7 @@ pub(crate) fn export_bundle(
     })
 }
 
-/// Checks the chain of operations, and answers the versions that they made, each behind its body's address.
+/// Checks the chain of operations, and returns the versions that they created, with their bodies.
 fn history(snapshot: &dyn Snapshot, head: &mut Head) -> Result<Vec<(BlobId, VersionId)>> {
     let mut versions = Vec::new();
     let mut last = OperationId::ROOT;
@@ -91,7 +93,7 @@ fn history(snapshot: &dyn Snapshot, head: &mut Head) -> Result<Vec<(BlobId, Vers
     Ok(versions)
 }
 
-/// The bodies of these versions that are stored, by address, with their sizes.
+/// Returns the addresses and sizes of the stored bodies of these versions, ordered by address.
 fn stored(
     snapshot: &dyn Snapshot,
     versions: &[(BlobId, VersionId)],
@@ -117,7 +119,7 @@ fn stored(
     Ok(blobs)
 }
 
-/// A body that was collected had no live version.
+/// Checks that a body that is not stored belongs to no live version.
 fn refuse_live(snapshot: &dyn Snapshot, versions: &[(BlobId, VersionId)]) -> Result<()> {
     for (blob, version) in versions {
         if snapshot.version(*version)?.is_some() {
