@@ -1,4 +1,4 @@
-//! Stores that can't be opened: whether a directory holds one, and what is wrong with it.
+//! Stores that cannot be opened: what a directory contains, and verification of the damage.
 
 use std::path::Path;
 
@@ -12,8 +12,10 @@ use crate::id::OperationId;
 use crate::sqlite::{Found, Probed, Purpose, SqliteIndex};
 
 impl StoreOptions {
-    /// Verifies the store in a directory as [`Store::verify_pinned`] does. A store that is too damaged to be opened is
-    /// verified as well, as far as it can be read. Nothing is changed.
+    /// Verifies the store in a directory, as [`Store::verify_pinned`] does.
+    ///
+    /// A store that is too damaged to be opened is verified as far as it can be read. Nothing is
+    /// changed.
     ///
     /// ```
     /// # let directory = tempfile::tempdir().unwrap();
@@ -33,7 +35,8 @@ impl StoreOptions {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), but for those of the kind [`Corrupt`](ErrorKind::Corrupt).
+    /// As [`open`](Self::open), except for errors of the kind [`Corrupt`](ErrorKind::Corrupt),
+    /// which become violations in the report.
     pub fn verify(
         &self,
         path: impl AsRef<Path>,
@@ -77,7 +80,7 @@ impl StoreOptions {
                 return Ok(report);
             }
         };
-        // SQLite would delete a log without an index.
+        // SQLite would delete a write-ahead log without an index.
         let index = match error {
             Error::IndexLost { .. } => None,
             _ => SqliteIndex::open_damaged(location.index(), purpose(location), &self.locks).ok(),
@@ -101,7 +104,9 @@ fn purpose(location: &Location) -> Purpose {
     }
 }
 
-/// Returns the error for a directory whose index is not one that this release can open: it holds no store, or a damaged one.
+/// Returns the error for a directory whose index this release cannot open.
+///
+/// The directory contains no store, or a damaged one.
 pub(super) fn unopened(path: &Path, location: &Location, probed: Probed) -> Result<Error> {
     let (directory, index) = (location.directory(), location.index());
     let has_bodies = BlobDirectory::has_bodies(directory)?;
