@@ -1,4 +1,4 @@
-//! Prompts as JSON: what a store, or a fake of the service, is filled with.
+//! Fixtures: prompts as JSON, to fill a store or a fake with.
 
 mod error;
 mod files;
@@ -16,7 +16,9 @@ use crate::Store;
 use crate::engine::ImportedPrompt;
 use crate::error::Result;
 
-/// Prompts with their versions, environments and recorded inputs, to fill a store with or to take from one.
+/// Prompts with their versions, environments and recorded inputs, as JSON.
+///
+/// Fixtures are loaded into a store, or taken from one.
 ///
 /// ```
 /// use promptbook::Store;
@@ -46,36 +48,37 @@ use crate::error::Result;
 ///
 /// # The format
 ///
-/// A JSON object whose one member `prompts` is a list; or one prompt's object alone. A member that is not named here is
-/// refused.
+/// The text is a JSON object whose only member `prompts` is a list, or the object of a single
+/// prompt. A member that is not listed here is refused.
 ///
-/// | of a prompt | | without it |
+/// | member of a prompt | value | default |
 /// |---|---|---|
-/// | `name` | any text of at most 64 KiB | refused |
-/// | `versions` | a list, in the order they were committed; may be empty | refused |
-/// | `id` | 6 characters of `0-9A-Za-z` | drawn |
+/// | `name` | any text of at most 64 KiB | required |
+/// | `versions` | a list in the order of commits; may be empty | required |
+/// | `id` | 6 characters of `0-9A-Za-z` | generated |
 /// | `tags` | a list of texts of at most 64 KiB each | none |
-/// | `created_at` | a moment from 1970 to 9999 as in RFC 3339, kept to the microsecond | now |
+/// | `created_at` | a time from 1970 to 9999 in RFC 3339, stored in microseconds | now |
 ///
-/// | of a version | | without it |
+/// | member of a version | value | default |
 /// |---|---|---|
-/// | `body` | an object, kept byte for byte; or a string that is the object's text, which keeps the white space around it too | refused |
-/// | `id` | a UUID | drawn |
-/// | `number` | `"MAJOR.MINOR"`; one that is used twice is refused, gaps are none's business | the minor after the version before it; the store's first |
+/// | `body` | an object, stored byte for byte; or a string that contains the object's text, which preserves white space around it | required |
+/// | `id` | a UUID | generated |
+/// | `number` | `"MAJOR.MINOR"`, unique within the prompt; gaps are allowed | the next minor number after the previous version; first the store's first number |
 /// | `message` | a text of at most 64 KiB | empty |
-/// | `author` | a text | the store's |
-/// | `created_at` | as above | the prompt's |
-/// | `environments` | a list of names that point to it; each points to one version of the prompt | none |
-/// | `inputs` | a list of recorded inputs, each with `request_id`, `inputs` (an object), at will `environment` and `recorded_at` | none |
+/// | `author` | a text | the store's author |
+/// | `created_at` | as above | the prompt's `created_at` |
+/// | `environments` | a list of names of environments that point to the version; each points to one version of the prompt | none |
+/// | `inputs` | a list of recorded inputs, each with `request_id`, `inputs` (an object), and optionally `environment` and `recorded_at` | none |
 ///
-/// Deleted prompts and versions are not part of it, nor is the history: what is loaded has one operation a prompt, and
-/// each version's base is the one before it. The bump rules do not apply.
+/// Fixtures contain neither deleted prompts and versions nor the history. A loaded prompt has one
+/// operation, and each of its versions is based on the previous one. The bump policy does not
+/// apply.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fixtures {
     prompts: Vec<ImportedPrompt>,
 }
 
-/// The object around all prompts.
+/// The object that contains all prompts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object of prompts")]
 struct Whole {
@@ -84,13 +87,15 @@ struct Whole {
 }
 
 impl Fixtures {
-    /// Reads a JSON file; or every file `*.json` in a folder and the folders below, in the order of their paths. Hidden
-    /// files and folders are left out, and links to folders, as they may lead in circles.
+    /// Reads a JSON file, or all files `*.json` in a directory tree in the order of their paths.
+    ///
+    /// Hidden files and directories are ignored. So are links to directories, because they may form
+    /// cycles.
     ///
     /// # Errors
     ///
-    /// [`Unreadable`](FixturesError::Unreadable) with the path; [`Malformed`](FixturesError::Malformed) with the file and
-    /// the place in it.
+    /// [`Unreadable`](FixturesError::Unreadable) with the path of a file or directory that cannot
+    /// be read; [`Malformed`](FixturesError::Malformed) with the file and the location in it.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, FixturesError> {
         let mut prompts = Vec::new();
         for file in files::all(path.as_ref())? {
@@ -100,28 +105,31 @@ impl Fixtures {
         Ok(Self { prompts })
     }
 
-    /// Reads JSON text.
+    /// Parses JSON text.
     ///
     /// # Errors
     ///
-    /// [`Malformed`](FixturesError::Malformed) with the place in the text.
+    /// [`Malformed`](FixturesError::Malformed) with the location in the text.
     pub fn from_json(text: &str) -> Result<Self, FixturesError> {
         let prompts = parse(text, None)?;
         Ok(Self { prompts })
     }
 
-    /// All prompts of a store and their versions, oldest first, but deleted ones: as they are at one moment.
+    /// Returns all live prompts and versions of a store, oldest first, from one snapshot.
     ///
     /// # Errors
     ///
-    /// [`Damaged`](crate::Error::Damaged), [`Backend`](crate::Error::Backend).
+    /// [`Damaged`](crate::Error::Damaged) if a body is corrupt; [`Backend`](crate::Error::Backend)
+    /// if the store cannot be read.
     pub fn of(store: &Store) -> Result<Self> {
         let prompts = store.export()?;
         Ok(Self { prompts })
     }
 
-    /// JSON text that [`from_json`](Self::from_json) reads, the same for the same prompts: indented but for the bodies,
-    /// which are as they were given.
+    /// Returns JSON text that [`from_json`](Self::from_json) reads.
+    ///
+    /// The text is the same for the same prompts. It is indented, except for the bodies, which are
+    /// written byte for byte.
     #[must_use]
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
@@ -129,22 +137,25 @@ impl Fixtures {
             prompts: &'a [ImportedPrompt],
         }
         let prompts = &self.prompts;
-        // It can't fail: every part is text, a list or a map of text, and bodies are JSON.
+        // Serialization cannot fail: every part is text, or a list or map of text, and bodies are
+        // JSON.
         let mut text = serde_json::to_string_pretty(&Whole { prompts }).unwrap_or_default();
         text.push('\n');
         text
     }
 
-    /// Brings all prompts into a store, beside those that it has: all of them or none.
+    /// Adds all prompts to a store, or none of them.
     ///
     /// # Errors
     ///
-    /// [`Refused`](FixturesError::Refused) with the prompt, where it contradicts itself or the store, such as by an id
-    /// that is taken; [`Store`](FixturesError::Store) where the store can't be written.
+    /// [`Refused`](FixturesError::Refused) with a prompt that contradicts itself or the store, for
+    /// example because its id is taken; [`Store`](FixturesError::Store) if the store cannot be
+    /// written. After an error the store is unchanged, except that the outcome is unknown if the
+    /// source is [`OutcomeUnknown`](crate::Error::OutcomeUnknown).
     pub fn load(&self, store: &Store) -> Result<(), FixturesError> {
         let mut refused = None;
         let loaded = store.batch(|batch| {
-            // A prompt without an id is not to be given one that a later prompt brings.
+            // A prompt without an id must not be given an id that a later prompt has.
             batch.reserve(&self.prompts);
             self.prompts.iter().try_for_each(|prompt| {
                 let imported = batch.import(prompt);
@@ -161,13 +172,13 @@ impl Fixtures {
         })
     }
 
-    /// How many prompts these are.
+    /// Returns the number of prompts.
     #[must_use]
     pub fn len(&self) -> usize {
         self.prompts.len()
     }
 
-    /// Whether there is no prompt.
+    /// Returns whether there are no prompts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.prompts.is_empty()
@@ -175,7 +186,7 @@ impl Fixtures {
 }
 
 fn parse(text: &str, file: Option<&Path>) -> Result<Vec<ImportedPrompt>, FixturesError> {
-    // serde would take an array for an object, member by member.
+    // serde would accept an array for an object, member by member.
     if text.trim_start().starts_with('[') {
         let error = serde_json::Error::custom("expected an object of prompts, found an array");
         return Err(FixturesError::malformed(file, ".", &error));

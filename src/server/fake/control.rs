@@ -1,4 +1,6 @@
-//! The control surface, for tests in other languages. The [module's documentation](super) is its reference.
+//! The control routes, for tests in other languages.
+//!
+//! The [module's documentation](super) describes them.
 
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ use crate::{EnvironmentName, VersionId};
 
 type Staged = Extension<Arc<Stage>>;
 
-/// The control surface, for those who have the key: a web page must not be able to drive it.
+/// Returns the control routes, which require the key: a web page must not be able to use them.
 pub(super) fn routes(stage: &Arc<Stage>) -> Router<Arc<App>> {
     let routes = Router::new()
         .route("/reset", post(reset))
@@ -106,14 +108,14 @@ struct OfRoute {
 #[derive(Serialize)]
 struct CallsData {
     calls: Vec<Call>,
-    /// How many are not kept any more.
+    /// The number of calls that are no longer recorded.
     dropped: u64,
 }
 
 async fn calls(Extension(stage): Staged, RawQuery(query): RawQuery) -> Outcome {
     let of: OfRoute = serde_urlencoded::from_str(query.as_deref().unwrap_or_default())
         .map_err(|error| Refusal::Shape(format!("the query: {error}")))?;
-    // Bodies are parsed for it.
+    // Listing parses the recorded bodies, so it runs on a blocking thread.
     let found = blocking(move || {
         let calls = stage.calls(of.route.as_deref())?;
         let dropped = stage.calls.dropped();
@@ -188,7 +190,7 @@ async fn record_inputs(Extension(stage): Staged, Json(new, share): Json<RecordIn
     let recorded = stage.app.write(share, move |store| {
         store.record_inputs(new.version_id, new.request_id, new.inputs, new.environment)
     });
-    // In both tables of statuses this one is 404.
+    // This error is a 404 in both status modes.
     let recorded = recorded.await?.or_refuse(Refusal::VersionOfBody)?;
     Answer::data(InputsData::from(&recorded))
 }

@@ -1,4 +1,4 @@
-//! Helicone's service in a test: the same routes and answers, and everything about it in the test's hands.
+//! A fake of Helicone's service for tests: the same routes and responses, under the test's control.
 //!
 //! ```
 //! use promptbook::server::fake::{Fake, Fault};
@@ -19,33 +19,35 @@
 //! # }
 //! ```
 //!
-//! # The same each time
+//! # Determinism
 //!
-//! Ids are drawn from a seed, the clock stands and goes on by a millisecond with each change, URLs of bodies are signed with
-//! a key made of the seed, and `x-request-id` counts from 1. So the same script of calls, one after the other, gives the
-//! same bytes on each run and after each reset, but for the header `date` and the port in URLs.
+//! Ids are generated from a seed. The clock is stopped, and advances by a millisecond with each
+//! change. URLs of bodies are signed with a key that is derived from the seed, and `x-request-id`
+//! counts from 1. So the same sequence of calls, one after the other, returns the same bytes in
+//! each run and after each reset, except for the header `date` and the port in URLs.
 //!
-//! # From other languages
+//! # Use from other languages
 //!
-//! `promptbook fake` starts one and writes its URL, its key and the address of its control surface. That is HTTP under
-//! `/__promptbook/`, which only a fake has, with the same header `Authorization: Bearer KEY`. Requests and answers are JSON;
-//! answers come in the API's envelope, `{"data": …, "error": null}` or `{"data": null, "error": "text"}`. A member that is
-//! not named here is refused with 400, as are members of another type.
+//! `promptbook fake` starts a fake and prints its URL, its key and the URL of its control routes.
+//! Only a fake has these routes. Their paths begin with `/__promptbook/`, and they require the same
+//! header `Authorization: Bearer KEY`. Requests and responses are JSON. Responses have the API's
+//! envelope, `{"data": …, "error": null}` or `{"data": null, "error": "text"}`. A member that is
+//! not listed here, or that has another type, is refused with 400.
 //!
 //! | call | request | data |
 //! |---|---|---|
-//! | `POST reset` | | `null`: all is as at the start |
+//! | `POST reset` | | `null`; the fake is as at its start |
 //! | `GET clock` | | `{now}` |
-//! | `PUT clock` | `{now}`, a moment as in RFC 3339, or `{advance_ms}` | `{now}` |
-//! | `GET faults` | | those to come: `[{kind, …, route, times}]` |
-//! | `POST faults` | `{kind: "fail", status, error}`, `{kind: "timeout"}`, `{kind: "delay", delay_ms}`, `{kind: "close"}` or `{kind: "cut"}`, as in [`Fault`]; each at will with `route`, and with `times`: 1 without it, `null` for all calls | those to come |
-//! | `DELETE faults` | | `null`: there are none any more |
+//! | `PUT clock` | `{now}`, a time in RFC 3339, or `{advance_ms}` | `{now}` |
+//! | `GET faults` | | the pending faults: `[{kind, …, route, times}]` |
+//! | `POST faults` | `{kind: "fail", status, error}`, `{kind: "timeout"}`, `{kind: "delay", delay_ms}`, `{kind: "close"}` or `{kind: "cut"}`, as in [`Fault`]; each optionally with `route`, and with `times`: 1 by default, `null` for all calls | the pending faults |
+//! | `DELETE faults` | | `null`; no fault is pending |
 //! | `GET calls?route=` | | `{calls: [{number, method, path, query, route, json, text, status, fault}], dropped}`, as in [`Call`] |
-//! | `DELETE calls` | | `null`: they are forgotten |
-//! | `POST calls/assert` | `{route, times}`, at will with `json`: members that the requests' bodies had, maybe among others; of those calls that are kept | `{count}`; 409 with what was called instead |
-//! | `GET fixtures` | | the store as it is now, in the format of [`Fixtures`] |
-//! | `PUT fixtures` | fixtures | `null`: all is reset, to these fixtures |
-//! | `POST inputs` | `{version_id, request_id, inputs}`, at will with `environment` | the recorded inputs |
+//! | `DELETE calls` | | `null`; no call is recorded |
+//! | `POST calls/assert` | `{route, times}`, optionally with `json`: members that the request's body must contain, among others; then only calls that are still recorded count | `{count}`; 409 with a list of the calls |
+//! | `GET fixtures` | | the store's current contents, in the format of [`Fixtures`] |
+//! | `PUT fixtures` | fixtures | `null`; the fake is reset to these fixtures |
+//! | `POST inputs` | `{version_id, request_id, inputs}`, optionally with `environment` | the recorded inputs |
 //!
 //! Routes are named as in `/openapi.json`: `GET /v1/prompt-2025/id/{promptId}`. URLs of bodies are
 //! `GET /prompt-bodies/{promptVersionId}`.
@@ -77,10 +79,11 @@ use self::stage::Stage;
 use super::{Fixtures, Running};
 use crate::Store;
 
-/// Helicone's service in a test, on threads of its own. It stops when this is dropped.
+/// A fake of Helicone's service for tests, on background threads. Dropping it stops it.
 ///
-/// Unless told otherwise it is empty, in memory, on a free port of this machine, and answers as the live service does, with
-/// its statuses and its way to let callers choose between major and minor versions. See the [module](self) for more.
+/// By default it is empty, in memory, and on a free port of this machine. It answers as the live
+/// service does: it uses the live statuses, and callers choose between major and minor versions.
+/// The [module](self) describes it in full.
 #[derive(Debug)]
 pub struct Fake {
     stage: Arc<Stage>,
@@ -88,98 +91,104 @@ pub struct Fake {
 }
 
 impl Fake {
-    /// Starts one.
+    /// Starts a fake with the default options.
     ///
     /// # Errors
     ///
-    /// As [`FakeOptions::start`].
+    /// The errors of [`FakeOptions::start`].
     pub fn start() -> Result<Self, FakeError> {
         FakeOptions::new().start()
     }
 
-    /// How to start another than [`start`](Self::start) does.
+    /// Returns the default options, to change them before the start.
     pub fn options() -> FakeOptions {
         FakeOptions::new()
     }
 
-    /// The base URL, for the client under test: `http://127.0.0.1:40123`.
+    /// Returns the base URL for the client under test: `http://127.0.0.1:40123`.
     #[must_use]
     pub fn url(&self) -> &str {
         self.running.url()
     }
 
-    /// The key, for the client under test.
+    /// Returns the key for the client under test.
     #[must_use]
     pub fn key(&self) -> &str {
         self.running.key()
     }
 
-    /// Where the control surface is: `http://127.0.0.1:40123/__promptbook`.
+    /// Returns the URL of the control routes: `http://127.0.0.1:40123/__promptbook`.
     #[must_use]
     pub fn control_url(&self) -> String {
         format!("{}{}", self.url(), CONTROL)
     }
 
-    /// The store, to look at or to change. After a reset the fake has another.
+    /// Returns the current store, to read or change it. A reset replaces it.
     #[must_use]
     pub fn store(&self) -> Store {
         self.stage.app.store().clone()
     }
 
-    /// Sets the time, which stands from then on but for changes of the store. It is kept between 1970 and 9999.
+    /// Sets the time and stops the clock, which then advances only with changes of the store.
+    ///
+    /// The time is clamped to the years 1970 to 9999.
     pub fn set_clock(&self, now: DateTime<Utc>) {
         self.stage.clock.set(now);
     }
 
-    /// Takes the time on, at most to the end of 9999.
+    /// Advances the time, at most to the end of 9999.
     pub fn advance(&self, by: Duration) {
         self.stage.clock.advance(by);
     }
 
-    /// What time it is in the fake.
+    /// Returns the fake's time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.stage.clock.now()
     }
 
-    /// Has calls go wrong. Where there are faults already, they come first.
+    /// Adds a fault after the pending ones.
     ///
     /// # Errors
     ///
-    /// [`Route`](FakeError::Route) for a route that the API does not have, with those that it has;
-    /// [`FaultStatus`](FakeError::FaultStatus).
+    /// [`Route`](FakeError::Route) with the existing routes, if the API does not have the fault's
+    /// route; [`FaultStatus`](FakeError::FaultStatus) if the status is not from 400 to 599. The
+    /// fault is not added then.
     pub fn fault(&self, fault: Fault) -> Result<(), FakeError> {
         self.stage.fault(fault)
     }
 
-    /// Has no more calls go wrong. Those that wait for an answer already go on waiting.
+    /// Removes the pending faults. Calls that a fault holds back remain held back.
     pub fn clear_faults(&self) {
         self.stage.faults.clear();
     }
 
-    /// The calls since the start or the last reset, oldest first. Of very many the last 10,000 are kept, and of their bodies
-    /// and paths 16 MiB. Calls of `/healthz` and of the control surface are not among them.
+    /// Returns the calls since the start or the last reset, oldest first.
+    ///
+    /// At most the last 10,000 calls are recorded, with at most 16 MiB of paths and bodies. Calls
+    /// of `/healthz` and of the control routes are not recorded.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.stage.calls.list(None)
     }
 
-    /// How often a route was called since the start or the last reset.
+    /// Returns the number of calls of a route since the start or the last reset.
     ///
     /// # Errors
     ///
-    /// [`Route`](FakeError::Route) for a route that the API does not have.
+    /// [`Route`](FakeError::Route) if the API does not have this route.
     pub fn count(&self, route: &str) -> Result<u64, FakeError> {
         self.stage.count(route, None)
     }
 
-    /// Asserts that a route was called so often since the start or the last reset.
+    /// Asserts the number of calls of a route since the start or the last reset.
     ///
     /// # Panics
     ///
-    /// If it was not, with the calls that there were; and for a route that the API does not have.
+    /// Panics with a list of the calls if the number differs, and if the API does not have this
+    /// route.
     #[track_caller]
-    #[allow(clippy::panic)] // It is an assertion.
+    #[allow(clippy::panic)] // This is an assertion.
     pub fn assert_called(&self, route: &str, times: u64) {
         match self.count(route) {
             Ok(found) if found == times => {}
@@ -188,24 +197,29 @@ impl Fake {
         }
     }
 
-    /// Goes back to the start: the store with the fixtures, ids, clock, faults, calls and the numbers of requests. Calls that
-    /// a fault holds back are let go of without an answer; others that are under way are done on the old store or the new one.
+    /// Resets the fake to its start.
+    ///
+    /// This resets the store to the fixtures, and the ids, the clock, the faults, the calls and the
+    /// request numbers. Calls that a fault holds back end without a response. Other calls in
+    /// progress are performed on the old store or on the new one.
     ///
     /// # Errors
     ///
-    /// [`NotMadeHere`](FakeError::NotMadeHere) for a store in a directory that was there before the fake;
-    /// [`Remove`](FakeError::Remove) and [`Store`](FakeError::Store) where a directory can't be emptied or the store not be
-    /// made anew: the fake then has an empty one in memory.
+    /// [`NotMadeHere`](FakeError::NotMadeHere) if the store's directory existed before the fake:
+    /// nothing is changed. [`Remove`](FakeError::Remove), [`Store`](FakeError::Store) and
+    /// [`Fixtures`](FakeError::Fixtures) if the directory cannot be emptied, or the store cannot be
+    /// created and filled again: the fake then has an empty store in memory, and the same clock,
+    /// faults and calls as before.
     pub fn reset(&self) -> Result<(), FakeError> {
         self.stage.reset()
     }
 
-    /// Goes back to the start, with these fixtures from now on.
+    /// Resets the fake to these fixtures, which later resets use too.
     ///
     /// # Errors
     ///
-    /// [`Fixtures`](FakeError::Fixtures) where they contradict themselves, and nothing is changed; as
-    /// [`reset`](Self::reset).
+    /// [`Fixtures`](FakeError::Fixtures) if the fixtures contradict themselves: nothing is changed.
+    /// Otherwise the errors of [`reset`](Self::reset).
     pub fn reset_to(&self, fixtures: &Fixtures) -> Result<(), FakeError> {
         self.stage.refill(fixtures)
     }
@@ -213,15 +227,15 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        // Else the server would wait for calls that are never answered.
+        // Otherwise the server would wait for calls that are never answered.
         self.stage.close();
     }
 }
 
-/// In front of the paths of the control surface.
+/// The start of the control routes' paths.
 const CONTROL: &str = "/__promptbook";
 
-/// Whether a path is no part of the API, so that calls of it are not kept and do not go wrong.
+/// Returns whether a path is not part of the API, so that its calls have no faults and no record.
 fn is_apart(path: &str) -> bool {
     let below = path.strip_prefix(CONTROL);
     path == "/healthz" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
