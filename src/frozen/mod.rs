@@ -1,7 +1,7 @@
-//! What one environment resolves to, as one file for programs that have no store.
+//! Frozen files: the prompts of one environment as one file, for programs without a store.
 //!
-//! [`View::freeze`](crate::View::freeze) makes a [`Frozen`], and so does `promptbook freeze`. A program opens it with
-//! nothing beside it: no store, no SQLite, no files where it is compiled in.
+//! [`View::freeze`](crate::View::freeze) and `promptbook freeze` create a [`Frozen`]. A program
+//! opens it without a store and without SQLite, and without any file if it is compiled in.
 //!
 //! ```
 //! use promptbook::{Frozen, Mode};
@@ -20,14 +20,18 @@
 //!
 //! # Partials
 //!
-//! They are filled in, at any depth, each from the environment that its tag names; so a frozen file does not follow when
-//! one of them moves. Variables stay. In strict mode a frozen body renders exactly as the store rendered it at the moment
-//! it was frozen; only the limit on what filling adds is wider, as the partials are there already. In Helicone's mode it
-//! renders as a body does that has these texts and no partials: the variables of partials are checked as its own, and
-//! partials inside partials are filled, which that client leaves.
+//! Partials are filled in, at any depth, each from the environment that its tag names. A frozen
+//! file therefore does not change when one of these environments moves. Variables stay. In strict
+//! mode a frozen body renders exactly as the store rendered it at the moment of freezing; only the
+//! limit on the added text is effectively higher, because the partials are already included. In
+//! Helicone mode it renders like a body that contains these texts and no partials: the variables of
+//! partials are checked like its own, and partials inside partials are filled, whereas Helicone's
+//! client leaves them.
 //!
-//! A body whose partials can't be filled is not frozen, nor one where text of a partial and text around it would become a
-//! tag together ([`Problem::FormedTag`](crate::template::Problem::FormedTag)): rendering takes them for text.
+//! A body whose partials cannot be filled cannot be frozen. Nor can a body in which text of a
+//! partial and the text around it would together become a tag
+//! ([`Problem::FormedTag`](crate::template::Problem::FormedTag)), because rendering treats them as
+//! text.
 //!
 //! # The file
 //!
@@ -40,18 +44,22 @@
 //! blake3 HEX
 //! ```
 //!
-//! UTF-8 text; lines end with a line feed. The second line is the table of prompts, by id: `version` is the version's id,
-//! `number` its number, `source` the address of the stored body, `hash` that of the frozen one (BLAKE3, as the store's),
-//! `bytes` its length. The bodies follow in this order, each as many bytes as the table says and a line feed; a body may
-//! have line breaks itself. It is the stored text with its partials filled in, all else byte for byte. The last line is the
-//! [`Seal`]: the BLAKE3 of everything before it.
+//! The file is UTF-8 text; lines end with a line feed. The second line is the table of prompts, by
+//! id: `version` is the version's id, `number` its number, `source` the address of the stored body,
+//! `hash` the address of the frozen body (BLAKE3, like the store's addresses), and `bytes` its
+//! length. The bodies follow in this order. Each has the number of bytes in the table, followed by
+//! a line feed; a body may contain line breaks. A body is the stored text with its partials filled
+//! in; everything else is preserved byte for byte. The last line is the [`Seal`]: the BLAKE3 of
+//! everything before it.
 //!
-//! The same prompts give the same bytes; there is no time in them. Whoever changes the line ends breaks the seal.
+//! The same prompts yield the same bytes; the file contains no time. Changing the line ends breaks
+//! the seal.
 //!
 //! # The lockfile
 //!
-//! A [`Lock`] names what a frozen file holds, in JSON that a person can read in a difference. Held against another one, it
-//! names every [`Drift`]: a prompt that moved on, or a partial that did.
+//! A [`Lock`] lists the contents of a frozen file, as JSON that people can read in a difference.
+//! Compared with another one, it reports every [`Drift`]: a prompt that moved to another version,
+//! or a partial that did.
 
 mod drift;
 mod format;
@@ -80,12 +88,14 @@ use crate::mode::{Filled, Mode};
 use crate::number::PromptRef;
 use crate::sealed::FileError;
 
-/// What one environment of a store resolved to at one moment: read-only, and whole in memory. See the
-/// [module's documentation](self).
+/// The resolved prompts of one environment of a store at one moment, read-only and completely in
+/// memory.
 ///
-/// Opening checks everything: the seal, each body's hash, and that it is a JSON object. It takes about 1 ms for 100 bodies
-/// of 2 KB and 0.12 s for 10,000 in an optimized build; what was parsed is not kept, so it takes no memory. Cheap to
-/// clone, and usable from any number of threads. Two are equal if their files are, byte for byte.
+/// See the [module's documentation](self). Opening checks everything: the seal, each body's hash,
+/// and that each body is a JSON object. It takes about 1 ms for 100 bodies of 2 KB and 0.12 s for
+/// 10,000 in an optimized build; the parsed JSON is discarded, so it takes no memory. A value is
+/// cheap to clone, and usable from any number of threads. Two values are equal if their files are
+/// equal, byte for byte.
 #[derive(Clone)]
 pub struct Frozen(Arc<Inner>);
 
@@ -97,11 +107,11 @@ struct Inner {
 }
 
 impl Frozen {
-    /// Opens a file that is compiled in, with `include_bytes!`. Bodies are not copied.
+    /// Opens a file that is compiled in with `include_bytes!`. Bodies are not copied.
     ///
     /// # Errors
     ///
-    /// [`File`](Error::File), with what is wrong.
+    /// [`File`](Error::File), which describes the problem, if any of the checks fails.
     pub fn from_static(bytes: &'static [u8]) -> Result<Self> {
         Self::check(Cow::Borrowed(bytes))
     }
@@ -119,7 +129,8 @@ impl Frozen {
     ///
     /// # Errors
     ///
-    /// As [`from_static`](Self::from_static).
+    /// As [`from_static`](Self::from_static). Also [`File`](Error::File) if the file cannot be
+    /// read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         match fs::read(path) {
@@ -132,7 +143,8 @@ impl Frozen {
         }
     }
 
-    /// Freezes these texts, which are in the order of their prompts' ids. What was written is opened as any other file is.
+    /// Freezes these texts, which must be in the order of their prompts' ids. The result is checked
+    /// like any other file.
     pub(crate) fn of(environment: EnvironmentName, texts: Vec<FrozenText>) -> Result<Self> {
         let bytes = format::write(environment, &texts)
             .map_err(|error| backend::Error::io("writing a frozen file in memory", error))?;
@@ -149,37 +161,38 @@ impl Frozen {
         })))
     }
 
-    /// The environment that was frozen.
+    /// Returns the environment that was frozen.
     #[must_use]
     pub fn environment(&self) -> &EnvironmentName {
         &self.0.contents.environment
     }
 
-    /// The hash that the file ends with. It is the same for the same prompts.
+    /// Returns the hash at the end of the file. It is the same for the same prompts.
     #[must_use]
     pub fn seal(&self) -> Seal {
         self.0.seal
     }
 
-    /// The file.
+    /// Returns the file.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.text.as_bytes()
     }
 
-    /// The prompts, by id.
+    /// Returns the prompts, by id.
     pub fn prompts(&self) -> impl ExactSizeIterator<Item = FrozenPrompt<'_>> {
         let view = |kept| FrozenPrompt::new(&self.0.text, kept);
         self.0.contents.prompts.iter().map(view)
     }
 
-    /// A prompt by id or name.
+    /// Returns a prompt by id or name.
     ///
     /// # Errors
     ///
-    /// [`PromptNotFound`](Error::PromptNotFound) where none of the file answers to it, which may have been left out for
-    /// having no version in the environment; [`AmbiguousPrompt`](Error::AmbiguousPrompt) where several do, with their ids
-    /// in order; [`Invalid`](Error::Invalid) for text that is no reference.
+    /// [`PromptNotFound`](Error::PromptNotFound) if no prompt of the file has this id or name; a
+    /// prompt that had no version in the environment may have been left out.
+    /// [`AmbiguousPrompt`](Error::AmbiguousPrompt), with the ids in order, if several match.
+    /// [`Invalid`](Error::Invalid) for text that is not a valid reference.
     pub fn get<P>(&self, prompt: P) -> Result<FrozenPrompt<'_>>
     where
         P: TryInto<PromptRef>,
@@ -199,7 +212,7 @@ impl Frozen {
         }
     }
 
-    /// What a prompt's body asks of its callers.
+    /// Returns the contract of a prompt's body: what it requires of its callers.
     ///
     /// # Errors
     ///

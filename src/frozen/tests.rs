@@ -1,4 +1,4 @@
-//! The golden files, and files that are sealed and wrong all the same.
+//! Tests of the golden files, and of malformed files whose seal is correct.
 
 use std::io::Write;
 
@@ -7,7 +7,8 @@ use crate::engine::FrozenText;
 use crate::id::{BlobId, PromptId, VersionId};
 use crate::sealed::{Kind, Sealer};
 
-/// Of a prompt with its partial filled in, and two of one name, stored as they are: with line breaks, and with a quote.
+/// A file of a prompt with its partial filled in, and of two prompts with the same name whose
+/// bodies are as stored: one with line breaks, and one with a quote.
 fn golden() -> Frozen {
     let text =
         |id: &str, name: &str, number: &str, version: u8, source: &str, text: &str| FrozenText {
@@ -40,7 +41,7 @@ fn the_format_stays_as_it_is() {
     assert_eq!(lock, include_str!("../../tests/it/production.frozen.lock"));
 }
 
-/// The golden file with its content changed, and sealed again.
+/// Returns the golden file with its content changed, and sealed again.
 fn forged(change: impl FnOnce(String) -> String) -> String {
     let whole = golden();
     let text = std::str::from_utf8(whole.as_bytes()).unwrap();
@@ -127,7 +128,7 @@ fn a_right_seal_is_not_enough() {
     ] {
         let told = malformed(forged(|content| {
             let hash = |body: &str| BlobId::of(body.as_bytes()).to_string();
-            // In the table it is the address of the stored body too.
+            // In the table this is also the address of the stored body.
             let content = content.replace(&hash("{}"), &hash(body));
             let content = content.replace("\"bytes\":2}", &format!("\"bytes\":{}}}", body.len()));
             content.replace("\n{}\n", &format!("\n{body}\n"))
@@ -211,7 +212,7 @@ fn a_lockfile_is_read_strictly() {
     let lock = Lock::of(&golden());
     let json = lock.to_json();
     assert_eq!(Lock::from_json(&json).unwrap(), lock);
-    // People merge lockfiles: another order says the same.
+    // People merge lockfiles: another order means the same.
     let ids: Vec<PromptId> = lock.prompts().iter().map(|prompt| prompt.id).collect();
     let swapped = json
         .replace("tone0A", "swap")
