@@ -1,20 +1,22 @@
-//! Which number comes next: pure rules over what a prompt's history says of its numbers.
+//! The rules for the next version number, as pure functions of the numbers that a prompt has used.
 //!
-//! "Ever" counts deleted versions too: whoever wrote a number down must never find another version
-//! under it. All rules answer `None` when the 32 bits of a number are used up.
+//! Deleted versions count too: a number that was written down somewhere must never refer to another
+//! version. All rules return `None` when the 32 bits of a number are used up.
 
 use crate::number::VersionNumber;
 
-/// The number of a minor version: its base's major, and that major's highest minor ever + 1.
+/// Returns the next minor: the base's major, and that major's highest minor ever + 1.
 ///
-/// It counts from the highest minor, not from the base's: a base may have been superseded already.
+/// The minor follows the highest one, not the base's, because a newer minor of that major may exist
+/// already.
 pub(crate) fn next_minor(base: VersionNumber, highest_minor_ever: u32) -> Option<VersionNumber> {
     let minor = highest_minor_ever.max(base.minor).checked_add(1)?;
     Some(VersionNumber::new(base.major, minor))
 }
 
-/// The number of a major version: the prompt's highest major ever + 1, and minor 0; `first` for a
-/// prompt that never had a version.
+/// Returns the next major: the prompt's highest major ever + 1, and minor 0.
+///
+/// The number is `first` for a prompt that never had a version.
 pub(crate) fn next_major(
     highest_major_ever: Option<u32>,
     first: VersionNumber,

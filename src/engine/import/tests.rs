@@ -1,4 +1,4 @@
-//! On a store in memory and on one in a directory.
+//! Tests of imports, on a store in memory and on one in a directory.
 
 use chrono::TimeDelta;
 
@@ -54,7 +54,7 @@ fn import(store: &Store, prompt: &ImportedPrompt) -> Result<PromptId> {
     store.batch(|batch| batch.import(prompt))
 }
 
-/// Runs a test on each kind of store, which must be sound behind it.
+/// Runs a test on each kind of store, and verifies the store afterwards.
 fn on_both(test: impl Fn(&Store)) {
     let place = tempfile::tempdir().unwrap();
     let options = StoreOptions::new().author("importer");
@@ -266,7 +266,8 @@ fn what_contradicts_itself_is_refused_before_anything_is_written() {
     ];
     on_both(|store| {
         for (what, given) in &refused {
-            // The batch is committed all the same, to show that nothing is in it.
+            // The batch is committed nevertheless, to show that it contains nothing. ~306 In the
+            // second round the ids belong to a deleted prompt.
             let error = store
                 .batch(|batch| Ok(batch.import(given).unwrap_err()))
                 .unwrap();
@@ -309,7 +310,7 @@ fn ids_that_are_or_were_taken_are_refused() {
     });
 }
 
-/// Stores of one seed draw the same ids, at the same moment at least.
+/// Stores with the same seed draw the same ids, at least at the same time.
 #[test]
 fn no_id_that_is_about_to_come_is_drawn() {
     let options = StoreOptions::new().seed(7).clock(DateTime::<Utc>::default);

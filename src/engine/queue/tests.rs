@@ -11,7 +11,7 @@ use crate::engine::{Bodies, Context, KeptContracts, KeptLines, NewPrompt};
 use crate::id::PromptId;
 use crate::record::{Durability, Policy, Settings};
 
-/// Transactions that begin only when so many others wait, and may fail.
+/// Transactions that begin only when a given number of others wait, and that can be made to fail.
 struct Desk {
     index: Arc<dyn Index>,
     bodies: Bodies,
@@ -48,8 +48,9 @@ impl Desk {
         }
     }
 
-    /// Has this many threads write at once, and answers what each was answered. Their first transaction begins when all
-    /// of them are there.
+    /// Makes this many threads write at the same time, and returns the result of each.
+    ///
+    /// Their first transaction begins when all of them are in the queue.
     fn all_at_once<T: Send + 'static>(
         &self,
         threads: usize,
@@ -101,7 +102,7 @@ fn create(name: &str, writer: &mut Writer<'_>) -> Result<PromptId> {
     Ok(writer.create(&new)?.prompt.id)
 }
 
-/// Makes a prompt, and then can't go on.
+/// Creates a prompt, and then fails.
 fn fail_half_way(writer: &mut Writer<'_>) -> Result<PromptId> {
     let id = create("half", writer)?;
     Err(Error::PromptIdTaken { id })
@@ -129,7 +130,7 @@ fn no_more_share_than_may() {
     assert_eq!(desk.begun.into_inner(), 2);
 }
 
-/// Whichever of them comes first.
+/// This holds in whatever order the threads arrive.
 #[test]
 fn who_fails_leaves_the_others_alone() {
     for _ in 0..20 {
@@ -176,7 +177,8 @@ fn all_are_told_why_a_transaction_did_not_come_about() {
     for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
         assert!(matches!(answer, Err(Error::Backend(error)) if error.kind() == ErrorKind::Full));
     }
-    // By the number of its operation each can look it up later; who has none has nothing to look up.
+    // Each writer can look its operation up later by the number. A writer without an operation has
+    // nothing to look up.
     desk.commit = Some(ErrorKind::OutcomeUnknown);
     let answers = desk.all_at_once(5, |number, writer| match number {
         0 => Ok(None),
@@ -195,7 +197,7 @@ fn all_are_told_why_a_transaction_did_not_come_about() {
     assert_eq!(desk.prompts(), 0);
 }
 
-/// A panic is of the change that panics, and of those that share its transaction.
+/// A panic affects the change that panics, and those that share its transaction.
 #[test]
 fn a_panic_lets_the_next_one_write() {
     let desk = Desk::new();
@@ -216,7 +218,7 @@ fn a_panic_lets_the_next_one_write() {
     desk.queue.alone(|_| Ok(())).unwrap();
 }
 
-/// In the order in which they came: what shares a transaction, what comes alone, and what shares one again.
+/// Writers are served in order of arrival: shared, exclusive, then shared again.
 #[test]
 fn who_writes_alone_waits_for_its_turn() {
     let desk = Desk::new();
@@ -234,7 +236,7 @@ fn who_writes_alone_waits_for_its_turn() {
         }
     };
     thread::scope(|scope| {
-        // Begins when the four others wait.
+        // The transaction begins when the four others wait.
         desk.others.store(4, Ordering::Release);
         scope.spawn(|| desk.queue.write(&desk, note("first")).unwrap());
         while desk.others.load(Ordering::Acquire) > 0 {
@@ -294,14 +296,14 @@ fn who_waits_too_long_leaves_the_line_and_changes_nothing() {
         alone.join().unwrap().unwrap();
     });
     assert_eq!(desk.prompts(), 0);
-    // The line goes on.
+    // The queue continues.
     desk.queue
         .write(desk, |writer| create("after", writer))
         .unwrap();
     assert_eq!(desk.prompts(), 1);
 }
 
-/// Each is refused by its own deadline, not by that of the one before.
+/// Each writer is refused by its own deadline, not by that of the writer before it.
 #[test]
 fn a_transaction_that_is_not_to_be_had_is_tried_again_by_the_next() {
     let mut desk = Desk::new();

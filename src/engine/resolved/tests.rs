@@ -20,7 +20,7 @@ fn answer(prompt: u32) -> Arc<Version> {
     Arc::new(version(prompt_id(prompt), prompt, "1.0", b"{}"))
 }
 
-/// A history of prompts 1 to 4, of names `a` to `d`, each with a version.
+/// Returns a history of prompts 1 to 4, named `a` to `d`, with one version each.
 fn history() -> Arc<dyn Index> {
     let (index, _) = in_memory();
     let mut scribe = Scribe::new(&*index);
@@ -38,7 +38,7 @@ fn catch_up(known: &ResolvedSpecs, index: &dyn Index) -> (Option<ChangeMark>, Op
     (mark, vouched.unwrap())
 }
 
-/// What a caller is answered: from memory if it is there.
+/// Resolves a spec as a caller does: from the cache if possible.
 fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &Spec) -> Option<VersionId> {
     let (mark, vouched) = catch_up(known, index);
     if let Some(version) = known.version(mark, spec) {
@@ -99,7 +99,7 @@ fn an_operation_takes_what_hangs_on_its_prompt_or_name_and_leaves_the_rest() {
     let of_the_name = [true, true, false, true];
     assert_eq!(kept(&|scribe| scribe.create(9, "b", &[])), of_the_name);
     assert_eq!(kept(&|scribe| scribe.change(4, "b", &[])), of_the_name);
-    // As much as is worth looking through, and more.
+    // First as many operations as are worth reading, then one more.
     let many = |operations: u64| {
         move |scribe: &mut Scribe<'_>| (0..operations).for_each(|_| scribe.change(4, "d", &[]))
     };
@@ -107,7 +107,7 @@ fn an_operation_takes_what_hangs_on_its_prompt_or_name_and_leaves_the_rest() {
     assert_eq!(kept(&many(MOST_OPERATIONS + 1)), [false; 4]);
 }
 
-/// A thread that was slow comes back with a snapshot of before.
+/// A slow thread comes back with a snapshot from before the change.
 #[test]
 fn an_earlier_snapshot_changes_nothing() {
     let (known, index) = (ResolvedSpecs::default(), history());
@@ -122,8 +122,9 @@ fn an_earlier_snapshot_changes_nothing() {
     assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
 }
 
-/// A commit comes between two snapshots that were taken after the same mark was read: the answer of the earlier one would
-/// stay for good among those of the later one.
+/// A commit comes between two snapshots that were taken after the same mark was read.
+///
+/// Otherwise the answer of the earlier snapshot would stay among those of the later one.
 #[test]
 fn snapshots_of_the_same_mark_are_told_apart() {
     let index = history();
@@ -140,7 +141,7 @@ fn snapshots_of_the_same_mark_are_told_apart() {
     }
 }
 
-/// Such as after somebody put another store's file in the place of this one's.
+/// This happens when another store's file replaces this store's.
 #[test]
 fn in_another_history_nothing_is_known() {
     let (known, index) = (ResolvedSpecs::default(), history());
@@ -180,7 +181,7 @@ fn answers_are_bounded_by_number_and_by_bytes() {
     });
     for number in 0..30 {
         known.put_resolved(vouched, &numbered(number), &resolved);
-        // Again in its own place: it is counted once.
+        // The second time, the answer replaces itself and is counted once.
         known.put_resolved(vouched, &numbered(number), &resolved);
         assert!(known.resolved(now, &numbered(number)).is_some());
         let current = known.current.load();
@@ -204,8 +205,10 @@ fn names_are_counted_too() {
     }
 }
 
-/// Names that several prompts have or that are others' ids, prompts renamed, deleted and made anew: whatever happens, what
-/// is answered from memory is what the index answers.
+/// Whatever happens, the cache answers what the index answers.
+///
+/// The histories have names that several prompts share or that are ids of others, and prompts that
+/// are renamed, deleted and created again.
 #[test]
 fn random_histories_are_answered_as_the_index_does() {
     let names = ["a", "b", "000001", "000002", "id:000003"];
@@ -262,7 +265,7 @@ fn random_histories_are_answered_as_the_index_does() {
     }
 }
 
-/// Of long messages and names fewer answers are kept.
+/// If messages and names are long, fewer answers are cached.
 #[test]
 fn answers_are_kept_by_what_they_weigh() {
     let (known, index) = (ResolvedSpecs::default(), history());
