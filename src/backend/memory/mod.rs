@@ -1,7 +1,8 @@
-//! Both places in memory: for tests and for stores that are thrown away.
+//! The index and the blob store in memory, for tests and for temporary stores.
 //!
-//! Stricter than it need be: every change is checked against the state that it says was there.
-//! A snapshot is a clone of persistent maps, which costs the same at any size.
+//! The index is stricter than the contract requires: it compares every change with the state that
+//! the change says was there before. A snapshot is a clone of persistent maps, whose cost does not
+//! depend on their size.
 
 mod blobs;
 mod bodies;
@@ -24,19 +25,21 @@ use crate::record::{Durability, Settings};
 #[derive(Debug)]
 pub struct MemoryIndex {
     current: Mutex<State>,
-    /// The commits that anybody may have seen the end of.
+    /// The number of commits that may have been acknowledged.
     commits: AtomicU64,
     writer: Mutex<()>,
 }
 
 impl MemoryIndex {
-    /// An empty index.
+    /// Creates an empty index.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self::of(State::new(settings))
     }
 
-    /// An index of its own that starts with what is here now, at the same cost for any size.
+    /// Creates an independent index with the current contents.
+    ///
+    /// The cost does not depend on the size.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self::of(self.current().clone())
@@ -51,7 +54,8 @@ impl MemoryIndex {
     }
 
     fn current(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere cannot have left a half-made state: it is swapped in whole.
+        // A panic elsewhere cannot leave an incomplete state, because commits replace the whole
+        // state.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,7 +79,7 @@ impl Index for MemoryIndex {
     }
 }
 
-/// A snapshot: a state that nobody changes.
+/// A snapshot: a state that never changes.
 struct Frozen(State);
 
 impl Deref for Frozen {

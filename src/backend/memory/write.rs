@@ -1,4 +1,6 @@
-//! Write transactions: a state of one's own, swapped in by the commit.
+//! Write transactions of the memory index.
+//!
+//! Each changes its own copy of the state, which replaces the current state on commit.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -16,7 +18,7 @@ use crate::record::{Change, Operation, RecordedInputs};
 
 pub(super) struct Write<'a> {
     state: State,
-    /// Bodies that versions may have although they are not stored.
+    /// Bodies that versions may use although they are not stored.
     absent: BTreeMap<BlobId, Blob>,
     savepoint: Option<(State, BTreeMap<BlobId, Blob>)>,
     index: &'a MemoryIndex,
@@ -72,7 +74,7 @@ impl<'a> Write<'a> {
         Ok(())
     }
 
-    /// Makes a body known as stored; says whether it was not.
+    /// Records a body as stored, and returns whether it is newly stored.
     fn store_body(&mut self, id: BlobId, stored: impl FnOnce() -> StoredBlob) -> bool {
         let is_new = self.state.blobs.get(id).is_none();
         if is_new {
@@ -229,7 +231,8 @@ impl Transaction for Write<'_> {
             return Err(Error::new(ErrorKind::Corrupt, reason));
         }
         *self.index.current() = self.state;
-        // Whoever had the mark before looks again; and who has this one finds the state.
+        // A reader with the previous mark sees a different one and reads again. A reader with the
+        // new mark sees the new state.
         self.index.commits.fetch_add(1, Ordering::Release);
         Ok(())
     }
