@@ -1,4 +1,5 @@
-//! What those who serve a store keep in it for themselves: in a file of its own, and in no backup or bundle.
+//! The secrets of a server. They are in a file of their own in the store, and in no backup or
+//! bundle.
 
 use std::fmt;
 use std::io;
@@ -16,9 +17,9 @@ use crate::error::{Error, Result};
 /// The secrets of a store.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Secrets {
-    /// Lets clients of the API in.
+    /// The key that clients of the API must send.
     pub(crate) key: String,
-    /// Signs URLs.
+    /// The key that signs URLs.
     pub(crate) signing: String,
 }
 
@@ -28,17 +29,17 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// How a process came by the secrets of a store.
+/// The result of a request for the secrets of a store.
 #[derive(Debug)]
 pub(crate) enum Kept {
     Found(Secrets),
-    /// The store had none.
+    /// The store had no secrets, and these are new.
     Made(Secrets),
-    /// They can't be read with the rights of this process, or there are none and it can't make any.
+    /// This process may not read the secrets, or there are none and it cannot create any.
     Withheld(Error),
 }
 
-/// Where a store in memory keeps them.
+/// The secrets of a store in memory.
 #[derive(Debug, Default)]
 pub(super) struct InMemory(Mutex<Option<Secrets>>);
 
@@ -51,7 +52,7 @@ impl InMemory {
         }
     }
 
-    /// The same secrets, for a copy.
+    /// Copies the secrets for a copy of the store.
     pub(super) fn fork(&self) -> Self {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Self(Mutex::new(kept.clone()))
@@ -59,17 +60,20 @@ impl InMemory {
 }
 
 impl Store {
-    /// The secrets of the store, made if there are none: all processes get the same.
+    /// Returns the secrets of the store, and creates them if there are none.
+    ///
+    /// All processes get the same secrets.
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend), also if the file is damaged.
+    /// [`Backend`](Error::Backend) if the file cannot be read or written, or is damaged.
     pub(crate) fn secrets(&self, make: impl FnOnce() -> Secrets) -> Result<Kept> {
         let index = match &self.inner.place {
             Place::Directory { location, .. } => location.index(),
             Place::Memory(memory) => return Ok(memory.secrets.get_or_make(make)),
         };
-        // Beside the file that a link leads to, as the lock is: whoever has the index has the same secrets.
+        // The file is beside the index that a link leads to, as the lock is, so all stores with
+        // this index have the same secrets.
         let directory = index.parent().unwrap_or(Path::new("/"));
         match read(directory)? {
             Some(kept) => return Ok(kept),
@@ -77,7 +81,7 @@ impl Store {
             None => {}
         }
         self.inner.queue.alone(|deadline| {
-            // Whoever has the turn to write makes them; nothing is written to the index.
+            // The holder of the write lock creates the secrets. Nothing is written to the index.
             let turn = self.inner.begin(deadline)?;
             if let Some(kept) = read(directory)? {
                 return Ok(kept);
@@ -211,7 +215,7 @@ mod tests {
         }
     }
 
-    /// Neither their text nor their file.
+    /// No copy contains the text of the secrets, or their file.
     #[test]
     fn no_copy_has_them() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Stores in memory that start from an image of another.
+//! Tests of stores in memory that are created from an image of another store.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ fn an_image_of_a_settled_store_has_its_bodies() {
     assert_eq!(fork.resolve("settled").unwrap().body.text(), body(1));
 }
 
-/// While others commit, settle and collect.
+/// Other threads commit, checkpoint and collect garbage at the same time.
 #[test]
 fn an_image_is_sound_at_any_moment() {
     let store = Store::in_memory().unwrap();
@@ -90,7 +90,8 @@ fn an_image_is_sound_at_any_moment() {
     });
 }
 
-/// A collection has forgotten a body and not removed it yet, or the other way round: an image would have one half.
+/// Garbage collection removes a body's row and its bytes one after the other. An image in between
+/// would contain only one of them.
 #[test]
 fn an_image_waits_for_a_collection_to_end() {
     let store = Store::in_memory().unwrap();
