@@ -1,33 +1,33 @@
-//! The exit codes.
+//! Exit codes of the command.
 
 use crate::ErrorKind;
 
-/// How the command ends.
+/// An exit code of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
     Success = 0,
-    /// Anything that has no code of its own: reading or writing failed, a full disk, missing rights.
+    /// Any other failure: a read or write failed, permission is missing, or the disk is full.
     Failure = 1,
-    /// The command line, or what it gives (a name, a selector, a body), is malformed.
+    /// The command line is malformed, or a name, selector or body in it.
     Usage = 2,
-    /// The store, prompt, version or environment is not there, or a name is not enough to tell which.
+    /// The store, prompt, version or environment does not exist, or several prompts have the name.
     NotFound = 3,
-    /// What is there is not what was expected, or stands in the way.
+    /// An expectation is not met, or an existing file or entry is in the way.
     Conflict = 4,
-    /// The bump rules refuse the version.
+    /// The bump policy refuses the version.
     Refused = 5,
-    /// What the store holds is not what was put in.
+    /// The store's contents are not what was stored.
     Damaged = 6,
-    /// A body could not be filled with the inputs.
+    /// The body could not be rendered with the inputs.
     NotRendered = 7,
     /// A flush failed: the change may or may not have taken place.
     Unknown = 8,
-    /// The change took place, and its report could not be written.
+    /// The change took place, but its report could not be written.
     Unreported = 9,
 }
 
-/// Every error of the library ends the command by this table.
+/// Maps the library's errors to exit codes.
 impl From<ErrorKind> for Exit {
     fn from(kind: ErrorKind) -> Self {
         match kind {
@@ -48,7 +48,7 @@ impl From<ErrorKind> for Exit {
     }
 }
 
-/// The codes, as `--help` tells them.
+/// The list of exit codes in the output of `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  done

@@ -1,4 +1,4 @@
-//! What went wrong, in words, with a hint what to do and the exit code that says it to programs.
+//! Errors of the command: a message, a hint, and an exit code for programs.
 
 use std::error::Error as StdError;
 use std::io;
@@ -11,19 +11,19 @@ use super::text;
 use crate::backend::ErrorKind;
 use crate::{Error, FileError, Invalid, Store};
 
-/// What a command answers when it has written its output.
+/// The result of a command, which has written its output.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
-/// Why a command did not do what it was asked.
+/// An error of a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// For programs, such as `prompt_not_found`.
+    /// The name of the error for programs, such as `prompt_not_found`.
     kind: &'static str,
     exit: Exit,
     message: String,
-    /// What led to it, outermost first.
+    /// The causes, outermost first.
     causes: Vec<String>,
-    /// Each thing that is wrong, where there are several.
+    /// The single problems, if there are several.
     details: Vec<String>,
     hint: Option<String>,
 }
@@ -40,22 +40,24 @@ impl Failure {
         }
     }
 
-    /// The command line, or what it gives, is malformed.
+    /// Creates an error for a malformed command line, or for a malformed value in it.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, "usage", message)
     }
 
-    /// Reading or writing failed.
+    /// Creates an error for a failed read or write.
     pub(crate) fn io(message: impl Into<String>, cause: &io::Error) -> Self {
         Self::new(Exit::Failure, "io", message).because(cause)
     }
 
-    /// Nobody reads the output any more, which is no failure.
+    /// Creates the error for an output that its reader closed. It ends the command with success.
     pub(crate) fn closed() -> Self {
         Self::new(Exit::Success, "closed", "the output was closed")
     }
 
-    /// What went wrong in reporting a change that took place. A reader that went away is still no failure.
+    /// Converts a failure to report a change into one that says that the change took place.
+    ///
+    /// Returns the failure unchanged if the reader closed the output, or if no change took place.
     pub(crate) fn after(self, done: Done<'_>) -> Self {
         let (false, Some(done)) = (self.exit == Exit::Success, done.words()) else {
             return self;
@@ -77,13 +79,13 @@ impl Failure {
         self
     }
 
-    /// Says what it is about, in front of the message.
+    /// Puts the subject before the message.
     pub(crate) fn about(mut self, subject: &str) -> Self {
         self.message = format!("{subject}: {}", self.message);
         self
     }
 
-    /// Adds an error and all that led to it.
+    /// Adds an error and its sources as causes.
     pub(crate) fn because(mut self, cause: &dyn StdError) -> Self {
         let mut next = Some(cause);
         while let Some(error) = next {
@@ -97,7 +99,9 @@ impl Failure {
         self.exit
     }
 
-    /// Tells of it on standard error.
+    /// Prints the error to standard error, as text or JSON.
+    ///
+    /// Prints nothing if the exit code is success.
     pub(crate) fn tell(&self, as_json: bool) {
         if self.exit == Exit::Success {
             return;
@@ -137,9 +141,9 @@ impl Failure {
 /// A change that took place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Done<'a> {
-    /// The operations that this store made last; nothing took place if it made none.
+    /// The operations that this handle committed last. If it committed none, no change took place.
     Operations(&'a Store),
-    /// Something else, as a sentence.
+    /// Another change, described as a sentence.
     Other(&'a str),
 }
 
@@ -166,7 +170,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let mut failure = Self::new(error.kind().into(), name(&error), error.to_string());
         match &error {
-            // Their texts have all reasons in one line; a list is easier to read.
+            // The texts of these errors have all reasons in one line. A list is easier to read.
             Error::Breaking { base, reasons } => {
                 failure.message = format!("not a minor version of {base}: it would break callers");
                 failure.details = reasons.iter().map(ToString::to_string).collect();
@@ -189,7 +193,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The name of an error for programs.
+/// Returns the name of an error for programs.
 fn name(error: &Error) -> &'static str {
     match error {
         Error::NotAStore { .. } => "not_a_store",

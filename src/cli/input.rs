@@ -1,4 +1,4 @@
-//! What a command reads: a body or inputs, from a file or from standard input.
+//! Reading of bodies and inputs from files and standard input.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -11,7 +11,7 @@ use super::failure::{Failure, Outcome};
 use crate::Body;
 use crate::json::unheld_number;
 
-/// Reads a body from a file, or from standard input where the file is `-` or none is given.
+/// Reads a body from a file, or from standard input if the file is `-` or absent.
 pub(crate) fn body(file: Option<&Path>) -> Outcome<Body> {
     if file.is_none() && io::stdin().is_terminal() {
         return Err(Failure::usage("no FILE is given, and standard input is a terminal")
@@ -21,7 +21,7 @@ pub(crate) fn body(file: Option<&Path>) -> Outcome<Body> {
     Body::try_from(read(file)?).map_err(|error| named(file, error.into()))
 }
 
-/// Reads inputs, a JSON object, from a file, or from standard input where it is `-`.
+/// Reads inputs, a JSON object, from a file, or from standard input if the file is `-`.
 pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
     let bytes = read(file)?;
     let refuse = |message: &str| Failure::new(Exit::Usage, "invalid_inputs", message);
@@ -40,7 +40,7 @@ pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
     }
 }
 
-/// Which numbers inputs hold.
+/// The start of a hint: the numbers that inputs can contain.
 pub(crate) const NUMBERS: &str = "inputs hold integers of 64 bits and doubles";
 
 fn read(file: &Path) -> Outcome<Vec<u8>> {
@@ -59,12 +59,12 @@ fn read(file: &Path) -> Outcome<Vec<u8>> {
     })
 }
 
-/// Reads a file that may be a body.
+/// Reads a file that may be a body, up to one byte more than a body may have.
 pub(crate) fn bytes(file: &Path) -> io::Result<Vec<u8>> {
     bounded(File::open(file)?)
 }
 
-/// Reads all, but no more than it takes to see that it is too much for a body.
+/// Reads at most one byte more than a body may have, enough to see that it is too large.
 fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(Body::MAX_BYTES as u64 + 1)
@@ -80,7 +80,7 @@ pub(crate) fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// What a file is called in words.
+/// Returns the name of a file for messages.
 pub(crate) fn name_of(file: &Path) -> String {
     if is_stdin(file) {
         "standard input".into()

@@ -1,4 +1,4 @@
-//! `backup` and `restore`.
+//! The commands `backup` and `restore`.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub(super) fn restore(args: &Restore, session: &Session) -> Outcome {
     answer(done, "Made a store in", &to, &made, session)
 }
 
-/// Says what was done and found; what is damaged is a failure.
+/// Reports the copy and its verification. Fails if the copy is damaged.
 fn answer(done: Done<'_>, words: &str, path: &Path, made: &Backup, session: &Session) -> Outcome {
     let told = session.report(
         done,

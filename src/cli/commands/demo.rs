@@ -1,7 +1,7 @@
-//! `demo`: a prompt's story, with bodies that one might use.
+//! The command `demo`: the history of an example prompt with realistic bodies.
 //!
-//! It replays the three versions that Helicone's page on prompt versions shows, at the moments it gives. Their numbers
-//! are no part of the script: the bump rules find them.
+//! It commits the three versions that Helicone's page on prompt versions shows, with their times.
+//! The script does not contain their numbers: the bump rules assign them.
 
 use std::fs;
 use std::io;
@@ -28,9 +28,9 @@ use crate::{
 const PROMPT: &str = "support-reply";
 const FILE: &str = "support-reply.json";
 
-/// A version: when it is made, why, with which body, and for which environment.
+/// A version of the demo: its time, message, body and environment.
 struct Step {
-    /// Day, hour and minute of March 2024.
+    /// Day, hour and minute in March 2024.
     at: (u32, u32, u32),
     message: &'static str,
     body: &'static str,
@@ -41,7 +41,7 @@ const INITIAL: Step = Step {
     at: (10, 12, 0),
     message: "Initial version",
     body: include_str!("demo/initial.json"),
-    // As for every new prompt.
+    // The default of every new prompt.
     environment: "production",
 };
 const REWRITE: Step = Step {
@@ -57,7 +57,7 @@ const TUNED: Step = Step {
     environment: "production",
 };
 
-/// The inputs of the render, as they are typed and as they are.
+/// The inputs of the render as arguments. [`inputs`] returns their values.
 const INPUTS: &str =
     "company='Curtain & Co' customer=Ann open_tickets:=2 question='Where is my order?'";
 
@@ -84,7 +84,7 @@ pub(super) fn demo(args: &Demo, session: &Session) -> Outcome {
     )
 }
 
-/// Where the demo takes place: never in the store that the global options name.
+/// Creates the directory of the demo, which never uses the store of the global options.
 fn directory(named: Option<&Path>) -> Outcome<PathBuf> {
     match named {
         Some(named) => fs::create_dir_all(named).map(|()| named.to_path_buf()),
@@ -98,7 +98,7 @@ fn directory(named: Option<&Path>) -> Outcome<PathBuf> {
     .map_err(|error| Failure::io("the demo's directory can't be made", &error))
 }
 
-/// A clock that shows what it is told.
+/// A clock that shows a set time.
 #[derive(Clone, Default)]
 struct Clock(Arc<Mutex<DateTime<Utc>>>);
 
@@ -115,12 +115,12 @@ impl Clock {
     }
 }
 
-/// What happened.
+/// The results of the demo's commands.
 struct Story {
     created: Created,
     rewrite: Committed,
     tuned: Committed,
-    /// What the rewrite changed.
+    /// The difference between the first version and the rewrite.
     difference: Difference,
     log: Vec<versions::Entry>,
     production: Arc<Resolved>,

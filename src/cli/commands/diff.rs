@@ -1,4 +1,4 @@
-//! `diff`.
+//! The command `diff`.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -45,7 +45,7 @@ pub(super) fn diff(args: &Diff, session: &Session) -> Outcome {
     }
 }
 
-/// A version, and the one it was committed on.
+/// Returns the base of a version, and the version.
 fn with_base(store: &View, spec: &Spec) -> Outcome<(Spec, Spec)> {
     let version = store.version(spec.clone())?;
     match version.base {
@@ -90,7 +90,7 @@ fn told(difference: &Difference, args: &Diff) -> String {
     }
 }
 
-/// What is compared, in a line.
+/// Returns one line that names the two sides.
 fn heading(store: &View, difference: &Difference, args: &Diff) -> String {
     let file = args.file.as_deref().map(input::name_of).unwrap_or_default();
     let name = |version: &crate::Version| {
@@ -129,7 +129,9 @@ fn environments(
     Ok(())
 }
 
-/// One prompt in two environments: two versions, or where it is in one of them only, that.
+/// Compares the versions of one prompt in two environments.
+///
+/// If only one environment has the prompt, reports that version.
 fn one_in_environments(
     prompt: &PromptRef,
     from: &EnvironmentName,

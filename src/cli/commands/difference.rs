@@ -1,4 +1,4 @@
-//! The difference of two bodies, for people: what changed, message by message, tool by tool, parameter by parameter.
+//! Rendering of a difference as text, by message, tool and parameter.
 
 mod layout;
 mod section;
@@ -12,17 +12,17 @@ use crate::cli::output::{ADDED, ENVIRONMENT, NAME, NUMBER, REMOVED, WRONG, paint
 use crate::cli::text;
 use crate::{Difference, Side, VariableChange, Verdict};
 
-/// How what is removed and added is told apart.
+/// The way in which removed and added text is marked.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Marks {
     /// By colour.
     Colour,
-    /// `[-removed-]{+added+}`, where there is none.
+    /// By `[-removed-]{+added+}`, for output without colour.
     Signs,
 }
 
 impl Marks {
-    /// Those that fit standard output.
+    /// Returns the marks for standard output.
     pub(super) fn of_output() -> Self {
         match anstream::stdout().current_choice() {
             ColorChoice::Never => Self::Signs,
@@ -30,7 +30,7 @@ impl Marks {
         }
     }
 
-    /// What is removed and what is added in its place, in one line.
+    /// Returns removed text and the text that replaces it, in one line.
     fn pair(self, old: &str, new: &str) -> String {
         self.removed(old)
             + if matches!(self, Self::Colour) {
@@ -56,7 +56,7 @@ impl Marks {
     }
 }
 
-/// All about a difference: the edits, the variables, the verdict.
+/// Renders a whole difference: the edits, the variables and the verdict.
 pub(super) fn whole(difference: &Difference, marks: Marks) -> String {
     let parts = [
         edits(difference, marks),
@@ -67,13 +67,13 @@ pub(super) fn whole(difference: &Difference, marks: Marks) -> String {
     parts.collect::<Vec<_>>().join("\n")
 }
 
-/// The edits, under a heading for each message, tool and parameter.
+/// Renders the edits, under a heading for each message, tool and parameter.
 fn edits(difference: &Difference, marks: Marks) -> String {
     let mut told = String::new();
     let mut was_block = false;
     for section in sections(difference) {
         let text = section.text(marks);
-        // What takes one line stands with its neighbours, and what takes more by itself.
+        // Sections of several lines are surrounded by blank lines.
         let is_block = text.lines().nth(1).is_some();
         if !told.is_empty() && (is_block || was_block) {
             told.push('\n');
@@ -84,7 +84,7 @@ fn edits(difference: &Difference, marks: Marks) -> String {
     told
 }
 
-/// The headings alone.
+/// Renders only the headings.
 pub(super) fn stat(difference: &Difference) -> String {
     let sections = sections(difference);
     let lines = sections
@@ -93,7 +93,7 @@ pub(super) fn stat(difference: &Difference) -> String {
     lines.collect()
 }
 
-/// The variables that callers give otherwise.
+/// Renders the variables whose type changed, or that were added or removed.
 fn variables(changes: &[VariableChange], marks: Marks) -> String {
     if changes.is_empty() {
         return String::new();
@@ -119,7 +119,7 @@ fn variables(changes: &[VariableChange], marks: Marks) -> String {
     )
 }
 
-/// What the bump rules say.
+/// Renders the verdict of the bump rules.
 fn verdict(difference: &Difference) -> String {
     let version = difference.from.version.as_ref();
     let of = version.map(|version| format!(" of {}", paint(NUMBER, version.number)));
@@ -140,7 +140,7 @@ fn verdict(difference: &Difference) -> String {
     }
 }
 
-/// The two sides in a line. A body that is in no version is called by the name of its file.
+/// Renders the two sides in one line. A body without a version is shown by the name of its file.
 pub(super) fn title(from: &Side, to: &Side, file: &str) -> String {
     let side = |side: &Side| match &side.version {
         Some(version) => paint(NUMBER, version.number),

@@ -1,4 +1,4 @@
-//! `log --env`.
+//! The command `log --env`.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(super) fn log(
 ) -> Outcome {
     let store = session.view(&args.as_of)?;
     let most = args.amount.most();
-    // One more than is asked for tells whether there are more.
+    // One more than requested, to see whether there are more.
     let enough = most.saturating_add(1);
     let prompt = id_of(&store, prompt)?;
     let mut holders = store.holders(prompt, environment.clone(), enough)?;

@@ -1,4 +1,4 @@
-//! The keys of a server: from the command line, or from files, which the list of processes does not show.
+//! Reading of a server's keys from the command line and from files.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -9,10 +9,12 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{WARNING, aside, paint};
 use crate::cli::text;
 
-/// Far more than a key needs.
+/// The maximum number of bytes that are read from a key file, far more than a key needs.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// The keys that are given by `--key` or in files, but not by both.
+/// Returns the keys given by `--key` or in files. Fails if both are given.
+///
+/// Keys in files do not appear in the list of processes.
 pub(super) fn given(keys: Vec<String>, files: &[PathBuf]) -> Outcome<Vec<String>> {
     if !keys.is_empty() && !files.is_empty() {
         let message = "keys are given both by --key (or PROMPTBOOK_KEY) and by --key-file";
@@ -25,7 +27,7 @@ pub(super) fn given(keys: Vec<String>, files: &[PathBuf]) -> Outcome<Vec<String>
         .collect())
 }
 
-/// The key in a file, without the line's end.
+/// Returns the key in a file, without the line break at its end.
 fn key_in(path: &Path) -> Outcome<String> {
     let name = path.display();
     let (text, found) = read(path).map_err(|error| match error.kind() {

@@ -1,4 +1,4 @@
-//! One file for each group of commands.
+//! The commands, one file for each group.
 
 mod backup;
 mod blame;
@@ -38,7 +38,7 @@ use super::args::Command;
 use super::failure::Outcome;
 use super::session::Session;
 
-/// Does what a command line asks for.
+/// Runs a command.
 pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
     match command {
         Command::Init(args) => upkeep::init(args, session),

@@ -1,4 +1,4 @@
-//! `vars`, `render`.
+//! The commands `vars` and `render`.
 
 use std::io::{self, IsTerminal};
 
@@ -18,7 +18,7 @@ use crate::{Contract, Json};
 pub(super) fn variables(args: &SpecOnly, session: &Session) -> Outcome {
     let store = session.view(&args.as_of)?;
     let version = store.version(args.spec.clone())?;
-    // Of this version, even if the spec comes to mean another one meanwhile.
+    // By the version's id, because the spec may select another version meanwhile.
     let contract = store.contract(version.id)?;
     for problem in &contract.problems {
         session.warn(&problem.to_string());
@@ -116,8 +116,9 @@ struct RenderedShape<'a> {
     errors: &'a [ValidationError],
 }
 
-/// Inputs as they are typed: `NAME=VALUE` is text, whatever it looks like, as strict mode takes the text of a number or
-/// boolean for one; `NAME:=JSON` is any JSON value.
+/// Parses input arguments: `NAME=VALUE` is text, `NAME:=JSON` is any JSON value.
+///
+/// `NAME=2` is text too, because strict mode accepts the text of a number or boolean for that type.
 fn typed(arguments: &[String]) -> Outcome<Map<String, Value>> {
     let mut inputs = Map::new();
     for argument in arguments {

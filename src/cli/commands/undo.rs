@@ -1,4 +1,4 @@
-//! `undo`.
+//! The command `undo`.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `init`, `verify`, `settle`, `gc`, `stats`.
+//! The commands `init`, `verify`, `settle`, `gc` and `stats`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,7 +68,7 @@ pub(super) fn verify(args: &Verify, session: &Session) -> Outcome {
 
 const CHECKED: &str = "bodies checked:";
 
-/// Shows how many bodies of a store were checked, and of how many, unless that can't be read.
+/// Shows a progress bar for the check of all bodies, or a spinner if their number cannot be read.
 fn checked(store: &Store, session: &Session) -> Progress {
     let Ok(stats) = store.stats() else {
         return Progress::open_ended(session, CHECKED);
@@ -115,7 +115,7 @@ pub(super) fn report_json(report: &Report) -> Value {
     })
 }
 
-/// Fails where something is wrong.
+/// Fails if the report contains a violation.
 pub(super) fn refuse_damaged(report: &Report) -> Outcome {
     if report.is_clean() {
         return Ok(());
@@ -215,7 +215,7 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
     )
 }
 
-/// What would be removed.
+/// Reports what a collection would remove.
 fn garbage(options: GcOptions, session: &Session) -> Outcome {
     let garbage = session
         .reader()?
@@ -265,9 +265,9 @@ pub(super) fn stats(session: &Session) -> Outcome {
     )
 }
 
-/// What packs take of the bytes of their bodies; none where there is no pack.
+/// Returns the size of the packs relative to that of their bodies, or `None` without packs.
 fn ratio(stats: &Stats) -> Option<f64> {
-    #[allow(clippy::cast_precision_loss)] // A ratio of a few digits.
+    #[allow(clippy::cast_precision_loss)] // The result is rounded to three digits.
     let ratio = stats.bodies.pack_bytes as f64 / stats.bodies.packed_bytes as f64;
     (stats.bodies.packed_bytes > 0).then(|| (ratio * 1000.0).round() / 1000.0)
 }

@@ -1,4 +1,4 @@
-//! `watch`.
+//! The command `watch`.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use crate::cli::session::Session;
 use crate::cli::text;
 use crate::{Change, Event};
 
-/// How many changes are told at once.
+/// The maximum number of operations that are read at a time.
 const PAGE: usize = 100;
 
-/// The longest wait at once: then it is looked whether anybody still reads the output.
+/// The interval between checks whether the reader of the output closed it.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
@@ -42,7 +42,7 @@ pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
         left -= events.len();
         for event in &events {
             cursor = event.cursor;
-            // A line each, for those who read while it runs.
+            // One line each, because the reader reads while the command runs.
             match session.json() {
                 true => output::bytes(format!("{}\n", json!(event)).as_bytes())?,
                 false => output::words(&told(&mut words, event))?,

@@ -1,11 +1,11 @@
-//! Changes in words.
+//! Descriptions of changes as text.
 
 use std::collections::HashMap;
 
 use crate::cli::text;
 use crate::{Change, OperationFilter, PromptId, PromptState, Version, VersionId, View};
 
-/// Puts changes in words, with names and numbers for ids where there still are such.
+/// Describes changes, with names and numbers instead of ids if they can still be found.
 pub(super) struct Words<'a> {
     store: &'a View,
     prompts: HashMap<PromptId, String>,
@@ -33,7 +33,7 @@ impl<'a> Words<'a> {
         name.clone()
     }
 
-    /// Looks the prompt's name up anew when it is asked for next.
+    /// Forgets a prompt's name, so that the next use looks it up again.
     pub(super) fn forget(&mut self, id: PromptId) {
         self.prompts.remove(&id);
     }
@@ -55,7 +55,9 @@ impl<'a> Words<'a> {
         self.versions.insert(version.id, version.number.to_string());
     }
 
-    /// Learns the numbers of all versions that a prompt ever had: those of deleted ones are in its history only.
+    /// Learns the numbers of all versions that a prompt ever had.
+    ///
+    /// Only the history contains the numbers of deleted versions.
     fn learn_all(&mut self, prompt: PromptId) {
         let filter = OperationFilter::default().prompt(prompt);
         let history = self
