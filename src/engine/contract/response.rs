@@ -1,11 +1,12 @@
-//! The response format: callers parse answers by it, so it may not change at all.
+//! The response format. Callers parse answers by it, so it may not change at all.
 
 use super::{Breakage, are_same, union, words};
 use crate::json::{Json, Tree};
 use crate::template::{Path, Step};
 
-/// Finds the innermost places at which two response formats differ. The order of members is no
-/// difference.
+/// Finds the innermost places at which two response formats differ.
+///
+/// The order of members is not a difference.
 pub(super) fn compare(base: Option<&Json>, new: Option<&Json>, found: &mut Vec<Breakage>) {
     if base.map(Json::text) == new.map(Json::text) {
         return;

@@ -372,7 +372,7 @@ fn many_properties_and_values_take_one_pass() {
     assert_eq!(found(false, &integer, &number).len(), 20_000);
 }
 
-/// A schema, the same after some edits, and a seed for instances.
+/// Generates a schema, the same schema after some edits, and a seed for instances.
 fn change() -> impl Strategy<Value = (Value, Value, bool, u64)> {
     let edits = prop::collection::vec(edit(), 1..3);
     (schema(), edits, any::<bool>(), any::<u64>()).prop_map(|(base, edits, strict, seed)| {
@@ -406,7 +406,7 @@ proptest! {
     }
 }
 
-/// Without this, the property above could hold for want of cases.
+/// Without this test, the property above could hold because no case was tried.
 #[test]
 fn changes_of_both_kinds_are_tried() {
     let mut runner = TestRunner::deterministic();
