@@ -578,7 +578,7 @@ fn a_restored_store_has_secrets_of_its_own_and_says_so() {
     restored.key = key;
     assert_eq!(restored.post(ROUTE, &query).0, 401);
     let log = restored.end();
-    assert!(log.contains("new secrets were made"), "{log}");
+    assert!(log.contains("created new secrets"), "{log}");
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Share {
     pub(super) fn with(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         struct Held<B>(
             B,
-            #[allow(dead_code, reason = "it is given back when dropped")] Share,
+            #[allow(dead_code, reason = "dropping it returns the share")] Share,
         );
 
         impl<B: AsRef<[u8]>> AsRef<[u8]> for Held<B> {
@@ -169,7 +169,7 @@ mod tests {
     const MIB: usize = 1024 * 1024;
 
     #[test]
-    fn what_passes_is_bounded_in_sum_and_given_back() {
+    fn the_passing_amount_is_bounded_in_total_and_returned() {
         let budget = Budget::new(9 * MIB);
         let mut first = budget.passing();
         first.grow_to(2 * MIB).unwrap();
@@ -181,7 +181,7 @@ mod tests {
         let answer = second.with(vec![0; MIB]);
         let part = answer.slice(..1);
         drop(answer);
-        assert!(budget.pass(MIB).is_err(), "a part holds the whole");
+        assert!(budget.pass(MIB).is_err(), "a slice holds the whole share");
         drop(part);
         drop(budget.pass(MIB).unwrap());
         drop((first, small));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_than_all_passes_alone() {
+    fn a_share_above_the_whole_amount_is_granted_alone() {
         let budget = Budget::new(3 * MIB);
         let other = budget.pass(FREE + 1).unwrap();
         assert!(budget.pass(100 * MIB).is_err());
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_waits_for_work_that_is_done() {
+    async fn a_request_waits_for_others_that_are_processed() {
         let mut budget = Budget::new(3 * MIB);
         budget.patience = Duration::from_millis(200);
         let budget = Arc::new(budget);

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_written_as_http_wants_it() {
+    fn the_value_has_the_format_of_http() {
         let value = |text: &str| {
             let value = value_at(text.parse().unwrap())?;
             Some(value.to_str().unwrap().to_owned())
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_of_now() {
+    fn the_value_is_the_current_time() {
         let before = clock::system().timestamp();
         let value = now().unwrap();
         let text = value.to_str().unwrap().replace("GMT", "+0000");

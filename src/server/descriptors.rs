@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_store_has_its_share_of_few_files_and_enough_of_many() {
+    fn the_store_gets_half_of_few_files_and_all_it_needs_of_many() {
         for (limit, open, connections, readers) in [
             (0, 10, 1, 1),
             (64, 14, 25, 2),

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 #[non_exhaustive]
 pub enum ServerError {
     /// The address is in use, or does not belong to this machine.
-    #[error("{address} can't be listened on")]
+    #[error("cannot listen on {address}")]
     Listen {
         /// The address that the caller gave.
         address: String,
@@ -18,7 +18,7 @@ pub enum ServerError {
     /// Other machines can reach the address, and no key was given.
     ///
     /// The key that the store creates itself is used only on loopback addresses.
-    #[error("{address} can be reached by other machines, so a key must be given for it")]
+    #[error("other machines can reach {address}, and no key was given; give a key")]
     KeyNeeded {
         /// The address.
         address: SocketAddr,
@@ -26,7 +26,7 @@ pub enum ServerError {
     /// No key was given, and the store's own key is not available.
     ///
     /// Either this process may not read it, or it does not exist and the store is read-only.
-    #[error("the store's own key can't be had, so a key must be given")]
+    #[error("the store's own key is not available; give a key")]
     SecretsWithheld {
         /// The reason.
         source: crate::Error,

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_found_in_every_list() {
+    fn a_tag_is_found_in_every_form_of_list() {
         for values in [
             &[r#""a""#][..],
             &["*"],
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn no_other_is() {
+    fn other_lists_do_not_contain_the_tag() {
         for values in [
             &[][..],
             &[""],

@@ -36,7 +36,7 @@ impl Hosts {
             return Ok(());
         }
         Err(Refusal::Host(format!(
-            "{name:?} is no name that is served here"
+            "{name:?} is not a host name of this server"
         )))
     }
 

@@ -194,12 +194,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_asks_nothing_is_closed() {
+    async fn a_connection_without_requests_is_closed() {
         assert!(closes(&Activity::new()).await);
     }
 
     #[tokio::test]
-    async fn one_that_waits_for_its_answer_is_not() {
+    async fn a_connection_that_waits_for_its_response_is_not_closed() {
         let activity = Activity::new();
         let busy = activity.request();
         assert!(!closes(&activity).await);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_takes_its_answer_is_not() {
+    async fn a_connection_that_receives_its_response_is_not_closed() {
         let activity = Activity::new();
         let mut stream = activity.of(tokio::io::sink());
         let taking = async {

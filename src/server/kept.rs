@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_kept_by_what_they_weigh() {
+    fn responses_are_cached_within_the_limits_of_memory() {
         let answers = KeptAnswers::default();
         let bytes = |answers: &KeptAnswers| answers.0.load().bytes;
         for number in 0..2000 {
@@ -125,7 +125,7 @@ mod tests {
             let before = bytes(&answers);
             answers.put(Arc::clone(&version), "localhost", 2, told(8 * 1024));
             assert!(answers.get(&version, "localhost", 2).is_some());
-            assert_eq!(bytes(&answers), before, "it is counted once");
+            assert_eq!(bytes(&answers), before, "it is counted only once");
             assert!(before <= MOST_BYTES);
         }
         assert!(answers.0.load().of_version.size() < 1024);

@@ -32,7 +32,7 @@ impl Keys {
         };
         if !scheme.eq_ignore_ascii_case(b"bearer") {
             return Err(Refusal::Key(
-                "The header Authorization is not of the kind Bearer",
+                "The header Authorization does not have the scheme Bearer",
             ));
         }
         let given = blake3::hash(key);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn each_known_key_is_let_in() {
+    fn each_key_is_accepted() {
         for values in [
             ["Bearer one"],
             ["Bearer two"],
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_not() {
+    fn other_headers_are_refused() {
         for values in [
             &[][..],
             &[""],

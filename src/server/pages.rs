@@ -144,7 +144,7 @@ impl<P: Pages> Rest<P> {
             Ok(begun)
         });
         let mut begun = turned.map_err(|refusal| {
-            error!(?refusal, "a list is broken off");
+            error!(?refusal, "the response with a list was broken off");
             BrokenOff
         })?;
         let mut json = std::mem::take(&mut begun.elements.0);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_are_one_list() {
+    async fn pages_form_one_list() {
         for last in [0, 1, FIRST - 1, FIRST, FIRST + 1, 100_000] {
             let numbers: Vec<usize> = (1..=last).collect();
             let expected = serde_json::json!({"data": numbers, "error": null});
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_that_can_not_be_read_on_is_broken_off() {
+    async fn a_list_that_cannot_be_continued_is_broken_off() {
         for last in [0, 1, FIRST, 1000] {
             assert!(listed(last, true).await.is_err(), "{last}");
         }

@@ -131,7 +131,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         if self.makes_secrets {
             tracing::info!(
-                "new secrets were made: keys and URLs of an earlier copy of this store don't work here"
+                "created new secrets: if this store is a copy, keys and URLs of the original do not work here"
             );
         }
         let listener = self.listener.set_nonblocking(true);

@@ -51,7 +51,7 @@ impl Signer {
         query: &str,
         now: DateTime<Utc>,
     ) -> Result<VersionId, &'static str> {
-        const WRONG: &str = "The URL of the prompt body is not one that was signed here";
+        const WRONG: &str = "The URL of the prompt body does not have a valid signature";
         let (expires, signature) = query
             .strip_prefix("expires=")
             .and_then(|query| query.split_once("&signature="))
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn another_secret_signs_otherwise() {
+    fn another_secret_gives_another_signature() {
         let path = Signer::new("secret").path(VERSION, Signer::expiry(at(0)));
         assert!(check(&Signer::new("other"), &path, 0).is_err());
     }

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn long_paths_are_not_kept_for_long() {
+    fn long_paths_are_dropped_early() {
         let calls = Calls::default();
         let path = format!("/{}?{}", "a".repeat(30_000), "b".repeat(30_000));
         for _ in 0..1000 {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_kept_as_it_came_and_as_it_was_answered() {
+    fn a_call_is_recorded_with_its_response() {
         let calls = Calls::default();
         let first = come(&calls, "/a?expires=5&signature=ab", r#"{"b": 1}"#);
         let second = come(&calls, "/b", "{no json");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_after_a_reset_is_of_no_call_since() {
+    fn a_response_after_a_reset_belongs_to_no_new_call() {
         let calls = Calls::default();
         let late = come(&calls, "/a", "");
         calls.clear();
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_are_kept_and_all_are_counted() {
+    fn only_the_latest_calls_are_recorded_and_all_are_counted() {
         let calls = Calls::default();
         for _ in 0..MOST_CALLS {
             come(&calls, "/a", "");
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn large_bodies_are_not_kept_for_long() {
+    fn large_bodies_are_dropped_early() {
         let calls = Calls::default();
         for _ in 0..3 {
             come(&calls, "/a", vec![b' '; MOST_BYTES / 2 - 100]);
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_had_at_any_depth() {
+    fn a_part_is_found_at_any_depth() {
         let value = json!({"a": {"b": [1, {"c": 2, "d": 3}], "e": null}, "f": 1.0});
         for part in [
             json!({}),

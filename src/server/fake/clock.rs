@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_take_a_standing_clock_on_and_readings_do_not() {
+    fn changes_advance_a_stopped_clock_and_readings_do_not() {
         let clock = Clock::new(FakeClock::default());
         assert_eq!(text(clock.now()), "2025-01-01T00:00:00Z");
         assert_eq!(text(clock.tick()), "2025-01-01T00:00:00Z");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_set_and_taken_on() {
+    fn the_clock_is_set_and_advanced() {
         let clock = Clock::new(FakeClock::default());
         clock.set("2030-06-01T12:00:00Z".parse().unwrap());
         clock.advance(Duration::from_secs(90));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_clock_runs_and_may_be_ahead() {
+    fn the_system_clock_runs_and_can_be_advanced() {
         let clock = Clock::new(FakeClock::Real);
         let before = Utc::now();
         assert!(clock.tick() >= before);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn no_moment_is_beyond_what_ids_and_texts_can_tell() {
+    fn times_are_clamped_to_the_years_of_ids_and_texts() {
         let clock = Clock::new(FakeClock::At(DateTime::<Utc>::MIN_UTC));
         assert_eq!(text(clock.now()), "1970-01-01T00:00:00Z");
         assert_eq!(text(clock.advance(Duration::MAX)), "9999-12-31T23:59:59Z");

@@ -79,7 +79,7 @@ fn moment(text: &str) -> Result<DateTime<Utc>, Refusal> {
     let parsed = DateTime::parse_from_rfc3339(text);
     parsed.map(|at| at.to_utc()).map_err(|_| {
         Refusal::Shape(format!(
-            "now: {text:?} is no moment, expected one such as 2025-01-01T00:00:00Z"
+            "now: {text:?} is not a time in RFC 3339, such as 2025-01-01T00:00:00Z"
         ))
     })
 }

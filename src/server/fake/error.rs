@@ -20,7 +20,7 @@ pub enum FakeError {
     #[error(transparent)]
     Fixtures(#[from] FixturesError),
     /// The API does not have this route.
-    #[error("{route:?} is no route; the routes are:{}", list(known))]
+    #[error("{route:?} is not a route of the API; the routes are:{}", list(known))]
     Route {
         /// The route, as the caller named it.
         route: String,
@@ -28,19 +28,19 @@ pub enum FakeError {
         known: Vec<String>,
     },
     /// The status of a fault is not an error status.
-    #[error("{status} is no status of a failure: expected 400 to 599")]
+    #[error("{status} is not an error status; expected 400 to 599")]
     FaultStatus {
         /// The status.
         status: u16,
     },
     /// The store existed before the fake, which resets only stores that it created.
-    #[error("the store in {} was there before this fake, so it is not reset", path.display())]
+    #[error("cannot reset the store in {}, because it existed before this fake", path.display())]
     NotMadeHere {
         /// The store's directory.
         path: PathBuf,
     },
     /// The store's files could not be removed.
-    #[error("the store in {} can't be removed", path.display())]
+    #[error("cannot remove the store in {}", path.display())]
     Remove {
         /// The store's directory.
         path: PathBuf,

@@ -58,8 +58,8 @@ impl TryFrom<FaultData> for Fault {
             (KindName::Cut, None, None, None) => Kind::Cut,
             (kind, ..) => {
                 return Err(Refusal::Shape(match kind {
-                    KindName::Fail => "a fault of the kind fail has the members status and error".into(),
-                    KindName::Delay => "a fault of the kind delay has the member delay_ms".into(),
+                    KindName::Fail => "a fault of the kind fail needs the members status and error".into(),
+                    KindName::Delay => "a fault of the kind delay needs the member delay_ms".into(),
                     _ => "status, error and delay_ms: only faults of the kinds fail and delay have them".into(),
                 }));
             }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_is_read_and_told_alike() {
+    fn each_kind_survives_a_round_trip() {
         let delay = Fault::delay(Duration::from_millis(20));
         for (text, fault) in [
             (

@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_of_the_next_call_of_any_route() {
+    fn a_fault_affects_the_next_call_of_any_route() {
         let faults = faults(&[Fault::close()]);
         assert_eq!(faults.take(None), Some(Kind::Close));
         assert_eq!(faults.take(None), None);
     }
 
     #[test]
-    fn the_first_that_is_of_the_route_is_used_up_first() {
+    fn the_first_fault_of_the_route_is_used_up_first() {
         let faults = faults(&[
             Fault::cut().on(VERSIONS).times(2),
             Fault::timeout(),
@@ -214,12 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn no_times_are_none() {
+    fn a_fault_for_no_calls_is_not_added() {
         assert_eq!(faults(&[Fault::close().times(0)]).list(), []);
     }
 
     #[test]
-    fn what_is_no_route_or_no_failure_is_refused() {
+    fn an_unknown_route_or_a_success_status_is_refused() {
         let known = Known::of_names([VERSIONS, COUNT]);
         let refuse = |fault| {
             Faults::default()
@@ -230,6 +230,6 @@ mod tests {
         let told = refuse(Fault::close().on("GET /v1/prompt-2025/query/versions"));
         assert!(told.contains(VERSIONS) && told.contains(COUNT), "{told}");
         let told = refuse(Fault::fail(200, "fine"));
-        assert_eq!(told, "200 is no status of a failure: expected 400 to 599");
+        assert_eq!(told, "200 is not an error status; expected 400 to 599");
     }
 }

@@ -151,7 +151,7 @@ mod tests {
     use crate::NewPrompt;
 
     #[test]
-    fn a_store_is_removed_whole_and_alone() {
+    fn removing_a_store_removes_all_its_files_and_no_others() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::create(place.path()).unwrap();
         let new = NewPrompt::new("a", r#"{"messages": []}"#).unwrap();

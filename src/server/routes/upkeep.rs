@@ -75,7 +75,7 @@ fn describe_response(status: &str, response: &mut RefOr<Response>) {
     if let RefOr::T(response) = response {
         let description = match status.as_bytes().first() {
             Some(b'2') => "Done",
-            Some(b'3') => "The client has this answer: If-None-Match has its ETag",
+            Some(b'3') => "The client has this response already: If-None-Match contains its ETag",
             _ => "Refused; the text says why",
         };
         response.description = description.into();
@@ -88,7 +88,7 @@ fn describe_tag(operation: &mut Operation) {
         .name("If-None-Match")
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
-        .description(Some("ETags of answers that the client has"))
+        .description(Some("ETags of responses that the client has"))
         .schema(Some(Object::with_type(Type::String)))
         .build();
     operation
