@@ -25,7 +25,7 @@ struct Cache {
     bytes: usize,
 }
 
-const OTHER_BYTES: &str = "its bytes are not those it was stored with";
+const OTHER_BYTES: &str = "its bytes do not match its address";
 
 /// The maximum size of the cache in bytes, parsed bodies included.
 ///
@@ -102,7 +102,7 @@ impl Bodies {
             Some(StoredBlob::Journaled(bytes)) if is_sound(&bytes) => return Ok(bytes),
             Some(StoredBlob::Journaled(_)) => OTHER_BYTES,
             Some(StoredBlob::Settled(_)) => "its file is missing",
-            None => return Err(damaged("the index does not know it")),
+            None => return Err(damaged("the index has no row for it")),
         };
         let mut sound = None;
         let got = self.blobs.get(id, &mut |bytes| {

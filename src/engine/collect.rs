@@ -95,7 +95,10 @@ fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) ->
         let ids: Vec<BlobId> = chunk.iter().map(|body| body.id).collect();
         // A damaged table could return the same bodies forever.
         if ids.iter().all(|id| before.contains(id)) {
-            let reason = format!("body {} is unused again as soon as it is forgotten", ids[0]);
+            let reason = format!(
+                "body {} is still listed as unreferenced after its removal",
+                ids[0]
+            );
             return Err(backend::Error::new(ErrorKind::Corrupt, reason).into());
         }
         transaction.forget_blobs(&ids)?;

@@ -215,7 +215,7 @@ pub(super) fn check_body(body: &Body) -> Result<()> {
         return Ok(());
     }
     let reason = format!(
-        "it has more than {most} template tags, the limit; say the same in fewer, or in several prompts"
+        "it has more than {most} template tags, the limit; use fewer tags, or split the prompt"
     );
     Err(Error::InvalidBody { reason })
 }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn contracts_are_kept_by_what_they_weigh() {
+    fn cached_contracts_are_bounded_by_their_memory() {
         let tool = |n| json!({"type": "function", "function": {"name": format!("tool_{n}"), "parameters": {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "number"}}}}});
         let tools: Vec<Value> = (0..40).map(tool).collect();
         let tags: Vec<String> = (0..8000)
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_contract_that_would_push_out_the_others_is_not_kept() {
+    fn a_contract_that_would_evict_the_others_is_not_cached() {
         let contracts = KeptContracts::default();
         contracts.put(id(0), &contract(&json!({})));
         let objects = vec![json!({"": 0}); MOST_BYTES_OF_ONE / 7];

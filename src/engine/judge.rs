@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn small_bodies_are_compared_in_their_turn() {
+    fn small_bodies_are_compared_under_the_lock() {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &small("Hi"));
         let new = NewVersion::new(id, small("Hello")).unwrap();
@@ -206,7 +206,7 @@ mod tests {
 
     /// This also applies if only the base is large, and to a minor as well as a major version.
     #[test]
-    fn large_bodies_are_compared_before() {
+    fn large_bodies_are_compared_in_advance() {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &large("{{hc:name:string}}"));
         let new = NewVersion::new(id, small("Hello")).unwrap();
@@ -216,7 +216,7 @@ mod tests {
         let judged = store.judge_for_test(&base, &new);
         assert_eq!(judged.breakages.len(), 1);
         let Attempt::Committed(version) = in_turn(&store, &new, Some(&judged)) else {
-            panic!("what was found is not used");
+            panic!("the judgement was not used");
         };
         assert_eq!(version.number.to_string(), "2.0");
         // The judgement does not apply to the next version.
@@ -246,7 +246,7 @@ mod tests {
 
     /// A batch cannot give up its turn, so it compares large bodies under the lock.
     #[test]
-    fn a_batch_compares_large_bodies_itself() {
+    fn a_batch_compares_large_bodies_under_the_lock() {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &large("{{hc:name:string}}"));
         let new = NewVersion::new(id, large("Hello")).unwrap();

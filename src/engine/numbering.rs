@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_version_has_the_number_that_the_store_says() {
+    fn the_first_version_has_the_first_number_of_the_store() {
         for first in [FIRST, VersionNumber::new(0, 0)] {
             assert_eq!(next_major(None, first), Some(first));
         }
@@ -80,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_number_is_given_twice(
+        fn no_number_is_assigned_twice(
             zero_first in any::<bool>(),
             steps in prop::collection::vec(step(), 1..80),
         ) {
@@ -105,7 +105,7 @@ mod tests {
                     }
                 };
                 let next = next.unwrap();
-                prop_assert!(given.insert(next), "{next} was given before");
+                prop_assert!(given.insert(next), "{next} was assigned before");
                 live.push(next);
                 let minor = highest.entry(next.major).or_default();
                 *minor = next.minor.max(*minor);

@@ -101,7 +101,7 @@ pub(super) fn check_tags(tags: &[String]) -> Result<(), Invalid> {
     }
     if tags.iter().map(String::len).sum::<usize>() > MOST_TAGS.1 {
         return refused(format!(
-            "a prompt's tags have {} bytes at most, in sum",
+            "a prompt's tags have {} bytes at most, in total",
             MOST_TAGS.1
         ));
     }

@@ -396,7 +396,7 @@ fn busy(limit: Duration) -> backend::Error {
 }
 
 fn lost() -> backend::Error {
-    let reason = "the thread that was to write this change has panicked";
+    let reason = "the thread that was committing this change panicked";
     backend::Error::new(backend::ErrorKind::Other, reason)
 }
 

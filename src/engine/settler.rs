@@ -524,7 +524,7 @@ mod tests {
 
     /// Otherwise the worker would look for them again and again without a pause.
     #[test]
-    fn bodies_that_others_settled_are_not_waited_for() {
+    fn bodies_that_others_checkpointed_are_not_waited_for() {
         let settler = settler();
         settler.shared.state().journaled = some(3);
         settler.settle(|_| ()).unwrap();
@@ -612,11 +612,14 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_while_a_store_closes_is_left_to_others() {
+    fn bodies_committed_during_a_close_are_left_to_others() {
         // One transaction checkpoints what was there, and two index it, 64 operations each.
         let others = close_beside_others(Duration::ZERO);
-        assert!(others > 0, "nothing was settled");
-        assert!(others <= 4 * Crowded::AT_ONCE, "{others} bodies came");
+        assert!(others > 0, "nothing was checkpointed");
+        assert!(
+            others <= 4 * Crowded::AT_ONCE,
+            "{others} bodies were committed"
+        );
     }
 
     #[test]
@@ -624,7 +627,10 @@ mod tests {
         let begun = Instant::now();
         let others = close_beside_others(CLOSING * 3 / 4);
         // The third transaction must not begin.
-        assert!(others <= 2 * Crowded::AT_ONCE, "{others} bodies came");
+        assert!(
+            others <= 2 * Crowded::AT_ONCE,
+            "{others} bodies were committed"
+        );
         assert!(begun.elapsed() >= CLOSING * 3 / 4);
     }
 
@@ -651,12 +657,12 @@ mod tests {
             settler.committed(some(100));
             drop(settler);
             let waiting = index.snapshot().unwrap().waiting().unwrap().bodies;
-            assert_eq!(waiting > 0, abandoned, "{waiting} wait");
+            assert_eq!(waiting > 0, abandoned, "{waiting} bodies are journaled");
         }
     }
 
     #[test]
-    fn work_waits_for_a_pause_and_a_failure_for_longer() {
+    fn work_waits_for_a_pause_and_longer_after_a_failure() {
         let settler = settler();
         let mut state = settler.shared.state();
         assert!(matches!(state.next(), Work::Wait(None)), "nothing to do");
@@ -676,6 +682,6 @@ mod tests {
         state.failed = None;
         state.last_commit = Some(Instant::now());
         state.journaled = some(FULL.0);
-        assert!(matches!(state.next(), Work::Settle), "too much to wait");
+        assert!(matches!(state.next(), Work::Settle), "a full journal");
     }
 }

@@ -101,7 +101,7 @@ impl fmt::Display for Violation {
         match self {
             Self::Index { detail } => write!(f, "index: {detail}"),
             Self::Chain { operation, detail } => write!(f, "operation {operation}: {detail}"),
-            Self::Pin { pin } => write!(f, "history: operation {pin} is not in it"),
+            Self::Pin { pin } => write!(f, "history: the pinned operation {pin} is missing"),
             Self::Rows { prompt, detail } => write!(f, "prompt {prompt}: {detail}"),
             Self::Pack { detail } => write!(f, "pack: {detail}"),
             Self::Body { blob, detail } => write!(f, "body {blob}: {detail}"),
@@ -269,7 +269,7 @@ fn check_chain(
             wrong(format!("operation {number} is missing before it"));
         } else if found_id != expected {
             wrong(format!(
-                "its id is {found_id}, its content and what is before it give {expected}"
+                "its id is {found_id}, but the hash of its predecessor and content is {expected}"
             ));
         }
         match serde_json::from_str::<OperationContent>(content) {
@@ -354,34 +354,34 @@ fn differences(replayed: &PromptTable, found: &PromptTable) -> Vec<String> {
     let mut details = Vec::new();
     if replayed.created_at != found.created_at {
         details.push(format!(
-            "it was created at {}, its operations say {}",
+            "it was created at {}, but its operations say {}",
             found.created_at, replayed.created_at
         ));
     }
     // A deleted prompt has no name and tags to compare.
     if replayed.state != found.state {
         details.push(format!(
-            "its name and tags are {}, its operations say {}",
+            "its name and tags are {}, but its operations say {}",
             described(found.state.as_ref()),
             described(replayed.state.as_ref()),
         ));
     }
     if replayed.environments != found.environments {
         details.push(format!(
-            "its environments are {:?}, its operations say {:?}",
+            "its environments are {:?}, but its operations say {:?}",
             found.environments, replayed.environments
         ));
     }
     if replayed.versions.len() != found.versions.len() {
         let (found, replayed) = (found.versions.len(), replayed.versions.len());
         details.push(format!(
-            "it has {found} versions, its operations say {replayed}"
+            "it has {found} versions, but its operations say {replayed}"
         ));
     }
     let pairs = replayed.versions.iter().zip(&found.versions);
     for (replayed, found) in pairs.filter(|(replayed, found)| replayed != found) {
         details.push(format!(
-            "version {found:?} is, by its operation, {replayed:?}"
+            "a version is {found:?}, but its operations say {replayed:?}"
         ));
     }
     details

@@ -67,7 +67,7 @@ impl FromStr for Cursor {
             Some(Self { number, id })
         });
         parsed.ok_or_else(|| {
-            let reason = "expected an operation's number and id, as 12-9f86…";
+            let reason = "expected an operation's number and id, such as 12-9f86…";
             Invalid::new("cursor", text, reason)
         })
     }

@@ -450,7 +450,7 @@ pub(super) fn check_expected(
         expected: match expected {
             Expected::Is(id) => match snapshot.version(id)? {
                 Some(version) => Holder::from(&version).to_string(),
-                None => format!("{id}, which is not there"),
+                None => format!("{id}, which does not exist"),
             },
             Expected::Absent | Expected::Any => "unset".into(),
         },

@@ -61,7 +61,7 @@ where
     match parsed {
         Ok(at) if (1970..=9999).contains(&at.year()) => Ok(Some(at)),
         _ => Err(D::Error::custom(format!(
-            "{text:?} is no moment from 1970 to 9999, such as 2025-01-01T00:00:00Z"
+            "{text:?} is not a time from 1970 to 9999, such as 2025-01-01T00:00:00Z"
         ))),
     }
 }

@@ -109,7 +109,7 @@ fn fail_half_way(writer: &mut Writer<'_>) -> Result<PromptId> {
 }
 
 #[test]
-fn those_who_wait_share_a_transaction_and_each_gets_its_own_result() {
+fn waiting_writers_share_a_transaction_and_get_their_own_results() {
     let desk = Desk::new();
     let answers = desk.all_at_once(20, |number, writer| {
         create(&format!("prompt {number}"), writer)
@@ -118,11 +118,15 @@ fn those_who_wait_share_a_transaction_and_each_gets_its_own_result() {
         let found = desk.index.snapshot().unwrap().prompt(id.unwrap()).unwrap();
         assert_eq!(found.unwrap().name.as_str(), format!("prompt {number}"));
     }
-    assert_eq!(desk.begun.into_inner(), 1, "they did not share");
+    assert_eq!(
+        desk.begun.into_inner(),
+        1,
+        "they did not share a transaction"
+    );
 }
 
 #[test]
-fn no_more_share_than_may() {
+fn a_transaction_has_a_maximum_number_of_changes() {
     let desk = Desk::new();
     let answers = desk.all_at_once(MOST.0 + 1, |_, writer| create("one of many", writer));
     assert!(answers.iter().all(Result::is_ok));
@@ -132,7 +136,7 @@ fn no_more_share_than_may() {
 
 /// This holds in whatever order the threads arrive.
 #[test]
-fn who_fails_leaves_the_others_alone() {
+fn a_failed_change_does_not_affect_the_others() {
     for _ in 0..20 {
         let desk = Desk::new();
         let answers = desk.all_at_once(9, |number, writer| match number % 3 {
@@ -156,7 +160,7 @@ fn who_fails_leaves_the_others_alone() {
 }
 
 #[test]
-fn all_are_told_why_a_transaction_did_not_begin() {
+fn a_failed_begin_is_reported_to_all_writers() {
     let mut desk = Desk::new();
     desk.begin = Some(ErrorKind::Busy);
     for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
@@ -171,7 +175,7 @@ fn all_are_told_why_a_transaction_did_not_begin() {
 }
 
 #[test]
-fn all_are_told_why_a_transaction_did_not_come_about() {
+fn a_failed_commit_is_reported_to_all_writers() {
     let mut desk = Desk::new();
     desk.commit = Some(ErrorKind::Full);
     for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
@@ -199,7 +203,7 @@ fn all_are_told_why_a_transaction_did_not_come_about() {
 
 /// A panic affects the change that panics, and those that share its transaction.
 #[test]
-fn a_panic_lets_the_next_one_write() {
+fn after_a_panic_the_next_writer_continues() {
     let desk = Desk::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         desk.queue
@@ -220,7 +224,7 @@ fn a_panic_lets_the_next_one_write() {
 
 /// Writers are served in order of arrival: shared, exclusive, then shared again.
 #[test]
-fn who_writes_alone_waits_for_its_turn() {
+fn an_exclusive_writer_waits_for_its_turn() {
     let desk = Desk::new();
     let order = Arc::new(Mutex::new(Vec::new()));
     let waiting = |number: usize| {
@@ -258,11 +262,15 @@ fn who_writes_alone_waits_for_its_turn() {
     });
     let order = order.lock().unwrap();
     assert_eq!(*order, ["first", "shared", "alone", "third", "fourth"]);
-    assert_eq!(desk.begun.load(Ordering::Relaxed), 2, "before and after it");
+    assert_eq!(
+        desk.begun.load(Ordering::Relaxed),
+        2,
+        "one before and one after the exclusive writer"
+    );
 }
 
 #[test]
-fn who_waits_too_long_leaves_the_line_and_changes_nothing() {
+fn a_writer_that_times_out_leaves_the_queue_and_changes_nothing() {
     let mut desk = Desk::new();
     desk.queue = WriteQueue::new(Duration::from_millis(300));
     let desk = &desk;
@@ -305,7 +313,7 @@ fn who_waits_too_long_leaves_the_line_and_changes_nothing() {
 
 /// Each writer is refused by its own deadline, not by that of the writer before it.
 #[test]
-fn a_transaction_that_is_not_to_be_had_is_tried_again_by_the_next() {
+fn after_a_failed_begin_the_next_writer_tries_again() {
     let mut desk = Desk::new();
     desk.begin = Some(ErrorKind::Busy);
     let answers = desk.all_at_once(3, |_, writer| create("in vain", writer));

@@ -50,17 +50,17 @@ fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &Spec) -> Option<VersionI
 }
 
 #[test]
-fn an_answer_is_given_under_its_mark_only() {
+fn an_answer_is_returned_under_its_mark_only() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let (now, vouched) = catch_up(&known, &*index);
     let a = spec("a@production");
     assert_eq!(known.version(now, &a), None);
     known.put_version(vouched, &a, &answer(1));
     assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
-    assert_eq!(known.resolved(now, &a), None, "its body was not asked for");
+    assert_eq!(known.resolved(now, &a), None, "its body is not cached");
     assert_eq!(known.version(now, &spec("b@production")), None);
     assert_eq!(known.version(mark(999), &a), None, "a stale answer");
-    assert_eq!(known.version(None, &a), None, "nothing vouches for it");
+    assert_eq!(known.version(None, &a), None, "there is no mark");
     known.put_version(None, &a, &answer(2));
     let another = vouched.map(|vouched| Vouched {
         mark: mark(999).unwrap(),
@@ -71,7 +71,7 @@ fn an_answer_is_given_under_its_mark_only() {
 }
 
 #[test]
-fn an_operation_takes_what_hangs_on_its_prompt_or_name_and_leaves_the_rest() {
+fn an_operation_invalidates_only_answers_that_depend_on_its_prompt_or_name() {
     let specs = [
         "a@production",
         "000001@latest",
@@ -126,7 +126,7 @@ fn an_earlier_snapshot_changes_nothing() {
 ///
 /// Otherwise the answer of the earlier snapshot would stay among those of the later one.
 #[test]
-fn snapshots_of_the_same_mark_are_told_apart() {
+fn snapshots_of_the_same_mark_are_distinguished() {
     let index = history();
     let (mark, early) = (index.change_mark(), index.snapshot().unwrap());
     Scribe::new(&*index).point(1, "production", None);
@@ -143,7 +143,7 @@ fn snapshots_of_the_same_mark_are_told_apart() {
 
 /// This happens when another store's file replaces this store's.
 #[test]
-fn in_another_history_nothing_is_known() {
+fn another_history_clears_the_cache() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let a = spec("a@production");
     assert!(ask(&known, &*index, &a).is_some());
@@ -172,7 +172,7 @@ fn answers_are_bounded_by_number_and_by_bytes() {
     }
     assert!(
         known.version(now, &numbered(MOST.0)).is_some(),
-        "not the last"
+        "the last is not cached"
     );
     let text = format!(r#"{{"text": "{}"}}"#, "x".repeat(MOST.1 / 10));
     let resolved = Arc::new(Resolved {
@@ -193,7 +193,7 @@ fn answers_are_bounded_by_number_and_by_bytes() {
 }
 
 #[test]
-fn names_are_counted_too() {
+fn the_memory_of_names_is_counted() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let (_, vouched) = catch_up(&known, &*index);
     let length = 65_535;
@@ -261,13 +261,13 @@ fn random_histories_are_answered_as_the_index_does() {
                 }
             }
         }
-        assert!(answered > 200, "hardly anything was asked: {answered}");
+        assert!(answered > 200, "too few specs were found: {answered}");
     }
 }
 
 /// If messages and names are long, fewer answers are cached.
 #[test]
-fn answers_are_kept_by_what_they_weigh() {
+fn answers_are_bounded_by_their_memory() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let (now, vouched) = catch_up(&known, &*index);
     let mut long = version(prompt_id(1), 1, "1.0", b"{}");
@@ -291,5 +291,5 @@ fn answers_are_kept_by_what_they_weigh() {
     });
     let large = spec("a@production");
     known.put_resolved(vouched, &large, &resolved);
-    assert_eq!(known.resolved(now, &large), None, "as large as all others");
+    assert_eq!(known.resolved(now, &large), None, "too large to be cached");
 }
