@@ -1,4 +1,4 @@
-//! What every [`Blobs`] must do.
+//! The suite for implementations of [`Blobs`].
 
 pub mod packs;
 
@@ -9,7 +9,7 @@ use crate::backend::{Blobs, Error, ErrorKind, Hold};
 use crate::clock;
 use crate::id::BlobId;
 
-/// Everything, each on a new and empty place that `make` gives.
+/// Runs all tests, each on a new and empty blob store from `make`.
 pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
     let tests = [
         an_empty_place_has_nothing,
@@ -42,7 +42,7 @@ pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
     }
 }
 
-/// Bodies of many sizes, an empty one among them, and their addresses.
+/// Returns bodies of many sizes, including an empty one, with their addresses.
 fn bodies() -> Vec<(BlobId, Vec<u8>)> {
     let sizes = [0, 1, 4095, 4096, 1_000_000];
     let bodies = sizes.map(|size| b"\0{\xff}\n".iter().copied().cycle().take(size).collect());
@@ -71,7 +71,7 @@ fn list(blobs: &dyn Blobs) -> Vec<BlobId> {
     ids
 }
 
-/// What is not there is not got, nor listed, and can be deleted all the same.
+/// A missing body is not returned and not listed, and deleting it succeeds.
 pub fn an_empty_place_has_nothing(blobs: &dyn Blobs) {
     let id = BlobId::of(b"missing");
     assert_eq!(get(blobs, id), None, "a body that never was put was got");
@@ -82,7 +82,7 @@ pub fn an_empty_place_has_nothing(blobs: &dyn Blobs) {
     blobs.flush(&[]).unwrap();
 }
 
-/// Bodies of any size come back byte for byte, flushed or not.
+/// Bodies of any size are returned byte for byte, flushed or not.
 pub fn what_was_put_is_got(blobs: &dyn Blobs) {
     for (id, bytes) in bodies() {
         blobs.put(id, &bytes).unwrap();
@@ -114,7 +114,7 @@ pub fn putting_again_is_harmless(blobs: &dyn Blobs) {
     );
 }
 
-/// What was put can be flushed, together and again, and stays.
+/// Bodies that were put can be flushed together and repeatedly, and remain.
 pub fn a_flush_takes_what_was_put(blobs: &dyn Blobs) {
     let bodies = bodies();
     for (id, bytes) in &bodies {
@@ -128,7 +128,9 @@ pub fn a_flush_takes_what_was_put(blobs: &dyn Blobs) {
     }
 }
 
-/// A deleted body is neither got nor listed; the others stay; deleting it again does nothing.
+/// A deleted body is neither returned nor listed, and the others remain.
+///
+/// Deleting it again does nothing.
 pub fn what_was_deleted_is_gone(blobs: &dyn Blobs) {
     let (gone, kept) = (BlobId::of(b"gone"), BlobId::of(b"kept"));
     blobs.put(gone, b"gone").unwrap();
@@ -146,7 +148,7 @@ pub fn what_was_deleted_is_gone(blobs: &dyn Blobs) {
     );
 }
 
-/// Deletion leaves nothing behind that keeps the body from coming back, unflushed or flushed.
+/// A deleted body can be put again, whether it was flushed or not.
 pub fn a_deleted_body_can_be_put_again(blobs: &dyn Blobs) {
     let id = BlobId::of(b"again");
     for flushed in [false, true] {
@@ -166,7 +168,7 @@ pub fn a_deleted_body_can_be_put_again(blobs: &dyn Blobs) {
     }
 }
 
-/// The list has every body once.
+/// The list contains every body once.
 pub fn every_body_is_listed(blobs: &dyn Blobs) {
     let mut expected = Vec::new();
     for number in 0..300_u32 {
@@ -181,9 +183,9 @@ pub fn every_body_is_listed(blobs: &dyn Blobs) {
     );
 }
 
-/// It is written when it is put, and the newest is the last.
+/// A body's age starts when it is put, and the newest file is the last one that was put.
 pub fn a_body_has_an_age(blobs: &dyn Blobs) {
-    // File systems count in steps of some milliseconds, up to seconds on some.
+    // File systems store times in steps of some milliseconds, some of them in whole seconds.
     let minute = chrono::Duration::minutes(1);
     let (first, second) = (BlobId::of(b"first"), BlobId::of(b"second"));
     assert_eq!(blobs.written(first).unwrap(), None, "it is not there");
@@ -198,7 +200,7 @@ pub fn a_body_has_an_age(blobs: &dyn Blobs) {
     assert_eq!(blobs.newest().unwrap(), Some(written[1]));
 }
 
-/// The visitor's error is the list's, and nothing is visited after it.
+/// The list returns the visitor's error, and visits nothing after it.
 pub fn an_error_of_the_visitor_ends_the_list(blobs: &dyn Blobs) {
     blobs.put(BlobId::of(b"a"), b"a").unwrap();
     blobs.put(BlobId::of(b"b"), b"b").unwrap();
@@ -215,7 +217,7 @@ pub fn an_error_of_the_visitor_ends_the_list(blobs: &dyn Blobs) {
     assert_eq!(visits, 1, "the list went on after an error");
 }
 
-/// Sweeping takes what is half-made, never a body, flushed or not.
+/// Sweeping removes incomplete files but no body, flushed or not.
 pub fn a_sweep_takes_no_body(blobs: &dyn Blobs) {
     let (flushed, unflushed) = (BlobId::of(b"flushed"), BlobId::of(b"unflushed"));
     blobs.put(flushed, b"flushed").unwrap();
@@ -229,7 +231,7 @@ pub fn a_sweep_takes_no_body(blobs: &dyn Blobs) {
     }
 }
 
-/// While a body is put over and over, and deleted in between, it is read whole or not at all.
+/// A body that is repeatedly put and deleted is read entirely or not at all.
 pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
     let bytes = vec![b'x'; 300_000];
     let id = BlobId::of(&bytes);
@@ -251,13 +253,13 @@ pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
     });
 }
 
-/// Collecting waits until settling is done, and settling until collecting is.
+/// The shared lock waits for the exclusive lock, and the exclusive lock for the shared one.
 pub fn holds_exclude_each_other(blobs: &dyn Blobs) {
     waits(blobs, shared, exclusive);
     waits(blobs, exclusive, shared);
 }
 
-/// Two never collect at once.
+/// Two exclusive locks are never held at the same time.
 pub fn exclusive_holds_exclude_each_other(blobs: &dyn Blobs) {
     waits(blobs, exclusive, exclusive);
 }
@@ -272,7 +274,7 @@ fn exclusive<'a>(blobs: &'a dyn Blobs) -> Box<dyn Hold + 'a> {
     blobs.hold_all().unwrap()
 }
 
-/// While `first` is held, `second` waits; once it is dropped, `second` is given.
+/// Checks that `second` waits while `first` is held, and is granted once it is dropped.
 fn waits(blobs: &dyn Blobs, first: Take, second: Take) {
     let given = AtomicBool::new(false);
     let held = first(blobs);

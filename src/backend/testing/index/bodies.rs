@@ -1,4 +1,4 @@
-//! Bodies: journaled, settled, counted, collected.
+//! The suite for bodies: journaled, moved to the blob store, counted and collected.
 
 use super::Test;
 use crate::backend::testing::Scribe;
@@ -11,7 +11,7 @@ use crate::backend::{Collectable, Index, Journaled, StoredBlob, Unused, Waiting}
 use crate::id::BlobId;
 use crate::record::Durability;
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_body_is_journaled_once,
     a_body_keeps_every_byte,
@@ -38,7 +38,9 @@ fn put(index: &dyn Index, bodies: &[&[u8]]) {
     transaction.commit().unwrap();
 }
 
-/// A body whose bytes are elsewhere is stored from the commit on, once; one that was forgotten comes back so.
+/// A body with bytes elsewhere is stored from the commit on, and newly stored only once.
+///
+/// A forgotten body can be stored this way again.
 pub fn a_packed_body_is_stored_and_not_journaled(index: &dyn Index) {
     let id = BlobId::of(b"packed");
     let put_packed = || {
@@ -62,7 +64,7 @@ pub fn a_packed_body_is_stored_and_not_journaled(index: &dyn Index) {
     assert!(!is_new.unwrap(), "what is journaled is stored");
 }
 
-/// Where it turns out that its bytes are nowhere else.
+/// A body that was recorded as packed can still be journaled if its bytes are nowhere else.
 pub fn a_body_that_was_to_be_packed_can_be_journaled(index: &dyn Index) {
     let id = BlobId::of(b"few");
     let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -111,7 +113,7 @@ fn sorted(bodies: &[u32]) -> Vec<BlobId> {
     ids
 }
 
-/// A body that is stored already is not put again, in the same transaction and later, waiting or settled.
+/// A stored body is not journaled again, neither in the same transaction nor later.
 pub fn a_body_is_journaled_once(index: &dyn Index) {
     assert_eq!(
         blob(index, b"one"),
@@ -135,7 +137,7 @@ pub fn a_body_is_journaled_once(index: &dyn Index) {
     assert_eq!(waiting(index), (1, 3));
 }
 
-/// Any bytes of any number.
+/// Bodies of any bytes and any size are returned exactly.
 pub fn a_body_keeps_every_byte(index: &dyn Index) {
     let large: Vec<u8> = (0..=255).cycle().take(3_000_001).collect();
     let bodies: [&[u8]; 4] = [b"", b"\0", b"\xff\xfe not UTF-8", &large];
@@ -146,7 +148,7 @@ pub fn a_body_keeps_every_byte(index: &dyn Index) {
     }
 }
 
-/// Only the operation that took the last live version counts.
+/// A body is unreferenced by the operation that deleted its last live version.
 pub fn a_body_is_unused_by_its_deletion(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]); // 1
@@ -169,7 +171,9 @@ pub fn a_body_is_unused_by_its_deletion(index: &dyn Index) {
     assert_eq!(collectable(8), sorted(&[1, 3]));
 }
 
-/// Positions are above 0 and ascend; `after` is where the next batch goes on.
+/// Journal positions are greater than 0 and ascend.
+///
+/// The next batch continues above `after`.
 pub fn the_journal_is_in_the_order_in_which_bodies_came(index: &dyn Index) {
     let bodies: [&[u8]; 4] = [b"d", b"b", b"c", b"a"];
     put(index, &bodies[..2]);
@@ -217,7 +221,7 @@ pub fn the_journal_is_in_the_order_in_which_bodies_came(index: &dyn Index) {
     );
 }
 
-/// Then as many as have so many bytes in sum.
+/// A batch contains at least one body, and as many more as fit into the size limit.
 pub fn a_batch_has_one_body_at_least(index: &dyn Index) {
     let sizes = |after, bytes| {
         let batch = index.snapshot().unwrap().journal(after, bytes).unwrap();
@@ -240,7 +244,9 @@ pub fn a_batch_has_one_body_at_least(index: &dyn Index) {
     );
 }
 
-/// Dropped journal rows leave the body stored, elsewhere; others keep waiting; dropping again does nothing.
+/// A body whose journal row is removed remains stored, in the blob store.
+///
+/// Other bodies remain in the journal, and removing the row again does nothing.
 pub fn a_dropped_journal_row_leaves_a_settled_body(index: &dyn Index) {
     put(index, &[b"one", b"three"]);
     let mut scribe = Scribe::new(index);
@@ -255,7 +261,7 @@ pub fn a_dropped_journal_row_leaves_a_settled_body(index: &dyn Index) {
     );
 }
 
-/// A forgotten body is nowhere, neither settled nor waiting.
+/// A forgotten body is stored nowhere, neither in the journal nor in the blob store.
 pub fn a_forgotten_body_is_not_stored(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -292,7 +298,7 @@ pub fn a_forgotten_body_is_not_stored(index: &dyn Index) {
     );
 }
 
-/// A forgotten body is stored anew, as the first time: whoever reads the journal from its start sees it.
+/// A forgotten body that is put again is journaled, and a reader of the whole journal sees it.
 pub fn a_body_that_comes_back_is_journaled_again(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -336,7 +342,7 @@ pub fn a_body_that_comes_back_is_journaled_again(index: &dyn Index) {
     );
 }
 
-/// Since the moment at which the last live version went.
+/// A body is unreferenced since the deletion of its last live version.
 pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]); // second 1
@@ -378,7 +384,7 @@ pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
     assert_eq!(found, [Collectable { id, size }], "and when it is settled");
 }
 
-/// A prompt's versions go with it, several of one body too.
+/// The bodies of a deleted prompt are unreferenced, including one that several versions share.
 pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -404,7 +410,9 @@ pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
     assert_eq!(collectable(index, 10), sorted(&[1, 3, 5]));
 }
 
-/// Not since the moment that the deletion tells, which may be long before.
+/// A body is unreferenced since its deletion was appended.
+///
+/// The time that the deletion contains may be much earlier.
 pub fn a_body_is_unused_since_its_deletion_came(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -435,7 +443,7 @@ pub fn a_body_is_unused_since_its_deletion_came(index: &dyn Index) {
     }
 }
 
-/// A commit of the same body takes it back, and its moment starts anew.
+/// A commit of the same body makes it referenced, and its time restarts with the next deletion.
 pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -451,7 +459,7 @@ pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
         "a live version had it after second 4"
     );
     assert_eq!(collectable(index, 5), sorted(&[1]));
-    // A clock that went backwards: what an operation says is what counts.
+    // The clock went backwards: the time at which an operation is appended counts.
     let again = version(prompt_id(1), 3, "1.2", &body(1));
     let mut early = Scribe::new(index);
     early.write(vec![version_created(again)]); // second 1
@@ -459,7 +467,7 @@ pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
     assert_eq!(collectable(index, 2), sorted(&[1]));
 }
 
-/// `limit` at most.
+/// At most `limit` bodies are returned.
 pub fn collectable_bodies_are_limited(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);

@@ -1,6 +1,7 @@
-//! What contradicts the state is refused, and leaves nothing behind.
+//! The suite for contradictions, which an index must refuse without leaving anything behind.
 //!
-//! The engine checks before it writes, so none of this comes from it: these are the belts for its braces.
+//! The engine checks before it writes, so it causes none of these. They are a second line of
+//! defense.
 
 use super::Test;
 use crate::backend::testing::scribe::{append, operation};
@@ -13,7 +14,7 @@ use crate::backend::{ErrorKind, Index, Result};
 use crate::id::{BlobId, OperationId, PromptId};
 use crate::record::{Change, Durability};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_number_is_never_used_twice,
     an_id_is_never_used_twice,
@@ -32,8 +33,10 @@ fn id() -> PromptId {
     prompt_id(PROMPT)
 }
 
-/// A prompt with versions 1.0 (of id 1, in production), 1.1 (2), a deleted 1.2 (3); another
-/// one with a version of id 4; and a deleted one.
+/// Writes the history that the tests contradict.
+///
+/// Prompt 1 has versions 1.0 (id 1, in production), 1.1 (id 2) and a deleted 1.2 (id 3). A second
+/// prompt has a version with id 4. A third prompt is deleted.
 fn filled(index: &dyn Index) -> Scribe<'_> {
     let mut scribe = Scribe::new(index);
     scribe.create(PROMPT, "p", &["tag"]);
@@ -50,7 +53,9 @@ fn filled(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// Appends these changes, which must be refused as corrupt, and leave nothing once the transaction is dropped.
+/// Checks that these changes are refused as corrupt.
+///
+/// They must leave nothing once the transaction is dropped.
 fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
     let before = portrait(&**index.snapshot().unwrap());
     let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -71,7 +76,7 @@ fn is_corrupt<T>(why: &str, answer: Result<T>) {
 }
 
 fn committed(prompt: u32, number: u32, numbered: &str) -> Vec<Change> {
-    // A body that is stored.
+    // This body is stored.
     vec![version_created(version(
         prompt_id(prompt),
         number,
@@ -80,7 +85,7 @@ fn committed(prompt: u32, number: u32, numbered: &str) -> Vec<Change> {
     ))]
 }
 
-/// Neither a live version's number nor a deleted one's.
+/// The number of a live or a deleted version cannot be used again.
 pub fn a_number_is_never_used_twice(index: &dyn Index) {
     let mut scribe = filled(index);
     refused(
@@ -98,7 +103,7 @@ pub fn a_number_is_never_used_twice(index: &dyn Index) {
     scribe.write(committed(PROMPT, 10, "1.3"));
 }
 
-/// Ids of versions are one's own over all prompts, ids of prompts for good.
+/// Version ids are unique across all prompts, and prompt ids are never reused.
 pub fn an_id_is_never_used_twice(index: &dyn Index) {
     filled(index);
     refused(
@@ -131,7 +136,7 @@ pub fn an_id_is_never_used_twice(index: &dyn Index) {
     refused(index, "the id of a live prompt", created(PROMPT));
 }
 
-/// A visible version always has its body, and its prompt.
+/// A visible version always has its body and its prompt.
 pub fn versions_need_a_live_prompt_and_a_stored_body(index: &dyn Index) {
     let mut scribe = filled(index);
     refused(
@@ -158,7 +163,7 @@ pub fn versions_need_a_live_prompt_and_a_stored_body(index: &dyn Index) {
     );
 }
 
-/// An environment points to exactly one live version of its prompt, or does not exist.
+/// An environment points to a live version of its prompt, or does not exist.
 pub fn pointers_need_a_live_version_of_their_prompt(index: &dyn Index) {
     filled(index);
     let point = |prompt, to| {
@@ -187,7 +192,9 @@ pub fn pointers_need_a_live_version_of_their_prompt(index: &dyn Index) {
     refused(index, "a pointer moved to a deleted version", moved);
 }
 
-/// What an operation says was before is what was there: a lost update can't be written down.
+/// The previous version of an environment must be the one that the operation names.
+///
+/// A lost update can therefore not be recorded.
 pub fn pointers_are_where_the_operation_says(index: &dyn Index) {
     filled(index);
     let (one, two) = (Some(version_id(1)), Some(version_id(2)));
@@ -219,7 +226,7 @@ pub fn pointers_are_where_the_operation_says(index: &dyn Index) {
     );
 }
 
-/// Neither a version that an environment points to, nor a prompt that has one.
+/// A version with an environment cannot be deleted, and neither can a prompt with one.
 pub fn what_is_pointed_to_is_not_deleted(index: &dyn Index) {
     let mut scribe = filled(index);
     let deleted = vec![version_deleted(id(), version_id(1))];
@@ -234,7 +241,7 @@ pub fn what_is_pointed_to_is_not_deleted(index: &dyn Index) {
     scribe.write(deleted);
 }
 
-/// Neither twice, nor of another prompt, nor what never was.
+/// A deleted or missing version or prompt cannot be changed, nor a version of another prompt.
 pub fn what_is_not_there_is_not_changed(index: &dyn Index) {
     filled(index);
     let deleted = |prompt, number| vec![version_deleted(prompt_id(prompt), version_id(number))];
@@ -253,7 +260,7 @@ pub fn what_is_not_there_is_not_changed(index: &dyn Index) {
     refused(index, "a prompt that never was, deleted", changed(9, None));
 }
 
-/// Numbers go up one by one.
+/// The number of an operation is the previous one plus one.
 pub fn operations_have_no_gaps(index: &dyn Index) {
     filled(index);
     let last = index.snapshot().unwrap().last_operation().unwrap();

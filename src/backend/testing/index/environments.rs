@@ -1,4 +1,4 @@
-//! Environments: set, moved, removed, listed.
+//! The suite for environments: set, moved, removed and listed.
 
 use super::Test;
 use crate::backend::Index;
@@ -6,7 +6,7 @@ use crate::backend::testing::Scribe;
 use crate::backend::testing::values::{environment, environment_change, prompt_id, version_id};
 use crate::record::Environment;
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     an_environment_points_to_one_version,
     environments_are_listed_by_name,
@@ -22,7 +22,9 @@ fn two_versions(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// Set, moved and removed, an environment is of one prompt and points where it was pointed last.
+/// An environment belongs to one prompt, and points where it was last pointed.
+///
+/// It can be set, moved and removed.
 pub fn an_environment_points_to_one_version(index: &dyn Index) {
     let mut scribe = two_versions(index);
     scribe.create(2, "other", &[]);
@@ -69,7 +71,7 @@ pub fn an_environment_points_to_one_version(index: &dyn Index) {
     assert_eq!(other_case.unwrap(), None, "names are compared exactly");
 }
 
-/// Each with its version's number and the moment of its last move.
+/// An environment is listed with its version's number and the time of its last move.
 pub fn environments_are_listed_by_name(index: &dyn Index) {
     let mut scribe = two_versions(index);
     let mut expected = Vec::new();
@@ -107,7 +109,7 @@ pub fn environments_are_listed_by_name(index: &dyn Index) {
     assert_eq!(other.unwrap(), [], "a prompt that never was");
 }
 
-/// Names in use over all prompts, each once.
+/// The names in use by any prompt are listed once each.
 pub fn environments_in_use_are_sorted(index: &dyn Index) {
     let mut scribe = two_versions(index);
     scribe.create(2, "other", &[]);
@@ -127,7 +129,7 @@ pub fn environments_in_use_are_sorted(index: &dyn Index) {
     assert_eq!(names(), [""; 0], "a deleted prompt has none");
 }
 
-/// An operation applies its changes in order, also several of one environment.
+/// An operation applies its changes in order, even several of one environment.
 pub fn several_moves_are_one_operation(index: &dyn Index) {
     let mut scribe = two_versions(index);
     let (one, two) = (Some(version_id(1)), Some(version_id(2)));

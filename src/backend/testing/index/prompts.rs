@@ -1,4 +1,4 @@
-//! Prompts: found, listed, filtered, counted, deleted.
+//! The suite for prompts: found, listed, filtered, counted and deleted.
 
 use super::Test;
 use crate::backend::testing::Scribe;
@@ -8,7 +8,7 @@ use crate::backend::{Index, Snapshot};
 use crate::id::PromptId;
 use crate::record::PromptFilter;
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_prompt_is_read_as_it_is_now,
     prompts_of_a_name_come_newest_first,
@@ -40,7 +40,7 @@ fn all(index: &dyn Index, filter: &PromptFilter) -> Vec<PromptId> {
     ids(&**index.snapshot().unwrap(), filter, None, usize::MAX)
 }
 
-/// Name and tags are kept as given, and as they were given last; versions are counted.
+/// The latest name and tags of a prompt are returned exactly, and its versions are counted.
 pub fn a_prompt_is_read_as_it_is_now(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     let tags = ["b", "a", "", "b", "Ünï\u{0}cödé \"quoted\" \\ \n"];
@@ -106,7 +106,9 @@ pub fn a_prompt_is_read_as_it_is_now(index: &dyn Index) {
     );
 }
 
-/// A name is compared exactly; of several prompts the newest comes first; an old name is forgotten.
+/// Prompts with exactly a name are found, newest first.
+///
+/// A previous name of a prompt does not find it.
 pub fn prompts_of_a_name_come_newest_first(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for (number, name) in [
@@ -142,13 +144,13 @@ pub fn prompts_of_a_name_come_newest_first(index: &dyn Index) {
     assert_eq!(named("other"), prompt_ids(&[4]));
 }
 
-/// Newest is what was created last, whatever its id, its changes and its clock.
+/// The newest prompt is the one created last, whatever its id, its changes and its time are.
 pub fn prompts_are_listed_newest_first(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for number in [3, 9, 1, 5] {
         scribe.create(number, "p", &[]);
     }
-    // A clock that went backwards.
+    // The clock went backwards.
     Scribe::new(index).create(7, "p", &[]);
     scribe.change(9, "changed", &["x"]);
     scribe.commit(3, 1, "1.0");
@@ -172,7 +174,7 @@ pub fn prompts_are_listed_newest_first(index: &dyn Index) {
     }
 }
 
-/// A page has what comes before its cursor, also when that prompt is deleted.
+/// A page contains prompts created before its cursor, even if that prompt is deleted.
 pub fn pages_go_on_behind_the_last_prompt(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for number in 1..=7 {
@@ -196,7 +198,9 @@ pub fn pages_go_on_behind_the_last_prompt(index: &dyn Index) {
     assert_eq!(page(Some(99), 2), [], "behind a prompt that never was");
 }
 
-/// Case folding is Unicode's, not ASCII's: Greek has two small sigmas, and `ß` folds to `ss`.
+/// Case folding follows Unicode, not ASCII.
+///
+/// Greek has two small sigmas, and `ß` folds to `ss`.
 pub fn names_are_searched_in_any_letter_case(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     let names = [
@@ -229,7 +233,9 @@ pub fn names_are_searched_in_any_letter_case(index: &dyn Index) {
     assert_eq!(found("νέο"), prompt_ids(&[5]), "the new one is");
 }
 
-/// Empty texts, NUL and what a text format escapes are characters as any other; texts of 64 KiB differ in the last one.
+/// Empty texts, NUL and characters that text formats escape are stored like any others.
+///
+/// Texts of 64 KiB are compared up to the last character.
 pub fn any_text_is_a_name_and_a_tag(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     let long = |end: &str| "\u{1b}é\0".repeat(13_107) + end;
@@ -286,7 +292,7 @@ pub fn any_text_is_a_name_and_a_tag(index: &dyn Index) {
     );
 }
 
-/// Any of the tags is enough; a prompt that has several is listed once.
+/// One of the tags is enough. A prompt with several of them is listed once.
 pub fn tags_are_searched_any_of(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &["a", "b", "a"]);
@@ -316,7 +322,7 @@ pub fn tags_are_searched_any_of(index: &dyn Index) {
     );
 }
 
-/// A prompt must meet all filters at once, and limits count what is listed.
+/// A prompt must pass all filters, and a limit counts the listed prompts.
 pub fn filters_go_together_and_with_pages(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for number in 1..=8 {
@@ -343,7 +349,7 @@ pub fn filters_go_together_and_with_pages(index: &dyn Index) {
     assert_eq!(ids(&**snapshot, &filter, Some(4), 5), prompt_ids(&[2]));
 }
 
-/// Tags in use are those of live prompts, as they are now, each once.
+/// The tags in use are the current tags of live prompts, each once.
 pub fn tags_in_use_are_sorted(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &["b", "a", "Z"]);
@@ -360,7 +366,7 @@ pub fn tags_in_use_are_sorted(index: &dyn Index) {
     assert_eq!(tags(), ["new"], "a deleted prompt's tags are out of use");
 }
 
-/// No read finds it or anything of it but what says otherwise; its id stays taken.
+/// A deleted prompt is found only by reads that include deleted ones; its id remains taken.
 pub fn a_deleted_prompt_is_not_found_and_keeps_its_id(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "gone", &["tag"]);

@@ -1,4 +1,4 @@
-//! What was deleted comes back as it was; and an earlier moment is found in the history.
+//! The suite for restoring deleted data, and for finding an earlier moment in the history.
 
 use std::ops::ControlFlow;
 
@@ -13,7 +13,7 @@ use crate::backend::{ErrorKind, Index, Snapshot, Unused};
 use crate::id::BlobId;
 use crate::record::{Change, Durability, PromptFilter, VersionFilter};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_version_comes_back_as_it_was,
     a_prompt_comes_back_as_it_was,
@@ -24,7 +24,7 @@ pub const TESTS: &[Test] = &[
     operations_are_visited_from_where_one_left_off,
 ];
 
-/// A prompt with versions 1.0 (of id 1) and 1.1 (2).
+/// Writes a prompt with versions 1.0 (id 1) and 1.1 (id 2).
 fn filled(index: &dyn Index) -> Scribe<'_> {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &["tag"]);
@@ -33,7 +33,7 @@ fn filled(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// What is read of the prompt and of how its bodies are counted.
+/// Returns the reads of the prompt, and the reference counts of its bodies.
 fn reads(index: &dyn Index) -> String {
     let snapshot = index.snapshot().unwrap();
     let prompts = snapshot.prompts(&PromptFilter::default(), None, usize::MAX);
@@ -55,7 +55,9 @@ fn reads(index: &dyn Index) -> String {
     )
 }
 
-/// With its number, id, place and body, which is in use again.
+/// A restored version has the same number, id, place and body.
+///
+/// The body is referenced again.
 pub fn a_version_comes_back_as_it_was(index: &dyn Index) {
     let mut scribe = filled(index);
     let before = reads(index);
@@ -67,7 +69,7 @@ pub fn a_version_comes_back_as_it_was(index: &dyn Index) {
     }
 }
 
-/// With its place among the others, and those of its versions that are brought back.
+/// A restored prompt has the same place among the others, and so have its restored versions.
 pub fn a_prompt_comes_back_as_it_was(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.create(2, "younger", &[]);
@@ -101,7 +103,7 @@ fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
     assert_eq!(reads(index), before, "{why}");
 }
 
-/// And only into a prompt that is there.
+/// Only a deleted version can be restored, and only into a live prompt.
 pub fn only_what_is_deleted_comes_back(index: &dyn Index) {
     let mut scribe = filled(index);
     let back = |number| version_restored(prompt_id(1), version_id(number));
@@ -117,7 +119,7 @@ pub fn only_what_is_deleted_comes_back(index: &dyn Index) {
     refused(index, "a version of a deleted prompt", vec![back(1)]);
 }
 
-/// A body that was collected is gone.
+/// A version cannot be restored if its body was removed by garbage collection.
 pub fn a_version_comes_back_with_its_body_only(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.delete_version(1, 1);
@@ -126,7 +128,7 @@ pub fn a_version_comes_back_with_its_body_only(index: &dyn Index) {
     refused(index, "a version without its body", vec![back]);
 }
 
-/// By its id, with the mark, and without environments.
+/// A deleted version is found by its id, with the time of its deletion and without environments.
 pub fn a_deleted_version_is_still_known(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.point(1, "production", Some(2));
@@ -154,7 +156,7 @@ fn by(snapshot: &dyn Snapshot, second: u32) -> u64 {
         .unwrap()
 }
 
-/// Each operation counts by its own moment, whatever those before it and behind it say.
+/// Each operation is found by its own time, whatever the times before and after it are.
 pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
     assert_eq!(by(&**index.snapshot().unwrap(), 9), 0, "no history");
     let seconds = [10, 20, 15, 20, 30, 5, 40];
@@ -192,7 +194,7 @@ pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
     assert_eq!(first(40, 99), None);
 }
 
-/// Until the visitor has enough.
+/// Operations are visited from a number on, until the visitor stops.
 pub fn operations_are_visited_from_where_one_left_off(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.delete_version(1, 1);

@@ -1,4 +1,4 @@
-//! Snapshots and transactions: what is seen when, and by whom.
+//! Snapshots and transactions: which writes are visible to whom, and when.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ use crate::backend::{Index, Transaction, Unused};
 use crate::id::{BlobId, OperationId};
 use crate::record::{Change, Durability, OperationFilter, PromptFilter};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_new_index_is_empty,
     a_snapshot_does_not_change,
@@ -27,7 +27,7 @@ pub const TESTS: &[Test] = &[
     maintenance_changes_nothing,
 ];
 
-/// Nothing is there before anything was written.
+/// A new index is empty.
 pub fn a_new_index_is_empty(index: &dyn Index) {
     let snapshot = index.snapshot().unwrap();
     assert_eq!(snapshot.last_operation().unwrap(), None);
@@ -57,7 +57,7 @@ pub fn a_new_index_is_empty(index: &dyn Index) {
     );
 }
 
-/// Some of everything.
+/// Writes some data of every kind.
 fn fill(scribe: &mut Scribe<'_>, from: u32) {
     scribe.create(from, "filled", &["a", "b"]);
     scribe.commit(from, from, "1.0");
@@ -66,7 +66,7 @@ fn fill(scribe: &mut Scribe<'_>, from: u32) {
     scribe.point(from, "staging", Some(from + 1));
 }
 
-/// What a snapshot has once been asked, it goes on answering, whatever is written meanwhile.
+/// A snapshot gives the same answers whatever is written while it is held.
 pub fn a_snapshot_does_not_change(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     fill(&mut scribe, 1);
@@ -92,7 +92,7 @@ pub fn a_snapshot_does_not_change(index: &dyn Index) {
     );
 }
 
-/// A prompt, its version and its pointer as one operation.
+/// Writes a prompt, its version and its environment as one operation.
 fn write_some(transaction: &mut dyn Transaction) {
     let id = prompt_id(7);
     let changes = vec![
@@ -106,7 +106,7 @@ fn write_some(transaction: &mut dyn Transaction) {
     append(transaction, moment(9), changes).unwrap();
 }
 
-/// A transaction sees what it wrote, and nobody else does until it is committed.
+/// A transaction sees its own writes, and no snapshot does until it is committed.
 pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
     Scribe::new(index).create(1, "before", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -134,7 +134,9 @@ pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
     );
 }
 
-/// Neither operations nor bodies, dropped rows or inputs stay of a transaction that was not committed.
+/// A transaction that is not committed leaves nothing.
+///
+/// That applies to operations, bodies, removed journal rows and forgotten bodies.
 pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     fill(&mut scribe, 1);
@@ -162,7 +164,7 @@ pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
     );
 }
 
-/// Once it is committed, with any durability, the next snapshot sees all of it.
+/// After a commit with any durability, the next snapshot shows the whole transaction.
 pub fn a_committed_transaction_is_seen_whole(index: &dyn Index) {
     for (number, durability) in [(1, Durability::Full), (2, Durability::Relaxed)] {
         let id = prompt_id(number);
@@ -193,7 +195,9 @@ pub fn a_committed_transaction_is_seen_whole(index: &dyn Index) {
     }
 }
 
-/// The last operation is the one that was appended last, in a transaction the one it appended itself.
+/// The last operation is the one that was appended last.
+///
+/// Within a transaction, it is the one that the transaction appended itself.
 pub fn the_last_operation_is_known(index: &dyn Index) {
     let mut last = None;
     for number in 1..=12 {
@@ -222,7 +226,9 @@ pub fn the_last_operation_is_known(index: &dyn Index) {
     );
 }
 
-/// All on one thread: it would never end if one waited for the other.
+/// Readers and writers do not wait for each other.
+///
+/// All calls are on one thread, so the test would deadlock otherwise.
 pub fn readers_and_writers_do_not_wait_for_each_other(index: &dyn Index) {
     Scribe::new(index).create(1, "there", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -243,7 +249,7 @@ pub fn readers_and_writers_do_not_wait_for_each_other(index: &dyn Index) {
     );
 }
 
-/// The one write transaction: a second waits until the first is through.
+/// A second write transaction waits until the first one has ended.
 pub fn writers_wait_for_their_turn(index: &dyn Index) {
     let begun = AtomicBool::new(false);
     let first = index.transaction(Durability::Full).unwrap();
@@ -262,7 +268,7 @@ pub fn writers_wait_for_their_turn(index: &dyn Index) {
     assert!(begun.load(Ordering::Acquire), "the second never got a turn");
 }
 
-/// Threads that each read the last operation and append the next one never meet.
+/// Threads that each read the last operation and append the next one do not conflict.
 pub fn no_turn_is_lost(index: &dyn Index) {
     const THREADS: u64 = 4;
     const EACH: u64 = 20;
@@ -295,7 +301,7 @@ pub fn no_turn_is_lost(index: &dyn Index) {
     );
 }
 
-/// Maintenance is seen by nobody, while a snapshot is held or not.
+/// Maintenance changes no answer, whether a snapshot is held or not.
 pub fn maintenance_changes_nothing(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     fill(&mut scribe, 1);

@@ -1,4 +1,4 @@
-//! Versions: found by every name they have, listed, numbered, deleted.
+//! The suite for versions: found in every way, listed, numbered and deleted.
 
 use super::Test;
 use crate::backend::testing::Scribe;
@@ -7,7 +7,7 @@ use crate::backend::{Index, Numbering};
 use crate::id::VersionId;
 use crate::record::VersionFilter;
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_version_is_read_as_it_was_written,
     a_version_is_found_by_number,
@@ -42,7 +42,7 @@ fn list(
         .collect()
 }
 
-/// Two majors, committed in turns; version 3 is of another prompt.
+/// Writes versions of two majors in turns. Version 3 belongs to another prompt.
 fn two_majors(index: &dyn Index) -> Scribe<'_> {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -57,7 +57,9 @@ fn two_majors(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// Every field comes back, with the environments that point to it, sorted; two may have one body.
+/// Every field of a version is read as it was written.
+///
+/// Its environments are sorted. Two versions may share a body.
 pub fn a_version_is_read_as_it_was_written(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -93,7 +95,7 @@ pub fn a_version_is_read_as_it_was_written(index: &dyn Index) {
     assert_eq!(snapshot.version(version_id(3)).unwrap(), None);
 }
 
-/// A number is one prompt's.
+/// A version is found by its number within its prompt.
 pub fn a_version_is_found_by_number(index: &dyn Index) {
     two_majors(index);
     let snapshot = index.snapshot().unwrap();
@@ -113,7 +115,9 @@ pub fn a_version_is_found_by_number(index: &dyn Index) {
     assert_eq!(numbered(3, "1.0"), None, "a prompt that never was");
 }
 
-/// By number, 10 above 9, not by time; a deleted one gives way to the next.
+/// The highest version is found by number, not by time; 10 is greater than 9.
+///
+/// If it is deleted, the next highest is found.
 pub fn the_highest_version_is_found(index: &dyn Index) {
     let mut scribe = two_majors(index);
     scribe.commit(1, 10, "1.3");
@@ -143,7 +147,7 @@ pub fn the_highest_version_is_found(index: &dyn Index) {
     );
 }
 
-/// Requirements are those of the semver crate, `2.1` read as `2.1.0`.
+/// Requirements follow the semver crate, with `2.1` read as `2.1.0`.
 pub fn the_highest_version_that_meets_a_requirement_is_found(index: &dyn Index) {
     let mut scribe = two_majors(index);
     let cases = [
@@ -184,7 +188,7 @@ pub fn the_highest_version_that_meets_a_requirement_is_found(index: &dyn Index) 
     );
 }
 
-/// In the order they were committed, not that of their numbers or ids.
+/// Versions are listed in the order of their commits, not by number or id.
 pub fn versions_are_listed_newest_first(index: &dyn Index) {
     two_majors(index);
     let everything = list(index, &VersionFilter::default(), None, usize::MAX);
@@ -205,7 +209,9 @@ pub fn versions_are_listed_newest_first(index: &dyn Index) {
     assert_eq!(missing.unwrap(), [], "a prompt that never was");
 }
 
-/// A page has what comes before its cursor, also when that version is deleted or of another major.
+/// A page contains versions committed before its cursor.
+///
+/// The cursor may be deleted or of another major.
 pub fn pages_go_on_behind_the_last_version(index: &dyn Index) {
     let mut scribe = two_majors(index);
     let all = VersionFilter::default();
@@ -237,7 +243,7 @@ pub fn pages_go_on_behind_the_last_version(index: &dyn Index) {
     );
 }
 
-/// Filters, also several at once, page like the whole list.
+/// Filtered lists have pages too, even with several filters.
 pub fn filters_go_with_pages(index: &dyn Index) {
     let mut scribe = two_majors(index);
     let one = VersionFilter::default().major(1);
@@ -265,7 +271,7 @@ pub fn filters_go_with_pages(index: &dyn Index) {
     );
 }
 
-/// A deleted version is not found; its id and number are never free again.
+/// A deleted version is not found. Its id and number remain taken.
 pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
     let mut scribe = two_majors(index);
     scribe.delete_version(1, 4);
@@ -301,7 +307,7 @@ pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
     );
 }
 
-/// One prompt's numbers say nothing of another's.
+/// The numbers of one prompt do not depend on those of another.
 pub fn prompts_are_numbered_apart(index: &dyn Index) {
     let mut scribe = two_majors(index);
     scribe.create(4, "without versions", &[]);

@@ -1,4 +1,4 @@
-//! The visitors, which `verify` is built on.
+//! The suite for the visitors, on which `verify` is built.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::id::{BlobId, OperationId};
 use crate::record::{OperationContent, OperationFilter};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     every_prompt_is_visited_with_all_that_is_known,
     prompts_are_what_their_operations_make_of_them,
@@ -50,7 +50,7 @@ fn tables(index: &dyn Index) -> BTreeMap<String, PromptTable> {
     tables
 }
 
-/// Deleted prompts and versions too, versions in the order they were committed.
+/// Every prompt and version is visited, deleted ones included, in the order of commits.
 pub fn every_prompt_is_visited_with_all_that_is_known(index: &dyn Index) {
     filled(index);
     let tables = tables(index);
@@ -97,7 +97,9 @@ pub fn every_prompt_is_visited_with_all_that_is_known(index: &dyn Index) {
     );
 }
 
-/// Folding a prompt's operations gives the rows that the index shows: what `verify` relies on.
+/// Replaying a prompt's operations gives the rows that the index shows.
+///
+/// `verify` relies on this.
 pub fn prompts_are_what_their_operations_make_of_them(index: &dyn Index) {
     filled(index);
     for (id, found) in tables(index) {
@@ -116,7 +118,7 @@ pub fn prompts_are_what_their_operations_make_of_them(index: &dyn Index) {
     }
 }
 
-/// Forgotten ones are not.
+/// Every stored body is visited with its live versions. Forgotten bodies are not visited.
 pub fn every_body_is_visited_with_its_live_versions(index: &dyn Index) {
     let mut scribe = filled(index);
     let visit = || {
@@ -148,7 +150,7 @@ pub fn every_body_is_visited_with_its_live_versions(index: &dyn Index) {
     assert_eq!(visit(), expected, "a forgotten body is not stored");
 }
 
-/// With the text that was hashed: the chain of hashes holds.
+/// Operations are visited in order with the text that was hashed, so the hash chain can be checked.
 pub fn every_operation_is_visited_in_order(index: &dyn Index) {
     filled(index);
     let (mut expected, mut last) = (1, OperationId::ROOT);
@@ -175,7 +177,7 @@ pub fn every_operation_is_visited_in_order(index: &dyn Index) {
     );
 }
 
-/// The visitor's error is what the visit answers, and nothing is visited after it.
+/// A visit returns the visitor's error, and visits nothing after it.
 pub fn an_error_of_the_visitor_ends_the_visit(index: &dyn Index) {
     filled(index);
     let snapshot = index.snapshot().unwrap();
