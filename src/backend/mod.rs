@@ -1,7 +1,7 @@
 //! The traits that a store is built on: [`Index`] for all small data, and [`Blobs`] for bodies.
 //!
 //! The engine above knows nothing about files or SQL, and relies only on the documentation of these
-//! This module contains the traits, an implementation of both in memory, and (with the feature
+//! traits. This module contains them, an implementation of both in memory, and (with the feature
 //! `testing`) the suite that every implementation must pass.
 
 mod blobs;
