@@ -9,7 +9,7 @@ use crate::json::{Json, Members, Text, Tree};
 
 /// The error that a difference was applied to a body other than the one it was computed from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the difference is of another body: {:?} is not what it was", pointer.as_str())]
+#[error("the difference is of another body: the value at {:?} does not match", pointer.as_str())]
 pub struct Mismatch {
     /// The place at which the body differs.
     pub pointer: Pointer,

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_moved_is_unchanged() {
+    fn a_moved_part_is_unchanged() {
         let message = |text: &str| json!({"role": "user", "content": text});
         let before =
             json!({"model": "m", "messages": [message("a"), message("b")], "tools": 1, "top_p": 1});

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_alike_is_kept() {
+    fn common_items_are_equal_stretches() {
         assert_eq!(told("abcde", "abXde", 99), "ab[c|X]de");
         assert_eq!(told("abcde", "acdfe", 99), "a[b|]cd[|f]e");
         assert_eq!(told("abc", "abc", 99), "abc");

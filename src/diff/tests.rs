@@ -62,7 +62,7 @@ fn a_message_put_in_between_changes_no_other() {
 }
 
 #[test]
-fn moved_messages_are_told_as_moved() {
+fn moved_messages_are_reported_as_moved() {
     let (a, b, c) = (
         "Never promise a date of delivery.",
         "Always answer in the customer's language.",
@@ -219,7 +219,7 @@ fn numbers_are_compared_as_they_are_written() {
 }
 
 #[test]
-fn how_else_bodies_are_written_is_no_difference() {
+fn notation_is_not_a_difference() {
     let before = "{\"a\":\"é/\",\"b\":[1],\"c\":1,\"c\":2}";
     let after = "{ \"c\": 2,\n\"\\u0062\": [ 1 ], \"a\": \"\\u00e9\\/\" }";
     assert_eq!(told_of(before, after), [""; 0]);
@@ -244,7 +244,7 @@ fn a_difference_fits_only_numbers_written_as_they_were() {
 }
 
 #[test]
-fn another_body_is_told() {
+fn another_body_is_an_error() {
     let before = json!({"a": [1, 2, 3], "b": {"c": "x"}, "d": 1});
     let after = json!({"a": [3, 1], "b": {"c": "y"}, "e": 1});
     let difference = diff(&before, &after);

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_nothing_in_common_is_not_torn_apart() {
+    fn unrelated_texts_are_replaced_as_a_whole() {
         assert_eq!(
             told(
                 "Translate the text of the customer into French.\n",

@@ -121,11 +121,16 @@ impl fmt::Display for Drift {
             Self::Environment { before, after } => {
                 write!(f, "the environment was {before} and is {after}")
             }
-            Self::Added(prompt) => write!(f, "{} was added, in {}", Named(prompt), prompt.number),
+            Self::Added(prompt) => write!(
+                f,
+                "{} was added with version {}",
+                Named(prompt),
+                prompt.number
+            ),
             Self::Removed(prompt) => {
                 write!(
                     f,
-                    "{} was removed, it was in {}",
+                    "{} was removed; it had version {}",
                     Named(prompt),
                     prompt.number
                 )
@@ -148,7 +153,7 @@ impl fmt::Display for Drift {
             } => {
                 write!(
                     f,
-                    "{} is still in {}, but a partial of it changed",
+                    "{} still has version {}, but one of its partials changed",
                     Named(prompt),
                     prompt.number
                 )
@@ -156,7 +161,7 @@ impl fmt::Display for Drift {
             Self::Changed { prompt, .. } => {
                 write!(
                     f,
-                    "{} is still in {}, but that has another body",
+                    "{} still has version {}, but its body changed",
                     Named(prompt),
                     prompt.number
                 )
@@ -167,14 +172,14 @@ impl fmt::Display for Drift {
                 } = prompt;
                 write!(
                     f,
-                    "{} {number} is another version: {version}, before {before}",
+                    "{} {number} is a different version: {version} instead of {before}",
                     Named(prompt)
                 )
             }
             Self::Seal { before, after } => {
                 write!(
                     f,
-                    "the prompts are the same, but the file is another: {after}, before {before}"
+                    "the prompts are the same, but the file differs: {after} instead of {before}"
                 )
             }
         }

@@ -109,7 +109,7 @@ fn read_contents(text: &str, content: Range<usize>) -> Result<Contents, FileErro
         .windows(2)
         .find(|pair| pair[0].id >= pair[1].id)
     {
-        let reason = format!("prompt {} is twice or out of order", pair[1].id);
+        let reason = format!("prompt {} is duplicated or out of order", pair[1].id);
         return Err(KIND.malformed(reason));
     }
     let mut start = content.start + line.len() + 1;
@@ -122,7 +122,7 @@ fn read_contents(text: &str, content: Range<usize>) -> Result<Contents, FileErro
         prompts.push(Kept { row, span, json });
     }
     if start != end {
-        return Err(KIND.malformed("it has more than the bodies that its table names"));
+        return Err(KIND.malformed("it contains data after the last body of its table"));
     }
     let mut by_name: Vec<usize> = (0..prompts.len()).collect();
     by_name.sort_by_key(|at| &prompts[*at].row.name);
@@ -141,14 +141,14 @@ fn read_body(text: &str, start: usize, limit: usize, row: &Row) -> Result<Range<
     let span = start..start.saturating_add(row.bytes);
     let whole = span.end < limit && text.as_bytes()[span.end] == b'\n';
     let body = text.get(span.clone()).filter(|_| whole);
-    let body = body.ok_or("is not as long as the table says")?;
+    let body = body.ok_or("does not have the length in the table")?;
     if BlobId::of(body.as_bytes()) != row.hash {
-        return Err("is not of the hash that the table says".into());
+        return Err("does not have the hash in the table".into());
     }
     match serde_json::from_str(body) {
         Ok(Value::Object(_)) => Ok(span),
-        Ok(_) => Err("is no JSON object".into()),
-        Err(error) => Err(format!("is no JSON: {error}")),
+        Ok(_) => Err("is not a JSON object".into()),
+        Err(error) => Err(format!("is not valid JSON: {error}")),
     }
 }
 

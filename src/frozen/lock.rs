@@ -131,7 +131,7 @@ impl Lock {
         ids.sort();
         if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(KIND
-                .malformed(format!("prompt {} is there twice", pair[0]))
+                .malformed(format!("prompt {} occurs twice", pair[0]))
                 .into());
         }
         let Document {

@@ -64,7 +64,7 @@ fn sealed(content: &[u8]) -> String {
 }
 
 #[test]
-fn a_right_seal_is_not_enough() {
+fn a_malformed_file_with_a_correct_seal_is_refused() {
     assert_eq!(forged(|content| content), "opened");
     let malformed = |told: String| {
         told.strip_prefix("the frozen file is malformed: ")
@@ -84,47 +84,47 @@ fn a_right_seal_is_not_enough() {
         (
             "\"tone0A\"",
             "\"zone0A\"",
-            "prompt tone0B is twice or out of order",
+            "prompt tone0B is duplicated or out of order",
         ),
         (
             "\"tone0A\"",
             "\"tone0B\"",
-            "prompt tone0B is twice or out of order",
+            "prompt tone0B is duplicated or out of order",
         ),
         (
             "\"bytes\":2}",
             "\"bytes\":3}",
-            "the body of prompt zzzzzz is not as long as the table says",
+            "the body of prompt zzzzzz does not have the length in the table",
         ),
         (
             "\"bytes\":2}",
             "\"bytes\":18446744073709551615}",
-            "the body of prompt zzzzzz is not as long as the table says",
+            "the body of prompt zzzzzz does not have the length in the table",
         ),
         ("\"bytes\":2}", "\"bytes\":18446744073709551616}", table),
         (
             "Greet {{hc:name:string}}",
             "Greet {{hc:name:number}}",
-            "the body of prompt greet1 is not of the hash that the table says",
+            "the body of prompt greet1 does not have the hash in the table",
         ),
         (
             "\n{}\n",
             "\n{}\n{}\n",
-            "it has more than the bodies that its table names",
+            "it contains data after the last body of its table",
         ),
         (
             "é\"}]\n}\n\n",
             "é\"}]\n}\n",
-            "the body of prompt tone0A is not as long as the table says",
+            "the body of prompt tone0A does not have the length in the table",
         ),
     ] {
         let told = told(from, to);
         assert!(told.starts_with(expected), "{from:?} to {to:?}: {told}");
     }
     for (body, expected) in [
-        ("[]", "is no JSON object"),
-        ("{\"", "is no JSON: EOF"),
-        ("1", "is no JSON object"),
+        ("[]", "is not a JSON object"),
+        ("{\"", "is not valid JSON: EOF"),
+        ("1", "is not a JSON object"),
     ] {
         let told = malformed(forged(|content| {
             let hash = |body: &str| BlobId::of(body.as_bytes()).to_string();
@@ -174,19 +174,19 @@ fn each_drift_is_named() {
     assert_eq!(
         replaced("\"zzzzzz\"", "\"aaaaaa\""),
         [
-            "team/\"a\" 日本 (zzzzzz) was removed, it was in 1.0",
-            "team/\"a\" 日本 (aaaaaa) was added, in 1.0"
+            "team/\"a\" 日本 (zzzzzz) was removed; it had version 1.0",
+            "team/\"a\" 日本 (aaaaaa) was added with version 1.0"
         ]
     );
     assert_eq!(
         replaced(&address("with its partial"), &address("other")),
-        ["greeting (greet1) is still in 2.1, but that has another body"]
+        ["greeting (greet1) still has version 2.1, but its body changed"]
     );
     let frozen = golden();
     let hash = frozen.get("greeting").unwrap().hash().to_string();
     assert_eq!(
         replaced(&hash, &address("other")),
-        ["greeting (greet1) is still in 2.1, but a partial of it changed"]
+        ["greeting (greet1) still has version 2.1, but one of its partials changed"]
     );
     let (was, is) = (
         VersionId::from_bytes([4; 16]),
@@ -195,14 +195,14 @@ fn each_drift_is_named() {
     assert_eq!(
         replaced(&was.to_string(), &is.to_string()),
         [format!(
-            "team/\"a\" 日本 (zzzzzz) 1.0 is another version: {is}, before {was}"
+            "team/\"a\" 日本 (zzzzzz) 1.0 is a different version: {is} instead of {was}"
         )]
     );
     let (was, is) = (frozen.seal().to_string(), address("other"));
     assert_eq!(
         replaced(&was, &is),
         [format!(
-            "the prompts are the same, but the file is another: {is}, before {was}"
+            "the prompts are the same, but the file differs: {is} instead of {was}"
         )]
     );
 }
@@ -240,7 +240,7 @@ fn a_lockfile_is_read_strictly() {
     );
     assert_eq!(
         told("tone0A", "tone0B"),
-        "the lock file is malformed: prompt tone0B is there twice"
+        "the lock file is malformed: prompt tone0B occurs twice"
     );
     for (from, to, expected) in [
         ("{", "{,", "key must be a string"),

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn values_cost_what_is_in_them() {
+    fn values_cost_their_contents() {
         let cost = |value: &Value| {
             let mut budget = Budget::new();
             budget.spend_value(value).unwrap();

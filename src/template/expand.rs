@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn uses_inside_partials_have_the_way_to_them() {
+    fn uses_inside_partials_have_the_path_to_them() {
         let partials = partials([
             ("aaaaaa", "{{hc:a:number}} {{hcp:bbbbbb:0}}".into()),
             ("bbbbbb", "{{hc:b:string}}".into()),

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn partials_go_in_and_all_else_stays() {
+    fn partials_are_filled_and_all_else_is_preserved() {
         let partials = partials(&["<{{hcp:bbbbbb:0}}>", "{{ hc:x : string }}{{"]);
         let impossible = format!("{{{{hcp:aaaaaa:0:{}}}}}", "e".repeat(1025));
         let body = json!({
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filled_is_named_at_once() {
+    fn all_problems_of_partials_are_reported_together() {
         let partials = partials(&["{{hcp:aaaaaa:0}}"]);
         assert_eq!(
             problems(

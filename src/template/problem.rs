@@ -37,7 +37,7 @@ pub enum Problem {
     },
 
     /// Neither the body nor its partials use this input.
-    #[error("input {name:?} is not asked for")]
+    #[error("input {name:?} is unexpected: the prompt has no variable of this name")]
     UnexpectedInput {
         /// The input's name.
         name: String,
@@ -121,8 +121,8 @@ pub enum Problem {
 /// Returns the requirement of a site in addition to the type.
 fn besides(expected: &VariableType, site: Site) -> &'static str {
     match (site, expected) {
-        (Site::Key, VariableType::String) => ", as it names a member",
-        (Site::Key, _) => " and a string, as it names a member",
+        (Site::Key, VariableType::String) => ", because it names a member",
+        (Site::Key, _) => " in a string, because it names a member",
         (Site::Text | Site::Value, _) => "",
     }
 }
@@ -155,7 +155,7 @@ mod tests {
         };
         assert_eq!(
             wrong.to_string(),
-            r#"tools[0]: input x is "a\n", expected number and a string, as it names a member"#
+            r#"tools[0]: input x is "a\n", expected number in a string, because it names a member"#
         );
         let missing = Problem::PartialNotFound {
             prompt: "abc123".parse().unwrap(),

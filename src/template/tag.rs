@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_like_a_variable_tag_is_text() {
+    fn malformed_variable_tags_are_text() {
         for text in [
             "{{hc:name}}",
             "{{hc:1a:string}}",
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_like_a_partial_tag_is_text() {
+    fn malformed_partial_tags_are_text() {
         for text in [
             "{{hcp:abc12:0}}",
             "{{hcp:abc1234:0}}",

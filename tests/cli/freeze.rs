@@ -120,7 +120,7 @@ fn a_check_tells_what_drifted() {
     )
     .ok();
     let moved = [
-        "the store: greeting (greet1) is still in 1.0, but a partial of it changed",
+        "the store: greeting (greet1) still has version 1.0, but one of its partials changed",
         "the store: tone (tone00) went from 1.0 to 1.1",
     ];
     assert_eq!(details(&desk, CHECK), moved);
@@ -133,7 +133,7 @@ fn a_check_tells_what_drifted() {
     let told = desk.run(&["freeze", "p"]).ok();
     assert_eq!(
         told,
-        "greeting (greet1) is still in 1.0, but a partial of it changed\n\
+        "greeting (greet1) still has version 1.0, but one of its partials changed\n\
          tone (tone00) went from 1.0 to 1.1\n\
          p: 2 prompts in production, written\n"
     );
@@ -177,8 +177,8 @@ fn a_check_holds_the_two_files_together() {
     let both = details(&desk, CHECK);
     for subject in ["the store", "p"] {
         let told = [
-            format!("{subject}: greeting (greet2) was removed, it was in 1.0"),
-            format!("{subject}: greeting (greet1) was added, in 1.0"),
+            format!("{subject}: greeting (greet2) was removed; it had version 1.0"),
+            format!("{subject}: greeting (greet1) was added with version 1.0"),
         ];
         assert!(told.iter().all(|one| both.contains(one)), "{both:?}");
     }

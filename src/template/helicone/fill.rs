@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_leave_what_is_falsy_and_stop_at_errors() {
+    fn texts_keep_the_tags_of_falsy_inputs_and_stop_at_errors() {
         assert_eq!(
             text_of("{{hc:n:number}} {{hc:zero:number}}"),
             ("5 {{hc:zero:number}}".into(), vec![])
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn sections_stop_at_what_is_missing_falsy_or_no_key() {
+    fn sections_stop_at_missing_or_falsy_inputs_and_invalid_keys() {
         let section = json!({ "a": "{{hc:gone:date}}", "b-{{hc:zero:number}}": "{{hc:s:boolean}} {{hc:gone:x}}" });
         let errors = vec![
             error("gone", "date"),

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_that_are_nothing_are_none() {
+    fn falsy_and_list_inputs_count_as_none() {
         for inputs in [json!(null), json!(false), json!(""), json!(0), json!([1])] {
             let source = json!({ "messages": [{ "content": "{{hc:length:string}}" }] });
             let answer = merged(source.clone(), json!({ "inputs": inputs })).unwrap();
@@ -313,14 +313,14 @@ mod tests {
     }
 
     #[test]
-    fn names_of_every_object_are_no_inputs() {
+    fn names_that_every_javascript_object_has_are_not_inputs() {
         let source = json!({ "messages": [{ "content": "{{hc:constructor:string}}" }] });
         let answer = merged(source.clone(), json!({})).unwrap();
         assert_eq!(answer["body"]["messages"], source["messages"]);
     }
 
     #[test]
-    fn what_would_be_too_large_is_an_error() {
+    fn an_oversized_result_is_an_error() {
         let too_large = Err("filling the body would add more than 67108864 bytes".to_owned());
         let params = json!({ "inputs": { "x": "x".repeat(1 << 20) } });
         for tag in ["{{hc:x:string}}", "{{hc:x:number}}"] {

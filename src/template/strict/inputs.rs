@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_named_with_its_place() {
+    fn every_problem_is_reported_with_its_place() {
         let body = json!({
             "messages": [
                 { "content": "{{hc:gone:string}} {{hc:n:number}} {{hc:flag:boolean}}" },
@@ -91,10 +91,10 @@ mod tests {
                 "messages[0].content: input flag is 0, expected boolean",
                 "messages[1].content[0].text: input gone (date) is missing",
                 "response_format[\"{{hc:key:string}}\"]: \
-                 input key is 5, expected string, as it names a member",
+                 input key is 5, expected string, because it names a member",
                 "tools[0][\"a b\"]: input n is \"five\", expected number",
-                "input \"more\" is not asked for",
-                "input \"\" is not asked for",
+                "input \"more\" is unexpected: the prompt has no variable of this name",
+                "input \"\" is unexpected: the prompt has no variable of this name",
             ]
         );
     }

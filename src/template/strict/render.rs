@@ -176,13 +176,13 @@ mod tests {
                 format!("{inside}: partial aaaaaa:0 (production) contains itself"),
                 "messages[0].content: input gone (string) is missing".into(),
                 format!("{inside}: input n is null, expected number"),
-                "input \"more\" is not asked for".into(),
+                "input \"more\" is unexpected: the prompt has no variable of this name".into(),
             ])
         );
     }
 
     #[test]
-    fn members_that_would_get_one_name_are_named() {
+    fn members_that_would_get_the_same_name_are_reported() {
         let body = json!({ "tools": [{ "a": 1, "{{hc:x:string}}": 2, "{{hc:y:string}}": 3, "a{{hc:empty:string}}": 4 }] });
         assert_eq!(
             render(
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_too_large_is_a_problem() {
+    fn an_oversized_result_is_a_problem() {
         let too_large = Err(vec![
             "filling the body would add more than 67108864 bytes".to_owned(),
         ]);
@@ -313,7 +313,7 @@ mod tests {
         }
 
         #[test]
-        fn all_but_the_tags_stays_byte_for_byte(pieces in prop::collection::vec(piece(), 0..12)) {
+        fn text_outside_tags_is_preserved_byte_for_byte(pieces in prop::collection::vec(piece(), 0..12)) {
             let inputs = Map::from_iter([
                 ("a".to_owned(), json!("\"A\"\n{{hc:b:date}}")),
                 ("b".to_owned(), json!([1, u64::MAX])),
@@ -359,7 +359,7 @@ mod tests {
         }
 
         #[test]
-        fn where_all_is_given_both_modes_agree(body in body_of(TAGS), value in "[a-z{}:]{1,5}") {
+        fn both_modes_agree_if_all_inputs_are_given(body in body_of(TAGS), value in "[a-z{}:]{1,5}") {
             let inputs = inputs_for(&body, &value);
             let params = Map::from_iter([("inputs".to_owned(), Value::Object(inputs.clone()))]);
             let merged = merge(&body, &params, &Map::new()).unwrap();
