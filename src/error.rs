@@ -28,8 +28,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The directory does not exist, or contains no store. [`Store::create`](crate::Store::create)
-    /// creates one.
+    /// The directory does not exist, or contains no store.
+    ///
+    /// [`Store::create`](crate::Store::create) creates one.
     #[error("{path} is no promptbook store")]
     NotAStore {
         /// The directory that the call tried to open.
@@ -134,8 +135,9 @@ pub enum Error {
         prompt: String,
     },
 
-    /// Several prompts match this text. An id, or `id:` followed by an id, names exactly one
-    /// prompt.
+    /// Several prompts match this text.
+    ///
+    /// An id, or `id:` followed by an id, names exactly one prompt.
     #[error("{} names {} prompts: {}", Quoted(name), ids.len(), list(ids))]
     AmbiguousPrompt {
         /// The name that the caller gave.
@@ -270,12 +272,14 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// The histories of a bundle and of the store cannot be merged. Nothing of the bundle was
-    /// imported.
+    /// The histories of a bundle and of the store cannot be merged.
+    ///
+    /// Nothing of the bundle was imported.
     #[error("operation {operation} of the bundle contradicts the store: {reason}")]
     Contradiction {
-        /// The number in the bundle of the first operation that contradicts the store. Later
-        /// contradictions may only follow from it.
+        /// The number in the bundle of the first operation that contradicts the store.
+        ///
+        /// Later contradictions may only follow from it.
         operation: u64,
         /// The operation's id.
         id: OperationId,
@@ -390,8 +394,9 @@ pub enum Error {
     )]
     WithinBatch,
 
-    /// An earlier flush through this handle failed, and the handle retries nothing. Open the store
-    /// again.
+    /// An earlier flush through this handle failed, and the handle retries nothing.
+    ///
+    /// Open the store again.
     #[error("an earlier flush failed; the store must be opened anew")]
     Poisoned,
 

@@ -51,8 +51,10 @@ pub struct Version {
     pub blob: BlobId,
     /// The body's size in bytes.
     pub size: u64,
-    /// The environments that point to the version, sorted. The list is empty in a
-    /// [`Change::VersionCreated`], because moving an environment is a change of its own.
+    /// The environments that point to the version, sorted.
+    ///
+    /// The list is empty in a [`Change::VersionCreated`], because moving an environment is a change
+    /// of its own.
     pub environments: Vec<EnvironmentName>,
 }
 
@@ -118,8 +120,9 @@ pub struct RecordedInputs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Operation {
-    /// The position in the history. The store's first operation has number 1, and there are no
-    /// gaps.
+    /// The position in the history.
+    ///
+    /// The store's first operation has number 1, and there are no gaps.
     pub number: u64,
     /// The hash of the previous operation's id and of this operation's content.
     pub id: OperationId,
@@ -132,8 +135,9 @@ pub struct Operation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OperationContent {
-    /// The time of the operation, in microseconds. Clocks may go backwards; operation numbers do
-    /// not.
+    /// The time of the operation, in microseconds.
+    ///
+    /// Clocks may go backwards; operation numbers do not.
     pub at: DateTime<Utc>,
     /// The author.
     pub author: String,

@@ -160,8 +160,9 @@ struct Memory {
     secrets: Arc<secrets::InMemory>,
 }
 
-/// A store in memory as it was at one moment, from which new stores are created. Nothing writes to
-/// it.
+/// A store in memory as it was at one moment, from which new stores are created.
+///
+/// Nothing writes to it.
 #[cfg(feature = "server")]
 #[derive(Clone, Debug)]
 pub(crate) struct Image(Memory);
@@ -197,8 +198,9 @@ impl Store {
         StoreOptions::new().create(path)
     }
 
-    /// Opens the store in a directory, or creates one if there is none. Several processes may call
-    /// this at the same time.
+    /// Opens the store in a directory, or creates one if there is none.
+    ///
+    /// Several processes may call this at the same time.
     ///
     /// # Errors
     ///
@@ -244,8 +246,9 @@ impl Store {
         self.inner.settler.abandon();
     }
 
-    /// Returns the current contents of a store in memory, or none for a directory. The cost does
-    /// not depend on the size.
+    /// Returns the current contents of a store in memory, or none for a directory.
+    ///
+    /// The cost does not depend on the size.
     #[cfg(feature = "server")]
     pub(crate) fn image(&self) -> Option<Image> {
         match &self.inner.place {
@@ -298,8 +301,9 @@ impl StoreOptions {
         }
     }
 
-    /// Migrates an older format, for a handle that only reads. Opening for writing migrates as
-    /// well.
+    /// Migrates an older format, for a handle that only reads.
+    ///
+    /// Opening for writing migrates as well.
     fn bring_up_to_date(&self, location: &Location, purpose: Purpose, format: u32) -> Result<()> {
         match purpose {
             Purpose::Read if format < sqlite::FORMAT => self.wire_new(location.clone()).map(drop),
@@ -311,8 +315,9 @@ impl StoreOptions {
         }
     }
 
-    /// Creates a store in a directory with these options. The directory is created if it does not
-    /// exist.
+    /// Creates a store in a directory with these options.
+    ///
+    /// The directory is created if it does not exist.
     ///
     /// # Errors
     ///
@@ -426,8 +431,9 @@ impl StoreOptions {
         Ok(())
     }
 
-    /// Creates the missing parts of a store. Returns the location, and the kind of index file that
-    /// was there before.
+    /// Creates the missing parts of a store.
+    ///
+    /// Returns the location, and the kind of index file that was there before.
     fn make(&self, path: &Path) -> Result<(Location, Found)> {
         BlobDirectory::prepare(path)?;
         let location = Location::of(path)?;
@@ -523,8 +529,9 @@ impl Memory {
     }
 }
 
-/// Refuses a write-ahead log without its index. It contains the only copy of some commits, and
-/// SQLite would delete it.
+/// Refuses a write-ahead log without its index.
+///
+/// It contains the only copy of some commits, and SQLite would delete it.
 fn refuse_lost(location: &Location) -> Result<()> {
     match SqliteIndex::log_without_index(location.index()) {
         true => Err(Error::IndexLost {

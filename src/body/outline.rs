@@ -48,8 +48,9 @@ pub(crate) fn any_string(text: &str, test: impl Fn(&str) -> bool) -> bool {
 
 fn ignore(_: &str) {}
 
-/// A visitor of a value and of everything nested in it. It passes strings and member names to a
-/// closure.
+/// A visitor of a value and of everything nested in it.
+///
+/// It passes strings and member names to a closure.
 struct Walk<'s, F>(&'s mut F);
 
 impl<'de, F: FnMut(&str)> DeserializeSeed<'de> for Walk<'_, F> {

@@ -54,8 +54,9 @@ impl Shape {
         }
     }
 
-    /// Returns the memory that the parsed values take, in bytes. The estimate is rather too high
-    /// than too low.
+    /// Returns the memory that the parsed values take, in bytes.
+    ///
+    /// The estimate is rather too high than too low.
     pub(crate) fn parsed_bytes(&self) -> usize {
         // The strings are parts of the text, so in total they are no longer than it.
         self.bytes + BYTES_OF_VALUE * self.values + BYTES_OF_OBJECT * self.objects

@@ -27,8 +27,9 @@ pub enum ErrorKind {
     Ambiguous,
     /// An argument or a file is malformed, or exceeds a limit.
     Invalid,
-    /// The store is not in the expected state, or already contains something in the way. Read the
-    /// current state before the call is repeated.
+    /// The store is not in the expected state, or already contains something in the way.
+    ///
+    /// Read the current state before the call is repeated.
     Conflict,
     /// The bump rules do not allow the version, or no version number is left.
     Refused,
@@ -36,11 +37,13 @@ pub enum ErrorKind {
     Corrupt,
     /// A body cannot be rendered or frozen with the given inputs and partials.
     Unrenderable,
-    /// Another thread or process held a lock for too long. Nothing was changed, and the same call
-    /// may succeed later.
+    /// Another thread or process held a lock for too long.
+    ///
+    /// Nothing was changed, and the same call may succeed later.
     Busy,
-    /// The disk or a quota is full. Nothing was changed, and the same call succeeds once there is
-    /// space.
+    /// The disk or a quota is full.
+    ///
+    /// Nothing was changed, and the same call succeeds once there is space.
     Full,
     /// The store was opened for reading only, or this process cannot write its files.
     ReadOnly,

@@ -26,8 +26,9 @@ pub struct Backup {
     pub bytes: u64,
     /// The number of loose bodies and packs that the directory already contained intact.
     pub kept: u64,
-    /// The result of verifying the whole backup. If it is [clean](Report::is_clean), the backup is
-    /// sound.
+    /// The result of verifying the whole backup.
+    ///
+    /// If it is [clean](Report::is_clean), the backup is sound.
     pub report: Report,
 }
 
@@ -51,8 +52,8 @@ impl Store {
     /// SQLite's locks on them, and the process may end by SIGBUS when another process commits; see
     /// [`Store`](Store#its-files).
     ///
-    /// A damaged store is copied as far as it can be read. After each pack, `progress` is called
-    /// with the number of files processed so far.
+    /// Of a damaged store, everything that can be read is copied. After each pack, `progress` is
+    /// called with the number of files processed so far.
     ///
     /// ```
     /// # let directory = tempfile::tempdir().unwrap();
@@ -192,8 +193,9 @@ impl Store {
     }
 }
 
-/// The number of attempts to find a body in the source. While its directory is replaced for a
-/// moment, one attempt may miss a body that exists.
+/// The number of attempts to find a body in the source.
+///
+/// While its directory is replaced for a moment, one attempt may miss a body that exists.
 const LOOKS: u32 = 5;
 
 /// The pause between two attempts.

@@ -40,8 +40,9 @@ impl std::fmt::Debug for Batch<'_> {
 }
 
 impl Store {
-    /// Makes several changes in one transaction. If `work` returns an error, all of them are
-    /// undone.
+    /// Makes several changes in one transaction.
+    ///
+    /// If `work` returns an error, all of them are undone.
     ///
     /// ```
     /// use promptbook::{NewPrompt, Store};
@@ -180,6 +181,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Returns the version that a spec selects, as [`View::version`](super::View::version) does.
+    ///
     /// The changes of this batch are visible.
     ///
     /// # Errors

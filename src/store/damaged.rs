@@ -14,8 +14,8 @@ use crate::sqlite::{Found, Probed, Purpose, SqliteIndex};
 impl StoreOptions {
     /// Verifies the store in a directory, as [`Store::verify_pinned`] does.
     ///
-    /// A store that is too damaged to be opened is verified as far as it can be read. Nothing is
-    /// changed.
+    /// If a store is too damaged to be opened, everything in it that can be read is verified.
+    /// Nothing is changed.
     ///
     /// ```
     /// # let directory = tempfile::tempdir().unwrap();

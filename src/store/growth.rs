@@ -11,8 +11,9 @@ use crate::{
     Store, StoreOptions, VersionFilter, work,
 };
 
-/// The maximum factor by which the work may grow if the size grows by four. Quadratic work would
-/// grow by 16.
+/// The maximum factor by which the work may grow if the size grows by four.
+///
+/// Quadratic work would grow by 16.
 const MOST: u64 = 6;
 
 /// Compares the work of an operation at a size and at four times the size, in a directory and in

@@ -11,8 +11,10 @@ use crate::error::Result;
 /// The name of the index file in a store's directory.
 pub(super) const INDEX: &str = "index.db";
 
-/// The paths of a store. They are resolved only once, so a later change of the working directory or
-/// of a link does not lead to another store.
+/// The paths of a store.
+///
+/// They are resolved only once, so a later change of the working directory or of a link does not
+/// lead to another store.
 ///
 /// The index may be a link. Its write-ahead log and the write lock are beside the file that the
 /// link leads to, as SQLite's own files are.

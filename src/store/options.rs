@@ -82,8 +82,9 @@ impl StoreOptions {
         self
     }
 
-    /// Sets the bump policy. A store that is created records it. If the store exists, it applies
-    /// only to this handle.
+    /// Sets the bump policy.
+    ///
+    /// A store that is created records it. If the store exists, it applies only to this handle.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
@@ -127,8 +128,9 @@ impl StoreOptions {
         self
     }
 
-    /// Sets how long a call waits for a lock that another thread or process holds. The default is
-    /// 10 s. With zero, a call does not wait.
+    /// Sets how long a call waits for a lock that another thread or process holds.
+    ///
+    /// The default is 10 s. With zero, a call does not wait.
     ///
     /// The locks are the write lock, the locks on bodies, and SQLite's own. If the time is over,
     /// the call fails with an error of the kind [`Busy`](crate::ErrorKind::Busy). Nothing was

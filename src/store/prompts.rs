@@ -80,8 +80,9 @@ impl Store {
         self.write(move |writer| writer.delete_prompt(&prompt))
     }
 
-    /// Points an environment of a prompt to one of its versions. The environment is created if it
-    /// does not exist.
+    /// Points an environment of a prompt to one of its versions.
+    ///
+    /// The environment is created if it does not exist.
     ///
     /// If it already points there, nothing changes and no operation is recorded.
     ///

@@ -1,5 +1,6 @@
-//! The secrets of a server. They are in a file of their own in the store, and in no backup or
-//! bundle.
+//! The secrets of a server.
+//!
+//! They are in a file of their own in the store, and in no backup or bundle.
 
 use std::fmt;
 use std::io;

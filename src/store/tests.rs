@@ -90,8 +90,9 @@ fn an_image_is_sound_at_any_moment() {
     });
 }
 
-/// Garbage collection removes a body's row and its bytes one after the other. An image in between
-/// would contain only one of them.
+/// Garbage collection removes a body's row and its bytes one after the other.
+///
+/// An image in between would contain only one of them.
 #[test]
 fn an_image_waits_for_a_collection_to_end() {
     let store = Store::in_memory().unwrap();
