@@ -278,20 +278,23 @@ fn altered_search_is_named() {
             "DELETE FROM search_text WHERE rowid = (SELECT max(prompt) FROM searchable)",
             &["texts that are searched", "missing"],
         ),
-        (&unlisted, &["prompt ", "are searched instead"]),
+        (&unlisted, &["prompt ", "is indexed with the versions"]),
         (
             "INSERT INTO search_text (rowid, name, text) VALUES (99, 'name', 'text')",
             &["texts that are searched", "has no prompt"],
         ),
-        (&elsewhere, &["prompt ", "are searched instead"]),
-        ("DELETE FROM partial_use", &["searched instead", "staging"]),
+        (&elsewhere, &["prompt ", "is indexed with the versions"]),
+        (
+            "DELETE FROM partial_use",
+            &["is indexed with the versions", "staging"],
+        ),
         (
             "UPDATE partial_use SET environment = 'moon'",
-            &["searched instead", "moon"],
+            &["is indexed with the versions", "moon"],
         ),
         (
             "INSERT INTO search_message (search_message) VALUES ('delete-all')",
-            &["the message of", "is not searched"],
+            &["the message of", "is not indexed"],
         ),
         (
             "INSERT INTO search_message (rowid, message) VALUES (99, 'word')",
@@ -299,7 +302,7 @@ fn altered_search_is_named() {
         ),
         (
             "UPDATE counter SET value = value + 1 WHERE name = 'searchable'",
-            &["are searched instead"],
+            &["is indexed with the versions"],
         ),
         (
             "UPDATE search_text_data SET block = zeroblob(64) WHERE id > 10",

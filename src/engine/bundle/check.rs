@@ -122,7 +122,9 @@ impl Check {
                 Change::VersionDeleted { id, .. } => {
                     self.is(snapshot, prompt, *id, true)?;
                     if let Some(name) = self.lines.get(&prompt).and_then(|line| line.holder(*id)) {
-                        return Err(format!("version {id} is in {name}, and can't go").into());
+                        return Err(
+                            format!("version {id} is in {name} and can't be deleted").into()
+                        );
                     }
                     self.see(prompt, *id, false);
                 }
@@ -189,11 +191,13 @@ impl Check {
         }
         if line.state != *before {
             let (found, told) = (described(&line.state), described(before));
-            return Err(format!("prompt {id} is {found}, the operation found it {told}").into());
+            return Err(
+                format!("prompt {id} is {found}, but before the operation it was {told}").into(),
+            );
         }
         if after.is_none() {
             if let Some(name) = line.pointers.keys().next() {
-                return Err(format!("prompt {id} is in {name}, and can't go").into());
+                return Err(format!("prompt {id} is in {name} and can't be deleted").into());
             }
             self.gone.insert(id);
             for version in self.seen_of.remove(&id).unwrap_or_default() {
@@ -240,8 +244,9 @@ impl Check {
         if found != before {
             let text = |id: Option<VersionId>| id.map_or("unset".into(), |id| id.to_string());
             let (found, told) = (text(found), text(before));
-            let reason =
-                format!("{name} of prompt {prompt} is {found}, the operation found {told}");
+            let reason = format!(
+                "{name} of prompt {prompt} is {found}, but before the operation it was {told}"
+            );
             return Err(reason.into());
         }
         Ok(())
@@ -250,7 +255,7 @@ impl Check {
     fn is_there(&self, prompt: PromptId) -> Result<(), Misfit> {
         match self.lines.get(&prompt).map(|line| &line.state) {
             Some(Some(_)) => Ok(()),
-            _ => Err(format!("prompt {prompt} is not there").into()),
+            _ => Err(format!("prompt {prompt} does not exist").into()),
         }
     }
 
@@ -265,7 +270,7 @@ impl Check {
         match self.seen(snapshot, id)? {
             Some(seen) if seen.prompt == prompt && seen.live == live => Ok(()),
             Some(seen) if seen.prompt == prompt => {
-                let found = if live { "deleted" } else { "there" };
+                let found = if live { "deleted" } else { "live" };
                 Err(format!("version {id} is {found}").into())
             }
             _ => Err(format!("prompt {prompt} never had version {id}").into()),
@@ -291,7 +296,7 @@ impl Check {
 
 fn described(state: &Option<PromptState>) -> String {
     match state {
-        None => "not there".into(),
+        None => "absent".into(),
         Some(state) => state.described(),
     }
 }

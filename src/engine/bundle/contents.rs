@@ -133,7 +133,9 @@ impl Contents {
                 .map_err(|reason| malformed(format!("operation {number}: {reason}")))?;
         }
         if contents.ids.last() != contents.head.head.as_ref() {
-            return Err(malformed("the id of the last operation is another"));
+            return Err(malformed(
+                "the id of the last operation differs from the second line's",
+            ));
         }
         let bodies_at = reader.offset();
         let mut stored = Vec::new();
@@ -144,10 +146,12 @@ impl Contents {
             .iter()
             .try_fold(0, |sum: u64, body| sum.checked_add(body.size));
         if bytes != Some(contents.head.bytes) {
-            return Err(malformed("the bodies have other bytes in sum"));
+            return Err(malformed(
+                "the total size of the bodies differs from the second line's",
+            ));
         }
         if !reader.is_at_end()? {
-            return Err(malformed("there is more behind the last body"));
+            return Err(malformed("there is more data after the last body"));
         }
         contents.compare(told, &stored)?;
         Ok((contents, bodies_at))
@@ -166,15 +170,17 @@ impl Contents {
             .iter()
             .find(|undone| !(1..number).contains(undone))
         {
-            return Err(format!("operation {undone} is not before it"));
+            return Err(format!(
+                "it undoes operation {undone}, which is not before it"
+            ));
         }
         if !content.undoes.is_empty() {
             self.undoes.insert(number, content.undoes.clone());
         }
         if content.undoes.is_empty() == (content.kind == OperationKind::Undo) {
             let reason = match content.undoes.is_empty() {
-                true => "it takes nothing back, and is told to",
-                false => "it takes others back, and is told to be something else",
+                true => "its kind is undo, but it undoes nothing",
+                false => "it undoes operations, but its kind is not undo",
             };
             return Err(reason.into());
         }
@@ -185,17 +191,20 @@ impl Contents {
                     id,
                     before: None,
                     after: None,
-                } => return Err(format!("it changes nothing of prompt {id}")),
+                } => return Err(format!("its change of prompt {id} is empty")),
                 Change::Environment {
                     name,
                     before: None,
                     after: None,
                     ..
-                } => return Err(format!("it changes nothing of {name}")),
+                } => return Err(format!("its change of environment {name} is empty")),
                 Change::VersionCreated(version) => {
                     check_moment(version.created_at)?;
                     if !version.environments.is_empty() || version.size > Body::MAX_BYTES as u64 {
-                        return Err(format!("version {} can't have come so", version.id));
+                        return Err(format!(
+                            "version {} has environments or is too large",
+                            version.id
+                        ));
                     }
                     self.created.push((number, version.blob));
                     told.push(Told::new(
@@ -222,7 +231,9 @@ impl Contents {
                 true => "models",
                 false => "sizes",
             };
-            return Err(malformed(format!("versions tell two {what} of body {id}")));
+            return Err(malformed(format!(
+                "versions record different {what} for body {id}"
+            )));
         }
         for body in stored {
             let found = told.binary_search_by_key(&body.id, |told| told.id);
@@ -231,11 +242,11 @@ impl Contents {
             match found.filter(|found| found.size == body.size) {
                 None => {
                     return Err(malformed(format!(
-                        "no version has the body {id}, or one tells another size of it"
+                        "body {id} has no version, or a version with a different size"
                     )));
                 }
                 Some(found) if found.model != body.model => {
-                    let reason = format!("a version tells another model than its body {id}");
+                    let reason = format!("a version records a different model than its body {id}");
                     return Err(malformed(reason));
                 }
                 Some(_) => {}
@@ -268,7 +279,7 @@ impl Told {
 fn read_body(reader: &mut Reader<impl BufRead>, before: Option<&Told>) -> Result<Told> {
     let (id, size) = reader.body_line()?;
     if before.is_some_and(|before| before.id >= id) {
-        return Err(malformed(format!("body {id} is not in its place")));
+        return Err(malformed(format!("body {id} is out of order")));
     }
     let bytes = reader.body_bytes(id, size)?;
     let body = Body::try_from(bytes).map_err(|error| malformed(format!("body {id}: {error}")))?;
@@ -279,6 +290,6 @@ fn read_body(reader: &mut Reader<impl BufRead>, before: Option<&Told>) -> Result
 fn check_moment(at: DateTime<Utc>) -> Result<(), String> {
     match DateTime::from_timestamp_micros(at.timestamp_micros()) == Some(at) {
         true => Ok(()),
-        false => Err(format!("no record keeps the moment {at}")),
+        false => Err(format!("no record can store the time {at}")),
     }
 }

@@ -102,7 +102,7 @@ impl Writer<'_> {
         };
         match told {
             Some(told) if told != stored => Err(malformed(format!(
-                "body {blob} is told to have {told} bytes, it has {stored}"
+                "body {blob} is recorded with {told} bytes, but has {stored}"
             ))),
             _ => Ok(()),
         }
@@ -119,9 +119,9 @@ impl Writer<'_> {
         for (blob, size) in &needed.absent {
             self.change(|transaction| transaction.put_absent_body(*blob, *size))
                 .map_err(|error| match error {
-                    Error::Backend(error) if error.kind() == ErrorKind::Corrupt => {
-                        malformed(format!("body {blob} is told to have {size} bytes: {error}"))
-                    }
+                    Error::Backend(error) if error.kind() == ErrorKind::Corrupt => malformed(
+                        format!("body {blob} is recorded with {size} bytes: {error}"),
+                    ),
                     error => error,
                 })?;
         }
@@ -196,7 +196,7 @@ impl Writer<'_> {
         for version in without_body {
             if self.transaction.version(version)?.is_some() {
                 return Err(malformed(format!(
-                    "version {version} is live, and its body is neither in it nor in the store"
+                    "version {version} is live, but its body is neither in the bundle nor in the store"
                 )));
             }
         }

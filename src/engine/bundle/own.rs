@@ -97,7 +97,7 @@ impl Own {
             let by = self.sets.get(fact)?;
             Some((
                 *by,
-                format!("operation {by} here changed {}, too", told(fact)),
+                format!("operation {by} of the store changed {} too", told(fact)),
             ))
         });
         let below = footing.sets.iter().filter_map(|fact| {
@@ -105,7 +105,7 @@ impl Own {
             let fact = told(fact);
             Some((
                 *by,
-                format!("it changed {fact}, on which operation {by} here rests"),
+                format!("it changed {fact}, on which operation {by} of the store depends"),
             ))
         });
         let above = footing.needs.iter().filter_map(|fact| {
@@ -113,7 +113,7 @@ impl Own {
             let fact = told(fact);
             Some((
                 *by,
-                format!("it rests on {fact}, which operation {by} here changed"),
+                format!("it depends on {fact}, which operation {by} of the store changed"),
             ))
         });
         // Sets have no order. The minimum makes the reason the same for every import of a bundle.
@@ -128,8 +128,8 @@ impl Own {
             let here = known.number(turned);
             if let Some(by) = self.turned.get(&here) {
                 let reason =
-                    format!("operation {by} here took operation {here} back, or brought it");
-                return Some(format!("{reason} back, too"));
+                    format!("operation {by} of the store undid operation {here}, or restored");
+                return Some(format!("{reason} it, too"));
             }
             next.extend(self.undoes_there.get(&turned).into_iter().flatten());
         }
@@ -152,9 +152,9 @@ fn footing<'a>(changes: impl Iterator<Item = &'a Change>) -> Footing {
 
 fn told(fact: &Fact) -> String {
     match fact {
-        Fact::Prompt(id) => format!("whether prompt {id} is there"),
+        Fact::Prompt(id) => format!("whether prompt {id} exists"),
         Fact::Name(id) | Fact::Tags(id) => format!("the name or tags of prompt {id}"),
-        Fact::Version(id) => format!("whether version {id} is there"),
+        Fact::Version(id) => format!("whether version {id} exists"),
         Fact::Environment(id, name) => format!("{name} of prompt {id}"),
     }
 }

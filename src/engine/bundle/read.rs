@@ -48,7 +48,7 @@ impl<R: BufRead> Reader<R> {
         // Only one text is accepted for a head, so that equal contents make equal bundles.
         match serde_json::to_string(&head) {
             Ok(text) if text == line => Ok(head),
-            _ => Err(malformed("the second line is not written as it would be")),
+            _ => Err(malformed("the second line is not in its canonical form")),
         }
     }
 
@@ -66,13 +66,13 @@ impl<R: BufRead> Reader<R> {
             Some((id, size)) if format!("{id} {size}") == line => {
                 if size > Body::MAX_BYTES as u64 {
                     return Err(malformed(format!(
-                        "body {id} is told to have {size} bytes, more than any"
+                        "body {id} has a length of {size} bytes, above the maximum"
                     )));
                 }
                 Ok((id, size))
             }
             _ => Err(malformed(format!(
-                "a line before a body is no address and length: {line:?}"
+                "the line before a body is not an address and a length: {line:?}"
             ))),
         }
     }
@@ -86,7 +86,9 @@ impl<R: BufRead> Reader<R> {
         self.offset += read as u64;
         match bytes.pop() {
             Some(b'\n') if bytes.len() as u64 == size && BlobId::of(&bytes) == id => Ok(bytes),
-            _ => Err(malformed(format!("body {id} is not the bytes behind it"))),
+            _ => Err(malformed(format!(
+                "body {id} does not match the bytes after it"
+            ))),
         }
     }
 

@@ -72,11 +72,11 @@ fn history(snapshot: &dyn Snapshot, head: &mut Head) -> Result<Vec<(BlobId, Vers
             backend::Error::new(ErrorKind::Corrupt, format!("operation {number}: {reason}"))
         };
         if number != head.operations + 1 || last.followed_by(text.as_bytes()) != id {
-            return Err(damaged("its id is not the hash of what is there").into());
+            return Err(damaged("its id does not match the history up to it").into());
         }
         if text.len() as u64 > LONGEST_OPERATION {
             return Err(KIND
-                .malformed(format!("operation {number} is too long for one"))
+                .malformed(format!("operation {number} is too long for a bundle"))
                 .into());
         }
         let content: OperationContent = serde_json::from_str(text)
@@ -123,7 +123,8 @@ fn stored(
 fn refuse_live(snapshot: &dyn Snapshot, versions: &[(BlobId, VersionId)]) -> Result<()> {
     for (blob, version) in versions {
         if snapshot.version(*version)?.is_some() {
-            let reason = format!("version {version} has it, and the index does not know it");
+            let reason =
+                format!("version {version} refers to it, but the index does not contain it");
             return Err(Error::Damaged {
                 blob: *blob,
                 reason,

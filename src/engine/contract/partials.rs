@@ -104,13 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_that_asks_for_nothing_may_come_and_go() {
+    fn a_partial_without_variables_may_be_added_and_removed() {
         assert_eq!(found("hello", "{{hcp:plain0:0}}"), [""; 0]);
         assert_eq!(found("{{hcp:plain0:0}}", "hello"), [""; 0]);
     }
 
     #[test]
-    fn what_a_partial_asks_for_is_the_bodys_own() {
+    fn variables_of_a_partial_count_as_the_bodys() {
         assert_eq!(found("{{hc:tone:string}}", "{{hcp:asking:0}}"), [""; 0]);
         assert_eq!(
             found("hello", "{{hcp:asking:0}}"),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_that_can_not_be_filled_breaks() {
+    fn a_partial_that_cannot_be_filled_is_a_breakage() {
         assert_eq!(
             found(
                 "hello",
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_filled_before_is_no_change() {
+    fn a_partial_that_could_not_be_filled_before_is_no_change() {
         assert_eq!(
             found("{{hcp:nobody:0}}", "more {{ hcp:nobody:7 }}"),
             [""; 0]

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_comes_or_goes_is_a_difference() {
+    fn an_added_or_removed_format_is_a_difference() {
         let format = Json::from(json!({ "type": "json_object" }));
         for (base, new) in [(None, Some(&format)), (Some(&format), None)] {
             let mut found = Vec::new();

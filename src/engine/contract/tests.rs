@@ -11,7 +11,7 @@ use crate::id::EnvironmentName;
 use crate::template::render_strict;
 
 #[test]
-fn all_that_breaks_is_named_in_order() {
+fn breakages_are_listed_in_order() {
     let base = json!({ "messages": [{ "content": "{{hc:name:string}}" }], "response_format": { "type": "text" } });
     let new = json!({
         "messages": [{ "content": "{{hc:name:number}}" }, { "content": "{{hcp:nobody:0}}" }],
@@ -37,7 +37,7 @@ fn all_that_breaks_is_named_in_order() {
 }
 
 #[test]
-fn what_is_kept_of_a_body_is_as_it_is_written() {
+fn parts_of_a_body_are_copied_verbatim() {
     let of = |constant: &str, format: &str| {
         let text = format!(
             r#"{{"tools": 1, "tools": [{{"type": "function", "function": {{"name": "f",

@@ -178,7 +178,7 @@ fn compare_same(base: &[&Tool], new: &[&Tool], found: &mut Vec<Breakage>) {
             let same = |(base, new): (&&Tool, &&Tool)| is_same(&base.definition, &new.definition);
             if base.len() != new.len() || !base.iter().zip(new).all(same) {
                 let reason = format!(
-                    "{} is there several times, and changed, which can't be shown to be compatible",
+                    "{} occurs several times and has changed, which can't be shown to be compatible",
                     first.words()
                 );
                 found.push(Breakage::new(reason, first.place.clone()));
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn order_and_descriptions_are_no_promise() {
+    fn order_and_descriptions_may_change() {
         let base = json!([
             plain("a"),
             function("b", json!({ "description": "x", "strict": null }))
@@ -301,7 +301,7 @@ mod tests {
 
     /// Tags as the names of members can render to the same name.
     #[test]
-    fn a_description_that_is_no_text_may_not_change() {
+    fn a_description_that_is_not_text_may_not_change() {
         let base = function("f", json!({ "description": "x" }));
         let clash = json!({ "{{hc:a:string}}": 1, "{{hc:b:string}}": 2 });
         let new = function("f", json!({ "description": clash }));
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn tools_may_neither_come_nor_go() {
+    fn tools_may_be_neither_added_nor_removed() {
         assert_eq!(
             found(
                 json!([plain("a"), plain("b")]),
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_may_neither_come_nor_go() {
+    fn parameters_may_be_neither_added_nor_removed() {
         let (with, without) = (plain("f"), function("f", json!({ "parameters": null })));
         let expected = "\"parameters\" of tool \"f\" changed, and can't be shown to be compatible: tools[0].function.parameters";
         assert_eq!(found(json!([with]), json!([without])), [expected]);
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_function_is_compared_whole() {
+    fn tools_other_than_functions_are_compared_whole() {
         let search = |size: &str| json!([{ "type": "web_search", "search_context_size": size }]);
         assert_eq!(found(search("low"), search("low")), [""; 0]);
         assert_eq!(found(search("low"), search("high")).len(), 2);
@@ -416,7 +416,7 @@ mod tests {
             assert_eq!(
                 found(json!([one, other]), new),
                 [
-                    "tool \"f\" is there several times, and changed, which can't be shown to be compatible: tools[0]"
+                    "tool \"f\" occurs several times and has changed, which can't be shown to be compatible: tools[0]"
                 ]
             );
         }

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_accepted_has_a_name() {
+    fn accepted_values_have_a_description() {
         let words: Vec<String> = all_uses()
             .iter()
             .map(|one| Accepted::by(one).to_string())
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_may_neither_come_nor_go() {
+    fn variables_may_be_neither_added_nor_removed() {
         assert_eq!(
             found(
                 &variables(&["", "{{hc:old:number}}"]),
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrowing_is_named_at_the_use_that_narrows() {
+    fn a_narrowing_is_reported_at_the_use_that_narrows() {
         let base = variables(&["{{hc:x:string}}"]);
         let new = variables(&["{{hc:x:string}}", "{{hc:x:number}}", "{{hc:x:number}}"]);
         assert_eq!(

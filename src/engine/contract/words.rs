@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_tells_how_much_more_there_is() {
+    fn a_long_list_ends_with_the_number_of_further_values() {
         let values = ["0", "1", "2", "3", "4"].map(Tree::of);
         let values: Vec<&Tree<'_>> = values.iter().collect();
         assert_eq!(list(&values), "0, 1, 2 and 2 more");

@@ -89,7 +89,7 @@ impl Expected {
         snapshot.each_searchable(&mut |told| {
             match told {
                 Told::Message(id) if self.messages.remove(&id) => {}
-                Told::Message(id) => wrong.push(format!("the message of {id} is not to be searched")),
+                Told::Message(id) => wrong.push(format!("the message of {id} is indexed, but should not be")),
                 Told::Prompt(id, _) if self.tail.touched(id) => {}
                 Told::Prompt(id, mut found) => {
                     found.sort();
@@ -100,7 +100,7 @@ impl Expected {
                     let expected: Vec<_> = expected.collect();
                     if found != expected {
                         wrong.push(format!(
-                            "of prompt {id} the versions and partials {found:?} are searched instead of {expected:?}"
+                            "prompt {id} is indexed with the versions and partials {found:?} instead of {expected:?}"
                         ));
                     }
                 }
@@ -108,9 +108,9 @@ impl Expected {
             Ok(())
         })?;
         let prompts = self.current.keys();
-        wrong.extend(prompts.map(|id| format!("prompt {id} is not searched")));
+        wrong.extend(prompts.map(|id| format!("prompt {id} is not indexed")));
         let messages = self.messages.iter();
-        wrong.extend(messages.map(|id| format!("the message of {id} is not searched")));
+        wrong.extend(messages.map(|id| format!("the message of {id} is not indexed")));
         Ok(wrong)
     }
 }

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_means_anything_else() {
+    fn no_character_has_a_special_meaning() {
         let expected = [row("name", true), row("or", true), row("near", true)];
         assert_eq!(listed("name:* OR (NEAR^-"), expected);
         for empty in ["", " ", "\"", "\"\"", "--", "*"] {

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_already_is_not_told_again() {
+    fn known_runs_are_not_indexed_again() {
         let first = "a b c d e f g h";
         assert_eq!(told(&[first]), first);
         assert_eq!(told(&[first, first]), first);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn long_phrases_are_asked_for_by_their_runs() {
+    fn long_phrases_are_replaced_by_their_runs() {
         let asked = in_runs(&read("a-b-cd \"d e f g\" h-i-j-k-lm nop").unwrap());
         let asked = asked.phrases.iter().map(|phrase| {
             let open = if phrase.open { "*" } else { "" };

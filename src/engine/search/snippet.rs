@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_searched_is_marked_in_one_line() {
+    fn matches_are_marked_on_one_line() {
         assert_eq!(shown("Be\n\n kind.", "kin"), "Be [kind].");
         assert_eq!(shown("Grüße an alle", "GRUSS alle"), "[Grüße] an [alle]");
         assert_eq!(shown("丁寧に答える", "答え"), "丁寧に[答え]る");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_piece_that_has_most_is_shown() {
+    fn the_part_with_the_most_phrases_is_shown() {
         let text = format!("alpha {} beta alpha", "x ".repeat(200));
         assert!(shown(&text, "alpha beta").ends_with("[beta] [alpha]"));
     }

@@ -27,7 +27,7 @@ fn both(
 
 /// A search finds a version again after an undo restored it.
 #[test]
-fn what_comes_back_is_found_again() {
+fn a_restored_version_is_found_again() {
     let (index, blobs) = in_memory();
     let bodies = Bodies::new(blobs);
     let mut scribe = Scribe::new(&*index);
@@ -70,7 +70,7 @@ fn what_comes_back_is_found_again() {
 
 /// Only one of two current versions contains all the words, and this one is found.
 #[test]
-fn a_version_is_found_by_what_stands_in_it() {
+fn the_version_that_contains_all_words_is_found() {
     let scribe = |scribe: &mut Scribe<'_>| {
         scribe.create(1, "name", &[]);
         scribe.commit_body(
@@ -116,7 +116,7 @@ fn moved(number: u32, name: &str) -> Vec<(PromptId, EnvironmentName)> {
 /// Prompt 2 contains a partial of 1, 3 one of 2 in staging, and 1 one of 3, which is a cycle.
 /// Prompt 4 contains a partial of 3 in an environment that points to no version.
 #[test]
-fn what_hangs_on_a_pointer_is_found_at_any_depth() {
+fn affected_versions_are_found_at_any_depth() {
     let scribe = |scribe: &mut Scribe<'_>| {
         let bodies = [
             (1, "{{hcp:000003:0}}"),
@@ -141,7 +141,7 @@ fn what_hangs_on_a_pointer_is_found_at_any_depth() {
             ids
         };
         let all = [1, 2, 3].map(prompt_id);
-        assert_eq!(affected(moved(1, "production")), all, "a round");
+        assert_eq!(affected(moved(1, "production")), all, "a cycle");
         assert_eq!(affected(moved(2, "staging")), all);
         assert_eq!(affected(moved(3, "other")), [prompt_id(4)]);
         assert!(affected(moved(2, "production")).is_empty());
@@ -153,7 +153,7 @@ fn what_hangs_on_a_pointer_is_found_at_any_depth() {
 
 /// A body that is missing has no text. Everything else is found.
 #[test]
-fn a_damaged_body_is_no_obstacle() {
+fn a_damaged_body_does_not_stop_a_search() {
     let scribe = |scribe: &mut Scribe<'_>| {
         scribe.create(1, "name", &[]);
         let version = scribe.commit_body(1, 1, "1.0", &body("text"));

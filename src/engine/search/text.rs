@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn other_shapes_have_the_text_that_they_have() {
+    fn bodies_of_other_shapes_have_text_too() {
         assert_eq!(text_of(&json!({ "messages": "plain" })), "plain");
         assert_eq!(
             text_of(&json!({ "messages": [null, 5, "a"], "tools": 7 })),

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn words_tell_where_they_stand() {
+    fn words_are_passed_with_their_positions() {
         let text = "Grüße, 日本 e\u{301}a";
         let mut found = Vec::new();
         each_word(text, |range, _| found.push(&text[range]));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_word_counts_by_its_beginning() {
+    fn a_long_word_is_cut() {
         let words = listed(&"ab".repeat(1000));
         assert_eq!(words, ["ab".repeat(MOST_CHARS / 2)]);
     }
@@ -176,7 +176,7 @@ mod tests {
     proptest! {
         /// Otherwise the index would split the words differently.
         #[test]
-        fn every_word_is_one(text in "\\PC{0,40}") {
+        fn no_word_contains_a_separator(text in "\\PC{0,40}") {
             let mut shown = 0;
             each_word(&text, |range, word| {
                 shown += 1;

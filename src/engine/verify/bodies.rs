@@ -95,8 +95,9 @@ impl BodyCheck<'_> {
                 if let Some(live) = &mut live {
                     let versions = live.remove(&id).unwrap_or_default();
                     if versions != counted {
-                        let detail =
-                            format!("{counted} live versions are counted, there are {versions}");
+                        let detail = format!(
+                            "{counted} live versions are counted, but there are {versions}"
+                        );
                         wrong.push((number, Violation::Body { blob: id, detail }));
                     }
                 }
@@ -140,7 +141,7 @@ impl BodyCheck<'_> {
         }
         let missing = live.into_iter().flatten().map(|(blob, _)| Violation::Body {
             blob,
-            detail: "live versions have it, and it is not stored".into(),
+            detail: "live versions refer to it, but it is not stored".into(),
         });
         report.violations.extend(missing);
         Ok(())
@@ -237,9 +238,9 @@ impl BodyCheck<'_> {
                     continue;
                 }
                 Found::OtherSize { size, told } => {
-                    format!("it has {size} bytes, the index says {told}")
+                    format!("it has {size} bytes, but the index says {told}")
                 }
-                Found::OtherHash { size } => format!("its {size} bytes have another hash"),
+                Found::OtherHash { size } => format!("its {size} bytes have a different hash"),
                 Found::Unreadable { reason } => reason,
                 Found::Missing => "it is missing".into(),
             };
@@ -298,7 +299,7 @@ pub(super) fn check_loose(
                 report.bytes += bytes.len() as u64;
                 None
             }
-            Ok(Some(bytes)) => Some(format!("its {} bytes have another hash", bytes.len())),
+            Ok(Some(bytes)) => Some(format!("its {} bytes have a different hash", bytes.len())),
             // The body was removed after it was listed.
             Ok(None) => None,
             Err(error) if is_damage(&error) => Some(error.in_full()),

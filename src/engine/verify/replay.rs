@@ -98,7 +98,7 @@ impl Replay {
 }
 
 fn unmade() -> ReplayError {
-    ReplayError::Contradiction("no operation made it".into())
+    ReplayError::Contradiction("no operation created it".into())
 }
 
 fn replay(snapshot: &dyn Snapshot, id: PromptId) -> Result<PromptRows, ReplayError> {

@@ -247,8 +247,7 @@ fn strangers_are_merged() {
     is_sound(&one);
 }
 
-/// The current state may fit nevertheless: a prompt that is not deleted here, or a value that was
-/// changed and changed back.
+/// The current states may fit nevertheless, for example if a value was changed and changed back.
 #[test]
 fn what_both_sides_changed_is_refused_whatever_it_is_now() {
     type Step<'a> = &'a dyn Fn(&Store);
