@@ -109,8 +109,7 @@ impl Body {
         serde_json::from_str(self.text())
     }
 
-    /// Returns whether the text is so large that its values are parsed only if necessary, and then
-    /// freed.
+    /// Returns whether the body is large: its values are parsed only on demand, and then freed.
     pub(crate) fn is_large(&self) -> bool {
         self.text().len() > LARGE
     }
@@ -148,8 +147,7 @@ impl Body {
         }))
     }
 
-    /// Returns the memory that the body takes with its values, in bytes, even if they are not
-    /// parsed.
+    /// Returns the memory of the body with its values, in bytes, even if they are not parsed.
     pub(crate) fn weight(&self) -> usize {
         let text = self.as_bytes();
         let weigh = || size_of::<Inner>() + text.len() + Shape::of(text).parsed_bytes();

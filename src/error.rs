@@ -44,8 +44,9 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// The directory contains the backup of another store, or of a store that has lost some of its
-    /// history since.
+    /// The directory contains the backup of another store.
+    ///
+    /// It may also be a backup of this store, if the store has lost some of its history since.
     #[error("{path} has the backup of another store: this one has no such operation {operation}")]
     ForeignBackup {
         /// The directory.
@@ -54,8 +55,7 @@ pub enum Error {
         operation: u64,
     },
 
-    /// The index is missing or empty, but the directory contains bodies or a log that belong to an
-    /// index.
+    /// The index is missing or empty, but its bodies or its log are in the directory.
     ///
     /// No new index is created over them. Restore the index, or move the rest away.
     #[error("{path} has no index, but {left} is left of a store")]
@@ -146,8 +146,9 @@ pub enum Error {
         ids: Vec<PromptId>,
     },
 
-    /// No body with this address is stored: either none ever was, or it was removed by garbage
-    /// collection.
+    /// No body with this address is stored.
+    ///
+    /// Either none ever was, or it was removed by garbage collection.
     #[error("no body {blob}")]
     BodyNotFound {
         /// The address.
@@ -206,8 +207,7 @@ pub enum Error {
         id: VersionId,
     },
 
-    /// The current value differs from the one that the caller expected, see
-    /// [`Expected`](crate::Expected).
+    /// The current value is not the [`Expected`](crate::Expected) one.
     #[error("{subject} is {}, expected {expected}", found_or_nothing(found.as_ref()))]
     Conflict {
         /// The compared value, such as `production of prompt abc123`.
@@ -330,18 +330,19 @@ pub enum Error {
         by: u64,
     },
 
-    /// The body of a deleted version was unused for longer than the retention, and was removed by
-    /// garbage collection. It cannot be restored.
+    /// The body of a deleted version was removed by garbage collection and cannot be restored.
+    ///
+    /// It had been unused for longer than the retention.
     #[error("the body {blob} was collected")]
     BodyCollected {
         /// The body's address.
         blob: BlobId,
     },
 
-    /// Garbage collection would remove something, but by the clock nothing was created in the store
-    /// within the retention.
+    /// Garbage collection would remove something, but the clock may be ahead.
     ///
-    /// Either the store was idle, or the clock is ahead. Nothing was removed.
+    /// By the clock, nothing was created in the store within the retention. Either the store was
+    /// idle, or the clock is ahead. Nothing was removed.
     /// [`GcOptions::trust_clock`](crate::GcOptions::trust_clock) trusts the clock.
     #[error(
         "the clock says {now}, and nothing was made in the store since {cutoff}: if it is ahead, {} and {} would be \
@@ -370,8 +371,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// A flush failed while this operation was committed, or the store's files were replaced:
-    /// whether the operation took place is unknown.
+    /// Whether the operation took place is unknown.
+    ///
+    /// A flush failed while the operation was committed, or the store's files were replaced.
     ///
     /// Open the store again and check: if the operation took place, operation `number` has this
     /// `id`.
@@ -385,10 +387,9 @@ pub enum Error {
         source: backend::Error,
     },
 
-    /// The call was made on a store from inside one of its own [batches](crate::Store::batch), and
-    /// would wait for that batch to end.
+    /// The call was made inside a [batch](crate::Store::batch) of the same store.
     ///
-    /// Nothing was changed.
+    /// It would wait for the batch to end. Nothing was changed.
     #[error(
         "a batch of this store is open on this thread, and the call would wait for its end; make it after the batch, or use the batch itself"
     )]
@@ -400,10 +401,11 @@ pub enum Error {
     #[error("an earlier flush failed; the store must be opened anew")]
     Poisoned,
 
-    /// The index or the blob store failed, for example because of a full disk, missing permissions,
-    /// or an I/O error.
+    /// The index or the blob store failed.
     ///
-    /// [`kind`](Self::kind) says what a caller can do about it.
+    /// Causes are a full disk, missing permissions, or an I/O error, for example.
+    ///
+    /// [`kind`](Error::kind) says what a caller can do about it.
     #[error(transparent)]
     Backend(backend::Error),
 }

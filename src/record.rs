@@ -382,8 +382,7 @@ impl OperationFilter {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
-    /// A minor version that would break callers of its base is refused, unless the caller forces
-    /// it.
+    /// A minor version that would break callers of its base is refused, unless it is forced.
     #[default]
     Enforced,
     /// The caller chooses the bump, as with the live service.

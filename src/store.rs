@@ -230,8 +230,9 @@ impl Store {
         SqliteIndex::remove(&path.join(location::INDEX))
     }
 
-    /// Returns the store's directory as an absolute path without links, or none for a store in
-    /// memory.
+    /// Returns the absolute path of the store's directory, or none for a store in memory.
+    ///
+    /// The path contains no links.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.inner.place {
@@ -263,8 +264,9 @@ impl Store {
         self.inner.context.settings
     }
 
-    /// Returns the bump policy of this handle: the store's, unless the handle was opened with
-    /// another.
+    /// Returns the bump policy of this handle.
+    ///
+    /// It is the store's policy, unless the handle was opened with another.
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.inner.context.policy

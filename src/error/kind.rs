@@ -51,9 +51,10 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// The caller cancelled the call.
     Cancelled,
-    /// The handle can no longer be used: an earlier flush failed, the store's files were moved or
-    /// replaced, or this process is a fork of the process that opened the store. Nothing was
-    /// changed. Open the store again.
+    /// The handle can no longer be used. Open the store again.
+    ///
+    /// An earlier flush failed, the store's files were moved or replaced, or this process is a fork
+    /// of the process that opened the store. Nothing was changed.
     Unavailable,
     /// Anything else, such as a failed read or write, or an unsupported format or file system.
     Other,
@@ -115,7 +116,7 @@ impl Error {
 
     /// Returns each way in which a refused version would break callers of its base.
     ///
-    /// The slice is empty for every error except [`Breaking`](Self::Breaking).
+    /// The slice is empty for every error except [`Breaking`](Error::Breaking).
     #[must_use]
     pub fn breakages(&self) -> &[Breakage] {
         match self {

@@ -100,8 +100,7 @@ impl Made {
 
 #[cfg(feature = "cli")]
 impl Store {
-    /// Returns the operations of the last transaction that was committed through this handle, or
-    /// none if it committed none.
+    /// Returns the operations of the last transaction that was committed through this handle.
     pub(crate) fn operations_made(&self) -> Option<RangeInclusive<u64>> {
         let made = self.inner.made.0.lock();
         made.unwrap_or_else(PoisonError::into_inner).clone()

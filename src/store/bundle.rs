@@ -8,8 +8,9 @@ use crate::engine::{Bundle, BundleSummary, Imported, export_bundle};
 use crate::error::Result;
 
 impl Store {
-    /// Writes the store's history and all stored bodies to one file, which
-    /// [`import_bundle`](Self::import_bundle) reads.
+    /// Writes the store's history and all stored bodies to one file, a bundle.
+    ///
+    /// [`import_bundle`](Self::import_bundle) reads it.
     ///
     /// The same store always gives the same bytes. The bundle is consistent: it describes one
     /// moment, even if others write at the same time. Commits do not wait for the export, but

@@ -16,8 +16,7 @@ use crate::{
 /// Quadratic work would grow by 16.
 const MOST: u64 = 6;
 
-/// Compares the work of an operation at a size and at four times the size, in a directory and in
-/// memory.
+/// Compares the work of an operation at a size and at four times the size, for both backends.
 fn grows<T>(size: usize, make: impl Fn(&Store, usize) -> T, operation: impl Fn(&Store, usize, T)) {
     for place in ["directory", "memory"] {
         let count = |size: usize| {
@@ -141,8 +140,7 @@ fn one_deletion_among_many_versions_is_taken_back() {
     });
 }
 
-/// The bodies of the deleted versions are garbage-collected, so these versions cannot be restored,
-/// and need not be.
+/// The bodies of the deleted versions are gone, so the undo skips these versions.
 #[test]
 fn versions_that_came_and_went_are_passed_over() {
     let gone = |store: &Store, size| {

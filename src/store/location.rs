@@ -74,8 +74,9 @@ fn canonical(path: &Path) -> io::Result<PathBuf> {
     path.canonicalize()
 }
 
-/// On other systems a canonical path has a form that not every program understands, and links are
-/// rare.
+/// Returns the absolute path. On these systems links are rare.
+///
+/// A canonical path has a form there that not every program understands.
 #[cfg(not(unix))]
 fn canonical(path: &Path) -> io::Result<PathBuf> {
     path.try_exists().and_then(|exists| match exists {

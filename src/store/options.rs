@@ -108,8 +108,9 @@ impl StoreOptions {
         self
     }
 
-    /// Opens the store only for reading, which is possible even if this process cannot write the
-    /// files.
+    /// Opens the store only for reading.
+    ///
+    /// This is possible even if this process cannot write the files.
     ///
     /// Every change then fails with [`Error::ReadOnly`](crate::Error::ReadOnly). A store in an
     /// older format is migrated first, if this process can write it.

@@ -150,8 +150,9 @@ impl Store {
         moved.into_iter().next().ok_or_else(missing)
     }
 
-    /// Moves or removes several environments, of any prompts, as one operation: all of them or
-    /// none.
+    /// Moves or removes several environments as one operation: all of them or none.
+    ///
+    /// They may belong to different prompts.
     ///
     /// The moves are made in the given order, and the results are in the same order. If no
     /// environment changes, no operation is recorded.

@@ -8,8 +8,9 @@ use crate::number::PromptRef;
 use crate::record::Version;
 
 impl View {
-    /// Searches the names of prompts, the texts of their current versions, and the commit messages
-    /// of all versions. Returns at most `limit` hits.
+    /// Searches prompt names, texts of current versions, and commit messages of all versions.
+    ///
+    /// Returns at most `limit` hits.
     ///
     /// A hit contains every word of the query, as a whole word or as the beginning of one. Words in
     /// double quotes must occur in a row. A single character matches only a whole word, except as
@@ -54,8 +55,9 @@ impl View {
         Ok(hits)
     }
 
-    /// Returns the current versions that contain a partial of this prompt in this environment, in
-    /// the order of their prompts.
+    /// Returns the current versions that contain a partial of this prompt in this environment.
+    ///
+    /// They are in the order of their prompts.
     ///
     /// Neither the prompt nor the environment needs to exist.
     ///

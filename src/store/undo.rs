@@ -56,8 +56,9 @@ impl Store {
         self.write(move |writer| writer.undo(&operation, true))
     }
 
-    /// Undoes the newest operation that is still in effect, and returns the undo, or none if
-    /// nothing is left to undo.
+    /// Undoes the newest operation that is still in effect.
+    ///
+    /// Returns the undo, or none if nothing is left to undo.
     ///
     /// Repeated calls therefore go back through the history.
     ///

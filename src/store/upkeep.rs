@@ -1,5 +1,4 @@
-//! Maintenance of a store: checkpoints, garbage collection, repacking, verification, repair,
-//! statistics.
+//! Maintenance of a store: checkpoints, garbage collection, verification, repair, statistics.
 
 use std::time::Duration;
 
@@ -58,8 +57,7 @@ impl Default for GcOptions {
 }
 
 impl GcOptions {
-    /// Returns the default options: the retention is [`Store::RETENTION`], and the clock is
-    /// checked.
+    /// Returns the default options: a retention of [`Store::RETENTION`], and a check of the clock.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -88,8 +86,7 @@ impl GcOptions {
         self
     }
 
-    /// Trusts the clock even if it shows that no operation and no file was created within the
-    /// retention.
+    /// Trusts the clock even if, by the clock, nothing was created within the retention.
     ///
     /// Either the store was idle, or the clock is ahead. In the second case, data that should be
     /// kept for the retention would be removed early. Without this option, a collection that would
@@ -186,8 +183,7 @@ impl Store {
         Ok(collected)
     }
 
-    /// Returns what [`collect_garbage`](Self::collect_garbage) would remove now, and changes
-    /// nothing.
+    /// Returns what [`collect_garbage`](Self::collect_garbage) would remove. Nothing is changed.
     ///
     /// These are unreferenced bodies with their bytes, and files without a row. Some of those files
     /// may belong to a change that is not committed yet. Packing is not included.
@@ -199,8 +195,7 @@ impl Store {
         self.collect_garbage_with(GcOptions::new().retention(retention).dry_run(true))
     }
 
-    /// Packs all old bodies and rewrites all packs, so that the store takes as little space as
-    /// possible.
+    /// Packs all old bodies and rewrites all packs, to make the store as small as possible.
     ///
     /// Every body is packed that is older than a day and used by no environment and no prompt's
     /// latest version. In the new packs, the bodies of each prompt are next to each other.
@@ -223,8 +218,7 @@ impl Store {
         Ok(packed)
     }
 
-    /// Refuses work that writes files beside the index, if the store is read only or a batch is
-    /// open on this thread.
+    /// Refuses work on a store that is read only, and work inside a batch of this thread.
     pub(super) fn writable(&self) -> Result<()> {
         match self.inner.read_only {
             true => Err(Error::ReadOnly),
@@ -246,8 +240,9 @@ impl Store {
         self.verify_pinned(&[], progress)
     }
 
-    /// Verifies the store as [`verify`](Self::verify) does, and checks that the history contains
-    /// these operations.
+    /// Verifies the store, and checks that its history contains these operations.
+    ///
+    /// The store is verified as by [`verify`](Self::verify).
     ///
     /// An operation's id covers all operations before it. If the history contains an id that was
     /// written down elsewhere, such as the [head](Report::head) of an earlier report, nothing
@@ -278,8 +273,7 @@ impl Store {
         verify(&*self.inner.index, blobs, Depth::Quick, &[], &mut progress)
     }
 
-    /// Replaces damaged and missing bodies by those of other stores, such as a
-    /// [backup](Self::backup).
+    /// Replaces damaged and missing bodies by those of other stores, such as backups.
     ///
     /// The store is verified before and after. The result lists the bodies that were restored, and
     /// the violations that remain. Damaged packs are rewritten. If only the index of a pack is

@@ -218,8 +218,9 @@ impl View {
         self.look(|snapshot| Ok(snapshot.environments(find_prompt(snapshot, &prompt)?)?))
     }
 
-    /// Returns the environment log: at most `limit` versions that an environment pointed to, newest
-    /// first.
+    /// Returns the versions that an environment pointed to, newest first: at most `limit`.
+    ///
+    /// This is the environment log.
     ///
     /// Each entry says from when to when, by whom, and why. A deleted prompt has an environment log
     /// too, if it is given by its id.

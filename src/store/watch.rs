@@ -48,8 +48,9 @@ impl Store {
         self.look(|snapshot| watch::events_since(snapshot, &self.inner.bodies, cursor, limit))
     }
 
-    /// Waits for changes after a log position, and returns them as
-    /// [`changes_since`](Self::changes_since) does.
+    /// Waits for changes after a log position, and returns them.
+    ///
+    /// The result is that of [`changes_since`](Self::changes_since).
     ///
     /// If there is no change within `timeout`, the list is empty. With a `limit` of 0, the call
     /// does not wait. A change by another process is noticed after about 10 ms; the thread sleeps

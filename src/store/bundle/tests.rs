@@ -225,8 +225,7 @@ fn a_damaged_body_is_never_exported() {
     }
 }
 
-/// The end of a bundle contains everything that its beginning announced, even if garbage is
-/// collected in the meantime.
+/// A bundle contains all bodies that it announced, even if garbage is collected in the meantime.
 #[test]
 fn bodies_stay_while_they_are_exported() {
     struct Pausing<'a, 'b> {

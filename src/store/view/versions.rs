@@ -58,8 +58,9 @@ impl Rendered {
 }
 
 impl View {
-    /// Returns the version that a spec selects: `"greeting@2.1"`, a [`VersionId`], or a prompt and
-    /// a selector.
+    /// Returns the version that a spec selects.
+    ///
+    /// The spec is text such as `"greeting@2.1"`, a [`VersionId`], or a prompt and a selector.
     ///
     /// # Errors
     ///
@@ -103,8 +104,9 @@ impl View {
         })
     }
 
-    /// Returns the version of [`shared_version`](Self::shared_version) if it is in memory and still
-    /// current.
+    /// Returns the version that a spec selects now, if it is in memory.
+    ///
+    /// It is the version that [`shared_version`](Self::shared_version) would return.
     ///
     /// The call takes microseconds and does not wait for the disk, so a thread that must not block
     /// can use it.
@@ -114,8 +116,9 @@ impl View {
         self.inner.resolved.version(mark, spec)
     }
 
-    /// Returns a prompt's versions in commit order, newest first: at most `limit` of those
-    /// committed before the version `before`.
+    /// Returns a prompt's versions in commit order, newest first: at most `limit`.
+    ///
+    /// Only versions that were committed before the version `before` are returned.
     ///
     /// With a `limit` of `usize::MAX`, all are returned. To get the next page, pass the id of the
     /// last version as `before`, even if that version is deleted in the meantime.
@@ -227,8 +230,9 @@ impl View {
         Ok(Arc::new(Resolved { version, body }))
     }
 
-    /// Returns the contract of a version: what it requires of its callers, with its current
-    /// partials.
+    /// Returns the contract of a version, with its current partials.
+    ///
+    /// The contract is what the version requires of its callers.
     ///
     /// # Errors
     ///
@@ -284,8 +288,9 @@ impl View {
         })
     }
 
-    /// Returns the resolved bodies of an environment, with their partials filled in, as one file
-    /// for programs that have no store.
+    /// Returns the resolved bodies of an environment as one file.
+    ///
+    /// Their partials are filled in. The file is for programs that have no store.
     ///
     /// Everything is read at one moment. Prompts without this environment are left out, so the file
     /// may contain no prompts.
@@ -347,8 +352,9 @@ impl View {
         })
     }
 
-    /// Returns all live prompts with their live versions, oldest first, in the form that an import
-    /// takes. Everything is read at one moment.
+    /// Returns all live prompts with their live versions, oldest first, for an import.
+    ///
+    /// Everything is read at one moment.
     #[cfg(feature = "server")]
     pub(crate) fn export(&self) -> Result<Vec<ImportedPrompt>> {
         self.look(|snapshot| export(snapshot, &self.inner.bodies))
