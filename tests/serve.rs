@@ -474,11 +474,15 @@ fn what_can_not_be_served_is_told() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, code, expected) in [
-        (&["--addr", "0.0.0.0:0"][..], 2, "--key-file FILE gives one"),
+        (
+            &["--addr", "0.0.0.0:0"][..],
+            2,
+            "pass a key with --key-file FILE",
+        ),
         (
             &["--addr", "0.0.0.0:0", "--key", ""],
             2,
-            "--key-file FILE gives one",
+            "pass a key with --key-file FILE",
         ),
         (&["--addr", &taken], 1, &taken),
         (&["--addr", "nonsense"], 2, "nonsense"),

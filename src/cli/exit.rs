@@ -15,7 +15,7 @@ pub(crate) enum Exit {
     NotFound = 3,
     /// An expectation is not met, or an existing file or entry is in the way.
     Conflict = 4,
-    /// The bump policy refuses the version.
+    /// The bump rules refuse the version.
     Refused = 5,
     /// The store's contents are not what was stored.
     Damaged = 6,
@@ -51,13 +51,13 @@ impl From<ErrorKind> for Exit {
 /// The list of exit codes in the output of `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0  done
-  1  failed: reading, writing, missing rights, a full disk
-  2  usage: an argument, a name, a selector or a body is malformed
-  3  not found: no such store, prompt, version or environment, or several of the name
-  4  conflict: an expectation is not met, or something is in the way
+  0  success
+  1  failure: a read or write failed, permission is missing, or the disk is full
+  2  usage: an argument, name, selector or body is malformed
+  3  not found: no such store, prompt, version, environment or file, or an ambiguous name
+  4  conflict: an expectation is not met, or an existing file or entry is in the way
   5  refused by the bump rules
   6  damaged: the index or a body is not what was stored, or verify found violations
-  7  not rendered: inputs are missing, not asked for or of another type
+  7  not rendered: inputs are missing, not expected, or of the wrong type
   8  unknown: a flush failed, and the change may or may not have taken place
-  9  unreported: the change took place, and its report could not be written";
+  9  unreported: the change took place, but its report could not be written";

@@ -62,7 +62,7 @@ impl Failure {
         let (false, Some(done)) = (self.exit == Exit::Success, done.words()) else {
             return self;
         };
-        let message = format!("{done}; its report could not be written");
+        let message = format!("{done}, but its report could not be written");
         let mut failure = Self::new(Exit::Unreported, "unreported", message);
         failure.causes = vec![self.message];
         failure.causes.extend(self.causes);
@@ -154,8 +154,8 @@ impl Done<'_> {
             Self::Operations(store) => store.operations_made()?,
         };
         Some(match (operations.start(), operations.end()) {
-            (first, last) if first == last => format!("operation {first} was made"),
-            (first, last) => format!("operations {first} to {last} were made"),
+            (first, last) if first == last => format!("operation {first} was committed"),
+            (first, last) => format!("operations {first} to {last} were committed"),
         })
     }
 }
@@ -259,24 +259,26 @@ fn name(error: &Error) -> &'static str {
 fn hint(error: &Error) -> Option<String> {
     let hint = match error {
         Error::NotAStore { .. } => {
-            "promptbook init makes a store; --store DIR or PROMPTBOOK_STORE names another".into()
+            "create a store with promptbook init, or name another one with --store DIR or PROMPTBOOK_STORE".into()
         }
-        Error::ForeignBackup { .. } => "back up to another directory, and look what is in this one".into(),
-        Error::StoreExists { .. } => "nothing is to be done; promptbook stats tells what it holds".into(),
-        Error::IndexLost { .. } => "put index.db back from a copy, or move the rest away".into(),
+        Error::ForeignBackup { .. } => "back up to another directory, and check what this one contains".into(),
+        Error::StoreExists { .. } => "use the existing store; promptbook stats shows what it contains".into(),
+        Error::IndexLost { .. } => "restore index.db from a copy, or move the other files away".into(),
         Error::UnreleasedFormat { .. } => {
-            "with the older build: promptbook export --bundle FILE; then: promptbook --store NEW init, promptbook --store NEW import FILE".into()
+            "export a bundle with the older build (promptbook export --bundle FILE), \
+             then run promptbook --store NEW init and promptbook --store NEW import FILE"
+                .into()
         }
         Error::NewerFormat { .. } => "install the newest release of promptbook".into(),
         Error::NetworkFilesystem { .. } => {
-            "move the store to a local disk; or, if one machine only uses it, say --allow-network".into()
+            "move the store to a local disk, or pass --allow-network if no other machine uses the store".into()
         }
         Error::NotWritable { .. } | Error::ReadOnly => {
-            "reading works all the same; to change the store, get the right to write its directory and files".into()
+            "the store can be read; changing it requires write permission for its directory and files".into()
         }
-        Error::SqliteTooOld { .. } => "build promptbook with its feature bundled".into(),
+        Error::SqliteTooOld { .. } => "build promptbook with the feature `bundled`".into(),
         Error::PromptNotFound { .. } => "promptbook ls lists the prompts".into(),
-        Error::AmbiguousPrompt { .. } => "name one of them by its id, as id:ID".into(),
+        Error::AmbiguousPrompt { .. } => "name one of them by its id: id:ID".into(),
         Error::VersionNotFound { prompt: Some(id), .. } => {
             format!("promptbook log {id} lists its versions")
         }
@@ -284,44 +286,44 @@ fn hint(error: &Error) -> Option<String> {
         Error::EnvironmentNotFound { prompt, .. } => {
             format!("promptbook env list {prompt} lists its environments")
         }
-        Error::ForeignVersion { version, .. } => format!("name it by its id alone: {version}"),
+        Error::ForeignVersion { version, .. } => format!("name it only by its id: {version}"),
         Error::ClockInDoubt { .. } => {
-            "nothing was removed; if the clock is right, promptbook gc --yes removes it".into()
+            "nothing was removed; if the clock is right, run promptbook gc --yes".into()
         }
         Error::PromptIdTaken { .. } => {
-            "choose another, or none; an id stays taken when its prompt is deleted".into()
+            "choose another id, or none; the id of a deleted prompt is never reused".into()
         }
         Error::OperationNotFound { .. } => "promptbook ops lists the operations".into(),
         Error::StoodOn { operation, .. } => {
-            format!("promptbook undo {operation} --also-later takes them back, too")
+            format!("promptbook undo {operation} --also-later undoes them too")
         }
-        Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} brings it again"),
-        Error::Conflict { .. } => "somebody changed it; look again before you repeat".into(),
+        Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} redoes it"),
+        Error::Conflict { .. } => "another writer changed it; check the new state before you repeat the command".into(),
         Error::Contradiction { .. } => "both sides changed the same thing; \
-            import the bundle into a store of its own, and bring over from there what is missing here"
+            import the bundle into a new store, and copy what is missing from there"
             .into(),
         Error::File(FileError::Unsealed { .. } | FileError::Altered { .. }) => {
-            "copy it again from where it was written, or write it anew".into()
+            "copy the file again from its source, or write it again".into()
         }
         Error::Breaking { .. } => "commit it as a major version (--major), \
-            or as a minor version all the same (--minor --force)"
+            or force a minor version (--minor --force)"
             .into(),
         Error::NoBase { .. } => "commit it as a major version (--major)".into(),
         Error::InvalidBody { .. } => "a body is one JSON object, such as {\"model\": …, \"messages\": […]}".into(),
-        Error::Render { .. } => "promptbook vars SPEC lists what it asks for".into(),
-        Error::Freeze { .. } => "promptbook vars SPEC lists a prompt's partials, and where they are used".into(),
-        Error::Unrenderable(_) => "--mode strict takes bodies of any shape".into(),
-        Error::Damaged { .. } => "promptbook verify names all that is damaged; \
+        Error::Render { .. } => "promptbook vars SPEC lists the inputs that it requires".into(),
+        Error::Freeze { .. } => "promptbook vars SPEC lists the partials of a prompt and where they are used".into(),
+        Error::Unrenderable(_) => "use --mode strict, which renders bodies of any shape".into(),
+        Error::Damaged { .. } => "promptbook verify lists all damage; \
             restore the store, or that body, from a backup"
             .into(),
-        Error::OutcomeUnknown { .. } => "promptbook ops tells whether it did; \
-            look after the disk before you go on"
+        Error::OutcomeUnknown { .. } => "promptbook ops shows whether the change took place; \
+            check the disk before you continue"
             .into(),
         Error::Backend(error) => match error.kind() {
-            ErrorKind::Full => "make room and repeat; nothing was changed".into(),
-            ErrorKind::Busy => "repeat, or wait longer with --wait SECONDS; nothing was changed".into(),
-            ErrorKind::Replaced => "look at what is there now, and run the command again".into(),
-            ErrorKind::Corrupt => "promptbook verify names all that is damaged".into(),
+            ErrorKind::Full => "free some space and repeat the command; nothing was changed".into(),
+            ErrorKind::Busy => "repeat the command, or wait longer with --wait SECONDS; nothing was changed".into(),
+            ErrorKind::Replaced => "check what is there now, and repeat the command".into(),
+            ErrorKind::Corrupt => "promptbook verify lists all damage".into(),
             _ => return None,
         },
         _ => return None,

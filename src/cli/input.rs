@@ -14,8 +14,8 @@ use crate::json::unheld_number;
 /// Reads a body from a file, or from standard input if the file is `-` or absent.
 pub(crate) fn body(file: Option<&Path>) -> Outcome<Body> {
     if file.is_none() && io::stdin().is_terminal() {
-        return Err(Failure::usage("no FILE is given, and standard input is a terminal")
-            .hint("name a file that has the body, or send the body here with < or |; - reads what you type"));
+        return Err(Failure::usage("no FILE was given, and standard input is a terminal")
+            .hint("name the file of the body, or redirect standard input with < or |; - reads from the terminal"));
     }
     let file = file.unwrap_or_else(|| Path::new("-"));
     Body::try_from(read(file)?).map_err(|error| named(file, error.into()))
@@ -26,8 +26,8 @@ pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
     let bytes = read(file)?;
     let refuse = |message: &str| Failure::new(Exit::Usage, "invalid_inputs", message);
     let inputs = serde_json::from_slice(&bytes).map_err(|error| {
-        let failure = refuse("the inputs are no JSON object").because(&error);
-        let hint = "inputs are one JSON object, such as {\"name\": \"Ann\"}";
+        let failure = refuse("the inputs are not a JSON object").because(&error);
+        let hint = "write the inputs as one JSON object, such as {\"name\": \"Ann\"}";
         named(file, failure.hint(hint))
     })?;
     match std::str::from_utf8(&bytes).ok().and_then(unheld_number) {
@@ -41,7 +41,7 @@ pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
 }
 
 /// The start of a hint: the numbers that inputs can contain.
-pub(crate) const NUMBERS: &str = "inputs hold integers of 64 bits and doubles";
+pub(crate) const NUMBERS: &str = "inputs can be 64-bit integers and doubles";
 
 fn read(file: &Path) -> Outcome<Vec<u8>> {
     let read = if is_stdin(file) {

@@ -99,7 +99,7 @@
 //! | 2 | usage: an argument, name, selector or body is malformed |
 //! | 3 | not found: no such store, prompt, version, environment or file, or several prompts have the name |
 //! | 4 | conflict: an expectation is not met, or an existing file or entry is in the way |
-//! | 5 | refused by the bump policy |
+//! | 5 | refused by the bump rules |
 //! | 6 | damaged: the index or a body is not what was stored, or `verify` found violations |
 //! | 7 | not rendered: inputs are missing, not expected, or of the wrong type |
 //! | 8 | unknown: a flush failed, and the change may or may not have taken place |
@@ -153,7 +153,7 @@ fn unparsed(error: &clap::Error) -> ExitCode {
         .any(|argument| argument == "--json");
     let (message, is_claps) = why_unparsed(error);
     if error.use_stderr() && (wants_json || !is_claps) {
-        let failure = Failure::usage(message).hint("promptbook help tells all commands");
+        let failure = Failure::usage(message).hint("promptbook help lists all commands");
         failure.tell(wants_json);
         return ExitCode::from(failure.exit() as u8);
     }

@@ -98,11 +98,16 @@ impl Session {
         }
         let here = here()?;
         let candidates = here.ancestors().map(|directory| directory.join(STORE));
-        candidates.into_iter().find(|path| path.is_dir()).ok_or_else(|| {
-            let message = format!("no {STORE} in {} or above it", here.display());
-            Failure::new(Exit::NotFound, "no_store", message)
-                .hint("promptbook init makes a store here; --store DIR or PROMPTBOOK_STORE names one elsewhere")
-        })
+        candidates
+            .into_iter()
+            .find(|path| path.is_dir())
+            .ok_or_else(|| {
+                let message = format!("no {STORE} in {} or above it", here.display());
+                Failure::new(Exit::NotFound, "no_store", message).hint(
+                    "create a store here with promptbook init, \
+                     or name another one with --store DIR or PROMPTBOOK_STORE",
+                )
+            })
     }
 
     /// Writes the output of a command, as JSON or as text.

@@ -87,12 +87,12 @@ mod tests {
     }
 
     #[test]
-    fn a_head_alone_is_nothing() {
+    fn a_table_without_rows_is_empty() {
         assert_eq!(Table::new(&["A"]).text(), "");
     }
 
     #[test]
-    fn one_long_text_does_not_push_all_others_aside() {
+    fn a_long_text_does_not_widen_its_column() {
         let long = "x".repeat(WIDEST + 1);
         let mut table = Table::new(&["A", "B"]);
         for a in [&long, "y"] {

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(line("a\u{1b}[31mb\u{9b}c\td"), r"a\u{1b}[31mb\u{9b}c\td");
         assert_eq!(line("safe \u{202e}txt.exe"), r"safe \u{202e}txt.exe");
         assert_eq!(line("日本 é 🎭"), "日本 é 🎭");

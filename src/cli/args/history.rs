@@ -62,7 +62,7 @@ fn moment(text: &str) -> Result<Moment, String> {
         // A local time that occurs twice, at the end of daylight saving time, means the first.
         Ok(local) => match local.and_local_timezone(Local).earliest() {
             Some(time) => Ok(Moment::Time(time.to_utc())),
-            None => Err("no clock here has shown this time".into()),
+            None => Err("this time does not exist in the local time zone".into()),
         },
         Err(_) => text.parse().map_err(|_| {
             "expected an operation's number or id, or a time such as '2 days ago', 2025-06-01 or 2025-06-01T12:00:00Z".into()
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_typed_in_many_ways() {
+    fn moments_have_several_formats() {
         let two_days_ago = Utc::now() - chrono::Duration::days(2);
         for text in ["2 days ago", "48h ago", "1day 24 hours  ago"] {
             assert!(
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_refused() {
+    fn malformed_moments_are_refused() {
         for text in [
             "",
             "ago",

@@ -120,8 +120,8 @@ fn to_file(store: &Store, path: &Path, force: bool) -> Outcome<BundleSummary> {
 }
 
 fn in_the_way(path: &Path) -> Failure {
-    let message = format!("{} is there already", path.display());
-    Failure::new(Exit::Conflict, "file_exists", message).hint("--force replaces it")
+    let message = format!("{} already exists", path.display());
+    Failure::new(Exit::Conflict, "file_exists", message).hint("pass --force to replace it")
 }
 
 fn answer_json(path: &Path, done: &impl Serialize) -> Value {
@@ -136,10 +136,10 @@ fn answer_json(path: &Path, done: &impl Serialize) -> Value {
 
 fn words(imported: &Imported) -> String {
     format!(
-        "{} appended{}, {} there already; {} stored\n",
+        "{} appended{}, {} already present; {} stored\n",
         text::count(imported.appended, "operation", "operations"),
         match imported.merged {
-            true => " behind those that only the store has",
+            true => " after the store's own operations",
             false => "",
         },
         imported.present,

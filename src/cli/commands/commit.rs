@@ -102,8 +102,10 @@ impl Committed {
         if !self.breaking.is_empty() {
             let number = paint(NUMBER, base.number);
             told.push_str(&match self.is_major() {
-                true => format!("A major version, as it breaks callers of {number}:\n"),
-                false => format!("A minor version by your word: it breaks callers of {number}:\n"),
+                true => format!("A major version, because it breaks callers of {number}:\n"),
+                false => format!(
+                    "A minor version as requested, although it breaks callers of {number}:\n"
+                ),
             });
             told.push_str(&reasons(&self.breaking));
         }

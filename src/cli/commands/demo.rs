@@ -78,7 +78,7 @@ pub(super) fn demo(args: &Demo, session: &Session) -> Outcome {
     let directory = directory(args.dir.as_deref())?;
     let story = Story::play(&directory, session)?;
     session.report(
-        Done::Other("the demo's store was made"),
+        Done::Other("the demo's store was created"),
         || story.json(&directory),
         || story.text(&directory),
     )
@@ -95,7 +95,7 @@ fn directory(named: Option<&Path>) -> Outcome<PathBuf> {
             temporary.map(tempfile::TempDir::keep)
         }
     }
-    .map_err(|error| Failure::io("the demo's directory can't be made", &error))
+    .map_err(|error| Failure::io("the demo's directory can't be created", &error))
 }
 
 /// A clock that shows a set time.
@@ -131,9 +131,9 @@ impl Story {
     fn play(directory: &Path, session: &Session) -> Outcome<Self> {
         let (clock, file) = (Clock::default(), directory.join(FILE));
         if file.exists() {
-            let message = format!("{} is there already", file.display());
+            let message = format!("{} already exists", file.display());
             return Err(Failure::new(Exit::Conflict, "file_exists", message)
-                .hint("name another directory, or none: then one is made"));
+                .hint("name another directory, or none to use a new temporary one"));
         }
         let ticking = clock.clone();
         let options = session.options().clock(move || ticking.now());
@@ -207,7 +207,7 @@ impl Story {
         let Difference { from, to, .. } = &self.difference;
         let directory = text::line(&directory.to_string_lossy());
         [
-            comment(&format!("A prompt's story, in {directory}")),
+            comment(&format!("The history of a prompt, in {directory}")),
             command("init"),
             "\n".into(),
             command(&format!("create {PROMPT} {FILE} -m '{}'", INITIAL.message)),
@@ -223,7 +223,7 @@ impl Story {
             versions::table(&self.log, false, false),
             "\n".into(),
             comment(&format!(
-                "What made {number} a major version: callers would have to give more"
+                "Why {number} is a major version: callers must pass more inputs"
             )),
             command(&format!(
                 "diff {PROMPT}@{} {PROMPT}@{number}",
@@ -238,7 +238,7 @@ impl Story {
             command(&format!("render {PROMPT}@production {INPUTS}")),
             text::json(&self.rendered.body),
             "\n".into(),
-            comment("The store stays. Go on with it:"),
+            comment("The store is kept. Continue with it:"),
             format!("  cd {directory}\n  promptbook show {PROMPT}\n"),
         ]
         .concat()

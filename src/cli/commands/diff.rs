@@ -21,7 +21,7 @@ pub(super) fn diff(args: &Diff, session: &Session) -> Outcome {
             [] => environments(from, to, args, session),
             [prompt] => one_in_environments(&prompt.parse()?, from, to, args, session),
             _ => Err(Failure::usage(
-                "--env compares two environments of one prompt, or of all",
+                "--env compares two environments of one prompt or of all prompts",
             )),
         };
     }
@@ -40,8 +40,8 @@ pub(super) fn diff(args: &Diff, session: &Session) -> Outcome {
             let (from, to) = with_base(&store, to)?;
             versions(&store, &from, &to, args, session)
         }
-        _ => Err(Failure::usage("--file compares one version to a body")
-            .hint("promptbook diff SPEC --file FILE; or name two versions and no file")),
+        _ => Err(Failure::usage("--file compares one version with a body")
+            .hint("use promptbook diff SPEC --file FILE, or name two versions and no file")),
     }
 }
 
@@ -51,19 +51,16 @@ fn with_base(store: &View, spec: &Spec) -> Outcome<(Spec, Spec)> {
     match version.base {
         Some(base) => match store.version(base) {
             Err(Error::VersionNotFound { .. }) => {
-                let message = format!(
-                    "version {} was committed on one that is deleted since",
-                    version.number
-                );
+                let message = format!("the base of version {} is deleted", version.number);
                 Err(Failure::new(Exit::NotFound, "base_deleted", message).hint(
-                    "promptbook diff SPEC SPEC --at N compares the two as they were after operation N; \
-                     promptbook undo N takes a deletion back",
+                    "promptbook diff SPEC SPEC --at N compares the two versions as of operation N; \
+                     promptbook undo N undoes a deletion",
                 ))
             }
             found => Ok((found?.id.into(), version.id.into())),
         },
         None => {
-            let message = format!("version {} was committed on no other", version.number);
+            let message = format!("version {} has no base", version.number);
             Err(Failure::new(Exit::NotFound, "no_base", message)
                 .hint("promptbook diff SPEC SPEC compares any two versions"))
         }

@@ -109,7 +109,7 @@ fn words(store: &Store, prompt: &Prompt, moved: &Moved) -> String {
     let title = title(prompt);
     match (moved.before.map(number), moved.after.map(number)) {
         (Some(before), Some(after)) if before == after => {
-            format!("{name} of {title} is {after} already\n")
+            format!("{name} of {title} is already {after}\n")
         }
         (Some(before), Some(after)) => {
             format!("{name} of {title} is now {after}, it was {before}\n")

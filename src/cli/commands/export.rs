@@ -37,10 +37,12 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
         .collect();
     if !differing.is_empty() && !args.force {
         let files = text::count(differing.len() as u64, "file differs", "files differ");
-        let message = format!("{files} from what would be written, so nothing was");
+        let message = format!("{files} from what would be written, so nothing was written");
         return Err(Failure::new(Exit::Conflict, "files_differ", message)
             .details(differing)
-            .hint("promptbook import commits the files first; --force overwrites them"));
+            .hint(
+                "commit the files first with promptbook import, or overwrite them with --force",
+            ));
     }
     let files = planned.iter().flat_map(Planned::files);
     let mut links: Vec<String> = files
@@ -51,7 +53,7 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
     links.dedup();
     if !links.is_empty() {
         let count = text::count(links.len() as u64, "link is", "links are");
-        let message = format!("{count} where files would be written, so nothing was");
+        let message = format!("{count} where files would be written, so nothing was written");
         return Err(Failure::new(Exit::Conflict, "links", message)
             .details(links)
             .hint("nothing is written through links; remove them, or export to another folder"));

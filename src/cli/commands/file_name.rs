@@ -5,13 +5,14 @@
 //! leads out of the folder, is hidden, or is the name of another prompt. Four marks are outside of
 //! the encoding:
 //!
-//! - A folder whose name ends in a bare `%` continues in the next part. It is used if a name is too long
-//!   for one part.
+//! - A folder whose name ends in a bare `%` continues in the next part. It is used if a name is too
+//!   long for one part.
 //! - A last part that is only `%` is an empty name.
-//! - `%@` and an id at the end name the prompt with that id. It is used if several prompts have the name.
-//! - `%~` and an id at the end name the prompt with that id. It is used if the name is too long for a path.
-//!   The text before the mark is the beginning of the name. The whole name is the content of a file in the
-//!   same folder that ends in `.name` instead of `.json`.
+//! - `%@` and an id at the end name the prompt with that id. It is used if several prompts have the
+//!   name.
+//! - `%~` and an id at the end name the prompt with that id. It is used if the name is too long for a
+//!   path. The text before the mark is the beginning of the name. The whole name is the content of a
+//!   file in the same folder that ends in `.name` instead of `.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_stands_at_the_end() {
+    fn an_id_is_at_the_end() {
         for (name, path) in [("a/b", "a/b%@abc123.json"), ("", "%@abc123.json")] {
             let file = encode(name, id(), false);
             assert_eq!(file.to_str(), Some(path));
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_too_long_for_a_path_is_in_a_file_of_its_own() {
+    fn a_name_that_is_too_long_for_a_path_is_in_a_separate_file() {
         for name in ["x/".repeat(32 * 1024), "\0".repeat(300), "é".repeat(351)] {
             let file = encode(&name, id(), true);
             let path = file.to_str().unwrap();

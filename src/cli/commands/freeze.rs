@@ -44,7 +44,7 @@ impl Files {
         // Both files are read first, and a pipe or device may have no end.
         for path in [&args.file, &lock] {
             if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-                let message = format!("{} is no regular file", path.display());
+                let message = format!("{} is not a regular file", path.display());
                 return Err(Failure::new(Exit::Conflict, "file_in_the_way", message)
                     .hint("name another file"));
             }
@@ -158,11 +158,11 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
     let (lock, frozen) = (files.read_lock()?, files.read_frozen()?);
     let hint = match files.obstacle(&frozen, &lock) {
         Some((path, _)) => format!(
-            "{} is not this command's: remove it, or name another file",
+            "{} is in the way: remove it, or name another file",
             path.display()
         ),
         None if now.prompts().len() == 0 => NOTHING.into(),
-        None => "the same command without --check writes both files anew".into(),
+        None => "run the same command without --check to write both files again".into(),
     };
     let lock = wanted(lock);
     let frozen = wanted(frozen).map(|frozen| Lock::of(&frozen));
@@ -189,7 +189,7 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
         return answer(files, &lock_now, "checked", &[], session);
     }
     let message = format!(
-        "{}, {} and the store do not agree",
+        "{}, {} and the store differ",
         files.frozen.display(),
         files.lock.display()
     );

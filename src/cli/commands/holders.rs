@@ -30,10 +30,10 @@ pub(super) fn log(
         || table(&holders),
     )?;
     if holders.is_empty() && !more {
-        session.note("it never pointed anywhere");
+        session.note("the environment never pointed to a version");
     }
     if more {
-        session.note("it held older versions: -n N or --all shows them");
+        session.note("there are older entries: -n N or --all shows them");
     }
     Ok(())
 }

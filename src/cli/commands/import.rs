@@ -29,7 +29,7 @@ pub(super) fn import(args: &Import, session: &Session) -> Outcome {
             if args.message.is_some() || args.env.is_some() || args.no_env {
                 let message = format!("{} is a bundle, not a folder", input::name_of(file));
                 return Err(Failure::usage(message)
-                    .hint("a bundle brings its messages and environments with it"));
+                    .hint("a bundle contains its own messages and environments"));
             }
             return bundle::import(file, session);
         }
@@ -121,7 +121,9 @@ fn read(folder: &Path, files: &[PathBuf], session: &Session) -> Outcome<Vec<Entr
     for file in files {
         match read_one(folder, file) {
             Ok(entry) => match seen.insert((entry.name.clone(), entry.id), entry.file.clone()) {
-                Some(other) => bad.push(format!("{}: it is the prompt of {other} too", entry.file)),
+                Some(other) => {
+                    bad.push(format!("{}: it is the same prompt as {other}", entry.file))
+                }
                 None => entries.push(entry),
             },
             Err(reason) => bad.push(format!("{}: {reason}", file.display())),
@@ -164,10 +166,13 @@ fn refused(bad: Vec<String>, of: usize) -> Failure {
     Failure::new(
         Exit::Usage,
         "bad_files",
-        format!("{} of {files} can't be imported, so nothing was", bad.len()),
+        format!(
+            "{} of {files} can't be imported, so nothing was imported",
+            bad.len()
+        ),
     )
     .details(bad)
-    .hint("mend these files, or take them out of the folder")
+    .hint("fix these files, or remove them from the folder")
 }
 
 /// Returns whether the error concerns a single file, so that the check continues with the others.

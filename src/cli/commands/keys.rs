@@ -18,7 +18,7 @@ const MOST_BYTES: u64 = 64 * 1024;
 pub(super) fn given(keys: Vec<String>, files: &[PathBuf]) -> Outcome<Vec<String>> {
     if !keys.is_empty() && !files.is_empty() {
         let message = "keys are given both by --key (or PROMPTBOOK_KEY) and by --key-file";
-        return Err(Failure::usage(message).hint("put all of them in files"));
+        return Err(Failure::usage(message).hint("put all keys in files"));
     }
     let read = files.iter().map(|file| key_in(file));
     Ok(keys
@@ -34,17 +34,16 @@ fn key_in(path: &Path) -> Outcome<String> {
         io::ErrorKind::NotFound => {
             Failure::new(Exit::NotFound, "file_not_found", format!("no file {name}"))
         }
-        io::ErrorKind::InvalidData => Failure::usage(format!("the key in {name} is no text")),
+        io::ErrorKind::InvalidData => Failure::usage(format!("the key in {name} is not UTF-8")),
         _ => Failure::io(format!("{name} can't be read"), &error),
     })?;
     let key = text.strip_suffix('\n').unwrap_or(&text);
     let key = key.strip_suffix('\r').unwrap_or(key);
     if key.is_empty() {
-        return Err(Failure::usage(format!("there is no key in {name}")));
+        return Err(Failure::usage(format!("{name} contains no key")));
     }
     if others_may_read(&found) {
-        let warning =
-            format!("other users can read the key in {name}; chmod 600 keeps it from them");
+        let warning = format!("other users can read the key in {name}; chmod 600 prevents that");
         aside(&format!(
             "{}: {}\n",
             paint(WARNING, "warning"),

@@ -186,9 +186,9 @@ fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> Outcome {
 fn confirmed(question: &str) -> Outcome<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Failure::usage(
-            "a whole prompt is deleted only when you confirm it, and there is no terminal to ask",
+            "deleting a whole prompt requires a confirmation, and there is no terminal to ask for it",
         )
-        .hint("say --yes, or name one version, as PROMPT@2.1"));
+        .hint("pass --yes, or name one version, such as PROMPT@2.1"));
     }
     aside(question);
     let mut answer = String::new();

@@ -55,7 +55,7 @@ fn announce(server: &Server, kept: bool, session: &Session) -> Outcome {
     let key = key.map_or_else(String::new, |key| format!("The key is {key}\n"));
     let made = match made {
         true => {
-            "Its secrets are new: keys and signed URLs of another copy of the store don't work here\n"
+            "Its secrets are new: keys and signed URLs of other copies of the store are not valid here\n"
         }
         false => "",
     };
@@ -76,7 +76,7 @@ async fn run(server: Server, signals: &mut Signals) -> Outcome {
         () = twice => Err(Failure::new(
             Exit::Failure,
             "interrupted",
-            "stopped before the requests under way were answered",
+            "stopped before the current requests were answered",
         )),
     }
 }
@@ -128,7 +128,7 @@ impl From<ServerError> for Failure {
         };
         match error {
             ServerError::KeyNeeded { .. } | ServerError::SecretsWithheld { .. } => {
-                failure.hint("--key-file FILE gives one")
+                failure.hint("pass a key with --key-file FILE")
             }
             _ => failure,
         }

@@ -15,7 +15,7 @@ pub(super) struct Signals {
 impl Signals {
     /// Starts listening. Must be called inside a runtime.
     pub(super) fn heard() -> Outcome<Self> {
-        let unheard = |error: std::io::Error| Failure::io("signals can't be waited for", &error);
+        let unheard = |error: std::io::Error| Failure::io("signals can't be received", &error);
         #[cfg(unix)]
         {
             use signal::unix::{SignalKind, signal};

@@ -131,9 +131,9 @@ fn typed(arguments: &[String]) -> Outcome<Map<String, Value>> {
 }
 
 fn one_typed(argument: &str) -> Outcome<(&str, Value)> {
-    let form = "inputs are given as NAME=VALUE, or NAME:=JSON";
+    let form = "write inputs as NAME=VALUE or NAME:=JSON";
     let Some((name, value)) = argument.split_once('=') else {
-        return Err(Failure::usage(format!("{argument:?} is no input")).hint(form));
+        return Err(Failure::usage(format!("{argument:?} is not an input")).hint(form));
     };
     let Some(name) = name.strip_suffix(':') else {
         return Ok((name, value.into()));
@@ -146,7 +146,7 @@ fn one_typed(argument: &str) -> Outcome<(&str, Value)> {
         }
         Ok(value) => Ok((name, value)),
         Err(error) => Err(
-            Failure::usage(format!("the value of input {name:?} is no JSON"))
+            Failure::usage(format!("the value of input {name:?} is not JSON"))
                 .because(&error)
                 .hint(form),
         ),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_input_is_refused() {
+    fn malformed_inputs_are_refused() {
         for inputs in [vec!["a"], vec!["a:=x"], vec!["a=1", "a=2"]] {
             let inputs: Vec<String> = inputs.into_iter().map(str::to_owned).collect();
             assert!(typed(&inputs).is_err(), "{inputs:?}");

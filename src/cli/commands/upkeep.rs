@@ -24,11 +24,11 @@ pub(super) fn init(args: &Init, session: &Session) -> Outcome {
     let store = options.policy(args.policy.into()).create(&path)?;
     let settings = store.settings();
     session.report(
-        Done::Other("the store was made"),
+        Done::Other("the store was created"),
         || json!({"path": path.to_string_lossy(), "settings": settings}),
         || {
             format!(
-                "Made a store in {}\n  versions begin with {}, {}\n",
+                "Created a store in {}\n  first version {}, {}\n",
                 paint(NAME, text::line(&path.to_string_lossy())),
                 settings.first_version,
                 policy_words(settings.policy),
@@ -89,14 +89,11 @@ fn repair(from: &[PathBuf], session: &Session) -> Outcome {
     let repaired = store.repair(&sources, |bodies| progress.at(bodies))?;
     drop(progress);
     let told = session.report(
-        Done::Other("the repair was made"),
+        Done::Other("the store was repaired"),
         || json!({"bodies": repaired.bodies, "report": report_json(&repaired.report)}),
         || {
             let taken = text::count(repaired.bodies.len() as u64, "body", "bodies");
-            format!(
-                "Took back {taken}\n{}",
-                report_text(&repaired.report, false)
-            )
+            format!("Restored {taken}\n{}", report_text(&repaired.report, false))
         },
     );
     refuse_damaged(&repaired.report).and(told)
@@ -121,8 +118,12 @@ pub(super) fn refuse_damaged(report: &Report) -> Outcome {
         return Ok(());
     }
     let found = text::count(report.violations.len() as u64, "violation", "violations");
-    Err(Failure::new(Exit::Damaged, "violations", format!("{found} found"))
-        .hint("make a copy of the store's directory before anything else; then promptbook verify --repair --from BACKUP, or restore it"))
+    Err(
+        Failure::new(Exit::Damaged, "violations", format!("{found} found")).hint(
+            "copy the store's directory first; \
+             then run promptbook verify --repair --from BACKUP, or restore the backup",
+        ),
+    )
 }
 
 pub(super) fn report_text(report: &Report, quick: bool) -> String {
@@ -138,7 +139,9 @@ pub(super) fn report_text(report: &Report, quick: bool) -> String {
         .collect();
     if quick {
         let bodies = text::count(report.bodies, "body", "bodies");
-        told.push_str(&format!("Looked for {bodies}; nothing else was checked\n"));
+        told.push_str(&format!(
+            "Checked that no file is missing for {bodies}, and nothing else\n"
+        ));
         return told;
     }
     told.push_str(&format!(
@@ -153,23 +156,23 @@ pub(super) fn report_text(report: &Report, quick: bool) -> String {
         told.push_str(&format!("  head {}\n", paint(DIM, head)));
     }
     if report.is_clean() {
-        told.push_str("All is sound.\n");
+        told.push_str("No violations found.\n");
     }
     told
 }
 
 pub(super) fn settle(session: &Session) -> Outcome {
     let store = session.store()?;
-    let progress = Progress::open_ended(session, "bodies settled:");
+    let progress = Progress::open_ended(session, "bodies moved:");
     let settled = store.settle(|settled| progress.at(settled.bodies))?;
     drop(progress);
     session.report(
-        Done::Other("the bodies were settled"),
+        Done::Other("the bodies were moved to files"),
         || json!({"bodies": settled.bodies, "bytes": settled.bytes}),
         || {
             let bodies = text::count(settled.bodies, "body", "bodies");
             format!(
-                "Settled {bodies} of {}\n",
+                "Moved {bodies} of {} from the journal to files\n",
                 text::count(settled.bytes, "byte", "bytes")
             )
         },
@@ -188,7 +191,7 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
     let collected = store.collect_garbage_with(options)?;
     drop(progress);
     session.report(
-        Done::Other("the collection was made"),
+        Done::Other("the garbage was collected"),
         || {
             json!({
                 "bodies": collected.bodies,
@@ -202,7 +205,11 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
         || {
             let removed = removed(&collected);
             let packed = text::count(collected.packed, "body", "bodies");
-            let dropped = text::count(collected.dropped, "dead one", "dead ones");
+            let dropped = text::count(
+                collected.dropped,
+                "unreferenced body",
+                "unreferenced bodies",
+            );
             let inputs = match collected.inputs {
                 0 => String::new(),
                 some => format!(
@@ -210,7 +217,7 @@ pub(super) fn collect(args: &Collect, session: &Session) -> Outcome {
                     text::count(some, "request", "requests")
                 ),
             };
-            format!("Removed {removed}{inputs}\nPacked {packed}; {dropped} went from packs\n")
+            format!("Removed {removed}{inputs}\nPacked {packed}; removed {dropped} from packs\n")
         },
     )
 }
@@ -283,7 +290,7 @@ fn stats_text(path: &str, stats: &Stats) -> String {
         ("prompts", stats.prompts.to_string()),
         ("operations", stats.operations.to_string()),
         (
-            "to settle",
+            "journal",
             match stats.oldest_waiting {
                 Some(oldest) => format!(
                     "{}, since {}",
@@ -298,7 +305,7 @@ fn stats_text(path: &str, stats: &Stats) -> String {
             "packs",
             match ratio(stats) {
                 Some(ratio) => format!(
-                    "{}: {} in {}, {ratio} of it",
+                    "{}: {}, compressed to {}, ratio {ratio}",
                     usage.packs,
                     bodies_of(usage.packed_bodies, usage.packed_bytes),
                     text::count(usage.pack_bytes, "byte", "bytes"),
@@ -307,7 +314,10 @@ fn stats_text(path: &str, stats: &Stats) -> String {
             },
         ),
         ("first version", stats.settings.first_version.to_string()),
-        ("bump rules", policy_words(stats.settings.policy).to_owned()),
+        (
+            "bump policy",
+            policy_words(stats.settings.policy).to_owned(),
+        ),
     ];
     let lines =
         fields.map(|(name, value)| format!("{} {value}\n", paint(DIM, format!("{name:<13}"))));

@@ -247,7 +247,7 @@ fn fields(version: &Version, base: Option<&Version>, contract: &Contract) -> Str
 fn response_format(contract: &Contract) -> Option<String> {
     let format = contract.response_format.as_ref()?;
     let kind = format.json().get("type").and_then(Value::as_str);
-    Some(kind.map_or_else(|| "of its own".into(), text::line))
+    Some(kind.map_or_else(|| "custom".into(), text::line))
 }
 
 pub(super) fn resolve(args: &SpecOnly, session: &Session) -> Outcome {

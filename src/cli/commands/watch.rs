@@ -70,7 +70,7 @@ fn told(words: &mut Words<'_>, event: &Event) -> String {
     }
     for prompt in &event.affected {
         let prompt = paint(NAME, words.prompt(*prompt));
-        told += &format!("  {prompt}  is rendered otherwise\n");
+        told += &format!("  {prompt}  renders differently\n");
     }
     told
 }

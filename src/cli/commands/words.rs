@@ -89,7 +89,7 @@ impl<'a> Words<'a> {
                 format!("{} deleted", self.version(*prompt, *id))
             }
             Change::VersionRestored { prompt, id } => {
-                format!("{} came back", self.version(*prompt, *id))
+                format!("{} restored", self.version(*prompt, *id))
             }
             Change::Environment {
                 prompt,
@@ -113,7 +113,7 @@ impl<'a> Words<'a> {
 fn state_change(before: Option<&PromptState>, after: Option<&PromptState>) -> String {
     let named = |state: &PromptState| text::quoted(state.name.as_str());
     match (before, after) {
-        (None, Some(after)) => format!("{} made", named(after)),
+        (None, Some(after)) => format!("{} created", named(after)),
         (Some(before), None) => format!("{} deleted", named(before)),
         (Some(before), Some(after)) if before.name != after.name => {
             format!("{} → {}", named(before), named(after))

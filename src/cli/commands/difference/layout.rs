@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_short_stands_in_one_line() {
+    fn short_values_take_one_line() {
         let value = json!({"a": [1, "x\u{1b}"], "b": {"c": "y".repeat(60), "d": {}}});
         let expected = format!(
             "{{\n  \"a\": [1, \"x\\u001b\"],\n  \"b\": {{\n    \"c\": \"{}\",\n    \"d\": {{}}\n  }}\n}}",
