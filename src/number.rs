@@ -142,7 +142,9 @@ impl FromStr for Selector {
             return VersionReq::parse(text)
                 .map(Self::Requirement)
                 .map_err(|error| {
-                    let reason = format!("{error}; an environment of this name is env:{text}");
+                    let reason = format!(
+                        "{error}; to select the environment of this name, write env:{text}"
+                    );
                     Invalid::new("version requirement", text, reason)
                 });
         }

@@ -48,7 +48,7 @@ pub enum FileError {
     },
 
     /// The file is of another kind.
-    #[error("this is no {kind} file of a promptbook")]
+    #[error("this is not a promptbook {kind} file")]
     Foreign {
         /// The kind that was expected, such as `frozen`.
         kind: &'static str,
@@ -66,14 +66,16 @@ pub enum FileError {
     },
 
     /// The file does not end with a hash line: bytes are missing, or were appended.
-    #[error("the {kind} file is cut short, or goes on behind its end: its last line is no seal")]
+    #[error(
+        "the {kind} file is truncated, or has bytes after its end: its last line is not a hash"
+    )]
     Unsealed {
         /// The kind that was expected.
         kind: &'static str,
     },
 
     /// The file's bytes do not match the hash in its last line.
-    #[error("the {kind} file was altered: its bytes are not those it was sealed with")]
+    #[error("the {kind} file was altered: its bytes do not match the hash in its last line")]
     Altered {
         /// The kind that was expected.
         kind: &'static str,
@@ -417,7 +419,7 @@ mod tests {
     fn what_is_wrong_is_told() {
         let whole = String::from_utf8(sealed("a\n")).unwrap();
         let told = |text: String| read(text.as_bytes()).unwrap_err();
-        let foreign = "this is no test file of a promptbook";
+        let foreign = "this is not a promptbook test file";
         for text in [
             "",
             "promptbook test 2",
@@ -433,13 +435,13 @@ mod tests {
             "the test file is of format 3; this release reads up to 2"
         );
         let unsealed =
-            "the test file is cut short, or goes on behind its end: its last line is no seal";
+            "the test file is truncated, or has bytes after its end: its last line is not a hash";
         assert_eq!(told(whole[..whole.len() - 1].into()), unsealed);
         assert_eq!(told(format!("{whole}more\n")), unsealed);
         assert_eq!(told("promptbook test 2\n".into()), unsealed);
         let ends_within_a_line = String::from_utf8(sealed("a")).unwrap();
         assert_eq!(told(ends_within_a_line), unsealed);
-        let altered = "the test file was altered: its bytes are not those it was sealed with";
+        let altered = "the test file was altered: its bytes do not match the hash in its last line";
         assert_eq!(told(whole.replace("\na\n", "\nb\n")), altered);
         assert_eq!(told(whole.replace("test 2", "test 1")), altered);
     }

@@ -227,11 +227,17 @@ impl PromptRows {
         after: Option<&PromptState>,
     ) -> Result<(), String> {
         if self.state() != before {
-            return Err(format!("prompt {} was not as the operation says", self.id));
+            return Err(format!(
+                "prompt {} is not in the state that the operation expects",
+                self.id
+            ));
         }
         if after.is_none() {
             if let Some((name, _)) = self.environments.first() {
-                return Err(format!("deleted prompt {} is still in {name}", self.id));
+                return Err(format!(
+                    "deleted prompt {} still has environment {name}",
+                    self.id
+                ));
             }
             for place in &self.live {
                 if let Some(row) = self.versions.get_mut(*place) {
@@ -248,14 +254,14 @@ impl PromptRows {
     fn add(&mut self, version: &Version) -> Result<(), String> {
         if self.state.is_none() {
             return Err(format!(
-                "prompt {} is not there for {}",
+                "prompt {} does not exist, so it cannot have version {}",
                 self.id, version.id
             ));
         }
         let (number, id) = (version.number, version.id);
         if self.numbers.contains_key(&number) || self.places.contains_key(&id) {
             return Err(format!(
-                "number {number} or id {id} of prompt {} is taken",
+                "number {number} or version id {id} of prompt {} is already used",
                 self.id
             ));
         }
@@ -275,9 +281,12 @@ impl PromptRows {
 
     fn delete(&mut self, at: DateTime<Utc>, id: VersionId) -> Result<(), String> {
         if let Some(name) = self.pointed.get(&id).and_then(Set::first) {
-            return Err(format!("deleted version {id} is still in {name}"));
+            return Err(format!(
+                "environment {name} still points to deleted version {id}"
+            ));
         }
-        let missing = || format!("version {id} is not there to be deleted");
+        let missing =
+            || format!("version {id} cannot be deleted: it does not exist, or is deleted already");
         let place = self.mark(id, Some(at)).ok_or_else(missing)?;
         self.live.remove_mut(&place);
         if let Some(number) = self.at(place).map(|version| version.number) {
@@ -288,9 +297,13 @@ impl PromptRows {
 
     fn restore(&mut self, id: VersionId) -> Result<(), String> {
         if self.state.is_none() {
-            return Err(format!("prompt {} is not there for {id}", self.id));
+            return Err(format!(
+                "prompt {} does not exist, so version {id} cannot be restored",
+                self.id
+            ));
         }
-        let missing = || format!("version {id} is not deleted, and can't come back");
+        let missing =
+            || format!("version {id} cannot be restored: it does not exist, or is not deleted");
         let place = self.mark(id, None).ok_or_else(missing)?;
         self.live.insert_mut(place);
         if let Some(number) = self.at(place).map(|version| version.number) {
@@ -321,13 +334,13 @@ impl PromptRows {
     ) -> Result<(), String> {
         if self.environments.get(name).map(|to| to.0) != before {
             return Err(format!(
-                "{name} of {} was not as the operation says",
+                "environment {name} of {} does not point where the operation expects",
                 self.id
             ));
         }
         if let Some(version) = after.filter(|id| self.live_version(*id).is_none()) {
             return Err(format!(
-                "{name} of {} points to no live version: {version}",
+                "environment {name} of {} points to {version}, which is not a live version",
                 self.id
             ));
         }

@@ -49,7 +49,7 @@ impl PromptTables {
         let id = change.prompt();
         if let Change::VersionCreated(version) = change {
             if self.owners.contains_key(&version.id) {
-                return Err(format!("version id {} is taken", version.id));
+                return Err(format!("version id {} is already used", version.id));
             }
             self.owners.insert_mut(version.id, id);
         }

@@ -228,11 +228,11 @@ fn a_lockfile_is_read_strictly() {
     };
     assert_eq!(
         told("\"promptbook_lock\"", "\"lock\""),
-        "this is no lock file of a promptbook"
+        "this is not a promptbook lock file"
     );
     assert_eq!(
         told("lock\": 1", "lock\": \"1\""),
-        "this is no lock file of a promptbook"
+        "this is not a promptbook lock file"
     );
     assert_eq!(
         told("lock\": 1", "lock\": 2"),

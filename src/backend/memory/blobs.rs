@@ -62,7 +62,7 @@ impl MemoryBlobs {
             Err(TryLockError::WouldBlock) => Ok(()),
             _ => Err(Error::new(
                 ErrorKind::Other,
-                "nobody holds all: nothing is removed",
+                "nothing was removed, because the exclusive lock is not held",
             )),
         }
     }

@@ -124,7 +124,7 @@ impl Transaction for Write<'_> {
         };
         let last = self.last_operation()?.map_or(0, |(number, _)| number);
         if operation.number != last + 1 {
-            return Err(corrupt(format!("the operation before it is {last}")));
+            return Err(corrupt(format!("the previous operation has number {last}")));
         }
         for change in &operation.content.changes {
             let applied = self.apply(change, operation.content.at, (now, operation.number));
@@ -141,7 +141,7 @@ impl Transaction for Write<'_> {
 
     fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
         let Some(mut blob) = self.state.blobs.get(id).cloned() else {
-            let reason = format!("journaling body {id}, which is not known");
+            let reason = format!("journaling body {id}, which is not recorded as stored");
             return Err(Error::new(ErrorKind::Corrupt, reason));
         };
         blob.stored = StoredBlob::Journaled(bytes.to_vec());
@@ -180,7 +180,7 @@ impl Transaction for Write<'_> {
     fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
         for id in ids {
             if self.state.blobs.get(*id).is_some_and(|blob| blob.live > 0) {
-                let reason = format!("forgetting body {id}, which live versions have");
+                let reason = format!("forgetting body {id}, which live versions use");
                 return Err(Error::new(ErrorKind::Corrupt, reason));
             }
             self.state.blobs.remove(*id);
@@ -227,7 +227,7 @@ impl Transaction for Write<'_> {
 
     fn commit(self: Box<Self>) -> Result<()> {
         if let Some((id, _)) = self.absent.iter().find(|(_, blob)| blob.live > 0) {
-            let reason = format!("live versions have body {id}, and it is not stored");
+            let reason = format!("live versions use body {id}, which is not stored");
             return Err(Error::new(ErrorKind::Corrupt, reason));
         }
         *self.index.current() = self.state;

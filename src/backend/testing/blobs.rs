@@ -74,8 +74,12 @@ fn list(blobs: &dyn Blobs) -> Vec<BlobId> {
 /// A missing body is not returned and not listed, and deleting it succeeds.
 pub fn an_empty_place_has_nothing(blobs: &dyn Blobs) {
     let id = BlobId::of(b"missing");
-    assert_eq!(get(blobs, id), None, "a body that never was put was got");
-    assert_eq!(list(blobs), [], "an empty place lists something");
+    assert_eq!(
+        get(blobs, id),
+        None,
+        "a body that was never put was returned"
+    );
+    assert_eq!(list(blobs), [], "an empty blob store lists a body");
     let _hold = blobs.hold_all().unwrap();
     blobs.delete(id).unwrap();
     blobs.sweep().unwrap();
@@ -89,7 +93,7 @@ pub fn what_was_put_is_got(blobs: &dyn Blobs) {
         let got = get(blobs, id);
         assert!(
             got.as_ref() == Some(&bytes),
-            "a body of {} bytes came back otherwise",
+            "a body of {} bytes was returned changed",
             bytes.len()
         );
     }
@@ -105,12 +109,12 @@ pub fn putting_again_is_harmless(blobs: &dyn Blobs) {
     assert_eq!(
         get(blobs, id).as_deref(),
         Some(&bytes[..]),
-        "a second put altered it"
+        "a second put changed the body"
     );
     assert_eq!(
         list(blobs),
         [id],
-        "a body that was put thrice is there once"
+        "a body that was put three times must be listed once"
     );
 }
 
@@ -124,7 +128,7 @@ pub fn a_flush_takes_what_was_put(blobs: &dyn Blobs) {
     blobs.flush(&ids).unwrap();
     blobs.flush(&ids).unwrap();
     for (id, bytes) in bodies {
-        assert!(get(blobs, id) == Some(bytes), "a flush altered a body");
+        assert!(get(blobs, id) == Some(bytes), "a flush changed a body");
     }
 }
 
@@ -139,12 +143,12 @@ pub fn what_was_deleted_is_gone(blobs: &dyn Blobs) {
     blobs.delete(gone).unwrap();
     blobs.delete(gone).unwrap();
     drop(hold);
-    assert_eq!(get(blobs, gone), None, "a deleted body was got");
-    assert_eq!(list(blobs), [kept], "only the other body is left");
+    assert_eq!(get(blobs, gone), None, "a deleted body was returned");
+    assert_eq!(list(blobs), [kept], "only the other body must remain");
     assert_eq!(
         get(blobs, kept).as_deref(),
         Some(&b"kept"[..]),
-        "the other body was altered"
+        "the other body was changed"
     );
 }
 
@@ -163,7 +167,7 @@ pub fn a_deleted_body_can_be_put_again(blobs: &dyn Blobs) {
         assert_eq!(
             get(blobs, id).as_deref(),
             Some(&b"again"[..]),
-            "a body that was deleted did not come back, flushed: {flushed}"
+            "a deleted body could not be put again, flushed: {flushed}"
         );
     }
 }
@@ -179,7 +183,7 @@ pub fn every_body_is_listed(blobs: &dyn Blobs) {
     expected.sort();
     assert!(
         list(blobs) == expected,
-        "the list is not what was put, each once"
+        "the list must contain every body once"
     );
 }
 
@@ -188,8 +192,16 @@ pub fn a_body_has_an_age(blobs: &dyn Blobs) {
     // File systems store times in steps of some milliseconds, some of them in whole seconds.
     let minute = chrono::Duration::minutes(1);
     let (first, second) = (BlobId::of(b"first"), BlobId::of(b"second"));
-    assert_eq!(blobs.written(first).unwrap(), None, "it is not there");
-    assert_eq!(blobs.newest().unwrap(), None, "nothing is there");
+    assert_eq!(
+        blobs.written(first).unwrap(),
+        None,
+        "a missing body has an age"
+    );
+    assert_eq!(
+        blobs.newest().unwrap(),
+        None,
+        "an empty blob store has a newest file"
+    );
     let before = clock::system() - minute;
     blobs.put(first, b"first").unwrap();
     wait_a_moment();
@@ -214,7 +226,7 @@ pub fn an_error_of_the_visitor_ends_the_list(blobs: &dyn Blobs) {
         "enough",
         "the visitor's error was lost"
     );
-    assert_eq!(visits, 1, "the list went on after an error");
+    assert_eq!(visits, 1, "the list continued after an error");
 }
 
 /// Sweeping removes incomplete files but no body, flushed or not.
@@ -227,7 +239,7 @@ pub fn a_sweep_takes_no_body(blobs: &dyn Blobs) {
     blobs.sweep().unwrap();
     drop(hold);
     for id in [flushed, unflushed] {
-        assert!(get(blobs, id).is_some(), "a sweep took a body");
+        assert!(get(blobs, id).is_some(), "a sweep removed a body");
     }
 }
 
@@ -247,7 +259,7 @@ pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
             let got = get(blobs, id);
             assert!(
                 got.is_none_or(|got| got == bytes),
-                "a body was read half-made"
+                "an incomplete body was read"
             );
         }
     });
@@ -286,9 +298,9 @@ fn waits(blobs: &dyn Blobs, first: Take, second: Take) {
         wait_a_moment();
         assert!(
             !given.load(Ordering::Acquire),
-            "a hold was given while another one excluded it"
+            "a lock was granted while another one excluded it"
         );
         drop(held);
     });
-    assert!(given.load(Ordering::Acquire), "the hold was never given");
+    assert!(given.load(Ordering::Acquire), "the lock was never granted");
 }

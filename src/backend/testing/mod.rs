@@ -15,7 +15,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a suite says by a panic what failed"
+    reason = "a suite reports a failure by a panic"
 )]
 
 pub mod blobs;

@@ -153,7 +153,7 @@ impl<'a> Scribe<'a> {
 
     fn state_of(&self, prompt: u32) -> PromptState {
         let found = self.index.snapshot().unwrap().prompt(prompt_id(prompt));
-        let found = found.unwrap().expect("a prompt that is there");
+        let found = found.unwrap().expect("a live prompt");
         PromptState {
             name: found.name,
             tags: found.tags,

@@ -78,7 +78,7 @@ pub fn what_was_packed_is_got(blobs: &dyn Blobs) {
     assert_all(blobs, &all, "packed");
     all.reverse();
     assert_all(blobs, &all, "read backwards");
-    assert_eq!(list(blobs), [], "what is packed is not put");
+    assert_eq!(list(blobs), [], "packed bodies must not be listed");
     let usage = blobs.usage().unwrap();
     assert_eq!(
         (usage.packed_bodies, usage.loose_bodies),
@@ -89,7 +89,7 @@ pub fn what_was_packed_is_got(blobs: &dyn Blobs) {
         all.iter().map(Vec::len).sum::<usize>() as u64
     );
     let wrong = blobs.check_packs(true).unwrap();
-    assert_eq!(wrong, [""; 0], "sound packs are told to be damaged");
+    assert_eq!(wrong, [""; 0], "intact packs were reported as damaged");
 }
 
 /// Only the writer of an unfinished pack can read its bodies.
@@ -105,8 +105,14 @@ pub fn a_pack_in_the_making_is_read_by_its_maker_only(blobs: &dyn Blobs) {
         }
         for bytes in all.iter().step_by(500).chain(all.last()) {
             let id = BlobId::of(bytes);
-            assert!(pack.get(id).unwrap().as_ref() == Some(bytes), "its maker");
-            assert!(get(blobs, id).is_none(), "found before it is finished");
+            assert!(
+                pack.get(id).unwrap().as_ref() == Some(bytes),
+                "the writer of the pack cannot read its body"
+            );
+            assert!(
+                get(blobs, id).is_none(),
+                "a body of an unfinished pack was found"
+            );
         }
         assert_eq!(pack.get(BlobId::of(b"other")).unwrap(), None);
         // A sweep removes only files of writers that have ended.
@@ -134,7 +140,7 @@ pub fn what_is_dead_is_compacted_away(blobs: &dyn Blobs) {
     let all = versions(1, 200);
     drop(pack(blobs, all.iter().map(|bytes| (Kin(1), bytes))));
     let before = compact(blobs, Extent::Wasteful, &all);
-    assert_eq!(before, Compacted::default(), "nothing is dead");
+    assert_eq!(before, Compacted::default(), "no body is unreferenced");
     let live: Vec<Vec<u8>> = all.iter().skip(3).step_by(7).cloned().collect();
     let compacted = compact(blobs, Extent::Wasteful, &live);
     assert_eq!(compacted.bodies, (all.len() - live.len()) as u64);
@@ -143,12 +149,12 @@ pub fn what_is_dead_is_compacted_away(blobs: &dyn Blobs) {
     let left = all
         .iter()
         .filter(|bytes| get(blobs, BlobId::of(bytes)).is_some());
-    assert_eq!(left.count(), live.len(), "what is dead is still there");
+    assert_eq!(left.count(), live.len(), "unreferenced bodies remain");
     compact(blobs, Extent::Wasteful, &[]);
     assert_eq!(
         blobs.usage().unwrap().packs,
         0,
-        "a pack of the dead is left"
+        "a pack of unreferenced bodies remains"
     );
 }
 
@@ -223,7 +229,7 @@ pub fn everything_can_be_packed_anew(blobs: &dyn Blobs) {
     // Versions may share a body.
     live.extend_from_slice(&all[50..60]);
     compact(blobs, Extent::All, &live);
-    assert_all(blobs, &all[20..], "packed anew");
+    assert_all(blobs, &all[20..], "repacked");
     let usage = blobs.usage().unwrap();
     assert_eq!((usage.packs, usage.packed_bodies), (1, 140));
 }
@@ -267,7 +273,7 @@ pub fn a_body_lies_in_several_places(blobs: &dyn Blobs) {
     let hold = blobs.hold_all().unwrap();
     blobs.delete(id).unwrap();
     drop(hold);
-    assert_all(blobs, std::slice::from_ref(&bytes), "its pack has it");
+    assert_all(blobs, std::slice::from_ref(&bytes), "its pack contains it");
     blobs.put(id, &bytes).unwrap();
     compact(blobs, Extent::Wasteful, &[]);
     assert_all(blobs, std::slice::from_ref(&bytes), "it was put");

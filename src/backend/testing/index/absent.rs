@@ -149,6 +149,6 @@ pub fn only_the_transaction_that_knows_of_it_goes_on(index: &dyn Index) {
     transaction.commit().unwrap();
     let mut transaction = index.transaction(Durability::Full).unwrap();
     let error = append(&mut *transaction, moment(2), vec![created(1)]);
-    let error = error.expect_err("nobody knows of its body");
+    let error = error.expect_err("its body is not recorded");
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
 }

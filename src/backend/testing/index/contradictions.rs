@@ -62,15 +62,12 @@ fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
     is_corrupt(why, append(&mut *transaction, moment(100), changes));
     drop(transaction);
     let after = portrait(&**index.snapshot().unwrap());
-    assert_eq!(
-        after, before,
-        "{why}: it was refused and left something all the same"
-    );
+    assert_eq!(after, before, "{why}: it was refused, but left something");
 }
 
 fn is_corrupt<T>(why: &str, answer: Result<T>) {
     match answer {
-        Ok(_) => panic!("{why}: it was taken"),
+        Ok(_) => panic!("{why}: it was accepted"),
         Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{why}: {error}"),
     }
 }
@@ -141,7 +138,7 @@ pub fn versions_need_a_live_prompt_and_a_stored_body(index: &dyn Index) {
     let mut scribe = filled(index);
     refused(
         index,
-        "a version of a prompt that never was",
+        "a version of a prompt that never existed",
         committed(9, 10, "1.0"),
     );
     refused(
@@ -152,7 +149,7 @@ pub fn versions_need_a_live_prompt_and_a_stored_body(index: &dyn Index) {
     let of_body = |bytes: &[u8]| vec![version_created(version(id(), 10, "2.0", bytes))];
     refused(
         index,
-        "a version of a body that never was stored",
+        "a version of a body that was never stored",
         of_body(b"{}"),
     );
     scribe.forget(&[BlobId::of(&body(3))]);
@@ -176,20 +173,28 @@ pub fn pointers_need_a_live_version_of_their_prompt(index: &dyn Index) {
     };
     refused(
         index,
-        "a pointer to a version that never was",
+        "an environment that points to a version that never existed",
         point(PROMPT, 99),
     );
-    refused(index, "a pointer to a deleted version", point(PROMPT, 3));
     refused(
         index,
-        "a pointer to another prompt's version",
+        "an environment that points to a deleted version",
+        point(PROMPT, 3),
+    );
+    refused(
+        index,
+        "an environment that points to another prompt's version",
         point(PROMPT, 4),
     );
-    refused(index, "a pointer of a prompt that never was", point(9, 1));
-    refused(index, "a pointer of a deleted prompt", point(3, 5));
+    refused(
+        index,
+        "an environment of a prompt that never existed",
+        point(9, 1),
+    );
+    refused(index, "an environment of a deleted prompt", point(3, 5));
     let (one, three) = (Some(version_id(1)), Some(version_id(3)));
     let moved = vec![environment_change(id(), "production", one, three)];
-    refused(index, "a pointer moved to a deleted version", moved);
+    refused(index, "an environment moved to a deleted version", moved);
 }
 
 /// The previous version of an environment must be the one that the operation names.
@@ -201,27 +206,27 @@ pub fn pointers_are_where_the_operation_says(index: &dyn Index) {
     let change = |name, before, after| vec![environment_change(id(), name, before, after)];
     refused(
         index,
-        "set as new where there is one",
+        "an environment set although it exists",
         change("production", None, two),
     );
     refused(
         index,
-        "moved from where it is not",
+        "an environment moved from a version that it does not point to",
         change("production", two, one),
     );
     refused(
         index,
-        "moved where there is none",
+        "a missing environment moved",
         change("staging", one, two),
     );
     refused(
         index,
-        "removed from where it is not",
+        "an environment removed from a version that it does not point to",
         change("production", two, None),
     );
     refused(
         index,
-        "removed where there is none",
+        "a missing environment removed",
         change("staging", one, None),
     );
 }
@@ -246,18 +251,22 @@ pub fn what_is_not_there_is_not_changed(index: &dyn Index) {
     filled(index);
     let deleted = |prompt, number| vec![version_deleted(prompt_id(prompt), version_id(number))];
     refused(index, "a version deleted twice", deleted(PROMPT, 3));
-    refused(index, "a version that never was", deleted(PROMPT, 99));
-    refused(
-        index,
-        "a version named with another prompt",
-        deleted(PROMPT, 4),
-    );
+    refused(index, "a version that never existed", deleted(PROMPT, 99));
+    refused(index, "a version under another prompt", deleted(PROMPT, 4));
     let (before, after) = (Some(state("gone", &[])), Some(state("back", &[])));
     let changed = |prompt, after| vec![prompt_change(prompt_id(prompt), before.clone(), after)];
     refused(index, "a deleted prompt renamed", changed(3, after.clone()));
     refused(index, "a deleted prompt deleted", changed(3, None));
-    refused(index, "a prompt that never was, renamed", changed(9, after));
-    refused(index, "a prompt that never was, deleted", changed(9, None));
+    refused(
+        index,
+        "a prompt that never existed, renamed",
+        changed(9, after),
+    );
+    refused(
+        index,
+        "a prompt that never existed, deleted",
+        changed(9, None),
+    );
 }
 
 /// The number of an operation is the previous one plus one.
@@ -269,7 +278,7 @@ pub fn operations_have_no_gaps(index: &dyn Index) {
         let created = prompt_change(prompt_id(50), None, Some(state("p", &[])));
         let (operation, text) = operation(number, OperationId::ROOT, moment(100), vec![created]);
         let mut transaction = index.transaction(Durability::Full).unwrap();
-        let why = format!("operation {number} behind operation {last}");
+        let why = format!("operation {number} after operation {last}");
         is_corrupt(&why, transaction.append(&operation, &text, moment(100)));
     }
 }
@@ -283,7 +292,7 @@ pub fn a_body_that_a_live_version_has_is_not_forgotten(index: &dyn Index) {
         }
         let mut transaction = index.transaction(Durability::Full).unwrap();
         let forgotten = transaction.forget_blobs(&[BlobId::of(&body(1))]);
-        is_corrupt("a body that a live version has", forgotten);
+        is_corrupt("a body that a live version uses", forgotten);
     }
     assert!(
         index

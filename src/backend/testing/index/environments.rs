@@ -40,11 +40,7 @@ pub fn an_environment_points_to_one_version(index: &dyn Index) {
     assert_eq!(found(1), None);
     scribe.point(1, "production", Some(1));
     assert_eq!(found(1), Some(version_id(1)));
-    assert_eq!(
-        found(2),
-        None,
-        "another prompt's environment is another one"
-    );
+    assert_eq!(found(2), None, "an environment belongs to one prompt");
     scribe.point(2, "production", Some(3));
     scribe.point(1, "production", Some(2));
     assert_eq!(
@@ -60,12 +56,12 @@ pub fn an_environment_points_to_one_version(index: &dyn Index) {
     assert_eq!(
         first.environments,
         [],
-        "the version before is in no environment any more"
+        "the previous version still has the environment"
     );
     scribe.point(1, "production", None);
     assert_eq!((found(1), found(2)), (None, Some(version_id(3))));
     scribe.point(1, "production", Some(1));
-    assert_eq!(found(1), Some(version_id(1)), "it can be set anew");
+    assert_eq!(found(1), Some(version_id(1)), "it can be set again");
     let snapshot = index.snapshot().unwrap();
     let other_case = snapshot.version_in(prompt_id(1), &environment("Production"));
     assert_eq!(other_case.unwrap(), None, "names are compared exactly");
@@ -100,13 +96,13 @@ pub fn environments_are_listed_by_name(index: &dyn Index) {
     assert_eq!(
         listed(),
         expected,
-        "a move has a moment of its own, and leaves the others"
+        "a move has its own time, and does not change the others"
     );
     scribe.point(1, "b", None);
     expected.remove(1);
     assert_eq!(listed(), expected);
     let other = index.snapshot().unwrap().environments(prompt_id(9));
-    assert_eq!(other.unwrap(), [], "a prompt that never was");
+    assert_eq!(other.unwrap(), [], "a prompt that never existed");
 }
 
 /// The names in use by any prompt are listed once each.

@@ -77,11 +77,13 @@ pub fn every_commit_changes_the_mark(index: &dyn Index) {
     };
     after("a prompt", &|scribe| scribe.create(1, "there", &[]));
     after("a version", &|scribe| drop(scribe.commit(1, 1, "1.0")));
-    after("a pointer", &|scribe| scribe.point(1, "a", Some(1)));
+    after("an environment", &|scribe| scribe.point(1, "a", Some(1)));
     after("a name", &|scribe| scribe.change(1, "renamed", &[]));
     after("inputs", &|scribe| scribe.record_inputs(&inputs));
-    after("a pointer removed", &|scribe| scribe.point(1, "a", None));
-    after("dropping a row of the journal", &|scribe| {
+    after("an environment removed", &|scribe| {
+        scribe.point(1, "a", None)
+    });
+    after("removing a row of the journal", &|scribe| {
         scribe.drop_journal(&[BlobId::of(&body(1))]);
     });
     after("a deletion", &|scribe| scribe.delete_version(1, 1));
@@ -95,7 +97,10 @@ pub fn every_commit_changes_the_mark(index: &dyn Index) {
 fn is_new(index: &dyn Index, before: &[Option<ChangeMark>], what: &str) -> Option<ChangeMark> {
     let mark = mark_of(index);
     let known = mark.is_some() && before.contains(&mark);
-    assert!(!known, "{what} left the mark, or brought one back");
+    assert!(
+        !known,
+        "{what} did not change the mark, or restored an earlier one"
+    );
     mark
 }
 
@@ -116,7 +121,7 @@ pub fn a_mark_from_before_vouches_for_what_was_read(index: &dyn Index) {
                         let count = index.snapshot().unwrap().prompt_count().unwrap();
                         remembered = (mark, count);
                     }
-                    assert!(remembered.1 >= least, "a mark vouched for a stale answer");
+                    assert!(remembered.1 >= least, "a stale answer has the current mark");
                 }
             });
         }

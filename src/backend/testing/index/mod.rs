@@ -56,7 +56,7 @@ pub fn keeps_its_settings(make: &dyn Fn(Settings) -> Box<dyn Index>) {
             assert_eq!(
                 index.snapshot().unwrap().settings().unwrap(),
                 settings,
-                "the settings are not those it was made with"
+                "the settings are not those it was created with"
             );
         }
     }

@@ -85,7 +85,7 @@ pub fn operations_are_read_as_they_were_written(index: &dyn Index) {
         let content = serde_json::to_string(&operation.content).unwrap();
         assert_eq!(
             content, *text,
-            "operation {} is not what was hashed",
+            "operation {} differs from the text that was hashed",
             operation.number
         );
     }
@@ -103,7 +103,7 @@ pub fn operations_are_listed_newest_first(index: &dyn Index) {
     assert_eq!(
         numbers(index, &all, Some(8), 2),
         [7, 6],
-        "the last number is where it goes on"
+        "the next page starts below the last number"
     );
     assert_eq!(numbers(index, &all, Some(2), 2), [1]);
     assert_eq!(numbers(index, &all, Some(1), 2), [0_u64; 0]);
@@ -124,7 +124,7 @@ pub fn operations_are_filtered_by_prompt(index: &dyn Index) {
     assert_eq!(
         numbers(index, &of(3), None, 9),
         [0_u64; 0],
-        "a prompt that never was"
+        "a prompt that never existed"
     );
 }
 
@@ -157,7 +157,11 @@ pub fn both_filters_mean_one_change(index: &dyn Index) {
             usize::MAX,
         )
     };
-    assert_eq!(of(1, "production"), [9, 5], "7 moved the other prompt's");
+    assert_eq!(
+        of(1, "production"),
+        [9, 5],
+        "operation 7 moved the other prompt's environment"
+    );
     assert_eq!(of(2, "production"), [8, 7]);
     assert_eq!(of(2, "staging"), [6]);
     assert_eq!(of(2, "canary"), [7]);
@@ -210,7 +214,7 @@ pub fn inputs_are_kept(index: &dyn Index) {
     assert_eq!(snapshot.inputs(version_id(1), "missing").unwrap(), None);
     assert_eq!(snapshot.inputs(version_id(3), "r").unwrap(), None);
     let last = snapshot.last_operation().unwrap().map(|(number, _)| number);
-    assert_eq!(last, Some(3), "recorded inputs are no operation");
+    assert_eq!(last, Some(3), "recorded inputs are not an operation");
 }
 
 /// New inputs replace the previous ones of the same request entirely.
@@ -300,10 +304,10 @@ pub fn inputs_of_versions_that_are_lost_are_found_and_dropped(index: &dyn Index)
     assert_eq!(
         lost(),
         [],
-        "another version has its body, or it has no inputs"
+        "another version uses its body, or it has no inputs"
     );
     scribe.delete_version(1, 3);
-    assert_eq!(lost(), [], "both can be brought back");
+    assert_eq!(lost(), [], "both can be restored");
     scribe.forget(&[twin.blob]);
     assert_eq!(lost(), [version_id(1), version_id(3)]);
     let drop_inputs = |version, limit| {
@@ -317,5 +321,5 @@ pub fn inputs_of_versions_that_are_lost_are_found_and_dropped(index: &dyn Index)
     assert_eq!(drop_inputs(3, 3), 3);
     assert_eq!(lost(), []);
     let left = index.snapshot().unwrap().inputs_of(version_id(2)).unwrap();
-    assert_eq!(left.len(), 3, "those of a version that is there");
+    assert_eq!(left.len(), 3, "the inputs of a live version");
 }

@@ -65,7 +65,11 @@ pub fn a_version_comes_back_as_it_was(index: &dyn Index) {
         scribe.delete_version(1, number);
         assert_ne!(reads(index), before);
         scribe.write(vec![version_restored(prompt_id(1), version_id(number))]);
-        assert_eq!(reads(index), before, "version {number} is another one");
+        assert_eq!(
+            reads(index),
+            before,
+            "version {number} differs after it was restored"
+        );
     }
 }
 
@@ -107,10 +111,10 @@ fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
 pub fn only_what_is_deleted_comes_back(index: &dyn Index) {
     let mut scribe = filled(index);
     let back = |number| version_restored(prompt_id(1), version_id(number));
-    refused(index, "a version that is there", vec![back(1)]);
-    refused(index, "a version that never was", vec![back(9)]);
+    refused(index, "a live version", vec![back(1)]);
+    refused(index, "a version that never existed", vec![back(9)]);
     let made = prompt_change(prompt_id(1), None, Some(state("p", &[])));
-    refused(index, "a prompt that is there", vec![made]);
+    refused(index, "a live prompt", vec![made]);
     scribe.create(2, "other", &[]);
     scribe.delete_version(1, 1);
     let foreign = version_restored(prompt_id(2), version_id(1));
@@ -136,13 +140,13 @@ pub fn a_deleted_version_is_still_known(index: &dyn Index) {
         let snapshot = index.snapshot().unwrap();
         snapshot.version_ever(version_id(number)).unwrap()
     };
-    let live = ever(2).expect("it is there");
+    let live = ever(2).expect("a live version");
     assert_eq!(
         (live.version.environments.len(), live.deleted_at),
         (0, None)
     );
     scribe.delete_version(1, 1);
-    let deleted = ever(1).expect("it was there");
+    let deleted = ever(1).expect("a deleted version");
     assert_eq!(deleted.version.number.to_string(), "1.0");
     assert_eq!(deleted.deleted_at, Some(scribe.now()));
     scribe.delete_prompt(1);
@@ -185,8 +189,8 @@ pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
         found.unwrap()
     };
     assert_eq!(first(0, 99), Some(1));
-    assert_eq!(first(10, 99), Some(2), "made after it");
-    assert_eq!(first(4, 5), Some(6), "made at it");
+    assert_eq!(first(10, 99), Some(2), "after the first limit");
+    assert_eq!(first(4, 5), Some(6), "at the second limit");
     assert_eq!(first(10, 15), Some(3));
     assert_eq!(first(20, 39), Some(5));
     assert_eq!(first(20, 29), None);

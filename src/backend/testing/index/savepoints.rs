@@ -46,12 +46,16 @@ pub fn what_is_rolled_back_was_never_done(index: &dyn Index) {
     let unset = environment_change(prompt_id(2), "production", Some(version), None);
     append(&mut *transaction, moment(4), vec![unset]).unwrap();
     transaction.roll_back().unwrap();
-    assert_eq!(portrait(&**transaction), kept, "something is left of it");
+    assert_eq!(portrait(&**transaction), kept, "a rollback left something");
     write(&mut *transaction, 3);
     let all = portrait(&**transaction);
     transaction.commit().unwrap();
     let snapshot = index.snapshot().unwrap();
-    assert_eq!(portrait(&**snapshot), all, "not what was committed");
+    assert_eq!(
+        portrait(&**snapshot),
+        all,
+        "the state differs from what was committed"
+    );
     assert_eq!(snapshot.self_check().unwrap(), [""; 0]);
 }
 

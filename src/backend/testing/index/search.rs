@@ -129,12 +129,16 @@ pub fn words_are_found_as_they_are_and_as_beginnings(index: &dyn Index) {
     tell(index, &told(8, prompts));
     assert_eq!(found(index, &["not"], 9), [text(1)]);
     assert_eq!(found(index, &["to be"], 9), [text(1)], "a phrase");
-    assert_eq!(found(index, &["no"], 9), [], "a beginning is no word");
+    assert_eq!(found(index, &["no"], 9), [], "a prefix is not a word");
     assert_eq!(found(index, &["no*"], 9), [text(1)]);
     assert_eq!(found(index, &["kind t*"], 9), [text(2)]);
     assert_eq!(found(index, &["be kin to"], 9), []);
     assert_eq!(found(index, &["ot*"], 9), [], "not the end of a word");
-    assert_eq!(found(index, &["and"], 9), [text(2)], "no operator");
+    assert_eq!(
+        found(index, &["and"], 9),
+        [text(2)],
+        "AND is a word, not an operator"
+    );
     assert_eq!(found(index, &[], 9), [], "no phrase");
 }
 
@@ -162,7 +166,11 @@ pub fn all_phrases_must_stand_in_a_name_and_text(index: &dyn Index) {
     tell(index, &told(8, prompts));
     assert_eq!(found(index, &["red", "gre*"], 9), [text(1)]);
     assert_eq!(found(index, &["red", "blue"], 9), []);
-    assert_eq!(found(index, &["house green"], 9), [], "across the two");
+    assert_eq!(
+        found(index, &["house green"], 9),
+        [],
+        "a phrase does not span name and text"
+    );
     let mut apart = prompt(3, "blue", &[3], "green sea");
     apart.text.gap();
     apart.text.push("side");
@@ -251,7 +259,7 @@ pub fn messages_are_found_newest_first_while_their_versions_live(index: &dyn Ind
     assert_eq!(messages(index, &[], 9), ids(&[]));
     assert!(
         found(index, &["edit"], 9).is_empty(),
-        "a message is no text"
+        "a message is not part of the text"
     );
     scribe.delete_version(3, 3);
     assert_eq!(messages(index, &["edit"], 2), ids(&[2, 1]));

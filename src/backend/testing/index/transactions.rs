@@ -53,7 +53,7 @@ pub fn a_new_index_is_empty(index: &dyn Index) {
     assert_eq!(
         snapshot.self_check().unwrap(),
         [""; 0],
-        "a new index finds itself wrong"
+        "a new index reports problems"
     );
 }
 
@@ -88,7 +88,7 @@ pub fn a_snapshot_does_not_change(index: &dyn Index) {
     assert_ne!(
         portrait(&**now),
         before,
-        "a snapshot that was taken after does not see it"
+        "a later snapshot does not show the change"
     );
 }
 
@@ -122,7 +122,7 @@ pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
     assert_eq!(
         outside.prompt(prompt_id(7)).unwrap(),
         None,
-        "what is not committed is seen"
+        "an uncommitted write is visible"
     );
     drop(outside);
     transaction.commit().unwrap();
@@ -130,7 +130,7 @@ pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
     assert_eq!(
         portrait(&**after),
         within,
-        "the commit made something else visible than the transaction read"
+        "the commit made a state visible that differs from what the transaction read"
     );
 }
 
@@ -160,7 +160,7 @@ pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
     assert_ne!(
         portrait(&**index.snapshot().unwrap()),
         before,
-        "no transaction after a dropped one"
+        "a transaction after a dropped one has no effect"
     );
 }
 
@@ -186,11 +186,11 @@ pub fn a_committed_transaction_is_seen_whole(index: &dyn Index) {
         assert_eq!(
             found.map(|version| version.id),
             Some(version_id(number)),
-            "a commit is not seen, {durability:?}"
+            "a commit is not visible, {durability:?}"
         );
         assert!(
             snapshot.blob(BlobId::of(&body(number))).unwrap().is_some(),
-            "its body is not seen"
+            "its body is not visible"
         );
     }
 }
@@ -214,7 +214,7 @@ pub fn the_last_operation_is_known(index: &dyn Index) {
         assert_eq!(
             transaction.last_operation().unwrap(),
             last,
-            "its own is not the last"
+            "its own operation is not the last"
         );
         transaction.commit().unwrap();
     }
@@ -222,7 +222,7 @@ pub fn the_last_operation_is_known(index: &dyn Index) {
     assert_ne!(
         last.map(|(_, id)| id),
         Some(OperationId::ROOT),
-        "an id is a hash"
+        "an id must be a hash"
     );
 }
 
@@ -239,13 +239,13 @@ pub fn readers_and_writers_do_not_wait_for_each_other(index: &dyn Index) {
     assert_eq!(
         reader.prompt_count().unwrap(),
         1,
-        "it changed while it was held"
+        "a snapshot changed while it was held"
     );
     Scribe::new(index).create(2, "while it is read", &[]);
     assert_eq!(
         reader.prompt_count().unwrap(),
         1,
-        "it changed while it was held"
+        "a snapshot changed while it was held"
     );
 }
 
@@ -261,11 +261,14 @@ pub fn writers_wait_for_their_turn(index: &dyn Index) {
         wait_a_moment();
         assert!(
             !begun.load(Ordering::Acquire),
-            "two transactions are open at once"
+            "two transactions are open at the same time"
         );
         drop(first);
     });
-    assert!(begun.load(Ordering::Acquire), "the second never got a turn");
+    assert!(
+        begun.load(Ordering::Acquire),
+        "the second transaction never began"
+    );
 }
 
 /// Threads that each read the last operation and append the next one do not conflict.
@@ -324,6 +327,6 @@ pub fn maintenance_changes_nothing(index: &dyn Index) {
     assert_eq!(
         index.snapshot().unwrap().prompt_count().unwrap(),
         2,
-        "no write after maintenance"
+        "a write after maintenance has no effect"
     );
 }

@@ -86,7 +86,7 @@ pub fn a_version_is_read_as_it_was_written(index: &dyn Index) {
     assert_eq!(
         production.as_ref(),
         Some(&second),
-        "every read gives the whole version"
+        "every read returns the whole version"
     );
     let highest = snapshot.highest_version(prompt_id(1), None).unwrap();
     assert_eq!(highest.as_ref(), Some(&second));
@@ -112,7 +112,7 @@ pub fn a_version_is_found_by_number(index: &dyn Index) {
     );
     assert_eq!(numbered(2, "2.0"), None);
     assert_eq!(numbered(1, "3.0"), None);
-    assert_eq!(numbered(3, "1.0"), None, "a prompt that never was");
+    assert_eq!(numbered(3, "1.0"), None, "a prompt that never existed");
 }
 
 /// The highest version is found by number, not by time; 10 is greater than 9.
@@ -131,7 +131,7 @@ pub fn the_highest_version_is_found(index: &dyn Index) {
     assert_eq!(
         highest(),
         Some(version_id(4)),
-        "2.10 is above 2.1 and the newer 1.3"
+        "2.10 is greater than 2.1 and than the newer 1.3"
     );
     scribe.delete_version(1, 4);
     assert_eq!(highest(), Some(version_id(6)));
@@ -184,7 +184,7 @@ pub fn the_highest_version_that_meets_a_requirement_is_found(index: &dyn Index) 
     assert_eq!(
         highest("^2"),
         Some(version_id(6)),
-        "a deleted version meets nothing"
+        "a deleted version meets no requirement"
     );
 }
 
@@ -206,7 +206,7 @@ pub fn versions_are_listed_newest_first(index: &dyn Index) {
     assert_eq!(major(3), []);
     let missing = index.snapshot().unwrap();
     let missing = missing.versions(prompt_id(3), &VersionFilter::default(), None, 10);
-    assert_eq!(missing.unwrap(), [], "a prompt that never was");
+    assert_eq!(missing.unwrap(), [], "a prompt that never existed");
 }
 
 /// A page contains versions committed before its cursor.
@@ -222,24 +222,24 @@ pub fn pages_go_on_behind_the_last_version(index: &dyn Index) {
     assert_eq!(
         list(index, &all, Some(7), 2),
         ids(&[8, 9]),
-        "behind a version that was deleted"
+        "after a deleted version"
     );
     assert_eq!(
         list(index, &all, Some(5), 1),
         ids(&[8]),
-        "deleted ones do not count"
+        "deleted versions are not counted"
     );
-    assert_eq!(list(index, &all, Some(9), 2), [], "behind the oldest");
-    assert_eq!(list(index, &all, None, 0), [], "a page of none");
+    assert_eq!(list(index, &all, Some(9), 2), [], "after the oldest");
+    assert_eq!(list(index, &all, None, 0), [], "a page of size 0");
     assert_eq!(
         list(index, &all, Some(3), 9),
         [],
-        "behind another prompt's version"
+        "after another prompt's version"
     );
     assert_eq!(
         list(index, &all, Some(99), 9),
         [],
-        "behind a version that never was"
+        "after a version that never existed"
     );
 }
 
@@ -252,13 +252,13 @@ pub fn filters_go_with_pages(index: &dyn Index) {
     assert_eq!(
         list(index, &one, Some(6), 2),
         ids(&[7, 9]),
-        "behind a version of another major"
+        "after a version of another major"
     );
     scribe.delete_version(1, 7);
     assert_eq!(
         list(index, &one, Some(7), 2),
         ids(&[9]),
-        "behind a version that was deleted"
+        "after a deleted version"
     );
     let low = VersionFilter::default().requirement("<2.1".parse().unwrap());
     assert_eq!(list(index, &low, None, 2), ids(&[5, 8]));
@@ -267,7 +267,7 @@ pub fn filters_go_with_pages(index: &dyn Index) {
     assert_eq!(
         list(index, &both, None, 9),
         ids(&[8]),
-        "both filters at once"
+        "both filters together"
     );
 }
 
@@ -285,7 +285,7 @@ pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
     );
     assert!(
         snapshot.version_ever(version_id(4)).unwrap().is_some(),
-        "the id stays taken"
+        "the id remains taken"
     );
     assert!(snapshot.version_ever(version_id(5)).unwrap().is_some());
     assert!(snapshot.version_ever(version_id(99)).unwrap().is_none());
@@ -294,7 +294,11 @@ pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
         highest_minor,
     };
     let numbering = |major| snapshot.numbering(prompt_id(1), major).unwrap();
-    assert_eq!(numbering(2), used(Some(2), Some(10)), "numbers stay taken");
+    assert_eq!(
+        numbering(2),
+        used(Some(2), Some(10)),
+        "numbers remain taken"
+    );
     assert_eq!(numbering(1), used(Some(2), Some(2)));
     assert_eq!(numbering(3), used(Some(2), None));
     drop(snapshot);
@@ -303,7 +307,7 @@ pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
     assert_eq!(
         snapshot.numbering(prompt_id(1), 2).unwrap(),
         used(Some(2), Some(10)),
-        "also when the prompt is deleted"
+        "even if the prompt is deleted"
     );
 }
 
@@ -321,7 +325,7 @@ pub fn prompts_are_numbered_apart(index: &dyn Index) {
     assert_eq!(
         numbering(5),
         Numbering::default(),
-        "a prompt that never was"
+        "a prompt that never existed"
     );
     scribe.commit(4, 20, "4294967295.4294967295");
     let found = index

@@ -74,7 +74,7 @@ pub fn every_prompt_is_visited_with_all_that_is_known(index: &dyn Index) {
     ];
     assert_eq!(
         versions, expected,
-        "in the order they were committed, deleted ones too"
+        "in the order of commits, including deleted ones"
     );
     assert!(
         kept.versions
@@ -93,7 +93,7 @@ pub fn every_prompt_is_visited_with_all_that_is_known(index: &dyn Index) {
     assert_eq!(
         gone.versions[0].deleted_at,
         Some(moment(12)),
-        "it went with its prompt"
+        "it was deleted with its prompt"
     );
 }
 
@@ -163,7 +163,7 @@ pub fn every_operation_is_visited_in_order(index: &dyn Index) {
         assert_eq!(
             id,
             last.followed_by(text.as_bytes()),
-            "operation {number} was not hashed so"
+            "operation {number} was not hashed from this text"
         );
         let content: OperationContent = serde_json::from_str(text).unwrap();
         assert!(!content.changes.is_empty());
@@ -199,9 +199,9 @@ pub fn an_error_of_the_visitor_ends_the_visit(index: &dyn Index) {
             "the visitor's error was lost"
         );
     }
-    assert_eq!(visits, 3, "a visit went on after an error");
+    assert_eq!(visits, 3, "a visit continued after an error");
     assert!(
         snapshot.prompt_count().is_ok(),
-        "the snapshot is as good as before"
+        "the snapshot must remain usable"
     );
 }
