@@ -31,7 +31,7 @@ pub enum Error {
     /// The directory does not exist, or contains no store.
     ///
     /// [`Store::create`](crate::Store::create) creates one.
-    #[error("{path} is no promptbook store")]
+    #[error("{path} is not a promptbook store")]
     NotAStore {
         /// The directory that the call tried to open.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum Error {
     /// The directory contains the backup of another store.
     ///
     /// It may also be a backup of this store, if the store has lost some of its history since.
-    #[error("{path} has the backup of another store: this one has no such operation {operation}")]
+    #[error("{path} has the backup of another store: its operation {operation} is not in this one")]
     ForeignBackup {
         /// The directory.
         path: PathBuf,
@@ -58,7 +58,7 @@ pub enum Error {
     /// The index is missing or empty, but its bodies or its log are in the directory.
     ///
     /// No new index is created over them. Restore the index, or move the rest away.
-    #[error("{path} has no index, but {left} is left of a store")]
+    #[error("{path} has no index, but {left} that belongs to one; restore the index")]
     IndexLost {
         /// The store's directory.
         path: PathBuf,
@@ -228,7 +228,7 @@ pub enum Error {
     },
 
     /// A minor version was requested, but the prompt has no live version that could be its base.
-    #[error("prompt {prompt} has no live version to make a minor version of")]
+    #[error("prompt {prompt} has no live version that a minor version could be based on")]
     NoBase {
         /// The prompt.
         prompt: PromptId,
@@ -301,7 +301,7 @@ pub enum Error {
     /// The log position is not in this store's history.
     ///
     /// It belongs to another store, or this store was restored from an older copy.
-    #[error("{cursor} is no place in this store's history")]
+    #[error("{cursor} is not a position in this store's history")]
     CursorNotFound {
         /// The log position that the caller gave.
         cursor: Cursor,
@@ -311,7 +311,7 @@ pub enum Error {
     ///
     /// [`Store::undo_with_later`](crate::Store::undo_with_later) undoes them together.
     #[error(
-        "operation {operation} can't be taken back alone: {} on it",
+        "operation {operation} can't be undone alone: {} on it",
         standing(later)
     )]
     StoodOn {
@@ -322,7 +322,7 @@ pub enum Error {
     },
 
     /// The operation was undone before. To redo it, undo the operation that undid it.
-    #[error("operation {operation} was taken back by operation {by}")]
+    #[error("operation {operation} was already undone by operation {by}")]
     AlreadyUndone {
         /// The operation.
         operation: u64,
@@ -333,7 +333,7 @@ pub enum Error {
     /// The body of a deleted version was removed by garbage collection and cannot be restored.
     ///
     /// It had been unused for longer than the retention.
-    #[error("the body {blob} was collected")]
+    #[error("the body {blob} was removed by garbage collection")]
     BodyCollected {
         /// The body's address.
         blob: BlobId,
@@ -345,8 +345,8 @@ pub enum Error {
     /// idle, or the clock is ahead. Nothing was removed.
     /// [`GcOptions::trust_clock`](crate::GcOptions::trust_clock) trusts the clock.
     #[error(
-        "the clock says {now}, and nothing was made in the store since {cutoff}: if it is ahead, {} and {} would be \
-         removed too early",
+        "the clock says {now}, and nothing was created in the store since {cutoff}: if the clock is ahead, {} and {} \
+         would be removed too early",
         counted(removable.bodies, "body", "bodies"),
         counted(removable.leftovers, "leftover file", "leftover files")
     )]
@@ -398,7 +398,7 @@ pub enum Error {
     /// An earlier flush through this handle failed, and the handle retries nothing.
     ///
     /// Open the store again.
-    #[error("an earlier flush failed; the store must be opened anew")]
+    #[error("an earlier flush failed; open the store again")]
     Poisoned,
 
     /// The index or the blob store failed.
@@ -488,9 +488,9 @@ fn counted(number: u64, one: &str, many: &str) -> String {
 
 fn standing(later: &[u64]) -> String {
     match later {
-        [one] => format!("operation {one} stands"),
+        [one] => format!("operation {one} depends"),
         more => format!(
-            "operations {} stand",
+            "operations {} depend",
             more.iter()
                 .map(u64::to_string)
                 .collect::<Vec<_>>()

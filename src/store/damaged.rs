@@ -121,7 +121,7 @@ pub(super) fn unopened(path: &Path, location: &Location, probed: Probed) -> Resu
         (Found::Foreign, Some(damage)) if has_bodies || is_made()? => damage.into(),
         (Found::Foreign, None) if has_bodies => {
             let reason = format!(
-                "{} is no index, and bodies of a store are beside it",
+                "{} is not an index, but bodies of a store are beside it",
                 index.display()
             );
             backend::Error::new(BackendKind::Corrupt, reason).into()

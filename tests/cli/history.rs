@@ -161,7 +161,10 @@ fn changes_are_told_as_they_come() {
     desk.run(&["watch", "--from", "12"]).fails(2);
     let elsewhere = Desk::greeting();
     let told = elsewhere.run(&["watch", "--from", cursor]).fails(3);
-    assert!(told.contains("not a position in this store's history"), "{told}");
+    assert!(
+        told.contains("not a position in this store's history"),
+        "{told}"
+    );
 }
 
 #[test]
