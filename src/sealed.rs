@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_is_read() {
+    fn content_is_read_as_it_was_written() {
         let long = "0123456789\n".repeat(20_000);
         for content in ["", "\n", "one\ntwo\n", "blake3 no seal\n", &long] {
             assert_eq!(read(&sealed(content)).as_deref(), Ok(content));
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn errors_say_what_is_wrong() {
         let whole = String::from_utf8(sealed("a\n")).unwrap();
         let told = |text: String| read(text.as_bytes()).unwrap_err();
         let foreign = "this is not a promptbook test file";

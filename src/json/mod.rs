@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn deeper_text_than_is_parsed_at_once_is_parsed() {
+    fn text_beyond_the_depth_limit_is_parsed() {
         let text = format!(
             "{}[1, \"\\n\", null, true]{}",
             "{\"a\":".repeat(300),
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused() {
+    fn text_that_is_not_json_is_refused() {
         for text in ["", "{", "1e400", "\"\\ud800\"", "[1] 2"] {
             assert!(text.parse::<Json>().is_err(), "{text}");
         }

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_beyond_doubles_are_told_apart() {
+    fn numbers_beyond_doubles_are_distinguished() {
         let rising = [
             "-1e1000000000",
             "-123456789012345678902",
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_compared_is_neither_less_nor_the_same() {
+    fn incomparable_numbers_are_neither_less_nor_equal() {
         let wild = format!("1e-{}", "9".repeat(40));
         let wilder = format!("1e-{}8", "9".repeat(40));
         assert_eq!(compare(&wild, &wild), Some(Ordering::Equal));

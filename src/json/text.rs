@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_say_characters() {
+    fn escapes_represent_characters() {
         let raw = r#"a\n\t\r\b\f\"\\\/\u0041\u00e9\ud83d\uDE00é"#;
         let said = "a\n\t\r\u{8}\u{c}\"\\/Aé😀é";
         assert_eq!(read(raw).as_str(), said);
@@ -226,7 +226,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_escaped_says_the_same(text in any::<String>()) {
+        fn escaped_text_decodes_to_the_original(text in any::<String>()) {
             let mut raw = String::new();
             escape(&text, &mut raw);
             prop_assert_eq!(decode(&raw), Some(text));

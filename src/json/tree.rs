@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn how_numbers_are_written_is_a_difference_and_no_other_value() {
+    fn only_the_notation_of_numbers_matters() {
         for (one, other, expected) in [
             ("1", "1.0", (false, true)),
             ("[{\"a\": 1e2}]", "[{\"a\":100}]", (false, true)),
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_null() {
+    fn text_that_is_not_json_is_null() {
         for text in [
             "",
             "{",
@@ -451,14 +451,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_what_was_read(value in anything(), pretty in any::<bool>()) {
+        fn written_text_equals_the_text_that_was_read(value in anything(), pretty in any::<bool>()) {
             let compact = value.to_string();
             let text = if pretty { serde_json::to_string_pretty(&value).unwrap() } else { compact.clone() };
             prop_assert_eq!(Tree::of(&text).to_text(), compact);
         }
 
         #[test]
-        fn any_text_is_read_to_an_end(text in "[\\[\\]{}:,\"\\\\u0-9a-f. ]{0,40}") {
+        fn reading_any_text_terminates(text in "[\\[\\]{}:,\"\\\\u0-9a-f. ]{0,40}") {
             let _ = Tree::of(&text);
             if serde_json::from_str::<Value>(&text).is_ok() {
                 prop_assert!(Tree::read(&text).is_some());

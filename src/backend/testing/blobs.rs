@@ -12,30 +12,30 @@ use crate::id::BlobId;
 /// Runs all tests, each on a new and empty blob store from `make`.
 pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
     let tests = [
-        an_empty_place_has_nothing,
-        what_was_put_is_got,
+        an_empty_blob_store_has_no_bodies,
+        a_body_is_returned_as_it_was_put,
         putting_again_is_harmless,
-        a_flush_takes_what_was_put,
-        what_was_deleted_is_gone,
+        bodies_can_be_flushed_repeatedly,
+        a_deleted_body_is_gone,
         a_deleted_body_can_be_put_again,
         every_body_is_listed,
         a_body_has_an_age,
         an_error_of_the_visitor_ends_the_list,
-        a_sweep_takes_no_body,
+        a_sweep_removes_no_body,
         readers_see_a_body_whole_or_not_at_all,
-        holds_exclude_each_other,
-        exclusive_holds_exclude_each_other,
-        packs::what_was_packed_is_got,
-        packs::a_pack_in_the_making_is_read_by_its_maker_only,
-        packs::an_empty_pack_is_none,
-        packs::what_is_dead_is_compacted_away,
-        packs::what_is_dead_and_young_stays,
+        shared_and_exclusive_locks_exclude_each_other,
+        exclusive_locks_exclude_each_other,
+        packs::packed_bodies_are_returned,
+        packs::an_unfinished_pack_is_read_by_its_writer_only,
+        packs::an_empty_pack_is_not_stored,
+        packs::unreferenced_bodies_are_removed,
+        packs::young_unreferenced_bodies_remain,
         packs::the_younger_copy_counts,
-        packs::everything_can_be_packed_anew,
-        packs::a_pack_that_is_held_is_left_alone,
+        packs::everything_can_be_repacked,
+        packs::a_locked_pack_is_not_changed,
         packs::joined_packs_have_every_body,
-        packs::a_body_lies_in_several_places,
-        packs::readers_find_bodies_while_packs_are_made_anew,
+        packs::a_body_can_be_loose_and_packed,
+        packs::readers_find_bodies_while_packs_are_rewritten,
     ];
     for test in tests {
         test(&*make());
@@ -72,7 +72,7 @@ fn list(blobs: &dyn Blobs) -> Vec<BlobId> {
 }
 
 /// A missing body is not returned and not listed, and deleting it succeeds.
-pub fn an_empty_place_has_nothing(blobs: &dyn Blobs) {
+pub fn an_empty_blob_store_has_no_bodies(blobs: &dyn Blobs) {
     let id = BlobId::of(b"missing");
     assert_eq!(
         get(blobs, id),
@@ -87,7 +87,7 @@ pub fn an_empty_place_has_nothing(blobs: &dyn Blobs) {
 }
 
 /// Bodies of any size are returned byte for byte, flushed or not.
-pub fn what_was_put_is_got(blobs: &dyn Blobs) {
+pub fn a_body_is_returned_as_it_was_put(blobs: &dyn Blobs) {
     for (id, bytes) in bodies() {
         blobs.put(id, &bytes).unwrap();
         let got = get(blobs, id);
@@ -119,7 +119,7 @@ pub fn putting_again_is_harmless(blobs: &dyn Blobs) {
 }
 
 /// Bodies that were put can be flushed together and repeatedly, and remain.
-pub fn a_flush_takes_what_was_put(blobs: &dyn Blobs) {
+pub fn bodies_can_be_flushed_repeatedly(blobs: &dyn Blobs) {
     let bodies = bodies();
     for (id, bytes) in &bodies {
         blobs.put(*id, bytes).unwrap();
@@ -135,7 +135,7 @@ pub fn a_flush_takes_what_was_put(blobs: &dyn Blobs) {
 /// A deleted body is neither returned nor listed, and the others remain.
 ///
 /// Deleting it again does nothing.
-pub fn what_was_deleted_is_gone(blobs: &dyn Blobs) {
+pub fn a_deleted_body_is_gone(blobs: &dyn Blobs) {
     let (gone, kept) = (BlobId::of(b"gone"), BlobId::of(b"kept"));
     blobs.put(gone, b"gone").unwrap();
     blobs.put(kept, b"kept").unwrap();
@@ -230,7 +230,7 @@ pub fn an_error_of_the_visitor_ends_the_list(blobs: &dyn Blobs) {
 }
 
 /// Sweeping removes incomplete files but no body, flushed or not.
-pub fn a_sweep_takes_no_body(blobs: &dyn Blobs) {
+pub fn a_sweep_removes_no_body(blobs: &dyn Blobs) {
     let (flushed, unflushed) = (BlobId::of(b"flushed"), BlobId::of(b"unflushed"));
     blobs.put(flushed, b"flushed").unwrap();
     blobs.flush(&[flushed]).unwrap();
@@ -266,13 +266,13 @@ pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
 }
 
 /// The shared lock waits for the exclusive lock, and the exclusive lock for the shared one.
-pub fn holds_exclude_each_other(blobs: &dyn Blobs) {
+pub fn shared_and_exclusive_locks_exclude_each_other(blobs: &dyn Blobs) {
     waits(blobs, shared, exclusive);
     waits(blobs, exclusive, shared);
 }
 
 /// Two exclusive locks are never held at the same time.
-pub fn exclusive_holds_exclude_each_other(blobs: &dyn Blobs) {
+pub fn exclusive_locks_exclude_each_other(blobs: &dyn Blobs) {
     waits(blobs, exclusive, exclusive);
 }
 

@@ -69,7 +69,7 @@ fn assert_all(blobs: &dyn Blobs, bodies: &[Vec<u8>], what: &str) {
 }
 
 /// Packed bodies of any size and delta group are returned byte for byte, and are not listed.
-pub fn what_was_packed_is_got(blobs: &dyn Blobs) {
+pub fn packed_bodies_are_returned(blobs: &dyn Blobs) {
     let mut all: Vec<Vec<u8>> = bodies().into_iter().map(|(_, bytes)| bytes).collect();
     let kin = all.len();
     all.extend((0..5).flat_map(|prompt| versions(prompt, 70)));
@@ -95,7 +95,7 @@ pub fn what_was_packed_is_got(blobs: &dyn Blobs) {
 /// Only the writer of an unfinished pack can read its bodies.
 ///
 /// An abandoned pack leaves no body.
-pub fn a_pack_in_the_making_is_read_by_its_maker_only(blobs: &dyn Blobs) {
+pub fn an_unfinished_pack_is_read_by_its_writer_only(blobs: &dyn Blobs) {
     let all = versions(1, 3000);
     for finished in [false, true] {
         let mut pack = blobs.pack(Effort::Quick).unwrap();
@@ -130,13 +130,13 @@ pub fn a_pack_in_the_making_is_read_by_its_maker_only(blobs: &dyn Blobs) {
 }
 
 /// An empty pack is not stored.
-pub fn an_empty_pack_is_none(blobs: &dyn Blobs) {
+pub fn an_empty_pack_is_not_stored(blobs: &dyn Blobs) {
     drop(pack(blobs, []));
     assert_eq!(blobs.usage().unwrap().packs, 0);
 }
 
 /// Bodies that no version uses are removed, and referenced bodies remain.
-pub fn what_is_dead_is_compacted_away(blobs: &dyn Blobs) {
+pub fn unreferenced_bodies_are_removed(blobs: &dyn Blobs) {
     let all = versions(1, 200);
     drop(pack(blobs, all.iter().map(|bytes| (Kin(1), bytes))));
     let before = compact(blobs, Extent::Wasteful, &all);
@@ -161,7 +161,7 @@ pub fn what_is_dead_is_compacted_away(blobs: &dyn Blobs) {
 /// Unreferenced bodies are removed once they are old enough.
 ///
 /// Rewriting their pack does not change their age.
-pub fn what_is_dead_and_young_stays(blobs: &dyn Blobs) {
+pub fn young_unreferenced_bodies_remain(blobs: &dyn Blobs) {
     let parts: Vec<Vec<Vec<u8>>> = (0..3).map(|part| versions(part, 20)).collect();
     for (part, day) in parts.iter().zip([0, 24, 48]) {
         let bodies = part.iter().map(|bytes| (Kin(1), bytes));
@@ -216,7 +216,7 @@ pub fn the_younger_copy_counts(blobs: &dyn Blobs) {
 }
 
 /// All packs can be replaced by new ones, which contain each body once.
-pub fn everything_can_be_packed_anew(blobs: &dyn Blobs) {
+pub fn everything_can_be_repacked(blobs: &dyn Blobs) {
     let all: Vec<Vec<u8>> = (0..4).flat_map(|prompt| versions(prompt, 40)).collect();
     for part in all.chunks(30) {
         drop(pack(blobs, part.iter().map(|bytes| (Kin(1), bytes))));
@@ -235,7 +235,7 @@ pub fn everything_can_be_packed_anew(blobs: &dyn Blobs) {
 }
 
 /// The bodies of a pack count as referenced while its lock is held.
-pub fn a_pack_that_is_held_is_left_alone(blobs: &dyn Blobs) {
+pub fn a_locked_pack_is_not_changed(blobs: &dyn Blobs) {
     let all = versions(1, 10);
     let held = pack(blobs, all.iter().map(|bytes| (Kin(1), bytes)));
     for extent in [Extent::Wasteful, Extent::All] {
@@ -266,7 +266,7 @@ pub fn joined_packs_have_every_body(blobs: &dyn Blobs) {
 /// A body that is loose and in a pack is read from either.
 ///
 /// If it is removed from one, it remains in the other.
-pub fn a_body_lies_in_several_places(blobs: &dyn Blobs) {
+pub fn a_body_can_be_loose_and_packed(blobs: &dyn Blobs) {
     let (id, bytes) = (BlobId::of(b"{}"), b"{}".to_vec());
     blobs.put(id, &bytes).unwrap();
     drop(pack(blobs, [(Kin(1), &bytes)]));
@@ -280,7 +280,7 @@ pub fn a_body_lies_in_several_places(blobs: &dyn Blobs) {
 }
 
 /// A referenced body is found at any time, whatever is done to packs.
-pub fn readers_find_bodies_while_packs_are_made_anew(blobs: &dyn Blobs) {
+pub fn readers_find_bodies_while_packs_are_rewritten(blobs: &dyn Blobs) {
     let all = versions(1, 60);
     drop(pack(blobs, all.iter().map(|bytes| (Kin(1), bytes))));
     std::thread::scope(|scope| {

@@ -18,7 +18,7 @@ pub const TESTS: &[Test] = &[
     a_stored_body_stays_stored,
     an_absent_body_may_be_put_later,
     a_version_comes_back_without_its_body_and_goes_again,
-    only_the_transaction_that_knows_of_it_goes_on,
+    only_one_transaction_knows_an_absent_body,
 ];
 
 fn blob(number: u32) -> BlobId {
@@ -142,7 +142,7 @@ pub fn a_version_comes_back_without_its_body_and_goes_again(index: &dyn Index) {
 }
 
 /// A transaction does not know what an earlier one recorded as absent.
-pub fn only_the_transaction_that_knows_of_it_goes_on(index: &dyn Index) {
+pub fn only_one_transaction_knows_an_absent_body(index: &dyn Index) {
     Scribe::new(index).create(1, "p", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     absent(&mut *transaction, 1);

@@ -15,17 +15,17 @@ use crate::record::Durability;
 pub const TESTS: &[Test] = &[
     a_body_is_journaled_once,
     a_body_keeps_every_byte,
-    the_journal_is_in_the_order_in_which_bodies_came,
+    the_journal_is_in_the_order_in_which_bodies_were_put,
     a_batch_has_one_body_at_least,
-    a_dropped_journal_row_leaves_a_settled_body,
+    a_body_without_a_journal_row_remains_stored,
     a_packed_body_is_stored_and_not_journaled,
     a_body_that_was_to_be_packed_can_be_journaled,
     a_forgotten_body_is_not_stored,
     a_body_that_comes_back_is_journaled_again,
     a_body_is_collectable_once_no_live_version_has_it,
     a_deleted_prompts_bodies_are_collectable,
-    a_body_is_unused_since_its_deletion_came,
-    a_body_is_unused_by_its_deletion,
+    a_body_is_unreferenced_since_its_deletion_was_appended,
+    a_body_is_unreferenced_by_its_last_deletion,
     a_body_that_is_used_again_is_not_collectable,
     collectable_bodies_are_limited,
 ];
@@ -149,7 +149,7 @@ pub fn a_body_keeps_every_byte(index: &dyn Index) {
 }
 
 /// A body is unreferenced by the operation that deleted its last live version.
-pub fn a_body_is_unused_by_its_deletion(index: &dyn Index) {
+pub fn a_body_is_unreferenced_by_its_last_deletion(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]); // 1
     scribe.commit(1, 1, "1.0"); // 2
@@ -174,7 +174,7 @@ pub fn a_body_is_unused_by_its_deletion(index: &dyn Index) {
 /// Journal positions are greater than 0 and ascend.
 ///
 /// The next batch continues above `after`.
-pub fn the_journal_is_in_the_order_in_which_bodies_came(index: &dyn Index) {
+pub fn the_journal_is_in_the_order_in_which_bodies_were_put(index: &dyn Index) {
     let bodies: [&[u8]; 4] = [b"d", b"b", b"c", b"a"];
     put(index, &bodies[..2]);
     put(index, &bodies[2..]);
@@ -246,7 +246,7 @@ pub fn a_batch_has_one_body_at_least(index: &dyn Index) {
 /// A body whose journal row is removed remains stored, in the blob store.
 ///
 /// Other bodies remain in the journal, and removing the row again does nothing.
-pub fn a_dropped_journal_row_leaves_a_settled_body(index: &dyn Index) {
+pub fn a_body_without_a_journal_row_remains_stored(index: &dyn Index) {
     put(index, &[b"one", b"three"]);
     let mut scribe = Scribe::new(index);
     for _ in 0..2 {
@@ -416,7 +416,7 @@ pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
 /// A body is unreferenced since its deletion was appended.
 ///
 /// The time that the deletion contains may be much earlier.
-pub fn a_body_is_unused_since_its_deletion_came(index: &dyn Index) {
+pub fn a_body_is_unreferenced_since_its_deletion_was_appended(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
     scribe.create(2, "gone", &[]);

@@ -19,10 +19,10 @@ pub const TESTS: &[Test] = &[
     a_number_is_never_used_twice,
     an_id_is_never_used_twice,
     versions_need_a_live_prompt_and_a_stored_body,
-    pointers_need_a_live_version_of_their_prompt,
-    pointers_are_where_the_operation_says,
-    what_is_pointed_to_is_not_deleted,
-    what_is_not_there_is_not_changed,
+    environments_need_a_live_version_of_their_prompt,
+    environments_point_where_the_operation_expects,
+    a_version_with_an_environment_is_not_deleted,
+    missing_data_is_not_changed,
     operations_have_no_gaps,
     a_body_that_a_live_version_has_is_not_forgotten,
 ];
@@ -161,7 +161,7 @@ pub fn versions_need_a_live_prompt_and_a_stored_body(index: &dyn Index) {
 }
 
 /// An environment points to a live version of its prompt, or does not exist.
-pub fn pointers_need_a_live_version_of_their_prompt(index: &dyn Index) {
+pub fn environments_need_a_live_version_of_their_prompt(index: &dyn Index) {
     filled(index);
     let point = |prompt, to| {
         vec![environment_change(
@@ -200,7 +200,7 @@ pub fn pointers_need_a_live_version_of_their_prompt(index: &dyn Index) {
 /// The previous version of an environment must be the one that the operation names.
 ///
 /// A lost update can therefore not be recorded.
-pub fn pointers_are_where_the_operation_says(index: &dyn Index) {
+pub fn environments_point_where_the_operation_expects(index: &dyn Index) {
     filled(index);
     let (one, two) = (Some(version_id(1)), Some(version_id(2)));
     let change = |name, before, after| vec![environment_change(id(), name, before, after)];
@@ -232,7 +232,7 @@ pub fn pointers_are_where_the_operation_says(index: &dyn Index) {
 }
 
 /// A version with an environment cannot be deleted, and neither can a prompt with one.
-pub fn what_is_pointed_to_is_not_deleted(index: &dyn Index) {
+pub fn a_version_with_an_environment_is_not_deleted(index: &dyn Index) {
     let mut scribe = filled(index);
     let deleted = vec![version_deleted(id(), version_id(1))];
     refused(
@@ -247,7 +247,7 @@ pub fn what_is_pointed_to_is_not_deleted(index: &dyn Index) {
 }
 
 /// A deleted or missing version or prompt cannot be changed, nor a version of another prompt.
-pub fn what_is_not_there_is_not_changed(index: &dyn Index) {
+pub fn missing_data_is_not_changed(index: &dyn Index) {
     filled(index);
     let deleted = |prompt, number| vec![version_deleted(prompt_id(prompt), version_id(number))];
     refused(index, "a version deleted twice", deleted(PROMPT, 3));

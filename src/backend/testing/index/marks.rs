@@ -14,10 +14,10 @@ use crate::record::{Durability, RecordedInputs};
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
-    reading_leaves_the_mark,
-    a_transaction_leaves_the_mark_until_it_is_committed,
+    reading_does_not_change_the_mark,
+    a_transaction_does_not_change_the_mark_until_it_is_committed,
     every_commit_changes_the_mark,
-    a_mark_from_before_vouches_for_what_was_read,
+    a_stale_answer_never_has_the_current_mark,
 ];
 
 /// Returns the current mark.
@@ -28,7 +28,7 @@ fn mark_of(index: &dyn Index) -> Option<ChangeMark> {
 }
 
 /// Neither taking snapshots nor requesting the mark changes the mark.
-pub fn reading_leaves_the_mark(index: &dyn Index) {
+pub fn reading_does_not_change_the_mark(index: &dyn Index) {
     Scribe::new(index).create(1, "there", &[]);
     let mark = mark_of(index);
     for _ in 0..3 {
@@ -43,7 +43,7 @@ pub fn reading_leaves_the_mark(index: &dyn Index) {
 /// Uncommitted writes do not change the mark, and requesting it does not wait for them.
 ///
 /// A rollback may change the mark.
-pub fn a_transaction_leaves_the_mark_until_it_is_committed(index: &dyn Index) {
+pub fn a_transaction_does_not_change_the_mark_until_it_is_committed(index: &dyn Index) {
     let write = |number: u32| {
         let created = prompt_change(prompt_id(number), None, Some(state("written", &[])));
         let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -107,7 +107,7 @@ fn is_new(index: &dyn Index, before: &[Option<ChangeMark>], what: &str) -> Optio
 /// A cached answer with an earlier mark is never current after a later commit was acknowledged.
 ///
 /// The threads cache an answer with the mark that they read before it.
-pub fn a_mark_from_before_vouches_for_what_was_read(index: &dyn Index) {
+pub fn a_stale_answer_never_has_the_current_mark(index: &dyn Index) {
     const PROMPTS: u32 = 200;
     let acknowledged = AtomicU64::new(0);
     std::thread::scope(|scope| {

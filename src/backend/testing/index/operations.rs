@@ -21,10 +21,10 @@ pub const TESTS: &[Test] = &[
     operations_are_filtered_by_environment,
     both_filters_mean_one_change,
     inputs_are_kept,
-    inputs_that_come_again_replace_those_before,
+    new_inputs_replace_earlier_ones,
     inputs_are_listed_by_version,
     inputs_go_with_their_version,
-    inputs_of_versions_that_are_lost_are_found_and_dropped,
+    inputs_of_lost_versions_are_found_and_removed,
 ];
 
 fn numbers(
@@ -218,7 +218,7 @@ pub fn inputs_are_kept(index: &dyn Index) {
 }
 
 /// New inputs replace the previous ones of the same request entirely.
-pub fn inputs_that_come_again_replace_those_before(index: &dyn Index) {
+pub fn new_inputs_replace_earlier_ones(index: &dyn Index) {
     let mut scribe = one_version(index);
     let mut first = inputs(1, "r", json!(1));
     first.environment = Some(environment("production"));
@@ -283,7 +283,7 @@ pub fn inputs_go_with_their_version(index: &dyn Index) {
 }
 
 /// A version cannot be restored once it is deleted and its body is not stored.
-pub fn inputs_of_versions_that_are_lost_are_found_and_dropped(index: &dyn Index) {
+pub fn inputs_of_lost_versions_are_found_and_removed(index: &dyn Index) {
     let mut scribe = one_version(index);
     let twin = scribe.commit_body(1, 3, "1.2", &body(1));
     scribe.commit(1, 4, "1.3");

@@ -13,11 +13,11 @@ pub const TESTS: &[Test] = &[
     a_prompt_is_read_as_it_is_now,
     prompts_of_a_name_come_newest_first,
     prompts_are_listed_newest_first,
-    pages_go_on_behind_the_last_prompt,
+    pages_continue_after_the_last_prompt,
     names_are_searched_in_any_letter_case,
     any_text_is_a_name_and_a_tag,
     tags_are_searched_any_of,
-    filters_go_together_and_with_pages,
+    filters_combine_with_each_other_and_with_pages,
     tags_in_use_are_sorted,
     a_deleted_prompt_is_not_found_and_keeps_its_id,
 ];
@@ -175,7 +175,7 @@ pub fn prompts_are_listed_newest_first(index: &dyn Index) {
 }
 
 /// A page contains prompts created before its cursor, even if that prompt is deleted.
-pub fn pages_go_on_behind_the_last_prompt(index: &dyn Index) {
+pub fn pages_continue_after_the_last_prompt(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for number in 1..=7 {
         scribe.create(number, "p", &[]);
@@ -323,7 +323,7 @@ pub fn tags_are_searched_any_of(index: &dyn Index) {
 }
 
 /// A prompt must pass all filters, and a limit counts the listed prompts.
-pub fn filters_go_together_and_with_pages(index: &dyn Index) {
+pub fn filters_combine_with_each_other_and_with_pages(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for number in 1..=8 {
         let name = if number % 2 == 0 { "even" } else { "odd" };

@@ -21,7 +21,7 @@ pub const TESTS: &[Test] = &[
     a_version_comes_back_with_its_body_only,
     a_deleted_version_is_still_known,
     a_moment_is_found_whatever_the_clock_said,
-    operations_are_visited_from_where_one_left_off,
+    operations_are_visited_from_a_number_on,
 ];
 
 /// Writes a prompt with versions 1.0 (id 1) and 1.1 (id 2).
@@ -199,7 +199,7 @@ pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
 }
 
 /// Operations are visited from a number on, until the visitor stops.
-pub fn operations_are_visited_from_where_one_left_off(index: &dyn Index) {
+pub fn operations_are_visited_from_a_number_on(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.delete_version(1, 1);
     let version = version(prompt_id(1), 7, "1.2", &body(2));

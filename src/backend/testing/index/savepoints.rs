@@ -13,8 +13,8 @@ use crate::record::Durability;
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
-    what_is_rolled_back_was_never_done,
-    a_savepoint_stays_and_the_next_one_takes_its_place,
+    a_rollback_undoes_everything_since_the_savepoint,
+    a_savepoint_remains_until_the_next_one,
     a_change_that_failed_is_rolled_back,
     a_transaction_without_a_savepoint_has_nothing_to_roll_back_to,
 ];
@@ -35,7 +35,7 @@ fn write(transaction: &mut dyn Transaction, number: u32) {
 /// A rollback undoes everything since the savepoint, and nothing before it.
 ///
 /// The numbers and ids that were used since are free again.
-pub fn what_is_rolled_back_was_never_done(index: &dyn Index) {
+pub fn a_rollback_undoes_everything_since_the_savepoint(index: &dyn Index) {
     Scribe::new(index).create(1, "before", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write(&mut *transaction, 2);
@@ -60,7 +60,7 @@ pub fn what_is_rolled_back_was_never_done(index: &dyn Index) {
 }
 
 /// A rollback returns to the last savepoint, any number of times.
-pub fn a_savepoint_stays_and_the_next_one_takes_its_place(index: &dyn Index) {
+pub fn a_savepoint_remains_until_the_next_one(index: &dyn Index) {
     let mut transaction = index.transaction(Durability::Full).unwrap();
     transaction.savepoint().unwrap();
     let mut kept = Vec::new();

@@ -16,16 +16,16 @@ use crate::record::Durability;
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
-    a_new_index_was_told_nothing,
-    words_are_found_as_they_are_and_as_beginnings,
+    in_a_new_index_nothing_is_indexed,
+    words_and_prefixes_are_found,
     words_of_any_script_are_words,
-    all_phrases_must_stand_in_a_name_and_text,
+    all_phrases_must_be_in_the_name_or_the_text,
     names_come_first_and_prompts_once,
-    what_is_told_replaces_what_was,
+    an_update_replaces_what_was_indexed,
     messages_are_found_newest_first_while_their_versions_live,
-    users_of_partials_are_found,
-    what_was_told_is_visited,
-    what_is_told_is_committed_with_the_transaction,
+    dependents_are_found,
+    indexed_items_are_visited,
+    an_update_is_committed_with_its_transaction,
 ];
 
 fn words(text: &str) -> Words {
@@ -108,7 +108,7 @@ fn filled(index: &dyn Index) -> Scribe<'_> {
 }
 
 /// In a new index nothing is indexed for search, whatever was written.
-pub fn a_new_index_was_told_nothing(index: &dyn Index) {
+pub fn in_a_new_index_nothing_is_indexed(index: &dyn Index) {
     let up_to = || index.snapshot().unwrap().searchable_up_to().unwrap();
     assert_eq!(up_to(), 0);
     filled(index);
@@ -120,7 +120,7 @@ pub fn a_new_index_was_told_nothing(index: &dyn Index) {
 }
 
 /// Whole words and prefixes are found. A query without a phrase finds nothing.
-pub fn words_are_found_as_they_are_and_as_beginnings(index: &dyn Index) {
+pub fn words_and_prefixes_are_found(index: &dyn Index) {
     filled(index);
     let prompts = vec![
         prompt(1, "one", &[1], "to be or not to be"),
@@ -157,7 +157,7 @@ pub fn words_of_any_script_are_words(index: &dyn Index) {
 }
 
 /// Each phrase must be contained in the name or in the text, without a gap in between.
-pub fn all_phrases_must_stand_in_a_name_and_text(index: &dyn Index) {
+pub fn all_phrases_must_be_in_the_name_or_the_text(index: &dyn Index) {
     filled(index);
     let prompts = vec![
         prompt(1, "red house", &[1], "green garden"),
@@ -205,7 +205,7 @@ pub fn names_come_first_and_prompts_once(index: &dyn Index) {
 }
 
 /// An update replaces what is indexed of a prompt. Other prompts remain as they are.
-pub fn what_is_told_replaces_what_was(index: &dyn Index) {
+pub fn an_update_replaces_what_was_indexed(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.commit(1, 11, "1.1");
     let prompts = vec![
@@ -283,7 +283,7 @@ fn users(index: &dyn Index, number: u32, name: &str) -> Vec<(PromptId, VersionId
 }
 
 /// Dependents are found by prompt and environment, whether or not these exist.
-pub fn users_of_partials_are_found(index: &dyn Index) {
+pub fn dependents_are_found(index: &dyn Index) {
     filled(index);
     let mut one = prompt(1, "one", &[1], "x");
     one.versions[0].partials = partials(&[(2, "production"), (9, "Production ü")]);
@@ -304,7 +304,7 @@ pub fn users_of_partials_are_found(index: &dyn Index) {
 /// Everything that is indexed is visited.
 ///
 /// That is each prompt with its versions and sorted partials, and each message with words.
-pub fn what_was_told_is_visited(index: &dyn Index) {
+pub fn indexed_items_are_visited(index: &dyn Index) {
     filled(index);
     let mut one = prompt(1, "one", &[1], "x");
     one.versions[0].partials = partials(&[(2, "staging"), (2, "production")]);
@@ -337,7 +337,7 @@ pub fn what_was_told_is_visited(index: &dyn Index) {
 /// An update takes effect with its transaction's commit.
 ///
 /// A dropped transaction leaves nothing, and an earlier snapshot gives the same answers as before.
-pub fn what_is_told_is_committed_with_the_transaction(index: &dyn Index) {
+pub fn an_update_is_committed_with_its_transaction(index: &dyn Index) {
     let mut scribe = filled(index);
     tell(index, &told(7, vec![prompt(1, "one", &[1], "old")]));
     let news = told(8, vec![prompt(1, "one", &[1], "new")]);

@@ -22,8 +22,8 @@ pub const TESTS: &[Test] = &[
     a_committed_transaction_is_seen_whole,
     the_last_operation_is_known,
     readers_and_writers_do_not_wait_for_each_other,
-    writers_wait_for_their_turn,
-    no_turn_is_lost,
+    writers_wait_for_each_other,
+    concurrent_writers_lose_no_operation,
     maintenance_changes_nothing,
 ];
 
@@ -250,7 +250,7 @@ pub fn readers_and_writers_do_not_wait_for_each_other(index: &dyn Index) {
 }
 
 /// A second write transaction waits until the first one has ended.
-pub fn writers_wait_for_their_turn(index: &dyn Index) {
+pub fn writers_wait_for_each_other(index: &dyn Index) {
     let begun = AtomicBool::new(false);
     let first = index.transaction(Durability::Full).unwrap();
     std::thread::scope(|scope| {
@@ -272,7 +272,7 @@ pub fn writers_wait_for_their_turn(index: &dyn Index) {
 }
 
 /// Threads that each read the last operation and append the next one do not conflict.
-pub fn no_turn_is_lost(index: &dyn Index) {
+pub fn concurrent_writers_lose_no_operation(index: &dyn Index) {
     const THREADS: u64 = 4;
     const EACH: u64 = 20;
     let next_prompt = AtomicU64::new(1);

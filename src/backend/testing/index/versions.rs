@@ -14,8 +14,8 @@ pub const TESTS: &[Test] = &[
     the_highest_version_is_found,
     the_highest_version_that_meets_a_requirement_is_found,
     versions_are_listed_newest_first,
-    pages_go_on_behind_the_last_version,
-    filters_go_with_pages,
+    pages_continue_after_the_last_version,
+    filters_combine_with_pages,
     deleted_versions_keep_ids_and_numbers_taken,
     prompts_are_numbered_apart,
 ];
@@ -212,7 +212,7 @@ pub fn versions_are_listed_newest_first(index: &dyn Index) {
 /// A page contains versions committed before its cursor.
 ///
 /// The cursor may be deleted or of another major.
-pub fn pages_go_on_behind_the_last_version(index: &dyn Index) {
+pub fn pages_continue_after_the_last_version(index: &dyn Index) {
     let mut scribe = two_majors(index);
     let all = VersionFilter::default();
     assert_eq!(list(index, &all, None, 2), ids(&[4, 5]));
@@ -244,7 +244,7 @@ pub fn pages_go_on_behind_the_last_version(index: &dyn Index) {
 }
 
 /// Filtered lists have pages too, even with several filters.
-pub fn filters_go_with_pages(index: &dyn Index) {
+pub fn filters_combine_with_pages(index: &dyn Index) {
     let mut scribe = two_majors(index);
     let one = VersionFilter::default().major(1);
     assert_eq!(list(index, &one, None, 2), ids(&[5, 7]));

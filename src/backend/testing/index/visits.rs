@@ -13,8 +13,8 @@ use crate::record::{OperationContent, OperationFilter};
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
-    every_prompt_is_visited_with_all_that_is_known,
-    prompts_are_what_their_operations_make_of_them,
+    every_prompt_is_visited_with_all_its_rows,
+    replayed_operations_give_the_same_prompts,
     every_body_is_visited_with_its_live_versions,
     every_operation_is_visited_in_order,
     an_error_of_the_visitor_ends_the_visit,
@@ -51,7 +51,7 @@ fn tables(index: &dyn Index) -> BTreeMap<String, PromptTable> {
 }
 
 /// Every prompt and version is visited, deleted ones included, in the order of commits.
-pub fn every_prompt_is_visited_with_all_that_is_known(index: &dyn Index) {
+pub fn every_prompt_is_visited_with_all_its_rows(index: &dyn Index) {
     filled(index);
     let tables = tables(index);
     assert_eq!(tables.len(), 3, "deleted and empty prompts are visited too");
@@ -100,7 +100,7 @@ pub fn every_prompt_is_visited_with_all_that_is_known(index: &dyn Index) {
 /// Replaying a prompt's operations gives the rows that the index shows.
 ///
 /// `verify` relies on this.
-pub fn prompts_are_what_their_operations_make_of_them(index: &dyn Index) {
+pub fn replayed_operations_give_the_same_prompts(index: &dyn Index) {
     filled(index);
     for (id, found) in tables(index) {
         let filter = OperationFilter::default().prompt(id.parse().unwrap());
