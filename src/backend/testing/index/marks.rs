@@ -81,7 +81,7 @@ pub fn every_commit_changes_the_mark(index: &dyn Index) {
     after("a name", &|scribe| scribe.change(1, "renamed", &[]));
     after("inputs", &|scribe| scribe.record_inputs(&inputs));
     after("an environment removed", &|scribe| {
-        scribe.point(1, "a", None)
+        scribe.point(1, "a", None);
     });
     after("removing a row of the journal", &|scribe| {
         scribe.drop_journal(&[BlobId::of(&body(1))]);
