@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_refused_as_a_parser_refuses_it() {
+    fn text_is_refused_like_by_a_parser() {
         let deep = format!("{}{}", "[".repeat(128), "]".repeat(128));
         for text in [
             "",
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_outline_is_that_of_the_tree() {
+    fn the_outline_matches_the_tree() {
         for text in [
             "{}",
             r#" {"model":"m"} "#,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn every_string_is_looked_at() {
+    fn every_string_is_tested() {
         let text = r#"{"a":["b",{"c":"\u0064"}],"e":1}"#;
         for one in ["a", "b", "c", "d", "e"] {
             assert!(any_string(text, |string| string == one), "{one}");

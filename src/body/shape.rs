@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_counted_as_a_parser_counts_them() {
+    fn values_are_counted_like_by_a_parser() {
         for text in [
             "{}",
             " [ ] ",

@@ -32,7 +32,7 @@ fn grows<T>(size: usize, make: impl Fn(&Store, usize) -> T, operation: impl Fn(&
             steps
         };
         let (small, large) = (count(size), count(4 * size));
-        assert!(small > size as u64 / 100, "{place}: nothing is counted");
+        assert!(small > size as u64 / 100, "{place}: no work was counted");
         assert!(
             large < MOST * small,
             "{place}: {small} steps at {size}, {large} at {}",
@@ -95,7 +95,7 @@ fn prompts(store: &Store, prompts: usize) -> Vec<PromptId> {
 }
 
 #[test]
-fn a_deleted_prompt_comes_back_with_its_versions() {
+fn undo_restores_a_prompt_with_its_versions() {
     let deleted = |store: &Store, size| {
         let id = versions(store, size);
         store.delete_prompt(id).unwrap();
@@ -108,7 +108,7 @@ fn a_deleted_prompt_comes_back_with_its_versions() {
 }
 
 #[test]
-fn operations_that_stand_on_each_other_are_taken_back() {
+fn dependent_operations_are_undone() {
     grows(100, versions, |store, _, id| {
         store.undo_with_later(1).unwrap();
         assert!(store.prompt(id).is_err());
@@ -116,7 +116,7 @@ fn operations_that_stand_on_each_other_are_taken_back() {
 }
 
 #[test]
-fn what_was_taken_back_with_later_operations_is_done_again() {
+fn an_undo_of_dependent_operations_is_undone() {
     let undone = |store: &Store, size| {
         let id = versions(store, size);
         (id, store.undo_with_later(1).unwrap())
@@ -128,7 +128,7 @@ fn what_was_taken_back_with_later_operations_is_done_again() {
 }
 
 #[test]
-fn one_deletion_among_many_versions_is_taken_back() {
+fn one_deletion_among_many_versions_is_undone() {
     let deleted = |store: &Store, size| {
         let id = versions(store, size);
         store.delete_version(of(id, "1.7")).unwrap();
@@ -142,7 +142,7 @@ fn one_deletion_among_many_versions_is_taken_back() {
 
 /// The bodies of the deleted versions are gone, so the undo skips these versions.
 #[test]
-fn versions_that_came_and_went_are_passed_over() {
+fn undo_skips_versions_that_were_deleted_again() {
     let gone = |store: &Store, size| {
         let id = versions(store, size);
         for _ in 1..size {
@@ -211,7 +211,7 @@ fn versions_are_listed_with_their_environments() {
 
 /// Each move is one operation on all prompts. It must not be read once for each prompt.
 #[test]
-fn moves_of_many_prompts_are_taken_back() {
+fn moves_of_many_prompts_are_undone() {
     let moved = |store: &Store, size| {
         let ids = prompts(store, size);
         for to in ["1.0", "1.1", "1.0", "1.1"] {
@@ -232,7 +232,7 @@ fn moves_of_many_prompts_are_taken_back() {
 }
 
 #[test]
-fn a_move_of_many_prompts_is_taken_back_and_done_again() {
+fn a_move_of_many_prompts_is_undone_and_redone() {
     let undone = |store: &Store, size| {
         let ids = prompts(store, size);
         store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
@@ -248,7 +248,7 @@ fn a_move_of_many_prompts_is_taken_back_and_done_again() {
 
 /// The work of a single call does not depend on the size of the store.
 #[test]
-fn single_calls_do_not_grow_with_what_there_is() {
+fn single_calls_do_not_grow_with_the_store() {
     for place in ["directory", "memory"] {
         let count = |size: usize| {
             let directory = tempfile::tempdir().unwrap();
@@ -287,7 +287,7 @@ fn single_calls_do_not_grow_with_what_there_is() {
 }
 
 #[test]
-fn all_changes_of_many_prompts_are_told() {
+fn all_changes_of_many_prompts_are_listed() {
     let moved = |store: &Store, size| {
         let ids = prompts(store, size);
         store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
@@ -300,7 +300,7 @@ fn all_changes_of_many_prompts_are_told() {
 
 /// An operation on many prompts must not be read once for each prompt.
 #[test]
-fn search_is_told_of_moves_of_many_prompts() {
+fn moves_of_many_prompts_are_indexed() {
     let count = |size: usize| {
         // A store in memory has no maintenance worker that would do this work earlier.
         let store = Store::in_memory().unwrap();

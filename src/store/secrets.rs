@@ -140,14 +140,14 @@ mod tests {
     }
 
     fn found(store: &Store) -> Secrets {
-        match store.secrets(|| panic!("there are some")) {
+        match store.secrets(|| panic!("the store has secrets")) {
             Ok(Kept::Found(secrets)) => secrets,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn they_are_made_once_and_found_by_all() {
+    fn secrets_are_created_once_and_found_by_all_handles() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::create(place.path()).unwrap();
         let other = Store::open(place.path()).unwrap();
@@ -156,7 +156,11 @@ mod tests {
         for store in [&store, &other, &Store::open(place.path()).unwrap()] {
             assert_eq!(found(store), named("made once"));
         }
-        assert_eq!(store.stats().unwrap().operations, 0, "it is no operation");
+        assert_eq!(
+            store.stats().unwrap().operations,
+            0,
+            "creating secrets made an operation"
+        );
         assert!(store.verify(|_| ()).unwrap().is_clean());
         assert!(!format!("{made:?} {store:?}").contains("made once"));
         let memory = Store::in_memory().unwrap();
@@ -166,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn all_who_ask_at_once_get_the_same() {
+    fn concurrent_requests_get_the_same_secrets() {
         let place = tempfile::tempdir().unwrap();
         Store::create(place.path()).unwrap();
         let stores: Vec<Store> = (0..8).map(|_| Store::open(place.path()).unwrap()).collect();
@@ -191,24 +195,28 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_only_read_finds_them_and_makes_none() {
+    fn a_read_only_store_finds_secrets_but_creates_none() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::create(place.path()).unwrap();
         let options = StoreOptions::new().read_only(true);
         let reader = options.open(place.path()).unwrap();
-        let none = reader.secrets(|| panic!("it can't keep any")).unwrap();
+        let none = reader
+            .secrets(|| panic!("a read-only store created secrets"))
+            .unwrap();
         assert!(matches!(none, Kept::Withheld(Error::ReadOnly)), "{none:?}");
         store.secrets(|| named("kept")).unwrap();
         assert_eq!(found(&reader), named("kept"));
     }
 
     #[test]
-    fn damaged_ones_are_refused_and_not_replaced() {
+    fn damaged_secrets_are_refused_and_not_replaced() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::create(place.path()).unwrap();
         for text in ["", "{}", "[]", r#"{"key": 1, "signing": "a"}"#] {
             std::fs::write(place.path().join(SECRETS), text).unwrap();
-            let refused = store.secrets(|| panic!("they are there")).unwrap_err();
+            let refused = store
+                .secrets(|| panic!("damaged secrets were replaced"))
+                .unwrap_err();
             assert!(
                 refused.to_string().contains("damaged; remove it"),
                 "{refused}"
@@ -218,7 +226,7 @@ mod tests {
 
     /// No copy contains the text of the secrets, or their file.
     #[test]
-    fn no_copy_has_them() {
+    fn no_copy_contains_the_secrets() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let store = Store::create(at("store")).unwrap();

@@ -126,7 +126,7 @@ fn filled() -> Store {
 }
 
 #[test]
-fn a_store_goes_there_and_back() {
+fn export_and_import_preserve_a_store() {
     let folder = tempfile::tempdir().unwrap();
     let directory = |name: &str| Store::create(folder.path().join(name)).unwrap();
     let memory = || Store::in_memory().unwrap();
@@ -152,7 +152,7 @@ fn a_store_goes_there_and_back() {
     }
     assert_eq!(
         bundles[0], bundles[1],
-        "a store in memory and one in a directory"
+        "bundles of memory and directory differ"
     );
 }
 
@@ -172,7 +172,7 @@ fn an_empty_store_has_a_bundle() {
 ///
 /// Later releases must read it, and write the same bytes.
 #[test]
-fn the_format_stays() {
+fn the_format_does_not_change() {
     let store = Store::in_memory().unwrap();
     let mut scribe = scribe(&store);
     scribe.create(1, "greeting", &["a"]);
@@ -269,7 +269,7 @@ fn bodies_stay_while_they_are_exported() {
 
 /// If the writer or the reader fails, the error contains the cause.
 #[test]
-fn what_the_system_answers_is_kept() {
+fn errors_contain_the_cause() {
     struct Full(usize);
     impl Write for Full {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -384,7 +384,7 @@ mod tests {
     use crate::{EnvironmentName, Expected, NewPrompt, Store};
 
     #[test]
-    fn a_version_is_remembered_until_somebody_commits() {
+    fn a_version_is_cached_until_the_next_commit() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::create(directory.path()).unwrap();
         let other = Store::open(directory.path()).unwrap();
@@ -394,17 +394,17 @@ mod tests {
         store.settle(|_| ()).unwrap();
 
         let production = Spec::new(created.prompt.id, EnvironmentName::production());
-        assert_eq!(store.remembered_version(&production), None, "never asked");
+        assert_eq!(store.remembered_version(&production), None, "before it was read");
         let found = store.shared_version(&production).unwrap();
         assert_eq!(found.id, created.version.id);
         let remembered = store.remembered_version(&production).unwrap();
-        assert!(Arc::ptr_eq(&found, &remembered), "a copy");
+        assert!(Arc::ptr_eq(&found, &remembered), "the cache returned a copy");
 
         let moved = other.set_environment(created.prompt.id, "other", "1.0", Expected::Any);
         moved.unwrap();
-        assert_eq!(store.remembered_version(&production), None, "a commit");
+        assert_eq!(store.remembered_version(&production), None, "after a commit");
         store.delete_version(created.version.id).unwrap();
         assert!(store.shared_version(&production).is_err());
-        assert_eq!(store.remembered_version(&production), None, "an error");
+        assert_eq!(store.remembered_version(&production), None, "after an error");
     }
 }

@@ -68,7 +68,7 @@ fn told(change: impl Fn(String) -> String) -> String {
 }
 
 #[test]
-fn what_is_wrong_is_told() {
+fn the_reason_of_a_refusal_is_reported() {
     let said = |change: fn(String) -> String, reason: &str| {
         let told = told(change);
         assert!(told.contains(reason), "{told}");
@@ -267,7 +267,7 @@ fn forged_histories_are_refused() {
 
 /// A file announces more data than it contains. Memory is only allocated for data that exists.
 #[test]
-fn what_a_file_tells_takes_no_memory() {
+fn announced_sizes_allocate_no_memory() {
     let head = |operations: &str, bodies: &str| {
         format!("{{\"operations\":{operations},\"head\":null,\"bodies\":{bodies},\"bytes\":0}}\n")
     };

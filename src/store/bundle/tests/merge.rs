@@ -32,7 +32,7 @@ fn refuses(store: &Store, bundle: &[u8]) -> (u64, String) {
 }
 
 #[test]
-fn a_history_that_goes_on_is_taken() {
+fn a_longer_history_is_imported() {
     let source = filled();
     let early = export(&source);
     let target = copy(&early);
@@ -51,7 +51,7 @@ fn a_history_that_goes_on_is_taken() {
 
 /// The body of the restored version was garbage-collected in the importing store.
 #[test]
-fn a_collected_body_comes_back_with_its_version() {
+fn a_collected_body_is_restored_with_its_version() {
     let source = filled();
     let target = copy(&export(&source));
     target.collect_garbage(std::time::Duration::ZERO).unwrap();
@@ -78,7 +78,7 @@ fn a_collected_body_comes_back_with_its_version() {
 }
 
 #[test]
-fn two_histories_become_one() {
+fn two_histories_are_merged() {
     let (one, other) = (filled(), filled());
     scribe(&one).create(11, "of one", &[]);
     scribe(&one).commit(11, 31, "1.0");
@@ -116,7 +116,7 @@ fn two_histories_become_one() {
 
 /// If the clock does not advance, two operations can have the same content.
 #[test]
-fn operations_of_the_same_content_are_told_apart() {
+fn operations_with_the_same_content_are_distinguished() {
     let there = environment_change(prompt_id(1), "x", None, Some(version_id(2)));
     let back = environment_change(prompt_id(1), "x", Some(version_id(2)), None);
     let (one, other) = (filled(), filled());
@@ -142,7 +142,7 @@ fn operations_of_the_same_content_are_told_apart() {
 }
 
 #[test]
-fn contradictions_are_told() {
+fn conflicts_are_reported() {
     type Change<'a> = &'a dyn Fn(&mut Scribe<'_>);
     let told = |here: Change<'_>, there: Change<'_>| {
         let (one, other) = (filled(), filled());
@@ -228,7 +228,7 @@ fn contradictions_are_told() {
 
 /// Stores without a common history are merged like two parts of one store.
 #[test]
-fn strangers_are_merged() {
+fn stores_without_a_common_history_are_merged() {
     let (one, other) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
     scribe(&one).create(11, "p", &[]);
     scribe(&one).commit(11, 31, "1.0");
@@ -241,7 +241,7 @@ fn strangers_are_merged() {
     assert_eq!(
         import(&other, &export(&one)).unwrap().bodies,
         0,
-        "it has the body"
+        "a stored body was imported"
     );
     assert_eq!(tables(&one), tables(&other));
     is_sound(&one);
@@ -249,7 +249,7 @@ fn strangers_are_merged() {
 
 /// The current states may fit nevertheless, for example if a value was changed and changed back.
 #[test]
-fn what_both_sides_changed_is_refused_whatever_it_is_now() {
+fn changes_on_both_sides_conflict_regardless_of_the_current_state() {
     type Step<'a> = &'a dyn Fn(&Store);
     let told = |here: Step<'_>, there: Step<'_>| {
         let one = Store::in_memory().unwrap();
@@ -346,7 +346,7 @@ fn what_both_sides_changed_is_refused_whatever_it_is_now() {
 
 /// The deletion happened long ago, but until its import it could not be undone here.
 #[test]
-fn a_body_is_kept_from_when_its_deletion_came() {
+fn retention_starts_when_a_deletion_is_imported() {
     let source = Store::in_memory().unwrap();
     scribe(&source).create(1, "p", &[]);
     scribe(&source).commit(1, 1, "1.0");

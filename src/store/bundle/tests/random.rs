@@ -99,7 +99,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
-    fn two_histories_become_one_or_stay(common in steps(20), one in steps(6), other in steps(6)) {
+    fn two_histories_are_merged_or_unchanged(common in steps(20), one in steps(6), other in steps(6)) {
         let first = Store::in_memory().unwrap();
         walk(&first, &common);
         let second = Store::in_memory().unwrap();
