@@ -1,7 +1,8 @@
-//! Folders that are written to, each opened relative to the one above it and never through a link.
+//! Folders of a store for writing, each opened relative to its parent and never through a link.
 //!
-//! Whatever moves or removes a file does so in an open folder, by the file's name in it: a link that is put in the place of a
-//! folder is refused, and never leads to files elsewhere. On systems without `openat` a link is looked for by its path first.
+//! A file is moved or removed in an open folder, by its name in that folder. If a link replaces a
+//! folder, it is refused and never leads to files elsewhere. On systems without `openat`, the path
+//! is first checked for a link.
 
 #[cfg_attr(unix, path = "folder/at.rs")]
 #[cfg_attr(not(unix), path = "folder/by_name.rs")]
@@ -17,16 +18,16 @@ use super::failed;
 use super::owner::Owner;
 use crate::backend::Result;
 
-/// What a name in a folder is of.
+/// The kind of an entry in a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Folder,
     Link,
-    /// A file, or anything else that is no folder.
+    /// A file, or anything else that is neither a folder nor a link.
     File,
 }
 
-/// The directory of a store, whose folders are opened by it.
+/// The directory of a store, from which the store's folders are opened.
 ///
 /// The directory itself may be reached through links; they were resolved when the store was opened.
 #[derive(Clone, Debug)]
@@ -69,7 +70,7 @@ impl StoreFolder {
         child(&self.blobs()?, "packs")
     }
 
-    /// Opens `blobs/packs/`, and makes it if it is missing.
+    /// Opens `blobs/packs/`, and creates it if it is missing.
     pub(super) fn make_packs(&self) -> Result<Folder> {
         let blobs = self.blobs()?;
         let packs = blobs.make_child("packs", true);
@@ -83,7 +84,9 @@ fn child(folder: &Folder, name: &str) -> Result<Folder> {
 }
 
 impl Folder {
-    /// Opens the folder of this name, and makes it if it is missing: durably if it is to be `flushed`.
+    /// Opens the child folder of this name, and creates it if it is missing.
+    ///
+    /// A new folder's name is made durable only if `flushed` is true.
     pub(crate) fn make_child(&self, name: impl AsRef<OsStr>, flushed: bool) -> io::Result<Self> {
         let name = name.as_ref();
         match self.child(name) {
@@ -107,7 +110,7 @@ impl Folder {
         }
     }
 
-    /// Removes what has this name, with all that is in it. Links in it are removed, not followed.
+    /// Removes the entry of this name, with everything in it. Links are removed, not followed.
     pub(crate) fn remove_all(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         let name = name.as_ref();
         if self.entry(name)? != Entry::Folder {
@@ -123,27 +126,27 @@ impl Folder {
         self.remove_folder(name)
     }
 
-    /// The path of what has this name.
+    /// Returns the path of the entry of this name.
     pub(crate) fn path_of(&self, name: impl AsRef<OsStr>) -> PathBuf {
         self.path().join(name.as_ref())
     }
 }
 
-/// Why a link is refused.
+/// Returns the error for a link that is refused.
 fn is_a_link(path: &Path) -> io::Error {
     let path = path.display();
     let reason = format!("{path} is a link, and nothing is written or removed through links");
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
-/// Whether a file has no name any more.
+/// Checks whether a file has no name any more.
 pub(super) fn is_removed(file: &File) -> io::Result<bool> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
         Ok(file.metadata()?.nlink() == 0)
     }
-    // A file that is open can't be removed.
+    // An open file cannot be removed.
     #[cfg(not(unix))]
     {
         let _ = file;

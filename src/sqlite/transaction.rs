@@ -1,4 +1,4 @@
-//! The one write transaction: an operation's changes as rows.
+//! The write transaction, which applies the changes of operations to rows.
 
 mod changes;
 mod keys;
@@ -24,18 +24,21 @@ use crate::backend::{Error, ErrorKind, Searchable, Snapshot, Transaction};
 use crate::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::record::{Change, Operation, RecordedInputs};
 
+/// A write transaction. Dropping it without a commit rolls it back.
 pub(super) struct Write<'a> {
     turn: Turn<'a>,
     keys: Keys,
-    /// The key of the body that was put last: the next change mostly uses it.
+    /// The key of the body that was stored last. The next change mostly uses it.
     blob: Cell<Option<(BlobId, i64)>>,
-    /// The body whose row counts the version already that the next change is to make: it is not written twice.
+    /// The body whose row already counts the version that the next change will create, so that the
+    /// row is not written twice.
     counted_ahead: Cell<Option<i64>>,
-    /// Prompts whose latest version may be a deleted one, until the operation at hand is through.
+    /// Prompts whose latest version may be a deleted one, until the current operation is applied.
     lowered: RefCell<BTreeSet<i64>>,
     /// Bodies that versions may have although they are not stored.
     absent: HashSet<BlobId>,
-    /// What of that, and of where the history ends, a savepoint keeps beside SQLite's own.
+    /// The end of the history and the value of `absent` at the savepoint, in addition to SQLite's
+    /// own.
     savepoint: Option<(Option<Place>, HashSet<BlobId>)>,
     committed: bool,
     index: &'a SqliteIndex,
@@ -63,7 +66,7 @@ impl<'a> Write<'a> {
             committed: false,
             index,
         };
-        // Within the transaction, so that it stays as it was checked.
+        // Within the transaction, so that the schema stays as it was checked.
         index.check_schema(write.connection())?;
         Ok(write)
     }
@@ -76,7 +79,7 @@ impl<'a> Write<'a> {
         &self.tables().connection
     }
 
-    /// Runs a statement that must change exactly one row.
+    /// Runs a statement. Fails as corrupt unless it changes exactly one row.
     fn change_one(&self, doing: &str, sql: &str, params: impl Params) -> Result<()> {
         let changed = self
             .connection()
@@ -100,7 +103,7 @@ impl<'a> Write<'a> {
             .map(drop)
     }
 
-    /// The key of a row, by its id, which must be there.
+    /// Returns the key of a row by its id. Fails as corrupt if there is none.
     fn key(&self, sql: &str, id: impl ToSql) -> Result<i64> {
         let doing = "looking up a row that a change refers to";
         self.connection()
@@ -110,7 +113,7 @@ impl<'a> Write<'a> {
             .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("index: {doing}: there is none")))
     }
 
-    /// The key of a prompt, deleted or not.
+    /// Returns the key of a prompt, deleted or not.
     fn prompt_key(&self, id: PromptId) -> Result<i64> {
         if let Some(key) = self.keys.prompts.get(&id) {
             return Ok(key);
@@ -120,7 +123,7 @@ impl<'a> Write<'a> {
         Ok(key)
     }
 
-    /// The key of a version, deleted or not.
+    /// Returns the key of a version, deleted or not.
     fn version_key(&self, id: VersionId) -> Result<i64> {
         if let Some(key) = self.keys.versions.get(&id) {
             return Ok(key);
@@ -136,7 +139,7 @@ impl<'a> Write<'a> {
         Ok(key)
     }
 
-    /// What stands for a text that other versions may have too.
+    /// Returns what to write in the place of a text that other versions may have, too.
     fn in_place<'t>(&self, text: &'t str) -> Result<InPlace<'t>> {
         if let Some(key) = self.keys.texts.get(text) {
             return Ok(InPlace::Key(key));
@@ -149,7 +152,7 @@ impl<'a> Write<'a> {
         Ok(place)
     }
 
-    /// The key of a body that is stored, or that versions may have all the same.
+    /// Returns the key of a body that is stored, or that versions may have nevertheless.
     fn blob_key(&self, id: BlobId) -> Result<i64> {
         if let Some((_, key)) = self.blob.get().filter(|(last, _)| *last == id) {
             return Ok(key);
@@ -166,7 +169,7 @@ impl<'a> Write<'a> {
         Ok(key)
     }
 
-    /// Makes a body known as stored, and answers its key, if it was not stored yet.
+    /// Marks a body as stored. Returns its key if it was not stored before.
     fn store_body(&self, id: BlobId, size: i64) -> Result<Option<i64>> {
         let key = match self.known_blob(id)? {
             Some(Blob { stored: true, .. }) => return Ok(None),
@@ -186,7 +189,7 @@ impl<'a> Write<'a> {
         Ok(Some(key))
     }
 
-    /// A body's row, be it stored or not.
+    /// Returns a body's row, whether it is stored or not.
     fn known_blob(&self, id: BlobId) -> Result<Option<Blob>> {
         let sql = concat!(
             "SELECT key, size, stored FROM blob WHERE ",
@@ -207,7 +210,9 @@ impl<'a> Write<'a> {
             .context("looking a body up")
     }
 
-    /// Makes the row of a body that has none: no index keeps it from having two.
+    /// Inserts the row of a body.
+    ///
+    /// The caller must know that there is none, because no index prevents a second one.
     fn insert_blob(&self, id: BlobId, size: i64, stored: bool, live: i64) -> Result<i64> {
         self.change_one(
             "making a body known",
@@ -230,7 +235,9 @@ impl<'a> Write<'a> {
         )
     }
 
-    /// Takes back what was counted ahead, where no version came. Until that is done nobody reads, and nothing is committed.
+    /// Takes back the version that was counted ahead, if it was not created.
+    ///
+    /// This happens before any read and before the commit.
     fn count_right(&self) -> Result<()> {
         let Some(blob) = self.counted_ahead.get() else {
             return Ok(());
@@ -244,12 +251,14 @@ impl<'a> Write<'a> {
         Ok(())
     }
 
-    /// Puts operations that were gathered in a chunk, if nobody did so meanwhile.
+    /// Replaces archived operations by their segment.
+    ///
+    /// Returns false if another process has done so meanwhile.
     pub(super) fn gather(&mut self, gathered: &Gathered) -> Result<bool> {
         gathered.put(self.connection())
     }
 
-    /// Whether a version may have a body that is not stored.
+    /// Checks whether a version may have a body that is not stored.
     fn may_lack_its_body(&self, version: VersionId) -> Result<bool> {
         if self.absent.is_empty() {
             return Ok(false);
@@ -258,7 +267,7 @@ impl<'a> Write<'a> {
         Ok(found.is_some_and(|row| self.absent.contains(&row.version.blob)))
     }
 
-    /// Refuses to leave a live version without its body.
+    /// Fails as corrupt if a live version would be left without its body.
     fn check_absent(&self) -> Result<()> {
         let doing = "looking for versions without a body";
         let sql = concat!(
@@ -280,7 +289,7 @@ impl Deref for Write<'_> {
     type Target = dyn Snapshot;
 
     fn deref(&self) -> &Self::Target {
-        // Where it fails it is done again, and at the latest a commit says why it can't be.
+        // If this fails, it is repeated later, and at the latest the commit returns the error.
         let _ = self.count_right();
         self.turn.tables()
     }
@@ -292,7 +301,8 @@ impl Drop for Write<'_> {
             self.tables().repeated.forget();
         }
         if !self.connection().is_autocommit() {
-            // A connection that can't even roll back holds the lock; the next `BEGIN` on it says so.
+            // A connection that cannot even roll back holds the lock. The next `BEGIN` on it
+            // returns the error.
             let _ = connection::run(self.connection(), "ROLLBACK");
         }
     }
@@ -456,13 +466,14 @@ impl Transaction for Write<'_> {
     }
 
     fn roll_back(&mut self) -> Result<()> {
-        // After some failures, such as a full disk, SQLite has rolled everything back: then there is no savepoint.
+        // After some failures, such as a full disk, SQLite has rolled back everything: then there
+        // is no savepoint.
         connection::run(self.connection(), "ROLLBACK TO kept").context("rolling back")?;
         if let Some((end, absent)) = self.savepoint.clone() {
             self.tables().end.set(end);
             self.absent = absent;
         }
-        // They may name rows that are not there any more.
+        // They may refer to rows that no longer exist.
         self.keys = Keys::default();
         self.tables().repeated.forget();
         self.blob.set(None);
@@ -475,7 +486,8 @@ impl Transaction for Write<'_> {
         self.count_right()?;
         self.check_absent()?;
         match connection::run(self.connection(), "COMMIT") {
-            // The log may hold the commit or not, and SQLite can't say: nobody goes on with this handle.
+            // The log may or may not contain the commit, and SQLite cannot say which. So the handle
+            // is unusable from now on.
             Err(error) if may_be_committed(&error) => {
                 self.index.poisoned.store(true, Ordering::Release);
                 Err(Error::new(ErrorKind::OutcomeUnknown, "index: committing").because(error))
@@ -484,13 +496,15 @@ impl Transaction for Write<'_> {
                 self.turn.writer.keys = mem::take(&mut self.keys);
                 self.committed = true;
                 match self.index.check_durable_files() {
-                    // In a file that no name leads to any more, the commit is gone with the last connection.
+                    // If no name leads to the file any more, the commit is lost with the last
+                    // connection.
                     Err(error) if error.kind() == ErrorKind::Replaced => {
                         let context =
                             "index: the files were replaced while a transaction was committed";
                         Err(Error::new(ErrorKind::OutcomeUnknown, context).because(error))
                     }
-                    // If the files can't be looked at, nothing says that they are others. The next write looks again.
+                    // If the files cannot be inspected, nothing shows that they were replaced. The
+                    // next write checks again.
                     _ => Ok(()),
                 }
             }

@@ -9,7 +9,7 @@ use crate::backend::ErrorKind;
 const A_WHILE: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(20);
 
-/// A place for a lock; each handle on it is to the others as one of another process.
+/// A directory for a lock. Each handle acts like a handle of another process.
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -42,7 +42,7 @@ impl Place {
         handle
     }
 
-    /// Whether nobody has the lock, asked by the file itself.
+    /// Checks whether the lock is free, by locking the file directly.
     fn is_free(&self) -> bool {
         File::open(self.path("write.lock"))
             .unwrap()
@@ -50,7 +50,7 @@ impl Place {
             .is_ok()
     }
 
-    /// Whether nobody has the lock, at least in a while.
+    /// Waits up to five seconds until the lock is free; returns whether it is.
     fn becomes_free(&self) -> bool {
         (0..500).any(|_| {
             sleep(Duration::from_millis(10));
@@ -63,7 +63,7 @@ fn within(limit: Duration) -> Deadline {
     Deadline::after(limit)
 }
 
-/// That it was refused, and after which time.
+/// Checks that the lock is refused as busy, and returns the time that this took.
 fn busy(lock: &FileLock, limit: Duration) -> Duration {
     let began = Instant::now();
     let refused = lock.lock(within(limit)).unwrap_err();
@@ -128,7 +128,7 @@ fn a_refusal_names_the_file_and_the_holder() {
     assert_eq!(known, cfg!(target_os = "linux"), "{refused}");
 }
 
-/// The thread goes on to wait in the kernel, and must not keep what it gets.
+/// The thread goes on waiting in the kernel, and must release the lock that it gets.
 #[test]
 fn a_lock_that_comes_too_late_is_released() {
     let place = Place::new();
@@ -140,7 +140,7 @@ fn a_lock_that_comes_too_late_is_released() {
     assert!(place.becomes_free());
     drop(third.lock(within(Duration::ZERO)).unwrap());
     drop(waiting.lock(within(LONG)).unwrap());
-    // The same with a handle that is gone by then.
+    // The same, with a handle that is dropped by then.
     let guard = holder.lock(within(LONG)).unwrap();
     busy(&waiting, A_WHILE);
     drop(waiting);
@@ -148,7 +148,7 @@ fn a_lock_that_comes_too_late_is_released() {
     assert!(place.becomes_free());
 }
 
-/// One who comes after all others have given up finds the thread that still waits.
+/// A caller that arrives after all others have given up uses the thread that still waits.
 #[test]
 fn who_comes_later_is_given_what_others_gave_up() {
     let place = Place::new();
@@ -258,7 +258,7 @@ fn a_notice_that_panics_leaves_the_line() {
     assert!(place.is_free());
 }
 
-/// A file without a name excludes nobody.
+/// A lock on a removed file excludes no other process.
 #[test]
 fn a_lock_by_name_is_on_the_file_of_that_name() {
     let place = Place::new();

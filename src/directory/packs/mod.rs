@@ -1,7 +1,7 @@
-//! Bodies by the thousand in one file: packs.
+//! Packs: files that contain thousands of bodies.
 //!
-//! A pack never changes. It is written in `tmp/`, flushed, and renamed to `blobs/packs/`; a body that is in one needs no file of
-//! its own. [`mod@format`] says what is in it.
+//! A pack never changes. It is written in `tmp/`, flushed, and renamed to `blobs/packs/`. A body in
+//! a pack needs no file of its own. [`mod@format`] describes the contents.
 
 mod assembly;
 mod codec;
@@ -40,24 +40,24 @@ use crate::id::BlobId;
 #[derive(Debug)]
 pub(super) struct Packs {
     root: Root,
-    /// Where packs are read from.
+    /// The folder that packs are read from.
     folder: PathBuf,
     known: ArcSwap<Known>,
 }
 
-/// The packs that were there when it was last looked.
+/// The packs that were found at the last look.
 #[derive(Debug, Default)]
 struct Known {
     packs: Vec<Arc<Pack>>,
-    /// Why some could not be opened.
+    /// The packs that could not be opened, with the reasons.
     broken: Vec<(PathBuf, Error)>,
-    /// All of them, as they were seen.
+    /// All pack files, as they were seen.
     seen: Vec<Seen>,
-    /// The pack that had the last body: mostly the next one's, too.
+    /// The pack that contained the last body. It mostly contains the next one, too.
     last: AtomicUsize,
 }
 
-/// A file as it was seen. One that was damaged may be made anew under its name.
+/// A file as it was seen. A damaged pack may be replaced under the same name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Seen {
     path: PathBuf,
@@ -86,7 +86,9 @@ impl Known {
 }
 
 impl Packs {
-    /// No pack is looked at before a body is asked for that has no file.
+    /// Returns the packs of a store, without looking for any.
+    ///
+    /// The first look is made when a body is requested that has no file.
     pub(super) fn new(store: &Path) -> Self {
         Self {
             root: Root::new(store),
@@ -95,7 +97,11 @@ impl Packs {
         }
     }
 
-    /// Offers what the packs that are known have of a body; `failed` is why one could not be read.
+    /// Offers the copies of a body in the known packs to `accept`.
+    ///
+    /// Returns whether one was accepted.
+    ///
+    /// If a copy could not be read, `failed` is the reason.
     pub(super) fn offer(
         &self,
         id: BlobId,
@@ -119,7 +125,7 @@ impl Packs {
         false
     }
 
-    /// Whether a pack that is known has a body, as far as its index tells.
+    /// Checks whether the index of a known pack contains a body.
     pub(super) fn holds(&self, id: BlobId) -> Result<bool> {
         let known = self.known.load();
         for (number, pack) in known.likeliest_first() {
@@ -131,7 +137,7 @@ impl Packs {
         Ok(false)
     }
 
-    /// The files that are packs, in no particular order.
+    /// Returns the paths of all packs, in no particular order.
     fn paths(&self) -> Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         let files = match fs::read_dir(&self.folder) {
@@ -148,7 +154,7 @@ impl Packs {
         Ok(paths)
     }
 
-    /// Looks which packs are there; says whether others are than were known.
+    /// Looks for packs in the folder. Returns whether others are there than were known.
     pub(super) fn look(&self) -> Result<bool> {
         let mut seen = Vec::new();
         for path in self.paths()? {
@@ -188,7 +194,7 @@ impl Packs {
         Ok(Box::new(writer))
     }
 
-    /// When the newest of the packs was written.
+    /// Returns when the newest pack was written.
     pub(super) fn newest(&self) -> Result<Option<DateTime<Utc>>> {
         self.look()?;
         let known = self.known.load();
@@ -196,7 +202,7 @@ impl Packs {
         Ok(modified.max().map(clock::of_system))
     }
 
-    /// How many packs there are, the bodies in them, the bytes of those, and of the packs.
+    /// Returns the numbers of packs and bodies, and the total sizes of the bodies and packs.
     pub(super) fn usage(&self) -> Result<[u64; 4]> {
         self.look()?;
         let known = self.known.load();
@@ -212,7 +218,7 @@ impl Packs {
     }
 }
 
-/// Whether this is a name that packs are given: no other file is removed from among them.
+/// Checks whether this is a name of a pack. Files of other names are never removed.
 pub(super) fn is_pack_name(name: &OsStr) -> bool {
     let name = name.to_str().and_then(|name| name.strip_suffix(".pack"));
     name.is_some_and(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))

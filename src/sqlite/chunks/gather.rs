@@ -1,4 +1,4 @@
-//! Gathering operations that have a row each into a chunk.
+//! Archiving: operations that have a row each are moved into a segment.
 
 use std::collections::BTreeSet;
 
@@ -12,20 +12,22 @@ use crate::record::OperationContent;
 use crate::sqlite::error::{Context, Result};
 use crate::sqlite::stored::{bytes, limit};
 
-/// What is gathered.
+/// The sizes that determine what is archived.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sqlite) struct Sizes {
-    /// Operations of a chunk;
+    /// Number of operations in a segment.
     pub(in crate::sqlite) operations: usize,
-    /// fewer, where their texts have so many bytes.
+    /// A segment has fewer operations if their texts reach this number of bytes.
     pub(in crate::sqlite) bytes: usize,
-    /// So many of the newest operations keep their rows.
+    /// Number of the newest operations, which keep their rows.
     pub(in crate::sqlite) newest: usize,
 }
 
 impl Sizes {
-    /// Of more operations each would be hardly smaller, and all are read for any of them. Who asks what was done of late
-    /// reads no chunk.
+    /// The usual sizes.
+    ///
+    /// With more operations, segments would hardly be smaller, and all of a segment is read for any
+    /// of them. A reader of recent operations reads no segment.
     pub(in crate::sqlite) const USUAL: Self = Self {
         operations: 128,
         bytes: 256 * 1024,
@@ -33,18 +35,19 @@ impl Sizes {
     };
 }
 
-/// A chunk as it is to be, of operations that have rows.
+/// A segment that is ready to be written, of operations that have rows.
 pub(in crate::sqlite) struct Gathered {
     first: i64,
     end: Place,
     span: Span,
     content: Vec<u8>,
-    /// The keys of the prompts that they changed.
+    /// The keys of the prompts that the operations changed.
     prompts: BTreeSet<i64>,
 }
 
-/// Makes a chunk of the oldest operations that have rows; none where there are too few. Of what is damaged none is made:
-/// it stays as it was found.
+/// Makes a segment of the oldest operations that have rows; `None` if there are too few.
+///
+/// Damaged operations are not archived: they stay as they were found.
 pub(in crate::sqlite) fn gather(connection: &Connection, sizes: Sizes) -> Result<Option<Gathered>> {
     let start = end(connection)?;
     let last = last_row(connection)?;
@@ -77,8 +80,9 @@ fn last_row(connection: &Connection) -> Result<Option<i64>> {
         .context("looking for operations to gather")
 }
 
-/// The oldest rows, enough for one chunk, with the place of the last one and the span of all. `None` if a row does not follow
-/// from the one before it.
+/// Returns the oldest rows, enough for one segment, with the last position and the span of all.
+///
+/// `None` if a row does not follow from the one before it, or if there are too few.
 fn oldest(
     connection: &Connection,
     start: Place,
@@ -127,7 +131,10 @@ fn prompts(connection: &Connection, texts: &Texts) -> Result<BTreeSet<i64>> {
 }
 
 impl Gathered {
-    /// Puts the chunk in the place of the rows, in the transaction of a connection. False where others did so meanwhile.
+    /// Replaces the rows by the segment, in the transaction of a connection.
+    ///
+    /// Returns false if another process has archived them meanwhile. Fails as corrupt if only some
+    /// of the rows exist.
     pub(in crate::sqlite) fn put(&self, connection: &Connection) -> Result<bool> {
         let doing = "gathering operations";
         let run = |sql, params: &[&dyn rusqlite::ToSql]| {

@@ -1,8 +1,9 @@
-//! Old operations, many to a row: a chunk has the texts of operations of consecutive numbers, and the id of the last.
+//! Segments: old operations, many to one row of the index.
 //!
-//! The other ids follow from the one before the chunk and the texts, and the last one proves all that was read: damage
-//! anywhere in a chunk, or in a row that it refers to, is [`Corrupt`](crate::backend::ErrorKind::Corrupt), and never
-//! another operation.
+//! A segment contains the texts of operations with consecutive numbers, and the id of the last one.
+//! The other ids follow from the texts and from the id before the segment, and the last id proves
+//! everything that was read. Damage anywhere in a segment, or in a row that it refers to, is
+//! [`Corrupt`](crate::backend::ErrorKind::Corrupt), and never yields another operation.
 
 mod gather;
 mod text;
@@ -21,7 +22,7 @@ use super::stored::{bytes, micros};
 use crate::backend::{Error, ErrorKind};
 use crate::id::OperationId;
 
-/// A place in the history: an operation.
+/// A position in the history: the number and the id of an operation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) number: i64,
@@ -29,13 +30,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Before the first operation.
+    /// The position before the first operation.
     pub(super) const START: Self = Self {
         number: 0,
         id: OperationId::ROOT,
     };
 
-    /// The place behind the next operation, which has this text.
+    /// Returns the position after the next operation, which has this text.
     fn followed_by(self, text: &str) -> Self {
         Self {
             number: self.number + 1,
@@ -44,7 +45,7 @@ impl Place {
     }
 }
 
-/// The moment at which an operation was made, by the clock of whoever made it.
+/// Returns the moment at which an operation was made, by the clock of the process that made it.
 pub(super) fn moment_of(text: &str) -> Result<i64> {
     #[derive(Deserialize)]
     struct Content {
@@ -62,7 +63,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Of no operation.
+    /// The span of no operation.
     pub(super) const NONE: Self = Self {
         earliest: i64::MAX,
         latest: i64::MIN,
@@ -76,11 +77,11 @@ impl Span {
     }
 }
 
-/// A chunk that was read and proved.
+/// A segment that was read and verified.
 #[derive(Debug)]
 pub(super) struct Chunk {
     before: Place,
-    /// The place of its last operation, as its row says.
+    /// The position of its last operation, as its row says.
     pub(super) end: Place,
     /// The moments of its operations, as its row says.
     span: Span,
@@ -93,7 +94,7 @@ impl Chunk {
         self.before.number + 1
     }
 
-    /// Its operations, in order.
+    /// Returns its operations, in order.
     pub(super) fn operations(&self) -> impl DoubleEndedIterator<Item = (i64, OperationId, &str)> {
         let first = self.before.number + 1;
         let ids = self.ids.iter().enumerate();
@@ -103,13 +104,13 @@ impl Chunk {
         })
     }
 
-    /// One of its operations.
+    /// Returns one of its operations.
     pub(super) fn operation(&self, number: i64) -> Option<(OperationId, &str)> {
         let at = usize::try_from(number - self.before.number - 1).ok()?;
         Some((*self.ids.get(at)?, self.texts.get(at)?))
     }
 
-    /// The last of its operations up to a number that was made by a moment.
+    /// Returns the last of its operations up to the number `up_to` that was made by `moment`.
     fn last_by(&self, moment: i64, up_to: i64) -> Result<Option<i64>> {
         let operations = self.operations().rev();
         for (number, _, text) in operations.filter(|(number, ..)| *number <= up_to) {
@@ -120,7 +121,7 @@ impl Chunk {
         Ok(None)
     }
 
-    /// The first of its operations that was made after one moment and by another.
+    /// Returns the first of its operations that was made after `after`, but not after `by`.
     fn first_between(&self, after: i64, by: i64) -> Result<Option<i64>> {
         for (number, _, text) in self.operations() {
             let moment = moment_of(text)?;
@@ -131,7 +132,7 @@ impl Chunk {
         Ok(None)
     }
 
-    /// Whether its row says from when to when its operations were made.
+    /// Checks whether its row contains the span of its operations.
     pub(super) fn has_its_span(&self) -> Result<bool> {
         let mut span = Span::NONE;
         for text in self.texts.iter() {
@@ -145,7 +146,7 @@ impl Chunk {
     }
 }
 
-/// Selects what [`read`] maps of a chunk and the one before it, by a condition.
+/// Selects the columns that [`read`] maps, of a segment and the one before it, by a condition.
 macro_rules! select_chunks {
     ($condition:literal) => {
         concat!(
@@ -156,7 +157,7 @@ macro_rules! select_chunks {
     };
 }
 
-/// The first chunk that has operations of a number above `after`, read anew from the file.
+/// Returns the first segment with an operation above the number `after`. Always reads the file.
 pub(super) fn next(connection: &Connection, after: i64) -> Result<Option<Chunk>> {
     let doing = "reading a chunk of operations";
     let sql = select_chunks!("WHERE c.last > ?1 ORDER BY c.last LIMIT 1");
@@ -211,7 +212,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
     })
 }
 
-/// The place whose number and hash these columns have.
+/// Returns the position whose number and hash are in these columns.
 fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Place> {
     Ok(Place {
         number: row.get(first)?,
@@ -219,7 +220,7 @@ fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Place> {
     })
 }
 
-/// The last operation that is in a chunk.
+/// Returns the position of the last archived operation.
 pub(super) fn end(connection: &Connection) -> Result<Place> {
     let sql = "SELECT last, hash FROM operation_chunk ORDER BY last DESC LIMIT 1";
     connection
@@ -229,15 +230,16 @@ pub(super) fn end(connection: &Connection) -> Result<Place> {
         .map(|end| end.unwrap_or(Place::START))
 }
 
-/// Chunks that were read last, of all connections: they never change.
+/// The segments that were read last, by any connection. Segments never change.
 #[derive(Debug, Default)]
 pub(super) struct Chunks(Mutex<VecDeque<Arc<Chunk>>>);
 
-/// So many bytes of them are kept: the history of one prompt may be all over that of the store.
+/// Maximum size of the kept segments in bytes. The history of one prompt may be spread over that of
+/// the store.
 const KEPT: usize = 16 * 1024 * 1024;
 
 impl Chunks {
-    /// The chunk that an operation is in.
+    /// Returns the segment that contains an operation.
     pub(super) fn of(&self, connection: &Connection, number: i64) -> Result<Arc<Chunk>> {
         if let Some(chunk) = self.kept(number) {
             return Ok(chunk);
@@ -271,8 +273,9 @@ impl Chunks {
         });
     }
 
-    /// The last operation up to a number that was made by a moment, of those in chunks. Rows say which chunks are read: mostly
-    /// one.
+    /// Returns the last archived operation up to the number `up_to` that was made by `moment`.
+    ///
+    /// The rows show which segments have to be read: mostly one.
     pub(super) fn last_by(
         &self,
         connection: &Connection,
@@ -286,7 +289,7 @@ impl Chunks {
         })
     }
 
-    /// The first operation that was made after one moment and by another, of those in chunks.
+    /// Returns the first archived operation that was made after `after`, but not after `by`.
     pub(super) fn first_between(
         &self,
         connection: &Connection,
@@ -300,7 +303,7 @@ impl Chunks {
         })
     }
 
-    /// What is found first in the chunks that a query lists.
+    /// Returns the first result of `find` in the segments that a query lists.
     fn first_found(
         &self,
         connection: &Connection,

@@ -31,7 +31,9 @@ fn open(path: &Path) -> SqliteIndex {
     SqliteIndex::open(path, Purpose::Write, probed, &policy).unwrap()
 }
 
-/// Three prompts, whose operations take turns; some move the environments of two, and the clock goes back and forth.
+/// Writes operations of three prompts in turn.
+///
+/// Some move environments of two prompts, and the clock goes back and forth.
 fn fill(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for prompt in 1..=3 {
@@ -59,7 +61,9 @@ fn fill(index: &dyn Index) {
     }
 }
 
-/// Of so many operations each, with so many rows left.
+/// Archives into segments of `operations` operations, leaving `newest` rows.
+///
+/// Returns the number of segments.
 fn gathered(index: &SqliteIndex, operations: usize, newest: usize) -> usize {
     let sizes = Sizes {
         operations,
@@ -76,7 +80,7 @@ fn gathered(index: &SqliteIndex, operations: usize, newest: usize) -> usize {
     chunks.try_into().unwrap()
 }
 
-/// All that can be asked of operations, one line an answer.
+/// Returns all answers to queries about operations, one per line.
 fn history(snapshot: &dyn Snapshot) -> Vec<String> {
     let last = snapshot.last_operation().unwrap();
     let mut lines = vec![format!("last {last:?}")];
@@ -128,7 +132,7 @@ fn history(snapshot: &dyn Snapshot) -> Vec<String> {
     lines
 }
 
-/// Whatever the chunks are, and while they are made too.
+/// Segments of any size change no answer, even while they are made.
 #[test]
 fn chunks_are_seen_by_nobody() {
     let memory = MemoryIndex::new(Settings::default());
@@ -159,7 +163,7 @@ fn chunks_are_seen_by_nobody() {
     }
 }
 
-/// The history goes on behind them.
+/// The history continues after segments.
 #[test]
 fn operations_come_behind_chunks() {
     let directory = tempfile::tempdir().unwrap();
@@ -178,7 +182,7 @@ fn operations_come_behind_chunks() {
     assert!(history(&**index.snapshot().unwrap()) == expected);
 }
 
-/// Two may set out for the same operations.
+/// Two processes may begin to archive the same operations.
 #[test]
 fn operations_are_gathered_once() {
     let directory = tempfile::tempdir().unwrap();
@@ -200,7 +204,7 @@ fn operations_are_gathered_once() {
     assert!(history(&**index.snapshot().unwrap()) == before);
 }
 
-/// Before it is committed it has not come about.
+/// Archiving has no effect before it is committed.
 #[test]
 fn half_a_gathering_is_none() {
     let directory = tempfile::tempdir().unwrap();
@@ -221,7 +225,7 @@ fn half_a_gathering_is_none() {
     assert!(history(&**open(&path).snapshot().unwrap()) == before);
 }
 
-/// It stays where it was found, for all to see.
+/// Damaged operations stay where they were found, so that every reader sees them.
 #[test]
 fn what_is_damaged_is_not_gathered() {
     for damage in [
@@ -251,7 +255,8 @@ fn alter(path: &Path, statement: &str) {
     );
 }
 
-/// A bit that flips in a chunk, or in what it refers to, is found, and nobody is told another operation.
+/// A flipped bit in a segment, or in a row that it refers to, is found, and never yields another
+/// operation.
 #[test]
 fn a_bit_that_flips_is_found() {
     let directory = tempfile::tempdir().unwrap();
@@ -304,7 +309,9 @@ fn a_bit_that_flips_is_found() {
     }
 }
 
-/// The history can't be read to its end, and as far as it can it is the one that it was.
+/// Checks that the history cannot be read to its end.
+///
+/// The part that can be read must be unchanged.
 fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
     let index = open(path);
     let snapshot = index.snapshot().unwrap();
@@ -328,7 +335,7 @@ fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{damage:?}");
 }
 
-/// The moments of a chunk and the listing by prompt are kept beside it.
+/// The moments of a segment, and the list by prompt, are stored beside it.
 #[test]
 fn what_is_kept_beside_a_chunk_is_checked() {
     for (damage, words) in [
@@ -376,7 +383,7 @@ fn what_is_kept_beside_a_chunk_is_checked() {
     }
 }
 
-/// It is only kept.
+/// The limit affects the cache only: all operations are still found.
 #[test]
 fn chunks_that_are_kept_are_bounded() {
     let directory = tempfile::tempdir().unwrap();
