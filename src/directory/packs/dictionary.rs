@@ -1,8 +1,8 @@
 //! The dictionary that full bodies of a pack are compressed with.
 //!
-//! Different prompts have much text in common, which the dictionary contains only once. A flipped
-//! bit in it would destroy all bodies that depend on it. So the dictionary is stored twice, and
-//! each copy contains a hash that shows whether it is intact.
+//! Different prompts have much text in common. A flipped bit in the dictionary would destroy all
+//! bodies that depend on it. So the dictionary is stored twice, and each copy contains a hash that
+//! shows whether it is intact.
 
 use std::fmt;
 
