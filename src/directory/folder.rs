@@ -74,7 +74,7 @@ impl StoreFolder {
     pub(super) fn make_packs(&self) -> Result<Folder> {
         let blobs = self.blobs()?;
         let packs = blobs.make_child("packs", true);
-        packs.map_err(failed("making", &blobs.path_of("packs")))
+        packs.map_err(failed("creating", &blobs.path_of("packs")))
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn open_lock(path: &Path, index: &Path) -> Result<File> {
     let refused = |error: io::Error| match error.kind() {
         ErrorKind::PermissionDenied => {
             let reason = format!(
-                "opening {}: only those who may write the index may",
+                "opening {}: only users who may write the index may open it",
                 path.display()
             );
             Error::io(reason, error)
@@ -55,7 +55,7 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
         true => Ok((file, found)),
         false => Err(io::Error::new(
             ErrorKind::InvalidInput,
-            "it is no regular file",
+            "it is not a regular file",
         )),
     }
 }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_may_write_the_index_may_open_its_locks() {
+    fn users_who_may_write_the_index_may_open_its_locks() {
         let directory = tempfile::tempdir().unwrap();
         let [index, lock] = ["index.db", "write.lock"].map(|name| directory.path().join(name));
         fs::write(&index, "").unwrap();
@@ -175,7 +175,7 @@ mod tests {
             }
             fs::remove_file(&lock).unwrap();
         }
-        assert_eq!(mode_for(0o664, false), 0o600, "the group is another");
+        assert_eq!(mode_for(0o664, false), 0o600, "another group");
         // Without an index, no other user needs the lock.
         fs::remove_file(&index).unwrap();
         open_lock(&lock, &index).unwrap();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn anything_but_a_regular_file_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::write(at("index.db"), "").unwrap();

@@ -121,7 +121,7 @@ garbage
 ";
 
     #[test]
-    fn those_who_hold_are_told_from_those_who_wait_and_from_those_of_other_files() {
+    fn holders_are_distinguished_from_waiters_and_from_holders_of_other_files() {
         assert_eq!(processes(LOCKS, (0xfe, 1), 41), [701]);
         assert_eq!(processes(LOCKS, (0, 0x2f), 41), [703]);
         assert_eq!(processes(LOCKS, (9, 9), 41), [701, 703]);

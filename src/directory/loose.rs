@@ -73,7 +73,7 @@ impl LooseBodies {
         let (prefix, rest) = names(id);
         // Not flushed here, because a flush of the body covers the folder.
         let folder = store.blobs()?.make_child(&prefix, false);
-        let folder = folder.map_err(failed("making", &self.folder(id)))?;
+        let folder = folder.map_err(failed("creating", &self.folder(id)))?;
         // A file without a row may be torn, because an interrupted writer left it: it is replaced,
         // never trusted.
         let file = file.publish(&folder, &rest);
@@ -110,7 +110,7 @@ impl LooseBodies {
         match fs::metadata(&path).and_then(|file| file.modified()) {
             Ok(written) => Ok(Some(clock::of_system(written))),
             Err(error) if error.kind() == Io::NotFound => Ok(None),
-            Err(error) => Err(failed("looking at", &path)(error)),
+            Err(error) => Err(failed("inspecting", &path)(error)),
         }
     }
 
@@ -143,7 +143,7 @@ impl LooseBodies {
             match fs::metadata(&folder) {
                 Ok(found) if found.is_dir() => {}
                 Ok(_) => continue,
-                Err(error) => return Err(failed("looking at", &folder)(error)),
+                Err(error) => return Err(failed("inspecting", &folder)(error)),
             }
             for file in fs::read_dir(&folder).map_err(failed("listing", &folder))? {
                 let name = file.map_err(failed("listing", &folder))?.file_name();

@@ -345,7 +345,7 @@ mod tests {
     /// As in a backup by hard links.
     #[cfg(unix)]
     #[test]
-    fn a_link_elsewhere_does_not_stand_for_the_file() {
+    fn a_hard_link_elsewhere_does_not_count_as_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let store = directory.path();
         BlobDirectory::create(store).unwrap();
@@ -367,7 +367,7 @@ mod tests {
     /// Otherwise, a process that read the journal earlier could replace a flushed file by one that
     /// is never flushed.
     #[test]
-    fn two_never_settle_at_once() {
+    fn two_checkpoints_never_run_at_the_same_time() {
         let directory = tempfile::tempdir().unwrap();
         let store = directory.path();
         BlobDirectory::create(store).unwrap();
@@ -383,7 +383,7 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(100));
             assert!(
                 !given.load(std::sync::atomic::Ordering::Acquire),
-                "two settle at once"
+                "two checkpoints at the same time"
             );
             drop(held);
         });

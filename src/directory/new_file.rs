@@ -75,7 +75,7 @@ fn permissions(place: &Path) -> io::Result<Option<Permissions>> {
         Ok(there) if there.is_file() => Ok(Some(there.permissions())),
         Ok(_) => Err(io::Error::new(
             ErrorKind::InvalidInput,
-            "what is there is no regular file",
+            "the existing file is not a regular file",
         )),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

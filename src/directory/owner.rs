@@ -112,7 +112,7 @@ pub(crate) fn prepare_within(path: &Path) -> Result<()> {
     match create_dir(path) {
         Ok(()) => path.parent().map_or(Ok(()), flush_directory),
         Err(_) if path.is_dir() => Ok(()),
-        Err(error) => Err(failed("making", path)(error)),
+        Err(error) => Err(failed("creating", path)(error)),
     }
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn prepare_index(path: &Path) -> Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
     match options.open(path).and_then(|file| owner.give(&file)) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(failed("making", path)(error))
+            Err(failed("creating", path)(error))
         }
         _ => Ok(()),
     }

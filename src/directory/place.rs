@@ -21,9 +21,9 @@ pub(crate) fn prepare(path: &Path) -> Result<()> {
                 prepare(parent)?;
                 prepare(path)
             }
-            _ => Err(failed("making", path)(error)),
+            _ => Err(failed("creating", path)(error)),
         },
-        Err(error) => Err(failed("making", path)(error)),
+        Err(error) => Err(failed("creating", path)(error)),
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Anchor {
 
 impl Anchor {
     pub(crate) fn of(path: &Path) -> Result<Self> {
-        let found = fs::metadata(path).map_err(failed("looking at", path))?;
+        let found = fs::metadata(path).map_err(failed("inspecting", path))?;
         let was = identity(&found);
         let path = path.to_owned();
         Ok(Self { path, was })
@@ -61,7 +61,7 @@ impl Anchor {
         match fs::metadata(&self.path) {
             Ok(found) if identity(&found) == self.was => Ok(()),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(failed("looking at", &self.path)(error))
+                Err(failed("inspecting", &self.path)(error))
             }
             _ => {
                 let path = self.path.display();

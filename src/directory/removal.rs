@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_a_store_made_goes() {
+    fn everything_that_a_store_created_is_removed() {
         let place = tempfile::tempdir().unwrap();
         filled(place.path());
         remove(place.path()).unwrap();
@@ -111,7 +111,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_else_goes_nor_what_links_lead_to() {
+    fn other_files_and_link_targets_are_kept() {
         use std::os::unix::fs::symlink;
         let place = tempfile::tempdir().unwrap();
         filled(place.path());

@@ -29,7 +29,7 @@ pub(crate) fn read_secrets(store: &Path) -> io::Result<Option<String>> {
         Err(error) => return Err(error),
     };
     if !file.metadata()?.is_file() {
-        let reason = "it is no regular file";
+        let reason = "it is not a regular file";
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
     let mut text = String::new();
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_are_read_as_they_were_written_and_by_the_owner_only() {
+    fn secrets_round_trip_and_only_the_owner_may_read_them() {
         let store = tempfile::tempdir().unwrap();
         assert_eq!(read_secrets(store.path()).unwrap(), None);
         // A file that a killed process may leave.
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_text_is_damaged() {
+    fn anything_but_a_text_file_is_damaged() {
         let store = tempfile::tempdir().unwrap();
         let path = store.path().join(NAME);
         let refused = || read_secrets(store.path()).unwrap_err().kind();

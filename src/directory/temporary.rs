@@ -36,7 +36,7 @@ impl Temporary {
             Owner::of(&[folder.path()]).give(&file)?;
             Ok(file)
         });
-        let (name, file) = created.map_err(failed("making a file in", folder.path()))?;
+        let (name, file) = created.map_err(failed("creating a file in", folder.path()))?;
         Ok(Self {
             folder,
             name,
@@ -98,7 +98,7 @@ impl TemporaryFolder {
             Owner::of(&[folder.path()]).give_opened(&made)?;
             Ok(made)
         });
-        let (name, held) = created.map_err(failed("making a folder in", folder.path()))?;
+        let (name, held) = created.map_err(failed("creating a folder in", folder.path()))?;
         Ok(Self {
             folder,
             name,
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_stays_and_what_was_left_goes() {
+    fn a_sweep_removes_only_abandoned_files() {
         let (store, root) = store();
         let file = Temporary::create(root.open().unwrap().tmp().unwrap()).unwrap();
         let folder = TemporaryFolder::create(store.path()).unwrap();
@@ -244,7 +244,7 @@ mod tests {
 
     /// Another process may hold its lock forever.
     #[test]
-    fn a_file_that_others_lock_is_not_waited_for() {
+    fn a_lock_of_another_process_is_not_waited_for() {
         let (_store, root) = store();
         let mut locks = Vec::new();
         let mut locked_at_first = |count: usize| {
@@ -272,7 +272,7 @@ mod tests {
     /// A socket cannot be opened, and therefore not locked.
     #[cfg(unix)]
     #[test]
-    fn a_failure_keeps_none_of_the_rest() {
+    fn a_failure_does_not_stop_a_sweep() {
         let (store, root) = store();
         let tmp = store.path().join("tmp");
         for name in ["a", "c", "d"] {

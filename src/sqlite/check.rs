@@ -23,7 +23,7 @@ const CHECKS: [(&str, Check); 9] = [
     ("references between tables", dangling),
     ("the count of prompts", prompt_counter),
     ("names of prompts", folded_names),
-    ("repeated texts", missing_texts),
+    ("interned texts", missing_texts),
     ("ids of bodies and versions", twice),
     ("operations and their lists", history),
     ("the search index", search_rows),
@@ -142,7 +142,7 @@ fn prompt_counter(connection: &Connection) -> Result<Vec<String>> {
         .context("checking the index")?;
     let kept = prompts::count(connection)?;
     let wrong = kept != u64::from(counted);
-    let line = wrong.then(|| format!("{kept} prompts are counted, there are {counted}"));
+    let line = wrong.then(|| format!("{kept} prompts are counted, but there are {counted}"));
     Ok(line.into_iter().collect())
 }
 
@@ -219,9 +219,8 @@ impl History {
     }
 
     fn moment_is_wrong(&mut self, number: i64) {
-        self.wrong.push(format!(
-            "the moment by which operation {number} is found is wrong"
-        ));
+        self.wrong
+            .push(format!("the recorded time of operation {number} is wrong"));
     }
 
     fn add_rows(&mut self, connection: &Connection) -> Result<()> {
@@ -310,7 +309,7 @@ fn search_rows(connection: &Connection) -> Result<Vec<String>> {
             WHERE doc NOT IN (SELECT key FROM version)",
         |row| {
             let (key, what): (i64, String) = (row.get(0)?, row.get(1)?);
-            Ok(format!("row {key} of the texts that are searched {what}"))
+            Ok(format!("row {key} of the search index {what}"))
         },
     )
 }

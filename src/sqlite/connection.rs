@@ -128,7 +128,7 @@ pub(super) fn open_log(path: &Path, connection: &Connection) -> Result<()> {
             if matches!(error.kind(), ErrorKind::Io | ErrorKind::ReadOnly) && !shared.exists() =>
         {
             let reason = format!(
-                "{} has a log, and reading it needs {}, which this process can't make: a process that may write has to open the store first",
+                "{} has a log, and reading it needs {}, which this process can't make; first open the store in a process that may write to it",
                 path.display(),
                 shared.display()
             );
@@ -199,9 +199,9 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;      -- finds damaged pages earlier
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -4096;        -- KiB; of the writer more, see `enlarge_cache`
-         PRAGMA mmap_size = 0;             -- with it an I/O error is a signal
-         PRAGMA wal_autocheckpoint = 8000; -- the backstop, where `checkpoint` never came to it: 32 MB
+         PRAGMA cache_size = -4096;        -- KiB; the writer has more, see `enlarge_cache`
+         PRAGMA mmap_size = 0;             -- with mapped files, an I/O error is a signal
+         PRAGMA wal_autocheckpoint = 8000; -- 32 MB: a limit in case `checkpoint` never runs
          PRAGMA journal_size_limit = 67108864;",
     )?;
     Ok(())
@@ -211,7 +211,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
 ///
 /// No other mode is safe if SQLite is compiled not to flush directories.
 pub(super) fn keep_log(connection: &Connection) -> Result<()> {
-    let doing = "turning the log on";
+    let doing = "turning on the write-ahead log";
     let mode: String = connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .context(doing)?;
@@ -219,7 +219,7 @@ pub(super) fn keep_log(connection: &Connection) -> Result<()> {
         "wal" => Ok(()),
         other => Err(Error::new(
             ErrorKind::Other,
-            format!("index: {doing}: it stays {other}"),
+            format!("index: {doing}: the journal mode is still {other}"),
         )),
     }
 }
@@ -270,7 +270,10 @@ pub(super) fn open_first(
             return opened.map(|connection| (connection, after));
         }
     }
-    let reason = format!("{} is replaced again and again", path.display());
+    let reason = format!(
+        "{} was replaced again and again while it was being opened",
+        path.display()
+    );
     Err(Error::new(ErrorKind::Busy, reason))
 }
 
@@ -398,7 +401,7 @@ pub(super) fn empty_log(connection: &Connection, pages: i64) -> rusqlite::Result
 pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
     connection
         .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-        .context("folding the log in")
+        .context("checkpointing the log")
 }
 
 /// Runs a statement that returns no rows, such as `BEGIN`.

@@ -54,7 +54,7 @@ impl SqliteIndex {
             // What remains of the log is empty, and belongs to no index.
             old.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-                .context("emptying the log of an index that is replaced")?;
+                .context("emptying the log of the replaced index")?;
         }
         Ok(put_in_place(copy, path)?)
     }
@@ -76,7 +76,7 @@ fn copy(source: &Connection, to: &Path) -> Result<()> {
     match backup.step(-1).context(doing)? {
         StepResult::Done => {}
         other => {
-            let reason = format!("index: {doing} came to {other:?}");
+            let reason = format!("index: {doing} ended with {other:?}");
             return Err(Error::new(ErrorKind::Other, reason));
         }
     }

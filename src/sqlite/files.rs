@@ -31,7 +31,7 @@ impl OpenFiles {
     /// A caller that opens a connection calls this before it opens the index and after its first
     /// read, and compares the results.
     pub(super) fn of(index: &Path) -> Result<Self> {
-        let found = fs::metadata(index).map_err(failed("looking at", index))?;
+        let found = fs::metadata(index).map_err(failed("inspecting", index))?;
         let log = ["-wal", "-shm"].map(|suffix| beside(index, suffix));
         let log = log.into_iter().filter_map(|path| {
             let found = fs::metadata(&path).ok()?;
@@ -68,7 +68,7 @@ fn check((path, was): &(PathBuf, Identity)) -> Result<()> {
     match fs::metadata(path) {
         Ok(found) if identity(&found) == *was => Ok(()),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(failed("looking at", path)(error))
+            Err(failed("inspecting", path)(error))
         }
         _ => {
             let path = path.display();
@@ -107,7 +107,7 @@ const TICK: Duration = Duration::from_millis(20);
 impl Unlocked {
     /// Returns the state of an index now. Waits briefly if the index was written just before.
     pub(super) fn of(index: &Path) -> Result<Self> {
-        let found = fs::metadata(index).map_err(failed("looking at", index))?;
+        let found = fs::metadata(index).map_err(failed("inspecting", index))?;
         // The state is noted before the wait, so that a write during the wait counts as a change.
         let age = |time: SystemTime| time.elapsed().unwrap_or(Duration::ZERO);
         if found.modified().is_ok_and(|time| age(time) < TICK) {

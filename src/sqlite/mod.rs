@@ -324,7 +324,7 @@ impl SqliteIndex {
         policy: &LockPolicy,
     ) -> Result<Self> {
         let Some((connection, files)) = probed.opened else {
-            let reason = format!("{} holds no index", path.display());
+            let reason = format!("{} contains no index", path.display());
             return Err(Error::new(ErrorKind::Other, reason));
         };
         let index = Self::new(path, purpose, files, policy, false);
@@ -446,7 +446,7 @@ impl SqliteIndex {
         if std::process::id() != self.process {
             let opened = self.process;
             let reason = format!(
-                "the store was opened by process {opened}, of which this is a fork, and must be opened anew here"
+                "the store was opened by process {opened}, of which this process is a fork; open the store again in this process"
             );
             return Err(Error::new(ErrorKind::Forked, reason));
         }
@@ -619,7 +619,7 @@ impl SqliteIndex {
     /// it only briefly.
     fn gather(&self, reader: &Tables, sizes: Sizes) -> Result<bool> {
         for _ in 0..CHUNKS {
-            let doing = "looking for operations to gather";
+            let doing = "looking for operations to archive";
             connection::run(&reader.connection, "BEGIN").context(doing)?;
             let gathered = gather(&reader.connection, sizes)?;
             connection::run(&reader.connection, "COMMIT").context(doing)?;
@@ -761,7 +761,7 @@ mod tests {
 
     /// Whether this or another index commits, and whether this one was opened for reading only.
     #[test]
-    fn its_mark_tells_of_every_index_on_the_file() {
+    fn its_mark_shows_commits_by_every_index_on_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = made(directory.path());
         let open = |purpose| open(&path, purpose);
@@ -795,14 +795,14 @@ mod tests {
     /// After a failed flush the outcome is unknown, and SQLite never looks again at a file that it
     /// takes for immutable.
     #[test]
-    fn it_has_no_mark_where_none_would_tell() {
+    fn it_has_no_mark_if_a_mark_would_miss_changes() {
         let directory = tempfile::tempdir().unwrap();
         let path = made(directory.path());
         let index = open(&path, Purpose::Write);
-        assert_eq!(index.change_mark(), None, "the first who asks gets none");
+        assert_eq!(index.change_mark(), None, "the first call gets none");
         assert!(index.change_mark().is_some());
         index.poisoned.store(true, Ordering::Release);
-        assert_eq!(index.change_mark(), None, "a handle that is given up");
+        assert_eq!(index.change_mark(), None, "a poisoned handle");
         drop(index);
         let other = rusqlite::Connection::open(&path).unwrap();
         let fold = "PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);";
@@ -810,7 +810,7 @@ mod tests {
         drop(other);
         let index = open(&path, Purpose::ReadUnwritable);
         assert!(index.is_unlocked());
-        assert_eq!(index.change_mark(), None, "an index that looks at nothing");
+        assert_eq!(index.change_mark(), None, "an immutable index");
     }
 
     /// A reader that is open meanwhile still sees the earlier state.
@@ -910,7 +910,7 @@ mod tests {
     }
 
     #[test]
-    fn it_passes_the_suite_when_operations_are_gathered() {
+    fn it_passes_the_suite_when_operations_are_archived() {
         passes_the_suite_as(|index| Box::new(Gathering(index)));
     }
 

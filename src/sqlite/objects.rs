@@ -161,14 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn what_analyze_and_vacuum_leave_is_no_difference() {
+    fn analyze_and_vacuum_make_no_difference() {
         let connection = made();
         connection.execute_batch("ANALYZE; VACUUM").unwrap();
         assert_eq!(differences(&connection).unwrap(), [""; 0]);
     }
 
     #[test]
-    fn whatever_is_added_removed_or_changed_is_named() {
+    fn added_removed_and_changed_objects_are_named() {
         let cases = [
             (
                 "CREATE TRIGGER evil AFTER INSERT ON operation BEGIN SELECT 1; END",

@@ -61,7 +61,7 @@ pub(super) fn end(tables: &Tables) -> Result<Place> {
             });
             end.optional()
         })
-        .context("reading where the history ends")?;
+        .context("reading the end of the history")?;
     let end = end.map_or_else(|| chunks::end(&tables.connection), Ok)?;
     tables.end.set(Some(end));
     Ok(end)
@@ -100,7 +100,7 @@ fn by_moment(connection: &Connection, sql: &str, params: (i64, i64)) -> Result<O
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional())
-        .context("looking for an operation by its moment")
+        .context("looking for an operation by its time")
 }
 
 /// Visits the operations above a number in order, archived ones first.
@@ -390,7 +390,7 @@ pub(super) fn lost_versions_with_inputs(connection: &Connection) -> Result<Vec<V
                 Ok(VersionId::from_bytes(bytes(row, 0)?))
             })
         })
-        .context("searching inputs of versions that are gone")
+        .context("listing deleted versions that have inputs")
 }
 
 fn inputs_row(row: &Row<'_>, version_id: VersionId) -> rusqlite::Result<RecordedInputs> {

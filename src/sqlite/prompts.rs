@@ -138,7 +138,7 @@ fn distinct<T>(
     connection
         .prepare_cached(&sql)
         .and_then(|mut statement| collect(statement.query([])?, map))
-        .context("listing what is in use")
+        .context("listing distinct values")
 }
 
 pub(super) fn tags(connection: &Connection) -> Result<Vec<String>> {

@@ -122,7 +122,7 @@ mod tests {
 
     /// The key of a text that was not committed is given to another text.
     #[test]
-    fn what_was_not_committed_is_not_remembered() {
+    fn uncommitted_texts_are_not_remembered() {
         let directory = tempfile::tempdir().unwrap();
         let index = index(directory.path());
         let dropped = begin(&index);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_too_many_stand_where_they_are() {
+    fn texts_beyond_the_limit_are_not_interned() {
         let directory = tempfile::tempdir().unwrap();
         let index = index(directory.path());
         let write = begin(&index);

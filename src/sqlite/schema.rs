@@ -98,7 +98,7 @@ pub(super) fn require_fts5(connection: &Connection) -> Result<()> {
         true => Ok(()),
         false => Err(Error::new(
             ErrorKind::Other,
-            "the SQLite that is linked was compiled without FTS5 (SQLITE_ENABLE_FTS5)",
+            "the linked SQLite was compiled without FTS5 (SQLITE_ENABLE_FTS5)",
         )),
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn up_to(connection: &Connection) -> Result<u64> {
     connection
         .prepare_cached("SELECT value FROM counter WHERE name = 'searchable'")
         .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)))
-        .context("reading what search was told")
+        .context("reading the search index")
         .map(i64::unsigned_abs)
 }
 
@@ -137,7 +137,7 @@ pub(super) fn dependents(
                 Ok((parsed(row, 0)?, VersionId::from_bytes(bytes(row, 1)?)))
             })
         })
-        .context("searching the users of a partial")
+        .context("searching for the users of a partial")
 }
 
 /// The indexed versions of a prompt, each with the partials that it names.
@@ -147,7 +147,7 @@ pub(super) fn each(
     connection: &Connection,
     visit: &mut dyn FnMut(Told) -> crate::Result<()>,
 ) -> crate::Result<()> {
-    let doing = "reading what search was told";
+    let doing = "reading the search index";
     let mut statement = connection
         .prepare_cached(
             "SELECT p.id, p.key FROM search_text_docsize d JOIN prompt p ON p.key = d.id",
@@ -195,7 +195,7 @@ fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<ToldVersions> 
 }
 
 pub(super) fn tell(connection: &Connection, news: &Searchable) -> Result<()> {
-    told_anew(connection, news).context("telling search what changed")
+    told_anew(connection, news).context("updating the search index")
 }
 
 /// Removes outdated rows first, then inserts new ones in ascending order.

@@ -110,7 +110,7 @@ impl<'a> Write<'a> {
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
             .context(doing)?
-            .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("index: {doing}: there is none")))
+            .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("index: {doing}: it is missing")))
     }
 
     /// Returns the key of a prompt, deleted or not.
@@ -145,7 +145,7 @@ impl<'a> Write<'a> {
             return Ok(InPlace::Key(key));
         }
         let place = repeated::in_place(self.connection(), text);
-        let place = place.context("looking for a text that is repeated")?;
+        let place = place.context("interning a text")?;
         if let InPlace::Key(key) = place {
             self.keys.texts.put(text.into(), key);
         }
@@ -175,7 +175,7 @@ impl<'a> Write<'a> {
             Some(Blob { stored: true, .. }) => return Ok(None),
             Some(Blob { key, .. }) => {
                 let sql = "UPDATE blob SET stored = 1 WHERE key = ?1";
-                self.change_one("making a body known", sql, [key])?;
+                self.change_one("recording a body", sql, [key])?;
                 key
             }
             None => {
@@ -215,7 +215,7 @@ impl<'a> Write<'a> {
     /// The caller must know that there is none, because no index prevents a second one.
     fn insert_blob(&self, id: BlobId, size: i64, stored: bool, live: i64) -> Result<i64> {
         self.change_one(
-            "making a body known",
+            "recording a body",
             "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, ?3, ?4)",
             (id.as_bytes(), size, stored, live),
         )?;
@@ -277,7 +277,7 @@ impl<'a> Write<'a> {
         for id in &self.absent {
             let mut statement = self.connection().prepare_cached(sql).context(doing)?;
             if statement.exists([id.as_bytes()]).context(doing)? {
-                let reason = format!("index: live versions have body {id}, and it is not stored");
+                let reason = format!("index: live versions have body {id}, which is not stored");
                 return Err(Error::new(ErrorKind::Corrupt, reason));
             }
         }
@@ -314,7 +314,7 @@ impl Transaction for Write<'_> {
         let end = operations::end(self.tables())?;
         if number != end.number + 1 {
             let last = end.number;
-            let reason = format!("index: operation {number} is to follow operation {last}");
+            let reason = format!("index: operation {number} cannot follow operation {last}");
             return Err(Error::new(ErrorKind::Corrupt, reason));
         }
         let at = micros(operation.content.at);
@@ -395,7 +395,7 @@ impl Transaction for Write<'_> {
     fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
         for id in ids {
             self.change_any(
-                "dropping a settled body's journal row",
+                "removing a checkpointed body from the journal",
                 concat!(
                     "DELETE FROM blob_journal WHERE blob = (SELECT key FROM blob WHERE ",
                     blob_is!("blob", "?1"),
@@ -413,7 +413,7 @@ impl Transaction for Write<'_> {
         self.blob.set(None);
         for id in ids {
             self.change_one(
-                "forgetting a body",
+                "marking a body as removed",
                 concat!(
                     "UPDATE blob SET stored = 0 WHERE live = 0 AND ",
                     blob_is!("blob", "?1")

@@ -157,8 +157,8 @@ pub(super) fn highest(
         let sql = select_versions!("WHERE p.id = ?1 AND v.key = p.latest");
         return one(tables, sql, [prompt.as_str()]);
     };
-    let number =
-        highest_number(&tables.connection, prompt, requirement).context("searching a version")?;
+    let number = highest_number(&tables.connection, prompt, requirement)
+        .context("searching for a version")?;
     match number {
         Some(number) => numbered(tables, prompt, number),
         None => Ok(None),
@@ -368,5 +368,5 @@ pub(super) fn collectable(
             let rows = statement.query((micros(unused.since), before, limit(rows)))?;
             collect(rows, collectable)
         })
-        .context("searching unused bodies")
+        .context("searching for unreferenced bodies")
 }

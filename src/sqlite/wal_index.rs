@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_had_for_a_file_in_wal_mode_and_each_commit_changes_it() {
+    fn a_file_in_wal_mode_has_a_header_that_each_commit_changes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("index.db");
         let writer = Connection::open(&path).unwrap();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_not_had_for_other_files() {
+    fn other_files_have_no_header() {
         let directory = tempfile::tempdir().unwrap();
         let plain = Connection::open(directory.path().join("plain.db")).unwrap();
         plain.execute_batch("CREATE TABLE t (a)").unwrap();

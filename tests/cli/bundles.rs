@@ -194,7 +194,7 @@ fn a_bundle_goes_where_its_place_leads() {
     symlink("/dev/full", at("device")).unwrap();
     for place in ["dangling", "device"] {
         let told = desk.run(&["export", "--bundle", place, "--force"]).fails(1);
-        assert!(told.contains("is no regular file"), "{told}");
+        assert!(told.contains("is not a regular file"), "{told}");
         assert!(fs::symlink_metadata(at(place)).unwrap().is_symlink());
     }
     assert!(!at("nowhere").exists());

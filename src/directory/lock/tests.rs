@@ -85,12 +85,12 @@ fn a_free_lock_is_taken_and_released() {
     }
     assert!(
         !first.0.state().has_thread,
-        "a thread for a lock that was free"
+        "a thread was started for a free lock"
     );
 }
 
 #[test]
-fn those_whose_time_is_over_are_refused_and_the_others_are_served() {
+fn callers_past_their_deadline_are_refused_and_others_are_served() {
     let place = Place::new();
     for waiting in [place.handle(), place.without_threads()] {
         let holder = place.handle();
@@ -130,7 +130,7 @@ fn a_refusal_names_the_file_and_the_holder() {
 
 /// The thread goes on waiting in the kernel, and must release the lock that it gets.
 #[test]
-fn a_lock_that_comes_too_late_is_released() {
+fn a_lock_that_is_granted_too_late_is_released() {
     let place = Place::new();
     let (holder, waiting, third) = (place.handle(), place.handle(), place.handle());
     let guard = holder.lock(within(LONG)).unwrap();
@@ -150,7 +150,7 @@ fn a_lock_that_comes_too_late_is_released() {
 
 /// A caller that arrives after all others have given up uses the thread that still waits.
 #[test]
-fn who_comes_later_is_given_what_others_gave_up() {
+fn a_later_caller_gets_the_lock_that_others_gave_up() {
     let place = Place::new();
     let (holder, waiting) = (place.handle(), place.handle());
     let guard = holder.lock(within(LONG)).unwrap();
@@ -188,7 +188,7 @@ fn threads_of_a_handle_are_served_in_order() {
 }
 
 #[test]
-fn only_one_has_it() {
+fn only_one_caller_holds_the_lock() {
     let place = Place::new();
     let (inside, turns) = (AtomicBool::new(false), AtomicU32::new(0));
     let handles = [place.handle(), place.handle(), place.without_threads()];
@@ -197,7 +197,7 @@ fn only_one_has_it() {
             scope.spawn(|| {
                 for _ in 0..200 {
                     let guard = handle.lock(within(LONG)).unwrap();
-                    assert!(!inside.swap(true, Ordering::SeqCst), "two have it");
+                    assert!(!inside.swap(true, Ordering::SeqCst), "two hold the lock");
                     turns.fetch_add(1, Ordering::SeqCst);
                     std::thread::yield_now();
                     inside.store(false, Ordering::SeqCst);
@@ -275,7 +275,7 @@ fn a_lock_by_name_is_on_the_file_of_that_name() {
 }
 
 #[test]
-fn a_file_that_can_not_be_made_is_an_error_for_each() {
+fn a_lock_file_that_cannot_be_created_is_an_error_for_each_caller() {
     let lock = FileLock::new(
         "/nowhere/write.lock".into(),
         "/nowhere/index.db".into(),

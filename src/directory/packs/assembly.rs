@@ -345,7 +345,7 @@ impl Output {
         let path = self.file.get_ref().path();
         self.file.flush().map_err(failed("writing", &path))?;
         let again = self.file.get_ref().file().and_then(File::try_clone);
-        let again = again.map_err(failed("opening again", &path))?;
+        let again = again.map_err(failed("reopening", &path))?;
         Ok(Records::new(again, &path, self.length))
     }
 

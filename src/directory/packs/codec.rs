@@ -80,8 +80,9 @@ pub(super) fn decode(header: Header, stored: &[u8], base: Option<&[u8]>) -> Resu
     }
     let mut body = Vec::new();
     // In a damaged file, the size may be any number.
-    body.try_reserve_exact(header.size)
-        .map_err(|error| Error::new(ErrorKind::Other, "making room for a body").because(error))?;
+    body.try_reserve_exact(header.size).map_err(|error| {
+        Error::new(ErrorKind::Other, "allocating memory for a body").because(error)
+    })?;
     DECODER.with_borrow_mut(|(context, frame)| {
         frame.clear();
         frame.extend_from_slice(&MAGIC);
@@ -97,7 +98,9 @@ pub(super) fn decode(header: Header, stored: &[u8], base: Option<&[u8]>) -> Resu
     })?;
     match body.len() == header.size {
         true => Ok(body),
-        false => Err(corrupt("a body in a pack has another size than it says")),
+        false => Err(corrupt(
+            "a body in a pack does not have the size in its header",
+        )),
     }
 }
 
@@ -111,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_come_back_and_damage_is_told() {
+    fn bodies_are_decoded_and_damage_is_reported() {
         let base = b"{\"messages\": [\"how are you\"]}".repeat(40);
         let mut body = base.clone();
         body.extend_from_slice(b" ");

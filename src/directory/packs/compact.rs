@@ -97,7 +97,9 @@ impl Packs {
                 wrong.push(error.to_string());
             } else if all && !is_what_it_is_called(pack)? {
                 let path = pack.path().display();
-                wrong.push(format!("{path} is damaged: its bytes have another hash"));
+                wrong.push(format!(
+                    "{path} is damaged: the hash of its bytes is not its name"
+                ));
             }
         }
         Ok(wrong)

@@ -92,7 +92,7 @@ mod tests {
     use crate::id::BlobId;
 
     #[test]
-    fn it_has_something_of_all_bodies() {
+    fn it_samples_all_bodies() {
         let mut sample = Sample::default();
         let mut add = |number: usize| {
             let bytes = format!("body {number}; {}", "word ".repeat(number % 700)).into_bytes();

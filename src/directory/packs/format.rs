@@ -221,7 +221,7 @@ impl Header {
                 stored,
                 length: bytes.len() - rest.len(),
             }),
-            _ => Err(corrupt("a record of a pack has no sense")),
+            _ => Err(corrupt("a record of a pack has an invalid header")),
         }
     }
 }
@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_back() {
+    fn numbers_round_trip() {
         for number in [0, 1, 127, 128, 300, 1 << 20, (1 << 62) + 5] {
             let mut bytes = Vec::new();
             write_varint(number, &mut bytes);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_and_footers_come_back() {
+    fn entries_and_footers_round_trip() {
         let id = BlobId::of(b"{}");
         let entry = Entry {
             prefix: Prefix::of(id),
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_no_sense_is_refused() {
+    fn an_invalid_record_is_refused() {
         let mut bytes = Vec::new();
         Header::write(usize::MAX >> 1, 0, 1, &mut bytes);
         assert!(Header::read(&bytes).is_err(), "larger than any body");

@@ -161,7 +161,7 @@ impl Packs {
             match Seen::at(path.clone()) {
                 Ok(file) => seen.push(file),
                 Err(error) if error.kind() == Io::NotFound => {}
-                Err(error) => return Err(failed("looking at", &path)(error)),
+                Err(error) => return Err(failed("inspecting", &path)(error)),
             }
         }
         seen.sort();

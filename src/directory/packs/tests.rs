@@ -163,7 +163,7 @@ fn chains_are_short() {
 
 /// Similar bodies are stored as deltas, even if other bodies come between them.
 #[test]
-fn bodies_of_one_kin_take_little_room() {
+fn bodies_of_one_delta_group_take_little_space() {
     let size = |kin: fn(usize) -> Kin| {
         let (directory, packs) = place();
         let mut pack = packs.begin(Effort::Quick, anchor(&packs)).unwrap();
@@ -204,11 +204,11 @@ fn every_flipped_byte_is_found() {
         assert_ne!(packs.check(true).unwrap(), [""; 0], "byte {at}");
     }
     fs::write(&file, bytes).unwrap();
-    assert_eq!(packs.check(true).unwrap(), [""; 0], "the control");
+    assert_eq!(packs.check(true).unwrap(), [""; 0], "the undamaged pack");
 }
 
 #[test]
-fn a_pack_that_is_cut_off_is_told() {
+fn a_truncated_pack_is_reported() {
     let (directory, packs) = place();
     let bodies = versions("cut", 3);
     write(&packs, &bodies);
@@ -228,7 +228,7 @@ fn a_pack_that_is_cut_off_is_told() {
 
 /// Bodies that cannot be read are not removed together with unreferenced ones.
 #[test]
-fn a_damaged_pack_is_not_compacted_away() {
+fn a_damaged_pack_is_not_removed_by_a_repack() {
     let (directory, packs) = place();
     let bodies = versions("damaged", 20);
     write(&packs, &bodies);
@@ -250,7 +250,7 @@ fn a_damaged_pack_is_not_compacted_away() {
 
 /// A new pack may be the same file as the old one, which must remain if the repack is abandoned.
 #[test]
-fn a_compaction_that_is_given_up_leaves_what_was_there() {
+fn an_abandoned_repack_leaves_the_old_packs() {
     let (directory, packs) = place();
     let bodies = versions("given up", 20);
     write(&packs, &bodies);
@@ -295,7 +295,7 @@ fn a_compaction_that_is_given_up_leaves_what_was_there() {
 
 /// If one copy of a body is damaged, the other one is found.
 #[test]
-fn a_sound_copy_is_found_behind_a_damaged_one() {
+fn an_intact_copy_is_found_after_a_damaged_one() {
     let (directory, packs) = place();
     let bodies = versions("copied", 5);
     write(&packs, &bodies);
@@ -335,7 +335,7 @@ fn records(bytes: &[u8], end: u64) -> Vec<(usize, Header)> {
 
 /// A dictionary is made only if it is worth its space.
 #[test]
-fn full_bodies_hang_on_a_dictionary_where_there_are_many() {
+fn many_full_bodies_depend_on_a_dictionary() {
     let bodies = many();
     let written = |effort: fn(&Packs, &[Vec<u8>]), bodies: &[Vec<u8>]| {
         let (directory, packs) = place();
@@ -364,7 +364,7 @@ fn full_bodies_hang_on_a_dictionary_where_there_are_many() {
 /// Any damage to the dictionary in use is repaired by its copy. If both are damaged, no body is
 /// read wrong.
 #[test]
-fn a_damaged_dictionary_takes_no_body_along() {
+fn a_damaged_dictionary_loses_no_body() {
     let (directory, packs) = place();
     let bodies = many();
     write_thoroughly(&packs, &bodies);
@@ -409,7 +409,7 @@ fn a_damaged_dictionary_takes_no_body_along() {
 /// In a joined pack, bodies still depend on their dictionary. In a quick repack, full bodies are
 /// stored alone.
 #[test]
-fn dictionaries_come_along() {
+fn dictionaries_survive_a_join() {
     let (directory, packs) = place();
     let bodies = many();
     write_thoroughly(&packs, &bodies);
@@ -446,5 +446,9 @@ fn dictionaries_come_along() {
     assert!((bytes.len() as u64) < joined);
     let records = records(&bytes, packs.known.load().packs[0].records.end());
     let full = records.iter().filter(|(_, header)| header.back == 0);
-    assert_eq!(full.count(), 300, "each prompt's versions are of one kin");
+    assert_eq!(
+        full.count(),
+        300,
+        "each prompt's versions are one delta group"
+    );
 }

@@ -231,6 +231,6 @@ impl Output<'_> {
 }
 
 fn gone() -> Error {
-    let reason = "the thread that was to write a pack has panicked";
+    let reason = "the thread that writes packs has panicked";
     Error::new(ErrorKind::Other, reason)
 }

@@ -77,7 +77,7 @@ fn last_row(connection: &Connection) -> Result<Option<i64>> {
     connection
         .prepare_cached("SELECT max(number) FROM operation")
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-        .context("looking for operations to gather")
+        .context("looking for operations to archive")
 }
 
 /// Returns the oldest rows, enough for one segment, with the last position and the span of all.
@@ -88,7 +88,7 @@ fn oldest(
     start: Place,
     sizes: Sizes,
 ) -> Result<Option<(Place, Span, Texts)>> {
-    let doing = "reading operations to gather";
+    let doing = "reading operations to archive";
     let sql = "SELECT number, hash, at, content FROM operation ORDER BY number";
     let mut statement = connection.prepare_cached(sql).context(doing)?;
     let mut rows = statement.query([]).context(doing)?;
@@ -114,7 +114,7 @@ fn oldest(
 }
 
 fn prompts(connection: &Connection, texts: &Texts) -> Result<BTreeSet<i64>> {
-    let doing = "looking for the prompts of operations to gather";
+    let doing = "looking for the prompts of operations to archive";
     let mut ids = BTreeSet::new();
     for text in texts.iter() {
         let content: OperationContent = serde_json::from_str(text).context(doing)?;
@@ -136,7 +136,7 @@ impl Gathered {
     /// Returns false if another process has archived them meanwhile. Fails as corrupt if only some
     /// of the rows exist.
     pub(in crate::sqlite) fn put(&self, connection: &Connection) -> Result<bool> {
-        let doing = "gathering operations";
+        let doing = "archiving operations";
         let run = |sql, params: &[&dyn rusqlite::ToSql]| {
             let statement = connection.prepare_cached(sql);
             statement

@@ -51,7 +51,7 @@ pub(super) fn moment_of(text: &str) -> Result<i64> {
     struct Content {
         at: DateTime<Utc>,
     }
-    let content = serde_json::from_str::<Content>(text).context("reading an operation's moment")?;
+    let content = serde_json::from_str::<Content>(text).context("reading an operation's time")?;
     Ok(micros(content.at))
 }
 
@@ -159,7 +159,7 @@ macro_rules! select_chunks {
 
 /// Returns the first segment with an operation above the number `after`. Always reads the file.
 pub(super) fn next(connection: &Connection, after: i64) -> Result<Option<Chunk>> {
-    let doing = "reading a chunk of operations";
+    let doing = "reading a segment of operations";
     let sql = select_chunks!("WHERE c.last > ?1 ORDER BY c.last LIMIT 1");
     let mut statement = connection.prepare_cached(sql).context(doing)?;
     let mut rows = statement.query([after]).context(doing)?;
@@ -170,7 +170,7 @@ pub(super) fn next(connection: &Connection, after: i64) -> Result<Option<Chunk>>
 }
 
 fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
-    let doing = "reading a chunk of operations";
+    let doing = "reading a segment of operations";
     let end = place(row, 0).context(doing)?;
     let operations: i64 = row.get(2).context(doing)?;
     let refused = |error: Error| {
@@ -182,7 +182,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
     let before = match end.number == operations {
         true => Place::START,
         false if row.get_ref(4).context(doing)? == rusqlite::types::ValueRef::Null => {
-            return Err(damaged("those before them are missing"));
+            return Err(damaged("the operations before them are missing"));
         }
         false => place(row, 4).context(doing)?,
     };
@@ -197,7 +197,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
         })
         .collect();
     if i64::try_from(ids.len()) != Ok(operations) || id != end.id {
-        return Err(damaged("they are not what the last one's id is a hash of"));
+        return Err(damaged("their hash is not the id of the last one"));
     }
     let span = Span {
         earliest: row.get(6).context(doing)?,
@@ -226,7 +226,7 @@ pub(super) fn end(connection: &Connection) -> Result<Place> {
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row([], |row| place(row, 0)).optional())
-        .context("reading where the chunks of operations end")
+        .context("reading the end of the segments")
         .map(|end| end.unwrap_or(Place::START))
 }
 
@@ -311,7 +311,7 @@ impl Chunks {
         params: (i64, i64),
         find: impl Fn(&Chunk) -> Result<Option<i64>>,
     ) -> Result<Option<i64>> {
-        let doing = "looking for an operation by its moment";
+        let doing = "looking for an operation by its time";
         let mut statement = connection.prepare_cached(sql).context(doing)?;
         let mut rows = statement.query(params).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {

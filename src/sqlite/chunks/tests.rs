@@ -134,7 +134,7 @@ fn history(snapshot: &dyn Snapshot) -> Vec<String> {
 
 /// Segments of any size change no answer, even while they are made.
 #[test]
-fn chunks_are_seen_by_nobody() {
+fn segments_change_no_answer() {
     let memory = MemoryIndex::new(Settings::default());
     fill(&memory);
     let expected = history(&**memory.snapshot().unwrap());
@@ -151,13 +151,13 @@ fn chunks_are_seen_by_nobody() {
         assert_eq!(portrait(&**index.snapshot().unwrap()), before);
         assert!(
             history(&**index.snapshot().unwrap()) == expected,
-            "chunks of {operations}"
+            "segments of {operations}"
         );
         let other = open(&path);
         let snapshot = other.snapshot().unwrap();
         assert!(
             history(&**snapshot) == expected,
-            "chunks of {operations}, anew"
+            "segments of {operations}, read again"
         );
         assert_eq!(snapshot.self_check().unwrap(), [""; 0]);
     }
@@ -165,7 +165,7 @@ fn chunks_are_seen_by_nobody() {
 
 /// The history continues after segments.
 #[test]
-fn operations_come_behind_chunks() {
+fn operations_are_appended_after_segments() {
     let directory = tempfile::tempdir().unwrap();
     let (_, index) = made(directory.path());
     let memory = MemoryIndex::new(Settings::default());
@@ -184,7 +184,7 @@ fn operations_come_behind_chunks() {
 
 /// Two processes may begin to archive the same operations.
 #[test]
-fn operations_are_gathered_once() {
+fn operations_are_archived_once() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
@@ -199,14 +199,14 @@ fn operations_are_gathered_once() {
     assert_eq!(gathered(&open(&path), 10, 0), 5);
     let before = history(&**index.snapshot().unwrap());
     let mut write = Write::begin(index.turn().unwrap(), &index).unwrap();
-    assert!(!write.gather(&early).unwrap(), "they are in a chunk by now");
+    assert!(!write.gather(&early).unwrap(), "they are archived already");
     Box::new(write).commit().unwrap();
     assert!(history(&**index.snapshot().unwrap()) == before);
 }
 
 /// Archiving has no effect before it is committed.
 #[test]
-fn half_a_gathering_is_none() {
+fn uncommitted_archiving_has_no_effect() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
@@ -227,7 +227,7 @@ fn half_a_gathering_is_none() {
 
 /// Damaged operations stay where they were found, so that every reader sees them.
 #[test]
-fn what_is_damaged_is_not_gathered() {
+fn damaged_operations_are_not_archived() {
     for damage in [
         "UPDATE operation SET hash = zeroblob(32) WHERE number = 3",
         "UPDATE operation SET content = replace(content, 'scribe', 'nobody') WHERE number = 3",
@@ -240,7 +240,7 @@ fn what_is_damaged_is_not_gathered() {
         let (path, index) = made(directory.path());
         fill(&index);
         alter(&path, damage);
-        assert_eq!(gathered(&index, 2, 0), 1, "gathered what {damage} left");
+        assert_eq!(gathered(&index, 2, 0), 1, "archived what {damage} left");
     }
 }
 
@@ -258,7 +258,7 @@ fn alter(path: &Path, statement: &str) {
 /// A flipped bit in a segment, or in a row that it refers to, is found, and never yields another
 /// operation.
 #[test]
-fn a_bit_that_flips_is_found() {
+fn a_flipped_bit_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
@@ -337,15 +337,15 @@ fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
 
 /// The moments of a segment, and the list by prompt, are stored beside it.
 #[test]
-fn what_is_kept_beside_a_chunk_is_checked() {
+fn the_times_and_lists_of_a_segment_are_checked() {
     for (damage, words) in [
         (
             "UPDATE operation_chunk SET latest = latest - 1 WHERE last = 20",
-            "operation 20 is found is wrong",
+            "time of operation 20 is wrong",
         ),
         (
             "UPDATE operation_chunk SET earliest = earliest + 1 WHERE last = 20",
-            "operation 20 is found is wrong",
+            "time of operation 20 is wrong",
         ),
         (
             "DELETE FROM operation_prompt WHERE operation = 20",
@@ -385,7 +385,7 @@ fn what_is_kept_beside_a_chunk_is_checked() {
 
 /// The limit affects the cache only: all operations are still found.
 #[test]
-fn chunks_that_are_kept_are_bounded() {
+fn the_segment_cache_is_bounded() {
     let directory = tempfile::tempdir().unwrap();
     let (_, index) = made(directory.path());
     let mut scribe = Scribe::new(&index);

@@ -200,7 +200,7 @@ fn unmark(mut marked: &[u8], rows: &dyn Rows) -> Result<Texts> {
                 all.extend_from_slice(id.to_string().as_bytes());
             }
             _ => {
-                let moment = moment(&all[start..]).ok_or_else(|| damaged("it has no moment"))?;
+                let moment = moment(&all[start..]).ok_or_else(|| damaged("it has no time"))?;
                 let moment = start + moment.start..start + moment.end;
                 all.extend_from_within(moment);
             }
@@ -209,11 +209,12 @@ fn unmark(mut marked: &[u8], rows: &dyn Rows) -> Result<Texts> {
     if !marked.is_empty() || start != all.len() {
         return Err(damaged("it ends early"));
     }
-    let all = String::from_utf8(all).map_err(|error| damaged("it is no text").because(error))?;
+    let all =
+        String::from_utf8(all).map_err(|error| damaged("it is not valid text").because(error))?;
     // A string can be cut only between characters.
     match ends.iter().all(|end| all.is_char_boundary(*end)) {
         true => Ok(Texts { all, ends }),
-        false => Err(damaged("it is no text")),
+        false => Err(damaged("it is not valid text")),
     }
 }
 
@@ -264,19 +265,19 @@ fn decompressed(content: &[u8]) -> Result<Vec<u8>> {
     let (_, content) = content
         .split_first_chunk()
         .filter(|(found, content)| **found == check(content))
-        .ok_or_else(|| damaged("its bytes have another hash"))?;
+        .ok_or_else(|| damaged("its hash does not match"))?;
     match content.split_first() {
         Some((&PLAIN, marked)) => Ok(marked.to_vec()),
         Some((&ZSTD, packed)) => zstd::bulk::decompress(packed, most(packed.len()))
             .map_err(|error| damaged("it can't be decompressed").because(error)),
-        _ => Err(damaged("it is of no kind that is known")),
+        _ => Err(damaged("its kind is unknown")),
     }
 }
 
 fn damaged(what: &str) -> Error {
     Error::new(
         ErrorKind::Corrupt,
-        format!("a chunk of operations is damaged: {what}"),
+        format!("a segment of operations is damaged: {what}"),
     )
 }
 
@@ -310,7 +311,7 @@ fn found<T: FromSql>(connection: &Connection, sql: &str, by: impl ToSql) -> Resu
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row([by], |row| row.get(0)).optional())
-        .context("looking up a row that operations name")
+        .context("looking up a row that operations refer to")
 }
 
 #[cfg(test)]

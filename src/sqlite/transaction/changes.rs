@@ -159,7 +159,7 @@ impl Write<'_> {
         // No index prevents that an id is used twice. This statement is the cheapest place to check
         // it.
         self.change_one(
-            "counting a version of an id of its own, of a prompt that is there",
+            "counting a version with a new id, of a live prompt",
             concat!(
                 "UPDATE prompt SET versions = versions + 1, latest = iif(
                      (SELECT (major, minor) > (?3, ?4) FROM version WHERE key = latest), latest, ?2)
@@ -215,7 +215,7 @@ impl Write<'_> {
     fn restore_version(&self, prompt: PromptId, id: VersionId) -> Result<()> {
         let key = self.version_key(id)?;
         self.change_one(
-            "bringing a version back to a prompt that is there",
+            "restoring a version of a live prompt",
             "UPDATE version SET deleted_at = NULL WHERE key = ?1 AND deleted_at IS NOT NULL
                  AND prompt = (SELECT key FROM prompt WHERE id = ?2 AND deleted_at IS NULL)",
             (key, prompt.as_str()),

@@ -86,7 +86,7 @@ fn text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn texts_come_back_byte_for_byte(all in prop::collection::vec(text(), 0..20)) {
+    fn texts_round_trip_byte_for_byte(all in prop::collection::vec(text(), 0..20)) {
         let (all, known) = (texts(&all), known());
         let content = write(&all, &known).unwrap().unwrap();
         prop_assert_eq!(read(&content, &known).unwrap(), all);
@@ -111,7 +111,7 @@ fn checked(content: &[u8]) -> Vec<u8> {
 
 /// An id that has a row takes little space, and so does a repeated moment.
 #[test]
-fn what_has_a_row_is_short() {
+fn ids_with_rows_are_short() {
     let known = known();
     let size = |number| {
         let all: Vec<_> = (0..100).map(|_| operation(number)).collect();
@@ -157,7 +157,7 @@ fn damage_is_found() {
 /// A content that claims to be larger than its bytes allow is refused. Texts that shrink that much
 /// are stored uncompressed.
 #[test]
-fn little_never_becomes_much() {
+fn decompression_is_bounded() {
     let much = vec![b'a'; 64 << 20];
     let packed = zstd::bulk::compress(&much, LEVEL).unwrap();
     assert!(packed.len() < 10_000, "it is no bomb");
