@@ -305,8 +305,8 @@ impl SqliteIndex {
     }
 
     fn keep_first(&self, connection: Connection) {
-        // A connection that takes no locks never reads a page twice, so it must be opened after the
-        // state is noted.
+        // A connection that takes no locks never checks again what it has read, so it must be
+        // opened after the state is noted.
         if self.purpose != Purpose::ReadUnwritable {
             let reader = Tables::of(connection, &self.chunks);
             self.readers().push(reader);
