@@ -1,9 +1,14 @@
 //! An embedded, file-backed, git-like version store for LLM prompts.
 //!
-//! A promptbook is the prompter's copy of a play: the one book that holds every cue and every revision of it. This
-//! crate is that book for LLM prompts. It keeps on one disk what a prompt service keeps in a database and an object
-//! store: a SQLite index and a directory of bodies by content address, with a versioning engine in front that numbers
-//! versions, enforces what may be called a minor one, and moves environment pointers in transactions.
+//! In a theatre, the promptbook is the one book that contains every cue of a play and every
+//! revision of it. This crate is that book for LLM prompts. A prompt service keeps its data in a
+//! database and an object store; a promptbook keeps it in one directory on disk:
+//!
+//! - a SQLite index of prompts, versions, environments and history,
+//! - a directory of bodies, stored by content address.
+//!
+//! The engine on top numbers the versions, checks that a minor version does not break the callers
+//! of its base, and moves environments in transactions.
 //!
 //! ```
 //! use promptbook::{Mode, NewPrompt, NewVersion, Store};
@@ -19,7 +24,7 @@
 //!
 //! let body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Greet {{hc:name:string}} warmly."}]});
 //! let new = NewVersion::new("greeting", body)?.message("Be warm");
-//! let version = store.commit(new)?; // callers need not change: 1.1
+//! let version = store.commit(new)?; // 1.1: callers need not change
 //! assert_eq!(version.number.to_string(), "1.1");
 //!
 //! let inputs = json!({"name": "Ada"}).as_object().cloned().unwrap_or_default();
@@ -31,36 +36,44 @@
 //!
 //! # Where to look
 //!
-//! - [`Store`] is what an app holds; [`StoreOptions`] opens one otherwise than by default; [`Batch`] makes several
-//!   changes at once.
-//! - [`Selector`] and [`Spec`] name versions: `2.1`, `^2`, `latest`, `production`, `greeting@production`.
-//! - [`Contract`] is what a body asks of its callers; [`contract::breakages`] are the bump rules.
-//! - [`Difference`] is what two versions differ in, as [`View::diff`] answers it; [`diff`] compares any two bodies;
-//!   [`Blame`] tells which version brought what.
-//! - [`template`] fills bodies, exactly as the reference client does or strictly.
-//! - [`Frozen`] is what one environment resolves to, as one file for programs that have no store.
-//! - [`Operation`] is one entry of the history. [`Store::export_bundle`] writes all of it, and all bodies, as one file;
-//!   [`Store::import_bundle`] brings such a file in.
-//! - `server` speaks Helicone's HTTP API, for its clients and for tests of what is built on them.
-//! - [`storage`] holds the two seams, for those who put another database or object store in.
+//! - [`Store`] is the handle that an app uses. [`StoreOptions`] opens a store with other than the
+//!   default options. [`Batch`] makes several changes in one transaction.
+//! - [`Selector`] and [`Spec`] select versions: `2.1`, `^2`, `latest`, `production`,
+//!   `greeting@production`.
+//! - [`Contract`] describes what a body requires of its callers. [`contract::breakages`] are the
+//!   bump rules.
+//! - [`Difference`] describes how two versions differ; [`View::diff`] returns it. [`diff`] compares
+//!   any two bodies. [`Blame`] names the version that introduced each part of a body.
+//! - [`template`] fills the tags of bodies, either strictly or exactly as the reference client
+//!   does.
+//! - [`Frozen`] contains the resolved bodies of one environment as one file, for programs that have
+//!   no store.
+//! - [`Operation`] is one entry of the history. [`Store::export_bundle`] writes the whole history
+//!   and all bodies to one file; [`Store::import_bundle`] reads such a file into a store.
+//! - `server` provides Helicone's HTTP API, for its clients and for tests of apps that use it.
+//! - [`storage`] contains the two seams, the index and the blob store, for those who want to
+//!   replace the database or the object store.
 //!
 //! # What it promises
 //!
-//! 1. An acknowledged change survives the end of the process and, unless [`Durability::Relaxed`] was asked for, power loss.
-//! 2. A change is visible wholly or not at all, to every thread and process.
-//! 3. A visible version always has its body. A body whose bytes are not those of its address is an error, never an answer.
-//! 4. A version never changes, and its number is never used again, also after a deletion.
+//! 1. An acknowledged change survives the end of the process. It also survives power loss, unless
+//!    [`Durability::Relaxed`] was requested.
+//! 2. A change is visible entirely or not at all, to every thread and every process.
+//! 3. A visible version always has its body. If the bytes of a body do not match its address, the
+//!    store reports an error and never returns them.
+//! 4. A version never changes. Its number is never used again, even after it is deleted.
 //! 5. An environment points to exactly one live version of its prompt, or does not exist.
 //! 6. Once a change is acknowledged, every later read on the machine sees it.
-//! 7. Readers never wait for writers, nor writers for readers.
-//! 8. Every change appends an [`Operation`] to a hash chain; [`Store::verify`] replays it and holds the store against it.
+//! 7. Readers never wait for writers, and writers never wait for readers.
+//! 8. Every change appends an [`Operation`] to a hash chain. [`Store::verify`] replays the chain
+//!    and compares the result with the store.
 //!
-//! It does not promise to survive a disk that lies about flushes, and it refuses network file systems. [`trust`] tells what
-//! was tried against each promise, and what that found.
+//! A store does not survive a disk that lies about flushes, and network file systems are refused.
+//! [`trust`] describes how each promise was tested, and what the tests found.
 //!
 //! # Features
 //!
-//! | feature | default | what |
+//! | feature | default | contents |
 //! |---|---|---|
 //! | `bundled` | yes | compiles SQLite in; without it, a system SQLite of 3.51.3 or newer is linked |
 //! | `cli` | no | the `promptbook` command |
@@ -108,7 +121,7 @@ pub use storage::BlobUsage;
 pub use store::{Backup, Batch, GcOptions, Rendered, Repaired, Stats, Store, StoreOptions, View};
 pub use template::{Filled, Mode};
 
-/// The examples of the README are compiled and run as tests.
+/// Compiles and runs the examples of the README as tests.
 #[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -474,11 +474,15 @@ fn what_can_not_be_served_is_told() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, code, expected) in [
-        (&["--addr", "0.0.0.0:0"][..], 2, "--key-file FILE gives one"),
+        (
+            &["--addr", "0.0.0.0:0"][..],
+            2,
+            "pass a key with --key-file FILE",
+        ),
         (
             &["--addr", "0.0.0.0:0", "--key", ""],
             2,
-            "--key-file FILE gives one",
+            "pass a key with --key-file FILE",
         ),
         (&["--addr", &taken], 1, &taken),
         (&["--addr", "nonsense"], 2, "nonsense"),
@@ -578,7 +582,7 @@ fn a_restored_store_has_secrets_of_its_own_and_says_so() {
     restored.key = key;
     assert_eq!(restored.post(ROUTE, &query).0, 401);
     let log = restored.end();
-    assert!(log.contains("new secrets were made"), "{log}");
+    assert!(log.contains("created new secrets"), "{log}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The `promptbook` command; all of it is in [`promptbook::cli`].
+//! The `promptbook` executable, which only calls [`promptbook::cli::main`].
 
 fn main() -> std::process::ExitCode {
     promptbook::cli::main()

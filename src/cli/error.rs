@@ -1,4 +1,4 @@
-//! What went wrong, in words, with a hint what to do and the exit code that says it to programs.
+//! Errors of the command: a message, a hint, and an exit code for programs.
 
 use std::error::Error as StdError;
 use std::io;
@@ -11,19 +11,19 @@ use super::text;
 use crate::storage::ErrorKind;
 use crate::{Error, FileError, Invalid, Store};
 
-/// What a command answers when it has written its output.
+/// The result of a command, which has written its output.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
-/// Why a command did not do what it was asked.
+/// An error of a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// For programs, such as `prompt_not_found`.
+    /// The name of the error for programs, such as `prompt_not_found`.
     kind: &'static str,
     exit: Exit,
     message: String,
-    /// What led to it, outermost first.
+    /// The causes, outermost first.
     causes: Vec<String>,
-    /// Each thing that is wrong, where there are several.
+    /// The single problems, if there are several.
     details: Vec<String>,
     hint: Option<String>,
 }
@@ -40,27 +40,29 @@ impl Failure {
         }
     }
 
-    /// The command line, or what it gives, is malformed.
+    /// Creates an error for a malformed command line, or for a malformed value in it.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, "usage", message)
     }
 
-    /// Reading or writing failed.
+    /// Creates an error for a failed read or write.
     pub(crate) fn io(message: impl Into<String>, cause: &io::Error) -> Self {
         Self::new(Exit::Failure, "io", message).because(cause)
     }
 
-    /// Nobody reads the output any more, which is no failure.
+    /// Creates the error for an output that its reader closed. It ends the command with success.
     pub(crate) fn closed() -> Self {
         Self::new(Exit::Success, "closed", "the output was closed")
     }
 
-    /// What went wrong in reporting a change that took place. A reader that went away is still no failure.
+    /// Converts a failure to report a change into one that says that the change took place.
+    ///
+    /// Returns the failure unchanged if the reader closed the output, or if no change took place.
     pub(crate) fn after(self, done: Done<'_>) -> Self {
         let (false, Some(done)) = (self.exit == Exit::Success, done.words()) else {
             return self;
         };
-        let message = format!("{done}; its report could not be written");
+        let message = format!("{done}, but its report could not be written");
         let mut failure = Self::new(Exit::Unreported, "unreported", message);
         failure.causes = vec![self.message];
         failure.causes.extend(self.causes);
@@ -77,13 +79,13 @@ impl Failure {
         self
     }
 
-    /// Says what it is about, in front of the message.
+    /// Puts the subject before the message.
     pub(crate) fn about(mut self, subject: &str) -> Self {
         self.message = format!("{subject}: {}", self.message);
         self
     }
 
-    /// Adds an error and all that led to it.
+    /// Adds an error and its sources as causes.
     pub(crate) fn because(mut self, cause: &dyn StdError) -> Self {
         let mut next = Some(cause);
         while let Some(error) = next {
@@ -97,7 +99,9 @@ impl Failure {
         self.exit
     }
 
-    /// Tells of it on standard error.
+    /// Prints the error to standard error, as text or JSON.
+    ///
+    /// Prints nothing if the exit code is success.
     pub(crate) fn tell(&self, as_json: bool) {
         if self.exit == Exit::Success {
             return;
@@ -137,9 +141,9 @@ impl Failure {
 /// A change that took place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Done<'a> {
-    /// The operations that this store made last; nothing took place if it made none.
+    /// The operations that this handle committed last. If it committed none, no change took place.
     Operations(&'a Store),
-    /// Something else, as a sentence.
+    /// Another change, described as a sentence.
     Other(&'a str),
 }
 
@@ -150,8 +154,8 @@ impl Done<'_> {
             Self::Operations(store) => store.operations_made()?,
         };
         Some(match (operations.start(), operations.end()) {
-            (first, last) if first == last => format!("operation {first} was made"),
-            (first, last) => format!("operations {first} to {last} were made"),
+            (first, last) if first == last => format!("operation {first} was committed"),
+            (first, last) => format!("operations {first} to {last} were committed"),
         })
     }
 }
@@ -166,7 +170,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let mut failure = Self::new(error.kind().into(), name(&error), error.to_string());
         match &error {
-            // Their texts have all reasons in one line; a list is easier to read.
+            // The texts of these errors have all reasons in one line. A list is easier to read.
             Error::Breaking { base, reasons } => {
                 failure.message = format!("not a minor version of {base}: it would break callers");
                 failure.details = reasons.iter().map(ToString::to_string).collect();
@@ -189,7 +193,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The name of an error for programs.
+/// Returns the name of an error for programs.
 fn name(error: &Error) -> &'static str {
     match error {
         Error::NotAStore { .. } => "not_a_store",
@@ -255,24 +259,26 @@ fn name(error: &Error) -> &'static str {
 fn hint(error: &Error) -> Option<String> {
     let hint = match error {
         Error::NotAStore { .. } => {
-            "promptbook init makes a store; --store DIR or PROMPTBOOK_STORE names another".into()
+            "create a store with promptbook init, or name another one with --store DIR or PROMPTBOOK_STORE".into()
         }
-        Error::ForeignBackup { .. } => "back up to another directory, and look what is in this one".into(),
-        Error::StoreExists { .. } => "nothing is to be done; promptbook stats tells what it holds".into(),
-        Error::IndexLost { .. } => "put index.db back from a copy, or move the rest away".into(),
+        Error::ForeignBackup { .. } => "back up to another directory, and check what this one contains".into(),
+        Error::StoreExists { .. } => "use the existing store; promptbook stats shows what it contains".into(),
+        Error::IndexLost { .. } => "restore index.db from a copy, or move the other files away".into(),
         Error::UnreleasedFormat { .. } => {
-            "with the older build: promptbook export --bundle FILE; then: promptbook --store NEW init, promptbook --store NEW import FILE".into()
+            "export a bundle with the older build (promptbook export --bundle FILE), \
+             then run promptbook --store NEW init and promptbook --store NEW import FILE"
+                .into()
         }
         Error::NewerFormat { .. } => "install the newest release of promptbook".into(),
         Error::NetworkFilesystem { .. } => {
-            "move the store to a local disk; or, if one machine only uses it, say --allow-network".into()
+            "move the store to a local disk, or pass --allow-network if no other machine uses the store".into()
         }
         Error::NotWritable { .. } | Error::ReadOnly => {
-            "reading works all the same; to change the store, get the right to write its directory and files".into()
+            "the store can be read; changing it requires write permission for its directory and files".into()
         }
-        Error::SqliteTooOld { .. } => "build promptbook with its feature bundled".into(),
+        Error::SqliteTooOld { .. } => "build promptbook with the feature `bundled`".into(),
         Error::PromptNotFound { .. } => "promptbook ls lists the prompts".into(),
-        Error::AmbiguousPrompt { .. } => "name one of them by its id, as id:ID".into(),
+        Error::AmbiguousPrompt { .. } => "name one of them by its id: id:ID".into(),
         Error::VersionNotFound { prompt: Some(id), .. } => {
             format!("promptbook log {id} lists its versions")
         }
@@ -280,44 +286,44 @@ fn hint(error: &Error) -> Option<String> {
         Error::EnvironmentNotFound { prompt, .. } => {
             format!("promptbook env list {prompt} lists its environments")
         }
-        Error::ForeignVersion { version, .. } => format!("name it by its id alone: {version}"),
+        Error::ForeignVersion { version, .. } => format!("name it only by its id: {version}"),
         Error::ClockInDoubt { .. } => {
-            "nothing was removed; if the clock is right, promptbook gc --yes removes it".into()
+            "nothing was removed; if the clock is right, run promptbook gc --yes".into()
         }
         Error::PromptIdTaken { .. } => {
-            "choose another, or none; an id stays taken when its prompt is deleted".into()
+            "choose another id, or none; the id of a deleted prompt is never reused".into()
         }
         Error::OperationNotFound { .. } => "promptbook ops lists the operations".into(),
         Error::StoodOn { operation, .. } => {
-            format!("promptbook undo {operation} --also-later takes them back, too")
+            format!("promptbook undo {operation} --also-later undoes them too")
         }
-        Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} brings it again"),
-        Error::Conflict { .. } => "somebody changed it; look again before you repeat".into(),
+        Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} redoes it"),
+        Error::Conflict { .. } => "another writer changed it; check the new state before you repeat the command".into(),
         Error::Contradiction { .. } => "both sides changed the same thing; \
-            import the bundle into a store of its own, and bring over from there what is missing here"
+            import the bundle into a new store, and copy what is missing from there"
             .into(),
         Error::File(FileError::Unsealed { .. } | FileError::Altered { .. }) => {
-            "copy it again from where it was written, or write it anew".into()
+            "copy the file again from its source, or write it again".into()
         }
         Error::Breaking { .. } => "commit it as a major version (--major), \
-            or as a minor version all the same (--minor --force)"
+            or force a minor version (--minor --force)"
             .into(),
         Error::NoBase { .. } => "commit it as a major version (--major)".into(),
         Error::InvalidBody { .. } => "a body is one JSON object, such as {\"model\": …, \"messages\": […]}".into(),
-        Error::Render { .. } => "promptbook vars SPEC lists what it asks for".into(),
-        Error::Freeze { .. } => "promptbook vars SPEC lists a prompt's partials, and where they are used".into(),
-        Error::Unrenderable(_) => "--mode strict takes bodies of any shape".into(),
-        Error::Damaged { .. } => "promptbook verify names all that is damaged; \
+        Error::Render { .. } => "promptbook vars SPEC lists the inputs that it requires".into(),
+        Error::Freeze { .. } => "promptbook vars SPEC lists the partials of a prompt and where they are used".into(),
+        Error::Unrenderable(_) => "use --mode strict, which renders bodies of any shape".into(),
+        Error::Damaged { .. } => "promptbook verify lists all damage; \
             restore the store, or that body, from a backup"
             .into(),
-        Error::OutcomeUnknown { .. } => "promptbook ops tells whether it did; \
-            look after the disk before you go on"
+        Error::OutcomeUnknown { .. } => "promptbook ops shows whether the change took place; \
+            check the disk before you continue"
             .into(),
         Error::Backend(error) => match error.kind() {
-            ErrorKind::Full => "make room and repeat; nothing was changed".into(),
-            ErrorKind::Busy => "repeat, or wait longer with --wait SECONDS; nothing was changed".into(),
-            ErrorKind::Replaced => "look at what is there now, and run the command again".into(),
-            ErrorKind::Corrupt => "promptbook verify names all that is damaged".into(),
+            ErrorKind::Full => "free some space and repeat the command; nothing was changed".into(),
+            ErrorKind::Busy => "repeat the command, or wait longer with --wait SECONDS; nothing was changed".into(),
+            ErrorKind::Replaced => "check what is there now, and repeat the command".into(),
+            ErrorKind::Corrupt => "promptbook verify lists all damage".into(),
             _ => return None,
         },
         _ => return None,

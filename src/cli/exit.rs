@@ -1,33 +1,33 @@
-//! The exit codes.
+//! Exit codes of the command.
 
 use crate::ErrorKind;
 
-/// How the command ends.
+/// An exit code of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
     Success = 0,
-    /// Anything that has no code of its own: reading or writing failed, a full disk, missing rights.
+    /// Any other failure: a read or write failed, permission is missing, or the disk is full.
     Failure = 1,
-    /// The command line, or what it gives (a name, a selector, a body), is malformed.
+    /// The command line is malformed, or a name, selector or body in it.
     Usage = 2,
-    /// The store, prompt, version or environment is not there, or a name is not enough to tell which.
+    /// The store, prompt, version or environment does not exist, or several prompts have the name.
     NotFound = 3,
-    /// What is there is not what was expected, or stands in the way.
+    /// An expectation is not met, or an existing file or entry is in the way.
     Conflict = 4,
     /// The bump rules refuse the version.
     Refused = 5,
-    /// What the store holds is not what was put in.
+    /// The store's contents are not what was stored.
     Damaged = 6,
-    /// A body could not be filled with the inputs.
+    /// The body could not be rendered with the inputs.
     NotRendered = 7,
     /// A flush failed: the change may or may not have taken place.
     Unknown = 8,
-    /// The change took place, and its report could not be written.
+    /// The change took place, but its report could not be written.
     Unreported = 9,
 }
 
-/// Every error of the library ends the command by this table.
+/// Maps the library's errors to exit codes.
 impl From<ErrorKind> for Exit {
     fn from(kind: ErrorKind) -> Self {
         match kind {
@@ -48,16 +48,16 @@ impl From<ErrorKind> for Exit {
     }
 }
 
-/// The codes, as `--help` tells them.
+/// The list of exit codes in the output of `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0  done
-  1  failed: reading, writing, missing rights, a full disk
-  2  usage: an argument, a name, a selector or a body is malformed
-  3  not found: no such store, prompt, version or environment, or several of the name
-  4  conflict: an expectation is not met, or something is in the way
+  0  success
+  1  failure: a read or write failed, permission is missing, or the disk is full
+  2  usage: an argument, name, selector or body is malformed
+  3  not found: no such store, prompt, version, environment or file, or an ambiguous name
+  4  conflict: an expectation is not met, or an existing file or entry is in the way
   5  refused by the bump rules
   6  damaged: the index or a body is not what was stored, or verify found violations
-  7  not rendered: inputs are missing, not asked for or of another type
+  7  not rendered: inputs are missing, not expected, or of the wrong type
   8  unknown: a flush failed, and the change may or may not have taken place
-  9  unreported: the change took place, and its report could not be written";
+  9  unreported: the change took place, but its report could not be written";

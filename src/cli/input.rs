@@ -1,4 +1,4 @@
-//! What a command reads: a body or inputs, from a file or from standard input.
+//! Reading of bodies and inputs from files and standard input.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -11,23 +11,23 @@ use super::exit::Exit;
 use crate::Body;
 use crate::json::unheld_number;
 
-/// Reads a body from a file, or from standard input where the file is `-` or none is given.
+/// Reads a body from a file, or from standard input if the file is `-` or absent.
 pub(crate) fn body(file: Option<&Path>) -> Outcome<Body> {
     if file.is_none() && io::stdin().is_terminal() {
-        return Err(Failure::usage("no FILE is given, and standard input is a terminal")
-            .hint("name a file that has the body, or send the body here with < or |; - reads what you type"));
+        return Err(Failure::usage("no FILE was given, and standard input is a terminal")
+            .hint("name the file of the body, or redirect standard input with < or |; - reads from the terminal"));
     }
     let file = file.unwrap_or_else(|| Path::new("-"));
     Body::try_from(read(file)?).map_err(|error| named(file, error.into()))
 }
 
-/// Reads inputs, a JSON object, from a file, or from standard input where it is `-`.
+/// Reads inputs, a JSON object, from a file, or from standard input if the file is `-`.
 pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
     let bytes = read(file)?;
     let refuse = |message: &str| Failure::new(Exit::Usage, "invalid_inputs", message);
     let inputs = serde_json::from_slice(&bytes).map_err(|error| {
-        let failure = refuse("the inputs are no JSON object").because(&error);
-        let hint = "inputs are one JSON object, such as {\"name\": \"Ann\"}";
+        let failure = refuse("the inputs are not a JSON object").because(&error);
+        let hint = "write the inputs as one JSON object, such as {\"name\": \"Ann\"}";
         named(file, failure.hint(hint))
     })?;
     match std::str::from_utf8(&bytes).ok().and_then(unheld_number) {
@@ -40,8 +40,8 @@ pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
     }
 }
 
-/// Which numbers inputs hold.
-pub(crate) const NUMBERS: &str = "inputs hold integers of 64 bits and doubles";
+/// The start of a hint: the numbers that inputs can contain.
+pub(crate) const NUMBERS: &str = "inputs can be 64-bit integers and doubles";
 
 fn read(file: &Path) -> Outcome<Vec<u8>> {
     let read = if is_stdin(file) {
@@ -59,12 +59,12 @@ fn read(file: &Path) -> Outcome<Vec<u8>> {
     })
 }
 
-/// Reads a file that may be a body.
+/// Reads a file that may be a body, up to one byte more than a body may have.
 pub(crate) fn bytes(file: &Path) -> io::Result<Vec<u8>> {
     bounded(File::open(file)?)
 }
 
-/// Reads all, but no more than it takes to see that it is too much for a body.
+/// Reads at most one byte more than a body may have, enough to see that it is too large.
 fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(Body::MAX_BYTES as u64 + 1)
@@ -80,7 +80,7 @@ pub(crate) fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// What a file is called in words.
+/// Returns the name of a file for messages.
 pub(crate) fn name_of(file: &Path) -> String {
     if is_stdin(file) {
         "standard input".into()

@@ -1,5 +1,6 @@
-//! The JSON that several commands share. It is spelled out here, so that it stays as documented whatever the library's
-//! own types come to hold.
+//! JSON shapes that several commands share.
+//!
+//! They list each member, so that the output stays as documented if the library's types change.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use crate::diff::{Edit, Pointer, Segment};
 use crate::template::{PartialUse, Place};
 use crate::{Breakage, Contract, Difference, Environment, Json, Prompt, VariableChange, Version};
 
-/// `Version` of the documentation.
+/// Returns the documented shape `Version`.
 pub(crate) fn version(version: &Version) -> Value {
     json!({
         "id": version.id,
@@ -26,7 +27,7 @@ pub(crate) fn version(version: &Version) -> Value {
     })
 }
 
-/// `Prompt` of the documentation.
+/// Returns the documented shape `Prompt`.
 pub(crate) fn prompt(prompt: &Prompt) -> Value {
     json!({
         "id": prompt.id,
@@ -38,7 +39,7 @@ pub(crate) fn prompt(prompt: &Prompt) -> Value {
     })
 }
 
-/// `Environment` of the documentation.
+/// Returns the documented shape `Environment`.
 pub(crate) fn environment(environment: &Environment) -> Value {
     json!({
         "name": environment.name,
@@ -49,7 +50,7 @@ pub(crate) fn environment(environment: &Environment) -> Value {
     })
 }
 
-/// `Contract` of the documentation.
+/// The documented shape `Contract`.
 #[derive(Serialize)]
 pub(crate) struct ContractShape<'a> {
     variables: &'a [Variable],
@@ -81,7 +82,7 @@ pub(crate) fn contract(contract: &Contract) -> ContractShape<'_> {
     }
 }
 
-/// The name of a tool that is a function.
+/// Returns the name of a tool that is a function.
 pub(crate) fn tool_name(tool: &crate::contract::Tool) -> Option<&str> {
     match &tool.kind {
         crate::contract::ToolKind::Function { name } => Some(name),
@@ -89,7 +90,7 @@ pub(crate) fn tool_name(tool: &crate::contract::Tool) -> Option<&str> {
     }
 }
 
-/// `Breakage` of the documentation.
+/// Returns a list of the documented shape `Breakage`.
 pub(crate) fn breakages(breakages: &[Breakage]) -> Value {
     breakages
         .iter()
@@ -97,7 +98,7 @@ pub(crate) fn breakages(breakages: &[Breakage]) -> Value {
         .collect()
 }
 
-/// `Difference` of the documentation.
+/// The documented shape `Difference`.
 #[derive(Serialize)]
 pub(crate) struct DifferenceShape<'a> {
     from: Option<Value>,
@@ -120,7 +121,7 @@ pub(crate) fn difference(difference: &Difference) -> DifferenceShape<'_> {
     }
 }
 
-/// `Edit` of the documentation.
+/// The documented shape `Edit`.
 #[derive(Serialize)]
 struct EditShape<'a> {
     kind: &'a str,
@@ -169,7 +170,7 @@ fn variable_change(change: &VariableChange) -> Value {
     json!({"name": change.name, "before": change.before, "after": change.after})
 }
 
-/// An object of the members that there are.
+/// Returns an object of the members that have a value.
 fn present<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
     let members = members.into_iter();
     members

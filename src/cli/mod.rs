@@ -1,4 +1,4 @@
-//! The `promptbook` command: a store, used from a shell as git is.
+//! The `promptbook` command: a store used from a shell, in the way of git.
 //!
 //! ```text
 //! promptbook init
@@ -8,23 +8,26 @@
 //! promptbook render greeting@staging name=Ann
 //! ```
 //!
-//! The store is the directory that `--store` or `PROMPTBOOK_STORE` names, else the `.promptbook` of the current directory
-//! or of the nearest one above it. `promptbook help` tells all commands.
+//! The store is the directory that `--store` or `PROMPTBOOK_STORE` names. Without either, it is the
+//! `.promptbook` directory in the current directory or in the nearest one above it.
+//! `promptbook help` lists all commands.
 //!
-//! `log`, `show`, `ls`, `search`, `resolve`, `vars`, `render`, `env list`, `diff`, `blame`, `ops` and `freeze` take
-//! `--at MOMENT`: the store as it was, after an operation (`12`, or an id) or at a time (`2 days ago`,
-//! `2025-06-01T12:00:00Z`; `2025-06-01` and `2025-06-01 12:00` by the clock here, from their beginning).
+//! `log`, `show`, `ls`, `search`, `resolve`, `vars`, `render`, `env list`, `diff`, `blame`, `ops`
+//! and `freeze` take `--at MOMENT`, which reads the store as it was after an operation (`12`, or an
+//! id) or at a time (`2 days ago`, `2025-06-01T12:00:00Z`). `2025-06-01` and `2025-06-01 12:00` are
+//! in the local time zone and denote the beginning of that day or minute.
 //!
-//! A command that changes something waits up to 10 seconds, or `--wait SECONDS`, for others who write; after the first it
-//! says on standard error, unless in JSON, what it waits for and, on Linux, which process holds that. Then it fails, and
-//! nothing was changed.
+//! A command that writes waits up to 10 seconds, or `--wait SECONDS`, for other writers. After the
+//! first second, it reports on standard error what it waits for and, on Linux, which process holds
+//! the lock; with `--json` it does not. If the wait times out, the command fails and changes
+//! nothing.
 //!
 //! # JSON
 //!
-//! With `--json` every command answers with one JSON object on standard output. Members may be added to these
-//! shapes; those that are there stay.
+//! With `--json`, every command writes one JSON object to standard output. Later releases may add
+//! members to these shapes, but remove none.
 //!
-//! | command | answer |
+//! | command | output |
 //! |---|---|
 //! | `init` | `{path, settings: {first_version, policy}}` |
 //! | `create` | `{prompt: Prompt, version: Version}` |
@@ -36,30 +39,30 @@
 //! | `blame` | `{version: Version, entries: [{pointer, value, origin: {id, number, author, created_at, message}, boundary}]}` |
 //! | `ls` | `{prompts: [Prompt + {environments: [Environment]}]}` |
 //! | `search` | `{hits: [{prompt: Prompt, version: Version or null, matched: "name", "text" or "message", snippet: [{text, found: boolean}]}]}` |
-//! | `resolve` | `{version: Version, text}`: the body's text exactly, as a string |
-//! | `vars` | `{version: Version, variables, partials, problems}` as in Contract |
-//! | `render` | `{version: Version, body, errors: [{variable, expected, value}]}`; errors in helicone mode only |
+//! | `resolve` | `{version: Version, text}`; text is the body's exact text, as a string |
+//! | `vars` | `{version: Version, variables, partials, problems}`; the last three as in Contract |
+//! | `render` | `{version: Version, body, errors: [{variable, expected, value}]}`; errors occur in Helicone mode only |
 //! | `env list` | `{environments: [Environment]}` |
 //! | `env set`, `env remove` | `{prompt_id, environment, before, after, changed}`; before and after are `{id, number}` or null |
 //! | `tag`, `rename` | `{prompt: Prompt}` |
-//! | `rm` | `{prompt: Prompt, version: Version or null}`: null where the whole prompt is deleted |
+//! | `rm` | `{prompt: Prompt, version: Version or null}`; version is null if the whole prompt was deleted |
 //! | `ops` | `{operations: [Operation], more: boolean}` |
-//! | `undo` | `{operation: Operation or null}`: the new one; null where nothing was left to take back |
-//! | `watch` | a line for each change: `{cursor, operation: Operation, affected: [prompt id]}` |
-//! | `cat-body` | `{blob, text}`: the body's text exactly, as a string |
+//! | `undo` | `{operation: Operation or null}`: the new operation; null if no operation was left to undo |
+//! | `watch` | one line for each change: `{cursor, operation: Operation, affected: [prompt id]}` |
+//! | `cat-body` | `{blob, text}`; text is the body's exact text, as a string |
 //! | `verify` | `{clean, operations, prompts, versions, bodies, bytes, head, violations: [Violation]}` |
 //! | `settle` | `{bodies, bytes}` |
-//! | `verify --repair` | `{bodies: [hash], report}`, the report as of `verify` |
-//! | `backup`, `restore` | `{path, copied, bytes, kept, report}`, the report as of `verify` |
-//! | `gc` | `{bodies, bytes, leftovers, packed, dropped}`; `--dry-run` `{dry_run, bodies, bytes, leftovers}` |
+//! | `verify --repair` | `{bodies: [hash], report}`; report has the members of `verify` |
+//! | `backup`, `restore` | `{path, copied, bytes, kept, report}`; report has the members of `verify` |
+//! | `gc` | `{bodies, bytes, leftovers, inputs, packed, dropped}`; `--dry-run` `{dry_run, bodies, bytes, leftovers}` |
 //! | `stats` | `{path, prompts, operations, waiting_bodies, waiting_bytes, oldest_waiting, bodies: {loose_bodies, loose_bytes, packs, packed_bodies, packed_bytes, pack_bytes}, ratio, settings}`; oldest_waiting and ratio may be null |
 //! | `import` | `{created, committed, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `export` | `{written, unchanged, files: [{file, prompt, prompt_id, number, effect}]}` |
 //! | `import` of a bundle | `{bundle, operations, present, appended, merged, bodies, head, seal}` |
-//! | `export --bundle` | `{bundle, operations, head, bodies, bytes, seal}`; nothing where the bundle goes to standard output |
-//! | `freeze` | `{file, lock, environment, seal, effect: "written", "unchanged" or "checked", prompts: [{id, name, number, version, hash, source}], changes: [text]}`; changes are against the lockfile that was there |
-//! | `serve` | `{url, key, made}` in one line, and then it serves; key is null where it was given, made tells whether the store had no secrets before |
-//! | `fake` | `{url, key, control}`, in one line, with or without `--json`; then it serves |
+//! | `export --bundle` | `{bundle, operations, head, bodies, bytes, seal}`; nothing if the bundle is written to standard output |
+//! | `freeze` | `{file, lock, environment, seal, effect: "written", "unchanged" or "checked", prompts: [{id, name, number, version, hash, source}], changes: [text]}`; changes are relative to the previous lockfile |
+//! | `serve` | `{url, key, made}` in one line, before it serves; key is null if the caller gave a key; made is true if the store had no secrets before |
+//! | `fake` | `{url, key, control}` in one line, before it serves; with or without `--json` |
 //! | `fixtures` | the fixtures, with or without `--json` |
 //! | `demo` | `{path, prompt: Prompt, versions: [Version], breaking: [Breakage], production: {version, text}, rendered}` |
 //! | `completions` | `{shell, script}` |
@@ -71,35 +74,36 @@
 //! | Environment | `{name, prompt_id, version_id, number, moved_at}` |
 //! | Contract | `{variables: [{name, accepts, uses: [{name, kind, site, place}]}], partials: [{tag, prompt, message, environment, place}], problems: [text], tools: [{name, place, definition}], response_format}` |
 //! | Breakage | `{reason, place}` |
-//! | Difference | `{from: Version or null, to: Version or null, edits: [Edit], variables: [{name, before, after}], breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`: null for a file, and for before and after of what was not or is not there |
-//! | Edit | `{kind, section: {member, old_index, new_index}, old_pointer, new_pointer, old, new, text: [{kind, text}]}`, what does not apply left out, as the library's [`Edit`](crate::diff::Edit); pointers are JSON Pointers |
-//! | Operation | `{number, id, at, author, kind, changes}`, as the library's [`Operation`](crate::Operation) |
-//! | Holding | `{version_id, number, from, until, author, reason, operation, kind}`; until is null where it still is |
-//! | Violation | `{violation, detail, …}`, as the library's [`Violation`](crate::Violation) |
+//! | Difference | `{from: Version or null, to: Version or null, edits: [Edit], variables: [{name, before, after}], breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`; from and to are null for a file; before and after are null if the variable is absent on that side |
+//! | Edit | `{kind, section: {member, old_index, new_index}, old_pointer, new_pointer, old, new, text: [{kind, text}]}`, without the members that do not apply, as in the library's [`Edit`](crate::diff::Edit); pointers are JSON Pointers |
+//! | Operation | `{number, id, at, author, kind, changes}`, as in the library's [`Operation`](crate::Operation) |
+//! | Holding | `{version_id, number, from, until, author, reason, operation, kind}`; until is null if the environment still points to the version |
+//! | Violation | `{violation, detail, …}`, as in the library's [`Violation`](crate::Violation) |
 //!
-//! Numbers of versions are text (`"2.1"`), moments are RFC 3339 in UTC. `more` says that a list was cut at its limit. In
-//! parts of bodies (`body`, `old`, `new`, `value`, `definition`, `response_format`) numbers are as the body has them,
-//! however many digits they have.
+//! Version numbers are strings (`"2.1"`). Times are RFC 3339 in UTC. `more` is true if the list was
+//! cut at its limit. In parts of bodies (`body`, `old`, `new`, `value`, `definition`,
+//! `response_format`), JSON numbers are written as in the body, with all their digits.
 //!
 //! # Errors
 //!
-//! Errors go to standard error: `error: …`, a list where several things are wrong, `because: …` for what led to it, and
-//! `hint: …` for what to do. With `--json` it is one object:
-//! `{error: {kind, code, message, details: [text], causes: [text], hint: text or null}}`, where `kind` is a word such as
-//! `prompt_not_found` and `code` the exit code. A failed `verify` gives its answer too.
+//! Errors are written to standard error: `error: …`, a list if there are several problems,
+//! `because: …` for each cause, and `hint: …` for the remedy. With `--json`, an error is one
+//! object: `{error: {kind, code, message, details: [text], causes: [text], hint: text or null}}`.
+//! `kind` is a word such as `prompt_not_found`, and `code` is the exit code. A `verify` that finds
+//! violations also writes its usual output.
 //!
 //! | exit code | meaning |
 //! |---|---|
-//! | 0 | done; also if the reader of the output went away |
-//! | 1 | failed: reading, writing, missing rights, a full disk |
-//! | 2 | usage: an argument, a name, a selector or a body is malformed |
-//! | 3 | not found: no such store, prompt, version, environment or file, or several prompts of the name |
-//! | 4 | conflict: an expectation is not met, or something is in the way |
+//! | 0 | success, also if the reader of the output closed it |
+//! | 1 | failure: a read or write failed, permission is missing, or the disk is full |
+//! | 2 | usage: an argument, name, selector or body is malformed |
+//! | 3 | not found: no such store, prompt, version, environment or file, or several prompts have the name |
+//! | 4 | conflict: an expectation is not met, or an existing file or entry is in the way |
 //! | 5 | refused by the bump rules |
 //! | 6 | damaged: the index or a body is not what was stored, or `verify` found violations |
-//! | 7 | not rendered: inputs are missing, not asked for or of another type |
+//! | 7 | not rendered: inputs are missing, not expected, or of the wrong type |
 //! | 8 | unknown: a flush failed, and the change may or may not have taken place |
-//! | 9 | unreported: the change took place, and its report could not be written (a full disk behind the output); do not repeat it |
+//! | 9 | unreported: the change took place, but its report could not be written, for example because the disk of the output is full; do not repeat the command |
 
 mod args;
 mod commands;

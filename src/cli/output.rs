@@ -1,4 +1,4 @@
-//! Where answers go: to standard output, in words or in JSON; notes and errors go to standard error.
+//! Output of the command: results on standard output, notes and errors on standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -9,35 +9,35 @@ use serde::Serialize;
 use super::error::{Failure, Outcome};
 use super::text;
 
-/// The number of a version.
+/// The style of version numbers.
 pub(crate) const NUMBER: Style = AnsiColor::Yellow.on_default();
-/// A prompt's name, and what else stands out.
+/// The style of prompt names and other headings.
 pub(crate) const NAME: Style = Style::new().bold();
-/// An environment.
+/// The style of environment names.
 pub(crate) const ENVIRONMENT: Style = AnsiColor::Green.on_default();
-/// What was searched.
+/// The style of search matches.
 pub(crate) const FOUND: Style = AnsiColor::Red.on_default().bold();
-/// What may be overlooked.
+/// The style of secondary text.
 pub(crate) const DIM: Style = Style::new().dimmed();
-/// What it is by default.
+/// The terminal's default style.
 pub(crate) const PLAIN: Style = Style::new();
-/// What is wrong.
+/// The style of errors.
 pub(crate) const WRONG: Style = AnsiColor::Red.on_default().bold();
-/// What may be wrong.
+/// The style of warnings.
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-/// What to do.
+/// The style of hints.
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
-/// What is there no more.
+/// The style of removed text.
 pub(crate) const REMOVED: Style = AnsiColor::Red.on_default();
-/// What is new.
+/// The style of added text.
 pub(crate) const ADDED: Style = AnsiColor::Green.on_default();
 
-/// A text in a style. The style is dropped where the output is no terminal or wants none.
+/// Returns a text in a style. The writers drop styles if the output does not support them.
 pub(crate) fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Writes words to standard output.
+/// Writes styled text to standard output.
 pub(crate) fn words(text: &str) -> Outcome {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
@@ -45,7 +45,7 @@ pub(crate) fn words(text: &str) -> Outcome {
         .map_err(unwritten)
 }
 
-/// Writes exactly these bytes to standard output.
+/// Writes bytes unchanged to standard output.
 pub(crate) fn bytes(bytes: &[u8]) -> Outcome {
     let mut out = io::stdout().lock();
     out.write_all(bytes)
@@ -58,7 +58,9 @@ pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Outcome {
     bytes(text::json(value).as_bytes())
 }
 
-/// Whether the reader of standard output went away, which is otherwise seen when something is written.
+/// Returns whether the reader of standard output closed it.
+///
+/// Without this check, only a write would show it.
 #[cfg(unix)]
 pub(crate) fn is_closed() -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -70,13 +72,15 @@ pub(crate) fn is_closed() -> bool {
     found.is_ok() && polled[0].revents().intersects(gone)
 }
 
-/// Not known before something is written.
+/// Returns false: on this platform only a write shows that the output is closed.
 #[cfg(not(unix))]
 pub(crate) fn is_closed() -> bool {
     false
 }
 
-/// Writes words to standard error. Where even that fails, there is nobody to tell.
+/// Writes styled text to standard error.
+///
+/// Ignores failures, because there is no other place to report them.
 pub(crate) fn aside(text: &str) {
     let mut err = anstream::stderr().lock();
     let _ = err.write_all(text.as_bytes());
@@ -85,7 +89,7 @@ pub(crate) fn aside(text: &str) {
 
 fn unwritten(error: io::Error) -> Failure {
     match error.kind() {
-        // Whoever read the output has read enough.
+        // The reader closed the output because it has read enough.
         io::ErrorKind::BrokenPipe => Failure::closed(),
         _ => Failure::io("the output can't be written", &error),
     }

@@ -1,4 +1,4 @@
-//! Progress of long work, on standard error and for people only.
+//! Progress bars of long commands, on standard error and for people only.
 
 use std::io::IsTerminal;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -11,16 +11,16 @@ use super::session::Session;
 
 const TURN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Shows how far a work is. Where nobody would see it, it does nothing.
+/// A progress bar. It is hidden with `--json`, and if standard error is not a terminal.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
-    /// Turns the bar of an open end, until this is dropped.
+    /// The thread that animates a bar without a length. Dropping the sender stops the thread.
     turning: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Progress {
-    /// Work of this many steps.
+    /// Shows a bar for work of `steps` steps.
     pub(crate) fn of(session: &Session, doing: &'static str, steps: usize) -> Self {
         Self::show(
             session,
@@ -30,7 +30,7 @@ impl Progress {
         )
     }
 
-    /// Work whose end can't be told.
+    /// Shows a spinner for work of unknown length.
     pub(crate) fn open_ended(session: &Session, doing: &'static str) -> Self {
         let mut progress = Self::show(
             session,
@@ -41,7 +41,7 @@ impl Progress {
         if !progress.bar.is_hidden() {
             let bar = progress.bar.clone();
             let (turning, stopped) = channel();
-            // Of the bar's own, one that can't be started would be a panic.
+            // Not `enable_steady_tick`, which panics if it cannot start a thread.
             let turn = thread::Builder::new().spawn(move || {
                 while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(TURN_INTERVAL) {
                     bar.tick();
@@ -63,12 +63,12 @@ impl Progress {
         Self { bar, turning: None }
     }
 
-    /// One step is done.
+    /// Adds one completed step.
     pub(crate) fn step(&self) {
         self.bar.inc(1);
     }
 
-    /// So many steps are done by now.
+    /// Sets the number of completed steps.
     pub(crate) fn at(&self, done: u64) {
         self.bar.set_position(done);
     }

@@ -1,4 +1,4 @@
-//! TODO
+//! The entry point of the command.
 
 use crate::cli::commands;
 use crate::cli::text;
@@ -13,7 +13,7 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::session::Session;
 
-/// Runs the command with the arguments of this process, and says how it ended.
+/// Runs the command with the arguments of this process and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let Arguments { global, command } = match Arguments::try_parse() {
@@ -31,18 +31,18 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// Answers arguments that are no command: with help, the version, or what is wrong with them.
+/// Handles arguments that are not a command: prints the help, the version, or the error.
 fn unparsed(error: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os()
         .take_while(|argument| argument != "--")
         .any(|argument| argument == "--json");
     let (message, is_claps) = why_unparsed(error);
     if error.use_stderr() && (wants_json || !is_claps) {
-        let failure = Failure::usage(message).hint("promptbook help tells all commands");
+        let failure = Failure::usage(message).hint("promptbook help lists all commands");
         failure.tell(wants_json);
         return ExitCode::from(failure.exit() as u8);
     }
-    // Where the output can't be written, there is nobody to tell.
+    // If this write fails, there is no other place to report it.
     let _ = error.print();
     if error.use_stderr() {
         ExitCode::from(Exit::Usage as u8)
@@ -51,14 +51,16 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// The size of a message of clap's own, in bytes, beyond which it is not shown.
+/// The maximum size in bytes of an error message from clap that is shown.
 const MAX_MESSAGE: usize = 4096;
 
-/// Returns what is wrong with the arguments, and whether that is clap's own text. That has each argument as it was typed, so
-/// it is replaced if it is long or not fit for a terminal.
+/// Returns the error in the arguments, and whether the text is clap's.
+///
+/// clap's text quotes the arguments as typed. It is replaced if it is long or contains unprintable
+/// characters.
 fn why_unparsed(error: &clap::Error) -> (String, bool) {
     let text = error.to_string();
-    // It begins as ours does.
+    // `Failure` writes the same prefix.
     let own = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     if own.len() <= MAX_MESSAGE && text::lines(own) == own {
         return (own.to_owned(), true);

@@ -1,4 +1,4 @@
-//! One run of the command: its global options, its store, and how it answers.
+//! Session of one command: its global options, its store and its output.
 
 use std::env;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use super::output::{DIM, PLAIN, WARNING, aside, paint};
 use super::text;
 use crate::{ErrorKind, Expected, PromptId, Selector, Store, StoreOptions, View};
 
-/// The directory that a store is looked for in, as `.git` is for git.
+/// The name of the directory that is searched for a store, like git's `.git`.
 pub(crate) const STORE: &str = ".promptbook";
 
-/// One run of the command.
+/// The state of one run of the command.
 #[derive(Debug)]
 pub(crate) struct Session {
     global: Global,
@@ -29,12 +29,12 @@ impl Session {
         Self { global }
     }
 
-    /// Whether answers are in JSON.
+    /// Returns whether the output is JSON.
     pub(crate) fn json(&self) -> bool {
         self.global.json
     }
 
-    /// How stores are opened and made, by the global options.
+    /// Returns the options for opening and creating stores, as the global options set them.
     pub(crate) fn options(&self) -> StoreOptions {
         let mut options = StoreOptions::new().allow_network(self.global.allow_network);
         if let Some(wait) = self.global.wait {
@@ -49,12 +49,12 @@ impl Session {
         }
     }
 
-    /// Opens the store for changes.
+    /// Opens the store for reading and writing.
     pub(crate) fn store(&self) -> Outcome<Store> {
         Ok(self.options().open(self.find()?)?)
     }
 
-    /// Opens the store for changes, by other options.
+    /// Opens the store for reading and writing, with changed options.
     #[cfg(feature = "server")]
     pub(crate) fn store_with(
         &self,
@@ -63,12 +63,12 @@ impl Session {
         Ok(change(self.options()).open(self.find()?)?)
     }
 
-    /// Opens the store for reading: also where it can't be written.
+    /// Opens the store read-only, which needs no permission to write.
     pub(crate) fn reader(&self) -> Outcome<Store> {
         Ok(self.options().read_only(true).open(self.find()?)?)
     }
 
-    /// Opens the store for reading. Answers its directory if it is too damaged to be opened.
+    /// Opens the store read-only. Returns its directory if it is too damaged to be opened.
     pub(crate) fn reader_or_damage(&self) -> Outcome<Result<Store, PathBuf>> {
         let path = self.find()?;
         match self.options().read_only(true).open(&path) {
@@ -78,7 +78,7 @@ impl Session {
         }
     }
 
-    /// Opens the store for reading, as it is or as it was.
+    /// Opens the store read-only, in its current state or as of an earlier moment.
     pub(crate) fn view(&self, as_of: &AsOf) -> Outcome<View> {
         let store = self.reader()?;
         Ok(match as_of.at {
@@ -87,7 +87,7 @@ impl Session {
         })
     }
 
-    /// The directory that is named, if one is.
+    /// Returns the directory that `--store` or `PROMPTBOOK_STORE` names, if any.
     pub(crate) fn named(&self) -> Option<PathBuf> {
         let named = self.global.store.as_ref();
         named.filter(|name| !name.is_empty()).map(PathBuf::from)
@@ -99,14 +99,19 @@ impl Session {
         }
         let here = here()?;
         let candidates = here.ancestors().map(|directory| directory.join(STORE));
-        candidates.into_iter().find(|path| path.is_dir()).ok_or_else(|| {
-            let message = format!("no {STORE} in {} or above it", here.display());
-            Failure::new(Exit::NotFound, "no_store", message)
-                .hint("promptbook init makes a store here; --store DIR or PROMPTBOOK_STORE names one elsewhere")
-        })
+        candidates
+            .into_iter()
+            .find(|path| path.is_dir())
+            .ok_or_else(|| {
+                let message = format!("no {STORE} in {} or above it", here.display());
+                Failure::new(Exit::NotFound, "no_store", message).hint(
+                    "create a store here with promptbook init, \
+                     or name another one with --store DIR or PROMPTBOOK_STORE",
+                )
+            })
     }
 
-    /// Answers, in JSON or in words.
+    /// Writes the output of a command, as JSON or as text.
     pub(crate) fn answer<J: Serialize>(
         &self,
         json: impl FnOnce() -> J,
@@ -119,7 +124,9 @@ impl Session {
         }
     }
 
-    /// Answers about a change that took place: if the answer can't be written, the failure says that it did.
+    /// Writes the output of a command that made a change.
+    ///
+    /// If the output cannot be written, the error says that the change took place.
     pub(crate) fn report<J: Serialize>(
         &self,
         done: Done<'_>,
@@ -130,12 +137,14 @@ impl Session {
             .map_err(|failure| failure.after(done))
     }
 
-    /// Says something beside the answer, to people only.
+    /// Prints a note to standard error, unless the output is JSON.
     pub(crate) fn note(&self, note: &str) {
         self.say(DIM, "", note);
     }
 
-    /// Warns people; programs find it in the answer.
+    /// Prints a warning to standard error, unless the output is JSON.
+    ///
+    /// The JSON output contains the same information.
     pub(crate) fn warn(&self, warning: &str) {
         self.say(PLAIN, &format!("{}: ", paint(WARNING, "warning")), warning);
     }
@@ -151,12 +160,14 @@ fn say(style: Style, start: &str, message: &str) {
     aside(&format!("{start}{}\n", paint(style, text::lines(message))));
 }
 
-/// The current directory.
+/// Returns the current directory.
 pub(crate) fn here() -> Outcome<PathBuf> {
     env::current_dir().map_err(|error| Failure::io("the current directory can't be read", &error))
 }
 
-/// What is expected of a pointer, the version looked up: the transaction that changes the pointer compares its id.
+/// Converts an expectation of a pointer, looking up the version that it names.
+///
+/// The transaction that changes the pointer compares the version's id.
 pub(crate) fn expected(
     store: &Store,
     prompt: PromptId,

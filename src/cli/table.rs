@@ -1,24 +1,24 @@
-//! Columns, aligned by the cells that a terminal gives each character.
+//! Tables for terminals, aligned by the display width of each character.
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::output::{DIM, paint};
 
-/// Rows of cells, with a head.
+/// A table with a header row.
 #[derive(Debug)]
 pub(crate) struct Table {
     rows: Vec<Vec<(String, Style)>>,
 }
 
-/// What stands between two columns.
+/// The separator between two columns.
 const GAP: &str = "  ";
 
-/// No column is made wider than this: a longer text moves the rest of its own row only.
+/// The maximum width of a column. A longer text shifts the rest of its own row only.
 const WIDEST: usize = 48;
 
 impl Table {
-    /// A table of these columns.
+    /// Creates an empty table with these column titles.
     pub(crate) fn new(head: &[&str]) -> Self {
         let head = head.iter().map(|title| ((*title).to_owned(), DIM));
         Self {
@@ -26,13 +26,15 @@ impl Table {
         }
     }
 
-    /// Adds a row. The texts are of one line, and plain: the styles are put around them when all widths are known. The
-    /// last one, which nothing follows, may have styles of its own.
+    /// Adds a row.
+    ///
+    /// Each text must be a single line without styles, because the styles are applied after the
+    /// widths are computed. Only the last text of a row may contain styles.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = (String, Style)>) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The lines; nothing where there is only the head.
+    /// Returns the lines of the table, or an empty string if it has only the header row.
     pub(crate) fn text(&self) -> String {
         if self.rows.len() < 2 {
             return String::new();
@@ -60,7 +62,7 @@ fn row_text(row: &[(String, Style)], widths: &[usize]) -> String {
         if !text.is_empty() {
             line.push_str(&paint(*style, text));
         }
-        // Nothing follows the last one, so that no line ends in white space.
+        // No padding after the last cell: no line may end in white space.
         if position + 1 < filled {
             line.extend(std::iter::repeat_n(' ', width.saturating_sub(text.width())));
             line.push_str(GAP);
@@ -85,12 +87,12 @@ mod tests {
     }
 
     #[test]
-    fn a_head_alone_is_nothing() {
+    fn a_table_without_rows_is_empty() {
         assert_eq!(Table::new(&["A"]).text(), "");
     }
 
     #[test]
-    fn one_long_text_does_not_push_all_others_aside() {
+    fn a_long_text_does_not_widen_its_column() {
         let long = "x".repeat(WIDEST + 1);
         let mut table = Table::new(&["A", "B"]);
         for a in [&long, "y"] {

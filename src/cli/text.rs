@@ -1,4 +1,4 @@
-//! Text from the store, made fit for a terminal.
+//! Formatting of text from the store for terminals.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::json::pretty;
 
 use crate::model::shown::{Quoted, Shown, is_unprintable};
 
-/// A text in one line, what is unprintable escaped.
+/// Returns a text in one line, with unprintable characters escaped.
 pub(crate) fn line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -22,26 +22,26 @@ pub(crate) fn line(text: &str) -> String {
     shown
 }
 
-/// A text with its line breaks, everything else that is unprintable escaped.
+/// Returns a text with its line breaks, and with all other unprintable characters escaped.
 pub(crate) fn lines(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(line).collect();
     lines.join("\n")
 }
 
-/// A name or a tag: in quotation marks if it could be overlooked or misread without, and cut if it is long.
+/// Returns a name or tag, cut if it is long, and quoted if it could be misread otherwise.
 pub(crate) fn name(text: &str) -> String {
     Shown(text).to_string()
 }
 
-/// A name or a tag in quotation marks, cut if it is long.
+/// Returns a name or tag in quotation marks, cut if it is long.
 pub(crate) fn quoted(text: &str) -> String {
     Quoted(text).to_string()
 }
 
-/// The number of characters of a message that a summary has.
+/// The maximum length of a message's summary, in characters.
 const MAX_SUMMARY: usize = 200;
 
-/// The first line of a message, marked if it is not all.
+/// Returns the first line of a message, with an ellipsis if text is left out.
 pub(crate) fn summary(message: &str) -> String {
     let message = message.trim();
     let (first, rest) = message.split_once(['\n', '\r']).unwrap_or((message, ""));
@@ -53,25 +53,27 @@ pub(crate) fn summary(message: &str) -> String {
     }
 }
 
-/// A moment, in the user's time zone.
+/// Returns a time in the user's time zone.
 pub(crate) fn moment(at: DateTime<Utc>) -> String {
     at.with_timezone(&Local)
         .format("%Y-%m-%d %H:%M")
         .to_string()
 }
 
-/// So many things.
+/// Returns a number and its noun, in the singular or plural.
 pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// JSON for people and for programs: indented, what is unprintable escaped as JSON has it. Numbers are as they are written.
+/// Returns indented JSON for people and programs.
+///
+/// Unprintable characters are escaped as JSON escapes them. Numbers keep their original text.
 pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> String {
-    // What is shown has string keys only, and so always a text.
+    // Cannot fail: the shown values have string keys only.
     let text = pretty(&serde_json::to_string(value).unwrap_or_default());
     let mut shown = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        // Line breaks stand between the members; inside strings they are escaped already.
+        // Line breaks separate members. Those inside strings are already escaped.
         if c != '\n' && is_unprintable(c) {
             let _ = write!(shown, "\\u{:04x}", u32::from(c));
         } else {
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(line("a\u{1b}[31mb\u{9b}c\td"), r"a\u{1b}[31mb\u{9b}c\td");
         assert_eq!(line("safe \u{202e}txt.exe"), r"safe \u{202e}txt.exe");
         assert_eq!(line("日本 é 🎭"), "日本 é 🎭");

@@ -1,5 +1,7 @@
-//! Which item of a list is which item of another: unchanged ones first, then those of one name, then similar ones, then
-//! those that took each other's place.
+//! Matching of the items of two lists.
+//!
+//! Unchanged items are matched first, then items of the same name, then similar items, and finally
+//! items that replaced each other.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,21 +9,21 @@ use super::likeness::{ALIKE, Dictionary, Likeness, Words, best_in_order};
 use super::script::{Stretch, stretches};
 use crate::json::{ByValue, Tree};
 
-/// What a list holds, and so what its items are known by.
+/// The kind of a list, which decides how its items are identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     /// Messages of a chat.
     Messages,
-    /// Tools, or functions as they were called before.
+    /// Tools, or functions, as they were called before.
     Tools,
     /// Parts of a message's content.
     Parts,
-    /// Anything else.
+    /// Any other list.
     Plain,
 }
 
 impl List {
-    /// The member that says of what sort an item is.
+    /// Returns the name of the member that contains an item's sort.
     pub(super) fn sort_member(self) -> Option<&'static str> {
         match self {
             Self::Messages => Some("role"),
@@ -30,7 +32,7 @@ impl List {
         }
     }
 
-    /// Whether two items are of one sort.
+    /// Checks whether two items are of the same sort.
     fn same_sort(self, old: &Tree<'_>, new: &Tree<'_>) -> bool {
         match self.sort_member() {
             Some(member) => are_objects(old, new) && old.get(member) == new.get(member),
@@ -38,7 +40,7 @@ impl List {
         }
     }
 
-    /// The name that an item is known by, if it has one.
+    /// Returns the name that identifies an item, if it has one.
     fn name<'t>(self, item: &'t Tree<'_>) -> Option<&'t str> {
         match self {
             Self::Tools => {
@@ -54,42 +56,44 @@ fn are_objects(old: &Tree<'_>, new: &Tree<'_>) -> bool {
     old.as_object().is_some() && new.as_object().is_some()
 }
 
-/// The name of a tool: of its function, or its own.
+/// Returns the name of a tool: that of its function, or its own.
 #[cfg(feature = "cli")]
 pub(crate) fn tool_name(tool: &serde_json::Value) -> Option<&str> {
     let function = tool.get("function").unwrap_or(tool);
     function.get("name")?.as_str()
 }
 
-/// Two items that are the same one.
+/// Two items that count as the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Match {
     pub(super) old: usize,
     pub(super) new: usize,
-    /// Whether it stands before others that it stood after, or the other way round.
+    /// Whether the item's order relative to other matched items changed.
     pub(super) moved: bool,
 }
 
-/// So many items of both lists together are aligned by the shortest script.
+/// Maximum number of items in both lists together that are aligned by the shortest script.
 const MOST_ITEMS: usize = 50_000;
 
-/// So many steps are taken to find similar items: comparing two takes as many as they have words. Beyond, items that are
-/// not equal are known by their place only.
+/// Maximum number of steps of the search for similar items. Comparing two items takes as many steps
+/// as they have words. Beyond the limit, items that are not equal are matched by their position
+/// only.
 const MOST_STEPS: usize = 10_000_000;
 
-/// So many pairs of items are compared, in all gaps together and once more over the whole lists.
+/// Maximum number of compared pairs of items: once in all gaps together, and once over the whole
+/// lists.
 const MOST_PAIRS: usize = 100_000;
 
-/// How alike items must be to be one, if they are between the same neighbours and of one sort.
+/// Minimum likeness of items of the same sort between the same neighbours.
 const SIMILAR: Likeness = ALIKE * 2 / 5;
 
-/// How alike if anything about them is another: their place or their sort.
+/// Minimum likeness if either the position or the sort differs.
 const VERY_SIMILAR: Likeness = ALIKE * 3 / 5;
 
-/// How alike if both are.
+/// Minimum likeness if both the position and the sort differ.
 const NEARLY_EQUAL: Likeness = ALIKE * 3 / 4;
 
-/// The items that are the same, in the order of the new list.
+/// Returns the matched items, in the order of the new list.
 pub(super) fn align(list: List, old: &[Tree<'_>], new: &[Tree<'_>]) -> Vec<Match> {
     let mut pairs = Pairs::of_equal(list, old, new);
     pairs.by_key(|item| Some(ByValue(item)));
@@ -101,12 +105,12 @@ pub(super) fn align(list: List, old: &[Tree<'_>], new: &[Tree<'_>]) -> Vec<Match
     pairs.matches()
 }
 
-/// The items that are equal, numbers written alike, in the order of the new list.
+/// Returns the equal items, with equally written numbers, in the order of the new list.
 pub(super) fn equal(list: List, old: &[Tree<'_>], new: &[Tree<'_>]) -> Vec<Match> {
     Pairs::of_equal(list, old, new).matches()
 }
 
-/// The items that are known to be the same, so far.
+/// The items that have been matched so far.
 struct Pairs<'a> {
     list: List,
     old: &'a [Tree<'a>],
@@ -129,7 +133,7 @@ impl AllWords {
         }
     }
 
-    /// The steps that comparing each of the old with each of the new takes.
+    /// Returns the number of steps of comparing each of the old items with each of the new ones.
     fn steps(&self, old: &[usize], new: &[usize]) -> usize {
         let length = |words: &HashMap<usize, Words>, items: &[usize]| {
             let lengths = items
@@ -162,7 +166,7 @@ impl<'a> Pairs<'a> {
         self.of_new[new] = Some(old);
     }
 
-    /// The longest run of equal items in the same order.
+    /// Pairs the longest run of equal items in the same order.
     fn equal_in_order(&mut self) {
         for stretch in stretches(self.old, self.new, MOST_ITEMS) {
             if let Stretch::Equal(old, new) = stretch {
@@ -173,7 +177,7 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// The items of one key, the first with the first and so on.
+    /// Pairs the items of the same key: the first with the first, and so on.
     fn by_key<K: Eq + std::hash::Hash>(&mut self, key: impl Fn(&'a Tree<'a>) -> Option<K>) {
         let mut waiting: HashMap<K, VecDeque<usize>> = HashMap::new();
         for position in unpaired(&self.of_old) {
@@ -202,7 +206,7 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// The similar items between the same neighbours, in order.
+    /// Pairs similar items between the same neighbours, in order.
     fn similar_in_gaps(&mut self, words: &AllWords) {
         let (mut pairs, mut steps) = (0_usize, 0_usize);
         for (old, new) in self.gaps() {
@@ -215,7 +219,7 @@ impl<'a> Pairs<'a> {
                 let same_sort = self.list.same_sort(&self.old[old[a]], &self.new[new[b]]);
                 let least = if same_sort { SIMILAR } else { VERY_SIMILAR };
                 let likeness = words.likeness(old[a], new[b]);
-                // Of two that are as alike, the one of the same sort.
+                // If two items are equally similar, the one of the same sort is preferred.
                 (likeness >= least).then_some(likeness + u64::from(same_sort))
             });
             for (a, b) in best {
@@ -224,7 +228,7 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// The very similar items wherever they are: they were moved and changed.
+    /// Pairs very similar items at any positions: they were moved and changed.
     fn similar_anywhere(&mut self, words: &AllWords) {
         let (old, new) = (unpaired(&self.of_old), unpaired(&self.of_new));
         if old.len().saturating_mul(new.len()) > MOST_PAIRS || words.steps(&old, &new) > MOST_STEPS
@@ -255,8 +259,10 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// Where as many items came between two neighbours as went, of the same sorts in the same order, each took the
-    /// place of one.
+    /// Pairs items that replaced each other between two neighbours.
+    ///
+    /// This requires that equally many items were removed and added there, of the same sorts in the
+    /// same order.
     fn in_place_of_each_other(&mut self) {
         // A tool of another name is another tool.
         if self.list == List::Tools {
@@ -273,7 +279,8 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// What is open in both lists between two neighbours that are the same and were not moved.
+    /// Returns the unpaired items of both lists between neighbours that are paired and were not
+    /// moved.
     fn gaps(&self) -> Vec<(Vec<usize>, Vec<usize>)> {
         let mut gaps = Vec::new();
         let (mut from_old, mut from_new) = (0, 0);
@@ -294,7 +301,9 @@ impl<'a> Pairs<'a> {
         gaps
     }
 
-    /// The matches. As few as can be are moved: all but the longest run that is in the same order in both lists.
+    /// Returns the matches, with the fewest possible moves.
+    ///
+    /// All items count as moved except the longest run that has the same order in both lists.
     fn matches(&self) -> Vec<Match> {
         let pairs = self.of_new.iter().enumerate();
         let pairs: Vec<(usize, usize)> = pairs
@@ -316,9 +325,9 @@ fn unpaired(paired: &[Option<usize>]) -> Vec<usize> {
     positions.collect()
 }
 
-/// The positions of a longest rising run of numbers that differ.
+/// Returns the positions of a longest increasing subsequence of distinct numbers.
 fn longest_rising(numbers: &[usize]) -> Vec<usize> {
-    // By length of a run less one: the position where the one of the least end ends.
+    // For each length minus one: the position of the smallest last number of a run of that length.
     let mut ends: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = Vec::with_capacity(numbers.len());
     for (position, number) in numbers.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Makes the new body of the old one.
+//! Application of edits to the old body.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,20 +7,20 @@ use super::edit::{Edit, EditKind};
 use super::pointer::Pointer;
 use crate::json::{Json, Members, Text, Tree};
 
-/// A difference was applied to another body than the one it was made from.
+/// The error that a difference was applied to a body other than the one it was computed from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the difference is of another body: {:?} is not what it was", pointer.as_str())]
+#[error("the difference is of another body: the value at {:?} does not match", pointer.as_str())]
 pub struct Mismatch {
-    /// Where the body is another one.
+    /// The place at which the body differs.
     pub pointer: Pointer,
 }
 
-/// The new body.
+/// Returns the new body.
 pub(super) fn apply(edits: &[Edit], before: &Json) -> Result<Json, Mismatch> {
     let before = before.tree();
     let (mut old, mut new) = (Node::default(), Node::default());
     for edit in edits {
-        // Nothing but moves is looked up on both sides: what is changed is known by where it was.
+        // Only moves are looked up on both sides. Changes are identified by their old pointer.
         let (in_old, in_new) = match edit.kind {
             EditKind::Added => (None, edit.new_pointer.as_ref()),
             EditKind::Removed | EditKind::Changed | EditKind::Respelled => {
@@ -38,16 +38,16 @@ pub(super) fn apply(edits: &[Edit], before: &Json) -> Result<Json, Mismatch> {
         }
     }
     match new.edit {
-        // The body as a whole is never added.
+        // An edit never adds the whole body.
         Some(edit) => Err(mismatch(Some(edit))),
         None => Ok((&build(&before, &old, &new, &Node::default())?).into()),
     }
 }
 
-/// The edits of a value and of those below it, by their pointers in one of the bodies.
+/// The edits of a value and of the values below it, by their pointers in one of the bodies.
 #[derive(Default)]
 struct Node<'a> {
-    /// What happened to the value, but for a move.
+    /// The edit of the value, other than a move.
     edit: Option<&'a Edit>,
     moved: Option<&'a Edit>,
     below: BTreeMap<Cow<'a, str>, Node<'a>>,
@@ -78,13 +78,13 @@ fn mismatch(edit: Option<&Edit>) -> Mismatch {
     }
 }
 
-/// Any edit of a value or of what is below it: one that does not fit.
+/// Returns any edit of a value or of the values below it, to report one that does not fit.
 fn any<'a>(node: &Node<'a>) -> Option<&'a Edit> {
     let below = || node.below.values().find_map(any);
     node.edit.or(node.moved).or_else(below)
 }
 
-/// What a value was changed to, if it was.
+/// Returns the value that replaces this one, if the edit changes it.
 fn replaced<'a>(edit: Option<&'a Edit>, value: &Tree<'a>) -> Result<Option<Tree<'a>>, Mismatch> {
     let Some(edit) = edit else {
         return Ok(None);
@@ -98,7 +98,8 @@ fn replaced<'a>(edit: Option<&'a Edit>, value: &Tree<'a>) -> Result<Option<Tree<
     }
 }
 
-/// The value as it is in the new body, from what it was, its edits by both pointers, and a node without any.
+/// Builds the value of the new body from the old value, its edits by both pointers, and an empty
+/// node.
 fn build<'a>(
     value: &Tree<'a>,
     old: &Node<'a>,
@@ -138,7 +139,7 @@ fn object<'a>(
     }
     for (name, node) in &new.below {
         if let Some(edit) = node.edit {
-            // It is added, and so was not there.
+            // An added member must not exist in the old object, unless it is also removed.
             let is_fresh = || {
                 let removed = |node: &Node| node.is(EditKind::Removed);
                 !members.contains(name) || old.below.get(name).is_some_and(removed)
@@ -151,7 +152,7 @@ fn object<'a>(
     Ok(Members::new(built))
 }
 
-/// What is removed or changed must be what was there.
+/// Checks that the value that an edit removes or changes is the one in the old body.
 fn check(edit: Option<&Edit>, value: &Tree<'_>) -> Result<(), Mismatch> {
     match edit.and_then(|edit| edit.old.as_ref()) {
         Some(old) if old.tree() == *value => Ok(()),
@@ -159,7 +160,8 @@ fn check(edit: Option<&Edit>, value: &Tree<'_>) -> Result<(), Mismatch> {
     }
 }
 
-/// Added and moved items stand where they are said to; all others fill what is left, in their order.
+/// Builds a list: added and moved items get the positions of their edits; all others fill the
+/// remaining positions in order.
 fn array<'a>(
     items: &[Tree<'a>],
     old: &Node<'a>,
@@ -210,13 +212,13 @@ fn array<'a>(
     }
 }
 
-/// The position that an item was moved from.
+/// Returns the position that an item was moved from.
 fn origin(edit: &Edit) -> Option<usize> {
     let pointer = edit.old_pointer.as_ref()?;
     pointer.tokens().last()?.parse().ok()
 }
 
-/// The nodes below by position. All must be in the list.
+/// Returns the nodes below by position. Every position must exist in the list.
 fn numbered<'a, 'b>(
     node: &'b Node<'a>,
     length: usize,

@@ -1,4 +1,4 @@
-//! TODO
+//! [`BodyDiff`], the difference of two bodies.
 
 use super::Edit;
 use super::Mismatch;
@@ -14,12 +14,12 @@ use crate::json::Json;
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct BodyDiff {
-    /// Where the bodies differ, in the order of the new one; what was removed stands where it was. None if they are
-    /// equal.
+    /// The differences, in the order of the new body; a removed value appears at its old position.
+    /// Empty if the bodies are equal.
     pub edits: Vec<Edit>,
 }
 
-/// Compares two bodies. A [`Body`](crate::Body) is passed by its `as_ref()`.
+/// Compares two bodies. Pass a [`Body`](crate::Body) by its `as_ref()`.
 #[must_use]
 pub fn diff(before: &Json, after: &Json) -> BodyDiff {
     BodyDiff {
@@ -28,22 +28,25 @@ pub fn diff(before: &Json, after: &Json) -> BodyDiff {
 }
 
 impl BodyDiff {
-    /// Whether the bodies are equal.
+    /// Returns whether the bodies are equal.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.edits.is_empty()
     }
 
-    /// Makes the new body of the old one. It equals the new body, its numbers written as there; its members may stand in
-    /// another order. It has no white space.
+    /// Applies the difference to the old body, and returns the new one.
     ///
-    /// All edits count together: pointers are those of the old body and of the new one as they are, not of anything
-    /// between. Items of a list that are added or moved stand where their new pointers say, and all others keep their
-    /// order.
+    /// The result equals the new body, and its numbers are written as there. Its members may be in
+    /// another order. It contains no white space.
+    ///
+    /// All edits apply at the same time: pointers refer to the old body and to the new one, not to
+    /// a state in between. Added and moved items of a list get the positions of their new pointers,
+    /// and all others keep their order.
     ///
     /// # Errors
     ///
-    /// [`Mismatch`] where an edit does not fit: it is another body. What no edit is about is not looked at.
+    /// [`Mismatch`] if an edit does not fit, because `before` is another body. Values that no edit
+    /// refers to are not checked.
     pub fn apply(&self, before: &Json) -> Result<Json, Mismatch> {
         apply::apply(&self.edits, before)
     }

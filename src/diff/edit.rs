@@ -1,4 +1,4 @@
-//! What a difference is made of.
+//! The edits of a difference.
 
 use serde::Serialize;
 
@@ -6,72 +6,75 @@ use super::pointer::Pointer;
 use super::text::Segment;
 use crate::json::{Json, Tree};
 
-/// One thing in which two bodies differ.
+/// One difference between two bodies.
 ///
-/// As JSON: `{kind, section, old_pointer, new_pointer, old, new, text}`, what does not apply left out.
+/// As JSON: `{kind, section, old_pointer, new_pointer, old, new, text}`, without the members that
+/// do not apply.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Edit {
-    /// What happened.
+    /// The kind of the edit.
     pub kind: EditKind,
-    /// The part of the body that it is in; none where the body is changed as a whole.
+    /// The part of the body that contains the edit. `None` if the body is changed as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub section: Option<Section>,
-    /// Where it is in the old body; nowhere if it was added.
+    /// The place in the old body. `None` if the value was added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_pointer: Option<Pointer>,
-    /// Where it is in the new body; nowhere if it was removed.
+    /// The place in the new body. `None` if the value was removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_pointer: Option<Pointer>,
-    /// What was removed or changed, as it is written but for white space.
+    /// The value that was removed or changed, as it is written, but without white space.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<Json>,
-    /// What was added, or what something was changed to, as it is written but for white space.
+    /// The value that was added, or the value after the change, as it is written, but without white
+    /// space.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<Json>,
-    /// For a string that was changed to a string: what stayed, went and came, in order.
+    /// If a string was changed to a string: the equal, removed and added pieces, in order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<Vec<Segment>>,
 }
 
-/// A part of a body: a message, a tool, or another member of it as a whole. The edits of one stand together.
+/// A part of a body: a message, a tool, or another member as a whole. Its edits are adjacent.
 ///
-/// As JSON: `{member, old_index, new_index}`, what does not apply left out.
+/// As JSON: `{member, old_index, new_index}`, without the members that do not apply.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Section {
-    /// The body's member that it is, or is in.
+    /// The name of the body's member that is this part, or that contains it.
     pub member: String,
-    /// Of messages and tools, which one in the old body.
+    /// The index of a message or tool in the old body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_index: Option<usize>,
-    /// Of messages and tools, which one in the new body.
+    /// The index of a message or tool in the new body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_index: Option<usize>,
 }
 
-/// What happened to a part of a body.
+/// The kind of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EditKind {
-    /// It is new. Everything below it is new too, and has no edits of its own.
+    /// The value is new. Everything below it is new too, and has no edits of its own.
     Added,
-    /// It is gone, with everything below it.
+    /// The value was removed, with everything below it.
     Removed,
-    /// It is another value: a scalar, or something of another type.
+    /// The value was replaced by another one, of the same type or of another.
     Changed,
-    /// It is the same value, its numbers written in another way: `1.5` and `1.50`, `1` and `1.0`.
+    /// The value is the same, but its numbers are written in another way: `1.5` and `1.50`, `1` and
+    /// `1.0`.
     Respelled,
-    /// An item of a list stands before or after items that it stood after or before. That its index changed because
-    /// others were added or removed is no move.
+    /// The order of a list's item relative to others changed. An index that changed only because
+    /// other items were added or removed is not a move.
     Moved,
-    /// It was moved, and edits of what is in it follow.
+    /// The item was moved, and edits of its contents follow.
     MovedAndChanged,
 }
 
 impl EditKind {
-    /// The kind as it stands in JSON.
+    /// Returns the kind as it appears in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -84,7 +87,7 @@ impl EditKind {
         }
     }
 
-    /// Whether something was moved, changed or not.
+    /// Returns whether the value was moved, changed or not.
     #[must_use]
     pub fn is_move(self) -> bool {
         matches!(self, Self::Moved | Self::MovedAndChanged)

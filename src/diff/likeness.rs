@@ -1,4 +1,4 @@
-//! How alike two items of a list are, by the words they are made of.
+//! The likeness of two items of a list, measured by their words.
 
 use std::collections::HashMap;
 
@@ -6,13 +6,14 @@ use super::align::List;
 use super::words::saying;
 use crate::json::Tree;
 
-/// How alike two items are: 0 for no word in common, [`ALIKE`] for the same words.
+/// The likeness of two items: 0 if they have no word in common, [`ALIKE`] if they have the same
+/// words.
 pub(super) type Likeness = u64;
 
-/// The same words.
+/// The likeness of items that consist of the same words.
 pub(super) const ALIKE: Likeness = 1000;
 
-/// So many bytes of each text of an item are looked at: what it begins with tells enough.
+/// Maximum number of bytes of each text of an item that are compared; the beginning is enough.
 const MOST_BYTES: usize = 100_000;
 
 /// The words of an item, as sorted numbers.
@@ -24,7 +25,8 @@ impl Words {
         self.0.len()
     }
 
-    /// How alike the words of two items are: twice what both have, by what they have in sum.
+    /// Returns the likeness of two items: twice the number of common words, divided by the total
+    /// number of words.
     pub(super) fn likeness(&self, other: &Self) -> Likeness {
         let all = self.len() + other.len();
         if all == 0 {
@@ -42,12 +44,12 @@ impl Words {
                 std::cmp::Ordering::Equal => (my_rest, their_rest),
             };
         }
-        // A share of what fits into memory: neither loses anything.
+        // Both counts fit into memory, so neither the conversions nor the product can overflow.
         (2 * both as u64 * ALIKE) / all as u64
     }
 }
 
-/// Names of members that say nothing about the item they are in, as all have them.
+/// Names of members that do not characterize an item, because all items have them.
 const COMMON: [&str; 18] = [
     "additionalProperties",
     "arguments",
@@ -69,12 +71,12 @@ const COMMON: [&str; 18] = [
     "url",
 ];
 
-/// Numbers the words of items: each word has the same number wherever it stands.
+/// Assigns numbers to the words of items: a word has the same number everywhere.
 #[derive(Debug, Default)]
 pub(super) struct Dictionary<'a>(HashMap<&'a str, usize>);
 
 impl<'a> Dictionary<'a> {
-    /// The words of an item. What sort of item it is, such as a message's role, is no word of it.
+    /// Returns the words of an item. Its sort, such as a message's role, is not one of them.
     pub(super) fn words(&mut self, item: &'a Tree<'_>, list: List) -> Words {
         let mut words = Vec::new();
         self.gather(item, list.sort_member(), &mut words);
@@ -98,18 +100,18 @@ impl<'a> Dictionary<'a> {
                     if !COMMON.contains(&name) {
                         self.text(name, words);
                     }
-                    // `object`, `string` and the like are in every schema.
+                    // `object`, `string` and the like occur in every schema.
                     if name != "type" {
                         self.gather(value, None, words);
                     }
                 }
             }
-            // Numbers and the like are what an item has rather than what it is.
+            // Numbers and the like are attributes of an item, and do not identify it.
             Tree::Null | Tree::Bool(_) | Tree::Number(_) => {}
         }
     }
 
-    /// The words of a text.
+    /// Returns the words of a text.
     pub(super) fn of_text(&mut self, text: &'a str) -> Words {
         let mut words = Vec::new();
         self.text(text, &mut words);
@@ -129,15 +131,18 @@ impl<'a> Dictionary<'a> {
     }
 }
 
-/// The pairs of items of two lists, in order, that are most alike in sum. One good pair counts for more than two poor
-/// ones. Which pairs may be, and how alike they are, is for the caller to say.
+/// Returns the pairs of items of two lists, in order, whose likenesses have the largest sum of
+/// squares.
+///
+/// One good pair therefore counts for more than two poor ones. `likeness` returns `None` for a pair
+/// that is not allowed.
 pub(super) fn best_in_order(
     old: usize,
     new: usize,
     likeness: impl Fn(usize, usize) -> Option<Likeness>,
 ) -> Vec<(usize, usize)> {
     let width = new + 1;
-    // What a pair counts for, and what is the best from there on.
+    // `value` is the weight of a pair; `best` is the largest sum from that pair on.
     let mut value = vec![0; (old + 1) * width];
     let mut best = vec![0; value.len()];
     for row in (0..old).rev() {

@@ -1,19 +1,24 @@
-//! The difference of two bodies, by their structure.
+//! Structural comparison of two bodies.
 //!
-//! [`diff`] compares the messages, tools, parameters and all else of two bodies. Neither a store nor a network is asked:
-//! JSON goes in, and edits come out, with which [`BodyDiff::apply`] makes the one body of the other.
+//! [`diff`] compares the messages, tools, parameters and all other members of two bodies. It uses
+//! neither a store nor a network: it takes JSON and returns edits. [`BodyDiff::apply`] turns the
+//! old body into the new one with these edits.
 //!
-//! - The order of an object's members is no difference, and neither are white space and the escapes of strings.
-//! - Numbers are compared exactly, however many digits they have. If only their spelling differs, as that of 1 and 1.0,
-//!   the edit says so: [`EditKind::Respelled`].
-//! - Messages are matched to messages: unchanged ones first, then similar ones of the same role. So a message that is
-//!   put in between others changes none of them, and one that was moved is told as moved, also if it was changed too.
-//!   Where as many came as went, of the same roles, each took the place of one.
-//! - Tools are matched by name, others if they are similar: then the name was changed.
-//! - Items of other lists, such as a schema's `required`, are matched by value, and objects among them if they are
-//!   similar.
-//! - Texts are compared by line, and by word in lines that differ; a tag such as `{{hc:name:string}}` is one word. Texts
-//!   that have next to nothing in common are replaced as a whole.
+//! - The order of an object's members is not a difference, and neither are white space and the
+//!   escapes of strings.
+//! - Numbers are compared exactly, with any number of digits. If only their spelling differs, as in
+//!   1 and 1.0, the edit has the kind [`EditKind::Respelled`].
+//! - Messages are matched to messages: first unchanged ones, then similar ones of the same role. A
+//!   message that is inserted between others therefore changes none of them, and a message that was
+//!   moved is reported as moved, even if it was also changed. If equally many messages of the same
+//!   roles were removed and added in one place, each new one counts as a change of an old one.
+//! - Tools are matched by name. Tools whose names differ are matched if they are similar; the name
+//!   then counts as changed.
+//! - Items of other lists, such as a schema's `required`, are matched by value; objects among them
+//!   are also matched if they are similar.
+//! - Texts are compared by line, and by word in lines that differ; a tag such as
+//!   `{{hc:name:string}}` is one word. Texts that have almost nothing in common are replaced as a
+//!   whole.
 //!
 //! ```
 //! use promptbook::Json;
@@ -42,15 +47,16 @@
 //!
 //! # Limits
 //!
-//! The same two bodies have the same difference always. Bodies of any shape and size have one; beyond these bounds it is
-//! coarser, and right all the same:
+//! The result is deterministic. Bodies of any shape and size can be compared. Beyond the following
+//! limits the result is coarser, but still correct:
 //!
-//! - lists and texts of more than 50,000 items or lines in sum, and changed passages of more than 40,000 words or
-//!   a megabyte, are one change but for what they begin and end with alike;
-//! - similar items are looked for among 100,000 pairs at most, as long as it takes no more than 10 million steps, and by
-//!   the first 100,000 bytes of their texts;
-//! - a value with more than 50,000 edits is changed as a whole, and so is one that is nested deeper than 128 levels or
-//!   has a pointer of more than 1,024 bytes.
+//! - If two lists or texts have more than 50,000 items or lines in total, or a changed passage more
+//!   than 40,000 words or a megabyte, everything between their common beginning and end is one
+//!   change.
+//! - Similar items are searched for among at most 100,000 pairs and in at most 10 million steps.
+//!   Only the first 100,000 bytes of their texts are compared.
+//! - A value with more than 50,000 edits is changed as a whole, and so is a value that is nested
+//!   deeper than 128 levels or has a pointer of more than 1,024 bytes.
 
 mod align;
 mod apply;

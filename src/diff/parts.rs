@@ -1,4 +1,4 @@
-//! The parts of a body that have an origin of their own, and which of them another body has unchanged.
+//! The parts of a body that have their own origin, and the parts that two bodies have in common.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,11 @@ pub(crate) enum Part {
     Member(String),
 }
 
-/// The members whose items are parts of their own, and what those are.
+/// The members whose items are separate parts, and the kinds of these lists.
 const LISTS: [(&str, List); 2] = [("messages", List::Messages), ("tools", List::Tools)];
 
 impl Part {
-    /// The part of a body that has it.
+    /// Returns this part of a body, if the body has it.
     pub(crate) fn find<'t, 'a>(&self, body: &'t Tree<'a>) -> Option<&'t Tree<'a>> {
         match self {
             Self::Item(list, index) => body.get(list)?.as_array()?.get(*index),
@@ -26,7 +26,7 @@ impl Part {
         }
     }
 
-    /// Where the part stands.
+    /// Returns the part's place.
     pub(crate) fn pointer(&self) -> Pointer {
         match self {
             Self::Item(list, index) => Pointer::default().member(list).item(*index),
@@ -35,7 +35,7 @@ impl Part {
     }
 }
 
-/// The parts of a body, in its order. A body that is no object has none.
+/// Returns the parts of a body, in order. A body that is not an object has none.
 pub(crate) fn parts(body: &Tree<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
     for (name, value) in body.as_object().into_iter().flat_map(Members::iter) {
@@ -54,7 +54,8 @@ fn items<'t, 'a>(body: &'t Tree<'a>, list: &str) -> Option<&'t [Tree<'a>]> {
     body.get(list)?.as_array()
 }
 
-/// The parts of a body that were the same in an earlier one, numbers written alike, each with the part that it was there.
+/// Returns the parts of a body that are equal in an earlier one, each with its earlier part.
+/// Numbers must be written alike.
 pub(crate) fn unchanged(before: &Tree<'_>, after: &Tree<'_>) -> HashMap<Part, Part> {
     let mut same = HashMap::new();
     for (list, sort) in LISTS {
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_moved_is_unchanged() {
+    fn a_moved_part_is_unchanged() {
         let message = |text: &str| json!({"role": "user", "content": text});
         let before =
             json!({"model": "m", "messages": [message("a"), message("b")], "tools": 1, "top_p": 1});

@@ -1,4 +1,4 @@
-//! Where in a body a value stands, for programs to find it.
+//! Machine-readable locations of values within a body.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -6,23 +6,24 @@ use std::fmt::{self, Write as _};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Where in a body a value stands: a JSON Pointer as RFC 6901 has it, such as `/messages/0/content`.
+/// The location of a value within a body: a JSON Pointer (RFC 6901), such as `/messages/0/content`.
 ///
-/// In a member's name `~` is written `~0`, and `/` is `~1`. The empty pointer is the whole body.
+/// In the name of a member, `~` is written `~0`, and `/` is written `~1`. The empty pointer is the
+/// whole body.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Pointer(String);
 
 impl Pointer {
-    /// The pointer as text.
+    /// Returns the pointer as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The members and indices on the way, as they are named in the body.
+    /// Returns the member names, unescaped, and the indexes along the path.
     pub fn tokens(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        // What stands before the first slash is nothing.
+        // The text before the first slash is empty.
         self.0.split('/').skip(1).map(|token| {
             if token.contains('~') {
                 token.replace("~1", "/").replace("~0", "~").into()
@@ -32,13 +33,13 @@ impl Pointer {
         })
     }
 
-    /// The value that stands there.
+    /// Returns the value at this location, if it exists.
     #[must_use]
     pub fn find<'a>(&self, body: &'a Value) -> Option<&'a Value> {
         body.pointer(&self.0)
     }
 
-    /// One step further, to a member.
+    /// Returns the pointer to a member of this value.
     pub(super) fn member(&self, name: &str) -> Self {
         let mut further = String::with_capacity(self.0.len() + 1 + name.len());
         further.push_str(&self.0);
@@ -53,10 +54,10 @@ impl Pointer {
         Self(further)
     }
 
-    /// One step further, to an item.
+    /// Returns the pointer to an item of this value.
     pub(super) fn item(&self, index: usize) -> Self {
         let mut further = self.0.clone();
-        // Writing to a String can't fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(further, "/{index}");
         Self(further)
     }

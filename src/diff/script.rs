@@ -1,4 +1,4 @@
-//! The shortest way from one sequence to another, with a bound on the search for it.
+//! The shortest edit script between two sequences, with a limited search.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,16 +9,16 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 /// A stretch of two sequences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stretch {
-    /// It is the same in both.
+    /// The stretch is the same in both sequences.
     Equal(Range<usize>, Range<usize>),
-    /// It is replaced; one of the two may be empty.
+    /// The stretch is replaced; one of the two ranges may be empty.
     Replaced(Range<usize>, Range<usize>),
 }
 
-/// The stretches of two sequences, in order. Equal and replaced ones take turns.
+/// Returns the stretches of two sequences, in order; equal and replaced ones alternate.
 ///
-/// Where the sequences have more than `most` items in sum between what they begin and end with alike, all of that is
-/// one replaced stretch.
+/// The search excludes the common beginning and end. If the rest has more than `most` items in
+/// total, it is a single replaced stretch.
 pub(super) fn stretches<T: Eq + Hash>(old: &[T], new: &[T], most: usize) -> Vec<Stretch> {
     let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let (old_rest, new_rest) = (&old[head..], &new[head..]);
@@ -48,7 +48,8 @@ pub(super) fn stretches<T: Eq + Hash>(old: &[T], new: &[T], most: usize) -> Vec<
     found.list
 }
 
-/// Equal items get equal numbers, so that comparing them costs the same whatever they are.
+/// Maps equal items to equal numbers, so that the cost of a comparison does not depend on the
+/// items.
 fn numbered<'a, T: Eq + Hash>(old: &'a [T], new: &'a [T]) -> (Vec<usize>, Vec<usize>) {
     let mut numbers: HashMap<&T, usize> = HashMap::new();
     let mut number = |item: &'a T| {
@@ -62,7 +63,7 @@ fn numbered<'a, T: Eq + Hash>(old: &'a [T], new: &'a [T]) -> (Vec<usize>, Vec<us
 #[derive(Default)]
 struct Stretches {
     list: Vec<Stretch>,
-    /// How far the stretches go.
+    /// The ends of the stretches so far.
     old: usize,
     new: usize,
 }
@@ -115,13 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_alike_is_kept() {
+    fn common_items_are_equal_stretches() {
         assert_eq!(told("abcde", "abXde", 99), "ab[c|X]de");
         assert_eq!(told("abcde", "acdfe", 99), "a[b|]cd[|f]e");
         assert_eq!(told("abc", "abc", 99), "abc");
         assert_eq!(told("", "abc", 99), "[|abc]");
         assert_eq!(told("", "", 99), "");
-        // What both begin with is not what they end with too.
+        // An item of the common beginning is not counted again in the common end.
         assert_eq!(told("aa", "aaa", 99), "aa[|a]");
     }
 

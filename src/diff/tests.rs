@@ -22,7 +22,7 @@ fn messages(list: &[(&str, &str)]) -> Value {
     json!({"messages": list.collect::<Vec<_>>()})
 }
 
-/// The edits in short: `kind old -> new`.
+/// Returns the edits in short: `kind old -> new`.
 fn told(before: &Value, after: &Value) -> Vec<String> {
     let difference = diff(before, after);
     assert_eq!(apply(&difference, before).as_ref(), Ok(after));
@@ -63,7 +63,7 @@ fn a_message_put_in_between_changes_no_other() {
 }
 
 #[test]
-fn moved_messages_are_told_as_moved() {
+fn moved_messages_are_reported_as_moved() {
     let (a, b, c) = (
         "Never promise a date of delivery.",
         "Always answer in the customer's language.",
@@ -89,7 +89,7 @@ fn a_rewritten_message_is_the_same_message() {
     let before = messages(&[("system", "Translate into French."), ("user", "Text")]);
     let after = messages(&[("system", "You write poems."), ("user", "Text")]);
     assert_eq!(told(&before, &after), ["changed /messages/0/content"]);
-    // A message of another role is another one, unless it says the same.
+    // A message of another role is another message, unless its text is the same.
     let after = messages(&[("assistant", "You write poems."), ("user", "Text")]);
     assert_eq!(
         told(&before, &after),
@@ -122,7 +122,8 @@ fn tools_are_compared_field_by_field() {
             "added /tools/1/function/parameters/required/0"
         ]
     );
-    // Another name and the same words: it was renamed. Other words too: it is another tool.
+    // Another name with the same words is a renamed tool. If the words differ too, it is another
+    // tool.
     let renamed = json!({"tools": [tool("get_weather", "city"), other]});
     assert_eq!(told(&before, &renamed), ["changed /tools/0/function/name"]);
     let another =
@@ -146,12 +147,12 @@ fn types_are_compared_exactly() {
     }
     assert_eq!(told(&json!({}), &json!({"a": null})), ["added /a"]);
     assert_eq!(told(&json!({"a/b~": 1}), &json!({})), ["removed /a~1b~0"]);
-    // Bodies are objects, but any values will do.
+    // Bodies are objects, but any values can be compared.
     assert_eq!(told(&json!([1, 2]), &json!([2])), ["removed /0"]);
     assert_eq!(told(&json!(1), &json!("x")), ["changed "]);
 }
 
-/// The edits in short, and the new body as applying them writes it.
+/// Returns the edits in short: `kind old -> new`, with the values as they are written.
 fn told_of(before: &str, after: &str) -> Vec<String> {
     let (before, after): (Json, Json) = (before.parse().unwrap(), after.parse().unwrap());
     let difference = super::diff(&before, &after);
@@ -206,7 +207,7 @@ fn numbers_are_compared_as_they_are_written() {
             assert_eq!(told_of(&body(old), &body(old)), [""; 0]);
         }
     }
-    // Whole values keep what is written in them.
+    // Whole values are reported as they are written.
     assert_eq!(
         told_of(r#"{"a": 1}"#, r#"{"a": [ 1.50, {"b": -0} ], "c": 1E5}"#),
         [r#"changed 1 -> [1.50,{"b":-0}]"#, "added  -> 1E5"]
@@ -219,7 +220,7 @@ fn numbers_are_compared_as_they_are_written() {
 }
 
 #[test]
-fn how_else_bodies_are_written_is_no_difference() {
+fn notation_is_not_a_difference() {
     let before = "{\"a\":\"é/\",\"b\":[1],\"c\":1,\"c\":2}";
     let after = "{ \"c\": 2,\n\"\\u0062\": [ 1 ], \"a\": \"\\u00e9\\/\" }";
     assert_eq!(told_of(before, after), [""; 0]);
@@ -244,7 +245,7 @@ fn a_difference_fits_only_numbers_written_as_they_were() {
 }
 
 #[test]
-fn another_body_is_told() {
+fn another_body_is_an_error() {
     let before = json!({"a": [1, 2, 3], "b": {"c": "x"}, "d": 1});
     let after = json!({"a": [3, 1], "b": {"c": "y"}, "e": 1});
     let difference = diff(&before, &after);
@@ -287,7 +288,7 @@ fn large_bodies_are_compared_in_bounded_time() {
     }
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 
-    // Every value below a long name would have it in its pointer.
+    // The pointer of every value below a long name would contain that name.
     let name = "n".repeat(100_000);
     let of = |first: usize| json!({&name: {"x": (first..first + 1000).collect::<Vec<_>>()}});
     assert_eq!(diff(&of(0), &of(500)).edits.len(), 1);
@@ -296,7 +297,7 @@ fn large_bodies_are_compared_in_bounded_time() {
     assert_eq!(told(&of(0), &of(100_000)), ["changed /x"]);
 }
 
-/// JSON text of few values, its numbers written in many ways.
+/// Generates JSON text of few values, with numbers written in many ways.
 fn written() -> impl Strategy<Value = String> {
     let scalar = prop::sample::select(vec![
         "1",
@@ -360,7 +361,7 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(word, 0..12).prop_map(|words| words.concat())
 }
 
-/// Any JSON, of few values, so that equal ones are found.
+/// Generates any JSON of few values, so that equal ones occur.
 fn anything() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
         Just(Value::Null),
@@ -412,7 +413,8 @@ fn body() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A body after some changes: items that are moved, dropped, doubled or replaced, members that are replaced.
+/// Generates a body and a changed copy: items are moved, dropped, doubled or replaced; members are
+/// replaced.
 fn changed(body: Value) -> impl Strategy<Value = (Value, Value)> {
     let change = (
         0..6usize,
@@ -444,7 +446,7 @@ fn changed(body: Value) -> impl Strategy<Value = (Value, Value)> {
 }
 
 fn pair() -> impl Strategy<Value = (Value, Value)> {
-    // Only an object's members can be set.
+    // Only members of an object can be set.
     let object = |value: &Value| {
         let lists = ["messages", "tools"];
         lists.iter().all(|list| {
@@ -460,7 +462,7 @@ fn pair() -> impl Strategy<Value = (Value, Value)> {
     ]
 }
 
-/// The same value, all members in the opposite order.
+/// Returns the same value with all members in the opposite order.
 fn reversed(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(reversed).collect(),
@@ -482,13 +484,13 @@ proptest! {
         let difference = diff(&before, &after);
         prop_assert_eq!(difference.is_empty(), before == after);
         prop_assert_eq!(apply(&difference, &before), Ok(after.clone()));
-        // The same again, and whatever the order of members.
+        // The result is deterministic, and does not depend on the order of members.
         prop_assert_eq!(&diff(&before, &after), &difference);
         let edits = apply(&diff(&reversed(&before), &reversed(&after)), &before);
         prop_assert_eq!(edits, Ok(after.clone()));
-        // Whatever it is applied to, it answers.
+        // Applying the difference to any other body returns a result and does not panic.
         let _ = apply(&difference, &after);
-        // Pointers point, and texts are whole.
+        // Pointers are valid, and texts are complete.
         for edit in &difference.edits {
             if let (Some(at), Some(old)) = (&edit.old_pointer, &edit.old) {
                 prop_assert_eq!(at.find(&before), Some(old.json()));

@@ -1,4 +1,4 @@
-//! Two texts, compared by line, and by word where lines differ.
+//! Comparison of two texts by line, and by word in lines that differ.
 
 use serde::Serialize;
 
@@ -6,43 +6,46 @@ use super::likeness::{ALIKE, Dictionary, Likeness, Words, best_in_order};
 use super::script::{Stretch, stretches};
 use super::words::{Pieces, by_word};
 
-/// A piece of a text that was changed. Those that are equal or removed make the old text, those that are equal or added
-/// the new one.
+/// A piece of a changed text.
+///
+/// The equal and removed pieces together are the old text; the equal and added pieces together are
+/// the new text.
 ///
 /// As JSON: `{kind, text}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Segment {
-    /// Whose it is.
+    /// The text or texts that contain the piece.
     pub kind: SegmentKind,
-    /// The piece. It is not empty, and may be of several lines.
+    /// The piece. It is not empty, and may span several lines.
     pub text: String,
 }
 
-/// Whose a piece of a changed text is.
+/// The text or texts that contain a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SegmentKind {
-    /// It is in both texts.
+    /// The piece is in both texts.
     Equal,
-    /// It is in the old text only.
+    /// The piece is in the old text only.
     Removed,
-    /// It is in the new text only.
+    /// The piece is in the new text only.
     Added,
 }
 
-/// So many lines of both texts together are aligned; more are one change, but for what the texts begin and end with
-/// alike.
+/// Maximum number of lines of both texts together that are aligned. Beyond it, everything between
+/// the common beginning and end is one change.
 const MOST_LINES: usize = 50_000;
 
-/// So many pairs of lines of a changed passage are compared to find similar ones, and so many words.
+/// Maximum numbers of compared pairs of lines, and of words, in the search for similar lines of a
+/// changed passage.
 const MOST_PAIRS: usize = 10_000;
 const MOST_STEPS: usize = 1_000_000;
 
-/// How alike lines must be to be one.
+/// Minimum likeness of lines that count as the same.
 const SIMILAR: Likeness = ALIKE / 2;
 
-/// The segments of two texts. A removed one stands before the added one that takes its place.
+/// Returns the segments of two texts. A removed segment precedes the added one that replaces it.
 pub(super) fn compare(old: &str, new: &str) -> Vec<Segment> {
     let old: Vec<&str> = old.split_inclusive('\n').collect();
     let new: Vec<&str> = new.split_inclusive('\n').collect();
@@ -56,10 +59,11 @@ pub(super) fn compare(old: &str, new: &str) -> Vec<Segment> {
     found.segments()
 }
 
-/// A passage that was changed, by word.
+/// Compares a changed passage by word.
 ///
-/// Lines that are similar are compared by themselves, so that a line that was put in between does not take words from its
-/// neighbours. But where lines were broken anew, all that is kept is found only in the passage as a whole.
+/// Similar lines are compared separately, so that an inserted line does not take words from its
+/// neighbours. But if line breaks were moved, only a comparison of the whole passage finds all
+/// common words.
 fn passage(old: &[&str], new: &[&str]) -> Pieces {
     let whole = by_word(&old.concat(), &new.concat());
     let pairs = similar_lines(old, new);
@@ -78,7 +82,7 @@ fn passage(old: &[&str], new: &[&str]) -> Pieces {
         &old[from_old..].concat(),
         &new[from_new..].concat(),
     ));
-    // A little more is well worth it, as a line is what one reads.
+    // Up to a quarter more changed words are acceptable, because people read by line.
     if found.changed_words() * 4 <= whole.changed_words() * 5 {
         found
     } else {
@@ -86,7 +90,7 @@ fn passage(old: &[&str], new: &[&str]) -> Pieces {
     }
 }
 
-/// The lines that are similar, in order; none where there is nothing to choose, or too much.
+/// Returns the similar lines, in order. Returns none if there is only one pair, or too many.
 fn similar_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
     let pairs = old.len().saturating_mul(new.len());
     if pairs <= 1 || pairs > MOST_PAIRS {
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_nothing_in_common_is_not_torn_apart() {
+    fn unrelated_texts_are_replaced_as_a_whole() {
         assert_eq!(
             told(
                 "Translate the text of the customer into French.\n",
@@ -189,7 +193,7 @@ mod tests {
 
     #[test]
     fn large_texts_are_compared_in_bounded_time() {
-        // Nothing but words that both have, in orders that have nothing to do with each other.
+        // Both texts consist of the same words, in unrelated orders.
         let words = |factor: usize| {
             let words = (0..300_000usize).map(|n| format!("w{} ", n * factor % 1009));
             words.collect::<String>()

@@ -1,20 +1,21 @@
-//! Walks two bodies at once and notes where they differ.
+//! The parallel walk over two bodies that records their differences.
 
 use super::align::{List, align};
 use super::edit::{Edit, EditKind, Section};
 use super::pointer::Pointer;
 use crate::json::{Members, Tree};
 
-/// Below so many levels, values are compared as wholes.
+/// Maximum depth; deeper values are compared as a whole.
 const DEEPEST: usize = 128;
 
-/// So does a value whose pointer has more bytes, as those below it would have them all once more.
+/// Maximum length of a pointer in bytes. A value with a longer one is compared as a whole, because
+/// every pointer below it would repeat it.
 const LONGEST_POINTER: usize = 1024;
 
-/// A value with more edits than these is changed as a whole.
+/// Maximum number of edits of a value. A value with more edits is changed as a whole.
 const MOST_EDITS: usize = 50_000;
 
-/// The edits that make one body of the other.
+/// Returns the edits that turn the old body into the new one.
 pub(super) fn edits(old: &Tree<'_>, new: &Tree<'_>) -> Vec<Edit> {
     let mut walk = Walk { edits: Vec::new() };
     let at = At {
@@ -28,7 +29,7 @@ pub(super) fn edits(old: &Tree<'_>, new: &Tree<'_>) -> Vec<Edit> {
     walk.edits
 }
 
-/// What a value is in a body, as far as it tells how it is compared.
+/// The role of a value in a body, which decides how it is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spot {
     Body,
@@ -66,7 +67,7 @@ impl Spot {
     }
 }
 
-/// Where the walk is, in both bodies.
+/// The current place of the walk in both bodies.
 struct At {
     old: Pointer,
     new: Pointer,
@@ -96,7 +97,7 @@ impl At {
         }
     }
 
-    /// The section that a member is, or is in.
+    /// Returns the section that a member is, or is part of.
     fn section_of(&self, name: &str) -> Option<Section> {
         let whole = || Section {
             member: name.to_owned(),
@@ -108,7 +109,7 @@ impl At {
             .or_else(|| (self.spot == Spot::Body).then(whole))
     }
 
-    /// The section that an item is, or is in.
+    /// Returns the section that an item is, or is part of.
     fn section_at(&self, old: Option<usize>, new: Option<usize>) -> Option<Section> {
         let mut section = self.section.clone();
         if let Some(section) = &mut section
@@ -153,7 +154,7 @@ impl Walk {
         self.edits.push(edit.within(at.section));
     }
 
-    /// In the order of the new object, then what is gone.
+    /// Compares members in the order of the new object, followed by the removed ones.
     fn members(&mut self, at: &At, old: &Members<'_>, new: &Members<'_>) {
         for (name, value) in new.iter() {
             match old.get(name) {
@@ -170,7 +171,8 @@ impl Walk {
         }
     }
 
-    /// In the order of the new list; what is gone comes after what it stood after, and before what came in its place.
+    /// Compares items in the order of the new list. A removed item comes after its former
+    /// predecessor, and before the item that replaced it.
     fn items(&mut self, at: &At, old: &[Tree<'_>], new: &[Tree<'_>]) {
         let matches = align(at.spot.list(), old, new);
         let mut of_new = vec![None; new.len()];

@@ -1,4 +1,4 @@
-//! Two passages of text, compared by word.
+//! Comparison of two passages of text by word.
 
 use similar::DiffableStr;
 
@@ -6,13 +6,15 @@ use super::script::{Stretch, stretches};
 use super::text::{Segment, SegmentKind};
 use crate::template;
 
-/// So many words of both passages together are aligned: the search may be quadratic.
+/// Maximum number of words of both passages together that are aligned, because the search may be
+/// quadratic.
 const MOST_WORDS: usize = 40_000;
 
-/// So many bytes of both passages together are cut into words, which takes longer than all else.
+/// Maximum number of bytes of both passages together that are cut into words, which is the slowest
+/// step.
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// Two texts as pieces of both, and of what of the one is in place of what of the other. The two take turns.
+/// Two texts as alternating pieces: equal in both, or replaced.
 #[derive(Debug, Default)]
 pub(super) struct Pieces(Vec<Piece>);
 
@@ -42,7 +44,7 @@ impl Pieces {
         }
     }
 
-    /// White space that both sides of a change begin or end with is no part of it.
+    /// Moves white space that both sides of a change begin or end with out of the change.
     fn trimmed(self) -> Self {
         let mut trimmed = Self::default();
         for piece in self.0 {
@@ -77,7 +79,7 @@ impl Pieces {
         }
     }
 
-    /// How many words were removed and added.
+    /// Returns the number of words that were removed or added.
     pub(super) fn changed_words(&self) -> usize {
         let changed = self.0.iter().map(|piece| match piece {
             Piece::Equal(_) => 0,
@@ -86,8 +88,10 @@ impl Pieces {
         changed.sum()
     }
 
-    /// Takes what is equal between two changes into them where it only tears them apart: "of" between two clauses that
-    /// have nothing else in common. Lines stay apart.
+    /// Merges an equal piece into the changes around it if it only splits them.
+    ///
+    /// An example is "of" between two clauses that have nothing else in common. Lines are not
+    /// merged.
     fn joined(self) -> Self {
         let mut joined = Self::default();
         let mut rest = self.0.into_iter().peekable();
@@ -149,12 +153,13 @@ pub(super) fn by_word(old: &str, new: &str) -> Pieces {
     pieces
 }
 
-/// What two texts begin with alike, what of each is left, and what they end with alike. Words are not cut, if there is
-/// any white space between them.
+/// Splits two texts into their common beginning, the rest of each, and their common end.
+///
+/// Words are not cut if there is any white space between them.
 fn without_ends<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str, &'a str, &'a str) {
     let same = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b);
     let head = &old.as_bytes()[..same.count()];
-    // After a space a character begins, and so does one at the start.
+    // The position after a space is a character boundary, and so is the start.
     let head = head.iter().rposition(u8::is_ascii_whitespace);
     let (head, old) = old.split_at(head.map_or(0, |last| last + 1));
     let new = &new[head.len()..];
@@ -195,7 +200,8 @@ fn words_of_all(old: &str, new: &str) -> Pieces {
             }
         }
     }
-    // Where so little is kept, it is by chance. Of the shorter one, so that a text that only grew is not another.
+    // So few common words are a coincidence. The shorter text is the measure, so that a text that
+    // only grew does not count as replaced.
     let said = |names: &[&str]| names.iter().filter(|name| says(name)).count();
     if kept * 3 < said(&old_names).min(said(&new_names)) {
         pieces = Pieces::default();
@@ -204,8 +210,10 @@ fn words_of_all(old: &str, new: &str) -> Pieces {
     pieces.trimmed().joined()
 }
 
-/// A word, and the white space after it. Words are matched by themselves: white space is much the same everywhere, and
-/// would be matched before the words that it is between.
+/// A word and the white space after it.
+///
+/// Words are matched without white space, which is similar everywhere and would be matched before
+/// the words around it.
 #[derive(Clone, Copy, Debug)]
 struct Spaced<'a> {
     word: &'a str,
@@ -213,7 +221,8 @@ struct Spaced<'a> {
 }
 
 impl<'a> Spaced<'a> {
-    /// The words of a text. The first is empty, as white space may come first.
+    /// Returns the words of a text. The first word is empty, because the text may begin with white
+    /// space.
     fn cut(text: &'a str) -> Vec<Self> {
         let mut words = vec![Self {
             word: "",
@@ -223,7 +232,7 @@ impl<'a> Spaced<'a> {
         for token in tokens(text) {
             let end = at + token.len();
             match words.last_mut() {
-                // It goes on where the white space before it ended.
+                // This white space continues the one before it.
                 Some(last) if token.trim().is_empty() => {
                     last.space = &text[at - last.space.len()..end];
                 }
@@ -242,7 +251,8 @@ fn names<'a>(words: &[Spaced<'a>]) -> Vec<&'a str> {
     words.iter().map(|one| one.word).collect()
 }
 
-/// The words of a text, punctuation and white space among them, and the tags of templates as words.
+/// Returns the tokens of a text: words, punctuation, white space, and tags of templates as one
+/// token each.
 fn tokens(text: &str) -> impl Iterator<Item = &str> {
     template::cut_at_tags(text).flat_map(|(piece, is_tag)| {
         if is_tag {
@@ -253,7 +263,7 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The words of a text that say something, tags among them.
+/// Returns the tokens of a text that contain a letter or digit, including tags.
 pub(super) fn saying(text: &str) -> impl Iterator<Item = &str> {
     tokens(text).filter(|token| says(token))
 }
@@ -266,7 +276,7 @@ fn count(text: &str) -> usize {
     saying(text).count()
 }
 
-/// Whether what is between two changes is less than either of them.
+/// Checks whether the text between two changes is short compared with both of them.
 fn tears(between: &str, before: (&str, &str), after: (&str, &str)) -> bool {
     if between.contains('\n') {
         return false;
@@ -277,7 +287,7 @@ fn tears(between: &str, before: (&str, &str), after: (&str, &str)) -> bool {
     if says(between) {
         length * 3 <= least
     } else {
-        // Punctuation alone holds nothing together where words stand on both sides.
+        // Punctuation alone does not connect two changes that have words on both sides.
         let has_both = |(old, new): (&str, &str)| !old.is_empty() && !new.is_empty();
         length <= least && has_both(before) && has_both(after)
     }

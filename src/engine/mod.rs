@@ -1,7 +1,8 @@
-//! The versioning engine: rules only. No SQL, no files, no HTTP.
+//! The versioning engine: the store's rules, without SQL, files or HTTP.
 //!
-//! Everything that depends on a value is checked in the write transaction that uses it: [`Writer`] is such a
-//! transaction with the rules in front, and one file here for each thing it does.
+//! Every check that depends on a stored value runs in the write transaction that uses the value.
+//! [`Writer`] is such a transaction together with the rules; each kind of change that it makes has
+//! a file here.
 
 pub(crate) mod bundle;
 pub(crate) mod cache;

@@ -1,4 +1,4 @@
-//! How one lockfile differs from another.
+//! The differences between two lockfiles.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,22 +8,22 @@ use crate::model::id::{EnvironmentName, PromptId, PromptName, Seal, VersionId};
 use crate::model::shown::Shown;
 use crate::model::version_number::VersionNumber;
 
-/// One way in which a lockfile differs from an earlier one. As text: one line, in words.
+/// A difference between a lockfile and an earlier one. Its text form is one line of plain words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Drift {
-    /// It is of another environment.
+    /// The lockfile is of another environment.
     Environment {
         /// The environment before.
         before: EnvironmentName,
         /// The environment now.
         after: EnvironmentName,
     },
-    /// A prompt that was not there before.
+    /// A prompt that is new.
     Added(Locked),
-    /// A prompt that is there no more.
+    /// A prompt that no longer exists.
     Removed(Locked),
-    /// A prompt that has another name.
+    /// A prompt whose name changed.
     Renamed {
         /// The prompt's id.
         id: PromptId,
@@ -39,21 +39,21 @@ pub enum Drift {
         /// The number before.
         before: VersionNumber,
     },
-    /// A prompt of the same number, whose text is another.
+    /// A prompt of the same number, whose text changed.
     Changed {
         /// The prompt as it is now.
         prompt: Locked,
-        /// The stored body is the same: a partial changed.
+        /// Whether the stored body is the same, so that a partial must have changed.
         by_partial: bool,
     },
-    /// A prompt of the same number and text, in a version of another id: it was made anew.
+    /// A prompt of the same number and text, but in a version of another id: it was created again.
     Replaced {
         /// The prompt as it is now.
         prompt: Locked,
         /// The version's id before.
         before: VersionId,
     },
-    /// All that a lockfile says of the prompts is the same, and the frozen file is another.
+    /// The lockfiles list the same prompts, but the frozen file differs.
     Seal {
         /// The file's seal before.
         before: Seal,
@@ -62,7 +62,7 @@ pub enum Drift {
     },
 }
 
-/// All ways in which `after` differs.
+/// Returns all differences of `after` from `before`.
 pub(super) fn between(before: &Lock, after: &Lock) -> Vec<Drift> {
     let mut found = Vec::new();
     if before.environment() != after.environment() {
@@ -121,11 +121,16 @@ impl fmt::Display for Drift {
             Self::Environment { before, after } => {
                 write!(f, "the environment was {before} and is {after}")
             }
-            Self::Added(prompt) => write!(f, "{} was added, in {}", Named(prompt), prompt.number),
+            Self::Added(prompt) => write!(
+                f,
+                "{} was added with version {}",
+                Named(prompt),
+                prompt.number
+            ),
             Self::Removed(prompt) => {
                 write!(
                     f,
-                    "{} was removed, it was in {}",
+                    "{} was removed; it had version {}",
                     Named(prompt),
                     prompt.number
                 )
@@ -148,7 +153,7 @@ impl fmt::Display for Drift {
             } => {
                 write!(
                     f,
-                    "{} is still in {}, but a partial of it changed",
+                    "{} still has version {}, but one of its partials changed",
                     Named(prompt),
                     prompt.number
                 )
@@ -156,7 +161,7 @@ impl fmt::Display for Drift {
             Self::Changed { prompt, .. } => {
                 write!(
                     f,
-                    "{} is still in {}, but that has another body",
+                    "{} still has version {}, but its body changed",
                     Named(prompt),
                     prompt.number
                 )
@@ -167,21 +172,21 @@ impl fmt::Display for Drift {
                 } = prompt;
                 write!(
                     f,
-                    "{} {number} is another version: {version}, before {before}",
+                    "{} {number} is a different version: {version} instead of {before}",
                     Named(prompt)
                 )
             }
             Self::Seal { before, after } => {
                 write!(
                     f,
-                    "the prompts are the same, but the file is another: {after}, before {before}"
+                    "the prompts are the same, but the file differs: {after} instead of {before}"
                 )
             }
         }
     }
 }
 
-/// A prompt as people and programs name it.
+/// Displays a prompt by its name and id.
 struct Named<'a>(&'a Locked);
 
 impl fmt::Display for Named<'_> {

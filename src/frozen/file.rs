@@ -1,4 +1,4 @@
-//! TODO
+//! [`Frozen`], an open frozen file.
 
 use super::FrozenPrompt;
 use crate::frozen::format;
@@ -20,12 +20,14 @@ use crate::model::version_number::PromptRef;
 use crate::storage;
 use crate::template::mode::{Filled, Mode};
 
-/// What one environment of a store resolved to at one moment: read-only, and whole in memory. See the
-/// [module's documentation](self).
+/// The resolved prompts of one environment of a store at one moment, read-only and completely in
+/// memory.
 ///
-/// Opening checks everything: the seal, each body's hash, and that it is a JSON object. It takes about 1 ms for 100 bodies
-/// of 2 KB and 0.12 s for 10,000 in an optimized build; what was parsed is not kept, so it takes no memory. Cheap to
-/// clone, and usable from any number of threads. Two are equal if their files are, byte for byte.
+/// See the [module's documentation](self). Opening checks everything: the seal, each body's hash,
+/// and that each body is a JSON object. It takes about 1 ms for 100 bodies of 2 KB and 0.12 s for
+/// 10,000 in an optimized build; the parsed JSON is discarded, so it takes no memory. A value is
+/// cheap to clone, and usable from any number of threads. Two values are equal if their files are
+/// equal, byte for byte.
 #[derive(Clone)]
 pub struct Frozen(Arc<Inner>);
 
@@ -37,11 +39,11 @@ struct Inner {
 }
 
 impl Frozen {
-    /// Opens a file that is compiled in, with `include_bytes!`. Bodies are not copied.
+    /// Opens a file that is compiled in with `include_bytes!`. Bodies are not copied.
     ///
     /// # Errors
     ///
-    /// [`File`](Error::File), with what is wrong.
+    /// [`File`](Error::File), which describes the problem, if any of the checks fails.
     pub fn from_static(bytes: &'static [u8]) -> Result<Self> {
         Self::check(Cow::Borrowed(bytes))
     }
@@ -59,7 +61,8 @@ impl Frozen {
     ///
     /// # Errors
     ///
-    /// As [`from_static`](Self::from_static).
+    /// As [`from_static`](Self::from_static). Also [`File`](Error::File) if the file cannot be
+    /// read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         match fs::read(path) {
@@ -72,7 +75,8 @@ impl Frozen {
         }
     }
 
-    /// Freezes these texts, which are in the order of their prompts' ids. What was written is opened as any other file is.
+    /// Freezes these texts, which must be in the order of their prompts' ids. The result is checked
+    /// like any other file.
     pub(crate) fn of(environment: EnvironmentName, texts: Vec<FrozenText>) -> Result<Self> {
         let bytes = format::write(environment, &texts)
             .map_err(|error| storage::Error::io("writing a frozen file in memory", error))?;
@@ -89,37 +93,38 @@ impl Frozen {
         })))
     }
 
-    /// The environment that was frozen.
+    /// Returns the environment that was frozen.
     #[must_use]
     pub fn environment(&self) -> &EnvironmentName {
         &self.0.contents.environment
     }
 
-    /// The hash that the file ends with. It is the same for the same prompts.
+    /// Returns the hash at the end of the file. It is the same for the same prompts.
     #[must_use]
     pub fn seal(&self) -> Seal {
         self.0.seal
     }
 
-    /// The file.
+    /// Returns the file.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.text.as_bytes()
     }
 
-    /// The prompts, by id.
+    /// Returns the prompts, by id.
     pub fn prompts(&self) -> impl ExactSizeIterator<Item = FrozenPrompt<'_>> {
         let view = |kept| FrozenPrompt::new(&self.0.text, kept);
         self.0.contents.prompts.iter().map(view)
     }
 
-    /// A prompt by id or name.
+    /// Returns a prompt by id or name.
     ///
     /// # Errors
     ///
-    /// [`PromptNotFound`](Error::PromptNotFound) where none of the file answers to it, which may have been left out for
-    /// having no version in the environment; [`AmbiguousPrompt`](Error::AmbiguousPrompt) where several do, with their ids
-    /// in order; [`Invalid`](Error::Invalid) for text that is no reference.
+    /// [`PromptNotFound`](Error::PromptNotFound) if no prompt of the file has this id or name; a
+    /// prompt that had no version in the environment may have been left out.
+    /// [`AmbiguousPrompt`](Error::AmbiguousPrompt), with the ids in order, if several match.
+    /// [`Invalid`](Error::Invalid) for text that is not a valid reference.
     pub fn get<P>(&self, prompt: P) -> Result<FrozenPrompt<'_>>
     where
         P: TryInto<PromptRef>,
@@ -139,7 +144,7 @@ impl Frozen {
         }
     }
 
-    /// What a prompt's body asks of its callers.
+    /// Returns the contract of a prompt's body: what it requires of its callers.
     ///
     /// # Errors
     ///

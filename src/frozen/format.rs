@@ -1,4 +1,4 @@
-//! How a frozen file is written, and read again.
+//! The format of frozen files.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ const KIND: Kind = Kind {
     format: 1,
 };
 
-/// The second line.
+/// The second line of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -27,7 +27,7 @@ struct Table {
     prompts: Vec<Row>,
 }
 
-/// What the table says of a prompt.
+/// The table's entry of a prompt.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Row {
@@ -40,24 +40,24 @@ pub(super) struct Row {
     bytes: usize,
 }
 
-/// A prompt, and where its body is.
+/// A prompt, and the place of its body.
 pub(super) struct Kept {
     pub(super) row: Row,
-    /// Where the body is in the file.
+    /// The body's byte range in the file.
     pub(super) span: Range<usize>,
     pub(super) json: OnceLock<Value>,
 }
 
-/// What a file holds.
+/// The contents of a file.
 pub(super) struct Contents {
     pub(super) environment: EnvironmentName,
-    /// By id.
+    /// Sorted by id.
     pub(super) prompts: Vec<Kept>,
-    /// Where the prompts are in that list, by name.
+    /// Indexes into `prompts`, sorted by name.
     by_name: Vec<usize>,
 }
 
-/// The file that holds these texts, which are in the order of their prompts' ids.
+/// Writes the file of these texts, which must be in the order of their prompts' ids.
 pub(super) fn write(environment: EnvironmentName, texts: &[FrozenText]) -> io::Result<Vec<u8>> {
     let rows = texts.iter().map(|one| Row {
         id: one.prompt,
@@ -82,7 +82,8 @@ pub(super) fn write(environment: EnvironmentName, texts: &[FrozenText]) -> io::R
     Ok(sealer.finish()?.0)
 }
 
-/// Checks a file: its seal first, so that what was altered is told as that.
+/// Checks and reads a file. The seal is checked first, so that an altered file is reported as
+/// altered.
 pub(super) fn read(
     bytes: Cow<'static, [u8]>,
 ) -> Result<(Cow<'static, str>, Seal, Contents), FileError> {
@@ -109,7 +110,7 @@ fn read_contents(text: &str, content: Range<usize>) -> Result<Contents, FileErro
         .windows(2)
         .find(|pair| pair[0].id >= pair[1].id)
     {
-        let reason = format!("prompt {} is twice or out of order", pair[1].id);
+        let reason = format!("prompt {} is duplicated or out of order", pair[1].id);
         return Err(KIND.malformed(reason));
     }
     let mut start = content.start + line.len() + 1;
@@ -122,7 +123,7 @@ fn read_contents(text: &str, content: Range<usize>) -> Result<Contents, FileErro
         prompts.push(Kept { row, span, json });
     }
     if start != end {
-        return Err(KIND.malformed("it has more than the bodies that its table names"));
+        return Err(KIND.malformed("it contains data after the last body of its table"));
     }
     let mut by_name: Vec<usize> = (0..prompts.len()).collect();
     by_name.sort_by_key(|at| &prompts[*at].row.name);
@@ -133,24 +134,27 @@ fn read_contents(text: &str, content: Range<usize>) -> Result<Contents, FileErro
     })
 }
 
-/// Where a body is that begins here: it is as the table says, and ends before `limit` with a line break of the file's.
+/// Returns the byte range of the body that begins at `start`.
+///
+/// Checks that the body agrees with the table, and that it ends before `limit`, followed by a line
+/// break.
 fn read_body(text: &str, start: usize, limit: usize, row: &Row) -> Result<Range<usize>, String> {
     let span = start..start.saturating_add(row.bytes);
     let whole = span.end < limit && text.as_bytes()[span.end] == b'\n';
     let body = text.get(span.clone()).filter(|_| whole);
-    let body = body.ok_or("is not as long as the table says")?;
+    let body = body.ok_or("does not have the length in the table")?;
     if BlobId::of(body.as_bytes()) != row.hash {
-        return Err("is not of the hash that the table says".into());
+        return Err("does not have the hash in the table".into());
     }
     match serde_json::from_str(body) {
         Ok(Value::Object(_)) => Ok(span),
-        Ok(_) => Err("is no JSON object".into()),
-        Err(error) => Err(format!("is no JSON: {error}")),
+        Ok(_) => Err("is not a JSON object".into()),
+        Err(error) => Err(format!("is not valid JSON: {error}")),
     }
 }
 
 impl Contents {
-    /// The prompts that answer to a reference, by id.
+    /// Returns the prompts that match a reference, by id.
     pub(super) fn answering(&self, prompt: &PromptRef) -> Vec<&Kept> {
         let mut found = match prompt {
             PromptRef::Id(_) => Vec::new(),

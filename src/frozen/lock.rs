@@ -1,4 +1,4 @@
-//! The lockfile: what a frozen file holds, in JSON that people compare.
+//! The lockfile: the contents of a frozen file, as JSON that people compare.
 
 use std::fs;
 use std::path::Path;
@@ -14,16 +14,17 @@ use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
 use crate::model::version_number::VersionNumber;
 
-/// The format in the member `promptbook_lock`.
+/// The format number is the member `promptbook_lock`.
 const KIND: Kind = Kind {
     name: "lock",
     format: 1,
 };
 
-/// What a frozen file holds: the environment, the file's seal, and each prompt's name, number and hashes.
+/// The contents of a frozen file: the environment, the file's seal, and each prompt's name, number
+/// and hashes.
 ///
-/// As JSON, with the prompts by name and then id, and a line for each member, so that a difference of two lockfiles reads
-/// well:
+/// As JSON, the prompts are sorted by name and then id, and each member has its own line, so that a
+/// difference of two lockfiles is easy to read:
 ///
 /// ```json
 /// {
@@ -49,7 +50,7 @@ pub struct Lock {
     prompts: Vec<Locked>,
 }
 
-/// What a [`Lock`] says of one prompt.
+/// The entry of one prompt in a [`Lock`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -68,7 +69,7 @@ pub struct Locked {
     pub source: BlobId,
 }
 
-/// The JSON.
+/// The JSON form.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -79,7 +80,7 @@ struct Document {
 }
 
 impl Lock {
-    /// What this file holds.
+    /// Creates the lockfile of this frozen file.
     #[must_use]
     pub fn of(frozen: &Frozen) -> Self {
         let prompts = frozen.prompts().map(|prompt| Locked {
@@ -103,12 +104,12 @@ impl Lock {
         }
     }
 
-    /// Reads a lockfile.
+    /// Parses a lockfile.
     ///
     /// # Errors
     ///
-    /// [`File`](Error::File): the text is no lockfile, one of a newer format, or has members that are missing, unknown or
-    /// malformed, or a prompt twice.
+    /// [`File`](Error::File) if the text is not a lockfile, or has a newer format; if members are
+    /// missing, unknown or malformed; or if a prompt occurs twice.
     pub fn from_json(text: &str) -> Result<Self> {
         let malformed = |error: serde_json::Error| KIND.malformed(error.to_string());
         let value: Value = serde_json::from_str(text).map_err(malformed)?;
@@ -125,13 +126,13 @@ impl Lock {
             }
             _ => return Err(FileError::Foreign { kind: KIND.name }.into()),
         }
-        // From the text again, so that what is wrong is told with its line.
+        // The text is parsed again, so that errors contain the line.
         let document: Document = serde_json::from_str(text).map_err(malformed)?;
         let mut ids: Vec<PromptId> = document.prompts.iter().map(|prompt| prompt.id).collect();
         ids.sort();
         if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(KIND
-                .malformed(format!("prompt {} is there twice", pair[0]))
+                .malformed(format!("prompt {} occurs twice", pair[0]))
                 .into());
         }
         let Document {
@@ -147,7 +148,8 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// As [`from_json`](Self::from_json).
+    /// As [`from_json`](Self::from_json). Also [`File`](Error::File) if the file cannot be read, or
+    /// is not UTF-8.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(|source| FileError::Unreadable {
@@ -163,7 +165,7 @@ impl Lock {
         }
     }
 
-    /// The lockfile: the same for the same prompts, byte for byte.
+    /// Returns the lockfile as text. The same prompts yield the same bytes.
     #[must_use]
     pub fn to_json(&self) -> String {
         let document = Document {
@@ -172,31 +174,32 @@ impl Lock {
             frozen: self.frozen,
             prompts: self.prompts.clone(),
         };
-        // It has string keys only, and so always a text.
+        // The document has only string keys, so serialization cannot fail.
         let text = serde_json::to_string_pretty(&document).unwrap_or_default();
         text + "\n"
     }
 
-    /// The environment that was frozen.
+    /// Returns the environment that was frozen.
     #[must_use]
     pub fn environment(&self) -> &EnvironmentName {
         &self.environment
     }
 
-    /// The seal of the frozen file.
+    /// Returns the seal of the frozen file.
     #[must_use]
     pub fn frozen(&self) -> Seal {
         self.frozen
     }
 
-    /// The prompts, by name and then id.
+    /// Returns the prompts, by name and then id.
     #[must_use]
     pub fn prompts(&self) -> &[Locked] {
         &self.prompts
     }
 
-    /// How another one differs from this one: nothing where it is the same. In the order of this one's prompts, then those
-    /// that only the other has.
+    /// Returns how another lockfile differs from this one; empty if it does not.
+    ///
+    /// The order is that of this lockfile's prompts, followed by those that only the other one has.
     #[must_use]
     pub fn drift(&self, other: &Self) -> Vec<Drift> {
         drift::between(self, other)

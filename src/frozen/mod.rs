@@ -1,7 +1,7 @@
-//! What one environment resolves to, as one file for programs that have no store.
+//! Frozen files: the prompts of one environment as one file, for programs without a store.
 //!
-//! [`View::freeze`](crate::View::freeze) makes a [`Frozen`], and so does `promptbook freeze`. A program opens it with
-//! nothing beside it: no store, no SQLite, no files where it is compiled in.
+//! [`View::freeze`](crate::View::freeze) and `promptbook freeze` create a [`Frozen`]. A program
+//! opens it without a store and without SQLite, and without any file if it is compiled in.
 //!
 //! ```
 //! use promptbook::{Frozen, Mode};
@@ -20,14 +20,18 @@
 //!
 //! # Partials
 //!
-//! They are filled in, at any depth, each from the environment that its tag names; so a frozen file does not follow when
-//! one of them moves. Variables stay. In strict mode a frozen body renders exactly as the store rendered it at the moment
-//! it was frozen; only the limit on what filling adds is wider, as the partials are there already. In Helicone's mode it
-//! renders as a body does that has these texts and no partials: the variables of partials are checked as its own, and
-//! partials inside partials are filled, which that client leaves.
+//! Partials are filled in, at any depth, each from the environment that its tag names. A frozen
+//! file therefore does not change when one of these environments moves. Variables stay. In strict
+//! mode a frozen body renders exactly as the store rendered it at the moment of freezing; only the
+//! limit on the added text is effectively higher, because the partials are already included. In
+//! Helicone mode it renders like a body that contains these texts and no partials: the variables of
+//! partials are checked like its own, and partials inside partials are filled, whereas Helicone's
+//! client leaves them.
 //!
-//! A body whose partials can't be filled is not frozen, nor one where text of a partial and text around it would become a
-//! tag together ([`Problem::FormedTag`](crate::template::Problem::FormedTag)): rendering takes them for text.
+//! A body whose partials cannot be filled cannot be frozen. Nor can a body in which text of a
+//! partial and the text around it would together become a tag
+//! ([`Problem::FormedTag`](crate::template::Problem::FormedTag)), because rendering treats them as
+//! text.
 //!
 //! # The file
 //!
@@ -40,18 +44,22 @@
 //! blake3 HEX
 //! ```
 //!
-//! UTF-8 text; lines end with a line feed. The second line is the table of prompts, by id: `version` is the version's id,
-//! `number` its number, `source` the address of the stored body, `hash` that of the frozen one (BLAKE3, as the store's),
-//! `bytes` its length. The bodies follow in this order, each as many bytes as the table says and a line feed; a body may
-//! have line breaks itself. It is the stored text with its partials filled in, all else byte for byte. The last line is the
-//! [`Seal`]: the BLAKE3 of everything before it.
+//! The file is UTF-8 text; lines end with a line feed. The second line is the table of prompts, by
+//! id: `version` is the version's id, `number` its number, `source` the address of the stored body,
+//! `hash` the address of the frozen body (BLAKE3, like the store's addresses), and `bytes` its
+//! length. The bodies follow in this order. Each has the number of bytes in the table, followed by
+//! a line feed; a body may contain line breaks. A body is the stored text with its partials filled
+//! in; everything else is preserved byte for byte. The last line is the [`Seal`]: the BLAKE3 of
+//! everything before it.
 //!
-//! The same prompts give the same bytes; there is no time in them. Whoever changes the line ends breaks the seal.
+//! The same prompts yield the same bytes; the file contains no time. Changing the line ends breaks
+//! the seal.
 //!
 //! # The lockfile
 //!
-//! A [`Lock`] names what a frozen file holds, in JSON that a person can read in a difference. Held against another one, it
-//! names every [`Drift`]: a prompt that moved on, or a partial that did.
+//! A [`Lock`] lists the contents of a frozen file, as JSON that people can read in a difference.
+//! Compared with another one, it reports every [`Drift`]: a prompt that moved to another version,
+//! or a partial that did.
 
 mod drift;
 mod file;

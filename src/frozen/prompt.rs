@@ -1,4 +1,4 @@
-//! One prompt of a frozen file.
+//! A prompt of a frozen file.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::model::version_number::VersionNumber;
 use crate::template::Partials;
 use crate::template::mode::{Filled, Mode};
 
-/// A prompt of a [`Frozen`](super::file::Frozen): the version that the environment pointed to, its partials filled in.
+/// A prompt of a [`Frozen`](super::Frozen): the environment's version, with its partials filled in.
 #[derive(Clone, Copy)]
 pub struct FrozenPrompt<'a> {
     kept: &'a Kept,
@@ -20,65 +20,69 @@ pub struct FrozenPrompt<'a> {
 }
 
 impl<'a> FrozenPrompt<'a> {
-    /// The prompt that is kept in this file.
+    /// Creates the prompt of an entry in this file.
     pub(super) fn new(file: &'a str, kept: &'a Kept) -> Self {
-        // It was cut so before, when the file was checked.
+        // The range is valid: the check of the file has used it.
         let text = file.get(kept.span.clone()).unwrap_or_default();
         Self { kept, text }
     }
 
-    /// The prompt's id.
+    /// Returns the prompt's id.
     #[must_use]
     pub fn id(&self) -> PromptId {
         self.kept.row.id
     }
 
-    /// The prompt's name, as it was.
+    /// Returns the prompt's name at the time of freezing.
     #[must_use]
     pub fn name(&self) -> &'a PromptName {
         &self.kept.row.name
     }
 
-    /// The version's id.
+    /// Returns the version's id.
     #[must_use]
     pub fn version(&self) -> VersionId {
         self.kept.row.version
     }
 
-    /// The version's number.
+    /// Returns the version's number.
     #[must_use]
     pub fn number(&self) -> VersionNumber {
         self.kept.row.number
     }
 
-    /// The address of the version's body in the store, partials not filled in.
+    /// Returns the address of the version's body in the store, in which partials are not filled in.
     #[must_use]
     pub fn source(&self) -> BlobId {
         self.kept.row.source
     }
 
-    /// The address of the frozen body: the same as [`source`](Self::source) for one that has no partials.
+    /// Returns the address of the frozen body, which equals [`source`](Self::source) if the body
+    /// has no partials.
     #[must_use]
     pub fn hash(&self) -> BlobId {
         self.kept.row.hash
     }
 
-    /// The frozen body's text.
+    /// Returns the frozen body's text.
     #[must_use]
     pub fn text(&self) -> &'a str {
         self.text
     }
 
-    /// The frozen body: an object, parsed when it is first asked for. Its numbers are integers of 64 bits or doubles;
-    /// [`text`](Self::text) has them as they are written.
+    /// Returns the frozen body, an object that is parsed on first use.
+    ///
+    /// Its numbers are integers of 64 bits or doubles; [`text`](Self::text) contains them as they
+    /// are written.
     #[must_use]
     pub fn json(&self) -> &'a Value {
         let parse = || serde_json::from_str(self.text).unwrap_or_default();
-        // It was parsed before, when the file was checked.
+        // Parsing cannot fail, because the check of the file has parsed the body.
         self.kept.json.get_or_init(parse)
     }
 
-    /// What the body asks of its callers. Its partials are no partials any more.
+    /// Returns the contract of the body: what it requires of its callers. It contains no partials,
+    /// because they are filled in.
     #[must_use]
     pub fn contract(&self) -> Contract {
         Contract::of_text(self.text, self.json(), &Partials::new())
@@ -88,8 +92,8 @@ impl<'a> FrozenPrompt<'a> {
     ///
     /// # Errors
     ///
-    /// As [`View::render`](crate::View::render): in strict mode [`Render`](crate::Error::Render) with every problem at
-    /// once, in Helicone's mode [`Unrenderable`](crate::Error::Unrenderable).
+    /// As [`View::render`](crate::View::render): in strict mode [`Render`](crate::Error::Render)
+    /// with all problems together, in Helicone mode [`Unrenderable`](crate::Error::Unrenderable).
     pub fn render(&self, inputs: &Map<String, Value>, mode: Mode) -> Result<Filled> {
         mode.fill(self.text, self.json(), inputs, &Partials::new())
     }

@@ -1,4 +1,4 @@
-//! The golden files, and files that are sealed and wrong all the same.
+//! Tests of the golden files, and of malformed files whose seal is correct.
 
 use std::io::Write;
 
@@ -8,7 +8,8 @@ use crate::engine::FrozenText;
 use crate::fs::checksummed_file::{Kind, Sealer};
 use crate::model::id::{BlobId, PromptId, VersionId};
 
-/// Of a prompt with its partial filled in, and two of one name, stored as they are: with line breaks, and with a quote.
+/// A file of a prompt with its partial filled in, and of two prompts with the same name whose
+/// bodies are as stored: one with line breaks, and one with a quote.
 fn golden() -> Frozen {
     let text =
         |id: &str, name: &str, number: &str, version: u8, source: &str, text: &str| FrozenText {
@@ -41,7 +42,7 @@ fn the_format_stays_as_it_is() {
     assert_eq!(lock, include_str!("../../tests/it/production.frozen.lock"));
 }
 
-/// The golden file with its content changed, and sealed again.
+/// Returns the golden file with its content changed, and sealed again.
 fn forged(change: impl FnOnce(String) -> String) -> String {
     let whole = golden();
     let text = std::str::from_utf8(whole.as_bytes()).unwrap();
@@ -64,7 +65,7 @@ fn sealed(content: &[u8]) -> String {
 }
 
 #[test]
-fn a_right_seal_is_not_enough() {
+fn a_malformed_file_with_a_correct_seal_is_refused() {
     assert_eq!(forged(|content| content), "opened");
     let malformed = |told: String| {
         told.strip_prefix("the frozen file is malformed: ")
@@ -84,51 +85,51 @@ fn a_right_seal_is_not_enough() {
         (
             "\"tone0A\"",
             "\"zone0A\"",
-            "prompt tone0B is twice or out of order",
+            "prompt tone0B is duplicated or out of order",
         ),
         (
             "\"tone0A\"",
             "\"tone0B\"",
-            "prompt tone0B is twice or out of order",
+            "prompt tone0B is duplicated or out of order",
         ),
         (
             "\"bytes\":2}",
             "\"bytes\":3}",
-            "the body of prompt zzzzzz is not as long as the table says",
+            "the body of prompt zzzzzz does not have the length in the table",
         ),
         (
             "\"bytes\":2}",
             "\"bytes\":18446744073709551615}",
-            "the body of prompt zzzzzz is not as long as the table says",
+            "the body of prompt zzzzzz does not have the length in the table",
         ),
         ("\"bytes\":2}", "\"bytes\":18446744073709551616}", table),
         (
             "Greet {{hc:name:string}}",
             "Greet {{hc:name:number}}",
-            "the body of prompt greet1 is not of the hash that the table says",
+            "the body of prompt greet1 does not have the hash in the table",
         ),
         (
             "\n{}\n",
             "\n{}\n{}\n",
-            "it has more than the bodies that its table names",
+            "it contains data after the last body of its table",
         ),
         (
             "é\"}]\n}\n\n",
             "é\"}]\n}\n",
-            "the body of prompt tone0A is not as long as the table says",
+            "the body of prompt tone0A does not have the length in the table",
         ),
     ] {
         let told = told(from, to);
         assert!(told.starts_with(expected), "{from:?} to {to:?}: {told}");
     }
     for (body, expected) in [
-        ("[]", "is no JSON object"),
-        ("{\"", "is no JSON: EOF"),
-        ("1", "is no JSON object"),
+        ("[]", "is not a JSON object"),
+        ("{\"", "is not valid JSON: EOF"),
+        ("1", "is not a JSON object"),
     ] {
         let told = malformed(forged(|content| {
             let hash = |body: &str| BlobId::of(body.as_bytes()).to_string();
-            // In the table it is the address of the stored body too.
+            // In the table this is also the address of the stored body.
             let content = content.replace(&hash("{}"), &hash(body));
             let content = content.replace("\"bytes\":2}", &format!("\"bytes\":{}}}", body.len()));
             content.replace("\n{}\n", &format!("\n{body}\n"))
@@ -174,19 +175,19 @@ fn each_drift_is_named() {
     assert_eq!(
         replaced("\"zzzzzz\"", "\"aaaaaa\""),
         [
-            "team/\"a\" 日本 (zzzzzz) was removed, it was in 1.0",
-            "team/\"a\" 日本 (aaaaaa) was added, in 1.0"
+            "team/\"a\" 日本 (zzzzzz) was removed; it had version 1.0",
+            "team/\"a\" 日本 (aaaaaa) was added with version 1.0"
         ]
     );
     assert_eq!(
         replaced(&address("with its partial"), &address("other")),
-        ["greeting (greet1) is still in 2.1, but that has another body"]
+        ["greeting (greet1) still has version 2.1, but its body changed"]
     );
     let frozen = golden();
     let hash = frozen.get("greeting").unwrap().hash().to_string();
     assert_eq!(
         replaced(&hash, &address("other")),
-        ["greeting (greet1) is still in 2.1, but a partial of it changed"]
+        ["greeting (greet1) still has version 2.1, but one of its partials changed"]
     );
     let (was, is) = (
         VersionId::from_bytes([4; 16]),
@@ -195,14 +196,14 @@ fn each_drift_is_named() {
     assert_eq!(
         replaced(&was.to_string(), &is.to_string()),
         [format!(
-            "team/\"a\" 日本 (zzzzzz) 1.0 is another version: {is}, before {was}"
+            "team/\"a\" 日本 (zzzzzz) 1.0 is a different version: {is} instead of {was}"
         )]
     );
     let (was, is) = (frozen.seal().to_string(), address("other"));
     assert_eq!(
         replaced(&was, &is),
         [format!(
-            "the prompts are the same, but the file is another: {is}, before {was}"
+            "the prompts are the same, but the file differs: {is} instead of {was}"
         )]
     );
 }
@@ -212,7 +213,7 @@ fn a_lockfile_is_read_strictly() {
     let lock = Lock::of(&golden());
     let json = lock.to_json();
     assert_eq!(Lock::from_json(&json).unwrap(), lock);
-    // People merge lockfiles: another order says the same.
+    // People merge lockfiles: another order means the same.
     let ids: Vec<PromptId> = lock.prompts().iter().map(|prompt| prompt.id).collect();
     let swapped = json
         .replace("tone0A", "swap")
@@ -228,11 +229,11 @@ fn a_lockfile_is_read_strictly() {
     };
     assert_eq!(
         told("\"promptbook_lock\"", "\"lock\""),
-        "this is no lock file of a promptbook"
+        "this is not a promptbook lock file"
     );
     assert_eq!(
         told("lock\": 1", "lock\": \"1\""),
-        "this is no lock file of a promptbook"
+        "this is not a promptbook lock file"
     );
     assert_eq!(
         told("lock\": 1", "lock\": 2"),
@@ -240,7 +241,7 @@ fn a_lockfile_is_read_strictly() {
     );
     assert_eq!(
         told("tone0A", "tone0B"),
-        "the lock file is malformed: prompt tone0B is there twice"
+        "the lock file is malformed: prompt tone0B occurs twice"
     );
     for (from, to, expected) in [
         ("{", "{,", "key must be a string"),

@@ -1,5 +1,6 @@
-//! Files that a promptbook writes for others to carry: a first line that says what they are, and a last one that proves
-//! that nothing between was altered.
+//! Checksummed files: the first line names the kind and the format, the last line contains a hash.
+//!
+//! The crate writes them for transport. The hash shows whether the file was altered.
 //!
 //! ```text
 //! promptbook KIND FORMAT
@@ -7,103 +8,105 @@
 //! blake3 HEX
 //! ```
 //!
-//! KIND is a word, FORMAT a number. HEX is the BLAKE3 of all bytes before the last line, in lower case: the [`Seal`].
-//! Lines end with a line feed, and nothing follows the last one.
+//! KIND is a word, FORMAT a number. HEX is the BLAKE3 hash of all bytes before the last line, in
+//! lower case: the [`Seal`]. Lines end with a line feed, and nothing follows the last one.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use crate::model::id::Seal;
 
-/// What is wrong with a file that a promptbook should have written.
+/// An error in a checksummed file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// The file is not there, or the system does not let it be read.
+    /// The file does not exist, or the system does not allow reading it.
     #[error("{path} can't be read")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
 
-    /// The reader that the file comes from failed.
+    /// The reader that provides the file failed.
     #[error("the {kind} file can't be read")]
     Reading {
-        /// What it was read as.
+        /// The kind that was expected.
         kind: &'static str,
-        /// What the reader answered.
+        /// The reader's error.
         source: io::Error,
     },
 
-    /// The writer that the file goes to failed.
+    /// The writer that receives the file failed.
     #[error("the {kind} file can't be written")]
     Writing {
-        /// What was to be written.
+        /// The kind that was being written.
         kind: &'static str,
-        /// What the writer answered.
+        /// The writer's error.
         source: io::Error,
     },
 
     /// The file is of another kind.
-    #[error("this is no {kind} file of a promptbook")]
+    #[error("this is not a promptbook {kind} file")]
     Foreign {
-        /// What it was read as, such as `frozen`.
+        /// The kind that was expected, such as `frozen`.
         kind: &'static str,
     },
 
     /// The file was written by a newer release of this crate.
     #[error("the {kind} file is of format {found}; this release reads up to {supported}")]
     NewerFormat {
-        /// What it was read as.
+        /// The kind that was expected.
         kind: &'static str,
         /// The format of the file.
         found: u32,
-        /// The newest format that this release knows.
+        /// The newest format that this release reads.
         supported: u32,
     },
 
-    /// The file does not end with a seal: something is missing, or was added.
-    #[error("the {kind} file is cut short, or goes on behind its end: its last line is no seal")]
+    /// The file does not end with a hash line: bytes are missing, or were appended.
+    #[error(
+        "the {kind} file is truncated, or has bytes after its end: its last line is not a hash"
+    )]
     Unsealed {
-        /// What it was read as.
+        /// The kind that was expected.
         kind: &'static str,
     },
 
-    /// The file's bytes are not those it was sealed with.
-    #[error("the {kind} file was altered: its bytes are not those it was sealed with")]
+    /// The file's bytes do not match the hash in its last line.
+    #[error("the {kind} file was altered: its bytes do not match the hash in its last line")]
     Altered {
-        /// What it was read as.
+        /// The kind that was expected.
         kind: &'static str,
     },
 
-    /// The file is whole, and contradicts itself or its format.
+    /// The hash matches, but the content contradicts itself or the format.
     #[error("the {kind} file is malformed: {reason}")]
     Malformed {
-        /// What it was read as.
+        /// The kind that was expected.
         kind: &'static str,
         /// What is wrong, with the line or the prompt.
         reason: String,
     },
 }
 
-/// A kind of sealed files.
+/// A kind of checksummed files.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
     /// The word in the first line.
     pub(crate) name: &'static str,
-    /// The format that is written, and the newest that is read.
+    /// The format that is written, which is also the newest that is read.
     pub(crate) format: u32,
 }
 
-/// How the last line begins.
+/// The start of the last line.
 const MARK: &str = "blake3 ";
 
-/// The last line's length: the mark, 64 digits, a line break.
+/// The length of the last line: the mark, 64 digits, a line break.
 const SEAL_LINE: usize = MARK.len() + 64 + 1;
 
-/// No first line is longer.
+/// The maximum length of the first line.
 const LONGEST_FIRST_LINE: usize = 64;
 
 impl Kind {
@@ -118,7 +121,7 @@ impl Kind {
         FileError::Altered { kind: self.name }
     }
 
-    /// What it means that a reader of a sealed file failed.
+    /// Returns the error for a failure to read a checksummed file.
     pub(crate) fn unread(self, error: io::Error) -> FileError {
         let kind = self.name;
         match error.downcast::<FileError>() {
@@ -127,7 +130,7 @@ impl Kind {
         }
     }
 
-    /// What it means that the writer of a sealed file failed.
+    /// Returns the error for a failure to write a checksummed file.
     pub(crate) fn unwritten(self, source: io::Error) -> FileError {
         let kind = self.name;
         FileError::Writing { kind, source }
@@ -141,7 +144,7 @@ impl Kind {
         format!("promptbook {} {}\n", self.name, self.format)
     }
 
-    /// Reads the first line off the bytes that a file begins with. Answers its length.
+    /// Parses the first line of a file, and returns its length.
     fn read_first_line(self, bytes: &[u8]) -> Result<usize, FileError> {
         let kind = self.name;
         let head = &bytes[..bytes.len().min(LONGEST_FIRST_LINE)];
@@ -165,9 +168,9 @@ impl Kind {
         }
     }
 
-    /// Holds the last line against the hash of all before it.
+    /// Compares the last line with the hash of all bytes before it.
     fn check(self, last_line: &[u8], hash: blake3::Hash) -> Result<Seal, FileError> {
-        // Text against text: other letters may mean the same digits.
+        // The texts are compared, not the hashes: digits in upper case would mean the same hash.
         if last_line == seal_line(hash).as_bytes() {
             return Ok(Seal::from_bytes(*hash.as_bytes()));
         }
@@ -186,7 +189,7 @@ fn seal_line(hash: blake3::Hash) -> String {
     format!("{MARK}{}\n", hash.to_hex())
 }
 
-/// Writes a sealed file: what is written to it is the content.
+/// A writer of a checksummed file. All that is written to it is content.
 #[derive(Debug)]
 pub(crate) struct Sealer<W> {
     out: W,
@@ -195,6 +198,10 @@ pub(crate) struct Sealer<W> {
 
 impl<W: Write> Sealer<W> {
     /// Begins a file of this kind.
+    ///
+    /// # Errors
+    ///
+    /// The writer's error. The file is incomplete then.
     pub(crate) fn new(out: W, kind: Kind) -> io::Result<Self> {
         let hasher = blake3::Hasher::new();
         let mut sealer = Self { out, hasher };
@@ -202,7 +209,13 @@ impl<W: Write> Sealer<W> {
         Ok(sealer)
     }
 
-    /// Ends the file. The content has ended with a line break.
+    /// Writes the last line, and returns the writer and the hash.
+    ///
+    /// The content must end with a line break.
+    ///
+    /// # Errors
+    ///
+    /// The writer's error. The file is incomplete then.
     pub(crate) fn finish(mut self) -> io::Result<(W, Seal)> {
         let hash = self.hasher.finalize();
         self.out.write_all(seal_line(hash).as_bytes())?;
@@ -223,7 +236,13 @@ impl<W: Write> Write for Sealer<W> {
     }
 }
 
-/// Checks a file of this kind that is in memory. Answers where in it the content begins and ends, and its seal.
+/// Checks a file of this kind that is in memory.
+///
+/// Returns the range of its content, and its hash.
+///
+/// # Errors
+///
+/// A [`FileError`] if the file is of another kind or format, or does not match its hash.
 pub(crate) fn open(bytes: &[u8], kind: Kind) -> Result<(std::ops::Range<usize>, Seal), FileError> {
     let start = kind.read_first_line(bytes)?;
     let end = bytes.len().saturating_sub(SEAL_LINE);
@@ -234,19 +253,19 @@ pub(crate) fn open(bytes: &[u8], kind: Kind) -> Result<(std::ops::Range<usize>, 
     Ok((start..end, seal))
 }
 
-/// Reads the content of a sealed file that may be larger than memory.
+/// A reader of the content of a checksummed file that may be larger than memory.
 ///
-/// The seal is checked when the end is reached: reading fails there where it is wrong, with a [`FileError`] inside.
-/// Until then nothing that was read is certain.
+/// The hash is compared at the end of the file. If it does not match, reading fails there, with a
+/// [`FileError`] inside the error. Until then no content is verified.
 #[derive(Debug)]
 pub(crate) struct Unsealer<R> {
     file: R,
     kind: Kind,
     hasher: blake3::Hasher,
-    /// What was read of the file and not given yet; the last line is never given.
+    /// Bytes that were read from the file. The last line is never returned as content.
     held: Vec<u8>,
     given: usize,
-    /// Whether what was given ends with a line break.
+    /// Whether the content that was returned so far ends with a line break.
     at_line_end: bool,
     seal: Option<Seal>,
 }
@@ -256,7 +275,7 @@ impl<R: Read> Unsealer<R> {
     ///
     /// # Errors
     ///
-    /// As reading from the file, or with a [`FileError`] inside.
+    /// The file's error, or an error that contains a [`FileError`].
     pub(crate) fn new(file: R, kind: Kind) -> io::Result<Self> {
         let mut reader = Self {
             file,
@@ -273,12 +292,12 @@ impl<R: Read> Unsealer<R> {
         Ok(reader)
     }
 
-    /// The seal, once all was read and found right.
+    /// Returns the hash, once the whole file was read and matches it.
     pub(crate) fn seal(&self) -> Option<Seal> {
         self.seal
     }
 
-    /// Reads until so many bytes are held, or the file ends.
+    /// Reads until `bytes` bytes are buffered, or the file ends.
     fn hold(&mut self, bytes: usize) -> io::Result<()> {
         const CHUNK: u64 = 64 * 1024;
         self.held.drain(..self.given);
@@ -345,7 +364,7 @@ mod tests {
         sealer.finish().unwrap().0
     }
 
-    /// Reads it both ways, which agree.
+    /// Reads the file from memory and as a stream. Both must agree.
     fn read(bytes: &[u8]) -> Result<String, String> {
         let opened = open(bytes, KIND)
             .map(|(content, seal)| (bytes[content].to_vec(), seal))
@@ -369,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_is_read() {
+    fn content_is_read_as_it_was_written() {
         let long = "0123456789\n".repeat(20_000);
         for content in ["", "\n", "one\ntwo\n", "blake3 no seal\n", &long] {
             assert_eq!(read(&sealed(content)).as_deref(), Ok(content));
@@ -397,10 +416,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn errors_say_what_is_wrong() {
         let whole = String::from_utf8(sealed("a\n")).unwrap();
         let told = |text: String| read(text.as_bytes()).unwrap_err();
-        let foreign = "this is no test file of a promptbook";
+        let foreign = "this is not a promptbook test file";
         for text in [
             "",
             "promptbook test 2",
@@ -416,13 +435,13 @@ mod tests {
             "the test file is of format 3; this release reads up to 2"
         );
         let unsealed =
-            "the test file is cut short, or goes on behind its end: its last line is no seal";
+            "the test file is truncated, or has bytes after its end: its last line is not a hash";
         assert_eq!(told(whole[..whole.len() - 1].into()), unsealed);
         assert_eq!(told(format!("{whole}more\n")), unsealed);
         assert_eq!(told("promptbook test 2\n".into()), unsealed);
         let ends_within_a_line = String::from_utf8(sealed("a")).unwrap();
         assert_eq!(told(ends_within_a_line), unsealed);
-        let altered = "the test file was altered: its bytes are not those it was sealed with";
+        let altered = "the test file was altered: its bytes do not match the hash in its last line";
         assert_eq!(told(whole.replace("\na\n", "\nb\n")), altered);
         assert_eq!(told(whole.replace("test 2", "test 1")), altered);
     }

@@ -1,4 +1,4 @@
-//! Making files durable: many by one flush where the system can, else one by one.
+//! Flushing of files: all with one system call if the system supports it, otherwise one by one.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use super::place::flush_directory;
 use crate::fs::io_error::failed;
 use crate::storage::Result;
 
-/// Flushes files of one directory tree.
+/// A flusher of the files of one directory tree.
 ///
-/// It keeps the directory open from the start: `syncfs` reports the errors that came since *its* descriptor was
-/// opened, those of background writing included.
+/// It keeps the directory open from the start, because `syncfs` reports only the errors since *its*
+/// descriptor was opened. Those include errors of background writes.
 #[derive(Debug)]
 pub(crate) struct Flusher {
     #[cfg(target_os = "linux")]
@@ -25,7 +25,7 @@ impl Flusher {
         })
     }
 
-    /// Makes these files and their names durable, below `root`.
+    /// Makes the files at `paths`, which are below `root`, and their names durable.
     pub(crate) fn flush(&self, root: &Path, paths: impl Iterator<Item = PathBuf>) -> Result<()> {
         if let Some(flushed) = self.flush_file_system() {
             return flushed.map_err(failed("flushing the file system of", root));
@@ -44,8 +44,9 @@ impl Flusher {
         flush_directory(root)
     }
 
-    /// One flush of everything on the file system; nothing where its errors could go unseen. Linux reports them
-    /// since 5.8 (commit 735e4ae5ba28).
+    /// Flushes the whole file system; `None` if the kernel may hide errors of the flush.
+    ///
+    /// Linux reports them since 5.8 (commit 735e4ae5ba28).
     #[cfg(target_os = "linux")]
     fn flush_file_system(&self) -> Option<std::io::Result<()>> {
         let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;

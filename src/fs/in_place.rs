@@ -1,16 +1,19 @@
-//! Files that are overwritten in place, on file systems that copy what they write.
+//! Overwriting of files in place, on file systems that copy on write.
 //!
-//! SQLite shares its `-shm` file between processes by mapping it. On btrfs each write of a page needs a new block, and if the
-//! disk is full there is none: the process is ended by SIGBUS, even one that only reads. The attribute "no copy on write"
-//! (`FS_NOCOW_FL`, `chattr +C`) has blocks overwritten, so that a page that was written once never needs room again.
+//! SQLite shares its `-shm` file between processes by mapping it. On btrfs, each write of a page
+//! needs a new block. If the disk is full, no block is left, and SIGBUS ends the process, even one
+//! that only reads. The attribute "no copy on write" (`FS_NOCOW_FL`, `chattr +C`) makes btrfs
+//! overwrite blocks, so that a page that was written once never needs space again.
 //!
-//! The attribute is inherited by the files that are made in a directory. btrfs keeps no checksums of such files, so that bodies,
-//! which need no overwriting, go without it.
+//! New files inherit the attribute from their directory. btrfs keeps no checksums of such files.
+//! Bodies are never overwritten, so their folders do not have the attribute.
 
 use std::path::Path;
 
-/// Has new files in a directory overwritten in place, if there are none yet. Other file systems don't know the attribute, and
-/// work without it; so does btrfs while the disk is not full.
+/// Makes new files in a directory be overwritten in place, if the directory is empty.
+///
+/// Errors are ignored. Other file systems do not know the attribute and work without it; so does
+/// btrfs while the disk is not full.
 pub(crate) fn overwrite_in_empty(directory: &Path) {
     let is_empty = std::fs::read_dir(directory).is_ok_and(|mut files| files.next().is_none());
     if is_empty {
@@ -18,7 +21,9 @@ pub(crate) fn overwrite_in_empty(directory: &Path) {
     }
 }
 
-/// Has new files in a directory, and in new ones below, copied on write, as other files of the file system are.
+/// Makes new files in a directory, and in new folders below it, be copied on write.
+///
+/// This is how other files of the file system are written.
 pub(crate) fn copy_on_write(directory: &Path) {
     set_overwritten(directory, false);
 }
@@ -33,7 +38,7 @@ fn set_overwritten(directory: &Path, overwritten: bool) {
         return;
     };
     if flags.contains(IFlags::NOCOW) != overwritten {
-        // What a file system does not know, it refuses.
+        // A file system that does not know the attribute refuses it.
         let _ = ioctl_setflags(&directory, flags ^ IFlags::NOCOW);
     }
 }

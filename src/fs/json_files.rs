@@ -1,20 +1,22 @@
-//! The JSON files of a folder.
+//! Listing of the JSON files in a folder.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The paths, from the folder on, of all JSON files below it, in the order of their names. Links to folders are left out,
-/// as they may lead in circles; so are hidden files, and with them a store that is in the folder.
+/// Returns the paths of all JSON files below a folder, relative to it and sorted by name.
+///
+/// Symbolic links to folders are skipped, because they can form cycles. Hidden files and folders
+/// are skipped, and with them a store in the folder.
 ///
 /// # Errors
 ///
-/// The folder or file that can't be read, and why.
+/// The folder or file that cannot be read, and the reason.
 pub(crate) fn json_files(folder: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let mut files = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(below) = folders.pop() {
-        // Joined to nothing, the folder would get a slash at its end.
+        // Joining an empty path would append a slash to the folder.
         let path = match below.as_os_str().is_empty() {
             true => folder.to_path_buf(),
             false => folder.join(&below),

@@ -1,3 +1,7 @@
+//! Durable file operations: flushes, renames, folders, temporary files, locks.
+//!
+//! No code outside this module and the blob directory renames or flushes files.
+
 pub(crate) mod checksummed_file;
 pub(crate) mod flush;
 pub(crate) mod folder;

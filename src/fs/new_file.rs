@@ -1,4 +1,4 @@
-//! A file for the user: in its place wholly and durably, or not at all.
+//! A file for the user that is put in place completely and durably, or not at all.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -8,7 +8,7 @@ use tempfile::{Builder, NamedTempFile};
 
 use super::place::flush_directory;
 
-/// A file that is being written beside its place.
+/// A file that is being written next to its destination.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     file: NamedTempFile,
@@ -16,13 +16,15 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file; what is in its place stays until it is published. A link stays too: the file goes where it leads.
+    /// Begins a file. An existing file at `place` stays until [`publish`](Self::publish).
+    ///
+    /// If `place` is a link, the link stays and its target is replaced.
     pub(crate) fn begin(place: &Path) -> io::Result<Self> {
         let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
         let there = permissions(&place)?;
         let mut builder = Builder::new();
         builder.prefix(".promptbook-");
-        // Others may read it as any other file: the process's mask takes what is to be taken.
+        // Other users may read it like any new file: the process's umask reduces the permissions.
         #[cfg(unix)]
         builder.permissions(
             there
@@ -30,7 +32,8 @@ impl NewFile {
                 .unwrap_or_else(|| std::os::unix::fs::PermissionsExt::from_mode(0o666)),
         );
         let file = builder.tempfile_in(folder_of(&place))?;
-        // What is replaced was made by the mask, or changed since: either way it stays.
+        // A replaced file's permissions are kept, whether they came from the umask or were changed
+        // since.
         #[cfg(unix)]
         if let Some(there) = there {
             file.as_file().set_permissions(there)?;
@@ -38,8 +41,10 @@ impl NewFile {
         Ok(Self { file, place })
     }
 
-    /// Flushes the file and puts it in its place. Unless it is to `replace` what is there, a file that is there is left, and
-    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) answered.
+    /// Flushes the file and puts it in its place.
+    ///
+    /// If a file exists and `replace` is false, the file stays, and the error is
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists).
     pub(crate) fn publish(mut self, replace: bool) -> io::Result<()> {
         self.file.flush()?;
         self.file.as_file().sync_all()?;
@@ -61,20 +66,23 @@ impl Write for NewFile {
     }
 }
 
-/// Those of the file that is there. A device, a pipe, or a link that leads nowhere is not to be replaced.
+/// Returns the permissions of the existing file, if there is one.
+///
+/// Fails for anything but a regular file, such as a device, a pipe, or a dangling link: it must not
+/// be replaced.
 fn permissions(place: &Path) -> io::Result<Option<Permissions>> {
     match fs::symlink_metadata(place) {
         Ok(there) if there.is_file() => Ok(Some(there.permissions())),
         Ok(_) => Err(io::Error::new(
             ErrorKind::InvalidInput,
-            "what is there is no regular file",
+            "the existing file is not a regular file",
         )),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The folder that a file is in.
+/// Returns the folder that contains a file.
 pub(crate) fn folder_of(place: &Path) -> &Path {
     match place.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

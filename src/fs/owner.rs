@@ -1,7 +1,8 @@
-//! The owner of the files and folders that are made in a store.
+//! Ownership of the files and folders that are created in a store.
 //!
-//! Root works in stores of other users, as by `sudo`. What it makes there belongs to the owner of the folder that it is
-//! made in, who could not use it otherwise. For all other users, and in root's own stores, nothing is changed.
+//! Root may work in stores of other users, for example by `sudo`. What root creates there belongs
+//! to the owner of the surrounding folder, who could not use it otherwise. For all other users, and
+//! in root's own stores, ownership is not changed.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,12 +12,12 @@ use super::place::flush_directory;
 use crate::fs::io_error::failed;
 use crate::storage::Result;
 
-/// The user and group that a new file is given to; none if it stays with the process's user.
+/// The user and group that a new file is given to; `None` leaves it to the process's user.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner(Option<(u32, u32)>);
 
 impl Owner {
-    /// The owner of the first of these that is there.
+    /// Returns the owner of the first of these paths that exists.
     #[cfg(unix)]
     pub(crate) fn of(paths: &[&Path]) -> Self {
         use std::os::unix::fs::MetadataExt;
@@ -28,13 +29,15 @@ impl Owner {
         Self(owner.filter(|(user, _)| *user != 0))
     }
 
-    /// Files belong to those who make them.
+    /// Files belong to the users who create them.
     #[cfg(not(unix))]
     pub(crate) fn of(_paths: &[&Path]) -> Self {
         Self(None)
     }
 
-    /// Gives away a file that this process has just made, by its descriptor: whatever has its name by now is left alone.
+    /// Changes the owner of a file that this process has just created.
+    ///
+    /// It uses the descriptor, so a file that has taken the name meanwhile is not affected.
     #[cfg(unix)]
     pub(crate) fn give(self, file: &File) -> io::Result<()> {
         match self.0 {
@@ -48,8 +51,11 @@ impl Owner {
         Ok(())
     }
 
-    /// Gives away a directory that this process has just made. It has no descriptor yet, and those who may write beside it
-    /// could have put another one in its place: only an empty one of this process's user is given.
+    /// Changes the owner of a directory that this process has just created.
+    ///
+    /// The directory has no descriptor yet, and a user who may write to its parent could have
+    /// replaced it. So the owner is changed only if the directory is empty and belongs to this
+    /// process's user.
     #[cfg(unix)]
     fn give_directory(self, path: &Path) -> io::Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
@@ -69,7 +75,7 @@ impl Owner {
         Ok(())
     }
 
-    /// Gives away an open directory, if it is empty and of this process's user.
+    /// Changes the owner of an open directory, if it is empty and belongs to this process's user.
     #[cfg(unix)]
     pub(crate) fn give_opened(self, directory: &File) -> io::Result<()> {
         use std::os::unix::fs::MetadataExt;
@@ -92,7 +98,7 @@ impl Owner {
     }
 }
 
-/// Makes a directory in a folder of a store.
+/// Creates a directory in a folder of a store.
 pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
     fs::create_dir(path)?;
     match path.parent() {
@@ -101,16 +107,18 @@ pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a directory in a folder of a store, durably, if it is missing.
+/// Creates a directory in a folder of a store durably, if it is missing.
 pub(crate) fn prepare_within(path: &Path) -> Result<()> {
     match create_dir(path) {
         Ok(()) => path.parent().map_or(Ok(()), flush_directory),
         Err(_) if path.is_dir() => Ok(()),
-        Err(error) => Err(failed("making", path)(error)),
+        Err(error) => Err(failed("creating", path)(error)),
     }
 }
 
-/// Makes an empty index of the rights that SQLite gives to one, unless a file is there. SQLite would leave it to root.
+/// Creates an empty index with the permissions that SQLite gives it, unless a file exists.
+///
+/// SQLite would create a file that belongs to root.
 pub(crate) fn prepare_index(path: &Path) -> Result<()> {
     let owner = Owner::of(&[path.parent().unwrap_or(Path::new("."))]);
     if owner.0.is_none() {
@@ -122,7 +130,7 @@ pub(crate) fn prepare_index(path: &Path) -> Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
     match options.open(path).and_then(|file| owner.give(&file)) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(failed("making", path)(error))
+            Err(failed("creating", path)(error))
         }
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! Directories that last, and where a store must not lie.
+//! Creation of durable directories, identity of files, and file systems unsuitable for a store.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::fs::io_error::failed;
 use crate::storage::{Error, ErrorKind, Result};
 
-/// Makes a directory and those above it, as far as they are missing. Each new name is flushed, so that a power cut
-/// does not take it.
+/// Creates a directory, and those above it that are missing.
+///
+/// Each new name is flushed, so that it survives a power cut.
 pub(crate) fn prepare(path: &Path) -> Result<()> {
     let parent = path
         .parent()
@@ -20,14 +21,15 @@ pub(crate) fn prepare(path: &Path) -> Result<()> {
                 prepare(parent)?;
                 prepare(path)
             }
-            _ => Err(failed("making", path)(error)),
+            _ => Err(failed("creating", path)(error)),
         },
-        Err(error) => Err(failed("making", path)(error)),
+        Err(error) => Err(failed("creating", path)(error)),
     }
 }
 
-/// Makes the names in a directory durable. Where directories can't be flushed (Windows), the file system does
-/// so by itself.
+/// Makes the names in a directory durable.
+///
+/// On systems where directories cannot be flushed (Windows), the file system does this itself.
 pub(crate) fn flush_directory(path: &Path) -> Result<()> {
     if cfg!(unix) {
         let directory = File::open(path).map_err(failed("opening", path))?;
@@ -36,8 +38,10 @@ pub(crate) fn flush_directory(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A directory that must stay where it was: others may move it away, and put another in its place, while a store in it is open.
-/// The open index would go along, and what is written by name would not.
+/// A directory that must not be replaced while a store in it is open.
+///
+/// Another process may move it away and put another directory in its place. The open index would
+/// move along, but files that are written by name would not.
 #[derive(Clone, Debug)]
 pub(crate) struct Anchor {
     path: PathBuf,
@@ -46,18 +50,18 @@ pub(crate) struct Anchor {
 
 impl Anchor {
     pub(crate) fn of(path: &Path) -> Result<Self> {
-        let found = fs::metadata(path).map_err(failed("looking at", path))?;
+        let found = fs::metadata(path).map_err(failed("inspecting", path))?;
         let was = identity(&found);
         let path = path.to_owned();
         Ok(Self { path, was })
     }
 
-    /// Fails where another directory is there, or none.
+    /// Fails if the path leads to another directory, or to none.
     pub(crate) fn holds(&self) -> Result<()> {
         match fs::metadata(&self.path) {
             Ok(found) if identity(&found) == self.was => Ok(()),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(failed("looking at", &self.path)(error))
+                Err(failed("inspecting", &self.path)(error))
             }
             _ => {
                 let path = self.path.display();
@@ -68,14 +72,14 @@ impl Anchor {
     }
 }
 
-/// What tells a file from another that takes its place, if the system says.
+/// Returns what distinguishes a file from another that takes its place, if the system has it.
 #[cfg(unix)]
 pub(crate) fn identity(found: &fs::Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     Some((found.dev(), found.ino()))
 }
 
-/// Where files that are open can't be moved.
+/// Returns `None`: on these systems, open files cannot be moved.
 #[cfg(not(unix))]
 pub(crate) fn identity(_found: &fs::Metadata) -> Option<(u64, u64)> {
     None
@@ -89,7 +93,7 @@ pub(crate) fn put_in_place(file: &Path, place: &Path) -> Result<()> {
     place.parent().map_or(Ok(()), flush_directory)
 }
 
-/// Removes a file, if it is there.
+/// Removes a file, if it exists.
 #[cfg(feature = "server")]
 pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
     match fs::remove_file(path) {
@@ -98,14 +102,15 @@ pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Whether this process may write to a file or directory. It is not opened: closing a database's file would
-/// drop SQLite's locks on it.
+/// Fails unless this process may write to a file or directory.
+///
+/// The file is not opened, because closing a database's file would drop SQLite's locks on it.
 #[cfg(unix)]
 pub(crate) fn writable(path: &Path) -> std::io::Result<()> {
     Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
 }
 
-/// Whether a file or directory is marked as read-only.
+/// Fails if a file or directory is marked as read-only.
 #[cfg(not(unix))]
 pub(crate) fn writable(path: &Path) -> std::io::Result<()> {
     match fs::metadata(path)?.permissions().readonly() {
@@ -114,9 +119,9 @@ pub(crate) fn writable(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The kind of network file system that a path is on, if it is on one.
+/// Returns the kind of network file system that a path is on, if it is on one.
 ///
-/// Numbers: `linux/magic.h` and statfs(2).
+/// The numbers are from `linux/magic.h` and statfs(2).
 #[cfg(target_os = "linux")]
 pub(crate) fn network_filesystem(path: &Path) -> Option<String> {
     let kinds: [(u32, &str); 9] = [
@@ -138,7 +143,7 @@ pub(crate) fn network_filesystem(path: &Path) -> Option<String> {
     Some((*name).to_owned())
 }
 
-/// macOS names the kind, and says whether it is local.
+/// Returns `not local` for a file system that macOS does not report as local.
 #[cfg(target_os = "macos")]
 pub(crate) fn network_filesystem(path: &Path) -> Option<String> {
     let found = rustix::fs::statfs(path).ok()?;
@@ -146,7 +151,7 @@ pub(crate) fn network_filesystem(path: &Path) -> Option<String> {
     (found.f_flags & LOCAL == 0).then(|| "not local".to_owned())
 }
 
-/// Not known elsewhere.
+/// Returns `None`: other systems do not report the kind.
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub(crate) fn network_filesystem(_path: &Path) -> Option<String> {
     None

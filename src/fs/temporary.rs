@@ -1,4 +1,4 @@
-//! Temporary files and folders of a store, each locked while it is written, and the sweep of those that are not locked.
+//! Temporary files and folders of a store, locked while in use, and the sweep of unlocked ones.
 
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
@@ -10,33 +10,33 @@ use super::owner::Owner;
 use crate::fs::io_error::failed;
 use crate::storage::{Error, Result};
 
-/// What the names of a store's temporary files begin with.
+/// Prefix of the names of a store's temporary files.
 const PREFIX: &str = ".tmp";
 
-/// Names that are tried, if others take, lock or remove each.
+/// Maximum number of names that are tried if other processes take, lock or remove each one.
 const MAX_ATTEMPTS: usize = 100;
 
-/// A file that is being written; removed when it is dropped, unless it was published.
+/// A file that is being written. Dropping it removes it, unless it was published.
 ///
-/// It has the rights that any file gets, the index's too: who may read that may read the bodies. It is locked for as long as
-/// it is open, so that a sweep leaves it alone.
+/// It has default permissions, as the index has: a user who may read the index may read the bodies.
+/// It is locked as long as it is open, so that a sweep leaves it alone.
 #[derive(Debug)]
 pub(crate) struct Temporary {
     folder: Folder,
     name: String,
-    /// None once it was published.
+    /// `None` after the file was published.
     file: Option<File>,
 }
 
 impl Temporary {
-    /// Makes a file in a store's `tmp/`.
+    /// Creates a file in a store's `tmp/`.
     pub(crate) fn create(folder: Folder) -> Result<Self> {
         let created = create(&folder, |folder, name| {
             let file = folder.create_new(name)?;
             Owner::of(&[folder.path()]).give(&file)?;
             Ok(file)
         });
-        let (name, file) = created.map_err(failed("making a file in", folder.path()))?;
+        let (name, file) = created.map_err(failed("creating a file in", folder.path()))?;
         Ok(Self {
             folder,
             name,
@@ -52,7 +52,7 @@ impl Temporary {
         self.file.as_ref().ok_or_else(|| Io::NotFound.into())
     }
 
-    /// Moves the file to its place, and gives it, still locked.
+    /// Moves the file to its place and returns it, still locked.
     pub(crate) fn publish(&mut self, folder: &Folder, name: impl AsRef<OsStr>) -> io::Result<File> {
         self.folder.rename(&self.name, folder, name)?;
         self.file.take().ok_or_else(|| Io::NotFound.into())
@@ -72,33 +72,33 @@ impl Write for Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if self.file.take().is_some() {
-            // What stays is swept.
+            // A sweep removes it if this fails.
             let _ = self.folder.remove_file(&self.name);
         }
     }
 }
 
-/// A folder for a while; removed with all that is in it when it is dropped.
+/// A temporary folder. Dropping it removes it with its contents.
 #[derive(Debug)]
 pub(crate) struct TemporaryFolder {
     folder: Folder,
     name: String,
-    /// Keeps it locked.
+    /// The open folder, which holds the lock.
     _held: File,
 }
 
 impl TemporaryFolder {
-    /// Makes a folder in a store's `tmp/`.
+    /// Creates a folder in a store's `tmp/`.
     pub(crate) fn create(store: &Path) -> Result<Self> {
         let folder = Root::new(store).open()?.tmp()?;
         let created = create(&folder, |folder, name| {
-            // A copy of an index is for the others to read once it is in its place.
+            // Other users may read a copy of an index only once it is in its place.
             folder.make_folder(name, 0o700)?;
             let made = folder.open_entry(name)?;
             Owner::of(&[folder.path()]).give_opened(&made)?;
             Ok(made)
         });
-        let (name, held) = created.map_err(failed("making a folder in", folder.path()))?;
+        let (name, held) = created.map_err(failed("creating a folder in", folder.path()))?;
         Ok(Self {
             folder,
             name,
@@ -113,14 +113,15 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // What stays is swept.
+        // A sweep removes it if this fails.
         let _ = self.folder.remove_all(&self.name);
     }
 }
 
-/// Makes something of a new name, and locks it.
+/// Creates an entry of a new name, and locks it.
 ///
-/// Others may have it locked before: a sweep for an instant, and anyone who may read it. It is not waited for.
+/// Another process may lock it first: a sweep for an instant, or any process that may read it. Such
+/// a lock is not waited for; another name is tried instead.
 fn create(
     folder: &Folder,
     mut make: impl FnMut(&Folder, &str) -> io::Result<File>,
@@ -129,16 +130,16 @@ fn create(
         let name = format!("{PREFIX}{:012x}", fastrand::u64(..1 << 48));
         match make(folder, &name) {
             Ok(file) => match file.try_lock_shared() {
-                // It may have been swept before it was locked.
+                // A sweep may have removed it before it was locked.
                 Ok(()) if !is_removed(&file)? && folder.entry(&name).is_ok() => {
                     return Ok((name, file));
                 }
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    // What stays is swept.
+                    // A sweep removes it if this fails.
                     let _ = folder.remove_all(&name);
                 }
-                // A file system without such locks: what is there is never swept.
+                // The file system does not support such locks, so the entry is never swept.
                 Err(TryLockError::Error(error))
                     if matches!(error.kind(), Io::Unsupported | Io::InvalidInput) =>
                 {
@@ -146,9 +147,9 @@ fn create(
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
             },
-            // Taken, or a folder that was swept before it was opened.
+            // The name is taken, or a sweep removed the folder before it was opened.
             Err(error) if matches!(error.kind(), Io::AlreadyExists | Io::NotFound) => {
-                // Without the folder it is in, no name is any good.
+                // Fail if the surrounding folder is missing: then no name can succeed.
                 folder.names()?;
             }
             Err(error) => return Err(error),
@@ -158,8 +159,10 @@ fn create(
     Err(io::Error::new(Io::ResourceBusy, reason))
 }
 
-/// Removes what is not being written any more: files and folders of the names that [`Temporary`] and [`TemporaryFolder`] give,
-/// and no others. One that can't be removed keeps none of the rest; the first failure is answered.
+/// Removes temporary files and folders that are no longer in use.
+///
+/// Only names that [`Temporary`] and [`TemporaryFolder`] give are removed. If an entry cannot be
+/// removed, the others still are, and the first error is returned.
 pub(crate) fn sweep(root: &Root) -> Result<()> {
     let tmp = root.open()?.tmp()?;
     let mut first = None;
@@ -184,7 +187,8 @@ fn sweep_one(tmp: &Folder, name: &OsStr) -> io::Result<()> {
     }
     let file = tmp.open_entry(name)?;
     match file.try_lock() {
-        // Locked until it is gone: who has just made it can't lock it, and makes another.
+        // The lock is held until the entry is removed. A process that has just created it cannot
+        // lock it, and creates another.
         Ok(()) => tmp.remove_all(name),
         Err(TryLockError::WouldBlock) => Ok(()),
         Err(TryLockError::Error(error)) => Err(error),
@@ -219,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_stays_and_what_was_left_goes() {
+    fn a_sweep_removes_only_abandoned_files() {
         let (store, root) = store();
         let file = Temporary::create(root.open().unwrap().tmp().unwrap()).unwrap();
         let folder = TemporaryFolder::create(store.path()).unwrap();
@@ -238,9 +242,9 @@ mod tests {
         assert_eq!(names(&root), ["notes.txt"]);
     }
 
-    /// A file that waits for one who reads it waits for ever.
+    /// Another process may hold its lock forever.
     #[test]
-    fn a_file_that_others_lock_is_not_waited_for() {
+    fn a_lock_of_another_process_is_not_waited_for() {
         let (_store, root) = store();
         let mut locks = Vec::new();
         let mut locked_at_first = |count: usize| {
@@ -265,10 +269,10 @@ mod tests {
         assert_eq!(names(&root), [name], "files are left");
     }
 
-    /// A socket can't be opened, and so not locked.
+    /// A socket cannot be opened, and therefore not locked.
     #[cfg(unix)]
     #[test]
-    fn a_failure_keeps_none_of_the_rest() {
+    fn a_failure_does_not_stop_a_sweep() {
         let (store, root) = store();
         let tmp = store.path().join("tmp");
         for name in ["a", "c", "d"] {

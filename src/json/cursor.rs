@@ -1,6 +1,7 @@
-//! A cursor over JSON text that is known to be valid.
+//! A cursor over text that is known to be valid JSON.
 //!
-//! It checks no more than it needs to end on any text: on text that is no JSON it answers nothing, or something.
+//! It checks only what it needs to terminate on any text. For text that is not JSON, the result is
+//! unspecified.
 
 use std::ops::Range;
 
@@ -12,7 +13,7 @@ pub(super) struct Cursor<'a> {
     at: usize,
 }
 
-/// The text of a string between its quotes, and whether it has escapes.
+/// The text of a string between its quotes, and whether it contains escapes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RawString<'a> {
     pub(super) text: &'a str,
@@ -28,7 +29,7 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    /// The next byte that is no white space.
+    /// Skips white space, and returns the next byte without passing it.
     pub(super) fn peek(&mut self) -> Option<u8> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let spaces = rest
@@ -38,7 +39,7 @@ impl<'a> Cursor<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Passes the next byte that is no white space, if it is this one.
+    /// Passes the next byte after white space if it equals `byte`. Returns whether it did.
     pub(super) fn pass(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
@@ -60,12 +61,12 @@ impl<'a> Cursor<'a> {
                 return Some(RawString { text, has_escapes });
             }
             has_escapes = true;
-            // The escape, and the character behind it.
+            // The backslash and the character after it.
             self.at += 2;
         }
     }
 
-    /// A number, `true`, `false` or `null`.
+    /// Passes a number, `true`, `false` or `null`, and returns its text.
     pub(super) fn word(&mut self) -> Option<&'a str> {
         self.peek()?;
         let start = self.at;
@@ -77,7 +78,7 @@ impl<'a> Cursor<'a> {
             .filter(|word| !word.is_empty())
     }
 
-    /// Passes a value, whatever it is.
+    /// Passes a value of any type, and returns its range.
     pub(super) fn value(&mut self) -> Option<Range<usize>> {
         self.peek()?;
         let start = self.at;
@@ -103,7 +104,9 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The text of the last member of this name, if the text is an object that has one.
+/// Returns the text of the last member with this name.
+///
+/// The answer is `None` if the text is not an object, or the object has no such member.
 pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     let mut cursor = Cursor::new(object);
     let mut found = None;
@@ -123,7 +126,7 @@ pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     found
 }
 
-/// The texts of a list's items; none if the text is no list.
+/// Returns the texts of a list's items; none if the text is not a list.
 pub(crate) fn items(list: &str) -> impl Iterator<Item = &str> {
     let mut cursor = Cursor::new(list);
     let mut is_list = cursor.pass(b'[');

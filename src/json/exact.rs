@@ -1,4 +1,4 @@
-//! TODO
+//! The exact JSON text type, [`Json`].
 
 use super::Tree;
 use super::parse_value;
@@ -15,14 +15,15 @@ use serde_json::value::RawValue;
 
 use crate::model::memory_size::{of_json, of_text};
 
-/// JSON text, its numbers as they are written.
+/// JSON text with its numbers as they are written.
 ///
-/// [`text`](Self::text) is exact. [`json`](Self::json) is the parsed value, which holds integers of 64 bits and doubles:
-/// `123456789012345678901` becomes the double next to it, and of `1.50`, `1E5` and `-0` only the values are left.
+/// [`text`](Self::text) is exact. [`json`](Self::json) is the parsed value, which represents 64-bit
+/// integers and doubles: `123456789012345678901` becomes the nearest double, and `1.50`, `1E5` and
+/// `-0` lose their notation.
 ///
-/// Two are equal if they hold the same, numbers written alike; white space, the escapes of strings and the order of
-/// members are no difference. With `serde_json`, serializing writes the text as it is. To other formats it is what
-/// [`RawValue`] is to them.
+/// Two values are equal if they have the same content with numbers written alike. White space, the
+/// escapes of strings and the order of members do not matter. With `serde_json`, serialization
+/// writes the text unchanged. Other formats receive what [`RawValue`] gives them.
 ///
 /// ```
 /// use promptbook::Json;
@@ -37,66 +38,66 @@ use crate::model::memory_size::{of_json, of_text};
 #[derive(Clone)]
 pub struct Json {
     text: String,
-    /// Parsed when it is first asked for.
+    /// The parsed value, once it was requested.
     value: OnceLock<Box<Value>>,
 }
 
 impl Json {
-    /// The text, exactly.
+    /// Returns the exact text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The parsed text. It is lossy: numbers are integers of 64 bits or doubles.
+    /// Returns the parsed value. It is lossy: numbers become 64-bit integers or doubles.
     #[must_use]
     pub fn json(&self) -> &Value {
         self.value.get_or_init(|| Box::new(parse(&self.text)))
     }
 
-    /// The text, exactly.
+    /// Returns the exact text.
     #[must_use]
     pub fn into_text(self) -> String {
         self.text
     }
 
-    /// Text that is known to be JSON.
+    /// Returns the value for text that is known to be JSON.
     pub(crate) fn new(text: String) -> Self {
         let value = OnceLock::new();
         Self { text, value }
     }
 
-    /// Text that is known to be JSON, and what it says.
+    /// Returns the value for text that is known to be JSON, with its parsed form.
     pub(crate) fn parsed(text: String, value: Value) -> Self {
         let value = OnceLock::from(Box::new(value));
         Self { text, value }
     }
 
-    /// Text that is known to be JSON, without white space.
+    /// Returns the value for text that is known to be JSON, without its white space.
     pub(crate) fn compact(text: &str) -> Self {
         Self::new(layout::compact(text))
     }
 
-    /// Whether [`json`](Self::json) is in memory.
+    /// Returns whether the result of [`json`](Self::json) is in memory.
     pub(crate) fn is_parsed(&self) -> bool {
         self.value.get().is_some()
     }
 
-    /// The memory that it takes, in bytes.
+    /// Returns the memory that the value uses, in bytes.
     pub(crate) fn weight(&self) -> usize {
         let value = self.value.get();
         size_of::<Self>() + of_text(&self.text) + value.map_or(0, |value| of_json(value))
     }
 
-    /// The parsed text, exactly.
+    /// Returns the parsed text with exact numbers.
     pub(crate) fn tree(&self) -> Tree<'_> {
         Tree::of(&self.text)
     }
 }
 
-/// Parses text that is known to be JSON, however deep.
+/// Parses text that is known to be JSON, however deeply it is nested.
 pub(crate) fn parse(text: &str) -> Value {
-    // A deep input may make a deep body deeper than is parsed at once.
+    // A deeply nested input inside a deeply nested body can exceed the parser's depth limit.
     parse_value(text).unwrap_or_else(|_| value_of(&Tree::of(text)))
 }
 
@@ -116,7 +117,7 @@ fn value_of(tree: &Tree<'_>) -> Value {
     }
 }
 
-/// The first number of JSON text that a `Value` does not hold exactly.
+/// Returns the first number of JSON text that a `Value` cannot represent exactly.
 #[cfg(feature = "cli")]
 pub(crate) fn unheld_number(text: &str) -> Option<&str> {
     fn first<'a>(tree: &Tree<'a>) -> Option<&'a str> {
@@ -155,7 +156,7 @@ impl PartialEq for Json {
 impl Eq for Json {}
 
 impl PartialEq<Value> for Json {
-    /// Compares the parsed text.
+    /// Compares the parsed value.
     fn eq(&self, other: &Value) -> bool {
         self.json() == other
     }
@@ -164,7 +165,7 @@ impl PartialEq<Value> for Json {
 impl Index<&str> for Json {
     type Output = Value;
 
-    /// Returns the member of this name of [`json`](Json::json), or null if there is none.
+    /// Returns the member with this name of [`json`](Json::json), or null if there is none.
     fn index(&self, name: &str) -> &Value {
         &self.json()[name]
     }
@@ -237,7 +238,7 @@ mod tests {
         let whole = serde_json::to_string(&outer).unwrap();
         assert_eq!(whole, format!("{{\"inner\":{text}}}"));
         assert_eq!(serde_json::from_str::<Outer>(&whole).unwrap(), outer);
-        // A `Value` holds what it can.
+        // A `Value` represents what it can.
         let value = serde_json::to_value(&outer).unwrap();
         assert_eq!(value["inner"]["a"][1], 1.5);
     }
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn deeper_text_than_is_parsed_at_once_is_parsed() {
+    fn text_beyond_the_depth_limit_is_parsed() {
         let text = format!(
             "{}[1, \"\\n\", null, true]{}",
             "{\"a\":".repeat(300),
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused() {
+    fn text_that_is_not_json_is_refused() {
         for text in ["", "{", "1e400", "\"\\ud800\"", "[1] 2"] {
             assert!(text.parse::<Json>().is_err(), "{text}");
         }

@@ -1,8 +1,8 @@
-//! The white space of JSON text.
+//! Layout of JSON text: compact or indented.
 
 use super::cursor::Cursor;
 
-/// The text without white space between its parts.
+/// Returns the text without white space between its tokens.
 pub(crate) fn compact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut cursor = Cursor::new(text);
@@ -12,7 +12,7 @@ pub(crate) fn compact(text: &str) -> String {
     out
 }
 
-/// The text over lines, indented by two spaces, as `serde_json` does it.
+/// Returns the text over several lines, indented by two spaces as `serde_json` does it.
 #[cfg(any(test, feature = "cli"))]
 pub(crate) fn pretty(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 2);
@@ -50,7 +50,7 @@ pub(crate) fn pretty(text: &str) -> String {
     out
 }
 
-/// The next part: a mark, a whole string with its quotes, or a word.
+/// Returns the next token: a punctuation mark, a string with its quotes, or a word.
 fn next<'a>(cursor: &mut Cursor<'a>, text: &'a str) -> Option<&'a str> {
     let first = cursor.peek()?;
     let start = cursor.at();

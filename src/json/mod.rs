@@ -1,8 +1,9 @@
-//! JSON as text: whatever is written stays as it is written.
+//! JSON as text, with numbers and strings exactly as they are written.
 //!
-//! `serde_json::Value` holds integers of 64 bits and doubles. JSON has other numbers too, and several ways to write each,
-//! so what must stay exact is never made of a `Value`: it is cut from text, compared as a [`Tree`] that borrows from the
-//! text, and written as text.
+//! `serde_json::Value` represents 64-bit integers and doubles only. JSON has other numbers, and
+//! several ways to write each number. Data that must remain exact is therefore never converted to a
+//! `Value`: it is cut from text, compared as a [`Tree`] that borrows from the text, and written as
+//! text.
 
 mod cursor;
 mod exact;

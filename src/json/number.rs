@@ -1,20 +1,20 @@
-//! Numbers as JSON writes them, compared by value without being expanded.
+//! JSON numbers, compared by value without expanding them.
 //!
-//! A number is its sign, its significant digits and an exponent. Two numbers are compared in time proportional to their
-//! texts, whatever their exponents are.
+//! A number is represented by its sign, its significant digits and an exponent. The time of a
+//! comparison is proportional to the length of the texts, whatever the exponents are.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
-/// A number as it is written. Equality is that of the text: `1` and `1.0` differ.
+/// A number as it is written. Equality compares the text: `1` and `1.0` differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Number<'a>(&'a str);
 
-/// Digits of an exponent's text that an `i128` holds, with room for adding the length of any text.
+/// The maximum number of digits of an exponent. An `i128` holds it plus the length of any text.
 const MOST_EXPONENT_DIGITS: usize = 30;
 
 impl<'a> Number<'a> {
-    /// The number that this text is. The text is a number of valid JSON.
+    /// Returns the number with this text, which is a number of valid JSON.
     pub(super) fn new(text: &'a str) -> Self {
         Self(text)
     }
@@ -23,19 +23,21 @@ impl<'a> Number<'a> {
         self.0
     }
 
-    /// Whether both numbers are the same, however they are written.
+    /// Returns whether both numbers have the same value, however they are written.
     ///
-    /// Numbers whose exponents have more than 30 digits are the same only if they are written alike.
+    /// Numbers whose exponents have more than 30 digits are equal only if they are written alike.
     pub(crate) fn is_same(self, other: Self) -> bool {
         self == other || self.decimal().compare(&other.decimal()) == Some(Ordering::Equal)
     }
 
-    /// Whether this number is less than another, for certain: exponents of more than 30 digits are not compared.
+    /// Returns whether this number is certainly less than another.
+    ///
+    /// Exponents with more than 30 digits are not compared.
     pub(crate) fn is_less(self, other: Self) -> bool {
         self.decimal().compare(&other.decimal()) == Some(Ordering::Less)
     }
 
-    /// Hashes the value: equal for numbers that are the same.
+    /// Hashes the value: numbers with the same value have the same hash.
     pub(crate) fn hash_value<H: Hasher>(self, state: &mut H) {
         let decimal = self.decimal();
         match decimal.exponent {
@@ -88,7 +90,7 @@ fn as_i128(length: usize) -> i128 {
     i128::try_from(length).unwrap_or(i128::MAX)
 }
 
-/// The exponent that this text is; none if it has too many digits.
+/// Parses an exponent; `None` if it has too many digits.
 fn read_exponent(text: &str) -> Option<i128> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -105,12 +107,14 @@ fn read_exponent(text: &str) -> Option<i128> {
     Some(if negative { -exponent } else { exponent })
 }
 
-/// A number as `0.DIGITS × 10^exponent`; neither the first nor the last digit is 0. Zero has no digits.
+/// A number as `0.DIGITS × 10^exponent`.
+///
+/// Neither the first nor the last digit is 0. Zero has no digits.
 struct Decimal<'a> {
     negative: bool,
-    /// The digits before and behind the point.
+    /// The digits before and after the decimal point.
     digits: (&'a str, &'a str),
-    /// None if its text has too many digits.
+    /// The exponent; `None` if its text has too many digits.
     exponent: Option<i128>,
 }
 
@@ -209,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_beyond_doubles_are_told_apart() {
+    fn numbers_beyond_doubles_are_distinguished() {
         let rising = [
             "-1e1000000000",
             "-123456789012345678902",
@@ -241,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_compared_is_neither_less_nor_the_same() {
+    fn incomparable_numbers_are_neither_less_nor_equal() {
         let wild = format!("1e-{}", "9".repeat(40));
         let wilder = format!("1e-{}8", "9".repeat(40));
         assert_eq!(compare(&wild, &wild), Some(Ordering::Equal));

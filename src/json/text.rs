@@ -1,4 +1,4 @@
-//! Strings of JSON: as they are written, and what they say.
+//! Strings of JSON: their notation and the text that they represent.
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -8,14 +8,14 @@ use memchr::memchr;
 
 use super::cursor::RawString;
 
-/// A string of JSON, or a member's name. Equality is that of what it says.
+/// A string of JSON, or a member's name. Equality compares the text that it represents.
 #[derive(Clone, Debug)]
 pub(crate) enum Text<'a> {
-    /// It is written without escapes.
+    /// A written string without escapes.
     Plain(&'a str),
-    /// It is written with escapes.
+    /// A written string with escapes, and the text that it represents.
     Escaped { raw: &'a str, said: Box<str> },
-    /// It is not written yet.
+    /// A text that is not part of any JSON text yet.
     New(Cow<'a, str>),
 }
 
@@ -39,7 +39,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Writes the string with its quotes: as it is written, if it is.
+    /// Writes the string with its quotes, in its existing notation if it has one.
     pub(super) fn write(&self, out: &mut String) {
         out.push('"');
         match self {
@@ -49,7 +49,7 @@ impl<'a> Text<'a> {
         out.push('"');
     }
 
-    /// The text between the quotes, if it is written.
+    /// Returns the notation between the quotes, if the string is a written one.
     pub(crate) fn raw(&self) -> Option<&'a str> {
         match self {
             Self::Plain(raw) | Self::Escaped { raw, .. } => Some(raw),
@@ -57,7 +57,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Finds where pieces of what the string says are written.
+    /// Returns a search for the places where parts of the text are written.
     pub(crate) fn places(&self) -> Places<'a> {
         Places {
             raw: self.raw().unwrap_or_default(),
@@ -82,18 +82,20 @@ impl Hash for Text<'_> {
     }
 }
 
-/// Where in a written string pieces of what it says are. It goes forward only.
+/// A search for the places of parts of a string in its notation. It moves forward only.
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
     raw: &'a str,
     has_escapes: bool,
-    /// How many bytes of what the string says are passed, and how many of its text.
+    /// The number of bytes that were passed in the represented text, and in the notation.
     said: usize,
     at: usize,
 }
 
 impl Places<'_> {
-    /// Where between the quotes a piece is, from its place in what the string says. Pieces are asked for in order.
+    /// Returns the range between the quotes in which a part of the represented text is written.
+    ///
+    /// Parts must be requested in order.
     pub(crate) fn of(&mut self, piece: Range<usize>) -> Range<usize> {
         self.advance(piece.start)..self.advance(piece.end)
     }
@@ -124,7 +126,7 @@ impl Places<'_> {
     }
 }
 
-/// What the text between a string's quotes says; none if an escape is malformed.
+/// Decodes the notation between a string's quotes; `None` if an escape is malformed.
 pub(super) fn decode(raw: &str) -> Option<String> {
     let mut said = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -138,7 +140,7 @@ pub(super) fn decode(raw: &str) -> Option<String> {
     Some(said)
 }
 
-/// The character of the escape that a text begins with, and the escape's length.
+/// Decodes the escape at the start of a text, and returns its character and its length.
 fn read_escape(text: &str) -> Option<(char, usize)> {
     let c = match text.as_bytes().get(1)? {
         b'n' => '\n',
@@ -166,13 +168,13 @@ fn read_escape(text: &str) -> Option<(char, usize)> {
     Some((c, 2))
 }
 
-/// Writes a text as it is between the quotes of a string.
+/// Writes a text in the notation between the quotes of a string.
 pub(crate) fn escape(text: &str, out: &mut String) {
     let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
     if text.bytes().all(is_plain) {
         return out.push_str(text);
     }
-    // A string always has a text.
+    // Serialization of a string cannot fail.
     let quoted = serde_json::to_string(text).unwrap_or_default();
     out.push_str(
         quoted
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_say_characters() {
+    fn escapes_represent_characters() {
         let raw = r#"a\n\t\r\b\f\"\\\/\u0041\u00e9\ud83d\uDE00é"#;
         let said = "a\n\t\r\u{8}\u{c}\"\\/Aé😀é";
         assert_eq!(read(raw).as_str(), said);
@@ -224,7 +226,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_escaped_says_the_same(text in any::<String>()) {
+        fn escaped_text_decodes_to_the_original(text in any::<String>()) {
             let mut raw = String::new();
             escape(&text, &mut raw);
             prop_assert_eq!(decode(&raw), Some(text));

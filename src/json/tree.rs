@@ -1,4 +1,4 @@
-//! Parsed JSON text that keeps how numbers and strings are written.
+//! Parsed JSON text that preserves the notation of numbers and strings.
 
 use std::hash::{Hash, Hasher};
 
@@ -6,8 +6,10 @@ use super::cursor::Cursor;
 use super::number::Number;
 use super::text::Text;
 
-/// A JSON value. Equality is exact: the order of an object's members is no difference, and neither is how a string is
-/// escaped, but how a number is written is. [`ByValue`] compares numbers by value.
+/// A JSON value with exact equality.
+///
+/// The order of an object's members and the escapes of a string do not matter, but the notation of
+/// a number does. [`ByValue`] compares numbers by value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Tree<'a> {
     Null,
@@ -18,25 +20,27 @@ pub(crate) enum Tree<'a> {
     Object(Members<'a>),
 }
 
-/// The members of an object, in its order. Of several of one name the last counts, in the place of the first.
+/// The members of an object, in order.
+///
+/// If a name is repeated, the last value counts, in the place of the first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Members<'a> {
     list: Vec<(Text<'a>, Tree<'a>)>,
-    /// The places in the list, by name, if there are more than [`FEW`].
+    /// The places in `list`, sorted by name, if there are more than [`FEW`].
     by_name: Vec<usize>,
 }
 
-/// Objects of at most this many members are searched linearly.
+/// The maximum number of members of an object that is searched linearly.
 const FEW: usize = 8;
 
-/// What the text of a value has begun and not ended.
+/// An array or an object whose end was not read yet.
 enum Open<'a> {
     Array(Vec<Tree<'a>>),
     Object(Vec<(Text<'a>, Tree<'a>)>, Text<'a>),
 }
 
 impl<'a> Tree<'a> {
-    /// Parses text that is known to be JSON. What is not becomes null.
+    /// Parses text that is known to be JSON. Text that is not JSON becomes null.
     pub(crate) fn of(text: &'a str) -> Self {
         Self::read(text).unwrap_or(Self::Null)
     }
@@ -74,7 +78,7 @@ impl<'a> Tree<'a> {
                     number => Self::Number(Number::new(number)),
                 },
             };
-            // The value ends here, and with it all that it is the last of.
+            // The value ends here, and so do all values that it is the last part of.
             loop {
                 match open.pop() {
                     None => return Some(value),
@@ -121,12 +125,12 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The member of this name, if the value is an object that has one.
+    /// Returns the member with this name, if the value is an object that has one.
     pub(crate) fn get(&self, name: &str) -> Option<&Tree<'a>> {
         self.as_object()?.get(name)
     }
 
-    /// Whether both values are the same, their numbers compared by value.
+    /// Returns whether both values are equal, with numbers compared by value.
     pub(crate) fn is_same(&self, other: &Tree<'_>) -> bool {
         match (self, other) {
             (Tree::Null, Tree::Null) => true,
@@ -142,7 +146,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Writes the value without white space, its numbers and strings as they are written.
+    /// Writes the value without white space, with numbers and strings in their existing notation.
     pub(crate) fn write(&self, out: &mut String) {
         match self {
             Self::Null => out.push_str("null"),
@@ -170,7 +174,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The value's text without white space.
+    /// Returns the value's text without white space.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         self.write(&mut text);
@@ -217,7 +221,7 @@ impl<'a> Members<'a> {
         self.entries().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The members, their names as they are written.
+    /// Returns the members with the notation of their names.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&Text<'a>, &Tree<'a>)> {
         self.list.iter().map(|(name, value)| (name, value))
     }
@@ -237,7 +241,7 @@ impl<'a> Members<'a> {
         self.get(name).is_some()
     }
 
-    /// Whether both have the same members, their numbers compared by value.
+    /// Returns whether both have the same members, with numbers compared by value.
     pub(crate) fn is_same(&self, other: &Members<'_>) -> bool {
         let found = |(name, value): (&str, &Tree<'_>)| {
             other.get(name).is_some_and(|other| value.is_same(other))
@@ -245,7 +249,7 @@ impl<'a> Members<'a> {
         self.len() == other.len() && self.iter().all(found)
     }
 
-    /// The places of the members, by name.
+    /// Returns the places of the members, sorted by name.
     fn in_order(&self) -> Vec<usize> {
         match self.by_name.is_empty() {
             true => sorted(&self.list),
@@ -254,15 +258,17 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The places of these members by name, those of one name in their order.
+/// Returns the places of these members sorted by name; members of one name remain in order.
 fn sorted(list: &[(Text<'_>, Tree<'_>)]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..list.len()).collect();
-    // It is stable.
+    // The sort is stable.
     places.sort_by(|one, other| list[*one].0.as_str().cmp(list[*other].0.as_str()));
     places
 }
 
-/// The members without those that a later one of their name replaces, which takes the place of the first.
+/// Removes each member that a later one of the same name replaces.
+///
+/// The later one takes the place of the first.
 fn without_repeated<'a>(
     list: Vec<(Text<'a>, Tree<'a>)>,
     by_name: &[usize],
@@ -296,7 +302,7 @@ impl Hash for Members<'_> {
     }
 }
 
-/// A value whose equality is that of [`Tree::is_same`]: its numbers are compared by value.
+/// A value whose equality is that of [`Tree::is_same`]: numbers are compared by value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ByValue<'t, 'a>(pub(crate) &'t Tree<'a>);
 
@@ -353,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn how_numbers_are_written_is_a_difference_and_no_other_value() {
+    fn only_the_notation_of_numbers_matters() {
         for (one, other, expected) in [
             ("1", "1.0", (false, true)),
             ("[{\"a\": 1e2}]", "[{\"a\":100}]", (false, true)),
@@ -410,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_null() {
+    fn text_that_is_not_json_is_null() {
         for text in [
             "",
             "{",
@@ -445,14 +451,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_what_was_read(value in anything(), pretty in any::<bool>()) {
+        fn written_text_equals_the_text_that_was_read(value in anything(), pretty in any::<bool>()) {
             let compact = value.to_string();
             let text = if pretty { serde_json::to_string_pretty(&value).unwrap() } else { compact.clone() };
             prop_assert_eq!(Tree::of(&text).to_text(), compact);
         }
 
         #[test]
-        fn any_text_is_read_to_an_end(text in "[\\[\\]{}:,\"\\\\u0-9a-f. ]{0,40}") {
+        fn reading_any_text_terminates(text in "[\\[\\]{}:,\"\\\\u0-9a-f. ]{0,40}") {
             let _ = Tree::of(&text);
             if serde_json::from_str::<Value>(&text).is_ok() {
                 prop_assert!(Tree::read(&text).is_some());

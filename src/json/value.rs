@@ -1,14 +1,15 @@
-//! JSON text as a tree of values.
+//! Parsing of JSON text into `serde_json` values.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Parses text.
+/// Parses JSON text.
 ///
-/// `serde_json` reads a [`Value`] likewise, but takes an object whose first member has one reserved name for the text of
-/// another value: its tree is not that of the text, and may be larger than the text lets one expect.
+/// The parser of `serde_json` interprets an object whose first member has a reserved name as the
+/// text of another value. Its result then differs from the text, and may be larger than the size of
+/// the text suggests. This function has no reserved name.
 pub(crate) fn parse_value(text: &str) -> serde_json::Result<Value> {
     serde_json::from_str::<Tree>(text).map(|tree| tree.0)
 }

@@ -1,4 +1,4 @@
-//! The clock: moments as the system gives them, and as records keep them.
+//! The clock: moments as the system reports them, and as records store them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 /// The source of a store's time.
 pub(crate) type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
-/// The system's time, whatever it is set to: also before 1970, where [`Utc::now`] panics.
+/// Returns the system's time. Unlike [`Utc::now`], it does not panic if that is before 1970.
 pub(crate) fn system() -> DateTime<Utc> {
     of_system(SystemTime::now())
 }
 
-/// A time of the system as a moment. One that is out of a moment's range is the nearest that is in it.
+/// Converts a system time to a moment. A time out of range becomes the nearest moment in range.
 pub(crate) fn of_system(time: SystemTime) -> DateTime<Utc> {
     let since = |duration: Duration| chrono::Duration::from_std(duration).ok();
     let (moment, nearest) = match time.duration_since(UNIX_EPOCH) {
@@ -30,8 +30,10 @@ pub(crate) fn of_system(time: SystemTime) -> DateTime<Utc> {
     moment.unwrap_or(nearest)
 }
 
-/// The moment as records keep it: to the microsecond, and no leap second, which is in no count of seconds since 1970. One is
-/// the last microsecond before it, so that moments stay in their order.
+/// Converts a moment to the form that records store: whole microseconds, no leap seconds.
+///
+/// A leap second is not in any count of seconds since 1970. It becomes the last microsecond before
+/// it, which preserves the order of moments.
 pub(crate) fn recorded(at: DateTime<Utc>) -> DateTime<Utc> {
     let micros = at.timestamp_subsec_micros().min(999_999);
     DateTime::from_timestamp(at.timestamp(), micros * 1000).unwrap_or(at)

@@ -1,15 +1,17 @@
-//! Memory that was freed, given back to the system.
+//! Return of freed memory to the operating system.
 
 use std::hint::black_box;
 
-/// Has the allocator give back what this thread has freed of its own.
+/// Makes the allocator return memory that this thread has freed to the operating system.
 ///
-/// The default allocator of Linux (glibc's) keeps freed pieces of up to 128 bytes apart, where they part the larger ones
-/// from each other: a tree of many small values leaves hundreds of megabytes of which no two pieces are joined, for as long
-/// as the thread does nothing large. Asking for a large piece joins them, and freeing it gives back what is then in one
-/// piece at the end of the heap. For other allocators it is one more piece of memory.
+/// The default allocator of Linux (glibc's) keeps freed pieces of up to 128 bytes separate, between
+/// the larger free pieces. A freed tree of many small values therefore leaves hundreds of megabytes
+/// in pieces that are not merged until the thread makes a large allocation. Allocating a large
+/// piece merges them. Freeing that piece returns the free memory at the end of the heap. With other
+/// allocators this is only one more allocation.
 pub(crate) fn give_back() {
-    // Below what is mapped apart, above what is looked at for being given back.
+    // Below the size that gets a memory mapping of its own, and above the size whose release makes
+    // the allocator return memory.
     const BYTES: usize = 96 * 1024;
     drop(black_box(Vec::<u8>::with_capacity(black_box(BYTES))));
 }

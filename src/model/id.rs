@@ -1,6 +1,6 @@
-//! Names and ids: parsed once, never mixed up.
+//! Types of ids and names, so that one cannot be passed for another.
 //!
-//! A [`PromptId`] cannot be passed where a [`BlobId`] is meant:
+//! They are validated when they are parsed. A [`PromptId`] cannot be passed as a [`BlobId`]:
 //!
 //! ```compile_fail
 //! fn body_of(id: promptbook::BlobId) {}
@@ -19,7 +19,7 @@ use crate::model::invalid_argument::{Invalid, check_length};
 
 /// The id of a prompt: exactly 6 characters of `0-9A-Za-z`.
 ///
-/// No other id can be named by a partial tag (`{{hcp:abc123:0}}`).
+/// A partial tag (`{{hcp:abc123:0}}`) can contain no other id.
 ///
 /// ```
 /// let id: promptbook::PromptId = "aZ09bY".parse()?;
@@ -32,23 +32,25 @@ use crate::model::invalid_argument::{Invalid, check_length};
 pub struct PromptId([u8; PromptId::LEN]);
 
 impl PromptId {
-    /// How many characters an id has.
+    /// The number of characters in an id.
     pub const LEN: usize = 6;
 
     const ALPHABET: &'static [u8; 62] =
         b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-    /// Draws an id; whether it is free is for the index to say, inside the transaction that uses it.
+    /// Returns a random id.
+    ///
+    /// The index decides whether it is free, inside the transaction that uses it.
     pub(crate) fn draw(rng: &mut fastrand::Rng) -> Self {
         Self(std::array::from_fn(|_| {
             Self::ALPHABET[rng.usize(..Self::ALPHABET.len())]
         }))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Every constructor admits ASCII only.
+        // Every constructor accepts ASCII only.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -65,28 +67,28 @@ impl FromStr for PromptId {
     }
 }
 
-/// The id of a version: a UUID, unique over all prompts and stores.
+/// The id of a version: a UUID, unique across all prompts and stores.
 ///
-/// Ids made here are of version 7 (RFC 9562): their text sorts by the moment they were made.
+/// Ids that this crate creates are of version 7 (RFC 9562), so their text sorts by creation time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct VersionId(Uuid);
 
 impl VersionId {
-    /// Makes an id of its moment, in milliseconds since 1970, and of random bytes.
+    /// Returns an id of the given time, in milliseconds since 1970, and random bytes.
     pub(crate) fn draw(millis: u64, rng: &mut fastrand::Rng) -> Self {
         let mut random = [0; 10];
         rng.fill(&mut random);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
-    /// The id of these 16 bytes.
+    /// Returns the id with these 16 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }
 
-    /// The id as 16 bytes, in the order of its text.
+    /// Returns the id as 16 bytes, in the order of its text.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
@@ -102,7 +104,7 @@ impl fmt::Display for VersionId {
 impl FromStr for VersionId {
     type Err = Invalid;
 
-    /// Reads the hyphenated form only, in any letter case.
+    /// Parses the hyphenated form only, in any letter case.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         Uuid::try_parse(text)
             .ok()
@@ -112,7 +114,7 @@ impl FromStr for VersionId {
     }
 }
 
-/// A BLAKE3 hash with a meaning: 32 bytes, 64 hex digits as text.
+/// Defines a type for one use of BLAKE3 hashes: 32 bytes, 64 hex digits as text.
 macro_rules! hash_type {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
         $(#[$doc])*
@@ -121,13 +123,13 @@ macro_rules! hash_type {
         pub struct $type([u8; 32]);
 
         impl $type {
-            /// The id that these 32 bytes of hash are.
+            /// Returns the value with these 32 bytes.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; 32]) -> Self {
                 Self(bytes)
             }
 
-            /// The hash as 32 bytes.
+            /// Returns the hash as 32 bytes.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 32] {
                 &self.0
@@ -159,14 +161,14 @@ macro_rules! hash_type {
 }
 
 hash_type! {
-    /// The content address of a body: BLAKE3 of its bytes, 64 hex digits as text.
+    /// The content address of a body: the BLAKE3 hash of its bytes, 64 hex digits as text.
     ///
-    /// Two bodies of the same bytes have the same address and are stored once.
+    /// Bodies with the same bytes have the same address and are stored once.
     BlobId, "blob id"
 }
 
 impl BlobId {
-    /// The address of these bytes.
+    /// Returns the address of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
@@ -176,15 +178,15 @@ impl BlobId {
 hash_type! {
     /// The hash of an operation: BLAKE3 over the previous operation's hash and its own content.
     ///
-    /// It names one operation for good, and with it all the history before.
+    /// It identifies one operation permanently, and with it all operations before.
     OperationId, "operation id"
 }
 
 impl OperationId {
-    /// What the first operation of a store follows.
+    /// The id that the first operation of a store follows.
     pub(crate) const ROOT: Self = Self([0; 32]);
 
-    /// The id of an operation of this content that follows `self`.
+    /// Returns the id of an operation with this content that follows `self`.
     pub(crate) fn followed_by(&self, content: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0).update(content);
@@ -193,23 +195,23 @@ impl OperationId {
 }
 
 hash_type! {
-    /// The hash that a sealed file ends with: BLAKE3 of all its bytes before the last line.
+    /// The hash that a checksummed file ends with: BLAKE3 of all its bytes before the last line.
     ///
-    /// Two files of the same seal are the same, byte for byte.
+    /// Two files with the same hash are equal byte for byte.
     Seal, "seal"
 }
 
-/// The name of a prompt: any text of at most 64 KiB, kept as given. It may be empty, and may have control characters,
-/// NUL included.
+/// The name of a prompt: any text of at most 64 KiB, stored exactly.
 ///
-/// Names are labels for people: two prompts may have the same. Text that comes from a stranger should be escaped before a
-/// terminal shows it.
+/// It may be empty, and may contain control characters, NUL included. Names are labels for people:
+/// two prompts may have the same name. Escape a name from an untrusted source before a terminal
+/// shows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct PromptName(Arc<str>);
 
 impl PromptName {
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -225,8 +227,9 @@ impl FromStr for PromptName {
     }
 }
 
-/// The name of an environment, such as `production`: any text of 1 to 1024 bytes without control
-/// characters, compared exactly.
+/// The name of an environment, such as `production`: 1 to 1024 bytes without control characters.
+///
+/// Names are compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct EnvironmentName(Arc<str>);
@@ -234,14 +237,16 @@ pub struct EnvironmentName(Arc<str>);
 impl EnvironmentName {
     const MAX_BYTES: usize = 1024;
 
-    /// `production`: where a new prompt's first version goes, and where partials are taken from,
-    /// unless another is named.
+    /// Returns `production`, the default environment.
+    ///
+    /// A new prompt's first version goes there, and partials are taken from there, unless another
+    /// environment is named.
     #[must_use]
     pub fn production() -> Self {
         Self("production".into())
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

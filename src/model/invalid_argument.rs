@@ -1,22 +1,22 @@
-//! What is answered to text that does not parse.
+//! The error for text that does not parse.
 
-/// Text that is not what it should be: an id, a name, a number, a selector.
+/// An error for text that is not a valid id, name, number or selector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a valid {what}: {reason}")]
 #[non_exhaustive]
 pub struct Invalid {
-    /// What the text was read as, such as `prompt id`.
+    /// What the text was parsed as, such as `prompt id`.
     pub what: &'static str,
-    /// The text, cut to its first 200 characters.
+    /// The text, truncated to its first 200 characters.
     pub text: String,
-    /// What is wrong with it.
+    /// The reason why it is not valid.
     pub reason: String,
 }
 
-/// The size limit of a name, a tag, a message and a reason, in bytes.
+/// The maximum size of a name, a tag, a message and a reason, in bytes.
 pub(crate) const MAX_TEXT_BYTES: usize = 64 * 1024;
 
-/// Checks that a text has at most [`MAX_TEXT_BYTES`]; `what` it is goes into the error.
+/// Checks that a text has at most [`MAX_TEXT_BYTES`]. The error names it as `what`.
 pub(crate) fn check_length(what: &'static str, text: &str) -> Result<(), Invalid> {
     match text.len() <= MAX_TEXT_BYTES {
         true => Ok(()),

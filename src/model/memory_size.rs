@@ -1,11 +1,13 @@
-//! The memory that values take, in bytes, for what keeps a bounded amount of them: rather too much than too little.
+//! Estimates of the memory that values take, in bytes, for caches of bounded size.
+//!
+//! The estimates are rather too high than too low.
 
 use serde_json::{Map, Value};
 
-/// What a map needs for an entry, and the allocator for what is of no fixed size.
+/// The overhead of a map's entry and of the allocations of its values that have no fixed size.
 pub(crate) const ENTRY: usize = 128;
 
-/// The memory behind text, without that of its place.
+/// Returns the heap memory of a text, without the `String` itself.
 pub(crate) fn of_text(text: &str) -> usize {
     match text.len() {
         0 => 0,
@@ -13,13 +15,13 @@ pub(crate) fn of_text(text: &str) -> usize {
     }
 }
 
-/// The memory of a JSON value.
+/// Returns the memory of a JSON value.
 pub(crate) fn of_json(value: &Value) -> usize {
     size_of::<Value>()
         + match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => 0,
             Value::String(text) => of_text(text),
-            // A list has room to grow by as much again.
+            // A vector that grew can have as much unused capacity as elements.
             Value::Array(elements) => {
                 let room = elements.capacity() - elements.len();
                 elements.iter().map(of_json).sum::<usize>() + room * size_of::<Value>() + 16
@@ -29,7 +31,7 @@ pub(crate) fn of_json(value: &Value) -> usize {
 }
 
 fn of_members(members: &Map<String, Value>) -> usize {
-    // The least table is for three.
+    // The smallest hash table has room for three members.
     let room = match members.len() {
         0 => 0,
         some => some.max(3) - some,

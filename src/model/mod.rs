@@ -1,3 +1,7 @@
+//! The data model: ids, numbers, selectors, records, bodies and errors.
+//!
+//! Every other layer uses these types; they use none of the other layers.
+
 pub(crate) mod body;
 pub(crate) mod clock;
 pub(crate) mod error;

@@ -1,4 +1,4 @@
-//! Plain data: what the store holds and gives back.
+//! Plain data that the store contains and returns.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,50 +9,52 @@ use crate::model::memory_size::of_text;
 use crate::model::shown::Quoted;
 use crate::model::version_number::VersionNumber;
 
-/// A prompt: a named line of versions.
+/// A prompt: a named sequence of versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Prompt {
-    /// The id, for good.
+    /// The id. It never changes.
     pub id: PromptId,
-    /// The name, as it is now.
+    /// The current name.
     pub name: PromptName,
-    /// The tags, as they are now, in the order they were given.
+    /// The current tags, in the order in which they were given.
     pub tags: Vec<String>,
-    /// When the prompt was created.
+    /// The time at which the prompt was created.
     pub created_at: DateTime<Utc>,
-    /// How many live versions it has.
+    /// The number of live versions.
     pub versions: u64,
     /// The highest number of a live version.
     pub latest: Option<VersionNumber>,
 }
 
-/// A version of a prompt: what never changes, and the environments that point to it now.
+/// A version of a prompt: its immutable fields, and the environments that point to it now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Version {
     /// The id.
     pub id: VersionId,
-    /// The prompt it belongs to.
+    /// The prompt that the version belongs to.
     pub prompt_id: PromptId,
     /// The number.
     pub number: VersionNumber,
-    /// The body's member `model`, where it is a string.
+    /// The body's member `model`, if it is a string.
     pub model: Option<String>,
     /// The commit message.
     pub message: String,
-    /// Who committed it.
+    /// The author of the commit.
     pub author: String,
-    /// The version it was committed on; none for a first version.
+    /// The version that it is based on. A prompt's first version has none.
     pub base: Option<VersionId>,
-    /// When it was committed, to the microsecond.
+    /// The time of the commit, in microseconds.
     pub created_at: DateTime<Utc>,
     /// The body's content address.
     pub blob: BlobId,
     /// The body's size in bytes.
     pub size: u64,
-    /// The environments that point to it, sorted. A version that an operation creates is in none
-    /// yet: the pointer's move is a change of its own.
+    /// The environments that point to the version, sorted.
+    ///
+    /// The list is empty in a [`Change::VersionCreated`], because moving an environment is a change
+    /// of its own.
     pub environments: Vec<EnvironmentName>,
 }
 
@@ -64,96 +66,102 @@ pub struct Environment {
     pub name: EnvironmentName,
     /// The prompt.
     pub prompt_id: PromptId,
-    /// The version it points to.
+    /// The version that the environment points to.
     pub version_id: VersionId,
-    /// That version's number.
+    /// The number of that version.
     pub number: VersionNumber,
-    /// When it was pointed there.
+    /// The time at which the environment was moved to that version.
     pub moved_at: DateTime<Utc>,
 }
 
-/// How many versions a prompt has.
+/// The number of versions of a prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct VersionCounts {
-    /// Live versions.
+    /// The number of live versions.
     pub total: u64,
-    /// The highest major number of a live version, 0 without one.
+    /// The highest major number of a live version, or 0 if there is none.
     pub highest_major: u32,
 }
 
-/// What a caller believes a pointer to be: checked in the transaction that changes it.
+/// The version that a caller expects a pointer to point to.
+///
+/// The expectation is checked in the transaction that changes the pointer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expected {
-    /// Whatever it is.
+    /// No expectation.
     #[default]
     Any,
-    /// It points nowhere.
+    /// The pointer does not exist.
     Absent,
-    /// It points to this version.
+    /// The pointer points to this version.
     Is(VersionId),
 }
 
-/// The inputs that a request gave to a version.
+/// The inputs that a request passed to a version.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RecordedInputs {
-    /// The request's id, any text.
+    /// The request's id, which can be any text.
     pub request_id: String,
     /// The version that was rendered.
     pub version_id: VersionId,
     /// The inputs by name.
     pub inputs: Map<String, Value>,
-    /// The environment that the version was resolved through, if any.
+    /// The environment through which the version was resolved, if any.
     pub environment: Option<EnvironmentName>,
-    /// When they were recorded.
+    /// The time at which the inputs were recorded.
     pub recorded_at: DateTime<Utc>,
 }
 
-/// One change of the store: who, when, what was before and after. Never altered.
+/// One entry of the store's history. It never changes.
 ///
-/// As JSON: `{number, id, at, author, kind, undoes, changes}`; `undoes` only where there are any.
+/// As JSON: `{number, id, at, author, kind, undoes, changes}`, without `undoes` if it is empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Operation {
-    /// 1 for the store's first operation, and so on without gaps.
+    /// The position in the history.
+    ///
+    /// The store's first operation has number 1, and there are no gaps.
     pub number: u64,
-    /// The hash over the previous operation's id and this one's content.
+    /// The hash of the previous operation's id and of this operation's content.
     pub id: OperationId,
-    /// What it was.
+    /// The content.
     #[serde(flatten)]
     pub content: OperationContent,
 }
 
-/// What an operation did. Its JSON text is what the operation's id is a hash of.
+/// The content of an operation. The operation's id is a hash of its JSON text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OperationContent {
-    /// When, to the microsecond. Clocks may go backwards; operation numbers do not.
+    /// The time of the operation, in microseconds.
+    ///
+    /// Clocks may go backwards; operation numbers do not.
     pub at: DateTime<Utc>,
-    /// Who.
+    /// The author.
     pub author: String,
-    /// What the caller asked for.
+    /// The kind of request that the operation fulfills.
     pub kind: OperationKind,
-    /// The operations that an [`Undo`](OperationKind::Undo) took back, newest first.
+    /// The operations that an [`Undo`](OperationKind::Undo) undid, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undoes: Vec<u64>,
-    /// What it changed, in order.
+    /// The changes, in order.
     pub changes: Vec<Change>,
 }
 
-/// What the caller of an operation asked for.
+/// The kind of request that an operation fulfills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OperationKind {
     /// A prompt was created, with its first version.
     Create,
-    /// A prompt was brought in as it was elsewhere, with its versions and pointers.
+    /// A prompt was imported from elsewhere, with its versions and environments.
     Import,
     /// A version was committed.
     Commit,
-    /// Pointers were set or removed.
+    /// Environments were moved or removed.
     Move,
     /// A prompt was renamed.
     Rename,
@@ -163,12 +171,12 @@ pub enum OperationKind {
     DeleteVersion,
     /// A prompt was deleted.
     DeletePrompt,
-    /// Earlier operations were taken back.
+    /// Earlier operations were undone.
     Undo,
 }
 
 impl OperationKind {
-    /// The kind as it stands in JSON.
+    /// Returns the kind's name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -185,55 +193,57 @@ impl OperationKind {
     }
 }
 
-/// One thing that an operation changed, with what was before and after.
+/// One effect of an operation on a prompt, with the states before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Change {
-    /// A prompt came, came back, went, or has another name or other tags. Its live versions go with it; when it comes
-    /// back, each of them does by a change of its own.
+    /// A prompt was created, restored or deleted, or its name or tags were changed.
+    ///
+    /// Deleting a prompt deletes its live versions too. When the prompt is restored, each of them
+    /// is restored by a change of its own.
     Prompt {
-        /// Which.
+        /// The prompt.
         id: PromptId,
-        /// What it was; none where it is new or was deleted.
+        /// The state before; none if the prompt was created or restored.
         before: Option<PromptState>,
-        /// What it is; none where it is deleted.
+        /// The state after; none if the prompt was deleted.
         after: Option<PromptState>,
     },
-    /// A version came to be.
+    /// A version was created.
     VersionCreated(Box<Version>),
-    /// A version was deleted. Its number stays taken.
+    /// A version was deleted. Its number is not used again.
     VersionDeleted {
-        /// Its prompt.
+        /// The version's prompt.
         prompt: PromptId,
-        /// Which.
+        /// The version.
         id: VersionId,
     },
-    /// A deleted version came back, as it was.
+    /// A deleted version was restored, unchanged.
     VersionRestored {
-        /// Its prompt.
+        /// The version's prompt.
         prompt: PromptId,
-        /// Which.
+        /// The version.
         id: VersionId,
     },
-    /// An environment points elsewhere.
+    /// An environment was created, moved or removed.
     Environment {
         /// The prompt.
         prompt: PromptId,
-        /// Which of its environments.
+        /// The environment's name.
         name: EnvironmentName,
-        /// Where it pointed; none where it did not exist.
+        /// The version that the environment pointed to; none if it did not exist.
         before: Option<VersionId>,
-        /// Where it points; none where it was removed.
+        /// The version that the environment points to; none if it was removed.
         after: Option<VersionId>,
-        /// Why, as far as somebody said so.
+        /// The reason, if the caller gave one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
 }
 
 impl Change {
-    /// The prompt that was changed.
+    /// Returns the prompt that was changed.
     #[must_use]
     pub fn prompt(&self) -> PromptId {
         match self {
@@ -246,7 +256,7 @@ impl Change {
     }
 }
 
-/// What of a prompt can change.
+/// The mutable fields of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PromptState {
@@ -257,7 +267,7 @@ pub struct PromptState {
 }
 
 impl PromptState {
-    /// Describes the name and the tags for people, each quoted and cut.
+    /// Describes the name and the tags for people. Each is quoted and shortened.
     pub(crate) fn described(&self) -> String {
         let name = Quoted(self.name.as_str());
         let tags = self.tags.iter().map(|tag| Quoted(tag).to_string());
@@ -277,25 +287,25 @@ impl From<&Prompt> for PromptState {
     }
 }
 
-/// Which prompts to list.
+/// A filter for lists of prompts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PromptFilter {
-    /// Text that the name contains, in any letter case; empty for all.
+    /// Text that the name contains, ignoring case. Empty text matches every prompt.
     pub name_contains: String,
-    /// Tags of which a prompt has any; empty for all.
+    /// Tags of which a prompt has at least one. An empty list matches every prompt.
     pub tags: Vec<String>,
 }
 
 impl PromptFilter {
-    /// Only prompts whose name contains this text, in any letter case.
+    /// Selects only prompts whose name contains this text, ignoring case.
     #[must_use]
     pub fn name_contains(mut self, text: impl Into<String>) -> Self {
         self.name_contains = text.into();
         self
     }
 
-    /// Only prompts that have this tag, or another one named so.
+    /// Selects only prompts that have this tag, or another tag that was added to the filter.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
@@ -303,18 +313,18 @@ impl PromptFilter {
     }
 }
 
-/// Which versions of a prompt to list.
+/// A filter for lists of versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VersionFilter {
-    /// Only this major.
+    /// The major number.
     pub major: Option<u32>,
-    /// Only numbers that meet this requirement, `2.1` read as `2.1.0`.
+    /// A requirement that the number satisfies. The number `2.1` is compared as `2.1.0`.
     pub requirement: Option<semver::VersionReq>,
 }
 
 impl Version {
-    /// The memory that it takes, in bytes.
+    /// Returns the version's size in memory, in bytes.
     pub(crate) fn weight(&self) -> usize {
         let environment =
             |name: &EnvironmentName| size_of::<EnvironmentName>() + of_text(name.as_str());
@@ -327,14 +337,14 @@ impl Version {
 }
 
 impl VersionFilter {
-    /// Only versions of this major.
+    /// Selects only versions with this major number.
     #[must_use]
     pub fn major(mut self, major: u32) -> Self {
         self.major = Some(major);
         self
     }
 
-    /// Only versions whose number meets this requirement.
+    /// Selects only versions whose number satisfies this requirement.
     #[must_use]
     pub fn requirement(mut self, requirement: semver::VersionReq) -> Self {
         self.requirement = Some(requirement);
@@ -342,25 +352,25 @@ impl VersionFilter {
     }
 }
 
-/// Which operations to list.
+/// A filter for lists of operations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationFilter {
-    /// Only operations that changed this prompt, deleted ones too.
+    /// A prompt that the operation changed. It may be deleted.
     pub prompt: Option<PromptId>,
-    /// Only operations that moved an environment of this name.
+    /// The name of an environment that the operation moved.
     pub environment: Option<EnvironmentName>,
 }
 
 impl OperationFilter {
-    /// Only operations that changed this prompt.
+    /// Selects only operations that changed this prompt.
     #[must_use]
     pub fn prompt(mut self, id: PromptId) -> Self {
         self.prompt = Some(id);
         self
     }
 
-    /// Only operations that moved an environment of this name.
+    /// Selects only operations that moved an environment with this name.
     #[must_use]
     pub fn environment(mut self, name: EnvironmentName) -> Self {
         self.environment = Some(name);
@@ -368,18 +378,18 @@ impl OperationFilter {
     }
 }
 
-/// Which changes may be called minor.
+/// The store's rule for minor versions that would break callers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
-    /// A minor that would break callers of its base is refused, unless forced.
+    /// A minor version that would break callers of its base is refused, unless it is forced.
     #[default]
     Enforced,
-    /// The caller chooses, as with the live service.
+    /// The caller chooses the bump, as with the live service.
     Free,
 }
 
-/// What a store was made with, kept in it.
+/// The settings that a store was created with. They are stored in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Settings {
@@ -398,13 +408,15 @@ impl Default for Settings {
     }
 }
 
-/// What an acknowledged change survives.
+/// The failures that an acknowledged change survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// The end of the process, however it comes, and power loss.
+    /// The end of the process, however it ends, and power loss.
     #[default]
     Full,
-    /// The end of the process. A power cut may take the last changes back, in whole operations and newest
-    /// first; what is left is a consistent store.
+    /// The end of the process.
+    ///
+    /// Power loss may remove the last operations. It removes whole operations, newest first, and
+    /// what remains is a consistent store.
     Relaxed,
 }

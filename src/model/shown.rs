@@ -2,17 +2,21 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-/// The number of characters that are shown of one text.
+/// The number of characters that are shown of a text.
 const MAX_SHOWN: usize = 100;
 
-/// Displays a text as it is if it can be distinguished from the text around it, else as [`Quoted`]: an empty text, one that
-/// begins or ends with white space, with a quotation mark or a mark that would combine with what is before it, and one
-/// with characters that a terminal obeys.
+/// Displays a text unchanged if it is distinguishable from the text around it, else as [`Quoted`].
 ///
-/// The two forms differ for any two texts, but for what is cut.
+/// The following texts are quoted: an empty text, one that begins or ends with white space, one
+/// that begins with a quotation mark or a combining character, and one that contains characters
+/// that a terminal interprets.
+///
+/// Two different texts are displayed differently, unless they differ only after the cut.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
-/// Displays a text in quotation marks, with escapes as in a Rust literal. It is cut at 100 characters, then `…` follows.
+/// Displays a text in quotation marks, with escapes as in a Rust literal.
+///
+/// A text of more than 100 characters is cut, and `…` follows the closing quotation mark.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl Display for Shown<'_> {
@@ -61,14 +65,15 @@ fn is_plain(text: &str, shown: &str) -> bool {
         && !shown.contains(is_unprintable)
 }
 
-/// Whether a character has no width of its own, so that it can't be seen at the beginning of a text.
+/// Returns whether a character has no width of its own and is invisible at the start of a text.
 fn needs_a_base(c: char) -> bool {
-    // The standard library knows these characters only by how it escapes them.
+    // The standard library exposes this property only in the way it escapes a character.
     !c.is_ascii() && c.escape_debug().len() > 1
 }
 
-/// Whether a terminal would do more than show this character: control characters, and those that reorder the text
-/// around them or end its line.
+/// Returns whether a terminal does more than show this character.
+///
+/// These are control characters, and characters that reorder the surrounding text or end its line.
 pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

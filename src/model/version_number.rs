@@ -1,4 +1,4 @@
-//! Version numbers, how they grow, and the ways to name a version.
+//! Version numbers, bumps, and the ways to select a version.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
 use crate::model::invalid_argument::Invalid;
 
-/// The number of a version: `major.minor`, unique within its prompt for good.
+/// The number of a version: `major.minor`, unique within its prompt and never reused.
 ///
 /// ```
 /// let number: promptbook::VersionNumber = "2.1".parse()?;
@@ -20,14 +20,14 @@ use crate::model::invalid_argument::Invalid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct VersionNumber {
-    /// Grows when callers of the version before would break.
+    /// Increases if the new version would break callers of the previous one.
     pub major: u32,
-    /// Grows with every other change.
+    /// Increases with every other change.
     pub minor: u32,
 }
 
 impl VersionNumber {
-    /// The number `major.minor`.
+    /// Returns the number `major.minor`.
     #[must_use]
     pub const fn new(major: u32, minor: u32) -> Self {
         Self { major, minor }
@@ -73,27 +73,30 @@ impl From<VersionNumber> for String {
     }
 }
 
-/// How a new version's number grows from its base's.
+/// The step from the number of a base to the number of a new version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Bump {
-    /// The base's major, and that major's next minor.
+    /// The base's major, with the next minor of that major.
     Minor,
-    /// The prompt's next major, and minor 0.
+    /// The prompt's next major, with minor 0.
     Major,
-    /// A minor if the bump rules allow one, else a major.
+    /// A minor bump if the bump rules allow one, otherwise a major bump.
     #[default]
     Auto,
 }
 
-/// Names one version of a prompt.
+/// A selector of one version of a prompt.
 ///
 /// | text | selects |
 /// |---|---|
-/// | `0197…-…` (a UUID) | the version of that id |
-/// | `2.1` | the version of that number |
-/// | `latest` | the version of the highest number |
-/// | `^2`, `2.*`, `2`, `~2.1`, `>=1.2, <3` | the highest number that meets the requirement, by the rules of the [`semver`] crate, `2.1` read as `2.1.0` |
-/// | anything else, or anything behind `env:` | the version that the environment of that name points to |
+/// | `0197…-…` (a UUID) | the version with that id |
+/// | `2.1` | the version with that number |
+/// | `latest` | the version with the highest number |
+/// | `^2`, `2.*`, `2`, `~2.1`, `>=1.2, <3` | the version with the highest number that meets it |
+/// | any other text, or any text after `env:` | the version that this environment points to |
+///
+/// Requirements follow the rules of the [`semver`] crate, with a number such as `2.1` read as
+/// `2.1.0`.
 ///
 /// ```
 /// use promptbook::Selector;
@@ -107,15 +110,15 @@ pub enum Bump {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Selector {
-    /// By id.
+    /// The version with this id.
     Id(VersionId),
-    /// By number.
+    /// The version with this number.
     Number(VersionNumber),
-    /// The highest number.
+    /// The version with the highest number.
     Latest,
-    /// The highest number that meets a requirement.
+    /// The version with the highest number that meets a requirement.
     Requirement(VersionReq),
-    /// What an environment points to.
+    /// The version that an environment points to.
     Environment(EnvironmentName),
 }
 
@@ -139,7 +142,9 @@ impl FromStr for Selector {
             return VersionReq::parse(text)
                 .map(Self::Requirement)
                 .map_err(|error| {
-                    let reason = format!("{error}; an environment of this name is env:{text}");
+                    let reason = format!(
+                        "{error}; to select the environment of this name, write env:{text}"
+                    );
                     Invalid::new("version requirement", text, reason)
                 });
         }
@@ -189,13 +194,13 @@ impl From<EnvironmentName> for Selector {
     }
 }
 
-/// Whether a requirement admits a number, read as `major.minor.0`.
+/// Returns whether a requirement admits a number, which is read as `major.minor.0`.
 pub(crate) fn admits(requirement: &VersionReq, number: VersionNumber) -> bool {
     let version = semver::Version::new(number.major.into(), number.minor.into(), 0);
     requirement.matches(&version)
 }
 
-/// The majors that a requirement can admit, both ends included: a bound for a search by number.
+/// Returns the lowest and the highest major that a requirement can admit, to bound a search.
 pub(crate) fn majors(requirement: &VersionReq) -> (u32, u32) {
     let narrow = |(low, high): (u32, u32), comparator: &Comparator| {
         let major = u32::try_from(comparator.major).unwrap_or(u32::MAX);
@@ -209,17 +214,18 @@ pub(crate) fn majors(requirement: &VersionReq) -> (u32, u32) {
     requirement.comparators.iter().fold((0, u32::MAX), narrow)
 }
 
-/// Names a prompt: by id or by name.
+/// A reference to a prompt, by id or by name.
 ///
-/// As text: the id or the name. `id:` and an id always names one prompt, also if another prompt has that text as its name.
+/// As text, it is the id or the name. `id:` followed by an id always means the prompt with that id,
+/// even if another prompt has the same text as its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PromptRef {
-    /// By id.
+    /// The prompt with this id.
     Id(PromptId),
-    /// By exact name.
+    /// The prompt with exactly this name.
     Name(PromptName),
-    /// Text that may be an id as well as a name. Where two prompts answer to it, it is an error.
+    /// Text that may be an id or a name. If it matches two prompts, it is an error.
     IdOrName(PromptId),
 }
 
@@ -280,12 +286,15 @@ impl From<PromptName> for PromptRef {
     }
 }
 
-/// Names a version in one word: a prompt and a selector, or a version's id alone.
+/// One version of one prompt: a prompt and a selector, or a version's id alone.
 ///
-/// As text: `greeting@2.1`, `greeting@^2`, `greeting@production`, `abc123@env:latest`; without a selector,
-/// `greeting` is its latest version, as a branch in git is its newest commit. The text is cut at `@env:`,
-/// else at the last `@`. Names are any text, so some have to be completed by a selector (`a@b@latest`), and some can only be
-/// replaced by the id (`id:abc123`): a name with `@env:`, and one that is a version's id.
+/// As text, it is `greeting@2.1`, `greeting@^2`, `greeting@production` or `abc123@env:latest`.
+/// Without a selector, `greeting` means its latest version, as a branch in git means its newest
+/// commit.
+///
+/// The text is split at `@env:`, otherwise at the last `@`. A name may be any text. A name that
+/// contains `@` needs a selector after it (`a@b@latest`). A name that contains `@env:`, and a name
+/// that is a version's id, can only be replaced by the prompt's id (`id:abc123`).
 ///
 /// ```
 /// use promptbook::{Selector, Spec};
@@ -298,14 +307,14 @@ impl From<PromptName> for PromptRef {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Spec {
-    /// The prompt; only a version's id can do without.
+    /// The prompt; `None` only if the selector is a version's id.
     pub prompt: Option<PromptRef>,
-    /// Which of its versions.
+    /// The selector of one of its versions.
     pub selector: Selector,
 }
 
 impl Spec {
-    /// A version of a prompt.
+    /// Returns the spec of a version of a prompt.
     pub fn new(prompt: impl Into<PromptRef>, selector: impl Into<Selector>) -> Self {
         Self {
             prompt: Some(prompt.into()),
@@ -313,7 +322,7 @@ impl Spec {
         }
     }
 
-    /// Cuts a text into the prompt's and the selector's, if there is one.
+    /// Splits a text into the prompt's part and the selector's, if it has one.
     #[must_use]
     pub fn split(text: &str) -> (&str, Option<&str>) {
         let at = text.find("@env:").or_else(|| text.rfind('@'));

@@ -1,13 +1,15 @@
-//! A count of the steps that a thread's work takes, by which tests see how it grows. Nothing is counted outside of tests.
+//! A count of the steps of a thread's work, from which tests determine how the work grows.
+//!
+//! Nothing is counted outside of tests.
 
-/// Counts one step, such as a row that is looked at.
+/// Counts one step, such as examining a row.
 #[inline(always)]
 pub(crate) fn step() {
     #[cfg(test)]
     count::add(1);
 }
 
-/// Counts this many steps.
+/// Counts several steps.
 #[inline(always)]
 pub(crate) fn many(_steps: usize) {
     #[cfg(test)]
@@ -25,12 +27,12 @@ mod count {
         static STEPS: Cell<u64> = const { Cell::new(0) };
     }
 
-    /// Counts this many steps.
+    /// Counts several steps.
     pub(crate) fn add(steps: u64) {
         STEPS.set(STEPS.get() + steps);
     }
 
-    /// The steps that this thread takes for a piece of work.
+    /// Returns the number of steps that this thread takes for a piece of work.
     pub(crate) fn steps(work: impl FnOnce()) -> u64 {
         let before = STEPS.get();
         work();

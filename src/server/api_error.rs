@@ -1,4 +1,4 @@
-//! Why a request is refused: the texts of the live service, and their two tables of statuses.
+//! API errors: the live service's texts, and the statuses of both status modes.
 
 use std::sync::Arc;
 
@@ -7,69 +7,72 @@ use axum::response::{IntoResponse, Response};
 
 use crate::{Error, ErrorKind, Invalid};
 
-/// Which statuses tell of what is wrong. The texts are the same.
+/// The set of HTTP statuses that report errors. The texts are the same in both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
-    /// As HTTP means them: what is not there is a 404, and changing it too.
+    /// The statuses that HTTP defines: reading or changing a missing item is a 404.
     #[default]
     Plain,
-    /// As the live service does: much of what is not there is a 500, and changing it changes nothing and is no error.
+    /// The live service's statuses.
+    ///
+    /// Reading a missing item is often a 500. Changing or deleting a missing item often has no
+    /// effect and succeeds.
     Live,
 }
 
-/// Why a request is refused.
+/// An error that a request is answered with.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
-    /// No such prompt.
+    /// The prompt does not exist.
     Prompt,
-    /// No such prompt to give tags to.
+    /// The prompt whose tags should be set does not exist.
     PromptToTag,
-    /// No such version.
+    /// The version does not exist.
     Version,
-    /// No such version to read the body of.
+    /// The version whose body should be read does not exist.
     VersionOfBody,
     /// The prompt has no version in production.
     ProductionVersion,
-    /// No such version to go out from.
+    /// The base of the new version does not exist.
     Base,
-    /// No such version of this prompt.
+    /// The prompt has no such version.
     VersionOfPrompt,
-    /// No inputs of this request are recorded.
+    /// No inputs are recorded for this request.
     Inputs,
-    /// No such prompt to change or delete.
+    /// The prompt that should be changed or deleted does not exist.
     PromptToChange,
-    /// No such version to delete.
+    /// The version that should be deleted does not exist.
     VersionToDelete,
-    /// The environment is not on this version.
+    /// The environment does not point to this version.
     EnvironmentToRemove,
-    /// The request is not of the right shape: what it is that is wrong, and what was expected.
+    /// The request is malformed; the text names the faulty member and the expected value.
     Shape(String),
-    /// The bump rules or the numbers forbid it.
+    /// The bump policy or the version numbers forbid the change.
     Rules(String),
-    /// No key, or a wrong one.
+    /// The key is missing or wrong.
     Key(&'static str),
-    /// The request is for a name that is not served here.
+    /// The request is for a host name that is not served here.
     Host(String),
-    /// The URL of a body is not one that was signed here, or not any more.
+    /// The URL of a body was not signed here, or has expired.
     Signature(&'static str),
-    /// No such route.
+    /// The route does not exist.
     Route(String),
-    /// The route has other methods.
+    /// The route does not have this method.
     Method(String),
     /// The request is too large.
     TooLarge(String),
-    /// The request's body took too long.
+    /// The request's body took too long to arrive.
     TooSlow,
-    /// The store fails. The text says what the client can do; the cause is for the log.
+    /// The store failed. The client gets a text about the kind; the cause is only logged.
     Store(ErrorKind, Arc<str>),
-    /// Others take the memory that it would.
+    /// Other requests occupy the memory that this one needs.
     Loaded,
-    /// Something of ours: the text tells nothing of it.
+    /// An internal failure; its cause is only logged.
     Internal(Arc<str>),
 }
 
 impl Refusal {
-    /// What it is, for whoever reads the code: one row each of the tables that clients rely on.
+    /// Returns the text, the plain status and the live status. Clients rely on this table.
     fn row(&self) -> (&str, u16, Live) {
         use Live::{As, Passes, Same};
         match self {
@@ -112,7 +115,7 @@ impl Refusal {
         }
     }
 
-    /// Why the server fails to answer, for the log. None if the request is at fault.
+    /// Returns the cause for the log, or `None` if the request is at fault.
     pub(crate) fn cause(&self) -> Option<&str> {
         match self {
             Self::Store(_, cause) | Self::Internal(cause) => Some(cause),
@@ -120,12 +123,12 @@ impl Refusal {
         }
     }
 
-    /// The text for the client.
+    /// Returns the text for the client.
     pub(crate) fn text(&self) -> &str {
         self.row().0
     }
 
-    /// The status, or none where the live service lets the request pass without changing anything.
+    /// Returns the status, or `None` if the live service answers as if the request had succeeded.
     pub(crate) fn status(&self, status: Status) -> Option<StatusCode> {
         let (_, plain, live) = self.row();
         let code = match (status, live) {
@@ -137,7 +140,7 @@ impl Refusal {
     }
 }
 
-/// The text and status of an error of the store, unless a route has a text of its own for it.
+/// Returns the text and status of a store error for which no route has a specific text.
 fn of_kind(kind: ErrorKind) -> (&'static str, u16) {
     match kind {
         ErrorKind::NotFound => ("Not found", 404),
@@ -157,14 +160,16 @@ fn of_kind(kind: ErrorKind) -> (&'static str, u16) {
     }
 }
 
-/// How the live service differs.
+/// The live service's status, compared with the plain one.
 enum Live {
     Same,
     As(u16),
     Passes,
 }
 
-/// The refusal is put in the response for [`finish`](super::middleware::finish), which knows the statuses and writes it.
+/// Puts the error in the response's extensions.
+///
+/// [`finish`](super::middleware::finish) knows the status mode, and writes the response.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -173,7 +178,10 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// What is not there is refused as a route says, by [`or_refuse`](OrRefuse::or_refuse) before this.
+/// Converts errors that have the same text on every route.
+///
+/// Routes call [`or_refuse`](OrRefuse::or_refuse) first if they have a specific text for a missing
+/// item.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
@@ -194,7 +202,7 @@ impl From<Error> for Refusal {
     }
 }
 
-/// Names the member that has the text.
+/// Names the request's member that contains the text.
 impl From<Invalid> for Refusal {
     fn from(invalid: Invalid) -> Self {
         let member = match invalid.what {
@@ -208,7 +216,7 @@ impl From<Invalid> for Refusal {
     }
 }
 
-/// An error and all that led to it.
+/// Returns the messages of an error and of all its sources.
 fn told(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -220,7 +228,7 @@ fn told(error: &Error) -> String {
     text
 }
 
-/// Says by which refusal a route tells that something is not there.
+/// Conversion of a missing item to the API error that a route has for it.
 pub(crate) trait OrRefuse<T> {
     fn or_refuse(self, refusal: Refusal) -> Result<T, Refusal>;
 }

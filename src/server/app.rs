@@ -1,4 +1,4 @@
-//! What all requests share: the store, and who may do what with it.
+//! The state that all requests share: the store, the limits, and the access checks.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,23 +19,29 @@ use super::signature::Signer;
 use crate::model::clock;
 use crate::{Spec, Store, Version};
 
-/// What a server lets clients use of it.
+/// Limits on what clients can use of a server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The largest request body, in bytes: 50 MiB, as of the live service.
+    /// Maximum size of a request body in bytes: 50 MiB, as in the live service.
     pub body_bytes: usize,
-    /// How long a request's head may take, and how long a connection may be idle: 30 s.
+    /// Maximum time for a request's head, and maximum idle time of a connection: 30 s.
     pub header_time: Duration,
-    /// How long a request's body may take: 60 s.
+    /// Maximum time for a request's body: 60 s.
     pub body_time: Duration,
-    /// How many connections may be open: 4096, and no more than leave open files for the store. For one more, the one that
-    /// has been idle longest is closed, those before others that never had a key; if none is idle, it is answered 503.
+    /// Maximum number of open connections: 4096.
+    ///
+    /// The number is lower if the process may not open that many files, because some are reserved
+    /// for the store. A connection beyond the limit closes the one that has been idle longest;
+    /// connections that never presented a key are closed before others. If no connection is idle,
+    /// the new one is answered with 503.
     pub connections: usize,
-    /// How much memory bodies and answers under way may take in sum, in bytes: 576 MiB. A third is for bodies as they come
-    /// and for answers until they are taken, the rest for requests that are worked on. What is beyond is answered 503; up
-    /// to 64 KiB of each request and answer are not counted.
+    /// Maximum memory of request bodies and responses in progress, in bytes in total: 576 MiB.
+    ///
+    /// A third is for bodies that are being received and for responses until they are sent. The
+    /// rest is for requests that are being processed. A request beyond the limit is answered with
+    /// 503. Requests and responses of up to 64 KiB are not counted.
     pub memory_bytes: usize,
-    /// How long requests that are under way may take after the server was told to stop: 30 s.
+    /// Maximum time that a stopping server waits for requests in progress: 30 s.
     pub stop_time: Duration,
 }
 
@@ -52,13 +58,15 @@ impl Default for Limits {
     }
 }
 
-/// Writers that wait for their turn each hold a thread; more wait without one, so that readers never wait for them.
+/// Maximum number of writes that occupy a thread while they wait for their turn.
+///
+/// Further writes wait without a thread, so that reads never wait for writes.
 const MOST_WAITING_WRITERS: usize = 64;
 
 /// The number of a server's first request.
 const FIRST_REQUEST: u64 = 1;
 
-/// What all requests share.
+/// The state that all requests share.
 pub(crate) struct App {
     store: RwLock<Store>,
     pub(super) status: Status,
@@ -67,14 +75,14 @@ pub(crate) struct App {
     pub(super) hosts: Hosts,
     pub(super) signer: Signer,
     pub(super) clock: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
-    /// In front of URLs, where it is not what the request was for.
+    /// The start of URLs, if it is not the host that the request names.
     pub(super) public_url: Option<String>,
     pub(super) kept: KeptAnswers,
     pub(super) budget: Budget,
     writers: Arc<Semaphore>,
-    /// Reads at once: each holds a thread, and open files of the store.
+    /// Permits for concurrent reads: each read occupies a thread and some of the store's files.
     readers: Arc<Semaphore>,
-    /// Connections at once.
+    /// Maximum number of concurrent connections.
     pub(super) connections: usize,
     requests: AtomicU64,
 }
@@ -117,17 +125,17 @@ impl App {
         }
     }
 
-    /// The number of the next request.
+    /// Returns the number of the next request.
     pub(super) fn next_request(&self) -> u64 {
         self.requests.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Numbers requests from the first again.
+    /// Restarts the request numbers at the first one.
     pub(super) fn restart_requests(&self) {
         self.requests.store(FIRST_REQUEST, Ordering::Relaxed);
     }
 
-    /// Reads the store, where waiting for a disk keeps no other request waiting.
+    /// Reads the store on a thread that may wait for the disk without delaying other requests.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Store) -> T + Send + 'static,
@@ -135,8 +143,9 @@ impl App {
         self.work(&self.readers, work).await
     }
 
-    /// Changes the store, with what the request holds of the budget. Once it has begun it ends, also if the client goes
-    /// away.
+    /// Changes the store, and holds the request's share of the budget until then.
+    ///
+    /// Once the work has begun, it is completed even if the client disconnects.
     pub(super) async fn write<T: Send + 'static>(
         self: &Arc<Self>,
         share: impl Into<Option<Share>>,
@@ -151,14 +160,15 @@ impl App {
         self.work(&self.writers, changed).await
     }
 
-    /// Works on the store in a thread, as one of a bounded number. The thread has the permit: the client may be gone long
-    /// before the work is done.
+    /// Works on the store on a blocking thread, with one of a limited number of permits.
+    ///
+    /// The thread owns the permit, because the client may disconnect long before the work is done.
     async fn work<T: Send + 'static>(
         self: &Arc<Self>,
         permits: &Arc<Semaphore>,
         work: impl FnOnce(&Store) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        // It is never closed.
+        // The semaphore is never closed.
         let permit = Arc::clone(permits).acquire_owned().await;
         let app = Arc::clone(self);
         blocking(move || {
@@ -169,12 +179,14 @@ impl App {
         .await
     }
 
-    /// The version that a spec names: from memory at once if it is there, and fresh.
+    /// Returns the version that a spec selects.
+    ///
+    /// The version is taken from memory without delay if it is cached and up to date.
     pub(super) async fn version(
         self: &Arc<Self>,
         spec: Spec,
     ) -> Result<crate::Result<Arc<Version>>, Refusal> {
-        // While the store is being replaced, nobody waits for it here.
+        // If the store is being replaced, this thread must not wait for it.
         let remembered = self.store.try_read().ok();
         if let Some(version) = remembered.and_then(|store| store.remembered_version(&spec)) {
             return Ok(Ok(version));
@@ -182,23 +194,23 @@ impl App {
         self.read(move |store| store.shared_version(&spec)).await
     }
 
-    /// When a URL of a body expires that is told of now.
+    /// Returns the time at which a body URL that is created now expires, in seconds since 1970.
     pub(super) fn expiry(&self) -> i64 {
         Signer::expiry((self.clock)())
     }
 
-    /// The store, for a short while: it can't be replaced meanwhile.
+    /// Locks the store against replacement and returns it; hold the guard only briefly.
     pub(super) fn store(&self) -> std::sync::RwLockReadGuard<'_, Store> {
         self.store.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the store, once nobody uses it.
+    /// Replaces the store as soon as no request uses it.
     pub(super) fn replace_store<T>(&self, replace: impl FnOnce(&mut Store) -> T) -> T {
         replace(&mut self.store.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Does what may take its time where it keeps no other request waiting.
+/// Runs work that may block on a separate thread, so that it delays no other request.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {

@@ -1,4 +1,4 @@
-//! How a client knows the server: what the URLs begin with that it is told.
+//! The base URL by which a client knows the server, and responses that contain it.
 
 use std::sync::Arc;
 
@@ -16,18 +16,18 @@ use super::response::enveloped;
 use super::response_cache::Told;
 use crate::Version;
 
-/// The address that a client knows the server by.
+/// The base URL of a request.
 pub(crate) enum Origin {
-    /// The one that was set.
+    /// The URL that was set in the options.
     Public,
-    /// The host that the request's target names.
+    /// The host in the request's target.
     Target(Authority),
-    /// The header that names it, as it was let in.
+    /// The `Host` header, as it was accepted.
     Header(HeaderValue),
 }
 
 impl Origin {
-    /// The answer about a version, whose body is at a URL of this origin.
+    /// Returns the response that describes a version, with the body's URL on this base URL.
     pub(crate) fn told(
         &self,
         app: &App,
@@ -45,7 +45,7 @@ impl Origin {
         Ok(told)
     }
 
-    /// A version, and where its body is until that expires.
+    /// Describes a version, with a URL of its body that works until `expires`.
     pub(crate) fn described<'a>(
         &self,
         app: &App,
@@ -60,12 +60,12 @@ impl Origin {
         VersionData::new(version, url)
     }
 
-    /// What tells two origins of one server apart.
+    /// Returns text that distinguishes the base URLs of one server.
     fn host(&self) -> &str {
         match self {
             Self::Public => "",
             Self::Target(host) => host.as_str(),
-            // None is let in that is no ASCII.
+            // The header is ASCII, because others are not accepted.
             Self::Header(host) => host.to_str().unwrap_or_default(),
         }
     }
@@ -78,7 +78,7 @@ impl FromRequestParts<Arc<App>> for Origin {
         if app.public_url.is_some() {
             return Ok(Self::Public);
         }
-        // The edge has checked it.
+        // The middleware has checked it.
         match (parts.uri.authority(), parts.headers.get(HOST)) {
             (Some(host), _) => Ok(Self::Target(host.clone())),
             (None, Some(host)) => Ok(Self::Header(host.clone())),

@@ -1,9 +1,11 @@
-//! The memory of requests and answers under way, bounded in sum.
+//! The memory budget of requests and responses in progress.
 //!
-//! Two amounts are apart, so that a request that has come whole never waits for one that is still coming: what *passes*
-//! (bodies of requests as they come, answers until the client has taken them) and what is *worked on* (requests parsed,
-//! and written to the store). Up to [`FREE`] bytes of each request are not counted: their number is bounded by that of
-//! connections, and small requests are served whatever large ones take.
+//! The budget has two separate amounts, so that a request that has arrived completely never waits
+//! for one that is still arriving. The *passing* amount is for request bodies that are being
+//! received, and for responses until the client has received them. The *working* amount is for
+//! requests that are parsed and written to the store. Requests and responses of at most [`FREE`]
+//! bytes are not counted: the limit on connections bounds their number, and they are served
+//! regardless of the memory that large ones take.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,26 +17,28 @@ use tokio::time::timeout;
 use super::api_error::Refusal;
 use crate::model::body::Shape;
 
-/// What is left to requests and answers under way.
+/// The memory that is left for requests and responses in progress.
 #[derive(Debug)]
 pub(super) struct Budget {
     passing: Amount,
     working: Amount,
-    /// How long a request that has come waits for others to be worked on.
+    /// Maximum time that a complete request waits for others to be processed.
     patience: Duration,
 }
 
-/// Bytes of a request or an answer that are not counted.
+/// Maximum size in bytes of a request or a response that is not counted.
 pub(super) const FREE: usize = 64 * 1024;
 
-/// Bytes that are counted as one: a semaphore has no more than 2^32 permits at once.
+/// Bytes per semaphore permit, because a semaphore grants fewer than 2^32 permits per call.
 const UNIT: usize = 1024;
 
-/// How often a request's text is in memory while it is worked on: as it came, as a body, and in the index's cache and log.
+/// Number of copies of a request's text while it is processed.
+///
+/// The copies are the text as received, the body, and those in the index's cache and in its log.
 const COPIES: usize = 4;
 
 impl Budget {
-    /// A budget of this many bytes: a third passes, the rest is worked on.
+    /// Creates a budget of this many bytes: a third for passing, the rest for working.
     pub(super) fn new(bytes: usize) -> Self {
         Self {
             passing: Amount::new(bytes / 3),
@@ -43,25 +47,25 @@ impl Budget {
         }
     }
 
-    /// A share of what passes, which is empty and grows.
+    /// Returns an empty share of the passing amount, which can grow.
     pub(super) fn passing(&self) -> Share {
         self.passing.share()
     }
 
-    /// A share of what passes, for this many bytes.
+    /// Takes a share of the passing amount for this many bytes.
     pub(super) fn pass(&self, bytes: usize) -> Result<Share, Refusal> {
         let mut share = self.passing();
         share.grow_to(bytes)?;
         Ok(share)
     }
 
-    /// An answer that is counted until the client has taken it.
+    /// Counts a response until the client has received it.
     pub(super) fn counted(&self, answer: Bytes) -> Result<Bytes, Refusal> {
         let share = self.pass(answer.len())?;
         Ok(share.with(answer))
     }
 
-    /// Waits for a share of what is worked on, for a request of this text.
+    /// Waits for a share of the working amount for a request with this text.
     pub(super) async fn work_on(&self, text: &[u8]) -> Result<Share, Refusal> {
         let mut share = self.working.share();
         if text.len() > FREE {
@@ -76,7 +80,7 @@ impl Budget {
     }
 }
 
-/// An amount of memory that shares are taken of.
+/// An amount of memory that is divided into shares.
 #[derive(Clone, Debug)]
 struct Amount {
     permits: Arc<Semaphore>,
@@ -101,7 +105,7 @@ impl Amount {
     }
 }
 
-/// A share of an amount, given back when this is dropped.
+/// A share of an amount, which is returned when this is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
     amount: Amount,
@@ -109,7 +113,7 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// Grows the share for this many bytes in all, if it is smaller. Never waits.
+    /// Grows the share to this many bytes in total, if it is smaller. Never waits.
     pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
         if bytes <= FREE {
             return Ok(());
@@ -132,18 +136,20 @@ impl Share {
         Ok(())
     }
 
-    /// How many units are counted for this many bytes. What is larger than the whole amount takes the whole: it is
-    /// served when nothing else is under way.
+    /// Returns the number of units to count for this many bytes.
+    ///
+    /// A size above the whole amount counts as the whole amount: such a request is served when no
+    /// other is in progress.
     fn units(&self, bytes: usize) -> u32 {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
         units.min(self.amount.units)
     }
 
-    /// Bytes that hold the share for as long as they are in memory.
+    /// Returns bytes that hold the share as long as they are in memory.
     pub(super) fn with(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         struct Held<B>(
             B,
-            #[allow(dead_code, reason = "it is given back when dropped")] Share,
+            #[allow(dead_code, reason = "dropping it returns the share")] Share,
         );
 
         impl<B: AsRef<[u8]>> AsRef<[u8]> for Held<B> {
@@ -163,7 +169,7 @@ mod tests {
     const MIB: usize = 1024 * 1024;
 
     #[test]
-    fn what_passes_is_bounded_in_sum_and_given_back() {
+    fn the_passing_amount_is_bounded_in_total_and_returned() {
         let budget = Budget::new(9 * MIB);
         let mut first = budget.passing();
         first.grow_to(2 * MIB).unwrap();
@@ -175,7 +181,7 @@ mod tests {
         let answer = second.with(vec![0; MIB]);
         let part = answer.slice(..1);
         drop(answer);
-        assert!(budget.pass(MIB).is_err(), "a part holds the whole");
+        assert!(budget.pass(MIB).is_err(), "a slice holds the whole share");
         drop(part);
         drop(budget.pass(MIB).unwrap());
         drop((first, small));
@@ -183,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_than_all_passes_alone() {
+    fn a_share_above_the_whole_amount_is_granted_alone() {
         let budget = Budget::new(3 * MIB);
         let other = budget.pass(FREE + 1).unwrap();
         assert!(budget.pass(100 * MIB).is_err());
@@ -194,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_waits_for_work_that_is_done() {
+    async fn a_request_waits_for_others_that_are_processed() {
         let mut budget = Budget::new(3 * MIB);
         budget.patience = Duration::from_millis(200);
         let budget = Arc::new(budget);

@@ -1,4 +1,4 @@
-//! The connections that are open, and how they come to their end.
+//! The set of open connections, and how they are closed.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -10,19 +10,21 @@ use tokio::time::{sleep, timeout};
 
 use super::idle::Activity;
 
-/// The connections that are open. When this is dropped, they are closed.
+/// The open connections. Dropping this closes them.
 #[derive(Default)]
 pub(super) struct Connections {
     tasks: JoinSet<()>,
     open: HashMap<Id, (Activity, AbortHandle)>,
 }
 
-/// A connection on which nothing happens for so long is idle: it is not waited for while the server is stopping, and closed
-/// where there is no room for another.
+/// The time without activity after which a connection is idle.
+///
+/// A stopping server does not wait for idle connections, and an idle connection is closed if there
+/// is no room for a new one.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Connections {
-    /// Serves one more.
+    /// Serves another connection.
     pub(super) fn add(
         &mut self,
         activity: Activity,
@@ -36,8 +38,9 @@ impl Connections {
         self.open.insert(task.id(), (activity, task));
     }
 
-    /// Closes the connection that has been idle longest, one that never had a key before any other; false if none has been
-    /// idle for a moment.
+    /// Closes the connection that has been idle longest, and returns whether there was one.
+    ///
+    /// Connections that never presented a key are closed before others.
     pub(super) fn close_one(&mut self) -> bool {
         let idle = self.open.iter().filter_map(|(id, (activity, _))| {
             let since = activity.idle_since()?;
@@ -52,7 +55,7 @@ impl Connections {
         true
     }
 
-    /// Waits until the requests that are under way are answered; false if it takes longer than the limit.
+    /// Waits until the requests in progress are answered; returns false if the limit expires first.
     pub(super) async fn finish(self, graceful: GracefulShutdown, limit: Duration) -> bool {
         let mut answered = pin!(graceful.shutdown());
         let finished = async {

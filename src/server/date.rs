@@ -1,4 +1,4 @@
-//! The `Date` header of responses, whatever the clock says.
+//! The `Date` header of responses.
 
 use std::cell::RefCell;
 
@@ -7,10 +7,12 @@ use chrono::{DateTime, Utc};
 
 use crate::model::clock;
 
-/// The header's value for now, if the clock can be right: a server that does not know the time sends none (RFC 9110, 6.6.1).
+/// Returns the header's value for now, or `None` if the clock is certainly wrong.
+///
+/// A server that does not know the time sends no `Date` (RFC 9110, section 6.6.1).
 pub(super) fn now() -> Option<HeaderValue> {
     thread_local! {
-        /// The value of the second in which the last response was sent.
+        /// The value for the second in which the last response was sent.
         static LAST: RefCell<(i64, Option<HeaderValue>)> = const { RefCell::new((i64::MIN, None)) };
     }
     let now = clock::system();
@@ -23,7 +25,7 @@ pub(super) fn now() -> Option<HeaderValue> {
 }
 
 fn value_at(at: DateTime<Utc>) -> Option<HeaderValue> {
-    /// The first second of the year 10000, which has no form.
+    /// The first second of the year 10000, which the header's format cannot express.
     const END: i64 = 253_402_300_800;
     if !(0..END).contains(&at.timestamp()) {
         return None;
@@ -37,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_written_as_http_wants_it() {
+    fn the_value_has_the_format_of_http() {
         let value = |text: &str| {
             let value = value_at(text.parse().unwrap())?;
             Some(value.to_str().unwrap().to_owned())
@@ -57,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_of_now() {
+    fn the_value_is_the_current_time() {
         let before = clock::system().timestamp();
         let value = now().unwrap();
         let text = value.to_str().unwrap().replace("GMT", "+0000");

@@ -1,25 +1,25 @@
-//! Open files: how many of those that the process may have are for connections, and how many are left to the store.
+//! Division of the process's open files between connections and the store.
 
-/// How the open files of the process are shared out.
+/// The division of the process's open files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shares {
-    /// Connections at most.
+    /// Maximum number of connections.
     pub(super) connections: usize,
-    /// Reads of the store at once.
+    /// Maximum number of concurrent reads of the store.
     pub(super) readers: usize,
 }
 
-/// Files that a read has open at once: the index, its log, and a body's file or pack, with its folder.
+/// Files that a read has open: the index, its log, a body's file or pack, and its directory.
 const FILES_OF_READER: usize = 4;
 
-/// Files that the store has open beside those of its readers, and connections that are turned away.
+/// Files for other purposes: the store's other files, and connections that are turned away.
 const FILES_BESIDE: usize = 16;
 
-/// Files beyond this are never needed for the store.
+/// Maximum number of files that the store ever needs.
 const MOST_FOR_STORE: usize = 64 * FILES_OF_READER + FILES_BESIDE;
 
 impl Shares {
-    /// As the process stands now.
+    /// Returns the division for the process's current limit and open files.
     pub(super) fn now() -> Self {
         match limit() {
             Some(limit) => Self::of(limit, open()),
@@ -27,7 +27,7 @@ impl Shares {
         }
     }
 
-    /// Half of what is left is the store's, as far as it can use it.
+    /// Gives the store half of the remaining files, up to the number that it can use.
     fn of(limit: usize, open: usize) -> Self {
         let left = limit.saturating_sub(open);
         let store = (left / 2).min(MOST_FOR_STORE);
@@ -38,7 +38,7 @@ impl Shares {
     }
 }
 
-/// How many files the process may have open, if that is limited.
+/// Returns the maximum number of files that the process may have open, if there is one.
 #[cfg(unix)]
 fn limit() -> Option<usize> {
     use rustix::process::{Resource, getrlimit};
@@ -51,7 +51,7 @@ fn limit() -> Option<usize> {
     None
 }
 
-/// How many files the process has open, or a guess.
+/// Returns the number of files that the process has open, or an estimate.
 fn open() -> usize {
     const USUAL: usize = 24;
     std::fs::read_dir("/dev/fd").map_or(USUAL, Iterator::count)
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_store_has_its_share_of_few_files_and_enough_of_many() {
+    fn the_store_gets_half_of_few_files_and_all_it_needs_of_many() {
         for (limit, open, connections, readers) in [
             (0, 10, 1, 1),
             (64, 14, 25, 2),

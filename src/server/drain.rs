@@ -1,7 +1,8 @@
-//! What of a request nobody reads: taken off the connection all the same.
+//! Draining of unread request bodies.
 //!
-//! A connection that is closed with something unread is reset, and then the client may never read the answer that was
-//! sent: not why it was refused, only that it was cut off. Most clients read only once they have sent everything.
+//! If a connection is closed with unread input, it is reset, and the client may never read the
+//! response: it sees that it was cut off, but not why. Most clients read only after they have sent
+//! everything.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 
 use super::app::Limits;
 
-/// A request's body. When it is dropped, its rest is read and thrown away in the background, within limits.
+/// A request's body, whose unread rest is drained in the background when it is dropped.
 pub(crate) struct WithRest {
     body: Option<Incoming>,
     most: usize,
@@ -22,8 +23,10 @@ pub(crate) struct WithRest {
 }
 
 impl WithRest {
-    /// Of the rest, twice as much is read as a body may have, in the time that one may take: a body that is known to be too
-    /// large is refused before it is read.
+    /// Wraps a body.
+    ///
+    /// The drain reads up to twice the maximum body size, in the time that a body may take: a body
+    /// that declares a larger size is refused before it is read.
     pub(crate) fn new(body: Incoming, limits: &Limits) -> Self {
         Self {
             body: Some(body),
@@ -64,14 +67,14 @@ impl Drop for WithRest {
             return;
         };
         let (most, time) = (self.most, self.time);
-        // Outside a runtime, which is being shut down then, nobody is there to read for.
+        // Without a runtime, the server is shutting down and the connection is closed anyway.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(timeout(time, throw_away(body, most)));
         }
     }
 }
 
-/// A client that sends nothing for so long is not amid sending.
+/// A client that sends nothing for this time has stopped sending.
 const PAUSE: Duration = Duration::from_secs(1);
 
 async fn throw_away(mut body: Incoming, most: usize) {

@@ -1,4 +1,4 @@
-//! What goes over the wire: the members of requests and answers, by the names and in the order of Helicone's API.
+//! Data types of the API: the members of requests and responses, as Helicone names and orders them.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::{EnvironmentName, Prompt, RecordedInputs, Version};
 
-/// What every answer is wrapped in: of the two members one is null.
+/// The envelope of every response: one of the two members is `null`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Envelope<T> {
     pub(crate) data: T,
@@ -20,14 +20,14 @@ pub(crate) struct Envelope<T> {
     pub(crate) error: Option<&'static str>,
 }
 
-/// What a change answers: `null`.
+/// The data of a response to a change: `null`.
 pub(crate) type Nothing = ();
 
-/// The envelope of what was refused.
+/// The envelope of an error.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ErrorEnvelope<'a> {
     pub(crate) data: Nothing,
-    /// What was wrong.
+    /// The error's text.
     pub(crate) error: &'a str,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct CreatePrompt {
     pub(crate) name: String,
     /// Any texts of at most 64 KiB each.
     pub(crate) tags: Vec<String>,
-    /// The body of the first version: any JSON object, kept byte for byte.
+    /// The body of the first version: any JSON object, stored byte for byte.
     #[schema(value_type = Object)]
     pub(crate) prompt_body: Box<RawValue>,
 }
@@ -47,15 +47,15 @@ pub(crate) struct CreatePrompt {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct UpdatePrompt {
     pub(crate) prompt_id: String,
-    /// The version that the new one goes out from.
+    /// The version that the new one is based on.
     pub(crate) prompt_version_id: String,
     pub(crate) new_major_version: bool,
     /// Any text of at most 64 KiB.
     pub(crate) commit_message: String,
-    /// Any JSON object, kept byte for byte.
+    /// Any JSON object, stored byte for byte.
     #[schema(value_type = Object)]
     pub(crate) prompt_body: Box<RawValue>,
-    /// The environment that moves to the new version.
+    /// The environment that is moved to the new version.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, required = false)]
     pub(crate) environment: Option<String>,
@@ -80,9 +80,9 @@ pub(crate) struct SetTags {
 pub(crate) struct QueryPrompts {
     /// Text that the name contains, in any letter case.
     pub(crate) search: String,
-    /// Tags of which a prompt has any; none for all prompts.
+    /// Tags of which a prompt has at least one; an empty list selects all prompts.
     pub(crate) tags_filter: Vec<String>,
-    /// From 0.
+    /// The first page is 0.
     #[schema(value_type = u64)]
     pub(crate) page: Whole,
     #[schema(value_type = u64)]
@@ -121,25 +121,25 @@ pub(crate) struct MoveEnvironment {
 pub(crate) struct QueryVersions {
     pub(crate) prompt_id: String,
     #[serde(default, deserialize_with = "given")]
-    /// Any whole number; the list is empty if no version can have it.
+    /// Any integer; the list is empty if no version can have this major number.
     #[schema(value_type = i64, required = false)]
     pub(crate) major_version: Option<Major>,
-    /// How many versions at most; the live service has no such member.
+    /// Maximum number of versions; the live service has no such member.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = u64, required = false)]
     pub(crate) limit: Option<Whole>,
-    /// Only versions committed before this one; the live service has no such member.
+    /// Selects versions committed before this one; the live service has no such member.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, required = false)]
     pub(crate) before: Option<String>,
 }
 
-/// A member that may be left out, but not be null.
+/// Deserializes a member that may be absent, but not `null`.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
-/// A whole number from 0, in any of the ways in which JSON can write it: `2`, `2.0`, `2e0`.
+/// An integer of at least 0, in any JSON notation: `2`, `2.0`, `2e0`.
 #[derive(Clone, Copy)]
 pub(crate) struct Whole(pub(crate) u64);
 
@@ -160,7 +160,7 @@ impl<'de> Deserialize<'de> for Whole {
 
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<Whole, E> {
                 if number >= 0.0 && number.fract() == 0.0 {
-                    // What is beyond the last number counts as the last.
+                    // Larger numbers count as the largest one.
                     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
                     Ok(Whole(number as u64))
                 } else {
@@ -173,8 +173,9 @@ impl<'de> Deserialize<'de> for Whole {
     }
 }
 
-/// The major number that versions are filtered by: any whole number, as the live service takes it; none if no
-/// version can have it.
+/// The major number that versions are filtered by; `None` if no version can have it.
+///
+/// The live service accepts any integer.
 #[derive(Clone, Copy)]
 pub(crate) struct Major(pub(crate) Option<u32>);
 
@@ -250,10 +251,10 @@ pub(crate) struct VersionData<'a> {
     environments: &'a [EnvironmentName],
     #[schema(value_type = String, format = DateTime)]
     created_at: Moment,
-    /// Where the body is, for anybody who has this URL, until it expires.
+    /// The URL of the body, which works without a key until it expires.
     #[schema(format = "uri")]
     s3_url: String,
-    /// The body, in answers of `/v2`.
+    /// The body, only in responses of `/v2`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object, required = false)]
     prompt_body: Option<&'a RawValue>,
@@ -329,7 +330,7 @@ impl<'a> From<&'a RecordedInputs> for InputsData<'a> {
     }
 }
 
-/// A moment, as ISO 8601 in UTC.
+/// A point in time, as ISO 8601 in UTC.
 pub(crate) struct Moment(pub(crate) DateTime<Utc>);
 
 impl Serialize for Moment {

@@ -1,43 +1,47 @@
-//! Why a server does not run.
+//! Errors of a server.
 
 use std::io;
 use std::net::SocketAddr;
 
-/// Why a server does not run.
+/// An error that keeps a server from running.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// The address is in use, or not this machine's.
-    #[error("{address} can't be listened on")]
+    /// The address is in use, or does not belong to this machine.
+    #[error("cannot listen on {address}")]
     Listen {
-        /// The address as asked for.
+        /// The address that the caller gave.
         address: String,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
-    /// Other machines can reach the address, so its keys must be given on purpose.
-    #[error("{address} can be reached by other machines, so a key must be given for it")]
+    /// Other machines can reach the address, and no key was given.
+    ///
+    /// The key that the store creates itself is used only on loopback addresses.
+    #[error("other machines can reach {address}, and no key was given; give a key")]
     KeyNeeded {
         /// The address.
         address: SocketAddr,
     },
-    /// No key was given, and the store's own can't be read by this process, or can't be made as the store is only read.
-    #[error("the store's own key can't be had, so a key must be given")]
+    /// No key was given, and the store's own key is not available.
+    ///
+    /// Either this process may not read it, or it does not exist and the store is read-only.
+    #[error("the store's own key is not available; give a key")]
     SecretsWithheld {
-        /// Why not.
+        /// The reason.
         source: crate::Error,
     },
     /// An option is malformed.
     #[error("{option} {value:?}: {reason}")]
     Option {
-        /// Which.
+        /// The option's name.
         option: &'static str,
-        /// Its value.
+        /// The option's value.
         value: String,
-        /// What is wrong with it.
+        /// The fault in the value.
         reason: String,
     },
-    /// The threads of the server could not be started.
+    /// The server's threads could not be started.
     #[error("the server's threads can't be started")]
     Threads(#[source] io::Error),
     /// The store failed.

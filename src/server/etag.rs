@@ -1,8 +1,10 @@
-//! Entity tags: a client that tells which answer it has is told so, and not sent it again, while it would be the same
-//! (RFC 9110, section 13.1.2).
+//! Entity tags: a response that the client has already is not sent again.
 //!
-//! The API reads by POST too, where the RFC has a condition fail with 412. Only who wants a 304 sends one on a read, so
-//! these are answered as GET is.
+//! The client names the responses that it has in `If-None-Match` (RFC 9110, section 13.1.2) and
+//! gets a 304 if the response is unchanged.
+//!
+//! The API also reads by POST, where RFC 9110 makes a false condition fail with 412. A client that
+//! sends the condition with a read wants a 304, so such requests are answered as GET is.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -13,12 +15,12 @@ use axum::http::request::Parts;
 
 use super::api_error::Refusal;
 
-/// A strong tag: another one whenever the answer's bytes are others.
+/// A strong tag: it differs whenever the response's bytes differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tag(HeaderValue);
 
 impl Tag {
-    /// A tag of text that needs no quoting: hex digits.
+    /// Creates a tag from text that needs no quoting, such as hex digits.
     pub(super) fn new(text: impl fmt::Display) -> Result<Self, Refusal> {
         let value = HeaderValue::try_from(format!("\"{text}\""));
         value
@@ -26,7 +28,7 @@ impl Tag {
             .map_err(|error| Refusal::Internal(error.to_string().into()))
     }
 
-    /// The tag of an answer of these bytes.
+    /// Returns the tag of a response that consists of these bytes.
     pub(super) fn of(bytes: &[u8]) -> Result<Self, Refusal> {
         Self::new(blake3::hash(bytes).to_hex())
     }
@@ -36,18 +38,19 @@ impl Tag {
     }
 }
 
-/// The values of `If-None-Match`: the tags of what the client has.
+/// The values of `If-None-Match`: the tags of the responses that the client has.
 #[derive(Debug, Default)]
 pub(super) struct Known(Vec<HeaderValue>);
 
 impl Known {
-    /// Whether the client tells of anything at all.
+    /// Returns whether the client named any tag.
     pub(super) fn any(&self) -> bool {
         !self.0.is_empty()
     }
 
-    /// Whether the client has the answer of this tag. A weak tag is as good: whoever has bytes that mean the same
-    /// need not be sent these.
+    /// Returns whether the client has the response with this tag.
+    ///
+    /// A weak tag matches too: the client's bytes then have the same meaning.
     pub(super) fn has(&self, tag: &Tag) -> bool {
         let named = |value: &HeaderValue| names(value.as_bytes(), tag.0.as_bytes());
         self.0.iter().any(named)
@@ -68,7 +71,7 @@ impl<S: Sync> FromRequestParts<S> for Known {
     }
 }
 
-/// Whether a list of tags has this one, up to where it is malformed.
+/// Returns whether a list contains this tag, reading it up to the first malformed element.
 fn names(list: &[u8], tag: &[u8]) -> bool {
     if list.trim_ascii() == b"*" {
         return true;
@@ -81,7 +84,7 @@ fn names(list: &[u8], tag: &[u8]) -> bool {
             continue;
         }
         let quoted = rest.strip_prefix(b"W/").unwrap_or(rest);
-        // A tag may have a comma in it, but no quotation mark.
+        // A tag may contain a comma, but no quotation mark.
         let end = match quoted.split_first() {
             Some((b'"', text)) => text.iter().position(|&byte| byte == b'"'),
             _ => None,
@@ -110,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_found_in_every_list() {
+    fn a_tag_is_found_in_every_form_of_list() {
         for values in [
             &[r#""a""#][..],
             &["*"],
@@ -128,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn no_other_is() {
+    fn other_lists_do_not_contain_the_tag() {
         for values in [
             &[][..],
             &[""],

@@ -1,8 +1,9 @@
-//! The names that a server answers to.
+//! The host names that a server answers to.
 //!
-//! A web page can have its own name resolve to this machine's address and then talk to a server here as if it were
-//! its own (DNS rebinding). Its requests carry that name in `Host`; only names that are served here are answered. An
-//! address can't be rebound.
+//! A web page can make its own name resolve to this machine's address, and then call a server here
+//! as if the server belonged to the page's own origin (DNS rebinding). Its requests carry the
+//! page's name in `Host`, so the server answers only requests for the names that it serves. An IP
+//! address cannot be rebound.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -11,7 +12,7 @@ use axum::http::uri::{Authority, Uri};
 
 use super::api_error::Refusal;
 
-/// The names that are served, in lower case.
+/// The served names, in lower case.
 #[derive(Debug)]
 pub(super) struct Hosts(Vec<String>);
 
@@ -21,7 +22,7 @@ impl Hosts {
         Self(names.chain(["localhost".into()]).collect())
     }
 
-    /// Lets a request pass that is for an address or for a name that is served.
+    /// Accepts a request that is for an IP address or for a served name.
     pub(super) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         if uri.authority().is_none() && self.serves_plainly(headers) {
             return Ok(());
@@ -35,11 +36,13 @@ impl Hosts {
             return Ok(());
         }
         Err(Refusal::Host(format!(
-            "{name:?} is no name that is served here"
+            "{name:?} is not a host name of this server"
         )))
     }
 
-    /// Whether the header is as nearly all are, `NAME:PORT` or `NAME`: that is seen without taking it apart.
+    /// Returns whether the header has the usual form `NAME:PORT` or `NAME` and names a served host.
+    ///
+    /// This form is checked without parsing an authority.
     fn serves_plainly(&self, headers: &HeaderMap) -> bool {
         let mut values = headers.get_all(HOST).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
@@ -58,14 +61,16 @@ impl Hosts {
     }
 }
 
-/// The host and port that a request is for: of its target where that is a whole URL, else of its header.
+/// Returns the host and port that a request is for.
+///
+/// They come from the request's target if it is a complete URL, otherwise from the `Host` header.
 fn requested(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
     if let Some(authority) = uri.authority() {
         return Ok(authority.clone());
     }
     let mut values = headers.get_all(HOST).iter();
     match (values.next(), values.next()) {
-        // Browsers send no user in it, and none is to come into a URL.
+        // Browsers send no user name in `Host`, and none may get into a URL.
         (Some(value), None) => Authority::try_from(value.as_bytes())
             .ok()
             .filter(|authority| !authority.as_str().contains('@'))

@@ -1,5 +1,7 @@
-//! How long a connection has had nothing to do: one timer for each connection, where one for each request would cost a tenth
-//! of the requests that can be answered.
+//! The idle time of connections.
+//!
+//! There is one timer for each connection. A timer for each request would cost a tenth of the
+//! throughput.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,21 +13,21 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
-/// As good as for ever.
+/// A practically unlimited time.
 const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
-/// What a connection is at.
+/// The activity of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Activity(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     begun: Instant,
-    /// A request is under way: from its head until its answer is there to be sent.
+    /// Whether a request is in progress: from its head until its response is ready to be sent.
     busy: AtomicBool,
-    /// Milliseconds from the beginning until it was over, or until something was sent last; or 0.
+    /// When the connection last became idle or sent something, in milliseconds since `begun`; or 0.
     idle_since: AtomicU64,
-    /// One of its requests had a key.
+    /// Whether one of its requests carried a key.
     has_key: AtomicBool,
 }
 
@@ -36,8 +38,10 @@ impl Shared {
         self.idle_since.store(millis, Ordering::Release);
     }
 
-    /// Since when; none while a request is under way. Whether one is comes first: who sees that it is over then sees
-    /// when that was, as both were written the other way round.
+    /// Returns the start of the idle time, or `None` while a request is in progress.
+    ///
+    /// `busy` is read before `idle_since`, and the two are written in the opposite order. So a
+    /// thread that sees the end of a request also sees the time of that end.
     fn idle_since(&self) -> Option<Instant> {
         if self.busy.load(Ordering::Acquire) {
             return None;
@@ -57,30 +61,32 @@ impl Activity {
         }))
     }
 
-    /// A request is under way, until this is dropped.
+    /// Marks a request as in progress until the returned guard is dropped.
     pub(super) fn request(&self) -> Busy {
         self.0.busy.store(true, Ordering::Release);
         Busy(Arc::clone(&self.0))
     }
 
-    /// Its connection: a client that takes its answer slowly is not idle as long as it takes any of it.
+    /// Wraps the connection's stream to observe what is sent.
+    ///
+    /// A client that receives its response slowly is not idle as long as it receives any of it.
     pub(super) fn of<S>(&self, stream: S) -> Sending<S> {
         let shared = Arc::clone(&self.0);
         Sending { stream, shared }
     }
 
-    /// Whether there has been no request for so long, and nothing sent.
+    /// Returns whether there has been no request, and nothing sent, for this time.
     pub(super) fn is_idle_for(&self, time: Duration) -> bool {
         let since = self.0.idle_since();
         since.is_some_and(|since| since.elapsed() >= time)
     }
 
-    /// Since when there has been no request, and nothing sent.
+    /// Returns the time since which there has been no request and nothing sent.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         self.0.idle_since()
     }
 
-    /// Whether one of its requests had a key.
+    /// Returns whether one of the connection's requests carried a key.
     pub(super) fn has_key(&self) -> bool {
         self.0.has_key.load(Ordering::Relaxed)
     }
@@ -89,9 +95,9 @@ impl Activity {
         self.0.has_key.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until there has been no request for so long, and nothing sent.
+    /// Waits until there has been no request, and nothing sent, for this time.
     pub(super) async fn idle_for(&self, limit: Duration) {
-        // A moment later than all that the clock can tell of is no moment.
+        // Adding a longer time could overflow `Instant`.
         let limit = limit.min(YEARS);
         loop {
             let now = Instant::now();
@@ -104,7 +110,7 @@ impl Activity {
     }
 }
 
-/// A request that is under way.
+/// A request in progress.
 #[derive(Debug)]
 pub(super) struct Busy(Arc<Shared>);
 
@@ -115,7 +121,7 @@ impl Drop for Busy {
     }
 }
 
-/// A connection that tells when something of it was sent.
+/// A stream that records when something was sent.
 #[derive(Debug)]
 pub(super) struct Sending<S> {
     stream: S,
@@ -182,18 +188,18 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_millis(50);
 
-    /// Whether a connection of this activity would be closed within some limits' time.
+    /// Returns whether a connection with this activity would be closed within six times the limit.
     async fn closes(activity: &Activity) -> bool {
         timeout(LIMIT * 6, activity.idle_for(LIMIT)).await.is_ok()
     }
 
     #[tokio::test]
-    async fn a_connection_that_asks_nothing_is_closed() {
+    async fn a_connection_without_requests_is_closed() {
         assert!(closes(&Activity::new()).await);
     }
 
     #[tokio::test]
-    async fn one_that_waits_for_its_answer_is_not() {
+    async fn a_connection_that_waits_for_its_response_is_not_closed() {
         let activity = Activity::new();
         let busy = activity.request();
         assert!(!closes(&activity).await);
@@ -202,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_takes_its_answer_is_not() {
+    async fn a_connection_that_receives_its_response_is_not_closed() {
         let activity = Activity::new();
         let mut stream = activity.of(tokio::io::sink());
         let taking = async {

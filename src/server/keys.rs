@@ -1,11 +1,11 @@
-//! Who may use the API: whoever has one of the keys.
+//! API keys: a request is accepted if it carries one of them.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
 use super::api_error::Refusal;
 
-/// The keys that are known, as hashes: comparing those takes the same time wherever they differ.
+/// The accepted keys as hashes, which are compared in constant time.
 pub(super) struct Keys(Vec<blake3::Hash>);
 
 impl Keys {
@@ -17,7 +17,7 @@ impl Keys {
         )
     }
 
-    /// Lets a request pass that has one of the keys.
+    /// Accepts a request that carries one of the keys.
     pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
@@ -32,7 +32,7 @@ impl Keys {
         };
         if !scheme.eq_ignore_ascii_case(b"bearer") {
             return Err(Refusal::Key(
-                "The header Authorization is not of the kind Bearer",
+                "The header Authorization does not have the scheme Bearer",
             ));
         }
         let given = blake3::hash(key);
@@ -55,12 +55,12 @@ fn split(value: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((scheme, key.trim_ascii()))
 }
 
-/// A new key, drawn from the system's randomness.
+/// Generates a key from the system's random source.
 pub(super) fn draw() -> String {
     format!("sk-promptbook-{}", secret())
 }
 
-/// The system's randomness, 122 bits of it, as hex digits.
+/// Returns 122 bits from the system's random source as hex digits.
 pub(super) fn secret() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn each_known_key_is_let_in() {
+    fn each_key_is_accepted() {
         for values in [
             ["Bearer one"],
             ["Bearer two"],
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_not() {
+    fn other_headers_are_refused() {
         for values in [
             &[][..],
             &[""],

@@ -1,4 +1,4 @@
-//! Connections: accepted up to a limit, each served until it or the server ends.
+//! The accept loop: connections are accepted up to a limit and served until they end.
 
 use std::io;
 use std::pin::pin;
@@ -30,11 +30,11 @@ use super::idle::Activity;
 use super::middleware::edge;
 use crate::model::clock;
 
-/// A response with this extension is not sent: its connection is closed instead.
+/// A response extension that closes the connection instead of sending the response.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hangup;
 
-/// Serves until `stop` is done, and then until the requests under way are answered.
+/// Serves until `stop` completes, and then until the requests in progress are answered.
 pub(super) async fn serve(
     listener: TcpListener,
     app: Arc<App>,
@@ -43,9 +43,9 @@ pub(super) async fn serve(
 ) {
     let limits = &app.limits;
     let mut http = http1::Builder::new();
-    // It would be one timer for each request.
+    // It would cost one timer for each request.
     http.header_read_timeout(None);
-    // hyper's own does not follow a clock that is set back.
+    // hyper's own date does not follow a clock that is set back.
     http.auto_date_header(false);
     let slots = Arc::new(Semaphore::new(app.connections.min(Semaphore::MAX_PERMITS)));
     let turned_away = Arc::new(Semaphore::new(MOST_TURNED_AWAY));
@@ -65,7 +65,7 @@ pub(super) async fn serve(
             }
         };
         if clock::system() < DateTime::UNIX_EPOCH {
-            // hyper panics at such a time.
+            // hyper panics if the clock is before 1970.
             warn!("the clock is before 1970: nothing is served until it is set");
             if let Ok(permit) = Arc::clone(&turned_away).try_acquire_owned() {
                 let reason = "The server's clock is before 1970";
@@ -76,19 +76,20 @@ pub(super) async fn serve(
         let slot = Arc::clone(&slots).try_acquire_owned().ok();
         if slot.is_none() && !connections.close_one() {
             warn!(connections = app.connections, "too many connections");
-            // Beyond those, nobody is told why.
+            // Further connections are closed without an explanation.
             if let Ok(permit) = Arc::clone(&turned_away).try_acquire_owned() {
                 tokio::spawn(turn_away(stream, "Too many connections").map(|()| drop(permit)));
             }
             continue;
         }
-        // It is in the line for the slot that is being freed before another connection is accepted, which would take it.
+        // Queue for the slot that is being freed before another connection is accepted, which would
+        // take it.
         let mut turn = Box::pin(Arc::clone(&slots).acquire_owned());
         let slot = match slot {
             Some(slot) => Some(Ok(slot)),
             None => turn.as_mut().now_or_never(),
         };
-        // An answer is one write; it need not wait for another.
+        // A response is one write, so it need not be delayed to be joined with another.
         let _ = stream.set_nodelay(true);
         let activity = Activity::new();
         let handler = Handler {
@@ -100,7 +101,7 @@ pub(super) async fn serve(
         let connection = graceful.watch(connection);
         let limit = limits.header_time;
         connections.add(activity.clone(), async move {
-            // It waits while another connection is being closed for it.
+            // Waits until the connection that is being closed for this one has ended.
             let slot = match slot {
                 Some(slot) => slot,
                 None => turn.await,
@@ -121,11 +122,13 @@ pub(super) async fn serve(
     }
 }
 
-/// Connections that are told at once why they are not served.
+/// Maximum number of concurrent connections that are turned away with a response.
 const MOST_TURNED_AWAY: usize = 8;
 
-/// Goes on after a failure to accept: a connection that is gone already concerns nobody; without a free file descriptor,
-/// one is waited for.
+/// Waits after a failed accept, if that can help.
+///
+/// If only the new connection failed, there is nothing to wait for. Otherwise the usual cause is a
+/// lack of file descriptors, so the caller pauses until one may be free.
 async fn recover(error: &io::Error) {
     let of_connection = matches!(
         error.kind(),
@@ -139,7 +142,7 @@ async fn recover(error: &io::Error) {
     }
 }
 
-/// Says why a connection is not served.
+/// Sends the reason why a connection is not served.
 async fn turn_away(mut stream: TcpStream, reason: &str) {
     let body = format!(r#"{{"data":null,"error":"{reason}"}}"#);
     let answer = format!(
@@ -151,13 +154,13 @@ async fn turn_away(mut stream: TcpStream, reason: &str) {
     let told = async {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
-        // Closed with something unread, the answer could be lost on its way.
+        // Closing with unread input would reset the connection, and the response could be lost.
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
     };
     let _ = timeout(Duration::from_secs(1), told).await;
 }
 
-/// The router, as hyper calls it.
+/// The router as a hyper service.
 struct Handler {
     app: Arc<App>,
     router: axum::Router,
@@ -181,7 +184,7 @@ impl Service<hyper::Request<Incoming>> for Handler {
             if let Some(date) = date::now() {
                 response.headers_mut().insert(DATE, date);
             }
-            // From now on it counts that the client takes it.
+            // From here on, only the sending of the response counts as activity.
             drop(busy);
             match response.extensions().get::<Hangup>() {
                 Some(_) => Err(Hungup),
@@ -191,7 +194,7 @@ impl Service<hyper::Request<Incoming>> for Handler {
     }
 }
 
-/// The connection is closed without an answer, on purpose.
+/// The connection is closed without a response, on purpose.
 #[derive(Debug, thiserror::Error)]
 #[error("closed on purpose")]
 struct Hungup;

@@ -1,4 +1,4 @@
-//! What every request passes on its way in and every answer on its way out.
+//! The middleware that every request and every response passes through.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -21,10 +21,13 @@ use super::response::Answer;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Checks the host, names the request, writes refusals, and logs. Of a request no more is logged than its method and
-/// path: the keys are in headers, the signatures in queries.
+/// Checks the host, numbers the request, writes error responses, and logs.
 ///
-/// The future is put together without `async`, which would have room for the request in each of its states.
+/// The log contains only the method and the path of a request, because headers contain keys and
+/// queries contain signatures.
+///
+/// The future is composed without `async`, because an `async` block would reserve space for the
+/// request in each of its states.
 pub(crate) fn edge(
     app: Arc<App>,
     mut router: axum::Router,
@@ -64,14 +67,14 @@ pub(crate) fn edge(
     })
 }
 
-/// A panic is ours, and no reason to leave a client without an answer.
+/// Converts a panic to an internal error, so that the client gets a response.
 fn panicked(panic: &(dyn Any + Send)) -> Refusal {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     Refusal::Internal(text.unwrap_or("a panic").into())
 }
 
-/// Lets requests pass that have a key.
+/// Passes on requests that carry a valid key.
 pub(crate) async fn authorize(
     State(app): State<Arc<App>>,
     request: Request,
@@ -83,7 +86,7 @@ pub(crate) async fn authorize(
     }
 }
 
-/// The status that a response has once it is finished.
+/// Returns the status that a response has after [`finish`].
 pub(crate) fn status(app: &App, response: &Response) -> StatusCode {
     match response.extensions().get::<Refusal>() {
         Some(refusal) => refusal.status(app.status).unwrap_or(StatusCode::OK),
@@ -91,7 +94,7 @@ pub(crate) fn status(app: &App, response: &Response) -> StatusCode {
     }
 }
 
-/// Writes the envelope of a response that is a refusal; others stay as they are.
+/// Writes the envelope if the response is an error; returns other responses unchanged.
 pub(crate) fn finish(app: &App, mut response: Response) -> Response {
     let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
         return response;
@@ -107,7 +110,7 @@ pub(crate) fn finish(app: &App, mut response: Response) -> Response {
             .headers_mut()
             .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    // Such as those that let a browser read the answer.
+    // Keep the other headers, such as those that let a browser read the response.
     for (name, value) in &parts.headers {
         if name != CONTENT_TYPE && name != CONTENT_LENGTH {
             written.headers_mut().append(name, value.clone());

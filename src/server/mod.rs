@@ -1,7 +1,8 @@
 //! Helicone's HTTP API on a store.
 //!
-//! All 23 routes of [Helicone's Prompts 2025](https://docs.helicone.ai), so that its clients work on a local store:
-//! [`Server`] serves one. [`Fake`] is the service in a test, and [`Fixtures`] are what it holds.
+//! [`Server`] serves all 23 routes of [Helicone's Prompts 2025](https://docs.helicone.ai), so that
+//! Helicone's clients work on a local store. [`Fake`] is a server for tests. [`Fixtures`] are the
+//! prompts that a store or a fake is filled with.
 
 mod api_error;
 mod app;

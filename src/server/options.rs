@@ -1,4 +1,4 @@
-//! How a store is served, and what becomes of it.
+//! Options of a server, and the shared state that they produce.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::keys::Keys;
 use super::signature::Signer;
 use crate::Store;
 
-/// How a store is served.
+/// Options of a server.
 ///
-/// The bump rules are the store's: open it with [`Policy::Free`](crate::Policy::Free) to let callers choose between major
-/// and minor, as the live service does.
+/// The bump policy is the store's. Open the store with [`Policy::Free`](crate::Policy::Free) to let
+/// callers choose between major and minor versions, as the live service does.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct ServerOptions {
@@ -31,44 +31,56 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// Plain statuses, a key kept in the store, no other names than `localhost`, no other origins.
+    /// Returns the default options.
+    ///
+    /// They are plain statuses, a key that is kept in the store, no host name except `localhost`,
+    /// and no allowed origins.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Which statuses tell of what is wrong.
+    /// Sets which statuses report errors.
     pub fn status(mut self, status: Status) -> Self {
         self.status = status;
         self
     }
 
-    /// Lets in who has this key; may be given several times. Without any, a key is made and kept in the store's directory, in
-    /// the file `secrets` that only its owner can read.
+    /// Accepts requests that carry this key; can be called several times.
+    ///
+    /// If no key is given, the server creates one and keeps it in the file `secrets` in the store's
+    /// directory, which only its owner can read.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.keys.push(key.into());
         self
     }
 
-    /// Answers also to requests for this host name. Addresses and `localhost` are answered anyway.
+    /// Also answers requests for this host name. IP addresses and `localhost` are always answered.
     pub fn host(mut self, name: impl Into<String>) -> Self {
         self.hosts.push(name.into());
         self
     }
 
-    /// Lets pages of this origin (`https://app.example`) read the answers, which browsers forbid them otherwise.
+    /// Lets pages of this origin (`https://app.example`) read responses.
+    ///
+    /// Otherwise browsers forbid it.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.push(origin.into());
         self
     }
 
-    /// The URL that clients know the server by (`https://prompts.example`), where something stands in front of it. URLs
-    /// of bodies begin with it, and its host is answered. The default is what each request is for.
+    /// Sets the URL by which clients know the server, such as `https://prompts.example`.
+    ///
+    /// It is needed behind a proxy. The URLs of bodies begin with it, and requests for its host are
+    /// answered. By default, URLs begin with the host that the request was for.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
     }
 
-    /// Whether a key of the server's own lets in: none was given, and only this machine reaches the address.
+    /// Returns whether the server uses its own key, because none was given.
+    ///
+    /// That is allowed only on an address that only this machine can reach; otherwise this fails
+    /// with [`KeyNeeded`](ServerError::KeyNeeded).
     pub(super) fn uses_own_key(&self, address: SocketAddr) -> Result<bool, ServerError> {
         match (self.keys.is_empty(), address.ip().is_loopback()) {
             (true, false) => Err(ServerError::KeyNeeded { address }),
@@ -76,14 +88,14 @@ impl ServerOptions {
         }
     }
 
-    /// What clients can use of the server.
+    /// Sets the limits on what clients can use of the server.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 }
 
-/// What all requests of a server share.
+/// Creates the state that all requests of a server share.
 pub(super) fn app(
     store: Store,
     options: &ServerOptions,
@@ -95,7 +107,7 @@ pub(super) fn app(
         value: value.into(),
         reason: reason.into(),
     };
-    // The value itself is not for a log.
+    // The value is secret and must not appear in a log.
     if keys.iter().any(|key| key.trim().is_empty()) {
         return Err(malformed("key", "", "it is empty"));
     }
@@ -146,7 +158,7 @@ pub(super) fn app(
     Ok(app)
 }
 
-/// Gives the routes what they share, and lets browsers read the answers from the origins that may.
+/// Attaches the shared state to the routes, and lets the allowed origins read responses.
 pub(super) fn wired(
     router: axum::Router<Arc<App>>,
     app: &Arc<App>,
@@ -182,7 +194,7 @@ fn cross_origin(origins: &[String]) -> Result<CorsLayer, ServerError> {
             Method::POST,
             Method::PATCH,
             Method::DELETE,
-            // Only a fake's control surface has it.
+            // Only the fake's control routes use it.
             Method::PUT,
         ])
         .allow_headers([

@@ -1,9 +1,10 @@
-//! Lists of any length as answers, read page by page as the client takes them.
+//! Responses that contain lists of any length, read page by page.
 //!
-//! A list that fits one page is of one moment and is written whole. Of a longer one, each page is read when the one before
-//! is on its way, so that the server holds no more than a page of it, and no snapshot of the store while a client is slow.
-//! Pages go by the last element of the one before: what is added meanwhile is newer and in none of them, and what is there
-//! from the first page to the last is in exactly one.
+//! A list that fits in one page is read from one snapshot and written as a whole. The pages of a
+//! longer list are read one by one as the client receives them, so the server never holds more than
+//! a page of it, nor a snapshot of the store while a client is slow. Each page starts after the
+//! last element of the previous one. An element that is added meanwhile is newer and appears in no
+//! further page; an element that exists from the first page to the last appears exactly once.
 
 use std::sync::Arc;
 
@@ -20,8 +21,9 @@ use crate::Store;
 
 /// A list that is read page by page.
 pub(super) trait Pages: Send + 'static {
-    /// Writes the next elements, and says whether there may be more of them: then they are as many as this, else at most so
-    /// many.
+    /// Writes at most `most` next elements, and returns whether more may follow.
+    ///
+    /// If more may follow, exactly `most` elements were written.
     fn next(
         &mut self,
         app: &App,
@@ -30,11 +32,11 @@ pub(super) trait Pages: Send + 'static {
         to: &mut Elements,
     ) -> Result<bool, Refusal>;
 
-    /// The memory that it takes itself from one page to the next, in bytes.
+    /// Returns the memory that the list itself takes between two pages, in bytes.
     fn bytes(&self) -> usize;
 }
 
-/// Elements of a JSON array, each with a comma before it.
+/// Elements of a JSON array, each preceded by a comma.
 #[derive(Debug, Default)]
 pub(super) struct Elements(Vec<u8>);
 
@@ -46,26 +48,26 @@ impl Elements {
     }
 }
 
-/// Elements of the first page: most lists are no longer.
+/// Maximum number of elements of the first page; most lists are not longer.
 const FIRST: usize = 64;
 
-/// Bytes that a further page is about as large as.
+/// Approximate size of a further page in bytes.
 const PAGE_BYTES: usize = 256 * 1024;
 
-/// Elements of a further page, however small they are.
+/// Maximum number of elements of a further page, if they are small.
 const MOST: usize = 512;
 
-/// The memory of a list under way: the page that is read, and what waits to be sent.
+/// Memory of a list in progress: the page that is read, and the data that waits to be sent.
 const BYTES_OF_LIST: usize = 3 * PAGE_BYTES;
 
 const START: &[u8] = br#"{"data":["#;
 const END: &[u8] = br#"],"error":null}"#;
 
-/// A list whose first page is written.
+/// A list that has been read up to some page.
 struct Begun<P> {
     pages: P,
     elements: Elements,
-    /// Elements of the next page at most; 0 after the last one.
+    /// Maximum number of elements of the next page; 0 after the last one.
     next: usize,
 }
 
@@ -76,26 +78,26 @@ impl<P: Pages> Begun<P> {
         self.elements.0.clear();
         self.next = match self.pages.next(app, store, most, &mut self.elements)? {
             false => 0,
-            // As many as are about a page, if they are as large as these.
+            // About a page, if the next elements are as large as these.
             true => (PAGE_BYTES * most / self.elements.0.len().max(1)).clamp(1, MOST),
         };
         Ok(self)
     }
 
-    /// The memory that it takes with this page and what is sent of the one before.
+    /// Returns the memory of this page, of the previous one in transit, and of the list itself.
     fn bytes(&self) -> usize {
         BYTES_OF_LIST.max(2 * self.elements.0.len()) + self.pages.bytes()
     }
 }
 
-/// A list under way.
+/// The pages that are still to be sent.
 struct Rest<P> {
     app: Arc<App>,
     begun: Begun<P>,
     share: Share,
 }
 
-/// Answers with a list in the envelope.
+/// Returns a response that contains a list in the envelope.
 pub(super) async fn answer<P: Pages>(app: Arc<App>, pages: P) -> Result<Answer, Refusal> {
     let begun = Begun {
         pages,
@@ -126,8 +128,9 @@ pub(super) async fn answer<P: Pages>(app: Arc<App>, pages: P) -> Result<Answer, 
 }
 
 impl<P: Pages> Rest<P> {
-    /// The next piece of the answer, and what follows it. After a failure the answer breaks off, and the client sees that
-    /// it is not whole.
+    /// Returns the next piece of the response, and the pages that follow it.
+    ///
+    /// If it fails, the response is broken off, and the client sees that it is incomplete.
     async fn read_on(self) -> Result<(Bytes, Option<Self>), BrokenOff> {
         let Self {
             app,
@@ -141,7 +144,7 @@ impl<P: Pages> Rest<P> {
             Ok(begun)
         });
         let mut begun = turned.map_err(|refusal| {
-            error!(?refusal, "a list is broken off");
+            error!(?refusal, "the response with a list was broken off");
             BrokenOff
         })?;
         let mut json = std::mem::take(&mut begun.elements.0);
@@ -170,7 +173,7 @@ mod tests {
     use crate::server::keys::Keys;
     use crate::server::signature::Signer;
 
-    /// Numbers up to a last one, after which it fails or ends.
+    /// The numbers up to a last one, after which the list fails or ends.
     struct Numbers {
         next: usize,
         last: usize,
@@ -220,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_are_one_list() {
+    async fn pages_form_one_list() {
         for last in [0, 1, FIRST - 1, FIRST, FIRST + 1, 100_000] {
             let numbers: Vec<usize> = (1..=last).collect();
             let expected = serde_json::json!({"data": numbers, "error": null});
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_that_can_not_be_read_on_is_broken_off() {
+    async fn a_list_that_cannot_be_continued_is_broken_off() {
         for last in [0, 1, FIRST, 1000] {
             assert!(listed(last, true).await.is_err(), "{last}");
         }

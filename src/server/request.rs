@@ -1,4 +1,4 @@
-//! Requests: read within their limits, and held against the shape that a route expects.
+//! Reading of requests within their limits, and parsing to the types that routes expect.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -17,7 +17,7 @@ use super::api_error::Refusal;
 use super::app::{App, Limits, blocking};
 use super::budget::{Budget, FREE, Share};
 
-/// A request's JSON object, and what it holds of the budget for as long as it is in memory.
+/// A request's JSON object, and the share of the budget that it holds while it is in memory.
 pub(super) struct Json<T>(pub(super) T, pub(super) Share);
 
 impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Json<T> {
@@ -28,7 +28,7 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Json<T> {
         expect_json(&parts.headers)?;
         let (bytes, passing) = read(body, &app.limits, &app.budget).await?;
         let working = app.budget.work_on(&bytes).await?;
-        // Larger requests are parsed where they keep no other waiting.
+        // Larger requests are parsed on a separate thread, so that they delay no other request.
         if bytes.len() <= FREE {
             return Ok(Self(parse(&bytes)?, working));
         }
@@ -42,7 +42,7 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Json<T> {
     }
 }
 
-/// The ids in a path, as text: what is no id at all is as unknown as one that nobody has.
+/// The ids in a path, as text: a malformed id gets the same response as an unknown one.
 pub(super) struct Ids<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Ids<T> {
@@ -56,14 +56,16 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Ids<T> {
     }
 }
 
-/// The text of a query's value, or none where it is no text: with a character replaced it would be another id.
+/// Decodes the text of a query's value, or returns `None` if it is not UTF-8.
+///
+/// Replacing the faulty characters would produce another id.
 pub(super) fn decoded(value: &str) -> Option<String> {
     let value = value.replace('+', " ");
     let decoded = percent_decode_str(&value).decode_utf8().ok()?;
     Some(decoded.into_owned())
 }
 
-/// Reads a request's body, in the time and to the size that are allowed, with its share of the budget.
+/// Reads a request's body within the limits of time and size, and takes its share of the budget.
 pub(super) async fn read(
     body: Body,
     limits: &Limits,
@@ -72,21 +74,21 @@ pub(super) async fn read(
     let mut whole = pin!(whole(body, limits.body_bytes, budget.passing()));
     match soon(whole.as_mut()).await {
         Some(read) => read,
-        // Apart, as every request's future is as large as the largest of its cases.
+        // Boxed, because every request's future is as large as its largest variant.
         None => Box::pin(timeout(limits.body_time, whole))
             .await
             .unwrap_or(Err(Refusal::TooSlow)),
     }
 }
 
-/// Reads a body of at most so many bytes.
+/// Reads a body of at most `most` bytes.
 async fn whole(body: Body, most: usize, mut share: Share) -> Result<(Bytes, Share), Refusal> {
     let mut body = pin!(body);
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared > most {
         return Err(too_large(most));
     }
-    // Most bodies come in one piece, which is the answer.
+    // Most bodies arrive in one piece, which is returned without a copy.
     let mut first = Bytes::new();
     let mut buffer = Vec::new();
     while let Some(piece) = next_piece(body.as_mut()).await? {
@@ -113,13 +115,13 @@ async fn next_piece(mut body: Pin<&mut Body>) -> Result<Option<Bytes>, Refusal> 
     loop {
         match poll_fn(|context| body.as_mut().poll_frame(context)).await {
             None => return Ok(None),
-            // What is no data is a trailer.
+            // A frame without data contains trailers.
             Some(Ok(frame)) => {
                 if let Ok(piece) = frame.into_data() {
                     return Ok(Some(piece));
                 }
             }
-            // It was cut short; nobody is there to read why.
+            // The body was cut off, so the client will not read the reason.
             Some(Err(error)) => {
                 return Err(Refusal::Shape(format!("the body can't be read: {error}")));
             }
@@ -127,15 +129,17 @@ async fn next_piece(mut body: Pin<&mut Body>) -> Result<Option<Bytes>, Refusal> 
     }
 }
 
-/// A body beyond this gets all the room that one may need: memory that is not written to yet is none, and no copy is made
-/// as it grows. The default allocator also gives so large a piece back to the system at once when it is freed, and keeps
-/// smaller ones.
+/// The size above which a body gets all the space that one may need.
+///
+/// Memory that has not been written to costs nothing, and the buffer is not copied as it grows. The
+/// default allocator also returns an allocation of this size to the system as soon as it is freed,
+/// and keeps smaller ones.
 const LARGE: usize = 1024 * 1024;
 
-/// Room for a body of the largest size that is usual.
+/// Space for a body of the default maximum size.
 const ENOUGH: usize = crate::Body::MAX_BYTES + LARGE;
 
-/// Makes room for a body of this length, or for a longer one.
+/// Reserves space for a body of at least this length.
 fn make_room(buffer: &mut Vec<u8>, length: usize, most: usize) -> Result<(), Refusal> {
     if length <= buffer.capacity() {
         return Ok(());
@@ -153,7 +157,9 @@ fn too_large(most: usize) -> Refusal {
     Refusal::TooLarge(format!("The request is too large: at most {most} bytes"))
 }
 
-/// What is there once the connection's task was polled once more, after which small bodies are: they need no timer.
+/// Returns the output if the future is ready after the task has been polled once more.
+///
+/// Small bodies are ready by then, so they need no timer.
 async fn soon<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     let mut asked = false;
     poll_fn(|context| match future.as_mut().poll(context) {
@@ -167,7 +173,7 @@ async fn soon<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     .await
 }
 
-/// The live service reads no other bodies either.
+/// Checks that the body is plain JSON: the live service reads no other bodies either.
 fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let plainly = |value: &HeaderValue| value == "application/json";
     if headers.get(header::CONTENT_TYPE).is_some_and(plainly)
@@ -207,7 +213,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     match text.trim_start().chars().next() {
         Some('{') => {}
         None => return Err(shape("it is empty; expected a JSON object")),
-        // serde would take an array for an object, member by member.
+        // serde would accept an array for an object, member by member.
         Some('[') => return Err(shape("expected a JSON object, found an array")),
         Some(_) => {
             let found = match serde_json::from_str::<serde::de::IgnoredAny>(text) {
@@ -224,17 +230,17 @@ fn shape(reason: impl std::fmt::Display) -> Refusal {
     Refusal::Shape(format!("the body: {reason}"))
 }
 
-/// Parses again, to tell which member is wrong; right requests need not pay for it.
+/// Parses again to find the faulty member, so that valid requests do not pay for the search.
 fn why<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> Refusal {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
     match parsed {
         Err(error) => match error.path().to_string().as_str() {
-            // In no member, or between two.
+            // The fault is in no member, or between two.
             "." | "?" => shape(error.inner()),
             path => Refusal::Shape(format!("{path}: {}", error.inner())),
         },
-        // What follows the object.
+        // The fault follows the object.
         Ok(_) => shape(error),
     }
 }

@@ -1,4 +1,4 @@
-//! Answers: JSON in the envelope.
+//! Responses of the API: JSON in the envelope.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -12,35 +12,35 @@ use super::dto::{Envelope, ErrorEnvelope};
 use super::etag::{Known, Tag};
 use crate::Body as PromptBody;
 
-/// What a route answers.
+/// The result of a route.
 pub(crate) type Outcome = Result<Answer, Refusal>;
 
 /// JSON text with a status.
 pub(crate) struct Answer {
     status: StatusCode,
     json: Content,
-    /// Which answer it is, where clients may have it already.
+    /// The entity tag, if clients may have the response already.
     tag: Option<Tag>,
 }
 
 enum Content {
     Whole(Bytes),
-    /// In pieces, read as the client takes them.
+    /// In pieces, each read when the client is ready for it.
     Pieces(Body),
 }
 
 impl Answer {
-    /// Data in the envelope.
+    /// Returns a response that contains data in the envelope.
     pub(crate) fn data(data: impl Serialize) -> Outcome {
         Self::json(StatusCode::OK, &Envelope { data, error: None })
     }
 
-    /// The envelope of what answers nothing.
+    /// Returns a response whose data is `null`.
     pub(crate) fn nothing() -> Outcome {
         Self::data(())
     }
 
-    /// The envelope of a refusal.
+    /// Returns a response that contains an error in the envelope.
     pub(crate) fn refused(status: StatusCode, text: &str) -> Outcome {
         let envelope = ErrorEnvelope {
             data: (),
@@ -49,7 +49,7 @@ impl Answer {
         Self::json(status, &envelope)
     }
 
-    /// JSON as it is, without the envelope.
+    /// Returns a response that consists of this JSON, without the envelope.
     pub(crate) fn text(json: impl Into<Bytes>) -> Self {
         Self {
             status: StatusCode::OK,
@@ -58,7 +58,7 @@ impl Answer {
         }
     }
 
-    /// JSON as it is, in pieces.
+    /// Returns a response that consists of this JSON, without the envelope, in pieces.
     pub(crate) fn pieces(body: Body) -> Self {
         Self {
             status: StatusCode::OK,
@@ -67,7 +67,7 @@ impl Answer {
         }
     }
 
-    /// Counted as under way until the client has taken it.
+    /// Counts the response as in progress until the client has received it.
     pub(crate) fn counted(mut self, budget: &Budget) -> Outcome {
         if let Content::Whole(json) = &mut self.json
             && json.len() > FREE
@@ -77,7 +77,7 @@ impl Answer {
         Ok(self)
     }
 
-    /// That the client has the answer of this tag, if it says so.
+    /// Returns a 304 response if the client says that it has the response with this tag.
     pub(crate) fn unless_known(known: &Known, tag: &Tag) -> Option<Self> {
         known.has(tag).then(|| Self {
             status: StatusCode::NOT_MODIFIED,
@@ -86,7 +86,7 @@ impl Answer {
         })
     }
 
-    /// With its tag.
+    /// Sets the entity tag.
     pub(crate) fn tagged(mut self, tag: Tag) -> Self {
         self.tag = Some(tag);
         self
@@ -101,7 +101,7 @@ impl Answer {
         })
     }
 
-    /// With another status.
+    /// Sets the status.
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
@@ -127,7 +127,7 @@ impl IntoResponse for Answer {
     }
 }
 
-/// Data in the envelope, as text of about so many bytes.
+/// Writes data in the envelope; `bytes` is an estimate of the length.
 pub(crate) fn enveloped(data: impl Serialize, bytes: usize) -> Result<Bytes, Refusal> {
     written(&Envelope { data, error: None }, bytes)
 }
@@ -140,7 +140,7 @@ fn written(value: &impl Serialize, bytes: usize) -> Result<Bytes, Refusal> {
     }
 }
 
-/// A body's text, to be written as it is.
+/// Returns a body's text as JSON that is written verbatim.
 pub(crate) fn verbatim(body: &PromptBody) -> Result<&RawValue, Refusal> {
     body.raw()
         .map_err(|error| Refusal::Internal(error.to_string().into()))

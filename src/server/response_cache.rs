@@ -1,4 +1,6 @@
-//! Answers that tell of a version, kept in memory: for as long as the version is as it was, they are the same bytes.
+//! The response cache: responses that describe a version, in memory.
+//!
+//! A response consists of the same bytes as long as its version is unchanged.
 
 use std::sync::Arc;
 
@@ -11,18 +13,20 @@ use super::etag::Tag;
 use crate::model::memory_size::ENTRY;
 use crate::{Version, VersionId};
 
-/// The last answer about each version. Readers take no lock: what they look into is replaced as a whole.
+/// The last response about each version.
+///
+/// Readers take no lock, because the map that they read is replaced as a whole.
 #[derive(Debug, Default)]
 pub(crate) struct KeptAnswers(ArcSwap<Answers>);
 
 #[derive(Clone, Debug, Default)]
 struct Answers {
     of_version: HashTrieMap<VersionId, Arc<Kept>, ArcTK, foldhash::fast::RandomState>,
-    /// The memory that they take.
+    /// The memory that the responses take, in bytes.
     bytes: usize,
 }
 
-/// An answer, and its tag.
+/// A response and its tag.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) json: Bytes,
@@ -31,18 +35,20 @@ pub(crate) struct Told {
 
 #[derive(Debug)]
 struct Kept {
-    /// What was told of. It is kept, so no other version is ever in its place in memory.
+    /// The version that the response describes.
+    ///
+    /// Holding it here ensures that no other version takes its address in memory.
     version: Arc<Version>,
-    /// The URL of its body, as it was told.
+    /// The host in the URL of the version's body.
     host: String,
     expires: i64,
     told: Told,
 }
 
-/// The memory of the answers that are kept; when there are more, all are forgotten.
+/// Maximum memory of the cached responses in bytes; the cache is cleared when it is exceeded.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
-/// The memory of one at most: larger ones are not kept.
+/// Maximum memory of one response in bytes; larger ones are not cached.
 const MOST_BYTES_OF_ONE: usize = 32 * 1024;
 
 impl Kept {
@@ -56,7 +62,7 @@ impl Kept {
 }
 
 impl KeptAnswers {
-    /// The answer about this very version, with a URL of this host and expiry.
+    /// Returns the response about exactly this version, with a URL of this host and expiry.
     pub(crate) fn get(&self, version: &Arc<Version>, host: &str, expires: i64) -> Option<Told> {
         let answers = self.0.load();
         let kept = answers.of_version.get(&version.id)?;
@@ -110,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_kept_by_what_they_weigh() {
+    fn responses_are_cached_within_the_limits_of_memory() {
         let answers = KeptAnswers::default();
         let bytes = |answers: &KeptAnswers| answers.0.load().bytes;
         for number in 0..2000 {
@@ -119,7 +125,7 @@ mod tests {
             let before = bytes(&answers);
             answers.put(Arc::clone(&version), "localhost", 2, told(8 * 1024));
             assert!(answers.get(&version, "localhost", 2).is_some());
-            assert_eq!(bytes(&answers), before, "it is counted once");
+            assert_eq!(bytes(&answers), before, "it is counted only once");
             assert!(before <= MOST_BYTES);
         }
         assert!(answers.0.load().of_version.size() < 1024);

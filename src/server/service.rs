@@ -17,7 +17,9 @@ use super::{keys, listen, routes};
 use crate::Store;
 use crate::store::secrets::{Kept, Secrets};
 
-/// A store on an address: bound, and not served before it [runs](Server::run) or is [started](Server::start).
+/// A store on an address that is bound, but not served yet.
+///
+/// [`run`](Server::run) and [`start`](Server::start) serve it.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -30,14 +32,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on an address; port 0 is any free one. Connections wait until the server runs.
+    /// Listens on an address; port 0 selects a free port. Connections wait until the server runs.
     ///
     /// # Errors
     ///
-    /// [`Listen`](ServerError::Listen) where the address can't be had; [`KeyNeeded`](ServerError::KeyNeeded) where other
-    /// machines reach it and no key was given; [`SecretsWithheld`](ServerError::SecretsWithheld) if no key was given and the
-    /// store's own can't be had; [`Option`](ServerError::Option) for an option that is malformed;
-    /// [`Store`](ServerError::Store) if the store's own key can't be made, or is damaged.
+    /// [`Listen`](ServerError::Listen) if the address cannot be bound;
+    /// [`KeyNeeded`](ServerError::KeyNeeded) if other machines can reach it and no key was given;
+    /// [`SecretsWithheld`](ServerError::SecretsWithheld) if no key was given and the store's own
+    /// key is not available; [`Option`](ServerError::Option) if an option is malformed;
+    /// [`Store`](ServerError::Store) if the store's own key cannot be created or is damaged. After
+    /// an error, the address is free again and the store handle is dropped. Secrets that were
+    /// created remain in the store.
     pub fn bind(
         store: Store,
         options: &ServerOptions,
@@ -52,7 +57,7 @@ impl Server {
         let makes_secrets = matches!(kept, Kept::Made(_));
         let (own, signing) = match kept {
             Kept::Found(secrets) | Kept::Made(secrets) => (Ok(secrets.key), secrets.signing),
-            // Its URLs are good for this server, and until it ends.
+            // Its URLs work only on this server, and only until it stops.
             Kept::Withheld(source) => (Err(source), keys::secret()),
         };
         let keys = match uses_own_key {
@@ -88,41 +93,46 @@ impl Server {
         }
     }
 
-    /// The address, with the port that was free.
+    /// Returns the address, with the port that was selected.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What clients are given as the base URL: `http://127.0.0.1:8585`.
+    /// Returns the base URL for clients: `http://127.0.0.1:8585`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The key, or the first of several.
+    /// Returns the key, or the first of several.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// Whether the store had no secrets, as if it is new or made of a backup: then its key, and what signs the URLs of
-    /// bodies, were made by this server. Earlier ones of a store that it is a copy of don't work here.
+    /// Returns whether this server created the store's secrets.
+    ///
+    /// The secrets are the store's own key and the key that signs the URLs of bodies. A store has
+    /// none if it is new or was restored from a backup. Keys and URLs of the store that it is a
+    /// copy of do not work here.
     #[must_use]
     pub fn makes_secrets(&self) -> bool {
         self.makes_secrets
     }
 
-    /// Serves until `stop` is done, and then until the requests under way are answered. Needs a tokio runtime with time
-    /// and I/O.
+    /// Serves until `stop` completes, and then until the requests in progress are answered.
+    ///
+    /// It needs a tokio runtime with time and I/O enabled.
     ///
     /// # Errors
     ///
-    /// Where the listening socket can't be given to the runtime.
+    /// [`Threads`](ServerError::Threads) if the listening socket cannot be registered with the
+    /// runtime. No request has been served then.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         if self.makes_secrets {
             tracing::info!(
-                "new secrets were made: keys and URLs of an earlier copy of this store don't work here"
+                "created new secrets: if this store is a copy, keys and URLs of the original do not work here"
             );
         }
         let listener = self.listener.set_nonblocking(true);
@@ -132,11 +142,12 @@ impl Server {
         Ok(())
     }
 
-    /// Serves on threads of its own, until the answer is dropped.
+    /// Serves on background threads until the returned handle is dropped.
     ///
     /// # Errors
     ///
-    /// [`Threads`](ServerError::Threads).
+    /// [`Threads`](ServerError::Threads) if the threads cannot be started. No request has been
+    /// served then.
     pub fn start(self) -> Result<Running, ServerError> {
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -149,7 +160,7 @@ impl Server {
         let thread = std::thread::Builder::new().name("promptbook-server".into());
         let thread = thread.spawn(move || {
             runtime.block_on(async {
-                // That it is dropped says stop as well.
+                // A dropped sender also means stop.
                 let stop = async { drop(stopped.await) };
                 self.run(stop).await
             })
@@ -164,25 +175,27 @@ impl Server {
     }
 }
 
-/// A server on threads of its own. It stops when this is dropped; requests under way are answered first.
+/// A server on background threads.
+///
+/// Dropping this answers the requests in progress and then stops the server.
 #[derive(Debug)]
 pub struct Running {
     url: String,
     key: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), ServerError>>>,
-    /// Whose threads they are.
+    /// The process that the threads belong to.
     process: u32,
 }
 
 impl Running {
-    /// The base URL: `http://127.0.0.1:8585`.
+    /// Returns the base URL: `http://127.0.0.1:8585`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The key, or the first of several.
+    /// Returns the key, or the first of several.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
@@ -193,7 +206,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         let (stop, thread) = (self.stop.take(), self.thread.take());
         if self.process != std::process::id() {
-            // A fork does not have the threads: they can't be stopped here, and would never end.
+            // A forked process does not have the threads: stopping them here is impossible, and
+            // joining never ends.
             std::mem::forget((stop, thread));
             return;
         }
@@ -204,7 +218,7 @@ impl Drop for Running {
     }
 }
 
-/// Listens on the first of the addresses that can be had.
+/// Listens on the first of the addresses that can be bound.
 pub(crate) fn listen_on(
     address: &(impl ToSocketAddrs + fmt::Debug),
 ) -> Result<(TcpListener, SocketAddr), ServerError> {
@@ -218,7 +232,7 @@ pub(crate) fn listen_on(
         })
 }
 
-/// The address that clients on this machine reach a listening one by.
+/// Returns the address at which clients on this machine reach a listening address.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let loopback = match address {
         SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

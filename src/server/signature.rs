@@ -1,61 +1,63 @@
-//! URLs of bodies: for anybody who has one, for one version, until they expire.
+//! Signed URLs of bodies: they work without a key, for one version, until they expire.
 //!
-//! `/prompt-bodies/{version}?expires={seconds since 1970}&signature={64 hex digits}`; the signature is BLAKE3 keyed with a
-//! secret of the store, over the version and the expiry as they stand in the URL.
+//! The format is `/prompt-bodies/{version}?expires={seconds since 1970}&signature={64 hex digits}`.
+//! The signature is BLAKE3, keyed with a secret of the store, over the texts of the version and the
+//! expiry in the URL.
 
 use chrono::{DateTime, Utc};
 
 use crate::VersionId;
 
-/// Where bodies are, in front of a version's id.
+/// The path of bodies, to which a version's id is appended.
 pub(super) const PREFIX: &str = "/prompt-bodies/";
 
-/// How long a URL works at least, in seconds.
+/// Minimum time that a URL works, in seconds.
 const LIFETIME: i64 = 60 * 60;
 
-/// Expiries are whole multiples of this many seconds, so that a version has the same URL for a while.
+/// Expiries are multiples of this many seconds, so that a version's URL is stable for a while.
 const STEP: i64 = 15 * 60;
 
-/// Signs URLs, and knows its own again.
+/// Signs URLs and verifies their signatures.
 pub(super) struct Signer {
     key: [u8; 32],
 }
 
 impl Signer {
-    /// A signer whose key is made of this secret.
+    /// Creates a signer whose key is derived from this secret.
     pub(super) fn new(secret: &str) -> Self {
         let key = blake3::derive_key("promptbook 2026-11-22 URLs of bodies", secret.as_bytes());
         Self { key }
     }
 
-    /// When a URL expires that is made now, in seconds since 1970.
+    /// Returns when a URL that is created now expires, in seconds since 1970.
     pub(super) fn expiry(now: DateTime<Utc>) -> i64 {
         let soonest = now.timestamp().saturating_add(LIFETIME);
         soonest.saturating_add(STEP - 1) / STEP * STEP
     }
 
-    /// The path and query of a version's body, until they expire.
+    /// Returns the path and query of a version's body, which work until `expires`.
     pub(super) fn path(&self, version: VersionId, expires: i64) -> String {
         let (version, expires) = (version.to_string(), expires.to_string());
         let signature = self.sign(&version, &expires).to_hex();
         format!("{PREFIX}{version}?expires={expires}&signature={signature}")
     }
 
-    /// The version that a URL was signed for. The texts are compared as they are: of any other spelling, the signature
-    /// is another.
+    /// Returns the version that a URL was signed for.
+    ///
+    /// The texts are compared as they are, because another spelling has another signature.
     pub(super) fn check(
         &self,
         version: &str,
         query: &str,
         now: DateTime<Utc>,
     ) -> Result<VersionId, &'static str> {
-        const WRONG: &str = "The URL of the prompt body is not one that was signed here";
+        const WRONG: &str = "The URL of the prompt body does not have a valid signature";
         let (expires, signature) = query
             .strip_prefix("expires=")
             .and_then(|query| query.split_once("&signature="))
             .ok_or(WRONG)?;
         let given = blake3::Hash::from_hex(signature).map_err(|_| WRONG)?;
-        // Equality of hashes takes the same time wherever they differ. Upper case hex would be another spelling.
+        // Hashes are compared in constant time. Upper case hex digits would be another spelling.
         if given != self.sign(version, expires) || signature.bytes().any(|b| b.is_ascii_uppercase())
         {
             return Err(WRONG);
@@ -69,7 +71,7 @@ impl Signer {
 
     fn sign(&self, version: &str, expires: &str) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        // Neither has the character that parts them.
+        // Neither text contains the separator.
         hasher
             .update(version.as_bytes())
             .update(b"?")
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn another_secret_signs_otherwise() {
+    fn another_secret_gives_another_signature() {
         let path = Signer::new("secret").path(VERSION, Signer::expiry(at(0)));
         assert!(check(&Signer::new("other"), &path, 0).is_err());
     }

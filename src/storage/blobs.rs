@@ -1,4 +1,6 @@
-//! The place of bodies at rest: a directory here, an object store elsewhere.
+//! The blob store: the place of bodies at rest.
+//!
+//! This crate implements it with a directory and in memory. An object store can implement it too.
 
 use std::fmt;
 
@@ -10,45 +12,94 @@ use crate::model::id::BlobId;
 
 /// Bodies by content address.
 ///
-/// Which bodies exist is for the index to say; what lies here without a row there is left over from
-/// an interrupted collection. A body is put here only while the index's journal still has its bytes,
-/// so no method needs to be atomic with the index.
+/// A body is stored in two ways: *loose*, by [`put`](Self::put), or in a pack, by
+/// [`pack`](Self::pack). It can be stored in both ways at the same time.
+///
+/// The index decides which bodies exist. A body that is here without a row in the index was left by
+/// an interrupted garbage collection. No method needs to be atomic with the index: a loose body is
+/// put only while the journal of the index still contains its bytes, and a pack is finished before
+/// the index names its bodies.
+///
+/// # Errors
+///
+/// Every method that returns a [`Result`] can fail for the reasons that
+/// [`ErrorKind`](super::ErrorKind) lists. A failure never damages or removes a body that was
+/// readable before, except for what a method was called to remove.
 pub trait Blobs: Send + Sync + fmt::Debug {
-    /// Puts a body in its place. Whole or not at all to every reader, and harmless if it is there
-    /// already. It need not be durable until [`flush`](Self::flush).
+    /// Stores a loose body.
+    ///
+    /// Every reader sees the body entirely or not at all. If it is already there, the call has no
+    /// effect that a reader sees. The body need not be durable until [`flush`](Self::flush).
+    ///
+    /// # Errors
+    ///
+    /// After a failure the body may be missing; it can be put again.
     fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()>;
 
-    /// Makes bodies durable that this handle put. After an error none of them may be taken for durable, and
-    /// a later success says nothing of them: they must be put again.
+    /// Makes loose bodies durable that this handle has put.
+    ///
+    /// # Errors
+    ///
+    /// After a failure none of the bodies may be assumed to be durable. A later success says
+    /// nothing about them either: they must be put again.
     fn flush(&self, ids: &[BlobId]) -> Result<()>;
 
-    /// Offers the copies of a body that lie here, the likeliest first, until one is accepted; says whether one was. The
-    /// caller checks its hash. An error where none was accepted, and one could not be read.
+    /// Passes the copies of a body to `accept`, the most likely one first, until it accepts one.
+    ///
+    /// `accept` compares the hash of the bytes with the address. Returns whether a copy was
+    /// accepted; `false` means that there is no other copy.
+    ///
+    /// # Errors
+    ///
+    /// It fails only if no copy was accepted, and a place that may contain one could not be read.
     fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<bool>;
 
-    /// Removes a body that was [`put`](Self::put), if it is there; only while [`hold_all`](Self::hold_all) is held. What
-    /// a pack has of it is left to [`compact`](Self::compact).
+    /// Removes a loose body, if it is there.
+    ///
+    /// It may be called only under the [exclusive lock](Self::hold_all). A copy in a pack remains;
+    /// [`compact`](Self::compact) removes it.
+    ///
+    /// # Errors
+    ///
+    /// After a failure the body may still be there; the call can be repeated.
     fn delete(&self, id: BlobId) -> Result<()>;
 
-    /// Visits every address that a body was [`put`](Self::put) under, in no particular order.
+    /// Visits the address of every loose body, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// An error of the visitor is returned unchanged, and nothing is visited after it.
     fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()>;
 
     /// Begins a pack.
+    ///
+    /// Nothing is stored until the pack is [finished](Pack::finish).
     fn pack(&self, effort: Effort) -> Result<Box<dyn Pack + '_>>;
 
-    /// When a body that was [`put`](Self::put) was written, as the system's clock said; `None` if it is not there.
+    /// Returns when a loose body was written, by the system's clock; `None` if it is not there.
     fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>>;
 
-    /// When the newest file was written, as the system's clock said; `None` if there is no file.
+    /// Returns when the newest file was written, by the system's clock; `None` if there is no file.
     fn newest(&self) -> Result<Option<DateTime<Utc>>>;
 
-    /// Removes what is dead in packs; only while [`hold_all`](Self::hold_all) is held. `live` visits, when it is called, every
-    /// body that is not dead, each time a version has it or once: those of one kin best one after another. A pack whose
-    /// [`finish`](Pack::finish) is still held is left alone, and so is one with a live body that can't be read from it, nor
-    /// elsewhere where [all](Extent::All) are compacted: then, too, what is found in packs whose index is damaged is taken over.
+    /// Rewrites packs without their unreferenced bodies, and returns what that removed.
     ///
-    /// A dead body that was written after `young_since` stays, and keeps its age: it may belong to an index that is restored
-    /// later. Ages are exact to the hour, and rounded so that no body goes too early.
+    /// It may be called only under the [exclusive lock](Self::hold_all). When `live` is called, it
+    /// visits every body that is referenced, once or once per version; it should visit the bodies
+    /// of one delta group one after another. All other bodies are unreferenced.
+    ///
+    /// - An unreferenced body that was written after `young_since` remains, and keeps its age: it
+    ///   may belong to an index that is restored later. Ages are exact to the hour, and rounded so
+    ///   that no body is removed too early.
+    /// - A pack whose [`finish`](Pack::finish) returned a lock that is still held is not changed.
+    /// - A pack remains if it contains a referenced body that cannot be read from it, and, with
+    ///   [`Extent::All`], from no other place either. With [`Extent::All`], bodies that are found
+    ///   in packs with a damaged index are rewritten too.
+    ///
+    /// # Errors
+    ///
+    /// An error of `live` is returned unchanged. After a failure every referenced body can be read
+    /// as before; some unreferenced bodies may have been removed.
     fn compact(
         &self,
         extent: Extent,
@@ -56,103 +107,150 @@ pub trait Blobs: Send + Sync + fmt::Debug {
         live: &mut LiveBodies<'_>,
     ) -> crate::Result<Compacted>;
 
-    /// Makes few packs of many; only while [`hold_all`](Self::hold_all) is held.
+    /// Joins many small packs into few.
+    ///
+    /// It may be called only under the [exclusive lock](Self::hold_all).
+    ///
+    /// # Errors
+    ///
+    /// After a failure every body can be read as before; some packs may have been joined.
     fn join_packs(&self) -> Result<()>;
 
-    /// Whether a body lies here, as far as can be told without reading it.
+    /// Returns whether a body is stored here, as judged without reading its bytes.
     fn holds(&self, id: BlobId) -> Result<bool>;
 
-    /// Checks packs as a whole, beyond the bodies that are read from them: a line for each thing that is wrong. Else, unless
-    /// `all` of their bytes are to be read, their indexes.
+    /// Checks packs beyond the bodies that are read from them.
+    ///
+    /// Returns one line for each problem. If `all` is set, all bytes of the packs are read;
+    /// otherwise only their indexes are.
     fn check_packs(&self, all: bool) -> Result<Vec<String>>;
 
-    /// What lies here.
+    /// Counts and measures what is stored here.
     fn usage(&self) -> Result<BlobUsage>;
 
-    /// Removes what interrupted writers left half-made. A failure does not stop it; the first one is returned at the end. Only
-    /// while [`hold_all`](Self::hold_all) is held.
+    /// Removes the incomplete files of interrupted writers, and no body.
+    ///
+    /// It may be called only under the [exclusive lock](Self::hold_all).
+    ///
+    /// # Errors
+    ///
+    /// A failure does not stop it. The first one is returned at the end.
     fn sweep(&self) -> Result<()>;
 
-    /// The side of the lock that settling takes: held from the look into the journal until the bodies are here
-    /// and, where they are flushed, their journal rows are dropped. Waits for the other side, and, where a put could
-    /// replace what another flushed, for all others on this one; fails as [busy](super::ErrorKind::Busy) if that takes
-    /// longer than the blob store's own limit, if it has one.
+    /// Takes the shared lock, which protects writing bodies from the journal.
+    ///
+    /// A writer holds it from reading the journal until the bodies are stored here; if it flushes
+    /// them, until their journal rows are dropped. The call waits for the exclusive lock to be
+    /// released. It also waits for other holders of the shared lock if a put could replace a file
+    /// that another holder has flushed.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`](super::ErrorKind::Busy) if the wait exceeds the blob store's own limit, if it has
+    /// one. After a failure no lock is held.
     fn hold(&self) -> Result<Box<dyn Hold + '_>>;
 
-    /// The exclusive side: held from making sure that no row names a body until it is removed. Waits likewise.
+    /// Takes the exclusive lock, which protects the removal of bodies.
+    ///
+    /// The holder keeps it from the check that no row names a body until the body is removed. The
+    /// call waits until no other lock is held.
+    ///
+    /// # Errors
+    ///
+    /// As [`hold`](Self::hold).
     fn hold_all(&self) -> Result<Box<dyn Hold + '_>>;
 
-    /// Ends all waits for locks at this moment at the latest, those of later calls included: the handle is being closed.
+    /// Ends every wait for a lock at `_moment` at the latest, including the waits of later calls.
+    ///
+    /// It is called when the handle is being closed. A wait that ends this way fails as
+    /// [`Busy`](super::ErrorKind::Busy). The provided method does nothing.
     fn close_by(&self, _moment: Deadline) {}
 }
 
-/// Bodies that become durable together, kept by what they have in common: a pack in the making. Dropped unfinished, it leaves
-/// nothing.
+/// A pack that is being written: bodies that become durable together.
+///
+/// Bodies of one delta group are compressed against each other. A pack that is dropped unfinished
+/// leaves nothing.
 pub trait Pack: fmt::Debug {
-    /// Adds a body that was `written` to the store at that time, which may be long ago. No two of one pack have the same address.
+    /// Adds a body. No two bodies of one pack have the same address.
+    ///
+    /// `written` is the time at which the body was written to the store, which may be long ago.
+    /// `kin` is the body's delta group.
+    ///
+    /// # Errors
+    ///
+    /// After a failure the pack cannot be finished: the caller can only drop it.
     fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin, written: DateTime<Utc>) -> Result<()>;
 
-    /// Reads a body that was added, as [`Blobs::get`] does once the pack is finished.
+    /// Returns a body that was added, as [`Blobs::get`] does once the pack is finished.
     fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>>;
 
-    /// Makes all of them durable, then readable. While the answer is held, they count as live although no row names them
-    /// yet.
+    /// Makes all bodies durable, and then readable.
+    ///
+    /// While the returned lock is held, [`Blobs::compact`] treats the bodies as referenced,
+    /// although no row may name them yet.
+    ///
+    /// # Errors
+    ///
+    /// After a failure none of the bodies may be assumed to be stored.
     fn finish(self: Box<Self>) -> Result<Box<dyn Hold>>;
 }
 
-/// Whom a body is alike: those of one kin that are added one after another are kept as what they differ in. A hint, that
-/// costs room where it is wrong.
+/// The delta group of a body: bodies of one group are similar.
+///
+/// Bodies of one group that are added one after another are stored as their differences. A wrong
+/// hint only costs space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kin(pub u64);
 
-/// What is spent on a pack.
+/// The effort that the compression of a pack takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// Somebody waits for it.
+    /// A caller waits for the pack.
     Quick,
-    /// It is made once and kept long.
+    /// The pack is written once and kept for a long time.
     Thorough,
 }
 
-/// Which packs are compacted.
+/// The packs that a compaction rewrites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Those that are more dead than live.
+    /// Those with more unreferenced data than referenced data.
     Wasteful,
-    /// All, by kin and thoroughly.
+    /// All, ordered by delta group and compressed thoroughly.
     All,
 }
 
-/// Calls back for every live body.
+/// A function that calls its argument for every referenced body.
 pub type LiveBodies<'a> =
     dyn FnMut(&mut dyn FnMut(BlobId, Kin) -> crate::Result<()>) -> crate::Result<()> + 'a;
 
-/// What a compaction did.
+/// The result of a compaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compacted {
-    /// Dead bodies that were removed.
+    /// The number of unreferenced bodies that were removed.
     pub bodies: u64,
-    /// What packs take less than before, in bytes.
+    /// The bytes by which the packs have become smaller in total.
     pub bytes: u64,
 }
 
-/// What lies in a blob store.
+/// The contents of a blob store, counted and measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BlobUsage {
-    /// Bodies that lie by themselves.
+    /// The number of loose bodies.
     pub loose_bodies: u64,
-    /// Bytes of those.
+    /// The total size of the loose bodies in bytes.
     pub loose_bytes: u64,
-    /// Packs.
+    /// The number of packs.
     pub packs: u64,
-    /// Bodies in packs, dead ones too.
+    /// The number of bodies in packs, unreferenced ones included.
     pub packed_bodies: u64,
-    /// Bytes of those.
+    /// The total size of the bodies in packs in bytes, uncompressed.
     pub packed_bytes: u64,
-    /// Bytes that the packs take.
+    /// The total size of the pack files in bytes.
     pub pack_bytes: u64,
 }
 
-/// A lock that is held until it is dropped.
+/// A lock that is held until this value is dropped.
 pub trait Hold: fmt::Debug {}

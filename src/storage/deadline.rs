@@ -1,4 +1,4 @@
-//! The time that a call may spend waiting for locks.
+//! The time limit of a call's waits for locks.
 
 use std::time::{Duration, Instant};
 
@@ -7,16 +7,20 @@ use std::time::{Duration, Instant};
 pub struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// A call that waits for as long as it takes.
+    /// The deadline of a call that waits without a limit.
     pub const NEVER: Self = Self(None);
 
-    /// The moment that is this far from now; [`NEVER`](Self::NEVER) if the clock can't express it.
+    /// Returns the moment at this distance from now.
+    ///
+    /// If the clock cannot express it, the answer is [`NEVER`](Self::NEVER).
     #[must_use]
     pub fn after(limit: Duration) -> Self {
         Self(Instant::now().checked_add(limit))
     }
 
-    /// The time that is left, zero once the moment has passed; [`Duration::MAX`] for [`NEVER`](Self::NEVER).
+    /// Returns the remaining time, which is zero once the moment has passed.
+    ///
+    /// For [`NEVER`](Self::NEVER) it is [`Duration::MAX`].
     #[must_use]
     pub fn remaining(self) -> Duration {
         self.0.map_or(Duration::MAX, |moment| {
@@ -24,7 +28,7 @@ impl Deadline {
         })
     }
 
-    /// The earlier of two.
+    /// Returns the earlier of two deadlines.
     #[must_use]
     pub fn min(self, other: Self) -> Self {
         match (self.0, other.0) {

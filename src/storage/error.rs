@@ -1,13 +1,13 @@
-//! What a backend may answer instead: a kind to act on, the detail as text and source.
+//! Errors of a backend: a kind that the caller acts on, with the details as text and source.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// What a backend's methods return.
+/// The result of a backend's methods.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A failure of a backend. Several callers may be told of the same one.
+/// A failure of a backend. Clones report one failure to several callers.
 #[derive(Clone, Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -15,36 +15,43 @@ pub struct Error {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// What a caller can do about a failure.
+/// The kind of a failure, which decides what a caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no room. Nothing was changed; the handle works again once there is.
+    /// The disk or a quota is full.
+    ///
+    /// Nothing was changed; the handle works again once there is space.
     Full,
-    /// The backend was opened for reading only.
+    /// The backend was opened for reading only. Nothing was changed.
     ReadOnly,
-    /// Others held a lock for too long. Nothing was changed; trying again may help.
+    /// Another thread or process held a lock for too long.
+    ///
+    /// Nothing was changed; a retry may succeed.
     Busy,
-    /// What is stored contradicts itself.
+    /// The stored data contradicts itself.
     Corrupt,
-    /// A flush failed, and whether the transaction took place is unknown.
+    /// A flush failed, and whether the transaction was committed is unknown.
     OutcomeUnknown,
-    /// An earlier flush through this handle failed: it refuses all further work.
+    /// An earlier flush through this handle failed. The handle refuses all further work.
     Poisoned,
-    /// The handle was opened by the process that this one was forked from, and would break its locks: it is to be opened
-    /// anew here. Nothing was changed.
+    /// The handle was opened by the parent of this process, before a fork.
+    ///
+    /// Using it would break the parent's locks. Nothing was changed; open a new handle in this
+    /// process.
     Forked,
-    /// The files were moved, removed or replaced while the handle had them open: it refuses all further work. Nothing was
-    /// changed.
+    /// The files were moved, removed or replaced while the handle had them open.
+    ///
+    /// Nothing was changed. The handle refuses all further work.
     Replaced,
     /// Reading or writing failed. Nothing was changed.
     Io,
-    /// Anything else. Nothing was changed.
+    /// Any other failure. Nothing was changed.
     Other,
 }
 
 impl ErrorKind {
-    /// The kind of a failed system call.
+    /// Returns the kind of a failed system call.
     pub(crate) fn of_io(error: &std::io::Error) -> Self {
         use std::io::ErrorKind as Io;
         match error.kind() {
@@ -56,7 +63,7 @@ impl ErrorKind {
 }
 
 impl Error {
-    /// A failure of this kind; `context` says what was being done, with ids and paths.
+    /// Creates an error. `context` says what was being done, with ids and paths.
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
         Self {
             kind,
@@ -65,25 +72,27 @@ impl Error {
         }
     }
 
-    /// Keeps what caused the failure.
+    /// Adds the error that caused this failure.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into().into());
         self
     }
 
-    /// A failed system call; `context` says what was being done, with the path.
+    /// Creates an error for a failed system call.
+    ///
+    /// `context` says what was being done, with the path.
     pub fn io(context: impl Into<String>, source: std::io::Error) -> Self {
         Self::new(ErrorKind::of_io(&source), context).because(source)
     }
 
-    /// What a caller can do about it.
+    /// Returns the kind, which decides what a caller can do about the failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// What went wrong, and behind it what that is because of, to the last.
+    /// Returns the message, followed by those of all its sources.
     pub(crate) fn in_full(&self) -> String {
         std::iter::successors(self.source(), |&error| error.source())
             .fold(self.to_string(), |text, source| format!("{text}: {source}"))

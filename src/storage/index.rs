@@ -1,4 +1,6 @@
-//! The place of everything but settled bodies: SQLite here, another database elsewhere.
+//! The index: the database of everything except bodies at rest.
+//!
+//! This crate implements it with SQLite and in memory. Another database can implement it too.
 
 use std::fmt;
 use std::ops::{ControlFlow, Deref};
@@ -16,23 +18,60 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 
-/// A transactional index of prompts, versions, pointers, operations, and of bodies that wait to be
-/// settled.
+/// A transactional index of prompts, versions, environments, operations and journaled bodies.
 ///
-/// - Any number of threads and processes use one index at once.
-/// - Readers never wait for writers, nor writers for readers.
-/// - A committed transaction is seen by every snapshot taken after, in any process.
+/// - Any number of threads and processes use one index at the same time.
+/// - Readers never wait for writers, and writers never wait for readers.
+/// - Every snapshot that is taken after a commit shows the whole transaction, in any process.
+///
+/// # Errors
+///
+/// Every method that returns a [`Result`] can fail for the reasons that
+/// [`ErrorKind`](super::ErrorKind) lists. The documentation of a method names those that callers
+/// rely on.
+///
+/// - A failure changes nothing that a snapshot shows. The only exception is
+///   [`OutcomeUnknown`](super::ErrorKind::OutcomeUnknown), which leaves the outcome of a commit
+///   open.
+/// - [`Poisoned`](super::ErrorKind::Poisoned), [`Forked`](super::ErrorKind::Forked) and
+///   [`Replaced`](super::ErrorKind::Replaced) are final: every later call through the handle fails
+///   too. After any other failure the handle remains usable, unless it is poisoned.
 pub trait Index: Send + Sync + fmt::Debug {
-    /// The state as of now, or as of the first read where that is later; from then on it does not change. Hold it
-    /// shortly.
+    /// Takes a snapshot.
+    ///
+    /// It shows the state as of this call, or as of its first read if that is later. From then on
+    /// it does not change. Hold it only briefly.
+    ///
+    /// # Errors
+    ///
+    /// A failure takes no snapshot and changes nothing.
     fn snapshot(&self) -> Result<Held<'_>>;
 
-    /// The one write transaction: waits for its turn, and fails as [busy](super::ErrorKind::Busy) if that does not come
-    /// within the index's own limit, if it has one. Dropped without a commit, it changes nothing.
+    /// Begins the write transaction.
+    ///
+    /// An index has at most one at a time: the call waits until the previous one has ended. A
+    /// transaction that is dropped without a commit changes nothing. `durability` says what its
+    /// commit guarantees.
+    ///
+    /// # Errors
+    ///
+    /// - [`Busy`](super::ErrorKind::Busy) if the previous transaction does not end within the
+    ///   index's own limit, if it has one.
+    /// - [`ReadOnly`](super::ErrorKind::ReadOnly) if the index was opened for reading only.
+    ///
+    /// After a failure no transaction is open, and nothing was changed.
     fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>>;
 
-    /// As [`transaction`](Self::transaction), with another limit. An index that always has the transaction in a moment
-    /// need not observe it.
+    /// Begins the write transaction, and waits for it until `_deadline` at the latest.
+    ///
+    /// It does the same as [`transaction`](Self::transaction), and replaces the index's own limit.
+    ///
+    /// The provided method ignores the deadline. That suits an index whose transactions are all
+    /// short.
+    ///
+    /// # Errors
+    ///
+    /// As [`transaction`](Self::transaction).
     fn transaction_by(
         &self,
         durability: Durability,
@@ -41,42 +80,57 @@ pub trait Index: Send + Sync + fmt::Debug {
         self.transaction(durability)
     }
 
-    /// Ends all waits for locks at this moment at the latest, those of later calls included: the handle is being closed.
+    /// Ends every wait for a lock at `_moment` at the latest, including the waits of later calls.
+    ///
+    /// It is called when the handle is being closed. A wait that ends this way fails as
+    /// [`Busy`](super::ErrorKind::Busy). The provided method does nothing.
     fn close_by(&self, _moment: Deadline) {}
 
-    /// Where the index stands, in microseconds at most and without waiting for others: what was read is still so while
-    /// the mark is the same.
+    /// Returns the current change mark, or `None` if there is none.
     ///
-    /// - Two equal marks of one index mean that between the two calls no transaction was committed that changed
-    ///   anything, by any thread of any process. So a mark that was read *before* a snapshot was taken vouches for what
-    ///   that snapshot answers, as long as the current mark equals it.
-    /// - Different marks don't mean that anybody sees a change: dropping journal rows is a commit too, and a rollback or
-    ///   maintenance may change the mark. Reading leaves it, and so does what is not committed yet.
-    /// - None where there is no mark to be had, for whatever reason: then nothing vouches for what was read. Asking the
-    ///   index itself tells what is wrong, if anything is.
+    /// What was read remains current as long as the mark remains the same. The call takes
+    /// microseconds at most, and waits for no other thread or process.
+    ///
+    /// - Two equal marks of one index mean that no transaction that changed anything was committed
+    ///   between the two calls, by any thread of any process. An answer of a snapshot is therefore
+    ///   current as long as the current mark equals a mark that was read *before* the snapshot was
+    ///   taken.
+    /// - Two different marks do not mean that a reader sees a change: dropping journal rows is a
+    ///   commit too, and a rollback or maintenance may change the mark. Reading does not change the
+    ///   mark, and neither do uncommitted writes.
+    /// - `None` means that the index cannot determine a mark, for whatever reason. Then no earlier
+    ///   answer may be assumed to be current. Reading from the index reports the problem, if there
+    ///   is one.
     fn change_mark(&self) -> Option<ChangeMark>;
 
-    /// Work that keeps the index fast and small and is never on a caller's path, such as folding a journal in. Says whether
-    /// there is more of it: it does a part at a time.
+    /// Does maintenance work that no caller waits for, such as a WAL checkpoint.
+    ///
+    /// It keeps the index fast and small. One call does a part of the work, and returns whether
+    /// more is left. What snapshots show does not change, whether the call succeeds or fails.
     fn maintain(&self) -> Result<bool>;
 
-    /// Checks whether the index is still where it was opened. If its files were moved, removed or replaced, it refuses all further
-    /// work as [`Replaced`](super::ErrorKind::Replaced). A handle that only reads from memory asks once a second.
+    /// Checks whether the index is still where it was opened.
     ///
-    /// An index that has no files has nothing to check.
+    /// A handle that answers from memory calls this once a second. The provided method suits an
+    /// index without files: it checks nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Replaced`](super::ErrorKind::Replaced) if the files of the index were moved, removed or
+    /// replaced. The handle then refuses all further work.
     fn check_location(&self) -> Result<()> {
         Ok(())
     }
 }
 
-/// Where an index stands: see [`Index::change_mark`].
+/// An opaque value that differs after every commit; see [`Index::change_mark`].
 ///
-/// It means nothing beside a mark of another [`Index`], be it one of the same store.
+/// Marks of different [`Index`] values cannot be compared, even if both have the same store open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChangeMark([u32; 12]);
 
 impl ChangeMark {
-    /// The mark that a backend calls so.
+    /// Returns the mark that a backend represents as this number.
     #[must_use]
     pub const fn new(mark: u64) -> Self {
         #[allow(clippy::cast_possible_truncation)] // Each half is one word.
@@ -84,43 +138,59 @@ impl ChangeMark {
         Self([low, high, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     }
 
-    /// The mark that a backend has these words for.
+    /// Returns the mark that a backend represents as these words.
     #[must_use]
     pub const fn of_words(words: [u32; 12]) -> Self {
         Self(words)
     }
 }
 
-/// A snapshot, held until this is dropped.
+/// A snapshot that is held until this value is dropped.
 pub type Held<'a> = Box<dyn Deref<Target = dyn Snapshot> + 'a>;
 
-/// Is given an operation's number, its id and the text that was hashed, and says whether it wants more.
+/// A callback that receives an operation's number, its id and the text that was hashed.
+///
+/// It returns whether to continue.
 pub type OperationVisitor<'a> =
     dyn FnMut(u64, OperationId, &str) -> crate::Result<ControlFlow<()>> + 'a;
 
-/// Reads of one moment. A deleted prompt or version is not found, unless a method says otherwise.
+/// Consistent reads of one state of the index.
+///
+/// Deleted prompts and versions are not found, unless a method says otherwise.
+///
+/// # Errors
+///
+/// A failed read changes nothing. The methods that take a visitor return the visitor's error
+/// unchanged, and visit nothing after it; the snapshot remains usable.
 pub trait Snapshot {
-    /// Whether everything that was read so far is of one committed state. If not, the answers are dropped, errors included, and
-    /// read again from a new snapshot.
+    /// Returns whether everything that was read so far belongs to one committed state.
     ///
-    /// Only an index that this process reads without locks, as it may not write, can say no.
+    /// If not, the caller must discard all answers, errors included, and read again from a new
+    /// snapshot.
+    ///
+    /// Only an index that this process reads without locks, because it may not write, can return
+    /// `false`. The provided method returns `true`.
     fn is_consistent(&self) -> bool {
         true
     }
 
-    /// What the store was made with.
+    /// Returns the settings that the store was created with.
     fn settings(&self) -> Result<Settings>;
 
-    /// A prompt by id.
+    /// Returns the prompt with this id.
     fn prompt(&self, id: PromptId) -> Result<Option<Prompt>>;
 
-    /// Whether an id is, or was, a prompt's.
+    /// Returns whether a prompt has this id, deleted prompts included.
     fn prompt_id_taken(&self, id: PromptId) -> Result<bool>;
 
-    /// The prompts of exactly this name, newest first.
+    /// Returns the prompts with exactly this name, newest first.
     fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>>;
 
-    /// Prompts newest first, made before the prompt `before` (which may be deleted), `limit` at most.
+    /// Returns at most `limit` prompts that pass the filter, newest first.
+    ///
+    /// The order is that in which prompts were created, whatever their ids and times are. With
+    /// `before`, only prompts that were created before that one are returned. It may be deleted; if
+    /// it never existed, the list is empty.
     fn prompts(
         &self,
         filter: &PromptFilter,
@@ -128,55 +198,65 @@ pub trait Snapshot {
         limit: usize,
     ) -> Result<Vec<Prompt>>;
 
-    /// The number of the operation that search was told of last; 0 in a new store. What changed later is not in what
-    /// it answers: whoever asks it looks into the later operations too.
+    /// Returns the number of the last operation that is indexed for search; 0 in a new store.
+    ///
+    /// Searches do not reflect later operations: a caller that searches must also read those.
     fn searchable_up_to(&self) -> Result<u64>;
 
-    /// Shows the prompts in which a query is found, each once, until it is told to stop: those whose name has all of it
-    /// first, then by how well their texts match.
+    /// Visits the prompts that match a query, each once, until the visitor stops.
+    ///
+    /// Prompts whose name contains all of the query come first. The others follow, ordered by how
+    /// well their texts match.
     fn search(&self, query: &SearchQuery, visit: &mut SearchVisitor<'_>) -> crate::Result<()>;
 
-    /// The live versions whose message has all of a query, in the order they were committed, newest first, `limit` at
-    /// most.
+    /// Returns at most `limit` live versions whose indexed message contains all of a query.
+    ///
+    /// They are in the order of their commits, newest first.
     fn search_messages(&self, query: &SearchQuery, limit: usize) -> Result<Vec<VersionId>>;
 
-    /// The versions that search was told of, and that name a partial of this prompt in this environment, in no order.
+    /// Returns the indexed versions that contain a partial of a prompt in an environment.
+    ///
+    /// Each comes with its prompt. They are in no particular order.
     fn dependents(
         &self,
         prompt: PromptId,
         environment: &EnvironmentName,
     ) -> Result<Vec<(PromptId, VersionId)>>;
 
-    /// How many prompts there are.
+    /// Returns the number of prompts.
     fn prompt_count(&self) -> Result<u64>;
 
-    /// Every tag in use, sorted.
+    /// Returns every tag in use, sorted.
     fn tags(&self) -> Result<Vec<String>>;
 
-    /// The name of every environment in use, sorted.
+    /// Returns the name of every environment in use, sorted.
     fn environment_names(&self) -> Result<Vec<EnvironmentName>>;
 
-    /// A version by id.
+    /// Returns the version with this id.
     fn version(&self, id: VersionId) -> Result<Option<Version>>;
 
-    /// A version by id, also one that is deleted, itself or with its prompt.
+    /// Returns the version with this id, even if it or its prompt is deleted.
     fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>>;
 
-    /// A version by number.
+    /// Returns the version of a prompt with this number.
     fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>>;
 
-    /// The version of the highest number, or of the highest that meets a requirement.
+    /// Returns the version with the highest number, or with the highest that meets a requirement.
+    ///
+    /// Numbers are compared with the requirement as `major.minor.0`.
     fn highest_version(
         &self,
         prompt: PromptId,
         requirement: Option<&VersionReq>,
     ) -> Result<Option<Version>>;
 
-    /// The version that an environment points to.
+    /// Returns the version that an environment points to.
     fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>>;
 
-    /// Versions in the order they were committed, newest first, those committed before `before`
-    /// (which may be deleted), `limit` at most.
+    /// Returns at most `limit` versions of a prompt that pass the filter, newest commit first.
+    ///
+    /// With `before`, only versions that were committed before that one are returned. It may be
+    /// deleted; if it is no version of this prompt, the list is empty.
     fn versions(
         &self,
         prompt: PromptId,
@@ -185,16 +265,23 @@ pub trait Snapshot {
         limit: usize,
     ) -> Result<Vec<Version>>;
 
-    /// A prompt's environments, sorted by name.
+    /// Returns the environments of a prompt, sorted by name.
     fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>>;
 
-    /// The numbers a prompt has used up, also by what is deleted, of `major` among them.
+    /// Returns the highest numbers that a prompt has used, deleted versions included.
+    ///
+    /// The answer contains the highest major, and the highest minor within `major`.
     fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering>;
 
-    /// Where a body is; nothing where it never was or was collected.
+    /// Returns where a body is stored.
+    ///
+    /// The answer is `None` if the body was never stored, or was removed by garbage collection.
     fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>>;
 
-    /// The body of a version, deleted or not, if it is not stored; nothing if there never was such a version.
+    /// Returns the address of a version's body if that body is not stored.
+    ///
+    /// The version may be deleted. The answer is `None` if the body is stored, or if the version
+    /// never existed.
     fn lost_body(&self, version: VersionId) -> Result<Option<BlobId>> {
         let Some(row) = self.version_ever(version)? else {
             return Ok(None);
@@ -203,22 +290,28 @@ pub trait Snapshot {
         Ok(self.blob(blob)?.is_none().then_some(blob))
     }
 
-    /// The number and id of the last operation; nothing in a new store.
+    /// Returns the number and the id of the last operation; `None` in a new store.
     fn last_operation(&self) -> Result<Option<(u64, OperationId)>>;
 
-    /// The number of the last operation, of those up to a number, that was made at a moment or before it, as the operation
-    /// itself says; 0 if there is none. What others say, before it and after it, is no matter.
+    /// Returns the number of the last operation that was made at `moment` or before it.
+    ///
+    /// Only operations with numbers up to `up_to` are considered, each by the time that it contains
+    /// itself. The times of the operations before and after it do not matter. The answer is 0 if
+    /// there is no such operation.
     fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> Result<u64>;
 
-    /// The number of the first operation that was made after one moment, and at another or before it, as the operation itself
-    /// says.
+    /// Returns the number of the first operation made after `after`, and at `by` or before it.
+    ///
+    /// Each operation is considered by the time that it contains itself.
     fn first_operation_between(
         &self,
         after: DateTime<Utc>,
         by: DateTime<Utc>,
     ) -> Result<Option<u64>>;
 
-    /// Operations newest first, those of a number below `before`, `limit` at most.
+    /// Returns at most `limit` operations that pass the filter, newest first.
+    ///
+    /// With `before`, only operations with lower numbers are returned.
     fn operations(
         &self,
         filter: &OperationFilter,
@@ -226,167 +319,227 @@ pub trait Snapshot {
         limit: usize,
     ) -> Result<Vec<Operation>>;
 
-    /// The number of a prompt's last operation. It is asked for prompt after prompt, where an operation of many prompts
-    /// should not be read for each.
+    /// Returns the number of the last operation that changed a prompt.
+    ///
+    /// Callers ask for one prompt after another. The provided method reads the whole operation each
+    /// time; an index should override it if it can avoid that, because one operation may change
+    /// many prompts.
     fn last_operation_of(&self, prompt: PromptId) -> Result<Option<u64>> {
         let filter = OperationFilter::default().prompt(prompt);
         let last = self.operations(&filter, None, 1)?;
         Ok(last.first().map(|last| last.number))
     }
 
-    /// The inputs that a request gave to a version.
+    /// Returns the inputs that a request recorded for a version.
     fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>>;
 
-    /// The inputs that all requests gave to a version, sorted by the requests' ids.
+    /// Returns the inputs that all requests recorded for a version, sorted by request id.
     fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>>;
 
-    /// The versions that have recorded inputs although they can't be brought back: they are deleted, and their body is not
-    /// stored any more. In no order.
+    /// Returns the versions that have recorded inputs but cannot be restored, in no order.
+    ///
+    /// These versions are deleted, and their bodies are not stored any more.
     fn lost_versions_with_inputs(&self) -> Result<Vec<VersionId>>;
 
-    /// How much waits in the journal.
+    /// Returns the number and the total size of the bodies in the journal.
     fn waiting(&self) -> Result<Waiting>;
 
-    /// Journaled bodies by ascending position, those above `after`: one at least, then as many as have
-    /// `bytes` in sum. Positions are above 0. A body that was never stored comes above all others; one that was
-    /// forgotten may come back to where it was.
+    /// Returns journaled bodies by ascending position, starting above `after`.
+    ///
+    /// The answer contains at least one body if any is left, and as many more as keep the total
+    /// size within `bytes` bytes.
+    ///
+    /// Positions are greater than 0. A body that was never stored before comes after all others. A
+    /// body that was forgotten and is put again may return to its previous position.
     fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>>;
 
-    /// Bodies that no live version has, and that have been unused for long enough, `limit` at most.
+    /// Returns at most `limit` bodies that are unreferenced for as long as `unused` requires.
     fn collectable(&self, unused: Unused, limit: usize) -> Result<Vec<Collectable>>;
 
-    /// Visits every prompt ever made, deleted ones too, with all that is known of it.
+    /// Visits every prompt that was ever created, deleted ones included, with all its rows.
     fn each_prompt(
         &self,
         visit: &mut dyn FnMut(PromptTable) -> crate::Result<()>,
     ) -> crate::Result<()>;
 
-    /// Visits every body that is stored, with how many live versions have it.
+    /// Visits every stored body, with the number of live versions that use it.
     fn each_blob(
         &self,
         visit: &mut dyn FnMut(BlobId, StoredBlob, u64) -> crate::Result<()>,
     ) -> crate::Result<()>;
 
-    /// Visits the operations of a number above `after` in order, each content as the text that was hashed, until it is
-    /// told to stop.
+    /// Visits operations in order, starting above the number `after`, until the visitor stops.
+    ///
+    /// The visitor receives each operation's content as the text that was hashed.
     fn each_operation(&self, after: u64, visit: &mut OperationVisitor<'_>) -> crate::Result<()>;
 
-    /// Visits what search was told and goes by, in no order.
+    /// Visits everything that is indexed for search, in no order.
     fn each_searchable(
         &self,
         visit: &mut dyn FnMut(Told) -> crate::Result<()>,
     ) -> crate::Result<()>;
 
-    /// The backend's own check of its files: a line for each thing that is wrong.
+    /// Checks the backend's own files, and returns one line for each problem.
     fn self_check(&self) -> Result<Vec<String>>;
 }
 
-/// A write in progress. It reads, through the snapshot that it derefs to, what it has written itself.
+/// A write in progress.
+///
+/// It dereferences to a snapshot that includes its own writes. Dropping it without a commit changes
+/// nothing.
+///
+/// # Errors
+///
+/// A method that fails may have applied a part of its change. The caller must then call
+/// [`roll_back`](Self::roll_back) to return to a savepoint, or drop the transaction.
 pub trait Transaction: Deref<Target = dyn Snapshot> {
-    /// Appends an operation and applies its changes, in order.
+    /// Appends an operation, and applies its changes in order.
     ///
-    /// `text` is the operation's content as it was hashed. The changes are right: the engine has
-    /// checked them in this transaction. What contradicts the state all the same (a number used twice, a
-    /// pointer to a missing version) is refused as [`Corrupt`](super::ErrorKind::Corrupt).
+    /// `text` is the operation's content as it was hashed. The prompts, versions and environments
+    /// get the time that the operation contains. `now` is the time at which it is appended; for an
+    /// operation from another store that may be much later. Bodies that lose their last live
+    /// version through this operation are unreferenced since `now`.
     ///
-    /// All that is kept of prompts, versions and pointers is of the operation's own moment. `now` is when it is
-    /// appended, which may be long after, as for one from elsewhere: bodies that lose their last live version by it
-    /// are unused since `now`, by this operation.
+    /// The engine has checked the changes in this transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](super::ErrorKind::Corrupt) if a change contradicts the state all the same, for
+    /// example if a number is used twice or an environment points to a missing version, or if the
+    /// operation's number is not the next one.
     fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()>;
 
-    /// Puts a body in the journal, unless it is stored already.
+    /// Adds a body to the journal, unless it is already stored.
     fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()>;
 
-    /// Makes a body of this size known as stored, whose bytes are durable elsewhere before this is committed, unless it is stored
-    /// already; says whether it was not.
+    /// Records a body of `size` bytes as stored outside the journal, unless it is already stored.
+    ///
+    /// The caller makes the bytes durable in the blob store before it commits this transaction.
+    /// Returns whether the body is newly stored.
     fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool>;
 
-    /// Puts a body in the journal after all that this transaction made known as stored elsewhere.
+    /// Adds a body to the journal that this transaction recorded as stored elsewhere.
+    ///
+    /// It takes back what [`put_packed_body`](Self::put_packed_body) said: the bytes are in the
+    /// journal now, and nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](super::ErrorKind::Corrupt) if the body is not recorded as stored.
     fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()>;
 
-    /// Makes a body of this size known that is not stored, such as one that was collected where its versions come from:
-    /// versions may come, or come back, with it in this transaction. One that is stored stays so, and one that is put
-    /// later is stored then. If a live version were left with a body that is not stored, the commit is refused
-    /// as [`Corrupt`](super::ErrorKind::Corrupt).
+    /// Allows versions in this transaction to have a body of `size` bytes that is not stored.
+    ///
+    /// The versions may be created or restored with it. This serves history from another store in
+    /// which the body was removed by garbage collection. A body that is stored remains stored, and
+    /// one that is put later in the transaction is stored from then on.
+    ///
+    /// If the transaction would leave a live version with a body that is not stored,
+    /// [`commit`](Self::commit) fails as [`Corrupt`](super::ErrorKind::Corrupt).
     fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()>;
 
-    /// Drops journal rows of bodies that are durable elsewhere.
+    /// Removes the journal rows of bodies that are durable in the blob store.
+    ///
+    /// A body without a journal row is ignored.
     fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()>;
 
-    /// Marks bodies as no longer stored, and drops their journal rows.
+    /// Marks bodies as not stored, and removes their journal rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](super::ErrorKind::Corrupt) if a live version uses one of them.
     fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()>;
 
-    /// Records the inputs of a request; those it gave to the version before are replaced.
+    /// Records the inputs of a request for a version.
+    ///
+    /// They replace all that the same request recorded for the version before.
     fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()>;
 
-    /// Drops recorded inputs of a version, `limit` requests' at most; says of how many.
+    /// Removes the recorded inputs of at most `limit` requests for a version.
+    ///
+    /// Returns the number of requests whose inputs were removed.
     fn drop_inputs(&mut self, version: VersionId, limit: usize) -> Result<u64>;
 
-    /// Tells search what it answers with from now on.
+    /// Updates the full text index as [`Searchable`] describes.
+    ///
+    /// Searches in this transaction answer from it at once, and other snapshots once the
+    /// transaction is committed.
     fn make_searchable(&mut self, news: &Searchable) -> Result<()>;
 
-    /// Keeps the state so far as the one to roll back to, instead of an earlier one.
+    /// Sets the savepoint to the current state. It replaces an earlier savepoint.
     fn savepoint(&mut self) -> Result<()>;
 
-    /// Takes back what was done since the last savepoint, also a change that failed half-way; the savepoint stays. On an
-    /// error the whole transaction is lost, and good for nothing but being dropped.
+    /// Undoes everything since the last savepoint, a change that failed part-way included.
+    ///
+    /// The savepoint remains.
+    ///
+    /// # Errors
+    ///
+    /// After a failure, such as a missing savepoint, the whole transaction is lost: the caller can
+    /// only drop it.
     fn roll_back(&mut self) -> Result<()>;
 
-    /// Makes it durable as was asked for, then visible, whole. With
-    /// [`OutcomeUnknown`](super::ErrorKind::OutcomeUnknown) it may yet prove to have taken place; with any other
-    /// error it has not.
+    /// Makes the transaction durable as requested, and then visible, as a whole.
+    ///
+    /// # Errors
+    ///
+    /// - [`OutcomeUnknown`](super::ErrorKind::OutcomeUnknown): the transaction may or may not have
+    ///   been committed. Only a later read, through a new handle, can show which.
+    /// - [`Corrupt`](super::ErrorKind::Corrupt): a live version would be left with a body that is
+    ///   not stored. Nothing was changed.
+    /// - Any other error: the transaction was not committed. Nothing was changed.
     fn commit(self: Box<Self>) -> Result<()>;
 }
 
-/// What numbers a prompt has used up, also by what is deleted.
+/// The highest numbers that a prompt has used, deleted versions included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Numbering {
-    /// The highest major.
+    /// The highest major, or `None` if the prompt never had a version.
     pub highest_major: Option<u32>,
-    /// The highest minor of the major that was asked for.
+    /// The highest minor of the requested major, or `None` if no version ever had that major.
     pub highest_minor: Option<u32>,
 }
 
-/// Where a body's bytes are.
+/// The place of a body's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredBlob {
-    /// In the journal: here they are.
+    /// In the journal, with these bytes.
     Journaled(Vec<u8>),
-    /// In the blob store, this many bytes.
+    /// In the blob store, with this size in bytes.
     Settled(u64),
 }
 
-/// How much waits in the journal.
+/// The amount of bodies in the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// Bodies.
+    /// The number of bodies.
     pub bodies: u64,
-    /// Their bytes in sum.
+    /// Their total size in bytes.
     pub bytes: u64,
 }
 
-/// A body that waits to be settled.
+/// A body in the journal, which a checkpoint moves to the blob store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Journaled {
-    /// Its place in the journal.
+    /// Its position in the journal.
     pub position: u64,
-    /// Its address.
+    /// The body's address.
     pub id: BlobId,
-    /// Its bytes.
+    /// The body's bytes.
     pub bytes: Vec<u8>,
 }
 
-/// How long a body must have been unused.
+/// A condition on how long a body has been unreferenced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unused {
-    /// Its last live version went at this moment or before it, as the clock said,
+    /// Its last live version was deleted at this time or before it, by the clock,
     pub since: DateTime<Utc>,
-    /// and by an operation of a number below this.
+    /// and by an operation with a lower number than this.
     pub before: u64,
 }
 
 impl Unused {
-    /// Since a moment, whatever operation it was.
+    /// Returns the condition that a body is unreferenced since a time, by any operation.
     #[must_use]
     pub const fn since(moment: DateTime<Utc>) -> Self {
         Self {
@@ -396,11 +549,11 @@ impl Unused {
     }
 }
 
-/// A body that may be collected.
+/// A body that garbage collection may remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Collectable {
-    /// Its address.
+    /// The body's address.
     pub id: BlobId,
-    /// Its size in bytes.
+    /// The body's size in bytes.
     pub size: u64,
 }

@@ -1,8 +1,8 @@
-//! The two seams of the store: an [`Index`] for all that is small, and [`Blobs`] for bodies.
+//! The traits that a store is built on: [`Index`] for all small data, and [`Blobs`] for bodies.
 //!
-//! The engine above knows nothing of files or SQL; what it may rely on is written at the traits. Here
-//! stand their text, an implementation in memory, and (feature `testing`) the suite that every
-//! implementation passes.
+//! The engine above knows nothing about files or SQL, and relies only on the documentation of these
+//! traits. This module contains them, an implementation of both in memory, and (with the feature
+//! `testing`) the suite that every implementation must pass.
 
 mod blobs;
 mod deadline;

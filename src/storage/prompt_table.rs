@@ -1,4 +1,4 @@
-//! One prompt's rows as plain data: what an index says of a prompt, for `verify` to compare with its operations.
+//! The rows of one prompt as plain data, which `verify` compares with the prompt's operations.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,32 +9,32 @@ use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{PromptState, Version};
 use crate::model::version_number::VersionNumber;
 
-/// A prompt with all its versions, deleted ones too, and its pointers.
+/// A prompt with its environments and all its versions, deleted ones included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromptTable {
     /// The prompt's id.
     pub id: PromptId,
-    /// When it was created.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// Its name and tags; none once it is deleted.
+    /// Its name and tags; `None` if the prompt is deleted.
     pub state: Option<PromptState>,
-    /// Its versions in the order they were committed.
+    /// Its versions in the order of their commits.
     pub versions: Vec<Arc<VersionRow>>,
-    /// Where its environments point, and since when.
+    /// The version that each environment points to, and since when.
     pub environments: BTreeMap<EnvironmentName, (VersionId, DateTime<Utc>)>,
 }
 
-/// A version and its deletion mark.
+/// A version, and the time of its deletion if it is deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionRow {
-    /// The version as it was made, its `environments` empty.
+    /// The version as it was committed. Its `environments` are empty.
     pub version: Version,
-    /// When it was deleted, itself or with its prompt.
+    /// The time at which it was deleted, alone or with its prompt.
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
 impl PromptTable {
-    /// The live versions, in the order they were committed.
+    /// Returns the live versions, in the order of their commits.
     pub fn live(&self) -> impl DoubleEndedIterator<Item = &Version> {
         self.versions
             .iter()
@@ -42,7 +42,7 @@ impl PromptTable {
             .map(|row| &row.version)
     }
 
-    /// The highest number of a live version.
+    /// Returns the highest number of a live version.
     #[must_use]
     pub fn latest(&self) -> Option<VersionNumber> {
         self.live().map(|version| version.number).max()

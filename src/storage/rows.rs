@@ -1,8 +1,8 @@
-//! One prompt's rows, each found without a look at the others, and what each change makes of them.
+//! The rows of one prompt, indexed for single lookups, and the effect of each change on them.
 //!
-//! This is the meaning of the operations: the memory index keeps prompts so; `verify`, an undo and reads of an earlier
-//! moment fold a prompt's operations into such rows. Copies share what they have in common, so a copy costs the same at any
-//! size.
+//! This module defines the meaning of operations. The memory index stores prompts this way;
+//! `verify`, undo and reads of an earlier moment replay a prompt's operations into such rows.
+//! Clones share their data, so the cost of a clone does not depend on the size.
 
 use std::sync::Arc;
 
@@ -22,27 +22,27 @@ use crate::model::work_counter;
 
 type ById<V> = HashTrieMap<VersionId, V, ArcTK, foldhash::fast::RandomState>;
 
-/// A prompt with all its versions, deleted ones too, and its pointers.
+/// A prompt with its environments and all its versions, deleted ones included.
 #[derive(Clone, Debug)]
 pub(crate) struct PromptRows {
     id: PromptId,
     created_at: DateTime<Utc>,
-    /// Its name and tags; none once it is deleted.
+    /// Its name and tags; `None` if the prompt is deleted.
     state: Option<Arc<PromptState>>,
-    /// In the order they were committed. A version's place here never changes.
+    /// The versions in the order of their commits. A version's place here never changes.
     versions: Vector<Arc<VersionRow>>,
     places: ById<usize>,
-    /// The numbers that are used up.
+    /// The places of all versions by number. These numbers are never assigned again.
     numbers: Map<VersionNumber, usize>,
     live: Set<usize>,
     live_numbers: Map<VersionNumber, usize>,
     environments: Map<EnvironmentName, (VersionId, DateTime<Utc>)>,
-    /// The environments of each version that has any.
+    /// The environments that point to a version, for each version that has any.
     pointed: ById<Set<EnvironmentName>>,
 }
 
 impl PromptRows {
-    /// A prompt that a change at this moment is about to create.
+    /// Returns the rows of a prompt that a change at this time is about to create.
     pub(crate) fn new(id: PromptId, created_at: DateTime<Utc>) -> Self {
         Self {
             id,
@@ -70,7 +70,7 @@ impl PromptRows {
         self.state.as_deref()
     }
 
-    /// A version, deleted or not.
+    /// Returns a version, deleted or not.
     pub(crate) fn version(&self, id: VersionId) -> Option<&Arc<VersionRow>> {
         self.versions.get(*self.places.get(&id)?)
     }
@@ -80,7 +80,7 @@ impl PromptRows {
         row.deleted_at.is_none().then_some(&row.version)
     }
 
-    /// The live versions, in the order they were committed.
+    /// Returns the live versions, in the order of their commits.
     pub(crate) fn live(&self) -> impl DoubleEndedIterator<Item = &Version> {
         self.live.iter().filter_map(|place| self.at(*place))
     }
@@ -94,12 +94,14 @@ impl PromptRows {
         self.versions.get(place).map(|row| &row.version)
     }
 
-    /// The live version of this number.
+    /// Returns the live version with this number.
     pub(crate) fn numbered(&self, number: VersionNumber) -> Option<&Version> {
         self.at(*self.live_numbers.get(&number)?)
     }
 
-    /// The live version of the highest number, or of the highest that meets a requirement.
+    /// Returns the live version with the highest number.
+    ///
+    /// With a requirement, it is the highest number that meets it.
     pub(crate) fn highest(&self, requirement: Option<&VersionReq>) -> Option<&Version> {
         let Some(requirement) = requirement else {
             return self.at(*self.live_numbers.last()?.1);
@@ -117,7 +119,9 @@ impl PromptRows {
         self.at(*place)
     }
 
-    /// Live versions, newest first, those committed before the version `before`, `limit` at most.
+    /// Returns at most `limit` live versions that pass the filter, newest commit first.
+    ///
+    /// With `before`, only versions that were committed before that one are returned.
     pub(crate) fn list(
         &self,
         filter: &VersionFilter,
@@ -145,7 +149,7 @@ impl PromptRows {
             .collect()
     }
 
-    /// The version with the environments that point to it.
+    /// Returns the version with the environments that point to it.
     pub(crate) fn placed(&self, version: &Version) -> Version {
         let mut version = version.clone();
         let names = self.pointed.get(&version.id).into_iter().flatten();
@@ -153,12 +157,12 @@ impl PromptRows {
         version
     }
 
-    /// The version that an environment points to.
+    /// Returns the version that an environment points to.
     pub(crate) fn version_in(&self, name: &EnvironmentName) -> Option<&Version> {
         self.live_version(self.environments.get(name)?.0)
     }
 
-    /// The environments, sorted by name.
+    /// Returns the environments, sorted by name.
     pub(crate) fn environments(&self) -> impl Iterator<Item = Environment> {
         self.environments.iter().filter_map(|(name, to)| {
             Some(Environment {
@@ -171,12 +175,12 @@ impl PromptRows {
         })
     }
 
-    /// The names of the environments, sorted.
+    /// Returns the names of the environments, sorted.
     pub(crate) fn environment_names(&self) -> impl Iterator<Item = &EnvironmentName> {
         self.environments.keys()
     }
 
-    /// The numbers that are used up.
+    /// Returns the highest numbers that were used, deleted versions included.
     pub(crate) fn numbering(&self, major: u32) -> Numbering {
         let of_major = VersionNumber::new(major, 0)..=VersionNumber::new(major, u32::MAX);
         let highest_of_major = self.numbers.range(of_major).next_back();
@@ -186,7 +190,7 @@ impl PromptRows {
         }
     }
 
-    /// All of it as plain data.
+    /// Returns all rows as plain data.
     pub(crate) fn to_table(&self) -> PromptTable {
         let environments = self.environments.iter();
         PromptTable {
@@ -198,7 +202,7 @@ impl PromptRows {
         }
     }
 
-    /// Applies one change of this prompt; the text of an error says what contradicts what.
+    /// Applies one change of this prompt. If it contradicts the rows, the error says how.
     pub(crate) fn apply(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), String> {
         match change {
             Change::Prompt { before, after, .. } => {
@@ -223,11 +227,17 @@ impl PromptRows {
         after: Option<&PromptState>,
     ) -> Result<(), String> {
         if self.state() != before {
-            return Err(format!("prompt {} was not as the operation says", self.id));
+            return Err(format!(
+                "prompt {} is not in the state that the operation expects",
+                self.id
+            ));
         }
         if after.is_none() {
             if let Some((name, _)) = self.environments.first() {
-                return Err(format!("deleted prompt {} is still in {name}", self.id));
+                return Err(format!(
+                    "deleted prompt {} still has environment {name}",
+                    self.id
+                ));
             }
             for place in &self.live {
                 if let Some(row) = self.versions.get_mut(*place) {
@@ -244,14 +254,14 @@ impl PromptRows {
     fn add(&mut self, version: &Version) -> Result<(), String> {
         if self.state.is_none() {
             return Err(format!(
-                "prompt {} is not there for {}",
+                "prompt {} does not exist, so it cannot have version {}",
                 self.id, version.id
             ));
         }
         let (number, id) = (version.number, version.id);
         if self.numbers.contains_key(&number) || self.places.contains_key(&id) {
             return Err(format!(
-                "number {number} or id {id} of prompt {} is taken",
+                "number {number} or version id {id} of prompt {} is already used",
                 self.id
             ));
         }
@@ -271,9 +281,12 @@ impl PromptRows {
 
     fn delete(&mut self, at: DateTime<Utc>, id: VersionId) -> Result<(), String> {
         if let Some(name) = self.pointed.get(&id).and_then(Set::first) {
-            return Err(format!("deleted version {id} is still in {name}"));
+            return Err(format!(
+                "environment {name} still points to deleted version {id}"
+            ));
         }
-        let missing = || format!("version {id} is not there to be deleted");
+        let missing =
+            || format!("version {id} cannot be deleted: it does not exist, or is deleted already");
         let place = self.mark(id, Some(at)).ok_or_else(missing)?;
         self.live.remove_mut(&place);
         if let Some(number) = self.at(place).map(|version| version.number) {
@@ -284,9 +297,13 @@ impl PromptRows {
 
     fn restore(&mut self, id: VersionId) -> Result<(), String> {
         if self.state.is_none() {
-            return Err(format!("prompt {} is not there for {id}", self.id));
+            return Err(format!(
+                "prompt {} does not exist, so version {id} cannot be restored",
+                self.id
+            ));
         }
-        let missing = || format!("version {id} is not deleted, and can't come back");
+        let missing =
+            || format!("version {id} cannot be restored: it does not exist, or is not deleted");
         let place = self.mark(id, None).ok_or_else(missing)?;
         self.live.insert_mut(place);
         if let Some(number) = self.at(place).map(|version| version.number) {
@@ -295,7 +312,9 @@ impl PromptRows {
         Ok(())
     }
 
-    /// Sets or takes a version's deletion mark; gives its place, or none if the mark is as it should become.
+    /// Sets or clears a version's deletion time, and returns the version's place.
+    ///
+    /// The answer is `None` if the version is unknown, or is already deleted or live as requested.
     fn mark(&mut self, id: VersionId, deleted_at: Option<DateTime<Utc>>) -> Option<usize> {
         let place = *self.places.get(&id)?;
         let row = self.versions.get(place)?;
@@ -315,13 +334,13 @@ impl PromptRows {
     ) -> Result<(), String> {
         if self.environments.get(name).map(|to| to.0) != before {
             return Err(format!(
-                "{name} of {} was not as the operation says",
+                "environment {name} of {} does not point where the operation expects",
                 self.id
             ));
         }
         if let Some(version) = after.filter(|id| self.live_version(*id).is_none()) {
             return Err(format!(
-                "{name} of {} points to no live version: {version}",
+                "environment {name} of {} points to {version}, which is not a live version",
                 self.id
             ));
         }

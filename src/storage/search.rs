@@ -1,7 +1,7 @@
-//! What full text search is told, what it is asked, and what it answers.
+//! Full text search: the data of the search index, its queries and its answers.
 //!
-//! An index is given words that are folded already, and compares them as they are: what a word is, and which spellings
-//! are one, is the engine's to say, and the same on every backend.
+//! The engine decides what a word is and which spellings are equal. An index receives folded words
+//! and compares them exactly, so every backend gives the same answers.
 
 use std::ops::ControlFlow;
 
@@ -9,12 +9,12 @@ use crate::model::id::{EnvironmentName, PromptId, VersionId};
 
 /// Folded words in the order of a text.
 ///
-/// A word has ASCII digits, small ASCII letters and characters beyond ASCII, no other. It is written with a space
-/// before and after: `" be kind "`.
+/// A word consists of ASCII digits, lower case ASCII letters and characters beyond ASCII only. The
+/// text has a space before and after each word: `" be kind "`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words(String);
 
-/// Written like a word that is none: U+FDD0 is no character, in no script.
+/// A gap, written like a word. U+FDD0 is a noncharacter, so no text contains this word.
 const GAP: &str = "\u{fdd0}";
 
 impl Default for Words {
@@ -24,7 +24,7 @@ impl Default for Words {
 }
 
 impl Words {
-    /// Adds a word; what is none is left out.
+    /// Adds a word. Text that is not a word is ignored.
     pub fn push(&mut self, word: &str) {
         let is_one = |c: char| !c.is_ascii() || c.is_ascii_digit() || c.is_ascii_lowercase();
         if !word.is_empty() && word != GAP && word.chars().all(is_one) {
@@ -33,30 +33,30 @@ impl Words {
         }
     }
 
-    /// What comes now does not follow what was before: no phrase stands across a gap.
+    /// Adds a gap, which no phrase spans: the next word does not follow the previous one.
     pub fn gap(&mut self) {
         self.0.push_str(GAP);
         self.0.push(' ');
     }
 
-    /// The words with a space before and after each; one space where there is none.
+    /// Returns the words with a space before and after each, or one space if there are none.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is no word and no gap.
+    /// Returns whether there is no word and no gap.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.len() == 1
     }
 
-    /// The words, one by one; not to be asked of words with gaps.
+    /// Returns the words one by one. The words must contain no gap.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split(' ').filter(|word| !word.is_empty())
     }
 
-    /// Whether a phrase stands in these words.
+    /// Returns whether these words contain a phrase.
     #[must_use]
     pub fn have(&self, phrase: &Phrase) -> bool {
         let closed = phrase.words.as_str();
@@ -76,16 +76,16 @@ impl<'a> FromIterator<&'a str> for Words {
     }
 }
 
-/// Words that follow each other; one at least.
+/// A sequence of words that follow each other. It contains at least one word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phrase {
     /// The words.
     pub words: Words,
-    /// Whether the last of them may go on: "gre" is found in "greeting".
+    /// Whether the last word may be a prefix: "gre" then matches "greeting".
     pub open: bool,
 }
 
-/// What is searched: every phrase is to be found. None at all finds nothing.
+/// A query: every phrase must be found. A query without phrases finds nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchQuery {
     /// The phrases.
@@ -93,7 +93,7 @@ pub struct SearchQuery {
 }
 
 impl SearchQuery {
-    /// Whether each phrase stands in one of these texts.
+    /// Returns whether each phrase is contained in one of these texts.
     #[must_use]
     pub fn is_in(&self, texts: &[&Words]) -> bool {
         let found = |phrase: &Phrase| texts.iter().any(|words| words.have(phrase));
@@ -101,50 +101,52 @@ impl SearchQuery {
     }
 }
 
-/// What search is told next.
+/// An update of the search index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Searchable {
-    /// The number of the last operation that this goes by.
+    /// The number of the last operation that the update reflects.
     pub up_to: u64,
-    /// Prompts as they are now: all that was told of them before goes. Each at most once.
+    /// The current state of prompts, each at most once.
+    ///
+    /// It replaces all that is indexed of them.
     pub prompts: Vec<SearchablePrompt>,
-    /// The messages of versions that search was not told of before, in the order they were committed.
+    /// The messages of versions that are not indexed yet, in the order of their commits.
     pub messages: Vec<(VersionId, Words)>,
 }
 
-/// What is searched of a prompt.
+/// The searched texts of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchablePrompt {
-    /// Which.
+    /// The prompt's id.
     pub id: PromptId,
-    /// Its name; none where it is deleted, and nothing is left to be told.
+    /// Its name; `None` if the prompt is deleted, and nothing of it remains to be indexed.
     pub name: Option<Words>,
     /// The words of its current versions.
     pub text: Words,
-    /// Its current versions: the highest, and those that environments point to.
+    /// Its current versions: the one with the highest number, and those that environments point to.
     pub versions: Vec<SearchableVersion>,
 }
 
-/// What is asked of a current version.
+/// A current version of a prompt, with the partials of its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchableVersion {
-    /// Which.
+    /// The version's id.
     pub id: VersionId,
-    /// The partials that its body names, each once.
+    /// The partials that its body contains, each once.
     pub partials: Vec<(PromptId, EnvironmentName)>,
 }
 
-/// What a search found among the prompts.
+/// A prompt that a search found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SearchMatch {
-    /// The prompt's name has all that was searched.
+    /// The prompt's name contains all of the query.
     Name(PromptId),
-    /// The prompt's text has it, together with its name.
+    /// The prompt's text contains all of the query together with its name.
     Text(PromptId),
 }
 
 impl SearchMatch {
-    /// The prompt that was found.
+    /// Returns the prompt that was found.
     #[must_use]
     pub fn prompt(&self) -> PromptId {
         match self {
@@ -153,14 +155,16 @@ impl SearchMatch {
     }
 }
 
-/// Is shown what a search finds, and says whether to go on.
+/// A callback that receives what a search finds, and returns whether to continue.
 pub type SearchVisitor<'a> = dyn FnMut(SearchMatch) -> crate::Result<ControlFlow<()>> + 'a;
 
-/// What search was told before, as it is visited.
+/// An item of the search index.
+///
+/// [`Snapshot::each_searchable`](super::Snapshot::each_searchable) visits them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// Of a prompt: which versions, each with the partials that it names, sorted.
+    /// A prompt with its indexed versions, and for each version the partials in its body, sorted.
     Prompt(PromptId, Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>),
-    /// The message of a version, live or not. One without a word is left out.
+    /// The message of a version, live or not. Messages without a word are not visited.
     Message(VersionId),
 }

@@ -1,6 +1,7 @@
-//! All prompts of one moment, as the operations up to it make them.
+//! All prompts at one moment, as the operations up to it define them.
 //!
-//! The memory index keeps its prompts so, and what an earlier moment was is read from such tables too.
+//! The memory index stores its prompts this way, and historical snapshots are read from such
+//! tables.
 
 use std::sync::Arc;
 
@@ -19,21 +20,21 @@ use crate::model::record::{
 use crate::model::version_number::VersionNumber;
 use crate::model::work_counter;
 
-/// Prompts with all that is known of them, deleted ones too; cloning shares them.
+/// All rows of all prompts, deleted ones included. Clones share their data.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PromptTables {
     prompts: Map<PromptId, Placed>,
-    /// Prompts in the order they were created.
+    /// The prompts in the order of their creation.
     created: Vector<PromptId>,
-    /// The places in `created` of live prompts.
+    /// The places of live prompts in `created`, by name.
     live: Set<usize>,
-    /// The places of live prompts by name.
+    /// The places of live prompts in `created`, by name.
     named: Set<(PromptName, usize)>,
-    /// Which prompt a version is of.
+    /// The prompt of each version.
     owners: Map<VersionId, PromptId>,
 }
 
-/// A prompt, and its place in the order in which prompts were created.
+/// A prompt, and its place in the order of creation.
 #[derive(Clone, Debug)]
 struct Placed {
     place: usize,
@@ -41,12 +42,14 @@ struct Placed {
 }
 
 impl PromptTables {
-    /// Applies one change; the text of an error says what contradicts what, and leaves the tables good for nothing.
+    /// Applies one change.
+    ///
+    /// If the change contradicts the tables, the error says how, and the tables must be discarded.
     pub(crate) fn apply(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), String> {
         let id = change.prompt();
         if let Change::VersionCreated(version) = change {
             if self.owners.contains_key(&version.id) {
-                return Err(format!("version id {} is taken", version.id));
+                return Err(format!("version id {} is already used", version.id));
             }
             self.owners.insert_mut(version.id, id);
         }
@@ -67,7 +70,7 @@ impl PromptTables {
         Ok(())
     }
 
-    /// Lists a prompt under the name that it has now.
+    /// Updates the lists of live prompts and of names after a change of a prompt.
     fn list(&mut self, place: usize, before: Option<&PromptState>, after: Option<&PromptState>) {
         if let Some(state) = before {
             self.named.remove_mut(&(state.name.clone(), place));
@@ -83,12 +86,12 @@ impl PromptTables {
         }
     }
 
-    /// All that is known of a prompt, deleted or not.
+    /// Returns the rows of a prompt, deleted or not.
     pub(crate) fn rows(&self, id: PromptId) -> Option<&PromptRows> {
         self.prompts.get(&id).map(|prompt| &*prompt.rows)
     }
 
-    /// Every prompt ever made.
+    /// Returns the rows of every prompt that was ever created.
     pub(crate) fn all(&self) -> impl Iterator<Item = &PromptRows> {
         self.prompts.values().map(|prompt| &*prompt.rows)
     }
@@ -97,7 +100,7 @@ impl PromptTables {
         self.rows(id).filter(|rows| rows.state().is_some())
     }
 
-    /// Live prompts before a place, newest first.
+    /// Returns the live prompts before a place, newest first.
     fn newest_first(&self, before: usize) -> impl Iterator<Item = &PromptRows> {
         let places = self.live.range(..before).rev();
         places.filter_map(|place| {

@@ -1,4 +1,4 @@
-//! Backups of a store, and stores made of them.
+//! Backups of a store, and stores restored from them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,34 +21,44 @@ use crate::storage::directory::copy::Copied;
 use crate::storage::sqlite::SqliteIndex;
 use crate::storage::{Blobs as _, Index as _, Snapshot, StoredBlob};
 
-/// What a backup did, and what was found in it.
+/// The result of a backup, and of the verification of its copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Backup {
-    /// Bodies and packs that were copied.
+    /// The number of loose bodies and packs that were copied.
     pub copied: u64,
-    /// Bytes of those.
+    /// The size of the copied files in bytes.
     pub bytes: u64,
-    /// Bodies and packs that were there already, and are what they should be.
+    /// The number of loose bodies and packs that the directory already contained intact.
     pub kept: u64,
-    /// What a verification of the whole backup found; [clean](Report::is_clean) where it can be relied on.
+    /// The result of verifying the whole backup.
+    ///
+    /// If it is [clean](Report::is_clean), the backup is sound.
     pub report: Report,
 }
 
 impl Store {
-    /// Copies the store to a directory, as it is at one moment, while others read and write. What is copied is flushed, and
-    /// then verified as [`verify`](Self::verify) does; the answer says what was found.
+    /// Copies the store, as it is at one moment, to a directory, while others read and write.
     ///
-    /// The directory is then a store itself, with recorded inputs and settings, but without the secrets of a server, which makes
-    /// new ones there: open it, or make a store of it by [`restore`](Self::restore). An earlier backup of this store in it is brought up to date: only what it lacks is copied,
-    /// it is whole at every moment, and where this is interrupted the next one goes on. Nothing is removed from it; what
-    /// it has and the store does not goes by [`repack`](Self::repack) of the backup. No process may have the earlier backup
-    /// open, not even to read it.
+    /// The copy is flushed and then verified as [`verify`](Self::verify) does. The result contains
+    /// the report.
     ///
-    /// A process that copies the files of a store that it has open itself drops SQLite's locks on them, and may be ended by SIGBUS
-    /// when another process commits; see [`Store`](Store#its-files).
+    /// The directory then contains a store, with recorded inputs and settings, but without the
+    /// secrets of a server. A server creates new secrets there. Open the copy as it is, or create a
+    /// store from it with [`restore`](Self::restore).
     ///
-    /// A damaged store is copied as far as it can be read. `progress` is told of each pack how many files there are.
+    /// If the directory contains an earlier backup of this store, the backup is updated: only what
+    /// it lacks is copied. The backup is complete at every moment, and the next call continues an
+    /// interrupted one. Nothing is removed from the backup. Bodies that the store no longer
+    /// contains disappear when the backup is [repacked](Self::repack). No process may have the
+    /// earlier backup open, not even for reading.
+    ///
+    /// A process must not copy the files of a store that it has open itself. Doing so drops
+    /// SQLite's locks on them, and the process may end by SIGBUS when another process commits; see
+    /// [`Store`](Store#its-files).
+    ///
+    /// Of a damaged store, everything that can be read is copied. After each pack, `progress` is
+    /// called with the number of files processed so far.
     ///
     /// ```
     /// # let directory = tempfile::tempdir().unwrap();
@@ -63,10 +73,17 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](Error::Invalid) for a store in memory, and for a directory within the store's;
-    /// [`ForeignBackup`](Error::ForeignBackup), [`NotAStore`](Error::NotAStore) and [`IndexLost`](Error::IndexLost) where
-    /// something else is there; [`Backend`](Error::Backend), and an earlier backup is as it was. Its kind is
-    /// [`Busy`](crate::ErrorKind::Busy) if a process has the earlier backup open.
+    /// - [`Invalid`](Error::Invalid) if the store is in memory, or if the directory is inside the
+    ///   store's directory.
+    /// - [`ForeignBackup`](Error::ForeignBackup), [`NotAStore`](Error::NotAStore) or
+    ///   [`IndexLost`](Error::IndexLost) if the directory contains something other than a backup of
+    ///   this store.
+    /// - [`WithinBatch`](Error::WithinBatch) inside a batch of this store.
+    /// - [`Backend`](Error::Backend) if a lock, a read or a write failed. The kind is
+    ///   [`Busy`](crate::ErrorKind::Busy) if a process has the earlier backup open.
+    ///
+    /// After a failure, an earlier backup is unchanged, except that it may contain more bodies. The
+    /// next call continues from there.
     pub fn backup(&self, to: impl AsRef<Path>, mut progress: impl FnMut(u64)) -> Result<Backup> {
         self.inner.queue.refuse_within()?;
         let to = to.as_ref();
@@ -79,7 +96,7 @@ impl Store {
             let reason = "a store in memory has no files to copy";
             return Err(Invalid::new("backup", &to.to_string_lossy(), reason).into());
         };
-        // A handle that is given up reads no more.
+        // This fails if the handle is no longer usable.
         drop(self.inner.index.snapshot()?);
         BlobDirectory::prepare(to)?;
         let to = Location::of(to)?;
@@ -97,9 +114,10 @@ impl Store {
         let beside = TemporaryFolder::create(to.directory())?;
         let copy = beside.path().join(INDEX);
         let mut copied = Copied::default();
-        // Until the new index is in place, a collection would remove what was copied.
+        // Until the new index is in place, garbage collection would remove the copied bodies.
         let target_hold = target.hold_all()?;
-        // Where nobody may write, nobody removes bodies. Else they stay until all are copied or open.
+        // If no process can write the directory, no process removes bodies. Otherwise the lock
+        // keeps them until all are copied or open.
         let hold = match crate::fs::place::writable(from.directory()) {
             Ok(()) => Some(source.hold_still()?),
             Err(_) => None,
@@ -114,7 +132,7 @@ impl Store {
         source_index.check_location()?;
         target.check_location()?;
         refuse_missing(&settled, source, &target)?;
-        // The last step: until now an earlier backup was in its place.
+        // This is the last step: until now the earlier backup's index was in place.
         SqliteIndex::replace(&copy, to.index(), |old| {
             self.refuse_foreign(to.directory(), old)
         })?;
@@ -127,15 +145,19 @@ impl Store {
         })
     }
 
-    /// Makes a store in a directory of a backup, which stays as it is; the answer says whether what was made is sound.
+    /// Creates a store in a directory from a backup. The backup is not changed.
     ///
-    /// A backup has no secrets, so a server makes new ones: the key that let clients in, and signed URLs, don't work on the
-    /// store that is made. The file `secrets`, copied from the earlier store's directory, keeps both.
+    /// The result contains the report of verifying the new store.
+    ///
+    /// A backup contains no secrets, so a server creates new ones: the old API key and signed URLs
+    /// are not valid for the restored store. To keep them valid, copy the file `secrets` from the
+    /// earlier store's directory.
     ///
     /// # Errors
     ///
-    /// [`StoreExists`](Error::StoreExists) where the directory has a store already; those of [`open`](Self::open) for the
-    /// backup; else as [`backup`](Self::backup).
+    /// [`StoreExists`](Error::StoreExists) if the directory already contains a store; the errors of
+    /// [`open`](Self::open) for the backup; otherwise as [`backup`](Self::backup). A failure may
+    /// leave bodies in the directory, and the next call continues from there.
     pub fn restore(
         backup: impl AsRef<Path>,
         to: impl AsRef<Path>,
@@ -160,7 +182,7 @@ impl Store {
         Ok(settled)
     }
 
-    /// Refuses an index whose history is not a beginning of this store's.
+    /// Refuses an index whose history is not a prefix of this store's history.
     fn refuse_foreign(&self, backup: &Path, theirs: &dyn Snapshot) -> Result<()> {
         let Some((number, id)) = theirs.last_operation()? else {
             return Ok(());
@@ -176,14 +198,18 @@ impl Store {
     }
 }
 
-/// A body of the source is missing if it is at none of these looks: a directory that is exchanged and put back hides it from one.
+/// The number of attempts to find a body in the source.
+///
+/// While its directory is replaced for a moment, one attempt may miss a body that exists.
 const LOOKS: u32 = 5;
 
-/// Between two looks.
+/// The pause between two attempts.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
-/// Fails if the source has a body, undamaged, that was not copied. Files are found by name, so a directory that was exchanged and put
-/// back meanwhile hides some.
+/// Fails if the source contains an intact body that was not copied.
+///
+/// Files are found by name, so a directory that was replaced and put back during the copy hid some
+/// of them.
 fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory) -> Result<()> {
     source.check_location()?;
     for id in ids {
@@ -202,18 +228,18 @@ fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory
                 Ok(false) | Err(_) => std::thread::sleep(BETWEEN_LOOKS),
             }
         }
-        // It is missing or damaged in the source, too: the report says so.
+        // The body is missing or damaged in the source too, which the report will say.
     }
     Ok(source.check_location()?)
 }
 
-/// A backup may lie where a store that is written to may not.
+/// Opens a backup for reading. It may be on a network file system, unlike a store that is written.
 fn reader(path: &Path) -> Result<Store> {
     let options = StoreOptions::new().read_only(true).allow_network(true);
     options.open(path)
 }
 
-/// Nothing is taken for missing that can't be looked for.
+/// Returns whether a path exists. If this cannot be found out, it is an error.
 fn exists(path: &Path) -> Result<bool> {
     Ok(path.try_exists().map_err(failed("looking for", path))?)
 }

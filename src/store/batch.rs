@@ -1,4 +1,4 @@
-//! Several changes in one transaction.
+//! Batches: several changes in one transaction.
 
 #[cfg(feature = "cli")]
 use std::ops::RangeInclusive;
@@ -17,14 +17,19 @@ use crate::model::version_number::{PromptRef, Spec};
 use crate::storage;
 use crate::storage::Deadline;
 
-/// Changes that take place together or not at all, with one flush for all of them.
+/// Several changes that are committed together or not at all, with one flush for all of them.
 ///
-/// Each is an operation of its own, and sees those before it. Others see none until the batch is through; while it is
-/// open, nobody else can write. Inside the closure the [`Store`] can be read, and shows what was there before the batch. Its
-/// calls that would wait for the batch to end (changes, [`settle`](Store::settle), [`collect_garbage`](Store::collect_garbage),
-/// [`repack`](Store::repack), [`repair`](Store::repair), [`backup`](Store::backup), bundles) are refused there with
-/// [`WithinBatch`](Error::WithinBatch). Those of other threads, and of other handles of the same directory, wait: the closure
-/// must not wait for them.
+/// Each change is an operation of its own and sees the changes before it. Readers see none of them
+/// until the batch is committed, and while it is open, no other thread or process can write. A
+/// method that refuses a change leaves the batch as it was, and the closure may continue. After a
+/// failure of the index or the blob store, nothing of the batch can be committed.
+///
+/// Inside the closure, the [`Store`] can be read; it shows the state before the batch. Calls on it
+/// that would wait for the batch to end fail with [`WithinBatch`](Error::WithinBatch): changes,
+/// [`settle`](Store::settle), [`collect_garbage`](Store::collect_garbage),
+/// [`repack`](Store::repack), [`repair`](Store::repair), [`backup`](Store::backup), and bundles.
+/// The same calls from other threads and through other handles of the same directory wait, so the
+/// closure must not wait for them.
 pub struct Batch<'a> {
     writer: Writer<'a>,
 }
@@ -36,7 +41,9 @@ impl std::fmt::Debug for Batch<'_> {
 }
 
 impl Store {
-    /// Makes several changes, all or none: an error of `work` takes back what it did.
+    /// Makes several changes in one transaction.
+    ///
+    /// If `work` returns an error, all of them are undone.
     ///
     /// ```
     /// use promptbook::{NewPrompt, Store};
@@ -54,14 +61,16 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// What `work` answers, or why the whole could not be committed; [`WithinBatch`](Error::WithinBatch) inside another batch of
-    /// this store.
+    /// The error that `work` returns; [`WithinBatch`](Error::WithinBatch) inside another batch of
+    /// this store; otherwise as [`commit`](Self::commit), whose section "Outcomes" says what each
+    /// error means for the whole batch. [`OutcomeUnknown`](Error::OutcomeUnknown) contains the
+    /// batch's last operation: if that took place, all of them did.
     pub fn batch<T>(&self, work: impl FnOnce(&mut Batch<'_>) -> Result<T>) -> Result<T> {
         let inner = &*self.inner;
         inner.queue.alone(|deadline| {
             let writer = match inner.place {
                 Place::Directory { .. } => inner.begin(deadline)?.in_bulk(),
-                // Its journal is as good a place.
+                // In memory, a pack would have no advantage over the journal.
                 Place::Memory(_) => inner.begin(deadline)?,
             };
             let mut batch = Batch { writer };
@@ -92,7 +101,7 @@ impl Made {
 
 #[cfg(feature = "cli")]
 impl Store {
-    /// The operations of the last transaction that was committed through this store; none if it made none.
+    /// Returns the operations of the last transaction that was committed through this handle.
     pub(crate) fn operations_made(&self) -> Option<RangeInclusive<u64>> {
         let made = self.inner.made.0.lock();
         made.unwrap_or_else(PoisonError::into_inner).clone()
@@ -112,7 +121,7 @@ impl Transactions for Inner {
         self.made.set(last, journaled.operations);
         match self.place {
             Place::Directory { .. } => self.settler.committed(journaled),
-            // In memory the journal is as good a place as any: no thread need move bodies out of it.
+            // In memory, the journal is as good as the blob store, so no checkpoint is necessary.
             Place::Memory(_) => self.settler.committed_for_good(&journaled),
         }
         Ok(())
@@ -124,58 +133,60 @@ impl<'a> Batch<'a> {
         &mut self.writer
     }
 
-    /// As [`Store::create_prompt`].
+    /// Creates a prompt and its first version, as [`Store::create_prompt`] does.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Store::create_prompt`].
     pub fn create_prompt(&mut self, new: NewPrompt) -> Result<Created> {
         new.check()?;
         self.writer.create(&new)
     }
 
-    /// Keeps the ids of prompts that are about to be imported from being drawn for others before.
+    /// Reserves the ids of prompts that will be imported, so that no other prompt gets them.
     #[cfg(feature = "server")]
     pub(crate) fn reserve(&mut self, prompts: &[ImportedPrompt]) {
         self.writer.reserve(prompts);
     }
 
-    /// Brings a prompt in as it was elsewhere, as one operation.
+    /// Imports a prompt from elsewhere, as one operation.
     ///
     /// # Errors
     ///
-    /// [`PromptIdTaken`](Error::PromptIdTaken) and [`VersionIdTaken`](Error::VersionIdTaken);
-    /// [`Invalid`](Error::Invalid) for what is too long or given twice;
+    /// [`PromptIdTaken`](Error::PromptIdTaken) or [`VersionIdTaken`](Error::VersionIdTaken);
+    /// [`Invalid`](Error::Invalid) if a text is too long, or something is given twice;
     /// [`NumbersExhausted`](Error::NumbersExhausted).
     #[cfg(feature = "server")]
     pub(crate) fn import(&mut self, prompt: &ImportedPrompt) -> Result<PromptId> {
         self.writer.import(prompt)
     }
 
-    /// As [`Store::commit`].
+    /// Commits a version, as [`Store::commit`] does.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Store::commit`], except for those of the commit itself, which [`Store::batch`] returns.
     pub fn commit(&mut self, new: NewVersion) -> Result<Version> {
         new.check()?;
         self.writer.commit_version(&new)
     }
 
-    /// As [`Store::move_environments`].
+    /// Moves several environments, as [`Store::move_environments`] does.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Store::move_environments`].
     pub fn move_environments(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
         self.writer.move_environments(moves)
     }
 
-    /// As [`View::version`](super::View::version), with what this batch has done so far.
+    /// Returns the version that a spec selects, as [`View::version`](super::View::version) does.
+    ///
+    /// The changes of this batch are visible.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`View::version`](super::View::version).
     pub fn version<S>(&self, spec: S) -> Result<Version>
     where
         S: TryInto<Spec>,
@@ -184,11 +195,11 @@ impl<'a> Batch<'a> {
         self.writer.find_version(&spec.try_into()?)
     }
 
-    /// As [`Store::delete_version`].
+    /// Deletes a version, as [`Store::delete_version`] does.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Store::delete_version`].
     pub fn delete_version<S>(&mut self, spec: S) -> Result<Version>
     where
         S: TryInto<Spec>,
@@ -197,11 +208,11 @@ impl<'a> Batch<'a> {
         self.writer.delete_version(&spec.try_into()?)
     }
 
-    /// As [`Store::delete_prompt`].
+    /// Deletes a prompt, as [`Store::delete_prompt`] does.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Store::delete_prompt`].
     pub fn delete_prompt<P>(&mut self, prompt: P) -> Result<()>
     where
         P: TryInto<PromptRef>,

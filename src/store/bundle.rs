@@ -1,4 +1,4 @@
-//! A store's history as one file, and back.
+//! Bundles: a store's history and bodies as one file, and their import.
 
 use std::io::{Read, Seek, Write};
 
@@ -9,11 +9,14 @@ use crate::storage;
 use crate::storage::ErrorKind;
 
 impl Store {
-    /// Writes the whole store as one file that [`import_bundle`](Self::import_bundle) takes: its history, and every body
-    /// that is stored. The same store gives the same bytes.
+    /// Writes the store's history and all stored bodies to one file, a bundle.
     ///
-    /// All of it is of one moment, whoever writes meanwhile. Nobody waits for it to commit; bodies are neither settled nor
-    /// collected until it is through. Memory holds hashes, and one body or operation at a time.
+    /// [`import_bundle`](Self::import_bundle) reads it.
+    ///
+    /// The same store always gives the same bytes. The bundle is consistent: it describes one
+    /// moment, even if others write at the same time. Commits do not wait for the export, but
+    /// checkpoints and garbage collection do. Memory contains hashes, and one body or operation at
+    /// a time.
     ///
     /// # The file
     ///
@@ -27,31 +30,38 @@ impl Store {
     /// blake3 77aa…
     /// ```
     ///
-    /// 1. What it is, and its format.
-    /// 2. One line of JSON: how many operations there are, the last one's id (null where there is none), how many bodies,
-    ///    and their bytes in sum.
-    /// 3. Each operation's content, a line each and oldest first: the text exactly as its
-    ///    [`OperationId`](crate::OperationId) was hashed, so the ids follow from it. Replaying them gives the prompts, the
-    ///    versions and the pointers.
-    /// 4. Each body, by ascending address: a line with its address and its length in bytes, then its bytes, then a line
-    ///    break.
-    /// 5. The BLAKE3 of all bytes before the last line.
+    /// 1. The kind of file, and its format.
+    /// 2. One line of JSON: the number of operations, the id of the last one (null if there is
+    ///    none), the number of bodies, and their total size in bytes.
+    /// 3. The content of each operation, one per line and oldest first. It is exactly the text that
+    ///    was hashed for its [`OperationId`](crate::OperationId), so the ids follow from it. A
+    ///    replay of the operations creates the prompts, the versions and the environments.
+    /// 4. Each body, in ascending order of the addresses: a line with its address and its length in
+    ///    bytes, then its bytes, then a line break.
+    /// 5. The BLAKE3 hash of all bytes before the last line.
     ///
-    /// Lines end with a line feed. The bodies are those of all versions, deleted ones too until they are collected. Recorded
-    /// inputs, secrets and settings are not part of the history, and not in the file.
+    /// Lines end with a line feed. The bundle contains the bodies of all versions. Those of deleted
+    /// versions are included until they are removed by garbage collection. Recorded inputs, secrets
+    /// and settings are not part of the history, and not part of the file.
     ///
     /// # Errors
     ///
-    /// [`File`](crate::Error::File) where `to` fails; [`Damaged`](crate::Error::Damaged) for a body that is not what was stored, which is
-    /// never exported; [`Backend`](crate::Error::Backend), also where the history itself is damaged. What was written until then
-    /// is no bundle.
+    /// - [`File`](crate::Error::File) if writing to `to` failed.
+    /// - [`Damaged`](crate::Error::Damaged) if a body does not match its address. Such a body is
+    ///   never exported.
+    /// - [`WithinBatch`](crate::Error::WithinBatch) inside a batch of this store.
+    /// - [`Backend`](crate::Error::Backend) if the index or the blob store failed, or if the
+    ///   history is damaged.
+    ///
+    /// After a failure, the bytes that were written are not a valid bundle. The store is not
+    /// changed.
     pub fn export_bundle(&self, to: impl Write) -> Result<BundleSummary> {
         self.inner.queue.refuse_within()?;
         let bodies = &self.inner.bodies;
-        // Before the snapshot is taken: what it shows stays there.
+        // The lock is taken before the snapshot, so that every body that the snapshot shows stays.
         let hold = bodies.blobs().hold();
         let _hold = match hold {
-            // One who may only read can't take it.
+            // A process that may only read cannot take the lock.
             Err(error) if self.inner.read_only && error.kind() != ErrorKind::Busy => None,
             hold => Some(hold?),
         };
@@ -59,7 +69,7 @@ impl Store {
         let exported = export_bundle(&**snapshot, bodies, to);
         match snapshot.is_consistent() {
             true => exported,
-            // What was written can't be taken back.
+            // The bytes that were written cannot be taken back.
             false => Err(storage::Error::new(
                 ErrorKind::Busy,
                 "the store was written while it was exported; export it again",
@@ -68,31 +78,38 @@ impl Store {
         }
     }
 
-    /// Brings a bundle into this store, which may be empty or have a history of its own. All of it or nothing:
+    /// Imports a bundle into this store, entirely or not at all.
     ///
-    /// - A store whose history the bundle's goes on from is given the rest of it: the same operations of the same ids.
-    /// - A store that has all of the bundle's operations is left as it is.
-    /// - Where both went on from what they have in common, or have nothing in common, the operations that the store does
-    ///   not have are appended behind its own. They keep author, moment and changes, and get ids and numbers of their
-    ///   own; those that [undo](crate::OperationKind::Undo) others name these by their numbers here. Bringing in the same bundle again
-    ///   changes nothing, and two stores that bring in each other's bundles hold the same.
+    /// The store may be empty, or have a history of its own:
     ///
-    /// Prompts and versions keep their ids. What both sides did behind what they have in common must not meet, or the bundle
-    /// is refused:
+    /// - If the bundle's history continues the store's, the missing operations are appended, with
+    ///   the same ids.
+    /// - If the store contains all operations of the bundle, it is not changed.
+    /// - If both continued a common history, or have no history in common, the bundle's operations
+    ///   that the store lacks are appended after the store's own. They keep their author, time and
+    ///   changes, and get new ids and numbers. An [undo](crate::OperationKind::Undo) then names the
+    ///   operations that it undid by their numbers in this store. Importing the same bundle again
+    ///   changes nothing. Two stores that import each other's bundles contain the same prompts,
+    ///   versions and environments.
     ///
-    /// - Both gave the same id or number.
-    /// - Both moved the same pointer, changed the name or tags of the same prompt, or deleted or brought back the same
-    ///   prompt or version. It is no matter what it is now: moved and moved back is moved.
-    /// - One deleted or brought back a prompt or version that the other changed, committed to, or pointed to.
-    /// - Both took the same operation back, or brought it back.
+    /// Prompts and versions keep their ids. The bundle is refused if the two sides did one of the
+    /// following after their common history:
     ///
-    /// What both have of the same content, as from an earlier import, is not told against either. So of two stores that
-    /// bring in each other's bundles, both refuse, or both hold the same. The bump rules do not apply: what was committed
-    /// elsewhere is not judged.
+    /// - Both used the same id or number.
+    /// - Both moved the same environment, changed the name or tags of the same prompt, or deleted
+    ///   or restored the same prompt or version. The current state does not matter: an environment
+    ///   that was moved and moved back counts as moved.
+    /// - One side deleted or restored a prompt or version that the other side changed, committed
+    ///   to, or pointed an environment to.
+    /// - Both undid or redid the same operation.
     ///
-    /// The whole file is checked before anything is written: its hash, the chain of its operations' ids, each body against
-    /// its address. Then it is brought in by one transaction, which others who write wait for. Reading starts where
-    /// `from` is.
+    /// Operations with the same content on both sides, for example from an earlier import, are not
+    /// conflicts. Therefore, if two stores import each other's bundles, either both refuse, or both
+    /// end up with the same contents. The bump rules are not applied to imported versions.
+    ///
+    /// The whole file is checked before anything is written: its hash, the hash chain of its
+    /// operations, and each body against its address. Then one transaction imports it, and other
+    /// writers wait for that. The bundle starts at the current position of `from`.
     ///
     /// ```
     /// use std::io::Cursor;
@@ -115,9 +132,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`File`](crate::Error::File) where the bundle is none, or damaged, or can't be read;
-    /// [`Contradiction`](crate::Error::Contradiction) where it can't be one history with the store's;
-    /// [`ReadOnly`](crate::Error::ReadOnly); [`OutcomeUnknown`](crate::Error::OutcomeUnknown); [`Backend`](crate::Error::Backend).
+    /// - [`File`](crate::Error::File) if the file is not a bundle, is damaged, or cannot be read.
+    /// - [`Contradiction`](crate::Error::Contradiction) if its history conflicts with the store's.
+    /// - Those of the transaction: [`ReadOnly`](crate::Error::ReadOnly),
+    ///   [`WithinBatch`](crate::Error::WithinBatch),
+    ///   [`OutcomeUnknown`](crate::Error::OutcomeUnknown), [`Poisoned`](crate::Error::Poisoned) or
+    ///   [`Backend`](crate::Error::Backend). [`commit`](Self::commit) says what each of them means.
+    ///
+    /// After a failure, nothing of the bundle is in the store. Only after
+    /// [`OutcomeUnknown`](crate::Error::OutcomeUnknown), all of it may be.
     pub fn import_bundle(&self, from: impl Read + Seek) -> Result<Imported> {
         self.writable()?;
         let mut bundle = Bundle::open(from)?;

@@ -1,4 +1,4 @@
-//! Differences and origins, through a store.
+//! Differences between versions and environments, and blame.
 
 use super::View;
 use crate::engine::{
@@ -11,8 +11,10 @@ use crate::model::id::EnvironmentName;
 use crate::model::version_number::Spec;
 
 impl View {
-    /// How two versions differ, of one prompt or of two, and what the bump rules say to it. All is of one moment, the
-    /// partials of the bodies too.
+    /// Compares two versions, of the same prompt or of different ones.
+    ///
+    /// The result says how they differ, and what the bump rules say about it. Everything is read at
+    /// one moment, including the partials of the bodies.
     ///
     /// ```
     /// use promptbook::{NewPrompt, NewVersion, Store, Verdict};
@@ -44,7 +46,7 @@ impl View {
         self.look(|snapshot| compare_versions(snapshot, &self.inner.bodies, &from, &to))
     }
 
-    /// How a version differs from a body that is in no version yet.
+    /// Compares a version with a body that no version has yet.
     ///
     /// # Errors
     ///
@@ -58,12 +60,14 @@ impl View {
         self.look(|snapshot| compare_body(snapshot, &self.inner.bodies, &from, to))
     }
 
-    /// How two environments differ: the prompts of which they have different bodies, or of which only one has any, newest
-    /// first.
+    /// Compares two environments.
+    ///
+    /// Returns the prompts, newest first, that have different bodies in the two environments, or a
+    /// version in only one of them.
     ///
     /// # Errors
     ///
-    /// As [`resolve`](Self::resolve), but that a prompt is in neither environment is none.
+    /// As [`resolve`](Self::resolve). A prompt that is in neither environment is not an error.
     pub fn diff_environments<A, B>(&self, from: A, to: B) -> Result<Vec<EnvironmentDifference>>
     where
         A: TryInto<EnvironmentName>,
@@ -74,10 +78,11 @@ impl View {
         self.look(|snapshot| compare_environments(snapshot, &self.inner.bodies, &from, &to))
     }
 
-    /// For each message, tool and parameter of a version's body, the version that brought it.
+    /// Finds the version that introduced each message, tool and parameter of a version's body.
     ///
-    /// The walk goes from base to base, deleted ones too, so what was taken back to an earlier state counts as new. It ends
-    /// where the body of a base was collected.
+    /// The search follows the chain of bases, including deleted ones. A part that was changed back
+    /// to an earlier state therefore counts as new. The search ends at a base whose body was
+    /// removed by garbage collection.
     ///
     /// # Errors
     ///

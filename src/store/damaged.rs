@@ -1,4 +1,4 @@
-//! Stores that can't be opened: whether a directory holds one, and what is wrong with it.
+//! Stores that cannot be opened: what a directory contains, and verification of the damage.
 
 use std::path::Path;
 
@@ -14,8 +14,10 @@ use crate::storage::directory::BlobDirectory;
 use crate::storage::sqlite::{Found, Probed, Purpose, SqliteIndex};
 
 impl StoreOptions {
-    /// Verifies the store in a directory as [`Store::verify_pinned`] does. A store that is too damaged to be opened is
-    /// verified as well, as far as it can be read. Nothing is changed.
+    /// Verifies the store in a directory, as [`Store::verify_pinned`] does.
+    ///
+    /// If a store is too damaged to be opened, everything in it that can be read is verified.
+    /// Nothing is changed.
     ///
     /// ```
     /// # let directory = tempfile::tempdir().unwrap();
@@ -35,7 +37,8 @@ impl StoreOptions {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), but for those of the kind [`Corrupt`](ErrorKind::Corrupt).
+    /// As [`open`](Self::open), except for errors of the kind [`Corrupt`](ErrorKind::Corrupt),
+    /// which become violations in the report.
     pub fn verify(
         &self,
         path: impl AsRef<Path>,
@@ -79,7 +82,7 @@ impl StoreOptions {
                 return Ok(report);
             }
         };
-        // SQLite would delete a log without an index.
+        // SQLite would delete a write-ahead log without an index.
         let index = match error {
             Error::IndexLost { .. } => None,
             _ => SqliteIndex::open_damaged(location.index(), purpose(location), &self.locks).ok(),
@@ -103,7 +106,9 @@ fn purpose(location: &Location) -> Purpose {
     }
 }
 
-/// Returns the error for a directory whose index is not one that this release can open: it holds no store, or a damaged one.
+/// Returns the error for a directory whose index this release cannot open.
+///
+/// The directory contains no store, or a damaged one.
 pub(super) fn unopened(path: &Path, location: &Location, probed: Probed) -> Result<Error> {
     let (directory, index) = (location.directory(), location.index());
     let has_bodies = BlobDirectory::has_bodies(directory)?;
@@ -118,7 +123,7 @@ pub(super) fn unopened(path: &Path, location: &Location, probed: Probed) -> Resu
         (Found::Foreign, Some(damage)) if has_bodies || is_made()? => damage.into(),
         (Found::Foreign, None) if has_bodies => {
             let reason = format!(
-                "{} is no index, and bodies of a store are beside it",
+                "{} is not an index, but bodies of a store are beside it",
                 index.display()
             );
             storage::Error::new(BackendKind::Corrupt, reason).into()

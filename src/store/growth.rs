@@ -1,5 +1,7 @@
-//! How the work of operations grows with what a store holds: counted in rows that are looked at and steps of SQLite's
-//! virtual machine, so that it is the same each time.
+//! Tests of how the work of operations grows with the size of a store.
+//!
+//! The work is counted in rows that are looked at and steps of SQLite's virtual machine, so it is
+//! the same in each run.
 
 use std::time::Duration;
 
@@ -10,10 +12,12 @@ use crate::{
     Store, StoreOptions, VersionFilter,
 };
 
-/// What four times as much may take times the work. With its square the work would be sixteen times as much.
+/// The maximum factor by which the work may grow if the size grows by four.
+///
+/// Quadratic work would grow by 16.
 const MOST: u64 = 6;
 
-/// Counts the work of one operation at a size and at four times the size, in a directory and in memory.
+/// Compares the work of an operation at a size and at four times the size, for both backends.
 fn grows<T>(size: usize, make: impl Fn(&Store, usize) -> T, operation: impl Fn(&Store, usize, T)) {
     for place in ["directory", "memory"] {
         let count = |size: usize| {
@@ -29,7 +33,7 @@ fn grows<T>(size: usize, make: impl Fn(&Store, usize) -> T, operation: impl Fn(&
             steps
         };
         let (small, large) = (count(size), count(4 * size));
-        assert!(small > size as u64 / 100, "{place}: nothing is counted");
+        assert!(small > size as u64 / 100, "{place}: no work was counted");
         assert!(
             large < MOST * small,
             "{place}: {small} steps at {size}, {large} at {}",
@@ -42,7 +46,7 @@ fn body(number: usize) -> String {
     format!(r#"{{"messages": [{{"role": "user", "content": "Say {number}."}}]}}"#)
 }
 
-/// A prompt of so many versions, each an operation.
+/// Creates a prompt with a number of versions. Each version is an operation.
 fn versions(store: &Store, versions: usize) -> PromptId {
     let new = NewPrompt::new("many", body(0)).unwrap();
     let id = store.create_prompt(new).unwrap().prompt.id;
@@ -70,7 +74,7 @@ fn moves(prompts: &[PromptId], environments: usize, to: &str) -> Vec<Move> {
     prompts.iter().copied().flat_map(names).collect()
 }
 
-/// A prompt of a few versions with so many environments.
+/// Creates a prompt with a few versions and a number of environments.
 fn environments(store: &Store, environments: usize) -> PromptId {
     let id = versions(store, 4);
     let moved = store.move_environments(&moves(&[id], environments, "1.1"));
@@ -92,7 +96,7 @@ fn prompts(store: &Store, prompts: usize) -> Vec<PromptId> {
 }
 
 #[test]
-fn a_deleted_prompt_comes_back_with_its_versions() {
+fn undo_restores_a_prompt_with_its_versions() {
     let deleted = |store: &Store, size| {
         let id = versions(store, size);
         store.delete_prompt(id).unwrap();
@@ -105,7 +109,7 @@ fn a_deleted_prompt_comes_back_with_its_versions() {
 }
 
 #[test]
-fn operations_that_stand_on_each_other_are_taken_back() {
+fn dependent_operations_are_undone() {
     grows(100, versions, |store, _, id| {
         store.undo_with_later(1).unwrap();
         assert!(store.prompt(id).is_err());
@@ -113,7 +117,7 @@ fn operations_that_stand_on_each_other_are_taken_back() {
 }
 
 #[test]
-fn what_was_taken_back_with_later_operations_is_done_again() {
+fn an_undo_of_dependent_operations_is_undone() {
     let undone = |store: &Store, size| {
         let id = versions(store, size);
         (id, store.undo_with_later(1).unwrap())
@@ -125,7 +129,7 @@ fn what_was_taken_back_with_later_operations_is_done_again() {
 }
 
 #[test]
-fn one_deletion_among_many_versions_is_taken_back() {
+fn one_deletion_among_many_versions_is_undone() {
     let deleted = |store: &Store, size| {
         let id = versions(store, size);
         store.delete_version(of(id, "1.7")).unwrap();
@@ -137,9 +141,9 @@ fn one_deletion_among_many_versions_is_taken_back() {
     });
 }
 
-/// Their bodies are collected, so they can't come back, and need not.
+/// The bodies of the deleted versions are gone, so the undo skips these versions.
 #[test]
-fn versions_that_came_and_went_are_passed_over() {
+fn undo_skips_versions_that_were_deleted_again() {
     let gone = |store: &Store, size| {
         let id = versions(store, size);
         for _ in 1..size {
@@ -174,7 +178,7 @@ fn all_environments_of_a_prompt_are_moved_again() {
     });
 }
 
-/// As from staging to production: where they point is looked up before any of them moves.
+/// As in a move from staging to production: all targets are looked up before any environment moves.
 #[test]
 fn environments_are_moved_to_where_others_point() {
     grows(100, environments, |store, size, id| {
@@ -206,9 +210,9 @@ fn versions_are_listed_with_their_environments() {
     });
 }
 
-/// Each move of all is an operation of all prompts, which may not be read for each of them.
+/// Each move is one operation on all prompts. It must not be read once for each prompt.
 #[test]
-fn moves_of_many_prompts_are_taken_back() {
+fn moves_of_many_prompts_are_undone() {
     let moved = |store: &Store, size| {
         let ids = prompts(store, size);
         for to in ["1.0", "1.1", "1.0", "1.1"] {
@@ -229,7 +233,7 @@ fn moves_of_many_prompts_are_taken_back() {
 }
 
 #[test]
-fn a_move_of_many_prompts_is_taken_back_and_done_again() {
+fn a_move_of_many_prompts_is_undone_and_redone() {
     let undone = |store: &Store, size| {
         let ids = prompts(store, size);
         store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
@@ -243,9 +247,9 @@ fn a_move_of_many_prompts_is_taken_back_and_done_again() {
     });
 }
 
-/// The work of one call is the same whatever there is already.
+/// The work of a single call does not depend on the size of the store.
 #[test]
-fn single_calls_do_not_grow_with_what_there_is() {
+fn single_calls_do_not_grow_with_the_store() {
     for place in ["directory", "memory"] {
         let count = |size: usize| {
             let directory = tempfile::tempdir().unwrap();
@@ -284,7 +288,7 @@ fn single_calls_do_not_grow_with_what_there_is() {
 }
 
 #[test]
-fn all_changes_of_many_prompts_are_told() {
+fn all_changes_of_many_prompts_are_listed() {
     let moved = |store: &Store, size| {
         let ids = prompts(store, size);
         store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
@@ -295,11 +299,11 @@ fn all_changes_of_many_prompts_are_told() {
     });
 }
 
-/// An operation of many prompts may not be read for each of them.
+/// An operation on many prompts must not be read once for each prompt.
 #[test]
-fn search_is_told_of_moves_of_many_prompts() {
+fn moves_of_many_prompts_are_indexed() {
     let count = |size: usize| {
-        // In memory no thread of the store's does it before.
+        // A store in memory has no maintenance worker that would do this work earlier.
         let store = Store::in_memory().unwrap();
         let ids = prompts(&store, size);
         store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
@@ -338,7 +342,7 @@ fn a_body_of_too_many_tags_is_refused_whole() {
     let new = || NewPrompt::new("more", asking(most + 1)).unwrap();
     refused(store.create_prompt(new()).unwrap_err());
     refused(store.batch(|batch| batch.create_prompt(new())).unwrap_err());
-    // What is no tag is not counted, however long it is.
+    // Text that is not a tag does not count, however long it is.
     let text = "{{hc:none} ".repeat(50_000);
     let body = serde_json::json!({"messages": [{"role": "user", "content": text}]});
     let plain = NewVersion::new(id.prompt.id, body).unwrap();

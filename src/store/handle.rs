@@ -1,4 +1,4 @@
-//! TODO
+//! [`Store`], the handle of an open store, and how one is opened.
 
 use super::StoreOptions;
 use super::View;
@@ -22,11 +22,12 @@ use crate::storage::sqlite;
 use crate::storage::sqlite::{Found, Probed, Purpose, SqliteIndex};
 use crate::storage::{Blobs, Index, MemoryBlobs, MemoryIndex};
 
-/// A store of prompts: in a directory, or in memory.
+/// A store of prompts, in a directory or in memory.
 ///
-/// Cheap to clone, and usable from any number of threads; a directory can be open in any number of processes
-/// at once. When the last clone is dropped, bodies that wait are written to their files, which may take some
-/// milliseconds, and about a second at most while others write; nothing is lost if that never happens.
+/// A `Store` is cheap to clone and can be used from any number of threads. Any number of processes
+/// can have the same directory open. When the last clone is dropped, bodies in the journal are
+/// written to files. This may take some milliseconds, or up to about a second if other handles
+/// write at the same time. If it never happens, nothing is lost.
 ///
 /// ```
 /// use promptbook::{NewPrompt, NewVersion, Store};
@@ -46,35 +47,43 @@ use crate::storage::{Blobs, Index, MemoryBlobs, MemoryIndex};
 /// # }
 /// ```
 ///
-/// The path is resolved once: a later change of the working directory, or of a link, does not lead to another store. If the
-/// store's files are moved, removed or replaced while it is open, as by a restored copy, the handle refuses all further work
-/// ([`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable)), at once for changes and within a second or so for answers from
-/// memory. Open the store again then.
+/// The path is resolved only once, so a later change of the working directory or of a link does not
+/// lead to another store. If the store's files are moved, removed or replaced while it is open, for
+/// example by a restored copy, the handle refuses all further work with the kind
+/// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable). Changes are refused immediately, and
+/// answers from memory after about a second. In this case, open the store again.
 ///
-/// Everything that is read of a store is a method of [`View`], which a store is too: the one of the present.
+/// All methods that read are methods of [`View`]. A store dereferences to the view of the present.
 ///
 /// # Who can read it
 ///
-/// The files of a store get the rights that the process's umask gives to any file: mostly, all users of the machine can read
-/// them, and with them all prompts, their history and recorded inputs. A directory that only its owner may enter keeps
-/// them from others. The secrets of a server, its API key and what it signs URLs with, are in the file `secrets`, which only
-/// its owner can read, and in no backup, bundle or other copy that is made by this crate. Root reads everything, and a copy
-/// of the whole directory by other means has the secrets, too.
+/// A store's files get the permissions that the process's umask gives to any file. With most
+/// umasks, all users of the machine can read them, and thereby all prompts, their history and
+/// recorded inputs. To prevent this, put the store into a directory that only its owner may enter.
+/// The secrets of a server, which are its API key and the key with which it signs URLs, are in the
+/// file `secrets`, which only its owner can read. They are in no backup, bundle or other copy that
+/// this crate creates. Root can read everything, and a copy of the whole directory by other means
+/// contains the secrets too.
 ///
 /// # Its files
 ///
-/// A process that has a store open must not open the files of the store by other means, such as to copy them: as it closes
-/// `index.db` or `index.db-shm`, the system drops the locks that SQLite has on them
-/// ([POSIX locks](https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_)). When another
-/// process then opens the store, it cuts the memory that they share, and the process ends by SIGBUS. An app that copies its own
-/// data calls [`backup`](Self::backup), and leaves the store's directory out.
+/// A process that has a store open must not open the store's files by other means, for example to
+/// copy them. When it closes `index.db` or `index.db-shm`, the system drops the locks that SQLite
+/// has on them ([POSIX
+/// locks](https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_)).
+/// If another process then opens the store, it truncates the shared memory, and the first process
+/// ends by SIGBUS. An app that copies its own data should call [`backup`](Self::backup) and leave
+/// out the store's directory.
 ///
-/// On a full disk of a file system that copies what it writes, such as btrfs, that memory can end a process by SIGBUS as well,
-/// even one that only reads. So the directory of a new store, if it is empty, gets the attribute "no copy on write"
-/// (`chattr +C`), and `blobs/`, which keeps the checksums of btrfs, does not. With it reads go on, and changes are refused as
-/// [`Full`](crate::ErrorKind::Full). This was tried on Linux 6.18. SIGBUS is still possible on a full disk with older
-/// kernels, after a snapshot of the subvolume, in a directory that had other files, and in a store that was made without the
-/// attribute: a [`restore`](Self::restore) of its backup has it. On ext4 and xfs a full disk was never more than an error.
+/// On a file system that copies on write, such as btrfs, a full disk can also end a process by
+/// SIGBUS, even a process that only reads, because SQLite's shared memory is a mapped file.
+/// Therefore the directory of a new store, if it is empty, gets the attribute "no copy on write"
+/// (`chattr +C`). `blobs/` does not get it and keeps the checksums of btrfs. With the attribute,
+/// reads succeed and changes are refused as [`Full`](crate::ErrorKind::Full). This was tested on
+/// Linux 6.18. On a full disk, SIGBUS is still possible with older kernels, after a snapshot of the
+/// subvolume, in a directory that contained other files, and in a store that was created without
+/// the attribute. A [`restore`](Self::restore) of the store's backup has the attribute. On ext4 and
+/// xfs a full disk never caused more than an error.
 #[derive(Clone, Debug)]
 pub struct Store(View);
 
@@ -88,7 +97,7 @@ impl Deref for Store {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    /// First, so that it is dropped first: it finishes the work on the other two.
+    /// The first field, so that it is dropped first: it finishes the work on the other fields.
     pub(super) settler: Settler,
     pub(super) queue: WriteQueue,
     pub(super) locks: LockPolicy,
@@ -103,7 +112,9 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    /// Has the files looked at once a second: answers from memory are given without a look at them.
+    /// Makes the maintenance worker check the store's files once a second.
+    ///
+    /// Answers from memory are returned without such a check.
     pub(super) fn watch_location(&self) {
         if let Place::Directory { .. } = self.place {
             self.settler.watch_location();
@@ -122,7 +133,7 @@ pub(super) enum Place {
     Memory(Memory),
 }
 
-/// What a store in memory is made of.
+/// The parts of a store in memory.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
     settings: Settings,
@@ -132,7 +143,9 @@ pub(super) struct Memory {
     pub(super) secrets: Arc<secrets::InMemory>,
 }
 
-/// A store in memory as it was at one moment, for others to start from: nobody writes to it.
+/// A store in memory as it was at one moment, from which new stores are created.
+///
+/// Nothing writes to it.
 #[cfg(feature = "server")]
 #[derive(Clone, Debug)]
 pub(crate) struct Image(Memory);
@@ -142,44 +155,57 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`NotAStore`](Error::NotAStore), [`NewerFormat`](Error::NewerFormat),
-    /// [`NetworkFilesystem`](Error::NetworkFilesystem), [`NotWritable`](Error::NotWritable),
-    /// [`SqliteTooOld`](Error::SqliteTooOld), or [`Backend`](Error::Backend). A store that is damaged, or whose index is missing
-    /// ([`IndexLost`](Error::IndexLost)), is an error of the kind [`Corrupt`](crate::ErrorKind::Corrupt):
-    /// [`StoreOptions::verify`] names what is wrong with it.
+    /// - [`NotAStore`](Error::NotAStore) if the directory does not exist or contains no store.
+    /// - [`NewerFormat`](Error::NewerFormat) or [`UnreleasedFormat`](Error::UnreleasedFormat) if
+    ///   this release does not read the store's format.
+    /// - [`NetworkFilesystem`](Error::NetworkFilesystem), [`NotWritable`](Error::NotWritable), or
+    ///   [`SqliteTooOld`](Error::SqliteTooOld).
+    /// - An error of the kind [`Corrupt`](crate::ErrorKind::Corrupt) if the store is damaged, or if
+    ///   its index is missing ([`IndexLost`](Error::IndexLost)). [`StoreOptions::verify`] reports
+    ///   what is wrong with it.
+    /// - [`Backend`](Error::Backend) if a lock, a read or a write failed.
+    ///
+    /// A failure leaves the store's contents unchanged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         StoreOptions::new().open(path)
     }
 
-    /// Makes a store in a directory, which is made too where it is missing.
+    /// Creates a store in a directory. The directory is created if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`StoreExists`](Error::StoreExists), or as [`open`](Self::open).
+    /// [`StoreExists`](Error::StoreExists) if the directory contains a store, otherwise as
+    /// [`open`](Self::open). A failure may leave a directory and an unfinished store, which a later
+    /// call completes.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         StoreOptions::new().create(path)
     }
 
-    /// Opens the store in a directory, or makes one where there is none. Several processes may do so at once.
+    /// Opens the store in a directory, or creates one if there is none.
+    ///
+    /// Several processes may call this at the same time.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open). A failure may leave a directory and an unfinished store, which a
+    /// later call completes.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self> {
         StoreOptions::new().open_or_create(path)
     }
 
-    /// A new store in memory, gone with its last clone.
+    /// Creates a store in memory. It ends with its last clone.
     ///
     /// # Errors
     ///
-    /// None today; the signature leaves room.
+    /// There are none today. The signature allows for later ones.
     pub fn in_memory() -> Result<Self> {
         StoreOptions::new().in_memory()
     }
 
-    /// Removes the store in a directory, and nothing else that somebody may have put beside it. Nobody may have it open. The
-    /// index is the last to go, as bodies without one are a loss.
+    /// Removes the store in a directory, and no other files in it.
+    ///
+    /// No process may have the store open. The index is removed last, because bodies without an
+    /// index are a loss.
     #[cfg(feature = "server")]
     pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
         BlobDirectory::remove(path)?;
@@ -187,7 +213,9 @@ impl Store {
         SqliteIndex::remove(&path.join(location::INDEX))
     }
 
-    /// The store's directory as an absolute path without links; none for a store in memory.
+    /// Returns the absolute path of the store's directory, or none for a store in memory.
+    ///
+    /// The path contains no links.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.inner.place {
@@ -196,13 +224,15 @@ impl Store {
         }
     }
 
-    /// Gives up a store that is about to be removed: closing it costs nothing then, whatever waits to be settled.
+    /// Marks the store as about to be removed. Closing it then skips all outstanding work.
     #[cfg(feature = "server")]
     pub(crate) fn abandon(&self) {
         self.inner.settler.abandon();
     }
 
-    /// What a store in memory holds now; none for a directory. It costs the same at any size.
+    /// Returns the current contents of a store in memory, or none for a directory.
+    ///
+    /// The cost does not depend on the size.
     #[cfg(feature = "server")]
     pub(crate) fn image(&self) -> Option<Image> {
         match &self.inner.place {
@@ -211,19 +241,21 @@ impl Store {
         }
     }
 
-    /// What the store was made with.
+    /// Returns the settings that the store was created with.
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.inner.context.settings
     }
 
-    /// The bump policy of this handle: the store's own, unless it was opened with another.
+    /// Returns the bump policy of this handle.
+    ///
+    /// It is the store's policy, unless the handle was opened with another.
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.inner.context.policy
     }
 
-    /// Makes a change that may share its transaction with others.
+    /// Makes a change in a transaction that it may share with other changes.
     pub(super) fn write<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut Writer<'_>) -> Result<T> + Send + 'static,
@@ -233,7 +265,7 @@ impl Store {
 }
 
 impl StoreOptions {
-    /// Opens the store in a directory.
+    /// Opens the store in a directory with these options.
     ///
     /// # Errors
     ///
@@ -254,7 +286,9 @@ impl StoreOptions {
         }
     }
 
-    /// Opening a store for writing brings an older format up to date; what is only to be read must be so before.
+    /// Migrates an older format, for a handle that only reads.
+    ///
+    /// Opening for writing migrates as well.
     fn bring_up_to_date(&self, location: &Location, purpose: Purpose, format: u32) -> Result<()> {
         match purpose {
             Purpose::Read if format < sqlite::FORMAT => self.wire_new(location.clone()).map(drop),
@@ -266,7 +300,9 @@ impl StoreOptions {
         }
     }
 
-    /// Makes a store in a directory, which is made too where it is missing.
+    /// Creates a store in a directory with these options.
+    ///
+    /// The directory is created if it does not exist.
     ///
     /// # Errors
     ///
@@ -282,7 +318,7 @@ impl StoreOptions {
         }
     }
 
-    /// Opens the store in a directory, or makes one where there is none.
+    /// Opens the store in a directory with these options, or creates one if there is none.
     ///
     /// # Errors
     ///
@@ -291,7 +327,7 @@ impl StoreOptions {
         let path = path.as_ref();
         if self.read_only || path.join(location::INDEX).exists() {
             match self.open(path) {
-                // It may be what an interrupted creation left.
+                // The files may be from an interrupted creation.
                 Err(Error::NotAStore { .. }) if !self.read_only => {}
                 opened => return opened,
             }
@@ -304,11 +340,11 @@ impl StoreOptions {
         }
     }
 
-    /// A new store in memory.
+    /// Creates a store in memory with these options.
     ///
     /// # Errors
     ///
-    /// None today; the signature leaves room.
+    /// There are none today. The signature allows for later ones.
     pub fn in_memory(&self) -> Result<Store> {
         let settings = self.settings();
         Ok(self.join_memory(Memory {
@@ -320,8 +356,10 @@ impl StoreOptions {
         }))
     }
 
-    /// A store in memory that starts with what an image holds, its settings too, and shares the bodies with it. What is
-    /// changed in one is in no other. It costs the same at any size.
+    /// Creates a store in memory from an image, with the image's settings.
+    ///
+    /// It shares the bodies with the image. A change of one store is not visible in any other. The
+    /// cost does not depend on the size.
     #[cfg(feature = "server")]
     pub(crate) fn in_memory_from(&self, image: &Image) -> Store {
         self.join_memory(image.0.fork())
@@ -332,7 +370,7 @@ impl StoreOptions {
         self.join(index, blobs, memory.settings, Place::Memory(memory))
     }
 
-    /// Says why a store must not be opened here, or for what it can be.
+    /// Checks whether the store can be opened here, and in which mode.
     fn admit(&self, path: &Path, location: &Location) -> Result<Purpose> {
         let (found, version) = sqlite::linked_version();
         let (least, needed) = sqlite::MINIMUM_VERSION;
@@ -378,7 +416,9 @@ impl StoreOptions {
         Ok(())
     }
 
-    /// Makes what is missing of a store, and answers what index was there before.
+    /// Creates the missing parts of a store.
+    ///
+    /// Returns the location, and the kind of index file that was there before.
     fn make(&self, path: &Path) -> Result<(Location, Found)> {
         BlobDirectory::prepare(path)?;
         let location = Location::of(path)?;
@@ -406,13 +446,13 @@ impl StoreOptions {
         readable(path, found).map(|found| (location, found))
     }
 
-    /// Returns the error for a directory whose file of the index's name is another.
+    /// Returns the error for a directory that contains another file with the index's name.
     fn foreign(&self, path: &Path, location: &Location) -> Result<Error> {
         let probed = SqliteIndex::probe(location.index(), Purpose::Read, &self.locks)?;
         damaged::unopened(path, location, probed)
     }
 
-    /// Opens what is known to be an index of a format that this release knows.
+    /// Opens an index that is known to have a format that this release reads.
     fn wire_new(&self, location: Location) -> Result<Store> {
         let probed = SqliteIndex::probe(location.index(), Purpose::Write, &self.locks)?;
         self.wire(location, Purpose::Write, probed)
@@ -423,7 +463,7 @@ impl StoreOptions {
         let index = Arc::new(index);
         let settings = index.snapshot()?.settings()?;
         let blobs = Arc::new(BlobDirectory::open(location.directory(), &self.locks)?);
-        // Both are opened by name: the directory may have been exchanged in between.
+        // Index and blobs are opened by name, and the directory may have been replaced in between.
         index.check_location()?;
         let place = Place::Directory {
             location,
@@ -462,7 +502,8 @@ impl StoreOptions {
 #[cfg(feature = "server")]
 impl Memory {
     fn fork(&self) -> Self {
-        // Keeps a collection from removing a body whose row the index, looked at first, still has.
+        // The index is copied first. The lock prevents garbage collection from removing a body
+        // whose row that copy still contains.
         let _hold = self.blobs.hold();
         Self {
             settings: self.settings,
@@ -473,7 +514,9 @@ impl Memory {
     }
 }
 
-/// A log without the index that it belongs to is the last that there is of some commits, and SQLite would delete it.
+/// Refuses a write-ahead log without its index.
+///
+/// It contains the only copy of some commits, and SQLite would delete it.
 pub(super) fn refuse_lost(location: &Location) -> Result<()> {
     match SqliteIndex::log_without_index(location.index()) {
         true => Err(Error::IndexLost {
@@ -484,7 +527,7 @@ pub(super) fn refuse_lost(location: &Location) -> Result<()> {
     }
 }
 
-/// Refuses an index of a format that this release does not read.
+/// Refuses an index with a format that this release does not read.
 fn readable(path: &Path, found: Found) -> Result<Found> {
     match found {
         Found::Unreleased(format) => Err(Error::UnreleasedFormat {

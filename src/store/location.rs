@@ -1,4 +1,4 @@
-//! Where a store is: its directory and its index, as absolute paths without links.
+//! The location of a store: its directory and its index, as absolute paths without links.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use crate::fs::io_error::failed;
 use crate::model::error::Result;
 
-/// The index's file in a store's directory.
+/// The name of the index file in a store's directory.
 pub(super) const INDEX: &str = "index.db";
 
-/// The paths of a store, resolved once: a later change of the working directory or of a link does not lead to another store.
+/// The paths of a store.
 ///
-/// The index may be a link. Its log and the lock of its writers are beside the file that the link leads to, as SQLite's own files
-/// are.
+/// They are resolved only once, so a later change of the working directory or of a link does not
+/// lead to another store.
+///
+/// The index may be a link. Its write-ahead log and the write lock are beside the file that the
+/// link leads to, as SQLite's own files are.
 #[derive(Clone, Debug)]
 pub(super) struct Location {
     directory: PathBuf,
@@ -22,7 +25,7 @@ pub(super) struct Location {
 }
 
 impl Location {
-    /// The location of the store in a directory, which need not exist.
+    /// Returns the location of the store in a directory, which need not exist.
     pub(super) fn of(path: &Path) -> Result<Self> {
         let resolved = resolve(path).map_err(failed("resolving", path))?;
         let index = resolved.join(INDEX);
@@ -41,7 +44,10 @@ impl Location {
     }
 }
 
-/// The absolute path without links. Of a file that does not exist, the path at which a link to it would make it.
+/// Returns the absolute path without links.
+///
+/// If the file does not exist and the path is a link, the result is the path at which the link
+/// would create it.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     match canonical(path) {
         Err(error)
@@ -68,7 +74,9 @@ fn canonical(path: &Path) -> io::Result<PathBuf> {
     path.canonicalize()
 }
 
-/// Elsewhere a canonical path has a form that not every program understands, and links are rare.
+/// Returns the absolute path. On these systems links are rare.
+///
+/// A canonical path has a form there that not every program understands.
 #[cfg(not(unix))]
 fn canonical(path: &Path) -> io::Result<PathBuf> {
     path.try_exists().and_then(|exists| match exists {

@@ -1,4 +1,4 @@
-//! Settling, collecting, verifying and measuring a store.
+//! Maintenance of a store: checkpoints, garbage collection, verification, repair, statistics.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::model::id::{BlobId, OperationId};
 use crate::model::record::Settings;
 use crate::storage::BlobUsage;
 
-/// What a repair did.
+/// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Repaired {
-    /// The bodies that were taken from elsewhere.
+    /// The bodies that were restored from other stores.
     pub bodies: Vec<BlobId>,
-    /// What is still wrong.
+    /// The result of verifying the store after the repair.
     pub report: Report,
 }
 
-/// How garbage is collected.
+/// The options of a garbage collection.
 ///
 /// ```
 /// use std::time::Duration;
@@ -57,37 +57,40 @@ impl Default for GcOptions {
 }
 
 impl GcOptions {
-    /// The defaults: what has not been used for [`Store::RETENTION`] is removed, unless the clock may be ahead.
+    /// Returns the default options: a retention of [`Store::RETENTION`], and a check of the clock.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How long bodies, and files without a row, are kept that no version has any more. Zero keeps none, whatever the clock
-    /// says.
+    /// Sets how long unreferenced bodies, and files without a row in the index, are kept.
+    ///
+    /// With zero, none are kept, and the clock does not matter.
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
         self
     }
 
-    /// Changes nothing, and answers which bodies, bytes and leftovers would be removed.
+    /// Changes nothing, and returns the bodies, bytes and leftover files that would be removed.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
         self
     }
 
-    /// Also packs as [`Store::repack`] does, with this retention.
+    /// Also repacks, as [`Store::repack`] does, with this retention.
     #[must_use]
     pub fn repack(mut self, repack: bool) -> Self {
         self.repack = repack;
         self
     }
 
-    /// Trusts the clock even if, by it, no operation was made and no file was written within the retention. Without this, a
-    /// collection that would remove something then fails with [`Error::ClockInDoubt`]: either the store was idle, or the clock
-    /// is ahead, and what is to stay for the retention would go at once.
+    /// Trusts the clock even if, by the clock, nothing was created within the retention.
+    ///
+    /// Either the store was idle, or the clock is ahead. In the second case, data that should be
+    /// kept for the retention would be removed early. Without this option, a collection that would
+    /// remove something fails with [`Error::ClockInDoubt`] in both cases.
     #[must_use]
     pub fn trust_clock(mut self, trust: bool) -> Self {
         self.trust_clock = trust;
@@ -95,63 +98,74 @@ impl GcOptions {
     }
 }
 
-/// How much a store holds.
+/// Statistics of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Live prompts.
+    /// The number of live prompts.
     pub prompts: u64,
-    /// Operations ever made.
+    /// The number of operations in the history.
     pub operations: u64,
-    /// Bodies in the journal, which wait to be settled.
+    /// The number of bodies in the journal, which wait for a checkpoint.
     pub waiting_bodies: u64,
-    /// Bytes of those.
+    /// The size of these bodies in bytes.
     pub waiting_bytes: u64,
-    /// When the operation was made whose body has waited longest; none where none waits.
+    /// The time of the operation whose body has waited longest, or none if no body waits.
     pub oldest_waiting: Option<DateTime<Utc>>,
-    /// The bodies that are settled.
+    /// The bodies in the blob store.
     pub bodies: BlobUsage,
-    /// What the store was made with.
+    /// The settings that the store was created with.
     pub settings: Settings,
 }
 
 impl Store {
-    /// How long a body that no version has any more is kept, unless one asks for less: 30 days.
+    /// The default retention of unreferenced bodies: 30 days.
     pub const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-    /// Moves every body that waits in the journal to its file, flushed. Stores do this by themselves, in batches and
-    /// off the callers' path; this waits for it. `progress` is told of each batch, in sum.
+    /// Moves every body from the journal to the blob store, and flushes it there.
+    ///
+    /// Stores do this themselves, in batches, on the maintenance worker. This method waits until it
+    /// is done. After each batch, `progress` is called with the total so far.
     ///
     /// # Errors
     ///
-    /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and what was not settled is still in the journal.
+    /// - [`ReadOnly`](Error::ReadOnly), or [`WithinBatch`](Error::WithinBatch) inside a batch of
+    ///   this store.
+    /// - [`Backend`](Error::Backend) if a lock, a read or a write failed. The bodies that were not
+    ///   moved are still in the journal, and nothing is lost.
     pub fn settle(&self, progress: impl FnMut(Settled)) -> Result<Settled> {
         self.writable()?;
         self.inner.settler.settle(progress)
     }
 
-    /// Collects garbage with the default options but for the retention: see [`collect_garbage_with`](Self::collect_garbage_with).
+    /// Collects garbage with this retention and otherwise the default options.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`collect_garbage_with`](Self::collect_garbage_with).
     pub fn collect_garbage(&self, retention: Duration) -> Result<Collected> {
         self.collect_garbage_with(GcOptions::new().retention(retention))
     }
 
-    /// Removes the bodies that no live version has had for the retention, with the inputs that were recorded for their
-    /// versions, and what interrupted work left behind. Of the bodies that are files of their own, those that are older than a
-    /// day and that no environment and no prompt's latest version has are packed if they are more than 512; packs that are
-    /// more dead than live are rewritten.
+    /// Removes unreferenced bodies and the leftovers of interrupted work.
     ///
-    /// A body has been unused since its last version was deleted, or since the latest operation before that, if the clock was
-    /// behind when it was deleted. A file, or a body in a pack, that the index does not know of stays for the retention, too:
-    /// it may be newer than an index that was put back from a copy.
+    /// The bodies that no live version has used for the retention are removed, together with the
+    /// inputs that were recorded for their versions. Old loose bodies are packed if there are more
+    /// than 512 of them: those older than a day that are used by no environment and by no prompt's
+    /// latest version. Packs that contain more dead bytes than live ones are rewritten.
+    ///
+    /// The age of an unreferenced body counts from the deletion of its last version. If the clock
+    /// was behind at the deletion, it counts from the latest operation before that. A file, or a
+    /// body in a pack, that the index does not know is kept for the retention too: it may be newer
+    /// than an index that was restored from a copy.
     ///
     /// # Errors
     ///
-    /// [`ReadOnly`](Error::ReadOnly); [`ClockInDoubt`](Error::ClockInDoubt), and nothing was removed;
-    /// [`Backend`](Error::Backend), and what was removed until then is no loss, and the next collection goes on.
+    /// - [`ReadOnly`](Error::ReadOnly), except for a dry run.
+    /// - [`WithinBatch`](Error::WithinBatch) inside a batch of this store.
+    /// - [`ClockInDoubt`](Error::ClockInDoubt). Nothing was removed.
+    /// - [`Backend`](Error::Backend) if a lock, a read or a write failed. Every live version still
+    ///   has its body, and the next collection continues.
     pub fn collect_garbage_with(&self, options: GcOptions) -> Result<Collected> {
         let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());
         let retention = Retention::new(self.inner.context.now(), options.retention);
@@ -169,24 +183,32 @@ impl Store {
         Ok(collected)
     }
 
-    /// What [`collect_garbage`](Self::collect_garbage) would remove now: bodies, their bytes, and files without a row, some of
-    /// which may just be coming. Nothing is changed, and nothing is said of packing.
+    /// Returns what [`collect_garbage`](Self::collect_garbage) would remove. Nothing is changed.
+    ///
+    /// These are unreferenced bodies with their bytes, and files without a row. Some of those files
+    /// may belong to a change that is not committed yet. Packing is not included.
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend).
+    /// [`Backend`](Error::Backend) if the index or the blob store failed.
     pub fn garbage(&self, retention: Duration) -> Result<Collected> {
         self.collect_garbage_with(GcOptions::new().retention(retention).dry_run(true))
     }
 
-    /// Packs every body that is older than a day and that no environment and no prompt's latest version has, and rewrites all
-    /// packs, each prompt's bodies beside each other and without any that was collected, unless it was written within
-    /// [`RETENTION`](Self::RETENTION); old operations are gathered, too: the least room that the store can take. Others read
-    /// and commit meanwhile; their bodies are settled after it.
+    /// Packs all old bodies and rewrites all packs, to make the store as small as possible.
+    ///
+    /// Every body is packed that is older than a day and used by no environment and no prompt's
+    /// latest version. In the new packs, the bodies of each prompt are next to each other.
+    /// Unreferenced bodies are dropped, unless they were written within
+    /// [`RETENTION`](Self::RETENTION). Old operations are archived too. Others can read and commit
+    /// in the meantime; their bodies are checkpointed afterwards.
     ///
     /// # Errors
     ///
-    /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and every body is where it was.
+    /// - [`ReadOnly`](Error::ReadOnly), or [`WithinBatch`](Error::WithinBatch) inside a batch of
+    ///   this store.
+    /// - [`Backend`](Error::Backend) if a lock, a read or a write failed. Every body that a version
+    ///   uses can still be read.
     pub fn repack(&self) -> Result<Packed> {
         self.writable()?;
         let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());
@@ -196,7 +218,7 @@ impl Store {
         Ok(packed)
     }
 
-    /// Refuses what writes files beside the index, if it can't or would wait for a batch of this thread.
+    /// Refuses work on a store that is read only, and work inside a batch of this thread.
     pub(crate) fn writable(&self) -> Result<()> {
         match self.inner.read_only {
             true => Err(Error::ReadOnly),
@@ -204,23 +226,31 @@ impl Store {
         }
     }
 
-    /// Proves the store's invariants, or names every violation: SQLite's own check, the operations' hash chain, every
-    /// row against a replay of the operations, every body against its address. `progress` is told how many
-    /// bodies were checked.
+    /// Checks all invariants of the store, and reports every violation.
+    ///
+    /// This includes SQLite's own check, the operations' hash chain, a comparison of every row with
+    /// a replay of the operations, and the hash of every body. `progress` is called with the number
+    /// of bodies that were checked.
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend) where the check itself could not be made.
+    /// [`Backend`](Error::Backend) if the check itself could not be made. Damage is not an error
+    /// but a violation in the report.
     pub fn verify(&self, progress: impl FnMut(u64)) -> Result<Report> {
         self.verify_pinned(&[], progress)
     }
 
-    /// As [`verify`](Self::verify), and that these operations are in the history: each stands for all before it, so nothing
-    /// of that was rewritten since its id was written down elsewhere. Such as the [head](Report::head) of an earlier report.
+    /// Verifies the store, and checks that its history contains these operations.
+    ///
+    /// The store is verified as by [`verify`](Self::verify).
+    ///
+    /// An operation's id covers all operations before it. If the history contains an id that was
+    /// written down elsewhere, such as the [head](Report::head) of an earlier report, nothing
+    /// before it was rewritten since.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`verify`](Self::verify).
     pub fn verify_pinned(
         &self,
         pins: &[OperationId],
@@ -230,28 +260,35 @@ impl Store {
         verify(&*self.inner.index, blobs, Depth::Full, pins, &mut progress)
     }
 
-    /// Checks in a moment what a copy that went wrong, or a file that was removed, leaves: that every body is where it should be,
-    /// and that packs are whole. Nothing else is read or proved; [`verify`](Self::verify) does.
+    /// Checks quickly for the damage that a failed copy or a removed file causes.
+    ///
+    /// It checks that no body is missing and that packs are complete. Bodies are not
+    /// read and nothing else is checked; use [`verify`](Self::verify) for that.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`verify`](Self::verify).
     pub fn verify_quickly(&self, mut progress: impl FnMut(u64)) -> Result<Report> {
         let blobs = self.inner.bodies.blobs();
         verify(&*self.inner.index, blobs, Depth::Quick, &[], &mut progress)
     }
 
-    /// Verifies the store, takes the bodies that are damaged or missing from stores that have them, such as a
-    /// [backup](Self::backup), and verifies it again: the answer names what was taken, and what is left. Packs that were
-    /// damaged are made anew; where only a pack's index was, all that is in it is found without. Operations and rows are not
-    /// repaired: [`restore`](Self::restore) makes a store of a backup, and a [bundle](Self::export_bundle) brought into a new
-    /// store makes rows anew where the operations are sound.
+    /// Replaces damaged and missing bodies by those of other stores, such as backups.
+    ///
+    /// The store is verified before and after. The result lists the bodies that were restored, and
+    /// the violations that remain. Damaged packs are rewritten. If only the index of a pack is
+    /// damaged, everything in the pack is found without it. Operations and rows are not repaired.
+    /// To repair those, create a store from a backup with [`restore`](Self::restore). If the
+    /// operations are sound, importing a [bundle](Self::export_bundle) into a new store creates new
+    /// rows.
     ///
     /// # Errors
     ///
-    /// [`ReadOnly`](Error::ReadOnly); [`Backend`](Error::Backend), and what was taken until then stays.
+    /// [`ReadOnly`](Error::ReadOnly); [`WithinBatch`](Error::WithinBatch) inside a batch of this
+    /// store; [`Backend`](Error::Backend) if a lock, a read or a write failed. The bodies that were
+    /// restored until then stay, and the call may be repeated.
     pub fn repair(&self, sources: &[Store], mut progress: impl FnMut(u64)) -> Result<Repaired> {
-        // Then all bodies that packs don't have are files of their own.
+        // After this, every body that is not in a pack is in a file of its own.
         self.settle(|_| ())?;
         let report = self.verify(&mut progress)?;
         let blobs = self.inner.bodies.blobs();
@@ -265,11 +302,11 @@ impl Store {
         })
     }
 
-    /// How much the store holds.
+    /// Returns statistics of the store.
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend).
+    /// [`Backend`](Error::Backend) if the index or the blob store failed.
     pub fn stats(&self) -> Result<Stats> {
         self.look(|snapshot| {
             let waiting = snapshot.waiting()?;

@@ -1,4 +1,4 @@
-//! The store: a directory opened, an index wired to a blob store, the API that users hold.
+//! The store: the handle that users of the crate work with, and how it is opened and created.
 
 mod backup;
 mod batch;

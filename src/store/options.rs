@@ -1,4 +1,4 @@
-//! How a store is opened or made.
+//! The options with which a store is opened or created.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -13,12 +13,12 @@ use crate::model::clock::Clock;
 use crate::model::record::{Durability, Policy, Settings};
 use crate::model::version_number::VersionNumber;
 
-/// How a store is opened or made.
+/// The options with which a store is opened or created.
 ///
 /// ```
 /// use promptbook::{Policy, StoreOptions};
 ///
-/// // Counts and lets pass as the live service does.
+/// // The first number and the rules of the live service.
 /// let store = StoreOptions::new().first_version(0, 0).policy(Policy::Free).in_memory()?;
 /// # Ok::<(), promptbook::Error>(())
 /// ```
@@ -67,78 +67,96 @@ impl fmt::Debug for StoreOptions {
 }
 
 impl StoreOptions {
-    /// The defaults: versions from 1.0, bump rules enforced, full durability.
+    /// Returns the default options: versions from 1.0, bump rules enforced, full durability.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The number of a prompt's first version, in a store that is made. The default is 1.0; the live service
-    /// counts from 0.0. A store that is opened keeps what it was made with.
+    /// Sets the number of a prompt's first version, for a store that is created.
+    ///
+    /// The default is 1.0; the live service starts at 0.0. If the store exists, its own setting
+    /// applies.
     #[must_use]
     pub fn first_version(mut self, major: u32, minor: u32) -> Self {
         self.first_version = VersionNumber::new(major, minor);
         self
     }
 
-    /// The bump policy: kept in a store that is made; for this handle only in one that is opened.
+    /// Sets the bump policy.
+    ///
+    /// A store that is created records it. If the store exists, it applies only to this handle.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
         self
     }
 
-    /// Who makes the changes through this handle. The default is the name of the user that the environment
-    /// gives (`USER`, `LOGNAME` or `USERNAME`), else `unknown`.
+    /// Sets the author of the changes that are made through this handle.
+    ///
+    /// The default is the user's name from the environment variable `USER`, `LOGNAME` or
+    /// `USERNAME`, or `unknown`.
     #[must_use]
     pub fn author(mut self, author: impl Into<String>) -> Self {
         self.author = Some(author.into());
         self
     }
 
-    /// What an acknowledged change survives.
+    /// Sets which failures an acknowledged change survives.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// Opens for reading only, also where the files can't be written. Every change is then refused with
-    /// [`Error::ReadOnly`](crate::Error::ReadOnly). A store of an older format is brought up to date before, where it
-    /// can be.
+    /// Opens the store only for reading.
+    ///
+    /// This is possible even if this process cannot write the files.
+    ///
+    /// Every change then fails with [`Error::ReadOnly`](crate::Error::ReadOnly). A store in an
+    /// older format is migrated first, if this process can write it.
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self
     }
 
-    /// Opens a store on a network file system all the same. It is on you that one machine only uses it.
+    /// Opens a store even if it is on a network file system.
+    ///
+    /// The caller must ensure that only one machine uses it.
     #[must_use]
     pub fn allow_network(mut self, allow: bool) -> Self {
         self.allow_network = allow;
         self
     }
 
-    /// How long a call waits for a lock that others hold: the write lock, the lock on bodies, or one of SQLite's own. Then
-    /// it fails with an error of kind [`Busy`](crate::ErrorKind::Busy), and nothing was changed; it may be repeated. The
-    /// default is 10 s; with zero it does not wait.
+    /// Sets how long a call waits for a lock that another thread or process holds.
     ///
-    /// The limit is for each lock, and for the wait behind other threads of this handle. A call that needs several locks one
-    /// after the other, such as [`collect_garbage`](crate::Store::collect_garbage), may wait for each as long. Calls that
-    /// only read wait for no lock.
+    /// The default is 10 s. With zero, a call does not wait.
     ///
-    /// The limit also ends waits for a process that will never let go: one that is stopped, or the fork of a process that
-    /// was killed while it wrote. A fork has inherited the lock, and the system keeps it for the fork until that ends or
-    /// executes another program.
+    /// The locks are the write lock, the locks on bodies, and SQLite's own. If the time is over,
+    /// the call fails with an error of the kind [`Busy`](crate::ErrorKind::Busy). Nothing was
+    /// changed, and the call may be repeated.
+    ///
+    /// The limit applies to each lock, and to the wait for other threads of this handle. A call
+    /// that needs several locks one after the other, such as
+    /// [`collect_garbage`](crate::Store::collect_garbage), may wait that long for each of them.
+    /// Calls that only read wait for no lock.
+    ///
+    /// The limit also ends a wait for a process that never releases its lock: a process that is
+    /// stopped, or the fork of a process that was killed while it wrote. A fork inherits the lock,
+    /// and the system keeps it until the fork ends or executes another program.
     #[must_use]
     pub fn busy_timeout(mut self, limit: Duration) -> Self {
         self.locks.limit = limit;
         self
     }
 
-    /// Calls this when a call has waited for a lock for a second, once for each wait, in the thread that waits: so that a
-    /// program can say whom it waits for. It must return soon, as the lock may come meanwhile, and must not use the store.
+    /// Sets a function that is called when a call has waited one second for a lock.
     ///
+    /// It is called once per wait, on the thread that waits, so that a program can report what it
+    /// waits for. The function must return quickly, because the lock may become free in the
+    /// meantime. It must not use the store.
     /// ```
     /// use promptbook::StoreOptions;
     ///
@@ -150,7 +168,9 @@ impl StoreOptions {
         self
     }
 
-    /// Takes the time from elsewhere: for tests. Moments are kept to the microsecond, and a leap second as the end of the second
+    /// Sets the source of the time, for tests.
+    ///
+    /// Times are stored in microseconds, and a leap second is stored as the end of the second
     /// before it.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
@@ -158,14 +178,14 @@ impl StoreOptions {
         self
     }
 
-    /// Draws ids from this seed, so that the same calls give the same ids: for tests.
+    /// Generates ids from this seed, so that the same calls give the same ids. It is for tests.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// What a store that is made keeps.
+    /// Returns the settings that a store is created with.
     pub(super) fn settings(&self) -> Settings {
         Settings {
             first_version: self.first_version,
@@ -173,7 +193,7 @@ impl StoreOptions {
         }
     }
 
-    /// What this handle works with, in a store of these settings.
+    /// Returns the context of a handle, for a store with these settings.
     pub(super) fn context(&self, settings: Settings) -> Context {
         let rng = self
             .seed

@@ -1,4 +1,4 @@
-//! Prompts and environments changed, through a store.
+//! Changes of prompts and environments.
 
 use super::handle::Store;
 use crate::engine::{Created, Move, Moved, NewPrompt};
@@ -8,23 +8,31 @@ use crate::model::record::{Expected, Prompt};
 use crate::model::version_number::{PromptRef, Selector};
 
 impl Store {
-    /// Makes a prompt and its first version.
+    /// Creates a prompt and its first version, as one operation.
     ///
     /// # Errors
     ///
-    /// [`PromptIdTaken`](Error::PromptIdTaken) where an id was asked for that is or was another prompt's;
-    /// [`Invalid`](Error::Invalid) for a name, tag or message of more than 64 KiB, more than 10,000 tags, or tags of more than
-    /// 1 MiB in sum; [`InvalidBody`](Error::InvalidBody) for more than [`Body::MAX_TAGS`](crate::Body::MAX_TAGS) template tags.
+    /// - [`PromptIdTaken`](Error::PromptIdTaken) if the requested id is, or was, that of another
+    ///   prompt.
+    /// - [`Invalid`](Error::Invalid) if the name, the message or a tag has more than 64 KiB, if
+    ///   there are more than 10,000 tags, or if the tags have more than 1 MiB in total.
+    /// - [`InvalidBody`](Error::InvalidBody) if the body has more than
+    ///   [`Body::MAX_TAGS`](crate::Body::MAX_TAGS) template tags.
+    /// - Those of the transaction: see "Outcomes" of [`commit`](Self::commit). A refused prompt
+    ///   changes nothing.
     pub fn create_prompt(&self, new: NewPrompt) -> Result<Created> {
         new.check()?;
         self.write(move |writer| writer.create(&new))
     }
 
-    /// Gives a prompt another name. The name it has already changes nothing.
+    /// Gives a prompt another name, and returns the prompt.
+    ///
+    /// If it already has that name, nothing changes and no operation is recorded.
     ///
     /// # Errors
     ///
-    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) for a name of more than 64 KiB.
+    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) if the name has more than 64
+    /// KiB; those of the transaction, see "Outcomes" of [`commit`](Self::commit).
     pub fn rename<P, N>(&self, prompt: P, name: N) -> Result<Prompt>
     where
         P: TryInto<PromptRef>,
@@ -35,12 +43,16 @@ impl Store {
         self.write(move |writer| writer.rename(&prompt, name))
     }
 
-    /// Gives a prompt these tags instead of those it has, kept as given.
+    /// Replaces the tags of a prompt, and returns the prompt.
+    ///
+    /// The tags are stored as given. If the prompt already has them, nothing changes and no
+    /// operation is recorded.
     ///
     /// # Errors
     ///
-    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) for a tag of more than 64 KiB, more than 10,000 tags,
-    /// or tags of more than 1 MiB in sum.
+    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) if a tag has more than 64
+    /// KiB, if there are more than 10,000 tags, or if they have more than 1 MiB in total; those of
+    /// the transaction, see "Outcomes" of [`commit`](Self::commit).
     pub fn set_tags<P>(&self, prompt: P, tags: &[impl AsRef<str>]) -> Result<Prompt>
     where
         P: TryInto<PromptRef>,
@@ -51,11 +63,14 @@ impl Store {
         self.write(move |writer| writer.set_tags(&prompt, tags))
     }
 
-    /// Deletes a prompt, with its versions and environments. Its id stays taken.
+    /// Deletes a prompt with its versions and environments, and returns the prompt as it was.
+    ///
+    /// Its id is not used again. [`undo`](Self::undo) restores the prompt.
     ///
     /// # Errors
     ///
-    /// As [`prompt`](crate::View::prompt).
+    /// As [`prompt`](crate::View::prompt); those of the transaction, see "Outcomes" of
+    /// [`commit`](Self::commit).
     pub fn delete_prompt<P>(&self, prompt: P) -> Result<Prompt>
     where
         P: TryInto<PromptRef>,
@@ -67,11 +82,19 @@ impl Store {
 
     /// Points an environment of a prompt to one of its versions.
     ///
+    /// The environment is created if it does not exist.
+    ///
+    /// If it already points there, nothing changes and no operation is recorded.
+    ///
     /// # Errors
     ///
-    /// [`Conflict`](Error::Conflict) where it does not point where `expected` says;
-    /// [`VersionNotFound`](Error::VersionNotFound), [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
-    /// [`ForeignVersion`](Error::ForeignVersion) where `to` names no version of the prompt; as [`prompt`](crate::View::prompt).
+    /// - [`Conflict`](Error::Conflict) if the environment does not point to the `expected` version.
+    /// - [`VersionNotFound`](Error::VersionNotFound),
+    ///   [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
+    ///   [`ForeignVersion`](Error::ForeignVersion) if `to` selects no version of the prompt.
+    /// - As [`prompt`](crate::View::prompt).
+    /// - Those of the transaction: see "Outcomes" of [`commit`](Self::commit). A refused move
+    ///   changes nothing.
     pub fn set_environment<P, E, S>(
         &self,
         prompt: P,
@@ -88,11 +111,13 @@ impl Store {
         self.move_environment(Move::set(prompt, environment, to)?.expecting(expected))
     }
 
-    /// Removes an environment of a prompt. Where there is none, nothing changes, and the answer says so.
+    /// Removes an environment of a prompt.
+    ///
+    /// If the environment does not exist, nothing changes, and `before` in the result is none.
     ///
     /// # Errors
     ///
-    /// [`Conflict`](Error::Conflict) where it does not point where `expected` says; as [`prompt`](crate::View::prompt).
+    /// As [`set_environment`](Self::set_environment).
     pub fn remove_environment<P, E>(
         &self,
         prompt: P,
@@ -107,7 +132,7 @@ impl Store {
         self.move_environment(Move::remove(prompt, environment)?.expecting(expected))
     }
 
-    /// Moves one environment, as an operation of its own.
+    /// Moves or removes one environment, as one operation.
     ///
     /// # Errors
     ///
@@ -125,11 +150,17 @@ impl Store {
         moved.into_iter().next().ok_or_else(missing)
     }
 
-    /// Moves several environments, of several prompts at will, as one operation: all or none.
+    /// Moves or removes several environments as one operation: all of them or none.
+    ///
+    /// They may belong to different prompts.
+    ///
+    /// The moves are made in the given order, and the results are in the same order. If no
+    /// environment changes, no operation is recorded.
     ///
     /// # Errors
     ///
-    /// As [`set_environment`](Self::set_environment), for the first move that can't be made.
+    /// As [`set_environment`](Self::set_environment), for the first move that is refused. Then no
+    /// environment is moved.
     pub fn move_environments(&self, moves: &[Move]) -> Result<Vec<Moved>> {
         let moves = moves.to_vec();
         self.write(move |writer| writer.move_environments(&moves))

@@ -1,4 +1,4 @@
-//! Full text search, and which prompts hang on a partial.
+//! Full text search, and the versions that contain a partial of a prompt.
 
 use super::View;
 use super::handle::Place;
@@ -9,17 +9,22 @@ use crate::model::record::Version;
 use crate::model::version_number::PromptRef;
 
 impl View {
-    /// Searches the names of prompts, the texts of their current versions, and the commit messages of all versions.
+    /// Searches prompt names, texts of current versions, and commit messages of all versions.
     ///
-    /// Each word of the query is to be found, as it is or as the beginning of another; what stands in double quotes, in a
-    /// row. A single character alone is no beginning, but may end one: `gpt-4` finds "gpt-4o". Case and accents don't
-    /// count, and no character has another meaning. A version is current if it is the highest of its prompt or an
-    /// environment points to it; all messages count.
+    /// Returns at most `limit` hits.
     ///
-    /// Of a body the first 1 MiB of text is searched: its strings, but no `data:` URLs and no long base64.
+    /// A hit contains every word of the query, as a whole word or as the beginning of one. Words in
+    /// double quotes must occur in a row. A single character matches only a whole word, except as
+    /// the last part of a longer one: `gpt-4` finds "gpt-4o". Case and accents are ignored, and no
+    /// other character has a special meaning. A version is current if it is the highest of its
+    /// prompt, or if an environment points to it. Messages are searched in all versions.
     ///
-    /// Prompts come first, each once: those whose name has all words, then those in whose text they are, with the name
-    /// or without, best first. Versions follow in whose message all words are, newest first. `limit` hits are given at most.
+    /// In each body, the first 1 MiB of text is searched. It consists of the body's strings,
+    /// without `data:` URLs and long base64.
+    ///
+    /// Prompts come first, each of them once: those whose name contains all words, then those whose
+    /// text, alone or together with the name, contains them, best first. They are followed by the
+    /// versions whose message contains all words, newest first.
     ///
     /// ```
     /// use promptbook::{Matched, NewPrompt, Store};
@@ -36,13 +41,14 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](Error::Invalid) where the query has more than 32 words; [`Backend`](Error::Backend).
+    /// [`Invalid`](Error::Invalid) if the query has more than 32 words; [`Backend`](Error::Backend)
+    /// if the index or the blob store failed.
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>> {
         let (hits, tail_is_long) = self.look(|snapshot| {
             let hits = search(snapshot, &self.inner.bodies, query, limit)?;
             Ok((hits, self.past.is_none() && tail_is_long(snapshot)?))
         })?;
-        // Such as what another process left that was killed.
+        // Another process that was killed may have left unindexed operations, for example.
         let inner = &*self.inner;
         if tail_is_long && !inner.read_only && matches!(inner.place, Place::Directory { .. }) {
             inner.settler.search_has_a_long_tail();
@@ -50,12 +56,15 @@ impl View {
         Ok(hits)
     }
 
-    /// The current versions that name a partial of this prompt in this environment, by their prompts. Whether the prompt
-    /// or the environment is there does not matter.
+    /// Returns the current versions that contain a partial of this prompt in this environment.
+    ///
+    /// They are in the order of their prompts.
+    ///
+    /// Neither the prompt nor the environment needs to exist.
     ///
     /// # Errors
     ///
-    /// As [`prompt`](Self::prompt), unless it is named by its id.
+    /// As [`prompt`](Self::prompt), unless the prompt is given by its id.
     pub fn dependents<P, E>(&self, prompt: P, environment: E) -> Result<Vec<Version>>
     where
         P: TryInto<PromptRef>,

@@ -1,4 +1,6 @@
-//! What those who serve a store keep in it for themselves: in a file of its own, and in no backup or bundle.
+//! The secrets of a server.
+//!
+//! They are in a file of their own in the store, and in no backup or bundle.
 
 use std::fmt;
 use std::io;
@@ -18,9 +20,9 @@ use crate::storage::directory::SECRETS;
 /// The secrets of a store.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Secrets {
-    /// Lets clients of the API in.
+    /// The key that clients of the API must send.
     pub(crate) key: String,
-    /// Signs URLs.
+    /// The key that signs URLs.
     pub(crate) signing: String,
 }
 
@@ -30,17 +32,17 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// How a process came by the secrets of a store.
+/// The result of a request for the secrets of a store.
 #[derive(Debug)]
 pub(crate) enum Kept {
     Found(Secrets),
-    /// The store had none.
+    /// The store had no secrets, and these are new.
     Made(Secrets),
-    /// They can't be read with the rights of this process, or there are none and it can't make any.
+    /// This process may not read the secrets, or there are none and it cannot create any.
     Withheld(Error),
 }
 
-/// Where a store in memory keeps them.
+/// The secrets of a store in memory.
 #[derive(Debug, Default)]
 pub(super) struct InMemory(Mutex<Option<Secrets>>);
 
@@ -53,7 +55,7 @@ impl InMemory {
         }
     }
 
-    /// The same secrets, for a copy.
+    /// Copies the secrets for a copy of the store.
     pub(super) fn fork(&self) -> Self {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Self(Mutex::new(kept.clone()))
@@ -61,17 +63,20 @@ impl InMemory {
 }
 
 impl Store {
-    /// The secrets of the store, made if there are none: all processes get the same.
+    /// Returns the secrets of the store, and creates them if there are none.
+    ///
+    /// All processes get the same secrets.
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend), also if the file is damaged.
+    /// [`Backend`](Error::Backend) if the file cannot be read or written, or is damaged.
     pub(crate) fn secrets(&self, make: impl FnOnce() -> Secrets) -> Result<Kept> {
         let index = match &self.inner.place {
             Place::Directory { location, .. } => location.index(),
             Place::Memory(memory) => return Ok(memory.secrets.get_or_make(make)),
         };
-        // Beside the file that a link leads to, as the lock is: whoever has the index has the same secrets.
+        // The file is beside the index that a link leads to, as the lock is, so all stores with
+        // this index have the same secrets.
         let directory = index.parent().unwrap_or(Path::new("/"));
         match read(directory)? {
             Some(kept) => return Ok(kept),
@@ -79,7 +84,7 @@ impl Store {
             None => {}
         }
         self.inner.queue.alone(|deadline| {
-            // Whoever has the turn to write makes them; nothing is written to the index.
+            // The holder of the write lock creates the secrets. Nothing is written to the index.
             let turn = self.inner.begin(deadline)?;
             if let Some(kept) = read(directory)? {
                 return Ok(kept);
@@ -137,14 +142,14 @@ mod tests {
     }
 
     fn found(store: &Store) -> Secrets {
-        match store.secrets(|| panic!("there are some")) {
+        match store.secrets(|| panic!("the store has secrets")) {
             Ok(Kept::Found(secrets)) => secrets,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn they_are_made_once_and_found_by_all() {
+    fn secrets_are_created_once_and_found_by_all_handles() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::create(place.path()).unwrap();
         let other = Store::open(place.path()).unwrap();
@@ -153,7 +158,11 @@ mod tests {
         for store in [&store, &other, &Store::open(place.path()).unwrap()] {
             assert_eq!(found(store), named("made once"));
         }
-        assert_eq!(store.stats().unwrap().operations, 0, "it is no operation");
+        assert_eq!(
+            store.stats().unwrap().operations,
+            0,
+            "creating secrets made an operation"
+        );
         assert!(store.verify(|_| ()).unwrap().is_clean());
         assert!(!format!("{made:?} {store:?}").contains("made once"));
         let memory = Store::in_memory().unwrap();
@@ -163,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn all_who_ask_at_once_get_the_same() {
+    fn concurrent_requests_get_the_same_secrets() {
         let place = tempfile::tempdir().unwrap();
         Store::create(place.path()).unwrap();
         let stores: Vec<Store> = (0..8).map(|_| Store::open(place.path()).unwrap()).collect();
@@ -188,24 +197,28 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_only_read_finds_them_and_makes_none() {
+    fn a_read_only_store_finds_secrets_but_creates_none() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::create(place.path()).unwrap();
         let options = StoreOptions::new().read_only(true);
         let reader = options.open(place.path()).unwrap();
-        let none = reader.secrets(|| panic!("it can't keep any")).unwrap();
+        let none = reader
+            .secrets(|| panic!("a read-only store created secrets"))
+            .unwrap();
         assert!(matches!(none, Kept::Withheld(Error::ReadOnly)), "{none:?}");
         store.secrets(|| named("kept")).unwrap();
         assert_eq!(found(&reader), named("kept"));
     }
 
     #[test]
-    fn damaged_ones_are_refused_and_not_replaced() {
+    fn damaged_secrets_are_refused_and_not_replaced() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::create(place.path()).unwrap();
         for text in ["", "{}", "[]", r#"{"key": 1, "signing": "a"}"#] {
             std::fs::write(place.path().join(SECRETS), text).unwrap();
-            let refused = store.secrets(|| panic!("they are there")).unwrap_err();
+            let refused = store
+                .secrets(|| panic!("damaged secrets were replaced"))
+                .unwrap_err();
             assert!(
                 refused.to_string().contains("damaged; remove it"),
                 "{refused}"
@@ -213,9 +226,9 @@ mod tests {
         }
     }
 
-    /// Neither their text nor their file.
+    /// No copy contains the text of the secrets, or their file.
     #[test]
-    fn no_copy_has_them() {
+    fn no_copy_contains_the_secrets() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let store = Store::create(at("store")).unwrap();

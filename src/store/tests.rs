@@ -1,4 +1,4 @@
-//! Stores in memory that start from an image of another.
+//! Tests of stores in memory that are created from an image of another store.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn names(store: &Store) -> Vec<PromptName> {
 }
 
 #[test]
-fn what_is_changed_in_one_fork_is_in_no_other() {
+fn a_change_of_one_fork_is_in_no_other() {
     let options = StoreOptions::new().first_version(0, 0).policy(Policy::Free);
     let store = options.in_memory().unwrap();
     add(&store, "shared");
@@ -52,13 +52,19 @@ fn what_is_changed_in_one_fork_is_in_no_other() {
     assert_eq!(names(&second), ["renamed".parse().unwrap()]);
     assert_eq!(names(&third), ["shared".parse().unwrap()]);
     assert_eq!(third.resolve("shared").unwrap().body.text(), body(1));
-    assert_eq!(third.settings(), options.settings(), "they are the image's");
-    let kept = third.secrets(|| panic!("the image has them")).unwrap();
+    assert_eq!(
+        third.settings(),
+        options.settings(),
+        "the settings differ from the image's"
+    );
+    let kept = third
+        .secrets(|| panic!("the image has no secrets"))
+        .unwrap();
     assert!(matches!(kept, Kept::Found(found) if found == secrets()));
 }
 
 #[test]
-fn an_image_of_a_settled_store_has_its_bodies() {
+fn an_image_of_a_checkpointed_store_has_its_bodies() {
     let store = Store::in_memory().unwrap();
     add(&store, "settled");
     store.settle(|_| ()).unwrap();
@@ -68,7 +74,7 @@ fn an_image_of_a_settled_store_has_its_bodies() {
     assert_eq!(fork.resolve("settled").unwrap().body.text(), body(1));
 }
 
-/// While others commit, settle and collect.
+/// Other threads commit, checkpoint and collect garbage at the same time.
 #[test]
 fn an_image_is_sound_at_any_moment() {
     let store = Store::in_memory().unwrap();
@@ -90,7 +96,9 @@ fn an_image_is_sound_at_any_moment() {
     });
 }
 
-/// A collection has forgotten a body and not removed it yet, or the other way round: an image would have one half.
+/// Garbage collection removes a body's row and its bytes one after the other.
+///
+/// An image in between would contain only one of them.
 #[test]
 fn an_image_waits_for_a_collection_to_end() {
     let store = Store::in_memory().unwrap();
@@ -99,7 +107,10 @@ fn an_image_waits_for_a_collection_to_end() {
     std::thread::scope(|scope| {
         let image = scope.spawn(|| store.image().is_some());
         std::thread::sleep(Duration::from_millis(50));
-        assert!(!image.is_finished(), "it was taken in between");
+        assert!(
+            !image.is_finished(),
+            "the image was taken during a collection"
+        );
         drop(collecting);
         assert!(image.join().unwrap());
     });

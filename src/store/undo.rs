@@ -1,4 +1,4 @@
-//! Operations taken back, through a store.
+//! Undo of operations.
 
 use super::handle::Store;
 use crate::engine::OperationRef;
@@ -6,11 +6,15 @@ use crate::model::error::Result;
 use crate::model::record::Operation;
 
 impl Store {
-    /// Takes an operation back, by a new one: what it made is deleted, what it deleted comes back as it was, pointers, names
-    /// and tags are what they were. To take back what took something back is to do it again.
+    /// Undoes an operation by a new operation, which it returns.
     ///
-    /// A version that comes back has its id, number and body; versions and prompts that go keep their ids and numbers from
-    /// being used again. Bodies are kept for [`RETENTION`](Self::RETENTION) after the last version that has them went.
+    /// Prompts, versions and environments that the operation created are deleted. Those that it
+    /// deleted are restored as they were. Environments, names and tags get their earlier values. To
+    /// redo the operation, undo the undo.
+    ///
+    /// A restored version has its earlier id, number and body. The ids and numbers of deleted
+    /// versions and prompts are not used again. A body is kept for [`RETENTION`](Self::RETENTION)
+    /// after the last version that uses it was deleted.
     ///
     /// ```
     /// use promptbook::{NewPrompt, Store};
@@ -27,32 +31,43 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoodOn`](crate::Error::StoodOn) where later operations rest on it or changed the same again;
-    /// [`AlreadyUndone`](crate::Error::AlreadyUndone); [`BodyCollected`](crate::Error::BodyCollected) where a version that
-    /// would come back has lost its body; [`OperationNotFound`](crate::Error::OperationNotFound).
+    /// - [`StoodOn`](crate::Error::StoodOn) if later operations depend on it, or changed the same
+    ///   thing again.
+    /// - [`AlreadyUndone`](crate::Error::AlreadyUndone) if it was undone before.
+    /// - [`BodyCollected`](crate::Error::BodyCollected) if it would restore a version whose body
+    ///   was removed by garbage collection.
+    /// - [`OperationNotFound`](crate::Error::OperationNotFound) if there is no such operation.
+    /// - Those of the transaction: see "Outcomes" of [`commit`](Self::commit). A refused undo
+    ///   changes nothing.
     pub fn undo(&self, operation: impl Into<OperationRef>) -> Result<Operation> {
         let operation = operation.into();
         self.write(move |writer| writer.undo(&operation, false))
     }
 
-    /// As [`undo`](Self::undo), and takes back with it all later operations that stand on it: as one operation, which can
-    /// be taken back as one.
+    /// Undoes an operation together with all later operations that depend on it.
+    ///
+    /// This is one operation, which can be undone in turn.
     ///
     /// # Errors
     ///
-    /// As there, but for [`StoodOn`](crate::Error::StoodOn).
+    /// As [`undo`](Self::undo), except for [`StoodOn`](crate::Error::StoodOn).
     pub fn undo_with_later(&self, operation: impl Into<OperationRef>) -> Result<Operation> {
         let operation = operation.into();
         self.write(move |writer| writer.undo(&operation, true))
     }
 
-    /// Takes back the newest operation that is still in effect, so that one call after the other goes back through the
-    /// history; none where there is nothing left to take back.
+    /// Undoes the newest operation that is still in effect.
+    ///
+    /// Returns the undo, or none if nothing is left to undo.
+    ///
+    /// Repeated calls therefore go back through the history.
     ///
     /// # Errors
     ///
-    /// [`BodyCollected`](crate::Error::BodyCollected) where that is the deletion of something whose body is gone: what came
-    /// before can be taken back with it, by [`undo_with_later`](Self::undo_with_later).
+    /// [`BodyCollected`](crate::Error::BodyCollected) if the operation deleted something whose body
+    /// was removed by garbage collection. An operation before it can then be undone with
+    /// [`undo_with_later`](Self::undo_with_later), which undoes both. Otherwise as
+    /// [`undo`](Self::undo).
     pub fn undo_newest(&self) -> Result<Option<Operation>> {
         self.write(|writer| writer.undo_newest())
     }

@@ -1,4 +1,4 @@
-//! A store watched: what changes, by whichever thread or process.
+//! Watching of a store: the changes by any thread or process.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,22 +8,25 @@ use crate::engine::history::watch;
 use crate::engine::history::watch::{Cursor, Event};
 use crate::model::error::Result;
 
-/// How often a waiting thread looks whether anybody has committed: for as good as nothing, see
-/// [`Index::change_mark`](crate::storage::Index::change_mark).
+/// The interval at which a waiting thread checks for new commits.
+///
+/// A check costs almost nothing, see [`Index::change_mark`](crate::storage::Index::change_mark).
 const LOOK: Duration = Duration::from_millis(10);
 
 impl Store {
-    /// Where the history ends now: what is committed later comes behind it.
+    /// Returns the current end of the history. Everything that is committed later comes after it.
     ///
     /// # Errors
     ///
-    /// [`Backend`](crate::Error::Backend).
+    /// [`Backend`](crate::Error::Backend) if the index failed.
     pub fn cursor(&self) -> Result<Cursor> {
         self.look(watch::end)
     }
 
-    /// What changed behind a place in the history, in order, `limit` operations at most: by any thread or process, none
-    /// left out, none twice. The last one's cursor is where to go on.
+    /// Returns the changes after a log position, in order: at most `limit` operations.
+    ///
+    /// It contains the operations of every thread and process, each of them exactly once. To
+    /// continue, pass the cursor of the last event.
     ///
     /// ```
     /// use promptbook::{Cursor, NewPrompt, Store};
@@ -40,28 +43,34 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`CursorNotFound`](crate::Error::CursorNotFound) for a place that is not in this store's history;
-    /// [`Backend`](crate::Error::Backend).
+    /// [`CursorNotFound`](crate::Error::CursorNotFound) if the log position is not in this store's
+    /// history; [`Backend`](crate::Error::Backend) if the index failed.
     pub fn changes_since(&self, cursor: Cursor, limit: usize) -> Result<Vec<Event>> {
         self.look(|snapshot| watch::events_since(snapshot, &self.inner.bodies, cursor, limit))
     }
 
-    /// As [`changes_since`](Self::changes_since), but waits until there is something, for so long at most; then there is
-    /// nothing. A limit of 0 waits for nothing. A change of another process is noticed in some 10 ms; the thread sleeps in between.
+    /// Waits for changes after a log position, and returns them.
+    ///
+    /// The result is that of [`changes_since`](Self::changes_since).
+    ///
+    /// If there is no change within `timeout`, the list is empty. With a `limit` of 0, the call
+    /// does not wait. A change by another process is noticed after about 10 ms; the thread sleeps
+    /// in between.
     ///
     /// # Errors
     ///
-    /// As there; [`WithinBatch`](crate::Error::WithinBatch) inside a batch of this store, which keeps all changes waiting.
+    /// As [`changes_since`](Self::changes_since); [`WithinBatch`](crate::Error::WithinBatch) inside
+    /// a batch of this store, because no change can happen during the batch.
     pub fn wait_for_changes(
         &self,
         cursor: Cursor,
         limit: usize,
         timeout: Duration,
     ) -> Result<Vec<Event>> {
-        // None for a time that no clock comes to.
+        // None if the time is beyond the range of the clock.
         let deadline = Instant::now().checked_add(timeout);
         loop {
-            // Before the look, so that what is committed after it changes the mark.
+            // The mark is read before the changes, so that every later commit changes it.
             let mark = self.inner.index.change_mark();
             let events = self.changes_since(cursor, limit)?;
             if !events.is_empty() || limit == 0 {

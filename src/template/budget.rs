@@ -1,16 +1,17 @@
-//! A bound on what filling may add: a short body can ask for a long value many times over, and partials
-//! of partials for exponentially much.
+//! A limit on the bytes that filling may add to a body.
+//!
+//! A short body can ask for a long value many times, and nested partials grow exponentially.
 
 use serde_json::Value;
 
-/// How many bytes filling a body may add to it.
+/// Maximum number of bytes that filling may add to a body.
 pub(super) const LIMIT: usize = 64 << 20;
 
-/// What is left of [`LIMIT`].
+/// The part of [`LIMIT`] that is not yet spent.
 #[derive(Debug)]
 pub(super) struct Budget(usize);
 
-/// Filling would add more than [`LIMIT`] bytes.
+/// The error that filling would add more than [`LIMIT`] bytes.
 #[derive(Debug)]
 pub(super) struct TooLarge;
 
@@ -19,13 +20,13 @@ impl Budget {
         Self(LIMIT)
     }
 
-    /// Takes what so many bytes of text cost.
+    /// Deducts the cost of a text of this many bytes.
     pub(super) fn spend(&mut self, bytes: usize) -> Result<(), TooLarge> {
         self.0 = self.0.checked_sub(bytes).ok_or(TooLarge)?;
         Ok(())
     }
 
-    /// Takes what a copy of a value costs, about the memory that it needs.
+    /// Deducts the cost of a copy of a value, which is about the memory that it needs.
     pub(super) fn spend_value(&mut self, value: &Value) -> Result<(), TooLarge> {
         self.spend(size_of::<Value>())?;
         match value {
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn values_cost_what_is_in_them() {
+    fn values_cost_their_contents() {
         let cost = |value: &Value| {
             let mut budget = Budget::new();
             budget.spend_value(value).unwrap();

@@ -1,7 +1,7 @@
-//! What a body uses with its partials filled in, at any depth.
+//! The variables and partials of a body, including those of its partials at any depth.
 //!
-//! Each message that partials name is looked into once, so the work is bounded by the bodies' size,
-//! however often they name each other.
+//! Each message that partials name is visited once, so the work is bounded by the size of the
+//! bodies, however often they name each other.
 
 use std::collections::HashMap;
 
@@ -14,23 +14,25 @@ use super::uses::{PartialUse, Uses};
 use super::variable::VariableUse;
 use crate::model::id::{EnvironmentName, PromptId};
 
-/// How deep partials may stand inside partials.
+/// Maximum nesting depth of partials.
 pub(super) const DEEPEST: usize = 64;
 
-/// What a body and its partials use, and what is wrong with the partials.
+/// The variables and partials that a body and its partials use, and the problems of the partials.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expanded {
     /// The uses of variables: the body's own, then those of its partials.
     pub variables: Vec<VariableUse>,
     /// The uses of partials: the body's own, then those inside partials.
     pub partials: Vec<PartialUse>,
-    /// Partials that are not there, contain themselves or are nested too deep.
+    /// Partials that do not exist, contain themselves, or are nested too deep.
     pub problems: Vec<Problem>,
 }
 
-/// Finds what a body uses, its partials included: what [`render_strict`](super::render_strict) asks for.
+/// Returns what a body and its partials use, which is what [`render_strict`](super::render_strict)
+/// requires.
 ///
-/// A message that several tags name is looked into once; its uses have the place of the first.
+/// A message that several tags name is visited once; its uses have the place of the first of these
+/// tags. Partials that cannot be filled are reported in [`Expanded::problems`].
 #[must_use]
 pub fn expand(body: &Value, partials: &Partials) -> Expanded {
     let mut walk = Walk {
@@ -50,11 +52,11 @@ pub(super) struct Source {
     pub(super) message: usize,
 }
 
-/// How far the walk is with a message.
+/// The state of the walk at one message.
 enum Seen {
     /// The walk is inside it.
     Open,
-    /// The walk has left it; so many levels of partials it is, itself included.
+    /// The walk has left it. `levels` is the depth of its nested partials, itself included.
     Closed { levels: usize },
 }
 
@@ -65,7 +67,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Takes what a text at this depth uses, and follows its partials. Answers how many levels are below.
+    /// Records what a text at this depth uses, and follows its partials. Returns the number of
+    /// levels below it.
     fn enter(&mut self, uses: Uses, depth: usize) -> usize {
         self.found.variables.extend(uses.variables);
         self.found.partials.extend(uses.partials.iter().cloned());
@@ -76,7 +79,7 @@ impl Walk<'_> {
         levels.max().unwrap_or(0)
     }
 
-    /// Looks into the message that a partial at this depth names. Answers how many levels it is.
+    /// Visits the message that a partial at this depth names. Returns its number of levels.
     fn follow(&mut self, partial: &PartialUse, depth: usize) -> usize {
         let source = Source {
             prompt: partial.prompt,
@@ -108,7 +111,7 @@ impl Walk<'_> {
         })
     }
 
-    /// What the message that a partial names uses itself.
+    /// Returns what the message that a partial names uses, without the uses of its own partials.
     fn uses_of(&self, partial: &PartialUse) -> Result<Uses, Problem> {
         let PartialUse {
             prompt,
@@ -149,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// Bodies of production, each of one message.
+    /// Bodies of production, each with one message.
     fn partials<'a>(texts: impl IntoIterator<Item = (&'a str, String)>) -> Partials {
         let mut partials = Partials::new();
         for (prompt, text) in texts {
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn uses_inside_partials_have_the_way_to_them() {
+    fn uses_inside_partials_have_the_path_to_them() {
         let partials = partials([
             ("aaaaaa", "{{hc:a:number}} {{hcp:bbbbbb:0}}".into()),
             ("bbbbbb", "{{hc:b:string}}".into()),
@@ -273,7 +276,7 @@ mod tests {
             1
         );
         assert_eq!(problems("{{hcp:000000:0}}", &chain(10_000, 1)).len(), 1);
-        // Looked into from a middle link first, the chain is still too deep from its start.
+        // The chain is visited from a middle link first, but is still too deep from its start.
         assert_eq!(
             problems("{{hcp:000001:0}} {{hcp:000000:0}}", &chain(DEEPEST + 1, 1)).len(),
             1

@@ -1,9 +1,11 @@
-//! A body with its partials filled in and its variables left: strict mode's first half, done ahead. What is no partial's tag
-//! stays byte for byte.
+//! Filling of a body's partials, with its variables left in place: the first half of strict mode.
 //!
-//! What is filled must mean what it meant before. The tags of a piece stay tags wherever it is put, as a tag has no
-//! braces but its own. But text of two pieces that was no tag may become one where they meet, and there is no other
-//! way to write it: that is a problem.
+//! Everything outside the tags of partials is preserved byte for byte.
+//!
+//! Filled text must mean what it meant before. A tag contains no braces except its own, so the tags
+//! of a piece remain tags wherever the piece is inserted. But text of two pieces that was not a tag
+//! may become one at the point where the pieces meet. There is no other way to write such text, so
+//! it is a problem.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -18,10 +20,10 @@ use super::splice::{MessageText, Splices, message_texts};
 use super::tag::{PartialTag, Piece, pieces};
 use crate::json::{Json, Tree};
 
-/// Fills the partials of a body, those inside partials too, and leaves everything else byte for byte.
+/// Fills the partials of a body, nested ones included, and preserves everything else byte for byte.
 ///
-/// Rendered strictly without any partials, the answer gives what the body gives with these: the variables of its
-/// partials have become its own.
+/// Strict rendering of the result, without any partials, yields what the original body yields with
+/// these partials: the variables of the partials have become variables of the result.
 ///
 /// ```
 /// use promptbook::EnvironmentName;
@@ -41,14 +43,14 @@ use crate::json::{Json, Tree};
 ///
 /// # Errors
 ///
-/// All problems of the partials at once. Only with none of these, text that would become a tag
-/// ([`Problem::FormedTag`]), and a filled body beyond the limit: filling may add 64 MiB
+/// All problems of the partials together. If there are none: text that would become a tag
+/// ([`Problem::FormedTag`]), and a filled body beyond the limit of 64 MiB of added text
 /// ([`Problem::TooLarge`]).
 pub fn fill_partials(body: &Json, partials: &Partials) -> Result<Json, Vec<Problem>> {
     fill_text(body.text(), body.json(), partials).map(Json::new)
 }
 
-/// Fills the partials of a body's text, which is this JSON.
+/// Fills the partials of a body's text; `json` is the same body, parsed.
 pub(crate) fn fill_text(
     text: &str,
     json: &Value,
@@ -87,11 +89,11 @@ struct Filler<'a> {
     problems: Vec<Problem>,
 }
 
-/// A text whose partials are filled in.
+/// A text with its partials filled in.
 #[derive(Default)]
 struct Filled {
     text: String,
-    /// Where in it the variables' tags begin, in order.
+    /// The byte offsets at which the tags of variables begin, in order.
     variables: Vec<usize>,
 }
 
@@ -105,7 +107,7 @@ impl Filled {
 }
 
 impl Filler<'_> {
-    /// Fills a text where it is written.
+    /// Fills a text and records the replacements in the body.
     fn written<'a>(
         &mut self,
         one: &MessageText<'_, 'a>,
@@ -183,7 +185,7 @@ impl Filler<'_> {
         Ok(filled)
     }
 
-    /// Names the tags that a filled text has and none of its pieces had.
+    /// Reports the tags of a filled text that none of its pieces had.
     fn look_for_formed_tags(&mut self, filled: &Filled, one: &MessageText<'_, '_>) {
         let mut known = filled.variables.iter().peekable();
         let mut at = 0;
@@ -191,7 +193,7 @@ impl Filler<'_> {
             let formed = match piece {
                 Piece::Text(_) => false,
                 Piece::Variable(_) => known.next_if(|known| **known == at).is_none(),
-                // All of them are filled, but those that mean nothing.
+                // Every partial has been filled, except those whose environment name is invalid.
                 Piece::Partial(tag) => tag.environment_name().is_some(),
             };
             if formed {
@@ -224,7 +226,8 @@ mod tests {
         json!({ "messages": [{ "role": "user", "content": text }] })
     }
 
-    /// Bodies of production: each a message of one text, and one of that text and another as parts.
+    /// Bodies of production. Each has a message of one text, and a message with that text and
+    /// another as parts.
     fn partials(texts: &[impl AsRef<str>]) -> Partials {
         let mut partials = Partials::new();
         for (id, text) in ["aaaaaa", "bbbbbb", "cccccc"].into_iter().zip(texts) {
@@ -243,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn partials_go_in_and_all_else_stays() {
+    fn partials_are_filled_and_all_else_is_preserved() {
         let partials = partials(&["<{{hcp:bbbbbb:0}}>", "{{ hc:x : string }}{{"]);
         let impossible = format!("{{{{hcp:aaaaaa:0:{}}}}}", "e".repeat(1025));
         let body = json!({
@@ -264,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filled_is_named_at_once() {
+    fn all_problems_of_partials_are_reported_together() {
         let partials = partials(&["{{hcp:aaaaaa:0}}"]);
         assert_eq!(
             problems(
@@ -292,12 +295,13 @@ mod tests {
         );
     }
 
-    /// Strict mode takes these for text, and looks for no tag in what it has filled.
+    /// Strict mode treats these as text, and does not look for tags in filled text.
     #[test]
     fn text_that_would_become_a_tag_is_refused() {
         let place = "messages[0].content: with partials filled in, the text";
         for (texts, text, tag) in [
-            // A tag of the body's text and the partial's; of two partials; of the parts of one message; of two levels.
+            // The tag forms from: the body and a partial; two partials; the parts of one message;
+            // two levels.
             (
                 &["a"][..],
                 "{{hc:{{hcp:aaaaaa:0}}:string}}",
@@ -314,7 +318,7 @@ mod tests {
                 "{{hcp:aaaaaa:0}}",
                 "{{hc:a:x}}",
             ),
-            // A partial's tag would be as bad.
+            // The tag of a partial must not form either.
             (
                 &["0"],
                 "{{hcp:aaaaaa:{{hcp:aaaaaa:0}}}}",
@@ -329,7 +333,7 @@ mod tests {
         }
     }
 
-    /// Text of pieces that make tags, halves of tags, and partials from this one on.
+    /// Generates text from tags, halves of tags, and partials from this index on.
     fn text(first_partial: usize) -> impl Strategy<Value = String> {
         let halves = ["{{hc:", "{{", "hc:", "a", ":string}}", "}}", " ", "é\""];
         let tags = ["{{hc:a:string}}", "{{ hc:b:number }}"];

@@ -1,9 +1,10 @@
-//! Values as JavaScript sees them: the reference client is written in it, and bodies filled by it are
-//! what callers know.
+//! JavaScript's conversions of values, as the reference client performs them.
+//!
+//! The client is written in JavaScript, and callers know the bodies that it fills.
 
 use serde_json::Value;
 
-/// White space as `\s` and `Number()` know it: U+FEFF is, U+0085 is not.
+/// Checks for white space as `\s` and `Number()` define it: U+FEFF is included, U+0085 is not.
 pub(crate) fn is_space(c: char) -> bool {
     matches!(
         c,
@@ -21,7 +22,7 @@ pub(crate) fn is_space(c: char) -> bool {
     )
 }
 
-/// Whether a value counts as true in a condition.
+/// Checks whether a value counts as true in a condition.
 pub(super) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -32,7 +33,7 @@ pub(super) fn is_truthy(value: &Value) -> bool {
     }
 }
 
-/// Whether `Number(value)` is a number, other than NaN.
+/// Checks whether `Number(value)` is a number other than NaN.
 pub(super) fn is_numeric(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
@@ -42,7 +43,7 @@ pub(super) fn is_numeric(value: &Value) -> bool {
     }
 }
 
-/// Whether `Number(text)` is a number, other than NaN. Blank text is: it reads as 0.
+/// Checks whether `Number(text)` is a number other than NaN. Blank text is numeric: it reads as 0.
 pub(super) fn is_numeric_text(text: &str) -> bool {
     let text = text.trim_matches(is_space);
     if text.is_empty() {
@@ -57,7 +58,7 @@ pub(super) fn is_numeric_text(text: &str) -> bool {
     unsigned == "Infinity" || is_decimal(unsigned)
 }
 
-/// Digits with an optional point among or around them, and an optional exponent.
+/// Checks for digits with an optional decimal point and an optional exponent.
 fn is_decimal(text: &str) -> bool {
     let count_digits =
         |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -76,21 +77,21 @@ fn is_decimal(text: &str) -> bool {
     whole + fraction.len() > 0 && ends
 }
 
-/// `String(value)`.
+/// Returns `String(value)`.
 pub(super) fn text(value: &Value) -> String {
     let mut out = String::new();
     write_text(value, Integers::Doubles, &mut out);
     out
 }
 
-/// `String(value)`, but with all digits of integers, which JavaScript rounds from 2^53 on.
+/// Returns `String(value)`, but with all digits of integers, which JavaScript rounds from 2^53 on.
 pub(super) fn exact_text(value: &Value) -> String {
     let mut out = String::new();
     write_text(value, Integers::Exact, &mut out);
     out
 }
 
-/// How integers are written.
+/// The notation of integers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Integers {
     Doubles,
@@ -106,7 +107,8 @@ fn write_text(value: &Value, integers: Integers, out: &mut String) {
         }
         Value::Number(number) => match number.as_f64() {
             Some(float) => out.push_str(ryu_js::Buffer::new().format(float)),
-            // Only a build of serde_json with `arbitrary_precision` holds numbers beyond a double.
+            // A number that is not a double exists only if serde_json is built with
+            // `arbitrary_precision`.
             None => out.push_str(&number.to_string()),
         },
         Value::String(text) => out.push_str(text),

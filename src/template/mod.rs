@@ -1,49 +1,58 @@
-//! Templates: the tags of a body, what they ask for, and how they are filled.
+//! Templates: the tags of a body, the inputs that they require, and how they are filled.
 //!
 //! # Tags
 //!
-//! `{{hc:NAME:TYPE}}` is a variable. NAME and TYPE are `[a-zA-Z_-][a-zA-Z0-9_-]*`; the types `string`,
-//! `number` and `boolean` are checked, any other takes every value. `{{hcp:ID:INDEX}}` and
-//! `{{hcp:ID:INDEX:ENVIRONMENT}}` are partials: they stand for the text of message INDEX of prompt ID in
-//! ENVIRONMENT, or in `production`. White space may stand between a tag's parts, as JavaScript knows it.
-//! What is almost a tag is text.
+//! `{{hc:NAME:TYPE}}` is a variable. NAME and TYPE match `[a-zA-Z_-][a-zA-Z0-9_-]*`. The types
+//! `string`, `number` and `boolean` are checked; any other type accepts every value.
+//! `{{hcp:ID:INDEX}}` and `{{hcp:ID:INDEX:ENVIRONMENT}}` are partials: each is replaced by the text
+//! of message INDEX of prompt ID in ENVIRONMENT, or in `production` if the tag names no
+//! environment. White space, as JavaScript defines it, is allowed between the parts of a tag. A
+//! malformed tag is text.
 //!
-//! Tags count in the texts of messages (string content, and parts of type `text`). Variables count in
-//! `tools` and `response_format` too, in strings and in member names: a string that is exactly one tag
-//! becomes the value, with its type. Values and partials are written as JavaScript's `String()` writes
-//! them, but that strict mode writes all digits of an integer; and values are not looked into for tags.
-//! Of members of one name the last counts, as for every reader of JSON; tags in the others are text.
+//! Tags count in the texts of messages (string content, and parts of type `text`). Variables also
+//! count in the strings and member names of `tools` and `response_format`; a string there that is
+//! exactly one tag becomes the value, with its type. Values and partials are written as
+//! JavaScript's `String()` writes them, except that strict mode writes all digits of an integer.
+//! Tags inside values are not filled. If an object has several members of one name, the last one
+//! counts, as for every JSON reader; tags in the others are text.
 //!
 //! # Two modes
 //!
-//! [`render_strict`] fills all of a body or nothing: every variable must be given, with a value of its
-//! type, and every input be asked for; else all problems are named, each with its place. What is no tag
-//! stays byte for byte: white space, escapes, and how numbers are written. Partials may stand inside
-//! partials. [`Uses::of`] and [`expand()`] tell beforehand what it will ask for.
+//! [`render_strict`] fills the whole body or nothing. Every variable must have an input of its
+//! type, and every input must be used by a variable; otherwise it reports all problems, each with
+//! its place. Everything outside tags is preserved byte for byte: white space, escapes, and the
+//! notation of numbers. Partials may contain partials. [`Uses::of`] and [`expand()`] list in
+//! advance which inputs and partials a body needs.
 //!
-//! [`merge`] and [`render_helicone`] answer as the reference client does (npm `@helicone/helpers`
-//! 1.8.3), oddities included: in messages, inputs that are missing, empty, 0 or false leave their tags;
-//! in `tools` and `response_format` they are errors; an error leaves its whole text or section unfilled.
-//! On purpose they differ in what only an accident of the client's language explains:
+//! [`merge`] and [`render_helicone`] return what the reference client returns (npm
+//! `@helicone/helpers` 1.8.3), oddities included. In messages, a missing, empty, 0 or false input
+//! leaves its tag in the text; in `tools` and `response_format` it is an error. An error leaves its
+//! whole text or section unfilled. The modes deliberately differ from the client in behavior that
+//! is only an accident of its language:
 //!
-//! - the names that every JavaScript object has, such as `constructor`, are no inputs unless given;
-//! - members keep their order, where JavaScript puts numbers first, and one named `__proto__` is kept;
-//! - a string in place of a list of messages or tools is refused, where the client takes its
-//!   characters for messages and tools; so is a primitive value in place of the inputs, and of a part's
-//!   text, even where the client does not come to look at it.
+//! - The names that every JavaScript object has, such as `constructor`, are not inputs unless
+//!   given.
+//! - Members keep their order, whereas JavaScript puts numbers first; a member named `__proto__` is
+//!   preserved.
+//! - A string instead of a list of messages or tools is refused, whereas the client treats its
+//!   characters as messages or tools. A primitive value instead of the inputs, or of a part's text,
+//!   is refused too, even if the client would not read it.
 //!
-//! [`fill_partials()`] does strict mode's half of the work ahead: it fills the partials and leaves the variables.
+//! [`fill_partials()`] does half of strict mode's work in advance: it fills the partials and leaves
+//! the variables.
 //!
 //! # Numbers
 //!
-//! Inputs are `serde_json` values, so their numbers are integers from -2⁶³ to 2⁶⁴ - 1, or doubles. A number
-//! that is neither, such as one of 20 digits, is an input only as a string: in a text the same digits go in;
-//! in `tools` and `response_format` a string that is exactly its tag becomes a string.
+//! Inputs are `serde_json` values, so their numbers are integers from -2⁶³ to 2⁶⁴ - 1, or doubles.
+//! Any other number, such as one of 20 digits, can be an input only as a string. In a text the same
+//! digits appear; in `tools` and `response_format` a string that is exactly its tag becomes a
+//! string.
 //!
 //! # Limits
 //!
-//! The work is proportional to the bodies, the inputs and the result. Filling may add 64 MiB to a body,
-//! and partials may be nested 64 deep. Beyond that it is a problem, or an error.
+//! The work is proportional to the size of the bodies, the inputs and the result. Filling may add
+//! 64 MiB to a body, and partials may be nested 64 deep. Beyond these limits, filling reports a
+//! problem or an error.
 
 mod budget;
 mod expand;

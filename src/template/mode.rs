@@ -1,4 +1,4 @@
-//! Whose rules a body is filled by.
+//! Render modes: the rules by which a body is rendered.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -8,20 +8,26 @@ use crate::model::error::{Error, Result};
 use crate::template;
 use crate::template::{Merged, Partials, ValidationError};
 
-/// Whose rules a body is filled by.
+/// The rules by which a body is rendered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Every variable must be given, with a value of its type, and nothing else; partials are filled at any depth. What is
-    /// no tag stays byte for byte.
+    /// Requires a value of the right type for every variable, and no other input.
+    ///
+    /// Partials are rendered at any depth. Everything except the tags is preserved byte for byte.
     #[default]
     Strict,
-    /// Exactly as Helicone's TypeScript client does: what is missing stays a tag, errors are told beside the body. The
+    /// Renders exactly as Helicone's TypeScript client does.
+    ///
+    /// A tag without an input remains in the body, and errors are returned along with the body. The
     /// client parses bodies, so numbers become those of [`Json::json`], and white space is lost.
     Helicone,
 }
 
 impl Mode {
-    /// Fills a body's text, which is this JSON, by these rules. In strict mode there are no errors beside it.
+    /// Renders a body. `text` is the body's text, and `json` is the same text parsed.
+    ///
+    /// In strict mode every problem is an error. In Helicone mode validation errors are returned
+    /// along with the body.
     pub(crate) fn fill(
         self,
         text: &str,
@@ -55,18 +61,20 @@ impl Mode {
 pub struct Filled {
     /// The filled body.
     pub body: Json,
-    /// What [`Mode::Helicone`] found wrong; nothing in strict mode, where it is an error instead.
+    /// The problems that [`Mode::Helicone`] found. Empty in strict mode, which fails instead.
     pub errors: Vec<ValidationError>,
 }
 
 impl Filled {
-    /// The filled body's text: in strict mode, all but the tags is as it is in the body, byte for byte.
+    /// Returns the filled body's text.
+    ///
+    /// In strict mode, everything except the tags is as in the unfilled body, byte for byte.
     #[must_use]
     pub fn text(&self) -> &str {
         self.body.text()
     }
 
-    /// The filled body, parsed. It is lossy: numbers are integers of 64 bits or doubles.
+    /// Returns the filled body, parsed. This is lossy: numbers are 64-bit integers or doubles.
     #[must_use]
     pub fn json(&self) -> &Value {
         self.body.json()

@@ -1,4 +1,4 @@
-//! The bodies that partials are taken from, and the text that a partial stands for.
+//! The bodies that partials refer to, and the text that replaces a partial.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,36 +8,36 @@ use serde_json::Value;
 use super::uses::texts;
 use crate::model::id::{EnvironmentName, PromptId};
 
-/// Bodies of the prompts that partials name, by prompt and environment.
+/// The bodies that partials refer to, by prompt and environment.
 ///
-/// Whoever renders has loaded them, those that are named inside others too. What is absent counts as a
-/// prompt without a version in that environment.
+/// The caller of a rendering function must insert all of them, including those that other partials
+/// name. An absent body counts as a prompt without a version in that environment.
 #[derive(Clone, Debug, Default)]
 pub struct Partials(HashMap<PromptId, HashMap<EnvironmentName, Arc<Value>>>);
 
 impl Partials {
-    /// No bodies.
+    /// Creates an empty collection.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds the body that an environment of a prompt points to, in place of what was there.
+    /// Adds the body that an environment of a prompt points to, and replaces a previous one.
     pub fn insert(&mut self, prompt: PromptId, environment: EnvironmentName, body: Arc<Value>) {
         self.0.entry(prompt).or_default().insert(environment, body);
     }
 
-    /// The body that an environment of a prompt points to.
+    /// Returns the body that an environment of a prompt points to.
     #[must_use]
     pub fn get(&self, prompt: &PromptId, environment: &EnvironmentName) -> Option<&Arc<Value>> {
         self.0.get(prompt)?.get(environment)
     }
 }
 
-/// The text that a partial puts in for the message of this index: the content, or the texts of its parts
-/// of type `text` with a space between, empty ones left out.
+/// Returns the text that a partial inserts for the message with this index.
 ///
-/// A message without text, or beyond the last, is the empty text.
+/// This is the message's content, or the nonempty texts of its parts of type `text`, joined by
+/// spaces. A message without text, or an index beyond the last message, yields the empty text.
 ///
 /// ```
 /// use promptbook::template::message_text;
@@ -53,14 +53,15 @@ pub fn message_text(body: &Value, index: usize) -> String {
     message(body, index).map_or_else(String::new, |message| nonempty_texts(message).join(" "))
 }
 
-/// The message of this index, if there is one.
+/// Returns the message with this index, if it exists and is not null.
 pub(super) fn message(body: &Value, index: usize) -> Option<&Value> {
     body.get("messages")?
         .get(index)
         .filter(|message| !message.is_null())
 }
 
-/// The texts of a message that a partial joins: an empty one would add a space.
+/// Returns the texts of a message that a partial joins. Empty ones are omitted: each would add a
+/// space.
 pub(super) fn nonempty_texts(message: &Value) -> Vec<&str> {
     texts(message)
         .map(|(_, text)| text)

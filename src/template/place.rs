@@ -1,24 +1,25 @@
-//! Where in a body something stands, for people to find it.
+//! Readable locations within a body.
 
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
-/// Where in a body something stands.
+/// A location within a body.
 ///
-/// As text: `messages[1].content`, `messages[0].content[2].text`, `tools[0].function.parameters["a b"]`,
-/// and inside a partial `messages[0].content > partial abc123:1 (production) messages[1].content`.
-/// A member's own name stands where the member does. A place of more than 400 bytes is cut in the
-/// middle (`…`), so that a deep body does not make its problems larger than itself.
+/// As text: `messages[1].content`, `messages[0].content[2].text`, `tools[0].function.parameters["a
+/// b"]`, and inside a partial `messages[0].content > partial abc123:1 (production)
+/// messages[1].content`. The place of a member's name is that of the member. A place of more than
+/// 400 bytes is cut in the middle (`…`), so that a deep body does not make its problems larger than
+/// itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Place(String);
 
 impl Place {
-    /// How many bytes are kept at each end.
+    /// Number of bytes that are preserved at each end of a long place.
     const END: usize = 200;
 
-    /// The place that this text describes.
+    /// Creates a place from its text.
     pub(super) fn new(text: &str) -> Self {
         if text.len() <= 2 * Self::END {
             return Self(text.to_owned());
@@ -30,7 +31,7 @@ impl Place {
         Self(format!("{}…{}", &text[..head], &text[tail..]))
     }
 
-    /// The place as text.
+    /// Returns the place as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -43,11 +44,11 @@ impl fmt::Display for Place {
     }
 }
 
-/// The way from a body's root to where a walk has come.
+/// The path from a body's root to the current position of a walk.
 #[derive(Debug)]
 pub(crate) struct Path(String);
 
-/// One step of a [`Path`].
+/// A step of a [`Path`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step<'a> {
     Index(usize),
@@ -55,12 +56,12 @@ pub(crate) enum Step<'a> {
 }
 
 impl Path {
-    /// A way that begins at a described place.
+    /// Creates a path that begins at a described place.
     pub(crate) fn new(root: impl Into<String>) -> Self {
         Self(root.into())
     }
 
-    /// Does something one step further, and comes back.
+    /// Runs `act` with the path one step further, and then restores the path.
     pub(crate) fn within<T>(&mut self, step: Step<'_>, act: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.0.len();
         self.push(step);
@@ -70,7 +71,7 @@ impl Path {
     }
 
     fn push(&mut self, step: Step<'_>) {
-        // Writing to a String can't fail.
+        // Writing to a `String` cannot fail.
         let _ = match step {
             Step::Index(index) => write!(self.0, "[{index}]"),
             Step::Member(name) if is_plain(name) => write!(self.0, ".{name}"),
@@ -78,13 +79,13 @@ impl Path {
         };
     }
 
-    /// Where the walk is.
+    /// Returns the current place of the walk.
     pub(crate) fn place(&self) -> Place {
         Place::new(&self.0)
     }
 }
 
-/// Whether a member's name needs no quotes.
+/// Checks whether a member's name needs no quotes.
 fn is_plain(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '$')
         && name

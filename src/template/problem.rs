@@ -1,4 +1,4 @@
-//! What can be wrong with a body and its inputs, in the caller's terms.
+//! The problems of a body and its inputs, in the caller's terms.
 
 use serde_json::Value;
 
@@ -6,55 +6,55 @@ use super::place::Place;
 use super::variable::{Site, VariableType};
 use crate::model::id::{EnvironmentName, PromptId};
 
-/// One reason why strict mode does not render a body.
+/// A reason why strict mode does not render a body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The body asks for an input that is not given.
+    /// A variable of the body has no input.
     #[error("{place}: input {name} ({kind}) is missing")]
     MissingInput {
         /// The variable's name.
         name: String,
-        /// Its type, as the tag names it.
+        /// Its type, as written in the tag.
         kind: VariableType,
-        /// Where the tag stands.
+        /// The place of the tag.
         place: Place,
     },
 
-    /// An input is not of the type that a tag asks for.
+    /// An input does not have the type that a tag requires.
     #[error("{place}: input {name} is {found}, expected {expected}{}", besides(expected, *site))]
     WrongType {
         /// The variable's name.
         name: String,
         /// The type that the tag names.
         expected: VariableType,
-        /// How the tag's value is used: a member's name needs a string besides.
+        /// How the tag's value is used. The name of a member must also be a string.
         site: Site,
-        /// The input as JSON, cut short.
+        /// The input as JSON, truncated.
         found: String,
-        /// Where the tag stands.
+        /// The place of the tag.
         place: Place,
     },
 
-    /// An input is given that neither the body nor its partials ask for.
-    #[error("input {name:?} is not asked for")]
+    /// Neither the body nor its partials use this input.
+    #[error("input {name:?} is unexpected: the prompt has no variable of this name")]
     UnexpectedInput {
         /// The input's name.
         name: String,
     },
 
-    /// A partial names a prompt, or an environment of it, that is not there.
+    /// A partial names a prompt, or an environment of it, that does not exist.
     #[error("{place}: prompt {prompt} has no version in environment {:?}", environment.as_str())]
     PartialNotFound {
         /// The prompt.
         prompt: PromptId,
         /// The environment.
         environment: EnvironmentName,
-        /// Where the tag stands.
+        /// The place of the tag.
         place: Place,
     },
 
-    /// A partial names a message beyond the last of its prompt.
+    /// A partial names a message beyond the last one of its prompt.
     #[error("{place}: prompt {prompt} ({environment}) has no message {message}")]
     PartialOutOfRange {
         /// The prompt.
@@ -63,11 +63,11 @@ pub enum Problem {
         environment: EnvironmentName,
         /// The message's index.
         message: usize,
-        /// Where the tag stands.
+        /// The place of the tag.
         place: Place,
     },
 
-    /// A partial stands inside itself, at some depth.
+    /// A partial contains itself, at some depth.
     #[error("{place}: partial {prompt}:{message} ({environment}) contains itself")]
     PartialCycle {
         /// The prompt.
@@ -76,56 +76,58 @@ pub enum Problem {
         environment: EnvironmentName,
         /// The message's index.
         message: usize,
-        /// Where the tag stands that closes the circle.
+        /// The place of the tag that closes the cycle.
         place: Place,
     },
 
-    /// Partials stand inside partials beyond the depth that is looked into.
+    /// Partials are nested deeper than the limit.
     #[error("{place}: partials are nested more than {limit} deep")]
     PartialTooDeep {
-        /// The depth that is looked into.
+        /// The maximum depth.
         limit: usize,
-        /// Where the tag stands that is too deep, or leads too deep.
+        /// The place of the tag that is too deep, or that leads to one that is too deep.
         place: Place,
     },
 
     /// Two members of an object would get the same name, and one of them would be lost.
     #[error("{place}: another member is named {name} too")]
     DuplicateKey {
-        /// The name as JSON, cut short.
+        /// The name as JSON, truncated.
         name: String,
-        /// Where the later of them stands.
+        /// The place of the later member.
         place: Place,
     },
 
-    /// With its partials filled in, a text would have a tag that none of its pieces has: what begins in one of them ends in
-    /// another. Rendering takes it for the text that it is; a frozen body can't.
+    /// With its partials filled in, a text would contain a tag that none of its pieces contains.
+    ///
+    /// Such a tag begins in one piece and ends in another. Rendering treats it as the text that it
+    /// is, but a frozen body cannot express that.
     #[error("{place}: with partials filled in, the text {tag:?} would become a tag")]
     FormedTag {
-        /// The tag that the text would have.
+        /// The tag that would form.
         tag: String,
-        /// Where the text stands.
+        /// The place of the text.
         place: Place,
     },
 
-    /// The inputs and partials would make the body larger than is accepted.
+    /// The inputs and partials would make the body larger than the limit.
     #[error("filling the body would add more than {limit} bytes")]
     TooLarge {
-        /// How many bytes filling may add.
+        /// Maximum number of bytes that filling may add.
         limit: usize,
     },
 }
 
-/// What a place asks for besides the type.
+/// Returns the requirement of a site in addition to the type.
 fn besides(expected: &VariableType, site: Site) -> &'static str {
     match (site, expected) {
-        (Site::Key, VariableType::String) => ", as it names a member",
-        (Site::Key, _) => " and a string, as it names a member",
+        (Site::Key, VariableType::String) => ", because it names a member",
+        (Site::Key, _) => " in a string, because it names a member",
         (Site::Text | Site::Value, _) => "",
     }
 }
 
-/// A value as JSON, cut to its first 80 characters.
+/// Returns a value as JSON, truncated to its first 80 characters.
 pub(super) fn excerpt(value: &Value) -> String {
     const LONGEST: usize = 80;
     let json = value.to_string();
@@ -153,7 +155,7 @@ mod tests {
         };
         assert_eq!(
             wrong.to_string(),
-            r#"tools[0]: input x is "a\n", expected number and a string, as it names a member"#
+            r#"tools[0]: input x is "a\n", expected number in a string, because it names a member"#
         );
         let missing = Problem::PartialNotFound {
             prompt: "abc123".parse().unwrap(),

@@ -1,13 +1,14 @@
-//! A body's text with other text in the place of its tags: all else stays byte for byte.
+//! Replacement of tags in a body's text; everything else is preserved byte for byte.
 //!
-//! Tags are in strings only. Their places are found in what a string says, and replaced where it is written.
+//! Tags occur in strings only. They are found in the decoded string, and replaced in its JSON
+//! notation.
 
 use std::ops::Range;
 
 use super::place::{Path, Place};
 use crate::json::{Places, Text, Tree, escape};
 
-/// What takes the place of pieces of a text.
+/// The replacements for pieces of a text.
 pub(super) struct Splices<'a> {
     text: &'a str,
     list: Vec<(Range<usize>, String)>,
@@ -19,7 +20,8 @@ impl<'a> Splices<'a> {
         Self { text, list }
     }
 
-    /// Puts a text in the place of a piece of a string. `places` are the string's, and the pieces come in order.
+    /// Replaces a piece of a string. `places` must be those of the string, and the pieces must come
+    /// in order.
     pub(super) fn piece(
         &mut self,
         string: &Text<'a>,
@@ -35,7 +37,7 @@ impl<'a> Splices<'a> {
             .push((start + place.start..start + place.end, escaped));
     }
 
-    /// Puts JSON in the place of a string, its quotes included.
+    /// Replaces a whole string, quotes included, with JSON.
     pub(super) fn whole(&mut self, string: &Text<'a>, with: String) {
         let start = self.start_of(string);
         let length = string.raw().map_or(0, str::len);
@@ -43,13 +45,14 @@ impl<'a> Splices<'a> {
             .push((start.saturating_sub(1)..start + length + 1, with));
     }
 
-    /// Where in the text a string's first character is. The string borrows from the text.
+    /// Returns the offset of a string's first character within the text. The string borrows from
+    /// the text.
     fn start_of(&self, string: &Text<'a>) -> usize {
         let start = string.raw().unwrap_or_default().as_ptr().addr();
         start.saturating_sub(self.text.as_ptr().addr())
     }
 
-    /// The text with all of it in its place.
+    /// Returns the text with all replacements applied.
     pub(super) fn apply(mut self) -> String {
         self.list.sort_unstable_by_key(|(place, _)| place.start);
         let added: usize = self.list.iter().map(|(_, with)| with.len()).sum();
@@ -65,7 +68,7 @@ impl<'a> Splices<'a> {
     }
 }
 
-/// A text that counts in a body's messages.
+/// A text of a body's messages in which tags count.
 pub(super) struct MessageText<'t, 'a> {
     pub(super) text: &'t Text<'a>,
     message: usize,
@@ -73,7 +76,7 @@ pub(super) struct MessageText<'t, 'a> {
 }
 
 impl MessageText<'_, '_> {
-    /// Where in the body it is.
+    /// Returns its place in the body.
     pub(super) fn place(&self) -> Place {
         let message = self.message;
         let path = match self.part {
@@ -84,7 +87,7 @@ impl MessageText<'_, '_> {
     }
 }
 
-/// The texts that count in a body's messages, as [`texts`](super::uses::texts) finds them in each.
+/// Returns the texts of a body's messages in which tags count; see [`texts`](super::uses::texts).
 pub(super) fn message_texts<'t, 'a>(
     body: &'t Tree<'a>,
 ) -> impl Iterator<Item = MessageText<'t, 'a>> {

@@ -1,23 +1,23 @@
 //! Tags in a text: variables `{{hc:NAME:TYPE}}` and partials `{{hcp:ID:INDEX:ENVIRONMENT}}`.
 //!
-//! A tag has no braces but its own, so a text is cut at tags in one pass, whatever it holds.
+//! A tag contains no braces except its own, so any text can be cut at its tags in one pass.
 
 use memchr::memchr;
 
 use super::javascript::is_space;
 use crate::model::id::PromptId;
 
-/// What a text is made of.
+/// A piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
-    /// Characters that stand for themselves, malformed tags among them.
+    /// Characters outside tags, including malformed tags.
     Text(&'a str),
     Variable(VariableTag<'a>),
     Partial(PartialTag<'a>),
 }
 
 impl<'a> Piece<'a> {
-    /// The piece as written.
+    /// Returns the piece as written.
     pub(super) fn raw(self) -> &'a str {
         match self {
             Self::Text(text) => text,
@@ -27,7 +27,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// A text as it is cut at its tags, and for each piece whether it is one.
+/// Cuts a text at its tags. The second element says whether the piece is a tag.
 pub(crate) fn cut_at_tags(text: &str) -> impl Iterator<Item = (&str, bool)> {
     pieces(text).map(|piece| (piece.raw(), !matches!(piece, Piece::Text(_))))
 }
@@ -42,7 +42,7 @@ pub(super) struct VariableTag<'a> {
 }
 
 impl<'a> VariableTag<'a> {
-    /// The tag that this text is, from its first to its last character.
+    /// Parses a text that is a single tag, from its first to its last character.
     pub(super) fn whole(text: &'a str) -> Option<Self> {
         match pieces(text).next() {
             Some(Piece::Variable(tag)) if tag.raw.len() == text.len() => Some(tag),
@@ -64,13 +64,13 @@ pub(super) struct PartialTag<'a> {
 }
 
 impl PartialTag<'_> {
-    /// The index as a number. One that is beyond `usize` is beyond every list too.
+    /// Returns the index as a number. An index that exceeds `usize` also exceeds every list.
     pub(super) fn message(&self) -> usize {
         self.index.parse().unwrap_or(usize::MAX)
     }
 }
 
-/// Cuts a text into its pieces, in order; together they are the text.
+/// Cuts a text into its pieces, in order. Concatenated, they yield the text.
 pub(super) fn pieces(text: &str) -> Pieces<'_> {
     Pieces {
         rest: text,
@@ -78,7 +78,7 @@ pub(super) fn pieces(text: &str) -> Pieces<'_> {
     }
 }
 
-/// The variable tags of a text, in order.
+/// Returns the variable tags of a text, in order.
 pub(super) fn variables(text: &str) -> impl Iterator<Item = VariableTag<'_>> {
     pieces(text).filter_map(|piece| match piece {
         Piece::Variable(tag) => Some(tag),
@@ -89,7 +89,7 @@ pub(super) fn variables(text: &str) -> impl Iterator<Item = VariableTag<'_>> {
 /// Iterator of [`pieces`].
 pub(super) struct Pieces<'a> {
     rest: &'a str,
-    /// The tag behind the text that was answered last.
+    /// The tag that follows the text that was returned last.
     tag: Option<Piece<'a>>,
 }
 
@@ -122,11 +122,11 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
-/// Reads the tag that a text begins with, and what follows it.
+/// Reads the tag at the beginning of a text. Returns it and the rest of the text.
 fn read_tag(text: &str) -> Option<(Piece<'_>, &str)> {
     let mut cursor = Cursor { rest: text };
     cursor.symbol("{{")?;
-    // Looked for first, as it begins with the other.
+    // `hcp` must be tried first, because it begins with `hc`.
     let partial = cursor.symbol("hcp").is_some();
     if !partial {
         cursor.symbol("hc")?;
@@ -162,7 +162,7 @@ fn read_tag(text: &str) -> Option<(Piece<'_>, &str)> {
     Some((piece, cursor.rest))
 }
 
-/// Reads a tag part by part; white space after each part is skipped.
+/// A reader of the parts of a tag. It skips white space after each part.
 struct Cursor<'a> {
     rest: &'a str,
 }
@@ -173,7 +173,7 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
-    /// The braces at the end; what follows them is not the tag's.
+    /// Reads the closing braces. White space after them is not part of the tag.
     fn close(&mut self) -> Option<()> {
         self.rest = self.rest.strip_prefix("}}")?;
         Some(())
@@ -192,7 +192,7 @@ impl<'a> Cursor<'a> {
         self.run(|c| c.is_ascii_digit())
     }
 
-    /// The longest run of such characters, of one at least.
+    /// Reads the longest run of such characters; there must be at least one.
     fn run(&mut self, is_part: impl Fn(char) -> bool) -> Option<&'a str> {
         let end = self.rest.find(|c| !is_part(c)).unwrap_or(self.rest.len());
         let (run, rest) = self.rest.split_at(end);
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_like_a_variable_tag_is_text() {
+    fn malformed_variable_tags_are_text() {
         for text in [
             "{{hc:name}}",
             "{{hc:1a:string}}",
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_like_a_partial_tag_is_text() {
+    fn malformed_partial_tags_are_text() {
         for text in [
             "{{hcp:abc12:0}}",
             "{{hcp:abc1234:0}}",

@@ -1,4 +1,4 @@
-//! What a body uses: its variables and partials, each with its place.
+//! The variables and partials that a body uses, each with its place.
 
 use std::collections::HashSet;
 
@@ -11,29 +11,28 @@ use super::tag::{PartialTag, Piece, VariableTag, cut_at_tags, pieces};
 use super::variable::{Site, VariableUse};
 use crate::model::id::{EnvironmentName, PromptId};
 
-/// The sections of a body that are filled as JSON, strings and member names alike, in the order in
-/// which they are looked at.
+/// The sections of a body that are filled as JSON, in strings and in member names, in the order in
+/// which they are visited.
 pub(super) const SECTIONS: [&str; 2] = ["response_format", "tools"];
 
-/// One partial tag in a message's text: it stands for a message of another prompt.
+/// A partial tag in a message's text, which refers to a message of another prompt.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
 pub struct PartialUse {
     /// The tag, exactly as written.
     pub tag: String,
-    /// The prompt whose message goes in.
+    /// The prompt whose message is inserted.
     pub prompt: PromptId,
     /// The message's index, from 0. An index beyond `usize` is `usize::MAX`.
     pub message: usize,
-    /// The environment that names the version; `production` if the tag names none.
+    /// The environment that selects the version; `production` if the tag names none.
     pub environment: EnvironmentName,
-    /// Where the tag stands.
+    /// The place of the tag.
     pub place: Place,
 }
 
 impl PartialTag<'_> {
-    /// The environment that the tag means, or `None` for a name that no environment can have: its tag
-    /// is text.
+    /// Returns the tag's environment, or `None` if its name is not a valid one; such a tag is text.
     pub(super) fn environment_name(&self) -> Option<EnvironmentName> {
         match self.environment {
             Some(name) => name.parse().ok(),
@@ -42,7 +41,7 @@ impl PartialTag<'_> {
     }
 }
 
-/// The variables and partials of a body, in the order of its text: messages, `response_format`, `tools`.
+/// The variables and partials of a body, in this order: messages, `response_format`, `tools`.
 ///
 /// A variable is listed once for each place, name and type; a partial once for each place and tag.
 ///
@@ -67,16 +66,17 @@ pub struct Uses {
 }
 
 impl Uses {
-    /// What this body uses itself, without what its partials use.
+    /// Returns what this body itself uses, without what its partials use.
     ///
-    /// Tags count in the texts of messages, and variables also in every string and member name of
-    /// `tools` and `response_format`. What is not of the expected shape has no tags.
+    /// Tags count in the texts of messages. Variables also count in every string and member name of
+    /// `tools` and `response_format`. Parts of the body that do not have the expected shape contain
+    /// no tags.
     #[must_use]
     pub fn of(body: &Value) -> Self {
         let mut uses = Self::default();
         let messages = body.get("messages").and_then(Value::as_array);
         let messages = messages.into_iter().flatten().enumerate();
-        // Where a tag would be is told by a path, and most messages have none.
+        // Most messages contain no tags; they are skipped before a path is built for them.
         let has_braces = |text: &str| memchr(b'{', text.as_bytes()).is_some();
         let messages =
             messages.filter(|(_, message)| texts(message).any(|(_, text)| has_braces(text)));
@@ -92,7 +92,7 @@ impl Uses {
         uses
     }
 
-    /// Adds what the texts of a message use.
+    /// Adds the uses in the texts of a message.
     pub(super) fn add_message(&mut self, message: &Value, path: &mut Path) {
         path.within(Step::Member("content"), |path| {
             for (part, text) in texts(message) {
@@ -114,7 +114,7 @@ impl Uses {
                 Piece::Variable(tag) if seen.insert((tag.name, tag.kind)) => {
                     self.variables.push(variable_use(tag, Site::Text, path));
                 }
-                // No variable has an empty name.
+                // The empty name marks partials, because no variable has it.
                 Piece::Partial(tag) if seen.insert(("", tag.raw)) => self.add_partial(tag, path),
                 Piece::Variable(_) | Piece::Partial(_) => {}
             }
@@ -153,7 +153,7 @@ impl Uses {
         }
     }
 
-    /// Adds what a string in JSON uses; `whole` is what a tag that is all of it is used as.
+    /// Adds the uses in a string of JSON; `whole` is the site of a tag that fills the whole string.
     fn add_string(&mut self, text: &str, whole: Site, path: &Path) {
         match VariableTag::whole(text) {
             Some(tag) => self.variables.push(variable_use(tag, whole, path)),
@@ -182,7 +182,8 @@ fn variable_use(tag: VariableTag<'_>, site: Site, path: &Path) -> VariableUse {
     }
 }
 
-/// Whether a body has more tags than `most`, each counted as often as it stands where tags count.
+/// Checks whether a body has more than `most` tags. A tag counts as often as it occurs in a place
+/// where tags count.
 pub(crate) fn has_more_tags(body: &Value, most: usize) -> bool {
     let messages = body.get("messages").and_then(Value::as_array);
     let in_messages = messages.into_iter().flatten().flat_map(texts);
@@ -197,7 +198,7 @@ pub(crate) fn has_more_tags(body: &Value, most: usize) -> bool {
     !fit
 }
 
-/// Takes the tags of a text from those that are left; false if there are more.
+/// Subtracts the tags of a text from those that are left; returns false if there are more.
 fn takes(text: &str, left: &mut usize) -> bool {
     let tags = cut_at_tags(text).filter(|(_, is_tag)| *is_tag);
     match left.checked_sub(tags.take(*left + 1).count()) {
@@ -209,7 +210,7 @@ fn takes(text: &str, left: &mut usize) -> bool {
     }
 }
 
-/// As [`takes`], of all strings and member names in JSON.
+/// Like [`takes`], for all strings and member names in JSON.
 fn takes_all(json: &Value, left: &mut usize) -> bool {
     match json {
         Value::String(text) => takes(text, left),
@@ -221,7 +222,7 @@ fn takes_all(json: &Value, left: &mut usize) -> bool {
     }
 }
 
-/// The texts of a message: its content, or its parts of type `text` with their indexes.
+/// Returns the texts of a message: its content, or its parts of type `text` with their indexes.
 pub(super) fn texts(message: &Value) -> impl Iterator<Item = (Option<usize>, &str)> {
     let content = message.get("content");
     let whole = content.and_then(Value::as_str).map(|text| (None, text));
@@ -231,7 +232,7 @@ pub(super) fn texts(message: &Value) -> impl Iterator<Item = (Option<usize>, &st
     whole.into_iter().chain(parts)
 }
 
-/// The text of a content part, if it is of type `text`.
+/// Returns the text of a content part if the part is of type `text`.
 pub(super) fn part_text(part: &Value) -> Option<&str> {
     let is_text = part.get("type").and_then(Value::as_str) == Some("text");
     part.get("text").and_then(Value::as_str).filter(|_| is_text)

@@ -1,4 +1,4 @@
-//! A variable, where a body uses it, and what it takes.
+//! Variables: their types, the values that they accept, and their uses in a body.
 
 use std::fmt;
 
@@ -8,24 +8,24 @@ use serde_json::Value;
 use super::javascript;
 use super::place::Place;
 
-/// The type of a variable, as its tag names it.
+/// The type of a variable, as written in its tag.
 ///
-/// [`accepts`](Self::accepts) says what strict mode takes for it. As sets of values, number and boolean are
-/// within string, and string is within every other type.
+/// [`accepts`](Self::accepts) defines which values strict mode accepts. As sets of values, number
+/// and boolean are subsets of string, and string is a subset of every other type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VariableType {
-    /// `string`: text, and what has one plain text form.
+    /// `string`: text, and values with one plain text form.
     String,
     /// `number`
     Number,
     /// `boolean`
     Boolean,
-    /// Any other type takes every value.
+    /// Any other type; it accepts every value.
     Other(String),
 }
 
 impl VariableType {
-    /// The type as a tag names it.
+    /// Returns the type as written in a tag.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -36,13 +36,13 @@ impl VariableType {
         }
     }
 
-    /// Whether strict mode takes this value.
+    /// Checks whether strict mode accepts this value.
     ///
-    /// - `string` takes strings, numbers and booleans;
-    /// - `number` takes numbers, and the strings that JavaScript's `Number()` reads (`0x1F`, `1e3`,
-    ///   `Infinity`) but blank ones;
-    /// - `boolean` takes booleans, and the strings true, false, yes and no in any case;
-    /// - any other type takes every value, null too.
+    /// - `string` accepts strings, numbers and booleans;
+    /// - `number` accepts numbers, and the strings that JavaScript's `Number()` reads (`0x1F`,
+    ///   `1e3`, `Infinity`), except blank ones;
+    /// - `boolean` accepts booleans, and the strings true, false, yes and no in any case;
+    /// - any other type accepts every value, including null.
     ///
     /// ```
     /// use promptbook::template::VariableType;
@@ -66,7 +66,7 @@ impl VariableType {
     }
 }
 
-/// Whether a value is true or false, or one of the words for them, in any case.
+/// Checks whether a value is a boolean or one of the words for it, in any case.
 pub(super) fn is_boolean(value: &Value) -> bool {
     // No letter outside ASCII has one of these letters as its lower case.
     let is_word = |text: &str| {
@@ -103,32 +103,34 @@ impl Serialize for VariableType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Site {
-    /// In a message's text, or between other text: the value's text form goes in.
+    /// In a message's text, or next to other text: the value's text form is inserted.
     Text,
-    /// A string in `tools` or `response_format` that is exactly this tag: the value takes its place, with
-    /// its type.
+    /// A string in `tools` or `response_format` that is exactly this tag: the value replaces the
+    /// string, and keeps its type.
     Value,
-    /// A member's name in `tools` or `response_format` that is exactly this tag: it needs a string.
+    /// The name of a member in `tools` or `response_format` that is exactly this tag: the value
+    /// must be a string.
     Key,
 }
 
-/// One use of a variable in a body.
+/// A use of a variable in a body.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
 pub struct VariableUse {
     /// The variable's name.
     pub name: String,
-    /// Its type, as this tag names it.
+    /// The variable's type, as written in this tag.
     pub kind: VariableType,
     /// How the value is used here.
     pub site: Site,
-    /// Where the tag stands.
+    /// The place of the tag.
     pub place: Place,
 }
 
 impl VariableUse {
-    /// Whether strict mode takes this value here: as [`VariableType::accepts`], and at a
-    /// [`Site::Key`] strings only.
+    /// Checks whether strict mode accepts this value here.
+    ///
+    /// The rules are those of [`VariableType::accepts`]. A [`Site::Key`] accepts only strings.
     #[must_use]
     pub fn accepts(&self, value: &Value) -> bool {
         self.kind.accepts(value) && (self.site != Site::Key || value.is_string())

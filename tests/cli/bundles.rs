@@ -43,7 +43,7 @@ fn a_bundle_goes_there_and_back() {
     assert_eq!(elsewhere.run(&["resolve", "hello@1.1"]).ok(), REWORDED);
     assert_eq!(
         elsewhere.run(&["import", "--bundle", "all.bundle"]).ok(),
-        "0 operations appended, 3 there already; 0 bodies stored\n"
+        "0 operations appended, 3 already present; 0 bodies stored\n"
     );
     let told = elsewhere.run(&["export", "--bundle", "again.bundle"]).ok();
     assert_eq!(told, "again.bundle: 3 operations, 2 bodies\n");
@@ -62,7 +62,7 @@ fn a_bundle_is_not_overwritten() {
     desk.run(&["rename", "hello", "greeting"]).ok();
     let told = desk.run(&["export", "--bundle", "all.bundle"]).fails(4);
     assert!(
-        told.contains("all.bundle is there already") && told.contains("--force"),
+        told.contains("all.bundle already exists") && told.contains("--force"),
         "{told}"
     );
     assert_eq!(bundle(&desk), before);
@@ -169,7 +169,7 @@ fn two_stores_become_one() {
     other.write("other.bundle", bundle(&desk));
     assert_eq!(
         other.run(&["import", "other.bundle"]).ok(),
-        "3 operations appended behind those that only the store has, 0 there already; 0 bodies stored\n"
+        "3 operations appended after the store's own operations, 0 already present; 0 bodies stored\n"
     );
     assert_eq!(other.json(&["verify"])["violations"], serde_json::json!([]));
 }
@@ -194,7 +194,7 @@ fn a_bundle_goes_where_its_place_leads() {
     symlink("/dev/full", at("device")).unwrap();
     for place in ["dangling", "device"] {
         let told = desk.run(&["export", "--bundle", place, "--force"]).fails(1);
-        assert!(told.contains("is no regular file"), "{told}");
+        assert!(told.contains("is not a regular file"), "{told}");
         assert!(fs::symlink_metadata(at(place)).unwrap().is_symlink());
     }
     assert!(!at("nowhere").exists());
@@ -213,7 +213,10 @@ fn a_bundle_is_read_from_what_can_be_read_once() {
     for arguments in [&["--bundle", "-"][..], &["/dev/stdin"]] {
         if cfg!(unix) || arguments.len() == 2 {
             let told = import(arguments, &bundle(&desk)).ok();
-            assert!(told.starts_with("0 operations appended, 3 there"), "{told}");
+            assert!(
+                told.starts_with("0 operations appended, 3 already present"),
+                "{told}"
+            );
         }
     }
     let told = import(&["-"], b"no bundle").fails(2);

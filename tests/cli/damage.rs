@@ -62,7 +62,7 @@ fn is_named(desk: &Desk, what: &str) {
     );
     let made = desk.run(&["init"]);
     let aside = made.aside();
-    assert!(!aside.contains("no promptbook store"), "{what}: {aside}");
+    assert!(!aside.contains("not a promptbook store"), "{what}: {aside}");
     assert!(matches!(made.code(), Some(4 | 6)), "{what}: {aside}");
 }
 

@@ -52,7 +52,7 @@ fn environments_are_set_and_removed() {
         "{told}"
     );
     let told = desk.run(&["env", "set", "greeting", "staging", "1.1"]).ok();
-    assert!(told.ends_with("is 1.1 already\n"), "{told}");
+    assert!(told.ends_with("is already 1.1\n"), "{told}");
     let told = desk.run(&["env", "remove", "greeting", "staging"]).ok();
     assert!(
         told.starts_with("Removed staging") && told.ends_with("it was 1.1\n"),

@@ -57,7 +57,10 @@ fn errors_say_what_to_do() {
     ] {
         let told = desk.run_with(arguments, GREETING).fails(3);
         assert!(told.starts_with("error: no .promptbook in "), "{told}");
-        assert!(told.contains("\nhint: promptbook init"), "{told}");
+        assert!(
+            told.contains("\nhint: create a store here with promptbook init"),
+            "{told}"
+        );
     }
 }
 
@@ -191,41 +194,44 @@ fn a_change_whose_report_cannot_be_written_is_said_to_be_made() {
         std::fs::read(source.path().join("a.bundle")).unwrap(),
     );
     let cases: &[(&[&str], &str)] = &[
-        (&["create", "other", "body.json"], "operation 2 was made"),
+        (
+            &["create", "other", "body.json"],
+            "operation 2 was committed",
+        ),
         (
             &["commit", "greeting", "body.json", "-m", "x"],
-            "operation 3 was made",
+            "operation 3 was committed",
         ),
         (
             &["env", "set", "greeting", "staging", "1.1"],
-            "operation 4 was made",
+            "operation 4 was committed",
         ),
         (
             &["env", "remove", "greeting", "staging"],
-            "operation 5 was made",
+            "operation 5 was committed",
         ),
-        (&["tag", "greeting", "a", "b"], "operation 6 was made"),
-        (&["rename", "other", "another"], "operation 7 was made"),
-        (&["rm", "greeting@1.1"], "operation 8 was made"),
-        (&["undo"], "operation 9 was made"),
-        (&["rm", "another", "--yes"], "operation 10 was made"),
-        (&["import", "folder"], "operations 11 to 12 were made"),
-        (&["import", "a.bundle"], "operation 13 was made"),
+        (&["tag", "greeting", "a", "b"], "operation 6 was committed"),
+        (&["rename", "other", "another"], "operation 7 was committed"),
+        (&["rm", "greeting@1.1"], "operation 8 was committed"),
+        (&["undo"], "operation 9 was committed"),
+        (&["rm", "another", "--yes"], "operation 10 was committed"),
+        (&["import", "folder"], "operations 11 to 12 were committed"),
+        (&["import", "a.bundle"], "operation 13 was committed"),
         (
             &["create", "--json", "last", "body.json"],
-            "operation 14 was made",
+            "operation 14 was committed",
         ),
-        (&["settle"], "the bodies were settled"),
-        (&["gc"], "the collection was made"),
-        (&["backup", "backup"], "the backup was made"),
-        (&["backup", "--json", "backup"], "the backup was made"),
+        (&["settle"], "the bodies were moved to files"),
+        (&["gc"], "the garbage was collected"),
+        (&["backup", "backup"], "the backup was written"),
+        (&["backup", "--json", "backup"], "the backup was written"),
         (
             &["restore", "backup", "--store", "restored"],
-            "the store was made",
+            "the store was created",
         ),
         (
             &["verify", "--repair", "--from", "backup"],
-            "the repair was made",
+            "the store was repaired",
         ),
         (&["export", "out"], "the files were written"),
         (
@@ -233,8 +239,8 @@ fn a_change_whose_report_cannot_be_written_is_said_to_be_made() {
             "the bundle was written",
         ),
         (&["freeze", "prompts.frozen"], "the files were written"),
-        (&["init", "--store", "new"], "the store was made"),
-        (&["demo", "demo"], "the demo's store was made"),
+        (&["init", "--store", "new"], "the store was created"),
+        (&["demo", "demo"], "the demo's store was created"),
     ];
     for (arguments, made) in cases {
         let (code, told) = unreported(&desk, arguments);

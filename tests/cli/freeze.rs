@@ -120,20 +120,20 @@ fn a_check_tells_what_drifted() {
     )
     .ok();
     let moved = [
-        "the store: greeting (greet1) is still in 1.0, but a partial of it changed",
+        "the store: greeting (greet1) still has version 1.0, but one of its partials changed",
         "the store: tone (tone00) went from 1.0 to 1.1",
     ];
     assert_eq!(details(&desk, CHECK), moved);
     let told = desk.run(CHECK).fails(4);
     assert!(
-        told.starts_with("error: p, p.lock and the store do not agree\n  - the store: greeting"),
+        told.starts_with("error: p, p.lock and the store differ\n  - the store: greeting"),
         "{told}"
     );
 
     let told = desk.run(&["freeze", "p"]).ok();
     assert_eq!(
         told,
-        "greeting (greet1) is still in 1.0, but a partial of it changed\n\
+        "greeting (greet1) still has version 1.0, but one of its partials changed\n\
          tone (tone00) went from 1.0 to 1.1\n\
          p: 2 prompts in production, written\n"
     );
@@ -154,7 +154,7 @@ fn a_check_holds_the_two_files_together() {
     desk.run(&["freeze", "p"]).ok();
     let read = |name: &str| fs::read_to_string(desk.path().join(name)).unwrap();
     let (frozen, lock) = (read("p"), read("p.lock"));
-    let altered = "the frozen file was altered: its bytes are not those it was sealed with";
+    let altered = "the frozen file was altered: its bytes do not match the hash in its last line";
 
     desk.write("p", frozen.replace("Hi ", "Ho "));
     assert_eq!(details(&desk, CHECK), [format!("p: {altered}")]);
@@ -164,21 +164,18 @@ fn a_check_holds_the_two_files_together() {
     desk.write("p", &frozen);
     desk.write("p.lock", "{}");
     let told = desk.run(CHECK).fails(4);
-    assert!(
-        told.contains("hint: p.lock is not this command's"),
-        "{told}"
-    );
+    assert!(told.contains("hint: p.lock is in the way"), "{told}");
     desk.run(&["freeze", "p"]).fails(4);
     assert_eq!(
         details(&desk, CHECK),
-        ["p.lock: this is no lock file of a promptbook"]
+        ["p.lock: this is not a promptbook lock file"]
     );
     desk.write("p.lock", lock.replacen("greet1", "greet2", 1));
     let both = details(&desk, CHECK);
     for subject in ["the store", "p"] {
         let told = [
-            format!("{subject}: greeting (greet2) was removed, it was in 1.0"),
-            format!("{subject}: greeting (greet1) was added, in 1.0"),
+            format!("{subject}: greeting (greet2) was removed; it had version 1.0"),
+            format!("{subject}: greeting (greet1) was added with version 1.0"),
         ];
         assert!(told.iter().all(|one| both.contains(one)), "{both:?}");
     }
@@ -287,7 +284,7 @@ fn what_is_no_file_is_not_read() {
     for more in [&[][..], &["--check"]] {
         for files in [["/dev/zero", "l"], ["p", "/dev/zero"]] {
             let told = desk.run(&[&["freeze", files[0], "--lock", files[1]], more].concat());
-            assert!(told.fails(4).contains("/dev/zero is no regular file"));
+            assert!(told.fails(4).contains("/dev/zero is not a regular file"));
         }
     }
     assert_eq!(names(desk.path()), [".promptbook"]);

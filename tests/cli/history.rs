@@ -24,7 +24,7 @@ fn an_operation_is_taken_back_and_brought_again() {
     let told = desk.run(&["undo"]).ok();
     assert_eq!(
         told,
-        "Took back operation 3, by operation 4\n  greeting  production: 1.1 → 1.0\n"
+        "Undid operation 3 by operation 4\n  greeting  production: 1.1 → 1.0\n"
     );
     assert_eq!(number(&desk, &production), "1.0");
     let undone = desk.json(&["undo", "4"]);
@@ -41,15 +41,15 @@ fn what_others_stand_on_is_refused() {
     let desk = desk();
     let told = desk.run(&["undo", "2"]).fails(4);
     assert!(
-        told.contains("operation 3 stands on it") && told.contains("--also-later"),
+        told.contains("operation 3 depends on it") && told.contains("--also-later"),
         "{told}"
     );
     desk.run(&["undo", "--also-later"]).fails(2);
     let told = desk.run(&["undo", "2", "--also-later"]).ok();
-    assert!(told.starts_with("Took back operations 3, 2"), "{told}");
+    assert!(told.starts_with("Undid operations 3, 2"), "{told}");
     assert_eq!(number(&desk, &["resolve", "greeting"]), "1.0");
     let told = desk.run(&["undo", "2"]).fails(4);
-    assert!(told.contains("promptbook undo 4 brings it again"), "{told}");
+    assert!(told.contains("promptbook undo 4 redoes it"), "{told}");
     desk.run(&["undo", "99"]).fails(3);
     desk.run(&["undo", "it"]).fails(2);
     desk.run(&["undo"]).ok();
@@ -161,7 +161,10 @@ fn changes_are_told_as_they_come() {
     desk.run(&["watch", "--from", "12"]).fails(2);
     let elsewhere = Desk::greeting();
     let told = elsewhere.run(&["watch", "--from", cursor]).fails(3);
-    assert!(told.contains("no place in this store's history"), "{told}");
+    assert!(
+        told.contains("not a position in this store's history"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -199,7 +202,10 @@ fn none_of_many_is_not_nothing() {
         }
     }
     let told = desk.run(&["log", "greeting", "--env", "nowhere", "-n", "0"]);
-    assert!(told.aside().contains("it never pointed anywhere"));
+    assert!(
+        told.aside()
+            .contains("the environment never pointed to a version")
+    );
 }
 
 #[test]

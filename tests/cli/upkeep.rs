@@ -131,7 +131,11 @@ fn a_sound_store_verifies() {
         (&report["clean"], &report["bodies"]),
         (&json!(true), &json!(1))
     );
-    assert!(desk.run(&["verify"]).ok().ends_with("All is sound.\n"));
+    assert!(
+        desk.run(&["verify"])
+            .ok()
+            .ends_with("No violations found.\n")
+    );
 }
 
 /// The one file below a directory.
@@ -175,7 +179,10 @@ fn bodies_are_settled_and_collected() {
         settled,
         json!({"bodies": 2, "bytes": GREETING.len() + REWORDED.len()})
     );
-    assert_eq!(desk.run(&["settle"]).ok(), "Settled 0 bodies of 0 bytes\n");
+    assert_eq!(
+        desk.run(&["settle"]).ok(),
+        "Moved 0 bodies of 0 bytes from the journal to files\n"
+    );
 
     desk.run(&["rm", "greeting@1.0"]).ok();
     let nothing =
@@ -244,7 +251,7 @@ fn a_store_is_backed_up_restored_and_repaired() {
     assert_eq!(made["report"]["head"], head.as_str());
     let told = desk.run(&["backup", "copy"]).ok();
     assert!(told.contains("Backed up to copy"), "{told}");
-    assert!(told.ends_with("All is sound.\n"), "{told}");
+    assert!(told.ends_with("No violations found.\n"), "{told}");
     assert!(
         desk.run(&["--store", "copy", "ls"])
             .ok()
@@ -278,7 +285,11 @@ fn a_store_is_backed_up_restored_and_repaired() {
     let repaired = desk.json(&["verify", "--repair", "--from", "copy", "--from", "again"]);
     assert_eq!(members(&repaired), ["bodies", "report"]);
     assert_eq!(repaired["bodies"].as_array().unwrap().len(), 1);
-    assert!(desk.run(&["verify"]).ok().ends_with("All is sound.\n"));
+    assert!(
+        desk.run(&["verify"])
+            .ok()
+            .ends_with("No violations found.\n")
+    );
     desk.run(&["verify", "--repair", "--from", "nowhere"])
         .fails(3);
 }

@@ -53,7 +53,10 @@ fn a_major_that_the_rules_chose_says_why() {
             && lines[0].ends_with("), now in staging"),
         "{told}"
     );
-    assert_eq!(lines[2], "A major version, as it breaks callers of 1.0:");
+    assert_eq!(
+        lines[2],
+        "A major version, because it breaks callers of 1.0:"
+    );
     assert!(
         lines[3].contains("\"age\"") && lines[3].ends_with("(messages[0].content)"),
         "{told}"
@@ -87,7 +90,7 @@ fn a_breaking_minor_is_refused_with_the_ways_on() {
         )
         .ok();
     assert!(
-        told.contains("Committed 1.1") && told.contains("by your word"),
+        told.contains("Committed 1.1") && told.contains("as requested"),
         "{told}"
     );
     let told = desk

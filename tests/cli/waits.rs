@@ -31,7 +31,7 @@ fn a_command_says_what_it_waits_for_and_ends() {
     assert!(lines[0].contains("write.lock"), "{told}");
     assert!(lines[1].starts_with("error: waited 2.0 s for "), "{told}");
     assert!(
-        told.contains("\nhint: repeat, or wait longer with --wait SECONDS"),
+        told.contains("\nhint: repeat the command, or wait longer with --wait SECONDS"),
         "{told}"
     );
     if cfg!(target_os = "linux") {

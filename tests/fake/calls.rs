@@ -79,7 +79,7 @@ fn a_wrong_count_fails_with_the_calls_that_there_were() {
 }
 
 #[test]
-#[should_panic(expected = "is no route; the routes are:")]
+#[should_panic(expected = "is not a route of the API; the routes are:")]
 fn a_wrong_route_fails_though_it_was_not_called() {
     Fake::start().unwrap().assert_called("GET /count", 0);
 }

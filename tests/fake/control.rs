@@ -44,7 +44,7 @@ fn the_clock_is_read_set_and_taken_on() {
             json!({"now": "2030-01-01T00:00:00Z", "advance_ms": 1}),
             "expected either",
         ),
-        (json!({"now": "tomorrow"}), "is no moment"),
+        (json!({"now": "tomorrow"}), "is not a time in RFC 3339"),
         (json!({"advance_ms": -1}), "advance_ms"),
         (json!({"advance": 1}), "unknown field"),
     ] {

@@ -50,7 +50,7 @@ fn it_never_empties_a_store_that_was_there() {
     );
     let (status, text) = client.post("/__promptbook/reset", &json!({})).refusal();
     assert!(
-        status == 409 && text.contains("was there before"),
+        status == 409 && text.contains("existed before"),
         "{status} {text}"
     );
     let (status, _) = client

@@ -234,7 +234,7 @@ fn a_lock_tells_what_moved() {
         .unwrap();
     assert_eq!(
         told(&before),
-        ["greeting (greet1) is still in 1.0, but a partial of it changed"]
+        ["greeting (greet1) still has version 1.0, but one of its partials changed"]
     );
     store
         .set_environment("tone", "production", "1.1", Expected::Any)
@@ -245,9 +245,9 @@ fn a_lock_tells_what_moved() {
         told(&before),
         [
             "greeting (greet1) was renamed to welcome",
-            "welcome (greet1) is still in 1.0, but a partial of it changed",
+            "welcome (greet1) still has version 1.0, but one of its partials changed",
             "tone (tone00) went from 1.0 to 1.1",
-            "new (newone) was added, in 1.0",
+            "new (newone) was added with version 1.0",
         ]
     );
     store.delete_prompt("new").unwrap();

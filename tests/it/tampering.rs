@@ -276,22 +276,25 @@ fn altered_search_is_named() {
     named(&[
         (
             "DELETE FROM search_text WHERE rowid = (SELECT max(prompt) FROM searchable)",
-            &["texts that are searched", "missing"],
+            &["of the search index", "missing"],
         ),
-        (&unlisted, &["prompt ", "are searched instead"]),
+        (&unlisted, &["prompt ", "is indexed with the versions"]),
         (
             "INSERT INTO search_text (rowid, name, text) VALUES (99, 'name', 'text')",
-            &["texts that are searched", "has no prompt"],
+            &["of the search index", "has no prompt"],
         ),
-        (&elsewhere, &["prompt ", "are searched instead"]),
-        ("DELETE FROM partial_use", &["searched instead", "staging"]),
+        (&elsewhere, &["prompt ", "is indexed with the versions"]),
+        (
+            "DELETE FROM partial_use",
+            &["is indexed with the versions", "staging"],
+        ),
         (
             "UPDATE partial_use SET environment = 'moon'",
-            &["searched instead", "moon"],
+            &["is indexed with the versions", "moon"],
         ),
         (
             "INSERT INTO search_message (search_message) VALUES ('delete-all')",
-            &["the message of", "is not searched"],
+            &["the message of", "is not indexed"],
         ),
         (
             "INSERT INTO search_message (rowid, message) VALUES (99, 'word')",
@@ -299,7 +302,7 @@ fn altered_search_is_named() {
         ),
         (
             "UPDATE counter SET value = value + 1 WHERE name = 'searchable'",
-            &["are searched instead"],
+            &["is indexed with the versions"],
         ),
         (
             "UPDATE search_text_data SET block = zeroblob(64) WHERE id > 10",
@@ -354,31 +357,31 @@ fn altered_chunks_are_named() {
         (
             "UPDATE operation_chunk
              SET content = CAST(substr(content, 1, 300) || x'2a' || substr(content, 302) AS BLOB)",
-            &["operation 1:", "another hash"] as &[&str],
+            &["operation 1:", "its hash does not match"] as &[&str],
         ),
         (
             "UPDATE operation_chunk SET content = substr(content, 1, 300)",
-            &["operations 1 to 128", "another hash"],
+            &["operations 1 to 128", "its hash does not match"],
         ),
         (
             "UPDATE operation_chunk SET hash = zeroblob(32)",
             &[
                 "operations 1 to 128",
-                "not what the last one's id is a hash of",
+                "their hash is not the id of the last one",
             ],
         ),
         ("DELETE FROM operation_chunk", &["operation 1 is missing"]),
         (
             "UPDATE version SET id = zeroblob(16) WHERE key = 2",
-            &["operations 1 to 128", "not what"],
+            &["operations 1 to 128", "not the id"],
         ),
         (
             "UPDATE blob SET hash = zeroblob(32) WHERE key = 2",
-            &["operations 1 to 128", "not what"],
+            &["operations 1 to 128", "not the id"],
         ),
         (
             "UPDATE operation_chunk SET latest = latest + 1",
-            &["the moment by which operation 128 is found is wrong"],
+            &["the recorded time of operation 128 is wrong"],
         ),
         (
             "DELETE FROM operation_prompt WHERE operation = 128 AND prompt = 1",

@@ -1,4 +1,4 @@
-//! TODO
+//! The command line: global options and commands.
 
 use super::Backup;
 use super::CatBody;
@@ -38,9 +38,9 @@ use crate::cli::exit;
 
 /// A version store for LLM prompts, used like git.
 ///
-/// A PROMPT is a name or an id. A SPEC is a prompt and a selector, such as greeting@2.1, greeting@^2, greeting@latest
-/// or greeting@production; greeting alone is its latest version, and a version's id needs no prompt. Any prompt can be named
-/// by its id, as id:abc123, whatever its name is.
+/// A PROMPT is a name or an id; id:abc123 is always read as an id. A SPEC is a prompt and a
+/// selector, such as greeting@2.1, greeting@^2, greeting@latest or greeting@production. Without a
+/// selector, it means the prompt's latest version. A version's id is a SPEC by itself.
 #[derive(Debug, Parser)]
 #[command(name = "promptbook", version, after_help = exit::HELP, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -50,11 +50,12 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// What stands before or after any command.
+/// The options that any command takes, before or after its name.
 #[derive(Args, Debug)]
 pub(crate) struct Global {
-    /// The store's directory [default: .promptbook here, or in the nearest directory above]
-    // Not a path: an empty variable is as good as none, and clap refuses empty paths.
+    /// Directory of the store [default: .promptbook in the current directory or in the nearest one
+    /// above it]
+    // An `OsString`, because clap refuses empty paths, and an empty variable must count as unset.
     #[arg(
         long,
         global = true,
@@ -64,10 +65,10 @@ pub(crate) struct Global {
     )]
     #[arg(value_hint = ValueHint::DirPath, help_heading = "Global options")]
     pub(crate) store: Option<OsString>,
-    /// Answer in JSON, errors too
+    /// Write output and errors as JSON
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
-    /// Who makes the changes [default: the user's name]
+    /// Author of the changes [default: the user's name]
     #[arg(
         long,
         global = true,
@@ -77,16 +78,16 @@ pub(crate) struct Global {
     )]
     #[arg(help_heading = "Global options")]
     pub(crate) author: Option<String>,
-    /// Open a store on a network file system: safe only while one machine uses it
+    /// Open a store on a network file system: safe only if no other machine uses it
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) allow_network: bool,
-    /// How long to wait for others who write, in seconds [default: 10]
+    /// Seconds to wait for other writers [default: 10]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     #[arg(help_heading = "Global options")]
     pub(crate) wait: Option<Duration>,
 }
 
-/// A time in seconds, such as `10` or `0.5`.
+/// Parses a time in seconds, such as `10` or `0.5`.
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().map_err(|_| "not a number of seconds")?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
@@ -94,120 +95,132 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a store in .promptbook here, or in --store DIR
+    /// Create a store in .promptbook in the current directory, or in --store DIR
     Init(Init),
-    /// Make a prompt and its first version
+    /// Create a prompt and its first version
     Create(Create),
-    /// Commit a version of a prompt
+    /// Commit a new version of a prompt
     Commit(Commit),
-    /// List versions, newest first: those of a prompt, or of all; or who held an environment when
+    /// List the versions of a prompt or of all prompts, newest first, or the history of an
+    /// environment
     Log(Log),
-    /// Show all about a version: its fields, its contract, its body
+    /// Show a version: its fields, its contract and its body
     Show(SpecOnly),
-    /// Show how two versions differ, a version and a file, or two environments
+    /// Compare two versions, a version and a file, or two environments
     ///
-    /// One version alone is compared to the one it was committed on.
+    /// A single version is compared with its base.
     Diff(diff::Diff),
-    /// Tell which version brought each message, tool and parameter
+    /// Show which version introduced each message, tool and parameter
     Blame(diff::Blame),
     /// List prompts, newest first
     Ls(List),
-    /// Find words in the names of prompts, in the texts of current versions and in commit messages
+    /// Search the names of prompts, the texts of current versions and the commit messages
     ///
-    /// Case and accents don't count. A version is current if it is its prompt's highest, or if an environment points to it.
+    /// Case and accents are ignored. A version is current if it is the highest of its prompt or if
+    /// an environment points to it.
     Search(search::Search),
-    /// Write a version's body: its bytes, and nothing else
+    /// Write the exact bytes of a version's body to standard output
     Resolve(SpecOnly),
-    /// List the variables and partials that a version asks for
+    /// List the variables and partials of a version
     Vars(SpecOnly),
-    /// Fill a version's body with inputs
+    /// Render a version's body with inputs
     ///
-    /// In strict mode all but the tags is written as it is in the body, byte for byte; to a terminal the body is laid out over lines.
+    /// Strict mode copies everything except the tags byte for byte from the body. On a terminal,
+    /// the rendered body is indented.
     Render(Render),
-    /// List, set or remove a prompt's environments
+    /// List, set or remove environments of a prompt
     #[command(subcommand)]
     Env(Env),
-    /// Set a prompt's tags; without any, list them
+    /// Replace a prompt's tags; without TAG, list them
     Tag(Tag),
-    /// Give a prompt another name
+    /// Rename a prompt
     Rename(Rename),
-    /// Delete a version, or a whole prompt
+    /// Delete a version or a whole prompt
     Rm(Remove),
-    /// List operations, newest first: every change of the store
+    /// List the store's operations, newest first
     Ops(Operations),
-    /// Take an operation back, by a new one; to take that back is to do it again
+    /// Undo an operation by a new operation; undoing that one redoes the first
     ///
-    /// What it made is deleted, what it deleted comes back, pointers, names and tags are what they were. It is refused where
-    /// later operations stand on it.
+    /// Deletes what the operation created, restores what it deleted, and sets environments, names
+    /// and tags back. Refused if later operations depend on it.
     Undo(history::Undo),
-    /// Tell each change as it comes, whoever makes it
+    /// Report each change of the store by any process as it happens
     ///
-    /// Each line ends with the place behind it, from which --from goes on: nothing is missed, nothing told twice.
+    /// Each operation's line ends with its log position. --from resumes there, without missing or
+    /// repeating a change.
     Watch(history::Watch),
-    /// Write the body of an address: its bytes, and nothing else
+    /// Write the exact bytes of the body with a given hash to standard output
     ///
-    /// promptbook show tells a version's address. Bodies of deleted versions are there until gc removes them.
+    /// promptbook show prints the hash of a version's body. Bodies of deleted versions stay until
+    /// gc removes them.
     CatBody(CatBody),
-    /// Prove that the store is sound, or name every violation
+    /// Verify the store and report every violation
     Verify(Verify),
-    /// Copy the store to a directory, verified, while others use it; a backup that is there is brought up to date
+    /// Back up the store to a directory, or update an earlier backup there, and verify it
     ///
-    /// Only what it lacks is copied. The directory is a store itself: every command works on it. Nothing is removed from it.
+    /// Other processes can use the store meanwhile. Only missing files are copied, and none is
+    /// removed from the backup. The backup is itself a store, on which every command works.
     Backup(Backup),
-    /// Make a store, as init does, of a backup
+    /// Create a store from a backup, in the same place as init
     ///
-    /// A backup has no secrets: serve makes a new key in the store, and signed URLs of the earlier one don't work on it.
+    /// A backup contains no secrets: serve creates a new key for the new store, and signed URLs of
+    /// the original store are not valid there.
     Restore(Restore),
-    /// Move all bodies that wait in the journal to their files
+    /// Checkpoint: move all bodies from the journal to files
     Settle,
-    /// Remove the bodies of deleted versions, and pack old ones
+    /// Remove the bodies of deleted versions, and pack old bodies
     ///
-    /// Bodies that are files of their own are packed if they are more than 512 that are older than a day, and that no
-    /// environment and no prompt's latest version has. Packs that are more dead than live are made anew.
+    /// Loose bodies are packed if there are more than 512 that are older than a day and used by no
+    /// environment and by no prompt's latest version. Packs that are mostly garbage are rewritten.
     Gc(Collect),
-    /// Tell how much the store holds, and the room that it takes
+    /// Show how much the store contains and how much space it takes
     Stats,
-    /// Make or commit a prompt of each JSON file in a folder, or bring in a bundle, all or none
+    /// Import a folder of JSON files, one prompt each, or a bundle, entirely or not at all
     ///
-    /// A file's path in the folder, without .json, is the prompt's name. Files that equal their prompt's latest version
-    /// change nothing. Hidden files and folders are left out. NAME%@ID.json is the prompt of that id: export names files so
-    /// where prompts share a name.
+    /// The path of a file in the folder, without .json, is the prompt's name. The file becomes a
+    /// new prompt, or a new version of an existing one. A file that equals the prompt's latest
+    /// version changes nothing. Hidden files and folders are skipped. NAME%@ID.json belongs to the
+    /// prompt with that id: export writes such names if prompts share a name.
     ///
-    /// A bundle is the file that export --bundle wrote. Operations that the store does not have are appended, with the same
-    /// ids where the store's history is the beginning of the bundle's; bringing it in again changes nothing. Where both
-    /// changed the same thing, it is refused.
+    /// A bundle is a file written by export --bundle. Import appends the operations that the store
+    /// lacks. They keep their ids if the store's history is a prefix of the bundle's. Importing the
+    /// same bundle again changes nothing. Import refuses a bundle if the bundle and the store
+    /// changed the same thing.
     Import(Import),
-    /// Write each prompt's body to a JSON file in a folder, byte for byte, or the whole store to a bundle
+    /// Export each prompt's body, byte for byte, to a JSON file in a folder, or the whole store to
+    /// a bundle
     ///
-    /// The prompt a/b becomes the file a/b.json. Characters that file systems reserve are percent-encoded, so that import
-    /// finds the same names again. Other files in the folder stay as they are.
+    /// The prompt a/b becomes the file a/b.json. Characters that file systems reserve are
+    /// percent-encoded, and import decodes them. Other files in the folder are not changed.
     ///
-    /// A bundle is one file with all operations and bodies, for import elsewhere. The same store gives the same bytes.
-    /// Recorded inputs, secrets and settings are not in it.
+    /// A bundle is one file with all operations and bodies, for import into another store. The same
+    /// store gives the same bytes. A bundle does not contain recorded inputs, secrets and settings.
     Export(Export),
-    /// Write what an environment resolves to, partials filled in, as one file for programs that have no store
+    /// Write the resolved bodies of an environment as one file that is read without a store
     ///
-    /// Beside it goes a lockfile that names each prompt, its number and its hash. Both are the same for the same prompts, byte
-    /// for byte; --check tells whether they still say what the store does.
+    /// Partials are filled in. A lockfile beside it records each prompt, its version number and its
+    /// hash. The same prompts give the same bytes of both files. --check checks that they agree
+    /// with the store.
     Freeze(freeze::Freeze),
-    /// Serve the store over HTTP, as Helicone's API
+    /// Serve the store over HTTP with Helicone's API
     ///
-    /// Helicone's clients work on it: give them the URL and the key that are printed. It stops on SIGINT and SIGTERM, when
-    /// the requests under way are answered; on a second one at once.
+    /// Helicone's clients work with it: give them the URL and the key that are printed. On SIGINT
+    /// or SIGTERM, the server stops after the current requests; on a second signal, immediately.
     #[cfg(feature = "server")]
     Serve(server::Serve),
-    /// Serve a fake of the live service, for a test suite
+    /// Serve a fake of the live service for a test suite
     ///
-    /// Writes one line of JSON, {"url": …, "key": …, "control": …}, and serves until SIGINT or SIGTERM, until the process that
-    /// started it has ended, or with --until-stdin-closes until its standard input has. The same script of calls gets the
-    /// same answers each time. The store that --store or PROMPTBOOK_STORE names is not touched.
+    /// Writes one line of JSON, {"url": …, "key": …, "control": …}, and serves until SIGINT or
+    /// SIGTERM, until its parent process ends or, with --until-stdin-closes, until its standard
+    /// input ends. The same sequence of calls gets the same responses each time. The store that
+    /// --store or PROMPTBOOK_STORE names is not used.
     #[cfg(feature = "server")]
     Fake(fake::Fake),
-    /// Write the whole store as JSON that fake takes as fixtures
+    /// Write the whole store as JSON fixtures for fake
     #[cfg(feature = "server")]
     Fixtures,
-    /// Replay a prompt's story in a fresh store
+    /// Replay the history of an example prompt in a new store
     Demo(Demo),
-    /// Write a script that completes this command's words in a shell
+    /// Write a completion script for a shell
     Completions(Completions),
 }

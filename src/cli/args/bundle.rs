@@ -1,4 +1,4 @@
-//! Bundles: where `export` and `import` take a file instead of a folder.
+//! Arguments of `export` and `import` for bundles.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 #[derive(Args, Debug)]
 pub(crate) struct ToBundle {
-    /// Write the whole store, history and bodies, as one file; - writes to standard output
+    /// Write the whole store, history and bodies, to this file; - writes to standard output
     #[arg(long = "bundle", value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with_all = ["folder", "env"])]
     pub(crate) file: Option<PathBuf>,
@@ -14,7 +14,7 @@ pub(crate) struct ToBundle {
 
 #[derive(Args, Debug)]
 pub(crate) struct FromBundle {
-    /// Bring in what export --bundle wrote; - reads standard input
+    /// Import a file written by export --bundle; - reads standard input
     #[arg(long = "bundle", value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with_all = ["folder", "message", "env", "no_env"])]
     pub(crate) file: Option<PathBuf>,

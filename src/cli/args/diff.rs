@@ -1,4 +1,4 @@
-//! What `diff` and `blame` take.
+//! Arguments of `diff` and `blame`.
 
 use std::path::PathBuf;
 
@@ -12,16 +12,16 @@ use crate::{EnvironmentName, Spec};
         promptbook diff [OPTIONS] <SPEC> --file <FILE>\n       \
         promptbook diff [OPTIONS] --env <FROM> <TO> [PROMPT]")]
 pub(crate) struct Diff {
-    /// One version, or two; with --env, a prompt [default: all prompts]
+    /// One or two versions; with --env, a prompt [default: all prompts]
     #[arg(value_name = "SPEC", num_args = 0..=2, required_unless_present = "env")]
     pub(crate) specs: Vec<String>,
-    /// Compare a version to the body in a file; - reads standard input
+    /// Compare the version with the body in a file; - reads standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "env")]
     pub(crate) file: Option<PathBuf>,
-    /// Compare the versions in two environments: those of a prompt, or of all that differ
+    /// Compare the versions of two environments: of one prompt, or of all prompts that differ
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"])]
     pub(crate) env: Option<Vec<EnvironmentName>>,
-    /// Only name the messages, tools and parameters that changed
+    /// Only list the messages, tools and parameters that changed
     #[arg(long)]
     pub(crate) stat: bool,
     #[command(flatten)]
@@ -30,9 +30,9 @@ pub(crate) struct Diff {
 
 #[derive(Args, Debug)]
 pub(crate) struct Blame {
-    /// The version
+    /// Version, such as greeting@production
     pub(crate) spec: Spec,
-    /// The versions' ids too
+    /// Show the versions' ids
     #[arg(long)]
     pub(crate) ids: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The command line of `fake` and `fixtures`.
+//! Arguments of `fake`.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -12,48 +12,51 @@ use crate::server::fake::FakeClock;
 
 #[derive(Args, Debug)]
 pub(crate) struct Fake {
-    /// The port to listen on; 0 is any free one
+    /// Port to listen on; 0 chooses a free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) port: u16,
-    /// The address to listen on; one that other machines reach needs a --key
+    /// Address to listen on; one that other machines can reach requires a --key
     #[arg(long, value_name = "IP", default_value_t = Ipv4Addr::LOCALHOST.into())]
     pub(crate) addr: IpAddr,
-    /// The prompts that are there at the start and after each reset: a JSON file, or a folder of such
+    /// Prompts at the start and after each reset: a JSON file, or a folder of JSON files
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) fixtures: Option<PathBuf>,
-    /// Keep the store in this directory, which stays [default: in memory]
+    /// Directory of the store, which is not removed at the end [default: in memory]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: Option<PathBuf>,
-    /// What ids are drawn from
+    /// Seed of the generated ids
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// The time, which stands but for a millisecond with each change; or real [default: 2025-01-01T00:00:00Z]
+    /// Start time of a clock that only advances by a millisecond with each change; or real
+    /// [default: 2025-01-01T00:00:00Z]
     #[arg(long, value_name = "TIME|real")]
     pub(crate) clock: Option<Clock>,
-    /// Which statuses tell of what is wrong
+    /// HTTP statuses of error responses
     #[arg(long, value_enum, default_value_t = StatusName::Live)]
     pub(crate) status: StatusName,
-    /// A key that lets clients in; may be given several times [default: sk-helicone-fake]
+    /// Key that clients must send; may be given several times [default: sk-helicone-fake]
     #[arg(long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// A file with a key that lets clients in, instead of --key; may be given several times
+    /// File that contains a key, instead of --key; may be given several times
     #[arg(long = "key-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key_files: Vec<PathBuf>,
-    /// A host name that is answered, besides localhost and addresses; may be given several times
+    /// Host name to accept besides localhost and IP addresses; may be given several times
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
-    /// An origin (scheme, host and port) whose pages may read the answers; may be given several times
+    /// Origin (scheme, host and port) of web pages that may read the responses; may be given
+    /// several times
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) origins: Vec<String>,
-    /// Refuse a minor version that breaks callers of its base; else clients choose, as with the live service
+    /// Refuse minor versions that break callers of their base; otherwise clients choose, as with
+    /// the live service
     #[arg(long)]
     pub(crate) enforce_bumps: bool,
-    /// Stop at the end of standard input too
+    /// Also stop at the end of standard input
     #[arg(long)]
     pub(crate) until_stdin_closes: bool,
 }
 
-/// A moment, or `real`.
+/// The clock of a fake: a start time, or `real`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock(pub(crate) FakeClock);
 

@@ -1,4 +1,4 @@
-//! The command line of `freeze`.
+//! Arguments of `freeze`.
 
 use std::path::PathBuf;
 
@@ -9,16 +9,16 @@ use crate::EnvironmentName;
 
 #[derive(Args, Debug)]
 pub(crate) struct Freeze {
-    /// The file
+    /// Frozen file to write or check
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// The environment; prompts without it are left out
+    /// Environment to freeze; prompts without it are left out
     #[arg(long, value_name = "NAME", default_value = "production")]
     pub(crate) env: EnvironmentName,
-    /// The lockfile [default: FILE.lock]
+    /// Lockfile [default: FILE.lock]
     #[arg(long, value_name = "LOCKFILE", value_hint = ValueHint::FilePath)]
     pub(crate) lock: Option<PathBuf>,
-    /// Write nothing, and fail if the environment, the file and the lockfile do not agree
+    /// Write nothing, and fail if the environment, the file and the lockfile differ
     #[arg(long)]
     pub(crate) check: bool,
     #[command(flatten)]

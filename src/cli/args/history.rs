@@ -1,4 +1,4 @@
-//! Earlier moments, what takes operations back, and what watches them come.
+//! Arguments of `undo` and `watch`, and the option `--at`.
 
 use std::time::Duration;
 
@@ -8,33 +8,33 @@ use clap::Args;
 use crate::model::clock;
 use crate::{Cursor, Invalid, Moment, OperationRef};
 
-/// As of when a command reads.
+/// The moment as of which a command reads.
 #[derive(Args, Debug)]
 pub(crate) struct AsOf {
-    /// As it was: after an operation, by its number or id; or at a time, such as '2 days ago', 2025-06-01T12:00:00Z, or,
-    /// by the clock here, 2025-06-01 and '2025-06-01 12:00'
+    /// Read the store as it was after an operation, given by number or id, or at a time, such as
+    /// '2 days ago' or 2025-06-01T12:00:00Z or, in local time, 2025-06-01 or '2025-06-01 12:00'
     #[arg(long, value_name = "MOMENT", value_parser = moment)]
     pub(crate) at: Option<Moment>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Undo {
-    /// The operation, by its number or id [default: the newest that is still in effect]
+    /// Number or id of the operation [default: the newest that is still in effect]
     pub(crate) operation: Option<OperationRef>,
-    /// And the later operations that stand on it, all or none
+    /// Also undo the later operations that depend on it, all or none
     #[arg(long, requires = "operation")]
     pub(crate) also_later: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Watch {
-    /// From behind this place on, which each change tells [default: from now on]
+    /// Log position to resume after, as an earlier watch printed it [default: now]
     #[arg(long, value_name = "CURSOR|start", value_parser = cursor)]
     pub(crate) from: Option<Cursor>,
-    /// For so long, such as 30s or 2h [default: until it is interrupted]
+    /// Stop after this time, such as 30s or 2h [default: when interrupted]
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<Duration>,
-    /// Until there were so many changes
+    /// Stop after this number of operations
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
 }
@@ -46,7 +46,7 @@ fn cursor(text: &str) -> Result<Cursor, Invalid> {
     }
 }
 
-/// A moment as it is typed: as the library has it, as the tables here write it, or so long ago.
+/// Parses a moment: the library's format, the format of this command's tables, or `… ago`.
 fn moment(text: &str) -> Result<Moment, String> {
     if let Some(long) = text.trim_end().strip_suffix("ago") {
         return ago(long.trim()).map(Moment::Time);
@@ -59,10 +59,10 @@ fn moment(text: &str) -> Result<Moment, String> {
                 .map(|day| day.and_time(NaiveTime::MIN))
         });
     match local {
-        // Of an hour that the clock shows twice, the first.
+        // A local time that occurs twice, at the end of daylight saving time, means the first.
         Ok(local) => match local.and_local_timezone(Local).earliest() {
             Some(time) => Ok(Moment::Time(time.to_utc())),
-            None => Err("no clock here has shown this time".into()),
+            None => Err("this time does not exist in the local time zone".into()),
         },
         Err(_) => text.parse().map_err(|_| {
             "expected an operation's number or id, or a time such as '2 days ago', 2025-06-01 or 2025-06-01T12:00:00Z".into()
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_typed_in_many_ways() {
+    fn moments_have_several_formats() {
         let two_days_ago = Utc::now() - chrono::Duration::days(2);
         for text in ["2 days ago", "48h ago", "1day 24 hours  ago"] {
             assert!(
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_refused() {
+    fn malformed_moments_are_refused() {
         for text in [
             "",
             "ago",

@@ -1,4 +1,4 @@
-//! The command line: what can be typed, and what each word means.
+//! Arguments of the command line. Their doc comments are the help texts.
 
 mod arguments;
 pub(crate) mod bundle;

@@ -1,4 +1,4 @@
-//! What the commands take that read.
+//! Arguments of the commands that read.
 
 use std::path::PathBuf;
 
@@ -10,18 +10,18 @@ use crate::{EnvironmentName, PromptRef, Spec};
 
 #[derive(Args, Debug)]
 pub(crate) struct Log {
-    /// The prompt [default: all prompts]
+    /// Name or id of the prompt [default: all prompts]
     pub(crate) prompt: Option<PromptRef>,
-    /// Only versions of this major
+    /// Only versions with this major number
     #[arg(long, requires = "prompt", value_name = "N")]
     pub(crate) major: Option<u32>,
     /// Only versions that meet this requirement, such as '^2' or '>=1.2, <3'
     #[arg(long, requires = "prompt", value_name = "REQ")]
     pub(crate) select: Option<VersionReq>,
-    /// The versions' ids too
+    /// Show the versions' ids
     #[arg(long)]
     pub(crate) ids: bool,
-    /// The versions that this environment of the prompt pointed to: from when to when, by whom, why
+    /// Show which versions this environment pointed to: from when, until when, by whom and why
     #[arg(long, requires = "prompt", conflicts_with_all = ["major", "select", "ids"], value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
     #[command(flatten)]
@@ -30,19 +30,19 @@ pub(crate) struct Log {
     pub(crate) as_of: AsOf,
 }
 
-/// How much of a long list to give.
+/// Limits of a long list.
 #[derive(Args, Debug)]
 pub(crate) struct Amount {
-    /// So many at most
+    /// Maximum number of entries
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
     pub(crate) limit: usize,
-    /// All of them
+    /// Show all entries
     #[arg(long, conflicts_with = "limit")]
     pub(crate) all: bool,
 }
 
 impl Amount {
-    /// The limit as the library takes it.
+    /// Returns the limit for the library's functions.
     pub(crate) fn most(&self) -> usize {
         if self.all { usize::MAX } else { self.limit }
     }
@@ -50,7 +50,7 @@ impl Amount {
 
 #[derive(Args, Debug)]
 pub(crate) struct SpecOnly {
-    /// The version
+    /// Version, such as greeting@production
     pub(crate) spec: Spec,
     #[command(flatten)]
     pub(crate) as_of: AsOf,
@@ -66,10 +66,10 @@ pub(crate) struct List {
         hide_default_value = true
     )]
     pub(crate) name: String,
-    /// Only prompts that have this tag; may be given several times, and any of them will do
+    /// Only prompts with this tag; if given several times, with any of the tags
     #[arg(long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,
-    /// So many at most [default: all]
+    /// Maximum number of prompts [default: all]
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     #[command(flatten)]
@@ -78,15 +78,15 @@ pub(crate) struct List {
 
 #[derive(Args, Debug)]
 pub(crate) struct Render {
-    /// The version
+    /// Version, such as greeting@production
     pub(crate) spec: Spec,
-    /// Inputs: NAME=VALUE gives text, NAME:=JSON any JSON value; they go before those of --inputs
+    /// Inputs: NAME=VALUE is text, NAME:=JSON is any JSON value; they override those of --inputs
     #[arg(value_name = "NAME=VALUE")]
     pub(crate) inputs: Vec<String>,
-    /// Inputs from a file, a JSON object; - reads standard input
+    /// File of inputs, a JSON object; - reads standard input
     #[arg(long = "inputs", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
-    /// Whose rules the body is filled by
+    /// Rules for rendering the body
     #[arg(long, value_enum, default_value_t = ModeName::Strict)]
     pub(crate) mode: ModeName,
     #[command(flatten)]
@@ -95,9 +95,9 @@ pub(crate) struct Render {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ModeName {
-    /// Every variable must be given, with a value of its type, and nothing else
+    /// Require a value of the right type for every variable, and no other inputs
     Strict,
-    /// As Helicone's client does: what is wrong is a warning, and the body is written all the same
+    /// Render as Helicone's client does: report wrong inputs as warnings, and write the body
     Helicone,
 }
 
@@ -112,9 +112,9 @@ impl From<ModeName> for crate::Mode {
 
 #[derive(Args, Debug)]
 pub(crate) struct Operations {
-    /// Only operations on this prompt; a deleted one by its id
+    /// Only operations on this prompt; a deleted prompt is named by its id
     pub(crate) prompt: Option<PromptRef>,
-    /// Only operations that moved an environment of this name
+    /// Only operations that changed an environment with this name
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! What `search` takes.
+//! Arguments of `search`.
 
 use clap::Args;
 
@@ -6,11 +6,11 @@ use super::history::AsOf;
 
 #[derive(Args, Debug)]
 pub(crate) struct Search {
-    /// The words: all are to be found, each as it is or as the beginning of another, unless it is a single
-    /// character alone; '"several words"' in a row
+    /// Words to find: a hit contains all of them. A word also matches as the beginning of a longer
+    /// word, unless it is a single character. '"several words"' matches a phrase
     #[arg(required = true, value_name = "TEXT")]
     pub(crate) words: Vec<String>,
-    /// So many hits at most
+    /// Maximum number of hits
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(crate) limit: usize,
     #[command(flatten)]

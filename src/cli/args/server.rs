@@ -1,4 +1,4 @@
-//! The command line of servers.
+//! Arguments of `serve`.
 
 use std::path::PathBuf;
 
@@ -8,32 +8,34 @@ use crate::server::{ServerOptions, Status};
 
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
-    /// The address to listen on; port 0 is any free one
+    /// Address to listen on; port 0 chooses a free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8585")]
     pub(crate) addr: String,
-    /// Refuse a minor version that breaks callers of its base; else clients choose, as with the live service
+    /// Refuse minor versions that break callers of their base; otherwise clients choose, as with
+    /// the live service
     #[arg(long)]
     pub(crate) enforce_bumps: bool,
-    /// Serve a store that is only read, such as a backup, or one of another user
+    /// Open the store read-only, such as a backup or another user's store
     #[arg(long)]
     pub(crate) read_only: bool,
-    /// Which statuses tell of what is wrong
+    /// HTTP statuses of error responses
     #[arg(long, value_enum, default_value_t = StatusName::Plain)]
     pub(crate) status: StatusName,
     #[command(flatten)]
     pub(crate) clients: Clients,
-    /// What is logged to standard error
+    /// Level of the log on standard error
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Level::Info)]
     #[arg(env = "PROMPTBOOK_LOG", hide_env_values = true)]
     pub(crate) log: Level,
 }
 
-/// Who may use a server, and by which names.
+/// The clients that a server accepts, and the names under which they reach it.
 #[derive(Args, Debug)]
 pub(crate) struct Clients {
-    /// A key that lets clients in; may be given several times [default: one is made and kept beside the store's index]
+    /// Key that clients must send; may be given several times [default: a generated key, stored in
+    /// the store's directory]
     ///
-    /// Other users of this machine see it in the list of processes; --key-file keeps it from them.
+    /// Other users of this machine can see it in the list of processes; --key-file avoids that.
     #[arg(
         long = "key",
         value_name = "KEY",
@@ -41,28 +43,29 @@ pub(crate) struct Clients {
         hide_env_values = true
     )]
     pub(crate) keys: Vec<String>,
-    /// A file with a key that lets clients in, instead of --key; may be given several times
+    /// File that contains a key, instead of --key; may be given several times
     #[arg(long = "key-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key_files: Vec<PathBuf>,
-    /// A host name that is answered, besides localhost and addresses; may be given several times
+    /// Host name to accept besides localhost and IP addresses; may be given several times
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
-    /// An origin (scheme, host and port) whose pages may read the answers; may be given several times
+    /// Origin (scheme, host and port) of web pages that may read the responses; may be given
+    /// several times
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) origins: Vec<String>,
-    /// The URL that clients use, if something stands in front of the server
+    /// URL that clients use, if the server is behind a proxy
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
 }
 
 impl Clients {
-    /// The keys that are given by `--key`. An empty variable is as good as none.
+    /// Returns the keys given by `--key`. An empty `PROMPTBOOK_KEY` counts as unset.
     pub(crate) fn named_keys(&self) -> Vec<String> {
         let keys = self.keys.iter().filter(|key| !key.is_empty());
         keys.cloned().collect()
     }
 
-    /// The options of a server for them, which these keys let in.
+    /// Returns the options of a server that accepts these keys.
     pub(crate) fn options(&self, keys: &[String]) -> ServerOptions {
         let options = keys.iter().fold(ServerOptions::new(), ServerOptions::key);
         let options = self.hosts.iter().fold(options, ServerOptions::host);
@@ -79,9 +82,9 @@ impl Clients {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum StatusName {
-    /// As HTTP means them: what is not there is a 404
+    /// Statuses with their HTTP meaning: a missing prompt is a 404
     Plain,
-    /// As the live service answers: much of what is not there is a 500
+    /// Statuses of the live service: many missing things are a 500
     Live,
 }
 
@@ -98,13 +101,13 @@ impl From<StatusName> for Status {
 pub(crate) enum Level {
     /// Nothing
     Off,
-    /// What is wrong with the server
+    /// Errors of the server
     Error,
-    /// And what may be
+    /// Also warnings
     Warn,
-    /// And a line for each request
+    /// Also one line for each request
     Info,
-    /// And why connections ended
+    /// Also why connections ended
     Debug,
 }
 

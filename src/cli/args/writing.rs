@@ -1,4 +1,4 @@
-//! What the commands take that change prompts, versions and pointers.
+//! Arguments of the commands that change prompts, versions and environments.
 
 use std::path::PathBuf;
 
@@ -9,31 +9,31 @@ use crate::{EnvironmentName, PromptId, PromptName, PromptRef, Selector};
 
 #[derive(Args, Debug)]
 pub(crate) struct Create {
-    /// The prompt's name
+    /// Name of the prompt
     pub(crate) name: PromptName,
-    /// The body, a JSON object; - or nothing reads standard input
+    /// File of the body, a JSON object; - reads standard input, as does no FILE
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
-    /// The first version's commit message
+    /// Commit message of the first version
     #[arg(short, long, default_value = "Initial version")]
     pub(crate) message: String,
-    /// A tag of the prompt; may be given several times
+    /// Tag of the prompt; may be given several times
     #[arg(long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,
     #[command(flatten)]
     pub(crate) target: Target,
-    /// The prompt's id, of 6 characters 0-9A-Za-z [default: one is drawn]
+    /// Id of the prompt, 6 characters of 0-9A-Za-z [default: a random id]
     #[arg(long)]
     pub(crate) id: Option<PromptId>,
 }
 
-/// Where a first version goes.
+/// The environment of a first version.
 #[derive(Args, Debug)]
 pub(crate) struct Target {
-    /// The environment that a first version goes to [default: production]
+    /// Environment to point to the first version [default: production]
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
-    /// To no environment
+    /// Point no environment to it
     #[arg(long, conflicts_with = "env")]
     pub(crate) no_env: bool,
 }
@@ -41,38 +41,39 @@ pub(crate) struct Target {
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("bump"))]
 pub(crate) struct Commit {
-    /// The prompt
+    /// Name or id of the prompt
     pub(crate) prompt: PromptRef,
-    /// The body, a JSON object; - or nothing reads standard input
+    /// File of the body, a JSON object; - reads standard input, as does no FILE
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
-    /// What changed, and why
+    /// Commit message: what changed, and why
     #[arg(short, long)]
     pub(crate) message: String,
-    /// A minor version if the bump rules allow one, else a major (the default)
+    /// Commit a minor version if it breaks no caller, otherwise a major version (the default)
     #[arg(long, group = "bump")]
     pub(crate) auto: bool,
-    /// A minor version
+    /// Commit a minor version
     #[arg(long, group = "bump")]
     pub(crate) minor: bool,
-    /// A major version
+    /// Commit a major version
     #[arg(long, group = "bump")]
     pub(crate) major: bool,
-    /// The minor version, even if it breaks callers of its base
+    /// Commit the minor version even if it breaks callers of its base
     #[arg(long, requires = "minor", conflicts_with_all = ["auto", "major"])]
     pub(crate) force: bool,
-    /// The version it goes out from
+    /// Version that the new one is based on
     #[arg(long, value_name = "SELECTOR", default_value = "latest")]
     pub(crate) base: Selector,
-    /// Only if the prompt's highest version is this one, or if there is none
+    /// Commit only if the prompt's highest version is this one; none: only if the prompt has no
+    /// version
     #[arg(long, value_name = "SELECTOR|none")]
     pub(crate) expect_head: Option<Expectation>,
-    /// The environment to move to the new version
+    /// Environment to point to the new version
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
 }
 
-/// What a pointer is believed to be: a selector, or `none`.
+/// The expected target of a pointer: a selector, or `none`.
 #[derive(Clone, Debug)]
 pub(crate) enum Expectation {
     None,
@@ -92,38 +93,38 @@ impl std::str::FromStr for Expectation {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Env {
-    /// List a prompt's environments
+    /// List the environments of a prompt
     List {
-        /// The prompt
+        /// Name or id of the prompt
         prompt: PromptRef,
         #[command(flatten)]
         as_of: AsOf,
     },
     /// Point an environment to a version
     Set {
-        /// The prompt
+        /// Name or id of the prompt
         prompt: PromptRef,
-        /// The environment
+        /// Name of the environment
         name: EnvironmentName,
-        /// The version
+        /// Version, such as 2.1, ^2 or latest
         selector: Selector,
-        /// Only if it points to this version now, or nowhere
+        /// Change it only if it points to this version now; none: only if it does not exist
         #[arg(long, value_name = "SELECTOR|none")]
         expect: Option<Expectation>,
-        /// Why, for those who read its log
+        /// Reason, which log --env shows
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Remove an environment; where there is none, nothing changes
+    /// Remove an environment; change nothing if it does not exist
     Remove {
-        /// The prompt
+        /// Name or id of the prompt
         prompt: PromptRef,
-        /// The environment
+        /// Name of the environment
         name: EnvironmentName,
-        /// Only if it points to this version now, or nowhere
+        /// Change it only if it points to this version now; none: only if it does not exist
         #[arg(long, value_name = "SELECTOR|none")]
         expect: Option<Expectation>,
-        /// Why, for those who read its log
+        /// Reason, which log --env shows
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
@@ -131,9 +132,9 @@ pub(crate) enum Env {
 
 #[derive(Args, Debug)]
 pub(crate) struct Tag {
-    /// The prompt
+    /// Name or id of the prompt
     pub(crate) prompt: PromptRef,
-    /// The tags it has from now on
+    /// New tags, which replace the old ones
     #[arg(value_name = "TAG")]
     pub(crate) tags: Vec<String>,
     /// Remove all tags
@@ -143,15 +144,16 @@ pub(crate) struct Tag {
 
 #[derive(Args, Debug)]
 pub(crate) struct Rename {
-    /// The prompt
+    /// Name or id of the prompt
     pub(crate) prompt: PromptRef,
-    /// Its new name
+    /// New name of the prompt
     pub(crate) name: PromptName,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Remove {
-    /// A version, such as greeting@2.1; without a selector, the whole prompt: by its id if its name has an @
+    /// Version, such as greeting@2.1; or, without a selector, a whole prompt, by its id if its name
+    /// contains @
     pub(crate) spec: String,
     /// Delete a whole prompt without asking
     #[arg(short, long)]

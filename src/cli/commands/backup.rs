@@ -1,4 +1,4 @@
-//! `backup` and `restore`.
+//! The commands `backup` and `restore`.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub(super) fn backup(args: &BackupArgs, session: &Session) -> Outcome {
     let progress = Progress::open_ended(session, "files copied:");
     let made = store.backup(&args.dir, |files| progress.at(files))?;
     drop(progress);
-    let done = Done::Other("the backup was made");
+    let done = Done::Other("the backup was written");
     answer(done, "Backed up to", &args.dir, &made, session)
 }
 
@@ -30,11 +30,11 @@ pub(super) fn restore(args: &Restore, session: &Session) -> Outcome {
     let progress = Progress::open_ended(session, "files copied:");
     let made = Store::restore(&args.backup, &to, |files| progress.at(files))?;
     drop(progress);
-    let done = Done::Other("the store was made");
-    answer(done, "Made a store in", &to, &made, session)
+    let done = Done::Other("the store was created");
+    answer(done, "Created a store in", &to, &made, session)
 }
 
-/// Says what was done and found; what is damaged is a failure.
+/// Reports the copy and its verification. Fails if the copy is damaged.
 fn answer(done: Done<'_>, words: &str, path: &Path, made: &Backup, session: &Session) -> Outcome {
     let told = session.report(
         done,
@@ -49,7 +49,7 @@ fn answer(done: Done<'_>, words: &str, path: &Path, made: &Backup, session: &Ses
         },
         || {
             format!(
-                "{words} {}\n  {} of {} copied, {} were there\n{}",
+                "{words} {}\n  {} of {} copied, {} already there\n{}",
                 paint(NAME, text::line(&path.to_string_lossy())),
                 text::count(made.copied, "file", "files"),
                 text::count(made.bytes, "byte", "bytes"),

@@ -1,4 +1,4 @@
-//! `blame`.
+//! The command `blame`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ fn table(entries: &[BlameEntry], ids: bool) -> String {
     let mut table = Table::new(&head);
     for entry in entries {
         let origin = &entry.origin;
-        // As git has it, for what may be older.
+        // Like git, marks a part that may be older.
         let boundary = if entry.boundary { "^" } else { "" };
         let mut row = vec![
             (format!("{boundary}{}", origin.number), NUMBER),
@@ -76,7 +76,7 @@ fn table(entries: &[BlameEntry], ids: bool) -> String {
     table.text()
 }
 
-/// What a part is, in words.
+/// Returns the name of a part.
 fn part(entry: &BlameEntry) -> String {
     let tokens: Vec<_> = entry.pointer.tokens().collect();
     match &tokens[..] {
@@ -93,10 +93,10 @@ fn part(entry: &BlameEntry) -> String {
     }
 }
 
-/// So many characters of a part are shown.
+/// The maximum number of characters of a part that are shown.
 const EXCERPT: usize = 60;
 
-/// How a part begins, in one line.
+/// Returns the beginning of a part in one line.
 fn excerpt(part: &Json) -> String {
     let value = part.json();
     let function = value.get("function");
@@ -107,7 +107,7 @@ fn excerpt(part: &Json) -> String {
         None => part.text().to_owned(),
     };
     let mut words = told.split_whitespace();
-    // No more is joined than is shown.
+    // Joins no more words than are shown.
     let mut line = String::new();
     while line.chars().count() <= EXCERPT
         && let Some(word) = words.next()
@@ -121,7 +121,7 @@ fn excerpt(part: &Json) -> String {
     text::line(&line)
 }
 
-/// A message's text, or that of its first part that has one.
+/// Returns a message's text, or the text of its first content part that has one.
 fn content(content: &Value) -> Option<&str> {
     let in_parts = || {
         let parts = content.as_array()?.iter();

@@ -1,4 +1,4 @@
-//! `export --bundle`, and `import` of what it wrote.
+//! The commands `export --bundle` and `import` of a bundle.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -57,7 +57,10 @@ pub(super) fn import(path: &Path, session: &Session) -> Outcome {
     )
 }
 
-/// A bundle is read twice: what can't be, such as a pipe, goes to a temporary file first.
+/// Opens a bundle.
+///
+/// A bundle is read twice, so input that cannot seek, such as a pipe, is copied to a temporary
+/// file.
 fn open(path: &Path) -> io::Result<File> {
     if input::is_stdin(path) {
         return spooled(io::stdin().lock());
@@ -69,7 +72,10 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// What is no bundle is not read to its end, which may be far: its beginning is enough to refuse it.
+/// Copies input to a temporary file.
+///
+/// Input that does not begin like a bundle is not read to its end: its beginning is enough to
+/// refuse it.
 fn spooled(mut from: impl Read) -> io::Result<File> {
     const BEGINNING: &[u8] = b"promptbook ";
     let mut file = tempfile::tempfile()?;
@@ -85,11 +91,11 @@ fn spooled(mut from: impl Read) -> io::Result<File> {
     Ok(file)
 }
 
-/// The bundle, and nothing else.
+/// Writes the bundle to standard output, and no report.
 fn to_standard_output(store: &Store) -> Outcome {
     match store.export_bundle(io::stdout().lock()) {
         Ok(_) => Ok(()),
-        // Whoever read the output has read enough.
+        // The reader closed the output because it has read enough.
         Err(Error::File(FileError::Writing { source, .. }))
             if source.kind() == ErrorKind::BrokenPipe =>
         {
@@ -99,13 +105,13 @@ fn to_standard_output(store: &Store) -> Outcome {
     }
 }
 
-/// Writes beside the file first: what is there stays until the bundle is whole.
+/// Writes the bundle to a new file, which replaces an existing one only when it is complete.
 fn to_file(store: &Store, path: &Path, force: bool) -> Outcome<BundleSummary> {
     let unwritten =
         |error: &io::Error| Failure::io(format!("{} can't be written", path.display()), error);
     let mut file = NewFile::begin(path).map_err(|error| unwritten(&error))?;
     let summary = store.export_bundle(&mut file)?;
-    // Without force never over a file that came to be since it was looked for.
+    // Without `force`, never overwrites a file that was created since the check.
     file.publish(force).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => in_the_way(path),
         _ => unwritten(&error),
@@ -114,8 +120,8 @@ fn to_file(store: &Store, path: &Path, force: bool) -> Outcome<BundleSummary> {
 }
 
 fn in_the_way(path: &Path) -> Failure {
-    let message = format!("{} is there already", path.display());
-    Failure::new(Exit::Conflict, "file_exists", message).hint("--force replaces it")
+    let message = format!("{} already exists", path.display());
+    Failure::new(Exit::Conflict, "file_exists", message).hint("pass --force to replace it")
 }
 
 fn answer_json(path: &Path, done: &impl Serialize) -> Value {
@@ -130,10 +136,10 @@ fn answer_json(path: &Path, done: &impl Serialize) -> Value {
 
 fn words(imported: &Imported) -> String {
     format!(
-        "{} appended{}, {} there already; {} stored\n",
+        "{} appended{}, {} already present; {} stored\n",
         text::count(imported.appended, "operation", "operations"),
         match imported.merged {
-            true => " behind those that only the store has",
+            true => " after the store's own operations",
             false => "",
         },
         imported.present,

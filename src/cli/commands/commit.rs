@@ -1,4 +1,4 @@
-//! `commit`.
+//! The command `commit`.
 
 use serde_json::{Value, json};
 
@@ -34,17 +34,19 @@ pub(super) fn commit(args: &Commit, session: &Session) -> Outcome {
     )
 }
 
-/// A commit that took place.
+/// A finished commit.
 pub(super) struct Committed {
     pub(super) prompt: Prompt,
     pub(super) version: Version,
     pub(super) base: Option<Version>,
-    /// How callers of the base break with it.
+    /// How the version breaks callers of its base.
     pub(super) breaking: Vec<Breakage>,
 }
 
 impl Committed {
-    /// Looks up what there is to tell about a commit. It took place: what can't be read any more is left out.
+    /// Looks up the data that a commit's report contains.
+    ///
+    /// The commit took place, so data that can no longer be read is left out instead of failing.
     pub(super) fn new(store: &Store, prompt: Prompt, version: Version) -> Self {
         let base = version.base.and_then(|base| store.version(base).ok());
         let breaking = match &base {
@@ -100,8 +102,10 @@ impl Committed {
         if !self.breaking.is_empty() {
             let number = paint(NUMBER, base.number);
             told.push_str(&match self.is_major() {
-                true => format!("A major version, as it breaks callers of {number}:\n"),
-                false => format!("A minor version by your word: it breaks callers of {number}:\n"),
+                true => format!("A major version, because it breaks callers of {number}:\n"),
+                false => format!(
+                    "A minor version as requested, although it breaks callers of {number}:\n"
+                ),
             });
             told.push_str(&reasons(&self.breaking));
         }
@@ -109,7 +113,7 @@ impl Committed {
     }
 }
 
-/// Reasons as a list, each with its place.
+/// Renders breakages as a list, each with its place.
 pub(super) fn reasons(breakages: &[Breakage]) -> String {
     let lines = breakages.iter().map(|breakage| {
         let (reason, place) = (

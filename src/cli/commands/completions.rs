@@ -1,4 +1,4 @@
-//! `completions`.
+//! The command `completions`.
 
 use clap::CommandFactory;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::cli::output;
 use crate::cli::session::Session;
 
 pub(super) fn completions(args: &Completions, session: &Session) -> Outcome {
-    // Written to memory first: clap_complete panics where its output can't be written.
+    // To memory first, because clap_complete panics if a write fails.
     let mut script = Vec::new();
     clap_complete::generate(
         args.shell,

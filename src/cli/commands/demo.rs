@@ -1,7 +1,7 @@
-//! `demo`: a prompt's story, with bodies that one might use.
+//! The command `demo`: the history of an example prompt with realistic bodies.
 //!
-//! It replays the three versions that Helicone's page on prompt versions shows, at the moments it gives. Their numbers
-//! are no part of the script: the bump rules find them.
+//! It commits the three versions that Helicone's page on prompt versions shows, with their times.
+//! The script does not contain their numbers: the bump rules assign them.
 
 use std::fs;
 use std::io;
@@ -28,9 +28,9 @@ use crate::{
 const PROMPT: &str = "support-reply";
 const FILE: &str = "support-reply.json";
 
-/// A version: when it is made, why, with which body, and for which environment.
+/// A version of the demo: its time, message, body and environment.
 struct Step {
-    /// Day, hour and minute of March 2024.
+    /// Day, hour and minute in March 2024.
     at: (u32, u32, u32),
     message: &'static str,
     body: &'static str,
@@ -41,7 +41,7 @@ const INITIAL: Step = Step {
     at: (10, 12, 0),
     message: "Initial version",
     body: include_str!("demo/initial.json"),
-    // As for every new prompt.
+    // The default of every new prompt.
     environment: "production",
 };
 const REWRITE: Step = Step {
@@ -57,7 +57,7 @@ const TUNED: Step = Step {
     environment: "production",
 };
 
-/// The inputs of the render, as they are typed and as they are.
+/// The inputs of the render as arguments. [`inputs`] returns their values.
 const INPUTS: &str =
     "company='Curtain & Co' customer=Ann open_tickets:=2 question='Where is my order?'";
 
@@ -78,13 +78,13 @@ pub(super) fn demo(args: &Demo, session: &Session) -> Outcome {
     let directory = directory(args.dir.as_deref())?;
     let story = Story::play(&directory, session)?;
     session.report(
-        Done::Other("the demo's store was made"),
+        Done::Other("the demo's store was created"),
         || story.json(&directory),
         || story.text(&directory),
     )
 }
 
-/// Where the demo takes place: never in the store that the global options name.
+/// Creates the directory of the demo, which never uses the store of the global options.
 fn directory(named: Option<&Path>) -> Outcome<PathBuf> {
     match named {
         Some(named) => fs::create_dir_all(named).map(|()| named.to_path_buf()),
@@ -95,10 +95,10 @@ fn directory(named: Option<&Path>) -> Outcome<PathBuf> {
             temporary.map(tempfile::TempDir::keep)
         }
     }
-    .map_err(|error| Failure::io("the demo's directory can't be made", &error))
+    .map_err(|error| Failure::io("the demo's directory can't be created", &error))
 }
 
-/// A clock that shows what it is told.
+/// A clock that shows a set time.
 #[derive(Clone, Default)]
 struct Clock(Arc<Mutex<DateTime<Utc>>>);
 
@@ -115,12 +115,12 @@ impl Clock {
     }
 }
 
-/// What happened.
+/// The results of the demo's commands.
 struct Story {
     created: Created,
     rewrite: Committed,
     tuned: Committed,
-    /// What the rewrite changed.
+    /// The difference between the first version and the rewrite.
     difference: Difference,
     log: Vec<versions::Entry>,
     production: Arc<Resolved>,
@@ -131,9 +131,9 @@ impl Story {
     fn play(directory: &Path, session: &Session) -> Outcome<Self> {
         let (clock, file) = (Clock::default(), directory.join(FILE));
         if file.exists() {
-            let message = format!("{} is there already", file.display());
+            let message = format!("{} already exists", file.display());
             return Err(Failure::new(Exit::Conflict, "file_exists", message)
-                .hint("name another directory, or none: then one is made"));
+                .hint("name another directory, or none to use a new temporary one"));
         }
         let ticking = clock.clone();
         let options = session.options().clock(move || ticking.now());
@@ -207,7 +207,7 @@ impl Story {
         let Difference { from, to, .. } = &self.difference;
         let directory = text::line(&directory.to_string_lossy());
         [
-            comment(&format!("A prompt's story, in {directory}")),
+            comment(&format!("The history of a prompt, in {directory}")),
             command("init"),
             "\n".into(),
             command(&format!("create {PROMPT} {FILE} -m '{}'", INITIAL.message)),
@@ -223,7 +223,7 @@ impl Story {
             versions::table(&self.log, false, false),
             "\n".into(),
             comment(&format!(
-                "What made {number} a major version: callers would have to give more"
+                "Why {number} is a major version: callers must pass more inputs"
             )),
             command(&format!(
                 "diff {PROMPT}@{} {PROMPT}@{number}",
@@ -238,7 +238,7 @@ impl Story {
             command(&format!("render {PROMPT}@production {INPUTS}")),
             text::json(&self.rendered.body),
             "\n".into(),
-            comment("The store stays. Go on with it:"),
+            comment("The store is kept. Continue with it:"),
             format!("  cd {directory}\n  promptbook show {PROMPT}\n"),
         ]
         .concat()

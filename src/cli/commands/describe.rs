@@ -1,11 +1,11 @@
-//! Changes in words.
+//! Descriptions of changes as text.
 
 use std::collections::HashMap;
 
 use crate::cli::text;
 use crate::{Change, OperationFilter, PromptId, PromptState, Version, VersionId, View};
 
-/// Puts changes in words, with names and numbers for ids where there still are such.
+/// Describes changes, with names and numbers instead of ids if they can still be found.
 pub(crate) struct Words<'a> {
     store: &'a View,
     prompts: HashMap<PromptId, String>,
@@ -33,7 +33,7 @@ impl<'a> Words<'a> {
         name.clone()
     }
 
-    /// Looks the prompt's name up anew when it is asked for next.
+    /// Forgets a prompt's name, so that the next use looks it up again.
     pub(crate) fn forget(&mut self, id: PromptId) {
         self.prompts.remove(&id);
     }
@@ -55,7 +55,9 @@ impl<'a> Words<'a> {
         self.versions.insert(version.id, version.number.to_string());
     }
 
-    /// Learns the numbers of all versions that a prompt ever had: those of deleted ones are in its history only.
+    /// Learns the numbers of all versions that a prompt ever had.
+    ///
+    /// Only the history contains the numbers of deleted versions.
     fn learn_all(&mut self, prompt: PromptId) {
         let filter = OperationFilter::default().prompt(prompt);
         let history = self
@@ -87,7 +89,7 @@ impl<'a> Words<'a> {
                 format!("{} deleted", self.version(*prompt, *id))
             }
             Change::VersionRestored { prompt, id } => {
-                format!("{} came back", self.version(*prompt, *id))
+                format!("{} restored", self.version(*prompt, *id))
             }
             Change::Environment {
                 prompt,
@@ -111,7 +113,7 @@ impl<'a> Words<'a> {
 fn state_change(before: Option<&PromptState>, after: Option<&PromptState>) -> String {
     let named = |state: &PromptState| text::quoted(state.name.as_str());
     match (before, after) {
-        (None, Some(after)) => format!("{} made", named(after)),
+        (None, Some(after)) => format!("{} created", named(after)),
         (Some(before), None) => format!("{} deleted", named(before)),
         (Some(before), Some(after)) if before.name != after.name => {
             format!("{} → {}", named(before), named(after))

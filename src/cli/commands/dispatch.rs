@@ -1,4 +1,4 @@
-//! TODO
+//! Dispatch of a parsed command line to its command.
 
 use crate::cli::args::Command;
 use crate::cli::commands::backup;
@@ -28,7 +28,7 @@ use crate::cli::commands::watch;
 use crate::cli::error::Outcome;
 use crate::cli::session::Session;
 
-/// Does what a command line asks for.
+/// Runs a command.
 pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
     match command {
         Command::Init(args) => maintenance::init(args, session),

@@ -1,4 +1,4 @@
-//! `log --env`.
+//! The command `log --env`.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(crate) fn log(
 ) -> Outcome {
     let store = session.view(&args.as_of)?;
     let most = args.amount.most();
-    // One more than is asked for tells whether there are more.
+    // One more than requested, to see whether there are more.
     let enough = most.saturating_add(1);
     let prompt = id_of(&store, prompt)?;
     let mut holders = store.holders(prompt, environment.clone(), enough)?;
@@ -30,10 +30,10 @@ pub(crate) fn log(
         || table(&holders),
     )?;
     if holders.is_empty() && !more {
-        session.note("it never pointed anywhere");
+        session.note("the environment never pointed to a version");
     }
     if more {
-        session.note("it held older versions: -n N or --all shows them");
+        session.note("there are older entries: -n N or --all shows them");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `env list`, `env set`, `env remove`.
+//! The commands `env list`, `env set` and `env remove`.
 
 use serde_json::{Value, json};
 
@@ -97,7 +97,7 @@ fn json(store: &Store, moved: &Moved) -> Value {
 }
 
 fn words(store: &Store, prompt: &Prompt, moved: &Moved) -> String {
-    // A version may have been deleted since it was moved from.
+    // The earlier version may have been deleted after the environment left it.
     let number = |id: VersionId| {
         let version = store.version(id);
         paint(
@@ -109,7 +109,7 @@ fn words(store: &Store, prompt: &Prompt, moved: &Moved) -> String {
     let title = title(prompt);
     match (moved.before.map(number), moved.after.map(number)) {
         (Some(before), Some(after)) if before == after => {
-            format!("{name} of {title} is {after} already\n")
+            format!("{name} of {title} is already {after}\n")
         }
         (Some(before), Some(after)) => {
             format!("{name} of {title} is now {after}, it was {before}\n")

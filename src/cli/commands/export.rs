@@ -1,4 +1,4 @@
-//! `export`.
+//! The command `export`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -37,10 +37,12 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
         .collect();
     if !differing.is_empty() && !args.force {
         let files = text::count(differing.len() as u64, "file differs", "files differ");
-        let message = format!("{files} from what would be written, so nothing was");
+        let message = format!("{files} from what would be written, so nothing was written");
         return Err(Failure::new(Exit::Conflict, "files_differ", message)
             .details(differing)
-            .hint("promptbook import commits the files first; --force overwrites them"));
+            .hint(
+                "commit the files first with promptbook import, or overwrite them with --force",
+            ));
     }
     let files = planned.iter().flat_map(Planned::files);
     let mut links: Vec<String> = files
@@ -51,7 +53,7 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
     links.dedup();
     if !links.is_empty() {
         let count = text::count(links.len() as u64, "link is", "links are");
-        let message = format!("{count} where files would be written, so nothing was");
+        let message = format!("{count} where files would be written, so nothing was written");
         return Err(Failure::new(Exit::Conflict, "links", message)
             .details(links)
             .hint("nothing is written through links; remove them, or export to another folder"));
@@ -72,15 +74,15 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
     }
 }
 
-/// One file that is to be there.
+/// A file to export.
 struct Planned {
-    /// Its path below the folder.
+    /// The path below the folder.
     file: PathBuf,
     prompt: Prompt,
     version: Version,
-    /// What is there before.
+    /// The state of the file before the export.
     state: State,
-    /// The file that has the prompt's name, if the path can't have it, and what is there before.
+    /// The file for the prompt's name and its state, if the name is too long for the path.
     name: Option<(PathBuf, State)>,
 }
 
@@ -102,10 +104,10 @@ enum State {
     Differs,
 }
 
-/// Everything that is to be there, held against what is, before anything is written.
+/// Lists the files to export and compares them with the existing ones, before anything is written.
 fn plan(store: &Store, selector: &Selector, folder: &Path) -> Outcome<Vec<Planned>> {
     let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX)?;
-    // Letter case does not tell names apart on every file system.
+    // Some file systems ignore letter case.
     let fold = |prompt: &Prompt| prompt.name.as_str().to_lowercase();
     let mut namesakes: HashMap<String, usize> = HashMap::new();
     for prompt in &prompts {
@@ -158,7 +160,7 @@ fn state(path: &Path, blob: BlobId) -> Outcome<State> {
     }
 }
 
-/// The link that is in the place of a file below the folder, or of a folder on the way to it.
+/// Returns the symbolic link that is at the path of a file below the folder, or at a parent of it.
 fn link_on_the_way(folder: &Path, file: &Path) -> Option<PathBuf> {
     let mut path = folder.to_owned();
     for part in file {
@@ -188,7 +190,9 @@ fn put(folder: &Path, file: &Path, state: State, bytes: &[u8]) -> Outcome {
     })
 }
 
-/// Writes a file below a folder that the user named. What is on the way may have become a link since it was looked at.
+/// Writes a file below the folder that the user named.
+///
+/// Follows no symbolic link below the folder, because one may have been created since the check.
 fn write_file(folder: &Path, file: &Path, state: State, bytes: &[u8]) -> io::Result<()> {
     if state == State::Same {
         return Ok(());
@@ -202,7 +206,7 @@ fn write_file(folder: &Path, file: &Path, state: State, bytes: &[u8]) -> io::Res
             continue;
         }
         let mut file = match state {
-            // Never over a file that came to be since it was looked for.
+            // Never overwrites a file that was created since the check.
             State::Missing => folder.create_new(part)?,
             _ => folder.open_to_replace(part)?,
         };
@@ -237,7 +241,7 @@ fn answer_json(planned: &[Planned]) -> Value {
     json!({"written": written, "unchanged": unchanged, "files": files.collect::<Vec<_>>()})
 }
 
-/// What was written, and how much was there already.
+/// Returns a table of the written files, and the number of unchanged files.
 fn answer_text(planned: &[Planned]) -> String {
     let mut table = Table::new(&["FILE", "PROMPT", "VERSION"]);
     for one in planned.iter().filter(|one| !one.is_there()) {

@@ -1,4 +1,4 @@
-//! `fake`.
+//! The command `fake`.
 
 use std::io;
 use std::time::Duration;
@@ -17,7 +17,9 @@ use crate::cli::output;
 use crate::server::Fixtures;
 use crate::server::fake::{Fake, FakeError, FakeOptions};
 
-/// Serves a fake until it is asked to stop, or nobody is there any more who could ask.
+/// Serves a fake until it is asked to stop.
+///
+/// A signal, the end of the parent process and, optionally, the end of standard input stop it.
 pub(super) fn fake(args: &Arguments) -> Outcome {
     let parent = Parent::now();
     raise_open_files();
@@ -25,7 +27,7 @@ pub(super) fn fake(args: &Arguments) -> Outcome {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io("threads can't be started", &error))?;
     let ended = runtime.block_on(async {
-        // Heard before anybody knows whom to send them to.
+        // Listen before the announcement lets another process send a signal.
         let mut signals = Signals::heard()?;
         announce(&fake)?;
         tokio::select! {
@@ -60,13 +62,13 @@ fn options(args: &Arguments) -> Outcome<FakeOptions> {
     Ok(args.origins.iter().fold(options, FakeOptions::allow_origin))
 }
 
-/// Tells whoever started it where it is: one line, which is all that is ever written.
+/// Prints the fake's URLs and key in one line, its only output.
 fn announce(fake: &Fake) -> Outcome {
     let line = json!({"url": fake.url(), "key": fake.key(), "control": fake.control_url()});
     output::bytes(format!("{line}\n").as_bytes())
 }
 
-/// The process that started this one, where the system can tell.
+/// The parent process, on systems that report it.
 struct Parent {
     #[cfg(unix)]
     id: u32,
@@ -80,7 +82,7 @@ impl Parent {
         }
     }
 
-    /// Waits until it has ended: another process is then the parent.
+    /// Waits until the parent has ended. The system then reports another parent.
     async fn gone(&self) {
         loop {
             sleep(Duration::from_millis(100)).await;
@@ -92,10 +94,10 @@ impl Parent {
     }
 }
 
-/// Waits until nobody can write to standard input any more.
+/// Waits for the end of standard input.
 async fn input_ended() {
     let (reading, ended) = oneshot::channel::<()>();
-    // A thread that nobody waits for: it may read for ever.
+    // The thread is never joined, because its read may never return.
     std::thread::spawn(move || {
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         drop(reading);

@@ -1,48 +1,54 @@
-//! The files that prompts are exported to and imported from, by their names.
+//! File names of exported prompts.
 //!
-//! A prompt `a/b` is the file `a/b.json`. What a file system would take amiss is percent-encoded: `%`, the characters
-//! that some system reserves, dots at either end, names of devices. So no name leads out of the folder, is hidden,
-//! or is another's on any system. Four marks are outside of the encoding:
+//! The prompt `a/b` has the file `a/b.json`. Some text is percent-encoded: `%`, the characters that
+//! some file system reserves, dots at either end, and names of devices. So on any system, no name
+//! leads out of the folder, is hidden, or is the name of another prompt. Four marks are outside of
+//! the encoding:
 //!
-//! - a folder whose name ends in a bare `%` goes on in the next part, for names too long for one part;
-//! - a bare `%` as the whole of the last part: nothing, for a name that is empty;
-//! - `%@` and an id, at the end: the prompt of that id, if others have its name too;
-//! - `%~` and an id, at the end: the prompt of that id, whose name is too long for a path. What is before the mark is the
-//!   name's beginning; the name itself is the content of the file beside it that ends in `.name` instead of `.json`.
+//! - A folder whose name ends in a bare `%` continues in the next part. It is used if a name is too
+//!   long for one part.
+//! - A last part that is only `%` is an empty name.
+//! - `%@` and an id at the end name the prompt with that id. It is used if several prompts have the
+//!   name.
+//! - `%~` and an id at the end name the prompt with that id. It is used if the name is too long for a
+//!   path. The text before the mark is the beginning of the name. The whole name is the content of a
+//!   file in the same folder that ends in `.name` instead of `.json`.
 
 use std::path::{Path, PathBuf};
 
 use crate::PromptId;
 
-/// Goes on in the next part of the path.
+/// The mark of a part that continues in the next part of the path.
 const MORE: char = '%';
-/// Nothing, where something has to be.
+/// The part that is an empty name.
 const NOTHING: &str = "%";
-/// The prompt's id follows.
+/// The mark before the id of a prompt.
 const ID: &str = "%@";
-/// The prompt's id follows, and the name is in a file of its own.
+/// The mark before the id of a prompt whose name is in a separate file.
 const CUT: &str = "%~";
-/// What the files of such names end in.
+/// The extension of the files that contain a name.
 const NAME_EXTENSION: &str = ".name";
-/// What the files end in.
+/// The extension of the files that contain a body.
 const EXTENSION: &str = ".json";
-/// The longest part of a path, before the marks; file systems take 255 bytes.
+/// The maximum length of a part of a path, without marks, in bytes. File systems allow 255 bytes.
 const LONGEST_PART: usize = 200;
-/// The size limit of a path below the folder, in bytes: macOS takes 1,024 with the folder's own.
+/// The maximum length of a path below the folder, in bytes.
+///
+/// macOS allows 1,024 bytes, which include the path of the folder.
 const MAX_PATH_BYTES: usize = 700;
 
-/// Where a file's name comes from.
+/// The name of the prompt of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Name {
-    /// From its path.
+    /// The name that the path contains.
     InPath(String),
-    /// From the content of the file at this path.
+    /// The path of the file that contains the name.
     Beside(PathBuf),
 }
 
-/// The file of a prompt, below the folder; with its id if the name is not `unique`.
+/// Returns the path of a prompt's file below the folder, with the id if the name is not `unique`.
 pub(super) fn encode(name: &str, id: PromptId, unique: bool) -> PathBuf {
-    // Encoding makes nothing shorter.
+    // The encoding never shortens a name.
     if name.len() <= MAX_PATH_BYTES {
         let path = encode_whole(name, (!unique).then_some(id));
         if path.as_os_str().len() <= MAX_PATH_BYTES {
@@ -55,7 +61,7 @@ pub(super) fn encode(name: &str, id: PromptId, unique: bool) -> PathBuf {
     format!("{beginning}{CUT}{id}{EXTENSION}").into()
 }
 
-/// The file that has the name of the prompt of this file, if its path is too short for it.
+/// Returns the file of the prompt's name, if the path of the prompt's file cannot contain it.
 pub(super) fn name_file(file: &Path) -> Option<PathBuf> {
     let text = file.to_str()?.strip_suffix(EXTENSION)?;
     let (_, id) = text.rsplit_once(CUT)?;
@@ -69,7 +75,7 @@ fn encode_whole(name: &str, id: Option<PromptId>) -> PathBuf {
         return format!("{id}{EXTENSION}").into();
     }
     let parts: Vec<&str> = match name.split('/').any(str::is_empty) {
-        // An empty part can't be written, so the slashes are.
+        // A path cannot contain an empty part, so the slashes are encoded.
         true => vec![name],
         false => name.split('/').collect(),
     };
@@ -91,7 +97,9 @@ fn encode_whole(name: &str, id: Option<PromptId>) -> PathBuf {
     path
 }
 
-/// The name, and the id if there is one, of the prompt that a file below the folder has. None if the path is no text.
+/// Returns the name, and the id if any, of the prompt of a file below the folder.
+///
+/// Returns `None` if the path is not UTF-8.
 pub(super) fn decode(file: &Path) -> Option<(Name, Option<PromptId>)> {
     if let Some(beside) = name_file(file) {
         let (_, id) = file.to_str()?.strip_suffix(EXTENSION)?.rsplit_once(CUT)?;
@@ -121,7 +129,7 @@ pub(super) fn decode(file: &Path) -> Option<(Name, Option<PromptId>)> {
     Some((Name::InPath(name), id))
 }
 
-/// Cuts a part into pieces that are not too long when they are encoded.
+/// Cuts a part into pieces whose encoding is not too long.
 fn split(part: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut start, mut length) = (0, 0);
@@ -139,7 +147,7 @@ fn split(part: &str) -> Vec<&str> {
 
 fn encode_piece(piece: &str) -> String {
     let last = piece.char_indices().last().map_or(0, |(at, _)| at);
-    // A folder of this name would stand where a file does.
+    // A folder with this extension could have the path of another prompt's file.
     let extension = piece.len().checked_sub(EXTENSION.len()).filter(|at| {
         piece
             .get(*at..)
@@ -163,7 +171,7 @@ fn is_reserved(c: char) -> bool {
     c.is_control() || r#"/\<>:"|?*%"#.contains(c)
 }
 
-/// Whether Windows takes it for a device, whatever follows behind a dot.
+/// Returns whether Windows reads the name as a device. It ignores an extension.
 fn is_device(piece: &str) -> bool {
     let stem = piece
         .split('.')
@@ -178,8 +186,10 @@ fn is_device(piece: &str) -> bool {
     ["CON", "PRN", "AUX", "NUL"].contains(&stem.as_str()) || numbered("COM") || numbered("LPT")
 }
 
-/// What a piece stands for. A `%` that begins no encoded character is one, and so is all of a piece whose
-/// characters would be none: files have such names that were never exported.
+/// Decodes a piece of a path.
+///
+/// A `%` that does not begin an encoded byte is kept. A piece whose decoding is not UTF-8 is kept
+/// as a whole. Files that were not exported can have such names.
 fn decode_piece(piece: &str) -> String {
     let mut bytes = Vec::with_capacity(piece.len());
     let mut rest = piece.as_bytes();
@@ -197,7 +207,7 @@ fn decode_piece(piece: &str) -> String {
 
 fn hex(digits: &[u8]) -> Option<u8> {
     let digits = std::str::from_utf8(digits).ok()?;
-    // `from_str_radix` takes a sign too.
+    // `from_str_radix` also accepts a sign.
     let all = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     all.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }
@@ -257,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_stands_at_the_end() {
+    fn an_id_is_at_the_end() {
         for (name, path) in [("a/b", "a/b%@abc123.json"), ("", "%@abc123.json")] {
             let file = encode(name, id(), false);
             assert_eq!(file.to_str(), Some(path));
@@ -266,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_too_long_for_a_path_is_in_a_file_of_its_own() {
+    fn a_name_that_is_too_long_for_a_path_is_in_a_separate_file() {
         for name in ["x/".repeat(32 * 1024), "\0".repeat(300), "é".repeat(351)] {
             let file = encode(&name, id(), true);
             let path = file.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! `fixtures`.
+//! The command `fixtures`.
 
 use std::io::ErrorKind;
 

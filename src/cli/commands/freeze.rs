@@ -1,4 +1,4 @@
-//! `freeze`.
+//! The command `freeze`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -24,7 +24,7 @@ pub(super) fn freeze(args: &Freeze, session: &Session) -> Outcome {
     }
 }
 
-/// The two files.
+/// The paths of the frozen file and its lockfile.
 struct Files {
     frozen: PathBuf,
     lock: PathBuf,
@@ -41,10 +41,10 @@ impl Files {
         if place(&lock) == place(&args.file) {
             return Err(Failure::usage("FILE and the lockfile are the same file"));
         }
-        // Both are read first, and of a pipe or a device there may be no end.
+        // Both files are read first, and a pipe or device may have no end.
         for path in [&args.file, &lock] {
             if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-                let message = format!("{} is no regular file", path.display());
+                let message = format!("{} is not a regular file", path.display());
                 return Err(Failure::new(Exit::Conflict, "file_in_the_way", message)
                     .hint("name another file"));
             }
@@ -55,17 +55,17 @@ impl Files {
         })
     }
 
-    /// What the frozen file is now: nothing if it is missing, an error if it is none or damaged.
+    /// Reads the frozen file. Returns `None` if it is missing, or the error if it is invalid.
     fn read_frozen(&self) -> Outcome<Option<Result<Frozen, FileError>>> {
         found(Frozen::open(&self.frozen))
     }
 
-    /// What the lockfile is now.
+    /// Reads the lockfile, with the same results.
     fn read_lock(&self) -> Outcome<Option<Result<Lock, FileError>>> {
         found(Lock::open(&self.lock))
     }
 
-    /// What is not this command's to write over, and why.
+    /// Returns a file that this command must not overwrite, and the reason.
     fn obstacle<'a>(
         &'a self,
         frozen: &'a Option<Result<Frozen, FileError>>,
@@ -121,8 +121,9 @@ fn write(files: &Files, now: &Frozen, session: &Session) -> Outcome {
     answer(files, &lock, effect, &changes, session)
 }
 
-/// Whether a file that is no lockfile was one, as far as can be told: somebody merged two of them, say. Then it may be
-/// written over.
+/// Returns whether an invalid lockfile looks like a former lockfile, for example after a merge.
+///
+/// Such a file may be overwritten.
 fn was_a_lock(path: &Path) -> bool {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.contains("\"promptbook_lock\": 1,")
@@ -135,7 +136,7 @@ fn in_the_way(path: &Path, error: &FileError) -> Failure {
         .hint("remove it, or name another file")
 }
 
-/// Puts a file in place, wholly or not at all. Answers false where it is there already.
+/// Writes a file entirely or not at all. Returns false if it already has these contents.
 fn replace(path: &Path, bytes: &[u8]) -> Outcome<bool> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(false);
@@ -157,11 +158,11 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
     let (lock, frozen) = (files.read_lock()?, files.read_frozen()?);
     let hint = match files.obstacle(&frozen, &lock) {
         Some((path, _)) => format!(
-            "{} is not this command's: remove it, or name another file",
+            "{} is in the way: remove it, or name another file",
             path.display()
         ),
         None if now.prompts().len() == 0 => NOTHING.into(),
-        None => "the same command without --check writes both files anew".into(),
+        None => "run the same command without --check to write both files again".into(),
     };
     let lock = wanted(lock);
     let frozen = wanted(frozen).map(|frozen| Lock::of(&frozen));
@@ -188,7 +189,7 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
         return answer(files, &lock_now, "checked", &[], session);
     }
     let message = format!(
-        "{}, {} and the store do not agree",
+        "{}, {} and the store differ",
         files.frozen.display(),
         files.lock.display()
     );
@@ -197,14 +198,14 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
         .hint(hint))
 }
 
-/// Where a path leads to, however it is written; the file itself need not be there.
+/// Returns the canonical folder and the name of a file, which need not exist.
 fn place(path: &Path) -> (PathBuf, Option<&OsStr>) {
     let folder = folder_of(path);
     let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.into());
     (folder, path.file_name())
 }
 
-/// What is there, or what is wrong in words.
+/// Returns the opened file, or a description of what is wrong with it.
 fn wanted<T>(found: Option<Result<T, FileError>>) -> Result<T, String> {
     match found {
         Some(found) => found.map_err(|error| error.to_string()),

@@ -1,4 +1,4 @@
-//! `ops`.
+//! The command `ops`.
 
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub(super) fn operations(args: &Operations, session: &Session) -> Outcome {
         environment: args.env.clone(),
     };
     let most = args.amount.most();
-    // One more than is asked for tells whether there are more.
+    // One more than requested, to see whether there are more.
     let mut operations = store.operations(&filter, None, most.saturating_add(1))?;
     let more = operations.len() > most;
     operations.truncate(most);
@@ -39,7 +39,7 @@ pub(super) fn operations(args: &Operations, session: &Session) -> Outcome {
     Ok(())
 }
 
-/// What was asked for.
+/// Returns the kind of an operation and the operations that it undoes.
 pub(super) fn what(operation: &Operation) -> String {
     let kind = operation.content.kind.as_str().replace('_', " ");
     let undoes = &operation.content.undoes;
@@ -47,7 +47,7 @@ pub(super) fn what(operation: &Operation) -> String {
     kind + &undoes.collect::<String>()
 }
 
-/// A prompt's id, also of one that is deleted if it is named by it.
+/// Returns a prompt's id. A deleted prompt is found by its id only.
 pub(super) fn id_of(store: &View, prompt: &PromptRef) -> Outcome<PromptId> {
     match (store.prompt(prompt.clone()), prompt) {
         (Ok(prompt), _) => Ok(prompt.id),

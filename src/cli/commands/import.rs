@@ -1,4 +1,4 @@
-//! `import`.
+//! The command `import`.
 
 use std::collections::HashMap;
 use std::io;
@@ -29,13 +29,13 @@ pub(super) fn import(args: &Import, session: &Session) -> Outcome {
             if args.message.is_some() || args.env.is_some() || args.no_env {
                 let message = format!("{} is a bundle, not a folder", input::name_of(file));
                 return Err(Failure::usage(message)
-                    .hint("a bundle brings its messages and environments with it"));
+                    .hint("a bundle contains its own messages and environments"));
             }
             return bundle::import(file, session);
         }
         (None, folder) => folder.as_deref().unwrap_or(Path::new(".")),
     };
-    // Before the files are read: without a store, nothing need be.
+    // Opened before the files are read, which would be useless without a store.
     let store = session.store()?;
     let files = json_files(folder).map_err(unread)?;
     let entries = read(folder, &files, session)?;
@@ -54,7 +54,7 @@ pub(super) fn import(args: &Import, session: &Session) -> Outcome {
             }
             progress.step();
         }
-        // Takes back what the others did.
+        // An error rolls the whole batch back.
         first.map_or(Ok(()), Err)
     });
     drop(progress);
@@ -72,9 +72,9 @@ pub(super) fn import(args: &Import, session: &Session) -> Outcome {
     )
 }
 
-/// One file, as it goes into the store.
+/// A file to import.
 struct Entry {
-    /// Its path below the folder.
+    /// The path below the folder.
     file: String,
     name: PromptName,
     id: Option<PromptId>,
@@ -100,7 +100,7 @@ impl Effect {
 
 type Placed<'a> = (&'a Entry, Effect, Version);
 
-/// Why a folder, or what is in it, can't be read.
+/// Returns the error for a folder or file that cannot be read.
 fn unread((path, error): (PathBuf, io::Error)) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound => Failure::new(
@@ -112,7 +112,7 @@ fn unread((path, error): (PathBuf, io::Error)) -> Failure {
     }
 }
 
-/// Reads all files, or names every bad one.
+/// Reads all files. Fails with a list of all invalid files.
 fn read(folder: &Path, files: &[PathBuf], session: &Session) -> Outcome<Vec<Entry>> {
     let progress = Progress::of(session, "reading", files.len());
     let mut entries: Vec<Entry> = Vec::with_capacity(files.len());
@@ -121,7 +121,9 @@ fn read(folder: &Path, files: &[PathBuf], session: &Session) -> Outcome<Vec<Entr
     for file in files {
         match read_one(folder, file) {
             Ok(entry) => match seen.insert((entry.name.clone(), entry.id), entry.file.clone()) {
-                Some(other) => bad.push(format!("{}: it is the prompt of {other} too", entry.file)),
+                Some(other) => {
+                    bad.push(format!("{}: it is the same prompt as {other}", entry.file))
+                }
                 None => entries.push(entry),
             },
             Err(reason) => bad.push(format!("{}: {reason}", file.display())),
@@ -153,7 +155,7 @@ fn read_one(folder: &Path, file: &Path) -> Result<Entry, String> {
     })
 }
 
-/// The name that a file has.
+/// Reads a prompt's name from a file.
 fn read_name(path: &Path) -> Result<String, String> {
     let bytes = input::bytes(path).map_err(|error| format!("which can't be read: {error}"))?;
     String::from_utf8(bytes).map_err(|_| "which is not UTF-8".into())
@@ -164,13 +166,16 @@ fn refused(bad: Vec<String>, of: usize) -> Failure {
     Failure::new(
         Exit::Usage,
         "bad_files",
-        format!("{} of {files} can't be imported, so nothing was", bad.len()),
+        format!(
+            "{} of {files} can't be imported, so nothing was imported",
+            bad.len()
+        ),
     )
     .details(bad)
-    .hint("mend these files, or take them out of the folder")
+    .hint("fix these files, or remove them from the folder")
 }
 
-/// Whether the other files may still be looked at, to name all that are bad.
+/// Returns whether the error concerns a single file, so that the check continues with the others.
 fn is_of_one_file(error: &Error) -> bool {
     matches!(
         error,
@@ -181,7 +186,7 @@ fn is_of_one_file(error: &Error) -> bool {
     )
 }
 
-/// Brings one file into the store, if it is not what is there.
+/// Imports one file, unless the prompt's latest version has the same body.
 fn place(batch: &mut Batch<'_>, entry: &Entry, args: &Import) -> crate::Result<(Effect, Version)> {
     let prompt = match entry.id {
         Some(id) => PromptRef::Id(id),
@@ -239,7 +244,7 @@ fn answer_json(placed: &[Placed<'_>]) -> Value {
     })
 }
 
-/// What changed, and how much did not.
+/// Returns a table of the changed prompts, and the number of unchanged files.
 fn answer_text(placed: &[Placed<'_>]) -> String {
     let mut table = Table::new(&["FILE", "PROMPT", "VERSION", "EFFECT"]);
     for (entry, effect, version) in placed {

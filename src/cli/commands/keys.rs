@@ -1,4 +1,4 @@
-//! The keys of a server: from the command line, or from files, which the list of processes does not show.
+//! Reading of a server's keys from the command line and from files.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -9,14 +9,16 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{WARNING, aside, paint};
 use crate::cli::text;
 
-/// Far more than a key needs.
+/// The maximum number of bytes that are read from a key file, far more than a key needs.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// The keys that are given by `--key` or in files, but not by both.
+/// Returns the keys given by `--key` or in files. Fails if both are given.
+///
+/// Keys in files do not appear in the list of processes.
 pub(super) fn given(keys: Vec<String>, files: &[PathBuf]) -> Outcome<Vec<String>> {
     if !keys.is_empty() && !files.is_empty() {
         let message = "keys are given both by --key (or PROMPTBOOK_KEY) and by --key-file";
-        return Err(Failure::usage(message).hint("put all of them in files"));
+        return Err(Failure::usage(message).hint("put all keys in files"));
     }
     let read = files.iter().map(|file| key_in(file));
     Ok(keys
@@ -25,24 +27,23 @@ pub(super) fn given(keys: Vec<String>, files: &[PathBuf]) -> Outcome<Vec<String>
         .collect())
 }
 
-/// The key in a file, without the line's end.
+/// Returns the key in a file, without the line break at its end.
 fn key_in(path: &Path) -> Outcome<String> {
     let name = path.display();
     let (text, found) = read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             Failure::new(Exit::NotFound, "file_not_found", format!("no file {name}"))
         }
-        io::ErrorKind::InvalidData => Failure::usage(format!("the key in {name} is no text")),
+        io::ErrorKind::InvalidData => Failure::usage(format!("the key in {name} is not UTF-8")),
         _ => Failure::io(format!("{name} can't be read"), &error),
     })?;
     let key = text.strip_suffix('\n').unwrap_or(&text);
     let key = key.strip_suffix('\r').unwrap_or(key);
     if key.is_empty() {
-        return Err(Failure::usage(format!("there is no key in {name}")));
+        return Err(Failure::usage(format!("{name} contains no key")));
     }
     if others_may_read(&found) {
-        let warning =
-            format!("other users can read the key in {name}; chmod 600 keeps it from them");
+        let warning = format!("other users can read the key in {name}; chmod 600 prevents that");
         aside(&format!(
             "{}: {}\n",
             paint(WARNING, "warning"),

@@ -1,4 +1,4 @@
-//! `init`, `verify`, `settle`, `gc`, `stats`.
+//! The commands `init`, `verify`, `settle`, `gc` and `stats`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,11 +24,11 @@ pub(crate) fn init(args: &Init, session: &Session) -> Outcome {
     let store = options.policy(args.policy.into()).create(&path)?;
     let settings = store.settings();
     session.report(
-        Done::Other("the store was made"),
+        Done::Other("the store was created"),
         || json!({"path": path.to_string_lossy(), "settings": settings}),
         || {
             format!(
-                "Made a store in {}\n  versions begin with {}, {}\n",
+                "Created a store in {}\n  first version {}, {}\n",
                 paint(NAME, text::line(&path.to_string_lossy())),
                 settings.first_version,
                 policy_words(settings.policy),
@@ -68,7 +68,7 @@ pub(crate) fn verify(args: &Verify, session: &Session) -> Outcome {
 
 const CHECKED: &str = "bodies checked:";
 
-/// Shows how many bodies of a store were checked, and of how many, unless that can't be read.
+/// Shows a progress bar for the check of all bodies, or a spinner if their number cannot be read.
 fn checked(store: &Store, session: &Session) -> Progress {
     let Ok(stats) = store.stats() else {
         return Progress::open_ended(session, CHECKED);
@@ -89,14 +89,11 @@ fn repair(from: &[PathBuf], session: &Session) -> Outcome {
     let repaired = store.repair(&sources, |bodies| progress.at(bodies))?;
     drop(progress);
     let told = session.report(
-        Done::Other("the repair was made"),
+        Done::Other("the store was repaired"),
         || json!({"bodies": repaired.bodies, "report": report_json(&repaired.report)}),
         || {
             let taken = text::count(repaired.bodies.len() as u64, "body", "bodies");
-            format!(
-                "Took back {taken}\n{}",
-                report_text(&repaired.report, false)
-            )
+            format!("Restored {taken}\n{}", report_text(&repaired.report, false))
         },
     );
     refuse_damaged(&repaired.report).and(told)
@@ -115,14 +112,18 @@ pub(crate) fn report_json(report: &Report) -> Value {
     })
 }
 
-/// Fails where something is wrong.
+/// Fails if the report contains a violation.
 pub(crate) fn refuse_damaged(report: &Report) -> Outcome {
     if report.is_clean() {
         return Ok(());
     }
     let found = text::count(report.violations.len() as u64, "violation", "violations");
-    Err(Failure::new(Exit::Damaged, "violations", format!("{found} found"))
-        .hint("make a copy of the store's directory before anything else; then promptbook verify --repair --from BACKUP, or restore it"))
+    Err(
+        Failure::new(Exit::Damaged, "violations", format!("{found} found")).hint(
+            "copy the store's directory first; \
+             then run promptbook verify --repair --from BACKUP, or restore the backup",
+        ),
+    )
 }
 
 pub(crate) fn report_text(report: &Report, quick: bool) -> String {
@@ -138,7 +139,9 @@ pub(crate) fn report_text(report: &Report, quick: bool) -> String {
         .collect();
     if quick {
         let bodies = text::count(report.bodies, "body", "bodies");
-        told.push_str(&format!("Looked for {bodies}; nothing else was checked\n"));
+        told.push_str(&format!(
+            "Checked that no file is missing for {bodies}, and nothing else\n"
+        ));
         return told;
     }
     told.push_str(&format!(
@@ -153,23 +156,23 @@ pub(crate) fn report_text(report: &Report, quick: bool) -> String {
         told.push_str(&format!("  head {}\n", paint(DIM, head)));
     }
     if report.is_clean() {
-        told.push_str("All is sound.\n");
+        told.push_str("No violations found.\n");
     }
     told
 }
 
 pub(crate) fn settle(session: &Session) -> Outcome {
     let store = session.store()?;
-    let progress = Progress::open_ended(session, "bodies settled:");
+    let progress = Progress::open_ended(session, "bodies moved:");
     let settled = store.settle(|settled| progress.at(settled.bodies))?;
     drop(progress);
     session.report(
-        Done::Other("the bodies were settled"),
+        Done::Other("the bodies were moved to files"),
         || json!({"bodies": settled.bodies, "bytes": settled.bytes}),
         || {
             let bodies = text::count(settled.bodies, "body", "bodies");
             format!(
-                "Settled {bodies} of {}\n",
+                "Moved {bodies} of {} from the journal to files\n",
                 text::count(settled.bytes, "byte", "bytes")
             )
         },
@@ -188,7 +191,7 @@ pub(crate) fn collect(args: &Collect, session: &Session) -> Outcome {
     let collected = store.collect_garbage_with(options)?;
     drop(progress);
     session.report(
-        Done::Other("the collection was made"),
+        Done::Other("the garbage was collected"),
         || {
             json!({
                 "bodies": collected.bodies,
@@ -202,7 +205,11 @@ pub(crate) fn collect(args: &Collect, session: &Session) -> Outcome {
         || {
             let removed = removed(&collected);
             let packed = text::count(collected.packed, "body", "bodies");
-            let dropped = text::count(collected.dropped, "dead one", "dead ones");
+            let dropped = text::count(
+                collected.dropped,
+                "unreferenced body",
+                "unreferenced bodies",
+            );
             let inputs = match collected.inputs {
                 0 => String::new(),
                 some => format!(
@@ -210,12 +217,12 @@ pub(crate) fn collect(args: &Collect, session: &Session) -> Outcome {
                     text::count(some, "request", "requests")
                 ),
             };
-            format!("Removed {removed}{inputs}\nPacked {packed}; {dropped} went from packs\n")
+            format!("Removed {removed}{inputs}\nPacked {packed}; removed {dropped} from packs\n")
         },
     )
 }
 
-/// What would be removed.
+/// Reports what a collection would remove.
 fn garbage(options: GcOptions, session: &Session) -> Outcome {
     let garbage = session
         .reader()?
@@ -265,9 +272,9 @@ pub(crate) fn stats(session: &Session) -> Outcome {
     )
 }
 
-/// What packs take of the bytes of their bodies; none where there is no pack.
+/// Returns the size of the packs relative to that of their bodies, or `None` without packs.
 fn ratio(stats: &Stats) -> Option<f64> {
-    #[allow(clippy::cast_precision_loss)] // A ratio of a few digits.
+    #[allow(clippy::cast_precision_loss)] // The result is rounded to three digits.
     let ratio = stats.bodies.pack_bytes as f64 / stats.bodies.packed_bytes as f64;
     (stats.bodies.packed_bytes > 0).then(|| (ratio * 1000.0).round() / 1000.0)
 }
@@ -283,7 +290,7 @@ fn stats_text(path: &str, stats: &Stats) -> String {
         ("prompts", stats.prompts.to_string()),
         ("operations", stats.operations.to_string()),
         (
-            "to settle",
+            "journal",
             match stats.oldest_waiting {
                 Some(oldest) => format!(
                     "{}, since {}",
@@ -298,7 +305,7 @@ fn stats_text(path: &str, stats: &Stats) -> String {
             "packs",
             match ratio(stats) {
                 Some(ratio) => format!(
-                    "{}: {} in {}, {ratio} of it",
+                    "{}: {}, compressed to {}, ratio {ratio}",
                     usage.packs,
                     bodies_of(usage.packed_bodies, usage.packed_bytes),
                     text::count(usage.pack_bytes, "byte", "bytes"),
@@ -307,7 +314,10 @@ fn stats_text(path: &str, stats: &Stats) -> String {
             },
         ),
         ("first version", stats.settings.first_version.to_string()),
-        ("bump rules", policy_words(stats.settings.policy).to_owned()),
+        (
+            "bump policy",
+            policy_words(stats.settings.policy).to_owned(),
+        ),
     ];
     let lines =
         fields.map(|(name, value)| format!("{} {value}\n", paint(DIM, format!("{name:<13}"))));

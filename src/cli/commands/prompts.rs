@@ -1,4 +1,4 @@
-//! `create`, `ls`, `tag`, `rename`, `rm`.
+//! The commands `create`, `ls`, `tag`, `rename` and `rm`.
 
 use std::io::{self, IsTerminal};
 
@@ -54,7 +54,7 @@ pub(super) fn created_text(created: &Created) -> String {
     )
 }
 
-/// A prompt's name and id.
+/// Returns a prompt's name and id.
 pub(super) fn title(prompt: &Prompt) -> String {
     format!(
         "{} ({})",
@@ -90,7 +90,7 @@ fn with_environments(store: &View, prompts: Vec<Prompt>) -> Outcome<Found> {
     for prompt in prompts {
         match store.environments(prompt.id) {
             Ok(environments) => found.push((prompt, environments)),
-            // Deleted since it was listed.
+            // The prompt was deleted after it was listed.
             Err(crate::Error::PromptNotFound { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -174,7 +174,7 @@ fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> Outcome {
         session.note("nothing was deleted");
         return Ok(());
     }
-    // By its id: what was shown is what goes.
+    // By its id, so that the prompt that was shown is the one that is deleted.
     let prompt = store.delete_prompt(prompt.id)?;
     session.report(
         Done::Operations(&store),
@@ -186,9 +186,9 @@ fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> Outcome {
 fn confirmed(question: &str) -> Outcome<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Failure::usage(
-            "a whole prompt is deleted only when you confirm it, and there is no terminal to ask",
+            "deleting a whole prompt requires a confirmation, and there is no terminal to ask for it",
         )
-        .hint("say --yes, or name one version, as PROMPT@2.1"));
+        .hint("pass --yes, or name one version, such as PROMPT@2.1"));
     }
     aside(question);
     let mut answer = String::new();

@@ -1,4 +1,4 @@
-//! `search`.
+//! The command `search`.
 
 use anstyle::Style;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ fn table(hits: &[SearchHit]) -> String {
     table.text()
 }
 
-/// The number, and the environments that it is in.
+/// Returns a version's number and environments.
 fn version(version: Option<&Version>) -> (String, Style) {
     let Some(version) = version else {
         return ("-".into(), NUMBER);
@@ -72,7 +72,7 @@ fn word(matched: Matched) -> &'static str {
     }
 }
 
-/// What a snippet says, piece by piece, and which pieces were searched.
+/// Returns a snippet in pieces, and whether each piece is a match.
 fn pieces(snippet: &Snippet) -> impl Iterator<Item = (&str, bool)> {
     let piece = |from: usize, to: usize| snippet.text.get(from..to).unwrap_or_default();
     let mut pieces = Vec::new();

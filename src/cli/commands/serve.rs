@@ -1,4 +1,4 @@
-//! `serve`.
+//! The command `serve`.
 
 use std::io::{ErrorKind, IsTerminal};
 
@@ -34,7 +34,7 @@ pub(super) fn serve(args: &Serve, session: &Session) -> Outcome {
     let runtime = Runtime::new();
     let runtime = runtime.map_err(|error| Failure::io("threads can't be started", &error))?;
     let served = runtime.block_on(async {
-        // Heard before anybody knows whom to send them to.
+        // Listen before the announcement lets another process send a signal.
         let mut signals = Signals::heard()?;
         announce(&server, kept, session)?;
         run(server, &mut signals).await
@@ -43,12 +43,12 @@ pub(super) fn serve(args: &Serve, session: &Session) -> Outcome {
     served
 }
 
-/// Tells where it is and, if it was made here, the key.
+/// Prints the server's URL and, if the caller gave no key, the store's own key.
 fn announce(server: &Server, kept: bool, session: &Session) -> Outcome {
     let key = kept.then(|| server.key());
     let made = server.makes_secrets();
     if session.json() {
-        // In one line: whoever reads it can't wait for the end of the output.
+        // One line, because the reader cannot wait for the end of the output.
         let line = json!({"url": server.url(), "key": key, "made": made});
         return output::bytes(format!("{line}\n").as_bytes());
     }
@@ -56,14 +56,14 @@ fn announce(server: &Server, kept: bool, session: &Session) -> Outcome {
     let key = key.map_or_else(String::new, |key| format!("The key is {key}\n"));
     let made = match made {
         true => {
-            "Its secrets are new: keys and signed URLs of another copy of the store don't work here\n"
+            "Its secrets are new: keys and signed URLs of other copies of the store are not valid here\n"
         }
         false => "",
     };
     output::words(&format!("Listening on {url}\n{key}{made}"))
 }
 
-/// Serves until a signal, and then until the requests under way are answered; a second signal does not wait for those.
+/// Serves until a signal, then completes the current requests. A second signal stops immediately.
 async fn run(server: Server, signals: &mut Signals) -> Outcome {
     let (stop, stopped) = oneshot::channel::<()>();
     let served = server.run(async { drop(stopped.await) });
@@ -77,7 +77,7 @@ async fn run(server: Server, signals: &mut Signals) -> Outcome {
         () = twice => Err(Failure::new(
             Exit::Failure,
             "interrupted",
-            "stopped before the requests under way were answered",
+            "stopped before the current requests were answered",
         )),
     }
 }
@@ -85,7 +85,7 @@ async fn run(server: Server, signals: &mut Signals) -> Outcome {
 /// Sends the log to standard error.
 fn log(level: Level) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    // It fails where a log was begun before, which then goes on.
+    // Fails if a log is already set up in this process, which then continues.
     let _ = tracing_subscriber::fmt()
         .with_max_level(tracing::level_filters::LevelFilter::from(level))
         .with_writer(std::io::stderr)
@@ -93,7 +93,7 @@ fn log(level: Level) {
         .try_init();
 }
 
-/// Each connection is an open file, and many systems allow few unless one asks.
+/// Raises the limit of open files to its maximum, because each connection is an open file.
 pub(super) fn raise_open_files() {
     #[cfg(unix)]
     {
@@ -103,7 +103,7 @@ pub(super) fn raise_open_files() {
             current: limit.maximum,
             maximum: limit.maximum,
         };
-        // Where it is not allowed, fewer connections are.
+        // If this fails, the server accepts fewer connections.
         let _ = setrlimit(Resource::Nofile, raised);
     }
 }
@@ -116,7 +116,7 @@ impl From<ServerError> for Failure {
                 (Exit::Usage, "key_needed")
             }
             ServerError::Option { .. } => (Exit::Usage, "usage"),
-            // It is no address at all.
+            // The text is not an address.
             ServerError::Listen { ref source, .. } if source.kind() == ErrorKind::InvalidInput => {
                 (Exit::Usage, "usage")
             }
@@ -129,7 +129,7 @@ impl From<ServerError> for Failure {
         };
         match error {
             ServerError::KeyNeeded { .. } | ServerError::SecretsWithheld { .. } => {
-                failure.hint("--key-file FILE gives one")
+                failure.hint("pass a key with --key-file FILE")
             }
             _ => failure,
         }

@@ -1,10 +1,10 @@
-//! Signals that ask a server to stop.
+//! Signals that stop a server.
 
 use tokio::signal;
 
 use crate::cli::error::{Failure, Outcome};
 
-/// SIGINT and SIGTERM, or Ctrl-C where there are no signals, heard from the moment on that this is made.
+/// A listener for SIGINT and SIGTERM, or for Ctrl-C on Windows. It listens as soon as it exists.
 pub(super) struct Signals {
     #[cfg(unix)]
     kinds: [signal::unix::Signal; 2],
@@ -13,9 +13,9 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Inside a runtime.
+    /// Starts listening. Must be called inside a runtime.
     pub(super) fn heard() -> Outcome<Self> {
-        let unheard = |error: std::io::Error| Failure::io("signals can't be waited for", &error);
+        let unheard = |error: std::io::Error| Failure::io("signals can't be received", &error);
         #[cfg(unix)]
         {
             use signal::unix::{SignalKind, signal};
@@ -31,7 +31,7 @@ impl Signals {
         }
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(super) async fn next(&mut self) {
         #[cfg(unix)]
         {

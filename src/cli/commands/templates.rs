@@ -1,4 +1,4 @@
-//! `vars`, `render`.
+//! The commands `vars` and `render`.
 
 use std::io::{self, IsTerminal};
 
@@ -18,7 +18,7 @@ use crate::{Contract, Json};
 pub(super) fn variables(args: &SpecOnly, session: &Session) -> Outcome {
     let store = session.view(&args.as_of)?;
     let version = store.version(args.spec.clone())?;
-    // Of this version, even if the spec comes to mean another one meanwhile.
+    // By the version's id, because the spec may select another version meanwhile.
     let contract = store.contract(version.id)?;
     for problem in &contract.problems {
         session.warn(&problem.to_string());
@@ -116,8 +116,9 @@ struct RenderedShape<'a> {
     errors: &'a [ValidationError],
 }
 
-/// Inputs as they are typed: `NAME=VALUE` is text, whatever it looks like, as strict mode takes the text of a number or
-/// boolean for one; `NAME:=JSON` is any JSON value.
+/// Parses input arguments: `NAME=VALUE` is text, `NAME:=JSON` is any JSON value.
+///
+/// `NAME=2` is text too, because strict mode accepts the text of a number or boolean for that type.
 fn typed(arguments: &[String]) -> Outcome<Map<String, Value>> {
     let mut inputs = Map::new();
     for argument in arguments {
@@ -130,9 +131,9 @@ fn typed(arguments: &[String]) -> Outcome<Map<String, Value>> {
 }
 
 fn one_typed(argument: &str) -> Outcome<(&str, Value)> {
-    let form = "inputs are given as NAME=VALUE, or NAME:=JSON";
+    let form = "write inputs as NAME=VALUE or NAME:=JSON";
     let Some((name, value)) = argument.split_once('=') else {
-        return Err(Failure::usage(format!("{argument:?} is no input")).hint(form));
+        return Err(Failure::usage(format!("{argument:?} is not an input")).hint(form));
     };
     let Some(name) = name.strip_suffix(':') else {
         return Ok((name, value.into()));
@@ -145,7 +146,7 @@ fn one_typed(argument: &str) -> Outcome<(&str, Value)> {
         }
         Ok(value) => Ok((name, value)),
         Err(error) => Err(
-            Failure::usage(format!("the value of input {name:?} is no JSON"))
+            Failure::usage(format!("the value of input {name:?} is not JSON"))
                 .because(&error)
                 .hint(form),
         ),
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_input_is_refused() {
+    fn malformed_inputs_are_refused() {
         for inputs in [vec!["a"], vec!["a:=x"], vec!["a=1", "a=2"]] {
             let inputs: Vec<String> = inputs.into_iter().map(str::to_owned).collect();
             assert!(typed(&inputs).is_err(), "{inputs:?}");

@@ -1,4 +1,4 @@
-//! `undo`.
+//! The command `undo`.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ pub(super) fn undo(args: &Undo, session: &Session) -> Outcome {
         None => store.undo_newest()?,
     };
     if done.is_none() {
-        session.note("nothing is left to take back");
+        session.note("no operation is left to undo");
     }
     session.report(
         Done::Operations(&store),
@@ -36,7 +36,7 @@ fn words(store: &Store, done: &Operation) -> String {
         "operations"
     };
     let mut told = format!(
-        "Took back {what} {}, by operation {}\n",
+        "Undid {what} {} by operation {}\n",
         undone.join(", "),
         done.number
     );

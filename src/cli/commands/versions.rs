@@ -1,4 +1,4 @@
-//! `log`, `show`, `resolve`.
+//! The commands `log`, `show`, `resolve` and `cat-body`.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ pub(super) fn log(args: &Log, session: &Session) -> Outcome {
     }
     let store = session.view(&args.as_of)?;
     let most = args.amount.most();
-    // One more than is asked for tells whether there are more.
+    // One more than requested, to see whether there are more.
     let enough = most.saturating_add(1);
     let mut entries = match &args.prompt {
         Some(prompt) => {
@@ -64,14 +64,15 @@ pub(super) fn log(args: &Log, session: &Session) -> Outcome {
     Ok(())
 }
 
-/// A version in a log, with its prompt's name.
+/// A version in a log, and its prompt's name.
 pub(super) struct Entry {
     pub(super) version: Version,
     pub(super) name: PromptName,
 }
 
-/// The newest live versions of all prompts. They are found by the operations that made them, which stand in the order
-/// of all commits.
+/// Returns the newest live versions of all prompts.
+///
+/// They are found through the operations that created them, because operations are in commit order.
 fn newest(store: &View, limit: usize) -> Outcome<Vec<Entry>> {
     let mut names: HashMap<PromptId, Option<PromptName>> = HashMap::new();
     let mut entries = Vec::new();
@@ -92,7 +93,7 @@ fn newest(store: &View, limit: usize) -> Outcome<Vec<Entry>> {
             if entries.len() == limit {
                 return Ok(entries);
             }
-            // As it is now: with its environments, or deleted.
+            // The current state, which has the environments, or is deleted.
             let (version, prompt) = (found(store.version(created.id))?, created.prompt_id);
             let name = match names.get(&prompt) {
                 Some(name) => name.clone(),
@@ -109,10 +110,10 @@ fn newest(store: &View, limit: usize) -> Outcome<Vec<Entry>> {
     }
 }
 
-/// How many operations are read at once.
+/// The maximum number of operations that are read at a time.
 const PAGE: usize = 256;
 
-/// What is deleted is not there, which is no error here.
+/// Converts the error for a deleted version or prompt into `None`.
 fn found<T>(result: crate::Result<T>) -> Outcome<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -121,7 +122,7 @@ fn found<T>(result: crate::Result<T>) -> Outcome<Option<T>> {
     }
 }
 
-/// A log: with the prompts' names where there are several, and with ids if they are asked for.
+/// Renders a log, optionally with the names of the prompts and the ids of the versions.
 pub(super) fn table(entries: &[Entry], named: bool, ids: bool) -> String {
     let mut head = vec!["VERSION", "DATE", "AUTHOR", "ENVIRONMENTS", "MESSAGE"];
     if named {
@@ -189,7 +190,7 @@ struct ShowShape<'a> {
     body: &'a Json,
 }
 
-/// A version's fields, one in a line.
+/// Renders a version's fields, one per line.
 fn fields(version: &Version, base: Option<&Version>, contract: &Contract) -> String {
     let list = |items: Vec<String>| items.join(", ");
     let base = match (version.base, base) {
@@ -247,7 +248,7 @@ fn fields(version: &Version, base: Option<&Version>, contract: &Contract) -> Str
 fn response_format(contract: &Contract) -> Option<String> {
     let format = contract.response_format.as_ref()?;
     let kind = format.json().get("type").and_then(Value::as_str);
-    Some(kind.map_or_else(|| "of its own".into(), text::line))
+    Some(kind.map_or_else(|| "custom".into(), text::line))
 }
 
 pub(super) fn resolve(args: &SpecOnly, session: &Session) -> Outcome {
@@ -268,7 +269,7 @@ pub(super) fn cat_body(args: &CatBody, session: &Session) -> Outcome {
     output::bytes(body.as_bytes())
 }
 
-/// The entries of one prompt's log.
+/// Returns the log of one prompt.
 pub(super) fn entries_of(store: &Store, prompt: &Prompt) -> Outcome<Vec<Entry>> {
     let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)?;
     let entry = |version| Entry {

@@ -1,4 +1,4 @@
-//! `watch`.
+//! The command `watch`.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use crate::cli::session::Session;
 use crate::cli::text;
 use crate::{Change, Event};
 
-/// How many changes are told at once.
+/// The maximum number of operations that are read at a time.
 const PAGE: usize = 100;
 
-/// The longest wait at once: then it is looked whether anybody still reads the output.
+/// The interval between checks whether the reader of the output closed it.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
@@ -43,7 +43,7 @@ pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
         left -= events.len();
         for event in &events {
             cursor = event.cursor;
-            // A line each, for those who read while it runs.
+            // One line each, because the reader reads while the command runs.
             match session.json() {
                 true => output::bytes(format!("{}\n", json!(event)).as_bytes())?,
                 false => output::words(&told(&mut words, event))?,
@@ -71,7 +71,7 @@ fn told(words: &mut Words<'_>, event: &Event) -> String {
     }
     for prompt in &event.affected {
         let prompt = paint(NAME, words.prompt(*prompt));
-        told += &format!("  {prompt}  is rendered otherwise\n");
+        told += &format!("  {prompt}  renders differently\n");
     }
     told
 }

@@ -1,7 +1,8 @@
-//! Whether an operation from elsewhere fits the state that it comes to.
+//! Checks of a bundle's operations against the state that they are applied to.
 //!
-//! The engine checks its own operations before it makes them; one from elsewhere was made by the rules of another
-//! history. A backend refuses much of what contradicts its state, but not all, and not in words for people.
+//! The engine checks its own operations before it makes them. An operation of a bundle was checked
+//! against another history. A backend rejects much of what contradicts its state, but not
+//! everything, and its messages are not meant for users.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,11 +11,11 @@ use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, OperationContent, PromptState, Version};
 use crate::storage::Snapshot;
 
-/// Why an operation does not fit.
+/// The reason why an operation is rejected.
 pub(super) enum Misfit {
-    /// What contradicts what.
+    /// The operation contradicts the state, as the text explains.
     Contradiction(String),
-    /// It could not be found out.
+    /// The check itself failed.
     Failed(Error),
 }
 
@@ -30,37 +31,37 @@ impl From<crate::storage::Error> for Misfit {
     }
 }
 
-/// What is known of prompts that are kept in memory; when there are more, all are forgotten.
+/// The number of prompts in memory above which all of them are discarded.
 const MOST_LINES: usize = 1024;
 
-/// What operations that are appended one after the other are held against.
+/// The state against which successive operations are checked.
 #[derive(Default)]
 pub(super) struct Check {
     lines: HashMap<PromptId, Line>,
-    /// What the operation at hand has made of versions so far.
+    /// The versions that the current operation has affected so far.
     versions: HashMap<VersionId, Seen>,
-    /// Those of each prompt, since it was last deleted.
+    /// The affected versions of each prompt, since the prompt was last deleted.
     seen_of: HashMap<PromptId, Vec<VersionId>>,
-    /// The prompts that it has made.
+    /// The prompts that the current operation has created.
     made: HashSet<PromptId>,
-    /// The prompts that it has deleted, with their versions.
+    /// The prompts that the current operation has deleted, with their versions.
     gone: HashSet<PromptId>,
 }
 
-/// A prompt as it is now.
+/// The current state of a prompt.
 struct Line {
-    /// Whether its id is, or was, a prompt's.
+    /// Whether the id belongs to a prompt, live or deleted.
     known: bool,
     state: Option<PromptState>,
     pointers: BTreeMap<EnvironmentName, VersionId>,
-    /// How many of them point to each version.
+    /// The number of environments that point to each version.
     pointed: HashMap<VersionId, usize>,
-    /// The version that came last, as far as this saw it come: the next one's base, mostly.
+    /// The newest version whose creation this check has seen: usually the base of the next one.
     last: Option<VersionId>,
 }
 
 impl Line {
-    /// Points an environment elsewhere; gives where it pointed.
+    /// Points an environment to `to`, and returns where it pointed before.
     fn point(&mut self, name: &EnvironmentName, to: Option<VersionId>) -> Option<VersionId> {
         let from = match to {
             Some(to) => self.pointers.insert(name.clone(), to),
@@ -75,7 +76,7 @@ impl Line {
         from
     }
 
-    /// An environment that points to a version.
+    /// Returns an environment that points to a version.
     fn holder(&self, id: VersionId) -> Option<&EnvironmentName> {
         if self.pointed.get(&id).is_none_or(|pointers| *pointers == 0) {
             return None;
@@ -92,8 +93,9 @@ struct Seen {
 }
 
 impl Check {
-    /// Checks an operation that is about to be appended to what the snapshot shows. `is_new` tells prompts that it makes,
-    /// and does not bring back.
+    /// Checks the next operation, which is about to be appended to the state of the snapshot.
+    ///
+    /// `is_new` returns whether the operation creates a prompt, as opposed to restoring it.
     pub(super) fn operation(
         &mut self,
         snapshot: &dyn Snapshot,
@@ -120,7 +122,9 @@ impl Check {
                 Change::VersionDeleted { id, .. } => {
                     self.is(snapshot, prompt, *id, true)?;
                     if let Some(name) = self.lines.get(&prompt).and_then(|line| line.holder(*id)) {
-                        return Err(format!("version {id} is in {name}, and can't go").into());
+                        return Err(
+                            format!("version {id} is in {name} and can't be deleted").into()
+                        );
                     }
                     self.see(prompt, *id, false);
                 }
@@ -187,11 +191,13 @@ impl Check {
         }
         if line.state != *before {
             let (found, told) = (described(&line.state), described(before));
-            return Err(format!("prompt {id} is {found}, the operation found it {told}").into());
+            return Err(
+                format!("prompt {id} is {found}, but before the operation it was {told}").into(),
+            );
         }
         if after.is_none() {
             if let Some(name) = line.pointers.keys().next() {
-                return Err(format!("prompt {id} is in {name}, and can't go").into());
+                return Err(format!("prompt {id} is in {name} and can't be deleted").into());
             }
             self.gone.insert(id);
             for version in self.seen_of.remove(&id).unwrap_or_default() {
@@ -238,8 +244,9 @@ impl Check {
         if found != before {
             let text = |id: Option<VersionId>| id.map_or("unset".into(), |id| id.to_string());
             let (found, told) = (text(found), text(before));
-            let reason =
-                format!("{name} of prompt {prompt} is {found}, the operation found {told}");
+            let reason = format!(
+                "{name} of prompt {prompt} is {found}, but before the operation it was {told}"
+            );
             return Err(reason.into());
         }
         Ok(())
@@ -248,11 +255,11 @@ impl Check {
     fn is_there(&self, prompt: PromptId) -> Result<(), Misfit> {
         match self.lines.get(&prompt).map(|line| &line.state) {
             Some(Some(_)) => Ok(()),
-            _ => Err(format!("prompt {prompt} is not there").into()),
+            _ => Err(format!("prompt {prompt} does not exist").into()),
         }
     }
 
-    /// A version must be this prompt's, and live or deleted.
+    /// Checks that a version belongs to this prompt and is live, or deleted if `live` is false.
     fn is(
         &self,
         snapshot: &dyn Snapshot,
@@ -263,7 +270,7 @@ impl Check {
         match self.seen(snapshot, id)? {
             Some(seen) if seen.prompt == prompt && seen.live == live => Ok(()),
             Some(seen) if seen.prompt == prompt => {
-                let found = if live { "deleted" } else { "there" };
+                let found = if live { "deleted" } else { "live" };
                 Err(format!("version {id} is {found}").into())
             }
             _ => Err(format!("prompt {prompt} never had version {id}").into()),
@@ -289,7 +296,7 @@ impl Check {
 
 fn described(state: &Option<PromptState>) -> String {
     match state {
-        None => "not there".into(),
+        None => "absent".into(),
         Some(state) => state.described(),
     }
 }

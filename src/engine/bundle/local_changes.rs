@@ -1,8 +1,9 @@
-//! What a store did of its own, behind what it has in common with a bundle.
+//! Local changes: what a store did after the history that it has in common with a bundle.
 //!
-//! What is there may fit a bundle's operations by chance: a pointer that was moved away and back, a prompt that nobody
-//! deleted yet. So it is not the values that are held against each other, but what either side has to do with them. That is
-//! the same from both sides: where one store refuses the other's bundle, the other refuses its.
+//! The state of a store can agree with a bundle's operations by chance: an environment may have
+//! been changed and changed back, or a prompt may not have been deleted yet. For this reason the
+//! effects of both sides are compared, and not the values. The comparison is symmetric: if one
+//! store rejects the other's bundle, the other store rejects its bundle.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,26 +11,30 @@ use super::shared_history::Known;
 use crate::engine::history::{Fact, Footing};
 use crate::model::record::Change;
 
-/// What a store did that a bundle does not know.
+/// The changes of a store that a bundle does not contain.
 #[derive(Default)]
 pub(crate) struct Own {
-    /// What was changed, and the first operation that did.
+    /// The keys that were changed, each with the first operation that changed it.
     sets: HashMap<Fact, u64>,
-    /// What else must have been so.
+    /// The keys that were required, each with the first operation that required it.
     needs: HashMap<Fact, u64>,
-    /// The operations that were taken back, or that this brought back, by the store's numbers.
+    /// The operations that were undone or restored, each with the local operation that did it.
+    ///
+    /// The numbers are the store's.
     turned: HashMap<u64, u64>,
     common: u64,
-    /// What the store's operations behind the common ones took back.
+    /// The operations that the store's operations after the common ones undo.
     undoes_here: HashMap<u64, Vec<u64>>,
-    /// What the bundle's operations took back, by its numbers.
+    /// The operations that the bundle's operations undo, by the bundle's numbers.
     undoes_there: HashMap<u64, Vec<u64>>,
-    /// The bundle's operations that were turned by those so far, by its numbers.
+    /// The operations undone or restored by the bundle's operations so far, by the bundle's numbers.
     seen: HashSet<u64>,
 }
 
 impl Own {
-    /// Of a store that has so many operations in common with a bundle whose operations took these back.
+    /// Creates an empty value for a store that has `common` operations in common with a bundle.
+    ///
+    /// `undoes_there` contains the operations that the bundle's operations undo.
     pub(crate) fn new(common: u64, undoes_there: HashMap<u64, Vec<u64>>) -> Self {
         Self {
             common,
@@ -38,8 +43,10 @@ impl Own {
         }
     }
 
-    /// Adds the operation that comes next behind the common ones. The bundle may have it, too: then it is not
-    /// `alone`.
+    /// Adds the next operation after the common ones.
+    ///
+    /// `alone` is whether only the store has it. If the bundle has it too, only its `undoes` are
+    /// recorded.
     pub(crate) fn add<'a>(
         &mut self,
         number: u64,
@@ -63,7 +70,7 @@ impl Own {
         let mut next = undoes.to_vec();
         while let Some(turned) = next.pop() {
             if self.turned.insert(turned, number).is_none() {
-                // The common ones are the bundle's, too.
+                // The bundle has the common operations too.
                 let undoes = match turned <= self.common {
                     true => self.undoes_there.get(&turned),
                     false => self.undoes_here.get(&turned),
@@ -73,7 +80,9 @@ impl Own {
         }
     }
 
-    /// Why the bundle's operation of this number, which the store does not have, can't stand beside the store's own.
+    /// Returns the reason if an operation of the bundle conflicts with the store's local changes.
+    ///
+    /// The store must not have the operation yet.
     pub(crate) fn against(
         &mut self,
         number: u64,
@@ -88,7 +97,7 @@ impl Own {
             let by = self.sets.get(fact)?;
             Some((
                 *by,
-                format!("operation {by} here changed {}, too", told(fact)),
+                format!("operation {by} of the store changed {} too", told(fact)),
             ))
         });
         let below = footing.sets.iter().filter_map(|fact| {
@@ -96,7 +105,7 @@ impl Own {
             let fact = told(fact);
             Some((
                 *by,
-                format!("it changed {fact}, on which operation {by} here rests"),
+                format!("it changed {fact}, on which operation {by} of the store depends"),
             ))
         });
         let above = footing.needs.iter().filter_map(|fact| {
@@ -104,10 +113,10 @@ impl Own {
             let fact = told(fact);
             Some((
                 *by,
-                format!("it rests on {fact}, which operation {by} here changed"),
+                format!("it depends on {fact}, which operation {by} of the store changed"),
             ))
         });
-        // The order of a set says nothing: one bundle, one reason.
+        // Sets have no order. The minimum makes the reason the same for every import of a bundle.
         if let Some((_, reason)) = both.chain(below).chain(above).min() {
             return Some(reason);
         }
@@ -119,8 +128,8 @@ impl Own {
             let here = known.number(turned);
             if let Some(by) = self.turned.get(&here) {
                 let reason =
-                    format!("operation {by} here took operation {here} back, or brought it");
-                return Some(format!("{reason} back, too"));
+                    format!("operation {by} of the store undid operation {here}, or restored");
+                return Some(format!("{reason} it, too"));
             }
             next.extend(self.undoes_there.get(&turned).into_iter().flatten());
         }
@@ -132,7 +141,8 @@ fn footing<'a>(changes: impl Iterator<Item = &'a Change>) -> Footing {
     let mut footing = Footing::default();
     for change in changes {
         footing.add(change);
-        // It tells name and tags before, whichever it changes: neither may be another.
+        // A change of a prompt records both the name and the tags before it, even if it changes only
+        // one of them. Neither may differ.
         if let Change::Prompt { id, .. } = change {
             footing.sets.extend([Fact::Name(*id), Fact::Tags(*id)]);
         }
@@ -142,9 +152,9 @@ fn footing<'a>(changes: impl Iterator<Item = &'a Change>) -> Footing {
 
 fn told(fact: &Fact) -> String {
     match fact {
-        Fact::Prompt(id) => format!("whether prompt {id} is there"),
+        Fact::Prompt(id) => format!("whether prompt {id} exists"),
         Fact::Name(id) | Fact::Tags(id) => format!("the name or tags of prompt {id}"),
-        Fact::Version(id) => format!("whether version {id} is there"),
+        Fact::Version(id) => format!("whether version {id} exists"),
         Fact::Environment(id, name) => format!("{name} of prompt {id}"),
     }
 }

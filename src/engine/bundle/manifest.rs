@@ -1,4 +1,4 @@
-//! All of a bundle checked before anything of it is used, and what memory keeps of it.
+//! Verification of a whole bundle before it is used, and the manifest that results from it.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -13,7 +13,7 @@ use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId, Seal, VersionId};
 use crate::model::record::{Change, OperationContent, OperationKind};
 
-/// A bundle that was read once and found whole.
+/// A bundle that was read completely and verified.
 #[derive(Debug)]
 pub(crate) struct Bundle<R> {
     pub(crate) file: Source<R>,
@@ -21,45 +21,48 @@ pub(crate) struct Bundle<R> {
     pub(crate) seal: Seal,
 }
 
-/// Where a bundle is read from, once more. It may have changed since it was checked: what is read is checked again.
+/// The source of a bundle, for reading it a second time.
+///
+/// The file may have changed since it was verified, so everything that is read is verified again.
 #[derive(Debug)]
 pub(crate) struct Source<R> {
     from: R,
-    /// Where in `from` the bundle begins.
+    /// The offset in `from` at which the bundle begins.
     start: u64,
-    /// Where in the bundle the first body is, behind the first line.
+    /// The offset of the first body in the bundle, counted from the end of the first line.
     bodies_at: u64,
 }
 
-/// What memory keeps of a bundle.
+/// The manifest: the description of a bundle's contents that is kept in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     pub(crate) head: Head,
     /// The id of each operation.
     pub(crate) ids: Vec<OperationId>,
-    /// The number of the operation that made a prompt.
+    /// The number of the first operation on each prompt, which created it.
     pub(crate) prompts: HashMap<PromptId, u64>,
-    /// The numbers of those that an operation takes back, for each that does.
+    /// The numbers of the operations that an operation undoes, by its own number.
     pub(crate) undoes: HashMap<u64, Vec<u64>>,
-    /// The body of each version, behind the number of the operation that made it.
+    /// The body of each version, with the number of the operation that created the version.
     pub(crate) created: Vec<(u64, BlobId)>,
-    /// Each version that came back, behind the number of the operation that brought it.
+    /// Each restored version, with the number of the operation that restored it.
     pub(crate) restored: Vec<(u64, VersionId)>,
-    /// The bodies that are in the bundle, by address.
+    /// The bodies in the bundle, ordered by address.
     pub(crate) bodies: Vec<BlobId>,
-    /// The sizes of bodies that are not, as their versions tell them.
+    /// The sizes of the bodies that the bundle does not contain, as recorded in their versions.
     pub(crate) absent: HashMap<BlobId, u64>,
 }
 
 impl<R: Read + Seek> Bundle<R> {
-    /// Reads all of it, and refuses what is not whole: the seal, the chain of ids, each body against its address.
+    /// Reads the whole bundle and verifies the seal, the chain of ids, and the hash of each body.
     pub(crate) fn open(mut from: R) -> Result<Self> {
         let start = from.stream_position().map_err(failed)?;
         let unsealer = Unsealer::new(&mut from, KIND).map_err(failed)?;
         let mut reader = Reader::new(BufReader::with_capacity(CHUNK, unsealer));
         let checked = Contents::read(&mut reader);
         let (contents, bodies_at) = match checked {
-            // What is malformed may have been altered, which says more: the seal tells, at the end.
+            // An error in the content may be due to an alteration of the file. The seal at the end
+            // shows whether it is, and that error is the more useful one.
             Err(Error::File(error @ FileError::Malformed { .. })) => {
                 reader.is_at_end()?;
                 return Err(error.into());
@@ -82,14 +85,14 @@ impl<R: Read + Seek> Bundle<R> {
 }
 
 impl<R: Read + Seek> Source<R> {
-    /// Reads the operations.
+    /// Returns a reader that is positioned at the operations.
     pub(crate) fn operations(&mut self) -> Result<Reader<impl BufRead>> {
         let mut reader = self.rewind()?;
         reader.head()?;
         Ok(reader)
     }
 
-    /// Reads the bodies.
+    /// Returns a reader that is positioned at the bodies.
     pub(crate) fn bodies(&mut self) -> Result<Reader<impl BufRead>> {
         let (start, bodies_at) = (self.start, self.bodies_at);
         let reader = self.rewind()?;
@@ -99,7 +102,7 @@ impl<R: Read + Seek> Source<R> {
         Ok(Reader::new(from))
     }
 
-    /// A reader of the content, behind the first line.
+    /// Returns a reader that is positioned after the first line.
     fn rewind(&mut self) -> Result<Reader<BufReader<&mut R>>> {
         let start = SeekFrom::Start(self.start);
         self.from.seek(start).map_err(failed)?;
@@ -110,7 +113,9 @@ impl<R: Read + Seek> Source<R> {
 }
 
 impl Contents {
-    /// What a reader that is behind the first line reads, and where the first body is.
+    /// Reads the contents, and returns them with the offset of the first body.
+    ///
+    /// The reader must be positioned after the first line.
     fn read(reader: &mut Reader<impl BufRead>) -> Result<(Self, u64)> {
         let mut contents = Self {
             head: reader.head()?,
@@ -128,7 +133,9 @@ impl Contents {
                 .map_err(|reason| malformed(format!("operation {number}: {reason}")))?;
         }
         if contents.ids.last() != contents.head.head.as_ref() {
-            return Err(malformed("the id of the last operation is another"));
+            return Err(malformed(
+                "the id of the last operation differs from the second line's",
+            ));
         }
         let bodies_at = reader.offset();
         let mut stored = Vec::new();
@@ -139,16 +146,18 @@ impl Contents {
             .iter()
             .try_fold(0, |sum: u64, body| sum.checked_add(body.size));
         if bytes != Some(contents.head.bytes) {
-            return Err(malformed("the bodies have other bytes in sum"));
+            return Err(malformed(
+                "the total size of the bodies differs from the second line's",
+            ));
         }
         if !reader.is_at_end()? {
-            return Err(malformed("there is more behind the last body"));
+            return Err(malformed("there is more data after the last body"));
         }
         contents.compare(told, &stored)?;
         Ok((contents, bodies_at))
     }
 
-    /// Notes what an operation makes, and refuses what no operation is.
+    /// Records the effects of an operation, and rejects one that no store would have made.
     fn note(
         &mut self,
         number: u64,
@@ -161,15 +170,17 @@ impl Contents {
             .iter()
             .find(|undone| !(1..number).contains(undone))
         {
-            return Err(format!("operation {undone} is not before it"));
+            return Err(format!(
+                "it undoes operation {undone}, which is not before it"
+            ));
         }
         if !content.undoes.is_empty() {
             self.undoes.insert(number, content.undoes.clone());
         }
         if content.undoes.is_empty() == (content.kind == OperationKind::Undo) {
             let reason = match content.undoes.is_empty() {
-                true => "it takes nothing back, and is told to",
-                false => "it takes others back, and is told to be something else",
+                true => "its kind is undo, but it undoes nothing",
+                false => "it undoes operations, but its kind is not undo",
             };
             return Err(reason.into());
         }
@@ -180,17 +191,20 @@ impl Contents {
                     id,
                     before: None,
                     after: None,
-                } => return Err(format!("it changes nothing of prompt {id}")),
+                } => return Err(format!("its change of prompt {id} is empty")),
                 Change::Environment {
                     name,
                     before: None,
                     after: None,
                     ..
-                } => return Err(format!("it changes nothing of {name}")),
+                } => return Err(format!("its change of environment {name} is empty")),
                 Change::VersionCreated(version) => {
                     check_moment(version.created_at)?;
                     if !version.environments.is_empty() || version.size > Body::MAX_BYTES as u64 {
-                        return Err(format!("version {} can't have come so", version.id));
+                        return Err(format!(
+                            "version {} has environments or is too large",
+                            version.id
+                        ));
                     }
                     self.created.push((number, version.blob));
                     told.push(Told::new(
@@ -206,7 +220,7 @@ impl Contents {
         Ok(())
     }
 
-    /// Holds what versions tell of their bodies against the bodies that are there.
+    /// Compares the models and sizes recorded in versions with the bodies in the bundle.
     fn compare(&mut self, mut told: Vec<Told>, stored: &[Told]) -> Result<()> {
         told.sort_unstable();
         told.dedup();
@@ -217,7 +231,9 @@ impl Contents {
                 true => "models",
                 false => "sizes",
             };
-            return Err(malformed(format!("versions tell two {what} of body {id}")));
+            return Err(malformed(format!(
+                "versions record different {what} for body {id}"
+            )));
         }
         for body in stored {
             let found = told.binary_search_by_key(&body.id, |told| told.id);
@@ -226,11 +242,11 @@ impl Contents {
             match found.filter(|found| found.size == body.size) {
                 None => {
                     return Err(malformed(format!(
-                        "no version has the body {id}, or one tells another size of it"
+                        "body {id} has no version, or a version with a different size"
                     )));
                 }
                 Some(found) if found.model != body.model => {
-                    let reason = format!("a version tells another model than its body {id}");
+                    let reason = format!("a version records a different model than its body {id}");
                     return Err(malformed(reason));
                 }
                 Some(_) => {}
@@ -243,12 +259,12 @@ impl Contents {
     }
 }
 
-/// What a version tells of its body, or the body of itself.
+/// A body's address, size and model, as recorded in a version or as found in the body itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Told {
     id: BlobId,
     size: u64,
-    /// The hash of its model: names may be long.
+    /// The hash of the model's name. The name itself may be long.
     model: Option<[u8; 32]>,
 }
 
@@ -259,21 +275,21 @@ impl Told {
     }
 }
 
-/// Reads and checks the body that comes next, behind `before`.
+/// Reads and verifies the next body. Its address must be greater than that of `before`.
 fn read_body(reader: &mut Reader<impl BufRead>, before: Option<&Told>) -> Result<Told> {
     let (id, size) = reader.body_line()?;
     if before.is_some_and(|before| before.id >= id) {
-        return Err(malformed(format!("body {id} is not in its place")));
+        return Err(malformed(format!("body {id} is out of order")));
     }
     let bytes = reader.body_bytes(id, size)?;
     let body = Body::try_from(bytes).map_err(|error| malformed(format!("body {id}: {error}")))?;
     Ok(Told::new(id, size, body.model()))
 }
 
-/// Records keep moments to the microsecond, and no leap second of its own.
+/// Checks that a record can store this time: in whole microseconds, and not in a leap second.
 fn check_moment(at: DateTime<Utc>) -> Result<(), String> {
     match DateTime::from_timestamp_micros(at.timestamp_micros()) == Some(at) {
         true => Ok(()),
-        false => Err(format!("no record keeps the moment {at}")),
+        false => Err(format!("no record can store the time {at}")),
     }
 }

@@ -1,4 +1,4 @@
-//! Bringing a bundle into a store: in one transaction, whole or not at all.
+//! Import of a bundle into a store, in one transaction.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -21,14 +21,17 @@ use crate::storage::{ErrorKind, StoredBlob};
 /// The bodies that the missing operations need.
 #[derive(Default)]
 struct Needed {
-    /// From the bundle.
+    /// The bodies to take from the bundle.
     there: HashSet<BlobId>,
-    /// Those that were collected wherever this history was, with their sizes.
+    /// The garbage collected bodies that neither the bundle nor the store contains, with their sizes.
     absent: HashMap<BlobId, u64>,
 }
 
 impl Writer<'_> {
-    /// Appends what the store does not have of a bundle's history, with the bodies that belong to it.
+    /// Appends the operations of a bundle that the store does not have, and stores their bodies.
+    ///
+    /// An operation that contradicts the store, or a bundle that is malformed or was altered since
+    /// it was verified, is an error. The transaction must then be rolled back.
     pub(crate) fn import_bundle<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
@@ -68,7 +71,8 @@ impl Writer<'_> {
         }
         let missing = |(number, _): &&(u64, _)| known.number(*number) == 0;
         for (_, version) in contents.restored.iter().filter(missing) {
-            // One that the store does not know comes before, and so does its body.
+            // If the store does not have the version, an earlier missing operation creates it and
+            // already accounts for its body.
             if let Some(row) = self.transaction.version_ever(*version)? {
                 let (blob, size) = (row.version.blob, row.version.size);
                 self.need(contents, blob, Some(size), &mut needed)?;
@@ -98,13 +102,15 @@ impl Writer<'_> {
         };
         match told {
             Some(told) if told != stored => Err(malformed(format!(
-                "body {blob} is told to have {told} bytes, it has {stored}"
+                "body {blob} is recorded with {told} bytes, but has {stored}"
             ))),
             _ => Ok(()),
         }
     }
 
-    /// Stores the bodies that are needed, before the versions that have them come. Answers how many were not there yet.
+    /// Stores the bodies that are needed, before the versions that refer to them are created.
+    ///
+    /// Returns how many of them the store did not have.
     fn take_bodies<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
@@ -113,9 +119,9 @@ impl Writer<'_> {
         for (blob, size) in &needed.absent {
             self.change(|transaction| transaction.put_absent_body(*blob, *size))
                 .map_err(|error| match error {
-                    Error::Backend(error) if error.kind() == ErrorKind::Corrupt => {
-                        malformed(format!("body {blob} is told to have {size} bytes: {error}"))
-                    }
+                    Error::Backend(error) if error.kind() == ErrorKind::Corrupt => malformed(
+                        format!("body {blob} is recorded with {size} bytes: {error}"),
+                    ),
                     error => error,
                 })?;
         }
@@ -137,7 +143,7 @@ impl Writer<'_> {
         }
         match found == needed.there.len() as u64 {
             true => Ok(taken),
-            // It changed since it was checked.
+            // The file changed after it was verified.
             false => Err(KIND.altered().into()),
         }
     }
@@ -170,7 +176,7 @@ impl Writer<'_> {
                     Misfit::Contradiction(reason) => contradiction(reason),
                     Misfit::Failed(error) => error,
                 })?;
-            // Behind the check of what is there, which tells more.
+            // This follows the check against the current state, whose reasons are more specific.
             if let Some(reason) = own.against(number, &content.changes, &known) {
                 return Err(contradiction(reason));
             }
@@ -190,14 +196,14 @@ impl Writer<'_> {
         for version in without_body {
             if self.transaction.version(version)?.is_some() {
                 return Err(malformed(format!(
-                    "version {version} is live, and its body is neither in it nor in the store"
+                    "version {version} is live, but its body is neither in the bundle nor in the store"
                 )));
             }
         }
         Ok(())
     }
 
-    /// The versions that an operation makes or brings back without their bodies.
+    /// Returns the versions that an operation creates or restores without their bodies.
     fn lacking(&self, content: &OperationContent, needed: &Needed) -> Result<Vec<VersionId>> {
         let mut lacking = Vec::new();
         for change in &content.changes {
@@ -216,7 +222,9 @@ impl Writer<'_> {
         Ok(lacking)
     }
 
-    /// Why the index refused an operation that fits but for its numbers: looking for each beforehand takes time.
+    /// Explains why the index refused an operation whose version numbers are already in use.
+    ///
+    /// It runs only after a refusal, because looking up each number beforehand takes time.
     fn number_in_use(&self, text: &str) -> Option<String> {
         let content: OperationContent = serde_json::from_str(text).ok()?;
         let mut created = content
@@ -240,7 +248,9 @@ impl Writer<'_> {
     }
 }
 
-/// Visits the bundle's operations behind the common ones: number, id and text, which is what it was when it was checked.
+/// Visits the bundle's operations after the common ones, with their numbers, ids and texts.
+///
+/// Each text is compared with the hash from the verification.
 pub(super) fn each_behind<R: Read + Seek>(
     bundle: &mut Bundle<R>,
     common: u64,
@@ -262,7 +272,9 @@ pub(super) fn each_behind<R: Read + Seek>(
     Ok(())
 }
 
-/// An operation that names others by the store's numbers. Where those are the bundle's, it keeps its text.
+/// Replaces the numbers of the operations that an operation undoes by the store's numbers.
+///
+/// If the numbers are the same, the operation's text stays unchanged.
 fn renumbered<'a>(
     mut content: OperationContent,
     text: &'a str,

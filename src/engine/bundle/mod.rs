@@ -1,8 +1,9 @@
-//! A store's whole history and its bodies as one file, and the way back.
+//! Bundles: export and import of a store's whole history and bodies as one file.
 //!
-//! The file is described at [`Store::export_bundle`](crate::Store::export_bundle). The operations are the truth: replaying
-//! them gives prompts, versions and pointers, so nothing else of the index is in it. Both ways it streams; what memory
-//! holds of a bundle is its hashes, and what the store did meanwhile to the prompts that the bundle changes.
+//! [`Store::export_bundle`](crate::Store::export_bundle) describes the file. Prompts, versions and
+//! environments result from replaying the operations, so the file contains nothing else of the
+//! index. Export and import both stream. In memory are only the hashes of a bundle, and the store's
+//! own changes to the prompts that the bundle changes.
 
 pub(crate) mod check;
 pub(crate) mod local_changes;
@@ -26,46 +27,47 @@ const KIND: Kind = Kind {
     format: 1,
 };
 
-/// How much is read or written, and hashed, at once.
+/// The number of bytes that are read or written, and hashed, at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// The longest text of one operation that a bundle has. Reading one takes memory of its length.
+/// The maximum length of one operation's text in a bundle. Reading one takes memory of its length.
 const LONGEST_OPERATION: u64 = 256 * 1024 * 1024;
 
-/// What a bundle holds.
+/// A summary of a bundle's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BundleSummary {
-    /// Operations: the whole history.
+    /// The number of operations, which are the whole history.
     pub operations: u64,
-    /// The id of the last operation, which stands for the whole history; none where there is none.
+    /// The id of the last operation, which covers the whole history; `None` if the history is empty.
     pub head: Option<OperationId>,
-    /// Bodies.
+    /// The number of bodies.
     pub bodies: u64,
-    /// Bytes of those bodies.
+    /// The total size of the bodies in bytes.
     pub bytes: u64,
-    /// The hash that the file ends with.
+    /// The hash at the end of the file.
     pub seal: Seal,
 }
 
-/// What an import of a bundle did.
+/// The result of importing a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Imported {
-    /// Operations in the bundle.
+    /// The number of operations in the bundle.
     pub operations: u64,
-    /// Those that the store had already.
+    /// The number of the bundle's operations that the store had already.
     pub present: u64,
-    /// Those that were appended.
+    /// The number of operations that were appended to the store's history.
     pub appended: u64,
-    /// Whether some were appended behind operations that the bundle does not have. Where not, the store's history is
-    /// the bundle's, or goes on from it.
+    /// Whether operations were appended after some that the bundle does not contain.
+    ///
+    /// If not, the store's history equals the bundle's or continues it.
     pub merged: bool,
-    /// Bodies that came with them.
+    /// The number of bodies that were added.
     pub bodies: u64,
-    /// The id of the store's last operation now.
+    /// The id of the store's last operation after the import; `None` if there is no operation.
     pub head: Option<OperationId>,
-    /// The hash that the bundle ends with.
+    /// The hash at the end of the bundle.
     pub seal: Seal,
 }
 
@@ -83,7 +85,7 @@ fn malformed(reason: impl Into<String>) -> Error {
     KIND.malformed(reason).into()
 }
 
-/// Reads the text of an operation of a bundle.
+/// Parses the text of an operation of a bundle.
 fn read_operation(number: u64, text: &str) -> Result<OperationContent> {
     serde_json::from_str(text)
         .map_err(|error| malformed(format!("operation {number} can't be read: {error}")))

@@ -1,4 +1,4 @@
-//! Reading a bundle piece by piece, each of bounded size.
+//! A reader for the parts of a bundle, each of bounded size.
 
 use std::io::{self, BufRead, Read};
 
@@ -7,14 +7,16 @@ use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 
-/// No other line than an operation is longer.
+/// The maximum length of any line except an operation.
 const LONGEST_LINE: u64 = 256;
 
-/// Reads the content of a bundle. It says what is malformed, and proves nothing: the caller does.
+/// A reader for a bundle's content.
+///
+/// It reports malformed content. It does not verify the seal or the chain of ids; the caller does.
 #[derive(Debug)]
 pub(crate) struct Reader<R> {
     from: R,
-    /// How many bytes were read.
+    /// The number of bytes read so far.
     offset: u64,
     line: Vec<u8>,
 }
@@ -32,30 +34,30 @@ impl<R: BufRead> Reader<R> {
         self.offset
     }
 
-    /// Passes over the first line.
+    /// Skips the first line.
     pub(super) fn first_line(&mut self) -> Result<()> {
         self.line(LONGEST_LINE, || "the first line".into())
             .map(drop)
     }
 
-    /// The second line.
+    /// Reads the second line.
     pub(super) fn head(&mut self) -> Result<Head> {
         let line = self.line(LONGEST_LINE, || "the second line".into())?;
         let head: Head = serde_json::from_str(line)
             .map_err(|error| malformed(format!("the second line can't be read: {error}")))?;
-        // One head, one text: bundles of the same content are the same.
+        // Only one text is accepted for a head, so that equal contents make equal bundles.
         match serde_json::to_string(&head) {
             Ok(text) if text == line => Ok(head),
-            _ => Err(malformed("the second line is not written as it would be")),
+            _ => Err(malformed("the second line is not in its canonical form")),
         }
     }
 
-    /// The text of the operation of this number, which comes next.
+    /// Reads the text of the next operation, which must have this number.
     pub(super) fn operation(&mut self, number: u64) -> Result<&str> {
         self.line(LONGEST_OPERATION, || format!("operation {number}"))
     }
 
-    /// The address and length of the body that comes next; its bytes do, behind this.
+    /// Reads the line before a body: its address and its length in bytes.
     pub(super) fn body_line(&mut self) -> Result<(BlobId, u64)> {
         let line = self.line(LONGEST_LINE, || "the line before a body".into())?;
         let parts = line.split_once(' ');
@@ -64,38 +66,40 @@ impl<R: BufRead> Reader<R> {
             Some((id, size)) if format!("{id} {size}") == line => {
                 if size > Body::MAX_BYTES as u64 {
                     return Err(malformed(format!(
-                        "body {id} is told to have {size} bytes, more than any"
+                        "body {id} has a length of {size} bytes, above the maximum"
                     )));
                 }
                 Ok((id, size))
             }
             _ => Err(malformed(format!(
-                "a line before a body is no address and length: {line:?}"
+                "the line before a body is not an address and a length: {line:?}"
             ))),
         }
     }
 
-    /// The bytes of a body, which match its address, and the line break behind them.
+    /// Reads the bytes of a body and the line break after them, and verifies the hash.
     pub(super) fn body_bytes(&mut self, id: BlobId, size: u64) -> Result<Vec<u8>> {
-        // It grows with what is there, not with what is told.
+        // The buffer grows with the bytes that are read, not to the size that the file claims.
         let mut bytes = Vec::new();
         let mut body = (&mut self.from).take(size + 1);
         let read = body.read_to_end(&mut bytes).map_err(failed)?;
         self.offset += read as u64;
         match bytes.pop() {
             Some(b'\n') if bytes.len() as u64 == size && BlobId::of(&bytes) == id => Ok(bytes),
-            _ => Err(malformed(format!("body {id} is not the bytes behind it"))),
+            _ => Err(malformed(format!(
+                "body {id} does not match the bytes after it"
+            ))),
         }
     }
 
-    /// Passes over the bytes of a body.
+    /// Skips the bytes of a body and the line break after them.
     pub(super) fn skip_body(&mut self, size: u64) -> Result<()> {
         let mut body = (&mut self.from).take(size + 1);
         self.offset += io::copy(&mut body, &mut io::sink()).map_err(failed)?;
         Ok(())
     }
 
-    /// Reads all that is left, and says whether that is nothing.
+    /// Reads everything that is left, and returns whether there was nothing.
     pub(super) fn is_at_end(&mut self) -> Result<bool> {
         let left = io::copy(&mut self.from, &mut io::sink()).map_err(failed)?;
         Ok(left == 0)
@@ -105,7 +109,7 @@ impl<R: BufRead> Reader<R> {
         self.from
     }
 
-    /// A line without its line break.
+    /// Reads a line, and returns it without its line break.
     fn line(&mut self, most: u64, what: impl Fn() -> String) -> Result<&str> {
         self.line.clear();
         let mut line = (&mut self.from).take(most + 1);
@@ -121,7 +125,7 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-/// What it means that reading failed: it may be the seal that is wrong.
+/// Converts a read error, which may be due to a wrong seal.
 pub(super) fn failed(error: io::Error) -> Error {
     KIND.unread(error).into()
 }

@@ -1,4 +1,4 @@
-//! What of a bundle's history a store has already.
+//! The shared history: the operations of a bundle that a store has already.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{Read, Seek};
@@ -14,16 +14,18 @@ use crate::model::id::OperationId;
 use crate::model::record::{Change, OperationContent};
 use crate::storage::Snapshot;
 
-/// Which of a bundle's operations the store has, and as what.
+/// The operations of a bundle that the store has, with the store's numbers of them.
 pub(crate) struct Known {
-    /// So many from the start: the ids are the same.
+    /// The number of operations from the start whose ids are the same.
     common: u64,
-    /// The store's numbers of those behind, 0 for those that it does not have.
+    /// The store's numbers of the operations after those; 0 for one that the store does not have.
     numbers: Vec<u64>,
 }
 
 impl Known {
-    /// Compares a bundle with a store whose last operation is this. Answers what that did of its own, too.
+    /// Compares a bundle with a store whose last operation is `last`.
+    ///
+    /// Also returns the store's local changes.
     pub(crate) fn of<R: Read + Seek>(
         bundle: &mut Bundle<R>,
         snapshot: &dyn Snapshot,
@@ -43,18 +45,21 @@ impl Known {
         Ok((known, own))
     }
 
-    /// How many operations from the start are the same, by id.
+    /// Returns the number of operations from the start that have the same ids.
     pub(crate) fn common(&self) -> u64 {
         self.common
     }
 
-    /// Finds the bundle's operations behind the common ones that the store has: those of the same content.
+    /// Matches the bundle's operations after the common ones with the store's, by content.
+    ///
+    /// Returns the store's local changes.
     fn recognize<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
         snapshot: &dyn Snapshot,
     ) -> Result<Own> {
-        // Where the clock stands still, several may be of one content: each is one of them.
+        // If the clock does not advance, several operations can have the same content. Each of the
+        // bundle's operations is matched with a different one of the store's.
         let mut here: HashMap<[u8; 32], VecDeque<u64>> = HashMap::new();
         snapshot.each_operation(self.common, &mut |number, _, text| {
             let content = operation_text::read(number, text)?;
@@ -92,7 +97,7 @@ impl Known {
         Ok(own)
     }
 
-    /// The store's number of an operation of the bundle; 0 where it has none.
+    /// Returns the store's number of an operation of the bundle; 0 if the store does not have it.
     pub(crate) fn number(&self, number: u64) -> u64 {
         match number.checked_sub(self.common + 1) {
             None => number,
@@ -116,7 +121,9 @@ impl Known {
     }
 }
 
-/// How many operations from the start a store and a bundle have in common: an id stands for all that is before it.
+/// Returns the number of operations from the start that a store and a bundle have in common.
+///
+/// An id covers all operations before it, so that a binary search finds the last common one.
 fn common(snapshot: &dyn Snapshot, last: (u64, OperationId), ids: &[OperationId]) -> Result<u64> {
     let is_same = |number: u64| -> Result<bool> {
         let wanted = ids.get(as_index(number).wrapping_sub(1)).copied();
@@ -145,7 +152,7 @@ fn common(snapshot: &dyn Snapshot, last: (u64, OperationId), ids: &[OperationId]
     Ok(same)
 }
 
-/// What two operations of the same content have in common, whatever numbers those have that they undo.
+/// Returns a hash of an operation's content without the numbers of the operations that it undoes.
 fn fingerprint(text: &str, content: &OperationContent) -> Result<[u8; 32]> {
     let hash = match content.undoes.is_empty() {
         true => blake3::hash(text.as_bytes()),
@@ -158,7 +165,7 @@ fn fingerprint(text: &str, content: &OperationContent) -> Result<[u8; 32]> {
     Ok(*hash.as_bytes())
 }
 
-/// A number of operations that are in memory.
+/// Converts the number of an operation in memory to an index.
 fn as_index(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! Writing a bundle.
+//! Export of a bundle.
 
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
@@ -12,13 +12,15 @@ use crate::model::record::{Change, OperationContent};
 use crate::storage;
 use crate::storage::{ErrorKind, Snapshot, StoredBlob};
 
-/// Writes all operations of a snapshot, and all bodies that are stored. The caller keeps bodies from being collected.
+/// Writes all operations of a snapshot and all stored bodies.
+///
+/// The caller must ensure that no body is garbage collected meanwhile.
 pub(crate) fn export_bundle(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
     to: impl Write,
 ) -> Result<BundleSummary> {
-    // What the second line tells must be known first. It takes a second look at everything, but no memory.
+    // The second line contains totals, so everything is visited twice instead of kept in memory.
     let mut head = Head::default();
     let blobs = {
         let mut versions = history(snapshot, &mut head)?;
@@ -62,7 +64,7 @@ pub(crate) fn export_bundle(
     })
 }
 
-/// Checks the chain of operations, and answers the versions that they made, each behind its body's address.
+/// Checks the chain of operations, and returns the versions that they created, with their bodies.
 fn history(snapshot: &dyn Snapshot, head: &mut Head) -> Result<Vec<(BlobId, VersionId)>> {
     let mut versions = Vec::new();
     let mut last = OperationId::ROOT;
@@ -71,11 +73,11 @@ fn history(snapshot: &dyn Snapshot, head: &mut Head) -> Result<Vec<(BlobId, Vers
             storage::Error::new(ErrorKind::Corrupt, format!("operation {number}: {reason}"))
         };
         if number != head.operations + 1 || last.followed_by(text.as_bytes()) != id {
-            return Err(damaged("its id is not the hash of what is there").into());
+            return Err(damaged("its id does not match the history up to it").into());
         }
         if text.len() as u64 > LONGEST_OPERATION {
             return Err(KIND
-                .malformed(format!("operation {number} is too long for one"))
+                .malformed(format!("operation {number} is too long for a bundle"))
                 .into());
         }
         let content: OperationContent = serde_json::from_str(text)
@@ -92,7 +94,7 @@ fn history(snapshot: &dyn Snapshot, head: &mut Head) -> Result<Vec<(BlobId, Vers
     Ok(versions)
 }
 
-/// The bodies of these versions that are stored, by address, with their sizes.
+/// Returns the addresses and sizes of the stored bodies of these versions, ordered by address.
 fn stored(
     snapshot: &dyn Snapshot,
     versions: &[(BlobId, VersionId)],
@@ -118,11 +120,12 @@ fn stored(
     Ok(blobs)
 }
 
-/// A body that was collected had no live version.
+/// Checks that a body that is not stored belongs to no live version.
 fn refuse_live(snapshot: &dyn Snapshot, versions: &[(BlobId, VersionId)]) -> Result<()> {
     for (blob, version) in versions {
         if snapshot.version(*version)?.is_some() {
-            let reason = format!("version {version} has it, and the index does not know it");
+            let reason =
+                format!("version {version} refers to it, but the index does not contain it");
             return Err(Error::Damaged {
                 blob: *blob,
                 reason,

@@ -1,4 +1,6 @@
-//! Contracts of bodies, kept in memory: commits on one base after the other ask for the same.
+//! A cache of the contracts of bodies.
+//!
+//! Successive commits on one base need the same contracts.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,21 +10,21 @@ use crate::engine::contract::Contract;
 use crate::model::id::BlobId;
 use crate::model::memory_size::ENTRY;
 
-/// Contracts without their partials, by the body that they are of.
+/// The contracts of bodies without their partials, by the body's address.
 #[derive(Default)]
 pub(crate) struct KeptContracts(Mutex<Contracts>);
 
 #[derive(Default)]
 struct Contracts {
     by_body: HashMap<BlobId, Arc<Contract>>,
-    /// The memory that they take.
+    /// The memory that the cached contracts take, in bytes.
     bytes: usize,
 }
 
-/// The memory of the contracts that are kept; when there are more, all are forgotten.
+/// The maximum size of the cache in bytes. When a contract would exceed it, the cache is cleared.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-/// The memory of one at most: a larger one would push out all others.
+/// The maximum size of a cached contract: a larger one would evict all others.
 const MOST_BYTES_OF_ONE: usize = MOST_BYTES / 4;
 
 impl KeptContracts {
@@ -74,7 +76,7 @@ mod tests {
         Arc::new(Contract::of(&body.into(), &Partials::default()))
     }
 
-    /// As many of a contract as are kept before all are forgotten, of `most` at most.
+    /// Counts how many copies of a contract are cached before a clearing, up to `most`.
     fn kept(contract: &Arc<Contract>, most: usize) -> usize {
         let contracts = KeptContracts::default();
         for number in 0..most {
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn contracts_are_kept_by_what_they_weigh() {
+    fn cached_contracts_are_bounded_by_their_memory() {
         let tool = |n| json!({"type": "function", "function": {"name": format!("tool_{n}"), "parameters": {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "number"}}}}});
         let tools: Vec<Value> = (0..40).map(tool).collect();
         let tags: Vec<String> = (0..8000)
@@ -106,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_contract_that_would_push_out_the_others_is_not_kept() {
+    fn a_contract_that_would_evict_the_others_is_not_cached() {
         let contracts = KeptContracts::default();
         contracts.put(id(0), &contract(&json!({})));
         let objects = vec![json!({"": 0}); MOST_BYTES_OF_ONE / 7];

@@ -1,2 +1,4 @@
+//! Caches of the engine: resolved specs and contracts.
+
 pub(crate) mod contracts;
 pub(crate) mod resolved;

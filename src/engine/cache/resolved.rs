@@ -1,10 +1,11 @@
-//! Which version a spec names, and its body, from memory: for as long as nobody has changed its prompt.
+//! The resolution cache: the versions and bodies of specs that were resolved before.
 //!
-//! What is in memory was read from a snapshot that was taken after the index's change mark was read, and is answered under
-//! an equal mark only: then it is what the index would answer. When the mark is another, the operations since tell which
-//! prompts changed; the rest stays, under the new mark.
+//! Each cached answer was read from a snapshot that was taken after the index's change mark was
+//! read. It is returned only while the mark is the same: then the index would return the same
+//! answer. When the mark differs, the operations since then show which prompts changed. The answers
+//! about other prompts stay valid under the new mark.
 //!
-//! Readers share no lock: what they look into is replaced as a whole, and never changed.
+//! Readers share no lock: they load the whole state, which is immutable and is replaced as a whole.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -25,75 +26,81 @@ use crate::model::record::Version;
 use crate::model::version_number::{PromptRef, Spec};
 use crate::storage::{ChangeMark, Snapshot};
 
-/// A version and its body. Both are shared: resolving what is in memory copies neither.
+/// A version and its body.
+///
+/// Both are shared: resolving a cached spec copies neither.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resolved {
     /// The version.
     pub version: Arc<Version>,
-    /// Its body, the bytes checked.
+    /// Its body, with the hash verified.
     pub body: Body,
 }
 
-/// What specs name, of one store.
+/// The versions that the specs of one store select.
 #[derive(Debug, Default)]
 pub(crate) struct ResolvedSpecs {
     current: ArcSwap<Answers>,
-    /// Held while `current` is replaced.
+    /// Locked while `current` is replaced.
     replacing: Mutex<()>,
 }
 
 type Map<K, V> = HashTrieMap<K, V, ArcTK, foldhash::fast::RandomState>;
 
-/// What the index answered, all of it as of the operation `last`, and still so under `mark`.
+/// Answers of the index, read at the operation `last`, and still valid under `mark`.
 #[derive(Clone, Debug)]
 struct Answers {
     mark: Option<ChangeMark>,
     last: Place,
     answers: Map<Spec, Answer>,
-    /// The specs whose answer an operation on this may change.
+    /// The specs whose answer an operation on the prompt or name may change.
     hanging_on: Map<Cause, Map<Spec, ()>>,
-    /// The memory that the answers take.
+    /// The memory that the answers take, in bytes.
     bytes: usize,
 }
 
-/// Vouches for what a snapshot answers: the mark that was read before it was taken, and its last operation.
+/// The state that an answer was read at: the change mark, and the snapshot's last operation.
+///
+/// The mark was read before the snapshot was taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vouched {
     mark: ChangeMark,
     last: Place,
 }
 
-/// Before the first operation.
+/// The log position before the first operation.
 const NONE: Place = (0, OperationId::ROOT);
 
 #[derive(Clone, Debug)]
 struct Answer {
     version: Arc<Version>,
-    /// With the body, once somebody asked for it.
+    /// The version with its body, once the body was requested.
     resolved: Option<Arc<Resolved>>,
 }
 
-/// What an answer hangs on: the prompt it is of, and the name it was asked for by.
+/// What an answer depends on: the prompt that it is about, and the name that selected it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Cause {
     Prompt(PromptId),
     Name(String),
 }
 
-/// Answers kept in memory, and the memory that they take; when there are more, all are forgotten.
+/// The maximum number of answers, and the maximum memory that they take in bytes.
+///
+/// When either would be exceeded, the cache is cleared.
 const MOST: (usize, usize) = (16 * 1024, 64 * 1024 * 1024);
 
-/// More operations than this are not looked through: all answers are forgotten.
+/// If more operations than this must be read to catch up, the cache is cleared instead.
 const MOST_OPERATIONS: u64 = 64;
 
 impl ResolvedSpecs {
-    /// The version that a spec names, if that is known under the current mark.
+    /// Returns the version that a spec selects, if it is cached under the current mark.
     pub(crate) fn version(&self, mark: Option<ChangeMark>, spec: &Spec) -> Option<Arc<Version>> {
         self.get(mark, spec, |answer| Some(Arc::clone(&answer.version)))
     }
 
-    /// The version that a spec names, with its body, if both are known under the current mark.
+    /// Returns the version of a spec and its body, if both are cached under the current mark.
     pub(crate) fn resolved(&self, mark: Option<ChangeMark>, spec: &Spec) -> Option<Arc<Resolved>> {
         self.get(mark, spec, |answer| answer.resolved.clone())
     }
@@ -111,8 +118,11 @@ impl ResolvedSpecs {
         }
     }
 
-    /// Makes what is in memory hold under a mark that was read before this snapshot was taken: forgets what was changed
-    /// since. Answers what vouches for what the snapshot answers; without a mark nothing does.
+    /// Removes the answers that operations up to this snapshot changed, and marks the others valid.
+    ///
+    /// They are then valid under `mark`, which was read before the snapshot was taken. Returns the
+    /// stamp for answers from the snapshot; none if there is no mark, or if the cache is ahead of
+    /// the snapshot.
     pub(crate) fn catch_up(
         &self,
         mark: Option<ChangeMark>,
@@ -125,7 +135,7 @@ impl ResolvedSpecs {
         }
         let mut vouched = None;
         self.replace(|known| {
-            // Somebody who came later was faster, perhaps: what is known is of a later moment than this snapshot.
+            // Another thread may have caught up with a later snapshot in the meantime.
             let Some(changed) = Changed::since(known.last, snapshot)? else {
                 return Ok(None);
             };
@@ -141,7 +151,9 @@ impl ResolvedSpecs {
         Ok(vouched)
     }
 
-    /// Remembers what a spec named in a snapshot, if what is in memory is of the same moment.
+    /// Caches the version that a spec selected in a snapshot.
+    ///
+    /// Does nothing if the cache is of another mark or log position than the snapshot.
     pub(crate) fn put_version(
         &self,
         vouched: Option<Vouched>,
@@ -154,7 +166,7 @@ impl ResolvedSpecs {
         });
     }
 
-    /// As [`put_version`](Self::put_version), with the body.
+    /// Caches as [`put_version`](Self::put_version) does, with the body.
     pub(crate) fn put_resolved(
         &self,
         vouched: Option<Vouched>,
@@ -176,9 +188,9 @@ impl ResolvedSpecs {
         let Some(Vouched { mark, last }) = vouched else {
             return;
         };
-        // Never an error: this closure makes none.
+        // The closure returns no error.
         let _ = self.replace(|known| {
-            // Two snapshots that were taken after a mark was read need not be the same.
+            // Two snapshots that were taken after the same mark was read need not be the same.
             let same = known.mark == Some(mark) && known.last == last;
             Ok(same.then(|| known.with(spec, answer(known.answers.get(spec)))))
         });
@@ -263,9 +275,9 @@ impl Answers {
     }
 }
 
-/// The memory that an answer takes.
+/// Returns the memory that an answer takes, in bytes.
 fn weight(spec: &Spec, answer: &Answer) -> usize {
-    // A spec is kept in three places; its texts, but for a long name, are of the entries' size.
+    // A spec is stored in three places. Its texts fit in the entries' size, except for a long name.
     let name = match &spec.prompt {
         Some(PromptRef::Name(name)) => 3 * of_text(name.as_str()),
         _ => 0,
@@ -284,20 +296,23 @@ fn causes(spec: &Spec, answer: &Answer) -> impl Iterator<Item = Cause> {
     [Some(prompt), name.map(Cause::Name)].into_iter().flatten()
 }
 
-/// What operations changed since those that are known.
+/// The effects of the operations since a log position.
 struct Changed {
-    /// The last of them, or of those that are known.
+    /// The position of the last operation of the snapshot.
     last: Place,
-    /// None where that is too much to tell, or another history.
+    /// None if there are too many operations, one cannot be parsed, or the history is another one.
     causes: Option<HashSet<Cause>>,
 }
 
 impl Changed {
-    /// None in a snapshot of an earlier moment than what is known.
+    /// Reads the operations since `known`.
+    ///
+    /// Returns `None` if the snapshot is of an earlier position.
     fn since(known: Place, snapshot: &dyn Snapshot) -> Result<Option<Self>> {
         let mut last = None;
         let mut causes = Some(HashSet::new());
-        // From the known one on: it tells whether this is the history that it is of.
+        // The read begins with the known operation, which shows whether the snapshot has the same
+        // history.
         snapshot.each_operation(known.0.saturating_sub(1), &mut |number, id, content| {
             last = Some((number, id));
             if number == known.0 {
@@ -318,7 +333,7 @@ impl Changed {
     }
 }
 
-/// Adds what an operation changed; false where that can't be told.
+/// Adds the causes that an operation affects; returns false if its content cannot be parsed.
 fn tell(content: &str, causes: &mut Option<HashSet<Cause>>) -> bool {
     match (causes, serde_json::from_str::<Told<'_>>(content)) {
         (Some(causes), Ok(told)) => {
@@ -329,7 +344,9 @@ fn tell(content: &str, causes: &mut Option<HashSet<Cause>>) -> bool {
     }
 }
 
-/// Of an operation's content, what its changes are about. See [`OperationContent`](crate::OperationContent).
+/// The part of an operation's content that its changes are about.
+///
+/// See [`OperationContent`](crate::OperationContent).
 #[derive(Deserialize)]
 struct Told<'a> {
     #[serde(borrow)]
@@ -369,7 +386,8 @@ impl ToldChange<'_> {
         match self {
             Self::Prompt { id, after } => {
                 causes.insert(Cause::Prompt(*id));
-                // A spec that names another prompt so far may name this one too, by its name or by its id.
+                // A spec that selected another prompt before may select this one now, by its name
+                // or by its id.
                 causes.insert(Cause::Name(id.as_str().to_owned()));
                 causes.extend(
                     after

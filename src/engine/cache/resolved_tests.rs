@@ -20,7 +20,7 @@ fn answer(prompt: u32) -> Arc<Version> {
     Arc::new(version(prompt_id(prompt), prompt, "1.0", b"{}"))
 }
 
-/// A history of prompts 1 to 4, of names `a` to `d`, each with a version.
+/// Returns a history of prompts 1 to 4, named `a` to `d`, with one version each.
 fn history() -> Arc<dyn Index> {
     let (index, _) = in_memory();
     let mut scribe = Scribe::new(&*index);
@@ -38,7 +38,7 @@ fn catch_up(known: &ResolvedSpecs, index: &dyn Index) -> (Option<ChangeMark>, Op
     (mark, vouched.unwrap())
 }
 
-/// What a caller is answered: from memory if it is there.
+/// Resolves a spec as a caller does: from the cache if possible.
 fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &Spec) -> Option<VersionId> {
     let (mark, vouched) = catch_up(known, index);
     if let Some(version) = known.version(mark, spec) {
@@ -50,17 +50,17 @@ fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &Spec) -> Option<VersionI
 }
 
 #[test]
-fn an_answer_is_given_under_its_mark_only() {
+fn an_answer_is_returned_under_its_mark_only() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let (now, vouched) = catch_up(&known, &*index);
     let a = spec("a@production");
     assert_eq!(known.version(now, &a), None);
     known.put_version(vouched, &a, &answer(1));
     assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
-    assert_eq!(known.resolved(now, &a), None, "its body was not asked for");
+    assert_eq!(known.resolved(now, &a), None, "its body is not cached");
     assert_eq!(known.version(now, &spec("b@production")), None);
     assert_eq!(known.version(mark(999), &a), None, "a stale answer");
-    assert_eq!(known.version(None, &a), None, "nothing vouches for it");
+    assert_eq!(known.version(None, &a), None, "there is no mark");
     known.put_version(None, &a, &answer(2));
     let another = vouched.map(|vouched| Vouched {
         mark: mark(999).unwrap(),
@@ -71,7 +71,7 @@ fn an_answer_is_given_under_its_mark_only() {
 }
 
 #[test]
-fn an_operation_takes_what_hangs_on_its_prompt_or_name_and_leaves_the_rest() {
+fn an_operation_invalidates_only_answers_that_depend_on_its_prompt_or_name() {
     let specs = [
         "a@production",
         "000001@latest",
@@ -99,7 +99,7 @@ fn an_operation_takes_what_hangs_on_its_prompt_or_name_and_leaves_the_rest() {
     let of_the_name = [true, true, false, true];
     assert_eq!(kept(&|scribe| scribe.create(9, "b", &[])), of_the_name);
     assert_eq!(kept(&|scribe| scribe.change(4, "b", &[])), of_the_name);
-    // As much as is worth looking through, and more.
+    // First as many operations as are worth reading, then one more.
     let many = |operations: u64| {
         move |scribe: &mut Scribe<'_>| (0..operations).for_each(|_| scribe.change(4, "d", &[]))
     };
@@ -107,7 +107,7 @@ fn an_operation_takes_what_hangs_on_its_prompt_or_name_and_leaves_the_rest() {
     assert_eq!(kept(&many(MOST_OPERATIONS + 1)), [false; 4]);
 }
 
-/// A thread that was slow comes back with a snapshot of before.
+/// A slow thread comes back with a snapshot from before the change.
 #[test]
 fn an_earlier_snapshot_changes_nothing() {
     let (known, index) = (ResolvedSpecs::default(), history());
@@ -122,10 +122,11 @@ fn an_earlier_snapshot_changes_nothing() {
     assert_eq!(known.version(now, &a).unwrap().id, version_id(1));
 }
 
-/// A commit comes between two snapshots that were taken after the same mark was read: the answer of the earlier one would
-/// stay for good among those of the later one.
+/// A commit comes between two snapshots that were taken after the same mark was read.
+///
+/// Otherwise the answer of the earlier snapshot would stay among those of the later one.
 #[test]
-fn snapshots_of_the_same_mark_are_told_apart() {
+fn snapshots_of_the_same_mark_are_distinguished() {
     let index = history();
     let (mark, early) = (index.change_mark(), index.snapshot().unwrap());
     Scribe::new(&*index).point(1, "production", None);
@@ -140,9 +141,9 @@ fn snapshots_of_the_same_mark_are_told_apart() {
     }
 }
 
-/// Such as after somebody put another store's file in the place of this one's.
+/// This happens when another store's file replaces this store's.
 #[test]
-fn in_another_history_nothing_is_known() {
+fn another_history_clears_the_cache() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let a = spec("a@production");
     assert!(ask(&known, &*index, &a).is_some());
@@ -171,7 +172,7 @@ fn answers_are_bounded_by_number_and_by_bytes() {
     }
     assert!(
         known.version(now, &numbered(MOST.0)).is_some(),
-        "not the last"
+        "the last is not cached"
     );
     let text = format!(r#"{{"text": "{}"}}"#, "x".repeat(MOST.1 / 10));
     let resolved = Arc::new(Resolved {
@@ -180,7 +181,7 @@ fn answers_are_bounded_by_number_and_by_bytes() {
     });
     for number in 0..30 {
         known.put_resolved(vouched, &numbered(number), &resolved);
-        // Again in its own place: it is counted once.
+        // The second time, the answer replaces itself and is counted once.
         known.put_resolved(vouched, &numbered(number), &resolved);
         assert!(known.resolved(now, &numbered(number)).is_some());
         let current = known.current.load();
@@ -192,7 +193,7 @@ fn answers_are_bounded_by_number_and_by_bytes() {
 }
 
 #[test]
-fn names_are_counted_too() {
+fn the_memory_of_names_is_counted() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let (_, vouched) = catch_up(&known, &*index);
     let length = 65_535;
@@ -204,8 +205,10 @@ fn names_are_counted_too() {
     }
 }
 
-/// Names that several prompts have or that are others' ids, prompts renamed, deleted and made anew: whatever happens, what
-/// is answered from memory is what the index answers.
+/// Whatever happens, the cache answers what the index answers.
+///
+/// The histories have names that several prompts share or that are ids of others, and prompts that
+/// are renamed, deleted and created again.
 #[test]
 fn random_histories_are_answered_as_the_index_does() {
     let names = ["a", "b", "000001", "000002", "id:000003"];
@@ -258,13 +261,13 @@ fn random_histories_are_answered_as_the_index_does() {
                 }
             }
         }
-        assert!(answered > 200, "hardly anything was asked: {answered}");
+        assert!(answered > 200, "too few specs were found: {answered}");
     }
 }
 
-/// Of long messages and names fewer answers are kept.
+/// If messages and names are long, fewer answers are cached.
 #[test]
-fn answers_are_kept_by_what_they_weigh() {
+fn answers_are_bounded_by_their_memory() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let (now, vouched) = catch_up(&known, &*index);
     let mut long = version(prompt_id(1), 1, "1.0", b"{}");
@@ -288,5 +291,5 @@ fn answers_are_kept_by_what_they_weigh() {
     });
     let large = spec("a@production");
     known.put_resolved(vouched, &large, &resolved);
-    assert_eq!(known.resolved(now, &large), None, "as large as all others");
+    assert_eq!(known.resolved(now, &large), None, "too large to be cached");
 }

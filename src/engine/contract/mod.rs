@@ -1,22 +1,24 @@
-//! What a body asks of its callers, and whether a change breaks them.
+//! Contracts: what a body requires of its callers, and whether a change breaks them.
 //!
-//! A caller gives inputs, lets the body render, sends it, runs the tools that the model calls, and
-//! reads the answer. A change is *breaking* when a call that was right for the base is not right any
-//! more, or its result can't be handled as before. So a new body is compatible when
+//! A caller passes inputs, renders the body, sends it, runs the tools that the model calls, and
+//! reads the answer. A change is *breaking* if a call that was valid for the base is no longer
+//! valid, or if its result can no longer be handled as before. A new body is therefore compatible
+//! if all of the following hold:
 //!
-//! - it asks for the same variables, and takes every value that the base took ([`Variable`]);
-//!   what its partials ask for counts as its own;
-//! - its partials can be filled, or lack only what they lacked before;
-//! - it offers the same tools, none more either, since the model may call what the caller can't run;
-//!   and no tool's parameters allow arguments that were not allowed before ([`Tool`]). A tool's
-//!   description is no promise;
-//! - it asks for the same response format.
+//! - It has the same variables, and accepts every value that the base accepted ([`Variable`]). The
+//!   variables of its partials count as its own.
+//! - Its partials can be filled, except for those that could not be filled before.
+//! - It offers the same tools, and no tool's parameters allow arguments that were not allowed
+//!   before ([`Tool`]). Additional tools are breaking too, because the model may call a tool that
+//!   the caller cannot run. A tool's description is not part of the contract.
+//! - It has the same response format.
 //!
-//! Numbers are compared by value, exactly: `1` and `1.0` are the same, `123456789012345678901` and
+//! Numbers are compared exactly by value: `1` and `1.0` are the same, `123456789012345678901` and
 //! `123456789012345678902` are not.
 //!
-//! Messages, model, temperature and the like are no part of the contract. Where a rule can't show
-//! that a change is compatible, it is breaking: a major too many costs less than a broken caller.
+//! Messages, model, temperature and the like are not part of the contract. If no rule can show that
+//! a change is compatible, the change is breaking: an unnecessary major version costs less than a
+//! broken caller.
 
 pub(crate) mod partials;
 pub(crate) mod response;

@@ -1,12 +1,13 @@
-//! The partials of a body: whether they can be filled. What they ask for counts among the variables.
+//! The partials of a body, and whether they can be filled. Their variables count as the body's.
 
 use std::collections::HashSet;
 
 use super::rules::Breakage;
 use crate::template::{Place, Problem};
 
-/// Finds partials that can't be filled any more. What could not be filled before either is no change,
-/// wherever it stands.
+/// Finds partials that can no longer be filled.
+///
+/// A partial that could not be filled before is not a change, regardless of its place.
 pub(super) fn compare(base: &[Problem], new: &[Problem], found: &mut Vec<Breakage>) {
     let mut known: HashSet<String> = base
         .iter()
@@ -21,7 +22,9 @@ pub(super) fn compare(base: &[Problem], new: &[Problem], found: &mut Vec<Breakag
     }
 }
 
-/// What is wrong with a partial, its place aside: two problems of the same words are the same.
+/// Returns a description of a partial's problem without its place, and the place.
+///
+/// Two problems with the same description are the same problem.
 fn in_words(problem: &Problem) -> Option<(String, &Place)> {
     match problem {
         Problem::PartialNotFound {
@@ -53,7 +56,7 @@ fn in_words(problem: &Problem) -> Option<(String, &Place)> {
         Problem::PartialTooDeep { limit, place } => {
             Some((format!("partials are nested more than {limit} deep"), place))
         }
-        // These are of one render, not of a body.
+        // These problems belong to a render, not to a body.
         Problem::MissingInput { .. }
         | Problem::WrongType { .. }
         | Problem::UnexpectedInput { .. }
@@ -101,13 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_that_asks_for_nothing_may_come_and_go() {
+    fn a_partial_without_variables_may_be_added_and_removed() {
         assert_eq!(found("hello", "{{hcp:plain0:0}}"), [""; 0]);
         assert_eq!(found("{{hcp:plain0:0}}", "hello"), [""; 0]);
     }
 
     #[test]
-    fn what_a_partial_asks_for_is_the_bodys_own() {
+    fn variables_of_a_partial_count_as_the_bodys() {
         assert_eq!(found("{{hc:tone:string}}", "{{hcp:asking:0}}"), [""; 0]);
         assert_eq!(
             found("hello", "{{hcp:asking:0}}"),
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_that_can_not_be_filled_breaks() {
+    fn a_partial_that_cannot_be_filled_is_a_breakage() {
         assert_eq!(
             found(
                 "hello",
@@ -145,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_filled_before_is_no_change() {
+    fn a_partial_that_could_not_be_filled_before_is_no_change() {
         assert_eq!(
             found("{{hcp:nobody:0}}", "more {{ hcp:nobody:7 }}"),
             [""; 0]

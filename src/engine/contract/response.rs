@@ -1,12 +1,13 @@
-//! The response format: callers parse answers by it, so it may not change at all.
+//! The response format. Callers parse answers by it, so it may not change at all.
 
 use super::rules::{Breakage, are_same, union};
 use super::words;
 use crate::json::{Json, Tree};
 use crate::template::{Path, Step};
 
-/// Finds the innermost places at which two response formats differ. The order of members is no
-/// difference.
+/// Finds the innermost places at which two response formats differ.
+///
+/// The order of members is not a difference.
 pub(super) fn compare(base: Option<&Json>, new: Option<&Json>, found: &mut Vec<Breakage>) {
     if base.map(Json::text) == new.map(Json::text) {
         return;
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_comes_or_goes_is_a_difference() {
+    fn an_added_or_removed_format_is_a_difference() {
         let format = Json::from(json!({ "type": "json_object" }));
         for (base, new) in [(None, Some(&format)), (Some(&format), None)] {
             let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! TODO
+//! Derivation of contracts, and the bump rules that compare two of them.
 
 use crate::engine::contract::partials;
 use crate::engine::contract::response;
@@ -18,37 +18,40 @@ use crate::template::{PartialUse, Partials, Place, Problem};
 pub use tools::{Tool, ToolKind};
 pub use variables::{Accepted, Variable};
 
-/// What a body asks of its callers. It is derived from the body and from those that its partials name,
-/// and never stored.
+/// The requirements of a body on its callers.
+///
+/// A contract is derived from the body and from the bodies of its partials. It is never stored.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Contract {
-    /// The variables, those of partials included, by first use.
+    /// The variables, including those of partials, in the order of their first use.
     pub variables: Vec<Variable>,
-    /// The partials, those of partials included.
+    /// The partials, including those of partials.
     pub partials: Vec<PartialUse>,
-    /// Why some partials can't be filled. In JSON these are their words.
+    /// The reasons why some partials cannot be filled. In JSON these are texts.
     #[serde(serialize_with = "in_words")]
     pub problems: Vec<Problem>,
     /// The tools that the model may call.
     pub tools: Vec<Tool>,
-    /// The form of the answer, as the body has it but for white space.
+    /// The response format, as in the body except for white space.
     pub response_format: Option<Json>,
 }
 
 impl Contract {
-    /// The contract of a body, its partials taken from `partials`.
+    /// Returns the contract of a body, with its partials taken from `partials`.
     ///
-    /// A body of any shape has one: what is malformed is kept as it is and compared by equality.
+    /// A body of any shape has a contract. Malformed parts are included unchanged, and compared by
+    /// equality.
     #[must_use]
     pub fn of(body: &Json, partials: &Partials) -> Self {
         Self::of_text(body.text(), body.json(), partials)
     }
 
-    /// The contract of a body's text, which is this JSON.
+    /// Returns the contract of a body's text, whose parsed form is `json`.
     pub(crate) fn of_text(text: &str, json: &Value, partials: &Partials) -> Self {
         let expanded = template::expand(json, partials);
-        // What is in it is known from the JSON; only what is kept is cut from the text.
+        // The parsed form is examined. Only the parts that the contract contains are cut from the
+        // text.
         let cut = |name: &str| json::member(text, name).unwrap_or_default();
         let section = |name: &str| json.get(name).filter(|section| !section.is_null());
         let is_empty = |section: &Value| section.as_array().is_some_and(Vec::is_empty);
@@ -65,9 +68,9 @@ impl Contract {
         }
     }
 
-    /// The memory that it takes, in bytes.
+    /// Returns the memory that the contract takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        // A problem's texts are cut where they are long.
+        // The texts of a problem have a maximum length.
         const BYTES_OF_PROBLEM: usize = size_of::<Problem>() + 512;
         let partial = |partial: &PartialUse| {
             size_of::<PartialUse>()
@@ -88,13 +91,13 @@ fn in_words<S: Serializer>(problems: &[Problem], serializer: S) -> Result<S::Ok,
     serializer.collect_seq(problems.iter().map(Problem::to_string))
 }
 
-/// One way in which a caller of the base would break. As text: the reason in words, and its place.
+/// One way in which a body breaks callers of the base. As text: the reason and its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Breakage {
-    /// What the caller meets, in words.
+    /// A description of the breakage.
     pub reason: String,
-    /// Where it is in the new body or, for what is gone, where it was.
+    /// The place in the new body, or in the base if the part was removed.
     pub place: Place,
 }
 
@@ -113,11 +116,12 @@ impl fmt::Display for Breakage {
     }
 }
 
-/// Every way in which a caller of `base` would break with `new`; none if the change is compatible.
+/// Returns every way in which `new` breaks callers of `base`; none if the change is compatible.
 ///
-/// After a compatible change, all inputs that rendered the base in strict mode render the new body too,
-/// unless they make it larger than any render may be. The order is that of the contract's parts, and
-/// within them that of the new body, then of the base.
+/// After a compatible change, all inputs that rendered the base in strict mode also render the new
+/// body, unless they make it larger than the maximum size of a rendered body. The breakages are in
+/// the order of the contract's parts, and within a part in the order of the new body, then of the
+/// base.
 #[must_use]
 pub fn breakages(base: &Contract, new: &Contract) -> Vec<Breakage> {
     let mut found = Vec::new();
@@ -132,7 +136,7 @@ pub fn breakages(base: &Contract, new: &Contract) -> Vec<Breakage> {
     found
 }
 
-/// The members of two objects by name, those of the first in its order, then what only the second has.
+/// Returns the members of two objects by name: the first object's, then those only in the second.
 pub(super) fn union<'a>(
     base: &'a Members<'a>,
     new: &'a Members<'a>,
@@ -143,7 +147,9 @@ pub(super) fn union<'a>(
         .chain(added.map(|(name, value)| (name, None, Some(value))))
 }
 
-/// Whether both are there and the same, or neither is. Numbers are compared by value.
+/// Returns whether both values are present and the same, or both are absent.
+///
+/// Numbers are compared by value.
 pub(super) fn are_same(base: Option<&Tree<'_>>, new: Option<&Tree<'_>>) -> bool {
     match (base, new) {
         (Some(base), Some(new)) => base.is_same(new),

@@ -1,8 +1,9 @@
-//! The parameters of a tool: what arguments a JSON Schema lets a model give.
+//! The parameters of a tool: the arguments that a JSON Schema allows a model to pass.
 //!
-//! A caller of the base handled whatever the base's schema allowed, so the new schema may allow no
-//! more. Members that an open schema does not name count as handled: the base allowed them too.
-//! Each rule here keeps that promise by itself; what no rule can judge must not change at all.
+//! A caller of the base handled everything that the base's schema allowed, so the new schema may
+//! not allow more. Members that an open schema does not name count as handled, because the base
+//! allowed them too. Each rule guarantees this on its own. A part that no rule can judge must not
+//! change at all.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -11,15 +12,17 @@ use super::words;
 use crate::json::{ByValue, Members, Tree};
 use crate::template::{Path, Step};
 
-/// The schemas of every value and of none.
+/// The schema that allows every value, and the one that allows none.
 static ANYTHING: Tree<'static> = Tree::Bool(true);
 static NOTHING: Tree<'static> = Tree::Bool(false);
 
-/// Where a rule says nothing, a difference is one too many.
+/// The reason for a difference that no rule can judge.
 const UNPROVABLE: &str = "changed, and can't be shown to be compatible";
 
-/// Compares the parameters of one tool, named in words. `strict` says that the base's were enforced strictly, which
-/// closes the objects that do not say that they are open.
+/// Compares the parameters of one tool, whose name `tool` is already in quotation marks.
+///
+/// `strict` is whether the base's parameters were enforced strictly, which closes objects that are
+/// not explicitly open.
 pub(super) fn compare(
     tool: &str,
     strict: bool,
@@ -40,8 +43,10 @@ pub(super) fn compare(
     }
 }
 
-/// Whether the parts of a schema can't be judged one by one, since what one means depends on others
-/// (references outside the definitions, unevaluated members) or on a render's inputs (tags as names).
+/// Returns whether the parts of a schema cannot be judged one by one.
+///
+/// This is the case if the meaning of a part depends on other parts (references outside the
+/// definitions, unevaluated members) or on the inputs of a render (tags as names).
 fn is_entangled(schema: &Tree<'_>) -> bool {
     match schema {
         Tree::Object(members) => members.iter().any(|(name, value)| {
@@ -58,7 +63,9 @@ fn is_entangled(schema: &Tree<'_>) -> bool {
     }
 }
 
-/// Definitions may not change at all, so a reference to one means the same before and after.
+/// Returns whether a reference is to a definition.
+///
+/// Definitions may not change at all, so such a reference has the same meaning before and after.
 fn names_definition(reference: &str) -> bool {
     reference.starts_with("#/$defs/") || reference.starts_with("#/definitions/")
 }
@@ -75,7 +82,7 @@ impl Comparison<'_> {
         self.found.push(Breakage::new(reason, at.place()));
     }
 
-    /// Pushes what concerns a member of the schema, or a member of that.
+    /// Reports a difference at a member of the schema, or at a member nested in it.
     fn push_in(&mut self, members: &[&str], at: &mut Path, what: impl std::fmt::Display) {
         match members {
             [] => self.push(at, what),
@@ -85,7 +92,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares two schemas of one and the same value.
+    /// Compares two schemas for the same value.
     fn schemas(&mut self, base: &Tree<'_>, new: &Tree<'_>, at: &mut Path) {
         let silent = Members::default();
         let (base, new) = match (base, new) {
@@ -143,7 +150,7 @@ impl Comparison<'_> {
         for (name, _) in was_known.filter(|(name, _)| !is_named(name)) {
             self.push_in(&["properties", name], at, format_args!("{name:?} is gone"));
         }
-        // What is said of a property above is not said again here.
+        // A property that was reported above is not reported again here.
         for name in was_required.difference(&is_required) {
             if is_named(name) || !is_known(name) {
                 self.push_in(
@@ -165,7 +172,7 @@ impl Comparison<'_> {
         at.within(Step::Member(FURTHER), |at| self.schemas(rest, new_rest, at));
     }
 
-    /// The schema of members that `properties` does not name.
+    /// Returns the schema of members that `properties` does not name.
     fn further<'s>(&self, schema: &'s Members<'s>) -> &'s Tree<'s> {
         match schema.get(FURTHER) {
             Some(further) => further,
@@ -180,7 +187,7 @@ impl Comparison<'_> {
         });
     }
 
-    /// Compares the values that `enum` or `const` name.
+    /// Compares the values that `enum` or `const` list.
     fn values(&mut self, base: &Members<'_>, new: &Members<'_>, at: &mut Path) {
         let Some((keyword, allowed)) = choices(base) else {
             return;
@@ -208,7 +215,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares what one keyword says by itself.
+    /// Compares a keyword that has a meaning of its own.
     fn keyword(
         &mut self,
         keyword: &str,
@@ -236,7 +243,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares a keyword that only ever shuts values out: it may be added, or become tighter.
+    /// Compares a keyword that only excludes values. It may be added or become tighter.
     fn constraint(
         &mut self,
         keyword: &str,
@@ -246,7 +253,7 @@ impl Comparison<'_> {
         is_tighter: impl Fn(&Tree<'_>, &Tree<'_>) -> bool,
     ) {
         match (base, new) {
-            // `false` shuts nothing out: `uniqueItems`, and `exclusiveMinimum` of draft 4.
+            // `false` excludes nothing: for `uniqueItems`, and for `exclusiveMinimum` of draft 4.
             (None | Some(Tree::Bool(false)), _) => {}
             (Some(base), Some(new)) if base.is_same(new) || is_tighter(base, new) => {}
             (Some(base), Some(new)) => {
@@ -283,7 +290,7 @@ impl Comparison<'_> {
 /// The keyword for members that `properties` does not name.
 const FURTHER: &str = "additionalProperties";
 
-/// Whether the keywords that rules look into have the form that they should have.
+/// Returns whether the keywords that the rules examine are well-formed.
 fn is_readable(schema: &Members<'_>) -> bool {
     let is =
         |keyword: &str, has_form: fn(&Tree<'_>) -> bool| schema.get(keyword).is_none_or(has_form);
@@ -294,7 +301,8 @@ fn is_readable(schema: &Members<'_>) -> bool {
         && is("items", is_schema)
         && is("type", |value| value.as_str().is_some() || is_list_of_texts(value))
         && is("enum", |value| value.as_array().is_some())
-        // Both together allow less than either: no one writes that, and no rule reads it.
+        // The two together allow less than either of them. Schemas do not use both, so no rule
+        // handles it.
         && !(schema.contains("enum") && schema.contains("const"))
 }
 
@@ -317,7 +325,7 @@ fn required<'s>(schema: &'s Members<'_>) -> BTreeSet<&'s str> {
     schema.get("required").map(texts).unwrap_or_default()
 }
 
-/// The texts of a text or of a list of texts.
+/// Returns a text as a set, or the texts of a list.
 fn texts<'s>(value: &'s Tree<'_>) -> BTreeSet<&'s str> {
     match value {
         Tree::Array(items) => items.iter().filter_map(Tree::as_str).collect(),
@@ -325,7 +333,7 @@ fn texts<'s>(value: &'s Tree<'_>) -> BTreeSet<&'s str> {
     }
 }
 
-/// The keyword that names values, and the values.
+/// Returns the keyword that lists allowed values, and the values.
 fn choices<'s>(schema: &'s Members<'s>) -> Option<(&'static str, Vec<&'s Tree<'s>>)> {
     match (schema.get("enum"), schema.get("const")) {
         (Some(Tree::Array(values)), _) => Some(("enum", values.iter().collect())),
@@ -334,7 +342,7 @@ fn choices<'s>(schema: &'s Members<'s>) -> Option<(&'static str, Vec<&'s Tree<'s
     }
 }
 
-/// Whether both are numbers and the one is less than the other, for certain.
+/// Returns whether both are numbers and the first is certainly less than the second.
 fn is_less(one: &Tree<'_>, other: &Tree<'_>) -> bool {
     match (one, other) {
         (Tree::Number(one), Tree::Number(other)) => one.is_less(*other),

@@ -1,11 +1,12 @@
-//! What schemas mean, written down a second time: a small validator, and schemas, edits and values
-//! to try it on.
+//! A second implementation of the meaning of schemas, as a model for tests.
+//!
+//! It contains a small validator, and generators of schemas, edits and values.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use serde_json::{Map, Value, json};
 
-/// Whether a schema allows a value. `strict` closes objects that do not say that they are open.
+/// Returns whether a schema allows a value. `strict` closes objects that are not explicitly open.
 pub(crate) fn allows(schema: &Value, value: &Value, strict: bool) -> bool {
     Validator {
         root: schema,
@@ -118,7 +119,7 @@ impl Validator<'_> {
     }
 }
 
-/// Patterns of the model are `^` and a prefix.
+/// Returns the schemas of the patterns that match a name. A pattern is `^` and a prefix.
 fn matching<'a>(patterns: &'a Value, name: &'a str) -> impl Iterator<Item = &'a Value> {
     let patterns = patterns.as_object().unwrap().iter();
     patterns.filter_map(|(pattern, schema)| name.starts_with(&pattern[1..]).then_some(schema))
@@ -142,7 +143,7 @@ const TYPES: [&str; 7] = [
     "null", "boolean", "integer", "number", "string", "array", "object",
 ];
 
-/// Values to build instances from, and for `enum` and `const`.
+/// Values for `enum` and `const`, and for building instances.
 fn scalars() -> Vec<Value> {
     vec![
         json!(null),
@@ -191,7 +192,7 @@ fn keyword_over(inner: BoxedStrategy<Value>) -> impl Strategy<Value = (&'static 
     ]
 }
 
-/// Schemas of any value.
+/// Returns schemas of values of any type.
 fn subschema() -> BoxedStrategy<Value> {
     let leaf = prop_oneof![
         1 => any::<bool>().prop_map(Value::Bool),
@@ -207,7 +208,7 @@ fn subschema() -> BoxedStrategy<Value> {
     leaf.prop_recursive(3, 16, 3, nested).boxed()
 }
 
-/// Schemas of a tool's arguments.
+/// Returns schemas of a tool's arguments.
 pub(crate) fn schema() -> impl Strategy<Value = Value> {
     let properties = prop::collection::btree_map(select(&NAMES), subschema(), 0..4);
     let required = subsequence(&NAMES, 0..3);
@@ -257,7 +258,7 @@ pub(crate) fn edit() -> impl Strategy<Value = Edit> {
 }
 
 impl Edit {
-    /// Changes one of the schemas within a schema.
+    /// Changes one of the schemas nested in a schema.
     pub(crate) fn apply(&self, schema: &mut Value) {
         let mut places = Vec::new();
         collect_schemas(schema, String::new(), &mut places);
@@ -300,7 +301,7 @@ fn collect_schemas(schema: &Value, place: String, places: &mut Vec<String>) {
     places.push(place);
 }
 
-/// A value that a schema may allow: made after the schema, with slips.
+/// Returns a value that a schema may allow. It is derived from the schema, with random deviations.
 pub(crate) fn instance(schema: &Value, rng: &mut fastrand::Rng, depth: usize) -> Value {
     let choices = schema.get("enum").and_then(Value::as_array);
     if let Some(value) = choices

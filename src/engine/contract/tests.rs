@@ -11,7 +11,7 @@ use crate::model::id::EnvironmentName;
 use crate::template::render_strict;
 
 #[test]
-fn all_that_breaks_is_named_in_order() {
+fn breakages_are_listed_in_order() {
     let base = json!({ "messages": [{ "content": "{{hc:name:string}}" }], "response_format": { "type": "text" } });
     let new = json!({
         "messages": [{ "content": "{{hc:name:number}}" }, { "content": "{{hcp:nobody:0}}" }],
@@ -37,7 +37,7 @@ fn all_that_breaks_is_named_in_order() {
 }
 
 #[test]
-fn what_is_kept_of_a_body_is_as_it_is_written() {
+fn parts_of_a_body_are_copied_verbatim() {
     let of = |constant: &str, format: &str| {
         let text = format!(
             r#"{{"tools": 1, "tools": [{{"type": "function", "function": {{"name": "f",
@@ -187,14 +187,14 @@ fn body() -> impl Strategy<Value = Value> {
 /// One small change of a body.
 #[derive(Clone, Debug)]
 enum Edit {
-    /// Writes an item of a list once more, at the end.
+    /// Appends a copy of an item of a list.
     Repeat(&'static str, Index),
     Remove(&'static str, Index),
     Rotate(&'static str),
     AddMessage(String),
     AddTool(Value),
     SetFormat(Value),
-    /// Replaces text wherever it stands.
+    /// Replaces a text at all places.
     Replace(&'static str, &'static str),
 }
 
@@ -256,7 +256,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
     prop::collection::vec(edit(), 1..3)
 }
 
-/// Inputs that mostly are right for a contract.
+/// Returns inputs that are valid for a contract in most cases.
 fn inputs(contract: &Contract, rng: &mut fastrand::Rng) -> Map<String, Value> {
     let values = [
         json!(0),
@@ -281,7 +281,7 @@ fn inputs(contract: &Contract, rng: &mut fastrand::Rng) -> Map<String, Value> {
     inputs
 }
 
-/// Renders both with inputs that are right for the base.
+/// Renders both bodies with inputs that are valid for the base.
 fn renders(
     base: &Value,
     new: &Value,
@@ -322,7 +322,7 @@ proptest! {
         if found(&base, &new).is_empty() {
             for (before, after) in renders(&base, &new, seed) {
                 prop_assert!(after.is_ok(), "{after:?}");
-                // What is sent is compatible too, filled in as it is.
+                // The rendered bodies are compatible too.
                 prop_assert_eq!(found(&before, &after.unwrap()), []);
             }
         }
@@ -333,8 +333,9 @@ proptest! {
         prop_assert_eq!(found(&body, &body), []);
     }
 
-    /// Of tools whose properties never become required: a property may be added, and may be required
-    /// once it is there, but not both at once.
+    /// This holds for tools whose properties never become required.
+    ///
+    /// A property may be added, and may become required once it exists, but not both in one change.
     #[test]
     fn compatible_changes_add_up(base in body(), first in edits(), second in edits()) {
         let middle = edited(&base, &first);
@@ -345,7 +346,7 @@ proptest! {
     }
 }
 
-/// Without this, the properties above could hold for want of cases.
+/// Without this test, the properties above could hold because no case was tried.
 #[test]
 fn changes_of_both_kinds_are_tried() {
     let mut runner = TestRunner::deterministic();

@@ -1,4 +1,4 @@
-//! The tools that a body offers to its model: a caller runs what the model calls.
+//! The tools that a body offers to its model. The caller runs the tools that the model calls.
 
 use std::collections::HashMap;
 
@@ -16,33 +16,33 @@ use crate::template::{Path, Place, Step};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Tool {
-    /// What sort of tool it is.
+    /// The kind of the tool.
     #[serde(flatten)]
     pub kind: ToolKind,
-    /// The whole entry, as the body has it but for white space.
+    /// The whole entry, as in the body except for white space.
     pub definition: Json,
-    /// Where it stands.
+    /// The place of the entry in the body.
     pub place: Place,
 }
 
-/// What sort of tool an entry of `tools` is.
+/// The kind of an entry of `tools`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ToolKind {
-    /// A function that the caller runs. It is known by its name.
+    /// A function that the caller runs. Its name identifies it.
     Function {
         /// The function's name.
         name: String,
     },
-    /// A tool that is no function, or a function that is malformed. It is known by all of its JSON.
+    /// A tool that is not a function, or a malformed function. Its whole JSON identifies it.
     Other,
-    /// No tool but the whole of a `tools` that is no list. It is known by all of its JSON.
+    /// The value of a `tools` that is not a list. Its whole JSON identifies it.
     Section,
 }
 
 impl Tool {
-    /// The memory that it takes, in bytes.
+    /// Returns the memory that the tool takes, in bytes.
     pub(super) fn weight(&self) -> usize {
         let name = match &self.kind {
             ToolKind::Function { name } => of_text(name),
@@ -51,7 +51,7 @@ impl Tool {
         size_of::<Self>() + name + self.definition.weight() + of_text(self.place.as_str())
     }
 
-    /// The tool in words.
+    /// Returns a description of the tool.
     fn words(&self) -> String {
         let definition = || words::cut(self.definition.text());
         match &self.kind {
@@ -62,11 +62,14 @@ impl Tool {
     }
 }
 
-/// By what a tool is known: two entries of one key are the same tool. A name is enough for a function; all else is known
-/// by its definition.
+/// The identity of a tool: two entries with equal keys are the same tool.
+///
+/// The key of a function is its name; that of anything else is its definition.
 type Key<'a> = (&'a ToolKind, Option<ByValue<'a, 'a>>);
 
-/// The tools of a body's `tools`, which are not null and have this text. The empty list is no tools.
+/// Reads the tools of a body's `tools`, which are not null. `text` is their JSON text.
+///
+/// An empty list contains no tools.
 pub(super) fn read(section: &Value, text: &str) -> Vec<Tool> {
     let mut path = Path::new("tools");
     let Value::Array(entries) = section else {
@@ -95,10 +98,10 @@ fn kind_of(entry: &Value) -> ToolKind {
     }
 }
 
-/// Finds what a caller who ran the base's tools can't run.
+/// Finds the tools that a caller who handled those of the base cannot handle.
 ///
-/// A tool that is added is a breakage like one that is gone: the model may call it, and the caller
-/// has nothing to answer with.
+/// An added tool is a breakage like a removed one: the model may call it, and the caller cannot run
+/// it.
 pub(super) fn compare(base: &[Tool], new: &[Tool], found: &mut Vec<Breakage>) {
     let is_same = |(base, new): (&Tool, &Tool)| {
         base.kind == new.kind && base.definition.text() == new.definition.text()
@@ -128,7 +131,9 @@ pub(super) fn compare(base: &[Tool], new: &[Tool], found: &mut Vec<Breakage>) {
     }
 }
 
-/// The definitions of the tools that are known by them. Those of functions are parsed only if they differ.
+/// Returns the definitions of the tools that are identified by them.
+///
+/// Definitions of functions are parsed only if they differ.
 fn keys(tools: &[Tool]) -> Vec<Option<Tree<'_>>> {
     let keys = tools.iter().map(|tool| match tool.kind {
         ToolKind::Function { .. } => None,
@@ -137,7 +142,7 @@ fn keys(tools: &[Tool]) -> Vec<Option<Tree<'_>>> {
     keys.collect()
 }
 
-/// Tools by what they are known by: one tool each, unless a body repeats it.
+/// Tools grouped by their keys. A group has one tool, unless a body repeats it.
 struct Groups<'a> {
     order: Vec<Key<'a>>,
     by_key: HashMap<Key<'a>, Vec<&'a Tool>>,
@@ -167,7 +172,7 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// Compares what is one tool before and after.
+/// Compares the entries of one key.
 fn compare_same(base: &[&Tool], new: &[&Tool], found: &mut Vec<Breakage>) {
     match (base, new) {
         ([base], [new]) => compare_functions(base, new, found),
@@ -175,7 +180,7 @@ fn compare_same(base: &[&Tool], new: &[&Tool], found: &mut Vec<Breakage>) {
             let same = |(base, new): (&&Tool, &&Tool)| is_same(&base.definition, &new.definition);
             if base.len() != new.len() || !base.iter().zip(new).all(same) {
                 let reason = format!(
-                    "{} is there several times, and changed, which can't be shown to be compatible",
+                    "{} occurs several times and has changed, which can't be shown to be compatible",
                     first.words()
                 );
                 found.push(Breakage::new(reason, first.place.clone()));
@@ -189,7 +194,7 @@ fn is_same(base: &Json, new: &Json) -> bool {
     base.text() == new.text() || base.tree().is_same(&new.tree())
 }
 
-/// Compares two functions of one name. Other tools of one key are equal.
+/// Compares two functions of the same name. Other tools with the same key are equal.
 fn compare_functions(base: &Tool, new: &Tool, found: &mut Vec<Breakage>) {
     let ToolKind::Function { name } = &new.kind else {
         return;
@@ -214,7 +219,7 @@ fn compare_functions(base: &Tool, new: &Tool, found: &mut Vec<Breakage>) {
     }
 }
 
-/// Compares what two functions of one name say of themselves. Null says nothing.
+/// Compares the members of two functions of the same name. Null counts as absent.
 fn compare_members(
     name: &str,
     base: &Members<'_>,
@@ -230,7 +235,7 @@ fn compare_members(
             ("parameters", Some(old), Some(now)) => {
                 schema::compare(name, is_strict(base), old, now, path, found);
             }
-            // Turned on, it only shuts arguments out.
+            // Turning it on only excludes arguments.
             ("strict", None | Some(Tree::Bool(false)), Some(Tree::Bool(true))) => {}
             (_, old, now) if are_same(old, now) => {}
             _ => found.push(changed(name, member, path)),
@@ -238,7 +243,9 @@ fn compare_members(
     }
 }
 
-/// Whether a function's arguments are held to its schema, or may be: a tag is filled with either.
+/// Returns whether arguments are, or may be, restricted strictly to a function's schema.
+///
+/// The value may be a tag, which can be rendered as either.
 fn is_strict(function: &Members<'_>) -> bool {
     !matches!(
         function.get("strict"),
@@ -285,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn order_and_descriptions_are_no_promise() {
+    fn order_and_descriptions_may_change() {
         let base = json!([
             plain("a"),
             function("b", json!({ "description": "x", "strict": null }))
@@ -294,9 +301,9 @@ mod tests {
         assert_eq!(found(base, new), [""; 0]);
     }
 
-    /// Tags as member names can come to clash when they are filled.
+    /// Tags as the names of members can render to the same name.
     #[test]
-    fn a_description_that_is_no_text_may_not_change() {
+    fn a_description_that_is_not_text_may_not_change() {
         let base = function("f", json!({ "description": "x" }));
         let clash = json!({ "{{hc:a:string}}": 1, "{{hc:b:string}}": 2 });
         let new = function("f", json!({ "description": clash }));
@@ -312,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn tools_may_neither_come_nor_go() {
+    fn tools_may_be_neither_added_nor_removed() {
         assert_eq!(
             found(
                 json!([plain("a"), plain("b")]),
@@ -346,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_may_neither_come_nor_go() {
+    fn parameters_may_be_neither_added_nor_removed() {
         let (with, without) = (plain("f"), function("f", json!({ "parameters": null })));
         let expected = "\"parameters\" of tool \"f\" changed, and can't be shown to be compatible: tools[0].function.parameters";
         assert_eq!(found(json!([with]), json!([without])), [expected]);
@@ -378,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_function_is_compared_whole() {
+    fn tools_other_than_functions_are_compared_whole() {
         let search = |size: &str| json!([{ "type": "web_search", "search_context_size": size }]);
         assert_eq!(found(search("low"), search("low")), [""; 0]);
         assert_eq!(found(search("low"), search("high")).len(), 2);
@@ -411,7 +418,7 @@ mod tests {
             assert_eq!(
                 found(json!([one, other]), new),
                 [
-                    "tool \"f\" is there several times, and changed, which can't be shown to be compatible: tools[0]"
+                    "tool \"f\" occurs several times and has changed, which can't be shown to be compatible: tools[0]"
                 ]
             );
         }

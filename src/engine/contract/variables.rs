@@ -1,4 +1,4 @@
-//! The variables of a body: the values that a caller has to give.
+//! The variables of a body: the values that a caller must pass.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,20 +9,20 @@ use super::rules::Breakage;
 use crate::model::memory_size::of_text;
 use crate::template::{Site, VariableType, VariableUse};
 
-/// A variable that a body asks for, itself or through its partials.
+/// A variable of a body, or of one of its partials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Variable {
-    /// Its name.
+    /// The variable's name.
     pub name: String,
-    /// The values that all its uses take.
+    /// The values that all uses accept.
     pub accepts: Accepted,
-    /// Where it is used, in the order of the body: at one place at least.
+    /// The places where it is used, in the order of the body; at least one.
     pub uses: Vec<VariableUse>,
 }
 
 impl Variable {
-    /// The memory that it takes, in bytes.
+    /// Returns the memory that the variable takes, in bytes.
     pub(super) fn weight(&self) -> usize {
         let each = |one: &VariableUse| {
             of_text(&one.name) + of_text(one.kind.as_str()) + of_text(one.place.as_str())
@@ -34,15 +34,17 @@ impl Variable {
     }
 }
 
-/// The values that strict mode takes for a variable. As text and in JSON it is their name in words,
-/// such as `string`.
+/// The values that strict mode accepts for a variable.
 ///
-/// A variable may be used several times with different types: a value must be right for each.
-/// [`contains`](Self::contains) says whether one variable takes all that another takes.
+/// As text and in JSON this is a short description, such as `string`.
+///
+/// A variable can be used several times with different types. A value must then be valid for each
+/// use. [`contains`](Self::contains) returns whether one variable accepts all values that another
+/// accepts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Accepted(u8);
 
-/// Kinds of values such that every use takes a kind wholly or not at all.
+/// Kinds of values, chosen so that each use accepts a kind entirely or not at all.
 impl Accepted {
     const NUMBER: u8 = 1;
     const BOOLEAN: u8 = 1 << 1;
@@ -54,7 +56,7 @@ impl Accepted {
     const TEXT: u8 = Self::NUMERIC_TEXT | Self::BOOLEAN_TEXT | Self::OTHER_TEXT;
     const ANY: u8 = Self::NUMBER | Self::BOOLEAN | Self::TEXT | Self::OTHER;
 
-    /// What one use takes.
+    /// Returns the values that one use accepts.
     fn by(one: &VariableUse) -> Self {
         let of_type = match one.kind {
             VariableType::Number => Self::NUMBER | Self::NUMERIC_TEXT,
@@ -68,12 +70,12 @@ impl Accepted {
         })
     }
 
-    /// What both take.
+    /// Returns the values that both accept.
     fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Whether every value that `other` takes is taken.
+    /// Returns whether every value that `other` accepts is accepted.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         other.0 & !self.0 == 0
@@ -108,7 +110,7 @@ impl Serialize for Accepted {
     }
 }
 
-/// Gathers uses by name, in the order of each name's first use.
+/// Groups uses by name, in the order of each name's first use.
 pub(super) fn gather(uses: Vec<VariableUse>) -> Vec<Variable> {
     let mut variables: Vec<Variable> = Vec::new();
     let mut position: HashMap<String, usize> = HashMap::new();
@@ -131,9 +133,9 @@ pub(super) fn gather(uses: Vec<VariableUse>) -> Vec<Variable> {
     variables
 }
 
-/// Finds the variables for which inputs that were right for the base are not right any more.
+/// Finds the variables for which inputs that were valid for the base are no longer valid.
 ///
-/// One that is gone is a breakage too: strict rendering refuses an input that no one asks for.
+/// A removed variable is a breakage too, because strict mode refuses an input for no variable.
 pub(super) fn compare(base: &[Variable], new: &[Variable], found: &mut Vec<Breakage>) {
     let old = by_name(base);
     for variable in new {
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_accepted_has_a_name() {
+    fn accepted_values_have_a_description() {
         let words: Vec<String> = all_uses()
             .iter()
             .map(|one| Accepted::by(one).to_string())
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_may_neither_come_nor_go() {
+    fn variables_may_be_neither_added_nor_removed() {
         assert_eq!(
             found(
                 &variables(&["", "{{hc:old:number}}"]),
@@ -324,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrowing_is_named_at_the_use_that_narrows() {
+    fn a_narrowing_is_reported_at_the_use_that_narrows() {
         let base = variables(&["{{hc:x:string}}"]);
         let new = variables(&["{{hc:x:string}}", "{{hc:x:number}}", "{{hc:x:number}}"]);
         assert_eq!(

@@ -1,17 +1,17 @@
-//! Words for reasons: JSON cut short, lists with an end.
+//! Texts for the reasons of breakages: shortened JSON, names and lists.
 
 use crate::json::Tree;
 
-/// How many characters of a value, and how many values of a list, a reason shows.
+/// The number of characters of a value that a reason shows, and the number of values of a list.
 const SHOWN_CHARACTERS: usize = 60;
 const SHOWN_VALUES: usize = 3;
 
-/// A value as JSON, cut short.
+/// Returns a value as JSON, shortened.
 pub(super) fn json(value: &Tree<'_>) -> String {
     cut(&value.to_text())
 }
 
-/// JSON text without white space, cut short.
+/// Shortens JSON text without white space.
 pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -19,7 +19,7 @@ pub(super) fn cut(text: &str) -> String {
     }
 }
 
-/// A name in quotes, cut short: it may be said again and again.
+/// Returns a name in quotation marks, shortened, because a report can repeat it often.
 pub(super) fn name(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{:?}…", &text[..end]),
@@ -27,7 +27,7 @@ pub(super) fn name(text: &str) -> String {
     }
 }
 
-/// The first of some values as JSON, and how many more there are.
+/// Returns the first values of a list as JSON, and the number of further ones.
 pub(super) fn list(values: &[&Tree<'_>]) -> String {
     let shown: Vec<String> = values
         .iter()
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_tells_how_much_more_there_is() {
+    fn a_long_list_ends_with_the_number_of_further_values() {
         let values = ["0", "1", "2", "3", "4"].map(Tree::of);
         let values: Vec<&Tree<'_>> = values.iter().collect();
         assert_eq!(list(&values), "0, 1, 2 and 2 more");

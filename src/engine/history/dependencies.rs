@@ -1,4 +1,4 @@
-//! Which later operations stand on an earlier one: they rest on what it did, or changed it again.
+//! Dependencies between operations: which later operations depend on an earlier one.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
@@ -12,27 +12,27 @@ use crate::model::record::{Change, Operation, OperationFilter};
 use crate::model::work_counter;
 use crate::storage::Snapshot;
 
-/// Something of a store that operations set, and that others rest on.
+/// A key: a part of a store's state that operations write and that other operations depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Fact {
-    /// Whether a prompt is there.
+    /// Whether the prompt exists.
     Prompt(PromptId),
     Name(PromptId),
     Tags(PromptId),
-    /// Whether a version is there.
+    /// Whether the version is live.
     Version(VersionId),
-    /// Where an environment points.
+    /// The version that the environment points to.
     Environment(PromptId, EnvironmentName),
 }
 
-/// What an operation has to do with the facts.
+/// The effects of operations: the keys that they write and read.
 #[derive(Default)]
 pub(crate) struct Footing {
-    /// What it changed.
+    /// The keys that are changed.
     pub(crate) sets: HashSet<Fact>,
-    /// What must be so for it to have been made.
+    /// The keys whose values were required to make the operations.
     pub(crate) needs: HashSet<Fact>,
-    /// What must still be so for it to be taken back, beside what it set.
+    /// The keys whose values are required to undo the operations, in addition to those in `sets`.
     undo_needs: HashSet<Fact>,
 }
 
@@ -45,8 +45,10 @@ impl Footing {
         footing
     }
 
-    /// What of an operation counts against one before it. Of several that it took back, those after `first` are gone with it,
-    /// and what it did to them is no more than that.
+    /// Returns the effects of `operation` that are relevant to the earlier operation `first`.
+    ///
+    /// If it undoes several operations, those after `first` are ignored: they are no longer in
+    /// effect, and undoing them changed nothing else.
     fn behind(snapshot: &dyn Snapshot, first: u64, operation: &Operation) -> Result<Self> {
         let undoes = &operation.content.undoes;
         if undoes.iter().all(|undone| *undone < first) {
@@ -56,7 +58,8 @@ impl Footing {
         for undone in undoes.iter().filter(|undone| **undone < first) {
             let undone = Self::of(&find_operation(snapshot, &(*undone).into())?);
             footing.sets.extend(undone.sets);
-            // To take back is to go the other way.
+            // An undo goes in the opposite direction, so the two kinds of requirements change
+            // places.
             footing.needs.extend(undone.undo_needs);
             footing.undo_needs.extend(undone.needs);
         }
@@ -103,13 +106,13 @@ impl Footing {
         }
     }
 
-    /// A prompt must be there, before and after.
+    /// Requires the prompt to exist, both to make the operation and to undo it.
     fn rest_on(&mut self, prompt: PromptId) {
         self.needs.insert(Fact::Prompt(prompt));
         self.undo_needs.insert(Fact::Prompt(prompt));
     }
 
-    /// Whether what counts against an earlier operation is against one of those that this is of.
+    /// Returns whether an operation with the effects `later` depends on the operations of `self`.
     fn carries(&self, later: &Self) -> bool {
         work_counter::step();
         let changed_again =
@@ -117,18 +120,25 @@ impl Footing {
         later.sets.iter().any(changed_again) || !later.needs.is_disjoint(&self.sets)
     }
 
-    /// Becomes that of another operation too. What those need does not matter, as nothing before them is asked for.
+    /// Adds the effects of another operation.
+    ///
+    /// Its `needs` are left out, because no operation before it is examined.
     fn widen(&mut self, other: Self) {
         self.sets.extend(other.sets);
         self.undo_needs.extend(other.undo_needs);
     }
 }
 
-/// The operations that stand on one, and on those, oldest first. What was taken back meanwhile stands on nothing.
+/// Returns the operations that depend on `first`, directly or indirectly, oldest first.
 ///
-/// Facts are of prompts, so an operation stands on others of its prompts only; and one that takes others back is of all
-/// their prompts. So a prompt's operations tell which of them are in effect. Prompts are looked into as what stands on the
-/// first touches them, and only behind that: what came before it does not stand on it.
+/// Operations that have been undone since then are left out. If `first` itself has been undone,
+/// this is an error.
+///
+/// All keys belong to prompts. An operation therefore depends only on operations on the same
+/// prompts, and an undo is an operation on all prompts of the operations that it undoes. This means
+/// that a prompt's own operations show which of them are in effect. A prompt is examined when a
+/// dependent operation touches it, and only after that operation, because earlier operations do not
+/// depend on it.
 pub(crate) fn later_on(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
     let mut ground = Footing::of(first);
     let mut listed: BTreeSet<PromptId> = BTreeSet::new();
@@ -157,7 +167,9 @@ pub(crate) fn later_on(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec
     }
 }
 
-/// The first of the operations that wait which stands on the ground, and widens it.
+/// Returns the first waiting operation that depends on `ground`, and adds its effects to `ground`.
+///
+/// The operations before it are removed from `waiting`.
 fn next_on(
     snapshot: &dyn Snapshot,
     first: &Operation,
@@ -174,11 +186,14 @@ fn next_on(
     Ok(None)
 }
 
-/// As [`later_on`], of many prompts: the history behind the first is read twice, for what is in effect and for what stands.
+/// Does the same as [`later_on`] for many prompts.
+///
+/// It reads the history after `first` twice: once for the operations in effect, once for
+/// dependencies.
 fn later_in_all(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
     let mut undoing = Vec::new();
     snapshot.each_operation(first.number, &mut |number, _, text| {
-        // Most take nothing back, and need not be read to see that.
+        // Most operations undo nothing, which their text shows without being parsed.
         if text.contains("\"undoes\"") {
             undoing.push((number, operation_text::read(number, text)?.undoes));
         }
@@ -225,7 +240,7 @@ fn prompts_of(operation: &Operation) -> impl Iterator<Item = PromptId> {
     operation.content.changes.iter().map(Change::prompt)
 }
 
-/// A prompt's operations of a number above `after`.
+/// Returns a prompt's operations with numbers above `after`, newest first.
 fn since(snapshot: &dyn Snapshot, prompt: PromptId, after: u64) -> Result<Vec<Operation>> {
     let mut found = Vec::new();
     newest_first(
@@ -242,7 +257,9 @@ fn since(snapshot: &dyn Snapshot, prompt: PromptId, after: u64) -> Result<Vec<Op
     Ok(found)
 }
 
-/// Shows operations until it is enough. Pages grow, as an operation may be of many changes and one is often enough.
+/// Passes operations to `visit`, newest first, until it breaks.
+///
+/// The page size grows from 1, because an operation can have many changes and one is often enough.
 fn newest_first(
     snapshot: &dyn Snapshot,
     filter: &OperationFilter,
@@ -266,13 +283,17 @@ fn newest_first(
     }
 }
 
-/// What was taken back, found out from the newest operation on: taking back does not count where it was taken back itself.
+/// The operations that have been undone, collected from the newest operation backwards.
+///
+/// An undo that was itself undone does not count.
 #[derive(Default)]
 struct TakenBack(HashSet<u64>);
 
 impl TakenBack {
-    /// Whether an operation, older than those asked for before, was taken back and not brought again. Else it counts, and
-    /// so does what it took back itself.
+    /// Returns whether an operation has been undone and is not in effect again.
+    ///
+    /// Calls must be ordered from newest to oldest. If the operation is in effect, the operations
+    /// that it undoes are recorded.
     fn has(&mut self, number: u64, undoes: &[u64]) -> bool {
         if self.0.contains(&number) {
             return true;
@@ -282,7 +303,9 @@ impl TakenBack {
     }
 }
 
-/// Those of a prompt's operations after `first` that are in effect, in the order that they have, newest first.
+/// Returns the operations of a prompt after `first` that are in effect, newest first.
+///
+/// If one of them undoes `first`, this is an error.
 fn in_effect(newest_first: Vec<Operation>, first: u64) -> Result<Vec<Operation>> {
     let mut taken_back = TakenBack::default();
     let mut found = Vec::new();
@@ -304,13 +327,13 @@ fn in_effect(newest_first: Vec<Operation>, first: u64) -> Result<Vec<Operation>>
     Ok(found)
 }
 
-/// Whether an operation in effect is more than the absence of others after `first`, which it took back.
+/// Returns whether an operation in effect does more than undo operations after `first`.
 fn counts(operation: &Operation, first: u64) -> bool {
     let undoes = &operation.content.undoes;
     undoes.is_empty() || undoes.iter().any(|undone| *undone < first)
 }
 
-/// The newest operation that is in effect and did more than take others back.
+/// Returns the newest operation that is in effect and is not an undo.
 pub(crate) fn newest(snapshot: &dyn Snapshot) -> Result<Option<Operation>> {
     let mut taken_back = TakenBack::default();
     let mut newest = None;

@@ -1,4 +1,4 @@
-//! Who held a pointer, from when to when, and why.
+//! The environment log: the versions that an environment pointed to, when, and why.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -9,29 +9,36 @@ use crate::model::record::{Change, Operation, OperationFilter, OperationKind};
 use crate::model::version_number::VersionNumber;
 use crate::storage::Snapshot;
 
-/// A version that an environment pointed to, from one operation to the next that moved it.
+/// A period in which an environment pointed to one version.
+///
+/// It starts with the operation that pointed the environment to the version, and ends with the next
+/// one that changed the environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Holding {
-    /// The version, which may be deleted since.
+    /// The version, which may have been deleted since.
     pub version_id: VersionId,
-    /// Its number.
+    /// The version's number.
     pub number: VersionNumber,
-    /// Since when.
+    /// The start of the period.
     pub from: DateTime<Utc>,
-    /// Until when; none where it still is.
+    /// The end of the period; `None` if the environment still points to the version.
     pub until: Option<DateTime<Utc>>,
-    /// Who pointed there.
+    /// The author of the operation that pointed the environment to the version.
     pub author: String,
-    /// Why: what was said at the move, or the commit message where a version was committed to the environment.
+    /// The reason for the change.
+    ///
+    /// Without an explicit reason, it is the message of a version committed to the environment.
     pub reason: Option<String>,
-    /// The number of the operation that pointed there.
+    /// The number of that operation.
     pub operation: u64,
-    /// What kind of operation that was.
+    /// The kind of that operation.
     pub kind: OperationKind,
 }
 
-/// The holders of an environment, newest first, `limit` at most. Where it pointed nowhere there is a gap between two.
+/// Returns the environment log, newest entry first, at most `limit` entries.
+///
+/// A period in which the environment pointed to no version is a gap between two entries.
 pub(crate) fn holders(
     snapshot: &dyn Snapshot,
     prompt: PromptId,
@@ -52,7 +59,7 @@ pub(crate) fn holders(
                 continue;
             };
             if from == to {
-                continue; // It went away and came back.
+                continue; // The operation changed the environment and changed it back.
             }
             if let Some(to) = to
                 && let Some(row) = snapshot.version_ever(to)?
@@ -78,7 +85,7 @@ pub(crate) fn holders(
 
 const PAGE: usize = 100;
 
-/// Where a pointer was before an operation, where it was after, and why.
+/// Returns the version before and after an operation that changed the environment, and the reason.
 fn pointed<'a>(
     operation: &'a Operation,
     prompt: PromptId,
@@ -102,7 +109,7 @@ fn pointed<'a>(
     Some((from, to, why_of(changes, to, reason)))
 }
 
-/// Why a pointer moved: as was said, or as the version was committed that it moved to.
+/// Returns the explicit reason, or else the message of the version if the operation created it.
 fn why_of<'a>(
     changes: &'a [Change],
     to: Option<VersionId>,

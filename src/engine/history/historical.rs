@@ -1,4 +1,4 @@
-//! The store as an operation left it: a snapshot of the present, with its prompts replayed up to there.
+//! Historical snapshots: the present snapshot with its prompts replayed up to an earlier operation.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -21,12 +21,14 @@ use crate::storage::{
     Result, SearchQuery, SearchVisitor, Snapshot, StoredBlob, Told, Unused, VersionRow, Waiting,
 };
 
-/// What was replayed of a moment so far: it never changes, so it serves for good.
+/// The prompts replayed so far for one log position.
+///
+/// They never change, so they can be used by every snapshot of that position.
 #[derive(Debug, Default)]
 pub(crate) struct PastPrompts(Mutex<Replayed>);
 
 impl PastPrompts {
-    /// Forgets what was replayed, such as from a snapshot that was not consistent.
+    /// Discards the replayed prompts, for example if the snapshot was not consistent.
     pub(crate) fn forget(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Replayed::default();
     }
@@ -35,15 +37,17 @@ impl PastPrompts {
 #[derive(Debug, Default)]
 struct Replayed {
     tables: PromptTables,
-    /// Prompts whose operations were replayed, as long as not those of all were, with the number of the first.
+    /// The prompts that were replayed one by one, with the number of each one's first operation.
+    ///
+    /// It is used only until `all` is set.
     prompts: HashMap<PromptId, Option<u64>>,
     all: bool,
 }
 
-/// A snapshot as of an earlier operation.
+/// A snapshot of the store as of an earlier operation.
 ///
-/// Only history goes back. Bodies, which never change, recorded inputs and what keeps the store going are those of the
-/// present.
+/// Only the history goes back. Bodies never change; they, recorded inputs and maintenance data are
+/// those of the present snapshot.
 pub(crate) struct Past<'a> {
     present: &'a dyn Snapshot,
     until: u64,
@@ -51,7 +55,7 @@ pub(crate) struct Past<'a> {
 }
 
 impl<'a> Past<'a> {
-    /// The snapshot as of operation `until`, which `prompts` is of.
+    /// Creates the snapshot as of operation `until`. `prompts` must belong to the same operation.
     pub(crate) fn new(present: &'a dyn Snapshot, until: u64, prompts: &'a PastPrompts) -> Self {
         Self {
             present,
@@ -60,7 +64,7 @@ impl<'a> Past<'a> {
         }
     }
 
-    /// Reads the tables once they have this prompt, if it ever was.
+    /// Reads the tables after replaying this prompt into them, if it ever existed.
     fn of<T>(&self, prompt: PromptId, read: impl FnOnce(&PromptTables) -> T) -> Result<T> {
         let mut replayed = self.replayed();
         if !replayed.all && !replayed.prompts.contains_key(&prompt) {
@@ -70,7 +74,7 @@ impl<'a> Past<'a> {
         Ok(read(&replayed.tables))
     }
 
-    /// Reads the tables once they have all prompts, in the order they were created.
+    /// Reads the tables after replaying all prompts into them, in the order of their creation.
     fn of_all<T>(&self, read: impl FnOnce(&PromptTables) -> T) -> Result<T> {
         let mut replayed = self.replayed();
         if !replayed.all {
@@ -80,7 +84,9 @@ impl<'a> Past<'a> {
         Ok(read(&replayed.tables))
     }
 
-    /// Reads the tables once they have the prompt that a version belongs to; nothing where there never was such a version.
+    /// Reads the tables after replaying the prompt that a version belongs to.
+    ///
+    /// Returns `None` if the version never existed.
     fn of_version<T>(
         &self,
         id: VersionId,
@@ -99,10 +105,11 @@ impl<'a> Past<'a> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The prompts that have this name now, or had it and changed since.
+    /// Returns the prompts that have this name now, and those that had it once.
     fn named_once(&self, wanted: &PromptName) -> Result<Vec<PromptId>> {
         let mut ids = self.present.prompts_named(wanted)?;
-        // Reading an operation takes longer than seeing that it does not have the name, unless it has anything escaped.
+        // Parsing an operation takes longer than searching its text for the name. A text with a
+        // backslash may contain the name in escaped form.
         let visited = self
             .present
             .each_operation(self.until, &mut |number, _, text| {
@@ -124,7 +131,9 @@ impl<'a> Past<'a> {
     }
 }
 
-/// Adds a prompt, as its operations up to `until` made it. Gives the number of the first of them.
+/// Replays a prompt's operations up to `until` into the tables.
+///
+/// Returns the number of the first of them.
 pub(crate) fn replay_prompt(
     snapshot: &dyn Snapshot,
     prompt: PromptId,
@@ -143,11 +152,13 @@ pub(crate) fn replay_prompt(
     Ok(operations.first().map(|operation| operation.number))
 }
 
-/// Prompts whose operations are listed one prompt after the other; of more, the history is read once. An operation may be
-/// of many prompts, and would be read for each.
+/// The maximum number of prompts whose operations are listed prompt by prompt.
+///
+/// For more prompts the history is read once. An operation on many prompts would otherwise be read
+/// for each of them.
 pub(crate) const FEW: usize = 8;
 
-/// Adds several prompts, as [`replay_prompt`].
+/// Replays several prompts as [`replay_prompt`] does.
 pub(crate) fn replay_prompts(
     snapshot: &dyn Snapshot,
     prompts: &BTreeSet<PromptId>,
@@ -169,7 +180,7 @@ fn replay_all(snapshot: &dyn Snapshot, until: u64) -> Result<PromptTables> {
     Ok(tables)
 }
 
-/// Applies the operations up to `until` to the prompts that are wanted.
+/// Applies the operations up to `until` to the prompts that `wanted` selects.
 fn replay(
     snapshot: &dyn Snapshot,
     until: u64,
@@ -189,7 +200,7 @@ fn replay(
     visited.map_err(as_backend)
 }
 
-/// The prompt that a change took a name from.
+/// Returns the prompt if the change is to a prompt that had this name before.
 fn had(change: &Change, name: &PromptName) -> Option<PromptId> {
     match change {
         Change::Prompt {
@@ -213,7 +224,7 @@ fn corrupt(
     storage::Error::new(ErrorKind::Corrupt, doing).because(because)
 }
 
-/// What a visit answered, which came from the backend.
+/// Converts the error of a visit back to the backend's error.
 fn as_backend(error: crate::Error) -> storage::Error {
     match error {
         crate::Error::Backend(error) => error,
@@ -246,7 +257,7 @@ impl Snapshot for Past<'_> {
         let replayed = self.replayed();
         let mut named = replayed.tables.prompts_named(name);
         if !replayed.all {
-            // They are in the order they were asked for.
+            // The tables contain them in the order in which they were replayed.
             named.sort_by_key(|id| Reverse(replayed.prompts.get(id)));
         }
         Ok(named)
@@ -261,7 +272,9 @@ impl Snapshot for Past<'_> {
         self.of_all(|tables| tables.prompts(filter, before, limit))
     }
 
-    /// Search knows the present only: of an earlier moment it was told nothing, and all operations are looked into.
+    /// Returns 0: the search index covers only the present.
+    ///
+    /// For an earlier moment no operation counts as indexed, so that search reads all of them.
     fn searchable_up_to(&self) -> Result<u64> {
         Ok(0)
     }

@@ -1,4 +1,4 @@
-//! The operations as history: the store as of an earlier moment, operations taken back, who held a pointer when.
+//! The operations as history: historical snapshots, undo, and the environment log.
 
 pub(crate) mod dependencies;
 pub(crate) mod environment_log;

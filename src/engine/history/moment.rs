@@ -1,4 +1,4 @@
-//! From what a caller names to a place in the history.
+//! Operation references and moments, and their resolution to operation numbers.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -12,13 +12,13 @@ use crate::model::invalid_argument::Invalid;
 use crate::model::record::{Operation, OperationFilter};
 use crate::storage::Snapshot;
 
-/// Names an operation: by number, or by its id. As text: `12`, or 64 hex digits.
+/// A reference to an operation, by number or by id. As text: `12`, or 64 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OperationRef {
-    /// By its number, which counts from 1.
+    /// The operation's number, which counts from 1.
     Number(u64),
-    /// By its id.
+    /// The operation's id.
     Id(OperationId),
 }
 
@@ -63,14 +63,18 @@ impl From<&Operation> for OperationRef {
     }
 }
 
-/// A moment of a store's history. As text: RFC 3339 such as `2025-06-01T12:00:00Z`, or an operation.
+/// A moment of a store's history.
+///
+/// As text: an RFC 3339 time such as `2025-06-01T12:00:00Z`, or an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Moment {
-    /// At a time: after the last operation whose own time is not after it. Operations are in the order of their numbers,
-    /// whatever their clocks said: all before that one are in it, and none behind it.
+    /// A time: the state after the last operation whose own time is not later.
+    ///
+    /// Operations are ordered by number, regardless of their times. All operations before that last
+    /// one are included, and none after it.
     Time(DateTime<Utc>),
-    /// After this operation. Number 0 is the beginning, when there was nothing.
+    /// The state after this operation. Number 0 is the empty store before the first operation.
     Operation(OperationRef),
 }
 
@@ -119,7 +123,7 @@ impl From<&Operation> for Moment {
     }
 }
 
-/// The number of the last operation that a moment has seen.
+/// Returns the number of the last operation that a moment includes.
 pub(crate) fn find_moment(snapshot: &dyn Snapshot, moment: &Moment) -> Result<u64> {
     match moment {
         Moment::Time(time) => Ok(snapshot.last_operation_by(*time, u64::MAX)?),
@@ -128,7 +132,7 @@ pub(crate) fn find_moment(snapshot: &dyn Snapshot, moment: &Moment) -> Result<u6
     }
 }
 
-/// The operation that is named.
+/// Returns the operation that a reference names.
 pub(super) fn find_operation(
     snapshot: &dyn Snapshot,
     operation: &OperationRef,

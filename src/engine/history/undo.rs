@@ -1,4 +1,4 @@
-//! Operations taken back, by a new one that says the opposite.
+//! Undo: a new operation that contains the inverse changes of earlier operations.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -14,7 +14,10 @@ use crate::model::work_counter;
 use crate::storage::{PromptRows, PromptTables, Snapshot};
 
 impl Writer<'_> {
-    /// Takes an operation back, and, if `with_later`, those that stand on it: as one operation.
+    /// Undoes an operation by appending one operation with the inverse changes.
+    ///
+    /// If `with_later` is set, the later operations that depend on it are undone with it. Otherwise
+    /// their existence is an error.
     pub(crate) fn undo(&mut self, operation: &OperationRef, with_later: bool) -> Result<Operation> {
         let first = find_operation(&*self.transaction, operation)?;
         let later = later_on(&*self.transaction, &first)?;
@@ -45,7 +48,7 @@ impl Writer<'_> {
         })
     }
 
-    /// Takes back the newest operation that is in effect; none where there is none.
+    /// Undoes the newest operation that is in effect. Returns `None` if there is none.
     pub(crate) fn undo_newest(&mut self) -> Result<Option<Operation>> {
         match newest(&*self.transaction)? {
             Some(newest) => self.undo(&newest.number.into(), false).map(Some),
@@ -54,10 +57,10 @@ impl Writer<'_> {
     }
 }
 
-/// The opposite of operations, put together against the prompts as they are.
+/// The inverse of one or more operations, computed against the current state of the prompts.
 struct Opposite<'a> {
     snapshot: &'a dyn Snapshot,
-    /// The prompts that are touched, as the changes so far leave them.
+    /// The affected prompts, in the state in which the changes collected so far leave them.
     states: HashMap<PromptId, Option<PromptState>>,
     changes: Vec<Change>,
 }
@@ -86,7 +89,9 @@ impl<'a> Opposite<'a> {
         Ok(())
     }
 
-    /// Adds the opposite of a change; if it deleted a prompt, these versions went with it.
+    /// Adds the inverse of a change.
+    ///
+    /// If the change deleted a prompt, `gone` contains the versions that were deleted with it.
     fn add_opposite(&mut self, change: &Change, gone: &[VersionId]) {
         let opposite = match change {
             Change::Prompt { id, before, after } => {
@@ -129,7 +134,10 @@ impl<'a> Opposite<'a> {
         self.changes.push(opposite);
     }
 
-    /// All of it. A version whose body was collected can't come back, but need not if it is deleted again.
+    /// Returns all inverse changes.
+    ///
+    /// A version whose body was garbage collected cannot be restored. This is an error, unless a
+    /// later inverse change deletes the version again.
     fn into_changes(self) -> Result<Vec<Change>> {
         let mut lost = Vec::new();
         for (at, change) in self.changes.iter().enumerate() {
@@ -145,8 +153,10 @@ impl<'a> Opposite<'a> {
         }
     }
 
-    /// Leaves out the versions that come back only to be deleted again, of those whose body is lost. Each prompt stays in
-    /// the history of the operation, also if it does nothing to it in the end.
+    /// Removes the changes that restore a version in `lost` only to delete it again later.
+    ///
+    /// A prompt that has no change left gets one without effect, so that the operation stays in the
+    /// prompt's history.
     fn without_passing(self, lost: &[(usize, VersionId, BlobId)]) -> Result<Vec<Change>> {
         let lost_versions: HashSet<VersionId> = lost.iter().map(|(_, id, _)| *id).collect();
         let mut concerning: HashMap<VersionId, VecDeque<usize>> = HashMap::new();
@@ -194,7 +204,7 @@ impl<'a> Opposite<'a> {
     }
 }
 
-/// The versions that go or are pointed to, or from, by a change.
+/// Returns the versions that a change deletes, points an environment to, or points one away from.
 fn concerned(change: &Change) -> impl Iterator<Item = VersionId> {
     let (one, other) = match change {
         Change::VersionDeleted { id, .. } => (Some(*id), None),
@@ -206,7 +216,9 @@ fn concerned(change: &Change) -> impl Iterator<Item = VersionId> {
     one.into_iter().chain(other)
 }
 
-/// The versions that a prompt had just before an operation deleted it, by the position of that change.
+/// Returns the versions that a prompt had just before `operation` deleted it.
+///
+/// The key is the position of the deleting change in the operation.
 fn went_with_prompts(
     snapshot: &dyn Snapshot,
     operation: &Operation,
@@ -236,7 +248,7 @@ fn went_with_prompts(
             let live = tables.rows(*id).into_iter().flat_map(PromptRows::live);
             gone.insert(position, live.map(|version| version.id).collect());
         }
-        // It was applied once.
+        // The change was applied when it was made, so it cannot fail here.
         let _ = tables.apply(operation.content.at, change);
     }
     Ok(gone)
@@ -250,7 +262,7 @@ fn deleted(prompt: PromptId, id: VersionId) -> Change {
     Change::VersionDeleted { prompt, id }
 }
 
-/// What a prompt is now, but for what a change made of it.
+/// Returns a prompt's current state with the effect of one change on its name and tags reverted.
 fn mended(now: &PromptState, before: &PromptState, after: &PromptState) -> PromptState {
     let mut mended = now.clone();
     if before.name != after.name {

@@ -1,4 +1,4 @@
-//! What changed since a place in the history, in order.
+//! The changes of a store since a log position, in order.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,10 +17,10 @@ use crate::model::invalid_argument::Invalid;
 use crate::model::record::{Change, Operation, OperationFilter};
 use crate::storage::Snapshot;
 
-/// A place in a store's history: behind one of its operations. As text: the operation's number and id, `12-9f86…`.
+/// A position in a store's history: after one of its operations.
 ///
-/// It has the id so that a place in another history, such as that of a store which was put back from an older copy, is
-/// told from one in this.
+/// As text, it is the operation's number and id: `12-9f86…`. The id distinguishes it from a
+/// position in another history, such as that of a store that was restored from an older copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
     number: u64,
@@ -28,13 +28,13 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Before the first operation of any store.
+    /// The position before the first operation of any store.
     pub const START: Self = Self {
         number: 0,
         id: OperationId::ROOT,
     };
 
-    /// The number of the operation that it is behind, 0 for the start.
+    /// Returns the number of the operation before the position, or 0 for the start.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
@@ -42,7 +42,7 @@ impl Cursor {
 }
 
 impl From<&Operation> for Cursor {
-    /// Behind this operation.
+    /// Returns the position after this operation.
     fn from(operation: &Operation) -> Self {
         Self {
             number: operation.number,
@@ -67,7 +67,7 @@ impl FromStr for Cursor {
             Some(Self { number, id })
         });
         parsed.ok_or_else(|| {
-            let reason = "expected an operation's number and id, as 12-9f86…";
+            let reason = "expected an operation's number and id, such as 12-9f86…";
             Invalid::new("cursor", text, reason)
         })
     }
@@ -86,29 +86,34 @@ impl Serialize for Cursor {
     }
 }
 
-/// An operation, as those who watch a store are told of it.
+/// An operation, as reported to those who watch a store.
 ///
-/// As JSON: `{cursor, operation, affected}`, the cursor as text, the operation as [`Operation`].
+/// As JSON: `{cursor, operation, affected}`, with the cursor as text and the operation as
+/// [`Operation`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// Where to go on from.
+    /// The position from which to continue.
     pub cursor: Cursor,
-    /// What changed.
+    /// The operation.
     pub operation: Operation,
-    /// Prompts that are rendered otherwise since, as partials of theirs moved, their own or those inside partials; sorted.
-    /// These are prompts whose current versions name the partial when the event is read: of an event that is read late, what
-    /// was changed since counts.
+    /// Prompts that render differently because an environment of a partial changed; sorted.
+    ///
+    /// The partial may be nested in others. These are the prompts whose current versions refer to
+    /// it when the event is read. So if an event is read late, later changes of those prompts
+    /// count.
     pub affected: Vec<PromptId>,
 }
 
-/// Where the history ends.
+/// Returns the position after the last operation.
 pub(crate) fn end(snapshot: &dyn Snapshot) -> Result<Cursor> {
     let last = snapshot.last_operation()?;
     Ok(last.map_or(Cursor::START, |(number, id)| Cursor { number, id }))
 }
 
-/// The operations behind a place, in order, `limit` at most.
+/// Returns the operations after a position, in order, at most `limit`.
+///
+/// Fails with [`Error::CursorNotFound`] if the position is not one of this history.
 pub(crate) fn operations_since(
     snapshot: &dyn Snapshot,
     cursor: Cursor,
@@ -139,7 +144,7 @@ pub(crate) fn operations_since(
     Ok(operations)
 }
 
-/// The operations behind a place, and whom they affect.
+/// Returns the operations after a position, and the prompts that they affect.
 pub(crate) fn events_since(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
@@ -168,7 +173,7 @@ pub(crate) fn events_since(
     events.collect()
 }
 
-/// The pointers that an operation moved.
+/// Returns the environments that an operation changed.
 fn moved_by(operation: &Operation) -> impl Iterator<Item = (PromptId, EnvironmentName)> {
     let changes = operation.content.changes.iter();
     changes.filter_map(|change| match change {
@@ -183,7 +188,7 @@ fn moved_by(operation: &Operation) -> impl Iterator<Item = (PromptId, Environmen
     })
 }
 
-/// The prompts that hang on the pointers that an operation moved.
+/// Returns the prompts that depend on the environments that an operation changed.
 fn affected_by(users: &PartialUsers<'_>, operation: &Operation) -> Result<Vec<PromptId>> {
     let versions = users.affected(moved_by(operation).collect())?;
     let prompts: BTreeSet<PromptId> = versions.iter().map(|one| one.prompt_id).collect();

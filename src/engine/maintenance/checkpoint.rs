@@ -1,8 +1,9 @@
-//! Bodies on their way from the journal to their place.
+//! Checkpoints: moving bodies from the journal to the blob store.
 //!
-//! First they are written there, which makes them files that a person can read; that may be lost. Later
-//! many are flushed at once, and only then their journal rows are dropped: a crash between any two steps leaves
-//! the bytes in the journal, or in a flushed place, or in both.
+//! The bodies are first written to the blob store without a flush, as files that a person can read;
+//! a crash may lose them. Later, many are flushed together, and only then are their journal rows
+//! dropped. A crash between any two steps leaves the bytes in the journal, or flushed in the blob
+//! store, or both.
 
 use std::collections::HashMap;
 
@@ -16,26 +17,28 @@ use crate::model::id::BlobId;
 use crate::model::record::Durability;
 use crate::storage::{Blobs, Effort, Index, Journaled, Kin, StoredBlob};
 
-/// What a settling did.
+/// The result of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Settled {
-    /// Bodies that were moved from the journal to their place.
+    /// Bodies that were moved from the journal to the blob store.
     pub bodies: u64,
-    /// Their bytes in sum.
+    /// Total size of those bodies in bytes.
     pub bytes: u64,
 }
 
-/// Bodies of about this many bytes are flushed together: what memory holds at once, and what a commit that comes
-/// meanwhile shares the disk with.
+/// The size in bytes of the bodies that are flushed together.
+///
+/// It bounds the memory that a checkpoint takes, and the work that a concurrent commit shares the
+/// disk with.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// Of more bodies than this none becomes a file: a pack of them costs a hundredth of it.
+/// If the journal has more bodies than this, they become packs, which cost a hundredth of files.
 const MANY_WAITING: u64 = 1024;
-/// Bytes that become one pack.
+/// The size in bytes of the bodies that become one pack.
 const PACK_BYTES: usize = 16 * 1024 * 1024;
 
-/// Puts these bodies in their place, unflushed, as far as they still wait.
+/// Writes those of these bodies that are still in the journal to the blob store, without a flush.
 pub(crate) fn write_out(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) -> Result<()> {
     let _hold = blobs.hold()?;
     let snapshot = index.snapshot()?;
@@ -47,8 +50,11 @@ pub(crate) fn write_out(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) ->
     Ok(())
 }
 
-/// Moves what is in the journal to its place, for good, batch after batch, as long as `go_on`, told of the sum after
-/// each, says so. Each body becomes a file; where many wait, they become a pack.
+/// Moves all bodies from the journal to the blob store and makes them durable, batch by batch.
+///
+/// `go_on` gets the total after each batch, and stops the checkpoint by returning false. Each body
+/// becomes a file; if there are many, they become packs. An error keeps the batches that were
+/// completed before it, and leaves the other bodies in the journal.
 pub(crate) fn settle(
     index: &dyn Index,
     blobs: &dyn Blobs,
@@ -64,7 +70,8 @@ pub(crate) fn settle(
     let mut sum = Settled::default();
     let mut position = 0;
     loop {
-        // Held from the look into the journal on: a collection in between could remove the file again.
+        // The lock is held from the read of the journal on. Otherwise a garbage collection in
+        // between could remove the file.
         let hold = blobs.hold_all()?;
         let bytes = kin.as_ref().map_or(BATCH_BYTES, |_| PACK_BYTES);
         let batch = index.snapshot()?.journal(position, bytes)?;
@@ -77,7 +84,7 @@ pub(crate) fn settle(
             None => settle_as_files(blobs, &batch, &ids)?,
             Some(kin) => settle_as_pack(blobs, &batch, kin)?,
         }
-        // Losing this costs nothing: the rows would be dropped again.
+        // Losing this transaction is harmless: the next checkpoint drops the rows again.
         let mut transaction = index.transaction(Durability::Relaxed)?;
         transaction.drop_journal(&ids)?;
         transaction.commit()?;
@@ -100,7 +107,9 @@ fn settle_as_files(blobs: &dyn Blobs, batch: &[Journaled], ids: &[BlobId]) -> Re
     Ok(blobs.flush(ids)?)
 }
 
-/// The rows are there already, so nothing need be held once the pack is.
+/// Writes a batch of bodies into a pack.
+///
+/// The rows that refer to the bodies exist already, so the pack's lock can be dropped at once.
 fn settle_as_pack(
     blobs: &dyn Blobs,
     batch: &[Journaled],
@@ -114,7 +123,7 @@ fn settle_as_pack(
         pack.add(body.id, &body.bytes, kin, now)?;
     }
     drop(pack.finish()?);
-    // Some may have been written out as files already.
+    // Some of the bodies may have been written as files before.
     for body in batch {
         blobs.delete(body.id)?;
     }

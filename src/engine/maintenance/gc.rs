@@ -1,4 +1,4 @@
-//! Removing bodies that no version has any more.
+//! Garbage collection: removal of bodies that no version uses any more.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,31 +11,40 @@ use crate::model::record::Durability;
 use crate::storage;
 use crate::storage::{Blobs, ErrorKind, Index, Snapshot};
 
-/// What a collection removed.
+/// The result of a garbage collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Collected {
-    /// Bodies that no live version had.
+    /// Bodies without a live version that were removed.
     pub bodies: u64,
-    /// Their bytes in sum.
+    /// Total size of those bodies in bytes.
     pub bytes: u64,
-    /// Files without a row, left by an interrupted collection, or newer than an index that was put back.
+    /// Files without a row in the index that were removed.
+    ///
+    /// An interrupted garbage collection left them, or they are newer than an index that was
+    /// restored from a copy.
     pub leftovers: u64,
-    /// Requests whose recorded inputs went: those of versions that are deleted and whose body was collected.
+    /// Requests whose recorded inputs were removed.
+    ///
+    /// Their version is deleted and its body was garbage-collected.
     pub inputs: u64,
-    /// Bodies that were files of their own and are in packs now.
+    /// Bodies that were moved from files of their own into packs.
     pub packed: u64,
-    /// Dead bodies that went from packs, and with them room on the disk.
+    /// Unreferenced bodies that were removed from packs, which freed their space on the disk.
     pub dropped: u64,
 }
 
-/// How many bodies, or recorded inputs, are removed under one hold of the lock, which others wait for.
+/// Bodies, or recorded inputs, that are removed while the lock is held once; others wait for it.
 const CHUNK: usize = 1000;
 
-/// Removes the bodies that no live version has had for a time, with the inputs that were recorded for their versions, and what
-/// interrupted work left behind; packs what is not young any more, and what is half dead of packs goes.
+/// Removes bodies that no live version has used for the retention period, and packs old bodies.
 ///
-/// If the clock may be ahead and is not to be trusted, nothing is removed.
+/// The inputs that were recorded for deleted versions of removed bodies are removed too, and so is
+/// what interrupted work left behind. Packs with more unreferenced than live bodies are rewritten.
+///
+/// If the clock may be ahead, `trust_clock` is not set, and there is something to remove, it fails
+/// with [`Error::ClockInDoubt`] and removes nothing. A later failure keeps what was done before it.
+/// A body whose row is gone but whose file is not is left over for the next garbage collection.
 pub(crate) fn collect(
     index: &dyn Index,
     blobs: &dyn Blobs,
@@ -52,13 +61,13 @@ pub(crate) fn collect(
                 removable,
             });
         }
-        // What is dead in packs is not looked for above: all of it stays.
+        // The check above does not look for unreferenced bodies in packs, so all of them are kept.
         cutoff = DateTime::<Utc>::MIN_UTC;
     }
     let mut collected = collect_bodies(index, blobs, retention)?;
     collected.inputs = drop_inputs(index)?;
     collected.leftovers = collect_leftovers(index, blobs, retention.cutoff())?;
-    // A failure to sweep does not stop the rest.
+    // A failure to remove temporary files does not stop the rest.
     let swept = sweep(blobs);
     collected.packed = pack_loose(index, blobs, young_since(retention.now), MANY, || true)?;
     collected.dropped = compact(index, blobs, cutoff)?.bodies;
@@ -75,8 +84,9 @@ fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) ->
     let mut before: Vec<BlobId> = Vec::new();
     let unused = retention.unused(&**index.snapshot()?)?;
     loop {
-        // Held from the check that no row names a body until its file is gone: a commit that brings the body
-        // back in between journals it anew, and its settling waits.
+        // The lock is held from the check that no version uses a body until its file is removed. A
+        // commit that adds the body again in between journals it again, and its checkpoint waits
+        // for the lock.
         let _hold = blobs.hold_all()?;
         let mut transaction = index.transaction(Durability::Full)?;
         let chunk = transaction.collectable(unused, CHUNK)?;
@@ -84,9 +94,12 @@ fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) ->
             return Ok(collected);
         }
         let ids: Vec<BlobId> = chunk.iter().map(|body| body.id).collect();
-        // In a table that is damaged they could come for ever.
+        // A damaged table could return the same bodies forever.
         if ids.iter().all(|id| before.contains(id)) {
-            let reason = format!("body {} is unused again as soon as it is forgotten", ids[0]);
+            let reason = format!(
+                "body {} is still listed as unreferenced after its removal",
+                ids[0]
+            );
             return Err(storage::Error::new(ErrorKind::Corrupt, reason).into());
         }
         transaction.forget_blobs(&ids)?;
@@ -100,7 +113,7 @@ fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) ->
     }
 }
 
-/// Drops the recorded inputs of versions that can't be brought back.
+/// Drops the recorded inputs of versions that cannot be restored.
 fn drop_inputs(index: &dyn Index) -> Result<u64> {
     let versions = index.snapshot()?.lost_versions_with_inputs()?;
     let mut dropped = 0;
@@ -118,7 +131,7 @@ fn drop_inputs(index: &dyn Index) -> Result<u64> {
     Ok(dropped)
 }
 
-/// What a collection would remove of bodies, their bytes, and leftovers. Nothing is changed.
+/// Counts the bodies, bytes and leftovers that a garbage collection would remove. Changes nothing.
 pub(crate) fn collectable(
     index: &dyn Index,
     blobs: &dyn Blobs,
@@ -138,8 +151,10 @@ pub(crate) fn collectable(
     Ok(collected)
 }
 
-/// Whether a file has no row and is not young. One that is may be newer than the index: if that was put back from a copy, the
-/// right one may yet follow.
+/// Checks whether a file has no row in the index and is older than the cutoff.
+///
+/// A younger file may be newer than the index: if the index was restored from a copy, the newer
+/// index may yet be put back.
 fn is_leftover(
     snapshot: &dyn Snapshot,
     blobs: &dyn Blobs,
@@ -162,7 +177,8 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
     let mut leftovers = 0;
     let _hold = blobs.hold_all()?;
     for chunk in suspects.chunks(CHUNK) {
-        // A commit may have brought it back since; then it is settled under the lock that is held here.
+        // A commit may have added the body again in the meantime. Its checkpoint then waits for the
+        // lock that is held here.
         let snapshot = index.snapshot()?;
         for id in chunk {
             if is_leftover(&**snapshot, blobs, *id, cutoff)? {

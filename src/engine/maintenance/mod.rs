@@ -1,3 +1,5 @@
+//! Maintenance: checkpoints, garbage collection, repacking, repair, and the worker that runs them.
+
 pub(crate) mod checkpoint;
 pub(crate) mod gc;
 pub(crate) mod repack;

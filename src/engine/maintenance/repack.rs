@@ -1,5 +1,7 @@
-//! Bodies that lie by themselves, packed together: those that are young no more, and that no pointer and no prompt's latest
-//! version holds. The others stay plain files.
+//! Moving of loose bodies into packs, and rewriting of packs.
+//!
+//! A body is packed if it is no longer young and belongs neither to a version that an environment
+//! points to nor to a prompt's latest version. The other bodies stay plain files.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,30 +18,32 @@ use crate::storage::{
     Blobs, Compacted, Effort, Extent, Index, Kin, PromptTable, Snapshot, StoredBlob,
 };
 
-/// More bodies than this that are files of their own are packed.
+/// If there are more loose bodies than this, they are packed.
 pub(crate) const MANY: u64 = 512;
-/// Bodies that are packed under one hold of the lock, which settling waits for.
+/// Bodies that are packed while the lock is held once; checkpoints wait for it.
 const CHUNK: usize = 8192;
 
-/// What packing did.
+/// The result of a repack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Packed {
-    /// Bodies that were files of their own and are in packs now.
+    /// Bodies that were moved from files of their own into packs.
     pub bodies: u64,
-    /// Dead bodies that went from packs.
+    /// Unreferenced bodies that were removed from packs.
     pub dropped: u64,
-    /// What packs take less than before, in bytes.
+    /// The number of bytes by which the packs became smaller.
     pub bytes: u64,
 }
 
-/// A day ago: versions made since are young.
+/// Returns the time one day before `now`. Versions that were created later are young.
 pub(crate) fn young_since(now: DateTime<Utc>) -> DateTime<Utc> {
     now.checked_sub_signed(Duration::days(1))
         .unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
-/// Packs what may be, if it is more than `many` bodies, as long as `go_on` says so.
+/// Packs the bodies that may be packed, if there are more than `many`.
+///
+/// Stops between two packs when `go_on` returns false. Returns the number of bodies packed.
 pub(crate) fn pack_loose(
     index: &dyn Index,
     blobs: &dyn Blobs,
@@ -83,7 +87,7 @@ pub(crate) fn pack_loose(
     Ok(packed)
 }
 
-/// A prompt's bodies in the order of its versions, and whether each stays a file.
+/// Returns a prompt's bodies in version order, and whether each one stays a file.
 fn bodies_of(
     table: &PromptTable,
     young_since: DateTime<Utc>,
@@ -106,11 +110,12 @@ fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, Kin)]) -> 
     let mut pack = blobs.pack(Effort::Quick)?;
     let (mut packed, now) = (Vec::new(), clock::system());
     for (id, kin) in chunk {
-        // What was collected since is gone, and what is damaged stays where it can be looked at.
+        // A body that was garbage-collected in the meantime is gone. A damaged one stays a file,
+        // where it can be inspected.
         if let Some(StoredBlob::Settled(_)) = snapshot.blob(*id)?
             && let Some(bytes) = sound_copy(blobs, *id)?
         {
-            // It is as old in the pack as it was before.
+            // The body keeps its age in the pack.
             let written = blobs.written(*id)?.unwrap_or(now);
             pack.add(*id, &bytes, *kin, written)?;
             packed.push(*id);
@@ -133,8 +138,10 @@ fn sound_copy(blobs: &dyn Blobs, id: BlobId) -> Result<Option<Vec<u8>>> {
     Ok(sound)
 }
 
-/// Removes what is dead, and was not written after `young_since`, from packs that are more dead than live, and makes few packs
-/// of many.
+/// Removes unreferenced bodies from packs, and joins packs into fewer ones.
+///
+/// Only packs with more unreferenced than live bodies are rewritten. A body that was written after
+/// `young_since` stays.
 pub(crate) fn compact(
     index: &dyn Index,
     blobs: &dyn Blobs,
@@ -142,7 +149,8 @@ pub(crate) fn compact(
 ) -> Result<Compacted> {
     let hold = blobs.hold_all()?;
     let compacted = blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
-        // Taken once no pack can be held any more: rows that name its bodies are in it.
+        // By now no pack that is compacted can be locked, so the snapshot contains the rows that
+        // refer to its bodies.
         let snapshot = index.snapshot()?;
         snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
     })?;
@@ -151,14 +159,15 @@ pub(crate) fn compact(
     Ok(compacted)
 }
 
-/// Makes few packs of many.
+/// Joins packs into fewer ones.
 pub(crate) fn join(blobs: &dyn Blobs) -> Result<()> {
     let _hold = blobs.hold_all()?;
     Ok(blobs.join_packs()?)
 }
 
-/// Packs all bodies that may be packed, and rewrites all packs thoroughly, ordered by prompt. A dead body is dropped unless it is
-/// younger than the retention.
+/// Packs all bodies that may be packed, and rewrites all packs thoroughly, ordered by prompt.
+///
+/// Unreferenced bodies are dropped unless they are within the retention period.
 pub(crate) fn repack(
     index: &dyn Index,
     blobs: &dyn Blobs,
@@ -179,7 +188,7 @@ pub(crate) fn repack(
     })
 }
 
-/// Makes all packs anew.
+/// Rewrites all packs.
 pub(crate) fn repack_all(
     index: &dyn Index,
     blobs: &dyn Blobs,
@@ -192,7 +201,7 @@ pub(crate) fn repack_all(
     })
 }
 
-/// Visits every body that is stored: those of a prompt in the order of its versions, whatever else there is after them.
+/// Visits every stored body: first those of each prompt in version order, then all bodies.
 fn each_live_body(
     snapshot: &dyn Snapshot,
     visit: &mut dyn FnMut(BlobId, Kin) -> Result<()>,
@@ -200,7 +209,7 @@ fn each_live_body(
     snapshot.each_prompt(&mut |table| {
         for row in &table.versions {
             let (id, number) = (row.version.blob, row.version.number);
-            // A deleted version's body may have been collected.
+            // The body of a deleted version may have been garbage-collected.
             if row.deleted_at.is_none() || snapshot.blob(id)?.is_some() {
                 visit(id, kin_of(table.id, number.major))?;
             }
@@ -210,7 +219,9 @@ fn each_live_body(
     snapshot.each_blob(&mut |id, _, _| visit(id, kin_of_none(id)))
 }
 
-/// Whom the bodies are like that wait in the journal, so many, by the operations that made their versions.
+/// Returns the delta groups of the bodies in the journal, whose number is `waiting`.
+///
+/// The groups come from the operations that created the bodies' versions.
 pub(crate) fn kin_of_waiting(
     snapshot: &dyn Snapshot,
     waiting: u64,
@@ -223,7 +234,9 @@ pub(crate) fn kin_of_waiting(
     Ok(kin.collect())
 }
 
-/// When the version was made whose body waits longest of so many in the journal.
+/// Returns the creation time of the version whose body has been in the journal longest.
+///
+/// `waiting` is the number of bodies in the journal.
 pub(crate) fn oldest_waiting(
     snapshot: &dyn Snapshot,
     waiting: u64,
@@ -236,7 +249,9 @@ pub(crate) fn oldest_waiting(
     Ok(made.map(|version| version.created_at).min())
 }
 
-/// The versions that were made last, about as many as bodies wait: those whose bodies wait, mostly.
+/// Returns the versions created last, about as many as there are bodies in the journal.
+///
+/// These are mostly the versions that the journaled bodies belong to.
 fn newest_versions(snapshot: &dyn Snapshot, waiting: u64) -> Result<Vec<Version>> {
     let limit = usize::try_from(waiting).unwrap_or(usize::MAX);
     let newest = snapshot.operations(&OperationFilter::default(), None, limit)?;

@@ -1,4 +1,4 @@
-//! Damaged bodies taken back from where they are still sound.
+//! Replacement of damaged bodies by intact copies from elsewhere.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,13 @@ use crate::model::id::BlobId;
 use crate::model::record::Durability;
 use crate::storage::{Blobs, Index};
 
-/// Bodies that are written under one hold of the lock, which settling waits for.
+/// Bodies that are written while the lock is held once; checkpoints wait for it.
 const CHUNK: usize = 256;
 
-/// Puts sound copies in the place of the bodies that a report names, as far as `find` has them, and makes packs anew that
-/// were damaged. Gives the bodies that it took.
+/// Replaces the damaged bodies that a report lists, and rewrites the packs if any is damaged.
+///
+/// `find` returns a copy of a body if it has one; a copy with another hash is ignored. Returns the
+/// bodies that were replaced. An error keeps the replacements that were made before it.
 pub(crate) fn repair(
     index: &dyn Index,
     blobs: &dyn Blobs,
@@ -40,7 +42,8 @@ pub(crate) fn repair(
         let chunk: Vec<(BlobId, Vec<u8>)> = sound.by_ref().take(CHUNK).collect();
         let ids: Vec<BlobId> = chunk.iter().map(|(id, _)| *id).collect();
         for (id, bytes) in &chunk {
-            // What is there is not to be taken for what was put just now.
+            // The damaged copy is removed first, so that `put` cannot mistake it for one that this
+            // handle has just put.
             blobs.delete(*id)?;
             blobs.put(*id, bytes)?;
         }
@@ -49,14 +52,15 @@ pub(crate) fn repair(
         for (id, bytes) in &chunk {
             transaction.put_packed_body(*id, bytes.len() as u64)?;
         }
-        // A damaged one in the journal would be found first.
+        // A damaged copy in the journal would be found first.
         transaction.drop_journal(&ids)?;
         transaction.commit()?;
         taken.extend(ids);
     }
     let is_of_pack = |violation: &Violation| matches!(violation, Violation::Pack { .. });
     if report.violations.iter().any(is_of_pack) {
-        // Whatever else is in them stays: what is dead is for a collection to say.
+        // Unreferenced bodies in the packs are kept; removing them is the task of garbage
+        // collection.
         repack_all(index, blobs, DateTime::<Utc>::MIN_UTC)?;
     }
     Ok(taken)

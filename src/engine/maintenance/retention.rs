@@ -1,4 +1,4 @@
-//! The age from which a collection removes what no version has any more, and whether the clock can be trusted with it.
+//! The retention period of unreferenced bodies, and the check of the clock that it depends on.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use crate::model::error::Result;
 use crate::storage::{Blobs, Snapshot, Unused};
 
-/// How long what is not used any more is kept, by a clock.
+/// The time that unreferenced bodies are kept, as measured by a clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retention {
     pub(crate) now: DateTime<Utc>,
-    /// Nothing is kept for a time; then no clock matters.
+    /// Whether the retention period is zero; then the clock does not matter.
     is_none: bool,
     cutoff: DateTime<Utc>,
 }
@@ -30,15 +30,16 @@ impl Retention {
         }
     }
 
-    /// What came after this moment stays.
+    /// Returns the time after which nothing is removed.
     pub(crate) fn cutoff(self) -> DateTime<Utc> {
         self.cutoff
     }
 
-    /// The bodies that have been unused for so long.
+    /// Returns which bodies have been unreferenced for the retention period.
     ///
-    /// A deletion is no older than what was done before it. So one by a clock that was behind does not count by what that clock
-    /// said, if an operation before it says a later moment; one that is ahead of the clock of today says nothing.
+    /// A deletion is no older than the operations before it. So the recorded time of a deletion is
+    /// not trusted if an operation before it was made within the retention period: the clock was
+    /// behind at the deletion. Operations with a time after the present are ignored for this.
     pub(crate) fn unused(self, snapshot: &dyn Snapshot) -> Result<Unused> {
         let young = snapshot.first_operation_between(self.cutoff, self.now)?;
         Ok(Unused {
@@ -47,8 +48,9 @@ impl Retention {
         })
     }
 
-    /// Whether nothing in the store was made within the retention, by this clock: either the store was idle for as long, or the
-    /// clock is ahead.
+    /// Checks whether nothing in the store was made within the retention period, by this clock.
+    ///
+    /// In this case, either the store was idle for that long, or the clock is ahead.
     pub(crate) fn is_in_doubt(self, snapshot: &dyn Snapshot, blobs: &dyn Blobs) -> Result<bool> {
         if self.is_none
             || snapshot

@@ -1,4 +1,4 @@
-//! The thread that settles bodies off the callers' path.
+//! The maintenance worker: a background thread that checkpoints, indexes, joins and packs.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,41 +16,51 @@ use crate::model::error::Result;
 use crate::model::id::BlobId;
 use crate::storage::{Deadline, Index};
 
-/// Work waits until nobody has committed for this long, which is more than a flush mostly takes: it shares the disk with
-/// commits.
+/// The time without a commit after which work begins.
+///
+/// It is longer than most flushes take, because the work shares the disk with commits.
 const PAUSE: Duration = Duration::from_millis(20);
-/// At a pause, this many bodies or bytes are worth a flush;
+/// The number or bytes of journaled bodies that are checkpointed at a pause.
 const BATCH: (u64, u64) = (64, 1024 * 1024);
-/// this many are settled beside commits, which that slows;
+/// The number or bytes of journaled bodies that are checkpointed beside commits, which slows them.
 const FULL: (u64, u64) = (8192, 64 * 1024 * 1024);
-/// and after this long without a commit any are.
+/// The time without a commit after which any number of bodies is checkpointed.
 const IDLE: Duration = Duration::from_secs(1);
-/// At a pause, a long tail is told to search; one that is so many times as long beside commits.
+/// The factor by which the unindexed tail must be long to be indexed beside commits.
+///
+/// At a pause, a tail of [`LONG_TAIL`] is indexed.
 const TIMES: u64 = 32;
-/// So many commits, with bodies or without, may make a log that is long.
+/// The number of commits, with bodies or without, after which the write-ahead log may be long.
 const COMMITS: u64 = 1024;
-/// So many new packs are joined beside commits: each is looked into for a body.
+/// The number of new packs that are joined beside commits, because a read searches each pack.
 const PACKS: u64 = 8;
-/// Search is told beside commits for so long at once.
+/// The time that indexing takes at most before other work is considered, beside commits.
 const SOME: Duration = Duration::from_secs(1);
-/// Whether many files have grown old is looked at once in such a time.
+/// The interval between checks for files that are old enough to be packed.
 const OLDER: Duration = Duration::from_secs(60 * 60);
-/// Files that are written before it is asked again whether somebody commits.
+/// The number of files that are written before the next check for commits.
 const FILES: usize = 16;
-/// Files that were moved or replaced are noticed after this long, also by a handle that answers from memory.
+/// The interval between checks for index files that were moved or replaced.
+///
+/// The checks are made even if the handle answers from memory.
 const LOOK: Duration = Duration::from_secs(1);
-/// Closing works, and waits for locks, no longer than this: bodies that are left are in the journal, for the next one to settle.
+/// The maximum time for work and lock waits when a handle is closed.
+///
+/// Bodies that are left remain in the journal, and the next handle checkpoints them.
 const CLOSING: Duration = Duration::from_secs(1);
-/// After a failure, such as a full disk, it is tried anew: every file is written again, so nothing is
-/// taken for flushed that was not.
+/// The time before the next attempt after a failure, such as a full disk.
+///
+/// The next attempt writes every file again, so no file counts as flushed that was not.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// Settles the bodies of one open store. The thread starts with the first commit and ends with the store.
+/// The maintenance worker of one open store.
+///
+/// Its thread starts with the first commit or cached answer, and ends with the store handle.
 #[derive(Debug)]
 pub(crate) struct Settler {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// Whose thread it is.
+    /// The process that started the thread.
     process: u32,
 }
 
@@ -70,29 +80,33 @@ impl fmt::Debug for Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// In the journal, as far as this handle put it there; `ids` are those that are no file yet.
+    /// The journaled bodies of this handle's commits; `ids` are those that are not files yet.
     journaled: Journaled,
-    /// Operations that search was not told of, as far as this handle made them, and the bytes of their bodies.
+    /// The number of unindexed operations of this handle, and the bytes of their bodies.
     untold: (u64, u64),
-    /// Since the index was last maintained.
+    /// The number of commits since the index was last maintained.
     commits: u64,
-    /// Packs that were made since they were last joined.
+    /// The number of packs that were created since packs were last joined.
     packs: u64,
-    /// When it is looked again whether many files have grown old enough to be packed.
+    /// The time of the next check for files that are old enough to be packed.
     packs_again: Option<Instant>,
     last_commit: Option<Instant>,
-    /// When the thread looks for work again by itself: waking it at each commit would cost as much as the commit.
+    /// The time at which the thread wakes up without a signal.
+    ///
+    /// Signalling it at each commit would cost as much as the commit.
     looks_again: Option<Instant>,
-    /// When settling failed, as long as it has not succeeded since.
+    /// The time of the last failure, until some work succeeds.
     failed: Option<Instant>,
     closing: bool,
-    /// Whether there is ever something to do: the thread of a handle that only reads just looks at the index's location.
+    /// Whether there can be work.
+    ///
+    /// The thread of a handle that only reads just checks the index's location.
     maintains: bool,
-    /// The store is about to be removed.
+    /// Whether the store is about to be removed.
     abandoned: bool,
 }
 
-/// What is to be done now.
+/// The work to do next.
 enum Work {
     WriteOut,
     Settle,
@@ -100,7 +114,7 @@ enum Work {
     Maintain,
     Pack,
     Close,
-    /// Nothing, until a commit or for so long.
+    /// No work until a commit, or for this long.
     Wait(Option<Duration>),
 }
 
@@ -119,7 +133,9 @@ impl Settler {
         }
     }
 
-    /// Settles everything now, and waits for it.
+    /// Checkpoints everything now on the caller's thread, then maintains the index.
+    ///
+    /// `progress` gets the total after each batch.
     pub(crate) fn settle(&self, mut progress: impl FnMut(Settled)) -> Result<Settled> {
         let settled = self.shared.settle(|sum| {
             progress(sum);
@@ -129,18 +145,18 @@ impl Settler {
         Ok(settled)
     }
 
-    /// Does all that is done in pauses now, and waits for it.
+    /// Runs all index maintenance now, on the caller's thread.
     pub(crate) fn tidy(&self) -> Result<()> {
         self.shared.tidy()
     }
 
-    /// Leaves what waits where it is, when the store is closed: it is about to be removed.
+    /// Makes closing leave all unfinished work undone, because the store is about to be removed.
     #[cfg(feature = "server")]
     pub(crate) fn abandon(&self) {
         self.shared.state().abandoned = true;
     }
 
-    /// Tells of a commit, and of what it put in the journal.
+    /// Records a commit and the work that it leaves, and starts the thread if needed.
     pub(crate) fn committed(&self, added: Journaled) {
         let now = Instant::now();
         let mut state = self.shared.state();
@@ -158,7 +174,7 @@ impl Settler {
         self.start();
     }
 
-    /// Tells that search was not told of much, whoever did it.
+    /// Schedules indexing, because many operations of any process are unindexed.
     pub(crate) fn search_has_a_long_tail(&self) {
         let mut state = self.shared.state();
         state.untold = LONG_TAIL;
@@ -168,7 +184,9 @@ impl Settler {
         self.start();
     }
 
-    /// Checks the index's location from now on, as answers are in memory that need no look at the files.
+    /// Starts the thread, which checks the index's location.
+    ///
+    /// Answers from memory do not read the files, so they do not notice a change.
     pub(crate) fn watch_location(&self) {
         self.start();
     }
@@ -178,14 +196,17 @@ impl Settler {
         if thread.is_none() {
             let shared = Arc::clone(&self.shared);
             let named = std::thread::Builder::new().name("promptbook-settler".into());
-            // Without a thread the bodies stay in the journal, which is as safe.
+            // If no thread can be started, the bodies stay in the journal, which is as safe.
             *thread = named.spawn(move || shared.work()).ok();
         }
     }
 }
 
 impl Settler {
-    /// Tells of a commit whose bodies may stay in the journal. No thread is started for search: it is told here.
+    /// Records a commit whose bodies may stay in the journal.
+    ///
+    /// It starts no thread: if many operations are unindexed, it indexes them on the caller's
+    /// thread.
     pub(crate) fn committed_for_good(&self, added: &Journaled) {
         let mut state = self.shared.state();
         state.add_untold(added);
@@ -205,19 +226,20 @@ impl Drop for Settler {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if self.process != std::process::id() {
-            // A fork does not have the thread. Dropping the handle would detach it by an address that may be another
-            // thread's here.
+            // A forked process does not have the thread. Dropping the handle would detach a thread
+            // by an address that may be another thread's here.
             std::mem::forget(thread);
             return;
         }
         self.shared.state().closing = true;
         self.shared.wake.notify_one();
-        // What is left undone is done by those who open the store next: closing need not wait for locks.
+        // The next handle does the work that is left, so closing need not wait long for locks.
         let soon = Deadline::after(CLOSING);
         self.shared.index.close_by(soon);
         self.shared.bodies.blobs().close_by(soon);
         if let Some(thread) = thread {
-            // It does not panic; if it did, the journal would have what it left.
+            // The thread does not panic. If it did, the journal would still have the bodies that it
+            // left.
             let _ = thread.join();
         }
     }
@@ -236,12 +258,12 @@ impl State {
         self.untold.1 += added.bytes;
     }
 
-    /// Whether what search was not told of is so many times what makes a tail long.
+    /// Checks whether the unindexed operations are `times` as many as a long tail.
     fn is_long(&self, times: u64) -> bool {
         self.untold.0 >= LONG_TAIL.0 * times || self.untold.1 >= LONG_TAIL.1 * times
     }
 
-    /// How long it is until files are looked at; none where nobody will have to.
+    /// Returns the time until the next check for old files; none if no check is scheduled.
     fn until_packing(&self) -> Option<Duration> {
         let then = self.packs_again?;
         Some(then.saturating_duration_since(Instant::now()))
@@ -288,7 +310,8 @@ impl Shared {
         let mut looked = Instant::now();
         loop {
             if looked.elapsed() >= LOOK {
-                // The index gives the handle up if need be; whoever uses it next gets the error.
+                // If the location changed, the index refuses all further work, so the next caller
+                // gets the error.
                 let _ = self.index.check_location();
                 looked = Instant::now();
             }
@@ -315,7 +338,7 @@ impl Shared {
                 Work::CatchUp => {
                     let much = state.is_long(TIMES);
                     drop(state);
-                    // Other work is looked at in between.
+                    // Other work is considered in between.
                     let enough = Instant::now() + SOME;
                     self.catch_up(|| {
                         much && Instant::now() < enough && !self.is_closing() || self.may_go_on()
@@ -335,13 +358,13 @@ impl Shared {
                 Work::Close => {
                     let ids = std::mem::take(&mut state.journaled.ids);
                     drop(state);
-                    // What fails here is left in the journal, for whoever opens the store next.
+                    // Work that fails here is left in the journal for the next handle.
                     let _ = self.close(&ids);
                     return;
                 }
             };
-            // No harm but time: the journal has the bodies, every reader finds them there, and an explicit `settle`
-            // says what is wrong.
+            // A failure costs only time: readers find the bodies in the journal, and an explicit
+            // checkpoint reports the error.
             self.state().failed = done.is_err().then(Instant::now);
         }
     }
@@ -354,8 +377,8 @@ impl Shared {
             through
         });
         match &settled {
-            // Nothing is left, also where fewer were settled: a body that was stored already is not journaled,
-            // and others settle too.
+            // Nothing is left, even if fewer bodies were moved than this handle counted: a body
+            // that was stored already is not journaled, and other handles checkpoint too.
             Ok(_) if through => {}
             Ok(settled) => self.state().journaled.add(Journaled {
                 bodies: taken.bodies.saturating_sub(settled.bodies),
@@ -367,9 +390,9 @@ impl Shared {
         settled
     }
 
-    /// Packs files that have grown old.
+    /// Packs files that are old enough.
     fn pack(&self) -> Result<()> {
-        // The clock may be the caller's own: one that panics ends no thread, and nothing is old by it.
+        // The clock may be the caller's. If it panics, no thread ends and no file counts as old.
         let Ok(now) = catch_unwind(AssertUnwindSafe(|| (self.clock)())) else {
             return Ok(());
         };
@@ -384,7 +407,7 @@ impl Shared {
         .map(drop)
     }
 
-    /// Between two batches: commits that come meanwhile go first.
+    /// Checks between two batches whether to go on. Commits that arrive in the meantime go first.
     fn may_go_on(&self) -> bool {
         let state = self.state();
         let paused = state.last_commit.is_none_or(|last| last.elapsed() >= PAUSE);
@@ -395,7 +418,7 @@ impl Shared {
         self.state().closing
     }
 
-    /// What there is to do in a pause; beside commits, search is told of them in its own turns.
+    /// Does the work of a pause. Beside commits, indexing has its own turns.
     fn maintain(&self) -> Result<()> {
         let is_quiet = {
             let mut state = self.state();
@@ -405,7 +428,9 @@ impl Shared {
         self.do_maintain(is_quiet).map(drop)
     }
 
-    /// Says whether there is more to do.
+    /// Joins packs, indexes documents if no commits arrive, and maintains the index.
+    ///
+    /// Returns whether there is more to do.
     fn do_maintain(&self, is_quiet: bool) -> Result<bool> {
         if std::mem::take(&mut self.state().packs) > 0 {
             join(self.bodies.blobs())?;
@@ -415,21 +440,22 @@ impl Shared {
         }
         let more = self.index.maintain()?;
         if more {
-            // It is looked at again.
+            // This counts as a commit, so that maintenance runs again.
             self.state().commits += 1;
         }
         Ok(more)
     }
 
-    /// Everything that there is to do.
+    /// Repeats the maintenance of the index until nothing is left to do.
     fn tidy(&self) -> Result<()> {
         while self.do_maintain(true)? {}
         self.state().commits = 0;
         Ok(())
     }
 
-    /// Tells search of what changed, as long as `go_on` says so. Where that fails search takes longer, and nothing else is
-    /// kept from its work.
+    /// Indexes documents as long as `go_on` returns true.
+    ///
+    /// A failure makes searches slower, and stops no other work.
     fn catch_up(&self, go_on: impl FnMut() -> bool) {
         self.state().untold = (0, 0);
         if let Ok(false) = catch_up(&*self.index, &self.bodies, go_on) {
@@ -437,8 +463,10 @@ impl Shared {
         }
     }
 
-    /// Leaves every body a file, and flushes no more than a batch that is full and a log that is long. Others may write as
-    /// fast as this works: it does what there was to do when it began, and begins nothing after [`CLOSING`].
+    /// Writes the journaled bodies to files. Flushes only a full batch and a long write-ahead log.
+    ///
+    /// Other handles may write as fast as this works. So it does only what was to be done when it
+    /// began, and begins nothing after [`CLOSING`].
     fn close(&self, ids: &[BlobId]) -> Result<()> {
         let begun = Instant::now();
         let in_time = || begun.elapsed() < CLOSING;
@@ -447,7 +475,7 @@ impl Shared {
         let last = snapshot.last_operation()?.map_or(0, |(number, _)| number);
         drop(snapshot);
         if waiting.bodies >= BATCH.0 || waiting.bytes >= BATCH.1 {
-            // What came since is behind it in the journal.
+            // Bodies that were added later come after these in the journal.
             settle(&*self.index, self.bodies.blobs(), |sum| {
                 sum.bodies < waiting.bodies && in_time()
             })?;
@@ -496,20 +524,22 @@ mod tests {
         }
     }
 
-    /// Else it would look for them again and again, without a rest.
+    /// Otherwise the worker would look for them again and again without a pause.
     #[test]
-    fn bodies_that_others_settled_are_not_waited_for() {
+    fn bodies_that_others_checkpointed_are_not_waited_for() {
         let settler = settler();
         settler.shared.state().journaled = some(3);
         settler.settle(|_| ()).unwrap();
         assert!(matches!(settler.shared.state().next(), Work::Wait(None)));
     }
 
-    /// An index that others commit to whenever this handle writes: as fast as the journal is emptied, it is filled.
+    /// An index that others commit to before each transaction of this handle.
+    ///
+    /// The journal is filled as fast as it is emptied.
     #[derive(Debug)]
     struct Crowded {
         index: Arc<dyn Index>,
-        /// The last version that was committed.
+        /// The number of the last version that was committed.
         last: AtomicU32,
         /// The time that a transaction takes.
         time: Duration,
@@ -517,7 +547,7 @@ mod tests {
 
     impl Crowded {
         const AT_ONCE: u32 = 100;
-        /// Where the others give up, so that a close that waits for them ends.
+        /// The number of versions after which the others stop, so that a close that waits ends.
         const MOST: u32 = 5_000;
 
         fn new(time: Duration) -> Self {
@@ -566,7 +596,7 @@ mod tests {
         }
     }
 
-    /// Closes a store that others write to, and says how many bodies they have committed since it began.
+    /// Closes a store that others write to, and returns how many bodies they committed meanwhile.
     fn close_beside_others(time: Duration) -> u32 {
         let crowded = Arc::new(Crowded::new(time));
         let (_, blobs) = testing::in_memory();
@@ -576,7 +606,7 @@ mod tests {
             Arc::new(Bodies::new(blobs)),
             Arc::new(crate::model::clock::system),
         );
-        // So that the thread closes as the first thing it does.
+        // This makes closing the first work of the thread.
         settler.shared.state().closing = true;
         settler.committed(some(100));
         drop(settler);
@@ -584,19 +614,25 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_while_a_store_closes_is_left_to_others() {
-        // It is a transaction to settle what was there, and two for search to read it, of 64 operations each.
+    fn bodies_committed_during_a_close_are_left_to_others() {
+        // One transaction checkpoints what was there, and two index it, 64 operations each.
         let others = close_beside_others(Duration::ZERO);
-        assert!(others > 0, "nothing was settled");
-        assert!(others <= 4 * Crowded::AT_ONCE, "{others} bodies came");
+        assert!(others > 0, "nothing was checkpointed");
+        assert!(
+            others <= 4 * Crowded::AT_ONCE,
+            "{others} bodies were committed"
+        );
     }
 
     #[test]
     fn a_close_that_takes_long_is_cut_short() {
         let begun = Instant::now();
         let others = close_beside_others(CLOSING * 3 / 4);
-        // Not the third transaction.
-        assert!(others <= 2 * Crowded::AT_ONCE, "{others} bodies came");
+        // The third transaction must not begin.
+        assert!(
+            others <= 2 * Crowded::AT_ONCE,
+            "{others} bodies were committed"
+        );
         assert!(begun.elapsed() >= CLOSING * 3 / 4);
     }
 
@@ -618,17 +654,17 @@ mod tests {
             if abandoned {
                 settler.abandon();
             }
-            // So that the thread closes as the first thing it does.
+            // This makes closing the first work of the thread.
             settler.shared.state().closing = true;
             settler.committed(some(100));
             drop(settler);
             let waiting = index.snapshot().unwrap().waiting().unwrap().bodies;
-            assert_eq!(waiting > 0, abandoned, "{waiting} wait");
+            assert_eq!(waiting > 0, abandoned, "{waiting} bodies are journaled");
         }
     }
 
     #[test]
-    fn work_waits_for_a_pause_and_a_failure_for_longer() {
+    fn work_waits_for_a_pause_and_longer_after_a_failure() {
         let settler = settler();
         let mut state = settler.shared.state();
         assert!(matches!(state.next(), Work::Wait(None)), "nothing to do");
@@ -648,6 +684,6 @@ mod tests {
         state.failed = None;
         state.last_commit = Some(Instant::now());
         state.journaled = some(FULL.0);
-        assert!(matches!(state.next(), Work::Settle), "too much to wait");
+        assert!(matches!(state.next(), Work::Settle), "a full journal");
     }
 }

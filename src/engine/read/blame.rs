@@ -1,4 +1,4 @@
-//! Which version brought what: a walk back over the bases.
+//! Blame: the version that introduced each part of a body, found by walking back over the bases.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,40 +21,44 @@ use crate::storage::Snapshot;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Blame {
-    /// The version.
+    /// The blamed version.
     pub version: Version,
-    /// The parts of its body, in its order: each message and tool, and each other member of the body as a whole.
+    /// The parts of its body in body order: each message, tool and other member.
     pub entries: Vec<BlameEntry>,
 }
 
-/// A part of a body, and where it comes from.
+/// A part of a body, and the version that introduced it.
 ///
 /// As JSON: `{pointer, value, origin: {id, number, author, created_at, message}, boundary}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct BlameEntry {
-    /// Where the part stands, such as `/messages/0` or `/temperature`.
+    /// The location of the part in the body, such as `/messages/0` or `/temperature`.
     pub pointer: Pointer,
-    /// The part, as it is written but for white space.
+    /// The part's value as written, except for white space.
     pub value: Json,
-    /// The oldest version, base by base back from the blamed one, that all have the part as it is. That a message or
-    /// tool was moved is no change of it.
+    /// The version that introduced the part.
+    ///
+    /// This is the oldest version of the chain of bases, back from the blamed version, in which the
+    /// part is unchanged. A message or tool that only moved counts as unchanged.
     pub origin: Origin,
-    /// Whether the walk ended there because the body of that version's base was collected: the part may be older.
+    /// Whether the walk ended at the origin because the body of its base was garbage-collected.
+    ///
+    /// The part may then be older.
     pub boundary: bool,
 }
 
-/// A version that brought something.
+/// A version that introduced a part of a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Origin {
-    /// Its id.
+    /// The version's id.
     pub id: VersionId,
-    /// Its number.
+    /// The version's number.
     pub number: VersionNumber,
-    /// Who committed it.
+    /// The author of the commit.
     pub author: String,
-    /// When.
+    /// The time of the commit.
     pub created_at: DateTime<Utc>,
     /// The commit message.
     pub message: String,
@@ -72,19 +76,21 @@ impl From<&Version> for Origin {
     }
 }
 
-/// Finds the origins of a version's parts.
+/// Finds the origins of the parts of a version's body.
 pub(crate) fn blame(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) -> Result<Blame> {
     let body = bodies.read(snapshot, version.blob)?;
     let tree = Tree::of(body.text());
     let all = parts(&tree);
     let mut origins: HashMap<Part, (Origin, bool)> = HashMap::new();
-    // What is not settled yet: the part as it is here, and as it is in the version where the walk is.
+    // The parts whose origin is not found yet: the part in the blamed version, and the same part in
+    // the version that the walk has reached.
     let mut open: Vec<(Part, Part)> = all.iter().cloned().zip(all.iter().cloned()).collect();
     let (mut at, mut here) = (version.clone(), body.clone());
     let mut seen = HashSet::from([at.id]);
     while !open.is_empty() {
         let earlier = base(snapshot, bodies, &at)?;
-        // A base is older than what is based on it; if it is not, the walk must end all the same.
+        // A base is older than the versions based on it. If a damaged index says otherwise, the
+        // walk must end all the same.
         let earlier = earlier.filter(|(base, _)| seen.insert(base.id));
         let Some((base, before)) = earlier else {
             let boundary = at.base.is_some();
@@ -122,7 +128,9 @@ pub(crate) fn blame(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) 
     })
 }
 
-/// The version that a version was committed on, deleted or not, with its body, if that is still there.
+/// Returns the base of a version and its body, or `None` if the body is no longer stored.
+///
+/// The base may be deleted.
 fn base(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
@@ -136,7 +144,8 @@ fn base(
     };
     match bodies.read(snapshot, base.blob) {
         Ok(body) => Ok(Some((base, body))),
-        // It was collected, as what is deleted by now may be; what is damaged is an error.
+        // The body was garbage-collected, as the body of a deleted version may be. A body that is
+        // stored but damaged is an error.
         Err(Error::Damaged { .. }) if snapshot.blob(base.blob)?.is_none() => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,4 +1,4 @@
-//! Reading a body: from memory, the journal or its place, and never unchecked.
+//! Reading of bodies from memory, the journal or the blob store, with their hash verified.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,9 @@ use crate::model::id::BlobId;
 use crate::model::memory_size::ENTRY;
 use crate::storage::{Blobs, ErrorKind, Snapshot, StoredBlob};
 
-/// The bodies of a store. Those that were read stay in memory: what an address stands for never changes.
+/// The bodies of a store, with a cache of those that were read.
+///
+/// A cached body never becomes stale, because an address always means the same bytes.
 #[derive(Debug)]
 pub(crate) struct Bodies {
     blobs: Arc<dyn Blobs>,
@@ -19,13 +21,15 @@ pub(crate) struct Bodies {
 #[derive(Debug, Default)]
 struct Cache {
     bodies: HashMap<BlobId, Body>,
-    /// The memory that they take.
+    /// The memory that the cached bodies take, in bytes.
     bytes: usize,
 }
 
-const OTHER_BYTES: &str = "its bytes are not those it was stored with";
+const OTHER_BYTES: &str = "its bytes do not match its address";
 
-/// The memory of the bodies that are kept, parsed; when there is more, all are forgotten.
+/// The maximum size of the cache in bytes, parsed bodies included.
+///
+/// When a body would exceed it, the cache is cleared.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 impl Bodies {
@@ -36,26 +40,29 @@ impl Bodies {
         }
     }
 
-    /// The same bodies, for work that reads many of them once: what it reads is not kept for others.
+    /// Returns a reader of the same bodies with a cache of its own.
+    ///
+    /// It is for work that reads many bodies once and should not fill the shared cache.
     pub(crate) fn apart(&self) -> Self {
         Self::new(Arc::clone(&self.blobs))
     }
 
-    /// Where bodies lie once they are settled.
+    /// Returns the blob store.
     pub(crate) fn blobs(&self) -> &dyn Blobs {
         &*self.blobs
     }
 
-    /// The body of this address, which a version of this snapshot has.
+    /// Reads the body with this address, which a version of this snapshot has.
     ///
-    /// A body that is [`Damaged`](Error::Damaged) because it is missing may have been collected after the snapshot
-    /// was taken: the caller looks again in a newer one.
+    /// If the body is missing, the error is [`Damaged`](Error::Damaged). It may also have been
+    /// garbage-collected after the snapshot was taken, so the caller tries again with a newer
+    /// snapshot.
     pub(crate) fn read(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Body> {
         if let Some(body) = self.remembered(id) {
             return Ok(body);
         }
         let body = self.read_once(snapshot, id)?;
-        // A large one, which would push out all others, is not even weighed.
+        // A body that would evict all others is not cached; its weight need not even be computed.
         if body.as_bytes().len() <= MOST_BYTES {
             self.keep(&body);
         }
@@ -63,7 +70,7 @@ impl Bodies {
     }
 
     fn keep(&self, body: &Body) {
-        // Who reads it from here parses it, perhaps.
+        // The weight includes the parsed JSON, because a reader of the cached body may parse it.
         let bytes = ENTRY + body.weight();
         let mut cache = self.cache();
         if cache.bytes + bytes > MOST_BYTES {
@@ -74,17 +81,17 @@ impl Bodies {
         }
     }
 
-    /// As [`read`](Self::read), for what is not read again soon: it is neither looked for in memory nor kept there.
+    /// Reads a body as [`read`](Self::read) does, without the cache.
     pub(crate) fn read_once(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Body> {
         Body::from_store(id, self.read_checked(snapshot, id)?)
     }
 
-    /// The body of this address, if it is in memory.
+    /// Returns the body with this address if it is cached.
     pub(crate) fn remembered(&self, id: BlobId) -> Option<Body> {
         self.cache().bodies.get(&id).cloned()
     }
 
-    /// The bytes of this address, not kept in memory.
+    /// Reads the bytes with this address and verifies their hash, without the cache.
     pub(crate) fn read_checked(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Vec<u8>> {
         let damaged = |reason: &str| Error::Damaged {
             blob: id,
@@ -95,7 +102,7 @@ impl Bodies {
             Some(StoredBlob::Journaled(bytes)) if is_sound(&bytes) => return Ok(bytes),
             Some(StoredBlob::Journaled(_)) => OTHER_BYTES,
             Some(StoredBlob::Settled(_)) => "its file is missing",
-            None => return Err(damaged("the index does not know it")),
+            None => return Err(damaged("the index has no row for it")),
         };
         let mut sound = None;
         let got = self.blobs.get(id, &mut |bytes| {

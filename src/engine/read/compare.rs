@@ -1,4 +1,4 @@
-//! The difference of two bodies, of versions or not, with what it means to callers.
+//! Comparison of two bodies: their differences, and the effect of those on callers.
 
 use serde::Serialize;
 
@@ -15,26 +15,27 @@ use crate::model::version_number::Spec;
 use crate::storage::Snapshot;
 use crate::template::Uses;
 
-/// The difference of two bodies, and what the bump rules say to it.
+/// The difference of two bodies, and the bump that the rules require for it.
 ///
-/// As JSON: `{from: Version or null, to: Version or null, edits: [Edit], variables: [VariableChange],
-/// breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`.
+/// As JSON: `{from: Version or null, to: Version or null, edits: [Edit], variables:
+/// [VariableChange], breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
-    /// What is compared.
+    /// The first body.
     pub from: Side,
-    /// What it is compared to.
+    /// The second body, which the first one is compared with.
     pub to: Side,
-    /// Where the bodies differ.
+    /// The edits between the bodies.
     #[serde(flatten)]
     pub body: BodyDiff,
-    /// The variables that callers give otherwise, partials' included: by first use in the new body, then those that are
-    /// gone.
+    /// The variables that callers must provide differently, those of partials included.
+    ///
+    /// Variables of the second body come first, in order of first use, then the removed ones.
     pub variables: Vec<VariableChange>,
-    /// How callers of the first body break with the second.
+    /// The ways in which callers of the first body break with the second.
     pub breakages: Vec<Breakage>,
-    /// What the bump rules call the change.
+    /// The classification of the change by the bump rules.
     pub verdict: Verdict,
 }
 
@@ -45,27 +46,29 @@ pub struct Difference {
 #[serde(transparent)]
 #[non_exhaustive]
 pub struct Side {
-    /// The version whose body it is; none for a body that is in no version.
+    /// The version that has the body; none for a body that belongs to no version.
     pub version: Option<Version>,
     /// The body.
     #[serde(skip)]
     pub body: Body,
 }
 
-/// What the bump rules call a change.
+/// The classification of a change by the bump rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The bodies are equal, numbers written alike; white space, escapes and the order of members may differ.
+    /// The bodies are equal, with numbers spelled alike.
+    ///
+    /// White space, escapes and the order of members may differ.
     Unchanged,
     /// No caller breaks.
     Minor,
-    /// Callers break, or the rules can't show that none does.
+    /// Callers break, or the rules cannot show that none does.
     Major,
 }
 
 impl Verdict {
-    /// The verdict as it stands in JSON.
+    /// Returns the verdict as written in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -76,37 +79,39 @@ impl Verdict {
     }
 }
 
-/// A variable that callers give otherwise than before.
+/// A variable that callers must provide differently than before.
 ///
-/// As JSON: `{name, before, after}`, the values that it takes in words, or null.
+/// As JSON: `{name, before, after}`. `before` and `after` describe the accepted values in words, or
+/// are null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct VariableChange {
-    /// Its name.
+    /// The variable's name.
     pub name: String,
-    /// What it took; none for one that is added.
+    /// The values that it accepted; none if it is added.
     pub before: Option<Accepted>,
-    /// What it takes; none for one that is removed.
+    /// The values that it accepts now; none if it is removed.
     pub after: Option<Accepted>,
 }
 
 /// A prompt whose versions in two environments differ.
 ///
-/// As JSON: `{prompt: Prompt, from: Version or null, to: Version or null, difference: Difference or null}`.
+/// As JSON: `{prompt: Prompt, from: Version or null, to: Version or null, difference: Difference or
+/// null}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EnvironmentDifference {
     /// The prompt.
     pub prompt: Prompt,
-    /// Its version in the first environment; none where it is not in it.
+    /// Its version in the first environment; none if the prompt has no such environment.
     pub from: Option<Version>,
-    /// Its version in the second environment; none where it is not in it.
+    /// Its version in the second environment; none if the prompt has no such environment.
     pub to: Option<Version>,
-    /// How they differ, where it is in both.
+    /// The difference of the two versions, if the prompt has both environments.
     pub difference: Option<Difference>,
 }
 
-/// The side that a version is.
+/// Returns a version as one side of a comparison.
 pub(crate) fn side(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) -> Result<Side> {
     let body = bodies.read(snapshot, version.blob)?;
     let version = Some(version);
@@ -125,7 +130,7 @@ pub(crate) fn compare_versions(
     compare(snapshot, bodies, from, to)
 }
 
-/// Compares a version to a body.
+/// Compares a version with a body.
 pub(crate) fn compare_body(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
@@ -140,7 +145,7 @@ pub(crate) fn compare_body(
     compare(snapshot, bodies, from, to)
 }
 
-/// Compares two environments, prompt by prompt, newest first: those that differ.
+/// Compares two environments and returns the prompts that differ, newest first.
 pub(crate) fn compare_environments(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
@@ -161,7 +166,7 @@ pub(crate) fn compare_environments(
             }
             _ => None,
         };
-        // Bodies may differ in white space only, and the like.
+        // Different bodies may differ only in white space and the like.
         if difference
             .as_ref()
             .is_some_and(|one| one.verdict == Verdict::Unchanged)
@@ -178,7 +183,7 @@ pub(crate) fn compare_environments(
     Ok(found)
 }
 
-/// Compares two bodies, their partials as they are in this snapshot.
+/// Compares two bodies, with their partials as of this snapshot.
 fn compare(snapshot: &dyn Snapshot, bodies: &Bodies, from: Side, to: Side) -> Result<Difference> {
     let contract = |body: &Body| -> Result<Contract> {
         let partials = gather_partials(

@@ -1,4 +1,4 @@
-//! Prompts as an import elsewhere takes them.
+//! Export of prompts in the form that an import reads.
 
 use super::bodies::Bodies;
 use crate::engine::write::import::{ImportedInputs, ImportedPrompt, ImportedVersion};
@@ -6,7 +6,7 @@ use crate::model::error::Result;
 use crate::model::record::{Prompt, PromptFilter, RecordedInputs, Version, VersionFilter};
 use crate::storage::Snapshot;
 
-/// All live prompts with their live versions, oldest first.
+/// Returns all live prompts with their live versions, oldest first.
 pub(crate) fn export(snapshot: &dyn Snapshot, bodies: &Bodies) -> Result<Vec<ImportedPrompt>> {
     let prompts = snapshot.prompts(&PromptFilter::default(), None, usize::MAX)?;
     let oldest_first = prompts.into_iter().rev();

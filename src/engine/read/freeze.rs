@@ -1,4 +1,4 @@
-//! What an environment resolves to, with all partials filled in.
+//! The resolved bodies of an environment, with all partials filled in.
 
 use std::sync::Arc;
 
@@ -11,20 +11,23 @@ use crate::model::version_number::VersionNumber;
 use crate::storage::Snapshot;
 use crate::template::{Uses, fill_text};
 
-/// A version that an environment points to, and what its body is with its partials filled in.
+/// A version that an environment points to, and its body with the partials filled in.
 #[derive(Debug)]
 pub(crate) struct FrozenText {
     pub(crate) prompt: PromptId,
     pub(crate) name: PromptName,
     pub(crate) version: VersionId,
     pub(crate) number: VersionNumber,
-    /// The stored body.
+    /// The address of the stored body.
     pub(crate) source: BlobId,
-    /// The stored text, its partials filled in.
+    /// The stored text with its partials filled in.
     pub(crate) text: Arc<str>,
 }
 
-/// The prompts that have this environment, by id.
+/// Returns the prompts that have this environment, ordered by id.
+///
+/// If a partial of any of them cannot be filled in, it fails with [`Error::Freeze`], which contains
+/// all such problems.
 pub(crate) fn freeze(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,

@@ -1,4 +1,4 @@
-//! From what a caller names to what there is.
+//! Lookup of the prompts and versions that callers name.
 
 use crate::model::error::{Error, Result};
 use crate::model::id::PromptId;
@@ -6,7 +6,7 @@ use crate::model::record::Version;
 use crate::model::version_number::{PromptRef, Selector, Spec};
 use crate::storage::Snapshot;
 
-/// The prompt that a reference names.
+/// Returns the prompt that a reference names.
 pub(crate) fn find_prompt(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result<PromptId> {
     let mut ids = match prompt {
         PromptRef::Id(_) => Vec::new(),
@@ -31,7 +31,7 @@ pub(crate) fn find_prompt(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result
     }
 }
 
-/// As [`find_prompt`], but that an id names its prompt whether it is there or not.
+/// Returns the prompt as [`find_prompt`] does, but accepts the id of a prompt that does not exist.
 pub(crate) fn find_prompt_ever(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result<PromptId> {
     match prompt {
         PromptRef::Id(id) => Ok(*id),
@@ -39,17 +39,17 @@ pub(crate) fn find_prompt_ever(snapshot: &dyn Snapshot, prompt: &PromptRef) -> R
     }
 }
 
-/// The version that a spec names.
+/// Returns the version that a spec selects.
 pub(crate) fn find_version(snapshot: &dyn Snapshot, spec: &Spec) -> Result<Version> {
     match &spec.prompt {
-        // An id that is right needs no look at the prompt itself.
+        // The prompt of an existing version need not be looked up.
         Some(PromptRef::Id(prompt)) => select(snapshot, *prompt, &spec.selector),
         Some(prompt) => select(snapshot, find_prompt(snapshot, prompt)?, &spec.selector),
         None => by_id(snapshot, None, &spec.selector),
     }
 }
 
-/// The version of a prompt that a selector names.
+/// Returns the version of a prompt that a selector selects.
 pub(crate) fn select(
     snapshot: &dyn Snapshot,
     prompt: PromptId,
@@ -87,7 +87,7 @@ fn by_id(
 ) -> Result<Version> {
     let found = match selector {
         Selector::Id(id) => snapshot.version(*id)?,
-        // Of no prompt, there is no other selector to go by.
+        // Without a prompt, only an id selects a version.
         _ => None,
     };
     match (found, prompt) {

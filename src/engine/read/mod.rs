@@ -1,3 +1,5 @@
+//! Reads that need more than one query: lookup, comparison, blame, freezing, export.
+
 pub(crate) mod blame;
 pub(crate) mod bodies;
 pub(crate) mod compare;

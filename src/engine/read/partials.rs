@@ -1,4 +1,6 @@
-//! The bodies that a body's partials need, loaded before it is rendered or its contract derived.
+//! Loading of the bodies that a body's partials refer to.
+//!
+//! This happens before the body is rendered or its contract is derived.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,8 +11,9 @@ use crate::model::id::{BlobId, EnvironmentName, PromptId};
 use crate::storage::Snapshot;
 use crate::template::{PartialUse, Partials, Uses};
 
-/// Loads what these partials name, and what theirs do. What does not exist is left out: it is for the renderer
-/// to say.
+/// Loads the bodies of these partials, and those of the partials within them.
+///
+/// A partial whose version does not exist is left out; the renderer reports it.
 pub(crate) fn gather_partials(
     snapshot: &dyn Snapshot,
     read: &dyn Fn(BlobId) -> Result<Body>,
@@ -20,7 +23,7 @@ pub(crate) fn gather_partials(
     Ok(partials.unwrap_or_default())
 }
 
-/// The body that a partial named at a moment, if there was one.
+/// The body that a partial referred to at some time, if there was one.
 #[derive(Debug)]
 pub(crate) struct Pointed {
     prompt: PromptId,
@@ -29,14 +32,16 @@ pub(crate) struct Pointed {
 }
 
 impl Pointed {
-    /// Whether the partial still names it.
+    /// Checks whether the partial still refers to this body.
     pub(crate) fn is_so(&self, snapshot: &dyn Snapshot) -> Result<bool> {
         let version = snapshot.version_in(self.prompt, &self.environment)?;
         Ok(version.map(|version| version.blob) == self.blob)
     }
 }
 
-/// As [`gather_partials`], of this many bytes at most; if there are more, nothing. Adds which bodies were named.
+/// Loads bodies as [`gather_partials`] does, or returns `None` if they have more than `most` bytes.
+///
+/// Adds the body that each partial referred to to `pointed`.
 pub(crate) fn gather(
     snapshot: &dyn Snapshot,
     read: &dyn Fn(BlobId) -> Result<Body>,

@@ -1,4 +1,4 @@
-//! The index's search told of what changed, off the callers' path.
+//! Indexing of operations for search, in the background.
 
 use std::ops::ControlFlow;
 
@@ -10,20 +10,22 @@ use crate::model::error::Result;
 use crate::model::record::{Change, Durability};
 use crate::storage::{Index, Searchable, Snapshot};
 
-/// With so many operations, or so many bytes of bodies committed in them, a tail is long, and the index is told: each
-/// search reads the prompts that they touched, and splits their texts into words.
+/// The number of operations, or of bytes in bodies committed by them, from which a tail is long.
+///
+/// A long tail is indexed, because each search reads the prompts in it and splits their texts into
+/// words.
 pub(crate) const LONG_TAIL: (u64, u64) = (64, 256 * 1024);
 
-/// Changes of one transaction: others who write wait meanwhile.
+/// The number of changes indexed per transaction. Other writers wait for the transaction.
 const BATCH: usize = 64;
 
-/// How many operations search was not told of.
+/// Returns the number of unindexed operations.
 pub(crate) fn tail_length(snapshot: &dyn Snapshot) -> Result<u64> {
     let last = snapshot.last_operation()?.map_or(0, |(number, _)| number);
     Ok(last.saturating_sub(snapshot.searchable_up_to()?))
 }
 
-/// Whether search was not told of much.
+/// Returns whether the tail is long, so that it should be indexed.
 pub(crate) fn tail_is_long(snapshot: &dyn Snapshot) -> Result<bool> {
     let length = tail_length(snapshot)?;
     if length == 0 || length >= LONG_TAIL.0 {
@@ -44,10 +46,12 @@ pub(crate) fn tail_is_long(snapshot: &dyn Snapshot) -> Result<bool> {
     Ok(bytes >= LONG_TAIL.1)
 }
 
-/// Tells search of all operations, batch after batch, each whole or not at all, as long as `go_on` says so. Whether it told
-/// of all.
+/// Indexes all unindexed operations in batches, while `go_on` returns true.
 ///
-/// Failing harms nothing: search looks into what is left itself. So it need not be durable either.
+/// Returns whether all operations are indexed. Each batch is committed entirely or not at all.
+///
+/// A failure does no harm, because a search reads unindexed operations directly. For the same
+/// reason the commits need not be durable.
 pub(crate) fn catch_up(
     index: &dyn Index,
     bodies: &Bodies,
@@ -57,13 +61,14 @@ pub(crate) fn catch_up(
         if !go_on() {
             return Ok(false);
         }
-        // Texts are read and split before others who write have to wait. What changes meanwhile stays in the tail.
+        // Texts are read and split into words before the transaction blocks other writers. Changes
+        // made in the meantime stay in the tail.
         let snapshot = index.snapshot()?;
         let told = snapshot.searchable_up_to()?;
         let news = news(&**snapshot, &bodies.apart())?;
         drop(snapshot);
         let mut transaction = index.transaction(Durability::Relaxed)?;
-        // Another process may have been faster.
+        // Another process may have indexed these operations in the meantime.
         if transaction.searchable_up_to()? == told {
             transaction.make_searchable(&news)?;
             transaction.commit()?;
@@ -76,7 +81,8 @@ fn news(snapshot: &dyn Snapshot, bodies: &Bodies) -> Result<Searchable> {
     let tail = Tail::at_most(snapshot, BATCH)?;
     let mut prompts = Vec::with_capacity(tail.prompts.len());
     for id in tail.prompts {
-        // One that is touched again later is told then: until that is done it belongs to the tail.
+        // A prompt that a later operation touches is indexed with that operation. Until then it
+        // belongs to the tail.
         let last = snapshot.last_operation_of(id)?;
         if last.is_none_or(|last| last <= tail.up_to) {
             prompts.push(searchable(snapshot, bodies, id)?);

@@ -1,4 +1,4 @@
-//! What is searched of a prompt, as it is now.
+//! The searchable contents of a prompt in its current state.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ pub(super) struct Current {
 }
 
 impl Current {
-    /// None where the prompt is deleted.
+    /// Reads a prompt. Returns `None` if it is deleted.
     pub(super) fn of(snapshot: &dyn Snapshot, id: PromptId) -> Result<Option<Self>> {
         let Some(prompt) = snapshot.prompt(id)? else {
             return Ok(None);
@@ -30,7 +30,7 @@ impl Current {
     }
 }
 
-/// The highest version of a prompt, then those that environments point to.
+/// Returns the highest version of a prompt, then those that environments point to.
 pub(super) fn current_versions(snapshot: &dyn Snapshot, id: PromptId) -> Result<Vec<Version>> {
     let mut versions: Vec<Version> = Vec::new();
     versions.extend(snapshot.highest_version(id, None)?);
@@ -43,7 +43,7 @@ pub(super) fn current_versions(snapshot: &dyn Snapshot, id: PromptId) -> Result<
     Ok(versions)
 }
 
-/// What is searched of a prompt; of a deleted one, nothing.
+/// Returns the entry of a prompt for the index. That of a deleted prompt is empty.
 pub(super) fn searchable(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
@@ -69,7 +69,9 @@ pub(super) fn searchable(
     })
 }
 
-/// The text that a version is found by. A damaged body has none: it is `verify` that tells, search goes on.
+/// Returns the text by which a version is found.
+///
+/// A damaged body has no text, so that the search can continue. `verify` reports the damage.
 pub(super) fn text_in(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
@@ -83,7 +85,7 @@ pub(super) fn text_in(
     }
 }
 
-/// The partials that a version's body names, each once.
+/// Returns the partials in a version's body, each once.
 pub(super) fn partials_of(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
@@ -97,12 +99,14 @@ pub(super) fn partials_of(
     }
 }
 
-/// Whether a body may have a tag of a partial. A large one is seldom parsed for it.
+/// Returns whether a body may contain the tag of a partial.
+///
+/// This avoids parsing most large bodies.
 fn may_name_partials(body: &Body) -> bool {
     any_string(body.text(), |text| text.contains("hcp"))
 }
 
-/// Prompts and environments, each pair once, sorted.
+/// Returns the prompts and environments of the partials, each pair once, sorted.
 pub(super) fn named_in(uses: &Uses) -> Vec<(PromptId, EnvironmentName)> {
     let partials = uses.partials.iter();
     let mut named: Vec<_> = partials

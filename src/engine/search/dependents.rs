@@ -1,4 +1,4 @@
-//! Which versions hang on a partial.
+//! Dependents: the versions whose bodies contain a partial of a given prompt.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,9 @@ use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::Version;
 use crate::storage::Snapshot;
 
-/// The current versions whose body names a partial of this prompt in this environment, by their prompts.
+/// Returns the current versions whose bodies contain a partial of this prompt and environment.
+///
+/// They are sorted by prompt.
 pub(crate) fn dependents(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
@@ -20,7 +22,7 @@ pub(crate) fn dependents(
     PartialUsers::of(snapshot, bodies)?.of_partial(prompt, environment)
 }
 
-/// The users of partials: from the index, and of what changed since from the bodies.
+/// The users of partials: from the index, and for the tail from the bodies themselves.
 pub(crate) struct PartialUsers<'a> {
     snapshot: &'a dyn Snapshot,
     tail: Tail,
@@ -62,8 +64,11 @@ impl<'a> PartialUsers<'a> {
         Ok(users)
     }
 
-    /// All current versions that are rendered otherwise when these pointers move: those whose body names one of them, those
-    /// that name those through an environment, and so on. Each once; partials that go round end where they began.
+    /// Returns all current versions that render differently after these environments change.
+    ///
+    /// These are the versions whose bodies contain a partial of one of them, those that contain a
+    /// partial of an environment that points to such a version, and so on. Each version is returned
+    /// once, even if partials form a cycle.
     pub(crate) fn affected(&self, moved: Vec<(PromptId, EnvironmentName)>) -> Result<Vec<Version>> {
         let mut seen: HashSet<_> = moved.iter().cloned().collect();
         let mut found: HashSet<VersionId> = HashSet::new();

@@ -1,4 +1,4 @@
-//! A search: what the index finds, and what it was not told of yet.
+//! Searches: the results of the index combined with those of the unindexed tail.
 
 use std::ops::ControlFlow;
 
@@ -17,35 +17,39 @@ use crate::model::id::{PromptId, VersionId};
 use crate::model::record::{Prompt, Version};
 use crate::storage::{SearchQuery, Snapshot};
 
-/// One thing that a search found.
+/// One result of a search.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SearchHit {
     /// The prompt.
     pub prompt: Prompt,
-    /// The version whose text or message it is, with the environments that point to it; where the name was found, the
-    /// highest one, if there is any.
+    /// The version whose text or message matched, with the environments that point to it.
+    ///
+    /// If the name matched, this is the prompt's highest version, if it has one.
     pub version: Option<Version>,
-    /// Where the words were found.
+    /// The part in which the words were found.
     pub matched: Matched,
-    /// What it says there.
+    /// The part of the text around the match.
     pub snippet: Snippet,
 }
 
-/// Where the words of a search were found.
+/// The part of a prompt in which the words of a search were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Matched {
-    /// All of them in the prompt's name.
+    /// All words are in the prompt's name.
     Name,
-    /// In the text of a current version, together with the name.
+    /// The words are in the text of a current version together with the prompt's name.
     Text,
-    /// In a version's commit message.
+    /// The words are in a version's message.
     Message,
 }
 
-/// Searches names and texts of current versions, each prompt once; behind them messages, newest first.
+/// Searches names and texts of current versions, and then messages.
+///
+/// Names and texts give one result per prompt. Messages are ordered from newest to oldest. A query
+/// with too many words is an error.
 pub(crate) fn search(
     snapshot: &dyn Snapshot,
     bodies: &Bodies,
@@ -71,7 +75,7 @@ pub(crate) fn search(
     Ok(hits)
 }
 
-/// Prompts that were found.
+/// The prompts found so far.
 #[derive(Default)]
 struct Found {
     named: Vec<SearchHit>,
@@ -92,7 +96,10 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Names first: those that changed last, then those of the index as it orders them. Then texts, best first.
+    /// Returns prompts whose names match, then prompts whose texts match, best first.
+    ///
+    /// Among the names, prompts of the tail come first, the most recently changed one at the start.
+    /// Those of the index follow in its order.
     fn prompts(&self, limit: usize) -> Result<Vec<SearchHit>> {
         let mut found = Found::default();
         for id in self.tail.prompts.iter().rev() {
@@ -109,7 +116,8 @@ impl Search<'_> {
             Ok(ControlFlow::Continue(()))
         })?;
         let mut hits = found.named;
-        // The index's scores are its own, and are not to be compared: where there are others, all are given anew.
+        // The index's scores cannot be compared with others. If the tail has matching texts, all of
+        // them are scored again.
         match recent_texts {
             0 => hits.extend(found.texts.into_iter().map(|(hit, _)| hit)),
             _ => hits.extend(Score::best_first(found.texts)),
@@ -118,7 +126,7 @@ impl Search<'_> {
         Ok(hits)
     }
 
-    /// What is found in a prompt, if anything is.
+    /// Adds the match of a prompt, if there is one.
     fn look_into(&self, id: PromptId, found: &mut Found) -> Result<()> {
         let Some(prompt) = self.snapshot.prompt(id)? else {
             return Ok(());
@@ -151,7 +159,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The newest are those of the tail.
+    /// Returns the versions whose messages match. Those of the tail are the newest and come first.
     fn messages(&self, limit: usize) -> Result<Vec<VersionId>> {
         let mut found = Vec::new();
         for (id, message) in self.tail.created.iter().rev() {

@@ -1,18 +1,22 @@
-//! Texts that are much alike, told as one.
+//! Merging of similar texts for the search index.
 //!
-//! The current versions of a prompt are a few edits apart. The index is told all of the first, and of the others each run of
-//! three words that was not told yet. So each run of up to three words of each version is in what it is told, and a longer
-//! phrase is asked for by its runs. What is found may be too much: the phrase in no version as a whole, or one phrase in
-//! this version and another in that. The texts themselves decide.
+//! The current versions of a prompt differ by a few edits. The index receives the whole first text,
+//! and from the others only the runs of three words that it does not contain yet. Every run of up
+//! to three words of every version is therefore indexed, and a longer phrase is looked up by its
+//! runs. The index can return false positives: no version may contain the whole phrase, or
+//! different versions may contain different phrases of a query. For this reason the texts
+//! themselves are searched after the index.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::storage::{Phrase, SearchQuery, Words};
 
-/// Words of a run. Of fewer, more is found that is nothing; of more, more is told around each edit.
+/// The number of words in a run.
+///
+/// A smaller number causes more false positives. A larger one adds more words around each edit.
 const RUN: usize = 3;
 
-/// What the index is told of these texts.
+/// Returns the words to index for these texts.
 pub(crate) fn together(texts: &[Words]) -> Words {
     let [first, others @ ..] = texts else {
         return Words::default();
@@ -41,7 +45,7 @@ pub(crate) fn together(texts: &[Words]) -> Words {
     all
 }
 
-/// The runs that were there.
+/// The runs that occurred so far.
 #[derive(Default)]
 struct Runs<'a> {
     words: HashMap<&'a str, usize>,
@@ -49,7 +53,7 @@ struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
-    /// Shows where the runs of a text stand that were not there before. A text of fewer words is one run.
+    /// Passes the positions of a text's new runs to `show`. A text shorter than a run is one run.
     fn new_in(&mut self, text: &'a Words, mut show: impl FnMut(usize, usize)) {
         let mut numbers = Vec::new();
         for word in text.iter() {
@@ -70,7 +74,7 @@ impl<'a> Runs<'a> {
     }
 }
 
-/// What the index is asked: a longer phrase by each of its runs.
+/// Returns the query for the index, with each longer phrase replaced by its runs.
 pub(crate) fn in_runs(query: &SearchQuery) -> SearchQuery {
     let mut phrases = Vec::new();
     for phrase in &query.phrases {
@@ -97,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_already_is_not_told_again() {
+    fn known_runs_are_not_indexed_again() {
         let first = "a b c d e f g h";
         assert_eq!(told(&[first]), first);
         assert_eq!(told(&[first, first]), first);
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn long_phrases_are_asked_for_by_their_runs() {
+    fn long_phrases_are_replaced_by_their_runs() {
         let asked = in_runs(&read("a-b-cd \"d e f g\" h-i-j-k-lm nop").unwrap());
         let asked = asked.phrases.iter().map(|phrase| {
             let open = if phrase.open { "*" } else { "" };
@@ -129,7 +133,7 @@ mod tests {
         assert_eq!(asked.collect::<Vec<_>>(), expected);
     }
 
-    /// Whatever stands in one of the texts is found, with few words to have much in common.
+    /// Every phrase of every text must be found. The texts overlap, because they use only 3 words.
     #[test]
     fn each_phrase_of_each_text_is_found() {
         let mut random = fastrand::Rng::with_seed(7);

@@ -1,9 +1,10 @@
-//! Full text search, and which prompts hang on a partial.
+//! Full text search, and lookup of the dependents of a partial.
 //!
-//! A commit tells the index's search nothing: looking its words up would take longer than the commit itself. Instead
-//! search looks into the operations that its index was not told of yet: the [tail](tail::Tail) is what they touched, and is read
-//! as it is now. So an answer is of one moment and never stale, however far the index is behind. When the tail is
-//! long the index is told, off the callers' path: [`catch_up`].
+//! A commit does not update the search index, because that would take longer than the commit
+//! itself. Instead, a search reads the operations that are not indexed yet. The prompts that they
+//! touched form the [tail](tail::Tail), whose current state is searched directly. A result
+//! therefore reflects one moment and is never stale, however far the index is behind. A long tail
+//! is indexed in the background: see [`catch_up`].
 
 pub(crate) mod catch_up;
 pub(crate) mod current;

@@ -1,17 +1,20 @@
-//! What a user types, as phrases.
+//! Parsing of search queries into phrases.
 
 use super::words::words_of;
 use crate::model::error::Result;
 use crate::model::invalid_argument::Invalid;
 use crate::storage::{Phrase, SearchQuery};
 
-/// A query of more words is refused.
+/// The maximum number of words in a query.
 const MOST: usize = 32;
 
-/// Reads a query: each word may be the beginning of one, what stands in double quotes is to stand so in the text.
+/// Parses a query. A query of more than 32 words is an error.
 ///
-/// What reads as several words, such as `follow-up`, is to stand in a row. No character has another meaning: a quote
-/// that is not closed goes on to the end.
+/// An unquoted word matches every word that begins with it. Text in double quotes matches the same
+/// words in the same order.
+///
+/// Text that consists of several words, such as `follow-up`, matches only these words in a row. No
+/// other character has a special meaning. A quote that is not closed ends at the end of the query.
 pub(super) fn read(text: &str) -> Result<SearchQuery> {
     let mut phrases: Vec<Phrase> = Vec::new();
     for (position, part) in text.split('"').enumerate() {
@@ -32,7 +35,9 @@ pub(super) fn read(text: &str) -> Result<SearchQuery> {
     Ok(SearchQuery { phrases })
 }
 
-/// A single character alone is no beginning: half of all words have it.
+/// Returns the phrase of a text, or `None` if the text contains no word.
+///
+/// A single character is never a prefix, because half of all words would match it.
 fn phrase(text: &str, open: bool) -> Option<Phrase> {
     let words = words_of(text);
     let last = words.iter().next_back()?;
@@ -75,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_means_anything_else() {
+    fn no_character_has_a_special_meaning() {
         let expected = [row("name", true), row("or", true), row("near", true)];
         assert_eq!(listed("name:* OR (NEAR^-"), expected);
         for empty in ["", " ", "\"", "\"\"", "--", "*"] {

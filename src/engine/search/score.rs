@@ -1,14 +1,15 @@
-//! How well texts answer a query, where the index's own order is of no use.
+//! Ranking of texts for which the search index has no comparable score.
 
 use crate::storage::{Phrase, SearchQuery, Words};
 
-/// What a text's rank is made of: BM25 without the part that tells rare words from frequent ones, which only an index
-/// of all texts knows.
+/// The inputs for a text's rank.
+///
+/// The rank is BM25 without the inverse document frequency, which requires an index of all texts.
 #[derive(Debug)]
 pub(super) struct Score {
-    /// How often each phrase stands in the text and the name.
+    /// The number of occurrences of each phrase in the text and the name.
     counts: Vec<usize>,
-    /// The text's words.
+    /// The number of words in the text.
     length: usize,
 }
 
@@ -23,7 +24,7 @@ impl Score {
         }
     }
 
-    /// Those of the best scores first; equal ones stay as they are.
+    /// Sorts by rank, best first. Entries of equal rank keep their order.
     pub(super) fn best_first<T>(scored: Vec<(T, Self)>) -> Vec<T> {
         let sum: usize = scored.iter().map(|(_, score)| score.length).sum();
         let average = sum.max(1) as f64 / scored.len().max(1) as f64;
@@ -43,7 +44,7 @@ impl Score {
 }
 
 fn count(words: &Words, phrase: &Phrase) -> usize {
-    // Without the space behind it, which the next one begins with.
+    // The trailing space is not part of the match, because the next occurrence begins with it.
     let wanted = phrase.words.as_str().trim_end_matches(' ');
     let text = words.as_str();
     text.match_indices(wanted)

@@ -1,4 +1,4 @@
-//! The piece of a text that shows why it was found.
+//! Snippets: the parts of texts that show why they were found.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -8,22 +8,24 @@ use serde::Serialize;
 use super::words::{ceil, each_word, floor};
 use crate::storage::SearchQuery;
 
-/// A piece of a text, in one line, with what was searched marked.
+/// A part of a text on one line, with the matches marked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Snippet {
-    /// The piece, `…` where the text goes on.
+    /// The part of the text, with `…` at an end that was cut.
     pub text: String,
-    /// The bytes of `text` that were searched, in order and apart.
+    /// The byte ranges of the matches in `text`, in order and disjoint.
     pub marks: Vec<Range<usize>>,
 }
 
-/// A snippet has about so many bytes;
+/// The approximate length of a snippet in bytes.
 const LENGTH: usize = 120;
-/// so many of them before what was found first.
+/// The number of those bytes before the first match.
 const BEFORE: usize = 30;
 
-/// The piece of a text in which most of a query's phrases stand; its beginning where there is none.
+/// Returns the part of a text that contains the most phrases of a query.
+///
+/// If the text contains none of them, this is its beginning.
 pub(super) fn snippet(text: &str, query: &SearchQuery) -> Snippet {
     let found = occurrences(text, query);
     let best = (0..found.len()).max_by_key(|first| {
@@ -32,7 +34,7 @@ pub(super) fn snippet(text: &str, query: &SearchQuery) -> Snippet {
             .iter()
             .take_while(|(range, _)| range.end <= start + LENGTH - BEFORE);
         let phrases: HashSet<usize> = near.map(|(_, phrase)| *phrase).collect();
-        // The first of those that are as good.
+        // Of equally good positions, the first one is used.
         (phrases.len(), usize::MAX - first)
     });
     let start = best.map_or(0, |first| found[first].0.start);
@@ -46,7 +48,7 @@ pub(super) fn snippet(text: &str, query: &SearchQuery) -> Snippet {
     }
     written.end(window.end);
     let marks = merged(found.into_iter().map(|(range, _)| range));
-    // What is longer than the piece is marked as far as it is shown.
+    // A match that extends beyond the snippet is clipped.
     let marks = marks.map(|mark| mark.start.max(window.start)..mark.end.min(window.end));
     let marks = marks.filter(|mark| mark.start < mark.end);
     let marks = marks.filter_map(|mark| written.shown(&mark)).collect();
@@ -59,7 +61,7 @@ pub(super) fn snippet(text: &str, query: &SearchQuery) -> Snippet {
     }
 }
 
-/// Where phrases stand, each with its position in the query, by their beginnings.
+/// Returns the positions of phrases in a text, each with its index in the query, sorted.
 fn occurrences(text: &str, query: &SearchQuery) -> Vec<(Range<usize>, usize)> {
     let phrases: Vec<Vec<&str>> = query
         .phrases
@@ -67,7 +69,7 @@ fn occurrences(text: &str, query: &SearchQuery) -> Vec<(Range<usize>, usize)> {
         .map(|phrase| phrase.words.iter().collect())
         .collect();
     let longest = phrases.iter().map(Vec::len).max().unwrap_or(0);
-    // The last words, of which a phrase is about to be complete.
+    // The most recent words, with which a phrase may end.
     let mut recent: Vec<(Range<usize>, String)> = Vec::new();
     let mut found = Vec::new();
     each_word(text, |range, word| {
@@ -94,7 +96,7 @@ fn occurrences(text: &str, query: &SearchQuery) -> Vec<(Range<usize>, usize)> {
     found
 }
 
-/// About [`LENGTH`] bytes around what begins at `start`, cut between words where there is a space near.
+/// Returns a range of about [`LENGTH`] bytes around `start`, cut at white space if possible.
 fn window(text: &str, start: usize) -> Range<usize> {
     let from = match start.saturating_sub(BEFORE) {
         0 => 0,
@@ -113,7 +115,7 @@ fn window(text: &str, start: usize) -> Range<usize> {
     from..space.map_or(to, |space| least + space)
 }
 
-/// Ranges in order, those that touch made one.
+/// Merges ranges that overlap or touch. They must be sorted.
 fn merged(ranges: impl Iterator<Item = Range<usize>>) -> impl Iterator<Item = Range<usize>> {
     let mut all: Vec<Range<usize>> = Vec::new();
     for range in ranges {
@@ -125,11 +127,11 @@ fn merged(ranges: impl Iterator<Item = Range<usize>>) -> impl Iterator<Item = Ra
     all.into_iter()
 }
 
-/// A text in one line, with where its characters come from.
+/// A text written on one line, with the origin of its characters.
 #[derive(Default)]
 struct Written {
     text: String,
-    /// For each character that was looked at, where it began, and where what is written for it begins.
+    /// For each character that was read, its offset in the original text and the offset written to.
     places: Vec<(usize, usize)>,
 }
 
@@ -147,7 +149,7 @@ impl Written {
         self.places.push((at, self.text.len()));
     }
 
-    /// Where a range that is in the piece whole is now.
+    /// Returns the written range for a range of the original text that is entirely in the snippet.
     fn shown(&self, range: &Range<usize>) -> Option<Range<usize>> {
         let place = |at: usize| {
             let found = self.places.binary_search_by_key(&at, |place| place.0);
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
     use crate::engine::search::query::read;
 
-    /// The snippet, marks in brackets.
+    /// Returns the snippet with its marks in brackets.
     fn shown(text: &str, query: &str) -> String {
         let found = snippet(text, &read(query).unwrap());
         let mut shown = found.text.clone();
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_searched_is_marked_in_one_line() {
+    fn matches_are_marked_on_one_line() {
         assert_eq!(shown("Be\n\n kind.", "kin"), "Be [kind].");
         assert_eq!(shown("Grüße an alle", "GRUSS alle"), "[Grüße] an [alle]");
         assert_eq!(shown("丁寧に答える", "答え"), "丁寧に[答え]る");
@@ -211,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_piece_that_has_most_is_shown() {
+    fn the_part_with_the_most_phrases_is_shown() {
         let text = format!("alpha {} beta alpha", "x ".repeat(200));
         assert!(shown(&text, "alpha beta").ends_with("[beta] [alpha]"));
     }

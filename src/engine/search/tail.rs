@@ -1,4 +1,4 @@
-//! The operations that the index's search was not told of yet.
+//! The tail: the operations that are not indexed for search yet.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -9,7 +9,7 @@ use crate::model::id::{PromptId, VersionId};
 use crate::model::record::{Change, OperationContent};
 use crate::storage::Snapshot;
 
-/// Shows the operations behind one, with their numbers, until it is enough.
+/// Passes the operations after `after`, with their numbers, to `show` until it breaks.
 pub(super) fn each_content(
     snapshot: &dyn Snapshot,
     after: u64,
@@ -20,25 +20,27 @@ pub(super) fn each_content(
     })
 }
 
-/// What operations touched.
+/// The prompts and versions that a range of operations touched.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
-    /// The number of the last of them.
+    /// The number of the last of these operations.
     pub(super) up_to: u64,
-    /// Prompts, each once, in the order they were touched first.
+    /// The touched prompts, each once, in the order in which they were first touched.
     pub(super) prompts: Vec<PromptId>,
-    /// Versions that came, with their messages, in the order they were committed.
+    /// The created versions with their messages, in the order in which they were committed.
     pub(super) created: Vec<(VersionId, String)>,
     touched: HashSet<PromptId>,
 }
 
 impl Tail {
-    /// What all operations touched that search was not told of.
+    /// Reads all unindexed operations.
     pub(super) fn of(snapshot: &dyn Snapshot) -> Result<Self> {
         Self::at_most(snapshot, usize::MAX)
     }
 
-    /// What the next so many operations touched; one of many changes counts as many.
+    /// Reads the next unindexed operations, until they have at least `most` changes.
+    ///
+    /// An operation without changes counts as one change.
     pub(super) fn at_most(snapshot: &dyn Snapshot, most: usize) -> Result<Self> {
         let mut tail = Self {
             up_to: snapshot.searchable_up_to()?,
@@ -69,7 +71,7 @@ impl Tail {
         }
     }
 
-    /// Whether what the index says of a prompt may be outdated.
+    /// Returns whether the index's entry of a prompt may be outdated.
     pub(super) fn touched(&self, prompt: PromptId) -> bool {
         self.touched.contains(&prompt)
     }

@@ -10,7 +10,7 @@ fn body(text: &str) -> Vec<u8> {
     format!(r#"{{"messages": [{{"content": "{text}"}}]}}"#).into_bytes()
 }
 
-/// A look at an index that was told nothing, and one at the same when it was told all.
+/// Runs `look` on an index with no operation indexed, and again with all of them indexed.
 fn both(
     scribe: impl FnOnce(&mut Scribe<'_>),
     look: impl Fn(&dyn crate::storage::Snapshot, &Bodies),
@@ -25,9 +25,9 @@ fn both(
     look(&**snapshot, &bodies);
 }
 
-/// What an undo brings back is found as it was.
+/// A search finds a version again after an undo restored it.
 #[test]
-fn what_comes_back_is_found_again() {
+fn a_restored_version_is_found_again() {
     let (index, blobs) = in_memory();
     let bodies = Bodies::new(blobs);
     let mut scribe = Scribe::new(&*index);
@@ -68,9 +68,9 @@ fn what_comes_back_is_found_again() {
     }
 }
 
-/// One of two current versions has all of it, and it is that one which is found.
+/// Only one of two current versions contains all the words, and this one is found.
 #[test]
-fn a_version_is_found_by_what_stands_in_it() {
+fn the_version_that_contains_all_words_is_found() {
     let scribe = |scribe: &mut Scribe<'_>| {
         scribe.create(1, "name", &[]);
         scribe.commit_body(
@@ -113,9 +113,10 @@ fn moved(number: u32, name: &str) -> Vec<(PromptId, EnvironmentName)> {
     vec![(prompt_id(number), environment(name))]
 }
 
-/// Prompt 1 is in 2's staging, that in 3's production, that in 1's; 4 names 3 in an environment that nobody moves.
+/// Prompt 2 contains a partial of 1, 3 one of 2 in staging, and 1 one of 3, which is a cycle.
+/// Prompt 4 contains a partial of 3 in an environment that points to no version.
 #[test]
-fn what_hangs_on_a_pointer_is_found_at_any_depth() {
+fn affected_versions_are_found_at_any_depth() {
     let scribe = |scribe: &mut Scribe<'_>| {
         let bodies = [
             (1, "{{hcp:000003:0}}"),
@@ -140,7 +141,7 @@ fn what_hangs_on_a_pointer_is_found_at_any_depth() {
             ids
         };
         let all = [1, 2, 3].map(prompt_id);
-        assert_eq!(affected(moved(1, "production")), all, "a round");
+        assert_eq!(affected(moved(1, "production")), all, "a cycle");
         assert_eq!(affected(moved(2, "staging")), all);
         assert_eq!(affected(moved(3, "other")), [prompt_id(4)]);
         assert!(affected(moved(2, "production")).is_empty());
@@ -150,13 +151,13 @@ fn what_hangs_on_a_pointer_is_found_at_any_depth() {
     });
 }
 
-/// A body that is gone has no text; the rest is found.
+/// A body that is missing has no text. Everything else is found.
 #[test]
-fn a_damaged_body_is_no_obstacle() {
+fn a_damaged_body_does_not_stop_a_search() {
     let scribe = |scribe: &mut Scribe<'_>| {
         scribe.create(1, "name", &[]);
         let version = scribe.commit_body(1, 1, "1.0", &body("text"));
-        scribe.drop_journal(&[version.blob]); // And it is in no other place.
+        scribe.drop_journal(&[version.blob]); // The body is not stored in any other place.
     };
     both(scribe, |snapshot, bodies| {
         assert_eq!(search(snapshot, bodies, "name", 9).unwrap().len(), 1);
@@ -164,7 +165,7 @@ fn a_damaged_body_is_no_obstacle() {
     });
 }
 
-/// Each search would split them into words.
+/// Each search would have to split these bodies into words.
 #[test]
 fn large_bodies_make_a_tail_long() {
     let (index, _) = in_memory();

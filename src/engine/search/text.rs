@@ -1,4 +1,4 @@
-//! What of a body is text.
+//! Extraction of the searchable text of a body.
 
 use std::fmt;
 
@@ -7,20 +7,21 @@ use serde_json::{Map, Value};
 
 use super::words::floor;
 
-/// What is searched of one body; what is behind it is not found.
+/// The maximum size of the searchable text of one body. Text beyond it is not found.
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// A longer string of nothing but base64's characters is data.
+/// The length above which a string of only base64 characters counts as data.
 const LONGEST_WORD: usize = 1024;
 
 /// The members whose text comes first.
 const FIRST: [&str; 3] = ["messages", "tools", "response_format"];
 
-/// The text that a body is found by, each piece in a line of its own: messages first, then tools and the response
-/// format, then the rest.
+/// Returns the text by which a body is found, each piece on a line of its own.
 ///
-/// Every string is text but those that tell what something is (`role` and `type`). A member's name is text where it
-/// is the name of a parameter, in the `properties` of a schema.
+/// Messages come first, then tools and the response format, then the rest.
+///
+/// All strings are text, except the values of `role` and `type`. The name of a member is text if it
+/// is the name of a parameter in the `properties` of a schema.
 pub(super) fn text_of(body: &Value) -> String {
     let mut text = Text::default();
     let Value::Object(members) = body else {
@@ -39,11 +40,14 @@ pub(super) fn text_of(body: &Value) -> String {
     text.0
 }
 
-/// As [`text_of`], of a body's text: without a tree of its values. Of members of the same name, all are text.
+/// Returns the same text as [`text_of`], without building a tree of the body's values.
+///
+/// If several members have the same name, all of them are included.
 pub(super) fn text_of_large(body: &str) -> String {
     let mut sections: [Text; FIRST.len() + 1] = Default::default();
     let mut from = serde_json::Deserializer::from_str(body);
-    // Its hash was checked: it is the JSON object that was accepted.
+    // The body's hash was verified, so this is the JSON object that was accepted, and parsing
+    // cannot fail.
     let _ = from.deserialize_map(Sections(&mut sections));
     let mut text = Text::default();
     for Text(section) in sections.iter().filter(|section| !section.0.is_empty()) {
@@ -52,7 +56,7 @@ pub(super) fn text_of_large(body: &str) -> String {
     text.0
 }
 
-/// The members of a body, in the order of [`FIRST`], then the rest.
+/// The members of a body in the order of [`FIRST`], followed by the rest.
 struct Sections<'t>(&'t mut [Text; FIRST.len() + 1]);
 
 impl<'de> Visitor<'de> for Sections<'_> {
@@ -72,7 +76,7 @@ impl<'de> Visitor<'de> for Sections<'_> {
     }
 }
 
-/// The value of a member of this name, or an element of it.
+/// A visitor for the value of a member with this name, or for one of its elements.
 struct Member<'t> {
     name: &'t str,
     to: &'t mut Text,
@@ -188,13 +192,15 @@ impl Text {
     }
 }
 
-/// Whether a string is an image, say: a `data:` URL, or base64 alone.
+/// Returns whether a string is data such as an image: a `data:` URL, or only base64.
 fn is_data(piece: &str) -> bool {
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
     piece.len() > LONGEST_WORD && piece.bytes().all(is_base64) || is_data_url(piece)
 }
 
-/// A text may begin with `data:` too, but not with a media type behind it and no space anywhere.
+/// Returns whether a string is a `data:` URL.
+///
+/// A text can begin with `data:` too, but not with a media type after it and no white space at all.
 fn is_data_url(piece: &str) -> bool {
     let is_of_type = |byte: u8| byte.is_ascii_alphanumeric() || b"/+-_.;=".contains(&byte);
     let url = piece.strip_prefix("data:");
@@ -239,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn other_shapes_have_the_text_that_they_have() {
+    fn bodies_of_other_shapes_have_text_too() {
         assert_eq!(text_of(&json!({ "messages": "plain" })), "plain");
         assert_eq!(
             text_of(&json!({ "messages": [null, 5, "a"], "tools": 7 })),

@@ -1,4 +1,4 @@
-//! Whether search goes by what there is.
+//! Verification of the search index.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,19 +12,19 @@ use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::storage::{PromptTable, Snapshot, Told};
 use crate::template::Uses;
 
-/// What search is to have been told, gathered while a store is verified.
+/// The expected contents of the search index, collected while a store is verified.
 ///
-/// A prompt that changed since is not asked for: what is told of it is not gone by.
+/// A prompt in the tail is not checked, because search does not use what is indexed of it.
 #[derive(Debug)]
 pub(crate) struct Expected {
     tail: Tail,
     recent: HashSet<VersionId>,
-    /// Current versions of live prompts, with their bodies.
+    /// The current versions of live prompts, with their bodies.
     current: HashMap<PromptId, Vec<(VersionId, BlobId)>>,
-    /// Versions whose message has words.
+    /// The versions whose messages contain words.
     messages: HashSet<VersionId>,
     bodies: HashSet<BlobId>,
-    /// The partials of bodies that have any.
+    /// The partials of the bodies that have any.
     partials: HashMap<BlobId, Vec<(PromptId, EnvironmentName)>>,
 }
 
@@ -41,7 +41,7 @@ impl Expected {
         })
     }
 
-    /// Takes note of a prompt.
+    /// Adds a prompt.
     pub(crate) fn prompt(&mut self, table: &PromptTable) {
         for row in &table.versions {
             let version = &row.version;
@@ -66,12 +66,12 @@ impl Expected {
         self.current.insert(table.id, current);
     }
 
-    /// Whether a body is to be taken note of.
+    /// Returns whether the check needs a body.
     pub(crate) fn wants(&self, id: BlobId) -> bool {
         self.bodies.contains(&id)
     }
 
-    /// Takes note of a body whose bytes are what was stored.
+    /// Adds a body, whose bytes must have been verified.
     pub(crate) fn body(&mut self, id: BlobId, bytes: &[u8]) {
         if self.wants(id)
             && let Ok(json) = serde_json::from_slice::<Value>(bytes)
@@ -83,13 +83,13 @@ impl Expected {
         }
     }
 
-    /// A line for each thing that search was told otherwise.
+    /// Compares the index with the expected contents, and returns one line for each difference.
     pub(crate) fn compare(mut self, snapshot: &dyn Snapshot) -> Result<Vec<String>> {
         let mut wrong = Vec::new();
         snapshot.each_searchable(&mut |told| {
             match told {
                 Told::Message(id) if self.messages.remove(&id) => {}
-                Told::Message(id) => wrong.push(format!("the message of {id} is not to be searched")),
+                Told::Message(id) => wrong.push(format!("the message of {id} is indexed, but should not be")),
                 Told::Prompt(id, _) if self.tail.touched(id) => {}
                 Told::Prompt(id, mut found) => {
                     found.sort();
@@ -100,7 +100,7 @@ impl Expected {
                     let expected: Vec<_> = expected.collect();
                     if found != expected {
                         wrong.push(format!(
-                            "of prompt {id} the versions and partials {found:?} are searched instead of {expected:?}"
+                            "prompt {id} is indexed with the versions and partials {found:?} instead of {expected:?}"
                         ));
                     }
                 }
@@ -108,9 +108,9 @@ impl Expected {
             Ok(())
         })?;
         let prompts = self.current.keys();
-        wrong.extend(prompts.map(|id| format!("prompt {id} is not searched")));
+        wrong.extend(prompts.map(|id| format!("prompt {id} is not indexed")));
         let messages = self.messages.iter();
-        wrong.extend(messages.map(|id| format!("the message of {id} is not searched")));
+        wrong.extend(messages.map(|id| format!("the message of {id} is not indexed")));
         Ok(wrong)
     }
 }

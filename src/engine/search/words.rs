@@ -1,8 +1,9 @@
-//! What a word is, and which spellings are one.
+//! Splitting of texts into words, and normalization of their spelling.
 //!
-//! A word is a run of letters and digits, of whatever script. Letter case, accents and compatible forms don't count:
-//! "Ａbendbrot", "abendbrot" and "äbendbrot" are one. Of scripts that put no space between words each character is
-//! a word, so that a search for several finds them in a row.
+//! A word is a run of letters and digits of any script. Letter case, accents and compatibility
+//! forms are ignored: "Ａbendbrot", "abendbrot" and "äbendbrot" are the same word. In scripts that
+//! put no space between words each character is a word, and a search for several characters finds
+//! them in a row.
 
 use std::ops::Range;
 
@@ -11,10 +12,10 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::storage::Words;
 
-/// Of a longer word its beginning counts.
+/// The number of characters of a word that count. The rest of a longer word is ignored.
 const MOST_CHARS: usize = 64;
 
-/// Shows each word of a text: where it stands, and how it is folded.
+/// Passes each word of a text to `show`, with its position and its normalized form.
 pub(super) fn each_word(text: &str, mut show: impl FnMut(Range<usize>, &str)) {
     let mut folded = String::new();
     let mut emit = |range: Range<usize>| {
@@ -23,7 +24,7 @@ pub(super) fn each_word(text: &str, mut show: impl FnMut(Range<usize>, &str)) {
             show(range, &folded);
         }
     };
-    // The beginning of the word at hand, and whether it is one character that stands alone.
+    // The start of the current word, and whether the word is a single character by rule.
     let mut word: Option<(usize, bool)> = None;
     for (at, c) in text.char_indices() {
         let alone = stands_alone(c);
@@ -40,14 +41,16 @@ pub(super) fn each_word(text: &str, mut show: impl FnMut(Range<usize>, &str)) {
     }
 }
 
-/// The words of a text.
+/// Returns the words of a text.
 pub(super) fn words_of(text: &str) -> Words {
     let mut words = Words::default();
     each_word(text, |_, word| words.push(word));
     words
 }
 
-/// A word without its case and accents; nothing of what an index would take for a space.
+/// Writes a word without case and accents to `folded`.
+///
+/// Characters that an index would treat as separators are left out.
 fn fold(word: &str, folded: &mut String) {
     folded.clear();
     if word.is_ascii() {
@@ -63,17 +66,19 @@ fn fold(word: &str, folded: &mut String) {
     folded.extend(kept.take(MOST_CHARS));
 }
 
-/// Marks that are written above and below letters.
+/// Returns whether a character is a mark that is written above or below a letter.
 fn is_accent(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}')
 }
 
-/// Accents, and the marks that make another kana of one.
+/// Returns whether a character is an accent, or a mark that turns a kana into another one.
 fn is_mark(c: char) -> bool {
     is_accent(c) || matches!(c, '\u{3099}' | '\u{309a}')
 }
 
-/// Characters of scripts without spaces: Thai, Lao, Burmese, Khmer, Japanese and Chinese.
+/// Returns whether a character is a word by itself, as in scripts without spaces.
+///
+/// These are Thai, Lao, Burmese, Khmer, Japanese and Chinese.
 fn stands_alone(c: char) -> bool {
     let is_of_them = matches!(c,
         '\u{e00}'..='\u{eff}'
@@ -91,13 +96,13 @@ fn stands_alone(c: char) -> bool {
     is_of_them && c.is_alphanumeric()
 }
 
-/// The last place between two characters up to `at`.
+/// Returns the last character boundary that is not after `at`.
 pub(super) fn floor(text: &str, at: usize) -> usize {
     let mut places = (0..=at.min(text.len())).rev();
     places.find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// The first place between two characters from `at` on.
+/// Returns the first character boundary that is not before `at`.
 pub(super) fn ceil(text: &str, at: usize) -> usize {
     let mut places = at..text.len();
     places
@@ -155,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn words_tell_where_they_stand() {
+    fn words_are_passed_with_their_positions() {
         let text = "Grüße, 日本 e\u{301}a";
         let mut found = Vec::new();
         each_word(text, |range, _| found.push(&text[range]));
@@ -163,15 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_word_counts_by_its_beginning() {
+    fn a_long_word_is_cut() {
         let words = listed(&"ab".repeat(1000));
         assert_eq!(words, ["ab".repeat(MOST_CHARS / 2)]);
     }
 
     proptest! {
-        /// Else the index would split them otherwise.
+        /// Otherwise the index would split the words differently.
         #[test]
-        fn every_word_is_one(text in "\\PC{0,40}") {
+        fn no_word_contains_a_separator(text in "\\PC{0,40}") {
             let mut shown = 0;
             each_word(&text, |range, word| {
                 shown += 1;

@@ -1,4 +1,4 @@
-//! Bodies held against their addresses, by as many threads as the machine has.
+//! Verification of bodies against their addresses, on as many threads as the machine has.
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error as _;
@@ -14,29 +14,29 @@ use crate::model::id::BlobId;
 use crate::storage;
 use crate::storage::{Blobs, ErrorKind, Index, Snapshot, StoredBlob};
 
-/// What bodies are held against.
+/// A check of all bodies of a store.
 pub(super) struct BodyCheck<'a> {
     pub(super) index: &'a dyn Index,
     pub(super) blobs: &'a dyn Blobs,
     pub(super) depth: Depth,
-    /// How many live versions each body has; nothing where that was not counted.
+    /// The number of live versions of each body; `None` if they were not counted.
     pub(super) live: Option<HashMap<BlobId, u64>>,
 }
 
-/// Bodies that a thread is given at once: neighbours, which lie together in a pack.
+/// The number of bodies in one unit of work. Adjacent bodies usually are in the same pack.
 const AT_ONCE: usize = 256;
 
-/// A body to be looked at.
+/// A body to check.
 struct Job {
-    /// Its place among all.
+    /// The body's position in the order in which the index lists them.
     number: u64,
     id: BlobId,
     stored: StoredBlob,
-    /// Whether its bytes are wanted, too.
+    /// Whether the bytes are needed after the check.
     wanted: bool,
 }
 
-/// What came of it.
+/// The result of a job.
 struct Outcome {
     number: u64,
     id: BlobId,
@@ -52,7 +52,7 @@ enum Found {
 }
 
 impl BodyCheck<'_> {
-    /// Every body that is stored matches its address, and every live version's body is stored.
+    /// Checks that stored bodies match their addresses, and that those of live versions are stored.
     pub(super) fn check(
         mut self,
         snapshot: &dyn Snapshot,
@@ -73,17 +73,18 @@ impl BodyCheck<'_> {
                 let named = thread::Builder::new().name("promptbook-verify".into());
                 match named.spawn_scoped(scope, move || this.work(given, &tell)) {
                     Ok(_) => started += 1,
-                    // The system has no more; this one does the work if it is alone.
+                    // The system has no more threads. If none was started, this thread does the
+                    // work itself.
                     Err(_) => break,
                 }
             }
             drop(tell);
-            // Dropped at an error too, which ends the threads.
+            // It is dropped on an error too, which ends the threads.
             let give = give;
             let hand_on = |jobs: Vec<Job>| match started {
                 0 => self.look_at_all(jobs),
                 _ => {
-                    // The threads go on until this is dropped.
+                    // The threads receive until `give` is dropped, so sending does not fail.
                     let _ = give.send(jobs);
                     Vec::new()
                 }
@@ -95,8 +96,9 @@ impl BodyCheck<'_> {
                 if let Some(live) = &mut live {
                     let versions = live.remove(&id).unwrap_or_default();
                     if versions != counted {
-                        let detail =
-                            format!("{counted} live versions are counted, there are {versions}");
+                        let detail = format!(
+                            "{counted} live versions are counted, but there are {versions}"
+                        );
                         wrong.push((number, Violation::Body { blob: id, detail }));
                     }
                 }
@@ -132,7 +134,7 @@ impl BodyCheck<'_> {
             .extend(wrong.into_iter().map(|(_, violation)| violation));
         if let Some(damage) = visited {
             report.index_is_damaged(damage);
-            // The index does not name them all, and so not those that are missing.
+            // A damaged index does not list all bodies, so the missing ones cannot be determined.
             return match self.depth {
                 Depth::Quick => Ok(()),
                 Depth::Full => check_loose(self.blobs, report, progress),
@@ -140,7 +142,7 @@ impl BodyCheck<'_> {
         }
         let missing = live.into_iter().flatten().map(|(blob, _)| Violation::Body {
             blob,
-            detail: "live versions have it, and it is not stored".into(),
+            detail: "live versions refer to it, but it is not stored".into(),
         });
         report.violations.extend(missing);
         Ok(())
@@ -217,7 +219,8 @@ impl BodyCheck<'_> {
             report.bodies += 1;
             let mut found = found?;
             if let Found::Missing = found {
-                // Collected since the snapshot was taken, perhaps to come back; or missing.
+                // The body was collected after the snapshot was taken and may have been stored
+                // again, or it is missing.
                 match self.index.snapshot()?.blob(id) {
                     Ok(Some(now)) => found = self.look(id, now, true)?,
                     Ok(None) => continue,
@@ -236,9 +239,9 @@ impl BodyCheck<'_> {
                     continue;
                 }
                 Found::OtherSize { size, told } => {
-                    format!("it has {size} bytes, the index says {told}")
+                    format!("it has {size} bytes, but the index says {told}")
                 }
-                Found::OtherHash { size } => format!("its {size} bytes have another hash"),
+                Found::OtherHash { size } => format!("its {size} bytes have a different hash"),
                 Found::Unreadable { reason } => reason,
                 Found::Missing => "it is missing".into(),
             };
@@ -248,10 +251,12 @@ impl BodyCheck<'_> {
     }
 }
 
-/// Whether a body can't be read for a reason of its own: what is stored is damaged, something else has the file's name, or
-/// the medium fails where it is. Any other failure is of the process or of the whole store.
+/// Returns whether a read error concerns this body alone.
+///
+/// This is the case if the stored bytes are corrupt, if the file's name belongs to a directory, or
+/// if the medium fails at this place. Any other error concerns the process or the whole store.
 fn is_damage(error: &storage::Error) -> bool {
-    /// EIO; ERROR_CRC on Windows.
+    /// EIO on Unix, ERROR_CRC on Windows.
     const MEDIUM: i32 = if cfg!(windows) { 23 } else { 5 };
     let cause = error.source().and_then(|cause| cause.downcast_ref());
     error.kind() == ErrorKind::Corrupt
@@ -260,7 +265,7 @@ fn is_damage(error: &storage::Error) -> bool {
         })
 }
 
-/// Reads a sound copy of a body; if there is none, what lies in its place.
+/// Reads an intact copy of a body, or the bytes in its place if there is none.
 fn read_settled(blobs: &dyn Blobs, id: BlobId) -> storage::Result<Option<Vec<u8>>> {
     let mut found = None;
     blobs.get(id, &mut |bytes| {
@@ -271,8 +276,9 @@ fn read_settled(blobs: &dyn Blobs, id: BlobId) -> storage::Result<Option<Vec<u8>
     Ok(found)
 }
 
-/// Checks the bodies that lie by themselves, without an index that says which there are. Those that the report has a
-/// violation of are left out.
+/// Checks the loose bodies, without an index that lists them.
+///
+/// A body for which the report already has a violation gets no second one.
 pub(super) fn check_loose(
     blobs: &dyn Blobs,
     report: &mut Report,
@@ -294,8 +300,8 @@ pub(super) fn check_loose(
                 report.bytes += bytes.len() as u64;
                 None
             }
-            Ok(Some(bytes)) => Some(format!("its {} bytes have another hash", bytes.len())),
-            // It went since it was listed.
+            Ok(Some(bytes)) => Some(format!("its {} bytes have a different hash", bytes.len())),
+            // The body was removed after it was listed.
             Ok(None) => None,
             Err(error) if is_damage(&error) => Some(error.in_full()),
             Err(error) => return Err(error),

@@ -1,4 +1,4 @@
-//! Proving the invariants on a store: every violation by name.
+//! Verification of a store: checks every invariant, and reports each violation.
 
 pub(crate) mod bodies;
 pub(crate) mod replay;

@@ -1,4 +1,4 @@
-//! Prompts as their operations make them.
+//! Replay of operations into the rows of prompts.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,17 +10,20 @@ use crate::model::id::PromptId;
 use crate::model::record::{Change, OperationFilter};
 use crate::storage::{ErrorKind, PromptRows, Snapshot};
 
-/// How many times the changes of all operations may be read for the sake of memory: prompt by prompt, an operation is
-/// read for each of its prompts.
+/// The limit for reading changes several times, as a multiple of all changes.
+///
+/// Replaying prompt by prompt saves memory, but reads an operation once for each of its prompts.
 const MOST_READS: u64 = 8;
 
-/// Folds each prompt's operations into its rows: prompt by prompt, or all at once if many operations are of many prompts.
+/// Replays each prompt's operations into its rows.
+///
+/// The prompts are replayed one by one, or all together if many operations affect many prompts.
 #[derive(Default)]
 pub(super) struct Replay {
     changes: u64,
-    /// The changes that are read if it is done prompt by prompt.
+    /// The number of changes that a replay prompt by prompt reads.
     changes_by_prompt: u64,
-    /// The rows of all prompts, or what contradicts what.
+    /// The rows of each prompt, or a description of the contradiction in its operations.
     all: Option<HashMap<PromptId, Result<PromptRows, String>>>,
 }
 
@@ -39,16 +42,16 @@ impl From<crate::storage::Error> for ReplayError {
 }
 
 impl Replay {
-    /// Takes an operation into account by which way is chosen.
+    /// Counts an operation for the choice between the two methods.
     pub(super) fn expect(&mut self, changes: &[Change]) {
-        // Nearly all change their prompts one after the other.
+        // Nearly all operations contain the changes to one prompt in a row.
         let prompts = changes.chunk_by(|a, b| a.prompt() == b.prompt()).count();
         let (changes, prompts) = (changes.len() as u64, prompts as u64);
         self.changes += changes;
         self.changes_by_prompt = self.changes_by_prompt.saturating_add(changes * prompts);
     }
 
-    /// Reads all operations, if that is the way.
+    /// Reads all operations, if replaying prompt by prompt would read too many changes.
     pub(super) fn prepare(&mut self, snapshot: &dyn Snapshot) -> Result<()> {
         if self.changes_by_prompt / MOST_READS <= self.changes {
             return Ok(());
@@ -69,7 +72,7 @@ impl Replay {
             Ok(ControlFlow::Continue(()))
         });
         match visited {
-            // Each prompt is then told what is wrong with it.
+            // The replay of each prompt then reports the problem.
             Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => Ok(()),
             visited => {
                 self.all = Some(all);
@@ -78,7 +81,7 @@ impl Replay {
         }
     }
 
-    /// A prompt's rows, which are asked for once.
+    /// Returns a prompt's rows. This may be called only once for each prompt.
     pub(super) fn take(
         &mut self,
         snapshot: &dyn Snapshot,
@@ -95,7 +98,7 @@ impl Replay {
 }
 
 fn unmade() -> ReplayError {
-    ReplayError::Contradiction("no operation made it".into())
+    ReplayError::Contradiction("no operation created it".into())
 }
 
 fn replay(snapshot: &dyn Snapshot, id: PromptId) -> Result<PromptRows, ReplayError> {

@@ -1,4 +1,4 @@
-//! TODO
+//! The steps of a verification, its report, and its violations.
 
 use crate::engine::verify::bodies;
 use std::collections::{HashMap, HashSet};
@@ -15,28 +15,28 @@ use crate::model::id::{BlobId, OperationId, PromptId};
 use crate::model::record::{OperationContent, PromptState};
 use crate::storage::{Blobs, ErrorKind, Index, PromptTable, Snapshot};
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// Operations whose place in the hash chain was checked.
+    /// Operations whose hash in the chain was checked.
     pub operations: u64,
-    /// Prompts, deleted ones too, whose rows were held against a replay of their operations.
+    /// Prompts, deleted ones included, whose rows were compared with a replay of their operations.
     pub prompts: u64,
     /// Versions among those rows.
     pub versions: u64,
-    /// Bodies whose bytes were held against their address.
+    /// Bodies whose bytes were compared with their address.
     pub bodies: u64,
-    /// Bytes of those bodies.
+    /// Total size of those bodies in bytes.
     pub bytes: u64,
-    /// The id of the last operation: it stands for the whole history.
+    /// The id of the last operation, which covers the whole history.
     pub head: Option<OperationId>,
-    /// What is wrong; nothing in a sound store.
+    /// The violations that were found; none in an intact store.
     pub violations: Vec<Violation>,
 }
 
 impl Report {
-    /// Whether nothing is wrong.
+    /// Returns true if no violation was found.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
@@ -45,47 +45,47 @@ impl Report {
 
 impl Report {
     pub(super) fn index_is_damaged(&mut self, detail: String) {
-        // The text of an index's error begins as the violation's does.
+        // The text of an index's error begins with the same prefix as the violation's.
         let detail = detail.trim_start_matches("index: ").to_owned();
         self.violations.push(Violation::Index { detail });
     }
 }
 
-/// One thing that is wrong with a store.
+/// A violation of one of the store's invariants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "violation")]
 #[non_exhaustive]
 pub enum Violation {
     /// The index's own check failed.
     Index {
-        /// What it says.
+        /// The result of the check.
         detail: String,
     },
-    /// An operation is missing, or is not what its id is a hash of.
+    /// An operation is missing, or its id is not the hash of its content and predecessor.
     Chain {
         /// The operation's number.
         operation: u64,
         /// What is wrong.
         detail: String,
     },
-    /// An operation that was to be in the history is not: the history was rewritten, or cut off.
+    /// A pinned operation is not in the history, which was rewritten or cut off.
     Pin {
-        /// Its id.
+        /// The operation's id.
         pin: OperationId,
     },
-    /// A prompt's rows are not what its operations make of it.
+    /// A prompt's rows differ from the result of its operations.
     Rows {
         /// The prompt.
         prompt: PromptId,
-        /// What differs.
+        /// The differences.
         detail: String,
     },
-    /// A pack is damaged; bodies that can't be read from it any more are named besides.
+    /// A pack is damaged. Bodies that cannot be read from it are reported separately.
     Pack {
-        /// Which, and what is wrong.
+        /// The pack, and what is wrong with it.
         detail: String,
     },
-    /// A body is missing, or its bytes are not those of its address.
+    /// A body is missing, or the hash of its bytes is not its address.
     Body {
         /// The body's address.
         blob: BlobId,
@@ -99,7 +99,7 @@ impl fmt::Display for Violation {
         match self {
             Self::Index { detail } => write!(f, "index: {detail}"),
             Self::Chain { operation, detail } => write!(f, "operation {operation}: {detail}"),
-            Self::Pin { pin } => write!(f, "history: operation {pin} is not in it"),
+            Self::Pin { pin } => write!(f, "history: the pinned operation {pin} is missing"),
             Self::Rows { prompt, detail } => write!(f, "prompt {prompt}: {detail}"),
             Self::Pack { detail } => write!(f, "pack: {detail}"),
             Self::Body { blob, detail } => write!(f, "body {blob}: {detail}"),
@@ -107,17 +107,19 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How much is checked.
+/// The extent of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// Whether every body is where it should be, and packs have whole indexes; no body is read.
+    /// Checks that all bodies exist and that packs have intact indexes; reads no body.
     Quick,
-    /// Everything.
+    /// Checks everything.
     Full,
 }
 
-/// Checks everything, in one snapshot, or that every body is where it should be; `progress` is told how many bodies were
-/// checked.
+/// Verifies a store in one snapshot, to the given depth.
+///
+/// `progress` gets the number of bodies that were checked so far. Damage is a violation in the
+/// report; an error means that the verification itself failed.
 pub(crate) fn verify(
     index: &dyn Index,
     blobs: &dyn Blobs,
@@ -134,7 +136,9 @@ pub(crate) fn verify(
     }
 }
 
-/// As [`verify`] of everything, for an index that is known to be damaged; what is found is added to a report.
+/// Verifies everything although the index is damaged, and adds the result to a report.
+///
+/// The violations that the report has already stay in front.
 pub(crate) fn verify_damaged(
     index: &dyn Index,
     blobs: &dyn Blobs,
@@ -148,7 +152,7 @@ pub(crate) fn verify_damaged(
     Ok(())
 }
 
-/// Checks the bodies of a store whose index can't be read.
+/// Verifies the bodies of a store whose index cannot be read.
 pub(crate) fn verify_bodies(
     blobs: &dyn Blobs,
     report: &mut Report,
@@ -158,7 +162,7 @@ pub(crate) fn verify_bodies(
     bodies::check_loose(blobs, report, progress)
 }
 
-/// Describes an error that is caused by damage. An error with another cause is returned.
+/// Describes an error that is caused by damage; returns any other error.
 pub(super) fn damage(error: Error) -> Result<String> {
     match error {
         Error::Backend(error) if error.kind() == ErrorKind::Corrupt => Ok(error.in_full()),
@@ -198,13 +202,14 @@ fn verify_snapshot(
     }
     let mut replay = Replay::default();
     check_chain(snapshot, pins, &mut replay, &mut report)?;
-    // Without the operations nothing says what is to be searched; that they are damaged is told already.
+    // Without the operations, the expected search index is unknown. Damage to them is in the report
+    // already.
     let mut search = Expected::new(snapshot).ok();
     let live = match check_prompts(snapshot, replay, &mut search, &mut report) {
         Ok(live) => Some(live),
         Err(error) => {
             report.index_is_damaged(damage(error)?);
-            // Nor is it known what bodies there must be and what is to be searched.
+            // The bodies that must exist, and the expected search index, are unknown as well.
             search = None;
             None
         }
@@ -235,8 +240,10 @@ fn check_packs(blobs: &dyn Blobs, depth: Depth, report: &mut Report) -> Result<(
     Ok(())
 }
 
-/// Operations are numbered without gaps, and each id is the hash of the one before and the content. Where one can't be
-/// read, nothing vouches for those behind it. What is pinned must be among them.
+/// Checks that the operations have no gaps, form a hash chain, and contain all pins.
+///
+/// The id of an operation is the hash of the id before it and of its content. If an operation
+/// cannot be read, those after it cannot be verified.
 fn check_chain(
     snapshot: &dyn Snapshot,
     pins: &[OperationId],
@@ -260,7 +267,7 @@ fn check_chain(
             wrong(format!("operation {number} is missing before it"));
         } else if found_id != expected {
             wrong(format!(
-                "its id is {found_id}, its content and what is before it give {expected}"
+                "its id is {found_id}, but the hash of its predecessor and content is {expected}"
             ));
         }
         match serde_json::from_str::<OperationContent>(content) {
@@ -284,7 +291,9 @@ fn check_chain(
     Ok(())
 }
 
-/// Each prompt's rows are what its operations make of it. Gives how many live versions each body has.
+/// Checks that the rows of each prompt are the result of its operations.
+///
+/// Returns how many live versions each body has.
 fn check_prompts(
     snapshot: &dyn Snapshot,
     mut replay: Replay,
@@ -343,34 +352,34 @@ fn differences(replayed: &PromptTable, found: &PromptTable) -> Vec<String> {
     let mut details = Vec::new();
     if replayed.created_at != found.created_at {
         details.push(format!(
-            "it was created at {}, its operations say {}",
+            "it was created at {}, but its operations say {}",
             found.created_at, replayed.created_at
         ));
     }
-    // A deleted prompt's name and tags are of no consequence.
+    // A deleted prompt has no name and tags to compare.
     if replayed.state != found.state {
         details.push(format!(
-            "its name and tags are {}, its operations say {}",
+            "its name and tags are {}, but its operations say {}",
             described(found.state.as_ref()),
             described(replayed.state.as_ref()),
         ));
     }
     if replayed.environments != found.environments {
         details.push(format!(
-            "its environments are {:?}, its operations say {:?}",
+            "its environments are {:?}, but its operations say {:?}",
             found.environments, replayed.environments
         ));
     }
     if replayed.versions.len() != found.versions.len() {
         let (found, replayed) = (found.versions.len(), replayed.versions.len());
         details.push(format!(
-            "it has {found} versions, its operations say {replayed}"
+            "it has {found} versions, but its operations say {replayed}"
         ));
     }
     let pairs = replayed.versions.iter().zip(&found.versions);
     for (replayed, found) in pairs.filter(|(replayed, found)| replayed != found) {
         details.push(format!(
-            "version {found:?} is, by its operation, {replayed:?}"
+            "a version is {found:?}, but its operations say {replayed:?}"
         ));
     }
     details

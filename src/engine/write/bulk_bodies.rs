@@ -1,7 +1,8 @@
-//! The bodies of a change that may have many: where they are, into a pack at once, not into the journal first.
+//! Storage of the bodies of a large change: directly in a pack, without the journal.
 //!
-//! The pack is durable before the transaction is committed whose rows name its bodies; until then its hold keeps a
-//! compaction from taking them for dead. Of a transaction that does not come about the pack goes too, or it is dead.
+//! The pack is durable before the transaction commits the rows that refer to its bodies. Until then
+//! its lock keeps compaction from removing the bodies as unreferenced. If the transaction does not
+//! commit, the pack is removed, or its bodies remain unreferenced.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -14,17 +15,18 @@ use crate::model::id::{BlobId, PromptId};
 use crate::storage;
 use crate::storage::{Blobs, Effort, Hold, Kin, Pack};
 
-/// So many bodies are journaled all the same, or so many bytes: a pack costs flushes of its own.
+/// Up to this number of bodies are journaled rather than packed; a pack costs extra flushes.
 const FEW: usize = 64;
+/// Up to this number of bytes of bodies are journaled rather than packed.
 const FEW_BYTES: usize = 4 * 1024 * 1024;
 
-/// Where a change that may be large puts its bodies.
+/// The bodies of a change that may be large.
 pub(crate) struct Bulk<'a> {
     blobs: &'a dyn Blobs,
-    /// As long as they are few, and nothing after that.
+    /// The bodies as long as they are few; empty once a pack is begun.
     few: Vec<New>,
     bytes: usize,
-    /// When its bodies are written, as the system's clock says.
+    /// The time at which the bodies are written, by the system's clock.
     now: DateTime<Utc>,
     pack: RefCell<Option<Box<dyn Pack + 'a>>>,
 }
@@ -36,11 +38,11 @@ pub(crate) struct New {
     kin: Kin,
 }
 
-/// Where the bodies are.
+/// Where the bodies of a change are once it is complete.
 pub(crate) enum Finished {
-    /// In packs, durable, and held until rows that name them are.
+    /// In a durable pack, which is locked until the rows that refer to its bodies are committed.
     Packed(Box<dyn Hold>),
-    /// Here: they were few.
+    /// Still in memory, because they are few.
     Few(Vec<New>),
 }
 
@@ -80,7 +82,7 @@ impl<'a> Bulk<'a> {
         Ok(())
     }
 
-    /// Reads a body that was added.
+    /// Returns the bytes of a body that was added.
     pub(crate) fn get(&self, id: BlobId) -> storage::Result<Option<Vec<u8>>> {
         if let Some(new) = self.few.iter().find(|new| new.id == id) {
             return Ok(Some(new.bytes.clone()));
@@ -91,7 +93,7 @@ impl<'a> Bulk<'a> {
         }
     }
 
-    /// Makes what was packed durable, before rows that name it are.
+    /// Makes the packed bodies durable, which must happen before the rows that refer to them are.
     pub(crate) fn finish(self) -> storage::Result<Finished> {
         Ok(match self.pack.into_inner() {
             Some(pack) => Finished::Packed(pack.finish()?),
@@ -100,12 +102,14 @@ impl<'a> Bulk<'a> {
     }
 }
 
-/// Versions of a prompt are alike, those of one major above all.
+/// Returns the delta group of a prompt's versions with this major number.
+///
+/// Versions of one prompt are similar, and those with the same major are the most similar.
 pub(crate) fn kin_of(prompt: PromptId, major: u32) -> Kin {
     Kin(foldhash::fast::FixedState::default().hash_one((prompt, major)))
 }
 
-/// A body of which nobody knows whom it is like.
+/// Returns a delta group for a body that is not known to be similar to any other.
 pub(crate) fn kin_of_none(id: BlobId) -> Kin {
     Kin(foldhash::fast::FixedState::default().hash_one(id))
 }

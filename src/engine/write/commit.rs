@@ -1,4 +1,4 @@
-//! A prompt or a version made: numbered, its base and contract checked, written.
+//! Creation of prompts and versions: numbering, the checks of base and contract, and the writes.
 
 use chrono::{DateTime, Utc};
 use memchr::memmem;
@@ -20,7 +20,7 @@ use crate::model::version_number::{Bump, PromptRef, Selector, VersionNumber};
 use crate::storage::Numbering;
 use crate::template::has_more_tags;
 
-/// A prompt to be made, with its first version.
+/// A prompt to create, with its first version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NewPrompt {
@@ -28,22 +28,22 @@ pub struct NewPrompt {
     pub name: PromptName,
     /// The body of the first version.
     pub body: Body,
-    /// The tags, kept as given.
+    /// The tags, stored as given.
     pub tags: Vec<String>,
     /// The commit message of the first version.
     pub message: String,
-    /// The environment that the first version goes to.
+    /// The environment that is pointed to the first version.
     pub environment: Option<EnvironmentName>,
-    /// An id of one's own; none has one drawn.
+    /// The id of the prompt; if there is none, one is drawn at random.
     pub id: Option<PromptId>,
 }
 
 impl NewPrompt {
-    /// A prompt of this name and body, without tags, with the message "Initial version", in `production`.
+    /// Describes a prompt without tags, with the message "Initial version", in `production`.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] and [`Error::InvalidBody`] where a name or body is not accepted.
+    /// [`Error::Invalid`] and [`Error::InvalidBody`] if a name or body is not accepted.
     pub fn new<N, B>(name: N, body: B) -> Result<Self>
     where
         N: TryInto<PromptName>,
@@ -60,34 +60,34 @@ impl NewPrompt {
         })
     }
 
-    /// Refuses what needs no look into a store for that.
+    /// Checks everything that can be checked without a store.
     pub(crate) fn check(&self) -> Result<()> {
         check_tags(&self.tags)?;
         check_body(&self.body)
     }
 
-    /// With one more tag.
+    /// Adds a tag.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// With another commit message.
+    /// Sets the commit message.
     #[must_use]
     pub fn message(mut self, message: impl Into<String>) -> Self {
         self.message = message.into();
         self
     }
 
-    /// In another environment, or in none.
+    /// Sets the environment, or none.
     #[must_use]
     pub fn environment(mut self, name: impl Into<Option<EnvironmentName>>) -> Self {
         self.environment = name.into();
         self
     }
 
-    /// With an id of one's own.
+    /// Sets the id.
     #[must_use]
     pub fn id(mut self, id: PromptId) -> Self {
         self.id = Some(id);
@@ -95,7 +95,7 @@ impl NewPrompt {
     }
 }
 
-/// A prompt that was made, and its first version.
+/// A prompt that was created, and its first version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Created {
@@ -105,35 +105,37 @@ pub struct Created {
     pub version: Version,
 }
 
-/// A version to be committed.
+/// A version to commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NewVersion {
-    /// Of which prompt.
+    /// The prompt that gets the version.
     pub prompt: PromptRef,
     /// The body.
     pub body: Body,
-    /// The version it goes out from.
+    /// The version that it is based on.
     pub base: Selector,
-    /// How its number grows.
+    /// The step from the number of the base to its number.
     pub bump: Bump,
-    /// A breaking minor all the same.
+    /// Whether a minor bump is allowed even if it breaks callers of the base.
     pub force: bool,
     /// The commit message.
     pub message: String,
-    /// The environment to move to it.
+    /// The environment to point to the new version.
     pub environment: Option<EnvironmentName>,
-    /// The highest version now, as far as the caller knows.
+    /// The highest version that the caller expects the prompt to have.
     pub expected_head: Expected,
 }
 
 impl NewVersion {
-    /// A version of this body on the prompt's highest, with the smallest bump that the rules allow, an empty message,
-    /// and no environment moved.
+    /// Describes a version based on the prompt's highest version.
+    ///
+    /// It has the smallest bump that the rules allow and an empty message, and no environment is
+    /// pointed to it.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] and [`Error::InvalidBody`] where a name or body is not accepted.
+    /// [`Error::Invalid`] and [`Error::InvalidBody`] if a name or body is not accepted.
     pub fn new<P, B>(prompt: P, body: B) -> Result<Self>
     where
         P: TryInto<PromptRef>,
@@ -152,47 +154,50 @@ impl NewVersion {
         })
     }
 
-    /// Refuses what needs no look into a store for that.
+    /// Checks everything that can be checked without a store.
     pub(crate) fn check(&self) -> Result<()> {
         check_body(&self.body)
     }
 
-    /// On another base.
+    /// Sets the version that the new one is based on.
     #[must_use]
     pub fn base(mut self, base: impl Into<Selector>) -> Self {
         self.base = base.into();
         self
     }
 
-    /// With this bump.
+    /// Sets the bump.
     #[must_use]
     pub fn bump(mut self, bump: Bump) -> Self {
         self.bump = bump;
         self
     }
 
-    /// As the minor that is asked for, even if it breaks callers of its base.
+    /// Sets whether a requested minor bump is allowed even if it breaks callers of the base.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
         self
     }
 
-    /// With a commit message.
+    /// Sets the commit message.
     #[must_use]
     pub fn message(mut self, message: impl Into<String>) -> Self {
         self.message = message.into();
         self
     }
 
-    /// And moves an environment to it.
+    /// Sets the environment to point to the new version, or none.
     #[must_use]
     pub fn environment(mut self, name: impl Into<Option<EnvironmentName>>) -> Self {
         self.environment = name.into();
         self
     }
 
-    /// Only if the prompt's highest version is this one; else it is a [`Conflict`](Error::Conflict).
+    /// Makes the commit conditional on the prompt's highest version.
+    ///
+    /// If that is another version, the commit fails with [`Conflict`](Error::Conflict) and changes
+    /// nothing.
     #[must_use]
     pub fn expected_head(mut self, expected: Expected) -> Self {
         self.expected_head = expected;
@@ -200,20 +205,24 @@ impl NewVersion {
     }
 }
 
-/// Refuses a body with more tags than a version may have. One that is in a history from elsewhere is not judged.
+/// Checks that a body has no more tags than a version may have.
+///
+/// A body that arrives as part of another store's history is not checked.
 pub(crate) fn check_body(body: &Body) -> Result<()> {
     let most = Body::MAX_TAGS;
-    // Most bodies need not be parsed for that.
+    // The cheap upper bound suffices for most bodies, so they are not parsed for this check.
     if most_tags(body.as_bytes()) <= most || !body.look(|json| has_more_tags(json, most)) {
         return Ok(());
     }
     let reason = format!(
-        "it has more than {most} template tags, the limit; say the same in fewer, or in several prompts"
+        "it has more than {most} template tags, the limit; use fewer tags, or split the prompt"
     );
     Err(Error::InvalidBody { reason })
 }
 
-/// The number of tags that a text has at most: each begins with two braces, which may be escaped.
+/// Returns an upper bound of the number of tags in a text.
+///
+/// Each tag begins with two braces, which may be escaped.
 fn most_tags(text: &[u8]) -> usize {
     let plain = memmem::find_iter(text, b"{{").count();
     let escaped = memmem::find_iter(text, br"\u007").count();
@@ -221,7 +230,7 @@ fn most_tags(text: &[u8]) -> usize {
 }
 
 impl Writer<'_> {
-    /// Makes a prompt and its first version, as one operation.
+    /// Creates a prompt and its first version, as one operation.
     pub(crate) fn create(&mut self, new: &NewPrompt) -> Result<Created> {
         let at = self.context.now();
         let prompt = self.free_prompt_id(new.id)?;
@@ -255,7 +264,9 @@ impl Writer<'_> {
         })
     }
 
-    /// As [`commit_version`](Self::commit_version); `judge` says how the body breaks callers of a base.
+    /// Commits as [`commit_version`](Self::commit_version) does, with breakages from `judge`.
+    ///
+    /// `judge` returns how the body breaks callers of a base.
     pub(crate) fn commit_judged<E: From<Error>>(
         &mut self,
         new: &NewVersion,
@@ -267,7 +278,9 @@ impl Writer<'_> {
         Ok(self.commit_on(new, line, chosen, is_minor)?)
     }
 
-    /// What a version goes by, and the base that was chosen for it, if it is another than the highest version.
+    /// Returns the prompt's head, and the base unless it is the highest version.
+    ///
+    /// Checks first that the head is the one that the caller expects.
     fn expected_line(&mut self, new: &NewVersion) -> Result<(Line, Option<Version>)> {
         let line = self.line(&new.prompt)?;
         let subject = || format!("the highest version of prompt {}", line.prompt);
@@ -328,7 +341,9 @@ impl Writer<'_> {
         Ok(version)
     }
 
-    /// What a commit on a prompt goes by. A prompt that has a version is there, which saves looking for the prompt.
+    /// Returns the head of a prompt, from the cache if possible.
+    ///
+    /// A prompt that has a version exists, so it need not be looked up.
     fn line(&mut self, prompt: &PromptRef) -> Result<Line> {
         if let PromptRef::Id(id) = prompt {
             if let Some(line) = self.lines.take(*id) {
@@ -351,8 +366,10 @@ impl Writer<'_> {
         })
     }
 
-    /// Whether a new version is a minor one, by its bump, as far as the rules allow it. A free store has no rules but the
-    /// caller's word; its `Auto` still goes by what breaks.
+    /// Decides from the bump and the bump policy whether a new version is a minor one.
+    ///
+    /// Under the [`Policy::Free`] policy a requested minor bump is not checked; `Auto` still
+    /// depends on the breakages.
     fn is_minor<E: From<Error>>(
         &self,
         prompt: PromptId,
@@ -406,7 +423,10 @@ impl Writer<'_> {
         })
     }
 
-    /// Writes a new version, behind the changes that it needs, and the pointer that moves to it.
+    /// Writes a new version: its body, and the operation that creates it.
+    ///
+    /// The operation consists of `changes`, the version, and the update of the environment that is
+    /// pointed to it.
     fn write(
         &mut self,
         kind: OperationKind,

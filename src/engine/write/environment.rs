@@ -1,4 +1,4 @@
-//! Pointers: moved, compared before they are, several at once.
+//! Updates of environments: several at a time, each optionally conditional on the current version.
 
 use std::collections::HashMap;
 
@@ -12,32 +12,28 @@ use crate::model::version_number::{PromptRef, Selector};
 use crate::model::work_counter;
 use crate::storage::Snapshot;
 
-/// A wish to point an environment elsewhere.
+/// A request to point an environment to a version, or to remove it.
 ///
 /// ```
 /// use promptbook::{Expected, Move, Store};
 ///
-/// let store = Store::in_memory()?;
-/// let created = store.create_prompt(promptbook::NewPrompt::new("greeting", r#"{"messages": []}"#)?)?;
-/// let id = created.prompt.id;
-/// store.move_environments(&[
-///     Move::set(id, "staging", "1.0")?,
-///     Move::remove(id, "production")?.expecting(Expected::Is(created.version.id)),
-/// ])?;
-/// # Ok::<(), promptbook::Error>(())
-/// ```
+/// let store = Store::in_memory()?; let created =
+/// store.create_prompt(promptbook::NewPrompt::new("greeting", r#"{"messages": []}"#)?)?; let id =
+/// created.prompt.id; store.move_environments(&[ Move::set(id, "staging", "1.0")?, Move::remove(id,
+/// "production")?.expecting(Expected::Is(created.version.id)), ])?;
+/// # Ok::<(), promptbook::Error>(()) ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Move {
-    /// Whose environment.
+    /// The prompt that has the environment.
     pub prompt: PromptRef,
-    /// Which environment.
+    /// The environment.
     pub environment: EnvironmentName,
-    /// Where to; none removes it.
+    /// The version to point to; none removes the environment.
     pub to: Option<Selector>,
-    /// What it points to now, as far as the caller knows.
+    /// The version that the caller expects it to point to now.
     pub expected: Expected,
-    /// Why, for those who read the history; some words at most.
+    /// The reason, for readers of the history: a few words at most.
     pub reason: Option<String>,
 }
 
@@ -46,7 +42,7 @@ impl Move {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`](crate::Error::Invalid) where a text does not parse.
+    /// [`Error::Invalid`](crate::Error::Invalid) if a text does not parse.
     pub fn set<P, E, S>(prompt: P, environment: E, to: S) -> Result<Self>
     where
         P: TryInto<PromptRef>,
@@ -63,11 +59,11 @@ impl Move {
         })
     }
 
-    /// Removes an environment; where there is none, nothing changes.
+    /// Removes an environment; if it does not exist, nothing changes.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`](crate::Error::Invalid) where a text does not parse.
+    /// [`Error::Invalid`](crate::Error::Invalid) if a text does not parse.
     pub fn remove<P, E>(prompt: P, environment: E) -> Result<Self>
     where
         P: TryInto<PromptRef>,
@@ -83,14 +79,17 @@ impl Move {
         })
     }
 
-    /// Only if the environment points there now; else it is a [`Conflict`](crate::Error::Conflict).
+    /// Makes the update conditional on the version that the environment points to now.
+    ///
+    /// If it points to another version, the update fails with [`Conflict`](crate::Error::Conflict)
+    /// and nothing changes.
     #[must_use]
     pub fn expecting(mut self, expected: Expected) -> Self {
         self.expected = expected;
         self
     }
 
-    /// With the reason, which the history keeps.
+    /// Sets the reason, which is stored in the history.
     #[must_use]
     pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
@@ -98,22 +97,24 @@ impl Move {
     }
 }
 
-/// What a [`Move`] did.
+/// The effect of a [`Move`].
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Moved {
-    /// Whose environment.
+    /// The prompt that has the environment.
     pub prompt_id: PromptId,
-    /// Which environment.
+    /// The environment.
     pub environment: EnvironmentName,
-    /// Where it pointed.
+    /// The version that it pointed to.
     pub before: Option<VersionId>,
-    /// Where it points now.
+    /// The version that it points to now.
     pub after: Option<VersionId>,
 }
 
 impl Writer<'_> {
-    /// Moves pointers in the order given, as one operation; nothing is recorded where nothing moves.
+    /// Updates environments in the given order, as one operation.
+    ///
+    /// If no environment changes, nothing is recorded.
     pub(crate) fn move_environments(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
         let at = self.context.now();
         let mut moved: Vec<Moved> = Vec::with_capacity(moves.len());
@@ -156,7 +157,7 @@ impl Writer<'_> {
         Ok(moved)
     }
 
-    /// The change that points an environment to a version that this operation makes.
+    /// Returns the change that points an environment to a version that the same operation creates.
     pub(crate) fn point_to_new(
         &self,
         prompt: PromptId,
@@ -173,13 +174,13 @@ impl Writer<'_> {
         })
     }
 
-    /// The changes that take every environment from a version.
+    /// Returns the changes that remove all environments that point to a version.
     pub(crate) fn unpoint_version(version: &Version) -> Vec<Change> {
         let unpointed = |name: &EnvironmentName| unpointed(version.prompt_id, name, version.id);
         version.environments.iter().map(unpointed).collect()
     }
 
-    /// The changes that take every environment from a prompt.
+    /// Returns the changes that remove all environments of a prompt.
     pub(crate) fn unpoint_prompt(&self, prompt: PromptId) -> Result<Vec<Change>> {
         let environments = self.transaction.environments(prompt)?;
         Ok(environments
@@ -199,23 +200,25 @@ fn unpointed(prompt: PromptId, name: &EnvironmentName, from: VersionId) -> Chang
     }
 }
 
-/// Moves of one list that are looked up one by one. Of more, what they have in common is looked up once.
+/// The number of updates of one prompt up to which each environment is looked up separately.
+///
+/// For more updates, all environments of the prompt are read once.
 const FEW: usize = 8;
 
-/// Where the environments of a list of moves point, as the moves so far leave them.
+/// The versions that environments point to after the updates of a list that were applied so far.
 struct Pointers<'a> {
     snapshot: &'a dyn Snapshot,
-    /// A single move is not noted: none comes behind it.
+    /// None for a single update, because no later one needs the notes.
     notes: Option<Notes<'a>>,
 }
 
-/// What is known so far.
+/// The results of earlier lookups.
 #[derive(Default)]
 struct Notes<'a> {
-    /// How many moves name their prompt so.
+    /// The number of updates that refer to their prompt in this way.
     moves: HashMap<&'a PromptRef, usize>,
     prompts: HashMap<&'a PromptRef, PromptId>,
-    /// All environments of the prompts with many moves, before any of them.
+    /// All environments of the prompts with many updates, as they were before the first update.
     all: HashMap<PromptId, HashMap<EnvironmentName, Holder>>,
     selected: HashMap<(PromptId, &'a Selector), Holder>,
     moved: HashMap<(PromptId, &'a EnvironmentName), Option<Holder>>,
@@ -258,7 +261,7 @@ impl<'a> Pointers<'a> {
         Ok(id)
     }
 
-    /// The version that a selector names before any of the moves.
+    /// Returns the version that a selector selected before the first update.
     fn select(&mut self, prompt: PromptId, selector: &'a Selector) -> Result<Holder> {
         if let Some(notes) = &self.notes {
             if let Some(selected) = notes.selected.get(&(prompt, selector)) {
@@ -278,7 +281,7 @@ impl<'a> Pointers<'a> {
         Ok(selected)
     }
 
-    /// Where an environment points now.
+    /// Returns the version that an environment points to after the updates so far.
     fn of(&self, prompt: PromptId, name: &'a EnvironmentName) -> Result<Option<Holder>> {
         if let Some(notes) = &self.notes {
             if let Some(moved) = notes.moved.get(&(prompt, name)) {

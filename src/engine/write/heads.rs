@@ -1,7 +1,7 @@
-//! What commits go by, kept from one transaction to the next.
+//! A cache of prompt heads that is passed from one write transaction to the next.
 //!
-//! It is kept beside the operation that was the last when it was so, and used by a transaction that finds the same
-//! operation to be the last: then nobody has changed anything since.
+//! The heads are stored with the last operation at that time. A transaction uses them only if the
+//! last operation is still the same: then nothing has changed since.
 
 use std::collections::HashMap;
 use std::mem;
@@ -13,25 +13,25 @@ use crate::model::memory_size::ENTRY;
 use crate::model::record::Version;
 use crate::storage::Numbering;
 
-/// What a commit on a prompt that is there goes by.
+/// The head of an existing prompt, which a commit needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) prompt: PromptId,
-    /// Its highest version.
+    /// The highest version of the prompt.
     pub(crate) head: Option<Version>,
-    /// The numbers that are used up, of the head's major among them, if they were looked up.
+    /// The numbers that are used up, those of the head's major included, if they were looked up.
     pub(crate) used: Option<Numbering>,
 }
 
-/// The lines of several prompts, all of one moment.
+/// The heads of several prompts, all of one log position.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     by_prompt: HashMap<PromptId, Line>,
-    /// The memory that they take.
+    /// The memory that they take, in bytes.
     bytes: usize,
 }
 
-/// The memory of the lines that are kept; when there are more, all are forgotten.
+/// The maximum size of the cache in bytes. When a head would exceed it, the cache is cleared.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 
 impl Line {
@@ -64,7 +64,7 @@ impl Lines {
     }
 }
 
-/// The lines as of an operation.
+/// The prompt heads as of a log position.
 #[derive(Debug)]
 pub(crate) struct KeptLines(Mutex<(Place, Lines)>);
 
@@ -75,7 +75,7 @@ impl Default for KeptLines {
 }
 
 impl KeptLines {
-    /// Those as of this operation; else none.
+    /// Takes the heads if they are of this log position; otherwise returns none.
     pub(crate) fn take(&self, last: Place) -> Lines {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (place, lines) = mem::replace(&mut *kept, (last, Lines::default()));

@@ -1,8 +1,9 @@
-//! How a new body breaks callers of its base, found out before its turn to write if that may take long.
+//! The contract check of a new version, outside the write lock if it may take long.
 //!
-//! In its turn a change keeps all others waiting. So small bodies are compared there, which costs less than a look ahead;
-//! of large ones the turn is given back, the two are compared beside the other writers, and what was found is used in
-//! another turn if it still holds then.
+//! A change blocks all other writers during its turn in the write queue. Small bodies are compared
+//! during that turn, which costs less than a comparison in advance. For large bodies the turn is
+//! given up, and the comparison runs beside the other writers. A second turn then uses its result
+//! if that still holds.
 
 use std::sync::Arc;
 
@@ -18,26 +19,28 @@ use crate::model::record::Version;
 use crate::model::work_counter;
 use crate::storage::Snapshot;
 
-/// Bytes of bodies that are read and compared under the lock: they take a few milliseconds.
+/// The maximum size in bytes of bodies that are read and compared under the lock.
+///
+/// That takes a few milliseconds.
 const MOST_UNDER_LOCK: u64 = 64 * 1024;
 
-/// What comparing a body with a base found.
+/// The result of comparing a body with a base.
 #[derive(Debug)]
 pub(crate) struct Judgement {
     base: BlobId,
-    /// What it hangs on: the bodies that their partials named.
+    /// The bodies that the partials referred to, which the result depends on.
     pointed: Vec<Pointed>,
     breakages: Vec<Breakage>,
 }
 
-/// Why a version was not committed in its turn.
+/// The reason why a version was not committed in its turn.
 pub(crate) enum Pause {
     Failed(Error),
-    /// It is to be compared with this base first.
+    /// The version must be compared with this base first.
     Unjudged(Box<Version>),
 }
 
-/// What became of a change in its turn.
+/// The outcome of a commit's turn.
 pub(crate) enum Attempt {
     Committed(Box<Version>),
     Unjudged(Box<Version>),
@@ -50,12 +53,12 @@ impl From<Error> for Pause {
 }
 
 impl Judgement {
-    /// Whether comparing a body of this size is worth a look ahead, whatever its base is.
+    /// Checks whether a body is large enough to be compared in advance, whatever its base is.
     pub(crate) fn takes_long(new: &Body) -> bool {
         new.as_bytes().len() as u64 > MOST_UNDER_LOCK
     }
 
-    /// Compares a body with a base, as things stand in a snapshot.
+    /// Compares a body with a base, with the partials as of a snapshot.
     pub(crate) fn of(
         snapshot: &dyn Snapshot,
         bodies: &Bodies,
@@ -78,7 +81,7 @@ impl Judgement {
         })
     }
 
-    /// Whether it is of this base, and no partial changed since.
+    /// Checks whether the result is for this base, and whether no partial has changed since.
     fn holds(&self, snapshot: &dyn Snapshot, base: &Version) -> Result<bool> {
         if self.base != base.blob {
             return Ok(false);
@@ -92,8 +95,10 @@ impl Judgement {
     }
 }
 
-/// What a body asks of its callers, with its partials as they are in a snapshot; nothing if those have more bytes than
-/// `most`. Adds what that hangs on.
+/// Returns the contract of a body, with its partials as of a snapshot.
+///
+/// Returns `None` if the partials have more than `most` bytes. Adds the bodies that the contract
+/// depends on to `pointed`.
 pub(crate) fn contract(
     snapshot: &dyn Snapshot,
     read: &dyn Fn(BlobId) -> Result<Body>,
@@ -106,7 +111,7 @@ pub(crate) fn contract(
     if alone.partials.is_empty() {
         return Ok(Some(alone));
     }
-    // Partials follow pointers, so a contract with them holds for this moment only.
+    // Partials follow environments, so a contract that includes them holds for this snapshot only.
     let partials = gather(snapshot, read, alone.partials.clone(), most, pointed)?;
     Ok(partials.map(|partials| {
         let contract = body.look(|json| Contract::of_text(body.text(), json, &partials));
@@ -115,7 +120,7 @@ pub(crate) fn contract(
 }
 
 impl Writer<'_> {
-    /// Commits a version in its turn, unless it takes long to compare it with its base and that was not done before.
+    /// Commits a version, unless the comparison with its base takes long and is still to be done.
     pub(crate) fn commit_in_turn(
         &mut self,
         new: &NewVersion,
@@ -137,7 +142,9 @@ impl Writer<'_> {
         }
     }
 
-    /// How a new body breaks callers of a base; nothing if more bytes than `most` would have to be read for that.
+    /// Returns how a new body breaks callers of a base.
+    ///
+    /// Returns `None` if the bodies, those of partials included, have more than `most` bytes.
     pub(crate) fn breakages_within(
         &self,
         base: &Version,
@@ -162,7 +169,7 @@ mod tests {
     use super::*;
     use crate::{Expected, NewPrompt, PromptId, Store};
 
-    /// A body of more bytes than are compared under the lock.
+    /// Returns a body that is too large to be compared under the lock.
     fn large(text: &str) -> String {
         let padding = "x".repeat(70_000);
         format!(
@@ -190,16 +197,16 @@ mod tests {
     }
 
     #[test]
-    fn small_bodies_are_compared_in_their_turn() {
+    fn small_bodies_are_compared_under_the_lock() {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &small("Hi"));
         let new = NewVersion::new(id, small("Hello")).unwrap();
         assert!(is_committed(&in_turn(&store, &new, None)));
     }
 
-    /// Also if the base alone is large, and whatever that makes of the new one.
+    /// This also applies if only the base is large, and to a minor as well as a major version.
     #[test]
-    fn large_bodies_are_compared_before() {
+    fn large_bodies_are_compared_in_advance() {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &large("{{hc:name:string}}"));
         let new = NewVersion::new(id, small("Hello")).unwrap();
@@ -209,10 +216,10 @@ mod tests {
         let judged = store.judge_for_test(&base, &new);
         assert_eq!(judged.breakages.len(), 1);
         let Attempt::Committed(version) = in_turn(&store, &new, Some(&judged)) else {
-            panic!("what was found is not used");
+            panic!("the judgement was not used");
         };
         assert_eq!(version.number.to_string(), "2.0");
-        // Of the next version it says nothing.
+        // The judgement does not apply to the next version.
         let next = NewVersion::new(id, large("Hello")).unwrap();
         assert!(!is_committed(&in_turn(&store, &next, Some(&judged))));
         assert_eq!(store.commit(next).unwrap().number.to_string(), "2.1");
@@ -237,9 +244,9 @@ mod tests {
         assert_eq!(store.commit(new).unwrap().number.to_string(), "2.0");
     }
 
-    /// In a batch nobody waits for less than the whole.
+    /// A batch cannot give up its turn, so it compares large bodies under the lock.
     #[test]
-    fn a_batch_compares_large_bodies_itself() {
+    fn a_batch_compares_large_bodies_under_the_lock() {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &large("{{hc:name:string}}"));
         let new = NewVersion::new(id, large("Hello")).unwrap();

@@ -1,20 +1,22 @@
-//! Which number comes next: pure rules over what a prompt's history says of its numbers.
+//! The rules for the next version number, as pure functions of the numbers that a prompt has used.
 //!
-//! "Ever" counts deleted versions too: whoever wrote a number down must never find another version
-//! under it. All rules answer `None` when the 32 bits of a number are used up.
+//! Deleted versions count too: a number that was written down somewhere must never refer to another
+//! version. All rules return `None` when the 32 bits of a number are used up.
 
 use crate::model::version_number::VersionNumber;
 
-/// The number of a minor version: its base's major, and that major's highest minor ever + 1.
+/// Returns the next minor: the base's major, and that major's highest minor ever + 1.
 ///
-/// It counts from the highest minor, not from the base's: a base may have been superseded already.
+/// The minor follows the highest one, not the base's, because a newer minor of that major may exist
+/// already.
 pub(crate) fn next_minor(base: VersionNumber, highest_minor_ever: u32) -> Option<VersionNumber> {
     let minor = highest_minor_ever.max(base.minor).checked_add(1)?;
     Some(VersionNumber::new(base.major, minor))
 }
 
-/// The number of a major version: the prompt's highest major ever + 1, and minor 0; `first` for a
-/// prompt that never had a version.
+/// Returns the next major: the prompt's highest major ever + 1, and minor 0.
+///
+/// The number is `first` for a prompt that never had a version.
 pub(crate) fn next_major(
     highest_major_ever: Option<u32>,
     first: VersionNumber,
@@ -49,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_version_has_the_number_that_the_store_says() {
+    fn the_first_version_has_the_first_number_of_the_store() {
         for first in [FIRST, VersionNumber::new(0, 0)] {
             assert_eq!(next_major(None, first), Some(first));
         }
@@ -78,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_number_is_given_twice(
+        fn no_number_is_assigned_twice(
             zero_first in any::<bool>(),
             steps in prop::collection::vec(step(), 1..80),
         ) {
@@ -103,7 +105,7 @@ mod tests {
                     }
                 };
                 let next = next.unwrap();
-                prop_assert!(given.insert(next), "{next} was given before");
+                prop_assert!(given.insert(next), "{next} was assigned before");
                 live.push(next);
                 let minor = highest.entry(next.major).or_default();
                 *minor = next.minor.max(*minor);

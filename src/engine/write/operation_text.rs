@@ -1,10 +1,10 @@
-//! An operation's content and the text that is hashed.
+//! Conversion between an operation's content and its text, which is hashed.
 
 use crate::model::record::OperationContent;
 use crate::model::work_counter;
 use crate::storage::{Error, ErrorKind, Result};
 
-/// Reads the text of an operation that is stored.
+/// Parses the text of a stored operation.
 pub(crate) fn read(number: u64, text: &str) -> Result<OperationContent> {
     let content: OperationContent = serde_json::from_str(text).map_err(|error| {
         Error::new(ErrorKind::Corrupt, format!("reading operation {number}")).because(error)

@@ -1,4 +1,4 @@
-//! Prompts renamed, tagged and deleted; versions deleted.
+//! Renaming, tagging and deletion of prompts, and deletion of versions.
 
 use super::writer::Writer;
 use crate::engine::read::lookup::{find_prompt, find_version};
@@ -9,12 +9,12 @@ use crate::model::record::{Change, OperationKind, Prompt, PromptState, Version};
 use crate::model::version_number::{PromptRef, Spec};
 
 impl Writer<'_> {
-    /// Gives a prompt another name.
+    /// Renames a prompt.
     pub(crate) fn rename(&mut self, prompt: &PromptRef, name: PromptName) -> Result<Prompt> {
         self.change_prompt(prompt, OperationKind::Rename, |state| state.name = name)
     }
 
-    /// Gives a prompt other tags.
+    /// Replaces the tags of a prompt.
     pub(crate) fn set_tags(&mut self, prompt: &PromptRef, tags: Vec<String>) -> Result<Prompt> {
         check_tags(&tags)?;
         self.change_prompt(prompt, OperationKind::Tag, |state| state.tags = tags)
@@ -42,7 +42,7 @@ impl Writer<'_> {
         self.prompt(prompt.id)
     }
 
-    /// Deletes a prompt, its versions and pointers with it.
+    /// Deletes a prompt with its versions and environments.
     pub(crate) fn delete_prompt(&mut self, prompt: &PromptRef) -> Result<Prompt> {
         let prompt = self.prompt(find_prompt(&*self.transaction, prompt)?)?;
         let mut changes = self.unpoint_prompt(prompt.id)?;
@@ -55,7 +55,7 @@ impl Writer<'_> {
         Ok(prompt)
     }
 
-    /// Deletes a version, and the pointers to it.
+    /// Deletes a version, and the environments that point to it.
     pub(crate) fn delete_version(&mut self, spec: &Spec) -> Result<Version> {
         let version = find_version(&*self.transaction, spec)?;
         let mut changes = Self::unpoint_version(&version);
@@ -67,12 +67,12 @@ impl Writer<'_> {
         Ok(version)
     }
 
-    /// The version that a spec names, with what this transaction has done so far.
+    /// Returns the version that a spec selects, including the changes of this transaction so far.
     pub(crate) fn find_version(&self, spec: &Spec) -> Result<Version> {
         find_version(&*self.transaction, spec)
     }
 
-    /// A prompt that is there.
+    /// Returns a prompt that exists.
     pub(crate) fn prompt(&self, id: PromptId) -> Result<Prompt> {
         self.transaction
             .prompt(id)?
@@ -82,10 +82,12 @@ impl Writer<'_> {
     }
 }
 
-/// The most tags of a prompt, and their bytes in sum: each change of its name or tags records all of them, before and after.
+/// The maximum number of tags of a prompt, and their maximum total size in bytes.
+///
+/// Each change of a prompt's name or tags records all of them, before and after.
 const MOST_TAGS: (usize, usize) = (10_000, 1024 * 1024);
 
-/// Tags are kept as given; only their number and size are bounded.
+/// Checks the number and the size of tags, which are otherwise stored as given.
 pub(crate) fn check_tags(tags: &[String]) -> Result<(), Invalid> {
     let refused = |reason: String| {
         Err(Invalid::new(
@@ -99,7 +101,7 @@ pub(crate) fn check_tags(tags: &[String]) -> Result<(), Invalid> {
     }
     if tags.iter().map(String::len).sum::<usize>() > MOST_TAGS.1 {
         return refused(format!(
-            "a prompt's tags have {} bytes at most, in sum",
+            "a prompt's tags have {} bytes at most, in total",
             MOST_TAGS.1
         ));
     }

@@ -1,11 +1,13 @@
-//! Where writers wait for their turn, and share a flush.
+//! The write queue: orders the writers of one handle, and commits for all that wait with one flush.
 //!
-//! Whoever comes while nobody writes leads: it makes one transaction of its own change and of those that others hand in
-//! meanwhile, commits it, and tells each its own result. So a change that comes alone takes no detour, and under load a
-//! flush serves many. A change that is refused is taken back by itself and leaves the others alone.
+//! A writer that arrives while no other writes becomes the leader. It makes its own change and
+//! those of the writers that queue up in the meantime in one transaction, commits it, and sends
+//! each writer its own result. So a change that arrives alone takes no detour, and under load one
+//! flush serves many writers. A change that fails is rolled back to a savepoint, without effect on
+//! the others.
 //!
-//! All wait in one line, first come, first served: also whoever needs a transaction alone. Each waits until its own
-//! deadline, for the line and for the transaction together.
+//! All writers wait in one queue in order of arrival, those that need a transaction of their own
+//! included. Each waits until its own deadline, which covers both the queue and the transaction.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,73 +21,75 @@ use crate::model::error::{Error, Result};
 use crate::storage;
 use crate::storage::{Deadline, ErrorKind};
 
-/// Changes that share a transaction at most, and the bytes of the bodies from which on no more join them.
+/// The maximum number of changes in a transaction, and the size limit of their bodies.
+///
+/// Once the bodies have this number of bytes, no more changes join.
 const MOST: (usize, u64) = (64, 4 * 1024 * 1024);
 
-/// The line of those who wait to write through one store.
+/// The queue of the writers of one store handle.
 pub(crate) struct WriteQueue {
     line: Mutex<Line>,
-    /// How long each waits.
+    /// The time that each writer waits at most.
     limit: Duration,
 }
 
 #[derive(Default)]
 struct Line {
     waiting: VecDeque<Waiting>,
-    /// Of the last one that joined.
+    /// The number of the last writer that joined.
     number: u64,
-    /// Somebody writes, and sees to it that the next one does.
+    /// Whether a leader writes, which makes the next writer the leader when it is done.
     is_led: bool,
-    /// The thread that makes changes now: it must not wait for its own turn to end.
+    /// The thread that makes changes now, which must not wait for the end of its own turn.
     writing: Option<ThreadId>,
 }
 
 struct Waiting {
     ticket: Ticket,
-    /// It was made the leader, and can't leave any more.
+    /// Whether it was made the leader, and cannot leave the queue any more.
     leads: bool,
-    /// None for one who needs a transaction alone.
+    /// The change; none for a writer that needs exclusive access.
     change: Option<Change>,
-    /// Makes the thread that waits the leader; false where it does not wait any more.
+    /// Makes the waiting thread the leader; returns false if it no longer waits.
     make_leader: MakeLeader,
 }
 
 type MakeLeader = Box<dyn Fn() -> bool + Send>;
 
-/// The place of one who waits.
+/// A writer's position in the queue, and its deadline.
 #[derive(Clone, Copy)]
 struct Ticket {
     number: u64,
     deadline: Deadline,
 }
 
-/// Makes a change in a transaction that is shared, or learns why there is none.
+/// Makes a change in a shared transaction, or takes the error if there is no transaction.
 type Change = Box<dyn FnOnce(storage::Result<&mut Writer<'_>>) -> Made + Send>;
 
 struct Made {
-    /// Whether the transaction has the change.
+    /// Whether the change was made in the transaction.
     is_made: bool,
-    /// Tells whoever waits: its result, if the transaction came about.
+    /// Sends the result to the waiting writer: its own, unless the transaction failed.
     tell: Box<dyn FnOnce(Result<()>) + Send>,
 }
 
-/// What a thread that waits is told.
+/// A message to a waiting thread.
 enum Told<T> {
     Lead,
     Done(Result<T>),
 }
 
-/// What the transactions of a store are made of.
+/// The source of a store's write transactions.
 pub(crate) trait Transactions {
-    /// Fails as busy if the deadline passes before.
+    /// Begins a transaction; fails as busy if the deadline passes first.
     fn begin(&self, deadline: Deadline) -> storage::Result<Writer<'_>>;
 
-    /// Commits, and sees to what is to be done after it.
+    /// Commits a transaction, and does what must follow a commit.
     fn commit(&self, writer: Writer<'_>) -> storage::Result<()>;
 }
 
 impl WriteQueue {
-    /// A line in which each waits no longer than this.
+    /// Creates a queue in which each writer waits no longer than `limit`.
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             line: Mutex::default(),
@@ -93,7 +97,10 @@ impl WriteQueue {
         }
     }
 
-    /// Makes a change, in a transaction that it may share.
+    /// Makes a change, in a transaction that it may share with others.
+    ///
+    /// If the change fails, or the transaction does, none of the change is stored. The exception is
+    /// an error with an unknown outcome, whose transaction may have been committed.
     pub(crate) fn write<T: Send + 'static>(
         &self,
         transactions: &dyn Transactions,
@@ -112,12 +119,12 @@ impl WriteQueue {
         self.lead(transactions);
         match telling.recv() {
             Ok(Told::Done(result)) => result,
-            // Its own change was the first that it made.
+            // A leader takes its own change first, so a result must have been sent.
             Ok(Told::Lead) | Err(_) => Err(lost().into()),
         }
     }
 
-    /// Does something while nobody else writes through this store.
+    /// Runs `work` while no other writer of this store handle writes.
     pub(crate) fn alone<T>(&self, work: impl FnOnce(Deadline) -> Result<T>) -> Result<T> {
         self.refuse_within()?;
         let (told, telling) = channel();
@@ -128,8 +135,9 @@ impl WriteQueue {
         work(ticket.deadline)
     }
 
-    /// Fails on the thread that writes now, in what its caller gave it to do: what waits for the turn to end, or for
-    /// another who waits for that, would wait forever.
+    /// Fails if the current thread is the one that makes changes now, in a closure of its caller.
+    ///
+    /// Such a thread would wait forever for the end of its own turn.
     pub(crate) fn refuse_within(&self) -> Result<()> {
         let writing = self.line().writing;
         match writing.is_some_and(|writing| writing == thread::current().id()) {
@@ -158,17 +166,19 @@ impl WriteQueue {
         ticket
     }
 
-    /// Waits to be told something; fails as busy if the deadline passes while it is still in line.
+    /// Waits for a message.
+    ///
+    /// Fails as busy if the deadline passes while the writer is still in the queue.
     fn wait<T>(&self, ticket: Ticket, telling: &Receiver<T>) -> storage::Result<T> {
         match telling.recv_timeout(ticket.deadline.remaining()) {
             Ok(told) => return Ok(told),
-            // The leader panicked, in a clock of the caller's perhaps.
+            // The leader panicked, for example in the caller's clock.
             Err(RecvTimeoutError::Disconnected) => return Err(lost()),
             Err(RecvTimeoutError::Timeout) => {}
         }
         match self.line().leave(ticket) {
             true => Err(busy(self.limit)),
-            // It leads, or its change is being made.
+            // The writer leads already, or its change is being made.
             false => telling.recv().map_err(|_| lost()),
         }
     }
@@ -180,12 +190,12 @@ impl WriteQueue {
             group.add(change, deadline);
         }
         let committed = group.commit();
-        // The next transaction need not wait until all are told of this one.
+        // The next transaction need not wait until all results are sent.
         drop(leading);
         group.tell(&committed);
     }
 
-    /// The change that comes next, if it may join.
+    /// Takes the next change from the queue, if it may join the transaction.
     fn next_for(&self, group: &Group<'_>) -> Option<(Change, Deadline)> {
         if group.is_full() || group.has_none {
             return None;
@@ -211,7 +221,7 @@ impl fmt::Debug for WriteQueue {
 }
 
 impl Line {
-    /// Makes the first in line the leader, if there is any.
+    /// Makes the first writer in the queue the leader, if there is one.
     fn pass_on(&mut self) {
         while let Some(first) = self.waiting.front_mut() {
             if (first.make_leader)() {
@@ -224,7 +234,7 @@ impl Line {
         self.is_led = false;
     }
 
-    /// Takes one out that waits for nothing but its turn; says whether it did.
+    /// Removes a writer that has not become the leader from the queue, and returns whether it did.
     fn leave(&mut self, ticket: Ticket) -> bool {
         let before = self.waiting.len();
         self.waiting
@@ -233,7 +243,7 @@ impl Line {
     }
 }
 
-/// Leading the line. When it is over, also by a panic, the next one leads.
+/// The role of the leader. When it is dropped, by a panic too, the next writer leads.
 struct Leading<'a>(&'a WriteQueue);
 
 impl<'a> Leading<'a> {
@@ -255,9 +265,9 @@ impl Drop for Leading<'_> {
 struct Group<'a> {
     transactions: &'a dyn Transactions,
     writer: Option<Writer<'a>>,
-    /// The transaction was not to be had. Those who have more time try again.
+    /// Whether the transaction could not begin. Writers with more time left try again.
     has_none: bool,
-    /// How many were tried, also in vain.
+    /// The number of changes that were tried, failed ones included.
     tried: usize,
     made: Vec<(Made, Option<Place>)>,
 }
@@ -291,7 +301,7 @@ impl<'a> Group<'a> {
                 return change(Err(error)).tell(Ok(()));
             }
         };
-        // The first one has nothing before it that must stay.
+        // The first change has no earlier one to preserve.
         let savepoint = match self.made.is_empty() {
             true => None,
             false => match writer.savepoint() {
@@ -319,7 +329,7 @@ impl<'a> Group<'a> {
         made.tell(Ok(()));
     }
 
-    /// The transaction is lost, and with it what was made in it.
+    /// Gives the transaction up, and sends the error to all writers whose changes it contained.
     fn give_up(&mut self, error: &storage::Error) {
         for (made, _) in self.made.drain(..) {
             made.tell(Err(error.clone().into()));
@@ -354,7 +364,7 @@ impl Made {
             is_made: result.is_ok(),
             tell: Box::new(move |outcome| {
                 let result = result.and_then(|done| outcome.map(|()| done));
-                // Whoever waits is there until it is told.
+                // The writer waits until it gets a result.
                 let _ = told.send(Told::Done(result));
             }),
         }
@@ -365,7 +375,7 @@ impl Made {
     }
 }
 
-/// Why a commit failed, to whoever made the operation at this place in it.
+/// Returns the error of a failed commit for the writer whose operation has this log position.
 pub(crate) fn error_of(error: storage::Error, place: Option<Place>) -> Error {
     match place {
         Some((number, id)) if error.kind() == storage::ErrorKind::OutcomeUnknown => {
@@ -387,7 +397,7 @@ fn busy(limit: Duration) -> storage::Error {
 }
 
 fn lost() -> storage::Error {
-    let reason = "the thread that was to write this change has panicked";
+    let reason = "the thread that was committing this change panicked";
     storage::Error::new(storage::ErrorKind::Other, reason)
 }
 

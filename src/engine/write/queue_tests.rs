@@ -11,7 +11,7 @@ use crate::model::record::{Durability, Policy, Settings};
 use crate::storage::testing::in_memory;
 use crate::storage::{ErrorKind, Index};
 
-/// Transactions that begin only when so many others wait, and may fail.
+/// Transactions that begin only when a given number of others wait, and that can be made to fail.
 struct Desk {
     index: Arc<dyn Index>,
     bodies: Bodies,
@@ -48,8 +48,9 @@ impl Desk {
         }
     }
 
-    /// Has this many threads write at once, and answers what each was answered. Their first transaction begins when all
-    /// of them are there.
+    /// Makes this many threads write at the same time, and returns the result of each.
+    ///
+    /// Their first transaction begins when all of them are in the queue.
     fn all_at_once<T: Send + 'static>(
         &self,
         threads: usize,
@@ -101,14 +102,14 @@ fn create(name: &str, writer: &mut Writer<'_>) -> Result<PromptId> {
     Ok(writer.create(&new)?.prompt.id)
 }
 
-/// Makes a prompt, and then can't go on.
+/// Creates a prompt, and then fails.
 fn fail_half_way(writer: &mut Writer<'_>) -> Result<PromptId> {
     let id = create("half", writer)?;
     Err(Error::PromptIdTaken { id })
 }
 
 #[test]
-fn those_who_wait_share_a_transaction_and_each_gets_its_own_result() {
+fn waiting_writers_share_a_transaction_and_get_their_own_results() {
     let desk = Desk::new();
     let answers = desk.all_at_once(20, |number, writer| {
         create(&format!("prompt {number}"), writer)
@@ -117,11 +118,15 @@ fn those_who_wait_share_a_transaction_and_each_gets_its_own_result() {
         let found = desk.index.snapshot().unwrap().prompt(id.unwrap()).unwrap();
         assert_eq!(found.unwrap().name.as_str(), format!("prompt {number}"));
     }
-    assert_eq!(desk.begun.into_inner(), 1, "they did not share");
+    assert_eq!(
+        desk.begun.into_inner(),
+        1,
+        "they did not share a transaction"
+    );
 }
 
 #[test]
-fn no_more_share_than_may() {
+fn a_transaction_has_a_maximum_number_of_changes() {
     let desk = Desk::new();
     let answers = desk.all_at_once(MOST.0 + 1, |_, writer| create("one of many", writer));
     assert!(answers.iter().all(Result::is_ok));
@@ -129,9 +134,9 @@ fn no_more_share_than_may() {
     assert_eq!(desk.begun.into_inner(), 2);
 }
 
-/// Whichever of them comes first.
+/// This holds in whatever order the threads arrive.
 #[test]
-fn who_fails_leaves_the_others_alone() {
+fn a_failed_change_does_not_affect_the_others() {
     for _ in 0..20 {
         let desk = Desk::new();
         let answers = desk.all_at_once(9, |number, writer| match number % 3 {
@@ -155,7 +160,7 @@ fn who_fails_leaves_the_others_alone() {
 }
 
 #[test]
-fn all_are_told_why_a_transaction_did_not_begin() {
+fn a_failed_begin_is_reported_to_all_writers() {
     let mut desk = Desk::new();
     desk.begin = Some(ErrorKind::Busy);
     for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
@@ -170,13 +175,14 @@ fn all_are_told_why_a_transaction_did_not_begin() {
 }
 
 #[test]
-fn all_are_told_why_a_transaction_did_not_come_about() {
+fn a_failed_commit_is_reported_to_all_writers() {
     let mut desk = Desk::new();
     desk.commit = Some(ErrorKind::Full);
     for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
         assert!(matches!(answer, Err(Error::Backend(error)) if error.kind() == ErrorKind::Full));
     }
-    // By the number of its operation each can look it up later; who has none has nothing to look up.
+    // Each writer can look its operation up later by the number. A writer without an operation has
+    // nothing to look up.
     desk.commit = Some(ErrorKind::OutcomeUnknown);
     let answers = desk.all_at_once(5, |number, writer| match number {
         0 => Ok(None),
@@ -195,9 +201,9 @@ fn all_are_told_why_a_transaction_did_not_come_about() {
     assert_eq!(desk.prompts(), 0);
 }
 
-/// A panic is of the change that panics, and of those that share its transaction.
+/// A panic affects the change that panics, and those that share its transaction.
 #[test]
-fn a_panic_lets_the_next_one_write() {
+fn after_a_panic_the_next_writer_continues() {
     let desk = Desk::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         desk.queue
@@ -216,9 +222,9 @@ fn a_panic_lets_the_next_one_write() {
     desk.queue.alone(|_| Ok(())).unwrap();
 }
 
-/// In the order in which they came: what shares a transaction, what comes alone, and what shares one again.
+/// Writers are served in order of arrival: shared, exclusive, then shared again.
 #[test]
-fn who_writes_alone_waits_for_its_turn() {
+fn an_exclusive_writer_waits_for_its_turn() {
     let desk = Desk::new();
     let order = Arc::new(Mutex::new(Vec::new()));
     let waiting = |number: usize| {
@@ -234,7 +240,7 @@ fn who_writes_alone_waits_for_its_turn() {
         }
     };
     thread::scope(|scope| {
-        // Begins when the four others wait.
+        // The transaction begins when the four others wait.
         desk.others.store(4, Ordering::Release);
         scope.spawn(|| desk.queue.write(&desk, note("first")).unwrap());
         while desk.others.load(Ordering::Acquire) > 0 {
@@ -256,11 +262,15 @@ fn who_writes_alone_waits_for_its_turn() {
     });
     let order = order.lock().unwrap();
     assert_eq!(*order, ["first", "shared", "alone", "third", "fourth"]);
-    assert_eq!(desk.begun.load(Ordering::Relaxed), 2, "before and after it");
+    assert_eq!(
+        desk.begun.load(Ordering::Relaxed),
+        2,
+        "one before and one after the exclusive writer"
+    );
 }
 
 #[test]
-fn who_waits_too_long_leaves_the_line_and_changes_nothing() {
+fn a_writer_that_times_out_leaves_the_queue_and_changes_nothing() {
     let mut desk = Desk::new();
     desk.queue = WriteQueue::new(Duration::from_millis(300));
     let desk = &desk;
@@ -294,16 +304,16 @@ fn who_waits_too_long_leaves_the_line_and_changes_nothing() {
         alone.join().unwrap().unwrap();
     });
     assert_eq!(desk.prompts(), 0);
-    // The line goes on.
+    // The queue continues.
     desk.queue
         .write(desk, |writer| create("after", writer))
         .unwrap();
     assert_eq!(desk.prompts(), 1);
 }
 
-/// Each is refused by its own deadline, not by that of the one before.
+/// Each writer is refused by its own deadline, not by that of the writer before it.
 #[test]
-fn a_transaction_that_is_not_to_be_had_is_tried_again_by_the_next() {
+fn after_a_failed_begin_the_next_writer_tries_again() {
     let mut desk = Desk::new();
     desk.begin = Some(ErrorKind::Busy);
     let answers = desk.all_at_once(3, |_, writer| create("in vain", writer));

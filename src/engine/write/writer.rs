@@ -1,4 +1,4 @@
-//! A write transaction with the rules in front.
+//! A write transaction that enforces the store's rules.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -26,7 +26,7 @@ use crate::storage;
 use crate::storage::{Deadline, Hold, Index, Kin, Snapshot, Transaction};
 use crate::template::Partials;
 
-/// What all write transactions of a store share.
+/// The state that all write transactions of a store handle share.
 pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) policy: Policy,
@@ -34,7 +34,7 @@ pub(crate) struct Context {
     pub(crate) durability: Durability,
     pub(crate) clock: Clock,
     pub(crate) rng: Mutex<fastrand::Rng>,
-    /// The ids that are drawn were drawn before, where the same seed was used.
+    /// Whether ids are drawn from a given seed, so that an earlier run may have drawn the same ids.
     pub(crate) seeded: bool,
     pub(crate) contracts: KeptContracts,
     pub(crate) lines: KeptLines,
@@ -52,12 +52,12 @@ impl fmt::Debug for Context {
 }
 
 impl Context {
-    /// Now, as records keep it.
+    /// Returns the current time, with the precision of records.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         clock::recorded((self.clock)())
     }
 
-    /// What a body asks of its callers, but for what its partials do: in memory from now on, unless it is large.
+    /// Returns the contract of a body without its partials, and caches it unless it is large.
     pub(crate) fn contract_without_partials(&self, body: &Body) -> Arc<Contract> {
         if let Some(contract) = self.contracts.get(body.id()) {
             return contract;
@@ -69,52 +69,52 @@ impl Context {
     }
 }
 
-/// One write transaction: several operations at will, all or none.
+/// A write transaction of any number of operations, which commits entirely or not at all.
 pub(crate) struct Writer<'a> {
     pub(crate) transaction: Box<dyn Transaction + 'a>,
     bodies: &'a Bodies,
     pub(crate) context: &'a Context,
-    /// Prompts that were committed to, as this transaction left them.
+    /// The heads of prompts that were committed to, as this transaction left them.
     pub(crate) lines: Lines,
     pub(crate) reserved: Reserved,
     pub(crate) last: Place,
     journaled: Journaled,
-    /// Where the bodies of a large change go.
+    /// The bodies of a large change; none if this transaction journals its bodies.
     bulk: Option<Bulk<'a>>,
-    /// A change of the transaction failed.
+    /// Whether a change of the transaction failed.
     failed: bool,
 }
 
-/// An operation's number and id.
+/// A log position: an operation's number and id.
 pub(crate) type Place = (u64, OperationId);
 
-/// How far a transaction was.
+/// The state of a transaction at a savepoint.
 pub(crate) struct Savepoint {
     last: Place,
     journaled: Amount,
 }
 
-/// Ids that the transaction is about to be given: none of them is drawn.
+/// Ids that the transaction will be given later, and must not draw for others.
 #[derive(Default)]
 pub(crate) struct Reserved {
     pub(crate) prompts: HashSet<PromptId>,
     pub(crate) versions: HashSet<VersionId>,
 }
 
-/// What a transaction put in the journal, and what else is to be seen to after it.
+/// The bodies that a transaction journaled, and other work that it leaves for maintenance.
 #[derive(Debug, Default)]
 pub(crate) struct Journaled {
     pub(crate) bodies: u64,
     pub(crate) bytes: u64,
-    /// Which, as far as they are few enough to be written one by one.
+    /// The ids of the bodies, while they are few enough to be written one by one.
     pub(crate) ids: Vec<BlobId>,
-    /// Operations that it appended.
+    /// The number of operations that it appended.
     pub(crate) operations: u64,
-    /// Whether it made a pack of others.
+    /// The number of packs that it created.
     pub(crate) packs: u64,
 }
 
-/// How much is in [`Journaled`].
+/// The amounts in [`Journaled`] at a savepoint.
 struct Amount {
     bodies: u64,
     bytes: u64,
@@ -139,7 +139,7 @@ impl Journaled {
         self.ids.truncate(to.ids);
     }
 
-    /// Bodies that are listed; more are settled at once anyway.
+    /// The maximum number of listed ids; if there are more bodies, a checkpoint follows anyway.
     const MOST_LISTED: usize = 1024;
 
     pub(crate) fn add(&mut self, other: Self) {
@@ -153,7 +153,7 @@ impl Journaled {
 }
 
 impl<'a> Writer<'a> {
-    /// Waits for its turn to write, until the deadline.
+    /// Begins a transaction; waits for the write lock until the deadline.
     pub(crate) fn begin(
         index: &'a dyn Index,
         bodies: &'a Bodies,
@@ -177,16 +177,22 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// The bodies of this transaction may be many: then they go into a pack. It has no savepoints.
+    /// Makes the transaction put its bodies into a pack if they are many.
+    ///
+    /// Such a transaction has no savepoints.
     pub(crate) fn in_bulk(mut self) -> Self {
         self.bulk = Some(Bulk::new(self.bodies.blobs()));
         self
     }
 
-    /// Makes all of it durable and visible.
+    /// Commits the transaction: makes all of it durable and visible.
+    ///
+    /// If the outcome is [unknown](backend::ErrorKind::OutcomeUnknown), it may have been committed;
+    /// after any other error it was not.
     pub(crate) fn commit(mut self) -> storage::Result<Journaled> {
         self.usable()?;
-        // Referenced before referencing; and held until the rows are there.
+        // The bodies become durable before the rows that refer to them, and their pack stays locked
+        // until those rows are committed.
         let packed = self.finish_bulk()?;
         self.transaction.commit()?;
         drop(packed);
@@ -194,17 +200,17 @@ impl<'a> Writer<'a> {
         Ok(self.journaled)
     }
 
-    /// The last operation, of those that it appended too.
+    /// Returns the position of the last operation, those of this transaction included.
     pub(crate) fn place(&self) -> Place {
         self.last
     }
 
-    /// Bytes of the bodies that it stored.
+    /// Returns the size in bytes of the bodies that the transaction stored.
     pub(crate) fn journaled_bytes(&self) -> u64 {
         self.journaled.bytes
     }
 
-    /// Keeps what is done so far, whatever becomes of what follows.
+    /// Sets the savepoint that a later rollback returns to.
     pub(crate) fn savepoint(&mut self) -> storage::Result<Savepoint> {
         self.usable()?;
         self.transaction.savepoint()?;
@@ -214,7 +220,7 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Takes back what was done since the last savepoint, also a change that failed half-way.
+    /// Undoes everything since the last savepoint, a change that failed halfway included.
     pub(crate) fn roll_back(&mut self, to: Savepoint) -> storage::Result<()> {
         self.transaction.roll_back()?;
         self.last = to.last;
@@ -224,8 +230,10 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// After a failure the transaction may have half an operation, or have been rolled back under what came
-    /// before: it is good for nothing but being dropped, also where the caller goes on all the same.
+    /// Makes a change, and refuses all later ones if it fails.
+    ///
+    /// After a failure the transaction may contain half an operation, or the index may have rolled
+    /// it back. It can then only be dropped, even if the caller continues.
     pub(crate) fn change(
         &mut self,
         change: impl FnOnce(&mut dyn Transaction) -> storage::Result<()>,
@@ -247,7 +255,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Appends an operation of one's own and applies its changes.
+    /// Appends an operation by this store's author, and applies its changes.
     pub(crate) fn record(
         &mut self,
         at: DateTime<Utc>,
@@ -271,8 +279,10 @@ impl<'a> Writer<'a> {
         self.append_text(content, &text, now)
     }
 
-    /// Appends an operation whose content was written as this text, and applies its changes. It may have been made
-    /// long before `now`, elsewhere.
+    /// Appends an operation whose content has this text, and applies its changes.
+    ///
+    /// `now` is the time of the append; the operation may have been made long before, in another
+    /// store.
     pub(crate) fn append_text(
         &mut self,
         content: OperationContent,
@@ -293,7 +303,7 @@ impl<'a> Writer<'a> {
         Ok(operation)
     }
 
-    /// Puts a body in the journal, or into a pack with many others, if it is not stored already.
+    /// Stores a body unless it is stored already: in the journal, or with many others in a pack.
     pub(crate) fn store_body(&mut self, body: &Body, kin: Kin) -> Result<()> {
         let (id, bytes) = (body.id(), body.as_bytes());
         let size = bytes.len() as u64;
@@ -319,8 +329,9 @@ impl<'a> Writer<'a> {
         });
     }
 
-    /// Makes the bodies of a change that may be large durable, or has them made so with it. What is held is held until it
-    /// is committed.
+    /// Makes the bodies of a large change durable, or journals them if they are few.
+    ///
+    /// The returned lock must be held until the transaction is committed.
     fn finish_bulk(&mut self) -> storage::Result<Option<Box<dyn Hold>>> {
         match self.bulk.take().map(Bulk::finish).transpose()? {
             Some(Finished::Packed(hold)) => {
@@ -338,7 +349,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A body that a version of this transaction has.
+    /// Reads a body of a version of this transaction.
     fn read_body(&self, id: BlobId) -> Result<Body> {
         let packed = self.bulk.as_ref().map(|bulk| bulk.get(id));
         match packed.transpose()?.flatten() {
@@ -347,15 +358,16 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// What a body asks of its callers, as things stand in this transaction; nothing if its partials have more bytes than
-    /// `most`.
+    /// Returns the contract of a body, with its partials as of this transaction.
+    ///
+    /// Returns `None` if the partials have more than `most` bytes.
     pub(crate) fn contract(&self, body: &Body, most: u64) -> Result<Option<Arc<Contract>>> {
         let read = |id| self.read_body(id);
         let (snapshot, pointed) = (&*self.transaction, &mut Vec::new());
         judge::contract(snapshot, &read, self.context, body, most, pointed)
     }
 
-    /// The contract of a version that is stored.
+    /// Returns the contract of a stored version.
     pub(crate) fn contract_of(
         &self,
         version: &Version,
@@ -365,12 +377,12 @@ impl<'a> Writer<'a> {
         if let Some(contract) = known.filter(|contract| contract.partials.is_empty()) {
             return Ok(Some(contract));
         }
-        // Its contract is kept, so the body is not read again soon.
+        // The contract is cached, so the body is not needed again soon and is not cached.
         let body = self.read_body(version.blob)?;
         self.contract(&body, most)
     }
 
-    /// An id that no prompt has or had: the one that is asked for, or one that is drawn.
+    /// Returns an id that no prompt has or had: the requested one, or one drawn at random.
     pub(crate) fn free_prompt_id(&self, asked: Option<PromptId>) -> Result<PromptId> {
         match asked {
             Some(id) if self.transaction.prompt_id_taken(id)? => Err(Error::PromptIdTaken { id }),
@@ -385,12 +397,12 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// An id that no version has or had.
+    /// Draws an id that no version has or had.
     pub(crate) fn free_version_id(&self, at: DateTime<Utc>) -> Result<VersionId> {
         let millis = at.timestamp_millis().try_into().unwrap_or(0);
         loop {
             let id = VersionId::draw(millis, &mut self.rng());
-            // The index would refuse one that is taken. Only ids that are drawn from a seed can be.
+            // The index would refuse a taken id. Only an id drawn from a given seed can be taken.
             let seeded = self.context.seeded;
             let reserved = self.reserved.versions.contains(&id);
             if !reserved && (!seeded || self.transaction.version_ever(id)?.is_none()) {
@@ -406,7 +418,7 @@ impl<'a> Writer<'a> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records a request's inputs; no operation.
+    /// Records the inputs of a request, without an operation.
     pub(crate) fn record_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
         if self.transaction.version(inputs.version_id)?.is_none() {
             return Err(Error::VersionNotFound {
@@ -418,7 +430,9 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Checks, in the transaction that is about to change a pointer, that it is what the caller believes.
+/// Checks that a pointer is what the caller expects, in the transaction that will change it.
+///
+/// Fails with [`Error::Conflict`] otherwise.
 pub(crate) fn check_expected(
     snapshot: &dyn Snapshot,
     subject: impl FnOnce() -> String,
@@ -438,7 +452,7 @@ pub(crate) fn check_expected(
         expected: match expected {
             Expected::Is(id) => match snapshot.version(id)? {
                 Some(version) => Holder::from(&version).to_string(),
-                None => format!("{id}, which is not there"),
+                None => format!("{id}, which does not exist"),
             },
             Expected::Absent | Expected::Any => "unset".into(),
         },

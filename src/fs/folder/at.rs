@@ -1,4 +1,4 @@
-//! Folders by descriptors.
+//! Folders that are accessed by descriptors.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -24,7 +24,7 @@ const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 
 impl Folder {
-    /// Opens a folder that the caller named, through links if there are any.
+    /// Opens a folder that the caller named. Links in the path are followed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
             descriptor: rustix::fs::openat(CWD, path, FOLDER, Mode::empty())?,
@@ -32,18 +32,18 @@ impl Folder {
         })
     }
 
-    /// Opens the folder of this name.
+    /// Opens the child folder of this name.
     ///
     /// # Errors
     ///
-    /// A link of this name is refused.
+    /// Refuses a link.
     pub(crate) fn child(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
         let name = name.as_ref();
         let path = self.path_of(name);
         let flags = FOLDER.union(OFlags::NOFOLLOW);
         match rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => Ok(Self { descriptor, path }),
-            // Linux and macOS say one or the other of a link.
+            // Linux and macOS report a link by either of these errors.
             Err(Errno::NOTDIR | Errno::LOOP) if self.entry(name)? == Entry::Link => {
                 Err(is_a_link(&path))
             }
@@ -55,7 +55,7 @@ impl Folder {
         &self.path
     }
 
-    /// Says what has this name.
+    /// Returns the kind of the entry of this name. A link is not followed.
     pub(crate) fn entry(&self, name: impl AsRef<OsStr>) -> io::Result<Entry> {
         let found = rustix::fs::statat(&self.descriptor, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(match FileType::from_raw_mode(found.st_mode) {
@@ -65,7 +65,7 @@ impl Folder {
         })
     }
 
-    /// Makes a folder with these rights, less what the process's mask takes.
+    /// Creates a folder with these permissions, reduced by the process's umask.
     pub(crate) fn make_folder(&self, name: impl AsRef<OsStr>, mode: u32) -> io::Result<()> {
         Ok(rustix::fs::mkdirat(
             &self.descriptor,
@@ -74,7 +74,9 @@ impl Folder {
         )?)
     }
 
-    /// Makes a file that is not there, not even as a link, to read and write, as the process's mask allows.
+    /// Creates a file for reading and writing. Fails if the name exists, even as a link.
+    ///
+    /// The process's umask determines its permissions.
     pub(crate) fn create_new(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let flags = flags | OFlags::CLOEXEC;
@@ -82,7 +84,7 @@ impl Folder {
         Ok(file.into())
     }
 
-    /// Opens a file to replace its content. A link is refused.
+    /// Opens a file for writing and truncates it. Refuses a link.
     #[cfg(feature = "cli")]
     pub(crate) fn open_to_replace(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let name = name.as_ref();
@@ -94,14 +96,16 @@ impl Folder {
         }
     }
 
-    /// Opens a file, or a folder as a file, to look at and to lock; no link, and without waiting for who writes a pipe.
+    /// Opens a file, or a folder as a file, to inspect and lock it.
+    ///
+    /// Refuses a link, and does not wait for the writer of a pipe.
     pub(crate) fn open_entry(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.descriptor, name.as_ref(), flags, Mode::empty())?;
         Ok(file.into())
     }
 
-    /// Gives a file another name in another folder, in the place of what has it.
+    /// Moves a file to the name `to` in `folder`, replacing a file of that name.
     pub(crate) fn rename(
         &self,
         name: impl AsRef<OsStr>,
@@ -125,7 +129,7 @@ impl Folder {
         )?)
     }
 
-    /// Removes a folder that is empty.
+    /// Removes an empty folder.
     pub(crate) fn remove_folder(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(
             &self.descriptor,
@@ -134,7 +138,7 @@ impl Folder {
         )?)
     }
 
-    /// The names in the folder, in no order.
+    /// Returns the names in the folder, in no particular order.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.descriptor)? {

@@ -1,4 +1,4 @@
-//! Folders by their paths, on systems without `openat`.
+//! Folders that are accessed by path, on systems without `openat`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use super::root::{Entry, is_a_link};
 
-/// A folder that was no link when it was opened.
+/// A folder that was not a link when it was opened.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// Opens a folder that the caller named, through links if there are any.
+    /// Opens a folder that the caller named. Links in the path are followed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         match fs::metadata(path)?.is_dir() {
             true => Ok(Self { path: path.into() }),
@@ -22,11 +22,11 @@ impl Folder {
         }
     }
 
-    /// Opens the folder of this name.
+    /// Opens the child folder of this name.
     ///
     /// # Errors
     ///
-    /// A link of this name is refused.
+    /// Refuses a link.
     pub(crate) fn child(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
         let name = name.as_ref();
         let path = self.path_of(name);
@@ -41,7 +41,7 @@ impl Folder {
         &self.path
     }
 
-    /// Says what has this name.
+    /// Returns the kind of the entry of this name. A link is not followed.
     pub(crate) fn entry(&self, name: impl AsRef<OsStr>) -> io::Result<Entry> {
         let found = fs::symlink_metadata(self.path_of(name))?.file_type();
         Ok(if found.is_symlink() {
@@ -53,19 +53,19 @@ impl Folder {
         })
     }
 
-    /// Makes a folder with the rights that any folder gets.
+    /// Creates a folder with default permissions.
     pub(crate) fn make_folder(&self, name: impl AsRef<OsStr>, _mode: u32) -> io::Result<()> {
         fs::create_dir(self.path_of(name))
     }
 
-    /// Makes a file that is not there, to read and write.
+    /// Creates a file for reading and writing. Fails if the name exists.
     pub(crate) fn create_new(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let mut options = File::options();
         let options = options.read(true).write(true).create_new(true);
         options.open(self.path_of(name))
     }
 
-    /// Opens a file to replace its content. A link is refused.
+    /// Opens a file for writing and truncates it. Refuses a link.
     #[cfg(feature = "cli")]
     pub(crate) fn open_to_replace(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let name = name.as_ref();
@@ -78,7 +78,7 @@ impl Folder {
         }
     }
 
-    /// Opens a file to look at and to lock; no link.
+    /// Opens a file to inspect and lock it. Refuses a link.
     pub(crate) fn open_entry(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let name = name.as_ref();
         match self.entry(name)? {
@@ -87,7 +87,7 @@ impl Folder {
         }
     }
 
-    /// Gives a file another name in another folder, in the place of what has it.
+    /// Moves a file to the name `to` in `folder`, replacing a file of that name.
     pub(crate) fn rename(
         &self,
         name: impl AsRef<OsStr>,
@@ -101,18 +101,18 @@ impl Folder {
         fs::remove_file(self.path_of(name))
     }
 
-    /// Removes a folder that is empty.
+    /// Removes an empty folder.
     pub(crate) fn remove_folder(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         fs::remove_dir(self.path_of(name))
     }
 
-    /// The names in the folder, in no order.
+    /// Returns the names in the folder, in no particular order.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let entries = fs::read_dir(&self.path)?;
         entries.map(|entry| Ok(entry?.file_name())).collect()
     }
 
-    /// The file system makes names durable by itself.
+    /// Does nothing: the file system makes names durable without a flush.
     pub(crate) fn flush(&self) -> io::Result<()> {
         Ok(())
     }

@@ -1,7 +1,8 @@
-//! Folders that are written to, each opened relative to the one above it and never through a link.
+//! Folders of a store for writing, each opened relative to its parent and never through a link.
 //!
-//! Whatever moves or removes a file does so in an open folder, by the file's name in it: a link that is put in the place of a
-//! folder is refused, and never leads to files elsewhere. On systems without `openat` a link is looked for by its path first.
+//! A file is moved or removed in an open folder, by its name in that folder. If a link replaces a
+//! folder, it is refused and never leads to files elsewhere. On systems without `openat`, the path
+//! is first checked for a link.
 
 mod root;
 #[cfg_attr(unix, path = "at.rs")]

@@ -1,4 +1,4 @@
-//! TODO
+//! Folders below the directory of a store, opened one from another.
 
 use super::Folder;
 use std::ffi::OsStr;
@@ -10,16 +10,16 @@ use crate::fs::io_error::failed;
 use crate::fs::owner::Owner;
 use crate::storage::Result;
 
-/// What a name in a folder is of.
+/// The kind of an entry in a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Folder,
     Link,
-    /// A file, or anything else that is no folder.
+    /// A file, or anything else that is neither a folder nor a link.
     File,
 }
 
-/// The directory of a store, whose folders are opened by it.
+/// The directory of a store, from which the store's folders are opened.
 ///
 /// The directory itself may be reached through links; they were resolved when the store was opened.
 #[derive(Clone, Debug)]
@@ -62,11 +62,11 @@ impl StoreFolder {
         child(&self.blobs()?, "packs")
     }
 
-    /// Opens `blobs/packs/`, and makes it if it is missing.
+    /// Opens `blobs/packs/`, and creates it if it is missing.
     pub(crate) fn make_packs(&self) -> Result<Folder> {
         let blobs = self.blobs()?;
         let packs = blobs.make_child("packs", true);
-        packs.map_err(failed("making", &blobs.path_of("packs")))
+        packs.map_err(failed("creating", &blobs.path_of("packs")))
     }
 }
 
@@ -76,7 +76,9 @@ fn child(folder: &Folder, name: &str) -> Result<Folder> {
 }
 
 impl Folder {
-    /// Opens the folder of this name, and makes it if it is missing: durably if it is to be `flushed`.
+    /// Opens the child folder of this name, and creates it if it is missing.
+    ///
+    /// A new folder's name is made durable only if `flushed` is true.
     pub(crate) fn make_child(&self, name: impl AsRef<OsStr>, flushed: bool) -> io::Result<Self> {
         let name = name.as_ref();
         match self.child(name) {
@@ -100,7 +102,7 @@ impl Folder {
         }
     }
 
-    /// Removes what has this name, with all that is in it. Links in it are removed, not followed.
+    /// Removes the entry of this name, with everything in it. Links are removed, not followed.
     pub(crate) fn remove_all(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         let name = name.as_ref();
         if self.entry(name)? != Entry::Folder {
@@ -116,27 +118,27 @@ impl Folder {
         self.remove_folder(name)
     }
 
-    /// The path of what has this name.
+    /// Returns the path of the entry of this name.
     pub(crate) fn path_of(&self, name: impl AsRef<OsStr>) -> PathBuf {
         self.path().join(name.as_ref())
     }
 }
 
-/// Why a link is refused.
+/// Returns the error for a link that is refused.
 pub(super) fn is_a_link(path: &Path) -> io::Error {
     let path = path.display();
     let reason = format!("{path} is a link, and nothing is written or removed through links");
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
-/// Whether a file has no name any more.
+/// Checks whether a file has no name any more.
 pub(crate) fn is_removed(file: &File) -> io::Result<bool> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
         Ok(file.metadata()?.nlink() == 0)
     }
-    // A file that is open can't be removed.
+    // An open file cannot be removed.
     #[cfg(not(unix))]
     {
         let _ = file;

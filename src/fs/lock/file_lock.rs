@@ -1,9 +1,10 @@
-//! Locks on files, taken in turn by the threads of a handle and by processes, each wait with a limit.
+//! Locks on files, taken in turn by the threads of a handle and by processes.
 //!
-//! A lock that is free costs one system call to take and one to release. If another process holds it, one thread of the
-//! handle waits in the kernel, which serves waiting processes in order; the callers wait for that thread, first come, first
-//! served, each until its own deadline. No caller polls the lock, so none overtakes those who wait in the kernel. If every
-//! caller has given up when the lock comes, the thread releases it at once.
+//! A free lock costs one system call to take and one to release. If another process holds the lock,
+//! one thread of the handle waits in the kernel, which serves waiting processes in order. The
+//! callers wait for that thread, first come, first served, each until its own deadline. No caller
+//! polls the lock, so no caller overtakes those that wait in the kernel. If every caller has given
+//! up when the lock is granted, the thread releases it immediately.
 
 use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
@@ -31,14 +32,16 @@ pub(crate) struct FileLock(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
-    /// The index, whose owner and rights the file gets.
+    /// The index, which determines the owner and the permissions of the file.
     index: PathBuf,
     policy: LockPolicy,
-    /// The file stays open between locks. Otherwise it is opened by name for each, as one that was removed excludes nobody.
+    /// Whether the file stays open between locks. If not, it is opened by name for each lock,
+    /// because a lock on a removed file excludes no other process.
     stays_open: bool,
-    /// Whether a thread can be started: always, but in tests.
+    /// Whether a thread can be started. Always true, except in tests.
     has_threads: bool,
-    /// The process that made this: in a fork the locks belong to the parent, and the thread does not exist.
+    /// The process that created this lock. In a forked process the locks belong to the parent, and
+    /// the thread does not exist.
     process: u32,
     state: Mutex<State>,
     /// Wakes callers.
@@ -52,35 +55,37 @@ struct State {
     /// Open whenever `kernel` is not [`Free`](Kernel::Free).
     file: Option<Arc<File>>,
     kernel: Kernel,
-    /// The callers that wait, by number, in the order in which they came.
+    /// The numbers of the waiting callers, in order of arrival.
     line: VecDeque<u64>,
     last_number: u64,
     has_thread: bool,
-    /// Set when the handle is closed: no wait lasts longer.
+    /// The deadline of all waits, set when the handle is closed.
     closes: Deadline,
     is_dropped: bool,
 }
 
-/// What this handle has of the lock.
+/// The state of the lock in this handle.
 #[derive(Debug)]
 enum Kernel {
-    /// Nothing.
+    /// The handle neither holds the lock nor waits for it.
     Free,
-    /// The thread waits for it.
+    /// The thread waits for the lock.
     Awaited,
-    /// The thread has got it, or failed to, for the first caller in line.
+    /// The thread has taken the lock, or failed to, for the first caller in line.
     Came(io::Result<()>),
-    /// A caller holds it.
+    /// A caller holds the lock.
     Held,
 }
 
 impl FileLock {
-    /// A lock on this file, which is made if it is missing; it belongs to the index at the other path.
+    /// Returns a lock on the file at `path`, which belongs to the index at `index`.
+    ///
+    /// The file is created when the lock is first taken, if it is missing.
     pub(crate) fn new(path: PathBuf, index: PathBuf, policy: LockPolicy) -> Self {
         Self::of(path, index, policy, true)
     }
 
-    /// A lock on whatever file has this name when the lock is taken.
+    /// Returns a lock on the file that has this name when the lock is taken.
     pub(crate) fn by_name(path: PathBuf, index: PathBuf, policy: LockPolicy) -> Self {
         Self::of(path, index, policy, false)
     }
@@ -107,17 +112,17 @@ impl FileLock {
         }))
     }
 
-    /// The file.
+    /// Returns the path of the locked file.
     pub(crate) fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// How long callers wait, unless they say otherwise.
+    /// Returns the policy for waits, which applies unless a caller sets its own deadline.
     pub(crate) fn policy(&self) -> &LockPolicy {
         &self.0.policy
     }
 
-    /// Takes the lock for the caller, or fails as busy once the deadline has passed.
+    /// Takes the lock, or fails as busy once the deadline has passed.
     pub(crate) fn lock(&self, deadline: Deadline) -> Result<LockGuard<'_>> {
         let shared = &*self.0;
         let mut state = shared.state();
@@ -128,7 +133,7 @@ impl FileLock {
         self.wait(state, deadline)
     }
 
-    /// Joins the line, and leaves it with the lock or with a reason.
+    /// Joins the line, and leaves it with the lock or with an error.
     fn wait<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -207,7 +212,9 @@ impl FileLock {
         }
     }
 
-    /// Has the thread wait for the lock; false if there is no thread and none can be started.
+    /// Makes the thread wait for the lock.
+    ///
+    /// Returns false if there is no thread and none can be started.
     fn await_lock(&self, state: &mut State) -> bool {
         if !state.has_thread {
             let shared = Arc::clone(&self.0);
@@ -221,7 +228,7 @@ impl FileLock {
         state.has_thread
     }
 
-    /// Ends all waits at this moment at the latest: the handle is being closed.
+    /// Ends all waits at this moment at the latest, because the handle is being closed.
     pub(crate) fn close_by(&self, moment: Deadline) {
         let mut state = self.0.state();
         state.closes = state.closes.min(moment);
@@ -243,7 +250,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the lock if no other process has it.
+    /// Takes the lock if no other process holds it.
     fn try_now(&self, state: &mut State) -> Result<bool> {
         let file = match &state.file {
             Some(file) => file,
@@ -270,20 +277,20 @@ impl Shared {
         }
     }
 
-    /// Lets go of the lock, if this handle has it.
+    /// Releases the lock, if this handle holds it.
     fn free(&self, state: &mut State) {
         let released = match (&state.kernel, &state.file) {
             (Kernel::Held | Kernel::Came(Ok(())), Some(file)) => file.unlock().is_ok(),
             _ => true,
         };
-        // A lock that can't be released is released when the file is closed.
+        // A lock that cannot be released is released by closing the file.
         if !self.stays_open || !released {
             state.file = None;
         }
         state.kernel = Kernel::Free;
     }
 
-    /// Takes a caller out of the line, and has the next one look.
+    /// Removes a caller from the line, and wakes the others.
     fn leave(&self, state: &mut State, number: u64) {
         state.leave(number);
         if !state.line.is_empty() {
@@ -291,7 +298,7 @@ impl Shared {
         }
     }
 
-    /// What the thread does: waits for the lock whenever a caller needs it.
+    /// Runs the thread, which waits for the lock whenever a caller needs it.
     fn serve(&self) {
         let mut state = self.state();
         loop {
@@ -337,13 +344,13 @@ fn wait_in_kernel(file: &File) -> io::Result<()> {
     }
 }
 
-/// The lock, held until this is dropped.
+/// A held lock. Dropping it releases the lock.
 #[derive(Debug)]
 pub(crate) struct LockGuard<'a>(&'a Shared);
 
 impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
-        // A fork shares the lock with its parent, which goes on to hold it.
+        // A forked process shares the lock with its parent, which still holds it.
         if self.0.process != std::process::id() {
             return;
         }
@@ -356,12 +363,12 @@ impl Drop for LockGuard<'_> {
 }
 
 impl LockGuard<'_> {
-    /// How long the handle's calls wait.
+    /// Returns the policy for waits of the lock's handle.
     pub(crate) fn policy(&self) -> &LockPolicy {
         &self.0.policy
     }
 
-    /// The index that the lock belongs to.
+    /// Returns the path of the index that the lock belongs to.
     pub(crate) fn index(&self) -> &Path {
         &self.0.index
     }

@@ -1,4 +1,4 @@
-//! The processes that hold a lock on a file, as far as the system says.
+//! The processes that hold a lock on a file, if the system reports them.
 
 use std::fmt;
 use std::path::Path;
@@ -9,9 +9,9 @@ use std::path::Path;
 pub struct LockHolder {
     /// The id of the process that took the lock.
     pub process: u32,
-    /// Its name; none if it has ended, and a process that it started has inherited the lock.
+    /// Its name; `None` if it has ended and a process that it started has inherited the lock.
     pub name: Option<String>,
-    /// Whether it is stopped, as by Ctrl-Z.
+    /// Whether it is stopped, for example by Ctrl-Z.
     pub is_stopped: bool,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for LockHolder {
     }
 }
 
-/// The processes that hold a lock on a file; none if the system does not say.
+/// Returns the processes that hold a lock on a file; none if the system does not report them.
 #[cfg(target_os = "linux")]
 pub(crate) fn holders(path: &Path) -> Vec<LockHolder> {
     use std::os::unix::fs::MetadataExt;
@@ -53,9 +53,10 @@ pub(crate) fn holders(_path: &Path) -> Vec<LockHolder> {
     Vec::new()
 }
 
-/// Reads the lines of `/proc/locks`, such as `1: FLOCK  ADVISORY  WRITE 1234 fe:01:5678 0 EOF`. Those that wait have an
-/// arrow after the number. Some file systems report another device there than elsewhere, so the inode decides if no line
-/// has both.
+/// Parses lines of `/proc/locks`, such as `1: FLOCK  ADVISORY  WRITE 1234 fe:01:5678 0 EOF`.
+///
+/// Lines of waiting processes have an arrow after the number. Some file systems report another
+/// device here than elsewhere. So if no line matches both device and inode, the inode decides.
 #[cfg(target_os = "linux")]
 fn processes(locks: &str, device: (u32, u32), inode: u64) -> Vec<u32> {
     let mut of_device = Vec::new();
@@ -71,7 +72,7 @@ fn processes(locks: &str, device: (u32, u32), inode: u64) -> Vec<u32> {
         if file.next().and_then(|number| number.parse().ok()) != Some(inode) {
             continue;
         }
-        // A lock of an open file, and one that was taken outside of this container, has no process.
+        // A lock of an open file, and one taken outside of this container, has no process id.
         let Ok(process @ 1..) = process.parse::<u32>() else {
             continue;
         };
@@ -95,7 +96,7 @@ fn holder(process: u32) -> LockHolder {
         let (_, value) = fields.find(|(field, _)| *field == name)?;
         Some(value.trim())
     };
-    // A process that has ended is listed until its parent asks for its end.
+    // A process that has ended stays listed until its parent waits for it.
     let state = field("State").filter(|state| !state.starts_with(['Z', 'X']));
     LockHolder {
         process,
@@ -120,7 +121,7 @@ garbage
 ";
 
     #[test]
-    fn those_who_hold_are_told_from_those_who_wait_and_from_those_of_other_files() {
+    fn holders_are_distinguished_from_waiters_and_from_holders_of_other_files() {
         assert_eq!(processes(LOCKS, (0xfe, 1), 41), [701]);
         assert_eq!(processes(LOCKS, (0, 0x2f), 41), [703]);
         assert_eq!(processes(LOCKS, (9, 9), 41), [701, 703]);

@@ -1,8 +1,8 @@
-//! The files that locks are taken on, and who may open them.
+//! The files that locks are taken on, and their permissions.
 //!
-//! Whoever can open a lock file can lock it, and keep all writers waiting. So it can be opened by those who may write the
-//! index, and by no one else: an index of mode 0644 has lock files of mode 0600, one of 0664 those of 0660. Readers take
-//! no lock.
+//! A user who can open a lock file can lock it, and block all writers. So only users who may write
+//! the index can open its lock files: an index of mode 0644 has lock files of mode 0600, one of
+//! mode 0664 has lock files of mode 0660. Readers take no lock.
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
@@ -12,12 +12,12 @@ use crate::fs::io_error::failed;
 use crate::fs::owner::Owner;
 use crate::storage::{Error, Result};
 
-/// Opens a lock file of an index, or makes it.
+/// Opens a lock file of an index, and creates it if it is missing.
 pub(crate) fn open_lock(path: &Path, index: &Path) -> Result<File> {
     let refused = |error: io::Error| match error.kind() {
         ErrorKind::PermissionDenied => {
             let reason = format!(
-                "opening {}: only those who may write the index may",
+                "opening {}: only users who may write the index may open it",
                 path.display()
             );
             Error::io(reason, error)
@@ -34,14 +34,14 @@ pub(crate) fn open_lock(path: &Path, index: &Path) -> Result<File> {
             Err(error) => return Err(refused(error)),
         }
         match make(path, index) {
-            // Another process has made it meanwhile.
+            // Another process has created it meanwhile.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => return made.map_err(refused),
         }
     }
 }
 
-/// Opens what is there, if it is a file: a link could lead anywhere.
+/// Opens an existing lock file. Refuses anything but a regular file: a link could lead anywhere.
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<(File, Metadata)> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -55,7 +55,7 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
         true => Ok((file, found)),
         false => Err(io::Error::new(
             ErrorKind::InvalidInput,
-            "it is no regular file",
+            "it is not a regular file",
         )),
     }
 }
@@ -67,7 +67,9 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
     Ok((file, found))
 }
 
-/// Makes the file under another name first: under its own it has its owner and rights from the beginning.
+/// Creates the file under a temporary name, then gives it its own name.
+///
+/// So it has its owner and permissions from the moment at which its name exists.
 fn make(path: &Path, index: &Path) -> io::Result<File> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let file = tempfile::Builder::new()
@@ -79,14 +81,14 @@ fn make(path: &Path, index: &Path) -> io::Result<File> {
     file.persist_noclobber(path).map_err(|error| error.error)
 }
 
-/// Gives a new file the index's group, if this user is in it: SQLite does so with its log.
+/// Gives a new file the index's group, if this user is in it. SQLite does the same for its log.
 #[cfg(unix)]
 fn share_group(file: &File, index: &Path) {
     use std::os::unix::fs::{MetadataExt, fchown};
     if let (Ok(found), Ok(index)) = (file.metadata(), std::fs::metadata(index))
         && found.gid() != index.gid()
     {
-        // Else the group gets no rights.
+        // If this fails, the group gets no permissions.
         let _ = fchown(file, None, Some(index.gid()));
     }
 }
@@ -94,8 +96,10 @@ fn share_group(file: &File, index: &Path) {
 #[cfg(not(unix))]
 fn share_group(_file: &File, _index: &Path) {}
 
-/// Gives the file the rights that follow from the index, if that is this user's to do. Those may have changed, and so may
-/// the file's. Root does so for the index's owner, except for a file of several names, which may be something else.
+/// Sets the permissions that follow from those of the index, if this user may do so.
+///
+/// The permissions of the index or of the file may have changed. Root sets them for the owner of
+/// the index, unless the file has several names: then it may be some other file.
 #[cfg(unix)]
 fn adjust(file: &File, found: &Metadata, index: &Path) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -107,7 +111,7 @@ fn adjust(file: &File, found: &Metadata, index: &Path) {
     let is_owners = user.is_root() && found.uid() == index.uid() && found.nlink() == 1;
     let mode = mode_for(index.mode(), found.gid() == index.gid());
     if (is_own || is_owners) && found.mode() & 0o777 != mode {
-        // What can't be adjusted works all the same.
+        // A file that cannot be adjusted works nevertheless.
         let _ = file.set_permissions(PermissionsExt::from_mode(mode));
     }
 }
@@ -115,7 +119,9 @@ fn adjust(file: &File, found: &Metadata, index: &Path) {
 #[cfg(not(unix))]
 fn adjust(_file: &File, _found: &Metadata, _index: &Path) {}
 
-/// The rights of a lock file: its owner's, and those of each class that may write the index.
+/// Returns the mode of a lock file.
+///
+/// Its owner has access, and each class that may write the index.
 #[cfg(unix)]
 fn mode_for(index: u32, same_group: bool) -> u32 {
     let group = match index & 0o020 != 0 && same_group {
@@ -146,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_may_write_the_index_may_open_its_locks() {
+    fn users_who_may_write_the_index_may_open_its_locks() {
         let directory = tempfile::tempdir().unwrap();
         let [index, lock] = ["index.db", "write.lock"].map(|name| directory.path().join(name));
         fs::write(&index, "").unwrap();
@@ -169,8 +175,8 @@ mod tests {
             }
             fs::remove_file(&lock).unwrap();
         }
-        assert_eq!(mode_for(0o664, false), 0o600, "the group is another");
-        // Before there is an index, nobody else needs it.
+        assert_eq!(mode_for(0o664, false), 0o600, "another group");
+        // Without an index, no other user needs the lock.
         fs::remove_file(&index).unwrap();
         open_lock(&lock, &index).unwrap();
         assert_eq!(mode(&lock), 0o600);
@@ -179,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn anything_but_a_regular_file_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::write(at("index.db"), "").unwrap();

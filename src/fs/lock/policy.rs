@@ -1,4 +1,4 @@
-//! The limits of waits for locks, and the notice that a wait is long.
+//! Limits of waits for locks, and notices of long waits.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,15 @@ use std::time::Duration;
 use super::holders::{LockHolder, holders};
 use crate::storage::{Deadline, Error, ErrorKind};
 
-/// A wait for a lock is worth a notice once it has lasted this long.
+/// The duration after which a wait for a lock causes a notice.
 pub(crate) const NOTICE_AFTER: Duration = Duration::from_secs(1);
 
-/// How long the calls of a handle wait for a lock that others hold, unless its options say otherwise.
+/// The default limit of a wait for a lock.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 
 type Notice = Arc<dyn Fn(&LockWait) + Send + Sync>;
 
-/// How long the calls of a handle wait for locks, and who is told if that takes a while.
+/// The limit of waits for locks, and the callback for long waits.
 #[derive(Clone)]
 pub(crate) struct LockPolicy {
     pub(crate) limit: Duration,
@@ -25,7 +25,7 @@ pub(crate) struct LockPolicy {
 
 /// A wait for a lock that has lasted a second.
 ///
-/// As text: the lock's file and who holds it.
+/// Its text names the locked file and the processes that hold the lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockWait {
@@ -33,7 +33,7 @@ pub struct LockWait {
     pub path: PathBuf,
     /// How long the call has waited.
     pub waited: Duration,
-    /// The processes that hold the lock, as far as the system says; empty if it does not.
+    /// The processes that hold the lock; empty if the system does not report them.
     pub holders: Vec<LockHolder>,
 }
 
@@ -47,7 +47,7 @@ impl Default for LockPolicy {
 }
 
 impl LockPolicy {
-    /// The deadline of a call that begins now.
+    /// Returns the deadline of a call that begins now.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline::after(self.limit)
     }
@@ -63,7 +63,7 @@ impl LockPolicy {
         }
     }
 
-    /// The error of a call that has waited this long for a lock on a file, in vain.
+    /// Returns the error of a call that has waited this long for a lock on a file and not got it.
     pub(crate) fn busy(&self, path: &Path, waited: Duration) -> Error {
         let wait = LockWait::of(path, waited);
         let waited = waited.as_secs_f64();

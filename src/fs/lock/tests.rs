@@ -9,7 +9,7 @@ use crate::storage::ErrorKind;
 const A_WHILE: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(20);
 
-/// A place for a lock; each handle on it is to the others as one of another process.
+/// A directory for a lock. Each handle acts like a handle of another process.
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -42,7 +42,7 @@ impl Place {
         handle
     }
 
-    /// Whether nobody has the lock, asked by the file itself.
+    /// Checks whether the lock is free, by locking the file directly.
     fn is_free(&self) -> bool {
         File::open(self.path("write.lock"))
             .unwrap()
@@ -50,7 +50,7 @@ impl Place {
             .is_ok()
     }
 
-    /// Whether nobody has the lock, at least in a while.
+    /// Waits up to five seconds until the lock is free; returns whether it is.
     fn becomes_free(&self) -> bool {
         (0..500).any(|_| {
             sleep(Duration::from_millis(10));
@@ -63,7 +63,7 @@ fn within(limit: Duration) -> Deadline {
     Deadline::after(limit)
 }
 
-/// That it was refused, and after which time.
+/// Checks that the lock is refused as busy, and returns the time that this took.
 fn busy(lock: &FileLock, limit: Duration) -> Duration {
     let began = Instant::now();
     let refused = lock.lock(within(limit)).unwrap_err();
@@ -85,12 +85,12 @@ fn a_free_lock_is_taken_and_released() {
     }
     assert!(
         !first.0.state().has_thread,
-        "a thread for a lock that was free"
+        "a thread was started for a free lock"
     );
 }
 
 #[test]
-fn those_whose_time_is_over_are_refused_and_the_others_are_served() {
+fn callers_past_their_deadline_are_refused_and_others_are_served() {
     let place = Place::new();
     for waiting in [place.handle(), place.without_threads()] {
         let holder = place.handle();
@@ -128,9 +128,9 @@ fn a_refusal_names_the_file_and_the_holder() {
     assert_eq!(known, cfg!(target_os = "linux"), "{refused}");
 }
 
-/// The thread goes on to wait in the kernel, and must not keep what it gets.
+/// The thread goes on waiting in the kernel, and must release the lock that it gets.
 #[test]
-fn a_lock_that_comes_too_late_is_released() {
+fn a_lock_that_is_granted_too_late_is_released() {
     let place = Place::new();
     let (holder, waiting, third) = (place.handle(), place.handle(), place.handle());
     let guard = holder.lock(within(LONG)).unwrap();
@@ -140,7 +140,7 @@ fn a_lock_that_comes_too_late_is_released() {
     assert!(place.becomes_free());
     drop(third.lock(within(Duration::ZERO)).unwrap());
     drop(waiting.lock(within(LONG)).unwrap());
-    // The same with a handle that is gone by then.
+    // The same, with a handle that is dropped by then.
     let guard = holder.lock(within(LONG)).unwrap();
     busy(&waiting, A_WHILE);
     drop(waiting);
@@ -148,9 +148,9 @@ fn a_lock_that_comes_too_late_is_released() {
     assert!(place.becomes_free());
 }
 
-/// One who comes after all others have given up finds the thread that still waits.
+/// A caller that arrives after all others have given up uses the thread that still waits.
 #[test]
-fn who_comes_later_is_given_what_others_gave_up() {
+fn a_later_caller_gets_the_lock_that_others_gave_up() {
     let place = Place::new();
     let (holder, waiting) = (place.handle(), place.handle());
     let guard = holder.lock(within(LONG)).unwrap();
@@ -188,7 +188,7 @@ fn threads_of_a_handle_are_served_in_order() {
 }
 
 #[test]
-fn only_one_has_it() {
+fn only_one_caller_holds_the_lock() {
     let place = Place::new();
     let (inside, turns) = (AtomicBool::new(false), AtomicU32::new(0));
     let handles = [place.handle(), place.handle(), place.without_threads()];
@@ -197,7 +197,7 @@ fn only_one_has_it() {
             scope.spawn(|| {
                 for _ in 0..200 {
                     let guard = handle.lock(within(LONG)).unwrap();
-                    assert!(!inside.swap(true, Ordering::SeqCst), "two have it");
+                    assert!(!inside.swap(true, Ordering::SeqCst), "two hold the lock");
                     turns.fetch_add(1, Ordering::SeqCst);
                     std::thread::yield_now();
                     inside.store(false, Ordering::SeqCst);
@@ -258,7 +258,7 @@ fn a_notice_that_panics_leaves_the_line() {
     assert!(place.is_free());
 }
 
-/// A file without a name excludes nobody.
+/// A lock on a removed file excludes no other process.
 #[test]
 fn a_lock_by_name_is_on_the_file_of_that_name() {
     let place = Place::new();
@@ -275,7 +275,7 @@ fn a_lock_by_name_is_on_the_file_of_that_name() {
 }
 
 #[test]
-fn a_file_that_can_not_be_made_is_an_error_for_each() {
+fn a_lock_file_that_cannot_be_created_is_an_error_for_each_caller() {
     let lock = FileLock::new(
         "/nowhere/write.lock".into(),
         "/nowhere/index.db".into(),

@@ -1,4 +1,4 @@
-//! TODO
+//! [`Body`], the JSON text of a version.
 
 use super::Shape;
 use std::panic::resume_unwind;
@@ -17,9 +17,10 @@ use crate::model::id::BlobId;
 
 /// The body of a version: an OpenAI-style chat request as JSON text.
 ///
-/// Any JSON object is accepted, up to [`Body::MAX_BYTES`], [`Body::MAX_VALUES`] and [`Body::MAX_DEPTH`] levels, whose
-/// numbers fit an `f64` and whose strings are Unicode. The text is kept byte for byte: white space, member order
-/// and the spelling of numbers come back as they went in.
+/// A body is any JSON object whose numbers fit an `f64` and whose strings are Unicode, up to
+/// [`Body::MAX_BYTES`], [`Body::MAX_VALUES`] and [`Body::MAX_DEPTH`] levels of nesting. The text is
+/// stored byte for byte: white space, the order of members and the spelling of numbers are
+/// preserved.
 ///
 /// ```
 /// use promptbook::Body;
@@ -36,55 +37,61 @@ pub struct Body(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     id: BlobId,
-    /// Parsed at once for a small body that comes from a caller, else on demand.
+    /// Parsed immediately if the body is small and comes from a caller, otherwise on demand.
     json: Json,
-    /// The member `model` of a body that was accepted without being parsed.
+    /// The member `model`, if the body was accepted without being parsed.
     model: OnceLock<Option<String>>,
-    /// The memory that the text and its values take, once it was asked for.
+    /// The memory that the text and its values take, computed once.
     weight: OnceLock<usize>,
 }
 
 impl Body {
-    /// The largest body, in bytes.
+    /// The maximum size of a body, in bytes.
     pub const MAX_BYTES: usize = 50 * 1024 * 1024;
 
-    /// The most values in a body: objects, arrays, strings, numbers, booleans and nulls, those within others and the body
-    /// itself included. Parsed, a value takes up to some hundred times the memory of its text.
+    /// The maximum number of values in a body.
+    ///
+    /// Objects, arrays, strings, numbers, booleans and nulls count, including nested ones and the
+    /// body itself. A parsed value takes up to about a hundred times the memory of its text.
     pub const MAX_VALUES: usize = 1_000_000;
 
-    /// The deepest nesting of objects and arrays, the body itself included.
+    /// The maximum nesting of objects and arrays. The body itself is the first level.
     pub const MAX_DEPTH: usize = 127;
 
-    /// The most template tags of a body that is committed, each counted as often as it stands where tags have a meaning. The
-    /// rules of what a minor version may be compare them one by one.
+    /// The maximum number of template tags in a body that is committed.
+    ///
+    /// Every occurrence of a tag counts, in the places where tags have a meaning. The limit exists
+    /// because the bump rules may compare the tags one by one.
     pub const MAX_TAGS: usize = 10_000;
 
-    /// The text as it was given.
+    /// Returns the text, exactly as it was given.
     #[must_use]
     pub fn text(&self) -> &str {
         self.0.json.text()
     }
 
-    /// The text's bytes.
+    /// Returns the bytes of the text.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.text().as_bytes()
     }
 
-    /// The content address.
+    /// Returns the content address.
     #[must_use]
     pub fn id(&self) -> BlobId {
         self.0.id
     }
 
-    /// The parsed text: an object, its members in the order of the text. Its numbers are integers of 64 bits or doubles;
-    /// [`text`](Self::text) has them as they are written.
+    /// Returns the parsed text.
+    ///
+    /// It is an object whose members are in the order of the text. Its numbers are 64-bit integers
+    /// or doubles; [`text`](Self::text) has them as they are written.
     #[must_use]
     pub fn json(&self) -> &Value {
         self.0.json.json()
     }
 
-    /// The member `model`, if it is a string.
+    /// Returns the member `model`, if it is a string.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
         match self.0.model.get() {
@@ -93,19 +100,22 @@ impl Body {
         }
     }
 
-    /// The text as a part of other JSON, but for the white space around it.
+    /// Returns the text for use inside other JSON, without the white space around it.
     #[cfg(feature = "server")]
     pub(crate) fn raw(&self) -> serde_json::Result<&serde_json::value::RawValue> {
         serde_json::from_str(self.text())
     }
 
-    /// Whether the text is so large that its values are not parsed without need, nor kept.
+    /// Returns whether the body is large: its values are parsed only on demand, and then freed.
     pub(crate) fn is_large(&self) -> bool {
         self.text().len() > LARGE
     }
 
-    /// Looks at the values once. Those of a large body are parsed for it and freed again, unless they are there already:
-    /// in a thread of its own, whose heap has little else that would keep their memory from the system.
+    /// Calls `look` with the parsed values.
+    ///
+    /// The values of a large body are freed afterwards, unless they were parsed before. They are
+    /// parsed in a separate thread, because its heap contains little else that would prevent their
+    /// memory from being returned to the system.
     pub(crate) fn look<T: Send>(&self, look: impl Fn(&Value) -> T + Sync) -> T {
         if !self.is_large() || self.0.json.is_parsed() {
             return look(self.json());
@@ -120,7 +130,7 @@ impl Body {
         let builder = thread::Builder::new().name("promptbook-body".into());
         thread::scope(|scope| match builder.spawn_scoped(scope, apart) {
             Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            // There is no thread to be had.
+            // No thread could be started.
             Err(_) => look(self.json()),
         })
     }
@@ -134,20 +144,20 @@ impl Body {
         }))
     }
 
-    /// The memory that this takes with its values, in bytes, whether they are parsed yet or not.
+    /// Returns the memory of the body with its values, in bytes, even if they are not parsed.
     pub(crate) fn weight(&self) -> usize {
         let text = self.as_bytes();
         let weigh = || size_of::<Inner>() + text.len() + Shape::of(text).parsed_bytes();
         *self.0.weight.get_or_init(weigh)
     }
 
-    /// A body that was accepted before: its bytes match `id`, which the index vouches for.
+    /// Creates a body from stored bytes. The caller has checked that their hash is `id`.
     pub(crate) fn from_store(id: BlobId, bytes: Vec<u8>) -> Result<Self> {
         let text = String::from_utf8(bytes).map_err(|_| Error::Damaged {
             blob: id,
             reason: "it is not UTF-8".into(),
         })?;
-        // It went through `accept` before, and its hash was checked.
+        // The text went through `accept` before, and its hash was checked.
         Ok(Self::of(id, Json::new(text)))
     }
 
@@ -161,7 +171,8 @@ impl Body {
         if text.len() > Self::MAX_VALUES {
             let (values, limit) = (Shape::of(text.as_bytes()).values, Self::MAX_VALUES);
             if values > limit {
-                // What is no JSON is refused as that, without a tree of what comes before the mistake.
+                // Text that is not JSON gets the parser's error. No tree is built of the values
+                // before it.
                 return refuse(match serde_json::from_str::<IgnoredAny>(&text) {
                     Ok(IgnoredAny) => format!("it has {values} values, the limit is {limit}"),
                     Err(error) => error.to_string(),
@@ -196,7 +207,7 @@ impl Body {
     }
 }
 
-/// The values of a larger text may take ten megabytes and more.
+/// The size from which a text counts as large. Its values may take more than ten megabytes.
 const LARGE: usize = 128 * 1024;
 
 impl AsRef<Json> for Body {
@@ -261,7 +272,7 @@ impl TryFrom<&[u8]> for Body {
 impl TryFrom<&Value> for Body {
     type Error = Error;
 
-    /// The compact text of a parsed body.
+    /// Creates a body from the compact text of a JSON value.
     fn try_from(json: &Value) -> Result<Self> {
         Self::accept(json.to_string())
     }
@@ -275,7 +286,7 @@ impl TryFrom<Value> for Body {
     }
 }
 
-/// The outline of a small body. Its model is read where it is asked for.
+/// Returns the outline of a small body. Its model is read on demand.
 fn outline_of(json: &Value) -> Outline {
     match json {
         Value::Object(_) => Outline::Object(None),
@@ -298,8 +309,10 @@ fn words_of(kind: Kind) -> &'static str {
     }
 }
 
-/// A body as part of other JSON, byte for byte: the text itself, or, where there is white space around it, which other
-/// JSON would not keep, as a string.
+/// Serialization of a body inside other JSON, byte for byte.
+///
+/// A body is written as raw JSON. If there is white space around it, which other JSON would not
+/// preserve, it is written as a string.
 #[cfg(feature = "server")]
 pub(crate) mod verbatim {
     use serde::de::Error as _;

@@ -1,4 +1,4 @@
-//! A prompt's body: JSON text, kept byte for byte.
+//! The body of a version: JSON text, stored byte for byte.
 
 pub(crate) mod document;
 pub(crate) mod outline;

@@ -1,19 +1,21 @@
-//! JSON text checked and looked into without a tree of its values, which may take a hundred times its memory.
+//! Validation and inspection of JSON text without a tree of its values.
+//!
+//! A tree may take a hundred times the memory of the text.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// What there is to know of a body without its values.
+/// The properties of a body that are known without parsing its values.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outline {
     /// An object, and its member `model`, if that is a string.
     Object(Option<String>),
-    /// Another value.
+    /// Another kind of value.
     Other(Kind),
 }
 
-/// The kind of a value.
+/// The kind of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Null,
@@ -24,7 +26,7 @@ pub(super) enum Kind {
     Object,
 }
 
-/// Checks text as strictly as a parser that builds its tree.
+/// Checks text as strictly as a parser that builds a tree.
 pub(super) fn outline(text: &str) -> serde_json::Result<Outline> {
     let mut from = serde_json::Deserializer::from_str(text);
     let outline = match text.trim_ascii_start().starts_with('{') {
@@ -35,18 +37,20 @@ pub(super) fn outline(text: &str) -> serde_json::Result<Outline> {
     Ok(outline)
 }
 
-/// Whether any string of the text, or any member's name, passes a test.
+/// Returns whether any string or member name in the text passes a test.
 pub(crate) fn any_string(text: &str, test: impl Fn(&str) -> bool) -> bool {
     let mut found = false;
     let mut from = serde_json::Deserializer::from_str(text);
-    // In what is no JSON, the strings before the mistake are looked at.
+    // If the text is not JSON, only the strings before the error are tested.
     let _ = Walk(&mut |text: &str| found = found || test(text)).deserialize(&mut from);
     found
 }
 
 fn ignore(_: &str) {}
 
-/// Goes through a value and all that is within it, and shows its strings and its members' names.
+/// A visitor of a value and of everything nested in it.
+///
+/// It passes strings and member names to a closure.
 struct Walk<'s, F>(&'s mut F);
 
 impl<'de, F: FnMut(&str)> DeserializeSeed<'de> for Walk<'_, F> {
@@ -102,7 +106,7 @@ impl<'de, F: FnMut(&str)> Visitor<'de> for Walk<'_, F> {
     }
 }
 
-/// The members of a body, of which `model` is read.
+/// A visitor of a body's members that reads `model`.
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
@@ -124,7 +128,7 @@ impl<'de> Visitor<'de> for Members {
                 members.next_value_seed(Walk(&mut ignore))?;
                 continue;
             }
-            // Of members of the same name the last counts.
+            // If a name occurs more than once, the last member counts.
             let mut text = String::new();
             let kind = members.next_value_seed(Walk(&mut |string: &str| text = string.into()))?;
             model = (kind == Kind::String).then_some(text);
@@ -139,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_refused_as_a_parser_refuses_it() {
+    fn text_is_refused_like_by_a_parser() {
         let deep = format!("{}{}", "[".repeat(128), "]".repeat(128));
         for text in [
             "",
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_outline_is_that_of_the_tree() {
+    fn the_outline_matches_the_tree() {
         for text in [
             "{}",
             r#" {"model":"m"} "#,
@@ -195,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn every_string_is_looked_at() {
+    fn every_string_is_tested() {
         let text = r#"{"a":["b",{"c":"\u0064"}],"e":1}"#;
         for one in ["a", "b", "c", "d", "e"] {
             assert!(any_string(text, |string| string == one), "{one}");

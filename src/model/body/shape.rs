@@ -1,28 +1,29 @@
-//! What JSON text is made of, counted without parsing it.
+//! Counts of the values in JSON text, without parsing it.
 
 use memchr::memchr2;
 
-/// The numbers of values and objects in JSON text. Of text that is no JSON they mean nothing.
+/// The numbers of values and objects in JSON text. For text that is not JSON they have no meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
-    /// Objects, arrays, strings, numbers, booleans and nulls; the names of members are not among them.
+    /// Objects, arrays, strings, numbers, booleans and nulls. Member names do not count.
     pub(crate) values: usize,
     /// Objects that have members.
     objects: usize,
     bytes: usize,
 }
 
-/// The memory of a parsed value, with the room that lists grow by, and of its name in an object.
+/// The memory of a parsed value and its member name, including the spare capacity of lists.
 const BYTES_OF_VALUE: usize = 100;
 
-/// The memory of an object's table and list of members, beyond the members' values.
+/// The memory of an object's table and list of members, without the members' values.
 const BYTES_OF_OBJECT: usize = 450;
 
 impl Shape {
     pub(crate) fn of(text: &[u8]) -> Self {
-        // Every element of a list but the first follows a comma, and every list that is not empty has a first one.
+        // Every element of a list except the first follows a comma. Every list that is not empty
+        // has a first element.
         let (mut values, mut objects) = (1, 0);
-        // What opened the list of which no element was seen yet.
+        // The opening bracket of a list whose first element has not been seen yet.
         let mut opened = None;
         let mut at = 0;
         while let Some(&byte) = text.get(at) {
@@ -53,14 +54,16 @@ impl Shape {
         }
     }
 
-    /// The memory that the values take once they are parsed, in bytes; rather too much than too little.
+    /// Returns the memory that the parsed values take, in bytes.
+    ///
+    /// The estimate is rather too high than too low.
     pub(crate) fn parsed_bytes(&self) -> usize {
-        // The strings are of the text, and no longer than it.
+        // The strings are parts of the text, so in total they are no longer than it.
         self.bytes + BYTES_OF_VALUE * self.values + BYTES_OF_OBJECT * self.objects
     }
 }
 
-/// Where a string ends, of which this is the first byte.
+/// Returns the position after the string whose first byte is at `at`.
 fn end_of_string(text: &[u8], mut at: usize) -> usize {
     loop {
         let rest = text.get(at..).unwrap_or_default();
@@ -92,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_counted_as_a_parser_counts_them() {
+    fn values_are_counted_like_by_a_parser() {
         for text in [
             "{}",
             " [ ] ",

@@ -1,11 +1,13 @@
-//! The kinds of errors: what a caller can do about one, without a list of all variants.
+//! The kinds of errors: what a caller can do about an error, without a list of all variants.
 
 use super::types::Error;
 use crate::engine::contract::Breakage;
 use crate::fs::checksummed_file::FileError;
 use crate::storage;
 
-/// What a caller can do about an [`Error`]. Exit codes and HTTP statuses follow from it.
+/// The class of an [`Error`], by what a caller can do about it.
+///
+/// Exit codes and HTTP statuses follow from it.
 ///
 /// ```
 /// use promptbook::{ErrorKind, Store};
@@ -19,39 +21,47 @@ use crate::storage;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What was named does not exist.
+    /// The named prompt, version, environment, operation or body does not exist.
     NotFound,
-    /// A name has several meanings. An id has one.
+    /// The name of a prompt is not unique. Use an id instead.
     Ambiguous,
     /// An argument or a file is malformed, or exceeds a limit.
     Invalid,
-    /// What is stored is not what was expected, or is in the way. Read it again before you repeat the call.
+    /// The store is not in the expected state, or already contains something in the way.
+    ///
+    /// Read the current state before the call is repeated.
     Conflict,
-    /// The bump rules or the numbers do not allow the version.
+    /// The bump rules do not allow the version, or no version number is left.
     Refused,
-    /// What is stored is damaged.
+    /// The stored data is damaged.
     Corrupt,
-    /// A body cannot be rendered or frozen with what it was given.
+    /// A body cannot be rendered or frozen with the given inputs and partials.
     Unrenderable,
-    /// Others held a lock for too long. Nothing was changed; the same call may succeed later.
+    /// Another thread or process held a lock for too long.
+    ///
+    /// Nothing was changed, and the same call may succeed later.
     Busy,
-    /// The disk or a quota is full. Nothing was changed; the same call succeeds once there is room.
+    /// The disk or a quota is full.
+    ///
+    /// Nothing was changed, and the same call succeeds once there is space.
     Full,
-    /// The store was opened for reading only, or cannot be written by this process.
+    /// The store was opened for reading only, or this process cannot write its files.
     ReadOnly,
-    /// Whether the change took place is unknown. Open the store again and look.
+    /// Whether the change took place is unknown. Open the store again and check.
     OutcomeUnknown,
     /// The caller cancelled the call.
     Cancelled,
-    /// The handle is not usable any more: an earlier flush failed, the store's files were moved or replaced, or the process
-    /// is a fork of the one that opened it. Nothing was changed. Open the store again.
+    /// The handle can no longer be used. Open the store again.
+    ///
+    /// An earlier flush failed, the store's files were moved or replaced, or this process is a fork
+    /// of the process that opened the store. Nothing was changed.
     Unavailable,
-    /// Anything else: a failed read or write, an unsupported format or file system.
+    /// Anything else, such as a failed read or write, or an unsupported format or file system.
     Other,
 }
 
 impl Error {
-    /// What a caller can do about the error.
+    /// Returns the class of the error, by what a caller can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -95,14 +105,18 @@ impl Error {
         }
     }
 
-    /// Whether the same call, unchanged and through the same handle, may succeed later: the kinds [`Busy`](ErrorKind::Busy)
-    /// and [`Full`](ErrorKind::Full). Nothing was changed.
+    /// Returns whether the same call, unchanged and through the same handle, may succeed later.
+    ///
+    /// This is true for the kinds [`Busy`](ErrorKind::Busy) and [`Full`](ErrorKind::Full). Nothing
+    /// was changed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind(), ErrorKind::Busy | ErrorKind::Full)
     }
 
-    /// Each way in which a refused version would break a caller of its base. Empty for every other error.
+    /// Returns each way in which a refused version would break callers of its base.
+    ///
+    /// The slice is empty for every error except [`Breaking`](Error::Breaking).
     #[must_use]
     pub fn breakages(&self) -> &[Breakage] {
         match self {

@@ -1,4 +1,4 @@
-//! What can go wrong, in the caller's terms.
+//! The error type of the public API.
 
 pub(crate) mod kind;
 pub(crate) mod types;

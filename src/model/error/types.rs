@@ -1,4 +1,4 @@
-//! TODO
+//! [`Error`], the error type of the public API.
 
 use std::path::PathBuf;
 
@@ -15,61 +15,68 @@ use crate::model::version_number::{Selector, VersionNumber};
 use crate::storage;
 use crate::template::{MergeError, Problem};
 
-/// What the store's methods return.
+/// The result of the store's methods.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a store did not do what it was asked.
+/// The error of a store's methods.
 ///
-/// Unless a variant says otherwise, nothing was changed.
+/// Unless a variant says otherwise, the call changed nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The directory is missing or holds no store. [`Store::create`](crate::Store::create) makes one.
-    #[error("{path} is no promptbook store")]
+    /// The directory does not exist, or contains no store.
+    ///
+    /// [`Store::create`](crate::Store::create) creates one.
+    #[error("{path} is not a promptbook store")]
     NotAStore {
-        /// The directory that was to be opened.
+        /// The directory that the call tried to open.
         path: PathBuf,
     },
 
-    /// A store is there already.
+    /// The directory already contains a store.
     #[error("{path} is a promptbook store already")]
     StoreExists {
-        /// The directory in which a store was to be made.
+        /// The directory.
         path: PathBuf,
     },
 
-    /// The directory that was to have a backup has that of another store, or of one that lost some of its history since.
-    #[error("{path} has the backup of another store: this one has no such operation {operation}")]
+    /// The directory contains the backup of another store.
+    ///
+    /// It may also be a backup of this store, if the store has lost some of its history since.
+    #[error("{path} has the backup of another store: its operation {operation} is not in this one")]
     ForeignBackup {
         /// The directory.
         path: PathBuf,
-        /// The number of the last operation in it.
+        /// The number of the last operation in the backup.
         operation: u64,
     },
 
-    /// The index is missing or empty, and bodies or a log that belong to one are there. Nothing is made over them: put the
-    /// index back, or move the rest away.
-    #[error("{path} has no index, but {left} is left of a store")]
+    /// The index is missing or empty, but its bodies or its log are in the directory.
+    ///
+    /// No new index is created over them. Restore the index, or move the rest away.
+    #[error("{path} has no index, but {left} that belongs to one; restore the index")]
     IndexLost {
-        /// The directory in which a store was to be made.
+        /// The store's directory.
         path: PathBuf,
-        /// What is there.
+        /// What the directory contains.
         left: &'static str,
     },
 
-    /// The store was written by a newer release of this crate.
+    /// A newer release of this crate wrote the store.
     #[error("{path} is of format {found}; this release reads up to {supported}")]
     NewerFormat {
         /// The store's directory.
         path: PathBuf,
         /// The format of the store.
         found: u32,
-        /// The newest format that this release knows.
+        /// The newest format that this release reads.
         supported: u32,
     },
 
-    /// The store was written by a build that was never released, in a format that this release does not read. That build
-    /// exports a bundle of it (`promptbook export --bundle FILE`), which this release imports into a new store.
+    /// An unreleased build wrote the store, in a format that this release does not read.
+    ///
+    /// That build can export a bundle (`promptbook export --bundle FILE`), which this release
+    /// imports into a new store.
     #[error(
         "{path} has the unreleased format {found}; export a bundle with the build that made it, and import that into a new store"
     )]
@@ -80,31 +87,34 @@ pub enum Error {
         found: u32,
     },
 
-    /// The directory is on a network file system, on which SQLite's shared memory does not work and
-    /// its locks may not either. [`StoreOptions::allow_network`](crate::StoreOptions::allow_network)
-    /// opens it all the same.
+    /// The directory is on a network file system.
+    ///
+    /// SQLite's shared memory does not work there, and its locks may not work either.
+    /// [`StoreOptions::allow_network`](crate::StoreOptions::allow_network) opens the store
+    /// nevertheless.
     #[error("{path} is on a network file system ({filesystem}), where a store is not safe")]
     NetworkFilesystem {
         /// The store's directory.
         path: PathBuf,
-        /// The kind of file system.
+        /// The type of the file system.
         filesystem: String,
     },
 
-    /// The store's files can't be written by this process.
-    /// [`StoreOptions::read_only`](crate::StoreOptions::read_only) opens it for reading.
+    /// This process cannot write the store's files.
+    ///
+    /// [`StoreOptions::read_only`](crate::StoreOptions::read_only) opens the store for reading.
     #[error("{path} can't be written")]
     NotWritable {
         /// The directory or file.
         path: PathBuf,
-        /// What the system answered.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 
-    /// The SQLite that is linked in can lose an acknowledged commit (the WAL-reset bug, mended in 3.51.3).
+    /// The linked SQLite can lose an acknowledged commit (the WAL-reset bug, fixed in 3.51.3).
     #[error("SQLite {found} can lose commits; {needed} or newer is needed")]
     SqliteTooOld {
-        /// The version that is linked in.
+        /// The linked version.
         found: String,
         /// The oldest version that is accepted.
         needed: &'static str,
@@ -117,32 +127,36 @@ pub enum Error {
     /// No live prompt has this id or name.
     #[error("no prompt {}", Quoted(prompt))]
     PromptNotFound {
-        /// The id or name as asked for.
+        /// The id or name that the caller gave.
         prompt: String,
     },
 
-    /// Several prompts answer to this text; an id, or `id:` and an id, names one of them.
+    /// Several prompts match this text.
+    ///
+    /// An id, or `id:` followed by an id, names exactly one prompt.
     #[error("{} names {} prompts: {}", Quoted(name), ids.len(), list(ids))]
     AmbiguousPrompt {
-        /// The name as asked for.
+        /// The name that the caller gave.
         name: String,
-        /// Their ids, newest first.
+        /// The ids of the prompts, newest first.
         ids: Vec<PromptId>,
     },
 
-    /// No body of this address is stored: none ever was, or it was collected.
+    /// No body with this address is stored.
+    ///
+    /// Either none ever was, or it was removed by garbage collection.
     #[error("no body {blob}")]
     BodyNotFound {
         /// The address.
         blob: BlobId,
     },
 
-    /// No live version answers to this selector.
+    /// No live version matches this selector.
     #[error("{}", version_not_found(*prompt, selector))]
     VersionNotFound {
-        /// The prompt that was searched, where the selector needs one.
+        /// The prompt that was searched, if the selector depends on one.
         prompt: Option<PromptId>,
-        /// What was asked for.
+        /// The selector.
         selector: Selector,
     },
 
@@ -151,18 +165,18 @@ pub enum Error {
     EnvironmentNotFound {
         /// The prompt.
         prompt: PromptId,
-        /// The environment as asked for.
+        /// The environment that the caller gave.
         environment: EnvironmentName,
     },
 
-    /// The version belongs to another prompt than the one it was named with.
+    /// The version belongs to another prompt than the one that the caller named.
     #[error("version {version} belongs to prompt {owner}, not to {prompt}")]
     ForeignVersion {
         /// The version.
         version: VersionId,
-        /// The prompt it was named with.
+        /// The prompt that the caller named.
         prompt: PromptId,
-        /// The prompt it belongs to.
+        /// The prompt that the version belongs to.
         owner: PromptId,
     },
 
@@ -175,48 +189,48 @@ pub enum Error {
         request: String,
     },
 
-    /// The id that was asked for is, or was, another prompt's.
+    /// The requested id is, or was, the id of another prompt.
     #[error("prompt id {id} is taken")]
     PromptIdTaken {
         /// The id.
         id: PromptId,
     },
 
-    /// The id that a version was to have is, or was, another version's.
+    /// The requested id is, or was, the id of another version.
     #[error("version id {id} is taken")]
     VersionIdTaken {
         /// The id.
         id: VersionId,
     },
 
-    /// An expected value (see [`Expected`](crate::Expected)) was not what was there.
+    /// The current value is not the [`Expected`](crate::Expected) one.
     #[error("{subject} is {}, expected {expected}", found_or_nothing(found.as_ref()))]
     Conflict {
-        /// What was compared, such as `production of prompt abc123`.
+        /// The compared value, such as `production of prompt abc123`.
         subject: String,
-        /// What the caller expected, in words.
+        /// A description of the expected value.
         expected: String,
-        /// The version that was there, if any.
+        /// The current version, if there is one.
         found: Option<Holder>,
     },
 
-    /// The bump rules refuse a minor version. Commit it as a major, or force it.
+    /// The bump rules refuse a minor version. Commit it as a major version, or force it.
     #[error("not a minor version of {base}: {}", list(reasons))]
     Breaking {
-        /// The number of the base version.
+        /// The number of the base.
         base: VersionNumber,
-        /// Each way in which a caller of the base would break.
+        /// Each way in which the version would break callers of the base.
         reasons: Vec<Breakage>,
     },
 
-    /// A minor version needs a base, and the prompt has no live version.
-    #[error("prompt {prompt} has no live version to make a minor version of")]
+    /// A minor version was requested, but the prompt has no live version that could be its base.
+    #[error("prompt {prompt} has no live version that a minor version could be based on")]
     NoBase {
         /// The prompt.
         prompt: PromptId,
     },
 
-    /// Numbers are 32 bits wide, and this prompt has used the last one.
+    /// The prompt has used its last version number. Numbers are 32 bits wide.
     #[error("prompt {prompt} has no version number left")]
     NumbersExhausted {
         /// The prompt.
@@ -227,109 +241,124 @@ pub enum Error {
     #[error(transparent)]
     Invalid(#[from] Invalid),
 
-    /// A body is no JSON object, or beyond the limits of [`Body`](crate::Body).
+    /// A body is not a JSON object, or exceeds the limits of [`Body`](crate::Body).
     #[error("the body is not accepted: {reason}")]
     InvalidBody {
-        /// What is wrong, with line and column where it is a matter of syntax.
+        /// What is wrong, with line and column if it is a syntax error.
         reason: String,
     },
 
-    /// A body could not be rendered. All problems are named at once.
+    /// A body could not be rendered. The error lists all problems.
     #[error("not rendered: {}", list(problems))]
     Render {
-        /// What is wrong, each with its place.
+        /// The problems, each with its place.
         problems: Vec<Problem>,
     },
 
-    /// An environment could not be frozen, as partials can't be filled. All problems of all prompts are named at once.
+    /// An environment could not be frozen, because partials cannot be filled.
+    ///
+    /// The error lists all problems of all prompts.
     #[error("not frozen: {}", list(problems))]
     Freeze {
-        /// What is wrong, each with its prompt and place.
+        /// The problems, each with its prompt and place.
         problems: Vec<Unfrozen>,
     },
 
-    /// A file can't be read, or is not what it was when it was written.
+    /// A bundle or another file cannot be read or written, is malformed, or was altered.
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// A bundle and the store have different histories that can't be made one: nothing of the bundle was taken.
+    /// The histories of a bundle and of the store cannot be merged.
+    ///
+    /// Nothing of the bundle was imported.
     #[error("operation {operation} of the bundle contradicts the store: {reason}")]
     Contradiction {
-        /// The operation's number in the bundle; the first that contradicts, as others may only follow from it.
+        /// The number in the bundle of the first operation that contradicts the store.
+        ///
+        /// Later contradictions may only follow from it.
         operation: u64,
         /// The operation's id.
         id: OperationId,
-        /// What contradicts what.
+        /// What contradicts the operation.
         reason: String,
     },
 
-    /// A body can't be rendered as the reference client does: it refuses the body too.
+    /// A body cannot be rendered in Helicone mode, because the reference client refuses it too.
     #[error("the body can't be rendered as the reference client does")]
     Unrenderable(#[source] MergeError),
 
     /// No operation has this number or id.
     #[error("no operation {operation}")]
     OperationNotFound {
-        /// The operation as asked for.
+        /// The number or id that the caller gave.
         operation: String,
     },
 
-    /// The place is not in this store's history: it is of another store, or this one was put back from an older copy.
-    #[error("{cursor} is no place in this store's history")]
+    /// The log position is not in this store's history.
+    ///
+    /// It belongs to another store, or this store was restored from an older copy.
+    #[error("{cursor} is not a position in this store's history")]
     CursorNotFound {
-        /// The place as asked for.
+        /// The log position that the caller gave.
         cursor: Cursor,
     },
 
-    /// The operation can't be taken back alone: later ones stand on what it did. They can be taken back with it, see
-    /// [`Store::undo_with_later`](crate::Store::undo_with_later).
+    /// The operation cannot be undone alone, because later operations depend on it.
+    ///
+    /// [`Store::undo_with_later`](crate::Store::undo_with_later) undoes them together.
     #[error(
-        "operation {operation} can't be taken back alone: {} on it",
+        "operation {operation} can't be undone alone: {} on it",
         standing(later)
     )]
     StoodOn {
         /// The operation.
         operation: u64,
-        /// Those that stand on it, oldest first.
+        /// The operations that depend on it, oldest first.
         later: Vec<u64>,
     },
 
-    /// The operation was taken back before. To bring it again, take that back.
-    #[error("operation {operation} was taken back by operation {by}")]
+    /// The operation was undone before. To redo it, undo the operation that undid it.
+    #[error("operation {operation} was already undone by operation {by}")]
     AlreadyUndone {
         /// The operation.
         operation: u64,
-        /// The latest one that took it back.
+        /// The latest operation that undid it.
         by: u64,
     },
 
-    /// The body of a deleted version is gone for good: nobody had needed it for the retention time, and it was collected.
-    #[error("the body {blob} was collected")]
+    /// The body of a deleted version was removed by garbage collection and cannot be restored.
+    ///
+    /// It had been unused for longer than the retention.
+    #[error("the body {blob} was removed by garbage collection")]
     BodyCollected {
         /// The body's address.
         blob: BlobId,
     },
 
-    /// A collection would remove something, and by the clock nothing was made in the store for as long as it keeps what is not
-    /// used: either the store was idle, or the clock is ahead. Nothing was removed.
-    /// [`GcOptions::trust_clock`](crate::GcOptions::trust_clock) takes the clock for right.
+    /// Garbage collection would remove something, but the clock may be ahead.
+    ///
+    /// By the clock, nothing was created in the store within the retention. Either the store was
+    /// idle, or the clock is ahead. Nothing was removed.
+    /// [`GcOptions::trust_clock`](crate::GcOptions::trust_clock) trusts the clock.
     #[error(
-        "the clock says {now}, and nothing was made in the store since {cutoff}: if it is ahead, {} and {} would be \
-         removed too early",
+        "the clock says {now}, and nothing was created in the store since {cutoff}: if the clock is ahead, {} and {} \
+         would be removed too early",
         counted(removable.bodies, "body", "bodies"),
         counted(removable.leftovers, "leftover file", "leftover files")
     )]
     ClockInDoubt {
-        /// What the clock says.
+        /// The time that the clock shows.
         now: DateTime<Utc>,
-        /// What was made after this is kept.
+        /// Everything created after this moment is retained.
         cutoff: DateTime<Utc>,
         /// What would be removed.
         removable: Collected,
     },
 
-    /// A body's bytes are not what its address says, or are gone. The store answers with this and
-    /// never with other bytes; `verify` names all that is damaged.
+    /// A body is missing, or its bytes do not match its address.
+    ///
+    /// The store returns this error and never the wrong bytes.
+    /// [`Store::verify`](crate::Store::verify) lists everything that is damaged.
     #[error("the body {blob} is damaged: {reason}")]
     Damaged {
         /// The body's address.
@@ -338,30 +367,41 @@ pub enum Error {
         reason: String,
     },
 
-    /// A flush failed while this operation was committed, or the store's files were replaced: whether it took place is unknown.
-    /// Open the store again and look: operation `number` has this `id` if it did.
+    /// Whether the operation took place is unknown.
+    ///
+    /// A flush failed while the operation was committed, or the store's files were replaced.
+    ///
+    /// Open the store again and check: if the operation took place, operation `number` has this
+    /// `id`.
     #[error("operation {number} ({id}) may or may not have taken place")]
     OutcomeUnknown {
         /// The operation's number.
         number: u64,
         /// The operation's id.
         id: OperationId,
-        /// What the backend answered.
+        /// The error of the backend.
         source: storage::Error,
     },
 
-    /// A call through a store from inside one of its own [batches](crate::Store::batch), that would wait for the batch to end.
-    /// Nothing was changed.
+    /// The call was made inside a [batch](crate::Store::batch) of the same store.
+    ///
+    /// It would wait for the batch to end. Nothing was changed.
     #[error(
         "a batch of this store is open on this thread, and the call would wait for its end; make it after the batch, or use the batch itself"
     )]
     WithinBatch,
 
-    /// An earlier flush through this handle failed, and nothing is retried on it. Open the store anew.
-    #[error("an earlier flush failed; the store must be opened anew")]
+    /// An earlier flush through this handle failed, and the handle retries nothing.
+    ///
+    /// Open the store again.
+    #[error("an earlier flush failed; open the store again")]
     Poisoned,
 
-    /// The index or the blob directory failed: a full disk, missing rights, an I/O error.
+    /// The index or the blob store failed.
+    ///
+    /// Causes are a full disk, missing permissions, or an I/O error, for example.
+    ///
+    /// [`kind`](Error::kind) says what a caller can do about it.
     #[error(transparent)]
     Backend(storage::Error),
 }
@@ -382,7 +422,7 @@ impl From<storage::Error> for Error {
     }
 }
 
-/// A version as a conflict names it: by id and number.
+/// A version in an error: its id and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The version's id.
@@ -406,7 +446,9 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// One reason why a prompt can't be frozen. As text: the prompt's name and id, and the problem with its place.
+/// One reason why a prompt cannot be frozen.
+///
+/// As text: the prompt's name and id, and the problem with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfrozen {
@@ -414,7 +456,7 @@ pub struct Unfrozen {
     pub prompt: PromptId,
     /// The prompt's name.
     pub name: PromptName,
-    /// What is wrong with its body, or with what its partials name.
+    /// The problem of its body, or of a body that its partials name.
     pub problem: Problem,
 }
 
@@ -442,9 +484,9 @@ fn counted(number: u64, one: &str, many: &str) -> String {
 
 fn standing(later: &[u64]) -> String {
     match later {
-        [one] => format!("operation {one} stands"),
+        [one] => format!("operation {one} depends"),
         more => format!(
-            "operations {} stand",
+            "operations {} depend",
             more.iter()
                 .map(u64::to_string)
                 .collect::<Vec<_>>()

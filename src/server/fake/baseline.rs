@@ -1,4 +1,4 @@
-//! Where a fake's store begins, again and again.
+//! The baseline of a fake: the state that it starts with and that a reset restores.
 
 use std::fs;
 use std::io;
@@ -12,17 +12,17 @@ use crate::server::Fixtures;
 use crate::store::Image;
 use crate::{Store, StoreOptions};
 
-/// What a fake starts from and goes back to: its fixtures, and the time at which they are all there.
+/// The baseline: the fixtures, and the time after they were loaded.
 #[derive(Debug)]
 pub(crate) struct Origin {
-    /// How the store is made; its clock is the fake's.
+    /// How the store is created; its clock is the fake's.
     options: StoreOptions,
     seed: u64,
     clock: FakeClock,
     home: Home,
-    /// With all their ids and moments, so that they come to the same wherever they are loaded.
+    /// The fixtures with all their ids and times, so that loading them always gives the same store.
     fixtures: Fixtures,
-    /// What they come to in memory.
+    /// The store in memory that the fixtures produce.
     image: Option<Image>,
     start: Time,
 }
@@ -32,7 +32,7 @@ enum Home {
     Memory,
     /// A directory that was missing or empty.
     Made(PathBuf),
-    /// A store that was there before.
+    /// A store that existed before the fake.
     Found(PathBuf),
 }
 
@@ -43,7 +43,7 @@ impl Home {
         };
         let empty = match fs::read_dir(path) {
             Ok(mut entries) => entries.next().is_none(),
-            // What else is wrong with it is told when it is opened.
+            // Opening the store reports any other fault of the directory.
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         };
         match empty {
@@ -54,7 +54,7 @@ impl Home {
 }
 
 impl Origin {
-    /// An origin, and the store that a fake starts with.
+    /// Returns the baseline, and the store that the fake starts with.
     pub(crate) fn new(
         options: StoreOptions,
         seed: u64,
@@ -85,14 +85,15 @@ impl Origin {
         Ok((origin, store))
     }
 
-    /// The time at the start.
+    /// Returns the clock's state at the start.
     pub(crate) fn start(&self) -> Time {
         self.start
     }
 
-    /// Takes other fixtures; where they can't be taken, the old ones stay.
+    /// Replaces the fixtures; after an error the old ones remain.
     pub(crate) fn fill(&mut self, fixtures: &Fixtures) -> Result<(), FakeError> {
-        // A clock of their own, and another seed: what a script makes has the same ids whatever the fixtures are.
+        // A separate clock and another seed, so that the ids that a script creates do not depend on
+        // the fixtures.
         let clock = Arc::new(Clock::new(self.clock));
         let ticks = Arc::clone(&clock);
         let options = self.options.clone().clock(move || ticks.tick());
@@ -104,7 +105,7 @@ impl Origin {
         Ok(())
     }
 
-    /// Refuses where the store is not the fake's own to make anew.
+    /// Checks whether the fake created the store, so that a reset may create it again.
     pub(crate) fn renewable(&self) -> Result<(), FakeError> {
         match &self.home {
             Home::Found(path) => Err(FakeError::NotMadeHere { path: path.clone() }),
@@ -112,13 +113,15 @@ impl Origin {
         }
     }
 
-    /// Makes the store anew, as it was at the start. Where that fails, it is empty and in memory.
+    /// Creates the store again, as it was at the start.
+    ///
+    /// If removal or creation fails, `store` is an empty one in memory.
     pub(crate) fn renew(&self, store: &mut Store) -> Result<(), FakeError> {
         self.renewable()?;
         if let Home::Made(path) = &self.home {
             let old = mem::replace(store, self.options.in_memory()?);
             old.abandon();
-            // Closes the files.
+            // This closes the files.
             drop(old);
             Store::remove(path).map_err(|source| FakeError::Remove {
                 path: path.clone(),
@@ -148,7 +151,7 @@ mod tests {
     use crate::NewPrompt;
 
     #[test]
-    fn a_store_is_removed_whole_and_alone() {
+    fn removing_a_store_removes_all_its_files_and_no_others() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::create(place.path()).unwrap();
         let new = NewPrompt::new("a", r#"{"messages": []}"#).unwrap();

@@ -1,4 +1,4 @@
-//! The calls that a fake was given.
+//! The record of a fake's calls.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -8,30 +8,30 @@ use axum::http::{Method, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
-/// A call of the API, as it came and as it was answered. No header of it is kept.
+/// A call of the API and its response. Headers are not recorded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Call {
-    /// 1 for the first call since the fake started or was reset.
+    /// The call's number; 1 is the first call since the fake started or was reset.
     pub number: u64,
     /// The method.
     pub method: String,
-    /// The path, as it was in the request.
+    /// The path, as in the request.
     pub path: String,
-    /// The query, but for signatures.
+    /// The query without signatures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
-    /// The route's name, such as `GET /v1/prompt-2025/id/{promptId}`; none where there is no such route.
+    /// The route, such as `GET /v1/prompt-2025/id/{promptId}`; `None` if there is no such route.
     pub route: Option<String>,
-    /// The request's body, where it is JSON.
+    /// The request's body, if it is JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json: Option<Value>,
-    /// The request's body, where it is something else.
+    /// The request's body, if it is not JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The answer's status; none while there is no answer, or where none was given.
+    /// The response's status; `None` if there is no response yet, or never was one.
     pub status: Option<u16>,
-    /// What went wrong on purpose: `fail`, `timeout`, `delay`, `close` or `cut`.
+    /// The scripted fault: `fail`, `timeout`, `delay`, `close` or `cut`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<&'static str>,
 }
@@ -46,32 +46,33 @@ impl fmt::Display for Call {
     }
 }
 
-/// Calls that are kept.
+/// Maximum number of recorded calls.
 const MOST_CALLS: usize = 10_000;
 
-/// Bytes of methods, paths, queries and bodies that are kept.
+/// Maximum size of recorded methods, paths, queries and bodies, in bytes in total.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-/// The latest calls, and how many there were of each route.
+/// The latest calls, and the number of calls of each route.
 #[derive(Debug, Default)]
 pub(super) struct Calls(Mutex<Log>);
 
 #[derive(Debug, Default)]
 struct Log {
     kept: VecDeque<Entry>,
-    /// Bytes of the methods, paths, queries and bodies of those.
+    /// Total size of their methods, paths, queries and bodies in bytes.
     bytes: usize,
-    /// All calls since the last reset.
+    /// The number of calls since the last reset.
     total: u64,
     of_route: HashMap<String, u64>,
-    /// All calls before the last reset.
+    /// The number of calls before the last reset.
     before: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
     method: Method,
-    // Copies: what came is a part of a larger buffer, with all headers in it, which it would keep.
+    // Copies: the received text is a slice of a larger buffer, which would stay in memory with all
+    // headers.
     path: String,
     query: Option<String>,
     route: Option<String>,
@@ -80,12 +81,12 @@ struct Entry {
     fault: Option<&'static str>,
 }
 
-/// Tells a call from all others, also from those before a reset.
+/// Identifies a call, also among calls before a reset.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket(u64);
 
 impl Calls {
-    /// Keeps a call that has come.
+    /// Records a call that has arrived.
     pub(super) fn came(
         &self,
         method: Method,
@@ -109,7 +110,7 @@ impl Calls {
         };
         log.bytes += entry.bytes();
         log.kept.push_back(entry);
-        // The latest call is kept whatever its size.
+        // The latest call is recorded regardless of its size.
         while log.kept.len() > MOST_CALLS || (log.bytes > MOST_BYTES && log.kept.len() > 1) {
             let oldest = log.kept.pop_front();
             log.bytes -= oldest.map_or(0, |entry| entry.bytes());
@@ -117,17 +118,17 @@ impl Calls {
         Ticket(log.before + log.total)
     }
 
-    /// Keeps what goes wrong with a call on purpose.
+    /// Records the scripted fault of a call.
     pub(super) fn faulted(&self, call: Ticket, fault: &'static str) {
         self.log().change(call, |entry| entry.fault = Some(fault));
     }
 
-    /// Keeps how a call was answered.
+    /// Records the response's status of a call.
     pub(super) fn answered(&self, call: Ticket, status: u16) {
         self.log().change(call, |entry| entry.status = Some(status));
     }
 
-    /// The calls that are kept, oldest first: of a route, or all.
+    /// Returns the recorded calls of a route, or all of them, oldest first.
     pub(super) fn list(&self, route: Option<&str>) -> Vec<Call> {
         let log = self.log();
         let first = log.dropped() + 1;
@@ -138,12 +139,12 @@ impl Calls {
             .collect()
     }
 
-    /// How many calls there were of a route, those that are not kept any more among them.
+    /// Returns the number of calls of a route, including those that are no longer recorded.
     pub(super) fn count(&self, route: &str) -> u64 {
         self.log().of_route.get(route).copied().unwrap_or_default()
     }
 
-    /// How many calls are not kept any more.
+    /// Returns the number of calls that are no longer recorded.
     pub(super) fn dropped(&self) -> u64 {
         self.log().dropped()
     }
@@ -202,7 +203,7 @@ impl Entry {
     }
 }
 
-/// A query without its signature, which lets whoever has it read a body.
+/// Returns a query without its signature, which gives access to a body.
 fn unsigned(query: &str) -> String {
     let kept = query
         .split('&')
@@ -210,7 +211,9 @@ fn unsigned(query: &str) -> String {
     kept.collect::<Vec<_>>().join("&")
 }
 
-/// Whether a value has all that is expected of it: an object may have more members, and so may those within.
+/// Returns whether a value contains the expected one.
+///
+/// An object may have further members, at any depth.
 pub(super) fn has(value: &Value, expected: &Value) -> bool {
     match (value, expected) {
         (Value::Object(value), Value::Object(expected)) => expected
@@ -239,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn long_paths_are_not_kept_for_long() {
+    fn long_paths_are_dropped_early() {
         let calls = Calls::default();
         let path = format!("/{}?{}", "a".repeat(30_000), "b".repeat(30_000));
         for _ in 0..1000 {
@@ -250,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_kept_as_it_came_and_as_it_was_answered() {
+    fn a_call_is_recorded_with_its_response() {
         let calls = Calls::default();
         let first = come(&calls, "/a?expires=5&signature=ab", r#"{"b": 1}"#);
         let second = come(&calls, "/b", "{no json");
@@ -266,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_after_a_reset_is_of_no_call_since() {
+    fn a_response_after_a_reset_belongs_to_no_new_call() {
         let calls = Calls::default();
         let late = come(&calls, "/a", "");
         calls.clear();
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_are_kept_and_all_are_counted() {
+    fn only_the_latest_calls_are_recorded_and_all_are_counted() {
         let calls = Calls::default();
         for _ in 0..MOST_CALLS {
             come(&calls, "/a", "");
@@ -297,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn large_bodies_are_not_kept_for_long() {
+    fn large_bodies_are_dropped_early() {
         let calls = Calls::default();
         for _ in 0..3 {
             come(&calls, "/a", vec![b' '; MOST_BYTES / 2 - 100]);
@@ -308,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_had_at_any_depth() {
+    fn a_part_is_found_at_any_depth() {
         let value = json!({"a": {"b": [1, {"c": 2, "d": 3}], "e": null}, "f": 1.0});
         for part in [
             json!({}),

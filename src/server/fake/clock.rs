@@ -1,4 +1,4 @@
-//! The time in a fake.
+//! The clock of a fake.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,34 +7,38 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::clock;
 
-/// Which time it is in a fake.
+/// The clock of a fake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FakeClock {
-    /// This moment; each change of the store takes it on by a millisecond, so that no two are of the same.
+    /// A stopped clock at this time, which each change of the store advances by a millisecond.
+    ///
+    /// So no two changes have the same time.
     At(DateTime<Utc>),
-    /// The system's.
+    /// The system's clock.
     Real,
 }
 
 impl Default for FakeClock {
-    /// 2025-01-01T00:00:00Z.
+    /// Returns a clock that starts at 2025-01-01T00:00:00Z.
     fn default() -> Self {
         Self::At(DateTime::from_timestamp(1_735_689_600, 0).unwrap_or_default())
     }
 }
 
-/// How far a change of the store takes the time on.
+/// The time by which a change of the store advances the clock.
 const TICK: TimeDelta = TimeDelta::milliseconds(1);
 
-/// The time, for all parts of a fake: the store's readings move it, the server's do not.
+/// The clock that all parts of a fake share.
+///
+/// A reading by the store advances it; a reading by the server does not.
 #[derive(Debug)]
 pub(super) struct Clock(Mutex<Time>);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Time {
     Stands(DateTime<Utc>),
-    /// With the system's clock, so much ahead of it.
+    /// The system's clock plus this offset.
     Runs(TimeDelta),
 }
 
@@ -52,7 +56,7 @@ impl Clock {
         Self(Mutex::new(clock.into()))
     }
 
-    /// The moment of a change, which is no other change's.
+    /// Returns the time of a change, which no other change has.
     pub(super) fn tick(&self) -> DateTime<Utc> {
         let mut time = self.time();
         let now = time.now();
@@ -66,14 +70,14 @@ impl Clock {
         self.time().now()
     }
 
-    /// Sets the time; it stands from now on.
+    /// Sets the time and stops the clock.
     pub(super) fn set(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         let at = kept(at);
         *self.time() = Time::Stands(at);
         at
     }
 
-    /// Takes the time on. It stands or runs as before.
+    /// Advances the time. A stopped clock remains stopped, and a running one remains running.
     pub(super) fn advance(&self, by: Duration) -> DateTime<Utc> {
         let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
         let mut time = self.time();
@@ -84,7 +88,7 @@ impl Clock {
         time.now()
     }
 
-    /// How the time is now, to come back to it.
+    /// Returns the clock's state, for [`restore`](Self::restore).
     pub(super) fn saved(&self) -> Time {
         *self.time()
     }
@@ -114,7 +118,9 @@ fn ahead(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
     )
 }
 
-/// The nearest moment from 1970 to 9999: ids and texts of others would not order as they do.
+/// Clamps a time to the years 1970 to 9999.
+///
+/// Outside of these years, ids and texts would not have the order of the times.
 fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
     const LAST: i64 = 253_402_300_799;
     at.clamp(
@@ -132,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_take_a_standing_clock_on_and_readings_do_not() {
+    fn changes_advance_a_stopped_clock_and_readings_do_not() {
         let clock = Clock::new(FakeClock::default());
         assert_eq!(text(clock.now()), "2025-01-01T00:00:00Z");
         assert_eq!(text(clock.tick()), "2025-01-01T00:00:00Z");
@@ -141,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_set_and_taken_on() {
+    fn the_clock_is_set_and_advanced() {
         let clock = Clock::new(FakeClock::default());
         clock.set("2030-06-01T12:00:00Z".parse().unwrap());
         clock.advance(Duration::from_secs(90));
@@ -149,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_clock_runs_and_may_be_ahead() {
+    fn the_system_clock_runs_and_can_be_advanced() {
         let clock = Clock::new(FakeClock::Real);
         let before = Utc::now();
         assert!(clock.tick() >= before);
@@ -161,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn no_moment_is_beyond_what_ids_and_texts_can_tell() {
+    fn times_are_clamped_to_the_years_of_ids_and_texts() {
         let clock = Clock::new(FakeClock::At(DateTime::<Utc>::MIN_UTC));
         assert_eq!(text(clock.now()), "1970-01-01T00:00:00Z");
         assert_eq!(text(clock.advance(Duration::MAX)), "9999-12-31T23:59:59Z");

@@ -1,4 +1,6 @@
-//! The control surface, for tests in other languages. The [module's documentation](super) is its reference.
+//! The control routes, for tests in other languages.
+//!
+//! The [module's documentation](super) describes them.
 
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ use crate::{EnvironmentName, VersionId};
 
 type Staged = Extension<Arc<Stage>>;
 
-/// The control surface, for those who have the key: a web page must not be able to drive it.
+/// Returns the control routes, which require the key: a web page must not be able to use them.
 pub(super) fn routes(stage: &Arc<Stage>) -> Router<Arc<App>> {
     let routes = Router::new()
         .route("/reset", post(reset))
@@ -81,7 +83,7 @@ fn moment(text: &str) -> Result<DateTime<Utc>, Refusal> {
     let parsed = DateTime::parse_from_rfc3339(text);
     parsed.map(|at| at.to_utc()).map_err(|_| {
         Refusal::Shape(format!(
-            "now: {text:?} is no moment, expected one such as 2025-01-01T00:00:00Z"
+            "now: {text:?} is not a time in RFC 3339, such as 2025-01-01T00:00:00Z"
         ))
     })
 }
@@ -110,14 +112,14 @@ struct OfRoute {
 #[derive(Serialize)]
 struct CallsData {
     calls: Vec<Call>,
-    /// How many are not kept any more.
+    /// The number of calls that are no longer recorded.
     dropped: u64,
 }
 
 async fn calls(Extension(stage): Staged, RawQuery(query): RawQuery) -> Outcome {
     let of: OfRoute = serde_urlencoded::from_str(query.as_deref().unwrap_or_default())
         .map_err(|error| Refusal::Shape(format!("the query: {error}")))?;
-    // Bodies are parsed for it.
+    // Listing parses the recorded bodies, so it runs on a blocking thread.
     let found = blocking(move || {
         let calls = stage.calls(of.route.as_deref())?;
         let dropped = stage.calls.dropped();
@@ -192,7 +194,7 @@ async fn record_inputs(Extension(stage): Staged, Json(new, share): Json<RecordIn
     let recorded = stage.app.write(share, move |store| {
         store.record_inputs(new.version_id, new.request_id, new.inputs, new.environment)
     });
-    // In both tables of statuses this one is 404.
+    // This error is a 404 in both status modes.
     let recorded = recorded.await?.or_refuse(Refusal::VersionOfBody)?;
     Answer::data(InputsData::from(&recorded))
 }

@@ -1,4 +1,4 @@
-//! An answer whose body ends before its end.
+//! Responses that break off in the middle of the body.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,13 +11,13 @@ use axum::response::Response;
 use hyper::body::Frame;
 use tokio::time::{Sleep, sleep};
 
-/// How long the first half has to get away before the connection breaks.
+/// Time in which the first half is sent before the connection is closed.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The answer, with a body that breaks off in the middle.
+/// Returns the response with a body that breaks off in the middle.
 pub(super) async fn cut(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
-    // What breaks off in the middle is of a known length.
+    // The length is declared, so that the client sees that the body is incomplete.
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts
         .headers
@@ -29,7 +29,7 @@ pub(super) async fn cut(response: Response) -> Response {
     Response::from_parts(parts, Body::new(half))
 }
 
-/// So many bytes, and then an error, at which the connection is closed.
+/// Some bytes, followed by an error that closes the connection.
 struct Half {
     bytes: Option<Bytes>,
     pause: Pin<Box<Sleep>>,
@@ -51,7 +51,7 @@ impl HttpBody for Half {
     }
 }
 
-/// The body is cut short, on purpose.
+/// The body was cut short on purpose.
 #[derive(Debug, thiserror::Error)]
 #[error("cut short on purpose")]
 struct BrokenOff;

@@ -1,4 +1,4 @@
-//! What can go wrong with a fake.
+//! Errors of a fake.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::server::api_error::Refusal;
 use crate::server::{FixturesError, ServerError};
 
-/// Why a fake does not start, or does not do what a test asked of it.
+/// An error that keeps a fake from starting or from doing what a test requested.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FakeError {
@@ -16,35 +16,35 @@ pub enum FakeError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] crate::Error),
-    /// The fixtures can't be loaded.
+    /// The fixtures cannot be loaded.
     #[error(transparent)]
     Fixtures(#[from] FixturesError),
-    /// A route that the API does not have.
-    #[error("{route:?} is no route; the routes are:{}", list(known))]
+    /// The API does not have this route.
+    #[error("{route:?} is not a route of the API; the routes are:{}", list(known))]
     Route {
-        /// As it was named.
+        /// The route, as the caller named it.
         route: String,
-        /// All there are, as they are named.
+        /// The names of all routes.
         known: Vec<String>,
     },
-    /// A fault's status that tells of no failure.
-    #[error("{status} is no status of a failure: expected 400 to 599")]
+    /// The status of a fault is not an error status.
+    #[error("{status} is not an error status; expected 400 to 599")]
     FaultStatus {
         /// The status.
         status: u16,
     },
-    /// The store was there before the fake, which only empties what it made itself.
-    #[error("the store in {} was there before this fake, so it is not reset", path.display())]
+    /// The store existed before the fake, which resets only stores that it created.
+    #[error("cannot reset the store in {}, because it existed before this fake", path.display())]
     NotMadeHere {
         /// The store's directory.
         path: PathBuf,
     },
-    /// The directory could not be emptied.
-    #[error("the store in {} can't be removed", path.display())]
+    /// The store's files could not be removed.
+    #[error("cannot remove the store in {}", path.display())]
     Remove {
         /// The store's directory.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
 }

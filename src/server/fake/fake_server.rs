@@ -1,4 +1,4 @@
-//! TODO
+//! [`Fake`], the handle of a running fake.
 
 use super::Call;
 use super::FakeError;
@@ -13,10 +13,11 @@ use super::state::Stage;
 use crate::Store;
 use crate::server::{Fixtures, Running};
 
-/// Helicone's service in a test, on threads of its own. It stops when this is dropped.
+/// A fake of Helicone's service for tests, on background threads. Dropping it stops it.
 ///
-/// Unless told otherwise it is empty, in memory, on a free port of this machine, and answers as the live service does, with
-/// its statuses and its way to let callers choose between major and minor versions. See the [module](self) for more.
+/// By default it is empty, in memory, and on a free port of this machine. It answers as the live
+/// service does: it uses the live statuses, and callers choose between major and minor versions.
+/// The [module](self) describes it in full.
 #[derive(Debug)]
 pub struct Fake {
     pub(super) stage: Arc<Stage>,
@@ -24,98 +25,104 @@ pub struct Fake {
 }
 
 impl Fake {
-    /// Starts one.
+    /// Starts a fake with the default options.
     ///
     /// # Errors
     ///
-    /// As [`FakeOptions::start`].
+    /// The errors of [`FakeOptions::start`].
     pub fn start() -> Result<Self, FakeError> {
         FakeOptions::new().start()
     }
 
-    /// How to start another than [`start`](Self::start) does.
+    /// Returns the default options, to change them before the start.
     pub fn options() -> FakeOptions {
         FakeOptions::new()
     }
 
-    /// The base URL, for the client under test: `http://127.0.0.1:40123`.
+    /// Returns the base URL for the client under test: `http://127.0.0.1:40123`.
     #[must_use]
     pub fn url(&self) -> &str {
         self.running.url()
     }
 
-    /// The key, for the client under test.
+    /// Returns the key for the client under test.
     #[must_use]
     pub fn key(&self) -> &str {
         self.running.key()
     }
 
-    /// Where the control surface is: `http://127.0.0.1:40123/__promptbook`.
+    /// Returns the URL of the control routes: `http://127.0.0.1:40123/__promptbook`.
     #[must_use]
     pub fn control_url(&self) -> String {
         format!("{}{}", self.url(), CONTROL)
     }
 
-    /// The store, to look at or to change. After a reset the fake has another.
+    /// Returns the current store, to read or change it. A reset replaces it.
     #[must_use]
     pub fn store(&self) -> Store {
         self.stage.app.store().clone()
     }
 
-    /// Sets the time, which stands from then on but for changes of the store. It is kept between 1970 and 9999.
+    /// Sets the time and stops the clock, which then advances only with changes of the store.
+    ///
+    /// The time is clamped to the years 1970 to 9999.
     pub fn set_clock(&self, now: DateTime<Utc>) {
         self.stage.clock.set(now);
     }
 
-    /// Takes the time on, at most to the end of 9999.
+    /// Advances the time, at most to the end of 9999.
     pub fn advance(&self, by: Duration) {
         self.stage.clock.advance(by);
     }
 
-    /// What time it is in the fake.
+    /// Returns the fake's time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.stage.clock.now()
     }
 
-    /// Has calls go wrong. Where there are faults already, they come first.
+    /// Adds a fault after the pending ones.
     ///
     /// # Errors
     ///
-    /// [`Route`](FakeError::Route) for a route that the API does not have, with those that it has;
-    /// [`FaultStatus`](FakeError::FaultStatus).
+    /// [`Route`](FakeError::Route) with the existing routes, if the API does not have the fault's
+    /// route; [`FaultStatus`](FakeError::FaultStatus) if the status is not from 400 to 599. The
+    /// fault is not added then.
     pub fn fault(&self, fault: Fault) -> Result<(), FakeError> {
         self.stage.fault(fault)
     }
 
-    /// Has no more calls go wrong. Those that wait for an answer already go on waiting.
+    /// Removes the pending faults. Calls that a fault holds back remain held back.
     pub fn clear_faults(&self) {
         self.stage.faults.clear();
     }
 
-    /// The calls since the start or the last reset, oldest first. Of very many the last 10,000 are kept, and of their bodies
-    /// and paths 16 MiB. Calls of `/healthz` and of the control surface are not among them.
+    /// Returns the calls since the start or the last reset, oldest first.
+    ///
+    /// At most the last 10,000 calls are recorded, with at most 16 MiB of paths and bodies. Calls
+    /// of `/healthz` and of the control routes are not recorded.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.stage.calls.list(None)
     }
 
-    /// How often a route was called since the start or the last reset.
+    /// Returns the number of calls of a route since the start or the last reset.
     ///
     /// # Errors
     ///
-    /// [`Route`](FakeError::Route) for a route that the API does not have.
+    /// [`Route`](FakeError::Route) if the API does not have this route.
     pub fn count(&self, route: &str) -> Result<u64, FakeError> {
         self.stage.count(route, None)
     }
 
-    /// Asserts that a route was called so often since the start or the last reset.
+    /// Asserts the number of calls of a route since the start or the last reset.
     ///
     /// # Panics
     ///
-    /// If it was not, with the calls that there were; and for a route that the API does not have.
+    /// Panics with a list of the calls if the number differs, and if the API does not have this
+    /// route.
     #[track_caller]
-    #[allow(clippy::panic)] // It is an assertion.
+    #[allow(clippy::panic)] // This is an assertion.
     pub fn assert_called(&self, route: &str, times: u64) {
         match self.count(route) {
             Ok(found) if found == times => {}
@@ -124,24 +131,29 @@ impl Fake {
         }
     }
 
-    /// Goes back to the start: the store with the fixtures, ids, clock, faults, calls and the numbers of requests. Calls that
-    /// a fault holds back are let go of without an answer; others that are under way are done on the old store or the new one.
+    /// Resets the fake to its start.
+    ///
+    /// This resets the store to the fixtures, and the ids, the clock, the faults, the calls and the
+    /// request numbers. Calls that a fault holds back end without a response. Other calls in
+    /// progress are performed on the old store or on the new one.
     ///
     /// # Errors
     ///
-    /// [`NotMadeHere`](FakeError::NotMadeHere) for a store in a directory that was there before the fake;
-    /// [`Remove`](FakeError::Remove) and [`Store`](FakeError::Store) where a directory can't be emptied or the store not be
-    /// made anew: the fake then has an empty one in memory.
+    /// [`NotMadeHere`](FakeError::NotMadeHere) if the store's directory existed before the fake:
+    /// nothing is changed. [`Remove`](FakeError::Remove), [`Store`](FakeError::Store) and
+    /// [`Fixtures`](FakeError::Fixtures) if the directory cannot be emptied, or the store cannot be
+    /// created and filled again: the fake then has an empty store in memory, and the same clock,
+    /// faults and calls as before.
     pub fn reset(&self) -> Result<(), FakeError> {
         self.stage.reset()
     }
 
-    /// Goes back to the start, with these fixtures from now on.
+    /// Resets the fake to these fixtures, which later resets use too.
     ///
     /// # Errors
     ///
-    /// [`Fixtures`](FakeError::Fixtures) where they contradict themselves, and nothing is changed; as
-    /// [`reset`](Self::reset).
+    /// [`Fixtures`](FakeError::Fixtures) if the fixtures contradict themselves: nothing is changed.
+    /// Otherwise the errors of [`reset`](Self::reset).
     pub fn reset_to(&self, fixtures: &Fixtures) -> Result<(), FakeError> {
         self.stage.refill(fixtures)
     }
@@ -149,15 +161,15 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        // Else the server would wait for calls that are never answered.
+        // Otherwise the server would wait for calls that are never answered.
         self.stage.close();
     }
 }
 
-/// In front of the paths of the control surface.
+/// The start of the control routes' paths.
 pub(super) const CONTROL: &str = "/__promptbook";
 
-/// Whether a path is no part of the API, so that calls of it are not kept and do not go wrong.
+/// Returns whether a path is not part of the API, so that its calls have no faults and no record.
 pub(super) fn is_apart(path: &str) -> bool {
     let below = path.strip_prefix(CONTROL);
     path == "/healthz" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -1,4 +1,7 @@
-//! Faults in JSON: `{"kind": "fail", "status": 503, "error": "Try again", "route": null, "times": 1}`.
+//! Faults as JSON.
+//!
+//! An example is `{"kind": "fail", "status": 503, "error": "Try again", "route": null, "times":
+//! 1}`.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -8,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::faults::{Fault, Kind};
 use crate::server::api_error::Refusal;
 
-/// A fault, as the control surface is given it and tells of it.
+/// A fault, as the control routes receive and return it.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FaultData {
@@ -21,7 +24,7 @@ pub(crate) struct FaultData {
     delay_ms: Option<u64>,
     #[serde(default)]
     route: Option<String>,
-    /// Null for all calls.
+    /// `null` for all calls.
     #[serde(default = "once")]
     times: Option<NonZeroU64>,
 }
@@ -36,7 +39,7 @@ enum KindName {
     Cut,
 }
 
-#[allow(clippy::unnecessary_wraps)] // serde wants the member's type.
+#[allow(clippy::unnecessary_wraps)] // serde requires the member's type.
 fn once() -> Option<NonZeroU64> {
     Some(NonZeroU64::MIN)
 }
@@ -55,8 +58,8 @@ impl TryFrom<FaultData> for Fault {
             (KindName::Cut, None, None, None) => Kind::Cut,
             (kind, ..) => {
                 return Err(Refusal::Shape(match kind {
-                    KindName::Fail => "a fault of the kind fail has the members status and error".into(),
-                    KindName::Delay => "a fault of the kind delay has the member delay_ms".into(),
+                    KindName::Fail => "a fault of the kind fail needs the members status and error".into(),
+                    KindName::Delay => "a fault of the kind delay needs the member delay_ms".into(),
                     _ => "status, error and delay_ms: only faults of the kinds fail and delay have them".into(),
                 }));
             }
@@ -87,7 +90,7 @@ impl From<Fault> for FaultData {
             error,
             delay_ms,
             route: fault.route,
-            // One that has no times left is not kept.
+            // A fault without remaining calls is not kept.
             times: fault.times.and_then(NonZeroU64::new),
         }
     }
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_is_read_and_told_alike() {
+    fn each_kind_survives_a_round_trip() {
         let delay = Fault::delay(Duration::from_millis(20));
         for (text, fault) in [
             (

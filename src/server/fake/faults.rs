@@ -1,4 +1,4 @@
-//! Calls that go wrong on purpose.
+//! Scripted faults: calls that fail on purpose.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::FakeError;
 use super::route_names::Known;
 
-/// Calls that go wrong: how, of which route, and how many of them.
+/// A scripted fault: what goes wrong, on which route, and for how many calls.
 ///
-/// Unless told otherwise it is the next call, of any route. The control surface and `/healthz` have no faults.
+/// By default, a fault affects the next call of any route. The control routes and `/healthz` have
+/// no faults.
 ///
 /// ```
 /// use promptbook::server::fake::{Fake, Fault};
@@ -24,9 +25,9 @@ use super::route_names::Known;
 #[must_use = "a fault is given to a fake by Fake::fault"]
 pub struct Fault {
     pub(super) kind: Kind,
-    /// None for all routes.
+    /// `None` for all routes.
     pub(super) route: Option<String>,
-    /// None for all calls.
+    /// `None` for all calls.
     pub(super) times: Option<u64>,
 }
 
@@ -61,48 +62,55 @@ impl Fault {
         }
     }
 
-    /// The answer is this status, of 400 to 599, and this text in the envelope. Nothing is changed.
+    /// Answers with this status from 400 to 599, and with this text in the envelope.
+    ///
+    /// The store is not changed.
     pub fn fail(status: u16, text: impl Into<String>) -> Self {
         let error = text.into();
         Self::new(Kind::Fail { status, error })
     }
 
-    /// No answer ever: the connection stays open until the client closes it, or the fake is reset or stops. Nothing is
-    /// changed.
+    /// Never answers.
+    ///
+    /// The connection stays open until the client closes it, or the fake is reset or stops. The
+    /// store is not changed.
     pub fn timeout() -> Self {
         Self::new(Kind::Timeout)
     }
 
-    /// The call is answered as it would be, so much later.
+    /// Performs the call after this delay, and answers it as usual.
     pub fn delay(by: Duration) -> Self {
         Self::new(Kind::Delay(by))
     }
 
-    /// The connection is closed without an answer. Nothing is changed.
+    /// Closes the connection without a response. The store is not changed.
     pub fn close() -> Self {
         Self::new(Kind::Close)
     }
 
-    /// The call is done, but of its answer's body only the first half comes, and then the connection is closed: less than
-    /// `content-length` says.
+    /// Performs the call, sends the first half of the response's body, and closes the connection.
+    ///
+    /// The client receives less than `content-length` declares.
     pub fn cut() -> Self {
         Self::new(Kind::Cut)
     }
 
-    /// Only of this route: the method, and the path as in `/openapi.json`, such as `GET /v1/prompt-2025/id/{promptId}`.
-    /// URLs of bodies are `GET /prompt-bodies/{promptVersionId}`.
+    /// Limits the fault to this route: the method, and the path as in `/openapi.json`.
+    ///
+    /// An example is `GET /v1/prompt-2025/id/{promptId}`. URLs of bodies are `GET
+    /// /prompt-bodies/{promptVersionId}`.
     pub fn on(mut self, route: impl Into<String>) -> Self {
         self.route = Some(route.into());
         self
     }
 
-    /// So many calls.
+    /// Affects this number of calls.
     pub fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// All calls, until the faults are cleared or the fake is reset.
+    /// Affects all calls until the faults are cleared or the fake is reset.
     pub fn always(mut self) -> Self {
         self.times = None;
         self
@@ -113,12 +121,12 @@ impl Fault {
     }
 }
 
-/// The faults that are to come, in the order they were given.
+/// The pending faults, in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Mutex<VecDeque<Fault>>);
 
 impl Faults {
-    /// Adds one, behind the others.
+    /// Adds a fault after the others.
     pub(super) fn add(&self, mut fault: Fault, known: &Known) -> Result<(), FakeError> {
         if let Some(route) = &mut fault.route {
             *route = known.find(route)?;
@@ -135,7 +143,9 @@ impl Faults {
         Ok(())
     }
 
-    /// What goes wrong with a call of this route: the first fault that is of it, one time less.
+    /// Returns what goes wrong with a call of this route, and uses up one time of that fault.
+    ///
+    /// It is the first pending fault that applies to the route.
     pub(super) fn take(&self, route: Option<&str>) -> Option<Kind> {
         let mut queue = self.queue();
         let position = queue.iter().position(|fault| fault.is_of(route))?;
@@ -179,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_of_the_next_call_of_any_route() {
+    fn a_fault_affects_the_next_call_of_any_route() {
         let faults = faults(&[Fault::close()]);
         assert_eq!(faults.take(None), Some(Kind::Close));
         assert_eq!(faults.take(None), None);
     }
 
     #[test]
-    fn the_first_that_is_of_the_route_is_used_up_first() {
+    fn the_first_fault_of_the_route_is_used_up_first() {
         let faults = faults(&[
             Fault::cut().on(VERSIONS).times(2),
             Fault::timeout(),
@@ -204,12 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn no_times_are_none() {
+    fn a_fault_for_no_calls_is_not_added() {
         assert_eq!(faults(&[Fault::close().times(0)]).list(), []);
     }
 
     #[test]
-    fn what_is_no_route_or_no_failure_is_refused() {
+    fn an_unknown_route_or_a_success_status_is_refused() {
         let known = Known::of_names([VERSIONS, COUNT]);
         let refuse = |fault| {
             Faults::default()
@@ -220,6 +230,6 @@ mod tests {
         let told = refuse(Fault::close().on("GET /v1/prompt-2025/query/versions"));
         assert!(told.contains(VERSIONS) && told.contains(COUNT), "{told}");
         let told = refuse(Fault::fail(200, "fine"));
-        assert_eq!(told, "200 is no status of a failure: expected 400 to 599");
+        assert_eq!(told, "200 is not an error status; expected 400 to 599");
     }
 }

@@ -1,4 +1,4 @@
-//! Helicone's service in a test: the same routes and answers, and everything about it in the test's hands.
+//! A fake of Helicone's service for tests: the same routes and responses, under the test's control.
 //!
 //! ```
 //! use promptbook::server::fake::{Fake, Fault};
@@ -19,33 +19,35 @@
 //! # }
 //! ```
 //!
-//! # The same each time
+//! # Determinism
 //!
-//! Ids are drawn from a seed, the clock stands and goes on by a millisecond with each change, URLs of bodies are signed with
-//! a key made of the seed, and `x-request-id` counts from 1. So the same script of calls, one after the other, gives the
-//! same bytes on each run and after each reset, but for the header `date` and the port in URLs.
+//! Ids are generated from a seed. The clock is stopped, and advances by a millisecond with each
+//! change. URLs of bodies are signed with a key that is derived from the seed, and `x-request-id`
+//! counts from 1. So the same sequence of calls, one after the other, returns the same bytes in
+//! each run and after each reset, except for the header `date` and the port in URLs.
 //!
-//! # From other languages
+//! # Use from other languages
 //!
-//! `promptbook fake` starts one and writes its URL, its key and the address of its control surface. That is HTTP under
-//! `/__promptbook/`, which only a fake has, with the same header `Authorization: Bearer KEY`. Requests and answers are JSON;
-//! answers come in the API's envelope, `{"data": …, "error": null}` or `{"data": null, "error": "text"}`. A member that is
-//! not named here is refused with 400, as are members of another type.
+//! `promptbook fake` starts a fake and prints its URL, its key and the URL of its control routes.
+//! Only a fake has these routes. Their paths begin with `/__promptbook/`, and they require the same
+//! header `Authorization: Bearer KEY`. Requests and responses are JSON. Responses have the API's
+//! envelope, `{"data": …, "error": null}` or `{"data": null, "error": "text"}`. A member that is
+//! not listed here, or that has another type, is refused with 400.
 //!
 //! | call | request | data |
 //! |---|---|---|
-//! | `POST reset` | | `null`: all is as at the start |
+//! | `POST reset` | | `null`; the fake is as at its start |
 //! | `GET clock` | | `{now}` |
-//! | `PUT clock` | `{now}`, a moment as in RFC 3339, or `{advance_ms}` | `{now}` |
-//! | `GET faults` | | those to come: `[{kind, …, route, times}]` |
-//! | `POST faults` | `{kind: "fail", status, error}`, `{kind: "timeout"}`, `{kind: "delay", delay_ms}`, `{kind: "close"}` or `{kind: "cut"}`, as in [`Fault`]; each at will with `route`, and with `times`: 1 without it, `null` for all calls | those to come |
-//! | `DELETE faults` | | `null`: there are none any more |
+//! | `PUT clock` | `{now}`, a time in RFC 3339, or `{advance_ms}` | `{now}` |
+//! | `GET faults` | | the pending faults: `[{kind, …, route, times}]` |
+//! | `POST faults` | `{kind: "fail", status, error}`, `{kind: "timeout"}`, `{kind: "delay", delay_ms}`, `{kind: "close"}` or `{kind: "cut"}`, as in [`Fault`]; each optionally with `route`, and with `times`: 1 by default, `null` for all calls | the pending faults |
+//! | `DELETE faults` | | `null`; no fault is pending |
 //! | `GET calls?route=` | | `{calls: [{number, method, path, query, route, json, text, status, fault}], dropped}`, as in [`Call`] |
-//! | `DELETE calls` | | `null`: they are forgotten |
-//! | `POST calls/assert` | `{route, times}`, at will with `json`: members that the requests' bodies had, maybe among others; of those calls that are kept | `{count}`; 409 with what was called instead |
-//! | `GET fixtures` | | the store as it is now, in the format of [`Fixtures`] |
-//! | `PUT fixtures` | fixtures | `null`: all is reset, to these fixtures |
-//! | `POST inputs` | `{version_id, request_id, inputs}`, at will with `environment` | the recorded inputs |
+//! | `DELETE calls` | | `null`; no call is recorded |
+//! | `POST calls/assert` | `{route, times}`, optionally with `json`: members that the request's body must contain, among others; then only calls that are still recorded count | `{count}`; 409 with a list of the calls |
+//! | `GET fixtures` | | the store's current contents, in the format of [`Fixtures`] |
+//! | `PUT fixtures` | fixtures | `null`; the fake is reset to these fixtures |
+//! | `POST inputs` | `{version_id, request_id, inputs}`, optionally with `environment` | the recorded inputs |
 //!
 //! Routes are named as in `/openapi.json`: `GET /v1/prompt-2025/id/{promptId}`. URLs of bodies are
 //! `GET /prompt-bodies/{promptVersionId}`.

@@ -1,4 +1,4 @@
-//! How a fake is started.
+//! Options of a fake.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -22,13 +22,13 @@ use crate::server::signature::Signer;
 use crate::server::{Fixtures, Limits, Status, routes};
 use crate::{Durability, Policy, StoreOptions};
 
-/// How a fake is started.
+/// Options of a fake.
 ///
 /// ```
 /// use promptbook::server::FakeOptions;
 ///
 /// # fn main() -> Result<(), promptbook::server::fake::FakeError> {
-/// // Counts as the live service does.
+/// // Number versions as the live service does.
 /// let fake = FakeOptions::new().first_version(0, 0).seed(7).start()?;
 /// # Ok(())
 /// # }
@@ -48,7 +48,7 @@ pub struct FakeOptions {
 impl Default for FakeOptions {
     fn default() -> Self {
         let limits = Limits {
-            // A test that ends does not wait for what it left under way.
+            // A test that ends does not wait for requests that it left in progress.
             stop_time: Duration::from_secs(1),
             ..Limits::default()
         };
@@ -67,85 +67,98 @@ impl Default for FakeOptions {
     }
 }
 
-/// The key where none is given: no secret, as only this machine reaches the fake then.
+/// The default key. It is not secret, because then only this machine can reach the fake.
 const KEY: &str = "sk-helicone-fake";
 
 impl FakeOptions {
-    /// An empty store in memory, on a free port of this machine, with the live service's statuses and a clock that stands.
+    /// Returns the default options.
+    ///
+    /// They are an empty store in memory, a free port of this machine, the live service's statuses,
+    /// and a stopped clock.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The prompts that are there at the start and after each reset.
+    /// Sets the prompts that exist at the start and after each reset.
     pub fn fixtures(mut self, fixtures: Fixtures) -> Self {
         self.fixtures = fixtures;
         self
     }
 
-    /// Keeps the store in a directory, which stays when the fake stops. Where it is missing or empty, the store is made, and
-    /// made anew by each reset; a store that is there is opened, gets the fixtures only if it has no prompts, and can't be
-    /// reset. What is acknowledged survives the end of the process, and maybe not power loss.
+    /// Keeps the store in a directory, which remains when the fake stops.
+    ///
+    /// If the directory is missing or empty, the store is created there, and each reset creates it
+    /// again. An existing store is opened, gets the fixtures only if it has no prompts, and cannot
+    /// be reset. An acknowledged change survives the end of the process, but may be lost on power
+    /// failure.
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
         self.directory = Some(path.into());
         self
     }
 
-    /// What ids are drawn from. The default is 0.
+    /// Sets the seed of ids. The default is 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// What time it is. By default it is 2025-01-01T00:00:00Z and stands.
+    /// Sets the clock. By default it is stopped at 2025-01-01T00:00:00Z.
     pub fn clock(mut self, clock: FakeClock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Which statuses tell of what is wrong. The default is [`Status::Live`].
+    /// Sets which statuses report errors. The default is [`Status::Live`].
     pub fn status(mut self, status: Status) -> Self {
         self.server = self.server.status(status);
         self
     }
 
-    /// Lets in who has this key; may be given several times. The default is `sk-helicone-fake`.
+    /// Accepts requests that carry this key; can be called several times.
+    ///
+    /// The default is `sk-helicone-fake`.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.server = self.server.key(key);
         self
     }
 
-    /// The address to listen on; port 0 is any free one. The default is `127.0.0.1:0`. One that other machines reach
-    /// needs a [`key`](Self::key).
+    /// Sets the address to listen on; port 0 selects a free port. The default is `127.0.0.1:0`.
+    ///
+    /// An address that other machines can reach needs a [`key`](Self::key).
     pub fn address(mut self, address: impl Into<SocketAddr>) -> Self {
         self.address = address.into();
         self
     }
 
-    /// Answers also to requests for this host name, as [`ServerOptions::host`].
+    /// Also answers requests for this host name, as [`ServerOptions::host`] does.
     pub fn host(mut self, name: impl Into<String>) -> Self {
         self.server = self.server.host(name);
         self
     }
 
-    /// Lets pages of this origin read the answers, as [`ServerOptions::allow_origin`].
+    /// Lets pages of this origin read responses, as [`ServerOptions::allow_origin`] does.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.server = self.server.allow_origin(origin);
         self
     }
 
-    /// What clients can use of the fake. By default it stops within a second.
+    /// Sets the limits on what clients can use of the fake. By default it stops within a second.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.server = self.server.limits(limits);
         self
     }
 
-    /// The number of each prompt's first version. The default is 1.0; the live service counts from 0.0.
+    /// Sets the number of each prompt's first version.
+    ///
+    /// The default is 1.0. The live service begins with 0.0.
     pub fn first_version(mut self, major: u32, minor: u32) -> Self {
         self.store = self.store.first_version(major, minor);
         self
     }
 
-    /// Refuses minor versions that break callers, with 409. By default the caller chooses, as with the live service.
+    /// Refuses minor versions that break callers, with 409.
+    ///
+    /// By default callers choose the number, as in the live service.
     pub fn enforce_bumps(mut self, enforce: bool) -> Self {
         self.store = self.store.policy(match enforce {
             true => Policy::Enforced,
@@ -158,9 +171,11 @@ impl FakeOptions {
     ///
     /// # Errors
     ///
-    /// [`Server`](FakeError::Server) for an address that can't be had, or that other machines reach and no key was given
-    /// for, and for options that are malformed; [`Fixtures`](FakeError::Fixtures) for fixtures that contradict themselves;
-    /// [`Store`](FakeError::Store) where the directory holds something else, or can't be written.
+    /// [`Server`](FakeError::Server) if the address cannot be bound, if other machines can reach it
+    /// and no key was given, or if an option is malformed; [`Fixtures`](FakeError::Fixtures) if the
+    /// fixtures contradict themselves; [`Store`](FakeError::Store) if the directory contains
+    /// something else or cannot be written. A store that was created before the error remains in
+    /// the directory.
     pub fn start(&self) -> Result<Fake, FakeError> {
         let (listener, address) = service::listen_on(&self.address)?;
         let keys = match self.server.uses_own_key(address)? {

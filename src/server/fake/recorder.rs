@@ -1,4 +1,4 @@
-//! What every call of a fake passes: it is kept, and goes wrong where a test wants it to.
+//! The middleware of a fake that records every call and applies the scripted faults.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::server::listen::Hangup;
 use crate::server::response::Answer;
 use crate::server::{middleware, request};
 
-/// Keeps a call, has it go wrong or lets it pass, and keeps how it was answered.
+/// Records a call, applies its fault or passes it on, and records its response.
 pub(crate) async fn pass(
     State(stage): State<Arc<Stage>>,
     request: Request,
@@ -45,14 +45,14 @@ pub(crate) async fn pass(
             return response;
         }
     };
-    // From before a fault is taken: a reset after that ends it.
+    // Subscribe before a fault is taken, so that a reset after that ends the wait.
     let end = stage.end();
     let call = came(&body);
     let fault = stage.faults.take(route.as_deref());
     if let Some(fault) = &fault {
         stage.calls.faulted(call, fault.name());
     }
-    // The next one counts it again, but for what both may have uncounted.
+    // The handler counts the body again when it reads it, if it is large enough to be counted.
     drop(share);
     let passed = next.run(Request::from_parts(parts, Body::from(body)));
     let response = match fault {
@@ -78,7 +78,7 @@ pub(crate) async fn pass(
     response
 }
 
-/// No answer: the connection is closed.
+/// Returns a response that closes the connection instead of being sent.
 fn hangup() -> Response {
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(Hangup);

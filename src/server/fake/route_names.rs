@@ -1,4 +1,4 @@
-//! The routes of the API, by the names that tests give them.
+//! Names of the API's routes.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use utoipa::openapi::path::PathItem;
 
 use super::FakeError;
 
-/// The names of all routes: `GET /v1/prompt-2025/id/{promptId}`, as `/openapi.json` has them.
+/// The names of all routes, as in `/openapi.json`: `GET /v1/prompt-2025/id/{promptId}`.
 #[derive(Debug)]
 pub(crate) struct Known(BTreeSet<String>);
 
 impl Known {
-    /// All that are described, but those of the server's own upkeep.
+    /// Collects the routes of a description that belong to the API.
     pub(crate) fn of(described: &OpenApi) -> Self {
         let paths = described.paths.paths.iter();
         let names = paths
@@ -27,12 +27,12 @@ impl Known {
         Self(names.into_iter().map(str::to_owned).collect())
     }
 
-    /// The name of the route with this method and path, if there is one.
+    /// Returns the name of the route with this method and path, if it exists.
     pub(crate) fn name(&self, method: &Method, path: &str) -> Option<String> {
         Some(name(method, path)).filter(|name| self.0.contains(name))
     }
 
-    /// The name of the route that somebody has named.
+    /// Returns the name of the route that a caller has named.
     pub(crate) fn find(&self, named: &str) -> Result<String, FakeError> {
         let found = named
             .split_once(' ')
@@ -45,12 +45,12 @@ impl Known {
     }
 }
 
-/// The name of a route by its method and its path.
+/// Returns the name of a route from its method and path.
 fn name(method: &Method, path: &str) -> String {
     format!("{method} {}", bare(path))
 }
 
-/// A path, alike with and without a slash at its end.
+/// Returns a path without a slash at its end.
 fn bare(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }

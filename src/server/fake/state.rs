@@ -1,4 +1,4 @@
-//! What a fake has beside the server: the state that tests set, read and reset.
+//! The state of a fake beyond the server's, which tests set, read and reset.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,11 +25,11 @@ pub(crate) struct Stage {
     run: watch::Sender<Run>,
 }
 
-/// From one reset to the next.
+/// A period between two resets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Run {
     Number(u64),
-    /// The fake stops.
+    /// The fake is stopping.
     Over,
 }
 
@@ -46,12 +46,12 @@ impl Stage {
         }
     }
 
-    /// Goes back to the start.
+    /// Resets the fake to its baseline.
     pub(crate) fn reset(&self) -> Result<(), FakeError> {
         self.go_back(&self.origin())
     }
 
-    /// Goes back to a start with other fixtures.
+    /// Resets the fake to a baseline with other fixtures.
     pub(crate) fn refill(&self, fixtures: &Fixtures) -> Result<(), FakeError> {
         let mut origin = self.origin();
         origin.renewable()?;
@@ -60,7 +60,7 @@ impl Stage {
     }
 
     fn go_back(&self, origin: &Origin) -> Result<(), FakeError> {
-        // All in one go, as far as whoever uses the store can tell.
+        // The store is locked for all of it, so that no user of the store sees a part of the reset.
         self.app.replace_store(|store| {
             origin.renew(store)?;
             self.clock.restore(origin.start());
@@ -77,7 +77,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Lets go of the calls that are held back, now and from now on.
+    /// Ends the calls that a fault holds back, now and from now on.
     pub(crate) fn close(&self) {
         self.run.send_replace(Run::Over);
     }
@@ -87,7 +87,7 @@ impl Stage {
         let mut run = self.run.subscribe();
         let current = *run.borrow_and_update();
         async move {
-            // That the sender is gone says that it is over, too.
+            // A dropped sender also means that the fake stops.
             let ended = run.wait_for(|run| *run != current || *run == Run::Over);
             drop(ended.await);
         }
@@ -97,18 +97,20 @@ impl Stage {
         self.faults.add(fault, &self.known)
     }
 
-    /// The name of the route that a call is of; none for a method that its path does not have.
+    /// Returns the name of a call's route, or `None` if the path does not have this method.
     pub(crate) fn route(&self, method: &Method, path: &str) -> Option<String> {
         self.known.name(method, path)
     }
 
-    /// The calls that are kept: of a route, or all.
+    /// Returns the recorded calls of a route, or all of them.
     pub(crate) fn calls(&self, route: Option<&str>) -> Result<Vec<Call>, FakeError> {
         let route = route.map(|route| self.known.find(route)).transpose()?;
         Ok(self.calls.list(route.as_deref()))
     }
 
-    /// How many calls there were of a route; with `json`, how many of those that are kept had it in their body.
+    /// Returns the number of calls of a route.
+    ///
+    /// With `json`, it counts only the recorded calls whose body contains that value.
     pub(crate) fn count(
         &self,
         route: &str,
@@ -124,7 +126,7 @@ impl Stage {
         Ok(matching.count() as u64)
     }
 
-    /// Tells that a route was not called as often as it should have been, and what was called.
+    /// Returns a message that a route was not called as often as expected, with a list of calls.
     pub(crate) fn miscounted(&self, route: &str, json: bool, found: u64, expected: u64) -> String {
         const MOST_TOLD: usize = 20;
         let calls = self.calls.list(None);

@@ -1,4 +1,4 @@
-//! Bodies alone: to those who have a key, and by their signed URLs to those who have none.
+//! Routes of bodies: with a key, and without one by signed URL.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::server::response::{Answer, Outcome, enveloped, verbatim};
 use crate::server::signature::PREFIX;
 use crate::{Resolved, Spec, Store, Version, VersionId};
 
-/// The route of bodies, as clients are told of it in `s3_url`.
+/// The route of bodies that `s3_url` contains.
 pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
 
-/// The body of a version.
+/// Returns the body of a version.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/{promptVersionId}/prompt-body", operation_id = "GetPrompt2025VersionBody", tag = "Prompt2025",
     params(("promptVersionId" = String, Path)),
@@ -40,7 +40,7 @@ pub(super) async fn of_version(
     unless_known(&app, &known, version, in_envelope).await
 }
 
-/// The body of a version, as it was stored, to whoever has its URL.
+/// Returns the body of a version, as it was stored, to a client that has its URL.
 #[utoipa::path(
     get, path = BODY, operation_id = "GetSignedBody", tag = "Bodies",
     params(
@@ -51,7 +51,7 @@ pub(super) async fn of_version(
     responses((status = 200, body = Object), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
 )]
 pub(super) async fn signed(State(app): Open, known: Known, uri: Uri) -> Kept {
-    // As it stands in the URL: what is written otherwise is not what was signed.
+    // The raw text of the URL, because another spelling has another signature.
     let version = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let version = app
         .signer
@@ -62,7 +62,7 @@ pub(super) async fn signed(State(app): Open, known: Known, uri: Uri) -> Kept {
     unless_known(&app, &known, version, as_stored).await
 }
 
-/// A body as an answer, not copied.
+/// A body as response data, without a copy.
 struct Stored(crate::Body);
 
 impl AsRef<[u8]> for Stored {
@@ -71,8 +71,10 @@ impl AsRef<[u8]> for Stored {
     }
 }
 
-/// The version that a spec names with its body, which is not read before its answer may be as large as that: twice as
-/// large, as it may be written anew.
+/// Returns the version that a spec selects, with its body, and a share of the budget.
+///
+/// The share is taken before the body is read. It is twice the body's size, because the response
+/// may contain a second copy.
 pub(super) fn with_body(
     app: &App,
     store: &Store,
@@ -83,23 +85,24 @@ pub(super) fn with_body(
     let version = store.shared_version(spec).or_refuse(unknown.clone())?;
     let mut share = app.budget.pass(bytes(&version))?;
     let resolved = store.resolve(spec).or_refuse(unknown)?;
-    // Another version, perhaps, that an environment was moved to.
+    // An environment may have been moved to another version since.
     share.grow_to(bytes(&resolved.version))?;
     Ok((resolved, share))
 }
 
-/// An answer with how long it may be kept.
+/// A response with its `Cache-Control` header.
 type Kept = Result<([(HeaderName, HeaderValue); 1], Answer), Refusal>;
 
-/// The answer that is written of a version's body, or that the client has it: the row tells its content address, so the
-/// body itself need not be read for that.
+/// Returns the response that `write` creates from a version's body, or a 304 if the client has it.
+///
+/// A 304 needs only the version's row, which contains the content address. The body is not read.
 async fn unless_known(
     app: &Arc<App>,
     known: &Known,
     version: VersionId,
     write: impl FnOnce(&crate::Body, Share) -> Outcome + Send + 'static,
 ) -> Kept {
-    // A body never changes, but it may be deleted, and its URL expires: so it is asked for each time.
+    // Clients must revalidate: a body never changes, but it may be deleted, and its URL expires.
     let keep = [(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
     if known.any() {
         let row = app.version(version.into()).await?;

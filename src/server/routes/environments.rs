@@ -1,4 +1,4 @@
-//! Environments: set on a version, and removed from it.
+//! Routes that set and remove environments.
 
 use super::table::{Served, prompt_id, version_id};
 use crate::server::api_error::{OrRefuse, Refusal};
@@ -41,7 +41,8 @@ pub(super) async fn remove(
     let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;
     let removed = app.write(share, move |store| {
         match store.remove_environment(prompt, environment, Expected::Is(version)) {
-            // It points elsewhere, or nowhere, and nothing was changed. Is the version the prompt's at all?
+            // The environment points elsewhere or does not exist, and nothing was changed. The
+            // error depends on whether the prompt has this version.
             Err(Error::Conflict { .. }) => {
                 store
                     .version((prompt, version))

@@ -1,4 +1,4 @@
-//! What a server tells of itself.
+//! Routes that describe the server itself: its health, and its OpenAPI description.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(crate) struct Health {
     status: &'static str,
 }
 
-/// Whether the store can be read.
+/// Checks whether the store can be read.
 #[utoipa::path(
     get, path = "/healthz", operation_id = "GetHealth", tag = "Upkeep",
     responses((status = 200, body = Health), (status = 500, body = ErrorEnvelope)),
@@ -34,7 +34,7 @@ pub(crate) async fn health(State(app): Open) -> Outcome {
     Answer::json(axum::http::StatusCode::OK, &Health { status: "ok" })
 }
 
-/// The description of all routes.
+/// Returns the OpenAPI description of all routes.
 pub(crate) fn describe(api: OpenApi, open: OpenApi) -> OpenApi {
     let info = InfoBuilder::new()
         .title("promptbook")
@@ -70,25 +70,25 @@ pub(crate) fn describe(api: OpenApi, open: OpenApi) -> OpenApi {
     described
 }
 
-/// Says what every response must say.
+/// Describes a response, as OpenAPI requires.
 fn describe_response(status: &str, response: &mut RefOr<Response>) {
     if let RefOr::T(response) = response {
         let description = match status.as_bytes().first() {
             Some(b'2') => "Done",
-            Some(b'3') => "The client has this answer: If-None-Match has its ETag",
+            Some(b'3') => "The client has this response already: If-None-Match contains its ETag",
             _ => "Refused; the text says why",
         };
         response.description = description.into();
     }
 }
 
-/// Says how a client tells which answer it has.
+/// Describes the headers of conditional requests.
 fn describe_tag(operation: &mut Operation) {
     let known = ParameterBuilder::new()
         .name("If-None-Match")
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
-        .description(Some("ETags of answers that the client has"))
+        .description(Some("ETags of responses that the client has"))
         .schema(Some(Object::with_type(Type::String)))
         .build();
     operation
@@ -103,7 +103,7 @@ fn describe_tag(operation: &mut Operation) {
     }
 }
 
-/// Answers with the description.
+/// Returns a route that serves the description.
 pub(crate) fn openapi(described: &OpenApi) -> MethodRouter<Arc<App>> {
     let text = serde_json::to_vec(described).unwrap_or_default();
     get(move || async move { Answer::text(text) })

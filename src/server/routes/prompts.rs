@@ -1,4 +1,4 @@
-//! Prompts: made, found, renamed, tagged, deleted.
+//! Routes that create, find, rename, tag and delete prompts.
 
 use axum::http::StatusCode;
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ use crate::server::response::{Answer, Outcome};
 use crate::template::javascript;
 use crate::{NewPrompt, Prompt, PromptFilter, PromptId, Store};
 
-/// Makes a prompt and its first version, in production.
+/// Creates a prompt and its first version, which is in production.
 #[utoipa::path(
     post, path = "/v1/prompt-2025", operation_id = "CreatePrompt2025", tag = "Prompt2025",
     request_body = CreatePrompt,
@@ -38,12 +38,12 @@ pub(super) async fn create(Served(app): Served, Json(new, share): Json<CreatePro
     Ok(answer.with_status(StatusCode::CREATED))
 }
 
-/// The text of a member, byte for byte.
+/// Returns the text of a member, byte for byte.
 pub(super) fn text(raw: Box<RawValue>) -> String {
     Box::<str>::from(raw).into_string()
 }
 
-/// A prompt by its id.
+/// Returns a prompt by its id.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/id/{promptId}", operation_id = "GetPrompt2025", tag = "Prompt2025",
     params(("promptId" = String, Path)),
@@ -56,7 +56,7 @@ pub(super) async fn get(Served(app): Served, Ids(id): Ids<String>) -> Outcome {
     Answer::data(PromptData::from(&prompt.or_refuse(Refusal::Prompt)?))
 }
 
-/// Gives a prompt another name.
+/// Renames a prompt.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/id/{promptId}/rename", operation_id = "RenamePrompt2025", tag = "Prompt2025",
     params(("promptId" = String, Path)), request_body = Rename,
@@ -77,7 +77,7 @@ pub(super) async fn rename(
     Answer::nothing()
 }
 
-/// Gives a prompt these tags instead of those it has: trimmed, without empty ones and duplicates.
+/// Replaces a prompt's tags; they are trimmed, and empty ones and duplicates are removed.
 #[utoipa::path(
     patch, path = "/v1/prompt-2025/id/{promptId}/tags", operation_id = "UpdatePrompt2025Tags", tag = "Prompt2025",
     params(("promptId" = String, Path)), request_body = SetTags,
@@ -109,7 +109,7 @@ fn trimmed(tags: &[String]) -> Vec<String> {
     kept
 }
 
-/// Deletes a prompt, its versions and environments.
+/// Deletes a prompt with its versions and environments.
 #[utoipa::path(
     delete, path = "/v1/prompt-2025/{promptId}", operation_id = "DeletePrompt2025", tag = "Prompt2025",
     params(("promptId" = String, Path)),
@@ -130,7 +130,7 @@ pub(super) async fn remove_update(app: Served) -> Outcome {
     remove(app, Ids("update".into())).await
 }
 
-/// Every tag in use.
+/// Returns every tag in use.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/tags", operation_id = "GetPrompt2025Tags", tag = "Prompt2025",
     responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
@@ -141,7 +141,7 @@ pub(super) async fn tags(Served(app): Served) -> Outcome {
     Answer::data(tags)?.counted(&app.budget)
 }
 
-/// The name of every environment in use, sorted.
+/// Returns the name of every environment in use, sorted.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/environments", operation_id = "GetPrompt2025Environments", tag = "Prompt2025",
     responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
@@ -152,7 +152,7 @@ pub(super) async fn environments(Served(app): Served) -> Outcome {
     Answer::data(names)?.counted(&app.budget)
 }
 
-/// How many prompts there are.
+/// Returns the number of prompts.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/count", operation_id = "GetPrompt2025Count", tag = "Prompt2025",
     responses((status = 200, body = Envelope<u64>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
@@ -162,7 +162,7 @@ pub(super) async fn count(Served(app): Served) -> Outcome {
     Answer::data(app.read(|store| store.prompt_count()).await??)
 }
 
-/// Prompts, newest first, by page.
+/// Returns prompts, newest first, by page.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query", operation_id = "GetPrompts2025", tag = "Prompt2025",
     request_body = QueryPrompts,
@@ -173,10 +173,10 @@ pub(super) async fn query(Served(app): Served, Json(query, _share): Json<QueryPr
     pages::answer(app, PromptPages::of(query)).await
 }
 
-/// The prompts of a query.
+/// The prompts that a query selects.
 struct PromptPages {
     filter: PromptFilter,
-    /// Prompts in front that are of other pages of the query.
+    /// The number of prompts to skip, which belong to earlier pages of the query.
     skipped: u64,
     before: Option<PromptId>,
     left: usize,
@@ -195,10 +195,11 @@ impl PromptPages {
     }
 
     fn read(&mut self, store: &Store, most: usize) -> crate::Result<Vec<Prompt>> {
-        // Pages of a query are of no fixed place in the store: those in front are walked over, a bounded number at a time.
+        // A page of a query has no fixed position in the store, so the prompts before it are
+        // skipped, a limited number at a time.
         while self.skipped > 0 {
             let step = self.skipped.min(1000);
-            #[allow(clippy::cast_possible_truncation)] // 1000 at most.
+            #[allow(clippy::cast_possible_truncation)] // At most 1000.
             let walked = store.prompts(&self.filter, self.before, step as usize)?;
             let Some(last) = walked.last() else {
                 return Ok(Vec::new());

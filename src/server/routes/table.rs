@@ -1,4 +1,4 @@
-//! TODO
+//! The table of all routes, and their OpenAPI description.
 
 use crate::server::routes::bodies;
 use crate::server::routes::environments;
@@ -19,7 +19,7 @@ use crate::server::api_error::Refusal;
 use crate::server::app::App;
 use crate::{PromptId, VersionId};
 
-/// What handlers work on. Those of the API come by it only for requests that have a key.
+/// The shared state, for handlers of requests that carry a valid key.
 pub(super) struct Served(pub(super) Arc<App>);
 
 impl FromRequestParts<Arc<App>> for Served {
@@ -31,10 +31,10 @@ impl FromRequestParts<Arc<App>> for Served {
     }
 }
 
-/// The same, for requests that need no key.
+/// The shared state, for handlers that need no key.
 pub(super) type Open = State<Arc<App>>;
 
-/// Every route, and what `/openapi.json` tells of them.
+/// Returns the router of all routes, and their OpenAPI description.
 pub(crate) fn all() -> (axum::Router<Arc<App>>, OpenApi) {
     let (api, described) = OpenApiRouter::new()
         .routes(routes!(prompts::get))
@@ -63,7 +63,7 @@ pub(crate) fn all() -> (axum::Router<Arc<App>>, OpenApi) {
         .split_for_parts();
     let api = api
         .route("/v1/prompt-2025/", post(prompts::create))
-        // `update` is a prompt's id as good as any, and the only one that is also a route.
+        // `update` is a valid prompt id, and the only one that is also a route.
         .route("/v1/prompt-2025/update", delete(prompts::remove_update));
     let (open, described_open) = OpenApiRouter::new()
         .routes(routes!(bodies::signed))
@@ -82,17 +82,19 @@ async fn unknown(method: Method, uri: Uri) -> Refusal {
     Refusal::Route(format!("There is no route {method} {}", uri.path()))
 }
 
-/// Of nested routes too, whose own paths are only the ends of what was asked for.
+/// Reports a method that the route does not have.
+///
+/// A nested route sees only the end of the path, so this reads the original one.
 pub(crate) async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Refusal {
     Refusal::Method(format!("{} has no method {method}", uri.path()))
 }
 
-/// A prompt's id, or the refusal that a route has for unknown ones: text that is no id is nobody's.
+/// Parses a prompt's id; malformed text gets the route's error for an unknown prompt.
 pub(super) fn prompt_id(text: &str, refusal: Refusal) -> Result<PromptId, Refusal> {
     text.parse().map_err(|_| refusal)
 }
 
-/// A version's id, likewise.
+/// Parses a version's id; malformed text gets the route's error for an unknown version.
 pub(super) fn version_id(text: &str, refusal: Refusal) -> Result<VersionId, Refusal> {
     text.parse().map_err(|_| refusal)
 }

@@ -1,4 +1,4 @@
-//! Versions: made, found, deleted, and their bodies.
+//! Routes that create, find and delete versions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::{
     VersionCounts, VersionFilter, VersionId,
 };
 
-/// Makes a version that goes out from another one of the prompt.
+/// Creates a version that is based on another version of the prompt.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/update", operation_id = "UpdatePrompt2025", tag = "Prompt2025",
     request_body = UpdatePrompt,
@@ -69,7 +69,7 @@ pub(super) async fn remove(
     let prompt: Option<crate::PromptId> = prompt.parse().ok();
     let removed = app.write(None, move |store| -> Result<Version, Refusal> {
         let Some(prompt) = prompt else {
-            // No prompt has such an id; the version may be another's.
+            // No prompt has this id, but another prompt may have the version.
             store.version(version).or_refuse(Refusal::VersionToDelete)?;
             return Err(Refusal::VersionOfPrompt);
         };
@@ -82,7 +82,7 @@ pub(super) async fn remove(
     Answer::nothing()
 }
 
-/// A version by its id.
+/// Returns a version by its id.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/version", operation_id = "GetPrompt2025Version", tag = "Prompt2025",
     request_body = OfVersion,
@@ -98,7 +98,7 @@ pub(super) async fn by_id(
     one(app, origin, known, version_spec(&of), Refusal::Version).await
 }
 
-/// A version by its id, with its body.
+/// Returns a version by its id, with its body.
 #[utoipa::path(
     post, path = "/v2/prompt-2025/query/version", operation_id = "GetPrompt2025VersionV2", tag = "Prompt2025V2",
     request_body = OfVersion,
@@ -114,7 +114,7 @@ pub(super) async fn by_id_v2(
     one_with_body(app, origin, known, version_spec(&of), Refusal::Version).await
 }
 
-/// The version that an environment of a prompt points to.
+/// Returns the version that an environment of a prompt points to.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/environment-version", operation_id = "GetPrompt2025EnvironmentVersion", tag = "Prompt2025",
     request_body = OfEnvironment,
@@ -131,7 +131,7 @@ pub(super) async fn in_environment(
     one(app, origin, known, spec, Refusal::Version).await
 }
 
-/// The version that an environment of a prompt points to, with its body.
+/// Returns the version that an environment of a prompt points to, with its body.
 #[utoipa::path(
     post, path = "/v2/prompt-2025/query/environment-version", operation_id = "GetPrompt2025EnvironmentVersionV2", tag = "Prompt2025V2",
     request_body = OfEnvironment,
@@ -148,7 +148,7 @@ pub(super) async fn in_environment_v2(
     one_with_body(app, origin, known, spec, Refusal::Version).await
 }
 
-/// The version of a prompt that is in production.
+/// Returns the version of a prompt that is in production.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/production-version", operation_id = "GetPrompt2025ProductionVersion", tag = "Prompt2025",
     request_body = OfPrompt,
@@ -171,7 +171,7 @@ pub(super) async fn in_production(
     .await
 }
 
-/// The version of a prompt that is in production, with its body.
+/// Returns the version of a prompt that is in production, with its body.
 #[utoipa::path(
     post, path = "/v2/prompt-2025/query/production-version", operation_id = "GetPrompt2025ProductionVersionV2", tag = "Prompt2025V2",
     request_body = OfPrompt,
@@ -223,7 +223,10 @@ async fn one(
     Ok(known.unwrap_or_else(|| Answer::text(told.json).tagged(told.tag)))
 }
 
-/// Its tag is that of the answer without the body: the version's id is in it, and a version's body never changes.
+/// Returns the response that describes a version with its body, or a 304.
+///
+/// The tag is that of the response without the body. That response contains the version's id, and a
+/// version's body never changes.
 async fn one_with_body(
     Served(app): Served,
     origin: Origin,
@@ -243,7 +246,7 @@ async fn one_with_body(
             return Ok(known);
         }
     }
-    // Written there as well: a body may be large.
+    // The response is written on the blocking thread too, because a body may be large.
     let shared = Arc::clone(&app);
     let answer = app.read(move |store| {
         let (resolved, share) = with_body(&shared, store, &spec, unknown)?;
@@ -257,7 +260,7 @@ async fn one_with_body(
     answer.await?
 }
 
-/// A prompt's versions, newest first.
+/// Returns a prompt's versions, newest first.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/versions", operation_id = "GetPrompt2025Versions", tag = "Prompt2025",
     request_body = QueryVersions,
@@ -276,7 +279,7 @@ pub(super) async fn all(
     }
 }
 
-/// The versions of a query, newest first.
+/// The versions that a query selects, newest first.
 struct VersionPages {
     prompt: PromptId,
     filter: VersionFilter,
@@ -284,13 +287,14 @@ struct VersionPages {
     left: usize,
     origin: Origin,
     expires: i64,
-    /// The environments of each version as they were when the first page was read: none is in two pages because it was moved
-    /// meanwhile. They are looked up when there is a second page.
+    /// Each version's environments at the time of the first page; set if there may be a second one.
+    ///
+    /// An environment that is moved between two pages thus does not appear in both.
     environments: Option<HashMap<VersionId, Vec<EnvironmentName>>>,
 }
 
 impl VersionPages {
-    /// None of a query that no version can meet.
+    /// Returns `None` if no version can match the query.
     fn of(query: &QueryVersions, origin: Origin, expires: i64) -> Result<Option<Self>, Refusal> {
         let before = query.before.as_deref();
         let before = before
@@ -370,7 +374,7 @@ impl Pages for VersionPages {
     }
 }
 
-/// How many versions a prompt has, and its highest major number.
+/// Returns the number of versions of a prompt, and its highest major number.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/query/total-versions", operation_id = "GetPrompt2025TotalVersions", tag = "Prompt2025",
     request_body = OfPrompt,
@@ -391,7 +395,7 @@ pub(super) async fn counts(Served(app): Served, Json(of, _share): Json<OfPrompt>
     })
 }
 
-/// The inputs that a request gave to a version.
+/// Returns the inputs that a request gave to a version.
 #[utoipa::path(
     get, path = "/v1/prompt-2025/id/{promptId}/{versionId}/inputs", operation_id = "GetPrompt2025Inputs", tag = "Prompt2025",
     params(("promptId" = String, Path), ("versionId" = String, Path), ("requestId" = String, Query)),
@@ -415,7 +419,7 @@ pub(super) async fn inputs(
     Answer::data(InputsData::from(&found.await??))?.counted(&app.budget)
 }
 
-/// The one `requestId` of a query.
+/// Returns the value of `requestId`, which must occur exactly once in the query.
 fn request_id(query: &str) -> Result<String, Refusal> {
     let pairs = query
         .split('&')

@@ -1,4 +1,4 @@
-//! TODO
+//! [`BlobDirectory`], the blob store of a directory.
 
 #[cfg(feature = "server")]
 use super::removal;
@@ -35,36 +35,38 @@ pub(crate) struct BlobDirectory {
 }
 
 impl BlobDirectory {
-    /// Makes the directory of a store, if it is missing.
+    /// Creates the directory of a store, if it is missing.
     pub(crate) fn prepare(store: &Path) -> Result<()> {
         prepare(store)?;
         in_place::overwrite_in_empty(store);
         Ok(())
     }
 
-    /// Makes the folders of a new store. The caller flushes `store`.
+    /// Creates the folders of a new store. The caller must flush `store`.
     pub(crate) fn create(store: &Path) -> Result<()> {
         ["blobs", "tmp"].iter().try_for_each(|folder| {
             let folder = store.join(folder);
             prepare_within(&folder)?;
-            // The store's directory may have another attribute, for the index.
+            // The store's directory may have another attribute, meant for the index.
             in_place::copy_on_write(&folder);
             Ok(())
         })
     }
 
-    /// Removes all that a blob store has in this directory, and no file of another name. No handle may have it open.
+    /// Removes all files of a blob store from this directory, and no file of another name.
+    ///
+    /// No handle may have it open.
     #[cfg(feature = "server")]
     pub(crate) fn remove(store: &Path) -> std::io::Result<()> {
         removal::remove(store)
     }
 
-    /// Whether a store has its folder of bodies.
+    /// Checks whether a store has its folder of bodies.
     pub(crate) fn exists(store: &Path) -> bool {
         store.join("blobs").is_dir()
     }
 
-    /// Whether a body lies in this directory, whoever's it is.
+    /// Checks whether there is any body in this directory, of this store or another.
     pub(crate) fn has_bodies(store: &Path) -> Result<bool> {
         let blobs = store.join("blobs");
         let folders = match fs::read_dir(&blobs) {
@@ -83,7 +85,7 @@ impl BlobDirectory {
         Ok(false)
     }
 
-    /// The blob store of a store.
+    /// Opens the blob store of a store.
     pub(crate) fn open(store: &Path, policy: &LockPolicy) -> Result<Self> {
         let lock = |name| FileLock::by_name(store.join(name), index_of(store), policy.clone());
         Ok(Self {
@@ -101,28 +103,31 @@ impl BlobDirectory {
         self.anchor.holds()
     }
 
-    /// Holds off everything that would move or remove a body. The holder does neither.
+    /// Blocks every operation that would move or remove a body, until the result is dropped.
+    ///
+    /// The holder itself must not move or remove bodies.
     pub(crate) fn hold_still(&self) -> Result<Box<dyn Hold + '_>> {
         self.take()
     }
 
-    /// Takes the lock, in the order in which all who want it came to the gate.
+    /// Takes the lock, in the order in which callers came to the gate.
     fn take(&self) -> Result<Box<dyn Hold + '_>> {
         let deadline = self.lock.policy().deadline();
         let gate = self.gate.lock(deadline)?;
         let lock = self.lock.lock(deadline)?;
         drop(gate);
-        // Who holds it puts and removes files by their names.
+        // The holder puts and removes files by name, so the names must lead to this directory.
         self.anchor.holds()?;
         Ok(Box::new(lock))
     }
 }
 
-/// The index whose bodies these are: its owner's.
+/// Returns the path of the index that these bodies belong to.
 fn index_of(store: &Path) -> PathBuf {
     store.join("index.db")
 }
 
+/// Returns a function that turns an I/O error into one that names the action and the path.
 impl Blobs for BlobDirectory {
     fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
         self.loose.put(id, bytes)
@@ -130,7 +135,7 @@ impl Blobs for BlobDirectory {
 
     fn flush(&self, ids: &[BlobId]) -> Result<()> {
         self.loose.flush(ids)?;
-        // The journal is about to let go of them.
+        // The caller removes the bodies from the journal next.
         self.anchor.holds()
     }
 
@@ -149,9 +154,9 @@ impl Blobs for BlobDirectory {
                 Ok(None) => {}
                 Err(error) => failed = Some(error),
             }
-            // It may have been packed since, or been moved from one pack to another.
+            // The body may have been packed meanwhile, or moved from one pack to another.
             if !self.packs.look()? {
-                // It is not missing where its directory is.
+                // A body is missing only if the directory is the one that was opened.
                 self.anchor.holds()?;
                 return failed.map_or(Ok(false), Err);
             }
@@ -193,7 +198,7 @@ impl Blobs for BlobDirectory {
                 return Ok(true);
             }
             if !self.packs.look()? {
-                // It is not missing where its directory is.
+                // A body is missing only if the directory is the one that was opened.
                 self.anchor.holds()?;
                 return Ok(false);
             }
@@ -207,7 +212,7 @@ impl Blobs for BlobDirectory {
     fn usage(&self) -> Result<BlobUsage> {
         let (mut loose_bodies, mut loose_bytes) = (0, 0);
         self.loose.list(&mut |id| {
-            // One that goes meanwhile is no concern.
+            // Ignore a file that is removed meanwhile.
             if let Ok(file) = fs::metadata(self.loose.path(id)) {
                 loose_bodies += 1;
                 loose_bytes += file.len();
@@ -243,14 +248,15 @@ impl Blobs for BlobDirectory {
     }
 
     fn hold(&self) -> Result<Box<dyn Hold + '_>> {
-        // No sharing: one who looked into the journal before a body was settled would replace its flushed file
-        // by one that nobody flushes.
+        // The lock is not shared: a process that read the journal before another's checkpoint moved
+        // a body would replace the flushed file by one that is never flushed.
         self.take()
     }
 
     fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
         let hold = self.take()?;
-        // Refused before anything is changed: bodies are moved and removed in the store's own folders only.
+        // Checked before anything is changed: bodies are moved and removed only in the store's own
+        // folders.
         self.root.open()?.blobs()?;
         Ok(hold)
     }
@@ -284,10 +290,10 @@ mod tests {
         });
     }
 
-    /// As a backup by hard links has it.
+    /// As in a backup by hard links.
     #[cfg(unix)]
     #[test]
-    fn a_link_elsewhere_does_not_stand_for_the_file() {
+    fn a_hard_link_elsewhere_does_not_count_as_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let store = directory.path();
         BlobDirectory::create(store).unwrap();
@@ -306,9 +312,10 @@ mod tests {
         );
     }
 
-    /// Else one who looked into the journal earlier could replace a flushed file by one that nobody flushes.
+    /// Otherwise, a process that read the journal earlier could replace a flushed file by one that
+    /// is never flushed.
     #[test]
-    fn two_never_settle_at_once() {
+    fn two_checkpoints_never_run_at_the_same_time() {
         let directory = tempfile::tempdir().unwrap();
         let store = directory.path();
         BlobDirectory::create(store).unwrap();
@@ -324,7 +331,7 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(100));
             assert!(
                 !given.load(std::sync::atomic::Ordering::Acquire),
-                "two settle at once"
+                "two checkpoints at the same time"
             );
             drop(held);
         });

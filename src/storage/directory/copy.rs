@@ -1,35 +1,40 @@
-//! All bodies of a store copied to another directory, as they are: for a backup.
+//! Copying of a store's bodies to another directory, for a backup.
+//!
+//! Loose bodies stay loose, and packs are copied whole.
 
 use super::blob_directory::BlobDirectory;
 use super::packs::OpenPack;
 use crate::model::id::BlobId;
 use crate::storage::Result;
 
-/// What is in the other directory now.
+/// The result of a copy.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Copied {
-    /// Files that were copied, and their bytes.
+    /// Number of files copied; `bytes` is their total size.
     pub(crate) files: u64,
     pub(crate) bytes: u64,
-    /// Files that were there, and are what they should be.
+    /// Number of files that the destination already had intact.
     pub(crate) kept: u64,
 }
 
 impl BlobDirectory {
-    /// Copies the bodies that are files of their own, flushed, and gives the packs, which can be copied when the lock that
-    /// is held for this is held no more.
+    /// Copies the loose bodies, flushes them, and returns the open packs.
+    ///
+    /// The caller must hold the lock of this store during the call. It can copy the packs by
+    /// [`copy_packs`](Self::copy_packs) after it has released the lock.
     pub(crate) fn copy_loose(&self, to: &Self, copied: &mut Copied) -> Result<Vec<OpenPack>> {
         let mut ids = Vec::new();
         self.loose.list(&mut |id| {
             ids.push(id);
             Ok(())
         })?;
-        // What is listed, or missing, is so in the directory that was opened.
+        // A listing, and the absence of a body from it, counts only for the directory that was
+        // opened.
         self.anchor.holds()?;
         let is_sound = |id, bytes: &Vec<u8>| BlobId::of(bytes) == id;
         let mut there = Vec::with_capacity(ids.len());
         for id in &ids {
-            // What is there may have been left half-written by a backup that a power cut ended.
+            // A power cut during an earlier backup may have left a half-written file.
             if to
                 .loose
                 .get(*id)?
@@ -52,7 +57,7 @@ impl BlobDirectory {
         self.packs.open_all()
     }
 
-    /// Copies packs, flushed.
+    /// Copies packs and flushes them. Calls `progress` after each pack.
     pub(crate) fn copy_packs(
         &self,
         packs: &mut [OpenPack],

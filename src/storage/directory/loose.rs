@@ -1,4 +1,4 @@
-//! Bodies as plain files.
+//! Bodies in files of their own.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -16,22 +16,22 @@ use crate::model::clock;
 use crate::model::id::BlobId;
 use crate::storage::Result;
 
-/// A folder of bodies, each a file.
+/// The folder of loose bodies.
 #[derive(Debug)]
 pub(super) struct LooseBodies {
     store: Root,
     root: PathBuf,
     flusher: Flusher,
-    /// Files that this handle put in place and has not flushed, kept open: while a body's name is still its
-    /// file's, nobody has removed or replaced it.
+    /// Open files that this handle put in place and has not flushed. While a body's path leads to
+    /// its open file, no process has removed or replaced the file.
     unflushed: Mutex<HashMap<BlobId, File>>,
 }
 
-/// Files kept open are bounded; what is forgotten is written again.
+/// The maximum number of files kept open. A body whose file was forgotten is written again.
 const MOST_UNFLUSHED: usize = 64;
 
 impl LooseBodies {
-    /// The files of a store.
+    /// Opens the loose bodies of a store.
     pub(super) fn open(store: &Path) -> Result<Self> {
         let root = store.join("blobs");
         Ok(Self {
@@ -71,10 +71,11 @@ impl LooseBodies {
         file.write_all(bytes)
             .map_err(failed("writing", &file.path()))?;
         let (prefix, rest) = names(id);
-        // Not flushed here: a flush of the body covers the folder.
+        // Not flushed here, because a flush of the body covers the folder.
         let folder = store.blobs()?.make_child(&prefix, false);
-        let folder = folder.map_err(failed("making", &self.folder(id)))?;
-        // A file without a row that an interrupted writer left may be torn: it is replaced, never trusted.
+        let folder = folder.map_err(failed("creating", &self.folder(id)))?;
+        // A file without a row may be torn, because an interrupted writer left it: it is replaced,
+        // never trusted.
         let file = file.publish(&folder, &rest);
         let file = file.map_err(failed("renaming a file to", &path))?;
         let mut unflushed = self.unflushed();
@@ -88,7 +89,7 @@ impl LooseBodies {
     pub(super) fn flush(&self, ids: &[BlobId]) -> Result<()> {
         let paths = ids.iter().map(|id| self.path(*id));
         let flushed = self.flusher.flush(&self.root, paths);
-        // Flushed, or not to be trusted.
+        // The files are durable now, or can no longer be trusted.
         let mut unflushed = self.unflushed();
         ids.iter().for_each(|id| drop(unflushed.remove(id)));
         flushed
@@ -103,13 +104,13 @@ impl LooseBodies {
         }
     }
 
-    /// When a body's file was written, if there is one.
+    /// Returns when a body's file was written, if there is one.
     pub(super) fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>> {
         let path = self.path(id);
         match fs::metadata(&path).and_then(|file| file.modified()) {
             Ok(written) => Ok(Some(clock::of_system(written))),
             Err(error) if error.kind() == Io::NotFound => Ok(None),
-            Err(error) => Err(failed("looking at", &path)(error)),
+            Err(error) => Err(failed("inspecting", &path)(error)),
         }
     }
 
@@ -138,15 +139,15 @@ impl LooseBodies {
             if prefix.len() != 2 {
                 continue;
             }
-            // Bodies of a folder that can't be looked at are not none.
+            // If a folder cannot be inspected, its bodies must not count as missing.
             match fs::metadata(&folder) {
                 Ok(found) if found.is_dir() => {}
                 Ok(_) => continue,
-                Err(error) => return Err(failed("looking at", &folder)(error)),
+                Err(error) => return Err(failed("inspecting", &folder)(error)),
             }
             for file in fs::read_dir(&folder).map_err(failed("listing", &folder))? {
                 let name = file.map_err(failed("listing", &folder))?.file_name();
-                // Other names are not ours to judge.
+                // Files of other names do not belong to the store.
                 if let Ok(id) = format!("{prefix}{}", name.to_string_lossy()).parse() {
                     visit(id)?;
                 }
@@ -156,15 +157,16 @@ impl LooseBodies {
     }
 }
 
-/// The names of a body's folder and, in it, of its file.
+/// Returns the name of a body's folder, and the name of its file in that folder.
 fn names(id: BlobId) -> (String, String) {
     let mut prefix = id.to_string();
     let rest = prefix.split_off(2);
     (prefix, rest)
 }
 
-/// Whether a file that was put in place still is: its name was neither removed nor given to another. It may have more
-/// names, so their number does not tell.
+/// Checks whether a path still leads to a file that was put there.
+///
+/// The file's number of names does not show this, because it may have more than one.
 #[cfg(unix)]
 fn still_named(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -1,15 +1,18 @@
-//! Bodies as plain files or in packs, and the directories they lie in. No other code renames or flushes files.
+//! Bodies in loose files and packs, and the directories that contain them.
+//!
+//! No other module renames or flushes files.
 //!
 //! ```text
-//! blobs/ab/cdef…   a body under its address, the first two hex digits as a folder
-//! blobs/packs/     many bodies in one file, named by its hash
-//! tmp/             files that are being written; swept by `gc`
-//! secrets          what a server keeps for itself; in no backup
-//! blobs.lock       held by the one who settles or collects
-//! blobs.gate       held while one waits for blobs.lock: else one who settles again and again would keep others out
+//! blobs/ab/cdef…   a body under its address; the first two hex digits are the folder
+//! blobs/packs/     files that contain many bodies, each named by its hash
+//! tmp/             files that are being written; `gc` sweeps them
+//! secrets          a server's secrets; not included in backups
+//! blobs.lock       held during a checkpoint or garbage collection
+//! blobs.gate       held while waiting for blobs.lock, so that a process that checkpoints in a loop
+//!                  does not keep others out
 //! ```
 //!
-//! What root makes in another user's store belongs to that user.
+//! Files that root creates in another user's store belong to that user.
 
 mod blob_directory;
 pub(crate) mod copy;

@@ -1,4 +1,4 @@
-//! Removal of a store's bodies, by the names that a store gives and no others.
+//! Removal of a store's bodies, limited to the names that a store gives.
 
 use std::io;
 use std::path::Path;
@@ -6,8 +6,9 @@ use std::path::Path;
 use super::packs::is_pack_name;
 use crate::fs::folder::{Entry, Folder};
 
-/// Removes `blobs/`, `tmp/` and the locks, but for what no store made: a folder that is not empty then stays, and links are
-/// left alone.
+/// Removes `blobs/`, `tmp/` and the locks, except for entries that no store created.
+///
+/// A folder with such entries stays, and links are left alone.
 pub(super) fn remove(store: &Path) -> io::Result<()> {
     let Some(store) = found(Folder::open(store))? else {
         return Ok(());
@@ -48,7 +49,7 @@ fn is_hex(name: &str, length: usize) -> bool {
     name.len() == length && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The folder of this name, if there is one.
+/// Returns the folder of this name, if there is one.
 fn child(folder: &Folder, name: impl AsRef<std::ffi::OsStr>) -> io::Result<Option<Folder>> {
     let name = name.as_ref();
     match found(folder.entry(name))? {
@@ -64,7 +65,7 @@ fn remove_if_empty(folder: &Folder, name: impl AsRef<std::ffi::OsStr>) -> io::Re
     }
 }
 
-/// Nothing for what is not there.
+/// Turns the error of a missing file into `None`.
 fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_a_store_made_goes() {
+    fn everything_that_a_store_created_is_removed() {
         let place = tempfile::tempdir().unwrap();
         filled(place.path());
         remove(place.path()).unwrap();
@@ -111,7 +112,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_else_goes_nor_what_links_lead_to() {
+    fn other_files_and_link_targets_are_kept() {
         use std::os::unix::fs::symlink;
         let place = tempfile::tempdir().unwrap();
         filled(place.path());

@@ -1,4 +1,4 @@
-//! The file of a store's secrets: for its owner only, and in no backup.
+//! The file of a store's secrets: readable by its owner only, and not included in backups.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -8,16 +8,20 @@ use crate::fs::owner::Owner;
 use crate::fs::place::{flush_directory, remove};
 use crate::storage::Result;
 
-/// The file in a store's directory.
+/// The name of the file in a store's directory.
 pub(crate) const NAME: &str = "secrets";
 
-/// The file while it is written. One that a process left is no more than that: it is removed by the next one to write.
+/// The name of the file while it is written. The next writer removes a file that an interrupted
+/// process left.
 const NEW: &str = "secrets.new";
 
-/// Far more than secrets need.
+/// The number of bytes that are read at most, far more than secrets need.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// Reads the secrets of a store; nothing if it has none. What is no text is [`InvalidData`](io::ErrorKind::InvalidData).
+/// Reads the secrets of a store; `None` if it has none.
+///
+/// If the file is not regular, or not text, the error is
+/// [`InvalidData`](io::ErrorKind::InvalidData).
 pub(crate) fn read_secrets(store: &Path) -> io::Result<Option<String>> {
     let file = match open(&store.join(NAME)) {
         Ok(file) => file,
@@ -25,7 +29,7 @@ pub(crate) fn read_secrets(store: &Path) -> io::Result<Option<String>> {
         Err(error) => return Err(error),
     };
     if !file.metadata()?.is_file() {
-        let reason = "it is no regular file";
+        let reason = "it is not a regular file";
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
     let mut text = String::new();
@@ -33,8 +37,10 @@ pub(crate) fn read_secrets(store: &Path) -> io::Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// Writes the secrets of a store, whole and durably, in the place of those that are there. Only for the process whose turn
-/// it is to write the store, whose index tells the owner.
+/// Writes the secrets of a store completely and durably, replacing existing ones.
+///
+/// The caller must hold the store's write lock. If this process is root, the file gets the owner of
+/// the index.
 pub(crate) fn write_secrets(store: &Path, index: &Path, text: &str) -> Result<()> {
     let (new, path) = (store.join(NEW), store.join(NAME));
     remove(&new).map_err(crate::fs::io_error::failed("removing", &new))?;
@@ -45,7 +51,7 @@ pub(crate) fn write_secrets(store: &Path, index: &Path, text: &str) -> Result<()
         fs::rename(&new, &path)
     });
     if written.is_err() {
-        // No secret stays where nobody reads it.
+        // Leave no secret in a file that is never read.
         let _ = remove(&new);
     }
     written.map_err(crate::fs::io_error::failed("writing", &path))?;
@@ -59,7 +65,7 @@ pub(crate) fn remove_secrets(store: &Path) -> io::Result<()> {
         .try_for_each(|name| remove(&store.join(name)))
 }
 
-/// Opens the file itself, not what a link in its place leads to, and without waiting for the other end of a pipe.
+/// Opens the file without following a link, and without waiting for the other end of a pipe.
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use rustix::fs::OFlags;
@@ -75,7 +81,7 @@ fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Makes a file that nobody else may read or has open.
+/// Creates a file that no other user may read and no other process has open.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -91,10 +97,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_are_read_as_they_were_written_and_by_the_owner_only() {
+    fn secrets_round_trip_and_only_the_owner_may_read_them() {
         let store = tempfile::tempdir().unwrap();
         assert_eq!(read_secrets(store.path()).unwrap(), None);
-        // What a process that was killed may leave.
+        // A file that a killed process may leave.
         fs::write(store.path().join(NEW), "left").unwrap();
         for text in ["first", "second"] {
             write_secrets(store.path(), store.path(), text).unwrap();
@@ -107,7 +113,7 @@ mod tests {
         assert_eq!(fs::read_dir(store.path()).unwrap().count(), 0);
     }
 
-    /// Else it could be made to give away another file, or to write over it.
+    /// Otherwise a link could make the store change the owner of another file, or overwrite it.
     #[test]
     fn links_are_not_followed() {
         let (store, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -123,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_text_is_damaged() {
+    fn anything_but_a_text_file_is_damaged() {
         let store = tempfile::tempdir().unwrap();
         let path = store.path().join(NAME);
         let refused = || read_secrets(store.path()).unwrap_err().kind();

@@ -1,4 +1,4 @@
-//! Settled bodies in memory.
+//! The blob store in memory.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
@@ -14,7 +14,7 @@ use crate::storage::{
     Result,
 };
 
-/// A body, and when it was written.
+/// A body, and the time at which it was written.
 type Written = (Vec<u8>, DateTime<Utc>);
 
 type Bodies = Map<BlobId, Written>;
@@ -24,19 +24,21 @@ type Bodies = Map<BlobId, Written>;
 pub struct MemoryBlobs {
     bodies: Mutex<Bodies>,
     packed: Mutex<Bodies>,
-    /// Shared with the holds of packs whose bodies no row may name yet.
+    /// Shared with the locks of finished packs whose bodies no row may name yet.
     held_packs: Arc<()>,
     lock: RwLock<()>,
 }
 
 impl MemoryBlobs {
-    /// An empty blob store.
+    /// Creates an empty blob store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A blob store of its own that starts with what is here now, at the same cost for any number of bodies.
+    /// Creates an independent blob store with the current contents.
+    ///
+    /// The cost does not depend on the number of bodies.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self {
@@ -54,13 +56,13 @@ impl MemoryBlobs {
         self.packed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Refuses to remove anything while nobody holds all.
+    /// Refuses to remove anything unless the exclusive lock is held.
     fn held_all(&self) -> Result<()> {
         match self.lock.try_read() {
             Err(TryLockError::WouldBlock) => Ok(()),
             _ => Err(Error::new(
                 ErrorKind::Other,
-                "nobody holds all: nothing is removed",
+                "nothing was removed, because the exclusive lock is not held",
             )),
         }
     }
@@ -181,7 +183,7 @@ impl Blobs for MemoryBlobs {
     }
 }
 
-/// A pack in the making.
+/// A pack that is being written.
 #[derive(Debug)]
 struct MemoryPack<'a> {
     blobs: &'a MemoryBlobs,
@@ -203,7 +205,7 @@ impl Pack for MemoryPack<'_> {
         let hold = Arc::clone(&self.blobs.held_packs);
         let mut packed = self.blobs.packed();
         for (id, (bytes, written)) in self.bodies {
-            // Another pack may have it, and it is as young as the younger copy.
+            // Another pack may contain the body. The body is as young as its younger copy.
             let written = packed.get(&id).map_or(written, |(_, at)| written.max(*at));
             packed.insert_mut(id, (bytes, written));
         }

@@ -1,4 +1,4 @@
-//! The rows of bodies, found by address, by their place in the journal, and by since when no version has them.
+//! The rows of bodies, indexed by address, by journal position and by the time of release.
 
 use chrono::{DateTime, Utc};
 use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set};
@@ -7,28 +7,28 @@ use crate::model::id::BlobId;
 use crate::model::work_counter;
 use crate::storage::{Collectable, Journaled, StoredBlob, Unused, Waiting};
 
-/// When a body lost its last live version, and by which operation.
+/// When a body lost its last live version, and through which operation.
 pub(super) type Release = (DateTime<Utc>, u64);
 
 #[derive(Clone, Debug)]
 pub(super) struct Blob {
-    /// Its place in the order in which bodies came.
+    /// Its position in the order in which bodies were stored.
     pub(super) position: u64,
     pub(super) stored: StoredBlob,
-    /// How many live versions have it.
+    /// The number of live versions that use it.
     pub(super) live: u64,
-    /// When the last live version went, and by which operation.
+    /// When the last live version was deleted, and by which operation.
     pub(super) unused: Option<Release>,
 }
 
-/// Bodies that are stored; cloning shares them.
+/// The stored bodies. Clones share their data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BlobRows {
     blobs: Map<BlobId, Blob>,
     journaled: Map<u64, BlobId>,
     journaled_bytes: u64,
     unused: Set<(Option<Release>, BlobId)>,
-    /// The position of the last body that came.
+    /// The position of the body that was stored last.
     last_position: u64,
 }
 
@@ -41,7 +41,7 @@ impl BlobRows {
         self.blobs.iter()
     }
 
-    /// The place of a body that comes.
+    /// Returns the position of the next body to be stored.
     pub(super) fn next_position(&mut self) -> u64 {
         self.last_position += 1;
         self.last_position
@@ -82,7 +82,7 @@ impl BlobRows {
         }
     }
 
-    /// As [`Snapshot::journal`](crate::storage::Snapshot::journal).
+    /// Implements [`Snapshot::journal`](crate::storage::Snapshot::journal).
     pub(super) fn journal(&self, after: u64, most: usize) -> Vec<Journaled> {
         let mut batch: Vec<Journaled> = Vec::new();
         let mut sum = 0;
@@ -105,7 +105,7 @@ impl BlobRows {
         batch
     }
 
-    /// As [`Snapshot::collectable`](crate::storage::Snapshot::collectable).
+    /// Implements [`Snapshot::collectable`](crate::storage::Snapshot::collectable).
     pub(super) fn collectable(&self, wanted: Unused, limit: usize) -> Vec<Collectable> {
         let unused = self.unused.iter();
         let unused =

@@ -1,4 +1,4 @@
-//! TODO
+//! [`MemoryIndex`], the index in memory.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,19 +13,21 @@ use crate::storage::{ChangeMark, Held, Index, Result, Snapshot, Transaction};
 #[derive(Debug)]
 pub struct MemoryIndex {
     current: Mutex<State>,
-    /// The commits that anybody may have seen the end of.
+    /// The number of commits that may have been acknowledged.
     pub(super) commits: AtomicU64,
     writer: Mutex<()>,
 }
 
 impl MemoryIndex {
-    /// An empty index.
+    /// Creates an empty index.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self::of(State::new(settings))
     }
 
-    /// An index of its own that starts with what is here now, at the same cost for any size.
+    /// Creates an independent index with the current contents.
+    ///
+    /// The cost does not depend on the size.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self::of(self.current().clone())
@@ -40,7 +42,8 @@ impl MemoryIndex {
     }
 
     pub(super) fn current(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere cannot have left a half-made state: it is swapped in whole.
+        // A panic elsewhere cannot leave an incomplete state, because commits replace the whole
+        // state.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -64,7 +67,7 @@ impl Index for MemoryIndex {
     }
 }
 
-/// A snapshot: a state that nobody changes.
+/// A snapshot: a state that never changes.
 struct Frozen(State);
 
 impl Deref for Frozen {

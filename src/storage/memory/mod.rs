@@ -1,7 +1,8 @@
-//! Both places in memory: for tests and for stores that are thrown away.
+//! The index and the blob store in memory, for tests and for temporary stores.
 //!
-//! Stricter than it need be: every change is checked against the state that it says was there.
-//! A snapshot is a clone of persistent maps, which costs the same at any size.
+//! The index is stricter than the contract requires: it compares every change with the state that
+//! the change says was there before. A snapshot is a clone of persistent maps, whose cost does not
+//! depend on their size.
 
 mod blobs;
 mod bodies;

@@ -1,4 +1,4 @@
-//! The operations, found by number, by moment, by prompt and by environment.
+//! The operations, indexed by number, time, prompt and environment.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::model::id::{EnvironmentName, PromptId};
 use crate::model::record::{Change, Operation, OperationFilter};
 use crate::model::work_counter;
 
-/// All operations; cloning shares them.
+/// All operations. Clones share their data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OperationRows {
     all: Vector<Row>,
-    /// The places in `all` of each prompt's, ascending.
+    /// The places in `all` of each prompt's operations, ascending.
     of_prompts: Map<PromptId, Vector<usize>>,
     of_environments: Map<EnvironmentName, Vector<usize>>,
 }
@@ -21,7 +21,7 @@ pub(super) struct OperationRows {
 #[derive(Clone, Debug)]
 struct Row {
     operation: Operation,
-    /// Its content as it was hashed.
+    /// The operation's content as it was hashed.
     text: Arc<str>,
 }
 
@@ -41,21 +41,21 @@ impl OperationRows {
         self.all.last().map(|row| &row.operation)
     }
 
-    /// The number of a prompt's last one.
+    /// Returns the number of the last operation of a prompt.
     pub(super) fn last_of(&self, prompt: PromptId) -> Option<u64> {
         let place = *self.of_prompts.get(&prompt)?.last()?;
         work_counter::step();
         self.all.get(place).map(|row| row.operation.number)
     }
 
-    /// Those behind a number, each with its text.
+    /// Returns the operations after a number, each with its text.
     pub(super) fn after(&self, number: u64) -> impl Iterator<Item = (&Operation, &str)> {
         let places = as_place(number)..self.all.len();
         let rows = places.filter_map(|place| self.all.get(place));
         rows.map(|row| (&row.operation, &*row.text))
     }
 
-    /// As [`Snapshot::last_operation_by`](crate::storage::Snapshot::last_operation_by).
+    /// Implements [`Snapshot::last_operation_by`](crate::storage::Snapshot::last_operation_by).
     pub(super) fn last_by(&self, moment: DateTime<Utc>, up_to: u64) -> u64 {
         let end = self.all.len().min(as_place(up_to));
         let mut rows = (0..end).rev().filter_map(|place| self.all.get(place));
@@ -63,7 +63,7 @@ impl OperationRows {
         found.map_or(0, |row| row.operation.number)
     }
 
-    /// As [`Snapshot::first_operation_between`](crate::storage::Snapshot::first_operation_between).
+    /// Implements [`first_operation_between`](crate::storage::Snapshot::first_operation_between).
     pub(super) fn first_between(&self, after: DateTime<Utc>, by: DateTime<Utc>) -> Option<u64> {
         let is_between = |at: DateTime<Utc>| at > after && at <= by;
         let mut rows = self.all.iter();
@@ -71,7 +71,7 @@ impl OperationRows {
         found.map(|row| row.operation.number)
     }
 
-    /// As [`Snapshot::operations`](crate::storage::Snapshot::operations).
+    /// Implements [`Snapshot::operations`](crate::storage::Snapshot::operations).
     pub(super) fn list(
         &self,
         filter: &OperationFilter,
@@ -114,7 +114,7 @@ impl OperationRows {
     }
 }
 
-/// Lists a place under a key, once.
+/// Adds a place to the list of a key, unless it is the last one there.
 fn list<K: Ord + Clone>(places: &mut Map<K, Vector<usize>>, key: K, place: usize) {
     match places.get_mut(&key) {
         Some(known) if known.last() == Some(&place) => {}
@@ -123,7 +123,9 @@ fn list<K: Ord + Clone>(places: &mut Map<K, Vector<usize>>, key: K, place: usize
     }
 }
 
-/// The first place of one of which this is so, as it is of all behind it; the length if there is none.
+/// Returns the index of the first element that `is_so` accepts, or the length if there is none.
+///
+/// If it accepts an element, it accepts all later ones too.
 fn first<T>(ascending: &Vector<T>, is_so: impl Fn(&T) -> bool) -> usize {
     let (mut low, mut high) = (0, ascending.len());
     while low < high {
@@ -137,7 +139,7 @@ fn first<T>(ascending: &Vector<T>, is_so: impl Fn(&T) -> bool) -> usize {
     low
 }
 
-/// The place of the operation behind one of this number.
+/// Returns the place after the operation with this number.
 fn as_place(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! Full text search without an index: every text is looked at.
+//! Full text search that compares the query with every text.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::storage::{
     SearchMatch, SearchQuery, SearchVisitor, Searchable, SearchablePrompt, Told, Words,
 };
 
-/// A prompt and the environment by which bodies name it.
+/// A partial: a prompt, and the environment that it is taken from.
 type Partial = (PromptId, EnvironmentName);
 
-/// What search was told; cloning shares it.
+/// The search index. Clones share their data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SearchTables {
     pub(super) up_to: u64,
     prompts: Map<PromptId, Arc<SearchablePrompt>>,
-    /// The versions that name each partial.
+    /// The versions that contain each partial.
     users: Map<Partial, Set<(PromptId, VersionId)>>,
-    /// In the order they were committed.
+    /// The messages in the order of their commits.
     messages: Vector<(VersionId, Arc<Words>)>,
 }
 
@@ -67,7 +67,7 @@ impl SearchTables {
         }
     }
 
-    /// Names first.
+    /// Visits the matches: prompts whose name contains all of the query come first.
     pub(super) fn find(
         &self,
         query: &SearchQuery,
@@ -132,7 +132,7 @@ impl SearchTables {
     }
 }
 
-/// The partials that the versions of a prompt name.
+/// Returns the partials that the versions of a prompt contain.
 fn uses(prompt: &SearchablePrompt) -> impl Iterator<Item = (Partial, VersionId)> {
     prompt.versions.iter().flat_map(|version| {
         let partials = version.partials.iter().cloned();

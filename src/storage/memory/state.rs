@@ -1,4 +1,4 @@
-//! The tables, and every read of them.
+//! The tables of the memory index, and every read of them.
 
 use chrono::{DateTime, Utc};
 use rpds::RedBlackTreeMapSync as Map;
@@ -18,14 +18,14 @@ use crate::storage::{
     SearchQuery, SearchVisitor, Snapshot, StoredBlob, Told, Unused, VersionRow, Waiting,
 };
 
-/// All tables; cloning shares them.
+/// All tables. Clones share their data.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     settings: Settings,
     pub(super) tables: PromptTables,
     pub(super) search: SearchTables,
     pub(super) operations: OperationRows,
-    /// Bodies that are stored.
+    /// The stored bodies.
     pub(super) blobs: BlobRows,
     pub(super) inputs: Map<(VersionId, String), RecordedInputs>,
 }

@@ -1,4 +1,6 @@
-//! Write transactions: a state of one's own, swapped in by the commit.
+//! Write transactions of the memory index.
+//!
+//! Each changes its own copy of the state, which replaces the current state on commit.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -16,7 +18,7 @@ use crate::storage::{Error, ErrorKind, Result, Searchable, Snapshot, StoredBlob,
 
 pub(super) struct Write<'a> {
     state: State,
-    /// Bodies that versions may have although they are not stored.
+    /// Bodies that versions may use although they are not stored.
     absent: BTreeMap<BlobId, Blob>,
     savepoint: Option<(State, BTreeMap<BlobId, Blob>)>,
     index: &'a MemoryIndex,
@@ -72,7 +74,7 @@ impl<'a> Write<'a> {
         Ok(())
     }
 
-    /// Makes a body known as stored; says whether it was not.
+    /// Records a body as stored, and returns whether it is newly stored.
     fn store_body(&mut self, id: BlobId, stored: impl FnOnce() -> StoredBlob) -> bool {
         let is_new = self.state.blobs.get(id).is_none();
         if is_new {
@@ -122,7 +124,7 @@ impl Transaction for Write<'_> {
         };
         let last = self.last_operation()?.map_or(0, |(number, _)| number);
         if operation.number != last + 1 {
-            return Err(corrupt(format!("the operation before it is {last}")));
+            return Err(corrupt(format!("the previous operation has number {last}")));
         }
         for change in &operation.content.changes {
             let applied = self.apply(change, operation.content.at, (now, operation.number));
@@ -139,7 +141,7 @@ impl Transaction for Write<'_> {
 
     fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
         let Some(mut blob) = self.state.blobs.get(id).cloned() else {
-            let reason = format!("journaling body {id}, which is not known");
+            let reason = format!("journaling body {id}, which is not recorded as stored");
             return Err(Error::new(ErrorKind::Corrupt, reason));
         };
         blob.stored = StoredBlob::Journaled(bytes.to_vec());
@@ -178,7 +180,7 @@ impl Transaction for Write<'_> {
     fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
         for id in ids {
             if self.state.blobs.get(*id).is_some_and(|blob| blob.live > 0) {
-                let reason = format!("forgetting body {id}, which live versions have");
+                let reason = format!("forgetting body {id}, which live versions use");
                 return Err(Error::new(ErrorKind::Corrupt, reason));
             }
             self.state.blobs.remove(*id);
@@ -225,11 +227,12 @@ impl Transaction for Write<'_> {
 
     fn commit(self: Box<Self>) -> Result<()> {
         if let Some((id, _)) = self.absent.iter().find(|(_, blob)| blob.live > 0) {
-            let reason = format!("live versions have body {id}, and it is not stored");
+            let reason = format!("live versions use body {id}, which is not stored");
             return Err(Error::new(ErrorKind::Corrupt, reason));
         }
         *self.index.current() = self.state;
-        // Whoever had the mark before looks again; and who has this one finds the state.
+        // A reader with the previous mark sees a different one and reads again. A reader with the
+        // new mark sees the new state.
         self.index.commits.fetch_add(1, Ordering::Release);
         Ok(())
     }

@@ -1,6 +1,7 @@
-//! The beginning of a write transaction, beside programs that know nothing of the write lock.
+//! The beginning of a write transaction, beside programs that do not use the write lock.
 //!
-//! Whoever opens the index with SQLite alone, as a shell, may hold SQLite's own lock. It is polled: SQLite has no other way.
+//! A program that opens the index with SQLite alone, such as a shell, may hold SQLite's own lock.
+//! That lock is polled, because SQLite offers no other way.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ impl Turn<'_> {
             _ => return begun,
         }
         let began = Instant::now();
-        // The lock's byte is in the log's index, and it is there once there is a lock.
+        // The lock is a byte of the log's index, whose file exists once there is a lock.
         let locked = connection::beside(self.lock.index(), "-shm");
         let policy = self.lock.policy();
         if left > NOTICE_AFTER {

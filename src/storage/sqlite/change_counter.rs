@@ -1,8 +1,8 @@
-//! Whether anybody has committed since: by the header of the WAL index, or where that can't be had by
-//! `PRAGMA data_version`.
+//! Detection of commits: by the header of the WAL index, or else by `PRAGMA data_version`.
 //!
-//! The pragma's value steps when SQLite finds that another connection, of this process or of another, has committed, for
-//! which it throws this connection's page cache away: it is as fresh as SQLite's own reads, and takes microseconds.
+//! The pragma's value changes when SQLite finds that another connection, of any process, has
+//! committed, and drops this connection's page cache for that reason. It is as fresh as SQLite's
+//! own reads, and takes microseconds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -12,22 +12,24 @@ use rusqlite::Connection;
 use super::wal_index::WalIndex;
 use crate::storage::ChangeMark;
 
-/// Watches for commits.
+/// A watcher for commits.
 ///
-/// The first who asks gets no mark: a program that asks once, as the command does, need not open a connection for it.
+/// The first call gets no mark: a program that asks once, as the command does, need not open a
+/// connection for it.
 #[derive(Debug, Default)]
 pub(crate) struct Watcher {
     asked: AtomicBool,
-    /// Made by the first who asks, and never replaced: the marks of two can't be compared.
+    /// Created when it is first needed, and never replaced: the marks of two cannot be compared.
     way: OnceLock<Way>,
-    /// For tests: not by the header.
+    /// For tests: do not use the header.
     by_version_only: bool,
 }
 
 #[derive(Debug)]
 enum Way {
     Header(WalIndex),
-    /// On a connection that never writes: it would not be told of its own commits.
+    /// On a connection that never writes, because the pragma does not show a connection's own
+    /// commits.
     Version(Mutex<Connection>),
 }
 
@@ -45,13 +47,13 @@ impl Watcher {
         matches!(self.way.get(), Some(Way::Header(_)))
     }
 
-    /// The mark as of now; none while SQLite does not tell.
+    /// Returns the current mark; `None` if SQLite does not provide one.
     pub(crate) fn mark(&self, connect: impl FnOnce() -> Option<Connection>) -> Option<ChangeMark> {
         let way = match self.way.get() {
             Some(way) => way,
             None if !self.asked.swap(true, Ordering::Relaxed) => return None,
             None => {
-                // Where two make one at once, one is thrown away before it was used.
+                // If two threads create one at the same time, one is dropped unused.
                 let made = self.way(connect()?)?;
                 self.way.get_or_init(|| made)
             }
@@ -66,7 +68,7 @@ impl Watcher {
     }
 
     fn way(&self, connection: Connection) -> Option<Way> {
-        // Reading is what connects it to the shared memory.
+        // A read connects it to the shared memory.
         data_version(&connection).ok()?;
         if self.by_version_only {
             return Some(Way::Version(Mutex::new(connection)));

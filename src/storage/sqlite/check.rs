@@ -1,4 +1,4 @@
-//! What the index can say against itself: SQLite's own checks, and what is kept twice for the sake of speed.
+//! Consistency checks of the index: SQLite's own, and those of data that is stored twice for speed.
 
 use std::collections::BTreeSet;
 
@@ -18,25 +18,25 @@ use crate::storage::{Error, ErrorKind};
 
 type Check = fn(&Connection) -> Result<Vec<String>>;
 
-/// Each check, and what it reads.
+/// The checks, each with the data that it reads.
 const CHECKS: [(&str, Check); 9] = [
     ("the schema", objects::differences),
     ("the whole file", integrity),
     ("references between tables", dangling),
     ("the count of prompts", prompt_counter),
     ("names of prompts", folded_names),
-    ("repeated texts", missing_texts),
+    ("interned texts", missing_texts),
     ("ids of bodies and versions", twice),
     ("operations and their lists", history),
     ("the search index", search_rows),
 ];
 
-/// A line for each thing that is wrong.
+/// Returns a line for each inconsistency.
 pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (what, check) in CHECKS {
         match check(connection) {
-            // One that can't go on has found what is wrong; it keeps no other from looking.
+            // A check that cannot continue has found an inconsistency. The other checks still run.
             Err(error) if error.kind() == ErrorKind::Corrupt => wrong.push(unread(what, &error)),
             found => wrong.extend(found?),
         }
@@ -64,11 +64,11 @@ fn lines(
 }
 
 fn integrity(connection: &Connection) -> Result<Vec<String>> {
-    // A look into each, at which FTS5 forgets what it knew of the table before somebody else changed it: its check
-    // alone does not.
+    // Query each table first, so that FTS5 drops what it cached before another connection changed
+    // the table. Its check alone does not.
     for table in ["search_text", "search_message"] {
         let look = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {table} MATCH 'a')");
-        // What it finds wrong is told by the check.
+        // The check reports what is wrong.
         let _ = lines(connection, &look, |_| Ok(String::new()));
     }
     let doing = "checking the index";
@@ -78,7 +78,7 @@ fn integrity(connection: &Connection) -> Result<Vec<String>> {
     let mut rows = statement.query([]).context(doing)?;
     let mut found = Vec::new();
     loop {
-        // What it found before it could not go on is kept.
+        // What was found before the check stopped is reported, too.
         match rows.next().context(doing) {
             Ok(Some(row)) => {
                 let text: String = row.get(0).context(doing)?;
@@ -99,7 +99,7 @@ fn integrity(connection: &Connection) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The tables and indexes by their root pages, as far as they can be read.
+/// Returns the tables and indexes that can be read, by their root pages.
 fn trees(connection: &Connection) -> Vec<(u32, String)> {
     let mut trees = vec![(1, "the schema".to_owned())];
     let sql = "SELECT rootpage, type || ' ' || name FROM sqlite_schema WHERE rootpage > 0";
@@ -113,7 +113,7 @@ fn trees(connection: &Connection) -> Vec<(u32, String)> {
     trees
 }
 
-/// Names the table or index of a line that begins as "Tree 7 page 9".
+/// Names the table or index in a line that begins like "Tree 7 page 9".
 fn name_tree(line: &mut String, trees: &[(u32, String)]) {
     let rest = line
         .strip_prefix("Tree ")
@@ -144,11 +144,11 @@ fn prompt_counter(connection: &Connection) -> Result<Vec<String>> {
         .context("checking the index")?;
     let kept = prompts::count(connection)?;
     let wrong = kept != u64::from(counted);
-    let line = wrong.then(|| format!("{kept} prompts are counted, there are {counted}"));
+    let line = wrong.then(|| format!("{kept} prompts are counted, but there are {counted}"));
     Ok(line.into_iter().collect())
 }
 
-/// Names are searched in one letter case, which is kept beside them.
+/// Checks the names in one letter case, which are stored beside the names for searches.
 fn folded_names(connection: &Connection) -> Result<Vec<String>> {
     let mut found = lines(connection, "SELECT id, name, folded FROM prompt", |row| {
         let (id, name, kept): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -170,7 +170,7 @@ fn missing_texts(connection: &Connection) -> Result<Vec<String>> {
     )
 }
 
-/// What is looked up by a part of its id has no index that keeps the whole from being there twice.
+/// Checks that ids are unique: they are looked up by a part, so no index ensures it.
 fn twice(connection: &Connection) -> Result<Vec<String>> {
     lines(
         connection,
@@ -184,7 +184,10 @@ fn twice(connection: &Connection) -> Result<Vec<String>> {
     )
 }
 
-/// The history is searched by the moments at which operations were made, and operations are listed by the prompts that they change and the environments that they move. What is gathered can be read only whole.
+/// Compares the operations with the moments and lists by which they are found.
+///
+/// The lists are those by prompt and by environment. Archived operations can only be read a segment
+/// at a time.
 fn history(connection: &Connection) -> Result<Vec<String>> {
     let mut history = History::default();
     let mut read = 0;
@@ -199,13 +202,13 @@ fn history(connection: &Connection) -> Result<Vec<String>> {
 #[derive(Default)]
 struct History {
     wrong: Vec<String>,
-    /// By the operation's number, or that of the last one in its chunk.
+    /// By the number of the operation, or of the last one in its segment.
     prompts: BTreeSet<(i64, PromptId)>,
     environments: BTreeSet<(i64, String, PromptId)>,
 }
 
 impl History {
-    /// Gives the number of the chunk's last operation.
+    /// Adds a segment. Returns the number of its last operation.
     fn add_chunk(&mut self, chunk: &Chunk) -> Result<i64> {
         let last = chunk.end.number;
         if !chunk.has_its_span()? {
@@ -218,9 +221,8 @@ impl History {
     }
 
     fn moment_is_wrong(&mut self, number: i64) {
-        self.wrong.push(format!(
-            "the moment by which operation {number} is found is wrong"
-        ));
+        self.wrong
+            .push(format!("the recorded time of operation {number} is wrong"));
     }
 
     fn add_rows(&mut self, connection: &Connection) -> Result<()> {
@@ -240,7 +242,9 @@ impl History {
         Ok(())
     }
 
-    /// Gives the operation's moment. What can't be read is told where the chain is checked.
+    /// Adds an operation. Returns its moment.
+    ///
+    /// The check of the hash chain reports an operation that cannot be read.
     fn add(&mut self, number: i64, listed_as: i64, text: &str) -> Option<DateTime<Utc>> {
         let content: OperationContent = serde_json::from_str(text).ok()?;
         for change in &content.changes {
@@ -279,7 +283,7 @@ impl History {
                 self.environments.insert(listed);
             }
         }
-        // What is left is in one place and not in the other.
+        // What is left is in only one of the two places.
         let prompts = self.prompts.iter();
         self.wrong.extend(prompts.map(|(operation, prompt)| {
             format!("operation {operation} is listed wrongly under prompt {prompt}")
@@ -293,7 +297,9 @@ impl History {
     }
 }
 
-/// What search looks into is listed, so that it goes when it is outdated. Its files are checked with all others.
+/// Checks the lists of what is indexed for search, by which outdated documents are removed.
+///
+/// The integrity check covers the full text index itself.
 fn search_rows(connection: &Connection) -> Result<Vec<String>> {
     lines(
         connection,
@@ -305,7 +311,7 @@ fn search_rows(connection: &Connection) -> Result<Vec<String>> {
             WHERE doc NOT IN (SELECT key FROM version)",
         |row| {
             let (key, what): (i64, String) = (row.get(0)?, row.get(1)?);
-            Ok(format!("row {key} of the texts that are searched {what}"))
+            Ok(format!("row {key} of the search index {what}"))
         },
     )
 }

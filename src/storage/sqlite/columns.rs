@@ -1,4 +1,6 @@
-//! Values as columns and back. SQLite keeps numbers as `i64`, moments as microseconds since 1970.
+//! Conversion of values to columns and back.
+//!
+//! Numbers are `i64`, moments are microseconds since 1970.
 
 use chrono::{DateTime, Utc};
 use rusqlite::types::{FromSqlError, Type};
@@ -7,7 +9,7 @@ use rusqlite::{Row, Rows};
 use super::error::{Context, Result};
 use crate::model::invalid_argument::Invalid;
 
-/// A moment in microseconds; records are made with no finer ones.
+/// Returns a moment in microseconds. Records contain no finer ones.
 pub(crate) fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()
 }
@@ -28,7 +30,7 @@ pub(crate) fn optional_moment(
     }
 }
 
-/// Text that parses as an id or a name.
+/// Parses the text of a column as an id or a name.
 pub(crate) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     T: std::str::FromStr<Err = Invalid>,
@@ -39,7 +41,7 @@ where
     })
 }
 
-/// A hash or a UUID: exactly `N` bytes.
+/// Returns a hash or a UUID: exactly `N` bytes.
 pub(crate) fn bytes<const N: usize>(row: &Row<'_>, column: usize) -> rusqlite::Result<[u8; N]> {
     let blob = row.get_ref(column)?.as_blob()?;
     blob.try_into().map_err(|_| {
@@ -51,7 +53,7 @@ pub(crate) fn bytes<const N: usize>(row: &Row<'_>, column: usize) -> rusqlite::R
     })
 }
 
-/// Every row, mapped.
+/// Returns every row, mapped.
 pub(crate) fn collect<T>(
     mut rows: Rows<'_>,
     map: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
@@ -63,12 +65,12 @@ pub(crate) fn collect<T>(
     Ok(all)
 }
 
-/// A list of texts as JSON, for `json_each`.
+/// Returns a list of texts as JSON, for `json_each`.
 pub(crate) fn json_list(texts: &[String]) -> Result<String> {
     serde_json::to_string(texts).context("writing a list")
 }
 
-/// SQLite counts rows with `i64`.
+/// Returns a number of rows as SQLite counts them.
 pub(crate) fn limit(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }

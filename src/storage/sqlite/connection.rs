@@ -1,4 +1,4 @@
-//! Opening a connection, and what each is set to.
+//! Opening of connections, and their settings.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,11 +16,14 @@ use crate::fs::lock::policy::LockPolicy;
 use crate::model::record::Durability;
 use crate::storage::{Error, ErrorKind};
 
-/// Older releases can lose an acknowledged commit when one connection folds the write-ahead log in while another
-/// writes: the WAL-reset bug, <https://sqlite.org/wal.html#the_wal_reset_bug>.
+/// The oldest release of SQLite without the WAL-reset bug,
+/// <https://sqlite.org/wal.html#the_wal_reset_bug>.
+///
+/// Older releases can lose an acknowledged commit if one connection checkpoints the write-ahead log
+/// while another writes.
 pub(crate) const MINIMUM_VERSION: (i32, &str) = (3_051_003, "3.51.3");
 
-/// The SQLite that is linked in, if it is older than [`MINIMUM_VERSION`] or not.
+/// Returns the version of the linked SQLite, which may be older than [`MINIMUM_VERSION`].
 pub(crate) fn linked_version() -> (i32, &'static str) {
     (rusqlite::version_number(), rusqlite::version())
 }
@@ -31,28 +34,29 @@ pub(super) enum Access {
     Create,
     Write,
     Read,
-    /// Without SQLite's locks: this process can't write, and the log has nothing. What is read holds if
-    /// [`Unlocked`](super::files::Unlocked) says so.
+    /// Without SQLite's locks: this process cannot write, and the log is empty.
+    /// [`Unlocked`](super::files::Unlocked) says whether what was read is valid.
     Immutable,
 }
 
-/// How a connection is opened for a purpose.
+/// Returns how a connection is opened for a purpose.
 pub(super) fn access(path: &Path, purpose: Purpose) -> Access {
     match purpose {
         Purpose::Write => Access::Write,
         Purpose::Read => Access::Read,
-        // With a log beside it, or others at work, SQLite reads through the files that they made.
+        // If there is a log, or another process uses the index, SQLite reads through the files that
+        // were created for them.
         Purpose::ReadUnwritable if files::is_in_use(path) => Access::Read,
         Purpose::ReadUnwritable => Access::Immutable,
     }
 }
 
-/// Whether a write-ahead log holds something, and the file that it belongs to nothing.
+/// Checks whether a write-ahead log has contents although the file that it belongs to is empty.
 pub(super) fn log_without_index(path: &Path) -> bool {
     file_size(path) == 0 && file_size(&beside(path, "-wal")) > 0
 }
 
-/// Whether the write-ahead log has been made.
+/// Checks whether the write-ahead log exists.
 pub(super) fn log_exists(path: &Path) -> bool {
     beside(path, "-wal").exists()
 }
@@ -71,7 +75,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     open_within(path, access, LockPolicy::default().limit)
 }
 
-/// A connection that waits no longer than this for SQLite's locks.
+/// Opens a connection that waits no longer than `limit` for SQLite's locks.
 pub(super) fn open_within(path: &Path, access: Access, limit: Duration) -> Result<Connection> {
     let doing = format!("opening {}", path.display());
     let connection = open_file(path, access).context(&doing)?;
@@ -82,7 +86,7 @@ pub(super) fn open_within(path: &Path, access: Access, limit: Duration) -> Resul
     Ok(connection)
 }
 
-/// Counts the steps of SQLite's virtual machine too.
+/// Also counts the steps of SQLite's virtual machine.
 #[cfg(test)]
 fn counting(mut connection: Connection) -> rusqlite::Result<Connection> {
     const STEPS: u8 = 50;
@@ -94,27 +98,30 @@ fn counting(mut connection: Connection) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Opens a file whose schema may be damaged, for reading: what of it can be read is used.
+/// Opens a file whose schema may be damaged, for reading. Whatever can be read of it is used.
 pub(super) fn open_damaged(path: &Path, access: Access, limit: Duration) -> Result<Connection> {
     let doing = format!("opening {}", path.display());
     let connection = open_file(path, access).context(&doing)?;
     limit_waits(&connection, limit)?;
-    // Besides what its name says, it has errors in the schema ignored from the second statement on. Nothing is written.
+    // In addition to what its name says, this makes SQLite ignore errors in the schema, from the
+    // second statement on. Nothing is written.
     let _ = connection.execute_batch("PRAGMA writable_schema = ON");
     let _ = schema::is_empty(&connection);
     set_up(&connection).context(&doing)?;
     Ok(connection)
 }
 
-/// Has a connection wait no longer than this for SQLite's locks.
+/// Makes a connection wait no longer than `limit` for SQLite's locks.
 pub(super) fn limit_waits(connection: &Connection, limit: Duration) -> Result<()> {
-    // SQLite counts in milliseconds, to about 24 days.
+    // SQLite counts in milliseconds, up to about 24 days.
     let most = Duration::from_millis(i32::MAX as u64);
     let limited = connection.busy_timeout(limit.min(most));
     limited.context("limiting the waits of a connection")
 }
 
-/// Reads for the first time, which is what opens the log.
+/// Makes the first read, which opens the log.
+///
+/// If this process cannot create a file that the log needs, the error says what to do.
 pub(super) fn open_log(path: &Path, connection: &Connection) -> Result<()> {
     let read = schema::format_of(connection).map(drop);
     let shared = beside(path, "-shm");
@@ -123,7 +130,7 @@ pub(super) fn open_log(path: &Path, connection: &Connection) -> Result<()> {
             if matches!(error.kind(), ErrorKind::Io | ErrorKind::ReadOnly) && !shared.exists() =>
         {
             let reason = format!(
-                "{} has a log, and reading it needs {}, which this process can't make: a process that may write has to open the store first",
+                "{} has a log, and reading it needs {}, which this process can't make; first open the store in a process that may write to it",
                 path.display(),
                 shared.display()
             );
@@ -133,7 +140,7 @@ pub(super) fn open_log(path: &Path, connection: &Connection) -> Result<()> {
     }
 }
 
-/// A connection that would sooner fail than wait.
+/// Opens a connection that fails instead of waiting.
 pub(super) fn open_to_watch(path: &Path, access: Access) -> Result<Connection> {
     open_within(path, access, Duration::ZERO)
 }
@@ -156,8 +163,9 @@ fn open_file(path: &Path, access: Access) -> rusqlite::Result<Connection> {
     }
 }
 
-/// A URI by which SQLite opens a path as immutable: <https://sqlite.org/uri.html>. Bytes that are no letters or digits are
-/// escaped, so that any path is possible.
+/// Returns a URI by which SQLite opens a path as immutable: <https://sqlite.org/uri.html>.
+///
+/// Bytes other than letters, digits and a few marks are escaped, so that any path is possible.
 fn immutable_uri(path: &Path) -> OsString {
     let mut uri = OsString::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -174,12 +182,14 @@ fn immutable_uri(path: &Path) -> OsString {
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(96);
-    // Closing folds nothing in: a process that commits once pays one flush, not three. The log stays for the
-    // next one, and `checkpoint` folds it in when it is long.
+    // Closing a connection checkpoints nothing: a process that commits once pays one flush, not
+    // three. The log stays for the next process, and `checkpoint` moves its pages when it is long.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    // A plan does not depend on what is bound: else SQLite, compiled with STAT4, plans anew at each call.
+    // A plan must not depend on bound values. Otherwise SQLite, if compiled with STAT4, plans again
+    // at each call.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // What another program put into the file does not run, and SQL can't damage what is not a table's rows.
+    // Triggers and views that another program put into the file do not run, and SQL can damage
+    // nothing but the rows of tables.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -191,18 +201,19 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;      -- finds damaged pages earlier
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -4096;        -- KiB; of the writer more, see `enlarge_cache`
-         PRAGMA mmap_size = 0;             -- with it an I/O error is a signal
-         PRAGMA wal_autocheckpoint = 8000; -- the backstop, where `checkpoint` never came to it: 32 MB
+         PRAGMA cache_size = -4096;        -- KiB; the writer has more, see `enlarge_cache`
+         PRAGMA mmap_size = 0;             -- with mapped files, an I/O error is a signal
+         PRAGMA wal_autocheckpoint = 8000; -- 32 MB: a limit in case `checkpoint` never runs
          PRAGMA journal_size_limit = 67108864;",
     )?;
     Ok(())
 }
 
-/// Has the file written through a log from now on: its readers and writers don't wait for each other, and no other
-/// way is safe where SQLite is compiled not to flush directories.
+/// Turns on the write-ahead log: readers and writers then do not wait for each other.
+///
+/// No other mode is safe if SQLite is compiled not to flush directories.
 pub(super) fn keep_log(connection: &Connection) -> Result<()> {
-    let doing = "turning the log on";
+    let doing = "turning on the write-ahead log";
     let mode: String = connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .context(doing)?;
@@ -210,12 +221,14 @@ pub(super) fn keep_log(connection: &Connection) -> Result<()> {
         "wal" => Ok(()),
         other => Err(Error::new(
             ErrorKind::Other,
-            format!("index: {doing}: it stays {other}"),
+            format!("index: {doing}: the journal mode is still {other}"),
         )),
     }
 }
 
-/// Only between transactions. A full commit flushes the relaxed ones before it too: they are in the same log.
+/// Sets the durability of commits. May only be called between transactions.
+///
+/// A full commit also flushes the relaxed ones before it, because they are in the same log.
 pub(super) fn set_durability(connection: &Connection, durability: Durability) -> Result<()> {
     let level = match durability {
         Durability::Full => "PRAGMA synchronous = FULL",
@@ -226,45 +239,56 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
         .context("setting the durability")
 }
 
-/// Gives a connection the pages of long transactions, which then need not be written twice. Readers are many, and the
-/// system has their pages.
+/// Enlarges the cache of the writer.
+///
+/// With a small cache, pages of long transactions are written twice. Readers keep theirs: there are
+/// many, and the system caches their pages.
 pub(super) fn enlarge_cache(connection: &Connection) -> Result<()> {
     let kib = "PRAGMA cache_size = -16384";
     run(connection, kib).context("opening the index to write")
 }
 
-/// Opens the first connection of a handle, and reads by it. The answer names the files that it opened.
+/// Opens the first connection of a handle, and reads by it.
+///
+/// Returns it with the files that it opened.
+///
+/// Fails as busy if the index is replaced again and again.
 pub(super) fn open_first(
     path: &Path,
     access: Access,
     limit: Duration,
     open: fn(&Path, Access, Duration) -> Result<Connection>,
 ) -> Result<(Connection, OpenFiles)> {
-    // While it waits, such as for a backup that replaces the index, the name may come to lead to another file.
+    // While it waits, for example for a backup that replaces the index, the name may come to lead
+    // to another file.
     for _ in 0..REPLACED_AT_MOST {
         let before = OpenFiles::of(path)?;
         let opened = open(path, access, limit)
             .and_then(|connection| open_log(path, &connection).map(|()| connection));
         let after = OpenFiles::of(path)?;
-        // An index that was opened with the log of another says nothing of either.
+        // If the index was replaced meanwhile, it may have been opened with the log of another, and
+        // the result is meaningless.
         if after.is_same_index(&before) {
             return opened.map(|connection| (connection, after));
         }
     }
-    let reason = format!("{} is replaced again and again", path.display());
+    let reason = format!(
+        "{} was replaced again and again while it was being opened",
+        path.display()
+    );
     Err(Error::new(ErrorKind::Busy, reason))
 }
 
-/// More replacements than this while a file is opened are reported.
+/// Maximum number of replacements while a file is opened.
 const REPLACED_AT_MOST: usize = 10;
 
-/// A page of the smallest size, in bytes.
+/// The smallest page size in bytes.
 const SMALLEST_DATABASE: u64 = 512;
 
-/// A page of the size that an index is made with.
+/// The page size of a new index in bytes.
 const PAGE: u64 = 4096;
 
-/// What a file is, without changing it.
+/// Determines what a file is, without changing it.
 pub(super) fn probe(path: &Path, access: Access, limit: Duration) -> Result<Probed> {
     let alone = |found| Probed {
         found,
@@ -273,7 +297,7 @@ pub(super) fn probe(path: &Path, access: Access, limit: Duration) -> Result<Prob
     };
     match file_size(path) {
         0 => return Ok(alone(Found::Nothing)),
-        // SQLite takes one of a single byte for an empty database, and would overwrite it.
+        // SQLite takes a file of a single byte for an empty database, and would overwrite it.
         1..SMALLEST_DATABASE => return Ok(alone(Found::Foreign)),
         _ => {}
     }
@@ -283,7 +307,7 @@ pub(super) fn probe(path: &Path, access: Access, limit: Duration) -> Result<Prob
         let found = match (application, schema::format_of(&connection)?) {
             (schema::APPLICATION_ID, format) => Found::Index(format),
             (schema::UNRELEASED_APPLICATION_ID, format) => Found::Unreleased(format),
-            // WAL mode was set, and the tables were not committed.
+            // WAL mode was set, but the tables were not committed.
             (0, 0) if schema::is_empty(&connection)? => Found::Nothing,
             _ => Found::Foreign,
         };
@@ -303,8 +327,9 @@ pub(super) fn probe(path: &Path, access: Access, limit: Duration) -> Result<Prob
     }
 }
 
-/// Whether a file begins as every SQLite database does. Only for a file that SQLite does not open: closing it takes SQLite's
-/// locks on it away.
+/// Checks whether a file begins like every SQLite database.
+///
+/// Only for a file that SQLite cannot open: closing it would release SQLite's locks on it.
 pub(super) fn begins_as_database(path: &Path) -> bool {
     use std::io::Read;
     let mut start = [0; 16];
@@ -312,9 +337,11 @@ pub(super) fn begins_as_database(path: &Path) -> bool {
     read.is_ok() && &start == b"SQLite format 3\0"
 }
 
-/// Whether a file is one page that was never written. A power cut may leave that of an index that was being made: where
-/// SQLite does not flush directories, the journal that would take the page back can be gone. Only for who makes an index:
-/// it closes the file, and with it SQLite's locks.
+/// Checks whether a file is one page that was never written.
+///
+/// A power cut may leave such a file of an index that was being created: if SQLite does not flush
+/// directories, the journal that would remove the page may be lost. Only for the creator of an
+/// index: closing the file releases SQLite's locks on it.
 pub(super) fn is_unwritten(path: &Path) -> Result<bool> {
     if !(1..=PAGE).contains(&file_size(path)) || file_size(&beside(path, "-wal")) > 0 {
         return Ok(false);
@@ -323,7 +350,7 @@ pub(super) fn is_unwritten(path: &Path) -> Result<bool> {
     Ok(bytes.iter().all(|byte| *byte == 0))
 }
 
-/// Makes such a file an empty one.
+/// Truncates such a file to an empty one.
 pub(super) fn empty(path: &Path) -> Result<()> {
     let file = std::fs::File::options().write(true).open(path);
     let emptied = file.and_then(|file| file.set_len(0));
@@ -334,7 +361,7 @@ fn failed(doing: &str, path: &Path, error: std::io::Error) -> Error {
     Error::io(format!("{doing} {}", path.display()), error)
 }
 
-/// How many pages of the write-ahead log are not folded into the database yet.
+/// Returns the number of pages of the write-ahead log that are not in the database yet.
 pub(super) fn unfolded_pages(connection: &Connection) -> Result<i64> {
     connection
         .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
@@ -343,7 +370,7 @@ pub(super) fn unfolded_pages(connection: &Connection) -> Result<i64> {
         .context("measuring the log")
 }
 
-/// How many pages are free, and how many are not.
+/// Returns the number of free pages, and the number of the others.
 pub(super) fn pages(connection: &Connection) -> Result<(i64, i64)> {
     let sql = "SELECT freelist_count, page_count - freelist_count FROM pragma_freelist_count, pragma_page_count";
     connection
@@ -351,34 +378,35 @@ pub(super) fn pages(connection: &Connection) -> Result<(i64, i64)> {
         .context("counting free pages")
 }
 
-/// Writes all anew, without free pages, in one transaction: readers see nothing of it. The file is shorter once the log is
-/// folded in.
+/// Rewrites the database without free pages, in one transaction that readers do not see.
+///
+/// The file gets shorter with the WAL checkpoint that follows.
 pub(super) fn compact(connection: &Connection) -> Result<()> {
     connection
         .execute_batch("VACUUM")
         .context("giving free pages back")
 }
 
-/// Folds in and empties a log of this many pages or more, as far as nobody uses it.
+/// Checkpoints and truncates a log of at least this many pages, unless another connection uses it.
 pub(super) fn empty_log(connection: &Connection, pages: i64) -> rusqlite::Result<()> {
     let sql = "PRAGMA wal_checkpoint(NOOP)";
     let log: i64 = connection.query_row(sql, [], |row| row.get(1))?;
     if log < pages {
         return Ok(());
     }
-    // Several may close at once.
+    // Several handles may be closed at the same time.
     connection.busy_timeout(Duration::from_millis(50))?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
-/// Folds the write-ahead log into the database, as far as readers allow. Two flushes.
+/// Checkpoints the write-ahead log, except for what readers still need. Costs two flushes.
 pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
     connection
         .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-        .context("folding the log in")
+        .context("checkpointing the log")
 }
 
-/// Runs a statement that gives no rows, such as `BEGIN`.
+/// Runs a statement that returns no rows, such as `BEGIN`.
 pub(super) fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }

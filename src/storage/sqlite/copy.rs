@@ -1,4 +1,4 @@
-//! An index copied to another place while others write, and put in the place of an earlier copy.
+//! Copying of an index while it is in use, and replacement of an earlier copy.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,16 +15,17 @@ use crate::fs::owner::prepare_index;
 use crate::fs::place::put_in_place;
 use crate::storage::{Error, ErrorKind, Snapshot};
 
-/// How long a replacement waits for those who have the index open for a moment, such as a command that reads it.
+/// How long a replacement waits for processes that have the index open only briefly, such as a
+/// command that reads it.
 const WAIT_FOR_OTHERS: Duration = Duration::from_secs(2);
 
-/// Between two attempts.
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl SqliteIndex {
-    /// Copies the index as it is at one moment to a new file, which is not flushed.
+    /// Copies the index as of one moment to a new file, which is not flushed.
     ///
-    /// Page by page, so that one of which a page is damaged is copied, too.
+    /// The copy is made page by page, so that an index with a damaged page is copied, too.
     pub(crate) fn copy(&self, to: &Path) -> Result<()> {
         self.usable()?;
         loop {
@@ -36,29 +37,33 @@ impl SqliteIndex {
         }
     }
 
-    /// Puts a copy, flushed, in the place of the index at `path`, if there is one, which goes with its log.
+    /// Puts a copy in the place of the index at `path`, durably.
     ///
-    /// No other connection may have the index open: its log would be taken for that of the new one. So it is locked until the
-    /// new one has its name, and processes that come to open it wait for that. `check` reads the index under the lock, and may
-    /// refuse; then nothing is changed.
+    /// An existing index is replaced together with its log.
+    ///
+    /// No other connection may have the index open, because its log would be taken for that of the
+    /// new one. So the index is locked until the new one has its name, and processes that open it
+    /// wait for that. `check` reads the index under the lock; if it fails, nothing is changed.
     pub(crate) fn replace(
         copy: &Path,
         path: &Path,
         check: impl FnOnce(&dyn Snapshot) -> crate::Result<()>,
     ) -> crate::Result<()> {
-        // Locked until it is dropped, behind the renaming.
+        // Locked until this is dropped, after the renaming.
         let old = lock_whole(path)?.map(|old| Tables::of(old, &Default::default()));
         if let Some(old) = &old {
             check(old)?;
-            // What stays of the log is empty, and belongs to no index.
+            // What remains of the log is empty, and belongs to no index.
             old.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-                .context("emptying the log of an index that is replaced")?;
+                .context("emptying the log of the replaced index")?;
         }
         Ok(put_in_place(copy, path)?)
     }
 
-    /// Fails if the index at `path` can't be replaced now, as a connection of any process has it open.
+    /// Fails as busy if a connection of any process has the index at `path` open.
+    ///
+    /// The index could not be replaced now.
     pub(crate) fn check_unused(path: &Path) -> Result<()> {
         lock_whole(path).map(drop)
     }
@@ -69,11 +74,11 @@ fn copy(source: &Connection, to: &Path) -> Result<()> {
     let mut target = connection::open(to, Access::Create)?;
     let doing = "copying the index";
     let backup = Backup::new(source, &mut target).context(doing)?;
-    // In one step: it would start again with each commit of another connection.
+    // In one step, because a commit of another connection would restart the copy.
     match backup.step(-1).context(doing)? {
         StepResult::Done => {}
         other => {
-            let reason = format!("index: {doing} came to {other:?}");
+            let reason = format!("index: {doing} ended with {other:?}");
             return Err(Error::new(ErrorKind::Other, reason));
         }
     }
@@ -81,10 +86,11 @@ fn copy(source: &Connection, to: &Path) -> Result<()> {
     target.close().map_err(|(_, error)| error).context(doing)
 }
 
-/// A connection that has all locks of an index until it is closed; none if there is no index.
+/// Returns a connection that holds all locks of an index; `None` if there is no index.
 ///
-/// In the exclusive locking mode the first read takes SQLite's exclusive lock, which every open connection to a database with a
-/// log keeps others from (<https://sqlite.org/wal.html#use_of_wal_without_shared_memory>).
+/// The locks are held until the connection is closed. In the exclusive locking mode the first read
+/// takes SQLite's exclusive lock. Any other open connection to a database with a log prevents that
+/// (<https://sqlite.org/wal.html#use_of_wal_without_shared_memory>).
 fn lock_whole(path: &Path) -> Result<Option<Connection>> {
     let doing = format!("locking {}", path.display());
     let deadline = Instant::now() + WAIT_FOR_OTHERS;

@@ -1,4 +1,4 @@
-//! SQLite's error codes as the kinds that a caller can act on.
+//! Translation of SQLite's error codes to the kinds that a caller can act on.
 
 use rusqlite::ErrorCode;
 
@@ -7,7 +7,7 @@ use crate::storage::{Error, ErrorKind};
 
 pub(super) type Result<T> = crate::storage::Result<T>;
 
-/// Says what was being done when SQLite failed.
+/// Adds to an error what was being done when SQLite failed.
 pub(super) trait Context<T> {
     fn context(self, doing: &str) -> Result<T>;
 }
@@ -21,7 +21,7 @@ impl<T> Context<T> for rusqlite::Result<T> {
     }
 }
 
-/// What is stored as text and does not parse was not written by this crate.
+/// Stored text that does not parse was not written by this crate.
 impl<T> Context<T> for std::result::Result<T, Invalid> {
     fn context(self, doing: &str) -> Result<T> {
         self.map_err(|error| corrupt(doing, error))
@@ -38,12 +38,16 @@ fn corrupt(doing: &str, source: impl std::error::Error + Send + Sync + 'static) 
     Error::new(ErrorKind::Corrupt, format!("index: {doing}")).because(source)
 }
 
-/// Whether a `COMMIT` that failed may take place nevertheless, once others read the log again: it may be in there.
+/// Checks whether a failed `COMMIT` may still take effect.
+///
+/// The log may contain the commit, and then it takes effect when the log is read again.
 pub(super) fn may_be_committed(error: &rusqlite::Error) -> bool {
     is_shm_size(error) || kind_of(error) == ErrorKind::Io
 }
 
-/// Whether `-shm` could not be made larger: there is no room for it, although SQLite calls it an I/O error.
+/// Checks whether `-shm` could not be enlarged.
+///
+/// The disk is full then, although SQLite reports an I/O error.
 fn is_shm_size(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|error| error.extended_code);
     code == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
@@ -54,7 +58,7 @@ fn kind_of(error: &rusqlite::Error) -> ErrorKind {
         return ErrorKind::Full;
     }
     match error.sqlite_error_code() {
-        // No statement names a table or a column that a release does not make.
+        // Every table and column in a statement is one that a release creates.
         Some(ErrorCode::Unknown) if error.to_string().contains("no such ") => ErrorKind::Corrupt,
         Some(ErrorCode::DiskFull) => ErrorKind::Full,
         Some(ErrorCode::ReadOnly) => ErrorKind::ReadOnly,
@@ -66,7 +70,7 @@ fn kind_of(error: &rusqlite::Error) -> ErrorKind {
             ErrorKind::Io
         }
         Some(_) => ErrorKind::Other,
-        // A column of another type, or none where one must be.
+        // A column of an unexpected type, or NULL in a column that must have a value.
         None => ErrorKind::Corrupt,
     }
 }
@@ -85,7 +89,7 @@ mod tests {
     fn no_room_for_the_shared_memory_is_a_full_disk() {
         for (code, kind, unknown) in [
             (ffi::SQLITE_FULL, ErrorKind::Full, false),
-            // The log may have got the commit before.
+            // The log may already contain the commit.
             (ffi::SQLITE_IOERR_SHMSIZE, ErrorKind::Full, true),
             (ffi::SQLITE_IOERR_SHMMAP, ErrorKind::Io, true),
             (ffi::SQLITE_IOERR_WRITE, ErrorKind::Io, true),

@@ -1,4 +1,4 @@
-//! The files of an open index: whether their names still lead to them, and whether a file that no lock protects has changed.
+//! The files of an open index, and checks that they were not replaced or changed.
 
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
@@ -11,25 +11,28 @@ use crate::fs::io_error::failed;
 use crate::fs::place::identity;
 use crate::storage::{Error, ErrorKind};
 
-/// What tells a file from another one that takes its name.
+/// What distinguishes a file from another one that takes its name.
 type Identity = Option<(u64, u64)>;
 
 /// The files that a connection opened, by name.
 ///
-/// SQLite finds the log and its index by name. If another file takes one of the names, new connections and other processes go
-/// on with that one, and what is committed to the old one is lost with its last connection.
+/// SQLite finds the log and its index by name. If another file takes one of the names, new
+/// connections and other processes use that file, and commits to the old one are lost with its last
+/// connection.
 #[derive(Clone, Debug)]
 pub(super) struct OpenFiles {
     index: (PathBuf, Identity),
-    /// The log and its shared memory. Empty for a connection that uses none.
+    /// The log and its shared memory. Empty for a connection that uses neither.
     log: Vec<(PathBuf, Identity)>,
 }
 
 impl OpenFiles {
-    /// The files behind an index's name now. A caller that has a connection looks before it opens the index and after its
-    /// first read, and compares the two.
+    /// Returns the files that an index's name leads to now.
+    ///
+    /// A caller that opens a connection calls this before it opens the index and after its first
+    /// read, and compares the results.
     pub(super) fn of(index: &Path) -> Result<Self> {
-        let found = fs::metadata(index).map_err(failed("looking at", index))?;
+        let found = fs::metadata(index).map_err(failed("inspecting", index))?;
         let log = ["-wal", "-shm"].map(|suffix| beside(index, suffix));
         let log = log.into_iter().filter_map(|path| {
             let found = fs::metadata(&path).ok()?;
@@ -41,7 +44,9 @@ impl OpenFiles {
         })
     }
 
-    /// Whether both have the same index. The first connection makes the log.
+    /// Checks whether both have the same index.
+    ///
+    /// The logs may differ, because the first connection creates the log.
     pub(super) fn is_same_index(&self, other: &Self) -> bool {
         self.index == other.index
     }
@@ -53,7 +58,7 @@ impl OpenFiles {
             .try_for_each(check)
     }
 
-    /// As [`check`](Self::check), for the files that hold what is committed.
+    /// Like [`check`](Self::check), for the files that contain committed data.
     pub(super) fn check_durable(&self) -> Result<()> {
         check(&self.index)?;
         self.log.first().map_or(Ok(()), check)
@@ -64,7 +69,7 @@ fn check((path, was): &(PathBuf, Identity)) -> Result<()> {
     match fs::metadata(path) {
         Ok(found) if identity(&found) == *was => Ok(()),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(failed("looking at", path)(error))
+            Err(failed("inspecting", path)(error))
         }
         _ => {
             let path = path.display();
@@ -76,16 +81,17 @@ fn check((path, was): &(PathBuf, Identity)) -> Result<()> {
     }
 }
 
-/// The state of an index that is read without its locks, as SQLite reads one with `immutable=1`.
+/// The state of an index that is read without locks, as SQLite does with `immutable=1`.
 ///
-/// A process that may not write can't make the log's shared memory, so it takes no part in SQLite's locks. What it reads holds
-/// if nothing was written meanwhile: the log is absent or empty, its shared memory is absent, and the index is as it was when it
-/// was opened. A writer makes the shared memory before it writes anything.
+/// A process that may not write cannot create the log's shared memory, so it takes no part in
+/// SQLite's locks. What it reads is valid if nothing was written meanwhile: the log is absent or
+/// empty, its shared memory is absent, and the index is as it was when it was opened. A writer
+/// creates the shared memory before it writes anything.
 #[derive(Debug)]
 pub(super) struct Unlocked {
     index: PathBuf,
     was: Stamp,
-    /// Set by the first look that finds a difference, for good.
+    /// Set for good by the first check that finds a difference.
     changed: AtomicBool,
 }
 
@@ -96,14 +102,14 @@ struct Stamp {
     times: [Option<(i64, i64)>; 2],
 }
 
-/// Two writes within one tick of the file system's clock leave the same time. No clock in use ticks more slowly.
+/// The longest tick of a file system's clock in use. Two writes within one tick have the same time.
 const TICK: Duration = Duration::from_millis(20);
 
 impl Unlocked {
-    /// The state of an index now. Waits for a moment if the index was written just before.
+    /// Returns the state of an index now. Waits briefly if the index was written just before.
     pub(super) fn of(index: &Path) -> Result<Self> {
-        let found = fs::metadata(index).map_err(failed("looking at", index))?;
-        // The state is noted before it waits: what is written meanwhile counts as a change.
+        let found = fs::metadata(index).map_err(failed("inspecting", index))?;
+        // The state is noted before the wait, so that a write during the wait counts as a change.
         let age = |time: SystemTime| time.elapsed().unwrap_or(Duration::ZERO);
         if found.modified().is_ok_and(|time| age(time) < TICK) {
             std::thread::sleep(TICK);
@@ -115,7 +121,7 @@ impl Unlocked {
         })
     }
 
-    /// Whether nothing was written since.
+    /// Checks whether nothing was written since.
     pub(super) fn holds(&self) -> bool {
         if self.changed.load(Ordering::Acquire) {
             return false;
@@ -127,7 +133,7 @@ impl Unlocked {
     }
 }
 
-/// Whether a log holds something, or a process has the index open by SQLite's locks.
+/// Checks whether a log has contents, or a process has the index open with SQLite's locks.
 pub(super) fn is_in_use(index: &Path) -> bool {
     let log = fs::metadata(beside(index, "-wal")).is_ok_and(|found| found.len() > 0);
     log || beside(index, "-shm").exists()

@@ -1,7 +1,8 @@
-//! Conditions by which a row is found whose id is unique, and of whose id the index has a few bytes only. The index is
-//! used where they stand as in the schema.
+//! Conditions that find a row by its unique id, by an index of only a few bytes of the id.
+//!
+//! SQLite uses the index only if the expression is the same as in the schema.
 
-/// That a row of `version` has the id of a parameter.
+/// The condition that a row of `version` has the id of a parameter.
 macro_rules! version_is {
     ($table:literal, $id:literal) => {
         concat!(
@@ -18,7 +19,7 @@ macro_rules! version_is {
 }
 pub(super) use version_is;
 
-/// That a row of `blob` has the hash of a parameter.
+/// The condition that a row of `blob` has the hash of a parameter.
 macro_rules! blob_is {
     ($table:literal, $hash:literal) => {
         concat!(

@@ -1,4 +1,4 @@
-//! TODO
+//! [`SqliteIndex`], with its connections and its write lock.
 
 use super::FORMAT;
 use crate::storage::sqlite::connection;
@@ -28,12 +28,12 @@ use crate::fs::place::remove;
 use crate::model::record::{Durability, Settings};
 use crate::storage::{ChangeMark, Deadline, Error, ErrorKind, Held, Index, Snapshot, Transaction};
 
-/// What a file is that is to be opened as an index.
+/// The kind of a file that is to be opened as an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// No file, or one in which nothing was ever completed.
+    /// No file, or one in which no write was ever completed.
     Nothing,
-    /// Something else than a store's index.
+    /// Something other than a store's index.
     Foreign,
     /// An index of an unreleased build, in the format that the build gave this number.
     Unreleased(u32),
@@ -46,64 +46,66 @@ pub(crate) enum Found {
 pub(crate) enum Purpose {
     /// Reading and writing.
     Write,
-    /// Reading, while others may write.
+    /// Reading, while other processes may write.
     Read,
-    /// Reading, in a place that this process can't write to.
+    /// Reading, in a place that this process cannot write to.
     ReadUnwritable,
 }
 
-/// What a file is, the connection by which that was found, and the files that it opened.
+/// The kind of a file, the connection by which it was found, and the files that it opened.
 #[derive(Debug)]
 pub(crate) struct Probed {
     pub(crate) found: Found,
     pub(super) opened: Option<(Connection, OpenFiles)>,
-    /// Why a file of [`Found::Foreign`] could not be read, if it could not.
+    /// The reason if a file of [`Found::Foreign`] could not be read.
     pub(crate) damage: Option<Error>,
 }
 
 /// An index in a file.
 #[derive(Debug)]
 pub(crate) struct SqliteIndex {
-    /// Absolute, and without links.
+    /// An absolute path without links.
     path: PathBuf,
     purpose: Purpose,
-    /// What shows that nothing was written, while the index is read without locks.
+    /// The state that shows whether anything was written, while the index is read without locks.
     unlocked: Mutex<Option<Arc<Unlocked>>>,
-    /// The files of its connections. At least one connection is open as long as the handle is: SQLite removes the log with the
-    /// last one.
+    /// The files of its connections. At least one connection is open as long as the handle is,
+    /// because SQLite removes the log with the last one.
     files: OpenFiles,
     readers: Mutex<Vec<Tables>>,
     /// Connections that could not end a transaction.
     stuck: Mutex<Vec<Tables>>,
     watcher: Watcher,
-    /// Opened by the first who writes; none in an index that is only read.
+    /// Opened by the first write; `None` in an index that is only read.
     writer: Option<OnceLock<Mutex<Writer>>>,
-    /// Held by the one who writes, among all threads of all processes.
+    /// Held by the writer, among all threads of all processes.
     lock: FileLock,
     pub(super) poisoned: AtomicBool,
-    /// Another file has the name of one of `files`.
+    /// Whether another file has taken the name of one of `files`.
     replaced: AtomicBool,
-    /// Who opened it: SQLite's connections and locks don't go over to a fork, <https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_>.
+    /// The process that opened it. SQLite's connections and locks do not survive a fork:
+    /// <https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_>.
     process: u32,
-    /// SQLite's count of changes of the schema (`PRAGMA schema_version`), as of the last check of its objects.
+    /// SQLite's count of schema changes (`PRAGMA schema_version`) at the last check of the schema.
     checked_schema: AtomicI64,
-    /// It was opened in spite of damage.
+    /// Whether it was opened in spite of damage.
     is_damaged: bool,
-    /// The file was written anew without free pages; it is shorter once the log is folded in whole.
+    /// Whether the file was rewritten without free pages. It gets shorter once the whole log is
+    /// checkpointed.
     is_to_shrink: AtomicBool,
     pub(super) chunks: Arc<Chunks>,
 }
 
-/// A connection, as the place of all tables.
+/// A connection that reads all tables, with its caches.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) connection: Connection,
-    /// What all connections keep of operations that were read.
+    /// The segments that were read, shared by all connections.
     pub(super) chunks: Arc<Chunks>,
     pub(super) repeated: Repeated,
-    /// Where the history ends, once that was read in this transaction.
+    /// The end of the history, once it was read in this transaction.
     pub(super) end: Cell<Option<Place>>,
-    /// Of a connection that takes no locks.
+    /// The state of the index, for a connection that takes no locks.
     pub(super) unlocked: Option<Arc<Unlocked>>,
 }
 
@@ -123,39 +125,43 @@ impl Tables {
 #[derive(Debug)]
 pub(super) struct Writer {
     tables: Tables,
-    /// What `tables` is set to.
+    /// The durability that `tables` is set to.
     durability: Durability,
-    /// Of rows that are committed.
+    /// The keys of committed rows.
     pub(super) keys: Keys,
 }
 
-/// No count of changes of a schema: those have 32 bits.
+/// A value that is no count of schema changes, because those have 32 bits.
 const UNCHECKED: i64 = i64::MAX;
 
-/// Idle readers kept open: more than there are cores would not read faster.
+/// Maximum number of idle readers that are kept open. More than there are cores would not read
+/// faster.
 const IDLE_READERS: usize = 16;
 
-/// A write-ahead log of this many pages is folded into the database. It is then overwritten from its start,
-/// which is cheaper than growing a file.
+/// Number of pages at which the write-ahead log is checkpointed. The log is then overwritten from
+/// its start, which is cheaper than growing a file.
 const LOG_PAGES: i64 = 1000;
 
-/// When an index that was written to is closed, fewer are enough: the next process to open it reads all that are left.
+/// The same limit when an index that was written to is closed. It is lower, because the next
+/// process that opens the index reads all pages that are left.
 const LEFT_PAGES: i64 = 128;
 
-/// So many chunks of operations at most are made in one go: about 65,000 operations, in about a second.
+/// Maximum number of segments that are made in one call: about 65,000 operations, in about a
+/// second.
 const CHUNKS: usize = 512;
 
-/// Fewer free pages than these, or than a quarter of the others, are left for what comes.
+/// Fewer free pages than this, or than a quarter of the others, are left for later writes.
 const FREE_PAGES: i64 = 128;
 
-/// More pages than these take too long to be written anew while writers wait: a third of a second.
+/// Rewriting more pages than this would block writers too long: a third of a second.
 const USED_PAGES: i64 = 16 * 1024;
 
 impl SqliteIndex {
-    /// Looks at what is there, without changing it.
+    /// Determines what a file is, without changing it.
     ///
-    /// The first read makes the log where there is none. SQLite may be compiled not to flush the directory then, and its
-    /// name must last before anybody commits to it: those wait here.
+    /// The first read creates the log if there is none. SQLite may be compiled not to flush the
+    /// directory then, but the log's name must be durable before any process commits to it. Such
+    /// processes wait for the lock that is held here.
     pub(crate) fn probe(path: &Path, purpose: Purpose, policy: &LockPolicy) -> Result<Probed> {
         let access = connection::access(path, purpose);
         if purpose == Purpose::ReadUnwritable || connection::log_exists(path) {
@@ -182,9 +188,10 @@ impl SqliteIndex {
         Ok(probed)
     }
 
-    /// Makes an index where there is none, and answers what was there before. Several processes may try at
-    /// once. `rest` makes what else a store needs, and flushes the directory: from the moment the index is
-    /// there, others use the store.
+    /// Creates an index if there is none. Returns what was there before.
+    ///
+    /// Several processes may try at the same time. `rest` creates what else a store needs, and
+    /// flushes the directory: as soon as the index exists, other processes use the store.
     pub(crate) fn create(
         path: &Path,
         settings: Settings,
@@ -203,13 +210,17 @@ impl SqliteIndex {
             let connection = connection::open(path, Access::Create)?;
             connection::keep_log(&connection)?;
             schema::create(&connection, settings, rest)?;
-            // Whoever opens it next would read all of it; nothing is lost if it does.
+            // The next process that opens the index would read the whole log. If this fails,
+            // nothing is lost.
             let _ = connection::empty_log(&connection, 1);
         }
         Ok(found)
     }
 
-    /// Removes an index, the file itself last: a log without one is a loss. Nobody may have it open.
+    /// Removes an index.
+    ///
+    /// The file itself is removed last, because a log without an index means a loss. No process may
+    /// have it open.
     #[cfg(feature = "server")]
     pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
         let [log, shared] = ["-wal", "-shm"].map(|suffix| connection::beside(path, suffix));
@@ -217,23 +228,26 @@ impl SqliteIndex {
         parts.iter().try_for_each(|part| remove(part))
     }
 
-    /// Whether a log is there, and no index that it could belong to: SQLite would delete it.
+    /// Checks whether there is a log without an index that it could belong to.
+    ///
+    /// SQLite would delete it.
     pub(crate) fn log_without_index(path: &Path) -> bool {
         connection::log_without_index(path)
     }
 
-    /// Whether a file that SQLite does not open begins as every index does.
+    /// Checks whether a file that SQLite cannot open begins like every index.
     pub(crate) fn begins_as_index(path: &Path) -> bool {
         connection::begins_as_database(path)
     }
 
-    /// Whether a file that SQLite does not open is what an interrupted creation leaves.
+    /// Checks whether a file that SQLite cannot open is what an interrupted creation leaves.
     pub(crate) fn is_unwritten(path: &Path) -> Result<bool> {
         connection::is_unwritten(path)
     }
 
-    /// Opens a damaged index for [`verify`](crate::engine::verify): tables are read if they can be, whatever the rest of the
-    /// schema is.
+    /// Opens a damaged index for [`verify`](crate::engine::verify).
+    ///
+    /// Tables are read if possible, whatever the rest of the schema is.
     pub(crate) fn open_damaged(path: &Path, purpose: Purpose, policy: &LockPolicy) -> Result<Self> {
         let access = connection::access(path, purpose);
         let open = connection::open_damaged;
@@ -271,15 +285,18 @@ impl SqliteIndex {
     }
 
     fn keep_first(&self, connection: Connection) {
-        // One that takes no locks never looks again at what it has read: it must be opened after the state is noted.
+        // A connection that takes no locks never checks again what it has read, so it must be
+        // opened after the state is noted.
         if self.purpose != Purpose::ReadUnwritable {
             let reader = Tables::of(connection, &self.chunks);
             self.readers().push(reader);
         }
     }
 
-    /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`]. The connection that found it is
-    /// the first to read; others are opened when they are needed.
+    /// Opens an index that [`probe`](Self::probe) found, of a format not above [`FORMAT`].
+    ///
+    /// An older format is migrated if the index is opened for writing. The connection that found
+    /// the index is the first reader; others are opened when they are needed.
     pub(crate) fn open(
         path: &Path,
         purpose: Purpose,
@@ -287,7 +304,7 @@ impl SqliteIndex {
         policy: &LockPolicy,
     ) -> Result<Self> {
         let Some((connection, files)) = probed.opened else {
-            let reason = format!("{} holds no index", path.display());
+            let reason = format!("{} contains no index", path.display());
             return Err(Error::new(ErrorKind::Other, reason));
         };
         let index = Self::new(path, purpose, files, policy, false);
@@ -304,7 +321,9 @@ impl SqliteIndex {
         Ok(index)
     }
 
-    /// Checks the schema, unless it has not changed since the last check. The answer holds as long as the transaction.
+    /// Checks the schema, unless it has not changed since the last check.
+    ///
+    /// The result is valid until the transaction ends.
     pub(super) fn check_schema(&self, connection: &Connection) -> Result<()> {
         let count = schema::changes(connection)?;
         if count != self.checked_schema.load(Ordering::Relaxed) {
@@ -314,7 +333,7 @@ impl SqliteIndex {
         Ok(())
     }
 
-    /// When a call that begins now stops waiting.
+    /// Returns the deadline of a call that begins now.
     fn deadline(&self) -> Deadline {
         self.lock.policy().deadline()
     }
@@ -338,12 +357,14 @@ impl SqliteIndex {
         let opened = open().and_then(|connection| {
             connection::open_log(&self.path, &connection).map(|()| connection)
         });
-        // If the files are others, what opening them said is of no matter.
+        // If the files were replaced, the result of opening them does not matter.
         self.check_files()?;
         opened
     }
 
-    /// How a connection is opened now. For one that takes no locks: the state that what it reads is of.
+    /// Returns how a connection is opened now.
+    ///
+    /// For a connection that takes no locks, also returns the state of the index that it reads.
     fn access(&self) -> Result<(Access, Option<Arc<Unlocked>>)> {
         let access = connection::access(&self.path, self.purpose);
         let mut unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -361,13 +382,14 @@ impl SqliteIndex {
         unlocked.is_some()
     }
 
-    /// Gives the handle up if the names of its files lead to others: what they hold is another store, or another state of
-    /// this one.
+    /// Fails if the names of its files lead to others, and makes the handle unusable.
+    ///
+    /// Those files contain another store, or another state of this one.
     fn check_files(&self) -> Result<()> {
         self.note_replaced(self.files.check())
     }
 
-    /// As [`check_files`](Self::check_files), for the files that hold what is committed.
+    /// Like [`check_files`](Self::check_files), for the files that contain committed data.
     pub(super) fn check_durable_files(&self) -> Result<()> {
         self.note_replaced(self.files.check_durable())
     }
@@ -404,7 +426,7 @@ impl SqliteIndex {
         if std::process::id() != self.process {
             let opened = self.process;
             let reason = format!(
-                "the store was opened by process {opened}, of which this is a fork, and must be opened anew here"
+                "the store was opened by process {opened}, of which this process is a fork; open the store again in this process"
             );
             return Err(Error::new(ErrorKind::Forked, reason));
         }
@@ -429,7 +451,9 @@ impl SqliteIndex {
         self.turn_by(self.deadline())
     }
 
-    /// Waits for this thread's turn among those of this handle, and for the handle's among all of all processes.
+    /// Waits for the right to write, among the threads of this handle and all other processes.
+    ///
+    /// Fails as busy once the deadline has passed.
     fn turn_by(&self, deadline: Deadline) -> Result<Turn<'_>> {
         self.usable()?;
         let opened = self.writer.as_ref().ok_or_else(|| {
@@ -438,14 +462,14 @@ impl SqliteIndex {
         let writer = match opened.get() {
             Some(writer) => writer,
             None => {
-                // Where two open one at once, one is closed before it was used.
+                // If two threads open one at the same time, one is closed unused.
                 let made = self.open_writer()?;
                 opened.get_or_init(|| made)
             }
         };
         let lock = self.lock.lock(deadline)?;
         self.sound()?;
-        // Who has the lock is alone with the connection.
+        // Only the holder of the lock uses the connection.
         let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = Turn {
             writer,
@@ -457,7 +481,7 @@ impl SqliteIndex {
     }
 }
 
-/// The lock for which threads and processes queue to write.
+/// Returns the lock on which threads and processes queue to write.
 fn write_lock(index: &Path, policy: &LockPolicy) -> FileLock {
     FileLock::new(write_lock_of(index), index.to_owned(), policy.clone())
 }
@@ -529,12 +553,12 @@ impl Index for SqliteIndex {
 }
 
 impl SqliteIndex {
-    /// An idle connection that reads, or a new one.
+    /// Returns an idle reader, or a new one.
     fn reader(&self) -> Result<Tables> {
         loop {
             let idle = self.readers().pop();
             match idle {
-                // The index was written since the connection read it without locks.
+                // The index was written after this connection read it without locks.
                 Some(idle) if !idle.is_consistent() => {}
                 Some(idle) => return Ok(idle),
                 None => return self.connect(),
@@ -562,25 +586,27 @@ impl SqliteIndex {
         let unfolded = || connection::unfolded_pages(&reader.connection);
         if self.is_to_shrink.load(Ordering::Relaxed) || unfolded()? >= LOG_PAGES {
             self.fold(reader)?;
-            // A reader of an earlier state keeps it from being folded in.
+            // A reader of an earlier state prevents a complete checkpoint.
             self.is_to_shrink
                 .fetch_and(unfolded()? > 0, Ordering::Relaxed);
         }
         Ok(more)
     }
 
-    /// Gathers old operations into chunks. Those are made beside the writers; each waits for a turn, which is short. Says
-    /// whether there may be more.
+    /// Archives old operations into segments. Returns whether there may be more.
+    ///
+    /// Segments are made while writers continue. Each one then waits for the write lock, and holds
+    /// it only briefly.
     pub(super) fn gather(&self, reader: &Tables, sizes: Sizes) -> Result<bool> {
         for _ in 0..CHUNKS {
-            let doing = "looking for operations to gather";
+            let doing = "looking for operations to archive";
             connection::run(&reader.connection, "BEGIN").context(doing)?;
             let gathered = gather(&reader.connection, sizes)?;
             connection::run(&reader.connection, "COMMIT").context(doing)?;
             let Some(gathered) = gathered else {
                 return Ok(false);
             };
-            // Losing this costs nothing: the rows would be gathered again.
+            // A loss of this commit costs nothing: the rows would be archived again.
             let mut turn = self.turn()?;
             turn.set_durability(Durability::Relaxed)?;
             let mut write = Write::begin(turn, self)?;
@@ -592,7 +618,9 @@ impl SqliteIndex {
         Ok(true)
     }
 
-    /// Gives free pages back, where they are many and what is left is little: it is written anew meanwhile, and writers wait.
+    /// Gives free pages back if there are many and the others are few. Returns whether it did.
+    ///
+    /// Writers wait while the other pages are rewritten.
     fn compact(&self, reader: &Tables) -> Result<bool> {
         let (free, used) = connection::pages(&reader.connection)?;
         if free < FREE_PAGES || free < used / 4 || used > USED_PAGES {
@@ -605,8 +633,8 @@ impl SqliteIndex {
     }
 
     fn fold(&self, checkpointer: &Tables) -> Result<()> {
-        // Most of it beside the writers; then the little that came meanwhile while none writes, after which
-        // the next one starts the log over.
+        // Most of the log is checkpointed while writers continue. The few pages that were added
+        // meanwhile follow while none writes, after which the next writer restarts the log.
         connection::checkpoint(&checkpointer.connection)?;
         let _turn = self.turn()?;
         connection::checkpoint(&checkpointer.connection)
@@ -614,26 +642,29 @@ impl SqliteIndex {
 }
 
 impl Drop for SqliteIndex {
-    /// What is folded in is known as long as anybody has the index open. To the next one after that all of the log
-    /// is new: it would be read to its end, not be overwritten, and grow with each process.
+    /// Checkpoints the log if it is long.
+    ///
+    /// SQLite knows which pages are checkpointed only as long as any process has the index open.
+    /// For the next process, the whole log is new: it would be read to its end and not overwritten,
+    /// and would grow with each process.
     fn drop(&mut self) {
         if self.usable().is_err() {
             return;
         }
         if let Some(writer) = self.writer.as_mut().and_then(OnceLock::get_mut) {
             let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
-            // A log that stays is only slower.
+            // A log that stays only costs time.
             let _ = connection::empty_log(&writer.tables.connection, LEFT_PAGES);
         }
     }
 }
 
-/// The exclusive right to write, until it is dropped.
+/// The exclusive right to write, until this is dropped.
 pub(super) struct Turn<'a> {
     pub(super) writer: MutexGuard<'a, Writer>,
-    /// Dropped after the other.
+    /// Dropped after `writer`.
     pub(super) lock: LockGuard<'a>,
-    /// How long SQLite may wait for those who write without the lock.
+    /// The limit of SQLite's waits for programs that write without the lock.
     pub(super) deadline: Deadline,
 }
 
@@ -651,7 +682,7 @@ impl Turn<'_> {
     }
 }
 
-/// A snapshot: a reading connection in a transaction, given back when it is dropped.
+/// A snapshot: a reading connection in a transaction. Dropping it returns the connection.
 struct Reader<'a> {
     tables: Option<Tables>,
     index: &'a SqliteIndex,
@@ -671,7 +702,8 @@ impl Drop for Reader<'_> {
         let Some(tables) = self.tables.take() else {
             return;
         };
-        // The last connection must stay open, so one that can't end its transaction is not closed before the handle.
+        // The last connection must stay open. So one that cannot end its transaction stays open as
+        // long as the handle.
         match connection::run(&tables.connection, "COMMIT") {
             Ok(()) => self.index.put_back(tables),
             Err(_) if connection::run(&tables.connection, "ROLLBACK").is_ok() => {
@@ -707,9 +739,9 @@ mod tests {
         SqliteIndex::open(path, purpose, probed, &policy).unwrap()
     }
 
-    /// Whether it is this or another index that commits, and this one opened for reading or not.
+    /// Whether this or another index commits, and whether this one was opened for reading only.
     #[test]
-    fn its_mark_tells_of_every_index_on_the_file() {
+    fn its_mark_shows_commits_by_every_index_on_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = made(directory.path());
         let open = |purpose| open(&path, purpose);
@@ -740,16 +772,17 @@ mod tests {
         assert_eq!(by_header, [true, false, true, false]);
     }
 
-    /// What a flush that failed has left is not known, and SQLite does not look at a file that nobody changes.
+    /// After a failed flush the outcome is unknown, and SQLite never looks again at a file that it
+    /// takes for immutable.
     #[test]
-    fn it_has_no_mark_where_none_would_tell() {
+    fn it_has_no_mark_if_a_mark_would_miss_changes() {
         let directory = tempfile::tempdir().unwrap();
         let path = made(directory.path());
         let index = open(&path, Purpose::Write);
-        assert_eq!(index.change_mark(), None, "the first who asks gets none");
+        assert_eq!(index.change_mark(), None, "the first call gets none");
         assert!(index.change_mark().is_some());
         index.poisoned.store(true, Ordering::Release);
-        assert_eq!(index.change_mark(), None, "a handle that is given up");
+        assert_eq!(index.change_mark(), None, "a poisoned handle");
         drop(index);
         let other = rusqlite::Connection::open(&path).unwrap();
         let fold = "PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);";
@@ -757,10 +790,10 @@ mod tests {
         drop(other);
         let index = open(&path, Purpose::ReadUnwritable);
         assert!(index.is_unlocked());
-        assert_eq!(index.change_mark(), None, "an index that looks at nothing");
+        assert_eq!(index.change_mark(), None, "an immutable index");
     }
 
-    /// Whoever reads meanwhile goes on to see what was there.
+    /// A reader that is open meanwhile still sees the earlier state.
     #[test]
     fn free_pages_are_given_back() {
         let directory = tempfile::tempdir().unwrap();
@@ -798,7 +831,7 @@ mod tests {
         assert!(bytes < 100 * 4096, "{bytes} bytes are left");
     }
 
-    /// Whose operations are gathered before every look, two to a chunk.
+    /// An index whose operations are archived before every snapshot, two to a segment.
     #[derive(Debug)]
     struct Gathering(SqliteIndex);
 
@@ -857,7 +890,7 @@ mod tests {
     }
 
     #[test]
-    fn it_passes_the_suite_when_operations_are_gathered() {
+    fn it_passes_the_suite_when_operations_are_archived() {
         passes_the_suite_as(|index| Box::new(Gathering(index)));
     }
 

@@ -1,4 +1,6 @@
-//! Texts that many versions have, such as who committed them: each stands once in a table, and its key in its place.
+//! Interned texts: texts that many versions have, such as authors, are stored once.
+//!
+//! Versions contain the key of the text.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,15 +9,15 @@ use std::sync::Arc;
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
-/// So many at most: of where there are more, each has not many that repeat it.
+/// Maximum number of interned texts. If there are more, each is repeated by few versions.
 const MOST: i64 = 4096;
 
-/// The texts of keys that a connection has read. A row that is committed is never changed.
+/// The texts of keys that a connection has read. A committed row never changes.
 #[derive(Debug, Default)]
 pub(crate) struct Repeated(RefCell<HashMap<i64, Arc<str>, foldhash::fast::RandomState>>);
 
 impl Repeated {
-    /// The text of a column: a key, the text itself, or none.
+    /// Returns the text of a column that contains a key, the text itself, or NULL.
     pub(crate) fn text(
         &self,
         connection: &Connection,
@@ -45,7 +47,7 @@ impl Repeated {
         Ok(text)
     }
 
-    /// Forgets all, as what was read may never be committed.
+    /// Forgets all texts, because some may never be committed.
     pub(crate) fn forget(&self) {
         self.0.borrow_mut().clear();
     }
@@ -67,7 +69,9 @@ impl ToSql for InPlace<'_> {
     }
 }
 
-/// What stands for a text, which is made to stand in the table if there is room. In a write transaction.
+/// Returns what to write in the place of a text, which is interned if there is room.
+///
+/// Requires a write transaction.
 pub(crate) fn in_place<'a>(
     connection: &Connection,
     text: &'a str,
@@ -108,7 +112,7 @@ mod tests {
         Write::begin(index.turn().unwrap(), index).unwrap()
     }
 
-    /// Makes a text stand in the table, and reads what its key is read as.
+    /// Interns a text. Returns its key, and the text that is read for the key.
     fn key_and_back(tables: &Tables, text: &str) -> (i64, String) {
         let InPlace::Key(key) = in_place(&tables.connection, text).unwrap() else {
             panic!("{text:?} has no key");
@@ -117,9 +121,9 @@ mod tests {
         (key, back)
     }
 
-    /// Its key is another text's then.
+    /// The key of a text that was not committed is given to another text.
     #[test]
-    fn what_was_not_committed_is_not_remembered() {
+    fn uncommitted_texts_are_not_remembered() {
         let directory = tempfile::tempdir().unwrap();
         let index = index(directory.path());
         let dropped = begin(&index);
@@ -138,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_too_many_stand_where_they_are() {
+    fn texts_beyond_the_limit_are_not_interned() {
         let directory = tempfile::tempdir().unwrap();
         let index = index(directory.path());
         let write = begin(&index);

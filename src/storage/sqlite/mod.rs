@@ -1,7 +1,7 @@
-//! The index on SQLite. Every SQL statement of the crate is in this folder.
+//! The index on SQLite. This folder contains every SQL statement of the crate.
 //!
-//! One connection writes, several read. Threads and processes queue for the writer on a lock file in front of SQLite: its
-//! own busy handler polls, and starves some of those who wait.
+//! One connection writes, several read. Threads and processes queue for the writer on a lock file
+//! instead of SQLite's own lock: SQLite's busy handler polls, and starves some of those that wait.
 
 mod archive;
 mod begin;

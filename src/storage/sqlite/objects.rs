@@ -1,7 +1,8 @@
-//! The objects of an index's schema: what this release makes, beside what a file has.
+//! The objects of an index's schema, compared with those that this release creates.
 //!
-//! A table, index, trigger or view that another program put into the file would change what statements mean: a trigger or a
-//! cascade writes rows, a partial or expression index hides some. So each must have the text that this release gave it.
+//! A table, index, trigger or view that another program put into the file would change the meaning
+//! of statements: a trigger or a cascade writes rows, a partial or expression index hides some. So
+//! each object must have the text that this release gave it.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,24 +13,25 @@ use super::error::{Context, Result};
 use super::schema::SCHEMA;
 use crate::storage::{Error, ErrorKind};
 
-/// An object as `sqlite_schema` has it.
+/// An object as `sqlite_schema` contains it.
 #[derive(Debug, PartialEq, Eq)]
 struct Object {
     kind: &'static str,
     sql: String,
 }
 
-/// The objects that [`SCHEMA`] makes, by name.
+/// The objects that [`SCHEMA`] creates, by name.
 static EXPECTED: LazyLock<BTreeMap<String, Object>> =
     LazyLock::new(|| statements(SCHEMA).filter_map(object).collect());
 
-/// The tables that FTS5 makes for a table without contents, by the end of their names. Their text is FTS5's.
+/// The tables that FTS5 creates for a contentless table, by the ends of their names. FTS5
+/// determines their text.
 const SHADOWS: [(&str, &[&str]); 2] = [
     ("search_text", &["_config", "_data", "_docsize", "_idx"]),
     ("search_message", &["_config", "_data", "_idx"]),
 ];
 
-/// The indexes that SQLite makes for UNIQUE and for the primary key of a table that has rowids.
+/// The indexes that SQLite creates for UNIQUE and for the primary key of a table that has rowids.
 const AUTOMATIC: [&str; 3] = [
     "sqlite_autoindex_prompt_1",
     "sqlite_autoindex_repeated_1",
@@ -51,7 +53,7 @@ pub(super) fn statements(text: &str) -> impl Iterator<Item = String> {
     statements.into_iter()
 }
 
-/// The name and the rest of the object that a statement makes, if it makes one.
+/// Returns the object that a statement creates, with its name, if it creates one.
 fn object(sql: String) -> Option<(String, Object)> {
     let rest = sql.strip_prefix("CREATE ")?;
     let (kind, rest) = match rest.strip_prefix("INDEX ") {
@@ -65,7 +67,9 @@ fn object(sql: String) -> Option<(String, Object)> {
     Some((name, Object { kind, sql }))
 }
 
-/// Compares the schema of a file with this release's. The answer has a line for each object that is missing, added or changed.
+/// Compares the schema of a file with this release's.
+///
+/// Returns a line for each object that is missing, added or changed.
 pub(super) fn differences(connection: &Connection) -> Result<Vec<String>> {
     let doing = "reading the schema";
     let mut statement = connection
@@ -112,7 +116,9 @@ pub(super) fn differences(connection: &Connection) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Whether SQLite or FTS5 makes the object for one of ours, or `ANALYZE` for its statistics.
+/// Checks whether an object is created automatically.
+///
+/// SQLite and FTS5 create objects for ours, and `ANALYZE` creates some for its statistics.
 fn is_automatic(kind: &str, name: &str, sql: Option<&str>) -> bool {
     let is_shadow = || {
         SHADOWS.iter().any(|(table, ends)| {
@@ -127,7 +133,7 @@ fn is_automatic(kind: &str, name: &str, sql: Option<&str>) -> bool {
     }
 }
 
-/// Refuses a file whose schema is not this release's, and names what differs.
+/// Fails as corrupt if the schema of a file is not this release's. The error names the differences.
 pub(super) fn check(connection: &Connection) -> Result<()> {
     let wrong = differences(connection)?;
     if wrong.is_empty() {
@@ -155,14 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn what_analyze_and_vacuum_leave_is_no_difference() {
+    fn analyze_and_vacuum_make_no_difference() {
         let connection = made();
         connection.execute_batch("ANALYZE; VACUUM").unwrap();
         assert_eq!(differences(&connection).unwrap(), [""; 0]);
     }
 
     #[test]
-    fn whatever_is_added_removed_or_changed_is_named() {
+    fn added_removed_and_changed_objects_are_named() {
         let cases = [
             (
                 "CREATE TRIGGER evil AFTER INSERT ON operation BEGIN SELECT 1; END",

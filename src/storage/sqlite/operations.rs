@@ -1,4 +1,4 @@
-//! Operations and recorded inputs: what is read of them.
+//! Reads of operations and of recorded inputs.
 
 use std::sync::Arc;
 
@@ -22,7 +22,9 @@ pub(super) fn last(tables: &Tables) -> Result<Option<(u64, OperationId)>> {
     Ok((end.number > 0).then_some((end.number.unsigned_abs(), end.id)))
 }
 
-/// The number of a prompt's last operation. Of one in a chunk the list says only which chunk, so it is read.
+/// Returns the number of a prompt's last operation.
+///
+/// If the operation is archived, the list only shows its segment, so the segment is read.
 pub(super) fn last_of(tables: &Tables, prompt: PromptId) -> Result<Option<u64>> {
     let last: Option<i64> = tables
         .connection
@@ -42,7 +44,7 @@ pub(super) fn last_of(tables: &Tables, prompt: PromptId) -> Result<Option<u64>> 
     }
 }
 
-/// The end of the history. The newest operations have rows.
+/// Returns the end of the history. It is in a row, unless all operations are archived.
 pub(super) fn end(tables: &Tables) -> Result<Place> {
     if let Some(end) = tables.end.get() {
         return Ok(end);
@@ -60,26 +62,26 @@ pub(super) fn end(tables: &Tables) -> Result<Place> {
             });
             end.optional()
         })
-        .context("reading where the history ends")?;
+        .context("reading the end of the history")?;
     let end = end.map_or_else(|| archive::end(&tables.connection), Ok)?;
     tables.end.set(Some(end));
     Ok(end)
 }
 
-/// The last operation up to a number that was made by a moment; 0 if there is none.
+/// Returns the last operation up to the number `up_to` that was made by `moment`, or 0.
 pub(super) fn last_by(tables: &Tables, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
     let (moment, up_to) = (micros(moment), i64::try_from(up_to).unwrap_or(i64::MAX));
     let sql = "SELECT number FROM operation WHERE at <= ?1 AND number <= ?2
                ORDER BY number DESC LIMIT 1";
     let found = match by_moment(&tables.connection, sql, (moment, up_to))? {
-        // The operations in chunks come before those that have rows.
+        // Archived operations come before those that have rows.
         None => tables.chunks.last_by(&tables.connection, moment, up_to)?,
         found => found,
     };
     Ok(found.unwrap_or(0).unsigned_abs())
 }
 
-/// The first operation that was made after one moment and by another.
+/// Returns the first operation that was made after `after`, but not after `by`.
 pub(super) fn first_between(
     tables: &Tables,
     after: DateTime<Utc>,
@@ -99,10 +101,10 @@ fn by_moment(connection: &Connection, sql: &str, params: (i64, i64)) -> Result<O
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional())
-        .context("looking for an operation by its moment")
+        .context("looking for an operation by its time")
 }
 
-/// Visits the operations above a number in order, those in chunks first.
+/// Visits the operations above a number in order, archived ones first.
 pub(super) fn each(
     connection: &Connection,
     after: i64,
@@ -159,7 +161,7 @@ pub(super) fn list(
     Ok(found)
 }
 
-/// Those that have a row each.
+/// Lists the operations that have a row each.
 fn with_rows(
     connection: &Connection,
     filter: &OperationFilter,
@@ -175,12 +177,12 @@ fn with_rows(
             "SELECT operation FROM operation_prompt WHERE prompt = ({OF_PROMPT}) AND ?3 IS NULL"
         ),
         (None, Some(_)) => {
-            // Cut here: else SQLite reads all operations of the name for each page.
+            // Limited here: otherwise SQLite reads all operations of the name for each page.
             "SELECT DISTINCT operation FROM operation_environment
              WHERE ?2 IS NULL AND name = ?3 AND operation < ?1 ORDER BY operation DESC LIMIT ?4"
                 .to_owned()
         }
-        // A prompt has fewer operations than an environment's name.
+        // A prompt has fewer operations than an environment's name, so they are searched.
         (Some(_), Some(_)) => format!(
             "SELECT operation FROM operation_prompt p WHERE prompt = ({OF_PROMPT}) AND EXISTS
                 (SELECT 1 FROM operation_environment e
@@ -216,7 +218,7 @@ fn operation(number: u64, id: OperationId, text: &str) -> Result<Operation> {
     })
 }
 
-/// A search in chunks, newest first.
+/// A search in segments, newest first.
 struct Gathered<'a> {
     tables: &'a Tables,
     filter: &'a OperationFilter,
@@ -259,7 +261,9 @@ impl Gathered<'_> {
         Ok(())
     }
 
-    /// A prompt is listed once with each chunk, by its last operation.
+    /// Adds the operations of a prompt.
+    ///
+    /// A prompt is listed once for each segment, under the segment's last number.
     fn add_of_prompt(&self, last: i64, prompt: PromptId, found: &mut Vec<Operation>) -> Result<()> {
         let doing = "listing a prompt's operations";
         let sql = "SELECT p.operation FROM operation_prompt p JOIN operation_chunk c ON c.last = p.operation
@@ -268,7 +272,8 @@ impl Gathered<'_> {
         let up_to = self.chunk(last)?.end.number;
         let mut statement = self.tables.connection.prepare_cached(sql).context(doing)?;
         let mut rows = statement.query((prompt.as_str(), up_to)).context(doing)?;
-        // Reading an operation takes longer than seeing that it does not name the prompt.
+        // Parsing an operation takes longer than finding that its text does not contain the
+        // prompt's id.
         let named = format!("\"{prompt}\"");
         while let Some(row) = rows.next().context(doing)? {
             let chunk = self.chunk(row.get(0).context(doing)?)?;
@@ -289,7 +294,7 @@ impl Gathered<'_> {
         Ok(())
     }
 
-    /// Whether a change is of the prompt, and moved the environment if one is asked for.
+    /// Checks whether a change is of the prompt and, if the filter has one, of the environment.
     fn asks_for(&self, prompt: PromptId, change: &Change) -> bool {
         let moved = |wanted: &EnvironmentName| match change {
             Change::Environment { name, .. } => name == wanted,
@@ -323,7 +328,7 @@ impl Gathered<'_> {
     }
 }
 
-/// Selects from inputs and their version what [`inputs_row`] reads, of live versions.
+/// Selects the columns that [`inputs_row`] reads, of inputs and their live version.
 macro_rules! select_inputs {
     ($rest:literal) => {
         concat!(
@@ -366,7 +371,9 @@ pub(super) fn inputs_of(
         .context("reading recorded inputs")
 }
 
-/// Goes from version to version by the key, not from request to request.
+/// Lists deleted versions that have inputs and no stored body.
+///
+/// Steps from version to version by the key, not from request to request.
 pub(super) fn lost_versions_with_inputs(connection: &Connection) -> Result<Vec<VersionId>> {
     let sql = "
         WITH RECURSIVE recorded (version) AS (
@@ -384,7 +391,7 @@ pub(super) fn lost_versions_with_inputs(connection: &Connection) -> Result<Vec<V
                 Ok(VersionId::from_bytes(bytes(row, 0)?))
             })
         })
-        .context("searching inputs of versions that are gone")
+        .context("listing deleted versions that have inputs")
 }
 
 fn inputs_row(row: &Row<'_>, version_id: VersionId) -> rusqlite::Result<RecordedInputs> {

@@ -1,4 +1,4 @@
-//! Prompts, tags and environments: what is read of them.
+//! Reads of prompts, tags and environments.
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use unicase::UniCase;
@@ -9,8 +9,10 @@ use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
 use crate::model::record::{Environment, Prompt, PromptFilter};
 use crate::model::version_number::VersionNumber;
 
-/// Selects the columns that [`prompt`] maps, by a condition: one constant text, so that nothing is put together at each
-/// call. Tags are a JSON list, which is gathered only where there are any.
+/// Selects the columns that [`prompt`] maps, by a condition.
+///
+/// The statement is one constant text, so it is not assembled at each call. Tags are a JSON list,
+/// which is built only if there are any.
 macro_rules! select_prompts {
     ($condition:literal) => {
         concat!(
@@ -115,7 +117,9 @@ pub(super) fn count(connection: &Connection) -> Result<u64> {
         .map(u64::from)
 }
 
-/// Steps from one distinct value to the next, instead of reading every row.
+/// Lists the distinct values of a column.
+///
+/// Steps from one value to the next, instead of reading every row.
 fn distinct<T>(
     connection: &Connection,
     table: &str,
@@ -134,7 +138,7 @@ fn distinct<T>(
     connection
         .prepare_cached(&sql)
         .and_then(|mut statement| collect(statement.query([])?, map))
-        .context("listing what is in use")
+        .context("listing distinct values")
 }
 
 pub(super) fn tags(connection: &Connection) -> Result<Vec<String>> {
@@ -165,7 +169,7 @@ pub(super) fn environments(connection: &Connection, id: PromptId) -> Result<Vec<
         .context("listing environments")
 }
 
-/// A name in one letter case, as it is searched.
+/// Returns a text in the letter case in which names are searched.
 pub(super) fn folded(text: &str) -> String {
     UniCase::new(text).to_folded_case()
 }

@@ -1,4 +1,4 @@
-//! The tables of an index: how they are made, and how those of an older format become today's.
+//! The tables of an index: their creation, and the migration of older formats.
 
 use rusqlite::Connection;
 
@@ -11,22 +11,25 @@ use crate::storage::{Error, ErrorKind};
 /// `application_id` of a store: "Prmb" in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x5072_6d62;
 
-/// `application_id` of the stores that unreleased builds made: "PmBk" in ASCII. Their formats had numbers of their own.
+/// `application_id` of stores that unreleased builds made: "PmBk" in ASCII. Their formats have
+/// numbers of their own.
 pub(super) const UNRELEASED_APPLICATION_ID: i32 = 0x506d_426b;
 
 /// The tables of the newest format.
 pub(super) const SCHEMA: &str = include_str!("schema.sql");
 
-/// The format of the stores that this release makes, in `user_version`.
+/// The format of the stores that this release creates, in `user_version`.
 pub(crate) const FORMAT: u32 = FIRST_FORMAT + MIGRATIONS.len() as u32;
 
 const FIRST_FORMAT: u32 = 1;
 
-/// Append-only: the step at index `n` turns format `n + 1` into `n + 2`. What it leaves must have the text of [`SCHEMA`], to the
-/// byte, as every opening compares the two.
+/// The migrations. Append-only: the step at index `n` turns format `n + 1` into `n + 2`.
+///
+/// The result must have the text of [`SCHEMA`], to the byte, because every opening compares the
+/// two.
 const MIGRATIONS: &[&str] = &[];
 
-/// Makes the tables of a new store, in one transaction; `rest` is done before it is committed.
+/// Creates the tables of a new store in one transaction. `rest` runs before the commit.
 pub(super) fn create(
     connection: &Connection,
     settings: Settings,
@@ -59,7 +62,7 @@ pub(super) fn create(
     Ok(())
 }
 
-/// Brings an older store up to the newest format, in one transaction.
+/// Migrates an older store to the newest format, in one transaction.
 pub(super) fn migrate(connection: &Connection) -> Result<()> {
     migrate_by(connection, MIGRATIONS)
 }
@@ -70,9 +73,10 @@ fn migrate_by(connection: &Connection, steps: &[&str]) -> Result<()> {
             .execute_batch(sql)
             .context("migrating the tables")
     };
-    // A migration replaces a table that others refer to: <https://sqlite.org/lang_altertable.html#otheralter>.
+    // A migration replaces a table that others refer to:
+    // <https://sqlite.org/lang_altertable.html#otheralter>.
     run("PRAGMA foreign_keys = OFF; BEGIN EXCLUSIVE")?;
-    // Another process may have migrated while this one waited.
+    // Another process may have migrated the store while this one waited.
     let found = format_of(connection)?;
     for (format, step) in (FIRST_FORMAT..).zip(steps) {
         if format >= found {
@@ -83,7 +87,7 @@ fn migrate_by(connection: &Connection, steps: &[&str]) -> Result<()> {
     run("COMMIT; PRAGMA foreign_keys = ON")
 }
 
-/// Search needs a part of SQLite that may be left out of a system's.
+/// Fails if the linked SQLite lacks FTS5, which search needs and a system's SQLite may omit.
 pub(super) fn require_fts5(connection: &Connection) -> Result<()> {
     if cfg!(feature = "bundled") {
         return Ok(());
@@ -94,19 +98,21 @@ pub(super) fn require_fts5(connection: &Connection) -> Result<()> {
         true => Ok(()),
         false => Err(Error::new(
             ErrorKind::Other,
-            "the SQLite that is linked was compiled without FTS5 (SQLITE_ENABLE_FTS5)",
+            "the linked SQLite was compiled without FTS5 (SQLITE_ENABLE_FTS5)",
         )),
     }
 }
 
-/// The format of a store: `user_version`.
+/// Returns the format of a store: `user_version`.
 pub(super) fn format_of(connection: &Connection) -> Result<u32> {
     connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .context("reading the format")
 }
 
-/// How often the schema has changed: `schema_version`, which every program steps that changes it.
+/// Returns the number of schema changes: `schema_version`.
+///
+/// Every program that changes the schema increments it.
 pub(super) fn changes(connection: &Connection) -> Result<i64> {
     connection
         .prepare_cached("PRAGMA schema_version")
@@ -115,14 +121,14 @@ pub(super) fn changes(connection: &Connection) -> Result<i64> {
         .context("reading the schema's version")
 }
 
-/// `application_id`: tells a store from any other SQLite file.
+/// Returns `application_id`, which distinguishes a store from any other SQLite file.
 pub(super) fn application_of(connection: &Connection) -> Result<i32> {
     connection
         .query_row("PRAGMA application_id", [], |row| row.get(0))
         .context("reading the application id")
 }
 
-/// What the store was made with.
+/// Returns the settings that the store was created with.
 pub(super) fn settings(connection: &Connection) -> Result<Settings> {
     let setting = |name: &str| -> Result<String> {
         connection
@@ -142,7 +148,7 @@ pub(super) fn settings(connection: &Connection) -> Result<Settings> {
     })
 }
 
-/// Whether there is no table yet.
+/// Checks whether there is no table yet.
 pub(super) fn is_empty(connection: &Connection) -> Result<bool> {
     connection
         .query_row(

@@ -1,8 +1,9 @@
 //! Full text search, on FTS5.
 //!
-//! Its tables hold the words' places but no text, which is in the bodies: of the texts that are searched a row a prompt,
-//! of messages one a version. The words come folded, so that its simplest tokenizer will do: what is ASCII and no letter
-//! or digit is between words, all else in them.
+//! Its tables contain the positions of words but no text, which is in the bodies. The table of
+//! texts has a row for each prompt, the table of messages one for each version. The words are
+//! already folded, so the simplest tokenizer suffices: ASCII characters other than letters and
+//! digits separate words, and all other characters are part of words.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -19,11 +20,11 @@ pub(super) fn up_to(connection: &Connection) -> Result<u64> {
     connection
         .prepare_cached("SELECT value FROM counter WHERE name = 'searchable'")
         .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)))
-        .context("reading what search was told")
+        .context("reading the search index")
         .map(i64::unsigned_abs)
 }
 
-/// A query in FTS5's language. Folded words have no character that means anything in it.
+/// Returns a query in FTS5's language. Folded words contain no character that has a meaning in it.
 fn expression(query: &SearchQuery) -> String {
     let phrases = query.phrases.iter().map(|phrase| {
         let words = phrase.words.as_str().trim_matches(' ');
@@ -33,7 +34,7 @@ fn expression(query: &SearchQuery) -> String {
     phrases.collect::<Vec<_>>().join(" AND ")
 }
 
-/// A name weighs as much as ten words of a text.
+/// A name has ten times the weight of a text.
 const BEST_FIRST: &str = "SELECT rowid FROM search_text WHERE search_text MATCH ?1
      ORDER BY bm25(search_text, 10.0, 1.0), rowid DESC";
 
@@ -66,7 +67,7 @@ pub(super) fn find(
     .map(|_| ())
 }
 
-/// Shows the prompts of rows that match, best first, and gives what was said last.
+/// Visits the prompts of rows that match, best first. Returns the last answer of `visit`.
 fn each_prompt(
     connection: &Connection,
     expression: &str,
@@ -136,17 +137,17 @@ pub(super) fn dependents(
                 Ok((parsed(row, 0)?, VersionId::from_bytes(bytes(row, 1)?)))
             })
         })
-        .context("searching the users of a partial")
+        .context("searching for the users of a partial")
 }
 
-/// What of a prompt has a row.
+/// The indexed versions of a prompt, each with the partials that it names.
 type ToldVersions = Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>;
 
 pub(super) fn each(
     connection: &Connection,
     visit: &mut dyn FnMut(Told) -> crate::Result<()>,
 ) -> crate::Result<()> {
-    let doing = "reading what search was told";
+    let doing = "reading the search index";
     let mut statement = connection
         .prepare_cached(
             "SELECT p.id, p.key FROM search_text_docsize d JOIN prompt p ON p.key = d.id",
@@ -158,7 +159,7 @@ pub(super) fn each(
         let key = row.get(1).context(doing)?;
         visit(Told::Prompt(id, told(connection, key).context(doing)?))?;
     }
-    // No table lists the messages: a version's is told if one of its words is.
+    // No table lists the messages: a version's message is indexed if one of its words is.
     let mut statement = connection
         .prepare_cached(
             "SELECT v.id FROM (SELECT DISTINCT doc FROM search_message_word) m JOIN version v ON v.key = m.doc",
@@ -194,10 +195,12 @@ fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<ToldVersions> 
 }
 
 pub(super) fn tell(connection: &Connection, news: &Searchable) -> Result<()> {
-    told_anew(connection, news).context("telling search what changed")
+    told_anew(connection, news).context("updating the search index")
 }
 
-/// First what goes, then what comes by ascending rows: FTS5 gathers those in memory, and writes them once.
+/// Removes outdated rows first, then inserts new ones in ascending order.
+///
+/// FTS5 collects those in memory, and writes them once.
 fn told_anew(connection: &Connection, news: &Searchable) -> rusqlite::Result<()> {
     let mut rows = Vec::new();
     let mut key = connection.prepare_cached("SELECT key FROM prompt WHERE id = ?1")?;
@@ -243,7 +246,7 @@ fn version_key(connection: &Connection, id: VersionId) -> rusqlite::Result<i64> 
         .query_row([id.as_bytes()], |row| row.get(0))
 }
 
-/// Removes all that is told of a prompt.
+/// Removes all that is indexed of a prompt.
 fn forget(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
     for sql in [
         "DELETE FROM partial_use WHERE version IN (SELECT version FROM searchable WHERE prompt = ?1)",

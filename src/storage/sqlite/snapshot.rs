@@ -1,4 +1,4 @@
-//! The reads of a snapshot, each by its query; and those that visit everything.
+//! The reads of a snapshot: single queries, and visits of all rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -246,7 +246,7 @@ impl Snapshot for Tables {
 }
 
 impl Tables {
-    /// All that is known of one prompt, by its row.
+    /// Returns all that is stored of one prompt, by its row.
     fn table(&self, row: &Row<'_>) -> rusqlite::Result<PromptTable> {
         let key: i64 = row.get(0)?;
         let tags = serde_json::from_str(row.get_ref(5)?.as_str()?).map_err(|error| {

@@ -1,4 +1,4 @@
-//! Versions and their bodies: what is read of them.
+//! Reads of versions and their bodies.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use semver::VersionReq;
@@ -12,9 +12,10 @@ use crate::model::record::{Version, VersionFilter};
 use crate::model::version_number::{VersionNumber, admits, majors};
 use crate::storage::{Collectable, Journaled, Numbering, StoredBlob, Unused, VersionRow, Waiting};
 
-/// Selects the columns that [`version`] maps, by a condition: one constant text, so that nothing is put together at
-/// each call. Environments are one text, a name a line, in the order of their table's key: names have no control
-/// characters.
+/// Selects the columns that [`version`] maps, by a condition.
+///
+/// The statement is one constant text, so it is not assembled at each call. Environments are one
+/// text, one name per line, in the order of their table's key. Names contain no control characters.
 macro_rules! select_versions {
     ($($condition:tt)+) => {
         concat!(
@@ -59,7 +60,7 @@ pub(super) fn version(tables: &Tables, row: &Row<'_>) -> rusqlite::Result<Versio
     })
 }
 
-/// A version as it was made, and its deletion mark.
+/// Returns a version as it was created, and the time of its deletion.
 pub(super) fn row(tables: &Tables, row: &Row<'_>) -> rusqlite::Result<VersionRow> {
     let mut version = version(tables, row)?;
     version.environments.clear();
@@ -91,7 +92,7 @@ pub(super) fn get(tables: &Tables, id: VersionId) -> Result<Option<Version>> {
     one(tables, sql, [id.as_bytes()])
 }
 
-/// A version, deleted or not.
+/// Returns a version, deleted or not.
 pub(super) fn ever(tables: &Tables, id: VersionId) -> Result<Option<VersionRow>> {
     tables
         .connection
@@ -103,7 +104,7 @@ pub(super) fn ever(tables: &Tables, id: VersionId) -> Result<Option<VersionRow>>
         .context("looking up a version")
 }
 
-/// The body of a version, deleted or not, if it is not stored.
+/// Returns the body of a version, deleted or not, if the body is not stored.
 pub(super) fn lost_body(connection: &Connection, id: VersionId) -> Result<Option<BlobId>> {
     let sql = concat!(
         "SELECT o.hash FROM version v JOIN blob o ON o.key = v.blob WHERE o.stored = 0 AND ",
@@ -156,15 +157,15 @@ pub(super) fn highest(
         let sql = select_versions!("WHERE p.id = ?1 AND v.key = p.latest");
         return one(tables, sql, [prompt.as_str()]);
     };
-    let number =
-        highest_number(&tables.connection, prompt, requirement).context("searching a version")?;
+    let number = highest_number(&tables.connection, prompt, requirement)
+        .context("searching for a version")?;
     match number {
         Some(number) => numbered(tables, prompt, number),
         None => Ok(None),
     }
 }
 
-/// Walks the numbers downwards from the highest major that can meet the requirement.
+/// Walks the numbers downwards from the highest major number that can meet the requirement.
 fn highest_number(
     connection: &Connection,
     prompt: PromptId,
@@ -199,7 +200,7 @@ pub(super) fn list(
             None => (i64::MAX, i64::MAX),
             Some(id) => match position(&tables.connection, prompt, id)? {
                 None => return Ok(Vec::new()),
-                // Within a major, numbers grow in the order of creation.
+                // Within a major number, numbers grow in the order of creation.
                 Some((key, number)) if Some(number.major) == filter.major => {
                     (key, number.minor.into())
                 }
@@ -233,7 +234,7 @@ pub(super) fn list(
     read().context("listing versions")
 }
 
-/// Where a version, live or not, stands in its prompt's order of creation.
+/// Returns the position of a version, live or not, in its prompt's order of creation.
 fn position(
     connection: &Connection,
     prompt: PromptId,
@@ -241,7 +242,7 @@ fn position(
 ) -> rusqlite::Result<Option<(i64, VersionNumber)>> {
     connection
         .prepare_cached(
-            // The version first: a prompt may have many.
+            // The version is looked up first, because a prompt may have many.
             concat!(
                 "SELECT v.key, v.major, v.minor FROM version v CROSS JOIN prompt p ON p.key = v.prompt
                  WHERE p.id = ?2 AND ",
@@ -280,7 +281,7 @@ pub(super) fn numbering(
         .map(Option::unwrap_or_default)
 }
 
-/// Selects the columns that [`stored`] maps, of bodies that are stored, by a condition.
+/// Selects the columns that [`stored`] maps, of stored bodies, by a condition.
 macro_rules! select_blobs {
     ($($condition:tt)+) => {
         concat!(
@@ -367,5 +368,5 @@ pub(super) fn collectable(
             let rows = statement.query((micros(unused.since), before, limit(rows)))?;
             collect(rows, collectable)
         })
-        .context("searching unused bodies")
+        .context("searching for unreferenced bodies")
 }

@@ -1,17 +1,19 @@
-//! The header of SQLite's WAL index, read in place: whether anybody has committed since, for the price of a few loads.
+//! The header of SQLite's WAL index, read in place: it shows commits at the cost of a few loads.
 //!
-//! In WAL mode every commit, of every process, ends by writing this header into memory that all of them share: its second
-//! copy first, then the first, with a barrier between (<https://sqlite.org/walformat.html#the_wal_index_header>, and
-//! `walIndexWriteHdr` in SQLite's `wal.c`). So a reader that loads the first copy, then the second, and finds them equal has
-//! the header of one commit; and once a commit is acknowledged, everybody who looks finds its header or a later one. It
-//! counts commits, and has checksums of the log, so a header does not come back.
+//! In WAL mode every commit, of any process, ends by writing this header into memory that all
+//! processes share: first its second copy, then the first, with a barrier in between
+//! (<https://sqlite.org/walformat.html#the_wal_index_header>, and `walIndexWriteHdr` in SQLite's
+//! `wal.c`). So a reader that loads the first copy, then the second, and finds them equal has the
+//! header of one commit. Once a commit is acknowledged, every reader finds its header or a later
+//! one. The header counts commits and contains checksums of the log, so no header occurs twice.
 //!
-//! This is the crate's only `unsafe` code. What it relies on:
+//! This is the crate's only `unsafe` code. It relies on the following:
 //!
-//! - The pointer is what SQLite's own VFS answers for this file (`xShmMap`), and holds while a connection has the file open:
-//!   [`WalIndex`] keeps one for that, and uses it for nothing else.
+//! - The pointer is the one that SQLite's own VFS returns for this file (`xShmMap`). It is valid
+//!   while a connection has the file open: [`WalIndex`] keeps one for that, and uses it for nothing
+//!   else.
 //! - The first region is at least 32 KiB, page-aligned, and is not moved while it is mapped.
-//! - Others write to it, so it is read through atomics only.
+//! - Other processes write to it, so it is only read through atomics.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -21,36 +23,38 @@ use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use rusqlite::{Connection, ffi};
 
-/// How many 32-bit words the header has.
+/// Number of 32-bit words in the header.
 pub(super) const WORDS: usize = 12;
 
-/// The word whose first byte says that the header was written (`isInit`).
+/// The word whose first byte says whether the header was written (`isInit`).
 const IS_INITIALIZED: usize = 3;
 
-/// The header as it lies in memory: twice, one behind the other.
+/// The header in memory: two copies, one after the other.
 type Copies = [[AtomicU32; WORDS]; 2];
 
-/// The size of a region, as SQLite's `WALINDEX_PGSZ` has it.
+/// The size of a region: SQLite's `WALINDEX_PGSZ`.
 const REGION: i32 = 32 * 1024;
 
 /// The header of the WAL index of one file.
 #[derive(Debug)]
 pub(super) struct WalIndex {
     copies: NonNull<Copies>,
-    /// Keeps the index mapped. Nobody uses it.
+    /// Keeps the index mapped, and is not used otherwise.
     _connection: Mutex<Connection>,
 }
 
-// SAFETY: the memory is shared by design, is read through atomics only, and stays mapped as long as the connection, which is
-// dropped with this.
+// SAFETY: the memory is shared by design, is only read through atomics, and stays mapped as long as
+// the connection, which is dropped with this.
 unsafe impl Send for WalIndex {}
 // SAFETY: as above.
 unsafe impl Sync for WalIndex {}
 
 impl WalIndex {
-    /// The header of the file that a connection has read from, in WAL mode; else the connection is given back.
+    /// Returns the header of the file that a connection has read from, in WAL mode.
+    ///
+    /// Otherwise, returns the connection.
     pub(super) fn of(connection: Connection) -> Result<Self, Connection> {
-        // Of another file, asking would make one.
+        // In another mode, the request would create shared memory.
         let mode = connection.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
         let mapped = mode
             .is_ok_and(|mode| mode == "wal")
@@ -64,14 +68,14 @@ impl WalIndex {
         }
     }
 
-    /// The header as of now; none while somebody writes it, or where there is no valid one.
+    /// Returns the current header; `None` while it is being written, or if there is no valid one.
     pub(super) fn header(&self) -> Option<[u32; WORDS]> {
         // SAFETY: `map` checked the pointer, and the connection keeps it mapped.
         agreed(unsafe { self.copies.as_ref() })
     }
 }
 
-/// What both copies say, if they agree and are initialized.
+/// Returns the header if both copies agree and are initialized.
 fn agreed([first, second]: &Copies) -> Option<[u32; WORDS]> {
     let first = first.each_ref().map(|word| word.load(Ordering::Acquire));
     fence(Ordering::Acquire);
@@ -80,11 +84,12 @@ fn agreed([first, second]: &Copies) -> Option<[u32; WORDS]> {
     (first == second && is_initialized).then_some(first)
 }
 
-/// Where the VFS has mapped the header.
+/// Returns the address at which the VFS has mapped the header.
 fn map(connection: &Connection) -> Option<NonNull<Copies>> {
     let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
-    // SAFETY: the handle is open, `main` is its file, and for this operation the argument is a place for a pointer to the
-    // file, which belongs to the connection (<https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html>).
+    // SAFETY: the handle is open, `main` is its file, and for this operation the argument is a
+    // place for a pointer to the file, which belongs to the connection
+    // (<https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html>).
     let answer = unsafe {
         ffi::sqlite3_file_control(
             connection.handle(),
@@ -96,13 +101,15 @@ fn map(connection: &Connection) -> Option<NonNull<Copies>> {
     if answer != ffi::SQLITE_OK {
         return None;
     }
-    // SAFETY: SQLite answered with its open file or with null, and a file's methods are null or a table that outlives it.
+    // SAFETY: SQLite returned its open file or null, and a file's methods are null or a table that
+    // outlives it.
     let methods = unsafe { file.as_ref()?.pMethods.as_ref()? };
-    // Before the second version, tables had no such method.
+    // Method tables before version 2 do not have this method.
     let map = (methods.iVersion >= 2).then_some(methods.xShmMap)??;
     let mut region: *mut c_void = ptr::null_mut();
-    // SAFETY: this is how SQLite itself asks for the region (`walIndexPageRealloc`), but that it is not to be made where it
-    // does not exist. The connection has read in WAL mode, so its file is connected to the shared memory.
+    // SAFETY: SQLite requests the region in this way (`walIndexPageRealloc`), except that it is not
+    // created here if it does not exist. The connection has read in WAL mode, so its file is
+    // connected to the shared memory.
     let answer = unsafe { map(file, 0, REGION, 0, ptr::from_mut(&mut region).cast()) };
     let copies = NonNull::new(region.cast::<Copies>())?;
     (answer == ffi::SQLITE_OK && copies.is_aligned()).then_some(copies)
@@ -131,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_had_for_a_file_in_wal_mode_and_each_commit_changes_it() {
+    fn a_file_in_wal_mode_has_a_header_that_each_commit_changes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("index.db");
         let writer = Connection::open(&path).unwrap();
@@ -156,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_not_had_for_other_files() {
+    fn other_files_have_no_header() {
         let directory = tempfile::tempdir().unwrap();
         let plain = Connection::open(directory.path().join("plain.db")).unwrap();
         plain.execute_batch("CREATE TABLE t (a)").unwrap();

@@ -1,4 +1,4 @@
-//! What every [`Blobs`] must do.
+//! The suite for implementations of [`Blobs`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,40 +7,40 @@ use crate::model::clock;
 use crate::model::id::BlobId;
 use crate::storage::{Blobs, Error, ErrorKind, Hold};
 
-/// Everything, each on a new and empty place that `make` gives.
+/// Runs all tests, each on a new and empty blob store from `make`.
 pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
     let tests = [
-        an_empty_place_has_nothing,
-        what_was_put_is_got,
+        an_empty_blob_store_has_no_bodies,
+        a_body_is_returned_as_it_was_put,
         putting_again_is_harmless,
-        a_flush_takes_what_was_put,
-        what_was_deleted_is_gone,
+        bodies_can_be_flushed_repeatedly,
+        a_deleted_body_is_gone,
         a_deleted_body_can_be_put_again,
         every_body_is_listed,
         a_body_has_an_age,
         an_error_of_the_visitor_ends_the_list,
-        a_sweep_takes_no_body,
+        a_sweep_removes_no_body,
         readers_see_a_body_whole_or_not_at_all,
-        holds_exclude_each_other,
-        exclusive_holds_exclude_each_other,
-        packs::what_was_packed_is_got,
-        packs::a_pack_in_the_making_is_read_by_its_maker_only,
-        packs::an_empty_pack_is_none,
-        packs::what_is_dead_is_compacted_away,
-        packs::what_is_dead_and_young_stays,
+        shared_and_exclusive_locks_exclude_each_other,
+        exclusive_locks_exclude_each_other,
+        packs::packed_bodies_are_returned,
+        packs::an_unfinished_pack_is_read_by_its_writer_only,
+        packs::an_empty_pack_is_not_stored,
+        packs::unreferenced_bodies_are_removed,
+        packs::young_unreferenced_bodies_remain,
         packs::the_younger_copy_counts,
-        packs::everything_can_be_packed_anew,
-        packs::a_pack_that_is_held_is_left_alone,
+        packs::everything_can_be_repacked,
+        packs::a_locked_pack_is_not_changed,
         packs::joined_packs_have_every_body,
-        packs::a_body_lies_in_several_places,
-        packs::readers_find_bodies_while_packs_are_made_anew,
+        packs::a_body_can_be_loose_and_packed,
+        packs::readers_find_bodies_while_packs_are_rewritten,
     ];
     for test in tests {
         test(&*make());
     }
 }
 
-/// Bodies of many sizes, an empty one among them, and their addresses.
+/// Returns bodies of many sizes, including an empty one, with their addresses.
 pub(super) fn bodies() -> Vec<(BlobId, Vec<u8>)> {
     let sizes = [0, 1, 4095, 4096, 1_000_000];
     let bodies = sizes.map(|size| b"\0{\xff}\n".iter().copied().cycle().take(size).collect());
@@ -69,25 +69,29 @@ pub(super) fn list(blobs: &dyn Blobs) -> Vec<BlobId> {
     ids
 }
 
-/// What is not there is not got, nor listed, and can be deleted all the same.
-pub fn an_empty_place_has_nothing(blobs: &dyn Blobs) {
+/// A missing body is not returned and not listed, and deleting it succeeds.
+pub fn an_empty_blob_store_has_no_bodies(blobs: &dyn Blobs) {
     let id = BlobId::of(b"missing");
-    assert_eq!(get(blobs, id), None, "a body that never was put was got");
-    assert_eq!(list(blobs), [], "an empty place lists something");
+    assert_eq!(
+        get(blobs, id),
+        None,
+        "a body that was never put was returned"
+    );
+    assert_eq!(list(blobs), [], "an empty blob store lists a body");
     let _hold = blobs.hold_all().unwrap();
     blobs.delete(id).unwrap();
     blobs.sweep().unwrap();
     blobs.flush(&[]).unwrap();
 }
 
-/// Bodies of any size come back byte for byte, flushed or not.
-pub fn what_was_put_is_got(blobs: &dyn Blobs) {
+/// Bodies of any size are returned byte for byte, flushed or not.
+pub fn a_body_is_returned_as_it_was_put(blobs: &dyn Blobs) {
     for (id, bytes) in bodies() {
         blobs.put(id, &bytes).unwrap();
         let got = get(blobs, id);
         assert!(
             got.as_ref() == Some(&bytes),
-            "a body of {} bytes came back otherwise",
+            "a body of {} bytes was returned changed",
             bytes.len()
         );
     }
@@ -103,17 +107,17 @@ pub fn putting_again_is_harmless(blobs: &dyn Blobs) {
     assert_eq!(
         get(blobs, id).as_deref(),
         Some(&bytes[..]),
-        "a second put altered it"
+        "a second put changed the body"
     );
     assert_eq!(
         list(blobs),
         [id],
-        "a body that was put thrice is there once"
+        "a body that was put three times must be listed once"
     );
 }
 
-/// What was put can be flushed, together and again, and stays.
-pub fn a_flush_takes_what_was_put(blobs: &dyn Blobs) {
+/// Bodies that were put can be flushed together and repeatedly, and remain.
+pub fn bodies_can_be_flushed_repeatedly(blobs: &dyn Blobs) {
     let bodies = bodies();
     for (id, bytes) in &bodies {
         blobs.put(*id, bytes).unwrap();
@@ -122,12 +126,14 @@ pub fn a_flush_takes_what_was_put(blobs: &dyn Blobs) {
     blobs.flush(&ids).unwrap();
     blobs.flush(&ids).unwrap();
     for (id, bytes) in bodies {
-        assert!(get(blobs, id) == Some(bytes), "a flush altered a body");
+        assert!(get(blobs, id) == Some(bytes), "a flush changed a body");
     }
 }
 
-/// A deleted body is neither got nor listed; the others stay; deleting it again does nothing.
-pub fn what_was_deleted_is_gone(blobs: &dyn Blobs) {
+/// A deleted body is neither returned nor listed, and the others remain.
+///
+/// Deleting it again does nothing.
+pub fn a_deleted_body_is_gone(blobs: &dyn Blobs) {
     let (gone, kept) = (BlobId::of(b"gone"), BlobId::of(b"kept"));
     blobs.put(gone, b"gone").unwrap();
     blobs.put(kept, b"kept").unwrap();
@@ -135,16 +141,16 @@ pub fn what_was_deleted_is_gone(blobs: &dyn Blobs) {
     blobs.delete(gone).unwrap();
     blobs.delete(gone).unwrap();
     drop(hold);
-    assert_eq!(get(blobs, gone), None, "a deleted body was got");
-    assert_eq!(list(blobs), [kept], "only the other body is left");
+    assert_eq!(get(blobs, gone), None, "a deleted body was returned");
+    assert_eq!(list(blobs), [kept], "only the other body must remain");
     assert_eq!(
         get(blobs, kept).as_deref(),
         Some(&b"kept"[..]),
-        "the other body was altered"
+        "the other body was changed"
     );
 }
 
-/// Deletion leaves nothing behind that keeps the body from coming back, unflushed or flushed.
+/// A deleted body can be put again, whether it was flushed or not.
 pub fn a_deleted_body_can_be_put_again(blobs: &dyn Blobs) {
     let id = BlobId::of(b"again");
     for flushed in [false, true] {
@@ -159,12 +165,12 @@ pub fn a_deleted_body_can_be_put_again(blobs: &dyn Blobs) {
         assert_eq!(
             get(blobs, id).as_deref(),
             Some(&b"again"[..]),
-            "a body that was deleted did not come back, flushed: {flushed}"
+            "a deleted body could not be put again, flushed: {flushed}"
         );
     }
 }
 
-/// The list has every body once.
+/// The list contains every body once.
 pub fn every_body_is_listed(blobs: &dyn Blobs) {
     let mut expected = Vec::new();
     for number in 0..300_u32 {
@@ -175,17 +181,25 @@ pub fn every_body_is_listed(blobs: &dyn Blobs) {
     expected.sort();
     assert!(
         list(blobs) == expected,
-        "the list is not what was put, each once"
+        "the list must contain every body once"
     );
 }
 
-/// It is written when it is put, and the newest is the last.
+/// A body's age starts when it is put, and the newest file is the last one that was put.
 pub fn a_body_has_an_age(blobs: &dyn Blobs) {
-    // File systems count in steps of some milliseconds, up to seconds on some.
+    // File systems store times in steps of some milliseconds, some of them in whole seconds.
     let minute = chrono::Duration::minutes(1);
     let (first, second) = (BlobId::of(b"first"), BlobId::of(b"second"));
-    assert_eq!(blobs.written(first).unwrap(), None, "it is not there");
-    assert_eq!(blobs.newest().unwrap(), None, "nothing is there");
+    assert_eq!(
+        blobs.written(first).unwrap(),
+        None,
+        "a missing body has an age"
+    );
+    assert_eq!(
+        blobs.newest().unwrap(),
+        None,
+        "an empty blob store has a newest file"
+    );
     let before = clock::system() - minute;
     blobs.put(first, b"first").unwrap();
     wait_a_moment();
@@ -196,7 +210,7 @@ pub fn a_body_has_an_age(blobs: &dyn Blobs) {
     assert_eq!(blobs.newest().unwrap(), Some(written[1]));
 }
 
-/// The visitor's error is the list's, and nothing is visited after it.
+/// The list returns the visitor's error, and visits nothing after it.
 pub fn an_error_of_the_visitor_ends_the_list(blobs: &dyn Blobs) {
     blobs.put(BlobId::of(b"a"), b"a").unwrap();
     blobs.put(BlobId::of(b"b"), b"b").unwrap();
@@ -210,11 +224,11 @@ pub fn an_error_of_the_visitor_ends_the_list(blobs: &dyn Blobs) {
         "enough",
         "the visitor's error was lost"
     );
-    assert_eq!(visits, 1, "the list went on after an error");
+    assert_eq!(visits, 1, "the list continued after an error");
 }
 
-/// Sweeping takes what is half-made, never a body, flushed or not.
-pub fn a_sweep_takes_no_body(blobs: &dyn Blobs) {
+/// Sweeping removes incomplete files but no body, flushed or not.
+pub fn a_sweep_removes_no_body(blobs: &dyn Blobs) {
     let (flushed, unflushed) = (BlobId::of(b"flushed"), BlobId::of(b"unflushed"));
     blobs.put(flushed, b"flushed").unwrap();
     blobs.flush(&[flushed]).unwrap();
@@ -223,11 +237,11 @@ pub fn a_sweep_takes_no_body(blobs: &dyn Blobs) {
     blobs.sweep().unwrap();
     drop(hold);
     for id in [flushed, unflushed] {
-        assert!(get(blobs, id).is_some(), "a sweep took a body");
+        assert!(get(blobs, id).is_some(), "a sweep removed a body");
     }
 }
 
-/// While a body is put over and over, and deleted in between, it is read whole or not at all.
+/// A body that is repeatedly put and deleted is read entirely or not at all.
 pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
     let bytes = vec![b'x'; 300_000];
     let id = BlobId::of(&bytes);
@@ -243,20 +257,20 @@ pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
             let got = get(blobs, id);
             assert!(
                 got.is_none_or(|got| got == bytes),
-                "a body was read half-made"
+                "an incomplete body was read"
             );
         }
     });
 }
 
-/// Collecting waits until settling is done, and settling until collecting is.
-pub fn holds_exclude_each_other(blobs: &dyn Blobs) {
+/// The shared lock waits for the exclusive lock, and the exclusive lock for the shared one.
+pub fn shared_and_exclusive_locks_exclude_each_other(blobs: &dyn Blobs) {
     waits(blobs, shared, exclusive);
     waits(blobs, exclusive, shared);
 }
 
-/// Two never collect at once.
-pub fn exclusive_holds_exclude_each_other(blobs: &dyn Blobs) {
+/// Two exclusive locks are never held at the same time.
+pub fn exclusive_locks_exclude_each_other(blobs: &dyn Blobs) {
     waits(blobs, exclusive, exclusive);
 }
 
@@ -270,7 +284,7 @@ fn exclusive<'a>(blobs: &'a dyn Blobs) -> Box<dyn Hold + 'a> {
     blobs.hold_all().unwrap()
 }
 
-/// While `first` is held, `second` waits; once it is dropped, `second` is given.
+/// Checks that `second` waits while `first` is held, and is granted once it is dropped.
 fn waits(blobs: &dyn Blobs, first: Take, second: Take) {
     let given = AtomicBool::new(false);
     let held = first(blobs);
@@ -282,9 +296,9 @@ fn waits(blobs: &dyn Blobs, first: Take, second: Take) {
         wait_a_moment();
         assert!(
             !given.load(Ordering::Acquire),
-            "a hold was given while another one excluded it"
+            "a lock was granted while another one excluded it"
         );
         drop(held);
     });
-    assert!(given.load(Ordering::Acquire), "the hold was never given");
+    assert!(given.load(Ordering::Acquire), "the lock was never granted");
 }

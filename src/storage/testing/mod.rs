@@ -1,8 +1,8 @@
-//! The suite that every backend must pass, for those who write one.
+//! The suite that every backend must pass, for authors of backends.
 //!
-//! [`index::all`] and [`blobs::all`] hold an implementation against the text of its trait, each sentence by a function
-//! of its own, which can be called alone too. They panic where the implementation fails: call them
-//! from a test.
+//! [`index::all`] and [`blobs::all`] compare an implementation with the documentation of its trait.
+//! Each sentence has a function, which can also be called alone. A function panics if the
+//! implementation fails: call it from a test.
 //!
 //! ```
 //! use promptbook::storage::{MemoryBlobs, MemoryIndex, testing};
@@ -15,7 +15,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a suite says by a panic what failed"
+    reason = "a suite reports a failure by a panic"
 )]
 
 pub mod blobs;
@@ -33,12 +33,12 @@ pub use scribe::Scribe;
 use super::{Blobs, Index, MemoryBlobs, MemoryIndex};
 use crate::model::record::Settings;
 
-/// Waits shortly for what must not happen meanwhile: a lock that is given although another holds it.
+/// Waits briefly, so that a lock that is granted although another one excludes it is noticed.
 fn wait_a_moment() {
     std::thread::sleep(std::time::Duration::from_millis(50));
 }
 
-/// Both places of a new store in memory, for tests of what works on them.
+/// Returns the index and the blob store of a new store in memory, for tests of code that uses them.
 #[must_use]
 pub fn in_memory() -> (Arc<dyn Index>, Arc<dyn Blobs>) {
     let index = MemoryIndex::new(Settings::default());

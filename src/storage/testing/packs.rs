@@ -1,4 +1,4 @@
-//! What packs must do.
+//! The suite for packs.
 
 use chrono::{DateTime, Utc};
 
@@ -6,7 +6,7 @@ use super::blobs::{bodies, get, list};
 use crate::model::id::BlobId;
 use crate::storage::{Blobs, Compacted, Effort, Extent, Hold, Kin};
 
-/// Versions of a prompt: each has most of the one before.
+/// Returns versions of a prompt, each of which shares most of its text with the previous one.
 fn versions(prompt: u64, count: usize) -> Vec<Vec<u8>> {
     let mut rng = fastrand::Rng::with_seed(prompt);
     let mut text: Vec<String> = (0..60).map(|_| rng.u64(..).to_string()).collect();
@@ -37,12 +37,12 @@ fn pack_written<'a>(
     pack.finish().unwrap()
 }
 
-/// A moment, by the hours since a fixed one.
+/// Returns the time that is this many hours after a fixed one.
 fn hours(hours: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_750_000_000 + hours * 60 * 60, 0).unwrap()
 }
 
-/// Removes what is dead, however young.
+/// Removes all unreferenced bodies, however young.
 fn compact(blobs: &dyn Blobs, extent: Extent, live: &[Vec<u8>]) -> Compacted {
     compact_older(blobs, extent, DateTime::<Utc>::MAX_UTC, live)
 }
@@ -68,8 +68,8 @@ fn assert_all(blobs: &dyn Blobs, bodies: &[Vec<u8>], what: &str) {
     }
 }
 
-/// Bodies of any size and kin come back byte for byte, and are listed by no one.
-pub fn what_was_packed_is_got(blobs: &dyn Blobs) {
+/// Packed bodies of any size and delta group are returned byte for byte, and are not listed.
+pub fn packed_bodies_are_returned(blobs: &dyn Blobs) {
     let mut all: Vec<Vec<u8>> = bodies().into_iter().map(|(_, bytes)| bytes).collect();
     let kin = all.len();
     all.extend((0..5).flat_map(|prompt| versions(prompt, 70)));
@@ -78,7 +78,7 @@ pub fn what_was_packed_is_got(blobs: &dyn Blobs) {
     assert_all(blobs, &all, "packed");
     all.reverse();
     assert_all(blobs, &all, "read backwards");
-    assert_eq!(list(blobs), [], "what is packed is not put");
+    assert_eq!(list(blobs), [], "packed bodies must not be listed");
     let usage = blobs.usage().unwrap();
     assert_eq!(
         (usage.packed_bodies, usage.loose_bodies),
@@ -89,11 +89,13 @@ pub fn what_was_packed_is_got(blobs: &dyn Blobs) {
         all.iter().map(Vec::len).sum::<usize>() as u64
     );
     let wrong = blobs.check_packs(true).unwrap();
-    assert_eq!(wrong, [""; 0], "sound packs are told to be damaged");
+    assert_eq!(wrong, [""; 0], "intact packs were reported as damaged");
 }
 
-/// Before it is finished only who fills it finds its bodies; one that is given up leaves none.
-pub fn a_pack_in_the_making_is_read_by_its_maker_only(blobs: &dyn Blobs) {
+/// Only the writer of an unfinished pack can read its bodies.
+///
+/// An abandoned pack leaves no body.
+pub fn an_unfinished_pack_is_read_by_its_writer_only(blobs: &dyn Blobs) {
     let all = versions(1, 3000);
     for finished in [false, true] {
         let mut pack = blobs.pack(Effort::Quick).unwrap();
@@ -103,11 +105,17 @@ pub fn a_pack_in_the_making_is_read_by_its_maker_only(blobs: &dyn Blobs) {
         }
         for bytes in all.iter().step_by(500).chain(all.last()) {
             let id = BlobId::of(bytes);
-            assert!(pack.get(id).unwrap().as_ref() == Some(bytes), "its maker");
-            assert!(get(blobs, id).is_none(), "found before it is finished");
+            assert!(
+                pack.get(id).unwrap().as_ref() == Some(bytes),
+                "the writer of the pack cannot read its body"
+            );
+            assert!(
+                get(blobs, id).is_none(),
+                "a body of an unfinished pack was found"
+            );
         }
         assert_eq!(pack.get(BlobId::of(b"other")).unwrap(), None);
-        // Only what is left of those who are gone is swept.
+        // A sweep removes only files of writers that have ended.
         let hold = blobs.hold_all().unwrap();
         blobs.sweep().unwrap();
         drop(hold);
@@ -121,18 +129,18 @@ pub fn a_pack_in_the_making_is_read_by_its_maker_only(blobs: &dyn Blobs) {
     }
 }
 
-/// A pack of nothing is no pack.
-pub fn an_empty_pack_is_none(blobs: &dyn Blobs) {
+/// An empty pack is not stored.
+pub fn an_empty_pack_is_not_stored(blobs: &dyn Blobs) {
     drop(pack(blobs, []));
     assert_eq!(blobs.usage().unwrap().packs, 0);
 }
 
-/// What no version has any more goes, what lives stays.
-pub fn what_is_dead_is_compacted_away(blobs: &dyn Blobs) {
+/// Bodies that no version uses are removed, and referenced bodies remain.
+pub fn unreferenced_bodies_are_removed(blobs: &dyn Blobs) {
     let all = versions(1, 200);
     drop(pack(blobs, all.iter().map(|bytes| (Kin(1), bytes))));
     let before = compact(blobs, Extent::Wasteful, &all);
-    assert_eq!(before, Compacted::default(), "nothing is dead");
+    assert_eq!(before, Compacted::default(), "no body is unreferenced");
     let live: Vec<Vec<u8>> = all.iter().skip(3).step_by(7).cloned().collect();
     let compacted = compact(blobs, Extent::Wasteful, &live);
     assert_eq!(compacted.bodies, (all.len() - live.len()) as u64);
@@ -141,17 +149,19 @@ pub fn what_is_dead_is_compacted_away(blobs: &dyn Blobs) {
     let left = all
         .iter()
         .filter(|bytes| get(blobs, BlobId::of(bytes)).is_some());
-    assert_eq!(left.count(), live.len(), "what is dead is still there");
+    assert_eq!(left.count(), live.len(), "unreferenced bodies remain");
     compact(blobs, Extent::Wasteful, &[]);
     assert_eq!(
         blobs.usage().unwrap().packs,
         0,
-        "a pack of the dead is left"
+        "a pack of unreferenced bodies remains"
     );
 }
 
-/// What is dead goes once it is old, and its age stays what it is whatever is done to its pack.
-pub fn what_is_dead_and_young_stays(blobs: &dyn Blobs) {
+/// Unreferenced bodies are removed once they are old enough.
+///
+/// Rewriting their pack does not change their age.
+pub fn young_unreferenced_bodies_remain(blobs: &dyn Blobs) {
     let parts: Vec<Vec<Vec<u8>>> = (0..3).map(|part| versions(part, 20)).collect();
     for (part, day) in parts.iter().zip([0, 24, 48]) {
         let bodies = part.iter().map(|bytes| (Kin(1), bytes));
@@ -191,7 +201,7 @@ pub fn what_is_dead_and_young_stays(blobs: &dyn Blobs) {
     left("all are old", [0, 3, 0]);
 }
 
-/// A body that lies in two packs is as young as the younger one.
+/// A body in several packs is as young as its youngest copy.
 pub fn the_younger_copy_counts(blobs: &dyn Blobs) {
     let all = versions(1, 10);
     for day in [48, 0, 24] {
@@ -205,8 +215,8 @@ pub fn the_younger_copy_counts(blobs: &dyn Blobs) {
     assert_eq!(blobs.usage().unwrap().packed_bodies, 0);
 }
 
-/// All packs become new ones, each body once.
-pub fn everything_can_be_packed_anew(blobs: &dyn Blobs) {
+/// All packs can be replaced by new ones, which contain each body once.
+pub fn everything_can_be_repacked(blobs: &dyn Blobs) {
     let all: Vec<Vec<u8>> = (0..4).flat_map(|prompt| versions(prompt, 40)).collect();
     for part in all.chunks(30) {
         drop(pack(blobs, part.iter().map(|bytes| (Kin(1), bytes))));
@@ -216,16 +226,16 @@ pub fn everything_can_be_packed_anew(blobs: &dyn Blobs) {
         all.iter().take(10).map(|bytes| (Kin(1), bytes)),
     ));
     let mut live = all[20..].to_vec();
-    // As versions may share a body.
+    // Versions may share a body.
     live.extend_from_slice(&all[50..60]);
     compact(blobs, Extent::All, &live);
-    assert_all(blobs, &all[20..], "packed anew");
+    assert_all(blobs, &all[20..], "repacked");
     let usage = blobs.usage().unwrap();
     assert_eq!((usage.packs, usage.packed_bodies), (1, 140));
 }
 
-/// Rows may name its bodies soon: nothing of it is dead yet.
-pub fn a_pack_that_is_held_is_left_alone(blobs: &dyn Blobs) {
+/// The bodies of a pack count as referenced while its lock is held.
+pub fn a_locked_pack_is_not_changed(blobs: &dyn Blobs) {
     let all = versions(1, 10);
     let held = pack(blobs, all.iter().map(|bytes| (Kin(1), bytes)));
     for extent in [Extent::Wasteful, Extent::All] {
@@ -237,7 +247,7 @@ pub fn a_pack_that_is_held_is_left_alone(blobs: &dyn Blobs) {
     assert_eq!(blobs.usage().unwrap().packed_bodies, 0);
 }
 
-/// Joining makes few packs of many, and loses nothing.
+/// Joining makes few packs of many, and loses no body.
 pub fn joined_packs_have_every_body(blobs: &dyn Blobs) {
     let all = versions(1, 300);
     for part in all.chunks(10) {
@@ -253,22 +263,24 @@ pub fn joined_packs_have_every_body(blobs: &dyn Blobs) {
     assert_eq!(wrong, [""; 0]);
 }
 
-/// A body that is put and packed is got from either, and stays where it is not removed.
-pub fn a_body_lies_in_several_places(blobs: &dyn Blobs) {
+/// A body that is loose and in a pack is read from either.
+///
+/// If it is removed from one, it remains in the other.
+pub fn a_body_can_be_loose_and_packed(blobs: &dyn Blobs) {
     let (id, bytes) = (BlobId::of(b"{}"), b"{}".to_vec());
     blobs.put(id, &bytes).unwrap();
     drop(pack(blobs, [(Kin(1), &bytes)]));
     let hold = blobs.hold_all().unwrap();
     blobs.delete(id).unwrap();
     drop(hold);
-    assert_all(blobs, std::slice::from_ref(&bytes), "its pack has it");
+    assert_all(blobs, std::slice::from_ref(&bytes), "its pack contains it");
     blobs.put(id, &bytes).unwrap();
     compact(blobs, Extent::Wasteful, &[]);
     assert_all(blobs, std::slice::from_ref(&bytes), "it was put");
 }
 
-/// Whatever is done to packs, a body that lives is found at any time.
-pub fn readers_find_bodies_while_packs_are_made_anew(blobs: &dyn Blobs) {
+/// A referenced body is found at any time, whatever is done to packs.
+pub fn readers_find_bodies_while_packs_are_rewritten(blobs: &dyn Blobs) {
     let all = versions(1, 60);
     drop(pack(blobs, all.iter().map(|bytes| (Kin(1), bytes))));
     std::thread::scope(|scope| {

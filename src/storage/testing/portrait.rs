@@ -1,4 +1,4 @@
-//! All that a snapshot says, as text to compare.
+//! All answers of a snapshot, as text for comparison.
 
 use std::fmt::Debug;
 use std::ops::ControlFlow;
@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use crate::model::record::{OperationFilter, PromptFilter, VersionFilter};
 use crate::storage::Snapshot;
 
-/// All that a snapshot says but recorded inputs, a line for each answer: two snapshots of one state give the
-/// same.
+/// Returns all answers of a snapshot except recorded inputs, one line for each.
+///
+/// Two snapshots of one state give the same lines.
 #[must_use]
 pub fn portrait(snapshot: &dyn Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
@@ -37,7 +38,7 @@ pub fn portrait(snapshot: &dyn Snapshot) -> Vec<String> {
     lines
 }
 
-/// What the visitors are shown, in no order.
+/// Returns what the visitors receive, in no order.
 fn visits(snapshot: &dyn Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
     let prompts = snapshot.each_prompt(&mut |table| {

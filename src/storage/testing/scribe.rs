@@ -1,4 +1,4 @@
-//! Writes a history into an index, one operation after the other.
+//! A writer of test histories: one operation after another.
 
 use chrono::{DateTime, Utc};
 
@@ -13,10 +13,10 @@ use crate::model::record::{
 };
 use crate::storage::{Index, Result, Transaction};
 
-/// Writes a history into an index: each call one operation in a transaction of its own, each operation a
-/// second after the one before.
+/// Writes a history into an index.
 ///
-/// Prompts and versions are named by number, see [`values`](super::values).
+/// Each call writes one operation in its own transaction, a second after the previous one. Prompts
+/// and versions are named by number; see [`values`](super::values).
 #[derive(Debug)]
 pub struct Scribe<'a> {
     index: &'a dyn Index,
@@ -24,19 +24,19 @@ pub struct Scribe<'a> {
 }
 
 impl<'a> Scribe<'a> {
-    /// Starts at second 1.
+    /// Creates a scribe whose first operation is at second 1.
     #[must_use]
     pub fn new(index: &'a dyn Index) -> Self {
         Self { index, seconds: 0 }
     }
 
-    /// The moment of the last operation.
+    /// Returns the time of the last operation.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         moment(self.seconds)
     }
 
-    /// Makes a prompt, without a version.
+    /// Creates a prompt without a version.
     pub fn create(&mut self, prompt: u32, name: &str, tags: &[&str]) {
         self.write(vec![prompt_change(
             prompt_id(prompt),
@@ -45,7 +45,7 @@ impl<'a> Scribe<'a> {
         )]);
     }
 
-    /// Gives a prompt another name and other tags.
+    /// Changes the name and the tags of a prompt.
     pub fn change(&mut self, prompt: u32, name: &str, tags: &[&str]) {
         let before = self.state_of(prompt);
         self.write(vec![prompt_change(
@@ -55,7 +55,7 @@ impl<'a> Scribe<'a> {
         )]);
     }
 
-    /// Deletes a prompt, its pointers first.
+    /// Deletes a prompt, after its environments.
     pub fn delete_prompt(&mut self, prompt: u32) {
         let id = prompt_id(prompt);
         let before = self.state_of(prompt);
@@ -68,7 +68,7 @@ impl<'a> Scribe<'a> {
         self.write(changes);
     }
 
-    /// Commits a version with a [`body`] of its own.
+    /// Commits a version with its own [`body`].
     pub fn commit(&mut self, prompt: u32, number: u32, numbered: &str) -> Version {
         self.commit_body(prompt, number, numbered, &body(number))
     }
@@ -116,33 +116,33 @@ impl<'a> Scribe<'a> {
         )]);
     }
 
-    /// Records inputs, which is no operation.
+    /// Records inputs, which is not an operation.
     pub fn record_inputs(&mut self, inputs: &RecordedInputs) {
         let mut transaction = self.index.transaction(Durability::Full).unwrap();
         transaction.put_inputs(inputs).unwrap();
         transaction.commit().unwrap();
     }
 
-    /// Drops journal rows.
+    /// Removes journal rows.
     pub fn drop_journal(&mut self, ids: &[BlobId]) {
         let mut transaction = self.index.transaction(Durability::Relaxed).unwrap();
         transaction.drop_journal(ids).unwrap();
         transaction.commit().unwrap();
     }
 
-    /// Forgets bodies.
+    /// Marks bodies as not stored.
     pub fn forget(&mut self, ids: &[BlobId]) {
         let mut transaction = self.index.transaction(Durability::Full).unwrap();
         transaction.forget_blobs(ids).unwrap();
         transaction.commit().unwrap();
     }
 
-    /// Writes an operation of these changes.
+    /// Writes an operation with these changes.
     pub fn write(&mut self, changes: Vec<Change>) -> Operation {
         self.try_write(changes).unwrap()
     }
 
-    /// Writes an operation of these changes, if the index takes it.
+    /// Writes an operation with these changes, and returns the index's error if it fails.
     pub fn try_write(&mut self, changes: Vec<Change>) -> Result<Operation> {
         self.seconds += 1;
         let mut transaction = self.index.transaction(Durability::Full)?;
@@ -153,7 +153,7 @@ impl<'a> Scribe<'a> {
 
     fn state_of(&self, prompt: u32) -> PromptState {
         let found = self.index.snapshot().unwrap().prompt(prompt_id(prompt));
-        let found = found.unwrap().expect("a prompt that is there");
+        let found = found.unwrap().expect("a live prompt");
         PromptState {
             name: found.name,
             tags: found.tags,
@@ -161,7 +161,7 @@ impl<'a> Scribe<'a> {
     }
 }
 
-/// Appends the operation that comes next, with these changes.
+/// Appends the next operation, with these changes.
 pub(super) fn append(
     transaction: &mut dyn Transaction,
     at: DateTime<Utc>,
@@ -174,7 +174,7 @@ pub(super) fn append(
     Ok(operation)
 }
 
-/// An operation behind the one of id `last`, and its content as it is hashed.
+/// Returns an operation after the one with id `last`, and its content as it is hashed.
 pub(super) fn operation(
     number: u64,
     last: OperationId,
@@ -212,7 +212,7 @@ fn kind_of(changes: &[Change]) -> OperationKind {
     }
 }
 
-/// The prompts of these numbers.
+/// Returns the ids of the prompts with these numbers.
 pub(super) fn prompt_ids(numbers: &[u32]) -> Vec<PromptId> {
     numbers.iter().copied().map(prompt_id).collect()
 }

@@ -1,17 +1,17 @@
-//! Values to fill an index with: ids by number, moments by second, and each kind of change.
+//! Test values for an index: ids by number, times by second, and each kind of change.
 
 use chrono::{DateTime, Utc};
 
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, PromptState, Version};
 
-/// The prompt id of this number.
+/// Returns the prompt id with this number.
 #[must_use]
 pub fn prompt_id(number: u32) -> PromptId {
     format!("{number:06}").parse().expect("six digits at most")
 }
 
-/// The version id of this number.
+/// Returns the version id with this number.
 #[must_use]
 pub fn version_id(number: u32) -> VersionId {
     let mut bytes = [0; 16];
@@ -19,26 +19,28 @@ pub fn version_id(number: u32) -> VersionId {
     VersionId::from_bytes(bytes)
 }
 
-/// The environment of this name.
+/// Returns the environment name.
 #[must_use]
 pub fn environment(name: &str) -> EnvironmentName {
     name.parse().expect("a name of an environment")
 }
 
-/// A moment so many seconds into the history, not a whole second: records keep microseconds.
+/// Returns the time `second` seconds into the history.
+///
+/// It is not a whole second, because records contain microseconds.
 #[must_use]
 pub fn moment(second: u32) -> DateTime<Utc> {
     let micros = 1_700_000_000_000_000 + i64::from(second) * 1_000_000 + 123_457;
     DateTime::from_timestamp_micros(micros).expect("a moment of this century")
 }
 
-/// The body that version `number` has, unless a test says otherwise.
+/// Returns the body of version `number`, unless a test uses another one.
 #[must_use]
 pub fn body(number: u32) -> Vec<u8> {
     format!(r#"{{"model": "m",  "seed": {number}}}"#).into_bytes()
 }
 
-/// What of a prompt can change.
+/// Returns the part of a prompt that can change.
 #[must_use]
 pub fn state(name: &str, tags: &[&str]) -> PromptState {
     PromptState {
@@ -47,7 +49,9 @@ pub fn state(name: &str, tags: &[&str]) -> PromptState {
     }
 }
 
-/// A version with every field set: `number` is that of its id, `numbered` such as `2.1`.
+/// Returns a version with every field set.
+///
+/// `number` is the number of its id, `numbered` its version number, such as `2.1`.
 #[must_use]
 pub fn version(prompt: PromptId, number: u32, numbered: &str, body: &[u8]) -> Version {
     Version {
@@ -65,7 +69,7 @@ pub fn version(prompt: PromptId, number: u32, numbered: &str, body: &[u8]) -> Ve
     }
 }
 
-/// A prompt comes, goes, or is changed.
+/// Returns the change that creates, deletes or changes a prompt.
 #[must_use]
 pub fn prompt_change(
     prompt: PromptId,
@@ -79,25 +83,25 @@ pub fn prompt_change(
     }
 }
 
-/// A version comes.
+/// Returns the change that creates a version.
 #[must_use]
 pub fn version_created(version: Version) -> Change {
     Change::VersionCreated(Box::new(version))
 }
 
-/// A deleted version comes back.
+/// Returns the change that restores a deleted version.
 #[must_use]
 pub fn version_restored(prompt: PromptId, id: VersionId) -> Change {
     Change::VersionRestored { prompt, id }
 }
 
-/// A version goes.
+/// Returns the change that deletes a version.
 #[must_use]
 pub fn version_deleted(prompt: PromptId, id: VersionId) -> Change {
     Change::VersionDeleted { prompt, id }
 }
 
-/// An environment is set, moved or removed.
+/// Returns the change that sets, moves or removes an environment.
 #[must_use]
 pub fn environment_change(
     prompt: PromptId,

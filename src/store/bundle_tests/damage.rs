@@ -1,11 +1,11 @@
-//! What is no bundle, or none any more, is refused before anything is written.
+//! Tests that files which are not bundles, or damaged ones, are refused before anything is written.
 
 use super::*;
 use crate::fs::checksummed_file::{FileError, Kind, Sealer};
 
-/// Refuses it, and stays as it was; says why.
+/// Checks that a store refuses a bundle and does not change. Returns the reason.
 fn refuses(store: &Store, bundle: &[u8]) -> String {
-    // As long as it is the same, nobody changed anything.
+    // If the mark is the same, nothing was committed.
     let index = &*store.inner.index;
     let before = index.change_mark().or_else(|| index.change_mark());
     let error = match import(store, bundle) {
@@ -42,7 +42,7 @@ fn every_byte_counts() {
     }
 }
 
-/// A content under a seal that is right.
+/// Returns the content with a valid seal.
 fn sealed(content: &[u8]) -> Vec<u8> {
     let kind = Kind {
         name: "bundle",
@@ -59,7 +59,7 @@ fn content(bundle: &[u8]) -> String {
     rest[..rest.len() - 72].to_owned()
 }
 
-/// What a store says to a bundle whose content is changed so, under a seal that is right.
+/// Returns the store's error for a bundle with changed content and a valid seal.
 fn told(change: impl Fn(String) -> String) -> String {
     let before = content(&export(&filled()));
     let changed = change(before.clone());
@@ -68,7 +68,7 @@ fn told(change: impl Fn(String) -> String) -> String {
 }
 
 #[test]
-fn what_is_wrong_is_told() {
+fn the_reason_of_a_refusal_is_reported() {
     let said = |change: fn(String) -> String, reason: &str| {
         let told = told(change);
         assert!(told.contains(reason), "{told}");
@@ -77,7 +77,7 @@ fn what_is_wrong_is_told() {
     said(|text| format!("\n{text}"), "the second line can't be read");
     said(
         |text| text.replacen("{\"op", "{ \"op", 1),
-        "is not written as it would be",
+        "is not in its canonical form",
     );
     said(
         |text| text.replacen(",\"bodies\"", ",\"x\":1,\"bodies\"", 1),
@@ -85,7 +85,7 @@ fn what_is_wrong_is_told() {
     );
     said(
         |text| text.replacen(":19,", ":18,", 1),
-        "the id of the last operation is another",
+        "the id of the last operation differs",
     );
     said(
         |text| text.replacen(":19,", ":20,", 1),
@@ -93,20 +93,23 @@ fn what_is_wrong_is_told() {
     );
     said(
         |text| text.replacen("scribe", "forger", 1),
-        "the id of the last operation is another",
+        "the id of the last operation differs",
     );
     said(
         |text| text.replacen("\"bodies\":4", "\"bodies\":3", 1),
-        "other bytes in sum",
+        "the total size of the bodies differs",
     );
     said(
         |text| text.replacen("\"bytes\":", "\"bytes\":1", 1),
-        "other bytes in sum",
+        "the total size of the bodies differs",
     );
-    said(|text| text + "more\n", "there is more behind the last body");
+    said(
+        |text| text + "more\n",
+        "there is more data after the last body",
+    );
     said(
         |text| text.replacen("\"seed\": 2", "\"seed\": 3", 1),
-        "is not the bytes behind it",
+        "does not match the bytes after it",
     );
     let seal = |text: String| import(&Store::in_memory().unwrap(), text.as_bytes()).unwrap_err();
     let foreign = seal("promptbook frozen 1\n".into());
@@ -115,7 +118,7 @@ fn what_is_wrong_is_told() {
     assert!(matches!(newer, Error::File(FileError::NewerFormat { .. })));
 }
 
-/// Content as an export would write it, of any operations and bodies.
+/// Returns a bundle of any operations and bodies, in the format of an export.
 pub(super) fn forged(operations: &[String], bodies: &[&[u8]]) -> Vec<u8> {
     let ids = operations.iter().scan(OperationId::ROOT, |last, text| {
         *last = last.followed_by(text.as_bytes());
@@ -155,7 +158,7 @@ fn operation(second: u32, changes: Vec<Change>) -> String {
     serde_json::to_string(&content).unwrap()
 }
 
-/// A history that contradicts itself, under hashes that are right, is refused by every store.
+/// A history that contradicts itself, although its hashes are correct, is refused by every store.
 #[test]
 fn forged_histories_are_refused() {
     let made = || {
@@ -182,18 +185,22 @@ fn forged_histories_are_refused() {
     refused(
         &both,
         &[],
-        "is live, and its body is neither in it nor in the store",
+        "is live, but its body is neither in the bundle nor in the store",
     );
-    refused(&both, &[&one, b"{}"], "no version has the body");
+    refused(
+        &both,
+        &[&one, b"{}"],
+        "has no version, or a version with a different size",
+    );
     refused(
         &[committed(1, "1.0")],
         &[&one],
-        "prompt 000001 is not there",
+        "prompt 000001 does not exist",
     );
     refused(
         &[made(), made()],
         &[],
-        "prompt 000001 is \"p\", the operation found it not there",
+        "prompt 000001 is \"p\", but before the operation it was absent",
     );
     let twice = [made(), committed(1, "1.0"), committed(1, "1.1")];
     refused(&twice, &[&one], "version id");
@@ -207,7 +214,7 @@ fn forged_histories_are_refused() {
     let mut other = of(1, "1.0");
     other.size += 1;
     let operations = [made(), operation(2, vec![version_created(other)])];
-    refused(&operations, &[&one], "or one tells another size of it");
+    refused(&operations, &[&one], "or a version with a different size");
     let mut other = of(1, "1.0");
     other.base = Some(version_id(5));
     let operations = [made(), operation(2, vec![version_created(other)])];
@@ -215,7 +222,7 @@ fn forged_histories_are_refused() {
     let mut other = of(1, "1.0");
     other.environments = vec!["production".parse().unwrap()];
     let operations = [made(), operation(2, vec![version_created(other)])];
-    refused(&operations, &[&one], "can't have come so");
+    refused(&operations, &[&one], "has environments or is too large");
     let operations = [
         made(),
         operation(2, vec![version_deleted(prompt_id(1), version_id(1))]),
@@ -225,34 +232,42 @@ fn forged_histories_are_refused() {
     refused(
         &[made(), operation(2, vec![nothing])],
         &[],
-        "it changes nothing of prompt 000002",
+        "its change of prompt 000002 is empty",
     );
     let undoing = made().replace("\"changes\"", "\"undoes\":[1],\"changes\"");
-    refused(&[undoing], &[], "operation 1 is not before it");
+    refused(
+        &[undoing],
+        &[],
+        "it undoes operation 1, which is not before it",
+    );
     let other = operation(2, Vec::new()).replace("\"changes\"", "\"undoes\":[1],\"changes\"");
-    refused(&[made(), other], &[], "is told to be something else");
+    refused(&[made(), other], &[], "its kind is not undo");
     let none = operation(2, Vec::new()).replace("\"commit\"", "\"undo\"");
-    refused(&[made(), none], &[], "it takes nothing back");
+    refused(&[made(), none], &[], "it undoes nothing");
     for model in [None, Some("another".to_owned())] {
         let mut other = of(1, "1.0");
         other.model = model;
         let operations = [made(), operation(2, vec![version_created(other)])];
-        refused(&operations, &[&one], "tells another model than its body");
+        refused(
+            &operations,
+            &[&one],
+            "records a different model than its body",
+        );
         let again = version_created(version(prompt_id(1), 2, "1.1", &one));
         let [made, other] = operations;
         let both = [made, other, operation(3, vec![again])];
-        refused(&both, &[], "versions tell two models of body");
+        refused(&both, &[], "versions record different models for body");
     }
     let finer = made().replace(".123457Z", ".123457001Z");
-    refused(&[finer], &[], "no record keeps the moment");
+    refused(&[finer], &[], "no record can store the time");
     let no_json = version_created(version(prompt_id(1), 1, "1.0", b"[]"));
     let operations = [made(), operation(2, vec![no_json])];
     refused(&operations, &[b"[]"], "expected a JSON object");
 }
 
-/// A file tells what is not there; memory is taken for what is.
+/// A file announces more data than it contains. Memory is only allocated for data that exists.
 #[test]
-fn what_a_file_tells_takes_no_memory() {
+fn announced_sizes_allocate_no_memory() {
     let head = |operations: &str, bodies: &str| {
         format!("{{\"operations\":{operations},\"head\":null,\"bodies\":{bodies},\"bytes\":0}}\n")
     };
@@ -270,7 +285,7 @@ fn what_a_file_tells_takes_no_memory() {
         (head(&digits, "0"), "the second line is too long"),
         (
             head("0", "1") + &format!("{id} {most}\n{{}}\n"),
-            "more than any",
+            "above the maximum",
         ),
         (
             head("0", "1") + &format!("{id} {digits}\n{{}}\n"),
@@ -278,11 +293,11 @@ fn what_a_file_tells_takes_no_memory() {
         ),
         (
             head("0", "1") + &format!("{id} 50000000\n{{}}\n"),
-            "is not the bytes behind it",
+            "does not match the bytes after it",
         ),
         (
             head("0", "1") + &format!("{id} 02\n{{}}\n"),
-            "no address and length",
+            "is not an address and a length",
         ),
         (head("1", "0") + &made + "\n", "operation 1 can't be read"),
     ] {

@@ -1,9 +1,9 @@
-//! Two histories become one, or none does.
+//! Tests that two histories are merged entirely or not at all.
 
 use super::*;
 use crate::model::record::Expected;
 
-/// A store that begins with these bytes of another.
+/// Creates a store from another store's bundle.
 fn copy(bundle: &[u8]) -> Store {
     let store = Store::in_memory().unwrap();
     import(&store, bundle).unwrap();
@@ -14,7 +14,7 @@ fn counts(imported: &Imported) -> (u64, u64, bool) {
     (imported.present, imported.appended, imported.merged)
 }
 
-/// Says why it refuses the bundle, and of which of its operations.
+/// Checks that a store refuses a bundle. Returns the operation that was refused, and the reason.
 fn refuses(store: &Store, bundle: &[u8]) -> (u64, String) {
     let before = portrait(&**store.inner.index.snapshot().unwrap());
     let error = import(store, bundle).unwrap_err();
@@ -32,7 +32,7 @@ fn refuses(store: &Store, bundle: &[u8]) -> (u64, String) {
 }
 
 #[test]
-fn a_history_that_goes_on_is_taken() {
+fn a_longer_history_is_imported() {
     let source = filled();
     let early = export(&source);
     let target = copy(&early);
@@ -49,9 +49,9 @@ fn a_history_that_goes_on_is_taken() {
     is_sound(&target);
 }
 
-/// The body of a version that comes back was collected where it does.
+/// The body of the restored version was garbage-collected in the importing store.
 #[test]
-fn a_collected_body_comes_back_with_its_version() {
+fn a_collected_body_is_restored_with_its_version() {
     let source = filled();
     let target = copy(&export(&source));
     target.collect_garbage(std::time::Duration::ZERO).unwrap();
@@ -65,7 +65,7 @@ fn a_collected_body_comes_back_with_its_version() {
     assert_eq!(import(&target, &export(&source)).unwrap().bodies, 1);
     assert_eq!(export(&target), export(&source));
     is_sound(&target);
-    // One that came back for a while only, and whose body nobody has any more.
+    // This version was restored only for a while, and its body no longer exists anywhere.
     let mut scribe = scribe(&source);
     scribe.delete_version(1, 5);
     scribe.forget(&[id]);
@@ -78,7 +78,7 @@ fn a_collected_body_comes_back_with_its_version() {
 }
 
 #[test]
-fn two_histories_become_one() {
+fn two_histories_are_merged() {
     let (one, other) = (filled(), filled());
     scribe(&one).create(11, "of one", &[]);
     scribe(&one).commit(11, 31, "1.0");
@@ -101,10 +101,11 @@ fn two_histories_become_one() {
         }
         assert_eq!(export(store), before);
     }
-    // What is undone is named by its number here: 22 there, two later here; what both have keeps its own.
+    // An undo names operations by their number in this store: 22 became 24, and 5 is common to
+    // both.
     let operations = other.operations(&Default::default(), None, 1).unwrap();
     assert_eq!(operations[0].content.undoes, [24, 5]);
-    // And both go on from there.
+    // Both stores can continue from there.
     scribe(&one).commit(11, 33, "2.0");
     assert_eq!(
         counts(&import(&other, &export(&one)).unwrap()),
@@ -113,14 +114,14 @@ fn two_histories_become_one() {
     assert_eq!(tables(&one), tables(&other));
 }
 
-/// Where the clock stands still, an operation may be there twice.
+/// If the clock does not advance, two operations can have the same content.
 #[test]
-fn operations_of_the_same_content_are_told_apart() {
+fn operations_with_the_same_content_are_distinguished() {
     let there = environment_change(prompt_id(1), "x", None, Some(version_id(2)));
     let back = environment_change(prompt_id(1), "x", Some(version_id(2)), None);
     let (one, other) = (filled(), filled());
     scribe(&other).create(12, "of the other", &[]);
-    // Each scribe's first moment.
+    // Each scribe starts at the same time.
     for change in [&there, &back, &there] {
         scribe(&one).write(vec![change.clone()]);
     }
@@ -141,12 +142,12 @@ fn operations_of_the_same_content_are_told_apart() {
 }
 
 #[test]
-fn contradictions_are_told() {
+fn conflicts_are_reported() {
     type Change<'a> = &'a dyn Fn(&mut Scribe<'_>);
     let told = |here: Change<'_>, there: Change<'_>| {
         let (one, other) = (filled(), filled());
         here(&mut scribe(&one));
-        // At another moment: not the same operation.
+        // At another time, so that it is not the same operation.
         let mut late = scribe(&other);
         late.create(40, "late", &[]);
         there(&mut late);
@@ -192,18 +193,18 @@ fn contradictions_are_told() {
     assert_eq!(
         told(&to(Some(1)), &to(Some(3))),
         format!(
-            "production of prompt 000001 is {}, the operation found {two}",
+            "production of prompt 000001 is {}, but before the operation it was {two}",
             version_id(1)
         )
     );
     assert_eq!(
         told(&to(None), &to(Some(3))),
-        format!("production of prompt 000001 is unset, the operation found {two}")
+        format!("production of prompt 000001 is unset, but before the operation it was {two}")
     );
     let rename = |name| move |scribe: &mut Scribe<'_>| scribe.change(1, name, &["c"]);
     assert_eq!(
         told(&rename("one"), &rename("other")),
-        "prompt 000001 is \"one\", tagged [\"c\"], the operation found it \"renamed\", tagged [\"c\"]"
+        "prompt 000001 is \"one\", tagged [\"c\"], but before the operation it was \"renamed\", tagged [\"c\"]"
     );
     let delete = |scribe: &mut Scribe<'_>| scribe.delete_version(1, 3);
     assert_eq!(
@@ -213,15 +214,21 @@ fn contradictions_are_told() {
     let staged = |scribe: &mut Scribe<'_>| scribe.point(1, "staging", Some(3));
     assert_eq!(
         told(&staged, &delete),
-        format!("version {} is in staging, and can't go", version_id(3))
+        format!(
+            "version {} is in staging and can't be deleted",
+            version_id(3)
+        )
     );
     let delete_prompt = |scribe: &mut Scribe<'_>| scribe.delete_prompt(1);
-    assert_eq!(told(&delete_prompt, &commit), "prompt 000001 is not there");
+    assert_eq!(
+        told(&delete_prompt, &commit),
+        "prompt 000001 does not exist"
+    );
 }
 
-/// Stores that have nothing in common are one store's two shelves.
+/// Stores without a common history are merged like two parts of one store.
 #[test]
-fn strangers_are_merged() {
+fn stores_without_a_common_history_are_merged() {
     let (one, other) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
     scribe(&one).create(11, "p", &[]);
     scribe(&one).commit(11, 31, "1.0");
@@ -234,15 +241,15 @@ fn strangers_are_merged() {
     assert_eq!(
         import(&other, &export(&one)).unwrap().bodies,
         0,
-        "it has the body"
+        "a stored body was imported"
     );
     assert_eq!(tables(&one), tables(&other));
     is_sound(&one);
 }
 
-/// What is there may fit all the same: a prompt that nobody deleted yet, what was changed and changed back.
+/// The current states may fit nevertheless, for example if a value was changed and changed back.
 #[test]
-fn what_both_sides_changed_is_refused_whatever_it_is_now() {
+fn changes_on_both_sides_conflict_regardless_of_the_current_state() {
     type Step<'a> = &'a dyn Fn(&Store);
     let told = |here: Step<'_>, there: Step<'_>| {
         let one = Store::in_memory().unwrap();
@@ -251,7 +258,7 @@ fn what_both_sides_changed_is_refused_whatever_it_is_now() {
         scribe(&one).commit(1, 2, "1.1");
         scribe(&one).point(1, "staging", Some(1)); // 4
         let other = copy(&export(&one));
-        // Not the same operation, where both do the same.
+        // If both sides do the same, the operations must still be different.
         scribe(&other).create(40, "late", &[]);
         here(&one);
         there(&other);
@@ -273,7 +280,7 @@ fn what_both_sides_changed_is_refused_whatever_it_is_now() {
     };
     assert_eq!(
         told(commit, delete),
-        "it changed whether prompt 000001 is there, on which operation 5 here rests"
+        "it changed whether prompt 000001 exists, on which operation 5 of the store depends"
     );
     let delete_and_back: Step<'_> = &|store| {
         delete(store);
@@ -296,7 +303,7 @@ fn what_both_sides_changed_is_refused_whatever_it_is_now() {
     };
     assert_eq!(
         told(away_and_back, away),
-        "operation 5 here changed staging of prompt 000001, too"
+        "operation 5 of the store changed staging of prompt 000001 too"
     );
     let rename: Step<'_> = &|store| drop(store.rename("p", "q").unwrap());
     let rename_and_back: Step<'_> = &|store| {
@@ -307,7 +314,7 @@ fn what_both_sides_changed_is_refused_whatever_it_is_now() {
     for change in [rename, rename_and_back, tag] {
         assert_eq!(
             told(rename_and_back, change),
-            "operation 5 here changed the name or tags of prompt 000001, too"
+            "operation 5 of the store changed the name or tags of prompt 000001 too"
         );
     }
     let delete_version: Step<'_> = &|store| drop(store.delete_version(version_id(2)).unwrap());
@@ -322,24 +329,24 @@ fn what_both_sides_changed_is_refused_whatever_it_is_now() {
     assert_eq!(
         told(point_and_away, delete_version),
         format!(
-            "it changed whether version {} is there, on which operation 5 here rests",
+            "it changed whether version {} exists, on which operation 5 of the store depends",
             version_id(2)
         )
     );
-    // Of operations that change nothing, it is only what they take back that meets.
+    // For operations without changes, only the operations that they undo can conflict.
     let undo_nothing: Step<'_> = &|store| {
         let last = u32::try_from(store.stats().unwrap().operations).unwrap();
         undo(store, moment(500 + last), vec![4], Vec::new())
     };
     assert_eq!(
         told(undo_nothing, undo_nothing),
-        "operation 5 here took operation 4 back, or brought it back, too"
+        "operation 5 of the store undid operation 4, or restored it, too"
     );
 }
 
-/// Its own moment is long past, but nobody here could have taken it back before.
+/// The deletion happened long ago, but until its import it could not be undone here.
 #[test]
-fn a_body_is_kept_from_when_its_deletion_came() {
+fn retention_starts_when_a_deletion_is_imported() {
     let source = Store::in_memory().unwrap();
     scribe(&source).create(1, "p", &[]);
     scribe(&source).commit(1, 1, "1.0");

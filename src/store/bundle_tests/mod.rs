@@ -1,4 +1,4 @@
-//! Bundles of crafted histories: there and back, damaged, forged, merged.
+//! Tests of bundles of crafted histories: round trips, damage, forgery, merging.
 
 mod damage;
 mod merge;
@@ -30,7 +30,7 @@ fn import(store: &Store, bundle: &[u8]) -> Result<Imported> {
     store.import_bundle(Cursor::new(bundle))
 }
 
-/// All that a store says of its prompts, versions and pointers, whatever its operations are.
+/// Returns the prompts, versions and environments of a store, independently of its operations.
 fn tables(store: &Store) -> Vec<String> {
     let mut tables = Vec::new();
     let visited = store
@@ -78,8 +78,10 @@ fn undo(store: &Store, at: DateTime<Utc>, undoes: Vec<u64>, changes: Vec<Change>
     transaction.commit().unwrap();
 }
 
-/// A history of every kind of change: with an undo, deleted versions and prompts, collected bodies, a body that several
-/// versions have, bodies in the journal and bodies in their place.
+/// Creates a history with every kind of change.
+///
+/// It contains an undo, deleted versions and prompts, garbage-collected bodies, a body that several
+/// versions share, and bodies in the journal and in the blob store.
 fn fill(store: &Store) {
     let mut scribe = scribe(store);
     scribe.create(1, "first, Ünïcödé", &["a", "b"]); // operation 1
@@ -124,7 +126,7 @@ fn filled() -> Store {
 }
 
 #[test]
-fn a_store_goes_there_and_back() {
+fn export_and_import_preserve_a_store() {
     let folder = tempfile::tempdir().unwrap();
     let directory = |name: &str| Store::create(folder.path().join(name)).unwrap();
     let memory = || Store::in_memory().unwrap();
@@ -150,7 +152,7 @@ fn a_store_goes_there_and_back() {
     }
     assert_eq!(
         bundles[0], bundles[1],
-        "a store in memory and one in a directory"
+        "bundles of memory and directory differ"
     );
 }
 
@@ -166,9 +168,11 @@ fn an_empty_store_has_a_bundle() {
     assert_eq!(export(&filled), before);
 }
 
-/// Written by the release that made the format: later ones read it, and write it so.
+/// The golden file was written by the release that introduced the format.
+///
+/// Later releases must read it, and write the same bytes.
 #[test]
-fn the_format_stays() {
+fn the_format_does_not_change() {
     let store = Store::in_memory().unwrap();
     let mut scribe = scribe(&store);
     scribe.create(1, "greeting", &["a"]);
@@ -192,7 +196,7 @@ fn the_format_stays() {
     assert_eq!(tables(&read), tables(&store));
 }
 
-/// From where the reader is, which may be behind something else.
+/// A bundle starts at the reader's position, which may be after other data.
 #[test]
 fn a_bundle_may_begin_anywhere() {
     let bundle = [b"something else".to_vec(), export(&filled())].concat();
@@ -221,7 +225,7 @@ fn a_damaged_body_is_never_exported() {
     }
 }
 
-/// What the first part of a bundle told is in the rest, whoever collects meanwhile.
+/// A bundle contains all bodies that it announced, even if garbage is collected in the meantime.
 #[test]
 fn bodies_stay_while_they_are_exported() {
     struct Pausing<'a, 'b> {
@@ -263,9 +267,9 @@ fn bodies_stay_while_they_are_exported() {
     }
 }
 
-/// A writer that fails is an error, and a reader that does.
+/// If the writer or the reader fails, the error contains the cause.
 #[test]
-fn what_the_system_answers_is_kept() {
+fn errors_contain_the_cause() {
     struct Full(usize);
     impl Write for Full {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -312,7 +316,7 @@ fn what_the_system_answers_is_kept() {
     assert_eq!(empty.stats().unwrap().operations, 0);
 }
 
-/// Between the check and the transaction somebody writes to the file.
+/// The file is modified between the check and the transaction.
 #[test]
 fn a_bundle_that_changes_while_it_is_read_is_refused() {
     struct Changing {

@@ -1,4 +1,7 @@
-//! Histories that nobody thought of: two of them become one or stay as they were, forged ones never make a store unsound.
+//! Property tests with random histories.
+//!
+//! Two histories are merged, or both stores stay as they were. Forged histories never make a store
+//! unsound.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +13,7 @@ use crate::model::record::{Expected, PromptFilter, VersionFilter};
 use crate::model::version_number::{Bump, Selector};
 use crate::{Body, EnvironmentName, NewPrompt, NewVersion, PromptId, VersionId};
 
-/// What to do, to which of what is there, and how.
+/// One random step: the kind of change, the prompt, and the details.
 type Step = (u8, u8, u8);
 
 fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -26,7 +29,7 @@ fn body_of(which: u8) -> Body {
     Body::try_from(format!(r#"{{"model": "m", "seed": {}}}"#, which % 8)).unwrap()
 }
 
-/// Does as a caller would; what the store refuses is left.
+/// Makes the change of a step as a caller would. A refused change is skipped.
 fn step(store: &Store, (what, which, how): Step) -> Result<()> {
     let all = store.prompts(&PromptFilter::default(), None, usize::MAX)?;
     let mut ids: Vec<PromptId> = all.iter().map(|prompt| prompt.id).collect();
@@ -69,7 +72,7 @@ fn walk(store: &Store, steps: &[Step]) {
     }
 }
 
-/// Prompts, versions and pointers, whichever came first.
+/// Returns prompts, versions and environments, independently of their order.
 fn shelf(store: &Store) -> BTreeMap<PromptId, String> {
     let mut shelf = BTreeMap::new();
     let visited = store
@@ -96,7 +99,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
-    fn two_histories_become_one_or_stay(common in steps(20), one in steps(6), other in steps(6)) {
+    fn two_histories_are_merged_or_unchanged(common in steps(20), one in steps(6), other in steps(6)) {
         let first = Store::in_memory().unwrap();
         walk(&first, &common);
         let second = Store::in_memory().unwrap();
@@ -127,8 +130,9 @@ proptest! {
         }
     }
 
-    /// Operations left out, doubled and moved, under hashes that are right: every store gives the same answer, and
-    /// is sound afterwards.
+    /// Operations are removed, duplicated and moved, and all hashes are correct.
+    ///
+    /// Every store gives the same answer and is sound afterwards.
     #[test]
     fn forged_histories_leave_stores_sound(
         steps in steps(20),

@@ -1,4 +1,4 @@
-//! What is read of a store: as it is, or as it was.
+//! Views: reads of a store, as it is now or as it was earlier.
 
 mod reads;
 mod versions;

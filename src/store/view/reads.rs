@@ -1,4 +1,4 @@
-//! TODO
+//! [`View`], the reads of a store at one moment.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,12 +12,15 @@ use crate::model::version_number::PromptRef;
 use crate::storage::Snapshot;
 use crate::store::handle::Inner;
 
-/// What is read of a store: as it is now, which every [`Store`](crate::Store) derefs to, or as it was, which
-/// [`at`](Self::at) gives.
+/// Reads of a store, as it is now or as it was at an earlier moment.
 ///
-/// Cheap to clone, and usable from any number of threads. A view of an earlier moment never changes, as history does not;
-/// it holds nothing open and nobody up. What it answers is replayed from the operations: of one prompt for what is asked
-/// of a prompt by its id, of all for lists.
+/// Every [`Store`](crate::Store) dereferences to the view of the present. [`at`](Self::at) returns
+/// a view of an earlier moment.
+///
+/// A view is cheap to clone and can be used from any number of threads. A view of an earlier moment
+/// never changes, because history does not. It holds no lock and blocks no writer. Its answers are
+/// a replay of the operations: of one prompt's operations if the prompt is given by its id, of all
+/// operations for lists.
 ///
 /// ```
 /// use promptbook::{Expected, NewPrompt, NewVersion, Store};
@@ -27,7 +30,7 @@ use crate::store::handle::Inner;
 /// let new = NewVersion::new("greeting", r#"{"messages": [], "seed": 1}"#)?;
 /// store.commit(new.environment("production".parse::<promptbook::EnvironmentName>()?))?;
 ///
-/// let before = store.at(1)?; // the first operation: the prompt was made
+/// let before = store.at(1)?; // operation 1 created the prompt
 /// assert_eq!(before.version("greeting@production")?.number.to_string(), "1.0");
 /// assert_eq!(store.version("greeting@production")?.number.to_string(), "1.1");
 /// # Ok::<(), promptbook::Error>(())
@@ -35,11 +38,11 @@ use crate::store::handle::Inner;
 #[derive(Clone)]
 pub struct View {
     pub(crate) inner: Arc<Inner>,
-    /// None for the store as it is.
+    /// None for the present.
     pub(crate) past: Option<Arc<PastMoment>>,
 }
 
-/// An earlier moment, and what was replayed of it so far.
+/// An earlier moment, and the prompts that were replayed for it so far.
 pub(crate) struct PastMoment {
     until: u64,
     prompts: PastPrompts,
@@ -55,18 +58,22 @@ impl fmt::Debug for View {
 }
 
 impl View {
-    /// The store as it is, whenever it is asked.
+    /// Creates a view that always shows the current state.
     pub(crate) fn of_the_present(inner: Arc<Inner>) -> Self {
         Self { inner, past: None }
     }
 
-    /// This view's store as it was at a moment. A view of an earlier moment reaches back only.
+    /// Returns the store as it was at a moment.
+    ///
+    /// A view of an earlier moment can only go further back.
+    ///
+    /// A time selects the state after the last operation whose own time is not later, see
+    /// [`Moment::Time`]. A time before that of every operation selects the empty store.
     ///
     /// # Errors
     ///
-    /// [`OperationNotFound`](Error::OperationNotFound) for an operation that the view does not have. A time before the first operation is the
-    /// empty store. A clock that was ahead counts: from an operation that tells a time yet to come on, nothing belongs to
-    /// an earlier time, see [`Moment::Time`].
+    /// [`OperationNotFound`](Error::OperationNotFound) if the view does not contain the operation;
+    /// [`Backend`](Error::Backend) if the index failed.
     pub fn at(&self, moment: impl Into<Moment>) -> Result<Self> {
         let moment = moment.into();
         let until = self.look(|snapshot| find_moment(snapshot, &moment))?;
@@ -79,13 +86,17 @@ impl View {
         })
     }
 
-    /// The number of the operation that this view is as of, 0 for before the first; none for the present.
+    /// Returns the number of the last operation that this view contains.
+    ///
+    /// It is 0 before the first operation, and none for the view of the present.
     #[must_use]
     pub fn operation(&self) -> Option<u64> {
         self.past.as_ref().map(|past| past.until)
     }
 
-    /// Looks at one moment, bodies included.
+    /// Calls `look` with a consistent snapshot of the view's moment.
+    ///
+    /// Bodies can be read during the call.
     pub(crate) fn look<T>(&self, look: impl Fn(&dyn Snapshot) -> Result<T>) -> Result<T> {
         let attempt = || loop {
             let present = self.inner.index.snapshot()?;
@@ -101,10 +112,10 @@ impl View {
             }
         };
         match (attempt(), &self.past) {
-            // The body may have been collected after the snapshot was taken: a newer one tells, and then
-            // what was deleted is not found, and what is damaged still is.
+            // The body may have been garbage-collected after the snapshot was taken. In a newer
+            // snapshot, a deleted version is not found, and a damaged body is still damaged.
             (Err(Error::Damaged { .. }), None) => attempt(),
-            // Of an earlier moment a newer snapshot tells just whether the body is still stored.
+            // For an earlier moment, a newer snapshot only shows whether the body is still stored.
             (Err(Error::Damaged { blob, reason }), Some(_)) => {
                 Err(match self.inner.index.snapshot()?.blob(blob)? {
                     None => Error::BodyCollected { blob },
@@ -115,12 +126,13 @@ impl View {
         }
     }
 
-    /// A prompt by id or exact name.
+    /// Returns a prompt by its id or exact name.
     ///
     /// # Errors
     ///
-    /// [`PromptNotFound`](Error::PromptNotFound), or [`AmbiguousPrompt`](Error::AmbiguousPrompt) where several have
-    /// the name.
+    /// [`PromptNotFound`](Error::PromptNotFound) if there is none;
+    /// [`AmbiguousPrompt`](Error::AmbiguousPrompt) if several prompts have this name;
+    /// [`Backend`](Error::Backend) if the index failed.
     pub fn prompt<P>(&self, prompt: P) -> Result<Prompt>
     where
         P: TryInto<PromptRef>,
@@ -129,7 +141,7 @@ impl View {
         let prompt = prompt.try_into()?;
         self.look(|snapshot| {
             let id = match &prompt {
-                // An id that is right needs no look of its own.
+                // The lookup below finds out whether the id exists.
                 PromptRef::Id(id) => *id,
                 named => find_prompt(snapshot, named)?,
             };
@@ -139,12 +151,15 @@ impl View {
         })
     }
 
-    /// Prompts newest first: those made before the prompt `before`, `limit` at most. The last one's id is where the
-    /// next page goes on, also if that prompt is deleted meanwhile.
+    /// Returns prompts, newest first: at most `limit` of those created before the prompt `before`.
+    ///
+    /// To get the next page, pass the id of the last prompt as `before`, even if that prompt is
+    /// deleted in the meantime.
     ///
     /// # Errors
     ///
-    /// [`PromptNotFound`](Error::PromptNotFound) where `before` never was a prompt.
+    /// [`PromptNotFound`](Error::PromptNotFound) if `before` was never a prompt;
+    /// [`Backend`](Error::Backend) if the index failed.
     pub fn prompts(
         &self,
         filter: &PromptFilter,
@@ -159,34 +174,34 @@ impl View {
         })
     }
 
-    /// How many prompts there are.
+    /// Returns the number of live prompts.
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend).
+    /// [`Backend`](Error::Backend) if the index failed.
     pub fn prompt_count(&self) -> Result<u64> {
         self.look(|snapshot| Ok(snapshot.prompt_count()?))
     }
 
-    /// Every tag in use, sorted.
+    /// Returns every tag in use, sorted.
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend).
+    /// [`Backend`](Error::Backend) if the index failed.
     pub fn tags(&self) -> Result<Vec<String>> {
         self.look(|snapshot| Ok(snapshot.tags()?))
     }
 
-    /// The name of every environment in use, sorted.
+    /// Returns the name of every environment in use, sorted.
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend).
+    /// [`Backend`](Error::Backend) if the index failed.
     pub fn environment_names(&self) -> Result<Vec<EnvironmentName>> {
         self.look(|snapshot| Ok(snapshot.environment_names()?))
     }
 
-    /// A prompt's environments, sorted by name.
+    /// Returns a prompt's environments, sorted by name.
     ///
     /// # Errors
     ///
@@ -200,12 +215,16 @@ impl View {
         self.look(|snapshot| Ok(snapshot.environments(find_prompt(snapshot, &prompt)?)?))
     }
 
-    /// The versions that an environment pointed to, newest first, `limit` at most: from when to when, by whom, why.
-    /// A prompt that is deleted has them too, by its id.
+    /// Returns the versions that an environment pointed to, newest first: at most `limit`.
+    ///
+    /// This is the environment log.
+    ///
+    /// Each entry says from when to when, by whom, and why. A deleted prompt has an environment log
+    /// too, if it is given by its id.
     ///
     /// # Errors
     ///
-    /// As [`prompt`](Self::prompt), unless it is named by its id.
+    /// As [`prompt`](Self::prompt), unless the prompt is given by its id.
     pub fn holders<P, E>(&self, prompt: P, environment: E, limit: usize) -> Result<Vec<Holding>>
     where
         P: TryInto<PromptRef>,
@@ -219,12 +238,13 @@ impl View {
         })
     }
 
-    /// Operations newest first: those of a number below `before`, `limit` at most. The last one's number is where
-    /// the next page goes on.
+    /// Returns operations, newest first: at most `limit` of those with a number below `before`.
+    ///
+    /// To get the next page, pass the number of the last operation as `before`.
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend).
+    /// [`Backend`](Error::Backend) if the index failed.
     pub fn operations(
         &self,
         filter: &OperationFilter,

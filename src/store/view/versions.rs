@@ -1,4 +1,4 @@
-//! Versions, their bodies and what they render to.
+//! Reads of versions, bodies, contracts and rendered bodies.
 
 use std::sync::Arc;
 
@@ -33,18 +33,24 @@ pub struct Rendered {
     pub version: Version,
     /// The filled body.
     pub body: Json,
-    /// What [`Mode::Helicone`] found wrong; nothing in strict mode, where it is an error instead.
+    /// The errors that [`Mode::Helicone`] found.
+    ///
+    /// Strict mode returns an error instead, so the list is empty.
     pub errors: Vec<ValidationError>,
 }
 
 impl Rendered {
-    /// The filled body's text: in strict mode, all but the tags is as it is in the version, byte for byte.
+    /// Returns the text of the filled body.
+    ///
+    /// In strict mode, everything except the tags is unchanged, byte for byte.
     #[must_use]
     pub fn text(&self) -> &str {
         self.body.text()
     }
 
-    /// The filled body, parsed. It is lossy: numbers are integers of 64 bits or doubles.
+    /// Returns the filled body as parsed JSON.
+    ///
+    /// This loses precision: numbers become 64-bit integers or doubles.
     #[must_use]
     pub fn json(&self) -> &Value {
         self.body.json()
@@ -52,13 +58,16 @@ impl Rendered {
 }
 
 impl View {
-    /// The version that a spec names: `"greeting@2.1"`, a [`VersionId`], or a prompt and a selector.
+    /// Returns the version that a spec selects.
+    ///
+    /// The spec is text such as `"greeting@2.1"`, a [`VersionId`], or a prompt and a selector.
     ///
     /// # Errors
     ///
     /// As [`prompt`](Self::prompt); [`VersionNotFound`](Error::VersionNotFound),
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), [`ForeignVersion`](Error::ForeignVersion), or
-    /// [`Invalid`](Error::Invalid) for text that is no spec.
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
+    /// [`ForeignVersion`](Error::ForeignVersion) if the prompt has no such version;
+    /// [`Invalid`](Error::Invalid) if the text is not a spec.
     pub fn version<S>(&self, spec: S) -> Result<Version>
     where
         S: TryInto<Spec>,
@@ -72,7 +81,9 @@ impl View {
         Ok(Arc::unwrap_or_clone(version))
     }
 
-    /// As [`version`](Self::version) of the present, shared with all who ask until its prompt is changed.
+    /// Returns the version that a spec selects now.
+    ///
+    /// The version is shared by all callers until its prompt is changed.
     pub(crate) fn shared_version(&self, spec: &Spec) -> Result<Arc<Version>> {
         let known = &self.inner.resolved;
         let mark = self.inner.index.change_mark();
@@ -93,21 +104,29 @@ impl View {
         })
     }
 
-    /// What [`shared_version`](Self::shared_version) answers, if it is in memory and still so. It takes microseconds
-    /// and waits for no disk, so a thread that must not block may ask.
+    /// Returns the version that a spec selects now, if it is in memory.
+    ///
+    /// It is the version that [`shared_version`](Self::shared_version) would return.
+    ///
+    /// The call takes microseconds and does not wait for the disk, so a thread that must not block
+    /// can use it.
     #[cfg(feature = "server")]
     pub(crate) fn remembered_version(&self, spec: &Spec) -> Option<Arc<Version>> {
         let mark = self.inner.index.change_mark();
         self.inner.resolved.version(mark, spec)
     }
 
-    /// A prompt's versions in the order they were committed, newest first: those committed before the version `before`,
-    /// `limit` at most (`usize::MAX` for all). The last one's id is where the next page goes on, also if that
-    /// version is deleted meanwhile.
+    /// Returns a prompt's versions in commit order, newest first: at most `limit`.
+    ///
+    /// Only versions that were committed before the version `before` are returned.
+    ///
+    /// With a `limit` of `usize::MAX`, all are returned. To get the next page, pass the id of the
+    /// last version as `before`, even if that version is deleted in the meantime.
     ///
     /// # Errors
     ///
-    /// [`VersionNotFound`](Error::VersionNotFound) where `before` never was a version; as [`prompt`](Self::prompt).
+    /// [`VersionNotFound`](Error::VersionNotFound) if `before` was never a version; as
+    /// [`prompt`](Self::prompt).
     pub fn versions<P>(
         &self,
         prompt: P,
@@ -123,8 +142,10 @@ impl View {
         self.look(|snapshot| list(snapshot, &prompt, filter, before, limit))
     }
 
-    /// As [`versions`](Self::versions); if they are as many as the limit, so that more may follow, with the prompt's
-    /// environments at the same moment.
+    /// Returns versions, as [`versions`](Self::versions) does, and the prompt's environments.
+    ///
+    /// The environments are of the same moment. They are only read if there are as many versions as
+    /// the limit, so that more may follow.
     #[cfg(feature = "server")]
     pub(crate) fn first_versions(
         &self,
@@ -146,7 +167,7 @@ impl View {
         })
     }
 
-    /// How many versions a prompt has, and its highest major.
+    /// Returns the number of live versions of a prompt, and its highest major number.
     ///
     /// # Errors
     ///
@@ -163,17 +184,18 @@ impl View {
         })
     }
 
-    /// The version that a spec names, with its body.
+    /// Returns the version that a spec selects, with its body.
     ///
-    /// What was resolved is kept in memory, and shared with all who ask, until its prompt is changed, by whichever process:
-    /// then it takes some hundred nanoseconds, a third of which are saved by a [`Spec`] that is made once and passed by
-    /// reference.
+    /// Resolved specs are cached in memory and shared by all callers, until any process changes
+    /// their prompt. A cached answer takes a few hundred nanoseconds. A third of this is saved by
+    /// creating a [`Spec`] once and passing it by reference.
     ///
     /// # Errors
     ///
-    /// [`Damaged`](Error::Damaged) where the body's bytes are not those that were stored; of an earlier moment
-    /// [`BodyCollected`](Error::BodyCollected), unless this handle still has the body in memory; as
-    /// [`version`](Self::version).
+    /// - [`Damaged`](Error::Damaged) if the body's bytes do not match its address.
+    /// - [`BodyCollected`](Error::BodyCollected) for a view of an earlier moment, if the body was
+    ///   removed by garbage collection and is not in this handle's memory.
+    /// - As [`version`](Self::version).
     pub fn resolve<S>(&self, spec: S) -> Result<Arc<Resolved>>
     where
         S: TryInto<Spec>,
@@ -208,7 +230,9 @@ impl View {
         Ok(Arc::new(Resolved { version, body }))
     }
 
-    /// What a version asks of its callers, its partials as they are now.
+    /// Returns the contract of a version, with its current partials.
+    ///
+    /// The contract is what the version requires of its callers.
     ///
     /// # Errors
     ///
@@ -222,7 +246,9 @@ impl View {
         Ok(Contract::of(body.as_ref(), &partials))
     }
 
-    /// How callers of one version would break with another: nothing where it could be a minor of it.
+    /// Returns how callers of one version would break with another.
+    ///
+    /// The list is empty if the second version could be a minor version of the first.
     ///
     /// # Errors
     ///
@@ -236,15 +262,18 @@ impl View {
         Ok(breakages(&self.contract(from)?, &self.contract(to)?))
     }
 
-    /// Fills a version's body with inputs, and with its partials as they are now.
+    /// Fills a version's body with inputs and with its current partials.
     ///
-    /// Inputs hold integers of 64 bits and doubles. Any other number is exact only as a string, such as `"1.50"`.
+    /// Inputs can contain 64-bit integers and doubles. Any other number is exact only as a string,
+    /// such as `"1.50"`.
     ///
     /// # Errors
     ///
-    /// In strict mode [`Render`](Error::Render) with every problem at once, never a half-filled body; in
-    /// Helicone's mode [`Unrenderable`](Error::Unrenderable) for a body that its client refuses; as
-    /// [`resolve`](Self::resolve).
+    /// - [`Render`](Error::Render) in strict mode. It lists every problem; a body is never filled
+    ///   in part.
+    /// - [`Unrenderable`](Error::Unrenderable) in Helicone mode, for a body that Helicone's client
+    ///   refuses.
+    /// - As [`resolve`](Self::resolve).
     pub fn render<S>(&self, spec: S, inputs: &Map<String, Value>, mode: Mode) -> Result<Rendered>
     where
         S: TryInto<Spec>,
@@ -259,14 +288,20 @@ impl View {
         })
     }
 
-    /// What an environment resolves to, partials filled in, as one file for programs that have no store: all of one moment.
-    /// Prompts without that environment are left out, and there may be none that have it.
+    /// Returns the resolved bodies of an environment as one file.
+    ///
+    /// Their partials are filled in. The file is for programs that have no store.
+    ///
+    /// Everything is read at one moment. Prompts without this environment are left out, so the file
+    /// may contain no prompts.
     ///
     /// # Errors
     ///
-    /// [`Freeze`](Error::Freeze) with the problems of all prompts at once, if partials can't be filled;
-    /// [`Damaged`](Error::Damaged) or [`BodyCollected`](Error::BodyCollected) as [`resolve`](Self::resolve);
-    /// [`Invalid`](Error::Invalid) for text that is no environment's name.
+    /// - [`Freeze`](Error::Freeze) if partials cannot be filled. It lists the problems of all
+    ///   prompts.
+    /// - [`Damaged`](Error::Damaged) or [`BodyCollected`](Error::BodyCollected), as
+    ///   [`resolve`](Self::resolve).
+    /// - [`Invalid`](Error::Invalid) if the text is not the name of an environment.
     pub fn freeze<E>(&self, environment: E) -> Result<Frozen>
     where
         E: TryInto<EnvironmentName>,
@@ -277,11 +312,15 @@ impl View {
         Frozen::of(environment, texts)
     }
 
-    /// The body of this address, whatever versions have it or had it, until it is collected.
+    /// Returns the body with this address, until it is removed by garbage collection.
+    ///
+    /// It does not matter which versions use it or used it.
     ///
     /// # Errors
     ///
-    /// [`BodyNotFound`](Error::BodyNotFound), [`Damaged`](Error::Damaged), [`Backend`](Error::Backend).
+    /// [`BodyNotFound`](Error::BodyNotFound) if no such body is stored; [`Damaged`](Error::Damaged)
+    /// if its bytes do not match the address; [`Backend`](Error::Backend) if the index or the blob
+    /// store failed.
     pub fn body(&self, blob: BlobId) -> Result<Body> {
         self.look(|snapshot| match snapshot.blob(blob)? {
             Some(_) => self.inner.bodies.read(snapshot, blob),
@@ -299,7 +338,7 @@ impl View {
         })
     }
 
-    /// Reads a version, its body and what else is asked for, all of one moment.
+    /// Reads a version, its body, and more data of the caller's choice, all at one moment.
     fn read<T>(
         &self,
         spec: &Spec,
@@ -313,7 +352,9 @@ impl View {
         })
     }
 
-    /// All live prompts with their live versions, oldest first, as an import takes them: of one moment.
+    /// Returns all live prompts with their live versions, oldest first, for an import.
+    ///
+    /// Everything is read at one moment.
     #[cfg(feature = "server")]
     pub(crate) fn export(&self) -> Result<Vec<ImportedPrompt>> {
         self.look(|snapshot| export(snapshot, &self.inner.bodies))
@@ -343,27 +384,42 @@ mod tests {
     use crate::{EnvironmentName, Expected, NewPrompt, Store};
 
     #[test]
-    fn a_version_is_remembered_until_somebody_commits() {
+    fn a_version_is_cached_until_the_next_commit() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::create(directory.path()).unwrap();
         let other = Store::open(directory.path()).unwrap();
         let new = NewPrompt::new("greeting", r#"{"messages": []}"#).unwrap();
         let created = store.create_prompt(new).unwrap();
-        // Settling commits too, at a moment of its own.
+        // A checkpoint commits too, and could do so at any time.
         store.settle(|_| ()).unwrap();
 
         let production = Spec::new(created.prompt.id, EnvironmentName::production());
-        assert_eq!(store.remembered_version(&production), None, "never asked");
+        assert_eq!(
+            store.remembered_version(&production),
+            None,
+            "before it was read"
+        );
         let found = store.shared_version(&production).unwrap();
         assert_eq!(found.id, created.version.id);
         let remembered = store.remembered_version(&production).unwrap();
-        assert!(Arc::ptr_eq(&found, &remembered), "a copy");
+        assert!(
+            Arc::ptr_eq(&found, &remembered),
+            "the cache returned a copy"
+        );
 
         let moved = other.set_environment(created.prompt.id, "other", "1.0", Expected::Any);
         moved.unwrap();
-        assert_eq!(store.remembered_version(&production), None, "a commit");
+        assert_eq!(
+            store.remembered_version(&production),
+            None,
+            "after a commit"
+        );
         store.delete_version(created.version.id).unwrap();
         assert!(store.shared_version(&production).is_err());
-        assert_eq!(store.remembered_version(&production), None, "an error");
+        assert_eq!(
+            store.remembered_version(&production),
+            None,
+            "after an error"
+        );
     }
 }

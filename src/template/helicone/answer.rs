@@ -1,4 +1,4 @@
-//! What merging answers, and why it may not.
+//! The result of a merge, and the errors that prevent it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,17 +7,17 @@ use crate::template::budget::{LIMIT, TooLarge};
 use crate::template::place::{Path, Place};
 use crate::template::variable::VariableType;
 
-/// What [`merge`](super::merge()) answers. As JSON: `{"body": …, "errors": […]}`.
+/// The result of [`merge`](super::merge()). As JSON: `{"body": …, "errors": […]}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Merged {
-    /// The request; texts and sections with an error have their tags still.
+    /// The request. Texts and sections with an error still have their tags.
     pub body: Value,
-    /// The inputs that were not accepted: those of messages, of `response_format`, of `tools`.
+    /// The inputs that were not accepted: those of messages, of `response_format`, and of `tools`.
     pub errors: Vec<ValidationError>,
 }
 
-/// An input that is not of the type that a tag asks for, or is missing where it must not be.
+/// An input that does not have the type that a tag requires, or that is missing but required.
 ///
 /// As JSON: `{"variable": …, "expected": …, "value": …}`, without `value` if there is none.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,25 +32,26 @@ pub struct ValidationError {
     pub value: Option<Value>,
 }
 
-/// Why a body and parameters can't be merged at all.
+/// A reason why a body and parameters cannot be merged at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MergeError {
-    /// Something is of the wrong shape.
+    /// A value has the wrong shape.
     #[error("{place} is {found}, expected {expected}")]
     Shape {
-        /// Where it stands. The messages are counted together: the saved ones, then the caller's.
+        /// The place of the value. Messages are counted together: the saved ones, then the
+        /// caller's.
         place: Place,
-        /// What it is.
+        /// The shape that was found.
         found: &'static str,
-        /// What it should be.
+        /// The shape that was expected.
         expected: &'static str,
     },
 
-    /// The inputs and partials would make the body larger than is accepted.
+    /// The inputs and partials would make the body larger than the limit.
     #[error("filling the body would add more than {limit} bytes")]
     TooLarge {
-        /// How many bytes filling may add, errors included.
+        /// Maximum number of bytes that filling may add, errors included.
         limit: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! How the reference client fills a text or a section, its oddities included.
+//! Filling of a text or a section as the reference client does it, oddities included.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,11 +10,12 @@ use crate::template::javascript::{is_numeric, is_truthy, text};
 use crate::template::tag::{Piece, VariableTag, pieces, variables};
 use crate::template::variable::{VariableType, is_boolean};
 
-/// Fills texts and sections, and collects what was not accepted.
+/// Fills texts and sections, and collects the inputs that were not accepted.
 pub(super) struct Filler<'a> {
     inputs: &'a Map<String, Value>,
     partial_texts: &'a Map<String, Value>,
-    /// Whether the inputs that were asked for as numbers are numeric: they may be long, and asked for often.
+    /// Whether the inputs of number variables are numeric. Cached, because an input may be long and
+    /// used often.
     numeric: HashMap<&'a str, bool>,
     budget: Budget,
     pub(super) errors: Vec<ValidationError>,
@@ -34,10 +35,11 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// Fills a message's text; with an error in it, it stays as it is.
+    /// Fills a message's text. With an error in it, the text stays unchanged.
     ///
-    /// Falsy inputs count as missing, and what is missing stays a tag. Partials go in first: variables in
-    /// them are filled too, unchecked, and may begin in one and end outside.
+    /// Falsy inputs count as missing, and the tag of a missing input stays. Partials are inserted
+    /// first. Variables in them are then filled too, unchecked, and may begin in one partial and
+    /// end outside.
     pub(super) fn text(&mut self, text: &mut String) -> Result<(), TooLarge> {
         let before = self.errors.len();
         let mut checked = HashSet::new();
@@ -61,7 +63,7 @@ impl<'a> Filler<'a> {
         Ok(())
     }
 
-    /// Fills a section's JSON; with an error anywhere in it, it stays as it is.
+    /// Fills a section's JSON. With an error anywhere in it, the section stays unchanged.
     pub(super) fn section(&mut self, json: &Value) -> Result<Value, TooLarge> {
         let before = self.errors.len();
         self.check(json, &mut HashSet::new())?;
@@ -73,8 +75,8 @@ impl<'a> Filler<'a> {
         Ok(if refused { json.clone() } else { filled })
     }
 
-    /// Checks each variable of a section once, by the type of its first tag. Here what is missing or
-    /// falsy is an error.
+    /// Checks each variable of a section once, by the type of its first tag. In sections, a missing
+    /// or falsy input is an error.
     fn check<'j>(
         &mut self,
         json: &'j Value,
@@ -96,8 +98,8 @@ impl<'a> Filler<'a> {
         text: &'j str,
         checked: &mut HashSet<&'j str>,
     ) -> Result<(), TooLarge> {
-        // The client looks for tags in serialised JSON, where control characters are escapes and no
-        // white space: a tag with one in it is filled, but not checked.
+        // The client looks for tags in serialised JSON. Control characters are escapes there and
+        // not white space, so a tag that contains one is filled but not checked.
         let plain = |tag: &VariableTag<'_>| !tag.raw.contains(|c: char| c < ' ');
         for tag in variables(text).filter(plain) {
             if checked.insert(tag.name) && self.accepts(tag) != Some(true) {
@@ -123,7 +125,8 @@ impl<'a> Filler<'a> {
                 let mut filled = Map::with_capacity(members.len());
                 for (name, value) in members {
                     if let Some(name) = self.key(name)? {
-                        // Where two get the same name, the first one's place has the later one's value.
+                        // If two members get the same name, the place of the first gets the value
+                        // of the later one.
                         filled.insert(name, self.json(value)?);
                     }
                 }
@@ -133,7 +136,8 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// A member's name, filled. `None` if it is a tag whose input is no string: an error.
+    /// Fills a member's name. Returns `None`, after recording an error, if the name is a tag whose
+    /// input is not a string.
     fn key(&mut self, name: &str) -> Result<Option<String>, TooLarge> {
         let Some(tag) = VariableTag::whole(name) else {
             return self.section_text(name).map(Some);
@@ -151,7 +155,8 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// Fills the variables of a text in a section: falsy inputs too, as far as the check lets them pass.
+    /// Fills the variables of a text in a section. This includes falsy inputs that passed the
+    /// check.
     fn section_text(&mut self, text: &str) -> Result<String, TooLarge> {
         let inputs = self.inputs;
         replace(text, &mut self.budget, |piece| match piece {
@@ -160,7 +165,7 @@ impl<'a> Filler<'a> {
         })
     }
 
-    /// Whether the input of a tag is of its type; `None` if it is missing or falsy.
+    /// Checks whether the input of a tag has its type; returns `None` if it is missing or falsy.
     fn accepts(&mut self, tag: VariableTag<'_>) -> Option<bool> {
         let (name, value) = self.inputs.get_key_value(tag.name)?;
         is_truthy(value).then(|| match VariableType::from(tag.kind) {
@@ -173,7 +178,7 @@ impl<'a> Filler<'a> {
         })
     }
 
-    /// Notes that an input is not accepted.
+    /// Records that an input is not accepted.
     fn refuse(&mut self, name: &str, expected: VariableType) -> Result<(), TooLarge> {
         let value = self.inputs.get(name);
         value.map_or(Ok(()), |value| self.budget.spend_value(value))?;
@@ -186,7 +191,7 @@ impl<'a> Filler<'a> {
     }
 }
 
-/// Writes a text with the values that stand for its tags; a tag without one stays.
+/// Replaces the tags of a text by values; a tag without a value stays.
 fn replace<'v>(
     template: &str,
     budget: &mut Budget,
@@ -218,7 +223,7 @@ mod tests {
         inputs.as_object().cloned().unwrap()
     }
 
-    /// The filled text, and the names of the inputs that were not accepted.
+    /// Returns the filled text, and the names of the inputs that were not accepted.
     fn text_of(text: &str) -> (String, Vec<String>) {
         let inputs = inputs();
         let partial = |tag: &str, text: &str| (tag.to_owned(), json!(text));
@@ -257,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_leave_what_is_falsy_and_stop_at_errors() {
+    fn texts_keep_the_tags_of_falsy_inputs_and_stop_at_errors() {
         assert_eq!(
             text_of("{{hc:n:number}} {{hc:zero:number}}"),
             ("5 {{hc:zero:number}}".into(), vec![])
@@ -294,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn sections_stop_at_what_is_missing_falsy_or_no_key() {
+    fn sections_stop_at_missing_or_falsy_inputs_and_invalid_keys() {
         let section = json!({ "a": "{{hc:gone:date}}", "b-{{hc:zero:number}}": "{{hc:s:boolean}} {{hc:gone:x}}" });
         let errors = vec![
             error("gone", "date"),

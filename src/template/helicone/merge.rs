@@ -1,4 +1,4 @@
-//! A saved body and a caller's parameters become one request.
+//! Merging of a saved body and a caller's parameters into one request.
 
 use std::collections::HashSet;
 
@@ -13,16 +13,20 @@ use crate::template::place::{Path, Step};
 use crate::template::tag::{Piece, pieces};
 use crate::template::uses::texts;
 
-/// The parameters that choose and fill a prompt; they are not sent.
+/// The parameters that select and fill a prompt; they are not part of the request.
 const CONTROLS: [&str; 4] = ["prompt_id", "version_id", "inputs", "environment"];
 
-/// Merges a caller's parameters into a saved body and fills its tags, as the reference client's
-/// `mergePromptBody(params, source, promptPartialInputs)` does.
+/// Merges a caller's parameters into a saved body and fills its tags.
 ///
-/// The request has the source's members, with the caller's over them (but `prompt_id`, `version_id`,
-/// `environment` and `inputs`); the source's messages and tools, then the caller's; and the caller's
-/// `response_format`, else the source's. `partial_texts` has the texts of partials by their tags, exactly
-/// as written.
+/// It does so as the reference client's `mergePromptBody(params, source, promptPartialInputs)`
+/// does. The request contains:
+///
+/// - the members of the source, overridden by the caller's, except `prompt_id`, `version_id`,
+///   `environment` and `inputs`;
+/// - the source's messages and tools, followed by the caller's;
+/// - the caller's `response_format`, or else the source's.
+///
+/// `partial_texts` contains the texts of partials by their tags, exactly as written.
 ///
 /// ```
 /// use promptbook::template::merge;
@@ -39,9 +43,10 @@ const CONTROLS: [&str; 4] = ["prompt_id", "version_id", "inputs", "environment"]
 ///
 /// # Errors
 ///
-/// [`MergeError::Shape`] where the client throws: the source is no object, `messages` or `tools` are no
-/// lists, a message or a content part is null, a part of type `text` has no text, or `inputs` is a
-/// primitive value. [`MergeError::TooLarge`] if filling would add more than 64 MiB.
+/// [`MergeError::Shape`] in the cases in which the client throws: the source is not an object,
+/// `messages` or `tools` is not a list, a message or a content part is null, a part of type `text`
+/// has no text, or `inputs` is a primitive value. [`MergeError::TooLarge`] if filling would add
+/// more than 64 MiB.
 pub fn merge(
     source: &Value,
     params: &Map<String, Value>,
@@ -99,11 +104,11 @@ pub fn merge(
     })
 }
 
-/// Renders a body as the reference client does, with its partials taken from these bodies.
+/// Renders a body as the reference client does, and takes its partials from these bodies.
 ///
-/// Partials whose prompt or environment is absent stay, and so do partials inside partials, as in the
-/// client. It also reads a partial once per text: of two tags that differ in white space only, the second
-/// stays unless another text has it first.
+/// As in the client, tags of partials whose prompt or environment is absent stay, and so do
+/// partials inside partials. The client also reads a partial once per text: if two tags differ in
+/// white space only, the second one stays, unless it comes first in another text.
 ///
 /// # Errors
 ///
@@ -118,8 +123,10 @@ pub fn render_helicone(
     merge(body, &params, &texts)
 }
 
-/// The request of a caller who names no prompt: the parameters without `prompt_id`, `version_id`,
-/// `environment` and `inputs`, and nothing filled.
+/// Returns the request of a caller who names no prompt.
+///
+/// It consists of the parameters without `prompt_id`, `version_id`, `environment` and `inputs`;
+/// nothing is filled.
 #[must_use]
 pub fn caller_body(params: &Map<String, Value>) -> Map<String, Value> {
     let sent = params
@@ -129,7 +136,8 @@ pub fn caller_body(params: &Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
-/// The inputs among a caller's parameters. A list has no members by name, so it is none.
+/// Returns the inputs among a caller's parameters. A list has no named members, so it does not
+/// count.
 fn inputs_of(params: &Map<String, Value>) -> Result<Option<&Map<String, Value>>, MergeError> {
     match params.get("inputs") {
         Some(Value::Object(inputs)) => Ok(Some(inputs)),
@@ -186,7 +194,7 @@ fn fill_part(part: &mut Value, filler: &mut Filler<'_>, path: &mut Path) -> Resu
     }
 }
 
-/// The texts that the client puts in for the partials of a body, by their tags as written.
+/// Returns the texts that the client inserts for the partials of a body, by their tags as written.
 fn read_partials(body: &Value, partials: &Partials) -> Result<Map<String, Value>, TooLarge> {
     let mut budget = Budget::new();
     let mut found = Map::new();
@@ -296,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_that_are_nothing_are_none() {
+    fn falsy_and_list_inputs_count_as_none() {
         for inputs in [json!(null), json!(false), json!(""), json!(0), json!([1])] {
             let source = json!({ "messages": [{ "content": "{{hc:length:string}}" }] });
             let answer = merged(source.clone(), json!({ "inputs": inputs })).unwrap();
@@ -305,14 +313,14 @@ mod tests {
     }
 
     #[test]
-    fn names_of_every_object_are_no_inputs() {
+    fn names_that_every_javascript_object_has_are_not_inputs() {
         let source = json!({ "messages": [{ "content": "{{hc:constructor:string}}" }] });
         let answer = merged(source.clone(), json!({})).unwrap();
         assert_eq!(answer["body"]["messages"], source["messages"]);
     }
 
     #[test]
-    fn what_would_be_too_large_is_an_error() {
+    fn an_oversized_result_is_an_error() {
         let too_large = Err("filling the body would add more than 67108864 bytes".to_owned());
         let params = json!({ "inputs": { "x": "x".repeat(1 << 20) } });
         for tag in ["{{hc:x:string}}", "{{hc:x:number}}"] {
@@ -353,7 +361,7 @@ mod tests {
         assert_eq!(fill("{{hcp:abc123:0}}!"), "I am Ann {{hcp:abc123:0}}!");
         assert_eq!(fill("[{{hcp:abc123:9}}]"), "[]");
         assert_eq!(fill("{{hcp:abc123:0:staging}}"), "{{hcp:abc123:0:staging}}");
-        // Read once, as the client does.
+        // Read only once, as in the client.
         assert_eq!(
             fill("{{hcp:abc123:9}}{{ hcp:abc123:9}}"),
             "{{ hcp:abc123:9}}"

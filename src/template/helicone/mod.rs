@@ -1,4 +1,4 @@
-//! Helicone mode: the answers of the reference client, its oddities included.
+//! Helicone mode: the results of the reference client, oddities included.
 
 mod answer;
 mod fill;

@@ -1,4 +1,4 @@
-//! Fills the text of a body that has been checked.
+//! Filling of the text of a body that has been checked.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -17,9 +17,9 @@ use crate::template::splice::{Splices, message_texts};
 use crate::template::tag::{PartialTag, Piece, VariableTag, pieces, variables};
 use crate::template::uses::SECTIONS;
 
-/// Fills the text of a body whose inputs are there, and whose partials are there and end.
+/// Fills the text of a body whose inputs exist, and whose partials exist and contain no cycle.
 ///
-/// What shows only while filling is still a problem: members that would get one name, and the size.
+/// Some problems appear only during filling: members that would get the same name, and the size.
 pub(super) fn fill(
     body: &str,
     inputs: &Map<String, Value>,
@@ -53,11 +53,11 @@ struct Filler<'a> {
     splices: Splices<'a>,
 }
 
-/// Which tags count in a text.
+/// The kinds of tags that count in a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tags {
     All,
-    /// Partial tags mean nothing in sections.
+    /// The tags of partials do not count in sections.
     Variables,
 }
 
@@ -74,7 +74,8 @@ impl<'a> Filler<'a> {
         Ok(())
     }
 
-    /// Fills a text where it is written. Answers what it says then, if it has tags.
+    /// Fills a text and records the replacements in the body. Returns the filled text if it has
+    /// tags.
     fn written(&mut self, text: &Text<'a>, tags: Tags) -> Result<Option<String>, TooLarge> {
         let said = text.as_str();
         let mut places = text.places();
@@ -101,7 +102,7 @@ impl<'a> Filler<'a> {
         Ok(out)
     }
 
-    /// What goes in for a variable's tag.
+    /// Returns the text that replaces a variable's tag.
     fn value_text(&mut self, tag: VariableTag<'_>) -> Result<Option<Rc<str>>, TooLarge> {
         let Some(value) = self.inputs.get(tag.name) else {
             return Ok(None);
@@ -111,7 +112,7 @@ impl<'a> Filler<'a> {
         Ok(Some(text.into()))
     }
 
-    /// What goes in for a partial's tag; none if it is text.
+    /// Returns the text that replaces a partial's tag, or `None` if the tag is text.
     fn partial_text(&mut self, tag: PartialTag<'_>) -> Result<Option<Rc<str>>, TooLarge> {
         let Some(environment) = tag.environment_name() else {
             return Ok(None);
@@ -141,7 +142,7 @@ impl<'a> Filler<'a> {
         Ok(text)
     }
 
-    /// Fills a text of a partial's.
+    /// Fills a text of a partial.
     fn text(&mut self, text: &str) -> Result<String, TooLarge> {
         let mut out = String::with_capacity(text.len());
         for piece in pieces(text) {
@@ -155,7 +156,8 @@ impl<'a> Filler<'a> {
         Ok(out)
     }
 
-    /// Fills a section's JSON, member names too. Of members of one name only the last is filled: the others don't count.
+    /// Fills a section's JSON, including member names. If several members have the same name, only
+    /// the last one counts and is filled.
     fn json(&mut self, json: &Tree<'a>, path: &mut Path) -> Result<(), TooLarge> {
         match json {
             Tree::String(text) => match VariableTag::whole(text.as_str()) {
@@ -188,7 +190,7 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// Puts a value in the place of a string that is exactly its tag.
+    /// Replaces a string that is exactly one tag with the value of the tag.
     fn value(&mut self, tag: VariableTag<'_>, text: &Text<'a>) -> Result<(), TooLarge> {
         let value = self.inputs.get(tag.name).unwrap_or(&Value::Null);
         self.budget.spend_value(value)?;

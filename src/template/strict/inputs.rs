@@ -1,4 +1,4 @@
-//! Strict mode's check of inputs against what a body asks for.
+//! Strict mode's check of inputs against the variables of a body.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use crate::template::problem::{Problem, excerpt};
 use crate::template::variable::{Site, VariableType, VariableUse};
 
-/// Everything that is wrong with these inputs for these uses: missing and wrong ones in the order of the
-/// uses, then those that are not asked for.
+/// Returns all problems of these inputs for these uses.
+///
+/// Missing and mistyped inputs come first, in the order of the uses, and then unexpected inputs.
 pub(super) fn check(uses: &[VariableUse], inputs: &Map<String, Value>) -> Vec<Problem> {
     let mut judge = Judge::default();
     let wrong = uses.iter().filter_map(|one| match inputs.get(&one.name) {
@@ -26,7 +27,7 @@ pub(super) fn check(uses: &[VariableUse], inputs: &Map<String, Value>) -> Vec<Pr
     problems
 }
 
-/// Remembers what it has found out about a value: it may be long, and asked for many times.
+/// A cache of the results per value, because a value may be long and used many times.
 #[derive(Default)]
 struct Judge<'a> {
     accepted: HashMap<(&'a str, &'a VariableType, Site), bool>,
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_named_with_its_place() {
+    fn every_problem_is_reported_with_its_place() {
         let body = json!({
             "messages": [
                 { "content": "{{hc:gone:string}} {{hc:n:number}} {{hc:flag:boolean}}" },
@@ -90,10 +91,10 @@ mod tests {
                 "messages[0].content: input flag is 0, expected boolean",
                 "messages[1].content[0].text: input gone (date) is missing",
                 "response_format[\"{{hc:key:string}}\"]: \
-                 input key is 5, expected string, as it names a member",
+                 input key is 5, expected string, because it names a member",
                 "tools[0][\"a b\"]: input n is \"five\", expected number",
-                "input \"more\" is not asked for",
-                "input \"\" is not asked for",
+                "input \"more\" is unexpected: the prompt has no variable of this name",
+                "input \"\" is unexpected: the prompt has no variable of this name",
             ]
         );
     }

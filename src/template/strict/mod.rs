@@ -1,4 +1,4 @@
-//! Strict mode: a body is filled wholly or not at all.
+//! Strict mode: a body is filled completely or not at all.
 
 mod fill;
 mod inputs;

@@ -1,4 +1,4 @@
-//! The front of strict mode: check, then fill.
+//! The entry point of strict mode: it checks the inputs and then fills the body.
 
 use serde_json::{Map, Value};
 
@@ -8,13 +8,14 @@ use crate::template::expand::expand;
 use crate::template::partials::Partials;
 use crate::template::problem::Problem;
 
-/// Fills every tag of a body, partials included, or names everything that is wrong.
+/// Fills every tag of a body, including partials, or reports every problem.
 ///
-/// Every variable must be given, of its type ([`VariableType::accepts`](crate::template::VariableType::accepts)),
-/// wherever it is used; 0, false and the empty text are values. Every input must be asked for. Partials
-/// inside partials are filled too. Values are written as JavaScript's `String()` writes them, integers with
-/// all their digits, and are not looked into for tags. What is no tag stays byte for byte; nothing is added
-/// to the body.
+/// Every variable must have an input of its type
+/// ([`VariableType::accepts`](crate::template::VariableType::accepts)) wherever it is used; 0,
+/// false and the empty text are values. Every input must be used. Partials inside partials are
+/// filled too. Values are written as JavaScript's `String()` writes them, except that integers keep
+/// all their digits. Tags inside values are not filled. Everything outside tags is preserved byte
+/// for byte; nothing is added to the body.
 ///
 /// ```
 /// use promptbook::template::{Partials, render_strict};
@@ -34,9 +35,10 @@ use crate::template::problem::Problem;
 ///
 /// # Errors
 ///
-/// All problems at once: of partials, then of inputs. Only with none of these are members looked for that
-/// would get the same name ([`Problem::DuplicateKey`]), and is the filled body held against its limit:
-/// filling may add 64 MiB ([`Problem::TooLarge`]).
+/// All problems together: first those of partials, then those of inputs. If there are none, the
+/// body is filled, and two more problems can appear: members that would get the same name
+/// ([`Problem::DuplicateKey`]), and a filled body beyond the limit of 64 MiB of added text
+/// ([`Problem::TooLarge`]).
 pub fn render_strict(
     body: &Json,
     inputs: &Map<String, Value>,
@@ -45,7 +47,7 @@ pub fn render_strict(
     render_text(body.text(), body.json(), inputs, partials).map(Json::new)
 }
 
-/// Fills every tag of a body's text, which is this JSON.
+/// Fills every tag of a body's text; `json` is the same body, parsed.
 pub(crate) fn render_text(
     text: &str,
     json: &Value,
@@ -174,13 +176,13 @@ mod tests {
                 format!("{inside}: partial aaaaaa:0 (production) contains itself"),
                 "messages[0].content: input gone (string) is missing".into(),
                 format!("{inside}: input n is null, expected number"),
-                "input \"more\" is not asked for".into(),
+                "input \"more\" is unexpected: the prompt has no variable of this name".into(),
             ])
         );
     }
 
     #[test]
-    fn members_that_would_get_one_name_are_named() {
+    fn members_that_would_get_the_same_name_are_reported() {
         let body = json!({ "tools": [{ "a": 1, "{{hc:x:string}}": 2, "{{hc:y:string}}": 3, "a{{hc:empty:string}}": 4 }] });
         assert_eq!(
             render(
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_too_large_is_a_problem() {
+    fn an_oversized_result_is_a_problem() {
         let too_large = Err(vec![
             "filling the body would add more than 67108864 bytes".to_owned(),
         ]);
@@ -221,7 +223,7 @@ mod tests {
             render(&one_message("{{hcp:000000:0}}"), json!({}), &ended),
             too_large
         );
-        // Exponentially many of nothing is nothing, and takes no time.
+        // An empty text costs nothing and takes no time, even if it is used exponentially often.
         let mut silent = laughs;
         silent.insert(
             ids[40].parse().unwrap(),
@@ -248,7 +250,7 @@ mod tests {
         assert!(filled["tools"].to_string().contains("[1]"));
     }
 
-    /// Text of such pieces.
+    /// Generates text from these pieces.
     fn text(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
         prop::collection::vec(prop::sample::select(pieces), 0..8).prop_map(|pieces| pieces.concat())
     }
@@ -277,7 +279,7 @@ mod tests {
         })
     }
 
-    /// A piece of a string as it is written, and as it is when it is filled.
+    /// Generates a piece of a string: as written before filling, and after it.
     fn piece() -> impl Strategy<Value = (&'static str, &'static str)> {
         let a = "\\\"A\\\"\\n{{hc:b:date}}";
         prop::sample::select(vec![
@@ -295,7 +297,7 @@ mod tests {
         ])
     }
 
-    /// Inputs for exactly the variables of a body.
+    /// Returns inputs for exactly the variables of a body.
     fn inputs_for(body: &Value, value: &str) -> Map<String, Value> {
         let uses = expand(body, &Partials::new()).variables;
         uses.into_iter()
@@ -311,7 +313,7 @@ mod tests {
         }
 
         #[test]
-        fn all_but_the_tags_stays_byte_for_byte(pieces in prop::collection::vec(piece(), 0..12)) {
+        fn text_outside_tags_is_preserved_byte_for_byte(pieces in prop::collection::vec(piece(), 0..12)) {
             let inputs = Map::from_iter([
                 ("a".to_owned(), json!("\"A\"\n{{hc:b:date}}")),
                 ("b".to_owned(), json!([1, u64::MAX])),
@@ -329,7 +331,7 @@ mod tests {
                 body(|(tag, _)| (*tag).to_owned(), "\"{{hc:b:date}}\""),
                 body(|(_, value)| (*value).to_owned(), "[1,18446744073709551615]"),
             );
-            // What does not count has its tags still.
+            // A member that does not count keeps its tags.
             let text: String = pieces.iter().map(|(tag, _)| *tag).collect();
             let (head, _) = after.rsplit_once("\"x\":").unwrap();
             let after = format!("{head}\"x\":\"{text}\" }} ");
@@ -357,7 +359,7 @@ mod tests {
         }
 
         #[test]
-        fn where_all_is_given_both_modes_agree(body in body_of(TAGS), value in "[a-z{}:]{1,5}") {
+        fn both_modes_agree_if_all_inputs_are_given(body in body_of(TAGS), value in "[a-z{}:]{1,5}") {
             let inputs = inputs_for(&body, &value);
             let params = Map::from_iter([("inputs".to_owned(), Value::Object(inputs.clone()))]);
             let merged = merge(&body, &params, &Map::new()).unwrap();

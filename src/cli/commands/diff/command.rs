@@ -1,4 +1,4 @@
-//! `diff`.
+//! The command `diff`.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub(crate) fn diff(args: &Diff, session: &Session) -> Outcome {
             [] => environments(from, to, args, session),
             [prompt] => one_in_environments(&prompt.parse()?, from, to, args, session),
             _ => Err(Failure::usage(
-                "--env compares two environments of one prompt, or of all",
+                "--env compares two environments of one prompt or of all prompts",
             )),
         };
     }
@@ -40,30 +40,27 @@ pub(crate) fn diff(args: &Diff, session: &Session) -> Outcome {
             let (from, to) = with_base(&store, to)?;
             versions(&store, &from, &to, args, session)
         }
-        _ => Err(Failure::usage("--file compares one version to a body")
-            .hint("promptbook diff SPEC --file FILE; or name two versions and no file")),
+        _ => Err(Failure::usage("--file compares one version with a body")
+            .hint("use promptbook diff SPEC --file FILE, or name two versions and no file")),
     }
 }
 
-/// A version, and the one it was committed on.
+/// Returns the base of a version, and the version.
 fn with_base(store: &View, spec: &Spec) -> Outcome<(Spec, Spec)> {
     let version = store.version(spec.clone())?;
     match version.base {
         Some(base) => match store.version(base) {
             Err(Error::VersionNotFound { .. }) => {
-                let message = format!(
-                    "version {} was committed on one that is deleted since",
-                    version.number
-                );
+                let message = format!("the base of version {} is deleted", version.number);
                 Err(Failure::new(Exit::NotFound, "base_deleted", message).hint(
-                    "promptbook diff SPEC SPEC --at N compares the two as they were after operation N; \
-                     promptbook undo N takes a deletion back",
+                    "promptbook diff SPEC SPEC --at N compares the two versions as of operation N; \
+                     promptbook undo N undoes a deletion",
                 ))
             }
             found => Ok((found?.id.into(), version.id.into())),
         },
         None => {
-            let message = format!("version {} was committed on no other", version.number);
+            let message = format!("version {} has no base", version.number);
             Err(Failure::new(Exit::NotFound, "no_base", message)
                 .hint("promptbook diff SPEC SPEC compares any two versions"))
         }
@@ -90,7 +87,7 @@ fn told(difference: &Difference, args: &Diff) -> String {
     }
 }
 
-/// What is compared, in a line.
+/// Returns one line that names the two sides.
 fn heading(store: &View, difference: &Difference, args: &Diff) -> String {
     let file = args.file.as_deref().map(input::name_of).unwrap_or_default();
     let name = |version: &crate::Version| {
@@ -129,7 +126,9 @@ fn environments(
     Ok(())
 }
 
-/// One prompt in two environments: two versions, or where it is in one of them only, that.
+/// Compares the versions of one prompt in two environments.
+///
+/// If only one environment has the prompt, reports that version.
 fn one_in_environments(
     prompt: &PromptRef,
     from: &EnvironmentName,

@@ -1,2 +1,4 @@
+//! The `diff` command, and the rendering of differences.
+
 pub(crate) mod command;
 pub(crate) mod render;

@@ -1,4 +1,4 @@
-//! A prompt brought in as it was elsewhere: with its ids, numbers, moments and pointers.
+//! Import of a prompt from elsewhere, with its ids, numbers, times and environments.
 
 pub(crate) mod objects;
 pub(crate) mod prompts;

@@ -1,4 +1,4 @@
-//! The JSON of what is imported, held to its shape where serde's own code would let more pass.
+//! Strict deserialization of imported JSON, because serde's derived code accepts more.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +9,9 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// A list of objects: serde's own code would take an array for each, member by member.
+/// Deserializes a list of objects.
+///
+/// Serde's derived code would also accept an array of member values for each object.
 pub(crate) fn objects<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -41,13 +43,15 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Inputs as deep as they could be recorded: the levels around them don't count.
+/// Deserializes inputs with the nesting depth that recorded inputs may have.
+///
+/// The levels of the document around them do not count.
 pub(crate) fn inputs<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
     let text = Box::<RawValue>::deserialize(from)?;
     serde_json::from_str(text.get()).map_err(D::Error::custom)
 }
 
-/// A moment of which ids and texts can tell: from 1970 to 9999.
+/// Deserializes a time from the year 1970 to 9999, which is the range of ids and texts.
 pub(crate) fn moment<'de, D>(from: D) -> Result<Option<DateTime<Utc>>, D::Error>
 where
     D: Deserializer<'de>,
@@ -57,7 +61,7 @@ where
     match parsed {
         Ok(at) if (1970..=9999).contains(&at.year()) => Ok(Some(at)),
         _ => Err(D::Error::custom(format!(
-            "{text:?} is no moment from 1970 to 9999, such as 2025-01-01T00:00:00Z"
+            "{text:?} is not a time from 1970 to 9999, such as 2025-01-01T00:00:00Z"
         ))),
     }
 }

@@ -1,4 +1,4 @@
-//! TODO
+//! Import of prompts with their versions, environments and recorded inputs.
 
 use super::objects;
 use std::collections::HashSet;
@@ -20,8 +20,10 @@ use crate::model::invalid_argument::{Invalid, check_length};
 use crate::model::record::{Change, OperationKind, PromptState, RecordedInputs, Version};
 use crate::model::version_number::VersionNumber;
 
-/// A prompt as it was elsewhere; its JSON is that of [`Fixtures`](crate::server::Fixtures). What is not told is made as
-/// for a new one.
+/// A prompt from elsewhere.
+///
+/// Its JSON is that of [`Fixtures`](crate::server::Fixtures). A member that is missing gets the
+/// value that a new prompt would have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a prompt's object")]
 pub(crate) struct ImportedPrompt {
@@ -33,29 +35,29 @@ pub(crate) struct ImportedPrompt {
     #[serde(default, deserialize_with = "objects::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created_at: Option<DateTime<Utc>>,
-    /// In the order they were committed.
+    /// The versions in commit order.
     #[serde(deserialize_with = "objects::objects")]
     pub(crate) versions: Vec<ImportedVersion>,
 }
 
-/// A version as it was elsewhere. Its base is the one before it.
+/// A version from elsewhere, based on the version before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a version's object")]
 pub(crate) struct ImportedVersion {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<VersionId>,
-    /// None for the minor after the version before it, or the store's first.
+    /// If none, the minor after the version before it, or the store's first number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) number: Option<VersionNumber>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) author: Option<String>,
-    /// None for when the prompt was created.
+    /// If none, the time when the prompt was created.
     #[serde(default, deserialize_with = "objects::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created_at: Option<DateTime<Utc>>,
-    /// Those that point to it.
+    /// The environments that point to the version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) environments: Vec<EnvironmentName>,
     #[serde(default, deserialize_with = "objects::objects")]
@@ -65,7 +67,7 @@ pub(crate) struct ImportedVersion {
     pub(crate) body: Body,
 }
 
-/// The inputs that a request gave to a version elsewhere.
+/// The inputs that a request passed to a version elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object of recorded inputs")]
 pub(crate) struct ImportedInputs {
@@ -74,14 +76,16 @@ pub(crate) struct ImportedInputs {
     pub(crate) inputs: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) environment: Option<EnvironmentName>,
-    /// None for now.
+    /// If none, now.
     #[serde(default, deserialize_with = "objects::moment")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recorded_at: Option<DateTime<Utc>>,
 }
 
 impl Writer<'_> {
-    /// Keeps the ids of these prompts and their versions from being drawn for others before they come.
+    /// Reserves the ids of these prompts and their versions.
+    ///
+    /// Until they are imported, none of these ids is drawn for another prompt or version.
     pub(crate) fn reserve(&mut self, prompts: &[ImportedPrompt]) {
         let versions = prompts.iter().flat_map(|prompt| &prompt.versions);
         let reserved = &mut self.reserved;
@@ -93,8 +97,10 @@ impl Writer<'_> {
             .extend(prompts.iter().filter_map(|prompt| prompt.id));
     }
 
-    /// Brings a prompt in, as one operation of the moment at which the prompt was created. The bump rules do not apply:
-    /// what was elsewhere is not judged.
+    /// Imports a prompt, as one operation with the prompt's creation time.
+    ///
+    /// The bump rules do not apply to imported versions. If the prompt is refused, nothing is
+    /// written.
     pub(crate) fn import(&mut self, prompt: &ImportedPrompt) -> Result<PromptId> {
         let given = &prompt.versions;
         check(prompt)?;
@@ -192,7 +198,7 @@ impl Writer<'_> {
     }
 }
 
-/// What contradicts itself, or is too long.
+/// Checks that a prompt has no duplicates, and that its texts and bodies are within their limits.
 fn check(prompt: &ImportedPrompt) -> Result<()> {
     check_tags(&prompt.tags)?;
     let ids = prompt.versions.iter().filter_map(|version| version.id);
@@ -211,7 +217,7 @@ fn check(prompt: &ImportedPrompt) -> Result<()> {
     Ok(())
 }
 
-/// A moment as records keep it: to the microsecond, and no leap second of its own.
+/// Returns a time as records store it: rounded down to the microsecond, without a leap second.
 fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
 }

@@ -1,4 +1,4 @@
-//! On a store in memory and on one in a directory.
+//! Tests of imports, on a store in memory and on one in a directory.
 
 use chrono::TimeDelta;
 
@@ -54,7 +54,7 @@ fn import(store: &Store, prompt: &ImportedPrompt) -> Result<PromptId> {
     store.batch(|batch| batch.import(prompt))
 }
 
-/// Runs a test on each kind of store, which must be sound behind it.
+/// Runs a test on each kind of store, and verifies the store afterwards.
 fn on_both(test: impl Fn(&Store)) {
     let place = tempfile::tempdir().unwrap();
     let options = StoreOptions::new().author("importer");
@@ -67,7 +67,7 @@ fn on_both(test: impl Fn(&Store)) {
 }
 
 #[test]
-fn a_prompt_is_as_it_was_elsewhere() {
+fn an_import_preserves_ids_numbers_times_and_environments() {
     on_both(|store| {
         let at: DateTime<Utc> = "2025-01-02T03:04:05.123456789Z".parse().unwrap();
         let day = |days| Some(at + TimeDelta::days(days));
@@ -118,7 +118,7 @@ fn a_prompt_is_as_it_was_elsewhere() {
 }
 
 #[test]
-fn it_is_one_operation() {
+fn an_import_is_one_operation() {
     on_both(|store| {
         let mut given = prompt(vec![version(1), version(2)]);
         given.versions[1].environments = names(&["production"]);
@@ -152,7 +152,7 @@ fn it_is_one_operation() {
 }
 
 #[test]
-fn numbers_go_on_from_what_was_imported() {
+fn numbers_continue_after_the_imported_ones() {
     on_both(|store| {
         let id = import(
             store,
@@ -172,14 +172,14 @@ fn numbers_go_on_from_what_was_imported() {
 }
 
 #[test]
-fn without_a_number_the_first_version_has_the_stores_first() {
+fn a_first_version_without_a_number_gets_the_first_number_of_the_store() {
     let store = StoreOptions::new().first_version(0, 0).in_memory().unwrap();
     import(&store, &prompt(vec![version(1), version(2)])).unwrap();
     assert_eq!(store.version("imported").unwrap().number.to_string(), "0.1");
 }
 
 #[test]
-fn a_prompt_may_come_without_versions() {
+fn a_prompt_without_versions_is_imported() {
     on_both(|store| {
         let id = import(store, &prompt(Vec::new())).unwrap();
         assert_eq!(store.prompt(id).unwrap().versions, 0);
@@ -189,7 +189,7 @@ fn a_prompt_may_come_without_versions() {
 }
 
 #[test]
-fn what_breaks_callers_comes_in_as_a_minor_all_the_same() {
+fn a_breaking_version_is_imported_as_a_minor() {
     on_both(|store| {
         let mut breaking = version(2);
         let text = r#"{"messages": [{"role": "user", "content": "{{hc:name:string}}"}]}"#;
@@ -200,7 +200,7 @@ fn what_breaks_callers_comes_in_as_a_minor_all_the_same() {
 }
 
 #[test]
-fn recorded_inputs_come_along() {
+fn recorded_inputs_are_imported() {
     on_both(|store| {
         let at = DateTime::from_timestamp_micros(1_700_000_000_000_001);
         let inputs = ImportedInputs {
@@ -223,7 +223,7 @@ fn recorded_inputs_come_along() {
 }
 
 #[test]
-fn what_contradicts_itself_is_refused_before_anything_is_written() {
+fn a_contradictory_import_is_refused_before_any_write() {
     let twice = |change: &dyn Fn(&mut ImportedVersion)| {
         let mut given = prompt(vec![numbered("1.0"), numbered("1.1")]);
         given.versions.iter_mut().for_each(change);
@@ -266,7 +266,8 @@ fn what_contradicts_itself_is_refused_before_anything_is_written() {
     ];
     on_both(|store| {
         for (what, given) in &refused {
-            // The batch is committed all the same, to show that nothing is in it.
+            // The batch is committed nevertheless, to show that it contains nothing. ~306 In the
+            // second round the ids belong to a deleted prompt.
             let error = store
                 .batch(|batch| Ok(batch.import(given).unwrap_err()))
                 .unwrap();
@@ -309,9 +310,9 @@ fn ids_that_are_or_were_taken_are_refused() {
     });
 }
 
-/// Stores of one seed draw the same ids, at the same moment at least.
+/// Stores with the same seed draw the same ids, at least at the same time.
 #[test]
-fn no_id_that_is_about_to_come_is_drawn() {
+fn a_reserved_id_is_not_drawn() {
     let options = StoreOptions::new().seed(7).clock(DateTime::<Utc>::default);
     let drawn = options.in_memory().unwrap();
     let drawn = drawn
@@ -334,7 +335,7 @@ fn no_id_that_is_about_to_come_is_drawn() {
 }
 
 #[test]
-fn a_moment_of_any_kind_is_kept_to_the_microsecond() {
+fn times_are_stored_to_the_microsecond() {
     on_both(|store| {
         for at in [
             "1901-02-03T04:05:06.789Z",

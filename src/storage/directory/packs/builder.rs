@@ -1,4 +1,4 @@
-//! A pack file being written: records as they come, then the index.
+//! A pack file that is being written: records in the order of arrival, then the index.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::fs::temporary::Temporary;
 use crate::model::id::BlobId;
 use crate::storage::{Effort, Kin, Result};
 
-/// A body that is to be added.
+/// A body that is to be added to a pack.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) id: BlobId,
@@ -27,23 +27,26 @@ pub(crate) struct Pending {
     pub(crate) written: Hour,
 }
 
-/// Writes one pack. Bodies of one kin that come one after another are kept as what they differ in from the one before.
+/// The writer of one pack.
+///
+/// Consecutive bodies of one delta group are stored as deltas, each against the body before it.
 #[derive(Debug)]
 pub(crate) struct Assembly {
     output: Output,
     encoder: Encoder,
-    /// Bodies that a dictionary is made of; none where none is, or is any more.
+    /// Bodies from which a dictionary will be made; `None` if the pack gets none, or has one
+    /// already.
     sample: Option<Sample>,
-    /// What full bodies hang on, and where it is.
+    /// The dictionary that is the base of full bodies, and its offset.
     dictionary: Option<(u64, Dictionary)>,
     chain: Option<Chain>,
     header: Vec<u8>,
-    /// Bytes of all bodies.
+    /// Total size of all bodies in bytes.
     bytes: u64,
     entries: Vec<Entry>,
 }
 
-/// The file, and what is to be known of all that was written to it.
+/// The file, and the hash and length of everything written to it.
 #[derive(Debug)]
 struct Output {
     file: BufWriter<Temporary>,
@@ -55,17 +58,18 @@ struct Output {
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) path: PathBuf,
-    /// Says, as long as it is open, that rows may not name its bodies yet.
+    /// The locked file, which prevents a repack until rows refer to its bodies.
     pub(crate) lock: File,
 }
 
-/// Where the last body was written, and what the next one of its kin may hang on.
+/// The last body that was written, and the possible bases of the next one of its delta group.
 #[derive(Debug)]
 struct Chain {
     kin: Kin,
     full: Link,
     last: Link,
-    /// Bodies since the full one, and how many of them the last one hangs on.
+    /// Number of bodies from the full one on; `depth` is the number of records that the last body
+    /// depends on.
     bodies: usize,
     depth: usize,
 }
@@ -76,14 +80,15 @@ struct Link {
     bytes: Vec<u8>,
 }
 
-/// A body hangs on so many others at most, one by the other: reading it decompresses them all. The next one hangs on the
-/// full body again.
+/// Maximum number of records that a body depends on, in a chain: reading it decompresses them all.
+/// The next body then has the full body as its base.
 const MOST_DEPTH: usize = 8;
-/// After so many bodies one is written in full,
+/// After this number of bodies, one is stored in full.
 const MOST_BODIES: usize = 32;
-/// and where one can't be kept in this part of its bytes, as it has little of the one before.
+/// A delta must take at most this part (1/n) of the body. Otherwise the body has little in common
+/// with its base and is stored in full.
 const WORTH_IT: usize = 3;
-/// A pack has so many bodies at most, or bytes.
+/// Number of bodies, and of bytes, at which a pack is full.
 const MOST_ENTRIES: usize = 1 << 20;
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
 const BUFFER: usize = 256 * 1024;
@@ -114,12 +119,12 @@ impl Assembly {
         self.entries.is_empty() && waiting.is_none_or(|sample| sample.bodies.is_empty())
     }
 
-    /// Whether it is large enough to be finished.
+    /// Checks whether the pack is large enough to be finished.
     pub(crate) fn is_full(&self) -> bool {
         self.entries.len() >= MOST_ENTRIES || self.output.length >= MOST_BYTES
     }
 
-    /// Adds bodies: those of one kin together, each kin where its first one is.
+    /// Adds bodies grouped by delta group; the groups are in order of their first bodies.
     pub(crate) fn add_all(&mut self, mut bodies: Vec<Pending>) -> Result<()> {
         let mut order = HashMap::new();
         for body in &bodies {
@@ -140,7 +145,7 @@ impl Assembly {
         }
     }
 
-    /// Writes what waited, with a dictionary or without.
+    /// Writes the bodies that waited, with a dictionary or without one.
     fn end_sample(&mut self, dictionary: Option<Dictionary>) -> Result<()> {
         let waiting = self.sample.take().unwrap_or_default().bodies;
         if let Some(dictionary) = dictionary {
@@ -201,7 +206,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// Copies all records of a pack that is there, as they are.
+    /// Copies all records of an existing pack unchanged.
     pub(crate) fn append(&mut self, pack: &Pack) -> Result<()> {
         self.end_sample(None)?;
         self.chain = None;
@@ -224,7 +229,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// The body of this address, if it was added.
+    /// Returns the body of this address, if it was added.
     pub(crate) fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
         let waiting = self.sample.iter().flat_map(|sample| &sample.bodies);
         if let Some(waiting) = waiting.rev().find(|waiting| waiting.id == id) {
@@ -246,7 +251,9 @@ impl Assembly {
         Ok(None)
     }
 
-    /// Writes the index, flushes all, and puts the pack in its place; the caller flushes that folder.
+    /// Writes the index, flushes the file, and puts the pack in its place.
+    ///
+    /// The caller must flush `folder`.
     pub(crate) fn finish(mut self, folder: &Folder) -> Result<Published> {
         self.end_sample(None)?;
         self.entries.sort_unstable();
@@ -262,7 +269,7 @@ impl Assembly {
     }
 }
 
-/// Fan-out, entries and footer.
+/// Returns the bytes of fan-out, entries and footer.
 fn write_index(entries: &[Entry], footer: Footer) -> Vec<u8> {
     let mut index = Vec::with_capacity(footer.fan_out() + entries.len() * ENTRY + FOOTER);
     let mut up_to = 0_u32;
@@ -294,7 +301,7 @@ impl Chain {
         }
     }
 
-    /// What the next body hangs on.
+    /// Returns the base of the next body.
     fn base(&self) -> &Link {
         match self.depth < MOST_DEPTH {
             true => &self.last,
@@ -333,12 +340,12 @@ impl Output {
         self.write(stored)
     }
 
-    /// What was written so far, to be read.
+    /// Returns a reader of the records written so far.
     fn records(&mut self) -> Result<Records> {
         let path = self.file.get_ref().path();
         self.file.flush().map_err(failed("writing", &path))?;
         let again = self.file.get_ref().file().and_then(File::try_clone);
-        let again = again.map_err(failed("opening again", &path))?;
+        let again = again.map_err(failed("reopening", &path))?;
         Ok(Records::new(again, &path, self.length))
     }
 

@@ -1,22 +1,22 @@
-//! One body, compressed by itself or against another.
+//! Compression of single bodies, alone or against a base.
 
 use std::cell::RefCell;
 
-// Its own `bulk` makes a dictionary anew for each base.
+// `zstd::bulk` would make a new dictionary for each base.
 use zstd::zstd_safe::{CCtx, DCtx, SafeResult, compress_bound, get_error_name};
 
 use super::dictionary::Dictionary;
 use super::format::{Header, corrupt};
 use crate::storage::{Effort, Error, ErrorKind, Result};
 
-/// With which every frame begins; left out of records.
+/// The magic number that begins every zstd frame. Records omit it.
 const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
-/// More than this gives less than a hundredth on bodies against their base, and costs ten times as much.
+/// A higher level saves less than a hundredth on bodies with a base, and costs ten times as much.
 const QUICK: i32 = 1;
 pub(super) const THOROUGH: i32 = 12;
 
-/// Compresses bodies, one after another.
+/// A compressor of bodies.
 pub(super) struct Encoder {
     context: CCtx<'static>,
     level: i32,
@@ -43,7 +43,7 @@ impl Encoder {
         }
     }
 
-    /// What is stored of a body that has this base, or none.
+    /// Returns the stored form of a body, compressed against `base` if there is one.
     pub(super) fn encode(&mut self, body: &[u8], base: Option<&[u8]>) -> Result<&[u8]> {
         let (base, level) = (base.unwrap_or_default(), self.level);
         self.frame(body, |context, frame| {
@@ -51,7 +51,7 @@ impl Encoder {
         })
     }
 
-    /// What is stored of a body that hangs on a dictionary.
+    /// Returns the stored form of a body that has a dictionary as its base.
     pub(super) fn encode_by(&mut self, body: &[u8], dictionary: &Dictionary) -> Result<&[u8]> {
         self.frame(body, |context, frame| {
             context.compress_using_cdict(frame, body, &dictionary.digested)
@@ -73,15 +73,16 @@ impl Encoder {
     }
 }
 
-/// The body of which this is stored.
+/// Returns the body that `stored` is the stored form of.
 pub(super) fn decode(header: Header, stored: &[u8], base: Option<&[u8]>) -> Result<Vec<u8>> {
     if header.is_plain() {
         return Ok(stored.to_vec());
     }
     let mut body = Vec::new();
-    // The size may be any number that a damaged file has.
-    body.try_reserve_exact(header.size)
-        .map_err(|error| Error::new(ErrorKind::Other, "making room for a body").because(error))?;
+    // In a damaged file, the size may be any number.
+    body.try_reserve_exact(header.size).map_err(|error| {
+        Error::new(ErrorKind::Other, "allocating memory for a body").because(error)
+    })?;
     DECODER.with_borrow_mut(|(context, frame)| {
         frame.clear();
         frame.extend_from_slice(&MAGIC);
@@ -97,7 +98,9 @@ pub(super) fn decode(header: Header, stored: &[u8], base: Option<&[u8]>) -> Resu
     })?;
     match body.len() == header.size {
         true => Ok(body),
-        false => Err(corrupt("a body in a pack has another size than it says")),
+        false => Err(corrupt(
+            "a body in a pack does not have the size in its header",
+        )),
     }
 }
 
@@ -111,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_come_back_and_damage_is_told() {
+    fn bodies_are_decoded_and_damage_is_reported() {
         let base = b"{\"messages\": [\"how are you\"]}".repeat(40);
         let mut body = base.clone();
         body.extend_from_slice(b" ");

@@ -1,4 +1,4 @@
-//! Packs copied from one store to another.
+//! Copying of packs from one store to another.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -11,7 +11,7 @@ use crate::fs::place::flush_directory;
 use crate::fs::temporary::Temporary;
 use crate::storage::Result;
 
-/// A pack that can be read, whatever becomes of its name.
+/// An open pack, which can be read even if its name is removed.
 #[derive(Debug)]
 pub(crate) struct OpenPack {
     name: OsString,
@@ -21,7 +21,7 @@ pub(crate) struct OpenPack {
 const CHUNK: usize = 1024 * 1024;
 
 impl Packs {
-    /// All packs that there are.
+    /// Opens all packs.
     pub(crate) fn open_all(&self) -> Result<Vec<OpenPack>> {
         let mut packs = Vec::new();
         for path in self.paths()? {
@@ -35,8 +35,12 @@ impl Packs {
         Ok(packs)
     }
 
-    /// Copies a pack of another store, flushed but for its name, unless it is here and sound. Gives how many bytes were
-    /// copied. A damaged one is copied, too: most of its bodies can be read.
+    /// Copies a pack of another store, unless an intact copy is here already.
+    ///
+    /// Returns the number of bytes copied.
+    ///
+    /// The contents are flushed; the caller must call [`flush_names`](Self::flush_names). A damaged
+    /// pack is copied too, because most of its bodies can be read.
     pub(crate) fn take_in(&self, pack: &mut OpenPack) -> Result<u64> {
         let store = self.root.open()?;
         let folder = store.make_packs()?;
@@ -75,7 +79,9 @@ impl Packs {
     }
 }
 
-/// Whether there is a pack that is what its name says; it is flushed, as who wrote it may not have come to that.
+/// Checks whether there is a pack whose hash is its name.
+///
+/// If so, flushes it, because its writer may not have done so.
 fn is_sound(path: &Path) -> Result<bool> {
     let mut file = match File::open(path) {
         Ok(file) => file,

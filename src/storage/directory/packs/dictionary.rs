@@ -1,6 +1,8 @@
-//! The text that full bodies of a pack hang on: prompts say much alike, whosever they are.
+//! The dictionary that full bodies of a pack are compressed with.
 //!
-//! A bit that flips in it would take all of them along, so it stands there twice, and each copy says whether it is sound.
+//! Different prompts have much text in common. A flipped bit in the dictionary would destroy all
+//! bodies that depend on it. So the dictionary is stored twice, and each copy contains a hash that
+//! shows whether it is intact.
 
 use std::fmt;
 
@@ -9,22 +11,24 @@ use zstd::zstd_safe::CDict;
 use super::builder::Pending;
 use super::codec::THOROUGH;
 
-/// Bodies that are looked at before one is made, or so many bytes of them. Where there are fewer, none would be worth its
-/// room.
+/// The number of bodies, or of their bytes, from which a dictionary is made. If there are fewer, a
+/// dictionary is not worth its space.
 const BODIES: usize = 2048;
 const BYTES: usize = 16 * 1024 * 1024;
-/// Bytes of a dictionary, and what of one body is in it at most. A larger one gives less than it takes until there are
-/// some 100,000 bodies; one that is trained gives a fourteenth of full bodies, and would have to be prepared at each reading.
+/// The size of a dictionary, and the most bytes of one body in it.
+///
+/// A larger dictionary saves less than it takes until there are some 100,000 bodies. A trained one
+/// saves a fourteenth of full bodies, but would have to be prepared at each read.
 const LENGTH: usize = 64 * 1024;
 const MOST_OF_ONE: usize = 4 * 1024;
 const HASH: usize = blake3::OUT_LEN;
 
-/// What a copy's record takes at most.
+/// Maximum size of the record of a copy.
 pub(super) const MOST_RECORD: usize = 2 * LENGTH;
 
 /// A dictionary, ready to compress with.
 pub(super) struct Dictionary {
-    /// What is stored: its hash, then the text.
+    /// The stored bytes: the hash, then the text.
     pub(super) bytes: Vec<u8>,
     pub(super) digested: CDict<'static>,
 }
@@ -36,7 +40,7 @@ impl fmt::Debug for Dictionary {
 }
 
 impl Dictionary {
-    /// One with a little of bodies from all over these.
+    /// Returns a dictionary with a little text from bodies throughout these.
     fn of(bodies: &[Pending]) -> Self {
         let bytes: usize = bodies
             .iter()
@@ -57,7 +61,7 @@ impl Dictionary {
     }
 }
 
-/// Whether this is a dictionary, and none of its bytes is another.
+/// Checks whether these bytes are an intact dictionary.
 pub(super) fn is_sound(bytes: &[u8]) -> bool {
     let parts = bytes.split_first_chunk::<HASH>();
     parts.is_some_and(|(hash, text)| blake3::hash(text).as_bytes() == hash)
@@ -71,7 +75,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// Adds a body; gives a dictionary once there are enough.
+    /// Adds a body. Returns a dictionary once there are enough bodies.
     pub(super) fn add(&mut self, body: Pending) -> Option<Dictionary> {
         self.bytes += body.bytes.len();
         self.bodies.push(body);
@@ -88,7 +92,7 @@ mod tests {
     use crate::storage::Kin;
 
     #[test]
-    fn it_has_something_of_all_bodies() {
+    fn it_samples_all_bodies() {
         let mut sample = Sample::default();
         let mut add = |number: usize| {
             let bytes = format!("body {number}; {}", "word ".repeat(number % 700)).into_bytes();

@@ -1,31 +1,35 @@
-//! What is in a pack file.
+//! The format of a pack file.
 //!
 //! ```text
 //! magic    8 bytes: "PmBkPck1"
 //! records  one after another
-//! fan-out  2^bits numbers of 4 bytes: how many entries have an address that begins with these bits or lower ones
-//! entries  14 bytes each, ascending: the first 6 bytes of the address, 5 bytes of where the record begins, 3 bytes of
-//!          when the body was written: hours since 1970, rounded up
-//! footer   64 bytes: where the fan-out begins (8 bytes), entries (4), bits (1), zeros (3), bytes of all bodies
-//!          together (8), zeros (8), BLAKE3 of fan-out, entries and the footer so far (32)
+//! fan-out  2^bits numbers of 4 bytes: the number of entries whose address begins with these bits
+//!          or lower ones
+//! entries  14 bytes each, ascending: the first 6 bytes of the address, the offset of the record
+//!          (5 bytes), the time when the body was written: hours since 1970, rounded up (3 bytes)
+//! footer   64 bytes: offset of the fan-out (8 bytes), number of entries (4), bits (1), zeros (3),
+//!          total size of all bodies (8), zeros (8), BLAKE3 of fan-out, entries and the footer so
+//!          far (32)
 //! ```
 //!
-//! Numbers are little-endian; the file's name is the BLAKE3 of all of it. A record:
+//! Numbers are little-endian. The file's name is the BLAKE3 of the whole file. A record:
 //!
 //! ```text
-//! size     varint (LEB128): bytes of the body
-//! back     varint: 0, or by how many bytes its base, another record, begins before this one; 1 in a dictionary
-//! stored   varint: bytes that follow
-//! bytes    the body as it is, where they are as many as `size` and there is no base; else a zstd frame without its magic
-//!          number, whose prefix is the base's body
+//! size     varint (LEB128): size of the body in bytes
+//! back     varint: 0, or the number of bytes by which its base, another record, begins before this
+//!          one; 1 in a dictionary
+//! stored   varint: number of bytes that follow
+//! bytes    the body unchanged, if there are `size` bytes and no base; otherwise a zstd frame
+//!          without its magic number, whose prefix is the body of the base
 //! ```
 //!
-//! A dictionary is no body, and no entry tells of it. It is the base of full bodies, is a zstd frame without a base, and
-//! has the BLAKE3 of its text before the text. The one that bodies hang on has a copy before it, and 4,096 zeros between
-//! them: a sector of a disk that is lost takes one of them only.
+//! A dictionary is not a body and has no entry. It is the base of full bodies, is stored as a zstd
+//! frame without a base, and contains the BLAKE3 of its text before the text. The dictionary that
+//! bodies refer to has a copy before it, with 4,096 zeros in between, so that the loss of one disk
+//! sector affects only one of them.
 //!
-//! Distances are relative, so records can be copied to another pack as they are. What is read is checked by its whole address:
-//! six bytes of it only say where to look.
+//! Distances are relative, so records can be copied to another pack unchanged. A body that was read
+//! is checked against its whole address: the six bytes in an entry only show where to look.
 
 use chrono::{DateTime, Utc};
 
@@ -35,21 +39,21 @@ use crate::storage::{Error, ErrorKind, Result};
 
 pub(super) const MAGIC: &[u8; 8] = b"PmBkPck1";
 pub(super) const FOOTER: usize = 64;
-/// Of the footer, what its hash is of.
+/// The part of the footer that its hash covers.
 pub(super) const HASHED_FOOTER: usize = FOOTER - 32;
 pub(super) const ENTRY: usize = 14;
 pub(super) const FAN: usize = 4;
-/// What a dictionary has in the place of a distance: no record is so short.
+/// The value of `back` in a dictionary. It is never a distance, because no record is that short.
 pub(super) const DICTIONARY: u64 = 1;
-/// What is between a dictionary and its copy.
+/// Number of zeros between a dictionary and its copy.
 pub(super) const GAP: usize = 4096;
-/// The most that a record has before its bytes.
+/// Maximum size of a record's header.
 pub(super) const MOST_HEADER: usize = 30;
-/// Entries that begin with the same bits, on average at most.
+/// Maximum average number of entries that begin with the same bits.
 const BUCKET: usize = 8;
 const MOST_BITS: u8 = 24;
 
-/// An address, as far as an index has it.
+/// The part of an address that a pack's index contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Prefix([u8; 6]);
 
@@ -59,7 +63,7 @@ impl Prefix {
         Self([a, b, c, d, e, f])
     }
 
-    /// Its first `bits`, as a number.
+    /// Returns the first `bits` bits as a number.
     pub(super) fn leading(self, bits: u8) -> usize {
         let [a, b, c, d, ..] = self.0;
         let leading = u64::from(u32::from_be_bytes([a, b, c, d])) >> (32 - bits.min(MOST_BITS));
@@ -67,8 +71,9 @@ impl Prefix {
     }
 }
 
-/// The hour by which a body was written to the store, be it to a file of its own or to another pack: it stays what it is when
-/// the body is moved to another pack, and when packs are copied.
+/// The hour by which a body was written to the store, to a loose file or to another pack.
+///
+/// It does not change when the body is moved to another pack, or when packs are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Hour(u32);
 
@@ -82,13 +87,13 @@ impl Hour {
         Self(hours.min(Self::MAX))
     }
 
-    /// Whether the body may have been written after a moment.
+    /// Checks whether the body may have been written after a moment.
     pub(super) fn is_after(self, moment: DateTime<Utc>) -> bool {
         i64::from(self.0) * Self::SECONDS > moment.timestamp()
     }
 }
 
-/// Where a body begins.
+/// An entry of the index: the offset of a body's record, and when the body was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     pub(super) prefix: Prefix,
@@ -113,7 +118,7 @@ impl Entry {
     }
 }
 
-/// How many leading bits tell the buckets of so many entries apart.
+/// Returns the number of leading bits that distinguish the buckets of this number of entries.
 pub(super) fn bits_for(entries: usize) -> u8 {
     let buckets = entries.div_ceil(BUCKET).max(1).next_power_of_two();
     u8::try_from(buckets.trailing_zeros())
@@ -121,19 +126,19 @@ pub(super) fn bits_for(entries: usize) -> u8 {
         .min(MOST_BITS)
 }
 
-/// The end of a pack, which says where everything is.
+/// The end of a pack, from which the other parts are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Footer {
-    /// Where records end and the fan-out begins.
+    /// Offset at which the records end and the fan-out begins.
     pub(super) index: u64,
     pub(super) entries: u32,
     pub(super) bits: u8,
-    /// Bytes of all bodies together.
+    /// Total size of all bodies in bytes.
     pub(super) bytes: u64,
 }
 
 impl Footer {
-    /// The part that is hashed.
+    /// Returns the part that is hashed.
     pub(super) fn write(self) -> [u8; HASHED_FOOTER] {
         let mut footer = [0; HASHED_FOOTER];
         footer[..8].copy_from_slice(&self.index.to_le_bytes());
@@ -154,12 +159,12 @@ impl Footer {
         }
     }
 
-    /// Bytes of the fan-out.
+    /// Returns the size of the fan-out in bytes.
     pub(super) fn fan_out(self) -> usize {
         FAN << self.bits.min(MOST_BITS)
     }
 
-    /// Whether this is the end of a file of this length.
+    /// Checks whether this is the footer of a file of this length.
     pub(super) fn fits(self, length: u64) -> bool {
         let entries = u64::from(self.entries) * ENTRY as u64;
         let rest = self.fan_out() as u64 + entries + FOOTER as u64;
@@ -169,18 +174,18 @@ impl Footer {
     }
 }
 
-/// What is before a record's bytes.
+/// The part of a record before its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) size: usize,
     pub(super) back: u64,
     pub(super) stored: usize,
-    /// Bytes that the header itself takes.
+    /// Size of the header itself in bytes.
     pub(super) length: usize,
 }
 
 impl Header {
-    /// Whether the body stands there as it is.
+    /// Checks whether the body is stored unchanged.
     pub(super) fn is_plain(self) -> bool {
         self.back == 0 && self.stored == self.size
     }
@@ -189,7 +194,7 @@ impl Header {
         self.back == DICTIONARY
     }
 
-    /// By how many bytes its base begins before it.
+    /// Returns the number of bytes by which the base begins before this record, if there is one.
     pub(super) fn base(self) -> Option<u64> {
         (self.back > DICTIONARY).then_some(self.back)
     }
@@ -200,7 +205,7 @@ impl Header {
         write_varint(stored as u64, to);
     }
 
-    /// Reads one that begins here; `bytes` may end within it where the file does.
+    /// Parses the header at the start of `bytes`, which may end within it at the end of the file.
     pub(super) fn read(bytes: &[u8]) -> Result<Self> {
         let mut rest = bytes;
         let mut next = || read_varint(&mut rest);
@@ -216,7 +221,7 @@ impl Header {
                 stored,
                 length: bytes.len() - rest.len(),
             }),
-            _ => Err(corrupt("a record of a pack has no sense")),
+            _ => Err(corrupt("a record of a pack has an invalid header")),
         }
     }
 }
@@ -251,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_back() {
+    fn numbers_round_trip() {
         for number in [0, 1, 127, 128, 300, 1 << 20, (1 << 62) + 5] {
             let mut bytes = Vec::new();
             write_varint(number, &mut bytes);
@@ -263,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_and_footers_come_back() {
+    fn entries_and_footers_round_trip() {
         let id = BlobId::of(b"{}");
         let entry = Entry {
             prefix: Prefix::of(id),
@@ -285,7 +290,7 @@ mod tests {
         assert!(footer.fits(4711 + 8 + 12 * 14 + 64) && !footer.fits(4711 + 8 + 12 * 14 + 63));
     }
 
-    /// A body counts as no older than it is, whatever the clock said.
+    /// A body never counts as older than it is, whatever the minute of the hour.
     #[test]
     fn hours_are_rounded_up() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
@@ -311,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_no_sense_is_refused() {
+    fn an_invalid_record_is_refused() {
         let mut bytes = Vec::new();
         Header::write(usize::MAX >> 1, 0, 1, &mut bytes);
         assert!(Header::read(&bytes).is_err(), "larger than any body");

@@ -1,7 +1,7 @@
-//! Bodies by the thousand in one file: packs.
+//! Packs: files that contain thousands of bodies.
 //!
-//! A pack never changes. It is written in `tmp/`, flushed, and renamed to `blobs/packs/`; a body that is in one needs no file of
-//! its own. [`mod@format`] says what is in it.
+//! A pack never changes. It is written in `tmp/`, flushed, and renamed to `blobs/packs/`. A body in
+//! a pack needs no file of its own. [`mod@format`] describes the contents.
 
 mod builder;
 mod codec;

@@ -1,4 +1,4 @@
-//! A pack that is there: found in, and read, by positions.
+//! A pack that exists: lookups in its index, and reads at offsets.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::fs::io_error::failed;
 use crate::model::id::BlobId;
 use crate::storage::Result;
 
-/// An open pack. Nothing but its fan-out is kept in memory.
+/// An open pack. Only its fan-out is kept in memory.
 #[derive(Debug)]
 pub(super) struct Pack {
     pub(super) records: Records,
@@ -35,7 +35,7 @@ impl Pack {
         })
     }
 
-    /// Opens one whose footer is found so, in a file of a length.
+    /// Opens a pack. `footer` returns its footer, given the file and its length.
     pub(super) fn open_by(
         path: &Path,
         footer: impl FnOnce(&File, u64) -> Result<Footer>,
@@ -55,7 +55,9 @@ impl Pack {
         self.records.path()
     }
 
-    /// Offers the bodies that may have this address: one mostly, or none.
+    /// Offers the bodies that may have this address to `accept`: mostly one, or none.
+    ///
+    /// Returns whether one was accepted.
     pub(super) fn offer(
         &self,
         id: BlobId,
@@ -70,14 +72,14 @@ impl Pack {
         Ok(false)
     }
 
-    /// Whether there is a body of this address, as far as the index tells.
+    /// Checks whether the index contains this address.
     pub(super) fn holds(&self, id: BlobId) -> Result<bool> {
         let prefix = Prefix::of(id);
         let mut bucket = self.bucket(prefix)?.into_iter();
         Ok(bucket.any(|(_, entry)| entry.prefix == prefix))
     }
 
-    /// The entries among which a prefix would be, each with its place among all.
+    /// Returns the entries among which a prefix would be, each with its position among all.
     pub(super) fn bucket(&self, prefix: Prefix) -> Result<Vec<(usize, Entry)>> {
         let fan_out = self.fan_out()?;
         let bucket = prefix.leading(self.footer.bits);
@@ -104,7 +106,7 @@ impl Pack {
         Ok(self.fan_out.get_or_init(|| bytes))
     }
 
-    /// All entries, ascending by prefix; an error where they are not what was written.
+    /// Returns all entries, ascending by prefix. Fails if the index is damaged.
     pub(super) fn entries(&self) -> Result<Vec<Entry>> {
         let bytes = self.length - self.footer.index;
         let mut bytes = vec![0; usize::try_from(bytes).unwrap_or(0)];

@@ -1,4 +1,4 @@
-//! TODO
+//! The packs of a directory, opened on demand.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -26,24 +26,24 @@ use crate::storage::{Effort, Error, Result};
 #[derive(Debug)]
 pub(crate) struct Packs {
     pub(super) root: Root,
-    /// Where packs are read from.
+    /// The folder that packs are read from.
     pub(super) folder: PathBuf,
     pub(super) known: ArcSwap<Known>,
 }
 
-/// The packs that were there when it was last looked.
+/// The packs that were found at the last look.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) packs: Vec<Arc<Pack>>,
-    /// Why some could not be opened.
+    /// The packs that could not be opened, with the reasons.
     pub(super) broken: Vec<(PathBuf, Error)>,
-    /// All of them, as they were seen.
+    /// All pack files, as they were seen.
     seen: Vec<Seen>,
-    /// The pack that had the last body: mostly the next one's, too.
+    /// The pack that contained the last body. It mostly contains the next one, too.
     last: AtomicUsize,
 }
 
-/// A file as it was seen. One that was damaged may be made anew under its name.
+/// A file as it was seen. A damaged pack may be replaced under the same name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Seen {
     path: PathBuf,
@@ -72,7 +72,9 @@ impl Known {
 }
 
 impl Packs {
-    /// No pack is looked at before a body is asked for that has no file.
+    /// Returns the packs of a store, without looking for any.
+    ///
+    /// The first look is made when a body is requested that has no file.
     pub(crate) fn new(store: &Path) -> Self {
         Self {
             root: Root::new(store),
@@ -81,7 +83,11 @@ impl Packs {
         }
     }
 
-    /// Offers what the packs that are known have of a body; `failed` is why one could not be read.
+    /// Offers the copies of a body in the known packs to `accept`.
+    ///
+    /// Returns whether one was accepted.
+    ///
+    /// If a copy could not be read, `failed` is the reason.
     pub(crate) fn offer(
         &self,
         id: BlobId,
@@ -105,7 +111,7 @@ impl Packs {
         false
     }
 
-    /// Whether a pack that is known has a body, as far as its index tells.
+    /// Checks whether the index of a known pack contains a body.
     pub(crate) fn holds(&self, id: BlobId) -> Result<bool> {
         let known = self.known.load();
         for (number, pack) in known.likeliest_first() {
@@ -117,7 +123,7 @@ impl Packs {
         Ok(false)
     }
 
-    /// The files that are packs, in no particular order.
+    /// Returns the paths of all packs, in no particular order.
     pub(super) fn paths(&self) -> Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         let files = match fs::read_dir(&self.folder) {
@@ -134,14 +140,14 @@ impl Packs {
         Ok(paths)
     }
 
-    /// Looks which packs are there; says whether others are than were known.
+    /// Looks for packs in the folder. Returns whether others are there than were known.
     pub(crate) fn look(&self) -> Result<bool> {
         let mut seen = Vec::new();
         for path in self.paths()? {
             match Seen::at(path.clone()) {
                 Ok(file) => seen.push(file),
                 Err(error) if error.kind() == Io::NotFound => {}
-                Err(error) => return Err(failed("looking at", &path)(error)),
+                Err(error) => return Err(failed("inspecting", &path)(error)),
             }
         }
         seen.sort();
@@ -174,7 +180,7 @@ impl Packs {
         Ok(Box::new(writer))
     }
 
-    /// When the newest of the packs was written.
+    /// Returns when the newest pack was written.
     pub(crate) fn newest(&self) -> Result<Option<DateTime<Utc>>> {
         self.look()?;
         let known = self.known.load();
@@ -182,7 +188,7 @@ impl Packs {
         Ok(modified.max().map(clock::of_system))
     }
 
-    /// How many packs there are, the bodies in them, the bytes of those, and of the packs.
+    /// Returns the numbers of packs and bodies, and the total sizes of the bodies and packs.
     pub(crate) fn usage(&self) -> Result<[u64; 4]> {
         self.look()?;
         let known = self.known.load();
@@ -198,7 +204,7 @@ impl Packs {
     }
 }
 
-/// Whether this is a name that packs are given: no other file is removed from among them.
+/// Checks whether this is a name of a pack. Files of other names are never removed.
 pub(crate) fn is_pack_name(name: &OsStr) -> bool {
     let name = name.to_str().and_then(|name| name.strip_suffix(".pack"));
     name.is_some_and(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))

@@ -1,4 +1,4 @@
-//! Records read by where they begin, each with those that it hangs on.
+//! Reading of records by offset, each with the records that it depends on.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -12,25 +12,27 @@ use super::format::{GAP, Header, MAGIC, MOST_HEADER, corrupt};
 use crate::fs::io_error::failed;
 use crate::storage::{Error, Result};
 
-/// The records of a pack, finished or not.
+/// The records of a pack, which may be unfinished.
 #[derive(Debug)]
 pub(super) struct Records {
     file: File,
     path: PathBuf,
-    /// Where they end.
+    /// Offset of the end of the records.
     end: u64,
-    /// Tells them from any others that this process ever read.
+    /// A number that no other records in this process have.
     number: u64,
-    /// Those that bodies hung on which were read, by where they begin.
+    /// The dictionaries that were read as bases, by offset.
     dictionaries: RwLock<Vec<(u64, Arc<[u8]>)>>,
 }
 
-/// Bytes around the beginning of a record that are read at once: mostly its bases and itself.
+/// Number of bytes before and after the beginning of a record that are read at a time. They mostly
+/// contain the record and its bases.
 const BEFORE: u64 = 4096;
 const AFTER: u64 = 4096;
-/// Records that a body may hang on, one by the other: more than is ever written.
+/// Maximum length of a chain of records that a body may depend on: more than is ever written.
 const MOST_DEPTH: usize = 64;
-/// Dictionaries of a pack that are kept: one that was joined of many may have as many.
+/// Maximum number of dictionaries that are kept of a pack. A pack that was joined from several may
+/// have several.
 const MOST_DICTIONARIES: usize = 4;
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
@@ -50,7 +52,7 @@ impl Records {
         &self.path
     }
 
-    /// The file, for its lock.
+    /// Returns the file, for its lock.
     pub(super) fn file(&self) -> &File {
         &self.file
     }
@@ -59,7 +61,7 @@ impl Records {
         self.end
     }
 
-    /// The body whose record begins here.
+    /// Returns the body whose record begins at this offset.
     pub(super) fn read(&self, offset: u64) -> Result<Vec<u8>> {
         RECENT.with_borrow_mut(|recent| {
             recent.turn_to(self.number);
@@ -86,7 +88,9 @@ impl Records {
         body.ok_or_else(|| self.has_none_at(offset))
     }
 
-    /// The record that begins here, and behind it those that it hangs on, as far as what they stand for is not in memory.
+    /// Returns the record at this offset and those that it depends on.
+    ///
+    /// The chain ends before the first record whose contents are in memory.
     fn chain(&self, offset: u64, recent: &Recent, window: &mut Window) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         let mut next = Some(offset);
@@ -140,9 +144,10 @@ impl Records {
         Ok(())
     }
 
-    /// Whether what this record hangs on is a dictionary that has a sound copy, which is kept in its place.
+    /// Replaces a damaged dictionary that this record depends on by its copy, if that is intact.
     ///
-    /// Asked where it can't be read: what is damaged may not even look like a dictionary.
+    /// Returns whether it did. Called if the record cannot be read: a damaged dictionary may not
+    /// even look like one.
     fn takes_a_copy(&self, offset: u64) -> bool {
         let (mut window, mut at) = (Window::default(), offset);
         for _ in 0..MOST_DEPTH {
@@ -161,7 +166,7 @@ impl Records {
         false
     }
 
-    /// The copy of the dictionary that is, or was, here.
+    /// Returns the copy of the dictionary that is, or was, at this offset.
     fn copy_before(&self, offset: u64) -> Option<Vec<u8>> {
         let end = offset.checked_sub(GAP as u64)?;
         let first = end
@@ -169,7 +174,7 @@ impl Records {
             .max(MAGIC.len() as u64);
         let mut bytes = vec![0; usize::try_from(end.checked_sub(first)?).ok()?];
         self.read_at(&mut bytes, first).ok()?;
-        // Nothing tells how long it is but itself.
+        // Only the copy itself contains its length, so every offset is tried.
         (0..bytes.len()).find_map(|at| {
             let header = Header::read(&bytes[at..]).ok()?;
             let stored = bytes.get(at + header.length..)?;
@@ -181,7 +186,7 @@ impl Records {
         })
     }
 
-    /// Whether the body of this record hangs on no other body.
+    /// Checks whether the body of this record depends on no other body.
     pub(super) fn is_full(&self, offset: u64) -> Result<bool> {
         RECENT.with_borrow_mut(|recent| {
             recent.turn_to(self.number);
@@ -194,7 +199,7 @@ impl Records {
         })
     }
 
-    /// What the record that begins here says of itself.
+    /// Returns the header of the record at this offset.
     pub(super) fn header(&self, offset: u64) -> Result<Header> {
         RECENT.with_borrow_mut(|recent| {
             recent.turn_to(self.number);
@@ -215,7 +220,7 @@ impl Records {
         })
     }
 
-    /// So many bytes from here on, or fewer where the records end.
+    /// Returns `length` bytes from this offset on, or fewer at the end of the records.
     fn window<'w>(&self, offset: u64, length: usize, window: &'w mut Window) -> Result<&'w [u8]> {
         if !(MAGIC.len() as u64..self.end).contains(&offset) {
             return Err(self.has_none_at(offset));
@@ -226,7 +231,7 @@ impl Records {
             let size = end.max(offset + AFTER).min(self.end) - window.begin;
             window.bytes.resize(usize::try_from(size).unwrap_or(0), 0);
             if let Err(error) = self.read_at(&mut window.bytes, window.begin) {
-                // What is there now was never in the file.
+                // The buffer no longer matches the file.
                 window.bytes.clear();
                 return Err(error);
             }
@@ -253,14 +258,16 @@ struct Record {
 }
 
 impl Record {
-    /// Where the record begins that it hangs on. One that would be before the file is at 0, where there is none.
+    /// Returns the offset of the base.
+    ///
+    /// If it were before the file, 0 is returned: no record is there.
     fn base(&self) -> Option<u64> {
         let back = self.header.base()?;
         Some(self.offset.saturating_sub(back))
     }
 }
 
-/// A part of the records.
+/// A part of the records in memory.
 #[derive(Default)]
 struct Window {
     begin: u64,
@@ -302,7 +309,9 @@ thread_local! {
     static RECENT: RefCell<Recent> = RefCell::default();
 }
 
-/// The bodies of a pack that a thread read last: the next one mostly hangs on them, as versions are read in their order.
+/// The bodies of a pack that a thread read last.
+///
+/// The next body mostly depends on them, because versions are read in order.
 #[derive(Default)]
 struct Recent {
     pack: u64,
@@ -311,7 +320,7 @@ struct Recent {
     window: Window,
 }
 
-/// Bodies of a thread that are kept at most, and their bytes.
+/// Maximum number of bodies that a thread keeps, and of their bytes.
 const MOST_RECENT: usize = 40;
 const MOST_RECENT_BYTES: usize = 1024 * 1024;
 
@@ -326,7 +335,7 @@ impl Recent {
     }
 
     fn keep(&mut self, window: Window) {
-        // One that had to hold a large body is not worth its room.
+        // A window that had to contain a large body is not worth its memory.
         if window.bytes.len() as u64 <= BEFORE + AFTER {
             self.window = window;
         }
@@ -341,7 +350,7 @@ impl Recent {
     fn put(&mut self, offset: u64, body: Vec<u8>) {
         self.bytes += body.len();
         self.bodies.push((offset, body));
-        // The one that was put now stays, and its base was needed for the last time.
+        // The body that was just added stays. Its base is not needed any more.
         while self.bodies.len() > 1
             && (self.bodies.len() > MOST_RECENT || self.bytes > MOST_RECENT_BYTES)
         {

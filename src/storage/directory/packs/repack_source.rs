@@ -1,4 +1,4 @@
-//! Packs that are about to be made anew, and which of their bodies live.
+//! Packs that are locked for a repack, and which of their bodies are live.
 
 use std::fs::TryLockError;
 use std::sync::Arc;
@@ -12,20 +12,23 @@ use crate::fs::io_error::failed;
 use crate::model::id::BlobId;
 use crate::storage;
 
-/// A pack that nobody else compacts, and that is not somebody's who has yet to write rows.
+/// A locked pack, which no other process repacks.
+///
+/// No writer of the pack still has to write the rows that refer to its bodies.
 pub(crate) struct Locked {
     pub(crate) pack: Arc<Pack>,
-    /// In the order of their records, with whether each is live, or was taken.
+    /// The entries in the order of their records. The flag says whether the body is live, or was
+    /// copied.
     pub(crate) entries: Vec<(Entry, bool)>,
-    /// The places of entries in the index's order.
+    /// For each entry of the index, in its order, the position in `entries`.
     places: Vec<u32>,
-    /// The entries are what was found without the index, and may be only some.
+    /// Whether the entries were found without the index, and may be incomplete.
     pub(crate) salvaged: bool,
-    /// It has a body that could not be read: it stays.
+    /// Whether a body could not be read. The pack then stays.
     pub(crate) damaged: bool,
 }
 
-/// Whether a pack has a body, and whether it was marked before.
+/// Whether a pack contains a body, and whether the body was marked before.
 pub(crate) enum Mark {
     None,
     Before,
@@ -33,8 +36,10 @@ pub(crate) enum Mark {
 }
 
 impl Locked {
-    /// All packs that can be locked. Those whose index is damaged stay for whoever repairs them, unless they are to be
-    /// `salvaged`: then they are among them, with what is found in them without.
+    /// Locks all packs that can be locked.
+    ///
+    /// If `salvaged` is true, these include packs whose index is damaged, with the entries that are
+    /// found without it. Otherwise such packs are left to a repair.
     pub(crate) fn of_all(known: &Known, salvaged: bool) -> storage::Result<Vec<Self>> {
         let mut locked = Vec::new();
         for pack in &known.packs {
@@ -59,7 +64,7 @@ impl Locked {
         Ok(locked)
     }
 
-    /// A pack, unless somebody else has it; without its entries.
+    /// Locks a pack and returns it without its entries; `None` if another holder has locked it.
     fn of(pack: &Arc<Pack>) -> storage::Result<Option<Self>> {
         match pack.records.file().try_lock() {
             Ok(()) => {}
@@ -68,7 +73,7 @@ impl Locked {
                 return Err(failed("locking", pack.path())(error));
             }
         }
-        // Dropped at an error too: it unlocks.
+        // If a later step fails, dropping this unlocks the file.
         Ok(Some(Self {
             pack: Arc::clone(pack),
             entries: Vec::new(),
@@ -78,7 +83,7 @@ impl Locked {
         }))
     }
 
-    /// Takes over what an index has, or would have.
+    /// Sets the entries, which are in the order of an index.
     fn index(&mut self, entries: &[Entry]) {
         let mut order: Vec<u32> = (0..).take(entries.len()).collect();
         order.sort_by_key(|place| entries[*place as usize].offset);
@@ -90,7 +95,7 @@ impl Locked {
         self.entries = entries.collect();
     }
 
-    /// Takes over what is found without an index.
+    /// Sets the entries to those that are found without the index.
     fn salvage(&mut self) {
         self.salvaged = true;
         let mut entries = self.pack.walk();
@@ -117,7 +122,7 @@ impl Locked {
         Ok(found)
     }
 
-    /// What is not marked, and may have been written after a moment.
+    /// Returns the entries that are not marked and may have been written after a moment.
     pub(crate) fn young(&self, since: DateTime<Utc>) -> impl Iterator<Item = Entry> {
         let entries = self.entries.iter();
         entries.filter_map(move |(entry, marked)| {
@@ -125,14 +130,14 @@ impl Locked {
         })
     }
 
-    /// Marks what may have been written after a moment.
+    /// Marks the entries that may have been written after a moment.
     pub(crate) fn mark_young(&mut self, since: DateTime<Utc>) {
         for (entry, marked) in &mut self.entries {
             *marked |= entry.written.is_after(since);
         }
     }
 
-    /// The entries among which a prefix would be, each with its place in the index.
+    /// Returns the entries among which a prefix would be, each with its position in the index.
     fn bucket(&self, prefix: Prefix) -> storage::Result<Vec<(usize, Entry)>> {
         if !self.salvaged {
             return self.pack.bucket(prefix);
@@ -146,7 +151,7 @@ impl Locked {
         Ok(alike.map(|place| (place, entry(place))).collect())
     }
 
-    /// Whether more of its bytes are dead than live.
+    /// Checks whether more of its bytes are unmarked than marked.
     pub(crate) fn is_wasteful(&self) -> bool {
         let ends = self.entries.iter().skip(1).map(|(entry, _)| entry.offset);
         let ends = ends.chain([self.pack.records.end()]);
@@ -162,7 +167,7 @@ impl Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // The file stays open as long as somebody reads from it.
+        // Unlocks the file explicitly, because it stays open while another thread reads from it.
         let _ = self.pack.records.file().unlock();
     }
 }

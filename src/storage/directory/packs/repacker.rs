@@ -1,4 +1,4 @@
-//! Packs made anew: without what is dead, by kin, or several as one.
+//! Repacking: new packs without unreferenced bodies, or joined from several packs.
 
 use std::path::Path;
 
@@ -15,13 +15,16 @@ use crate::model::id::BlobId;
 use crate::storage;
 use crate::storage::{Compacted, Effort, Extent, Kin, LiveBodies};
 
-/// Packs of this length are not joined any more.
+/// Packs of this size or larger are not joined any more.
 const LARGE: u64 = 256 * 1024 * 1024;
-/// Bytes that are read at once to check a pack.
+/// Number of bytes that are read at a time to check a pack.
 const CHUNK: usize = 1024 * 1024;
 
 impl Packs {
-    /// Removes what is dead and was not written after `young_since`: packs that have more of it than of the rest, or all.
+    /// Removes unreferenced bodies that were not written after `young_since`.
+    ///
+    /// It rewrites the packs that consist of such bodies for the most part, or all packs, as
+    /// `extent` says. If it fails, no live body is lost.
     pub(crate) fn compact(
         &self,
         extent: Extent,
@@ -58,8 +61,9 @@ impl Packs {
         Ok(renewal.finish(old)?)
     }
 
-    /// Joins small packs, until each is larger than all smaller ones together: few are looked into then, and no body is
-    /// copied often.
+    /// Joins small packs, until each pack is larger than all smaller ones together.
+    ///
+    /// Then few packs have to be searched, and no body is copied often.
     pub(crate) fn join(&self) -> storage::Result<()> {
         self.look()?;
         let known = self.known.load_full();
@@ -81,7 +85,9 @@ impl Packs {
         renewal.finish(old).map(drop)
     }
 
-    /// Whether each pack is what its name says, or at least has a sound index.
+    /// Checks whether each pack's hash is its name, or, unless `all`, whether its index is intact.
+    ///
+    /// Returns one message per damaged pack.
     pub(crate) fn check(&self, all: bool) -> storage::Result<Vec<String>> {
         self.look()?;
         let known = self.known.load_full();
@@ -92,7 +98,9 @@ impl Packs {
                 wrong.push(error.to_string());
             } else if all && !is_what_it_is_called(pack)? {
                 let path = pack.path().display();
-                wrong.push(format!("{path} is damaged: its bytes have another hash"));
+                wrong.push(format!(
+                    "{path} is damaged: the hash of its bytes is not its name"
+                ));
             }
         }
         Ok(wrong)
@@ -115,7 +123,7 @@ fn is_what_it_is_called(pack: &Pack) -> storage::Result<bool> {
     Ok(name == Some(&hasher.finalize().to_hex()))
 }
 
-/// New packs, which take the place of old ones.
+/// New packs that replace old ones.
 pub(crate) struct Renewal<'a> {
     packs: &'a Packs,
     assembly: Option<Assembly>,
@@ -154,8 +162,10 @@ impl<'a> Renewal<'a> {
         Ok(())
     }
 
-    /// Takes over a body that is in one of the old packs, if it was not yet. A pack stays from which it can't be read, unless
-    /// there is another copy.
+    /// Copies a body from the old packs to the new ones, unless it was copied before.
+    ///
+    /// If the body cannot be read from a pack, that pack is kept, unless there is another copy of
+    /// the body.
     pub(crate) fn take(
         &mut self,
         id: BlobId,
@@ -171,7 +181,7 @@ impl<'a> Renewal<'a> {
                 Mark::Now(entry) => found.push((number, entry)),
             }
         }
-        // It is as young as its youngest copy.
+        // A body is as young as its youngest copy.
         let written = found.iter().map(|(_, entry)| entry.written).max();
         let (mut taken, mut unread) = (false, Vec::new());
         for (number, entry) in found {
@@ -195,14 +205,14 @@ impl<'a> Renewal<'a> {
         let is_unsure = !unread.is_empty() || old.iter().any(|pack| pack.salvaged);
         if is_unsure && !taken && !is_loose(id) {
             for (number, pack) in old.iter_mut().enumerate() {
-                // It may be in what was not found without an index.
+                // The body may be in the part that was not found without the index.
                 pack.damaged |= pack.salvaged || unread.contains(&number);
             }
         }
         Ok(())
     }
 
-    /// Takes over what was not, and is too young to be removed.
+    /// Copies the bodies that were not copied yet and are too young to be removed.
     fn take_young(
         &mut self,
         young_since: DateTime<Utc>,
@@ -214,7 +224,7 @@ impl<'a> Renewal<'a> {
             let records = &pack.pack.records;
             for entry in pack.young(young_since) {
                 kin += u64::from(records.is_full(entry.offset).unwrap_or(true));
-                // What can't be read is lost as it is.
+                // A body that cannot be read is lost already.
                 if let Ok(bytes) = records.read(entry.offset) {
                     young.push((BlobId::of(&bytes), Kin(kin)));
                 }
@@ -224,7 +234,7 @@ impl<'a> Renewal<'a> {
         young.try_for_each(|(id, kin)| self.take(id, kin, is_loose, old))
     }
 
-    /// Takes over what lives in a pack.
+    /// Copies the live bodies of a pack.
     fn take_live(&mut self, pack: &mut Locked) -> storage::Result<()> {
         let mut kin = 0;
         for (entry, live) in &pack.entries {
@@ -255,13 +265,13 @@ impl<'a> Renewal<'a> {
         Ok(())
     }
 
-    /// Takes over all of a pack.
+    /// Copies a whole pack.
     fn append(&mut self, pack: &Pack) -> storage::Result<()> {
         self.bodies += u64::from(pack.footer.entries);
         self.assembly(Effort::Quick)?.append(pack)
     }
 
-    /// Puts the new packs in their place for good, and only then removes the old ones.
+    /// Makes the new packs durable in their place, and only then removes the old ones.
     fn finish(mut self, old: Vec<Locked>) -> storage::Result<Compacted> {
         self.publish()?;
         let published = std::mem::take(&mut self.published);
@@ -273,7 +283,7 @@ impl<'a> Renewal<'a> {
         let mut compacted = Compacted::default();
         for pack in old.iter().filter(|pack| !pack.damaged) {
             let path = pack.pack.path();
-            // What is made anew may be what was.
+            // A new pack may be the same file as an old one.
             if published.iter().any(|published| published.path == path) {
                 continue;
             }
@@ -294,7 +304,8 @@ impl<'a> Renewal<'a> {
 
 impl Drop for Renewal<'_> {
     fn drop(&mut self) {
-        // It was given up: what it was to take the place of is still there, and may be the very same file.
+        // The repack was abandoned: the old packs still exist, and a new one may be the same file
+        // as an old one.
         let known = self.packs.known.load();
         let is_old = |path: &Path| known.packs.iter().any(|pack| pack.path() == path);
         for pack in self.published.iter().filter(|pack| !is_old(&pack.path)) {

@@ -1,4 +1,4 @@
-//! Packs whose index is damaged: their records are found by walking from the first to the last.
+//! Packs whose index is damaged. Their records are found by walking from the first to the last.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::model::id::BlobId;
 use crate::storage::Result;
 
 impl Pack {
-    /// Opens a pack that nobody can find anything in, as not even its end says where its index is.
+    /// Opens a pack whose end does not even show where its index is.
     pub(super) fn open_without_index(path: &Path) -> Result<Self> {
         let footer = |index| Footer {
             index,
@@ -21,13 +21,13 @@ impl Pack {
         Self::open_by(path, |_, length| Ok(footer(length)))
     }
 
-    /// The bodies that can be read without the index, ascending by where they begin.
+    /// Returns the bodies that can be read without the index, ascending by offset.
     ///
-    /// It goes as far as records say where the next one begins. What is behind the last one may be taken for bodies too:
-    /// they have addresses that nobody asks for.
+    /// The walk continues as long as each record shows where the next one begins. Bytes after the
+    /// last record may be taken for bodies, too. Their addresses are requested by no caller.
     pub(super) fn walk(&self) -> Vec<Entry> {
         let records = &self.records;
-        // When they were written was in the index: none may be taken for old.
+        // The times were in the index. No body must count as old.
         let written = Hour::of(clock::system());
         let mut entries = Vec::new();
         let mut next = Some(MAGIC.len() as u64);
@@ -46,7 +46,7 @@ impl Pack {
     }
 }
 
-/// Where the record behind this one begins.
+/// Returns the offset of the record after this one.
 fn end_of(records: &Records, offset: u64) -> Option<u64> {
     let header = records.header(offset).ok()?;
     let end = offset + (header.length + header.stored) as u64;

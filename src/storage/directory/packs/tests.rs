@@ -9,7 +9,7 @@ use crate::fs::place::{Anchor, prepare};
 use crate::model::id::BlobId;
 use crate::storage::{Effort, Extent, Kin};
 
-/// Versions of a prompt, each a word longer.
+/// Returns versions of a prompt, each a word longer than the one before.
 fn versions(prompt: &str, count: usize) -> Vec<Vec<u8>> {
     let mut text = format!("{{\"prompt\": \"{prompt}\", \"text\": \"").repeat(8);
     let mut next = |number: usize| {
@@ -50,7 +50,7 @@ fn write_by(packs: &Packs, effort: Effort, bodies: &[Vec<u8>], kin: fn(u64) -> K
     packs.look().unwrap();
 }
 
-/// So many bodies that a thorough pack has a dictionary of them: prompts of three versions that say much alike.
+/// Returns enough bodies for a dictionary in a thorough pack: similar prompts of three versions.
 fn many() -> Vec<Vec<u8>> {
     let prompts = (0..700).map(|prompt| versions(&format!("prompt {prompt} of a house"), 3));
     prompts.flatten().collect()
@@ -76,7 +76,7 @@ fn only_file(store: &Path) -> PathBuf {
     file
 }
 
-/// A pack of an import, and one that was made thoroughly and has a dictionary.
+/// A pack of an import, and one that was written thoroughly and has a dictionary.
 fn golden() -> [(PathBuf, Vec<Vec<u8>>); 2] {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     [
@@ -117,13 +117,14 @@ fn everything_is_found_without_the_index() {
             entries.map(|entry| (entry.prefix, entry.offset)).collect()
         };
         assert_eq!(places(&found[..told.len()]), places(&told));
-        // The index had the times, so all are as young as can be.
+        // The times were in the index, so all bodies count as new.
         let now = chrono::Utc::now();
         assert!(found.iter().all(|entry| entry.written.is_after(now)));
     }
 }
 
-/// `cargo test write_the_golden_packs -- --ignored`, for a new format only: the old ones stay beside them.
+/// `cargo test write_the_golden_packs -- --ignored`, for a new format only. The old packs stay
+/// beside the new ones.
 #[test]
 #[ignore = "it writes what another test reads"]
 fn write_the_golden_packs() {
@@ -136,7 +137,7 @@ fn write_the_golden_packs() {
     }
 }
 
-/// A body hangs on eight others at most, and each 32nd on none.
+/// A body depends on at most eight others, and every 32nd body on none.
 #[test]
 fn chains_are_short() {
     let (directory, packs) = place();
@@ -160,9 +161,9 @@ fn chains_are_short() {
     assert_eq!(full, [0, 32, 64, 96]);
 }
 
-/// What is alike is kept by its differences, also where others came between.
+/// Similar bodies are stored as deltas, even if other bodies come between them.
 #[test]
-fn bodies_of_one_kin_take_little_room() {
+fn bodies_of_one_delta_group_take_little_space() {
     let size = |kin: fn(usize) -> Kin| {
         let (directory, packs) = place();
         let mut pack = packs.begin(Effort::Quick, anchor(&packs)).unwrap();
@@ -183,7 +184,7 @@ fn bodies_of_one_kin_take_little_room() {
     assert!(known * 2 < unknown, "{known} bytes, and {unknown} without");
 }
 
-/// Whichever byte is wrong, no body is read wrong, and the pack is told to be damaged.
+/// No flipped byte leads to a wrong body, and the pack is reported as damaged.
 #[test]
 fn every_flipped_byte_is_found() {
     let (directory, packs) = place();
@@ -203,11 +204,11 @@ fn every_flipped_byte_is_found() {
         assert_ne!(packs.check(true).unwrap(), [""; 0], "byte {at}");
     }
     fs::write(&file, bytes).unwrap();
-    assert_eq!(packs.check(true).unwrap(), [""; 0], "the control");
+    assert_eq!(packs.check(true).unwrap(), [""; 0], "the undamaged pack");
 }
 
 #[test]
-fn a_pack_that_is_cut_off_is_told() {
+fn a_truncated_pack_is_reported() {
     let (directory, packs) = place();
     let bodies = versions("cut", 3);
     write(&packs, &bodies);
@@ -225,9 +226,9 @@ fn a_pack_that_is_cut_off_is_told() {
     }
 }
 
-/// What can't be read is not thrown away with what is dead.
+/// Bodies that cannot be read are not removed together with unreferenced ones.
 #[test]
-fn a_damaged_pack_is_not_compacted_away() {
+fn a_damaged_pack_is_not_removed_by_a_repack() {
     let (directory, packs) = place();
     let bodies = versions("damaged", 20);
     write(&packs, &bodies);
@@ -247,9 +248,9 @@ fn a_damaged_pack_is_not_compacted_away() {
     }
 }
 
-/// What is made anew may be the very file that was there, and must outlast that the work is given up.
+/// A new pack may be the same file as the old one, which must remain if the repack is abandoned.
 #[test]
-fn a_compaction_that_is_given_up_leaves_what_was_there() {
+fn an_abandoned_repack_leaves_the_old_packs() {
     let (directory, packs) = place();
     let bodies = versions("given up", 20);
     write(&packs, &bodies);
@@ -275,7 +276,7 @@ fn a_compaction_that_is_given_up_leaves_what_was_there() {
         )
         .unwrap();
     assert_eq!(only_file(directory.path()), file, "the same again");
-    // As where the disk is full once the pack is in its place.
+    // As if the disk is full once the pack is in its place.
     let mut renewal = super::super::repacker::Renewal::new(&packs);
     let mut old = super::super::repack_source::Locked::of_all(&packs.known.load(), false).unwrap();
     for bytes in &bodies {
@@ -292,9 +293,9 @@ fn a_compaction_that_is_given_up_leaves_what_was_there() {
     }
 }
 
-/// One copy of a body may be damaged: the other one is found.
+/// If one copy of a body is damaged, the other one is found.
 #[test]
-fn a_sound_copy_is_found_behind_a_damaged_one() {
+fn an_intact_copy_is_found_after_a_damaged_one() {
     let (directory, packs) = place();
     let bodies = versions("copied", 5);
     write(&packs, &bodies);
@@ -318,7 +319,7 @@ fn write_thoroughly(packs: &Packs, bodies: &[Vec<u8>]) {
     write_by(packs, Effort::Thorough, bodies, |number| Kin(number / 3));
 }
 
-/// The records of a pack: where each begins, and its header.
+/// Returns the offset and the header of each record of a pack.
 fn records(bytes: &[u8], end: u64) -> Vec<(usize, Header)> {
     let (mut at, mut records) = (MAGIC.len(), Vec::new());
     while (at as u64) < end {
@@ -332,9 +333,9 @@ fn records(bytes: &[u8], end: u64) -> Vec<(usize, Header)> {
     records
 }
 
-/// Only where it is worth its room.
+/// A dictionary is made only if it is worth its space.
 #[test]
-fn full_bodies_hang_on_a_dictionary_where_there_are_many() {
+fn many_full_bodies_depend_on_a_dictionary() {
     let bodies = many();
     let written = |effort: fn(&Packs, &[Vec<u8>]), bodies: &[Vec<u8>]| {
         let (directory, packs) = place();
@@ -360,9 +361,10 @@ fn full_bodies_hang_on_a_dictionary_where_there_are_many() {
     assert_eq!(none, 0, "few bodies");
 }
 
-/// Whatever is wrong in the one that bodies hang on, its copy is there; and where both are damaged, nothing is read wrong.
+/// Any damage to the dictionary in use is repaired by its copy. If both are damaged, no body is
+/// read wrong.
 #[test]
-fn a_damaged_dictionary_takes_no_body_along() {
+fn a_damaged_dictionary_loses_no_body() {
     let (directory, packs) = place();
     let bodies = many();
     write_thoroughly(&packs, &bodies);
@@ -391,7 +393,7 @@ fn a_damaged_dictionary_takes_no_body_along() {
         damaged[at] ^= 1 << (at % 8);
         assert_eq!(read(&damaged), [true; 3], "byte {at}");
     }
-    // What hangs on it is behind it, and is not to be hit.
+    // Records that depend on the dictionary follow it, and must not be hit.
     for sector in (copy..end).step_by(64) {
         let mut damaged = bytes.clone();
         damaged[sector..end.min(sector + GAP)].fill(0);
@@ -404,9 +406,10 @@ fn a_damaged_dictionary_takes_no_body_along() {
     assert_eq!(read(&damaged), [false; 3], "both");
 }
 
-/// What hangs on it goes on doing so in a pack that was joined of several, and stands alone in one made anew in haste.
+/// In a joined pack, bodies still depend on their dictionary. In a quick repack, full bodies are
+/// stored alone.
 #[test]
-fn dictionaries_come_along() {
+fn dictionaries_survive_a_join() {
     let (directory, packs) = place();
     let bodies = many();
     write_thoroughly(&packs, &bodies);
@@ -443,5 +446,9 @@ fn dictionaries_come_along() {
     assert!((bytes.len() as u64) < joined);
     let records = records(&bytes, packs.known.load().packs[0].records.end());
     let full = records.iter().filter(|(_, header)| header.back == 0);
-    assert_eq!(full.count(), 300, "each prompt's versions are of one kin");
+    assert_eq!(
+        full.count(),
+        300,
+        "each prompt's versions are one delta group"
+    );
 }

@@ -1,4 +1,4 @@
-//! The pack that others fill: a thread compresses and writes while they go on.
+//! The writer of new packs: a thread compresses and writes while the caller continues.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -18,15 +18,16 @@ use crate::fs::place::Anchor;
 use crate::model::id::BlobId;
 use crate::storage::{Effort, Error, ErrorKind, Hold, Kin, Pack, Result};
 
-/// Bodies on their way into packs: one, or more where they are many.
+/// Bodies that are being written to packs: to one, or to more if there are many.
 #[derive(Debug)]
 pub(super) struct PackWriter {
     root: Root,
     anchor: Anchor,
-    /// Those that wait to be handed over, so that bodies of one kin come together.
+    /// Bodies that wait to be handed over, so that those of one delta group come together.
     pending: Vec<Pending>,
     pending_bytes: usize,
-    /// Whose they are, and whether those of one kin came one after another so far.
+    /// The delta groups of the waiting bodies. `in_order` is whether the bodies of each group have
+    /// come one after another so far.
     kin: HashSet<Kin>,
     in_order: bool,
     work: Option<SyncSender<Work>>,
@@ -40,9 +41,10 @@ enum Work {
     Finish,
 }
 
-/// Bytes that wait at most. As much again is with the thread, and as much on the way to it.
+/// Maximum number of bytes that wait. The thread has as many again, and so has the channel to it.
 const MOST_PENDING: usize = 4 * 1024 * 1024;
-/// Where bodies come in order, waiting serves nothing but to hand over many at once, and what waits at the end is waited for.
+/// The maximum if bodies come in order. Then waiting only serves to hand over many at a time, and
+/// the caller waits for what is left at the end.
 const MOST_PENDING_IN_ORDER: usize = 256 * 1024;
 
 impl PackWriter {
@@ -73,7 +75,7 @@ impl PackWriter {
         self.tell(Work::Add(bodies))
     }
 
-    /// Hands work over; where the thread is gone, it says why.
+    /// Hands work over. If the thread has ended, returns its error.
     fn tell(&mut self, work: Work) -> Result<()> {
         let told = self.work.as_ref().map(|to| to.send(work));
         match told {
@@ -131,7 +133,7 @@ impl Pack for PackWriter {
         let folder = self.root.open()?.packs()?;
         let flushed = folder.flush();
         flushed.map_err(failed("flushing", folder.path()))?;
-        // Rows are about to name its bodies.
+        // Rows that refer to its bodies are written next.
         self.anchor.holds()?;
         let locks = packs.into_iter().map(|pack| pack.lock);
         Ok(Box::new(Finished(locks.collect())))
@@ -140,27 +142,27 @@ impl Pack for PackWriter {
 
 impl Drop for PackWriter {
     fn drop(&mut self) {
-        // The thread sees that nobody is there any more, and removes what it wrote.
+        // The thread notices that the channel is closed, and removes what it wrote.
         let _ = self.end();
     }
 }
 
-/// The locks of packs whose bodies no row may name yet.
+/// The locks of new packs, which prevent a repack until rows refer to their bodies.
 #[derive(Debug)]
 struct Finished(#[allow(dead_code)] Vec<File>);
 
 impl Hold for Finished {}
 
-/// What the thread writes.
+/// The output of the thread.
 struct Output<'a> {
     root: &'a Root,
     effort: Effort,
-    /// Packs that were full.
+    /// Packs that are finished because they were full.
     published: Vec<(Published, packs::Pack)>,
     assembly: Assembly,
 }
 
-/// What the thread does: the packs, once it was told to finish.
+/// Runs the thread. Returns the packs if the caller asked to finish.
 fn write_all(orders: &Receiver<Work>, root: &Root, effort: Effort) -> Result<Vec<Published>> {
     let mut output = Output {
         root,
@@ -174,20 +176,22 @@ fn write_all(orders: &Receiver<Work>, root: &Root, effort: Effort) -> Result<Vec
         return Ok(published.collect());
     }
     for (pack, _) in &output.published {
-        // What stays is dead, and compacted away.
+        // Bodies in a pack that stays are unreferenced, and a repack removes them.
         let _ = remove_pack(root, &pack.path);
     }
     written.map(|_| Vec::new())
 }
 
 impl Output<'_> {
-    /// Whether it was told to finish: else nobody wants what was written.
+    /// Does the work until the end.
+    ///
+    /// Returns whether the caller asked to finish; if not, the output is not needed.
     fn work(&mut self, orders: &Receiver<Work>) -> Result<bool> {
         while let Ok(work) = orders.recv() {
             match work {
                 Work::Add(bodies) => self.assembly.add_all(bodies)?,
                 Work::Get(id, answer) => {
-                    // Whoever asked is there until it is told.
+                    // The caller waits until it has the answer.
                     let _ = answer.send(self.get(id));
                 }
                 Work::Finish => {
@@ -229,6 +233,6 @@ impl Output<'_> {
 }
 
 fn gone() -> Error {
-    let reason = "the thread that was to write a pack has panicked";
+    let reason = "the thread that writes packs has panicked";
     Error::new(ErrorKind::Other, reason)
 }

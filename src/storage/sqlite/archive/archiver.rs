@@ -1,4 +1,4 @@
-//! Gathering operations that have a row each into a chunk.
+//! Archiving: operations that have a row each are moved into a segment.
 
 use std::collections::BTreeSet;
 
@@ -13,20 +13,22 @@ use crate::storage::sqlite::columns::{bytes, limit};
 use crate::storage::sqlite::error::{Context, Result};
 use crate::storage::{Error, ErrorKind};
 
-/// What is gathered.
+/// The sizes that determine what is archived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
-    /// Operations of a chunk;
+    /// Number of operations in a segment.
     pub(crate) operations: usize,
-    /// fewer, where their texts have so many bytes.
+    /// A segment has fewer operations if their texts reach this number of bytes.
     pub(crate) bytes: usize,
-    /// So many of the newest operations keep their rows.
+    /// Number of the newest operations, which keep their rows.
     pub(crate) newest: usize,
 }
 
 impl Sizes {
-    /// Of more operations each would be hardly smaller, and all are read for any of them. Who asks what was done of late
-    /// reads no chunk.
+    /// The usual sizes.
+    ///
+    /// With more operations, segments would hardly be smaller, and all of a segment is read for any
+    /// of them. A reader of recent operations reads no segment.
     pub(crate) const USUAL: Self = Self {
         operations: 128,
         bytes: 256 * 1024,
@@ -34,18 +36,19 @@ impl Sizes {
     };
 }
 
-/// A chunk as it is to be, of operations that have rows.
+/// A segment that is ready to be written, of operations that have rows.
 pub(crate) struct Gathered {
     first: i64,
     end: Place,
     span: Span,
     content: Vec<u8>,
-    /// The keys of the prompts that they changed.
+    /// The keys of the prompts that the operations changed.
     prompts: BTreeSet<i64>,
 }
 
-/// Makes a chunk of the oldest operations that have rows; none where there are too few. Of what is damaged none is made:
-/// it stays as it was found.
+/// Makes a segment of the oldest operations that have rows; `None` if there are too few.
+///
+/// Damaged operations are not archived: they stay as they were found.
 pub(crate) fn gather(connection: &Connection, sizes: Sizes) -> Result<Option<Gathered>> {
     let start = end(connection)?;
     let last = last_row(connection)?;
@@ -75,17 +78,18 @@ fn last_row(connection: &Connection) -> Result<Option<i64>> {
     connection
         .prepare_cached("SELECT max(number) FROM operation")
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-        .context("looking for operations to gather")
+        .context("looking for operations to archive")
 }
 
-/// The oldest rows, enough for one chunk, with the place of the last one and the span of all. `None` if a row does not follow
-/// from the one before it.
+/// Returns the oldest rows, enough for one segment, with the last position and the span of all.
+///
+/// `None` if a row does not follow from the one before it, or if there are too few.
 fn oldest(
     connection: &Connection,
     start: Place,
     sizes: Sizes,
 ) -> Result<Option<(Place, Span, Texts)>> {
-    let doing = "reading operations to gather";
+    let doing = "reading operations to archive";
     let sql = "SELECT number, hash, at, content FROM operation ORDER BY number";
     let mut statement = connection.prepare_cached(sql).context(doing)?;
     let mut rows = statement.query([]).context(doing)?;
@@ -111,7 +115,7 @@ fn oldest(
 }
 
 fn prompts(connection: &Connection, texts: &Texts) -> Result<BTreeSet<i64>> {
-    let doing = "looking for the prompts of operations to gather";
+    let doing = "looking for the prompts of operations to archive";
     let mut ids = BTreeSet::new();
     for text in texts.iter() {
         let content: OperationContent = serde_json::from_str(text).context(doing)?;
@@ -133,9 +137,12 @@ fn prompts(connection: &Connection, texts: &Texts) -> Result<BTreeSet<i64>> {
 }
 
 impl Gathered {
-    /// Puts the chunk in the place of the rows, in the transaction of a connection. False where others did so meanwhile.
+    /// Replaces the rows by the segment, in the transaction of a connection.
+    ///
+    /// Returns false if another process has archived them meanwhile. Fails as corrupt if only some
+    /// of the rows exist.
     pub(crate) fn put(&self, connection: &Connection) -> Result<bool> {
-        let doing = "gathering operations";
+        let doing = "archiving operations";
         let run = |sql, params: &[&dyn rusqlite::ToSql]| {
             let statement = connection.prepare_cached(sql);
             statement

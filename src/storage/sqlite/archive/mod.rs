@@ -1,8 +1,9 @@
-//! Old operations, many to a row: a chunk has the texts of operations of consecutive numbers, and the id of the last.
+//! Segments: old operations, many to one row of the index.
 //!
-//! The other ids follow from the one before the chunk and the texts, and the last one proves all that was read: damage
-//! anywhere in a chunk, or in a row that it refers to, is [`Corrupt`](crate::storage::ErrorKind::Corrupt), and never
-//! another operation.
+//! A segment contains the texts of operations with consecutive numbers, and the id of the last one.
+//! The other ids follow from the texts and from the id before the segment, and the last id proves
+//! everything that was read. Damage anywhere in a segment, or in a row that it refers to, is
+//! [`Corrupt`](crate::storage::ErrorKind::Corrupt), and never yields another operation.
 
 mod archiver;
 mod segments;

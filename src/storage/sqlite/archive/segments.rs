@@ -1,4 +1,4 @@
-//! TODO
+//! Reading of segments, and their cache.
 
 use crate::storage::sqlite::archive::text;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use crate::storage::sqlite::columns::{bytes, micros};
 use crate::storage::sqlite::error::{Context, Result};
 use crate::storage::{Error, ErrorKind};
 
-/// A place in the history: an operation.
+/// A position in the history: the number and the id of an operation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) number: i64,
@@ -22,13 +22,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Before the first operation.
+    /// The position before the first operation.
     pub(crate) const START: Self = Self {
         number: 0,
         id: OperationId::ROOT,
     };
 
-    /// The place behind the next operation, which has this text.
+    /// Returns the position after the next operation, which has this text.
     pub(super) fn followed_by(self, text: &str) -> Self {
         Self {
             number: self.number + 1,
@@ -37,13 +37,13 @@ impl Place {
     }
 }
 
-/// The moment at which an operation was made, by the clock of whoever made it.
+/// Returns the moment at which an operation was made, by the clock of the process that made it.
 pub(crate) fn moment_of(text: &str) -> Result<i64> {
     #[derive(Deserialize)]
     struct Content {
         at: DateTime<Utc>,
     }
-    let content = serde_json::from_str::<Content>(text).context("reading an operation's moment")?;
+    let content = serde_json::from_str::<Content>(text).context("reading an operation's time")?;
     Ok(micros(content.at))
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Of no operation.
+    /// The span of no operation.
     pub(crate) const NONE: Self = Self {
         earliest: i64::MAX,
         latest: i64::MIN,
@@ -69,11 +69,11 @@ impl Span {
     }
 }
 
-/// A chunk that was read and proved.
+/// A segment that was read and verified.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     before: Place,
-    /// The place of its last operation, as its row says.
+    /// The position of its last operation, as its row says.
     pub(crate) end: Place,
     /// The moments of its operations, as its row says.
     span: Span,
@@ -86,7 +86,7 @@ impl Chunk {
         self.before.number + 1
     }
 
-    /// Its operations, in order.
+    /// Returns its operations, in order.
     pub(crate) fn operations(&self) -> impl DoubleEndedIterator<Item = (i64, OperationId, &str)> {
         let first = self.before.number + 1;
         let ids = self.ids.iter().enumerate();
@@ -96,13 +96,13 @@ impl Chunk {
         })
     }
 
-    /// One of its operations.
+    /// Returns one of its operations.
     pub(crate) fn operation(&self, number: i64) -> Option<(OperationId, &str)> {
         let at = usize::try_from(number - self.before.number - 1).ok()?;
         Some((*self.ids.get(at)?, self.texts.get(at)?))
     }
 
-    /// The last of its operations up to a number that was made by a moment.
+    /// Returns the last of its operations up to the number `up_to` that was made by `moment`.
     fn last_by(&self, moment: i64, up_to: i64) -> Result<Option<i64>> {
         let operations = self.operations().rev();
         for (number, _, text) in operations.filter(|(number, ..)| *number <= up_to) {
@@ -113,7 +113,7 @@ impl Chunk {
         Ok(None)
     }
 
-    /// The first of its operations that was made after one moment and by another.
+    /// Returns the first of its operations that was made after `after`, but not after `by`.
     fn first_between(&self, after: i64, by: i64) -> Result<Option<i64>> {
         for (number, _, text) in self.operations() {
             let moment = moment_of(text)?;
@@ -124,7 +124,7 @@ impl Chunk {
         Ok(None)
     }
 
-    /// Whether its row says from when to when its operations were made.
+    /// Checks whether its row contains the span of its operations.
     pub(crate) fn has_its_span(&self) -> Result<bool> {
         let mut span = Span::NONE;
         for text in self.texts.iter() {
@@ -138,7 +138,7 @@ impl Chunk {
     }
 }
 
-/// Selects what [`read`] maps of a chunk and the one before it, by a condition.
+/// Selects the columns that [`read`] maps, of a segment and the one before it, by a condition.
 macro_rules! select_chunks {
     ($condition:literal) => {
         concat!(
@@ -149,9 +149,9 @@ macro_rules! select_chunks {
     };
 }
 
-/// The first chunk that has operations of a number above `after`, read anew from the file.
+/// Returns the first segment with an operation above the number `after`. Always reads the file.
 pub(crate) fn next(connection: &Connection, after: i64) -> Result<Option<Chunk>> {
-    let doing = "reading a chunk of operations";
+    let doing = "reading a segment of operations";
     let sql = select_chunks!("WHERE c.last > ?1 ORDER BY c.last LIMIT 1");
     let mut statement = connection.prepare_cached(sql).context(doing)?;
     let mut rows = statement.query([after]).context(doing)?;
@@ -162,7 +162,7 @@ pub(crate) fn next(connection: &Connection, after: i64) -> Result<Option<Chunk>>
 }
 
 fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
-    let doing = "reading a chunk of operations";
+    let doing = "reading a segment of operations";
     let end = place(row, 0).context(doing)?;
     let operations: i64 = row.get(2).context(doing)?;
     let refused = |error: Error| {
@@ -174,7 +174,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
     let before = match end.number == operations {
         true => Place::START,
         false if row.get_ref(4).context(doing)? == rusqlite::types::ValueRef::Null => {
-            return Err(damaged("those before them are missing"));
+            return Err(damaged("the operations before them are missing"));
         }
         false => place(row, 4).context(doing)?,
     };
@@ -189,7 +189,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
         })
         .collect();
     if i64::try_from(ids.len()) != Ok(operations) || id != end.id {
-        return Err(damaged("they are not what the last one's id is a hash of"));
+        return Err(damaged("their hash is not the id of the last one"));
     }
     let span = Span {
         earliest: row.get(6).context(doing)?,
@@ -204,7 +204,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
     })
 }
 
-/// The place whose number and hash these columns have.
+/// Returns the position whose number and hash are in these columns.
 fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Place> {
     Ok(Place {
         number: row.get(first)?,
@@ -212,25 +212,26 @@ fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Place> {
     })
 }
 
-/// The last operation that is in a chunk.
+/// Returns the position of the last archived operation.
 pub(crate) fn end(connection: &Connection) -> Result<Place> {
     let sql = "SELECT last, hash FROM operation_chunk ORDER BY last DESC LIMIT 1";
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row([], |row| place(row, 0)).optional())
-        .context("reading where the chunks of operations end")
+        .context("reading the end of the segments")
         .map(|end| end.unwrap_or(Place::START))
 }
 
-/// Chunks that were read last, of all connections: they never change.
+/// The segments that were read last, by any connection. Segments never change.
 #[derive(Debug, Default)]
 pub(crate) struct Chunks(Mutex<VecDeque<Arc<Chunk>>>);
 
-/// So many bytes of them are kept: the history of one prompt may be all over that of the store.
+/// Maximum size of the kept segments in bytes. The history of one prompt may be spread over that of
+/// the store.
 const KEPT: usize = 16 * 1024 * 1024;
 
 impl Chunks {
-    /// The chunk that an operation is in.
+    /// Returns the segment that contains an operation.
     pub(crate) fn of(&self, connection: &Connection, number: i64) -> Result<Arc<Chunk>> {
         if let Some(chunk) = self.kept(number) {
             return Ok(chunk);
@@ -264,8 +265,9 @@ impl Chunks {
         });
     }
 
-    /// The last operation up to a number that was made by a moment, of those in chunks. Rows say which chunks are read: mostly
-    /// one.
+    /// Returns the last archived operation up to the number `up_to` that was made by `moment`.
+    ///
+    /// The rows show which segments have to be read: mostly one.
     pub(crate) fn last_by(
         &self,
         connection: &Connection,
@@ -279,7 +281,7 @@ impl Chunks {
         })
     }
 
-    /// The first operation that was made after one moment and by another, of those in chunks.
+    /// Returns the first archived operation that was made after `after`, but not after `by`.
     pub(crate) fn first_between(
         &self,
         connection: &Connection,
@@ -293,7 +295,7 @@ impl Chunks {
         })
     }
 
-    /// What is found first in the chunks that a query lists.
+    /// Returns the first result of `find` in the segments that a query lists.
     fn first_found(
         &self,
         connection: &Connection,
@@ -301,7 +303,7 @@ impl Chunks {
         params: (i64, i64),
         find: impl Fn(&Chunk) -> Result<Option<i64>>,
     ) -> Result<Option<i64>> {
-        let doing = "looking for an operation by its moment";
+        let doing = "looking for an operation by its time";
         let mut statement = connection.prepare_cached(sql).context(doing)?;
         let mut rows = statement.query(params).context(doing)?;
         while let Some(row) = rows.next().context(doing)? {

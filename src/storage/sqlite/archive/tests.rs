@@ -35,7 +35,9 @@ fn open(path: &Path) -> SqliteIndex {
     SqliteIndex::open(path, Purpose::Write, probed, &policy).unwrap()
 }
 
-/// Three prompts, whose operations take turns; some move the environments of two, and the clock goes back and forth.
+/// Writes operations of three prompts in turn.
+///
+/// Some move environments of two prompts, and the clock goes back and forth.
 fn fill(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for prompt in 1..=3 {
@@ -63,7 +65,9 @@ fn fill(index: &dyn Index) {
     }
 }
 
-/// Of so many operations each, with so many rows left.
+/// Archives into segments of `operations` operations, leaving `newest` rows.
+///
+/// Returns the number of segments.
 fn gathered(index: &SqliteIndex, operations: usize, newest: usize) -> usize {
     let sizes = Sizes {
         operations,
@@ -80,7 +84,7 @@ fn gathered(index: &SqliteIndex, operations: usize, newest: usize) -> usize {
     chunks.try_into().unwrap()
 }
 
-/// All that can be asked of operations, one line an answer.
+/// Returns all answers to queries about operations, one per line.
 fn history(snapshot: &dyn Snapshot) -> Vec<String> {
     let last = snapshot.last_operation().unwrap();
     let mut lines = vec![format!("last {last:?}")];
@@ -132,9 +136,9 @@ fn history(snapshot: &dyn Snapshot) -> Vec<String> {
     lines
 }
 
-/// Whatever the chunks are, and while they are made too.
+/// Segments of any size change no answer, even while they are made.
 #[test]
-fn chunks_are_seen_by_nobody() {
+fn segments_change_no_answer() {
     let memory = MemoryIndex::new(Settings::default());
     fill(&memory);
     let expected = history(&**memory.snapshot().unwrap());
@@ -151,21 +155,21 @@ fn chunks_are_seen_by_nobody() {
         assert_eq!(portrait(&**index.snapshot().unwrap()), before);
         assert!(
             history(&**index.snapshot().unwrap()) == expected,
-            "chunks of {operations}"
+            "segments of {operations}"
         );
         let other = open(&path);
         let snapshot = other.snapshot().unwrap();
         assert!(
             history(&**snapshot) == expected,
-            "chunks of {operations}, anew"
+            "segments of {operations}, read again"
         );
         assert_eq!(snapshot.self_check().unwrap(), [""; 0]);
     }
 }
 
-/// The history goes on behind them.
+/// The history continues after segments.
 #[test]
-fn operations_come_behind_chunks() {
+fn operations_are_appended_after_segments() {
     let directory = tempfile::tempdir().unwrap();
     let (_, index) = made(directory.path());
     let memory = MemoryIndex::new(Settings::default());
@@ -182,9 +186,9 @@ fn operations_come_behind_chunks() {
     assert!(history(&**index.snapshot().unwrap()) == expected);
 }
 
-/// Two may set out for the same operations.
+/// Two processes may begin to archive the same operations.
 #[test]
-fn operations_are_gathered_once() {
+fn operations_are_archived_once() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
@@ -199,14 +203,14 @@ fn operations_are_gathered_once() {
     assert_eq!(gathered(&open(&path), 10, 0), 5);
     let before = history(&**index.snapshot().unwrap());
     let mut write = Write::begin(index.turn().unwrap(), &index).unwrap();
-    assert!(!write.gather(&early).unwrap(), "they are in a chunk by now");
+    assert!(!write.gather(&early).unwrap(), "they are archived already");
     Box::new(write).commit().unwrap();
     assert!(history(&**index.snapshot().unwrap()) == before);
 }
 
-/// Before it is committed it has not come about.
+/// Archiving has no effect before it is committed.
 #[test]
-fn half_a_gathering_is_none() {
+fn uncommitted_archiving_has_no_effect() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
@@ -225,9 +229,9 @@ fn half_a_gathering_is_none() {
     assert!(history(&**open(&path).snapshot().unwrap()) == before);
 }
 
-/// It stays where it was found, for all to see.
+/// Damaged operations stay where they were found, so that every reader sees them.
 #[test]
-fn what_is_damaged_is_not_gathered() {
+fn damaged_operations_are_not_archived() {
     for damage in [
         "UPDATE operation SET hash = zeroblob(32) WHERE number = 3",
         "UPDATE operation SET content = replace(content, 'scribe', 'nobody') WHERE number = 3",
@@ -240,7 +244,7 @@ fn what_is_damaged_is_not_gathered() {
         let (path, index) = made(directory.path());
         fill(&index);
         alter(&path, damage);
-        assert_eq!(gathered(&index, 2, 0), 1, "gathered what {damage} left");
+        assert_eq!(gathered(&index, 2, 0), 1, "archived what {damage} left");
     }
 }
 
@@ -255,9 +259,10 @@ fn alter(path: &Path, statement: &str) {
     );
 }
 
-/// A bit that flips in a chunk, or in what it refers to, is found, and nobody is told another operation.
+/// A flipped bit in a segment, or in a row that it refers to, is found, and never yields another
+/// operation.
 #[test]
-fn a_bit_that_flips_is_found() {
+fn a_flipped_bit_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
@@ -308,7 +313,9 @@ fn a_bit_that_flips_is_found() {
     }
 }
 
-/// The history can't be read to its end, and as far as it can it is the one that it was.
+/// Checks that the history cannot be read to its end.
+///
+/// The part that can be read must be unchanged.
 fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
     let index = open(path);
     let snapshot = index.snapshot().unwrap();
@@ -332,17 +339,17 @@ fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{damage:?}");
 }
 
-/// The moments of a chunk and the listing by prompt are kept beside it.
+/// The moments of a segment, and the list by prompt, are stored beside it.
 #[test]
-fn what_is_kept_beside_a_chunk_is_checked() {
+fn the_times_and_lists_of_a_segment_are_checked() {
     for (damage, words) in [
         (
             "UPDATE operation_chunk SET latest = latest - 1 WHERE last = 20",
-            "operation 20 is found is wrong",
+            "time of operation 20 is wrong",
         ),
         (
             "UPDATE operation_chunk SET earliest = earliest + 1 WHERE last = 20",
-            "operation 20 is found is wrong",
+            "time of operation 20 is wrong",
         ),
         (
             "DELETE FROM operation_prompt WHERE operation = 20",
@@ -380,9 +387,9 @@ fn what_is_kept_beside_a_chunk_is_checked() {
     }
 }
 
-/// It is only kept.
+/// The limit affects the cache only: all operations are still found.
 #[test]
-fn chunks_that_are_kept_are_bounded() {
+fn the_segment_cache_is_bounded() {
     let directory = tempfile::tempdir().unwrap();
     let (_, index) = made(directory.path());
     let mut scribe = Scribe::new(&index);

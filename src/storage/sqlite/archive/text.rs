@@ -1,8 +1,9 @@
-//! The content of a chunk: the texts of operations, one after the other, much shorter.
+//! The content of a segment: the texts of its operations, compressed.
 //!
-//! What of a text stands in a row that is never changed nor dropped is that row's key here: a version's id, a body's
-//! address. Random as they are, no compression makes them smaller. That they are the same when they are read is proved,
-//! as all of a text, by the hash of the chunk's last operation.
+//! An id that a row contains for good is replaced by that row's key. This applies to the ids of
+//! versions and the addresses of bodies: they are random, so no compression makes them smaller. The
+//! hash of the segment's last operation proves that they are the same when they are read, as it
+//! proves the whole text.
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, ToSql};
@@ -12,22 +13,22 @@ use crate::storage::sqlite::error::{Context, Result};
 use crate::storage::sqlite::ids::{blob_is, version_is};
 use crate::storage::{Error, ErrorKind};
 
-/// The bytes that mark what is not written out; JSON has none of them.
+/// Bytes below this one are marks for what is not written out. JSON contains none of them.
 const MARKS: u8 = 4;
-/// The end of a text.
+/// The mark at the end of a text.
 const END: u8 = 0;
-/// A version's id; behind it, how far its key is from that of the last one.
+/// The mark for a version's id. The difference of its key from the last one follows.
 const VERSION: u8 = 1;
-/// A body's address, likewise.
+/// The mark for a body's address. The difference of its key from the last one follows.
 const BODY: u8 = 2;
-/// The operation's moment, which its text begins with, once more.
+/// The mark for a repetition of the operation's moment, which its text begins with.
 const MOMENT: u8 = 3;
 
 const OPENING: &str = "{\"at\":\"";
-/// Moments are shorter: so that damage can't make much of little.
+/// Moments are shorter than this. The limit prevents damage from expanding a small content.
 const LONGEST_MOMENT: usize = 40;
 
-/// Where ids stand in rows.
+/// The rows that contain ids.
 pub(super) trait Rows {
     fn version_key(&self, id: VersionId) -> Result<Option<i64>>;
     fn version_id(&self, key: i64) -> Result<Option<VersionId>>;
@@ -67,14 +68,16 @@ impl Texts {
     }
 }
 
-/// What keys are counted from.
+/// The keys that the next ones are counted from.
 #[derive(Default)]
 struct Last {
     version: i64,
     blob: i64,
 }
 
-/// The content of a chunk of these texts; none where one has a byte that is a mark, as no JSON has.
+/// Returns the content of a segment of these texts.
+///
+/// `None` if a text contains a byte that is a mark, which JSON never does.
 pub(super) fn write(texts: &Texts, rows: &dyn Rows) -> Result<Option<Vec<u8>>> {
     if texts.all.bytes().any(|byte| byte < MARKS) {
         return Ok(None);
@@ -113,7 +116,7 @@ fn mark(text: &str, rows: &dyn Rows, last: &mut Last, marked: &mut Vec<u8>) -> R
     Ok(())
 }
 
-/// The key of the version that a part of a text is the id of, written as ids are.
+/// Returns the key of the version if a part of a text is its id, written as ids are.
 fn version_key(part: &str, rows: &dyn Rows) -> Result<Option<i64>> {
     if part.len() != 36 {
         return Ok(None);
@@ -134,7 +137,9 @@ fn blob_key(part: &str, rows: &dyn Rows) -> Result<Option<i64>> {
     }
 }
 
-/// How far a key is from the last one: small in absolute value, so few bytes of 7 bits each.
+/// Appends the difference of a key from the last one.
+///
+/// It is small in absolute value, so it takes few bytes of 7 bits each.
 fn put_step(last: &mut i64, key: i64, marked: &mut Vec<u8>) {
     let step = key.wrapping_sub(*last);
     *last = key;
@@ -165,7 +170,7 @@ fn take_step(last: &mut i64, marked: &mut &[u8]) -> Result<i64> {
     Err(damaged("a key is too long"))
 }
 
-/// The texts of a chunk of this content.
+/// Returns the texts of a segment with this content.
 pub(super) fn read(content: &[u8], rows: &dyn Rows) -> Result<Texts> {
     unmark(&decompressed(content)?, rows)
 }
@@ -195,7 +200,7 @@ fn unmark(mut marked: &[u8], rows: &dyn Rows) -> Result<Texts> {
                 all.extend_from_slice(id.to_string().as_bytes());
             }
             _ => {
-                let moment = moment(&all[start..]).ok_or_else(|| damaged("it has no moment"))?;
+                let moment = moment(&all[start..]).ok_or_else(|| damaged("it has no time"))?;
                 let moment = start + moment.start..start + moment.end;
                 all.extend_from_within(moment);
             }
@@ -204,15 +209,16 @@ fn unmark(mut marked: &[u8], rows: &dyn Rows) -> Result<Texts> {
     if !marked.is_empty() || start != all.len() {
         return Err(damaged("it ends early"));
     }
-    let all = String::from_utf8(all).map_err(|error| damaged("it is no text").because(error))?;
-    // A string is cut between characters only.
+    let all =
+        String::from_utf8(all).map_err(|error| damaged("it is not valid text").because(error))?;
+    // A string can be cut only between characters.
     match ends.iter().all(|end| all.is_char_boundary(*end)) {
         true => Ok(Texts { all, ends }),
-        false => Err(damaged("it is no text")),
+        false => Err(damaged("it is not valid text")),
     }
 }
 
-/// Where the moment of an operation is in the text so far.
+/// Returns the range of the operation's moment in its text so far.
 fn moment(text: &[u8]) -> Option<std::ops::Range<usize>> {
     let moment = text.strip_prefix(OPENING.as_bytes())?;
     let first = &moment[..moment.len().min(LONGEST_MOMENT)];
@@ -220,17 +226,21 @@ fn moment(text: &[u8]) -> Option<std::ops::Range<usize>> {
     Some(OPENING.len()..OPENING.len() + length)
 }
 
-/// What the byte behind the check says of those behind it.
+/// The values of the byte after the check, which says how the following bytes are stored.
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
 
-/// A content begins with so many bytes of the hash of the others: there are bits of which decompression takes no notice.
+/// Length of the check at the start of a content: the first bytes of the hash of all others.
+/// Decompression ignores some bits, so it cannot detect all damage.
 const CHECK: usize = 8;
 
-/// As small as any: keys are what made the texts large. Higher levels win a twentieth, for twenty times the time.
+/// The compression level. Higher ones save a twentieth, in twenty times the time: the ids made the
+/// texts large, and keys replace them.
 const LEVEL: i32 = 9;
 
-/// What so many bytes may grow to. Texts that shrink more stay as they are: damage must not fill the memory.
+/// Returns the size up to which this number of bytes may be decompressed.
+///
+/// Texts that shrink more are stored uncompressed, because damage must not fill the memory.
 fn most(compressed: usize) -> usize {
     compressed.saturating_mul(256).saturating_add(1 << 20)
 }
@@ -255,23 +265,23 @@ fn decompressed(content: &[u8]) -> Result<Vec<u8>> {
     let (_, content) = content
         .split_first_chunk()
         .filter(|(found, content)| **found == check(content))
-        .ok_or_else(|| damaged("its bytes have another hash"))?;
+        .ok_or_else(|| damaged("its hash does not match"))?;
     match content.split_first() {
         Some((&PLAIN, marked)) => Ok(marked.to_vec()),
         Some((&ZSTD, packed)) => zstd::bulk::decompress(packed, most(packed.len()))
             .map_err(|error| damaged("it can't be decompressed").because(error)),
-        _ => Err(damaged("it is of no kind that is known")),
+        _ => Err(damaged("its kind is unknown")),
     }
 }
 
 fn damaged(what: &str) -> Error {
     Error::new(
         ErrorKind::Corrupt,
-        format!("a chunk of operations is damaged: {what}"),
+        format!("a segment of operations is damaged: {what}"),
     )
 }
 
-/// Rows by the connection that they are read on.
+/// Looks up rows on the connection.
 impl Rows for Connection {
     fn version_key(&self, id: VersionId) -> Result<Option<i64>> {
         let sql = concat!(
@@ -301,7 +311,7 @@ fn found<T: FromSql>(connection: &Connection, sql: &str, by: impl ToSql) -> Resu
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row([by], |row| row.get(0)).optional())
-        .context("looking up a row that operations name")
+        .context("looking up a row that operations refer to")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Versions and bodies by their keys.
+/// Versions and bodies, by their keys.
 #[derive(Default)]
 struct Known {
     versions: HashMap<VersionId, i64>,
@@ -39,7 +39,7 @@ fn blob(number: u8) -> BlobId {
     BlobId::from_bytes([number; 32])
 }
 
-/// The even ones of 0 to 9 have rows, at keys that are near and far.
+/// Returns rows for the even numbers from 0 to 9, with keys that are near and far.
 fn known() -> Known {
     let keys = [(0, 1), (2, i64::MAX), (4, i64::MIN), (6, 7), (8, 8)];
     Known {
@@ -64,7 +64,7 @@ fn operation(number: u8) -> String {
     )
 }
 
-/// Also ids in other letters than ours, parts of ids, and quotes where none would be.
+/// Also returns ids in other letter case, parts of ids, and quotes in unusual places.
 fn part() -> impl Strategy<Value = String> {
     prop_oneof![
         (0..10_u8).prop_map(|number| version(number).to_string()),
@@ -86,7 +86,7 @@ fn text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn texts_come_back_byte_for_byte(all in prop::collection::vec(text(), 0..20)) {
+    fn texts_round_trip_byte_for_byte(all in prop::collection::vec(text(), 0..20)) {
         let (all, known) = (texts(&all), known());
         let content = write(&all, &known).unwrap().unwrap();
         prop_assert_eq!(read(&content, &known).unwrap(), all);
@@ -104,14 +104,14 @@ proptest! {
     }
 }
 
-/// As if nothing had happened to it.
+/// Prefixes a content with the check that matches it.
 fn checked(content: &[u8]) -> Vec<u8> {
     [&check(content), content].concat()
 }
 
-/// What has a row takes no place, nor does what is written twice.
+/// An id that has a row takes little space, and so does a repeated moment.
 #[test]
-fn what_has_a_row_is_short() {
+fn ids_with_rows_are_short() {
     let known = known();
     let size = |number| {
         let all: Vec<_> = (0..100).map(|_| operation(number)).collect();
@@ -146,7 +146,7 @@ fn damage_is_found() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         let error = read(&damaged, &known).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "bit {bit}");
-        // Nor does it do harm where the check itself is of the damage.
+        // Damage does no harm either if the check matches it.
         let _ = read(&checked(&damaged[CHECK..]), &known);
     }
     for length in 0..content.len() {
@@ -154,9 +154,10 @@ fn damage_is_found() {
     }
 }
 
-/// What claims to be larger than so few bytes ever are is refused, and texts that are so empty are kept as they are.
+/// A content that claims to be larger than its bytes allow is refused. Texts that shrink that much
+/// are stored uncompressed.
 #[test]
-fn little_never_becomes_much() {
+fn decompression_is_bounded() {
     let much = vec![b'a'; 64 << 20];
     let packed = zstd::bulk::compress(&much, LEVEL).unwrap();
     assert!(packed.len() < 10_000, "it is no bomb");

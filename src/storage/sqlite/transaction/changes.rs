@@ -1,4 +1,4 @@
-//! What each change does to the rows.
+//! The effects of each change on the rows.
 
 use super::write::Write;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
@@ -8,7 +8,7 @@ use crate::storage::sqlite::columns::{json_list, micros};
 use crate::storage::sqlite::ids::version_is;
 use crate::storage::sqlite::prompts::folded;
 
-/// What releases bodies: an operation, and the moment at which it is appended.
+/// The operation that releases bodies, and the moment at which it is appended.
 #[derive(Clone, Copy)]
 pub(super) struct Release {
     pub(super) number: i64,
@@ -16,7 +16,7 @@ pub(super) struct Release {
 }
 
 impl Write<'_> {
-    /// `at` is the operation's own moment.
+    /// Applies a change. `at` is the operation's own moment.
     pub(super) fn apply(&self, change: &Change, at: i64, release: Release) -> Result<()> {
         if !matches!(change, Change::VersionCreated(_)) {
             self.count_right()?;
@@ -40,7 +40,7 @@ impl Write<'_> {
         }
     }
 
-    /// Makes a prompt, or brings a deleted one back, without its versions.
+    /// Creates a prompt, or restores a deleted one without its versions.
     fn create_prompt(&self, at: i64, id: PromptId, state: &PromptState) -> Result<()> {
         self.change_one(
             "creating a prompt",
@@ -156,9 +156,10 @@ impl Write<'_> {
         )?;
         let key = self.connection().last_insert_rowid();
         self.keys.versions.put(version.id, key);
-        // No index keeps an id from being used twice: in this statement it costs the least to see.
+        // No index prevents that an id is used twice. This statement is the cheapest place to check
+        // it.
         self.change_one(
-            "counting a version of an id of its own, of a prompt that is there",
+            "counting a version with a new id, of a live prompt",
             concat!(
                 "UPDATE prompt SET versions = versions + 1, latest = iif(
                      (SELECT (major, minor) > (?3, ?4) FROM version WHERE key = latest), latest, ?2)
@@ -205,7 +206,8 @@ impl Write<'_> {
             "UPDATE prompt SET versions = versions - 1 WHERE id = ?1",
             [prompt.as_str()],
         )?;
-        // It may be the one of the highest number. Several may go at once, so that is looked up behind the last of them.
+        // It may have been the latest one. Several versions may be deleted together, so the latest
+        // one is looked up after the last of them.
         self.lowered.borrow_mut().insert(self.prompt_key(prompt)?);
         Ok(())
     }
@@ -213,7 +215,7 @@ impl Write<'_> {
     fn restore_version(&self, prompt: PromptId, id: VersionId) -> Result<()> {
         let key = self.version_key(id)?;
         self.change_one(
-            "bringing a version back to a prompt that is there",
+            "restoring a version of a live prompt",
             "UPDATE version SET deleted_at = NULL WHERE key = ?1 AND deleted_at IS NOT NULL
                  AND prompt = (SELECT key FROM prompt WHERE id = ?2 AND deleted_at IS NULL)",
             (key, prompt.as_str()),
@@ -234,9 +236,11 @@ impl Write<'_> {
         )
     }
 
-    /// Finds the live version of the highest number of each prompt that lost some. None has a higher number than the one
-    /// that was the latest before, be it deleted by now. With `+ 0` both numbers bound the search in the index: a column has
-    /// an affinity, which keeps the second from doing so.
+    /// Finds the latest live version of each prompt that lost some.
+    ///
+    /// It has no higher number than the previous latest version, even if that one is deleted now.
+    /// With `+ 0` both numbers bound the search in the index: a column has an affinity, which
+    /// prevents this for the second one.
     pub(super) fn find_latest(&self) -> Result<()> {
         for prompt in self.lowered.take() {
             self.change_one(
@@ -253,7 +257,10 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Each statement changes a row only where the pointer is what the change says it was.
+    /// Moves an environment.
+    ///
+    /// Each statement changes a row only if the environment points to the version that the change
+    /// names.
     fn point(
         &self,
         at: i64,

@@ -1,4 +1,4 @@
-//! The one write transaction: an operation's changes as rows.
+//! The write transaction, which applies the changes of operations to rows.
 
 mod changes;
 mod row_ids;

@@ -1,7 +1,7 @@
-//! The keys of rows, by the ids that others know them by.
+//! A cache of the keys of rows, by their ids.
 //!
-//! A row that is committed keeps its key for good, so what was looked up once serves later transactions too. What a
-//! transaction made is forgotten with it, when it does not come about.
+//! A committed row keeps its key for good, so a key that was looked up once serves later
+//! transactions, too. Keys of a transaction that is not committed are forgotten with it.
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
@@ -10,16 +10,16 @@ use std::hash::Hash;
 
 use crate::model::id::{PromptId, VersionId};
 
-/// The keys of prompts and versions, deleted or not, and of texts.
+/// The keys of prompts and versions, deleted or not, and of interned texts.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     pub(crate) prompts: KeysOf<PromptId>,
     pub(crate) versions: KeysOf<VersionId>,
-    /// Of texts that are repeated.
+    /// The keys of interned texts.
     pub(crate) texts: KeysOf<Box<str>>,
 }
 
-/// Keys of one table.
+/// The keys of one table.
 #[derive(Debug)]
 pub(crate) struct KeysOf<I>(RefCell<HashMap<I, i64, foldhash::fast::RandomState>>);
 
@@ -29,7 +29,7 @@ impl<I> Default for KeysOf<I> {
     }
 }
 
-/// Keys of one table that are kept; when there are more, all are forgotten.
+/// Maximum number of keys of one table. If there are more, all are forgotten.
 const MOST: usize = 4096;
 
 impl<I: Eq + Hash> KeysOf<I> {

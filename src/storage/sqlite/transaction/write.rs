@@ -1,4 +1,4 @@
-//! TODO
+//! The write transaction: checks, counters, and the rows of operations.
 
 use super::Keys;
 use std::cell::{Cell, RefCell};
@@ -23,18 +23,21 @@ use crate::storage::sqlite::interned::InPlace;
 use crate::storage::sqlite::{connection, operations, search};
 use crate::storage::{Error, ErrorKind, Searchable, Snapshot, Transaction};
 
+/// A write transaction. Dropping it without a commit rolls it back.
 pub(crate) struct Write<'a> {
     turn: Turn<'a>,
     pub(super) keys: Keys,
-    /// The key of the body that was put last: the next change mostly uses it.
+    /// The key of the body that was stored last. The next change mostly uses it.
     blob: Cell<Option<(BlobId, i64)>>,
-    /// The body whose row counts the version already that the next change is to make: it is not written twice.
+    /// The body whose row already counts the version that the next change will create, so that the
+    /// row is not written twice.
     counted_ahead: Cell<Option<i64>>,
-    /// Prompts whose latest version may be a deleted one, until the operation at hand is through.
+    /// Prompts whose latest version may be a deleted one, until the current operation is applied.
     pub(super) lowered: RefCell<BTreeSet<i64>>,
     /// Bodies that versions may have although they are not stored.
     absent: HashSet<BlobId>,
-    /// What of that, and of where the history ends, a savepoint keeps beside SQLite's own.
+    /// The end of the history and the value of `absent` at the savepoint, in addition to SQLite's
+    /// own.
     savepoint: Option<(Option<Place>, HashSet<BlobId>)>,
     committed: bool,
     index: &'a SqliteIndex,
@@ -62,7 +65,7 @@ impl<'a> Write<'a> {
             committed: false,
             index,
         };
-        // Within the transaction, so that it stays as it was checked.
+        // Within the transaction, so that the schema stays as it was checked.
         index.check_schema(write.connection())?;
         Ok(write)
     }
@@ -75,7 +78,7 @@ impl<'a> Write<'a> {
         &self.tables().connection
     }
 
-    /// Runs a statement that must change exactly one row.
+    /// Runs a statement. Fails as corrupt unless it changes exactly one row.
     pub(super) fn change_one(&self, doing: &str, sql: &str, params: impl Params) -> Result<()> {
         let changed = self
             .connection()
@@ -99,17 +102,17 @@ impl<'a> Write<'a> {
             .map(drop)
     }
 
-    /// The key of a row, by its id, which must be there.
+    /// Returns the key of a row by its id. Fails as corrupt if there is none.
     fn key(&self, sql: &str, id: impl ToSql) -> Result<i64> {
         let doing = "looking up a row that a change refers to";
         self.connection()
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
             .context(doing)?
-            .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("index: {doing}: there is none")))
+            .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("index: {doing}: it is missing")))
     }
 
-    /// The key of a prompt, deleted or not.
+    /// Returns the key of a prompt, deleted or not.
     pub(super) fn prompt_key(&self, id: PromptId) -> Result<i64> {
         if let Some(key) = self.keys.prompts.get(&id) {
             return Ok(key);
@@ -119,7 +122,7 @@ impl<'a> Write<'a> {
         Ok(key)
     }
 
-    /// The key of a version, deleted or not.
+    /// Returns the key of a version, deleted or not.
     pub(super) fn version_key(&self, id: VersionId) -> Result<i64> {
         if let Some(key) = self.keys.versions.get(&id) {
             return Ok(key);
@@ -135,20 +138,20 @@ impl<'a> Write<'a> {
         Ok(key)
     }
 
-    /// What stands for a text that other versions may have too.
+    /// Returns what to write in the place of a text that other versions may have, too.
     pub(super) fn in_place<'t>(&self, text: &'t str) -> Result<InPlace<'t>> {
         if let Some(key) = self.keys.texts.get(text) {
             return Ok(InPlace::Key(key));
         }
         let place = interned::in_place(self.connection(), text);
-        let place = place.context("looking for a text that is repeated")?;
+        let place = place.context("interning a text")?;
         if let InPlace::Key(key) = place {
             self.keys.texts.put(text.into(), key);
         }
         Ok(place)
     }
 
-    /// The key of a body that is stored, or that versions may have all the same.
+    /// Returns the key of a body that is stored, or that versions may have nevertheless.
     pub(super) fn blob_key(&self, id: BlobId) -> Result<i64> {
         if let Some((_, key)) = self.blob.get().filter(|(last, _)| *last == id) {
             return Ok(key);
@@ -165,13 +168,13 @@ impl<'a> Write<'a> {
         Ok(key)
     }
 
-    /// Makes a body known as stored, and answers its key, if it was not stored yet.
+    /// Marks a body as stored. Returns its key if it was not stored before.
     fn store_body(&self, id: BlobId, size: i64) -> Result<Option<i64>> {
         let key = match self.known_blob(id)? {
             Some(Blob { stored: true, .. }) => return Ok(None),
             Some(Blob { key, .. }) => {
                 let sql = "UPDATE blob SET stored = 1 WHERE key = ?1";
-                self.change_one("making a body known", sql, [key])?;
+                self.change_one("recording a body", sql, [key])?;
                 key
             }
             None => {
@@ -185,7 +188,7 @@ impl<'a> Write<'a> {
         Ok(Some(key))
     }
 
-    /// A body's row, be it stored or not.
+    /// Returns a body's row, whether it is stored or not.
     fn known_blob(&self, id: BlobId) -> Result<Option<Blob>> {
         let sql = concat!(
             "SELECT key, size, stored FROM blob WHERE ",
@@ -206,10 +209,12 @@ impl<'a> Write<'a> {
             .context("looking a body up")
     }
 
-    /// Makes the row of a body that has none: no index keeps it from having two.
+    /// Inserts the row of a body.
+    ///
+    /// The caller must know that there is none, because no index prevents a second one.
     fn insert_blob(&self, id: BlobId, size: i64, stored: bool, live: i64) -> Result<i64> {
         self.change_one(
-            "making a body known",
+            "recording a body",
             "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, ?3, ?4)",
             (id.as_bytes(), size, stored, live),
         )?;
@@ -229,7 +234,9 @@ impl<'a> Write<'a> {
         )
     }
 
-    /// Takes back what was counted ahead, where no version came. Until that is done nobody reads, and nothing is committed.
+    /// Takes back the version that was counted ahead, if it was not created.
+    ///
+    /// This happens before any read and before the commit.
     pub(super) fn count_right(&self) -> Result<()> {
         let Some(blob) = self.counted_ahead.get() else {
             return Ok(());
@@ -243,12 +250,14 @@ impl<'a> Write<'a> {
         Ok(())
     }
 
-    /// Puts operations that were gathered in a chunk, if nobody did so meanwhile.
+    /// Replaces archived operations by their segment.
+    ///
+    /// Returns false if another process has done so meanwhile.
     pub(crate) fn gather(&mut self, gathered: &Gathered) -> Result<bool> {
         gathered.put(self.connection())
     }
 
-    /// Whether a version may have a body that is not stored.
+    /// Checks whether a version may have a body that is not stored.
     pub(super) fn may_lack_its_body(&self, version: VersionId) -> Result<bool> {
         if self.absent.is_empty() {
             return Ok(false);
@@ -257,7 +266,7 @@ impl<'a> Write<'a> {
         Ok(found.is_some_and(|row| self.absent.contains(&row.version.blob)))
     }
 
-    /// Refuses to leave a live version without its body.
+    /// Fails as corrupt if a live version would be left without its body.
     fn check_absent(&self) -> Result<()> {
         let doing = "looking for versions without a body";
         let sql = concat!(
@@ -267,7 +276,7 @@ impl<'a> Write<'a> {
         for id in &self.absent {
             let mut statement = self.connection().prepare_cached(sql).context(doing)?;
             if statement.exists([id.as_bytes()]).context(doing)? {
-                let reason = format!("index: live versions have body {id}, and it is not stored");
+                let reason = format!("index: live versions have body {id}, which is not stored");
                 return Err(Error::new(ErrorKind::Corrupt, reason));
             }
         }
@@ -279,7 +288,7 @@ impl Deref for Write<'_> {
     type Target = dyn Snapshot;
 
     fn deref(&self) -> &Self::Target {
-        // Where it fails it is done again, and at the latest a commit says why it can't be.
+        // If this fails, it is repeated later, and at the latest the commit returns the error.
         let _ = self.count_right();
         self.turn.tables()
     }
@@ -291,7 +300,8 @@ impl Drop for Write<'_> {
             self.tables().repeated.forget();
         }
         if !self.connection().is_autocommit() {
-            // A connection that can't even roll back holds the lock; the next `BEGIN` on it says so.
+            // A connection that cannot even roll back holds the lock. The next `BEGIN` on it
+            // returns the error.
             let _ = connection::run(self.connection(), "ROLLBACK");
         }
     }
@@ -303,7 +313,7 @@ impl Transaction for Write<'_> {
         let end = operations::end(self.tables())?;
         if number != end.number + 1 {
             let last = end.number;
-            let reason = format!("index: operation {number} is to follow operation {last}");
+            let reason = format!("index: operation {number} cannot follow operation {last}");
             return Err(Error::new(ErrorKind::Corrupt, reason));
         }
         let at = micros(operation.content.at);
@@ -384,7 +394,7 @@ impl Transaction for Write<'_> {
     fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
         for id in ids {
             self.change_any(
-                "dropping a settled body's journal row",
+                "removing a checkpointed body from the journal",
                 concat!(
                     "DELETE FROM blob_journal WHERE blob = (SELECT key FROM blob WHERE ",
                     blob_is!("blob", "?1"),
@@ -402,7 +412,7 @@ impl Transaction for Write<'_> {
         self.blob.set(None);
         for id in ids {
             self.change_one(
-                "forgetting a body",
+                "marking a body as removed",
                 concat!(
                     "UPDATE blob SET stored = 0 WHERE live = 0 AND ",
                     blob_is!("blob", "?1")
@@ -455,13 +465,14 @@ impl Transaction for Write<'_> {
     }
 
     fn roll_back(&mut self) -> Result<()> {
-        // After some failures, such as a full disk, SQLite has rolled everything back: then there is no savepoint.
+        // After some failures, such as a full disk, SQLite has rolled back everything: then there
+        // is no savepoint.
         connection::run(self.connection(), "ROLLBACK TO kept").context("rolling back")?;
         if let Some((end, absent)) = self.savepoint.clone() {
             self.tables().end.set(end);
             self.absent = absent;
         }
-        // They may name rows that are not there any more.
+        // They may refer to rows that no longer exist.
         self.keys = Keys::default();
         self.tables().repeated.forget();
         self.blob.set(None);
@@ -474,7 +485,8 @@ impl Transaction for Write<'_> {
         self.count_right()?;
         self.check_absent()?;
         match connection::run(self.connection(), "COMMIT") {
-            // The log may hold the commit or not, and SQLite can't say: nobody goes on with this handle.
+            // The log may or may not contain the commit, and SQLite cannot say which. So the handle
+            // is unusable from now on.
             Err(error) if may_be_committed(&error) => {
                 self.index.poisoned.store(true, Ordering::Release);
                 Err(Error::new(ErrorKind::OutcomeUnknown, "index: committing").because(error))
@@ -483,13 +495,15 @@ impl Transaction for Write<'_> {
                 self.turn.writer.keys = mem::take(&mut self.keys);
                 self.committed = true;
                 match self.index.check_durable_files() {
-                    // In a file that no name leads to any more, the commit is gone with the last connection.
+                    // If no name leads to the file any more, the commit is lost with the last
+                    // connection.
                     Err(error) if error.kind() == ErrorKind::Replaced => {
                         let context =
                             "index: the files were replaced while a transaction was committed";
                         Err(Error::new(ErrorKind::OutcomeUnknown, context).because(error))
                     }
-                    // If the files can't be looked at, nothing says that they are others. The next write looks again.
+                    // If the files cannot be inspected, nothing shows that they were replaced. The
+                    // next write checks again.
                     _ => Ok(()),
                 }
             }

@@ -1,4 +1,4 @@
-//! Bodies that are known and not stored, as deleted versions may have them.
+//! The suite for bodies that are recorded but not stored, as deleted versions may have them.
 
 use super::Test;
 use crate::model::id::BlobId;
@@ -11,14 +11,14 @@ use crate::storage::testing::values::{
 use crate::storage::testing::{Scribe, portrait};
 use crate::storage::{ErrorKind, Index, StoredBlob, Transaction, Unused};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_version_without_its_body_comes_and_goes,
     a_live_version_is_not_left_without_its_body,
     a_stored_body_stays_stored,
     an_absent_body_may_be_put_later,
     a_version_comes_back_without_its_body_and_goes_again,
-    only_the_transaction_that_knows_of_it_goes_on,
+    only_one_transaction_knows_an_absent_body,
 ];
 
 fn blob(number: u32) -> BlobId {
@@ -35,7 +35,10 @@ fn created(number: u32) -> Change {
     version_created(version(prompt_id(1), number, &numbered, &body(number)))
 }
 
-/// As a version whose body was collected does where its history is brought in. It keeps address and size.
+/// A version without a stored body can be created and deleted in one transaction.
+///
+/// This happens when history is merged from a store that removed the body. The version retains its
+/// address and its size.
 pub fn a_version_without_its_body_comes_and_goes(index: &dyn Index) {
     Scribe::new(index).create(1, "p", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -56,13 +59,13 @@ pub fn a_version_without_its_body_comes_and_goes(index: &dyn Index) {
     assert_eq!((row.version.blob, row.version.size), (blob(1), size));
     assert_eq!(row.deleted_at, Some(moment(3)));
     drop(snapshot);
-    // And a body that was collected elsewhere is stored as any other, once somebody has it.
+    // A body that was removed elsewhere is stored like any other once a version here uses it.
     Scribe::new(index).commit_body(1, 2, "2.0", &body(1));
     let stored = index.snapshot().unwrap().blob(blob(1)).unwrap();
     assert_eq!(stored, Some(StoredBlob::Journaled(body(1))));
 }
 
-/// The commit is refused, and leaves nothing.
+/// A commit that would leave a live version without its body is refused, and leaves nothing.
 pub fn a_live_version_is_not_left_without_its_body(index: &dyn Index) {
     Scribe::new(index).create(1, "p", &[]);
     let before = portrait(&**index.snapshot().unwrap());
@@ -77,7 +80,7 @@ pub fn a_live_version_is_not_left_without_its_body(index: &dyn Index) {
     assert_eq!(portrait(&**index.snapshot().unwrap()), before);
 }
 
-/// Waiting or settled.
+/// A stored body remains stored, in the journal or in the blob store.
 pub fn a_stored_body_stays_stored(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -92,7 +95,7 @@ pub fn a_stored_body_stays_stored(index: &dyn Index) {
     assert_eq!(portrait(&**index.snapshot().unwrap()), before);
 }
 
-/// Before its versions come, or after.
+/// The body may be put in the same transaction, before its versions are created or after.
 pub fn an_absent_body_may_be_put_later(index: &dyn Index) {
     Scribe::new(index).create(1, "p", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -116,7 +119,7 @@ pub fn an_absent_body_may_be_put_later(index: &dyn Index) {
     assert_eq!(bodies, both);
 }
 
-/// Its body was collected here.
+/// A version whose body was removed by garbage collection can be restored and deleted again.
 pub fn a_version_comes_back_without_its_body_and_goes_again(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -138,14 +141,14 @@ pub fn a_version_comes_back_without_its_body_and_goes_again(index: &dyn Index) {
     }
 }
 
-/// What one transaction was told, the next one does not go by.
-pub fn only_the_transaction_that_knows_of_it_goes_on(index: &dyn Index) {
+/// A transaction does not know what an earlier one recorded as absent.
+pub fn only_one_transaction_knows_an_absent_body(index: &dyn Index) {
     Scribe::new(index).create(1, "p", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     absent(&mut *transaction, 1);
     transaction.commit().unwrap();
     let mut transaction = index.transaction(Durability::Full).unwrap();
     let error = append(&mut *transaction, moment(2), vec![created(1)]);
-    let error = error.expect_err("nobody knows of its body");
+    let error = error.expect_err("its body is not recorded");
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
 }

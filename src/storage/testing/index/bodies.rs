@@ -1,4 +1,4 @@
-//! Bodies: journaled, settled, counted, collected.
+//! The suite for bodies: journaled, moved to the blob store, counted and collected.
 
 use super::Test;
 use crate::model::id::BlobId;
@@ -11,21 +11,21 @@ use crate::storage::testing::values::{
 };
 use crate::storage::{Collectable, Index, Journaled, StoredBlob, Unused, Waiting};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_body_is_journaled_once,
     a_body_keeps_every_byte,
-    the_journal_is_in_the_order_in_which_bodies_came,
+    the_journal_is_in_the_order_in_which_bodies_were_put,
     a_batch_has_one_body_at_least,
-    a_dropped_journal_row_leaves_a_settled_body,
+    a_body_without_a_journal_row_remains_stored,
     a_packed_body_is_stored_and_not_journaled,
     a_body_that_was_to_be_packed_can_be_journaled,
     a_forgotten_body_is_not_stored,
     a_body_that_comes_back_is_journaled_again,
     a_body_is_collectable_once_no_live_version_has_it,
     a_deleted_prompts_bodies_are_collectable,
-    a_body_is_unused_since_its_deletion_came,
-    a_body_is_unused_by_its_deletion,
+    a_body_is_unreferenced_since_its_deletion_was_appended,
+    a_body_is_unreferenced_by_its_last_deletion,
     a_body_that_is_used_again_is_not_collectable,
     collectable_bodies_are_limited,
 ];
@@ -38,7 +38,9 @@ fn put(index: &dyn Index, bodies: &[&[u8]]) {
     transaction.commit().unwrap();
 }
 
-/// A body whose bytes are elsewhere is stored from the commit on, once; one that was forgotten comes back so.
+/// A body with bytes elsewhere is stored from the commit on, and newly stored only once.
+///
+/// A forgotten body can be stored this way again.
 pub fn a_packed_body_is_stored_and_not_journaled(index: &dyn Index) {
     let id = BlobId::of(b"packed");
     let put_packed = || {
@@ -47,22 +49,22 @@ pub fn a_packed_body_is_stored_and_not_journaled(index: &dyn Index) {
         transaction.commit().unwrap();
         news
     };
-    assert_eq!(put_packed(), [true, false], "it is new once");
+    assert_eq!(put_packed(), [true, false], "it must be newly stored once");
     assert_eq!(blob(index, b"packed"), Some(StoredBlob::Settled(6)));
     put(index, &[b"packed"]);
-    assert_eq!(waiting(index), (0, 0), "what is packed is journaled too");
+    assert_eq!(waiting(index), (0, 0), "a packed body was journaled too");
     let mut transaction = index.transaction(Durability::Full).unwrap();
     transaction.forget_blobs(&[id]).unwrap();
     transaction.commit().unwrap();
     assert_eq!(blob(index, b"packed"), None);
-    assert_eq!(put_packed(), [true, false], "it came back once");
+    assert_eq!(put_packed(), [true, false], "it must be newly stored once");
     put(index, &[b"journaled"]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     let is_new = transaction.put_packed_body(BlobId::of(b"journaled"), 9);
-    assert!(!is_new.unwrap(), "what is journaled is stored");
+    assert!(!is_new.unwrap(), "a journaled body was newly stored");
 }
 
-/// Where it turns out that its bytes are nowhere else.
+/// A body that was recorded as packed can still be journaled if its bytes are nowhere else.
 pub fn a_body_that_was_to_be_packed_can_be_journaled(index: &dyn Index) {
     let id = BlobId::of(b"few");
     let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -76,7 +78,7 @@ pub fn a_body_that_was_to_be_packed_can_be_journaled(index: &dyn Index) {
     assert_eq!(waiting(index), (1, 3));
     let mut transaction = index.transaction(Durability::Full).unwrap();
     let unknown = transaction.journal_body(BlobId::of(b"unknown"), b"unknown");
-    assert!(unknown.is_err(), "a body without a row is journaled");
+    assert!(unknown.is_err(), "a body without a row was journaled");
 }
 
 fn blob(index: &dyn Index, body: &[u8]) -> Option<StoredBlob> {
@@ -111,12 +113,12 @@ fn sorted(bodies: &[u32]) -> Vec<BlobId> {
     ids
 }
 
-/// A body that is stored already is not put again, in the same transaction and later, waiting or settled.
+/// A stored body is not journaled again, neither in the same transaction nor later.
 pub fn a_body_is_journaled_once(index: &dyn Index) {
     assert_eq!(
         blob(index, b"one"),
         None,
-        "a body that never was is nowhere"
+        "a body that was never put is stored"
     );
     put(index, &[b"one", b"two", b"one"]);
     put(index, &[b"two"]);
@@ -130,24 +132,24 @@ pub fn a_body_is_journaled_once(index: &dyn Index) {
     assert_eq!(
         blob(index, b"one"),
         Some(StoredBlob::Settled(3)),
-        "a settled body is stored: it must not be journaled again"
+        "a body in the blob store must not be journaled again"
     );
     assert_eq!(waiting(index), (1, 3));
 }
 
-/// Any bytes of any number.
+/// Bodies of any bytes and any size are returned exactly.
 pub fn a_body_keeps_every_byte(index: &dyn Index) {
     let large: Vec<u8> = (0..=255).cycle().take(3_000_001).collect();
     let bodies: [&[u8]; 4] = [b"", b"\0", b"\xff\xfe not UTF-8", &large];
     put(index, &bodies);
     for body in bodies {
         let found = blob(index, body) == Some(StoredBlob::Journaled(body.to_vec()));
-        assert!(found, "a body of {} bytes came back otherwise", body.len());
+        assert!(found, "a body of {} bytes was returned changed", body.len());
     }
 }
 
-/// Only the operation that took the last live version counts.
-pub fn a_body_is_unused_by_its_deletion(index: &dyn Index) {
+/// A body is unreferenced by the operation that deleted its last live version.
+pub fn a_body_is_unreferenced_by_its_last_deletion(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]); // 1
     scribe.commit(1, 1, "1.0"); // 2
@@ -164,20 +166,25 @@ pub fn a_body_is_unused_by_its_deletion(index: &dyn Index) {
         ids.sort();
         ids
     };
-    assert_eq!(collectable(6), [], "its other version went by operation 6");
+    assert_eq!(collectable(6), [], "operation 6 deleted its other version");
     assert_eq!(collectable(7), sorted(&[1]));
     assert_eq!(collectable(8), sorted(&[1, 3]));
 }
 
-/// Positions are above 0 and ascend; `after` is where the next batch goes on.
-pub fn the_journal_is_in_the_order_in_which_bodies_came(index: &dyn Index) {
+/// Journal positions are greater than 0 and ascend.
+///
+/// The next batch continues above `after`.
+pub fn the_journal_is_in_the_order_in_which_bodies_were_put(index: &dyn Index) {
     let bodies: [&[u8]; 4] = [b"d", b"b", b"c", b"a"];
     put(index, &bodies[..2]);
     put(index, &bodies[2..]);
     let found = journal(index);
     let bytes: Vec<&[u8]> = found.iter().map(|body| &*body.bytes).collect();
-    assert_eq!(bytes, bodies, "the order is not that in which they came");
-    assert!(found[0].position > 0, "a position of 0 can't be asked for");
+    assert_eq!(
+        bytes, bodies,
+        "the order is not that in which they were put"
+    );
+    assert!(found[0].position > 0, "a position of 0 cannot be requested");
     assert!(
         found.is_sorted_by(|a, b| a.position < b.position),
         "positions do not ascend"
@@ -202,22 +209,22 @@ pub fn the_journal_is_in_the_order_in_which_bodies_came(index: &dyn Index) {
     assert_eq!(
         left,
         [found[0].clone(), found[2].clone()],
-        "the others keep their positions"
+        "the others must retain their positions"
     );
     assert_eq!(
         after(found[1].position),
         [found[2].clone()],
-        "behind a row that is dropped"
+        "after a removed row"
     );
     put(index, &[b"e"]);
     let last = journal(index).pop().expect("a row for it");
     assert!(
         last.position > found[3].position,
-        "a place was given twice: {last:?}"
+        "a position was assigned twice: {last:?}"
     );
 }
 
-/// Then as many as have so many bytes in sum.
+/// A batch contains at least one body, and as many more as fit into the size limit.
 pub fn a_batch_has_one_body_at_least(index: &dyn Index) {
     let sizes = |after, bytes| {
         let batch = index.snapshot().unwrap().journal(after, bytes).unwrap();
@@ -233,15 +240,13 @@ pub fn a_batch_has_one_body_at_least(index: &dyn Index) {
     assert_eq!(sizes(0, 10), [5, 3, 2, 0], "an empty body always fits");
     assert_eq!(sizes(0, 100), [5, 3, 2, 0, 4]);
     let empty = journal(index)[2].position;
-    assert_eq!(
-        sizes(empty, 3),
-        [0],
-        "an empty body is the one that there is at least"
-    );
+    assert_eq!(sizes(empty, 3), [0], "an empty body alone is a batch");
 }
 
-/// Dropped journal rows leave the body stored, elsewhere; others keep waiting; dropping again does nothing.
-pub fn a_dropped_journal_row_leaves_a_settled_body(index: &dyn Index) {
+/// A body whose journal row is removed remains stored, in the blob store.
+///
+/// Other bodies remain in the journal, and removing the row again does nothing.
+pub fn a_body_without_a_journal_row_remains_stored(index: &dyn Index) {
     put(index, &[b"one", b"three"]);
     let mut scribe = Scribe::new(index);
     for _ in 0..2 {
@@ -255,7 +260,7 @@ pub fn a_dropped_journal_row_leaves_a_settled_body(index: &dyn Index) {
     );
 }
 
-/// A forgotten body is nowhere, neither settled nor waiting.
+/// A forgotten body is stored nowhere, neither in the journal nor in the blob store.
 pub fn a_forgotten_body_is_not_stored(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -269,12 +274,12 @@ pub fn a_forgotten_body_is_not_stored(index: &dyn Index) {
     assert_eq!(
         blob(index, &body(1)),
         None,
-        "a settled body was not forgotten"
+        "a body in the blob store was not forgotten"
     );
     assert_eq!(
         blob(index, &body(2)),
         None,
-        "a waiting body was not forgotten"
+        "a journaled body was not forgotten"
     );
     assert!(
         blob(index, &body(3)).is_some(),
@@ -283,16 +288,16 @@ pub fn a_forgotten_body_is_not_stored(index: &dyn Index) {
     assert_eq!(
         waiting(index).0,
         1,
-        "the journal still has a forgotten body"
+        "the journal still contains a forgotten body"
     );
     assert_eq!(
         collectable(index, 1000),
         [],
-        "what is forgotten can't be collected again"
+        "a forgotten body was returned for collection again"
     );
 }
 
-/// A forgotten body is stored anew, as the first time: whoever reads the journal from its start sees it.
+/// A forgotten body that is put again is journaled, and a reader of the whole journal sees it.
 pub fn a_body_that_comes_back_is_journaled_again(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -336,26 +341,26 @@ pub fn a_body_that_comes_back_is_journaled_again(index: &dyn Index) {
     );
 }
 
-/// Since the moment at which the last live version went.
+/// A body is unreferenced since the deletion of its last live version.
 pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]); // second 1
     scribe.commit(1, 1, "1.0");
     scribe.commit_body(1, 2, "1.1", &body(1));
     scribe.commit(1, 3, "1.2"); // second 4
-    assert_eq!(collectable(index, 1000), [], "live versions have them");
+    assert_eq!(collectable(index, 1000), [], "live versions use them");
     scribe.delete_version(1, 1); // second 5
-    assert_eq!(collectable(index, 1000), [], "another live version has it");
+    assert_eq!(collectable(index, 1000), [], "another live version uses it");
     scribe.delete_version(1, 2); // second 6
     assert_eq!(
         collectable(index, 5),
         [],
-        "a live version had it after second 5"
+        "a live version used it after second 5"
     );
     assert_eq!(
         collectable(index, 6),
         sorted(&[1]),
-        "none had it since second 6"
+        "no version used it since second 6"
     );
     assert_eq!(collectable(index, 1000), sorted(&[1]));
     let found = index
@@ -367,7 +372,7 @@ pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
     assert_eq!(
         found,
         [Collectable { id, size }],
-        "with its size, while it waits"
+        "with its size, while it is in the journal"
     );
     scribe.drop_journal(&[id]);
     let found = index
@@ -375,10 +380,14 @@ pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
         .unwrap()
         .collectable(Unused::since(moment(6)), 10)
         .unwrap();
-    assert_eq!(found, [Collectable { id, size }], "and when it is settled");
+    assert_eq!(
+        found,
+        [Collectable { id, size }],
+        "and once it is in the blob store"
+    );
 }
 
-/// A prompt's versions go with it, several of one body too.
+/// The bodies of a deleted prompt are unreferenced, including one that several versions share.
 pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -393,19 +402,21 @@ pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
     assert_eq!(
         collectable(index, 8),
         sorted(&[5]),
-        "its moment is that of its own deletion"
+        "its time is that of its own deletion"
     );
     assert_eq!(
         collectable(index, 9),
         sorted(&[1, 5]),
-        "another prompt has the third"
+        "another prompt uses the third"
     );
     scribe.delete_prompt(2);
     assert_eq!(collectable(index, 10), sorted(&[1, 3, 5]));
 }
 
-/// Not since the moment that the deletion tells, which may be long before.
-pub fn a_body_is_unused_since_its_deletion_came(index: &dyn Index) {
+/// A body is unreferenced since its deletion was appended.
+///
+/// The time that the deletion contains may be much earlier.
+pub fn a_body_is_unreferenced_since_its_deletion_was_appended(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
     scribe.create(2, "gone", &[]);
@@ -426,16 +437,16 @@ pub fn a_body_is_unused_since_its_deletion_came(index: &dyn Index) {
         let found = collectable(index, now);
         assert!(found.contains(&sorted(&[body])[0]), "body {body}");
         let row = index.snapshot().unwrap().version_ever(version_id(body));
-        let row = row.unwrap().expect("a version that was");
+        let row = row.unwrap().expect("a deleted version");
         assert_eq!(
             row.deleted_at,
             Some(moment(5)),
-            "the operation's own moment"
+            "the time that the operation contains"
         );
     }
 }
 
-/// A commit of the same body takes it back, and its moment starts anew.
+/// A commit of the same body makes it referenced, and its time restarts with the next deletion.
 pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -443,15 +454,15 @@ pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
     scribe.delete_version(1, 1); // second 3
     assert_eq!(collectable(index, 3), sorted(&[1]));
     scribe.commit_body(1, 2, "1.1", &body(1)); // second 4
-    assert_eq!(collectable(index, 1000), [], "a live version has it again");
+    assert_eq!(collectable(index, 1000), [], "a live version uses it again");
     scribe.delete_version(1, 2); // second 5
     assert_eq!(
         collectable(index, 4),
         [],
-        "a live version had it after second 4"
+        "a live version used it after second 4"
     );
     assert_eq!(collectable(index, 5), sorted(&[1]));
-    // A clock that went backwards: what an operation says is what counts.
+    // The clock went backwards: the time at which an operation is appended counts.
     let again = version(prompt_id(1), 3, "1.2", &body(1));
     let mut early = Scribe::new(index);
     early.write(vec![version_created(again)]); // second 1
@@ -459,7 +470,7 @@ pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
     assert_eq!(collectable(index, 2), sorted(&[1]));
 }
 
-/// `limit` at most.
+/// At most `limit` bodies are returned.
 pub fn collectable_bodies_are_limited(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);

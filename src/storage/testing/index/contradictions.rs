@@ -1,6 +1,7 @@
-//! What contradicts the state is refused, and leaves nothing behind.
+//! The suite for contradictions, which an index must refuse without leaving anything behind.
 //!
-//! The engine checks before it writes, so none of this comes from it: these are the belts for its braces.
+//! The engine checks before it writes, so it causes none of these. They are a second line of
+//! defense.
 
 use super::Test;
 use crate::model::id::{BlobId, OperationId, PromptId};
@@ -13,15 +14,15 @@ use crate::storage::testing::values::{
 use crate::storage::testing::{Scribe, portrait};
 use crate::storage::{ErrorKind, Index, Result};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_number_is_never_used_twice,
     an_id_is_never_used_twice,
     versions_need_a_live_prompt_and_a_stored_body,
-    pointers_need_a_live_version_of_their_prompt,
-    pointers_are_where_the_operation_says,
-    what_is_pointed_to_is_not_deleted,
-    what_is_not_there_is_not_changed,
+    environments_need_a_live_version_of_their_prompt,
+    environments_point_where_the_operation_expects,
+    a_version_with_an_environment_is_not_deleted,
+    missing_data_is_not_changed,
     operations_have_no_gaps,
     a_body_that_a_live_version_has_is_not_forgotten,
 ];
@@ -32,8 +33,10 @@ fn id() -> PromptId {
     prompt_id(PROMPT)
 }
 
-/// A prompt with versions 1.0 (of id 1, in production), 1.1 (2), a deleted 1.2 (3); another
-/// one with a version of id 4; and a deleted one.
+/// Writes the history that the tests contradict.
+///
+/// Prompt 1 has versions 1.0 (id 1, in production), 1.1 (id 2) and a deleted 1.2 (id 3). A second
+/// prompt has a version with id 4. A third prompt is deleted.
 fn filled(index: &dyn Index) -> Scribe<'_> {
     let mut scribe = Scribe::new(index);
     scribe.create(PROMPT, "p", &["tag"]);
@@ -50,28 +53,27 @@ fn filled(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// Appends these changes, which must be refused as corrupt, and leave nothing once the transaction is dropped.
+/// Checks that these changes are refused as corrupt.
+///
+/// They must leave nothing once the transaction is dropped.
 fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
     let before = portrait(&**index.snapshot().unwrap());
     let mut transaction = index.transaction(Durability::Full).unwrap();
     is_corrupt(why, append(&mut *transaction, moment(100), changes));
     drop(transaction);
     let after = portrait(&**index.snapshot().unwrap());
-    assert_eq!(
-        after, before,
-        "{why}: it was refused and left something all the same"
-    );
+    assert_eq!(after, before, "{why}: it was refused, but left something");
 }
 
 fn is_corrupt<T>(why: &str, answer: Result<T>) {
     match answer {
-        Ok(_) => panic!("{why}: it was taken"),
+        Ok(_) => panic!("{why}: it was accepted"),
         Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{why}: {error}"),
     }
 }
 
 fn committed(prompt: u32, number: u32, numbered: &str) -> Vec<Change> {
-    // A body that is stored.
+    // This body is stored.
     vec![version_created(version(
         prompt_id(prompt),
         number,
@@ -80,7 +82,7 @@ fn committed(prompt: u32, number: u32, numbered: &str) -> Vec<Change> {
     ))]
 }
 
-/// Neither a live version's number nor a deleted one's.
+/// The number of a live or a deleted version cannot be used again.
 pub fn a_number_is_never_used_twice(index: &dyn Index) {
     let mut scribe = filled(index);
     refused(
@@ -98,7 +100,7 @@ pub fn a_number_is_never_used_twice(index: &dyn Index) {
     scribe.write(committed(PROMPT, 10, "1.3"));
 }
 
-/// Ids of versions are one's own over all prompts, ids of prompts for good.
+/// Version ids are unique across all prompts, and prompt ids are never reused.
 pub fn an_id_is_never_used_twice(index: &dyn Index) {
     filled(index);
     refused(
@@ -131,12 +133,12 @@ pub fn an_id_is_never_used_twice(index: &dyn Index) {
     refused(index, "the id of a live prompt", created(PROMPT));
 }
 
-/// A visible version always has its body, and its prompt.
+/// A visible version always has its body and its prompt.
 pub fn versions_need_a_live_prompt_and_a_stored_body(index: &dyn Index) {
     let mut scribe = filled(index);
     refused(
         index,
-        "a version of a prompt that never was",
+        "a version of a prompt that never existed",
         committed(9, 10, "1.0"),
     );
     refused(
@@ -147,7 +149,7 @@ pub fn versions_need_a_live_prompt_and_a_stored_body(index: &dyn Index) {
     let of_body = |bytes: &[u8]| vec![version_created(version(id(), 10, "2.0", bytes))];
     refused(
         index,
-        "a version of a body that never was stored",
+        "a version of a body that was never stored",
         of_body(b"{}"),
     );
     scribe.forget(&[BlobId::of(&body(3))]);
@@ -158,8 +160,8 @@ pub fn versions_need_a_live_prompt_and_a_stored_body(index: &dyn Index) {
     );
 }
 
-/// An environment points to exactly one live version of its prompt, or does not exist.
-pub fn pointers_need_a_live_version_of_their_prompt(index: &dyn Index) {
+/// An environment points to a live version of its prompt, or does not exist.
+pub fn environments_need_a_live_version_of_their_prompt(index: &dyn Index) {
     filled(index);
     let point = |prompt, to| {
         vec![environment_change(
@@ -171,56 +173,66 @@ pub fn pointers_need_a_live_version_of_their_prompt(index: &dyn Index) {
     };
     refused(
         index,
-        "a pointer to a version that never was",
+        "an environment that points to a version that never existed",
         point(PROMPT, 99),
     );
-    refused(index, "a pointer to a deleted version", point(PROMPT, 3));
     refused(
         index,
-        "a pointer to another prompt's version",
+        "an environment that points to a deleted version",
+        point(PROMPT, 3),
+    );
+    refused(
+        index,
+        "an environment that points to another prompt's version",
         point(PROMPT, 4),
     );
-    refused(index, "a pointer of a prompt that never was", point(9, 1));
-    refused(index, "a pointer of a deleted prompt", point(3, 5));
+    refused(
+        index,
+        "an environment of a prompt that never existed",
+        point(9, 1),
+    );
+    refused(index, "an environment of a deleted prompt", point(3, 5));
     let (one, three) = (Some(version_id(1)), Some(version_id(3)));
     let moved = vec![environment_change(id(), "production", one, three)];
-    refused(index, "a pointer moved to a deleted version", moved);
+    refused(index, "an environment moved to a deleted version", moved);
 }
 
-/// What an operation says was before is what was there: a lost update can't be written down.
-pub fn pointers_are_where_the_operation_says(index: &dyn Index) {
+/// The previous version of an environment must be the one that the operation names.
+///
+/// A lost update can therefore not be recorded.
+pub fn environments_point_where_the_operation_expects(index: &dyn Index) {
     filled(index);
     let (one, two) = (Some(version_id(1)), Some(version_id(2)));
     let change = |name, before, after| vec![environment_change(id(), name, before, after)];
     refused(
         index,
-        "set as new where there is one",
+        "an environment set although it exists",
         change("production", None, two),
     );
     refused(
         index,
-        "moved from where it is not",
+        "an environment moved from a version that it does not point to",
         change("production", two, one),
     );
     refused(
         index,
-        "moved where there is none",
+        "a missing environment moved",
         change("staging", one, two),
     );
     refused(
         index,
-        "removed from where it is not",
+        "an environment removed from a version that it does not point to",
         change("production", two, None),
     );
     refused(
         index,
-        "removed where there is none",
+        "a missing environment removed",
         change("staging", one, None),
     );
 }
 
-/// Neither a version that an environment points to, nor a prompt that has one.
-pub fn what_is_pointed_to_is_not_deleted(index: &dyn Index) {
+/// A version with an environment cannot be deleted, and neither can a prompt with one.
+pub fn a_version_with_an_environment_is_not_deleted(index: &dyn Index) {
     let mut scribe = filled(index);
     let deleted = vec![version_deleted(id(), version_id(1))];
     refused(
@@ -234,26 +246,30 @@ pub fn what_is_pointed_to_is_not_deleted(index: &dyn Index) {
     scribe.write(deleted);
 }
 
-/// Neither twice, nor of another prompt, nor what never was.
-pub fn what_is_not_there_is_not_changed(index: &dyn Index) {
+/// A deleted or missing version or prompt cannot be changed, nor a version of another prompt.
+pub fn missing_data_is_not_changed(index: &dyn Index) {
     filled(index);
     let deleted = |prompt, number| vec![version_deleted(prompt_id(prompt), version_id(number))];
     refused(index, "a version deleted twice", deleted(PROMPT, 3));
-    refused(index, "a version that never was", deleted(PROMPT, 99));
-    refused(
-        index,
-        "a version named with another prompt",
-        deleted(PROMPT, 4),
-    );
+    refused(index, "a version that never existed", deleted(PROMPT, 99));
+    refused(index, "a version under another prompt", deleted(PROMPT, 4));
     let (before, after) = (Some(state("gone", &[])), Some(state("back", &[])));
     let changed = |prompt, after| vec![prompt_change(prompt_id(prompt), before.clone(), after)];
     refused(index, "a deleted prompt renamed", changed(3, after.clone()));
     refused(index, "a deleted prompt deleted", changed(3, None));
-    refused(index, "a prompt that never was, renamed", changed(9, after));
-    refused(index, "a prompt that never was, deleted", changed(9, None));
+    refused(
+        index,
+        "a prompt that never existed, renamed",
+        changed(9, after),
+    );
+    refused(
+        index,
+        "a prompt that never existed, deleted",
+        changed(9, None),
+    );
 }
 
-/// Numbers go up one by one.
+/// The number of an operation is the previous one plus one.
 pub fn operations_have_no_gaps(index: &dyn Index) {
     filled(index);
     let last = index.snapshot().unwrap().last_operation().unwrap();
@@ -262,7 +278,7 @@ pub fn operations_have_no_gaps(index: &dyn Index) {
         let created = prompt_change(prompt_id(50), None, Some(state("p", &[])));
         let (operation, text) = operation(number, OperationId::ROOT, moment(100), vec![created]);
         let mut transaction = index.transaction(Durability::Full).unwrap();
-        let why = format!("operation {number} behind operation {last}");
+        let why = format!("operation {number} after operation {last}");
         is_corrupt(&why, transaction.append(&operation, &text, moment(100)));
     }
 }
@@ -276,7 +292,7 @@ pub fn a_body_that_a_live_version_has_is_not_forgotten(index: &dyn Index) {
         }
         let mut transaction = index.transaction(Durability::Full).unwrap();
         let forgotten = transaction.forget_blobs(&[BlobId::of(&body(1))]);
-        is_corrupt("a body that a live version has", forgotten);
+        is_corrupt("a body that a live version uses", forgotten);
     }
     assert!(
         index

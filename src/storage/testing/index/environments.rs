@@ -1,4 +1,4 @@
-//! Environments: set, moved, removed, listed.
+//! The suite for environments: set, moved, removed and listed.
 
 use super::Test;
 use crate::model::record::Environment;
@@ -6,7 +6,7 @@ use crate::storage::Index;
 use crate::storage::testing::Scribe;
 use crate::storage::testing::values::{environment, environment_change, prompt_id, version_id};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     an_environment_points_to_one_version,
     environments_are_listed_by_name,
@@ -22,7 +22,9 @@ fn two_versions(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// Set, moved and removed, an environment is of one prompt and points where it was pointed last.
+/// An environment belongs to one prompt, and points where it was last pointed.
+///
+/// It can be set, moved and removed.
 pub fn an_environment_points_to_one_version(index: &dyn Index) {
     let mut scribe = two_versions(index);
     scribe.create(2, "other", &[]);
@@ -38,11 +40,7 @@ pub fn an_environment_points_to_one_version(index: &dyn Index) {
     assert_eq!(found(1), None);
     scribe.point(1, "production", Some(1));
     assert_eq!(found(1), Some(version_id(1)));
-    assert_eq!(
-        found(2),
-        None,
-        "another prompt's environment is another one"
-    );
+    assert_eq!(found(2), None, "an environment belongs to one prompt");
     scribe.point(2, "production", Some(3));
     scribe.point(1, "production", Some(2));
     assert_eq!(
@@ -58,18 +56,18 @@ pub fn an_environment_points_to_one_version(index: &dyn Index) {
     assert_eq!(
         first.environments,
         [],
-        "the version before is in no environment any more"
+        "the previous version still has the environment"
     );
     scribe.point(1, "production", None);
     assert_eq!((found(1), found(2)), (None, Some(version_id(3))));
     scribe.point(1, "production", Some(1));
-    assert_eq!(found(1), Some(version_id(1)), "it can be set anew");
+    assert_eq!(found(1), Some(version_id(1)), "it can be set again");
     let snapshot = index.snapshot().unwrap();
     let other_case = snapshot.version_in(prompt_id(1), &environment("Production"));
     assert_eq!(other_case.unwrap(), None, "names are compared exactly");
 }
 
-/// Each with its version's number and the moment of its last move.
+/// An environment is listed with its version's number and the time of its last move.
 pub fn environments_are_listed_by_name(index: &dyn Index) {
     let mut scribe = two_versions(index);
     let mut expected = Vec::new();
@@ -98,16 +96,16 @@ pub fn environments_are_listed_by_name(index: &dyn Index) {
     assert_eq!(
         listed(),
         expected,
-        "a move has a moment of its own, and leaves the others"
+        "a move has its own time, and does not change the others"
     );
     scribe.point(1, "b", None);
     expected.remove(1);
     assert_eq!(listed(), expected);
     let other = index.snapshot().unwrap().environments(prompt_id(9));
-    assert_eq!(other.unwrap(), [], "a prompt that never was");
+    assert_eq!(other.unwrap(), [], "a prompt that never existed");
 }
 
-/// Names in use over all prompts, each once.
+/// The names in use by any prompt are listed once each.
 pub fn environments_in_use_are_sorted(index: &dyn Index) {
     let mut scribe = two_versions(index);
     scribe.create(2, "other", &[]);
@@ -127,7 +125,7 @@ pub fn environments_in_use_are_sorted(index: &dyn Index) {
     assert_eq!(names(), [""; 0], "a deleted prompt has none");
 }
 
-/// An operation applies its changes in order, also several of one environment.
+/// An operation applies its changes in order, even several of one environment.
 pub fn several_moves_are_one_operation(index: &dyn Index) {
     let mut scribe = two_versions(index);
     let (one, two) = (Some(version_id(1)), Some(version_id(2)));

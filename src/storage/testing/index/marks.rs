@@ -1,6 +1,6 @@
-//! The change mark: the same as long as nobody has committed, another one after every commit.
+//! The suite for change marks: the mark remains without a commit, and differs after every commit.
 //!
-//! An index need not have marks; those that it has must be right.
+//! An index need not have marks. Those that it has must be right.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,21 +12,23 @@ use crate::storage::testing::scribe::append;
 use crate::storage::testing::values::{body, moment, prompt_change, prompt_id, state, version_id};
 use crate::storage::{ChangeMark, Index};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
-    reading_leaves_the_mark,
-    a_transaction_leaves_the_mark_until_it_is_committed,
+    reading_does_not_change_the_mark,
+    a_transaction_does_not_change_the_mark_until_it_is_committed,
     every_commit_changes_the_mark,
-    a_mark_from_before_vouches_for_what_was_read,
+    a_stale_answer_never_has_the_current_mark,
 ];
 
-/// The mark as of now. Whoever asks an index for the first time may get none, and then the next one does.
+/// Returns the current mark.
+///
+/// The first call on an index may return none; then the next call returns one.
 fn mark_of(index: &dyn Index) -> Option<ChangeMark> {
     index.change_mark().or_else(|| index.change_mark())
 }
 
-/// Neither snapshots nor asking for the mark change it.
-pub fn reading_leaves_the_mark(index: &dyn Index) {
+/// Neither taking snapshots nor requesting the mark changes the mark.
+pub fn reading_does_not_change_the_mark(index: &dyn Index) {
     Scribe::new(index).create(1, "there", &[]);
     let mark = mark_of(index);
     for _ in 0..3 {
@@ -38,8 +40,10 @@ pub fn reading_leaves_the_mark(index: &dyn Index) {
     }
 }
 
-/// What is not committed is no change yet, and nobody waits for it. A rollback may change the mark or leave it.
-pub fn a_transaction_leaves_the_mark_until_it_is_committed(index: &dyn Index) {
+/// Uncommitted writes do not change the mark, and requesting it does not wait for them.
+///
+/// A rollback may change the mark.
+pub fn a_transaction_does_not_change_the_mark_until_it_is_committed(index: &dyn Index) {
     let write = |number: u32| {
         let created = prompt_change(prompt_id(number), None, Some(state("written", &[])));
         let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -56,7 +60,7 @@ pub fn a_transaction_leaves_the_mark_until_it_is_committed(index: &dyn Index) {
     is_new(index, &[before, taken_back], "a commit after a rollback");
 }
 
-/// Also one that is no operation.
+/// Every commit changes the mark, even one without an operation.
 pub fn every_commit_changes_the_mark(index: &dyn Index) {
     let mut marks = vec![mark_of(index)];
     let mut scribe = Scribe::new(index);
@@ -73,11 +77,13 @@ pub fn every_commit_changes_the_mark(index: &dyn Index) {
     };
     after("a prompt", &|scribe| scribe.create(1, "there", &[]));
     after("a version", &|scribe| drop(scribe.commit(1, 1, "1.0")));
-    after("a pointer", &|scribe| scribe.point(1, "a", Some(1)));
+    after("an environment", &|scribe| scribe.point(1, "a", Some(1)));
     after("a name", &|scribe| scribe.change(1, "renamed", &[]));
     after("inputs", &|scribe| scribe.record_inputs(&inputs));
-    after("a pointer removed", &|scribe| scribe.point(1, "a", None));
-    after("dropping a row of the journal", &|scribe| {
+    after("an environment removed", &|scribe| {
+        scribe.point(1, "a", None);
+    });
+    after("removing a row of the journal", &|scribe| {
         scribe.drop_journal(&[BlobId::of(&body(1))]);
     });
     after("a deletion", &|scribe| scribe.delete_version(1, 1));
@@ -87,17 +93,21 @@ pub fn every_commit_changes_the_mark(index: &dyn Index) {
     after("a deleted prompt", &|scribe| scribe.delete_prompt(1));
 }
 
-/// The current mark, which is none of those before.
+/// Returns the current mark, after a check that it differs from all earlier ones.
 fn is_new(index: &dyn Index, before: &[Option<ChangeMark>], what: &str) -> Option<ChangeMark> {
     let mark = mark_of(index);
     let known = mark.is_some() && before.contains(&mark);
-    assert!(!known, "{what} left the mark, or brought one back");
+    assert!(
+        !known,
+        "{what} did not change the mark, or restored an earlier one"
+    );
     mark
 }
 
-/// Threads that remember an answer with the mark from before it never take it for current once a later one was
-/// acknowledged.
-pub fn a_mark_from_before_vouches_for_what_was_read(index: &dyn Index) {
+/// A cached answer with an earlier mark is never current after a later commit was acknowledged.
+///
+/// The threads cache an answer with the mark that they read before it.
+pub fn a_stale_answer_never_has_the_current_mark(index: &dyn Index) {
     const PROMPTS: u32 = 200;
     let acknowledged = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -111,7 +121,7 @@ pub fn a_mark_from_before_vouches_for_what_was_read(index: &dyn Index) {
                         let count = index.snapshot().unwrap().prompt_count().unwrap();
                         remembered = (mark, count);
                     }
-                    assert!(remembered.1 >= least, "a mark vouched for a stale answer");
+                    assert!(remembered.1 >= least, "a stale answer has the current mark");
                 }
             });
         }

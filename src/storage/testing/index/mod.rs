@@ -1,4 +1,4 @@
-//! What every [`Index`] must do.
+//! The suite for implementations of [`Index`].
 
 pub mod absent;
 pub mod bodies;
@@ -18,10 +18,10 @@ use crate::model::record::{Policy, Settings};
 use crate::model::version_number::VersionNumber;
 use crate::storage::Index;
 
-/// A function that holds a new and empty index against one sentence.
+/// A function that compares a new and empty index with one sentence of the documentation.
 pub type Test = fn(&dyn Index);
 
-/// Everything, each on a new and empty index that `make` gives.
+/// Runs all tests, each on a new and empty index from `make`.
 pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
     keeps_its_settings(make);
     let topics = [
@@ -44,7 +44,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
     }
 }
 
-/// An index answers with the settings that it was made with.
+/// An index returns the settings that it was created with.
 pub fn keeps_its_settings(make: &dyn Fn(Settings) -> Box<dyn Index>) {
     for policy in [Policy::Enforced, Policy::Free] {
         for first_version in [VersionNumber::new(0, 0), VersionNumber::new(1, 0)] {
@@ -56,7 +56,7 @@ pub fn keeps_its_settings(make: &dyn Fn(Settings) -> Box<dyn Index>) {
             assert_eq!(
                 index.snapshot().unwrap().settings().unwrap(),
                 settings,
-                "the settings are not those it was made with"
+                "the settings are not those it was created with"
             );
         }
     }

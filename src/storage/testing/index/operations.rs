@@ -1,4 +1,4 @@
-//! Operations: listed and filtered; and recorded inputs.
+//! The suite for operations, listed and filtered, and for recorded inputs.
 
 use std::ops::ControlFlow;
 
@@ -13,7 +13,7 @@ use crate::storage::testing::values::{
     body, environment, environment_change, moment, prompt_id, version_id,
 };
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     operations_are_read_as_they_were_written,
     operations_are_listed_newest_first,
@@ -21,10 +21,10 @@ pub const TESTS: &[Test] = &[
     operations_are_filtered_by_environment,
     both_filters_mean_one_change,
     inputs_are_kept,
-    inputs_that_come_again_replace_those_before,
+    new_inputs_replace_earlier_ones,
     inputs_are_listed_by_version,
     inputs_go_with_their_version,
-    inputs_of_versions_that_are_lost_are_found_and_dropped,
+    inputs_of_lost_versions_are_found_and_removed,
 ];
 
 fn numbers(
@@ -41,7 +41,7 @@ fn numbers(
         .collect()
 }
 
-/// Two prompts; the numbers of their operations at the right.
+/// Writes two prompts. The comments contain the numbers of the operations.
 fn two_prompts(index: &dyn Index) -> Scribe<'_> {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "one", &[]); // 1
@@ -61,7 +61,7 @@ fn two_prompts(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// Every kind of change comes back as it went in.
+/// Every kind of change is read as it was written.
 pub fn operations_are_read_as_they_were_written(index: &dyn Index) {
     let mut scribe = two_prompts(index);
     let written = scribe.write(vec![environment_change(
@@ -85,13 +85,13 @@ pub fn operations_are_read_as_they_were_written(index: &dyn Index) {
         let content = serde_json::to_string(&operation.content).unwrap();
         assert_eq!(
             content, *text,
-            "operation {} is not what was hashed",
+            "operation {} differs from the text that was hashed",
             operation.number
         );
     }
 }
 
-/// Those below `before`, `limit` at most.
+/// At most `limit` operations below `before` are listed, newest first.
 pub fn operations_are_listed_newest_first(index: &dyn Index) {
     two_prompts(index);
     let all = OperationFilter::default();
@@ -103,7 +103,7 @@ pub fn operations_are_listed_newest_first(index: &dyn Index) {
     assert_eq!(
         numbers(index, &all, Some(8), 2),
         [7, 6],
-        "the last number is where it goes on"
+        "the next page starts below the last number"
     );
     assert_eq!(numbers(index, &all, Some(2), 2), [1]);
     assert_eq!(numbers(index, &all, Some(1), 2), [0_u64; 0]);
@@ -112,7 +112,9 @@ pub fn operations_are_listed_newest_first(index: &dyn Index) {
     assert_eq!(numbers(index, &all, None, 0), [0_u64; 0]);
 }
 
-/// Deleted prompts too; an operation on several belongs to each.
+/// Operations are found by prompt, even by a deleted one.
+///
+/// An operation on several prompts is found by each of them.
 pub fn operations_are_filtered_by_prompt(index: &dyn Index) {
     two_prompts(index);
     let of = |prompt| OperationFilter::default().prompt(prompt_id(prompt));
@@ -122,11 +124,11 @@ pub fn operations_are_filtered_by_prompt(index: &dyn Index) {
     assert_eq!(
         numbers(index, &of(3), None, 9),
         [0_u64; 0],
-        "a prompt that never was"
+        "a prompt that never existed"
     );
 }
 
-/// Each operation once, also if it moved the environment of several prompts.
+/// An operation is listed once, even if it moved the environment of several prompts.
 pub fn operations_are_filtered_by_environment(index: &dyn Index) {
     two_prompts(index);
     let of = |name| OperationFilter::default().environment(environment(name));
@@ -143,7 +145,7 @@ pub fn operations_are_filtered_by_environment(index: &dyn Index) {
     );
 }
 
-/// Of a prompt and an environment: those that moved that environment of that prompt.
+/// With both filters, an operation must have moved that environment of that prompt.
 pub fn both_filters_mean_one_change(index: &dyn Index) {
     two_prompts(index);
     let of = |prompt, name| {
@@ -155,7 +157,11 @@ pub fn both_filters_mean_one_change(index: &dyn Index) {
             usize::MAX,
         )
     };
-    assert_eq!(of(1, "production"), [9, 5], "7 moved the other prompt's");
+    assert_eq!(
+        of(1, "production"),
+        [9, 5],
+        "operation 7 moved the other prompt's environment"
+    );
     assert_eq!(of(2, "production"), [8, 7]);
     assert_eq!(of(2, "staging"), [6]);
     assert_eq!(of(2, "canary"), [7]);
@@ -182,7 +188,9 @@ fn one_version(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// By version and request, any text being a request's id; no operation tells of them.
+/// Inputs are stored by version and request. Recording them is not an operation.
+///
+/// Any text can be a request id.
 pub fn inputs_are_kept(index: &dyn Index) {
     let mut scribe = one_version(index);
     let mut with_environment = inputs(1, "", json!(true));
@@ -206,11 +214,11 @@ pub fn inputs_are_kept(index: &dyn Index) {
     assert_eq!(snapshot.inputs(version_id(1), "missing").unwrap(), None);
     assert_eq!(snapshot.inputs(version_id(3), "r").unwrap(), None);
     let last = snapshot.last_operation().unwrap().map(|(number, _)| number);
-    assert_eq!(last, Some(3), "recorded inputs are no operation");
+    assert_eq!(last, Some(3), "recorded inputs are not an operation");
 }
 
-/// Wholly: nothing of the ones before is left.
-pub fn inputs_that_come_again_replace_those_before(index: &dyn Index) {
+/// New inputs replace the previous ones of the same request entirely.
+pub fn new_inputs_replace_earlier_ones(index: &dyn Index) {
     let mut scribe = one_version(index);
     let mut first = inputs(1, "r", json!(1));
     first.environment = Some(environment("production"));
@@ -227,7 +235,7 @@ pub fn inputs_that_come_again_replace_those_before(index: &dyn Index) {
     assert_eq!(found, Some(second));
 }
 
-/// Those of one version, sorted by request whatever the order in which they came.
+/// The inputs of one version are listed by request id, whatever the order of recording.
 pub fn inputs_are_listed_by_version(index: &dyn Index) {
     let mut scribe = one_version(index);
     let requests = ["", "R", "R\u{0}é", "a", "r10", "r2", "é"];
@@ -251,7 +259,7 @@ pub fn inputs_are_listed_by_version(index: &dyn Index) {
     assert_eq!(found, [], "their version is deleted");
 }
 
-/// A deleted version is not found, nor are its inputs.
+/// The inputs of a deleted version are not found.
 pub fn inputs_go_with_their_version(index: &dyn Index) {
     let mut scribe = one_version(index);
     scribe.record_inputs(&inputs(1, "r", json!(1)));
@@ -274,8 +282,8 @@ pub fn inputs_go_with_their_version(index: &dyn Index) {
     );
 }
 
-/// A version is lost once it is deleted and its body is not stored.
-pub fn inputs_of_versions_that_are_lost_are_found_and_dropped(index: &dyn Index) {
+/// A version cannot be restored once it is deleted and its body is not stored.
+pub fn inputs_of_lost_versions_are_found_and_removed(index: &dyn Index) {
     let mut scribe = one_version(index);
     let twin = scribe.commit_body(1, 3, "1.2", &body(1));
     scribe.commit(1, 4, "1.3");
@@ -296,10 +304,10 @@ pub fn inputs_of_versions_that_are_lost_are_found_and_dropped(index: &dyn Index)
     assert_eq!(
         lost(),
         [],
-        "another version has its body, or it has no inputs"
+        "another version uses its body, or it has no inputs"
     );
     scribe.delete_version(1, 3);
-    assert_eq!(lost(), [], "both can be brought back");
+    assert_eq!(lost(), [], "both can be restored");
     scribe.forget(&[twin.blob]);
     assert_eq!(lost(), [version_id(1), version_id(3)]);
     let drop_inputs = |version, limit| {
@@ -313,5 +321,5 @@ pub fn inputs_of_versions_that_are_lost_are_found_and_dropped(index: &dyn Index)
     assert_eq!(drop_inputs(3, 3), 3);
     assert_eq!(lost(), []);
     let left = index.snapshot().unwrap().inputs_of(version_id(2)).unwrap();
-    assert_eq!(left.len(), 3, "those of a version that is there");
+    assert_eq!(left.len(), 3, "the inputs of a live version");
 }

@@ -1,4 +1,4 @@
-//! Prompts: found, listed, filtered, counted, deleted.
+//! The suite for prompts: found, listed, filtered, counted and deleted.
 
 use super::Test;
 use crate::model::id::PromptId;
@@ -8,16 +8,16 @@ use crate::storage::testing::scribe::prompt_ids;
 use crate::storage::testing::values::{prompt_id, version_id};
 use crate::storage::{Index, Snapshot};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_prompt_is_read_as_it_is_now,
     prompts_of_a_name_come_newest_first,
     prompts_are_listed_newest_first,
-    pages_go_on_behind_the_last_prompt,
+    pages_continue_after_the_last_prompt,
     names_are_searched_in_any_letter_case,
     any_text_is_a_name_and_a_tag,
     tags_are_searched_any_of,
-    filters_go_together_and_with_pages,
+    filters_combine_with_each_other_and_with_pages,
     tags_in_use_are_sorted,
     a_deleted_prompt_is_not_found_and_keeps_its_id,
 ];
@@ -40,7 +40,7 @@ fn all(index: &dyn Index, filter: &PromptFilter) -> Vec<PromptId> {
     ids(&**index.snapshot().unwrap(), filter, None, usize::MAX)
 }
 
-/// Name and tags are kept as given, and as they were given last; versions are counted.
+/// The latest name and tags of a prompt are returned exactly, and its versions are counted.
 pub fn a_prompt_is_read_as_it_is_now(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     let tags = ["b", "a", "", "b", "Ünï\u{0}cödé \"quoted\" \\ \n"];
@@ -48,22 +48,22 @@ pub fn a_prompt_is_read_as_it_is_now(index: &dyn Index) {
     let created_at = scribe.now();
     let read = || {
         let found = index.snapshot().unwrap().prompt(prompt_id(1));
-        found.unwrap().expect("a prompt that is there")
+        found.unwrap().expect("a live prompt")
     };
     let prompt = read();
     assert_eq!(prompt.id, prompt_id(1));
     assert_eq!(
         prompt.name.as_str(),
         "  First name — 名前 ",
-        "a name is kept as given"
+        "a name is stored exactly"
     );
     assert_eq!(
         prompt.tags, tags,
-        "tags are kept as given, order and doubles too"
+        "tags are stored exactly, with their order and repetitions"
     );
     assert_eq!(
         prompt.created_at, created_at,
-        "moments are kept to the microsecond"
+        "times are stored to the microsecond"
     );
     assert_eq!((prompt.versions, prompt.latest), (0, None));
 
@@ -86,7 +86,7 @@ pub fn a_prompt_is_read_as_it_is_now(index: &dyn Index) {
     );
     assert_eq!(
         prompt.created_at, created_at,
-        "a change is no new beginning"
+        "a change must not change the creation time"
     );
 
     scribe.change(1, "Second name", &[]);
@@ -106,7 +106,9 @@ pub fn a_prompt_is_read_as_it_is_now(index: &dyn Index) {
     );
 }
 
-/// A name is compared exactly; of several prompts the newest comes first; an old name is forgotten.
+/// Prompts with exactly a name are found, newest first.
+///
+/// A previous name of a prompt does not find it.
 pub fn prompts_of_a_name_come_newest_first(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for (number, name) in [
@@ -137,18 +139,18 @@ pub fn prompts_of_a_name_come_newest_first(index: &dyn Index) {
     assert_eq!(
         named("same"),
         prompt_ids(&[2]),
-        "renamed and deleted prompts had it"
+        "renamed and deleted prompts are not found"
     );
     assert_eq!(named("other"), prompt_ids(&[4]));
 }
 
-/// Newest is what was created last, whatever its id, its changes and its clock.
+/// The newest prompt is the one created last, whatever its id, its changes and its time are.
 pub fn prompts_are_listed_newest_first(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for number in [3, 9, 1, 5] {
         scribe.create(number, "p", &[]);
     }
-    // A clock that went backwards.
+    // The clock went backwards.
     Scribe::new(index).create(7, "p", &[]);
     scribe.change(9, "changed", &["x"]);
     scribe.commit(3, 1, "1.0");
@@ -167,13 +169,13 @@ pub fn prompts_are_listed_newest_first(index: &dyn Index) {
         assert_eq!(
             alone.as_ref(),
             Some(&prompt),
-            "a list shows what a look at one prompt shows"
+            "a list must contain what a read of one prompt returns"
         );
     }
 }
 
-/// A page has what comes before its cursor, also when that prompt is deleted.
-pub fn pages_go_on_behind_the_last_prompt(index: &dyn Index) {
+/// A page contains prompts created before its cursor, even if that prompt is deleted.
+pub fn pages_continue_after_the_last_prompt(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for number in 1..=7 {
         scribe.create(number, "p", &[]);
@@ -189,14 +191,16 @@ pub fn pages_go_on_behind_the_last_prompt(index: &dyn Index) {
     assert_eq!(
         page(Some(4), 2),
         prompt_ids(&[2, 1]),
-        "behind a prompt that was deleted"
+        "after a deleted prompt"
     );
-    assert_eq!(page(Some(1), 2), [], "behind the oldest");
-    assert_eq!(page(None, 0), [], "a page of none");
-    assert_eq!(page(Some(99), 2), [], "behind a prompt that never was");
+    assert_eq!(page(Some(1), 2), [], "after the oldest");
+    assert_eq!(page(None, 0), [], "a page of size 0");
+    assert_eq!(page(Some(99), 2), [], "after a prompt that never existed");
 }
 
-/// Case folding is Unicode's, not ASCII's: Greek has two small sigmas, and `ß` folds to `ss`.
+/// Case folding follows Unicode, not ASCII.
+///
+/// Greek has two small sigmas, and `ß` folds to `ss`.
 pub fn names_are_searched_in_any_letter_case(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     let names = [
@@ -212,8 +216,8 @@ pub fn names_are_searched_in_any_letter_case(index: &dyn Index) {
     let found = |text: &str| all(index, &PromptFilter::default().name_contains(text));
     assert_eq!(found("οδυσσεύς"), prompt_ids(&[1]), "a name in capitals");
     assert_eq!(found("ΥΣΣΕΎΣ"), prompt_ids(&[1]), "a part of it");
-    assert_eq!(found("STRASSE"), prompt_ids(&[3, 2]), "ß and ss are one");
-    assert_eq!(found("straße"), prompt_ids(&[3, 2]), "either way");
+    assert_eq!(found("STRASSE"), prompt_ids(&[3, 2]), "ß and ss are equal");
+    assert_eq!(found("straße"), prompt_ids(&[3, 2]), "in both directions");
     assert_eq!(found("PLAIN"), prompt_ids(&[5]));
     assert_eq!(found("%"), prompt_ids(&[4]), "no character is a wildcard");
     assert_eq!(found("f_e"), prompt_ids(&[4]));
@@ -221,7 +225,7 @@ pub fn names_are_searched_in_any_letter_case(index: &dyn Index) {
     assert_eq!(
         found(""),
         prompt_ids(&[5, 4, 3, 2, 1]),
-        "no text is in every name"
+        "every name contains the empty text"
     );
     assert_eq!(found("missing"), []);
     scribe.change(5, "ΝΈΟ", &[]);
@@ -229,7 +233,9 @@ pub fn names_are_searched_in_any_letter_case(index: &dyn Index) {
     assert_eq!(found("νέο"), prompt_ids(&[5]), "the new one is");
 }
 
-/// Empty texts, NUL and what a text format escapes are characters as any other; texts of 64 KiB differ in the last one.
+/// Empty texts, NUL and characters that text formats escape are stored like any others.
+///
+/// Texts of 64 KiB are compared up to the last character.
 pub fn any_text_is_a_name_and_a_tag(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     let long = |end: &str| "\u{1b}é\0".repeat(13_107) + end;
@@ -252,30 +258,30 @@ pub fn any_text_is_a_name_and_a_tag(index: &dyn Index) {
     let snapshot = index.snapshot().unwrap();
     for (number, text) in (1..).zip(texts) {
         let prompt = snapshot.prompt(prompt_id(number)).unwrap();
-        let prompt = prompt.expect("a prompt that is there");
-        assert_eq!(prompt.name.as_str(), text, "a name is kept as given");
-        assert_eq!(prompt.tags, [text, "a\0c"], "tags are kept as given");
+        let prompt = prompt.expect("a live prompt");
+        assert_eq!(prompt.name.as_str(), text, "a name is stored exactly");
+        assert_eq!(prompt.tags, [text, "a\0c"], "tags are stored exactly");
         let named = snapshot.prompts_named(&text.parse().unwrap()).unwrap();
         assert_eq!(
             named,
             prompt_ids(&[number]),
-            "{text:.20?} is compared whole"
+            "{text:.20?} is compared entirely"
         );
         let tagged = PromptFilter::default().tag(text);
         assert_eq!(
             all(index, &tagged),
             prompt_ids(&[number]),
-            "{text:.20?} is compared whole"
+            "{text:.20?} is compared entirely"
         );
     }
     let found = |text: &str| all(index, &PromptFilter::default().name_contains(text));
     assert_eq!(
         found("\0B"),
         prompt_ids(&[5, 4]),
-        "what is behind a NUL is searched"
+        "the text after a NUL is searched"
     );
     assert_eq!(found("A\0b\0"), prompt_ids(&[5]));
-    assert_eq!(found("\u{1b}É\0Y"), prompt_ids(&[11]), "to the end");
+    assert_eq!(found("\u{1b}É\0Y"), prompt_ids(&[11]), "up to the end");
     assert_eq!(found("\0").len(), 6, "a NUL is a character");
     let mut sorted: Vec<&str> = texts.into_iter().chain(["a\0c"]).collect();
     sorted.sort();
@@ -286,7 +292,7 @@ pub fn any_text_is_a_name_and_a_tag(index: &dyn Index) {
     );
 }
 
-/// Any of the tags is enough; a prompt that has several is listed once.
+/// One of the tags is enough. A prompt with several of them is listed once.
 pub fn tags_are_searched_any_of(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &["a", "b", "a"]);
@@ -303,7 +309,7 @@ pub fn tags_are_searched_any_of(index: &dyn Index) {
     assert_eq!(
         found(&["a", "b"]),
         prompt_ids(&[2, 1]),
-        "any of them, each prompt once"
+        "one of the tags is enough, each prompt once"
     );
     assert_eq!(found(&["b", "A", "missing"]), prompt_ids(&[3, 2, 1]));
     assert_eq!(found(&["missing"]), []);
@@ -312,12 +318,12 @@ pub fn tags_are_searched_any_of(index: &dyn Index) {
     assert_eq!(
         found(&["a", "b"]),
         prompt_ids(&[2]),
-        "only tags as they are now"
+        "only current tags are searched"
     );
 }
 
-/// A prompt must meet all filters at once, and limits count what is listed.
-pub fn filters_go_together_and_with_pages(index: &dyn Index) {
+/// A prompt must pass all filters, and a limit counts the listed prompts.
+pub fn filters_combine_with_each_other_and_with_pages(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     for number in 1..=8 {
         let name = if number % 2 == 0 { "even" } else { "odd" };
@@ -329,21 +335,17 @@ pub fn filters_go_together_and_with_pages(index: &dyn Index) {
     assert_eq!(all(index, &filter), prompt_ids(&[8, 4, 2]));
     let snapshot = index.snapshot().unwrap();
     let page = ids(&**snapshot, &filter, Some(6), 1);
-    assert_eq!(
-        page,
-        prompt_ids(&[4]),
-        "a page of what the filter lets pass"
-    );
+    assert_eq!(page, prompt_ids(&[4]), "a page of the filtered list");
     let filter = filter.tag("low");
     assert_eq!(
         all(index, &filter),
         prompt_ids(&[4, 2]),
-        "both filters at once"
+        "both filters together"
     );
     assert_eq!(ids(&**snapshot, &filter, Some(4), 5), prompt_ids(&[2]));
 }
 
-/// Tags in use are those of live prompts, as they are now, each once.
+/// The tags in use are the current tags of live prompts, each once.
 pub fn tags_in_use_are_sorted(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &["b", "a", "Z"]);
@@ -357,10 +359,14 @@ pub fn tags_in_use_are_sorted(index: &dyn Index) {
     scribe.change(1, "p", &["new"]);
     assert_eq!(tags(), ["", "a", "new", "ä"]);
     scribe.delete_prompt(2);
-    assert_eq!(tags(), ["new"], "a deleted prompt's tags are out of use");
+    assert_eq!(
+        tags(),
+        ["new"],
+        "the tags of a deleted prompt are not in use"
+    );
 }
 
-/// No read finds it or anything of it but what says otherwise; its id stays taken.
+/// A deleted prompt is found only by reads that include deleted ones; its id remains taken.
 pub fn a_deleted_prompt_is_not_found_and_keeps_its_id(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "gone", &["tag"]);
@@ -392,10 +398,13 @@ pub fn a_deleted_prompt_is_not_found_and_keeps_its_id(index: &dyn Index) {
     let versions = snapshot.versions(id, &Default::default(), None, 10);
     assert_eq!(versions.unwrap(), []);
     assert_eq!(snapshot.environments(id).unwrap(), []);
-    assert!(snapshot.prompt_id_taken(id).unwrap(), "the id stays taken");
+    assert!(
+        snapshot.prompt_id_taken(id).unwrap(),
+        "the id remains taken"
+    );
     assert!(
         snapshot.version_ever(version_id(1)).unwrap().is_some(),
-        "and its version's"
+        "the id of its version remains taken"
     );
     assert!(!snapshot.prompt_id_taken(prompt_id(3)).unwrap());
 }

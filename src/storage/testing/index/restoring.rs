@@ -1,4 +1,4 @@
-//! What was deleted comes back as it was; and an earlier moment is found in the history.
+//! The suite for restoring deleted data, and for finding an earlier moment in the history.
 
 use std::ops::ControlFlow;
 
@@ -13,7 +13,7 @@ use crate::storage::testing::values::{
 };
 use crate::storage::{ErrorKind, Index, Snapshot, Unused};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_version_comes_back_as_it_was,
     a_prompt_comes_back_as_it_was,
@@ -21,10 +21,10 @@ pub const TESTS: &[Test] = &[
     a_version_comes_back_with_its_body_only,
     a_deleted_version_is_still_known,
     a_moment_is_found_whatever_the_clock_said,
-    operations_are_visited_from_where_one_left_off,
+    operations_are_visited_from_a_number_on,
 ];
 
-/// A prompt with versions 1.0 (of id 1) and 1.1 (2).
+/// Writes a prompt with versions 1.0 (id 1) and 1.1 (id 2).
 fn filled(index: &dyn Index) -> Scribe<'_> {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &["tag"]);
@@ -33,7 +33,7 @@ fn filled(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// What is read of the prompt and of how its bodies are counted.
+/// Returns the reads of the prompt, and the reference counts of its bodies.
 fn reads(index: &dyn Index) -> String {
     let snapshot = index.snapshot().unwrap();
     let prompts = snapshot.prompts(&PromptFilter::default(), None, usize::MAX);
@@ -55,7 +55,9 @@ fn reads(index: &dyn Index) -> String {
     )
 }
 
-/// With its number, id, place and body, which is in use again.
+/// A restored version has the same number, id, place and body.
+///
+/// The body is referenced again.
 pub fn a_version_comes_back_as_it_was(index: &dyn Index) {
     let mut scribe = filled(index);
     let before = reads(index);
@@ -63,11 +65,15 @@ pub fn a_version_comes_back_as_it_was(index: &dyn Index) {
         scribe.delete_version(1, number);
         assert_ne!(reads(index), before);
         scribe.write(vec![version_restored(prompt_id(1), version_id(number))]);
-        assert_eq!(reads(index), before, "version {number} is another one");
+        assert_eq!(
+            reads(index),
+            before,
+            "version {number} differs after it was restored"
+        );
     }
 }
 
-/// With its place among the others, and those of its versions that are brought back.
+/// A restored prompt has the same place among the others, and so have its restored versions.
 pub fn a_prompt_comes_back_as_it_was(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.create(2, "younger", &[]);
@@ -101,14 +107,14 @@ fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
     assert_eq!(reads(index), before, "{why}");
 }
 
-/// And only into a prompt that is there.
+/// Only a deleted version can be restored, and only into a live prompt.
 pub fn only_what_is_deleted_comes_back(index: &dyn Index) {
     let mut scribe = filled(index);
     let back = |number| version_restored(prompt_id(1), version_id(number));
-    refused(index, "a version that is there", vec![back(1)]);
-    refused(index, "a version that never was", vec![back(9)]);
+    refused(index, "a live version", vec![back(1)]);
+    refused(index, "a version that never existed", vec![back(9)]);
     let made = prompt_change(prompt_id(1), None, Some(state("p", &[])));
-    refused(index, "a prompt that is there", vec![made]);
+    refused(index, "a live prompt", vec![made]);
     scribe.create(2, "other", &[]);
     scribe.delete_version(1, 1);
     let foreign = version_restored(prompt_id(2), version_id(1));
@@ -117,7 +123,7 @@ pub fn only_what_is_deleted_comes_back(index: &dyn Index) {
     refused(index, "a version of a deleted prompt", vec![back(1)]);
 }
 
-/// A body that was collected is gone.
+/// A version cannot be restored if its body was removed by garbage collection.
 pub fn a_version_comes_back_with_its_body_only(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.delete_version(1, 1);
@@ -126,7 +132,7 @@ pub fn a_version_comes_back_with_its_body_only(index: &dyn Index) {
     refused(index, "a version without its body", vec![back]);
 }
 
-/// By its id, with the mark, and without environments.
+/// A deleted version is found by its id, with the time of its deletion and without environments.
 pub fn a_deleted_version_is_still_known(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.point(1, "production", Some(2));
@@ -134,13 +140,13 @@ pub fn a_deleted_version_is_still_known(index: &dyn Index) {
         let snapshot = index.snapshot().unwrap();
         snapshot.version_ever(version_id(number)).unwrap()
     };
-    let live = ever(2).expect("it is there");
+    let live = ever(2).expect("a live version");
     assert_eq!(
         (live.version.environments.len(), live.deleted_at),
         (0, None)
     );
     scribe.delete_version(1, 1);
-    let deleted = ever(1).expect("it was there");
+    let deleted = ever(1).expect("a deleted version");
     assert_eq!(deleted.version.number.to_string(), "1.0");
     assert_eq!(deleted.deleted_at, Some(scribe.now()));
     scribe.delete_prompt(1);
@@ -154,7 +160,7 @@ fn by(snapshot: &dyn Snapshot, second: u32) -> u64 {
         .unwrap()
 }
 
-/// Each operation counts by its own moment, whatever those before it and behind it say.
+/// Each operation is found by its own time, whatever the times before and after it are.
 pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
     assert_eq!(by(&**index.snapshot().unwrap(), 9), 0, "no history");
     let seconds = [10, 20, 15, 20, 30, 5, 40];
@@ -183,8 +189,8 @@ pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
         found.unwrap()
     };
     assert_eq!(first(0, 99), Some(1));
-    assert_eq!(first(10, 99), Some(2), "made after it");
-    assert_eq!(first(4, 5), Some(6), "made at it");
+    assert_eq!(first(10, 99), Some(2), "after the first limit");
+    assert_eq!(first(4, 5), Some(6), "at the second limit");
     assert_eq!(first(10, 15), Some(3));
     assert_eq!(first(20, 39), Some(5));
     assert_eq!(first(20, 29), None);
@@ -192,8 +198,8 @@ pub fn a_moment_is_found_whatever_the_clock_said(index: &dyn Index) {
     assert_eq!(first(40, 99), None);
 }
 
-/// Until the visitor has enough.
-pub fn operations_are_visited_from_where_one_left_off(index: &dyn Index) {
+/// Operations are visited from a number on, until the visitor stops.
+pub fn operations_are_visited_from_a_number_on(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.delete_version(1, 1);
     let version = version(prompt_id(1), 7, "1.2", &body(2));

@@ -1,4 +1,4 @@
-//! Savepoints: a transaction of several changes, of which some are taken back.
+//! The suite for savepoints, which undo a part of a transaction.
 
 use super::Test;
 use crate::model::id::BlobId;
@@ -11,15 +11,15 @@ use crate::storage::testing::values::{
 use crate::storage::testing::{Scribe, portrait};
 use crate::storage::{Index, Transaction};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
-    what_is_rolled_back_was_never_done,
-    a_savepoint_stays_and_the_next_one_takes_its_place,
+    a_rollback_undoes_everything_since_the_savepoint,
+    a_savepoint_remains_until_the_next_one,
     a_change_that_failed_is_rolled_back,
     a_transaction_without_a_savepoint_has_nothing_to_roll_back_to,
 ];
 
-/// A prompt of this number, its version, pointer and body.
+/// Writes a prompt with this number, its version, environment and body.
 fn write(transaction: &mut dyn Transaction, number: u32) {
     let id = prompt_id(number);
     let blob = BlobId::of(&body(number));
@@ -32,8 +32,10 @@ fn write(transaction: &mut dyn Transaction, number: u32) {
     append(transaction, moment(number), changes).unwrap();
 }
 
-/// What was done since the savepoint is gone, its numbers and ids are free again, and what was done before stays.
-pub fn what_is_rolled_back_was_never_done(index: &dyn Index) {
+/// A rollback undoes everything since the savepoint, and nothing before it.
+///
+/// The numbers and ids that were used since are free again.
+pub fn a_rollback_undoes_everything_since_the_savepoint(index: &dyn Index) {
     Scribe::new(index).create(1, "before", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write(&mut *transaction, 2);
@@ -44,17 +46,21 @@ pub fn what_is_rolled_back_was_never_done(index: &dyn Index) {
     let unset = environment_change(prompt_id(2), "production", Some(version), None);
     append(&mut *transaction, moment(4), vec![unset]).unwrap();
     transaction.roll_back().unwrap();
-    assert_eq!(portrait(&**transaction), kept, "something is left of it");
+    assert_eq!(portrait(&**transaction), kept, "a rollback left something");
     write(&mut *transaction, 3);
     let all = portrait(&**transaction);
     transaction.commit().unwrap();
     let snapshot = index.snapshot().unwrap();
-    assert_eq!(portrait(&**snapshot), all, "not what was committed");
+    assert_eq!(
+        portrait(&**snapshot),
+        all,
+        "the state differs from what was committed"
+    );
     assert_eq!(snapshot.self_check().unwrap(), [""; 0]);
 }
 
-/// One rolls back to the last savepoint, as often as one likes.
-pub fn a_savepoint_stays_and_the_next_one_takes_its_place(index: &dyn Index) {
+/// A rollback returns to the last savepoint, any number of times.
+pub fn a_savepoint_remains_until_the_next_one(index: &dyn Index) {
     let mut transaction = index.transaction(Durability::Full).unwrap();
     transaction.savepoint().unwrap();
     let mut kept = Vec::new();
@@ -77,7 +83,7 @@ pub fn a_savepoint_stays_and_the_next_one_takes_its_place(index: &dyn Index) {
     assert_eq!(kept.last(), Some(&portrait(&**snapshot)));
 }
 
-/// A change that the index refuses half-way leaves nothing behind.
+/// A change that the index refuses part-way leaves nothing after a rollback.
 pub fn a_change_that_failed_is_rolled_back(index: &dyn Index) {
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write(&mut *transaction, 1);
@@ -95,7 +101,7 @@ pub fn a_change_that_failed_is_rolled_back(index: &dyn Index) {
     assert_eq!(portrait(&**snapshot), kept);
 }
 
-/// It says so.
+/// A rollback without a savepoint fails.
 pub fn a_transaction_without_a_savepoint_has_nothing_to_roll_back_to(index: &dyn Index) {
     let mut transaction = index.transaction(Durability::Full).unwrap();
     write(&mut *transaction, 1);

@@ -1,4 +1,4 @@
-//! Full text search: it answers with what it was told, and with nothing else.
+//! The suite for full text search, which answers from the search index only.
 
 use std::ops::ControlFlow;
 
@@ -14,25 +14,25 @@ use crate::storage::{
     Snapshot, Told, Words,
 };
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
-    a_new_index_was_told_nothing,
-    words_are_found_as_they_are_and_as_beginnings,
+    in_a_new_index_nothing_is_indexed,
+    words_and_prefixes_are_found,
     words_of_any_script_are_words,
-    all_phrases_must_stand_in_a_name_and_text,
+    all_phrases_must_be_in_the_name_or_the_text,
     names_come_first_and_prompts_once,
-    what_is_told_replaces_what_was,
+    an_update_replaces_what_was_indexed,
     messages_are_found_newest_first_while_their_versions_live,
-    users_of_partials_are_found,
-    what_was_told_is_visited,
-    what_is_told_is_committed_with_the_transaction,
+    dependents_are_found,
+    indexed_items_are_visited,
+    an_update_is_committed_with_its_transaction,
 ];
 
 fn words(text: &str) -> Words {
     text.split(' ').collect()
 }
 
-/// A phrase for each text; one that ends in `*` is open.
+/// Returns a query with a phrase for each text. A text that ends in `*` becomes an open phrase.
 fn query(phrases: &[&str]) -> SearchQuery {
     let phrase = |text: &&str| Phrase {
         words: words(text.trim_end_matches('*')),
@@ -43,7 +43,7 @@ fn query(phrases: &[&str]) -> SearchQuery {
     }
 }
 
-/// Of these versions, and with this text.
+/// Returns a prompt with these current versions and this text.
 fn prompt(number: u32, name: &str, versions: &[u32], text: &str) -> SearchablePrompt {
     let version = |number: &u32| SearchableVersion {
         id: version_id(*number),
@@ -96,7 +96,7 @@ fn text(number: u32) -> SearchMatch {
     SearchMatch::Text(prompt_id(number))
 }
 
-/// Prompts 1 to 3 of versions 1 to 3, and prompt 4 without a version.
+/// Writes prompts 1 to 3 with versions 1 to 3, and prompt 4 without a version.
 fn filled(index: &dyn Index) -> Scribe<'_> {
     let mut scribe = Scribe::new(index);
     for number in 1..=3 {
@@ -107,8 +107,8 @@ fn filled(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// Whatever was written since.
-pub fn a_new_index_was_told_nothing(index: &dyn Index) {
+/// In a new index nothing is indexed for search, whatever was written.
+pub fn in_a_new_index_nothing_is_indexed(index: &dyn Index) {
     let up_to = || index.snapshot().unwrap().searchable_up_to().unwrap();
     assert_eq!(up_to(), 0);
     filled(index);
@@ -119,8 +119,8 @@ pub fn a_new_index_was_told_nothing(index: &dyn Index) {
     assert!(messages.unwrap().is_empty());
 }
 
-/// A query without a phrase finds nothing.
-pub fn words_are_found_as_they_are_and_as_beginnings(index: &dyn Index) {
+/// Whole words and prefixes are found. A query without a phrase finds nothing.
+pub fn words_and_prefixes_are_found(index: &dyn Index) {
     filled(index);
     let prompts = vec![
         prompt(1, "one", &[1], "to be or not to be"),
@@ -129,16 +129,20 @@ pub fn words_are_found_as_they_are_and_as_beginnings(index: &dyn Index) {
     tell(index, &told(8, prompts));
     assert_eq!(found(index, &["not"], 9), [text(1)]);
     assert_eq!(found(index, &["to be"], 9), [text(1)], "a phrase");
-    assert_eq!(found(index, &["no"], 9), [], "a beginning is no word");
+    assert_eq!(found(index, &["no"], 9), [], "a prefix is not a word");
     assert_eq!(found(index, &["no*"], 9), [text(1)]);
     assert_eq!(found(index, &["kind t*"], 9), [text(2)]);
     assert_eq!(found(index, &["be kin to"], 9), []);
     assert_eq!(found(index, &["ot*"], 9), [], "not the end of a word");
-    assert_eq!(found(index, &["and"], 9), [text(2)], "no operator");
+    assert_eq!(
+        found(index, &["and"], 9),
+        [text(2)],
+        "AND is a word, not an operator"
+    );
     assert_eq!(found(index, &[], 9), [], "no phrase");
 }
 
-/// They are compared as they are told.
+/// Words of any script are compared exactly.
 pub fn words_of_any_script_are_words(index: &dyn Index) {
     filled(index);
     let strange = "名 か\u{3099} ñandú मुझे 👍a \u{a0}b";
@@ -152,8 +156,8 @@ pub fn words_of_any_script_are_words(index: &dyn Index) {
     assert_eq!(found(index, &["b"], 9), []);
 }
 
-/// Each of them in one of the two, and on one side of a gap.
-pub fn all_phrases_must_stand_in_a_name_and_text(index: &dyn Index) {
+/// Each phrase must be contained in the name or in the text, without a gap in between.
+pub fn all_phrases_must_be_in_the_name_or_the_text(index: &dyn Index) {
     filled(index);
     let prompts = vec![
         prompt(1, "red house", &[1], "green garden"),
@@ -162,7 +166,11 @@ pub fn all_phrases_must_stand_in_a_name_and_text(index: &dyn Index) {
     tell(index, &told(8, prompts));
     assert_eq!(found(index, &["red", "gre*"], 9), [text(1)]);
     assert_eq!(found(index, &["red", "blue"], 9), []);
-    assert_eq!(found(index, &["house green"], 9), [], "across the two");
+    assert_eq!(
+        found(index, &["house green"], 9),
+        [],
+        "a phrase does not span name and text"
+    );
     let mut apart = prompt(3, "blue", &[3], "green sea");
     apart.text.gap();
     apart.text.push("side");
@@ -173,7 +181,7 @@ pub fn all_phrases_must_stand_in_a_name_and_text(index: &dyn Index) {
     assert_eq!(found(index, &["red", "garden"], 9).len(), 2);
 }
 
-/// As many as are asked for.
+/// Matches in names come first, each prompt once, and as many as the visitor accepts.
 pub fn names_come_first_and_prompts_once(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.commit(1, 11, "1.1");
@@ -196,8 +204,8 @@ pub fn names_come_first_and_prompts_once(index: &dyn Index) {
     assert_eq!(found(index, &["word"], usize::MAX), all);
 }
 
-/// Of a prompt; what was told of others stays.
-pub fn what_is_told_replaces_what_was(index: &dyn Index) {
+/// An update replaces what is indexed of a prompt. Other prompts remain as they are.
+pub fn an_update_replaces_what_was_indexed(index: &dyn Index) {
     let mut scribe = filled(index);
     scribe.commit(1, 11, "1.1");
     let prompts = vec![
@@ -232,7 +240,9 @@ fn messages(index: &dyn Index, phrases: &[&str], limit: usize) -> Vec<VersionId>
     snapshot.search_messages(&query(phrases), limit).unwrap()
 }
 
-/// Also one that comes back, of which nothing is told.
+/// Messages of live versions are found, newest first.
+///
+/// A restored version is found again without an update.
 pub fn messages_are_found_newest_first_while_their_versions_live(index: &dyn Index) {
     let mut scribe = filled(index);
     let mut news = told(8, Vec::new());
@@ -249,7 +259,7 @@ pub fn messages_are_found_newest_first_while_their_versions_live(index: &dyn Ind
     assert_eq!(messages(index, &[], 9), ids(&[]));
     assert!(
         found(index, &["edit"], 9).is_empty(),
-        "a message is no text"
+        "a message is not part of the text"
     );
     scribe.delete_version(3, 3);
     assert_eq!(messages(index, &["edit"], 2), ids(&[2, 1]));
@@ -272,8 +282,8 @@ fn users(index: &dyn Index, number: u32, name: &str) -> Vec<(PromptId, VersionId
     found
 }
 
-/// By prompt and environment, be they there or not.
-pub fn users_of_partials_are_found(index: &dyn Index) {
+/// Dependents are found by prompt and environment, whether or not these exist.
+pub fn dependents_are_found(index: &dyn Index) {
     filled(index);
     let mut one = prompt(1, "one", &[1], "x");
     one.versions[0].partials = partials(&[(2, "production"), (9, "Production ü")]);
@@ -291,8 +301,10 @@ pub fn users_of_partials_are_found(index: &dyn Index) {
     assert_eq!(users(index, 2, "staging"), []);
 }
 
-/// Prompts with their versions and partials, sorted, and messages that have words.
-pub fn what_was_told_is_visited(index: &dyn Index) {
+/// Everything that is indexed is visited.
+///
+/// That is each prompt with its versions and sorted partials, and each message with words.
+pub fn indexed_items_are_visited(index: &dyn Index) {
     filled(index);
     let mut one = prompt(1, "one", &[1], "x");
     one.versions[0].partials = partials(&[(2, "staging"), (2, "production")]);
@@ -322,8 +334,10 @@ pub fn what_was_told_is_visited(index: &dyn Index) {
     }
 }
 
-/// Dropped without a commit it was not told; a snapshot before it answers as before.
-pub fn what_is_told_is_committed_with_the_transaction(index: &dyn Index) {
+/// An update takes effect with its transaction's commit.
+///
+/// A dropped transaction leaves nothing, and an earlier snapshot gives the same answers as before.
+pub fn an_update_is_committed_with_its_transaction(index: &dyn Index) {
     let mut scribe = filled(index);
     tell(index, &told(7, vec![prompt(1, "one", &[1], "old")]));
     let news = told(8, vec![prompt(1, "one", &[1], "new")]);

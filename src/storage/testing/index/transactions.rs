@@ -1,4 +1,4 @@
-//! Snapshots and transactions: what is seen when, and by whom.
+//! Snapshots and transactions: which writes are visible to whom, and when.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ use crate::storage::testing::values::{
 use crate::storage::testing::{Scribe, portrait, wait_a_moment};
 use crate::storage::{Index, Transaction, Unused};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_new_index_is_empty,
     a_snapshot_does_not_change,
@@ -22,12 +22,12 @@ pub const TESTS: &[Test] = &[
     a_committed_transaction_is_seen_whole,
     the_last_operation_is_known,
     readers_and_writers_do_not_wait_for_each_other,
-    writers_wait_for_their_turn,
-    no_turn_is_lost,
+    writers_wait_for_each_other,
+    concurrent_writers_lose_no_operation,
     maintenance_changes_nothing,
 ];
 
-/// Nothing is there before anything was written.
+/// A new index is empty.
 pub fn a_new_index_is_empty(index: &dyn Index) {
     let snapshot = index.snapshot().unwrap();
     assert_eq!(snapshot.last_operation().unwrap(), None);
@@ -53,11 +53,11 @@ pub fn a_new_index_is_empty(index: &dyn Index) {
     assert_eq!(
         snapshot.self_check().unwrap(),
         [""; 0],
-        "a new index finds itself wrong"
+        "a new index reports problems"
     );
 }
 
-/// Some of everything.
+/// Writes some data of every kind.
 fn fill(scribe: &mut Scribe<'_>, from: u32) {
     scribe.create(from, "filled", &["a", "b"]);
     scribe.commit(from, from, "1.0");
@@ -66,7 +66,7 @@ fn fill(scribe: &mut Scribe<'_>, from: u32) {
     scribe.point(from, "staging", Some(from + 1));
 }
 
-/// What a snapshot has once been asked, it goes on answering, whatever is written meanwhile.
+/// A snapshot gives the same answers whatever is written while it is held.
 pub fn a_snapshot_does_not_change(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     fill(&mut scribe, 1);
@@ -88,11 +88,11 @@ pub fn a_snapshot_does_not_change(index: &dyn Index) {
     assert_ne!(
         portrait(&**now),
         before,
-        "a snapshot that was taken after does not see it"
+        "a later snapshot does not show the change"
     );
 }
 
-/// A prompt, its version and its pointer as one operation.
+/// Writes a prompt, its version and its environment as one operation.
 fn write_some(transaction: &mut dyn Transaction) {
     let id = prompt_id(7);
     let changes = vec![
@@ -106,7 +106,7 @@ fn write_some(transaction: &mut dyn Transaction) {
     append(transaction, moment(9), changes).unwrap();
 }
 
-/// A transaction sees what it wrote, and nobody else does until it is committed.
+/// A transaction sees its own writes, and no snapshot does until it is committed.
 pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
     Scribe::new(index).create(1, "before", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -122,7 +122,7 @@ pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
     assert_eq!(
         outside.prompt(prompt_id(7)).unwrap(),
         None,
-        "what is not committed is seen"
+        "an uncommitted write is visible"
     );
     drop(outside);
     transaction.commit().unwrap();
@@ -130,11 +130,13 @@ pub fn a_transaction_reads_its_own_writes(index: &dyn Index) {
     assert_eq!(
         portrait(&**after),
         within,
-        "the commit made something else visible than the transaction read"
+        "the commit made a state visible that differs from what the transaction read"
     );
 }
 
-/// Neither operations nor bodies, dropped rows or inputs stay of a transaction that was not committed.
+/// A transaction that is not committed leaves nothing.
+///
+/// That applies to operations, bodies, removed journal rows and forgotten bodies.
 pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     fill(&mut scribe, 1);
@@ -158,11 +160,11 @@ pub fn a_dropped_transaction_changes_nothing(index: &dyn Index) {
     assert_ne!(
         portrait(&**index.snapshot().unwrap()),
         before,
-        "no transaction after a dropped one"
+        "a transaction after a dropped one has no effect"
     );
 }
 
-/// Once it is committed, with any durability, the next snapshot sees all of it.
+/// After a commit with any durability, the next snapshot shows the whole transaction.
 pub fn a_committed_transaction_is_seen_whole(index: &dyn Index) {
     for (number, durability) in [(1, Durability::Full), (2, Durability::Relaxed)] {
         let id = prompt_id(number);
@@ -184,16 +186,18 @@ pub fn a_committed_transaction_is_seen_whole(index: &dyn Index) {
         assert_eq!(
             found.map(|version| version.id),
             Some(version_id(number)),
-            "a commit is not seen, {durability:?}"
+            "a commit is not visible, {durability:?}"
         );
         assert!(
             snapshot.blob(BlobId::of(&body(number))).unwrap().is_some(),
-            "its body is not seen"
+            "its body is not visible"
         );
     }
 }
 
-/// The last operation is the one that was appended last, in a transaction the one it appended itself.
+/// The last operation is the one that was appended last.
+///
+/// Within a transaction, it is the one that the transaction appended itself.
 pub fn the_last_operation_is_known(index: &dyn Index) {
     let mut last = None;
     for number in 1..=12 {
@@ -210,7 +214,7 @@ pub fn the_last_operation_is_known(index: &dyn Index) {
         assert_eq!(
             transaction.last_operation().unwrap(),
             last,
-            "its own is not the last"
+            "its own operation is not the last"
         );
         transaction.commit().unwrap();
     }
@@ -218,11 +222,13 @@ pub fn the_last_operation_is_known(index: &dyn Index) {
     assert_ne!(
         last.map(|(_, id)| id),
         Some(OperationId::ROOT),
-        "an id is a hash"
+        "an id must be a hash"
     );
 }
 
-/// All on one thread: it would never end if one waited for the other.
+/// Readers and writers do not wait for each other.
+///
+/// All calls are on one thread, so the test would deadlock otherwise.
 pub fn readers_and_writers_do_not_wait_for_each_other(index: &dyn Index) {
     Scribe::new(index).create(1, "there", &[]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
@@ -233,18 +239,18 @@ pub fn readers_and_writers_do_not_wait_for_each_other(index: &dyn Index) {
     assert_eq!(
         reader.prompt_count().unwrap(),
         1,
-        "it changed while it was held"
+        "a snapshot changed while it was held"
     );
     Scribe::new(index).create(2, "while it is read", &[]);
     assert_eq!(
         reader.prompt_count().unwrap(),
         1,
-        "it changed while it was held"
+        "a snapshot changed while it was held"
     );
 }
 
-/// The one write transaction: a second waits until the first is through.
-pub fn writers_wait_for_their_turn(index: &dyn Index) {
+/// A second write transaction waits until the first one has ended.
+pub fn writers_wait_for_each_other(index: &dyn Index) {
     let begun = AtomicBool::new(false);
     let first = index.transaction(Durability::Full).unwrap();
     std::thread::scope(|scope| {
@@ -255,15 +261,18 @@ pub fn writers_wait_for_their_turn(index: &dyn Index) {
         wait_a_moment();
         assert!(
             !begun.load(Ordering::Acquire),
-            "two transactions are open at once"
+            "two transactions are open at the same time"
         );
         drop(first);
     });
-    assert!(begun.load(Ordering::Acquire), "the second never got a turn");
+    assert!(
+        begun.load(Ordering::Acquire),
+        "the second transaction never began"
+    );
 }
 
-/// Threads that each read the last operation and append the next one never meet.
-pub fn no_turn_is_lost(index: &dyn Index) {
+/// Threads that each read the last operation and append the next one do not conflict.
+pub fn concurrent_writers_lose_no_operation(index: &dyn Index) {
     const THREADS: u64 = 4;
     const EACH: u64 = 20;
     let next_prompt = AtomicU64::new(1);
@@ -295,7 +304,7 @@ pub fn no_turn_is_lost(index: &dyn Index) {
     );
 }
 
-/// Maintenance is seen by nobody, while a snapshot is held or not.
+/// Maintenance changes no answer, whether a snapshot is held or not.
 pub fn maintenance_changes_nothing(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     fill(&mut scribe, 1);
@@ -318,6 +327,6 @@ pub fn maintenance_changes_nothing(index: &dyn Index) {
     assert_eq!(
         index.snapshot().unwrap().prompt_count().unwrap(),
         2,
-        "no write after maintenance"
+        "a write after maintenance has no effect"
     );
 }

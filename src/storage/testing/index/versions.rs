@@ -1,4 +1,4 @@
-//! Versions: found by every name they have, listed, numbered, deleted.
+//! The suite for versions: found in every way, listed, numbered and deleted.
 
 use super::Test;
 use crate::model::id::VersionId;
@@ -7,15 +7,15 @@ use crate::storage::testing::Scribe;
 use crate::storage::testing::values::{body, prompt_id, version_id};
 use crate::storage::{Index, Numbering};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
     a_version_is_read_as_it_was_written,
     a_version_is_found_by_number,
     the_highest_version_is_found,
     the_highest_version_that_meets_a_requirement_is_found,
     versions_are_listed_newest_first,
-    pages_go_on_behind_the_last_version,
-    filters_go_with_pages,
+    pages_continue_after_the_last_version,
+    filters_combine_with_pages,
     deleted_versions_keep_ids_and_numbers_taken,
     prompts_are_numbered_apart,
 ];
@@ -42,7 +42,7 @@ fn list(
         .collect()
 }
 
-/// Two majors, committed in turns; version 3 is of another prompt.
+/// Writes versions of two majors in turns. Version 3 belongs to another prompt.
 fn two_majors(index: &dyn Index) -> Scribe<'_> {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -57,7 +57,9 @@ fn two_majors(index: &dyn Index) -> Scribe<'_> {
     scribe
 }
 
-/// Every field comes back, with the environments that point to it, sorted; two may have one body.
+/// Every field of a version is read as it was written.
+///
+/// Its environments are sorted. Two versions may share a body.
 pub fn a_version_is_read_as_it_was_written(index: &dyn Index) {
     let mut scribe = Scribe::new(index);
     scribe.create(1, "p", &[]);
@@ -84,7 +86,7 @@ pub fn a_version_is_read_as_it_was_written(index: &dyn Index) {
     assert_eq!(
         production.as_ref(),
         Some(&second),
-        "every read gives the whole version"
+        "every read returns the whole version"
     );
     let highest = snapshot.highest_version(prompt_id(1), None).unwrap();
     assert_eq!(highest.as_ref(), Some(&second));
@@ -93,7 +95,7 @@ pub fn a_version_is_read_as_it_was_written(index: &dyn Index) {
     assert_eq!(snapshot.version(version_id(3)).unwrap(), None);
 }
 
-/// A number is one prompt's.
+/// A version is found by its number within its prompt.
 pub fn a_version_is_found_by_number(index: &dyn Index) {
     two_majors(index);
     let snapshot = index.snapshot().unwrap();
@@ -110,10 +112,12 @@ pub fn a_version_is_found_by_number(index: &dyn Index) {
     );
     assert_eq!(numbered(2, "2.0"), None);
     assert_eq!(numbered(1, "3.0"), None);
-    assert_eq!(numbered(3, "1.0"), None, "a prompt that never was");
+    assert_eq!(numbered(3, "1.0"), None, "a prompt that never existed");
 }
 
-/// By number, 10 above 9, not by time; a deleted one gives way to the next.
+/// The highest version is found by number, not by time; 10 is greater than 9.
+///
+/// If it is deleted, the next highest is found.
 pub fn the_highest_version_is_found(index: &dyn Index) {
     let mut scribe = two_majors(index);
     scribe.commit(1, 10, "1.3");
@@ -127,7 +131,7 @@ pub fn the_highest_version_is_found(index: &dyn Index) {
     assert_eq!(
         highest(),
         Some(version_id(4)),
-        "2.10 is above 2.1 and the newer 1.3"
+        "2.10 is greater than 2.1 and than the newer 1.3"
     );
     scribe.delete_version(1, 4);
     assert_eq!(highest(), Some(version_id(6)));
@@ -143,7 +147,7 @@ pub fn the_highest_version_is_found(index: &dyn Index) {
     );
 }
 
-/// Requirements are those of the semver crate, `2.1` read as `2.1.0`.
+/// Requirements follow the semver crate, with `2.1` read as `2.1.0`.
 pub fn the_highest_version_that_meets_a_requirement_is_found(index: &dyn Index) {
     let mut scribe = two_majors(index);
     let cases = [
@@ -180,11 +184,11 @@ pub fn the_highest_version_that_meets_a_requirement_is_found(index: &dyn Index) 
     assert_eq!(
         highest("^2"),
         Some(version_id(6)),
-        "a deleted version meets nothing"
+        "a deleted version meets no requirement"
     );
 }
 
-/// In the order they were committed, not that of their numbers or ids.
+/// Versions are listed in the order of their commits, not by number or id.
 pub fn versions_are_listed_newest_first(index: &dyn Index) {
     two_majors(index);
     let everything = list(index, &VersionFilter::default(), None, usize::MAX);
@@ -202,11 +206,13 @@ pub fn versions_are_listed_newest_first(index: &dyn Index) {
     assert_eq!(major(3), []);
     let missing = index.snapshot().unwrap();
     let missing = missing.versions(prompt_id(3), &VersionFilter::default(), None, 10);
-    assert_eq!(missing.unwrap(), [], "a prompt that never was");
+    assert_eq!(missing.unwrap(), [], "a prompt that never existed");
 }
 
-/// A page has what comes before its cursor, also when that version is deleted or of another major.
-pub fn pages_go_on_behind_the_last_version(index: &dyn Index) {
+/// A page contains versions committed before its cursor.
+///
+/// The cursor may be deleted or of another major.
+pub fn pages_continue_after_the_last_version(index: &dyn Index) {
     let mut scribe = two_majors(index);
     let all = VersionFilter::default();
     assert_eq!(list(index, &all, None, 2), ids(&[4, 5]));
@@ -216,29 +222,29 @@ pub fn pages_go_on_behind_the_last_version(index: &dyn Index) {
     assert_eq!(
         list(index, &all, Some(7), 2),
         ids(&[8, 9]),
-        "behind a version that was deleted"
+        "after a deleted version"
     );
     assert_eq!(
         list(index, &all, Some(5), 1),
         ids(&[8]),
-        "deleted ones do not count"
+        "deleted versions are not counted"
     );
-    assert_eq!(list(index, &all, Some(9), 2), [], "behind the oldest");
-    assert_eq!(list(index, &all, None, 0), [], "a page of none");
+    assert_eq!(list(index, &all, Some(9), 2), [], "after the oldest");
+    assert_eq!(list(index, &all, None, 0), [], "a page of size 0");
     assert_eq!(
         list(index, &all, Some(3), 9),
         [],
-        "behind another prompt's version"
+        "after another prompt's version"
     );
     assert_eq!(
         list(index, &all, Some(99), 9),
         [],
-        "behind a version that never was"
+        "after a version that never existed"
     );
 }
 
-/// Filters, also several at once, page like the whole list.
-pub fn filters_go_with_pages(index: &dyn Index) {
+/// Filtered lists have pages too, even with several filters.
+pub fn filters_combine_with_pages(index: &dyn Index) {
     let mut scribe = two_majors(index);
     let one = VersionFilter::default().major(1);
     assert_eq!(list(index, &one, None, 2), ids(&[5, 7]));
@@ -246,13 +252,13 @@ pub fn filters_go_with_pages(index: &dyn Index) {
     assert_eq!(
         list(index, &one, Some(6), 2),
         ids(&[7, 9]),
-        "behind a version of another major"
+        "after a version of another major"
     );
     scribe.delete_version(1, 7);
     assert_eq!(
         list(index, &one, Some(7), 2),
         ids(&[9]),
-        "behind a version that was deleted"
+        "after a deleted version"
     );
     let low = VersionFilter::default().requirement("<2.1".parse().unwrap());
     assert_eq!(list(index, &low, None, 2), ids(&[5, 8]));
@@ -261,11 +267,11 @@ pub fn filters_go_with_pages(index: &dyn Index) {
     assert_eq!(
         list(index, &both, None, 9),
         ids(&[8]),
-        "both filters at once"
+        "both filters together"
     );
 }
 
-/// A deleted version is not found; its id and number are never free again.
+/// A deleted version is not found. Its id and number remain taken.
 pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
     let mut scribe = two_majors(index);
     scribe.delete_version(1, 4);
@@ -279,7 +285,7 @@ pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
     );
     assert!(
         snapshot.version_ever(version_id(4)).unwrap().is_some(),
-        "the id stays taken"
+        "the id remains taken"
     );
     assert!(snapshot.version_ever(version_id(5)).unwrap().is_some());
     assert!(snapshot.version_ever(version_id(99)).unwrap().is_none());
@@ -288,7 +294,11 @@ pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
         highest_minor,
     };
     let numbering = |major| snapshot.numbering(prompt_id(1), major).unwrap();
-    assert_eq!(numbering(2), used(Some(2), Some(10)), "numbers stay taken");
+    assert_eq!(
+        numbering(2),
+        used(Some(2), Some(10)),
+        "numbers remain taken"
+    );
     assert_eq!(numbering(1), used(Some(2), Some(2)));
     assert_eq!(numbering(3), used(Some(2), None));
     drop(snapshot);
@@ -297,11 +307,11 @@ pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
     assert_eq!(
         snapshot.numbering(prompt_id(1), 2).unwrap(),
         used(Some(2), Some(10)),
-        "also when the prompt is deleted"
+        "even if the prompt is deleted"
     );
 }
 
-/// One prompt's numbers say nothing of another's.
+/// The numbers of one prompt do not depend on those of another.
 pub fn prompts_are_numbered_apart(index: &dyn Index) {
     let mut scribe = two_majors(index);
     scribe.create(4, "without versions", &[]);
@@ -315,7 +325,7 @@ pub fn prompts_are_numbered_apart(index: &dyn Index) {
     assert_eq!(
         numbering(5),
         Numbering::default(),
-        "a prompt that never was"
+        "a prompt that never existed"
     );
     scribe.commit(4, 20, "4294967295.4294967295");
     let found = index

@@ -1,4 +1,4 @@
-//! The visitors, which `verify` is built on.
+//! The suite for the visitors, on which `verify` is built.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -11,10 +11,10 @@ use crate::storage::testing::Scribe;
 use crate::storage::testing::values::{body, environment, moment, prompt_id, version_id};
 use crate::storage::{Index, PromptRows, PromptTable, StoredBlob};
 
-/// All of this topic.
+/// The tests of this topic.
 pub const TESTS: &[Test] = &[
-    every_prompt_is_visited_with_all_that_is_known,
-    prompts_are_what_their_operations_make_of_them,
+    every_prompt_is_visited_with_all_its_rows,
+    replayed_operations_give_the_same_prompts,
     every_body_is_visited_with_its_live_versions,
     every_operation_is_visited_in_order,
     an_error_of_the_visitor_ends_the_visit,
@@ -50,8 +50,8 @@ fn tables(index: &dyn Index) -> BTreeMap<String, PromptTable> {
     tables
 }
 
-/// Deleted prompts and versions too, versions in the order they were committed.
-pub fn every_prompt_is_visited_with_all_that_is_known(index: &dyn Index) {
+/// Every prompt and version is visited, deleted ones included, in the order of commits.
+pub fn every_prompt_is_visited_with_all_its_rows(index: &dyn Index) {
     filled(index);
     let tables = tables(index);
     assert_eq!(tables.len(), 3, "deleted and empty prompts are visited too");
@@ -74,7 +74,7 @@ pub fn every_prompt_is_visited_with_all_that_is_known(index: &dyn Index) {
     ];
     assert_eq!(
         versions, expected,
-        "in the order they were committed, deleted ones too"
+        "in the order of commits, including deleted ones"
     );
     assert!(
         kept.versions
@@ -93,12 +93,14 @@ pub fn every_prompt_is_visited_with_all_that_is_known(index: &dyn Index) {
     assert_eq!(
         gone.versions[0].deleted_at,
         Some(moment(12)),
-        "it went with its prompt"
+        "it was deleted with its prompt"
     );
 }
 
-/// Folding a prompt's operations gives the rows that the index shows: what `verify` relies on.
-pub fn prompts_are_what_their_operations_make_of_them(index: &dyn Index) {
+/// Replaying a prompt's operations gives the rows that the index shows.
+///
+/// `verify` relies on this.
+pub fn replayed_operations_give_the_same_prompts(index: &dyn Index) {
     filled(index);
     for (id, found) in tables(index) {
         let filter = OperationFilter::default().prompt(id.parse().unwrap());
@@ -116,7 +118,7 @@ pub fn prompts_are_what_their_operations_make_of_them(index: &dyn Index) {
     }
 }
 
-/// Forgotten ones are not.
+/// Every stored body is visited with its live versions. Forgotten bodies are not visited.
 pub fn every_body_is_visited_with_its_live_versions(index: &dyn Index) {
     let mut scribe = filled(index);
     let visit = || {
@@ -148,7 +150,7 @@ pub fn every_body_is_visited_with_its_live_versions(index: &dyn Index) {
     assert_eq!(visit(), expected, "a forgotten body is not stored");
 }
 
-/// With the text that was hashed: the chain of hashes holds.
+/// Operations are visited in order with the text that was hashed, so the hash chain can be checked.
 pub fn every_operation_is_visited_in_order(index: &dyn Index) {
     filled(index);
     let (mut expected, mut last) = (1, OperationId::ROOT);
@@ -161,7 +163,7 @@ pub fn every_operation_is_visited_in_order(index: &dyn Index) {
         assert_eq!(
             id,
             last.followed_by(text.as_bytes()),
-            "operation {number} was not hashed so"
+            "operation {number} was not hashed from this text"
         );
         let content: OperationContent = serde_json::from_str(text).unwrap();
         assert!(!content.changes.is_empty());
@@ -175,7 +177,7 @@ pub fn every_operation_is_visited_in_order(index: &dyn Index) {
     );
 }
 
-/// The visitor's error is what the visit answers, and nothing is visited after it.
+/// A visit returns the visitor's error, and visits nothing after it.
 pub fn an_error_of_the_visitor_ends_the_visit(index: &dyn Index) {
     filled(index);
     let snapshot = index.snapshot().unwrap();
@@ -197,9 +199,9 @@ pub fn an_error_of_the_visitor_ends_the_visit(index: &dyn Index) {
             "the visitor's error was lost"
         );
     }
-    assert_eq!(visits, 3, "a visit went on after an error");
+    assert_eq!(visits, 3, "a visit continued after an error");
     assert!(
         snapshot.prompt_count().is_ok(),
-        "the snapshot is as good as before"
+        "the snapshot must remain usable"
     );
 }

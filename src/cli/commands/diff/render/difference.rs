@@ -1,4 +1,4 @@
-//! TODO
+//! A difference as text: whole, or as counts.
 
 use anstream::ColorChoice;
 
@@ -8,17 +8,17 @@ use crate::cli::output::{ADDED, ENVIRONMENT, NAME, NUMBER, REMOVED, WRONG, paint
 use crate::cli::text;
 use crate::{Difference, Side, VariableChange, Verdict};
 
-/// How what is removed and added is told apart.
+/// The way in which removed and added text is marked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Marks {
     /// By colour.
     Colour,
-    /// `[-removed-]{+added+}`, where there is none.
+    /// By `[-removed-]{+added+}`, for output without colour.
     Signs,
 }
 
 impl Marks {
-    /// Those that fit standard output.
+    /// Returns the marks for standard output.
     pub(crate) fn of_output() -> Self {
         match anstream::stdout().current_choice() {
             ColorChoice::Never => Self::Signs,
@@ -26,7 +26,7 @@ impl Marks {
         }
     }
 
-    /// What is removed and what is added in its place, in one line.
+    /// Returns removed text and the text that replaces it, in one line.
     pub(super) fn pair(self, old: &str, new: &str) -> String {
         self.removed(old)
             + if matches!(self, Self::Colour) {
@@ -52,7 +52,7 @@ impl Marks {
     }
 }
 
-/// All about a difference: the edits, the variables, the verdict.
+/// Renders a whole difference: the edits, the variables and the verdict.
 pub(crate) fn whole(difference: &Difference, marks: Marks) -> String {
     let parts = [
         edits(difference, marks),
@@ -63,13 +63,13 @@ pub(crate) fn whole(difference: &Difference, marks: Marks) -> String {
     parts.collect::<Vec<_>>().join("\n")
 }
 
-/// The edits, under a heading for each message, tool and parameter.
+/// Renders the edits, under a heading for each message, tool and parameter.
 fn edits(difference: &Difference, marks: Marks) -> String {
     let mut told = String::new();
     let mut was_block = false;
     for section in sections(difference) {
         let text = section.text(marks);
-        // What takes one line stands with its neighbours, and what takes more by itself.
+        // Sections of several lines are surrounded by blank lines.
         let is_block = text.lines().nth(1).is_some();
         if !told.is_empty() && (is_block || was_block) {
             told.push('\n');
@@ -80,7 +80,7 @@ fn edits(difference: &Difference, marks: Marks) -> String {
     told
 }
 
-/// The headings alone.
+/// Renders only the headings.
 pub(crate) fn stat(difference: &Difference) -> String {
     let sections = sections(difference);
     let lines = sections
@@ -89,7 +89,7 @@ pub(crate) fn stat(difference: &Difference) -> String {
     lines.collect()
 }
 
-/// The variables that callers give otherwise.
+/// Renders the variables whose type changed, or that were added or removed.
 fn variables(changes: &[VariableChange], marks: Marks) -> String {
     if changes.is_empty() {
         return String::new();
@@ -115,7 +115,7 @@ fn variables(changes: &[VariableChange], marks: Marks) -> String {
     )
 }
 
-/// What the bump rules say.
+/// Renders the verdict of the bump rules.
 fn verdict(difference: &Difference) -> String {
     let version = difference.from.version.as_ref();
     let of = version.map(|version| format!(" of {}", paint(NUMBER, version.number)));
@@ -136,7 +136,7 @@ fn verdict(difference: &Difference) -> String {
     }
 }
 
-/// The two sides in a line. A body that is in no version is called by the name of its file.
+/// Renders the two sides in one line. A body without a version is shown by the name of its file.
 pub(crate) fn title(from: &Side, to: &Side, file: &str) -> String {
     let side = |side: &Side| match &side.version {
         Some(version) => paint(NUMBER, version.number),

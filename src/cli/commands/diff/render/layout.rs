@@ -1,14 +1,14 @@
-//! JSON over as few lines as can be read: what is short stands in one.
+//! Layout of JSON with short values in one line.
 
 use serde_json::Value;
 
 use crate::cli::text;
 use crate::json::Tree;
 
-/// No list and no object in one line is longer.
+/// The maximum length of a list or object in one line, in bytes.
 const LINE: usize = 72;
 
-/// A value over lines, what is unprintable escaped.
+/// Renders a value over several lines, with unprintable characters escaped.
 pub(super) fn lines(value: &Tree<'_>) -> String {
     let mut told = String::new();
     lay(value, 0, &mut told);
@@ -50,7 +50,7 @@ fn lay(value: &Tree<'_>, depth: usize, told: &mut String) {
     }
 }
 
-/// A value in one line, with spaces after commas and colons.
+/// Renders a value in one line, with spaces after commas and colons.
 pub(super) fn in_line(value: &Tree<'_>) -> String {
     let list = |items: Vec<String>| items.join(", ");
     match value {
@@ -66,12 +66,12 @@ pub(super) fn in_line(value: &Tree<'_>) -> String {
     }
 }
 
-/// A string in quotes, what is unprintable escaped.
+/// Renders a string in quotes, with unprintable characters escaped.
 pub(super) fn quoted(words: &str) -> String {
     text::line(&Value::from(words).to_string())
 }
 
-/// Whether a value fits into a line. No more of it is looked at than fits.
+/// Returns whether a value fits into one line. Reads no more of it than fits.
 pub(super) fn is_short(value: &Tree<'_>) -> bool {
     fn left(value: &Tree<'_>, room: usize) -> Option<usize> {
         match value {
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_short_stands_in_one_line() {
+    fn short_values_take_one_line() {
         let value = json!({"a": [1, "x\u{1b}"], "b": {"c": "y".repeat(60), "d": {}}});
         let expected = format!(
             "{{\n  \"a\": [1, \"x\\u001b\"],\n  \"b\": {{\n    \"c\": \"{}\",\n    \"d\": {{}}\n  }}\n}}",

@@ -1,4 +1,4 @@
-//! The difference of two bodies, for people: what changed, message by message, tool by tool, parameter by parameter.
+//! Rendering of a difference as text, by message, tool and parameter.
 
 mod difference;
 mod layout;

@@ -1,4 +1,4 @@
-//! The edits of one message, tool or parameter.
+//! Rendering of the edits of one message, tool or parameter.
 
 use anstyle::Style;
 use serde_json::Value;
@@ -16,11 +16,11 @@ pub(super) struct Edits<'a> {
     section: Option<&'a Section>,
     edits: Vec<&'a Edit>,
     difference: &'a Difference,
-    /// The message, tool or member as it is or, if it is gone, as it was.
+    /// The new value of the message, tool or member, or the old one if it was removed.
     value: Option<&'a Value>,
 }
 
-/// The sections that changed, in order.
+/// Returns the changed sections, in order.
 pub(super) fn sections(difference: &Difference) -> Vec<Edits<'_>> {
     let mut sections: Vec<Edits> = Vec::new();
     for edit in &difference.body.edits {
@@ -53,11 +53,11 @@ fn value<'a>(difference: &'a Difference, section: &Section) -> Option<&'a Value>
     }
 }
 
-/// No label and value in one line are longer.
+/// The maximum length of a label and its value in one line, in characters.
 const LINE: usize = 72;
 
 impl Edits<'_> {
-    /// What it is, and what happened to it as a whole.
+    /// Returns the heading: the section's name, and whether it was added, removed or moved.
     pub(super) fn heading(&self) -> String {
         let (sign, style) = match self.whole().map(|edit| edit.kind) {
             Some(EditKind::Added) => ("+ ", ADDED.bold()),
@@ -93,7 +93,7 @@ impl Edits<'_> {
         format!("tool {index}{}", kind.unwrap_or_default())
     }
 
-    /// Where else it was.
+    /// Returns the note on the section's earlier position, if it changed.
     fn place(&self) -> Option<String> {
         let section = self.section?;
         let (old, new) = (section.old_index?, section.new_index?);
@@ -105,7 +105,7 @@ impl Edits<'_> {
         }
     }
 
-    /// The edit of the section as a whole, if there is one.
+    /// Returns the edit of the section as a whole, if any.
     fn whole(&self) -> Option<&Edit> {
         self.edits.iter().find(|edit| self.is_whole(edit)).copied()
     }
@@ -114,7 +114,7 @@ impl Edits<'_> {
         self.pointer(edit).tokens().count() == self.depth()
     }
 
-    /// How many tokens of a pointer lead to the section.
+    /// Returns the number of pointer tokens that lead to the section.
     fn depth(&self) -> usize {
         match self.section {
             Some(_) if self.is_item() => 2,
@@ -123,21 +123,21 @@ impl Edits<'_> {
         }
     }
 
-    /// Whether it is a message or a tool.
+    /// Returns whether the section is a message or a tool.
     fn is_item(&self) -> bool {
         let index = |section: &Section| section.old_index.or(section.new_index);
         self.section.and_then(index).is_some()
     }
 
-    /// Where the edited value is or, if it is gone, was.
+    /// Returns the pointer to the edited value, or to its old place if it was removed.
     fn pointer(&self, edit: &Edit) -> Pointer {
         let pointer = edit.new_pointer.as_ref().or(edit.old_pointer.as_ref());
         pointer.cloned().unwrap_or_default()
     }
 
-    /// The heading, and below it what changed.
+    /// Renders the heading and the edits.
     pub(super) fn text(&self, marks: Marks) -> String {
-        // What is no message or tool, and as a whole another one, is its own heading.
+        // A member that is replaced as a whole, and is no message or tool, needs no heading.
         if !self.is_item()
             && let [edit] = self.edits[..]
             && self.is_whole(edit)
@@ -155,7 +155,9 @@ impl Edits<'_> {
         told
     }
 
-    /// The way from the section to what was edited, as code would have it. A tool's `function` says nothing.
+    /// Returns the path from the section to the edited value, in the syntax of code.
+    ///
+    /// Omits the member `function` of a tool, which carries no information.
     fn label(&self, edit: &Edit) -> String {
         let side = match edit.new_pointer {
             Some(_) => &self.difference.to,
@@ -189,7 +191,7 @@ impl Edits<'_> {
     }
 }
 
-/// A message, tool or body that came, went, moved or became another one.
+/// Renders the edit of a message, tool or body as a whole.
 fn item(edit: &Edit, marks: Marks) -> String {
     match (edit.kind, &edit.old, &edit.new) {
         (EditKind::Added, _, Some(new)) => signed("  ", "+", &shown(new), ADDED),
@@ -201,7 +203,7 @@ fn item(edit: &Edit, marks: Marks) -> String {
     }
 }
 
-/// An edit in its own line, or below its label if it is long.
+/// Renders an edit in one line, or below its label if it is long.
 fn entry(indent: &str, label: &str, edit: &Edit, marks: Marks, style: Style) -> String {
     let (sign, value, sign_style) = match (edit.kind, &edit.old, &edit.new) {
         (EditKind::Added, _, Some(new)) => ("+", new, ADDED),
@@ -245,7 +247,7 @@ fn changed(
     style: Style,
 ) -> String {
     let head = format!("{indent}{}:", paint(style, label));
-    // A message's text needs no label.
+    // The text of a message needs no label.
     if label == "content"
         && let Some(segments) = &edit.text
     {
@@ -261,7 +263,7 @@ fn changed(
                     let note = paint(DIM, "(the same value)");
                     format!("{} {note}", marks.pair(&short_old, &short_new))
                 }
-                // An empty text is seen by its quotes only.
+                // Only its quotes make an empty text visible.
                 Some(segments)
                     if ![&old_tree, &new_tree]
                         .iter()
@@ -277,7 +279,7 @@ fn changed(
     head + "\n" + &replaced(&format!("{indent}  "), edit, old, new, marks)
 }
 
-/// A value in place of another, over several lines.
+/// Renders a value that replaces another one, over several lines.
 fn replaced(indent: &str, edit: &Edit, old: &Json, new: &Json, marks: Marks) -> String {
     match &edit.text {
         Some(segments) => words::block(indent, segments, marks),
@@ -287,7 +289,7 @@ fn replaced(indent: &str, edit: &Edit, old: &Json, new: &Json, marks: Marks) -> 
     }
 }
 
-/// A value over several lines, and a message that is nothing but a text as that text.
+/// Renders a value over several lines, and a message that consists of text only as that text.
 fn shown(value: &Json) -> String {
     let value = value.tree();
     let plain = match &value {
@@ -303,7 +305,7 @@ fn shown(value: &Json) -> String {
     }
 }
 
-/// Each line behind a sign.
+/// Prefixes each line with a sign.
 fn signed(indent: &str, sign: &str, lines: &str, style: Style) -> String {
     let lines = lines.lines().map(|line| {
         let line = format!("{sign} {line}");

@@ -1,28 +1,28 @@
-//! A text that was changed, its words marked.
+//! Rendering of a changed text with its changed words marked.
 
 use super::difference::Marks;
 use crate::cli::output::{ADDED, DIM, REMOVED, paint};
 use crate::cli::text;
 use crate::diff::{Segment, SegmentKind};
 
-/// How many lines are shown around one that changed.
+/// The number of lines that are shown around a changed line.
 const AROUND: usize = 2;
 
-/// How many characters are shown of what is equal, beside what changed in the same line.
+/// The number of equal characters that are shown beside a change in the same line.
 const BESIDE: usize = 80;
 
-/// A line, in pieces.
+/// A line, split into pieces.
 type Line<'a> = Vec<(SegmentKind, Shown<'a>)>;
 
 /// A piece of a line.
 #[derive(Clone, Copy)]
 enum Shown<'a> {
     Text(&'a str),
-    /// A line break that was added or removed where no word was.
+    /// A line break that was added or removed without a word.
     Break,
 }
 
-/// A text of one line.
+/// Renders a text of one line.
 pub(super) fn line(segments: &[Segment], marks: Marks) -> String {
     let pieces = segments
         .iter()
@@ -30,7 +30,7 @@ pub(super) fn line(segments: &[Segment], marks: Marks) -> String {
     pieces_text(&pieces.collect::<Line>(), marks)
 }
 
-/// A text of any lines: those that changed, and some around them.
+/// Renders the changed lines of a text, with some lines around them.
 pub(super) fn block(indent: &str, segments: &[Segment], marks: Marks) -> String {
     let lines = lines(segments);
     let changed: Vec<usize> = (0..lines.len())
@@ -62,14 +62,14 @@ fn is_changed(line: &Line) -> bool {
     line.iter().any(|(kind, _)| *kind != SegmentKind::Equal)
 }
 
-/// The lines of both texts at once: a line ends where one of them has an end.
+/// Splits the segments of both texts into lines. A line ends where a line of either text ends.
 fn lines(segments: &[Segment]) -> Vec<Line<'_>> {
     let mut lines: Vec<Line> = vec![Vec::new()];
     for one in segments {
         let is_blank = one.kind != SegmentKind::Equal && one.text.trim().is_empty();
         for piece in one.text.split_inclusive('\n') {
             let (words, ends) = match piece.strip_suffix('\n') {
-                // Of two that are equal, nobody wants to see it.
+                // An unchanged carriage return is not shown.
                 Some(words) if one.kind == SegmentKind::Equal => {
                     (words.strip_suffix('\r').unwrap_or(words), true)
                 }
@@ -89,7 +89,7 @@ fn lines(segments: &[Segment]) -> Vec<Line<'_>> {
             }
         }
     }
-    // What ends in a line break has no line after it.
+    // A line break at the end of the text starts no further line.
     if lines.last().is_some_and(Vec::is_empty) {
         lines.pop();
     }
@@ -106,7 +106,7 @@ fn pieces_text(line: &Line, marks: Marks) -> String {
         told.push_str(&match kind {
             SegmentKind::Equal => {
                 let (first, last) = (position == 0, position + 1 == line.len());
-                // Lines that did not change are cut at their end only.
+                // Unchanged lines are cut at their end only.
                 cut(words, first && !last, last)
             }
             SegmentKind::Removed | SegmentKind::Added => marked(*kind, words, marks),
@@ -126,7 +126,7 @@ fn marked(kind: SegmentKind, words: &str, marks: Marks) -> String {
             } else {
                 ADDED
             };
-            // White space has no colour but its background's.
+            // Only a background colour makes white space visible.
             let style = if words.trim().is_empty() {
                 style.invert()
             } else {
@@ -137,7 +137,7 @@ fn marked(kind: SegmentKind, words: &str, marks: Marks) -> String {
     }
 }
 
-/// What is equal, cut where it is far from what changed.
+/// Renders equal text, without the part that is far from a change.
 fn cut(words: &str, first: bool, last: bool) -> String {
     let positions: Vec<usize> = words.char_indices().map(|(position, _)| position).collect();
     let count = positions.len();
