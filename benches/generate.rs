@@ -47,10 +47,10 @@ fn main() {
         start.elapsed()
     );
     let start = Instant::now();
-    let settled = store.settle(|_| ()).unwrap();
+    let checkpointed = store.checkpoint(|_| ()).unwrap();
     println!(
         "{} bodies settled after that in {:.1?}",
-        settled.bodies,
+        checkpointed.bodies,
         start.elapsed()
     );
 }

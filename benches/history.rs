@@ -36,7 +36,7 @@ fn filled(store: &Store) {
     store
         .create_prompt(NewPrompt::new("rare", body).unwrap())
         .unwrap();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
 }
 
 fn history(criterion: &mut Criterion) {
@@ -84,7 +84,7 @@ fn search(criterion: &mut Criterion, store: &Store) {
 
 /// A view that was never asked before, and one that was.
 fn past(criterion: &mut Criterion, store: &Store) {
-    let last = store.cursor().unwrap().number();
+    let last = store.position().unwrap().number();
     let all = PromptFilter::default();
     let mut group = criterion.benchmark_group("past");
     for (name, operation) in [
@@ -124,7 +124,7 @@ fn past(criterion: &mut Criterion, store: &Store) {
 fn undo(criterion: &mut Criterion, store: &Store) {
     let moved = store.set_environment("prompt 3", "staging", "1.7", Expected::Any);
     moved.unwrap();
-    let mut last = store.cursor().unwrap().number();
+    let mut last = store.position().unwrap().number();
     criterion.bench_function("undo a move", |bencher| {
         bencher.iter(|| last = store.undo(last).unwrap().number);
     });
@@ -138,7 +138,7 @@ fn watch(criterion: &mut Criterion, store: &Store, other: &Store) {
     thread::scope(|scope| {
         scope.spawn(|| {
             loop {
-                let here = other.cursor().unwrap();
+                let here = other.position().unwrap();
                 ready.wait();
                 if done.load(Ordering::Acquire) {
                     break;

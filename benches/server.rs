@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use promptbook::server::{Server, ServerOptions};
-use promptbook::{Created, NewPrompt, Policy, StoreOptions};
+use promptbook::{BumpPolicy, CreatedPrompt, NewPrompt, StoreOptions};
 use serde::Deserialize;
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 
 fn run(turns: usize) -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let options = StoreOptions::new().policy(Policy::Free);
+    let options = StoreOptions::new().policy(BumpPolicy::Free);
     for (place, store) in [
         (
             "a directory",
@@ -93,7 +93,7 @@ fn compare(title: &str, ours: &Load, floor: &Load, clients: usize, turns: usize)
 }
 
 /// Whether many clients get more done than one: commits to one prompt.
-fn commits(url: &str, created: &Created, turns: usize) -> Result<()> {
+fn commits(url: &str, created: &CreatedPrompt, turns: usize) -> Result<()> {
     let update = format!(
         r#"{{"promptId":"{}","promptVersionId":"{}","newMajorVersion":false,"commitMessage":"load","promptBody":{}}}"#,
         created.prompt.id,

@@ -1,12 +1,12 @@
 //! A test with a store in memory: `cargo test --example in_a_test`.
 
-use promptbook::{Mode, Result, Store};
+use promptbook::{RenderMode, Result, Store};
 use serde_json::{Map, Value};
 
 /// What the app does with its prompts, and what is to be tested.
 pub fn welcome(store: &Store, name: &str) -> Result<String> {
     let inputs = Map::from_iter([("name".to_owned(), Value::from(name))]);
-    let rendered = store.render("welcome@production", &inputs, Mode::Strict)?;
+    let rendered = store.render("welcome@production", &inputs, RenderMode::Strict)?;
     let text = rendered.body["messages"][0]["content"].as_str();
     Ok(text.unwrap_or_default().to_owned())
 }

@@ -1,6 +1,6 @@
 //! An app that manages its prompts offline: `cargo run --example offline`.
 
-use promptbook::{Bump, Error, Expected, Mode, NewPrompt, NewVersion, Result, Store};
+use promptbook::{Bump, Error, Expected, NewPrompt, NewVersion, RenderMode, Result, Store};
 use serde_json::json;
 
 #[allow(clippy::print_stdout)] // A program for people.
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
         .as_object()
         .cloned()
         .unwrap_or_default();
-    let rendered = store.render("greeting@production", &inputs, Mode::Strict)?;
+    let rendered = store.render("greeting@production", &inputs, RenderMode::Strict)?;
     let text = &rendered.body["messages"][1]["content"];
     println!("{} {}: {text}", greeting.name, version.number);
     Ok(())

@@ -11,7 +11,7 @@
 //! of its base, and moves environments in transactions.
 //!
 //! ```
-//! use promptbook::{Mode, NewPrompt, NewVersion, Store};
+//! use promptbook::{RenderMode, NewPrompt, NewVersion, Store};
 //! use serde_json::json;
 //!
 //! # fn main() -> promptbook::Result<()> {
@@ -28,7 +28,7 @@
 //! assert_eq!(version.number.to_string(), "1.1");
 //!
 //! let inputs = json!({"name": "Ada"}).as_object().cloned().unwrap_or_default();
-//! let rendered = store.render("greeting@production", &inputs, Mode::Strict)?; // still 1.0
+//! let rendered = store.render("greeting@production", &inputs, RenderMode::Strict)?; // still 1.0
 //! assert_eq!(rendered.body["messages"][0]["content"], "Greet Ada.");
 //! # Ok(())
 //! # }
@@ -38,7 +38,7 @@
 //!
 //! - [`Store`] is the handle that an app uses. [`StoreOptions`] opens a store with other than the
 //!   default options. [`Batch`] makes several changes in one transaction.
-//! - [`Selector`] and [`Spec`] select versions: `2.1`, `^2`, `latest`, `production`,
+//! - [`Selector`] and [`VersionSpec`] select versions: `2.1`, `^2`, `latest`, `production`,
 //!   `greeting@production`.
 //! - [`Contract`] describes what a body requires of its callers. [`contract::breakages`] are the
 //!   bump rules.
@@ -97,29 +97,32 @@ pub mod trust;
 
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{
-    Blame, BlameEntry, BundleSummary, Collected, Created, Cursor, Difference,
-    EnvironmentDifference, Event, Holding, Imported, Matched, Moment, Move, Moved, NewPrompt,
-    NewVersion, OperationRef, Origin, Packed, Report, Resolved, SearchHit, Settled, Side, Snippet,
-    VariableChange, Verdict, Violation,
+    Blame, BlameEntry, BlameOrigin, BundleSummary, CheckpointSummary, CreatedPrompt, DiffSide,
+    Difference, EnvironmentChange, EnvironmentDifference, EnvironmentLogEntry, EnvironmentUpdate,
+    Event, GcSummary, ImportSummary, LogPosition, MatchedIn, Moment, NewPrompt, NewVersion,
+    OperationRef, RepackSummary, Resolved, SearchHit, Snippet, VariableChange, Verdict,
+    VerifyReport, Violation,
 };
-pub use frozen::{Frozen, Lock};
+pub use frozen::{Frozen, Lockfile};
 pub use fs::checksummed_file::FileError;
 pub use fs::lock::holders::LockHolder;
 pub use fs::lock::policy::LockWait;
 pub use json::Json;
 pub use model::body::Body;
-pub use model::error::{Error, ErrorKind, Holder, Result, Unfrozen};
+pub use model::error::{Error, ErrorKind, FreezeProblem, Result, VersionLabel};
 pub use model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, Seal, VersionId};
-pub use model::invalid_argument::Invalid;
+pub use model::invalid_argument::InvalidArgument;
 pub use model::record::{
-    Change, Durability, Environment, Expected, Operation, OperationContent, OperationFilter,
-    OperationKind, Policy, Prompt, PromptFilter, PromptState, RecordedInputs, Settings, Version,
-    VersionCounts, VersionFilter,
+    BumpPolicy, Change, Durability, Environment, Expected, Operation, OperationContent,
+    OperationFilter, OperationKind, Prompt, PromptFilter, PromptState, RecordedInputs, Settings,
+    Version, VersionCounts, VersionFilter,
 };
-pub use model::version_number::{Bump, PromptRef, Selector, Spec, VersionNumber};
+pub use model::version_number::{Bump, PromptRef, Selector, VersionNumber, VersionSpec};
 pub use storage::BlobUsage;
-pub use store::{Backup, Batch, GcOptions, Rendered, Repaired, Stats, Store, StoreOptions, View};
-pub use template::{Filled, Mode};
+pub use store::{
+    BackupSummary, Batch, GcOptions, Rendered, RepairSummary, Store, StoreOptions, StoreStats, View,
+};
+pub use template::{RenderMode, RenderedBody};
 
 /// Compiles and runs the examples of the README as tests.
 #[cfg(all(doctest, feature = "server"))]

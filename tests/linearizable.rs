@@ -138,7 +138,7 @@ fn read(store: &Store, ledger: &Ledger, honest: bool, stop: &dyn Fn() -> bool) {
 fn keep(store: &Store, directory: &Path, stop: &dyn Fn() -> bool) {
     while !stop() {
         match fastrand::u32(..8) {
-            0 | 1 => drop(store.settle(|_| ()).unwrap()),
+            0 | 1 => drop(store.checkpoint(|_| ()).unwrap()),
             2 => drop(store.collect_garbage(Duration::ZERO).unwrap()),
             3 => drop(store.repack().unwrap()),
             4 => drop(store.export_bundle(&mut Vec::new()).unwrap()),
@@ -336,7 +336,7 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
     for place in ["store", "backup"] {
         match Store::open(directory.join(place)) {
             Ok(store) => assert_eq!(store.verify(|_| ()).unwrap().violations, [], "{place}"),
-            Err(Error::NotAStore { .. } | Error::IndexLost { .. }) if place == "backup" => {}
+            Err(Error::NotAStore { .. } | Error::IndexMissing { .. }) if place == "backup" => {}
             Err(error) => panic!("{error}"),
         }
     }

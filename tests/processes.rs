@@ -115,7 +115,7 @@ fn work(store: &Store, directory: &Path, seed: u64) {
                     .unwrap();
             }
             _ if rng.u32(..20) == 0 => {
-                store.settle(|_| ()).unwrap();
+                store.checkpoint(|_| ()).unwrap();
             }
             _ => {}
         }
@@ -174,7 +174,7 @@ fn check(directory: &Path, prompts: &[PromptId]) -> usize {
     store
         .commit(NewVersion::new(prompts[0], body("after")).unwrap())
         .unwrap();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let report = store.verify(|_| ()).unwrap();
     assert_eq!(
         report.violations,
@@ -301,7 +301,7 @@ fn come_and_go(store: &Store, done: &AtomicBool) {
     for number in 0.. {
         let new = NewVersion::new(prompt, body(&format!("passing {number}"))).unwrap();
         let version = store.commit(new).unwrap();
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         store.delete_version(version.id).unwrap();
         store.collect_garbage(Duration::ZERO).unwrap();
         if done.load(Ordering::Acquire) {

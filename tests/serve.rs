@@ -124,7 +124,7 @@ impl Drop for Served {
     }
 }
 
-fn greeting(place: &Path) -> promptbook::Created {
+fn greeting(place: &Path) -> promptbook::CreatedPrompt {
     let store = Store::create(place).unwrap();
     store
         .create_prompt(NewPrompt::new("greeting", BODY).unwrap())
@@ -545,7 +545,7 @@ fn the_secrets_are_for_the_owner_only_and_in_no_index() {
 }
 
 /// A URL that a server signed, as its path.
-fn signed(served: &Served, created: &promptbook::Created) -> String {
+fn signed(served: &Served, created: &promptbook::CreatedPrompt) -> String {
     let query = json!({"promptVersionId": created.version.id});
     let (_, answer) = served.post("/v1/prompt-2025/query/version", &query);
     let url = answer["data"]["s3_url"].as_str().unwrap();

@@ -55,7 +55,9 @@ pub(crate) fn run(case: &mut Case<'_>) {
         store.versions(id, &all, None, usize::MAX).unwrap()
     });
     case.time("list all names", || store.environment_names().unwrap());
-    case.time("holders", || store.holders(id, "env-7", 50).unwrap());
+    case.time("holders", || {
+        store.environment_log(id, "env-7", 50).unwrap()
+    });
     case.time("diff of environments", || {
         store.diff_environments("env-7", "env-8").unwrap()
     });

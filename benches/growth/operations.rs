@@ -1,6 +1,6 @@
 //! Operations: one environment of one prompt, moved back and forth.
 
-use promptbook::{EnvironmentName, Expected, Move, OperationFilter, OperationRef};
+use promptbook::{EnvironmentName, EnvironmentUpdate, Expected, OperationFilter, OperationRef};
 
 use crate::table::Case;
 use crate::versions::{case_middle, fill, whole};
@@ -15,7 +15,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
                 .batch(|batch| {
                     for turn in some {
                         let to = if turn.is_multiple_of(2) { "1.1" } else { "1.0" };
-                        batch.move_environments(&[Move::set(id, "staging", to)?])?;
+                        batch.move_environments(&[EnvironmentUpdate::set(id, "staging", to)?])?;
                     }
                     Ok(())
                 })
@@ -60,9 +60,11 @@ pub(crate) fn run(case: &mut Case<'_>) {
             store.operations(&filter, Some(middle), 50).unwrap()
         });
     }
-    case.time("holders, 50", || store.holders(id, "staging", 50).unwrap());
+    case.time("holders, 50", || {
+        store.environment_log(id, "staging", 50).unwrap()
+    });
     case.time("holders, all", || {
-        store.holders(id, "staging", usize::MAX).unwrap()
+        store.environment_log(id, "staging", usize::MAX).unwrap()
     });
     whole(case);
     case.time("undo_with_later of the creation", || {

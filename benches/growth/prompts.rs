@@ -41,7 +41,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
     });
     let Some(ids) = made else { return };
     let id = ids[size / 2];
-    case.time("settle", || store.settle(|_| ()).unwrap());
+    case.time("settle", || store.checkpoint(|_| ()).unwrap());
     case.time("create one", || store.create_prompt(new(size)).unwrap());
     case.time("commit", || {
         store.commit(NewVersion::new(id, body(7)).unwrap()).unwrap()
@@ -64,7 +64,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
     let again = moves(ids.iter().copied(), &staging, "1.2");
     case.time("move it again", || store.move_environments(&again).unwrap());
     case.time("undo of that", || store.undo_newest().unwrap());
-    let last = store.cursor().unwrap().number();
+    let last = store.position().unwrap().number();
     case.time("undo_with_later of the first move", || {
         store.undo_with_later(last - 2).unwrap()
     });

@@ -4,8 +4,8 @@ use std::io::Cursor as File;
 use std::time::Duration;
 
 use promptbook::{
-    Cursor, Expected, Mode, Move, NewPrompt, NewVersion, OperationFilter, PromptId, Selector, Spec,
-    Store, StoreOptions, VersionFilter,
+    EnvironmentUpdate, Expected, LogPosition, NewPrompt, NewVersion, OperationFilter, PromptId,
+    RenderMode, Selector, Store, StoreOptions, VersionFilter, VersionSpec,
 };
 
 use crate::table::Case;
@@ -16,7 +16,7 @@ pub(crate) fn body(number: usize) -> String {
     )
 }
 
-pub(crate) fn of(id: PromptId, selector: &str) -> Spec {
+pub(crate) fn of(id: PromptId, selector: &str) -> VersionSpec {
     (id, selector.parse::<Selector>().unwrap()).into()
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
     let Some(id) = case.time("make them", || fill(store, size)) else {
         return;
     };
-    case.time("settle", || store.settle(|_| ()).unwrap());
+    case.time("settle", || store.checkpoint(|_| ()).unwrap());
     let again = || NewVersion::new(id, body(size)).unwrap();
     case.time("commit", || store.commit(again()).unwrap());
     let more = NewVersion::new(id, body(size + 1)).unwrap();
@@ -123,7 +123,9 @@ fn reads(case: &mut Case<'_>, id: PromptId, middle: &str) {
         let filter = OperationFilter::default().prompt(id);
         store.operations(&filter, None, 50).unwrap()
     });
-    case.time("holders", || store.holders(id, "staging", 50).unwrap());
+    case.time("holders", || {
+        store.environment_log(id, "staging", 50).unwrap()
+    });
     case.time("diff", || {
         store.diff(of(id, "1.0"), of(id, middle)).unwrap()
     });
@@ -131,7 +133,9 @@ fn reads(case: &mut Case<'_>, id: PromptId, middle: &str) {
     case.time("render", || {
         let inputs = serde_json::json!({"question": "why"});
         let inputs = inputs.as_object().unwrap();
-        store.render(of(id, middle), inputs, Mode::Strict).unwrap()
+        store
+            .render(of(id, middle), inputs, RenderMode::Strict)
+            .unwrap()
     });
     case.time("at the middle", || {
         let view = store.at(case_middle(store)).unwrap();
@@ -140,7 +144,7 @@ fn reads(case: &mut Case<'_>, id: PromptId, middle: &str) {
 }
 
 pub(crate) fn case_middle(store: &Store) -> u64 {
-    store.cursor().unwrap().number() / 2
+    store.position().unwrap().number() / 2
 }
 
 /// What reads or writes all of a store.
@@ -149,7 +153,7 @@ pub(crate) fn whole(case: &mut Case<'_>) {
     case.time("search", || store.search("answer", 20).unwrap());
     case.time("freeze", || store.freeze("production").unwrap());
     case.time("changes_since, all", || {
-        store.changes_since(Cursor::START, usize::MAX).unwrap()
+        store.changes_since(LogPosition::START, usize::MAX).unwrap()
     });
     case.time("verify", || assert_clean(store));
     let bundle = case.time("export_bundle", || {
@@ -174,11 +178,11 @@ pub(crate) fn moves<'a>(
     prompts: impl IntoIterator<Item = PromptId>,
     environments: impl IntoIterator<Item = &'a String> + Clone,
     to: &str,
-) -> Vec<Move> {
+) -> Vec<EnvironmentUpdate> {
     let mut moves = Vec::new();
     for prompt in prompts {
         for name in environments.clone() {
-            moves.push(Move::set(prompt, name.as_str(), to).unwrap());
+            moves.push(EnvironmentUpdate::set(prompt, name.as_str(), to).unwrap());
         }
     }
     moves

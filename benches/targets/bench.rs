@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use promptbook::{Bump, PromptId, Selector, Spec, Store};
+use promptbook::{Bump, PromptId, Selector, Store, VersionSpec};
 use tempfile::TempDir;
 
 use crate::floor::Floor;
@@ -101,7 +101,7 @@ impl Bench {
             let numbers = first..(first + at_once).min(self.prompts);
             make_prompts(&store, numbers, self.versions);
         }
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         self.make_files(directory);
     }
 
@@ -189,7 +189,7 @@ pub(crate) fn make_prompts(store: &Store, numbers: std::ops::Range<u64>, version
 
 /// The number of a prompt that no store has yet: whatever is made in a kept one by later runs has other bodies.
 pub(crate) fn own_number(store: &Store) -> u64 {
-    OWN + store.cursor().unwrap().number()
+    OWN + store.position().unwrap().number()
 }
 
 /// A prompt of one's own, of one version.
@@ -200,8 +200,8 @@ pub(crate) fn own_prompt(store: &Store, number: u64) -> PromptId {
     store.create_prompt(new).unwrap().prompt.id
 }
 
-pub(crate) fn production(prompt: PromptId) -> Spec {
-    Spec::new(
+pub(crate) fn production(prompt: PromptId) -> VersionSpec {
+    VersionSpec::new(
         prompt,
         Selector::Environment(promptbook::EnvironmentName::production()),
     )

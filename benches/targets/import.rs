@@ -29,7 +29,7 @@ struct Done {
     ours: Vec<f64>,
     floor: Vec<f64>,
     settling: Duration,
-    settled: usize,
+    checkpointed: usize,
 }
 
 pub(crate) fn run(bench: &Bench, report: &mut Report) {
@@ -43,7 +43,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     for _ in 0..imports {
         import(bench, at_once, &mut done);
     }
-    let settling = done.settling.as_secs_f64() / as_f64(done.settled);
+    let settling = done.settling.as_secs_f64() / as_f64(done.checkpointed);
     let rate = Row::new(
         format!("import, versions, in transactions of {BATCH}"),
         Amount::Rate(median(done.ours)),
@@ -89,9 +89,9 @@ fn import(bench: &Bench, at_once: u64, done: &mut Done) {
         done.ours.push(per_second(versions, start.elapsed()));
 
         let start = Instant::now();
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         done.settling += start.elapsed();
-        done.settled += versions;
+        done.checkpointed += versions;
 
         let rows: Vec<_> = each_version(&prompts, bench.versions)
             .map(|(prompt, version)| Rows::new(prompt, version))

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use promptbook::{
-    Expected, Prompt, PromptFilter, PromptId, Selector, Spec, Store, Version, VersionFilter,
+    Expected, Prompt, PromptFilter, PromptId, Selector, Store, Version, VersionFilter, VersionSpec,
 };
 
 use crate::bench::{Bench, LONG};
@@ -28,7 +28,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let store = bench.open();
     let floor = Reader::open(bench.directory());
     let long = store.prompt(LONG).unwrap().id;
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let mut lists = Lists { bench, report };
     lists.compare(
         "newest 50 versions of a prompt",
@@ -131,7 +131,7 @@ impl Lists<'_> {
 
     /// The highest version of a major, which the store has in memory, and right after something of the prompt changed.
     fn highest(&mut self, store: &Store, floor: &Reader, long: PromptId) {
-        let spec = Spec::new(long, "^2".parse::<Selector>().unwrap());
+        let spec = VersionSpec::new(long, "^2".parse::<Selector>().unwrap());
         let ours = || store.version(spec.clone()).unwrap();
         let bare = || floor.highest(long.as_str(), 2);
         let same = |ours: &Version, floor: &floor::Version| {

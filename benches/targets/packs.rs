@@ -42,7 +42,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let bytes = {
         let store = Store::create(directory.path()).unwrap();
         let bytes = make(&store, bench);
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         bytes
     };
     let built = start.elapsed().as_secs_f64();
@@ -57,7 +57,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let store = Store::open(directory.path()).unwrap();
     read(bench, &store, "of an import", report);
     store.repack().unwrap();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     read(bench, &store, "after gc --aggressive", report);
     drop(store);
     let (packed, _) = space(directory.path());

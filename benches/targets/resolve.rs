@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use promptbook::{Resolved, Spec, Store};
+use promptbook::{Resolved, Store, VersionSpec};
 
 use crate::bench::{Bench, own_number, own_prompt, production};
 use crate::child::Writer;
@@ -29,7 +29,7 @@ const AFTER_ANOTHERS: Amount = Amount::Time(5e-6);
 pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let store = bench.open();
     let ids = bench.prompt_ids(&store, HOTTEST);
-    let specs: Vec<Spec> = ids.iter().map(|id| production(*id)).collect();
+    let specs: Vec<VersionSpec> = ids.iter().map(|id| production(*id)).collect();
     let floor = Reader::open(bench.directory());
     for (id, spec) in ids.iter().zip(&specs) {
         let (version, body) = floor.resolve(id.as_str());
@@ -38,15 +38,15 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
         assert_eq!(resolved.body.as_bytes(), body);
     }
     warm(bench, report, &store, &specs);
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     after_a_change(bench, report, &store, &floor);
 }
 
-fn resolve(store: &Store, spec: &Spec) -> Arc<Resolved> {
+fn resolve(store: &Store, spec: &VersionSpec) -> Arc<Resolved> {
     store.resolve(spec).unwrap()
 }
 
-fn warm(bench: &Bench, report: &mut Report, store: &Store, specs: &[Spec]) {
+fn warm(bench: &Bench, report: &mut Report, store: &Store, specs: &[VersionSpec]) {
     let ours = |thread| {
         let (specs, mut next) = (shuffled(specs, thread), (0..specs.len()).cycle());
         move || {
@@ -88,7 +88,7 @@ fn warm(bench: &Bench, report: &mut Report, store: &Store, specs: &[Spec]) {
     }
 }
 
-fn shuffled(specs: &[Spec], seed: u64) -> Vec<Spec> {
+fn shuffled(specs: &[VersionSpec], seed: u64) -> Vec<VersionSpec> {
     let mut specs = specs.to_vec();
     fastrand::Rng::with_seed(seed).shuffle(&mut specs);
     specs
@@ -107,7 +107,7 @@ fn after_a_change(bench: &Bench, report: &mut Report, store: &Store, floor: &Rea
         }
         (id, [first, second.id])
     });
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let (asked, _) = prompts[0];
     let spec = production(asked);
     let mut writer = Writer::start(bench.directory());

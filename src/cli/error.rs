@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::output::{HINT, WRONG, aside, paint};
 use super::text;
-use crate::storage::ErrorKind;
-use crate::{Error, FileError, Invalid, Store};
+use crate::storage::StorageErrorKind;
+use crate::{Error, FileError, InvalidArgument, Store};
 
 /// The result of a command, which has written its output.
-pub(crate) type Outcome<T = ()> = Result<T, Failure>;
+pub(crate) type CommandResult<T = ()> = Result<T, Failure>;
 
 /// An error of a command.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Failure {
     /// Converts a failure to report a change into one that says that the change took place.
     ///
     /// Returns the failure unchanged if the reader closed the output, or if no change took place.
-    pub(crate) fn after(self, done: Done<'_>) -> Self {
+    pub(crate) fn after(self, done: CompletedChange<'_>) -> Self {
         let (false, Some(done)) = (self.exit == Exit::Success, done.words()) else {
             return self;
         };
@@ -140,14 +140,14 @@ impl Failure {
 
 /// A change that took place.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Done<'a> {
+pub(crate) enum CompletedChange<'a> {
     /// The operations that this handle committed last. If it committed none, no change took place.
     Operations(&'a Store),
     /// Another change, described as a sentence.
     Other(&'a str),
 }
 
-impl Done<'_> {
+impl CompletedChange<'_> {
     fn words(self) -> Option<String> {
         let operations = match self {
             Self::Other(done) => return Some(done.to_owned()),
@@ -160,8 +160,8 @@ impl Done<'_> {
     }
 }
 
-impl From<Invalid> for Failure {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidArgument> for Failure {
+    fn from(invalid: InvalidArgument) -> Self {
         Self::new(Exit::Usage, "invalid", invalid.to_string())
     }
 }
@@ -198,8 +198,8 @@ fn name(error: &Error) -> &'static str {
     match error {
         Error::NotAStore { .. } => "not_a_store",
         Error::StoreExists { .. } => "store_exists",
-        Error::ForeignBackup { .. } => "foreign_backup",
-        Error::IndexLost { .. } => "index_lost",
+        Error::MismatchedBackup { .. } => "foreign_backup",
+        Error::IndexMissing { .. } => "index_lost",
         Error::NewerFormat { .. } => "newer_format",
         Error::UnreleasedFormat { .. } => "unreleased_format",
         Error::NetworkFilesystem { .. } => "network_filesystem",
@@ -210,23 +210,23 @@ fn name(error: &Error) -> &'static str {
         Error::AmbiguousPrompt { .. } => "ambiguous_prompt",
         Error::VersionNotFound { .. } => "version_not_found",
         Error::EnvironmentNotFound { .. } => "environment_not_found",
-        Error::ForeignVersion { .. } => "foreign_version",
+        Error::MismatchedVersion { .. } => "foreign_version",
         Error::BodyNotFound { .. } => "body_not_found",
         Error::InputsNotFound { .. } => "inputs_not_found",
         Error::OperationNotFound { .. } => "operation_not_found",
-        Error::CursorNotFound { .. } => "cursor_not_found",
-        Error::StoodOn { .. } => "stood_on",
+        Error::PositionNotFound { .. } => "position_not_found",
+        Error::UndoBlocked { .. } => "stood_on",
         Error::AlreadyUndone { .. } => "already_undone",
         Error::BodyCollected { .. } => "body_collected",
         Error::ClockInDoubt { .. } => "clock_in_doubt",
         Error::PromptIdTaken { .. } => "prompt_id_taken",
         Error::VersionIdTaken { .. } => "version_id_taken",
         Error::Conflict { .. } => "conflict",
-        Error::Contradiction { .. } => "contradiction",
+        Error::MergeConflict { .. } => "contradiction",
         Error::Breaking { .. } => "breaking",
         Error::NoBase { .. } => "no_base",
         Error::NumbersExhausted { .. } => "numbers_exhausted",
-        Error::Invalid(_) => "invalid",
+        Error::InvalidArgument(_) => "invalid",
         Error::InvalidBody { .. } => "invalid_body",
         Error::Render { .. } => "render",
         Error::Freeze { .. } => "freeze",
@@ -240,17 +240,17 @@ fn name(error: &Error) -> &'static str {
             FileError::Malformed { .. } => "malformed_file",
         },
         Error::Unrenderable(_) => "unrenderable",
-        Error::Damaged { .. } => "damaged",
+        Error::CorruptBody { .. } => "damaged",
         Error::OutcomeUnknown { .. } => "outcome_unknown",
         Error::WithinBatch => "within_batch",
         Error::Poisoned => "poisoned",
-        Error::Backend(error) => match error.kind() {
-            ErrorKind::Full => "full",
-            ErrorKind::Busy => "busy",
-            ErrorKind::Corrupt => "corrupt",
-            ErrorKind::OutcomeUnknown => "outcome_unknown",
-            ErrorKind::Io => "io",
-            ErrorKind::Replaced => "replaced",
+        Error::Storage(error) => match error.kind() {
+            StorageErrorKind::Full => "full",
+            StorageErrorKind::Busy => "busy",
+            StorageErrorKind::Corrupt => "corrupt",
+            StorageErrorKind::OutcomeUnknown => "outcome_unknown",
+            StorageErrorKind::Io => "io",
+            StorageErrorKind::Replaced => "replaced",
             _ => "backend",
         },
     }
@@ -261,9 +261,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::NotAStore { .. } => {
             "create a store with promptbook init, or name another one with --store DIR or PROMPTBOOK_STORE".into()
         }
-        Error::ForeignBackup { .. } => "back up to another directory, and check what this one contains".into(),
+        Error::MismatchedBackup { .. } => "back up to another directory, and check what this one contains".into(),
         Error::StoreExists { .. } => "use the existing store; promptbook stats shows what it contains".into(),
-        Error::IndexLost { .. } => "restore index.db from a copy, or move the other files away".into(),
+        Error::IndexMissing { .. } => "restore index.db from a copy, or move the other files away".into(),
         Error::UnreleasedFormat { .. } => {
             "export a bundle with the older build (promptbook export --bundle FILE), \
              then run promptbook --store NEW init and promptbook --store NEW import FILE"
@@ -286,7 +286,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::EnvironmentNotFound { prompt, .. } => {
             format!("promptbook env list {prompt} lists its environments")
         }
-        Error::ForeignVersion { version, .. } => format!("name it only by its id: {version}"),
+        Error::MismatchedVersion { version, .. } => format!("name it only by its id: {version}"),
         Error::ClockInDoubt { .. } => {
             "nothing was removed; if the clock is right, run promptbook gc --yes".into()
         }
@@ -294,12 +294,12 @@ fn hint(error: &Error) -> Option<String> {
             "choose another id, or none; the id of a deleted prompt is never reused".into()
         }
         Error::OperationNotFound { .. } => "promptbook ops lists the operations".into(),
-        Error::StoodOn { operation, .. } => {
+        Error::UndoBlocked { operation, .. } => {
             format!("promptbook undo {operation} --also-later undoes them too")
         }
         Error::AlreadyUndone { by, .. } => format!("promptbook undo {by} redoes it"),
         Error::Conflict { .. } => "another writer changed it; check the new state before you repeat the command".into(),
-        Error::Contradiction { .. } => "both sides changed the same thing; \
+        Error::MergeConflict { .. } => "both sides changed the same thing; \
             import the bundle into a new store, and copy what is missing from there"
             .into(),
         Error::File(FileError::Unsealed { .. } | FileError::Altered { .. }) => {
@@ -313,17 +313,17 @@ fn hint(error: &Error) -> Option<String> {
         Error::Render { .. } => "promptbook vars SPEC lists the inputs that it requires".into(),
         Error::Freeze { .. } => "promptbook vars SPEC lists the partials of a prompt and where they are used".into(),
         Error::Unrenderable(_) => "use --mode strict, which renders bodies of any shape".into(),
-        Error::Damaged { .. } => "promptbook verify lists all damage; \
+        Error::CorruptBody { .. } => "promptbook verify lists all damage; \
             restore the store, or that body, from a backup"
             .into(),
         Error::OutcomeUnknown { .. } => "promptbook ops shows whether the change took place; \
             check the disk before you continue"
             .into(),
-        Error::Backend(error) => match error.kind() {
-            ErrorKind::Full => "free some space and repeat the command; nothing was changed".into(),
-            ErrorKind::Busy => "repeat the command, or wait longer with --wait SECONDS; nothing was changed".into(),
-            ErrorKind::Replaced => "check what is there now, and repeat the command".into(),
-            ErrorKind::Corrupt => "promptbook verify lists all damage".into(),
+        Error::Storage(error) => match error.kind() {
+            StorageErrorKind::Full => "free some space and repeat the command; nothing was changed".into(),
+            StorageErrorKind::Busy => "repeat the command, or wait longer with --wait SECONDS; nothing was changed".into(),
+            StorageErrorKind::Replaced => "check what is there now, and repeat the command".into(),
+            StorageErrorKind::Corrupt => "promptbook verify lists all damage".into(),
             _ => return None,
         },
         _ => return None,

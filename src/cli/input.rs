@@ -6,13 +6,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::error::{Failure, Outcome};
+use super::error::{CommandResult, Failure};
 use super::exit::Exit;
 use crate::Body;
 use crate::json::unheld_number;
 
 /// Reads a body from a file, or from standard input if the file is `-` or absent.
-pub(crate) fn body(file: Option<&Path>) -> Outcome<Body> {
+pub(crate) fn body(file: Option<&Path>) -> CommandResult<Body> {
     if file.is_none() && io::stdin().is_terminal() {
         return Err(Failure::usage("no FILE was given, and standard input is a terminal")
             .hint("name the file of the body, or redirect standard input with < or |; - reads from the terminal"));
@@ -22,7 +22,7 @@ pub(crate) fn body(file: Option<&Path>) -> Outcome<Body> {
 }
 
 /// Reads inputs, a JSON object, from a file, or from standard input if the file is `-`.
-pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
+pub(crate) fn inputs(file: &Path) -> CommandResult<Map<String, Value>> {
     let bytes = read(file)?;
     let refuse = |message: &str| Failure::new(Exit::Usage, "invalid_inputs", message);
     let inputs = serde_json::from_slice(&bytes).map_err(|error| {
@@ -43,7 +43,7 @@ pub(crate) fn inputs(file: &Path) -> Outcome<Map<String, Value>> {
 /// The start of a hint: the numbers that inputs can contain.
 pub(crate) const NUMBERS: &str = "inputs can be 64-bit integers and doubles";
 
-fn read(file: &Path) -> Outcome<Vec<u8>> {
+fn read(file: &Path) -> CommandResult<Vec<u8>> {
     let read = if is_stdin(file) {
         bounded(io::stdin().lock())
     } else {

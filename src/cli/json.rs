@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::contract::Variable;
 use crate::diff::{Edit, Pointer, Segment};
-use crate::template::{PartialUse, Place};
+use crate::template::{PartialUse, TextLocation};
 use crate::{Breakage, Contract, Difference, Environment, Json, Prompt, VariableChange, Version};
 
 /// Returns the documented shape `Version`.
@@ -63,7 +63,7 @@ pub(crate) struct ContractShape<'a> {
 #[derive(Serialize)]
 struct ToolShape<'a> {
     name: Option<&'a str>,
-    place: &'a Place,
+    place: &'a TextLocation,
     definition: &'a Json,
 }
 

@@ -33,7 +33,7 @@
 //! | `create` | `{prompt: Prompt, version: Version}` |
 //! | `commit` | `{prompt: Prompt, version: Version, base: Version or null, bump: "major" or "minor", breaking: [Breakage]}` |
 //! | `log` | `{versions: [Version + {prompt: name}], more: boolean}` |
-//! | `log --env` | `{holders: [Holding], more: boolean}`, newest first |
+//! | `log --env` | `{environment_log: [EnvironmentLogEntry], more: boolean}`, newest first |
 //! | `show` | `{prompt: Prompt, version: Version, contract: Contract, body}` |
 //! | `diff` | Difference; with `--env` and no prompt `{prompts: [{prompt: Prompt, from: Version or null, to: Version or null, difference: Difference or null}]}` |
 //! | `blame` | `{version: Version, entries: [{pointer, value, origin: {id, number, author, created_at, message}, boundary}]}` |
@@ -48,10 +48,10 @@
 //! | `rm` | `{prompt: Prompt, version: Version or null}`; version is null if the whole prompt was deleted |
 //! | `ops` | `{operations: [Operation], more: boolean}` |
 //! | `undo` | `{operation: Operation or null}`: the new operation; null if no operation was left to undo |
-//! | `watch` | one line for each change: `{cursor, operation: Operation, affected: [prompt id]}` |
+//! | `watch` | one line for each change: `{position, operation: Operation, affected: [prompt id]}` |
 //! | `cat-body` | `{blob, text}`; text is the body's exact text, as a string |
 //! | `verify` | `{clean, operations, prompts, versions, bodies, bytes, head, violations: [Violation]}` |
-//! | `settle` | `{bodies, bytes}` |
+//! | `checkpoint` | `{bodies, bytes}` |
 //! | `verify --repair` | `{bodies: [hash], report}`; report has the members of `verify` |
 //! | `backup`, `restore` | `{path, copied, bytes, kept, report}`; report has the members of `verify` |
 //! | `gc` | `{bodies, bytes, leftovers, inputs, packed, dropped}`; `--dry-run` `{dry_run, bodies, bytes, leftovers}` |
@@ -77,7 +77,7 @@
 //! | Difference | `{from: Version or null, to: Version or null, edits: [Edit], variables: [{name, before, after}], breakages: [Breakage], verdict: "unchanged", "minor" or "major"}`; from and to are null for a file; before and after are null if the variable is absent on that side |
 //! | Edit | `{kind, section: {member, old_index, new_index}, old_pointer, new_pointer, old, new, text: [{kind, text}]}`, without the members that do not apply, as in the library's [`Edit`](crate::diff::Edit); pointers are JSON Pointers |
 //! | Operation | `{number, id, at, author, kind, changes}`, as in the library's [`Operation`](crate::Operation) |
-//! | Holding | `{version_id, number, from, until, author, reason, operation, kind}`; until is null if the environment still points to the version |
+//! | EnvironmentLogEntry | `{version_id, number, from, until, author, reason, operation, kind}`; until is null if the environment still points to the version |
 //! | Violation | `{violation, detail, …}`, as in the library's [`Violation`](crate::Violation) |
 //!
 //! Version numbers are strings (`"2.1"`). Times are RFC 3339 in UTC. `more` is true if the list was

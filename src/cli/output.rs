@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::error::{Failure, Outcome};
+use super::error::{CommandResult, Failure};
 use super::text;
 
 /// The style of version numbers.
@@ -38,7 +38,7 @@ pub(crate) fn paint(style: Style, text: impl Display) -> String {
 }
 
 /// Writes styled text to standard output.
-pub(crate) fn words(text: &str) -> Outcome {
+pub(crate) fn words(text: &str) -> CommandResult {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
@@ -46,7 +46,7 @@ pub(crate) fn words(text: &str) -> Outcome {
 }
 
 /// Writes bytes unchanged to standard output.
-pub(crate) fn bytes(bytes: &[u8]) -> Outcome {
+pub(crate) fn bytes(bytes: &[u8]) -> CommandResult {
     let mut out = io::stdout().lock();
     out.write_all(bytes)
         .and_then(|()| out.flush())
@@ -54,7 +54,7 @@ pub(crate) fn bytes(bytes: &[u8]) -> Outcome {
 }
 
 /// Writes JSON to standard output.
-pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Outcome {
+pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> CommandResult {
     bytes(text::json(value).as_bytes())
 }
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use anstyle::Style;
 use serde::Serialize;
 
-use super::args::history::AsOf;
-use super::args::{Expectation, Global};
-use super::error::{Done, Failure, Outcome};
+use super::args::history::AsOfArgs;
+use super::args::{ExpectationArgs, Global};
+use super::error::{CommandResult, CompletedChange, Failure};
 use super::exit::Exit;
 use super::output;
 use super::output::{DIM, PLAIN, WARNING, aside, paint};
@@ -50,7 +50,7 @@ impl Session {
     }
 
     /// Opens the store for reading and writing.
-    pub(crate) fn store(&self) -> Outcome<Store> {
+    pub(crate) fn store(&self) -> CommandResult<Store> {
         Ok(self.options().open(self.find()?)?)
     }
 
@@ -59,17 +59,17 @@ impl Session {
     pub(crate) fn store_with(
         &self,
         change: impl FnOnce(StoreOptions) -> StoreOptions,
-    ) -> Outcome<Store> {
+    ) -> CommandResult<Store> {
         Ok(change(self.options()).open(self.find()?)?)
     }
 
     /// Opens the store read-only, which needs no permission to write.
-    pub(crate) fn reader(&self) -> Outcome<Store> {
+    pub(crate) fn reader(&self) -> CommandResult<Store> {
         Ok(self.options().read_only(true).open(self.find()?)?)
     }
 
     /// Opens the store read-only. Returns its directory if it is too damaged to be opened.
-    pub(crate) fn reader_or_damage(&self) -> Outcome<Result<Store, PathBuf>> {
+    pub(crate) fn reader_or_damage(&self) -> CommandResult<Result<Store, PathBuf>> {
         let path = self.find()?;
         match self.options().read_only(true).open(&path) {
             Ok(store) => Ok(Ok(store)),
@@ -79,7 +79,7 @@ impl Session {
     }
 
     /// Opens the store read-only, in its current state or as of an earlier moment.
-    pub(crate) fn view(&self, as_of: &AsOf) -> Outcome<View> {
+    pub(crate) fn view(&self, as_of: &AsOfArgs) -> CommandResult<View> {
         let store = self.reader()?;
         Ok(match as_of.at {
             Some(moment) => store.at(moment)?,
@@ -93,7 +93,7 @@ impl Session {
         named.filter(|name| !name.is_empty()).map(PathBuf::from)
     }
 
-    fn find(&self) -> Outcome<PathBuf> {
+    fn find(&self) -> CommandResult<PathBuf> {
         if let Some(named) = self.named() {
             return Ok(named);
         }
@@ -116,7 +116,7 @@ impl Session {
         &self,
         json: impl FnOnce() -> J,
         words: impl FnOnce() -> String,
-    ) -> Outcome {
+    ) -> CommandResult {
         if self.json() {
             output::json(&json())
         } else {
@@ -129,10 +129,10 @@ impl Session {
     /// If the output cannot be written, the error says that the change took place.
     pub(crate) fn report<J: Serialize>(
         &self,
-        done: Done<'_>,
+        done: CompletedChange<'_>,
         json: impl FnOnce() -> J,
         words: impl FnOnce() -> String,
-    ) -> Outcome {
+    ) -> CommandResult {
         self.answer(json, words)
             .map_err(|failure| failure.after(done))
     }
@@ -161,7 +161,7 @@ fn say(style: Style, start: &str, message: &str) {
 }
 
 /// Returns the current directory.
-pub(crate) fn here() -> Outcome<PathBuf> {
+pub(crate) fn here() -> CommandResult<PathBuf> {
     env::current_dir().map_err(|error| Failure::io("the current directory can't be read", &error))
 }
 
@@ -171,13 +171,13 @@ pub(crate) fn here() -> Outcome<PathBuf> {
 pub(crate) fn expected(
     store: &Store,
     prompt: PromptId,
-    expectation: Option<&Expectation>,
-) -> Outcome<Expected> {
+    expectation: Option<&ExpectationArgs>,
+) -> CommandResult<Expected> {
     Ok(match expectation {
         None => Expected::Any,
-        Some(Expectation::None) => Expected::Absent,
-        Some(Expectation::Is(Selector::Id(id))) => Expected::Is(*id),
-        Some(Expectation::Is(selector)) => {
+        Some(ExpectationArgs::None) => Expected::Absent,
+        Some(ExpectationArgs::Is(Selector::Id(id))) => Expected::Is(*id),
+        Some(ExpectationArgs::Is(selector)) => {
             Expected::Is(store.version((prompt, selector.clone()))?.id)
         }
     })

@@ -7,7 +7,7 @@ use super::output::{DIM, paint};
 
 /// A table with a header row.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct TextTable {
     rows: Vec<Vec<(String, Style)>>,
 }
 
@@ -17,7 +17,7 @@ const GAP: &str = "  ";
 /// The maximum width of a column. A longer text shifts the rest of its own row only.
 const WIDEST: usize = 48;
 
-impl Table {
+impl TextTable {
     /// Creates an empty table with these column titles.
     pub(crate) fn new(head: &[&str]) -> Self {
         let head = head.iter().map(|title| ((*title).to_owned(), DIM));
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn wide_characters_take_two_cells() {
-        let mut table = Table::new(&["A", "B", "C"]);
+        let mut table = TextTable::new(&["A", "B", "C"]);
         for (a, b) in [("日本", "x"), ("ab", "y"), ("e\u{301}", ""), ("", "z")] {
             table.row([a, b, ""].map(|text| (text.to_owned(), Style::new())));
         }
@@ -88,13 +88,13 @@ mod tests {
 
     #[test]
     fn a_table_without_rows_is_empty() {
-        assert_eq!(Table::new(&["A"]).text(), "");
+        assert_eq!(TextTable::new(&["A"]).text(), "");
     }
 
     #[test]
     fn a_long_text_does_not_widen_its_column() {
         let long = "x".repeat(WIDEST + 1);
-        let mut table = Table::new(&["A", "B"]);
+        let mut table = TextTable::new(&["A", "B"]);
         for a in [&long, "y"] {
             table.row([a, "b"].map(|text| (text.to_owned(), Style::new())));
         }

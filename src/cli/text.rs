@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::json::pretty;
 
-use crate::model::shown::{Quoted, Shown, is_unprintable};
+use crate::model::shown::{Escaped, Quoted, is_unprintable};
 
 /// Returns a text in one line, with unprintable characters escaped.
 pub(crate) fn line(text: &str) -> String {
@@ -30,7 +30,7 @@ pub(crate) fn lines(text: &str) -> String {
 
 /// Returns a name or tag, cut if it is long, and quoted if it could be misread otherwise.
 pub(crate) fn name(text: &str) -> String {
-    Shown(text).to_string()
+    Escaped(text).to_string()
 }
 
 /// Returns a name or tag in quotation marks, cut if it is long.

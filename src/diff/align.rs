@@ -5,13 +5,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::likeness::{ALIKE, Dictionary, Likeness, Words, best_in_order};
+use super::likeness::{ALIKE, Likeness, WordCounts, WordDictionary, best_in_order};
 use super::script::{Stretch, stretches};
-use crate::json::{ByValue, Tree};
+use crate::json::{ByValue, JsonTree};
 
 /// The kind of a list, which decides how its items are identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum List {
+pub(super) enum ListKind {
     /// Messages of a chat.
     Messages,
     /// Tools, or functions, as they were called before.
@@ -22,7 +22,7 @@ pub(super) enum List {
     Plain,
 }
 
-impl List {
+impl ListKind {
     /// Returns the name of the member that contains an item's sort.
     pub(super) fn sort_member(self) -> Option<&'static str> {
         match self {
@@ -33,7 +33,7 @@ impl List {
     }
 
     /// Checks whether two items are of the same sort.
-    fn same_sort(self, old: &Tree<'_>, new: &Tree<'_>) -> bool {
+    fn same_sort(self, old: &JsonTree<'_>, new: &JsonTree<'_>) -> bool {
         match self.sort_member() {
             Some(member) => are_objects(old, new) && old.get(member) == new.get(member),
             None => are_objects(old, new) || (old.as_array().is_some() && new.as_array().is_some()),
@@ -41,7 +41,7 @@ impl List {
     }
 
     /// Returns the name that identifies an item, if it has one.
-    fn name<'t>(self, item: &'t Tree<'_>) -> Option<&'t str> {
+    fn name<'t>(self, item: &'t JsonTree<'_>) -> Option<&'t str> {
         match self {
             Self::Tools => {
                 let function = item.get("function").unwrap_or(item);
@@ -52,7 +52,7 @@ impl List {
     }
 }
 
-fn are_objects(old: &Tree<'_>, new: &Tree<'_>) -> bool {
+fn are_objects(old: &JsonTree<'_>, new: &JsonTree<'_>) -> bool {
     old.as_object().is_some() && new.as_object().is_some()
 }
 
@@ -94,7 +94,7 @@ const VERY_SIMILAR: Likeness = ALIKE * 3 / 5;
 const NEARLY_EQUAL: Likeness = ALIKE * 3 / 4;
 
 /// Returns the matched items, in the order of the new list.
-pub(super) fn align(list: List, old: &[Tree<'_>], new: &[Tree<'_>]) -> Vec<Match> {
+pub(super) fn align(list: ListKind, old: &[JsonTree<'_>], new: &[JsonTree<'_>]) -> Vec<Match> {
     let mut pairs = Pairs::of_equal(list, old, new);
     pairs.by_key(|item| Some(ByValue(item)));
     pairs.by_key(|item| list.name(item));
@@ -106,23 +106,23 @@ pub(super) fn align(list: List, old: &[Tree<'_>], new: &[Tree<'_>]) -> Vec<Match
 }
 
 /// Returns the equal items, with equally written numbers, in the order of the new list.
-pub(super) fn equal(list: List, old: &[Tree<'_>], new: &[Tree<'_>]) -> Vec<Match> {
+pub(super) fn equal(list: ListKind, old: &[JsonTree<'_>], new: &[JsonTree<'_>]) -> Vec<Match> {
     Pairs::of_equal(list, old, new).matches()
 }
 
 /// The items that have been matched so far.
 struct Pairs<'a> {
-    list: List,
-    old: &'a [Tree<'a>],
-    new: &'a [Tree<'a>],
+    list: ListKind,
+    old: &'a [JsonTree<'a>],
+    new: &'a [JsonTree<'a>],
     of_old: Vec<Option<usize>>,
     of_new: Vec<Option<usize>>,
 }
 
 /// The words of items that have no match yet.
 struct AllWords {
-    old: HashMap<usize, Words>,
-    new: HashMap<usize, Words>,
+    old: HashMap<usize, WordCounts>,
+    new: HashMap<usize, WordCounts>,
 }
 
 impl AllWords {
@@ -135,11 +135,11 @@ impl AllWords {
 
     /// Returns the number of steps of comparing each of the old items with each of the new ones.
     fn steps(&self, old: &[usize], new: &[usize]) -> usize {
-        let length = |words: &HashMap<usize, Words>, items: &[usize]| {
+        let length = |words: &HashMap<usize, WordCounts>, items: &[usize]| {
             let lengths = items
                 .iter()
                 .filter_map(|item| words.get(item))
-                .map(Words::len);
+                .map(WordCounts::len);
             lengths.fold(items.len(), usize::saturating_add)
         };
         let olds = length(&self.old, old).saturating_mul(new.len());
@@ -148,7 +148,7 @@ impl AllWords {
 }
 
 impl<'a> Pairs<'a> {
-    fn of_equal(list: List, old: &'a [Tree<'a>], new: &'a [Tree<'a>]) -> Self {
+    fn of_equal(list: ListKind, old: &'a [JsonTree<'a>], new: &'a [JsonTree<'a>]) -> Self {
         let mut pairs = Pairs {
             list,
             old,
@@ -178,7 +178,7 @@ impl<'a> Pairs<'a> {
     }
 
     /// Pairs the items of the same key: the first with the first, and so on.
-    fn by_key<K: Eq + std::hash::Hash>(&mut self, key: impl Fn(&'a Tree<'a>) -> Option<K>) {
+    fn by_key<K: Eq + std::hash::Hash>(&mut self, key: impl Fn(&'a JsonTree<'a>) -> Option<K>) {
         let mut waiting: HashMap<K, VecDeque<usize>> = HashMap::new();
         for position in unpaired(&self.of_old) {
             if let Some(key) = key(&self.old[position]) {
@@ -194,8 +194,8 @@ impl<'a> Pairs<'a> {
     }
 
     fn words(&self) -> AllWords {
-        let mut dictionary = Dictionary::default();
-        let mut words = |items: &'a [Tree<'a>], paired: &[Option<usize>]| {
+        let mut dictionary = WordDictionary::default();
+        let mut words = |items: &'a [JsonTree<'a>], paired: &[Option<usize>]| {
             let open = unpaired(paired).into_iter();
             open.map(|position| (position, dictionary.words(&items[position], self.list)))
                 .collect()
@@ -265,7 +265,7 @@ impl<'a> Pairs<'a> {
     /// same order.
     fn in_place_of_each_other(&mut self) {
         // A tool of another name is another tool.
-        if self.list == List::Tools {
+        if self.list == ListKind::Tools {
             return;
         }
         for (old, new) in self.gaps() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::edit::{Edit, EditKind};
 use super::pointer::Pointer;
-use crate::json::{Json, Members, Text, Tree};
+use crate::json::{Json, JsonString, JsonTree, TreeMembers};
 
 /// The error that a difference was applied to a body other than the one it was computed from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +18,7 @@ pub struct Mismatch {
 /// Returns the new body.
 pub(super) fn apply(edits: &[Edit], before: &Json) -> Result<Json, Mismatch> {
     let before = before.tree();
-    let (mut old, mut new) = (Node::default(), Node::default());
+    let (mut old, mut new) = (PatchNode::default(), PatchNode::default());
     for edit in edits {
         // Only moves are looked up on both sides. Changes are identified by their old pointer.
         let (in_old, in_new) = match edit.kind {
@@ -40,20 +40,20 @@ pub(super) fn apply(edits: &[Edit], before: &Json) -> Result<Json, Mismatch> {
     match new.edit {
         // An edit never adds the whole body.
         Some(edit) => Err(mismatch(Some(edit))),
-        None => Ok((&build(&before, &old, &new, &Node::default())?).into()),
+        None => Ok((&build(&before, &old, &new, &PatchNode::default())?).into()),
     }
 }
 
 /// The edits of a value and of the values below it, by their pointers in one of the bodies.
 #[derive(Default)]
-struct Node<'a> {
+struct PatchNode<'a> {
     /// The edit of the value, other than a move.
     edit: Option<&'a Edit>,
     moved: Option<&'a Edit>,
-    below: BTreeMap<Cow<'a, str>, Node<'a>>,
+    below: BTreeMap<Cow<'a, str>, PatchNode<'a>>,
 }
 
-impl<'a> Node<'a> {
+impl<'a> PatchNode<'a> {
     fn put(&mut self, pointer: &'a Pointer, edit: &'a Edit) {
         let mut node = self;
         for token in pointer.tokens() {
@@ -79,13 +79,16 @@ fn mismatch(edit: Option<&Edit>) -> Mismatch {
 }
 
 /// Returns any edit of a value or of the values below it, to report one that does not fit.
-fn any<'a>(node: &Node<'a>) -> Option<&'a Edit> {
+fn any<'a>(node: &PatchNode<'a>) -> Option<&'a Edit> {
     let below = || node.below.values().find_map(any);
     node.edit.or(node.moved).or_else(below)
 }
 
 /// Returns the value that replaces this one, if the edit changes it.
-fn replaced<'a>(edit: Option<&'a Edit>, value: &Tree<'a>) -> Result<Option<Tree<'a>>, Mismatch> {
+fn replaced<'a>(
+    edit: Option<&'a Edit>,
+    value: &JsonTree<'a>,
+) -> Result<Option<JsonTree<'a>>, Mismatch> {
     let Some(edit) = edit else {
         return Ok(None);
     };
@@ -101,28 +104,28 @@ fn replaced<'a>(edit: Option<&'a Edit>, value: &Tree<'a>) -> Result<Option<Tree<
 /// Builds the value of the new body from the old value, its edits by both pointers, and an empty
 /// node.
 fn build<'a>(
-    value: &Tree<'a>,
-    old: &Node<'a>,
-    new: &Node<'a>,
-    nothing: &Node<'a>,
-) -> Result<Tree<'a>, Mismatch> {
+    value: &JsonTree<'a>,
+    old: &PatchNode<'a>,
+    new: &PatchNode<'a>,
+    nothing: &PatchNode<'a>,
+) -> Result<JsonTree<'a>, Mismatch> {
     if let Some(new) = replaced(old.edit, value)? {
         return Ok(new);
     }
     match value {
         _ if old.below.is_empty() && new.below.is_empty() => Ok(value.clone()),
-        Tree::Object(members) => object(members, old, new, nothing).map(Tree::Object),
-        Tree::Array(items) => array(items, old, new, nothing).map(Tree::Array),
+        JsonTree::Object(members) => object(members, old, new, nothing).map(JsonTree::Object),
+        JsonTree::Array(items) => array(items, old, new, nothing).map(JsonTree::Array),
         _ => Err(mismatch(any(old).or_else(|| any(new)))),
     }
 }
 
 fn object<'a>(
-    members: &Members<'a>,
-    old: &Node<'a>,
-    new: &Node<'a>,
-    nothing: &Node<'a>,
-) -> Result<Members<'a>, Mismatch> {
+    members: &TreeMembers<'a>,
+    old: &PatchNode<'a>,
+    new: &PatchNode<'a>,
+    nothing: &PatchNode<'a>,
+) -> Result<TreeMembers<'a>, Mismatch> {
     let strangers = old.below.iter().find(|(name, _)| !members.contains(name));
     if let Some((_, node)) = strangers {
         return Err(mismatch(any(node)));
@@ -141,19 +144,19 @@ fn object<'a>(
         if let Some(edit) = node.edit {
             // An added member must not exist in the old object, unless it is also removed.
             let is_fresh = || {
-                let removed = |node: &Node| node.is(EditKind::Removed);
+                let removed = |node: &PatchNode| node.is(EditKind::Removed);
                 !members.contains(name) || old.below.get(name).is_some_and(removed)
             };
             let fresh = edit.new.as_ref().filter(|_| is_fresh());
             let fresh = fresh.ok_or_else(|| mismatch(Some(edit)))?;
-            built.push((Text::New(name.clone()), fresh.tree()));
+            built.push((JsonString::New(name.clone()), fresh.tree()));
         }
     }
-    Ok(Members::new(built))
+    Ok(TreeMembers::new(built))
 }
 
 /// Checks that the value that an edit removes or changes is the one in the old body.
-fn check(edit: Option<&Edit>, value: &Tree<'_>) -> Result<(), Mismatch> {
+fn check(edit: Option<&Edit>, value: &JsonTree<'_>) -> Result<(), Mismatch> {
     match edit.and_then(|edit| edit.old.as_ref()) {
         Some(old) if old.tree() == *value => Ok(()),
         _ => Err(mismatch(edit)),
@@ -163,11 +166,11 @@ fn check(edit: Option<&Edit>, value: &Tree<'_>) -> Result<(), Mismatch> {
 /// Builds a list: added and moved items get the positions of their edits; all others fill the
 /// remaining positions in order.
 fn array<'a>(
-    items: &[Tree<'a>],
-    old: &Node<'a>,
-    new: &Node<'a>,
-    nothing: &Node<'a>,
-) -> Result<Vec<Tree<'a>>, Mismatch> {
+    items: &[JsonTree<'a>],
+    old: &PatchNode<'a>,
+    new: &PatchNode<'a>,
+    nothing: &PatchNode<'a>,
+) -> Result<Vec<JsonTree<'a>>, Mismatch> {
     let before = numbered(old, items.len())?;
     let (mut removed, mut stays) = (0, vec![true; items.len()]);
     for (position, node) in &before {
@@ -220,9 +223,9 @@ fn origin(edit: &Edit) -> Option<usize> {
 
 /// Returns the nodes below by position. Every position must exist in the list.
 fn numbered<'a, 'b>(
-    node: &'b Node<'a>,
+    node: &'b PatchNode<'a>,
     length: usize,
-) -> Result<BTreeMap<usize, &'b Node<'a>>, Mismatch> {
+) -> Result<BTreeMap<usize, &'b PatchNode<'a>>, Mismatch> {
     let numbered = node.below.iter().map(|(token, node)| {
         let position = token.parse().ok().filter(|position| *position < length);
         position

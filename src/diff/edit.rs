@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::pointer::Pointer;
 use super::text::Segment;
-use crate::json::{Json, Tree};
+use crate::json::{Json, JsonTree};
 
 /// One difference between two bodies.
 ///
@@ -99,7 +99,7 @@ impl Edit {
         Self { section, ..self }
     }
 
-    pub(super) fn added(at: Pointer, new: &Tree<'_>) -> Self {
+    pub(super) fn added(at: Pointer, new: &JsonTree<'_>) -> Self {
         Self {
             new_pointer: Some(at),
             new: Some(new.into()),
@@ -107,7 +107,7 @@ impl Edit {
         }
     }
 
-    pub(super) fn removed(at: Pointer, old: &Tree<'_>) -> Self {
+    pub(super) fn removed(at: Pointer, old: &JsonTree<'_>) -> Self {
         Self {
             old_pointer: Some(at),
             old: Some(old.into()),
@@ -115,9 +115,14 @@ impl Edit {
         }
     }
 
-    pub(super) fn changed(from: Pointer, to: Pointer, old: &Tree<'_>, new: &Tree<'_>) -> Self {
+    pub(super) fn changed(
+        from: Pointer,
+        to: Pointer,
+        old: &JsonTree<'_>,
+        new: &JsonTree<'_>,
+    ) -> Self {
         let text = match (old, new) {
-            (Tree::String(old), Tree::String(new)) => {
+            (JsonTree::String(old), JsonTree::String(new)) => {
                 Some(super::text::compare(old.as_str(), new.as_str()))
             }
             _ => None,

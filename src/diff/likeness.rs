@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::align::List;
+use super::align::ListKind;
 use super::words::saying;
-use crate::json::Tree;
+use crate::json::JsonTree;
 
 /// The likeness of two items: 0 if they have no word in common, [`ALIKE`] if they have the same
 /// words.
@@ -18,9 +18,9 @@ const MOST_BYTES: usize = 100_000;
 
 /// The words of an item, as sorted numbers.
 #[derive(Debug, Default)]
-pub(super) struct Words(Vec<usize>);
+pub(super) struct WordCounts(Vec<usize>);
 
-impl Words {
+impl WordCounts {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -73,26 +73,26 @@ const COMMON: [&str; 18] = [
 
 /// Assigns numbers to the words of items: a word has the same number everywhere.
 #[derive(Debug, Default)]
-pub(super) struct Dictionary<'a>(HashMap<&'a str, usize>);
+pub(super) struct WordDictionary<'a>(HashMap<&'a str, usize>);
 
-impl<'a> Dictionary<'a> {
+impl<'a> WordDictionary<'a> {
     /// Returns the words of an item. Its sort, such as a message's role, is not one of them.
-    pub(super) fn words(&mut self, item: &'a Tree<'_>, list: List) -> Words {
+    pub(super) fn words(&mut self, item: &'a JsonTree<'_>, list: ListKind) -> WordCounts {
         let mut words = Vec::new();
         self.gather(item, list.sort_member(), &mut words);
         words.sort_unstable();
-        Words(words)
+        WordCounts(words)
     }
 
-    fn gather(&mut self, value: &'a Tree<'_>, without: Option<&str>, words: &mut Vec<usize>) {
+    fn gather(&mut self, value: &'a JsonTree<'_>, without: Option<&str>, words: &mut Vec<usize>) {
         match value {
-            Tree::String(text) => self.text(text.as_str(), words),
-            Tree::Array(items) => {
+            JsonTree::String(text) => self.text(text.as_str(), words),
+            JsonTree::Array(items) => {
                 for item in items {
                     self.gather(item, None, words);
                 }
             }
-            Tree::Object(members) => {
+            JsonTree::Object(members) => {
                 for (name, value) in members.iter() {
                     if without == Some(name) {
                         continue;
@@ -107,16 +107,16 @@ impl<'a> Dictionary<'a> {
                 }
             }
             // Numbers and the like are attributes of an item, and do not identify it.
-            Tree::Null | Tree::Bool(_) | Tree::Number(_) => {}
+            JsonTree::Null | JsonTree::Bool(_) | JsonTree::Number(_) => {}
         }
     }
 
     /// Returns the words of a text.
-    pub(super) fn of_text(&mut self, text: &'a str) -> Words {
+    pub(super) fn of_text(&mut self, text: &'a str) -> WordCounts {
         let mut words = Vec::new();
         self.text(text, &mut words);
         words.sort_unstable();
-        Words(words)
+        WordCounts(words)
     }
 
     fn text(&mut self, text: &'a str, words: &mut Vec<usize>) {

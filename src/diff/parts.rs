@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::align::{List, equal};
+use super::align::{ListKind, equal};
 use super::pointer::Pointer;
-use crate::json::{Members, Tree};
+use crate::json::{JsonTree, TreeMembers};
 
 /// A part of a body: a message, a tool, or another member of the body as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,11 +15,11 @@ pub(crate) enum Part {
 }
 
 /// The members whose items are separate parts, and the kinds of these lists.
-const LISTS: [(&str, List); 2] = [("messages", List::Messages), ("tools", List::Tools)];
+const LISTS: [(&str, ListKind); 2] = [("messages", ListKind::Messages), ("tools", ListKind::Tools)];
 
 impl Part {
     /// Returns this part of a body, if the body has it.
-    pub(crate) fn find<'t, 'a>(&self, body: &'t Tree<'a>) -> Option<&'t Tree<'a>> {
+    pub(crate) fn find<'t, 'a>(&self, body: &'t JsonTree<'a>) -> Option<&'t JsonTree<'a>> {
         match self {
             Self::Item(list, index) => body.get(list)?.as_array()?.get(*index),
             Self::Member(name) => body.get(name),
@@ -36,12 +36,12 @@ impl Part {
 }
 
 /// Returns the parts of a body, in order. A body that is not an object has none.
-pub(crate) fn parts(body: &Tree<'_>) -> Vec<Part> {
+pub(crate) fn parts(body: &JsonTree<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
-    for (name, value) in body.as_object().into_iter().flat_map(Members::iter) {
+    for (name, value) in body.as_object().into_iter().flat_map(TreeMembers::iter) {
         let list = LISTS.iter().find(|(list, _)| *list == name);
         match (list, value) {
-            (Some((list, _)), Tree::Array(items)) if !items.is_empty() => {
+            (Some((list, _)), JsonTree::Array(items)) if !items.is_empty() => {
                 parts.extend((0..items.len()).map(|index| Part::Item(list, index)));
             }
             _ => parts.push(Part::Member(name.to_owned())),
@@ -50,13 +50,13 @@ pub(crate) fn parts(body: &Tree<'_>) -> Vec<Part> {
     parts
 }
 
-fn items<'t, 'a>(body: &'t Tree<'a>, list: &str) -> Option<&'t [Tree<'a>]> {
+fn items<'t, 'a>(body: &'t JsonTree<'a>, list: &str) -> Option<&'t [JsonTree<'a>]> {
     body.get(list)?.as_array()
 }
 
 /// Returns the parts of a body that are equal in an earlier one, each with its earlier part.
 /// Numbers must be written alike.
-pub(crate) fn unchanged(before: &Tree<'_>, after: &Tree<'_>) -> HashMap<Part, Part> {
+pub(crate) fn unchanged(before: &JsonTree<'_>, after: &JsonTree<'_>) -> HashMap<Part, Part> {
     let mut same = HashMap::new();
     for (list, sort) in LISTS {
         if let (Some(old), Some(new)) = (items(before, list), items(after, list)) {
@@ -90,7 +90,7 @@ mod tests {
             json!({"model": "m", "messages": [message("a"), message("b")], "tools": 1, "top_p": 1});
         let after = json!({"tools": 1, "messages": [message("b"), message("c"), message("a")], "top_p": 1.0});
         let (before, after) = (before.to_string(), after.to_string());
-        let (before, after) = (Tree::of(&before), Tree::of(&after));
+        let (before, after) = (JsonTree::of(&before), JsonTree::of(&after));
         let same = unchanged(&before, &after);
         let was = |list, index| same.get(&Part::Item(list, index)).cloned();
         assert_eq!(was("messages", 0), Some(Part::Item("messages", 1)));
@@ -102,6 +102,6 @@ mod tests {
         for part in parts(&after) {
             assert!(part.find(&after).is_some(), "{part:?}");
         }
-        assert_eq!(parts(&Tree::of("1")), []);
+        assert_eq!(parts(&JsonTree::of("1")), []);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::likeness::{ALIKE, Dictionary, Likeness, Words, best_in_order};
+use super::likeness::{ALIKE, Likeness, WordCounts, WordDictionary, best_in_order};
 use super::script::{Stretch, stretches};
 use super::words::{Pieces, by_word};
 
@@ -96,10 +96,10 @@ fn similar_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
     if pairs <= 1 || pairs > MOST_PAIRS {
         return Vec::new();
     }
-    let mut dictionary = Dictionary::default();
+    let mut dictionary = WordDictionary::default();
     let old: Vec<_> = old.iter().map(|line| dictionary.of_text(line)).collect();
     let new: Vec<_> = new.iter().map(|line| dictionary.of_text(line)).collect();
-    let length = |lines: &[Words]| lines.iter().map(Words::len).sum::<usize>();
+    let length = |lines: &[WordCounts]| lines.iter().map(WordCounts::len).sum::<usize>();
     let steps = length(&old).saturating_mul(new.len());
     if steps.saturating_add(length(&new).saturating_mul(old.len())) > MOST_STEPS {
         return Vec::new();

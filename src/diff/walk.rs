@@ -1,9 +1,9 @@
 //! The parallel walk over two bodies that records their differences.
 
-use super::align::{List, align};
+use super::align::{ListKind, align};
 use super::edit::{Edit, EditKind, Section};
 use super::pointer::Pointer;
-use crate::json::{Members, Tree};
+use crate::json::{JsonTree, TreeMembers};
 
 /// Maximum depth; deeper values are compared as a whole.
 const DEEPEST: usize = 128;
@@ -16,13 +16,13 @@ const LONGEST_POINTER: usize = 1024;
 const MOST_EDITS: usize = 50_000;
 
 /// Returns the edits that turn the old body into the new one.
-pub(super) fn edits(old: &Tree<'_>, new: &Tree<'_>) -> Vec<Edit> {
-    let mut walk = Walk { edits: Vec::new() };
-    let at = At {
+pub(super) fn edits(old: &JsonTree<'_>, new: &JsonTree<'_>) -> Vec<Edit> {
+    let mut walk = DiffWalk { edits: Vec::new() };
+    let at = WalkPosition {
         old: Pointer::default(),
         new: Pointer::default(),
         section: None,
-        spot: Spot::Body,
+        spot: Role::Body,
         depth: 0,
     };
     walk.values(at, old, new);
@@ -31,7 +31,7 @@ pub(super) fn edits(old: &Tree<'_>, new: &Tree<'_>) -> Vec<Edit> {
 
 /// The role of a value in a body, which decides how it is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spot {
+enum Role {
     Body,
     Messages,
     Message,
@@ -40,7 +40,7 @@ enum Spot {
     Other,
 }
 
-impl Spot {
+impl Role {
     fn of_member(self, name: &str) -> Self {
         match (self, name) {
             (Self::Body, "messages") => Self::Messages,
@@ -57,26 +57,26 @@ impl Spot {
         }
     }
 
-    fn list(self) -> List {
+    fn list(self) -> ListKind {
         match self {
-            Self::Messages => List::Messages,
-            Self::Tools => List::Tools,
-            Self::Content => List::Parts,
-            Self::Body | Self::Message | Self::Other => List::Plain,
+            Self::Messages => ListKind::Messages,
+            Self::Tools => ListKind::Tools,
+            Self::Content => ListKind::Parts,
+            Self::Body | Self::Message | Self::Other => ListKind::Plain,
         }
     }
 }
 
 /// The current place of the walk in both bodies.
-struct At {
+struct WalkPosition {
     old: Pointer,
     new: Pointer,
     section: Option<Section>,
-    spot: Spot,
+    spot: Role,
     depth: usize,
 }
 
-impl At {
+impl WalkPosition {
     fn member(&self, name: &str) -> Self {
         Self {
             old: self.old.member(name),
@@ -106,14 +106,14 @@ impl At {
         };
         self.section
             .clone()
-            .or_else(|| (self.spot == Spot::Body).then(whole))
+            .or_else(|| (self.spot == Role::Body).then(whole))
     }
 
     /// Returns the section that an item is, or is part of.
     fn section_at(&self, old: Option<usize>, new: Option<usize>) -> Option<Section> {
         let mut section = self.section.clone();
         if let Some(section) = &mut section
-            && matches!(self.spot, Spot::Messages | Spot::Tools)
+            && matches!(self.spot, Role::Messages | Role::Tools)
         {
             (section.old_index, section.new_index) = (old, new);
         }
@@ -126,21 +126,23 @@ impl At {
     }
 }
 
-struct Walk {
+struct DiffWalk {
     edits: Vec<Edit>,
 }
 
-impl Walk {
-    fn values(&mut self, at: At, old: &Tree<'_>, new: &Tree<'_>) {
+impl DiffWalk {
+    fn values(&mut self, at: WalkPosition, old: &JsonTree<'_>, new: &JsonTree<'_>) {
         if old == new {
             return;
         }
         let before = self.edits.len();
         match (old, new) {
-            (Tree::Object(old), Tree::Object(new)) if at.goes_on() => {
+            (JsonTree::Object(old), JsonTree::Object(new)) if at.goes_on() => {
                 self.members(&at, old, new);
             }
-            (Tree::Array(old), Tree::Array(new)) if at.goes_on() => self.items(&at, old, new),
+            (JsonTree::Array(old), JsonTree::Array(new)) if at.goes_on() => {
+                self.items(&at, old, new)
+            }
             _ => return self.changed(at, old, new),
         }
         if self.edits.len() - before > MOST_EDITS {
@@ -149,13 +151,13 @@ impl Walk {
         }
     }
 
-    fn changed(&mut self, at: At, old: &Tree<'_>, new: &Tree<'_>) {
+    fn changed(&mut self, at: WalkPosition, old: &JsonTree<'_>, new: &JsonTree<'_>) {
         let edit = Edit::changed(at.old, at.new, old, new);
         self.edits.push(edit.within(at.section));
     }
 
     /// Compares members in the order of the new object, followed by the removed ones.
-    fn members(&mut self, at: &At, old: &Members<'_>, new: &Members<'_>) {
+    fn members(&mut self, at: &WalkPosition, old: &TreeMembers<'_>, new: &TreeMembers<'_>) {
         for (name, value) in new.iter() {
             match old.get(name) {
                 Some(before) => self.values(at.member(name), before, value),
@@ -173,7 +175,7 @@ impl Walk {
 
     /// Compares items in the order of the new list. A removed item comes after its former
     /// predecessor, and before the item that replaced it.
-    fn items(&mut self, at: &At, old: &[Tree<'_>], new: &[Tree<'_>]) {
+    fn items(&mut self, at: &WalkPosition, old: &[JsonTree<'_>], new: &[JsonTree<'_>]) {
         let matches = align(at.spot.list(), old, new);
         let mut of_new = vec![None; new.len()];
         let mut is_gone = vec![true; old.len()];
@@ -210,13 +212,13 @@ impl Walk {
         }
     }
 
-    fn gone(&mut self, at: &At, position: usize, value: &Tree<'_>) {
+    fn gone(&mut self, at: &WalkPosition, position: usize, value: &JsonTree<'_>) {
         let edit = Edit::removed(at.old.item(position), value);
         let section = at.section_at(Some(position), None);
         self.edits.push(edit.within(section));
     }
 
-    fn moved(&mut self, at: At, old: &Tree<'_>, new: &Tree<'_>) {
+    fn moved(&mut self, at: WalkPosition, old: &JsonTree<'_>, new: &JsonTree<'_>) {
         let position = self.edits.len();
         let edit = Edit::moved(at.old.clone(), at.new.clone());
         self.edits.push(edit.within(at.section.clone()));

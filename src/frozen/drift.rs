@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::lock::{Lock, Locked};
+use super::lock::{LockedPrompt, Lockfile};
 use crate::model::id::{EnvironmentName, PromptId, PromptName, Seal, VersionId};
-use crate::model::shown::Shown;
+use crate::model::shown::Escaped;
 use crate::model::version_number::VersionNumber;
 
 /// A difference between a lockfile and an earlier one. Its text form is one line of plain words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Drift {
+pub enum LockDrift {
     /// The lockfile is of another environment.
     Environment {
         /// The environment before.
@@ -20,9 +20,9 @@ pub enum Drift {
         after: EnvironmentName,
     },
     /// A prompt that is new.
-    Added(Locked),
+    Added(LockedPrompt),
     /// A prompt that no longer exists.
-    Removed(Locked),
+    Removed(LockedPrompt),
     /// A prompt whose name changed.
     Renamed {
         /// The prompt's id.
@@ -35,21 +35,21 @@ pub enum Drift {
     /// A prompt whose environment points to a version of another number.
     Renumbered {
         /// The prompt as it is now.
-        prompt: Locked,
+        prompt: LockedPrompt,
         /// The number before.
         before: VersionNumber,
     },
     /// A prompt of the same number, whose text changed.
     Changed {
         /// The prompt as it is now.
-        prompt: Locked,
+        prompt: LockedPrompt,
         /// Whether the stored body is the same, so that a partial must have changed.
         by_partial: bool,
     },
     /// A prompt of the same number and text, but in a version of another id: it was created again.
     Replaced {
         /// The prompt as it is now.
-        prompt: Locked,
+        prompt: LockedPrompt,
         /// The version's id before.
         before: VersionId,
     },
@@ -63,15 +63,15 @@ pub enum Drift {
 }
 
 /// Returns all differences of `after` from `before`.
-pub(super) fn between(before: &Lock, after: &Lock) -> Vec<Drift> {
+pub(super) fn between(before: &Lockfile, after: &Lockfile) -> Vec<LockDrift> {
     let mut found = Vec::new();
     if before.environment() != after.environment() {
-        found.push(Drift::Environment {
+        found.push(LockDrift::Environment {
             before: before.environment().clone(),
             after: after.environment().clone(),
         });
     }
-    let mut rest: HashMap<PromptId, &Locked> = after
+    let mut rest: HashMap<PromptId, &LockedPrompt> = after
         .prompts()
         .iter()
         .map(|prompt| (prompt.id, prompt))
@@ -79,14 +79,14 @@ pub(super) fn between(before: &Lock, after: &Lock) -> Vec<Drift> {
     for prompt in before.prompts() {
         match rest.remove(&prompt.id) {
             Some(now) => compare(prompt, now, &mut found),
-            None => found.push(Drift::Removed(prompt.clone())),
+            None => found.push(LockDrift::Removed(prompt.clone())),
         }
     }
     let added = after.prompts().iter();
     let added = added.filter(|prompt| rest.contains_key(&prompt.id));
-    found.extend(added.cloned().map(Drift::Added));
+    found.extend(added.cloned().map(LockDrift::Added));
     if found.is_empty() && before.frozen() != after.frozen() {
-        found.push(Drift::Seal {
+        found.push(LockDrift::Seal {
             before: before.frozen(),
             after: after.frozen(),
         });
@@ -94,9 +94,9 @@ pub(super) fn between(before: &Lock, after: &Lock) -> Vec<Drift> {
     found
 }
 
-fn compare(before: &Locked, after: &Locked, found: &mut Vec<Drift>) {
+fn compare(before: &LockedPrompt, after: &LockedPrompt, found: &mut Vec<LockDrift>) {
     if before.name != after.name {
-        found.push(Drift::Renamed {
+        found.push(LockDrift::Renamed {
             id: after.id,
             before: before.name.clone(),
             after: after.name.clone(),
@@ -105,17 +105,17 @@ fn compare(before: &Locked, after: &Locked, found: &mut Vec<Drift>) {
     let prompt = after.clone();
     if before.number != after.number {
         let before = before.number;
-        found.push(Drift::Renumbered { prompt, before });
+        found.push(LockDrift::Renumbered { prompt, before });
     } else if (before.hash, before.source) != (after.hash, after.source) {
         let by_partial = before.source == after.source;
-        found.push(Drift::Changed { prompt, by_partial });
+        found.push(LockDrift::Changed { prompt, by_partial });
     } else if before.version != after.version {
         let before = before.version;
-        found.push(Drift::Replaced { prompt, before });
+        found.push(LockDrift::Replaced { prompt, before });
     }
 }
 
-impl fmt::Display for Drift {
+impl fmt::Display for LockDrift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Environment { before, after } => {
@@ -124,26 +124,26 @@ impl fmt::Display for Drift {
             Self::Added(prompt) => write!(
                 f,
                 "{} was added with version {}",
-                Named(prompt),
+                DisplayPrompt(prompt),
                 prompt.number
             ),
             Self::Removed(prompt) => {
                 write!(
                     f,
                     "{} was removed; it had version {}",
-                    Named(prompt),
+                    DisplayPrompt(prompt),
                     prompt.number
                 )
             }
             Self::Renamed { id, before, after } => {
-                let [before, after] = [before, after].map(|name| Shown(name.as_str()));
+                let [before, after] = [before, after].map(|name| Escaped(name.as_str()));
                 write!(f, "{before} ({id}) was renamed to {after}")
             }
             Self::Renumbered { prompt, before } => {
                 write!(
                     f,
                     "{} went from {before} to {}",
-                    Named(prompt),
+                    DisplayPrompt(prompt),
                     prompt.number
                 )
             }
@@ -154,7 +154,7 @@ impl fmt::Display for Drift {
                 write!(
                     f,
                     "{} still has version {}, but one of its partials changed",
-                    Named(prompt),
+                    DisplayPrompt(prompt),
                     prompt.number
                 )
             }
@@ -162,18 +162,18 @@ impl fmt::Display for Drift {
                 write!(
                     f,
                     "{} still has version {}, but its body changed",
-                    Named(prompt),
+                    DisplayPrompt(prompt),
                     prompt.number
                 )
             }
             Self::Replaced { prompt, before } => {
-                let Locked {
+                let LockedPrompt {
                     number, version, ..
                 } = prompt;
                 write!(
                     f,
                     "{} {number} is a different version: {version} instead of {before}",
-                    Named(prompt)
+                    DisplayPrompt(prompt)
                 )
             }
             Self::Seal { before, after } => {
@@ -187,10 +187,10 @@ impl fmt::Display for Drift {
 }
 
 /// Displays a prompt by its name and id.
-struct Named<'a>(&'a Locked);
+struct DisplayPrompt<'a>(&'a LockedPrompt);
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for DisplayPrompt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", Shown(self.0.name.as_str()), self.0.id)
+        write!(f, "{} ({})", Escaped(self.0.name.as_str()), self.0.id)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::format::{Contents, Kept};
+use super::format::{FrozenEntry, ParsedFile};
 use crate::engine::FrozenText;
 use crate::engine::contract::Contract;
 use crate::fs::checksummed_file::FileError;
@@ -18,7 +18,7 @@ use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, Seal};
 use crate::model::version_number::PromptRef;
 use crate::storage;
-use crate::template::mode::{Filled, Mode};
+use crate::template::mode::{RenderMode, RenderedBody};
 
 /// The resolved prompts of one environment of a store at one moment, read-only and completely in
 /// memory.
@@ -29,13 +29,13 @@ use crate::template::mode::{Filled, Mode};
 /// cheap to clone, and usable from any number of threads. Two values are equal if their files are
 /// equal, byte for byte.
 #[derive(Clone)]
-pub struct Frozen(Arc<Inner>);
+pub struct Frozen(Arc<FrozenData>);
 
-struct Inner {
+struct FrozenData {
     /// The file.
     text: Cow<'static, str>,
     seal: Seal,
-    contents: Contents,
+    contents: ParsedFile,
 }
 
 impl Frozen {
@@ -79,14 +79,14 @@ impl Frozen {
     /// like any other file.
     pub(crate) fn of(environment: EnvironmentName, texts: Vec<FrozenText>) -> Result<Self> {
         let bytes = format::write(environment, &texts)
-            .map_err(|error| storage::Error::io("writing a frozen file in memory", error))?;
+            .map_err(|error| storage::StorageError::io("writing a frozen file in memory", error))?;
         drop(texts);
         Self::from_bytes(bytes)
     }
 
     fn check(bytes: Cow<'static, [u8]>) -> Result<Self> {
         let (text, seal, contents) = format::read(bytes)?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(FrozenData {
             text,
             seal,
             contents,
@@ -124,14 +124,14 @@ impl Frozen {
     /// [`PromptNotFound`](Error::PromptNotFound) if no prompt of the file has this id or name; a
     /// prompt that had no version in the environment may have been left out.
     /// [`AmbiguousPrompt`](Error::AmbiguousPrompt), with the ids in order, if several match.
-    /// [`Invalid`](Error::Invalid) for text that is not a valid reference.
+    /// [`InvalidArgument`](Error::InvalidArgument) for text that is not a valid reference.
     pub fn get<P>(&self, prompt: P) -> Result<FrozenPrompt<'_>>
     where
         P: TryInto<PromptRef>,
         Error: From<P::Error>,
     {
         let prompt = prompt.try_into()?;
-        let found: Vec<&Kept> = self.0.contents.answering(&prompt);
+        let found: Vec<&FrozenEntry> = self.0.contents.answering(&prompt);
         match found[..] {
             [kept] => Ok(FrozenPrompt::new(&self.0.text, kept)),
             [] => Err(Error::PromptNotFound {
@@ -162,7 +162,12 @@ impl Frozen {
     /// # Errors
     ///
     /// As [`get`](Self::get) and [`FrozenPrompt::render`].
-    pub fn render<P>(&self, prompt: P, inputs: &Map<String, Value>, mode: Mode) -> Result<Filled>
+    pub fn render<P>(
+        &self,
+        prompt: P,
+        inputs: &Map<String, Value>,
+        mode: RenderMode,
+    ) -> Result<RenderedBody>
     where
         P: TryInto<PromptRef>,
         Error: From<P::Error>,

@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use crate::engine::FrozenText;
 use crate::fs::checksummed_file;
-use crate::fs::checksummed_file::{FileError, Kind, Sealer};
+use crate::fs::checksummed_file::{ChecksumWriter, FileError, FileKind};
 use crate::model::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
 use crate::model::version_number::{PromptRef, VersionNumber};
 
-const KIND: Kind = Kind {
+const KIND: FileKind = FileKind {
     name: "frozen",
     format: 1,
 };
@@ -22,15 +22,15 @@ const KIND: Kind = Kind {
 /// The second line of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct FrozenTable {
     environment: EnvironmentName,
-    prompts: Vec<Row>,
+    prompts: Vec<FrozenRow>,
 }
 
 /// The table's entry of a prompt.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Row {
+pub(super) struct FrozenRow {
     pub(super) id: PromptId,
     pub(super) name: PromptName,
     pub(super) version: VersionId,
@@ -41,25 +41,25 @@ pub(super) struct Row {
 }
 
 /// A prompt, and the place of its body.
-pub(super) struct Kept {
-    pub(super) row: Row,
+pub(super) struct FrozenEntry {
+    pub(super) row: FrozenRow,
     /// The body's byte range in the file.
     pub(super) span: Range<usize>,
     pub(super) json: OnceLock<Value>,
 }
 
 /// The contents of a file.
-pub(super) struct Contents {
+pub(super) struct ParsedFile {
     pub(super) environment: EnvironmentName,
     /// Sorted by id.
-    pub(super) prompts: Vec<Kept>,
+    pub(super) prompts: Vec<FrozenEntry>,
     /// Indexes into `prompts`, sorted by name.
     by_name: Vec<usize>,
 }
 
 /// Writes the file of these texts, which must be in the order of their prompts' ids.
 pub(super) fn write(environment: EnvironmentName, texts: &[FrozenText]) -> io::Result<Vec<u8>> {
-    let rows = texts.iter().map(|one| Row {
+    let rows = texts.iter().map(|one| FrozenRow {
         id: one.prompt,
         name: one.name.clone(),
         version: one.version,
@@ -68,11 +68,11 @@ pub(super) fn write(environment: EnvironmentName, texts: &[FrozenText]) -> io::R
         hash: BlobId::of(one.text.as_bytes()),
         bytes: one.text.len(),
     });
-    let table = Table {
+    let table = FrozenTable {
         environment,
         prompts: rows.collect(),
     };
-    let mut sealer = Sealer::new(Vec::new(), KIND)?;
+    let mut sealer = ChecksumWriter::new(Vec::new(), KIND)?;
     serde_json::to_writer(&mut sealer, &table)?;
     sealer.write_all(b"\n")?;
     for one in texts {
@@ -86,7 +86,7 @@ pub(super) fn write(environment: EnvironmentName, texts: &[FrozenText]) -> io::R
 /// altered.
 pub(super) fn read(
     bytes: Cow<'static, [u8]>,
-) -> Result<(Cow<'static, str>, Seal, Contents), FileError> {
+) -> Result<(Cow<'static, str>, Seal, ParsedFile), FileError> {
     let (content, seal) = checksummed_file::open(&bytes, KIND)?;
     let text = match bytes {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
@@ -97,13 +97,13 @@ pub(super) fn read(
     Ok((text, seal, contents))
 }
 
-fn read_contents(text: &str, content: Range<usize>) -> Result<Contents, FileError> {
+fn read_contents(text: &str, content: Range<usize>) -> Result<ParsedFile, FileError> {
     let end = content.end;
     let table = text
         .get(content.clone())
         .and_then(|rest| rest.split_once('\n'));
     let (line, _) = table.ok_or_else(|| KIND.malformed("it has no table of prompts"))?;
-    let table: Table = serde_json::from_str(line)
+    let table: FrozenTable = serde_json::from_str(line)
         .map_err(|error| KIND.malformed(format!("the table of prompts: {error}")))?;
     if let Some(pair) = table
         .prompts
@@ -120,14 +120,14 @@ fn read_contents(text: &str, content: Range<usize>) -> Result<Contents, FileErro
             .map_err(|wrong| KIND.malformed(format!("the body of prompt {} {wrong}", row.id)))?;
         start = span.end + 1;
         let json = OnceLock::new();
-        prompts.push(Kept { row, span, json });
+        prompts.push(FrozenEntry { row, span, json });
     }
     if start != end {
         return Err(KIND.malformed("it contains data after the last body of its table"));
     }
     let mut by_name: Vec<usize> = (0..prompts.len()).collect();
     by_name.sort_by_key(|at| &prompts[*at].row.name);
-    Ok(Contents {
+    Ok(ParsedFile {
         environment: table.environment,
         prompts,
         by_name,
@@ -138,7 +138,12 @@ fn read_contents(text: &str, content: Range<usize>) -> Result<Contents, FileErro
 ///
 /// Checks that the body agrees with the table, and that it ends before `limit`, followed by a line
 /// break.
-fn read_body(text: &str, start: usize, limit: usize, row: &Row) -> Result<Range<usize>, String> {
+fn read_body(
+    text: &str,
+    start: usize,
+    limit: usize,
+    row: &FrozenRow,
+) -> Result<Range<usize>, String> {
     let span = start..start.saturating_add(row.bytes);
     let whole = span.end < limit && text.as_bytes()[span.end] == b'\n';
     let body = text.get(span.clone()).filter(|_| whole);
@@ -153,9 +158,9 @@ fn read_body(text: &str, start: usize, limit: usize, row: &Row) -> Result<Range<
     }
 }
 
-impl Contents {
+impl ParsedFile {
     /// Returns the prompts that match a reference, by id.
-    pub(super) fn answering(&self, prompt: &PromptRef) -> Vec<&Kept> {
+    pub(super) fn answering(&self, prompt: &PromptRef) -> Vec<&FrozenEntry> {
         let mut found = match prompt {
             PromptRef::Id(_) => Vec::new(),
             PromptRef::Name(name) => self.named(name.as_str()),
@@ -171,7 +176,7 @@ impl Contents {
         found
     }
 
-    fn named(&self, name: &str) -> Vec<&Kept> {
+    fn named(&self, name: &str) -> Vec<&FrozenEntry> {
         let kept = |at: &usize| &self.prompts[*at];
         let start = self
             .by_name

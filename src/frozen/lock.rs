@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::drift;
-use super::drift::Drift;
+use super::drift::LockDrift;
 use super::file::Frozen;
-use crate::fs::checksummed_file::{FileError, Kind};
+use crate::fs::checksummed_file::{FileError, FileKind};
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, EnvironmentName, PromptId, PromptName, Seal, VersionId};
 use crate::model::version_number::VersionNumber;
 
 /// The format number is the member `promptbook_lock`.
-const KIND: Kind = Kind {
+const KIND: FileKind = FileKind {
     name: "lock",
     format: 1,
 };
@@ -44,17 +44,17 @@ const KIND: Kind = Kind {
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lock {
+pub struct Lockfile {
     environment: EnvironmentName,
     frozen: Seal,
-    prompts: Vec<Locked>,
+    prompts: Vec<LockedPrompt>,
 }
 
-/// The entry of one prompt in a [`Lock`].
+/// The entry of one prompt in a [`Lockfile`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
-pub struct Locked {
+pub struct LockedPrompt {
     /// The prompt's id.
     pub id: PromptId,
     /// The prompt's name.
@@ -72,18 +72,18 @@ pub struct Locked {
 /// The JSON form.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct LockDocument {
     promptbook_lock: u32,
     environment: EnvironmentName,
     frozen: Seal,
-    prompts: Vec<Locked>,
+    prompts: Vec<LockedPrompt>,
 }
 
-impl Lock {
+impl Lockfile {
     /// Creates the lockfile of this frozen file.
     #[must_use]
     pub fn of(frozen: &Frozen) -> Self {
-        let prompts = frozen.prompts().map(|prompt| Locked {
+        let prompts = frozen.prompts().map(|prompt| LockedPrompt {
             id: prompt.id(),
             name: prompt.name().clone(),
             number: prompt.number(),
@@ -95,7 +95,7 @@ impl Lock {
         Self::new(environment, frozen.seal(), prompts)
     }
 
-    fn new(environment: EnvironmentName, frozen: Seal, mut prompts: Vec<Locked>) -> Self {
+    fn new(environment: EnvironmentName, frozen: Seal, mut prompts: Vec<LockedPrompt>) -> Self {
         prompts.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
         Self {
             environment,
@@ -127,7 +127,7 @@ impl Lock {
             _ => return Err(FileError::Foreign { kind: KIND.name }.into()),
         }
         // The text is parsed again, so that errors contain the line.
-        let document: Document = serde_json::from_str(text).map_err(malformed)?;
+        let document: LockDocument = serde_json::from_str(text).map_err(malformed)?;
         let mut ids: Vec<PromptId> = document.prompts.iter().map(|prompt| prompt.id).collect();
         ids.sort();
         if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -135,7 +135,7 @@ impl Lock {
                 .malformed(format!("prompt {} occurs twice", pair[0]))
                 .into());
         }
-        let Document {
+        let LockDocument {
             environment,
             frozen,
             prompts,
@@ -168,7 +168,7 @@ impl Lock {
     /// Returns the lockfile as text. The same prompts yield the same bytes.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let document = Document {
+        let document = LockDocument {
             promptbook_lock: KIND.format,
             environment: self.environment.clone(),
             frozen: self.frozen,
@@ -193,7 +193,7 @@ impl Lock {
 
     /// Returns the prompts, by name and then id.
     #[must_use]
-    pub fn prompts(&self) -> &[Locked] {
+    pub fn prompts(&self) -> &[LockedPrompt] {
         &self.prompts
     }
 
@@ -201,7 +201,7 @@ impl Lock {
     ///
     /// The order is that of this lockfile's prompts, followed by those that only the other one has.
     #[must_use]
-    pub fn drift(&self, other: &Self) -> Vec<Drift> {
+    pub fn drift(&self, other: &Self) -> Vec<LockDrift> {
         drift::between(self, other)
     }
 }

@@ -4,7 +4,7 @@
 //! opens it without a store and without SQLite, and without any file if it is compiled in.
 //!
 //! ```
-//! use promptbook::{Frozen, Mode};
+//! use promptbook::{Frozen, RenderMode};
 //! use serde_json::json;
 //!
 //! # fn main() -> promptbook::Result<()> {
@@ -12,7 +12,7 @@
 //!
 //! let prompts = Frozen::from_static(PROMPTS)?;
 //! let inputs = json!({"name": "Ada"}).as_object().cloned().unwrap_or_default();
-//! let rendered = prompts.render("greeting", &inputs, Mode::Strict)?;
+//! let rendered = prompts.render("greeting", &inputs, RenderMode::Strict)?;
 //! assert_eq!(rendered.body["messages"][1]["content"], "Greet Ada.");
 //! # Ok(())
 //! # }
@@ -57,8 +57,8 @@
 //!
 //! # The lockfile
 //!
-//! A [`Lock`] lists the contents of a frozen file, as JSON that people can read in a difference.
-//! Compared with another one, it reports every [`Drift`]: a prompt that moved to another version,
+//! A [`Lockfile`] lists the contents of a frozen file, as JSON that people can read in a difference.
+//! Compared with another one, it reports every [`LockDrift`]: a prompt that moved to another version,
 //! or a partial that did.
 
 mod drift;
@@ -67,7 +67,7 @@ mod format;
 mod lock;
 mod prompt;
 
-pub use self::drift::Drift;
+pub use self::drift::LockDrift;
 pub use self::file::Frozen;
-pub use self::lock::{Lock, Locked};
+pub use self::lock::{LockedPrompt, Lockfile};
 pub use self::prompt::FrozenPrompt;

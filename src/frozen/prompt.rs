@@ -4,24 +4,24 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::format::Kept;
+use super::format::FrozenEntry;
 use crate::engine::contract::Contract;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, PromptId, PromptName, VersionId};
 use crate::model::version_number::VersionNumber;
 use crate::template::Partials;
-use crate::template::mode::{Filled, Mode};
+use crate::template::mode::{RenderMode, RenderedBody};
 
 /// A prompt of a [`Frozen`](super::Frozen): the environment's version, with its partials filled in.
 #[derive(Clone, Copy)]
 pub struct FrozenPrompt<'a> {
-    kept: &'a Kept,
+    kept: &'a FrozenEntry,
     text: &'a str,
 }
 
 impl<'a> FrozenPrompt<'a> {
     /// Creates the prompt of an entry in this file.
-    pub(super) fn new(file: &'a str, kept: &'a Kept) -> Self {
+    pub(super) fn new(file: &'a str, kept: &'a FrozenEntry) -> Self {
         // The range is valid: the check of the file has used it.
         let text = file.get(kept.span.clone()).unwrap_or_default();
         Self { kept, text }
@@ -94,7 +94,7 @@ impl<'a> FrozenPrompt<'a> {
     ///
     /// As [`View::render`](crate::View::render): in strict mode [`Render`](crate::Error::Render)
     /// with all problems together, in Helicone mode [`Unrenderable`](crate::Error::Unrenderable).
-    pub fn render(&self, inputs: &Map<String, Value>, mode: Mode) -> Result<Filled> {
+    pub fn render(&self, inputs: &Map<String, Value>, mode: RenderMode) -> Result<RenderedBody> {
         mode.fill(self.text, self.json(), inputs, &Partials::new())
     }
 }

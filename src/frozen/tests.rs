@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use super::super::Lock;
+use super::super::Lockfile;
 use super::*;
 use crate::engine::FrozenText;
-use crate::fs::checksummed_file::{Kind, Sealer};
+use crate::fs::checksummed_file::{ChecksumWriter, FileKind};
 use crate::model::id::{BlobId, PromptId, VersionId};
 
 /// A file of a prompt with its partial filled in, and of two prompts with the same name whose
@@ -38,7 +38,7 @@ fn the_format_stays_as_it_is() {
     let frozen = golden();
     let text = std::str::from_utf8(frozen.as_bytes()).unwrap();
     assert_eq!(text, include_str!("../../tests/it/production.frozen"));
-    let lock = Lock::of(&frozen).to_json();
+    let lock = Lockfile::of(&frozen).to_json();
     assert_eq!(lock, include_str!("../../tests/it/production.frozen.lock"));
 }
 
@@ -52,11 +52,11 @@ fn forged(change: impl FnOnce(String) -> String) -> String {
 }
 
 fn sealed(content: &[u8]) -> String {
-    let kind = Kind {
+    let kind = FileKind {
         name: "frozen",
         format: 1,
     };
-    let mut sealer = Sealer::new(Vec::new(), kind).unwrap();
+    let mut sealer = ChecksumWriter::new(Vec::new(), kind).unwrap();
     sealer.write_all(content).unwrap();
     match Frozen::from_bytes(sealer.finish().unwrap().0) {
         Ok(_) => "opened".into(),
@@ -151,10 +151,10 @@ fn a_malformed_file_with_a_correct_seal_is_refused() {
 
 #[test]
 fn each_drift_is_named() {
-    let before = Lock::of(&golden());
+    let before = Lockfile::of(&golden());
     assert_eq!(before.drift(&before), []);
     let told = |change: &dyn Fn(String) -> String| {
-        let after = Lock::from_json(&change(before.to_json())).unwrap();
+        let after = Lockfile::from_json(&change(before.to_json())).unwrap();
         let drifts = before.drift(&after).into_iter();
         drifts.map(|drift| drift.to_string()).collect::<Vec<_>>()
     };
@@ -210,20 +210,20 @@ fn each_drift_is_named() {
 
 #[test]
 fn a_lockfile_is_read_strictly() {
-    let lock = Lock::of(&golden());
+    let lock = Lockfile::of(&golden());
     let json = lock.to_json();
-    assert_eq!(Lock::from_json(&json).unwrap(), lock);
+    assert_eq!(Lockfile::from_json(&json).unwrap(), lock);
     // People merge lockfiles: another order means the same.
     let ids: Vec<PromptId> = lock.prompts().iter().map(|prompt| prompt.id).collect();
     let swapped = json
         .replace("tone0A", "swap")
         .replace("tone0B", "tone0A")
         .replace("swap", "tone0B");
-    let read = Lock::from_json(&swapped).unwrap();
+    let read = Lockfile::from_json(&swapped).unwrap();
     assert!(read.prompts().iter().map(|prompt| prompt.id).eq(ids));
 
     let told = |from: &str, to: &str| {
-        Lock::from_json(&json.replacen(from, to, 1))
+        Lockfile::from_json(&json.replacen(from, to, 1))
             .unwrap_err()
             .to_string()
     };

@@ -93,7 +93,7 @@ pub enum FileError {
 
 /// A kind of checksummed files.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kind {
+pub(crate) struct FileKind {
     /// The word in the first line.
     pub(crate) name: &'static str,
     /// The format that is written, which is also the newest that is read.
@@ -109,7 +109,7 @@ const SEAL_LINE: usize = MARK.len() + 64 + 1;
 /// The maximum length of the first line.
 const LONGEST_FIRST_LINE: usize = 64;
 
-impl Kind {
+impl FileKind {
     pub(crate) fn malformed(self, reason: impl Into<String>) -> FileError {
         FileError::Malformed {
             kind: self.name,
@@ -191,18 +191,18 @@ fn seal_line(hash: blake3::Hash) -> String {
 
 /// A writer of a checksummed file. All that is written to it is content.
 #[derive(Debug)]
-pub(crate) struct Sealer<W> {
+pub(crate) struct ChecksumWriter<W> {
     out: W,
     hasher: blake3::Hasher,
 }
 
-impl<W: Write> Sealer<W> {
+impl<W: Write> ChecksumWriter<W> {
     /// Begins a file of this kind.
     ///
     /// # Errors
     ///
     /// The writer's error. The file is incomplete then.
-    pub(crate) fn new(out: W, kind: Kind) -> io::Result<Self> {
+    pub(crate) fn new(out: W, kind: FileKind) -> io::Result<Self> {
         let hasher = blake3::Hasher::new();
         let mut sealer = Self { out, hasher };
         sealer.write_all(kind.first_line().as_bytes())?;
@@ -224,7 +224,7 @@ impl<W: Write> Sealer<W> {
     }
 }
 
-impl<W: Write> Write for Sealer<W> {
+impl<W: Write> Write for ChecksumWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
         self.hasher.update(&bytes[..written]);
@@ -243,7 +243,10 @@ impl<W: Write> Write for Sealer<W> {
 /// # Errors
 ///
 /// A [`FileError`] if the file is of another kind or format, or does not match its hash.
-pub(crate) fn open(bytes: &[u8], kind: Kind) -> Result<(std::ops::Range<usize>, Seal), FileError> {
+pub(crate) fn open(
+    bytes: &[u8],
+    kind: FileKind,
+) -> Result<(std::ops::Range<usize>, Seal), FileError> {
     let start = kind.read_first_line(bytes)?;
     let end = bytes.len().saturating_sub(SEAL_LINE);
     if end < start || bytes[end - 1] != b'\n' {
@@ -258,9 +261,9 @@ pub(crate) fn open(bytes: &[u8], kind: Kind) -> Result<(std::ops::Range<usize>, 
 /// The hash is compared at the end of the file. If it does not match, reading fails there, with a
 /// [`FileError`] inside the error. Until then no content is verified.
 #[derive(Debug)]
-pub(crate) struct Unsealer<R> {
+pub(crate) struct ChecksumReader<R> {
     file: R,
-    kind: Kind,
+    kind: FileKind,
     hasher: blake3::Hasher,
     /// Bytes that were read from the file. The last line is never returned as content.
     held: Vec<u8>,
@@ -270,13 +273,13 @@ pub(crate) struct Unsealer<R> {
     seal: Option<Seal>,
 }
 
-impl<R: Read> Unsealer<R> {
+impl<R: Read> ChecksumReader<R> {
     /// Reads the first line.
     ///
     /// # Errors
     ///
     /// The file's error, or an error that contains a [`FileError`].
-    pub(crate) fn new(file: R, kind: Kind) -> io::Result<Self> {
+    pub(crate) fn new(file: R, kind: FileKind) -> io::Result<Self> {
         let mut reader = Self {
             file,
             kind,
@@ -324,7 +327,7 @@ impl<R: Read> Unsealer<R> {
     }
 }
 
-impl<R: Read> Read for Unsealer<R> {
+impl<R: Read> Read for ChecksumReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.left() == 0 && self.seal.is_none() {
             self.hold(SEAL_LINE + 1)?;
@@ -353,13 +356,13 @@ fn invalid(error: FileError) -> io::Error {
 mod tests {
     use super::*;
 
-    const KIND: Kind = Kind {
+    const KIND: FileKind = FileKind {
         name: "test",
         format: 2,
     };
 
     fn sealed(content: &str) -> Vec<u8> {
-        let mut sealer = Sealer::new(Vec::new(), KIND).unwrap();
+        let mut sealer = ChecksumWriter::new(Vec::new(), KIND).unwrap();
         sealer.write_all(content.as_bytes()).unwrap();
         sealer.finish().unwrap().0
     }
@@ -377,7 +380,7 @@ mod tests {
     }
 
     fn stream(bytes: &[u8], chunk: usize) -> io::Result<(Vec<u8>, Seal)> {
-        let mut reader = Unsealer::new(bytes, KIND)?;
+        let mut reader = ChecksumReader::new(bytes, KIND)?;
         let (mut content, mut part) = (Vec::new(), vec![0; chunk]);
         loop {
             match reader.read(&mut part)? {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::place::flush_directory;
 use crate::fs::io_error::failed;
-use crate::storage::Result;
+use crate::storage::StorageResult;
 
 /// A flusher of the files of one directory tree.
 ///
@@ -18,7 +18,7 @@ pub(crate) struct Flusher {
 }
 
 impl Flusher {
-    pub(crate) fn open(directory: &Path) -> Result<Self> {
+    pub(crate) fn open(directory: &Path) -> StorageResult<Self> {
         Ok(Self {
             #[cfg(target_os = "linux")]
             directory: File::open(directory).map_err(failed("opening", directory))?,
@@ -26,7 +26,11 @@ impl Flusher {
     }
 
     /// Makes the files at `paths`, which are below `root`, and their names durable.
-    pub(crate) fn flush(&self, root: &Path, paths: impl Iterator<Item = PathBuf>) -> Result<()> {
+    pub(crate) fn flush(
+        &self,
+        root: &Path,
+        paths: impl Iterator<Item = PathBuf>,
+    ) -> StorageResult<()> {
         if let Some(flushed) = self.flush_file_system() {
             return flushed.map_err(failed("flushing the file system of", root));
         }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::storage::Error;
+use crate::storage::StorageError;
 
 pub(crate) fn failed<'a>(
     doing: &'a str,
     path: &'a Path,
-) -> impl FnOnce(std::io::Error) -> Error + 'a {
-    move |error| Error::io(format!("{doing} {}", path.display()), error)
+) -> impl FnOnce(std::io::Error) -> StorageError + 'a {
+    move |error| StorageError::io(format!("{doing} {}", path.display()), error)
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::place::flush_directory;
 use crate::fs::io_error::failed;
-use crate::storage::Result;
+use crate::storage::StorageResult;
 
 /// The user and group that a new file is given to; `None` leaves it to the process's user.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +108,7 @@ pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
 }
 
 /// Creates a directory in a folder of a store durably, if it is missing.
-pub(crate) fn prepare_within(path: &Path) -> Result<()> {
+pub(crate) fn prepare_within(path: &Path) -> StorageResult<()> {
     match create_dir(path) {
         Ok(()) => path.parent().map_or(Ok(()), flush_directory),
         Err(_) if path.is_dir() => Ok(()),
@@ -119,7 +119,7 @@ pub(crate) fn prepare_within(path: &Path) -> Result<()> {
 /// Creates an empty index with the permissions that SQLite gives it, unless a file exists.
 ///
 /// SQLite would create a file that belongs to root.
-pub(crate) fn prepare_index(path: &Path) -> Result<()> {
+pub(crate) fn prepare_index(path: &Path) -> StorageResult<()> {
     let owner = Owner::of(&[path.parent().unwrap_or(Path::new("."))]);
     if owner.0.is_none() {
         return Ok(());

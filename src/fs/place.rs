@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::fs::io_error::failed;
-use crate::storage::{Error, ErrorKind, Result};
+use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 
 /// Creates a directory, and those above it that are missing.
 ///
 /// Each new name is flushed, so that it survives a power cut.
-pub(crate) fn prepare(path: &Path) -> Result<()> {
+pub(crate) fn prepare(path: &Path) -> StorageResult<()> {
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
@@ -30,7 +30,7 @@ pub(crate) fn prepare(path: &Path) -> Result<()> {
 /// Makes the names in a directory durable.
 ///
 /// On systems where directories cannot be flushed (Windows), the file system does this itself.
-pub(crate) fn flush_directory(path: &Path) -> Result<()> {
+pub(crate) fn flush_directory(path: &Path) -> StorageResult<()> {
     if cfg!(unix) {
         let directory = File::open(path).map_err(failed("opening", path))?;
         directory.sync_all().map_err(failed("flushing", path))?;
@@ -43,13 +43,13 @@ pub(crate) fn flush_directory(path: &Path) -> Result<()> {
 /// Another process may move it away and put another directory in its place. The open index would
 /// move along, but files that are written by name would not.
 #[derive(Clone, Debug)]
-pub(crate) struct Anchor {
+pub(crate) struct DirectoryIdentity {
     path: PathBuf,
     was: Option<(u64, u64)>,
 }
 
-impl Anchor {
-    pub(crate) fn of(path: &Path) -> Result<Self> {
+impl DirectoryIdentity {
+    pub(crate) fn of(path: &Path) -> StorageResult<Self> {
         let found = fs::metadata(path).map_err(failed("inspecting", path))?;
         let was = identity(&found);
         let path = path.to_owned();
@@ -57,7 +57,7 @@ impl Anchor {
     }
 
     /// Fails if the path leads to another directory, or to none.
-    pub(crate) fn holds(&self) -> Result<()> {
+    pub(crate) fn holds(&self) -> StorageResult<()> {
         match fs::metadata(&self.path) {
             Ok(found) if identity(&found) == self.was => Ok(()),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -66,7 +66,7 @@ impl Anchor {
             _ => {
                 let path = self.path.display();
                 let reason = format!("{path} was moved or replaced while the store in it was open");
-                Err(Error::new(ErrorKind::Replaced, reason))
+                Err(StorageError::new(StorageErrorKind::Replaced, reason))
             }
         }
     }
@@ -86,7 +86,7 @@ pub(crate) fn identity(_found: &fs::Metadata) -> Option<(u64, u64)> {
 }
 
 /// Flushes a file and puts it in the place of another, durably.
-pub(crate) fn put_in_place(file: &Path, place: &Path) -> Result<()> {
+pub(crate) fn put_in_place(file: &Path, place: &Path) -> StorageResult<()> {
     let flushed = File::open(file).and_then(|file| file.sync_all());
     flushed.map_err(failed("flushing", file))?;
     fs::rename(file, place).map_err(failed("renaming a file to", place))?;

@@ -5,10 +5,10 @@ use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind as Io, Write};
 use std::path::{Path, PathBuf};
 
-use super::folder::{Entry, Folder, Root, is_removed};
+use super::folder::{Folder, FolderEntry, Root, is_removed};
 use super::owner::Owner;
 use crate::fs::io_error::failed;
-use crate::storage::{Error, Result};
+use crate::storage::{StorageError, StorageResult};
 
 /// Prefix of the names of a store's temporary files.
 const PREFIX: &str = ".tmp";
@@ -21,16 +21,16 @@ const MAX_ATTEMPTS: usize = 100;
 /// It has default permissions, as the index has: a user who may read the index may read the bodies.
 /// It is locked as long as it is open, so that a sweep leaves it alone.
 #[derive(Debug)]
-pub(crate) struct Temporary {
+pub(crate) struct TemporaryFile {
     folder: Folder,
     name: String,
     /// `None` after the file was published.
     file: Option<File>,
 }
 
-impl Temporary {
+impl TemporaryFile {
     /// Creates a file in a store's `tmp/`.
-    pub(crate) fn create(folder: Folder) -> Result<Self> {
+    pub(crate) fn create(folder: Folder) -> StorageResult<Self> {
         let created = create(&folder, |folder, name| {
             let file = folder.create_new(name)?;
             Owner::of(&[folder.path()]).give(&file)?;
@@ -59,7 +59,7 @@ impl Temporary {
     }
 }
 
-impl Write for Temporary {
+impl Write for TemporaryFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file()?.write(bytes)
     }
@@ -69,7 +69,7 @@ impl Write for Temporary {
     }
 }
 
-impl Drop for Temporary {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if self.file.take().is_some() {
             // A sweep removes it if this fails.
@@ -89,7 +89,7 @@ pub(crate) struct TemporaryFolder {
 
 impl TemporaryFolder {
     /// Creates a folder in a store's `tmp/`.
-    pub(crate) fn create(store: &Path) -> Result<Self> {
+    pub(crate) fn create(store: &Path) -> StorageResult<Self> {
         let folder = Root::new(store).open()?.tmp()?;
         let created = create(&folder, |folder, name| {
             // Other users may read a copy of an index only once it is in its place.
@@ -161,9 +161,9 @@ fn create(
 
 /// Removes temporary files and folders that are no longer in use.
 ///
-/// Only names that [`Temporary`] and [`TemporaryFolder`] give are removed. If an entry cannot be
+/// Only names that [`TemporaryFile`] and [`TemporaryFolder`] give are removed. If an entry cannot be
 /// removed, the others still are, and the first error is returned.
-pub(crate) fn sweep(root: &Root) -> Result<()> {
+pub(crate) fn sweep(root: &Root) -> StorageResult<()> {
     let tmp = root.open()?.tmp()?;
     let mut first = None;
     for name in tmp.names().map_err(failed("listing", tmp.path()))? {
@@ -173,7 +173,10 @@ pub(crate) fn sweep(root: &Root) -> Result<()> {
         match sweep_one(&tmp, &name) {
             Err(error) if error.kind() != Io::NotFound => {
                 let path = tmp.path_of(&name);
-                first.get_or_insert(Error::io(format!("removing {}", path.display()), error));
+                first.get_or_insert(StorageError::io(
+                    format!("removing {}", path.display()),
+                    error,
+                ));
             }
             _ => {}
         }
@@ -182,7 +185,7 @@ pub(crate) fn sweep(root: &Root) -> Result<()> {
 }
 
 fn sweep_one(tmp: &Folder, name: &OsStr) -> io::Result<()> {
-    if tmp.entry(name)? == Entry::Link {
+    if tmp.entry(name)? == FolderEntry::Link {
         return tmp.remove_file(name);
     }
     let file = tmp.open_entry(name)?;
@@ -225,7 +228,7 @@ mod tests {
     #[test]
     fn a_sweep_removes_only_abandoned_files() {
         let (store, root) = store();
-        let file = Temporary::create(root.open().unwrap().tmp().unwrap()).unwrap();
+        let file = TemporaryFile::create(root.open().unwrap().tmp().unwrap()).unwrap();
         let folder = TemporaryFolder::create(store.path()).unwrap();
         fs::write(folder.path().join("index.db"), "half").unwrap();
         let tmp = store.path().join("tmp");

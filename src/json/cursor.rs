@@ -8,7 +8,7 @@ use std::ops::Range;
 use memchr::memchr2;
 
 #[derive(Clone, Debug)]
-pub(super) struct Cursor<'a> {
+pub(super) struct JsonCursor<'a> {
     text: &'a str,
     at: usize,
 }
@@ -20,7 +20,7 @@ pub(super) struct RawString<'a> {
     pub(super) has_escapes: bool,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> JsonCursor<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
@@ -108,7 +108,7 @@ impl<'a> Cursor<'a> {
 ///
 /// The answer is `None` if the text is not an object, or the object has no such member.
 pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let mut cursor = Cursor::new(object);
+    let mut cursor = JsonCursor::new(object);
     let mut found = None;
     if !cursor.pass(b'{') {
         return None;
@@ -128,7 +128,7 @@ pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
 
 /// Returns the texts of a list's items; none if the text is not a list.
 pub(crate) fn items(list: &str) -> impl Iterator<Item = &str> {
-    let mut cursor = Cursor::new(list);
+    let mut cursor = JsonCursor::new(list);
     let mut is_list = cursor.pass(b'[');
     std::iter::from_fn(move || {
         is_list = is_list && cursor.peek() != Some(b']');

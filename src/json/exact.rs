@@ -1,6 +1,6 @@
 //! The exact JSON text type, [`Json`].
 
-use super::Tree;
+use super::JsonTree;
 use super::parse_value;
 use crate::json::layout;
 use std::fmt;
@@ -90,25 +90,25 @@ impl Json {
     }
 
     /// Returns the parsed text with exact numbers.
-    pub(crate) fn tree(&self) -> Tree<'_> {
-        Tree::of(&self.text)
+    pub(crate) fn tree(&self) -> JsonTree<'_> {
+        JsonTree::of(&self.text)
     }
 }
 
 /// Parses text that is known to be JSON, however deeply it is nested.
 pub(crate) fn parse(text: &str) -> Value {
     // A deeply nested input inside a deeply nested body can exceed the parser's depth limit.
-    parse_value(text).unwrap_or_else(|_| value_of(&Tree::of(text)))
+    parse_value(text).unwrap_or_else(|_| value_of(&JsonTree::of(text)))
 }
 
-fn value_of(tree: &Tree<'_>) -> Value {
+fn value_of(tree: &JsonTree<'_>) -> Value {
     match tree {
-        Tree::Null => Value::Null,
-        Tree::Bool(bool) => Value::Bool(*bool),
-        Tree::Number(number) => serde_json::from_str(number.text()).unwrap_or_default(),
-        Tree::String(text) => text.as_str().into(),
-        Tree::Array(items) => items.iter().map(value_of).collect(),
-        Tree::Object(members) => {
+        JsonTree::Null => Value::Null,
+        JsonTree::Bool(bool) => Value::Bool(*bool),
+        JsonTree::Number(number) => serde_json::from_str(number.text()).unwrap_or_default(),
+        JsonTree::String(text) => text.as_str().into(),
+        JsonTree::Array(items) => items.iter().map(value_of).collect(),
+        JsonTree::Object(members) => {
             let members = members.iter();
             members
                 .map(|(name, value)| (name, value_of(value)))
@@ -120,19 +120,19 @@ fn value_of(tree: &Tree<'_>) -> Value {
 /// Returns the first number of JSON text that a `Value` cannot represent exactly.
 #[cfg(feature = "cli")]
 pub(crate) fn unheld_number(text: &str) -> Option<&str> {
-    fn first<'a>(tree: &Tree<'a>) -> Option<&'a str> {
+    fn first<'a>(tree: &JsonTree<'a>) -> Option<&'a str> {
         match tree {
-            Tree::Number(number) => {
+            JsonTree::Number(number) => {
                 let held: serde_json::Number = serde_json::from_str(number.text()).ok()?;
-                let is_held = Tree::of(&held.to_string()).is_same(tree);
+                let is_held = JsonTree::of(&held.to_string()).is_same(tree);
                 (!is_held).then(|| number.text())
             }
-            Tree::Array(items) => items.iter().find_map(first),
-            Tree::Object(members) => members.iter().find_map(|(_, value)| first(value)),
-            Tree::Null | Tree::Bool(_) | Tree::String(_) => None,
+            JsonTree::Array(items) => items.iter().find_map(first),
+            JsonTree::Object(members) => members.iter().find_map(|(_, value)| first(value)),
+            JsonTree::Null | JsonTree::Bool(_) | JsonTree::String(_) => None,
         }
     }
-    first(&Tree::of(text))
+    first(&JsonTree::of(text))
 }
 
 impl fmt::Debug for Json {
@@ -189,8 +189,8 @@ impl From<&Value> for Json {
     }
 }
 
-impl From<&Tree<'_>> for Json {
-    fn from(tree: &Tree<'_>) -> Self {
+impl From<&JsonTree<'_>> for Json {
+    fn from(tree: &JsonTree<'_>) -> Self {
         Self::new(tree.to_text())
     }
 }

@@ -1,11 +1,11 @@
 //! Layout of JSON text: compact or indented.
 
-use super::cursor::Cursor;
+use super::cursor::JsonCursor;
 
 /// Returns the text without white space between its tokens.
 pub(crate) fn compact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut cursor = Cursor::new(text);
+    let mut cursor = JsonCursor::new(text);
     while let Some(part) = next(&mut cursor, text) {
         out.push_str(part);
     }
@@ -16,7 +16,7 @@ pub(crate) fn compact(text: &str) -> String {
 #[cfg(any(test, feature = "cli"))]
 pub(crate) fn pretty(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 2);
-    let mut cursor = Cursor::new(text);
+    let mut cursor = JsonCursor::new(text);
     let mut depth = 0_usize;
     let new_line = |out: &mut String, depth: usize| {
         out.push('\n');
@@ -51,7 +51,7 @@ pub(crate) fn pretty(text: &str) -> String {
 }
 
 /// Returns the next token: a punctuation mark, a string with its quotes, or a word.
-fn next<'a>(cursor: &mut Cursor<'a>, text: &'a str) -> Option<&'a str> {
+fn next<'a>(cursor: &mut JsonCursor<'a>, text: &'a str) -> Option<&'a str> {
     let first = cursor.peek()?;
     let start = cursor.at();
     match first {

@@ -2,7 +2,7 @@
 //!
 //! `serde_json::Value` represents 64-bit integers and doubles only. JSON has other numbers, and
 //! several ways to write each number. Data that must remain exact is therefore never converted to a
-//! `Value`: it is cut from text, compared as a [`Tree`] that borrows from the text, and written as
+//! `Value`: it is cut from text, compared as a [`JsonTree`] that borrows from the text, and written as
 //! text.
 
 mod cursor;
@@ -20,6 +20,6 @@ pub(crate) use self::exact::parse;
 pub(crate) use self::exact::unheld_number;
 #[cfg(feature = "cli")]
 pub(crate) use self::layout::pretty;
-pub(crate) use self::text::{Places, Text, escape};
-pub(crate) use self::tree::{ByValue, Members, Tree};
+pub(crate) use self::text::{JsonString, Locator, escape};
+pub(crate) use self::tree::{ByValue, JsonTree, TreeMembers};
 pub(crate) use self::value::parse_value;

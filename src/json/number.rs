@@ -8,12 +8,12 @@ use std::hash::{Hash, Hasher};
 
 /// A number as it is written. Equality compares the text: `1` and `1.0` differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Number<'a>(&'a str);
+pub(crate) struct ExactNumber<'a>(&'a str);
 
 /// The maximum number of digits of an exponent. An `i128` holds it plus the length of any text.
 const MOST_EXPONENT_DIGITS: usize = 30;
 
-impl<'a> Number<'a> {
+impl<'a> ExactNumber<'a> {
     /// Returns the number with this text, which is a number of valid JSON.
     pub(super) fn new(text: &'a str) -> Self {
         Self(text)
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     fn compare(one: &str, other: &str) -> Option<Ordering> {
-        let (one, other) = (Number::new(one), Number::new(other));
+        let (one, other) = (ExactNumber::new(one), ExactNumber::new(other));
         match (one.is_same(other), one.is_less(other), other.is_less(one)) {
             (true, false, false) => Some(Ordering::Equal),
             (false, true, false) => Some(Ordering::Less),
@@ -171,7 +171,7 @@ mod tests {
 
     fn hash(text: &str) -> u64 {
         let mut hasher = DefaultHasher::new();
-        Number::new(text).hash_value(&mut hasher);
+        ExactNumber::new(text).hash_value(&mut hasher);
         hasher.finish()
     }
 

@@ -10,7 +10,7 @@ use super::cursor::RawString;
 
 /// A string of JSON, or a member's name. Equality compares the text that it represents.
 #[derive(Clone, Debug)]
-pub(crate) enum Text<'a> {
+pub(crate) enum JsonString<'a> {
     /// A written string without escapes.
     Plain(&'a str),
     /// A written string with escapes, and the text that it represents.
@@ -19,7 +19,7 @@ pub(crate) enum Text<'a> {
     New(Cow<'a, str>),
 }
 
-impl<'a> Text<'a> {
+impl<'a> JsonString<'a> {
     pub(super) fn read(string: RawString<'a>) -> Option<Self> {
         let raw = string.text;
         Some(match string.has_escapes {
@@ -58,8 +58,8 @@ impl<'a> Text<'a> {
     }
 
     /// Returns a search for the places where parts of the text are written.
-    pub(crate) fn places(&self) -> Places<'a> {
-        Places {
+    pub(crate) fn places(&self) -> Locator<'a> {
+        Locator {
             raw: self.raw().unwrap_or_default(),
             has_escapes: matches!(self, Self::Escaped { .. }),
             said: 0,
@@ -68,15 +68,15 @@ impl<'a> Text<'a> {
     }
 }
 
-impl PartialEq for Text<'_> {
+impl PartialEq for JsonString<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
     }
 }
 
-impl Eq for Text<'_> {}
+impl Eq for JsonString<'_> {}
 
-impl Hash for Text<'_> {
+impl Hash for JsonString<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
     }
@@ -84,7 +84,7 @@ impl Hash for Text<'_> {
 
 /// A search for the places of parts of a string in its notation. It moves forward only.
 #[derive(Debug)]
-pub(crate) struct Places<'a> {
+pub(crate) struct Locator<'a> {
     raw: &'a str,
     has_escapes: bool,
     /// The number of bytes that were passed in the represented text, and in the notation.
@@ -92,7 +92,7 @@ pub(crate) struct Places<'a> {
     at: usize,
 }
 
-impl Places<'_> {
+impl Locator<'_> {
     /// Returns the range between the quotes in which a part of the represented text is written.
     ///
     /// Parts must be requested in order.
@@ -189,9 +189,9 @@ mod tests {
 
     use super::*;
 
-    fn read(raw: &str) -> Text<'_> {
+    fn read(raw: &str) -> JsonString<'_> {
         let has_escapes = raw.contains('\\');
-        Text::read(RawString {
+        JsonString::read(RawString {
             text: raw,
             has_escapes,
         })

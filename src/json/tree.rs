@@ -2,30 +2,30 @@
 
 use std::hash::{Hash, Hasher};
 
-use super::cursor::Cursor;
-use super::number::Number;
-use super::text::Text;
+use super::cursor::JsonCursor;
+use super::number::ExactNumber;
+use super::text::JsonString;
 
 /// A JSON value with exact equality.
 ///
 /// The order of an object's members and the escapes of a string do not matter, but the notation of
 /// a number does. [`ByValue`] compares numbers by value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Tree<'a> {
+pub(crate) enum JsonTree<'a> {
     Null,
     Bool(bool),
-    Number(Number<'a>),
-    String(Text<'a>),
-    Array(Vec<Tree<'a>>),
-    Object(Members<'a>),
+    Number(ExactNumber<'a>),
+    String(JsonString<'a>),
+    Array(Vec<JsonTree<'a>>),
+    Object(TreeMembers<'a>),
 }
 
 /// The members of an object, in order.
 ///
 /// If a name is repeated, the last value counts, in the place of the first.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Members<'a> {
-    list: Vec<(Text<'a>, Tree<'a>)>,
+pub(crate) struct TreeMembers<'a> {
+    list: Vec<(JsonString<'a>, JsonTree<'a>)>,
     /// The places in `list`, sorted by name, if there are more than [`FEW`].
     by_name: Vec<usize>,
 }
@@ -34,28 +34,28 @@ pub(crate) struct Members<'a> {
 const FEW: usize = 8;
 
 /// An array or an object whose end was not read yet.
-enum Open<'a> {
-    Array(Vec<Tree<'a>>),
-    Object(Vec<(Text<'a>, Tree<'a>)>, Text<'a>),
+enum OpenContainer<'a> {
+    Array(Vec<JsonTree<'a>>),
+    Object(Vec<(JsonString<'a>, JsonTree<'a>)>, JsonString<'a>),
 }
 
-impl<'a> Tree<'a> {
+impl<'a> JsonTree<'a> {
     /// Parses text that is known to be JSON. Text that is not JSON becomes null.
     pub(crate) fn of(text: &'a str) -> Self {
         Self::read(text).unwrap_or(Self::Null)
     }
 
     fn read(text: &'a str) -> Option<Self> {
-        let mut cursor = Cursor::new(text);
-        let mut open: Vec<Open<'a>> = Vec::new();
+        let mut cursor = JsonCursor::new(text);
+        let mut open: Vec<OpenContainer<'a>> = Vec::new();
         loop {
             let mut value = match cursor.peek()? {
                 b'{' => {
                     cursor.pass(b'{');
                     match cursor.pass(b'}') {
-                        true => Self::Object(Members::default()),
+                        true => Self::Object(TreeMembers::default()),
                         false => {
-                            open.push(Open::Object(Vec::new(), read_name(&mut cursor)?));
+                            open.push(OpenContainer::Object(Vec::new(), read_name(&mut cursor)?));
                             continue;
                         }
                     }
@@ -65,38 +65,38 @@ impl<'a> Tree<'a> {
                     match cursor.pass(b']') {
                         true => Self::Array(Vec::new()),
                         false => {
-                            open.push(Open::Array(Vec::new()));
+                            open.push(OpenContainer::Array(Vec::new()));
                             continue;
                         }
                     }
                 }
-                b'"' => Self::String(Text::read(cursor.string()?)?),
+                b'"' => Self::String(JsonString::read(cursor.string()?)?),
                 _ => match cursor.word()? {
                     "null" => Self::Null,
                     "true" => Self::Bool(true),
                     "false" => Self::Bool(false),
-                    number => Self::Number(Number::new(number)),
+                    number => Self::Number(ExactNumber::new(number)),
                 },
             };
             // The value ends here, and so do all values that it is the last part of.
             loop {
                 match open.pop() {
                     None => return Some(value),
-                    Some(Open::Array(mut items)) => {
+                    Some(OpenContainer::Array(mut items)) => {
                         items.push(value);
                         if cursor.pass(b',') {
-                            open.push(Open::Array(items));
+                            open.push(OpenContainer::Array(items));
                             break;
                         }
                         value = cursor.pass(b']').then_some(Self::Array(items))?;
                     }
-                    Some(Open::Object(mut list, name)) => {
+                    Some(OpenContainer::Object(mut list, name)) => {
                         list.push((name, value));
                         if cursor.pass(b',') {
-                            open.push(Open::Object(list, read_name(&mut cursor)?));
+                            open.push(OpenContainer::Object(list, read_name(&mut cursor)?));
                             break;
                         }
-                        let members = Members::new(list);
+                        let members = TreeMembers::new(list);
                         value = cursor.pass(b'}').then_some(Self::Object(members))?;
                     }
                 }
@@ -111,14 +111,14 @@ impl<'a> Tree<'a> {
         }
     }
 
-    pub(crate) fn as_array(&self) -> Option<&[Tree<'a>]> {
+    pub(crate) fn as_array(&self) -> Option<&[JsonTree<'a>]> {
         match self {
             Self::Array(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(crate) fn as_object(&self) -> Option<&Members<'a>> {
+    pub(crate) fn as_object(&self) -> Option<&TreeMembers<'a>> {
         match self {
             Self::Object(members) => Some(members),
             _ => None,
@@ -126,22 +126,22 @@ impl<'a> Tree<'a> {
     }
 
     /// Returns the member with this name, if the value is an object that has one.
-    pub(crate) fn get(&self, name: &str) -> Option<&Tree<'a>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&JsonTree<'a>> {
         self.as_object()?.get(name)
     }
 
     /// Returns whether both values are equal, with numbers compared by value.
-    pub(crate) fn is_same(&self, other: &Tree<'_>) -> bool {
+    pub(crate) fn is_same(&self, other: &JsonTree<'_>) -> bool {
         match (self, other) {
-            (Tree::Null, Tree::Null) => true,
-            (Tree::Bool(one), Tree::Bool(other)) => one == other,
-            (Tree::Number(one), Tree::Number(other)) => one.is_same(*other),
-            (Tree::String(one), Tree::String(other)) => one.as_str() == other.as_str(),
-            (Tree::Array(one), Tree::Array(other)) => {
+            (JsonTree::Null, JsonTree::Null) => true,
+            (JsonTree::Bool(one), JsonTree::Bool(other)) => one == other,
+            (JsonTree::Number(one), JsonTree::Number(other)) => one.is_same(*other),
+            (JsonTree::String(one), JsonTree::String(other)) => one.as_str() == other.as_str(),
+            (JsonTree::Array(one), JsonTree::Array(other)) => {
                 let mut pairs = one.iter().zip(other);
                 one.len() == other.len() && pairs.all(|(one, other)| one.is_same(other))
             }
-            (Tree::Object(one), Tree::Object(other)) => one.is_same(other),
+            (JsonTree::Object(one), JsonTree::Object(other)) => one.is_same(other),
             _ => false,
         }
     }
@@ -182,13 +182,13 @@ impl<'a> Tree<'a> {
     }
 }
 
-fn read_name<'a>(cursor: &mut Cursor<'a>) -> Option<Text<'a>> {
-    let name = Text::read(cursor.string()?)?;
+fn read_name<'a>(cursor: &mut JsonCursor<'a>) -> Option<JsonString<'a>> {
+    let name = JsonString::read(cursor.string()?)?;
     cursor.pass(b':').then_some(name)
 }
 
-impl<'a> Members<'a> {
-    pub(crate) fn new(mut list: Vec<(Text<'a>, Tree<'a>)>) -> Self {
+impl<'a> TreeMembers<'a> {
+    pub(crate) fn new(mut list: Vec<(JsonString<'a>, JsonTree<'a>)>) -> Self {
         if list.len() <= FEW {
             let mut position = 1;
             while position < list.len() {
@@ -217,16 +217,16 @@ impl<'a> Members<'a> {
         self.list.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Tree<'a>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &JsonTree<'a>)> {
         self.entries().map(|(name, value)| (name.as_str(), value))
     }
 
     /// Returns the members with the notation of their names.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Text<'a>, &Tree<'a>)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&JsonString<'a>, &JsonTree<'a>)> {
         self.list.iter().map(|(name, value)| (name, value))
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&Tree<'a>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&JsonTree<'a>> {
         let name_at = |at: usize| self.list[at].0.as_str();
         let at = if self.list.len() > FEW {
             let found = self.by_name.binary_search_by(|at| name_at(*at).cmp(name));
@@ -242,8 +242,8 @@ impl<'a> Members<'a> {
     }
 
     /// Returns whether both have the same members, with numbers compared by value.
-    pub(crate) fn is_same(&self, other: &Members<'_>) -> bool {
-        let found = |(name, value): (&str, &Tree<'_>)| {
+    pub(crate) fn is_same(&self, other: &TreeMembers<'_>) -> bool {
+        let found = |(name, value): (&str, &JsonTree<'_>)| {
             other.get(name).is_some_and(|other| value.is_same(other))
         };
         self.len() == other.len() && self.iter().all(found)
@@ -259,7 +259,7 @@ impl<'a> Members<'a> {
 }
 
 /// Returns the places of these members sorted by name; members of one name remain in order.
-fn sorted(list: &[(Text<'_>, Tree<'_>)]) -> Vec<usize> {
+fn sorted(list: &[(JsonString<'_>, JsonTree<'_>)]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..list.len()).collect();
     // The sort is stable.
     places.sort_by(|one, other| list[*one].0.as_str().cmp(list[*other].0.as_str()));
@@ -270,9 +270,9 @@ fn sorted(list: &[(Text<'_>, Tree<'_>)]) -> Vec<usize> {
 ///
 /// The later one takes the place of the first.
 fn without_repeated<'a>(
-    list: Vec<(Text<'a>, Tree<'a>)>,
+    list: Vec<(JsonString<'a>, JsonTree<'a>)>,
     by_name: &[usize],
-) -> Vec<(Text<'a>, Tree<'a>)> {
+) -> Vec<(JsonString<'a>, JsonTree<'a>)> {
     let mut order: Vec<(usize, usize)> = Vec::with_capacity(list.len());
     for same in by_name.chunk_by(|one, other| list[*one].0 == list[*other].0) {
         if let [first, .., last] | [first @ last] = same {
@@ -285,16 +285,16 @@ fn without_repeated<'a>(
     kept.collect()
 }
 
-impl PartialEq for Members<'_> {
+impl PartialEq for TreeMembers<'_> {
     fn eq(&self, other: &Self) -> bool {
-        let found = |(name, value): (&str, &Tree<'_>)| other.get(name) == Some(value);
+        let found = |(name, value): (&str, &JsonTree<'_>)| other.get(name) == Some(value);
         self.len() == other.len() && self.iter().all(found)
     }
 }
 
-impl Eq for Members<'_> {}
+impl Eq for TreeMembers<'_> {}
 
-impl Hash for Members<'_> {
+impl Hash for TreeMembers<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         for at in self.in_order() {
             self.list[at].hash(state);
@@ -302,9 +302,9 @@ impl Hash for Members<'_> {
     }
 }
 
-/// A value whose equality is that of [`Tree::is_same`]: numbers are compared by value.
+/// A value whose equality is that of [`JsonTree::is_same`]: numbers are compared by value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ByValue<'t, 'a>(pub(crate) &'t Tree<'a>);
+pub(crate) struct ByValue<'t, 'a>(pub(crate) &'t JsonTree<'a>);
 
 impl PartialEq for ByValue<'_, '_> {
     fn eq(&self, other: &Self) -> bool {
@@ -318,12 +318,12 @@ impl Hash for ByValue<'_, '_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self.0).hash(state);
         match self.0 {
-            Tree::Null => {}
-            Tree::Bool(bool) => bool.hash(state),
-            Tree::Number(number) => number.hash_value(state),
-            Tree::String(text) => text.hash(state),
-            Tree::Array(items) => items.iter().for_each(|item| ByValue(item).hash(state)),
-            Tree::Object(members) => {
+            JsonTree::Null => {}
+            JsonTree::Bool(bool) => bool.hash(state),
+            JsonTree::Number(number) => number.hash_value(state),
+            JsonTree::String(text) => text.hash(state),
+            JsonTree::Array(items) => items.iter().for_each(|item| ByValue(item).hash(state)),
+            JsonTree::Object(members) => {
                 for at in members.in_order() {
                     let (name, value) = &members.list[at];
                     name.hash(state);
@@ -350,7 +350,7 @@ mod tests {
     }
 
     fn are_equal(one: &str, other: &str) -> (bool, bool) {
-        let (one, other) = (Tree::of(one), Tree::of(other));
+        let (one, other) = (JsonTree::of(one), JsonTree::of(other));
         let (exact, same) = (one == other, one.is_same(&other));
         assert!(!exact || hash(&one) == hash(&other));
         assert!(!same || hash(ByValue(&one)) == hash(ByValue(&other)));
@@ -394,7 +394,7 @@ mod tests {
             let further: String = (0..further).map(|n| format!(",\"k{n}\":{n}")).collect();
             let text =
                 format!("{{\"a\":1,\"b\":2,\"\\u0061\":3,\"c\":4,\"b\":5,\"a\":6{further}}}");
-            let tree = Tree::of(&text);
+            let tree = JsonTree::of(&text);
             let read: Value = serde_json::from_str(&text).unwrap();
             let names = |members: &Map<String, Value>| members.keys().cloned().collect::<Vec<_>>();
             let members = tree.as_object().unwrap();
@@ -412,7 +412,7 @@ mod tests {
     #[test]
     fn deep_text_is_read_without_recursion() {
         let text = format!("{}1.50{}", "[".repeat(1000), "]".repeat(1000));
-        assert_eq!(Tree::of(&text).to_text(), text);
+        assert_eq!(JsonTree::of(&text).to_text(), text);
     }
 
     #[test]
@@ -428,7 +428,7 @@ mod tests {
             "{\"a\":1]",
             "\"\\ud800\"",
         ] {
-            assert_eq!(Tree::of(text), Tree::Null, "{text}");
+            assert_eq!(JsonTree::of(text), JsonTree::Null, "{text}");
         }
     }
 
@@ -454,14 +454,14 @@ mod tests {
         fn written_text_equals_the_text_that_was_read(value in anything(), pretty in any::<bool>()) {
             let compact = value.to_string();
             let text = if pretty { serde_json::to_string_pretty(&value).unwrap() } else { compact.clone() };
-            prop_assert_eq!(Tree::of(&text).to_text(), compact);
+            prop_assert_eq!(JsonTree::of(&text).to_text(), compact);
         }
 
         #[test]
         fn reading_any_text_terminates(text in "[\\[\\]{}:,\"\\\\u0-9a-f. ]{0,40}") {
-            let _ = Tree::of(&text);
+            let _ = JsonTree::of(&text);
             if serde_json::from_str::<Value>(&text).is_ok() {
-                prop_assert!(Tree::read(&text).is_some());
+                prop_assert!(JsonTree::read(&text).is_some());
             }
             let _ = super::super::items(&text).count();
             let _ = super::super::member(&text, "a");

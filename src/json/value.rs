@@ -11,12 +11,12 @@ use serde_json::{Map, Number, Value};
 /// text of another value. Its result then differs from the text, and may be larger than the size of
 /// the text suggests. This function has no reserved name.
 pub(crate) fn parse_value(text: &str) -> serde_json::Result<Value> {
-    serde_json::from_str::<Tree>(text).map(|tree| tree.0)
+    serde_json::from_str::<ValueSeed>(text).map(|tree| tree.0)
 }
 
-struct Tree(Value);
+struct ValueSeed(Value);
 
-impl<'de> Deserialize<'de> for Tree {
+impl<'de> Deserialize<'de> for ValueSeed {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(AnyValue).map(Self)
     }
@@ -61,7 +61,7 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Tree(element)) = elements.next_element()? {
+        while let Some(ValueSeed(element)) = elements.next_element()? {
             list.push(element);
         }
         Ok(Value::Array(list))
@@ -69,7 +69,7 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        while let Some((name, Tree(value))) = members.next_entry::<String, Tree>()? {
+        while let Some((name, ValueSeed(value))) = members.next_entry::<String, ValueSeed>()? {
             object.insert(name, value);
         }
         Ok(Value::Object(object))

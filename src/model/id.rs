@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::model::invalid_argument::{Invalid, check_length};
+use crate::model::invalid_argument::{InvalidArgument, check_length};
 
 /// The id of a prompt: exactly 6 characters of `0-9A-Za-z`.
 ///
@@ -25,7 +25,7 @@ use crate::model::invalid_argument::{Invalid, check_length};
 /// let id: promptbook::PromptId = "aZ09bY".parse()?;
 /// assert_eq!(id.to_string(), "aZ09bY");
 /// assert!("short".parse::<promptbook::PromptId>().is_err());
-/// # Ok::<(), promptbook::Invalid>(())
+/// # Ok::<(), promptbook::InvalidArgument>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
@@ -56,14 +56,16 @@ impl PromptId {
 }
 
 impl FromStr for PromptId {
-    type Err = Invalid;
+    type Err = InvalidArgument;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         <[u8; Self::LEN]>::try_from(text.as_bytes())
             .ok()
             .filter(|bytes| bytes.iter().all(u8::is_ascii_alphanumeric))
             .map(Self)
-            .ok_or_else(|| Invalid::new("prompt id", text, "expected 6 characters of 0-9A-Za-z"))
+            .ok_or_else(|| {
+                InvalidArgument::new("prompt id", text, "expected 6 characters of 0-9A-Za-z")
+            })
     }
 }
 
@@ -102,15 +104,15 @@ impl fmt::Display for VersionId {
 }
 
 impl FromStr for VersionId {
-    type Err = Invalid;
+    type Err = InvalidArgument;
 
     /// Parses the hyphenated form only, in any letter case.
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         Uuid::try_parse(text)
             .ok()
             .filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH)
             .map(Self)
-            .ok_or_else(|| Invalid::new("version id", text, "expected a hyphenated UUID"))
+            .ok_or_else(|| InvalidArgument::new("version id", text, "expected a hyphenated UUID"))
     }
 }
 
@@ -149,12 +151,12 @@ macro_rules! hash_type {
         }
 
         impl FromStr for $type {
-            type Err = Invalid;
+            type Err = InvalidArgument;
 
-            fn from_str(text: &str) -> Result<Self, Invalid> {
+            fn from_str(text: &str) -> Result<Self, InvalidArgument> {
                 blake3::Hash::from_hex(text)
                     .map(|hash| Self(*hash.as_bytes()))
-                    .map_err(|_| Invalid::new($what, text, "expected 64 hex digits"))
+                    .map_err(|_| InvalidArgument::new($what, text, "expected 64 hex digits"))
             }
         }
     };
@@ -219,9 +221,9 @@ impl PromptName {
 }
 
 impl FromStr for PromptName {
-    type Err = Invalid;
+    type Err = InvalidArgument;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         check_length("prompt name", text)?;
         Ok(Self(text.into()))
     }
@@ -254,17 +256,21 @@ impl EnvironmentName {
 }
 
 impl FromStr for EnvironmentName {
-    type Err = Invalid;
+    type Err = InvalidArgument;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         let what = "environment name";
         if text.is_empty() {
-            Err(Invalid::new(what, text, "it is empty"))
+            Err(InvalidArgument::new(what, text, "it is empty"))
         } else if text.len() > Self::MAX_BYTES {
             let reason = format!("it has more than {} bytes", Self::MAX_BYTES);
-            Err(Invalid::new(what, text, reason))
+            Err(InvalidArgument::new(what, text, reason))
         } else if text.chars().any(char::is_control) {
-            Err(Invalid::new(what, text, "it has a control character"))
+            Err(InvalidArgument::new(
+                what,
+                text,
+                "it has a control character",
+            ))
         } else {
             Ok(Self(text.into()))
         }
@@ -302,17 +308,17 @@ debug_as_text!(PromptId, VersionId, BlobId, OperationId, Seal);
 macro_rules! like_text {
     ($($type:ty),+) => {$(
         impl TryFrom<&str> for $type {
-            type Error = Invalid;
+            type Error = InvalidArgument;
 
-            fn try_from(text: &str) -> Result<Self, Invalid> {
+            fn try_from(text: &str) -> Result<Self, InvalidArgument> {
                 text.parse()
             }
         }
 
         impl TryFrom<String> for $type {
-            type Error = Invalid;
+            type Error = InvalidArgument;
 
-            fn try_from(text: String) -> Result<Self, Invalid> {
+            fn try_from(text: String) -> Result<Self, InvalidArgument> {
                 text.parse()
             }
         }

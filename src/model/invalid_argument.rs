@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a valid {what}: {reason}")]
 #[non_exhaustive]
-pub struct Invalid {
+pub struct InvalidArgument {
     /// What the text was parsed as, such as `prompt id`.
     pub what: &'static str,
     /// The text, truncated to its first 200 characters.
@@ -17,17 +17,17 @@ pub struct Invalid {
 pub(crate) const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// Checks that a text has at most [`MAX_TEXT_BYTES`]. The error names it as `what`.
-pub(crate) fn check_length(what: &'static str, text: &str) -> Result<(), Invalid> {
+pub(crate) fn check_length(what: &'static str, text: &str) -> Result<(), InvalidArgument> {
     match text.len() <= MAX_TEXT_BYTES {
         true => Ok(()),
         false => {
             let reason = format!("it has {} bytes, more than {MAX_TEXT_BYTES}", text.len());
-            Err(Invalid::new(what, text, reason))
+            Err(InvalidArgument::new(what, text, reason))
         }
     }
 }
 
-impl Invalid {
+impl InvalidArgument {
     pub(crate) fn new(what: &'static str, text: &str, reason: impl Into<String>) -> Self {
         Self {
             what,

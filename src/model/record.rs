@@ -381,7 +381,7 @@ impl OperationFilter {
 /// The store's rule for minor versions that would break callers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Policy {
+pub enum BumpPolicy {
     /// A minor version that would break callers of its base is refused, unless it is forced.
     #[default]
     Enforced,
@@ -396,14 +396,14 @@ pub struct Settings {
     /// The number of a prompt's first version.
     pub first_version: VersionNumber,
     /// The bump policy.
-    pub policy: Policy,
+    pub policy: BumpPolicy,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             first_version: VersionNumber::new(1, 0),
-            policy: Policy::default(),
+            policy: BumpPolicy::default(),
         }
     }
 }

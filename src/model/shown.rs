@@ -12,14 +12,14 @@ const MAX_SHOWN: usize = 100;
 /// that a terminal interprets.
 ///
 /// Two different texts are displayed differently, unless they differ only after the cut.
-pub(crate) struct Shown<'a>(pub(crate) &'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 /// Displays a text in quotation marks, with escapes as in a Rust literal.
 ///
 /// A text of more than 100 characters is cut, and `…` follows the closing quotation mark.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
-impl Display for Shown<'_> {
+impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (shown, rest) = cut(self.0);
         if !is_plain(self.0, shown) {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        Shown(text).to_string()
+        Escaped(text).to_string()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use semver::{Comparator, Op, VersionReq};
 use serde::{Deserialize, Serialize};
 
 use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
-use crate::model::invalid_argument::Invalid;
+use crate::model::invalid_argument::InvalidArgument;
 
 /// The number of a version: `major.minor`, unique within its prompt and never reused.
 ///
@@ -15,7 +15,7 @@ use crate::model::invalid_argument::Invalid;
 /// let number: promptbook::VersionNumber = "2.1".parse()?;
 /// assert_eq!((number.major, number.minor), (2, 1));
 /// assert!(number > "1.12".parse()?);
-/// # Ok::<(), promptbook::Invalid>(())
+/// # Ok::<(), promptbook::InvalidArgument>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -41,9 +41,9 @@ impl fmt::Display for VersionNumber {
 }
 
 impl FromStr for VersionNumber {
-    type Err = Invalid;
+    type Err = InvalidArgument;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         let part = |digits: &str| {
             let canonical = digits == "0" || !digits.starts_with('0');
             let digits_only = digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -54,15 +54,15 @@ impl FromStr for VersionNumber {
         text.split_once('.')
             .and_then(|(major, minor)| Some(Self::new(part(major)?, part(minor)?)))
             .ok_or_else(|| {
-                Invalid::new("version number", text, "expected MAJOR.MINOR, such as 2.1")
+                InvalidArgument::new("version number", text, "expected MAJOR.MINOR, such as 2.1")
             })
     }
 }
 
 impl TryFrom<String> for VersionNumber {
-    type Error = Invalid;
+    type Error = InvalidArgument;
 
-    fn try_from(text: String) -> Result<Self, Invalid> {
+    fn try_from(text: String) -> Result<Self, InvalidArgument> {
         text.parse()
     }
 }
@@ -105,7 +105,7 @@ pub enum Bump {
 /// assert!(matches!("^2".parse()?, Selector::Requirement(_)));
 /// assert!(matches!("production".parse()?, Selector::Environment(_)));
 /// assert!(matches!("env:latest".parse()?, Selector::Environment(_)));
-/// # Ok::<(), promptbook::Invalid>(())
+/// # Ok::<(), promptbook::InvalidArgument>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -123,9 +123,9 @@ pub enum Selector {
 }
 
 impl FromStr for Selector {
-    type Err = Invalid;
+    type Err = InvalidArgument;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         if let Some(name) = text.strip_prefix("env:") {
             return name.parse().map(Self::Environment);
         }
@@ -145,7 +145,7 @@ impl FromStr for Selector {
                     let reason = format!(
                         "{error}; to select the environment of this name, write env:{text}"
                     );
-                    Invalid::new("version requirement", text, reason)
+                    InvalidArgument::new("version requirement", text, reason)
                 });
         }
         text.parse().map(Self::Environment)
@@ -169,9 +169,9 @@ impl fmt::Display for Selector {
 }
 
 impl TryFrom<&str> for Selector {
-    type Error = Invalid;
+    type Error = InvalidArgument;
 
-    fn try_from(text: &str) -> Result<Self, Invalid> {
+    fn try_from(text: &str) -> Result<Self, InvalidArgument> {
         text.parse()
     }
 }
@@ -230,9 +230,9 @@ pub enum PromptRef {
 }
 
 impl FromStr for PromptRef {
-    type Err = Invalid;
+    type Err = InvalidArgument;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         if let Some(Ok(id)) = text.strip_prefix("id:").map(str::parse) {
             return Ok(Self::Id(id));
         }
@@ -253,17 +253,17 @@ impl fmt::Display for PromptRef {
 }
 
 impl TryFrom<&str> for PromptRef {
-    type Error = Invalid;
+    type Error = InvalidArgument;
 
-    fn try_from(text: &str) -> Result<Self, Invalid> {
+    fn try_from(text: &str) -> Result<Self, InvalidArgument> {
         text.parse()
     }
 }
 
 impl TryFrom<&String> for PromptRef {
-    type Error = Invalid;
+    type Error = InvalidArgument;
 
-    fn try_from(text: &String) -> Result<Self, Invalid> {
+    fn try_from(text: &String) -> Result<Self, InvalidArgument> {
         text.parse()
     }
 }
@@ -297,23 +297,23 @@ impl From<PromptName> for PromptRef {
 /// that is a version's id, can only be replaced by the prompt's id (`id:abc123`).
 ///
 /// ```
-/// use promptbook::{Selector, Spec};
+/// use promptbook::{Selector, VersionSpec};
 ///
-/// let spec: Spec = "greeting@^2".parse()?;
+/// let spec: VersionSpec = "greeting@^2".parse()?;
 /// assert_eq!(spec.selector, "^2".parse()?);
-/// let spec: Spec = "greeting".parse()?;
+/// let spec: VersionSpec = "greeting".parse()?;
 /// assert_eq!(spec.selector, Selector::Latest);
-/// # Ok::<(), promptbook::Invalid>(())
+/// # Ok::<(), promptbook::InvalidArgument>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Spec {
+pub struct VersionSpec {
     /// The prompt; `None` only if the selector is a version's id.
     pub prompt: Option<PromptRef>,
     /// The selector of one of its versions.
     pub selector: Selector,
 }
 
-impl Spec {
+impl VersionSpec {
     /// Returns the spec of a version of a prompt.
     pub fn new(prompt: impl Into<PromptRef>, selector: impl Into<Selector>) -> Self {
         Self {
@@ -333,10 +333,10 @@ impl Spec {
     }
 }
 
-impl FromStr for Spec {
-    type Err = Invalid;
+impl FromStr for VersionSpec {
+    type Err = InvalidArgument;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         let (prompt, selector) = Self::split(text);
         match (selector, prompt.parse::<VersionId>()) {
             (None, Ok(id)) => Ok(Self::from(id)),
@@ -349,29 +349,29 @@ impl FromStr for Spec {
     }
 }
 
-impl TryFrom<&str> for Spec {
-    type Error = Invalid;
+impl TryFrom<&str> for VersionSpec {
+    type Error = InvalidArgument;
 
-    fn try_from(text: &str) -> Result<Self, Invalid> {
+    fn try_from(text: &str) -> Result<Self, InvalidArgument> {
         text.parse()
     }
 }
 
-impl TryFrom<&String> for Spec {
-    type Error = Invalid;
+impl TryFrom<&String> for VersionSpec {
+    type Error = InvalidArgument;
 
-    fn try_from(text: &String) -> Result<Self, Invalid> {
+    fn try_from(text: &String) -> Result<Self, InvalidArgument> {
         text.parse()
     }
 }
 
-impl From<&Spec> for Spec {
-    fn from(spec: &Spec) -> Self {
+impl From<&VersionSpec> for VersionSpec {
+    fn from(spec: &VersionSpec) -> Self {
         spec.clone()
     }
 }
 
-impl From<VersionId> for Spec {
+impl From<VersionId> for VersionSpec {
     fn from(id: VersionId) -> Self {
         Self {
             prompt: None,
@@ -380,7 +380,7 @@ impl From<VersionId> for Spec {
     }
 }
 
-impl<P: Into<PromptRef>, S: Into<Selector>> From<(P, S)> for Spec {
+impl<P: Into<PromptRef>, S: Into<Selector>> From<(P, S)> for VersionSpec {
     fn from((prompt, selector): (P, S)) -> Self {
         Self::new(prompt, selector)
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::{Error, ErrorKind, Invalid};
+use crate::{Error, ErrorKind, InvalidArgument};
 
 /// The set of HTTP statuses that report errors. The texts are the same in both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Status {
+pub enum StatusMode {
     /// The statuses that HTTP defines: reading or changing a missing item is a 404.
     #[default]
     Plain,
@@ -22,7 +22,7 @@ pub enum Status {
 
 /// An error that a request is answered with.
 #[derive(Clone, Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum ApiError {
     /// The prompt does not exist.
     Prompt,
     /// The prompt whose tags should be set does not exist.
@@ -71,10 +71,10 @@ pub(crate) enum Refusal {
     Internal(Arc<str>),
 }
 
-impl Refusal {
+impl ApiError {
     /// Returns the text, the plain status and the live status. Clients rely on this table.
-    fn row(&self) -> (&str, u16, Live) {
-        use Live::{As, Passes, Same};
+    fn row(&self) -> (&str, u16, LiveStatus) {
+        use LiveStatus::{As, Passes, Same};
         match self {
             Self::Prompt => ("Prompt not found", 404, As(500)),
             Self::PromptToTag => ("Prompt not found", 404, Same),
@@ -129,11 +129,11 @@ impl Refusal {
     }
 
     /// Returns the status, or `None` if the live service answers as if the request had succeeded.
-    pub(crate) fn status(&self, status: Status) -> Option<StatusCode> {
+    pub(crate) fn status(&self, status: StatusMode) -> Option<StatusCode> {
         let (_, plain, live) = self.row();
         let code = match (status, live) {
-            (Status::Live, Live::Passes) => return None,
-            (Status::Live, Live::As(code)) => code,
+            (StatusMode::Live, LiveStatus::Passes) => return None,
+            (StatusMode::Live, LiveStatus::As(code)) => code,
             _ => plain,
         };
         Some(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
@@ -161,7 +161,7 @@ fn of_kind(kind: ErrorKind) -> (&'static str, u16) {
 }
 
 /// The live service's status, compared with the plain one.
-enum Live {
+enum LiveStatus {
     Same,
     As(u16),
     Passes,
@@ -170,7 +170,7 @@ enum Live {
 /// Puts the error in the response's extensions.
 ///
 /// [`finish`](super::middleware::finish) knows the status mode, and writes the response.
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
         response.extensions_mut().insert(self);
@@ -182,15 +182,15 @@ impl IntoResponse for Refusal {
 ///
 /// Routes call [`or_refuse`](OrRefuse::or_refuse) first if they have a specific text for a missing
 /// item.
-impl From<Error> for Refusal {
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::PromptNotFound { .. } => Self::Prompt,
             Error::VersionNotFound { .. }
             | Error::EnvironmentNotFound { .. }
-            | Error::ForeignVersion { .. } => Self::Version,
+            | Error::MismatchedVersion { .. } => Self::Version,
             Error::InputsNotFound { .. } => Self::Inputs,
-            Error::Invalid(invalid) => invalid.into(),
+            Error::InvalidArgument(invalid) => invalid.into(),
             Error::InvalidBody { reason } => Self::Shape(format!("promptBody: {reason}")),
             Error::Breaking { .. }
             | Error::Conflict { .. }
@@ -203,8 +203,8 @@ impl From<Error> for Refusal {
 }
 
 /// Names the request's member that contains the text.
-impl From<Invalid> for Refusal {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidArgument> for ApiError {
+    fn from(invalid: InvalidArgument) -> Self {
         let member = match invalid.what {
             "prompt name" => "name",
             "tag" => "tags",
@@ -229,17 +229,17 @@ fn told(error: &Error) -> String {
 }
 
 /// Conversion of a missing item to the API error that a route has for it.
-pub(crate) trait OrRefuse<T> {
-    fn or_refuse(self, refusal: Refusal) -> Result<T, Refusal>;
+pub(crate) trait OrApiError<T> {
+    fn or_refuse(self, refusal: ApiError) -> Result<T, ApiError>;
 }
 
-impl<T> OrRefuse<T> for crate::Result<T> {
-    fn or_refuse(self, refusal: Refusal) -> Result<T, Refusal> {
+impl<T> OrApiError<T> for crate::Result<T> {
+    fn or_refuse(self, refusal: ApiError) -> Result<T, ApiError> {
         self.map_err(|error| match error {
             Error::PromptNotFound { .. }
             | Error::VersionNotFound { .. }
             | Error::EnvironmentNotFound { .. }
-            | Error::ForeignVersion { .. } => refusal,
+            | Error::MismatchedVersion { .. } => refusal,
             error => error.into(),
         })
     }

@@ -9,15 +9,15 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::api_error::{Refusal, Status};
-use super::budget::{Budget, Share};
-use super::descriptors::Shares;
+use super::api_error::{ApiError, StatusMode};
+use super::budget::{BudgetShare, MemoryBudget};
+use super::descriptors::DescriptorShares;
 use super::hosts::Hosts;
-use super::keys::Keys;
-use super::response_cache::KeptAnswers;
+use super::keys::ApiKeys;
+use super::response_cache::ResponseCache;
 use super::signature::Signer;
 use crate::model::clock;
-use crate::{Spec, Store, Version};
+use crate::{Store, Version, VersionSpec};
 
 /// Limits on what clients can use of a server.
 #[derive(Clone, Debug)]
@@ -69,16 +69,16 @@ const FIRST_REQUEST: u64 = 1;
 /// The state that all requests share.
 pub(crate) struct App {
     store: RwLock<Store>,
-    pub(super) status: Status,
+    pub(super) status: StatusMode,
     pub(super) limits: Limits,
-    pub(super) keys: Keys,
+    pub(super) keys: ApiKeys,
     pub(super) hosts: Hosts,
     pub(super) signer: Signer,
     pub(super) clock: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     /// The start of URLs, if it is not the host that the request names.
     pub(super) public_url: Option<String>,
-    pub(super) kept: KeptAnswers,
-    pub(super) budget: Budget,
+    pub(super) kept: ResponseCache,
+    pub(super) budget: MemoryBudget,
     writers: Arc<Semaphore>,
     /// Permits for concurrent reads: each read occupies a thread and some of the store's files.
     readers: Arc<Semaphore>,
@@ -100,17 +100,17 @@ impl fmt::Debug for App {
 impl App {
     pub(super) fn new(
         store: Store,
-        status: Status,
+        status: StatusMode,
         limits: Limits,
-        keys: Keys,
+        keys: ApiKeys,
         hosts: Hosts,
         signer: Signer,
     ) -> Self {
-        let files = Shares::now();
+        let files = DescriptorShares::now();
         Self {
             store: RwLock::new(store),
             status,
-            budget: Budget::new(limits.memory_bytes),
+            budget: MemoryBudget::new(limits.memory_bytes),
             connections: limits.connections.min(files.connections),
             limits,
             keys,
@@ -118,7 +118,7 @@ impl App {
             signer,
             clock: Box::new(clock::system),
             public_url: None,
-            kept: KeptAnswers::default(),
+            kept: ResponseCache::default(),
             writers: Arc::new(Semaphore::new(MOST_WAITING_WRITERS)),
             readers: Arc::new(Semaphore::new(files.readers)),
             requests: AtomicU64::new(FIRST_REQUEST),
@@ -139,7 +139,7 @@ impl App {
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Store) -> T + Send + 'static,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         self.work(&self.readers, work).await
     }
 
@@ -148,9 +148,9 @@ impl App {
     /// Once the work has begun, it is completed even if the client disconnects.
     pub(super) async fn write<T: Send + 'static>(
         self: &Arc<Self>,
-        share: impl Into<Option<Share>>,
+        share: impl Into<Option<BudgetShare>>,
         work: impl FnOnce(&Store) -> T + Send + 'static,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         let share = share.into();
         let changed = move |store: &Store| {
             let changed = work(store);
@@ -167,7 +167,7 @@ impl App {
         self: &Arc<Self>,
         permits: &Arc<Semaphore>,
         work: impl FnOnce(&Store) -> T + Send + 'static,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         // The semaphore is never closed.
         let permit = Arc::clone(permits).acquire_owned().await;
         let app = Arc::clone(self);
@@ -184,8 +184,8 @@ impl App {
     /// The version is taken from memory without delay if it is cached and up to date.
     pub(super) async fn version(
         self: &Arc<Self>,
-        spec: Spec,
-    ) -> Result<crate::Result<Arc<Version>>, Refusal> {
+        spec: VersionSpec,
+    ) -> Result<crate::Result<Arc<Version>>, ApiError> {
         // If the store is being replaced, this thread must not wait for it.
         let remembered = self.store.try_read().ok();
         if let Some(version) = remembered.and_then(|store| store.remembered_version(&spec)) {
@@ -213,7 +213,7 @@ impl App {
 /// Runs work that may block on a separate thread, so that it delays no other request.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Refusal> {
+) -> Result<T, ApiError> {
     let done = spawn_blocking(work).await;
-    done.map_err(|panic| Refusal::Internal(panic.to_string().into()))
+    done.map_err(|panic| ApiError::Internal(panic.to_string().into()))
 }

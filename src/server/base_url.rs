@@ -8,16 +8,16 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 
-use super::api_error::Refusal;
+use super::api_error::ApiError;
 use super::app::App;
 use super::dto::VersionData;
-use super::etag::Tag;
+use super::etag::EntityTag;
 use super::response::enveloped;
-use super::response_cache::Told;
+use super::response_cache::CachedResponse;
 use crate::Version;
 
 /// The base URL of a request.
-pub(crate) enum Origin {
+pub(crate) enum BaseUrl {
     /// The URL that was set in the options.
     Public,
     /// The host in the request's target.
@@ -26,20 +26,20 @@ pub(crate) enum Origin {
     Header(HeaderValue),
 }
 
-impl Origin {
+impl BaseUrl {
     /// Returns the response that describes a version, with the body's URL on this base URL.
     pub(crate) fn told(
         &self,
         app: &App,
         version: &Arc<Version>,
         expires: i64,
-    ) -> Result<Told, Refusal> {
+    ) -> Result<CachedResponse, ApiError> {
         if let Some(told) = app.kept.get(version, self.host(), expires) {
             return Ok(told);
         }
         let json = enveloped(self.described(app, version, expires), 512)?;
-        let tag = Tag::of(&json)?;
-        let told = Told { json, tag };
+        let tag = EntityTag::of(&json)?;
+        let told = CachedResponse { json, tag };
         app.kept
             .put(Arc::clone(version), self.host(), expires, told.clone());
         Ok(told)
@@ -71,10 +71,10 @@ impl Origin {
     }
 }
 
-impl FromRequestParts<Arc<App>> for Origin {
-    type Rejection = Refusal;
+impl FromRequestParts<Arc<App>> for BaseUrl {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         if app.public_url.is_some() {
             return Ok(Self::Public);
         }
@@ -82,7 +82,7 @@ impl FromRequestParts<Arc<App>> for Origin {
         match (parts.uri.authority(), parts.headers.get(HOST)) {
             (Some(host), _) => Ok(Self::Target(host.clone())),
             (None, Some(host)) => Ok(Self::Header(host.clone())),
-            (None, None) => Err(Refusal::Host("Expected one header Host".into())),
+            (None, None) => Err(ApiError::Host("Expected one header Host".into())),
         }
     }
 }

@@ -14,14 +14,14 @@ use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::api_error::Refusal;
-use crate::model::body::Shape;
+use super::api_error::ApiError;
+use crate::model::body::BodySize;
 
 /// The memory that is left for requests and responses in progress.
 #[derive(Debug)]
-pub(super) struct Budget {
-    passing: Amount,
-    working: Amount,
+pub(super) struct MemoryBudget {
+    passing: ByteAmount,
+    working: ByteAmount,
     /// Maximum time that a complete request waits for others to be processed.
     patience: Duration,
 }
@@ -37,44 +37,44 @@ const UNIT: usize = 1024;
 /// The copies are the text as received, the body, and those in the index's cache and in its log.
 const COPIES: usize = 4;
 
-impl Budget {
+impl MemoryBudget {
     /// Creates a budget of this many bytes: a third for passing, the rest for working.
     pub(super) fn new(bytes: usize) -> Self {
         Self {
-            passing: Amount::new(bytes / 3),
-            working: Amount::new(bytes - bytes / 3),
+            passing: ByteAmount::new(bytes / 3),
+            working: ByteAmount::new(bytes - bytes / 3),
             patience: Duration::from_secs(10),
         }
     }
 
     /// Returns an empty share of the passing amount, which can grow.
-    pub(super) fn passing(&self) -> Share {
+    pub(super) fn passing(&self) -> BudgetShare {
         self.passing.share()
     }
 
     /// Takes a share of the passing amount for this many bytes.
-    pub(super) fn pass(&self, bytes: usize) -> Result<Share, Refusal> {
+    pub(super) fn pass(&self, bytes: usize) -> Result<BudgetShare, ApiError> {
         let mut share = self.passing();
         share.grow_to(bytes)?;
         Ok(share)
     }
 
     /// Counts a response until the client has received it.
-    pub(super) fn counted(&self, answer: Bytes) -> Result<Bytes, Refusal> {
+    pub(super) fn counted(&self, answer: Bytes) -> Result<Bytes, ApiError> {
         let share = self.pass(answer.len())?;
         Ok(share.with(answer))
     }
 
     /// Waits for a share of the working amount for a request with this text.
-    pub(super) async fn work_on(&self, text: &[u8]) -> Result<Share, Refusal> {
+    pub(super) async fn work_on(&self, text: &[u8]) -> Result<BudgetShare, ApiError> {
         let mut share = self.working.share();
         if text.len() > FREE {
-            let parsed = Shape::of(text).parsed_bytes();
+            let parsed = BodySize::of(text).parsed_bytes();
             let units = share.units(COPIES * text.len() + parsed);
             let permits = Arc::clone(&share.amount.permits);
             let waited = timeout(self.patience, permits.acquire_many_owned(units)).await;
             // The semaphore is never closed.
-            share.permit = Some(waited.ok().and_then(Result::ok).ok_or(Refusal::Loaded)?);
+            share.permit = Some(waited.ok().and_then(Result::ok).ok_or(ApiError::Loaded)?);
         }
         Ok(share)
     }
@@ -82,12 +82,12 @@ impl Budget {
 
 /// An amount of memory that is divided into shares.
 #[derive(Clone, Debug)]
-struct Amount {
+struct ByteAmount {
     permits: Arc<Semaphore>,
     units: u32,
 }
 
-impl Amount {
+impl ByteAmount {
     fn new(bytes: usize) -> Self {
         let most = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
         let units = u32::try_from(bytes / UNIT).unwrap_or(most).clamp(1, most);
@@ -97,8 +97,8 @@ impl Amount {
         }
     }
 
-    fn share(&self) -> Share {
-        Share {
+    fn share(&self) -> BudgetShare {
+        BudgetShare {
             amount: self.clone(),
             permit: None,
         }
@@ -107,14 +107,14 @@ impl Amount {
 
 /// A share of an amount, which is returned when this is dropped.
 #[derive(Debug)]
-pub(super) struct Share {
-    amount: Amount,
+pub(super) struct BudgetShare {
+    amount: ByteAmount,
     permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Share {
+impl BudgetShare {
     /// Grows the share to this many bytes in total, if it is smaller. Never waits.
-    pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), ApiError> {
         if bytes <= FREE {
             return Ok(());
         }
@@ -128,7 +128,7 @@ impl Share {
         }
         let more = u32::try_from(more).unwrap_or(u32::MAX);
         let got = Arc::clone(&self.amount.permits).try_acquire_many_owned(more);
-        let got = got.map_err(|_| Refusal::Loaded)?;
+        let got = got.map_err(|_| ApiError::Loaded)?;
         match &mut self.permit {
             Some(permit) => permit.merge(got),
             none => *none = Some(got),
@@ -149,7 +149,7 @@ impl Share {
     pub(super) fn with(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         struct Held<B>(
             B,
-            #[allow(dead_code, reason = "dropping it returns the share")] Share,
+            #[allow(dead_code, reason = "dropping it returns the share")] BudgetShare,
         );
 
         impl<B: AsRef<[u8]>> AsRef<[u8]> for Held<B> {
@@ -170,14 +170,14 @@ mod tests {
 
     #[test]
     fn the_passing_amount_is_bounded_in_total_and_returned() {
-        let budget = Budget::new(9 * MIB);
+        let budget = MemoryBudget::new(9 * MIB);
         let mut first = budget.passing();
         first.grow_to(2 * MIB).unwrap();
         first.grow_to(MIB).unwrap();
         let second = budget.pass(MIB).unwrap();
-        assert!(matches!(first.grow_to(2 * MIB + 1), Err(Refusal::Loaded)));
-        assert!(matches!(budget.pass(MIB), Err(Refusal::Loaded)));
-        let small: Vec<Share> = (0..1000).map(|_| budget.pass(FREE).unwrap()).collect();
+        assert!(matches!(first.grow_to(2 * MIB + 1), Err(ApiError::Loaded)));
+        assert!(matches!(budget.pass(MIB), Err(ApiError::Loaded)));
+        let small: Vec<BudgetShare> = (0..1000).map(|_| budget.pass(FREE).unwrap()).collect();
         let answer = second.with(vec![0; MIB]);
         let part = answer.slice(..1);
         drop(answer);
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_share_above_the_whole_amount_is_granted_alone() {
-        let budget = Budget::new(3 * MIB);
+        let budget = MemoryBudget::new(3 * MIB);
         let other = budget.pass(FREE + 1).unwrap();
         assert!(budget.pass(100 * MIB).is_err());
         drop(other);
@@ -201,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_waits_for_others_that_are_processed() {
-        let mut budget = Budget::new(3 * MIB);
+        let mut budget = MemoryBudget::new(3 * MIB);
         budget.patience = Duration::from_millis(200);
         let budget = Arc::new(budget);
         let text = vec![b' '; 600 * 1024];
@@ -218,6 +218,6 @@ mod tests {
         assert!(waiting.await.unwrap().is_ok());
         let _first = budget.work_on(&text).await.unwrap();
         let refused = budget.work_on(&text).await;
-        assert!(matches!(refused, Err(Refusal::Loaded)));
+        assert!(matches!(refused, Err(ApiError::Loaded)));
     }
 }

@@ -2,7 +2,7 @@
 
 /// The division of the process's open files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shares {
+pub(super) struct DescriptorShares {
     /// Maximum number of connections.
     pub(super) connections: usize,
     /// Maximum number of concurrent reads of the store.
@@ -18,7 +18,7 @@ const FILES_BESIDE: usize = 16;
 /// Maximum number of files that the store ever needs.
 const MOST_FOR_STORE: usize = 64 * FILES_OF_READER + FILES_BESIDE;
 
-impl Shares {
+impl DescriptorShares {
     /// Returns the division for the process's current limit and open files.
     pub(super) fn now() -> Self {
         match limit() {
@@ -71,12 +71,12 @@ mod tests {
             (1 << 20, 24, (1 << 20) - 24 - 272, 64),
             (usize::MAX, 0, usize::MAX - 272, 64),
         ] {
-            let shares = Shares {
+            let shares = DescriptorShares {
                 connections,
                 readers,
             };
-            assert_eq!(Shares::of(limit, open), shares, "{limit} {open}");
+            assert_eq!(DescriptorShares::of(limit, open), shares, "{limit} {open}");
         }
-        assert!(Shares::now().readers > 0);
+        assert!(DescriptorShares::now().readers > 0);
     }
 }

@@ -16,13 +16,13 @@ use tokio::time::timeout;
 use super::app::Limits;
 
 /// A request's body, whose unread rest is drained in the background when it is dropped.
-pub(crate) struct WithRest {
+pub(crate) struct DrainingBody {
     body: Option<Incoming>,
     most: usize,
     time: Duration,
 }
 
-impl WithRest {
+impl DrainingBody {
     /// Wraps a body.
     ///
     /// The drain reads up to twice the maximum body size, in the time that a body may take: a body
@@ -36,7 +36,7 @@ impl WithRest {
     }
 }
 
-impl Body for WithRest {
+impl Body for DrainingBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -61,7 +61,7 @@ impl Body for WithRest {
     }
 }
 
-impl Drop for WithRest {
+impl Drop for DrainingBody {
     fn drop(&mut self) {
         let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) else {
             return;

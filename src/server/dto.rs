@@ -21,12 +21,12 @@ pub(crate) struct Envelope<T> {
 }
 
 /// The data of a response to a change: `null`.
-pub(crate) type Nothing = ();
+pub(crate) type EmptyData = ();
 
 /// The envelope of an error.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ErrorEnvelope<'a> {
-    pub(crate) data: Nothing,
+    pub(crate) data: EmptyData,
     /// The error's text.
     pub(crate) error: &'a str,
 }
@@ -63,7 +63,7 @@ pub(crate) struct UpdatePrompt {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Rename {
+pub(crate) struct RenamePrompt {
     /// Any text of at most 64 KiB.
     pub(crate) name: String,
 }
@@ -84,9 +84,9 @@ pub(crate) struct QueryPrompts {
     pub(crate) tags_filter: Vec<String>,
     /// The first page is 0.
     #[schema(value_type = u64)]
-    pub(crate) page: Whole,
+    pub(crate) page: UnsignedInteger,
     #[schema(value_type = u64)]
-    pub(crate) page_size: Whole,
+    pub(crate) page_size: UnsignedInteger,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -123,11 +123,11 @@ pub(crate) struct QueryVersions {
     #[serde(default, deserialize_with = "given")]
     /// Any integer; the list is empty if no version can have this major number.
     #[schema(value_type = i64, required = false)]
-    pub(crate) major_version: Option<Major>,
+    pub(crate) major_version: Option<MajorFilter>,
     /// Maximum number of versions; the live service has no such member.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = u64, required = false)]
-    pub(crate) limit: Option<Whole>,
+    pub(crate) limit: Option<UnsignedInteger>,
     /// Selects versions committed before this one; the live service has no such member.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, required = false)]
@@ -141,28 +141,28 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Opti
 
 /// An integer of at least 0, in any JSON notation: `2`, `2.0`, `2e0`.
 #[derive(Clone, Copy)]
-pub(crate) struct Whole(pub(crate) u64);
+pub(crate) struct UnsignedInteger(pub(crate) u64);
 
-impl<'de> Deserialize<'de> for Whole {
+impl<'de> Deserialize<'de> for UnsignedInteger {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct AsWhole;
 
         impl Visitor<'_> for AsWhole {
-            type Value = Whole;
+            type Value = UnsignedInteger;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a whole number from 0")
             }
 
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Whole, E> {
-                Ok(Whole(number))
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<UnsignedInteger, E> {
+                Ok(UnsignedInteger(number))
             }
 
-            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Whole, E> {
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<UnsignedInteger, E> {
                 if number >= 0.0 && number.fract() == 0.0 {
                     // Larger numbers count as the largest one.
                     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-                    Ok(Whole(number as u64))
+                    Ok(UnsignedInteger(number as u64))
                 } else {
                     Err(E::invalid_value(de::Unexpected::Float(number), &self))
                 }
@@ -177,34 +177,34 @@ impl<'de> Deserialize<'de> for Whole {
 ///
 /// The live service accepts any integer.
 #[derive(Clone, Copy)]
-pub(crate) struct Major(pub(crate) Option<u32>);
+pub(crate) struct MajorFilter(pub(crate) Option<u32>);
 
-impl<'de> Deserialize<'de> for Major {
+impl<'de> Deserialize<'de> for MajorFilter {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct AsMajor;
 
         impl Visitor<'_> for AsMajor {
-            type Value = Major;
+            type Value = MajorFilter;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a whole number")
             }
 
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Major, E> {
-                Ok(Major(number.try_into().ok()))
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<MajorFilter, E> {
+                Ok(MajorFilter(number.try_into().ok()))
             }
 
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Major, E> {
-                Ok(Major(number.try_into().ok()))
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<MajorFilter, E> {
+                Ok(MajorFilter(number.try_into().ok()))
             }
 
-            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Major, E> {
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<MajorFilter, E> {
                 match number.fract() == 0.0 {
                     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
                     true if (0.0..=f64::from(u32::MAX)).contains(&number) => {
-                        Ok(Major(Some(number as u32)))
+                        Ok(MajorFilter(Some(number as u32)))
                     }
-                    true => Ok(Major(None)),
+                    true => Ok(MajorFilter(None)),
                     false => Err(E::invalid_value(de::Unexpected::Float(number), &self)),
                 }
             }
@@ -222,7 +222,7 @@ pub(crate) struct PromptData<'a> {
     name: &'a str,
     tags: &'a [String],
     #[schema(value_type = String, format = DateTime)]
-    created_at: Moment,
+    created_at: Timestamp,
 }
 
 impl<'a> From<&'a Prompt> for PromptData<'a> {
@@ -231,7 +231,7 @@ impl<'a> From<&'a Prompt> for PromptData<'a> {
             id: prompt.id.as_str(),
             name: prompt.name.as_str(),
             tags: &prompt.tags,
-            created_at: Moment(prompt.created_at),
+            created_at: Timestamp(prompt.created_at),
         }
     }
 }
@@ -250,7 +250,7 @@ pub(crate) struct VersionData<'a> {
     #[schema(value_type = Vec<String>)]
     environments: &'a [EnvironmentName],
     #[schema(value_type = String, format = DateTime)]
-    created_at: Moment,
+    created_at: Timestamp,
     /// The URL of the body, which works without a key until it expires.
     #[schema(format = "uri")]
     s3_url: String,
@@ -270,7 +270,7 @@ impl<'a> VersionData<'a> {
             minor_version: version.number.minor,
             commit_message: &version.message,
             environments: &version.environments,
-            created_at: Moment(version.created_at),
+            created_at: Timestamp(version.created_at),
             s3_url,
             prompt_body: None,
         }
@@ -331,9 +331,9 @@ impl<'a> From<&'a RecordedInputs> for InputsData<'a> {
 }
 
 /// A point in time, as ISO 8601 in UTC.
-pub(crate) struct Moment(pub(crate) DateTime<Utc>);
+pub(crate) struct Timestamp(pub(crate) DateTime<Utc>);
 
-impl Serialize for Moment {
+impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
     }

@@ -13,23 +13,23 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 use axum::http::request::Parts;
 
-use super::api_error::Refusal;
+use super::api_error::ApiError;
 
 /// A strong tag: it differs whenever the response's bytes differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tag(HeaderValue);
+pub(super) struct EntityTag(HeaderValue);
 
-impl Tag {
+impl EntityTag {
     /// Creates a tag from text that needs no quoting, such as hex digits.
-    pub(super) fn new(text: impl fmt::Display) -> Result<Self, Refusal> {
+    pub(super) fn new(text: impl fmt::Display) -> Result<Self, ApiError> {
         let value = HeaderValue::try_from(format!("\"{text}\""));
         value
             .map(Self)
-            .map_err(|error| Refusal::Internal(error.to_string().into()))
+            .map_err(|error| ApiError::Internal(error.to_string().into()))
     }
 
     /// Returns the tag of a response that consists of these bytes.
-    pub(super) fn of(bytes: &[u8]) -> Result<Self, Refusal> {
+    pub(super) fn of(bytes: &[u8]) -> Result<Self, ApiError> {
         Self::new(blake3::hash(bytes).to_hex())
     }
 
@@ -40,9 +40,9 @@ impl Tag {
 
 /// The values of `If-None-Match`: the tags of the responses that the client has.
 #[derive(Debug, Default)]
-pub(super) struct Known(Vec<HeaderValue>);
+pub(super) struct IfNoneMatch(Vec<HeaderValue>);
 
-impl Known {
+impl IfNoneMatch {
     /// Returns whether the client named any tag.
     pub(super) fn any(&self) -> bool {
         !self.0.is_empty()
@@ -51,19 +51,19 @@ impl Known {
     /// Returns whether the client has the response with this tag.
     ///
     /// A weak tag matches too: the client's bytes then have the same meaning.
-    pub(super) fn has(&self, tag: &Tag) -> bool {
+    pub(super) fn has(&self, tag: &EntityTag) -> bool {
         let named = |value: &HeaderValue| names(value.as_bytes(), tag.0.as_bytes());
         self.0.iter().any(named)
     }
 }
 
-impl From<&HeaderMap> for Known {
+impl From<&HeaderMap> for IfNoneMatch {
     fn from(headers: &HeaderMap) -> Self {
         Self(headers.get_all(IF_NONE_MATCH).iter().cloned().collect())
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Known {
+impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -109,7 +109,7 @@ mod tests {
         for value in values {
             headers.append(IF_NONE_MATCH, value.parse().unwrap());
         }
-        Known::from(&headers).has(&Tag::new(tag).unwrap())
+        IfNoneMatch::from(&headers).has(&EntityTag::new(tag).unwrap())
     }
 
     #[test]

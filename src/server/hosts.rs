@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::http::header::{HOST, HeaderMap};
 use axum::http::uri::{Authority, Uri};
 
-use super::api_error::Refusal;
+use super::api_error::ApiError;
 
 /// The served names, in lower case.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Hosts {
     }
 
     /// Accepts a request that is for an IP address or for a served name.
-    pub(super) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
         if uri.authority().is_none() && self.serves_plainly(headers) {
             return Ok(());
         }
@@ -35,7 +35,7 @@ impl Hosts {
         if address.unwrap_or(name).parse::<IpAddr>().is_ok() || self.serves(name) {
             return Ok(());
         }
-        Err(Refusal::Host(format!(
+        Err(ApiError::Host(format!(
             "{name:?} is not a host name of this server"
         )))
     }
@@ -64,7 +64,7 @@ impl Hosts {
 /// Returns the host and port that a request is for.
 ///
 /// They come from the request's target if it is a complete URL, otherwise from the `Host` header.
-fn requested(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
+fn requested(uri: &Uri, headers: &HeaderMap) -> Result<Authority, ApiError> {
     if let Some(authority) = uri.authority() {
         return Ok(authority.clone());
     }
@@ -74,7 +74,7 @@ fn requested(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
         (Some(value), None) => Authority::try_from(value.as_bytes())
             .ok()
             .filter(|authority| !authority.as_str().contains('@'))
-            .ok_or_else(|| Refusal::Host("The header Host names no host".into())),
-        _ => Err(Refusal::Host("Expected one header Host".into())),
+            .ok_or_else(|| ApiError::Host("The header Host names no host".into())),
+        _ => Err(ApiError::Host("Expected one header Host".into())),
     }
 }

@@ -18,10 +18,10 @@ const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// The activity of a connection.
 #[derive(Clone, Debug)]
-pub(super) struct Activity(Arc<Shared>);
+pub(super) struct Activity(Arc<IdleState>);
 
 #[derive(Debug)]
-struct Shared {
+struct IdleState {
     begun: Instant,
     /// Whether a request is in progress: from its head until its response is ready to be sent.
     busy: AtomicBool,
@@ -31,7 +31,7 @@ struct Shared {
     has_key: AtomicBool,
 }
 
-impl Shared {
+impl IdleState {
     fn idle_from_now(&self) {
         let millis = self.begun.elapsed().as_millis();
         let millis = u64::try_from(millis).unwrap_or(u64::MAX);
@@ -53,7 +53,7 @@ impl Shared {
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(IdleState {
             begun: Instant::now(),
             busy: AtomicBool::new(false),
             idle_since: AtomicU64::new(0),
@@ -62,17 +62,17 @@ impl Activity {
     }
 
     /// Marks a request as in progress until the returned guard is dropped.
-    pub(super) fn request(&self) -> Busy {
+    pub(super) fn request(&self) -> BusyGuard {
         self.0.busy.store(true, Ordering::Release);
-        Busy(Arc::clone(&self.0))
+        BusyGuard(Arc::clone(&self.0))
     }
 
     /// Wraps the connection's stream to observe what is sent.
     ///
     /// A client that receives its response slowly is not idle as long as it receives any of it.
-    pub(super) fn of<S>(&self, stream: S) -> Sending<S> {
+    pub(super) fn of<S>(&self, stream: S) -> ObservedStream<S> {
         let shared = Arc::clone(&self.0);
-        Sending { stream, shared }
+        ObservedStream { stream, shared }
     }
 
     /// Returns whether there has been no request, and nothing sent, for this time.
@@ -112,9 +112,9 @@ impl Activity {
 
 /// A request in progress.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<Shared>);
+pub(super) struct BusyGuard(Arc<IdleState>);
 
-impl Drop for Busy {
+impl Drop for BusyGuard {
     fn drop(&mut self) {
         self.0.idle_from_now();
         self.0.busy.store(false, Ordering::Release);
@@ -123,12 +123,12 @@ impl Drop for Busy {
 
 /// A stream that records when something was sent.
 #[derive(Debug)]
-pub(super) struct Sending<S> {
+pub(super) struct ObservedStream<S> {
     stream: S,
-    shared: Arc<Shared>,
+    shared: Arc<IdleState>,
 }
 
-impl<S> Sending<S> {
+impl<S> ObservedStream<S> {
     fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if matches!(written, Poll::Ready(Ok(1..))) {
             self.shared.idle_from_now();
@@ -137,7 +137,7 @@ impl<S> Sending<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Sending<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ObservedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -147,7 +147,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Sending<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Sending<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ObservedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

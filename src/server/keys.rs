@@ -3,12 +3,12 @@
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
-use super::api_error::Refusal;
+use super::api_error::ApiError;
 
 /// The accepted keys as hashes, which are compared in constant time.
-pub(super) struct Keys(Vec<blake3::Hash>);
+pub(super) struct ApiKeys(Vec<blake3::Hash>);
 
-impl Keys {
+impl ApiKeys {
     pub(super) fn new(keys: &[String]) -> Self {
         Self(
             keys.iter()
@@ -18,34 +18,34 @@ impl Keys {
     }
 
     /// Accepts a request that carries one of the keys.
-    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(Refusal::Key(
+            return Err(ApiError::Key(
                 "No API key: expected one header Authorization: Bearer KEY",
             ));
         };
         let Some((scheme, key)) = split(value.as_bytes()) else {
-            return Err(Refusal::Key(
+            return Err(ApiError::Key(
                 "The header Authorization has no API key: expected Bearer KEY",
             ));
         };
         if !scheme.eq_ignore_ascii_case(b"bearer") {
-            return Err(Refusal::Key(
+            return Err(ApiError::Key(
                 "The header Authorization does not have the scheme Bearer",
             ));
         }
         let given = blake3::hash(key);
         match self.0.iter().filter(|known| **known == given).count() {
-            0 => Err(Refusal::Key("The API key is not known")),
+            0 => Err(ApiError::Key("The API key is not known")),
             _ => Ok(()),
         }
     }
 }
 
-impl std::fmt::Debug for Keys {
+impl std::fmt::Debug for ApiKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Keys({})", self.0.len())
+        write!(f, "ApiKeys({})", self.0.len())
     }
 }
 
@@ -69,12 +69,12 @@ pub(super) fn secret() -> String {
 mod tests {
     use super::*;
 
-    fn admit(values: &[&str]) -> Result<(), Refusal> {
+    fn admit(values: &[&str]) -> Result<(), ApiError> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(AUTHORIZATION, value.parse().unwrap());
         }
-        Keys::new(&["one".into(), "two".into()]).admit(&headers)
+        ApiKeys::new(&["one".into(), "two".into()]).admit(&headers)
     }
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
             &["Basic one"],
             &["Bearer one", "Bearer one"],
         ] {
-            assert!(matches!(admit(values), Err(Refusal::Key(_))), "{values:?}");
+            assert!(matches!(admit(values), Err(ApiError::Key(_))), "{values:?}");
         }
     }
 }

@@ -25,7 +25,7 @@ use tracing::{debug, warn};
 use super::app::App;
 use super::connections::Connections;
 use super::date;
-use super::drain::WithRest;
+use super::drain::DrainingBody;
 use super::idle::Activity;
 use super::middleware::edge;
 use crate::model::clock;
@@ -169,8 +169,8 @@ struct Handler {
 
 impl Service<hyper::Request<Incoming>> for Handler {
     type Response = Response;
-    type Error = Hungup;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hungup>> + Send>>;
+    type Error = HangupFuture;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, HangupFuture>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         if !self.activity.has_key() && self.app.keys.admit(request.headers()).is_ok() {
@@ -178,7 +178,7 @@ impl Service<hyper::Request<Incoming>> for Handler {
         }
         let busy = self.activity.request();
         let app = Arc::clone(&self.app);
-        let request: Request = request.map(|body| Body::new(WithRest::new(body, &app.limits)));
+        let request: Request = request.map(|body| Body::new(DrainingBody::new(body, &app.limits)));
         let answered = edge(app, self.router.clone(), request);
         Box::pin(answered.map(|mut response| {
             if let Some(date) = date::now() {
@@ -187,7 +187,7 @@ impl Service<hyper::Request<Incoming>> for Handler {
             // From here on, only the sending of the response counts as activity.
             drop(busy);
             match response.extensions().get::<Hangup>() {
-                Some(_) => Err(Hungup),
+                Some(_) => Err(HangupFuture),
                 None => Ok(response),
             }
         }))
@@ -197,4 +197,4 @@ impl Service<hyper::Request<Incoming>> for Handler {
 /// The connection is closed without a response, on purpose.
 #[derive(Debug, thiserror::Error)]
 #[error("closed on purpose")]
-struct Hungup;
+struct HangupFuture;

@@ -15,9 +15,9 @@ use futures_util::future::{Either, ready};
 use tower_service::Service;
 use tracing::{Level, enabled, error, info};
 
-use super::api_error::Refusal;
+use super::api_error::ApiError;
 use super::app::App;
-use super::response::Answer;
+use super::response::ApiResponse;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -51,7 +51,7 @@ pub(crate) fn edge(
             Ok(Err(never)) => match never {},
             Err(panic) => panicked(&*panic).into_response(),
         };
-        if let Some(cause) = response.extensions().get().and_then(Refusal::cause) {
+        if let Some(cause) = response.extensions().get().and_then(ApiError::cause) {
             error!(request = id, %cause, "the request failed");
         }
         let mut response = finish(&app, response);
@@ -68,10 +68,10 @@ pub(crate) fn edge(
 }
 
 /// Converts a panic to an internal error, so that the client gets a response.
-fn panicked(panic: &(dyn Any + Send)) -> Refusal {
+fn panicked(panic: &(dyn Any + Send)) -> ApiError {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    Refusal::Internal(text.unwrap_or("a panic").into())
+    ApiError::Internal(text.unwrap_or("a panic").into())
 }
 
 /// Passes on requests that carry a valid key.
@@ -88,7 +88,7 @@ pub(crate) async fn authorize(
 
 /// Returns the status that a response has after [`finish`].
 pub(crate) fn status(app: &App, response: &Response) -> StatusCode {
-    match response.extensions().get::<Refusal>() {
+    match response.extensions().get::<ApiError>() {
         Some(refusal) => refusal.status(app.status).unwrap_or(StatusCode::OK),
         None => response.status(),
     }
@@ -96,12 +96,12 @@ pub(crate) fn status(app: &App, response: &Response) -> StatusCode {
 
 /// Writes the envelope if the response is an error; returns other responses unchanged.
 pub(crate) fn finish(app: &App, mut response: Response) -> Response {
-    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
+    let Some(refusal) = response.extensions_mut().remove::<ApiError>() else {
         return response;
     };
     let answer = match refusal.status(app.status) {
-        Some(status) => Answer::refused(status, refusal.text()),
-        None => Answer::nothing(),
+        Some(status) => ApiResponse::refused(status, refusal.text()),
+        None => ApiResponse::nothing(),
     };
     let (parts, _) = response.into_parts();
     let mut written = answer.into_response();

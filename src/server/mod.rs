@@ -31,10 +31,10 @@ mod routes;
 mod service;
 mod signature;
 
-pub use self::api_error::Status;
+pub use self::api_error::StatusMode;
 pub use self::app::Limits;
 pub use self::error::ServerError;
 pub use self::fake::{Fake, FakeError, FakeOptions, Fault};
 pub use self::fixtures::{Fixtures, FixturesError};
 pub use self::options::ServerOptions;
-pub use self::service::{Running, Server};
+pub use self::service::{Server, ServerHandle};

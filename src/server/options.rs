@@ -7,22 +7,22 @@ use axum::http::uri::{Authority, Uri};
 use axum::http::{HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::api_error::Status;
+use super::api_error::StatusMode;
 use super::app::{App, Limits};
 use super::error::ServerError;
 use super::hosts::Hosts;
-use super::keys::Keys;
+use super::keys::ApiKeys;
 use super::signature::Signer;
 use crate::Store;
 
 /// Options of a server.
 ///
-/// The bump policy is the store's. Open the store with [`Policy::Free`](crate::Policy::Free) to let
+/// The bump policy is the store's. Open the store with [`Policy::Free`](crate::BumpPolicy::Free) to let
 /// callers choose between major and minor versions, as the live service does.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct ServerOptions {
-    pub(super) status: Status,
+    pub(super) status: StatusMode,
     pub(super) keys: Vec<String>,
     pub(super) hosts: Vec<String>,
     pub(super) origins: Vec<String>,
@@ -40,7 +40,7 @@ impl ServerOptions {
     }
 
     /// Sets which statuses report errors.
-    pub fn status(mut self, status: Status) -> Self {
+    pub fn status(mut self, status: StatusMode) -> Self {
         self.status = status;
         self
     }
@@ -150,7 +150,7 @@ pub(super) fn app(
         store,
         options.status,
         options.limits.clone(),
-        Keys::new(keys),
+        ApiKeys::new(keys),
         Hosts::new(hosts.iter().map(String::as_str)),
         signer,
     );

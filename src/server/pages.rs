@@ -13,10 +13,10 @@ use futures_util::stream;
 use serde::Serialize;
 use tracing::error;
 
-use super::api_error::Refusal;
+use super::api_error::ApiError;
 use super::app::App;
-use super::budget::Share;
-use super::response::Answer;
+use super::budget::BudgetShare;
+use super::response::ApiResponse;
 use crate::Store;
 
 /// A list that is read page by page.
@@ -30,7 +30,7 @@ pub(super) trait Pages: Send + 'static {
         store: &Store,
         most: usize,
         to: &mut Elements,
-    ) -> Result<bool, Refusal>;
+    ) -> Result<bool, ApiError>;
 
     /// Returns the memory that the list itself takes between two pages, in bytes.
     fn bytes(&self) -> usize;
@@ -41,10 +41,10 @@ pub(super) trait Pages: Send + 'static {
 pub(super) struct Elements(Vec<u8>);
 
 impl Elements {
-    pub(super) fn push(&mut self, element: &impl Serialize) -> Result<(), Refusal> {
+    pub(super) fn push(&mut self, element: &impl Serialize) -> Result<(), ApiError> {
         self.0.push(b',');
         serde_json::to_writer(&mut self.0, element)
-            .map_err(|error| Refusal::Internal(error.to_string().into()))
+            .map_err(|error| ApiError::Internal(error.to_string().into()))
     }
 }
 
@@ -64,16 +64,16 @@ const START: &[u8] = br#"{"data":["#;
 const END: &[u8] = br#"],"error":null}"#;
 
 /// A list that has been read up to some page.
-struct Begun<P> {
+struct ListState<P> {
     pages: P,
     elements: Elements,
     /// Maximum number of elements of the next page; 0 after the last one.
     next: usize,
 }
 
-impl<P: Pages> Begun<P> {
+impl<P: Pages> ListState<P> {
     /// Reads the next page.
-    fn turn(mut self, app: &App, store: &Store) -> Result<Self, Refusal> {
+    fn turn(mut self, app: &App, store: &Store) -> Result<Self, ApiError> {
         let most = self.next;
         self.elements.0.clear();
         self.next = match self.pages.next(app, store, most, &mut self.elements)? {
@@ -91,15 +91,15 @@ impl<P: Pages> Begun<P> {
 }
 
 /// The pages that are still to be sent.
-struct Rest<P> {
+struct RemainingPages<P> {
     app: Arc<App>,
-    begun: Begun<P>,
-    share: Share,
+    begun: ListState<P>,
+    share: BudgetShare,
 }
 
 /// Returns a response that contains a list in the envelope.
-pub(super) async fn answer<P: Pages>(app: Arc<App>, pages: P) -> Result<Answer, Refusal> {
-    let begun = Begun {
+pub(super) async fn answer<P: Pages>(app: Arc<App>, pages: P) -> Result<ApiResponse, ApiError> {
+    let begun = ListState {
         pages,
         elements: Elements::default(),
         next: FIRST,
@@ -110,10 +110,10 @@ pub(super) async fn answer<P: Pages>(app: Arc<App>, pages: P) -> Result<Answer, 
     json.extend_from_slice(begun.elements.0.strip_prefix(b",").unwrap_or_default());
     if begun.next == 0 {
         json.extend_from_slice(END);
-        return Ok(Answer::text(app.budget.counted(json.into())?));
+        return Ok(ApiResponse::text(app.budget.counted(json.into())?));
     }
     let share = app.budget.pass(begun.bytes())?;
-    let rest = Rest { app, begun, share };
+    let rest = RemainingPages { app, begun, share };
     let states = (Some(Bytes::from(json)), Some(rest));
     let pieces = stream::unfold(states, |(first, rest)| async {
         if let Some(first) = first {
@@ -124,14 +124,14 @@ pub(super) async fn answer<P: Pages>(app: Arc<App>, pages: P) -> Result<Answer, 
             Err(refusal) => Some((Err(refusal), (None, None))),
         }
     });
-    Ok(Answer::pieces(Body::from_stream(pieces)))
+    Ok(ApiResponse::pieces(Body::from_stream(pieces)))
 }
 
-impl<P: Pages> Rest<P> {
+impl<P: Pages> RemainingPages<P> {
     /// Returns the next piece of the response, and the pages that follow it.
     ///
     /// If it fails, the response is broken off, and the client sees that it is incomplete.
-    async fn read_on(self) -> Result<(Bytes, Option<Self>), BrokenOff> {
+    async fn read_on(self) -> Result<(Bytes, Option<Self>), IncompleteList> {
         let Self {
             app,
             begun,
@@ -145,7 +145,7 @@ impl<P: Pages> Rest<P> {
         });
         let mut begun = turned.map_err(|refusal| {
             error!(?refusal, "the response with a list was broken off");
-            BrokenOff
+            IncompleteList
         })?;
         let mut json = std::mem::take(&mut begun.elements.0);
         if begun.next == 0 {
@@ -159,7 +159,7 @@ impl<P: Pages> Rest<P> {
 /// The list could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 #[error("the list could not be read to its end")]
-struct BrokenOff;
+struct IncompleteList;
 
 #[cfg(test)]
 mod tests {
@@ -168,9 +168,9 @@ mod tests {
 
     use super::*;
     use crate::server::Limits;
-    use crate::server::api_error::Status;
+    use crate::server::api_error::StatusMode;
     use crate::server::hosts::Hosts;
-    use crate::server::keys::Keys;
+    use crate::server::keys::ApiKeys;
     use crate::server::signature::Signer;
 
     /// The numbers up to a last one, after which the list fails or ends.
@@ -187,11 +187,11 @@ mod tests {
             _: &Store,
             most: usize,
             to: &mut Elements,
-        ) -> Result<bool, Refusal> {
+        ) -> Result<bool, ApiError> {
             for _ in 0..most {
                 if self.next > self.last {
                     return match self.fails {
-                        true => Err(Refusal::Internal("it fails".into())),
+                        true => Err(ApiError::Internal("it fails".into())),
                         false => Ok(false),
                     };
                 }
@@ -209,9 +209,9 @@ mod tests {
     async fn listed(last: usize, fails: bool) -> Result<String, ()> {
         let app = App::new(
             Store::in_memory().unwrap(),
-            Status::Plain,
+            StatusMode::Plain,
             Limits::default(),
-            Keys::new(&[]),
+            ApiKeys::new(&[]),
             Hosts::new([]),
             Signer::new(""),
         );

@@ -13,17 +13,17 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::api_error::Refusal;
+use super::api_error::ApiError;
 use super::app::{App, Limits, blocking};
-use super::budget::{Budget, FREE, Share};
+use super::budget::{BudgetShare, FREE, MemoryBudget};
 
 /// A request's JSON object, and the share of the budget that it holds while it is in memory.
-pub(super) struct Json<T>(pub(super) T, pub(super) Share);
+pub(super) struct JsonBody<T>(pub(super) T, pub(super) BudgetShare);
 
-impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Json<T> {
-    type Rejection = Refusal;
+impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for JsonBody<T> {
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         expect_json(&parts.headers)?;
         let (bytes, passing) = read(body, &app.limits, &app.budget).await?;
@@ -43,15 +43,15 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Json<T> {
 }
 
 /// The ids in a path, as text: a malformed id gets the same response as an unknown one.
-pub(super) struct Ids<T>(pub(super) T);
+pub(super) struct PathIds<T>(pub(super) T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Ids<T> {
-    type Rejection = Refusal;
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for PathIds<T> {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         match Path::from_request_parts(parts, app).await {
             Ok(Path(ids)) => Ok(Self(ids)),
-            Err(rejection) => Err(Refusal::Shape(format!("the path: {rejection}"))),
+            Err(rejection) => Err(ApiError::Shape(format!("the path: {rejection}"))),
         }
     }
 }
@@ -69,20 +69,24 @@ pub(super) fn decoded(value: &str) -> Option<String> {
 pub(super) async fn read(
     body: Body,
     limits: &Limits,
-    budget: &Budget,
-) -> Result<(Bytes, Share), Refusal> {
+    budget: &MemoryBudget,
+) -> Result<(Bytes, BudgetShare), ApiError> {
     let mut whole = pin!(whole(body, limits.body_bytes, budget.passing()));
     match soon(whole.as_mut()).await {
         Some(read) => read,
         // Boxed, because every request's future is as large as its largest variant.
         None => Box::pin(timeout(limits.body_time, whole))
             .await
-            .unwrap_or(Err(Refusal::TooSlow)),
+            .unwrap_or(Err(ApiError::TooSlow)),
     }
 }
 
 /// Reads a body of at most `most` bytes.
-async fn whole(body: Body, most: usize, mut share: Share) -> Result<(Bytes, Share), Refusal> {
+async fn whole(
+    body: Body,
+    most: usize,
+    mut share: BudgetShare,
+) -> Result<(Bytes, BudgetShare), ApiError> {
     let mut body = pin!(body);
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared > most {
@@ -111,7 +115,7 @@ async fn whole(body: Body, most: usize, mut share: Share) -> Result<(Bytes, Shar
     }
 }
 
-async fn next_piece(mut body: Pin<&mut Body>) -> Result<Option<Bytes>, Refusal> {
+async fn next_piece(mut body: Pin<&mut Body>) -> Result<Option<Bytes>, ApiError> {
     loop {
         match poll_fn(|context| body.as_mut().poll_frame(context)).await {
             None => return Ok(None),
@@ -123,7 +127,7 @@ async fn next_piece(mut body: Pin<&mut Body>) -> Result<Option<Bytes>, Refusal> 
             }
             // The body was cut off, so the client will not read the reason.
             Some(Err(error)) => {
-                return Err(Refusal::Shape(format!("the body can't be read: {error}")));
+                return Err(ApiError::Shape(format!("the body can't be read: {error}")));
             }
         }
     }
@@ -140,7 +144,7 @@ const LARGE: usize = 1024 * 1024;
 const ENOUGH: usize = crate::Body::MAX_BYTES + LARGE;
 
 /// Reserves space for a body of at least this length.
-fn make_room(buffer: &mut Vec<u8>, length: usize, most: usize) -> Result<(), Refusal> {
+fn make_room(buffer: &mut Vec<u8>, length: usize, most: usize) -> Result<(), ApiError> {
     if length <= buffer.capacity() {
         return Ok(());
     }
@@ -150,11 +154,11 @@ fn make_room(buffer: &mut Vec<u8>, length: usize, most: usize) -> Result<(), Ref
     };
     let more = room - buffer.len();
     let got = buffer.try_reserve_exact(more);
-    got.map_err(|_| Refusal::Loaded)
+    got.map_err(|_| ApiError::Loaded)
 }
 
-fn too_large(most: usize) -> Refusal {
-    Refusal::TooLarge(format!("The request is too large: at most {most} bytes"))
+fn too_large(most: usize) -> ApiError {
+    ApiError::TooLarge(format!("The request is too large: at most {most} bytes"))
 }
 
 /// Returns the output if the future is ready after the task has been polled once more.
@@ -174,7 +178,7 @@ async fn soon<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
 }
 
 /// Checks that the body is plain JSON: the live service reads no other bodies either.
-fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
+fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let plainly = |value: &HeaderValue| value == "application/json";
     if headers.get(header::CONTENT_TYPE).is_some_and(plainly)
         && !headers.contains_key(header::CONTENT_ENCODING)
@@ -194,20 +198,20 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
         Some(essence) if essence.eq_ignore_ascii_case("application/json") => {}
         found => {
             let found = found.unwrap_or("none");
-            return Err(Refusal::Shape(format!(
+            return Err(ApiError::Shape(format!(
                 "Content-Type: expected application/json, found {found}"
             )));
         }
     }
     match text(header::CONTENT_ENCODING) {
-        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => Err(Refusal::Shape(
+        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => Err(ApiError::Shape(
             format!("Content-Encoding: expected none, found {encoding}"),
         )),
         _ => Ok(()),
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| shape(format!("it is not UTF-8 at byte {}", error.valid_up_to())))?;
     match text.trim_start().chars().next() {
@@ -226,19 +230,19 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     serde_json::from_str(text).map_err(|error| why::<T>(text, &error))
 }
 
-fn shape(reason: impl std::fmt::Display) -> Refusal {
-    Refusal::Shape(format!("the body: {reason}"))
+fn shape(reason: impl std::fmt::Display) -> ApiError {
+    ApiError::Shape(format!("the body: {reason}"))
 }
 
 /// Parses again to find the faulty member, so that valid requests do not pay for the search.
-fn why<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> Refusal {
+fn why<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> ApiError {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
     match parsed {
         Err(error) => match error.path().to_string().as_str() {
             // The fault is in no member, or between two.
             "." | "?" => shape(error.inner()),
-            path => Refusal::Shape(format!("{path}: {}", error.inner())),
+            path => ApiError::Shape(format!("{path}: {}", error.inner())),
         },
         // The fault follows the object.
         Ok(_) => shape(error),

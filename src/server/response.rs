@@ -6,42 +6,42 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::api_error::Refusal;
-use super::budget::{Budget, FREE};
+use super::api_error::ApiError;
+use super::budget::{FREE, MemoryBudget};
 use super::dto::{Envelope, ErrorEnvelope};
-use super::etag::{Known, Tag};
+use super::etag::{EntityTag, IfNoneMatch};
 use crate::Body as PromptBody;
 
 /// The result of a route.
-pub(crate) type Outcome = Result<Answer, Refusal>;
+pub(crate) type ResponseOutcome = Result<ApiResponse, ApiError>;
 
 /// JSON text with a status.
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     status: StatusCode,
-    json: Content,
+    json: ResponseContent,
     /// The entity tag, if clients may have the response already.
-    tag: Option<Tag>,
+    tag: Option<EntityTag>,
 }
 
-enum Content {
+enum ResponseContent {
     Whole(Bytes),
     /// In pieces, each read when the client is ready for it.
     Pieces(Body),
 }
 
-impl Answer {
+impl ApiResponse {
     /// Returns a response that contains data in the envelope.
-    pub(crate) fn data(data: impl Serialize) -> Outcome {
+    pub(crate) fn data(data: impl Serialize) -> ResponseOutcome {
         Self::json(StatusCode::OK, &Envelope { data, error: None })
     }
 
     /// Returns a response whose data is `null`.
-    pub(crate) fn nothing() -> Outcome {
+    pub(crate) fn nothing() -> ResponseOutcome {
         Self::data(())
     }
 
     /// Returns a response that contains an error in the envelope.
-    pub(crate) fn refused(status: StatusCode, text: &str) -> Outcome {
+    pub(crate) fn refused(status: StatusCode, text: &str) -> ResponseOutcome {
         let envelope = ErrorEnvelope {
             data: (),
             error: text,
@@ -53,7 +53,7 @@ impl Answer {
     pub(crate) fn text(json: impl Into<Bytes>) -> Self {
         Self {
             status: StatusCode::OK,
-            json: Content::Whole(json.into()),
+            json: ResponseContent::Whole(json.into()),
             tag: None,
         }
     }
@@ -62,14 +62,14 @@ impl Answer {
     pub(crate) fn pieces(body: Body) -> Self {
         Self {
             status: StatusCode::OK,
-            json: Content::Pieces(body),
+            json: ResponseContent::Pieces(body),
             tag: None,
         }
     }
 
     /// Counts the response as in progress until the client has received it.
-    pub(crate) fn counted(mut self, budget: &Budget) -> Outcome {
-        if let Content::Whole(json) = &mut self.json
+    pub(crate) fn counted(mut self, budget: &MemoryBudget) -> ResponseOutcome {
+        if let ResponseContent::Whole(json) = &mut self.json
             && json.len() > FREE
         {
             *json = budget.counted(std::mem::take(json))?;
@@ -78,22 +78,22 @@ impl Answer {
     }
 
     /// Returns a 304 response if the client says that it has the response with this tag.
-    pub(crate) fn unless_known(known: &Known, tag: &Tag) -> Option<Self> {
+    pub(crate) fn unless_known(known: &IfNoneMatch, tag: &EntityTag) -> Option<Self> {
         known.has(tag).then(|| Self {
             status: StatusCode::NOT_MODIFIED,
-            json: Content::Whole(Bytes::new()),
+            json: ResponseContent::Whole(Bytes::new()),
             tag: Some(tag.clone()),
         })
     }
 
     /// Sets the entity tag.
-    pub(crate) fn tagged(mut self, tag: Tag) -> Self {
+    pub(crate) fn tagged(mut self, tag: EntityTag) -> Self {
         self.tag = Some(tag);
         self
     }
 
-    pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Outcome {
-        let json = Content::Whole(written(value, 512)?);
+    pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> ResponseOutcome {
+        let json = ResponseContent::Whole(written(value, 512)?);
         Ok(Self {
             status,
             json,
@@ -108,12 +108,12 @@ impl Answer {
     }
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for ApiResponse {
     fn into_response(self) -> Response {
         const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
         let mut response = Response::new(match self.json {
-            Content::Whole(json) => Body::from(json),
-            Content::Pieces(body) => body,
+            ResponseContent::Whole(json) => Body::from(json),
+            ResponseContent::Pieces(body) => body,
         });
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -128,20 +128,20 @@ impl IntoResponse for Answer {
 }
 
 /// Writes data in the envelope; `bytes` is an estimate of the length.
-pub(crate) fn enveloped(data: impl Serialize, bytes: usize) -> Result<Bytes, Refusal> {
+pub(crate) fn enveloped(data: impl Serialize, bytes: usize) -> Result<Bytes, ApiError> {
     written(&Envelope { data, error: None }, bytes)
 }
 
-fn written(value: &impl Serialize, bytes: usize) -> Result<Bytes, Refusal> {
+fn written(value: &impl Serialize, bytes: usize) -> Result<Bytes, ApiError> {
     let mut json = Vec::with_capacity(bytes);
     match serde_json::to_writer(&mut json, value) {
         Ok(()) => Ok(json.into()),
-        Err(error) => Err(Refusal::Internal(error.to_string().into())),
+        Err(error) => Err(ApiError::Internal(error.to_string().into())),
     }
 }
 
 /// Returns a body's text as JSON that is written verbatim.
-pub(crate) fn verbatim(body: &PromptBody) -> Result<&RawValue, Refusal> {
+pub(crate) fn verbatim(body: &PromptBody) -> Result<&RawValue, ApiError> {
     body.raw()
-        .map_err(|error| Refusal::Internal(error.to_string().into()))
+        .map_err(|error| ApiError::Internal(error.to_string().into()))
 }

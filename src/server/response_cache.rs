@@ -9,7 +9,7 @@ use archery::ArcTK;
 use axum::body::Bytes;
 use rpds::HashTrieMap;
 
-use super::etag::Tag;
+use super::etag::EntityTag;
 use crate::model::memory_size::ENTRY;
 use crate::{Version, VersionId};
 
@@ -17,24 +17,24 @@ use crate::{Version, VersionId};
 ///
 /// Readers take no lock, because the map that they read is replaced as a whole.
 #[derive(Debug, Default)]
-pub(crate) struct KeptAnswers(ArcSwap<Answers>);
+pub(crate) struct ResponseCache(ArcSwap<CachedResponses>);
 
 #[derive(Clone, Debug, Default)]
-struct Answers {
-    of_version: HashTrieMap<VersionId, Arc<Kept>, ArcTK, foldhash::fast::RandomState>,
+struct CachedResponses {
+    of_version: HashTrieMap<VersionId, Arc<CacheEntry>, ArcTK, foldhash::fast::RandomState>,
     /// The memory that the responses take, in bytes.
     bytes: usize,
 }
 
 /// A response and its tag.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct CachedResponse {
     pub(crate) json: Bytes,
-    pub(crate) tag: Tag,
+    pub(crate) tag: EntityTag,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CacheEntry {
     /// The version that the response describes.
     ///
     /// Holding it here ensures that no other version takes its address in memory.
@@ -42,7 +42,7 @@ struct Kept {
     /// The host in the URL of the version's body.
     host: String,
     expires: i64,
-    told: Told,
+    told: CachedResponse,
 }
 
 /// Maximum memory of the cached responses in bytes; the cache is cleared when it is exceeded.
@@ -51,7 +51,7 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// Maximum memory of one response in bytes; larger ones are not cached.
 const MOST_BYTES_OF_ONE: usize = 32 * 1024;
 
-impl Kept {
+impl CacheEntry {
     fn weight(&self) -> usize {
         2 * ENTRY
             + size_of::<Self>()
@@ -61,9 +61,14 @@ impl Kept {
     }
 }
 
-impl KeptAnswers {
+impl ResponseCache {
     /// Returns the response about exactly this version, with a URL of this host and expiry.
-    pub(crate) fn get(&self, version: &Arc<Version>, host: &str, expires: i64) -> Option<Told> {
+    pub(crate) fn get(
+        &self,
+        version: &Arc<Version>,
+        host: &str,
+        expires: i64,
+    ) -> Option<CachedResponse> {
         let answers = self.0.load();
         let kept = answers.of_version.get(&version.id)?;
         let same =
@@ -71,9 +76,15 @@ impl KeptAnswers {
         same.then(|| kept.told.clone())
     }
 
-    pub(crate) fn put(&self, version: Arc<Version>, host: &str, expires: i64, told: Told) {
+    pub(crate) fn put(
+        &self,
+        version: Arc<Version>,
+        host: &str,
+        expires: i64,
+        told: CachedResponse,
+    ) {
         let id = version.id;
-        let kept = Arc::new(Kept {
+        let kept = Arc::new(CacheEntry {
             version,
             host: host.to_owned(),
             expires,
@@ -86,8 +97,8 @@ impl KeptAnswers {
     }
 }
 
-impl Answers {
-    fn with(&self, id: VersionId, kept: &Arc<Kept>, bytes: usize) -> Self {
+impl CachedResponses {
+    fn with(&self, id: VersionId, kept: &Arc<CacheEntry>, bytes: usize) -> Self {
         let before = self.of_version.get(&id).map_or(0, |kept| kept.weight());
         let sum = self.bytes - before + bytes;
         match sum <= MOST_BYTES {
@@ -108,17 +119,17 @@ mod tests {
     use super::*;
     use crate::storage::testing::values::{prompt_id, version};
 
-    fn told(bytes: usize) -> Told {
-        Told {
+    fn told(bytes: usize) -> CachedResponse {
+        CachedResponse {
             json: vec![b' '; bytes].into(),
-            tag: Tag::new("tag").unwrap(),
+            tag: EntityTag::new("tag").unwrap(),
         }
     }
 
     #[test]
     fn responses_are_cached_within_the_limits_of_memory() {
-        let answers = KeptAnswers::default();
-        let bytes = |answers: &KeptAnswers| answers.0.load().bytes;
+        let answers = ResponseCache::default();
+        let bytes = |answers: &ResponseCache| answers.0.load().bytes;
         for number in 0..2000 {
             let version = Arc::new(version(prompt_id(1), number, "1.0", b"{}"));
             answers.put(Arc::clone(&version), "localhost", 1, told(8 * 1024));

@@ -15,7 +15,7 @@ use super::options::ServerOptions;
 use super::signature::Signer;
 use super::{keys, listen, routes};
 use crate::Store;
-use crate::store::secrets::{Kept, Secrets};
+use crate::store::secrets::{Secrets, SecretsResult};
 
 /// A store on an address that is bound, but not served yet.
 ///
@@ -54,11 +54,13 @@ impl Server {
             key: keys::draw(),
             signing: keys::secret(),
         })?;
-        let makes_secrets = matches!(kept, Kept::Made(_));
+        let makes_secrets = matches!(kept, SecretsResult::Made(_));
         let (own, signing) = match kept {
-            Kept::Found(secrets) | Kept::Made(secrets) => (Ok(secrets.key), secrets.signing),
+            SecretsResult::Found(secrets) | SecretsResult::Made(secrets) => {
+                (Ok(secrets.key), secrets.signing)
+            }
             // Its URLs work only on this server, and only until it stops.
-            Kept::Withheld(source) => (Err(source), keys::secret()),
+            SecretsResult::Withheld(source) => (Err(source), keys::secret()),
         };
         let keys = match uses_own_key {
             true => vec![own.map_err(|source| ServerError::SecretsWithheld { source })?],
@@ -148,7 +150,7 @@ impl Server {
     ///
     /// [`Threads`](ServerError::Threads) if the threads cannot be started. No request has been
     /// served then.
-    pub fn start(self) -> Result<Running, ServerError> {
+    pub fn start(self) -> Result<ServerHandle, ServerError> {
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("promptbook-server")
@@ -165,7 +167,7 @@ impl Server {
                 self.run(stop).await
             })
         });
-        Ok(Running {
+        Ok(ServerHandle {
             url,
             key,
             stop: Some(stop),
@@ -179,7 +181,7 @@ impl Server {
 ///
 /// Dropping this answers the requests in progress and then stops the server.
 #[derive(Debug)]
-pub struct Running {
+pub struct ServerHandle {
     url: String,
     key: String,
     stop: Option<oneshot::Sender<()>>,
@@ -188,7 +190,7 @@ pub struct Running {
     process: u32,
 }
 
-impl Running {
+impl ServerHandle {
     /// Returns the base URL: `http://127.0.0.1:8585`.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -202,7 +204,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ServerHandle {
     fn drop(&mut self) {
         let (stop, thread) = (self.stop.take(), self.thread.take());
         if self.process != std::process::id() {

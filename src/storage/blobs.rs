@@ -7,7 +7,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Deadline, Result};
+use super::{Deadline, StorageResult};
 use crate::model::id::BlobId;
 
 /// Bodies by content address.
@@ -22,8 +22,8 @@ use crate::model::id::BlobId;
 ///
 /// # Errors
 ///
-/// Every method that returns a [`Result`] can fail for the reasons that
-/// [`ErrorKind`](super::ErrorKind) lists. A failure never damages or removes a body that was
+/// Every method that returns a [`StorageResult`] can fail for the reasons that
+/// [`ErrorKind`](super::StorageErrorKind) lists. A failure never damages or removes a body that was
 /// readable before, except for what a method was called to remove.
 pub trait Blobs: Send + Sync + fmt::Debug {
     /// Stores a loose body.
@@ -34,7 +34,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// After a failure the body may be missing; it can be put again.
-    fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()>;
+    fn put(&self, id: BlobId, bytes: &[u8]) -> StorageResult<()>;
 
     /// Makes loose bodies durable that this handle has put.
     ///
@@ -42,7 +42,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     ///
     /// After a failure none of the bodies may be assumed to be durable. A later success says
     /// nothing about them either: they must be put again.
-    fn flush(&self, ids: &[BlobId]) -> Result<()>;
+    fn flush(&self, ids: &[BlobId]) -> StorageResult<()>;
 
     /// Passes the copies of a body to `accept`, the most likely one first, until it accepts one.
     ///
@@ -52,39 +52,39 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// It fails only if no copy was accepted, and a place that may contain one could not be read.
-    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<bool>;
+    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> StorageResult<bool>;
 
     /// Removes a loose body, if it is there.
     ///
-    /// It may be called only under the [exclusive lock](Self::hold_all). A copy in a pack remains;
+    /// It may be called only under the [exclusive lock](Self::lock_exclusive). A copy in a pack remains;
     /// [`compact`](Self::compact) removes it.
     ///
     /// # Errors
     ///
     /// After a failure the body may still be there; the call can be repeated.
-    fn delete(&self, id: BlobId) -> Result<()>;
+    fn delete(&self, id: BlobId) -> StorageResult<()>;
 
     /// Visits the address of every loose body, in no particular order.
     ///
     /// # Errors
     ///
     /// An error of the visitor is returned unchanged, and nothing is visited after it.
-    fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()>;
+    fn list(&self, visit: &mut dyn FnMut(BlobId) -> StorageResult<()>) -> StorageResult<()>;
 
     /// Begins a pack.
     ///
     /// Nothing is stored until the pack is [finished](Pack::finish).
-    fn pack(&self, effort: Effort) -> Result<Box<dyn Pack + '_>>;
+    fn pack(&self, effort: Effort) -> StorageResult<Box<dyn Pack + '_>>;
 
     /// Returns when a loose body was written, by the system's clock; `None` if it is not there.
-    fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>>;
+    fn written(&self, id: BlobId) -> StorageResult<Option<DateTime<Utc>>>;
 
     /// Returns when the newest file was written, by the system's clock; `None` if there is no file.
-    fn newest(&self) -> Result<Option<DateTime<Utc>>>;
+    fn newest(&self) -> StorageResult<Option<DateTime<Utc>>>;
 
     /// Rewrites packs without their unreferenced bodies, and returns what that removed.
     ///
-    /// It may be called only under the [exclusive lock](Self::hold_all). When `live` is called, it
+    /// It may be called only under the [exclusive lock](Self::lock_exclusive). When `live` is called, it
     /// visits every body that is referenced, once or once per version; it should visit the bodies
     /// of one delta group one after another. All other bodies are unreferenced.
     ///
@@ -105,37 +105,37 @@ pub trait Blobs: Send + Sync + fmt::Debug {
         extent: Extent,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
-    ) -> crate::Result<Compacted>;
+    ) -> crate::Result<CompactionSummary>;
 
     /// Joins many small packs into few.
     ///
-    /// It may be called only under the [exclusive lock](Self::hold_all).
+    /// It may be called only under the [exclusive lock](Self::lock_exclusive).
     ///
     /// # Errors
     ///
     /// After a failure every body can be read as before; some packs may have been joined.
-    fn join_packs(&self) -> Result<()>;
+    fn join_packs(&self) -> StorageResult<()>;
 
     /// Returns whether a body is stored here, as judged without reading its bytes.
-    fn holds(&self, id: BlobId) -> Result<bool>;
+    fn holds(&self, id: BlobId) -> StorageResult<bool>;
 
     /// Checks packs beyond the bodies that are read from them.
     ///
     /// Returns one line for each problem. If `all` is set, all bytes of the packs are read;
     /// otherwise only their indexes are.
-    fn check_packs(&self, all: bool) -> Result<Vec<String>>;
+    fn check_packs(&self, all: bool) -> StorageResult<Vec<String>>;
 
     /// Counts and measures what is stored here.
-    fn usage(&self) -> Result<BlobUsage>;
+    fn usage(&self) -> StorageResult<BlobUsage>;
 
     /// Removes the incomplete files of interrupted writers, and no body.
     ///
-    /// It may be called only under the [exclusive lock](Self::hold_all).
+    /// It may be called only under the [exclusive lock](Self::lock_exclusive).
     ///
     /// # Errors
     ///
     /// A failure does not stop it. The first one is returned at the end.
-    fn sweep(&self) -> Result<()>;
+    fn sweep(&self) -> StorageResult<()>;
 
     /// Takes the shared lock, which protects writing bodies from the journal.
     ///
@@ -146,9 +146,9 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`Busy`](super::ErrorKind::Busy) if the wait exceeds the blob store's own limit, if it has
+    /// [`Busy`](super::StorageErrorKind::Busy) if the wait exceeds the blob store's own limit, if it has
     /// one. After a failure no lock is held.
-    fn hold(&self) -> Result<Box<dyn Hold + '_>>;
+    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>>;
 
     /// Takes the exclusive lock, which protects the removal of bodies.
     ///
@@ -158,12 +158,12 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// As [`hold`](Self::hold).
-    fn hold_all(&self) -> Result<Box<dyn Hold + '_>>;
+    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>>;
 
     /// Ends every wait for a lock at `_moment` at the latest, including the waits of later calls.
     ///
     /// It is called when the handle is being closed. A wait that ends this way fails as
-    /// [`Busy`](super::ErrorKind::Busy). The provided method does nothing.
+    /// [`Busy`](super::StorageErrorKind::Busy). The provided method does nothing.
     fn close_by(&self, _moment: Deadline) {}
 }
 
@@ -180,10 +180,16 @@ pub trait Pack: fmt::Debug {
     /// # Errors
     ///
     /// After a failure the pack cannot be finished: the caller can only drop it.
-    fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin, written: DateTime<Utc>) -> Result<()>;
+    fn add(
+        &mut self,
+        id: BlobId,
+        bytes: &[u8],
+        kin: DeltaGroup,
+        written: DateTime<Utc>,
+    ) -> StorageResult<()>;
 
     /// Returns a body that was added, as [`Blobs::get`] does once the pack is finished.
-    fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>>;
+    fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>>;
 
     /// Makes all bodies durable, and then readable.
     ///
@@ -193,7 +199,7 @@ pub trait Pack: fmt::Debug {
     /// # Errors
     ///
     /// After a failure none of the bodies may be assumed to be stored.
-    fn finish(self: Box<Self>) -> Result<Box<dyn Hold>>;
+    fn finish(self: Box<Self>) -> StorageResult<Box<dyn LockGuard>>;
 }
 
 /// The delta group of a body: bodies of one group are similar.
@@ -201,7 +207,7 @@ pub trait Pack: fmt::Debug {
 /// Bodies of one group that are added one after another are stored as their differences. A wrong
 /// hint only costs space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Kin(pub u64);
+pub struct DeltaGroup(pub u64);
 
 /// The effort that the compression of a pack takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,11 +229,11 @@ pub enum Extent {
 
 /// A function that calls its argument for every referenced body.
 pub type LiveBodies<'a> =
-    dyn FnMut(&mut dyn FnMut(BlobId, Kin) -> crate::Result<()>) -> crate::Result<()> + 'a;
+    dyn FnMut(&mut dyn FnMut(BlobId, DeltaGroup) -> crate::Result<()>) -> crate::Result<()> + 'a;
 
 /// The result of a compaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Compacted {
+pub struct CompactionSummary {
     /// The number of unreferenced bodies that were removed.
     pub bodies: u64,
     /// The bytes by which the packs have become smaller in total.
@@ -253,4 +259,4 @@ pub struct BlobUsage {
 }
 
 /// A lock that is held until this value is dropped.
-pub trait Hold: fmt::Debug {}
+pub trait LockGuard: fmt::Debug {}

@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The result of a backend's methods.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type StorageResult<T, E = StorageError> = std::result::Result<T, E>;
 
 /// A failure of a backend. Clones report one failure to several callers.
 #[derive(Clone, Debug)]
-pub struct Error {
-    kind: ErrorKind,
+pub struct StorageError {
+    kind: StorageErrorKind,
     context: String,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -18,7 +18,7 @@ pub struct Error {
 /// The kind of a failure, which decides what a caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ErrorKind {
+pub enum StorageErrorKind {
     /// The disk or a quota is full.
     ///
     /// Nothing was changed; the handle works again once there is space.
@@ -50,7 +50,7 @@ pub enum ErrorKind {
     Other,
 }
 
-impl ErrorKind {
+impl StorageErrorKind {
     /// Returns the kind of a failed system call.
     pub(crate) fn of_io(error: &std::io::Error) -> Self {
         use std::io::ErrorKind as Io;
@@ -62,9 +62,9 @@ impl ErrorKind {
     }
 }
 
-impl Error {
+impl StorageError {
     /// Creates an error. `context` says what was being done, with ids and paths.
-    pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
+    pub fn new(kind: StorageErrorKind, context: impl Into<String>) -> Self {
         Self {
             kind,
             context: context.into(),
@@ -83,12 +83,12 @@ impl Error {
     ///
     /// `context` says what was being done, with the path.
     pub fn io(context: impl Into<String>, source: std::io::Error) -> Self {
-        Self::new(ErrorKind::of_io(&source), context).because(source)
+        Self::new(StorageErrorKind::of_io(&source), context).because(source)
     }
 
     /// Returns the kind, which decides what a caller can do about the failure.
     #[must_use]
-    pub fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> StorageErrorKind {
         self.kind
     }
 
@@ -99,13 +99,13 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.context)
     }
 }
 
-impl StdError for Error {
+impl StdError for StorageError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }

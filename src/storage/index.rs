@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use semver::VersionReq;
 
 use super::prompt_table::{PromptTable, VersionRow};
-use super::search::{SearchQuery, SearchVisitor, Searchable, Told};
-use super::{Deadline, Result};
+use super::search::{Indexable, IndexedItem, SearchQuery, SearchVisitor};
+use super::{Deadline, StorageResult};
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{
     Durability, Environment, Operation, OperationFilter, Prompt, PromptFilter, RecordedInputs,
@@ -26,15 +26,15 @@ use crate::model::version_number::VersionNumber;
 ///
 /// # Errors
 ///
-/// Every method that returns a [`Result`] can fail for the reasons that
-/// [`ErrorKind`](super::ErrorKind) lists. The documentation of a method names those that callers
+/// Every method that returns a [`StorageResult`] can fail for the reasons that
+/// [`ErrorKind`](super::StorageErrorKind) lists. The documentation of a method names those that callers
 /// rely on.
 ///
 /// - A failure changes nothing that a snapshot shows. The only exception is
-///   [`OutcomeUnknown`](super::ErrorKind::OutcomeUnknown), which leaves the outcome of a commit
+///   [`OutcomeUnknown`](super::StorageErrorKind::OutcomeUnknown), which leaves the outcome of a commit
 ///   open.
-/// - [`Poisoned`](super::ErrorKind::Poisoned), [`Forked`](super::ErrorKind::Forked) and
-///   [`Replaced`](super::ErrorKind::Replaced) are final: every later call through the handle fails
+/// - [`Poisoned`](super::StorageErrorKind::Poisoned), [`Forked`](super::StorageErrorKind::Forked) and
+///   [`Replaced`](super::StorageErrorKind::Replaced) are final: every later call through the handle fails
 ///   too. After any other failure the handle remains usable, unless it is poisoned.
 pub trait Index: Send + Sync + fmt::Debug {
     /// Takes a snapshot.
@@ -45,7 +45,7 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// A failure takes no snapshot and changes nothing.
-    fn snapshot(&self) -> Result<Held<'_>>;
+    fn snapshot(&self) -> StorageResult<SnapshotGuard<'_>>;
 
     /// Begins the write transaction.
     ///
@@ -55,12 +55,12 @@ pub trait Index: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// - [`Busy`](super::ErrorKind::Busy) if the previous transaction does not end within the
+    /// - [`Busy`](super::StorageErrorKind::Busy) if the previous transaction does not end within the
     ///   index's own limit, if it has one.
-    /// - [`ReadOnly`](super::ErrorKind::ReadOnly) if the index was opened for reading only.
+    /// - [`ReadOnly`](super::StorageErrorKind::ReadOnly) if the index was opened for reading only.
     ///
     /// After a failure no transaction is open, and nothing was changed.
-    fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>>;
+    fn transaction(&self, durability: Durability) -> StorageResult<Box<dyn Transaction + '_>>;
 
     /// Begins the write transaction, and waits for it until `_deadline` at the latest.
     ///
@@ -76,14 +76,14 @@ pub trait Index: Send + Sync + fmt::Debug {
         &self,
         durability: Durability,
         _deadline: Deadline,
-    ) -> Result<Box<dyn Transaction + '_>> {
+    ) -> StorageResult<Box<dyn Transaction + '_>> {
         self.transaction(durability)
     }
 
     /// Ends every wait for a lock at `_moment` at the latest, including the waits of later calls.
     ///
     /// It is called when the handle is being closed. A wait that ends this way fails as
-    /// [`Busy`](super::ErrorKind::Busy). The provided method does nothing.
+    /// [`Busy`](super::StorageErrorKind::Busy). The provided method does nothing.
     fn close_by(&self, _moment: Deadline) {}
 
     /// Returns the current change mark, or `None` if there is none.
@@ -107,7 +107,7 @@ pub trait Index: Send + Sync + fmt::Debug {
     ///
     /// It keeps the index fast and small. One call does a part of the work, and returns whether
     /// more is left. What snapshots show does not change, whether the call succeeds or fails.
-    fn maintain(&self) -> Result<bool>;
+    fn maintain(&self) -> StorageResult<bool>;
 
     /// Checks whether the index is still where it was opened.
     ///
@@ -116,9 +116,9 @@ pub trait Index: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`Replaced`](super::ErrorKind::Replaced) if the files of the index were moved, removed or
+    /// [`Replaced`](super::StorageErrorKind::Replaced) if the files of the index were moved, removed or
     /// replaced. The handle then refuses all further work.
-    fn check_location(&self) -> Result<()> {
+    fn check_location(&self) -> StorageResult<()> {
         Ok(())
     }
 }
@@ -146,7 +146,7 @@ impl ChangeMark {
 }
 
 /// A snapshot that is held until this value is dropped.
-pub type Held<'a> = Box<dyn Deref<Target = dyn Snapshot> + 'a>;
+pub type SnapshotGuard<'a> = Box<dyn Deref<Target = dyn Snapshot> + 'a>;
 
 /// A callback that receives an operation's number, its id and the text that was hashed.
 ///
@@ -175,16 +175,16 @@ pub trait Snapshot {
     }
 
     /// Returns the settings that the store was created with.
-    fn settings(&self) -> Result<Settings>;
+    fn settings(&self) -> StorageResult<Settings>;
 
     /// Returns the prompt with this id.
-    fn prompt(&self, id: PromptId) -> Result<Option<Prompt>>;
+    fn prompt(&self, id: PromptId) -> StorageResult<Option<Prompt>>;
 
     /// Returns whether a prompt has this id, deleted prompts included.
-    fn prompt_id_taken(&self, id: PromptId) -> Result<bool>;
+    fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool>;
 
     /// Returns the prompts with exactly this name, newest first.
-    fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>>;
+    fn prompts_named(&self, name: &PromptName) -> StorageResult<Vec<PromptId>>;
 
     /// Returns at most `limit` prompts that pass the filter, newest first.
     ///
@@ -196,12 +196,12 @@ pub trait Snapshot {
         filter: &PromptFilter,
         before: Option<PromptId>,
         limit: usize,
-    ) -> Result<Vec<Prompt>>;
+    ) -> StorageResult<Vec<Prompt>>;
 
     /// Returns the number of the last operation that is indexed for search; 0 in a new store.
     ///
     /// Searches do not reflect later operations: a caller that searches must also read those.
-    fn searchable_up_to(&self) -> Result<u64>;
+    fn indexed_through(&self) -> StorageResult<u64>;
 
     /// Visits the prompts that match a query, each once, until the visitor stops.
     ///
@@ -212,7 +212,7 @@ pub trait Snapshot {
     /// Returns at most `limit` live versions whose indexed message contains all of a query.
     ///
     /// They are in the order of their commits, newest first.
-    fn search_messages(&self, query: &SearchQuery, limit: usize) -> Result<Vec<VersionId>>;
+    fn search_messages(&self, query: &SearchQuery, limit: usize) -> StorageResult<Vec<VersionId>>;
 
     /// Returns the indexed versions that contain a partial of a prompt in an environment.
     ///
@@ -221,25 +221,29 @@ pub trait Snapshot {
         &self,
         prompt: PromptId,
         environment: &EnvironmentName,
-    ) -> Result<Vec<(PromptId, VersionId)>>;
+    ) -> StorageResult<Vec<(PromptId, VersionId)>>;
 
     /// Returns the number of prompts.
-    fn prompt_count(&self) -> Result<u64>;
+    fn prompt_count(&self) -> StorageResult<u64>;
 
     /// Returns every tag in use, sorted.
-    fn tags(&self) -> Result<Vec<String>>;
+    fn tags(&self) -> StorageResult<Vec<String>>;
 
     /// Returns the name of every environment in use, sorted.
-    fn environment_names(&self) -> Result<Vec<EnvironmentName>>;
+    fn environment_names(&self) -> StorageResult<Vec<EnvironmentName>>;
 
     /// Returns the version with this id.
-    fn version(&self, id: VersionId) -> Result<Option<Version>>;
+    fn version(&self, id: VersionId) -> StorageResult<Option<Version>>;
 
     /// Returns the version with this id, even if it or its prompt is deleted.
-    fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>>;
+    fn version_even_deleted(&self, id: VersionId) -> StorageResult<Option<VersionRow>>;
 
     /// Returns the version of a prompt with this number.
-    fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>>;
+    fn version_numbered(
+        &self,
+        prompt: PromptId,
+        number: VersionNumber,
+    ) -> StorageResult<Option<Version>>;
 
     /// Returns the version with the highest number, or with the highest that meets a requirement.
     ///
@@ -248,10 +252,14 @@ pub trait Snapshot {
         &self,
         prompt: PromptId,
         requirement: Option<&VersionReq>,
-    ) -> Result<Option<Version>>;
+    ) -> StorageResult<Option<Version>>;
 
     /// Returns the version that an environment points to.
-    fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>>;
+    fn version_in(
+        &self,
+        prompt: PromptId,
+        name: &EnvironmentName,
+    ) -> StorageResult<Option<Version>>;
 
     /// Returns at most `limit` versions of a prompt that pass the filter, newest commit first.
     ///
@@ -263,27 +271,27 @@ pub trait Snapshot {
         filter: &VersionFilter,
         before: Option<VersionId>,
         limit: usize,
-    ) -> Result<Vec<Version>>;
+    ) -> StorageResult<Vec<Version>>;
 
     /// Returns the environments of a prompt, sorted by name.
-    fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>>;
+    fn environments(&self, prompt: PromptId) -> StorageResult<Vec<Environment>>;
 
     /// Returns the highest numbers that a prompt has used, deleted versions included.
     ///
     /// The answer contains the highest major, and the highest minor within `major`.
-    fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering>;
+    fn numbering(&self, prompt: PromptId, major: u32) -> StorageResult<Numbering>;
 
     /// Returns where a body is stored.
     ///
     /// The answer is `None` if the body was never stored, or was removed by garbage collection.
-    fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>>;
+    fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>>;
 
     /// Returns the address of a version's body if that body is not stored.
     ///
     /// The version may be deleted. The answer is `None` if the body is stored, or if the version
     /// never existed.
-    fn lost_body(&self, version: VersionId) -> Result<Option<BlobId>> {
-        let Some(row) = self.version_ever(version)? else {
+    fn missing_body_of(&self, version: VersionId) -> StorageResult<Option<BlobId>> {
+        let Some(row) = self.version_even_deleted(version)? else {
             return Ok(None);
         };
         let blob = row.version.blob;
@@ -291,14 +299,14 @@ pub trait Snapshot {
     }
 
     /// Returns the number and the id of the last operation; `None` in a new store.
-    fn last_operation(&self) -> Result<Option<(u64, OperationId)>>;
+    fn last_operation(&self) -> StorageResult<Option<(u64, OperationId)>>;
 
     /// Returns the number of the last operation that was made at `moment` or before it.
     ///
     /// Only operations with numbers up to `up_to` are considered, each by the time that it contains
     /// itself. The times of the operations before and after it do not matter. The answer is 0 if
     /// there is no such operation.
-    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> Result<u64>;
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> StorageResult<u64>;
 
     /// Returns the number of the first operation made after `after`, and at `by` or before it.
     ///
@@ -307,7 +315,7 @@ pub trait Snapshot {
         &self,
         after: DateTime<Utc>,
         by: DateTime<Utc>,
-    ) -> Result<Option<u64>>;
+    ) -> StorageResult<Option<u64>>;
 
     /// Returns at most `limit` operations that pass the filter, newest first.
     ///
@@ -317,32 +325,32 @@ pub trait Snapshot {
         filter: &OperationFilter,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Operation>>;
+    ) -> StorageResult<Vec<Operation>>;
 
     /// Returns the number of the last operation that changed a prompt.
     ///
     /// Callers ask for one prompt after another. The provided method reads the whole operation each
     /// time; an index should override it if it can avoid that, because one operation may change
     /// many prompts.
-    fn last_operation_of(&self, prompt: PromptId) -> Result<Option<u64>> {
+    fn last_operation_of(&self, prompt: PromptId) -> StorageResult<Option<u64>> {
         let filter = OperationFilter::default().prompt(prompt);
         let last = self.operations(&filter, None, 1)?;
         Ok(last.first().map(|last| last.number))
     }
 
     /// Returns the inputs that a request recorded for a version.
-    fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>>;
+    fn inputs(&self, version: VersionId, request: &str) -> StorageResult<Option<RecordedInputs>>;
 
     /// Returns the inputs that all requests recorded for a version, sorted by request id.
-    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>>;
+    fn inputs_of(&self, version: VersionId) -> StorageResult<Vec<RecordedInputs>>;
 
     /// Returns the versions that have recorded inputs but cannot be restored, in no order.
     ///
     /// These versions are deleted, and their bodies are not stored any more.
-    fn lost_versions_with_inputs(&self) -> Result<Vec<VersionId>>;
+    fn lost_versions_with_inputs(&self) -> StorageResult<Vec<VersionId>>;
 
     /// Returns the number and the total size of the bodies in the journal.
-    fn waiting(&self) -> Result<Waiting>;
+    fn waiting(&self) -> StorageResult<OldestJournaled>;
 
     /// Returns journaled bodies by ascending position, starting above `after`.
     ///
@@ -351,10 +359,14 @@ pub trait Snapshot {
     ///
     /// Positions are greater than 0. A body that was never stored before comes after all others. A
     /// body that was forgotten and is put again may return to its previous position.
-    fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>>;
+    fn journal(&self, after: u64, bytes: usize) -> StorageResult<Vec<JournaledBodies>>;
 
     /// Returns at most `limit` bodies that are unreferenced for as long as `unused` requires.
-    fn collectable(&self, unused: Unused, limit: usize) -> Result<Vec<Collectable>>;
+    fn unreferenced(
+        &self,
+        unused: ReleasedBefore,
+        limit: usize,
+    ) -> StorageResult<Vec<Unreferenced>>;
 
     /// Visits every prompt that was ever created, deleted ones included, with all its rows.
     fn each_prompt(
@@ -376,11 +388,11 @@ pub trait Snapshot {
     /// Visits everything that is indexed for search, in no order.
     fn each_searchable(
         &self,
-        visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+        visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
     ) -> crate::Result<()>;
 
     /// Checks the backend's own files, and returns one line for each problem.
-    fn self_check(&self) -> Result<Vec<String>>;
+    fn self_check(&self) -> StorageResult<Vec<String>>;
 }
 
 /// A write in progress.
@@ -404,19 +416,24 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](super::ErrorKind::Corrupt) if a change contradicts the state all the same, for
+    /// [`Corrupt`](super::StorageErrorKind::Corrupt) if a change contradicts the state all the same, for
     /// example if a number is used twice or an environment points to a missing version, or if the
     /// operation's number is not the next one.
-    fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()>;
+    fn append(
+        &mut self,
+        operation: &Operation,
+        text: &str,
+        now: DateTime<Utc>,
+    ) -> StorageResult<()>;
 
     /// Adds a body to the journal, unless it is already stored.
-    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()>;
+    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> StorageResult<()>;
 
     /// Records a body of `size` bytes as stored outside the journal, unless it is already stored.
     ///
     /// The caller makes the bytes durable in the blob store before it commits this transaction.
     /// Returns whether the body is newly stored.
-    fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool>;
+    fn put_packed_body(&mut self, id: BlobId, size: u64) -> StorageResult<bool>;
 
     /// Adds a body to the journal that this transaction recorded as stored elsewhere.
     ///
@@ -425,8 +442,8 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](super::ErrorKind::Corrupt) if the body is not recorded as stored.
-    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()>;
+    /// [`Corrupt`](super::StorageErrorKind::Corrupt) if the body is not recorded as stored.
+    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> StorageResult<()>;
 
     /// Allows versions in this transaction to have a body of `size` bytes that is not stored.
     ///
@@ -435,39 +452,39 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
     /// one that is put later in the transaction is stored from then on.
     ///
     /// If the transaction would leave a live version with a body that is not stored,
-    /// [`commit`](Self::commit) fails as [`Corrupt`](super::ErrorKind::Corrupt).
-    fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()>;
+    /// [`commit`](Self::commit) fails as [`Corrupt`](super::StorageErrorKind::Corrupt).
+    fn put_absent_body(&mut self, id: BlobId, size: u64) -> StorageResult<()>;
 
     /// Removes the journal rows of bodies that are durable in the blob store.
     ///
     /// A body without a journal row is ignored.
-    fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()>;
+    fn drop_journal(&mut self, ids: &[BlobId]) -> StorageResult<()>;
 
     /// Marks bodies as not stored, and removes their journal rows.
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](super::ErrorKind::Corrupt) if a live version uses one of them.
-    fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()>;
+    /// [`Corrupt`](super::StorageErrorKind::Corrupt) if a live version uses one of them.
+    fn forget_blobs(&mut self, ids: &[BlobId]) -> StorageResult<()>;
 
     /// Records the inputs of a request for a version.
     ///
     /// They replace all that the same request recorded for the version before.
-    fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()>;
+    fn put_inputs(&mut self, inputs: &RecordedInputs) -> StorageResult<()>;
 
     /// Removes the recorded inputs of at most `limit` requests for a version.
     ///
     /// Returns the number of requests whose inputs were removed.
-    fn drop_inputs(&mut self, version: VersionId, limit: usize) -> Result<u64>;
+    fn drop_inputs(&mut self, version: VersionId, limit: usize) -> StorageResult<u64>;
 
-    /// Updates the full text index as [`Searchable`] describes.
+    /// Updates the full text index as [`Indexable`] describes.
     ///
     /// Searches in this transaction answer from it at once, and other snapshots once the
     /// transaction is committed.
-    fn make_searchable(&mut self, news: &Searchable) -> Result<()>;
+    fn index_documents(&mut self, news: &Indexable) -> StorageResult<()>;
 
     /// Sets the savepoint to the current state. It replaces an earlier savepoint.
-    fn savepoint(&mut self) -> Result<()>;
+    fn savepoint(&mut self) -> StorageResult<()>;
 
     /// Undoes everything since the last savepoint, a change that failed part-way included.
     ///
@@ -477,18 +494,18 @@ pub trait Transaction: Deref<Target = dyn Snapshot> {
     ///
     /// After a failure, such as a missing savepoint, the whole transaction is lost: the caller can
     /// only drop it.
-    fn roll_back(&mut self) -> Result<()>;
+    fn roll_back(&mut self) -> StorageResult<()>;
 
     /// Makes the transaction durable as requested, and then visible, as a whole.
     ///
     /// # Errors
     ///
-    /// - [`OutcomeUnknown`](super::ErrorKind::OutcomeUnknown): the transaction may or may not have
+    /// - [`OutcomeUnknown`](super::StorageErrorKind::OutcomeUnknown): the transaction may or may not have
     ///   been committed. Only a later read, through a new handle, can show which.
-    /// - [`Corrupt`](super::ErrorKind::Corrupt): a live version would be left with a body that is
+    /// - [`Corrupt`](super::StorageErrorKind::Corrupt): a live version would be left with a body that is
     ///   not stored. Nothing was changed.
     /// - Any other error: the transaction was not committed. Nothing was changed.
-    fn commit(self: Box<Self>) -> Result<()>;
+    fn commit(self: Box<Self>) -> StorageResult<()>;
 }
 
 /// The highest numbers that a prompt has used, deleted versions included.
@@ -511,7 +528,7 @@ pub enum StoredBlob {
 
 /// The amount of bodies in the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Waiting {
+pub struct OldestJournaled {
     /// The number of bodies.
     pub bodies: u64,
     /// Their total size in bytes.
@@ -520,7 +537,7 @@ pub struct Waiting {
 
 /// A body in the journal, which a checkpoint moves to the blob store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Journaled {
+pub struct JournaledBodies {
     /// Its position in the journal.
     pub position: u64,
     /// The body's address.
@@ -531,14 +548,14 @@ pub struct Journaled {
 
 /// A condition on how long a body has been unreferenced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unused {
+pub struct ReleasedBefore {
     /// Its last live version was deleted at this time or before it, by the clock,
     pub since: DateTime<Utc>,
     /// and by an operation with a lower number than this.
     pub before: u64,
 }
 
-impl Unused {
+impl ReleasedBefore {
     /// Returns the condition that a body is unreferenced since a time, by any operation.
     #[must_use]
     pub const fn since(moment: DateTime<Utc>) -> Self {
@@ -551,7 +568,7 @@ impl Unused {
 
 /// A body that garbage collection may remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Collectable {
+pub struct Unreferenced {
     /// The body's address.
     pub id: BlobId,
     /// The body's size in bytes.

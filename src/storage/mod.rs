@@ -18,18 +18,20 @@ mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use blobs::{BlobUsage, Blobs, Compacted, Effort, Extent, Hold, Kin, LiveBodies, Pack};
+pub use blobs::{
+    BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, LockGuard, Pack,
+};
 pub use deadline::Deadline;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{StorageError, StorageErrorKind, StorageResult};
 pub use index::{
-    ChangeMark, Collectable, Held, Index, Journaled, Numbering, OperationVisitor, Snapshot,
-    StoredBlob, Transaction, Unused, Waiting,
+    ChangeMark, Index, JournaledBodies, Numbering, OldestJournaled, OperationVisitor,
+    ReleasedBefore, Snapshot, SnapshotGuard, StoredBlob, Transaction, Unreferenced,
 };
 pub use memory::{MemoryBlobs, MemoryIndex};
 pub use prompt_table::{PromptTable, VersionRow};
 pub(crate) use rows::PromptRows;
 pub use search::{
-    Phrase, SearchMatch, SearchQuery, SearchVisitor, Searchable, SearchablePrompt,
-    SearchableVersion, Told, Words,
+    Indexable, IndexedItem, Phrase, SearchMatch, SearchQuery, SearchVisitor, SearchablePrompt,
+    SearchableVersion, WordQuery,
 };
 pub(crate) use tables::PromptTables;

@@ -20,7 +20,7 @@ use crate::model::record::{Change, Environment, PromptState, Version, VersionFil
 use crate::model::version_number::{VersionNumber, admits, majors};
 use crate::model::work_counter;
 
-type ById<V> = HashTrieMap<VersionId, V, ArcTK, foldhash::fast::RandomState>;
+type IndexedById<V> = HashTrieMap<VersionId, V, ArcTK, foldhash::fast::RandomState>;
 
 /// A prompt with its environments and all its versions, deleted ones included.
 #[derive(Clone, Debug)]
@@ -31,14 +31,14 @@ pub(crate) struct PromptRows {
     state: Option<Arc<PromptState>>,
     /// The versions in the order of their commits. A version's place here never changes.
     versions: Vector<Arc<VersionRow>>,
-    places: ById<usize>,
+    places: IndexedById<usize>,
     /// The places of all versions by number. These numbers are never assigned again.
     numbers: Map<VersionNumber, usize>,
     live: Set<usize>,
     live_numbers: Map<VersionNumber, usize>,
     environments: Map<EnvironmentName, (VersionId, DateTime<Utc>)>,
     /// The environments that point to a version, for each version that has any.
-    pointed: ById<Set<EnvironmentName>>,
+    pointed: IndexedById<Set<EnvironmentName>>,
 }
 
 impl PromptRows {
@@ -49,12 +49,12 @@ impl PromptRows {
             created_at,
             state: None,
             versions: Vector::new_sync(),
-            places: ById::default(),
+            places: IndexedById::default(),
             numbers: Map::new_sync(),
             live: Set::new_sync(),
             live_numbers: Map::new_sync(),
             environments: Map::new_sync(),
-            pointed: ById::default(),
+            pointed: IndexedById::default(),
         }
     }
 

@@ -12,18 +12,18 @@ use crate::model::id::{EnvironmentName, PromptId, VersionId};
 /// A word consists of ASCII digits, lower case ASCII letters and characters beyond ASCII only. The
 /// text has a space before and after each word: `" be kind "`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Words(String);
+pub struct WordQuery(String);
 
 /// A gap, written like a word. U+FDD0 is a noncharacter, so no text contains this word.
 const GAP: &str = "\u{fdd0}";
 
-impl Default for Words {
+impl Default for WordQuery {
     fn default() -> Self {
         Self(" ".into())
     }
 }
 
-impl Words {
+impl WordQuery {
     /// Adds a word. Text that is not a word is ignored.
     pub fn push(&mut self, word: &str) {
         let is_one = |c: char| !c.is_ascii() || c.is_ascii_digit() || c.is_ascii_lowercase();
@@ -68,7 +68,7 @@ impl Words {
     }
 }
 
-impl<'a> FromIterator<&'a str> for Words {
+impl<'a> FromIterator<&'a str> for WordQuery {
     fn from_iter<I: IntoIterator<Item = &'a str>>(words: I) -> Self {
         let mut all = Self::default();
         words.into_iter().for_each(|word| all.push(word));
@@ -80,7 +80,7 @@ impl<'a> FromIterator<&'a str> for Words {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phrase {
     /// The words.
-    pub words: Words,
+    pub words: WordQuery,
     /// Whether the last word may be a prefix: "gre" then matches "greeting".
     pub open: bool,
 }
@@ -95,7 +95,7 @@ pub struct SearchQuery {
 impl SearchQuery {
     /// Returns whether each phrase is contained in one of these texts.
     #[must_use]
-    pub fn is_in(&self, texts: &[&Words]) -> bool {
+    pub fn is_in(&self, texts: &[&WordQuery]) -> bool {
         let found = |phrase: &Phrase| texts.iter().any(|words| words.have(phrase));
         !self.phrases.is_empty() && self.phrases.iter().all(found)
     }
@@ -103,7 +103,7 @@ impl SearchQuery {
 
 /// An update of the search index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Searchable {
+pub struct Indexable {
     /// The number of the last operation that the update reflects.
     pub up_to: u64,
     /// The current state of prompts, each at most once.
@@ -111,7 +111,7 @@ pub struct Searchable {
     /// It replaces all that is indexed of them.
     pub prompts: Vec<SearchablePrompt>,
     /// The messages of versions that are not indexed yet, in the order of their commits.
-    pub messages: Vec<(VersionId, Words)>,
+    pub messages: Vec<(VersionId, WordQuery)>,
 }
 
 /// The searched texts of a prompt.
@@ -120,9 +120,9 @@ pub struct SearchablePrompt {
     /// The prompt's id.
     pub id: PromptId,
     /// Its name; `None` if the prompt is deleted, and nothing of it remains to be indexed.
-    pub name: Option<Words>,
+    pub name: Option<WordQuery>,
     /// The words of its current versions.
-    pub text: Words,
+    pub text: WordQuery,
     /// Its current versions: the one with the highest number, and those that environments point to.
     pub versions: Vec<SearchableVersion>,
 }
@@ -162,7 +162,7 @@ pub type SearchVisitor<'a> = dyn FnMut(SearchMatch) -> crate::Result<ControlFlow
 ///
 /// [`Snapshot::each_searchable`](super::Snapshot::each_searchable) visits them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum IndexedItem {
     /// A prompt with its indexed versions, and for each version the partials in its body, sorted.
     Prompt(PromptId, Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>),
     /// The message of a version, live or not. Messages without a word are not visited.

@@ -23,7 +23,7 @@ use crate::model::work_counter;
 /// All rows of all prompts, deleted ones included. Clones share their data.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PromptTables {
-    prompts: Map<PromptId, Placed>,
+    prompts: Map<PromptId, Ordered>,
     /// The prompts in the order of their creation.
     created: Vector<PromptId>,
     /// The places of live prompts in `created`, by name.
@@ -36,7 +36,7 @@ pub(crate) struct PromptTables {
 
 /// A prompt, and its place in the order of creation.
 #[derive(Clone, Debug)]
-struct Placed {
+struct Ordered {
     place: usize,
     rows: Arc<PromptRows>,
 }
@@ -57,9 +57,9 @@ impl PromptTables {
             let place = self.created.len();
             let rows = Arc::new(PromptRows::new(id, at));
             self.created.push_back_mut(id);
-            self.prompts.insert_mut(id, Placed { place, rows });
+            self.prompts.insert_mut(id, Ordered { place, rows });
         }
-        let Some(Placed { place, rows }) = self.prompts.get_mut(&id) else {
+        let Some(Ordered { place, rows }) = self.prompts.get_mut(&id) else {
             return Ok(());
         };
         let place = *place;
@@ -109,7 +109,7 @@ impl PromptTables {
         })
     }
 
-    pub(crate) fn version_ever(&self, id: VersionId) -> Option<&Arc<VersionRow>> {
+    pub(crate) fn version_even_deleted(&self, id: VersionId) -> Option<&Arc<VersionRow>> {
         self.rows(*self.owners.get(&id)?)?.version(id)
     }
 

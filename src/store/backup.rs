@@ -6,25 +6,25 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::StoreOptions;
-use super::handle::{Place, Store, refuse_lost};
+use super::handle::{Store, StoreLocation, refuse_lost};
 use super::location::{INDEX, Location};
-use crate::engine::Report;
+use crate::engine::VerifyReport;
 use crate::fs::io_error::failed;
 use crate::fs::temporary::TemporaryFolder;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
-use crate::model::invalid_argument::Invalid;
+use crate::model::invalid_argument::InvalidArgument;
 use crate::model::record::OperationFilter;
 use crate::storage;
 use crate::storage::directory::BlobDirectory;
-use crate::storage::directory::copy::Copied;
+use crate::storage::directory::copy::CopiedBodies;
 use crate::storage::sqlite::SqliteIndex;
 use crate::storage::{Blobs as _, Index as _, Snapshot, StoredBlob};
 
 /// The result of a backup, and of the verification of its copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Backup {
+pub struct BackupSummary {
     /// The number of loose bodies and packs that were copied.
     pub copied: u64,
     /// The size of the copied files in bytes.
@@ -34,7 +34,7 @@ pub struct Backup {
     /// The result of verifying the whole backup.
     ///
     /// If it is [clean](Report::is_clean), the backup is sound.
-    pub report: Report,
+    pub report: VerifyReport,
 }
 
 impl Store {
@@ -73,28 +73,32 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// - [`Invalid`](Error::Invalid) if the store is in memory, or if the directory is inside the
+    /// - [`InvalidArgument`](Error::InvalidArgument) if the store is in memory, or if the directory is inside the
     ///   store's directory.
-    /// - [`ForeignBackup`](Error::ForeignBackup), [`NotAStore`](Error::NotAStore) or
-    ///   [`IndexLost`](Error::IndexLost) if the directory contains something other than a backup of
+    /// - [`ForeignBackup`](Error::MismatchedBackup), [`NotAStore`](Error::NotAStore) or
+    ///   [`IndexLost`](Error::IndexMissing) if the directory contains something other than a backup of
     ///   this store.
     /// - [`WithinBatch`](Error::WithinBatch) inside a batch of this store.
-    /// - [`Backend`](Error::Backend) if a lock, a read or a write failed. The kind is
+    /// - [`Storage`](Error::Storage) if a lock, a read or a write failed. The kind is
     ///   [`Busy`](crate::ErrorKind::Busy) if a process has the earlier backup open.
     ///
     /// After a failure, an earlier backup is unchanged, except that it may contain more bodies. The
     /// next call continues from there.
-    pub fn backup(&self, to: impl AsRef<Path>, mut progress: impl FnMut(u64)) -> Result<Backup> {
+    pub fn backup(
+        &self,
+        to: impl AsRef<Path>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<BackupSummary> {
         self.inner.queue.refuse_within()?;
         let to = to.as_ref();
-        let Place::Directory {
+        let StoreLocation::Directory {
             location: from,
             index: source_index,
             blobs: source,
         } = &self.inner.place
         else {
             let reason = "a store in memory has no files to copy";
-            return Err(Invalid::new("backup", &to.to_string_lossy(), reason).into());
+            return Err(InvalidArgument::new("backup", &to.to_string_lossy(), reason).into());
         };
         // This fails if the handle is no longer usable.
         drop(self.inner.index.snapshot()?);
@@ -113,31 +117,31 @@ impl Store {
         let target = BlobDirectory::open(to.directory(), &self.inner.locks)?;
         let beside = TemporaryFolder::create(to.directory())?;
         let copy = beside.path().join(INDEX);
-        let mut copied = Copied::default();
+        let mut copied = CopiedBodies::default();
         // Until the new index is in place, garbage collection would remove the copied bodies.
-        let target_hold = target.hold_all()?;
+        let target_hold = target.lock_exclusive()?;
         // If no process can write the directory, no process removes bodies. Otherwise the lock
         // keeps them until all are copied or open.
         let hold = match crate::fs::place::writable(from.directory()) {
             Ok(()) => Some(source.hold_still()?),
             Err(_) => None,
         };
-        let settled = self.settled_bodies()?;
+        let checkpointed = self.settled_bodies()?;
         source_index.copy(&copy)?;
         let mut packs = source.copy_loose(&target, &mut copied)?;
         drop(hold);
-        let mut progress = |copied: &Copied| progress(copied.files + copied.kept);
+        let mut progress = |copied: &CopiedBodies| progress(copied.files + copied.kept);
         target.copy_packs(&mut packs, &mut copied, &mut progress)?;
         crate::fs::place::flush_directory(&to.directory().join("blobs"))?;
         source_index.check_location()?;
         target.check_location()?;
-        refuse_missing(&settled, source, &target)?;
+        refuse_missing(&checkpointed, source, &target)?;
         // This is the last step: until now the earlier backup's index was in place.
         SqliteIndex::replace(&copy, to.index(), |old| {
             self.refuse_foreign(to.directory(), old)
         })?;
         drop((beside, target_hold));
-        Ok(Backup {
+        Ok(BackupSummary {
             copied: copied.files,
             bytes: copied.bytes,
             kept: copied.kept,
@@ -162,7 +166,7 @@ impl Store {
         backup: impl AsRef<Path>,
         to: impl AsRef<Path>,
         progress: impl FnMut(u64),
-    ) -> Result<Backup> {
+    ) -> Result<BackupSummary> {
         let (backup, to) = (reader(backup.as_ref())?, to.as_ref());
         match exists(&to.join(INDEX))? {
             true => Err(Error::StoreExists { path: to.into() }),
@@ -171,15 +175,15 @@ impl Store {
     }
 
     fn settled_bodies(&self) -> Result<Vec<BlobId>> {
-        let mut settled = Vec::new();
+        let mut checkpointed = Vec::new();
         self.inner
             .index
             .snapshot()?
             .each_blob(&mut |id, stored, _| {
-                settled.extend(matches!(stored, StoredBlob::Settled(_)).then_some(id));
+                checkpointed.extend(matches!(stored, StoredBlob::Settled(_)).then_some(id));
                 Ok(())
             })?;
-        Ok(settled)
+        Ok(checkpointed)
     }
 
     /// Refuses an index whose history is not a prefix of this store's history.
@@ -190,7 +194,7 @@ impl Store {
         let ours = self.operations(&OperationFilter::default(), number.checked_add(1), 1)?;
         match ours.first().is_some_and(|ours| ours.id == id) {
             true => Ok(()),
-            false => Err(Error::ForeignBackup {
+            false => Err(Error::MismatchedBackup {
                 path: backup.into(),
                 operation: number,
             }),
@@ -220,9 +224,13 @@ fn refuse_missing(ids: &[BlobId], source: &BlobDirectory, target: &BlobDirectory
             match source.get(*id, &mut |bytes| BlobId::of(&bytes) == *id) {
                 Ok(true) => {
                     let reason = format!("the body {id} was not there while the store was copied");
-                    return Err(storage::Error::new(storage::ErrorKind::Replaced, reason).into());
+                    return Err(storage::StorageError::new(
+                        storage::StorageErrorKind::Replaced,
+                        reason,
+                    )
+                    .into());
                 }
-                Err(error) if error.kind() == storage::ErrorKind::Replaced => {
+                Err(error) if error.kind() == storage::StorageErrorKind::Replaced => {
                     return Err(error.into());
                 }
                 Ok(false) | Err(_) => std::thread::sleep(BETWEEN_LOOKS),
@@ -249,7 +257,7 @@ fn refuse_within(store: &Path, to: &Path) -> Result<()> {
     match real(to)?.starts_with(real(store)?) {
         true => {
             let reason = format!("it is within the store {}", store.display());
-            Err(Invalid::new("backup", &to.to_string_lossy(), reason).into())
+            Err(InvalidArgument::new("backup", &to.to_string_lossy(), reason).into())
         }
         false => Ok(()),
     }

@@ -5,15 +5,18 @@ use std::ops::RangeInclusive;
 #[cfg(feature = "cli")]
 use std::sync::PoisonError;
 
-use super::handle::{Inner, Place, Store};
+use super::handle::{Store, StoreLocation, StoreShared};
 #[cfg(feature = "server")]
 use crate::engine::ImportedPrompt;
-use crate::engine::{Created, Move, Moved, NewPrompt, NewVersion, Transactions, Writer, error_of};
+use crate::engine::{
+    CreatedPrompt, EnvironmentChange, EnvironmentUpdate, NewPrompt, NewVersion, Transactions,
+    WriteTransaction, error_of,
+};
 use crate::model::error::{Error, Result};
 #[cfg(feature = "server")]
 use crate::model::id::PromptId;
 use crate::model::record::Version;
-use crate::model::version_number::{PromptRef, Spec};
+use crate::model::version_number::{PromptRef, VersionSpec};
 use crate::storage;
 use crate::storage::Deadline;
 
@@ -26,12 +29,12 @@ use crate::storage::Deadline;
 ///
 /// Inside the closure, the [`Store`] can be read; it shows the state before the batch. Calls on it
 /// that would wait for the batch to end fail with [`WithinBatch`](Error::WithinBatch): changes,
-/// [`settle`](Store::settle), [`collect_garbage`](Store::collect_garbage),
+/// [`checkpoint`](Store::checkpoint), [`collect_garbage`](Store::collect_garbage),
 /// [`repack`](Store::repack), [`repair`](Store::repair), [`backup`](Store::backup), and bundles.
 /// The same calls from other threads and through other handles of the same directory wait, so the
 /// closure must not wait for them.
 pub struct Batch<'a> {
-    writer: Writer<'a>,
+    writer: WriteTransaction<'a>,
 }
 
 impl std::fmt::Debug for Batch<'_> {
@@ -69,9 +72,9 @@ impl Store {
         let inner = &*self.inner;
         inner.queue.alone(|deadline| {
             let writer = match inner.place {
-                Place::Directory { .. } => inner.begin(deadline)?.in_bulk(),
+                StoreLocation::Directory { .. } => inner.begin(deadline)?.in_bulk(),
                 // In memory, a pack would have no advantage over the journal.
-                Place::Memory(_) => inner.begin(deadline)?,
+                StoreLocation::Memory(_) => inner.begin(deadline)?,
             };
             let mut batch = Batch { writer };
             let before = batch.writer.place();
@@ -87,10 +90,10 @@ impl Store {
 /// The operations of the last transaction that a store committed.
 #[cfg(feature = "cli")]
 #[derive(Debug, Default)]
-pub(super) struct Made(std::sync::Mutex<Option<RangeInclusive<u64>>>);
+pub(super) struct LastTransaction(std::sync::Mutex<Option<RangeInclusive<u64>>>);
 
 #[cfg(feature = "cli")]
-impl Made {
+impl LastTransaction {
     fn set(&self, last: u64, operations: u64) {
         if operations > 0 {
             let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,28 +111,28 @@ impl Store {
     }
 }
 
-impl Transactions for Inner {
-    fn begin(&self, deadline: Deadline) -> storage::Result<Writer<'_>> {
-        Writer::begin(&*self.index, &self.bodies, &self.context, deadline)
+impl Transactions for StoreShared {
+    fn begin(&self, deadline: Deadline) -> storage::StorageResult<WriteTransaction<'_>> {
+        WriteTransaction::begin(&*self.index, &self.bodies, &self.context, deadline)
     }
 
-    fn commit(&self, writer: Writer<'_>) -> storage::Result<()> {
+    fn commit(&self, writer: WriteTransaction<'_>) -> storage::StorageResult<()> {
         #[cfg(feature = "cli")]
         let (last, _) = writer.place();
         let journaled = writer.commit()?;
         #[cfg(feature = "cli")]
         self.made.set(last, journaled.operations);
         match self.place {
-            Place::Directory { .. } => self.settler.committed(journaled),
+            StoreLocation::Directory { .. } => self.settler.committed(journaled),
             // In memory, the journal is as good as the blob store, so no checkpoint is necessary.
-            Place::Memory(_) => self.settler.committed_for_good(&journaled),
+            StoreLocation::Memory(_) => self.settler.committed_for_good(&journaled),
         }
         Ok(())
     }
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn writer(&mut self) -> &mut Writer<'a> {
+    pub(super) fn writer(&mut self) -> &mut WriteTransaction<'a> {
         &mut self.writer
     }
 
@@ -138,7 +141,7 @@ impl<'a> Batch<'a> {
     /// # Errors
     ///
     /// As [`Store::create_prompt`].
-    pub fn create_prompt(&mut self, new: NewPrompt) -> Result<Created> {
+    pub fn create_prompt(&mut self, new: NewPrompt) -> Result<CreatedPrompt> {
         new.check()?;
         self.writer.create(&new)
     }
@@ -154,7 +157,7 @@ impl<'a> Batch<'a> {
     /// # Errors
     ///
     /// [`PromptIdTaken`](Error::PromptIdTaken) or [`VersionIdTaken`](Error::VersionIdTaken);
-    /// [`Invalid`](Error::Invalid) if a text is too long, or something is given twice;
+    /// [`InvalidArgument`](Error::InvalidArgument) if a text is too long, or something is given twice;
     /// [`NumbersExhausted`](Error::NumbersExhausted).
     #[cfg(feature = "server")]
     pub(crate) fn import(&mut self, prompt: &ImportedPrompt) -> Result<PromptId> {
@@ -176,7 +179,10 @@ impl<'a> Batch<'a> {
     /// # Errors
     ///
     /// As [`Store::move_environments`].
-    pub fn move_environments(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
+    pub fn move_environments(
+        &mut self,
+        moves: &[EnvironmentUpdate],
+    ) -> Result<Vec<EnvironmentChange>> {
         self.writer.move_environments(moves)
     }
 
@@ -189,7 +195,7 @@ impl<'a> Batch<'a> {
     /// As [`View::version`](super::View::version).
     pub fn version<S>(&self, spec: S) -> Result<Version>
     where
-        S: TryInto<Spec>,
+        S: TryInto<VersionSpec>,
         Error: From<S::Error>,
     {
         self.writer.find_version(&spec.try_into()?)
@@ -202,7 +208,7 @@ impl<'a> Batch<'a> {
     /// As [`Store::delete_version`].
     pub fn delete_version<S>(&mut self, spec: S) -> Result<Version>
     where
-        S: TryInto<Spec>,
+        S: TryInto<VersionSpec>,
         Error: From<S::Error>,
     {
         self.writer.delete_version(&spec.try_into()?)

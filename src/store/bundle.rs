@@ -3,10 +3,10 @@
 use std::io::{Read, Seek, Write};
 
 use super::handle::Store;
-use crate::engine::{Bundle, BundleSummary, Imported, export_bundle};
+use crate::engine::{Bundle, BundleSummary, ImportSummary, export_bundle};
 use crate::model::error::Result;
 use crate::storage;
-use crate::storage::ErrorKind;
+use crate::storage::StorageErrorKind;
 
 impl Store {
     /// Writes the store's history and all stored bodies to one file, a bundle.
@@ -47,10 +47,10 @@ impl Store {
     /// # Errors
     ///
     /// - [`File`](crate::Error::File) if writing to `to` failed.
-    /// - [`Damaged`](crate::Error::Damaged) if a body does not match its address. Such a body is
+    /// - [`Damaged`](crate::Error::CorruptBody) if a body does not match its address. Such a body is
     ///   never exported.
     /// - [`WithinBatch`](crate::Error::WithinBatch) inside a batch of this store.
-    /// - [`Backend`](crate::Error::Backend) if the index or the blob store failed, or if the
+    /// - [`Storage`](crate::Error::Storage) if the index or the blob store failed, or if the
     ///   history is damaged.
     ///
     /// After a failure, the bytes that were written are not a valid bundle. The store is not
@@ -59,10 +59,10 @@ impl Store {
         self.inner.queue.refuse_within()?;
         let bodies = &self.inner.bodies;
         // The lock is taken before the snapshot, so that every body that the snapshot shows stays.
-        let hold = bodies.blobs().hold();
+        let hold = bodies.blobs().lock_shared();
         let _hold = match hold {
             // A process that may only read cannot take the lock.
-            Err(error) if self.inner.read_only && error.kind() != ErrorKind::Busy => None,
+            Err(error) if self.inner.read_only && error.kind() != StorageErrorKind::Busy => None,
             hold => Some(hold?),
         };
         let snapshot = self.inner.index.snapshot()?;
@@ -70,8 +70,8 @@ impl Store {
         match snapshot.is_consistent() {
             true => exported,
             // The bytes that were written cannot be taken back.
-            false => Err(storage::Error::new(
-                ErrorKind::Busy,
+            false => Err(storage::StorageError::new(
+                StorageErrorKind::Busy,
                 "the store was written while it was exported; export it again",
             )
             .into()),
@@ -112,7 +112,7 @@ impl Store {
     /// writers wait for that. The bundle starts at the current position of `from`.
     ///
     /// ```
-    /// use std::io::Cursor;
+    /// use std::io::LogPosition;
     ///
     /// use promptbook::{NewPrompt, Store};
     ///
@@ -122,7 +122,7 @@ impl Store {
     /// store.export_bundle(&mut file)?;
     ///
     /// let copy = Store::in_memory()?;
-    /// assert_eq!(copy.import_bundle(Cursor::new(&file))?.appended, 1);
+    /// assert_eq!(copy.import_bundle(LogPosition::new(&file))?.appended, 1);
     /// assert_eq!(copy.resolve("greeting@production")?, store.resolve("greeting@production")?);
     /// let mut again = Vec::new();
     /// copy.export_bundle(&mut again)?;
@@ -133,15 +133,15 @@ impl Store {
     /// # Errors
     ///
     /// - [`File`](crate::Error::File) if the file is not a bundle, is damaged, or cannot be read.
-    /// - [`Contradiction`](crate::Error::Contradiction) if its history conflicts with the store's.
+    /// - [`Contradiction`](crate::Error::MergeConflict) if its history conflicts with the store's.
     /// - Those of the transaction: [`ReadOnly`](crate::Error::ReadOnly),
     ///   [`WithinBatch`](crate::Error::WithinBatch),
     ///   [`OutcomeUnknown`](crate::Error::OutcomeUnknown), [`Poisoned`](crate::Error::Poisoned) or
-    ///   [`Backend`](crate::Error::Backend). [`commit`](Self::commit) says what each of them means.
+    ///   [`Storage`](crate::Error::Storage). [`commit`](Self::commit) says what each of them means.
     ///
     /// After a failure, nothing of the bundle is in the store. Only after
     /// [`OutcomeUnknown`](crate::Error::OutcomeUnknown), all of it may be.
-    pub fn import_bundle(&self, from: impl Read + Seek) -> Result<Imported> {
+    pub fn import_bundle(&self, from: impl Read + Seek) -> Result<ImportSummary> {
         self.writable()?;
         let mut bundle = Bundle::open(from)?;
         self.batch(|batch| batch.writer().import_bundle(&mut bundle))

@@ -8,7 +8,7 @@ use crate::engine::{
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::EnvironmentName;
-use crate::model::version_number::Spec;
+use crate::model::version_number::VersionSpec;
 
 impl View {
     /// Compares two versions, of the same prompt or of different ones.
@@ -38,8 +38,8 @@ impl View {
     /// As [`resolve`](Self::resolve).
     pub fn diff<A, B>(&self, from: A, to: B) -> Result<Difference>
     where
-        A: TryInto<Spec>,
-        B: TryInto<Spec>,
+        A: TryInto<VersionSpec>,
+        B: TryInto<VersionSpec>,
         Error: From<A::Error> + From<B::Error>,
     {
         let (from, to) = (from.try_into()?, to.try_into()?);
@@ -53,7 +53,7 @@ impl View {
     /// As [`resolve`](Self::resolve).
     pub fn diff_body<S>(&self, from: S, to: &Body) -> Result<Difference>
     where
-        S: TryInto<Spec>,
+        S: TryInto<VersionSpec>,
         Error: From<S::Error>,
     {
         let from = from.try_into()?;
@@ -89,7 +89,7 @@ impl View {
     /// As [`resolve`](Self::resolve).
     pub fn blame<S>(&self, spec: S) -> Result<Blame>
     where
-        S: TryInto<Spec>,
+        S: TryInto<VersionSpec>,
         Error: From<S::Error>,
     {
         let spec = spec.try_into()?;

@@ -5,13 +5,13 @@ use std::path::Path;
 use super::StoreOptions;
 use super::handle::Store;
 use super::location::Location;
-use crate::engine::{Report, Violation, verify_bodies, verify_damaged};
+use crate::engine::{VerifyReport, Violation, verify_bodies, verify_damaged};
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::id::OperationId;
 use crate::storage;
-use crate::storage::ErrorKind as BackendKind;
+use crate::storage::StorageErrorKind as BackendKind;
 use crate::storage::directory::BlobDirectory;
-use crate::storage::sqlite::{Found, Probed, Purpose, SqliteIndex};
+use crate::storage::sqlite::{IndexFile, OpenMode, Probe, SqliteIndex};
 
 impl StoreOptions {
     /// Verifies the store in a directory, as [`Store::verify_pinned`] does.
@@ -44,7 +44,7 @@ impl StoreOptions {
         path: impl AsRef<Path>,
         pins: &[OperationId],
         mut progress: impl FnMut(u64),
-    ) -> Result<Report> {
+    ) -> Result<VerifyReport> {
         let path = path.as_ref();
         let opened = self.clone().read_only(true).open(path);
         match opened {
@@ -62,11 +62,11 @@ impl StoreOptions {
         error: &Error,
         pins: &[OperationId],
         progress: &mut dyn FnMut(u64),
-    ) -> Result<Report> {
-        let mut report = Report::default();
+    ) -> Result<VerifyReport> {
+        let mut report = VerifyReport::default();
         report.violations.push(Violation::Index {
             detail: match error {
-                Error::Backend(error) => {
+                Error::Storage(error) => {
                     let reason = error.in_full();
                     let reason = reason.trim_start_matches("index: ");
                     format!("the store can't be opened: {reason}")
@@ -84,7 +84,7 @@ impl StoreOptions {
         };
         // SQLite would delete a write-ahead log without an index.
         let index = match error {
-            Error::IndexLost { .. } => None,
+            Error::IndexMissing { .. } => None,
             _ => SqliteIndex::open_damaged(location.index(), purpose(location), &self.locks).ok(),
         };
         match index {
@@ -95,21 +95,21 @@ impl StoreOptions {
     }
 }
 
-fn purpose(location: &Location) -> Purpose {
+fn purpose(location: &Location) -> OpenMode {
     let paths = [location.directory(), location.index()];
     match paths
         .iter()
         .all(|path| crate::fs::place::writable(path).is_ok())
     {
-        true => Purpose::Read,
-        false => Purpose::ReadUnwritable,
+        true => OpenMode::Read,
+        false => OpenMode::ReadUnwritable,
     }
 }
 
 /// Returns the error for a directory whose index this release cannot open.
 ///
 /// The directory contains no store, or a damaged one.
-pub(super) fn unopened(path: &Path, location: &Location, probed: Probed) -> Result<Error> {
+pub(super) fn unopened(path: &Path, location: &Location, probed: Probe) -> Result<Error> {
     let (directory, index) = (location.directory(), location.index());
     let has_bodies = BlobDirectory::has_bodies(directory)?;
     let is_made = || -> Result<bool> {
@@ -119,14 +119,14 @@ pub(super) fn unopened(path: &Path, location: &Location, probed: Probed) -> Resu
         )
     };
     Ok(match (probed.found, probed.damage) {
-        (Found::Nothing, _) if has_bodies => index_lost(path),
-        (Found::Foreign, Some(damage)) if has_bodies || is_made()? => damage.into(),
-        (Found::Foreign, None) if has_bodies => {
+        (IndexFile::Nothing, _) if has_bodies => index_lost(path),
+        (IndexFile::Foreign, Some(damage)) if has_bodies || is_made()? => damage.into(),
+        (IndexFile::Foreign, None) if has_bodies => {
             let reason = format!(
                 "{} is not an index, but bodies of a store are beside it",
                 index.display()
             );
-            storage::Error::new(BackendKind::Corrupt, reason).into()
+            storage::StorageError::new(BackendKind::Corrupt, reason).into()
         }
         _ => Error::NotAStore { path: path.into() },
     })
@@ -141,7 +141,7 @@ pub(super) fn without_index(path: &Path, location: &Location) -> Result<Error> {
 }
 
 fn index_lost(path: &Path) -> Error {
-    Error::IndexLost {
+    Error::IndexMissing {
         path: path.into(),
         left: "a directory of bodies",
     }

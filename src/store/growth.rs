@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::engine::catch_up;
 use crate::model::work_counter;
 use crate::{
-    Body, Durability, Error, Expected, Move, NewPrompt, NewVersion, PromptId, Selector, Spec,
-    Store, StoreOptions, VersionFilter,
+    Body, Durability, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion, PromptId,
+    Selector, Store, StoreOptions, VersionFilter, VersionSpec,
 };
 
 /// The maximum factor by which the work may grow if the size grows by four.
@@ -60,15 +60,15 @@ fn versions(store: &Store, versions: usize) -> PromptId {
     id
 }
 
-fn of(prompt: PromptId, selector: &str) -> Spec {
-    Spec::new(prompt, selector.parse::<Selector>().unwrap())
+fn of(prompt: PromptId, selector: &str) -> VersionSpec {
+    VersionSpec::new(prompt, selector.parse::<Selector>().unwrap())
 }
 
-fn moves(prompts: &[PromptId], environments: usize, to: &str) -> Vec<Move> {
+fn moves(prompts: &[PromptId], environments: usize, to: &str) -> Vec<EnvironmentUpdate> {
     let names = |prompt| {
         (0..environments).map(move |number| {
             let name = format!("env-{number}");
-            Move::set(prompt, name.as_str(), to).unwrap()
+            EnvironmentUpdate::set(prompt, name.as_str(), to).unwrap()
         })
     };
     prompts.iter().copied().flat_map(names).collect()
@@ -183,7 +183,7 @@ fn all_environments_of_a_prompt_are_moved_again() {
 fn environments_are_moved_to_where_others_point() {
     grows(100, environments, |store, size, id| {
         let from = |number: usize| format!("env-{}", (number + 1) % size);
-        let moves: Vec<Move> = moves(&[id], size, "1.2")
+        let moves: Vec<EnvironmentUpdate> = moves(&[id], size, "1.2")
             .into_iter()
             .enumerate()
             .map(|(number, mut one)| {
@@ -224,7 +224,7 @@ fn moves_of_many_prompts_are_undone() {
         store.undo_newest().unwrap();
         let at = store.version(of(ids[3], "env-0")).unwrap();
         assert_eq!(at.number.minor, 0);
-        let last = store.cursor().unwrap().number();
+        let last = store.position().unwrap().number();
         store.undo_with_later(last - 3).unwrap();
     });
     grows(50, moved, |store, _, _| {
@@ -240,7 +240,7 @@ fn a_move_of_many_prompts_is_undone_and_redone() {
         ids
     };
     grows(50, undone, |store, _, ids| {
-        let last = store.cursor().unwrap().number();
+        let last = store.position().unwrap().number();
         let undone = store.undo_with_later(last).unwrap();
         store.undo(&undone).unwrap();
         assert!(store.version(of(ids[3], "env-0")).is_ok());
@@ -294,7 +294,7 @@ fn all_changes_of_many_prompts_are_listed() {
         store.move_environments(&moves(&ids, 1, "1.0")).unwrap();
     };
     grows(50, moved, |store, size, ()| {
-        let told = store.changes_since(crate::Cursor::START, usize::MAX);
+        let told = store.changes_since(crate::LogPosition::START, usize::MAX);
         assert_eq!(told.unwrap().len(), 2 * size + 1);
     });
 }

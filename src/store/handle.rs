@@ -11,15 +11,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::location::Location;
-use crate::engine::{Bodies, Context, ResolvedSpecs, Settler, WriteQueue, Writer};
+use crate::engine::{
+    BodyReader, MaintenanceWorker, ResolvedSpecs, WriteContext, WriteQueue, WriteTransaction,
+};
 use crate::fs::lock::policy::LockPolicy;
 use crate::model::error::{Error, Result};
-use crate::model::record::{Policy, Settings};
+use crate::model::record::{BumpPolicy, Settings};
 #[cfg(feature = "server")]
 use crate::storage::directory;
 use crate::storage::directory::BlobDirectory;
 use crate::storage::sqlite;
-use crate::storage::sqlite::{Found, Probed, Purpose, SqliteIndex};
+use crate::storage::sqlite::{IndexFile, OpenMode, Probe, SqliteIndex};
 use crate::storage::{Blobs, Index, MemoryBlobs, MemoryIndex};
 
 /// A store of prompts, in a directory or in memory.
@@ -96,46 +98,46 @@ impl Deref for Store {
 }
 
 #[derive(Debug)]
-pub(crate) struct Inner {
+pub(crate) struct StoreShared {
     /// The first field, so that it is dropped first: it finishes the work on the other fields.
-    pub(super) settler: Settler,
+    pub(super) settler: MaintenanceWorker,
     pub(super) queue: WriteQueue,
     pub(super) locks: LockPolicy,
     pub(super) index: Arc<dyn Index>,
-    pub(super) bodies: Arc<Bodies>,
+    pub(super) bodies: Arc<BodyReader>,
     pub(super) resolved: ResolvedSpecs,
-    pub(super) context: Context,
-    pub(super) place: Place,
+    pub(super) context: WriteContext,
+    pub(super) place: StoreLocation,
     pub(super) read_only: bool,
     #[cfg(feature = "cli")]
-    pub(super) made: super::batch::Made,
+    pub(super) made: super::batch::LastTransaction,
 }
 
-impl Inner {
+impl StoreShared {
     /// Makes the maintenance worker check the store's files once a second.
     ///
     /// Answers from memory are returned without such a check.
     pub(super) fn watch_location(&self) {
-        if let Place::Directory { .. } = self.place {
+        if let StoreLocation::Directory { .. } = self.place {
             self.settler.watch_location();
         }
     }
 }
 
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum StoreLocation {
     Directory {
         location: Location,
         index: Arc<SqliteIndex>,
         blobs: Arc<BlobDirectory>,
     },
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
-    Memory(Memory),
+    Memory(MemoryImage),
 }
 
 /// The parts of a store in memory.
 #[derive(Clone, Debug)]
-pub(super) struct Memory {
+pub(super) struct MemoryImage {
     settings: Settings,
     index: Arc<MemoryIndex>,
     blobs: Arc<MemoryBlobs>,
@@ -148,7 +150,7 @@ pub(super) struct Memory {
 /// Nothing writes to it.
 #[cfg(feature = "server")]
 #[derive(Clone, Debug)]
-pub(crate) struct Image(Memory);
+pub(crate) struct Image(MemoryImage);
 
 impl Store {
     /// Opens the store in a directory.
@@ -161,9 +163,9 @@ impl Store {
     /// - [`NetworkFilesystem`](Error::NetworkFilesystem), [`NotWritable`](Error::NotWritable), or
     ///   [`SqliteTooOld`](Error::SqliteTooOld).
     /// - An error of the kind [`Corrupt`](crate::ErrorKind::Corrupt) if the store is damaged, or if
-    ///   its index is missing ([`IndexLost`](Error::IndexLost)). [`StoreOptions::verify`] reports
+    ///   its index is missing ([`IndexLost`](Error::IndexMissing)). [`StoreOptions::verify`] reports
     ///   what is wrong with it.
-    /// - [`Backend`](Error::Backend) if a lock, a read or a write failed.
+    /// - [`Storage`](Error::Storage) if a lock, a read or a write failed.
     ///
     /// A failure leaves the store's contents unchanged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
@@ -219,8 +221,8 @@ impl Store {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.inner.place {
-            Place::Directory { location, .. } => Some(location.directory()),
-            Place::Memory(_) => None,
+            StoreLocation::Directory { location, .. } => Some(location.directory()),
+            StoreLocation::Memory(_) => None,
         }
     }
 
@@ -236,8 +238,8 @@ impl Store {
     #[cfg(feature = "server")]
     pub(crate) fn image(&self) -> Option<Image> {
         match &self.inner.place {
-            Place::Directory { .. } => None,
-            Place::Memory(memory) => Some(Image(memory.fork())),
+            StoreLocation::Directory { .. } => None,
+            StoreLocation::Memory(memory) => Some(Image(memory.fork())),
         }
     }
 
@@ -251,14 +253,14 @@ impl Store {
     ///
     /// It is the store's policy, unless the handle was opened with another.
     #[must_use]
-    pub fn policy(&self) -> Policy {
+    pub fn policy(&self) -> BumpPolicy {
         self.inner.context.policy
     }
 
     /// Makes a change in a transaction that it may share with other changes.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&mut Writer<'_>) -> Result<T> + Send + 'static,
+        change: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.inner.queue.write(&*self.inner, change)
     }
@@ -276,11 +278,11 @@ impl StoreOptions {
         let purpose = self.admit(path, &location)?;
         let probed = SqliteIndex::probe(location.index(), purpose, &self.locks)?;
         match readable(path, probed.found)? {
-            Found::Index(format) => {
+            IndexFile::Index(format) => {
                 self.bring_up_to_date(&location, purpose, format)?;
                 self.wire(location, purpose, probed)
             }
-            Found::Nothing | Found::Foreign | Found::Unreleased(_) => {
+            IndexFile::Nothing | IndexFile::Foreign | IndexFile::Unreleased(_) => {
                 Err(damaged::unopened(path, &location, probed)?)
             }
         }
@@ -289,10 +291,10 @@ impl StoreOptions {
     /// Migrates an older format, for a handle that only reads.
     ///
     /// Opening for writing migrates as well.
-    fn bring_up_to_date(&self, location: &Location, purpose: Purpose, format: u32) -> Result<()> {
+    fn bring_up_to_date(&self, location: &Location, purpose: OpenMode, format: u32) -> Result<()> {
         match purpose {
-            Purpose::Read if format < sqlite::FORMAT => self.wire_new(location.clone()).map(drop),
-            Purpose::ReadUnwritable if format < sqlite::FORMAT => Err(Error::NotWritable {
+            OpenMode::Read if format < sqlite::FORMAT => self.wire_new(location.clone()).map(drop),
+            OpenMode::ReadUnwritable if format < sqlite::FORMAT => Err(Error::NotWritable {
                 path: location.directory().into(),
                 source: std::io::ErrorKind::PermissionDenied.into(),
             }),
@@ -310,9 +312,9 @@ impl StoreOptions {
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
         match self.make(path)? {
-            (location, Found::Nothing) => self.wire_new(location),
-            (_, Found::Index(_)) => Err(Error::StoreExists { path: path.into() }),
-            (location, Found::Foreign | Found::Unreleased(_)) => {
+            (location, IndexFile::Nothing) => self.wire_new(location),
+            (_, IndexFile::Index(_)) => Err(Error::StoreExists { path: path.into() }),
+            (location, IndexFile::Foreign | IndexFile::Unreleased(_)) => {
                 Err(self.foreign(path, &location)?)
             }
         }
@@ -333,8 +335,8 @@ impl StoreOptions {
             }
         }
         match self.make(path)? {
-            (location, Found::Nothing | Found::Index(_)) => self.wire_new(location),
-            (location, Found::Foreign | Found::Unreleased(_)) => {
+            (location, IndexFile::Nothing | IndexFile::Index(_)) => self.wire_new(location),
+            (location, IndexFile::Foreign | IndexFile::Unreleased(_)) => {
                 Err(self.foreign(path, &location)?)
             }
         }
@@ -347,7 +349,7 @@ impl StoreOptions {
     /// There are none today. The signature allows for later ones.
     pub fn in_memory(&self) -> Result<Store> {
         let settings = self.settings();
-        Ok(self.join_memory(Memory {
+        Ok(self.join_memory(MemoryImage {
             settings,
             index: Arc::new(MemoryIndex::new(settings)),
             blobs: Arc::new(MemoryBlobs::new()),
@@ -365,13 +367,13 @@ impl StoreOptions {
         self.join_memory(image.0.fork())
     }
 
-    fn join_memory(&self, memory: Memory) -> Store {
+    fn join_memory(&self, memory: MemoryImage) -> Store {
         let (index, blobs) = (Arc::clone(&memory.index), Arc::clone(&memory.blobs));
-        self.join(index, blobs, memory.settings, Place::Memory(memory))
+        self.join(index, blobs, memory.settings, StoreLocation::Memory(memory))
     }
 
     /// Checks whether the store can be opened here, and in which mode.
-    fn admit(&self, path: &Path, location: &Location) -> Result<Purpose> {
+    fn admit(&self, path: &Path, location: &Location) -> Result<OpenMode> {
         let (found, version) = sqlite::linked_version();
         let (least, needed) = sqlite::MINIMUM_VERSION;
         if found < least {
@@ -395,9 +397,9 @@ impl StoreOptions {
                 path: path.into(),
                 source,
             }),
-            (false, None) => Ok(Purpose::Write),
-            (true, None) => Ok(Purpose::Read),
-            (true, Some(_)) => Ok(Purpose::ReadUnwritable),
+            (false, None) => Ok(OpenMode::Write),
+            (true, None) => Ok(OpenMode::Read),
+            (true, Some(_)) => Ok(OpenMode::ReadUnwritable),
         }
     }
 
@@ -419,7 +421,7 @@ impl StoreOptions {
     /// Creates the missing parts of a store.
     ///
     /// Returns the location, and the kind of index file that was there before.
-    fn make(&self, path: &Path) -> Result<(Location, Found)> {
+    fn make(&self, path: &Path) -> Result<(Location, IndexFile)> {
         BlobDirectory::prepare(path)?;
         let location = Location::of(path)?;
         let directory = location.directory();
@@ -435,7 +437,7 @@ impl StoreOptions {
         let found = SqliteIndex::create(index, settings, &self.locks, || {
             if BlobDirectory::has_bodies(directory)? {
                 let left = "a directory of bodies";
-                return Err(Error::IndexLost {
+                return Err(Error::IndexMissing {
                     path: path.into(),
                     left,
                 });
@@ -448,24 +450,24 @@ impl StoreOptions {
 
     /// Returns the error for a directory that contains another file with the index's name.
     fn foreign(&self, path: &Path, location: &Location) -> Result<Error> {
-        let probed = SqliteIndex::probe(location.index(), Purpose::Read, &self.locks)?;
+        let probed = SqliteIndex::probe(location.index(), OpenMode::Read, &self.locks)?;
         damaged::unopened(path, location, probed)
     }
 
     /// Opens an index that is known to have a format that this release reads.
     fn wire_new(&self, location: Location) -> Result<Store> {
-        let probed = SqliteIndex::probe(location.index(), Purpose::Write, &self.locks)?;
-        self.wire(location, Purpose::Write, probed)
+        let probed = SqliteIndex::probe(location.index(), OpenMode::Write, &self.locks)?;
+        self.wire(location, OpenMode::Write, probed)
     }
 
-    fn wire(&self, location: Location, purpose: Purpose, probed: Probed) -> Result<Store> {
+    fn wire(&self, location: Location, purpose: OpenMode, probed: Probe) -> Result<Store> {
         let index = SqliteIndex::open(location.index(), purpose, probed, &self.locks)?;
         let index = Arc::new(index);
         let settings = index.snapshot()?.settings()?;
         let blobs = Arc::new(BlobDirectory::open(location.directory(), &self.locks)?);
         // Index and blobs are opened by name, and the directory may have been replaced in between.
         index.check_location()?;
-        let place = Place::Directory {
+        let place = StoreLocation::Directory {
             location,
             index: Arc::clone(&index),
             blobs: Arc::clone(&blobs),
@@ -478,33 +480,33 @@ impl StoreOptions {
         index: Arc<dyn Index>,
         blobs: Arc<dyn Blobs>,
         settings: Settings,
-        place: Place,
+        place: StoreLocation,
     ) -> Store {
-        let bodies = Arc::new(Bodies::new(blobs));
+        let bodies = Arc::new(BodyReader::new(blobs));
         let context = self.context(settings);
         let clock = Arc::clone(&context.clock);
-        Store(View::of_the_present(Arc::new(Inner {
-            settler: Settler::new(Arc::clone(&index), Arc::clone(&bodies), clock),
+        Store(View::of_the_present(Arc::new(StoreShared {
+            settler: MaintenanceWorker::new(Arc::clone(&index), Arc::clone(&bodies), clock),
             queue: WriteQueue::new(self.locks.limit),
             locks: self.locks.clone(),
             index,
             bodies,
             resolved: ResolvedSpecs::default(),
             context,
-            read_only: self.read_only && matches!(place, Place::Directory { .. }),
+            read_only: self.read_only && matches!(place, StoreLocation::Directory { .. }),
             place,
             #[cfg(feature = "cli")]
-            made: super::batch::Made::default(),
+            made: super::batch::LastTransaction::default(),
         })))
     }
 }
 
 #[cfg(feature = "server")]
-impl Memory {
+impl MemoryImage {
     fn fork(&self) -> Self {
         // The index is copied first. The lock prevents garbage collection from removing a body
         // whose row that copy still contains.
-        let _hold = self.blobs.hold();
+        let _hold = self.blobs.lock_shared();
         Self {
             settings: self.settings,
             index: Arc::new(self.index.fork()),
@@ -519,7 +521,7 @@ impl Memory {
 /// It contains the only copy of some commits, and SQLite would delete it.
 pub(super) fn refuse_lost(location: &Location) -> Result<()> {
     match SqliteIndex::log_without_index(location.index()) {
-        true => Err(Error::IndexLost {
+        true => Err(Error::IndexMissing {
             path: location.directory().into(),
             left: "a write-ahead log",
         }),
@@ -528,13 +530,13 @@ pub(super) fn refuse_lost(location: &Location) -> Result<()> {
 }
 
 /// Refuses an index with a format that this release does not read.
-fn readable(path: &Path, found: Found) -> Result<Found> {
+fn readable(path: &Path, found: IndexFile) -> Result<IndexFile> {
     match found {
-        Found::Unreleased(format) => Err(Error::UnreleasedFormat {
+        IndexFile::Unreleased(format) => Err(Error::UnreleasedFormat {
             path: path.into(),
             found: format,
         }),
-        Found::Index(format) if format > sqlite::FORMAT => Err(Error::NewerFormat {
+        IndexFile::Index(format) if format > sqlite::FORMAT => Err(Error::NewerFormat {
             path: path.into(),
             found: format,
             supported: sqlite::FORMAT,

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::handle::Store;
 use crate::engine::{
-    Collected, Depth, Packed, Report, Retention, Settled, collect, collectable, oldest_waiting,
-    repack, repair, verify,
+    CheckpointSummary, Depth, GcSummary, RepackSummary, Retention, VerifyReport, collect,
+    oldest_waiting, repack, repair, unreferenced, verify,
 };
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId};
@@ -18,11 +18,11 @@ use crate::storage::BlobUsage;
 /// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Repaired {
+pub struct RepairSummary {
     /// The bodies that were restored from other stores.
     pub bodies: Vec<BlobId>,
     /// The result of verifying the store after the repair.
-    pub report: Report,
+    pub report: VerifyReport,
 }
 
 /// The options of a garbage collection.
@@ -101,7 +101,7 @@ impl GcOptions {
 /// Statistics of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Stats {
+pub struct StoreStats {
     /// The number of live prompts.
     pub prompts: u64,
     /// The number of operations in the history.
@@ -131,11 +131,11 @@ impl Store {
     ///
     /// - [`ReadOnly`](Error::ReadOnly), or [`WithinBatch`](Error::WithinBatch) inside a batch of
     ///   this store.
-    /// - [`Backend`](Error::Backend) if a lock, a read or a write failed. The bodies that were not
+    /// - [`Storage`](Error::Storage) if a lock, a read or a write failed. The bodies that were not
     ///   moved are still in the journal, and nothing is lost.
-    pub fn settle(&self, progress: impl FnMut(Settled)) -> Result<Settled> {
+    pub fn checkpoint(&self, progress: impl FnMut(CheckpointSummary)) -> Result<CheckpointSummary> {
         self.writable()?;
-        self.inner.settler.settle(progress)
+        self.inner.settler.checkpoint(progress)
     }
 
     /// Collects garbage with this retention and otherwise the default options.
@@ -143,7 +143,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`collect_garbage_with`](Self::collect_garbage_with).
-    pub fn collect_garbage(&self, retention: Duration) -> Result<Collected> {
+    pub fn collect_garbage(&self, retention: Duration) -> Result<GcSummary> {
         self.collect_garbage_with(GcOptions::new().retention(retention))
     }
 
@@ -164,13 +164,13 @@ impl Store {
     /// - [`ReadOnly`](Error::ReadOnly), except for a dry run.
     /// - [`WithinBatch`](Error::WithinBatch) inside a batch of this store.
     /// - [`ClockInDoubt`](Error::ClockInDoubt). Nothing was removed.
-    /// - [`Backend`](Error::Backend) if a lock, a read or a write failed. Every live version still
+    /// - [`Storage`](Error::Storage) if a lock, a read or a write failed. Every live version still
     ///   has its body, and the next collection continues.
-    pub fn collect_garbage_with(&self, options: GcOptions) -> Result<Collected> {
+    pub fn collect_garbage_with(&self, options: GcOptions) -> Result<GcSummary> {
         let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());
         let retention = Retention::new(self.inner.context.now(), options.retention);
         if options.dry_run {
-            return collectable(index, blobs, retention);
+            return unreferenced(index, blobs, retention);
         }
         self.writable()?;
         let mut collected = collect(index, blobs, retention, options.trust_clock)?;
@@ -190,8 +190,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend) if the index or the blob store failed.
-    pub fn garbage(&self, retention: Duration) -> Result<Collected> {
+    /// [`Storage`](Error::Storage) if the index or the blob store failed.
+    pub fn garbage(&self, retention: Duration) -> Result<GcSummary> {
         self.collect_garbage_with(GcOptions::new().retention(retention).dry_run(true))
     }
 
@@ -207,9 +207,9 @@ impl Store {
     ///
     /// - [`ReadOnly`](Error::ReadOnly), or [`WithinBatch`](Error::WithinBatch) inside a batch of
     ///   this store.
-    /// - [`Backend`](Error::Backend) if a lock, a read or a write failed. Every body that a version
+    /// - [`Storage`](Error::Storage) if a lock, a read or a write failed. Every body that a version
     ///   uses can still be read.
-    pub fn repack(&self) -> Result<Packed> {
+    pub fn repack(&self) -> Result<RepackSummary> {
         self.writable()?;
         let (index, blobs) = (&*self.inner.index, self.inner.bodies.blobs());
         let retention = Retention::new(self.inner.context.now(), Self::RETENTION);
@@ -234,9 +234,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend) if the check itself could not be made. Damage is not an error
+    /// [`Storage`](Error::Storage) if the check itself could not be made. Damage is not an error
     /// but a violation in the report.
-    pub fn verify(&self, progress: impl FnMut(u64)) -> Result<Report> {
+    pub fn verify(&self, progress: impl FnMut(u64)) -> Result<VerifyReport> {
         self.verify_pinned(&[], progress)
     }
 
@@ -255,7 +255,7 @@ impl Store {
         &self,
         pins: &[OperationId],
         mut progress: impl FnMut(u64),
-    ) -> Result<Report> {
+    ) -> Result<VerifyReport> {
         let blobs = self.inner.bodies.blobs();
         verify(&*self.inner.index, blobs, Depth::Full, pins, &mut progress)
     }
@@ -268,7 +268,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`verify`](Self::verify).
-    pub fn verify_quickly(&self, mut progress: impl FnMut(u64)) -> Result<Report> {
+    pub fn verify_quickly(&self, mut progress: impl FnMut(u64)) -> Result<VerifyReport> {
         let blobs = self.inner.bodies.blobs();
         verify(&*self.inner.index, blobs, Depth::Quick, &[], &mut progress)
     }
@@ -285,18 +285,22 @@ impl Store {
     /// # Errors
     ///
     /// [`ReadOnly`](Error::ReadOnly); [`WithinBatch`](Error::WithinBatch) inside a batch of this
-    /// store; [`Backend`](Error::Backend) if a lock, a read or a write failed. The bodies that were
+    /// store; [`Storage`](Error::Storage) if a lock, a read or a write failed. The bodies that were
     /// restored until then stay, and the call may be repeated.
-    pub fn repair(&self, sources: &[Store], mut progress: impl FnMut(u64)) -> Result<Repaired> {
+    pub fn repair(
+        &self,
+        sources: &[Store],
+        mut progress: impl FnMut(u64),
+    ) -> Result<RepairSummary> {
         // After this, every body that is not in a pack is in a file of its own.
-        self.settle(|_| ())?;
+        self.checkpoint(|_| ())?;
         let report = self.verify(&mut progress)?;
         let blobs = self.inner.bodies.blobs();
         let bodies = repair(&*self.inner.index, blobs, &report, &mut |id| {
             let mut bodies = sources.iter().filter_map(|source| source.body(id).ok());
             bodies.next().map(|body| body.as_bytes().to_vec())
         })?;
-        Ok(Repaired {
+        Ok(RepairSummary {
             bodies,
             report: self.verify(progress)?,
         })
@@ -306,11 +310,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend) if the index or the blob store failed.
-    pub fn stats(&self) -> Result<Stats> {
+    /// [`Storage`](Error::Storage) if the index or the blob store failed.
+    pub fn stats(&self) -> Result<StoreStats> {
         self.look(|snapshot| {
             let waiting = snapshot.waiting()?;
-            Ok(Stats {
+            Ok(StoreStats {
                 oldest_waiting: oldest_waiting(snapshot, waiting.bodies)?,
                 bodies: self.inner.bodies.blobs().usage()?,
                 prompts: snapshot.prompt_count()?,

@@ -20,11 +20,11 @@ mod versions;
 mod view;
 mod watch;
 
-pub use self::backup::Backup;
+pub use self::backup::BackupSummary;
 pub use self::batch::Batch;
 #[cfg(feature = "server")]
 pub(crate) use self::handle::Image;
 pub use self::handle::Store;
-pub use self::maintenance::{GcOptions, Repaired, Stats};
+pub use self::maintenance::{GcOptions, RepairSummary, StoreStats};
 pub use self::options::StoreOptions;
 pub use self::view::{Rendered, View};

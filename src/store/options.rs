@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::engine::{Context, KeptContracts, KeptLines};
+use crate::engine::{ContractCache, HeadCache, WriteContext};
 use crate::fs::lock::policy::{LockPolicy, LockWait};
 use crate::model::clock;
 use crate::model::clock::Clock;
-use crate::model::record::{Durability, Policy, Settings};
+use crate::model::record::{BumpPolicy, Durability, Settings};
 use crate::model::version_number::VersionNumber;
 
 /// The options with which a store is opened or created.
 ///
 /// ```
-/// use promptbook::{Policy, StoreOptions};
+/// use promptbook::{BumpPolicy, StoreOptions};
 ///
 /// // The first number and the rules of the live service.
-/// let store = StoreOptions::new().first_version(0, 0).policy(Policy::Free).in_memory()?;
+/// let store = StoreOptions::new().first_version(0, 0).policy(BumpPolicy::Free).in_memory()?;
 /// # Ok::<(), promptbook::Error>(())
 /// ```
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub struct StoreOptions {
     pub(super) read_only: bool,
     pub(super) allow_network: bool,
     first_version: VersionNumber,
-    policy: Option<Policy>,
+    policy: Option<BumpPolicy>,
     author: Option<String>,
     durability: Durability,
     clock: Clock,
@@ -87,7 +87,7 @@ impl StoreOptions {
     ///
     /// A store that is created records it. If the store exists, it applies only to this handle.
     #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
+    pub fn policy(mut self, policy: BumpPolicy) -> Self {
         self.policy = Some(policy);
         self
     }
@@ -194,11 +194,11 @@ impl StoreOptions {
     }
 
     /// Returns the context of a handle, for a store with these settings.
-    pub(super) fn context(&self, settings: Settings) -> Context {
+    pub(super) fn context(&self, settings: Settings) -> WriteContext {
         let rng = self
             .seed
             .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        Context {
+        WriteContext {
             settings,
             policy: self.policy.unwrap_or(settings.policy),
             author: self.author.clone().unwrap_or_else(user),
@@ -206,8 +206,8 @@ impl StoreOptions {
             clock: Arc::clone(&self.clock),
             rng: Mutex::new(rng),
             seeded: self.seed.is_some(),
-            contracts: KeptContracts::default(),
-            lines: KeptLines::default(),
+            contracts: ContractCache::default(),
+            lines: HeadCache::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Changes of prompts and environments.
 
 use super::handle::Store;
-use crate::engine::{Created, Move, Moved, NewPrompt};
+use crate::engine::{CreatedPrompt, EnvironmentChange, EnvironmentUpdate, NewPrompt};
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptName};
 use crate::model::record::{Expected, Prompt};
@@ -14,13 +14,13 @@ impl Store {
     ///
     /// - [`PromptIdTaken`](Error::PromptIdTaken) if the requested id is, or was, that of another
     ///   prompt.
-    /// - [`Invalid`](Error::Invalid) if the name, the message or a tag has more than 64 KiB, if
+    /// - [`InvalidArgument`](Error::InvalidArgument) if the name, the message or a tag has more than 64 KiB, if
     ///   there are more than 10,000 tags, or if the tags have more than 1 MiB in total.
     /// - [`InvalidBody`](Error::InvalidBody) if the body has more than
     ///   [`Body::MAX_TAGS`](crate::Body::MAX_TAGS) template tags.
     /// - Those of the transaction: see "Outcomes" of [`commit`](Self::commit). A refused prompt
     ///   changes nothing.
-    pub fn create_prompt(&self, new: NewPrompt) -> Result<Created> {
+    pub fn create_prompt(&self, new: NewPrompt) -> Result<CreatedPrompt> {
         new.check()?;
         self.write(move |writer| writer.create(&new))
     }
@@ -31,7 +31,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) if the name has more than 64
+    /// As [`prompt`](crate::View::prompt); [`InvalidArgument`](Error::InvalidArgument) if the name has more than 64
     /// KiB; those of the transaction, see "Outcomes" of [`commit`](Self::commit).
     pub fn rename<P, N>(&self, prompt: P, name: N) -> Result<Prompt>
     where
@@ -50,7 +50,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`prompt`](crate::View::prompt); [`Invalid`](Error::Invalid) if a tag has more than 64
+    /// As [`prompt`](crate::View::prompt); [`InvalidArgument`](Error::InvalidArgument) if a tag has more than 64
     /// KiB, if there are more than 10,000 tags, or if they have more than 1 MiB in total; those of
     /// the transaction, see "Outcomes" of [`commit`](Self::commit).
     pub fn set_tags<P>(&self, prompt: P, tags: &[impl AsRef<str>]) -> Result<Prompt>
@@ -91,7 +91,7 @@ impl Store {
     /// - [`Conflict`](Error::Conflict) if the environment does not point to the `expected` version.
     /// - [`VersionNotFound`](Error::VersionNotFound),
     ///   [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
-    ///   [`ForeignVersion`](Error::ForeignVersion) if `to` selects no version of the prompt.
+    ///   [`ForeignVersion`](Error::MismatchedVersion) if `to` selects no version of the prompt.
     /// - As [`prompt`](crate::View::prompt).
     /// - Those of the transaction: see "Outcomes" of [`commit`](Self::commit). A refused move
     ///   changes nothing.
@@ -101,14 +101,14 @@ impl Store {
         environment: E,
         to: S,
         expected: Expected,
-    ) -> Result<Moved>
+    ) -> Result<EnvironmentChange>
     where
         P: TryInto<PromptRef>,
         E: TryInto<EnvironmentName>,
         S: TryInto<Selector>,
         Error: From<P::Error> + From<E::Error> + From<S::Error>,
     {
-        self.move_environment(Move::set(prompt, environment, to)?.expecting(expected))
+        self.move_environment(EnvironmentUpdate::set(prompt, environment, to)?.expecting(expected))
     }
 
     /// Removes an environment of a prompt.
@@ -123,13 +123,13 @@ impl Store {
         prompt: P,
         environment: E,
         expected: Expected,
-    ) -> Result<Moved>
+    ) -> Result<EnvironmentChange>
     where
         P: TryInto<PromptRef>,
         E: TryInto<EnvironmentName>,
         Error: From<P::Error> + From<E::Error>,
     {
-        self.move_environment(Move::remove(prompt, environment)?.expecting(expected))
+        self.move_environment(EnvironmentUpdate::remove(prompt, environment)?.expecting(expected))
     }
 
     /// Moves or removes one environment, as one operation.
@@ -137,8 +137,8 @@ impl Store {
     /// # Errors
     ///
     /// As [`set_environment`](Self::set_environment).
-    pub fn move_environment(&self, wish: Move) -> Result<Moved> {
-        let Move {
+    pub fn move_environment(&self, wish: EnvironmentUpdate) -> Result<EnvironmentChange> {
+        let EnvironmentUpdate {
             prompt,
             environment,
             ..
@@ -161,7 +161,7 @@ impl Store {
     ///
     /// As [`set_environment`](Self::set_environment), for the first move that is refused. Then no
     /// environment is moved.
-    pub fn move_environments(&self, moves: &[Move]) -> Result<Vec<Moved>> {
+    pub fn move_environments(&self, moves: &[EnvironmentUpdate]) -> Result<Vec<EnvironmentChange>> {
         let moves = moves.to_vec();
         self.write(move |writer| writer.move_environments(&moves))
     }

@@ -1,8 +1,8 @@
 //! Full text search, and the versions that contain a partial of a prompt.
 
 use super::View;
-use super::handle::Place;
-use crate::engine::{SearchHit, dependents, find_prompt_ever, search, tail_is_long};
+use super::handle::StoreLocation;
+use crate::engine::{SearchHit, dependents, find_prompt_or_deleted, search, tail_is_long};
 use crate::model::error::{Error, Result};
 use crate::model::id::EnvironmentName;
 use crate::model::record::Version;
@@ -27,21 +27,21 @@ impl View {
     /// versions whose message contains all words, newest first.
     ///
     /// ```
-    /// use promptbook::{Matched, NewPrompt, Store};
+    /// use promptbook::{MatchedIn, NewPrompt, Store};
     ///
     /// let store = Store::in_memory()?;
     /// let body = r#"{"messages": [{"role": "user", "content": "Greet {{hc:name:string}} warmly."}]}"#;
     /// store.create_prompt(NewPrompt::new("greeting", body)?)?;
     /// let hits = store.search("warm name", 20)?;
-    /// assert_eq!(hits[0].matched, Matched::Text);
+    /// assert_eq!(hits[0].matched, MatchedIn::Text);
     /// assert_eq!(&hits[0].snippet.text[hits[0].snippet.marks[1].clone()], "warmly");
-    /// assert_eq!(store.search("greet", 20)?[0].matched, Matched::Name);
+    /// assert_eq!(store.search("greet", 20)?[0].matched, MatchedIn::Name);
     /// # Ok::<(), promptbook::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// [`Invalid`](Error::Invalid) if the query has more than 32 words; [`Backend`](Error::Backend)
+    /// [`InvalidArgument`](Error::InvalidArgument) if the query has more than 32 words; [`Storage`](Error::Storage)
     /// if the index or the blob store failed.
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>> {
         let (hits, tail_is_long) = self.look(|snapshot| {
@@ -50,7 +50,10 @@ impl View {
         })?;
         // Another process that was killed may have left unindexed operations, for example.
         let inner = &*self.inner;
-        if tail_is_long && !inner.read_only && matches!(inner.place, Place::Directory { .. }) {
+        if tail_is_long
+            && !inner.read_only
+            && matches!(inner.place, StoreLocation::Directory { .. })
+        {
             inner.settler.search_has_a_long_tail();
         }
         Ok(hits)
@@ -73,7 +76,7 @@ impl View {
     {
         let (prompt, environment) = (prompt.try_into()?, environment.try_into()?);
         self.look(|snapshot| {
-            let id = find_prompt_ever(snapshot, &prompt)?;
+            let id = find_prompt_or_deleted(snapshot, &prompt)?;
             dependents(snapshot, &self.inner.bodies, id, &environment)
         })
     }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::handle::{Place, Store};
+use super::handle::{Store, StoreLocation};
 use crate::engine::Transactions as _;
 use crate::fs::io_error::failed;
 use crate::model::error::{Error, Result};
@@ -34,7 +34,7 @@ impl fmt::Debug for Secrets {
 
 /// The result of a request for the secrets of a store.
 #[derive(Debug)]
-pub(crate) enum Kept {
+pub(crate) enum SecretsResult {
     Found(Secrets),
     /// The store had no secrets, and these are new.
     Made(Secrets),
@@ -47,11 +47,11 @@ pub(crate) enum Kept {
 pub(super) struct InMemory(Mutex<Option<Secrets>>);
 
 impl InMemory {
-    fn get_or_make(&self, make: impl FnOnce() -> Secrets) -> Kept {
+    fn get_or_make(&self, make: impl FnOnce() -> Secrets) -> SecretsResult {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
-            Some(secrets) => Kept::Found(secrets.clone()),
-            None => Kept::Made(kept.insert(make()).clone()),
+            Some(secrets) => SecretsResult::Found(secrets.clone()),
+            None => SecretsResult::Made(kept.insert(make()).clone()),
         }
     }
 
@@ -69,18 +69,18 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend) if the file cannot be read or written, or is damaged.
-    pub(crate) fn secrets(&self, make: impl FnOnce() -> Secrets) -> Result<Kept> {
+    /// [`Storage`](Error::Storage) if the file cannot be read or written, or is damaged.
+    pub(crate) fn secrets(&self, make: impl FnOnce() -> Secrets) -> Result<SecretsResult> {
         let index = match &self.inner.place {
-            Place::Directory { location, .. } => location.index(),
-            Place::Memory(memory) => return Ok(memory.secrets.get_or_make(make)),
+            StoreLocation::Directory { location, .. } => location.index(),
+            StoreLocation::Memory(memory) => return Ok(memory.secrets.get_or_make(make)),
         };
         // The file is beside the index that a link leads to, as the lock is, so all stores with
         // this index have the same secrets.
         let directory = index.parent().unwrap_or(Path::new("/"));
         match read(directory)? {
             Some(kept) => return Ok(kept),
-            None if self.inner.read_only => return Ok(Kept::Withheld(Error::ReadOnly)),
+            None if self.inner.read_only => return Ok(SecretsResult::Withheld(Error::ReadOnly)),
             None => {}
         }
         self.inner.queue.alone(|deadline| {
@@ -94,24 +94,24 @@ impl Store {
             let text = text.map_err(failed("writing", &directory.join(SECRETS)))?;
             directory::write_secrets(directory, index, &(text + "\n"))?;
             drop(turn);
-            Ok(Kept::Made(secrets))
+            Ok(SecretsResult::Made(secrets))
         })
     }
 }
 
-fn read(directory: &Path) -> Result<Option<Kept>> {
+fn read(directory: &Path) -> Result<Option<SecretsResult>> {
     let path = directory.join(SECRETS);
     let damaged = |because: Box<dyn std::error::Error + Send + Sync>| {
         let reason = format!(
             "{} is damaged; remove it, and the server makes new secrets",
             path.display()
         );
-        storage::Error::new(storage::ErrorKind::Corrupt, reason).because(because)
+        storage::StorageError::new(storage::StorageErrorKind::Corrupt, reason).because(because)
     };
     match directory::read_secrets(directory) {
         Ok(None) => Ok(None),
         Ok(Some(text)) => match serde_json::from_str(&text) {
-            Ok(secrets) => Ok(Some(Kept::Found(secrets))),
+            Ok(secrets) => Ok(Some(SecretsResult::Found(secrets))),
             Err(error) => Err(damaged(error.into()).into()),
         },
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -121,7 +121,7 @@ fn read(directory: &Path) -> Result<Option<Kept>> {
             let denied = error.kind() == io::ErrorKind::PermissionDenied;
             let error = failed("reading", &path)(error).into();
             match denied {
-                true => Ok(Some(Kept::Withheld(error))),
+                true => Ok(Some(SecretsResult::Withheld(error))),
                 false => Err(error),
             }
         }
@@ -143,7 +143,7 @@ mod tests {
 
     fn found(store: &Store) -> Secrets {
         match store.secrets(|| panic!("the store has secrets")) {
-            Ok(Kept::Found(secrets)) => secrets,
+            Ok(SecretsResult::Found(secrets)) => secrets,
             other => panic!("{other:?}"),
         }
     }
@@ -154,7 +154,7 @@ mod tests {
         let store = Store::create(place.path()).unwrap();
         let other = Store::open(place.path()).unwrap();
         let made = store.secrets(|| named("made once")).unwrap();
-        assert!(matches!(&made, Kept::Made(secrets) if *secrets == named("made once")));
+        assert!(matches!(&made, SecretsResult::Made(secrets) if *secrets == named("made once")));
         for store in [&store, &other, &Store::open(place.path()).unwrap()] {
             assert_eq!(found(store), named("made once"));
         }
@@ -176,7 +176,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         Store::create(place.path()).unwrap();
         let stores: Vec<Store> = (0..8).map(|_| Store::open(place.path()).unwrap()).collect();
-        let kept: Vec<Kept> = std::thread::scope(|scope| {
+        let kept: Vec<SecretsResult> = std::thread::scope(|scope| {
             let asked: Vec<_> = stores
                 .iter()
                 .enumerate()
@@ -185,11 +185,13 @@ mod tests {
             let answers = asked.into_iter().map(|thread| thread.join().unwrap());
             answers.collect::<Result<_>>().unwrap()
         });
-        let made = kept.iter().filter(|kept| matches!(kept, Kept::Made(_)));
+        let made = kept
+            .iter()
+            .filter(|kept| matches!(kept, SecretsResult::Made(_)));
         assert_eq!(made.count(), 1, "{kept:?}");
         let keys = kept.iter().map(|kept| match kept {
-            Kept::Found(secrets) | Kept::Made(secrets) => secrets.key.clone(),
-            Kept::Withheld(error) => panic!("{error}"),
+            SecretsResult::Found(secrets) | SecretsResult::Made(secrets) => secrets.key.clone(),
+            SecretsResult::Withheld(error) => panic!("{error}"),
         });
         let mut keys: Vec<String> = keys.collect();
         keys.dedup();
@@ -205,7 +207,10 @@ mod tests {
         let none = reader
             .secrets(|| panic!("a read-only store created secrets"))
             .unwrap();
-        assert!(matches!(none, Kept::Withheld(Error::ReadOnly)), "{none:?}");
+        assert!(
+            matches!(none, SecretsResult::Withheld(Error::ReadOnly)),
+            "{none:?}"
+        );
         store.secrets(|| named("kept")).unwrap();
         assert_eq!(found(&reader), named("kept"));
     }
@@ -264,6 +269,6 @@ mod tests {
         assert_eq!(files, [at("store").join(SECRETS)]);
         let restored = Store::open(at("restored")).unwrap();
         let made = restored.secrets(|| named("new")).unwrap();
-        assert!(matches!(made, Kept::Made(_)), "{made:?}");
+        assert!(matches!(made, SecretsResult::Made(_)), "{made:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::secrets::{Kept, Secrets};
+use super::super::secrets::{Secrets, SecretsResult};
 use super::*;
 use crate::{Bump, NewPrompt, NewVersion, PromptFilter, PromptName};
 
@@ -27,7 +27,9 @@ fn names(store: &Store) -> Vec<PromptName> {
 
 #[test]
 fn a_change_of_one_fork_is_in_no_other() {
-    let options = StoreOptions::new().first_version(0, 0).policy(Policy::Free);
+    let options = StoreOptions::new()
+        .first_version(0, 0)
+        .policy(BumpPolicy::Free);
     let store = options.in_memory().unwrap();
     add(&store, "shared");
     let secrets = || Secrets {
@@ -45,7 +47,7 @@ fn a_change_of_one_fork_is_in_no_other() {
         .commit(NewVersion::new("shared", body(2)).unwrap())
         .unwrap();
     second.rename("shared", "renamed").unwrap();
-    second.settle(|_| ()).unwrap();
+    second.checkpoint(|_| ()).unwrap();
     drop(store);
     let third = StoreOptions::new().in_memory_from(&image);
     assert_eq!(names(&first).len(), 2);
@@ -60,14 +62,14 @@ fn a_change_of_one_fork_is_in_no_other() {
     let kept = third
         .secrets(|| panic!("the image has no secrets"))
         .unwrap();
-    assert!(matches!(kept, Kept::Found(found) if found == secrets()));
+    assert!(matches!(kept, SecretsResult::Found(found) if found == secrets()));
 }
 
 #[test]
 fn an_image_of_a_checkpointed_store_has_its_bodies() {
     let store = Store::in_memory().unwrap();
     add(&store, "settled");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     add(&store, "waiting");
     let fork = StoreOptions::new().in_memory_from(&store.image().unwrap());
     assert_eq!(names(&fork).len(), 2);
@@ -85,7 +87,7 @@ fn an_image_is_sound_at_any_moment() {
                 let new = NewVersion::new("prompt", body(number)).unwrap();
                 let version = store.commit(new.bump(Bump::Minor)).unwrap();
                 store.delete_version(version.id).unwrap();
-                store.settle(|_| ()).unwrap();
+                store.checkpoint(|_| ()).unwrap();
                 store.collect_garbage(Duration::ZERO).unwrap();
             }
         });
@@ -103,7 +105,7 @@ fn an_image_is_sound_at_any_moment() {
 fn an_image_waits_for_a_collection_to_end() {
     let store = Store::in_memory().unwrap();
     let blobs = store.inner.bodies.blobs();
-    let collecting = blobs.hold_all().unwrap();
+    let collecting = blobs.lock_exclusive().unwrap();
     std::thread::scope(|scope| {
         let image = scope.spawn(|| store.image().is_some());
         std::thread::sleep(Duration::from_millis(50));

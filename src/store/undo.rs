@@ -31,7 +31,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// - [`StoodOn`](crate::Error::StoodOn) if later operations depend on it, or changed the same
+    /// - [`StoodOn`](crate::Error::UndoBlocked) if later operations depend on it, or changed the same
     ///   thing again.
     /// - [`AlreadyUndone`](crate::Error::AlreadyUndone) if it was undone before.
     /// - [`BodyCollected`](crate::Error::BodyCollected) if it would restore a version whose body
@@ -50,7 +50,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`undo`](Self::undo), except for [`StoodOn`](crate::Error::StoodOn).
+    /// As [`undo`](Self::undo), except for [`StoodOn`](crate::Error::UndoBlocked).
     pub fn undo_with_later(&self, operation: impl Into<OperationRef>) -> Result<Operation> {
         let operation = operation.into();
         self.write(move |writer| writer.undo(&operation, true))

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::handle::{Inner, Store};
-use crate::engine::{Attempt, Judgement, NewVersion, find_prompt, find_version};
+use super::handle::{Store, StoreShared};
+use crate::engine::{CommitAttempt, Judgement, NewVersion, find_prompt, find_version};
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, VersionId};
 use crate::model::record::{RecordedInputs, Version};
-use crate::model::version_number::{Bump, Spec};
+use crate::model::version_number::{Bump, VersionSpec};
 
 /// The number of times that a commit leaves the write lock to be compared with its base.
 const TURNS: usize = 3;
@@ -52,7 +52,7 @@ impl Store {
     ///   the operation took place, although the failed flush does not prove that it survives power
     ///   loss. If it fails with [`OperationNotFound`](Error::OperationNotFound), the operation did
     ///   not take place, and the call can be repeated. A change that is not an operation, which is
-    ///   only [`record_inputs`](Self::record_inputs), returns [`Backend`](Error::Backend) of this
+    ///   only [`record_inputs`](Self::record_inputs), returns [`Storage`](Error::Storage) of this
     ///   kind instead, and can be repeated without a check.
     /// - **[`Poisoned`](Error::Poisoned)**, or another error of the kind [`Unavailable`]: this
     ///   handle can no longer be used, because an earlier flush failed, its files were moved or
@@ -62,8 +62,8 @@ impl Store {
     /// - **[`ReadOnly`](Error::ReadOnly)**: the handle only reads. Nothing changed.
     /// - **[`WithinBatch`](Error::WithinBatch)**: the call was made inside a [batch](Self::batch)
     ///   of this store. Nothing changed. Use the batch itself.
-    /// - **Any other error**, such as a failed read or write ([`Backend`](Error::Backend)) or a
-    ///   damaged body of the base ([`Damaged`](Error::Damaged)): nothing changed.
+    /// - **Any other error**, such as a failed read or write ([`Storage`](Error::Storage)) or a
+    ///   damaged body of the base ([`Damaged`](Error::CorruptBody)): nothing changed.
     ///   [`verify`](Self::verify) reports damage.
     ///
     /// [`Refused`]: crate::ErrorKind::Refused
@@ -85,10 +85,10 @@ impl Store {
     ///   [expected](NewVersion::expected_head()) one.
     /// - [`NoBase`](Error::NoBase), [`VersionNotFound`](Error::VersionNotFound),
     ///   [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
-    ///   [`ForeignVersion`](Error::ForeignVersion) if the base does not exist.
+    ///   [`ForeignVersion`](Error::MismatchedVersion) if the base does not exist.
     /// - [`InvalidBody`](Error::InvalidBody) if the body has more than
     ///   [`Body::MAX_TAGS`](crate::Body::MAX_TAGS) template tags.
-    /// - [`Invalid`](Error::Invalid) if the message has more than 64 KiB.
+    /// - [`InvalidArgument`](Error::InvalidArgument) if the message has more than 64 KiB.
     /// - [`NumbersExhausted`](Error::NumbersExhausted) if no number is left.
     /// - Those of [`prompt`](crate::View::prompt) if the prompt does not exist, or its name is
     ///   ambiguous.
@@ -109,8 +109,8 @@ impl Store {
             let attempt =
                 self.write(move |writer| writer.commit_in_turn(&new_here, judged_here.as_ref()))?;
             match attempt {
-                Attempt::Committed(version) => return Ok(*version),
-                Attempt::Unjudged(base) => judged = self.judge(&base, &new),
+                CommitAttempt::Committed(version) => return Ok(*version),
+                CommitAttempt::Unjudged(base) => judged = self.judge(&base, &new),
             }
         }
         // Each time, the base or a partial had changed in the meantime.
@@ -121,14 +121,14 @@ impl Store {
     fn judge_ahead(&self, new: &NewVersion) -> Option<Judgement> {
         let base = self.look(|snapshot| {
             let prompt = find_prompt(snapshot, &new.prompt)?;
-            find_version(snapshot, &Spec::new(prompt, new.base.clone()))
+            find_version(snapshot, &VersionSpec::new(prompt, new.base.clone()))
         });
         self.judge(&base.ok()?, new)
     }
 
     /// Compares a new version with a base. If this fails, the transaction finds the reason again.
     fn judge(&self, base: &Version, new: &NewVersion) -> Option<Judgement> {
-        let Inner {
+        let StoreShared {
             bodies, context, ..
         } = &*self.inner;
         let judged =
@@ -146,7 +146,7 @@ impl Store {
     /// [`commit`](Self::commit). A refused deletion changes nothing.
     pub fn delete_version<S>(&self, spec: S) -> Result<Version>
     where
-        S: TryInto<Spec>,
+        S: TryInto<VersionSpec>,
         Error: From<S::Error>,
     {
         let spec = spec.try_into()?;
@@ -187,7 +187,7 @@ impl Store {
     ///
     /// [`VersionNotFound`](Error::VersionNotFound) if there is no such version;
     /// [`InputsNotFound`](Error::InputsNotFound) if no inputs were recorded;
-    /// [`Backend`](Error::Backend) if the index failed.
+    /// [`Storage`](Error::Storage) if the index failed.
     pub fn inputs(&self, version: VersionId, request_id: &str) -> Result<RecordedInputs> {
         self.look(|snapshot| {
             if let Some(inputs) = snapshot.inputs(version, request_id)? {
@@ -207,7 +207,7 @@ impl Store {
 impl Store {
     pub(crate) fn change_for_test<T>(
         &self,
-        change: impl FnOnce(&mut crate::engine::Writer<'_>) -> Result<T>,
+        change: impl FnOnce(&mut crate::engine::WriteTransaction<'_>) -> Result<T>,
     ) -> Result<T> {
         self.batch(|batch| change(batch.writer()))
     }

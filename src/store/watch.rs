@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::handle::Store;
 use crate::engine::history::watch;
-use crate::engine::history::watch::{Cursor, Event};
+use crate::engine::history::watch::{Event, LogPosition};
 use crate::model::error::Result;
 
 /// The interval at which a waiting thread checks for new commits.
@@ -18,35 +18,35 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Backend`](crate::Error::Backend) if the index failed.
-    pub fn cursor(&self) -> Result<Cursor> {
+    /// [`Storage`](crate::Error::Storage) if the index failed.
+    pub fn position(&self) -> Result<LogPosition> {
         self.look(watch::end)
     }
 
     /// Returns the changes after a log position, in order: at most `limit` operations.
     ///
     /// It contains the operations of every thread and process, each of them exactly once. To
-    /// continue, pass the cursor of the last event.
+    /// continue, pass the position of the last event.
     ///
     /// ```
-    /// use promptbook::{Cursor, NewPrompt, Store};
+    /// use promptbook::{LogPosition, NewPrompt, Store};
     ///
     /// let store = Store::in_memory()?;
-    /// let here = store.cursor()?;
-    /// assert_eq!(here, Cursor::START);
+    /// let here = store.position()?;
+    /// assert_eq!(here, LogPosition::START);
     /// store.create_prompt(NewPrompt::new("greeting", r#"{"messages": []}"#)?)?;
     /// let events = store.changes_since(here, 100)?;
     /// assert_eq!(events[0].operation.number, 1);
-    /// assert!(store.changes_since(events[0].cursor, 100)?.is_empty());
+    /// assert!(store.changes_since(events[0].position, 100)?.is_empty());
     /// # Ok::<(), promptbook::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// [`CursorNotFound`](crate::Error::CursorNotFound) if the log position is not in this store's
-    /// history; [`Backend`](crate::Error::Backend) if the index failed.
-    pub fn changes_since(&self, cursor: Cursor, limit: usize) -> Result<Vec<Event>> {
-        self.look(|snapshot| watch::events_since(snapshot, &self.inner.bodies, cursor, limit))
+    /// [`CursorNotFound`](crate::Error::PositionNotFound) if the log position is not in this store's
+    /// history; [`Storage`](crate::Error::Storage) if the index failed.
+    pub fn changes_since(&self, position: LogPosition, limit: usize) -> Result<Vec<Event>> {
+        self.look(|snapshot| watch::events_since(snapshot, &self.inner.bodies, position, limit))
     }
 
     /// Waits for changes after a log position, and returns them.
@@ -63,7 +63,7 @@ impl Store {
     /// a batch of this store, because no change can happen during the batch.
     pub fn wait_for_changes(
         &self,
-        cursor: Cursor,
+        position: LogPosition,
         limit: usize,
         timeout: Duration,
     ) -> Result<Vec<Event>> {
@@ -72,7 +72,7 @@ impl Store {
         loop {
             // The mark is read before the changes, so that every later commit changes it.
             let mark = self.inner.index.change_mark();
-            let events = self.changes_since(cursor, limit)?;
+            let events = self.changes_since(position, limit)?;
             if !events.is_empty() || limit == 0 {
                 return Ok(events);
             }

@@ -9,13 +9,13 @@ pub(super) const LIMIT: usize = 64 << 20;
 
 /// The part of [`LIMIT`] that is not yet spent.
 #[derive(Debug)]
-pub(super) struct Budget(usize);
+pub(super) struct FillBudget(usize);
 
 /// The error that filling would add more than [`LIMIT`] bytes.
 #[derive(Debug)]
 pub(super) struct TooLarge;
 
-impl Budget {
+impl FillBudget {
     pub(super) fn new() -> Self {
         Self(LIMIT)
     }
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_budget_is_spent_to_the_last_byte() {
-        let mut budget = Budget::new();
+        let mut budget = FillBudget::new();
         assert!(budget.spend(LIMIT - 1).is_ok());
         assert!(budget.spend(1).is_ok());
         assert!(budget.spend(1).is_err());
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn values_cost_their_contents() {
         let cost = |value: &Value| {
-            let mut budget = Budget::new();
+            let mut budget = FillBudget::new();
             budget.spend_value(value).unwrap();
             LIMIT - budget.0
         };

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::partials::{Partials, message};
-use super::place::{Path, Step};
+use super::place::{LocationPath, LocationStep};
 use super::problem::Problem;
 use super::uses::{PartialUse, Uses};
 use super::variable::VariableUse;
@@ -35,7 +35,7 @@ pub struct Expanded {
 /// tags. Partials that cannot be filled are reported in [`Expanded::problems`].
 #[must_use]
 pub fn expand(body: &Value, partials: &Partials) -> Expanded {
-    let mut walk = Walk {
+    let mut walk = ExpandWalk {
         partials,
         seen: HashMap::new(),
         found: Expanded::default(),
@@ -46,27 +46,27 @@ pub fn expand(body: &Value, partials: &Partials) -> Expanded {
 
 /// A message that a partial names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Source {
+pub(super) struct PartialSource {
     pub(super) prompt: PromptId,
     pub(super) environment: EnvironmentName,
     pub(super) message: usize,
 }
 
 /// The state of the walk at one message.
-enum Seen {
+enum VisitState {
     /// The walk is inside it.
     Open,
     /// The walk has left it. `levels` is the depth of its nested partials, itself included.
     Closed { levels: usize },
 }
 
-struct Walk<'a> {
+struct ExpandWalk<'a> {
     partials: &'a Partials,
-    seen: HashMap<Source, Seen>,
+    seen: HashMap<PartialSource, VisitState>,
     found: Expanded,
 }
 
-impl Walk<'_> {
+impl ExpandWalk<'_> {
     /// Records what a text at this depth uses, and follows its partials. Returns the number of
     /// levels below it.
     fn enter(&mut self, uses: Uses, depth: usize) -> usize {
@@ -81,26 +81,26 @@ impl Walk<'_> {
 
     /// Visits the message that a partial at this depth names. Returns its number of levels.
     fn follow(&mut self, partial: &PartialUse, depth: usize) -> usize {
-        let source = Source {
+        let source = PartialSource {
             prompt: partial.prompt,
             environment: partial.environment.clone(),
             message: partial.message,
         };
         let levels = match self.seen.get(&source) {
-            Some(Seen::Open) => Err(Problem::PartialCycle {
+            Some(VisitState::Open) => Err(Problem::PartialCycle {
                 prompt: partial.prompt,
                 environment: partial.environment.clone(),
                 message: partial.message,
                 place: partial.place.clone(),
             }),
-            Some(Seen::Closed { levels }) if depth + levels <= DEEPEST + 1 => Ok(*levels),
+            Some(VisitState::Closed { levels }) if depth + levels <= DEEPEST + 1 => Ok(*levels),
             None if depth <= DEEPEST => self.uses_of(partial).map(|uses| {
-                self.seen.insert(source.clone(), Seen::Open);
+                self.seen.insert(source.clone(), VisitState::Open);
                 let levels = self.enter(uses, depth) + 1;
-                self.seen.insert(source, Seen::Closed { levels });
+                self.seen.insert(source, VisitState::Closed { levels });
                 levels
             }),
-            Some(Seen::Closed { .. }) | None => Err(Problem::PartialTooDeep {
+            Some(VisitState::Closed { .. }) | None => Err(Problem::PartialTooDeep {
                 limit: DEEPEST,
                 place: partial.place.clone(),
             }),
@@ -136,10 +136,12 @@ impl Walk<'_> {
             });
         };
         let mut uses = Uses::default();
-        let mut path = Path::new(format!(
+        let mut path = LocationPath::new(format!(
             "{place} > partial {prompt}:{index} ({environment}) messages"
         ));
-        path.within(Step::Index(*index), |path| uses.add_message(message, path));
+        path.within(LocationStep::Index(*index), |path| {
+            uses.add_message(message, path)
+        });
         Ok(uses)
     }
 }

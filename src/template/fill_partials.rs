@@ -12,13 +12,13 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::budget::{Budget, LIMIT, TooLarge};
-use super::expand::{Source, expand};
+use super::budget::{FillBudget, LIMIT, TooLarge};
+use super::expand::{PartialSource, expand};
 use super::partials::{Partials, message, nonempty_texts};
 use super::problem::Problem;
-use super::splice::{MessageText, Splices, message_texts};
-use super::tag::{PartialTag, Piece, pieces};
-use crate::json::{Json, Tree};
+use super::splice::{MessageText, Replacements, message_texts};
+use super::tag::{PartialTag, TagPiece, pieces};
+use crate::json::{Json, JsonTree};
 
 /// Fills the partials of a body, nested ones included, and preserves everything else byte for byte.
 ///
@@ -63,14 +63,14 @@ pub(crate) fn fill_text(
     if expanded.partials.is_empty() {
         return Ok(text.to_owned());
     }
-    let mut filler = Filler {
+    let mut filler = PartialFiller {
         partials,
         filled: HashMap::new(),
-        budget: Budget::new(),
+        budget: FillBudget::new(),
         problems: Vec::new(),
     };
-    let tree = Tree::of(text);
-    let mut splices = Splices::new(text);
+    let tree = JsonTree::of(text);
+    let mut splices = Replacements::new(text);
     let mut texts = message_texts(&tree);
     if let Err(TooLarge) = texts.try_for_each(|one| filler.written(&one, &mut splices)) {
         filler.problems.push(Problem::TooLarge { limit: LIMIT });
@@ -81,23 +81,23 @@ pub(crate) fn fill_text(
     }
 }
 
-struct Filler<'a> {
+struct PartialFiller<'a> {
     partials: &'a Partials,
     /// The messages that partials name, each filled once.
-    filled: HashMap<Source, Rc<Filled>>,
-    budget: Budget,
+    filled: HashMap<PartialSource, Rc<FilledText>>,
+    budget: FillBudget,
     problems: Vec<Problem>,
 }
 
 /// A text with its partials filled in.
 #[derive(Default)]
-struct Filled {
+struct FilledText {
     text: String,
     /// The byte offsets at which the tags of variables begin, in order.
     variables: Vec<usize>,
 }
 
-impl Filled {
+impl FilledText {
     fn push(&mut self, other: &Self) {
         let start = self.text.len();
         let variables = other.variables.iter().map(|at| start + at);
@@ -106,21 +106,21 @@ impl Filled {
     }
 }
 
-impl Filler<'_> {
+impl PartialFiller<'_> {
     /// Fills a text and records the replacements in the body.
     fn written<'a>(
         &mut self,
         one: &MessageText<'_, 'a>,
-        splices: &mut Splices<'a>,
+        splices: &mut Replacements<'a>,
     ) -> Result<(), TooLarge> {
-        let mut filled = Filled::default();
+        let mut filled = FilledText::default();
         let mut places = one.text.places();
         let mut at = 0;
         for piece in pieces(one.text.as_str()) {
             let (range, start) = (at..at + piece.raw().len(), filled.text.len());
             at = range.end;
             self.push(piece, &mut filled)?;
-            if matches!(piece, Piece::Partial(tag) if tag.environment_name().is_some()) {
+            if matches!(piece, TagPiece::Partial(tag) if tag.environment_name().is_some()) {
                 splices.piece(one.text, &mut places, range, &filled.text[start..]);
             }
         }
@@ -128,32 +128,32 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn text(&mut self, text: &str) -> Result<Filled, TooLarge> {
-        let mut out = Filled::default();
+    fn text(&mut self, text: &str) -> Result<FilledText, TooLarge> {
+        let mut out = FilledText::default();
         for piece in pieces(text) {
             self.push(piece, &mut out)?;
         }
         Ok(out)
     }
 
-    fn push(&mut self, piece: Piece<'_>, out: &mut Filled) -> Result<(), TooLarge> {
+    fn push(&mut self, piece: TagPiece<'_>, out: &mut FilledText) -> Result<(), TooLarge> {
         match piece {
-            Piece::Text(text) => out.text.push_str(text),
-            Piece::Variable(tag) => {
+            TagPiece::Text(text) => out.text.push_str(text),
+            TagPiece::Variable(tag) => {
                 out.variables.push(out.text.len());
                 out.text.push_str(tag.raw);
             }
-            Piece::Partial(tag) => self.push_partial(tag, out)?,
+            TagPiece::Partial(tag) => self.push_partial(tag, out)?,
         }
         Ok(())
     }
 
-    fn push_partial(&mut self, tag: PartialTag<'_>, out: &mut Filled) -> Result<(), TooLarge> {
+    fn push_partial(&mut self, tag: PartialTag<'_>, out: &mut FilledText) -> Result<(), TooLarge> {
         let Some(environment) = tag.environment_name() else {
             out.text.push_str(tag.raw);
             return Ok(());
         };
-        let source = Source {
+        let source = PartialSource {
             prompt: tag.prompt,
             environment,
             message: tag.message(),
@@ -168,12 +168,12 @@ impl Filler<'_> {
     }
 
     /// Fills the message that a partial names.
-    fn fill(&mut self, source: Source) -> Result<Rc<Filled>, TooLarge> {
+    fn fill(&mut self, source: PartialSource) -> Result<Rc<FilledText>, TooLarge> {
         let partials = self.partials;
         let body = partials.get(&source.prompt, &source.environment);
         let message = body.and_then(|body| message(body, source.message));
         let texts = message.map(nonempty_texts).unwrap_or_default();
-        let mut filled = Filled::default();
+        let mut filled = FilledText::default();
         for (position, text) in texts.into_iter().enumerate() {
             if position > 0 {
                 filled.text.push(' ');
@@ -186,15 +186,15 @@ impl Filler<'_> {
     }
 
     /// Reports the tags of a filled text that none of its pieces had.
-    fn look_for_formed_tags(&mut self, filled: &Filled, one: &MessageText<'_, '_>) {
+    fn look_for_formed_tags(&mut self, filled: &FilledText, one: &MessageText<'_, '_>) {
         let mut known = filled.variables.iter().peekable();
         let mut at = 0;
         for piece in pieces(&filled.text) {
             let formed = match piece {
-                Piece::Text(_) => false,
-                Piece::Variable(_) => known.next_if(|known| **known == at).is_none(),
+                TagPiece::Text(_) => false,
+                TagPiece::Variable(_) => known.next_if(|known| **known == at).is_none(),
                 // Every partial has been filled, except those whose environment name is invalid.
-                Piece::Partial(tag) => tag.environment_name().is_some(),
+                TagPiece::Partial(tag) => tag.environment_name().is_some(),
             };
             if formed {
                 self.problems.push(Problem::FormedTag {

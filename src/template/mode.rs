@@ -10,7 +10,7 @@ use crate::template::{Merged, Partials, ValidationError};
 
 /// The rules by which a body is rendered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
+pub enum RenderMode {
     /// Requires a value of the right type for every variable, and no other input.
     ///
     /// Partials are rendered at any depth. Everything except the tags is preserved byte for byte.
@@ -23,7 +23,7 @@ pub enum Mode {
     Helicone,
 }
 
-impl Mode {
+impl RenderMode {
     /// Renders a body. `text` is the body's text, and `json` is the same text parsed.
     ///
     /// In strict mode every problem is an error. In Helicone mode validation errors are returned
@@ -34,10 +34,10 @@ impl Mode {
         json: &Value,
         inputs: &Map<String, Value>,
         partials: &Partials,
-    ) -> Result<Filled> {
+    ) -> Result<RenderedBody> {
         match self {
             Self::Strict => match template::render_text(text, json, inputs, partials) {
-                Ok(text) => Ok(Filled {
+                Ok(text) => Ok(RenderedBody {
                     body: Json::new(text),
                     errors: Vec::new(),
                 }),
@@ -47,7 +47,7 @@ impl Mode {
                 let merged = template::render_helicone(json, inputs, partials);
                 let Merged { body, errors } = merged.map_err(Error::Unrenderable)?;
                 let body = body.into();
-                Ok(Filled { body, errors })
+                Ok(RenderedBody { body, errors })
             }
         }
     }
@@ -58,14 +58,14 @@ impl Mode {
 /// As JSON: `{body, errors}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Filled {
+pub struct RenderedBody {
     /// The filled body.
     pub body: Json,
-    /// The problems that [`Mode::Helicone`] found. Empty in strict mode, which fails instead.
+    /// The problems that [`RenderMode::Helicone`] found. Empty in strict mode, which fails instead.
     pub errors: Vec<ValidationError>,
 }
 
-impl Filled {
+impl RenderedBody {
     /// Returns the filled body's text.
     ///
     /// In strict mode, everything except the tags is as in the unfilled body, byte for byte.

@@ -13,9 +13,9 @@ use serde::Serialize;
 /// itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Place(String);
+pub struct TextLocation(String);
 
-impl Place {
+impl TextLocation {
     /// Number of bytes that are preserved at each end of a long place.
     const END: usize = 200;
 
@@ -38,7 +38,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TextLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
@@ -46,23 +46,27 @@ impl fmt::Display for Place {
 
 /// The path from a body's root to the current position of a walk.
 #[derive(Debug)]
-pub(crate) struct Path(String);
+pub(crate) struct LocationPath(String);
 
-/// A step of a [`Path`].
+/// A step of a [`LocationPath`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Step<'a> {
+pub(crate) enum LocationStep<'a> {
     Index(usize),
     Member(&'a str),
 }
 
-impl Path {
+impl LocationPath {
     /// Creates a path that begins at a described place.
     pub(crate) fn new(root: impl Into<String>) -> Self {
         Self(root.into())
     }
 
     /// Runs `act` with the path one step further, and then restores the path.
-    pub(crate) fn within<T>(&mut self, step: Step<'_>, act: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn within<T>(
+        &mut self,
+        step: LocationStep<'_>,
+        act: impl FnOnce(&mut Self) -> T,
+    ) -> T {
         let length = self.0.len();
         self.push(step);
         let done = act(self);
@@ -70,18 +74,18 @@ impl Path {
         done
     }
 
-    fn push(&mut self, step: Step<'_>) {
+    fn push(&mut self, step: LocationStep<'_>) {
         // Writing to a `String` cannot fail.
         let _ = match step {
-            Step::Index(index) => write!(self.0, "[{index}]"),
-            Step::Member(name) if is_plain(name) => write!(self.0, ".{name}"),
-            Step::Member(name) => write!(self.0, "[{}]", serde_json::Value::from(name)),
+            LocationStep::Index(index) => write!(self.0, "[{index}]"),
+            LocationStep::Member(name) if is_plain(name) => write!(self.0, ".{name}"),
+            LocationStep::Member(name) => write!(self.0, "[{}]", serde_json::Value::from(name)),
         };
     }
 
     /// Returns the current place of the walk.
-    pub(crate) fn place(&self) -> Place {
-        Place::new(&self.0)
+    pub(crate) fn place(&self) -> TextLocation {
+        TextLocation::new(&self.0)
     }
 }
 
@@ -99,10 +103,10 @@ mod tests {
 
     #[test]
     fn a_path_reads_like_code() {
-        let mut path = Path::new("tools");
-        let place = path.within(Step::Index(0), |path| {
-            path.within(Step::Member("function"), |path| {
-                path.within(Step::Member("a \"b\""), |path| path.place())
+        let mut path = LocationPath::new("tools");
+        let place = path.within(LocationStep::Index(0), |path| {
+            path.within(LocationStep::Member("function"), |path| {
+                path.within(LocationStep::Member("a \"b\""), |path| path.place())
             })
         });
         assert_eq!(place.as_str(), r#"tools[0].function["a \"b\""]"#);
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn names_are_quoted_where_code_would_quote_them() {
-        let mut path = Path::new("x");
+        let mut path = LocationPath::new("x");
         for (name, expected) in [
             ("a1", "x.a1"),
             ("$", "x.$"),
@@ -120,7 +124,7 @@ mod tests {
             ("é", r#"x["é"]"#),
         ] {
             assert_eq!(
-                path.within(Step::Member(name), |path| path.place())
+                path.within(LocationStep::Member(name), |path| path.place())
                     .as_str(),
                 expected
             );
@@ -129,12 +133,12 @@ mod tests {
 
     #[test]
     fn long_places_are_cut_in_the_middle() {
-        let place = Place::new(&format!("{}{}", "é".repeat(500), "ü".repeat(500)));
+        let place = TextLocation::new(&format!("{}{}", "é".repeat(500), "ü".repeat(500)));
         assert_eq!(
             place.as_str(),
             format!("{}…{}", "é".repeat(100), "ü".repeat(100))
         );
         let text = "é".repeat(200);
-        assert_eq!(Place::new(&text).as_str(), text);
+        assert_eq!(TextLocation::new(&text).as_str(), text);
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::place::Place;
-use super::variable::{Site, VariableType};
+use super::place::TextLocation;
+use super::variable::{VariableSite, VariableType};
 use crate::model::id::{EnvironmentName, PromptId};
 
 /// A reason why strict mode does not render a body.
@@ -18,7 +18,7 @@ pub enum Problem {
         /// Its type, as written in the tag.
         kind: VariableType,
         /// The place of the tag.
-        place: Place,
+        place: TextLocation,
     },
 
     /// An input does not have the type that a tag requires.
@@ -29,11 +29,11 @@ pub enum Problem {
         /// The type that the tag names.
         expected: VariableType,
         /// How the tag's value is used. The name of a member must also be a string.
-        site: Site,
+        site: VariableSite,
         /// The input as JSON, truncated.
         found: String,
         /// The place of the tag.
-        place: Place,
+        place: TextLocation,
     },
 
     /// Neither the body nor its partials use this input.
@@ -51,7 +51,7 @@ pub enum Problem {
         /// The environment.
         environment: EnvironmentName,
         /// The place of the tag.
-        place: Place,
+        place: TextLocation,
     },
 
     /// A partial names a message beyond the last one of its prompt.
@@ -64,7 +64,7 @@ pub enum Problem {
         /// The message's index.
         message: usize,
         /// The place of the tag.
-        place: Place,
+        place: TextLocation,
     },
 
     /// A partial contains itself, at some depth.
@@ -77,7 +77,7 @@ pub enum Problem {
         /// The message's index.
         message: usize,
         /// The place of the tag that closes the cycle.
-        place: Place,
+        place: TextLocation,
     },
 
     /// Partials are nested deeper than the limit.
@@ -86,7 +86,7 @@ pub enum Problem {
         /// The maximum depth.
         limit: usize,
         /// The place of the tag that is too deep, or that leads to one that is too deep.
-        place: Place,
+        place: TextLocation,
     },
 
     /// Two members of an object would get the same name, and one of them would be lost.
@@ -95,7 +95,7 @@ pub enum Problem {
         /// The name as JSON, truncated.
         name: String,
         /// The place of the later member.
-        place: Place,
+        place: TextLocation,
     },
 
     /// With its partials filled in, a text would contain a tag that none of its pieces contains.
@@ -107,7 +107,7 @@ pub enum Problem {
         /// The tag that would form.
         tag: String,
         /// The place of the text.
-        place: Place,
+        place: TextLocation,
     },
 
     /// The inputs and partials would make the body larger than the limit.
@@ -119,11 +119,11 @@ pub enum Problem {
 }
 
 /// Returns the requirement of a site in addition to the type.
-fn besides(expected: &VariableType, site: Site) -> &'static str {
+fn besides(expected: &VariableType, site: VariableSite) -> &'static str {
     match (site, expected) {
-        (Site::Key, VariableType::String) => ", because it names a member",
-        (Site::Key, _) => " in a string, because it names a member",
-        (Site::Text | Site::Value, _) => "",
+        (VariableSite::Key, VariableType::String) => ", because it names a member",
+        (VariableSite::Key, _) => " in a string, because it names a member",
+        (VariableSite::Text | VariableSite::Value, _) => "",
     }
 }
 
@@ -145,11 +145,11 @@ mod tests {
 
     #[test]
     fn problems_read_as_plain_words() {
-        let place = Place::new("tools[0]");
+        let place = TextLocation::new("tools[0]");
         let wrong = Problem::WrongType {
             name: "x".into(),
             expected: VariableType::Number,
-            site: Site::Key,
+            site: VariableSite::Key,
             found: excerpt(&json!("a\n")),
             place: place.clone(),
         };

@@ -5,16 +5,16 @@
 
 use std::ops::Range;
 
-use super::place::{Path, Place};
-use crate::json::{Places, Text, Tree, escape};
+use super::place::{LocationPath, TextLocation};
+use crate::json::{JsonString, JsonTree, Locator, escape};
 
 /// The replacements for pieces of a text.
-pub(super) struct Splices<'a> {
+pub(super) struct Replacements<'a> {
     text: &'a str,
     list: Vec<(Range<usize>, String)>,
 }
 
-impl<'a> Splices<'a> {
+impl<'a> Replacements<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let list = Vec::new();
         Self { text, list }
@@ -24,8 +24,8 @@ impl<'a> Splices<'a> {
     /// in order.
     pub(super) fn piece(
         &mut self,
-        string: &Text<'a>,
-        places: &mut Places<'a>,
+        string: &JsonString<'a>,
+        places: &mut Locator<'a>,
         piece: Range<usize>,
         with: &str,
     ) {
@@ -38,7 +38,7 @@ impl<'a> Splices<'a> {
     }
 
     /// Replaces a whole string, quotes included, with JSON.
-    pub(super) fn whole(&mut self, string: &Text<'a>, with: String) {
+    pub(super) fn whole(&mut self, string: &JsonString<'a>, with: String) {
         let start = self.start_of(string);
         let length = string.raw().map_or(0, str::len);
         self.list
@@ -47,7 +47,7 @@ impl<'a> Splices<'a> {
 
     /// Returns the offset of a string's first character within the text. The string borrows from
     /// the text.
-    fn start_of(&self, string: &Text<'a>) -> usize {
+    fn start_of(&self, string: &JsonString<'a>) -> usize {
         let start = string.raw().unwrap_or_default().as_ptr().addr();
         start.saturating_sub(self.text.as_ptr().addr())
     }
@@ -70,36 +70,36 @@ impl<'a> Splices<'a> {
 
 /// A text of a body's messages in which tags count.
 pub(super) struct MessageText<'t, 'a> {
-    pub(super) text: &'t Text<'a>,
+    pub(super) text: &'t JsonString<'a>,
     message: usize,
     part: Option<usize>,
 }
 
 impl MessageText<'_, '_> {
     /// Returns its place in the body.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> TextLocation {
         let message = self.message;
         let path = match self.part {
             None => format!("messages[{message}].content"),
             Some(part) => format!("messages[{message}].content[{part}].text"),
         };
-        Path::new(path).place()
+        LocationPath::new(path).place()
     }
 }
 
 /// Returns the texts of a body's messages in which tags count; see [`texts`](super::uses::texts).
 pub(super) fn message_texts<'t, 'a>(
-    body: &'t Tree<'a>,
+    body: &'t JsonTree<'a>,
 ) -> impl Iterator<Item = MessageText<'t, 'a>> {
-    let messages = body.get("messages").and_then(Tree::as_array);
+    let messages = body.get("messages").and_then(JsonTree::as_array);
     let messages = messages.into_iter().flatten().enumerate();
     messages.flat_map(|(message, json)| {
         let content = json.get("content");
         let whole = content.and_then(string).map(|text| (None, text));
-        let parts = content.and_then(Tree::as_array);
+        let parts = content.and_then(JsonTree::as_array);
         let parts = parts.into_iter().flatten().enumerate();
         let parts = parts.filter_map(|(index, part)| {
-            let is_text = part.get("type").and_then(Tree::as_str) == Some("text");
+            let is_text = part.get("type").and_then(JsonTree::as_str) == Some("text");
             Some((
                 Some(index),
                 part.get("text").and_then(string).filter(|_| is_text)?,
@@ -114,9 +114,9 @@ pub(super) fn message_texts<'t, 'a>(
     })
 }
 
-fn string<'t, 'a>(value: &'t Tree<'a>) -> Option<&'t Text<'a>> {
+fn string<'t, 'a>(value: &'t JsonTree<'a>) -> Option<&'t JsonString<'a>> {
     match value {
-        Tree::String(text) => Some(text),
+        JsonTree::String(text) => Some(text),
         _ => None,
     }
 }

@@ -9,14 +9,14 @@ use crate::model::id::PromptId;
 
 /// A piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(super) enum TagPiece<'a> {
     /// Characters outside tags, including malformed tags.
     Text(&'a str),
     Variable(VariableTag<'a>),
     Partial(PartialTag<'a>),
 }
 
-impl<'a> Piece<'a> {
+impl<'a> TagPiece<'a> {
     /// Returns the piece as written.
     pub(super) fn raw(self) -> &'a str {
         match self {
@@ -29,7 +29,7 @@ impl<'a> Piece<'a> {
 
 /// Cuts a text at its tags. The second element says whether the piece is a tag.
 pub(crate) fn cut_at_tags(text: &str) -> impl Iterator<Item = (&str, bool)> {
-    pieces(text).map(|piece| (piece.raw(), !matches!(piece, Piece::Text(_))))
+    pieces(text).map(|piece| (piece.raw(), !matches!(piece, TagPiece::Text(_))))
 }
 
 /// `{{hc:NAME:TYPE}}`.
@@ -45,7 +45,7 @@ impl<'a> VariableTag<'a> {
     /// Parses a text that is a single tag, from its first to its last character.
     pub(super) fn whole(text: &'a str) -> Option<Self> {
         match pieces(text).next() {
-            Some(Piece::Variable(tag)) if tag.raw.len() == text.len() => Some(tag),
+            Some(TagPiece::Variable(tag)) if tag.raw.len() == text.len() => Some(tag),
             _ => None,
         }
     }
@@ -71,8 +71,8 @@ impl PartialTag<'_> {
 }
 
 /// Cuts a text into its pieces, in order. Concatenated, they yield the text.
-pub(super) fn pieces(text: &str) -> Pieces<'_> {
-    Pieces {
+pub(super) fn pieces(text: &str) -> TagPieces<'_> {
+    TagPieces {
         rest: text,
         tag: None,
     }
@@ -81,22 +81,22 @@ pub(super) fn pieces(text: &str) -> Pieces<'_> {
 /// Returns the variable tags of a text, in order.
 pub(super) fn variables(text: &str) -> impl Iterator<Item = VariableTag<'_>> {
     pieces(text).filter_map(|piece| match piece {
-        Piece::Variable(tag) => Some(tag),
-        Piece::Text(_) | Piece::Partial(_) => None,
+        TagPiece::Variable(tag) => Some(tag),
+        TagPiece::Text(_) | TagPiece::Partial(_) => None,
     })
 }
 
 /// Iterator of [`pieces`].
-pub(super) struct Pieces<'a> {
+pub(super) struct TagPieces<'a> {
     rest: &'a str,
     /// The tag that follows the text that was returned last.
-    tag: Option<Piece<'a>>,
+    tag: Option<TagPiece<'a>>,
 }
 
-impl<'a> Iterator for Pieces<'a> {
-    type Item = Piece<'a>;
+impl<'a> Iterator for TagPieces<'a> {
+    type Item = TagPiece<'a>;
 
-    fn next(&mut self) -> Option<Piece<'a>> {
+    fn next(&mut self) -> Option<TagPiece<'a>> {
         if let Some(tag) = self.tag.take() {
             return Some(tag);
         }
@@ -112,19 +112,19 @@ impl<'a> Iterator for Pieces<'a> {
                     return Some(tag);
                 }
                 self.tag = Some(tag);
-                return Some(Piece::Text(&text[..at]));
+                return Some(TagPiece::Text(&text[..at]));
             }
             // The second brace may be the first of a tag.
             from = at + 1;
         }
         self.rest = "";
-        Some(Piece::Text(text))
+        Some(TagPiece::Text(text))
     }
 }
 
 /// Reads the tag at the beginning of a text. Returns it and the rest of the text.
-fn read_tag(text: &str) -> Option<(Piece<'_>, &str)> {
-    let mut cursor = Cursor { rest: text };
+fn read_tag(text: &str) -> Option<(TagPiece<'_>, &str)> {
+    let mut cursor = TagCursor { rest: text };
     cursor.symbol("{{")?;
     // `hcp` must be tried first, because it begins with `hc`.
     let partial = cursor.symbol("hcp").is_some();
@@ -132,7 +132,7 @@ fn read_tag(text: &str) -> Option<(Piece<'_>, &str)> {
         cursor.symbol("hc")?;
     }
     cursor.symbol(":")?;
-    let raw = |cursor: &Cursor<'_>| &text[..text.len() - cursor.rest.len()];
+    let raw = |cursor: &TagCursor<'_>| &text[..text.len() - cursor.rest.len()];
     let piece = if partial {
         let prompt = cursor.alphanumerics()?.parse().ok()?;
         cursor.symbol(":")?;
@@ -142,7 +142,7 @@ fn read_tag(text: &str) -> Option<(Piece<'_>, &str)> {
             None => None,
         };
         cursor.close()?;
-        Piece::Partial(PartialTag {
+        TagPiece::Partial(PartialTag {
             raw: raw(&cursor),
             prompt,
             index,
@@ -153,7 +153,7 @@ fn read_tag(text: &str) -> Option<(Piece<'_>, &str)> {
         cursor.symbol(":")?;
         let kind = cursor.name()?;
         cursor.close()?;
-        Piece::Variable(VariableTag {
+        TagPiece::Variable(VariableTag {
             raw: raw(&cursor),
             name,
             kind,
@@ -163,11 +163,11 @@ fn read_tag(text: &str) -> Option<(Piece<'_>, &str)> {
 }
 
 /// A reader of the parts of a tag. It skips white space after each part.
-struct Cursor<'a> {
+struct TagCursor<'a> {
     rest: &'a str,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> TagCursor<'a> {
     fn symbol(&mut self, symbol: &str) -> Option<()> {
         self.rest = self.rest.strip_prefix(symbol)?.trim_start_matches(is_space);
         Some(())
@@ -213,7 +213,7 @@ mod tests {
 
     fn partial(raw: &str) -> Option<(String, usize, Option<&str>)> {
         match pieces(raw).next() {
-            Some(Piece::Partial(tag)) if tag.raw == raw => {
+            Some(TagPiece::Partial(tag)) if tag.raw == raw => {
                 Some((tag.prompt.to_string(), tag.message(), tag.environment))
             }
             _ => None,
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_text_is_cut_at_its_tags() {
         let text = "{{{hc:a:b}}}{{hc:{{hcp:abc123:1}}é";
-        let raws: Vec<_> = pieces(text).map(Piece::raw).collect();
+        let raws: Vec<_> = pieces(text).map(TagPiece::raw).collect();
         assert_eq!(raws, ["{", "{{hc:a:b}}", "}{{hc:", "{{hcp:abc123:1}}", "é"]);
     }
 
@@ -326,7 +326,7 @@ mod tests {
             )
         ) {
             let text = text.concat();
-            let joined: String = pieces(&text).map(Piece::raw).collect();
+            let joined: String = pieces(&text).map(TagPiece::raw).collect();
             prop_assert_eq!(joined, text);
         }
     }

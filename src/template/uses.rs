@@ -6,9 +6,9 @@ use memchr::memchr;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::place::{Path, Place, Step};
-use super::tag::{PartialTag, Piece, VariableTag, cut_at_tags, pieces};
-use super::variable::{Site, VariableUse};
+use super::place::{LocationPath, LocationStep, TextLocation};
+use super::tag::{PartialTag, TagPiece, VariableTag, cut_at_tags, pieces};
+use super::variable::{VariableSite, VariableUse};
 use crate::model::id::{EnvironmentName, PromptId};
 
 /// The sections of a body that are filled as JSON, in strings and in member names, in the order in
@@ -28,7 +28,7 @@ pub struct PartialUse {
     /// The environment that selects the version; `production` if the tag names none.
     pub environment: EnvironmentName,
     /// The place of the tag.
-    pub place: Place,
+    pub place: TextLocation,
 }
 
 impl PartialTag<'_> {
@@ -46,7 +46,7 @@ impl PartialTag<'_> {
 /// A variable is listed once for each place, name and type; a partial once for each place and tag.
 ///
 /// ```
-/// use promptbook::template::{Site, Uses};
+/// use promptbook::template::{VariableSite, Uses};
 ///
 /// let body = serde_json::json!({
 ///     "messages": [{ "role": "user", "content": "{{hcp:abc123:0}} I am {{hc:name:string}}" }],
@@ -55,7 +55,7 @@ impl PartialTag<'_> {
 /// let uses = Uses::of(&body);
 /// assert_eq!(uses.partials[0].prompt.as_str(), "abc123");
 /// assert_eq!(uses.variables[0].place.as_str(), "messages[0].content");
-/// assert_eq!(uses.variables[1].site, Site::Value);
+/// assert_eq!(uses.variables[1].site, VariableSite::Value);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
@@ -81,47 +81,52 @@ impl Uses {
         let messages =
             messages.filter(|(_, message)| texts(message).any(|(_, text)| has_braces(text)));
         for (index, message) in messages {
-            let mut path = Path::new("messages");
-            path.within(Step::Index(index), |path| uses.add_message(message, path));
+            let mut path = LocationPath::new("messages");
+            path.within(LocationStep::Index(index), |path| {
+                uses.add_message(message, path)
+            });
         }
         for section in SECTIONS {
             if let Some(json) = body.get(section) {
-                uses.add_json(json, &mut Path::new(section));
+                uses.add_json(json, &mut LocationPath::new(section));
             }
         }
         uses
     }
 
     /// Adds the uses in the texts of a message.
-    pub(super) fn add_message(&mut self, message: &Value, path: &mut Path) {
-        path.within(Step::Member("content"), |path| {
+    pub(super) fn add_message(&mut self, message: &Value, path: &mut LocationPath) {
+        path.within(LocationStep::Member("content"), |path| {
             for (part, text) in texts(message) {
                 match part {
                     None => self.add_text(text, path),
-                    Some(part) => path.within(Step::Index(part), |path| {
-                        path.within(Step::Member("text"), |path| self.add_text(text, path));
+                    Some(part) => path.within(LocationStep::Index(part), |path| {
+                        path.within(LocationStep::Member("text"), |path| {
+                            self.add_text(text, path)
+                        });
                     }),
                 }
             }
         });
     }
 
-    fn add_text(&mut self, text: &str, path: &Path) {
+    fn add_text(&mut self, text: &str, path: &LocationPath) {
         let mut seen = HashSet::new();
         for piece in pieces(text) {
             match piece {
-                Piece::Text(_) => {}
-                Piece::Variable(tag) if seen.insert((tag.name, tag.kind)) => {
-                    self.variables.push(variable_use(tag, Site::Text, path));
+                TagPiece::Text(_) => {}
+                TagPiece::Variable(tag) if seen.insert((tag.name, tag.kind)) => {
+                    self.variables
+                        .push(variable_use(tag, VariableSite::Text, path));
                 }
                 // The empty name marks partials, because no variable has it.
-                Piece::Partial(tag) if seen.insert(("", tag.raw)) => self.add_partial(tag, path),
-                Piece::Variable(_) | Piece::Partial(_) => {}
+                TagPiece::Partial(tag) if seen.insert(("", tag.raw)) => self.add_partial(tag, path),
+                TagPiece::Variable(_) | TagPiece::Partial(_) => {}
             }
         }
     }
 
-    fn add_partial(&mut self, tag: PartialTag<'_>, path: &Path) {
+    fn add_partial(&mut self, tag: PartialTag<'_>, path: &LocationPath) {
         if let Some(environment) = tag.environment_name() {
             self.partials.push(PartialUse {
                 tag: tag.raw.to_owned(),
@@ -133,18 +138,18 @@ impl Uses {
         }
     }
 
-    fn add_json(&mut self, json: &Value, path: &mut Path) {
+    fn add_json(&mut self, json: &Value, path: &mut LocationPath) {
         match json {
-            Value::String(text) => self.add_string(text, Site::Value, path),
+            Value::String(text) => self.add_string(text, VariableSite::Value, path),
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    path.within(Step::Index(index), |path| self.add_json(item, path));
+                    path.within(LocationStep::Index(index), |path| self.add_json(item, path));
                 }
             }
             Value::Object(members) => {
                 for (name, value) in members {
-                    path.within(Step::Member(name), |path| {
-                        self.add_string(name, Site::Key, path);
+                    path.within(LocationStep::Member(name), |path| {
+                        self.add_string(name, VariableSite::Key, path);
                         self.add_json(value, path);
                     });
                 }
@@ -154,26 +159,27 @@ impl Uses {
     }
 
     /// Adds the uses in a string of JSON; `whole` is the site of a tag that fills the whole string.
-    fn add_string(&mut self, text: &str, whole: Site, path: &Path) {
+    fn add_string(&mut self, text: &str, whole: VariableSite, path: &LocationPath) {
         match VariableTag::whole(text) {
             Some(tag) => self.variables.push(variable_use(tag, whole, path)),
             None => self.add_variables(text, path),
         }
     }
 
-    fn add_variables(&mut self, text: &str, path: &Path) {
+    fn add_variables(&mut self, text: &str, path: &LocationPath) {
         let mut seen = HashSet::new();
         for piece in pieces(text) {
-            if let Piece::Variable(tag) = piece
+            if let TagPiece::Variable(tag) = piece
                 && seen.insert((tag.name, tag.kind))
             {
-                self.variables.push(variable_use(tag, Site::Text, path));
+                self.variables
+                    .push(variable_use(tag, VariableSite::Text, path));
             }
         }
     }
 }
 
-fn variable_use(tag: VariableTag<'_>, site: Site, path: &Path) -> VariableUse {
+fn variable_use(tag: VariableTag<'_>, site: VariableSite, path: &LocationPath) -> VariableUse {
     VariableUse {
         name: tag.name.to_owned(),
         kind: tag.kind.into(),
@@ -244,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    fn listed(body: &Value) -> Vec<(String, String, Site, String)> {
+    fn listed(body: &Value) -> Vec<(String, String, VariableSite, String)> {
         Uses::of(body)
             .variables
             .into_iter()
@@ -259,7 +265,12 @@ mod tests {
             .collect()
     }
 
-    fn row(name: &str, kind: &str, site: Site, place: &str) -> (String, String, Site, String) {
+    fn row(
+        name: &str,
+        kind: &str,
+        site: VariableSite,
+        place: &str,
+    ) -> (String, String, VariableSite, String) {
         (name.into(), kind.into(), site, place.into())
     }
 
@@ -280,22 +291,37 @@ mod tests {
         assert_eq!(
             listed(&body),
             [
-                row("a", "string", Site::Text, "messages[0].content"),
-                row("a", "number", Site::Text, "messages[0].content"),
-                row("b", "boolean", Site::Text, "messages[1].content[1].text"),
-                row("v", "date", Site::Value, "response_format.title"),
-                row("k", "string", Site::Key, r#"tools[0]["{{hc:k:string}}"]"#),
-                row("v", "number", Site::Value, r#"tools[0]["{{hc:k:string}}"]"#),
+                row("a", "string", VariableSite::Text, "messages[0].content"),
+                row("a", "number", VariableSite::Text, "messages[0].content"),
+                row(
+                    "b",
+                    "boolean",
+                    VariableSite::Text,
+                    "messages[1].content[1].text"
+                ),
+                row("v", "date", VariableSite::Value, "response_format.title"),
+                row(
+                    "k",
+                    "string",
+                    VariableSite::Key,
+                    r#"tools[0]["{{hc:k:string}}"]"#
+                ),
+                row(
+                    "v",
+                    "number",
+                    VariableSite::Value,
+                    r#"tools[0]["{{hc:k:string}}"]"#
+                ),
                 row(
                     "t",
                     "x",
-                    Site::Text,
+                    VariableSite::Text,
                     r#"tools[0]["a b"][0]["p-{{hc:t:x}}"]"#
                 ),
                 row(
                     "t",
                     "y",
-                    Site::Text,
+                    VariableSite::Text,
                     r#"tools[0]["a b"][0]["p-{{hc:t:x}}"]"#
                 ),
             ]

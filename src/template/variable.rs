@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::javascript;
-use super::place::Place;
+use super::place::TextLocation;
 
 /// The type of a variable, as written in its tag.
 ///
@@ -102,7 +102,7 @@ impl Serialize for VariableType {
 /// How a tag's value is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Site {
+pub enum VariableSite {
     /// In a message's text, or next to other text: the value's text form is inserted.
     Text,
     /// A string in `tools` or `response_format` that is exactly this tag: the value replaces the
@@ -122,18 +122,18 @@ pub struct VariableUse {
     /// The variable's type, as written in this tag.
     pub kind: VariableType,
     /// How the value is used here.
-    pub site: Site,
+    pub site: VariableSite,
     /// The place of the tag.
-    pub place: Place,
+    pub place: TextLocation,
 }
 
 impl VariableUse {
     /// Checks whether strict mode accepts this value here.
     ///
-    /// The rules are those of [`VariableType::accepts`]. A [`Site::Key`] accepts only strings.
+    /// The rules are those of [`VariableType::accepts`]. A [`VariableSite::Key`] accepts only strings.
     #[must_use]
     pub fn accepts(&self, value: &Value) -> bool {
-        self.kind.accepts(value) && (self.site != Site::Key || value.is_string())
+        self.kind.accepts(value) && (self.site != VariableSite::Key || value.is_string())
     }
 }
 
@@ -181,8 +181,8 @@ mod tests {
         let key = |kind: &str| VariableUse {
             name: "x".into(),
             kind: kind.into(),
-            site: Site::Key,
-            place: Place::new("tools"),
+            site: VariableSite::Key,
+            place: TextLocation::new("tools"),
         };
         assert!(key("string").accepts(&json!("")));
         assert!(!key("string").accepts(&json!(1)));

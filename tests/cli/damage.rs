@@ -19,7 +19,7 @@ fn desk() -> (Desk, PathBuf) {
         let new = NewPrompt::new(format!("p{number}"), body).unwrap();
         store.create_prompt(new).unwrap();
     }
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     let index = path.join("index.db");
     let connection = rusqlite::Connection::open(&index).unwrap();

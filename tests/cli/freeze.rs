@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use promptbook::{Frozen, Lock, Mode};
+use promptbook::{Frozen, Lockfile, RenderMode};
 use serde_json::{Value, json};
 
 use crate::support::{Desk, GREETING, REWORDED, members};
@@ -53,13 +53,13 @@ fn an_environment_is_written_once() {
 
     let frozen = Frozen::open(desk.path().join("p")).unwrap();
     let inputs = json!({"mood": "warm", "name": "Ada"});
-    let rendered = frozen.render("greeting", inputs.as_object().unwrap(), Mode::Strict);
+    let rendered = frozen.render("greeting", inputs.as_object().unwrap(), RenderMode::Strict);
     assert_eq!(
         rendered.unwrap().body["messages"][0]["content"],
         "Be warm. Hi Ada"
     );
-    let lock = Lock::open(desk.path().join("p.lock")).unwrap();
-    assert_eq!(lock, Lock::of(&frozen));
+    let lock = Lockfile::open(desk.path().join("p.lock")).unwrap();
+    assert_eq!(lock, Lockfile::of(&frozen));
 
     let written = |name: &str| {
         fs::metadata(desk.path().join(name))

@@ -150,9 +150,11 @@ fn changes_are_told_as_they_come() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(lines.len(), 2, "{told}");
-    assert_eq!(members(&lines[0]), ["cursor", "operation", "affected"]);
-    let cursor = lines[1]["cursor"].as_str().unwrap();
-    let told = desk.run(&["watch", "--from", cursor, "--for", "1ms"]).ok();
+    assert_eq!(members(&lines[0]), ["position", "operation", "affected"]);
+    let position = lines[1]["position"].as_str().unwrap();
+    let told = desk
+        .run(&["watch", "--from", position, "--for", "1ms"])
+        .ok();
     assert!(
         told.contains("move") && told.contains("production: 1.0 → 1.1"),
         "{told}"
@@ -160,7 +162,7 @@ fn changes_are_told_as_they_come() {
     assert_eq!(desk.run(&["watch", "--for", "1ms"]).ok(), "");
     desk.run(&["watch", "--from", "12"]).fails(2);
     let elsewhere = Desk::greeting();
-    let told = elsewhere.run(&["watch", "--from", cursor]).fails(3);
+    let told = elsewhere.run(&["watch", "--from", position]).fails(3);
     assert!(
         told.contains("not a position in this store's history"),
         "{told}"

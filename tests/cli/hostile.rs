@@ -1,7 +1,8 @@
 //! Names, tags and messages of any text, through every command: found, kept exactly, and harmless to a terminal.
 
 use promptbook::{
-    EnvironmentName, Frozen, NewPrompt, NewVersion, PromptId, PromptRef, Selector, Spec, Store,
+    EnvironmentName, Frozen, NewPrompt, NewVersion, PromptId, PromptRef, Selector, Store,
+    VersionSpec,
 };
 use serde_json::{Value, json};
 
@@ -126,13 +127,13 @@ fn every_command_that_takes_a_name_takes_any_name() {
             }
         }
         let spec = format!("{name}@1.0");
-        match spec.parse::<Spec>().unwrap() {
-            Spec {
+        match spec.parse::<VersionSpec>().unwrap() {
+            VersionSpec {
                 prompt: Some(PromptRef::Id(_)),
                 ..
             } => {}
             // The text is cut elsewhere.
-            Spec {
+            VersionSpec {
                 selector: Selector::Environment(_),
                 ..
             } => drop(desk.run(&["resolve", "--", &spec]).fails(3)),

@@ -174,9 +174,9 @@ fn bodies_are_settled_and_collected() {
     let desk = Desk::greeting();
     desk.run_with(&["commit", "greeting", "-m", "x"], REWORDED)
         .ok();
-    let settled = desk.json(&["settle"]);
+    let checkpointed = desk.json(&["settle"]);
     assert_eq!(
-        settled,
+        checkpointed,
         json!({"bodies": 2, "bytes": GREETING.len() + REWORDED.len()})
     );
     assert_eq!(

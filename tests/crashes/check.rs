@@ -209,7 +209,7 @@ fn goes_on(store: &Store, directory: &Path, before: &Observed) {
     let new = NewVersion::new(created.prompt.id, body("again, afterwards")).unwrap();
     let version = store.commit(new.bump(Bump::Minor)).unwrap();
     assert_eq!(version.number.to_string(), "1.1");
-    store.settle(|_| ()).expect("it can't be settled");
+    store.checkpoint(|_| ()).expect("it can't be settled");
     is_sound(store);
     store
         .collect_garbage(Duration::ZERO)

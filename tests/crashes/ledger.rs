@@ -63,7 +63,7 @@ impl Book {
 /// An error's kind, in a word.
 pub fn kind(error: &Error) -> String {
     match error {
-        Error::Backend(error) => format!("Backend({:?})", error.kind()),
+        Error::Storage(error) => format!("Backend({:?})", error.kind()),
         error => {
             let debug = format!("{error:?}");
             let end = debug.find(|character: char| !character.is_alphanumeric());

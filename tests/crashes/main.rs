@@ -16,7 +16,7 @@
 //!
 //! A check of each commit tries a seeded choice (`PROMPTBOOK_CRASHES_SEED`), for some minutes; `PROMPTBOOK_CRASHES=10`
 //! tries ten times as much, and `all` everything, all sequences of three operations too, for many hours.
-//! `PROMPTBOOK_CRASHES_SCRIPT=settle` tries only the scripts that settle. Each test prints how many cases it tried; that
+//! `PROMPTBOOK_CRASHES_SCRIPT=checkpoint` tries only the scripts that settle. Each test prints how many cases it tried; that
 //! is about:
 //!
 //! | | a check of each commit | `all` |

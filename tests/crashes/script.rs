@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use promptbook::{
-    Body, Bump, EnvironmentName, Expected, Move, NewPrompt, NewVersion, PromptId, Result, Selector,
-    Store, StoreOptions, Version,
+    Body, Bump, EnvironmentName, EnvironmentUpdate, Expected, NewPrompt, NewVersion, PromptId,
+    Result, Selector, Store, StoreOptions, Version,
 };
 
 /// One operation. A script's text names each by its word.
@@ -230,7 +230,7 @@ pub fn begin(store: &Store, start: Start) -> Result<()> {
     }
     store.create_prompt(NewPrompt::new("base", body("zero"))?.id(base()))?;
     commit(store, body("one"))?;
-    store.settle(|_| ())?;
+    store.checkpoint(|_| ())?;
     commit(store, body("two"))?;
     store.set_environment(base(), "staging", "1.1", Expected::Any)?;
     if start == Start::LongLog {
@@ -272,8 +272,8 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
         }
         Step::Again => made.push(commit(store, body("two"))?),
         Step::Move => {
-            let staging = Move::set(base(), "staging", Selector::Latest)?;
-            let canary = Move::set(base(), format!("canary-{number}"), "1.0")?;
+            let staging = EnvironmentUpdate::set(base(), "staging", Selector::Latest)?;
+            let canary = EnvironmentUpdate::set(base(), format!("canary-{number}"), "1.0")?;
             store.move_environments(&[staging, canary])?;
         }
         Step::Batch => {
@@ -288,7 +288,7 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
                     let new = NewVersion::new(base(), body(format!("part {part} of {number}")))?;
                     made.push(batch.commit(new.bump(Bump::Minor))?);
                 }
-                let wish = Move::set(base(), "staging", Selector::Latest)?;
+                let wish = EnvironmentUpdate::set(base(), "staging", Selector::Latest)?;
                 batch.move_environments(&[wish])?;
                 Ok(made)
             })?;
@@ -320,7 +320,7 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
                 }
             }
         }
-        Step::Settle => drop(store.settle(|_| ())?),
+        Step::Settle => drop(store.checkpoint(|_| ())?),
         Step::Collect => drop(store.collect_garbage(Duration::ZERO)?),
     }
     Ok(made)

@@ -6,7 +6,9 @@ use std::io::Cursor;
 
 use chrono::DateTime;
 use promptbook::diff::diff;
-use promptbook::{Body, Error, Frozen, Json, NewPrompt, NewVersion, Policy, Store, StoreOptions};
+use promptbook::{
+    Body, BumpPolicy, Error, Frozen, Json, NewPrompt, NewVersion, Store, StoreOptions,
+};
 
 pub fn holds(data: &[u8]) {
     let texts = data.split(|byte| *byte == 0).take(4);
@@ -31,7 +33,7 @@ fn accepted(text: &[u8]) -> Option<Body> {
 }
 
 fn are_kept(first: &Body, later: &[Body]) {
-    let options = StoreOptions::new().seed(7).policy(Policy::Free);
+    let options = StoreOptions::new().seed(7).policy(BumpPolicy::Free);
     let options = options.clock(|| DateTime::UNIX_EPOCH);
     let store = options.in_memory().unwrap();
     let created = store.create_prompt(NewPrompt::new("p", first.clone()).unwrap());
@@ -51,7 +53,7 @@ fn are_kept(first: &Body, later: &[Body]) {
     // A word of the text, as a person would ask for it.
     for word in first.text().split_whitespace().take(3) {
         match store.search(word, 9) {
-            Ok(_) | Err(Error::Invalid(_)) => {}
+            Ok(_) | Err(Error::InvalidArgument(_)) => {}
             Err(error) => panic!("{error}"),
         }
     }

@@ -75,7 +75,7 @@ fn fill(store: &Store) {
     }
     store.delete_version("two@1.3").unwrap();
     store.delete_prompt("three").unwrap();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
 }
 
 fn gather(root: &Path, within: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
@@ -139,7 +139,7 @@ pub fn holds(data: &[u8]) {
     let _ = store.create_prompt(NewPrompt::new("more", json!({"model": "m"})).unwrap());
     let _ = store.commit(NewVersion::new("one", json!({"model": "n"})).unwrap());
     let _ = store.undo_newest();
-    let _ = store.settle(|_| ());
+    let _ = store.checkpoint(|_| ());
     let _ = store.collect_garbage(std::time::Duration::ZERO);
     let _ = store.export_bundle(std::io::sink());
 }

@@ -8,12 +8,12 @@ use std::net::TcpStream;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use promptbook::server::{Fake, Fixtures, Status};
+use promptbook::server::{Fake, Fixtures, StatusMode};
 
 static FAKE: LazyLock<Mutex<(Fake, Fixtures)>> = LazyLock::new(|| {
     let text = include_str!("fixtures.json");
     let fixtures = Fixtures::from_json(text).unwrap();
-    let options = Fake::options().seed(7).status(Status::Plain);
+    let options = Fake::options().seed(7).status(StatusMode::Plain);
     let options = options.fixtures(fixtures.clone());
     Mutex::new((options.start().unwrap(), fixtures))
 });

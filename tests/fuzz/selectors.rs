@@ -4,8 +4,8 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use promptbook::{
-    BlobId, EnvironmentName, Invalid, NewPrompt, PromptId, PromptName, PromptRef, Selector, Spec,
-    Store, VersionId, VersionNumber,
+    BlobId, EnvironmentName, InvalidArgument, NewPrompt, PromptId, PromptName, PromptRef, Selector,
+    Store, VersionId, VersionNumber, VersionSpec,
 };
 use serde_json::json;
 
@@ -21,7 +21,7 @@ pub fn holds(data: &[u8]) {
     means_the_same::<VersionId>(text);
     means_the_same::<BlobId>(text);
     let _ = text.parse::<PromptRef>();
-    if let Ok(spec) = text.parse::<Spec>() {
+    if let Ok(spec) = text.parse::<VersionSpec>() {
         is_answered(&spec);
     }
     if let Ok(name) = text.parse::<PromptName>() {
@@ -29,7 +29,7 @@ pub fn holds(data: &[u8]) {
     }
 }
 
-fn means_the_same<T: FromStr<Err = Invalid> + Display + Debug + PartialEq>(text: &str) {
+fn means_the_same<T: FromStr<Err = InvalidArgument> + Display + Debug + PartialEq>(text: &str) {
     match text.parse::<T>() {
         Ok(read) => {
             let written = read.to_string();
@@ -40,7 +40,7 @@ fn means_the_same<T: FromStr<Err = Invalid> + Display + Debug + PartialEq>(text:
 }
 
 /// A store answers with a version, or says why not.
-fn is_answered(spec: &Spec) {
+fn is_answered(spec: &VersionSpec) {
     let store = Store::in_memory().unwrap();
     let new = NewPrompt::new("greeting", json!({"model": "m"})).unwrap();
     store.create_prompt(new).unwrap();
@@ -57,6 +57,6 @@ fn is_found(name: PromptName) {
     let created = store.create_prompt(new).unwrap();
     let by_name = PromptRef::Name(name.clone());
     assert_eq!(store.prompt(by_name).unwrap().id, created.prompt.id);
-    let spec = Spec::new(PromptRef::Name(name), EnvironmentName::production());
+    let spec = VersionSpec::new(PromptRef::Name(name), EnvironmentName::production());
     assert_eq!(store.version(&spec).unwrap().id, created.version.id);
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use promptbook::{
-    Error, ErrorKind, Expected, NewPrompt, NewVersion, OperationId, Report, Selector, Store,
+    Error, ErrorKind, Expected, NewPrompt, NewVersion, OperationId, Selector, Store, VerifyReport,
     Violation,
 };
 
@@ -29,7 +29,7 @@ fn filled() -> (Place, Store) {
     };
     store.batch(import).unwrap();
     create(&store, "file");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     create(&store, "journal");
     (place, store)
 }
@@ -55,7 +55,7 @@ fn all(store: &Store) -> Vec<String> {
     found
 }
 
-fn sound(report: &Report) {
+fn sound(report: &VerifyReport) {
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
@@ -75,7 +75,7 @@ fn a_backup_is_a_store_and_brought_up_to_date() {
     drop(opened);
     assert_eq!(fs::read_dir(backup.path().join("tmp")).unwrap().count(), 0);
 
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     commit(&store, "file", "more");
     let made = store.backup(backup.path(), |_| ()).unwrap();
     sound(&made.report);
@@ -101,7 +101,7 @@ fn others_write_settle_and_repack_meanwhile() {
                     }
                     commit(&store, name, format!("{name} {turn}"));
                     if turn % 7 == 0 {
-                        store.settle(|_| ()).unwrap();
+                        store.checkpoint(|_| ()).unwrap();
                     }
                 }
             });
@@ -166,7 +166,7 @@ fn what_else_is_there_is_left_alone() {
     create(&other.create(), "other");
     let refused = store.backup(other.path(), |_| ()).unwrap_err();
     assert!(
-        matches!(refused, Error::ForeignBackup { operation: 1, .. }),
+        matches!(refused, Error::MismatchedBackup { operation: 1, .. }),
         "{refused}"
     );
     assert_eq!(other.open().prompt_count().unwrap(), 1);
@@ -176,7 +176,10 @@ fn what_else_is_there_is_left_alone() {
     store.backup(backup.path(), |_| ()).unwrap();
     commit(&backup.open(), "file", "in the backup");
     let refused = store.backup(backup.path(), |_| ()).unwrap_err();
-    assert!(matches!(refused, Error::ForeignBackup { .. }), "{refused}");
+    assert!(
+        matches!(refused, Error::MismatchedBackup { .. }),
+        "{refused}"
+    );
 
     for within in ["", "blobs", "blobs/deep/er"] {
         let refused = store.backup(place.path().join(within), |_| ());
@@ -184,10 +187,10 @@ fn what_else_is_there_is_left_alone() {
         assert!(refused.contains("within the store"), "{refused}");
     }
     let refused = Store::in_memory().unwrap().backup(backup.path(), |_| ());
-    assert!(matches!(refused, Err(Error::Invalid(_))));
+    assert!(matches!(refused, Err(Error::InvalidArgument(_))));
     fs::write(other.path().join("file"), "").unwrap();
     let refused = store.backup(other.path().join("file"), |_| ()).unwrap_err();
-    assert!(matches!(refused, Error::Backend(_)), "{refused}");
+    assert!(matches!(refused, Error::Storage(_)), "{refused}");
 }
 
 /// Readers of an earlier backup keep it from being replaced, and nothing is lost.
@@ -220,7 +223,7 @@ fn a_collection_of_the_backup_leaves_what_is_copied_meanwhile() {
     sound(&store.backup(backup.path(), |_| ()).unwrap().report);
     let earlier = all(&backup.open());
     commit(&store, "file", "more");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let made = thread::scope(|scope| {
         let mut collection = None;
         // It is told of each pack, when all files are copied.
@@ -400,7 +403,7 @@ fn a_pack_that_is_made_anew_under_its_name_is_read() {
 fn a_pack_whose_index_is_damaged_is_made_anew() {
     let (place, store) = filled();
     let before = all(&store);
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     let pack = files(&place)
         .into_iter()
@@ -471,7 +474,7 @@ fn a_pack_whose_index_is_damaged_is_made_anew() {
 #[test]
 fn files_that_are_gone_are_taken_back() {
     let (place, store) = filled();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let backup = Place::new();
     store.backup(backup.path(), |_| ()).unwrap();
     let before = all(&store);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chrono::Utc;
 use promptbook::{
-    Batch, Bump, Error, Expected, Move, NewPrompt, NewVersion, Result, Store, StoreOptions,
+    Batch, Bump, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion, Result, Store,
+    StoreOptions,
 };
 
 use crate::support::{Place, body, commit, create, is_sound};
@@ -36,7 +37,7 @@ fn work(batch: &mut Batch<'_>) -> promptbook::Result<()> {
     let made = batch.create_prompt(NewPrompt::new("made", body("made"))?)?;
     batch.commit(NewVersion::new(made.prompt.id, body("more"))?)?;
     batch.commit(NewVersion::new("there", body("more"))?)?;
-    batch.move_environments(&[Move::set("there", "staging", "1.0")?])?;
+    batch.move_environments(&[EnvironmentUpdate::set("there", "staging", "1.0")?])?;
     batch.delete_version("made@1.0")?;
     assert_eq!(
         batch.version("there")?.number.to_string(),
@@ -123,16 +124,16 @@ fn a_batch_that_hides_a_failure_of_the_index_commits_nothing() {
             let failing = NewVersion::new("there", body("failing"))?.message("fail");
             let failed = batch.commit(failing);
             assert!(
-                matches!(failed, Err(Error::Backend(_))),
+                matches!(failed, Err(Error::Storage(_))),
                 "{how}: {failed:?}"
             );
             // Its error is forgotten.
             let _ = batch.create_prompt(NewPrompt::new("behind", body("behind"))?);
-            let _ = batch.move_environments(&[Move::set("there", "staging", "1.0")?]);
+            let _ = batch.move_environments(&[EnvironmentUpdate::set("there", "staging", "1.0")?]);
             Ok(())
         });
         assert!(
-            matches!(result, Err(Error::Backend(_))),
+            matches!(result, Err(Error::Storage(_))),
             "{how}: {result:?}"
         );
         assert_eq!(
@@ -157,8 +158,8 @@ fn moves_are_all_or_none() {
         let before = state(&store);
         let moves = |expected| {
             [
-                Move::set("one", "production", "1.1").unwrap(),
-                Move::remove("two", "production")
+                EnvironmentUpdate::set("one", "production", "1.1").unwrap(),
+                EnvironmentUpdate::remove("two", "production")
                     .unwrap()
                     .expecting(expected),
             ]
@@ -208,7 +209,7 @@ fn a_refused_commit_leaves_nothing() {
     let long = NewVersion::new("there", &breaking)
         .unwrap()
         .message("m".repeat(65 * 1024));
-    assert!(matches!(store.commit(long), Err(Error::Invalid(_))));
+    assert!(matches!(store.commit(long), Err(Error::InvalidArgument(_))));
     assert_eq!(state(&store), before);
     assert_eq!(store.stats().unwrap().operations, stats.operations);
     let forced = store.commit(minor.force(true)).unwrap();
@@ -239,13 +240,13 @@ const CALLS: &[Call] = &[
     }),
     ("move", |store| {
         store
-            .move_environment(Move::set("there", "staging", "1.0")?)
+            .move_environment(EnvironmentUpdate::set("there", "staging", "1.0")?)
             .map(drop)
     }),
     ("rename", |store| store.rename("there", "other").map(drop)),
     ("undo", |store| store.undo_newest().map(drop)),
     ("batch", |store| store.batch(|_| Ok(()))),
-    ("settle", |store| store.settle(|_| ()).map(drop)),
+    ("settle", |store| store.checkpoint(|_| ()).map(drop)),
     ("collect", |store| {
         store.collect_garbage(Duration::ZERO).map(drop)
     }),
@@ -260,9 +261,9 @@ const CALLS: &[Call] = &[
         store.import_bundle(Cursor::new(Vec::new())).map(drop)
     }),
     ("watch", |store| {
-        let cursor = store.cursor()?;
+        let position = store.position()?;
         store
-            .wait_for_changes(cursor, 1, Duration::from_secs(3600))
+            .wait_for_changes(position, 1, Duration::from_secs(3600))
             .map(drop)
     }),
 ];
@@ -322,7 +323,7 @@ fn a_clock_that_writes_is_refused() {
         let theirs = std::sync::Mutex::new(theirs);
         let clock = move || {
             if let Ok(store) = theirs.lock().unwrap().try_recv() {
-                let refused = store.settle(|_| ());
+                let refused = store.checkpoint(|_| ());
                 assert!(matches!(refused, Err(Error::WithinBatch)), "{refused:?}");
                 let refused = store.rename("p", "q");
                 assert!(matches!(refused, Err(Error::WithinBatch)), "{refused:?}");

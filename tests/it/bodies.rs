@@ -9,10 +9,10 @@ use promptbook::{Body, Error, NewPrompt, NewVersion, Version};
 use crate::support::{Place, body, commit, create, is_sound, violations};
 
 /// A store with a settled body, closed; and that body's file.
-fn settled(place: &Place) -> (Version, PathBuf) {
+fn checkpointed(place: &Place) -> (Version, PathBuf) {
     let store = place.create();
     let version = create(&store, "greeting").version;
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let file = place.body(version.blob);
     assert_eq!(
         fs::read_to_string(&file).unwrap(),
@@ -32,13 +32,13 @@ fn is_damaged(place: &Place, version: &Version) {
         &version.id.to_string(),
     ] {
         match store.resolve(spec) {
-            Err(Error::Damaged { blob, .. }) => assert_eq!(blob, version.blob),
+            Err(Error::CorruptBody { blob, .. }) => assert_eq!(blob, version.blob),
             other => panic!("{spec} was answered with {other:?}"),
         }
     }
     let rendered = store.render("greeting", &Default::default(), Default::default());
     assert!(
-        matches!(rendered, Err(Error::Damaged { .. })),
+        matches!(rendered, Err(Error::CorruptBody { .. })),
         "a damaged body was rendered"
     );
     let found = violations(&store);
@@ -52,7 +52,7 @@ fn is_damaged(place: &Place, version: &Version) {
 #[test]
 fn an_altered_file_is_no_answer() {
     let place = Place::new();
-    let (version, file) = settled(&place);
+    let (version, file) = checkpointed(&place);
     let mut bytes = fs::read(&file).unwrap();
     bytes[40] ^= 1;
     fs::write(&file, &bytes).unwrap();
@@ -62,7 +62,7 @@ fn an_altered_file_is_no_answer() {
 #[test]
 fn a_torn_or_empty_file_is_no_answer() {
     let place = Place::new();
-    let (version, file) = settled(&place);
+    let (version, file) = checkpointed(&place);
     let bytes = fs::read(&file).unwrap();
     for length in [bytes.len() - 1, 0] {
         fs::write(&file, &bytes[..length]).unwrap();
@@ -73,7 +73,7 @@ fn a_torn_or_empty_file_is_no_answer() {
 #[test]
 fn another_bodys_bytes_are_no_answer() {
     let place = Place::new();
-    let (version, file) = settled(&place);
+    let (version, file) = checkpointed(&place);
     fs::write(&file, body("another")).unwrap();
     is_damaged(&place, &version);
 }
@@ -81,7 +81,7 @@ fn another_bodys_bytes_are_no_answer() {
 #[test]
 fn a_missing_file_is_no_answer() {
     let place = Place::new();
-    let (version, file) = settled(&place);
+    let (version, file) = checkpointed(&place);
     fs::remove_file(&file).unwrap();
     is_damaged(&place, &version);
 }
@@ -110,7 +110,7 @@ fn the_journal_wins_over_a_torn_file() {
         body("greeting")
     );
     is_sound(&store);
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     assert_eq!(store.stats().unwrap().waiting_bodies, 0);
     let mended = fs::read_to_string(&file).unwrap();
     assert_eq!(
@@ -130,7 +130,7 @@ fn a_shared_body_goes_with_its_last_version() {
     let second = commit(&store, "greeting", "greeting");
     commit(&store, "greeting", "another");
     assert_eq!(first.blob, second.blob, "one body is stored once");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     store.delete_version(first.id).unwrap();
     assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 0);
     let store = place.open();
@@ -154,7 +154,7 @@ fn a_shared_body_goes_with_its_last_version() {
     );
     is_sound(&store);
     let again = commit(&store, "greeting", "greeting");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let text = place
         .open()
         .resolve(again.id)
@@ -169,7 +169,7 @@ fn a_shared_body_goes_with_its_last_version() {
 #[test]
 fn leftovers_are_collected() {
     let place = Place::new();
-    let (version, file) = settled(&place);
+    let (version, file) = checkpointed(&place);
     let stray = place.body(promptbook::BlobId::of(b"stray"));
     fs::create_dir_all(stray.parent().unwrap()).unwrap();
     fs::write(&stray, "stray").unwrap();
@@ -193,7 +193,7 @@ fn a_body_that_comes_back_while_verified_is_not_missing() {
     let store = place.create();
     create(&store, "first");
     let gone = create(&store, "gone");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let report = store.verify(|checked| {
         if checked == 1 {
             store.delete_prompt(gone.prompt.id).unwrap();
@@ -211,7 +211,7 @@ fn a_body_that_comes_back_while_verified_is_not_missing() {
 fn a_body_is_as_readable_as_the_index() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
-    let (_, file) = settled(&place);
+    let (_, file) = checkpointed(&place);
     let readers = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o444;
     assert_eq!(readers(file), readers(place.index()));
 }

@@ -46,7 +46,7 @@ fn a_deletion_by_a_clock_that_was_behind_keeps_its_body() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         set("1971-01-01T00:00:00Z");
         store.delete_version(version).unwrap();
         set("2026-01-02T00:00:00Z");
@@ -72,7 +72,7 @@ fn an_operation_that_is_ahead_of_the_clock_counts_for_nothing() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         set("2036-01-01T00:00:00Z");
         create(store, "ahead");
         set("2026-01-10T00:00:00Z");
@@ -91,7 +91,7 @@ fn a_collection_that_is_far_ahead_asks_first() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         store.delete_version(version).unwrap();
         set("2096-01-01T00:00:00Z");
         let refused = store.collect_garbage(Store::RETENTION).unwrap_err();
@@ -125,7 +125,7 @@ fn without_a_retention_no_clock_matters() {
         create(store, "p");
         set("2036-01-01T00:00:00Z");
         let version = commit(store, "p", "deleted").id;
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         store.delete_version(version).unwrap();
         set("1971-01-01T00:00:00Z");
         assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
@@ -173,7 +173,7 @@ fn a_store_is_sound_whatever_its_clock_said() {
         let deleted = commit(&store, "p", "two").id;
         record(&store, version);
         store.delete_version(deleted).unwrap();
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         store.collect_garbage(Store::RETENTION).unwrap();
         store.repack().unwrap();
         is_sound(&store);
@@ -245,7 +245,7 @@ fn recorded_inputs_go_with_the_version_that_is_lost() {
                 .record_inputs(lost, request.to_string(), inputs, None)
                 .unwrap();
         }
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         store.delete_version(lost).unwrap();
         let collected = store.collect_garbage(Store::RETENTION).unwrap();
         assert_eq!(collected.inputs, 0, "it can be brought back");
@@ -268,7 +268,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
         let place = Place::new();
         let store = place.create();
         create(&store, "first");
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         drop(store);
         place.fold_log();
         let older = std::fs::read(place.index()).unwrap();
@@ -283,7 +283,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
         });
         made.unwrap();
         (0..20).for_each(|number| drop(create(&store, &format!("single {number}"))));
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         if repacked {
             let later = StoreOptions::new().clock(|| Utc::now() + TimeDelta::days(2));
             later.open(place.path()).unwrap().repack().unwrap();
@@ -349,7 +349,7 @@ fn packing_does_not_make_a_body_younger() {
     };
     let store = place.create();
     create(&store, "p");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     place.fold_log();
     let older = std::fs::read(place.index()).unwrap();
@@ -357,7 +357,7 @@ fn packing_does_not_make_a_body_younger() {
     let versions: Vec<_> = (0..10)
         .map(|number| commit(&store, "p", number.to_string()))
         .collect();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let twenty_days_ago = std::time::SystemTime::now() - 20 * DAY;
     for version in &versions {
         let file = std::fs::File::options()

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use promptbook::{
-    Bump, Error, Expected, Move, NewVersion, PromptFilter, Store, VersionFilter, VersionNumber,
+    Bump, EnvironmentUpdate, Error, Expected, NewVersion, PromptFilter, Store, VersionFilter,
+    VersionNumber,
 };
 
 use crate::support::{Done, Place, body, commit, create, is_sound};
@@ -133,8 +134,8 @@ fn readers_see_whole_operations_only() {
     commit(&writer, "shared", "second");
     let both = |to: &str| {
         [
-            Move::set(prompt, "a", to).unwrap(),
-            Move::set(prompt, "b", to).unwrap(),
+            EnvironmentUpdate::set(prompt, "a", to).unwrap(),
+            EnvironmentUpdate::set(prompt, "b", to).unwrap(),
         ]
     };
     writer.move_environments(&both("1.0")).unwrap();
@@ -231,7 +232,7 @@ fn collecting_never_takes_a_body_that_is_used() {
                     collector
                         .collect_garbage(std::time::Duration::ZERO)
                         .unwrap();
-                    collector.settle(|_| ()).unwrap();
+                    collector.checkpoint(|_| ()).unwrap();
                 }
             });
         }

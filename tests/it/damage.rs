@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use promptbook::{Error, ErrorKind, Report, Store, StoreOptions, Violation};
+use promptbook::{Error, ErrorKind, Store, StoreOptions, VerifyReport, Violation};
 
 use crate::support::{Place, commit, create};
 
@@ -20,7 +20,7 @@ fn filled() -> Place {
     for number in 0..70 {
         commit(&store, "p7", number);
     }
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     // Of bodies in the journal.
     for number in 0..20 {
         commit(&store, "p8", "long ".repeat(100 * number));
@@ -34,7 +34,7 @@ fn filled() -> Place {
     place
 }
 
-fn verified(path: &Path) -> Report {
+fn verified(path: &Path) -> VerifyReport {
     StoreOptions::new().verify(path, &[], |_| ()).unwrap()
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use promptbook::{
-    Bump, EnvironmentName, Error, Expected, NewVersion, PromptId, Spec, Store, VersionNumber,
+    Bump, EnvironmentName, Error, Expected, NewVersion, PromptId, Store, VersionNumber, VersionSpec,
 };
 
 use crate::support::{Done, Place, body, commit, create};
@@ -38,7 +38,7 @@ fn move_on(store: &Store, id: PromptId, acknowledged: impl Fn(u32)) {
 /// publishes how far.
 fn never_stale(readers: &[&Store], id: PromptId, write: impl FnOnce(&AtomicU32)) {
     let (acknowledged, done) = (AtomicU32::new(0), AtomicBool::new(false));
-    let production = Spec::new(id, EnvironmentName::production());
+    let production = VersionSpec::new(id, EnvironmentName::production());
     let read = |store: &Store| {
         let mut seen = 0;
         let mut is_fresh = |minor: u32, least: u32| {

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use promptbook::frozen::Drift;
+use promptbook::frozen::LockDrift;
 use promptbook::{
-    Bump, EnvironmentName, Error, Expected, FileError, Frozen, Lock, Mode, Move, NewPrompt,
-    NewVersion, PromptId, Store,
+    Bump, EnvironmentName, EnvironmentUpdate, Error, Expected, FileError, Frozen, Lockfile,
+    NewPrompt, NewVersion, PromptId, RenderMode, Store,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -51,15 +51,17 @@ fn a_file_that_is_compiled_in_is_read() {
     assert!(GOLDEN.as_ptr_range().contains(&text.start));
 
     let given = inputs(json!({"name": "Ada"}));
-    let rendered = golden.render("id:greet1", &given, Mode::Strict).unwrap();
+    let rendered = golden
+        .render("id:greet1", &given, RenderMode::Strict)
+        .unwrap();
     assert_eq!(rendered.body["messages"][1]["content"], "Greet Ada.");
-    let problems = golden.render("greeting", &Map::new(), Mode::Strict);
+    let problems = golden.render("greeting", &Map::new(), RenderMode::Strict);
     assert_eq!(
         problems.unwrap_err().to_string(),
         "not rendered: messages[1].content: input name (string) is missing"
     );
     let rendered = golden
-        .render("greeting", &Map::new(), Mode::Helicone)
+        .render("greeting", &Map::new(), RenderMode::Helicone)
         .unwrap();
     assert_eq!(
         rendered.body["messages"][1]["content"],
@@ -220,10 +222,10 @@ fn a_lock_tells_what_moved() {
         .unwrap();
     let then = store.operations(&Default::default(), None, 1).unwrap()[0].number;
     let file_then = frozen(&store);
-    let before = Lock::of(&file_then);
-    let told = |before: &Lock| {
-        let drifts = before.drift(&Lock::of(&frozen(&store)));
-        drifts.iter().map(Drift::to_string).collect::<Vec<_>>()
+    let before = Lockfile::of(&file_then);
+    let told = |before: &Lockfile| {
+        let drifts = before.drift(&Lockfile::of(&frozen(&store)));
+        drifts.iter().map(LockDrift::to_string).collect::<Vec<_>>()
     };
     assert!(told(&before).is_empty());
 
@@ -310,7 +312,7 @@ fn all_is_of_one_moment() {
             seen += 1;
         }
     });
-    let moves = [Move::set("tone", "production", "1.0").unwrap()];
+    let moves = [EnvironmentUpdate::set("tone", "production", "1.0").unwrap()];
     store.move_environments(&moves).unwrap();
     assert_ne!(
         frozen(&store).get("tone").unwrap().number(),
@@ -378,8 +380,8 @@ proptest! {
                         "a" => (one.name, json!("{{hc:b:number}}")),
                         _ => (one.name, n.clone()),
                     }).collect();
-                    let live = store.render((prompt.id(), EnvironmentName::production()), &given, Mode::Strict);
-                    let rendered = prompt.render(&given, Mode::Strict);
+                    let live = store.render((prompt.id(), EnvironmentName::production()), &given, RenderMode::Strict);
+                    let rendered = prompt.render(&given, RenderMode::Strict);
                     prop_assert_eq!(live.is_ok(), rendered.is_ok());
                     if let (Ok(live), Ok(rendered)) = (live, rendered) {
                         prop_assert_eq!(live.version.id, prompt.version());

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use promptbook::{
-    Change, EnvironmentName, Error, Expected, Mode, Moment, Move, NewPrompt, NewVersion, Operation,
-    OperationFilter, OperationKind, Policy, PromptFilter, PromptId, PromptName, Selector, Store,
-    StoreOptions, VersionFilter, VersionId, View,
+    BumpPolicy, Change, EnvironmentName, EnvironmentUpdate, Error, Expected, Moment, NewPrompt,
+    NewVersion, Operation, OperationFilter, OperationKind, PromptFilter, PromptId, PromptName,
+    RenderMode, Selector, Store, StoreOptions, VersionFilter, VersionId, View,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -107,8 +107,8 @@ fn play(
 
 fn stages() -> [Stage; 2] {
     [
-        Stage::in_memory(Policy::Free, 1),
-        Stage::in_a_directory(Policy::Enforced, 0),
+        Stage::in_memory(BumpPolicy::Free, 1),
+        Stage::in_a_directory(BumpPolicy::Enforced, 0),
     ]
 }
 
@@ -189,7 +189,7 @@ proptest! {
                 prop_assert!(
                     matches!(
                         refused,
-                        None | Some(Error::StoodOn { .. } | Error::AlreadyUndone { .. })
+                        None | Some(Error::UndoBlocked { .. } | Error::AlreadyUndone { .. })
                     ),
                     "{:?}",
                     refused
@@ -227,7 +227,7 @@ proptest! {
                             store.undo_newest().unwrap();
                         }
                     }
-                    Err(Error::StoodOn { later, .. }) => {
+                    Err(Error::UndoBlocked { later, .. }) => {
                         prop_assert!(!with_later && !later.is_empty());
                         prop_assert_eq!(last(store), end);
                     }
@@ -355,7 +355,7 @@ fn an_operation_that_others_stand_on_is_taken_back_with_them() {
         let moved = store.set_environment("hello", "production", "1.1", Expected::Any);
         moved.unwrap(); // 5
         let stood_on = |number: u64| match store.undo(number) {
-            Err(Error::StoodOn { operation, later }) if operation == number => later,
+            Err(Error::UndoBlocked { operation, later }) if operation == number => later,
             other => panic!("{other:?}"),
         };
         assert_eq!(stood_on(2), [3, 5], "a base, and a pointer; not the name");
@@ -431,7 +431,7 @@ fn a_release_of_several_pointers_is_taken_back_as_one() {
             commit(store, name, "next");
         }
         let moves = ["a", "b"].map(|name| {
-            let wish = Move::set(name, "production", "1.1").unwrap();
+            let wish = EnvironmentUpdate::set(name, "production", "1.1").unwrap();
             wish.because("Release 7")
         });
         store.move_environments(&moves).unwrap();
@@ -441,7 +441,7 @@ fn a_release_of_several_pointers_is_taken_back_as_one() {
         for name in ["a@production", "b@production"] {
             assert_eq!(number_of(store, name), "1.0");
         }
-        let holders = store.holders("a", "production", 9).unwrap();
+        let holders = store.environment_log("a", "production", 9).unwrap();
         let told: Vec<_> = holders
             .iter()
             .map(|held| (held.number.to_string(), held.kind, held.reason.as_deref()))
@@ -454,8 +454,11 @@ fn a_release_of_several_pointers_is_taken_back_as_one() {
         assert_eq!(told, [back, released, first]);
         assert_eq!(holders[0].until, None);
         assert_eq!(holders[1].until, Some(holders[0].from));
-        assert_eq!(store.holders("a", "production", 1).unwrap().len(), 1);
-        assert!(store.holders("a", "nowhere", 9).unwrap().is_empty());
+        assert_eq!(
+            store.environment_log("a", "production", 1).unwrap().len(),
+            1
+        );
+        assert!(store.environment_log("a", "nowhere", 9).unwrap().is_empty());
     });
 }
 
@@ -467,7 +470,7 @@ fn a_pointer_that_was_removed_leaves_a_gap() {
         removed.unwrap();
         let set = store.set_environment("a", "production", Selector::Latest, Expected::Any);
         set.unwrap();
-        let holders = store.holders("a", "production", 9).unwrap();
+        let holders = store.environment_log("a", "production", 9).unwrap();
         assert_eq!(holders.len(), 2);
         assert!(holders[1].until.unwrap() <= holders[0].from);
         assert_eq!(holders[1].operation, 1);
@@ -479,9 +482,9 @@ fn a_pointer_that_comes_back_in_one_operation_has_not_moved() {
     both(|store| {
         create(store, "p");
         commit(store, "p", "two");
-        let moves = ["1.1", "1.0"].map(|to| Move::set("p", "production", to).unwrap());
+        let moves = ["1.1", "1.0"].map(|to| EnvironmentUpdate::set("p", "production", to).unwrap());
         store.move_environments(&moves).unwrap();
-        let holders = store.holders("p", "production", 9).unwrap();
+        let holders = store.environment_log("p", "production", 9).unwrap();
         let told: Vec<_> = holders
             .iter()
             .map(|held| (held.operation, held.until))
@@ -512,7 +515,7 @@ fn a_deleted_version_comes_back_as_long_as_its_body_is_kept() {
     let store = options.create(place.path()).unwrap();
     create(&store, "greeting");
     let version = commit(&store, "greeting", "once");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let deleted = store.delete_version(version.id).unwrap();
     let operation = last(&store);
 
@@ -568,7 +571,7 @@ fn a_view_of_the_past_fills_partials_as_they_were() {
 
         let inputs = Map::from_iter([("name".to_owned(), json!("Ada"))]);
         let rendered = |view: &View| {
-            let rendered = view.render("greeting@production", &inputs, Mode::Strict)?;
+            let rendered = view.render("greeting@production", &inputs, RenderMode::Strict)?;
             Ok::<_, Error>(rendered.body["messages"][0]["content"].clone())
         };
         assert!(matches!(rendered(store), Err(Error::Render { .. })));

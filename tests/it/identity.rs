@@ -188,7 +188,7 @@ fn in_another_directory() {
     std::env::set_current_dir(std::env::var_os("PROMPTBOOK_THERE").unwrap()).unwrap();
     create(&store, "placed");
     assert_eq!(store.prompt("placed").unwrap().versions, 1);
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     is_sound(&store);
 }
 
@@ -286,10 +286,10 @@ fn a_backup_is_of_one_directory_while_two_change_places() {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     let (directory, store) = two();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     let [a, b] = ["a", "b"].map(|name| directory.path().join(name));
-    Store::open(&b).unwrap().settle(|_| ()).unwrap();
+    Store::open(&b).unwrap().checkpoint(|_| ()).unwrap();
     let done = AtomicBool::new(false);
     let made = std::thread::scope(|scope| {
         let _done = crate::support::Done(&done);

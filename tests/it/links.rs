@@ -73,7 +73,7 @@ fn each_change(place: &Place) -> [(&'static str, Result<(), Error>); 4] {
     let store = later.open(place.path()).unwrap();
     let all = GcOptions::new().retention(Duration::ZERO).repack(true);
     [
-        ("settle", store.settle(|_| ()).map(drop)),
+        ("settle", store.checkpoint(|_| ()).map(drop)),
         ("collect", store.collect_garbage(Duration::ZERO).map(drop)),
         ("repack", store.repack().map(drop)),
         ("all", store.collect_garbage_with(all).map(drop)),
@@ -86,7 +86,7 @@ fn nothing_is_swept_through_a_linked_tmp() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let deleted = commit(&store, "p", "deleted");
     store.delete_version(deleted.id).unwrap();
     drop(store);
@@ -98,7 +98,7 @@ fn nothing_is_swept_through_a_linked_tmp() {
     is_refused(store.collect_garbage(Duration::ZERO), &tmp);
     documents.are_untouched("collect");
     let waiting = commit(&store, "p", "waits");
-    is_refused(store.settle(|_| ()), &tmp);
+    is_refused(store.checkpoint(|_| ()), &tmp);
     drop(store);
     documents.are_untouched("settle");
     let store = place.open();
@@ -111,7 +111,7 @@ fn nothing_is_swept_through_a_linked_tmp() {
     fs::remove_file(&tmp).unwrap();
     fs::create_dir(&tmp).unwrap();
     let store = place.open();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     is_sound(&store);
 }
 
@@ -129,7 +129,7 @@ fn bodies_are_read_through_links_and_not_changed() {
         });
         imported.unwrap();
         let version = create(&store, "single").version;
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         for number in 0..90 {
             store.delete_prompt(format!("p{number}").as_str()).unwrap();
         }
@@ -200,7 +200,7 @@ fn what_no_store_made_stays() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let names = [
         "tmp/notes.txt",
         "blobs/notes.txt",
@@ -229,7 +229,7 @@ fn what_a_killed_backup_left_is_swept() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let left = place.path().join("tmp/.tmpLeft");
     fs::create_dir(&left).unwrap();
     fs::write(left.join("index.db"), "half").unwrap();

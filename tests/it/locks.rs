@@ -39,7 +39,7 @@ fn settling_waits_for_a_collection() {
     let version = create(&store, "greeting").version;
     let file = place.body(version.blob);
     std::thread::scope(|scope| {
-        let settling = scope.spawn(|| store.settle(|_| ()).unwrap());
+        let settling = scope.spawn(|| store.checkpoint(|_| ()).unwrap());
         sleep(A_WHILE);
         let early = (file.exists(), store.stats().unwrap().waiting_bodies);
         collecting.unlock().unwrap();
@@ -79,7 +79,7 @@ fn collecting_waits_for_a_settling() {
     let store = place.create();
     let version = create(&store, "greeting").version;
     commit(&store, "greeting", "kept");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     store.delete_version(version.id).unwrap();
     let file = place.body(version.blob);
     let stray = place.body(promptbook::BlobId::of(b"stray"));

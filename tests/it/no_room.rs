@@ -71,7 +71,7 @@ fn commit_until_there_is_no_room() {
             let read = store.resolve("greeting");
             assert!(matches!(read, Err(Error::Poisoned)), "{read:?}");
         }
-        Error::Backend(_) => assert!(store.resolve("greeting").is_ok(), "reads go on"),
+        Error::Storage(_) => assert!(store.resolve("greeting").is_ok(), "reads go on"),
         other => panic!("{other:?}"),
     }
 }
@@ -131,7 +131,7 @@ fn many_commit_until_there_is_no_room() {
                             let mut told = acknowledged.lock().unwrap();
                             *told += &format!("{}\n", version.id);
                         }
-                        Err(Error::OutcomeUnknown { .. } | Error::Poisoned | Error::Backend(_)) => {
+                        Err(Error::OutcomeUnknown { .. } | Error::Poisoned | Error::Storage(_)) => {
                             break;
                         }
                         Err(other) => panic!("{other:?}"),
@@ -174,5 +174,5 @@ fn settle_many_bodies() {
         Ok(())
     });
     done.unwrap();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
 }

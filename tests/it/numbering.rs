@@ -1,12 +1,12 @@
 //! Numbers and ids, once given, are never given again.
 
-use promptbook::{Bump, Error, NewPrompt, NewVersion, Policy, Store, StoreOptions};
+use promptbook::{Bump, BumpPolicy, Error, NewPrompt, NewVersion, Store, StoreOptions};
 
 use crate::support::{Place, body, create, is_sound};
 
 fn both() -> [(Option<Place>, Store); 2] {
     let place = Place::new();
-    let options = StoreOptions::new().policy(Policy::Free);
+    let options = StoreOptions::new().policy(BumpPolicy::Free);
     let store = options.create(place.path()).unwrap();
     [(Some(place), store), (None, options.in_memory().unwrap())]
 }

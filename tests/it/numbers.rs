@@ -3,7 +3,8 @@
 
 use promptbook::diff::EditKind;
 use promptbook::{
-    Body, Bump, Contract, EnvironmentName, Frozen, Mode, NewPrompt, NewVersion, Store, Verdict,
+    Body, Bump, Contract, EnvironmentName, Frozen, NewPrompt, NewVersion, RenderMode, Store,
+    Verdict,
 };
 use serde_json::{Map, Value, json};
 
@@ -78,7 +79,7 @@ fn what_is_no_tag_is_rendered_byte_for_byte() {
         let digits = "653247040368672769";
         let filled = [who, digits, &partial, digits, digits, &format!("k-{who}")];
         let rendered = store
-            .render(prompt.as_str(), &inputs, Mode::Strict)
+            .render(prompt.as_str(), &inputs, RenderMode::Strict)
             .unwrap();
         assert_eq!(rendered.text(), body(number, filled));
         assert_eq!(
@@ -97,7 +98,7 @@ fn what_is_no_tag_is_rendered_byte_for_byte() {
         half[2] = "Be \\\"kind\\\",\\n{{hc:who:string}} / é";
         assert_eq!(one.text(), body(number, half));
         assert_eq!(
-            one.render(&inputs, Mode::Strict).unwrap().text(),
+            one.render(&inputs, RenderMode::Strict).unwrap().text(),
             rendered.text()
         );
         let definition = |contract: Contract| contract.tools[0].definition.clone();
@@ -114,7 +115,9 @@ fn a_body_without_tags_is_rendered_as_it_is() {
     let text =
         " {\"a\": [1.50, -0], \"messages\": [{\"content\": \"{{hc:a}} \\u007b\"}],\n\"a\":1E5} ";
     create(&store, "plain0", text);
-    let rendered = store.render("plain0", &Map::new(), Mode::Strict).unwrap();
+    let rendered = store
+        .render("plain0", &Map::new(), RenderMode::Strict)
+        .unwrap();
     assert_eq!(rendered.text(), text);
 }
 
@@ -132,22 +135,22 @@ fn integers_of_inputs_have_all_their_digits() {
         "18446744073709551615",
         "-9223372036854775808",
     ] {
-        let filled = render(serde_json::from_str(n).unwrap(), Mode::Strict);
+        let filled = render(serde_json::from_str(n).unwrap(), RenderMode::Strict);
         let expected = format!(r#"{{"messages": [{{"content": "{n} {n},1"}}], "tools": [{n}]}}"#);
         assert_eq!(filled.text(), expected);
     }
     // What is no integer is written as JavaScript writes it, and in its client's mode all is.
     assert_eq!(
-        render(json!(1e21), Mode::Strict).body["messages"][0]["content"],
+        render(json!(1e21), RenderMode::Strict).body["messages"][0]["content"],
         "1e+21 1e+21,1"
     );
-    let filled = render(json!(9_007_199_254_740_993_u64), Mode::Helicone);
+    let filled = render(json!(9_007_199_254_740_993_u64), RenderMode::Helicone);
     assert_eq!(
         filled.body["messages"][0]["content"],
         "9007199254740992 9007199254740992,1"
     );
     // Other numbers are inputs as text.
-    let filled = render(json!("123456789012345678901"), Mode::Strict);
+    let filled = render(json!("123456789012345678901"), RenderMode::Strict);
     assert_eq!(
         filled.body["messages"][0]["content"],
         "123456789012345678901 123456789012345678901,1"

@@ -21,7 +21,7 @@ fn a_fork_is_refused() {
     let store = place.create();
     create(&store, "p");
     let refused = |answer: Result<(), Error>| match answer {
-        Err(Error::Backend(error)) => error.kind() == storage::ErrorKind::Forked,
+        Err(Error::Storage(error)) => error.kind() == storage::StorageErrorKind::Forked,
         _ => false,
     };
     let in_fork = store.clone();
@@ -31,7 +31,7 @@ fn a_fork_is_refused() {
         let new = NewVersion::new("p", body("in a fork")).map_err(|_| std::io::ErrorKind::Other)?;
         let all = refused(in_fork.commit(new).map(drop))
             && refused(in_fork.prompts(&PromptFilter::default(), None, 9).map(drop))
-            && refused(in_fork.settle(|_| ()).map(drop))
+            && refused(in_fork.checkpoint(|_| ()).map(drop))
             && refused(in_fork.verify(|_| ()).map(drop));
         Err(std::io::Error::from_raw_os_error(if all { 77 } else { 78 }))
     };
@@ -59,7 +59,7 @@ fn a_fork_may_drop_the_store() {
 fn drop_a_store_in_a_fork() {
     let store = child::store();
     commit(&store, "p", "so that there is a thread");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     // The only handle, so that the fork drops the store itself.
     let mut inherited = Some(store);
     let place = child::directory();
@@ -130,12 +130,12 @@ fn a_store_that_is_moved_while_open_loses_nothing() {
     let (here, there) = (place.path().join("here"), place.path().join("there"));
     let store = Store::create(&here).unwrap();
     create(&store, "p");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let waiting = commit(&store, "p", "in the journal");
     std::fs::rename(&here, &there).unwrap();
     let other = Store::create(&here).unwrap();
     create(&other, "other");
-    other.settle(|_| ()).unwrap();
+    other.checkpoint(|_| ()).unwrap();
 
     let many = store.batch(|batch| {
         for turn in 0..100 {
@@ -147,7 +147,7 @@ fn a_store_that_is_moved_while_open_loses_nothing() {
     for refused in [
         many,
         store.create_prompt(new).map(drop),
-        store.settle(|_| ()).map(drop),
+        store.checkpoint(|_| ()).map(drop),
         store.repack().map(drop),
         store.collect_garbage(std::time::Duration::ZERO).map(drop),
     ] {
@@ -160,7 +160,7 @@ fn a_store_that_is_moved_while_open_loses_nothing() {
     assert_eq!(other.prompt_count().unwrap(), 1);
     let store = Store::open(&there).unwrap();
     assert_eq!(store.resolve("p@latest").unwrap().version.id, waiting.id);
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     is_sound(&store);
 }
 
@@ -194,7 +194,7 @@ fn names_of_any_script_are_names() {
         made.push((name, created.prompt.id));
     }
     assert!(made.len() >= 10, "{made:?}");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     let store = place.open();
     for (name, id) in made {
@@ -222,7 +222,7 @@ fn a_clock_that_goes_backwards_orders_nothing() {
         let version = commit(&store, "p", turn);
         assert_eq!(store.version("p@latest").unwrap().id, version.id);
         if turn % 50 == 0 {
-            store.settle(|_| ()).unwrap();
+            store.checkpoint(|_| ()).unwrap();
             store.collect_garbage(Duration::from_secs(3600)).unwrap();
         }
     }
@@ -276,7 +276,7 @@ fn few_files() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(told, Error::Backend(_)), "{told:?}");
+    assert!(matches!(told, Error::Storage(_)), "{told:?}");
     assert!(stores.len() > 3, "{} stores, then {told}", stores.len());
     let versions = stores[0].prompt("p").unwrap().versions;
     assert!(versions > stores.len() as u64);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use promptbook::{Error, ErrorKind, NewVersion, Policy, Result, Store, StoreOptions};
+use promptbook::{BumpPolicy, Error, ErrorKind, NewVersion, Result, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, create};
 
@@ -55,19 +55,21 @@ fn a_store_is_made_where_there_is_none() {
 #[test]
 fn a_store_keeps_what_it_was_made_with() {
     let place = Place::new();
-    let made = StoreOptions::new().first_version(0, 0).policy(Policy::Free);
+    let made = StoreOptions::new()
+        .first_version(0, 0)
+        .policy(BumpPolicy::Free);
     let settings = made.create(place.path()).unwrap().settings();
     let other = StoreOptions::new()
         .first_version(5, 0)
-        .policy(Policy::Enforced);
+        .policy(BumpPolicy::Enforced);
     let opened = other.open(place.path()).unwrap();
     assert_eq!(opened.settings(), settings);
     assert_eq!(
         opened.policy(),
-        Policy::Enforced,
+        BumpPolicy::Enforced,
         "another policy is the handle's"
     );
-    assert_eq!(place.open().policy(), Policy::Free, "and is not kept");
+    assert_eq!(place.open().policy(), BumpPolicy::Free, "and is not kept");
     assert_eq!(create(&opened, "p").version.number.to_string(), "0.0");
 }
 
@@ -204,7 +206,7 @@ fn a_store_that_is_read_only_is_only_read() {
             .record_inputs(version.id, "r", Default::default(), None)
             .map(drop),
         reader.batch(|_| Ok(())),
-        reader.settle(|_| ()).map(drop),
+        reader.checkpoint(|_| ()).map(drop),
         reader.collect_garbage(std::time::Duration::ZERO).map(drop),
     ];
     for (number, change) in changes.into_iter().enumerate() {
@@ -267,7 +269,7 @@ fn nothing_is_made_over_what_is_left_of_a_store() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     let index = place.path().join("index.db");
     let kept = std::fs::read(&index).unwrap();
@@ -282,7 +284,7 @@ fn nothing_is_made_over_what_is_left_of_a_store() {
             Store::create(place.path()),
         ] {
             assert!(
-                matches!(made, Err(Error::IndexLost { .. })),
+                matches!(made, Err(Error::IndexMissing { .. })),
                 "log {with_log}: {made:?}"
             );
         }

@@ -82,7 +82,7 @@ fn each(path: &Path, look: &mut dyn FnMut(&Path)) {
 /// Everything that makes files: commits, an import that makes a pack, settling, packing, a backup.
 fn work_on_all(store: &Store, name: &str) {
     create(store, name);
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let many = store.batch(|batch| {
         for number in 0..200 {
             let text = crate::support::body(format!("{name} {number} {}", "long ".repeat(50)));
@@ -207,7 +207,7 @@ fn who_may_only_read_can_open_no_lock() {
     home.run(USER, "owners::make", "store");
     let store = Store::open(home.path("store")).unwrap();
     create(&store, "greeting");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     home.run(OTHER, "owners::no_lock_can_be_opened", "store");
     // What someone opened to all is closed again by the next who writes.
@@ -217,7 +217,7 @@ fn who_may_only_read_can_open_no_lock() {
     }
     let store = Store::open(home.path("store")).unwrap();
     commit(&store, "greeting", "again");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     home.run(OTHER, "owners::no_lock_can_be_opened", "store");
 }
@@ -270,8 +270,8 @@ fn commit_and_settle() {
     let store = store();
     let name = format!("of process {}", std::process::id());
     create(&store, &name);
-    let settled = store.settle(|_| ()).unwrap();
-    assert_eq!(settled.bodies, 1);
+    let checkpointed = store.checkpoint(|_| ()).unwrap();
+    assert_eq!(checkpointed.bodies, 1);
 }
 
 /// The rights follow the index's, also for this process's own user.
@@ -284,7 +284,7 @@ fn locks_have_the_rights_of_those_who_may_write_the_index() {
         fs::set_permissions(path("index.db"), PermissionsExt::from_mode(of_index)).unwrap();
         let store = Store::open(directory.path()).unwrap();
         create(&store, "greeting");
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         for name in ["write.lock", "blobs.gate", "blobs.lock"] {
             let mode = fs::metadata(path(name)).unwrap().mode() & 0o777;
             assert_eq!(mode, of_locks, "{name} beside an index of {of_index:o}");

@@ -146,7 +146,7 @@ fn many_commits_are_settled_into_a_pack() {
         };
         store.batch(few).unwrap();
     }
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     let usage = usage(&store);
     assert_eq!(usage.packed_bodies + usage.loose_bodies, 1200);
     assert_eq!(store.stats().unwrap().waiting_bodies, 0);
@@ -162,7 +162,7 @@ fn old_bodies_are_packed_and_current_ones_stay_files() {
     let versions: Vec<_> = (1..8)
         .map(|number| commit(&store, "greeting", number))
         .collect();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     assert_eq!(store.repack().unwrap().bodies, 0, "all are young");
     drop(store);
     let store = later(&place, 2);
@@ -198,7 +198,7 @@ fn many_old_bodies_are_packed_by_gc() {
     create(&store, "greeting");
     for first in (0..600).step_by(60) {
         store.batch(few(first)).unwrap();
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
     }
     assert_eq!(usage(&store).loose_bodies, 601);
     drop(store);
@@ -215,7 +215,7 @@ fn dead_bodies_go_from_packs() {
     let place = Place::new();
     let store = place.create();
     store.batch(|batch| import(batch, 4, 100)).unwrap();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     store.delete_prompt("prompt 1").unwrap();
     let collected = store.collect_garbage(Duration::ZERO).unwrap();
     assert_eq!(
@@ -314,7 +314,7 @@ fn a_damaged_or_missing_pack_is_named() {
     let place = Place::new();
     let store = place.create();
     store.batch(|batch| import(batch, 2, 100)).unwrap();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     let pack = files_in(&place, "blobs/packs").remove(0);
     let sound = fs::read(&pack).unwrap();
@@ -340,7 +340,7 @@ fn a_damaged_or_missing_pack_is_named() {
     let quickly = place.open().verify_quickly(|_| ()).unwrap();
     assert_eq!(quickly.violations.len(), 200);
     let read = place.open().resolve("prompt 1@1.50");
-    assert!(matches!(read, Err(Error::Damaged { .. })), "{read:?}");
+    assert!(matches!(read, Err(Error::CorruptBody { .. })), "{read:?}");
     fs::write(&pack, sound).unwrap();
     is_sound(&place.open());
 }
@@ -384,7 +384,7 @@ fn what_grows_old_is_packed_by_itself() {
     // Else it may look at them while they are young, and again in an hour only.
     days.store(2, Ordering::Relaxed);
     commit(&store, "greeting", "now");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     for _ in 0..200 {
         if usage(&store).packed_bodies > 500 {
             break;

@@ -136,7 +136,7 @@ fn reachable() -> TempDir {
 fn without_log(path: &Path) {
     let store = Store::create(path).unwrap();
     create(&store, "greeting");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     Place::fold_log_of(path);
 }
@@ -219,7 +219,7 @@ fn a_commit_that_left_no_log_is_seen() {
     assert_eq!(reader.ask(), "1.0");
     let writer = Store::open(place.path()).unwrap();
     let number = release(&writer, "folded in");
-    writer.settle(|_| ()).unwrap();
+    writer.checkpoint(|_| ()).unwrap();
     drop(writer);
     Place::fold_log_of(place.path());
     let answer = reader.ask();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use promptbook::{
-    Error, Expected, Matched, NewPrompt, NewVersion, PromptFilter, SearchHit, Selector, Store,
+    Error, Expected, MatchedIn, NewPrompt, NewVersion, PromptFilter, SearchHit, Selector, Store,
     Version, VersionFilter,
 };
 
@@ -12,7 +12,7 @@ use crate::support::{Place, body, commit, create, is_sound};
 /// More operations than search looks into itself.
 const MANY: usize = 70;
 
-fn names(hits: &[SearchHit]) -> Vec<(String, Matched)> {
+fn names(hits: &[SearchHit]) -> Vec<(String, MatchedIn)> {
     let name = |hit: &SearchHit| (hit.prompt.name.to_string(), hit.matched);
     hits.iter().map(name).collect()
 }
@@ -25,7 +25,7 @@ fn tell(store: &Store) {
             .rename(format!("turn {turn}").as_str(), "other")
             .unwrap();
     }
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
 }
 
 fn in_both(test: impl Fn(&Store)) {
@@ -57,9 +57,9 @@ fn names_come_before_texts_and_messages() {
         fresh_and_told(store, |store| {
             let hits = store.search("KITCH", 9).unwrap();
             let expected = [
-                ("a kitchen".to_owned(), Matched::Name),
-                ("second".to_owned(), Matched::Text),
-                ("third".to_owned(), Matched::Message),
+                ("a kitchen".to_owned(), MatchedIn::Name),
+                ("second".to_owned(), MatchedIn::Text),
+                ("third".to_owned(), MatchedIn::Message),
             ];
             assert_eq!(names(&hits), expected);
             let marked =
@@ -152,7 +152,10 @@ fn the_best_text_is_first_whether_told_or_not() {
 fn a_query_of_many_words_is_refused() {
     let store = Store::in_memory().unwrap();
     let refused = store.search(&"word ".repeat(33), 9);
-    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::InvalidArgument(_))),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -196,7 +199,7 @@ fn a_prompt_without_versions_is_found_by_its_name() {
         store.delete_version("lonely@1.0").unwrap();
         fresh_and_told(store, |store| {
             let hits = store.search("lonely", 9).unwrap();
-            assert_eq!(names(&hits), [("lonely".to_owned(), Matched::Name)]);
+            assert_eq!(names(&hits), [("lonely".to_owned(), MatchedIn::Name)]);
             assert_eq!(hits[0].version, None);
         });
     });
@@ -313,7 +316,7 @@ fn answered(store: &Store, word: &str) -> Answers {
     let mut answers = Answers::default();
     for hit in store.search(word, usize::MAX).unwrap() {
         let fresh = match hit.matched {
-            Matched::Message => {
+            MatchedIn::Message => {
                 let id = hit.version.as_ref().map(|version| version.id.to_string());
                 answers.1.insert(id.unwrap())
             }
@@ -377,7 +380,7 @@ fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
             }
         }
         _ if rng.bool() => drop(store.delete_prompt(prompt).unwrap()),
-        _ => drop(store.settle(|_| ()).unwrap()),
+        _ => drop(store.checkpoint(|_| ()).unwrap()),
     }
 }
 
@@ -422,7 +425,7 @@ fn a_store_is_sound_time_after_time() {
     let other = place.open();
     for turn in 0..40 {
         create(&store, &format!("prompt{turn}"));
-        [&store, &other][turn % 2].settle(|_| ()).unwrap();
+        [&store, &other][turn % 2].checkpoint(|_| ()).unwrap();
         is_sound(&store);
         is_sound(&other);
     }
@@ -451,12 +454,12 @@ fn a_name_of_any_text_is_found_by_its_words() {
                 let hits = store.search(word, 9).unwrap();
                 assert_eq!(
                     names(&hits)[..],
-                    [(odd.to_owned(), Matched::Name)],
+                    [(odd.to_owned(), MatchedIn::Name)],
                     "{word}"
                 );
             }
             let hits = store.search("epsilon", 9).unwrap();
-            assert_eq!(names(&hits)[..], [(long.clone(), Matched::Name)]);
+            assert_eq!(names(&hits)[..], [(long.clone(), MatchedIn::Name)]);
             assert!(hits[0].snippet.text.len() < 300, "{}", hits[0].snippet.text);
         });
     });

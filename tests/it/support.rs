@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use promptbook::{
-    BlobId, Bump, Created, Error, NewPrompt, NewVersion, Store, StoreOptions, Version,
+    BlobId, Bump, CreatedPrompt, Error, NewPrompt, NewVersion, Store, StoreOptions, Version,
 };
 use tempfile::TempDir;
 
@@ -77,7 +77,7 @@ pub fn body(text: impl std::fmt::Display) -> String {
 }
 
 /// Makes a prompt whose 1.0 is in `production`.
-pub fn create(store: &Store, name: &str) -> Created {
+pub fn create(store: &Store, name: &str) -> CreatedPrompt {
     store
         .create_prompt(NewPrompt::new(name, body(name)).unwrap())
         .unwrap()

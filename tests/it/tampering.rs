@@ -1,6 +1,6 @@
 //! Whatever is altered in the index behind the store's back, `verify` names it.
 
-use promptbook::{Bump, ErrorKind, NewPrompt, NewVersion, Policy, Store, StoreOptions};
+use promptbook::{Bump, BumpPolicy, ErrorKind, NewPrompt, NewVersion, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, copy, create, is_sound, violations};
 
@@ -8,7 +8,7 @@ use crate::support::{Place, body, commit, copy, create, is_sound, violations};
 fn filled() -> Place {
     let place = Place::new();
     let store = StoreOptions::new()
-        .policy(Policy::Free)
+        .policy(BumpPolicy::Free)
         .create(place.path())
         .unwrap();
     let new = NewPrompt::new("greeting", body("first"))
@@ -29,7 +29,7 @@ fn filled() -> Place {
     let user = format!("{{{{hcp:{}:0:staging}}}}", first.prompt.id);
     let user = NewVersion::new("other", body(user)).unwrap();
     store.commit(user.bump(Bump::Major)).unwrap();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     commit(&store, first.prompt.id.as_str(), "waiting");
     is_sound(&store);
     drop(store);
@@ -322,7 +322,7 @@ fn gathered() -> Place {
     for turn in 0..200 {
         commit(&store, "other", turn);
     }
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     is_sound(&store);
     drop(store);
     place
@@ -444,7 +444,7 @@ fn a_damaged_search_is_no_harm_to_commits() {
     for turn in 0..100 {
         commit(&store, "greeting", turn);
     }
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     assert!(store.search("greeting", 9).is_err(), "it can't be searched");
     assert_eq!(store.version("greeting@latest").unwrap().number.minor, 103);
 }

@@ -59,7 +59,7 @@ fn filled() -> Place {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     commit(&store, "greeting", "second");
     drop(store);
     place
@@ -156,7 +156,7 @@ fn it_is_read_right_or_not_at_all() {
     let opened = StoreOptions::new().read_only(true).open(directory());
     match opened.and_then(|store| store.resolve("greeting")) {
         Ok(found) => assert_eq!(found.body.text(), body("second"), "a stale read"),
-        Err(error) => assert!(matches!(error, Error::Backend(_)), "{error:?}"),
+        Err(error) => assert!(matches!(error, Error::Storage(_)), "{error:?}"),
     }
 }
 

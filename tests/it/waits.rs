@@ -306,7 +306,7 @@ fn work_on_bodies_waits_no_longer_than_its_limit() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     drop(store);
     for name in ["blobs.gate", "blobs.lock"] {
         let held = fs::File::open(place.path().join(name)).unwrap();
@@ -315,7 +315,7 @@ fn work_on_bodies_waits_no_longer_than_its_limit() {
         let store = store.open(place.path()).unwrap();
         commit(&store, "greeting", format!("beside {name}"));
         for refused in [
-            store.settle(|_| ()).map(drop),
+            store.checkpoint(|_| ()).map(drop),
             store.collect_garbage(Duration::ZERO).map(drop),
             store.repack().map(drop),
             store
@@ -335,7 +335,7 @@ fn work_on_bodies_waits_no_longer_than_its_limit() {
     }
     let _ = fs::remove_dir_all(place.path().with_extension("backup"));
     let store = place.open();
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     is_sound(&store);
 }
 
@@ -345,7 +345,7 @@ fn closing_waits_for_no_lock() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     for name in ["blobs.gate", "write.lock"] {
         let store = place.open();
         commit(&store, "greeting", format!("beside {name}"));

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use promptbook::{Cursor, Error, Expected, NewPrompt, Store};
+use promptbook::{Error, Expected, LogPosition, NewPrompt, Store};
 use serde_json::json;
 
 use crate::child::{command, directory, passes};
@@ -16,15 +16,15 @@ const SOON: Duration = Duration::from_secs(20);
 fn changes_come_in_order_and_once() {
     let place = Place::new();
     let store = place.create();
-    let here = store.cursor().unwrap();
-    assert_eq!(here, Cursor::START);
+    let here = store.position().unwrap();
+    assert_eq!(here, LogPosition::START);
     create(&store, "greeting");
     commit(&store, "greeting", "one");
-    let middle = store.cursor().unwrap();
+    let middle = store.position().unwrap();
     commit(&store, "greeting", "two");
 
-    let numbers = |cursor, limit| {
-        let events = store.changes_since(cursor, limit).unwrap();
+    let numbers = |position, limit| {
+        let events = store.changes_since(position, limit).unwrap();
         let numbers: Vec<u64> = events.iter().map(|event| event.operation.number).collect();
         numbers
     };
@@ -33,12 +33,12 @@ fn changes_come_in_order_and_once() {
     assert_eq!(numbers(middle, 9), [3]);
     assert!(numbers(here, 0).is_empty());
     let events = store.changes_since(here, 2).unwrap();
-    assert_eq!(events[1].cursor, middle);
-    let end = store.cursor().unwrap();
+    assert_eq!(events[1].position, middle);
+    let end = store.position().unwrap();
     assert!(numbers(end, 9).is_empty());
     assert_eq!(end.number(), 3);
-    assert_eq!(end.to_string().parse::<Cursor>().unwrap(), end);
-    assert!("3".parse::<Cursor>().is_err());
+    assert_eq!(end.to_string().parse::<LogPosition>().unwrap(), end);
+    assert!("3".parse::<LogPosition>().is_err());
 }
 
 #[test]
@@ -47,15 +47,17 @@ fn a_place_of_another_history_is_refused() {
     create(&one, "a");
     create(&one, "b");
     create(&other, "c");
-    let of_no_history = format!("0-{}", one.cursor().unwrap().to_string().split_off(2));
+    let of_no_history = format!("0-{}", one.position().unwrap().to_string().split_off(2));
     let refused = one.changes_since(of_no_history.parse().unwrap(), 9);
     assert!(
-        matches!(refused, Err(Error::CursorNotFound { .. })),
+        matches!(refused, Err(Error::PositionNotFound { .. })),
         "{refused:?}"
     );
     for store in [&other, &Store::in_memory().unwrap()] {
-        match store.changes_since(one.cursor().unwrap(), 9) {
-            Err(Error::CursorNotFound { cursor }) => assert_eq!(cursor, one.cursor().unwrap()),
+        match store.changes_since(one.position().unwrap(), 9) {
+            Err(Error::PositionNotFound { position }) => {
+                assert_eq!(position, one.position().unwrap())
+            }
             seen => panic!("{seen:?}"),
         }
     }
@@ -66,11 +68,13 @@ fn waiting_ends_at_its_time() {
     let store = Store::in_memory().unwrap();
     let started = Instant::now();
     let waited = Duration::from_millis(60);
-    let events = store.wait_for_changes(Cursor::START, 9, waited).unwrap();
+    let events = store
+        .wait_for_changes(LogPosition::START, 9, waited)
+        .unwrap();
     assert!(events.is_empty() && started.elapsed() >= waited);
     assert!(
         store
-            .wait_for_changes(Cursor::START, 0, Duration::MAX)
+            .wait_for_changes(LogPosition::START, 0, Duration::MAX)
             .unwrap()
             .is_empty()
     );
@@ -88,17 +92,17 @@ fn nothing_is_missed_beside_many_writers() {
             .into_iter()
             .map(|store| {
                 scope.spawn(|| {
-                    let (mut cursor, mut seen) = (Cursor::START, Vec::new());
+                    let (mut position, mut seen) = (LogPosition::START, Vec::new());
                     loop {
                         // Read before the look: what comes after it is looked for again.
                         let last = done.load(Ordering::Acquire);
                         let events = store
-                            .wait_for_changes(cursor, 7, Duration::from_millis(50))
+                            .wait_for_changes(position, 7, Duration::from_millis(50))
                             .unwrap();
                         if events.is_empty() && last {
                             return seen;
                         }
-                        cursor = events.last().map_or(cursor, |event| event.cursor);
+                        position = events.last().map_or(position, |event| event.position);
                         seen.extend(events.iter().map(|event| event.operation.number));
                     }
                 })
@@ -130,7 +134,7 @@ fn nothing_is_missed_beside_many_writers() {
 fn another_processs_change_ends_the_wait() {
     let place = Place::new();
     let store = place.create();
-    let here = store.cursor().unwrap();
+    let here = store.position().unwrap();
     let waiting = thread::spawn(move || store.wait_for_changes(here, 9, SOON).unwrap());
     let this = std::env::current_exe().unwrap();
     passes(command(
@@ -167,7 +171,7 @@ fn events_name_those_whose_partials_moved() {
         make("greeting", "greet1", "{{hcp:outer1:0}}");
         make("other", "other1", "{{hcp:tone01:0:staging}}");
         make("loop", "loop01", "{{hcp:loop01:0}}");
-        let here = store.cursor().unwrap();
+        let here = store.position().unwrap();
         commit(store, "tone", "unseen"); // 6
         let set = |name: &str, to: &str| {
             store

@@ -1,7 +1,7 @@
 //! Who is let in: those with a key, to names that are served.
 
 use promptbook::Store;
-use promptbook::server::{Server, ServerError, ServerOptions, Status};
+use promptbook::server::{Server, ServerError, ServerOptions, StatusMode};
 
 use super::client::Answer;
 use super::scene::{Request, Scene};
@@ -24,7 +24,7 @@ fn send(scene: &Scene, request: &Request, headers: &[(&str, String)]) -> Answer 
 
 #[test]
 fn without_a_known_key_no_route_answers() {
-    for status in [Status::Plain, Status::Live] {
+    for status in [StatusMode::Plain, StatusMode::Live] {
         let scene = Scene::new(status);
         let key = scene.served.running.key().to_owned();
         let right = ("authorization", format!("Bearer {key}"));
@@ -69,7 +69,7 @@ fn each_key_that_was_given_is_let_in() {
 
 #[test]
 fn what_a_server_tells_of_itself_needs_no_key() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let health = scene.served.send_with("GET", "/healthz", &[], None);
     assert_eq!(
         (health.status, health.text.as_str()),
@@ -94,7 +94,7 @@ fn asked_for(scene: &Scene, host: &str) -> u16 {
 
 #[test]
 fn a_request_for_another_name_is_refused_and_changes_nothing() {
-    let scene = Scene::new(Status::Live);
+    let scene = Scene::new(StatusMode::Live);
     let path = format!("/v1/prompt-2025/{}", scene.prompt);
     let elsewhere = format!("http://evil.example{path}");
     let local = "host: localhost\r\n";
@@ -130,7 +130,7 @@ fn a_request_for_another_name_is_refused_and_changes_nothing() {
 
 #[test]
 fn addresses_and_localhost_are_answered_at_any_port() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for host in [
         "127.0.0.1",
         "127.0.0.1:1",

@@ -1,6 +1,6 @@
 //! Whatever is sent is answered, never with an error of the server's own, and the server goes on.
 
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -101,7 +101,7 @@ fn cases(count: u32) -> ProptestConfig {
 
 #[test]
 fn no_body_is_answered_with_an_error_of_the_servers_own() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let ids = vec![
         scene.prompt.to_string(),
         scene.first.to_string(),
@@ -153,7 +153,7 @@ fn part(ids: Vec<String>) -> impl Strategy<Value = String> {
 
 #[test]
 fn no_path_is_answered_with_an_error_of_the_servers_own() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let requests = scene.requests();
     let ids = vec![scene.prompt.to_string(), scene.second.to_string()];
     // The first parts are empty and the version of the API.

@@ -1,6 +1,6 @@
 //! Bodies over HTTP come back byte for byte, in each of the three ways.
 
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use serde_json::json;
 
 use super::client::Served;
@@ -61,7 +61,7 @@ fn nothing_in_a_body_is_altered() {
 
 #[test]
 fn an_update_alters_nothing_either() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let body = "{\n  \"z\": 9007199254740993,\n  \"a\": 1.0\n}";
     let wish = format!(
         r#"{{"promptBody":{body},"promptId":"{}","promptVersionId":"{}","newMajorVersion":false,"commitMessage":""}}"#,

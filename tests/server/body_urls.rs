@@ -1,7 +1,7 @@
 //! URLs of bodies open one body each, to whoever has them. That they expire is shown where they are signed.
 
-use promptbook::server::{ServerOptions, Status};
-use promptbook::{Policy, StoreOptions};
+use promptbook::server::{ServerOptions, StatusMode};
+use promptbook::{BumpPolicy, StoreOptions};
 use serde_json::{Value, json};
 
 use super::client::{Answer, Served};
@@ -24,7 +24,7 @@ fn open(served: &Served, url: &str) -> Answer {
 
 #[test]
 fn a_url_opens_its_body_without_a_key() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let answer = open(&scene.served, &url(&scene.served, scene.first));
     assert_eq!((answer.status, answer.text.as_str()), (200, BODY));
     assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
@@ -38,7 +38,7 @@ fn a_url_opens_its_body_without_a_key() {
 
 #[test]
 fn a_url_lasts_for_an_hour_at_least() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let url = url(&scene.served, scene.first);
     let (_, query) = url.split_once("?expires=").unwrap();
     let expires: i64 = query.split('&').next().unwrap().parse().unwrap();
@@ -48,7 +48,7 @@ fn a_url_lasts_for_an_hour_at_least() {
 
 #[test]
 fn a_url_with_any_character_changed_opens_nothing() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let url = url(&scene.served, scene.first);
     let target = target(&scene.served, &url);
     for at in 1..target.len() {
@@ -66,7 +66,7 @@ fn a_url_with_any_character_changed_opens_nothing() {
 
 #[test]
 fn a_url_written_otherwise_opens_nothing() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let url = url(&scene.served, scene.first);
     let id = scene.first.to_string();
     let (path, query) = url.split_once('?').unwrap();
@@ -95,13 +95,13 @@ fn a_url_written_otherwise_opens_nothing() {
 
 #[test]
 fn a_url_opens_no_other_body() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let (first, second) = (scene.first.to_string(), scene.second.to_string());
     let url = url(&scene.served, scene.first);
     let swapped = url.replace(&first, &second);
     assert_ne!(url, swapped);
     open(&scene.served, &swapped).error(403);
-    let more = Scene::new(Status::Plain);
+    let more = Scene::new(StatusMode::Plain);
     let elsewhere = format!(
         "{}{}",
         more.served.running.url(),
@@ -112,7 +112,7 @@ fn a_url_opens_no_other_body() {
 
 #[test]
 fn a_url_of_what_was_deleted_opens_nothing() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     let (first, foreign) = (url(served, scene.first), url(served, scene.foreign));
     served
@@ -130,7 +130,7 @@ fn a_url_of_what_was_deleted_opens_nothing() {
 #[test]
 fn a_url_and_a_key_outlive_the_server() {
     let place = tempfile::tempdir().unwrap();
-    let store = StoreOptions::new().policy(Policy::Free);
+    let store = StoreOptions::new().policy(BumpPolicy::Free);
     let scene = Scene::of(store.create(place.path()).unwrap(), &ServerOptions::new());
     let url = url(&scene.served, scene.first);
     let key = scene.served.running.key().to_owned();
@@ -143,7 +143,7 @@ fn a_url_and_a_key_outlive_the_server() {
 
 #[test]
 fn a_url_begins_as_the_client_knows_the_server() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     let of_target = |host: &str| {
         let wish = json!({"promptVersionId": scene.first}).to_string();

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use promptbook::server::{Running, Server, ServerOptions, Status};
-use promptbook::{OperationFilter, Policy, PromptFilter, Store, StoreOptions, VersionFilter};
+use promptbook::server::{Server, ServerHandle, ServerOptions, StatusMode};
+use promptbook::{BumpPolicy, OperationFilter, PromptFilter, Store, StoreOptions, VersionFilter};
 use serde_json::{Map, Value};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
@@ -13,7 +13,7 @@ use ureq::http::{HeaderMap, Request};
 /// A store that is served. The server stops when this is dropped.
 pub struct Served {
     pub store: Store,
-    pub running: Running,
+    pub running: ServerHandle,
     /// Where it listens, whatever it is called.
     pub address: SocketAddr,
     agent: Agent,
@@ -22,11 +22,11 @@ pub struct Served {
 impl Served {
     /// A new store in memory, with plain statuses and no bump rules.
     pub fn new() -> Self {
-        Self::with(Status::Plain)
+        Self::with(StatusMode::Plain)
     }
 
-    pub fn with(status: Status) -> Self {
-        let store = StoreOptions::new().policy(Policy::Free).in_memory();
+    pub fn with(status: StatusMode) -> Self {
+        let store = StoreOptions::new().policy(BumpPolicy::Free).in_memory();
         Self::of(store.unwrap(), &ServerOptions::new().status(status))
     }
 

@@ -6,8 +6,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use promptbook::server::{Limits, ServerOptions, Status};
-use promptbook::{Policy, Store, StoreOptions, VersionFilter};
+use promptbook::server::{Limits, ServerOptions, StatusMode};
+use promptbook::{BumpPolicy, Store, StoreOptions, VersionFilter};
 use serde_json::json;
 
 use super::client::{Answer, Served, skip};
@@ -48,7 +48,7 @@ fn eight_clients_update_one_prompt(store: Store) {
 
 #[test]
 fn of_eight_clients_each_gets_its_own_numbers_in_memory() {
-    let store = StoreOptions::new().policy(Policy::Free).in_memory();
+    let store = StoreOptions::new().policy(BumpPolicy::Free).in_memory();
     eight_clients_update_one_prompt(store.unwrap());
 }
 
@@ -56,7 +56,7 @@ fn of_eight_clients_each_gets_its_own_numbers_in_memory() {
 fn of_eight_clients_each_gets_its_own_numbers_on_a_disk() {
     let place = tempfile::tempdir().unwrap();
     let store = StoreOptions::new()
-        .policy(Policy::Free)
+        .policy(BumpPolicy::Free)
         .create(place.path());
     eight_clients_update_one_prompt(store.unwrap());
 }
@@ -92,7 +92,7 @@ fn a_thousand_idle_connections_keep_nobody_waiting() {
     if let Err(why) = opened {
         return skip(&format!("{FILES} files can't be open at once: {why}"));
     }
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let idle: Vec<TcpStream> = (0..1000).map(|_| scene.served.connect()).collect();
     for (at, mut stream) in idle.iter().enumerate() {
         // Some are idle after a request, some amid one, some from the start.
@@ -162,7 +162,7 @@ fn a_connection_too_many_is_told_so_until_there_is_room() {
 
 #[test]
 fn a_request_under_way_is_answered_while_the_server_stops() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let new = r#"{"name":"late","tags":[],"promptBody":{}}"#;
     let mut stream = scene.served.connect();
     let head = format!(

@@ -1,6 +1,6 @@
 //! Pages of other origins: they read nothing, unless theirs was allowed.
 
-use promptbook::server::{ServerOptions, Status};
+use promptbook::server::{ServerOptions, StatusMode};
 
 use super::client::Answer;
 use super::scene::Scene;
@@ -36,7 +36,7 @@ fn grants(answer: &Answer) -> Vec<&str> {
 
 #[test]
 fn no_origin_is_allowed_by_default() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for origin in [PAGE, "null", "http://localhost:3000"] {
         for answer in [from(&scene, "GET", origin, &[]), preflight(&scene, origin)] {
             assert_eq!(grants(&answer), [""; 0], "{origin}");

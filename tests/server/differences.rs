@@ -1,7 +1,7 @@
 //! Where the API differs from the live service on purpose.
 
-use promptbook::server::{ServerOptions, Status};
-use promptbook::{NewPrompt, Policy, Store, StoreOptions};
+use promptbook::server::{ServerOptions, StatusMode};
+use promptbook::{BumpPolicy, NewPrompt, Store, StoreOptions};
 use serde_json::{Value, json};
 
 use super::client::Served;
@@ -27,7 +27,9 @@ fn number(scene: &Scene, version: &str) -> String {
 
 #[test]
 fn a_store_can_count_from_0_0_as_the_live_service_does() {
-    let options = StoreOptions::new().policy(Policy::Free).first_version(0, 0);
+    let options = StoreOptions::new()
+        .policy(BumpPolicy::Free)
+        .first_version(0, 0);
     let scene = Scene::of(options.in_memory().unwrap(), &ServerOptions::new());
     let first = scene.first.to_string();
     assert_eq!(number(&scene, &first), "0.0");
@@ -40,7 +42,7 @@ fn a_store_can_count_from_0_0_as_the_live_service_does() {
 
 #[test]
 fn a_deleted_versions_number_is_not_given_again() {
-    let scene = Scene::new(Status::Live);
+    let scene = Scene::new(StatusMode::Live);
     let first = scene.first.to_string();
     for major in [false, true] {
         let made = update(&scene, &first, major);
@@ -53,7 +55,7 @@ fn a_deleted_versions_number_is_not_given_again() {
 
 #[test]
 fn a_list_has_all_versions_and_where_their_bodies_are() {
-    let scene = Scene::new(Status::Live);
+    let scene = Scene::new(StatusMode::Live);
     for _ in 0..60 {
         update(&scene, &scene.first.to_string(), false);
     }
@@ -69,7 +71,7 @@ fn a_list_has_all_versions_and_where_their_bodies_are() {
 
 #[test]
 fn a_version_is_deleted_through_its_own_prompt_only() {
-    for (status, code) in [(Status::Plain, 404), (Status::Live, 500)] {
+    for (status, code) in [(StatusMode::Plain, 404), (StatusMode::Live, 500)] {
         let scene = Scene::new(status);
         for prompt in [scene.other.as_str(), "zzzzzz", "no-id"] {
             let path = format!("/v1/prompt-2025/{prompt}/{}", scene.first);
@@ -85,7 +87,7 @@ fn a_version_is_deleted_through_its_own_prompt_only() {
 
 #[test]
 fn a_version_does_not_go_out_from_another_prompts() {
-    for (status, code) in [(Status::Plain, 404), (Status::Live, 500)] {
+    for (status, code) in [(StatusMode::Plain, 404), (StatusMode::Live, 500)] {
         let scene = Scene::new(status);
         let wish = json!({
             "promptId": scene.prompt, "promptVersionId": scene.foreign, "newMajorVersion": true,
@@ -103,7 +105,7 @@ fn a_version_does_not_go_out_from_another_prompts() {
 
 #[test]
 fn an_environment_without_a_name_is_refused() {
-    let scene = Scene::new(Status::Live);
+    let scene = Scene::new(StatusMode::Live);
     let mut update = json!({
         "promptId": scene.prompt, "promptVersionId": scene.first, "newMajorVersion": false,
         "commitMessage": "", "promptBody": {}, "environment": "",
@@ -126,7 +128,7 @@ fn an_environment_without_a_name_is_refused() {
 
 #[test]
 fn no_prompts_are_counted_as_0() {
-    for status in [Status::Plain, Status::Live] {
+    for status in [StatusMode::Plain, StatusMode::Live] {
         let answer = Served::with(status).get("/v1/prompt-2025/count");
         let told = (answer.status, answer.text.as_str());
         assert_eq!(told, (200, r#"{"data":0,"error":null}"#));
@@ -135,7 +137,7 @@ fn no_prompts_are_counted_as_0() {
 
 #[test]
 fn unknown_members_of_a_body_are_kept() {
-    let served = Served::with(Status::Live);
+    let served = Served::with(StatusMode::Live);
     let new =
         json!({"name": "n", "tags": [], "promptBody": {"next_years_parameter": {"x": [null]}}});
     let made = served.post("/v1/prompt-2025", new.to_string()).data();
@@ -148,8 +150,8 @@ fn unknown_members_of_a_body_are_kept() {
 
 #[test]
 fn where_the_bump_rules_hold_a_breaking_minor_is_refused_with_the_reasons() {
-    for status in [Status::Plain, Status::Live] {
-        let store = StoreOptions::new().policy(Policy::Enforced).in_memory();
+    for status in [StatusMode::Plain, StatusMode::Live] {
+        let store = StoreOptions::new().policy(BumpPolicy::Enforced).in_memory();
         let served = Served::of(store.unwrap(), &ServerOptions::new().status(status));
         let text = |text: &str| json!({"messages": [{"role": "user", "content": text}]});
         let created = create(&served.store, text("Hi {{hc:name:string}}"));
@@ -182,7 +184,7 @@ fn create(store: &Store, body: Value) -> (String, String) {
 
 #[test]
 fn the_caller_alone_chooses_where_the_rules_do_not_hold() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     // It asks for nothing of what its base asks for.
     let made = update(&scene, &scene.first.to_string(), false);
     assert_eq!(number(&scene, &made), "1.2");
@@ -190,7 +192,7 @@ fn the_caller_alone_chooses_where_the_rules_do_not_hold() {
 
 #[test]
 fn an_update_that_cannot_move_its_environment_makes_no_version() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let wish = json!({
         "promptId": scene.prompt, "promptVersionId": scene.first, "newMajorVersion": false,
         "commitMessage": "", "promptBody": {}, "environment": "a\nb",

@@ -1,7 +1,7 @@
 //! Environments over HTTP: set, moved, removed.
 
 use promptbook::VersionId;
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
@@ -25,7 +25,7 @@ fn environments(scene: &Scene, version: VersionId) -> Value {
 
 #[test]
 fn setting_an_environment_takes_it_from_where_it_was() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     change(&scene, "update", scene.first, "staging");
     assert_eq!(
         environments(&scene, scene.first),
@@ -40,7 +40,7 @@ fn setting_an_environment_takes_it_from_where_it_was() {
 
 #[test]
 fn an_environment_can_have_any_name() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for name in ["Prod uction", "produktion-ß", "a/b?c", "null"] {
         change(&scene, "update", scene.second, name);
         let wish = json!({"promptId": scene.prompt, "environment": name});
@@ -57,14 +57,14 @@ fn an_environment_can_have_any_name() {
 
 #[test]
 fn an_environment_set_where_it_is_stays_there() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     change(&scene, "update", scene.second, "staging");
     assert_eq!(environments(&scene, scene.second), json!(["staging"]));
 }
 
 #[test]
 fn a_removed_environment_is_gone_until_it_is_set_again() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let wish = json!({"promptId": scene.prompt}).to_string();
     let in_production = || {
         let path = "/v1/prompt-2025/query/production-version";
@@ -85,7 +85,7 @@ fn a_removed_environment_is_gone_until_it_is_set_again() {
 
 #[test]
 fn an_update_moves_the_environment_that_it_names_and_no_other() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let update = |environment: Option<&str>| {
         let mut wish = json!({
             "promptId": scene.prompt, "promptVersionId": scene.first, "newMajorVersion": false,
@@ -111,7 +111,7 @@ fn an_update_moves_the_environment_that_it_names_and_no_other() {
 
 #[test]
 fn deleting_the_version_in_production_leaves_none_there() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let path = format!("/v1/prompt-2025/{}/{}", scene.prompt, scene.first);
     scene.served.delete(&path).data();
     for api in ["v1", "v2"] {

@@ -1,7 +1,7 @@
 //! Errors: their texts, their statuses in both tables, and that they change nothing.
 
 use promptbook::Store;
-use promptbook::server::{ServerOptions, Status};
+use promptbook::server::{ServerOptions, StatusMode};
 use serde_json::{Value, json};
 
 use super::client::Served;
@@ -131,7 +131,7 @@ fn table(scene: &Scene) -> Vec<Row> {
     rows
 }
 
-fn each_row_is_told(status: Status) {
+fn each_row_is_told(status: StatusMode) {
     let scene = Scene::new(status);
     for row in table(&scene) {
         let answer = scene.served.unchanged(|| {
@@ -140,8 +140,8 @@ fn each_row_is_told(status: Status) {
             scene.served.send(row.method, &row.path, body)
         });
         let expected = match status {
-            Status::Live => row.live,
-            Status::Plain => 404,
+            StatusMode::Live => row.live,
+            StatusMode::Plain => 404,
         };
         let told = (answer.status, answer.any_error());
         let request = format!("{} {}", row.method, row.path);
@@ -153,17 +153,17 @@ fn each_row_is_told(status: Status) {
 
 #[test]
 fn what_is_not_there_is_a_404_in_plain_statuses() {
-    each_row_is_told(Status::Plain);
+    each_row_is_told(StatusMode::Plain);
 }
 
 #[test]
 fn what_is_not_there_is_told_as_by_the_live_service_in_live_statuses() {
-    each_row_is_told(Status::Live);
+    each_row_is_told(StatusMode::Live);
 }
 
 #[test]
 fn a_prompt_without_a_production_version_is_told_in_both() {
-    for (status, code) in [(Status::Plain, 404), (Status::Live, 500)] {
+    for (status, code) in [(StatusMode::Plain, 404), (StatusMode::Live, 500)] {
         let scene = Scene::new(status);
         scene.served.store.delete_version(scene.first).unwrap();
         for api in ["v1", "v2"] {
@@ -201,7 +201,7 @@ fn let_pass(scene: &Scene) -> Vec<(&'static str, String, Option<Value>)> {
 
 #[test]
 fn changes_of_what_is_not_there_are_404s_in_plain_statuses_and_change_nothing() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for (method, path, body) in let_pass(&scene) {
         let body = body.map(|body| body.to_string());
         let send = || scene.served.send(method, &path, body);
@@ -212,7 +212,7 @@ fn changes_of_what_is_not_there_are_404s_in_plain_statuses_and_change_nothing() 
 
 #[test]
 fn changes_of_what_is_not_there_pass_in_live_statuses_and_change_nothing() {
-    let scene = Scene::new(Status::Live);
+    let scene = Scene::new(StatusMode::Live);
     for (method, path, body) in let_pass(&scene) {
         let body = body.map(|body| body.to_string());
         let send = || scene.served.send(method, &path, body);
@@ -225,7 +225,7 @@ fn changes_of_what_is_not_there_pass_in_live_statuses_and_change_nothing() {
 
 #[test]
 fn what_fails_here_is_told_without_its_cause_in_both() {
-    for status in [Status::Plain, Status::Live] {
+    for status in [StatusMode::Plain, StatusMode::Live] {
         what_fails_here_is_told_without_its_cause(&ServerOptions::new().status(status));
     }
 }
@@ -233,7 +233,7 @@ fn what_fails_here_is_told_without_its_cause_in_both() {
 fn what_fails_here_is_told_without_its_cause(options: &ServerOptions) {
     let place = tempfile::tempdir().unwrap();
     let scene = Scene::of(Store::create(place.path()).unwrap(), options);
-    scene.served.store.settle(|_| ()).unwrap();
+    scene.served.store.checkpoint(|_| ()).unwrap();
     // Another handle has read no body yet.
     let reopened = Served::of(Store::open(place.path()).unwrap(), options);
     let blob = reopened

@@ -1,6 +1,6 @@
 //! A client that has an answer is not sent it again, and never told that it has what it has not.
 
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use promptbook::{Bump, EnvironmentName, Expected, NewVersion};
 use serde_json::json;
 
@@ -54,7 +54,7 @@ fn tag(answer: &Answer) -> String {
 
 #[test]
 fn who_has_an_answer_is_told_so() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for request in tagged(&scene) {
         let whole = ask(&scene.served, &request, &[]);
         assert_eq!(whole.status, 200, "{request:?}");
@@ -90,7 +90,7 @@ fn who_has_an_answer_is_told_so() {
 
 #[test]
 fn a_condition_opens_nothing_and_finds_nothing() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for request in tagged(&scene) {
         let body = request.body.as_ref().map(|body| body.to_string().into());
         let headers = [
@@ -115,7 +115,7 @@ fn a_condition_opens_nothing_and_finds_nothing() {
 
 #[test]
 fn a_moved_environment_is_another_answer() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let staging: EnvironmentName = "staging".parse().unwrap();
     let requests = tagged(&scene);
     let of_environment = requests
@@ -143,7 +143,7 @@ fn a_moved_environment_is_another_answer() {
 
 #[test]
 fn what_is_told_of_a_version_is_in_the_tag() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     // By its id it stays the same version, but it is told where that is used.
     let production = EnvironmentName::production();
     for request in tagged(&scene)
@@ -166,7 +166,7 @@ fn what_is_told_of_a_version_is_in_the_tag() {
 
 #[test]
 fn a_url_as_another_client_knows_the_server_is_another_answer() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let request = &tagged(&scene)[0];
     let body = request.body.as_ref().unwrap().to_string();
     let of = |host: &str, known: &str| {
@@ -186,7 +186,7 @@ fn a_url_as_another_client_knows_the_server_is_another_answer() {
 
 #[test]
 fn the_tag_of_a_body_is_its_content_address() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let blob = scene.served.store.version(scene.first).unwrap().blob;
     for request in tagged(&scene)
         .iter()
@@ -201,14 +201,14 @@ fn the_tag_of_a_body_is_its_content_address() {
 #[test]
 fn no_body_is_read_for_who_has_it() {
     let place = tempfile::tempdir().unwrap();
-    let store = promptbook::StoreOptions::new().policy(promptbook::Policy::Free);
+    let store = promptbook::StoreOptions::new().policy(promptbook::BumpPolicy::Free);
     let scene = Scene::of(store.create(place.path()).unwrap(), &Default::default());
     let requests = tagged(&scene);
     let tags: Vec<_> = requests
         .iter()
         .map(|request| tag(&ask(&scene.served, request, &[])))
         .collect();
-    scene.served.store.settle(|_| ()).unwrap();
+    scene.served.store.checkpoint(|_| ()).unwrap();
     drop(scene.served);
     for blob in files(&place.path().join("blobs")) {
         std::fs::remove_file(blob).unwrap();

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use promptbook::VersionFilter;
-use promptbook::server::{ServerOptions, Status};
+use promptbook::server::{ServerOptions, StatusMode};
 
 use super::client::Answer;
 use super::scene::Scene;
@@ -35,7 +35,7 @@ fn versions(scene: &Scene) -> usize {
 
 #[test]
 fn a_request_that_is_cut_off_anywhere_does_nothing() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let request = update(&scene);
     scene.served.unchanged(|| {
         for cut in 0..request.len() {
@@ -89,7 +89,7 @@ fn a_request_whose_client_is_gone_is_done_wholly_or_not_at_all() {
 
 #[test]
 fn an_answer_that_nobody_reads_to_the_end_keeps_nobody_waiting() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let body = format!(r#"{{"text":"{}"}}"#, "x".repeat(1 << 20));
     let new = format!(r#"{{"name":"large","tags":[],"promptBody":{body}}}"#);
     let made = scene.served.post("/v1/prompt-2025", new).data();

@@ -1,6 +1,6 @@
 //! Names, tags and messages of any text, through every route: taken, found, and answered exactly.
 
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use promptbook::{EnvironmentName, Expected};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn trimmed(tag: &str) -> Vec<&str> {
 
 #[test]
 fn every_route_takes_any_name_tag_and_message() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     let requests = scene.requests();
     let (deletions, others): (Vec<_>, Vec<_>) = requests
@@ -103,7 +103,7 @@ fn every_route_takes_any_name_tag_and_message() {
 
 #[test]
 fn a_text_that_is_too_long_is_named() {
-    for status in [Status::Plain, Status::Live] {
+    for status in [StatusMode::Plain, StatusMode::Live] {
         let scene = Scene::new(status);
         let long = "x".repeat(LONGEST + 1);
         for request in scene.requests() {

@@ -1,7 +1,7 @@
 //! Recorded inputs over HTTP.
 
 use promptbook::EnvironmentName;
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use serde_json::json;
 
 use super::scene::Scene;
@@ -15,7 +15,7 @@ fn path(scene: &Scene, query: &str) -> String {
 
 #[test]
 fn inputs_are_told_with_their_environment_if_they_have_one() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let answer = scene.served.get(&path(&scene, "?requestId=request-1"));
     assert_eq!(answer.status, 200);
     let expected = format!(
@@ -42,7 +42,7 @@ fn inputs_are_told_with_their_environment_if_they_have_one() {
 
 #[test]
 fn inputs_are_told_for_their_own_version_only() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let of = |prompt: String, version: String| {
         let path = format!("/v1/prompt-2025/id/{prompt}/{version}/inputs?requestId=request-1");
         scene.served.get(&path).error(404)
@@ -64,7 +64,7 @@ fn inputs_are_told_for_their_own_version_only() {
 
 #[test]
 fn the_request_must_be_named_once() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for query in [
         "",
         "?",

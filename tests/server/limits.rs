@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use promptbook::server::{Limits, ServerOptions, Status};
+use promptbook::server::{Limits, ServerOptions, StatusMode};
 
 use super::client::Answer;
 use super::scene::Scene;
@@ -37,7 +37,7 @@ fn of_size(bytes: usize) -> String {
 
 #[test]
 fn a_request_beyond_50_mib_is_refused_with_the_limit() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let body = of_size(51 << 20);
     let text = scene
         .served
@@ -80,7 +80,7 @@ fn who_sends_much_reads_why_it_is_refused() {
         ..Limits::default()
     };
     let strict = Scene::served(&ServerOptions::new().limits(limits));
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let length = format!("content-length: {}", much.len());
     let sent = |scene: &Scene, head: &str| {
         let mut stream = scene.served.connect();
@@ -100,7 +100,7 @@ fn who_sends_much_reads_why_it_is_refused() {
 
 #[test]
 fn a_connection_goes_on_after_a_refused_request() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let mut stream = scene.served.connect();
     let body = of_size(1 << 20);
     let head = head(&scene, &format!("content-length: {}", body.len()));
@@ -118,7 +118,7 @@ fn a_connection_goes_on_after_a_refused_request() {
 
 #[test]
 fn a_refused_request_that_is_never_whole_does_not_hold_up_the_stop() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let mut stream = scene.served.connect();
     let head = head(&scene, "content-length: 100").replace("Bearer ", "Bearer x");
     stream.write_all(head.as_bytes()).unwrap();

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use promptbook::{Bump, EnvironmentName, Expected, NewPrompt, NewVersion, VersionFilter};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const VERSIONS: &str = "/v1/prompt-2025/query/versions";
 
 /// A scene whose first prompt has so many versions more, with messages of this many bytes.
 fn of_many(versions: usize, message: usize) -> Scene {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let made = scene.served.store.batch(|batch| {
         for number in 0..versions {
             let new = NewVersion::new(scene.prompt, format!(r#"{{"seed":{number}}}"#))?;

@@ -6,8 +6,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use promptbook::server::{Limits, ServerOptions, Status};
-use promptbook::{NewPrompt, Policy, Store, StoreOptions};
+use promptbook::server::{Limits, ServerOptions, StatusMode};
+use promptbook::{BumpPolicy, NewPrompt, Store, StoreOptions};
 use serde_json::json;
 
 use super::client::Answer;
@@ -36,7 +36,7 @@ fn reads_go_on_while_hundreds_of_writers_have_given_up() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("store");
     let store = StoreOptions::new()
-        .policy(Policy::Free)
+        .policy(BumpPolicy::Free)
         .create(&path)
         .unwrap();
     let scene = Scene::of(store, &ServerOptions::new());
@@ -88,7 +88,7 @@ fn reads_go_on_while_hundreds_of_writers_have_given_up() {
 
 #[test]
 fn a_body_of_too_many_values_is_refused_with_the_limit() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let most = promptbook::Body::MAX_VALUES;
     let of_values = |values: usize| {
         // The object and its list are two.

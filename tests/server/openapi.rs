@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use serde_json::Value;
 
 use super::client::Served;
@@ -95,7 +95,7 @@ fn every_operation_of_the_live_service_is_described() {
 #[test]
 fn no_more_is_described_than_is_served() {
     let described = described();
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let mut of_requests: BTreeSet<(String, String)> = scene
         .requests()
         .iter()
@@ -199,7 +199,7 @@ fn every_reference_leads_somewhere() {
 fn answers_have_the_members_that_are_described() {
     let described = described();
     for ((path, method), operation) in operations(&described) {
-        let scene = Scene::new(Status::Plain);
+        let scene = Scene::new(StatusMode::Plain);
         let requests = scene.requests();
         let Some(request) = requests
             .iter()

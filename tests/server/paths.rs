@@ -1,6 +1,6 @@
 //! Paths, queries and methods that are none.
 
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use serde_json::Value;
 
 use super::scene::Scene;
@@ -38,7 +38,7 @@ fn no_ids() -> Vec<String> {
 
 #[test]
 fn what_is_no_id_is_refused_wherever_one_is_expected() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let mut asked = 0;
     for request in scene.requests() {
         let parts: Vec<&str> = request.template.split('/').collect();
@@ -64,7 +64,7 @@ fn what_is_no_id_is_refused_wherever_one_is_expected() {
 
 #[test]
 fn an_empty_segment_leads_nowhere() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for request in scene.requests() {
         let parts: Vec<&str> = request.template.split('/').collect();
         for place in (0..parts.len()).filter(|&place| parts[place].starts_with('{')) {
@@ -82,7 +82,7 @@ fn an_empty_segment_leads_nowhere() {
 
 #[test]
 fn a_route_that_is_none_is_told_as_such() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for path in [
         "/",
         "/v1",
@@ -106,7 +106,7 @@ fn a_route_that_is_none_is_told_as_such() {
 
 #[test]
 fn a_method_that_a_route_does_not_have_is_a_405() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for request in scene.requests() {
         for method in ["PUT", "TRACE", "OPTIONS", "PROPFIND"] {
             let answer = scene

@@ -1,7 +1,7 @@
 //! Prompts over HTTP: made, read, renamed, tagged, counted, deleted.
 
 use promptbook::NewPrompt;
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use serde_json::json;
 
 use super::client::Served;
@@ -49,7 +49,7 @@ fn a_slash_behind_the_path_makes_no_difference() {
 
 #[test]
 fn a_prompt_is_read_by_its_id() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let answer = scene
         .served
         .get(&format!("/v1/prompt-2025/id/{}", scene.prompt));
@@ -67,7 +67,7 @@ fn a_prompt_is_read_by_its_id() {
 
 #[test]
 fn a_prompt_gets_another_name() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let path = format!("/v1/prompt-2025/id/{}/rename", scene.prompt);
     let answer = scene.served.post(&path, r#"{"name":"Grüße"}"#);
     assert_eq!(answer.text, r#"{"data":null,"error":null}"#);
@@ -78,7 +78,7 @@ fn a_prompt_gets_another_name() {
 
 #[test]
 fn tags_are_trimmed_as_javascript_does_and_then_told_apart() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let path = format!("/v1/prompt-2025/id/{}/tags", scene.prompt);
     let given = json!({"tags": [
         "\u{feff}b\u{a0}", " \t", "a\u{2028}", "b", "\u{3000}a b ", "", "a", "B", "\u{85}a", "\u{200b}",
@@ -94,7 +94,7 @@ fn tags_are_trimmed_as_javascript_does_and_then_told_apart() {
 
 #[test]
 fn tags_and_environments_are_told_once_each() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     served.post("/v1/prompt-2025", new("more", &["b", "c", "c"]));
     let answer = served.get("/v1/prompt-2025/tags");
@@ -120,7 +120,7 @@ fn what_nobody_has_is_an_empty_list() {
 
 #[test]
 fn prompts_are_counted() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let answer = scene.served.get("/v1/prompt-2025/count");
     assert_eq!(answer.text, r#"{"data":2,"error":null}"#);
     assert_eq!(answer.status, 200);
@@ -128,7 +128,7 @@ fn prompts_are_counted() {
 
 #[test]
 fn a_deleted_prompt_takes_all_that_it_had_with_it() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     let answer = served.delete(&format!("/v1/prompt-2025/{}", scene.prompt));
     assert_eq!(answer.text, r#"{"data":null,"error":null}"#);

@@ -7,8 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use promptbook::server::{ServerOptions, Status};
-use promptbook::{NewPrompt, NewVersion, Policy, StoreOptions};
+use promptbook::server::{ServerOptions, StatusMode};
+use promptbook::{BumpPolicy, NewPrompt, NewVersion, StoreOptions};
 use serde_json::{Value, json};
 
 use super::client::{Served, skip};
@@ -106,7 +106,7 @@ fn calls(python: &Path, served: &Served, calls: &[(&str, Value)]) -> Vec<Value> 
 #[test]
 fn the_client_finds_versions_by_environment_by_id_and_in_production() {
     let Some(python) = python() else { return };
-    for status in [Status::Live, Status::Plain] {
+    for status in [StatusMode::Live, StatusMode::Plain] {
         let scene = Scene::new(status);
         let prompt = scene.prompt;
         let answers = calls(
@@ -155,12 +155,12 @@ fn original() -> Value {
 
 fn served_original() -> (Served, Value) {
     let store = StoreOptions::new()
-        .policy(Policy::Free)
+        .policy(BumpPolicy::Free)
         .in_memory()
         .unwrap();
     let created = store.create_prompt(NewPrompt::new("original", original()).unwrap());
     let created = created.unwrap();
-    let served = Served::of(store, &ServerOptions::new().status(Status::Live));
+    let served = Served::of(store, &ServerOptions::new().status(StatusMode::Live));
     (
         served,
         json!({"prompt": created.prompt.id, "version": created.version.id}),
@@ -209,7 +209,7 @@ fn the_client_fills_partials_of_the_environments_that_they_name() {
     let text =
         |text: &str| json!({"model": "m", "messages": [{"role": "system", "content": text}]});
     let store = StoreOptions::new()
-        .policy(Policy::Free)
+        .policy(BumpPolicy::Free)
         .in_memory()
         .unwrap();
     let part = NewPrompt::new("part", text("Production's {{hc:name:string}}."));
@@ -236,7 +236,7 @@ fn the_client_fills_partials_of_the_environments_that_they_name() {
 fn the_client_raises_the_servers_errors() {
     let Some(python) = python() else { return };
     let unknown = "00000000-0000-7000-8000-000000000000";
-    for status in [Status::Live, Status::Plain] {
+    for status in [StatusMode::Live, StatusMode::Plain] {
         let scene = Scene::new(status);
         let answers = calls(
             &python,

@@ -1,9 +1,9 @@
 //! A store with a bit of everything in it, and a right request for each of the 23 routes.
 
-use promptbook::server::{ServerOptions, Status};
+use promptbook::server::{ServerOptions, StatusMode};
 use promptbook::{
-    Bump, EnvironmentName, Expected, NewPrompt, NewVersion, Policy, PromptId, Store, StoreOptions,
-    VersionId,
+    Bump, BumpPolicy, EnvironmentName, Expected, NewPrompt, NewVersion, PromptId, Store,
+    StoreOptions, VersionId,
 };
 use serde_json::{Value, json};
 
@@ -24,12 +24,12 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub fn new(status: Status) -> Self {
+    pub fn new(status: StatusMode) -> Self {
         Self::served(&ServerOptions::new().status(status))
     }
 
     pub fn served(options: &ServerOptions) -> Self {
-        let store = StoreOptions::new().policy(Policy::Free).in_memory();
+        let store = StoreOptions::new().policy(BumpPolicy::Free).in_memory();
         Self::of(store.unwrap(), options)
     }
 
@@ -172,7 +172,7 @@ pub struct Request {
 fn each_request_of_the_scene_is_answered() {
     // Each on a scene of its own: some delete what others need.
     for at in 0..23 {
-        let scene = Scene::new(Status::Plain);
+        let scene = Scene::new(StatusMode::Plain);
         let requests = scene.requests();
         assert_eq!(requests.len(), 23);
         let Request {

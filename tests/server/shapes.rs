@@ -1,6 +1,6 @@
 //! Requests of the wrong shape: refused with what is wrong, and nothing is changed.
 
-use promptbook::server::Status;
+use promptbook::server::StatusMode;
 use serde_json::{Map, Value, json};
 
 use super::client::{Answer, keys};
@@ -66,7 +66,7 @@ fn is_optional(request: &Request, member: &str) -> bool {
 
 #[test]
 fn a_member_that_is_missing_is_named_whatever_the_statuses() {
-    for status in [Status::Plain, Status::Live] {
+    for status in [StatusMode::Plain, StatusMode::Live] {
         let scene = Scene::new(status);
         each_body(&scene, |request, members| {
             for name in keys(members) {
@@ -83,7 +83,7 @@ fn a_member_that_is_missing_is_named_whatever_the_statuses() {
 
 #[test]
 fn a_member_of_a_wrong_type_is_named() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         for (name, right) in members {
             for wrong in values() {
@@ -100,7 +100,7 @@ fn a_member_of_a_wrong_type_is_named() {
 
 #[test]
 fn an_item_of_a_wrong_type_is_named() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         for (name, _) in members.iter().filter(|(_, value)| value.is_array()) {
             for wrong in values().into_iter().filter(|value| !value.is_string()) {
@@ -115,7 +115,7 @@ fn an_item_of_a_wrong_type_is_named() {
 
 #[test]
 fn a_text_that_cannot_be_is_named() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let long = "x".repeat((64 << 10) + 1);
     let (prompt, version) = (scene.prompt, scene.first);
     let update = |message: &str| {
@@ -144,7 +144,7 @@ fn a_text_that_cannot_be_is_named() {
 
 #[test]
 fn a_member_too_many_is_named() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         let mut more = members.clone();
         more.insert("surplus".into(), Value::Null);
@@ -155,7 +155,7 @@ fn a_member_too_many_is_named() {
 
 #[test]
 fn a_member_given_twice_is_named() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         for (name, value) in members {
             let text = json!(members).to_string();
@@ -172,7 +172,7 @@ fn a_member_given_twice_is_named() {
 
 #[test]
 fn what_is_no_json_object_is_refused() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         let right = json!(members).to_string();
         for wrong in [
@@ -200,7 +200,7 @@ fn what_is_no_json_object_is_refused() {
 
 #[test]
 fn what_is_not_utf_8_is_refused() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         let mut bytes = json!(members).to_string().into_bytes();
         let at = bytes.len() - 1;
@@ -212,7 +212,7 @@ fn what_is_not_utf_8_is_refused() {
 
 #[test]
 fn what_does_not_say_that_it_is_json_is_refused() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         let right = json!(members).to_string();
         for content_type in [
@@ -242,7 +242,7 @@ fn what_does_not_say_that_it_is_json_is_refused() {
 
 #[test]
 fn a_compressed_body_is_refused() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let rename = &scene.requests()[1];
     let headers = [
         ("authorization", scene.served.authorization()),
@@ -257,7 +257,7 @@ fn a_compressed_body_is_refused() {
 
 #[test]
 fn what_is_nested_ten_thousand_levels_deep_is_refused() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let arrays = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let objects = format!("{}0{}", r#"{"a":"#.repeat(10_000), "}".repeat(10_000));
     each_body(&scene, |request, members| {

@@ -1,8 +1,8 @@
 //! Versions over HTTP: made, numbered, found, listed, counted, deleted.
 
 use chrono::DateTime;
-use promptbook::server::{ServerOptions, Status};
-use promptbook::{Policy, StoreOptions, VersionId};
+use promptbook::server::{ServerOptions, StatusMode};
+use promptbook::{BumpPolicy, StoreOptions, VersionId};
 use serde_json::{Value, json};
 
 use super::client::{Served, keys};
@@ -40,7 +40,7 @@ fn listed(served: &Served, query: &Value) -> Vec<String> {
 
 #[test]
 fn numbers_go_on_from_the_base() {
-    let served = Scene::new(Status::Plain).served;
+    let served = Scene::new(StatusMode::Plain).served;
     let number = |base: &str, major| update(&served, base, major).1;
     assert_eq!(number("greeting@1.0", false), "1.2", "1.1 is there");
     assert_eq!(number("greeting@1.0", true), "2.0");
@@ -54,7 +54,7 @@ fn numbers_go_on_from_the_base() {
 
 #[test]
 fn a_new_version_has_what_it_was_given() {
-    let served = Scene::new(Status::Plain).served;
+    let served = Scene::new(StatusMode::Plain).served;
     let (id, _) = update(&served, "greeting@1.0", false);
     let id: VersionId = id.parse().unwrap();
     let version = served.store.version(id).unwrap();
@@ -67,7 +67,7 @@ fn a_new_version_has_what_it_was_given() {
 
 #[test]
 fn a_version_is_told_in_the_order_of_the_documentation() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let wish = json!({"promptVersionId": scene.second}).to_string();
     let answer = scene
         .served
@@ -98,7 +98,7 @@ fn a_version_is_told_in_the_order_of_the_documentation() {
 
 #[test]
 fn the_three_ways_to_a_version_tell_the_same() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let (prompt, id) = (scene.prompt, scene.first);
     for api in ["v1", "v2"] {
         let ask = |route: &str, wish: Value| {
@@ -132,7 +132,9 @@ fn a_version_without_a_model_tells_null() {
 #[test]
 fn versions_are_listed_newest_first_also_within_one_clock_tick() {
     let tick = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-    let store = StoreOptions::new().policy(Policy::Free).clock(move || tick);
+    let store = StoreOptions::new()
+        .policy(BumpPolicy::Free)
+        .clock(move || tick);
     let scene = Scene::of(store.in_memory().unwrap(), &ServerOptions::new());
     let served = &scene.served;
     for (base, major) in [("1.0", true), ("1.0", false), ("2.0", true), ("2.0", false)] {
@@ -166,7 +168,7 @@ fn versions_are_listed_newest_first_also_within_one_clock_tick() {
 
 #[test]
 fn a_list_can_be_of_one_major() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     update(&scene.served, "greeting@1.0", true);
     let of = |major: Value| {
         let query = json!({"promptId": scene.prompt, "majorVersion": major});
@@ -200,7 +202,7 @@ fn a_list_can_be_of_one_major() {
 
 #[test]
 fn a_list_can_be_paged() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     for _ in 0..3 {
         update(&scene.served, "greeting@1.0", false);
     }
@@ -221,7 +223,7 @@ fn a_list_can_be_paged() {
 
 #[test]
 fn versions_are_counted_and_the_highest_major_is_told() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     let counted = || {
         let wish = json!({"promptId": scene.prompt}).to_string();
@@ -249,7 +251,7 @@ fn versions_are_counted_and_the_highest_major_is_told() {
 
 #[test]
 fn of_an_unknown_prompt_there_are_no_versions() {
-    let served = Scene::new(Status::Live).served;
+    let served = Scene::new(StatusMode::Live).served;
     for unknown in ["zzzzzz", "", "no id at all", "../.."] {
         let wish = json!({"promptId": unknown}).to_string();
         let listed = served.post("/v1/prompt-2025/query/versions", wish.as_str());
@@ -268,7 +270,7 @@ fn of_an_unknown_prompt_there_are_no_versions() {
 
 #[test]
 fn a_deleted_version_is_gone_from_every_answer() {
-    let scene = Scene::new(Status::Plain);
+    let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     let path = format!("/v1/prompt-2025/{}/{}", scene.prompt, scene.first);
     let answer = served.delete(&path);

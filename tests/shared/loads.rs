@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use promptbook::{Bump, NewPrompt, NewVersion, Policy, StoreOptions};
+use promptbook::{Bump, BumpPolicy, NewPrompt, NewVersion, StoreOptions};
 
 /// How large the loads are.
 pub struct Scale {
@@ -50,7 +50,7 @@ impl Server {
     /// Starts a server on a store with a prompt of so many versions.
     pub fn start(program: &Path, place: &Path, versions: usize) -> Self {
         let store = StoreOptions::new()
-            .policy(Policy::Free)
+            .policy(BumpPolicy::Free)
             .create(place)
             .unwrap();
         let created = store.create_prompt(NewPrompt::new(NAME, "{}").unwrap());

@@ -4,8 +4,8 @@ use std::io::Cursor;
 
 use fastrand::Rng;
 use promptbook::{
-    Bump, EnvironmentName, Error, Expected, Move, NewPrompt, NewVersion, OperationFilter, PromptId,
-    PromptRef, Result, Selector, StoreOptions, VersionId,
+    Bump, EnvironmentName, EnvironmentUpdate, Error, Expected, NewPrompt, NewVersion,
+    OperationFilter, PromptId, PromptRef, Result, Selector, StoreOptions, VersionId,
 };
 
 use crate::hand::{Hand, Handle};
@@ -93,10 +93,12 @@ impl Hand<'_> {
         let prompt = any_prompt(&mut self.rng);
         let name = any_environment(&mut self.rng);
         let wish = match self.rng.u32(..6) {
-            0 => Move::remove(prompt, name)?,
-            1 => Move::set(prompt, name, Selector::Latest)?.expecting(Expected::Absent),
-            2 => Move::set(prompt, name, "1.0")?,
-            _ => Move::set(prompt, name, Selector::Latest)?,
+            0 => EnvironmentUpdate::remove(prompt, name)?,
+            1 => {
+                EnvironmentUpdate::set(prompt, name, Selector::Latest)?.expecting(Expected::Absent)
+            }
+            2 => EnvironmentUpdate::set(prompt, name, "1.0")?,
+            _ => EnvironmentUpdate::set(prompt, name, Selector::Latest)?,
         };
         self.attempt(handle, &token, 1, |store| {
             let moved = store.move_environment(wish.because(&token))?;
@@ -110,7 +112,8 @@ impl Hand<'_> {
         for number in 0..PROMPTS {
             let to = ["1.0", "latest"][self.rng.usize(..2)];
             moves.push(
-                Move::set(prompt(number), any_environment(&mut self.rng), to)?.because(&token),
+                EnvironmentUpdate::set(prompt(number), any_environment(&mut self.rng), to)?
+                    .because(&token),
             );
         }
         self.attempt(handle, &token, 1, |store| {
@@ -239,13 +242,13 @@ impl Hand<'_> {
                     let new = NewVersion::new(prompt, body(format!("{token} {part}")))?;
                     batch.commit(new.message(format!("{token}/{part}")).bump(Bump::Minor))?;
                 }
-                Err(Error::Invalid(
+                Err(Error::InvalidArgument(
                     "no number".parse::<VersionId>().unwrap_err(),
                 ))
             })
         });
         match failed {
-            Err(Error::Invalid(_)) => Ok(()),
+            Err(Error::InvalidArgument(_)) => Ok(()),
             failed => failed,
         }
     }

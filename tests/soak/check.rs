@@ -165,7 +165,7 @@ impl All {
             }
         }
         world.before = now;
-        store.settle(|_| ())?;
+        store.checkpoint(|_| ())?;
         store.collect_garbage(Duration::ZERO)?;
         let again = store.collect_garbage(Duration::ZERO)?;
         if (again.bodies, again.leftovers) != (0, 0) {

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
-use promptbook::{Cursor as Place, Error, Result, Store};
+use promptbook::{Error, LogPosition as Place, Result, Store};
 
 use crate::hand::{Hand, Handle};
 use crate::ledger::{Seen, chain, now};
@@ -82,7 +82,7 @@ fn upkeep(
     let store = &handle.store;
     let broken = |what: String| hand.book.line(&format!("broken {} {what}", handle.author));
     match kind {
-        Kind::Settle => drop(store.settle(|_| ())?),
+        Kind::Settle => drop(store.checkpoint(|_| ())?),
         Kind::Collect => drop(store.collect_garbage(Duration::ZERO)?),
         Kind::CollectOld => drop(store.collect_garbage(Store::RETENTION)?),
         Kind::Repack => drop(store.repack()?),
@@ -170,7 +170,7 @@ fn follow(worker: &Worker<'_>, hand: &mut Hand<'_>, handle: &Arc<Handle>) -> Res
             break;
         }
         for event in store.wait_for_changes(place, 100, Duration::from_millis(50))? {
-            place = event.cursor;
+            place = event.position;
             let (number, id) = (event.operation.number, event.operation.id);
             hand.book.line(&format!("follows {watch} {number} {id}"));
             hand.saw(handle, Seen::Operation(id));

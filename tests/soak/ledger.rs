@@ -108,7 +108,7 @@ fn create(directory: &Path, name: &str, number: usize) -> File {
 /// Whether an error says that the store is damaged. A directory that is exchanged between two looks at it may seem to have
 /// lost its index.
 fn is_broken(error: &Error) -> bool {
-    error.kind() == ErrorKind::Corrupt && !matches!(error, Error::IndexLost { .. })
+    error.kind() == ErrorKind::Corrupt && !matches!(error, Error::IndexMissing { .. })
 }
 
 /// An error and what led to it, in one line.

@@ -70,7 +70,7 @@ impl Sites {
     }
 
     /// Forgets what is over: the stores that are at no path any more, and when they were.
-    pub fn settle(&mut self) -> Vec<World> {
+    pub fn checkpoint(&mut self) -> Vec<World> {
         let current: BTreeMap<String, Option<usize>> = self
             .turns
             .keys()

@@ -173,7 +173,7 @@ impl Soak {
 
     fn clean_up(&mut self, ledgers: &Path, largest: usize) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("cleaning up: {error}");
-        let retired = self.sites.get_mut().unwrap().settle();
+        let retired = self.sites.get_mut().unwrap().checkpoint();
         for world in retired {
             fs::remove_dir_all(&world.place).map_err(failed)?;
         }

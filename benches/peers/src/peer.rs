@@ -54,7 +54,7 @@ pub trait Peer: Sized {
     fn newest(&self, prompt: &Self::Prompt, limit: usize) -> Result<Vec<(Self::Version, String)>>;
 
     /// Finishes what it does in the background.
-    fn settle(&self) -> Result<()> {
+    fn checkpoint(&self) -> Result<()> {
         Ok(())
     }
 

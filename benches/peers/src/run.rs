@@ -54,7 +54,7 @@ pub fn measure<P: Peer>(workload: &Workload, place: &Path) -> Result<Measured> {
     let warm = warm(&peer, &prompts, workload)?;
     let list = list(&peer, workload)?;
     let changed = changed(&peer, &prompts, workload, directory)?;
-    peer.settle()?;
+    peer.checkpoint()?;
     drop(peer);
 
     let mut stored = vec![imported];
@@ -129,7 +129,7 @@ fn changes<P: Peer>(workload: &Workload, place: &Path) -> Result<(Timing, Timing
 fn import<P: Peer>(workload: &Workload, directory: &Path) -> Result<(Import, Stored)> {
     let peer = P::create(directory)?;
     let (time, ()) = timed(|| peer.import(workload.imported::<P>()))?;
-    peer.settle()?;
+    peer.checkpoint()?;
     drop(peer);
     let bodies = || {
         workload

@@ -1,26 +1,26 @@
 //! The command line: global options and commands.
 
-use super::Backup;
-use super::CatBody;
-use super::Collect;
-use super::Commit;
-use super::Completions;
-use super::Create;
-use super::Demo;
-use super::Env;
-use super::Export;
-use super::Import;
-use super::Init;
-use super::List;
-use super::Log;
-use super::Operations;
-use super::Remove;
-use super::Rename;
-use super::Render;
-use super::Restore;
-use super::SpecOnly;
-use super::Tag;
-use super::Verify;
+use super::BackupArgs;
+use super::CatBodyArgs;
+use super::CommitArgs;
+use super::CompletionsArgs;
+use super::CreateArgs;
+use super::DemoArgs;
+use super::EnvArgs;
+use super::ExportArgs;
+use super::GcArgs;
+use super::ImportArgs;
+use super::InitArgs;
+use super::ListArgs;
+use super::LogArgs;
+use super::OperationsArgs;
+use super::RemoveArgs;
+use super::RenameArgs;
+use super::RenderArgs;
+use super::RestoreArgs;
+use super::SpecArgs;
+use super::TagArgs;
+use super::VerifyArgs;
 use crate::cli::args::diff;
 #[cfg(feature = "server")]
 use crate::cli::args::fake;
@@ -96,83 +96,83 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create a store in .promptbook in the current directory, or in --store DIR
-    Init(Init),
+    Init(InitArgs),
     /// Create a prompt and its first version
-    Create(Create),
+    Create(CreateArgs),
     /// Commit a new version of a prompt
-    Commit(Commit),
+    Commit(CommitArgs),
     /// List the versions of a prompt or of all prompts, newest first, or the history of an
     /// environment
-    Log(Log),
+    Log(LogArgs),
     /// Show a version: its fields, its contract and its body
-    Show(SpecOnly),
+    Show(SpecArgs),
     /// Compare two versions, a version and a file, or two environments
     ///
     /// A single version is compared with its base.
-    Diff(diff::Diff),
+    Diff(diff::DiffArgs),
     /// Show which version introduced each message, tool and parameter
-    Blame(diff::Blame),
+    Blame(diff::BlameArgs),
     /// List prompts, newest first
-    Ls(List),
+    Ls(ListArgs),
     /// Search the names of prompts, the texts of current versions and the commit messages
     ///
     /// Case and accents are ignored. A version is current if it is the highest of its prompt or if
     /// an environment points to it.
-    Search(search::Search),
+    Search(search::SearchArgs),
     /// Write the exact bytes of a version's body to standard output
-    Resolve(SpecOnly),
+    Resolve(SpecArgs),
     /// List the variables and partials of a version
-    Vars(SpecOnly),
+    Vars(SpecArgs),
     /// Render a version's body with inputs
     ///
     /// Strict mode copies everything except the tags byte for byte from the body. On a terminal,
     /// the rendered body is indented.
-    Render(Render),
+    Render(RenderArgs),
     /// List, set or remove environments of a prompt
     #[command(subcommand)]
-    Env(Env),
+    Env(EnvArgs),
     /// Replace a prompt's tags; without TAG, list them
-    Tag(Tag),
+    Tag(TagArgs),
     /// Rename a prompt
-    Rename(Rename),
+    Rename(RenameArgs),
     /// Delete a version or a whole prompt
-    Rm(Remove),
+    Rm(RemoveArgs),
     /// List the store's operations, newest first
-    Ops(Operations),
+    Ops(OperationsArgs),
     /// Undo an operation by a new operation; undoing that one redoes the first
     ///
     /// Deletes what the operation created, restores what it deleted, and sets environments, names
     /// and tags back. Refused if later operations depend on it.
-    Undo(history::Undo),
+    Undo(history::UndoArgs),
     /// Report each change of the store by any process as it happens
     ///
     /// Each operation's line ends with its log position. --from resumes there, without missing or
     /// repeating a change.
-    Watch(history::Watch),
+    Watch(history::WatchArgs),
     /// Write the exact bytes of the body with a given hash to standard output
     ///
     /// promptbook show prints the hash of a version's body. Bodies of deleted versions stay until
     /// gc removes them.
-    CatBody(CatBody),
+    CatBody(CatBodyArgs),
     /// Verify the store and report every violation
-    Verify(Verify),
+    Verify(VerifyArgs),
     /// Back up the store to a directory, or update an earlier backup there, and verify it
     ///
     /// Other processes can use the store meanwhile. Only missing files are copied, and none is
     /// removed from the backup. The backup is itself a store, on which every command works.
-    Backup(Backup),
+    Backup(BackupArgs),
     /// Create a store from a backup, in the same place as init
     ///
     /// A backup contains no secrets: serve creates a new key for the new store, and signed URLs of
     /// the original store are not valid there.
-    Restore(Restore),
+    Restore(RestoreArgs),
     /// Checkpoint: move all bodies from the journal to files
-    Settle,
+    Checkpoint,
     /// Remove the bodies of deleted versions, and pack old bodies
     ///
     /// Loose bodies are packed if there are more than 512 that are older than a day and used by no
     /// environment and by no prompt's latest version. Packs that are mostly garbage are rewritten.
-    Gc(Collect),
+    Gc(GcArgs),
     /// Show how much the store contains and how much space it takes
     Stats,
     /// Import a folder of JSON files, one prompt each, or a bundle, entirely or not at all
@@ -186,7 +186,7 @@ pub(crate) enum Command {
     /// lacks. They keep their ids if the store's history is a prefix of the bundle's. Importing the
     /// same bundle again changes nothing. Import refuses a bundle if the bundle and the store
     /// changed the same thing.
-    Import(Import),
+    Import(ImportArgs),
     /// Export each prompt's body, byte for byte, to a JSON file in a folder, or the whole store to
     /// a bundle
     ///
@@ -195,19 +195,19 @@ pub(crate) enum Command {
     ///
     /// A bundle is one file with all operations and bodies, for import into another store. The same
     /// store gives the same bytes. A bundle does not contain recorded inputs, secrets and settings.
-    Export(Export),
+    Export(ExportArgs),
     /// Write the resolved bodies of an environment as one file that is read without a store
     ///
     /// Partials are filled in. A lockfile beside it records each prompt, its version number and its
     /// hash. The same prompts give the same bytes of both files. --check checks that they agree
     /// with the store.
-    Freeze(freeze::Freeze),
+    Freeze(freeze::FreezeArgs),
     /// Serve the store over HTTP with Helicone's API
     ///
     /// Helicone's clients work with it: give them the URL and the key that are printed. On SIGINT
     /// or SIGTERM, the server stops after the current requests; on a second signal, immediately.
     #[cfg(feature = "server")]
-    Serve(server::Serve),
+    Serve(server::ServeArgs),
     /// Serve a fake of the live service for a test suite
     ///
     /// Writes one line of JSON, {"url": …, "key": …, "control": …}, and serves until SIGINT or
@@ -215,12 +215,12 @@ pub(crate) enum Command {
     /// input ends. The same sequence of calls gets the same responses each time. The store that
     /// --store or PROMPTBOOK_STORE names is not used.
     #[cfg(feature = "server")]
-    Fake(fake::Fake),
+    Fake(fake::FakeArgs),
     /// Write the whole store as JSON fixtures for fake
     #[cfg(feature = "server")]
     Fixtures,
     /// Replay the history of an example prompt in a new store
-    Demo(Demo),
+    Demo(DemoArgs),
     /// Write a completion script for a shell
-    Completions(Completions),
+    Completions(CompletionsArgs),
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 #[derive(Args, Debug)]
-pub(crate) struct ToBundle {
+pub(crate) struct ExportBundleArgs {
     /// Write the whole store, history and bodies, to this file; - writes to standard output
     #[arg(long = "bundle", value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with_all = ["folder", "env"])]
@@ -13,7 +13,7 @@ pub(crate) struct ToBundle {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct FromBundle {
+pub(crate) struct ImportBundleArgs {
     /// Import a file written by export --bundle; - reads standard input
     #[arg(long = "bundle", value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with_all = ["folder", "message", "env", "no_env"])]

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::history::AsOf;
-use crate::{EnvironmentName, Spec};
+use super::history::AsOfArgs;
+use crate::{EnvironmentName, VersionSpec};
 
 #[derive(Args, Debug)]
 #[command(override_usage = "promptbook diff [OPTIONS] <SPEC> [SPEC]\n       \
         promptbook diff [OPTIONS] <SPEC> --file <FILE>\n       \
         promptbook diff [OPTIONS] --env <FROM> <TO> [PROMPT]")]
-pub(crate) struct Diff {
+pub(crate) struct DiffArgs {
     /// One or two versions; with --env, a prompt [default: all prompts]
     #[arg(value_name = "SPEC", num_args = 0..=2, required_unless_present = "env")]
     pub(crate) specs: Vec<String>,
@@ -25,16 +25,16 @@ pub(crate) struct Diff {
     #[arg(long)]
     pub(crate) stat: bool,
     #[command(flatten)]
-    pub(crate) as_of: AsOf,
+    pub(crate) as_of: AsOfArgs,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Blame {
+pub(crate) struct BlameArgs {
     /// Version, such as greeting@production
-    pub(crate) spec: Spec,
+    pub(crate) spec: VersionSpec,
     /// Show the versions' ids
     #[arg(long)]
     pub(crate) ids: bool,
     #[command(flatten)]
-    pub(crate) as_of: AsOf,
+    pub(crate) as_of: AsOfArgs,
 }

@@ -11,7 +11,7 @@ use super::server::StatusName;
 use crate::server::fake::FakeClock;
 
 #[derive(Args, Debug)]
-pub(crate) struct Fake {
+pub(crate) struct FakeArgs {
     /// Port to listen on; 0 chooses a free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) port: u16,
@@ -30,7 +30,7 @@ pub(crate) struct Fake {
     /// Start time of a clock that only advances by a millisecond with each change; or real
     /// [default: 2025-01-01T00:00:00Z]
     #[arg(long, value_name = "TIME|real")]
-    pub(crate) clock: Option<Clock>,
+    pub(crate) clock: Option<ClockArg>,
     /// HTTP statuses of error responses
     #[arg(long, value_enum, default_value_t = StatusName::Live)]
     pub(crate) status: StatusName,
@@ -58,9 +58,9 @@ pub(crate) struct Fake {
 
 /// The clock of a fake: a start time, or `real`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock(pub(crate) FakeClock);
+pub(crate) struct ClockArg(pub(crate) FakeClock);
 
-impl FromStr for Clock {
+impl FromStr for ClockArg {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::history::AsOf;
+use super::history::AsOfArgs;
 use crate::EnvironmentName;
 
 #[derive(Args, Debug)]
-pub(crate) struct Freeze {
+pub(crate) struct FreezeArgs {
     /// Frozen file to write or check
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
@@ -22,5 +22,5 @@ pub(crate) struct Freeze {
     #[arg(long)]
     pub(crate) check: bool,
     #[command(flatten)]
-    pub(crate) as_of: AsOf,
+    pub(crate) as_of: AsOfArgs,
 }

@@ -6,11 +6,11 @@ use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use clap::Args;
 
 use crate::model::clock;
-use crate::{Cursor, Invalid, Moment, OperationRef};
+use crate::{InvalidArgument, LogPosition, Moment, OperationRef};
 
 /// The moment as of which a command reads.
 #[derive(Args, Debug)]
-pub(crate) struct AsOf {
+pub(crate) struct AsOfArgs {
     /// Read the store as it was after an operation, given by number or id, or at a time, such as
     /// '2 days ago' or 2025-06-01T12:00:00Z or, in local time, 2025-06-01 or '2025-06-01 12:00'
     #[arg(long, value_name = "MOMENT", value_parser = moment)]
@@ -18,7 +18,7 @@ pub(crate) struct AsOf {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Undo {
+pub(crate) struct UndoArgs {
     /// Number or id of the operation [default: the newest that is still in effect]
     pub(crate) operation: Option<OperationRef>,
     /// Also undo the later operations that depend on it, all or none
@@ -27,10 +27,10 @@ pub(crate) struct Undo {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Watch {
+pub(crate) struct WatchArgs {
     /// Log position to resume after, as an earlier watch printed it [default: now]
-    #[arg(long, value_name = "CURSOR|start", value_parser = cursor)]
-    pub(crate) from: Option<Cursor>,
+    #[arg(long, value_name = "POSITION|start", value_parser = position)]
+    pub(crate) from: Option<LogPosition>,
     /// Stop after this time, such as 30s or 2h [default: when interrupted]
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<Duration>,
@@ -39,9 +39,9 @@ pub(crate) struct Watch {
     pub(crate) limit: Option<usize>,
 }
 
-fn cursor(text: &str) -> Result<Cursor, Invalid> {
+fn position(text: &str) -> Result<LogPosition, InvalidArgument> {
     match text {
-        "start" => Ok(Cursor::START),
+        "start" => Ok(LogPosition::START),
         text => text.parse(),
     }
 }

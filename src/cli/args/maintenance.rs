@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::bundle::{FromBundle, ToBundle};
-use crate::{BlobId, EnvironmentName, OperationId, Policy, VersionNumber};
+use super::bundle::{ExportBundleArgs, ImportBundleArgs};
+use crate::{BlobId, BumpPolicy, EnvironmentName, OperationId, VersionNumber};
 
 #[derive(Args, Debug)]
-pub(crate) struct Init {
+pub(crate) struct InitArgs {
     /// Number of each prompt's first version
     #[arg(long, value_name = "NUMBER", default_value = "1.0")]
     pub(crate) first_version: VersionNumber,
@@ -25,7 +25,7 @@ pub(crate) enum PolicyName {
     Free,
 }
 
-impl From<PolicyName> for Policy {
+impl From<PolicyName> for BumpPolicy {
     fn from(name: PolicyName) -> Self {
         match name {
             PolicyName::Enforced => Self::Enforced,
@@ -35,14 +35,14 @@ impl From<PolicyName> for Policy {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct CatBody {
+pub(crate) struct CatBodyArgs {
     /// Hash of the body: 64 hexadecimal digits
     #[arg(value_name = "HASH")]
     pub(crate) blob: BlobId,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Verify {
+pub(crate) struct VerifyArgs {
     /// Only check that every body exists and that packs are complete, without reading a body
     #[arg(long)]
     pub(crate) quick: bool,
@@ -60,21 +60,21 @@ pub(crate) struct Verify {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Backup {
+pub(crate) struct BackupArgs {
     /// Directory of the backup; created if it does not exist
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) dir: PathBuf,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Restore {
+pub(crate) struct RestoreArgs {
     /// Directory of the backup, which is not changed
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) backup: PathBuf,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Collect {
+pub(crate) struct GcArgs {
     /// Number of days to keep bodies after their last use, and unknown files after they were
     /// written
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
@@ -92,12 +92,12 @@ pub(crate) struct Collect {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Import {
+pub(crate) struct ImportArgs {
     /// Folder to import with its subfolders, or a bundle; - reads a bundle from standard input
     #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "file")]
     pub(crate) folder: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) bundle: FromBundle,
+    pub(crate) bundle: ImportBundleArgs,
     /// Commit message [default: Import FILE]
     #[arg(short, long)]
     pub(crate) message: Option<String>,
@@ -110,12 +110,12 @@ pub(crate) struct Import {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Export {
+pub(crate) struct ExportArgs {
     /// Folder to write to; created if it does not exist
     #[arg(value_hint = ValueHint::DirPath, required_unless_present = "file")]
     pub(crate) folder: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) bundle: ToBundle,
+    pub(crate) bundle: ExportBundleArgs,
     /// Export the versions of this environment, of the prompts that have it [default: the latest
     /// versions]
     #[arg(long, value_name = "NAME")]
@@ -126,14 +126,14 @@ pub(crate) struct Export {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Demo {
+pub(crate) struct DemoArgs {
     /// Directory of the demo [default: a new temporary directory, which is not removed]
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Completions {
+pub(crate) struct CompletionsArgs {
     /// Shell to write the script for
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,

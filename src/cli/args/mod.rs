@@ -16,7 +16,10 @@ mod writing;
 
 pub(super) use self::arguments::{Arguments, Command, Global};
 pub(crate) use self::maintenance::{
-    Backup, CatBody, Collect, Completions, Demo, Export, Import, Init, Restore, Verify,
+    BackupArgs, CatBodyArgs, CompletionsArgs, DemoArgs, ExportArgs, GcArgs, ImportArgs, InitArgs,
+    RestoreArgs, VerifyArgs,
 };
-pub(crate) use self::reading::{List, Log, Operations, Render, SpecOnly};
-pub(crate) use self::writing::{Commit, Create, Env, Expectation, Remove, Rename, Tag};
+pub(crate) use self::reading::{ListArgs, LogArgs, OperationsArgs, RenderArgs, SpecArgs};
+pub(crate) use self::writing::{
+    CommitArgs, CreateArgs, EnvArgs, ExpectationArgs, RemoveArgs, RenameArgs, TagArgs,
+};

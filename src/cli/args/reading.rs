@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 use semver::VersionReq;
 
-use super::history::AsOf;
-use crate::{EnvironmentName, PromptRef, Spec};
+use super::history::AsOfArgs;
+use crate::{EnvironmentName, PromptRef, VersionSpec};
 
 #[derive(Args, Debug)]
-pub(crate) struct Log {
+pub(crate) struct LogArgs {
     /// Name or id of the prompt [default: all prompts]
     pub(crate) prompt: Option<PromptRef>,
     /// Only versions with this major number
@@ -25,14 +25,14 @@ pub(crate) struct Log {
     #[arg(long, requires = "prompt", conflicts_with_all = ["major", "select", "ids"], value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
     #[command(flatten)]
-    pub(crate) amount: Amount,
+    pub(crate) amount: LimitArgs,
     #[command(flatten)]
-    pub(crate) as_of: AsOf,
+    pub(crate) as_of: AsOfArgs,
 }
 
 /// Limits of a long list.
 #[derive(Args, Debug)]
-pub(crate) struct Amount {
+pub(crate) struct LimitArgs {
     /// Maximum number of entries
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
     pub(crate) limit: usize,
@@ -41,7 +41,7 @@ pub(crate) struct Amount {
     pub(crate) all: bool,
 }
 
-impl Amount {
+impl LimitArgs {
     /// Returns the limit for the library's functions.
     pub(crate) fn most(&self) -> usize {
         if self.all { usize::MAX } else { self.limit }
@@ -49,15 +49,15 @@ impl Amount {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct SpecOnly {
+pub(crate) struct SpecArgs {
     /// Version, such as greeting@production
-    pub(crate) spec: Spec,
+    pub(crate) spec: VersionSpec,
     #[command(flatten)]
-    pub(crate) as_of: AsOf,
+    pub(crate) as_of: AsOfArgs,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct List {
+pub(crate) struct ListArgs {
     /// Only prompts whose name contains this text, in any letter case
     #[arg(
         long,
@@ -73,13 +73,13 @@ pub(crate) struct List {
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     #[command(flatten)]
-    pub(crate) as_of: AsOf,
+    pub(crate) as_of: AsOfArgs,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Render {
+pub(crate) struct RenderArgs {
     /// Version, such as greeting@production
-    pub(crate) spec: Spec,
+    pub(crate) spec: VersionSpec,
     /// Inputs: NAME=VALUE is text, NAME:=JSON is any JSON value; they override those of --inputs
     #[arg(value_name = "NAME=VALUE")]
     pub(crate) inputs: Vec<String>,
@@ -90,7 +90,7 @@ pub(crate) struct Render {
     #[arg(long, value_enum, default_value_t = ModeName::Strict)]
     pub(crate) mode: ModeName,
     #[command(flatten)]
-    pub(crate) as_of: AsOf,
+    pub(crate) as_of: AsOfArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -101,7 +101,7 @@ pub(crate) enum ModeName {
     Helicone,
 }
 
-impl From<ModeName> for crate::Mode {
+impl From<ModeName> for crate::RenderMode {
     fn from(name: ModeName) -> Self {
         match name {
             ModeName::Strict => Self::Strict,
@@ -111,14 +111,14 @@ impl From<ModeName> for crate::Mode {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Operations {
+pub(crate) struct OperationsArgs {
     /// Only operations on this prompt; a deleted prompt is named by its id
     pub(crate) prompt: Option<PromptRef>,
     /// Only operations that changed an environment with this name
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
     #[command(flatten)]
-    pub(crate) amount: Amount,
+    pub(crate) amount: LimitArgs,
     #[command(flatten)]
-    pub(crate) as_of: AsOf,
+    pub(crate) as_of: AsOfArgs,
 }

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::history::AsOf;
+use super::history::AsOfArgs;
 
 #[derive(Args, Debug)]
-pub(crate) struct Search {
+pub(crate) struct SearchArgs {
     /// Words to find: a hit contains all of them. A word also matches as the beginning of a longer
     /// word, unless it is a single character. '"several words"' matches a phrase
     #[arg(required = true, value_name = "TEXT")]
@@ -14,5 +14,5 @@ pub(crate) struct Search {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(crate) limit: usize,
     #[command(flatten)]
-    pub(crate) as_of: AsOf,
+    pub(crate) as_of: AsOfArgs,
 }

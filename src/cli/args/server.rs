@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::server::{ServerOptions, Status};
+use crate::server::{ServerOptions, StatusMode};
 
 #[derive(Args, Debug)]
-pub(crate) struct Serve {
+pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 chooses a free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8585")]
     pub(crate) addr: String,
@@ -22,7 +22,7 @@ pub(crate) struct Serve {
     #[arg(long, value_enum, default_value_t = StatusName::Plain)]
     pub(crate) status: StatusName,
     #[command(flatten)]
-    pub(crate) clients: Clients,
+    pub(crate) clients: ClientArgs,
     /// Level of the log on standard error
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Level::Info)]
     #[arg(env = "PROMPTBOOK_LOG", hide_env_values = true)]
@@ -31,7 +31,7 @@ pub(crate) struct Serve {
 
 /// The clients that a server accepts, and the names under which they reach it.
 #[derive(Args, Debug)]
-pub(crate) struct Clients {
+pub(crate) struct ClientArgs {
     /// Key that clients must send; may be given several times [default: a generated key, stored in
     /// the store's directory]
     ///
@@ -58,7 +58,7 @@ pub(crate) struct Clients {
     pub(crate) public_url: Option<String>,
 }
 
-impl Clients {
+impl ClientArgs {
     /// Returns the keys given by `--key`. An empty `PROMPTBOOK_KEY` counts as unset.
     pub(crate) fn named_keys(&self) -> Vec<String> {
         let keys = self.keys.iter().filter(|key| !key.is_empty());
@@ -88,7 +88,7 @@ pub(crate) enum StatusName {
     Live,
 }
 
-impl From<StatusName> for Status {
+impl From<StatusName> for StatusMode {
     fn from(name: StatusName) -> Self {
         match name {
             StatusName::Plain => Self::Plain,

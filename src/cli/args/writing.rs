@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 
-use super::history::AsOf;
+use super::history::AsOfArgs;
 use crate::{EnvironmentName, PromptId, PromptName, PromptRef, Selector};
 
 #[derive(Args, Debug)]
-pub(crate) struct Create {
+pub(crate) struct CreateArgs {
     /// Name of the prompt
     pub(crate) name: PromptName,
     /// File of the body, a JSON object; - reads standard input, as does no FILE
@@ -21,7 +21,7 @@ pub(crate) struct Create {
     #[arg(long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,
     #[command(flatten)]
-    pub(crate) target: Target,
+    pub(crate) target: TargetArgs,
     /// Id of the prompt, 6 characters of 0-9A-Za-z [default: a random id]
     #[arg(long)]
     pub(crate) id: Option<PromptId>,
@@ -29,7 +29,7 @@ pub(crate) struct Create {
 
 /// The environment of a first version.
 #[derive(Args, Debug)]
-pub(crate) struct Target {
+pub(crate) struct TargetArgs {
     /// Environment to point to the first version [default: production]
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
@@ -40,7 +40,7 @@ pub(crate) struct Target {
 
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("bump"))]
-pub(crate) struct Commit {
+pub(crate) struct CommitArgs {
     /// Name or id of the prompt
     pub(crate) prompt: PromptRef,
     /// File of the body, a JSON object; - reads standard input, as does no FILE
@@ -67,7 +67,7 @@ pub(crate) struct Commit {
     /// Commit only if the prompt's highest version is this one; none: only if the prompt has no
     /// version
     #[arg(long, value_name = "SELECTOR|none")]
-    pub(crate) expect_head: Option<Expectation>,
+    pub(crate) expect_head: Option<ExpectationArgs>,
     /// Environment to point to the new version
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<EnvironmentName>,
@@ -75,13 +75,13 @@ pub(crate) struct Commit {
 
 /// The expected target of a pointer: a selector, or `none`.
 #[derive(Clone, Debug)]
-pub(crate) enum Expectation {
+pub(crate) enum ExpectationArgs {
     None,
     Is(Selector),
 }
 
-impl std::str::FromStr for Expectation {
-    type Err = crate::Invalid;
+impl std::str::FromStr for ExpectationArgs {
+    type Err = crate::InvalidArgument;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
@@ -92,13 +92,13 @@ impl std::str::FromStr for Expectation {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Env {
+pub(crate) enum EnvArgs {
     /// List the environments of a prompt
     List {
         /// Name or id of the prompt
         prompt: PromptRef,
         #[command(flatten)]
-        as_of: AsOf,
+        as_of: AsOfArgs,
     },
     /// Point an environment to a version
     Set {
@@ -110,7 +110,7 @@ pub(crate) enum Env {
         selector: Selector,
         /// Change it only if it points to this version now; none: only if it does not exist
         #[arg(long, value_name = "SELECTOR|none")]
-        expect: Option<Expectation>,
+        expect: Option<ExpectationArgs>,
         /// Reason, which log --env shows
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -123,7 +123,7 @@ pub(crate) enum Env {
         name: EnvironmentName,
         /// Change it only if it points to this version now; none: only if it does not exist
         #[arg(long, value_name = "SELECTOR|none")]
-        expect: Option<Expectation>,
+        expect: Option<ExpectationArgs>,
         /// Reason, which log --env shows
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -131,7 +131,7 @@ pub(crate) enum Env {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Tag {
+pub(crate) struct TagArgs {
     /// Name or id of the prompt
     pub(crate) prompt: PromptRef,
     /// New tags, which replace the old ones
@@ -143,7 +143,7 @@ pub(crate) struct Tag {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Rename {
+pub(crate) struct RenameArgs {
     /// Name or id of the prompt
     pub(crate) prompt: PromptRef,
     /// New name of the prompt
@@ -151,7 +151,7 @@ pub(crate) struct Rename {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Remove {
+pub(crate) struct RemoveArgs {
     /// Version, such as greeting@2.1; or, without a selector, a whole prompt, by its id if its name
     /// contains @
     pub(crate) spec: String,

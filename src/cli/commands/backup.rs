@@ -5,24 +5,24 @@ use std::path::Path;
 use serde_json::json;
 
 use super::maintenance::{refuse_damaged, report_json, report_text};
-use crate::cli::args::{Backup as BackupArgs, Restore};
-use crate::cli::error::{Done, Outcome};
+use crate::cli::args::{BackupArgs, RestoreArgs};
+use crate::cli::error::{CommandResult, CompletedChange};
 use crate::cli::output::{NAME, paint};
 use crate::cli::progress::Progress;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
-use crate::{Backup, Store};
+use crate::{BackupSummary, Store};
 
-pub(super) fn backup(args: &BackupArgs, session: &Session) -> Outcome {
+pub(super) fn backup(args: &BackupArgs, session: &Session) -> CommandResult {
     let store = session.reader()?;
     let progress = Progress::open_ended(session, "files copied:");
     let made = store.backup(&args.dir, |files| progress.at(files))?;
     drop(progress);
-    let done = Done::Other("the backup was written");
+    let done = CompletedChange::Other("the backup was written");
     answer(done, "Backed up to", &args.dir, &made, session)
 }
 
-pub(super) fn restore(args: &Restore, session: &Session) -> Outcome {
+pub(super) fn restore(args: &RestoreArgs, session: &Session) -> CommandResult {
     let to = match session.named() {
         Some(named) => named,
         None => here()?.join(STORE),
@@ -30,12 +30,18 @@ pub(super) fn restore(args: &Restore, session: &Session) -> Outcome {
     let progress = Progress::open_ended(session, "files copied:");
     let made = Store::restore(&args.backup, &to, |files| progress.at(files))?;
     drop(progress);
-    let done = Done::Other("the store was created");
+    let done = CompletedChange::Other("the store was created");
     answer(done, "Created a store in", &to, &made, session)
 }
 
 /// Reports the copy and its verification. Fails if the copy is damaged.
-fn answer(done: Done<'_>, words: &str, path: &Path, made: &Backup, session: &Session) -> Outcome {
+fn answer(
+    done: CompletedChange<'_>,
+    words: &str,
+    path: &Path,
+    made: &BackupSummary,
+    session: &Session,
+) -> CommandResult {
     let told = session.report(
         done,
         || {

@@ -3,16 +3,16 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::args::diff::Blame;
-use crate::cli::error::Outcome;
+use crate::cli::args::diff::BlameArgs;
+use crate::cli::error::CommandResult;
 use crate::cli::output::{DIM, NAME, NUMBER, PLAIN};
 use crate::cli::session::Session;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::{json, text};
 use crate::diff::{Pointer, tool_name};
 use crate::{BlameEntry, Json};
 
-pub(super) fn blame(args: &Blame, session: &Session) -> Outcome {
+pub(super) fn blame(args: &BlameArgs, session: &Session) -> CommandResult {
     let blame = session.view(&args.as_of)?.blame(args.spec.clone())?;
     let json = || BlameShape {
         version: json::version(&blame.version),
@@ -56,7 +56,7 @@ fn table(entries: &[BlameEntry], ids: bool) -> String {
     if ids {
         head.insert(0, "ID");
     }
-    let mut table = Table::new(&head);
+    let mut table = TextTable::new(&head);
     for entry in entries {
         let origin = &entry.origin;
         // Like git, marks a part that may be older.

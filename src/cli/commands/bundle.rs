@@ -7,14 +7,14 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::error::{Done, Failure, Outcome};
+use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::{input, text};
 use crate::fs::new_file::NewFile;
-use crate::{BundleSummary, Error, FileError, Imported, Store};
+use crate::{BundleSummary, Error, FileError, ImportSummary, Store};
 
-pub(super) fn export(path: &Path, force: bool, session: &Session) -> Outcome {
+pub(super) fn export(path: &Path, force: bool, session: &Session) -> CommandResult {
     let store = session.reader()?;
     if path == Path::new("-") {
         return to_standard_output(&store);
@@ -24,7 +24,7 @@ pub(super) fn export(path: &Path, force: bool, session: &Session) -> Outcome {
     }
     let summary = to_file(&store, path, force)?;
     session.report(
-        Done::Other("the bundle was written"),
+        CompletedChange::Other("the bundle was written"),
         || answer_json(path, &summary),
         || {
             format!(
@@ -37,7 +37,7 @@ pub(super) fn export(path: &Path, force: bool, session: &Session) -> Outcome {
     )
 }
 
-pub(super) fn import(path: &Path, session: &Session) -> Outcome {
+pub(super) fn import(path: &Path, session: &Session) -> CommandResult {
     let store = session.store()?;
     let name = input::name_of(path);
     let file = open(path).map_err(|error| match error.kind() {
@@ -51,7 +51,7 @@ pub(super) fn import(path: &Path, session: &Session) -> Outcome {
         .import_bundle(file)
         .map_err(|error| Failure::from(error).about(&name))?;
     session.report(
-        Done::Operations(&store),
+        CompletedChange::Operations(&store),
         || answer_json(path, &imported),
         || words(&imported),
     )
@@ -92,7 +92,7 @@ fn spooled(mut from: impl Read) -> io::Result<File> {
 }
 
 /// Writes the bundle to standard output, and no report.
-fn to_standard_output(store: &Store) -> Outcome {
+fn to_standard_output(store: &Store) -> CommandResult {
     match store.export_bundle(io::stdout().lock()) {
         Ok(_) => Ok(()),
         // The reader closed the output because it has read enough.
@@ -106,7 +106,7 @@ fn to_standard_output(store: &Store) -> Outcome {
 }
 
 /// Writes the bundle to a new file, which replaces an existing one only when it is complete.
-fn to_file(store: &Store, path: &Path, force: bool) -> Outcome<BundleSummary> {
+fn to_file(store: &Store, path: &Path, force: bool) -> CommandResult<BundleSummary> {
     let unwritten =
         |error: &io::Error| Failure::io(format!("{} can't be written", path.display()), error);
     let mut file = NewFile::begin(path).map_err(|error| unwritten(&error))?;
@@ -134,7 +134,7 @@ fn answer_json(path: &Path, done: &impl Serialize) -> Value {
     answer
 }
 
-fn words(imported: &Imported) -> String {
+fn words(imported: &ImportSummary) -> String {
     format!(
         "{} appended{}, {} already present; {} stored\n",
         text::count(imported.appended, "operation", "operations"),

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::prompts::title;
-use crate::cli::args::Commit;
-use crate::cli::error::{Done, Outcome};
+use crate::cli::args::CommitArgs;
+use crate::cli::error::{CommandResult, CompletedChange};
 use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, paint};
 use crate::cli::session::{Session, expected};
 use crate::cli::{input, json, text};
 use crate::{Breakage, Bump, NewVersion, Prompt, Store, Version};
 
-pub(super) fn commit(args: &Commit, session: &Session) -> Outcome {
+pub(super) fn commit(args: &CommitArgs, session: &Session) -> CommandResult {
     let body = input::body(args.file.as_deref())?;
     let store = session.store()?;
     let prompt = store.prompt(args.prompt.clone())?;
@@ -28,7 +28,7 @@ pub(super) fn commit(args: &Commit, session: &Session) -> Outcome {
         .expected_head(expected(&store, prompt.id, args.expect_head.as_ref())?);
     let committed = Committed::new(&store, prompt, store.commit(new)?);
     session.report(
-        Done::Operations(&store),
+        CompletedChange::Operations(&store),
         || committed.json(),
         || committed.text(),
     )

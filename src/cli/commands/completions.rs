@@ -3,12 +3,12 @@
 use clap::CommandFactory;
 use serde_json::json;
 
-use crate::cli::args::{Arguments, Completions};
-use crate::cli::error::Outcome;
+use crate::cli::args::{Arguments, CompletionsArgs};
+use crate::cli::error::CommandResult;
 use crate::cli::output;
 use crate::cli::session::Session;
 
-pub(super) fn completions(args: &Completions, session: &Session) -> Outcome {
+pub(super) fn completions(args: &CompletionsArgs, session: &Session) -> CommandResult {
     // To memory first, because clap_complete panics if a write fails.
     let mut script = Vec::new();
     clap_complete::generate(

@@ -12,24 +12,25 @@ use chrono::{DateTime, TimeZone, Utc};
 use serde_json::{Map, Value, json};
 
 use super::commit::Committed;
-use super::diff::render::{Marks, title, whole};
+use super::diff::render::{ChangeMarks, title, whole};
 use super::prompts::created_text;
 use super::versions;
-use crate::cli::args::Demo;
-use crate::cli::error::{Done, Failure, Outcome};
+use crate::cli::args::DemoArgs;
+use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{DIM, NAME, paint};
 use crate::cli::session::{STORE, Session};
 use crate::cli::{json, text};
 use crate::{
-    Created, Difference, EnvironmentName, Mode, NewPrompt, NewVersion, Rendered, Resolved, Store,
+    CreatedPrompt, Difference, EnvironmentName, NewPrompt, NewVersion, RenderMode, Rendered,
+    Resolved, Store,
 };
 
 const PROMPT: &str = "support-reply";
 const FILE: &str = "support-reply.json";
 
 /// A version of the demo: its time, message, body and environment.
-struct Step {
+struct DemoStep {
     /// Day, hour and minute in March 2024.
     at: (u32, u32, u32),
     message: &'static str,
@@ -37,20 +38,20 @@ struct Step {
     environment: &'static str,
 }
 
-const INITIAL: Step = Step {
+const INITIAL: DemoStep = DemoStep {
     at: (10, 12, 0),
     message: "Initial version",
     body: include_str!("demo/initial.json"),
     // The default of every new prompt.
     environment: "production",
 };
-const REWRITE: Step = Step {
+const REWRITE: DemoStep = DemoStep {
     at: (10, 16, 0),
     message: "Major rewrite with new system prompt",
     body: include_str!("demo/rewrite.json"),
     environment: "staging",
 };
-const TUNED: Step = Step {
+const TUNED: DemoStep = DemoStep {
     at: (11, 14, 30),
     message: "Updated temperature and added max_tokens",
     body: include_str!("demo/tuned.json"),
@@ -74,18 +75,18 @@ fn inputs() -> Map<String, Value> {
         .collect()
 }
 
-pub(super) fn demo(args: &Demo, session: &Session) -> Outcome {
+pub(super) fn demo(args: &DemoArgs, session: &Session) -> CommandResult {
     let directory = directory(args.dir.as_deref())?;
-    let story = Story::play(&directory, session)?;
+    let story = DemoStory::play(&directory, session)?;
     session.report(
-        Done::Other("the demo's store was created"),
+        CompletedChange::Other("the demo's store was created"),
         || story.json(&directory),
         || story.text(&directory),
     )
 }
 
 /// Creates the directory of the demo, which never uses the store of the global options.
-fn directory(named: Option<&Path>) -> Outcome<PathBuf> {
+fn directory(named: Option<&Path>) -> CommandResult<PathBuf> {
     match named {
         Some(named) => fs::create_dir_all(named).map(|()| named.to_path_buf()),
         None => {
@@ -100,9 +101,9 @@ fn directory(named: Option<&Path>) -> Outcome<PathBuf> {
 
 /// A clock that shows a set time.
 #[derive(Clone, Default)]
-struct Clock(Arc<Mutex<DateTime<Utc>>>);
+struct DemoClock(Arc<Mutex<DateTime<Utc>>>);
 
-impl Clock {
+impl DemoClock {
     fn set(&self, (day, hour, minute): (u32, u32, u32)) {
         let moment = Utc.with_ymd_and_hms(2024, 3, day, hour, minute, 0);
         if let Some(moment) = moment.single() {
@@ -116,20 +117,20 @@ impl Clock {
 }
 
 /// The results of the demo's commands.
-struct Story {
-    created: Created,
+struct DemoStory {
+    created: CreatedPrompt,
     rewrite: Committed,
     tuned: Committed,
     /// The difference between the first version and the rewrite.
     difference: Difference,
-    log: Vec<versions::Entry>,
+    log: Vec<versions::LogEntry>,
     production: Arc<Resolved>,
     rendered: Rendered,
 }
 
-impl Story {
-    fn play(directory: &Path, session: &Session) -> Outcome<Self> {
-        let (clock, file) = (Clock::default(), directory.join(FILE));
+impl DemoStory {
+    fn play(directory: &Path, session: &Session) -> CommandResult<Self> {
+        let (clock, file) = (DemoClock::default(), directory.join(FILE));
         if file.exists() {
             let message = format!("{} already exists", file.display());
             return Err(Failure::new(Exit::Conflict, "file_exists", message)
@@ -138,7 +139,7 @@ impl Story {
         let ticking = clock.clone();
         let options = session.options().clock(move || ticking.now());
         let store = options.create(directory.join(STORE))?;
-        let save = |step: &Step| {
+        let save = |step: &DemoStep| {
             clock.set(step.at);
             fs::write(&file, step.body).map_err(|error: io::Error| {
                 Failure::io(format!("{} can't be written", file.display()), &error)
@@ -151,7 +152,7 @@ impl Story {
             .message(INITIAL.message)
             .environment(environment);
         let created = store.create_prompt(new)?;
-        let commit = |step: &Step| -> Outcome<Committed> {
+        let commit = |step: &DemoStep| -> CommandResult<Committed> {
             save(step)?;
             let environment: EnvironmentName = step.environment.parse()?;
             let new = NewVersion::new(created.prompt.id, step.body)?.message(step.message);
@@ -165,16 +166,16 @@ impl Story {
 
     fn look_back(
         store: &Store,
-        created: Created,
+        created: CreatedPrompt,
         rewrite: Committed,
         tuned: Committed,
-    ) -> Outcome<Self> {
+    ) -> CommandResult<Self> {
         let production = (created.prompt.id, EnvironmentName::production());
         Ok(Self {
             difference: store.diff(created.version.id, rewrite.version.id)?,
             log: versions::entries_of(store, &created.prompt)?,
             production: store.resolve(production.clone())?,
-            rendered: store.render(production, &inputs(), Mode::Strict)?,
+            rendered: store.render(production, &inputs(), RenderMode::Strict)?,
             created,
             rewrite,
             tuned,
@@ -197,7 +198,7 @@ impl Story {
     }
 
     fn text(&self, directory: &Path) -> String {
-        let commit = |step: &Step| {
+        let commit = |step: &DemoStep| {
             let (message, environment) = (step.message, step.environment);
             command(&format!(
                 "commit {PROMPT} {FILE} -m '{message}' --env {environment}"
@@ -230,7 +231,7 @@ impl Story {
                 self.created.version.number
             )),
             format!("{} {}\n\n", paint(NAME, PROMPT), title(from, to, "")),
-            whole(&self.difference, Marks::of_output()),
+            whole(&self.difference, ChangeMarks::of_output()),
             "\n".into(),
             command(&format!("resolve {PROMPT}@production")),
             text::lines(self.production.body.text()) + "\n",

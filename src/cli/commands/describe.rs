@@ -6,13 +6,13 @@ use crate::cli::text;
 use crate::{Change, OperationFilter, PromptId, PromptState, Version, VersionId, View};
 
 /// Describes changes, with names and numbers instead of ids if they can still be found.
-pub(crate) struct Words<'a> {
+pub(crate) struct PlainWords<'a> {
     store: &'a View,
     prompts: HashMap<PromptId, String>,
     versions: HashMap<VersionId, String>,
 }
 
-impl<'a> Words<'a> {
+impl<'a> PlainWords<'a> {
     pub(crate) fn of(store: &'a View) -> Self {
         Self {
             store,

@@ -25,11 +25,11 @@ use crate::cli::commands::templates;
 use crate::cli::commands::undo;
 use crate::cli::commands::versions;
 use crate::cli::commands::watch;
-use crate::cli::error::Outcome;
+use crate::cli::error::CommandResult;
 use crate::cli::session::Session;
 
 /// Runs a command.
-pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
+pub(crate) fn run(command: &Command, session: &Session) -> CommandResult {
     match command {
         Command::Init(args) => maintenance::init(args, session),
         Command::Create(args) => prompts::create(args, session),
@@ -54,7 +54,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Outcome {
         Command::Verify(args) => maintenance::verify(args, session),
         Command::Backup(args) => backup::backup(args, session),
         Command::Restore(args) => backup::restore(args, session),
-        Command::Settle => maintenance::settle(session),
+        Command::Checkpoint => maintenance::checkpoint(session),
         Command::Gc(args) => maintenance::collect(args, session),
         Command::Stats => maintenance::stats(session),
         Command::Import(args) => import::import(args, session),

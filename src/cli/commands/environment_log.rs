@@ -3,33 +3,33 @@
 use serde_json::json;
 
 use super::history::id_of;
-use crate::cli::args::Log;
-use crate::cli::error::Outcome;
+use crate::cli::args::LogArgs;
+use crate::cli::error::CommandResult;
 use crate::cli::output::{DIM, NUMBER, PLAIN};
 use crate::cli::session::Session;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::text;
-use crate::{EnvironmentName, Holding, OperationKind, PromptRef};
+use crate::{EnvironmentLogEntry, EnvironmentName, OperationKind, PromptRef};
 
 pub(crate) fn log(
     prompt: &PromptRef,
     environment: &EnvironmentName,
-    args: &Log,
+    args: &LogArgs,
     session: &Session,
-) -> Outcome {
+) -> CommandResult {
     let store = session.view(&args.as_of)?;
     let most = args.amount.most();
     // One more than requested, to see whether there are more.
     let enough = most.saturating_add(1);
     let prompt = id_of(&store, prompt)?;
-    let mut holders = store.holders(prompt, environment.clone(), enough)?;
-    let more = holders.len() > most;
-    holders.truncate(most);
+    let mut environment_log = store.environment_log(prompt, environment.clone(), enough)?;
+    let more = environment_log.len() > most;
+    environment_log.truncate(most);
     session.answer(
-        || json!({"holders": holders, "more": more}),
-        || table(&holders),
+        || json!({"holders": environment_log, "more": more}),
+        || table(&environment_log),
     )?;
-    if holders.is_empty() && !more {
+    if environment_log.is_empty() && !more {
         session.note("the environment never pointed to a version");
     }
     if more {
@@ -38,9 +38,9 @@ pub(crate) fn log(
     Ok(())
 }
 
-fn table(holders: &[Holding]) -> String {
-    let mut table = Table::new(&["VERSION", "FROM", "UNTIL", "BY", "OP", "WHY"]);
-    for holding in holders {
+fn table(environment_log: &[EnvironmentLogEntry]) -> String {
+    let mut table = TextTable::new(&["VERSION", "FROM", "UNTIL", "BY", "OP", "WHY"]);
+    for holding in environment_log {
         let until = holding.until.map_or_else(|| "now".into(), text::moment);
         let why = match (&holding.reason, holding.kind) {
             (Some(reason), _) => text::summary(reason),

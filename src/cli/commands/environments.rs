@@ -3,19 +3,22 @@
 use serde_json::{Value, json};
 
 use super::prompts::title;
-use crate::cli::args::history::AsOf;
-use crate::cli::args::{Env, Expectation};
-use crate::cli::error::{Done, Outcome};
+use crate::cli::args::history::AsOfArgs;
+use crate::cli::args::{EnvArgs, ExpectationArgs};
+use crate::cli::error::{CommandResult, CompletedChange};
 use crate::cli::output::{DIM, ENVIRONMENT, NUMBER, PLAIN, paint};
 use crate::cli::session::{Session, expected};
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::{json, text};
-use crate::{EnvironmentName, Move, Moved, Prompt, PromptRef, Selector, Store, VersionId};
+use crate::{
+    EnvironmentChange, EnvironmentName, EnvironmentUpdate, Prompt, PromptRef, Selector, Store,
+    VersionId,
+};
 
-pub(super) fn run(args: &Env, session: &Session) -> Outcome {
+pub(super) fn run(args: &EnvArgs, session: &Session) -> CommandResult {
     match args {
-        Env::List { prompt, as_of } => list(prompt, as_of, session),
-        Env::Set {
+        EnvArgs::List { prompt, as_of } => list(prompt, as_of, session),
+        EnvArgs::Set {
             prompt,
             name,
             selector,
@@ -25,7 +28,7 @@ pub(super) fn run(args: &Env, session: &Session) -> Outcome {
             let to = Some(selector.clone());
             change(prompt, name, to, expect.as_ref(), reason, session)
         }
-        Env::Remove {
+        EnvArgs::Remove {
             prompt,
             name,
             expect,
@@ -34,7 +37,7 @@ pub(super) fn run(args: &Env, session: &Session) -> Outcome {
     }
 }
 
-fn list(prompt: &PromptRef, as_of: &AsOf, session: &Session) -> Outcome {
+fn list(prompt: &PromptRef, as_of: &AsOfArgs, session: &Session) -> CommandResult {
     let store = session.view(as_of)?;
     let environments = store.environments(prompt.clone())?;
     if environments.is_empty() {
@@ -45,7 +48,7 @@ fn list(prompt: &PromptRef, as_of: &AsOf, session: &Session) -> Outcome {
         json!({"environments": environments.collect::<Vec<_>>()})
     };
     let words = || {
-        let mut table = Table::new(&["ENVIRONMENT", "VERSION", "SINCE", "ID"]);
+        let mut table = TextTable::new(&["ENVIRONMENT", "VERSION", "SINCE", "ID"]);
         for environment in &environments {
             table.row([
                 (text::line(environment.name.as_str()), ENVIRONMENT),
@@ -63,25 +66,25 @@ fn change(
     prompt: &PromptRef,
     name: &EnvironmentName,
     to: Option<Selector>,
-    expect: Option<&Expectation>,
+    expect: Option<&ExpectationArgs>,
     reason: &Option<String>,
     session: &Session,
-) -> Outcome {
+) -> CommandResult {
     let store = session.store()?;
     let prompt = store.prompt(prompt.clone())?;
-    let mut wish = Move::remove(prompt.id, name.clone())?;
+    let mut wish = EnvironmentUpdate::remove(prompt.id, name.clone())?;
     wish.to = to;
     wish.expected = expected(&store, prompt.id, expect)?;
     wish.reason.clone_from(reason);
     let moved = store.move_environment(wish)?;
     session.report(
-        Done::Operations(&store),
+        CompletedChange::Operations(&store),
         || json(&store, &moved),
         || words(&store, &prompt, &moved),
     )
 }
 
-fn json(store: &Store, moved: &Moved) -> Value {
+fn json(store: &Store, moved: &EnvironmentChange) -> Value {
     let held = |id: Option<VersionId>| {
         id.map(
             |id| json!({"id": id, "number": store.version(id).ok().map(|version| version.number)}),
@@ -96,7 +99,7 @@ fn json(store: &Store, moved: &Moved) -> Value {
     })
 }
 
-fn words(store: &Store, prompt: &Prompt, moved: &Moved) -> String {
+fn words(store: &Store, prompt: &Prompt, moved: &EnvironmentChange) -> String {
     // The earlier version may have been deleted after the environment left it.
     let number = |id: VersionId| {
         let version = store.version(id);

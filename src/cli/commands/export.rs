@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::{bundle, file_name};
-use crate::cli::args::Export;
-use crate::cli::error::{Done, Failure, Outcome};
+use crate::cli::args::ExportArgs;
+use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{NAME, NUMBER, PLAIN};
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::text;
 use crate::fs::folder::Folder;
 use crate::{BlobId, Error, Prompt, PromptFilter, Selector, Store, Version};
 
-pub(super) fn export(args: &Export, session: &Session) -> Outcome {
+pub(super) fn export(args: &ExportArgs, session: &Session) -> CommandResult {
     let folder = match (&args.bundle.file, &args.folder) {
         (Some(file), _) => return bundle::export(file, args.force, session),
         (None, folder) => folder.as_deref().unwrap_or(Path::new(".")),
@@ -30,8 +30,8 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
         .clone()
         .map_or(Selector::Latest, Selector::Environment);
     let planned = plan(&store, &selector, folder)?;
-    let files = planned.iter().flat_map(Planned::files);
-    let differing = files.filter(|(_, state)| *state == State::Differs);
+    let files = planned.iter().flat_map(PlannedFile::files);
+    let differing = files.filter(|(_, state)| *state == FileState::Differs);
     let differing: Vec<String> = differing
         .map(|(file, _)| file.display().to_string())
         .collect();
@@ -44,9 +44,9 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
                 "commit the files first with promptbook import, or overwrite them with --force",
             ));
     }
-    let files = planned.iter().flat_map(Planned::files);
+    let files = planned.iter().flat_map(PlannedFile::files);
     let mut links: Vec<String> = files
-        .filter(|(_, state)| *state != State::Same)
+        .filter(|(_, state)| *state != FileState::Same)
         .filter_map(|(file, _)| link_on_the_way(folder, file))
         .map(|link| link.display().to_string())
         .collect();
@@ -70,42 +70,46 @@ pub(super) fn export(args: &Export, session: &Session) -> Outcome {
     let (json, words) = (|| answer_json(&planned), || answer_text(&planned));
     match counts(&planned) {
         (0, _) => session.answer(json, words),
-        _ => session.report(Done::Other("the files were written"), json, words),
+        _ => session.report(
+            CompletedChange::Other("the files were written"),
+            json,
+            words,
+        ),
     }
 }
 
 /// A file to export.
-struct Planned {
+struct PlannedFile {
     /// The path below the folder.
     file: PathBuf,
     prompt: Prompt,
     version: Version,
     /// The state of the file before the export.
-    state: State,
+    state: FileState,
     /// The file for the prompt's name and its state, if the name is too long for the path.
-    name: Option<(PathBuf, State)>,
+    name: Option<(PathBuf, FileState)>,
 }
 
-impl Planned {
-    fn files(&self) -> impl Iterator<Item = (&Path, State)> {
+impl PlannedFile {
+    fn files(&self) -> impl Iterator<Item = (&Path, FileState)> {
         let name = self.name.iter().map(|(file, state)| (&**file, *state));
         std::iter::once((&*self.file, self.state)).chain(name)
     }
 
     fn is_there(&self) -> bool {
-        self.files().all(|(_, state)| state == State::Same)
+        self.files().all(|(_, state)| state == FileState::Same)
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum FileState {
     Missing,
     Same,
     Differs,
 }
 
 /// Lists the files to export and compares them with the existing ones, before anything is written.
-fn plan(store: &Store, selector: &Selector, folder: &Path) -> Outcome<Vec<Planned>> {
+fn plan(store: &Store, selector: &Selector, folder: &Path) -> CommandResult<Vec<PlannedFile>> {
     let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX)?;
     // Some file systems ignore letter case.
     let fold = |prompt: &Prompt| prompt.name.as_str().to_lowercase();
@@ -136,7 +140,7 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> Outcome<Vec<Planne
             }
             None => None,
         };
-        planned.push(Planned {
+        planned.push(PlannedFile {
             state: state(&folder.join(&file), version.blob)?,
             name,
             file,
@@ -148,11 +152,11 @@ fn plan(store: &Store, selector: &Selector, folder: &Path) -> Outcome<Vec<Planne
     Ok(planned)
 }
 
-fn state(path: &Path, blob: BlobId) -> Outcome<State> {
+fn state(path: &Path, blob: BlobId) -> CommandResult<FileState> {
     match fs::read(path) {
-        Ok(bytes) if BlobId::of(&bytes) == blob => Ok(State::Same),
-        Ok(_) => Ok(State::Differs),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Missing),
+        Ok(bytes) if BlobId::of(&bytes) == blob => Ok(FileState::Same),
+        Ok(_) => Ok(FileState::Differs),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FileState::Missing),
         Err(error) => Err(Failure::io(
             format!("{} can't be read", path.display()),
             &error,
@@ -172,18 +176,18 @@ fn link_on_the_way(folder: &Path, file: &Path) -> Option<PathBuf> {
     None
 }
 
-fn write(store: &Store, one: &Planned, folder: &Path) -> Outcome {
+fn write(store: &Store, one: &PlannedFile, folder: &Path) -> CommandResult {
     if let Some((file, state)) = &one.name {
         put(folder, file, *state, one.prompt.name.as_str().as_bytes())?;
     }
-    if one.state == State::Same {
+    if one.state == FileState::Same {
         return Ok(());
     }
     let body = store.resolve(one.version.id)?.body.clone();
     put(folder, &one.file, one.state, body.as_bytes())
 }
 
-fn put(folder: &Path, file: &Path, state: State, bytes: &[u8]) -> Outcome {
+fn put(folder: &Path, file: &Path, state: FileState, bytes: &[u8]) -> CommandResult {
     write_file(folder, file, state, bytes).map_err(|error| {
         let path = folder.join(file);
         Failure::io(format!("{} can't be written", path.display()), &error)
@@ -193,8 +197,8 @@ fn put(folder: &Path, file: &Path, state: State, bytes: &[u8]) -> Outcome {
 /// Writes a file below the folder that the user named.
 ///
 /// Follows no symbolic link below the folder, because one may have been created since the check.
-fn write_file(folder: &Path, file: &Path, state: State, bytes: &[u8]) -> io::Result<()> {
-    if state == State::Same {
+fn write_file(folder: &Path, file: &Path, state: FileState, bytes: &[u8]) -> io::Result<()> {
+    if state == FileState::Same {
         return Ok(());
     }
     fs::create_dir_all(folder)?;
@@ -207,7 +211,7 @@ fn write_file(folder: &Path, file: &Path, state: State, bytes: &[u8]) -> io::Res
         }
         let mut file = match state {
             // Never overwrites a file that was created since the check.
-            State::Missing => folder.create_new(part)?,
+            FileState::Missing => folder.create_new(part)?,
             _ => folder.open_to_replace(part)?,
         };
         file.write_all(bytes)?;
@@ -215,19 +219,19 @@ fn write_file(folder: &Path, file: &Path, state: State, bytes: &[u8]) -> io::Res
     Ok(())
 }
 
-fn effect(one: &Planned) -> &'static str {
+fn effect(one: &PlannedFile) -> &'static str {
     match one.is_there() {
         true => "unchanged",
         false => "written",
     }
 }
 
-fn counts(planned: &[Planned]) -> (usize, usize) {
+fn counts(planned: &[PlannedFile]) -> (usize, usize) {
     let unchanged = planned.iter().filter(|one| one.is_there()).count();
     (planned.len() - unchanged, unchanged)
 }
 
-fn answer_json(planned: &[Planned]) -> Value {
+fn answer_json(planned: &[PlannedFile]) -> Value {
     let files = planned.iter().map(|one| {
         json!({
             "file": one.file.to_string_lossy(),
@@ -242,8 +246,8 @@ fn answer_json(planned: &[Planned]) -> Value {
 }
 
 /// Returns a table of the written files, and the number of unchanged files.
-fn answer_text(planned: &[Planned]) -> String {
-    let mut table = Table::new(&["FILE", "PROMPT", "VERSION"]);
+fn answer_text(planned: &[PlannedFile]) -> String {
+    let mut table = TextTable::new(&["FILE", "PROMPT", "VERSION"]);
     for one in planned.iter().filter(|one| !one.is_there()) {
         table.row([
             (text::line(&one.file.to_string_lossy()), PLAIN),

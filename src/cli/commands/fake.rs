@@ -11,8 +11,8 @@ use tokio::time::sleep;
 use super::keys;
 use super::serve::raise_open_files;
 use super::signals::Signals;
-use crate::cli::args::fake::Fake as Arguments;
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::args::fake::FakeArgs as Arguments;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::output;
 use crate::server::Fixtures;
 use crate::server::fake::{Fake, FakeError, FakeOptions};
@@ -20,7 +20,7 @@ use crate::server::fake::{Fake, FakeError, FakeOptions};
 /// Serves a fake until it is asked to stop.
 ///
 /// A signal, the end of the parent process and, optionally, the end of standard input stop it.
-pub(super) fn fake(args: &Arguments) -> Outcome {
+pub(super) fn fake(args: &Arguments) -> CommandResult {
     let parent = Parent::now();
     raise_open_files();
     let fake = options(args)?.start()?;
@@ -41,7 +41,7 @@ pub(super) fn fake(args: &Arguments) -> Outcome {
     ended
 }
 
-fn options(args: &Arguments) -> Outcome<FakeOptions> {
+fn options(args: &Arguments) -> CommandResult<FakeOptions> {
     let mut options = FakeOptions::new()
         .address((args.addr, args.port))
         .seed(args.seed)
@@ -63,7 +63,7 @@ fn options(args: &Arguments) -> Outcome<FakeOptions> {
 }
 
 /// Prints the fake's URLs and key in one line, its only output.
-fn announce(fake: &Fake) -> Outcome {
+fn announce(fake: &Fake) -> CommandResult {
     let line = json!({"url": fake.url(), "key": fake.key(), "control": fake.control_url()});
     output::bytes(format!("{line}\n").as_bytes())
 }

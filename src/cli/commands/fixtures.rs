@@ -2,13 +2,13 @@
 
 use std::io::ErrorKind;
 
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::server::{Fixtures, FixturesError};
 
-pub(super) fn fixtures(session: &Session) -> Outcome {
+pub(super) fn fixtures(session: &Session) -> CommandResult {
     let fixtures = Fixtures::of(&session.reader()?)?;
     output::bytes(fixtures.to_json().as_bytes())
 }

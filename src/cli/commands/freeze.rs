@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::cli::args::freeze::Freeze;
-use crate::cli::error::{Done, Failure, Outcome};
+use crate::cli::args::freeze::FreezeArgs;
+use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::text;
 use crate::fs::new_file::{NewFile, folder_of};
-use crate::{Error, FileError, Frozen, Lock};
+use crate::{Error, FileError, Frozen, Lockfile};
 
-pub(super) fn freeze(args: &Freeze, session: &Session) -> Outcome {
+pub(super) fn freeze(args: &FreezeArgs, session: &Session) -> CommandResult {
     let files = Files::of(args)?;
     let now = session.view(&args.as_of)?.freeze(args.env.clone())?;
     match args.check {
@@ -31,7 +31,7 @@ struct Files {
 }
 
 impl Files {
-    fn of(args: &Freeze) -> Outcome<Self> {
+    fn of(args: &FreezeArgs) -> CommandResult<Self> {
         let beside = || {
             let mut name = args.file.clone().into_os_string();
             name.push(".lock");
@@ -56,20 +56,20 @@ impl Files {
     }
 
     /// Reads the frozen file. Returns `None` if it is missing, or the error if it is invalid.
-    fn read_frozen(&self) -> Outcome<Option<Result<Frozen, FileError>>> {
+    fn read_frozen(&self) -> CommandResult<Option<Result<Frozen, FileError>>> {
         found(Frozen::open(&self.frozen))
     }
 
     /// Reads the lockfile, with the same results.
-    fn read_lock(&self) -> Outcome<Option<Result<Lock, FileError>>> {
-        found(Lock::open(&self.lock))
+    fn read_lock(&self) -> CommandResult<Option<Result<Lockfile, FileError>>> {
+        found(Lockfile::open(&self.lock))
     }
 
     /// Returns a file that this command must not overwrite, and the reason.
     fn obstacle<'a>(
         &'a self,
         frozen: &'a Option<Result<Frozen, FileError>>,
-        lock: &'a Option<Result<Lock, FileError>>,
+        lock: &'a Option<Result<Lockfile, FileError>>,
     ) -> Option<(&'a Path, &'a FileError)> {
         match (frozen, lock) {
             (Some(Err(error @ (FileError::Foreign { .. } | FileError::NewerFormat { .. }))), _) => {
@@ -83,7 +83,7 @@ impl Files {
 
 const NOTHING: &str = "promptbook ls lists the prompts; --env names another environment";
 
-fn found<T>(opened: crate::Result<T>) -> Outcome<Option<Result<T, FileError>>> {
+fn found<T>(opened: crate::Result<T>) -> CommandResult<Option<Result<T, FileError>>> {
     match opened {
         Ok(opened) => Ok(Some(Ok(opened))),
         Err(Error::File(FileError::Unreadable { source, .. }))
@@ -97,7 +97,7 @@ fn found<T>(opened: crate::Result<T>) -> Outcome<Option<Result<T, FileError>>> {
     }
 }
 
-fn write(files: &Files, now: &Frozen, session: &Session) -> Outcome {
+fn write(files: &Files, now: &Frozen, session: &Session) -> CommandResult {
     if now.prompts().len() == 0 {
         let environment = text::line(now.environment().as_str());
         let message = format!("no prompt has a version in {environment}, so nothing was written");
@@ -107,7 +107,7 @@ fn write(files: &Files, now: &Frozen, session: &Session) -> Outcome {
     if let Some((path, error)) = files.obstacle(&frozen_before, &lock_before) {
         return Err(in_the_way(path, error));
     }
-    let lock = Lock::of(now);
+    let lock = Lockfile::of(now);
     let changes = match lock_before {
         Some(Ok(before)) => told(&before, &lock),
         _ => Vec::new(),
@@ -137,7 +137,7 @@ fn in_the_way(path: &Path, error: &FileError) -> Failure {
 }
 
 /// Writes a file entirely or not at all. Returns false if it already has these contents.
-fn replace(path: &Path, bytes: &[u8]) -> Outcome<bool> {
+fn replace(path: &Path, bytes: &[u8]) -> CommandResult<bool> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(false);
     }
@@ -149,7 +149,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Outcome<bool> {
     Ok(true)
 }
 
-fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
+fn check(files: &Files, now: &Frozen, session: &Session) -> CommandResult {
     let mut details = Vec::new();
     let mut take = |path: &Path, drifts: Vec<String>| {
         let path = path.display();
@@ -165,8 +165,8 @@ fn check(files: &Files, now: &Frozen, session: &Session) -> Outcome {
         None => "run the same command without --check to write both files again".into(),
     };
     let lock = wanted(lock);
-    let frozen = wanted(frozen).map(|frozen| Lock::of(&frozen));
-    let lock_now = Lock::of(now);
+    let frozen = wanted(frozen).map(|frozen| Lockfile::of(&frozen));
+    let lock_now = Lockfile::of(now);
     match (&lock, &frozen) {
         (Ok(lock), Ok(frozen)) => {
             take(Path::new("the store"), told(lock, &lock_now));
@@ -213,18 +213,18 @@ fn wanted<T>(found: Option<Result<T, FileError>>) -> Result<T, String> {
     }
 }
 
-fn told(before: &Lock, after: &Lock) -> Vec<String> {
+fn told(before: &Lockfile, after: &Lockfile) -> Vec<String> {
     let drifts = before.drift(after).into_iter();
     drifts.map(|drift| drift.to_string()).collect()
 }
 
 fn answer(
     files: &Files,
-    lock: &Lock,
+    lock: &Lockfile,
     effect: &str,
     changes: &[String],
     session: &Session,
-) -> Outcome {
+) -> CommandResult {
     let json = || {
         let prompts = lock.prompts().iter().map(|prompt| {
             json!({
@@ -264,7 +264,11 @@ fn answer(
         told
     };
     match effect {
-        "written" => session.report(Done::Other("the files were written"), json, words),
+        "written" => session.report(
+            CompletedChange::Other("the files were written"),
+            json,
+            words,
+        ),
         _ => session.answer(json, words),
     }
 }

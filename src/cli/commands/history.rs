@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use super::describe::Words;
-use crate::cli::args::Operations;
-use crate::cli::error::Outcome;
+use super::describe::PlainWords;
+use crate::cli::args::OperationsArgs;
+use crate::cli::error::CommandResult;
 use crate::cli::output::{DIM, NAME, PLAIN};
 use crate::cli::session::Session;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::text;
 use crate::{Change, Error, Operation, OperationFilter, PromptId, PromptRef, View};
 
-pub(super) fn operations(args: &Operations, session: &Session) -> Outcome {
+pub(super) fn operations(args: &OperationsArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
     let filter = OperationFilter {
         prompt: args
@@ -48,7 +48,7 @@ pub(super) fn what(operation: &Operation) -> String {
 }
 
 /// Returns a prompt's id. A deleted prompt is found by its id only.
-pub(super) fn id_of(store: &View, prompt: &PromptRef) -> Outcome<PromptId> {
+pub(super) fn id_of(store: &View, prompt: &PromptRef) -> CommandResult<PromptId> {
     match (store.prompt(prompt.clone()), prompt) {
         (Ok(prompt), _) => Ok(prompt.id),
         (
@@ -66,8 +66,8 @@ pub(super) fn id_of(store: &View, prompt: &PromptRef) -> Outcome<PromptId> {
 }
 
 fn table(store: &View, operations: &[Operation]) -> String {
-    let mut words = Words::of(store);
-    let mut table = Table::new(&["OP", "DATE", "AUTHOR", "WHAT", "PROMPT", "CHANGES"]);
+    let mut words = PlainWords::of(store);
+    let mut table = TextTable::new(&["OP", "DATE", "AUTHOR", "WHAT", "PROMPT", "CHANGES"]);
     for operation in operations {
         let content = &operation.content;
         let mut prompts: Vec<PromptId> = content.changes.iter().map(Change::prompt).collect();

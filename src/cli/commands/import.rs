@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 
 use super::file_name::Name;
 use super::{bundle, file_name};
-use crate::cli::args::Import;
-use crate::cli::error::{Done, Failure, Outcome};
+use crate::cli::args::ImportArgs;
+use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{NAME, NUMBER, PLAIN};
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::{input, text};
 use crate::fs::json_files::json_files;
 use crate::{
     Batch, Body, EnvironmentName, Error, NewPrompt, NewVersion, PromptId, PromptName, PromptRef,
-    Selector, Spec, Version,
+    Selector, Version, VersionSpec,
 };
 
-pub(super) fn import(args: &Import, session: &Session) -> Outcome {
+pub(super) fn import(args: &ImportArgs, session: &Session) -> CommandResult {
     let folder = match (&args.bundle.file, &args.folder) {
         (Some(file), _) => return bundle::import(file, session),
         (None, Some(file)) if input::is_stdin(file) || file.exists() && !file.is_dir() => {
@@ -66,14 +66,14 @@ pub(super) fn import(args: &Import, session: &Session) -> Outcome {
         session.note("no .json files in the folder");
     }
     session.report(
-        Done::Operations(&store),
+        CompletedChange::Operations(&store),
         || answer_json(&placed),
         || answer_text(&placed),
     )
 }
 
 /// A file to import.
-struct Entry {
+struct ImportEntry {
     /// The path below the folder.
     file: String,
     name: PromptName,
@@ -82,13 +82,13 @@ struct Entry {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Effect {
+enum ImportEffect {
     Created,
     Committed,
     Unchanged,
 }
 
-impl Effect {
+impl ImportEffect {
     fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -98,7 +98,7 @@ impl Effect {
     }
 }
 
-type Placed<'a> = (&'a Entry, Effect, Version);
+type ImportedFile<'a> = (&'a ImportEntry, ImportEffect, Version);
 
 /// Returns the error for a folder or file that cannot be read.
 fn unread((path, error): (PathBuf, io::Error)) -> Failure {
@@ -113,9 +113,9 @@ fn unread((path, error): (PathBuf, io::Error)) -> Failure {
 }
 
 /// Reads all files. Fails with a list of all invalid files.
-fn read(folder: &Path, files: &[PathBuf], session: &Session) -> Outcome<Vec<Entry>> {
+fn read(folder: &Path, files: &[PathBuf], session: &Session) -> CommandResult<Vec<ImportEntry>> {
     let progress = Progress::of(session, "reading", files.len());
-    let mut entries: Vec<Entry> = Vec::with_capacity(files.len());
+    let mut entries: Vec<ImportEntry> = Vec::with_capacity(files.len());
     let mut seen = HashMap::new();
     let mut bad = Vec::new();
     for file in files {
@@ -137,7 +137,7 @@ fn read(folder: &Path, files: &[PathBuf], session: &Session) -> Outcome<Vec<Entr
     }
 }
 
-fn read_one(folder: &Path, file: &Path) -> Result<Entry, String> {
+fn read_one(folder: &Path, file: &Path) -> Result<ImportEntry, String> {
     let (name, id) = file_name::decode(file).ok_or("its name is not UTF-8")?;
     let name = match name {
         Name::InPath(name) => name,
@@ -145,11 +145,11 @@ fn read_one(folder: &Path, file: &Path) -> Result<Entry, String> {
             .map_err(|error| format!("its prompt's name is in {}, {error}", file.display()))?,
     };
     let bytes = input::bytes(&folder.join(file)).map_err(|error| error.to_string())?;
-    Ok(Entry {
+    Ok(ImportEntry {
         file: file.display().to_string(),
         name: name
             .parse()
-            .map_err(|error: crate::Invalid| error.to_string())?,
+            .map_err(|error: crate::InvalidArgument| error.to_string())?,
         id,
         body: Body::try_from(bytes).map_err(|error| error.to_string())?,
     })
@@ -182,12 +182,16 @@ fn is_of_one_file(error: &Error) -> bool {
         Error::AmbiguousPrompt { .. }
             | Error::PromptIdTaken { .. }
             | Error::NumbersExhausted { .. }
-            | Error::Invalid(_)
+            | Error::InvalidArgument(_)
     )
 }
 
 /// Imports one file, unless the prompt's latest version has the same body.
-fn place(batch: &mut Batch<'_>, entry: &Entry, args: &Import) -> crate::Result<(Effect, Version)> {
+fn place(
+    batch: &mut Batch<'_>,
+    entry: &ImportEntry,
+    args: &ImportArgs,
+) -> crate::Result<(ImportEffect, Version)> {
     let prompt = match entry.id {
         Some(id) => PromptRef::Id(id),
         None => PromptRef::Name(entry.name.clone()),
@@ -195,14 +199,14 @@ fn place(batch: &mut Batch<'_>, entry: &Entry, args: &Import) -> crate::Result<(
     let message = || {
         args.message
             .clone()
-            .unwrap_or_else(|| format!("Import {}", entry.file))
+            .unwrap_or_else(|| format!("ImportArgs {}", entry.file))
     };
-    match batch.version(Spec::new(prompt.clone(), Selector::Latest)) {
-        Ok(latest) if latest.blob == entry.body.id() => Ok((Effect::Unchanged, latest)),
+    match batch.version(VersionSpec::new(prompt.clone(), Selector::Latest)) {
+        Ok(latest) if latest.blob == entry.body.id() => Ok((ImportEffect::Unchanged, latest)),
         Ok(_) | Err(Error::VersionNotFound { .. }) => {
             let new = NewVersion::new(prompt, entry.body.clone())?.message(message());
             let version = batch.commit(new.environment(args.env.clone()))?;
-            Ok((Effect::Committed, version))
+            Ok((ImportEffect::Committed, version))
         }
         Err(Error::PromptNotFound { .. }) => {
             let mut new =
@@ -213,20 +217,20 @@ fn place(batch: &mut Batch<'_>, entry: &Entry, args: &Import) -> crate::Result<(
                 (false, Some(name)) => Some(name.clone()),
                 (false, None) => Some(EnvironmentName::production()),
             };
-            Ok((Effect::Created, batch.create_prompt(new)?.version))
+            Ok((ImportEffect::Created, batch.create_prompt(new)?.version))
         }
         Err(error) => Err(error),
     }
 }
 
-fn counted(placed: &[Placed<'_>], effect: Effect) -> usize {
+fn counted(placed: &[ImportedFile<'_>], effect: ImportEffect) -> usize {
     placed
         .iter()
         .filter(|(_, found, _)| *found == effect)
         .count()
 }
 
-fn answer_json(placed: &[Placed<'_>]) -> Value {
+fn answer_json(placed: &[ImportedFile<'_>]) -> Value {
     let files = placed.iter().map(|(entry, effect, version)| {
         json!({
             "file": entry.file,
@@ -237,18 +241,18 @@ fn answer_json(placed: &[Placed<'_>]) -> Value {
         })
     });
     json!({
-        "created": counted(placed, Effect::Created),
-        "committed": counted(placed, Effect::Committed),
-        "unchanged": counted(placed, Effect::Unchanged),
+        "created": counted(placed, ImportEffect::Created),
+        "committed": counted(placed, ImportEffect::Committed),
+        "unchanged": counted(placed, ImportEffect::Unchanged),
         "files": files.collect::<Vec<_>>(),
     })
 }
 
 /// Returns a table of the changed prompts, and the number of unchanged files.
-fn answer_text(placed: &[Placed<'_>]) -> String {
-    let mut table = Table::new(&["FILE", "PROMPT", "VERSION", "EFFECT"]);
+fn answer_text(placed: &[ImportedFile<'_>]) -> String {
+    let mut table = TextTable::new(&["FILE", "PROMPT", "VERSION", "EFFECT"]);
     for (entry, effect, version) in placed {
-        if *effect != Effect::Unchanged {
+        if *effect != ImportEffect::Unchanged {
             table.row([
                 (text::line(&entry.file), PLAIN),
                 (text::name(entry.name.as_str()), NAME),
@@ -257,8 +261,12 @@ fn answer_text(placed: &[Placed<'_>]) -> String {
             ]);
         }
     }
-    let [created, committed, unchanged] = [Effect::Created, Effect::Committed, Effect::Unchanged]
-        .map(|effect| counted(placed, effect));
+    let [created, committed, unchanged] = [
+        ImportEffect::Created,
+        ImportEffect::Committed,
+        ImportEffect::Unchanged,
+    ]
+    .map(|effect| counted(placed, effect));
     format!(
         "{}{created} created, {committed} committed, {unchanged} unchanged\n",
         table.text()

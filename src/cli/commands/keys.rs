@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{WARNING, aside, paint};
 use crate::cli::text;
@@ -15,7 +15,7 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// Returns the keys given by `--key` or in files. Fails if both are given.
 ///
 /// Keys in files do not appear in the list of processes.
-pub(super) fn given(keys: Vec<String>, files: &[PathBuf]) -> Outcome<Vec<String>> {
+pub(super) fn given(keys: Vec<String>, files: &[PathBuf]) -> CommandResult<Vec<String>> {
     if !keys.is_empty() && !files.is_empty() {
         let message = "keys are given both by --key (or PROMPTBOOK_KEY) and by --key-file";
         return Err(Failure::usage(message).hint("put all keys in files"));
@@ -23,12 +23,12 @@ pub(super) fn given(keys: Vec<String>, files: &[PathBuf]) -> Outcome<Vec<String>
     let read = files.iter().map(|file| key_in(file));
     Ok(keys
         .into_iter()
-        .chain(read.collect::<Outcome<Vec<_>>>()?)
+        .chain(read.collect::<CommandResult<Vec<_>>>()?)
         .collect())
 }
 
 /// Returns the key in a file, without the line break at its end.
-fn key_in(path: &Path) -> Outcome<String> {
+fn key_in(path: &Path) -> CommandResult<String> {
     let name = path.display();
     let (text, found) = read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {

@@ -1,20 +1,20 @@
-//! The commands `init`, `verify`, `settle`, `gc` and `stats`.
+//! The commands `init`, `verify`, `checkpoint`, `gc` and `stats`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{Collect, Init, Verify};
-use crate::cli::error::{Done, Failure, Outcome};
+use crate::cli::args::{GcArgs, InitArgs, VerifyArgs};
+use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output::{DIM, NAME, WRONG, paint};
 use crate::cli::progress::Progress;
 use crate::cli::session::{STORE, Session, here};
 use crate::cli::text;
-use crate::{Collected, GcOptions, Policy, Report, Stats, Store};
+use crate::{BumpPolicy, GcOptions, GcSummary, Store, StoreStats, VerifyReport};
 
-pub(crate) fn init(args: &Init, session: &Session) -> Outcome {
+pub(crate) fn init(args: &InitArgs, session: &Session) -> CommandResult {
     let path = match session.named() {
         Some(named) => named,
         None => here()?.join(STORE),
@@ -24,7 +24,7 @@ pub(crate) fn init(args: &Init, session: &Session) -> Outcome {
     let store = options.policy(args.policy.into()).create(&path)?;
     let settings = store.settings();
     session.report(
-        Done::Other("the store was created"),
+        CompletedChange::Other("the store was created"),
         || json!({"path": path.to_string_lossy(), "settings": settings}),
         || {
             format!(
@@ -37,14 +37,14 @@ pub(crate) fn init(args: &Init, session: &Session) -> Outcome {
     )
 }
 
-fn policy_words(policy: Policy) -> &'static str {
+fn policy_words(policy: BumpPolicy) -> &'static str {
     match policy {
-        Policy::Enforced => "minor versions that break callers are refused",
-        Policy::Free => "the caller chooses between major and minor",
+        BumpPolicy::Enforced => "minor versions that break callers are refused",
+        BumpPolicy::Free => "the caller chooses between major and minor",
     }
 }
 
-pub(crate) fn verify(args: &Verify, session: &Session) -> Outcome {
+pub(crate) fn verify(args: &VerifyArgs, session: &Session) -> CommandResult {
     if args.repair {
         return repair(&args.from, session);
     }
@@ -78,7 +78,7 @@ fn checked(store: &Store, session: &Session) -> Progress {
     Progress::of(session, CHECKED, steps)
 }
 
-fn repair(from: &[PathBuf], session: &Session) -> Outcome {
+fn repair(from: &[PathBuf], session: &Session) -> CommandResult {
     let store = session.store()?;
     let sources = from.iter().map(|path| {
         let options = session.options().read_only(true).allow_network(true);
@@ -89,7 +89,7 @@ fn repair(from: &[PathBuf], session: &Session) -> Outcome {
     let repaired = store.repair(&sources, |bodies| progress.at(bodies))?;
     drop(progress);
     let told = session.report(
-        Done::Other("the store was repaired"),
+        CompletedChange::Other("the store was repaired"),
         || json!({"bodies": repaired.bodies, "report": report_json(&repaired.report)}),
         || {
             let taken = text::count(repaired.bodies.len() as u64, "body", "bodies");
@@ -99,7 +99,7 @@ fn repair(from: &[PathBuf], session: &Session) -> Outcome {
     refuse_damaged(&repaired.report).and(told)
 }
 
-pub(crate) fn report_json(report: &Report) -> Value {
+pub(crate) fn report_json(report: &VerifyReport) -> Value {
     json!({
         "clean": report.is_clean(),
         "operations": report.operations,
@@ -113,7 +113,7 @@ pub(crate) fn report_json(report: &Report) -> Value {
 }
 
 /// Fails if the report contains a violation.
-pub(crate) fn refuse_damaged(report: &Report) -> Outcome {
+pub(crate) fn refuse_damaged(report: &VerifyReport) -> CommandResult {
     if report.is_clean() {
         return Ok(());
     }
@@ -126,7 +126,7 @@ pub(crate) fn refuse_damaged(report: &Report) -> Outcome {
     )
 }
 
-pub(crate) fn report_text(report: &Report, quick: bool) -> String {
+pub(crate) fn report_text(report: &VerifyReport, quick: bool) -> String {
     let violations = report.violations.iter();
     let mut told: String = violations
         .map(|violation| {
@@ -161,25 +161,25 @@ pub(crate) fn report_text(report: &Report, quick: bool) -> String {
     told
 }
 
-pub(crate) fn settle(session: &Session) -> Outcome {
+pub(crate) fn checkpoint(session: &Session) -> CommandResult {
     let store = session.store()?;
     let progress = Progress::open_ended(session, "bodies moved:");
-    let settled = store.settle(|settled| progress.at(settled.bodies))?;
+    let checkpointed = store.checkpoint(|checkpointed| progress.at(checkpointed.bodies))?;
     drop(progress);
     session.report(
-        Done::Other("the bodies were moved to files"),
-        || json!({"bodies": settled.bodies, "bytes": settled.bytes}),
+        CompletedChange::Other("the bodies were moved to files"),
+        || json!({"bodies": checkpointed.bodies, "bytes": checkpointed.bytes}),
         || {
-            let bodies = text::count(settled.bodies, "body", "bodies");
+            let bodies = text::count(checkpointed.bodies, "body", "bodies");
             format!(
                 "Moved {bodies} of {} from the journal to files\n",
-                text::count(settled.bytes, "byte", "bytes")
+                text::count(checkpointed.bytes, "byte", "bytes")
             )
         },
     )
 }
 
-pub(crate) fn collect(args: &Collect, session: &Session) -> Outcome {
+pub(crate) fn collect(args: &GcArgs, session: &Session) -> CommandResult {
     let retention = Duration::from_secs(u64::from(args.retention) * 24 * 60 * 60);
     let options = GcOptions::new().retention(retention);
     if args.dry_run {
@@ -191,7 +191,7 @@ pub(crate) fn collect(args: &Collect, session: &Session) -> Outcome {
     let collected = store.collect_garbage_with(options)?;
     drop(progress);
     session.report(
-        Done::Other("the garbage was collected"),
+        CompletedChange::Other("the garbage was collected"),
         || {
             json!({
                 "bodies": collected.bodies,
@@ -223,7 +223,7 @@ pub(crate) fn collect(args: &Collect, session: &Session) -> Outcome {
 }
 
 /// Reports what a collection would remove.
-fn garbage(options: GcOptions, session: &Session) -> Outcome {
+fn garbage(options: GcOptions, session: &Session) -> CommandResult {
     let garbage = session
         .reader()?
         .collect_garbage_with(options.dry_run(true))?;
@@ -240,14 +240,14 @@ fn garbage(options: GcOptions, session: &Session) -> Outcome {
     )
 }
 
-fn removed(collected: &Collected) -> String {
+fn removed(collected: &GcSummary) -> String {
     let bodies = text::count(collected.bodies, "body", "bodies");
     let bytes = text::count(collected.bytes, "byte", "bytes");
     let leftovers = text::count(collected.leftovers, "leftover file", "leftover files");
     format!("{bodies} of {bytes}, and {leftovers}")
 }
 
-pub(crate) fn stats(session: &Session) -> Outcome {
+pub(crate) fn stats(session: &Session) -> CommandResult {
     let store = session.reader()?;
     let stats = store.stats()?;
     let path = store
@@ -273,13 +273,13 @@ pub(crate) fn stats(session: &Session) -> Outcome {
 }
 
 /// Returns the size of the packs relative to that of their bodies, or `None` without packs.
-fn ratio(stats: &Stats) -> Option<f64> {
+fn ratio(stats: &StoreStats) -> Option<f64> {
     #[allow(clippy::cast_precision_loss)] // The result is rounded to three digits.
     let ratio = stats.bodies.pack_bytes as f64 / stats.bodies.packed_bytes as f64;
     (stats.bodies.packed_bytes > 0).then(|| (ratio * 1000.0).round() / 1000.0)
 }
 
-fn stats_text(path: &str, stats: &Stats) -> String {
+fn stats_text(path: &str, stats: &StoreStats) -> String {
     let bodies_of = |bodies: u64, bytes: u64| {
         let bodies = text::count(bodies, "body", "bodies");
         format!("{bodies} of {}", text::count(bytes, "byte", "bytes"))

@@ -4,17 +4,18 @@ use std::io::{self, IsTerminal};
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{Create, List, Remove, Rename, Tag};
-use crate::cli::error::{Done, Failure, Outcome};
+use crate::cli::args::{CreateArgs, ListArgs, RemoveArgs, RenameArgs, TagArgs};
+use crate::cli::error::{CommandResult, CompletedChange, Failure};
 use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, aside, paint};
 use crate::cli::session::Session;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::{input, json, text};
 use crate::{
-    Created, Environment, NewPrompt, Prompt, PromptFilter, PromptRef, Spec, VersionId, View,
+    CreatedPrompt, Environment, NewPrompt, Prompt, PromptFilter, PromptRef, VersionId, VersionSpec,
+    View,
 };
 
-pub(super) fn create(args: &Create, session: &Session) -> Outcome {
+pub(super) fn create(args: &CreateArgs, session: &Session) -> CommandResult {
     let body = input::body(args.file.as_deref())?;
     let mut new = NewPrompt::new(args.name.clone(), body)?.message(&args.message);
     new.tags.clone_from(&args.tags);
@@ -27,27 +28,27 @@ pub(super) fn create(args: &Create, session: &Session) -> Outcome {
     let store = session.store()?;
     let created = store.create_prompt(new)?;
     session.report(
-        Done::Operations(&store),
+        CompletedChange::Operations(&store),
         || created_json(&created),
         || created_text(&created),
     )
 }
 
-fn created_json(created: &Created) -> Value {
+fn created_json(created: &CreatedPrompt) -> Value {
     json!({
         "prompt": json::prompt(&created.prompt),
         "version": json::version(&created.version),
     })
 }
 
-pub(super) fn created_text(created: &Created) -> String {
+pub(super) fn created_text(created: &CreatedPrompt) -> String {
     let version = &created.version;
     let environments = version.environments.iter();
     let environments: String = environments
         .map(|name| format!(" in {}", paint(ENVIRONMENT, text::line(name.as_str()))))
         .collect();
     format!(
-        "Created {}, version {}{environments}\n  {}\n",
+        "CreatedPrompt {}, version {}{environments}\n  {}\n",
         title(&created.prompt),
         paint(NUMBER, version.number),
         paint(DIM, version.id),
@@ -63,7 +64,7 @@ pub(super) fn title(prompt: &Prompt) -> String {
     )
 }
 
-pub(super) fn list(args: &List, session: &Session) -> Outcome {
+pub(super) fn list(args: &ListArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
     let mut filter = PromptFilter::default().name_contains(&args.name);
     filter.tags.clone_from(&args.tags);
@@ -83,9 +84,9 @@ pub(super) fn list(args: &List, session: &Session) -> Outcome {
     session.answer(json, || table(&found))
 }
 
-type Found = Vec<(Prompt, Vec<Environment>)>;
+type ListedPrompt = Vec<(Prompt, Vec<Environment>)>;
 
-fn with_environments(store: &View, prompts: Vec<Prompt>) -> Outcome<Found> {
+fn with_environments(store: &View, prompts: Vec<Prompt>) -> CommandResult<ListedPrompt> {
     let mut found = Vec::with_capacity(prompts.len());
     for prompt in prompts {
         match store.environments(prompt.id) {
@@ -98,8 +99,8 @@ fn with_environments(store: &View, prompts: Vec<Prompt>) -> Outcome<Found> {
     Ok(found)
 }
 
-fn table(found: &Found) -> String {
-    let mut table = Table::new(&["ID", "NAME", "LATEST", "VERSIONS", "ENVIRONMENTS", "TAGS"]);
+fn table(found: &ListedPrompt) -> String {
+    let mut table = TextTable::new(&["ID", "NAME", "LATEST", "VERSIONS", "ENVIRONMENTS", "TAGS"]);
     for (prompt, environments) in found {
         let environments = environments
             .iter()
@@ -122,7 +123,7 @@ fn table(found: &Found) -> String {
     table.text()
 }
 
-pub(super) fn tag(args: &Tag, session: &Session) -> Outcome {
+pub(super) fn tag(args: &TagArgs, session: &Session) -> CommandResult {
     let reads = args.tags.is_empty() && !args.clear;
     let store = match reads {
         true => session.reader()?,
@@ -140,21 +141,21 @@ pub(super) fn tag(args: &Tag, session: &Session) -> Outcome {
             .collect()
     };
     let json = || json!({"prompt": json::prompt(&prompt)});
-    session.report(Done::Operations(&store), json, words)
+    session.report(CompletedChange::Operations(&store), json, words)
 }
 
-pub(super) fn rename(args: &Rename, session: &Session) -> Outcome {
+pub(super) fn rename(args: &RenameArgs, session: &Session) -> CommandResult {
     let store = session.store()?;
     let prompt = store.rename(args.prompt.clone(), args.name.clone())?;
     session.report(
-        Done::Operations(&store),
+        CompletedChange::Operations(&store),
         || json!({"prompt": json::prompt(&prompt)}),
         || format!("Renamed to {}\n", title(&prompt)),
     )
 }
 
-pub(super) fn remove(args: &Remove, session: &Session) -> Outcome {
-    match Spec::split(&args.spec) {
+pub(super) fn remove(args: &RemoveArgs, session: &Session) -> CommandResult {
+    match VersionSpec::split(&args.spec) {
         (prompt, None) if prompt.parse::<VersionId>().is_err() => {
             remove_prompt(&prompt.parse()?, args.yes, session)
         }
@@ -162,7 +163,7 @@ pub(super) fn remove(args: &Remove, session: &Session) -> Outcome {
     }
 }
 
-fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> Outcome {
+fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> CommandResult {
     let store = session.store()?;
     let prompt = store.prompt(prompt.clone())?;
     let what = format!(
@@ -177,13 +178,13 @@ fn remove_prompt(prompt: &PromptRef, yes: bool, session: &Session) -> Outcome {
     // By its id, so that the prompt that was shown is the one that is deleted.
     let prompt = store.delete_prompt(prompt.id)?;
     session.report(
-        Done::Operations(&store),
+        CompletedChange::Operations(&store),
         || json!({"prompt": json::prompt(&prompt), "version": null}),
         || format!("Deleted {what}\n"),
     )
 }
 
-fn confirmed(question: &str) -> Outcome<bool> {
+fn confirmed(question: &str) -> CommandResult<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Failure::usage(
             "deleting a whole prompt requires a confirmation, and there is no terminal to ask for it",
@@ -198,10 +199,10 @@ fn confirmed(question: &str) -> Outcome<bool> {
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 
-fn remove_version(spec: &Spec, session: &Session) -> Outcome {
+fn remove_version(spec: &VersionSpec, session: &Session) -> CommandResult {
     let store = session.store()?;
     let version = store.delete_version(spec.clone())?;
-    let done = Done::Operations(&store);
+    let done = CompletedChange::Operations(&store);
     let prompt = store.prompt(version.prompt_id);
     let prompt = prompt.map_err(|error| Failure::from(error).after(done))?;
     session.report(

@@ -3,15 +3,15 @@
 use anstyle::Style;
 use serde_json::{Value, json};
 
-use crate::cli::args::search::Search;
-use crate::cli::error::Outcome;
+use crate::cli::args::search::SearchArgs;
+use crate::cli::error::CommandResult;
 use crate::cli::output::{DIM, FOUND, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::{json, text};
-use crate::{Matched, SearchHit, Snippet, Version};
+use crate::{MatchedIn, SearchHit, Snippet, Version};
 
-pub(super) fn search(args: &Search, session: &Session) -> Outcome {
+pub(super) fn search(args: &SearchArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
     let hits = store.search(&args.words.join(" "), args.limit)?;
     if hits.is_empty() && args.limit > 0 {
@@ -35,7 +35,7 @@ fn hit_json(hit: &SearchHit) -> Value {
 }
 
 fn table(hits: &[SearchHit]) -> String {
-    let mut table = Table::new(&["ID", "NAME", "VERSION", "FOUND IN", "TEXT"]);
+    let mut table = TextTable::new(&["ID", "NAME", "VERSION", "FOUND IN", "TEXT"]);
     for hit in hits {
         let shown = pieces(&hit.snippet).map(|(piece, found)| match found {
             true => paint(FOUND, text::line(piece)),
@@ -64,11 +64,11 @@ fn version(version: Option<&Version>) -> (String, Style) {
     (format!("{}{environments}", version.number), NUMBER)
 }
 
-fn word(matched: Matched) -> &'static str {
+fn word(matched: MatchedIn) -> &'static str {
     match matched {
-        Matched::Name => "name",
-        Matched::Text => "text",
-        Matched::Message => "message",
+        MatchedIn::Name => "name",
+        MatchedIn::Text => "text",
+        MatchedIn::Message => "message",
     }
 }
 

@@ -8,20 +8,20 @@ use tokio::sync::oneshot;
 
 use super::keys;
 use super::signals::Signals;
-use crate::cli::args::server::{Level, Serve};
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::args::server::{Level, ServeArgs};
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::output::{NAME, paint};
 use crate::cli::session::Session;
 use crate::cli::text;
 use crate::server::{Server, ServerError};
-use crate::{Policy, StoreOptions};
+use crate::{BumpPolicy, StoreOptions};
 
-pub(super) fn serve(args: &Serve, session: &Session) -> Outcome {
+pub(super) fn serve(args: &ServeArgs, session: &Session) -> CommandResult {
     let policy = match args.enforce_bumps {
-        true => Policy::Enforced,
-        false => Policy::Free,
+        true => BumpPolicy::Enforced,
+        false => BumpPolicy::Free,
     };
     let keys = keys::given(args.clients.named_keys(), &args.clients.key_files)?;
     let options = |options: StoreOptions| options.policy(policy).read_only(args.read_only);
@@ -44,7 +44,7 @@ pub(super) fn serve(args: &Serve, session: &Session) -> Outcome {
 }
 
 /// Prints the server's URL and, if the caller gave no key, the store's own key.
-fn announce(server: &Server, kept: bool, session: &Session) -> Outcome {
+fn announce(server: &Server, kept: bool, session: &Session) -> CommandResult {
     let key = kept.then(|| server.key());
     let made = server.makes_secrets();
     if session.json() {
@@ -64,7 +64,7 @@ fn announce(server: &Server, kept: bool, session: &Session) -> Outcome {
 }
 
 /// Serves until a signal, then completes the current requests. A second signal stops immediately.
-async fn run(server: Server, signals: &mut Signals) -> Outcome {
+async fn run(server: Server, signals: &mut Signals) -> CommandResult {
     let (stop, stopped) = oneshot::channel::<()>();
     let served = server.run(async { drop(stopped.await) });
     let twice = async {

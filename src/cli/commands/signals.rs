@@ -2,7 +2,7 @@
 
 use tokio::signal;
 
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::error::{CommandResult, Failure};
 
 /// A listener for SIGINT and SIGTERM, or for Ctrl-C on Windows. It listens as soon as it exists.
 pub(super) struct Signals {
@@ -14,7 +14,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Starts listening. Must be called inside a runtime.
-    pub(super) fn heard() -> Outcome<Self> {
+    pub(super) fn heard() -> CommandResult<Self> {
         let unheard = |error: std::io::Error| Failure::io("signals can't be received", &error);
         #[cfg(unix)]
         {

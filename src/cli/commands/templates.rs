@@ -5,17 +5,17 @@ use std::io::{self, IsTerminal};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::cli::args::{Render, SpecOnly};
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::args::{RenderArgs, SpecArgs};
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::output::{NAME, PLAIN};
 use crate::cli::session::Session;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::{input, json, output, text};
 use crate::json::unheld_number;
-use crate::template::{Place, ValidationError};
+use crate::template::{TextLocation, ValidationError};
 use crate::{Contract, Json};
 
-pub(super) fn variables(args: &SpecOnly, session: &Session) -> Outcome {
+pub(super) fn variables(args: &SpecArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
     let version = store.version(args.spec.clone())?;
     // By the version's id, because the spec may select another version meanwhile.
@@ -40,7 +40,7 @@ pub(super) fn variables(args: &SpecOnly, session: &Session) -> Outcome {
 }
 
 fn variables_text(contract: &Contract) -> String {
-    let mut variables = Table::new(&["VARIABLE", "TAKES", "USED IN"]);
+    let mut variables = TextTable::new(&["VARIABLE", "TAKES", "USED IN"]);
     for variable in &contract.variables {
         variables.row([
             (text::line(&variable.name), NAME),
@@ -48,7 +48,7 @@ fn variables_text(contract: &Contract) -> String {
             (places(variable.uses.iter().map(|one| &one.place)), PLAIN),
         ]);
     }
-    let mut partials = Table::new(&["PARTIAL", "PROMPT", "ENVIRONMENT", "MESSAGE", "USED IN"]);
+    let mut partials = TextTable::new(&["PARTIAL", "PROMPT", "ENVIRONMENT", "MESSAGE", "USED IN"]);
     for partial in &contract.partials {
         partials.row([
             (text::line(&partial.tag), NAME),
@@ -67,7 +67,7 @@ fn variables_text(contract: &Contract) -> String {
     filled.join("\n")
 }
 
-fn places<'a>(places: impl IntoIterator<Item = &'a Place>) -> String {
+fn places<'a>(places: impl IntoIterator<Item = &'a TextLocation>) -> String {
     let mut places: Vec<String> = places
         .into_iter()
         .map(|place| text::line(place.as_str()))
@@ -76,7 +76,7 @@ fn places<'a>(places: impl IntoIterator<Item = &'a Place>) -> String {
     places.join(", ")
 }
 
-pub(super) fn render(args: &Render, session: &Session) -> Outcome {
+pub(super) fn render(args: &RenderArgs, session: &Session) -> CommandResult {
     let mut inputs = match &args.file {
         Some(file) => input::inputs(file)?,
         None => Map::new(),
@@ -119,7 +119,7 @@ struct RenderedShape<'a> {
 /// Parses input arguments: `NAME=VALUE` is text, `NAME:=JSON` is any JSON value.
 ///
 /// `NAME=2` is text too, because strict mode accepts the text of a number or boolean for that type.
-fn typed(arguments: &[String]) -> Outcome<Map<String, Value>> {
+fn typed(arguments: &[String]) -> CommandResult<Map<String, Value>> {
     let mut inputs = Map::new();
     for argument in arguments {
         let (name, value) = one_typed(argument)?;
@@ -130,7 +130,7 @@ fn typed(arguments: &[String]) -> Outcome<Map<String, Value>> {
     Ok(inputs)
 }
 
-fn one_typed(argument: &str) -> Outcome<(&str, Value)> {
+fn one_typed(argument: &str) -> CommandResult<(&str, Value)> {
     let form = "write inputs as NAME=VALUE or NAME:=JSON";
     let Some((name, value)) = argument.split_once('=') else {
         return Err(Failure::usage(format!("{argument:?} is not an input")).hint(form));

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::describe::Words;
-use crate::cli::args::history::Undo;
-use crate::cli::error::{Done, Outcome};
+use super::describe::PlainWords;
+use crate::cli::args::history::UndoArgs;
+use crate::cli::error::{CommandResult, CompletedChange};
 use crate::cli::session::Session;
 use crate::{Operation, Store};
 
-pub(super) fn undo(args: &Undo, session: &Session) -> Outcome {
+pub(super) fn undo(args: &UndoArgs, session: &Session) -> CommandResult {
     let store = session.store()?;
     let done = match args.operation {
         Some(operation) if args.also_later => Some(store.undo_with_later(operation)?),
@@ -19,7 +19,7 @@ pub(super) fn undo(args: &Undo, session: &Session) -> Outcome {
         session.note("no operation is left to undo");
     }
     session.report(
-        Done::Operations(&store),
+        CompletedChange::Operations(&store),
         || json!({"operation": done}),
         || {
             done.as_ref()
@@ -40,7 +40,7 @@ fn words(store: &Store, done: &Operation) -> String {
         undone.join(", "),
         done.number
     );
-    let mut words = Words::of(store);
+    let mut words = PlainWords::of(store);
     for change in &done.content.changes {
         let prompt = words.prompt(change.prompt());
         told.push_str(&format!("  {prompt}  {}\n", words.change(change)));

@@ -7,20 +7,20 @@ use serde_json::{Value, json};
 
 use super::environment_log;
 use super::prompts::title;
-use crate::cli::args::{CatBody, Log, SpecOnly};
-use crate::cli::error::Outcome;
+use crate::cli::args::{CatBodyArgs, LogArgs, SpecArgs};
+use crate::cli::error::CommandResult;
 use crate::cli::json::ContractShape;
 use crate::cli::output;
 use crate::cli::output::{DIM, ENVIRONMENT, NAME, NUMBER, PLAIN, paint};
 use crate::cli::session::Session;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::{json, text};
 use crate::{
     Change, Contract, Error, Json, OperationFilter, Prompt, PromptId, PromptName, Resolved, Store,
     Version, VersionFilter, View,
 };
 
-pub(super) fn log(args: &Log, session: &Session) -> Outcome {
+pub(super) fn log(args: &LogArgs, session: &Session) -> CommandResult {
     if let (Some(prompt), Some(environment)) = (&args.prompt, &args.env) {
         return environment_log::log(prompt, environment, args, session);
     }
@@ -36,7 +36,7 @@ pub(super) fn log(args: &Log, session: &Session) -> Outcome {
                 requirement: args.select.clone(),
             };
             let versions = store.versions(prompt.id, &filter, None, enough)?;
-            let entry = |version| Entry {
+            let entry = |version| LogEntry {
                 version,
                 name: prompt.name.clone(),
             };
@@ -65,7 +65,7 @@ pub(super) fn log(args: &Log, session: &Session) -> Outcome {
 }
 
 /// A version in a log, and its prompt's name.
-pub(super) struct Entry {
+pub(super) struct LogEntry {
     pub(super) version: Version,
     pub(super) name: PromptName,
 }
@@ -73,7 +73,7 @@ pub(super) struct Entry {
 /// Returns the newest live versions of all prompts.
 ///
 /// They are found through the operations that created them, because operations are in commit order.
-fn newest(store: &View, limit: usize) -> Outcome<Vec<Entry>> {
+fn newest(store: &View, limit: usize) -> CommandResult<Vec<LogEntry>> {
     let mut names: HashMap<PromptId, Option<PromptName>> = HashMap::new();
     let mut entries = Vec::new();
     let mut before = None;
@@ -104,7 +104,7 @@ fn newest(store: &View, limit: usize) -> Outcome<Vec<Entry>> {
                 }
             };
             if let (Some(version), Some(name)) = (version, name) {
-                entries.push(Entry { version, name });
+                entries.push(LogEntry { version, name });
             }
         }
     }
@@ -114,7 +114,7 @@ fn newest(store: &View, limit: usize) -> Outcome<Vec<Entry>> {
 const PAGE: usize = 256;
 
 /// Converts the error for a deleted version or prompt into `None`.
-fn found<T>(result: crate::Result<T>) -> Outcome<Option<T>> {
+fn found<T>(result: crate::Result<T>) -> CommandResult<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Error::VersionNotFound { .. } | Error::PromptNotFound { .. }) => Ok(None),
@@ -123,7 +123,7 @@ fn found<T>(result: crate::Result<T>) -> Outcome<Option<T>> {
 }
 
 /// Renders a log, optionally with the names of the prompts and the ids of the versions.
-pub(super) fn table(entries: &[Entry], named: bool, ids: bool) -> String {
+pub(super) fn table(entries: &[LogEntry], named: bool, ids: bool) -> String {
     let mut head = vec!["VERSION", "DATE", "AUTHOR", "ENVIRONMENTS", "MESSAGE"];
     if named {
         head.insert(0, "PROMPT");
@@ -131,8 +131,8 @@ pub(super) fn table(entries: &[Entry], named: bool, ids: bool) -> String {
     if ids {
         head.insert(0, "ID");
     }
-    let mut table = Table::new(&head);
-    for Entry { version, name } in entries {
+    let mut table = TextTable::new(&head);
+    for LogEntry { version, name } in entries {
         let environments = version
             .environments
             .iter()
@@ -155,7 +155,7 @@ pub(super) fn table(entries: &[Entry], named: bool, ids: bool) -> String {
     table.text()
 }
 
-pub(super) fn show(args: &SpecOnly, session: &Session) -> Outcome {
+pub(super) fn show(args: &SpecArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
     let resolved = store.resolve(&args.spec)?;
     let Resolved { version, body, .. } = &*resolved;
@@ -251,7 +251,7 @@ fn response_format(contract: &Contract) -> Option<String> {
     Some(kind.map_or_else(|| "custom".into(), text::line))
 }
 
-pub(super) fn resolve(args: &SpecOnly, session: &Session) -> Outcome {
+pub(super) fn resolve(args: &SpecArgs, session: &Session) -> CommandResult {
     let store = session.view(&args.as_of)?;
     let resolved = store.resolve(&args.spec)?;
     let Resolved { version, body, .. } = &*resolved;
@@ -261,7 +261,7 @@ pub(super) fn resolve(args: &SpecOnly, session: &Session) -> Outcome {
     output::bytes(body.as_bytes())
 }
 
-pub(super) fn cat_body(args: &CatBody, session: &Session) -> Outcome {
+pub(super) fn cat_body(args: &CatBodyArgs, session: &Session) -> CommandResult {
     let body = session.reader()?.body(args.blob)?;
     if session.json() {
         return output::json(&json!({"blob": body.id(), "text": body.text()}));
@@ -270,9 +270,9 @@ pub(super) fn cat_body(args: &CatBody, session: &Session) -> Outcome {
 }
 
 /// Returns the log of one prompt.
-pub(super) fn entries_of(store: &Store, prompt: &Prompt) -> Outcome<Vec<Entry>> {
+pub(super) fn entries_of(store: &Store, prompt: &Prompt) -> CommandResult<Vec<LogEntry>> {
     let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)?;
-    let entry = |version| Entry {
+    let entry = |version| LogEntry {
         version,
         name: prompt.name.clone(),
     };

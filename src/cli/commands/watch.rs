@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::describe::Words;
+use super::describe::PlainWords;
 use super::history::what;
-use crate::cli::args::history::Watch;
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::args::history::WatchArgs;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::output;
 use crate::cli::output::{DIM, NAME, paint};
 use crate::cli::session::Session;
@@ -20,20 +20,20 @@ const PAGE: usize = 100;
 /// The interval between checks whether the reader of the output closed it.
 const LOOK: Duration = Duration::from_secs(1);
 
-pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
+pub(super) fn watch(args: &WatchArgs, session: &Session) -> CommandResult {
     let store = session.reader()?;
-    let mut cursor = match args.from {
-        Some(cursor) => cursor,
-        None => store.cursor()?,
+    let mut position = match args.from {
+        Some(position) => position,
+        None => store.position()?,
     };
     let end = args
         .duration
         .and_then(|long| Instant::now().checked_add(long));
-    let mut words = Words::of(&store);
+    let mut words = PlainWords::of(&store);
     let mut left = args.limit.unwrap_or(usize::MAX);
     while left > 0 {
         let time = end.map_or(LOOK, |end| end.saturating_duration_since(Instant::now()));
-        let events = store.wait_for_changes(cursor, left.min(PAGE), time.min(LOOK))?;
+        let events = store.wait_for_changes(position, left.min(PAGE), time.min(LOOK))?;
         if events.is_empty() && end.is_some_and(|end| end <= Instant::now()) {
             break;
         }
@@ -42,7 +42,7 @@ pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
         }
         left -= events.len();
         for event in &events {
-            cursor = event.cursor;
+            position = event.position;
             // One line each, because the reader reads while the command runs.
             match session.json() {
                 true => output::bytes(format!("{}\n", json!(event)).as_bytes())?,
@@ -53,14 +53,14 @@ pub(super) fn watch(args: &Watch, session: &Session) -> Outcome {
     Ok(())
 }
 
-fn told(words: &mut Words<'_>, event: &Event) -> String {
+fn told(words: &mut PlainWords<'_>, event: &Event) -> String {
     let operation = &event.operation;
     let mut told = format!(
         "{}  {}  {}  {}\n",
         text::moment(operation.content.at),
         text::line(&operation.content.author),
         what(operation),
-        paint(DIM, event.cursor),
+        paint(DIM, event.position),
     );
     for change in &operation.content.changes {
         if matches!(change, Change::Prompt { .. }) {

@@ -12,21 +12,21 @@ use crate::model::record::{Change, OperationContent, PromptState, Version};
 use crate::storage::Snapshot;
 
 /// The reason why an operation is rejected.
-pub(super) enum Misfit {
+pub(super) enum BundleRejection {
     /// The operation contradicts the state, as the text explains.
-    Contradiction(String),
+    MergeConflict(String),
     /// The check itself failed.
     Failed(Error),
 }
 
-impl From<String> for Misfit {
+impl From<String> for BundleRejection {
     fn from(reason: String) -> Self {
-        Self::Contradiction(reason)
+        Self::MergeConflict(reason)
     }
 }
 
-impl From<crate::storage::Error> for Misfit {
-    fn from(error: crate::storage::Error) -> Self {
+impl From<crate::storage::StorageError> for BundleRejection {
+    fn from(error: crate::storage::StorageError) -> Self {
         Self::Failed(error.into())
     }
 }
@@ -36,10 +36,10 @@ const MOST_LINES: usize = 1024;
 
 /// The state against which successive operations are checked.
 #[derive(Default)]
-pub(super) struct Check {
-    lines: HashMap<PromptId, Line>,
+pub(super) struct BundleCheck {
+    lines: HashMap<PromptId, PromptNow>,
     /// The versions that the current operation has affected so far.
-    versions: HashMap<VersionId, Seen>,
+    versions: HashMap<VersionId, VersionNow>,
     /// The affected versions of each prompt, since the prompt was last deleted.
     seen_of: HashMap<PromptId, Vec<VersionId>>,
     /// The prompts that the current operation has created.
@@ -49,7 +49,7 @@ pub(super) struct Check {
 }
 
 /// The current state of a prompt.
-struct Line {
+struct PromptNow {
     /// Whether the id belongs to a prompt, live or deleted.
     known: bool,
     state: Option<PromptState>,
@@ -60,7 +60,7 @@ struct Line {
     last: Option<VersionId>,
 }
 
-impl Line {
+impl PromptNow {
     /// Points an environment to `to`, and returns where it pointed before.
     fn point(&mut self, name: &EnvironmentName, to: Option<VersionId>) -> Option<VersionId> {
         let from = match to {
@@ -87,12 +87,12 @@ impl Line {
 }
 
 #[derive(Clone, Copy)]
-struct Seen {
+struct VersionNow {
     prompt: PromptId,
     live: bool,
 }
 
-impl Check {
+impl BundleCheck {
     /// Checks the next operation, which is about to be appended to the state of the snapshot.
     ///
     /// `is_new` returns whether the operation creates a prompt, as opposed to restoring it.
@@ -101,7 +101,7 @@ impl Check {
         snapshot: &dyn Snapshot,
         content: &OperationContent,
         is_new: impl Fn(PromptId) -> bool,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), BundleRejection> {
         self.versions.clear();
         self.seen_of.clear();
         self.made.clear();
@@ -149,7 +149,7 @@ impl Check {
         Ok(())
     }
 
-    fn load(&mut self, snapshot: &dyn Snapshot, id: PromptId) -> Result<(), Misfit> {
+    fn load(&mut self, snapshot: &dyn Snapshot, id: PromptId) -> Result<(), BundleRejection> {
         if self.lines.contains_key(&id) {
             return Ok(());
         }
@@ -159,7 +159,7 @@ impl Check {
             Some(_) => snapshot.environments(id)?,
             None => Vec::new(),
         };
-        let mut line = Line {
+        let mut line = PromptNow {
             known,
             state: prompt.map(|prompt| PromptState {
                 name: prompt.name,
@@ -182,7 +182,7 @@ impl Check {
         before: &Option<PromptState>,
         after: &Option<PromptState>,
         is_new: bool,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), BundleRejection> {
         let Some(line) = self.lines.get_mut(&id) else {
             return Ok(());
         };
@@ -211,7 +211,11 @@ impl Check {
         Ok(())
     }
 
-    fn created(&mut self, snapshot: &dyn Snapshot, version: &Version) -> Result<(), Misfit> {
+    fn created(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        version: &Version,
+    ) -> Result<(), BundleRejection> {
         let (id, prompt) = (version.id, version.prompt_id);
         self.is_there(prompt)?;
         if self.seen(snapshot, id)?.is_some() {
@@ -236,7 +240,7 @@ impl Check {
         name: &EnvironmentName,
         before: Option<VersionId>,
         after: Option<VersionId>,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), BundleRejection> {
         let Some(line) = self.lines.get_mut(&prompt) else {
             return Ok(());
         };
@@ -252,7 +256,7 @@ impl Check {
         Ok(())
     }
 
-    fn is_there(&self, prompt: PromptId) -> Result<(), Misfit> {
+    fn is_there(&self, prompt: PromptId) -> Result<(), BundleRejection> {
         match self.lines.get(&prompt).map(|line| &line.state) {
             Some(Some(_)) => Ok(()),
             _ => Err(format!("prompt {prompt} does not exist").into()),
@@ -266,7 +270,7 @@ impl Check {
         prompt: PromptId,
         id: VersionId,
         live: bool,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), BundleRejection> {
         match self.seen(snapshot, id)? {
             Some(seen) if seen.prompt == prompt && seen.live == live => Ok(()),
             Some(seen) if seen.prompt == prompt => {
@@ -277,19 +281,23 @@ impl Check {
         }
     }
 
-    fn seen(&self, snapshot: &dyn Snapshot, id: VersionId) -> Result<Option<Seen>, Misfit> {
+    fn seen(
+        &self,
+        snapshot: &dyn Snapshot,
+        id: VersionId,
+    ) -> Result<Option<VersionNow>, BundleRejection> {
         if let Some(seen) = self.versions.get(&id) {
             return Ok(Some(*seen));
         }
-        let row = snapshot.version_ever(id)?;
-        Ok(row.map(|row| Seen {
+        let row = snapshot.version_even_deleted(id)?;
+        Ok(row.map(|row| VersionNow {
             prompt: row.version.prompt_id,
             live: row.deleted_at.is_none() && !self.gone.contains(&row.version.prompt_id),
         }))
     }
 
     fn see(&mut self, prompt: PromptId, id: VersionId, live: bool) {
-        self.versions.insert(id, Seen { prompt, live });
+        self.versions.insert(id, VersionNow { prompt, live });
         self.seen_of.entry(prompt).or_default().push(id);
     }
 }

@@ -7,17 +7,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::shared_history::Known;
-use crate::engine::history::{Fact, Footing};
+use super::shared_history::SharedHistory;
+use crate::engine::history::{EffectKey, Effects};
 use crate::model::record::Change;
 
 /// The changes of a store that a bundle does not contain.
 #[derive(Default)]
-pub(crate) struct Own {
+pub(crate) struct LocalChanges {
     /// The keys that were changed, each with the first operation that changed it.
-    sets: HashMap<Fact, u64>,
+    sets: HashMap<EffectKey, u64>,
     /// The keys that were required, each with the first operation that required it.
-    needs: HashMap<Fact, u64>,
+    needs: HashMap<EffectKey, u64>,
     /// The operations that were undone or restored, each with the local operation that did it.
     ///
     /// The numbers are the store's.
@@ -31,7 +31,7 @@ pub(crate) struct Own {
     seen: HashSet<u64>,
 }
 
-impl Own {
+impl LocalChanges {
     /// Creates an empty value for a store that has `common` operations in common with a bundle.
     ///
     /// `undoes_there` contains the operations that the bundle's operations undo.
@@ -87,7 +87,7 @@ impl Own {
         &mut self,
         number: u64,
         changes: &[Change],
-        known: &Known,
+        known: &SharedHistory,
     ) -> Option<String> {
         if self.sets.is_empty() && self.needs.is_empty() && self.turned.is_empty() {
             return None;
@@ -137,24 +137,26 @@ impl Own {
     }
 }
 
-fn footing<'a>(changes: impl Iterator<Item = &'a Change>) -> Footing {
-    let mut footing = Footing::default();
+fn footing<'a>(changes: impl Iterator<Item = &'a Change>) -> Effects {
+    let mut footing = Effects::default();
     for change in changes {
         footing.add(change);
         // A change of a prompt records both the name and the tags before it, even if it changes only
         // one of them. Neither may differ.
         if let Change::Prompt { id, .. } = change {
-            footing.sets.extend([Fact::Name(*id), Fact::Tags(*id)]);
+            footing
+                .sets
+                .extend([EffectKey::Name(*id), EffectKey::Tags(*id)]);
         }
     }
     footing
 }
 
-fn told(fact: &Fact) -> String {
+fn told(fact: &EffectKey) -> String {
     match fact {
-        Fact::Prompt(id) => format!("whether prompt {id} exists"),
-        Fact::Name(id) | Fact::Tags(id) => format!("the name or tags of prompt {id}"),
-        Fact::Version(id) => format!("whether version {id} exists"),
-        Fact::Environment(id, name) => format!("{name} of prompt {id}"),
+        EffectKey::Prompt(id) => format!("whether prompt {id} exists"),
+        EffectKey::Name(id) | EffectKey::Tags(id) => format!("the name or tags of prompt {id}"),
+        EffectKey::Version(id) => format!("whether version {id} exists"),
+        EffectKey::Environment(id, name) => format!("{name} of prompt {id}"),
     }
 }

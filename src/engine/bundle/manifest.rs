@@ -5,9 +5,9 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use chrono::{DateTime, Utc};
 
-use super::read::{Reader, failed};
-use super::{CHUNK, Head, KIND, malformed, read_operation};
-use crate::fs::checksummed_file::{FileError, Unsealer};
+use super::read::{BundleReader, failed};
+use super::{BundleHead, CHUNK, KIND, malformed, read_operation};
+use crate::fs::checksummed_file::{ChecksumReader, FileError};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId, Seal, VersionId};
@@ -16,8 +16,8 @@ use crate::model::record::{Change, OperationContent, OperationKind};
 /// A bundle that was read completely and verified.
 #[derive(Debug)]
 pub(crate) struct Bundle<R> {
-    pub(crate) file: Source<R>,
-    pub(crate) contents: Contents,
+    pub(crate) file: BundleSource<R>,
+    pub(crate) contents: Manifest,
     pub(crate) seal: Seal,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Bundle<R> {
 ///
 /// The file may have changed since it was verified, so everything that is read is verified again.
 #[derive(Debug)]
-pub(crate) struct Source<R> {
+pub(crate) struct BundleSource<R> {
     from: R,
     /// The offset in `from` at which the bundle begins.
     start: u64,
@@ -35,8 +35,8 @@ pub(crate) struct Source<R> {
 
 /// The manifest: the description of a bundle's contents that is kept in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Contents {
-    pub(crate) head: Head,
+pub(crate) struct Manifest {
+    pub(crate) head: BundleHead,
     /// The id of each operation.
     pub(crate) ids: Vec<OperationId>,
     /// The number of the first operation on each prompt, which created it.
@@ -57,9 +57,9 @@ impl<R: Read + Seek> Bundle<R> {
     /// Reads the whole bundle and verifies the seal, the chain of ids, and the hash of each body.
     pub(crate) fn open(mut from: R) -> Result<Self> {
         let start = from.stream_position().map_err(failed)?;
-        let unsealer = Unsealer::new(&mut from, KIND).map_err(failed)?;
-        let mut reader = Reader::new(BufReader::with_capacity(CHUNK, unsealer));
-        let checked = Contents::read(&mut reader);
+        let unsealer = ChecksumReader::new(&mut from, KIND).map_err(failed)?;
+        let mut reader = BundleReader::new(BufReader::with_capacity(CHUNK, unsealer));
+        let checked = Manifest::read(&mut reader);
         let (contents, bodies_at) = match checked {
             // An error in the content may be due to an alteration of the file. The seal at the end
             // shows whether it is, and that error is the more useful one.
@@ -71,7 +71,7 @@ impl<R: Read + Seek> Bundle<R> {
         };
         let seal = reader.into_inner().into_inner().seal();
         let seal = seal.ok_or_else(|| KIND.altered())?;
-        let file = Source {
+        let file = BundleSource {
             from,
             start,
             bodies_at,
@@ -84,39 +84,39 @@ impl<R: Read + Seek> Bundle<R> {
     }
 }
 
-impl<R: Read + Seek> Source<R> {
+impl<R: Read + Seek> BundleSource<R> {
     /// Returns a reader that is positioned at the operations.
-    pub(crate) fn operations(&mut self) -> Result<Reader<impl BufRead>> {
+    pub(crate) fn operations(&mut self) -> Result<BundleReader<impl BufRead>> {
         let mut reader = self.rewind()?;
         reader.head()?;
         Ok(reader)
     }
 
     /// Returns a reader that is positioned at the bodies.
-    pub(crate) fn bodies(&mut self) -> Result<Reader<impl BufRead>> {
+    pub(crate) fn bodies(&mut self) -> Result<BundleReader<impl BufRead>> {
         let (start, bodies_at) = (self.start, self.bodies_at);
         let reader = self.rewind()?;
         let at = start + reader.offset() + bodies_at;
         let mut from = reader.into_inner();
         from.seek(SeekFrom::Start(at)).map_err(failed)?;
-        Ok(Reader::new(from))
+        Ok(BundleReader::new(from))
     }
 
     /// Returns a reader that is positioned after the first line.
-    fn rewind(&mut self) -> Result<Reader<BufReader<&mut R>>> {
+    fn rewind(&mut self) -> Result<BundleReader<BufReader<&mut R>>> {
         let start = SeekFrom::Start(self.start);
         self.from.seek(start).map_err(failed)?;
-        let mut reader = Reader::new(BufReader::with_capacity(CHUNK, &mut self.from));
+        let mut reader = BundleReader::new(BufReader::with_capacity(CHUNK, &mut self.from));
         reader.first_line()?;
         Ok(reader)
     }
 }
 
-impl Contents {
+impl Manifest {
     /// Reads the contents, and returns them with the offset of the first body.
     ///
     /// The reader must be positioned after the first line.
-    fn read(reader: &mut Reader<impl BufRead>) -> Result<(Self, u64)> {
+    fn read(reader: &mut BundleReader<impl BufRead>) -> Result<(Self, u64)> {
         let mut contents = Self {
             head: reader.head()?,
             ..Self::default()
@@ -162,7 +162,7 @@ impl Contents {
         &mut self,
         number: u64,
         content: &OperationContent,
-        told: &mut Vec<Told>,
+        told: &mut Vec<ReplayText>,
     ) -> Result<(), String> {
         check_moment(content.at)?;
         if let Some(undone) = content
@@ -207,7 +207,7 @@ impl Contents {
                         ));
                     }
                     self.created.push((number, version.blob));
-                    told.push(Told::new(
+                    told.push(ReplayText::new(
                         version.blob,
                         version.size,
                         version.model.as_deref(),
@@ -221,7 +221,7 @@ impl Contents {
     }
 
     /// Compares the models and sizes recorded in versions with the bodies in the bundle.
-    fn compare(&mut self, mut told: Vec<Told>, stored: &[Told]) -> Result<()> {
+    fn compare(&mut self, mut told: Vec<ReplayText>, stored: &[ReplayText]) -> Result<()> {
         told.sort_unstable();
         told.dedup();
         let twice = told.windows(2).find(|pair| pair[0].id == pair[1].id);
@@ -261,14 +261,14 @@ impl Contents {
 
 /// A body's address, size and model, as recorded in a version or as found in the body itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Told {
+struct ReplayText {
     id: BlobId,
     size: u64,
     /// The hash of the model's name. The name itself may be long.
     model: Option<[u8; 32]>,
 }
 
-impl Told {
+impl ReplayText {
     fn new(id: BlobId, size: u64, model: Option<&str>) -> Self {
         let model = model.map(|model| *blake3::hash(model.as_bytes()).as_bytes());
         Self { id, size, model }
@@ -276,14 +276,17 @@ impl Told {
 }
 
 /// Reads and verifies the next body. Its address must be greater than that of `before`.
-fn read_body(reader: &mut Reader<impl BufRead>, before: Option<&Told>) -> Result<Told> {
+fn read_body(
+    reader: &mut BundleReader<impl BufRead>,
+    before: Option<&ReplayText>,
+) -> Result<ReplayText> {
     let (id, size) = reader.body_line()?;
     if before.is_some_and(|before| before.id >= id) {
         return Err(malformed(format!("body {id} is out of order")));
     }
     let bytes = reader.body_bytes(id, size)?;
     let body = Body::try_from(bytes).map_err(|error| malformed(format!("body {id}: {error}")))?;
-    Ok(Told::new(id, size, body.model()))
+    Ok(ReplayText::new(id, size, body.model()))
 }
 
 /// Checks that a record can store this time: in whole microseconds, and not in a leap second.

@@ -4,30 +4,30 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
 
-use super::check::{Check, Misfit};
-use super::local_changes::Own;
-use super::manifest::{Bundle, Contents};
-use super::shared_history::Known;
-use super::{Imported, KIND, malformed, read_operation};
+use super::check::{BundleCheck, BundleRejection};
+use super::local_changes::LocalChanges;
+use super::manifest::{Bundle, Manifest};
+use super::shared_history::SharedHistory;
+use super::{ImportSummary, KIND, malformed, read_operation};
 use crate::engine::write::bulk_bodies::kin_of_none;
 use crate::engine::write::operation_text;
-use crate::engine::write::writer::Writer;
+use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, VersionId};
 use crate::model::record::{Change, OperationContent};
-use crate::storage::{ErrorKind, StoredBlob};
+use crate::storage::{StorageErrorKind, StoredBlob};
 
 /// The bodies that the missing operations need.
 #[derive(Default)]
-struct Needed {
+struct NeededBodies {
     /// The bodies to take from the bundle.
     there: HashSet<BlobId>,
     /// The garbage collected bodies that neither the bundle nor the store contains, with their sizes.
     absent: HashMap<BlobId, u64>,
 }
 
-impl Writer<'_> {
+impl WriteTransaction<'_> {
     /// Appends the operations of a bundle that the store does not have, and stores their bodies.
     ///
     /// An operation that contradicts the store, or a bundle that is malformed or was altered since
@@ -35,12 +35,12 @@ impl Writer<'_> {
     pub(crate) fn import_bundle<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
-    ) -> Result<Imported> {
-        let (known, own) = Known::of(bundle, &*self.transaction, self.last)?;
+    ) -> Result<ImportSummary> {
+        let (known, own) = SharedHistory::of(bundle, &*self.transaction, self.last)?;
         let has_more = self.last.0 > known.common();
         let operations = bundle.contents.head.operations;
         let missing = known.missing();
-        let mut imported = Imported {
+        let mut imported = ImportSummary {
             operations,
             present: operations - missing,
             appended: missing,
@@ -58,8 +58,8 @@ impl Writer<'_> {
         Ok(imported)
     }
 
-    fn needed(&self, contents: &Contents, known: &Known) -> Result<Needed> {
-        let mut needed = Needed::default();
+    fn needed(&self, contents: &Manifest, known: &SharedHistory) -> Result<NeededBodies> {
+        let mut needed = NeededBodies::default();
         let missing = |(number, _): &&(u64, _)| known.number(*number) == 0;
         for (_, blob) in contents.created.iter().filter(missing) {
             self.need(
@@ -73,7 +73,7 @@ impl Writer<'_> {
         for (_, version) in contents.restored.iter().filter(missing) {
             // If the store does not have the version, an earlier missing operation creates it and
             // already accounts for its body.
-            if let Some(row) = self.transaction.version_ever(*version)? {
+            if let Some(row) = self.transaction.version_even_deleted(*version)? {
                 let (blob, size) = (row.version.blob, row.version.size);
                 self.need(contents, blob, Some(size), &mut needed)?;
             }
@@ -83,10 +83,10 @@ impl Writer<'_> {
 
     fn need(
         &self,
-        contents: &Contents,
+        contents: &Manifest,
         blob: BlobId,
         told: Option<u64>,
-        needed: &mut Needed,
+        needed: &mut NeededBodies,
     ) -> Result<()> {
         if contents.bodies.binary_search(&blob).is_ok() {
             needed.there.insert(blob);
@@ -114,14 +114,16 @@ impl Writer<'_> {
     fn take_bodies<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
-        needed: &Needed,
+        needed: &NeededBodies,
     ) -> Result<u64> {
         for (blob, size) in &needed.absent {
             self.change(|transaction| transaction.put_absent_body(*blob, *size))
                 .map_err(|error| match error {
-                    Error::Backend(error) if error.kind() == ErrorKind::Corrupt => malformed(
-                        format!("body {blob} is recorded with {size} bytes: {error}"),
-                    ),
+                    Error::Storage(error) if error.kind() == StorageErrorKind::Corrupt => {
+                        malformed(format!(
+                            "body {blob} is recorded with {size} bytes: {error}"
+                        ))
+                    }
                     error => error,
                 })?;
         }
@@ -151,19 +153,19 @@ impl Writer<'_> {
     fn take_operations<R: Read + Seek>(
         &mut self,
         bundle: &mut Bundle<R>,
-        mut known: Known,
-        mut own: Own,
-        needed: &Needed,
+        mut known: SharedHistory,
+        mut own: LocalChanges,
+        needed: &NeededBodies,
     ) -> Result<()> {
         let now = self.context.now();
-        let mut check = Check::default();
+        let mut check = BundleCheck::default();
         let mut without_body: Vec<VersionId> = Vec::new();
         let made = std::mem::take(&mut bundle.contents.prompts);
         each_behind(bundle, known.common(), |number, id, text| {
             if known.number(number) != 0 {
                 return Ok(());
             }
-            let contradiction = |reason: String| Error::Contradiction {
+            let contradiction = |reason: String| Error::MergeConflict {
                 operation: number,
                 id,
                 reason,
@@ -173,8 +175,8 @@ impl Writer<'_> {
             check
                 .operation(&*self.transaction, &content, is_new)
                 .map_err(|misfit| match misfit {
-                    Misfit::Contradiction(reason) => contradiction(reason),
-                    Misfit::Failed(error) => error,
+                    BundleRejection::MergeConflict(reason) => contradiction(reason),
+                    BundleRejection::Failed(error) => error,
                 })?;
             // This follows the check against the current state, whose reasons are more specific.
             if let Some(reason) = own.against(number, &content.changes, &known) {
@@ -185,9 +187,9 @@ impl Writer<'_> {
             }
             match self.append_text(content, &text, now) {
                 Ok(appended) => known.give(number, appended.number),
-                Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => {
+                Err(Error::Storage(error)) if error.kind() == StorageErrorKind::Corrupt => {
                     let taken = self.number_in_use(&text);
-                    return Err(taken.map_or(Error::Backend(error), contradiction));
+                    return Err(taken.map_or(Error::Storage(error), contradiction));
                 }
                 Err(error) => return Err(error),
             }
@@ -204,13 +206,13 @@ impl Writer<'_> {
     }
 
     /// Returns the versions that an operation creates or restores without their bodies.
-    fn lacking(&self, content: &OperationContent, needed: &Needed) -> Result<Vec<VersionId>> {
+    fn lacking(&self, content: &OperationContent, needed: &NeededBodies) -> Result<Vec<VersionId>> {
         let mut lacking = Vec::new();
         for change in &content.changes {
             let (id, blob) = match change {
                 Change::VersionCreated(version) => (version.id, Some(version.blob)),
                 Change::VersionRestored { id, .. } => {
-                    let row = self.transaction.version_ever(*id)?;
+                    let row = self.transaction.version_even_deleted(*id)?;
                     (*id, row.map(|row| row.version.blob))
                 }
                 _ => continue,
@@ -278,7 +280,7 @@ pub(super) fn each_behind<R: Read + Seek>(
 fn renumbered<'a>(
     mut content: OperationContent,
     text: &'a str,
-    known: &Known,
+    known: &SharedHistory,
 ) -> Result<(OperationContent, Cow<'a, str>)> {
     let undoes = content.undoes.iter().map(|number| known.number(*number));
     let undoes: Vec<u64> = undoes.collect();

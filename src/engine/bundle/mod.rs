@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::manifest::Bundle;
 pub(crate) use self::write::export_bundle;
-use crate::fs::checksummed_file::Kind;
+use crate::fs::checksummed_file::FileKind;
 use crate::model::error::{Error, Result};
 use crate::model::id::{OperationId, Seal};
 use crate::model::record::OperationContent;
 
-const KIND: Kind = Kind {
+const KIND: FileKind = FileKind {
     name: "bundle",
     format: 1,
 };
@@ -52,7 +52,7 @@ pub struct BundleSummary {
 /// The result of importing a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Imported {
+pub struct ImportSummary {
     /// The number of operations in the bundle.
     pub operations: u64,
     /// The number of the bundle's operations that the store had already.
@@ -74,7 +74,7 @@ pub struct Imported {
 /// The second line of a bundle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Head {
+pub(crate) struct BundleHead {
     operations: u64,
     head: Option<OperationId>,
     bodies: u64,

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::{Head, KIND, LONGEST_OPERATION, malformed};
+use super::{BundleHead, KIND, LONGEST_OPERATION, malformed};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
@@ -14,14 +14,14 @@ const LONGEST_LINE: u64 = 256;
 ///
 /// It reports malformed content. It does not verify the seal or the chain of ids; the caller does.
 #[derive(Debug)]
-pub(crate) struct Reader<R> {
+pub(crate) struct BundleReader<R> {
     from: R,
     /// The number of bytes read so far.
     offset: u64,
     line: Vec<u8>,
 }
 
-impl<R: BufRead> Reader<R> {
+impl<R: BufRead> BundleReader<R> {
     pub(super) fn new(from: R) -> Self {
         Self {
             from,
@@ -41,9 +41,9 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// Reads the second line.
-    pub(super) fn head(&mut self) -> Result<Head> {
+    pub(super) fn head(&mut self) -> Result<BundleHead> {
         let line = self.line(LONGEST_LINE, || "the second line".into())?;
-        let head: Head = serde_json::from_str(line)
+        let head: BundleHead = serde_json::from_str(line)
             .map_err(|error| malformed(format!("the second line can't be read: {error}")))?;
         // Only one text is accepted for a head, so that equal contents make equal bundles.
         match serde_json::to_string(&head) {

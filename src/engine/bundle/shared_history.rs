@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 
-use super::local_changes::Own;
+use super::local_changes::LocalChanges;
 use super::manifest::Bundle;
 use super::merge::each_behind;
 use super::read_operation;
@@ -15,14 +15,14 @@ use crate::model::record::{Change, OperationContent};
 use crate::storage::Snapshot;
 
 /// The operations of a bundle that the store has, with the store's numbers of them.
-pub(crate) struct Known {
+pub(crate) struct SharedHistory {
     /// The number of operations from the start whose ids are the same.
     common: u64,
     /// The store's numbers of the operations after those; 0 for one that the store does not have.
     numbers: Vec<u64>,
 }
 
-impl Known {
+impl SharedHistory {
     /// Compares a bundle with a store whose last operation is `last`.
     ///
     /// Also returns the store's local changes.
@@ -30,7 +30,7 @@ impl Known {
         bundle: &mut Bundle<R>,
         snapshot: &dyn Snapshot,
         last: (u64, OperationId),
-    ) -> Result<(Self, Own)> {
+    ) -> Result<(Self, LocalChanges)> {
         let ids = &bundle.contents.ids;
         let common = common(snapshot, last, ids)?;
         let behind = ids.len().saturating_sub(as_index(common));
@@ -40,7 +40,7 @@ impl Known {
         };
         let own = match behind > 0 && last.0 > common {
             true => known.recognize(bundle, snapshot)?,
-            false => Own::default(),
+            false => LocalChanges::default(),
         };
         Ok((known, own))
     }
@@ -57,7 +57,7 @@ impl Known {
         &mut self,
         bundle: &mut Bundle<R>,
         snapshot: &dyn Snapshot,
-    ) -> Result<Own> {
+    ) -> Result<LocalChanges> {
         // If the clock does not advance, several operations can have the same content. Each of the
         // bundle's operations is matched with a different one of the store's.
         let mut here: HashMap<[u8; 32], VecDeque<u64>> = HashMap::new();
@@ -78,11 +78,11 @@ impl Known {
             Ok(())
         })?;
         if self.missing() == 0 {
-            return Ok(Own::default());
+            return Ok(LocalChanges::default());
         }
         let alone: HashSet<u64> = here.into_values().flatten().collect();
         let undoes = std::mem::take(&mut bundle.contents.undoes);
-        let mut own = Own::new(self.common, undoes);
+        let mut own = LocalChanges::new(self.common, undoes);
         snapshot.each_operation(self.common, &mut |number, _, text| {
             let content = operation_text::read(number, text)?;
             let changes = content.changes.iter();

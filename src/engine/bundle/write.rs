@@ -3,35 +3,36 @@
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 
-use super::{BundleSummary, CHUNK, Head, KIND, LONGEST_OPERATION};
-use crate::engine::read::bodies::Bodies;
-use crate::fs::checksummed_file::Sealer;
+use super::{BundleHead, BundleSummary, CHUNK, KIND, LONGEST_OPERATION};
+use crate::engine::read::bodies::BodyReader;
+use crate::fs::checksummed_file::ChecksumWriter;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, VersionId};
 use crate::model::record::{Change, OperationContent};
 use crate::storage;
-use crate::storage::{ErrorKind, Snapshot, StoredBlob};
+use crate::storage::{Snapshot, StorageErrorKind, StoredBlob};
 
 /// Writes all operations of a snapshot and all stored bodies.
 ///
 /// The caller must ensure that no body is garbage collected meanwhile.
 pub(crate) fn export_bundle(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     to: impl Write,
 ) -> Result<BundleSummary> {
     // The second line contains totals, so everything is visited twice instead of kept in memory.
-    let mut head = Head::default();
+    let mut head = BundleHead::default();
     let blobs = {
         let mut versions = history(snapshot, &mut head)?;
         versions.sort_unstable();
         stored(snapshot, &versions, &mut head)?
     };
     let failed = |error| Error::from(KIND.unwritten(error));
-    let sealer = Sealer::new(to, KIND).map_err(failed)?;
+    let sealer = ChecksumWriter::new(to, KIND).map_err(failed)?;
     let mut out = BufWriter::with_capacity(CHUNK, sealer);
     let line = serde_json::to_string(&head).map_err(|error| {
-        storage::Error::new(ErrorKind::Other, "writing the head of a bundle").because(error)
+        storage::StorageError::new(StorageErrorKind::Other, "writing the head of a bundle")
+            .because(error)
     })?;
     writeln!(out, "{line}").map_err(failed)?;
     snapshot.each_operation(0, &mut |_, _, text| {
@@ -41,7 +42,7 @@ pub(crate) fn export_bundle(
     for (id, size) in blobs {
         let bytes = bodies.read_checked(snapshot, id)?;
         if bytes.len() as u64 != size {
-            return Err(Error::Damaged {
+            return Err(Error::CorruptBody {
                 blob: id,
                 reason: format!("it has {} bytes, the index says {size}", bytes.len()),
             });
@@ -65,12 +66,15 @@ pub(crate) fn export_bundle(
 }
 
 /// Checks the chain of operations, and returns the versions that they created, with their bodies.
-fn history(snapshot: &dyn Snapshot, head: &mut Head) -> Result<Vec<(BlobId, VersionId)>> {
+fn history(snapshot: &dyn Snapshot, head: &mut BundleHead) -> Result<Vec<(BlobId, VersionId)>> {
     let mut versions = Vec::new();
     let mut last = OperationId::ROOT;
     snapshot.each_operation(0, &mut |number, id, text| {
         let damaged = |reason: &str| {
-            storage::Error::new(ErrorKind::Corrupt, format!("operation {number}: {reason}"))
+            storage::StorageError::new(
+                StorageErrorKind::Corrupt,
+                format!("operation {number}: {reason}"),
+            )
         };
         if number != head.operations + 1 || last.followed_by(text.as_bytes()) != id {
             return Err(damaged("its id does not match the history up to it").into());
@@ -98,7 +102,7 @@ fn history(snapshot: &dyn Snapshot, head: &mut Head) -> Result<Vec<(BlobId, Vers
 fn stored(
     snapshot: &dyn Snapshot,
     versions: &[(BlobId, VersionId)],
-    head: &mut Head,
+    head: &mut BundleHead,
 ) -> Result<Vec<(BlobId, u64)>> {
     let mut blobs = Vec::new();
     for of_one in versions.chunk_by(|(one, _), (other, _)| one == other) {
@@ -126,7 +130,7 @@ fn refuse_live(snapshot: &dyn Snapshot, versions: &[(BlobId, VersionId)]) -> Res
         if snapshot.version(*version)?.is_some() {
             let reason =
                 format!("version {version} refers to it, but the index does not contain it");
-            return Err(Error::Damaged {
+            return Err(Error::CorruptBody {
                 blob: *blob,
                 reason,
             });

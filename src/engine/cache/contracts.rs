@@ -12,10 +12,10 @@ use crate::model::memory_size::ENTRY;
 
 /// The contracts of bodies without their partials, by the body's address.
 #[derive(Default)]
-pub(crate) struct KeptContracts(Mutex<Contracts>);
+pub(crate) struct ContractCache(Mutex<CachedContracts>);
 
 #[derive(Default)]
-struct Contracts {
+struct CachedContracts {
     by_body: HashMap<BlobId, Arc<Contract>>,
     /// The memory that the cached contracts take, in bytes.
     bytes: usize,
@@ -27,7 +27,7 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// The maximum size of a cached contract: a larger one would evict all others.
 const MOST_BYTES_OF_ONE: usize = MOST_BYTES / 4;
 
-impl KeptContracts {
+impl ContractCache {
     pub(crate) fn get(&self, body: BlobId) -> Option<Arc<Contract>> {
         self.lock().by_body.get(&body).cloned()
     }
@@ -39,22 +39,22 @@ impl KeptContracts {
         }
         let mut kept = self.lock();
         if kept.bytes + bytes > MOST_BYTES {
-            *kept = Contracts::default();
+            *kept = CachedContracts::default();
         }
         if kept.by_body.insert(body, Arc::clone(contract)).is_none() {
             kept.bytes += bytes;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Contracts> {
+    fn lock(&self) -> MutexGuard<'_, CachedContracts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for KeptContracts {
+impl fmt::Debug for ContractCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kept = self.lock();
-        f.debug_struct("KeptContracts")
+        f.debug_struct("ContractCache")
             .field("contracts", &kept.by_body.len())
             .field("bytes", &kept.bytes)
             .finish()
@@ -78,7 +78,7 @@ mod tests {
 
     /// Counts how many copies of a contract are cached before a clearing, up to `most`.
     fn kept(contract: &Arc<Contract>, most: usize) -> usize {
-        let contracts = KeptContracts::default();
+        let contracts = ContractCache::default();
         for number in 0..most {
             contracts.put(id(number), contract);
             assert!(contracts.lock().bytes <= MOST_BYTES);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_contract_that_would_evict_the_others_is_not_cached() {
-        let contracts = KeptContracts::default();
+        let contracts = ContractCache::default();
         contracts.put(id(0), &contract(&json!({})));
         let objects = vec![json!({"": 0}); MOST_BYTES_OF_ONE / 7];
         contracts.put(id(1), &contract(&json!({"response_format": objects})));

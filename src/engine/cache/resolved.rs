@@ -17,13 +17,13 @@ use archery::ArcTK;
 use rpds::HashTrieMap;
 use serde::Deserialize;
 
-use crate::engine::write::writer::Place;
+use crate::engine::write::writer::LogPoint;
 use crate::model::body::Body;
 use crate::model::error::Result;
 use crate::model::id::{OperationId, PromptId};
 use crate::model::memory_size::{ENTRY, of_text};
 use crate::model::record::Version;
-use crate::model::version_number::{PromptRef, Spec};
+use crate::model::version_number::{PromptRef, VersionSpec};
 use crate::storage::{ChangeMark, Snapshot};
 
 /// A version and its body.
@@ -41,7 +41,7 @@ pub struct Resolved {
 /// The versions that the specs of one store select.
 #[derive(Debug, Default)]
 pub(crate) struct ResolvedSpecs {
-    current: ArcSwap<Answers>,
+    current: ArcSwap<CacheState>,
     /// Locked while `current` is replaced.
     replacing: Mutex<()>,
 }
@@ -50,12 +50,12 @@ type Map<K, V> = HashTrieMap<K, V, ArcTK, foldhash::fast::RandomState>;
 
 /// Answers of the index, read at the operation `last`, and still valid under `mark`.
 #[derive(Clone, Debug)]
-struct Answers {
+struct CacheState {
     mark: Option<ChangeMark>,
-    last: Place,
-    answers: Map<Spec, Answer>,
+    last: LogPoint,
+    answers: Map<VersionSpec, CachedAnswer>,
     /// The specs whose answer an operation on the prompt or name may change.
-    hanging_on: Map<Cause, Map<Spec, ()>>,
+    hanging_on: Map<Dependency, Map<VersionSpec, ()>>,
     /// The memory that the answers take, in bytes.
     bytes: usize,
 }
@@ -64,16 +64,16 @@ struct Answers {
 ///
 /// The mark was read before the snapshot was taken.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Vouched {
+pub(crate) struct SnapshotStamp {
     mark: ChangeMark,
-    last: Place,
+    last: LogPoint,
 }
 
 /// The log position before the first operation.
-const NONE: Place = (0, OperationId::ROOT);
+const NONE: LogPoint = (0, OperationId::ROOT);
 
 #[derive(Clone, Debug)]
-struct Answer {
+struct CachedAnswer {
     version: Arc<Version>,
     /// The version with its body, once the body was requested.
     resolved: Option<Arc<Resolved>>,
@@ -81,7 +81,7 @@ struct Answer {
 
 /// What an answer depends on: the prompt that it is about, and the name that selected it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Cause {
+enum Dependency {
     Prompt(PromptId),
     Name(String),
 }
@@ -96,20 +96,28 @@ const MOST_OPERATIONS: u64 = 64;
 
 impl ResolvedSpecs {
     /// Returns the version that a spec selects, if it is cached under the current mark.
-    pub(crate) fn version(&self, mark: Option<ChangeMark>, spec: &Spec) -> Option<Arc<Version>> {
+    pub(crate) fn version(
+        &self,
+        mark: Option<ChangeMark>,
+        spec: &VersionSpec,
+    ) -> Option<Arc<Version>> {
         self.get(mark, spec, |answer| Some(Arc::clone(&answer.version)))
     }
 
     /// Returns the version of a spec and its body, if both are cached under the current mark.
-    pub(crate) fn resolved(&self, mark: Option<ChangeMark>, spec: &Spec) -> Option<Arc<Resolved>> {
+    pub(crate) fn resolved(
+        &self,
+        mark: Option<ChangeMark>,
+        spec: &VersionSpec,
+    ) -> Option<Arc<Resolved>> {
         self.get(mark, spec, |answer| answer.resolved.clone())
     }
 
     fn get<T>(
         &self,
         mark: Option<ChangeMark>,
-        spec: &Spec,
-        part: impl FnOnce(&Answer) -> Option<T>,
+        spec: &VersionSpec,
+        part: impl FnOnce(&CachedAnswer) -> Option<T>,
     ) -> Option<T> {
         let current = self.current.load();
         match mark.is_some() && current.mark == mark {
@@ -127,23 +135,23 @@ impl ResolvedSpecs {
         &self,
         mark: Option<ChangeMark>,
         snapshot: &dyn Snapshot,
-    ) -> Result<Option<Vouched>> {
+    ) -> Result<Option<SnapshotStamp>> {
         let Some(mark) = mark else { return Ok(None) };
         if self.current.load().mark == Some(mark) {
             let last = snapshot.last_operation()?.unwrap_or(NONE);
-            return Ok(Some(Vouched { mark, last }));
+            return Ok(Some(SnapshotStamp { mark, last }));
         }
         let mut vouched = None;
         self.replace(|known| {
             // Another thread may have caught up with a later snapshot in the meantime.
-            let Some(changed) = Changed::since(known.last, snapshot)? else {
+            let Some(changed) = ChangesSince::since(known.last, snapshot)? else {
                 return Ok(None);
             };
             let last = changed.last;
-            vouched = Some(Vouched { mark, last });
+            vouched = Some(SnapshotStamp { mark, last });
             let mut next = match &changed.causes {
                 Some(causes) => known.without(causes),
-                None => Answers::default(),
+                None => CacheState::default(),
             };
             (next.mark, next.last) = (Some(mark), last);
             Ok(Some(next))
@@ -156,11 +164,11 @@ impl ResolvedSpecs {
     /// Does nothing if the cache is of another mark or log position than the snapshot.
     pub(crate) fn put_version(
         &self,
-        vouched: Option<Vouched>,
-        spec: &Spec,
+        vouched: Option<SnapshotStamp>,
+        spec: &VersionSpec,
         version: &Arc<Version>,
     ) {
-        self.put(vouched, spec, |known| Answer {
+        self.put(vouched, spec, |known| CachedAnswer {
             version: Arc::clone(version),
             resolved: known.and_then(|known| known.resolved.clone()),
         });
@@ -169,11 +177,11 @@ impl ResolvedSpecs {
     /// Caches as [`put_version`](Self::put_version) does, with the body.
     pub(crate) fn put_resolved(
         &self,
-        vouched: Option<Vouched>,
-        spec: &Spec,
+        vouched: Option<SnapshotStamp>,
+        spec: &VersionSpec,
         resolved: &Arc<Resolved>,
     ) {
-        self.put(vouched, spec, |_| Answer {
+        self.put(vouched, spec, |_| CachedAnswer {
             version: Arc::clone(&resolved.version),
             resolved: Some(Arc::clone(resolved)),
         });
@@ -181,11 +189,11 @@ impl ResolvedSpecs {
 
     fn put(
         &self,
-        vouched: Option<Vouched>,
-        spec: &Spec,
-        answer: impl FnOnce(Option<&Answer>) -> Answer,
+        vouched: Option<SnapshotStamp>,
+        spec: &VersionSpec,
+        answer: impl FnOnce(Option<&CachedAnswer>) -> CachedAnswer,
     ) {
-        let Some(Vouched { mark, last }) = vouched else {
+        let Some(SnapshotStamp { mark, last }) = vouched else {
             return;
         };
         // The closure returns no error.
@@ -196,7 +204,7 @@ impl ResolvedSpecs {
         });
     }
 
-    fn replace(&self, next: impl FnOnce(&Answers) -> Result<Option<Answers>>) -> Result<()> {
+    fn replace(&self, next: impl FnOnce(&CacheState) -> Result<Option<CacheState>>) -> Result<()> {
         let replacing = self.replacing.lock();
         let _replacing = replacing.unwrap_or_else(PoisonError::into_inner);
         if let Some(next) = next(&self.current.load())? {
@@ -206,7 +214,7 @@ impl ResolvedSpecs {
     }
 }
 
-impl Default for Answers {
+impl Default for CacheState {
     fn default() -> Self {
         Self {
             mark: None,
@@ -218,8 +226,8 @@ impl Default for Answers {
     }
 }
 
-impl Answers {
-    fn with(&self, spec: &Spec, answer: Answer) -> Self {
+impl CacheState {
+    fn with(&self, spec: &VersionSpec, answer: CachedAnswer) -> Self {
         let bytes = weight(spec, &answer);
         if bytes > MOST.1 {
             return self.clone();
@@ -244,7 +252,7 @@ impl Answers {
         next
     }
 
-    fn without(&self, causes: &HashSet<Cause>) -> Self {
+    fn without(&self, causes: &HashSet<Dependency>) -> Self {
         let mut next = self.clone();
         for cause in causes {
             for spec in self.hanging_on.get(cause).into_iter().flat_map(Map::keys) {
@@ -254,7 +262,7 @@ impl Answers {
         next
     }
 
-    fn forget(&mut self, spec: &Spec) {
+    fn forget(&mut self, spec: &VersionSpec) {
         let Some(answer) = self.answers.get(spec) else {
             return;
         };
@@ -276,7 +284,7 @@ impl Answers {
 }
 
 /// Returns the memory that an answer takes, in bytes.
-fn weight(spec: &Spec, answer: &Answer) -> usize {
+fn weight(spec: &VersionSpec, answer: &CachedAnswer) -> usize {
     // A spec is stored in three places. Its texts fit in the entries' size, except for a long name.
     let name = match &spec.prompt {
         Some(PromptRef::Name(name)) => 3 * of_text(name.as_str()),
@@ -286,29 +294,31 @@ fn weight(spec: &Spec, answer: &Answer) -> usize {
     4 * ENTRY + name + answer.version.weight() + body.map_or(0, Body::weight)
 }
 
-fn causes(spec: &Spec, answer: &Answer) -> impl Iterator<Item = Cause> {
+fn causes(spec: &VersionSpec, answer: &CachedAnswer) -> impl Iterator<Item = Dependency> {
     let name = match &spec.prompt {
         None | Some(PromptRef::Id(_)) => None,
         Some(PromptRef::Name(name)) => Some(name.as_str().to_owned()),
         Some(PromptRef::IdOrName(id)) => Some(id.as_str().to_owned()),
     };
-    let prompt = Cause::Prompt(answer.version.prompt_id);
-    [Some(prompt), name.map(Cause::Name)].into_iter().flatten()
+    let prompt = Dependency::Prompt(answer.version.prompt_id);
+    [Some(prompt), name.map(Dependency::Name)]
+        .into_iter()
+        .flatten()
 }
 
 /// The effects of the operations since a log position.
-struct Changed {
+struct ChangesSince {
     /// The position of the last operation of the snapshot.
-    last: Place,
+    last: LogPoint,
     /// None if there are too many operations, one cannot be parsed, or the history is another one.
-    causes: Option<HashSet<Cause>>,
+    causes: Option<HashSet<Dependency>>,
 }
 
-impl Changed {
+impl ChangesSince {
     /// Reads the operations since `known`.
     ///
     /// Returns `None` if the snapshot is of an earlier position.
-    fn since(known: Place, snapshot: &dyn Snapshot) -> Result<Option<Self>> {
+    fn since(known: LogPoint, snapshot: &dyn Snapshot) -> Result<Option<Self>> {
         let mut last = None;
         let mut causes = Some(HashSet::new());
         // The read begins with the known operation, which shows whether the snapshot has the same
@@ -334,8 +344,8 @@ impl Changed {
 }
 
 /// Adds the causes that an operation affects; returns false if its content cannot be parsed.
-fn tell(content: &str, causes: &mut Option<HashSet<Cause>>) -> bool {
-    match (causes, serde_json::from_str::<Told<'_>>(content)) {
+fn tell(content: &str, causes: &mut Option<HashSet<Dependency>>) -> bool {
+    match (causes, serde_json::from_str::<ChangedItem<'_>>(content)) {
         (Some(causes), Ok(told)) => {
             told.changes.iter().for_each(|change| change.add_to(causes));
             true
@@ -348,18 +358,18 @@ fn tell(content: &str, causes: &mut Option<HashSet<Cause>>) -> bool {
 ///
 /// See [`OperationContent`](crate::OperationContent).
 #[derive(Deserialize)]
-struct Told<'a> {
+struct ChangedItem<'a> {
     #[serde(borrow)]
-    changes: Vec<ToldChange<'a>>,
+    changes: Vec<ChangeText<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum ToldChange<'a> {
+enum ChangeText<'a> {
     Prompt {
         id: PromptId,
         #[serde(borrow)]
-        after: Option<ToldState<'a>>,
+        after: Option<StateText<'a>>,
     },
     VersionCreated {
         prompt_id: PromptId,
@@ -376,30 +386,30 @@ enum ToldChange<'a> {
 }
 
 #[derive(Deserialize)]
-struct ToldState<'a> {
+struct StateText<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
 }
 
-impl ToldChange<'_> {
-    fn add_to(&self, causes: &mut HashSet<Cause>) {
+impl ChangeText<'_> {
+    fn add_to(&self, causes: &mut HashSet<Dependency>) {
         match self {
             Self::Prompt { id, after } => {
-                causes.insert(Cause::Prompt(*id));
+                causes.insert(Dependency::Prompt(*id));
                 // A spec that selected another prompt before may select this one now, by its name
                 // or by its id.
-                causes.insert(Cause::Name(id.as_str().to_owned()));
+                causes.insert(Dependency::Name(id.as_str().to_owned()));
                 causes.extend(
                     after
                         .iter()
-                        .map(|after| Cause::Name(after.name.to_string())),
+                        .map(|after| Dependency::Name(after.name.to_string())),
                 );
             }
             Self::VersionCreated { prompt_id: prompt }
             | Self::VersionDeleted { prompt }
             | Self::VersionRestored { prompt }
             | Self::Environment { prompt } => {
-                causes.insert(Cause::Prompt(*prompt));
+                causes.insert(Dependency::Prompt(*prompt));
             }
         }
     }

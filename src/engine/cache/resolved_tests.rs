@@ -12,7 +12,7 @@ fn mark(number: u64) -> Option<ChangeMark> {
     Some(ChangeMark::new(number))
 }
 
-fn spec(text: &str) -> Spec {
+fn spec(text: &str) -> VersionSpec {
     text.parse().unwrap()
 }
 
@@ -32,14 +32,17 @@ fn history() -> Arc<dyn Index> {
     index
 }
 
-fn catch_up(known: &ResolvedSpecs, index: &dyn Index) -> (Option<ChangeMark>, Option<Vouched>) {
+fn catch_up(
+    known: &ResolvedSpecs,
+    index: &dyn Index,
+) -> (Option<ChangeMark>, Option<SnapshotStamp>) {
     let mark = index.change_mark();
     let vouched = known.catch_up(mark, &**index.snapshot().unwrap());
     (mark, vouched.unwrap())
 }
 
 /// Resolves a spec as a caller does: from the cache if possible.
-fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &Spec) -> Option<VersionId> {
+fn ask(known: &ResolvedSpecs, index: &dyn Index, spec: &VersionSpec) -> Option<VersionId> {
     let (mark, vouched) = catch_up(known, index);
     if let Some(version) = known.version(mark, spec) {
         return Some(version.id);
@@ -62,7 +65,7 @@ fn an_answer_is_returned_under_its_mark_only() {
     assert_eq!(known.version(mark(999), &a), None, "a stale answer");
     assert_eq!(known.version(None, &a), None, "there is no mark");
     known.put_version(None, &a, &answer(2));
-    let another = vouched.map(|vouched| Vouched {
+    let another = vouched.map(|vouched| SnapshotStamp {
         mark: mark(999).unwrap(),
         ..vouched
     });
@@ -161,7 +164,7 @@ fn answers_are_bounded_by_number_and_by_bytes() {
     let (known, index) = (ResolvedSpecs::default(), history());
     let (now, vouched) = catch_up(&known, &*index);
     let numbered = |number: usize| {
-        Spec::new(
+        VersionSpec::new(
             prompt_id(1),
             format!("e{number}").parse::<Selector>().unwrap(),
         )
@@ -199,7 +202,11 @@ fn the_memory_of_names_is_counted() {
     let length = 65_535;
     for number in 0..1000 {
         let name: PromptName = format!("{number:0length$}").parse().unwrap();
-        known.put_version(vouched, &Spec::new(name, Selector::Latest), &answer(1));
+        known.put_version(
+            vouched,
+            &VersionSpec::new(name, Selector::Latest),
+            &answer(1),
+        );
         let answers = known.current.load().answers.size();
         assert!(answers * 3 * length <= MOST.1, "{answers} long names");
     }
@@ -212,7 +219,7 @@ fn the_memory_of_names_is_counted() {
 #[test]
 fn random_histories_are_answered_as_the_index_does() {
     let names = ["a", "b", "000001", "000002", "id:000003"];
-    let specs: Vec<Spec> = names
+    let specs: Vec<VersionSpec> = names
         .iter()
         .chain(&["id:000001", "000003", "000004"])
         .flat_map(|name| ["latest", "production", "^1"].map(|of| format!("{name}@{of}")))
@@ -274,7 +281,7 @@ fn answers_are_bounded_by_their_memory() {
     long.message = "m".repeat(MOST.1 / 10);
     let long = Arc::new(long);
     for number in 0..30 {
-        let spec = Spec::new(
+        let spec = VersionSpec::new(
             prompt_id(1),
             format!("e{number}").parse::<Selector>().unwrap(),
         );

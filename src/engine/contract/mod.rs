@@ -31,4 +31,4 @@ pub(crate) mod variables;
 pub(crate) mod words;
 pub use self::rules::{Breakage, Contract, breakages};
 pub use self::tools::{Tool, ToolKind};
-pub use self::variables::{Accepted, Variable};
+pub use self::variables::{AcceptedValues, Variable};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::rules::Breakage;
-use crate::template::{Place, Problem};
+use crate::template::{Problem, TextLocation};
 
 /// Finds partials that can no longer be filled.
 ///
@@ -25,7 +25,7 @@ pub(super) fn compare(base: &[Problem], new: &[Problem], found: &mut Vec<Breakag
 /// Returns a description of a partial's problem without its place, and the place.
 ///
 /// Two problems with the same description are the same problem.
-fn in_words(problem: &Problem) -> Option<(String, &Place)> {
+fn in_words(problem: &Problem) -> Option<(String, &TextLocation)> {
     match problem {
         Problem::PartialNotFound {
             prompt,

@@ -2,8 +2,8 @@
 
 use super::rules::{Breakage, are_same, union};
 use super::words;
-use crate::json::{Json, Tree};
-use crate::template::{Path, Step};
+use crate::json::{Json, JsonTree};
+use crate::template::{LocationPath, LocationStep};
 
 /// Finds the innermost places at which two response formats differ.
 ///
@@ -13,26 +13,28 @@ pub(super) fn compare(base: Option<&Json>, new: Option<&Json>, found: &mut Vec<B
         return;
     }
     let (base, new) = (base.map(Json::tree), new.map(Json::tree));
-    let path = &mut Path::new("response_format");
+    let path = &mut LocationPath::new("response_format");
     differences(base.as_ref(), new.as_ref(), path, found);
 }
 
 fn differences(
-    base: Option<&Tree<'_>>,
-    new: Option<&Tree<'_>>,
-    at: &mut Path,
+    base: Option<&JsonTree<'_>>,
+    new: Option<&JsonTree<'_>>,
+    at: &mut LocationPath,
     found: &mut Vec<Breakage>,
 ) {
     let reason = match (base, new) {
-        (Some(Tree::Object(base)), Some(Tree::Object(new))) => {
+        (Some(JsonTree::Object(base)), Some(JsonTree::Object(new))) => {
             for (name, old, now) in union(base, new) {
-                at.within(Step::Member(name), |at| differences(old, now, at, found));
+                at.within(LocationStep::Member(name), |at| {
+                    differences(old, now, at, found)
+                });
             }
             return;
         }
-        (Some(Tree::Array(base)), Some(Tree::Array(new))) if base.len() == new.len() => {
+        (Some(JsonTree::Array(base)), Some(JsonTree::Array(new))) if base.len() == new.len() => {
             for (index, (base, new)) in base.iter().zip(new).enumerate() {
-                at.within(Step::Index(index), |at| {
+                at.within(LocationStep::Index(index), |at| {
                     differences(Some(base), Some(new), at, found);
                 });
             }

@@ -10,13 +10,13 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::json;
-use crate::json::{Json, Members, Tree};
+use crate::json::{Json, JsonTree, TreeMembers};
 use crate::model::memory_size::of_text;
 use crate::template;
-use crate::template::{PartialUse, Partials, Place, Problem};
+use crate::template::{PartialUse, Partials, Problem, TextLocation};
 
-pub use tools::{Tool, ToolKind};
-pub use variables::{Accepted, Variable};
+use super::tools::Tool;
+use super::variables::Variable;
 
 /// The requirements of a body on its callers.
 ///
@@ -98,11 +98,11 @@ pub struct Breakage {
     /// A description of the breakage.
     pub reason: String,
     /// The place in the new body, or in the base if the part was removed.
-    pub place: Place,
+    pub place: TextLocation,
 }
 
 impl Breakage {
-    pub(super) fn new(reason: impl Into<String>, place: Place) -> Self {
+    pub(super) fn new(reason: impl Into<String>, place: TextLocation) -> Self {
         Self {
             reason: reason.into(),
             place,
@@ -138,9 +138,9 @@ pub fn breakages(base: &Contract, new: &Contract) -> Vec<Breakage> {
 
 /// Returns the members of two objects by name: the first object's, then those only in the second.
 pub(super) fn union<'a>(
-    base: &'a Members<'a>,
-    new: &'a Members<'a>,
-) -> impl Iterator<Item = (&'a str, Option<&'a Tree<'a>>, Option<&'a Tree<'a>>)> {
+    base: &'a TreeMembers<'a>,
+    new: &'a TreeMembers<'a>,
+) -> impl Iterator<Item = (&'a str, Option<&'a JsonTree<'a>>, Option<&'a JsonTree<'a>>)> {
     let added = new.iter().filter(|(name, _)| !base.contains(name));
     base.iter()
         .map(|(name, value)| (name, Some(value), new.get(name)))
@@ -150,7 +150,7 @@ pub(super) fn union<'a>(
 /// Returns whether both values are present and the same, or both are absent.
 ///
 /// Numbers are compared by value.
-pub(super) fn are_same(base: Option<&Tree<'_>>, new: Option<&Tree<'_>>) -> bool {
+pub(super) fn are_same(base: Option<&JsonTree<'_>>, new: Option<&JsonTree<'_>>) -> bool {
     match (base, new) {
         (Some(base), Some(new)) => base.is_same(new),
         (None, None) => true,

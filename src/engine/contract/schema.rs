@@ -9,12 +9,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::rules::{Breakage, are_same, union};
 use super::words;
-use crate::json::{ByValue, Members, Tree};
-use crate::template::{Path, Step};
+use crate::json::{ByValue, JsonTree, TreeMembers};
+use crate::template::{LocationPath, LocationStep};
 
 /// The schema that allows every value, and the one that allows none.
-static ANYTHING: Tree<'static> = Tree::Bool(true);
-static NOTHING: Tree<'static> = Tree::Bool(false);
+static ANYTHING: JsonTree<'static> = JsonTree::Bool(true);
+static NOTHING: JsonTree<'static> = JsonTree::Bool(false);
 
 /// The reason for a difference that no rule can judge.
 const UNPROVABLE: &str = "changed, and can't be shown to be compatible";
@@ -26,9 +26,9 @@ const UNPROVABLE: &str = "changed, and can't be shown to be compatible";
 pub(super) fn compare(
     tool: &str,
     strict: bool,
-    base: &Tree<'_>,
-    new: &Tree<'_>,
-    at: &mut Path,
+    base: &JsonTree<'_>,
+    new: &JsonTree<'_>,
+    at: &mut LocationPath,
     found: &mut Vec<Breakage>,
 ) {
     let mut comparison = Comparison {
@@ -47,9 +47,9 @@ pub(super) fn compare(
 ///
 /// This is the case if the meaning of a part depends on other parts (references outside the
 /// definitions, unevaluated members) or on the inputs of a render (tags as names).
-fn is_entangled(schema: &Tree<'_>) -> bool {
+fn is_entangled(schema: &JsonTree<'_>) -> bool {
     match schema {
-        Tree::Object(members) => members.iter().any(|(name, value)| {
+        JsonTree::Object(members) => members.iter().any(|(name, value)| {
             let entangled = match name {
                 "unevaluatedProperties" | "unevaluatedItems" => true,
                 "$dynamicRef" | "$recursiveRef" => true,
@@ -58,7 +58,7 @@ fn is_entangled(schema: &Tree<'_>) -> bool {
             };
             entangled || is_entangled(value)
         }),
-        Tree::Array(items) => items.iter().any(is_entangled),
+        JsonTree::Array(items) => items.iter().any(is_entangled),
         _ => false,
     }
 }
@@ -77,32 +77,34 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    fn push(&mut self, at: &Path, what: impl std::fmt::Display) {
+    fn push(&mut self, at: &LocationPath, what: impl std::fmt::Display) {
         let reason = format!("parameters of tool {}: {what}", self.tool);
         self.found.push(Breakage::new(reason, at.place()));
     }
 
     /// Reports a difference at a member of the schema, or at a member nested in it.
-    fn push_in(&mut self, members: &[&str], at: &mut Path, what: impl std::fmt::Display) {
+    fn push_in(&mut self, members: &[&str], at: &mut LocationPath, what: impl std::fmt::Display) {
         match members {
             [] => self.push(at, what),
             [first, rest @ ..] => {
-                at.within(Step::Member(first), |at| self.push_in(rest, at, what));
+                at.within(LocationStep::Member(first), |at| {
+                    self.push_in(rest, at, what)
+                });
             }
         }
     }
 
     /// Compares two schemas for the same value.
-    fn schemas(&mut self, base: &Tree<'_>, new: &Tree<'_>, at: &mut Path) {
-        let silent = Members::default();
+    fn schemas(&mut self, base: &JsonTree<'_>, new: &JsonTree<'_>, at: &mut LocationPath) {
+        let silent = TreeMembers::default();
         let (base, new) = match (base, new) {
-            (_, Tree::Bool(false)) => return,
-            (Tree::Bool(false), _) => {
+            (_, JsonTree::Bool(false)) => return,
+            (JsonTree::Bool(false), _) => {
                 return self.push(at, "a value is allowed, and none was before");
             }
-            (Tree::Object(base), Tree::Object(new)) => (base, new),
-            (Tree::Object(base), Tree::Bool(true)) => (base, &silent),
-            (Tree::Bool(true), Tree::Object(new)) => (&silent, new),
+            (JsonTree::Object(base), JsonTree::Object(new)) => (base, new),
+            (JsonTree::Object(base), JsonTree::Bool(true)) => (base, &silent),
+            (JsonTree::Bool(true), JsonTree::Object(new)) => (&silent, new),
             _ if base.is_same(new) => return,
             _ => return self.push(at, UNPROVABLE),
         };
@@ -110,7 +112,7 @@ impl Comparison<'_> {
             self.members(base, new, at);
             self.values(base, new, at);
             for (keyword, old, now) in union(base, new) {
-                at.within(Step::Member(keyword), |at| {
+                at.within(LocationStep::Member(keyword), |at| {
                     self.keyword(keyword, old, now, at)
                 });
             }
@@ -120,12 +122,12 @@ impl Comparison<'_> {
     }
 
     /// Compares the members that an object may have.
-    fn members(&mut self, base: &Members<'_>, new: &Members<'_>, at: &mut Path) {
+    fn members(&mut self, base: &TreeMembers<'_>, new: &TreeMembers<'_>, at: &mut LocationPath) {
         let (known, named) = (properties(base), properties(new));
         let (was_required, is_required) = (required(base), required(new));
         let (rest, new_rest) = (self.further(base), self.further(new));
 
-        for (name, schema) in named.into_iter().flat_map(Members::iter) {
+        for (name, schema) in named.into_iter().flat_map(TreeMembers::iter) {
             if let Some(known) = known.and_then(|known| known.get(name)) {
                 self.property(name, known, schema, at);
             } else if is_required.contains(name) {
@@ -146,7 +148,7 @@ impl Comparison<'_> {
         }
         let is_known = |name: &str| known.is_some_and(|known| known.contains(name));
         let is_named = |name: &str| named.is_some_and(|named| named.contains(name));
-        let was_known = known.into_iter().flat_map(Members::iter);
+        let was_known = known.into_iter().flat_map(TreeMembers::iter);
         for (name, _) in was_known.filter(|(name, _)| !is_named(name)) {
             self.push_in(&["properties", name], at, format_args!("{name:?} is gone"));
         }
@@ -169,11 +171,13 @@ impl Comparison<'_> {
                 );
             }
         }
-        at.within(Step::Member(FURTHER), |at| self.schemas(rest, new_rest, at));
+        at.within(LocationStep::Member(FURTHER), |at| {
+            self.schemas(rest, new_rest, at)
+        });
     }
 
     /// Returns the schema of members that `properties` does not name.
-    fn further<'s>(&self, schema: &'s Members<'s>) -> &'s Tree<'s> {
+    fn further<'s>(&self, schema: &'s TreeMembers<'s>) -> &'s JsonTree<'s> {
         match schema.get(FURTHER) {
             Some(further) => further,
             None if self.strict && describes_objects(schema) => &NOTHING,
@@ -181,14 +185,20 @@ impl Comparison<'_> {
         }
     }
 
-    fn property(&mut self, name: &str, base: &Tree<'_>, new: &Tree<'_>, at: &mut Path) {
-        at.within(Step::Member("properties"), |at| {
-            at.within(Step::Member(name), |at| self.schemas(base, new, at));
+    fn property(
+        &mut self,
+        name: &str,
+        base: &JsonTree<'_>,
+        new: &JsonTree<'_>,
+        at: &mut LocationPath,
+    ) {
+        at.within(LocationStep::Member("properties"), |at| {
+            at.within(LocationStep::Member(name), |at| self.schemas(base, new, at));
         });
     }
 
     /// Compares the values that `enum` or `const` list.
-    fn values(&mut self, base: &Members<'_>, new: &Members<'_>, at: &mut Path) {
+    fn values(&mut self, base: &TreeMembers<'_>, new: &TreeMembers<'_>, at: &mut LocationPath) {
         let Some((keyword, allowed)) = choices(base) else {
             return;
         };
@@ -201,7 +211,7 @@ impl Comparison<'_> {
             );
         };
         let allowed: HashSet<ByValue<'_, '_>> = allowed.into_iter().map(ByValue).collect();
-        let added: Vec<&Tree<'_>> = new
+        let added: Vec<&JsonTree<'_>> = new
             .into_iter()
             .filter(|value| !allowed.contains(&ByValue(value)))
             .collect();
@@ -219,9 +229,9 @@ impl Comparison<'_> {
     fn keyword(
         &mut self,
         keyword: &str,
-        base: Option<&Tree<'_>>,
-        new: Option<&Tree<'_>>,
-        at: &mut Path,
+        base: Option<&JsonTree<'_>>,
+        new: Option<&JsonTree<'_>>,
+        at: &mut LocationPath,
     ) {
         match keyword {
             "description" | "title" | "default" | "examples" | "$comment" | "deprecated" => {}
@@ -247,14 +257,14 @@ impl Comparison<'_> {
     fn constraint(
         &mut self,
         keyword: &str,
-        base: Option<&Tree<'_>>,
-        new: Option<&Tree<'_>>,
-        at: &mut Path,
-        is_tighter: impl Fn(&Tree<'_>, &Tree<'_>) -> bool,
+        base: Option<&JsonTree<'_>>,
+        new: Option<&JsonTree<'_>>,
+        at: &mut LocationPath,
+        is_tighter: impl Fn(&JsonTree<'_>, &JsonTree<'_>) -> bool,
     ) {
         match (base, new) {
             // `false` excludes nothing: for `uniqueItems`, and for `exclusiveMinimum` of draft 4.
-            (None | Some(Tree::Bool(false)), _) => {}
+            (None | Some(JsonTree::Bool(false)), _) => {}
             (Some(base), Some(new)) if base.is_same(new) || is_tighter(base, new) => {}
             (Some(base), Some(new)) => {
                 let (base, new) = (words::json(base), words::json(new));
@@ -267,7 +277,12 @@ impl Comparison<'_> {
         }
     }
 
-    fn types(&mut self, base: Option<&Tree<'_>>, new: Option<&Tree<'_>>, at: &mut Path) {
+    fn types(
+        &mut self,
+        base: Option<&JsonTree<'_>>,
+        new: Option<&JsonTree<'_>>,
+        at: &mut LocationPath,
+    ) {
         let Some(base) = base else { return };
         let Some(new) = new else {
             let was = words::json(base);
@@ -291,10 +306,12 @@ impl Comparison<'_> {
 const FURTHER: &str = "additionalProperties";
 
 /// Returns whether the keywords that the rules examine are well-formed.
-fn is_readable(schema: &Members<'_>) -> bool {
-    let is =
-        |keyword: &str, has_form: fn(&Tree<'_>) -> bool| schema.get(keyword).is_none_or(has_form);
-    let is_schema: fn(&Tree<'_>) -> bool = |value| matches!(value, Tree::Object(_) | Tree::Bool(_));
+fn is_readable(schema: &TreeMembers<'_>) -> bool {
+    let is = |keyword: &str, has_form: fn(&JsonTree<'_>) -> bool| {
+        schema.get(keyword).is_none_or(has_form)
+    };
+    let is_schema: fn(&JsonTree<'_>) -> bool =
+        |value| matches!(value, JsonTree::Object(_) | JsonTree::Bool(_));
     is("properties", |value| value.as_object().is_some())
         && is("required", is_list_of_texts)
         && is(FURTHER, is_schema)
@@ -306,46 +323,46 @@ fn is_readable(schema: &Members<'_>) -> bool {
         && !(schema.contains("enum") && schema.contains("const"))
 }
 
-fn is_list_of_texts(value: &Tree<'_>) -> bool {
+fn is_list_of_texts(value: &JsonTree<'_>) -> bool {
     value
         .as_array()
         .is_some_and(|items| items.iter().all(|item| item.as_str().is_some()))
 }
 
-fn properties<'s>(schema: &'s Members<'s>) -> Option<&'s Members<'s>> {
-    schema.get("properties").and_then(Tree::as_object)
+fn properties<'s>(schema: &'s TreeMembers<'s>) -> Option<&'s TreeMembers<'s>> {
+    schema.get("properties").and_then(JsonTree::as_object)
 }
 
-fn describes_objects(schema: &Members<'_>) -> bool {
+fn describes_objects(schema: &TreeMembers<'_>) -> bool {
     let types = schema.get("type").map(texts).unwrap_or_default();
     types.contains("object") || schema.contains("properties")
 }
 
-fn required<'s>(schema: &'s Members<'_>) -> BTreeSet<&'s str> {
+fn required<'s>(schema: &'s TreeMembers<'_>) -> BTreeSet<&'s str> {
     schema.get("required").map(texts).unwrap_or_default()
 }
 
 /// Returns a text as a set, or the texts of a list.
-fn texts<'s>(value: &'s Tree<'_>) -> BTreeSet<&'s str> {
+fn texts<'s>(value: &'s JsonTree<'_>) -> BTreeSet<&'s str> {
     match value {
-        Tree::Array(items) => items.iter().filter_map(Tree::as_str).collect(),
+        JsonTree::Array(items) => items.iter().filter_map(JsonTree::as_str).collect(),
         value => value.as_str().into_iter().collect(),
     }
 }
 
 /// Returns the keyword that lists allowed values, and the values.
-fn choices<'s>(schema: &'s Members<'s>) -> Option<(&'static str, Vec<&'s Tree<'s>>)> {
+fn choices<'s>(schema: &'s TreeMembers<'s>) -> Option<(&'static str, Vec<&'s JsonTree<'s>>)> {
     match (schema.get("enum"), schema.get("const")) {
-        (Some(Tree::Array(values)), _) => Some(("enum", values.iter().collect())),
+        (Some(JsonTree::Array(values)), _) => Some(("enum", values.iter().collect())),
         (_, Some(value)) => Some(("const", vec![value])),
         _ => None,
     }
 }
 
 /// Returns whether both are numbers and the first is certainly less than the second.
-fn is_less(one: &Tree<'_>, other: &Tree<'_>) -> bool {
+fn is_less(one: &JsonTree<'_>, other: &JsonTree<'_>) -> bool {
     match (one, other) {
-        (Tree::Number(one), Tree::Number(other)) => one.is_less(*other),
+        (JsonTree::Number(one), JsonTree::Number(other)) => one.is_less(*other),
         _ => false,
     }
 }

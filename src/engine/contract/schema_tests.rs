@@ -11,9 +11,16 @@ fn found(strict: bool, base: &Value, new: &Value) -> Vec<String> {
 }
 
 fn found_in(strict: bool, base: &str, new: &str) -> Vec<String> {
-    let (base, new) = (Tree::of(base), Tree::of(new));
+    let (base, new) = (JsonTree::of(base), JsonTree::of(new));
     let mut found = Vec::new();
-    compare("t", strict, &base, &new, &mut Path::new("p"), &mut found);
+    compare(
+        "t",
+        strict,
+        &base,
+        &new,
+        &mut LocationPath::new("p"),
+        &mut found,
+    );
     let text = |one: &Breakage| one.to_string().replacen("parameters of tool t: ", "", 1);
     found.iter().map(text).collect()
 }

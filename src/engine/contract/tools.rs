@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::rules::{Breakage, are_same, union};
 use super::{schema, words};
 use crate::json;
-use crate::json::{ByValue, Json, Members, Tree};
+use crate::json::{ByValue, Json, JsonTree, TreeMembers};
 use crate::model::memory_size::of_text;
-use crate::template::{Path, Place, Step};
+use crate::template::{LocationPath, LocationStep, TextLocation};
 
 /// A tool that a body offers to its model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,7 +22,7 @@ pub struct Tool {
     /// The whole entry, as in the body except for white space.
     pub definition: Json,
     /// The place of the entry in the body.
-    pub place: Place,
+    pub place: TextLocation,
 }
 
 /// The kind of an entry of `tools`.
@@ -65,13 +65,13 @@ impl Tool {
 /// The identity of a tool: two entries with equal keys are the same tool.
 ///
 /// The key of a function is its name; that of anything else is its definition.
-type Key<'a> = (&'a ToolKind, Option<ByValue<'a, 'a>>);
+type ToolKey<'a> = (&'a ToolKind, Option<ByValue<'a, 'a>>);
 
 /// Reads the tools of a body's `tools`, which are not null. `text` is their JSON text.
 ///
 /// An empty list contains no tools.
 pub(super) fn read(section: &Value, text: &str) -> Vec<Tool> {
-    let mut path = Path::new("tools");
+    let mut path = LocationPath::new("tools");
     let Value::Array(entries) = section else {
         return vec![Tool {
             kind: ToolKind::Section,
@@ -83,7 +83,7 @@ pub(super) fn read(section: &Value, text: &str) -> Vec<Tool> {
     let tools = entries.map(|(index, (entry, text))| Tool {
         kind: kind_of(entry),
         definition: Json::compact(text),
-        place: path.within(Step::Index(index), |path| path.place()),
+        place: path.within(LocationStep::Index(index), |path| path.place()),
     });
     tools.collect()
 }
@@ -110,7 +110,7 @@ pub(super) fn compare(base: &[Tool], new: &[Tool], found: &mut Vec<Breakage>) {
         return;
     }
     let (old, now) = (keys(base), keys(new));
-    let (old, now) = (Groups::of(base, &old), Groups::of(new, &now));
+    let (old, now) = (ToolGroups::of(base, &old), ToolGroups::of(new, &now));
     for (key, tools) in now.iter() {
         match old.by_key.get(key) {
             Some(before) => compare_same(before, tools, found),
@@ -134,7 +134,7 @@ pub(super) fn compare(base: &[Tool], new: &[Tool], found: &mut Vec<Breakage>) {
 /// Returns the definitions of the tools that are identified by them.
 ///
 /// Definitions of functions are parsed only if they differ.
-fn keys(tools: &[Tool]) -> Vec<Option<Tree<'_>>> {
+fn keys(tools: &[Tool]) -> Vec<Option<JsonTree<'_>>> {
     let keys = tools.iter().map(|tool| match tool.kind {
         ToolKind::Function { .. } => None,
         ToolKind::Other | ToolKind::Section => Some(tool.definition.tree()),
@@ -143,13 +143,13 @@ fn keys(tools: &[Tool]) -> Vec<Option<Tree<'_>>> {
 }
 
 /// Tools grouped by their keys. A group has one tool, unless a body repeats it.
-struct Groups<'a> {
-    order: Vec<Key<'a>>,
-    by_key: HashMap<Key<'a>, Vec<&'a Tool>>,
+struct ToolGroups<'a> {
+    order: Vec<ToolKey<'a>>,
+    by_key: HashMap<ToolKey<'a>, Vec<&'a Tool>>,
 }
 
-impl<'a> Groups<'a> {
-    fn of(tools: &'a [Tool], keys: &'a [Option<Tree<'a>>]) -> Self {
+impl<'a> ToolGroups<'a> {
+    fn of(tools: &'a [Tool], keys: &'a [Option<JsonTree<'a>>]) -> Self {
         let mut groups = Self {
             order: Vec::new(),
             by_key: HashMap::new(),
@@ -165,7 +165,7 @@ impl<'a> Groups<'a> {
         groups
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&Key<'a>, &[&'a Tool])> {
+    fn iter(&self) -> impl Iterator<Item = (&ToolKey<'a>, &[&'a Tool])> {
         self.order
             .iter()
             .filter_map(|key| Some((key, self.by_key.get(key)?.as_slice())))
@@ -202,19 +202,21 @@ fn compare_functions(base: &Tool, new: &Tool, found: &mut Vec<Breakage>) {
     if base.definition.text() == new.definition.text() {
         return;
     }
-    let mut path = Path::new(new.place.as_str());
+    let mut path = LocationPath::new(new.place.as_str());
     let (base, new) = (base.definition.tree(), new.definition.tree());
     let (Some(base), Some(entry)) = (base.as_object(), new.as_object()) else {
         return;
     };
     let name = &words::name(name);
     for (member, old, now) in union(base, entry) {
-        path.within(Step::Member(member), |path| match (member, old, now) {
-            ("function", Some(Tree::Object(old)), Some(Tree::Object(now))) => {
-                compare_members(name, old, now, path, found);
+        path.within(LocationStep::Member(member), |path| {
+            match (member, old, now) {
+                ("function", Some(JsonTree::Object(old)), Some(JsonTree::Object(now))) => {
+                    compare_members(name, old, now, path, found);
+                }
+                (_, old, now) if are_same(old, now) => {}
+                _ => found.push(changed(name, member, path)),
             }
-            (_, old, now) if are_same(old, now) => {}
-            _ => found.push(changed(name, member, path)),
         });
     }
 }
@@ -222,23 +224,29 @@ fn compare_functions(base: &Tool, new: &Tool, found: &mut Vec<Breakage>) {
 /// Compares the members of two functions of the same name. Null counts as absent.
 fn compare_members(
     name: &str,
-    base: &Members<'_>,
-    new: &Members<'_>,
-    path: &mut Path,
+    base: &TreeMembers<'_>,
+    new: &TreeMembers<'_>,
+    path: &mut LocationPath,
     found: &mut Vec<Breakage>,
 ) {
     for (member, old, now) in union(base, new) {
-        let old = old.filter(|old| **old != Tree::Null);
-        let now = now.filter(|now| **now != Tree::Null);
-        path.within(Step::Member(member), |path| match (member, old, now) {
-            ("description", None | Some(Tree::String(_)), None | Some(Tree::String(_))) => {}
-            ("parameters", Some(old), Some(now)) => {
-                schema::compare(name, is_strict(base), old, now, path, found);
+        let old = old.filter(|old| **old != JsonTree::Null);
+        let now = now.filter(|now| **now != JsonTree::Null);
+        path.within(LocationStep::Member(member), |path| {
+            match (member, old, now) {
+                (
+                    "description",
+                    None | Some(JsonTree::String(_)),
+                    None | Some(JsonTree::String(_)),
+                ) => {}
+                ("parameters", Some(old), Some(now)) => {
+                    schema::compare(name, is_strict(base), old, now, path, found);
+                }
+                // Turning it on only excludes arguments.
+                ("strict", None | Some(JsonTree::Bool(false)), Some(JsonTree::Bool(true))) => {}
+                (_, old, now) if are_same(old, now) => {}
+                _ => found.push(changed(name, member, path)),
             }
-            // Turning it on only excludes arguments.
-            ("strict", None | Some(Tree::Bool(false)), Some(Tree::Bool(true))) => {}
-            (_, old, now) if are_same(old, now) => {}
-            _ => found.push(changed(name, member, path)),
         });
     }
 }
@@ -246,14 +254,14 @@ fn compare_members(
 /// Returns whether arguments are, or may be, restricted strictly to a function's schema.
 ///
 /// The value may be a tag, which can be rendered as either.
-fn is_strict(function: &Members<'_>) -> bool {
+fn is_strict(function: &TreeMembers<'_>) -> bool {
     !matches!(
         function.get("strict"),
-        None | Some(Tree::Null | Tree::Bool(false))
+        None | Some(JsonTree::Null | JsonTree::Bool(false))
     )
 }
 
-fn changed(tool: &str, member: &str, path: &Path) -> Breakage {
+fn changed(tool: &str, member: &str, path: &LocationPath) -> Breakage {
     let reason = format!("{member:?} of tool {tool} changed, and can't be shown to be compatible");
     Breakage::new(reason, path.place())
 }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::rules::Breakage;
 use crate::model::memory_size::of_text;
-use crate::template::{Site, VariableType, VariableUse};
+use crate::template::{VariableSite, VariableType, VariableUse};
 
 /// A variable of a body, or of one of its partials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,7 +16,7 @@ pub struct Variable {
     /// The variable's name.
     pub name: String,
     /// The values that all uses accept.
-    pub accepts: Accepted,
+    pub accepts: AcceptedValues,
     /// The places where it is used, in the order of the body; at least one.
     pub uses: Vec<VariableUse>,
 }
@@ -42,10 +42,10 @@ impl Variable {
 /// use. [`contains`](Self::contains) returns whether one variable accepts all values that another
 /// accepts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Accepted(u8);
+pub struct AcceptedValues(u8);
 
 /// Kinds of values, chosen so that each use accepts a kind entirely or not at all.
-impl Accepted {
+impl AcceptedValues {
     const NUMBER: u8 = 1;
     const BOOLEAN: u8 = 1 << 1;
     const NUMERIC_TEXT: u8 = 1 << 2;
@@ -65,8 +65,8 @@ impl Accepted {
             VariableType::Other(_) => Self::ANY,
         };
         Self(match one.site {
-            Site::Text | Site::Value => of_type,
-            Site::Key => of_type & Self::TEXT,
+            VariableSite::Text | VariableSite::Value => of_type,
+            VariableSite::Key => of_type & Self::TEXT,
         })
     }
 
@@ -82,7 +82,7 @@ impl Accepted {
     }
 }
 
-impl fmt::Display for Accepted {
+impl fmt::Display for AcceptedValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = [
             (Self::ANY, "any value"),
@@ -98,13 +98,13 @@ impl fmt::Display for Accepted {
     }
 }
 
-impl fmt::Debug for Accepted {
+impl fmt::Debug for AcceptedValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Accepted({self})")
+        write!(f, "AcceptedValues({self})")
     }
 }
 
-impl Serialize for Accepted {
+impl Serialize for AcceptedValues {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -115,7 +115,7 @@ pub(super) fn gather(uses: Vec<VariableUse>) -> Vec<Variable> {
     let mut variables: Vec<Variable> = Vec::new();
     let mut position: HashMap<String, usize> = HashMap::new();
     for one in uses {
-        let accepts = Accepted::by(&one);
+        let accepts = AcceptedValues::by(&one);
         let next = variables.len();
         let position = *position.entry(one.name.clone()).or_insert(next);
         match variables.get_mut(position) {
@@ -148,9 +148,9 @@ pub(super) fn compare(base: &[Variable], new: &[Variable], found: &mut Vec<Break
             found.extend(at(variable.uses.first(), reason));
             continue;
         };
-        let refusing = |one: &&VariableUse| !Accepted::by(one).contains(before.accepts);
+        let refusing = |one: &&VariableUse| !AcceptedValues::by(one).contains(before.accepts);
         if let Some(one) = variable.uses.iter().find(refusing) {
-            let (now, before) = (Accepted::by(one), before.accepts);
+            let (now, before) = (AcceptedValues::by(one), before.accepts);
             let reason = format!("variable {name:?} takes {now}, and took {before} before");
             found.push(Breakage::new(reason, one.place.clone()));
         }
@@ -214,15 +214,15 @@ mod tests {
     #[test]
     fn kinds_of_values_are_what_strict_mode_takes() {
         let samples = [
-            (Accepted::NUMBER, json!(0)),
-            (Accepted::BOOLEAN, json!(false)),
-            (Accepted::NUMERIC_TEXT, json!("0x1F")),
-            (Accepted::BOOLEAN_TEXT, json!("Yes")),
-            (Accepted::OTHER_TEXT, json!("")),
-            (Accepted::OTHER_TEXT, json!("{}")),
-            (Accepted::OTHER, json!(null)),
-            (Accepted::OTHER, json!([1])),
-            (Accepted::OTHER, json!({})),
+            (AcceptedValues::NUMBER, json!(0)),
+            (AcceptedValues::BOOLEAN, json!(false)),
+            (AcceptedValues::NUMERIC_TEXT, json!("0x1F")),
+            (AcceptedValues::BOOLEAN_TEXT, json!("Yes")),
+            (AcceptedValues::OTHER_TEXT, json!("")),
+            (AcceptedValues::OTHER_TEXT, json!("{}")),
+            (AcceptedValues::OTHER, json!(null)),
+            (AcceptedValues::OTHER, json!([1])),
+            (AcceptedValues::OTHER, json!({})),
         ];
         let uses = all_uses();
         assert_eq!(uses.len(), 8);
@@ -230,7 +230,7 @@ mod tests {
             for (kind, value) in &samples {
                 assert_eq!(
                     one.accepts(value),
-                    Accepted::by(one).contains(Accepted(*kind)),
+                    AcceptedValues::by(one).contains(AcceptedValues(*kind)),
                     "{one:?} {value}"
                 );
             }
@@ -241,7 +241,7 @@ mod tests {
     fn accepted_values_have_a_description() {
         let words: Vec<String> = all_uses()
             .iter()
-            .map(|one| Accepted::by(one).to_string())
+            .map(|one| AcceptedValues::by(one).to_string())
             .collect();
         assert_eq!(
             words,

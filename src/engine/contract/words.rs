@@ -1,13 +1,13 @@
 //! Texts for the reasons of breakages: shortened JSON, names and lists.
 
-use crate::json::Tree;
+use crate::json::JsonTree;
 
 /// The number of characters of a value that a reason shows, and the number of values of a list.
 const SHOWN_CHARACTERS: usize = 60;
 const SHOWN_VALUES: usize = 3;
 
 /// Returns a value as JSON, shortened.
-pub(super) fn json(value: &Tree<'_>) -> String {
+pub(super) fn json(value: &JsonTree<'_>) -> String {
     cut(&value.to_text())
 }
 
@@ -28,7 +28,7 @@ pub(super) fn name(text: &str) -> String {
 }
 
 /// Returns the first values of a list as JSON, and the number of further ones.
-pub(super) fn list(values: &[&Tree<'_>]) -> String {
+pub(super) fn list(values: &[&JsonTree<'_>]) -> String {
     let shown: Vec<String> = values
         .iter()
         .take(SHOWN_VALUES)
@@ -48,8 +48,8 @@ mod tests {
     #[test]
     fn a_long_value_is_cut_between_characters() {
         let text = format!("\"{}\"", "ä".repeat(100));
-        assert_eq!(json(&Tree::of(&text)), format!("\"{}…", "ä".repeat(59)));
-        assert_eq!(json(&Tree::of(r#"{ "a": 1.50 }"#)), r#"{"a":1.50}"#);
+        assert_eq!(json(&JsonTree::of(&text)), format!("\"{}…", "ä".repeat(59)));
+        assert_eq!(json(&JsonTree::of(r#"{ "a": 1.50 }"#)), r#"{"a":1.50}"#);
     }
 
     #[test]
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn a_long_list_ends_with_the_number_of_further_values() {
-        let values = ["0", "1", "2", "3", "4"].map(Tree::of);
-        let values: Vec<&Tree<'_>> = values.iter().collect();
+        let values = ["0", "1", "2", "3", "4"].map(JsonTree::of);
+        let values: Vec<&JsonTree<'_>> = values.iter().collect();
         assert_eq!(list(&values), "0, 1, 2 and 2 more");
         assert_eq!(list(&values[..2]), "0, 1");
     }

@@ -14,7 +14,7 @@ use crate::storage::Snapshot;
 
 /// A key: a part of a store's state that operations write and that other operations depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Fact {
+pub(crate) enum EffectKey {
     /// Whether the prompt exists.
     Prompt(PromptId),
     Name(PromptId),
@@ -27,16 +27,16 @@ pub(crate) enum Fact {
 
 /// The effects of operations: the keys that they write and read.
 #[derive(Default)]
-pub(crate) struct Footing {
+pub(crate) struct Effects {
     /// The keys that are changed.
-    pub(crate) sets: HashSet<Fact>,
+    pub(crate) sets: HashSet<EffectKey>,
     /// The keys whose values were required to make the operations.
-    pub(crate) needs: HashSet<Fact>,
+    pub(crate) needs: HashSet<EffectKey>,
     /// The keys whose values are required to undo the operations, in addition to those in `sets`.
-    undo_needs: HashSet<Fact>,
+    undo_needs: HashSet<EffectKey>,
 }
 
-impl Footing {
+impl Effects {
     fn of(operation: &Operation) -> Self {
         let mut footing = Self::default();
         for change in &operation.content.changes {
@@ -72,24 +72,26 @@ impl Footing {
                 (Some(before), Some(after)) => {
                     self.rest_on(*id);
                     if before.name != after.name {
-                        self.sets.insert(Fact::Name(*id));
+                        self.sets.insert(EffectKey::Name(*id));
                     }
                     if before.tags != after.tags {
-                        self.sets.insert(Fact::Tags(*id));
+                        self.sets.insert(EffectKey::Tags(*id));
                     }
                 }
-                _ => self
-                    .sets
-                    .extend([Fact::Prompt(*id), Fact::Name(*id), Fact::Tags(*id)]),
+                _ => self.sets.extend([
+                    EffectKey::Prompt(*id),
+                    EffectKey::Name(*id),
+                    EffectKey::Tags(*id),
+                ]),
             },
             Change::VersionCreated(version) => {
                 self.rest_on(version.prompt_id);
-                self.sets.insert(Fact::Version(version.id));
-                self.needs.extend(version.base.map(Fact::Version));
+                self.sets.insert(EffectKey::Version(version.id));
+                self.needs.extend(version.base.map(EffectKey::Version));
             }
             Change::VersionDeleted { prompt, id } | Change::VersionRestored { prompt, id } => {
                 self.rest_on(*prompt);
-                self.sets.insert(Fact::Version(*id));
+                self.sets.insert(EffectKey::Version(*id));
             }
             Change::Environment {
                 prompt,
@@ -99,24 +101,25 @@ impl Footing {
                 ..
             } => {
                 self.rest_on(*prompt);
-                self.sets.insert(Fact::Environment(*prompt, name.clone()));
-                self.needs.extend(after.map(Fact::Version));
-                self.undo_needs.extend(before.map(Fact::Version));
+                self.sets
+                    .insert(EffectKey::Environment(*prompt, name.clone()));
+                self.needs.extend(after.map(EffectKey::Version));
+                self.undo_needs.extend(before.map(EffectKey::Version));
             }
         }
     }
 
     /// Requires the prompt to exist, both to make the operation and to undo it.
     fn rest_on(&mut self, prompt: PromptId) {
-        self.needs.insert(Fact::Prompt(prompt));
-        self.undo_needs.insert(Fact::Prompt(prompt));
+        self.needs.insert(EffectKey::Prompt(prompt));
+        self.undo_needs.insert(EffectKey::Prompt(prompt));
     }
 
     /// Returns whether an operation with the effects `later` depends on the operations of `self`.
     fn carries(&self, later: &Self) -> bool {
         work_counter::step();
         let changed_again =
-            |fact: &Fact| self.sets.contains(fact) || self.undo_needs.contains(fact);
+            |fact: &EffectKey| self.sets.contains(fact) || self.undo_needs.contains(fact);
         later.sets.iter().any(changed_again) || !later.needs.is_disjoint(&self.sets)
     }
 
@@ -140,7 +143,7 @@ impl Footing {
 /// dependent operation touches it, and only after that operation, because earlier operations do not
 /// depend on it.
 pub(crate) fn later_on(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operation>> {
-    let mut ground = Footing::of(first);
+    let mut ground = Effects::of(first);
     let mut listed: BTreeSet<PromptId> = BTreeSet::new();
     let mut waiting: BTreeMap<u64, Operation> = BTreeMap::new();
     let mut found: Vec<Operation> = Vec::new();
@@ -173,11 +176,11 @@ pub(crate) fn later_on(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec
 fn next_on(
     snapshot: &dyn Snapshot,
     first: &Operation,
-    ground: &mut Footing,
+    ground: &mut Effects,
     waiting: &mut BTreeMap<u64, Operation>,
 ) -> Result<Option<Operation>> {
     while let Some((_, operation)) = waiting.pop_first() {
-        let footing = Footing::behind(snapshot, first.number, &operation)?;
+        let footing = Effects::behind(snapshot, first.number, &operation)?;
         if ground.carries(&footing) {
             ground.widen(footing);
             return Ok(Some(operation));
@@ -199,7 +202,7 @@ fn later_in_all(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operat
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    let mut taken_back = TakenBack::default();
+    let mut taken_back = UndoneSet::default();
     for (number, undoes) in undoing.iter().rev() {
         if !taken_back.has(*number, undoes) && undoes.contains(&first.number) {
             return Err(Error::AlreadyUndone {
@@ -208,7 +211,7 @@ fn later_in_all(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operat
             });
         }
     }
-    let mut ground = Footing::of(first);
+    let mut ground = Effects::of(first);
     let mut prompts: HashSet<PromptId> = prompts_of(first).collect();
     let mut found = Vec::new();
     snapshot.each_operation(first.number, &mut |number, id, text| {
@@ -224,7 +227,7 @@ fn later_in_all(snapshot: &dyn Snapshot, first: &Operation) -> Result<Vec<Operat
         if counts(&operation, first.number)
             && prompts_of(&operation).any(|id| prompts.contains(&id))
         {
-            let footing = Footing::behind(snapshot, first.number, &operation)?;
+            let footing = Effects::behind(snapshot, first.number, &operation)?;
             if ground.carries(&footing) {
                 ground.widen(footing);
                 prompts.extend(prompts_of(&operation));
@@ -287,9 +290,9 @@ fn newest_first(
 ///
 /// An undo that was itself undone does not count.
 #[derive(Default)]
-struct TakenBack(HashSet<u64>);
+struct UndoneSet(HashSet<u64>);
 
-impl TakenBack {
+impl UndoneSet {
     /// Returns whether an operation has been undone and is not in effect again.
     ///
     /// Calls must be ordered from newest to oldest. If the operation is in effect, the operations
@@ -307,7 +310,7 @@ impl TakenBack {
 ///
 /// If one of them undoes `first`, this is an error.
 fn in_effect(newest_first: Vec<Operation>, first: u64) -> Result<Vec<Operation>> {
-    let mut taken_back = TakenBack::default();
+    let mut taken_back = UndoneSet::default();
     let mut found = Vec::new();
     for operation in newest_first {
         let undoes = &operation.content.undoes;
@@ -335,7 +338,7 @@ fn counts(operation: &Operation, first: u64) -> bool {
 
 /// Returns the newest operation that is in effect and is not an undo.
 pub(crate) fn newest(snapshot: &dyn Snapshot) -> Result<Option<Operation>> {
-    let mut taken_back = TakenBack::default();
+    let mut taken_back = UndoneSet::default();
     let mut newest = None;
     newest_first(snapshot, &OperationFilter::default(), |operation| {
         let undoes = &operation.content.undoes;

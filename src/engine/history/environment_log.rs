@@ -15,7 +15,7 @@ use crate::storage::Snapshot;
 /// one that changed the environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Holding {
+pub struct EnvironmentLogEntry {
     /// The version, which may have been deleted since.
     pub version_id: VersionId,
     /// The version's number.
@@ -39,12 +39,12 @@ pub struct Holding {
 /// Returns the environment log, newest entry first, at most `limit` entries.
 ///
 /// A period in which the environment pointed to no version is a gap between two entries.
-pub(crate) fn holders(
+pub(crate) fn environment_log(
     snapshot: &dyn Snapshot,
     prompt: PromptId,
     environment: &EnvironmentName,
     limit: usize,
-) -> Result<Vec<Holding>> {
+) -> Result<Vec<EnvironmentLogEntry>> {
     let filter = OperationFilter::default();
     let filter = filter.prompt(prompt).environment(environment.clone());
     let (mut found, mut until, mut before) = (Vec::new(), None, None);
@@ -62,9 +62,9 @@ pub(crate) fn holders(
                 continue; // The operation changed the environment and changed it back.
             }
             if let Some(to) = to
-                && let Some(row) = snapshot.version_ever(to)?
+                && let Some(row) = snapshot.version_even_deleted(to)?
             {
-                found.push(Holding {
+                found.push(EnvironmentLogEntry {
                     version_id: to,
                     number: row.version.number,
                     from: operation.content.at,

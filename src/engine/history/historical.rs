@@ -17,25 +17,26 @@ use crate::model::record::{
 use crate::model::version_number::VersionNumber;
 use crate::storage;
 use crate::storage::{
-    Collectable, ErrorKind, Journaled, Numbering, OperationVisitor, PromptTable, PromptTables,
-    Result, SearchQuery, SearchVisitor, Snapshot, StoredBlob, Told, Unused, VersionRow, Waiting,
+    IndexedItem, JournaledBodies, Numbering, OldestJournaled, OperationVisitor, PromptTable,
+    PromptTables, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StorageErrorKind,
+    StorageResult, StoredBlob, Unreferenced, VersionRow,
 };
 
 /// The prompts replayed so far for one log position.
 ///
 /// They never change, so they can be used by every snapshot of that position.
 #[derive(Debug, Default)]
-pub(crate) struct PastPrompts(Mutex<Replayed>);
+pub(crate) struct ReplayCache(Mutex<ReplayedPrompt>);
 
-impl PastPrompts {
+impl ReplayCache {
     /// Discards the replayed prompts, for example if the snapshot was not consistent.
     pub(crate) fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Replayed::default();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ReplayedPrompt::default();
     }
 }
 
 #[derive(Debug, Default)]
-struct Replayed {
+struct ReplayedPrompt {
     tables: PromptTables,
     /// The prompts that were replayed one by one, with the number of each one's first operation.
     ///
@@ -48,15 +49,15 @@ struct Replayed {
 ///
 /// Only the history goes back. Bodies never change; they, recorded inputs and maintenance data are
 /// those of the present snapshot.
-pub(crate) struct Past<'a> {
+pub(crate) struct HistoricalSnapshot<'a> {
     present: &'a dyn Snapshot,
     until: u64,
-    prompts: &'a PastPrompts,
+    prompts: &'a ReplayCache,
 }
 
-impl<'a> Past<'a> {
+impl<'a> HistoricalSnapshot<'a> {
     /// Creates the snapshot as of operation `until`. `prompts` must belong to the same operation.
-    pub(crate) fn new(present: &'a dyn Snapshot, until: u64, prompts: &'a PastPrompts) -> Self {
+    pub(crate) fn new(present: &'a dyn Snapshot, until: u64, prompts: &'a ReplayCache) -> Self {
         Self {
             present,
             until,
@@ -65,7 +66,7 @@ impl<'a> Past<'a> {
     }
 
     /// Reads the tables after replaying this prompt into them, if it ever existed.
-    fn of<T>(&self, prompt: PromptId, read: impl FnOnce(&PromptTables) -> T) -> Result<T> {
+    fn of<T>(&self, prompt: PromptId, read: impl FnOnce(&PromptTables) -> T) -> StorageResult<T> {
         let mut replayed = self.replayed();
         if !replayed.all && !replayed.prompts.contains_key(&prompt) {
             let first = replay_prompt(self.present, prompt, self.until, &mut replayed.tables)?;
@@ -75,7 +76,7 @@ impl<'a> Past<'a> {
     }
 
     /// Reads the tables after replaying all prompts into them, in the order of their creation.
-    fn of_all<T>(&self, read: impl FnOnce(&PromptTables) -> T) -> Result<T> {
+    fn of_all<T>(&self, read: impl FnOnce(&PromptTables) -> T) -> StorageResult<T> {
         let mut replayed = self.replayed();
         if !replayed.all {
             replayed.tables = replay_all(self.present, self.until)?;
@@ -91,14 +92,14 @@ impl<'a> Past<'a> {
         &self,
         id: VersionId,
         read: impl FnOnce(&PromptTables) -> Option<T>,
-    ) -> Result<Option<T>> {
-        match self.present.version_ever(id)? {
+    ) -> StorageResult<Option<T>> {
+        match self.present.version_even_deleted(id)? {
             Some(row) => self.of(row.version.prompt_id, read),
             None => Ok(None),
         }
     }
 
-    fn replayed(&self) -> MutexGuard<'_, Replayed> {
+    fn replayed(&self) -> MutexGuard<'_, ReplayedPrompt> {
         self.prompts
             .0
             .lock()
@@ -106,7 +107,7 @@ impl<'a> Past<'a> {
     }
 
     /// Returns the prompts that have this name now, and those that had it once.
-    fn named_once(&self, wanted: &PromptName) -> Result<Vec<PromptId>> {
+    fn named_once(&self, wanted: &PromptName) -> StorageResult<Vec<PromptId>> {
         let mut ids = self.present.prompts_named(wanted)?;
         // Parsing an operation takes longer than searching its text for the name. A text with a
         // backslash may contain the name in escaped form.
@@ -139,7 +140,7 @@ pub(crate) fn replay_prompt(
     prompt: PromptId,
     until: u64,
     tables: &mut PromptTables,
-) -> Result<Option<u64>> {
+) -> StorageResult<Option<u64>> {
     let filter = OperationFilter::default().prompt(prompt);
     let mut operations = snapshot.operations(&filter, until.checked_add(1), usize::MAX)?;
     operations.reverse();
@@ -164,7 +165,7 @@ pub(crate) fn replay_prompts(
     prompts: &BTreeSet<PromptId>,
     until: u64,
     tables: &mut PromptTables,
-) -> Result<()> {
+) -> StorageResult<()> {
     if prompts.len() > FEW {
         return replay(snapshot, until, tables, |prompt| prompts.contains(&prompt));
     }
@@ -174,7 +175,7 @@ pub(crate) fn replay_prompts(
     Ok(())
 }
 
-fn replay_all(snapshot: &dyn Snapshot, until: u64) -> Result<PromptTables> {
+fn replay_all(snapshot: &dyn Snapshot, until: u64) -> StorageResult<PromptTables> {
     let mut tables = PromptTables::default();
     replay(snapshot, until, &mut tables, |_| true)?;
     Ok(tables)
@@ -186,7 +187,7 @@ fn replay(
     until: u64,
     tables: &mut PromptTables,
     wanted: impl Fn(PromptId) -> bool,
-) -> Result<()> {
+) -> StorageResult<()> {
     let visited = snapshot.each_operation(0, &mut |number, _, text| {
         if number > until {
             return Ok(ControlFlow::Break(()));
@@ -212,7 +213,12 @@ fn had(change: &Change, name: &PromptName) -> Option<PromptId> {
     }
 }
 
-fn apply(tables: &mut PromptTables, number: u64, at: DateTime<Utc>, change: &Change) -> Result<()> {
+fn apply(
+    tables: &mut PromptTables,
+    number: u64,
+    at: DateTime<Utc>,
+    change: &Change,
+) -> StorageResult<()> {
     let applied = tables.apply(at, change);
     applied.map_err(|detail| corrupt(format!("replaying operation {number}"), detail))
 }
@@ -220,35 +226,36 @@ fn apply(tables: &mut PromptTables, number: u64, at: DateTime<Utc>, change: &Cha
 fn corrupt(
     doing: String,
     because: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> storage::Error {
-    storage::Error::new(ErrorKind::Corrupt, doing).because(because)
+) -> storage::StorageError {
+    storage::StorageError::new(StorageErrorKind::Corrupt, doing).because(because)
 }
 
 /// Converts the error of a visit back to the backend's error.
-fn as_backend(error: crate::Error) -> storage::Error {
+fn as_backend(error: crate::Error) -> storage::StorageError {
     match error {
-        crate::Error::Backend(error) => error,
+        crate::Error::Storage(error) => error,
         crate::Error::Poisoned => {
-            storage::Error::new(ErrorKind::Poisoned, "an earlier flush failed")
+            storage::StorageError::new(StorageErrorKind::Poisoned, "an earlier flush failed")
         }
-        other => storage::Error::new(ErrorKind::Other, "reading the history").because(other),
+        other => storage::StorageError::new(StorageErrorKind::Other, "reading the history")
+            .because(other),
     }
 }
 
-impl Snapshot for Past<'_> {
-    fn settings(&self) -> Result<Settings> {
+impl Snapshot for HistoricalSnapshot<'_> {
+    fn settings(&self) -> StorageResult<Settings> {
         self.present.settings()
     }
 
-    fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {
+    fn prompt(&self, id: PromptId) -> StorageResult<Option<Prompt>> {
         self.of(id, |tables| tables.prompt(id))
     }
 
-    fn prompt_id_taken(&self, id: PromptId) -> Result<bool> {
+    fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool> {
         self.of(id, |tables| tables.rows(id).is_some())
     }
 
-    fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>> {
+    fn prompts_named(&self, name: &PromptName) -> StorageResult<Vec<PromptId>> {
         if !self.replayed().all {
             for id in self.named_once(name)? {
                 self.of(id, |_| ())?;
@@ -268,14 +275,14 @@ impl Snapshot for Past<'_> {
         filter: &PromptFilter,
         before: Option<PromptId>,
         limit: usize,
-    ) -> Result<Vec<Prompt>> {
+    ) -> StorageResult<Vec<Prompt>> {
         self.of_all(|tables| tables.prompts(filter, before, limit))
     }
 
     /// Returns 0: the search index covers only the present.
     ///
     /// For an earlier moment no operation counts as indexed, so that search reads all of them.
-    fn searchable_up_to(&self) -> Result<u64> {
+    fn indexed_through(&self) -> StorageResult<u64> {
         Ok(0)
     }
 
@@ -283,38 +290,46 @@ impl Snapshot for Past<'_> {
         Ok(())
     }
 
-    fn search_messages(&self, _: &SearchQuery, _: usize) -> Result<Vec<VersionId>> {
+    fn search_messages(&self, _: &SearchQuery, _: usize) -> StorageResult<Vec<VersionId>> {
         Ok(Vec::new())
     }
 
-    fn dependents(&self, _: PromptId, _: &EnvironmentName) -> Result<Vec<(PromptId, VersionId)>> {
+    fn dependents(
+        &self,
+        _: PromptId,
+        _: &EnvironmentName,
+    ) -> StorageResult<Vec<(PromptId, VersionId)>> {
         Ok(Vec::new())
     }
 
-    fn prompt_count(&self) -> Result<u64> {
+    fn prompt_count(&self) -> StorageResult<u64> {
         self.of_all(PromptTables::prompt_count)
     }
 
-    fn tags(&self) -> Result<Vec<String>> {
+    fn tags(&self) -> StorageResult<Vec<String>> {
         self.of_all(PromptTables::tags)
     }
 
-    fn environment_names(&self) -> Result<Vec<EnvironmentName>> {
+    fn environment_names(&self) -> StorageResult<Vec<EnvironmentName>> {
         self.of_all(PromptTables::environment_names)
     }
 
-    fn version(&self, id: VersionId) -> Result<Option<Version>> {
+    fn version(&self, id: VersionId) -> StorageResult<Option<Version>> {
         self.of_version(id, |tables| tables.version(id))
     }
 
-    fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>> {
+    fn version_even_deleted(&self, id: VersionId) -> StorageResult<Option<VersionRow>> {
         self.of_version(id, |tables| {
-            let row = tables.version_ever(id)?;
+            let row = tables.version_even_deleted(id)?;
             Some(row.as_ref().clone())
         })
     }
 
-    fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>> {
+    fn version_numbered(
+        &self,
+        prompt: PromptId,
+        number: VersionNumber,
+    ) -> StorageResult<Option<Version>> {
         self.of(prompt, |tables| tables.version_numbered(prompt, number))
     }
 
@@ -322,11 +337,15 @@ impl Snapshot for Past<'_> {
         &self,
         prompt: PromptId,
         requirement: Option<&VersionReq>,
-    ) -> Result<Option<Version>> {
+    ) -> StorageResult<Option<Version>> {
         self.of(prompt, |tables| tables.highest_version(prompt, requirement))
     }
 
-    fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>> {
+    fn version_in(
+        &self,
+        prompt: PromptId,
+        name: &EnvironmentName,
+    ) -> StorageResult<Option<Version>> {
         self.of(prompt, |tables| tables.version_in(prompt, name))
     }
 
@@ -336,32 +355,32 @@ impl Snapshot for Past<'_> {
         filter: &VersionFilter,
         before: Option<VersionId>,
         limit: usize,
-    ) -> Result<Vec<Version>> {
+    ) -> StorageResult<Vec<Version>> {
         self.of(prompt, |tables| {
             tables.versions(prompt, filter, before, limit)
         })
     }
 
-    fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>> {
+    fn environments(&self, prompt: PromptId) -> StorageResult<Vec<Environment>> {
         self.of(prompt, |tables| tables.environments(prompt))
     }
 
-    fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering> {
+    fn numbering(&self, prompt: PromptId, major: u32) -> StorageResult<Numbering> {
         self.of(prompt, |tables| tables.numbering(prompt, major))
     }
 
-    fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>> {
+    fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
         self.present.blob(id)
     }
 
-    fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
+    fn last_operation(&self) -> StorageResult<Option<(u64, OperationId)>> {
         let last = self.operations(&OperationFilter::default(), None, 1)?;
         Ok(last
             .first()
             .map(|operation| (operation.number, operation.id)))
     }
 
-    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> StorageResult<u64> {
         self.present
             .last_operation_by(moment, up_to.min(self.until))
     }
@@ -370,7 +389,7 @@ impl Snapshot for Past<'_> {
         &self,
         after: DateTime<Utc>,
         by: DateTime<Utc>,
-    ) -> Result<Option<u64>> {
+    ) -> StorageResult<Option<u64>> {
         let first = self.present.first_operation_between(after, by)?;
         Ok(first.filter(|number| *number <= self.until))
     }
@@ -380,34 +399,38 @@ impl Snapshot for Past<'_> {
         filter: &OperationFilter,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Operation>> {
+    ) -> StorageResult<Vec<Operation>> {
         let end = self.until.saturating_add(1);
         let before = before.map_or(end, |before| before.min(end));
         self.present.operations(filter, Some(before), limit)
     }
 
-    fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
+    fn inputs(&self, version: VersionId, request: &str) -> StorageResult<Option<RecordedInputs>> {
         self.present.inputs(version, request)
     }
 
-    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>> {
+    fn inputs_of(&self, version: VersionId) -> StorageResult<Vec<RecordedInputs>> {
         self.present.inputs_of(version)
     }
 
-    fn lost_versions_with_inputs(&self) -> Result<Vec<VersionId>> {
+    fn lost_versions_with_inputs(&self) -> StorageResult<Vec<VersionId>> {
         self.present.lost_versions_with_inputs()
     }
 
-    fn waiting(&self) -> Result<Waiting> {
+    fn waiting(&self) -> StorageResult<OldestJournaled> {
         self.present.waiting()
     }
 
-    fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>> {
+    fn journal(&self, after: u64, bytes: usize) -> StorageResult<Vec<JournaledBodies>> {
         self.present.journal(after, bytes)
     }
 
-    fn collectable(&self, unused: Unused, limit: usize) -> Result<Vec<Collectable>> {
-        self.present.collectable(unused, limit)
+    fn unreferenced(
+        &self,
+        unused: ReleasedBefore,
+        limit: usize,
+    ) -> StorageResult<Vec<Unreferenced>> {
+        self.present.unreferenced(unused, limit)
     }
 
     fn each_prompt(
@@ -434,11 +457,14 @@ impl Snapshot for Past<'_> {
             })
     }
 
-    fn each_searchable(&self, _: &mut dyn FnMut(Told) -> crate::Result<()>) -> crate::Result<()> {
+    fn each_searchable(
+        &self,
+        _: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
+    ) -> crate::Result<()> {
         Ok(())
     }
 
-    fn self_check(&self) -> Result<Vec<String>> {
+    fn self_check(&self) -> StorageResult<Vec<String>> {
         self.present.self_check()
     }
 }

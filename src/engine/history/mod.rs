@@ -7,10 +7,10 @@ pub(crate) mod moment;
 pub(crate) mod undo;
 pub(crate) mod watch;
 
-pub use environment_log::Holding;
+pub use environment_log::EnvironmentLogEntry;
 pub use moment::{Moment, OperationRef};
 
-pub(crate) use dependencies::{Fact, Footing};
-pub(crate) use environment_log::holders;
-pub(crate) use historical::{Past, PastPrompts};
+pub(crate) use dependencies::{EffectKey, Effects};
+pub(crate) use environment_log::environment_log;
+pub(crate) use historical::{HistoricalSnapshot, ReplayCache};
 pub(crate) use moment::find_moment;

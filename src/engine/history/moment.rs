@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::model::error::{Error, Result};
 use crate::model::id::OperationId;
-use crate::model::invalid_argument::Invalid;
+use crate::model::invalid_argument::InvalidArgument;
 use crate::model::record::{Operation, OperationFilter};
 use crate::storage::Snapshot;
 
@@ -23,15 +23,15 @@ pub enum OperationRef {
 }
 
 impl FromStr for OperationRef {
-    type Err = Invalid;
+    type Err = InvalidArgument;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         if let Ok(number) = text.parse() {
             return Ok(Self::Number(number));
         }
-        text.parse().map(Self::Id).map_err(|_: Invalid| {
+        text.parse().map(Self::Id).map_err(|_: InvalidArgument| {
             let reason = "expected a number such as 12, or an id of 64 hex digits";
-            Invalid::new("operation", text, reason)
+            InvalidArgument::new("operation", text, reason)
         })
     }
 }
@@ -79,16 +79,16 @@ pub enum Moment {
 }
 
 impl FromStr for Moment {
-    type Err = Invalid;
+    type Err = InvalidArgument;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {
             return Ok(Self::Time(time.to_utc()));
         }
-        text.parse().map(Self::Operation).map_err(|_: Invalid| {
+        text.parse().map(Self::Operation).map_err(|_: InvalidArgument| {
             let reason =
                 "expected RFC 3339 such as 2025-06-01T12:00:00Z, or an operation's number or id";
-            Invalid::new("moment", text, reason)
+            InvalidArgument::new("moment", text, reason)
         })
     }
 }

@@ -6,14 +6,14 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use super::dependencies::{later_on, newest};
 use super::historical::replay_prompts;
 use super::moment::{OperationRef, find_operation};
-use crate::engine::write::writer::Writer;
+use crate::engine::write::writer::WriteTransaction;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, PromptId, VersionId};
 use crate::model::record::{Change, Operation, OperationContent, OperationKind, PromptState};
 use crate::model::work_counter;
 use crate::storage::{PromptRows, PromptTables, Snapshot};
 
-impl Writer<'_> {
+impl WriteTransaction<'_> {
     /// Undoes an operation by appending one operation with the inverse changes.
     ///
     /// If `with_later` is set, the later operations that depend on it are undone with it. Otherwise
@@ -22,7 +22,7 @@ impl Writer<'_> {
         let first = find_operation(&*self.transaction, operation)?;
         let later = later_on(&*self.transaction, &first)?;
         if !with_later && !later.is_empty() {
-            return Err(Error::StoodOn {
+            return Err(Error::UndoBlocked {
                 operation: first.number,
                 later: later.iter().map(|operation| operation.number).collect(),
             });
@@ -31,7 +31,7 @@ impl Writer<'_> {
         newest_first.reverse();
         newest_first.push(first);
         let at = self.context.now();
-        let mut opposite = Opposite::new(&*self.transaction);
+        let mut opposite = Inverse::new(&*self.transaction);
         for operation in &newest_first {
             opposite.take_back(operation)?;
         }
@@ -58,14 +58,14 @@ impl Writer<'_> {
 }
 
 /// The inverse of one or more operations, computed against the current state of the prompts.
-struct Opposite<'a> {
+struct Inverse<'a> {
     snapshot: &'a dyn Snapshot,
     /// The affected prompts, in the state in which the changes collected so far leave them.
     states: HashMap<PromptId, Option<PromptState>>,
     changes: Vec<Change>,
 }
 
-impl<'a> Opposite<'a> {
+impl<'a> Inverse<'a> {
     fn new(snapshot: &'a dyn Snapshot) -> Self {
         Self {
             snapshot,
@@ -142,7 +142,7 @@ impl<'a> Opposite<'a> {
         let mut lost = Vec::new();
         for (at, change) in self.changes.iter().enumerate() {
             if let Change::VersionRestored { id, .. } = change
-                && let Some(blob) = self.snapshot.lost_body(*id)?
+                && let Some(blob) = self.snapshot.missing_body_of(*id)?
             {
                 lost.push((at, *id, blob));
             }

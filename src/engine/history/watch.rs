@@ -8,12 +8,12 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::engine::read::bodies::Bodies;
-use crate::engine::search::PartialUsers;
+use crate::engine::read::bodies::BodyReader;
+use crate::engine::search::Dependents;
 use crate::engine::write::operation_text;
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, OperationId, PromptId};
-use crate::model::invalid_argument::Invalid;
+use crate::model::invalid_argument::InvalidArgument;
 use crate::model::record::{Change, Operation, OperationFilter};
 use crate::storage::Snapshot;
 
@@ -22,12 +22,12 @@ use crate::storage::Snapshot;
 /// As text, it is the operation's number and id: `12-9f86…`. The id distinguishes it from a
 /// position in another history, such as that of a store that was restored from an older copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Cursor {
+pub struct LogPosition {
     number: u64,
     id: OperationId,
 }
 
-impl Cursor {
+impl LogPosition {
     /// The position before the first operation of any store.
     pub const START: Self = Self {
         number: 0,
@@ -41,7 +41,7 @@ impl Cursor {
     }
 }
 
-impl From<&Operation> for Cursor {
+impl From<&Operation> for LogPosition {
     /// Returns the position after this operation.
     fn from(operation: &Operation) -> Self {
         Self {
@@ -51,16 +51,16 @@ impl From<&Operation> for Cursor {
     }
 }
 
-impl fmt::Display for Cursor {
+impl fmt::Display for LogPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.number, self.id)
     }
 }
 
-impl FromStr for Cursor {
-    type Err = Invalid;
+impl FromStr for LogPosition {
+    type Err = InvalidArgument;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidArgument> {
         let parts = text.split_once('-');
         let parsed = parts.and_then(|(number, id)| {
             let (number, id) = (number.parse().ok()?, id.parse().ok()?);
@@ -68,19 +68,19 @@ impl FromStr for Cursor {
         });
         parsed.ok_or_else(|| {
             let reason = "expected an operation's number and id, such as 12-9f86…";
-            Invalid::new("cursor", text, reason)
+            InvalidArgument::new("position", text, reason)
         })
     }
 }
 
-impl<'de> Deserialize<'de> for Cursor {
+impl<'de> Deserialize<'de> for LogPosition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(D::Error::custom)
     }
 }
 
-impl Serialize for Cursor {
+impl Serialize for LogPosition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -88,13 +88,13 @@ impl Serialize for Cursor {
 
 /// An operation, as reported to those who watch a store.
 ///
-/// As JSON: `{cursor, operation, affected}`, with the cursor as text and the operation as
+/// As JSON: `{position, operation, affected}`, with the position as text and the operation as
 /// [`Operation`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Event {
     /// The position from which to continue.
-    pub cursor: Cursor,
+    pub position: LogPosition,
     /// The operation.
     pub operation: Operation,
     /// Prompts that render differently because an environment of a partial changed; sorted.
@@ -106,31 +106,34 @@ pub struct Event {
 }
 
 /// Returns the position after the last operation.
-pub(crate) fn end(snapshot: &dyn Snapshot) -> Result<Cursor> {
+pub(crate) fn end(snapshot: &dyn Snapshot) -> Result<LogPosition> {
     let last = snapshot.last_operation()?;
-    Ok(last.map_or(Cursor::START, |(number, id)| Cursor { number, id }))
+    Ok(last.map_or(LogPosition::START, |(number, id)| LogPosition {
+        number,
+        id,
+    }))
 }
 
 /// Returns the operations after a position, in order, at most `limit`.
 ///
-/// Fails with [`Error::CursorNotFound`] if the position is not one of this history.
+/// Fails with [`Error::PositionNotFound`] if the position is not one of this history.
 pub(crate) fn operations_since(
     snapshot: &dyn Snapshot,
-    cursor: Cursor,
+    position: LogPosition,
     limit: usize,
 ) -> Result<Vec<Operation>> {
-    if cursor != Cursor::START {
-        let before = cursor.number.checked_add(1);
+    if position != LogPosition::START {
+        let before = position.number.checked_add(1);
         let found = snapshot.operations(&OperationFilter::default(), before, 1)?;
-        if found.first().map(Cursor::from) != Some(cursor) {
-            return Err(Error::CursorNotFound { cursor });
+        if found.first().map(LogPosition::from) != Some(position) {
+            return Err(Error::PositionNotFound { position });
         }
     }
     let mut operations = Vec::new();
     if limit == 0 {
         return Ok(operations);
     }
-    snapshot.each_operation(cursor.number, &mut |number, id, text| {
+    snapshot.each_operation(position.number, &mut |number, id, text| {
         operations.push(Operation {
             number,
             id,
@@ -147,16 +150,16 @@ pub(crate) fn operations_since(
 /// Returns the operations after a position, and the prompts that they affect.
 pub(crate) fn events_since(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
-    cursor: Cursor,
+    bodies: &BodyReader,
+    position: LogPosition,
     limit: usize,
 ) -> Result<Vec<Event>> {
-    let operations = operations_since(snapshot, cursor, limit)?;
+    let operations = operations_since(snapshot, position, limit)?;
     let moves = operations
         .iter()
         .any(|operation| moved_by(operation).next().is_some());
     let users = match moves {
-        true => Some(PartialUsers::of(snapshot, bodies)?),
+        true => Some(Dependents::of(snapshot, bodies)?),
         false => None,
     };
     let events = operations.into_iter().map(|operation| {
@@ -165,7 +168,7 @@ pub(crate) fn events_since(
             None => Vec::new(),
         };
         Ok(Event {
-            cursor: Cursor::from(&operation),
+            position: LogPosition::from(&operation),
             affected,
             operation,
         })
@@ -189,7 +192,7 @@ fn moved_by(operation: &Operation) -> impl Iterator<Item = (PromptId, Environmen
 }
 
 /// Returns the prompts that depend on the environments that an operation changed.
-fn affected_by(users: &PartialUsers<'_>, operation: &Operation) -> Result<Vec<PromptId>> {
+fn affected_by(users: &Dependents<'_>, operation: &Operation) -> Result<Vec<PromptId>> {
     let versions = users.affected(moved_by(operation).collect())?;
     let prompts: BTreeSet<PromptId> = versions.iter().map(|one| one.prompt_id).collect();
     Ok(prompts.into_iter().collect())

@@ -15,12 +15,12 @@ use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
 use crate::model::record::Durability;
-use crate::storage::{Blobs, Effort, Index, Journaled, Kin, StoredBlob};
+use crate::storage::{Blobs, DeltaGroup, Effort, Index, JournaledBodies, StoredBlob};
 
 /// The result of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Settled {
+pub struct CheckpointSummary {
     /// Bodies that were moved from the journal to the blob store.
     pub bodies: u64,
     /// Total size of those bodies in bytes.
@@ -39,8 +39,8 @@ const MANY_WAITING: u64 = 1024;
 const PACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// Writes those of these bodies that are still in the journal to the blob store, without a flush.
-pub(crate) fn write_out(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) -> Result<()> {
-    let _hold = blobs.hold()?;
+pub(crate) fn write_files(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) -> Result<()> {
+    let _hold = blobs.lock_shared()?;
     let snapshot = index.snapshot()?;
     for id in ids {
         if let Some(StoredBlob::Journaled(bytes)) = snapshot.blob(*id)? {
@@ -55,11 +55,11 @@ pub(crate) fn write_out(index: &dyn Index, blobs: &dyn Blobs, ids: &[BlobId]) ->
 /// `go_on` gets the total after each batch, and stops the checkpoint by returning false. Each body
 /// becomes a file; if there are many, they become packs. An error keeps the batches that were
 /// completed before it, and leaves the other bodies in the journal.
-pub(crate) fn settle(
+pub(crate) fn checkpoint(
     index: &dyn Index,
     blobs: &dyn Blobs,
-    mut go_on: impl FnMut(Settled) -> bool,
-) -> Result<Settled> {
+    mut go_on: impl FnMut(CheckpointSummary) -> bool,
+) -> Result<CheckpointSummary> {
     let snapshot = index.snapshot()?;
     let waiting = snapshot.waiting()?.bodies;
     let kin = match waiting > MANY_WAITING {
@@ -67,12 +67,12 @@ pub(crate) fn settle(
         false => None,
     };
     drop(snapshot);
-    let mut sum = Settled::default();
+    let mut sum = CheckpointSummary::default();
     let mut position = 0;
     loop {
         // The lock is held from the read of the journal on. Otherwise a garbage collection in
         // between could remove the file.
-        let hold = blobs.hold_all()?;
+        let hold = blobs.lock_exclusive()?;
         let bytes = kin.as_ref().map_or(BATCH_BYTES, |_| PACK_BYTES);
         let batch = index.snapshot()?.journal(position, bytes)?;
         let Some(last) = batch.last() else {
@@ -100,7 +100,7 @@ pub(crate) fn settle(
     }
 }
 
-fn settle_as_files(blobs: &dyn Blobs, batch: &[Journaled], ids: &[BlobId]) -> Result<()> {
+fn settle_as_files(blobs: &dyn Blobs, batch: &[JournaledBodies], ids: &[BlobId]) -> Result<()> {
     for body in batch {
         blobs.put(body.id, &body.bytes)?;
     }
@@ -112,8 +112,8 @@ fn settle_as_files(blobs: &dyn Blobs, batch: &[Journaled], ids: &[BlobId]) -> Re
 /// The rows that refer to the bodies exist already, so the pack's lock can be dropped at once.
 fn settle_as_pack(
     blobs: &dyn Blobs,
-    batch: &[Journaled],
-    kin: &HashMap<BlobId, Kin>,
+    batch: &[JournaledBodies],
+    kin: &HashMap<BlobId, DeltaGroup>,
 ) -> Result<()> {
     let mut pack = blobs.pack(Effort::Quick)?;
     let now = clock::system();

@@ -9,12 +9,12 @@ use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 use crate::model::record::Durability;
 use crate::storage;
-use crate::storage::{Blobs, ErrorKind, Index, Snapshot};
+use crate::storage::{Blobs, Index, Snapshot, StorageErrorKind};
 
 /// The result of a garbage collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Collected {
+pub struct GcSummary {
     /// Bodies without a live version that were removed.
     pub bodies: u64,
     /// Total size of those bodies in bytes.
@@ -50,10 +50,10 @@ pub(crate) fn collect(
     blobs: &dyn Blobs,
     retention: Retention,
     trust_clock: bool,
-) -> Result<Collected> {
+) -> Result<GcSummary> {
     let mut cutoff = retention.cutoff();
     if !trust_clock && is_in_doubt(index, blobs, retention)? {
-        let removable = collectable(index, blobs, retention)?;
+        let removable = unreferenced(index, blobs, retention)?;
         if (removable.bodies, removable.leftovers) != (0, 0) {
             return Err(Error::ClockInDoubt {
                 now: retention.now,
@@ -79,17 +79,17 @@ fn is_in_doubt(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Re
     retention.is_in_doubt(&**index.snapshot()?, blobs)
 }
 
-fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Result<Collected> {
-    let mut collected = Collected::default();
+fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) -> Result<GcSummary> {
+    let mut collected = GcSummary::default();
     let mut before: Vec<BlobId> = Vec::new();
     let unused = retention.unused(&**index.snapshot()?)?;
     loop {
         // The lock is held from the check that no version uses a body until its file is removed. A
         // commit that adds the body again in between journals it again, and its checkpoint waits
         // for the lock.
-        let _hold = blobs.hold_all()?;
+        let _hold = blobs.lock_exclusive()?;
         let mut transaction = index.transaction(Durability::Full)?;
-        let chunk = transaction.collectable(unused, CHUNK)?;
+        let chunk = transaction.unreferenced(unused, CHUNK)?;
         if chunk.is_empty() {
             return Ok(collected);
         }
@@ -100,7 +100,7 @@ fn collect_bodies(index: &dyn Index, blobs: &dyn Blobs, retention: Retention) ->
                 "body {} is still listed as unreferenced after its removal",
                 ids[0]
             );
-            return Err(storage::Error::new(ErrorKind::Corrupt, reason).into());
+            return Err(storage::StorageError::new(StorageErrorKind::Corrupt, reason).into());
         }
         transaction.forget_blobs(&ids)?;
         transaction.commit()?;
@@ -132,14 +132,14 @@ fn drop_inputs(index: &dyn Index) -> Result<u64> {
 }
 
 /// Counts the bodies, bytes and leftovers that a garbage collection would remove. Changes nothing.
-pub(crate) fn collectable(
+pub(crate) fn unreferenced(
     index: &dyn Index,
     blobs: &dyn Blobs,
     retention: Retention,
-) -> Result<Collected> {
+) -> Result<GcSummary> {
     let snapshot = index.snapshot()?;
-    let mut collected = Collected::default();
-    for body in snapshot.collectable(retention.unused(&**snapshot)?, usize::MAX)? {
+    let mut collected = GcSummary::default();
+    for body in snapshot.unreferenced(retention.unused(&**snapshot)?, usize::MAX)? {
         collected.bodies += 1;
         collected.bytes += body.size;
     }
@@ -160,7 +160,7 @@ fn is_leftover(
     blobs: &dyn Blobs,
     id: BlobId,
     cutoff: DateTime<Utc>,
-) -> storage::Result<bool> {
+) -> storage::StorageResult<bool> {
     Ok(snapshot.blob(id)?.is_none() && blobs.written(id)?.is_some_and(|written| written <= cutoff))
 }
 
@@ -175,7 +175,7 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
     })?;
     drop(snapshot);
     let mut leftovers = 0;
-    let _hold = blobs.hold_all()?;
+    let _hold = blobs.lock_exclusive()?;
     for chunk in suspects.chunks(CHUNK) {
         // A commit may have added the body again in the meantime. Its checkpoint then waits for the
         // lock that is held here.
@@ -191,6 +191,6 @@ fn collect_leftovers(index: &dyn Index, blobs: &dyn Blobs, cutoff: DateTime<Utc>
 }
 
 fn sweep(blobs: &dyn Blobs) -> Result<()> {
-    let _hold = blobs.hold_all()?;
+    let _hold = blobs.lock_exclusive()?;
     Ok(blobs.sweep()?)
 }

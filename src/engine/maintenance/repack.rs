@@ -15,7 +15,7 @@ use crate::model::error::Result;
 use crate::model::id::{BlobId, VersionId};
 use crate::model::record::{Change, OperationFilter, Version};
 use crate::storage::{
-    Blobs, Compacted, Effort, Extent, Index, Kin, PromptTable, Snapshot, StoredBlob,
+    Blobs, CompactionSummary, DeltaGroup, Effort, Extent, Index, PromptTable, Snapshot, StoredBlob,
 };
 
 /// If there are more loose bodies than this, they are packed.
@@ -26,7 +26,7 @@ const CHUNK: usize = 8192;
 /// The result of a repack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Packed {
+pub struct RepackSummary {
     /// Bodies that were moved from files of their own into packs.
     pub bodies: u64,
     /// Unreferenced bodies that were removed from packs.
@@ -91,7 +91,7 @@ pub(crate) fn pack_loose(
 fn bodies_of(
     table: &PromptTable,
     young_since: DateTime<Utc>,
-) -> impl Iterator<Item = (BlobId, Kin, bool)> {
+) -> impl Iterator<Item = (BlobId, DeltaGroup, bool)> {
     let latest = table.latest();
     let pointed: HashSet<VersionId> = table.environments.values().map(|to| to.0).collect();
     table.versions.iter().map(move |row| {
@@ -104,8 +104,8 @@ fn bodies_of(
     })
 }
 
-fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, Kin)]) -> Result<u64> {
-    let _hold = blobs.hold_all()?;
+fn pack_chunk(index: &dyn Index, blobs: &dyn Blobs, chunk: &[(BlobId, DeltaGroup)]) -> Result<u64> {
+    let _hold = blobs.lock_exclusive()?;
     let snapshot = index.snapshot()?;
     let mut pack = blobs.pack(Effort::Quick)?;
     let (mut packed, now) = (Vec::new(), clock::system());
@@ -146,8 +146,8 @@ pub(crate) fn compact(
     index: &dyn Index,
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
-) -> Result<Compacted> {
-    let hold = blobs.hold_all()?;
+) -> Result<CompactionSummary> {
+    let hold = blobs.lock_exclusive()?;
     let compacted = blobs.compact(Extent::Wasteful, young_since, &mut |visit| {
         // By now no pack that is compacted can be locked, so the snapshot contains the rows that
         // refer to its bodies.
@@ -161,7 +161,7 @@ pub(crate) fn compact(
 
 /// Joins packs into fewer ones.
 pub(crate) fn join(blobs: &dyn Blobs) -> Result<()> {
-    let _hold = blobs.hold_all()?;
+    let _hold = blobs.lock_exclusive()?;
     Ok(blobs.join_packs()?)
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn repack(
     blobs: &dyn Blobs,
     retention: Retention,
     trust_clock: bool,
-) -> Result<Packed> {
+) -> Result<RepackSummary> {
     let bodies = pack_loose(index, blobs, young_since(retention.now), 0, || true)?;
     let is_in_doubt = !trust_clock && retention.is_in_doubt(&**index.snapshot()?, blobs)?;
     let young_since = match is_in_doubt {
@@ -181,7 +181,7 @@ pub(crate) fn repack(
         false => retention.cutoff(),
     };
     let compacted = repack_all(index, blobs, young_since)?;
-    Ok(Packed {
+    Ok(RepackSummary {
         bodies,
         dropped: compacted.bodies,
         bytes: compacted.bytes,
@@ -193,8 +193,8 @@ pub(crate) fn repack_all(
     index: &dyn Index,
     blobs: &dyn Blobs,
     young_since: DateTime<Utc>,
-) -> Result<Compacted> {
-    let _hold = blobs.hold_all()?;
+) -> Result<CompactionSummary> {
+    let _hold = blobs.lock_exclusive()?;
     blobs.compact(Extent::All, young_since, &mut |visit| {
         let snapshot = index.snapshot()?;
         each_live_body(&**snapshot, visit)
@@ -204,7 +204,7 @@ pub(crate) fn repack_all(
 /// Visits every stored body: first those of each prompt in version order, then all bodies.
 fn each_live_body(
     snapshot: &dyn Snapshot,
-    visit: &mut dyn FnMut(BlobId, Kin) -> Result<()>,
+    visit: &mut dyn FnMut(BlobId, DeltaGroup) -> Result<()>,
 ) -> Result<()> {
     snapshot.each_prompt(&mut |table| {
         for row in &table.versions {
@@ -225,7 +225,7 @@ fn each_live_body(
 pub(crate) fn kin_of_waiting(
     snapshot: &dyn Snapshot,
     waiting: u64,
-) -> Result<HashMap<BlobId, Kin>> {
+) -> Result<HashMap<BlobId, DeltaGroup>> {
     let versions = newest_versions(snapshot, waiting)?.into_iter();
     let kin = versions.map(|version| {
         let kin = kin_of(version.prompt_id, version.number.major);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::repack::repack_all;
-use crate::engine::verify::{Report, Violation};
+use crate::engine::verify::{VerifyReport, Violation};
 use crate::model::error::Result;
 use crate::model::id::BlobId;
 use crate::model::record::Durability;
@@ -21,7 +21,7 @@ const CHUNK: usize = 256;
 pub(crate) fn repair(
     index: &dyn Index,
     blobs: &dyn Blobs,
-    report: &Report,
+    report: &VerifyReport,
     find: &mut dyn FnMut(BlobId) -> Option<Vec<u8>>,
 ) -> Result<Vec<BlobId>> {
     let bodies = report
@@ -38,7 +38,7 @@ pub(crate) fn repair(
         .filter_map(|id| Some((id, find(id).filter(|bytes| BlobId::of(bytes) == id)?)))
         .peekable();
     while sound.peek().is_some() {
-        let _hold = blobs.hold_all()?;
+        let _hold = blobs.lock_exclusive()?;
         let chunk: Vec<(BlobId, Vec<u8>)> = sound.by_ref().take(CHUNK).collect();
         let ids: Vec<BlobId> = chunk.iter().map(|(id, _)| *id).collect();
         for (id, bytes) in &chunk {

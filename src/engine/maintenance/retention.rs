@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::model::error::Result;
-use crate::storage::{Blobs, Snapshot, Unused};
+use crate::storage::{Blobs, ReleasedBefore, Snapshot};
 
 /// The time that unreferenced bodies are kept, as measured by a clock.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +40,9 @@ impl Retention {
     /// A deletion is no older than the operations before it. So the recorded time of a deletion is
     /// not trusted if an operation before it was made within the retention period: the clock was
     /// behind at the deletion. Operations with a time after the present are ignored for this.
-    pub(crate) fn unused(self, snapshot: &dyn Snapshot) -> Result<Unused> {
+    pub(crate) fn unused(self, snapshot: &dyn Snapshot) -> Result<ReleasedBefore> {
         let young = snapshot.first_operation_between(self.cutoff, self.now)?;
-        Ok(Unused {
+        Ok(ReleasedBefore {
             since: self.cutoff,
             before: young.unwrap_or(u64::MAX),
         })

@@ -6,11 +6,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::{Settled, settle, write_out};
+use super::checkpoint::{CheckpointSummary, checkpoint, write_files};
 use super::repack::{MANY, join, pack_loose, young_since};
-use crate::engine::read::bodies::Bodies;
+use crate::engine::read::bodies::BodyReader;
 use crate::engine::search::{LONG_TAIL, catch_up, tail_is_long};
-use crate::engine::write::writer::Journaled;
+use crate::engine::write::writer::PendingWork;
 use crate::model::clock::Clock;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
@@ -57,31 +57,31 @@ const RETRY: Duration = Duration::from_secs(10);
 ///
 /// Its thread starts with the first commit or cached answer, and ends with the store handle.
 #[derive(Debug)]
-pub(crate) struct Settler {
-    shared: Arc<Shared>,
+pub(crate) struct MaintenanceWorker {
+    shared: Arc<WorkerShared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// The process that started the thread.
     process: u32,
 }
 
-struct Shared {
+struct WorkerShared {
     index: Arc<dyn Index>,
-    bodies: Arc<Bodies>,
+    bodies: Arc<BodyReader>,
     clock: Clock,
-    state: Mutex<State>,
+    state: Mutex<Schedule>,
     wake: Condvar,
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for WorkerShared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+        f.debug_struct("WorkerShared").finish_non_exhaustive()
     }
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Schedule {
     /// The journaled bodies of this handle's commits; `ids` are those that are not files yet.
-    journaled: Journaled,
+    journaled: PendingWork,
     /// The number of unindexed operations of this handle, and the bytes of their bodies.
     untold: (u64, u64),
     /// The number of commits since the index was last maintained.
@@ -107,7 +107,7 @@ struct State {
 }
 
 /// The work to do next.
-enum Work {
+enum Task {
     WriteOut,
     Settle,
     CatchUp,
@@ -118,10 +118,10 @@ enum Work {
     Wait(Option<Duration>),
 }
 
-impl Settler {
-    pub(crate) fn new(index: Arc<dyn Index>, bodies: Arc<Bodies>, clock: Clock) -> Self {
+impl MaintenanceWorker {
+    pub(crate) fn new(index: Arc<dyn Index>, bodies: Arc<BodyReader>, clock: Clock) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(WorkerShared {
                 index,
                 bodies,
                 clock,
@@ -136,13 +136,16 @@ impl Settler {
     /// Checkpoints everything now on the caller's thread, then maintains the index.
     ///
     /// `progress` gets the total after each batch.
-    pub(crate) fn settle(&self, mut progress: impl FnMut(Settled)) -> Result<Settled> {
-        let settled = self.shared.settle(|sum| {
+    pub(crate) fn checkpoint(
+        &self,
+        mut progress: impl FnMut(CheckpointSummary),
+    ) -> Result<CheckpointSummary> {
+        let checkpointed = self.shared.checkpoint(|sum| {
             progress(sum);
             true
         })?;
         self.shared.do_maintain(true)?;
-        Ok(settled)
+        Ok(checkpointed)
     }
 
     /// Runs all index maintenance now, on the caller's thread.
@@ -157,7 +160,7 @@ impl Settler {
     }
 
     /// Records a commit and the work that it leaves, and starts the thread if needed.
-    pub(crate) fn committed(&self, added: Journaled) {
+    pub(crate) fn committed(&self, added: PendingWork) {
         let now = Instant::now();
         let mut state = self.shared.state();
         state.commits += 1;
@@ -202,12 +205,12 @@ impl Settler {
     }
 }
 
-impl Settler {
+impl MaintenanceWorker {
     /// Records a commit whose bodies may stay in the journal.
     ///
     /// It starts no thread: if many operations are unindexed, it indexes them on the caller's
     /// thread.
-    pub(crate) fn committed_for_good(&self, added: &Journaled) {
+    pub(crate) fn committed_for_good(&self, added: &PendingWork) {
         let mut state = self.shared.state();
         state.add_untold(added);
         let is_long = state.is_long(1);
@@ -218,7 +221,7 @@ impl Settler {
     }
 }
 
-impl Drop for Settler {
+impl Drop for MaintenanceWorker {
     fn drop(&mut self) {
         let thread = self
             .thread
@@ -245,7 +248,7 @@ impl Drop for Settler {
     }
 }
 
-impl State {
+impl Schedule {
     fn maintain(&mut self) {
         if !std::mem::replace(&mut self.maintains, true) {
             // There may be many old files already.
@@ -253,7 +256,7 @@ impl State {
         }
     }
 
-    fn add_untold(&mut self, added: &Journaled) {
+    fn add_untold(&mut self, added: &PendingWork) {
         self.untold.0 += added.operations;
         self.untold.1 += added.bytes;
     }
@@ -269,14 +272,14 @@ impl State {
         Some(then.saturating_duration_since(Instant::now()))
     }
 
-    fn next(&self) -> Work {
+    fn next(&self) -> Task {
         let waits = |(bodies, bytes): (u64, u64)| {
             self.journaled.bodies >= bodies || self.journaled.bytes >= bytes
         };
         let quiet = self.last_commit.map_or(IDLE, |last| last.elapsed());
         let failed = self.failed.map(|since| since.elapsed());
         match failed {
-            _ if self.closing => Work::Close,
+            _ if self.closing => Task::Close,
             _ if self.journaled.bodies == 0
                 && self.commits == 0
                 && !self.is_long(1)
@@ -284,25 +287,25 @@ impl State {
                     .until_packing()
                     .is_none_or(|time| time > Duration::ZERO) =>
             {
-                Work::Wait(self.until_packing())
+                Task::Wait(self.until_packing())
             }
-            Some(since) if since < RETRY => Work::Wait(Some(RETRY - since)),
-            _ if waits(FULL) || quiet >= IDLE && self.journaled.bodies > 0 => Work::Settle,
-            _ if self.commits >= COMMITS || self.packs >= PACKS => Work::Maintain,
-            _ if quiet >= IDLE && self.commits > 0 => Work::Maintain,
-            _ if quiet >= IDLE && self.until_packing() == Some(Duration::ZERO) => Work::Pack,
-            _ if self.is_long(TIMES) => Work::CatchUp,
-            _ if quiet < PAUSE => Work::Wait(Some(PAUSE - quiet)),
-            _ if waits(BATCH) => Work::Settle,
-            _ if self.is_long(1) => Work::CatchUp,
-            _ if !self.journaled.ids.is_empty() => Work::WriteOut,
-            _ => Work::Wait(Some(IDLE - quiet)),
+            Some(since) if since < RETRY => Task::Wait(Some(RETRY - since)),
+            _ if waits(FULL) || quiet >= IDLE && self.journaled.bodies > 0 => Task::Settle,
+            _ if self.commits >= COMMITS || self.packs >= PACKS => Task::Maintain,
+            _ if quiet >= IDLE && self.commits > 0 => Task::Maintain,
+            _ if quiet >= IDLE && self.until_packing() == Some(Duration::ZERO) => Task::Pack,
+            _ if self.is_long(TIMES) => Task::CatchUp,
+            _ if quiet < PAUSE => Task::Wait(Some(PAUSE - quiet)),
+            _ if waits(BATCH) => Task::Settle,
+            _ if self.is_long(1) => Task::CatchUp,
+            _ if !self.journaled.ids.is_empty() => Task::WriteOut,
+            _ => Task::Wait(Some(IDLE - quiet)),
         }
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl WorkerShared {
+    fn state(&self) -> MutexGuard<'_, Schedule> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -317,25 +320,25 @@ impl Shared {
             }
             let mut state = self.state();
             let done = match state.next() {
-                Work::Wait(time) => {
+                Task::Wait(time) => {
                     let time = time.map_or(LOOK, |time| time.min(LOOK));
                     state.looks_again = Some(Instant::now() + time);
                     let woken = self.wake.wait_timeout(state, time);
                     drop(woken.unwrap_or_else(PoisonError::into_inner));
                     continue;
                 }
-                Work::WriteOut => {
+                Task::WriteOut => {
                     let few = FILES.min(state.journaled.ids.len());
                     let ids: Vec<BlobId> = state.journaled.ids.drain(..few).collect();
                     drop(state);
-                    write_out(&*self.index, self.bodies.blobs(), &ids)
+                    write_files(&*self.index, self.bodies.blobs(), &ids)
                 }
-                Work::Settle => {
+                Task::Settle => {
                     drop(state);
-                    self.settle(|_| self.may_go_on())
+                    self.checkpoint(|_| self.may_go_on())
                         .and_then(|_| self.maintain())
                 }
-                Work::CatchUp => {
+                Task::CatchUp => {
                     let much = state.is_long(TIMES);
                     drop(state);
                     // Other work is considered in between.
@@ -345,17 +348,17 @@ impl Shared {
                     });
                     Ok(())
                 }
-                Work::Maintain => {
+                Task::Maintain => {
                     drop(state);
                     self.maintain()
                 }
-                Work::Pack => {
+                Task::Pack => {
                     state.packs_again = Instant::now().checked_add(OLDER);
                     drop(state);
                     self.pack()
                 }
-                Work::Close if state.abandoned || !state.maintains => return,
-                Work::Close => {
+                Task::Close if state.abandoned || !state.maintains => return,
+                Task::Close => {
                     let ids = std::mem::take(&mut state.journaled.ids);
                     drop(state);
                     // Work that fails here is left in the journal for the next handle.
@@ -369,25 +372,28 @@ impl Shared {
         }
     }
 
-    fn settle(&self, mut go_on: impl FnMut(Settled) -> bool) -> Result<Settled> {
+    fn checkpoint(
+        &self,
+        mut go_on: impl FnMut(CheckpointSummary) -> bool,
+    ) -> Result<CheckpointSummary> {
         let taken = std::mem::take(&mut self.state().journaled);
         let mut through = true;
-        let settled = settle(&*self.index, self.bodies.blobs(), |sum| {
+        let checkpointed = checkpoint(&*self.index, self.bodies.blobs(), |sum| {
             through = go_on(sum);
             through
         });
-        match &settled {
+        match &checkpointed {
             // Nothing is left, even if fewer bodies were moved than this handle counted: a body
             // that was stored already is not journaled, and other handles checkpoint too.
             Ok(_) if through => {}
-            Ok(settled) => self.state().journaled.add(Journaled {
-                bodies: taken.bodies.saturating_sub(settled.bodies),
-                bytes: taken.bytes.saturating_sub(settled.bytes),
-                ..Journaled::default()
+            Ok(checkpointed) => self.state().journaled.add(PendingWork {
+                bodies: taken.bodies.saturating_sub(checkpointed.bodies),
+                bytes: taken.bytes.saturating_sub(checkpointed.bytes),
+                ..PendingWork::default()
             }),
             Err(_) => self.state().journaled.add(taken),
         }
-        settled
+        checkpointed
     }
 
     /// Packs files that are old enough.
@@ -476,14 +482,14 @@ impl Shared {
         drop(snapshot);
         if waiting.bodies >= BATCH.0 || waiting.bytes >= BATCH.1 {
             // Bodies that were added later come after these in the journal.
-            settle(&*self.index, self.bodies.blobs(), |sum| {
+            checkpoint(&*self.index, self.bodies.blobs(), |sum| {
                 sum.bodies < waiting.bodies && in_time()
             })?;
         } else {
-            write_out(&*self.index, self.bodies.blobs(), ids)?;
+            write_files(&*self.index, self.bodies.blobs(), ids)?;
         }
         if in_time() && tail_is_long(&**self.index.snapshot()?)? {
-            self.catch_up(|| in_time() && self.searchable_up_to().is_ok_and(|to| to < last));
+            self.catch_up(|| in_time() && self.indexed_through().is_ok_and(|to| to < last));
         }
         if in_time() {
             self.index.maintain()?;
@@ -491,8 +497,8 @@ impl Shared {
         Ok(())
     }
 
-    fn searchable_up_to(&self) -> Result<u64> {
-        Ok(self.index.snapshot()?.searchable_up_to()?)
+    fn indexed_through(&self) -> Result<u64> {
+        Ok(self.index.snapshot()?.indexed_through()?)
     }
 }
 
@@ -505,22 +511,22 @@ mod tests {
     use crate::storage;
     use crate::storage::testing;
     use crate::storage::testing::Scribe;
-    use crate::storage::{ChangeMark, Held, Transaction};
+    use crate::storage::{ChangeMark, SnapshotGuard, Transaction};
 
-    fn settler() -> Settler {
+    fn settler() -> MaintenanceWorker {
         let (index, blobs) = testing::in_memory();
-        Settler::new(
+        MaintenanceWorker::new(
             index,
-            Arc::new(Bodies::new(blobs)),
+            Arc::new(BodyReader::new(blobs)),
             Arc::new(crate::model::clock::system),
         )
     }
 
-    fn some(bodies: u64) -> Journaled {
-        Journaled {
+    fn some(bodies: u64) -> PendingWork {
+        PendingWork {
             bodies,
             bytes: bodies,
-            ..Journaled::default()
+            ..PendingWork::default()
         }
     }
 
@@ -529,8 +535,8 @@ mod tests {
     fn bodies_that_others_checkpointed_are_not_waited_for() {
         let settler = settler();
         settler.shared.state().journaled = some(3);
-        settler.settle(|_| ()).unwrap();
-        assert!(matches!(settler.shared.state().next(), Work::Wait(None)));
+        settler.checkpoint(|_| ()).unwrap();
+        assert!(matches!(settler.shared.state().next(), Task::Wait(None)));
     }
 
     /// An index that others commit to before each transaction of this handle.
@@ -572,14 +578,14 @@ mod tests {
     }
 
     impl Index for Crowded {
-        fn snapshot(&self) -> storage::Result<Held<'_>> {
+        fn snapshot(&self) -> storage::StorageResult<SnapshotGuard<'_>> {
             self.index.snapshot()
         }
 
         fn transaction(
             &self,
             durability: Durability,
-        ) -> storage::Result<Box<dyn Transaction + '_>> {
+        ) -> storage::StorageResult<Box<dyn Transaction + '_>> {
             if self.last.load(Ordering::Relaxed) < Self::MOST {
                 std::thread::sleep(self.time);
                 self.commit();
@@ -591,7 +597,7 @@ mod tests {
             self.index.change_mark()
         }
 
-        fn maintain(&self) -> storage::Result<bool> {
+        fn maintain(&self) -> storage::StorageResult<bool> {
             self.index.maintain()
         }
     }
@@ -601,9 +607,9 @@ mod tests {
         let crowded = Arc::new(Crowded::new(time));
         let (_, blobs) = testing::in_memory();
         let index: Arc<dyn Index> = Arc::clone(&crowded) as _;
-        let settler = Settler::new(
+        let settler = MaintenanceWorker::new(
             index,
-            Arc::new(Bodies::new(blobs)),
+            Arc::new(BodyReader::new(blobs)),
             Arc::new(crate::model::clock::system),
         );
         // This makes closing the first work of the thread.
@@ -646,9 +652,9 @@ mod tests {
             for number in 1..=100 {
                 scribe.commit(1, number, &format!("1.{number}"));
             }
-            let settler = Settler::new(
+            let settler = MaintenanceWorker::new(
                 Arc::clone(&index),
-                Arc::new(Bodies::new(blobs)),
+                Arc::new(BodyReader::new(blobs)),
                 Arc::new(crate::model::clock::system),
             );
             if abandoned {
@@ -667,23 +673,23 @@ mod tests {
     fn work_waits_for_a_pause_and_longer_after_a_failure() {
         let settler = settler();
         let mut state = settler.shared.state();
-        assert!(matches!(state.next(), Work::Wait(None)), "nothing to do");
+        assert!(matches!(state.next(), Task::Wait(None)), "nothing to do");
         state.journaled = some(BATCH.0);
         state.last_commit = Some(Instant::now());
         assert!(
-            matches!(state.next(), Work::Wait(Some(_))),
+            matches!(state.next(), Task::Wait(Some(_))),
             "a commit a moment ago"
         );
         state.last_commit = Instant::now().checked_sub(PAUSE);
-        assert!(matches!(state.next(), Work::Settle), "a pause and a batch");
+        assert!(matches!(state.next(), Task::Settle), "a pause and a batch");
         state.failed = Some(Instant::now());
         assert!(
-            matches!(state.next(), Work::Wait(Some(_))),
+            matches!(state.next(), Task::Wait(Some(_))),
             "a failure a moment ago"
         );
         state.failed = None;
         state.last_commit = Some(Instant::now());
         state.journaled = some(FULL.0);
-        assert!(matches!(state.next(), Work::Settle), "a full journal");
+        assert!(matches!(state.next(), Task::Settle), "a full journal");
     }
 }

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::bodies::Bodies;
+use super::bodies::BodyReader;
 use crate::diff::{Part, Pointer, parts, unchanged};
-use crate::json::{Json, Tree};
+use crate::json::{Json, JsonTree};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::VersionId;
@@ -41,7 +41,7 @@ pub struct BlameEntry {
     ///
     /// This is the oldest version of the chain of bases, back from the blamed version, in which the
     /// part is unchanged. A message or tool that only moved counts as unchanged.
-    pub origin: Origin,
+    pub origin: BlameOrigin,
     /// Whether the walk ended at the origin because the body of its base was garbage-collected.
     ///
     /// The part may then be older.
@@ -51,7 +51,7 @@ pub struct BlameEntry {
 /// A version that introduced a part of a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Origin {
+pub struct BlameOrigin {
     /// The version's id.
     pub id: VersionId,
     /// The version's number.
@@ -64,7 +64,7 @@ pub struct Origin {
     pub message: String,
 }
 
-impl From<&Version> for Origin {
+impl From<&Version> for BlameOrigin {
     fn from(version: &Version) -> Self {
         Self {
             id: version.id,
@@ -77,11 +77,15 @@ impl From<&Version> for Origin {
 }
 
 /// Finds the origins of the parts of a version's body.
-pub(crate) fn blame(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) -> Result<Blame> {
+pub(crate) fn blame(
+    snapshot: &dyn Snapshot,
+    bodies: &BodyReader,
+    version: Version,
+) -> Result<Blame> {
     let body = bodies.read(snapshot, version.blob)?;
-    let tree = Tree::of(body.text());
+    let tree = JsonTree::of(body.text());
     let all = parts(&tree);
-    let mut origins: HashMap<Part, (Origin, bool)> = HashMap::new();
+    let mut origins: HashMap<Part, (BlameOrigin, bool)> = HashMap::new();
     // The parts whose origin is not found yet: the part in the blamed version, and the same part in
     // the version that the walk has reached.
     let mut open: Vec<(Part, Part)> = all.iter().cloned().zip(all.iter().cloned()).collect();
@@ -94,12 +98,12 @@ pub(crate) fn blame(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) 
         let earlier = earlier.filter(|(base, _)| seen.insert(base.id));
         let Some((base, before)) = earlier else {
             let boundary = at.base.is_some();
-            let settled = open.drain(..);
-            origins.extend(settled.map(|(part, _)| (part, ((&at).into(), boundary))));
+            let checkpointed = open.drain(..);
+            origins.extend(checkpointed.map(|(part, _)| (part, ((&at).into(), boundary))));
             break;
         };
         if base.blob != at.blob {
-            let same = unchanged(&Tree::of(before.text()), &Tree::of(here.text()));
+            let same = unchanged(&JsonTree::of(before.text()), &JsonTree::of(here.text()));
             open = open
                 .into_iter()
                 .filter_map(|(part, now)| match same.get(&now) {
@@ -133,20 +137,20 @@ pub(crate) fn blame(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) 
 /// The base may be deleted.
 fn base(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     version: &Version,
 ) -> Result<Option<(Version, Body)>> {
     let Some(base) = version.base else {
         return Ok(None);
     };
-    let Some(base) = snapshot.version_ever(base)?.map(|row| row.version) else {
+    let Some(base) = snapshot.version_even_deleted(base)?.map(|row| row.version) else {
         return Ok(None);
     };
     match bodies.read(snapshot, base.blob) {
         Ok(body) => Ok(Some((base, body))),
         // The body was garbage-collected, as the body of a deleted version may be. A body that is
         // stored but damaged is an error.
-        Err(Error::Damaged { .. }) if snapshot.blob(base.blob)?.is_none() => Ok(None),
+        Err(Error::CorruptBody { .. }) if snapshot.blob(base.blob)?.is_none() => Ok(None),
         Err(error) => Err(error),
     }
 }

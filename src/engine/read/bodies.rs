@@ -7,19 +7,19 @@ use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
 use crate::model::memory_size::ENTRY;
-use crate::storage::{Blobs, ErrorKind, Snapshot, StoredBlob};
+use crate::storage::{Blobs, Snapshot, StorageErrorKind, StoredBlob};
 
 /// The bodies of a store, with a cache of those that were read.
 ///
 /// A cached body never becomes stale, because an address always means the same bytes.
 #[derive(Debug)]
-pub(crate) struct Bodies {
+pub(crate) struct BodyReader {
     blobs: Arc<dyn Blobs>,
-    cache: Mutex<Cache>,
+    cache: Mutex<BodyCache>,
 }
 
 #[derive(Debug, Default)]
-struct Cache {
+struct BodyCache {
     bodies: HashMap<BlobId, Body>,
     /// The memory that the cached bodies take, in bytes.
     bytes: usize,
@@ -32,7 +32,7 @@ const OTHER_BYTES: &str = "its bytes do not match its address";
 /// When a body would exceed it, the cache is cleared.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
-impl Bodies {
+impl BodyReader {
     pub(crate) fn new(blobs: Arc<dyn Blobs>) -> Self {
         Self {
             blobs,
@@ -54,7 +54,7 @@ impl Bodies {
 
     /// Reads the body with this address, which a version of this snapshot has.
     ///
-    /// If the body is missing, the error is [`Damaged`](Error::Damaged). It may also have been
+    /// If the body is missing, the error is [`Damaged`](Error::CorruptBody). It may also have been
     /// garbage-collected after the snapshot was taken, so the caller tries again with a newer
     /// snapshot.
     pub(crate) fn read(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Body> {
@@ -74,7 +74,7 @@ impl Bodies {
         let bytes = ENTRY + body.weight();
         let mut cache = self.cache();
         if cache.bytes + bytes > MOST_BYTES {
-            *cache = Cache::default();
+            *cache = BodyCache::default();
         }
         if bytes <= MOST_BYTES && cache.bodies.insert(body.id(), body.clone()).is_none() {
             cache.bytes += bytes;
@@ -93,7 +93,7 @@ impl Bodies {
 
     /// Reads the bytes with this address and verifies their hash, without the cache.
     pub(crate) fn read_checked(&self, snapshot: &dyn Snapshot, id: BlobId) -> Result<Vec<u8>> {
-        let damaged = |reason: &str| Error::Damaged {
+        let damaged = |reason: &str| Error::CorruptBody {
             blob: id,
             reason: reason.into(),
         };
@@ -113,13 +113,15 @@ impl Bodies {
             sound.is_some()
         });
         match got {
-            Err(error) if error.kind() == ErrorKind::Corrupt => Err(damaged(&error.to_string())),
+            Err(error) if error.kind() == StorageErrorKind::Corrupt => {
+                Err(damaged(&error.to_string()))
+            }
             Err(error) => Err(error.into()),
             Ok(_) => sound.ok_or_else(|| damaged(reason)),
         }
     }
 
-    fn cache(&self) -> MutexGuard<'_, Cache> {
+    fn cache(&self) -> MutexGuard<'_, BodyCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

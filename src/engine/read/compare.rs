@@ -2,16 +2,16 @@
 
 use serde::Serialize;
 
-use super::bodies::Bodies;
+use super::bodies::BodyReader;
 use super::lookup::find_version;
 use super::partials::gather_partials;
 use crate::diff::{BodyDiff, diff};
-use crate::engine::contract::{Accepted, Breakage, Contract, Variable, breakages};
+use crate::engine::contract::{AcceptedValues, Breakage, Contract, Variable, breakages};
 use crate::model::body::Body;
 use crate::model::error::Result;
 use crate::model::id::EnvironmentName;
 use crate::model::record::{Prompt, PromptFilter, Version};
-use crate::model::version_number::Spec;
+use crate::model::version_number::VersionSpec;
 use crate::storage::Snapshot;
 use crate::template::Uses;
 
@@ -23,9 +23,9 @@ use crate::template::Uses;
 #[non_exhaustive]
 pub struct Difference {
     /// The first body.
-    pub from: Side,
+    pub from: DiffSide,
     /// The second body, which the first one is compared with.
-    pub to: Side,
+    pub to: DiffSide,
     /// The edits between the bodies.
     #[serde(flatten)]
     pub body: BodyDiff,
@@ -45,7 +45,7 @@ pub struct Difference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 #[non_exhaustive]
-pub struct Side {
+pub struct DiffSide {
     /// The version that has the body; none for a body that belongs to no version.
     pub version: Option<Version>,
     /// The body.
@@ -89,9 +89,9 @@ pub struct VariableChange {
     /// The variable's name.
     pub name: String,
     /// The values that it accepted; none if it is added.
-    pub before: Option<Accepted>,
+    pub before: Option<AcceptedValues>,
     /// The values that it accepts now; none if it is removed.
-    pub after: Option<Accepted>,
+    pub after: Option<AcceptedValues>,
 }
 
 /// A prompt whose versions in two environments differ.
@@ -112,18 +112,22 @@ pub struct EnvironmentDifference {
 }
 
 /// Returns a version as one side of a comparison.
-pub(crate) fn side(snapshot: &dyn Snapshot, bodies: &Bodies, version: Version) -> Result<Side> {
+pub(crate) fn side(
+    snapshot: &dyn Snapshot,
+    bodies: &BodyReader,
+    version: Version,
+) -> Result<DiffSide> {
     let body = bodies.read(snapshot, version.blob)?;
     let version = Some(version);
-    Ok(Side { version, body })
+    Ok(DiffSide { version, body })
 }
 
 /// Compares two versions.
 pub(crate) fn compare_versions(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
-    from: &Spec,
-    to: &Spec,
+    bodies: &BodyReader,
+    from: &VersionSpec,
+    to: &VersionSpec,
 ) -> Result<Difference> {
     let from = side(snapshot, bodies, find_version(snapshot, from)?)?;
     let to = side(snapshot, bodies, find_version(snapshot, to)?)?;
@@ -133,12 +137,12 @@ pub(crate) fn compare_versions(
 /// Compares a version with a body.
 pub(crate) fn compare_body(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
-    from: &Spec,
+    bodies: &BodyReader,
+    from: &VersionSpec,
     to: &Body,
 ) -> Result<Difference> {
     let from = side(snapshot, bodies, find_version(snapshot, from)?)?;
-    let to = Side {
+    let to = DiffSide {
         version: None,
         body: to.clone(),
     };
@@ -148,7 +152,7 @@ pub(crate) fn compare_body(
 /// Compares two environments and returns the prompts that differ, newest first.
 pub(crate) fn compare_environments(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     from: &EnvironmentName,
     to: &EnvironmentName,
 ) -> Result<Vec<EnvironmentDifference>> {
@@ -184,7 +188,12 @@ pub(crate) fn compare_environments(
 }
 
 /// Compares two bodies, with their partials as of this snapshot.
-fn compare(snapshot: &dyn Snapshot, bodies: &Bodies, from: Side, to: Side) -> Result<Difference> {
+fn compare(
+    snapshot: &dyn Snapshot,
+    bodies: &BodyReader,
+    from: DiffSide,
+    to: DiffSide,
+) -> Result<Difference> {
     let contract = |body: &Body| -> Result<Contract> {
         let partials = gather_partials(
             snapshot,
@@ -212,7 +221,7 @@ fn compare(snapshot: &dyn Snapshot, bodies: &Bodies, from: Side, to: Side) -> Re
 }
 
 fn variable_changes(before: &[Variable], after: &[Variable]) -> Vec<VariableChange> {
-    let by_name = |list: &[Variable]| -> std::collections::HashMap<String, Accepted> {
+    let by_name = |list: &[Variable]| -> std::collections::HashMap<String, AcceptedValues> {
         let entries = list.iter().map(|one| (one.name.clone(), one.accepts));
         entries.collect()
     };

@@ -1,13 +1,13 @@
 //! Export of prompts in the form that an import reads.
 
-use super::bodies::Bodies;
+use super::bodies::BodyReader;
 use crate::engine::write::import::{ImportedInputs, ImportedPrompt, ImportedVersion};
 use crate::model::error::Result;
 use crate::model::record::{Prompt, PromptFilter, RecordedInputs, Version, VersionFilter};
 use crate::storage::Snapshot;
 
 /// Returns all live prompts with their live versions, oldest first.
-pub(crate) fn export(snapshot: &dyn Snapshot, bodies: &Bodies) -> Result<Vec<ImportedPrompt>> {
+pub(crate) fn export(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Vec<ImportedPrompt>> {
     let prompts = snapshot.prompts(&PromptFilter::default(), None, usize::MAX)?;
     let oldest_first = prompts.into_iter().rev();
     oldest_first
@@ -17,7 +17,7 @@ pub(crate) fn export(snapshot: &dyn Snapshot, bodies: &Bodies) -> Result<Vec<Imp
 
 fn export_prompt(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     prompt: Prompt,
 ) -> Result<ImportedPrompt> {
     let versions = snapshot.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)?;
@@ -34,7 +34,7 @@ fn export_prompt(
 
 fn export_version(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     version: Version,
 ) -> Result<ImportedVersion> {
     let inputs = snapshot.inputs_of(version.id)?;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::bodies::Bodies;
+use super::bodies::BodyReader;
 use super::partials::gather_partials;
-use crate::model::error::{Error, Result, Unfrozen};
+use crate::model::error::{Error, FreezeProblem, Result};
 use crate::model::id::{BlobId, EnvironmentName, PromptId, PromptName, VersionId};
 use crate::model::record::PromptFilter;
 use crate::model::version_number::VersionNumber;
@@ -30,7 +30,7 @@ pub(crate) struct FrozenText {
 /// all such problems.
 pub(crate) fn freeze(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     environment: &EnvironmentName,
 ) -> Result<Vec<FrozenText>> {
     let mut found = Vec::new();
@@ -62,7 +62,7 @@ pub(crate) fn freeze(
                 source: version.blob,
                 text,
             }),
-            Err(found) => problems.extend(found.into_iter().map(|problem| Unfrozen {
+            Err(found) => problems.extend(found.into_iter().map(|problem| FreezeProblem {
                 prompt: prompt.id,
                 name: prompt.name.clone(),
                 problem,

@@ -3,7 +3,7 @@
 use crate::model::error::{Error, Result};
 use crate::model::id::PromptId;
 use crate::model::record::Version;
-use crate::model::version_number::{PromptRef, Selector, Spec};
+use crate::model::version_number::{PromptRef, Selector, VersionSpec};
 use crate::storage::Snapshot;
 
 /// Returns the prompt that a reference names.
@@ -32,7 +32,10 @@ pub(crate) fn find_prompt(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result
 }
 
 /// Returns the prompt as [`find_prompt`] does, but accepts the id of a prompt that does not exist.
-pub(crate) fn find_prompt_ever(snapshot: &dyn Snapshot, prompt: &PromptRef) -> Result<PromptId> {
+pub(crate) fn find_prompt_or_deleted(
+    snapshot: &dyn Snapshot,
+    prompt: &PromptRef,
+) -> Result<PromptId> {
     match prompt {
         PromptRef::Id(id) => Ok(*id),
         prompt => find_prompt(snapshot, prompt),
@@ -40,7 +43,7 @@ pub(crate) fn find_prompt_ever(snapshot: &dyn Snapshot, prompt: &PromptRef) -> R
 }
 
 /// Returns the version that a spec selects.
-pub(crate) fn find_version(snapshot: &dyn Snapshot, spec: &Spec) -> Result<Version> {
+pub(crate) fn find_version(snapshot: &dyn Snapshot, spec: &VersionSpec) -> Result<Version> {
     match &spec.prompt {
         // The prompt of an existing version need not be looked up.
         Some(PromptRef::Id(prompt)) => select(snapshot, *prompt, &spec.selector),
@@ -92,7 +95,7 @@ fn by_id(
     };
     match (found, prompt) {
         (Some(version), Some(prompt)) if version.prompt_id != prompt => {
-            Err(Error::ForeignVersion {
+            Err(Error::MismatchedVersion {
                 version: version.id,
                 prompt,
                 owner: version.prompt_id,

@@ -25,13 +25,13 @@ pub(crate) fn gather_partials(
 
 /// The body that a partial referred to at some time, if there was one.
 #[derive(Debug)]
-pub(crate) struct Pointed {
+pub(crate) struct PartialTarget {
     prompt: PromptId,
     environment: EnvironmentName,
     blob: Option<BlobId>,
 }
 
-impl Pointed {
+impl PartialTarget {
     /// Checks whether the partial still refers to this body.
     pub(crate) fn is_so(&self, snapshot: &dyn Snapshot) -> Result<bool> {
         let version = snapshot.version_in(self.prompt, &self.environment)?;
@@ -47,7 +47,7 @@ pub(crate) fn gather(
     read: &dyn Fn(BlobId) -> Result<Body>,
     mut wanted: Vec<PartialUse>,
     most: u64,
-    pointed: &mut Vec<Pointed>,
+    pointed: &mut Vec<PartialTarget>,
 ) -> Result<Option<Partials>> {
     let mut partials = Partials::default();
     let mut left = most;
@@ -57,7 +57,7 @@ pub(crate) fn gather(
             continue;
         }
         let version = snapshot.version_in(partial.prompt, &partial.environment)?;
-        pointed.push(Pointed {
+        pointed.push(PartialTarget {
             prompt: partial.prompt,
             environment: partial.environment.clone(),
             blob: version.as_ref().map(|version| version.blob),

@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 
 use super::current::searchable;
-use super::tail::{Tail, each_content};
+use super::tail::{UnindexedTail, each_content};
 use super::words::words_of;
-use crate::engine::read::bodies::Bodies;
+use crate::engine::read::bodies::BodyReader;
 use crate::model::error::Result;
 use crate::model::record::{Change, Durability};
-use crate::storage::{Index, Searchable, Snapshot};
+use crate::storage::{Index, Indexable, Snapshot};
 
 /// The number of operations, or of bytes in bodies committed by them, from which a tail is long.
 ///
@@ -22,7 +22,7 @@ const BATCH: usize = 64;
 /// Returns the number of unindexed operations.
 pub(crate) fn tail_length(snapshot: &dyn Snapshot) -> Result<u64> {
     let last = snapshot.last_operation()?.map_or(0, |(number, _)| number);
-    Ok(last.saturating_sub(snapshot.searchable_up_to()?))
+    Ok(last.saturating_sub(snapshot.indexed_through()?))
 }
 
 /// Returns whether the tail is long, so that it should be indexed.
@@ -32,7 +32,7 @@ pub(crate) fn tail_is_long(snapshot: &dyn Snapshot) -> Result<bool> {
         return Ok(length > 0);
     }
     let mut bytes: u64 = 0;
-    each_content(snapshot, snapshot.searchable_up_to()?, |_, content| {
+    each_content(snapshot, snapshot.indexed_through()?, |_, content| {
         for change in content.changes {
             if let Change::VersionCreated(version) = change {
                 bytes = bytes.saturating_add(version.size);
@@ -54,7 +54,7 @@ pub(crate) fn tail_is_long(snapshot: &dyn Snapshot) -> Result<bool> {
 /// reason the commits need not be durable.
 pub(crate) fn catch_up(
     index: &dyn Index,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     mut go_on: impl FnMut() -> bool,
 ) -> Result<bool> {
     while tail_length(&**index.snapshot()?)? > 0 {
@@ -64,21 +64,21 @@ pub(crate) fn catch_up(
         // Texts are read and split into words before the transaction blocks other writers. Changes
         // made in the meantime stay in the tail.
         let snapshot = index.snapshot()?;
-        let told = snapshot.searchable_up_to()?;
+        let told = snapshot.indexed_through()?;
         let news = news(&**snapshot, &bodies.apart())?;
         drop(snapshot);
         let mut transaction = index.transaction(Durability::Relaxed)?;
         // Another process may have indexed these operations in the meantime.
-        if transaction.searchable_up_to()? == told {
-            transaction.make_searchable(&news)?;
+        if transaction.indexed_through()? == told {
+            transaction.index_documents(&news)?;
             transaction.commit()?;
         }
     }
     Ok(true)
 }
 
-fn news(snapshot: &dyn Snapshot, bodies: &Bodies) -> Result<Searchable> {
-    let tail = Tail::at_most(snapshot, BATCH)?;
+fn news(snapshot: &dyn Snapshot, bodies: &BodyReader) -> Result<Indexable> {
+    let tail = UnindexedTail::at_most(snapshot, BATCH)?;
     let mut prompts = Vec::with_capacity(tail.prompts.len());
     for id in tail.prompts {
         // A prompt that a later operation touches is indexed with that operation. Until then it
@@ -89,7 +89,7 @@ fn news(snapshot: &dyn Snapshot, bodies: &Bodies) -> Result<Searchable> {
         }
     }
     let messages = tail.created.into_iter();
-    Ok(Searchable {
+    Ok(Indexable {
         up_to: tail.up_to,
         prompts,
         messages: messages.map(|(id, text)| (id, words_of(&text))).collect(),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::merge::together;
 use super::text::{text_of, text_of_large};
 use super::words::words_of;
-use crate::engine::read::bodies::Bodies;
+use crate::engine::read::bodies::BodyReader;
 use crate::model::body::{Body, any_string};
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
@@ -14,12 +14,12 @@ use crate::storage::{SearchablePrompt, SearchableVersion, Snapshot};
 use crate::template::Uses;
 
 /// A prompt and its current versions.
-pub(super) struct Current {
+pub(super) struct CurrentDocuments {
     pub(super) prompt: Prompt,
     pub(super) versions: Vec<Version>,
 }
 
-impl Current {
+impl CurrentDocuments {
     /// Reads a prompt. Returns `None` if it is deleted.
     pub(super) fn of(snapshot: &dyn Snapshot, id: PromptId) -> Result<Option<Self>> {
         let Some(prompt) = snapshot.prompt(id)? else {
@@ -46,10 +46,10 @@ pub(super) fn current_versions(snapshot: &dyn Snapshot, id: PromptId) -> Result<
 /// Returns the entry of a prompt for the index. That of a deleted prompt is empty.
 pub(super) fn searchable(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     id: PromptId,
 ) -> Result<SearchablePrompt> {
-    let current = Current::of(snapshot, id)?;
+    let current = CurrentDocuments::of(snapshot, id)?;
     let name = current
         .as_ref()
         .map(|current| words_of(current.prompt.name.as_str()));
@@ -74,13 +74,13 @@ pub(super) fn searchable(
 /// A damaged body has no text, so that the search can continue. `verify` reports the damage.
 pub(super) fn text_in(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     version: &Version,
 ) -> Result<String> {
     match bodies.read(snapshot, version.blob) {
         Ok(body) if body.is_large() => Ok(text_of_large(body.text())),
         Ok(body) => Ok(text_of(body.json())),
-        Err(Error::Damaged { .. }) => Ok(String::new()),
+        Err(Error::CorruptBody { .. }) => Ok(String::new()),
         Err(error) => Err(error),
     }
 }
@@ -88,13 +88,13 @@ pub(super) fn text_in(
 /// Returns the partials in a version's body, each once.
 pub(super) fn partials_of(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     version: &Version,
 ) -> Result<Vec<(PromptId, EnvironmentName)>> {
     match bodies.read(snapshot, version.blob) {
         Ok(body) if body.is_large() && !may_name_partials(&body) => Ok(Vec::new()),
         Ok(body) => Ok(body.look(|json| named_in(&Uses::of(json)))),
-        Err(Error::Damaged { .. }) => Ok(Vec::new()),
+        Err(Error::CorruptBody { .. }) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

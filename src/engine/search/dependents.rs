@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::current::{Current, partials_of};
-use super::tail::Tail;
-use crate::engine::read::bodies::Bodies;
+use super::current::{CurrentDocuments, partials_of};
+use super::tail::UnindexedTail;
+use crate::engine::read::bodies::BodyReader;
 use crate::model::error::Result;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::Version;
@@ -15,26 +15,26 @@ use crate::storage::Snapshot;
 /// They are sorted by prompt.
 pub(crate) fn dependents(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     prompt: PromptId,
     environment: &EnvironmentName,
 ) -> Result<Vec<Version>> {
-    PartialUsers::of(snapshot, bodies)?.of_partial(prompt, environment)
+    Dependents::of(snapshot, bodies)?.of_partial(prompt, environment)
 }
 
 /// The users of partials: from the index, and for the tail from the bodies themselves.
-pub(crate) struct PartialUsers<'a> {
+pub(crate) struct Dependents<'a> {
     snapshot: &'a dyn Snapshot,
-    tail: Tail,
+    tail: UnindexedTail,
     recent: Vec<(Version, Vec<(PromptId, EnvironmentName)>)>,
 }
 
-impl<'a> PartialUsers<'a> {
-    pub(crate) fn of(snapshot: &'a dyn Snapshot, bodies: &Bodies) -> Result<Self> {
-        let tail = Tail::of(snapshot)?;
+impl<'a> Dependents<'a> {
+    pub(crate) fn of(snapshot: &'a dyn Snapshot, bodies: &BodyReader) -> Result<Self> {
+        let tail = UnindexedTail::of(snapshot)?;
         let mut recent = Vec::new();
         for id in &tail.prompts {
-            let current = Current::of(snapshot, *id)?;
+            let current = CurrentDocuments::of(snapshot, *id)?;
             for version in current.into_iter().flat_map(|current| current.versions) {
                 let partials = partials_of(snapshot, bodies, &version)?;
                 recent.push((version, partials));

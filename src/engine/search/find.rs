@@ -9,9 +9,9 @@ use super::merge::in_runs;
 use super::query;
 use super::score::Score;
 use super::snippet::{Snippet, snippet};
-use super::tail::Tail;
+use super::tail::UnindexedTail;
 use super::words::words_of;
-use crate::engine::read::bodies::Bodies;
+use crate::engine::read::bodies::BodyReader;
 use crate::model::error::Result;
 use crate::model::id::{PromptId, VersionId};
 use crate::model::record::{Prompt, Version};
@@ -28,7 +28,7 @@ pub struct SearchHit {
     /// If the name matched, this is the prompt's highest version, if it has one.
     pub version: Option<Version>,
     /// The part in which the words were found.
-    pub matched: Matched,
+    pub matched: MatchedIn,
     /// The part of the text around the match.
     pub snippet: Snippet,
 }
@@ -37,7 +37,7 @@ pub struct SearchHit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Matched {
+pub enum MatchedIn {
     /// All words are in the prompt's name.
     Name,
     /// The words are in the text of a current version together with the prompt's name.
@@ -52,7 +52,7 @@ pub enum Matched {
 /// with too many words is an error.
 pub(crate) fn search(
     snapshot: &dyn Snapshot,
-    bodies: &Bodies,
+    bodies: &BodyReader,
     text: &str,
     limit: usize,
 ) -> Result<Vec<SearchHit>> {
@@ -60,10 +60,10 @@ pub(crate) fn search(
     if query.phrases.is_empty() || limit == 0 {
         return Ok(Vec::new());
     }
-    let search = Search {
+    let search = SearchRun {
         snapshot,
         bodies,
-        tail: Tail::of(snapshot)?,
+        tail: UnindexedTail::of(snapshot)?,
         query,
     };
     let mut hits = search.prompts(limit)?;
@@ -77,31 +77,31 @@ pub(crate) fn search(
 
 /// The prompts found so far.
 #[derive(Default)]
-struct Found {
+struct MatchedPrompt {
     named: Vec<SearchHit>,
     texts: Vec<(SearchHit, Score)>,
 }
 
-impl Found {
+impl MatchedPrompt {
     fn count(&self) -> usize {
         self.named.len() + self.texts.len()
     }
 }
 
-struct Search<'a> {
+struct SearchRun<'a> {
     snapshot: &'a dyn Snapshot,
-    bodies: &'a Bodies,
-    tail: Tail,
+    bodies: &'a BodyReader,
+    tail: UnindexedTail,
     query: SearchQuery,
 }
 
-impl Search<'_> {
+impl SearchRun<'_> {
     /// Returns prompts whose names match, then prompts whose texts match, best first.
     ///
     /// Among the names, prompts of the tail come first, the most recently changed one at the start.
     /// Those of the index follow in its order.
     fn prompts(&self, limit: usize) -> Result<Vec<SearchHit>> {
-        let mut found = Found::default();
+        let mut found = MatchedPrompt::default();
         for id in self.tail.prompts.iter().rev() {
             self.look_into(*id, &mut found)?;
         }
@@ -127,7 +127,7 @@ impl Search<'_> {
     }
 
     /// Adds the match of a prompt, if there is one.
-    fn look_into(&self, id: PromptId, found: &mut Found) -> Result<()> {
+    fn look_into(&self, id: PromptId, found: &mut MatchedPrompt) -> Result<()> {
         let Some(prompt) = self.snapshot.prompt(id)? else {
             return Ok(());
         };
@@ -135,7 +135,7 @@ impl Search<'_> {
         if self.query.is_in(&[&name]) {
             found.named.push(SearchHit {
                 version: self.snapshot.highest_version(id, None)?,
-                matched: Matched::Name,
+                matched: MatchedIn::Name,
                 snippet: snippet(prompt.name.as_str(), &self.query),
                 prompt,
             });
@@ -148,7 +148,7 @@ impl Search<'_> {
                 let hit = SearchHit {
                     prompt,
                     version: Some(version),
-                    matched: Matched::Text,
+                    matched: MatchedIn::Text,
                     snippet: snippet(&text, &self.query),
                 };
                 let score = Score::of(&self.query, &name, &words);
@@ -184,7 +184,7 @@ impl Search<'_> {
             prompt,
             snippet: snippet(&version.message, &self.query),
             version: Some(version),
-            matched: Matched::Message,
+            matched: MatchedIn::Message,
         }))
     }
 }

@@ -9,7 +9,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::storage::{Phrase, SearchQuery, Words};
+use crate::storage::{Phrase, SearchQuery, WordQuery};
 
 /// The number of words in a run.
 ///
@@ -17,15 +17,15 @@ use crate::storage::{Phrase, SearchQuery, Words};
 const RUN: usize = 3;
 
 /// Returns the words to index for these texts.
-pub(crate) fn together(texts: &[Words]) -> Words {
+pub(crate) fn together(texts: &[WordQuery]) -> WordQuery {
     let [first, others @ ..] = texts else {
-        return Words::default();
+        return WordQuery::default();
     };
     let mut all = first.clone();
     if others.is_empty() {
         return all;
     }
-    let mut runs = Runs::default();
+    let mut runs = SortedRuns::default();
     runs.new_in(first, |_, _| {});
     for text in others {
         let words: Vec<&str> = text.iter().collect();
@@ -47,14 +47,14 @@ pub(crate) fn together(texts: &[Words]) -> Words {
 
 /// The runs that occurred so far.
 #[derive(Default)]
-struct Runs<'a> {
+struct SortedRuns<'a> {
     words: HashMap<&'a str, usize>,
     runs: HashSet<[usize; RUN]>,
 }
 
-impl<'a> Runs<'a> {
+impl<'a> SortedRuns<'a> {
     /// Passes the positions of a text's new runs to `show`. A text shorter than a run is one run.
-    fn new_in(&mut self, text: &'a Words, mut show: impl FnMut(usize, usize)) {
+    fn new_in(&mut self, text: &'a WordQuery, mut show: impl FnMut(usize, usize)) {
         let mut numbers = Vec::new();
         for word in text.iter() {
             let next = self.words.len() + 1;
@@ -95,7 +95,7 @@ mod tests {
     use crate::engine::search::words::words_of;
 
     fn told(texts: &[&str]) -> String {
-        let texts: Vec<Words> = texts.iter().map(|text| words_of(text)).collect();
+        let texts: Vec<WordQuery> = texts.iter().map(|text| words_of(text)).collect();
         let told = together(&texts);
         told.as_str().replace('\u{fdd0}', "|").trim().to_owned()
     }
@@ -138,7 +138,7 @@ mod tests {
     fn each_phrase_of_each_text_is_found() {
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..300 {
-            let mut text = || -> Words {
+            let mut text = || -> WordQuery {
                 let length = random.usize(0..12);
                 (0..length)
                     .map(|_| ["a", "b", "cd"][random.usize(0..3)])

@@ -2,7 +2,7 @@
 //!
 //! A commit does not update the search index, because that would take longer than the commit
 //! itself. Instead, a search reads the operations that are not indexed yet. The prompts that they
-//! touched form the [tail](tail::Tail), whose current state is searched directly. A result
+//! touched form the [tail](tail::UnindexedTail), whose current state is searched directly. A result
 //! therefore reflects one moment and is never stale, however far the index is behind. A long tail
 //! is indexed in the background: see [`catch_up`].
 
@@ -21,12 +21,12 @@ pub(crate) mod text;
 pub(crate) mod verify;
 pub(crate) mod words;
 
-pub use find::{Matched, SearchHit};
+pub use find::{MatchedIn, SearchHit};
 pub use snippet::Snippet;
 
 #[cfg(test)]
 use catch_up::tail_length;
 pub(crate) use catch_up::{LONG_TAIL, catch_up, tail_is_long};
-pub(crate) use dependents::{PartialUsers, dependents};
+pub(crate) use dependents::{Dependents, dependents};
 pub(crate) use find::search;
-pub(crate) use verify::Expected;
+pub(crate) use verify::ExpectedIndex;

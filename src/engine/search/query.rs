@@ -2,7 +2,7 @@
 
 use super::words::words_of;
 use crate::model::error::Result;
-use crate::model::invalid_argument::Invalid;
+use crate::model::invalid_argument::InvalidArgument;
 use crate::storage::{Phrase, SearchQuery};
 
 /// The maximum number of words in a query.
@@ -30,7 +30,7 @@ pub(super) fn read(text: &str) -> Result<SearchQuery> {
     let all = phrases.iter().flat_map(|phrase| phrase.words.iter());
     if all.take(MOST + 1).count() > MOST {
         let reason = format!("it has more than {MOST} words");
-        return Err(Invalid::new("search", text, reason).into());
+        return Err(InvalidArgument::new("search", text, reason).into());
     }
     Ok(SearchQuery { phrases })
 }

@@ -1,6 +1,6 @@
 //! Ranking of texts for which the search index has no comparable score.
 
-use crate::storage::{Phrase, SearchQuery, Words};
+use crate::storage::{Phrase, SearchQuery, WordQuery};
 
 /// The inputs for a text's rank.
 ///
@@ -14,7 +14,7 @@ pub(super) struct Score {
 }
 
 impl Score {
-    pub(super) fn of(query: &SearchQuery, name: &Words, text: &Words) -> Self {
+    pub(super) fn of(query: &SearchQuery, name: &WordQuery, text: &WordQuery) -> Self {
         let phrases = query.phrases.iter();
         Self {
             counts: phrases
@@ -43,7 +43,7 @@ impl Score {
     }
 }
 
-fn count(words: &Words, phrase: &Phrase) -> usize {
+fn count(words: &WordQuery, phrase: &Phrase) -> usize {
     // The trailing space is not part of the match, because the next occurrence begins with it.
     let wanted = phrase.words.as_str().trim_end_matches(' ');
     let text = words.as_str();

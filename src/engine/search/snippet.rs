@@ -39,7 +39,7 @@ pub(super) fn snippet(text: &str, query: &SearchQuery) -> Snippet {
     });
     let start = best.map_or(0, |first| found[first].0.start);
     let window = window(text, start);
-    let mut written = Written::default();
+    let mut written = OneLine::default();
     if window.start > 0 {
         written.text.push('…');
     }
@@ -129,13 +129,13 @@ fn merged(ranges: impl Iterator<Item = Range<usize>>) -> impl Iterator<Item = Ra
 
 /// A text written on one line, with the origin of its characters.
 #[derive(Default)]
-struct Written {
+struct OneLine {
     text: String,
     /// For each character that was read, its offset in the original text and the offset written to.
     places: Vec<(usize, usize)>,
 }
 
-impl Written {
+impl OneLine {
     fn push(&mut self, at: usize, c: char) {
         self.places.push((at, self.text.len()));
         if !c.is_whitespace() {

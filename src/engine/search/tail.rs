@@ -22,7 +22,7 @@ pub(super) fn each_content(
 
 /// The prompts and versions that a range of operations touched.
 #[derive(Debug, Default)]
-pub(super) struct Tail {
+pub(super) struct UnindexedTail {
     /// The number of the last of these operations.
     pub(super) up_to: u64,
     /// The touched prompts, each once, in the order in which they were first touched.
@@ -32,7 +32,7 @@ pub(super) struct Tail {
     touched: HashSet<PromptId>,
 }
 
-impl Tail {
+impl UnindexedTail {
     /// Reads all unindexed operations.
     pub(super) fn of(snapshot: &dyn Snapshot) -> Result<Self> {
         Self::at_most(snapshot, usize::MAX)
@@ -43,7 +43,7 @@ impl Tail {
     /// An operation without changes counts as one change.
     pub(super) fn at_most(snapshot: &dyn Snapshot, most: usize) -> Result<Self> {
         let mut tail = Self {
-            up_to: snapshot.searchable_up_to()?,
+            up_to: snapshot.indexed_through()?,
             ..Self::default()
         };
         let mut seen = 0;

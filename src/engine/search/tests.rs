@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::read::bodies::Bodies;
+use crate::engine::read::bodies::BodyReader;
 use crate::model::id::{EnvironmentName, PromptId};
 use crate::storage::testing::values::{
     environment, environment_change, prompt_change, prompt_id, state, version_id, version_restored,
@@ -13,10 +13,10 @@ fn body(text: &str) -> Vec<u8> {
 /// Runs `look` on an index with no operation indexed, and again with all of them indexed.
 fn both(
     scribe: impl FnOnce(&mut Scribe<'_>),
-    look: impl Fn(&dyn crate::storage::Snapshot, &Bodies),
+    look: impl Fn(&dyn crate::storage::Snapshot, &BodyReader),
 ) {
     let (index, blobs) = in_memory();
-    let bodies = Bodies::new(blobs);
+    let bodies = BodyReader::new(blobs);
     scribe(&mut Scribe::new(&*index));
     look(&**index.snapshot().unwrap(), &bodies);
     catch_up(&*index, &bodies, || true).unwrap();
@@ -29,7 +29,7 @@ fn both(
 #[test]
 fn a_restored_version_is_found_again() {
     let (index, blobs) = in_memory();
-    let bodies = Bodies::new(blobs);
+    let bodies = BodyReader::new(blobs);
     let mut scribe = Scribe::new(&*index);
     let found = |word: &str| {
         let snapshot = index.snapshot().unwrap();
@@ -42,13 +42,13 @@ fn a_restored_version_is_found_again() {
     scribe.commit_body(1, 2, "1.1", &body("second"));
     tell();
     scribe.delete_version(1, 2);
-    assert_eq!(found("first"), [Matched::Text]);
+    assert_eq!(found("first"), [MatchedIn::Text]);
     assert_eq!(found("second"), []);
     tell();
     scribe.write(vec![version_restored(prompt_id(1), version_id(2))]);
     for _ in 0..2 {
         assert_eq!(found("first"), []);
-        assert_eq!(found("second"), [Matched::Text]);
+        assert_eq!(found("second"), [MatchedIn::Text]);
         assert_eq!(found("message").len(), 2);
         tell();
     }
@@ -61,9 +61,9 @@ fn a_restored_version_is_found_again() {
         environment_change(prompt_id(1), "staging", None, Some(version_id(1))),
     ]);
     for _ in 0..2 {
-        assert_eq!(found("first again"), [Matched::Text]);
+        assert_eq!(found("first again"), [MatchedIn::Text]);
         assert_eq!(found("name"), []);
-        assert_eq!(found("message"), [Matched::Message]);
+        assert_eq!(found("message"), [MatchedIn::Message]);
         tell();
     }
 }
@@ -134,7 +134,7 @@ fn affected_versions_are_found_at_any_depth() {
     };
     both(scribe, |snapshot, bodies| {
         let affected = |moved| {
-            let users = PartialUsers::of(snapshot, bodies).unwrap();
+            let users = Dependents::of(snapshot, bodies).unwrap();
             let found = users.affected(moved).unwrap().into_iter();
             let mut ids: Vec<PromptId> = found.map(|version| version.prompt_id).collect();
             ids.sort();

@@ -23,7 +23,7 @@ const FIRST: [&str; 3] = ["messages", "tools", "response_format"];
 /// All strings are text, except the values of `role` and `type`. The name of a member is text if it
 /// is the name of a parameter in the `properties` of a schema.
 pub(super) fn text_of(body: &Value) -> String {
-    let mut text = Text::default();
+    let mut text = DocumentText::default();
     let Value::Object(members) = body else {
         return text.0;
     };
@@ -44,20 +44,20 @@ pub(super) fn text_of(body: &Value) -> String {
 ///
 /// If several members have the same name, all of them are included.
 pub(super) fn text_of_large(body: &str) -> String {
-    let mut sections: [Text; FIRST.len() + 1] = Default::default();
+    let mut sections: [DocumentText; FIRST.len() + 1] = Default::default();
     let mut from = serde_json::Deserializer::from_str(body);
     // The body's hash was verified, so this is the JSON object that was accepted, and parsing
     // cannot fail.
     let _ = from.deserialize_map(Sections(&mut sections));
-    let mut text = Text::default();
-    for Text(section) in sections.iter().filter(|section| !section.0.is_empty()) {
+    let mut text = DocumentText::default();
+    for DocumentText(section) in sections.iter().filter(|section| !section.0.is_empty()) {
         text.add_line(section);
     }
     text.0
 }
 
 /// The members of a body in the order of [`FIRST`], followed by the rest.
-struct Sections<'t>(&'t mut [Text; FIRST.len() + 1]);
+struct Sections<'t>(&'t mut [DocumentText; FIRST.len() + 1]);
 
 impl<'de> Visitor<'de> for Sections<'_> {
     type Value = ();
@@ -70,19 +70,19 @@ impl<'de> Visitor<'de> for Sections<'_> {
         while let Some(name) = members.next_key::<String>()? {
             let place = FIRST.iter().position(|first| *first == name);
             let to = &mut self.0[place.unwrap_or(FIRST.len())];
-            members.next_value_seed(Member { name: &name, to })?;
+            members.next_value_seed(SectionMember { name: &name, to })?;
         }
         Ok(())
     }
 }
 
 /// A visitor for the value of a member with this name, or for one of its elements.
-struct Member<'t> {
+struct SectionMember<'t> {
     name: &'t str,
-    to: &'t mut Text,
+    to: &'t mut DocumentText,
 }
 
-impl<'de> DeserializeSeed<'de> for Member<'_> {
+impl<'de> DeserializeSeed<'de> for SectionMember<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -90,7 +90,7 @@ impl<'de> DeserializeSeed<'de> for Member<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Member<'_> {
+impl<'de> Visitor<'de> for SectionMember<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,7 +125,7 @@ impl<'de> Visitor<'de> for Member<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         let Self { name, to } = self;
         while elements
-            .next_element_seed(Member { name, to: &mut *to })?
+            .next_element_seed(SectionMember { name, to: &mut *to })?
             .is_some()
         {}
         Ok(())
@@ -136,7 +136,7 @@ impl<'de> Visitor<'de> for Member<'_> {
             if self.name == "properties" {
                 self.to.add_piece(&member);
             }
-            members.next_value_seed(Member {
+            members.next_value_seed(SectionMember {
                 name: &member,
                 to: &mut *self.to,
             })?;
@@ -146,9 +146,9 @@ impl<'de> Visitor<'de> for Member<'_> {
 }
 
 #[derive(Default)]
-struct Text(String);
+struct DocumentText(String);
 
-impl Text {
+impl DocumentText {
     fn add_string(&mut self, name: &str, text: &str) {
         if !matches!(name, "role" | "type") {
             self.add_piece(text);

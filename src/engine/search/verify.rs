@@ -5,19 +5,19 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::current::named_in;
-use super::tail::Tail;
+use super::tail::UnindexedTail;
 use super::words::words_of;
 use crate::model::error::Result;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
-use crate::storage::{PromptTable, Snapshot, Told};
+use crate::storage::{IndexedItem, PromptTable, Snapshot};
 use crate::template::Uses;
 
 /// The expected contents of the search index, collected while a store is verified.
 ///
 /// A prompt in the tail is not checked, because search does not use what is indexed of it.
 #[derive(Debug)]
-pub(crate) struct Expected {
-    tail: Tail,
+pub(crate) struct ExpectedIndex {
+    tail: UnindexedTail,
     recent: HashSet<VersionId>,
     /// The current versions of live prompts, with their bodies.
     current: HashMap<PromptId, Vec<(VersionId, BlobId)>>,
@@ -28,9 +28,9 @@ pub(crate) struct Expected {
     partials: HashMap<BlobId, Vec<(PromptId, EnvironmentName)>>,
 }
 
-impl Expected {
+impl ExpectedIndex {
     pub(crate) fn new(snapshot: &dyn Snapshot) -> Result<Self> {
-        let tail = Tail::of(snapshot)?;
+        let tail = UnindexedTail::of(snapshot)?;
         Ok(Self {
             recent: tail.created.iter().map(|(id, _)| *id).collect(),
             tail,
@@ -88,10 +88,10 @@ impl Expected {
         let mut wrong = Vec::new();
         snapshot.each_searchable(&mut |told| {
             match told {
-                Told::Message(id) if self.messages.remove(&id) => {}
-                Told::Message(id) => wrong.push(format!("the message of {id} is indexed, but should not be")),
-                Told::Prompt(id, _) if self.tail.touched(id) => {}
-                Told::Prompt(id, mut found) => {
+                IndexedItem::Message(id) if self.messages.remove(&id) => {}
+                IndexedItem::Message(id) => wrong.push(format!("the message of {id} is indexed, but should not be")),
+                IndexedItem::Prompt(id, _) if self.tail.touched(id) => {}
+                IndexedItem::Prompt(id, mut found) => {
                     found.sort();
                     let current = self.current.remove(&id).unwrap_or_default();
                     let expected = current.into_iter().map(|(version, blob)| {

@@ -10,7 +10,7 @@ use std::ops::Range;
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::storage::Words;
+use crate::storage::WordQuery;
 
 /// The number of characters of a word that count. The rest of a longer word is ignored.
 const MOST_CHARS: usize = 64;
@@ -42,8 +42,8 @@ pub(super) fn each_word(text: &str, mut show: impl FnMut(Range<usize>, &str)) {
 }
 
 /// Returns the words of a text.
-pub(super) fn words_of(text: &str) -> Words {
-    let mut words = Words::default();
+pub(super) fn words_of(text: &str) -> WordQuery {
+    let mut words = WordQuery::default();
     each_word(text, |_, word| words.push(word));
     words
 }

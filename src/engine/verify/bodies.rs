@@ -7,12 +7,12 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
-use super::run::{Depth, Report, Violation, damage};
-use crate::engine::search::Expected;
+use super::run::{Depth, VerifyReport, Violation, damage};
+use crate::engine::search::ExpectedIndex;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
 use crate::storage;
-use crate::storage::{Blobs, ErrorKind, Index, Snapshot, StoredBlob};
+use crate::storage::{Blobs, Index, Snapshot, StorageErrorKind, StoredBlob};
 
 /// A check of all bodies of a store.
 pub(super) struct BodyCheck<'a> {
@@ -27,7 +27,7 @@ pub(super) struct BodyCheck<'a> {
 const AT_ONCE: usize = 256;
 
 /// A body to check.
-struct Job {
+struct BodyJob {
     /// The body's position in the order in which the index lists them.
     number: u64,
     id: BlobId,
@@ -37,13 +37,13 @@ struct Job {
 }
 
 /// The result of a job.
-struct Outcome {
+struct BodyOutcome {
     number: u64,
     id: BlobId,
-    found: Result<Found>,
+    found: Result<BodyState>,
 }
 
-enum Found {
+enum BodyState {
     Sound { size: u64, bytes: Vec<u8> },
     OtherSize { size: u64, told: u64 },
     OtherHash { size: usize },
@@ -56,12 +56,12 @@ impl BodyCheck<'_> {
     pub(super) fn check(
         mut self,
         snapshot: &dyn Snapshot,
-        search: &mut Option<Expected>,
-        report: &mut Report,
+        search: &mut Option<ExpectedIndex>,
+        report: &mut VerifyReport,
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let (give, given) = sync_channel::<Vec<Job>>(2 * threads);
+        let (give, given) = sync_channel::<Vec<BodyJob>>(2 * threads);
         let given = Mutex::new(given);
         let (tell, told) = channel();
         let mut wrong: Vec<(u64, Violation)> = Vec::new();
@@ -81,7 +81,7 @@ impl BodyCheck<'_> {
             drop(tell);
             // It is dropped on an error too, which ends the threads.
             let give = give;
-            let hand_on = |jobs: Vec<Job>| match started {
+            let hand_on = |jobs: Vec<BodyJob>| match started {
                 0 => self.look_at_all(jobs),
                 _ => {
                     // The threads receive until `give` is dropped, so sending does not fail.
@@ -103,7 +103,7 @@ impl BodyCheck<'_> {
                     }
                 }
                 let wanted = search.as_ref().is_some_and(|search| search.wants(id));
-                jobs.push(Job {
+                jobs.push(BodyJob {
                     number,
                     id,
                     stored,
@@ -148,7 +148,7 @@ impl BodyCheck<'_> {
         Ok(())
     }
 
-    fn work(&self, given: &Mutex<Receiver<Vec<Job>>>, tell: &Sender<Vec<Outcome>>) {
+    fn work(&self, given: &Mutex<Receiver<Vec<BodyJob>>>, tell: &Sender<Vec<BodyOutcome>>) {
         loop {
             let jobs = match given.lock() {
                 Ok(given) => given.recv(),
@@ -161,8 +161,8 @@ impl BodyCheck<'_> {
         }
     }
 
-    fn look_at_all(&self, jobs: Vec<Job>) -> Vec<Outcome> {
-        let outcome = |job: Job| Outcome {
+    fn look_at_all(&self, jobs: Vec<BodyJob>) -> Vec<BodyOutcome> {
+        let outcome = |job: BodyJob| BodyOutcome {
             number: job.number,
             id: job.id,
             found: self.look(job.id, job.stored, job.wanted),
@@ -170,36 +170,36 @@ impl BodyCheck<'_> {
         jobs.into_iter().map(outcome).collect()
     }
 
-    fn look(&self, id: BlobId, stored: StoredBlob, wanted: bool) -> Result<Found> {
+    fn look(&self, id: BlobId, stored: StoredBlob, wanted: bool) -> Result<BodyState> {
         let (bytes, told) = match stored {
             StoredBlob::Journaled(bytes) => (Some(bytes), None),
             StoredBlob::Settled(size) if self.depth == Depth::Quick => {
                 return Ok(match self.blobs.holds(id)? {
-                    true => Found::Sound {
+                    true => BodyState::Sound {
                         size,
                         bytes: Vec::new(),
                     },
-                    false => Found::Missing,
+                    false => BodyState::Missing,
                 });
             }
             StoredBlob::Settled(size) => match read_settled(self.blobs, id) {
                 Ok(bytes) => (bytes, Some(size)),
                 Err(error) if is_damage(&error) => {
                     let reason = error.in_full();
-                    return Ok(Found::Unreadable { reason });
+                    return Ok(BodyState::Unreadable { reason });
                 }
                 Err(error) => return Err(error.into()),
             },
         };
         Ok(match bytes {
-            None => Found::Missing,
-            Some(bytes) if BlobId::of(&bytes) != id => Found::OtherHash { size: bytes.len() },
+            None => BodyState::Missing,
+            Some(bytes) if BlobId::of(&bytes) != id => BodyState::OtherHash { size: bytes.len() },
             Some(bytes) => {
                 let size = bytes.len() as u64;
                 match told.filter(|told| *told != size) {
-                    Some(told) => Found::OtherSize { size, told },
-                    None if wanted => Found::Sound { size, bytes },
-                    None => Found::Sound {
+                    Some(told) => BodyState::OtherSize { size, told },
+                    None if wanted => BodyState::Sound { size, bytes },
+                    None => BodyState::Sound {
                         size,
                         bytes: Vec::new(),
                     },
@@ -210,15 +210,15 @@ impl BodyCheck<'_> {
 
     fn take(
         &self,
-        outcomes: Vec<Outcome>,
-        search: &mut Option<Expected>,
-        report: &mut Report,
+        outcomes: Vec<BodyOutcome>,
+        search: &mut Option<ExpectedIndex>,
+        report: &mut VerifyReport,
         wrong: &mut Vec<(u64, Violation)>,
     ) -> Result<()> {
-        for Outcome { number, id, found } in outcomes {
+        for BodyOutcome { number, id, found } in outcomes {
             report.bodies += 1;
             let mut found = found?;
-            if let Found::Missing = found {
+            if let BodyState::Missing = found {
                 // The body was collected after the snapshot was taken and may have been stored
                 // again, or it is missing.
                 match self.index.snapshot()?.blob(id) {
@@ -226,24 +226,24 @@ impl BodyCheck<'_> {
                     Ok(None) => continue,
                     Err(error) => {
                         let reason = damage(error.into())?;
-                        found = Found::Unreadable { reason };
+                        found = BodyState::Unreadable { reason };
                     }
                 }
             }
             let detail = match found {
-                Found::Sound { size, bytes } => {
+                BodyState::Sound { size, bytes } => {
                     report.bytes += size;
                     if let Some(search) = search {
                         search.body(id, &bytes);
                     }
                     continue;
                 }
-                Found::OtherSize { size, told } => {
+                BodyState::OtherSize { size, told } => {
                     format!("it has {size} bytes, but the index says {told}")
                 }
-                Found::OtherHash { size } => format!("its {size} bytes have a different hash"),
-                Found::Unreadable { reason } => reason,
-                Found::Missing => "it is missing".into(),
+                BodyState::OtherHash { size } => format!("its {size} bytes have a different hash"),
+                BodyState::Unreadable { reason } => reason,
+                BodyState::Missing => "it is missing".into(),
             };
             wrong.push((number, Violation::Body { blob: id, detail }));
         }
@@ -255,18 +255,18 @@ impl BodyCheck<'_> {
 ///
 /// This is the case if the stored bytes are corrupt, if the file's name belongs to a directory, or
 /// if the medium fails at this place. Any other error concerns the process or the whole store.
-fn is_damage(error: &storage::Error) -> bool {
+fn is_damage(error: &storage::StorageError) -> bool {
     /// EIO on Unix, ERROR_CRC on Windows.
     const MEDIUM: i32 = if cfg!(windows) { 23 } else { 5 };
     let cause = error.source().and_then(|cause| cause.downcast_ref());
-    error.kind() == ErrorKind::Corrupt
+    error.kind() == StorageErrorKind::Corrupt
         || cause.is_some_and(|cause: &io::Error| {
             cause.raw_os_error() == Some(MEDIUM) || cause.kind() == io::ErrorKind::IsADirectory
         })
 }
 
 /// Reads an intact copy of a body, or the bytes in its place if there is none.
-fn read_settled(blobs: &dyn Blobs, id: BlobId) -> storage::Result<Option<Vec<u8>>> {
+fn read_settled(blobs: &dyn Blobs, id: BlobId) -> storage::StorageResult<Option<Vec<u8>>> {
     let mut found = None;
     blobs.get(id, &mut |bytes| {
         let is_sound = BlobId::of(&bytes) == id;
@@ -281,7 +281,7 @@ fn read_settled(blobs: &dyn Blobs, id: BlobId) -> storage::Result<Option<Vec<u8>
 /// A body for which the report already has a violation gets no second one.
 pub(super) fn check_loose(
     blobs: &dyn Blobs,
-    report: &mut Report,
+    report: &mut VerifyReport,
     progress: &mut dyn FnMut(u64),
 ) -> Result<()> {
     let bodies = report

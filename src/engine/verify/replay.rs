@@ -8,7 +8,7 @@ use crate::engine::write::operation_text;
 use crate::model::error::{Error, Result};
 use crate::model::id::PromptId;
 use crate::model::record::{Change, OperationFilter};
-use crate::storage::{ErrorKind, PromptRows, Snapshot};
+use crate::storage::{PromptRows, Snapshot, StorageErrorKind};
 
 /// The limit for reading changes several times, as a multiple of all changes.
 ///
@@ -29,14 +29,14 @@ pub(super) struct Replay {
 
 pub(super) enum ReplayError {
     Contradiction(String),
-    Backend(Error),
+    Storage(Error),
 }
 
-impl From<crate::storage::Error> for ReplayError {
-    fn from(error: crate::storage::Error) -> Self {
+impl From<crate::storage::StorageError> for ReplayError {
+    fn from(error: crate::storage::StorageError) -> Self {
         match error.kind() {
-            ErrorKind::Corrupt => Self::Contradiction(error.in_full()),
-            _ => Self::Backend(error.into()),
+            StorageErrorKind::Corrupt => Self::Contradiction(error.in_full()),
+            _ => Self::Storage(error.into()),
         }
     }
 }
@@ -73,7 +73,7 @@ impl Replay {
         });
         match visited {
             // The replay of each prompt then reports the problem.
-            Err(Error::Backend(error)) if error.kind() == ErrorKind::Corrupt => Ok(()),
+            Err(Error::Storage(error)) if error.kind() == StorageErrorKind::Corrupt => Ok(()),
             visited => {
                 self.all = Some(all);
                 visited

@@ -9,16 +9,16 @@ use serde::Serialize;
 
 use super::bodies::BodyCheck;
 use super::replay::{Replay, ReplayError};
-use crate::engine::search::Expected;
+use crate::engine::search::ExpectedIndex;
 use crate::model::error::{Error, Result};
 use crate::model::id::{BlobId, OperationId, PromptId};
 use crate::model::record::{OperationContent, PromptState};
-use crate::storage::{Blobs, ErrorKind, Index, PromptTable, Snapshot};
+use crate::storage::{Blobs, Index, PromptTable, Snapshot, StorageErrorKind};
 
 /// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Report {
+pub struct VerifyReport {
     /// Operations whose hash in the chain was checked.
     pub operations: u64,
     /// Prompts, deleted ones included, whose rows were compared with a replay of their operations.
@@ -35,7 +35,7 @@ pub struct Report {
     pub violations: Vec<Violation>,
 }
 
-impl Report {
+impl VerifyReport {
     /// Returns true if no violation was found.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -43,7 +43,7 @@ impl Report {
     }
 }
 
-impl Report {
+impl VerifyReport {
     pub(super) fn index_is_damaged(&mut self, detail: String) {
         // The text of an index's error begins with the same prefix as the violation's.
         let detail = detail.trim_start_matches("index: ").to_owned();
@@ -126,7 +126,7 @@ pub(crate) fn verify(
     depth: Depth,
     pins: &[OperationId],
     progress: &mut dyn FnMut(u64),
-) -> Result<Report> {
+) -> Result<VerifyReport> {
     loop {
         let snapshot = index.snapshot()?;
         let report = verify_snapshot(index, &**snapshot, blobs, depth, pins, progress);
@@ -143,7 +143,7 @@ pub(crate) fn verify_damaged(
     index: &dyn Index,
     blobs: &dyn Blobs,
     pins: &[OperationId],
-    report: &mut Report,
+    report: &mut VerifyReport,
     progress: &mut dyn FnMut(u64),
 ) -> Result<()> {
     let found = verify(index, blobs, Depth::Full, pins, progress)?;
@@ -155,7 +155,7 @@ pub(crate) fn verify_damaged(
 /// Verifies the bodies of a store whose index cannot be read.
 pub(crate) fn verify_bodies(
     blobs: &dyn Blobs,
-    report: &mut Report,
+    report: &mut VerifyReport,
     progress: &mut dyn FnMut(u64),
 ) -> Result<()> {
     check_packs(blobs, Depth::Full, report)?;
@@ -165,7 +165,7 @@ pub(crate) fn verify_bodies(
 /// Describes an error that is caused by damage; returns any other error.
 pub(super) fn damage(error: Error) -> Result<String> {
     match error {
-        Error::Backend(error) if error.kind() == ErrorKind::Corrupt => Ok(error.in_full()),
+        Error::Storage(error) if error.kind() == StorageErrorKind::Corrupt => Ok(error.in_full()),
         error => Err(error),
     }
 }
@@ -177,8 +177,8 @@ fn verify_snapshot(
     depth: Depth,
     pins: &[OperationId],
     progress: &mut dyn FnMut(u64),
-) -> Result<Report> {
-    let mut report = Report::default();
+) -> Result<VerifyReport> {
+    let mut report = VerifyReport::default();
     if depth == Depth::Quick {
         check_packs(blobs, depth, &mut report)?;
         match snapshot.last_operation() {
@@ -204,7 +204,7 @@ fn verify_snapshot(
     check_chain(snapshot, pins, &mut replay, &mut report)?;
     // Without the operations, the expected search index is unknown. Damage to them is in the report
     // already.
-    let mut search = Expected::new(snapshot).ok();
+    let mut search = ExpectedIndex::new(snapshot).ok();
     let live = match check_prompts(snapshot, replay, &mut search, &mut report) {
         Ok(live) => Some(live),
         Err(error) => {
@@ -233,7 +233,7 @@ fn verify_snapshot(
     Ok(report)
 }
 
-fn check_packs(blobs: &dyn Blobs, depth: Depth, report: &mut Report) -> Result<()> {
+fn check_packs(blobs: &dyn Blobs, depth: Depth, report: &mut VerifyReport) -> Result<()> {
     let wrong = blobs.check_packs(depth == Depth::Full)?.into_iter();
     let details = wrong.map(|detail| Violation::Pack { detail });
     report.violations.extend(details);
@@ -248,7 +248,7 @@ fn check_chain(
     snapshot: &dyn Snapshot,
     pins: &[OperationId],
     replay: &mut Replay,
-    report: &mut Report,
+    report: &mut VerifyReport,
 ) -> Result<()> {
     let mut pins: HashSet<OperationId> = pins.iter().copied().collect();
     let (mut number, mut id) = (0, OperationId::ROOT);
@@ -297,8 +297,8 @@ fn check_chain(
 fn check_prompts(
     snapshot: &dyn Snapshot,
     mut replay: Replay,
-    search: &mut Option<Expected>,
-    report: &mut Report,
+    search: &mut Option<ExpectedIndex>,
+    report: &mut VerifyReport,
 ) -> Result<HashMap<BlobId, u64>> {
     let mut live: HashMap<BlobId, u64> = HashMap::new();
     replay.prepare(snapshot)?;
@@ -314,7 +314,7 @@ fn check_prompts(
         let details = match replay.take(snapshot, found.id) {
             Ok(replayed) => differences(&replayed.to_table(), &found),
             Err(ReplayError::Contradiction(detail)) => vec![detail],
-            Err(ReplayError::Backend(error)) => return Err(error),
+            Err(ReplayError::Storage(error)) => return Err(error),
         };
         let mut details = details;
         let counted = match snapshot.prompt(found.id) {

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::model::clock;
 use crate::model::id::{BlobId, PromptId};
 use crate::storage;
-use crate::storage::{Blobs, Effort, Hold, Kin, Pack};
+use crate::storage::{Blobs, DeltaGroup, Effort, LockGuard, Pack};
 
 /// Up to this number of bodies are journaled rather than packed; a pack costs extra flushes.
 const FEW: usize = 64;
@@ -21,10 +21,10 @@ const FEW: usize = 64;
 const FEW_BYTES: usize = 4 * 1024 * 1024;
 
 /// The bodies of a change that may be large.
-pub(crate) struct Bulk<'a> {
+pub(crate) struct BulkBodies<'a> {
     blobs: &'a dyn Blobs,
     /// The bodies as long as they are few; empty once a pack is begun.
-    few: Vec<New>,
+    few: Vec<NewBody>,
     bytes: usize,
     /// The time at which the bodies are written, by the system's clock.
     now: DateTime<Utc>,
@@ -32,27 +32,27 @@ pub(crate) struct Bulk<'a> {
 }
 
 /// A body that is not stored yet.
-pub(crate) struct New {
+pub(crate) struct NewBody {
     pub(crate) id: BlobId,
     pub(crate) bytes: Vec<u8>,
-    kin: Kin,
+    kin: DeltaGroup,
 }
 
 /// Where the bodies of a change are once it is complete.
-pub(crate) enum Finished {
+pub(crate) enum FinishedBodies {
     /// In a durable pack, which is locked until the rows that refer to its bodies are committed.
-    Packed(Box<dyn Hold>),
+    Packed(Box<dyn LockGuard>),
     /// Still in memory, because they are few.
-    Few(Vec<New>),
+    Few(Vec<NewBody>),
 }
 
-impl fmt::Debug for Bulk<'_> {
+impl fmt::Debug for BulkBodies<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bulk").finish_non_exhaustive()
+        f.debug_struct("BulkBodies").finish_non_exhaustive()
     }
 }
 
-impl<'a> Bulk<'a> {
+impl<'a> BulkBodies<'a> {
     pub(crate) fn new(blobs: &'a dyn Blobs) -> Self {
         Self {
             blobs,
@@ -64,18 +64,23 @@ impl<'a> Bulk<'a> {
     }
 
     /// Adds a body that is not stored yet.
-    pub(crate) fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin) -> storage::Result<()> {
+    pub(crate) fn add(
+        &mut self,
+        id: BlobId,
+        bytes: &[u8],
+        kin: DeltaGroup,
+    ) -> storage::StorageResult<()> {
         if let Some(pack) = self.pack.get_mut() {
             return pack.add(id, bytes, kin, self.now);
         }
         let bytes = bytes.to_vec();
         self.bytes += bytes.len();
-        self.few.push(New { id, bytes, kin });
+        self.few.push(NewBody { id, bytes, kin });
         if self.few.len() <= FEW && self.bytes <= FEW_BYTES {
             return Ok(());
         }
         let mut pack = self.blobs.pack(Effort::Quick)?;
-        for New { id, bytes, kin } in self.few.drain(..) {
+        for NewBody { id, bytes, kin } in self.few.drain(..) {
             pack.add(id, &bytes, kin, self.now)?;
         }
         *self.pack.get_mut() = Some(pack);
@@ -83,7 +88,7 @@ impl<'a> Bulk<'a> {
     }
 
     /// Returns the bytes of a body that was added.
-    pub(crate) fn get(&self, id: BlobId) -> storage::Result<Option<Vec<u8>>> {
+    pub(crate) fn get(&self, id: BlobId) -> storage::StorageResult<Option<Vec<u8>>> {
         if let Some(new) = self.few.iter().find(|new| new.id == id) {
             return Ok(Some(new.bytes.clone()));
         }
@@ -94,10 +99,10 @@ impl<'a> Bulk<'a> {
     }
 
     /// Makes the packed bodies durable, which must happen before the rows that refer to them are.
-    pub(crate) fn finish(self) -> storage::Result<Finished> {
+    pub(crate) fn finish(self) -> storage::StorageResult<FinishedBodies> {
         Ok(match self.pack.into_inner() {
-            Some(pack) => Finished::Packed(pack.finish()?),
-            None => Finished::Few(self.few),
+            Some(pack) => FinishedBodies::Packed(pack.finish()?),
+            None => FinishedBodies::Few(self.few),
         })
     }
 }
@@ -105,11 +110,11 @@ impl<'a> Bulk<'a> {
 /// Returns the delta group of a prompt's versions with this major number.
 ///
 /// Versions of one prompt are similar, and those with the same major are the most similar.
-pub(crate) fn kin_of(prompt: PromptId, major: u32) -> Kin {
-    Kin(foldhash::fast::FixedState::default().hash_one((prompt, major)))
+pub(crate) fn kin_of(prompt: PromptId, major: u32) -> DeltaGroup {
+    DeltaGroup(foldhash::fast::FixedState::default().hash_one((prompt, major)))
 }
 
 /// Returns a delta group for a body that is not known to be similar to any other.
-pub(crate) fn kin_of_none(id: BlobId) -> Kin {
-    Kin(foldhash::fast::FixedState::default().hash_one(id))
+pub(crate) fn kin_of_none(id: BlobId) -> DeltaGroup {
+    DeltaGroup(foldhash::fast::FixedState::default().hash_one(id))
 }

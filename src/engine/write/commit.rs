@@ -5,17 +5,19 @@ use memchr::memmem;
 use serde::Serialize;
 
 use super::bulk_bodies::kin_of;
-use super::heads::Line;
+use super::heads::PromptHead;
 use super::numbering;
 use super::prompt::check_tags;
-use super::writer::{Writer, check_expected};
+use super::writer::{WriteTransaction, check_expected};
 use crate::engine::contract::Breakage;
 use crate::engine::read::lookup::{find_prompt, select};
 use crate::model::body::Body;
-use crate::model::error::{Error, Holder, Result};
+use crate::model::error::{Error, Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, PromptName};
 use crate::model::invalid_argument::check_length;
-use crate::model::record::{Change, Expected, OperationKind, Policy, Prompt, PromptState, Version};
+use crate::model::record::{
+    BumpPolicy, Change, Expected, OperationKind, Prompt, PromptState, Version,
+};
 use crate::model::version_number::{Bump, PromptRef, Selector, VersionNumber};
 use crate::storage::Numbering;
 use crate::template::has_more_tags;
@@ -43,7 +45,7 @@ impl NewPrompt {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] and [`Error::InvalidBody`] if a name or body is not accepted.
+    /// [`Error::InvalidArgument`] and [`Error::InvalidBody`] if a name or body is not accepted.
     pub fn new<N, B>(name: N, body: B) -> Result<Self>
     where
         N: TryInto<PromptName>,
@@ -98,7 +100,7 @@ impl NewPrompt {
 /// A prompt that was created, and its first version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Created {
+pub struct CreatedPrompt {
     /// The prompt.
     pub prompt: Prompt,
     /// Its first version.
@@ -135,7 +137,7 @@ impl NewVersion {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] and [`Error::InvalidBody`] if a name or body is not accepted.
+    /// [`Error::InvalidArgument`] and [`Error::InvalidBody`] if a name or body is not accepted.
     pub fn new<P, B>(prompt: P, body: B) -> Result<Self>
     where
         P: TryInto<PromptRef>,
@@ -229,9 +231,9 @@ fn most_tags(text: &[u8]) -> usize {
     plain + escaped
 }
 
-impl Writer<'_> {
+impl WriteTransaction<'_> {
     /// Creates a prompt and its first version, as one operation.
-    pub(crate) fn create(&mut self, new: &NewPrompt) -> Result<Created> {
+    pub(crate) fn create(&mut self, new: &NewPrompt) -> Result<CreatedPrompt> {
         let at = self.context.now();
         let prompt = self.free_prompt_id(new.id)?;
         let number = self.context.settings.first_version;
@@ -253,7 +255,7 @@ impl Writer<'_> {
             &new.body,
         )?;
         let prompt = self.prompt(prompt)?;
-        Ok(Created { prompt, version })
+        Ok(CreatedPrompt { prompt, version })
     }
 
     /// Numbers and writes a version, as one operation.
@@ -281,14 +283,14 @@ impl Writer<'_> {
     /// Returns the prompt's head, and the base unless it is the highest version.
     ///
     /// Checks first that the head is the one that the caller expects.
-    fn expected_line(&mut self, new: &NewVersion) -> Result<(Line, Option<Version>)> {
+    fn expected_line(&mut self, new: &NewVersion) -> Result<(PromptHead, Option<Version>)> {
         let line = self.line(&new.prompt)?;
         let subject = || format!("the highest version of prompt {}", line.prompt);
         check_expected(
             &*self.transaction,
             subject,
             new.expected_head,
-            line.head.as_ref().map(Holder::from),
+            line.head.as_ref().map(VersionLabel::from),
         )?;
         let chosen = match &new.base {
             Selector::Latest => None,
@@ -300,7 +302,7 @@ impl Writer<'_> {
     fn commit_on(
         &mut self,
         new: &NewVersion,
-        line: Line,
+        line: PromptHead,
         chosen: Option<Version>,
         is_minor: bool,
     ) -> Result<Version> {
@@ -329,7 +331,7 @@ impl Writer<'_> {
             &new.body,
         )?;
         if line.head.is_none_or(|head| head.number < number) {
-            self.lines.put(Line {
+            self.lines.put(PromptHead {
                 prompt: line.prompt,
                 head: Some(version.clone()),
                 used: Some(Numbering {
@@ -344,14 +346,14 @@ impl Writer<'_> {
     /// Returns the head of a prompt, from the cache if possible.
     ///
     /// A prompt that has a version exists, so it need not be looked up.
-    fn line(&mut self, prompt: &PromptRef) -> Result<Line> {
+    fn line(&mut self, prompt: &PromptRef) -> Result<PromptHead> {
         if let PromptRef::Id(id) = prompt {
             if let Some(line) = self.lines.take(*id) {
                 return Ok(line);
             }
             let head = self.transaction.highest_version(*id, None)?;
             if head.is_some() {
-                return Ok(Line {
+                return Ok(PromptHead {
                     prompt: *id,
                     head,
                     used: None,
@@ -359,7 +361,7 @@ impl Writer<'_> {
             }
         }
         let id = find_prompt(&*self.transaction, prompt)?;
-        Ok(Line {
+        Ok(PromptHead {
             prompt: id,
             head: self.transaction.highest_version(id, None)?,
             used: None,
@@ -368,7 +370,7 @@ impl Writer<'_> {
 
     /// Decides from the bump and the bump policy whether a new version is a minor one.
     ///
-    /// Under the [`Policy::Free`] policy a requested minor bump is not checked; `Auto` still
+    /// Under the [`BumpPolicy::Free`] policy a requested minor bump is not checked; `Auto` still
     /// depends on the breakages.
     fn is_minor<E: From<Error>>(
         &self,
@@ -382,7 +384,7 @@ impl Writer<'_> {
             (Bump::Minor, None) => return Err(Error::NoBase { prompt }.into()),
             (Bump::Minor | Bump::Auto, Some(base)) => base,
         };
-        let by_word = new.force || self.context.policy == Policy::Free;
+        let by_word = new.force || self.context.policy == BumpPolicy::Free;
         if new.bump == Bump::Minor && by_word || base.blob == new.body.id() {
             return Ok(true);
         }

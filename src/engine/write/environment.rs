@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::writer::{Writer, check_expected};
+use super::writer::{WriteTransaction, check_expected};
 use crate::engine::read::lookup::{find_prompt, select};
-use crate::model::error::{Holder, Result};
+use crate::model::error::{Result, VersionLabel};
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::invalid_argument::check_length;
 use crate::model::record::{Change, Expected, OperationKind, Version};
@@ -15,16 +15,16 @@ use crate::storage::Snapshot;
 /// A request to point an environment to a version, or to remove it.
 ///
 /// ```
-/// use promptbook::{Expected, Move, Store};
+/// use promptbook::{Expected, EnvironmentUpdate, Store};
 ///
 /// let store = Store::in_memory()?; let created =
 /// store.create_prompt(promptbook::NewPrompt::new("greeting", r#"{"messages": []}"#)?)?; let id =
-/// created.prompt.id; store.move_environments(&[ Move::set(id, "staging", "1.0")?, Move::remove(id,
+/// created.prompt.id; store.move_environments(&[ EnvironmentUpdate::set(id, "staging", "1.0")?, EnvironmentUpdate::remove(id,
 /// "production")?.expecting(Expected::Is(created.version.id)), ])?;
 /// # Ok::<(), promptbook::Error>(()) ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Move {
+pub struct EnvironmentUpdate {
     /// The prompt that has the environment.
     pub prompt: PromptRef,
     /// The environment.
@@ -37,12 +37,12 @@ pub struct Move {
     pub reason: Option<String>,
 }
 
-impl Move {
+impl EnvironmentUpdate {
     /// Points an environment to a version.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`](crate::Error::Invalid) if a text does not parse.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) if a text does not parse.
     pub fn set<P, E, S>(prompt: P, environment: E, to: S) -> Result<Self>
     where
         P: TryInto<PromptRef>,
@@ -63,7 +63,7 @@ impl Move {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`](crate::Error::Invalid) if a text does not parse.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) if a text does not parse.
     pub fn remove<P, E>(prompt: P, environment: E) -> Result<Self>
     where
         P: TryInto<PromptRef>,
@@ -97,10 +97,10 @@ impl Move {
     }
 }
 
-/// The effect of a [`Move`].
+/// The effect of a [`EnvironmentUpdate`].
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
-pub struct Moved {
+pub struct EnvironmentChange {
     /// The prompt that has the environment.
     pub prompt_id: PromptId,
     /// The environment.
@@ -111,14 +111,17 @@ pub struct Moved {
     pub after: Option<VersionId>,
 }
 
-impl Writer<'_> {
+impl WriteTransaction<'_> {
     /// Updates environments in the given order, as one operation.
     ///
     /// If no environment changes, nothing is recorded.
-    pub(crate) fn move_environments(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
+    pub(crate) fn move_environments(
+        &mut self,
+        moves: &[EnvironmentUpdate],
+    ) -> Result<Vec<EnvironmentChange>> {
         let at = self.context.now();
-        let mut moved: Vec<Moved> = Vec::with_capacity(moves.len());
-        let mut pointers = Pointers::new(&*self.transaction, moves);
+        let mut moved: Vec<EnvironmentChange> = Vec::with_capacity(moves.len());
+        let mut pointers = PointerLookup::new(&*self.transaction, moves);
         for wish in moves {
             if let Some(reason) = &wish.reason {
                 check_length("reason", reason)?;
@@ -132,7 +135,7 @@ impl Writer<'_> {
             let subject = || format!("{} of prompt {prompt}", wish.environment);
             check_expected(&*self.transaction, subject, wish.expected, now)?;
             pointers.move_to(prompt, &wish.environment, to);
-            moved.push(Moved {
+            moved.push(EnvironmentChange {
                 prompt_id: prompt,
                 environment: wish.environment.clone(),
                 before: now.map(|version| version.id),
@@ -206,28 +209,28 @@ fn unpointed(prompt: PromptId, name: &EnvironmentName, from: VersionId) -> Chang
 const FEW: usize = 8;
 
 /// The versions that environments point to after the updates of a list that were applied so far.
-struct Pointers<'a> {
+struct PointerLookup<'a> {
     snapshot: &'a dyn Snapshot,
     /// None for a single update, because no later one needs the notes.
-    notes: Option<Notes<'a>>,
+    notes: Option<LookupCache<'a>>,
 }
 
 /// The results of earlier lookups.
 #[derive(Default)]
-struct Notes<'a> {
+struct LookupCache<'a> {
     /// The number of updates that refer to their prompt in this way.
     moves: HashMap<&'a PromptRef, usize>,
     prompts: HashMap<&'a PromptRef, PromptId>,
     /// All environments of the prompts with many updates, as they were before the first update.
-    all: HashMap<PromptId, HashMap<EnvironmentName, Holder>>,
-    selected: HashMap<(PromptId, &'a Selector), Holder>,
-    moved: HashMap<(PromptId, &'a EnvironmentName), Option<Holder>>,
+    all: HashMap<PromptId, HashMap<EnvironmentName, VersionLabel>>,
+    selected: HashMap<(PromptId, &'a Selector), VersionLabel>,
+    moved: HashMap<(PromptId, &'a EnvironmentName), Option<VersionLabel>>,
 }
 
-impl<'a> Pointers<'a> {
-    fn new(snapshot: &'a dyn Snapshot, moves: &'a [Move]) -> Self {
+impl<'a> PointerLookup<'a> {
+    fn new(snapshot: &'a dyn Snapshot, moves: &'a [EnvironmentUpdate]) -> Self {
         let notes = (moves.len() > 1).then(|| {
-            let mut notes = Notes::default();
+            let mut notes = LookupCache::default();
             for wish in moves {
                 *notes.moves.entry(&wish.prompt).or_default() += 1;
             }
@@ -250,7 +253,7 @@ impl<'a> Pointers<'a> {
             work_counter::step();
             let pointers = self.snapshot.environments(id)?.into_iter();
             let pointers = pointers.map(|pointer| {
-                let holder = Holder {
+                let holder = VersionLabel {
                     id: pointer.version_id,
                     number: pointer.number,
                 };
@@ -262,7 +265,7 @@ impl<'a> Pointers<'a> {
     }
 
     /// Returns the version that a selector selected before the first update.
-    fn select(&mut self, prompt: PromptId, selector: &'a Selector) -> Result<Holder> {
+    fn select(&mut self, prompt: PromptId, selector: &'a Selector) -> Result<VersionLabel> {
         if let Some(notes) = &self.notes {
             if let Some(selected) = notes.selected.get(&(prompt, selector)) {
                 return Ok(*selected);
@@ -274,7 +277,7 @@ impl<'a> Pointers<'a> {
             }
         }
         work_counter::step();
-        let selected = Holder::from(&select(self.snapshot, prompt, selector)?);
+        let selected = VersionLabel::from(&select(self.snapshot, prompt, selector)?);
         if let Some(notes) = &mut self.notes {
             notes.selected.insert((prompt, selector), selected);
         }
@@ -282,7 +285,7 @@ impl<'a> Pointers<'a> {
     }
 
     /// Returns the version that an environment points to after the updates so far.
-    fn of(&self, prompt: PromptId, name: &'a EnvironmentName) -> Result<Option<Holder>> {
+    fn of(&self, prompt: PromptId, name: &'a EnvironmentName) -> Result<Option<VersionLabel>> {
         if let Some(notes) = &self.notes {
             if let Some(moved) = notes.moved.get(&(prompt, name)) {
                 return Ok(*moved);
@@ -293,10 +296,10 @@ impl<'a> Pointers<'a> {
         }
         work_counter::step();
         let version = self.snapshot.version_in(prompt, name)?;
-        Ok(version.as_ref().map(Holder::from))
+        Ok(version.as_ref().map(VersionLabel::from))
     }
 
-    fn move_to(&mut self, prompt: PromptId, name: &'a EnvironmentName, to: Option<Holder>) {
+    fn move_to(&mut self, prompt: PromptId, name: &'a EnvironmentName, to: Option<VersionLabel>) {
         if let Some(notes) = &mut self.notes {
             notes.moved.insert((prompt, name), to);
         }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
-use super::writer::Place;
+use super::writer::LogPoint;
 use crate::model::id::{OperationId, PromptId};
 use crate::model::memory_size::ENTRY;
 use crate::model::record::Version;
@@ -15,7 +15,7 @@ use crate::storage::Numbering;
 
 /// The head of an existing prompt, which a commit needs.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
+pub(crate) struct PromptHead {
     pub(crate) prompt: PromptId,
     /// The highest version of the prompt.
     pub(crate) head: Option<Version>,
@@ -25,8 +25,8 @@ pub(crate) struct Line {
 
 /// The heads of several prompts, all of one log position.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
-    by_prompt: HashMap<PromptId, Line>,
+pub(crate) struct PromptHeads {
+    by_prompt: HashMap<PromptId, PromptHead>,
     /// The memory that they take, in bytes.
     bytes: usize,
 }
@@ -34,20 +34,20 @@ pub(crate) struct Lines {
 /// The maximum size of the cache in bytes. When a head would exceed it, the cache is cleared.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 
-impl Line {
+impl PromptHead {
     fn weight(&self) -> usize {
         ENTRY + size_of::<Self>() + self.head.as_ref().map_or(0, Version::weight)
     }
 }
 
-impl Lines {
-    pub(crate) fn take(&mut self, prompt: PromptId) -> Option<Line> {
+impl PromptHeads {
+    pub(crate) fn take(&mut self, prompt: PromptId) -> Option<PromptHead> {
         let line = self.by_prompt.remove(&prompt)?;
         self.bytes -= line.weight();
         Some(line)
     }
 
-    pub(crate) fn put(&mut self, line: Line) {
+    pub(crate) fn put(&mut self, line: PromptHead) {
         self.forget(line.prompt);
         let bytes = line.weight();
         if self.bytes + bytes > MOST_BYTES {
@@ -66,26 +66,26 @@ impl Lines {
 
 /// The prompt heads as of a log position.
 #[derive(Debug)]
-pub(crate) struct KeptLines(Mutex<(Place, Lines)>);
+pub(crate) struct HeadCache(Mutex<(LogPoint, PromptHeads)>);
 
-impl Default for KeptLines {
+impl Default for HeadCache {
     fn default() -> Self {
-        Self(Mutex::new(((0, OperationId::ROOT), Lines::default())))
+        Self(Mutex::new(((0, OperationId::ROOT), PromptHeads::default())))
     }
 }
 
-impl KeptLines {
+impl HeadCache {
     /// Takes the heads if they are of this log position; otherwise returns none.
-    pub(crate) fn take(&self, last: Place) -> Lines {
+    pub(crate) fn take(&self, last: LogPoint) -> PromptHeads {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (place, lines) = mem::replace(&mut *kept, (last, Lines::default()));
+        let (place, lines) = mem::replace(&mut *kept, (last, PromptHeads::default()));
         match place == last {
             true => lines,
-            false => Lines::default(),
+            false => PromptHeads::default(),
         }
     }
 
-    pub(crate) fn put(&self, last: Place, lines: Lines) {
+    pub(crate) fn put(&self, last: LogPoint, lines: PromptHeads) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (last, lines);
     }
 }

@@ -8,10 +8,10 @@
 use std::sync::Arc;
 
 use super::commit::NewVersion;
-use super::writer::{Context, Writer};
+use super::writer::{WriteContext, WriteTransaction};
 use crate::engine::contract::{Breakage, Contract, breakages};
-use crate::engine::read::bodies::Bodies;
-use crate::engine::read::partials::{Pointed, gather};
+use crate::engine::read::bodies::BodyReader;
+use crate::engine::read::partials::{PartialTarget, gather};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
@@ -29,24 +29,24 @@ const MOST_UNDER_LOCK: u64 = 64 * 1024;
 pub(crate) struct Judgement {
     base: BlobId,
     /// The bodies that the partials referred to, which the result depends on.
-    pointed: Vec<Pointed>,
+    pointed: Vec<PartialTarget>,
     breakages: Vec<Breakage>,
 }
 
 /// The reason why a version was not committed in its turn.
-pub(crate) enum Pause {
+pub(crate) enum CommitInterrupted {
     Failed(Error),
     /// The version must be compared with this base first.
     Unjudged(Box<Version>),
 }
 
 /// The outcome of a commit's turn.
-pub(crate) enum Attempt {
+pub(crate) enum CommitAttempt {
     Committed(Box<Version>),
     Unjudged(Box<Version>),
 }
 
-impl From<Error> for Pause {
+impl From<Error> for CommitInterrupted {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
@@ -61,8 +61,8 @@ impl Judgement {
     /// Compares a body with a base, with the partials as of a snapshot.
     pub(crate) fn of(
         snapshot: &dyn Snapshot,
-        bodies: &Bodies,
-        context: &Context,
+        bodies: &BodyReader,
+        context: &WriteContext,
         base: &Version,
         new: &Body,
     ) -> Result<Self> {
@@ -102,10 +102,10 @@ impl Judgement {
 pub(crate) fn contract(
     snapshot: &dyn Snapshot,
     read: &dyn Fn(BlobId) -> Result<Body>,
-    context: &Context,
+    context: &WriteContext,
     body: &Body,
     most: u64,
-    pointed: &mut Vec<Pointed>,
+    pointed: &mut Vec<PartialTarget>,
 ) -> Result<Option<Arc<Contract>>> {
     let alone = context.contract_without_partials(body);
     if alone.partials.is_empty() {
@@ -119,13 +119,13 @@ pub(crate) fn contract(
     }))
 }
 
-impl Writer<'_> {
+impl WriteTransaction<'_> {
     /// Commits a version, unless the comparison with its base takes long and is still to be done.
     pub(crate) fn commit_in_turn(
         &mut self,
         new: &NewVersion,
         judged: Option<&Judgement>,
-    ) -> Result<Attempt> {
+    ) -> Result<CommitAttempt> {
         let committed = self.commit_judged(new, |writer, base| {
             if let Some(judged) = judged
                 && judged.holds(&*writer.transaction, base)?
@@ -133,12 +133,12 @@ impl Writer<'_> {
                 return Ok(judged.breakages.clone());
             }
             let found = writer.breakages_within(base, new, MOST_UNDER_LOCK)?;
-            found.ok_or_else(|| Pause::Unjudged(Box::new(base.clone())))
+            found.ok_or_else(|| CommitInterrupted::Unjudged(Box::new(base.clone())))
         });
         match committed {
-            Ok(version) => Ok(Attempt::Committed(Box::new(version))),
-            Err(Pause::Unjudged(base)) => Ok(Attempt::Unjudged(base)),
-            Err(Pause::Failed(error)) => Err(error),
+            Ok(version) => Ok(CommitAttempt::Committed(Box::new(version))),
+            Err(CommitInterrupted::Unjudged(base)) => Ok(CommitAttempt::Unjudged(base)),
+            Err(CommitInterrupted::Failed(error)) => Err(error),
         }
     }
 
@@ -186,14 +186,14 @@ mod tests {
         store.create_prompt(new).unwrap().prompt.id
     }
 
-    fn in_turn(store: &Store, new: &NewVersion, judged: Option<&Judgement>) -> Attempt {
+    fn in_turn(store: &Store, new: &NewVersion, judged: Option<&Judgement>) -> CommitAttempt {
         store
             .change_for_test(|writer| writer.commit_in_turn(new, judged))
             .unwrap()
     }
 
-    fn is_committed(attempt: &Attempt) -> bool {
-        matches!(attempt, Attempt::Committed(_))
+    fn is_committed(attempt: &CommitAttempt) -> bool {
+        matches!(attempt, CommitAttempt::Committed(_))
     }
 
     #[test]
@@ -210,12 +210,12 @@ mod tests {
         let store = Store::in_memory().unwrap();
         let id = made(&store, "greeting", &large("{{hc:name:string}}"));
         let new = NewVersion::new(id, small("Hello")).unwrap();
-        let Attempt::Unjudged(base) = in_turn(&store, &new, None) else {
+        let CommitAttempt::Unjudged(base) = in_turn(&store, &new, None) else {
             panic!("it was compared under the lock");
         };
         let judged = store.judge_for_test(&base, &new);
         assert_eq!(judged.breakages.len(), 1);
-        let Attempt::Committed(version) = in_turn(&store, &new, Some(&judged)) else {
+        let CommitAttempt::Committed(version) = in_turn(&store, &new, Some(&judged)) else {
             panic!("the judgement was not used");
         };
         assert_eq!(version.number.to_string(), "2.0");
@@ -233,7 +233,7 @@ mod tests {
         store.commit(asking).unwrap();
         let id = made(&store, "greeting", &small("Hi"));
         let new = NewVersion::new(id, small(&format!("{{{{hcp:{tone}:0}}}}"))).unwrap();
-        let Attempt::Unjudged(base) = in_turn(&store, &new, None) else {
+        let CommitAttempt::Unjudged(base) = in_turn(&store, &new, None) else {
             panic!("a large partial was read under the lock");
         };
         let judged = store.judge_for_test(&base, &new);

@@ -2,20 +2,24 @@
 
 use crate::model::record::OperationContent;
 use crate::model::work_counter;
-use crate::storage::{Error, ErrorKind, Result};
+use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 
 /// Parses the text of a stored operation.
-pub(crate) fn read(number: u64, text: &str) -> Result<OperationContent> {
+pub(crate) fn read(number: u64, text: &str) -> StorageResult<OperationContent> {
     let content: OperationContent = serde_json::from_str(text).map_err(|error| {
-        Error::new(ErrorKind::Corrupt, format!("reading operation {number}")).because(error)
+        StorageError::new(
+            StorageErrorKind::Corrupt,
+            format!("reading operation {number}"),
+        )
+        .because(error)
     })?;
     work_counter::many(content.changes.len());
     Ok(content)
 }
 
 /// Writes the text of a new operation.
-pub(crate) fn write(content: &OperationContent) -> Result<String> {
+pub(crate) fn write(content: &OperationContent) -> StorageResult<String> {
     serde_json::to_string(content).map_err(|error| {
-        Error::new(ErrorKind::Other, "writing an operation as JSON").because(error)
+        StorageError::new(StorageErrorKind::Other, "writing an operation as JSON").because(error)
     })
 }

@@ -1,14 +1,14 @@
 //! Renaming, tagging and deletion of prompts, and deletion of versions.
 
-use super::writer::Writer;
+use super::writer::WriteTransaction;
 use crate::engine::read::lookup::{find_prompt, find_version};
 use crate::model::error::{Error, Result};
 use crate::model::id::{PromptId, PromptName};
-use crate::model::invalid_argument::{Invalid, check_length};
+use crate::model::invalid_argument::{InvalidArgument, check_length};
 use crate::model::record::{Change, OperationKind, Prompt, PromptState, Version};
-use crate::model::version_number::{PromptRef, Spec};
+use crate::model::version_number::{PromptRef, VersionSpec};
 
-impl Writer<'_> {
+impl WriteTransaction<'_> {
     /// Renames a prompt.
     pub(crate) fn rename(&mut self, prompt: &PromptRef, name: PromptName) -> Result<Prompt> {
         self.change_prompt(prompt, OperationKind::Rename, |state| state.name = name)
@@ -56,7 +56,7 @@ impl Writer<'_> {
     }
 
     /// Deletes a version, and the environments that point to it.
-    pub(crate) fn delete_version(&mut self, spec: &Spec) -> Result<Version> {
+    pub(crate) fn delete_version(&mut self, spec: &VersionSpec) -> Result<Version> {
         let version = find_version(&*self.transaction, spec)?;
         let mut changes = Self::unpoint_version(&version);
         changes.push(Change::VersionDeleted {
@@ -68,7 +68,7 @@ impl Writer<'_> {
     }
 
     /// Returns the version that a spec selects, including the changes of this transaction so far.
-    pub(crate) fn find_version(&self, spec: &Spec) -> Result<Version> {
+    pub(crate) fn find_version(&self, spec: &VersionSpec) -> Result<Version> {
         find_version(&*self.transaction, spec)
     }
 
@@ -88,9 +88,9 @@ impl Writer<'_> {
 const MOST_TAGS: (usize, usize) = (10_000, 1024 * 1024);
 
 /// Checks the number and the size of tags, which are otherwise stored as given.
-pub(crate) fn check_tags(tags: &[String]) -> Result<(), Invalid> {
+pub(crate) fn check_tags(tags: &[String]) -> Result<(), InvalidArgument> {
     let refused = |reason: String| {
-        Err(Invalid::new(
+        Err(InvalidArgument::new(
             "tags",
             &format!("{} tags", tags.len()),
             reason,

@@ -16,10 +16,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use super::writer::{Place, Writer};
+use super::writer::{LogPoint, WriteTransaction};
 use crate::model::error::{Error, Result};
 use crate::storage;
-use crate::storage::{Deadline, ErrorKind};
+use crate::storage::{Deadline, StorageErrorKind};
 
 /// The maximum number of changes in a transaction, and the size limit of their bodies.
 ///
@@ -28,14 +28,14 @@ const MOST: (usize, u64) = (64, 4 * 1024 * 1024);
 
 /// The queue of the writers of one store handle.
 pub(crate) struct WriteQueue {
-    line: Mutex<Line>,
+    line: Mutex<QueueState>,
     /// The time that each writer waits at most.
     limit: Duration,
 }
 
 #[derive(Default)]
-struct Line {
-    waiting: VecDeque<Waiting>,
+struct QueueState {
+    waiting: VecDeque<Waiter>,
     /// The number of the last writer that joined.
     number: u64,
     /// Whether a leader writes, which makes the next writer the leader when it is done.
@@ -44,12 +44,12 @@ struct Line {
     writing: Option<ThreadId>,
 }
 
-struct Waiting {
-    ticket: Ticket,
+struct Waiter {
+    ticket: WaiterId,
     /// Whether it was made the leader, and cannot leave the queue any more.
     leads: bool,
     /// The change; none for a writer that needs exclusive access.
-    change: Option<Change>,
+    change: Option<QueuedChange>,
     /// Makes the waiting thread the leader; returns false if it no longer waits.
     make_leader: MakeLeader,
 }
@@ -58,15 +58,16 @@ type MakeLeader = Box<dyn Fn() -> bool + Send>;
 
 /// A writer's position in the queue, and its deadline.
 #[derive(Clone, Copy)]
-struct Ticket {
+struct WaiterId {
     number: u64,
     deadline: Deadline,
 }
 
 /// Makes a change in a shared transaction, or takes the error if there is no transaction.
-type Change = Box<dyn FnOnce(storage::Result<&mut Writer<'_>>) -> Made + Send>;
+type QueuedChange =
+    Box<dyn FnOnce(storage::StorageResult<&mut WriteTransaction<'_>>) -> Applied + Send>;
 
-struct Made {
+struct Applied {
     /// Whether the change was made in the transaction.
     is_made: bool,
     /// Sends the result to the waiting writer: its own, unless the transaction failed.
@@ -74,7 +75,7 @@ struct Made {
 }
 
 /// A message to a waiting thread.
-enum Told<T> {
+enum Wakeup<T> {
     Lead,
     Done(Result<T>),
 }
@@ -82,10 +83,10 @@ enum Told<T> {
 /// The source of a store's write transactions.
 pub(crate) trait Transactions {
     /// Begins a transaction; fails as busy if the deadline passes first.
-    fn begin(&self, deadline: Deadline) -> storage::Result<Writer<'_>>;
+    fn begin(&self, deadline: Deadline) -> storage::StorageResult<WriteTransaction<'_>>;
 
     /// Commits a transaction, and does what must follow a commit.
-    fn commit(&self, writer: Writer<'_>) -> storage::Result<()>;
+    fn commit(&self, writer: WriteTransaction<'_>) -> storage::StorageResult<()>;
 }
 
 impl WriteQueue {
@@ -104,23 +105,23 @@ impl WriteQueue {
     pub(crate) fn write<T: Send + 'static>(
         &self,
         transactions: &dyn Transactions,
-        change: impl FnOnce(&mut Writer<'_>) -> Result<T> + Send + 'static,
+        change: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.refuse_within()?;
         let (told, telling) = channel();
         let leader = told.clone();
         let ticket = self.join(
-            Some(Box::new(move |writer| Made::of(writer, change, told))),
-            Box::new(move || leader.send(Told::Lead).is_ok()),
+            Some(Box::new(move |writer| Applied::of(writer, change, told))),
+            Box::new(move || leader.send(Wakeup::Lead).is_ok()),
         );
-        if let Told::Done(result) = self.wait(ticket, &telling)? {
+        if let Wakeup::Done(result) = self.wait(ticket, &telling)? {
             return result;
         }
         self.lead(transactions);
         match telling.recv() {
-            Ok(Told::Done(result)) => result,
+            Ok(Wakeup::Done(result)) => result,
             // A leader takes its own change first, so a result must have been sent.
-            Ok(Told::Lead) | Err(_) => Err(lost().into()),
+            Ok(Wakeup::Lead) | Err(_) => Err(lost().into()),
         }
     }
 
@@ -130,7 +131,7 @@ impl WriteQueue {
         let (told, telling) = channel();
         let ticket = self.join(None, Box::new(move || told.send(()).is_ok()));
         self.wait(ticket, &telling)?;
-        let _leading = Leading::begin(self);
+        let _leading = LeaderGuard::begin(self);
         self.line().waiting.pop_front();
         work(ticket.deadline)
     }
@@ -146,15 +147,15 @@ impl WriteQueue {
         }
     }
 
-    fn join(&self, change: Option<Change>, make_leader: MakeLeader) -> Ticket {
+    fn join(&self, change: Option<QueuedChange>, make_leader: MakeLeader) -> WaiterId {
         let deadline = Deadline::after(self.limit);
         let mut line = self.line();
         line.number += 1;
-        let ticket = Ticket {
+        let ticket = WaiterId {
             number: line.number,
             deadline,
         };
-        line.waiting.push_back(Waiting {
+        line.waiting.push_back(Waiter {
             ticket,
             leads: false,
             change,
@@ -169,7 +170,7 @@ impl WriteQueue {
     /// Waits for a message.
     ///
     /// Fails as busy if the deadline passes while the writer is still in the queue.
-    fn wait<T>(&self, ticket: Ticket, telling: &Receiver<T>) -> storage::Result<T> {
+    fn wait<T>(&self, ticket: WaiterId, telling: &Receiver<T>) -> storage::StorageResult<T> {
         match telling.recv_timeout(ticket.deadline.remaining()) {
             Ok(told) => return Ok(told),
             // The leader panicked, for example in the caller's clock.
@@ -184,8 +185,8 @@ impl WriteQueue {
     }
 
     fn lead(&self, transactions: &dyn Transactions) {
-        let leading = Leading::begin(self);
-        let mut group = Group::new(transactions);
+        let leading = LeaderGuard::begin(self);
+        let mut group = CommitGroup::new(transactions);
         while let Some((change, deadline)) = self.next_for(&group) {
             group.add(change, deadline);
         }
@@ -196,7 +197,7 @@ impl WriteQueue {
     }
 
     /// Takes the next change from the queue, if it may join the transaction.
-    fn next_for(&self, group: &Group<'_>) -> Option<(Change, Deadline)> {
+    fn next_for(&self, group: &CommitGroup<'_>) -> Option<(QueuedChange, Deadline)> {
         if group.is_full() || group.has_none {
             return None;
         }
@@ -206,7 +207,7 @@ impl WriteQueue {
         Some((next.change?, next.ticket.deadline))
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
+    fn line(&self) -> MutexGuard<'_, QueueState> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -220,7 +221,7 @@ impl fmt::Debug for WriteQueue {
     }
 }
 
-impl Line {
+impl QueueState {
     /// Makes the first writer in the queue the leader, if there is one.
     fn pass_on(&mut self) {
         while let Some(first) = self.waiting.front_mut() {
@@ -235,7 +236,7 @@ impl Line {
     }
 
     /// Removes a writer that has not become the leader from the queue, and returns whether it did.
-    fn leave(&mut self, ticket: Ticket) -> bool {
+    fn leave(&mut self, ticket: WaiterId) -> bool {
         let before = self.waiting.len();
         self.waiting
             .retain(|waiting| waiting.ticket.number != ticket.number || waiting.leads);
@@ -244,16 +245,16 @@ impl Line {
 }
 
 /// The role of the leader. When it is dropped, by a panic too, the next writer leads.
-struct Leading<'a>(&'a WriteQueue);
+struct LeaderGuard<'a>(&'a WriteQueue);
 
-impl<'a> Leading<'a> {
+impl<'a> LeaderGuard<'a> {
     fn begin(queue: &'a WriteQueue) -> Self {
         queue.line().writing = Some(thread::current().id());
         Self(queue)
     }
 }
 
-impl Drop for Leading<'_> {
+impl Drop for LeaderGuard<'_> {
     fn drop(&mut self) {
         let mut line = self.0.line();
         line.writing = None;
@@ -262,17 +263,17 @@ impl Drop for Leading<'_> {
 }
 
 /// The changes of one transaction.
-struct Group<'a> {
+struct CommitGroup<'a> {
     transactions: &'a dyn Transactions,
-    writer: Option<Writer<'a>>,
+    writer: Option<WriteTransaction<'a>>,
     /// Whether the transaction could not begin. Writers with more time left try again.
     has_none: bool,
     /// The number of changes that were tried, failed ones included.
     tried: usize,
-    made: Vec<(Made, Option<Place>)>,
+    made: Vec<(Applied, Option<LogPoint>)>,
 }
 
-impl<'a> Group<'a> {
+impl<'a> CommitGroup<'a> {
     fn new(transactions: &'a dyn Transactions) -> Self {
         Self {
             transactions,
@@ -284,11 +285,14 @@ impl<'a> Group<'a> {
     }
 
     fn is_full(&self) -> bool {
-        let bytes = self.writer.as_ref().map_or(0, Writer::journaled_bytes);
+        let bytes = self
+            .writer
+            .as_ref()
+            .map_or(0, WriteTransaction::journaled_bytes);
         self.tried >= MOST.0 || bytes >= MOST.1
     }
 
-    fn add(&mut self, change: Change, deadline: Deadline) {
+    fn add(&mut self, change: QueuedChange, deadline: Deadline) {
         self.tried += 1;
         let mut writer = match self
             .writer
@@ -330,20 +334,20 @@ impl<'a> Group<'a> {
     }
 
     /// Gives the transaction up, and sends the error to all writers whose changes it contained.
-    fn give_up(&mut self, error: &storage::Error) {
+    fn give_up(&mut self, error: &storage::StorageError) {
         for (made, _) in self.made.drain(..) {
             made.tell(Err(error.clone().into()));
         }
     }
 
-    fn commit(&mut self) -> storage::Result<()> {
+    fn commit(&mut self) -> storage::StorageResult<()> {
         match self.writer.take() {
             Some(writer) => self.transactions.commit(writer),
             None => Ok(()),
         }
     }
 
-    fn tell(self, committed: &storage::Result<()>) {
+    fn tell(self, committed: &storage::StorageResult<()>) {
         for (made, place) in self.made {
             made.tell(match committed {
                 Ok(()) => Ok(()),
@@ -353,11 +357,11 @@ impl<'a> Group<'a> {
     }
 }
 
-impl Made {
+impl Applied {
     fn of<T: Send + 'static>(
-        writer: storage::Result<&mut Writer<'_>>,
-        change: impl FnOnce(&mut Writer<'_>) -> Result<T>,
-        told: Sender<Told<T>>,
+        writer: storage::StorageResult<&mut WriteTransaction<'_>>,
+        change: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T>,
+        told: Sender<Wakeup<T>>,
     ) -> Self {
         let result = writer.map_err(Error::from).and_then(change);
         Self {
@@ -365,7 +369,7 @@ impl Made {
             tell: Box::new(move |outcome| {
                 let result = result.and_then(|done| outcome.map(|()| done));
                 // The writer waits until it gets a result.
-                let _ = told.send(Told::Done(result));
+                let _ = told.send(Wakeup::Done(result));
             }),
         }
     }
@@ -376,9 +380,9 @@ impl Made {
 }
 
 /// Returns the error of a failed commit for the writer whose operation has this log position.
-pub(crate) fn error_of(error: storage::Error, place: Option<Place>) -> Error {
+pub(crate) fn error_of(error: storage::StorageError, place: Option<LogPoint>) -> Error {
     match place {
-        Some((number, id)) if error.kind() == storage::ErrorKind::OutcomeUnknown => {
+        Some((number, id)) if error.kind() == storage::StorageErrorKind::OutcomeUnknown => {
             Error::OutcomeUnknown {
                 number,
                 id,
@@ -389,16 +393,16 @@ pub(crate) fn error_of(error: storage::Error, place: Option<Place>) -> Error {
     }
 }
 
-fn busy(limit: Duration) -> storage::Error {
+fn busy(limit: Duration) -> storage::StorageError {
     let limit = limit.as_secs_f64();
     let reason =
         format!("waited {limit:.1} s for changes that other threads make through this handle");
-    storage::Error::new(ErrorKind::Busy, reason)
+    storage::StorageError::new(StorageErrorKind::Busy, reason)
 }
 
-fn lost() -> storage::Error {
+fn lost() -> storage::StorageError {
     let reason = "the thread that was committing this change panicked";
-    storage::Error::new(storage::ErrorKind::Other, reason)
+    storage::StorageError::new(storage::StorageErrorKind::Other, reason)
 }
 
 #[cfg(test)]

@@ -5,22 +5,22 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
-use crate::engine::{Bodies, Context, KeptContracts, KeptLines, NewPrompt};
+use crate::engine::{BodyReader, ContractCache, HeadCache, NewPrompt, WriteContext};
 use crate::model::id::PromptId;
-use crate::model::record::{Durability, Policy, Settings};
+use crate::model::record::{BumpPolicy, Durability, Settings};
 use crate::storage::testing::in_memory;
-use crate::storage::{ErrorKind, Index};
+use crate::storage::{Index, StorageErrorKind};
 
 /// Transactions that begin only when a given number of others wait, and that can be made to fail.
 struct Desk {
     index: Arc<dyn Index>,
-    bodies: Bodies,
-    context: Context,
+    bodies: BodyReader,
+    context: WriteContext,
     queue: WriteQueue,
     others: AtomicUsize,
     begun: AtomicUsize,
-    begin: Option<ErrorKind>,
-    commit: Option<ErrorKind>,
+    begin: Option<StorageErrorKind>,
+    commit: Option<StorageErrorKind>,
 }
 
 impl Desk {
@@ -28,17 +28,17 @@ impl Desk {
         let (index, blobs) = in_memory();
         Self {
             index,
-            bodies: Bodies::new(blobs),
-            context: Context {
+            bodies: BodyReader::new(blobs),
+            context: WriteContext {
                 settings: Settings::default(),
-                policy: Policy::default(),
+                policy: BumpPolicy::default(),
                 author: "queue".into(),
                 durability: Durability::Full,
                 clock: Arc::new(crate::model::clock::system),
                 rng: Mutex::new(fastrand::Rng::with_seed(1)),
                 seeded: false,
-                contracts: KeptContracts::default(),
-                lines: KeptLines::default(),
+                contracts: ContractCache::default(),
+                lines: HeadCache::default(),
             },
             queue: WriteQueue::new(Duration::from_secs(60)),
             others: AtomicUsize::new(0),
@@ -54,7 +54,7 @@ impl Desk {
     fn all_at_once<T: Send + 'static>(
         &self,
         threads: usize,
-        change: impl Fn(usize, &mut Writer<'_>) -> Result<T> + Clone + Send + Sync + 'static,
+        change: impl Fn(usize, &mut WriteTransaction<'_>) -> Result<T> + Clone + Send + Sync + 'static,
     ) -> Vec<Result<T>> {
         self.others.store(threads - 1, Ordering::Release);
         thread::scope(|scope| {
@@ -77,33 +77,33 @@ impl Desk {
 }
 
 impl Transactions for Desk {
-    fn begin(&self, deadline: Deadline) -> storage::Result<Writer<'_>> {
+    fn begin(&self, deadline: Deadline) -> storage::StorageResult<WriteTransaction<'_>> {
         let others = self.others.swap(0, Ordering::AcqRel);
         while self.queue.line().waiting.len() < others {
             thread::yield_now();
         }
         self.begun.fetch_add(1, Ordering::Relaxed);
         match self.begin {
-            Some(kind) => Err(storage::Error::new(kind, "beginning")),
-            None => Writer::begin(&*self.index, &self.bodies, &self.context, deadline),
+            Some(kind) => Err(storage::StorageError::new(kind, "beginning")),
+            None => WriteTransaction::begin(&*self.index, &self.bodies, &self.context, deadline),
         }
     }
 
-    fn commit(&self, writer: Writer<'_>) -> storage::Result<()> {
+    fn commit(&self, writer: WriteTransaction<'_>) -> storage::StorageResult<()> {
         match self.commit {
-            Some(kind) => Err(storage::Error::new(kind, "committing")),
+            Some(kind) => Err(storage::StorageError::new(kind, "committing")),
             None => writer.commit().map(drop),
         }
     }
 }
 
-fn create(name: &str, writer: &mut Writer<'_>) -> Result<PromptId> {
+fn create(name: &str, writer: &mut WriteTransaction<'_>) -> Result<PromptId> {
     let new = NewPrompt::new(name, r#"{"messages": []}"#)?;
     Ok(writer.create(&new)?.prompt.id)
 }
 
 /// Creates a prompt, and then fails.
-fn fail_half_way(writer: &mut Writer<'_>) -> Result<PromptId> {
+fn fail_half_way(writer: &mut WriteTransaction<'_>) -> Result<PromptId> {
     let id = create("half", writer)?;
     Err(Error::PromptIdTaken { id })
 }
@@ -162,9 +162,11 @@ fn a_failed_change_does_not_affect_the_others() {
 #[test]
 fn a_failed_begin_is_reported_to_all_writers() {
     let mut desk = Desk::new();
-    desk.begin = Some(ErrorKind::Busy);
+    desk.begin = Some(StorageErrorKind::Busy);
     for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
-        assert!(matches!(answer, Err(Error::Backend(error)) if error.kind() == ErrorKind::Busy));
+        assert!(
+            matches!(answer, Err(Error::Storage(error)) if error.kind() == StorageErrorKind::Busy)
+        );
     }
     desk.begin = None;
     assert!(
@@ -177,13 +179,15 @@ fn a_failed_begin_is_reported_to_all_writers() {
 #[test]
 fn a_failed_commit_is_reported_to_all_writers() {
     let mut desk = Desk::new();
-    desk.commit = Some(ErrorKind::Full);
+    desk.commit = Some(StorageErrorKind::Full);
     for answer in desk.all_at_once(5, |_, writer| create("none", writer)) {
-        assert!(matches!(answer, Err(Error::Backend(error)) if error.kind() == ErrorKind::Full));
+        assert!(
+            matches!(answer, Err(Error::Storage(error)) if error.kind() == StorageErrorKind::Full)
+        );
     }
     // Each writer can look its operation up later by the number. A writer without an operation has
     // nothing to look up.
-    desk.commit = Some(ErrorKind::OutcomeUnknown);
+    desk.commit = Some(StorageErrorKind::OutcomeUnknown);
     let answers = desk.all_at_once(5, |number, writer| match number {
         0 => Ok(None),
         _ => create("perhaps", writer).map(Some),
@@ -192,7 +196,7 @@ fn a_failed_commit_is_reported_to_all_writers() {
         .iter()
         .map(|answer| match answer {
             Err(Error::OutcomeUnknown { number, .. }) => Some(*number),
-            Err(Error::Backend(_)) => None,
+            Err(Error::Storage(_)) => None,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -234,7 +238,7 @@ fn an_exclusive_writer_waits_for_its_turn() {
     };
     let note = |what: &'static str| {
         let order = Arc::clone(&order);
-        move |_: &mut Writer<'_>| {
+        move |_: &mut WriteTransaction<'_>| {
             order.lock().unwrap().push(what);
             Ok(())
         }
@@ -295,7 +299,7 @@ fn a_writer_that_times_out_leaves_the_queue_and_changes_nothing() {
         assert!(began.elapsed() < Duration::from_secs(5));
         for error in refused {
             match error {
-                Error::Backend(error) => assert_eq!(error.kind(), ErrorKind::Busy),
+                Error::Storage(error) => assert_eq!(error.kind(), StorageErrorKind::Busy),
                 other => panic!("{other:?}"),
             }
         }
@@ -315,7 +319,7 @@ fn a_writer_that_times_out_leaves_the_queue_and_changes_nothing() {
 #[test]
 fn after_a_failed_begin_the_next_writer_tries_again() {
     let mut desk = Desk::new();
-    desk.begin = Some(ErrorKind::Busy);
+    desk.begin = Some(StorageErrorKind::Busy);
     let answers = desk.all_at_once(3, |_, writer| create("in vain", writer));
     assert!(answers.iter().all(Result::is_err));
     assert_eq!(desk.begun.load(Ordering::Relaxed), 3);

@@ -6,43 +6,43 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use super::bulk_bodies::{Bulk, Finished, New};
-use super::heads::{KeptLines, Lines};
+use super::bulk_bodies::{BulkBodies, FinishedBodies, NewBody};
+use super::heads::{HeadCache, PromptHeads};
 use super::judge;
 use super::operation_text;
-use crate::engine::cache::contracts::KeptContracts;
+use crate::engine::cache::contracts::ContractCache;
 use crate::engine::contract::Contract;
-use crate::engine::read::bodies::Bodies;
+use crate::engine::read::bodies::BodyReader;
 use crate::model::body::Body;
 use crate::model::clock;
 use crate::model::clock::Clock;
-use crate::model::error::{Error, Holder, Result};
+use crate::model::error::{Error, Result, VersionLabel};
 use crate::model::id::{BlobId, OperationId, PromptId, VersionId};
 use crate::model::record::{
-    Change, Durability, Expected, Operation, OperationContent, OperationKind, Policy,
+    BumpPolicy, Change, Durability, Expected, Operation, OperationContent, OperationKind,
     RecordedInputs, Settings, Version,
 };
 use crate::storage;
-use crate::storage::{Deadline, Hold, Index, Kin, Snapshot, Transaction};
+use crate::storage::{Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction};
 use crate::template::Partials;
 
 /// The state that all write transactions of a store handle share.
-pub(crate) struct Context {
+pub(crate) struct WriteContext {
     pub(crate) settings: Settings,
-    pub(crate) policy: Policy,
+    pub(crate) policy: BumpPolicy,
     pub(crate) author: String,
     pub(crate) durability: Durability,
     pub(crate) clock: Clock,
     pub(crate) rng: Mutex<fastrand::Rng>,
     /// Whether ids are drawn from a given seed, so that an earlier run may have drawn the same ids.
     pub(crate) seeded: bool,
-    pub(crate) contracts: KeptContracts,
-    pub(crate) lines: KeptLines,
+    pub(crate) contracts: ContractCache,
+    pub(crate) lines: HeadCache,
 }
 
-impl fmt::Debug for Context {
+impl fmt::Debug for WriteContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
+        f.debug_struct("WriteContext")
             .field("settings", &self.settings)
             .field("policy", &self.policy)
             .field("author", &self.author)
@@ -51,7 +51,7 @@ impl fmt::Debug for Context {
     }
 }
 
-impl Context {
+impl WriteContext {
     /// Returns the current time, with the precision of records.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         clock::recorded((self.clock)())
@@ -70,40 +70,40 @@ impl Context {
 }
 
 /// A write transaction of any number of operations, which commits entirely or not at all.
-pub(crate) struct Writer<'a> {
+pub(crate) struct WriteTransaction<'a> {
     pub(crate) transaction: Box<dyn Transaction + 'a>,
-    bodies: &'a Bodies,
-    pub(crate) context: &'a Context,
+    bodies: &'a BodyReader,
+    pub(crate) context: &'a WriteContext,
     /// The heads of prompts that were committed to, as this transaction left them.
-    pub(crate) lines: Lines,
-    pub(crate) reserved: Reserved,
-    pub(crate) last: Place,
-    journaled: Journaled,
+    pub(crate) lines: PromptHeads,
+    pub(crate) reserved: ReservedIds,
+    pub(crate) last: LogPoint,
+    journaled: PendingWork,
     /// The bodies of a large change; none if this transaction journals its bodies.
-    bulk: Option<Bulk<'a>>,
+    bulk: Option<BulkBodies<'a>>,
     /// Whether a change of the transaction failed.
     failed: bool,
 }
 
 /// A log position: an operation's number and id.
-pub(crate) type Place = (u64, OperationId);
+pub(crate) type LogPoint = (u64, OperationId);
 
 /// The state of a transaction at a savepoint.
 pub(crate) struct Savepoint {
-    last: Place,
-    journaled: Amount,
+    last: LogPoint,
+    journaled: BodyCount,
 }
 
 /// Ids that the transaction will be given later, and must not draw for others.
 #[derive(Default)]
-pub(crate) struct Reserved {
+pub(crate) struct ReservedIds {
     pub(crate) prompts: HashSet<PromptId>,
     pub(crate) versions: HashSet<VersionId>,
 }
 
 /// The bodies that a transaction journaled, and other work that it leaves for maintenance.
 #[derive(Debug, Default)]
-pub(crate) struct Journaled {
+pub(crate) struct PendingWork {
     pub(crate) bodies: u64,
     pub(crate) bytes: u64,
     /// The ids of the bodies, while they are few enough to be written one by one.
@@ -114,17 +114,17 @@ pub(crate) struct Journaled {
     pub(crate) packs: u64,
 }
 
-/// The amounts in [`Journaled`] at a savepoint.
-struct Amount {
+/// The amounts in [`PendingWork`] at a savepoint.
+struct BodyCount {
     bodies: u64,
     bytes: u64,
     ids: usize,
     operations: u64,
 }
 
-impl Journaled {
-    fn amount(&self) -> Amount {
-        Amount {
+impl PendingWork {
+    fn amount(&self) -> BodyCount {
+        BodyCount {
             bodies: self.bodies,
             bytes: self.bytes,
             ids: self.ids.len(),
@@ -133,7 +133,7 @@ impl Journaled {
     }
 
     /// Goes back to an earlier amount.
-    fn shrink(&mut self, to: Amount) {
+    fn shrink(&mut self, to: BodyCount) {
         (self.bodies, self.bytes) = (to.bodies, to.bytes);
         self.operations = to.operations;
         self.ids.truncate(to.ids);
@@ -152,14 +152,14 @@ impl Journaled {
     }
 }
 
-impl<'a> Writer<'a> {
+impl<'a> WriteTransaction<'a> {
     /// Begins a transaction; waits for the write lock until the deadline.
     pub(crate) fn begin(
         index: &'a dyn Index,
-        bodies: &'a Bodies,
-        context: &'a Context,
+        bodies: &'a BodyReader,
+        context: &'a WriteContext,
         deadline: Deadline,
-    ) -> storage::Result<Self> {
+    ) -> storage::StorageResult<Self> {
         let transaction = index.transaction_by(context.durability, deadline)?;
         let last = transaction
             .last_operation()?
@@ -169,9 +169,9 @@ impl<'a> Writer<'a> {
             bodies,
             context,
             lines: context.lines.take(last),
-            reserved: Reserved::default(),
+            reserved: ReservedIds::default(),
             last,
-            journaled: Journaled::default(),
+            journaled: PendingWork::default(),
             bulk: None,
             failed: false,
         })
@@ -181,7 +181,7 @@ impl<'a> Writer<'a> {
     ///
     /// Such a transaction has no savepoints.
     pub(crate) fn in_bulk(mut self) -> Self {
-        self.bulk = Some(Bulk::new(self.bodies.blobs()));
+        self.bulk = Some(BulkBodies::new(self.bodies.blobs()));
         self
     }
 
@@ -189,7 +189,7 @@ impl<'a> Writer<'a> {
     ///
     /// If the outcome is [unknown](backend::ErrorKind::OutcomeUnknown), it may have been committed;
     /// after any other error it was not.
-    pub(crate) fn commit(mut self) -> storage::Result<Journaled> {
+    pub(crate) fn commit(mut self) -> storage::StorageResult<PendingWork> {
         self.usable()?;
         // The bodies become durable before the rows that refer to them, and their pack stays locked
         // until those rows are committed.
@@ -201,7 +201,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Returns the position of the last operation, those of this transaction included.
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> LogPoint {
         self.last
     }
 
@@ -211,7 +211,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Sets the savepoint that a later rollback returns to.
-    pub(crate) fn savepoint(&mut self) -> storage::Result<Savepoint> {
+    pub(crate) fn savepoint(&mut self) -> storage::StorageResult<Savepoint> {
         self.usable()?;
         self.transaction.savepoint()?;
         Ok(Savepoint {
@@ -221,11 +221,11 @@ impl<'a> Writer<'a> {
     }
 
     /// Undoes everything since the last savepoint, a change that failed halfway included.
-    pub(crate) fn roll_back(&mut self, to: Savepoint) -> storage::Result<()> {
+    pub(crate) fn roll_back(&mut self, to: Savepoint) -> storage::StorageResult<()> {
         self.transaction.roll_back()?;
         self.last = to.last;
         self.journaled.shrink(to.journaled);
-        self.lines = Lines::default();
+        self.lines = PromptHeads::default();
         self.failed = false;
         Ok(())
     }
@@ -236,7 +236,7 @@ impl<'a> Writer<'a> {
     /// it back. It can then only be dropped, even if the caller continues.
     pub(crate) fn change(
         &mut self,
-        change: impl FnOnce(&mut dyn Transaction) -> storage::Result<()>,
+        change: impl FnOnce(&mut dyn Transaction) -> storage::StorageResult<()>,
     ) -> Result<()> {
         self.usable()?;
         let changed = change(&mut *self.transaction);
@@ -244,13 +244,13 @@ impl<'a> Writer<'a> {
         Ok(changed?)
     }
 
-    fn usable(&self) -> storage::Result<()> {
+    fn usable(&self) -> storage::StorageResult<()> {
         match self.failed {
             false => Ok(()),
             true => {
-                let kind = storage::ErrorKind::Other;
+                let kind = storage::StorageErrorKind::Other;
                 let reason = "an earlier change of this batch failed";
-                Err(storage::Error::new(kind, reason))
+                Err(storage::StorageError::new(kind, reason))
             }
         }
     }
@@ -304,7 +304,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Stores a body unless it is stored already: in the journal, or with many others in a pack.
-    pub(crate) fn store_body(&mut self, body: &Body, kin: Kin) -> Result<()> {
+    pub(crate) fn store_body(&mut self, body: &Body, kin: DeltaGroup) -> Result<()> {
         let (id, bytes) = (body.id(), body.as_bytes());
         let size = bytes.len() as u64;
         let Some(mut bulk) = self.bulk.take() else {
@@ -321,25 +321,25 @@ impl<'a> Writer<'a> {
     }
 
     fn has_journaled(&mut self, id: BlobId, bytes: &[u8]) {
-        self.journaled.add(Journaled {
+        self.journaled.add(PendingWork {
             bodies: 1,
             bytes: bytes.len() as u64,
             ids: vec![id],
-            ..Journaled::default()
+            ..PendingWork::default()
         });
     }
 
     /// Makes the bodies of a large change durable, or journals them if they are few.
     ///
     /// The returned lock must be held until the transaction is committed.
-    fn finish_bulk(&mut self) -> storage::Result<Option<Box<dyn Hold>>> {
-        match self.bulk.take().map(Bulk::finish).transpose()? {
-            Some(Finished::Packed(hold)) => {
+    fn finish_bulk(&mut self) -> storage::StorageResult<Option<Box<dyn LockGuard>>> {
+        match self.bulk.take().map(BulkBodies::finish).transpose()? {
+            Some(FinishedBodies::Packed(hold)) => {
                 self.journaled.packs += 1;
                 Ok(Some(hold))
             }
-            Some(Finished::Few(few)) => {
-                for New { id, bytes, .. } in few {
+            Some(FinishedBodies::Few(few)) => {
+                for NewBody { id, bytes, .. } in few {
                     self.transaction.journal_body(id, &bytes)?;
                     self.has_journaled(id, &bytes);
                 }
@@ -405,7 +405,7 @@ impl<'a> Writer<'a> {
             // The index would refuse a taken id. Only an id drawn from a given seed can be taken.
             let seeded = self.context.seeded;
             let reserved = self.reserved.versions.contains(&id);
-            if !reserved && (!seeded || self.transaction.version_ever(id)?.is_none()) {
+            if !reserved && (!seeded || self.transaction.version_even_deleted(id)?.is_none()) {
                 return Ok(id);
             }
         }
@@ -437,7 +437,7 @@ pub(crate) fn check_expected(
     snapshot: &dyn Snapshot,
     subject: impl FnOnce() -> String,
     expected: Expected,
-    found: Option<Holder>,
+    found: Option<VersionLabel>,
 ) -> Result<()> {
     let met = match expected {
         Expected::Any => true,
@@ -451,7 +451,7 @@ pub(crate) fn check_expected(
         subject: subject(),
         expected: match expected {
             Expected::Is(id) => match snapshot.version(id)? {
-                Some(version) => Holder::from(&version).to_string(),
+                Some(version) => VersionLabel::from(&version).to_string(),
                 None => format!("{id}, which does not exist"),
             },
             Expected::Absent | Expected::Any => "unset".into(),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::root::{Entry, is_a_link};
+use super::root::{FolderEntry, is_a_link};
 
 /// An open folder.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Folder {
         match rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => Ok(Self { descriptor, path }),
             // Linux and macOS report a link by either of these errors.
-            Err(Errno::NOTDIR | Errno::LOOP) if self.entry(name)? == Entry::Link => {
+            Err(Errno::NOTDIR | Errno::LOOP) if self.entry(name)? == FolderEntry::Link => {
                 Err(is_a_link(&path))
             }
             Err(error) => Err(error.into()),
@@ -56,12 +56,12 @@ impl Folder {
     }
 
     /// Returns the kind of the entry of this name. A link is not followed.
-    pub(crate) fn entry(&self, name: impl AsRef<OsStr>) -> io::Result<Entry> {
+    pub(crate) fn entry(&self, name: impl AsRef<OsStr>) -> io::Result<FolderEntry> {
         let found = rustix::fs::statat(&self.descriptor, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(match FileType::from_raw_mode(found.st_mode) {
-            FileType::Directory => Entry::Folder,
-            FileType::Symlink => Entry::Link,
-            _ => Entry::File,
+            FileType::Directory => FolderEntry::Folder,
+            FileType::Symlink => FolderEntry::Link,
+            _ => FolderEntry::File,
         })
     }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::root::{Entry, is_a_link};
+use super::root::{FolderEntry, is_a_link};
 
 /// A folder that was not a link when it was opened.
 #[derive(Debug)]
@@ -31,9 +31,9 @@ impl Folder {
         let name = name.as_ref();
         let path = self.path_of(name);
         match self.entry(name)? {
-            Entry::Folder => Ok(Self { path }),
-            Entry::Link => Err(is_a_link(&path)),
-            Entry::File => Err(io::ErrorKind::NotADirectory.into()),
+            FolderEntry::Folder => Ok(Self { path }),
+            FolderEntry::Link => Err(is_a_link(&path)),
+            FolderEntry::File => Err(io::ErrorKind::NotADirectory.into()),
         }
     }
 
@@ -42,14 +42,14 @@ impl Folder {
     }
 
     /// Returns the kind of the entry of this name. A link is not followed.
-    pub(crate) fn entry(&self, name: impl AsRef<OsStr>) -> io::Result<Entry> {
+    pub(crate) fn entry(&self, name: impl AsRef<OsStr>) -> io::Result<FolderEntry> {
         let found = fs::symlink_metadata(self.path_of(name))?.file_type();
         Ok(if found.is_symlink() {
-            Entry::Link
+            FolderEntry::Link
         } else if found.is_dir() {
-            Entry::Folder
+            FolderEntry::Folder
         } else {
-            Entry::File
+            FolderEntry::File
         })
     }
 
@@ -70,7 +70,7 @@ impl Folder {
     pub(crate) fn open_to_replace(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let name = name.as_ref();
         match self.entry(name)? {
-            Entry::Link => Err(is_a_link(&self.path_of(name))),
+            FolderEntry::Link => Err(is_a_link(&self.path_of(name))),
             _ => File::options()
                 .write(true)
                 .truncate(true)
@@ -82,7 +82,7 @@ impl Folder {
     pub(crate) fn open_entry(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let name = name.as_ref();
         match self.entry(name)? {
-            Entry::Link => Err(is_a_link(&self.path_of(name))),
+            FolderEntry::Link => Err(is_a_link(&self.path_of(name))),
             _ => File::open(self.path_of(name)),
         }
     }

@@ -9,5 +9,5 @@ mod root;
 #[cfg_attr(not(unix), path = "by_name.rs")]
 mod system;
 
-pub(crate) use self::root::{Entry, Root, is_removed};
+pub(crate) use self::root::{FolderEntry, Root, is_removed};
 pub(crate) use self::system::Folder;

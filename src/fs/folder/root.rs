@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use crate::fs::io_error::failed;
 use crate::fs::owner::Owner;
-use crate::storage::Result;
+use crate::storage::StorageResult;
 
 /// The kind of an entry in a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
+pub(crate) enum FolderEntry {
     Folder,
     Link,
     /// A file, or anything else that is neither a folder nor a link.
@@ -36,7 +36,7 @@ impl Root {
     }
 
     /// Opens the directory.
-    pub(crate) fn open(&self) -> Result<StoreFolder> {
+    pub(crate) fn open(&self) -> StorageResult<StoreFolder> {
         let opened = Folder::open(&self.0);
         opened.map(StoreFolder).map_err(failed("opening", &self.0))
     }
@@ -48,29 +48,29 @@ pub(crate) struct StoreFolder(pub(crate) Folder);
 
 impl StoreFolder {
     /// Opens `tmp/`.
-    pub(crate) fn tmp(&self) -> Result<Folder> {
+    pub(crate) fn tmp(&self) -> StorageResult<Folder> {
         child(&self.0, "tmp")
     }
 
     /// Opens `blobs/`.
-    pub(crate) fn blobs(&self) -> Result<Folder> {
+    pub(crate) fn blobs(&self) -> StorageResult<Folder> {
         child(&self.0, "blobs")
     }
 
     /// Opens `blobs/packs/`.
-    pub(crate) fn packs(&self) -> Result<Folder> {
+    pub(crate) fn packs(&self) -> StorageResult<Folder> {
         child(&self.blobs()?, "packs")
     }
 
     /// Opens `blobs/packs/`, and creates it if it is missing.
-    pub(crate) fn make_packs(&self) -> Result<Folder> {
+    pub(crate) fn make_packs(&self) -> StorageResult<Folder> {
         let blobs = self.blobs()?;
         let packs = blobs.make_child("packs", true);
         packs.map_err(failed("creating", &blobs.path_of("packs")))
     }
 }
 
-fn child(folder: &Folder, name: &str) -> Result<Folder> {
+fn child(folder: &Folder, name: &str) -> StorageResult<Folder> {
     let child = folder.child(name);
     child.map_err(failed("opening", &folder.path_of(name)))
 }
@@ -105,7 +105,7 @@ impl Folder {
     /// Removes the entry of this name, with everything in it. Links are removed, not followed.
     pub(crate) fn remove_all(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         let name = name.as_ref();
-        if self.entry(name)? != Entry::Folder {
+        if self.entry(name)? != FolderEntry::Folder {
             return self.remove_file(name);
         }
         let folder = self.child(name)?;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::lock_file::open_lock;
 use super::policy::{LockPolicy, NOTICE_AFTER};
 use crate::fs::io_error::failed;
-use crate::storage::{Deadline, Hold, Result};
+use crate::storage::{Deadline, LockGuard, StorageResult};
 
 /// The thread that waits in the kernel ends if no caller needs it for this long.
 const THREAD_IDLE: Duration = Duration::from_secs(1);
@@ -27,10 +27,10 @@ const MAX_PAUSE: Duration = Duration::from_millis(50);
 
 /// A lock on a file of a store.
 #[derive(Debug)]
-pub(crate) struct FileLock(Arc<Shared>);
+pub(crate) struct FileLock(Arc<LockShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct LockShared {
     path: PathBuf,
     /// The index, which determines the owner and the permissions of the file.
     index: PathBuf,
@@ -43,7 +43,7 @@ struct Shared {
     /// The process that created this lock. In a forked process the locks belong to the parent, and
     /// the thread does not exist.
     process: u32,
-    state: Mutex<State>,
+    state: Mutex<ThreadQueue>,
     /// Wakes callers.
     turn: Condvar,
     /// Wakes the thread.
@@ -51,10 +51,10 @@ struct Shared {
 }
 
 #[derive(Debug)]
-struct State {
+struct ThreadQueue {
     /// Open whenever `kernel` is not [`Free`](Kernel::Free).
     file: Option<Arc<File>>,
-    kernel: Kernel,
+    kernel: LockState,
     /// The numbers of the waiting callers, in order of arrival.
     line: VecDeque<u64>,
     last_number: u64,
@@ -66,7 +66,7 @@ struct State {
 
 /// The state of the lock in this handle.
 #[derive(Debug)]
-enum Kernel {
+enum LockState {
     /// The handle neither holds the lock nor waits for it.
     Free,
     /// The thread waits for the lock.
@@ -91,16 +91,16 @@ impl FileLock {
     }
 
     fn of(path: PathBuf, index: PathBuf, policy: LockPolicy, stays_open: bool) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(LockShared {
             path,
             index,
             policy,
             stays_open,
             has_threads: true,
             process: std::process::id(),
-            state: Mutex::new(State {
+            state: Mutex::new(ThreadQueue {
                 file: None,
-                kernel: Kernel::Free,
+                kernel: LockState::Free,
                 line: VecDeque::new(),
                 last_number: 0,
                 has_thread: false,
@@ -123,12 +123,12 @@ impl FileLock {
     }
 
     /// Takes the lock, or fails as busy once the deadline has passed.
-    pub(crate) fn lock(&self, deadline: Deadline) -> Result<LockGuard<'_>> {
+    pub(crate) fn lock(&self, deadline: Deadline) -> StorageResult<FileLockGuard<'_>> {
         let shared = &*self.0;
         let mut state = shared.state();
-        let is_free = state.line.is_empty() && matches!(state.kernel, Kernel::Free);
+        let is_free = state.line.is_empty() && matches!(state.kernel, LockState::Free);
         if is_free && shared.try_now(&mut state)? {
-            return Ok(LockGuard(shared));
+            return Ok(FileLockGuard(shared));
         }
         self.wait(state, deadline)
     }
@@ -136,9 +136,9 @@ impl FileLock {
     /// Joins the line, and leaves it with the lock or with an error.
     fn wait<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, ThreadQueue>,
         deadline: Deadline,
-    ) -> Result<LockGuard<'a>> {
+    ) -> StorageResult<FileLockGuard<'a>> {
         let shared = &*self.0;
         let began = Instant::now();
         let mut notice = Some(NOTICE_AFTER).filter(|_| shared.policy.gives_notice());
@@ -150,23 +150,23 @@ impl FileLock {
             let deadline = deadline.min(state.closes);
             let mut left = deadline.remaining();
             if state.line.front() == Some(&number) {
-                match std::mem::replace(&mut state.kernel, Kernel::Held) {
-                    Kernel::Came(Ok(())) => {
+                match std::mem::replace(&mut state.kernel, LockState::Held) {
+                    LockState::Came(Ok(())) => {
                         state.leave(number);
-                        return Ok(LockGuard(shared));
+                        return Ok(FileLockGuard(shared));
                     }
-                    Kernel::Came(Err(error)) => {
-                        state.kernel = Kernel::Free;
+                    LockState::Came(Err(error)) => {
+                        state.kernel = LockState::Free;
                         shared.free(&mut state);
                         shared.leave(&mut state, number);
                         return Err(failed("waiting for", &shared.path)(error));
                     }
-                    Kernel::Free => {
-                        state.kernel = Kernel::Free;
+                    LockState::Free => {
+                        state.kernel = LockState::Free;
                         match shared.try_now(&mut state) {
                             Ok(true) => {
                                 state.leave(number);
-                                return Ok(LockGuard(shared));
+                                return Ok(FileLockGuard(shared));
                             }
                             Ok(false) if left.is_zero() => shared.free(&mut state),
                             Ok(false) => {
@@ -215,14 +215,14 @@ impl FileLock {
     /// Makes the thread wait for the lock.
     ///
     /// Returns false if there is no thread and none can be started.
-    fn await_lock(&self, state: &mut State) -> bool {
+    fn await_lock(&self, state: &mut ThreadQueue) -> bool {
         if !state.has_thread {
             let shared = Arc::clone(&self.0);
             let named = std::thread::Builder::new().name("promptbook-lock".into());
             state.has_thread = shared.has_threads && named.spawn(move || shared.serve()).is_ok();
         }
         if state.has_thread {
-            state.kernel = Kernel::Awaited;
+            state.kernel = LockState::Awaited;
             self.0.work.notify_one();
         }
         state.has_thread
@@ -245,13 +245,13 @@ impl Drop for FileLock {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl LockShared {
+    fn state(&self) -> MutexGuard<'_, ThreadQueue> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the lock if no other process holds it.
-    fn try_now(&self, state: &mut State) -> Result<bool> {
+    fn try_now(&self, state: &mut ThreadQueue) -> StorageResult<bool> {
         let file = match &state.file {
             Some(file) => file,
             None => state
@@ -266,7 +266,7 @@ impl Shared {
         };
         match tried {
             Ok(()) => {
-                state.kernel = Kernel::Held;
+                state.kernel = LockState::Held;
                 Ok(true)
             }
             Err(TryLockError::WouldBlock) => Ok(false),
@@ -278,20 +278,20 @@ impl Shared {
     }
 
     /// Releases the lock, if this handle holds it.
-    fn free(&self, state: &mut State) {
+    fn free(&self, state: &mut ThreadQueue) {
         let released = match (&state.kernel, &state.file) {
-            (Kernel::Held | Kernel::Came(Ok(())), Some(file)) => file.unlock().is_ok(),
+            (LockState::Held | LockState::Came(Ok(())), Some(file)) => file.unlock().is_ok(),
             _ => true,
         };
         // A lock that cannot be released is released by closing the file.
         if !self.stays_open || !released {
             state.file = None;
         }
-        state.kernel = Kernel::Free;
+        state.kernel = LockState::Free;
     }
 
     /// Removes a caller from the line, and wakes the others.
-    fn leave(&self, state: &mut State, number: u64) {
+    fn leave(&self, state: &mut ThreadQueue, number: u64) {
         state.leave(number);
         if !state.line.is_empty() {
             self.turn.notify_all();
@@ -303,13 +303,13 @@ impl Shared {
         let mut state = self.state();
         loop {
             let file = match (&state.kernel, &state.file) {
-                (Kernel::Awaited, Some(file)) => Arc::clone(file),
+                (LockState::Awaited, Some(file)) => Arc::clone(file),
                 _ if state.is_dropped => break,
                 _ => {
                     let woken = self.work.wait_timeout(state, THREAD_IDLE);
                     let (now, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
                     state = now;
-                    if timeout.timed_out() && !matches!(state.kernel, Kernel::Awaited) {
+                    if timeout.timed_out() && !matches!(state.kernel, LockState::Awaited) {
                         break;
                     }
                     continue;
@@ -319,7 +319,7 @@ impl Shared {
             let came = wait_in_kernel(&file);
             drop(file);
             state = self.state();
-            state.kernel = Kernel::Came(came);
+            state.kernel = LockState::Came(came);
             match state.line.is_empty() {
                 true => self.free(&mut state),
                 false => self.turn.notify_all(),
@@ -329,7 +329,7 @@ impl Shared {
     }
 }
 
-impl State {
+impl ThreadQueue {
     fn leave(&mut self, number: u64) {
         self.line.retain(|waiting| *waiting != number);
     }
@@ -346,9 +346,9 @@ fn wait_in_kernel(file: &File) -> io::Result<()> {
 
 /// A held lock. Dropping it releases the lock.
 #[derive(Debug)]
-pub(crate) struct LockGuard<'a>(&'a Shared);
+pub(crate) struct FileLockGuard<'a>(&'a LockShared);
 
-impl Drop for LockGuard<'_> {
+impl Drop for FileLockGuard<'_> {
     fn drop(&mut self) {
         // A forked process shares the lock with its parent, which still holds it.
         if self.0.process != std::process::id() {
@@ -362,7 +362,7 @@ impl Drop for LockGuard<'_> {
     }
 }
 
-impl LockGuard<'_> {
+impl FileLockGuard<'_> {
     /// Returns the policy for waits of the lock's handle.
     pub(crate) fn policy(&self) -> &LockPolicy {
         &self.0.policy
@@ -374,7 +374,7 @@ impl LockGuard<'_> {
     }
 }
 
-impl Hold for LockGuard<'_> {}
+impl LockGuard for FileLockGuard<'_> {}
 
 #[cfg(test)]
 #[path = "tests.rs"]

@@ -10,17 +10,17 @@ use std::path::Path;
 
 use crate::fs::io_error::failed;
 use crate::fs::owner::Owner;
-use crate::storage::{Error, Result};
+use crate::storage::{StorageError, StorageResult};
 
 /// Opens a lock file of an index, and creates it if it is missing.
-pub(crate) fn open_lock(path: &Path, index: &Path) -> Result<File> {
+pub(crate) fn open_lock(path: &Path, index: &Path) -> StorageResult<File> {
     let refused = |error: io::Error| match error.kind() {
         ErrorKind::PermissionDenied => {
             let reason = format!(
                 "opening {}: only users who may write the index may open it",
                 path.display()
             );
-            Error::io(reason, error)
+            StorageError::io(reason, error)
         }
         _ => failed("opening", path)(error),
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::holders::{LockHolder, holders};
-use crate::storage::{Deadline, Error, ErrorKind};
+use crate::storage::{Deadline, StorageError, StorageErrorKind};
 
 /// The duration after which a wait for a lock causes a notice.
 pub(crate) const NOTICE_AFTER: Duration = Duration::from_secs(1);
@@ -14,13 +14,13 @@ pub(crate) const NOTICE_AFTER: Duration = Duration::from_secs(1);
 /// The default limit of a wait for a lock.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 
-type Notice = Arc<dyn Fn(&LockWait) + Send + Sync>;
+type WaitNotice = Arc<dyn Fn(&LockWait) + Send + Sync>;
 
 /// The limit of waits for locks, and the callback for long waits.
 #[derive(Clone)]
 pub(crate) struct LockPolicy {
     pub(crate) limit: Duration,
-    pub(crate) notice: Option<Notice>,
+    pub(crate) notice: Option<WaitNotice>,
 }
 
 /// A wait for a lock that has lasted a second.
@@ -64,11 +64,11 @@ impl LockPolicy {
     }
 
     /// Returns the error of a call that has waited this long for a lock on a file and not got it.
-    pub(crate) fn busy(&self, path: &Path, waited: Duration) -> Error {
+    pub(crate) fn busy(&self, path: &Path, waited: Duration) -> StorageError {
         let wait = LockWait::of(path, waited);
         let waited = waited.as_secs_f64();
         let reason = format!("waited {waited:.1} s for {wait}");
-        Error::new(ErrorKind::Busy, reason)
+        StorageError::new(StorageErrorKind::Busy, reason)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use std::thread::{scope, sleep};
 
 use super::*;
-use crate::storage::ErrorKind;
+use crate::storage::StorageErrorKind;
 
 const A_WHILE: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(20);
@@ -67,7 +67,7 @@ fn within(limit: Duration) -> Deadline {
 fn busy(lock: &FileLock, limit: Duration) -> Duration {
     let began = Instant::now();
     let refused = lock.lock(within(limit)).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Busy, "{refused}");
+    assert_eq!(refused.kind(), StorageErrorKind::Busy, "{refused}");
     began.elapsed()
 }
 
@@ -283,6 +283,6 @@ fn a_lock_file_that_cannot_be_created_is_an_error_for_each_caller() {
     );
     for _ in 0..2 {
         let error = lock.lock(within(LONG)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+        assert_eq!(error.kind(), StorageErrorKind::Io, "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! [`Body`], the JSON text of a version.
 
-use super::Shape;
+use super::BodySize;
 use std::panic::resume_unwind;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -8,7 +8,7 @@ use std::thread;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::outline::{Kind, Outline, outline};
+use super::outline::{Outline, ValueKind, outline};
 use crate::json;
 use crate::json::Json;
 use crate::model::error::{Error, Result};
@@ -32,10 +32,10 @@ use crate::model::id::BlobId;
 /// # Ok::<(), promptbook::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Body(Arc<Inner>);
+pub struct Body(Arc<BodyData>);
 
 #[derive(Debug)]
-struct Inner {
+struct BodyData {
     id: BlobId,
     /// Parsed immediately if the body is small and comes from a caller, otherwise on demand.
     json: Json,
@@ -136,7 +136,7 @@ impl Body {
     }
 
     fn of(id: BlobId, json: Json) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(BodyData {
             id,
             json,
             model: OnceLock::new(),
@@ -147,13 +147,13 @@ impl Body {
     /// Returns the memory of the body with its values, in bytes, even if they are not parsed.
     pub(crate) fn weight(&self) -> usize {
         let text = self.as_bytes();
-        let weigh = || size_of::<Inner>() + text.len() + Shape::of(text).parsed_bytes();
+        let weigh = || size_of::<BodyData>() + text.len() + BodySize::of(text).parsed_bytes();
         *self.0.weight.get_or_init(weigh)
     }
 
     /// Creates a body from stored bytes. The caller has checked that their hash is `id`.
     pub(crate) fn from_store(id: BlobId, bytes: Vec<u8>) -> Result<Self> {
-        let text = String::from_utf8(bytes).map_err(|_| Error::Damaged {
+        let text = String::from_utf8(bytes).map_err(|_| Error::CorruptBody {
             blob: id,
             reason: "it is not UTF-8".into(),
         })?;
@@ -169,7 +169,7 @@ impl Body {
         }
         // A shorter text has fewer values.
         if text.len() > Self::MAX_VALUES {
-            let (values, limit) = (Shape::of(text.as_bytes()).values, Self::MAX_VALUES);
+            let (values, limit) = (BodySize::of(text.as_bytes()).values, Self::MAX_VALUES);
             if values > limit {
                 // Text that is not JSON gets the parser's error. No tree is built of the values
                 // before it.
@@ -290,22 +290,22 @@ impl TryFrom<Value> for Body {
 fn outline_of(json: &Value) -> Outline {
     match json {
         Value::Object(_) => Outline::Object(None),
-        Value::Null => Outline::Other(Kind::Null),
-        Value::Bool(_) => Outline::Other(Kind::Bool),
-        Value::Number(_) => Outline::Other(Kind::Number),
-        Value::String(_) => Outline::Other(Kind::String),
-        Value::Array(_) => Outline::Other(Kind::Array),
+        Value::Null => Outline::Other(ValueKind::Null),
+        Value::Bool(_) => Outline::Other(ValueKind::Bool),
+        Value::Number(_) => Outline::Other(ValueKind::Number),
+        Value::String(_) => Outline::Other(ValueKind::String),
+        Value::Array(_) => Outline::Other(ValueKind::Array),
     }
 }
 
-fn words_of(kind: Kind) -> &'static str {
+fn words_of(kind: ValueKind) -> &'static str {
     match kind {
-        Kind::Null => "null",
-        Kind::Bool => "a boolean",
-        Kind::Number => "a number",
-        Kind::String => "a string",
-        Kind::Array => "an array",
-        Kind::Object => "an object",
+        ValueKind::Null => "null",
+        ValueKind::Bool => "a boolean",
+        ValueKind::Number => "a number",
+        ValueKind::String => "a string",
+        ValueKind::Array => "an array",
+        ValueKind::Object => "an object",
     }
 }
 

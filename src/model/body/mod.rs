@@ -8,4 +8,4 @@ pub use self::document::Body;
 #[cfg(feature = "server")]
 pub(crate) use self::document::verbatim;
 pub(crate) use self::outline::any_string;
-pub(crate) use self::shape::Shape;
+pub(crate) use self::shape::BodySize;

@@ -12,12 +12,12 @@ pub(super) enum Outline {
     /// An object, and its member `model`, if that is a string.
     Object(Option<String>),
     /// Another kind of value.
-    Other(Kind),
+    Other(ValueKind),
 }
 
 /// The kind of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     Null,
     Bool,
     Number,
@@ -30,8 +30,8 @@ pub(super) enum Kind {
 pub(super) fn outline(text: &str) -> serde_json::Result<Outline> {
     let mut from = serde_json::Deserializer::from_str(text);
     let outline = match text.trim_ascii_start().starts_with('{') {
-        true => Outline::Object(from.deserialize_map(Members)?),
-        false => Outline::Other(Walk(&mut ignore).deserialize(&mut from)?),
+        true => Outline::Object(from.deserialize_map(MemberNames)?),
+        false => Outline::Other(OutlineWalk(&mut ignore).deserialize(&mut from)?),
     };
     from.end()?;
     Ok(outline)
@@ -42,7 +42,7 @@ pub(crate) fn any_string(text: &str, test: impl Fn(&str) -> bool) -> bool {
     let mut found = false;
     let mut from = serde_json::Deserializer::from_str(text);
     // If the text is not JSON, only the strings before the error are tested.
-    let _ = Walk(&mut |text: &str| found = found || test(text)).deserialize(&mut from);
+    let _ = OutlineWalk(&mut |text: &str| found = found || test(text)).deserialize(&mut from);
     found
 }
 
@@ -51,65 +51,65 @@ fn ignore(_: &str) {}
 /// A visitor of a value and of everything nested in it.
 ///
 /// It passes strings and member names to a closure.
-struct Walk<'s, F>(&'s mut F);
+struct OutlineWalk<'s, F>(&'s mut F);
 
-impl<'de, F: FnMut(&str)> DeserializeSeed<'de> for Walk<'_, F> {
-    type Value = Kind;
+impl<'de, F: FnMut(&str)> DeserializeSeed<'de> for OutlineWalk<'_, F> {
+    type Value = ValueKind;
 
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Kind, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<ValueKind, D::Error> {
         from.deserialize_any(self)
     }
 }
 
-impl<'de, F: FnMut(&str)> Visitor<'de> for Walk<'_, F> {
-    type Value = Kind;
+impl<'de, F: FnMut(&str)> Visitor<'de> for OutlineWalk<'_, F> {
+    type Value = ValueKind;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any valid JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Kind, E> {
-        Ok(Kind::Null)
+    fn visit_unit<E>(self) -> Result<ValueKind, E> {
+        Ok(ValueKind::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Kind, E> {
-        Ok(Kind::Bool)
+    fn visit_bool<E>(self, _: bool) -> Result<ValueKind, E> {
+        Ok(ValueKind::Bool)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Kind, E> {
-        Ok(Kind::Number)
+    fn visit_i64<E>(self, _: i64) -> Result<ValueKind, E> {
+        Ok(ValueKind::Number)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Kind, E> {
-        Ok(Kind::Number)
+    fn visit_u64<E>(self, _: u64) -> Result<ValueKind, E> {
+        Ok(ValueKind::Number)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Kind, E> {
-        Ok(Kind::Number)
+    fn visit_f64<E>(self, _: f64) -> Result<ValueKind, E> {
+        Ok(ValueKind::Number)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Kind, E> {
+    fn visit_str<E>(self, text: &str) -> Result<ValueKind, E> {
         (self.0)(text);
-        Ok(Kind::String)
+        Ok(ValueKind::String)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Kind, A::Error> {
-        while elements.next_element_seed(Walk(self.0))?.is_some() {}
-        Ok(Kind::Array)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<ValueKind, A::Error> {
+        while elements.next_element_seed(OutlineWalk(self.0))?.is_some() {}
+        Ok(ValueKind::Array)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Kind, A::Error> {
-        while members.next_key_seed(Walk(self.0))?.is_some() {
-            members.next_value_seed(Walk(self.0))?;
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ValueKind, A::Error> {
+        while members.next_key_seed(OutlineWalk(self.0))?.is_some() {
+            members.next_value_seed(OutlineWalk(self.0))?;
         }
-        Ok(Kind::Object)
+        Ok(ValueKind::Object)
     }
 }
 
 /// A visitor of a body's members that reads `model`.
-struct Members;
+struct MemberNames;
 
-impl<'de> Visitor<'de> for Members {
+impl<'de> Visitor<'de> for MemberNames {
     type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,17 +121,18 @@ impl<'de> Visitor<'de> for Members {
         loop {
             let mut is_model = false;
             let mut look = |name: &str| is_model = name == "model";
-            if members.next_key_seed(Walk(&mut look))?.is_none() {
+            if members.next_key_seed(OutlineWalk(&mut look))?.is_none() {
                 return Ok(model);
             }
             if !is_model {
-                members.next_value_seed(Walk(&mut ignore))?;
+                members.next_value_seed(OutlineWalk(&mut ignore))?;
                 continue;
             }
             // If a name occurs more than once, the last member counts.
             let mut text = String::new();
-            let kind = members.next_value_seed(Walk(&mut |string: &str| text = string.into()))?;
-            model = (kind == Kind::String).then_some(text);
+            let kind =
+                members.next_value_seed(OutlineWalk(&mut |string: &str| text = string.into()))?;
+            model = (kind == ValueKind::String).then_some(text);
         }
     }
 }
@@ -187,12 +188,12 @@ mod tests {
             assert_eq!(outline(text).unwrap(), Outline::Object(model), "{text}");
         }
         for (text, kind) in [
-            ("null", Kind::Null),
-            ("[{}]", Kind::Array),
-            ("\"{}\"", Kind::String),
-            ("-1", Kind::Number),
-            ("1.5", Kind::Number),
-            ("true", Kind::Bool),
+            ("null", ValueKind::Null),
+            ("[{}]", ValueKind::Array),
+            ("\"{}\"", ValueKind::String),
+            ("-1", ValueKind::Number),
+            ("1.5", ValueKind::Number),
+            ("true", ValueKind::Bool),
         ] {
             assert_eq!(outline(text).unwrap(), Outline::Other(kind));
         }

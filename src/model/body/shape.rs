@@ -4,7 +4,7 @@ use memchr::memchr2;
 
 /// The numbers of values and objects in JSON text. For text that is not JSON they have no meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
+pub(crate) struct BodySize {
     /// Objects, arrays, strings, numbers, booleans and nulls. Member names do not count.
     pub(crate) values: usize,
     /// Objects that have members.
@@ -18,7 +18,7 @@ const BYTES_OF_VALUE: usize = 100;
 /// The memory of an object's table and list of members, without the members' values.
 const BYTES_OF_OBJECT: usize = 450;
 
-impl Shape {
+impl BodySize {
     pub(crate) fn of(text: &[u8]) -> Self {
         // Every element of a list except the first follows a comma. Every list that is not empty
         // has a first element.
@@ -108,7 +108,7 @@ mod tests {
             r#"{"a\\":"\"," , "b\"":[1,2,[3,null,true]],"{":"}","[":{"x":{"y":[{}]}}}"#,
             "[\"\\u0022,\", \"\\\\\", \"ü,\"]",
         ] {
-            let shape = Shape::of(text.as_bytes());
+            let shape = BodySize::of(text.as_bytes());
             let parsed = count(&serde_json::from_str(text).unwrap());
             assert_eq!((shape.values, shape.objects), parsed, "{text}");
         }
@@ -119,7 +119,7 @@ mod tests {
         for text in [
             "", "\"", "\"\\", "\"\\\"", "]]}}", "[{\"", "{\"a\\\\", ",,,",
         ] {
-            Shape::of(text.as_bytes());
+            BodySize::of(text.as_bytes());
         }
     }
 }

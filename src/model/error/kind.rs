@@ -70,26 +70,28 @@ impl Error {
             | Self::BodyNotFound { .. }
             | Self::VersionNotFound { .. }
             | Self::EnvironmentNotFound { .. }
-            | Self::ForeignVersion { .. }
+            | Self::MismatchedVersion { .. }
             | Self::InputsNotFound { .. }
             | Self::OperationNotFound { .. }
-            | Self::CursorNotFound { .. }
+            | Self::PositionNotFound { .. }
             | Self::BodyCollected { .. } => ErrorKind::NotFound,
             Self::AmbiguousPrompt { .. } => ErrorKind::Ambiguous,
-            Self::Invalid(_) | Self::InvalidBody { .. } | Self::WithinBatch => ErrorKind::Invalid,
+            Self::InvalidArgument(_) | Self::InvalidBody { .. } | Self::WithinBatch => {
+                ErrorKind::Invalid
+            }
             Self::StoreExists { .. }
-            | Self::ForeignBackup { .. }
+            | Self::MismatchedBackup { .. }
             | Self::PromptIdTaken { .. }
             | Self::VersionIdTaken { .. }
             | Self::Conflict { .. }
-            | Self::Contradiction { .. }
-            | Self::StoodOn { .. }
+            | Self::MergeConflict { .. }
+            | Self::UndoBlocked { .. }
             | Self::ClockInDoubt { .. }
             | Self::AlreadyUndone { .. } => ErrorKind::Conflict,
             Self::Breaking { .. } | Self::NoBase { .. } | Self::NumbersExhausted { .. } => {
                 ErrorKind::Refused
             }
-            Self::IndexLost { .. } | Self::Damaged { .. } => ErrorKind::Corrupt,
+            Self::IndexMissing { .. } | Self::CorruptBody { .. } => ErrorKind::Corrupt,
             Self::Render { .. } | Self::Freeze { .. } | Self::Unrenderable(_) => {
                 ErrorKind::Unrenderable
             }
@@ -101,7 +103,7 @@ impl Error {
             | Self::NetworkFilesystem { .. }
             | Self::SqliteTooOld { .. } => ErrorKind::Other,
             Self::File(error) => of_file(error),
-            Self::Backend(error) => error.kind().into(),
+            Self::Storage(error) => error.kind().into(),
         }
     }
 
@@ -132,23 +134,23 @@ fn of_file(error: &FileError) -> ErrorKind {
         FileError::Unsealed { .. } | FileError::Altered { .. } => ErrorKind::Corrupt,
         FileError::Unreadable { source, .. }
         | FileError::Reading { source, .. }
-        | FileError::Writing { source, .. } => storage::ErrorKind::of_io(source).into(),
+        | FileError::Writing { source, .. } => storage::StorageErrorKind::of_io(source).into(),
         FileError::NewerFormat { .. } => ErrorKind::Other,
     }
 }
 
-impl From<storage::ErrorKind> for ErrorKind {
-    fn from(kind: storage::ErrorKind) -> Self {
+impl From<storage::StorageErrorKind> for ErrorKind {
+    fn from(kind: storage::StorageErrorKind) -> Self {
         match kind {
-            storage::ErrorKind::Full => Self::Full,
-            storage::ErrorKind::ReadOnly => Self::ReadOnly,
-            storage::ErrorKind::Busy => Self::Busy,
-            storage::ErrorKind::Corrupt => Self::Corrupt,
-            storage::ErrorKind::OutcomeUnknown => Self::OutcomeUnknown,
-            storage::ErrorKind::Poisoned
-            | storage::ErrorKind::Forked
-            | storage::ErrorKind::Replaced => Self::Unavailable,
-            storage::ErrorKind::Io | storage::ErrorKind::Other => Self::Other,
+            storage::StorageErrorKind::Full => Self::Full,
+            storage::StorageErrorKind::ReadOnly => Self::ReadOnly,
+            storage::StorageErrorKind::Busy => Self::Busy,
+            storage::StorageErrorKind::Corrupt => Self::Corrupt,
+            storage::StorageErrorKind::OutcomeUnknown => Self::OutcomeUnknown,
+            storage::StorageErrorKind::Poisoned
+            | storage::StorageErrorKind::Forked
+            | storage::StorageErrorKind::Replaced => Self::Unavailable,
+            storage::StorageErrorKind::Io | storage::StorageErrorKind::Other => Self::Other,
         }
     }
 }

@@ -4,4 +4,4 @@ pub(crate) mod kind;
 pub(crate) mod types;
 
 pub use self::kind::ErrorKind;
-pub use self::types::{Error, Holder, Result, Unfrozen};
+pub use self::types::{Error, FreezeProblem, Result, VersionLabel};

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 use crate::engine::contract::Breakage;
-use crate::engine::{Collected, Cursor};
+use crate::engine::{GcSummary, LogPosition};
 use crate::fs::checksummed_file::FileError;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
-use crate::model::invalid_argument::Invalid;
+use crate::model::invalid_argument::InvalidArgument;
 use crate::model::record::Version;
-use crate::model::shown::{Quoted, Shown};
+use crate::model::shown::{Escaped, Quoted};
 use crate::model::version_number::{Selector, VersionNumber};
 use crate::storage;
 use crate::template::{MergeError, Problem};
@@ -44,7 +44,7 @@ pub enum Error {
     ///
     /// It may also be a backup of this store, if the store has lost some of its history since.
     #[error("{path} has the backup of another store: its operation {operation} is not in this one")]
-    ForeignBackup {
+    MismatchedBackup {
         /// The directory.
         path: PathBuf,
         /// The number of the last operation in the backup.
@@ -55,7 +55,7 @@ pub enum Error {
     ///
     /// No new index is created over them. Restore the index, or move the rest away.
     #[error("{path} has no index, but {left} that belongs to one; restore the index")]
-    IndexLost {
+    IndexMissing {
         /// The store's directory.
         path: PathBuf,
         /// What the directory contains.
@@ -171,7 +171,7 @@ pub enum Error {
 
     /// The version belongs to another prompt than the one that the caller named.
     #[error("version {version} belongs to prompt {owner}, not to {prompt}")]
-    ForeignVersion {
+    MismatchedVersion {
         /// The version.
         version: VersionId,
         /// The prompt that the caller named.
@@ -211,7 +211,7 @@ pub enum Error {
         /// A description of the expected value.
         expected: String,
         /// The current version, if there is one.
-        found: Option<Holder>,
+        found: Option<VersionLabel>,
     },
 
     /// The bump rules refuse a minor version. Commit it as a major version, or force it.
@@ -239,7 +239,7 @@ pub enum Error {
 
     /// An id, name, number, selector or other argument is malformed.
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    InvalidArgument(#[from] InvalidArgument),
 
     /// A body is not a JSON object, or exceeds the limits of [`Body`](crate::Body).
     #[error("the body is not accepted: {reason}")]
@@ -261,7 +261,7 @@ pub enum Error {
     #[error("not frozen: {}", list(problems))]
     Freeze {
         /// The problems, each with its prompt and place.
-        problems: Vec<Unfrozen>,
+        problems: Vec<FreezeProblem>,
     },
 
     /// A bundle or another file cannot be read or written, is malformed, or was altered.
@@ -272,7 +272,7 @@ pub enum Error {
     ///
     /// Nothing of the bundle was imported.
     #[error("operation {operation} of the bundle contradicts the store: {reason}")]
-    Contradiction {
+    MergeConflict {
         /// The number in the bundle of the first operation that contradicts the store.
         ///
         /// Later contradictions may only follow from it.
@@ -297,10 +297,10 @@ pub enum Error {
     /// The log position is not in this store's history.
     ///
     /// It belongs to another store, or this store was restored from an older copy.
-    #[error("{cursor} is not a position in this store's history")]
-    CursorNotFound {
+    #[error("{position} is not a position in this store's history")]
+    PositionNotFound {
         /// The log position that the caller gave.
-        cursor: Cursor,
+        position: LogPosition,
     },
 
     /// The operation cannot be undone alone, because later operations depend on it.
@@ -310,7 +310,7 @@ pub enum Error {
         "operation {operation} can't be undone alone: {} on it",
         standing(later)
     )]
-    StoodOn {
+    UndoBlocked {
         /// The operation.
         operation: u64,
         /// The operations that depend on it, oldest first.
@@ -352,7 +352,7 @@ pub enum Error {
         /// Everything created after this moment is retained.
         cutoff: DateTime<Utc>,
         /// What would be removed.
-        removable: Collected,
+        removable: GcSummary,
     },
 
     /// A body is missing, or its bytes do not match its address.
@@ -360,7 +360,7 @@ pub enum Error {
     /// The store returns this error and never the wrong bytes.
     /// [`Store::verify`](crate::Store::verify) lists everything that is damaged.
     #[error("the body {blob} is damaged: {reason}")]
-    Damaged {
+    CorruptBody {
         /// The body's address.
         blob: BlobId,
         /// What was found.
@@ -380,7 +380,7 @@ pub enum Error {
         /// The operation's id.
         id: OperationId,
         /// The error of the backend.
-        source: storage::Error,
+        source: storage::StorageError,
     },
 
     /// The call was made inside a [batch](crate::Store::batch) of the same store.
@@ -403,7 +403,7 @@ pub enum Error {
     ///
     /// [`kind`](Error::kind) says what a caller can do about it.
     #[error(transparent)]
-    Backend(storage::Error),
+    Storage(storage::StorageError),
 }
 
 impl From<std::convert::Infallible> for Error {
@@ -412,26 +412,26 @@ impl From<std::convert::Infallible> for Error {
     }
 }
 
-impl From<storage::Error> for Error {
-    fn from(error: storage::Error) -> Self {
+impl From<storage::StorageError> for Error {
+    fn from(error: storage::StorageError) -> Self {
         match error.kind() {
-            storage::ErrorKind::ReadOnly => Self::ReadOnly,
-            storage::ErrorKind::Poisoned => Self::Poisoned,
-            _ => Self::Backend(error),
+            storage::StorageErrorKind::ReadOnly => Self::ReadOnly,
+            storage::StorageErrorKind::Poisoned => Self::Poisoned,
+            _ => Self::Storage(error),
         }
     }
 }
 
 /// A version in an error: its id and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Holder {
+pub struct VersionLabel {
     /// The version's id.
     pub id: VersionId,
     /// The version's number.
     pub number: VersionNumber,
 }
 
-impl From<&Version> for Holder {
+impl From<&Version> for VersionLabel {
     fn from(version: &Version) -> Self {
         Self {
             id: version.id,
@@ -440,7 +440,7 @@ impl From<&Version> for Holder {
     }
 }
 
-impl std::fmt::Display for Holder {
+impl std::fmt::Display for VersionLabel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({})", self.number, self.id)
     }
@@ -451,7 +451,7 @@ impl std::fmt::Display for Holder {
 /// As text: the prompt's name and id, and the problem with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Unfrozen {
+pub struct FreezeProblem {
     /// The prompt's id.
     pub prompt: PromptId,
     /// The prompt's name.
@@ -460,15 +460,15 @@ pub struct Unfrozen {
     pub problem: Problem,
 }
 
-impl std::fmt::Display for Unfrozen {
+impl std::fmt::Display for FreezeProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = Shown(self.name.as_str());
+        let name = Escaped(self.name.as_str());
         write!(f, "{name} ({}): {}", self.prompt, self.problem)
     }
 }
 
-fn found_or_nothing(found: Option<&Holder>) -> String {
-    found.map_or_else(|| "unset".into(), Holder::to_string)
+fn found_or_nothing(found: Option<&VersionLabel>) -> String {
+    found.map_or_else(|| "unset".into(), VersionLabel::to_string)
 }
 
 fn version_not_found(prompt: Option<PromptId>, selector: &Selector) -> String {

@@ -6,7 +6,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::clock::{Clock, Time};
+use super::clock::{FakeTime, TimeMode};
 use super::{FakeClock, FakeError};
 use crate::server::Fixtures;
 use crate::store::Image;
@@ -14,21 +14,21 @@ use crate::{Store, StoreOptions};
 
 /// The baseline: the fixtures, and the time after they were loaded.
 #[derive(Debug)]
-pub(crate) struct Origin {
+pub(crate) struct Baseline {
     /// How the store is created; its clock is the fake's.
     options: StoreOptions,
     seed: u64,
     clock: FakeClock,
-    home: Home,
+    home: BaselineHome,
     /// The fixtures with all their ids and times, so that loading them always gives the same store.
     fixtures: Fixtures,
     /// The store in memory that the fixtures produce.
     image: Option<Image>,
-    start: Time,
+    start: TimeMode,
 }
 
 #[derive(Debug)]
-enum Home {
+enum BaselineHome {
     Memory,
     /// A directory that was missing or empty.
     Made(PathBuf),
@@ -36,7 +36,7 @@ enum Home {
     Found(PathBuf),
 }
 
-impl Home {
+impl BaselineHome {
     fn of(directory: Option<&Path>) -> Self {
         let Some(path) = directory else {
             return Self::Memory;
@@ -53,7 +53,7 @@ impl Home {
     }
 }
 
-impl Origin {
+impl Baseline {
     /// Returns the baseline, and the store that the fake starts with.
     pub(crate) fn new(
         options: StoreOptions,
@@ -66,14 +66,14 @@ impl Origin {
             options: options.seed(seed),
             seed,
             clock,
-            home: Home::of(directory),
+            home: BaselineHome::of(directory),
             fixtures: Fixtures::default(),
             image: None,
             start: clock.into(),
         };
         origin.fill(fixtures)?;
         let store = match &origin.home {
-            Home::Found(path) => {
+            BaselineHome::Found(path) => {
                 let store = origin.options.open(path)?;
                 if store.prompt_count()? == 0 {
                     origin.fixtures.load(&store)?;
@@ -86,7 +86,7 @@ impl Origin {
     }
 
     /// Returns the clock's state at the start.
-    pub(crate) fn start(&self) -> Time {
+    pub(crate) fn start(&self) -> TimeMode {
         self.start
     }
 
@@ -94,7 +94,7 @@ impl Origin {
     pub(crate) fn fill(&mut self, fixtures: &Fixtures) -> Result<(), FakeError> {
         // A separate clock and another seed, so that the ids that a script creates do not depend on
         // the fixtures.
-        let clock = Arc::new(Clock::new(self.clock));
+        let clock = Arc::new(FakeTime::new(self.clock));
         let ticks = Arc::clone(&clock);
         let options = self.options.clone().clock(move || ticks.tick());
         let store = options.seed(!self.seed).in_memory()?;
@@ -108,7 +108,7 @@ impl Origin {
     /// Checks whether the fake created the store, so that a reset may create it again.
     pub(crate) fn renewable(&self) -> Result<(), FakeError> {
         match &self.home {
-            Home::Found(path) => Err(FakeError::NotMadeHere { path: path.clone() }),
+            BaselineHome::Found(path) => Err(FakeError::NotMadeHere { path: path.clone() }),
             _ => Ok(()),
         }
     }
@@ -118,7 +118,7 @@ impl Origin {
     /// If removal or creation fails, `store` is an empty one in memory.
     pub(crate) fn renew(&self, store: &mut Store) -> Result<(), FakeError> {
         self.renewable()?;
-        if let Home::Made(path) = &self.home {
+        if let BaselineHome::Made(path) = &self.home {
             let old = mem::replace(store, self.options.in_memory()?);
             old.abandon();
             // This closes the files.
@@ -134,13 +134,13 @@ impl Origin {
 
     fn make(&self) -> Result<Store, FakeError> {
         match (&self.home, &self.image) {
-            (Home::Made(path) | Home::Found(path), _) => {
+            (BaselineHome::Made(path) | BaselineHome::Found(path), _) => {
                 let store = self.options.create(path)?;
                 self.fixtures.load(&store)?;
                 Ok(store)
             }
-            (Home::Memory, Some(image)) => Ok(self.options.in_memory_from(image)),
-            (Home::Memory, None) => Ok(self.options.in_memory()?),
+            (BaselineHome::Memory, Some(image)) => Ok(self.options.in_memory_from(image)),
+            (BaselineHome::Memory, None) => Ok(self.options.in_memory()?),
         }
     }
 }
@@ -156,7 +156,7 @@ mod tests {
         let store = Store::create(place.path()).unwrap();
         let new = NewPrompt::new("a", r#"{"messages": []}"#).unwrap();
         store.create_prompt(new).unwrap();
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
         drop(store);
         fs::write(place.path().join("notes.txt"), "mine").unwrap();
         Store::remove(place.path()).unwrap();

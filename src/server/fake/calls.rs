@@ -54,11 +54,11 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// The latest calls, and the number of calls of each route.
 #[derive(Debug, Default)]
-pub(super) struct Calls(Mutex<Log>);
+pub(super) struct Calls(Mutex<CallLog>);
 
 #[derive(Debug, Default)]
-struct Log {
-    kept: VecDeque<Entry>,
+struct CallLog {
+    kept: VecDeque<CallEntry>,
     /// Total size of their methods, paths, queries and bodies in bytes.
     bytes: usize,
     /// The number of calls since the last reset.
@@ -69,7 +69,7 @@ struct Log {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CallEntry {
     method: Method,
     // Copies: the received text is a slice of a larger buffer, which would stay in memory with all
     // headers.
@@ -83,7 +83,7 @@ struct Entry {
 
 /// Identifies a call, also among calls before a reset.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ticket(u64);
+pub(super) struct CallId(u64);
 
 impl Calls {
     /// Records a call that has arrived.
@@ -93,13 +93,13 @@ impl Calls {
         uri: &Uri,
         route: Option<String>,
         body: &[u8],
-    ) -> Ticket {
+    ) -> CallId {
         let mut log = self.log();
         if let Some(route) = &route {
             *log.of_route.entry(route.clone()).or_default() += 1;
         }
         log.total += 1;
-        let entry = Entry {
+        let entry = CallEntry {
             method,
             path: uri.path().to_owned(),
             query: uri.query().map(unsigned),
@@ -115,16 +115,16 @@ impl Calls {
             let oldest = log.kept.pop_front();
             log.bytes -= oldest.map_or(0, |entry| entry.bytes());
         }
-        Ticket(log.before + log.total)
+        CallId(log.before + log.total)
     }
 
     /// Records the scripted fault of a call.
-    pub(super) fn faulted(&self, call: Ticket, fault: &'static str) {
+    pub(super) fn faulted(&self, call: CallId, fault: &'static str) {
         self.log().change(call, |entry| entry.fault = Some(fault));
     }
 
     /// Records the response's status of a call.
-    pub(super) fn answered(&self, call: Ticket, status: u16) {
+    pub(super) fn answered(&self, call: CallId, status: u16) {
         self.log().change(call, |entry| entry.status = Some(status));
     }
 
@@ -151,23 +151,23 @@ impl Calls {
 
     pub(super) fn clear(&self) {
         let mut log = self.log();
-        *log = Log {
+        *log = CallLog {
             before: log.before + log.total,
-            ..Log::default()
+            ..CallLog::default()
         };
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
+    fn log(&self) -> MutexGuard<'_, CallLog> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Log {
+impl CallLog {
     fn dropped(&self) -> u64 {
         self.total - self.kept.len() as u64
     }
 
-    fn change(&mut self, call: Ticket, change: impl FnOnce(&mut Entry)) {
+    fn change(&mut self, call: CallId, change: impl FnOnce(&mut CallEntry)) {
         let first = self.before + self.dropped() + 1;
         let position = call.0.checked_sub(first).map(usize::try_from);
         if let Some(entry) = position
@@ -179,7 +179,7 @@ impl Log {
     }
 }
 
-impl Entry {
+impl CallEntry {
     fn bytes(&self) -> usize {
         let query = self.query.as_ref().map_or(0, String::len);
         self.method.as_str().len() + self.path.len() + query + self.body.len()
@@ -236,7 +236,7 @@ mod tests {
 
     use super::*;
 
-    fn come(calls: &Calls, uri: &str, body: impl AsRef<[u8]>) -> Ticket {
+    fn come(calls: &Calls, uri: &str, body: impl AsRef<[u8]>) -> CallId {
         let route = Some(format!("POST {uri}"));
         calls.came(Method::POST, &uri.parse().unwrap(), route, body.as_ref())
     }

@@ -33,16 +33,16 @@ const TICK: TimeDelta = TimeDelta::milliseconds(1);
 ///
 /// A reading by the store advances it; a reading by the server does not.
 #[derive(Debug)]
-pub(super) struct Clock(Mutex<Time>);
+pub(super) struct FakeTime(Mutex<TimeMode>);
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Time {
+pub(super) enum TimeMode {
     Stands(DateTime<Utc>),
     /// The system's clock plus this offset.
     Runs(TimeDelta),
 }
 
-impl From<FakeClock> for Time {
+impl From<FakeClock> for TimeMode {
     fn from(clock: FakeClock) -> Self {
         match clock {
             FakeClock::At(at) => Self::Stands(kept(at)),
@@ -51,7 +51,7 @@ impl From<FakeClock> for Time {
     }
 }
 
-impl Clock {
+impl FakeTime {
     pub(super) fn new(clock: FakeClock) -> Self {
         Self(Mutex::new(clock.into()))
     }
@@ -60,7 +60,7 @@ impl Clock {
     pub(super) fn tick(&self) -> DateTime<Utc> {
         let mut time = self.time();
         let now = time.now();
-        if let Time::Stands(at) = &mut *time {
+        if let TimeMode::Stands(at) = &mut *time {
             *at = ahead(now, TICK);
         }
         now
@@ -73,7 +73,7 @@ impl Clock {
     /// Sets the time and stops the clock.
     pub(super) fn set(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         let at = kept(at);
-        *self.time() = Time::Stands(at);
+        *self.time() = TimeMode::Stands(at);
         at
     }
 
@@ -82,27 +82,27 @@ impl Clock {
         let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
         let mut time = self.time();
         match &mut *time {
-            Time::Stands(at) => *at = ahead(*at, by),
-            Time::Runs(lead) => *lead = lead.checked_add(&by).unwrap_or(TimeDelta::MAX),
+            TimeMode::Stands(at) => *at = ahead(*at, by),
+            TimeMode::Runs(lead) => *lead = lead.checked_add(&by).unwrap_or(TimeDelta::MAX),
         }
         time.now()
     }
 
     /// Returns the clock's state, for [`restore`](Self::restore).
-    pub(super) fn saved(&self) -> Time {
+    pub(super) fn saved(&self) -> TimeMode {
         *self.time()
     }
 
-    pub(super) fn restore(&self, saved: Time) {
+    pub(super) fn restore(&self, saved: TimeMode) {
         *self.time() = saved;
     }
 
-    fn time(&self) -> MutexGuard<'_, Time> {
+    fn time(&self) -> MutexGuard<'_, TimeMode> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Time {
+impl TimeMode {
     fn now(self) -> DateTime<Utc> {
         match self {
             Self::Stands(at) => at,
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn changes_advance_a_stopped_clock_and_readings_do_not() {
-        let clock = Clock::new(FakeClock::default());
+        let clock = FakeTime::new(FakeClock::default());
         assert_eq!(text(clock.now()), "2025-01-01T00:00:00Z");
         assert_eq!(text(clock.tick()), "2025-01-01T00:00:00Z");
         assert_eq!(text(clock.tick()), "2025-01-01T00:00:00.001Z");
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_clock_is_set_and_advanced() {
-        let clock = Clock::new(FakeClock::default());
+        let clock = FakeTime::new(FakeClock::default());
         clock.set("2030-06-01T12:00:00Z".parse().unwrap());
         clock.advance(Duration::from_secs(90));
         assert_eq!(text(clock.now()), "2030-06-01T12:01:30Z");
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_system_clock_runs_and_can_be_advanced() {
-        let clock = Clock::new(FakeClock::Real);
+        let clock = FakeTime::new(FakeClock::Real);
         let before = Utc::now();
         assert!(clock.tick() >= before);
         assert!(clock.advance(Duration::from_secs(3600)) >= before + TimeDelta::hours(1));
@@ -168,12 +168,12 @@ mod tests {
 
     #[test]
     fn times_are_clamped_to_the_years_of_ids_and_texts() {
-        let clock = Clock::new(FakeClock::At(DateTime::<Utc>::MIN_UTC));
+        let clock = FakeTime::new(FakeClock::At(DateTime::<Utc>::MIN_UTC));
         assert_eq!(text(clock.now()), "1970-01-01T00:00:00Z");
         assert_eq!(text(clock.advance(Duration::MAX)), "9999-12-31T23:59:59Z");
         clock.tick();
         assert_eq!(text(clock.tick()), "9999-12-31T23:59:59Z");
-        let clock = Clock::new(FakeClock::Real);
+        let clock = FakeTime::new(FakeClock::Real);
         clock.advance(Duration::MAX);
         assert_eq!(text(clock.advance(Duration::MAX)), "9999-12-31T23:59:59Z");
     }

@@ -15,20 +15,20 @@ use serde_json::{Map, Value};
 
 use super::fake_server::CONTROL;
 use super::fault_dto::FaultData;
-use super::state::Stage;
+use super::state::FakeState;
 use super::{Call, FakeError};
-use crate::server::api_error::{OrRefuse, Refusal};
+use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::{App, blocking};
-use crate::server::dto::{InputsData, Moment, Whole};
-use crate::server::request::Json;
-use crate::server::response::{Answer, Outcome};
+use crate::server::dto::{InputsData, Timestamp, UnsignedInteger};
+use crate::server::request::JsonBody;
+use crate::server::response::{ApiResponse, ResponseOutcome};
 use crate::server::{Fixtures, middleware, routes};
 use crate::{EnvironmentName, VersionId};
 
-type Staged = Extension<Arc<Stage>>;
+type StatedApp = Extension<Arc<FakeState>>;
 
 /// Returns the control routes, which require the key: a web page must not be able to use them.
-pub(super) fn routes(stage: &Arc<Stage>) -> Router<Arc<App>> {
+pub(super) fn routes(stage: &Arc<FakeState>) -> Router<Arc<App>> {
     let routes = Router::new()
         .route("/reset", post(reset))
         .route("/clock", get(clock).put(set_clock))
@@ -46,61 +46,69 @@ pub(super) fn routes(stage: &Arc<Stage>) -> Router<Arc<App>> {
     Router::new().nest(CONTROL, routes)
 }
 
-async fn reset(Extension(stage): Staged) -> Outcome {
+async fn reset(Extension(stage): StatedApp) -> ResponseOutcome {
     blocking(move || stage.reset()).await??;
-    Answer::nothing()
+    ApiResponse::nothing()
 }
 
 #[derive(Serialize)]
 struct ClockData {
-    now: Moment,
+    now: Timestamp,
 }
 
-async fn clock(Extension(stage): Staged) -> Outcome {
-    let now = Moment(stage.clock.now());
-    Answer::data(ClockData { now })
+async fn clock(Extension(stage): StatedApp) -> ResponseOutcome {
+    let now = Timestamp(stage.clock.now());
+    ApiResponse::data(ClockData { now })
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SetClock {
     now: Option<String>,
-    advance_ms: Option<Whole>,
+    advance_ms: Option<UnsignedInteger>,
 }
 
-async fn set_clock(Extension(stage): Staged, Json(wish, _share): Json<SetClock>) -> Outcome {
+async fn set_clock(
+    Extension(stage): StatedApp,
+    JsonBody(wish, _share): JsonBody<SetClock>,
+) -> ResponseOutcome {
     let now = match (wish.now, wish.advance_ms) {
         (Some(text), None) => stage.clock.set(moment(&text)?),
-        (None, Some(Whole(millis))) => stage
+        (None, Some(UnsignedInteger(millis))) => stage
             .clock
             .advance(std::time::Duration::from_millis(millis)),
-        _ => return Err(Refusal::Shape("expected either now or advance_ms".into())),
+        _ => return Err(ApiError::Shape("expected either now or advance_ms".into())),
     };
-    Answer::data(ClockData { now: Moment(now) })
+    ApiResponse::data(ClockData {
+        now: Timestamp(now),
+    })
 }
 
-fn moment(text: &str) -> Result<DateTime<Utc>, Refusal> {
+fn moment(text: &str) -> Result<DateTime<Utc>, ApiError> {
     let parsed = DateTime::parse_from_rfc3339(text);
     parsed.map(|at| at.to_utc()).map_err(|_| {
-        Refusal::Shape(format!(
+        ApiError::Shape(format!(
             "now: {text:?} is not a time in RFC 3339, such as 2025-01-01T00:00:00Z"
         ))
     })
 }
 
-async fn faults(Extension(stage): Staged) -> Outcome {
+async fn faults(Extension(stage): StatedApp) -> ResponseOutcome {
     let faults = stage.faults.list();
-    Answer::data(faults.into_iter().map(FaultData::from).collect::<Vec<_>>())
+    ApiResponse::data(faults.into_iter().map(FaultData::from).collect::<Vec<_>>())
 }
 
-async fn add_fault(stage: Staged, Json(fault, _share): Json<FaultData>) -> Outcome {
+async fn add_fault(
+    stage: StatedApp,
+    JsonBody(fault, _share): JsonBody<FaultData>,
+) -> ResponseOutcome {
     stage.fault(fault.try_into()?)?;
     faults(stage).await
 }
 
-async fn clear_faults(Extension(stage): Staged) -> Outcome {
+async fn clear_faults(Extension(stage): StatedApp) -> ResponseOutcome {
     stage.faults.clear();
-    Answer::nothing()
+    ApiResponse::nothing()
 }
 
 #[derive(Deserialize)]
@@ -116,28 +124,28 @@ struct CallsData {
     dropped: u64,
 }
 
-async fn calls(Extension(stage): Staged, RawQuery(query): RawQuery) -> Outcome {
+async fn calls(Extension(stage): StatedApp, RawQuery(query): RawQuery) -> ResponseOutcome {
     let of: OfRoute = serde_urlencoded::from_str(query.as_deref().unwrap_or_default())
-        .map_err(|error| Refusal::Shape(format!("the query: {error}")))?;
+        .map_err(|error| ApiError::Shape(format!("the query: {error}")))?;
     // Listing parses the recorded bodies, so it runs on a blocking thread.
     let found = blocking(move || {
         let calls = stage.calls(of.route.as_deref())?;
         let dropped = stage.calls.dropped();
         Ok::<_, FakeError>(CallsData { calls, dropped })
     });
-    Answer::data(found.await??)
+    ApiResponse::data(found.await??)
 }
 
-async fn forget_calls(Extension(stage): Staged) -> Outcome {
+async fn forget_calls(Extension(stage): StatedApp) -> ResponseOutcome {
     stage.calls.clear();
-    Answer::nothing()
+    ApiResponse::nothing()
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Assertion {
     route: String,
-    times: Whole,
+    times: UnsignedInteger,
     json: Option<Value>,
 }
 
@@ -146,7 +154,10 @@ struct CountData {
     count: u64,
 }
 
-async fn assert_called(Extension(stage): Staged, Json(wish, _share): Json<Assertion>) -> Outcome {
+async fn assert_called(
+    Extension(stage): StatedApp,
+    JsonBody(wish, _share): JsonBody<Assertion>,
+) -> ResponseOutcome {
     let found = blocking(move || {
         let Assertion { route, times, json } = wish;
         let count = stage.count(&route, json.as_ref())?;
@@ -154,31 +165,31 @@ async fn assert_called(Extension(stage): Staged, Json(wish, _share): Json<Assert
             true => Ok(CountData { count }),
             false => {
                 let told = stage.miscounted(&route, json.is_some(), count, times.0);
-                Err(Refusal::Rules(told))
+                Err(ApiError::Rules(told))
             }
         }
     });
-    Answer::data(found.await??)
+    ApiResponse::data(found.await??)
 }
 
-async fn fixtures(Extension(stage): Staged) -> Outcome {
+async fn fixtures(Extension(stage): StatedApp) -> ResponseOutcome {
     let answer = stage.app.read(|store| {
         let text = RawValue::from_string(Fixtures::of(store)?.to_json());
-        Answer::data(text.map_err(|error| Refusal::Internal(error.to_string().into()))?)
+        ApiResponse::data(text.map_err(|error| ApiError::Internal(error.to_string().into()))?)
     });
     answer.await?
 }
 
 async fn set_fixtures(
-    Extension(stage): Staged,
-    Json(text, _share): Json<Box<RawValue>>,
-) -> Outcome {
+    Extension(stage): StatedApp,
+    JsonBody(text, _share): JsonBody<Box<RawValue>>,
+) -> ResponseOutcome {
     let set = blocking(move || {
         let fixtures = Fixtures::from_json(text.get()).map_err(FakeError::from)?;
         stage.refill(&fixtures)
     });
     set.await??;
-    Answer::nothing()
+    ApiResponse::nothing()
 }
 
 #[derive(Deserialize)]
@@ -190,11 +201,14 @@ struct RecordInputs {
     environment: Option<EnvironmentName>,
 }
 
-async fn record_inputs(Extension(stage): Staged, Json(new, share): Json<RecordInputs>) -> Outcome {
+async fn record_inputs(
+    Extension(stage): StatedApp,
+    JsonBody(new, share): JsonBody<RecordInputs>,
+) -> ResponseOutcome {
     let recorded = stage.app.write(share, move |store| {
         store.record_inputs(new.version_id, new.request_id, new.inputs, new.environment)
     });
     // This error is a 404 in both status modes.
-    let recorded = recorded.await?.or_refuse(Refusal::VersionOfBody)?;
-    Answer::data(InputsData::from(&recorded))
+    let recorded = recorded.await?.or_refuse(ApiError::VersionOfBody)?;
+    ApiResponse::data(InputsData::from(&recorded))
 }

@@ -22,7 +22,7 @@ pub(super) async fn cut(response: Response) -> Response {
     parts
         .headers
         .insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    let half = Half {
+    let half = HalfBody {
         bytes: Some(bytes.slice(..bytes.len() / 2)),
         pause: Box::pin(sleep(PAUSE)),
     };
@@ -30,28 +30,28 @@ pub(super) async fn cut(response: Response) -> Response {
 }
 
 /// Some bytes, followed by an error that closes the connection.
-struct Half {
+struct HalfBody {
     bytes: Option<Bytes>,
     pause: Pin<Box<Sleep>>,
 }
 
-impl HttpBody for Half {
+impl HttpBody for HalfBody {
     type Data = Bytes;
-    type Error = BrokenOff;
+    type Error = CutShort;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
         if let Some(bytes) = self.bytes.take() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         ready!(self.pause.as_mut().poll(context));
-        Poll::Ready(Some(Err(BrokenOff)))
+        Poll::Ready(Some(Err(CutShort)))
     }
 }
 
 /// The body was cut short on purpose.
 #[derive(Debug, thiserror::Error)]
 #[error("cut short on purpose")]
-struct BrokenOff;
+struct CutShort;

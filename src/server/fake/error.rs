@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::server::api_error::Refusal;
+use crate::server::api_error::ApiError;
 use crate::server::{FixturesError, ServerError};
 
 /// An error that keeps a fake from starting or from doing what a test requested.
@@ -53,7 +53,7 @@ fn list(known: &[String]) -> String {
     known.iter().map(|route| format!("\n  {route}")).collect()
 }
 
-impl From<FakeError> for Refusal {
+impl From<FakeError> for ApiError {
     fn from(error: FakeError) -> Self {
         match error {
             FakeError::Route { .. } | FakeError::FaultStatus { .. } => {

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::state::Stage;
+use super::state::FakeState;
 use crate::Store;
-use crate::server::{Fixtures, Running};
+use crate::server::{Fixtures, ServerHandle};
 
 /// A fake of Helicone's service for tests, on background threads. Dropping it stops it.
 ///
@@ -20,8 +20,8 @@ use crate::server::{Fixtures, Running};
 /// The [module](self) describes it in full.
 #[derive(Debug)]
 pub struct Fake {
-    pub(super) stage: Arc<Stage>,
-    pub(super) running: Running,
+    pub(super) stage: Arc<FakeState>,
+    pub(super) running: ServerHandle,
 }
 
 impl Fake {

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::faults::{Fault, Kind};
-use crate::server::api_error::Refusal;
+use super::faults::{Fault, FaultKind};
+use crate::server::api_error::ApiError;
 
 /// A fault, as the control routes receive and return it.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FaultData {
-    kind: KindName,
+    kind: FaultKindName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub(crate) struct FaultData {
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum KindName {
+enum FaultKindName {
     Fail,
     Timeout,
     Delay,
@@ -45,21 +45,23 @@ fn once() -> Option<NonZeroU64> {
 }
 
 impl TryFrom<FaultData> for Fault {
-    type Error = Refusal;
+    type Error = ApiError;
 
-    fn try_from(data: FaultData) -> Result<Self, Refusal> {
+    fn try_from(data: FaultData) -> Result<Self, ApiError> {
         let kind = match (data.kind, data.status, data.error, data.delay_ms) {
-            (KindName::Fail, Some(status), Some(error), None) => Kind::Fail { status, error },
-            (KindName::Delay, None, None, Some(millis)) => {
-                Kind::Delay(Duration::from_millis(millis))
+            (FaultKindName::Fail, Some(status), Some(error), None) => {
+                FaultKind::Fail { status, error }
             }
-            (KindName::Timeout, None, None, None) => Kind::Timeout,
-            (KindName::Close, None, None, None) => Kind::Close,
-            (KindName::Cut, None, None, None) => Kind::Cut,
+            (FaultKindName::Delay, None, None, Some(millis)) => {
+                FaultKind::Delay(Duration::from_millis(millis))
+            }
+            (FaultKindName::Timeout, None, None, None) => FaultKind::Timeout,
+            (FaultKindName::Close, None, None, None) => FaultKind::Close,
+            (FaultKindName::Cut, None, None, None) => FaultKind::Cut,
             (kind, ..) => {
-                return Err(Refusal::Shape(match kind {
-                    KindName::Fail => "a fault of the kind fail needs the members status and error".into(),
-                    KindName::Delay => "a fault of the kind delay needs the member delay_ms".into(),
+                return Err(ApiError::Shape(match kind {
+                    FaultKindName::Fail => "a fault of the kind fail needs the members status and error".into(),
+                    FaultKindName::Delay => "a fault of the kind delay needs the member delay_ms".into(),
                     _ => "status, error and delay_ms: only faults of the kinds fail and delay have them".into(),
                 }));
             }
@@ -75,14 +77,16 @@ impl TryFrom<FaultData> for Fault {
 impl From<Fault> for FaultData {
     fn from(fault: Fault) -> Self {
         let (kind, status, error, delay_ms) = match fault.kind {
-            Kind::Fail { status, error } => (KindName::Fail, Some(status), Some(error), None),
-            Kind::Timeout => (KindName::Timeout, None, None, None),
-            Kind::Delay(by) => {
-                let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-                (KindName::Delay, None, None, Some(millis))
+            FaultKind::Fail { status, error } => {
+                (FaultKindName::Fail, Some(status), Some(error), None)
             }
-            Kind::Close => (KindName::Close, None, None, None),
-            Kind::Cut => (KindName::Cut, None, None, None),
+            FaultKind::Timeout => (FaultKindName::Timeout, None, None, None),
+            FaultKind::Delay(by) => {
+                let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+                (FaultKindName::Delay, None, None, Some(millis))
+            }
+            FaultKind::Close => (FaultKindName::Close, None, None, None),
+            FaultKind::Cut => (FaultKindName::Cut, None, None, None),
         };
         Self {
             kind,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::FakeError;
-use super::route_names::Known;
+use super::route_names::RouteNames;
 
 /// A scripted fault: what goes wrong, on which route, and for how many calls.
 ///
@@ -24,7 +24,7 @@ use super::route_names::Known;
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a fault is given to a fake by Fake::fault"]
 pub struct Fault {
-    pub(super) kind: Kind,
+    pub(super) kind: FaultKind,
     /// `None` for all routes.
     pub(super) route: Option<String>,
     /// `None` for all calls.
@@ -33,7 +33,7 @@ pub struct Fault {
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum FaultKind {
     Fail { status: u16, error: String },
     Timeout,
     Delay(Duration),
@@ -41,7 +41,7 @@ pub(super) enum Kind {
     Cut,
 }
 
-impl Kind {
+impl FaultKind {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Fail { .. } => "fail",
@@ -54,7 +54,7 @@ impl Kind {
 }
 
 impl Fault {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(super) fn new(kind: FaultKind) -> Self {
         Self {
             kind,
             route: None,
@@ -67,7 +67,7 @@ impl Fault {
     /// The store is not changed.
     pub fn fail(status: u16, text: impl Into<String>) -> Self {
         let error = text.into();
-        Self::new(Kind::Fail { status, error })
+        Self::new(FaultKind::Fail { status, error })
     }
 
     /// Never answers.
@@ -75,24 +75,24 @@ impl Fault {
     /// The connection stays open until the client closes it, or the fake is reset or stops. The
     /// store is not changed.
     pub fn timeout() -> Self {
-        Self::new(Kind::Timeout)
+        Self::new(FaultKind::Timeout)
     }
 
     /// Performs the call after this delay, and answers it as usual.
     pub fn delay(by: Duration) -> Self {
-        Self::new(Kind::Delay(by))
+        Self::new(FaultKind::Delay(by))
     }
 
     /// Closes the connection without a response. The store is not changed.
     pub fn close() -> Self {
-        Self::new(Kind::Close)
+        Self::new(FaultKind::Close)
     }
 
     /// Performs the call, sends the first half of the response's body, and closes the connection.
     ///
     /// The client receives less than `content-length` declares.
     pub fn cut() -> Self {
-        Self::new(Kind::Cut)
+        Self::new(FaultKind::Cut)
     }
 
     /// Limits the fault to this route: the method, and the path as in `/openapi.json`.
@@ -127,12 +127,12 @@ pub(super) struct Faults(Mutex<VecDeque<Fault>>);
 
 impl Faults {
     /// Adds a fault after the others.
-    pub(super) fn add(&self, mut fault: Fault, known: &Known) -> Result<(), FakeError> {
+    pub(super) fn add(&self, mut fault: Fault, known: &RouteNames) -> Result<(), FakeError> {
         if let Some(route) = &mut fault.route {
             *route = known.find(route)?;
         }
         match fault.kind {
-            Kind::Fail { status, .. } if !(400..600).contains(&status) => {
+            FaultKind::Fail { status, .. } if !(400..600).contains(&status) => {
                 return Err(FakeError::FaultStatus { status });
             }
             _ => {}
@@ -146,7 +146,7 @@ impl Faults {
     /// Returns what goes wrong with a call of this route, and uses up one time of that fault.
     ///
     /// It is the first pending fault that applies to the route.
-    pub(super) fn take(&self, route: Option<&str>) -> Option<Kind> {
+    pub(super) fn take(&self, route: Option<&str>) -> Option<FaultKind> {
         let mut queue = self.queue();
         let position = queue.iter().position(|fault| fault.is_of(route))?;
         let fault = queue.get_mut(position)?;
@@ -180,7 +180,7 @@ mod tests {
     const COUNT: &str = "GET /v1/prompt-2025/count";
 
     fn faults(given: &[Fault]) -> Faults {
-        let known = Known::of_names([VERSIONS, COUNT]);
+        let known = RouteNames::of_names([VERSIONS, COUNT]);
         let faults = Faults::default();
         for fault in given {
             faults.add(fault.clone(), &known).unwrap();
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_fault_affects_the_next_call_of_any_route() {
         let faults = faults(&[Fault::close()]);
-        assert_eq!(faults.take(None), Some(Kind::Close));
+        assert_eq!(faults.take(None), Some(FaultKind::Close));
         assert_eq!(faults.take(None), None);
     }
 
@@ -202,11 +202,11 @@ mod tests {
             Fault::timeout(),
             Fault::close().always(),
         ]);
-        assert_eq!(faults.take(Some(COUNT)), Some(Kind::Timeout));
-        assert_eq!(faults.take(Some(VERSIONS)), Some(Kind::Cut));
-        assert_eq!(faults.take(Some(VERSIONS)), Some(Kind::Cut));
+        assert_eq!(faults.take(Some(COUNT)), Some(FaultKind::Timeout));
+        assert_eq!(faults.take(Some(VERSIONS)), Some(FaultKind::Cut));
+        assert_eq!(faults.take(Some(VERSIONS)), Some(FaultKind::Cut));
         for _ in 0..3 {
-            assert_eq!(faults.take(Some(VERSIONS)), Some(Kind::Close));
+            assert_eq!(faults.take(Some(VERSIONS)), Some(FaultKind::Close));
         }
         assert_eq!(faults.list(), [Fault::close().always()]);
         faults.clear();
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_unknown_route_or_a_success_status_is_refused() {
-        let known = Known::of_names([VERSIONS, COUNT]);
+        let known = RouteNames::of_names([VERSIONS, COUNT]);
         let refuse = |fault| {
             Faults::default()
                 .add(fault, &known)

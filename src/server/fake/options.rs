@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use axum::middleware::from_fn_with_state;
 
-use super::baseline::Origin;
-use super::clock::Clock;
+use super::baseline::Baseline;
+use super::clock::FakeTime;
 use super::fake_server::Fake;
 use super::recorder::pass;
-use super::route_names::Known;
-use super::state::Stage;
+use super::route_names::RouteNames;
+use super::state::FakeState;
 use super::{FakeClock, FakeError, control};
 use crate::server::options;
 use crate::server::options::ServerOptions;
 use crate::server::service;
 use crate::server::service::Server;
 use crate::server::signature::Signer;
-use crate::server::{Fixtures, Limits, Status, routes};
-use crate::{Durability, Policy, StoreOptions};
+use crate::server::{Fixtures, Limits, StatusMode, routes};
+use crate::{BumpPolicy, Durability, StoreOptions};
 
 /// Options of a fake.
 ///
@@ -53,9 +53,9 @@ impl Default for FakeOptions {
             ..Limits::default()
         };
         Self {
-            server: ServerOptions::new().status(Status::Live).limits(limits),
+            server: ServerOptions::new().status(StatusMode::Live).limits(limits),
             store: StoreOptions::new()
-                .policy(Policy::Free)
+                .policy(BumpPolicy::Free)
                 .durability(Durability::Relaxed)
                 .author("fake"),
             address: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -108,8 +108,8 @@ impl FakeOptions {
         self
     }
 
-    /// Sets which statuses report errors. The default is [`Status::Live`].
-    pub fn status(mut self, status: Status) -> Self {
+    /// Sets which statuses report errors. The default is [`StatusMode::Live`].
+    pub fn status(mut self, status: StatusMode) -> Self {
         self.server = self.server.status(status);
         self
     }
@@ -161,8 +161,8 @@ impl FakeOptions {
     /// By default callers choose the number, as in the live service.
     pub fn enforce_bumps(mut self, enforce: bool) -> Self {
         self.store = self.store.policy(match enforce {
-            true => Policy::Enforced,
-            false => Policy::Free,
+            true => BumpPolicy::Enforced,
+            false => BumpPolicy::Free,
         });
         self
     }
@@ -184,10 +184,10 @@ impl FakeOptions {
         };
         let key = keys.first().cloned().unwrap_or_default();
 
-        let clock = Arc::new(Clock::new(self.clock));
+        let clock = Arc::new(FakeTime::new(self.clock));
         let ticks = Arc::clone(&clock);
         let options = self.store.clone().clock(move || ticks.tick());
-        let (origin, store) = Origin::new(
+        let (origin, store) = Baseline::new(
             options,
             self.seed,
             self.clock,
@@ -203,7 +203,7 @@ impl FakeOptions {
         let app = Arc::new(app);
 
         let (api, described) = routes::all();
-        let stage = Stage::new(Arc::clone(&app), clock, Known::of(&described), origin);
+        let stage = FakeState::new(Arc::clone(&app), clock, RouteNames::of(&described), origin);
         let stage = Arc::new(stage);
         let api = api.layer(from_fn_with_state(Arc::clone(&stage), pass));
         let router = api.merge(control::routes(&stage));

@@ -11,15 +11,15 @@ use tokio::time::sleep;
 
 use super::cut::cut;
 use super::fake_server::is_apart;
-use super::faults::Kind;
-use super::state::Stage;
+use super::faults::FaultKind;
+use super::state::FakeState;
 use crate::server::listen::Hangup;
-use crate::server::response::Answer;
+use crate::server::response::ApiResponse;
 use crate::server::{middleware, request};
 
 /// Records a call, applies its fault or passes it on, and records its response.
 pub(crate) async fn pass(
-    State(stage): State<Arc<Stage>>,
+    State(stage): State<Arc<FakeState>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -57,20 +57,20 @@ pub(crate) async fn pass(
     let passed = next.run(Request::from_parts(parts, Body::from(body)));
     let response = match fault {
         None => passed.await,
-        Some(Kind::Fail { status, error }) => {
+        Some(FaultKind::Fail { status, error }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Answer::refused(status, &error).into_response()
+            ApiResponse::refused(status, &error).into_response()
         }
-        Some(Kind::Timeout) => {
+        Some(FaultKind::Timeout) => {
             end.await;
             return hangup();
         }
-        Some(Kind::Delay(by)) => tokio::select! {
+        Some(FaultKind::Delay(by)) => tokio::select! {
             () = sleep(by) => passed.await,
             () = end => return hangup(),
         },
-        Some(Kind::Close) => return hangup(),
-        Some(Kind::Cut) => cut(middleware::finish(app, passed.await)).await,
+        Some(FaultKind::Close) => return hangup(),
+        Some(FaultKind::Cut) => cut(middleware::finish(app, passed.await)).await,
     };
     stage
         .calls

@@ -10,9 +10,9 @@ use super::FakeError;
 
 /// The names of all routes, as in `/openapi.json`: `GET /v1/prompt-2025/id/{promptId}`.
 #[derive(Debug)]
-pub(crate) struct Known(BTreeSet<String>);
+pub(crate) struct RouteNames(BTreeSet<String>);
 
-impl Known {
+impl RouteNames {
     /// Collects the routes of a description that belong to the API.
     pub(crate) fn of(described: &OpenApi) -> Self {
         let paths = described.paths.paths.iter();

@@ -5,36 +5,41 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::Method;
 use tokio::sync::watch;
 
-use super::baseline::Origin;
+use super::baseline::Baseline;
 use super::calls::{Calls, has};
-use super::clock::Clock;
+use super::clock::FakeTime;
 use super::faults::{Fault, Faults};
-use super::route_names::Known;
+use super::route_names::RouteNames;
 use super::{Call, FakeError};
 use crate::server::Fixtures;
 use crate::server::app::App;
 
 /// A fake's state.
-pub(crate) struct Stage {
+pub(crate) struct FakeState {
     pub(crate) app: Arc<App>,
-    pub(crate) clock: Arc<Clock>,
+    pub(crate) clock: Arc<FakeTime>,
     pub(crate) faults: Faults,
     pub(crate) calls: Calls,
-    known: Known,
-    origin: Mutex<Origin>,
-    run: watch::Sender<Run>,
+    known: RouteNames,
+    origin: Mutex<Baseline>,
+    run: watch::Sender<FakeRun>,
 }
 
 /// A period between two resets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Run {
+enum FakeRun {
     Number(u64),
     /// The fake is stopping.
     Over,
 }
 
-impl Stage {
-    pub(crate) fn new(app: Arc<App>, clock: Arc<Clock>, known: Known, origin: Origin) -> Self {
+impl FakeState {
+    pub(crate) fn new(
+        app: Arc<App>,
+        clock: Arc<FakeTime>,
+        known: RouteNames,
+        origin: Baseline,
+    ) -> Self {
         Self {
             app,
             clock,
@@ -42,7 +47,7 @@ impl Stage {
             calls: Calls::default(),
             known,
             origin: Mutex::new(origin),
-            run: watch::Sender::new(Run::Number(0)),
+            run: watch::Sender::new(FakeRun::Number(0)),
         }
     }
 
@@ -59,7 +64,7 @@ impl Stage {
         self.go_back(&origin)
     }
 
-    fn go_back(&self, origin: &Origin) -> Result<(), FakeError> {
+    fn go_back(&self, origin: &Baseline) -> Result<(), FakeError> {
         // The store is locked for all of it, so that no user of the store sees a part of the reset.
         self.app.replace_store(|store| {
             origin.renew(store)?;
@@ -70,7 +75,7 @@ impl Stage {
             Ok::<_, FakeError>(())
         })?;
         self.run.send_modify(|run| {
-            if let Run::Number(number) = run {
+            if let FakeRun::Number(number) = run {
                 *number += 1;
             }
         });
@@ -79,7 +84,7 @@ impl Stage {
 
     /// Ends the calls that a fault holds back, now and from now on.
     pub(crate) fn close(&self) {
-        self.run.send_replace(Run::Over);
+        self.run.send_replace(FakeRun::Over);
     }
 
     /// Waits until the fake is reset or stops.
@@ -88,7 +93,7 @@ impl Stage {
         let current = *run.borrow_and_update();
         async move {
             // A dropped sender also means that the fake stops.
-            let ended = run.wait_for(|run| *run != current || *run == Run::Over);
+            let ended = run.wait_for(|run| *run != current || *run == FakeRun::Over);
             drop(ended.await);
         }
     }
@@ -149,14 +154,14 @@ impl Stage {
         told
     }
 
-    fn origin(&self) -> MutexGuard<'_, Origin> {
+    fn origin(&self) -> MutexGuard<'_, Baseline> {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl std::fmt::Debug for Stage {
+impl std::fmt::Debug for FakeState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stage")
+        f.debug_struct("FakeState")
             .field("clock", &self.clock)
             .field("faults", &self.faults)
             .finish_non_exhaustive()

@@ -6,16 +6,16 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, Uri};
 
-use super::table::{Open, Served, version_id};
-use crate::server::api_error::{OrRefuse, Refusal};
+use super::table::{OpenApp, ServedApp, version_id};
+use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::App;
-use crate::server::budget::Share;
+use crate::server::budget::BudgetShare;
 use crate::server::dto::ErrorEnvelope;
-use crate::server::etag::{Known, Tag};
-use crate::server::request::Ids;
-use crate::server::response::{Answer, Outcome, enveloped, verbatim};
+use crate::server::etag::{EntityTag, IfNoneMatch};
+use crate::server::request::PathIds;
+use crate::server::response::{ApiResponse, ResponseOutcome, enveloped, verbatim};
 use crate::server::signature::PREFIX;
-use crate::{Resolved, Spec, Store, Version, VersionId};
+use crate::{Resolved, Store, Version, VersionId, VersionSpec};
 
 /// The route of bodies that `s3_url` contains.
 pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
@@ -28,14 +28,14 @@ pub(in crate::server) const BODY: &str = "/prompt-bodies/{promptVersionId}";
     security(("api_key" = [])),
 )]
 pub(super) async fn of_version(
-    Served(app): Served,
-    known: Known,
-    Ids(version): Ids<String>,
-) -> Kept {
-    let version = version_id(&version, Refusal::VersionOfBody)?;
-    let in_envelope = |body: &crate::Body, share: Share| {
+    ServedApp(app): ServedApp,
+    known: IfNoneMatch,
+    PathIds(version): PathIds<String>,
+) -> CacheControlled {
+    let version = version_id(&version, ApiError::VersionOfBody)?;
+    let in_envelope = |body: &crate::Body, share: BudgetShare| {
         let json = enveloped(verbatim(body)?, body.as_bytes().len() + 64)?;
-        Ok(Answer::text(share.with(json)))
+        Ok(ApiResponse::text(share.with(json)))
     };
     unless_known(&app, &known, version, in_envelope).await
 }
@@ -50,22 +50,23 @@ pub(super) async fn of_version(
     ),
     responses((status = 200, body = Object), (status = 304), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
 )]
-pub(super) async fn signed(State(app): Open, known: Known, uri: Uri) -> Kept {
+pub(super) async fn signed(State(app): OpenApp, known: IfNoneMatch, uri: Uri) -> CacheControlled {
     // The raw text of the URL, because another spelling has another signature.
     let version = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let version = app
         .signer
         .check(version, uri.query().unwrap_or_default(), (app.clock)())
-        .map_err(Refusal::Signature)?;
-    let as_stored =
-        |body: &crate::Body, share: Share| Ok(Answer::text(share.with(Stored(body.clone()))));
+        .map_err(ApiError::Signature)?;
+    let as_stored = |body: &crate::Body, share: BudgetShare| {
+        Ok(ApiResponse::text(share.with(StoredBody(body.clone()))))
+    };
     unless_known(&app, &known, version, as_stored).await
 }
 
 /// A body as response data, without a copy.
-struct Stored(crate::Body);
+struct StoredBody(crate::Body);
 
-impl AsRef<[u8]> for Stored {
+impl AsRef<[u8]> for StoredBody {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -78,9 +79,9 @@ impl AsRef<[u8]> for Stored {
 pub(super) fn with_body(
     app: &App,
     store: &Store,
-    spec: &Spec,
-    unknown: Refusal,
-) -> Result<(Arc<Resolved>, Share), Refusal> {
+    spec: &VersionSpec,
+    unknown: ApiError,
+) -> Result<(Arc<Resolved>, BudgetShare), ApiError> {
     let bytes = |version: &Version| usize::try_from(2 * version.size).unwrap_or(usize::MAX);
     let version = store.shared_version(spec).or_refuse(unknown.clone())?;
     let mut share = app.budget.pass(bytes(&version))?;
@@ -91,30 +92,30 @@ pub(super) fn with_body(
 }
 
 /// A response with its `Cache-Control` header.
-type Kept = Result<([(HeaderName, HeaderValue); 1], Answer), Refusal>;
+type CacheControlled = Result<([(HeaderName, HeaderValue); 1], ApiResponse), ApiError>;
 
 /// Returns the response that `write` creates from a version's body, or a 304 if the client has it.
 ///
 /// A 304 needs only the version's row, which contains the content address. The body is not read.
 async fn unless_known(
     app: &Arc<App>,
-    known: &Known,
+    known: &IfNoneMatch,
     version: VersionId,
-    write: impl FnOnce(&crate::Body, Share) -> Outcome + Send + 'static,
-) -> Kept {
+    write: impl FnOnce(&crate::Body, BudgetShare) -> ResponseOutcome + Send + 'static,
+) -> CacheControlled {
     // Clients must revalidate: a body never changes, but it may be deleted, and its URL expires.
     let keep = [(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
     if known.any() {
         let row = app.version(version.into()).await?;
-        let tag = Tag::new(row.or_refuse(Refusal::VersionOfBody)?.blob)?;
-        if let Some(known) = Answer::unless_known(known, &tag) {
+        let tag = EntityTag::new(row.or_refuse(ApiError::VersionOfBody)?.blob)?;
+        if let Some(known) = ApiResponse::unless_known(known, &tag) {
             return Ok((keep, known));
         }
     }
     let shared = Arc::clone(app);
     let answer = app.read(move |store| {
-        let (found, share) = with_body(&shared, store, &version.into(), Refusal::VersionOfBody)?;
-        Ok::<_, Refusal>(write(&found.body, share)?.tagged(Tag::new(found.version.blob)?))
+        let (found, share) = with_body(&shared, store, &version.into(), ApiError::VersionOfBody)?;
+        Ok::<_, ApiError>(write(&found.body, share)?.tagged(EntityTag::new(found.version.blob)?))
     });
     Ok((keep, answer.await??))
 }

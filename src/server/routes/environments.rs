@@ -1,44 +1,47 @@
 //! Routes that set and remove environments.
 
-use super::table::{Served, prompt_id, version_id};
-use crate::server::api_error::{OrRefuse, Refusal};
-use crate::server::dto::{Envelope, ErrorEnvelope, MoveEnvironment, Nothing};
-use crate::server::request::Json;
-use crate::server::response::{Answer, Outcome};
+use super::table::{ServedApp, prompt_id, version_id};
+use crate::server::api_error::{ApiError, OrApiError};
+use crate::server::dto::{EmptyData, Envelope, ErrorEnvelope, MoveEnvironment};
+use crate::server::request::JsonBody;
+use crate::server::response::{ApiResponse, ResponseOutcome};
 use crate::{EnvironmentName, Error, Expected};
 
 /// Points an environment of a prompt to one of its versions.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/update/environment", operation_id = "SetPromptVersionEnvironment", tag = "Prompt2025",
     request_body = MoveEnvironment,
-    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<EmptyData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn set(Served(app): Served, Json(wish, share): Json<MoveEnvironment>) -> Outcome {
+pub(super) async fn set(
+    ServedApp(app): ServedApp,
+    JsonBody(wish, share): JsonBody<MoveEnvironment>,
+) -> ResponseOutcome {
     let environment: EnvironmentName = wish.environment.parse()?;
-    let prompt = prompt_id(&wish.prompt_id, Refusal::VersionOfPrompt)?;
-    let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;
+    let prompt = prompt_id(&wish.prompt_id, ApiError::VersionOfPrompt)?;
+    let version = version_id(&wish.prompt_version_id, ApiError::VersionOfPrompt)?;
     let set = app.write(share, move |store| {
         store.set_environment(prompt, environment, version, Expected::Any)
     });
-    set.await?.or_refuse(Refusal::VersionOfPrompt)?;
-    Answer::nothing()
+    set.await?.or_refuse(ApiError::VersionOfPrompt)?;
+    ApiResponse::nothing()
 }
 
 /// Removes an environment of a prompt from the version that it points to.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/remove/environment", operation_id = "RemoveEnvironmentFromVersion", tag = "Prompt2025",
     request_body = MoveEnvironment,
-    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<EmptyData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn remove(
-    Served(app): Served,
-    Json(wish, share): Json<MoveEnvironment>,
-) -> Outcome {
+    ServedApp(app): ServedApp,
+    JsonBody(wish, share): JsonBody<MoveEnvironment>,
+) -> ResponseOutcome {
     let environment: EnvironmentName = wish.environment.parse()?;
-    let prompt = prompt_id(&wish.prompt_id, Refusal::VersionOfPrompt)?;
-    let version = version_id(&wish.prompt_version_id, Refusal::VersionOfPrompt)?;
+    let prompt = prompt_id(&wish.prompt_id, ApiError::VersionOfPrompt)?;
+    let version = version_id(&wish.prompt_version_id, ApiError::VersionOfPrompt)?;
     let removed = app.write(share, move |store| {
         match store.remove_environment(prompt, environment, Expected::Is(version)) {
             // The environment points elsewhere or does not exist, and nothing was changed. The
@@ -46,12 +49,12 @@ pub(super) async fn remove(
             Err(Error::Conflict { .. }) => {
                 store
                     .version((prompt, version))
-                    .or_refuse(Refusal::VersionOfPrompt)?;
-                Err(Refusal::EnvironmentToRemove)
+                    .or_refuse(ApiError::VersionOfPrompt)?;
+                Err(ApiError::EnvironmentToRemove)
             }
-            removed => removed.or_refuse(Refusal::VersionOfPrompt),
+            removed => removed.or_refuse(ApiError::VersionOfPrompt),
         }
     });
     removed.await??;
-    Answer::nothing()
+    ApiResponse::nothing()
 }

@@ -14,10 +14,10 @@ use utoipa::openapi::{
     Type,
 };
 
-use super::table::Open;
+use super::table::OpenApp;
 use crate::server::app::App;
 use crate::server::dto::ErrorEnvelope;
-use crate::server::response::{Answer, Outcome};
+use crate::server::response::{ApiResponse, ResponseOutcome};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
@@ -29,9 +29,9 @@ pub(crate) struct Health {
     get, path = "/healthz", operation_id = "GetHealth", tag = "Upkeep",
     responses((status = 200, body = Health), (status = 500, body = ErrorEnvelope)),
 )]
-pub(crate) async fn health(State(app): Open) -> Outcome {
+pub(crate) async fn health(State(app): OpenApp) -> ResponseOutcome {
     app.read(|store| store.prompt_count()).await??;
-    Answer::json(axum::http::StatusCode::OK, &Health { status: "ok" })
+    ApiResponse::json(axum::http::StatusCode::OK, &Health { status: "ok" })
 }
 
 /// Returns the OpenAPI description of all routes.
@@ -106,5 +106,5 @@ fn describe_tag(operation: &mut Operation) {
 /// Returns a route that serves the description.
 pub(crate) fn openapi(described: &OpenApi) -> MethodRouter<Arc<App>> {
     let text = serde_json::to_vec(described).unwrap_or_default();
-    get(move || async move { Answer::text(text) })
+    get(move || async move { ApiResponse::text(text) })
 }

@@ -3,17 +3,17 @@
 use axum::http::StatusCode;
 use serde_json::value::RawValue;
 
-use super::table::{Served, prompt_id};
-use crate::server::api_error::{OrRefuse, Refusal};
+use super::table::{ServedApp, prompt_id};
+use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::App;
 use crate::server::dto::{
-    CreatePrompt, CreatedData, Envelope, ErrorEnvelope, Nothing, PromptData, QueryPrompts, Rename,
-    SetTags,
+    CreatePrompt, CreatedData, EmptyData, Envelope, ErrorEnvelope, PromptData, QueryPrompts,
+    RenamePrompt, SetTags,
 };
 use crate::server::pages;
 use crate::server::pages::{Elements, Pages};
-use crate::server::request::{Ids, Json};
-use crate::server::response::{Answer, Outcome};
+use crate::server::request::{JsonBody, PathIds};
+use crate::server::response::{ApiResponse, ResponseOutcome};
 use crate::template::javascript;
 use crate::{NewPrompt, Prompt, PromptFilter, PromptId, Store};
 
@@ -24,14 +24,17 @@ use crate::{NewPrompt, Prompt, PromptFilter, PromptId, Store};
     responses((status = 201, body = Envelope<CreatedData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn create(Served(app): Served, Json(new, share): Json<CreatePrompt>) -> Outcome {
+pub(super) async fn create(
+    ServedApp(app): ServedApp,
+    JsonBody(new, share): JsonBody<CreatePrompt>,
+) -> ResponseOutcome {
     let created = app.write(share, move |store| {
         let mut prompt = NewPrompt::new(new.name, text(new.prompt_body))?;
         prompt.tags = new.tags;
         store.create_prompt(prompt)
     });
     let created = created.await??;
-    let answer = Answer::data(CreatedData {
+    let answer = ApiResponse::data(CreatedData {
         id: created.prompt.id,
         version_id: created.version.id,
     })?;
@@ -50,31 +53,34 @@ pub(super) fn text(raw: Box<RawValue>) -> String {
     responses((status = 200, body = Envelope<PromptData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn get(Served(app): Served, Ids(id): Ids<String>) -> Outcome {
-    let id = prompt_id(&id, Refusal::Prompt)?;
+pub(super) async fn get(
+    ServedApp(app): ServedApp,
+    PathIds(id): PathIds<String>,
+) -> ResponseOutcome {
+    let id = prompt_id(&id, ApiError::Prompt)?;
     let prompt = app.read(move |store| store.prompt(id)).await?;
-    Answer::data(PromptData::from(&prompt.or_refuse(Refusal::Prompt)?))
+    ApiResponse::data(PromptData::from(&prompt.or_refuse(ApiError::Prompt)?))
 }
 
 /// Renames a prompt.
 #[utoipa::path(
     post, path = "/v1/prompt-2025/id/{promptId}/rename", operation_id = "RenamePrompt2025", tag = "Prompt2025",
-    params(("promptId" = String, Path)), request_body = Rename,
-    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    params(("promptId" = String, Path)), request_body = RenamePrompt,
+    responses((status = 200, body = Envelope<EmptyData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn rename(
-    Served(app): Served,
-    Ids(id): Ids<String>,
-    Json(new, share): Json<Rename>,
-) -> Outcome {
+    ServedApp(app): ServedApp,
+    PathIds(id): PathIds<String>,
+    JsonBody(new, share): JsonBody<RenamePrompt>,
+) -> ResponseOutcome {
     let name: crate::PromptName = new.name.parse()?;
-    let id = prompt_id(&id, Refusal::PromptToChange)?;
+    let id = prompt_id(&id, ApiError::PromptToChange)?;
     let renamed = app
         .write(share, move |store| store.rename(id, name))
         .await?;
-    renamed.or_refuse(Refusal::PromptToChange)?;
-    Answer::nothing()
+    renamed.or_refuse(ApiError::PromptToChange)?;
+    ApiResponse::nothing()
 }
 
 /// Replaces a prompt's tags; they are trimmed, and empty ones and duplicates are removed.
@@ -85,16 +91,16 @@ pub(super) async fn rename(
     security(("api_key" = [])),
 )]
 pub(super) async fn set_tags(
-    Served(app): Served,
-    Ids(id): Ids<String>,
-    Json(new, share): Json<SetTags>,
-) -> Outcome {
-    let id = prompt_id(&id, Refusal::PromptToTag)?;
+    ServedApp(app): ServedApp,
+    PathIds(id): PathIds<String>,
+    JsonBody(new, share): JsonBody<SetTags>,
+) -> ResponseOutcome {
+    let id = prompt_id(&id, ApiError::PromptToTag)?;
     let tags = trimmed(&new.tags);
     let tagged = app
         .write(share, move |store| store.set_tags(id, &tags))
         .await?;
-    Answer::data(tagged.or_refuse(Refusal::PromptToTag)?.tags)
+    ApiResponse::data(tagged.or_refuse(ApiError::PromptToTag)?.tags)
 }
 
 fn trimmed(tags: &[String]) -> Vec<String> {
@@ -113,21 +119,24 @@ fn trimmed(tags: &[String]) -> Vec<String> {
 #[utoipa::path(
     delete, path = "/v1/prompt-2025/{promptId}", operation_id = "DeletePrompt2025", tag = "Prompt2025",
     params(("promptId" = String, Path)),
-    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<EmptyData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn remove(Served(app): Served, Ids(id): Ids<String>) -> Outcome {
-    let id = prompt_id(&id, Refusal::PromptToChange)?;
+pub(super) async fn remove(
+    ServedApp(app): ServedApp,
+    PathIds(id): PathIds<String>,
+) -> ResponseOutcome {
+    let id = prompt_id(&id, ApiError::PromptToChange)?;
     let removed = app
         .write(None, move |store| store.delete_prompt(id))
         .await?;
-    removed.or_refuse(Refusal::PromptToChange)?;
-    Answer::nothing()
+    removed.or_refuse(ApiError::PromptToChange)?;
+    ApiResponse::nothing()
 }
 
 /// Deletes the prompt whose id is `update`.
-pub(super) async fn remove_update(app: Served) -> Outcome {
-    remove(app, Ids("update".into())).await
+pub(super) async fn remove_update(app: ServedApp) -> ResponseOutcome {
+    remove(app, PathIds("update".into())).await
 }
 
 /// Returns every tag in use.
@@ -136,9 +145,9 @@ pub(super) async fn remove_update(app: Served) -> Outcome {
     responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn tags(Served(app): Served) -> Outcome {
+pub(super) async fn tags(ServedApp(app): ServedApp) -> ResponseOutcome {
     let tags = app.read(|store| store.tags()).await??;
-    Answer::data(tags)?.counted(&app.budget)
+    ApiResponse::data(tags)?.counted(&app.budget)
 }
 
 /// Returns the name of every environment in use, sorted.
@@ -147,9 +156,9 @@ pub(super) async fn tags(Served(app): Served) -> Outcome {
     responses((status = 200, body = Envelope<Vec<String>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn environments(Served(app): Served) -> Outcome {
+pub(super) async fn environments(ServedApp(app): ServedApp) -> ResponseOutcome {
     let names = app.read(|store| store.environment_names()).await??;
-    Answer::data(names)?.counted(&app.budget)
+    ApiResponse::data(names)?.counted(&app.budget)
 }
 
 /// Returns the number of prompts.
@@ -158,8 +167,8 @@ pub(super) async fn environments(Served(app): Served) -> Outcome {
     responses((status = 200, body = Envelope<u64>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn count(Served(app): Served) -> Outcome {
-    Answer::data(app.read(|store| store.prompt_count()).await??)
+pub(super) async fn count(ServedApp(app): ServedApp) -> ResponseOutcome {
+    ApiResponse::data(app.read(|store| store.prompt_count()).await??)
 }
 
 /// Returns prompts, newest first, by page.
@@ -169,7 +178,10 @@ pub(super) async fn count(Served(app): Served) -> Outcome {
     responses((status = 200, body = Envelope<Vec<PromptData>>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn query(Served(app): Served, Json(query, _share): Json<QueryPrompts>) -> Outcome {
+pub(super) async fn query(
+    ServedApp(app): ServedApp,
+    JsonBody(query, _share): JsonBody<QueryPrompts>,
+) -> ResponseOutcome {
     pages::answer(app, PromptPages::of(query)).await
 }
 
@@ -218,7 +230,7 @@ impl Pages for PromptPages {
         store: &Store,
         most: usize,
         to: &mut Elements,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, ApiError> {
         let found = self.read(store, most)?;
         for prompt in &found {
             to.push(&PromptData::from(prompt))?;

@@ -15,24 +15,24 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::server::api_error::Refusal;
+use crate::server::api_error::ApiError;
 use crate::server::app::App;
 use crate::{PromptId, VersionId};
 
 /// The shared state, for handlers of requests that carry a valid key.
-pub(super) struct Served(pub(super) Arc<App>);
+pub(super) struct ServedApp(pub(super) Arc<App>);
 
-impl FromRequestParts<Arc<App>> for Served {
-    type Rejection = Refusal;
+impl FromRequestParts<Arc<App>> for ServedApp {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         app.keys.admit(&parts.headers)?;
         Ok(Self(Arc::clone(app)))
     }
 }
 
 /// The shared state, for handlers that need no key.
-pub(super) type Open = State<Arc<App>>;
+pub(super) type OpenApp = State<Arc<App>>;
 
 /// Returns the router of all routes, and their OpenAPI description.
 pub(crate) fn all() -> (axum::Router<Arc<App>>, OpenApi) {
@@ -78,23 +78,23 @@ pub(crate) fn all() -> (axum::Router<Arc<App>>, OpenApi) {
     (router, described)
 }
 
-async fn unknown(method: Method, uri: Uri) -> Refusal {
-    Refusal::Route(format!("There is no route {method} {}", uri.path()))
+async fn unknown(method: Method, uri: Uri) -> ApiError {
+    ApiError::Route(format!("There is no route {method} {}", uri.path()))
 }
 
 /// Reports a method that the route does not have.
 ///
 /// A nested route sees only the end of the path, so this reads the original one.
-pub(crate) async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Refusal {
-    Refusal::Method(format!("{} has no method {method}", uri.path()))
+pub(crate) async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> ApiError {
+    ApiError::Method(format!("{} has no method {method}", uri.path()))
 }
 
 /// Parses a prompt's id; malformed text gets the route's error for an unknown prompt.
-pub(super) fn prompt_id(text: &str, refusal: Refusal) -> Result<PromptId, Refusal> {
+pub(super) fn prompt_id(text: &str, refusal: ApiError) -> Result<PromptId, ApiError> {
     text.parse().map_err(|_| refusal)
 }
 
 /// Parses a version's id; malformed text gets the route's error for an unknown version.
-pub(super) fn version_id(text: &str, refusal: Refusal) -> Result<VersionId, Refusal> {
+pub(super) fn version_id(text: &str, refusal: ApiError) -> Result<VersionId, ApiError> {
     text.parse().map_err(|_| refusal)
 }

@@ -7,23 +7,23 @@ use axum::extract::RawQuery;
 
 use super::bodies::with_body;
 use super::prompts::text;
-use super::table::{Served, prompt_id, version_id};
+use super::table::{ServedApp, prompt_id, version_id};
 use crate::model::memory_size::ENTRY;
-use crate::server::api_error::{OrRefuse, Refusal};
+use crate::server::api_error::{ApiError, OrApiError};
 use crate::server::app::App;
-use crate::server::base_url::Origin;
+use crate::server::base_url::BaseUrl;
 use crate::server::dto::{
-    CountsData, Envelope, ErrorEnvelope, InputsData, Major, Nothing, OfEnvironment, OfPrompt,
-    OfVersion, QueryVersions, UpdatePrompt, UpdatedData, VersionData,
+    CountsData, EmptyData, Envelope, ErrorEnvelope, InputsData, MajorFilter, OfEnvironment,
+    OfPrompt, OfVersion, QueryVersions, UpdatePrompt, UpdatedData, VersionData,
 };
-use crate::server::etag::Known;
+use crate::server::etag::IfNoneMatch;
 use crate::server::pages;
 use crate::server::pages::{Elements, Pages};
-use crate::server::request::{Ids, Json, decoded};
-use crate::server::response::{Answer, Outcome, enveloped, verbatim};
+use crate::server::request::{JsonBody, PathIds, decoded};
+use crate::server::response::{ApiResponse, ResponseOutcome, enveloped, verbatim};
 use crate::{
-    Bump, EnvironmentName, Error, NewVersion, PromptId, Resolved, Spec, Store, Version,
-    VersionCounts, VersionFilter, VersionId,
+    Bump, EnvironmentName, Error, NewVersion, PromptId, Resolved, Store, Version, VersionCounts,
+    VersionFilter, VersionId, VersionSpec,
 };
 
 /// Creates a version that is based on another version of the prompt.
@@ -33,10 +33,13 @@ use crate::{
     responses((status = 200, body = Envelope<UpdatedData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn update(Served(app): Served, Json(new, share): Json<UpdatePrompt>) -> Outcome {
+pub(super) async fn update(
+    ServedApp(app): ServedApp,
+    JsonBody(new, share): JsonBody<UpdatePrompt>,
+) -> ResponseOutcome {
     let environment = new.environment.map(|name| name.parse()).transpose()?;
-    let prompt = prompt_id(&new.prompt_id, Refusal::Base);
-    let base = version_id(&new.prompt_version_id, Refusal::Base);
+    let prompt = prompt_id(&new.prompt_id, ApiError::Base);
+    let base = version_id(&new.prompt_version_id, ApiError::Base);
     let bump = match new.new_major_version {
         true => Bump::Major,
         false => Bump::Minor,
@@ -48,38 +51,40 @@ pub(super) async fn update(Served(app): Served, Json(new, share): Json<UpdatePro
             .bump(bump)
             .message(new.commit_message)
             .environment(environment);
-        store.commit(version).or_refuse(Refusal::Base)
+        store.commit(version).or_refuse(ApiError::Base)
     });
     let version = committed.await??;
-    Answer::data(UpdatedData { id: version.id })
+    ApiResponse::data(UpdatedData { id: version.id })
 }
 
 /// Deletes a version, and the environments that point to it.
 #[utoipa::path(
     delete, path = "/v1/prompt-2025/{promptId}/{versionId}", operation_id = "DeletePrompt2025Version", tag = "Prompt2025",
     params(("promptId" = String, Path), ("versionId" = String, Path)),
-    responses((status = 200, body = Envelope<Nothing>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Envelope<EmptyData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
 pub(super) async fn remove(
-    Served(app): Served,
-    Ids((prompt, version)): Ids<(String, String)>,
-) -> Outcome {
-    let version = version_id(&version, Refusal::VersionToDelete)?;
+    ServedApp(app): ServedApp,
+    PathIds((prompt, version)): PathIds<(String, String)>,
+) -> ResponseOutcome {
+    let version = version_id(&version, ApiError::VersionToDelete)?;
     let prompt: Option<crate::PromptId> = prompt.parse().ok();
-    let removed = app.write(None, move |store| -> Result<Version, Refusal> {
+    let removed = app.write(None, move |store| -> Result<Version, ApiError> {
         let Some(prompt) = prompt else {
             // No prompt has this id, but another prompt may have the version.
-            store.version(version).or_refuse(Refusal::VersionToDelete)?;
-            return Err(Refusal::VersionOfPrompt);
+            store
+                .version(version)
+                .or_refuse(ApiError::VersionToDelete)?;
+            return Err(ApiError::VersionOfPrompt);
         };
         match store.delete_version((prompt, version)) {
-            Err(Error::ForeignVersion { .. }) => Err(Refusal::VersionOfPrompt),
-            removed => removed.or_refuse(Refusal::VersionToDelete),
+            Err(Error::MismatchedVersion { .. }) => Err(ApiError::VersionOfPrompt),
+            removed => removed.or_refuse(ApiError::VersionToDelete),
         }
     });
     removed.await??;
-    Answer::nothing()
+    ApiResponse::nothing()
 }
 
 /// Returns a version by its id.
@@ -90,12 +95,12 @@ pub(super) async fn remove(
     security(("api_key" = [])),
 )]
 pub(super) async fn by_id(
-    app: Served,
-    origin: Origin,
-    known: Known,
-    Json(of, _share): Json<OfVersion>,
-) -> Outcome {
-    one(app, origin, known, version_spec(&of), Refusal::Version).await
+    app: ServedApp,
+    origin: BaseUrl,
+    known: IfNoneMatch,
+    JsonBody(of, _share): JsonBody<OfVersion>,
+) -> ResponseOutcome {
+    one(app, origin, known, version_spec(&of), ApiError::Version).await
 }
 
 /// Returns a version by its id, with its body.
@@ -106,12 +111,12 @@ pub(super) async fn by_id(
     security(("api_key" = [])),
 )]
 pub(super) async fn by_id_v2(
-    app: Served,
-    origin: Origin,
-    known: Known,
-    Json(of, _share): Json<OfVersion>,
-) -> Outcome {
-    one_with_body(app, origin, known, version_spec(&of), Refusal::Version).await
+    app: ServedApp,
+    origin: BaseUrl,
+    known: IfNoneMatch,
+    JsonBody(of, _share): JsonBody<OfVersion>,
+) -> ResponseOutcome {
+    one_with_body(app, origin, known, version_spec(&of), ApiError::Version).await
 }
 
 /// Returns the version that an environment of a prompt points to.
@@ -122,13 +127,13 @@ pub(super) async fn by_id_v2(
     security(("api_key" = [])),
 )]
 pub(super) async fn in_environment(
-    app: Served,
-    origin: Origin,
-    known: Known,
-    Json(of, _share): Json<OfEnvironment>,
-) -> Outcome {
+    app: ServedApp,
+    origin: BaseUrl,
+    known: IfNoneMatch,
+    JsonBody(of, _share): JsonBody<OfEnvironment>,
+) -> ResponseOutcome {
     let spec = environment_spec(&of.prompt_id, &of.environment);
-    one(app, origin, known, spec, Refusal::Version).await
+    one(app, origin, known, spec, ApiError::Version).await
 }
 
 /// Returns the version that an environment of a prompt points to, with its body.
@@ -139,13 +144,13 @@ pub(super) async fn in_environment(
     security(("api_key" = [])),
 )]
 pub(super) async fn in_environment_v2(
-    app: Served,
-    origin: Origin,
-    known: Known,
-    Json(of, _share): Json<OfEnvironment>,
-) -> Outcome {
+    app: ServedApp,
+    origin: BaseUrl,
+    known: IfNoneMatch,
+    JsonBody(of, _share): JsonBody<OfEnvironment>,
+) -> ResponseOutcome {
     let spec = environment_spec(&of.prompt_id, &of.environment);
-    one_with_body(app, origin, known, spec, Refusal::Version).await
+    one_with_body(app, origin, known, spec, ApiError::Version).await
 }
 
 /// Returns the version of a prompt that is in production.
@@ -156,17 +161,17 @@ pub(super) async fn in_environment_v2(
     security(("api_key" = [])),
 )]
 pub(super) async fn in_production(
-    app: Served,
-    origin: Origin,
-    known: Known,
-    Json(of, _share): Json<OfPrompt>,
-) -> Outcome {
+    app: ServedApp,
+    origin: BaseUrl,
+    known: IfNoneMatch,
+    JsonBody(of, _share): JsonBody<OfPrompt>,
+) -> ResponseOutcome {
     one(
         app,
         origin,
         known,
         production_spec(&of),
-        Refusal::ProductionVersion,
+        ApiError::ProductionVersion,
     )
     .await
 }
@@ -179,48 +184,48 @@ pub(super) async fn in_production(
     security(("api_key" = [])),
 )]
 pub(super) async fn in_production_v2(
-    app: Served,
-    origin: Origin,
-    known: Known,
-    Json(of, _share): Json<OfPrompt>,
-) -> Outcome {
+    app: ServedApp,
+    origin: BaseUrl,
+    known: IfNoneMatch,
+    JsonBody(of, _share): JsonBody<OfPrompt>,
+) -> ResponseOutcome {
     one_with_body(
         app,
         origin,
         known,
         production_spec(&of),
-        Refusal::ProductionVersion,
+        ApiError::ProductionVersion,
     )
     .await
 }
 
-fn version_spec(of: &OfVersion) -> Option<Spec> {
+fn version_spec(of: &OfVersion) -> Option<VersionSpec> {
     let id: crate::VersionId = of.prompt_version_id.parse().ok()?;
     Some(id.into())
 }
 
-fn environment_spec(prompt: &str, environment: &str) -> Option<Spec> {
+fn environment_spec(prompt: &str, environment: &str) -> Option<VersionSpec> {
     let prompt: crate::PromptId = prompt.parse().ok()?;
     let environment: EnvironmentName = environment.parse().ok()?;
     Some((prompt, environment).into())
 }
 
-fn production_spec(of: &OfPrompt) -> Option<Spec> {
+fn production_spec(of: &OfPrompt) -> Option<VersionSpec> {
     environment_spec(&of.prompt_id, EnvironmentName::production().as_str())
 }
 
 async fn one(
-    Served(app): Served,
-    origin: Origin,
-    known: Known,
-    spec: Option<Spec>,
-    unknown: Refusal,
-) -> Outcome {
+    ServedApp(app): ServedApp,
+    origin: BaseUrl,
+    known: IfNoneMatch,
+    spec: Option<VersionSpec>,
+    unknown: ApiError,
+) -> ResponseOutcome {
     let spec = spec.ok_or_else(|| unknown.clone())?;
     let version = app.version(spec).await?.or_refuse(unknown)?;
     let told = origin.told(&app, &version, app.expiry())?;
-    let known = Answer::unless_known(&known, &told.tag);
-    Ok(known.unwrap_or_else(|| Answer::text(told.json).tagged(told.tag)))
+    let known = ApiResponse::unless_known(&known, &told.tag);
+    Ok(known.unwrap_or_else(|| ApiResponse::text(told.json).tagged(told.tag)))
 }
 
 /// Returns the response that describes a version with its body, or a 304.
@@ -228,12 +233,12 @@ async fn one(
 /// The tag is that of the response without the body. That response contains the version's id, and a
 /// version's body never changes.
 async fn one_with_body(
-    Served(app): Served,
-    origin: Origin,
-    known: Known,
-    spec: Option<Spec>,
-    unknown: Refusal,
-) -> Outcome {
+    ServedApp(app): ServedApp,
+    origin: BaseUrl,
+    known: IfNoneMatch,
+    spec: Option<VersionSpec>,
+    unknown: ApiError,
+) -> ResponseOutcome {
     let spec = spec.ok_or_else(|| unknown.clone())?;
     let expires = app.expiry();
     if known.any() {
@@ -242,7 +247,7 @@ async fn one_with_body(
             .await?
             .or_refuse(unknown.clone())?;
         let tag = origin.told(&app, &version, expires)?.tag;
-        if let Some(known) = Answer::unless_known(&known, &tag) {
+        if let Some(known) = ApiResponse::unless_known(&known, &tag) {
             return Ok(known);
         }
     }
@@ -255,7 +260,7 @@ async fn one_with_body(
         let described = origin.described(&shared, version, expires);
         let bytes = body.as_bytes().len() + 1024;
         let json = enveloped(described.with_body(verbatim(body)?), bytes)?;
-        Ok(Answer::text(share.with(json)).tagged(tag))
+        Ok(ApiResponse::text(share.with(json)).tagged(tag))
     });
     answer.await?
 }
@@ -268,14 +273,14 @@ async fn one_with_body(
     security(("api_key" = [])),
 )]
 pub(super) async fn all(
-    Served(app): Served,
-    origin: Origin,
-    Json(query, _share): Json<QueryVersions>,
-) -> Outcome {
+    ServedApp(app): ServedApp,
+    origin: BaseUrl,
+    JsonBody(query, _share): JsonBody<QueryVersions>,
+) -> ResponseOutcome {
     let expires = app.expiry();
     match VersionPages::of(&query, origin, expires)? {
         Some(versions) => pages::answer(app, versions).await,
-        None => Answer::data([(); 0]),
+        None => ApiResponse::data([(); 0]),
     }
 }
 
@@ -285,7 +290,7 @@ struct VersionPages {
     filter: VersionFilter,
     before: Option<VersionId>,
     left: usize,
-    origin: Origin,
+    origin: BaseUrl,
     expires: i64,
     /// Each version's environments at the time of the first page; set if there may be a second one.
     ///
@@ -295,18 +300,18 @@ struct VersionPages {
 
 impl VersionPages {
     /// Returns `None` if no version can match the query.
-    fn of(query: &QueryVersions, origin: Origin, expires: i64) -> Result<Option<Self>, Refusal> {
+    fn of(query: &QueryVersions, origin: BaseUrl, expires: i64) -> Result<Option<Self>, ApiError> {
         let before = query.before.as_deref();
         let before = before
-            .map(|id| version_id(id, Refusal::Version))
+            .map(|id| version_id(id, ApiError::Version))
             .transpose()?;
         let Ok(prompt) = query.prompt_id.parse() else {
             return Ok(None);
         };
         let mut filter = VersionFilter::default();
         match query.major_version {
-            Some(Major(Some(major))) => filter = filter.major(major),
-            Some(Major(None)) => return Ok(None),
+            Some(MajorFilter(Some(major))) => filter = filter.major(major),
+            Some(MajorFilter(None)) => return Ok(None),
             None => {}
         }
         let left = query.limit.map_or(usize::MAX, |limit| {
@@ -355,7 +360,7 @@ impl Pages for VersionPages {
         store: &Store,
         most: usize,
         to: &mut Elements,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, ApiError> {
         let found = match self.read(store, most) {
             Err(Error::PromptNotFound { .. }) => Vec::new(),
             found => found?,
@@ -381,7 +386,10 @@ impl Pages for VersionPages {
     responses((status = 200, body = Envelope<CountsData>), (status = "4XX", body = ErrorEnvelope), (status = "5XX", body = ErrorEnvelope)),
     security(("api_key" = [])),
 )]
-pub(super) async fn counts(Served(app): Served, Json(of, _share): Json<OfPrompt>) -> Outcome {
+pub(super) async fn counts(
+    ServedApp(app): ServedApp,
+    JsonBody(of, _share): JsonBody<OfPrompt>,
+) -> ResponseOutcome {
     let counts = match of.prompt_id.parse::<crate::PromptId>() {
         Err(_) => VersionCounts::default(),
         Ok(prompt) => match app.read(move |store| store.version_counts(prompt)).await? {
@@ -389,7 +397,7 @@ pub(super) async fn counts(Served(app): Served, Json(of, _share): Json<OfPrompt>
             counts => counts?,
         },
     };
-    Answer::data(CountsData {
+    ApiResponse::data(CountsData {
         total_versions: counts.total,
         major_versions: counts.highest_major,
     })
@@ -403,32 +411,32 @@ pub(super) async fn counts(Served(app): Served, Json(of, _share): Json<OfPrompt>
     security(("api_key" = [])),
 )]
 pub(super) async fn inputs(
-    Served(app): Served,
-    Ids((prompt, version)): Ids<(String, String)>,
+    ServedApp(app): ServedApp,
+    PathIds((prompt, version)): PathIds<(String, String)>,
     RawQuery(query): RawQuery,
-) -> Outcome {
+) -> ResponseOutcome {
     let request = request_id(query.as_deref().unwrap_or_default())?;
-    let prompt = prompt_id(&prompt, Refusal::Version)?;
-    let version = version_id(&version, Refusal::Version)?;
-    let found = app.read(move |store| -> Result<_, Refusal> {
+    let prompt = prompt_id(&prompt, ApiError::Version)?;
+    let version = version_id(&version, ApiError::Version)?;
+    let found = app.read(move |store| -> Result<_, ApiError> {
         store
             .version((prompt, version))
-            .or_refuse(Refusal::Version)?;
-        store.inputs(version, &request).or_refuse(Refusal::Version)
+            .or_refuse(ApiError::Version)?;
+        store.inputs(version, &request).or_refuse(ApiError::Version)
     });
-    Answer::data(InputsData::from(&found.await??))?.counted(&app.budget)
+    ApiResponse::data(InputsData::from(&found.await??))?.counted(&app.budget)
 }
 
 /// Returns the value of `requestId`, which must occur exactly once in the query.
-fn request_id(query: &str) -> Result<String, Refusal> {
+fn request_id(query: &str) -> Result<String, ApiError> {
     let pairs = query
         .split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let mut ids = pairs.filter(|(name, _)| *name == "requestId");
     match (ids.next(), ids.next()) {
         (Some((_, id)), None) => decoded(id)
-            .ok_or_else(|| Refusal::Shape("requestId: expected UTF-8, percent-encoded".into())),
-        (None, _) => Err(Refusal::Shape("requestId: missing in the query".into())),
-        (Some(_), Some(_)) => Err(Refusal::Shape("requestId: twice in the query".into())),
+            .ok_or_else(|| ApiError::Shape("requestId: expected UTF-8, percent-encoded".into())),
+        (None, _) => Err(ApiError::Shape("requestId: missing in the query".into())),
+        (Some(_), Some(_)) => Err(ApiError::Shape("requestId: twice in the query".into())),
     }
 }

@@ -16,18 +16,19 @@ use crate::fs::folder::Root;
 use crate::fs::lock::file_lock::FileLock;
 use crate::fs::lock::policy::LockPolicy;
 use crate::fs::owner::prepare_within;
-use crate::fs::place::{Anchor, prepare};
+use crate::fs::place::{DirectoryIdentity, prepare};
 use crate::fs::temporary::sweep;
 use crate::model::id::BlobId;
 use crate::storage::{
-    BlobUsage, Blobs, Compacted, Deadline, Effort, Extent, Hold, LiveBodies, Pack, Result,
+    BlobUsage, Blobs, CompactionSummary, Deadline, Effort, Extent, LiveBodies, LockGuard, Pack,
+    StorageResult,
 };
 
 /// A blob store in a directory.
 #[derive(Debug)]
 pub(crate) struct BlobDirectory {
     root: Root,
-    pub(super) anchor: Anchor,
+    pub(super) anchor: DirectoryIdentity,
     pub(super) loose: LooseBodies,
     pub(super) packs: Packs,
     gate: FileLock,
@@ -36,14 +37,14 @@ pub(crate) struct BlobDirectory {
 
 impl BlobDirectory {
     /// Creates the directory of a store, if it is missing.
-    pub(crate) fn prepare(store: &Path) -> Result<()> {
+    pub(crate) fn prepare(store: &Path) -> StorageResult<()> {
         prepare(store)?;
         in_place::overwrite_in_empty(store);
         Ok(())
     }
 
     /// Creates the folders of a new store. The caller must flush `store`.
-    pub(crate) fn create(store: &Path) -> Result<()> {
+    pub(crate) fn create(store: &Path) -> StorageResult<()> {
         ["blobs", "tmp"].iter().try_for_each(|folder| {
             let folder = store.join(folder);
             prepare_within(&folder)?;
@@ -67,7 +68,7 @@ impl BlobDirectory {
     }
 
     /// Checks whether there is any body in this directory, of this store or another.
-    pub(crate) fn has_bodies(store: &Path) -> Result<bool> {
+    pub(crate) fn has_bodies(store: &Path) -> StorageResult<bool> {
         let blobs = store.join("blobs");
         let folders = match fs::read_dir(&blobs) {
             Ok(folders) => folders,
@@ -86,11 +87,11 @@ impl BlobDirectory {
     }
 
     /// Opens the blob store of a store.
-    pub(crate) fn open(store: &Path, policy: &LockPolicy) -> Result<Self> {
+    pub(crate) fn open(store: &Path, policy: &LockPolicy) -> StorageResult<Self> {
         let lock = |name| FileLock::by_name(store.join(name), index_of(store), policy.clone());
         Ok(Self {
             root: Root::new(store),
-            anchor: Anchor::of(store)?,
+            anchor: DirectoryIdentity::of(store)?,
             loose: LooseBodies::open(store)?,
             packs: Packs::new(store),
             gate: lock("blobs.gate"),
@@ -99,19 +100,19 @@ impl BlobDirectory {
     }
 
     /// Fails if the store's directory is not the one that was opened.
-    pub(crate) fn check_location(&self) -> Result<()> {
+    pub(crate) fn check_location(&self) -> StorageResult<()> {
         self.anchor.holds()
     }
 
     /// Blocks every operation that would move or remove a body, until the result is dropped.
     ///
     /// The holder itself must not move or remove bodies.
-    pub(crate) fn hold_still(&self) -> Result<Box<dyn Hold + '_>> {
+    pub(crate) fn hold_still(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
         self.take()
     }
 
     /// Takes the lock, in the order in which callers came to the gate.
-    fn take(&self) -> Result<Box<dyn Hold + '_>> {
+    fn take(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
         let deadline = self.lock.policy().deadline();
         let gate = self.gate.lock(deadline)?;
         let lock = self.lock.lock(deadline)?;
@@ -129,17 +130,17 @@ fn index_of(store: &Path) -> PathBuf {
 
 /// Returns a function that turns an I/O error into one that names the action and the path.
 impl Blobs for BlobDirectory {
-    fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
+    fn put(&self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {
         self.loose.put(id, bytes)
     }
 
-    fn flush(&self, ids: &[BlobId]) -> Result<()> {
+    fn flush(&self, ids: &[BlobId]) -> StorageResult<()> {
         self.loose.flush(ids)?;
         // The caller removes the bodies from the journal next.
         self.anchor.holds()
     }
 
-    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<bool> {
+    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> StorageResult<bool> {
         let mut failed = None;
         loop {
             if self.packs.offer(id, accept, &mut failed) {
@@ -163,15 +164,15 @@ impl Blobs for BlobDirectory {
         }
     }
 
-    fn delete(&self, id: BlobId) -> Result<()> {
+    fn delete(&self, id: BlobId) -> StorageResult<()> {
         self.loose.delete(id)
     }
 
-    fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()> {
+    fn list(&self, visit: &mut dyn FnMut(BlobId) -> StorageResult<()>) -> StorageResult<()> {
         self.loose.list(visit)
     }
 
-    fn pack(&self, effort: Effort) -> Result<Box<dyn Pack + '_>> {
+    fn pack(&self, effort: Effort) -> StorageResult<Box<dyn Pack + '_>> {
         self.packs.begin(effort, self.anchor.clone())
     }
 
@@ -180,7 +181,7 @@ impl Blobs for BlobDirectory {
         extent: Extent,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
-    ) -> crate::Result<Compacted> {
+    ) -> crate::Result<CompactionSummary> {
         let is_loose = |id| {
             let body = self.loose.get(id);
             matches!(body, Ok(Some(bytes)) if BlobId::of(&bytes) == id)
@@ -188,11 +189,11 @@ impl Blobs for BlobDirectory {
         self.packs.compact(extent, young_since, &is_loose, live)
     }
 
-    fn join_packs(&self) -> Result<()> {
+    fn join_packs(&self) -> StorageResult<()> {
         self.packs.join()
     }
 
-    fn holds(&self, id: BlobId) -> Result<bool> {
+    fn holds(&self, id: BlobId) -> StorageResult<bool> {
         loop {
             if self.packs.holds(id)? || self.loose.holds(id) {
                 return Ok(true);
@@ -205,11 +206,11 @@ impl Blobs for BlobDirectory {
         }
     }
 
-    fn check_packs(&self, all: bool) -> Result<Vec<String>> {
+    fn check_packs(&self, all: bool) -> StorageResult<Vec<String>> {
         self.packs.check(all)
     }
 
-    fn usage(&self) -> Result<BlobUsage> {
+    fn usage(&self) -> StorageResult<BlobUsage> {
         let (mut loose_bodies, mut loose_bytes) = (0, 0);
         self.loose.list(&mut |id| {
             // Ignore a file that is removed meanwhile.
@@ -230,11 +231,11 @@ impl Blobs for BlobDirectory {
         })
     }
 
-    fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>> {
+    fn written(&self, id: BlobId) -> StorageResult<Option<DateTime<Utc>>> {
         self.loose.written(id)
     }
 
-    fn newest(&self) -> Result<Option<DateTime<Utc>>> {
+    fn newest(&self) -> StorageResult<Option<DateTime<Utc>>> {
         let mut newest = self.packs.newest()?;
         self.loose.list(&mut |id| {
             newest = newest.max(self.loose.written(id)?);
@@ -243,17 +244,17 @@ impl Blobs for BlobDirectory {
         Ok(newest)
     }
 
-    fn sweep(&self) -> Result<()> {
+    fn sweep(&self) -> StorageResult<()> {
         sweep(&self.root)
     }
 
-    fn hold(&self) -> Result<Box<dyn Hold + '_>> {
+    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
         // The lock is not shared: a process that read the journal before another's checkpoint moved
         // a body would replace the flushed file by one that is never flushed.
         self.take()
     }
 
-    fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
+    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
         let hold = self.take()?;
         // Checked before anything is changed: bodies are moved and removed only in the store's own
         // folders.
@@ -268,7 +269,7 @@ impl Blobs for BlobDirectory {
 }
 
 /// Closing the file releases its lock.
-impl Hold for File {}
+impl LockGuard for File {}
 
 #[cfg(test)]
 mod tests {
@@ -302,7 +303,7 @@ mod tests {
         let id = BlobId::of(b"{}");
         first.put(id, b"{}").unwrap();
         fs::hard_link(first.loose.path(id), store.join("backup")).unwrap();
-        let hold = second.hold_all().unwrap();
+        let hold = second.lock_exclusive().unwrap();
         second.delete(id).unwrap();
         drop(hold);
         first.put(id, b"{}").unwrap();
@@ -322,10 +323,10 @@ mod tests {
         let open = || BlobDirectory::open(store, &LockPolicy::default()).unwrap();
         let (first, second) = (open(), open());
         let given = std::sync::atomic::AtomicBool::new(false);
-        let held = first.hold().unwrap();
+        let held = first.lock_shared().unwrap();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let _second = second.hold().unwrap();
+                let _second = second.lock_shared().unwrap();
                 given.store(true, std::sync::atomic::Ordering::Release);
             });
             std::thread::sleep(std::time::Duration::from_millis(100));
@@ -353,6 +354,10 @@ mod tests {
         fs::rename(&store, &aside).unwrap();
         fs::rename(&other, &store).unwrap();
         let error = blobs.holds(id).unwrap_err();
-        assert_eq!(error.kind(), crate::storage::ErrorKind::Replaced, "{error}");
+        assert_eq!(
+            error.kind(),
+            crate::storage::StorageErrorKind::Replaced,
+            "{error}"
+        );
     }
 }

@@ -5,11 +5,11 @@
 use super::blob_directory::BlobDirectory;
 use super::packs::OpenPack;
 use crate::model::id::BlobId;
-use crate::storage::Result;
+use crate::storage::StorageResult;
 
 /// The result of a copy.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Copied {
+pub(crate) struct CopiedBodies {
     /// Number of files copied; `bytes` is their total size.
     pub(crate) files: u64,
     pub(crate) bytes: u64,
@@ -22,7 +22,11 @@ impl BlobDirectory {
     ///
     /// The caller must hold the lock of this store during the call. It can copy the packs by
     /// [`copy_packs`](Self::copy_packs) after it has released the lock.
-    pub(crate) fn copy_loose(&self, to: &Self, copied: &mut Copied) -> Result<Vec<OpenPack>> {
+    pub(crate) fn copy_loose(
+        &self,
+        to: &Self,
+        copied: &mut CopiedBodies,
+    ) -> StorageResult<Vec<OpenPack>> {
         let mut ids = Vec::new();
         self.loose.list(&mut |id| {
             ids.push(id);
@@ -61,9 +65,9 @@ impl BlobDirectory {
     pub(crate) fn copy_packs(
         &self,
         packs: &mut [OpenPack],
-        copied: &mut Copied,
-        progress: &mut dyn FnMut(&Copied),
-    ) -> Result<()> {
+        copied: &mut CopiedBodies,
+        progress: &mut dyn FnMut(&CopiedBodies),
+    ) -> StorageResult<()> {
         for pack in &mut *packs {
             match self.packs.take_in(pack)? {
                 0 => copied.kept += 1,

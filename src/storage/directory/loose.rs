@@ -11,10 +11,10 @@ use chrono::{DateTime, Utc};
 use crate::fs::flush::Flusher;
 use crate::fs::folder::Root;
 use crate::fs::io_error::failed;
-use crate::fs::temporary::Temporary;
+use crate::fs::temporary::TemporaryFile;
 use crate::model::clock;
 use crate::model::id::BlobId;
-use crate::storage::Result;
+use crate::storage::StorageResult;
 
 /// The folder of loose bodies.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ const MOST_UNFLUSHED: usize = 64;
 
 impl LooseBodies {
     /// Opens the loose bodies of a store.
-    pub(super) fn open(store: &Path) -> Result<Self> {
+    pub(super) fn open(store: &Path) -> StorageResult<Self> {
         let root = store.join("blobs");
         Ok(Self {
             flusher: Flusher::open(&root)?,
@@ -56,7 +56,7 @@ impl LooseBodies {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
+    pub(super) fn put(&self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {
         let path = self.path(id);
         let unflushed = self.unflushed();
         if unflushed
@@ -67,7 +67,7 @@ impl LooseBodies {
         }
         drop(unflushed);
         let store = self.store.open()?;
-        let mut file = Temporary::create(store.tmp()?)?;
+        let mut file = TemporaryFile::create(store.tmp()?)?;
         file.write_all(bytes)
             .map_err(failed("writing", &file.path()))?;
         let (prefix, rest) = names(id);
@@ -86,7 +86,7 @@ impl LooseBodies {
         Ok(())
     }
 
-    pub(super) fn flush(&self, ids: &[BlobId]) -> Result<()> {
+    pub(super) fn flush(&self, ids: &[BlobId]) -> StorageResult<()> {
         let paths = ids.iter().map(|id| self.path(*id));
         let flushed = self.flusher.flush(&self.root, paths);
         // The files are durable now, or can no longer be trusted.
@@ -95,7 +95,7 @@ impl LooseBodies {
         flushed
     }
 
-    pub(super) fn get(&self, id: BlobId) -> Result<Option<Vec<u8>>> {
+    pub(super) fn get(&self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
         let path = self.path(id);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -105,7 +105,7 @@ impl LooseBodies {
     }
 
     /// Returns when a body's file was written, if there is one.
-    pub(super) fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>> {
+    pub(super) fn written(&self, id: BlobId) -> StorageResult<Option<DateTime<Utc>>> {
         let path = self.path(id);
         match fs::metadata(&path).and_then(|file| file.modified()) {
             Ok(written) => Ok(Some(clock::of_system(written))),
@@ -118,7 +118,7 @@ impl LooseBodies {
         self.path(id).is_file()
     }
 
-    pub(super) fn delete(&self, id: BlobId) -> Result<()> {
+    pub(super) fn delete(&self, id: BlobId) -> StorageResult<()> {
         let path = self.path(id);
         self.unflushed().remove(&id);
         let (prefix, rest) = names(id);
@@ -129,7 +129,10 @@ impl LooseBodies {
         }
     }
 
-    pub(super) fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()> {
+    pub(super) fn list(
+        &self,
+        visit: &mut dyn FnMut(BlobId) -> StorageResult<()>,
+    ) -> StorageResult<()> {
         for folder in fs::read_dir(&self.root).map_err(failed("listing", &self.root))? {
             let folder = folder.map_err(failed("listing", &self.root))?.path();
             let prefix = folder

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::packs::is_pack_name;
-use crate::fs::folder::{Entry, Folder};
+use crate::fs::folder::{Folder, FolderEntry};
 
 /// Removes `blobs/`, `tmp/` and the locks, except for entries that no store created.
 ///
@@ -53,7 +53,7 @@ fn is_hex(name: &str, length: usize) -> bool {
 fn child(folder: &Folder, name: impl AsRef<std::ffi::OsStr>) -> io::Result<Option<Folder>> {
     let name = name.as_ref();
     match found(folder.entry(name))? {
-        Some(Entry::Folder) => found(folder.child(name)),
+        Some(FolderEntry::Folder) => found(folder.child(name)),
         _ => Ok(None),
     }
 }
@@ -83,17 +83,17 @@ mod tests {
     use crate::model::clock;
     use crate::model::id::BlobId;
     use crate::storage::directory::blob_directory::BlobDirectory;
-    use crate::storage::{Blobs, Effort, Kin};
+    use crate::storage::{Blobs, DeltaGroup, Effort};
 
     fn filled(store: &Path) {
         BlobDirectory::create(store).unwrap();
         let blobs = BlobDirectory::open(store, &LockPolicy::default()).unwrap();
-        let _hold = blobs.hold_all().unwrap();
+        let _hold = blobs.lock_exclusive().unwrap();
         for body in [b"one", b"two"] {
             let id = BlobId::of(body);
             blobs.put(id, body).unwrap();
             let mut pack = blobs.pack(Effort::Quick).unwrap();
-            pack.add(id, body, Kin(1), clock::system()).unwrap();
+            pack.add(id, body, DeltaGroup(1), clock::system()).unwrap();
             drop(pack.finish().unwrap());
         }
         fs::create_dir(store.join("tmp/.tmpLeft")).unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::fs::owner::Owner;
 use crate::fs::place::{flush_directory, remove};
-use crate::storage::Result;
+use crate::storage::StorageResult;
 
 /// The name of the file in a store's directory.
 pub(crate) const NAME: &str = "secrets";
@@ -41,7 +41,7 @@ pub(crate) fn read_secrets(store: &Path) -> io::Result<Option<String>> {
 ///
 /// The caller must hold the store's write lock. If this process is root, the file gets the owner of
 /// the index.
-pub(crate) fn write_secrets(store: &Path, index: &Path, text: &str) -> Result<()> {
+pub(crate) fn write_secrets(store: &Path, index: &Path, text: &str) -> StorageResult<()> {
     let (new, path) = (store.join(NEW), store.join(NAME));
     remove(&new).map_err(crate::fs::io_error::failed("removing", &new))?;
     let written = create(&new).and_then(|mut file| {

@@ -10,20 +10,20 @@ use rpds::RedBlackTreeMapSync as Map;
 use crate::model::clock;
 use crate::model::id::BlobId;
 use crate::storage::{
-    BlobUsage, Blobs, Compacted, Effort, Error, ErrorKind, Extent, Hold, Kin, LiveBodies, Pack,
-    Result,
+    BlobUsage, Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies, LockGuard, Pack,
+    StorageError, StorageErrorKind, StorageResult,
 };
 
 /// A body, and the time at which it was written.
-type Written = (Vec<u8>, DateTime<Utc>);
+type MemoryPackWriter = (Vec<u8>, DateTime<Utc>);
 
-type Bodies = Map<BlobId, Written>;
+type MemoryBodies = Map<BlobId, MemoryPackWriter>;
 
 /// A blob store in memory.
 #[derive(Debug, Default)]
 pub struct MemoryBlobs {
-    bodies: Mutex<Bodies>,
-    packed: Mutex<Bodies>,
+    bodies: Mutex<MemoryBodies>,
+    packed: Mutex<MemoryBodies>,
     /// Shared with the locks of finished packs whose bodies no row may name yet.
     held_packs: Arc<()>,
     lock: RwLock<()>,
@@ -48,20 +48,20 @@ impl MemoryBlobs {
         }
     }
 
-    fn bodies(&self) -> MutexGuard<'_, Bodies> {
+    fn bodies(&self) -> MutexGuard<'_, MemoryBodies> {
         self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn packed(&self) -> MutexGuard<'_, Bodies> {
+    fn packed(&self) -> MutexGuard<'_, MemoryBodies> {
         self.packed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses to remove anything unless the exclusive lock is held.
-    fn held_all(&self) -> Result<()> {
+    fn held_all(&self) -> StorageResult<()> {
         match self.lock.try_read() {
             Err(TryLockError::WouldBlock) => Ok(()),
-            _ => Err(Error::new(
-                ErrorKind::Other,
+            _ => Err(StorageError::new(
+                StorageErrorKind::Other,
                 "nothing was removed, because the exclusive lock is not held",
             )),
         }
@@ -69,47 +69,47 @@ impl MemoryBlobs {
 }
 
 impl Blobs for MemoryBlobs {
-    fn put(&self, id: BlobId, bytes: &[u8]) -> Result<()> {
+    fn put(&self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {
         let body = (bytes.to_vec(), clock::system());
         self.bodies().insert_mut(id, body);
         Ok(())
     }
 
-    fn flush(&self, _ids: &[BlobId]) -> Result<()> {
+    fn flush(&self, _ids: &[BlobId]) -> StorageResult<()> {
         Ok(())
     }
 
-    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<bool> {
-        let bytes = |bodies: &Bodies| bodies.get(&id).map(|(bytes, _)| bytes.clone());
+    fn get(&self, id: BlobId, accept: &mut dyn FnMut(Vec<u8>) -> bool) -> StorageResult<bool> {
+        let bytes = |bodies: &MemoryBodies| bodies.get(&id).map(|(bytes, _)| bytes.clone());
         let put = bytes(&self.bodies());
         let packed = || bytes(&self.packed());
         Ok(put.or_else(packed).is_some_and(accept))
     }
 
-    fn delete(&self, id: BlobId) -> Result<()> {
+    fn delete(&self, id: BlobId) -> StorageResult<()> {
         self.held_all()?;
         self.bodies().remove_mut(&id);
         Ok(())
     }
 
-    fn list(&self, visit: &mut dyn FnMut(BlobId) -> Result<()>) -> Result<()> {
+    fn list(&self, visit: &mut dyn FnMut(BlobId) -> StorageResult<()>) -> StorageResult<()> {
         let ids: Vec<BlobId> = self.bodies().keys().copied().collect();
         ids.into_iter().try_for_each(visit)
     }
 
-    fn pack(&self, _effort: Effort) -> Result<Box<dyn Pack + '_>> {
+    fn pack(&self, _effort: Effort) -> StorageResult<Box<dyn Pack + '_>> {
         Ok(Box::new(MemoryPack {
             blobs: self,
             bodies: Vec::new(),
         }))
     }
 
-    fn written(&self, id: BlobId) -> Result<Option<DateTime<Utc>>> {
+    fn written(&self, id: BlobId) -> StorageResult<Option<DateTime<Utc>>> {
         Ok(self.bodies().get(&id).map(|(_, written)| *written))
     }
 
-    fn newest(&self) -> Result<Option<DateTime<Utc>>> {
-        let newest = |bodies: &Bodies| bodies.values().map(|(_, written)| *written).max();
+    fn newest(&self) -> StorageResult<Option<DateTime<Utc>>> {
+        let newest = |bodies: &MemoryBodies| bodies.values().map(|(_, written)| *written).max();
         Ok(newest(&self.bodies()).max(newest(&self.packed())))
     }
 
@@ -118,14 +118,14 @@ impl Blobs for MemoryBlobs {
         _extent: Extent,
         young_since: DateTime<Utc>,
         live: &mut LiveBodies<'_>,
-    ) -> crate::Result<Compacted> {
+    ) -> crate::Result<CompactionSummary> {
         self.held_all()?;
         if Arc::strong_count(&self.held_packs) > 1 {
-            return Ok(Compacted::default());
+            return Ok(CompactionSummary::default());
         }
         let packed = self.packed().clone();
         let young = packed.iter().filter(|(_, (_, at))| *at > young_since);
-        let mut left: Bodies = young.map(|(id, body)| (*id, body.clone())).collect();
+        let mut left: MemoryBodies = young.map(|(id, body)| (*id, body.clone())).collect();
         live(&mut |id, _| {
             if let Some(body) = packed.get(&id) {
                 left.insert_mut(id, body.clone());
@@ -133,26 +133,27 @@ impl Blobs for MemoryBlobs {
             Ok(())
         })?;
         let bodies = (packed.size() - left.size()) as u64;
-        let sum = |bodies: &Bodies| bodies.values().map(|(bytes, _)| bytes.len()).sum::<usize>();
+        let sum =
+            |bodies: &MemoryBodies| bodies.values().map(|(bytes, _)| bytes.len()).sum::<usize>();
         let bytes = (sum(&packed) - sum(&left)) as u64;
         *self.packed() = left;
-        Ok(Compacted { bodies, bytes })
+        Ok(CompactionSummary { bodies, bytes })
     }
 
-    fn join_packs(&self) -> Result<()> {
+    fn join_packs(&self) -> StorageResult<()> {
         self.held_all()
     }
 
-    fn holds(&self, id: BlobId) -> Result<bool> {
+    fn holds(&self, id: BlobId) -> StorageResult<bool> {
         Ok(self.bodies().contains_key(&id) || self.packed().contains_key(&id))
     }
 
-    fn check_packs(&self, _all: bool) -> Result<Vec<String>> {
+    fn check_packs(&self, _all: bool) -> StorageResult<Vec<String>> {
         Ok(Vec::new())
     }
 
-    fn usage(&self) -> Result<BlobUsage> {
-        let count = |bodies: &Bodies| {
+    fn usage(&self) -> StorageResult<BlobUsage> {
+        let count = |bodies: &MemoryBodies| {
             let bytes = bodies.values().map(|(bytes, _)| bytes.len()).sum::<usize>();
             (bodies.size() as u64, bytes as u64)
         };
@@ -168,16 +169,16 @@ impl Blobs for MemoryBlobs {
         })
     }
 
-    fn sweep(&self) -> Result<()> {
+    fn sweep(&self) -> StorageResult<()> {
         self.held_all()
     }
 
-    fn hold(&self) -> Result<Box<dyn Hold + '_>> {
+    fn lock_shared(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
         let guard = self.lock.read().unwrap_or_else(PoisonError::into_inner);
         Ok(Box::new(guard))
     }
 
-    fn hold_all(&self) -> Result<Box<dyn Hold + '_>> {
+    fn lock_exclusive(&self) -> StorageResult<Box<dyn LockGuard + '_>> {
         let guard = self.lock.write().unwrap_or_else(PoisonError::into_inner);
         Ok(Box::new(guard))
     }
@@ -187,21 +188,27 @@ impl Blobs for MemoryBlobs {
 #[derive(Debug)]
 struct MemoryPack<'a> {
     blobs: &'a MemoryBlobs,
-    bodies: Vec<(BlobId, Written)>,
+    bodies: Vec<(BlobId, MemoryPackWriter)>,
 }
 
 impl Pack for MemoryPack<'_> {
-    fn add(&mut self, id: BlobId, bytes: &[u8], _kin: Kin, written: DateTime<Utc>) -> Result<()> {
+    fn add(
+        &mut self,
+        id: BlobId,
+        bytes: &[u8],
+        _kin: DeltaGroup,
+        written: DateTime<Utc>,
+    ) -> StorageResult<()> {
         self.bodies.push((id, (bytes.to_vec(), written)));
         Ok(())
     }
 
-    fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
+    fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
         let found = self.bodies.iter().find(|(added, _)| *added == id);
         Ok(found.map(|(_, (bytes, _))| bytes.clone()))
     }
 
-    fn finish(self: Box<Self>) -> Result<Box<dyn Hold>> {
+    fn finish(self: Box<Self>) -> StorageResult<Box<dyn LockGuard>> {
         let hold = Arc::clone(&self.blobs.held_packs);
         let mut packed = self.blobs.packed();
         for (id, (bytes, written)) in self.bodies {
@@ -213,6 +220,6 @@ impl Pack for MemoryPack<'_> {
     }
 }
 
-impl Hold for Arc<()> {}
-impl Hold for RwLockReadGuard<'_, ()> {}
-impl Hold for RwLockWriteGuard<'_, ()> {}
+impl LockGuard for Arc<()> {}
+impl LockGuard for RwLockReadGuard<'_, ()> {}
+impl LockGuard for RwLockWriteGuard<'_, ()> {}

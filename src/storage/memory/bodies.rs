@@ -5,39 +5,39 @@ use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set};
 
 use crate::model::id::BlobId;
 use crate::model::work_counter;
-use crate::storage::{Collectable, Journaled, StoredBlob, Unused, Waiting};
+use crate::storage::{JournaledBodies, OldestJournaled, ReleasedBefore, StoredBlob, Unreferenced};
 
 /// When a body lost its last live version, and through which operation.
-pub(super) type Release = (DateTime<Utc>, u64);
+pub(super) type ReleasedBlob = (DateTime<Utc>, u64);
 
 #[derive(Clone, Debug)]
-pub(super) struct Blob {
+pub(super) struct BlobRow {
     /// Its position in the order in which bodies were stored.
     pub(super) position: u64,
     pub(super) stored: StoredBlob,
     /// The number of live versions that use it.
     pub(super) live: u64,
     /// When the last live version was deleted, and by which operation.
-    pub(super) unused: Option<Release>,
+    pub(super) unused: Option<ReleasedBlob>,
 }
 
 /// The stored bodies. Clones share their data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BlobRows {
-    blobs: Map<BlobId, Blob>,
+    blobs: Map<BlobId, BlobRow>,
     journaled: Map<u64, BlobId>,
     journaled_bytes: u64,
-    unused: Set<(Option<Release>, BlobId)>,
+    unused: Set<(Option<ReleasedBlob>, BlobId)>,
     /// The position of the body that was stored last.
     last_position: u64,
 }
 
 impl BlobRows {
-    pub(super) fn get(&self, id: BlobId) -> Option<&Blob> {
+    pub(super) fn get(&self, id: BlobId) -> Option<&BlobRow> {
         self.blobs.get(&id)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&BlobId, &Blob)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&BlobId, &BlobRow)> {
         self.blobs.iter()
     }
 
@@ -47,7 +47,7 @@ impl BlobRows {
         self.last_position
     }
 
-    pub(super) fn put(&mut self, id: BlobId, blob: Blob) {
+    pub(super) fn put(&mut self, id: BlobId, blob: BlobRow) {
         self.unlist(id);
         if let StoredBlob::Journaled(bytes) = &blob.stored {
             self.journaled.insert_mut(blob.position, id);
@@ -75,16 +75,16 @@ impl BlobRows {
         self.unused.remove_mut(&(blob.unused, id));
     }
 
-    pub(super) fn waiting(&self) -> Waiting {
-        Waiting {
+    pub(super) fn waiting(&self) -> OldestJournaled {
+        OldestJournaled {
             bodies: self.journaled.size() as u64,
             bytes: self.journaled_bytes,
         }
     }
 
     /// Implements [`Snapshot::journal`](crate::storage::Snapshot::journal).
-    pub(super) fn journal(&self, after: u64, most: usize) -> Vec<Journaled> {
-        let mut batch: Vec<Journaled> = Vec::new();
+    pub(super) fn journal(&self, after: u64, most: usize) -> Vec<JournaledBodies> {
+        let mut batch: Vec<JournaledBodies> = Vec::new();
         let mut sum = 0;
         for (position, id) in self.journaled.range(after.saturating_add(1)..) {
             work_counter::step();
@@ -96,7 +96,7 @@ impl BlobRows {
             if !batch.is_empty() && sum > most {
                 break;
             }
-            batch.push(Journaled {
+            batch.push(JournaledBodies {
                 position: *position,
                 id: *id,
                 bytes: bytes.clone(),
@@ -105,8 +105,8 @@ impl BlobRows {
         batch
     }
 
-    /// Implements [`Snapshot::collectable`](crate::storage::Snapshot::collectable).
-    pub(super) fn collectable(&self, wanted: Unused, limit: usize) -> Vec<Collectable> {
+    /// Implements [`Snapshot::unreferenced`](crate::storage::Snapshot::unreferenced).
+    pub(super) fn unreferenced(&self, wanted: ReleasedBefore, limit: usize) -> Vec<Unreferenced> {
         let unused = self.unused.iter();
         let unused =
             unused.take_while(|(unused, _)| unused.is_none_or(|(since, _)| since <= wanted.since));
@@ -119,7 +119,7 @@ impl BlobRows {
                     StoredBlob::Journaled(bytes) => bytes.len() as u64,
                     StoredBlob::Settled(size) => *size,
                 };
-                Some(Collectable { id: *id, size })
+                Some(Unreferenced { id: *id, size })
             })
             .collect()
     }

@@ -4,15 +4,15 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::state::State;
-use super::write::Write;
+use super::state::MemoryState;
+use super::write::MemoryTransaction;
 use crate::model::record::{Durability, Settings};
-use crate::storage::{ChangeMark, Held, Index, Result, Snapshot, Transaction};
+use crate::storage::{ChangeMark, Index, Snapshot, SnapshotGuard, StorageResult, Transaction};
 
 /// An index in memory.
 #[derive(Debug)]
 pub struct MemoryIndex {
-    current: Mutex<State>,
+    current: Mutex<MemoryState>,
     /// The number of commits that may have been acknowledged.
     pub(super) commits: AtomicU64,
     writer: Mutex<()>,
@@ -22,7 +22,7 @@ impl MemoryIndex {
     /// Creates an empty index.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self::of(State::new(settings))
+        Self::of(MemoryState::new(settings))
     }
 
     /// Creates an independent index with the current contents.
@@ -33,7 +33,7 @@ impl MemoryIndex {
         Self::of(self.current().clone())
     }
 
-    fn of(state: State) -> Self {
+    fn of(state: MemoryState) -> Self {
         Self {
             current: Mutex::new(state),
             commits: AtomicU64::new(0),
@@ -41,7 +41,7 @@ impl MemoryIndex {
         }
     }
 
-    pub(super) fn current(&self) -> MutexGuard<'_, State> {
+    pub(super) fn current(&self) -> MutexGuard<'_, MemoryState> {
         // A panic elsewhere cannot leave an incomplete state, because commits replace the whole
         // state.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
@@ -49,28 +49,28 @@ impl MemoryIndex {
 }
 
 impl Index for MemoryIndex {
-    fn snapshot(&self) -> Result<Held<'_>> {
-        Ok(Box::new(Frozen(self.current().clone())))
+    fn snapshot(&self) -> StorageResult<SnapshotGuard<'_>> {
+        Ok(Box::new(MemorySnapshot(self.current().clone())))
     }
 
-    fn transaction(&self, _durability: Durability) -> Result<Box<dyn Transaction + '_>> {
+    fn transaction(&self, _durability: Durability) -> StorageResult<Box<dyn Transaction + '_>> {
         let turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(Write::new(self, turn)))
+        Ok(Box::new(MemoryTransaction::new(self, turn)))
     }
 
     fn change_mark(&self) -> Option<ChangeMark> {
         Some(ChangeMark::new(self.commits.load(Ordering::Acquire)))
     }
 
-    fn maintain(&self) -> Result<bool> {
+    fn maintain(&self) -> StorageResult<bool> {
         Ok(false)
     }
 }
 
 /// A snapshot: a state that never changes.
-struct Frozen(State);
+struct MemorySnapshot(MemoryState);
 
-impl Deref for Frozen {
+impl Deref for MemorySnapshot {
     type Target = dyn Snapshot;
 
     fn deref(&self) -> &Self::Target {

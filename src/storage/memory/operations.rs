@@ -12,14 +12,14 @@ use crate::model::work_counter;
 /// All operations. Clones share their data.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OperationRows {
-    all: Vector<Row>,
+    all: Vector<OperationRow>,
     /// The places in `all` of each prompt's operations, ascending.
     of_prompts: Map<PromptId, Vector<usize>>,
     of_environments: Map<EnvironmentName, Vector<usize>>,
 }
 
 #[derive(Clone, Debug)]
-struct Row {
+struct OperationRow {
     operation: Operation,
     /// The operation's content as it was hashed.
     text: Arc<str>,
@@ -34,7 +34,7 @@ impl OperationRows {
                 list(&mut self.of_environments, name.clone(), place);
             }
         }
-        self.all.push_back_mut(Row { operation, text });
+        self.all.push_back_mut(OperationRow { operation, text });
     }
 
     pub(super) fn last(&self) -> Option<&Operation> {

@@ -6,11 +6,11 @@ use rpds::{RedBlackTreeMapSync as Map, RedBlackTreeSetSync as Set, VectorSync as
 
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::storage::{
-    SearchMatch, SearchQuery, SearchVisitor, Searchable, SearchablePrompt, Told, Words,
+    Indexable, IndexedItem, SearchMatch, SearchQuery, SearchVisitor, SearchablePrompt, WordQuery,
 };
 
 /// A partial: a prompt, and the environment that it is taken from.
-type Partial = (PromptId, EnvironmentName);
+type PartialRow = (PromptId, EnvironmentName);
 
 /// The search index. Clones share their data.
 #[derive(Clone, Debug, Default)]
@@ -18,13 +18,13 @@ pub(super) struct SearchTables {
     pub(super) up_to: u64,
     prompts: Map<PromptId, Arc<SearchablePrompt>>,
     /// The versions that contain each partial.
-    users: Map<Partial, Set<(PromptId, VersionId)>>,
+    users: Map<PartialRow, Set<(PromptId, VersionId)>>,
     /// The messages in the order of their commits.
-    messages: Vector<(VersionId, Arc<Words>)>,
+    messages: Vector<(VersionId, Arc<WordQuery>)>,
 }
 
 impl SearchTables {
-    pub(super) fn tell(&mut self, news: &Searchable) {
+    pub(super) fn tell(&mut self, news: &Indexable) {
         self.up_to = news.up_to;
         for prompt in &news.prompts {
             if let Some(told) = self.prompts.get(&prompt.id).cloned() {
@@ -117,7 +117,7 @@ impl SearchTables {
 
     pub(super) fn each(
         &self,
-        visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+        visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
     ) -> crate::Result<()> {
         for prompt in self.prompts.values() {
             let versions = prompt.versions.iter().map(|version| {
@@ -125,15 +125,15 @@ impl SearchTables {
                 partials.sort();
                 (version.id, partials)
             });
-            visit(Told::Prompt(prompt.id, versions.collect()))?;
+            visit(IndexedItem::Prompt(prompt.id, versions.collect()))?;
         }
         let mut messages = self.messages.iter();
-        messages.try_for_each(|(id, _)| visit(Told::Message(*id)))
+        messages.try_for_each(|(id, _)| visit(IndexedItem::Message(*id)))
     }
 }
 
 /// Returns the partials that the versions of a prompt contain.
-fn uses(prompt: &SearchablePrompt) -> impl Iterator<Item = (Partial, VersionId)> {
+fn uses(prompt: &SearchablePrompt) -> impl Iterator<Item = (PartialRow, VersionId)> {
     prompt.versions.iter().flat_map(|version| {
         let partials = version.partials.iter().cloned();
         partials.map(|partial| (partial, version.id))

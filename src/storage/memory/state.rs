@@ -14,13 +14,14 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    Collectable, Journaled, Numbering, OperationVisitor, PromptTable, PromptTables, Result,
-    SearchQuery, SearchVisitor, Snapshot, StoredBlob, Told, Unused, VersionRow, Waiting,
+    IndexedItem, JournaledBodies, Numbering, OldestJournaled, OperationVisitor, PromptTable,
+    PromptTables, ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StorageResult, StoredBlob,
+    Unreferenced, VersionRow,
 };
 
 /// All tables. Clones share their data.
 #[derive(Clone, Debug)]
-pub(super) struct State {
+pub(super) struct MemoryState {
     settings: Settings,
     pub(super) tables: PromptTables,
     pub(super) search: SearchTables,
@@ -30,7 +31,7 @@ pub(super) struct State {
     pub(super) inputs: Map<(VersionId, String), RecordedInputs>,
 }
 
-impl State {
+impl MemoryState {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
             settings,
@@ -43,20 +44,20 @@ impl State {
     }
 }
 
-impl Snapshot for State {
-    fn settings(&self) -> Result<Settings> {
+impl Snapshot for MemoryState {
+    fn settings(&self) -> StorageResult<Settings> {
         Ok(self.settings)
     }
 
-    fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {
+    fn prompt(&self, id: PromptId) -> StorageResult<Option<Prompt>> {
         Ok(self.tables.prompt(id))
     }
 
-    fn prompt_id_taken(&self, id: PromptId) -> Result<bool> {
+    fn prompt_id_taken(&self, id: PromptId) -> StorageResult<bool> {
         Ok(self.tables.rows(id).is_some())
     }
 
-    fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>> {
+    fn prompts_named(&self, name: &PromptName) -> StorageResult<Vec<PromptId>> {
         Ok(self.tables.prompts_named(name))
     }
 
@@ -65,11 +66,11 @@ impl Snapshot for State {
         filter: &PromptFilter,
         before: Option<PromptId>,
         limit: usize,
-    ) -> Result<Vec<Prompt>> {
+    ) -> StorageResult<Vec<Prompt>> {
         Ok(self.tables.prompts(filter, before, limit))
     }
 
-    fn searchable_up_to(&self) -> Result<u64> {
+    fn indexed_through(&self) -> StorageResult<u64> {
         Ok(self.search.up_to)
     }
 
@@ -77,7 +78,7 @@ impl Snapshot for State {
         self.search.find(query, visit)
     }
 
-    fn search_messages(&self, query: &SearchQuery, limit: usize) -> Result<Vec<VersionId>> {
+    fn search_messages(&self, query: &SearchQuery, limit: usize) -> StorageResult<Vec<VersionId>> {
         let is_live = |id: VersionId| self.tables.version(id).is_some();
         Ok(self.search.find_messages(query, is_live, limit))
     }
@@ -86,32 +87,36 @@ impl Snapshot for State {
         &self,
         prompt: PromptId,
         environment: &EnvironmentName,
-    ) -> Result<Vec<(PromptId, VersionId)>> {
+    ) -> StorageResult<Vec<(PromptId, VersionId)>> {
         Ok(self.search.dependents(prompt, environment))
     }
 
-    fn prompt_count(&self) -> Result<u64> {
+    fn prompt_count(&self) -> StorageResult<u64> {
         Ok(self.tables.prompt_count())
     }
 
-    fn tags(&self) -> Result<Vec<String>> {
+    fn tags(&self) -> StorageResult<Vec<String>> {
         Ok(self.tables.tags())
     }
 
-    fn environment_names(&self) -> Result<Vec<EnvironmentName>> {
+    fn environment_names(&self) -> StorageResult<Vec<EnvironmentName>> {
         Ok(self.tables.environment_names())
     }
 
-    fn version(&self, id: VersionId) -> Result<Option<Version>> {
+    fn version(&self, id: VersionId) -> StorageResult<Option<Version>> {
         Ok(self.tables.version(id))
     }
 
-    fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>> {
-        let row = self.tables.version_ever(id);
+    fn version_even_deleted(&self, id: VersionId) -> StorageResult<Option<VersionRow>> {
+        let row = self.tables.version_even_deleted(id);
         Ok(row.map(|row| row.as_ref().clone()))
     }
 
-    fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>> {
+    fn version_numbered(
+        &self,
+        prompt: PromptId,
+        number: VersionNumber,
+    ) -> StorageResult<Option<Version>> {
         Ok(self.tables.version_numbered(prompt, number))
     }
 
@@ -119,11 +124,15 @@ impl Snapshot for State {
         &self,
         prompt: PromptId,
         requirement: Option<&VersionReq>,
-    ) -> Result<Option<Version>> {
+    ) -> StorageResult<Option<Version>> {
         Ok(self.tables.highest_version(prompt, requirement))
     }
 
-    fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>> {
+    fn version_in(
+        &self,
+        prompt: PromptId,
+        name: &EnvironmentName,
+    ) -> StorageResult<Option<Version>> {
         Ok(self.tables.version_in(prompt, name))
     }
 
@@ -133,28 +142,28 @@ impl Snapshot for State {
         filter: &VersionFilter,
         before: Option<VersionId>,
         limit: usize,
-    ) -> Result<Vec<Version>> {
+    ) -> StorageResult<Vec<Version>> {
         Ok(self.tables.versions(prompt, filter, before, limit))
     }
 
-    fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>> {
+    fn environments(&self, prompt: PromptId) -> StorageResult<Vec<Environment>> {
         Ok(self.tables.environments(prompt))
     }
 
-    fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering> {
+    fn numbering(&self, prompt: PromptId, major: u32) -> StorageResult<Numbering> {
         Ok(self.tables.numbering(prompt, major))
     }
 
-    fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>> {
+    fn blob(&self, id: BlobId) -> StorageResult<Option<StoredBlob>> {
         Ok(self.blobs.get(id).map(|blob| blob.stored.clone()))
     }
 
-    fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
+    fn last_operation(&self) -> StorageResult<Option<(u64, OperationId)>> {
         let last = self.operations.last();
         Ok(last.map(|operation| (operation.number, operation.id)))
     }
 
-    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> StorageResult<u64> {
         Ok(self.operations.last_by(moment, up_to))
     }
 
@@ -162,7 +171,7 @@ impl Snapshot for State {
         &self,
         after: DateTime<Utc>,
         by: DateTime<Utc>,
-    ) -> Result<Option<u64>> {
+    ) -> StorageResult<Option<u64>> {
         Ok(self.operations.first_between(after, by))
     }
 
@@ -171,22 +180,22 @@ impl Snapshot for State {
         filter: &OperationFilter,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Operation>> {
+    ) -> StorageResult<Vec<Operation>> {
         Ok(self.operations.list(filter, before, limit))
     }
 
-    fn last_operation_of(&self, prompt: PromptId) -> Result<Option<u64>> {
+    fn last_operation_of(&self, prompt: PromptId) -> StorageResult<Option<u64>> {
         Ok(self.operations.last_of(prompt))
     }
 
-    fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
+    fn inputs(&self, version: VersionId, request: &str) -> StorageResult<Option<RecordedInputs>> {
         match self.version(version)? {
             Some(_) => Ok(self.inputs.get(&(version, request.to_owned())).cloned()),
             None => Ok(None),
         }
     }
 
-    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>> {
+    fn inputs_of(&self, version: VersionId) -> StorageResult<Vec<RecordedInputs>> {
         if self.version(version)?.is_none() {
             return Ok(Vec::new());
         }
@@ -195,9 +204,9 @@ impl Snapshot for State {
         Ok(of_version.map(|(_, inputs)| inputs.clone()).collect())
     }
 
-    fn lost_versions_with_inputs(&self) -> Result<Vec<VersionId>> {
+    fn lost_versions_with_inputs(&self) -> StorageResult<Vec<VersionId>> {
         let is_lost = |id: &VersionId| {
-            let row = self.tables.version_ever(*id);
+            let row = self.tables.version_even_deleted(*id);
             row.is_some_and(|row| {
                 row.deleted_at.is_some() && self.blobs.get(row.version.blob).is_none()
             })
@@ -208,16 +217,20 @@ impl Snapshot for State {
         Ok(versions)
     }
 
-    fn waiting(&self) -> Result<Waiting> {
+    fn waiting(&self) -> StorageResult<OldestJournaled> {
         Ok(self.blobs.waiting())
     }
 
-    fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>> {
+    fn journal(&self, after: u64, bytes: usize) -> StorageResult<Vec<JournaledBodies>> {
         Ok(self.blobs.journal(after, bytes))
     }
 
-    fn collectable(&self, unused: Unused, limit: usize) -> Result<Vec<Collectable>> {
-        Ok(self.blobs.collectable(unused, limit))
+    fn unreferenced(
+        &self,
+        unused: ReleasedBefore,
+        limit: usize,
+    ) -> StorageResult<Vec<Unreferenced>> {
+        Ok(self.blobs.unreferenced(unused, limit))
     }
 
     fn each_prompt(
@@ -247,12 +260,12 @@ impl Snapshot for State {
 
     fn each_searchable(
         &self,
-        visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+        visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
     ) -> crate::Result<()> {
         self.search.each(visit)
     }
 
-    fn self_check(&self) -> Result<Vec<String>> {
+    fn self_check(&self) -> StorageResult<Vec<String>> {
         Ok(Vec::new())
     }
 }

@@ -9,23 +9,25 @@ use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 
-use super::bodies::Blob;
+use super::bodies::BlobRow;
 use super::index::MemoryIndex;
-use super::state::State;
+use super::state::MemoryState;
 use crate::model::id::{BlobId, VersionId};
 use crate::model::record::{Change, Operation, RecordedInputs};
-use crate::storage::{Error, ErrorKind, Result, Searchable, Snapshot, StoredBlob, Transaction};
+use crate::storage::{
+    Indexable, Snapshot, StorageError, StorageErrorKind, StorageResult, StoredBlob, Transaction,
+};
 
-pub(super) struct Write<'a> {
-    state: State,
+pub(super) struct MemoryTransaction<'a> {
+    state: MemoryState,
     /// Bodies that versions may use although they are not stored.
-    absent: BTreeMap<BlobId, Blob>,
-    savepoint: Option<(State, BTreeMap<BlobId, Blob>)>,
+    absent: BTreeMap<BlobId, BlobRow>,
+    savepoint: Option<(MemoryState, BTreeMap<BlobId, BlobRow>)>,
     index: &'a MemoryIndex,
     _turn: MutexGuard<'a, ()>,
 }
 
-impl<'a> Write<'a> {
+impl<'a> MemoryTransaction<'a> {
     pub(super) fn new(index: &'a MemoryIndex, turn: MutexGuard<'a, ()>) -> Self {
         Self {
             state: index.current().clone(),
@@ -41,7 +43,7 @@ impl<'a> Write<'a> {
         change: &Change,
         at: DateTime<Utc>,
         release: (DateTime<Utc>, u64),
-    ) -> Result<(), String> {
+    ) -> StorageResult<(), String> {
         let released: Vec<BlobId> = match change {
             Change::Prompt {
                 id, after: None, ..
@@ -79,7 +81,7 @@ impl<'a> Write<'a> {
         let is_new = self.state.blobs.get(id).is_none();
         if is_new {
             let absent = self.absent.remove(&id);
-            let blob = Blob {
+            let blob = BlobRow {
                 position: self.state.blobs.next_position(),
                 stored: stored(),
                 live: absent.as_ref().map_or(0, |absent| absent.live),
@@ -91,11 +93,15 @@ impl<'a> Write<'a> {
     }
 
     fn blob_of(&self, version: VersionId) -> Option<BlobId> {
-        let row = self.state.tables.version_ever(version);
+        let row = self.state.tables.version_even_deleted(version);
         row.map(|row| row.version.blob)
     }
 
-    fn change_blob(&mut self, id: BlobId, change: impl FnOnce(&mut Blob)) -> Result<(), String> {
+    fn change_blob(
+        &mut self,
+        id: BlobId,
+        change: impl FnOnce(&mut BlobRow),
+    ) -> StorageResult<(), String> {
         let blob = self.state.blobs.get(id).cloned();
         let Some(mut blob) = blob else {
             let absent = self.absent.get_mut(&id);
@@ -108,7 +114,7 @@ impl<'a> Write<'a> {
     }
 }
 
-impl Deref for Write<'_> {
+impl Deref for MemoryTransaction<'_> {
     type Target = dyn Snapshot;
 
     fn deref(&self) -> &Self::Target {
@@ -116,11 +122,20 @@ impl Deref for Write<'_> {
     }
 }
 
-impl Transaction for Write<'_> {
-    fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()> {
+impl Transaction for MemoryTransaction<'_> {
+    fn append(
+        &mut self,
+        operation: &Operation,
+        text: &str,
+        now: DateTime<Utc>,
+    ) -> StorageResult<()> {
         let corrupt = |reason: String| {
             let number = operation.number;
-            Error::new(ErrorKind::Corrupt, format!("applying operation {number}")).because(reason)
+            StorageError::new(
+                StorageErrorKind::Corrupt,
+                format!("applying operation {number}"),
+            )
+            .because(reason)
         };
         let last = self.last_operation()?.map_or(0, |(number, _)| number);
         if operation.number != last + 1 {
@@ -134,28 +149,28 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
-    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {
         self.store_body(id, || StoredBlob::Journaled(bytes.to_vec()));
         Ok(())
     }
 
-    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> StorageResult<()> {
         let Some(mut blob) = self.state.blobs.get(id).cloned() else {
             let reason = format!("journaling body {id}, which is not recorded as stored");
-            return Err(Error::new(ErrorKind::Corrupt, reason));
+            return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
         };
         blob.stored = StoredBlob::Journaled(bytes.to_vec());
         self.state.blobs.put(id, blob);
         Ok(())
     }
 
-    fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool> {
+    fn put_packed_body(&mut self, id: BlobId, size: u64) -> StorageResult<bool> {
         Ok(self.store_body(id, || StoredBlob::Settled(size)))
     }
 
-    fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()> {
+    fn put_absent_body(&mut self, id: BlobId, size: u64) -> StorageResult<()> {
         if self.state.blobs.get(id).is_none() {
-            self.absent.entry(id).or_insert(Blob {
+            self.absent.entry(id).or_insert(BlobRow {
                 position: 0,
                 stored: StoredBlob::Settled(size),
                 live: 0,
@@ -165,7 +180,7 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
-    fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
+    fn drop_journal(&mut self, ids: &[BlobId]) -> StorageResult<()> {
         for id in ids {
             if let Some(mut blob) = self.state.blobs.get(*id).cloned()
                 && let StoredBlob::Journaled(bytes) = &blob.stored
@@ -177,24 +192,24 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
-    fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
+    fn forget_blobs(&mut self, ids: &[BlobId]) -> StorageResult<()> {
         for id in ids {
             if self.state.blobs.get(*id).is_some_and(|blob| blob.live > 0) {
                 let reason = format!("forgetting body {id}, which live versions use");
-                return Err(Error::new(ErrorKind::Corrupt, reason));
+                return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
             }
             self.state.blobs.remove(*id);
         }
         Ok(())
     }
 
-    fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
+    fn put_inputs(&mut self, inputs: &RecordedInputs) -> StorageResult<()> {
         let key = (inputs.version_id, inputs.request_id.clone());
         self.state.inputs.insert_mut(key, inputs.clone());
         Ok(())
     }
 
-    fn drop_inputs(&mut self, version: VersionId, limit: usize) -> Result<u64> {
+    fn drop_inputs(&mut self, version: VersionId, limit: usize) -> StorageResult<u64> {
         let from = self.state.inputs.range((version, String::new())..);
         let of_version = from
             .map(|(key, _)| key)
@@ -206,29 +221,29 @@ impl Transaction for Write<'_> {
         Ok(dropped.len() as u64)
     }
 
-    fn make_searchable(&mut self, news: &Searchable) -> Result<()> {
+    fn index_documents(&mut self, news: &Indexable) -> StorageResult<()> {
         self.state.search.tell(news);
         Ok(())
     }
 
-    fn savepoint(&mut self) -> Result<()> {
+    fn savepoint(&mut self) -> StorageResult<()> {
         self.savepoint = Some((self.state.clone(), self.absent.clone()));
         Ok(())
     }
 
-    fn roll_back(&mut self) -> Result<()> {
+    fn roll_back(&mut self) -> StorageResult<()> {
         let Some((state, absent)) = self.savepoint.clone() else {
             let reason = "rolling back: there is no savepoint";
-            return Err(Error::new(ErrorKind::Other, reason));
+            return Err(StorageError::new(StorageErrorKind::Other, reason));
         };
         (self.state, self.absent) = (state, absent);
         Ok(())
     }
 
-    fn commit(self: Box<Self>) -> Result<()> {
+    fn commit(self: Box<Self>) -> StorageResult<()> {
         if let Some((id, _)) = self.absent.iter().find(|(_, blob)| blob.live > 0) {
             let reason = format!("live versions use body {id}, which is not stored");
-            return Err(Error::new(ErrorKind::Corrupt, reason));
+            return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
         }
         *self.index.current() = self.state;
         // A reader with the previous mark sees a different one and reads again. A reader with the

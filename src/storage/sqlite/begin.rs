@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::connection;
-use super::error::{Context, Result};
-use super::index::Turn;
+use super::error::{SqliteContext, SqliteResult};
+use super::index::WriteLock;
 use crate::fs::lock::policy::NOTICE_AFTER;
-use crate::storage::ErrorKind;
+use crate::storage::StorageErrorKind;
 
-impl Turn<'_> {
+impl WriteLock<'_> {
     /// Begins a transaction, or fails as busy once the deadline of this turn has passed.
-    pub(super) fn begin(&self) -> Result<()> {
+    pub(super) fn begin(&self) -> SqliteResult<()> {
         let connection = &self.tables().connection;
         let left = self.deadline.remaining();
         let begun = begin(connection, left.min(NOTICE_AFTER));
         match &begun {
-            Err(error) if error.kind() == ErrorKind::Busy => {}
+            Err(error) if error.kind() == StorageErrorKind::Busy => {}
             _ => return begun,
         }
         let began = Instant::now();
@@ -30,7 +30,7 @@ impl Turn<'_> {
         if left > NOTICE_AFTER {
             policy.notify(&locked, NOTICE_AFTER);
             match begin(connection, self.deadline.remaining()) {
-                Err(error) if error.kind() == ErrorKind::Busy => {}
+                Err(error) if error.kind() == StorageErrorKind::Busy => {}
                 begun => return begun,
             }
         }
@@ -39,7 +39,7 @@ impl Turn<'_> {
     }
 }
 
-fn begin(connection: &Connection, limit: Duration) -> Result<()> {
+fn begin(connection: &Connection, limit: Duration) -> SqliteResult<()> {
     connection::limit_waits(connection, limit)?;
     connection::run(connection, "BEGIN IMMEDIATE").context("starting to write")
 }

@@ -17,23 +17,23 @@ use crate::storage::ChangeMark;
 /// The first call gets no mark: a program that asks once, as the command does, need not open a
 /// connection for it.
 #[derive(Debug, Default)]
-pub(crate) struct Watcher {
+pub(crate) struct ChangeCounter {
     asked: AtomicBool,
     /// Created when it is first needed, and never replaced: the marks of two cannot be compared.
-    way: OnceLock<Way>,
+    way: OnceLock<CommitSource>,
     /// For tests: do not use the header.
     by_version_only: bool,
 }
 
 #[derive(Debug)]
-enum Way {
+enum CommitSource {
     Header(WalIndex),
     /// On a connection that never writes, because the pragma does not show a connection's own
     /// commits.
     Version(Mutex<Connection>),
 }
 
-impl Watcher {
+impl ChangeCounter {
     #[cfg(test)]
     pub(crate) fn by_version_only() -> Self {
         Self {
@@ -44,7 +44,7 @@ impl Watcher {
 
     #[cfg(test)]
     pub(crate) fn is_by_header(&self) -> bool {
-        matches!(self.way.get(), Some(Way::Header(_)))
+        matches!(self.way.get(), Some(CommitSource::Header(_)))
     }
 
     /// Returns the current mark; `None` if SQLite does not provide one.
@@ -59,23 +59,23 @@ impl Watcher {
             }
         };
         match way {
-            Way::Header(index) => index.header().map(ChangeMark::of_words),
-            Way::Version(connection) => {
+            CommitSource::Header(index) => index.header().map(ChangeMark::of_words),
+            CommitSource::Version(connection) => {
                 let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
                 data_version(&connection).ok().map(ChangeMark::new)
             }
         }
     }
 
-    fn way(&self, connection: Connection) -> Option<Way> {
+    fn way(&self, connection: Connection) -> Option<CommitSource> {
         // A read connects it to the shared memory.
         data_version(&connection).ok()?;
         if self.by_version_only {
-            return Some(Way::Version(Mutex::new(connection)));
+            return Some(CommitSource::Version(Mutex::new(connection)));
         }
         Some(match WalIndex::of(connection) {
-            Ok(index) => Way::Header(index),
-            Err(connection) => Way::Version(Mutex::new(connection)),
+            Ok(index) => CommitSource::Header(index),
+            Err(connection) => CommitSource::Version(Mutex::new(connection)),
         })
     }
 }

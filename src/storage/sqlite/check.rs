@@ -6,20 +6,20 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row};
 
 use super::archive;
-use super::archive::Chunk;
+use super::archive::LogSegment;
 use super::columns::{collect, micros, parsed};
-use super::error::{Context, Result};
+use super::error::{SqliteContext, SqliteResult};
 use super::objects;
 use super::prompts;
 use super::prompts::folded;
 use crate::model::id::PromptId;
 use crate::model::record::{Change, OperationContent};
-use crate::storage::{Error, ErrorKind};
+use crate::storage::{StorageError, StorageErrorKind};
 
-type Check = fn(&Connection) -> Result<Vec<String>>;
+type IndexCheck = fn(&Connection) -> SqliteResult<Vec<String>>;
 
 /// The checks, each with the data that it reads.
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, IndexCheck); 9] = [
     ("the schema", objects::differences),
     ("the whole file", integrity),
     ("references between tables", dangling),
@@ -32,19 +32,21 @@ const CHECKS: [(&str, Check); 9] = [
 ];
 
 /// Returns a line for each inconsistency.
-pub(super) fn all(connection: &Connection) -> Result<Vec<String>> {
+pub(super) fn all(connection: &Connection) -> SqliteResult<Vec<String>> {
     let mut wrong = Vec::new();
     for (what, check) in CHECKS {
         match check(connection) {
             // A check that cannot continue has found an inconsistency. The other checks still run.
-            Err(error) if error.kind() == ErrorKind::Corrupt => wrong.push(unread(what, &error)),
+            Err(error) if error.kind() == StorageErrorKind::Corrupt => {
+                wrong.push(unread(what, &error))
+            }
             found => wrong.extend(found?),
         }
     }
     Ok(wrong)
 }
 
-fn unread(what: &str, error: &Error) -> String {
+fn unread(what: &str, error: &StorageError) -> String {
     let reason = error.in_full();
     format!(
         "{what} can't be read: {}",
@@ -56,14 +58,14 @@ fn lines(
     connection: &Connection,
     sql: &str,
     line: impl Fn(&Row<'_>) -> rusqlite::Result<String>,
-) -> Result<Vec<String>> {
+) -> SqliteResult<Vec<String>> {
     connection
         .prepare(sql)
         .and_then(|mut statement| collect(statement.query([])?, line))
         .context("checking the index")
 }
 
-fn integrity(connection: &Connection) -> Result<Vec<String>> {
+fn integrity(connection: &Connection) -> SqliteResult<Vec<String>> {
     // Query each table first, so that FTS5 drops what it cached before another connection changed
     // the table. Its check alone does not.
     for table in ["search_text", "search_message"] {
@@ -87,7 +89,7 @@ fn integrity(connection: &Connection) -> Result<Vec<String>> {
                 found.extend(lines.map(str::to_owned));
             }
             Ok(None) => break,
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
+            Err(error) if error.kind() == StorageErrorKind::Corrupt => {
                 found.push(unread("the rest of the file", &error));
                 break;
             }
@@ -125,7 +127,7 @@ fn name_tree(line: &mut String, trees: &[(u32, String)]) {
     }
 }
 
-fn dangling(connection: &Connection) -> Result<Vec<String>> {
+fn dangling(connection: &Connection) -> SqliteResult<Vec<String>> {
     lines(connection, "PRAGMA foreign_key_check", |row| {
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
         Ok(format!(
@@ -134,7 +136,7 @@ fn dangling(connection: &Connection) -> Result<Vec<String>> {
     })
 }
 
-fn prompt_counter(connection: &Connection) -> Result<Vec<String>> {
+fn prompt_counter(connection: &Connection) -> SqliteResult<Vec<String>> {
     let counted: u32 = connection
         .query_row(
             "SELECT count(*) FROM prompt WHERE deleted_at IS NULL",
@@ -149,7 +151,7 @@ fn prompt_counter(connection: &Connection) -> Result<Vec<String>> {
 }
 
 /// Checks the names in one letter case, which are stored beside the names for searches.
-fn folded_names(connection: &Connection) -> Result<Vec<String>> {
+fn folded_names(connection: &Connection) -> SqliteResult<Vec<String>> {
     let mut found = lines(connection, "SELECT id, name, folded FROM prompt", |row| {
         let (id, name, kept): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(match kept == folded(&name) {
@@ -161,7 +163,7 @@ fn folded_names(connection: &Connection) -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn missing_texts(connection: &Connection) -> Result<Vec<String>> {
+fn missing_texts(connection: &Connection) -> SqliteResult<Vec<String>> {
     lines(
         connection,
         "SELECT DISTINCT key FROM (SELECT author AS key FROM version UNION ALL SELECT model FROM version)
@@ -171,7 +173,7 @@ fn missing_texts(connection: &Connection) -> Result<Vec<String>> {
 }
 
 /// Checks that ids are unique: they are looked up by a part, so no index ensures it.
-fn twice(connection: &Connection) -> Result<Vec<String>> {
+fn twice(connection: &Connection) -> SqliteResult<Vec<String>> {
     lines(
         connection,
         "SELECT 'body', lower(hex(hash)), count(*) FROM blob GROUP BY hash HAVING count(*) > 1
@@ -188,8 +190,8 @@ fn twice(connection: &Connection) -> Result<Vec<String>> {
 ///
 /// The lists are those by prompt and by environment. Archived operations can only be read a segment
 /// at a time.
-fn history(connection: &Connection) -> Result<Vec<String>> {
-    let mut history = History::default();
+fn history(connection: &Connection) -> SqliteResult<Vec<String>> {
+    let mut history = CheckedHistory::default();
     let mut read = 0;
     while let Some(chunk) = archive::next(connection, read)? {
         read = history.add_chunk(&chunk)?;
@@ -200,16 +202,16 @@ fn history(connection: &Connection) -> Result<Vec<String>> {
 }
 
 #[derive(Default)]
-struct History {
+struct CheckedHistory {
     wrong: Vec<String>,
     /// By the number of the operation, or of the last one in its segment.
     prompts: BTreeSet<(i64, PromptId)>,
     environments: BTreeSet<(i64, String, PromptId)>,
 }
 
-impl History {
+impl CheckedHistory {
     /// Adds a segment. Returns the number of its last operation.
-    fn add_chunk(&mut self, chunk: &Chunk) -> Result<i64> {
+    fn add_chunk(&mut self, chunk: &LogSegment) -> SqliteResult<i64> {
         let last = chunk.end.number;
         if !chunk.has_its_span()? {
             self.moment_is_wrong(last);
@@ -225,7 +227,7 @@ impl History {
             .push(format!("the recorded time of operation {number} is wrong"));
     }
 
-    fn add_rows(&mut self, connection: &Connection) -> Result<()> {
+    fn add_rows(&mut self, connection: &Connection) -> SqliteResult<()> {
         let doing = "checking the index";
         let sql = "SELECT number, at, content FROM operation ORDER BY number";
         let mut statement = connection.prepare(sql).context(doing)?;
@@ -257,7 +259,7 @@ impl History {
         Some(content.at)
     }
 
-    fn compare(&mut self, connection: &Connection) -> Result<()> {
+    fn compare(&mut self, connection: &Connection) -> SqliteResult<()> {
         let doing = "checking the index";
         let sql =
             "SELECT l.operation, p.id FROM operation_prompt l JOIN prompt p ON p.key = l.prompt";
@@ -300,7 +302,7 @@ impl History {
 /// Checks the lists of what is indexed for search, by which outdated documents are removed.
 ///
 /// The integrity check covers the full text index itself.
-fn search_rows(connection: &Connection) -> Result<Vec<String>> {
+fn search_rows(connection: &Connection) -> SqliteResult<Vec<String>> {
     lines(
         connection,
         "SELECT DISTINCT prompt, 'is missing' FROM searchable WHERE prompt NOT IN (SELECT id FROM search_text_docsize)

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Row, Rows};
 
-use super::error::{Context, Result};
-use crate::model::invalid_argument::Invalid;
+use super::error::{SqliteContext, SqliteResult};
+use crate::model::invalid_argument::InvalidArgument;
 
 /// Returns a moment in microseconds. Records contain no finer ones.
 pub(crate) fn micros(at: DateTime<Utc>) -> i64 {
@@ -33,7 +33,7 @@ pub(crate) fn optional_moment(
 /// Parses the text of a column as an id or a name.
 pub(crate) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
-    T: std::str::FromStr<Err = Invalid>,
+    T: std::str::FromStr<Err = InvalidArgument>,
 {
     let text = row.get_ref(column)?.as_str()?;
     text.parse().map_err(|error| {
@@ -66,7 +66,7 @@ pub(crate) fn collect<T>(
 }
 
 /// Returns a list of texts as JSON, for `json_each`.
-pub(crate) fn json_list(texts: &[String]) -> Result<String> {
+pub(crate) fn json_list(texts: &[String]) -> SqliteResult<String> {
     serde_json::to_string(texts).context("writing a list")
 }
 

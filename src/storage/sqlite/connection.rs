@@ -7,14 +7,14 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::{Context, Result};
+use super::error::{SqliteContext, SqliteResult};
 use super::files;
 use super::files::OpenFiles;
-use super::index::{Found, Probed, Purpose};
+use super::index::{IndexFile, OpenMode, Probe};
 use super::schema;
 use crate::fs::lock::policy::LockPolicy;
 use crate::model::record::Durability;
-use crate::storage::{Error, ErrorKind};
+use crate::storage::{StorageError, StorageErrorKind};
 
 /// The oldest release of SQLite without the WAL-reset bug,
 /// <https://sqlite.org/wal.html#the_wal_reset_bug>.
@@ -30,24 +30,24 @@ pub(crate) fn linked_version() -> (i32, &'static str) {
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum ConnectionMode {
     Create,
     Write,
     Read,
     /// Without SQLite's locks: this process cannot write, and the log is empty.
-    /// [`Unlocked`](super::files::Unlocked) says whether what was read is valid.
+    /// [`Unlocked`](super::files::LocklessState) says whether what was read is valid.
     Immutable,
 }
 
 /// Returns how a connection is opened for a purpose.
-pub(super) fn access(path: &Path, purpose: Purpose) -> Access {
+pub(super) fn access(path: &Path, purpose: OpenMode) -> ConnectionMode {
     match purpose {
-        Purpose::Write => Access::Write,
-        Purpose::Read => Access::Read,
+        OpenMode::Write => ConnectionMode::Write,
+        OpenMode::Read => ConnectionMode::Read,
         // If there is a log, or another process uses the index, SQLite reads through the files that
         // were created for them.
-        Purpose::ReadUnwritable if files::is_in_use(path) => Access::Read,
-        Purpose::ReadUnwritable => Access::Immutable,
+        OpenMode::ReadUnwritable if files::is_in_use(path) => ConnectionMode::Read,
+        OpenMode::ReadUnwritable => ConnectionMode::Immutable,
     }
 }
 
@@ -71,12 +71,16 @@ fn file_size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
-pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
+pub(super) fn open(path: &Path, access: ConnectionMode) -> SqliteResult<Connection> {
     open_within(path, access, LockPolicy::default().limit)
 }
 
 /// Opens a connection that waits no longer than `limit` for SQLite's locks.
-pub(super) fn open_within(path: &Path, access: Access, limit: Duration) -> Result<Connection> {
+pub(super) fn open_within(
+    path: &Path,
+    access: ConnectionMode,
+    limit: Duration,
+) -> SqliteResult<Connection> {
     let doing = format!("opening {}", path.display());
     let connection = open_file(path, access).context(&doing)?;
     limit_waits(&connection, limit)?;
@@ -99,7 +103,11 @@ fn counting(mut connection: Connection) -> rusqlite::Result<Connection> {
 }
 
 /// Opens a file whose schema may be damaged, for reading. Whatever can be read of it is used.
-pub(super) fn open_damaged(path: &Path, access: Access, limit: Duration) -> Result<Connection> {
+pub(super) fn open_damaged(
+    path: &Path,
+    access: ConnectionMode,
+    limit: Duration,
+) -> SqliteResult<Connection> {
     let doing = format!("opening {}", path.display());
     let connection = open_file(path, access).context(&doing)?;
     limit_waits(&connection, limit)?;
@@ -112,7 +120,7 @@ pub(super) fn open_damaged(path: &Path, access: Access, limit: Duration) -> Resu
 }
 
 /// Makes a connection wait no longer than `limit` for SQLite's locks.
-pub(super) fn limit_waits(connection: &Connection, limit: Duration) -> Result<()> {
+pub(super) fn limit_waits(connection: &Connection, limit: Duration) -> SqliteResult<()> {
     // SQLite counts in milliseconds, up to about 24 days.
     let most = Duration::from_millis(i32::MAX as u64);
     let limited = connection.busy_timeout(limit.min(most));
@@ -122,41 +130,46 @@ pub(super) fn limit_waits(connection: &Connection, limit: Duration) -> Result<()
 /// Makes the first read, which opens the log.
 ///
 /// If this process cannot create a file that the log needs, the error says what to do.
-pub(super) fn open_log(path: &Path, connection: &Connection) -> Result<()> {
+pub(super) fn open_log(path: &Path, connection: &Connection) -> SqliteResult<()> {
     let read = schema::format_of(connection).map(drop);
     let shared = beside(path, "-shm");
     match read {
         Err(error)
-            if matches!(error.kind(), ErrorKind::Io | ErrorKind::ReadOnly) && !shared.exists() =>
+            if matches!(
+                error.kind(),
+                StorageErrorKind::Io | StorageErrorKind::ReadOnly
+            ) && !shared.exists() =>
         {
             let reason = format!(
                 "{} has a log, and reading it needs {}, which this process can't make; first open the store in a process that may write to it",
                 path.display(),
                 shared.display()
             );
-            Err(Error::new(ErrorKind::Io, reason).because(error))
+            Err(StorageError::new(StorageErrorKind::Io, reason).because(error))
         }
         read => read,
     }
 }
 
 /// Opens a connection that fails instead of waiting.
-pub(super) fn open_to_watch(path: &Path, access: Access) -> Result<Connection> {
+pub(super) fn open_to_watch(path: &Path, access: ConnectionMode) -> SqliteResult<Connection> {
     open_within(path, access, Duration::ZERO)
 }
 
-fn open_file(path: &Path, access: Access) -> rusqlite::Result<Connection> {
+fn open_file(path: &Path, access: ConnectionMode) -> rusqlite::Result<Connection> {
     let base = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     match access {
-        Access::Create => Connection::open_with_flags(
+        ConnectionMode::Create => Connection::open_with_flags(
             path,
             base | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         ),
-        Access::Write => {
+        ConnectionMode::Write => {
             Connection::open_with_flags(path, base | OpenFlags::SQLITE_OPEN_READ_WRITE)
         }
-        Access::Read => Connection::open_with_flags(path, base | OpenFlags::SQLITE_OPEN_READ_ONLY),
-        Access::Immutable => Connection::open_with_flags(
+        ConnectionMode::Read => {
+            Connection::open_with_flags(path, base | OpenFlags::SQLITE_OPEN_READ_ONLY)
+        }
+        ConnectionMode::Immutable => Connection::open_with_flags(
             immutable_uri(path),
             base | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         ),
@@ -212,15 +225,15 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
 /// Turns on the write-ahead log: readers and writers then do not wait for each other.
 ///
 /// No other mode is safe if SQLite is compiled not to flush directories.
-pub(super) fn keep_log(connection: &Connection) -> Result<()> {
+pub(super) fn keep_log(connection: &Connection) -> SqliteResult<()> {
     let doing = "turning on the write-ahead log";
     let mode: String = connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .context(doing)?;
     match mode.as_str() {
         "wal" => Ok(()),
-        other => Err(Error::new(
-            ErrorKind::Other,
+        other => Err(StorageError::new(
+            StorageErrorKind::Other,
             format!("index: {doing}: the journal mode is still {other}"),
         )),
     }
@@ -229,7 +242,7 @@ pub(super) fn keep_log(connection: &Connection) -> Result<()> {
 /// Sets the durability of commits. May only be called between transactions.
 ///
 /// A full commit also flushes the relaxed ones before it, because they are in the same log.
-pub(super) fn set_durability(connection: &Connection, durability: Durability) -> Result<()> {
+pub(super) fn set_durability(connection: &Connection, durability: Durability) -> SqliteResult<()> {
     let level = match durability {
         Durability::Full => "PRAGMA synchronous = FULL",
         Durability::Relaxed => "PRAGMA synchronous = NORMAL",
@@ -243,7 +256,7 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
 ///
 /// With a small cache, pages of long transactions are written twice. Readers keep theirs: there are
 /// many, and the system caches their pages.
-pub(super) fn enlarge_cache(connection: &Connection) -> Result<()> {
+pub(super) fn enlarge_cache(connection: &Connection) -> SqliteResult<()> {
     let kib = "PRAGMA cache_size = -16384";
     run(connection, kib).context("opening the index to write")
 }
@@ -255,10 +268,10 @@ pub(super) fn enlarge_cache(connection: &Connection) -> Result<()> {
 /// Fails as busy if the index is replaced again and again.
 pub(super) fn open_first(
     path: &Path,
-    access: Access,
+    access: ConnectionMode,
     limit: Duration,
-    open: fn(&Path, Access, Duration) -> Result<Connection>,
-) -> Result<(Connection, OpenFiles)> {
+    open: fn(&Path, ConnectionMode, Duration) -> SqliteResult<Connection>,
+) -> SqliteResult<(Connection, OpenFiles)> {
     // While it waits, for example for a backup that replaces the index, the name may come to lead
     // to another file.
     for _ in 0..REPLACED_AT_MOST {
@@ -276,7 +289,7 @@ pub(super) fn open_first(
         "{} was replaced again and again while it was being opened",
         path.display()
     );
-    Err(Error::new(ErrorKind::Busy, reason))
+    Err(StorageError::new(StorageErrorKind::Busy, reason))
 }
 
 /// Maximum number of replacements while a file is opened.
@@ -289,39 +302,39 @@ const SMALLEST_DATABASE: u64 = 512;
 const PAGE: u64 = 4096;
 
 /// Determines what a file is, without changing it.
-pub(super) fn probe(path: &Path, access: Access, limit: Duration) -> Result<Probed> {
-    let alone = |found| Probed {
+pub(super) fn probe(path: &Path, access: ConnectionMode, limit: Duration) -> SqliteResult<Probe> {
+    let alone = |found| Probe {
         found,
         opened: None,
         damage: None,
     };
     match file_size(path) {
-        0 => return Ok(alone(Found::Nothing)),
+        0 => return Ok(alone(IndexFile::Nothing)),
         // SQLite takes a file of a single byte for an empty database, and would overwrite it.
-        1..SMALLEST_DATABASE => return Ok(alone(Found::Foreign)),
+        1..SMALLEST_DATABASE => return Ok(alone(IndexFile::Foreign)),
         _ => {}
     }
-    let identify = || -> Result<Probed> {
+    let identify = || -> SqliteResult<Probe> {
         let (connection, files) = open_first(path, access, limit, open_within)?;
         let application = schema::application_of(&connection)?;
         let found = match (application, schema::format_of(&connection)?) {
-            (schema::APPLICATION_ID, format) => Found::Index(format),
-            (schema::UNRELEASED_APPLICATION_ID, format) => Found::Unreleased(format),
+            (schema::APPLICATION_ID, format) => IndexFile::Index(format),
+            (schema::UNRELEASED_APPLICATION_ID, format) => IndexFile::Unreleased(format),
             // WAL mode was set, but the tables were not committed.
-            (0, 0) if schema::is_empty(&connection)? => Found::Nothing,
-            _ => Found::Foreign,
+            (0, 0) if schema::is_empty(&connection)? => IndexFile::Nothing,
+            _ => IndexFile::Foreign,
         };
         let opened = Some((connection, files));
-        Ok(Probed {
+        Ok(Probe {
             found,
             opened,
             damage: None,
         })
     };
     match identify() {
-        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Probed {
+        Err(error) if error.kind() == StorageErrorKind::Corrupt => Ok(Probe {
             damage: Some(error),
-            ..alone(Found::Foreign)
+            ..alone(IndexFile::Foreign)
         }),
         identified => identified,
     }
@@ -342,7 +355,7 @@ pub(super) fn begins_as_database(path: &Path) -> bool {
 /// A power cut may leave such a file of an index that was being created: if SQLite does not flush
 /// directories, the journal that would remove the page may be lost. Only for the creator of an
 /// index: closing the file releases SQLite's locks on it.
-pub(super) fn is_unwritten(path: &Path) -> Result<bool> {
+pub(super) fn is_unwritten(path: &Path) -> SqliteResult<bool> {
     if !(1..=PAGE).contains(&file_size(path)) || file_size(&beside(path, "-wal")) > 0 {
         return Ok(false);
     }
@@ -351,18 +364,18 @@ pub(super) fn is_unwritten(path: &Path) -> Result<bool> {
 }
 
 /// Truncates such a file to an empty one.
-pub(super) fn empty(path: &Path) -> Result<()> {
+pub(super) fn empty(path: &Path) -> SqliteResult<()> {
     let file = std::fs::File::options().write(true).open(path);
     let emptied = file.and_then(|file| file.set_len(0));
     emptied.map_err(|error| failed("emptying", path, error))
 }
 
-fn failed(doing: &str, path: &Path, error: std::io::Error) -> Error {
-    Error::io(format!("{doing} {}", path.display()), error)
+fn failed(doing: &str, path: &Path, error: std::io::Error) -> StorageError {
+    StorageError::io(format!("{doing} {}", path.display()), error)
 }
 
 /// Returns the number of pages of the write-ahead log that are not in the database yet.
-pub(super) fn unfolded_pages(connection: &Connection) -> Result<i64> {
+pub(super) fn unfolded_pages(connection: &Connection) -> SqliteResult<i64> {
     connection
         .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
             Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
@@ -371,7 +384,7 @@ pub(super) fn unfolded_pages(connection: &Connection) -> Result<i64> {
 }
 
 /// Returns the number of free pages, and the number of the others.
-pub(super) fn pages(connection: &Connection) -> Result<(i64, i64)> {
+pub(super) fn pages(connection: &Connection) -> SqliteResult<(i64, i64)> {
     let sql = "SELECT freelist_count, page_count - freelist_count FROM pragma_freelist_count, pragma_page_count";
     connection
         .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -381,7 +394,7 @@ pub(super) fn pages(connection: &Connection) -> Result<(i64, i64)> {
 /// Rewrites the database without free pages, in one transaction that readers do not see.
 ///
 /// The file gets shorter with the WAL checkpoint that follows.
-pub(super) fn compact(connection: &Connection) -> Result<()> {
+pub(super) fn compact(connection: &Connection) -> SqliteResult<()> {
     connection
         .execute_batch("VACUUM")
         .context("giving free pages back")
@@ -400,7 +413,7 @@ pub(super) fn empty_log(connection: &Connection, pages: i64) -> rusqlite::Result
 }
 
 /// Checkpoints the write-ahead log, except for what readers still need. Costs two flushes.
-pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
+pub(super) fn checkpoint(connection: &Connection) -> SqliteResult<()> {
     connection
         .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
         .context("checkpointing the log")

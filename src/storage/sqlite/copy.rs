@@ -7,13 +7,13 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode};
 
 use super::connection;
-use super::connection::Access;
-use super::error::{Context, Result};
+use super::connection::ConnectionMode;
+use super::error::{SqliteContext, SqliteResult};
 use super::files::OpenFiles;
-use super::index::{SqliteIndex, Tables};
+use super::index::{ReadConnection, SqliteIndex};
 use crate::fs::owner::prepare_index;
 use crate::fs::place::put_in_place;
-use crate::storage::{Error, ErrorKind, Snapshot};
+use crate::storage::{Snapshot, StorageError, StorageErrorKind};
 
 /// How long a replacement waits for processes that have the index open only briefly, such as a
 /// command that reads it.
@@ -26,7 +26,7 @@ impl SqliteIndex {
     /// Copies the index as of one moment to a new file, which is not flushed.
     ///
     /// The copy is made page by page, so that an index with a damaged page is copied, too.
-    pub(crate) fn copy(&self, to: &Path) -> Result<()> {
+    pub(crate) fn copy(&self, to: &Path) -> SqliteResult<()> {
         self.usable()?;
         loop {
             let source = self.connect()?;
@@ -50,7 +50,7 @@ impl SqliteIndex {
         check: impl FnOnce(&dyn Snapshot) -> crate::Result<()>,
     ) -> crate::Result<()> {
         // Locked until this is dropped, after the renaming.
-        let old = lock_whole(path)?.map(|old| Tables::of(old, &Default::default()));
+        let old = lock_whole(path)?.map(|old| ReadConnection::of(old, &Default::default()));
         if let Some(old) = &old {
             check(old)?;
             // What remains of the log is empty, and belongs to no index.
@@ -64,14 +64,14 @@ impl SqliteIndex {
     /// Fails as busy if a connection of any process has the index at `path` open.
     ///
     /// The index could not be replaced now.
-    pub(crate) fn check_unused(path: &Path) -> Result<()> {
+    pub(crate) fn check_unused(path: &Path) -> SqliteResult<()> {
         lock_whole(path).map(drop)
     }
 }
 
-fn copy(source: &Connection, to: &Path) -> Result<()> {
+fn copy(source: &Connection, to: &Path) -> SqliteResult<()> {
     prepare_index(to)?;
-    let mut target = connection::open(to, Access::Create)?;
+    let mut target = connection::open(to, ConnectionMode::Create)?;
     let doing = "copying the index";
     let backup = Backup::new(source, &mut target).context(doing)?;
     // In one step, because a commit of another connection would restart the copy.
@@ -79,7 +79,7 @@ fn copy(source: &Connection, to: &Path) -> Result<()> {
         StepResult::Done => {}
         other => {
             let reason = format!("index: {doing} ended with {other:?}");
-            return Err(Error::new(ErrorKind::Other, reason));
+            return Err(StorageError::new(StorageErrorKind::Other, reason));
         }
     }
     drop(backup);
@@ -91,15 +91,15 @@ fn copy(source: &Connection, to: &Path) -> Result<()> {
 /// The locks are held until the connection is closed. In the exclusive locking mode the first read
 /// takes SQLite's exclusive lock. Any other open connection to a database with a log prevents that
 /// (<https://sqlite.org/wal.html#use_of_wal_without_shared_memory>).
-fn lock_whole(path: &Path) -> Result<Option<Connection>> {
+fn lock_whole(path: &Path) -> SqliteResult<Option<Connection>> {
     let doing = format!("locking {}", path.display());
     let deadline = Instant::now() + WAIT_FOR_OTHERS;
     while path
         .try_exists()
-        .map_err(|error| Error::io(&doing, error))?
+        .map_err(|error| StorageError::io(&doing, error))?
     {
         let before = OpenFiles::of(path)?;
-        let connection = connection::open(path, Access::Write)?;
+        let connection = connection::open(path, ConnectionMode::Write)?;
         if is_locked_whole(&connection).context(&doing)?
             && OpenFiles::of(path)?.is_same_index(&before)
         {
@@ -111,7 +111,7 @@ fn lock_whole(path: &Path) -> Result<Option<Connection>> {
             let reason = format!(
                 "{path} can't be replaced while a process has it open; nothing was changed"
             );
-            return Err(Error::new(ErrorKind::Busy, reason));
+            return Err(StorageError::new(StorageErrorKind::Busy, reason));
         }
         std::thread::sleep(PAUSE);
     }

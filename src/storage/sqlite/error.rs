@@ -2,47 +2,47 @@
 
 use rusqlite::ErrorCode;
 
-use crate::model::invalid_argument::Invalid;
-use crate::storage::{Error, ErrorKind};
+use crate::model::invalid_argument::InvalidArgument;
+use crate::storage::{StorageError, StorageErrorKind};
 
-pub(super) type Result<T> = crate::storage::Result<T>;
+pub(super) type SqliteResult<T> = crate::storage::StorageResult<T>;
 
 /// Adds to an error what was being done when SQLite failed.
-pub(super) trait Context<T> {
-    fn context(self, doing: &str) -> Result<T>;
+pub(super) trait SqliteContext<T> {
+    fn context(self, doing: &str) -> SqliteResult<T>;
 }
 
-impl<T> Context<T> for rusqlite::Result<T> {
-    fn context(self, doing: &str) -> Result<T> {
+impl<T> SqliteContext<T> for rusqlite::Result<T> {
+    fn context(self, doing: &str) -> SqliteResult<T> {
         self.map_err(|error| {
             let kind = kind_of(&error);
-            Error::new(kind, format!("index: {doing}")).because(error)
+            StorageError::new(kind, format!("index: {doing}")).because(error)
         })
     }
 }
 
 /// Stored text that does not parse was not written by this crate.
-impl<T> Context<T> for std::result::Result<T, Invalid> {
-    fn context(self, doing: &str) -> Result<T> {
+impl<T> SqliteContext<T> for std::result::Result<T, InvalidArgument> {
+    fn context(self, doing: &str) -> SqliteResult<T> {
         self.map_err(|error| corrupt(doing, error))
     }
 }
 
-impl<T> Context<T> for serde_json::Result<T> {
-    fn context(self, doing: &str) -> Result<T> {
+impl<T> SqliteContext<T> for serde_json::Result<T> {
+    fn context(self, doing: &str) -> SqliteResult<T> {
         self.map_err(|error| corrupt(doing, error))
     }
 }
 
-fn corrupt(doing: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("index: {doing}")).because(source)
+fn corrupt(doing: &str, source: impl std::error::Error + Send + Sync + 'static) -> StorageError {
+    StorageError::new(StorageErrorKind::Corrupt, format!("index: {doing}")).because(source)
 }
 
 /// Checks whether a failed `COMMIT` may still take effect.
 ///
 /// The log may contain the commit, and then it takes effect when the log is read again.
 pub(super) fn may_be_committed(error: &rusqlite::Error) -> bool {
-    is_shm_size(error) || kind_of(error) == ErrorKind::Io
+    is_shm_size(error) || kind_of(error) == StorageErrorKind::Io
 }
 
 /// Checks whether `-shm` could not be enlarged.
@@ -53,25 +53,27 @@ fn is_shm_size(error: &rusqlite::Error) -> bool {
     code == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
-fn kind_of(error: &rusqlite::Error) -> ErrorKind {
+fn kind_of(error: &rusqlite::Error) -> StorageErrorKind {
     if is_shm_size(error) {
-        return ErrorKind::Full;
+        return StorageErrorKind::Full;
     }
     match error.sqlite_error_code() {
         // Every table and column in a statement is one that a release creates.
-        Some(ErrorCode::Unknown) if error.to_string().contains("no such ") => ErrorKind::Corrupt,
-        Some(ErrorCode::DiskFull) => ErrorKind::Full,
-        Some(ErrorCode::ReadOnly) => ErrorKind::ReadOnly,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::Busy,
+        Some(ErrorCode::Unknown) if error.to_string().contains("no such ") => {
+            StorageErrorKind::Corrupt
+        }
+        Some(ErrorCode::DiskFull) => StorageErrorKind::Full,
+        Some(ErrorCode::ReadOnly) => StorageErrorKind::ReadOnly,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StorageErrorKind::Busy,
         Some(
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation,
-        ) => ErrorKind::Corrupt,
+        ) => StorageErrorKind::Corrupt,
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            ErrorKind::Io
+            StorageErrorKind::Io
         }
-        Some(_) => ErrorKind::Other,
+        Some(_) => StorageErrorKind::Other,
         // A column of an unexpected type, or NULL in a column that must have a value.
-        None => ErrorKind::Corrupt,
+        None => StorageErrorKind::Corrupt,
     }
 }
 
@@ -88,12 +90,12 @@ mod tests {
     #[test]
     fn no_room_for_the_shared_memory_is_a_full_disk() {
         for (code, kind, unknown) in [
-            (ffi::SQLITE_FULL, ErrorKind::Full, false),
+            (ffi::SQLITE_FULL, StorageErrorKind::Full, false),
             // The log may already contain the commit.
-            (ffi::SQLITE_IOERR_SHMSIZE, ErrorKind::Full, true),
-            (ffi::SQLITE_IOERR_SHMMAP, ErrorKind::Io, true),
-            (ffi::SQLITE_IOERR_WRITE, ErrorKind::Io, true),
-            (ffi::SQLITE_BUSY, ErrorKind::Busy, false),
+            (ffi::SQLITE_IOERR_SHMSIZE, StorageErrorKind::Full, true),
+            (ffi::SQLITE_IOERR_SHMMAP, StorageErrorKind::Io, true),
+            (ffi::SQLITE_IOERR_WRITE, StorageErrorKind::Io, true),
+            (ffi::SQLITE_BUSY, StorageErrorKind::Busy, false),
         ] {
             assert_eq!(kind_of(&failure(code)), kind, "{code}");
             assert_eq!(may_be_committed(&failure(code)), unknown, "{code}");

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::connection::beside;
-use super::error::Result;
+use super::error::SqliteResult;
 use crate::fs::io_error::failed;
 use crate::fs::place::identity;
-use crate::storage::{Error, ErrorKind};
+use crate::storage::{StorageError, StorageErrorKind};
 
 /// What distinguishes a file from another one that takes its name.
-type Identity = Option<(u64, u64)>;
+type FileIdentity = Option<(u64, u64)>;
 
 /// The files that a connection opened, by name.
 ///
@@ -21,9 +21,9 @@ type Identity = Option<(u64, u64)>;
 /// connection.
 #[derive(Clone, Debug)]
 pub(super) struct OpenFiles {
-    index: (PathBuf, Identity),
+    index: (PathBuf, FileIdentity),
     /// The log and its shared memory. Empty for a connection that uses neither.
-    log: Vec<(PathBuf, Identity)>,
+    log: Vec<(PathBuf, FileIdentity)>,
 }
 
 impl OpenFiles {
@@ -31,7 +31,7 @@ impl OpenFiles {
     ///
     /// A caller that opens a connection calls this before it opens the index and after its first
     /// read, and compares the results.
-    pub(super) fn of(index: &Path) -> Result<Self> {
+    pub(super) fn of(index: &Path) -> SqliteResult<Self> {
         let found = fs::metadata(index).map_err(failed("inspecting", index))?;
         let log = ["-wal", "-shm"].map(|suffix| beside(index, suffix));
         let log = log.into_iter().filter_map(|path| {
@@ -52,20 +52,20 @@ impl OpenFiles {
     }
 
     /// Fails if a name leads to another file than the open one, or to none.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> SqliteResult<()> {
         std::iter::once(&self.index)
             .chain(&self.log)
             .try_for_each(check)
     }
 
     /// Like [`check`](Self::check), for the files that contain committed data.
-    pub(super) fn check_durable(&self) -> Result<()> {
+    pub(super) fn check_durable(&self) -> SqliteResult<()> {
         check(&self.index)?;
         self.log.first().map_or(Ok(()), check)
     }
 }
 
-fn check((path, was): &(PathBuf, Identity)) -> Result<()> {
+fn check((path, was): &(PathBuf, FileIdentity)) -> SqliteResult<()> {
     match fs::metadata(path) {
         Ok(found) if identity(&found) == *was => Ok(()),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -76,7 +76,7 @@ fn check((path, was): &(PathBuf, Identity)) -> Result<()> {
             let reason = format!(
                 "{path} was moved, removed or replaced while the store was open; open the store again"
             );
-            Err(Error::new(ErrorKind::Replaced, reason))
+            Err(StorageError::new(StorageErrorKind::Replaced, reason))
         }
     }
 }
@@ -88,16 +88,16 @@ fn check((path, was): &(PathBuf, Identity)) -> Result<()> {
 /// empty, its shared memory is absent, and the index is as it was when it was opened. A writer
 /// creates the shared memory before it writes anything.
 #[derive(Debug)]
-pub(super) struct Unlocked {
+pub(super) struct LocklessState {
     index: PathBuf,
-    was: Stamp,
+    was: FileStamp,
     /// Set for good by the first check that finds a difference.
     changed: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    identity: Identity,
+struct FileStamp {
+    identity: FileIdentity,
     bytes: u64,
     times: [Option<(i64, i64)>; 2],
 }
@@ -105,9 +105,9 @@ struct Stamp {
 /// The longest tick of a file system's clock in use. Two writes within one tick have the same time.
 const TICK: Duration = Duration::from_millis(20);
 
-impl Unlocked {
+impl LocklessState {
     /// Returns the state of an index now. Waits briefly if the index was written just before.
-    pub(super) fn of(index: &Path) -> Result<Self> {
+    pub(super) fn of(index: &Path) -> SqliteResult<Self> {
         let found = fs::metadata(index).map_err(failed("inspecting", index))?;
         // The state is noted before the wait, so that a write during the wait counts as a change.
         let age = |time: SystemTime| time.elapsed().unwrap_or(Duration::ZERO);
@@ -139,7 +139,7 @@ pub(super) fn is_in_use(index: &Path) -> bool {
     log || beside(index, "-shm").exists()
 }
 
-fn stamp(found: &Metadata) -> Stamp {
+fn stamp(found: &Metadata) -> FileStamp {
     #[cfg(unix)]
     let times = {
         use std::os::unix::fs::MetadataExt;
@@ -158,7 +158,7 @@ fn stamp(found: &Metadata) -> Stamp {
             None,
         ]
     };
-    Stamp {
+    FileStamp {
         identity: identity(found),
         bytes: found.len(),
         times,

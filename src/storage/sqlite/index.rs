@@ -12,25 +12,28 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
-use super::archive::{Chunks, Place, Sizes, gather};
-use super::change_counter::Watcher;
-use super::connection::Access;
-use super::error::{Context as _, Result};
-use super::files::{OpenFiles, Unlocked};
-use super::interned::Repeated;
-use super::transaction::{Keys, Write};
-use crate::fs::lock::file_lock::{FileLock, LockGuard};
+use super::archive::{RowPosition, SegmentCache, SegmentSizes, gather};
+use super::change_counter::ChangeCounter;
+use super::connection::ConnectionMode;
+use super::error::{SqliteContext as _, SqliteResult};
+use super::files::{LocklessState, OpenFiles};
+use super::interned::InternedTexts;
+use super::transaction::{RowIdCache, SqliteTransaction};
+use crate::fs::lock::file_lock::{FileLock, FileLockGuard};
 use crate::fs::lock::policy::LockPolicy;
 use crate::fs::owner::prepare_index;
 use crate::fs::place::flush_directory;
 #[cfg(feature = "server")]
 use crate::fs::place::remove;
 use crate::model::record::{Durability, Settings};
-use crate::storage::{ChangeMark, Deadline, Error, ErrorKind, Held, Index, Snapshot, Transaction};
+use crate::storage::{
+    ChangeMark, Deadline, Index, Snapshot, SnapshotGuard, StorageError, StorageErrorKind,
+    Transaction,
+};
 
 /// The kind of a file that is to be opened as an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum IndexFile {
     /// No file, or one in which no write was ever completed.
     Nothing,
     /// Something other than a store's index.
@@ -43,7 +46,7 @@ pub(crate) enum Found {
 
 /// What an index is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(crate) enum OpenMode {
     /// Reading and writing.
     Write,
     /// Reading, while other processes may write.
@@ -54,11 +57,11 @@ pub(crate) enum Purpose {
 
 /// The kind of a file, the connection by which it was found, and the files that it opened.
 #[derive(Debug)]
-pub(crate) struct Probed {
-    pub(crate) found: Found,
+pub(crate) struct Probe {
+    pub(crate) found: IndexFile,
     pub(super) opened: Option<(Connection, OpenFiles)>,
-    /// The reason if a file of [`Found::Foreign`] could not be read.
-    pub(crate) damage: Option<Error>,
+    /// The reason if a file of [`IndexFile::Foreign`] could not be read.
+    pub(crate) damage: Option<StorageError>,
 }
 
 /// An index in a file.
@@ -66,18 +69,18 @@ pub(crate) struct Probed {
 pub(crate) struct SqliteIndex {
     /// An absolute path without links.
     path: PathBuf,
-    purpose: Purpose,
+    purpose: OpenMode,
     /// The state that shows whether anything was written, while the index is read without locks.
-    unlocked: Mutex<Option<Arc<Unlocked>>>,
+    unlocked: Mutex<Option<Arc<LocklessState>>>,
     /// The files of its connections. At least one connection is open as long as the handle is,
     /// because SQLite removes the log with the last one.
     files: OpenFiles,
-    readers: Mutex<Vec<Tables>>,
+    readers: Mutex<Vec<ReadConnection>>,
     /// Connections that could not end a transaction.
-    stuck: Mutex<Vec<Tables>>,
-    watcher: Watcher,
+    stuck: Mutex<Vec<ReadConnection>>,
+    watcher: ChangeCounter,
     /// Opened by the first write; `None` in an index that is only read.
-    writer: Option<OnceLock<Mutex<Writer>>>,
+    writer: Option<OnceLock<Mutex<WriteConnection>>>,
     /// Held by the writer, among all threads of all processes.
     lock: FileLock,
     pub(super) poisoned: AtomicBool,
@@ -93,29 +96,29 @@ pub(crate) struct SqliteIndex {
     /// Whether the file was rewritten without free pages. It gets shorter once the whole log is
     /// checkpointed.
     is_to_shrink: AtomicBool,
-    pub(super) chunks: Arc<Chunks>,
+    pub(super) chunks: Arc<SegmentCache>,
 }
 
 /// A connection that reads all tables, with its caches.
 #[derive(Debug)]
-pub(super) struct Tables {
+pub(super) struct ReadConnection {
     pub(super) connection: Connection,
     /// The segments that were read, shared by all connections.
-    pub(super) chunks: Arc<Chunks>,
-    pub(super) repeated: Repeated,
+    pub(super) chunks: Arc<SegmentCache>,
+    pub(super) repeated: InternedTexts,
     /// The end of the history, once it was read in this transaction.
-    pub(super) end: Cell<Option<Place>>,
+    pub(super) end: Cell<Option<RowPosition>>,
     /// The state of the index, for a connection that takes no locks.
-    pub(super) unlocked: Option<Arc<Unlocked>>,
+    pub(super) unlocked: Option<Arc<LocklessState>>,
 }
 
-impl Tables {
-    pub(super) fn of(connection: Connection, chunks: &Arc<Chunks>) -> Self {
+impl ReadConnection {
+    pub(super) fn of(connection: Connection, chunks: &Arc<SegmentCache>) -> Self {
         Self {
             connection,
             unlocked: None,
             chunks: Arc::clone(chunks),
-            repeated: Repeated::default(),
+            repeated: InternedTexts::default(),
             end: Cell::default(),
         }
     }
@@ -123,12 +126,12 @@ impl Tables {
 
 /// The connection that writes.
 #[derive(Debug)]
-pub(super) struct Writer {
-    tables: Tables,
+pub(super) struct WriteConnection {
+    tables: ReadConnection,
     /// The durability that `tables` is set to.
     durability: Durability,
     /// The keys of committed rows.
-    pub(super) keys: Keys,
+    pub(super) keys: RowIdCache,
 }
 
 /// A value that is no count of schema changes, because those have 32 bits.
@@ -162,9 +165,13 @@ impl SqliteIndex {
     /// The first read creates the log if there is none. SQLite may be compiled not to flush the
     /// directory then, but the log's name must be durable before any process commits to it. Such
     /// processes wait for the lock that is held here.
-    pub(crate) fn probe(path: &Path, purpose: Purpose, policy: &LockPolicy) -> Result<Probed> {
+    pub(crate) fn probe(
+        path: &Path,
+        purpose: OpenMode,
+        policy: &LockPolicy,
+    ) -> SqliteResult<Probe> {
         let access = connection::access(path, purpose);
-        if purpose == Purpose::ReadUnwritable || connection::log_exists(path) {
+        if purpose == OpenMode::ReadUnwritable || connection::log_exists(path) {
             return connection::probe(path, access, policy.limit);
         }
         let (lock, deadline) = (write_lock(path, policy), policy.deadline());
@@ -173,11 +180,12 @@ impl SqliteIndex {
             false => None,
         };
         let mut probed = connection::probe(path, access, policy.limit)?;
-        if let (Found::Index(_), Some((connection, files))) = (probed.found, &mut probed.opened) {
+        if let (IndexFile::Index(_), Some((connection, files))) = (probed.found, &mut probed.opened)
+        {
             if turn.is_none() {
                 turn = Some(lock.lock(deadline)?);
             }
-            if purpose == Purpose::Write {
+            if purpose == OpenMode::Write {
                 connection::keep_log(connection)?; // Another program may have turned it off.
             }
             connection::open_log(path, connection)?;
@@ -197,17 +205,17 @@ impl SqliteIndex {
         settings: Settings,
         policy: &LockPolicy,
         rest: impl FnOnce() -> crate::Result<()>,
-    ) -> crate::Result<Found> {
+    ) -> crate::Result<IndexFile> {
         let lock = write_lock(path, policy);
         let _turn = lock.lock(policy.deadline())?;
-        let mut found = connection::probe(path, Access::Write, policy.limit)?.found;
-        if found == Found::Foreign && connection::is_unwritten(path)? {
+        let mut found = connection::probe(path, ConnectionMode::Write, policy.limit)?.found;
+        if found == IndexFile::Foreign && connection::is_unwritten(path)? {
             connection::empty(path)?;
-            found = Found::Nothing;
+            found = IndexFile::Nothing;
         }
-        if found == Found::Nothing {
+        if found == IndexFile::Nothing {
             prepare_index(path)?;
-            let connection = connection::open(path, Access::Create)?;
+            let connection = connection::open(path, ConnectionMode::Create)?;
             connection::keep_log(&connection)?;
             schema::create(&connection, settings, rest)?;
             // The next process that opens the index would read the whole log. If this fails,
@@ -241,14 +249,18 @@ impl SqliteIndex {
     }
 
     /// Checks whether a file that SQLite cannot open is what an interrupted creation leaves.
-    pub(crate) fn is_unwritten(path: &Path) -> Result<bool> {
+    pub(crate) fn is_unwritten(path: &Path) -> SqliteResult<bool> {
         connection::is_unwritten(path)
     }
 
     /// Opens a damaged index for [`verify`](crate::engine::verify).
     ///
     /// Tables are read if possible, whatever the rest of the schema is.
-    pub(crate) fn open_damaged(path: &Path, purpose: Purpose, policy: &LockPolicy) -> Result<Self> {
+    pub(crate) fn open_damaged(
+        path: &Path,
+        purpose: OpenMode,
+        policy: &LockPolicy,
+    ) -> SqliteResult<Self> {
         let access = connection::access(path, purpose);
         let open = connection::open_damaged;
         let (connection, files) = connection::open_first(path, access, policy.limit, open)?;
@@ -259,7 +271,7 @@ impl SqliteIndex {
 
     fn new(
         path: &Path,
-        purpose: Purpose,
+        purpose: OpenMode,
         files: OpenFiles,
         policy: &LockPolicy,
         is_damaged: bool,
@@ -271,8 +283,8 @@ impl SqliteIndex {
             files,
             readers: Mutex::default(),
             stuck: Mutex::default(),
-            watcher: Watcher::default(),
-            writer: (purpose == Purpose::Write).then(OnceLock::new),
+            watcher: ChangeCounter::default(),
+            writer: (purpose == OpenMode::Write).then(OnceLock::new),
             lock: write_lock(path, policy),
             poisoned: AtomicBool::new(false),
             replaced: AtomicBool::new(false),
@@ -287,8 +299,8 @@ impl SqliteIndex {
     fn keep_first(&self, connection: Connection) {
         // A connection that takes no locks never checks again what it has read, so it must be
         // opened after the state is noted.
-        if self.purpose != Purpose::ReadUnwritable {
-            let reader = Tables::of(connection, &self.chunks);
+        if self.purpose != OpenMode::ReadUnwritable {
+            let reader = ReadConnection::of(connection, &self.chunks);
             self.readers().push(reader);
         }
     }
@@ -299,18 +311,18 @@ impl SqliteIndex {
     /// the index is the first reader; others are opened when they are needed.
     pub(crate) fn open(
         path: &Path,
-        purpose: Purpose,
-        probed: Probed,
+        purpose: OpenMode,
+        probed: Probe,
         policy: &LockPolicy,
-    ) -> Result<Self> {
+    ) -> SqliteResult<Self> {
         let Some((connection, files)) = probed.opened else {
             let reason = format!("{} contains no index", path.display());
-            return Err(Error::new(ErrorKind::Other, reason));
+            return Err(StorageError::new(StorageErrorKind::Other, reason));
         };
         let index = Self::new(path, purpose, files, policy, false);
         index.keep_first(connection);
         match probed.found {
-            Found::Index(format) if format < FORMAT && purpose == Purpose::Write => {
+            IndexFile::Index(format) if format < FORMAT && purpose == OpenMode::Write => {
                 schema::migrate(&index.turn()?.tables().connection)?;
             }
             _ => {}
@@ -324,7 +336,7 @@ impl SqliteIndex {
     /// Checks the schema, unless it has not changed since the last check.
     ///
     /// The result is valid until the transaction ends.
-    pub(super) fn check_schema(&self, connection: &Connection) -> Result<()> {
+    pub(super) fn check_schema(&self, connection: &Connection) -> SqliteResult<()> {
         let count = schema::changes(connection)?;
         if count != self.checked_schema.load(Ordering::Relaxed) {
             objects::check(connection)?;
@@ -339,7 +351,7 @@ impl SqliteIndex {
     }
 
     /// Opens a connection to the files of the first one.
-    pub(super) fn connect(&self) -> Result<Tables> {
+    pub(super) fn connect(&self) -> SqliteResult<ReadConnection> {
         let (access, unlocked) = self.access()?;
         let open = match self.is_damaged {
             true => connection::open_damaged,
@@ -347,13 +359,16 @@ impl SqliteIndex {
         };
         let limit = self.lock.policy().limit;
         let connection = self.connect_by(|| open(&self.path, access, limit))?;
-        Ok(Tables {
+        Ok(ReadConnection {
             unlocked,
-            ..Tables::of(connection, &self.chunks)
+            ..ReadConnection::of(connection, &self.chunks)
         })
     }
 
-    fn connect_by(&self, open: impl FnOnce() -> Result<Connection>) -> Result<Connection> {
+    fn connect_by(
+        &self,
+        open: impl FnOnce() -> SqliteResult<Connection>,
+    ) -> SqliteResult<Connection> {
         let opened = open().and_then(|connection| {
             connection::open_log(&self.path, &connection).map(|()| connection)
         });
@@ -365,13 +380,13 @@ impl SqliteIndex {
     /// Returns how a connection is opened now.
     ///
     /// For a connection that takes no locks, also returns the state of the index that it reads.
-    fn access(&self) -> Result<(Access, Option<Arc<Unlocked>>)> {
+    fn access(&self) -> SqliteResult<(ConnectionMode, Option<Arc<LocklessState>>)> {
         let access = connection::access(&self.path, self.purpose);
         let mut unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
-        if access != Access::Immutable {
+        if access != ConnectionMode::Immutable {
             *unlocked = None;
         } else if unlocked.as_ref().is_none_or(|state| !state.holds()) {
-            *unlocked = Some(Arc::new(Unlocked::of(&self.path)?));
+            *unlocked = Some(Arc::new(LocklessState::of(&self.path)?));
         }
         Ok((access, unlocked.clone()))
     }
@@ -385,79 +400,85 @@ impl SqliteIndex {
     /// Fails if the names of its files lead to others, and makes the handle unusable.
     ///
     /// Those files contain another store, or another state of this one.
-    fn check_files(&self) -> Result<()> {
+    fn check_files(&self) -> SqliteResult<()> {
         self.note_replaced(self.files.check())
     }
 
     /// Like [`check_files`](Self::check_files), for the files that contain committed data.
-    pub(super) fn check_durable_files(&self) -> Result<()> {
+    pub(super) fn check_durable_files(&self) -> SqliteResult<()> {
         self.note_replaced(self.files.check_durable())
     }
 
-    fn note_replaced(&self, checked: Result<()>) -> Result<()> {
+    fn note_replaced(&self, checked: SqliteResult<()>) -> SqliteResult<()> {
         if let Err(error) = &checked
-            && error.kind() == ErrorKind::Replaced
+            && error.kind() == StorageErrorKind::Replaced
         {
             self.replaced.store(true, Ordering::Release);
         }
         checked
     }
 
-    fn open_writer(&self) -> Result<Mutex<Writer>> {
+    fn open_writer(&self) -> SqliteResult<Mutex<WriteConnection>> {
         let tables = self.connect()?;
         connection::enlarge_cache(&tables.connection)?;
-        Ok(Mutex::new(Writer {
+        Ok(Mutex::new(WriteConnection {
             tables,
             durability: Durability::Full,
-            keys: Keys::default(),
+            keys: RowIdCache::default(),
         }))
     }
 
-    fn stuck(&self) -> MutexGuard<'_, Vec<Tables>> {
+    fn stuck(&self) -> MutexGuard<'_, Vec<ReadConnection>> {
         self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn readers(&self) -> MutexGuard<'_, Vec<Tables>> {
+    fn readers(&self) -> MutexGuard<'_, Vec<ReadConnection>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn usable(&self) -> Result<()> {
+    pub(super) fn usable(&self) -> SqliteResult<()> {
         self.sound()?;
         if std::process::id() != self.process {
             let opened = self.process;
             let reason = format!(
                 "the store was opened by process {opened}, of which this process is a fork; open the store again in this process"
             );
-            return Err(Error::new(ErrorKind::Forked, reason));
+            return Err(StorageError::new(StorageErrorKind::Forked, reason));
         }
         Ok(())
     }
 
-    fn sound(&self) -> Result<()> {
+    fn sound(&self) -> SqliteResult<()> {
         if self.poisoned.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Poisoned, "an earlier flush failed"));
+            return Err(StorageError::new(
+                StorageErrorKind::Poisoned,
+                "an earlier flush failed",
+            ));
         }
         if self.replaced.load(Ordering::Acquire) {
             let path = self.path.display();
             let reason = format!(
                 "the files of {path} were moved, removed or replaced; open the store again"
             );
-            return Err(Error::new(ErrorKind::Replaced, reason));
+            return Err(StorageError::new(StorageErrorKind::Replaced, reason));
         }
         Ok(())
     }
 
-    pub(super) fn turn(&self) -> Result<Turn<'_>> {
+    pub(super) fn turn(&self) -> SqliteResult<WriteLock<'_>> {
         self.turn_by(self.deadline())
     }
 
     /// Waits for the right to write, among the threads of this handle and all other processes.
     ///
     /// Fails as busy once the deadline has passed.
-    fn turn_by(&self, deadline: Deadline) -> Result<Turn<'_>> {
+    fn turn_by(&self, deadline: Deadline) -> SqliteResult<WriteLock<'_>> {
         self.usable()?;
         let opened = self.writer.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::ReadOnly, "the index was opened for reading only")
+            StorageError::new(
+                StorageErrorKind::ReadOnly,
+                "the index was opened for reading only",
+            )
         })?;
         let writer = match opened.get() {
             Some(writer) => writer,
@@ -471,7 +492,7 @@ impl SqliteIndex {
         self.sound()?;
         // Only the holder of the lock uses the connection.
         let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = Turn {
+        let turn = WriteLock {
             writer,
             lock,
             deadline,
@@ -491,18 +512,18 @@ fn write_lock_of(index: &Path) -> PathBuf {
 }
 
 impl Index for SqliteIndex {
-    fn snapshot(&self) -> Result<Held<'_>> {
+    fn snapshot(&self) -> SqliteResult<SnapshotGuard<'_>> {
         self.usable()?;
         let tables = self.reader()?;
         connection::run(&tables.connection, "BEGIN").context("starting to read")?;
         tables.end.set(None);
-        Ok(Box::new(Reader {
+        Ok(Box::new(SqliteSnapshot {
             tables: Some(tables),
             index: self,
         }))
     }
 
-    fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>> {
+    fn transaction(&self, durability: Durability) -> SqliteResult<Box<dyn Transaction + '_>> {
         self.transaction_by(durability, self.deadline())
     }
 
@@ -510,10 +531,10 @@ impl Index for SqliteIndex {
         &self,
         durability: Durability,
         deadline: Deadline,
-    ) -> Result<Box<dyn Transaction + '_>> {
+    ) -> SqliteResult<Box<dyn Transaction + '_>> {
         let mut turn = self.turn_by(deadline)?;
         turn.set_durability(durability)?;
-        Ok(Box::new(Write::begin(turn, self)?))
+        Ok(Box::new(SqliteTransaction::begin(turn, self)?))
     }
 
     fn close_by(&self, moment: Deadline) {
@@ -522,7 +543,7 @@ impl Index for SqliteIndex {
 
     fn change_mark(&self) -> Option<ChangeMark> {
         // SQLite does not notice a change of a file that it reads without locks.
-        let may_be_unlocked = self.purpose == Purpose::ReadUnwritable;
+        let may_be_unlocked = self.purpose == OpenMode::ReadUnwritable;
         if self.is_given_up() || may_be_unlocked && self.is_unlocked() {
             return None;
         }
@@ -535,12 +556,12 @@ impl Index for SqliteIndex {
         })
     }
 
-    fn check_location(&self) -> Result<()> {
+    fn check_location(&self) -> SqliteResult<()> {
         self.usable()?;
         self.check_files()
     }
 
-    fn maintain(&self) -> Result<bool> {
+    fn maintain(&self) -> SqliteResult<bool> {
         self.usable()?;
         if self.writer.is_none() {
             return Ok(false);
@@ -554,7 +575,7 @@ impl Index for SqliteIndex {
 
 impl SqliteIndex {
     /// Returns an idle reader, or a new one.
-    fn reader(&self) -> Result<Tables> {
+    fn reader(&self) -> SqliteResult<ReadConnection> {
         loop {
             let idle = self.readers().pop();
             match idle {
@@ -567,7 +588,7 @@ impl SqliteIndex {
     }
 
     /// Keeps a connection that has ended its transaction for the next reader.
-    fn put_back(&self, reader: Tables) {
+    fn put_back(&self, reader: ReadConnection) {
         let mut readers = self.readers();
         if readers.len() < IDLE_READERS {
             readers.push(reader);
@@ -578,8 +599,8 @@ impl SqliteIndex {
         self.poisoned.load(Ordering::Acquire) || self.replaced.load(Ordering::Acquire)
     }
 
-    fn maintain_by(&self, reader: &Tables) -> Result<bool> {
-        let more = self.gather(reader, Sizes::USUAL)?;
+    fn maintain_by(&self, reader: &ReadConnection) -> SqliteResult<bool> {
+        let more = self.gather(reader, SegmentSizes::USUAL)?;
         if self.compact(reader)? {
             self.is_to_shrink.store(true, Ordering::Relaxed);
         }
@@ -597,7 +618,11 @@ impl SqliteIndex {
     ///
     /// Segments are made while writers continue. Each one then waits for the write lock, and holds
     /// it only briefly.
-    pub(super) fn gather(&self, reader: &Tables, sizes: Sizes) -> Result<bool> {
+    pub(super) fn gather(
+        &self,
+        reader: &ReadConnection,
+        sizes: SegmentSizes,
+    ) -> SqliteResult<bool> {
         for _ in 0..CHUNKS {
             let doing = "looking for operations to archive";
             connection::run(&reader.connection, "BEGIN").context(doing)?;
@@ -609,7 +634,7 @@ impl SqliteIndex {
             // A loss of this commit costs nothing: the rows would be archived again.
             let mut turn = self.turn()?;
             turn.set_durability(Durability::Relaxed)?;
-            let mut write = Write::begin(turn, self)?;
+            let mut write = SqliteTransaction::begin(turn, self)?;
             if !write.gather(&gathered)? {
                 return Ok(false);
             }
@@ -621,7 +646,7 @@ impl SqliteIndex {
     /// Gives free pages back if there are many and the others are few. Returns whether it did.
     ///
     /// Writers wait while the other pages are rewritten.
-    fn compact(&self, reader: &Tables) -> Result<bool> {
+    fn compact(&self, reader: &ReadConnection) -> SqliteResult<bool> {
         let (free, used) = connection::pages(&reader.connection)?;
         if free < FREE_PAGES || free < used / 4 || used > USED_PAGES {
             return Ok(false);
@@ -632,7 +657,7 @@ impl SqliteIndex {
         Ok(true)
     }
 
-    fn fold(&self, checkpointer: &Tables) -> Result<()> {
+    fn fold(&self, checkpointer: &ReadConnection) -> SqliteResult<()> {
         // Most of the log is checkpointed while writers continue. The few pages that were added
         // meanwhile follow while none writes, after which the next writer restarts the log.
         connection::checkpoint(&checkpointer.connection)?;
@@ -660,20 +685,20 @@ impl Drop for SqliteIndex {
 }
 
 /// The exclusive right to write, until this is dropped.
-pub(super) struct Turn<'a> {
-    pub(super) writer: MutexGuard<'a, Writer>,
+pub(super) struct WriteLock<'a> {
+    pub(super) writer: MutexGuard<'a, WriteConnection>,
     /// Dropped after `writer`.
-    pub(super) lock: LockGuard<'a>,
+    pub(super) lock: FileLockGuard<'a>,
     /// The limit of SQLite's waits for programs that write without the lock.
     pub(super) deadline: Deadline,
 }
 
-impl Turn<'_> {
-    pub(super) fn tables(&self) -> &Tables {
+impl WriteLock<'_> {
+    pub(super) fn tables(&self) -> &ReadConnection {
         &self.writer.tables
     }
 
-    fn set_durability(&mut self, durability: Durability) -> Result<()> {
+    fn set_durability(&mut self, durability: Durability) -> SqliteResult<()> {
         if self.writer.durability != durability {
             connection::set_durability(&self.tables().connection, durability)?;
             self.writer.durability = durability;
@@ -683,12 +708,12 @@ impl Turn<'_> {
 }
 
 /// A snapshot: a reading connection in a transaction. Dropping it returns the connection.
-struct Reader<'a> {
-    tables: Option<Tables>,
+struct SqliteSnapshot<'a> {
+    tables: Option<ReadConnection>,
     index: &'a SqliteIndex,
 }
 
-impl Deref for Reader<'_> {
+impl Deref for SqliteSnapshot<'_> {
     type Target = dyn Snapshot;
 
     #[allow(clippy::expect_used)] // Only `drop` takes it.
@@ -697,7 +722,7 @@ impl Deref for Reader<'_> {
     }
 }
 
-impl Drop for Reader<'_> {
+impl Drop for SqliteSnapshot<'_> {
     fn drop(&mut self) {
         let Some(tables) = self.tables.take() else {
             return;
@@ -729,11 +754,11 @@ mod tests {
                 || Ok(()),
             )
             .unwrap();
-        assert_eq!(found, Found::Nothing);
+        assert_eq!(found, IndexFile::Nothing);
         path
     }
 
-    fn open(path: &Path, purpose: Purpose) -> SqliteIndex {
+    fn open(path: &Path, purpose: OpenMode) -> SqliteIndex {
         let policy = LockPolicy::default();
         let probed = SqliteIndex::probe(path, purpose, &policy).unwrap();
         SqliteIndex::open(path, purpose, probed, &policy).unwrap()
@@ -746,14 +771,14 @@ mod tests {
         let path = made(directory.path());
         let open = |purpose| open(&path, purpose);
         let by_version = |mut index: SqliteIndex| {
-            index.watcher = Watcher::by_version_only();
+            index.watcher = ChangeCounter::by_version_only();
             index
         };
         let indexes = [
-            open(Purpose::Write),
-            by_version(open(Purpose::Write)),
-            open(Purpose::Read),
-            by_version(open(Purpose::Read)),
+            open(OpenMode::Write),
+            by_version(open(OpenMode::Write)),
+            open(OpenMode::Read),
+            by_version(open(OpenMode::Read)),
         ];
         assert_eq!(
             indexes.each_ref().map(|index| index.change_mark()),
@@ -778,7 +803,7 @@ mod tests {
     fn it_has_no_mark_if_a_mark_would_miss_changes() {
         let directory = tempfile::tempdir().unwrap();
         let path = made(directory.path());
-        let index = open(&path, Purpose::Write);
+        let index = open(&path, OpenMode::Write);
         assert_eq!(index.change_mark(), None, "the first call gets none");
         assert!(index.change_mark().is_some());
         index.poisoned.store(true, Ordering::Release);
@@ -788,7 +813,7 @@ mod tests {
         let fold = "PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);";
         other.execute_batch(fold).unwrap();
         drop(other);
-        let index = open(&path, Purpose::ReadUnwritable);
+        let index = open(&path, OpenMode::ReadUnwritable);
         assert!(index.is_unlocked());
         assert_eq!(index.change_mark(), None, "an immutable index");
     }
@@ -798,7 +823,7 @@ mod tests {
     fn free_pages_are_given_back() {
         let directory = tempfile::tempdir().unwrap();
         let path = made(directory.path());
-        let index = open(&path, Purpose::Write);
+        let index = open(&path, OpenMode::Write);
         let mut scribe = testing::Scribe::new(&index);
         scribe.create(1, "p", &[]);
         let bodies: Vec<_> = (0..300)
@@ -837,7 +862,7 @@ mod tests {
 
     impl Gathering {
         fn gather(&self) {
-            let sizes = Sizes {
+            let sizes = SegmentSizes {
                 operations: 2,
                 bytes: 10_000,
                 newest: 0,
@@ -848,12 +873,12 @@ mod tests {
     }
 
     impl Index for Gathering {
-        fn snapshot(&self) -> Result<Held<'_>> {
+        fn snapshot(&self) -> SqliteResult<SnapshotGuard<'_>> {
             self.gather();
             self.0.snapshot()
         }
 
-        fn transaction(&self, durability: Durability) -> Result<Box<dyn Transaction + '_>> {
+        fn transaction(&self, durability: Durability) -> SqliteResult<Box<dyn Transaction + '_>> {
             self.0.transaction(durability)
         }
 
@@ -861,7 +886,7 @@ mod tests {
             self.0.change_mark()
         }
 
-        fn maintain(&self) -> Result<bool> {
+        fn maintain(&self) -> SqliteResult<bool> {
             self.0.maintain()
         }
     }
@@ -883,9 +908,9 @@ mod tests {
             let path = folder.join("index.db");
             assert_eq!(
                 SqliteIndex::create(&path, settings, &LockPolicy::default(), || Ok(())).unwrap(),
-                Found::Nothing
+                IndexFile::Nothing
             );
-            wrap(open(&path, Purpose::Write))
+            wrap(open(&path, OpenMode::Write))
         });
     }
 
@@ -901,6 +926,6 @@ mod tests {
 
     #[test]
     fn it_passes_the_suite_with_marks_by_the_data_version() {
-        passes_the_suite(|index| index.watcher = Watcher::by_version_only());
+        passes_the_suite(|index| index.watcher = ChangeCounter::by_version_only());
     }
 }

@@ -14,9 +14,9 @@ const MOST: i64 = 4096;
 
 /// The texts of keys that a connection has read. A committed row never changes.
 #[derive(Debug, Default)]
-pub(crate) struct Repeated(RefCell<HashMap<i64, Arc<str>, foldhash::fast::RandomState>>);
+pub(crate) struct InternedTexts(RefCell<HashMap<i64, Arc<str>, foldhash::fast::RandomState>>);
 
-impl Repeated {
+impl InternedTexts {
     /// Returns the text of a column that contains a key, the text itself, or NULL.
     pub(crate) fn text(
         &self,
@@ -55,12 +55,12 @@ impl Repeated {
 
 /// What is written in the place of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InPlace<'a> {
+pub(crate) enum Interned<'a> {
     Key(i64),
     Text(&'a str),
 }
 
-impl ToSql for InPlace<'_> {
+impl ToSql for Interned<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match self {
             Self::Key(key) => key.to_sql(),
@@ -75,19 +75,19 @@ impl ToSql for InPlace<'_> {
 pub(crate) fn in_place<'a>(
     connection: &Connection,
     text: &'a str,
-) -> rusqlite::Result<InPlace<'a>> {
+) -> rusqlite::Result<Interned<'a>> {
     let known: Option<i64> = connection
         .prepare_cached("SELECT key FROM repeated WHERE text = ?1")?
         .query_row([text], |row| row.get(0))
         .optional()?;
     if let Some(key) = known {
-        return Ok(InPlace::Key(key));
+        return Ok(Interned::Key(key));
     }
     let sql = "INSERT INTO repeated (text) SELECT ?1
                WHERE (SELECT ifnull(max(key), 0) FROM repeated) < ?2";
     match connection.prepare_cached(sql)?.execute((text, MOST))? {
-        0 => Ok(InPlace::Text(text)),
-        _ => Ok(InPlace::Key(connection.last_insert_rowid())),
+        0 => Ok(Interned::Text(text)),
+        _ => Ok(Interned::Key(connection.last_insert_rowid())),
     }
 }
 
@@ -97,24 +97,24 @@ mod tests {
     use crate::fs::lock::policy::LockPolicy;
     use crate::model::record::Settings;
     use crate::storage::Transaction as _;
-    use crate::storage::sqlite::index::{Purpose, SqliteIndex, Tables};
-    use crate::storage::sqlite::transaction::Write;
+    use crate::storage::sqlite::index::{OpenMode, ReadConnection, SqliteIndex};
+    use crate::storage::sqlite::transaction::SqliteTransaction;
 
     fn index(directory: &std::path::Path) -> SqliteIndex {
         let path = directory.join("index.db");
         let policy = LockPolicy::default();
         SqliteIndex::create(&path, Settings::default(), &policy, || Ok(())).unwrap();
-        let probed = SqliteIndex::probe(&path, Purpose::Write, &policy).unwrap();
-        SqliteIndex::open(&path, Purpose::Write, probed, &policy).unwrap()
+        let probed = SqliteIndex::probe(&path, OpenMode::Write, &policy).unwrap();
+        SqliteIndex::open(&path, OpenMode::Write, probed, &policy).unwrap()
     }
 
-    fn begin(index: &SqliteIndex) -> Write<'_> {
-        Write::begin(index.turn().unwrap(), index).unwrap()
+    fn begin(index: &SqliteIndex) -> SqliteTransaction<'_> {
+        SqliteTransaction::begin(index.turn().unwrap(), index).unwrap()
     }
 
     /// Interns a text. Returns its key, and the text that is read for the key.
-    fn key_and_back(tables: &Tables, text: &str) -> (i64, String) {
-        let InPlace::Key(key) = in_place(&tables.connection, text).unwrap() else {
+    fn key_and_back(tables: &ReadConnection, text: &str) -> (i64, String) {
+        let Interned::Key(key) = in_place(&tables.connection, text).unwrap() else {
             panic!("{text:?} has no key");
         };
         let back = tables.repeated.of(&tables.connection, key, 0).unwrap();
@@ -149,9 +149,12 @@ mod tests {
         let connection = &write.tables().connection;
         for number in 1..=MOST {
             let text = number.to_string();
-            assert_eq!(in_place(connection, &text).unwrap(), InPlace::Key(number));
+            assert_eq!(in_place(connection, &text).unwrap(), Interned::Key(number));
         }
-        assert_eq!(in_place(connection, "more").unwrap(), InPlace::Text("more"));
-        assert_eq!(in_place(connection, "7").unwrap(), InPlace::Key(7));
+        assert_eq!(
+            in_place(connection, "more").unwrap(),
+            Interned::Text("more")
+        );
+        assert_eq!(in_place(connection, "7").unwrap(), Interned::Key(7));
     }
 }

@@ -26,5 +26,5 @@ mod versions;
 mod wal_index;
 
 pub(crate) use self::connection::{MINIMUM_VERSION, linked_version};
-pub(crate) use self::index::{Found, Probed, Purpose, SqliteIndex};
+pub(crate) use self::index::{IndexFile, OpenMode, Probe, SqliteIndex};
 pub(crate) use self::schema::FORMAT;

@@ -9,19 +9,19 @@ use std::sync::LazyLock;
 
 use rusqlite::Connection;
 
-use super::error::{Context, Result};
+use super::error::{SqliteContext, SqliteResult};
 use super::schema::SCHEMA;
-use crate::storage::{Error, ErrorKind};
+use crate::storage::{StorageError, StorageErrorKind};
 
 /// An object as `sqlite_schema` contains it.
 #[derive(Debug, PartialEq, Eq)]
-struct Object {
+struct SchemaObject {
     kind: &'static str,
     sql: String,
 }
 
 /// The objects that [`SCHEMA`] creates, by name.
-static EXPECTED: LazyLock<BTreeMap<String, Object>> =
+static EXPECTED: LazyLock<BTreeMap<String, SchemaObject>> =
     LazyLock::new(|| statements(SCHEMA).filter_map(object).collect());
 
 /// The tables that FTS5 creates for a contentless table, by the ends of their names. FTS5
@@ -54,7 +54,7 @@ pub(super) fn statements(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// Returns the object that a statement creates, with its name, if it creates one.
-fn object(sql: String) -> Option<(String, Object)> {
+fn object(sql: String) -> Option<(String, SchemaObject)> {
     let rest = sql.strip_prefix("CREATE ")?;
     let (kind, rest) = match rest.strip_prefix("INDEX ") {
         Some(rest) => ("index", rest),
@@ -64,13 +64,13 @@ fn object(sql: String) -> Option<(String, Object)> {
         }
     };
     let name = rest.split_whitespace().next()?.to_owned();
-    Some((name, Object { kind, sql }))
+    Some((name, SchemaObject { kind, sql }))
 }
 
 /// Compares the schema of a file with this release's.
 ///
 /// Returns a line for each object that is missing, added or changed.
-pub(super) fn differences(connection: &Connection) -> Result<Vec<String>> {
+pub(super) fn differences(connection: &Connection) -> SqliteResult<Vec<String>> {
     let doing = "reading the schema";
     let mut statement = connection
         .prepare_cached("SELECT type, name, sql FROM sqlite_schema")
@@ -78,7 +78,7 @@ pub(super) fn differences(connection: &Connection) -> Result<Vec<String>> {
     let mut rows = statement.query([]).context(doing)?;
     let (mut wrong, mut found) = (Vec::new(), 0);
     while let Some(row) = rows.next().context(doing)? {
-        let text = |at| -> Result<Option<&str>> {
+        let text = |at| -> SqliteResult<Option<&str>> {
             let value = row.get_ref(at).context(doing)?;
             value
                 .as_str_or_null()
@@ -134,13 +134,13 @@ fn is_automatic(kind: &str, name: &str, sql: Option<&str>) -> bool {
 }
 
 /// Fails as corrupt if the schema of a file is not this release's. The error names the differences.
-pub(super) fn check(connection: &Connection) -> Result<()> {
+pub(super) fn check(connection: &Connection) -> SqliteResult<()> {
     let wrong = differences(connection)?;
     if wrong.is_empty() {
         return Ok(());
     }
     let reason = format!("index: {}", wrong.join("; "));
-    Err(Error::new(ErrorKind::Corrupt, reason))
+    Err(StorageError::new(StorageErrorKind::Corrupt, reason))
 }
 
 #[cfg(test)]
@@ -212,7 +212,10 @@ mod tests {
             assert!(!found.is_empty(), "not found: {change}");
             let found = found.join("\n");
             assert!(found.contains(name), "{change}: {found}");
-            assert_eq!(check(&connection).unwrap_err().kind(), ErrorKind::Corrupt);
+            assert_eq!(
+                check(&connection).unwrap_err().kind(),
+                StorageErrorKind::Corrupt
+            );
         }
     }
 }

@@ -7,17 +7,17 @@ use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::archive;
-use super::archive::{Chunk, Place};
+use super::archive::{LogSegment, RowPosition};
 use super::columns::{bytes, collect, limit, micros, moment, parsed};
-use super::error::{Context, Result};
+use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
-use super::index::Tables;
+use super::index::ReadConnection;
 use crate::model::id::{EnvironmentName, OperationId, PromptId, VersionId};
 use crate::model::record::{Change, Operation, OperationContent, OperationFilter, RecordedInputs};
 use crate::model::work_counter;
 use crate::storage::OperationVisitor;
 
-pub(super) fn last(tables: &Tables) -> Result<Option<(u64, OperationId)>> {
+pub(super) fn last(tables: &ReadConnection) -> SqliteResult<Option<(u64, OperationId)>> {
     let end = end(tables)?;
     Ok((end.number > 0).then_some((end.number.unsigned_abs(), end.id)))
 }
@@ -25,7 +25,7 @@ pub(super) fn last(tables: &Tables) -> Result<Option<(u64, OperationId)>> {
 /// Returns the number of a prompt's last operation.
 ///
 /// If the operation is archived, the list only shows its segment, so the segment is read.
-pub(super) fn last_of(tables: &Tables, prompt: PromptId) -> Result<Option<u64>> {
+pub(super) fn last_of(tables: &ReadConnection, prompt: PromptId) -> SqliteResult<Option<u64>> {
     let last: Option<i64> = tables
         .connection
         .prepare_cached(
@@ -45,7 +45,7 @@ pub(super) fn last_of(tables: &Tables, prompt: PromptId) -> Result<Option<u64>> 
 }
 
 /// Returns the end of the history. It is in a row, unless all operations are archived.
-pub(super) fn end(tables: &Tables) -> Result<Place> {
+pub(super) fn end(tables: &ReadConnection) -> SqliteResult<RowPosition> {
     if let Some(end) = tables.end.get() {
         return Ok(end);
     }
@@ -55,7 +55,7 @@ pub(super) fn end(tables: &Tables) -> Result<Place> {
         .and_then(|mut statement| {
             let end = statement.query_row([], |row| {
                 let id = OperationId::from_bytes(bytes(row, 1)?);
-                Ok(Place {
+                Ok(RowPosition {
                     number: row.get(0)?,
                     id,
                 })
@@ -69,7 +69,11 @@ pub(super) fn end(tables: &Tables) -> Result<Place> {
 }
 
 /// Returns the last operation up to the number `up_to` that was made by `moment`, or 0.
-pub(super) fn last_by(tables: &Tables, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
+pub(super) fn last_by(
+    tables: &ReadConnection,
+    moment: DateTime<Utc>,
+    up_to: u64,
+) -> SqliteResult<u64> {
     let (moment, up_to) = (micros(moment), i64::try_from(up_to).unwrap_or(i64::MAX));
     let sql = "SELECT number FROM operation WHERE at <= ?1 AND number <= ?2
                ORDER BY number DESC LIMIT 1";
@@ -83,10 +87,10 @@ pub(super) fn last_by(tables: &Tables, moment: DateTime<Utc>, up_to: u64) -> Res
 
 /// Returns the first operation that was made after `after`, but not after `by`.
 pub(super) fn first_between(
-    tables: &Tables,
+    tables: &ReadConnection,
     after: DateTime<Utc>,
     by: DateTime<Utc>,
-) -> Result<Option<u64>> {
+) -> SqliteResult<Option<u64>> {
     let (after, by) = (micros(after), micros(by));
     let connection = &tables.connection;
     let sql = "SELECT number FROM operation WHERE at > ?1 AND at <= ?2 ORDER BY number LIMIT 1";
@@ -97,7 +101,7 @@ pub(super) fn first_between(
     Ok(found.map(i64::unsigned_abs))
 }
 
-fn by_moment(connection: &Connection, sql: &str, params: (i64, i64)) -> Result<Option<i64>> {
+fn by_moment(connection: &Connection, sql: &str, params: (i64, i64)) -> SqliteResult<Option<i64>> {
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional())
@@ -142,15 +146,15 @@ fn head(row: &Row<'_>) -> rusqlite::Result<(u64, OperationId)> {
 }
 
 pub(super) fn list(
-    tables: &Tables,
+    tables: &ReadConnection,
     filter: &OperationFilter,
     before: Option<u64>,
     most: usize,
-) -> Result<Vec<Operation>> {
+) -> SqliteResult<Vec<Operation>> {
     let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
     let mut found = with_rows(&tables.connection, filter, before, most)?;
     if found.len() < most {
-        Gathered {
+        OperationReader {
             tables,
             filter,
             before,
@@ -167,7 +171,7 @@ fn with_rows(
     filter: &OperationFilter,
     before: i64,
     most: usize,
-) -> Result<Vec<Operation>> {
+) -> SqliteResult<Vec<Operation>> {
     const OF_PROMPT: &str = "SELECT key FROM prompt WHERE id = ?2";
     let numbers = match (&filter.prompt, &filter.environment) {
         (None, None) => {
@@ -207,7 +211,7 @@ fn with_rows(
         .collect()
 }
 
-fn operation(number: u64, id: OperationId, text: &str) -> Result<Operation> {
+fn operation(number: u64, id: OperationId, text: &str) -> SqliteResult<Operation> {
     let content: OperationContent =
         serde_json::from_str(text).context(&format!("reading operation {number}"))?;
     work_counter::many(content.changes.len());
@@ -219,15 +223,15 @@ fn operation(number: u64, id: OperationId, text: &str) -> Result<Operation> {
 }
 
 /// A search in segments, newest first.
-struct Gathered<'a> {
-    tables: &'a Tables,
+struct OperationReader<'a> {
+    tables: &'a ReadConnection,
     filter: &'a OperationFilter,
     before: i64,
     most: usize,
 }
 
-impl Gathered<'_> {
-    fn add_to(&self, found: &mut Vec<Operation>) -> Result<()> {
+impl OperationReader<'_> {
+    fn add_to(&self, found: &mut Vec<Operation>) -> SqliteResult<()> {
         let last = archive::end(&self.tables.connection)?
             .number
             .min(self.before - 1);
@@ -241,11 +245,11 @@ impl Gathered<'_> {
         }
     }
 
-    fn chunk(&self, number: i64) -> Result<Arc<Chunk>> {
+    fn chunk(&self, number: i64) -> SqliteResult<Arc<LogSegment>> {
         self.tables.chunks.of(&self.tables.connection, number)
     }
 
-    fn add_all(&self, last: i64, found: &mut Vec<Operation>) -> Result<()> {
+    fn add_all(&self, last: i64, found: &mut Vec<Operation>) -> SqliteResult<()> {
         let mut next = last;
         while next > 0 && found.len() < self.most {
             let chunk = self.chunk(next)?;
@@ -264,7 +268,12 @@ impl Gathered<'_> {
     /// Adds the operations of a prompt.
     ///
     /// A prompt is listed once for each segment, under the segment's last number.
-    fn add_of_prompt(&self, last: i64, prompt: PromptId, found: &mut Vec<Operation>) -> Result<()> {
+    fn add_of_prompt(
+        &self,
+        last: i64,
+        prompt: PromptId,
+        found: &mut Vec<Operation>,
+    ) -> SqliteResult<()> {
         let doing = "listing a prompt's operations";
         let sql = "SELECT p.operation FROM operation_prompt p JOIN operation_chunk c ON c.last = p.operation
                    WHERE p.prompt = (SELECT key FROM prompt WHERE id = ?1) AND p.operation <= ?2
@@ -308,7 +317,7 @@ impl Gathered<'_> {
         last: i64,
         name: &EnvironmentName,
         found: &mut Vec<Operation>,
-    ) -> Result<()> {
+    ) -> SqliteResult<()> {
         let doing = "listing the operations of an environment";
         let sql = "SELECT DISTINCT operation FROM operation_environment
                    WHERE name = ?1 AND operation <= ?2 ORDER BY operation DESC LIMIT ?3";
@@ -346,7 +355,7 @@ pub(super) fn inputs(
     connection: &Connection,
     version: VersionId,
     request: &str,
-) -> Result<Option<RecordedInputs>> {
+) -> SqliteResult<Option<RecordedInputs>> {
     connection
         .prepare_cached(select_inputs!("AND i.request = ?2"))
         .and_then(|mut statement| {
@@ -361,7 +370,7 @@ pub(super) fn inputs(
 pub(super) fn inputs_of(
     connection: &Connection,
     version: VersionId,
-) -> Result<Vec<RecordedInputs>> {
+) -> SqliteResult<Vec<RecordedInputs>> {
     connection
         .prepare_cached(select_inputs!("ORDER BY i.request"))
         .and_then(|mut statement| {
@@ -374,7 +383,7 @@ pub(super) fn inputs_of(
 /// Lists deleted versions that have inputs and no stored body.
 ///
 /// Steps from version to version by the key, not from request to request.
-pub(super) fn lost_versions_with_inputs(connection: &Connection) -> Result<Vec<VersionId>> {
+pub(super) fn lost_versions_with_inputs(connection: &Connection) -> SqliteResult<Vec<VersionId>> {
     let sql = "
         WITH RECURSIVE recorded (version) AS (
             SELECT min(version) FROM request_inputs

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use unicase::UniCase;
 
 use super::columns::{collect, json_list, limit, moment, parsed};
-use super::error::{Context, Result};
+use super::error::{SqliteContext, SqliteResult};
 use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
 use crate::model::record::{Environment, Prompt, PromptFilter};
 use crate::model::version_number::VersionNumber;
@@ -47,21 +47,21 @@ fn prompt(row: &Row<'_>) -> rusqlite::Result<Prompt> {
     })
 }
 
-pub(super) fn get(connection: &Connection, id: PromptId) -> Result<Option<Prompt>> {
+pub(super) fn get(connection: &Connection, id: PromptId) -> SqliteResult<Option<Prompt>> {
     connection
         .prepare_cached(select_prompts!("WHERE p.id = ?1 AND p.deleted_at IS NULL"))
         .and_then(|mut statement| statement.query_row([id.as_str()], prompt).optional())
         .context("reading a prompt")
 }
 
-pub(super) fn id_taken(connection: &Connection, id: PromptId) -> Result<bool> {
+pub(super) fn id_taken(connection: &Connection, id: PromptId) -> SqliteResult<bool> {
     connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM prompt WHERE id = ?1)")
         .and_then(|mut statement| statement.query_row([id.as_str()], |row| row.get(0)))
         .context("looking up a prompt's id")
 }
 
-pub(super) fn named(connection: &Connection, name: &PromptName) -> Result<Vec<PromptId>> {
+pub(super) fn named(connection: &Connection, name: &PromptName) -> SqliteResult<Vec<PromptId>> {
     connection
         .prepare_cached(
             "SELECT id FROM prompt WHERE name = ?1 AND deleted_at IS NULL ORDER BY key DESC",
@@ -75,7 +75,7 @@ pub(super) fn list(
     filter: &PromptFilter,
     before: Option<PromptId>,
     rows: usize,
-) -> Result<Vec<Prompt>> {
+) -> SqliteResult<Vec<Prompt>> {
     let sql = format!(
         "{} {} {} {} ORDER BY p.key DESC LIMIT :limit",
         select_prompts!("WHERE p.deleted_at IS NULL"),
@@ -109,7 +109,7 @@ pub(super) fn list(
         .context("listing prompts")
 }
 
-pub(super) fn count(connection: &Connection) -> Result<u64> {
+pub(super) fn count(connection: &Connection) -> SqliteResult<u64> {
     connection
         .prepare_cached("SELECT value FROM counter WHERE name = 'prompts'")
         .and_then(|mut statement| statement.query_row([], |row| row.get::<_, u32>(0)))
@@ -125,7 +125,7 @@ fn distinct<T>(
     table: &str,
     column: &str,
     map: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
-) -> Result<Vec<T>> {
+) -> SqliteResult<Vec<T>> {
     let sql = format!(
         "WITH RECURSIVE step (value) AS (
             SELECT min({column}) FROM {table}
@@ -141,15 +141,18 @@ fn distinct<T>(
         .context("listing distinct values")
 }
 
-pub(super) fn tags(connection: &Connection) -> Result<Vec<String>> {
+pub(super) fn tags(connection: &Connection) -> SqliteResult<Vec<String>> {
     distinct(connection, "tag", "tag", |row| row.get(0))
 }
 
-pub(super) fn environment_names(connection: &Connection) -> Result<Vec<EnvironmentName>> {
+pub(super) fn environment_names(connection: &Connection) -> SqliteResult<Vec<EnvironmentName>> {
     distinct(connection, "environment", "name", |row| parsed(row, 0))
 }
 
-pub(super) fn environments(connection: &Connection, id: PromptId) -> Result<Vec<Environment>> {
+pub(super) fn environments(
+    connection: &Connection,
+    id: PromptId,
+) -> SqliteResult<Vec<Environment>> {
     let environment = |row: &Row<'_>| {
         Ok(Environment {
             name: parsed(row, 0)?,

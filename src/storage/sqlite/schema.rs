@@ -2,11 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::error::{Context, Result};
+use super::error::{SqliteContext, SqliteResult};
 use super::objects;
-use crate::model::record::{Policy, Settings};
+use crate::model::record::{BumpPolicy, Settings};
 use crate::model::version_number::VersionNumber;
-use crate::storage::{Error, ErrorKind};
+use crate::storage::{StorageError, StorageErrorKind};
 
 /// `application_id` of a store: "Prmb" in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x5072_6d62;
@@ -44,8 +44,8 @@ pub(super) fn create(
         connection.execute_batch(&statement).context(context)?;
     }
     let policy = match settings.policy {
-        Policy::Enforced => "enforced",
-        Policy::Free => "free",
+        BumpPolicy::Enforced => "enforced",
+        BumpPolicy::Free => "free",
     };
     connection
         .execute(
@@ -63,11 +63,11 @@ pub(super) fn create(
 }
 
 /// Migrates an older store to the newest format, in one transaction.
-pub(super) fn migrate(connection: &Connection) -> Result<()> {
+pub(super) fn migrate(connection: &Connection) -> SqliteResult<()> {
     migrate_by(connection, MIGRATIONS)
 }
 
-fn migrate_by(connection: &Connection, steps: &[&str]) -> Result<()> {
+fn migrate_by(connection: &Connection, steps: &[&str]) -> SqliteResult<()> {
     let run = |sql: &str| {
         connection
             .execute_batch(sql)
@@ -88,7 +88,7 @@ fn migrate_by(connection: &Connection, steps: &[&str]) -> Result<()> {
 }
 
 /// Fails if the linked SQLite lacks FTS5, which search needs and a system's SQLite may omit.
-pub(super) fn require_fts5(connection: &Connection) -> Result<()> {
+pub(super) fn require_fts5(connection: &Connection) -> SqliteResult<()> {
     if cfg!(feature = "bundled") {
         return Ok(());
     }
@@ -96,15 +96,15 @@ pub(super) fn require_fts5(connection: &Connection) -> Result<()> {
     let found = connection.query_row(sql, [], |row| row.get(0));
     match found.context("looking for FTS5")? {
         true => Ok(()),
-        false => Err(Error::new(
-            ErrorKind::Other,
+        false => Err(StorageError::new(
+            StorageErrorKind::Other,
             "the linked SQLite was compiled without FTS5 (SQLITE_ENABLE_FTS5)",
         )),
     }
 }
 
 /// Returns the format of a store: `user_version`.
-pub(super) fn format_of(connection: &Connection) -> Result<u32> {
+pub(super) fn format_of(connection: &Connection) -> SqliteResult<u32> {
     connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .context("reading the format")
@@ -113,7 +113,7 @@ pub(super) fn format_of(connection: &Connection) -> Result<u32> {
 /// Returns the number of schema changes: `schema_version`.
 ///
 /// Every program that changes the schema increments it.
-pub(super) fn changes(connection: &Connection) -> Result<i64> {
+pub(super) fn changes(connection: &Connection) -> SqliteResult<i64> {
     connection
         .prepare_cached("PRAGMA schema_version")
         .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i32>(0)))
@@ -122,15 +122,15 @@ pub(super) fn changes(connection: &Connection) -> Result<i64> {
 }
 
 /// Returns `application_id`, which distinguishes a store from any other SQLite file.
-pub(super) fn application_of(connection: &Connection) -> Result<i32> {
+pub(super) fn application_of(connection: &Connection) -> SqliteResult<i32> {
     connection
         .query_row("PRAGMA application_id", [], |row| row.get(0))
         .context("reading the application id")
 }
 
 /// Returns the settings that the store was created with.
-pub(super) fn settings(connection: &Connection) -> Result<Settings> {
-    let setting = |name: &str| -> Result<String> {
+pub(super) fn settings(connection: &Connection) -> SqliteResult<Settings> {
+    let setting = |name: &str| -> SqliteResult<String> {
         connection
             .prepare_cached("SELECT value FROM setting WHERE name = ?1")
             .and_then(|mut statement| statement.query_row([name], |row| row.get(0)))
@@ -139,8 +139,8 @@ pub(super) fn settings(connection: &Connection) -> Result<Settings> {
     let first_version = setting("first version")?.parse::<VersionNumber>();
     let first_version = first_version.context("reading the settings")?;
     let policy = match setting("policy")?.as_str() {
-        "free" => Policy::Free,
-        _ => Policy::Enforced,
+        "free" => BumpPolicy::Free,
+        _ => BumpPolicy::Enforced,
     };
     Ok(Settings {
         first_version,
@@ -149,7 +149,7 @@ pub(super) fn settings(connection: &Connection) -> Result<Settings> {
 }
 
 /// Checks whether there is no table yet.
-pub(super) fn is_empty(connection: &Connection) -> Result<bool> {
+pub(super) fn is_empty(connection: &Connection) -> SqliteResult<bool> {
     connection
         .query_row(
             "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)",

@@ -11,12 +11,12 @@ use std::ops::ControlFlow;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::{bytes, collect, parsed};
-use super::error::{Context, Result};
+use super::error::{SqliteContext, SqliteResult};
 use super::ids::version_is;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
-use crate::storage::{SearchMatch, SearchQuery, SearchVisitor, Searchable, Told};
+use crate::storage::{Indexable, IndexedItem, SearchMatch, SearchQuery, SearchVisitor};
 
-pub(super) fn up_to(connection: &Connection) -> Result<u64> {
+pub(super) fn up_to(connection: &Connection) -> SqliteResult<u64> {
     connection
         .prepare_cached("SELECT value FROM counter WHERE name = 'searchable'")
         .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)))
@@ -95,7 +95,7 @@ pub(super) fn find_messages(
     connection: &Connection,
     query: &SearchQuery,
     most: usize,
-) -> Result<Vec<VersionId>> {
+) -> SqliteResult<Vec<VersionId>> {
     if query.phrases.is_empty() {
         return Ok(Vec::new());
     }
@@ -124,7 +124,7 @@ pub(super) fn dependents(
     connection: &Connection,
     prompt: PromptId,
     environment: &EnvironmentName,
-) -> Result<Vec<(PromptId, VersionId)>> {
+) -> SqliteResult<Vec<(PromptId, VersionId)>> {
     connection
         .prepare_cached(
             "SELECT p.id, v.id FROM partial_use u JOIN version v ON v.key = u.version
@@ -141,11 +141,11 @@ pub(super) fn dependents(
 }
 
 /// The indexed versions of a prompt, each with the partials that it names.
-type ToldVersions = Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>;
+type IndexedVersions = Vec<(VersionId, Vec<(PromptId, EnvironmentName)>)>;
 
 pub(super) fn each(
     connection: &Connection,
-    visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+    visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
 ) -> crate::Result<()> {
     let doing = "reading the search index";
     let mut statement = connection
@@ -157,7 +157,10 @@ pub(super) fn each(
     while let Some(row) = rows.next().context(doing)? {
         let id = parsed(row, 0).context(doing)?;
         let key = row.get(1).context(doing)?;
-        visit(Told::Prompt(id, told(connection, key).context(doing)?))?;
+        visit(IndexedItem::Prompt(
+            id,
+            told(connection, key).context(doing)?,
+        ))?;
     }
     // No table lists the messages: a version's message is indexed if one of its words is.
     let mut statement = connection
@@ -168,12 +171,12 @@ pub(super) fn each(
     let mut rows = statement.query([]).context(doing)?;
     while let Some(row) = rows.next().context(doing)? {
         let id = VersionId::from_bytes(bytes(row, 0).context(doing)?);
-        visit(Told::Message(id))?;
+        visit(IndexedItem::Message(id))?;
     }
     Ok(())
 }
 
-fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<ToldVersions> {
+fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<IndexedVersions> {
     let mut versions = connection.prepare_cached(
         "SELECT v.id, v.key FROM searchable s JOIN version v ON v.key = s.version WHERE s.prompt = ?1",
     )?;
@@ -194,14 +197,14 @@ fn told(connection: &Connection, prompt: i64) -> rusqlite::Result<ToldVersions> 
         .collect()
 }
 
-pub(super) fn tell(connection: &Connection, news: &Searchable) -> Result<()> {
+pub(super) fn tell(connection: &Connection, news: &Indexable) -> SqliteResult<()> {
     told_anew(connection, news).context("updating the search index")
 }
 
 /// Removes outdated rows first, then inserts new ones in ascending order.
 ///
 /// FTS5 collects those in memory, and writes them once.
-fn told_anew(connection: &Connection, news: &Searchable) -> rusqlite::Result<()> {
+fn told_anew(connection: &Connection, news: &Indexable) -> rusqlite::Result<()> {
     let mut rows = Vec::new();
     let mut key = connection.prepare_cached("SELECT key FROM prompt WHERE id = ?1")?;
     for prompt in &news.prompts {

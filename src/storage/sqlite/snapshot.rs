@@ -8,8 +8,8 @@ use rusqlite::Row;
 use semver::VersionReq;
 
 use super::columns::{bytes, collect, moment, optional_moment, parsed};
-use super::error::{Context, Result};
-use super::index::Tables;
+use super::error::{SqliteContext, SqliteResult};
+use super::index::ReadConnection;
 use super::{check, operations, prompts, schema, search, versions};
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::record::{
@@ -18,30 +18,30 @@ use crate::model::record::{
 };
 use crate::model::version_number::VersionNumber;
 use crate::storage::{
-    Collectable, Journaled, Numbering, OperationVisitor, PromptTable, SearchQuery, SearchVisitor,
-    Snapshot, StoredBlob, Told, Unused, VersionRow, Waiting,
+    IndexedItem, JournaledBodies, Numbering, OldestJournaled, OperationVisitor, PromptTable,
+    ReleasedBefore, SearchQuery, SearchVisitor, Snapshot, StoredBlob, Unreferenced, VersionRow,
 };
 
-impl Snapshot for Tables {
+impl Snapshot for ReadConnection {
     fn is_consistent(&self) -> bool {
         self.unlocked
             .as_ref()
             .is_none_or(|unlocked| unlocked.holds())
     }
 
-    fn settings(&self) -> Result<Settings> {
+    fn settings(&self) -> SqliteResult<Settings> {
         schema::settings(&self.connection)
     }
 
-    fn prompt(&self, id: PromptId) -> Result<Option<Prompt>> {
+    fn prompt(&self, id: PromptId) -> SqliteResult<Option<Prompt>> {
         prompts::get(&self.connection, id)
     }
 
-    fn prompt_id_taken(&self, id: PromptId) -> Result<bool> {
+    fn prompt_id_taken(&self, id: PromptId) -> SqliteResult<bool> {
         prompts::id_taken(&self.connection, id)
     }
 
-    fn prompts_named(&self, name: &PromptName) -> Result<Vec<PromptId>> {
+    fn prompts_named(&self, name: &PromptName) -> SqliteResult<Vec<PromptId>> {
         prompts::named(&self.connection, name)
     }
 
@@ -50,11 +50,11 @@ impl Snapshot for Tables {
         filter: &PromptFilter,
         before: Option<PromptId>,
         limit: usize,
-    ) -> Result<Vec<Prompt>> {
+    ) -> SqliteResult<Vec<Prompt>> {
         prompts::list(&self.connection, filter, before, limit)
     }
 
-    fn searchable_up_to(&self) -> Result<u64> {
+    fn indexed_through(&self) -> SqliteResult<u64> {
         search::up_to(&self.connection)
     }
 
@@ -62,7 +62,7 @@ impl Snapshot for Tables {
         search::find(&self.connection, query, visit)
     }
 
-    fn search_messages(&self, query: &SearchQuery, limit: usize) -> Result<Vec<VersionId>> {
+    fn search_messages(&self, query: &SearchQuery, limit: usize) -> SqliteResult<Vec<VersionId>> {
         search::find_messages(&self.connection, query, limit)
     }
 
@@ -70,31 +70,35 @@ impl Snapshot for Tables {
         &self,
         prompt: PromptId,
         environment: &EnvironmentName,
-    ) -> Result<Vec<(PromptId, VersionId)>> {
+    ) -> SqliteResult<Vec<(PromptId, VersionId)>> {
         search::dependents(&self.connection, prompt, environment)
     }
 
-    fn prompt_count(&self) -> Result<u64> {
+    fn prompt_count(&self) -> SqliteResult<u64> {
         prompts::count(&self.connection)
     }
 
-    fn tags(&self) -> Result<Vec<String>> {
+    fn tags(&self) -> SqliteResult<Vec<String>> {
         prompts::tags(&self.connection)
     }
 
-    fn environment_names(&self) -> Result<Vec<EnvironmentName>> {
+    fn environment_names(&self) -> SqliteResult<Vec<EnvironmentName>> {
         prompts::environment_names(&self.connection)
     }
 
-    fn version(&self, id: VersionId) -> Result<Option<Version>> {
+    fn version(&self, id: VersionId) -> SqliteResult<Option<Version>> {
         versions::get(self, id)
     }
 
-    fn version_ever(&self, id: VersionId) -> Result<Option<VersionRow>> {
+    fn version_even_deleted(&self, id: VersionId) -> SqliteResult<Option<VersionRow>> {
         versions::ever(self, id)
     }
 
-    fn version_numbered(&self, prompt: PromptId, number: VersionNumber) -> Result<Option<Version>> {
+    fn version_numbered(
+        &self,
+        prompt: PromptId,
+        number: VersionNumber,
+    ) -> SqliteResult<Option<Version>> {
         versions::numbered(self, prompt, number)
     }
 
@@ -102,11 +106,15 @@ impl Snapshot for Tables {
         &self,
         prompt: PromptId,
         requirement: Option<&VersionReq>,
-    ) -> Result<Option<Version>> {
+    ) -> SqliteResult<Option<Version>> {
         versions::highest(self, prompt, requirement)
     }
 
-    fn version_in(&self, prompt: PromptId, name: &EnvironmentName) -> Result<Option<Version>> {
+    fn version_in(
+        &self,
+        prompt: PromptId,
+        name: &EnvironmentName,
+    ) -> SqliteResult<Option<Version>> {
         versions::in_environment(self, prompt, name)
     }
 
@@ -116,31 +124,31 @@ impl Snapshot for Tables {
         filter: &VersionFilter,
         before: Option<VersionId>,
         limit: usize,
-    ) -> Result<Vec<Version>> {
+    ) -> SqliteResult<Vec<Version>> {
         versions::list(self, prompt, filter, before, limit)
     }
 
-    fn environments(&self, prompt: PromptId) -> Result<Vec<Environment>> {
+    fn environments(&self, prompt: PromptId) -> SqliteResult<Vec<Environment>> {
         prompts::environments(&self.connection, prompt)
     }
 
-    fn numbering(&self, prompt: PromptId, major: u32) -> Result<Numbering> {
+    fn numbering(&self, prompt: PromptId, major: u32) -> SqliteResult<Numbering> {
         versions::numbering(&self.connection, prompt, major)
     }
 
-    fn blob(&self, id: BlobId) -> Result<Option<StoredBlob>> {
+    fn blob(&self, id: BlobId) -> SqliteResult<Option<StoredBlob>> {
         versions::blob(&self.connection, id)
     }
 
-    fn lost_body(&self, version: VersionId) -> Result<Option<BlobId>> {
-        versions::lost_body(&self.connection, version)
+    fn missing_body_of(&self, version: VersionId) -> SqliteResult<Option<BlobId>> {
+        versions::missing_body_of(&self.connection, version)
     }
 
-    fn last_operation(&self) -> Result<Option<(u64, OperationId)>> {
+    fn last_operation(&self) -> SqliteResult<Option<(u64, OperationId)>> {
         operations::last(self)
     }
 
-    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> Result<u64> {
+    fn last_operation_by(&self, moment: DateTime<Utc>, up_to: u64) -> SqliteResult<u64> {
         operations::last_by(self, moment, up_to)
     }
 
@@ -148,7 +156,7 @@ impl Snapshot for Tables {
         &self,
         after: DateTime<Utc>,
         by: DateTime<Utc>,
-    ) -> Result<Option<u64>> {
+    ) -> SqliteResult<Option<u64>> {
         operations::first_between(self, after, by)
     }
 
@@ -157,36 +165,40 @@ impl Snapshot for Tables {
         filter: &OperationFilter,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Operation>> {
+    ) -> SqliteResult<Vec<Operation>> {
         operations::list(self, filter, before, limit)
     }
 
-    fn last_operation_of(&self, prompt: PromptId) -> Result<Option<u64>> {
+    fn last_operation_of(&self, prompt: PromptId) -> SqliteResult<Option<u64>> {
         operations::last_of(self, prompt)
     }
 
-    fn inputs(&self, version: VersionId, request: &str) -> Result<Option<RecordedInputs>> {
+    fn inputs(&self, version: VersionId, request: &str) -> SqliteResult<Option<RecordedInputs>> {
         operations::inputs(&self.connection, version, request)
     }
 
-    fn inputs_of(&self, version: VersionId) -> Result<Vec<RecordedInputs>> {
+    fn inputs_of(&self, version: VersionId) -> SqliteResult<Vec<RecordedInputs>> {
         operations::inputs_of(&self.connection, version)
     }
 
-    fn lost_versions_with_inputs(&self) -> Result<Vec<VersionId>> {
+    fn lost_versions_with_inputs(&self) -> SqliteResult<Vec<VersionId>> {
         operations::lost_versions_with_inputs(&self.connection)
     }
 
-    fn waiting(&self) -> Result<Waiting> {
+    fn waiting(&self) -> SqliteResult<OldestJournaled> {
         versions::waiting(&self.connection)
     }
 
-    fn journal(&self, after: u64, bytes: usize) -> Result<Vec<Journaled>> {
+    fn journal(&self, after: u64, bytes: usize) -> SqliteResult<Vec<JournaledBodies>> {
         versions::journal(&self.connection, after, bytes)
     }
 
-    fn collectable(&self, unused: Unused, limit: usize) -> Result<Vec<Collectable>> {
-        versions::collectable(&self.connection, unused, limit)
+    fn unreferenced(
+        &self,
+        unused: ReleasedBefore,
+        limit: usize,
+    ) -> SqliteResult<Vec<Unreferenced>> {
+        versions::unreferenced(&self.connection, unused, limit)
     }
 
     fn each_prompt(
@@ -235,17 +247,17 @@ impl Snapshot for Tables {
 
     fn each_searchable(
         &self,
-        visit: &mut dyn FnMut(Told) -> crate::Result<()>,
+        visit: &mut dyn FnMut(IndexedItem) -> crate::Result<()>,
     ) -> crate::Result<()> {
         search::each(&self.connection, visit)
     }
 
-    fn self_check(&self) -> Result<Vec<String>> {
+    fn self_check(&self) -> SqliteResult<Vec<String>> {
         check::all(&self.connection)
     }
 }
 
-impl Tables {
+impl ReadConnection {
     /// Returns all that is stored of one prompt, by its row.
     fn table(&self, row: &Row<'_>) -> rusqlite::Result<PromptTable> {
         let key: i64 = row.get(0)?;

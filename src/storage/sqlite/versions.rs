@@ -4,13 +4,16 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use semver::VersionReq;
 
 use super::columns::{bytes, collect, limit, micros, moment, optional_moment, parsed};
-use super::error::{Context, Result};
+use super::error::{SqliteContext, SqliteResult};
 use super::ids::{blob_is, version_is};
-use super::index::Tables;
+use super::index::ReadConnection;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Version, VersionFilter};
 use crate::model::version_number::{VersionNumber, admits, majors};
-use crate::storage::{Collectable, Journaled, Numbering, StoredBlob, Unused, VersionRow, Waiting};
+use crate::storage::{
+    JournaledBodies, Numbering, OldestJournaled, ReleasedBefore, StoredBlob, Unreferenced,
+    VersionRow,
+};
 
 /// Selects the columns that [`version`] maps, by a condition.
 ///
@@ -31,7 +34,7 @@ macro_rules! select_versions {
 }
 pub(super) use select_versions;
 
-pub(super) fn version(tables: &Tables, row: &Row<'_>) -> rusqlite::Result<Version> {
+pub(super) fn version(tables: &ReadConnection, row: &Row<'_>) -> rusqlite::Result<Version> {
     let text = |column| tables.repeated.text(&tables.connection, row, column);
     let base = match row.get_ref(7)? {
         rusqlite::types::ValueRef::Null => None,
@@ -61,7 +64,7 @@ pub(super) fn version(tables: &Tables, row: &Row<'_>) -> rusqlite::Result<Versio
 }
 
 /// Returns a version as it was created, and the time of its deletion.
-pub(super) fn row(tables: &Tables, row: &Row<'_>) -> rusqlite::Result<VersionRow> {
+pub(super) fn row(tables: &ReadConnection, row: &Row<'_>) -> rusqlite::Result<VersionRow> {
     let mut version = version(tables, row)?;
     version.environments.clear();
     Ok(VersionRow {
@@ -76,7 +79,7 @@ fn environment_name(text: &str) -> rusqlite::Result<EnvironmentName> {
     })
 }
 
-fn one(tables: &Tables, sql: &str, params: impl Params) -> Result<Option<Version>> {
+fn one(tables: &ReadConnection, sql: &str, params: impl Params) -> SqliteResult<Option<Version>> {
     tables
         .connection
         .prepare_cached(sql)
@@ -87,13 +90,13 @@ fn one(tables: &Tables, sql: &str, params: impl Params) -> Result<Option<Version
         .context("reading a version")
 }
 
-pub(super) fn get(tables: &Tables, id: VersionId) -> Result<Option<Version>> {
+pub(super) fn get(tables: &ReadConnection, id: VersionId) -> SqliteResult<Option<Version>> {
     let sql = select_versions!("WHERE v.deleted_at IS NULL AND ", version_is!("v", "?1"));
     one(tables, sql, [id.as_bytes()])
 }
 
 /// Returns a version, deleted or not.
-pub(super) fn ever(tables: &Tables, id: VersionId) -> Result<Option<VersionRow>> {
+pub(super) fn ever(tables: &ReadConnection, id: VersionId) -> SqliteResult<Option<VersionRow>> {
     tables
         .connection
         .prepare_cached(select_versions!("WHERE ", version_is!("v", "?1")))
@@ -105,7 +108,10 @@ pub(super) fn ever(tables: &Tables, id: VersionId) -> Result<Option<VersionRow>>
 }
 
 /// Returns the body of a version, deleted or not, if the body is not stored.
-pub(super) fn lost_body(connection: &Connection, id: VersionId) -> Result<Option<BlobId>> {
+pub(super) fn missing_body_of(
+    connection: &Connection,
+    id: VersionId,
+) -> SqliteResult<Option<BlobId>> {
     let sql = concat!(
         "SELECT o.hash FROM version v JOIN blob o ON o.key = v.blob WHERE o.stored = 0 AND ",
         version_is!("v", "?1")
@@ -121,10 +127,10 @@ pub(super) fn lost_body(connection: &Connection, id: VersionId) -> Result<Option
 }
 
 pub(super) fn numbered(
-    tables: &Tables,
+    tables: &ReadConnection,
     prompt: PromptId,
     number: VersionNumber,
-) -> Result<Option<Version>> {
+) -> SqliteResult<Option<Version>> {
     one(
         tables,
         select_versions!(
@@ -135,10 +141,10 @@ pub(super) fn numbered(
 }
 
 pub(super) fn in_environment(
-    tables: &Tables,
+    tables: &ReadConnection,
     prompt: PromptId,
     name: &EnvironmentName,
-) -> Result<Option<Version>> {
+) -> SqliteResult<Option<Version>> {
     one(
         tables,
         select_versions!(
@@ -149,10 +155,10 @@ pub(super) fn in_environment(
 }
 
 pub(super) fn highest(
-    tables: &Tables,
+    tables: &ReadConnection,
     prompt: PromptId,
     requirement: Option<&VersionReq>,
-) -> Result<Option<Version>> {
+) -> SqliteResult<Option<Version>> {
     let Some(requirement) = requirement else {
         let sql = select_versions!("WHERE p.id = ?1 AND v.key = p.latest");
         return one(tables, sql, [prompt.as_str()]);
@@ -189,12 +195,12 @@ fn highest_number(
 }
 
 pub(super) fn list(
-    tables: &Tables,
+    tables: &ReadConnection,
     prompt: PromptId,
     filter: &VersionFilter,
     before: Option<VersionId>,
     rows: usize,
-) -> Result<Vec<Version>> {
+) -> SqliteResult<Vec<Version>> {
     let read = || -> rusqlite::Result<Vec<Version>> {
         let end = match before {
             None => (i64::MAX, i64::MAX),
@@ -259,7 +265,7 @@ pub(super) fn numbering(
     connection: &Connection,
     prompt: PromptId,
     major: u32,
-) -> Result<Numbering> {
+) -> SqliteResult<Numbering> {
     connection
         .prepare_cached(
             "SELECT (SELECT max(major) FROM version WHERE prompt = p.key),
@@ -300,19 +306,19 @@ pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredBlob> {
     })
 }
 
-pub(super) fn blob(connection: &Connection, id: BlobId) -> Result<Option<StoredBlob>> {
+pub(super) fn blob(connection: &Connection, id: BlobId) -> SqliteResult<Option<StoredBlob>> {
     connection
         .prepare_cached(select_blobs!("AND ", blob_is!("o", "?1")))
         .and_then(|mut statement| statement.query_row([id.as_bytes()], stored).optional())
         .context("reading a body")
 }
 
-pub(super) fn waiting(connection: &Connection) -> Result<Waiting> {
+pub(super) fn waiting(connection: &Connection) -> SqliteResult<OldestJournaled> {
     connection
         .prepare_cached("SELECT count(*), ifnull(sum(length(body)), 0) FROM blob_journal")
         .and_then(|mut statement| {
             statement.query_row([], |row| {
-                Ok(Waiting {
+                Ok(OldestJournaled {
                     bodies: row.get::<_, u32>(0)?.into(),
                     bytes: row.get::<_, i64>(1)?.unsigned_abs(),
                 })
@@ -321,14 +327,18 @@ pub(super) fn waiting(connection: &Connection) -> Result<Waiting> {
         .context("measuring the journal")
 }
 
-pub(super) fn journal(connection: &Connection, after: u64, most: usize) -> Result<Vec<Journaled>> {
-    let read = || -> rusqlite::Result<Vec<Journaled>> {
+pub(super) fn journal(
+    connection: &Connection,
+    after: u64,
+    most: usize,
+) -> SqliteResult<Vec<JournaledBodies>> {
+    let read = || -> rusqlite::Result<Vec<JournaledBodies>> {
         let mut statement = connection.prepare_cached(
             "SELECT j.blob, o.hash, j.body FROM blob_journal j JOIN blob o ON o.key = j.blob
              WHERE j.blob > ?1 ORDER BY j.blob",
         )?;
         let mut rows = statement.query([i64::try_from(after).unwrap_or(i64::MAX)])?;
-        let mut batch: Vec<Journaled> = Vec::new();
+        let mut batch: Vec<JournaledBodies> = Vec::new();
         let mut sum = 0;
         while let Some(row) = rows.next()? {
             let body: Vec<u8> = row.get(2)?;
@@ -336,7 +346,7 @@ pub(super) fn journal(connection: &Connection, after: u64, most: usize) -> Resul
                 break;
             }
             sum += body.len();
-            batch.push(Journaled {
+            batch.push(JournaledBodies {
                 position: row.get::<_, i64>(0)?.unsigned_abs(),
                 id: BlobId::from_bytes(bytes(row, 1)?),
                 bytes: body,
@@ -347,13 +357,13 @@ pub(super) fn journal(connection: &Connection, after: u64, most: usize) -> Resul
     read().context("reading the journal")
 }
 
-pub(super) fn collectable(
+pub(super) fn unreferenced(
     connection: &Connection,
-    unused: Unused,
+    unused: ReleasedBefore,
     rows: usize,
-) -> Result<Vec<Collectable>> {
-    let collectable = |row: &Row<'_>| {
-        Ok(Collectable {
+) -> SqliteResult<Vec<Unreferenced>> {
+    let unreferenced = |row: &Row<'_>| {
+        Ok(Unreferenced {
             id: BlobId::from_bytes(bytes(row, 0)?),
             size: row.get::<_, u32>(1)?.into(),
         })
@@ -366,7 +376,7 @@ pub(super) fn collectable(
         .and_then(|mut statement| {
             let before = i64::try_from(unused.before).unwrap_or(i64::MAX);
             let rows = statement.query((micros(unused.since), before, limit(rows)))?;
-            collect(rows, collectable)
+            collect(rows, unreferenced)
         })
         .context("searching for unreferenced bodies")
 }

@@ -30,7 +30,7 @@ pub(super) const WORDS: usize = 12;
 const IS_INITIALIZED: usize = 3;
 
 /// The header in memory: two copies, one after the other.
-type Copies = [[AtomicU32; WORDS]; 2];
+type HeaderCopies = [[AtomicU32; WORDS]; 2];
 
 /// The size of a region: SQLite's `WALINDEX_PGSZ`.
 const REGION: i32 = 32 * 1024;
@@ -38,7 +38,7 @@ const REGION: i32 = 32 * 1024;
 /// The header of the WAL index of one file.
 #[derive(Debug)]
 pub(super) struct WalIndex {
-    copies: NonNull<Copies>,
+    copies: NonNull<HeaderCopies>,
     /// Keeps the index mapped, and is not used otherwise.
     _connection: Mutex<Connection>,
 }
@@ -76,7 +76,7 @@ impl WalIndex {
 }
 
 /// Returns the header if both copies agree and are initialized.
-fn agreed([first, second]: &Copies) -> Option<[u32; WORDS]> {
+fn agreed([first, second]: &HeaderCopies) -> Option<[u32; WORDS]> {
     let first = first.each_ref().map(|word| word.load(Ordering::Acquire));
     fence(Ordering::Acquire);
     let second = second.each_ref().map(|word| word.load(Ordering::Acquire));
@@ -85,7 +85,7 @@ fn agreed([first, second]: &Copies) -> Option<[u32; WORDS]> {
 }
 
 /// Returns the address at which the VFS has mapped the header.
-fn map(connection: &Connection) -> Option<NonNull<Copies>> {
+fn map(connection: &Connection) -> Option<NonNull<HeaderCopies>> {
     let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
     // SAFETY: the handle is open, `main` is its file, and for this operation the argument is a
     // place for a pointer to the file, which belongs to the connection
@@ -111,7 +111,7 @@ fn map(connection: &Connection) -> Option<NonNull<Copies>> {
     // created here if it does not exist. The connection has read in WAL mode, so its file is
     // connected to the shared memory.
     let answer = unsafe { map(file, 0, REGION, 0, ptr::from_mut(&mut region).cast()) };
-    let copies = NonNull::new(region.cast::<Copies>())?;
+    let copies = NonNull::new(region.cast::<HeaderCopies>())?;
     (answer == ffi::SQLITE_OK && copies.is_aligned()).then_some(copies)
 }
 
@@ -119,7 +119,7 @@ fn map(connection: &Connection) -> Option<NonNull<Copies>> {
 mod tests {
     use super::*;
 
-    fn copies(first: [u32; WORDS], second: [u32; WORDS]) -> Copies {
+    fn copies(first: [u32; WORDS], second: [u32; WORDS]) -> HeaderCopies {
         [first.map(AtomicU32::new), second.map(AtomicU32::new)]
     }
 

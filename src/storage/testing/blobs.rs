@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{packs, wait_a_moment};
 use crate::model::clock;
 use crate::model::id::BlobId;
-use crate::storage::{Blobs, Error, ErrorKind, Hold};
+use crate::storage::{Blobs, LockGuard, StorageError, StorageErrorKind};
 
 /// Runs all tests, each on a new and empty blob store from `make`.
 pub fn all(make: &dyn Fn() -> Box<dyn Blobs>) {
@@ -78,7 +78,7 @@ pub fn an_empty_blob_store_has_no_bodies(blobs: &dyn Blobs) {
         "a body that was never put was returned"
     );
     assert_eq!(list(blobs), [], "an empty blob store lists a body");
-    let _hold = blobs.hold_all().unwrap();
+    let _hold = blobs.lock_exclusive().unwrap();
     blobs.delete(id).unwrap();
     blobs.sweep().unwrap();
     blobs.flush(&[]).unwrap();
@@ -137,7 +137,7 @@ pub fn a_deleted_body_is_gone(blobs: &dyn Blobs) {
     let (gone, kept) = (BlobId::of(b"gone"), BlobId::of(b"kept"));
     blobs.put(gone, b"gone").unwrap();
     blobs.put(kept, b"kept").unwrap();
-    let hold = blobs.hold_all().unwrap();
+    let hold = blobs.lock_exclusive().unwrap();
     blobs.delete(gone).unwrap();
     blobs.delete(gone).unwrap();
     drop(hold);
@@ -158,7 +158,7 @@ pub fn a_deleted_body_can_be_put_again(blobs: &dyn Blobs) {
         if flushed {
             blobs.flush(&[id]).unwrap();
         }
-        let hold = blobs.hold_all().unwrap();
+        let hold = blobs.lock_exclusive().unwrap();
         blobs.delete(id).unwrap();
         drop(hold);
         blobs.put(id, b"again").unwrap();
@@ -217,7 +217,7 @@ pub fn an_error_of_the_visitor_ends_the_list(blobs: &dyn Blobs) {
     let mut visits = 0;
     let listed = blobs.list(&mut |_| {
         visits += 1;
-        Err(Error::new(ErrorKind::Other, "enough"))
+        Err(StorageError::new(StorageErrorKind::Other, "enough"))
     });
     assert_eq!(
         listed.unwrap_err().to_string(),
@@ -233,7 +233,7 @@ pub fn a_sweep_removes_no_body(blobs: &dyn Blobs) {
     blobs.put(flushed, b"flushed").unwrap();
     blobs.flush(&[flushed]).unwrap();
     blobs.put(unflushed, b"unflushed").unwrap();
-    let hold = blobs.hold_all().unwrap();
+    let hold = blobs.lock_exclusive().unwrap();
     blobs.sweep().unwrap();
     drop(hold);
     for id in [flushed, unflushed] {
@@ -249,7 +249,7 @@ pub fn readers_see_a_body_whole_or_not_at_all(blobs: &dyn Blobs) {
         let writer = scope.spawn(|| {
             for _ in 0..50 {
                 blobs.put(id, &bytes).unwrap();
-                let _hold = blobs.hold_all().unwrap();
+                let _hold = blobs.lock_exclusive().unwrap();
                 blobs.delete(id).unwrap();
             }
         });
@@ -274,14 +274,14 @@ pub fn exclusive_locks_exclude_each_other(blobs: &dyn Blobs) {
     waits(blobs, exclusive, exclusive);
 }
 
-type Take = for<'a> fn(&'a dyn Blobs) -> Box<dyn Hold + 'a>;
+type Take = for<'a> fn(&'a dyn Blobs) -> Box<dyn LockGuard + 'a>;
 
-fn shared<'a>(blobs: &'a dyn Blobs) -> Box<dyn Hold + 'a> {
-    blobs.hold().unwrap()
+fn shared<'a>(blobs: &'a dyn Blobs) -> Box<dyn LockGuard + 'a> {
+    blobs.lock_shared().unwrap()
 }
 
-fn exclusive<'a>(blobs: &'a dyn Blobs) -> Box<dyn Hold + 'a> {
-    blobs.hold_all().unwrap()
+fn exclusive<'a>(blobs: &'a dyn Blobs) -> Box<dyn LockGuard + 'a> {
+    blobs.lock_exclusive().unwrap()
 }
 
 /// Checks that `second` waits while `first` is held, and is granted once it is dropped.

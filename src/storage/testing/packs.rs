@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::blobs::{bodies, get, list};
 use crate::model::id::BlobId;
-use crate::storage::{Blobs, Compacted, Effort, Extent, Hold, Kin};
+use crate::storage::{Blobs, CompactionSummary, DeltaGroup, Effort, Extent, LockGuard};
 
 /// Returns versions of a prompt, each of which shares most of its text with the previous one.
 fn versions(prompt: u64, count: usize) -> Vec<Vec<u8>> {
@@ -20,16 +20,16 @@ fn versions(prompt: u64, count: usize) -> Vec<Vec<u8>> {
 
 fn pack<'a>(
     blobs: &'a dyn Blobs,
-    bodies: impl IntoIterator<Item = (Kin, &'a Vec<u8>)>,
-) -> Box<dyn Hold> {
+    bodies: impl IntoIterator<Item = (DeltaGroup, &'a Vec<u8>)>,
+) -> Box<dyn LockGuard> {
     pack_written(blobs, bodies, hours(0))
 }
 
 fn pack_written<'a>(
     blobs: &'a dyn Blobs,
-    bodies: impl IntoIterator<Item = (Kin, &'a Vec<u8>)>,
+    bodies: impl IntoIterator<Item = (DeltaGroup, &'a Vec<u8>)>,
     written: DateTime<Utc>,
-) -> Box<dyn Hold> {
+) -> Box<dyn LockGuard> {
     let mut pack = blobs.pack(Effort::Quick).unwrap();
     for (kin, bytes) in bodies {
         pack.add(BlobId::of(bytes), bytes, kin, written).unwrap();
@@ -43,7 +43,7 @@ fn hours(hours: i64) -> DateTime<Utc> {
 }
 
 /// Removes all unreferenced bodies, however young.
-fn compact(blobs: &dyn Blobs, extent: Extent, live: &[Vec<u8>]) -> Compacted {
+fn compact(blobs: &dyn Blobs, extent: Extent, live: &[Vec<u8>]) -> CompactionSummary {
     compact_older(blobs, extent, DateTime::<Utc>::MAX_UTC, live)
 }
 
@@ -52,11 +52,11 @@ fn compact_older(
     extent: Extent,
     young_since: DateTime<Utc>,
     live: &[Vec<u8>],
-) -> Compacted {
-    let _hold = blobs.hold_all().unwrap();
-    let mut visit = |visit: &mut dyn FnMut(BlobId, Kin) -> crate::Result<()>| {
+) -> CompactionSummary {
+    let _hold = blobs.lock_exclusive().unwrap();
+    let mut visit = |visit: &mut dyn FnMut(BlobId, DeltaGroup) -> crate::Result<()>| {
         let mut bodies = live.iter();
-        bodies.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
+        bodies.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
     };
     blobs.compact(extent, young_since, &mut visit).unwrap()
 }
@@ -73,7 +73,7 @@ pub fn packed_bodies_are_returned(blobs: &dyn Blobs) {
     let mut all: Vec<Vec<u8>> = bodies().into_iter().map(|(_, bytes)| bytes).collect();
     let kin = all.len();
     all.extend((0..5).flat_map(|prompt| versions(prompt, 70)));
-    let kins = (0..).map(|number: u64| Kin(number.saturating_sub(kin as u64) / 70));
+    let kins = (0..).map(|number: u64| DeltaGroup(number.saturating_sub(kin as u64) / 70));
     drop(pack(blobs, kins.zip(&all)));
     assert_all(blobs, &all, "packed");
     all.reverse();
@@ -100,7 +100,7 @@ pub fn an_unfinished_pack_is_read_by_its_writer_only(blobs: &dyn Blobs) {
     for finished in [false, true] {
         let mut pack = blobs.pack(Effort::Quick).unwrap();
         for bytes in &all {
-            pack.add(BlobId::of(bytes), bytes, Kin(1), hours(0))
+            pack.add(BlobId::of(bytes), bytes, DeltaGroup(1), hours(0))
                 .unwrap();
         }
         for bytes in all.iter().step_by(500).chain(all.last()) {
@@ -116,7 +116,7 @@ pub fn an_unfinished_pack_is_read_by_its_writer_only(blobs: &dyn Blobs) {
         }
         assert_eq!(pack.get(BlobId::of(b"other")).unwrap(), None);
         // A sweep removes only files of writers that have ended.
-        let hold = blobs.hold_all().unwrap();
+        let hold = blobs.lock_exclusive().unwrap();
         blobs.sweep().unwrap();
         drop(hold);
         match finished {
@@ -138,9 +138,13 @@ pub fn an_empty_pack_is_not_stored(blobs: &dyn Blobs) {
 /// Bodies that no version uses are removed, and referenced bodies remain.
 pub fn unreferenced_bodies_are_removed(blobs: &dyn Blobs) {
     let all = versions(1, 200);
-    drop(pack(blobs, all.iter().map(|bytes| (Kin(1), bytes))));
+    drop(pack(blobs, all.iter().map(|bytes| (DeltaGroup(1), bytes))));
     let before = compact(blobs, Extent::Wasteful, &all);
-    assert_eq!(before, Compacted::default(), "no body is unreferenced");
+    assert_eq!(
+        before,
+        CompactionSummary::default(),
+        "no body is unreferenced"
+    );
     let live: Vec<Vec<u8>> = all.iter().skip(3).step_by(7).cloned().collect();
     let compacted = compact(blobs, Extent::Wasteful, &live);
     assert_eq!(compacted.bodies, (all.len() - live.len()) as u64);
@@ -164,7 +168,7 @@ pub fn unreferenced_bodies_are_removed(blobs: &dyn Blobs) {
 pub fn young_unreferenced_bodies_remain(blobs: &dyn Blobs) {
     let parts: Vec<Vec<Vec<u8>>> = (0..3).map(|part| versions(part, 20)).collect();
     for (part, day) in parts.iter().zip([0, 24, 48]) {
-        let bodies = part.iter().map(|bytes| (Kin(1), bytes));
+        let bodies = part.iter().map(|bytes| (DeltaGroup(1), bytes));
         drop(pack_written(blobs, bodies, hours(day)));
     }
     let live = &parts[1][..3];
@@ -181,7 +185,7 @@ pub fn young_unreferenced_bodies_remain(blobs: &dyn Blobs) {
         for extent in [Extent::Wasteful, Extent::All] {
             compact_older(blobs, extent, hours(-2), live);
             left("nothing is old", [20, 20, 20]);
-            let hold = blobs.hold_all().unwrap();
+            let hold = blobs.lock_exclusive().unwrap();
             blobs.join_packs().unwrap();
             drop(hold);
             left("joined", [20, 20, 20]);
@@ -205,7 +209,7 @@ pub fn young_unreferenced_bodies_remain(blobs: &dyn Blobs) {
 pub fn the_younger_copy_counts(blobs: &dyn Blobs) {
     let all = versions(1, 10);
     for day in [48, 0, 24] {
-        let bodies = all.iter().map(|bytes| (Kin(1), bytes));
+        let bodies = all.iter().map(|bytes| (DeltaGroup(1), bytes));
         drop(pack_written(blobs, bodies, hours(day)));
     }
     compact_older(blobs, Extent::All, hours(-2), &all);
@@ -219,11 +223,11 @@ pub fn the_younger_copy_counts(blobs: &dyn Blobs) {
 pub fn everything_can_be_repacked(blobs: &dyn Blobs) {
     let all: Vec<Vec<u8>> = (0..4).flat_map(|prompt| versions(prompt, 40)).collect();
     for part in all.chunks(30) {
-        drop(pack(blobs, part.iter().map(|bytes| (Kin(1), bytes))));
+        drop(pack(blobs, part.iter().map(|bytes| (DeltaGroup(1), bytes))));
     }
     drop(pack(
         blobs,
-        all.iter().take(10).map(|bytes| (Kin(1), bytes)),
+        all.iter().take(10).map(|bytes| (DeltaGroup(1), bytes)),
     ));
     let mut live = all[20..].to_vec();
     // Versions may share a body.
@@ -237,7 +241,7 @@ pub fn everything_can_be_repacked(blobs: &dyn Blobs) {
 /// The bodies of a pack count as referenced while its lock is held.
 pub fn a_locked_pack_is_not_changed(blobs: &dyn Blobs) {
     let all = versions(1, 10);
-    let held = pack(blobs, all.iter().map(|bytes| (Kin(1), bytes)));
+    let held = pack(blobs, all.iter().map(|bytes| (DeltaGroup(1), bytes)));
     for extent in [Extent::Wasteful, Extent::All] {
         compact(blobs, extent, &[]);
         assert_all(blobs, &all, "held");
@@ -251,8 +255,8 @@ pub fn a_locked_pack_is_not_changed(blobs: &dyn Blobs) {
 pub fn joined_packs_have_every_body(blobs: &dyn Blobs) {
     let all = versions(1, 300);
     for part in all.chunks(10) {
-        drop(pack(blobs, part.iter().map(|bytes| (Kin(1), bytes))));
-        let _hold = blobs.hold_all().unwrap();
+        drop(pack(blobs, part.iter().map(|bytes| (DeltaGroup(1), bytes))));
+        let _hold = blobs.lock_exclusive().unwrap();
         blobs.join_packs().unwrap();
     }
     assert_all(blobs, &all, "joined");
@@ -269,8 +273,8 @@ pub fn joined_packs_have_every_body(blobs: &dyn Blobs) {
 pub fn a_body_can_be_loose_and_packed(blobs: &dyn Blobs) {
     let (id, bytes) = (BlobId::of(b"{}"), b"{}".to_vec());
     blobs.put(id, &bytes).unwrap();
-    drop(pack(blobs, [(Kin(1), &bytes)]));
-    let hold = blobs.hold_all().unwrap();
+    drop(pack(blobs, [(DeltaGroup(1), &bytes)]));
+    let hold = blobs.lock_exclusive().unwrap();
     blobs.delete(id).unwrap();
     drop(hold);
     assert_all(blobs, std::slice::from_ref(&bytes), "its pack contains it");
@@ -282,19 +286,19 @@ pub fn a_body_can_be_loose_and_packed(blobs: &dyn Blobs) {
 /// A referenced body is found at any time, whatever is done to packs.
 pub fn readers_find_bodies_while_packs_are_rewritten(blobs: &dyn Blobs) {
     let all = versions(1, 60);
-    drop(pack(blobs, all.iter().map(|bytes| (Kin(1), bytes))));
+    drop(pack(blobs, all.iter().map(|bytes| (DeltaGroup(1), bytes))));
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for round in 0..20_u64 {
                 let more = versions(100 + round, 10);
-                drop(pack(blobs, more.iter().map(|bytes| (Kin(2), bytes))));
+                drop(pack(blobs, more.iter().map(|bytes| (DeltaGroup(2), bytes))));
                 match round % 3 {
                     0 => compact(blobs, Extent::All, &all),
                     1 => compact(blobs, Extent::Wasteful, &all),
                     _ => {
-                        let _hold = blobs.hold_all().unwrap();
+                        let _hold = blobs.lock_exclusive().unwrap();
                         blobs.join_packs().unwrap();
-                        Compacted::default()
+                        CompactionSummary::default()
                     }
                 };
             }

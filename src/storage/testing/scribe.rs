@@ -11,7 +11,7 @@ use crate::model::record::{
     Change, Durability, Operation, OperationContent, OperationKind, PromptState, RecordedInputs,
     Version,
 };
-use crate::storage::{Index, Result, Transaction};
+use crate::storage::{Index, StorageResult, Transaction};
 
 /// Writes a history into an index.
 ///
@@ -143,7 +143,7 @@ impl<'a> Scribe<'a> {
     }
 
     /// Writes an operation with these changes, and returns the index's error if it fails.
-    pub fn try_write(&mut self, changes: Vec<Change>) -> Result<Operation> {
+    pub fn try_write(&mut self, changes: Vec<Change>) -> StorageResult<Operation> {
         self.seconds += 1;
         let mut transaction = self.index.transaction(Durability::Full)?;
         let operation = append(&mut *transaction, self.now(), changes)?;
@@ -166,7 +166,7 @@ pub(super) fn append(
     transaction: &mut dyn Transaction,
     at: DateTime<Utc>,
     changes: Vec<Change>,
-) -> Result<Operation> {
+) -> StorageResult<Operation> {
     let last = transaction.last_operation()?;
     let (number, id) = last.unwrap_or((0, OperationId::ROOT));
     let (operation, text) = operation(number + 1, id, at, changes);

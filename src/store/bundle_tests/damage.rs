@@ -1,7 +1,7 @@
 //! Tests that files which are not bundles, or damaged ones, are refused before anything is written.
 
 use super::*;
-use crate::fs::checksummed_file::{FileError, Kind, Sealer};
+use crate::fs::checksummed_file::{ChecksumWriter, FileError, FileKind};
 
 /// Checks that a store refuses a bundle and does not change. Returns the reason.
 fn refuses(store: &Store, bundle: &[u8]) -> String {
@@ -9,7 +9,7 @@ fn refuses(store: &Store, bundle: &[u8]) -> String {
     let index = &*store.inner.index;
     let before = index.change_mark().or_else(|| index.change_mark());
     let error = match import(store, bundle) {
-        Err(error @ (Error::File(_) | Error::Contradiction { .. })) => error.to_string(),
+        Err(error @ (Error::File(_) | Error::MergeConflict { .. })) => error.to_string(),
         other => panic!("{other:?}"),
     };
     assert!(before.is_some());
@@ -44,11 +44,11 @@ fn every_byte_counts() {
 
 /// Returns the content with a valid seal.
 fn sealed(content: &[u8]) -> Vec<u8> {
-    let kind = Kind {
+    let kind = FileKind {
         name: "bundle",
         format: 1,
     };
-    let mut sealer = Sealer::new(Vec::new(), kind).unwrap();
+    let mut sealer = ChecksumWriter::new(Vec::new(), kind).unwrap();
     sealer.write_all(content).unwrap();
     sealer.finish().unwrap().0
 }

@@ -10,7 +10,7 @@ fn copy(bundle: &[u8]) -> Store {
     store
 }
 
-fn counts(imported: &Imported) -> (u64, u64, bool) {
+fn counts(imported: &ImportSummary) -> (u64, u64, bool) {
     (imported.present, imported.appended, imported.merged)
 }
 
@@ -24,7 +24,7 @@ fn refuses(store: &Store, bundle: &[u8]) -> (u64, String) {
         "{error}"
     );
     match error {
-        Error::Contradiction {
+        Error::MergeConflict {
             operation, reason, ..
         } => (operation, reason),
         other => panic!("{other:?}"),

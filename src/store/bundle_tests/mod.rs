@@ -26,7 +26,7 @@ pub(crate) fn export(store: &Store) -> Vec<u8> {
     file
 }
 
-fn import(store: &Store, bundle: &[u8]) -> Result<Imported> {
+fn import(store: &Store, bundle: &[u8]) -> Result<ImportSummary> {
     store.import_bundle(Cursor::new(bundle))
 }
 
@@ -102,7 +102,7 @@ fn fill(store: &Store) {
     undo(store, moment(15), vec![14], vec![back]);
     scribe.delete_version(1, 6);
     scribe.forget(&[BlobId::of(&body(4)), BlobId::of(&body(6))]);
-    store.settle(|_| ()).unwrap();
+    store.checkpoint(|_| ()).unwrap();
     scribe.commit(1, 7, "3.0"); // 17
     let back = environment_change(prompt_id(1), "production", Some(version_id(2)), None);
     undo(store, moment(100), vec![5], vec![back]); // 18
@@ -144,7 +144,7 @@ fn export_and_import_preserve_a_store() {
             assert_eq!(tables(target), tables(&source), "{at}");
             assert_eq!(export(target), bundle, "{at}");
             is_sound(target);
-            target.settle(|_| ()).unwrap();
+            target.checkpoint(|_| ()).unwrap();
             assert_eq!(export(target), bundle, "settled, {at}");
             is_sound(target);
         }
@@ -218,7 +218,7 @@ fn a_damaged_body_is_never_exported() {
     std::fs::write(&path, body(3)).unwrap();
     for _ in 0..2 {
         match store.export_bundle(std::io::sink()) {
-            Err(Error::Damaged { blob, .. }) => assert_eq!(blob, id),
+            Err(Error::CorruptBody { blob, .. }) => assert_eq!(blob, id),
             other => panic!("{other:?}"),
         }
         let _ = std::fs::remove_file(&path);

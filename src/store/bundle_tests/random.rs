@@ -119,7 +119,7 @@ proptest! {
                     prop_assert_eq!(import(store, bundle).unwrap().appended, 0);
                     prop_assert_eq!(export(store), once);
                 }
-                Err(Error::Contradiction { .. }) => prop_assert_eq!(&export(store), own),
+                Err(Error::MergeConflict { .. }) => prop_assert_eq!(&export(store), own),
                 Err(other) => panic!("{other:?}"),
             }
             is_sound(store);

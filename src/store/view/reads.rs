@@ -3,14 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::history::{Holding, Moment, Past, PastPrompts, find_moment, holders};
-use crate::engine::{find_prompt, find_prompt_ever};
+use crate::engine::history::{
+    EnvironmentLogEntry, HistoricalSnapshot, Moment, ReplayCache, environment_log, find_moment,
+};
+use crate::engine::{find_prompt, find_prompt_or_deleted};
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptId};
 use crate::model::record::{Environment, Operation, OperationFilter, Prompt, PromptFilter};
 use crate::model::version_number::PromptRef;
 use crate::storage::Snapshot;
-use crate::store::handle::Inner;
+use crate::store::handle::StoreShared;
 
 /// Reads of a store, as it is now or as it was at an earlier moment.
 ///
@@ -37,15 +39,15 @@ use crate::store::handle::Inner;
 /// ```
 #[derive(Clone)]
 pub struct View {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) inner: Arc<StoreShared>,
     /// None for the present.
-    pub(crate) past: Option<Arc<PastMoment>>,
+    pub(crate) past: Option<Arc<HistoricalMoment>>,
 }
 
 /// An earlier moment, and the prompts that were replayed for it so far.
-pub(crate) struct PastMoment {
+pub(crate) struct HistoricalMoment {
     until: u64,
-    prompts: PastPrompts,
+    prompts: ReplayCache,
 }
 
 impl fmt::Debug for View {
@@ -59,7 +61,7 @@ impl fmt::Debug for View {
 
 impl View {
     /// Creates a view that always shows the current state.
-    pub(crate) fn of_the_present(inner: Arc<Inner>) -> Self {
+    pub(crate) fn of_the_present(inner: Arc<StoreShared>) -> Self {
         Self { inner, past: None }
     }
 
@@ -73,15 +75,15 @@ impl View {
     /// # Errors
     ///
     /// [`OperationNotFound`](Error::OperationNotFound) if the view does not contain the operation;
-    /// [`Backend`](Error::Backend) if the index failed.
+    /// [`Storage`](Error::Storage) if the index failed.
     pub fn at(&self, moment: impl Into<Moment>) -> Result<Self> {
         let moment = moment.into();
         let until = self.look(|snapshot| find_moment(snapshot, &moment))?;
         Ok(Self {
             inner: Arc::clone(&self.inner),
-            past: Some(Arc::new(PastMoment {
+            past: Some(Arc::new(HistoricalMoment {
                 until,
-                prompts: PastPrompts::default(),
+                prompts: ReplayCache::default(),
             })),
         })
     }
@@ -102,7 +104,11 @@ impl View {
             let present = self.inner.index.snapshot()?;
             let answer = match &self.past {
                 None => look(&**present),
-                Some(past) => look(&Past::new(&**present, past.until, &past.prompts)),
+                Some(past) => look(&HistoricalSnapshot::new(
+                    &**present,
+                    past.until,
+                    &past.prompts,
+                )),
             };
             if present.is_consistent() {
                 return answer;
@@ -114,12 +120,12 @@ impl View {
         match (attempt(), &self.past) {
             // The body may have been garbage-collected after the snapshot was taken. In a newer
             // snapshot, a deleted version is not found, and a damaged body is still damaged.
-            (Err(Error::Damaged { .. }), None) => attempt(),
+            (Err(Error::CorruptBody { .. }), None) => attempt(),
             // For an earlier moment, a newer snapshot only shows whether the body is still stored.
-            (Err(Error::Damaged { blob, reason }), Some(_)) => {
+            (Err(Error::CorruptBody { blob, reason }), Some(_)) => {
                 Err(match self.inner.index.snapshot()?.blob(blob)? {
                     None => Error::BodyCollected { blob },
-                    Some(_) => Error::Damaged { blob, reason },
+                    Some(_) => Error::CorruptBody { blob, reason },
                 })
             }
             (answer, _) => answer,
@@ -132,7 +138,7 @@ impl View {
     ///
     /// [`PromptNotFound`](Error::PromptNotFound) if there is none;
     /// [`AmbiguousPrompt`](Error::AmbiguousPrompt) if several prompts have this name;
-    /// [`Backend`](Error::Backend) if the index failed.
+    /// [`Storage`](Error::Storage) if the index failed.
     pub fn prompt<P>(&self, prompt: P) -> Result<Prompt>
     where
         P: TryInto<PromptRef>,
@@ -159,7 +165,7 @@ impl View {
     /// # Errors
     ///
     /// [`PromptNotFound`](Error::PromptNotFound) if `before` was never a prompt;
-    /// [`Backend`](Error::Backend) if the index failed.
+    /// [`Storage`](Error::Storage) if the index failed.
     pub fn prompts(
         &self,
         filter: &PromptFilter,
@@ -178,7 +184,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend) if the index failed.
+    /// [`Storage`](Error::Storage) if the index failed.
     pub fn prompt_count(&self) -> Result<u64> {
         self.look(|snapshot| Ok(snapshot.prompt_count()?))
     }
@@ -187,7 +193,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend) if the index failed.
+    /// [`Storage`](Error::Storage) if the index failed.
     pub fn tags(&self) -> Result<Vec<String>> {
         self.look(|snapshot| Ok(snapshot.tags()?))
     }
@@ -196,7 +202,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend) if the index failed.
+    /// [`Storage`](Error::Storage) if the index failed.
     pub fn environment_names(&self) -> Result<Vec<EnvironmentName>> {
         self.look(|snapshot| Ok(snapshot.environment_names()?))
     }
@@ -225,7 +231,12 @@ impl View {
     /// # Errors
     ///
     /// As [`prompt`](Self::prompt), unless the prompt is given by its id.
-    pub fn holders<P, E>(&self, prompt: P, environment: E, limit: usize) -> Result<Vec<Holding>>
+    pub fn environment_log<P, E>(
+        &self,
+        prompt: P,
+        environment: E,
+        limit: usize,
+    ) -> Result<Vec<EnvironmentLogEntry>>
     where
         P: TryInto<PromptRef>,
         E: TryInto<EnvironmentName>,
@@ -233,8 +244,8 @@ impl View {
     {
         let (prompt, environment) = (prompt.try_into()?, environment.try_into()?);
         self.look(|snapshot| {
-            let id = find_prompt_ever(snapshot, &prompt)?;
-            holders(snapshot, id, &environment, limit)
+            let id = find_prompt_or_deleted(snapshot, &prompt)?;
+            environment_log(snapshot, id, &environment, limit)
         })
     }
 
@@ -244,7 +255,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Backend`](Error::Backend) if the index failed.
+    /// [`Storage`](Error::Storage) if the index failed.
     pub fn operations(
         &self,
         filter: &OperationFilter,

@@ -20,9 +20,9 @@ use crate::model::id::{BlobId, EnvironmentName, VersionId};
 #[cfg(feature = "server")]
 use crate::model::record::Environment;
 use crate::model::record::{Version, VersionCounts, VersionFilter};
-use crate::model::version_number::{PromptRef, Spec};
+use crate::model::version_number::{PromptRef, VersionSpec};
 use crate::storage::Snapshot;
-use crate::template::mode::{Filled, Mode};
+use crate::template::mode::{RenderMode, RenderedBody};
 use crate::template::{Partials, Uses, ValidationError};
 
 /// A body with its variables and partials filled in.
@@ -33,7 +33,7 @@ pub struct Rendered {
     pub version: Version,
     /// The filled body.
     pub body: Json,
-    /// The errors that [`Mode::Helicone`] found.
+    /// The errors that [`RenderMode::Helicone`] found.
     ///
     /// Strict mode returns an error instead, so the list is empty.
     pub errors: Vec<ValidationError>,
@@ -66,11 +66,11 @@ impl View {
     ///
     /// As [`prompt`](Self::prompt); [`VersionNotFound`](Error::VersionNotFound),
     /// [`EnvironmentNotFound`](Error::EnvironmentNotFound) or
-    /// [`ForeignVersion`](Error::ForeignVersion) if the prompt has no such version;
-    /// [`Invalid`](Error::Invalid) if the text is not a spec.
+    /// [`ForeignVersion`](Error::MismatchedVersion) if the prompt has no such version;
+    /// [`InvalidArgument`](Error::InvalidArgument) if the text is not a spec.
     pub fn version<S>(&self, spec: S) -> Result<Version>
     where
-        S: TryInto<Spec>,
+        S: TryInto<VersionSpec>,
         Error: From<S::Error>,
     {
         let spec = spec.try_into()?;
@@ -84,7 +84,7 @@ impl View {
     /// Returns the version that a spec selects now.
     ///
     /// The version is shared by all callers until its prompt is changed.
-    pub(crate) fn shared_version(&self, spec: &Spec) -> Result<Arc<Version>> {
+    pub(crate) fn shared_version(&self, spec: &VersionSpec) -> Result<Arc<Version>> {
         let known = &self.inner.resolved;
         let mark = self.inner.index.change_mark();
         if let Some(version) = known.version(mark, spec) {
@@ -111,7 +111,7 @@ impl View {
     /// The call takes microseconds and does not wait for the disk, so a thread that must not block
     /// can use it.
     #[cfg(feature = "server")]
-    pub(crate) fn remembered_version(&self, spec: &Spec) -> Option<Arc<Version>> {
+    pub(crate) fn remembered_version(&self, spec: &VersionSpec) -> Option<Arc<Version>> {
         let mark = self.inner.index.change_mark();
         self.inner.resolved.version(mark, spec)
     }
@@ -188,17 +188,17 @@ impl View {
     ///
     /// Resolved specs are cached in memory and shared by all callers, until any process changes
     /// their prompt. A cached answer takes a few hundred nanoseconds. A third of this is saved by
-    /// creating a [`Spec`] once and passing it by reference.
+    /// creating a [`VersionSpec`] once and passing it by reference.
     ///
     /// # Errors
     ///
-    /// - [`Damaged`](Error::Damaged) if the body's bytes do not match its address.
+    /// - [`Damaged`](Error::CorruptBody) if the body's bytes do not match its address.
     /// - [`BodyCollected`](Error::BodyCollected) for a view of an earlier moment, if the body was
     ///   removed by garbage collection and is not in this handle's memory.
     /// - As [`version`](Self::version).
     pub fn resolve<S>(&self, spec: S) -> Result<Arc<Resolved>>
     where
-        S: TryInto<Spec>,
+        S: TryInto<VersionSpec>,
         Error: From<S::Error>,
     {
         let spec = spec.try_into()?;
@@ -224,7 +224,7 @@ impl View {
         })
     }
 
-    fn read_resolved(&self, snapshot: &dyn Snapshot, spec: &Spec) -> Result<Arc<Resolved>> {
+    fn read_resolved(&self, snapshot: &dyn Snapshot, spec: &VersionSpec) -> Result<Arc<Resolved>> {
         let version = Arc::new(find_version(snapshot, spec)?);
         let body = self.inner.bodies.read(snapshot, version.blob)?;
         Ok(Arc::new(Resolved { version, body }))
@@ -239,7 +239,7 @@ impl View {
     /// As [`resolve`](Self::resolve).
     pub fn contract<S>(&self, spec: S) -> Result<Contract>
     where
-        S: TryInto<Spec>,
+        S: TryInto<VersionSpec>,
         Error: From<S::Error>,
     {
         let (_, body, partials) = self.read_with_partials(&spec.try_into()?)?;
@@ -255,8 +255,8 @@ impl View {
     /// As [`resolve`](Self::resolve).
     pub fn breakages<A, B>(&self, from: A, to: B) -> Result<Vec<Breakage>>
     where
-        A: TryInto<Spec>,
-        B: TryInto<Spec>,
+        A: TryInto<VersionSpec>,
+        B: TryInto<VersionSpec>,
         Error: From<A::Error> + From<B::Error>,
     {
         Ok(breakages(&self.contract(from)?, &self.contract(to)?))
@@ -274,13 +274,19 @@ impl View {
     /// - [`Unrenderable`](Error::Unrenderable) in Helicone mode, for a body that Helicone's client
     ///   refuses.
     /// - As [`resolve`](Self::resolve).
-    pub fn render<S>(&self, spec: S, inputs: &Map<String, Value>, mode: Mode) -> Result<Rendered>
+    pub fn render<S>(
+        &self,
+        spec: S,
+        inputs: &Map<String, Value>,
+        mode: RenderMode,
+    ) -> Result<Rendered>
     where
-        S: TryInto<Spec>,
+        S: TryInto<VersionSpec>,
         Error: From<S::Error>,
     {
         let (version, body, partials) = self.read_with_partials(&spec.try_into()?)?;
-        let Filled { body, errors } = mode.fill(body.text(), body.json(), inputs, &partials)?;
+        let RenderedBody { body, errors } =
+            mode.fill(body.text(), body.json(), inputs, &partials)?;
         Ok(Rendered {
             version,
             body,
@@ -299,9 +305,9 @@ impl View {
     ///
     /// - [`Freeze`](Error::Freeze) if partials cannot be filled. It lists the problems of all
     ///   prompts.
-    /// - [`Damaged`](Error::Damaged) or [`BodyCollected`](Error::BodyCollected), as
+    /// - [`Damaged`](Error::CorruptBody) or [`BodyCollected`](Error::BodyCollected), as
     ///   [`resolve`](Self::resolve).
-    /// - [`Invalid`](Error::Invalid) if the text is not the name of an environment.
+    /// - [`InvalidArgument`](Error::InvalidArgument) if the text is not the name of an environment.
     pub fn freeze<E>(&self, environment: E) -> Result<Frozen>
     where
         E: TryInto<EnvironmentName>,
@@ -318,8 +324,8 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`BodyNotFound`](Error::BodyNotFound) if no such body is stored; [`Damaged`](Error::Damaged)
-    /// if its bytes do not match the address; [`Backend`](Error::Backend) if the index or the blob
+    /// [`BodyNotFound`](Error::BodyNotFound) if no such body is stored; [`Damaged`](Error::CorruptBody)
+    /// if its bytes do not match the address; [`Storage`](Error::Storage) if the index or the blob
     /// store failed.
     pub fn body(&self, blob: BlobId) -> Result<Body> {
         self.look(|snapshot| match snapshot.blob(blob)? {
@@ -328,7 +334,7 @@ impl View {
         })
     }
 
-    fn read_with_partials(&self, spec: &Spec) -> Result<(Version, Body, Partials)> {
+    fn read_with_partials(&self, spec: &VersionSpec) -> Result<(Version, Body, Partials)> {
         self.read(spec, |snapshot, body| {
             gather_partials(
                 snapshot,
@@ -341,7 +347,7 @@ impl View {
     /// Reads a version, its body, and more data of the caller's choice, all at one moment.
     fn read<T>(
         &self,
-        spec: &Spec,
+        spec: &VersionSpec,
         more: impl Fn(&dyn Snapshot, &Body) -> Result<T>,
     ) -> Result<(Version, Body, T)> {
         self.look(|snapshot| {
@@ -370,7 +376,7 @@ fn list(
 ) -> Result<Vec<Version>> {
     let prompt = find_prompt(snapshot, prompt)?;
     match before {
-        Some(id) if snapshot.version_ever(id)?.is_none() => Err(Error::VersionNotFound {
+        Some(id) if snapshot.version_even_deleted(id)?.is_none() => Err(Error::VersionNotFound {
             prompt: Some(prompt),
             selector: id.into(),
         }),
@@ -391,9 +397,9 @@ mod tests {
         let new = NewPrompt::new("greeting", r#"{"messages": []}"#).unwrap();
         let created = store.create_prompt(new).unwrap();
         // A checkpoint commits too, and could do so at any time.
-        store.settle(|_| ()).unwrap();
+        store.checkpoint(|_| ()).unwrap();
 
-        let production = Spec::new(created.prompt.id, EnvironmentName::production());
+        let production = VersionSpec::new(created.prompt.id, EnvironmentName::production());
         assert_eq!(
             store.remembered_version(&production),
             None,

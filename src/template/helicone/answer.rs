@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::template::budget::{LIMIT, TooLarge};
-use crate::template::place::{Path, Place};
+use crate::template::place::{LocationPath, TextLocation};
 use crate::template::variable::VariableType;
 
 /// The result of [`merge`](super::merge()). As JSON: `{"body": …, "errors": […]}`.
@@ -41,7 +41,7 @@ pub enum MergeError {
     Shape {
         /// The place of the value. Messages are counted together: the saved ones, then the
         /// caller's.
-        place: Place,
+        place: TextLocation,
         /// The shape that was found.
         found: &'static str,
         /// The shape that was expected.
@@ -57,7 +57,11 @@ pub enum MergeError {
 }
 
 impl MergeError {
-    pub(super) fn shape(place: &Path, found: Option<&Value>, expected: &'static str) -> Self {
+    pub(super) fn shape(
+        place: &LocationPath,
+        found: Option<&Value>,
+        expected: &'static str,
+    ) -> Self {
         let found = match found {
             None => "missing",
             Some(Value::Null) => "null",

@@ -5,23 +5,23 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::answer::ValidationError;
-use crate::template::budget::{Budget, TooLarge};
+use crate::template::budget::{FillBudget, TooLarge};
 use crate::template::javascript::{is_numeric, is_truthy, text};
-use crate::template::tag::{Piece, VariableTag, pieces, variables};
+use crate::template::tag::{TagPiece, VariableTag, pieces, variables};
 use crate::template::variable::{VariableType, is_boolean};
 
 /// Fills texts and sections, and collects the inputs that were not accepted.
-pub(super) struct Filler<'a> {
+pub(super) struct HeliconeFiller<'a> {
     inputs: &'a Map<String, Value>,
     partial_texts: &'a Map<String, Value>,
     /// Whether the inputs of number variables are numeric. Cached, because an input may be long and
     /// used often.
     numeric: HashMap<&'a str, bool>,
-    budget: Budget,
+    budget: FillBudget,
     pub(super) errors: Vec<ValidationError>,
 }
 
-impl<'a> Filler<'a> {
+impl<'a> HeliconeFiller<'a> {
     pub(super) fn new(
         inputs: &'a Map<String, Value>,
         partial_texts: &'a Map<String, Value>,
@@ -30,7 +30,7 @@ impl<'a> Filler<'a> {
             inputs,
             partial_texts,
             numeric: HashMap::new(),
-            budget: Budget::new(),
+            budget: FillBudget::new(),
             errors: Vec::new(),
         }
     }
@@ -53,12 +53,12 @@ impl<'a> Filler<'a> {
         }
         let (inputs, partial_texts) = (self.inputs, self.partial_texts);
         let expanded = replace(text, &mut self.budget, |piece| match piece {
-            Piece::Partial(tag) => partial_texts.get(tag.raw).filter(|value| !value.is_null()),
-            Piece::Variable(_) | Piece::Text(_) => None,
+            TagPiece::Partial(tag) => partial_texts.get(tag.raw).filter(|value| !value.is_null()),
+            TagPiece::Variable(_) | TagPiece::Text(_) => None,
         })?;
         *text = replace(&expanded, &mut self.budget, |piece| match piece {
-            Piece::Variable(tag) => inputs.get(tag.name).filter(|value| is_truthy(value)),
-            Piece::Partial(_) | Piece::Text(_) => None,
+            TagPiece::Variable(tag) => inputs.get(tag.name).filter(|value| is_truthy(value)),
+            TagPiece::Partial(_) | TagPiece::Text(_) => None,
         })?;
         Ok(())
     }
@@ -160,8 +160,8 @@ impl<'a> Filler<'a> {
     fn section_text(&mut self, text: &str) -> Result<String, TooLarge> {
         let inputs = self.inputs;
         replace(text, &mut self.budget, |piece| match piece {
-            Piece::Variable(tag) => inputs.get(tag.name).filter(|value| !value.is_null()),
-            Piece::Partial(_) | Piece::Text(_) => None,
+            TagPiece::Variable(tag) => inputs.get(tag.name).filter(|value| !value.is_null()),
+            TagPiece::Partial(_) | TagPiece::Text(_) => None,
         })
     }
 
@@ -194,8 +194,8 @@ impl<'a> Filler<'a> {
 /// Replaces the tags of a text by values; a tag without a value stays.
 fn replace<'v>(
     template: &str,
-    budget: &mut Budget,
-    value_of: impl Fn(Piece<'_>) -> Option<&'v Value>,
+    budget: &mut FillBudget,
+    value_of: impl Fn(TagPiece<'_>) -> Option<&'v Value>,
 ) -> Result<String, TooLarge> {
     let mut out = String::with_capacity(template.len());
     for piece in pieces(template) {
@@ -231,7 +231,7 @@ mod tests {
             partial("{{hcp:abc123:0}}", "[{{hc:s:number}}]"),
             partial("{{hcp:abc123:1}}", "{{hc:s"),
         ]);
-        let mut filler = Filler::new(&inputs, &partials);
+        let mut filler = HeliconeFiller::new(&inputs, &partials);
         let mut text = text.to_owned();
         filler.text(&mut text).unwrap();
         (
@@ -246,7 +246,7 @@ mod tests {
 
     fn section_of(json: Value) -> (Value, Vec<(String, String)>) {
         let (inputs, partials) = (inputs(), Map::new());
-        let mut filler = Filler::new(&inputs, &partials);
+        let mut filler = HeliconeFiller::new(&inputs, &partials);
         let filled = filler.section(&json).unwrap();
         let errors = filler.errors.into_iter();
         (

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::answer::{MergeError, Merged};
-use super::fill::Filler;
-use crate::template::budget::{Budget, TooLarge};
+use super::fill::HeliconeFiller;
+use crate::template::budget::{FillBudget, TooLarge};
 use crate::template::javascript::is_truthy;
 use crate::template::partials::{Partials, message_text};
-use crate::template::place::{Path, Step};
-use crate::template::tag::{Piece, pieces};
+use crate::template::place::{LocationPath, LocationStep};
+use crate::template::tag::{TagPiece, pieces};
 use crate::template::uses::texts;
 
 /// The parameters that select and fill a prompt; they are not part of the request.
@@ -54,7 +54,7 @@ pub fn merge(
 ) -> Result<Merged, MergeError> {
     let saved = source
         .as_object()
-        .ok_or_else(|| MergeError::shape(&Path::new("body"), Some(source), "an object"))?;
+        .ok_or_else(|| MergeError::shape(&LocationPath::new("body"), Some(source), "an object"))?;
     let no_inputs = Map::new();
     let inputs = inputs_of(params)?.unwrap_or(&no_inputs);
 
@@ -77,10 +77,10 @@ pub fn merge(
         .filter(|format| !format.is_null());
     let format = format.or(saved.get("response_format"));
 
-    let mut filler = Filler::new(inputs, partial_texts);
+    let mut filler = HeliconeFiller::new(inputs, partial_texts);
     for (index, message) in messages.iter_mut().enumerate() {
-        let mut path = Path::new("messages");
-        path.within(Step::Index(index), |path| {
+        let mut path = LocationPath::new("messages");
+        path.within(LocationStep::Index(index), |path| {
             fill_message(message, &mut filler, path)
         })?;
     }
@@ -142,7 +142,7 @@ fn inputs_of(params: &Map<String, Value>) -> Result<Option<&Map<String, Value>>,
     match params.get("inputs") {
         Some(Value::Object(inputs)) => Ok(Some(inputs)),
         Some(inputs) if is_truthy(inputs) && !inputs.is_array() => {
-            let place = Path::new("parameters: inputs");
+            let place = LocationPath::new("parameters: inputs");
             Err(MergeError::shape(&place, Some(inputs), "an object"))
         }
         _ => Ok(None),
@@ -153,25 +153,31 @@ fn list(items: Option<&Value>, place: &str) -> Result<Vec<Value>, MergeError> {
     match items {
         None => Ok(Vec::new()),
         Some(Value::Array(items)) => Ok(items.clone()),
-        Some(other) => Err(MergeError::shape(&Path::new(place), Some(other), "a list")),
+        Some(other) => Err(MergeError::shape(
+            &LocationPath::new(place),
+            Some(other),
+            "a list",
+        )),
     }
 }
 
 fn fill_message(
     message: &mut Value,
-    filler: &mut Filler<'_>,
-    path: &mut Path,
+    filler: &mut HeliconeFiller<'_>,
+    path: &mut LocationPath,
 ) -> Result<(), MergeError> {
     if message.is_null() {
         return Err(MergeError::shape(path, Some(message), "a message"));
     }
-    path.within(Step::Member("content"), |path| {
+    path.within(LocationStep::Member("content"), |path| {
         match message.get_mut("content") {
             Some(Value::String(text)) => Ok(filler.text(text)?),
             Some(Value::Array(parts)) => {
                 let mut parts = parts.iter_mut().enumerate();
                 parts.try_for_each(|(index, part)| {
-                    path.within(Step::Index(index), |path| fill_part(part, filler, path))
+                    path.within(LocationStep::Index(index), |path| {
+                        fill_part(part, filler, path)
+                    })
                 })
             }
             _ => Ok(()),
@@ -179,7 +185,11 @@ fn fill_message(
     })
 }
 
-fn fill_part(part: &mut Value, filler: &mut Filler<'_>, path: &mut Path) -> Result<(), MergeError> {
+fn fill_part(
+    part: &mut Value,
+    filler: &mut HeliconeFiller<'_>,
+    path: &mut LocationPath,
+) -> Result<(), MergeError> {
     if part.is_null() {
         return Err(MergeError::shape(path, Some(part), "a content part"));
     }
@@ -188,7 +198,7 @@ fn fill_part(part: &mut Value, filler: &mut Filler<'_>, path: &mut Path) -> Resu
     }
     match part.get_mut("text") {
         Some(Value::String(text)) => Ok(filler.text(text)?),
-        other => path.within(Step::Member("text"), |path| {
+        other => path.within(LocationStep::Member("text"), |path| {
             Err(MergeError::shape(path, other.as_deref(), "a string"))
         }),
     }
@@ -196,13 +206,13 @@ fn fill_part(part: &mut Value, filler: &mut Filler<'_>, path: &mut Path) -> Resu
 
 /// Returns the texts that the client inserts for the partials of a body, by their tags as written.
 fn read_partials(body: &Value, partials: &Partials) -> Result<Map<String, Value>, TooLarge> {
-    let mut budget = Budget::new();
+    let mut budget = FillBudget::new();
     let mut found = Map::new();
     let messages = body.get("messages").and_then(Value::as_array);
     for (_, text) in messages.into_iter().flatten().flat_map(texts) {
         let mut seen = HashSet::new();
         for piece in pieces(text) {
-            if let Piece::Partial(tag) = piece
+            if let TagPiece::Partial(tag) = piece
                 && seen.insert((tag.prompt, tag.index, tag.environment))
                 && !found.contains_key(tag.raw)
                 && let Some(environment) = tag.environment_name()

@@ -6,15 +6,15 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use crate::json::{Text, Tree};
-use crate::template::budget::{Budget, LIMIT, TooLarge};
-use crate::template::expand::Source;
+use crate::json::{JsonString, JsonTree};
+use crate::template::budget::{FillBudget, LIMIT, TooLarge};
+use crate::template::expand::PartialSource;
 use crate::template::javascript;
 use crate::template::partials::{Partials, message, nonempty_texts};
-use crate::template::place::{Path, Step};
+use crate::template::place::{LocationPath, LocationStep};
 use crate::template::problem::{Problem, excerpt};
-use crate::template::splice::{Splices, message_texts};
-use crate::template::tag::{PartialTag, Piece, VariableTag, pieces, variables};
+use crate::template::splice::{Replacements, message_texts};
+use crate::template::tag::{PartialTag, TagPiece, VariableTag, pieces, variables};
 use crate::template::uses::SECTIONS;
 
 /// Fills the text of a body whose inputs exist, and whose partials exist and contain no cycle.
@@ -25,15 +25,15 @@ pub(super) fn fill(
     inputs: &Map<String, Value>,
     partials: &Partials,
 ) -> Result<String, Vec<Problem>> {
-    let mut filler = Filler {
+    let mut filler = StrictFiller {
         inputs,
         partials,
         filled: HashMap::new(),
-        budget: Budget::new(),
+        budget: FillBudget::new(),
         problems: Vec::new(),
-        splices: Splices::new(body),
+        splices: Replacements::new(body),
     };
-    match filler.body(&Tree::of(body)) {
+    match filler.body(&JsonTree::of(body)) {
         Ok(()) if filler.problems.is_empty() => Ok(filler.splices.apply()),
         Ok(()) => Err(filler.problems),
         Err(TooLarge) => {
@@ -43,14 +43,14 @@ pub(super) fn fill(
     }
 }
 
-struct Filler<'a> {
+struct StrictFiller<'a> {
     inputs: &'a Map<String, Value>,
     partials: &'a Partials,
     /// The messages that partials name, each filled once.
-    filled: HashMap<Source, Rc<str>>,
-    budget: Budget,
+    filled: HashMap<PartialSource, Rc<str>>,
+    budget: FillBudget,
     problems: Vec<Problem>,
-    splices: Splices<'a>,
+    splices: Replacements<'a>,
 }
 
 /// The kinds of tags that count in a text.
@@ -61,14 +61,14 @@ enum Tags {
     Variables,
 }
 
-impl<'a> Filler<'a> {
-    fn body(&mut self, body: &Tree<'a>) -> Result<(), TooLarge> {
+impl<'a> StrictFiller<'a> {
+    fn body(&mut self, body: &JsonTree<'a>) -> Result<(), TooLarge> {
         for one in message_texts(body) {
             self.written(one.text, Tags::All)?;
         }
         for section in SECTIONS {
             if let Some(json) = body.get(section) {
-                self.json(json, &mut Path::new(section))?;
+                self.json(json, &mut LocationPath::new(section))?;
             }
         }
         Ok(())
@@ -76,7 +76,7 @@ impl<'a> Filler<'a> {
 
     /// Fills a text and records the replacements in the body. Returns the filled text if it has
     /// tags.
-    fn written(&mut self, text: &Text<'a>, tags: Tags) -> Result<Option<String>, TooLarge> {
+    fn written(&mut self, text: &JsonString<'a>, tags: Tags) -> Result<Option<String>, TooLarge> {
         let said = text.as_str();
         let mut places = text.places();
         let (mut out, mut from, mut at) = (None, 0, 0);
@@ -84,9 +84,9 @@ impl<'a> Filler<'a> {
             let range = at..at + piece.raw().len();
             at = range.end;
             let with = match piece {
-                Piece::Variable(tag) => self.value_text(tag)?,
-                Piece::Partial(tag) if tags == Tags::All => self.partial_text(tag)?,
-                Piece::Text(_) | Piece::Partial(_) => None,
+                TagPiece::Variable(tag) => self.value_text(tag)?,
+                TagPiece::Partial(tag) if tags == Tags::All => self.partial_text(tag)?,
+                TagPiece::Text(_) | TagPiece::Partial(_) => None,
             };
             if let Some(with) = with {
                 let out: &mut String = out.get_or_insert_default();
@@ -117,7 +117,7 @@ impl<'a> Filler<'a> {
         let Some(environment) = tag.environment_name() else {
             return Ok(None);
         };
-        let source = Source {
+        let source = PartialSource {
             prompt: tag.prompt,
             environment,
             message: tag.message(),
@@ -131,7 +131,7 @@ impl<'a> Filler<'a> {
     }
 
     /// Fills the message that a partial names.
-    fn partial(&mut self, source: Source) -> Result<Rc<str>, TooLarge> {
+    fn partial(&mut self, source: PartialSource) -> Result<Rc<str>, TooLarge> {
         let partials = self.partials;
         let body = partials.get(&source.prompt, &source.environment);
         let message = body.and_then(|body| message(body, source.message));
@@ -147,9 +147,9 @@ impl<'a> Filler<'a> {
         let mut out = String::with_capacity(text.len());
         for piece in pieces(text) {
             let with = match piece {
-                Piece::Text(_) => None,
-                Piece::Variable(tag) => self.value_text(tag)?,
-                Piece::Partial(tag) => self.partial_text(tag)?,
+                TagPiece::Text(_) => None,
+                TagPiece::Variable(tag) => self.value_text(tag)?,
+                TagPiece::Partial(tag) => self.partial_text(tag)?,
             };
             out.push_str(with.as_deref().unwrap_or(piece.raw()));
         }
@@ -158,21 +158,21 @@ impl<'a> Filler<'a> {
 
     /// Fills a section's JSON, including member names. If several members have the same name, only
     /// the last one counts and is filled.
-    fn json(&mut self, json: &Tree<'a>, path: &mut Path) -> Result<(), TooLarge> {
+    fn json(&mut self, json: &JsonTree<'a>, path: &mut LocationPath) -> Result<(), TooLarge> {
         match json {
-            Tree::String(text) => match VariableTag::whole(text.as_str()) {
+            JsonTree::String(text) => match VariableTag::whole(text.as_str()) {
                 Some(tag) => self.value(tag, text),
                 None => self.written(text, Tags::Variables).map(drop),
             },
-            Tree::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
-                path.within(Step::Index(index), |path| self.json(item, path))
+            JsonTree::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+                path.within(LocationStep::Index(index), |path| self.json(item, path))
             }),
-            Tree::Object(members) => {
+            JsonTree::Object(members) => {
                 let has_tags = |(name, _): (&str, _)| variables(name).next().is_some();
                 let may_clash = members.iter().any(has_tags);
                 let mut taken = HashSet::new();
                 for (name, value) in members.entries() {
-                    path.within(Step::Member(name.as_str()), |path| {
+                    path.within(LocationStep::Member(name.as_str()), |path| {
                         self.json(value, path)?;
                         let filled = self.written(name, Tags::Variables)?;
                         let name = filled.map_or(Cow::Borrowed(name.as_str()), Cow::Owned);
@@ -186,12 +186,12 @@ impl<'a> Filler<'a> {
                 }
                 Ok(())
             }
-            Tree::Null | Tree::Bool(_) | Tree::Number(_) => Ok(()),
+            JsonTree::Null | JsonTree::Bool(_) | JsonTree::Number(_) => Ok(()),
         }
     }
 
     /// Replaces a string that is exactly one tag with the value of the tag.
-    fn value(&mut self, tag: VariableTag<'_>, text: &Text<'a>) -> Result<(), TooLarge> {
+    fn value(&mut self, tag: VariableTag<'_>, text: &JsonString<'a>) -> Result<(), TooLarge> {
         let value = self.inputs.get(tag.name).unwrap_or(&Value::Null);
         self.budget.spend_value(value)?;
         self.splices.whole(text, value.to_string());

@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use crate::template::problem::{Problem, excerpt};
-use crate::template::variable::{Site, VariableType, VariableUse};
+use crate::template::variable::{VariableSite, VariableType, VariableUse};
 
 /// Returns all problems of these inputs for these uses.
 ///
 /// Missing and mistyped inputs come first, in the order of the uses, and then unexpected inputs.
 pub(super) fn check(uses: &[VariableUse], inputs: &Map<String, Value>) -> Vec<Problem> {
-    let mut judge = Judge::default();
+    let mut judge = InputChecker::default();
     let wrong = uses.iter().filter_map(|one| match inputs.get(&one.name) {
         Some(value) => judge.problem_of(one, value),
         None => Some(Problem::MissingInput {
@@ -29,12 +29,12 @@ pub(super) fn check(uses: &[VariableUse], inputs: &Map<String, Value>) -> Vec<Pr
 
 /// A cache of the results per value, because a value may be long and used many times.
 #[derive(Default)]
-struct Judge<'a> {
-    accepted: HashMap<(&'a str, &'a VariableType, Site), bool>,
+struct InputChecker<'a> {
+    accepted: HashMap<(&'a str, &'a VariableType, VariableSite), bool>,
     excerpts: HashMap<&'a str, String>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> InputChecker<'a> {
     fn problem_of(&mut self, one: &'a VariableUse, value: &Value) -> Option<Problem> {
         let accepted = self
             .accepted

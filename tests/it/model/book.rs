@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use promptbook::{Bump, Error, OperationKind, Policy, PromptId, VersionId, VersionNumber};
+use promptbook::{Bump, BumpPolicy, Error, OperationKind, PromptId, VersionId, VersionNumber};
 
 use super::op::{Base, Commit, ENVIRONMENTS, Expectation, Target, Wish, breaks};
 
@@ -39,7 +39,7 @@ impl Refusal {
 /// All that a store must hold.
 #[derive(Clone, Debug)]
 pub struct Book {
-    pub policy: Policy,
+    pub policy: BumpPolicy,
     pub first: VersionNumber,
     /// In the order of their creation, deleted ones too.
     pub prompts: Vec<Line>,
@@ -109,7 +109,7 @@ impl Line {
 }
 
 impl Book {
-    pub fn new(policy: Policy, first: VersionNumber) -> Self {
+    pub fn new(policy: BumpPolicy, first: VersionNumber) -> Self {
         Self {
             policy,
             first,
@@ -153,7 +153,7 @@ impl Book {
             }
         };
         let breaking = base.is_some_and(|base| breaks(&base.body, &commit.body));
-        let allowed = commit.force || self.policy == Policy::Free;
+        let allowed = commit.force || self.policy == BumpPolicy::Free;
         let minor_of = match (commit.bump, base) {
             (Bump::Minor, None) => return Err(Refusal::NoBase),
             (Bump::Minor, Some(_)) if breaking && !allowed => return Err(Refusal::Breaking),

@@ -1,8 +1,8 @@
 //! Every read of a store, held against the model.
 
 use promptbook::{
-    Change, Error, OperationFilter, Prompt, PromptFilter, PromptId, PromptState, Selector, Spec,
-    Store, Version, VersionFilter, VersionId, VersionNumber,
+    Change, Error, OperationFilter, Prompt, PromptFilter, PromptId, PromptState, Selector, Store,
+    Version, VersionFilter, VersionId, VersionNumber, VersionSpec,
 };
 
 use super::book::{Book, Line, Refusal, Take};
@@ -194,7 +194,7 @@ fn versions(store: &Store, line: &Line) {
 
 /// The latest, what environments point to, and the highest that meets a requirement.
 fn selectors(store: &Store, line: &Line) {
-    let select = |selector: Selector| match store.version(Spec::new(line.id, selector)) {
+    let select = |selector: Selector| match store.version(VersionSpec::new(line.id, selector)) {
         Ok(version) => Ok(version.id),
         Err(error) => Err(Refusal::of(&error)),
     };
@@ -224,7 +224,7 @@ fn selectors(store: &Store, line: &Line) {
 
 /// One version by id and number, its body, and the inputs that were recorded for it.
 fn version(store: &Store, book: &Book, line: &Line, take: &Take) {
-    let by_number = store.version(Spec::new(line.id, take.number));
+    let by_number = store.version(VersionSpec::new(line.id, take.number));
     let resolved = store.resolve(take.id);
     if !take.live {
         let refusals = [by_number.map(drop), resolved.map(drop)];

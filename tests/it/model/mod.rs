@@ -8,7 +8,7 @@ pub mod op;
 mod perform;
 pub mod stage;
 
-use promptbook::Policy;
+use promptbook::BumpPolicy;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
@@ -36,7 +36,7 @@ proptest! {
         first_major in 0..2_u32,
         ops in ops(),
     ) {
-        let policy = if free { Policy::Free } else { Policy::Enforced };
+        let policy = if free { BumpPolicy::Free } else { BumpPolicy::Enforced };
         let mut memory = Stage::in_memory(policy, first_major);
         let mut directory = Stage::in_a_directory(policy, first_major);
         let mut same_ids = true;

@@ -4,8 +4,9 @@ use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
 use promptbook::{
-    Batch, Created, EnvironmentName, Expected, Move, Moved, NewPrompt, NewVersion, OperationKind,
-    PromptId, PromptRef, Result, Selector, Spec, Store, Version, VersionId,
+    Batch, CreatedPrompt, EnvironmentChange, EnvironmentName, EnvironmentUpdate, Expected,
+    NewPrompt, NewVersion, OperationKind, PromptId, PromptRef, Result, Selector, Store, Version,
+    VersionId, VersionSpec,
 };
 
 use super::book::{Book, Entry, Line, Refusal, Take};
@@ -16,15 +17,15 @@ use super::op::{
 
 /// What a store and a batch both can.
 pub trait Hands {
-    fn create(&mut self, new: NewPrompt) -> Result<Created>;
+    fn create(&mut self, new: NewPrompt) -> Result<CreatedPrompt>;
     fn commit(&mut self, new: NewVersion) -> Result<Version>;
-    fn shift(&mut self, moves: &[Move]) -> Result<Vec<Moved>>;
-    fn delete_version(&mut self, spec: Spec) -> Result<Version>;
+    fn shift(&mut self, moves: &[EnvironmentUpdate]) -> Result<Vec<EnvironmentChange>>;
+    fn delete_version(&mut self, spec: VersionSpec) -> Result<Version>;
     fn delete_prompt(&mut self, prompt: PromptRef) -> Result<()>;
 }
 
 impl Hands for &Store {
-    fn create(&mut self, new: NewPrompt) -> Result<Created> {
+    fn create(&mut self, new: NewPrompt) -> Result<CreatedPrompt> {
         self.create_prompt(new)
     }
 
@@ -32,11 +33,11 @@ impl Hands for &Store {
         Store::commit(self, new)
     }
 
-    fn shift(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
+    fn shift(&mut self, moves: &[EnvironmentUpdate]) -> Result<Vec<EnvironmentChange>> {
         self.move_environments(moves)
     }
 
-    fn delete_version(&mut self, spec: Spec) -> Result<Version> {
+    fn delete_version(&mut self, spec: VersionSpec) -> Result<Version> {
         Store::delete_version(self, spec)
     }
 
@@ -46,7 +47,7 @@ impl Hands for &Store {
 }
 
 impl Hands for Batch<'_> {
-    fn create(&mut self, new: NewPrompt) -> Result<Created> {
+    fn create(&mut self, new: NewPrompt) -> Result<CreatedPrompt> {
         self.create_prompt(new)
     }
 
@@ -54,11 +55,11 @@ impl Hands for Batch<'_> {
         Batch::commit(self, new)
     }
 
-    fn shift(&mut self, moves: &[Move]) -> Result<Vec<Moved>> {
+    fn shift(&mut self, moves: &[EnvironmentUpdate]) -> Result<Vec<EnvironmentChange>> {
         self.move_environments(moves)
     }
 
-    fn delete_version(&mut self, spec: Spec) -> Result<Version> {
+    fn delete_version(&mut self, spec: VersionSpec) -> Result<Version> {
         Batch::delete_version(self, spec)
     }
 
@@ -283,8 +284,8 @@ fn shift(
             Target::In(name) => environment(*name).into(),
         });
         let one = match to {
-            Some(to) => Move::set(prompt, name, to)?,
-            None => Move::remove(prompt, name)?,
+            Some(to) => EnvironmentUpdate::set(prompt, name, to)?,
+            None => EnvironmentUpdate::remove(prompt, name)?,
         };
         let right = book.before_last(&wishes[..=number]);
         moves.push(one.expecting(expected(wish.expected, right)));

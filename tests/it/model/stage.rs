@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use promptbook::{
-    Durability, Error, GcOptions, Invalid, OperationId, OperationKind, Policy, Result, Store,
-    StoreOptions,
+    BumpPolicy, Durability, Error, GcOptions, InvalidArgument, OperationId, OperationKind, Result,
+    Store, StoreOptions,
 };
 use serde_json::{Map, json};
 use tempfile::TempDir;
@@ -28,15 +28,15 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn in_memory(policy: Policy, first_major: u32) -> Self {
+    pub fn in_memory(policy: BumpPolicy, first_major: u32) -> Self {
         Self::new(policy, first_major, None)
     }
 
-    pub fn in_a_directory(policy: Policy, first_major: u32) -> Self {
+    pub fn in_a_directory(policy: BumpPolicy, first_major: u32) -> Self {
         Self::new(policy, first_major, Some(tempfile::tempdir().unwrap()))
     }
 
-    fn new(policy: Policy, first_major: u32, directory: Option<TempDir>) -> Self {
+    fn new(policy: BumpPolicy, first_major: u32, directory: Option<TempDir>) -> Self {
         let clock = Arc::new(AtomicI64::new(1_700_000_000_000_000));
         let options = StoreOptions::new()
             .first_version(first_major, 0)
@@ -101,7 +101,7 @@ impl Stage {
             } => self.record(*prompt, *version, *request, now),
             Op::Batch { steps, fails } => self.batch(steps, *fails, now),
             Op::Settle => {
-                self.store().settle(|_| ())?;
+                self.store().checkpoint(|_| ())?;
                 let waiting = self.store().stats()?.waiting_bodies;
                 assert_eq!(waiting, 0, "bodies wait behind a settling");
                 Ok("settled".into())
@@ -214,7 +214,7 @@ impl Stage {
                 if fails {
                     // Something that is refused without having to do with the store.
                     "".parse::<promptbook::EnvironmentName>()
-                        .map_err(|error: Invalid| Error::from(error))?;
+                        .map_err(|error: InvalidArgument| Error::from(error))?;
                 }
                 Ok(format!("{answers:?}"))
             });

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use promptbook::{
-    EnvironmentName, Expected, NewPrompt, NewVersion, PromptId, PromptName, Spec, Store,
+    EnvironmentName, Expected, NewPrompt, NewVersion, PromptId, PromptName, VersionSpec, Store,
     VersionFilter, VersionId,
 };
 
@@ -14,7 +14,7 @@ pub struct Promptbook(Store);
 
 pub struct Prompt {
     id: PromptId,
-    production: Spec,
+    production: VersionSpec,
 }
 
 /// How many prompts are imported in one batch.
@@ -30,7 +30,7 @@ impl Peer for Promptbook {
 
     fn prompt(name: &str) -> Result<Prompt> {
         let id: PromptId = name.parse()?;
-        let production = Spec::new(id, EnvironmentName::production());
+        let production = VersionSpec::new(id, EnvironmentName::production());
         Ok(Prompt { id, production })
     }
 
@@ -91,8 +91,8 @@ impl Peer for Promptbook {
         Ok(named.collect())
     }
 
-    fn settle(&self) -> Result<()> {
-        self.0.settle(|_| ())?;
+    fn checkpoint(&self) -> Result<()> {
+        self.0.checkpoint(|_| ())?;
         Ok(())
     }
 }

@@ -3,19 +3,19 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::render::{Marks, stat, title, whole};
-use crate::cli::args::diff::Diff;
-use crate::cli::error::{Failure, Outcome};
+use super::render::{ChangeMarks, stat, title, whole};
+use crate::cli::args::diff::DiffArgs;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::json::DifferenceShape;
 use crate::cli::output::{ADDED, DIM, NAME, NUMBER, REMOVED, paint};
 use crate::cli::session::Session;
 use crate::cli::{input, json, text};
 use crate::{
-    Difference, EnvironmentDifference, EnvironmentName, Error, Prompt, PromptRef, Spec, View,
+    Difference, EnvironmentDifference, EnvironmentName, Error, Prompt, PromptRef, VersionSpec, View,
 };
 
-pub(crate) fn diff(args: &Diff, session: &Session) -> Outcome {
+pub(crate) fn diff(args: &DiffArgs, session: &Session) -> CommandResult {
     if let Some([from, to]) = args.env.as_deref() {
         return match &args.specs[..] {
             [] => environments(from, to, args, session),
@@ -26,7 +26,7 @@ pub(crate) fn diff(args: &Diff, session: &Session) -> Outcome {
         };
     }
     let specs = args.specs.iter().map(|spec| Ok(spec.parse()?));
-    let specs = specs.collect::<Outcome<Vec<Spec>>>()?;
+    let specs = specs.collect::<CommandResult<Vec<VersionSpec>>>()?;
     match (&specs[..], &args.file) {
         ([from], Some(file)) => {
             let body = input::body(Some(file))?;
@@ -46,7 +46,7 @@ pub(crate) fn diff(args: &Diff, session: &Session) -> Outcome {
 }
 
 /// Returns the base of a version, and the version.
-fn with_base(store: &View, spec: &Spec) -> Outcome<(Spec, Spec)> {
+fn with_base(store: &View, spec: &VersionSpec) -> CommandResult<(VersionSpec, VersionSpec)> {
     let version = store.version(spec.clone())?;
     match version.base {
         Some(base) => match store.version(base) {
@@ -67,28 +67,39 @@ fn with_base(store: &View, spec: &Spec) -> Outcome<(Spec, Spec)> {
     }
 }
 
-fn versions(store: &View, from: &Spec, to: &Spec, args: &Diff, session: &Session) -> Outcome {
+fn versions(
+    store: &View,
+    from: &VersionSpec,
+    to: &VersionSpec,
+    args: &DiffArgs,
+    session: &Session,
+) -> CommandResult {
     let difference = store.diff(from.clone(), to.clone())?;
     answer(store, &difference, args, session)
 }
 
-fn answer(store: &View, difference: &Difference, args: &Diff, session: &Session) -> Outcome {
+fn answer(
+    store: &View,
+    difference: &Difference,
+    args: &DiffArgs,
+    session: &Session,
+) -> CommandResult {
     session.answer(
         || json::difference(difference),
         || heading(store, difference, args) + &told(difference, args),
     )
 }
 
-fn told(difference: &Difference, args: &Diff) -> String {
+fn told(difference: &Difference, args: &DiffArgs) -> String {
     if args.stat {
         stat(difference)
     } else {
-        "\n".to_owned() + &whole(difference, Marks::of_output())
+        "\n".to_owned() + &whole(difference, ChangeMarks::of_output())
     }
 }
 
 /// Returns one line that names the two sides.
-fn heading(store: &View, difference: &Difference, args: &Diff) -> String {
+fn heading(store: &View, difference: &Difference, args: &DiffArgs) -> String {
     let file = args.file.as_deref().map(input::name_of).unwrap_or_default();
     let name = |version: &crate::Version| {
         let prompt = store.prompt(version.prompt_id).ok()?;
@@ -113,9 +124,9 @@ fn heading(store: &View, difference: &Difference, args: &Diff) -> String {
 fn environments(
     from: &EnvironmentName,
     to: &EnvironmentName,
-    args: &Diff,
+    args: &DiffArgs,
     session: &Session,
-) -> Outcome {
+) -> CommandResult {
     let store = session.view(&args.as_of)?;
     are_known(&store, from, to)?;
     let found = store.diff_environments(from.clone(), to.clone())?;
@@ -133,13 +144,13 @@ fn one_in_environments(
     prompt: &PromptRef,
     from: &EnvironmentName,
     to: &EnvironmentName,
-    args: &Diff,
+    args: &DiffArgs,
     session: &Session,
-) -> Outcome {
+) -> CommandResult {
     let store = session.view(&args.as_of)?;
     let prompt = store.prompt(prompt.clone())?;
     are_known(&store, from, to)?;
-    let spec = |name: &EnvironmentName| Spec::new(prompt.id, name.clone());
+    let spec = |name: &EnvironmentName| VersionSpec::new(prompt.id, name.clone());
     let held = |name: &EnvironmentName| match store.version(spec(name)) {
         Err(Error::EnvironmentNotFound { .. }) => Ok(None),
         found => found.map(Some),
@@ -157,7 +168,7 @@ fn one_in_environments(
     list(&[only], (from, to), args, session)
 }
 
-fn are_known(store: &View, from: &EnvironmentName, to: &EnvironmentName) -> Outcome {
+fn are_known(store: &View, from: &EnvironmentName, to: &EnvironmentName) -> CommandResult {
     let known = store.environment_names()?;
     if let Some(unknown) = [from, to].into_iter().find(|name| !known.contains(name)) {
         let message = format!("no prompt is in environment {:?}", unknown.as_str());
@@ -173,9 +184,9 @@ fn are_known(store: &View, from: &EnvironmentName, to: &EnvironmentName) -> Outc
 fn list(
     found: &[EnvironmentDifference],
     places: (&EnvironmentName, &EnvironmentName),
-    args: &Diff,
+    args: &DiffArgs,
     session: &Session,
-) -> Outcome {
+) -> CommandResult {
     let json = || EnvironmentsShape {
         prompts: found.iter().map(one_json).collect(),
     };
@@ -210,7 +221,7 @@ fn one_json(one: &EnvironmentDifference) -> PromptShape<'_> {
 fn one_text(
     one: &EnvironmentDifference,
     (from, to): (&EnvironmentName, &EnvironmentName),
-    args: &Diff,
+    args: &DiffArgs,
 ) -> String {
     let name = |prompt: &Prompt| text::name(prompt.name.as_str());
     let prompt = paint(NAME, name(&one.prompt));

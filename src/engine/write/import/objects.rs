@@ -17,13 +17,13 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let objects = Vec::<Object<T>>::deserialize(from)?;
-    Ok(objects.into_iter().map(|Object(value)| value).collect())
+    let objects = Vec::<JsonObject<T>>::deserialize(from)?;
+    Ok(objects.into_iter().map(|JsonObject(value)| value).collect())
 }
 
-struct Object<T>(T);
+struct JsonObject<T>(T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct OfMap<T>(PhantomData<T>);
 

@@ -12,11 +12,11 @@ use crate::engine::write::bulk_bodies::kin_of;
 use crate::engine::write::commit::check_body;
 use crate::engine::write::numbering;
 use crate::engine::write::prompt::check_tags;
-use crate::engine::write::writer::Writer;
+use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::{EnvironmentName, PromptId, PromptName, VersionId};
-use crate::model::invalid_argument::{Invalid, check_length};
+use crate::model::invalid_argument::{InvalidArgument, check_length};
 use crate::model::record::{Change, OperationKind, PromptState, RecordedInputs, Version};
 use crate::model::version_number::VersionNumber;
 
@@ -82,7 +82,7 @@ pub(crate) struct ImportedInputs {
     pub(crate) recorded_at: Option<DateTime<Utc>>,
 }
 
-impl Writer<'_> {
+impl WriteTransaction<'_> {
     /// Reserves the ids of these prompts and their versions.
     ///
     /// Until they are imported, none of these ids is drawn for another prompt or version.
@@ -165,7 +165,7 @@ impl Writer<'_> {
             let before = versions.last();
             versions.push(Version {
                 id: match version.id {
-                    Some(id) if self.transaction.version_ever(id)?.is_some() => {
+                    Some(id) if self.transaction.version_even_deleted(id)?.is_some() => {
                         return Err(Error::VersionIdTaken { id });
                     }
                     Some(id) => id,
@@ -225,10 +225,14 @@ fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
 fn check_once<T: Display>(
     what: &'static str,
     all: impl IntoIterator<Item = T>,
-) -> Result<(), Invalid> {
+) -> Result<(), InvalidArgument> {
     let mut seen = HashSet::new();
     match all.into_iter().find(|one| !seen.insert(one.to_string())) {
-        Some(twice) => Err(Invalid::new(what, &twice.to_string(), "it is given twice")),
+        Some(twice) => Err(InvalidArgument::new(
+            what,
+            &twice.to_string(),
+            "it is given twice",
+        )),
         None => Ok(()),
     }
 }

@@ -272,7 +272,7 @@ fn a_contradictory_import_is_refused_before_any_write() {
                 .batch(|batch| Ok(batch.import(given).unwrap_err()))
                 .unwrap();
             assert!(
-                matches!(&error, Error::Invalid(invalid) if invalid.what == *what),
+                matches!(&error, Error::InvalidArgument(invalid) if invalid.what == *what),
                 "{error}"
             );
         }

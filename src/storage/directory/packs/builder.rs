@@ -6,50 +6,50 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use super::codec::Encoder;
-use super::dictionary::{Dictionary, Sample};
+use super::dictionary::{Dictionary, SampledText};
 use super::format::{
-    DICTIONARY, ENTRY, Entry, FOOTER, Footer, GAP, Header, Hour, MAGIC, Prefix, bits_for,
+    DICTIONARY, ENTRY, FOOTER, Footer, GAP, Header, MAGIC, PackEntry, PackHour, Prefix, bits_for,
 };
-use super::pack::Pack;
-use super::records::Records;
+use super::pack::PackFile;
+use super::records::RecordReader;
 use crate::fs::folder::{Folder, Root};
 use crate::fs::io_error::failed;
-use crate::fs::temporary::Temporary;
+use crate::fs::temporary::TemporaryFile;
 use crate::model::id::BlobId;
-use crate::storage::{Effort, Kin, Result};
+use crate::storage::{DeltaGroup, Effort, StorageResult};
 
 /// A body that is to be added to a pack.
 #[derive(Debug)]
-pub(crate) struct Pending {
+pub(crate) struct PendingRecord {
     pub(crate) id: BlobId,
-    pub(crate) kin: Kin,
+    pub(crate) kin: DeltaGroup,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) written: Hour,
+    pub(crate) written: PackHour,
 }
 
 /// The writer of one pack.
 ///
 /// Consecutive bodies of one delta group are stored as deltas, each against the body before it.
 #[derive(Debug)]
-pub(crate) struct Assembly {
-    output: Output,
+pub(crate) struct PackBuilder {
+    output: PackOutput,
     encoder: Encoder,
     /// Bodies from which a dictionary will be made; `None` if the pack gets none, or has one
     /// already.
-    sample: Option<Sample>,
+    sample: Option<SampledText>,
     /// The dictionary that is the base of full bodies, and its offset.
     dictionary: Option<(u64, Dictionary)>,
     chain: Option<Chain>,
     header: Vec<u8>,
     /// Total size of all bodies in bytes.
     bytes: u64,
-    entries: Vec<Entry>,
+    entries: Vec<PackEntry>,
 }
 
 /// The file, and the hash and length of everything written to it.
 #[derive(Debug)]
-struct Output {
-    file: BufWriter<Temporary>,
+struct PackOutput {
+    file: BufWriter<TemporaryFile>,
     hasher: blake3::Hasher,
     length: u64,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Published {
 /// The last body that was written, and the possible bases of the next one of its delta group.
 #[derive(Debug)]
 struct Chain {
-    kin: Kin,
+    kin: DeltaGroup,
     full: Link,
     last: Link,
     /// Number of bodies from the full one on; `depth` is the number of records that the last body
@@ -93,10 +93,10 @@ const MOST_ENTRIES: usize = 1 << 20;
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
 const BUFFER: usize = 256 * 1024;
 
-impl Assembly {
-    pub(crate) fn begin(root: &Root, effort: Effort) -> Result<Self> {
-        let file = Temporary::create(root.open()?.tmp()?)?;
-        let mut output = Output {
+impl PackBuilder {
+    pub(crate) fn begin(root: &Root, effort: Effort) -> StorageResult<Self> {
+        let file = TemporaryFile::create(root.open()?.tmp()?)?;
+        let mut output = PackOutput {
             file: BufWriter::with_capacity(BUFFER, file),
             hasher: blake3::Hasher::new(),
             length: 0,
@@ -105,7 +105,7 @@ impl Assembly {
         Ok(Self {
             output,
             encoder: Encoder::new(effort),
-            sample: (effort == Effort::Thorough).then(Sample::default),
+            sample: (effort == Effort::Thorough).then(SampledText::default),
             dictionary: None,
             chain: None,
             header: Vec::new(),
@@ -125,7 +125,7 @@ impl Assembly {
     }
 
     /// Adds bodies grouped by delta group; the groups are in order of their first bodies.
-    pub(crate) fn add_all(&mut self, mut bodies: Vec<Pending>) -> Result<()> {
+    pub(crate) fn add_all(&mut self, mut bodies: Vec<PendingRecord>) -> StorageResult<()> {
         let mut order = HashMap::new();
         for body in &bodies {
             let next = order.len();
@@ -135,7 +135,7 @@ impl Assembly {
         bodies.into_iter().try_for_each(|body| self.add(body))
     }
 
-    pub(crate) fn add(&mut self, body: Pending) -> Result<()> {
+    pub(crate) fn add(&mut self, body: PendingRecord) -> StorageResult<()> {
         let Some(sample) = &mut self.sample else {
             return self.write(body);
         };
@@ -146,7 +146,7 @@ impl Assembly {
     }
 
     /// Writes the bodies that waited, with a dictionary or without one.
-    fn end_sample(&mut self, dictionary: Option<Dictionary>) -> Result<()> {
+    fn end_sample(&mut self, dictionary: Option<Dictionary>) -> StorageResult<()> {
         let waiting = self.sample.take().unwrap_or_default().bodies;
         if let Some(dictionary) = dictionary {
             let stored = self.encoder.encode(&dictionary.bytes, None)?;
@@ -161,8 +161,8 @@ impl Assembly {
         waiting.into_iter().try_for_each(|body| self.write(body))
     }
 
-    fn write(&mut self, body: Pending) -> Result<()> {
-        let Pending {
+    fn write(&mut self, body: PendingRecord) -> StorageResult<()> {
+        let PendingRecord {
             id,
             kin,
             bytes,
@@ -170,7 +170,7 @@ impl Assembly {
         } = body;
         let (offset, prefix) = (self.output.length, Prefix::of(id));
         self.bytes += bytes.len() as u64;
-        self.entries.push(Entry {
+        self.entries.push(PackEntry {
             prefix,
             offset,
             written,
@@ -207,7 +207,7 @@ impl Assembly {
     }
 
     /// Copies all records of an existing pack unchanged.
-    pub(crate) fn append(&mut self, pack: &Pack) -> Result<()> {
+    pub(crate) fn append(&mut self, pack: &PackFile) -> StorageResult<()> {
         self.end_sample(None)?;
         self.chain = None;
         let begin = MAGIC.len() as u64;
@@ -221,7 +221,7 @@ impl Assembly {
             at += left as u64;
         }
         let entries = pack.entries()?.into_iter();
-        self.entries.extend(entries.map(|entry| Entry {
+        self.entries.extend(entries.map(|entry| PackEntry {
             offset: entry.offset + moved,
             ..entry
         }));
@@ -230,7 +230,7 @@ impl Assembly {
     }
 
     /// Returns the body of this address, if it was added.
-    pub(crate) fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
         let waiting = self.sample.iter().flat_map(|sample| &sample.bodies);
         if let Some(waiting) = waiting.rev().find(|waiting| waiting.id == id) {
             return Ok(Some(waiting.bytes.clone()));
@@ -254,7 +254,7 @@ impl Assembly {
     /// Writes the index, flushes the file, and puts the pack in its place.
     ///
     /// The caller must flush `folder`.
-    pub(crate) fn finish(mut self, folder: &Folder) -> Result<Published> {
+    pub(crate) fn finish(mut self, folder: &Folder) -> StorageResult<Published> {
         self.end_sample(None)?;
         self.entries.sort_unstable();
         let footer = Footer {
@@ -270,7 +270,7 @@ impl Assembly {
 }
 
 /// Returns the bytes of fan-out, entries and footer.
-fn write_index(entries: &[Entry], footer: Footer) -> Vec<u8> {
+fn write_index(entries: &[PackEntry], footer: Footer) -> Vec<u8> {
     let mut index = Vec::with_capacity(footer.fan_out() + entries.len() * ENTRY + FOOTER);
     let mut up_to = 0_u32;
     let mut rest = entries.iter().peekable();
@@ -291,7 +291,7 @@ fn write_index(entries: &[Entry], footer: Footer) -> Vec<u8> {
 }
 
 impl Chain {
-    fn new(kin: Kin, full: Link) -> Self {
+    fn new(kin: DeltaGroup, full: Link) -> Self {
         Self {
             kin,
             last: full.clone(),
@@ -319,8 +319,8 @@ impl Chain {
     }
 }
 
-impl Output {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+impl PackOutput {
+    fn write(&mut self, bytes: &[u8]) -> StorageResult<()> {
         self.hasher.update(bytes);
         self.length += bytes.len() as u64;
         let written = self.file.write_all(bytes);
@@ -333,7 +333,7 @@ impl Output {
         size: usize,
         back: u64,
         stored: &[u8],
-    ) -> Result<()> {
+    ) -> StorageResult<()> {
         header.clear();
         Header::write(size, back, stored.len(), header);
         self.write(header)?;
@@ -341,15 +341,15 @@ impl Output {
     }
 
     /// Returns a reader of the records written so far.
-    fn records(&mut self) -> Result<Records> {
+    fn records(&mut self) -> StorageResult<RecordReader> {
         let path = self.file.get_ref().path();
         self.file.flush().map_err(failed("writing", &path))?;
         let again = self.file.get_ref().file().and_then(File::try_clone);
         let again = again.map_err(failed("reopening", &path))?;
-        Ok(Records::new(again, &path, self.length))
+        Ok(RecordReader::new(again, &path, self.length))
     }
 
-    fn publish(self, folder: &Folder) -> Result<Published> {
+    fn publish(self, folder: &Folder) -> StorageResult<Published> {
         let name = format!("{}.pack", self.hasher.finalize().to_hex());
         let path = folder.path_of(&name);
         let temporary = self.file.get_ref().path();

@@ -7,7 +7,7 @@ use zstd::zstd_safe::{CCtx, DCtx, SafeResult, compress_bound, get_error_name};
 
 use super::dictionary::Dictionary;
 use super::format::{Header, corrupt};
-use crate::storage::{Effort, Error, ErrorKind, Result};
+use crate::storage::{Effort, StorageError, StorageErrorKind, StorageResult};
 
 /// The magic number that begins every zstd frame. Records omit it.
 const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
@@ -44,7 +44,7 @@ impl Encoder {
     }
 
     /// Returns the stored form of a body, compressed against `base` if there is one.
-    pub(super) fn encode(&mut self, body: &[u8], base: Option<&[u8]>) -> Result<&[u8]> {
+    pub(super) fn encode(&mut self, body: &[u8], base: Option<&[u8]>) -> StorageResult<&[u8]> {
         let (base, level) = (base.unwrap_or_default(), self.level);
         self.frame(body, |context, frame| {
             context.compress_using_dict(frame, body, base, level)
@@ -52,7 +52,11 @@ impl Encoder {
     }
 
     /// Returns the stored form of a body that has a dictionary as its base.
-    pub(super) fn encode_by(&mut self, body: &[u8], dictionary: &Dictionary) -> Result<&[u8]> {
+    pub(super) fn encode_by(
+        &mut self,
+        body: &[u8],
+        dictionary: &Dictionary,
+    ) -> StorageResult<&[u8]> {
         self.frame(body, |context, frame| {
             context.compress_using_cdict(frame, body, &dictionary.digested)
         })
@@ -62,26 +66,26 @@ impl Encoder {
         &mut self,
         body: &[u8],
         compress: impl FnOnce(&mut CCtx<'static>, &mut Vec<u8>) -> SafeResult,
-    ) -> Result<&[u8]> {
+    ) -> StorageResult<&[u8]> {
         self.frame.clear();
         self.frame.reserve(compress_bound(body.len()));
         compress(&mut self.context, &mut self.frame).map_err(|code| {
             let reason = format!("compressing a body: {}", get_error_name(code));
-            Error::new(ErrorKind::Other, reason)
+            StorageError::new(StorageErrorKind::Other, reason)
         })?;
         Ok(self.frame.strip_prefix(&MAGIC).unwrap_or(&self.frame))
     }
 }
 
 /// Returns the body that `stored` is the stored form of.
-pub(super) fn decode(header: Header, stored: &[u8], base: Option<&[u8]>) -> Result<Vec<u8>> {
+pub(super) fn decode(header: Header, stored: &[u8], base: Option<&[u8]>) -> StorageResult<Vec<u8>> {
     if header.is_plain() {
         return Ok(stored.to_vec());
     }
     let mut body = Vec::new();
     // In a damaged file, the size may be any number.
     body.try_reserve_exact(header.size).map_err(|error| {
-        Error::new(ErrorKind::Other, "allocating memory for a body").because(error)
+        StorageError::new(StorageErrorKind::Other, "allocating memory for a body").because(error)
     })?;
     DECODER.with_borrow_mut(|(context, frame)| {
         frame.clear();

@@ -8,8 +8,8 @@ use std::path::Path;
 use super::pack_set::Packs;
 use crate::fs::io_error::failed;
 use crate::fs::place::flush_directory;
-use crate::fs::temporary::Temporary;
-use crate::storage::Result;
+use crate::fs::temporary::TemporaryFile;
+use crate::storage::StorageResult;
 
 /// An open pack, which can be read even if its name is removed.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ const CHUNK: usize = 1024 * 1024;
 
 impl Packs {
     /// Opens all packs.
-    pub(crate) fn open_all(&self) -> Result<Vec<OpenPack>> {
+    pub(crate) fn open_all(&self) -> StorageResult<Vec<OpenPack>> {
         let mut packs = Vec::new();
         for path in self.paths()? {
             if let Some(name) = path.file_name() {
@@ -41,14 +41,14 @@ impl Packs {
     ///
     /// The contents are flushed; the caller must call [`flush_names`](Self::flush_names). A damaged
     /// pack is copied too, because most of its bodies can be read.
-    pub(crate) fn take_in(&self, pack: &mut OpenPack) -> Result<u64> {
+    pub(crate) fn take_in(&self, pack: &mut OpenPack) -> StorageResult<u64> {
         let store = self.root.open()?;
         let folder = store.make_packs()?;
         let path = self.folder.join(&pack.name);
         if is_sound(&path)? {
             return Ok(0);
         }
-        let mut file = Temporary::create(store.tmp()?)?;
+        let mut file = TemporaryFile::create(store.tmp()?)?;
         let temporary = file.path();
         let mut bytes = vec![0; CHUNK];
         let mut copied = 0;
@@ -74,7 +74,7 @@ impl Packs {
     }
 
     /// Makes the names of packs durable.
-    pub(crate) fn flush_names(&self) -> Result<()> {
+    pub(crate) fn flush_names(&self) -> StorageResult<()> {
         flush_directory(&self.folder)
     }
 }
@@ -82,7 +82,7 @@ impl Packs {
 /// Checks whether there is a pack whose hash is its name.
 ///
 /// If so, flushes it, because its writer may not have done so.
-fn is_sound(path: &Path) -> Result<bool> {
+fn is_sound(path: &Path) -> StorageResult<bool> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == Io::NotFound => return Ok(false),

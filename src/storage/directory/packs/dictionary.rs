@@ -8,7 +8,7 @@ use std::fmt;
 
 use zstd::zstd_safe::CDict;
 
-use super::builder::Pending;
+use super::builder::PendingRecord;
 use super::codec::THOROUGH;
 
 /// The number of bodies, or of their bytes, from which a dictionary is made. If there are fewer, a
@@ -41,7 +41,7 @@ impl fmt::Debug for Dictionary {
 
 impl Dictionary {
     /// Returns a dictionary with a little text from bodies throughout these.
-    fn of(bodies: &[Pending]) -> Self {
+    fn of(bodies: &[PendingRecord]) -> Self {
         let bytes: usize = bodies
             .iter()
             .map(|body| body.bytes.len().min(MOST_OF_ONE))
@@ -69,14 +69,14 @@ pub(super) fn is_sound(bytes: &[u8]) -> bool {
 
 /// Bodies that wait until there are enough of them for a dictionary.
 #[derive(Debug, Default)]
-pub(super) struct Sample {
-    pub(super) bodies: Vec<Pending>,
+pub(super) struct SampledText {
+    pub(super) bodies: Vec<PendingRecord>,
     bytes: usize,
 }
 
-impl Sample {
+impl SampledText {
     /// Adds a body. Returns a dictionary once there are enough bodies.
-    pub(super) fn add(&mut self, body: Pending) -> Option<Dictionary> {
+    pub(super) fn add(&mut self, body: PendingRecord) -> Option<Dictionary> {
         self.bytes += body.bytes.len();
         self.bodies.push(body);
         let is_enough = self.bodies.len() >= BODIES || self.bytes >= BYTES;
@@ -86,20 +86,20 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::Hour;
+    use super::super::format::PackHour;
     use super::*;
     use crate::model::id::BlobId;
-    use crate::storage::Kin;
+    use crate::storage::DeltaGroup;
 
     #[test]
     fn it_samples_all_bodies() {
-        let mut sample = Sample::default();
+        let mut sample = SampledText::default();
         let mut add = |number: usize| {
             let bytes = format!("body {number}; {}", "word ".repeat(number % 700)).into_bytes();
-            sample.add(Pending {
-                written: Hour::of(chrono::DateTime::UNIX_EPOCH),
+            sample.add(PendingRecord {
+                written: PackHour::of(chrono::DateTime::UNIX_EPOCH),
                 id: BlobId::of(&bytes),
-                kin: Kin(1),
+                kin: DeltaGroup(1),
                 bytes,
             })
         };

@@ -35,7 +35,7 @@ use chrono::{DateTime, Utc};
 
 use crate::model::body::Body;
 use crate::model::id::BlobId;
-use crate::storage::{Error, ErrorKind, Result};
+use crate::storage::{StorageError, StorageErrorKind, StorageResult};
 
 pub(super) const MAGIC: &[u8; 8] = b"PmBkPck1";
 pub(super) const FOOTER: usize = 64;
@@ -75,9 +75,9 @@ impl Prefix {
 ///
 /// It does not change when the body is moved to another pack, or when packs are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Hour(u32);
+pub(super) struct PackHour(u32);
 
-impl Hour {
+impl PackHour {
     const SECONDS: i64 = 60 * 60;
     const MAX: u32 = (1 << 24) - 1;
 
@@ -95,13 +95,13 @@ impl Hour {
 
 /// An entry of the index: the offset of a body's record, and when the body was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Entry {
+pub(super) struct PackEntry {
     pub(super) prefix: Prefix,
     pub(super) offset: u64,
-    pub(super) written: Hour,
+    pub(super) written: PackHour,
 }
 
-impl Entry {
+impl PackEntry {
     pub(super) fn write(self, to: &mut Vec<u8>) {
         to.extend_from_slice(&self.prefix.0);
         to.extend_from_slice(&self.offset.to_le_bytes()[..5]);
@@ -113,7 +113,7 @@ impl Entry {
         Self {
             prefix: Prefix([a, b, c, d, e, f]),
             offset: u64::from_le_bytes([v, w, x, y, z, 0, 0, 0]),
-            written: Hour(u32::from_le_bytes([g, h, i, 0])),
+            written: PackHour(u32::from_le_bytes([g, h, i, 0])),
         }
     }
 }
@@ -206,7 +206,7 @@ impl Header {
     }
 
     /// Parses the header at the start of `bytes`, which may end within it at the end of the file.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self> {
+    pub(super) fn read(bytes: &[u8]) -> StorageResult<Self> {
         let mut rest = bytes;
         let mut next = || read_varint(&mut rest);
         let (size, back, stored) = (next(), next(), next());
@@ -247,8 +247,8 @@ fn read_varint(from: &mut &[u8]) -> Option<u64> {
     None
 }
 
-pub(super) fn corrupt(reason: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Corrupt, reason)
+pub(super) fn corrupt(reason: impl Into<String>) -> StorageError {
+    StorageError::new(StorageErrorKind::Corrupt, reason)
 }
 
 #[cfg(test)]
@@ -270,14 +270,14 @@ mod tests {
     #[test]
     fn entries_and_footers_round_trip() {
         let id = BlobId::of(b"{}");
-        let entry = Entry {
+        let entry = PackEntry {
             prefix: Prefix::of(id),
             offset: (1 << 39) + 7,
-            written: Hour(Hour::MAX - 1),
+            written: PackHour(PackHour::MAX - 1),
         };
         let mut bytes = Vec::new();
         entry.write(&mut bytes);
-        assert_eq!(Entry::read(bytes.first_chunk().unwrap()), entry);
+        assert_eq!(PackEntry::read(bytes.first_chunk().unwrap()), entry);
         let footer = Footer {
             index: 4711,
             entries: 12,
@@ -295,16 +295,16 @@ mod tests {
     fn hours_are_rounded_up() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         let written = at("2026-01-01T10:20:30Z");
-        assert!(Hour::of(written).is_after(written));
-        assert!(Hour::of(written).is_after(at("2026-01-01T10:59:59Z")));
-        assert!(!Hour::of(written).is_after(at("2026-01-01T11:00:00Z")));
-        assert!(!Hour::of(at("1960-01-01T00:00:00Z")).is_after(DateTime::UNIX_EPOCH));
+        assert!(PackHour::of(written).is_after(written));
+        assert!(PackHour::of(written).is_after(at("2026-01-01T10:59:59Z")));
+        assert!(!PackHour::of(written).is_after(at("2026-01-01T11:00:00Z")));
+        assert!(!PackHour::of(at("1960-01-01T00:00:00Z")).is_after(DateTime::UNIX_EPOCH));
         let [first, last] = [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC];
         assert_eq!(
-            (Hour::of(first), Hour::of(last)),
-            (Hour(0), Hour(Hour::MAX))
+            (PackHour::of(first), PackHour::of(last)),
+            (PackHour(0), PackHour(PackHour::MAX))
         );
-        assert!(Hour(0).is_after(first) && !Hour(Hour::MAX).is_after(last));
+        assert!(PackHour(0).is_after(first) && !PackHour(PackHour::MAX).is_after(last));
     }
 
     #[test]

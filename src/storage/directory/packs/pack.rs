@@ -4,23 +4,23 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::format::{ENTRY, Entry, FAN, FOOTER, Footer, HASHED_FOOTER, Prefix, corrupt};
-use super::records::{Records, read_at};
+use super::format::{ENTRY, FAN, FOOTER, Footer, HASHED_FOOTER, PackEntry, Prefix, corrupt};
+use super::records::{RecordReader, read_at};
 use crate::fs::io_error::failed;
 use crate::model::id::BlobId;
-use crate::storage::Result;
+use crate::storage::StorageResult;
 
 /// An open pack. Only its fan-out is kept in memory.
 #[derive(Debug)]
-pub(super) struct Pack {
-    pub(super) records: Records,
+pub(super) struct PackFile {
+    pub(super) records: RecordReader,
     pub(super) footer: Footer,
     pub(super) length: u64,
     fan_out: OnceLock<Vec<u8>>,
 }
 
-impl Pack {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+impl PackFile {
+    pub(super) fn open(path: &Path) -> StorageResult<Self> {
         Self::open_by(path, |file, length| {
             let Some(at) = length.checked_sub(FOOTER as u64) else {
                 return Err(corrupt(format!("{} is cut off", path.display())));
@@ -38,13 +38,13 @@ impl Pack {
     /// Opens a pack. `footer` returns its footer, given the file and its length.
     pub(super) fn open_by(
         path: &Path,
-        footer: impl FnOnce(&File, u64) -> Result<Footer>,
-    ) -> Result<Self> {
+        footer: impl FnOnce(&File, u64) -> StorageResult<Footer>,
+    ) -> StorageResult<Self> {
         let file = File::open(path).map_err(failed("opening", path))?;
         let length = file.metadata().map_err(failed("measuring", path))?.len();
         let footer = footer(&file, length)?;
         Ok(Self {
-            records: Records::new(file, path, footer.index),
+            records: RecordReader::new(file, path, footer.index),
             footer,
             length,
             fan_out: OnceLock::new(),
@@ -62,7 +62,7 @@ impl Pack {
         &self,
         id: BlobId,
         accept: &mut dyn FnMut(Vec<u8>) -> bool,
-    ) -> Result<bool> {
+    ) -> StorageResult<bool> {
         let prefix = Prefix::of(id);
         for (_, entry) in self.bucket(prefix)? {
             if entry.prefix == prefix && accept(self.records.read(entry.offset)?) {
@@ -73,14 +73,14 @@ impl Pack {
     }
 
     /// Checks whether the index contains this address.
-    pub(super) fn holds(&self, id: BlobId) -> Result<bool> {
+    pub(super) fn holds(&self, id: BlobId) -> StorageResult<bool> {
         let prefix = Prefix::of(id);
         let mut bucket = self.bucket(prefix)?.into_iter();
         Ok(bucket.any(|(_, entry)| entry.prefix == prefix))
     }
 
     /// Returns the entries among which a prefix would be, each with its position among all.
-    pub(super) fn bucket(&self, prefix: Prefix) -> Result<Vec<(usize, Entry)>> {
+    pub(super) fn bucket(&self, prefix: Prefix) -> StorageResult<Vec<(usize, PackEntry)>> {
         let fan_out = self.fan_out()?;
         let bucket = prefix.leading(self.footer.bits);
         let up_to = |bucket: usize| {
@@ -94,10 +94,10 @@ impl Pack {
         self.records
             .read_at(&mut bytes, entries + (first * ENTRY) as u64)?;
         let (entries, _) = bytes.as_chunks();
-        Ok((first..).zip(entries.iter().map(Entry::read)).collect())
+        Ok((first..).zip(entries.iter().map(PackEntry::read)).collect())
     }
 
-    fn fan_out(&self) -> Result<&[u8]> {
+    fn fan_out(&self) -> StorageResult<&[u8]> {
         if let Some(fan_out) = self.fan_out.get() {
             return Ok(fan_out);
         }
@@ -107,7 +107,7 @@ impl Pack {
     }
 
     /// Returns all entries, ascending by prefix. Fails if the index is damaged.
-    pub(super) fn entries(&self) -> Result<Vec<Entry>> {
+    pub(super) fn entries(&self) -> StorageResult<Vec<PackEntry>> {
         let bytes = self.length - self.footer.index;
         let mut bytes = vec![0; usize::try_from(bytes).unwrap_or(0)];
         self.records.read_at(&mut bytes, self.footer.index)?;
@@ -117,6 +117,6 @@ impl Pack {
             return Err(corrupt(format!("the index of {path} is damaged")));
         }
         let (entries, _) = bytes[self.footer.fan_out()..bytes.len() - FOOTER].as_chunks();
-        Ok(entries.iter().map(Entry::read).collect())
+        Ok(entries.iter().map(PackEntry::read).collect())
     }
 }

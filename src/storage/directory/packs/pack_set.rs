@@ -11,16 +11,16 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 
-use super::pack::Pack;
+use super::pack::PackFile;
 use super::writer::PackWriter;
 use crate::fs::folder::Root;
 use crate::fs::io_error::failed;
-use crate::fs::place::Anchor;
+use crate::fs::place::DirectoryIdentity;
 use crate::fs::place::identity;
 use crate::model::clock;
 use crate::model::id::BlobId;
 use crate::storage;
-use crate::storage::{Effort, Error, Result};
+use crate::storage::{Effort, StorageError, StorageResult};
 
 /// The packs of a store.
 #[derive(Debug)]
@@ -28,30 +28,30 @@ pub(crate) struct Packs {
     pub(super) root: Root,
     /// The folder that packs are read from.
     pub(super) folder: PathBuf,
-    pub(super) known: ArcSwap<Known>,
+    pub(super) known: ArcSwap<OpenPacks>,
 }
 
 /// The packs that were found at the last look.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    pub(super) packs: Vec<Arc<Pack>>,
+pub(super) struct OpenPacks {
+    pub(super) packs: Vec<Arc<PackFile>>,
     /// The packs that could not be opened, with the reasons.
-    pub(super) broken: Vec<(PathBuf, Error)>,
+    pub(super) broken: Vec<(PathBuf, StorageError)>,
     /// All pack files, as they were seen.
-    seen: Vec<Seen>,
+    seen: Vec<PackStamp>,
     /// The pack that contained the last body. It mostly contains the next one, too.
     last: AtomicUsize,
 }
 
 /// A file as it was seen. A damaged pack may be replaced under the same name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Seen {
+struct PackStamp {
     path: PathBuf,
     identity: Option<(u64, u64)>,
     modified: Option<SystemTime>,
 }
 
-impl Seen {
+impl PackStamp {
     fn at(path: PathBuf) -> std::io::Result<Self> {
         let found = fs::metadata(&path)?;
         Ok(Self {
@@ -62,8 +62,8 @@ impl Seen {
     }
 }
 
-impl Known {
-    fn likeliest_first(&self) -> impl Iterator<Item = (usize, &Pack)> {
+impl OpenPacks {
+    fn likeliest_first(&self) -> impl Iterator<Item = (usize, &PackFile)> {
         let last = self.last.load(Ordering::Relaxed).min(self.packs.len());
         let packs = self.packs.iter().map(|pack| &**pack).enumerate();
         let (before, from) = (packs.clone().take(last), packs.skip(last));
@@ -92,7 +92,7 @@ impl Packs {
         &self,
         id: BlobId,
         accept: &mut dyn FnMut(Vec<u8>) -> bool,
-        failed: &mut Option<Error>,
+        failed: &mut Option<StorageError>,
     ) -> bool {
         let known = self.known.load();
         for (number, pack) in known.likeliest_first() {
@@ -112,7 +112,7 @@ impl Packs {
     }
 
     /// Checks whether the index of a known pack contains a body.
-    pub(crate) fn holds(&self, id: BlobId) -> Result<bool> {
+    pub(crate) fn holds(&self, id: BlobId) -> StorageResult<bool> {
         let known = self.known.load();
         for (number, pack) in known.likeliest_first() {
             if pack.holds(id)? {
@@ -124,7 +124,7 @@ impl Packs {
     }
 
     /// Returns the paths of all packs, in no particular order.
-    pub(super) fn paths(&self) -> Result<Vec<PathBuf>> {
+    pub(super) fn paths(&self) -> StorageResult<Vec<PathBuf>> {
         let mut paths = Vec::new();
         let files = match fs::read_dir(&self.folder) {
             Ok(files) => files,
@@ -141,10 +141,10 @@ impl Packs {
     }
 
     /// Looks for packs in the folder. Returns whether others are there than were known.
-    pub(crate) fn look(&self) -> Result<bool> {
+    pub(crate) fn look(&self) -> StorageResult<bool> {
         let mut seen = Vec::new();
         for path in self.paths()? {
-            match Seen::at(path.clone()) {
+            match PackStamp::at(path.clone()) {
                 Ok(file) => seen.push(file),
                 Err(error) if error.kind() == Io::NotFound => {}
                 Err(error) => return Err(failed("inspecting", &path)(error)),
@@ -155,14 +155,14 @@ impl Packs {
         if known.seen == seen {
             return Ok(false);
         }
-        let mut now = Known::default();
+        let mut now = OpenPacks::default();
         for file in &seen {
             let path = &file.path;
             let is_known = known.seen.contains(file);
             let mut open = known.packs.iter();
             let open = open.find(|pack| is_known && pack.path() == path);
             match open.map_or_else(
-                || Pack::open(path).map(Arc::new),
+                || PackFile::open(path).map(Arc::new),
                 |pack| Ok(Arc::clone(pack)),
             ) {
                 Ok(pack) => now.packs.push(pack),
@@ -174,14 +174,18 @@ impl Packs {
         Ok(true)
     }
 
-    pub(crate) fn begin(&self, effort: Effort, anchor: Anchor) -> Result<Box<dyn storage::Pack>> {
+    pub(crate) fn begin(
+        &self,
+        effort: Effort,
+        anchor: DirectoryIdentity,
+    ) -> StorageResult<Box<dyn storage::Pack>> {
         self.root.open()?.make_packs()?;
         let writer = PackWriter::begin(self.root.clone(), effort, anchor)?;
         Ok(Box::new(writer))
     }
 
     /// Returns when the newest pack was written.
-    pub(crate) fn newest(&self) -> Result<Option<DateTime<Utc>>> {
+    pub(crate) fn newest(&self) -> StorageResult<Option<DateTime<Utc>>> {
         self.look()?;
         let known = self.known.load();
         let modified = known.seen.iter().filter_map(|file| file.modified);
@@ -189,7 +193,7 @@ impl Packs {
     }
 
     /// Returns the numbers of packs and bodies, and the total sizes of the bodies and packs.
-    pub(crate) fn usage(&self) -> Result<[u64; 4]> {
+    pub(crate) fn usage(&self) -> StorageResult<[u64; 4]> {
         self.look()?;
         let known = self.known.load();
         let packs = known.packs.iter();
@@ -211,7 +215,7 @@ pub(crate) fn is_pack_name(name: &OsStr) -> bool {
 }
 
 /// Removes a pack by its name in the folder of packs.
-pub(super) fn remove_pack(root: &Root, path: &Path) -> Result<()> {
+pub(super) fn remove_pack(root: &Root, path: &Path) -> StorageResult<()> {
     let Some(name) = path.file_name().filter(|name| is_pack_name(name)) else {
         return Ok(());
     };

@@ -10,11 +10,11 @@ use super::codec;
 use super::dictionary::{MOST_RECORD, is_sound};
 use super::format::{GAP, Header, MAGIC, MOST_HEADER, corrupt};
 use crate::fs::io_error::failed;
-use crate::storage::{Error, Result};
+use crate::storage::{StorageError, StorageResult};
 
 /// The records of a pack, which may be unfinished.
 #[derive(Debug)]
-pub(super) struct Records {
+pub(super) struct RecordReader {
     file: File,
     path: PathBuf,
     /// Offset of the end of the records.
@@ -37,7 +37,7 @@ const MOST_DICTIONARIES: usize = 4;
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
-impl Records {
+impl RecordReader {
     pub(super) fn new(file: File, path: &Path, end: u64) -> Self {
         Self {
             file,
@@ -62,7 +62,7 @@ impl Records {
     }
 
     /// Returns the body whose record begins at this offset.
-    pub(super) fn read(&self, offset: u64) -> Result<Vec<u8>> {
+    pub(super) fn read(&self, offset: u64) -> StorageResult<Vec<u8>> {
         RECENT.with_borrow_mut(|recent| {
             recent.turn_to(self.number);
             let body = self.read_by(offset, recent);
@@ -73,7 +73,7 @@ impl Records {
         })
     }
 
-    fn read_by(&self, offset: u64, recent: &mut Recent) -> Result<Vec<u8>> {
+    fn read_by(&self, offset: u64, recent: &mut RecentRecords) -> StorageResult<Vec<u8>> {
         let mut window = std::mem::take(&mut recent.window);
         let chain = self.chain(offset, recent, &mut window);
         recent.keep(window);
@@ -91,7 +91,12 @@ impl Records {
     /// Returns the record at this offset and those that it depends on.
     ///
     /// The chain ends before the first record whose contents are in memory.
-    fn chain(&self, offset: u64, recent: &Recent, window: &mut Window) -> Result<Vec<Record>> {
+    fn chain(
+        &self,
+        offset: u64,
+        recent: &RecentRecords,
+        window: &mut Window,
+    ) -> StorageResult<Vec<Record>> {
         let mut records = Vec::new();
         let mut next = Some(offset);
         while let Some(offset) = next {
@@ -108,7 +113,7 @@ impl Records {
         Ok(records)
     }
 
-    fn decode(&self, record: &Record, recent: &Recent) -> Result<Vec<u8>> {
+    fn decode(&self, record: &Record, recent: &RecentRecords) -> StorageResult<Vec<u8>> {
         let Some(base) = record.base() else {
             return codec::decode(record.header, &record.stored, None);
         };
@@ -126,7 +131,7 @@ impl Records {
         Some(Arc::clone(dictionary))
     }
 
-    fn keep_dictionary(&self, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    fn keep_dictionary(&self, offset: u64, bytes: Vec<u8>) -> StorageResult<()> {
         if !is_sound(&bytes) {
             let path = self.path.display();
             return Err(corrupt(format!(
@@ -187,7 +192,7 @@ impl Records {
     }
 
     /// Checks whether the body of this record depends on no other body.
-    pub(super) fn is_full(&self, offset: u64) -> Result<bool> {
+    pub(super) fn is_full(&self, offset: u64) -> StorageResult<bool> {
         RECENT.with_borrow_mut(|recent| {
             recent.turn_to(self.number);
             let header = self.window(offset, MOST_HEADER, &mut recent.window)?;
@@ -200,14 +205,14 @@ impl Records {
     }
 
     /// Returns the header of the record at this offset.
-    pub(super) fn header(&self, offset: u64) -> Result<Header> {
+    pub(super) fn header(&self, offset: u64) -> StorageResult<Header> {
         RECENT.with_borrow_mut(|recent| {
             recent.turn_to(self.number);
             Header::read(self.window(offset, MOST_HEADER, &mut recent.window)?)
         })
     }
 
-    fn record(&self, offset: u64, window: &mut Window) -> Result<Record> {
+    fn record(&self, offset: u64, window: &mut Window) -> StorageResult<Record> {
         let header = Header::read(self.window(offset, MOST_HEADER, window)?)?;
         let whole = self.window(offset, header.length + header.stored, window)?;
         let stored = whole
@@ -221,7 +226,12 @@ impl Records {
     }
 
     /// Returns `length` bytes from this offset on, or fewer at the end of the records.
-    fn window<'w>(&self, offset: u64, length: usize, window: &'w mut Window) -> Result<&'w [u8]> {
+    fn window<'w>(
+        &self,
+        offset: u64,
+        length: usize,
+        window: &'w mut Window,
+    ) -> StorageResult<&'w [u8]> {
         if !(MAGIC.len() as u64..self.end).contains(&offset) {
             return Err(self.has_none_at(offset));
         }
@@ -242,11 +252,11 @@ impl Records {
         bytes.ok_or_else(|| self.has_none_at(offset))
     }
 
-    fn has_none_at(&self, offset: u64) -> Error {
+    fn has_none_at(&self, offset: u64) -> StorageError {
         corrupt(format!("{} has no record at {offset}", self.path.display()))
     }
 
-    pub(super) fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
+    pub(super) fn read_at(&self, bytes: &mut [u8], offset: u64) -> StorageResult<()> {
         read_at(&self.file, &self.path, bytes, offset)
     }
 }
@@ -281,14 +291,24 @@ impl Window {
 }
 
 #[cfg(unix)]
-pub(super) fn read_at(file: &File, path: &Path, bytes: &mut [u8], offset: u64) -> Result<()> {
+pub(super) fn read_at(
+    file: &File,
+    path: &Path,
+    bytes: &mut [u8],
+    offset: u64,
+) -> StorageResult<()> {
     use std::os::unix::fs::FileExt;
     let read = file.read_exact_at(bytes, offset);
     read.map_err(failed("reading", path))
 }
 
 #[cfg(windows)]
-pub(super) fn read_at(file: &File, path: &Path, bytes: &mut [u8], offset: u64) -> Result<()> {
+pub(super) fn read_at(
+    file: &File,
+    path: &Path,
+    bytes: &mut [u8],
+    offset: u64,
+) -> StorageResult<()> {
     use std::os::windows::fs::FileExt;
     let mut done = 0;
     while done < bytes.len() {
@@ -306,14 +326,14 @@ pub(super) fn read_at(file: &File, path: &Path, bytes: &mut [u8], offset: u64) -
 }
 
 thread_local! {
-    static RECENT: RefCell<Recent> = RefCell::default();
+    static RECENT: RefCell<RecentRecords> = RefCell::default();
 }
 
 /// The bodies of a pack that a thread read last.
 ///
 /// The next body mostly depends on them, because versions are read in order.
 #[derive(Default)]
-struct Recent {
+struct RecentRecords {
     pack: u64,
     bodies: Vec<(u64, Vec<u8>)>,
     bytes: usize,
@@ -324,7 +344,7 @@ struct Recent {
 const MOST_RECENT: usize = 40;
 const MOST_RECENT_BYTES: usize = 1024 * 1024;
 
-impl Recent {
+impl RecentRecords {
     fn turn_to(&mut self, pack: u64) {
         if self.pack != pack {
             *self = Self {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::format::{Entry, Prefix};
-use super::pack::Pack;
-use super::pack_set::Known;
+use super::format::{PackEntry, Prefix};
+use super::pack::PackFile;
+use super::pack_set::OpenPacks;
 use crate::fs::io_error::failed;
 use crate::model::id::BlobId;
 use crate::storage;
@@ -15,11 +15,11 @@ use crate::storage;
 /// A locked pack, which no other process repacks.
 ///
 /// No writer of the pack still has to write the rows that refer to its bodies.
-pub(crate) struct Locked {
-    pub(crate) pack: Arc<Pack>,
+pub(crate) struct RepackSource {
+    pub(crate) pack: Arc<PackFile>,
     /// The entries in the order of their records. The flag says whether the body is live, or was
     /// copied.
-    pub(crate) entries: Vec<(Entry, bool)>,
+    pub(crate) entries: Vec<(PackEntry, bool)>,
     /// For each entry of the index, in its order, the position in `entries`.
     places: Vec<u32>,
     /// Whether the entries were found without the index, and may be incomplete.
@@ -29,18 +29,18 @@ pub(crate) struct Locked {
 }
 
 /// Whether a pack contains a body, and whether the body was marked before.
-pub(crate) enum Mark {
+pub(crate) enum Lookup {
     None,
     Before,
-    Now(Entry),
+    Now(PackEntry),
 }
 
-impl Locked {
+impl RepackSource {
     /// Locks all packs that can be locked.
     ///
     /// If `salvaged` is true, these include packs whose index is damaged, with the entries that are
     /// found without it. Otherwise such packs are left to a repair.
-    pub(crate) fn of_all(known: &Known, salvaged: bool) -> storage::Result<Vec<Self>> {
+    pub(crate) fn of_all(known: &OpenPacks, salvaged: bool) -> storage::StorageResult<Vec<Self>> {
         let mut locked = Vec::new();
         for pack in &known.packs {
             let Some(mut this) = Self::of(pack)? else {
@@ -54,8 +54,8 @@ impl Locked {
             locked.push(this);
         }
         for (path, error) in known.broken.iter().filter(|_| salvaged) {
-            if error.kind() == storage::ErrorKind::Corrupt
-                && let Some(mut this) = Self::of(&Arc::new(Pack::open_without_index(path)?))?
+            if error.kind() == storage::StorageErrorKind::Corrupt
+                && let Some(mut this) = Self::of(&Arc::new(PackFile::open_without_index(path)?))?
             {
                 this.salvage();
                 locked.push(this);
@@ -65,7 +65,7 @@ impl Locked {
     }
 
     /// Locks a pack and returns it without its entries; `None` if another holder has locked it.
-    fn of(pack: &Arc<Pack>) -> storage::Result<Option<Self>> {
+    fn of(pack: &Arc<PackFile>) -> storage::StorageResult<Option<Self>> {
         match pack.records.file().try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -84,7 +84,7 @@ impl Locked {
     }
 
     /// Sets the entries, which are in the order of an index.
-    fn index(&mut self, entries: &[Entry]) {
+    fn index(&mut self, entries: &[PackEntry]) {
         let mut order: Vec<u32> = (0..).take(entries.len()).collect();
         order.sort_by_key(|place| entries[*place as usize].offset);
         self.places = vec![0; entries.len()];
@@ -104,8 +104,8 @@ impl Locked {
     }
 
     /// Marks a body.
-    pub(crate) fn mark(&mut self, id: BlobId) -> storage::Result<Mark> {
-        let mut found = Mark::None;
+    pub(crate) fn mark(&mut self, id: BlobId) -> storage::StorageResult<Lookup> {
+        let mut found = Lookup::None;
         let prefix = Prefix::of(id);
         for (place, entry) in self.bucket(prefix)? {
             let at = self.places.get(place).map(|at| *at as usize);
@@ -114,8 +114,8 @@ impl Locked {
                 .and_then(|at| self.entries.get_mut(at))
             {
                 found = match std::mem::replace(marked, true) {
-                    true => Mark::Before,
-                    false => Mark::Now(*entry),
+                    true => Lookup::Before,
+                    false => Lookup::Now(*entry),
                 };
             }
         }
@@ -123,7 +123,7 @@ impl Locked {
     }
 
     /// Returns the entries that are not marked and may have been written after a moment.
-    pub(crate) fn young(&self, since: DateTime<Utc>) -> impl Iterator<Item = Entry> {
+    pub(crate) fn young(&self, since: DateTime<Utc>) -> impl Iterator<Item = PackEntry> {
         let entries = self.entries.iter();
         entries.filter_map(move |(entry, marked)| {
             (!marked && entry.written.is_after(since)).then_some(*entry)
@@ -138,7 +138,7 @@ impl Locked {
     }
 
     /// Returns the entries among which a prefix would be, each with its position in the index.
-    fn bucket(&self, prefix: Prefix) -> storage::Result<Vec<(usize, Entry)>> {
+    fn bucket(&self, prefix: Prefix) -> storage::StorageResult<Vec<(usize, PackEntry)>> {
         if !self.salvaged {
             return self.pack.bucket(prefix);
         }
@@ -165,7 +165,7 @@ impl Locked {
     }
 }
 
-impl Drop for Locked {
+impl Drop for RepackSource {
     fn drop(&mut self) {
         // Unlocks the file explicitly, because it stays open while another thread reads from it.
         let _ = self.pack.records.file().unlock();

@@ -4,16 +4,16 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use super::builder::{Assembly, Pending, Published};
+use super::builder::{PackBuilder, PendingRecord, Published};
 use super::format::Prefix;
-use super::pack::Pack;
+use super::pack::PackFile;
 use super::pack_set::{Packs, remove_pack};
-use super::repack_source::{Locked, Mark};
+use super::repack_source::{Lookup, RepackSource};
 use crate::Result;
 use crate::fs::io_error::failed;
 use crate::model::id::BlobId;
 use crate::storage;
-use crate::storage::{Compacted, Effort, Extent, Kin, LiveBodies};
+use crate::storage::{CompactionSummary, DeltaGroup, Effort, Extent, LiveBodies};
 
 /// Packs of this size or larger are not joined any more.
 const LARGE: u64 = 256 * 1024 * 1024;
@@ -31,14 +31,14 @@ impl Packs {
         young_since: DateTime<Utc>,
         is_loose: &dyn Fn(BlobId) -> bool,
         live: &mut LiveBodies<'_>,
-    ) -> Result<Compacted> {
+    ) -> Result<CompactionSummary> {
         self.look()?;
         let known = self.known.load_full();
-        let mut old = Locked::of_all(&known, extent == Extent::All)?;
+        let mut old = RepackSource::of_all(&known, extent == Extent::All)?;
         if old.is_empty() {
-            return Ok(Compacted::default());
+            return Ok(CompactionSummary::default());
         }
-        let mut renewal = Renewal::new(self);
+        let mut renewal = Repacker::new(self);
         match extent {
             Extent::Wasteful => {
                 live(&mut |id, _| {
@@ -48,7 +48,7 @@ impl Packs {
                 for pack in &mut old {
                     pack.mark_young(young_since);
                 }
-                old.retain(Locked::is_wasteful);
+                old.retain(RepackSource::is_wasteful);
                 for pack in &mut old {
                     renewal.take_live(pack)?;
                 }
@@ -64,10 +64,10 @@ impl Packs {
     /// Joins small packs, until each pack is larger than all smaller ones together.
     ///
     /// Then few packs have to be searched, and no body is copied often.
-    pub(crate) fn join(&self) -> storage::Result<()> {
+    pub(crate) fn join(&self) -> storage::StorageResult<()> {
         self.look()?;
         let known = self.known.load_full();
-        let mut old = Locked::of_all(&known, false)?;
+        let mut old = RepackSource::of_all(&known, false)?;
         old.retain(|pack| pack.pack.length < LARGE);
         old.sort_by_key(|pack| pack.pack.length);
         let (mut sum, mut joined) = (0, 0);
@@ -78,7 +78,7 @@ impl Packs {
             sum += pack.pack.length;
         }
         old.truncate(joined);
-        let mut renewal = Renewal::new(self);
+        let mut renewal = Repacker::new(self);
         for pack in &old {
             renewal.append(&pack.pack)?;
         }
@@ -88,7 +88,7 @@ impl Packs {
     /// Checks whether each pack's hash is its name, or, unless `all`, whether its index is intact.
     ///
     /// Returns one message per damaged pack.
-    pub(crate) fn check(&self, all: bool) -> storage::Result<Vec<String>> {
+    pub(crate) fn check(&self, all: bool) -> storage::StorageResult<Vec<String>> {
         self.look()?;
         let known = self.known.load_full();
         let broken = known.broken.iter();
@@ -107,7 +107,7 @@ impl Packs {
     }
 }
 
-fn is_what_it_is_called(pack: &Pack) -> storage::Result<bool> {
+fn is_what_it_is_called(pack: &PackFile) -> storage::StorageResult<bool> {
     let mut hasher = blake3::Hasher::new();
     let mut bytes = vec![0; CHUNK];
     let mut at = 0;
@@ -124,14 +124,14 @@ fn is_what_it_is_called(pack: &Pack) -> storage::Result<bool> {
 }
 
 /// New packs that replace old ones.
-pub(crate) struct Renewal<'a> {
+pub(crate) struct Repacker<'a> {
     packs: &'a Packs,
-    assembly: Option<Assembly>,
+    assembly: Option<PackBuilder>,
     published: Vec<Published>,
     bodies: u64,
 }
 
-impl<'a> Renewal<'a> {
+impl<'a> Repacker<'a> {
     pub(crate) fn new(packs: &'a Packs) -> Self {
         Self {
             packs,
@@ -141,20 +141,20 @@ impl<'a> Renewal<'a> {
         }
     }
 
-    fn assembly(&mut self, effort: Effort) -> storage::Result<&mut Assembly> {
-        if self.assembly.as_ref().is_some_and(Assembly::is_full) {
+    fn assembly(&mut self, effort: Effort) -> storage::StorageResult<&mut PackBuilder> {
+        if self.assembly.as_ref().is_some_and(PackBuilder::is_full) {
             self.publish()?;
         }
         match &mut self.assembly {
             Some(assembly) => Ok(assembly),
             none => {
                 self.packs.root.open()?.make_packs()?;
-                Ok(none.insert(Assembly::begin(&self.packs.root, effort)?))
+                Ok(none.insert(PackBuilder::begin(&self.packs.root, effort)?))
             }
         }
     }
 
-    pub(crate) fn publish(&mut self) -> storage::Result<()> {
+    pub(crate) fn publish(&mut self) -> storage::StorageResult<()> {
         if let Some(assembly) = self.assembly.take() {
             let folder = self.packs.root.open()?.packs()?;
             self.published.push(assembly.finish(&folder)?);
@@ -169,16 +169,16 @@ impl<'a> Renewal<'a> {
     pub(crate) fn take(
         &mut self,
         id: BlobId,
-        kin: Kin,
+        kin: DeltaGroup,
         is_loose: &dyn Fn(BlobId) -> bool,
-        old: &mut [Locked],
+        old: &mut [RepackSource],
     ) -> Result<()> {
         let mut found = Vec::new();
         for (number, pack) in old.iter_mut().enumerate() {
             match pack.mark(id)? {
-                Mark::None => {}
-                Mark::Before => return Ok(()),
-                Mark::Now(entry) => found.push((number, entry)),
+                Lookup::None => {}
+                Lookup::Before => return Ok(()),
+                Lookup::Now(entry) => found.push((number, entry)),
             }
         }
         // A body is as young as its youngest copy.
@@ -190,7 +190,7 @@ impl<'a> Renewal<'a> {
                     if !taken {
                         self.bodies += 1;
                         let written = written.unwrap_or(entry.written);
-                        self.assembly(Effort::Thorough)?.add(Pending {
+                        self.assembly(Effort::Thorough)?.add(PendingRecord {
                             id,
                             kin,
                             bytes,
@@ -217,7 +217,7 @@ impl<'a> Renewal<'a> {
         &mut self,
         young_since: DateTime<Utc>,
         is_loose: &dyn Fn(BlobId) -> bool,
-        old: &mut [Locked],
+        old: &mut [RepackSource],
     ) -> Result<()> {
         let (mut young, mut kin) = (Vec::new(), 0);
         for pack in &*old {
@@ -226,7 +226,7 @@ impl<'a> Renewal<'a> {
                 kin += u64::from(records.is_full(entry.offset).unwrap_or(true));
                 // A body that cannot be read is lost already.
                 if let Ok(bytes) = records.read(entry.offset) {
-                    young.push((BlobId::of(&bytes), Kin(kin)));
+                    young.push((BlobId::of(&bytes), DeltaGroup(kin)));
                 }
             }
         }
@@ -235,7 +235,7 @@ impl<'a> Renewal<'a> {
     }
 
     /// Copies the live bodies of a pack.
-    fn take_live(&mut self, pack: &mut Locked) -> storage::Result<()> {
+    fn take_live(&mut self, pack: &mut RepackSource) -> storage::StorageResult<()> {
         let mut kin = 0;
         for (entry, live) in &pack.entries {
             let records = &pack.pack.records;
@@ -248,8 +248,8 @@ impl<'a> Renewal<'a> {
             match read {
                 Ok((id, bytes)) if Prefix::of(id) == entry.prefix => {
                     self.bodies += 1;
-                    let kin = Kin(kin);
-                    self.assembly(Effort::Quick)?.add(Pending {
+                    let kin = DeltaGroup(kin);
+                    self.assembly(Effort::Quick)?.add(PendingRecord {
                         id,
                         kin,
                         bytes,
@@ -266,13 +266,13 @@ impl<'a> Renewal<'a> {
     }
 
     /// Copies a whole pack.
-    fn append(&mut self, pack: &Pack) -> storage::Result<()> {
+    fn append(&mut self, pack: &PackFile) -> storage::StorageResult<()> {
         self.bodies += u64::from(pack.footer.entries);
         self.assembly(Effort::Quick)?.append(pack)
     }
 
     /// Makes the new packs durable in their place, and only then removes the old ones.
-    fn finish(mut self, old: Vec<Locked>) -> storage::Result<Compacted> {
+    fn finish(mut self, old: Vec<RepackSource>) -> storage::StorageResult<CompactionSummary> {
         self.publish()?;
         let published = std::mem::take(&mut self.published);
         if !published.is_empty() {
@@ -280,7 +280,7 @@ impl<'a> Renewal<'a> {
             let flushed = folder.flush();
             flushed.map_err(failed("flushing", folder.path()))?;
         }
-        let mut compacted = Compacted::default();
+        let mut compacted = CompactionSummary::default();
         for pack in old.iter().filter(|pack| !pack.damaged) {
             let path = pack.pack.path();
             // A new pack may be the same file as an old one.
@@ -302,7 +302,7 @@ impl<'a> Renewal<'a> {
     }
 }
 
-impl Drop for Renewal<'_> {
+impl Drop for Repacker<'_> {
     fn drop(&mut self) {
         // The repack was abandoned: the old packs still exist, and a new one may be the same file
         // as an old one.

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use super::format::{Entry, Footer, GAP, Hour, MAGIC, Prefix};
-use super::pack::Pack;
-use super::records::Records;
+use super::format::{Footer, GAP, MAGIC, PackEntry, PackHour, Prefix};
+use super::pack::PackFile;
+use super::records::RecordReader;
 use crate::model::clock;
 use crate::model::id::BlobId;
-use crate::storage::Result;
+use crate::storage::StorageResult;
 
-impl Pack {
+impl PackFile {
     /// Opens a pack whose end does not even show where its index is.
-    pub(super) fn open_without_index(path: &Path) -> Result<Self> {
+    pub(super) fn open_without_index(path: &Path) -> StorageResult<Self> {
         let footer = |index| Footer {
             index,
             entries: 0,
@@ -25,17 +25,17 @@ impl Pack {
     ///
     /// The walk continues as long as each record shows where the next one begins. Bytes after the
     /// last record may be taken for bodies, too. Their addresses are requested by no caller.
-    pub(super) fn walk(&self) -> Vec<Entry> {
+    pub(super) fn walk(&self) -> Vec<PackEntry> {
         let records = &self.records;
         // The times were in the index. No body must count as old.
-        let written = Hour::of(clock::system());
+        let written = PackHour::of(clock::system());
         let mut entries = Vec::new();
         let mut next = Some(MAGIC.len() as u64);
         while let Some(offset) = next.filter(|offset| *offset < records.end()) {
             next = end_of(records, offset);
             if let (Some(_), Ok(bytes)) = (next, records.read(offset)) {
                 let prefix = Prefix::of(BlobId::of(&bytes));
-                entries.push(Entry {
+                entries.push(PackEntry {
                     prefix,
                     offset,
                     written,
@@ -47,7 +47,7 @@ impl Pack {
 }
 
 /// Returns the offset of the record after this one.
-fn end_of(records: &Records, offset: u64) -> Option<u64> {
+fn end_of(records: &RecordReader, offset: u64) -> Option<u64> {
     let header = records.header(offset).ok()?;
     let end = offset + (header.length + header.stored) as u64;
     if !header.is_dictionary() || end + GAP as u64 >= records.end() {

@@ -3,11 +3,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::super::format::{Entry, GAP, Header, MAGIC};
-use super::{Pack, Packs};
-use crate::fs::place::{Anchor, prepare};
+use super::super::format::{GAP, Header, MAGIC, PackEntry};
+use super::{PackFile, Packs};
+use crate::fs::place::{DirectoryIdentity, prepare};
 use crate::model::id::BlobId;
-use crate::storage::{Effort, Extent, Kin};
+use crate::storage::{DeltaGroup, Effort, Extent};
 
 /// Returns versions of a prompt, each a word longer than the one before.
 fn versions(prompt: &str, count: usize) -> Vec<Vec<u8>> {
@@ -19,8 +19,8 @@ fn versions(prompt: &str, count: usize) -> Vec<Vec<u8>> {
     (0..count).map(&mut next).collect()
 }
 
-fn anchor(packs: &Packs) -> Anchor {
-    Anchor::of(packs.root.path()).unwrap()
+fn anchor(packs: &Packs) -> DirectoryIdentity {
+    DirectoryIdentity::of(packs.root.path()).unwrap()
 }
 
 fn written() -> DateTime<Utc> {
@@ -36,10 +36,10 @@ fn place() -> (tempfile::TempDir, Packs) {
 }
 
 fn write(packs: &Packs, bodies: &[Vec<u8>]) {
-    write_by(packs, Effort::Quick, bodies, |_| Kin(1));
+    write_by(packs, Effort::Quick, bodies, |_| DeltaGroup(1));
 }
 
-fn write_by(packs: &Packs, effort: Effort, bodies: &[Vec<u8>], kin: fn(u64) -> Kin) {
+fn write_by(packs: &Packs, effort: Effort, bodies: &[Vec<u8>], kin: fn(u64) -> DeltaGroup) {
     let mut pack = packs.begin(effort, anchor(packs)).unwrap();
     for (bytes, number) in bodies.iter().zip(0..) {
         pack.add(BlobId::of(bytes), bytes, kin(number), written())
@@ -108,11 +108,11 @@ fn the_golden_packs_are_read() {
 fn everything_is_found_without_the_index() {
     for (folder, bodies) in golden() {
         let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
-        let mut told = Pack::open(&file.path()).unwrap().entries().unwrap();
+        let mut told = PackFile::open(&file.path()).unwrap().entries().unwrap();
         told.sort_by_key(|entry| entry.offset);
         assert_eq!(told.len(), bodies.len());
-        let found = Pack::open_without_index(&file.path()).unwrap().walk();
-        let places = |entries: &[Entry]| -> Vec<_> {
+        let found = PackFile::open_without_index(&file.path()).unwrap().walk();
+        let places = |entries: &[PackEntry]| -> Vec<_> {
             let entries = entries.iter();
             entries.map(|entry| (entry.prefix, entry.offset)).collect()
         };
@@ -143,7 +143,7 @@ fn chains_are_short() {
     let (directory, packs) = place();
     let bodies = versions("long", 100);
     write(&packs, &bodies);
-    let pack = Pack::open(&only_file(directory.path())).unwrap();
+    let pack = PackFile::open(&only_file(directory.path())).unwrap();
     let bytes = fs::read(only_file(directory.path())).unwrap();
     let mut depths = std::collections::BTreeMap::new();
     let mut order = Vec::new();
@@ -164,7 +164,7 @@ fn chains_are_short() {
 /// Similar bodies are stored as deltas, even if other bodies come between them.
 #[test]
 fn bodies_of_one_delta_group_take_little_space() {
-    let size = |kin: fn(usize) -> Kin| {
+    let size = |kin: fn(usize) -> DeltaGroup| {
         let (directory, packs) = place();
         let mut pack = packs.begin(Effort::Quick, anchor(&packs)).unwrap();
         let mut rng = fastrand::Rng::with_seed(1);
@@ -178,8 +178,8 @@ fn bodies_of_one_delta_group_take_little_space() {
         fs::metadata(only_file(directory.path())).unwrap().len()
     };
     let (known, unknown) = (
-        size(|number| Kin(number as u64 % 2)),
-        size(|number| Kin(number as u64)),
+        size(|number| DeltaGroup(number as u64 % 2)),
+        size(|number| DeltaGroup(number as u64)),
     );
     assert!(known * 2 < unknown, "{known} bytes, and {unknown} without");
 }
@@ -241,7 +241,7 @@ fn a_damaged_pack_is_not_removed_by_a_repack() {
         let few = &bodies[..4];
         let compacted = packs.compact(extent, DateTime::<Utc>::MAX_UTC, &|_| false, &mut |visit| {
             let mut live = few.iter();
-            live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
+            live.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
         });
         compacted.unwrap();
         assert!(file.exists(), "{extent:?}");
@@ -254,9 +254,9 @@ fn an_abandoned_repack_leaves_the_old_packs() {
     let (directory, packs) = place();
     let bodies = versions("given up", 20);
     write(&packs, &bodies);
-    let all = |visit: &mut dyn FnMut(BlobId, Kin) -> crate::Result<()>| {
+    let all = |visit: &mut dyn FnMut(BlobId, DeltaGroup) -> crate::Result<()>| {
         let mut live = bodies.iter();
-        live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
+        live.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
     };
     packs
         .compact(
@@ -277,11 +277,12 @@ fn an_abandoned_repack_leaves_the_old_packs() {
         .unwrap();
     assert_eq!(only_file(directory.path()), file, "the same again");
     // As if the disk is full once the pack is in its place.
-    let mut renewal = super::super::repacker::Renewal::new(&packs);
-    let mut old = super::super::repack_source::Locked::of_all(&packs.known.load(), false).unwrap();
+    let mut renewal = super::super::repacker::Repacker::new(&packs);
+    let mut old =
+        super::super::repack_source::RepackSource::of_all(&packs.known.load(), false).unwrap();
     for bytes in &bodies {
         renewal
-            .take(BlobId::of(bytes), Kin(1), &|_| false, &mut old)
+            .take(BlobId::of(bytes), DeltaGroup(1), &|_| false, &mut old)
             .unwrap();
     }
     renewal.publish().unwrap();
@@ -316,7 +317,9 @@ fn an_intact_copy_is_found_after_a_damaged_one() {
 }
 
 fn write_thoroughly(packs: &Packs, bodies: &[Vec<u8>]) {
-    write_by(packs, Effort::Thorough, bodies, |number| Kin(number / 3));
+    write_by(packs, Effort::Thorough, bodies, |number| {
+        DeltaGroup(number / 3)
+    });
 }
 
 /// Returns the offset and the header of each record of a pack.
@@ -346,12 +349,14 @@ fn many_full_bodies_depend_on_a_dictionary() {
         assert_eq!(packs.check(true).unwrap(), [""; 0]);
         let file = only_file(directory.path());
         let bytes = fs::read(&file).unwrap();
-        let records = records(&bytes, Pack::open(&file).unwrap().records.end());
+        let records = records(&bytes, PackFile::open(&file).unwrap().records.end());
         let dictionaries = records.iter().filter(|(_, header)| header.is_dictionary());
         (dictionaries.count(), bytes.len())
     };
     let quick = |packs: &Packs, bodies: &[Vec<u8>]| {
-        write_by(packs, Effort::Quick, bodies, |number| Kin(number / 3));
+        write_by(packs, Effort::Quick, bodies, |number| {
+            DeltaGroup(number / 3)
+        });
     };
     let (none, without) = written(quick, &bodies);
     let (two, with) = written(write_thoroughly, &bodies);
@@ -436,7 +441,7 @@ fn dictionaries_survive_a_join() {
         &|_| false,
         &mut |visit| {
             let mut live = live.iter();
-            live.try_for_each(|bytes| visit(BlobId::of(bytes), Kin(1)))
+            live.try_for_each(|bytes| visit(BlobId::of(bytes), DeltaGroup(1)))
         },
     );
     assert_eq!(compacted.unwrap().bodies as usize, 2 * bodies.len() - 900);

@@ -8,36 +8,38 @@ use std::thread::JoinHandle;
 
 use chrono::{DateTime, Utc};
 
-use super::builder::{Assembly, Pending, Published};
-use super::format::Hour;
+use super::builder::{PackBuilder, PendingRecord, Published};
+use super::format::PackHour;
 use super::pack as packs;
 use super::pack_set::remove_pack;
 use crate::fs::folder::Root;
 use crate::fs::io_error::failed;
-use crate::fs::place::Anchor;
+use crate::fs::place::DirectoryIdentity;
 use crate::model::id::BlobId;
-use crate::storage::{Effort, Error, ErrorKind, Hold, Kin, Pack, Result};
+use crate::storage::{
+    DeltaGroup, Effort, LockGuard, Pack, StorageError, StorageErrorKind, StorageResult,
+};
 
 /// Bodies that are being written to packs: to one, or to more if there are many.
 #[derive(Debug)]
 pub(super) struct PackWriter {
     root: Root,
-    anchor: Anchor,
+    anchor: DirectoryIdentity,
     /// Bodies that wait to be handed over, so that those of one delta group come together.
-    pending: Vec<Pending>,
+    pending: Vec<PendingRecord>,
     pending_bytes: usize,
     /// The delta groups of the waiting bodies. `in_order` is whether the bodies of each group have
     /// come one after another so far.
-    kin: HashSet<Kin>,
+    kin: HashSet<DeltaGroup>,
     in_order: bool,
-    work: Option<SyncSender<Work>>,
-    worker: Option<JoinHandle<Result<Vec<Published>>>>,
+    work: Option<SyncSender<WriterTask>>,
+    worker: Option<JoinHandle<StorageResult<Vec<Published>>>>,
 }
 
 #[derive(Debug)]
-enum Work {
-    Add(Vec<Pending>),
-    Get(BlobId, Sender<Result<Option<Vec<u8>>>>),
+enum WriterTask {
+    Add(Vec<PendingRecord>),
+    Get(BlobId, Sender<StorageResult<Option<Vec<u8>>>>),
     Finish,
 }
 
@@ -48,13 +50,17 @@ const MOST_PENDING: usize = 4 * 1024 * 1024;
 const MOST_PENDING_IN_ORDER: usize = 256 * 1024;
 
 impl PackWriter {
-    pub(super) fn begin(root: Root, effort: Effort, anchor: Anchor) -> Result<Self> {
+    pub(super) fn begin(
+        root: Root,
+        effort: Effort,
+        anchor: DirectoryIdentity,
+    ) -> StorageResult<Self> {
         let (work, orders) = sync_channel(1);
         let place = root.clone();
         let worker = std::thread::Builder::new()
             .name("promptbook-packer".into())
             .spawn(move || write_all(&orders, &place, effort))
-            .map_err(|error| Error::io("starting a thread that writes a pack", error))?;
+            .map_err(|error| StorageError::io("starting a thread that writes a pack", error))?;
         Ok(Self {
             root,
             anchor,
@@ -67,16 +73,16 @@ impl PackWriter {
         })
     }
 
-    fn hand_over(&mut self) -> Result<()> {
+    fn hand_over(&mut self) -> StorageResult<()> {
         self.pending_bytes = 0;
         self.kin.clear();
         self.in_order = true;
         let bodies = std::mem::take(&mut self.pending);
-        self.tell(Work::Add(bodies))
+        self.tell(WriterTask::Add(bodies))
     }
 
     /// Hands work over. If the thread has ended, returns its error.
-    fn tell(&mut self, work: Work) -> Result<()> {
+    fn tell(&mut self, work: WriterTask) -> StorageResult<()> {
         let told = self.work.as_ref().map(|to| to.send(work));
         match told {
             Some(Ok(())) => Ok(()),
@@ -84,7 +90,7 @@ impl PackWriter {
         }
     }
 
-    fn end(&mut self) -> Result<Vec<Published>> {
+    fn end(&mut self) -> StorageResult<Vec<Published>> {
         self.work = None;
         let worker = self.worker.take().ok_or_else(gone)?;
         worker.join().map_err(|_| gone())?
@@ -92,16 +98,22 @@ impl PackWriter {
 }
 
 impl Pack for PackWriter {
-    fn add(&mut self, id: BlobId, bytes: &[u8], kin: Kin, written: DateTime<Utc>) -> Result<()> {
+    fn add(
+        &mut self,
+        id: BlobId,
+        bytes: &[u8],
+        kin: DeltaGroup,
+        written: DateTime<Utc>,
+    ) -> StorageResult<()> {
         let goes_on = self.pending.last().is_some_and(|last| last.kin == kin);
         let is_new = goes_on || self.kin.insert(kin);
         self.in_order &= is_new;
         self.pending_bytes += bytes.len();
-        self.pending.push(Pending {
+        self.pending.push(PendingRecord {
             id,
             kin,
             bytes: bytes.to_vec(),
-            written: Hour::of(written),
+            written: PackHour::of(written),
         });
         let most = match self.in_order {
             true => MOST_PENDING_IN_ORDER,
@@ -113,22 +125,22 @@ impl Pack for PackWriter {
         }
     }
 
-    fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
+    fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
         let mut pending = self.pending.iter().rev();
         if let Some(pending) = pending.find(|pending| pending.id == id) {
             return Ok(Some(pending.bytes.clone()));
         }
         let (answer, answered) = channel();
-        self.tell(Work::Get(id, answer))?;
+        self.tell(WriterTask::Get(id, answer))?;
         match answered.recv() {
             Ok(found) => found,
             Err(_) => Err(self.end().err().unwrap_or_else(gone)),
         }
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Box<dyn Hold>> {
+    fn finish(mut self: Box<Self>) -> StorageResult<Box<dyn LockGuard>> {
         self.hand_over()?;
-        self.tell(Work::Finish)?;
+        self.tell(WriterTask::Finish)?;
         let packs = self.end()?;
         let folder = self.root.open()?.packs()?;
         let flushed = folder.flush();
@@ -136,7 +148,7 @@ impl Pack for PackWriter {
         // Rows that refer to its bodies are written next.
         self.anchor.holds()?;
         let locks = packs.into_iter().map(|pack| pack.lock);
-        Ok(Box::new(Finished(locks.collect())))
+        Ok(Box::new(FinishedPack(locks.collect())))
     }
 }
 
@@ -149,26 +161,30 @@ impl Drop for PackWriter {
 
 /// The locks of new packs, which prevent a repack until rows refer to their bodies.
 #[derive(Debug)]
-struct Finished(#[allow(dead_code)] Vec<File>);
+struct FinishedPack(#[allow(dead_code)] Vec<File>);
 
-impl Hold for Finished {}
+impl LockGuard for FinishedPack {}
 
 /// The output of the thread.
-struct Output<'a> {
+struct WriterOutput<'a> {
     root: &'a Root,
     effort: Effort,
     /// Packs that are finished because they were full.
-    published: Vec<(Published, packs::Pack)>,
-    assembly: Assembly,
+    published: Vec<(Published, packs::PackFile)>,
+    assembly: PackBuilder,
 }
 
 /// Runs the thread. Returns the packs if the caller asked to finish.
-fn write_all(orders: &Receiver<Work>, root: &Root, effort: Effort) -> Result<Vec<Published>> {
-    let mut output = Output {
+fn write_all(
+    orders: &Receiver<WriterTask>,
+    root: &Root,
+    effort: Effort,
+) -> StorageResult<Vec<Published>> {
+    let mut output = WriterOutput {
         root,
         effort,
         published: Vec::new(),
-        assembly: Assembly::begin(root, effort)?,
+        assembly: PackBuilder::begin(root, effort)?,
     };
     let written = output.work(orders);
     if let Ok(true) = written {
@@ -182,19 +198,19 @@ fn write_all(orders: &Receiver<Work>, root: &Root, effort: Effort) -> Result<Vec
     written.map(|_| Vec::new())
 }
 
-impl Output<'_> {
+impl WriterOutput<'_> {
     /// Does the work until the end.
     ///
     /// Returns whether the caller asked to finish; if not, the output is not needed.
-    fn work(&mut self, orders: &Receiver<Work>) -> Result<bool> {
+    fn work(&mut self, orders: &Receiver<WriterTask>) -> StorageResult<bool> {
         while let Ok(work) = orders.recv() {
             match work {
-                Work::Add(bodies) => self.assembly.add_all(bodies)?,
-                Work::Get(id, answer) => {
+                WriterTask::Add(bodies) => self.assembly.add_all(bodies)?,
+                WriterTask::Get(id, answer) => {
                     // The caller waits until it has the answer.
                     let _ = answer.send(self.get(id));
                 }
-                Work::Finish => {
+                WriterTask::Finish => {
                     if !self.assembly.is_empty() {
                         self.publish()?;
                     }
@@ -208,16 +224,16 @@ impl Output<'_> {
         Ok(false)
     }
 
-    fn publish(&mut self) -> Result<()> {
-        let next = Assembly::begin(self.root, self.effort)?;
+    fn publish(&mut self) -> StorageResult<()> {
+        let next = PackBuilder::begin(self.root, self.effort)?;
         let folder = self.root.open()?.packs()?;
         let published = mem::replace(&mut self.assembly, next).finish(&folder)?;
-        let pack = packs::Pack::open(&published.path)?;
+        let pack = packs::PackFile::open(&published.path)?;
         self.published.push((published, pack));
         Ok(())
     }
 
-    fn get(&mut self, id: BlobId) -> Result<Option<Vec<u8>>> {
+    fn get(&mut self, id: BlobId) -> StorageResult<Option<Vec<u8>>> {
         let mut found = None;
         for (_, pack) in &self.published {
             let accepted = pack.offer(id, &mut |bytes| {
@@ -232,7 +248,7 @@ impl Output<'_> {
     }
 }
 
-fn gone() -> Error {
+fn gone() -> StorageError {
     let reason = "the thread that writes packs has panicked";
-    Error::new(ErrorKind::Other, reason)
+    StorageError::new(StorageErrorKind::Other, reason)
 }

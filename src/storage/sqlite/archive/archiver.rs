@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::segments::{Place, Span, end, moment_of};
+use super::segments::{RowPosition, SegmentSpan, end, moment_of};
 use super::text;
-use super::text::Texts;
+use super::text::SegmentText;
 use crate::model::id::{OperationId, PromptId};
 use crate::model::record::OperationContent;
 use crate::storage::sqlite::columns::{bytes, limit};
-use crate::storage::sqlite::error::{Context, Result};
-use crate::storage::{Error, ErrorKind};
+use crate::storage::sqlite::error::{SqliteContext, SqliteResult};
+use crate::storage::{StorageError, StorageErrorKind};
 
 /// The sizes that determine what is archived.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
+pub(crate) struct SegmentSizes {
     /// Number of operations in a segment.
     pub(crate) operations: usize,
     /// A segment has fewer operations if their texts reach this number of bytes.
@@ -24,7 +24,7 @@ pub(crate) struct Sizes {
     pub(crate) newest: usize,
 }
 
-impl Sizes {
+impl SegmentSizes {
     /// The usual sizes.
     ///
     /// With more operations, segments would hardly be smaller, and all of a segment is read for any
@@ -37,10 +37,10 @@ impl Sizes {
 }
 
 /// A segment that is ready to be written, of operations that have rows.
-pub(crate) struct Gathered {
+pub(crate) struct ArchivedSegment {
     first: i64,
-    end: Place,
-    span: Span,
+    end: RowPosition,
+    span: SegmentSpan,
     content: Vec<u8>,
     /// The keys of the prompts that the operations changed.
     prompts: BTreeSet<i64>,
@@ -49,7 +49,10 @@ pub(crate) struct Gathered {
 /// Makes a segment of the oldest operations that have rows; `None` if there are too few.
 ///
 /// Damaged operations are not archived: they stay as they were found.
-pub(crate) fn gather(connection: &Connection, sizes: Sizes) -> Result<Option<Gathered>> {
+pub(crate) fn gather(
+    connection: &Connection,
+    sizes: SegmentSizes,
+) -> SqliteResult<Option<ArchivedSegment>> {
     let start = end(connection)?;
     let last = last_row(connection)?;
     let enough = limit(sizes.operations + sizes.newest);
@@ -65,7 +68,7 @@ pub(crate) fn gather(connection: &Connection, sizes: Sizes) -> Result<Option<Gat
     if text::read(&content, connection)? != texts {
         return Ok(None);
     }
-    Ok(Some(Gathered {
+    Ok(Some(ArchivedSegment {
         first: start.number + 1,
         end,
         span,
@@ -74,7 +77,7 @@ pub(crate) fn gather(connection: &Connection, sizes: Sizes) -> Result<Option<Gat
     }))
 }
 
-fn last_row(connection: &Connection) -> Result<Option<i64>> {
+fn last_row(connection: &Connection) -> SqliteResult<Option<i64>> {
     connection
         .prepare_cached("SELECT max(number) FROM operation")
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
@@ -86,14 +89,14 @@ fn last_row(connection: &Connection) -> Result<Option<i64>> {
 /// `None` if a row does not follow from the one before it, or if there are too few.
 fn oldest(
     connection: &Connection,
-    start: Place,
-    sizes: Sizes,
-) -> Result<Option<(Place, Span, Texts)>> {
+    start: RowPosition,
+    sizes: SegmentSizes,
+) -> SqliteResult<Option<(RowPosition, SegmentSpan, SegmentText)>> {
     let doing = "reading operations to archive";
     let sql = "SELECT number, hash, at, content FROM operation ORDER BY number";
     let mut statement = connection.prepare_cached(sql).context(doing)?;
     let mut rows = statement.query([]).context(doing)?;
-    let (mut place, mut span, mut texts) = (start, Span::NONE, Texts::default());
+    let (mut place, mut span, mut texts) = (start, SegmentSpan::NONE, SegmentText::default());
     while texts.len() < sizes.operations && texts.bytes() < sizes.bytes {
         let Some(row) = rows.next().context(doing)? else {
             return Ok(None);
@@ -114,7 +117,7 @@ fn oldest(
     Ok(Some((place, span, texts)))
 }
 
-fn prompts(connection: &Connection, texts: &Texts) -> Result<BTreeSet<i64>> {
+fn prompts(connection: &Connection, texts: &SegmentText) -> SqliteResult<BTreeSet<i64>> {
     let doing = "looking for the prompts of operations to archive";
     let mut ids = BTreeSet::new();
     for text in texts.iter() {
@@ -136,12 +139,12 @@ fn prompts(connection: &Connection, texts: &Texts) -> Result<BTreeSet<i64>> {
     ids.iter().map(key).collect()
 }
 
-impl Gathered {
+impl ArchivedSegment {
     /// Replaces the rows by the segment, in the transaction of a connection.
     ///
     /// Returns false if another process has archived them meanwhile. Fails as corrupt if only some
     /// of the rows exist.
-    pub(crate) fn put(&self, connection: &Connection) -> Result<bool> {
+    pub(crate) fn put(&self, connection: &Connection) -> SqliteResult<bool> {
         let doing = "archiving operations";
         let run = |sql, params: &[&dyn rusqlite::ToSql]| {
             let statement = connection.prepare_cached(sql);
@@ -160,7 +163,7 @@ impl Gathered {
             Ok(dropped) if dropped == operations => {}
             _ => {
                 let context = format!("index: {doing}: some of {first} to {last} are missing");
-                return Err(Error::new(ErrorKind::Corrupt, context));
+                return Err(StorageError::new(StorageErrorKind::Corrupt, context));
             }
         }
         run(

@@ -3,11 +3,11 @@
 //! A segment contains the texts of operations with consecutive numbers, and the id of the last one.
 //! The other ids follow from the texts and from the id before the segment, and the last id proves
 //! everything that was read. Damage anywhere in a segment, or in a row that it refers to, is
-//! [`Corrupt`](crate::storage::ErrorKind::Corrupt), and never yields another operation.
+//! [`Corrupt`](crate::storage::StorageErrorKind::Corrupt), and never yields another operation.
 
 mod archiver;
 mod segments;
 mod text;
 
-pub(crate) use self::archiver::{Gathered, Sizes, gather};
-pub(super) use self::segments::{Chunk, Chunks, Place, end, next};
+pub(crate) use self::archiver::{ArchivedSegment, SegmentSizes, gather};
+pub(super) use self::segments::{LogSegment, RowPosition, SegmentCache, end, next};

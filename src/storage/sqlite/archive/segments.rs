@@ -8,20 +8,20 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Deserialize;
 
-use super::text::Texts;
+use super::text::SegmentText;
 use crate::model::id::OperationId;
 use crate::storage::sqlite::columns::{bytes, micros};
-use crate::storage::sqlite::error::{Context, Result};
-use crate::storage::{Error, ErrorKind};
+use crate::storage::sqlite::error::{SqliteContext, SqliteResult};
+use crate::storage::{StorageError, StorageErrorKind};
 
 /// A position in the history: the number and the id of an operation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct RowPosition {
     pub(crate) number: i64,
     pub(crate) id: OperationId,
 }
 
-impl Place {
+impl RowPosition {
     /// The position before the first operation.
     pub(crate) const START: Self = Self {
         number: 0,
@@ -38,7 +38,7 @@ impl Place {
 }
 
 /// Returns the moment at which an operation was made, by the clock of the process that made it.
-pub(crate) fn moment_of(text: &str) -> Result<i64> {
+pub(crate) fn moment_of(text: &str) -> SqliteResult<i64> {
     #[derive(Deserialize)]
     struct Content {
         at: DateTime<Utc>,
@@ -49,12 +49,12 @@ pub(crate) fn moment_of(text: &str) -> Result<i64> {
 
 /// The earliest and the latest moment of some operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct SegmentSpan {
     pub(crate) earliest: i64,
     pub(crate) latest: i64,
 }
 
-impl Span {
+impl SegmentSpan {
     /// The span of no operation.
     pub(crate) const NONE: Self = Self {
         earliest: i64::MAX,
@@ -71,17 +71,17 @@ impl Span {
 
 /// A segment that was read and verified.
 #[derive(Debug)]
-pub(crate) struct Chunk {
-    before: Place,
+pub(crate) struct LogSegment {
+    before: RowPosition,
     /// The position of its last operation, as its row says.
-    pub(crate) end: Place,
+    pub(crate) end: RowPosition,
     /// The moments of its operations, as its row says.
-    span: Span,
+    span: SegmentSpan,
     ids: Vec<OperationId>,
-    texts: Texts,
+    texts: SegmentText,
 }
 
-impl Chunk {
+impl LogSegment {
     pub(crate) fn first(&self) -> i64 {
         self.before.number + 1
     }
@@ -103,7 +103,7 @@ impl Chunk {
     }
 
     /// Returns the last of its operations up to the number `up_to` that was made by `moment`.
-    fn last_by(&self, moment: i64, up_to: i64) -> Result<Option<i64>> {
+    fn last_by(&self, moment: i64, up_to: i64) -> SqliteResult<Option<i64>> {
         let operations = self.operations().rev();
         for (number, _, text) in operations.filter(|(number, ..)| *number <= up_to) {
             if moment_of(text)? <= moment {
@@ -114,7 +114,7 @@ impl Chunk {
     }
 
     /// Returns the first of its operations that was made after `after`, but not after `by`.
-    fn first_between(&self, after: i64, by: i64) -> Result<Option<i64>> {
+    fn first_between(&self, after: i64, by: i64) -> SqliteResult<Option<i64>> {
         for (number, _, text) in self.operations() {
             let moment = moment_of(text)?;
             if moment > after && moment <= by {
@@ -125,8 +125,8 @@ impl Chunk {
     }
 
     /// Checks whether its row contains the span of its operations.
-    pub(crate) fn has_its_span(&self) -> Result<bool> {
-        let mut span = Span::NONE;
+    pub(crate) fn has_its_span(&self) -> SqliteResult<bool> {
+        let mut span = SegmentSpan::NONE;
         for text in self.texts.iter() {
             span = span.and(moment_of(text)?);
         }
@@ -150,7 +150,7 @@ macro_rules! select_chunks {
 }
 
 /// Returns the first segment with an operation above the number `after`. Always reads the file.
-pub(crate) fn next(connection: &Connection, after: i64) -> Result<Option<Chunk>> {
+pub(crate) fn next(connection: &Connection, after: i64) -> SqliteResult<Option<LogSegment>> {
     let doing = "reading a segment of operations";
     let sql = select_chunks!("WHERE c.last > ?1 ORDER BY c.last LIMIT 1");
     let mut statement = connection.prepare_cached(sql).context(doing)?;
@@ -161,18 +161,18 @@ pub(crate) fn next(connection: &Connection, after: i64) -> Result<Option<Chunk>>
     }
 }
 
-fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
+fn read(connection: &Connection, row: &Row<'_>) -> SqliteResult<LogSegment> {
     let doing = "reading a segment of operations";
     let end = place(row, 0).context(doing)?;
     let operations: i64 = row.get(2).context(doing)?;
-    let refused = |error: Error| {
+    let refused = |error: StorageError| {
         let first = end.number.saturating_sub(operations).saturating_add(1);
         let context = format!("index: reading operations {first} to {}", end.number);
-        Error::new(error.kind(), context).because(error)
+        StorageError::new(error.kind(), context).because(error)
     };
-    let damaged = |what: &str| refused(Error::new(ErrorKind::Corrupt, what));
+    let damaged = |what: &str| refused(StorageError::new(StorageErrorKind::Corrupt, what));
     let before = match end.number == operations {
-        true => Place::START,
+        true => RowPosition::START,
         false if row.get_ref(4).context(doing)? == rusqlite::types::ValueRef::Null => {
             return Err(damaged("the operations before them are missing"));
         }
@@ -191,11 +191,11 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
     if i64::try_from(ids.len()) != Ok(operations) || id != end.id {
         return Err(damaged("their hash is not the id of the last one"));
     }
-    let span = Span {
+    let span = SegmentSpan {
         earliest: row.get(6).context(doing)?,
         latest: row.get(7).context(doing)?,
     };
-    Ok(Chunk {
+    Ok(LogSegment {
         before,
         end,
         span,
@@ -205,47 +205,47 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<Chunk> {
 }
 
 /// Returns the position whose number and hash are in these columns.
-fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<Place> {
-    Ok(Place {
+fn place(row: &Row<'_>, first: usize) -> rusqlite::Result<RowPosition> {
+    Ok(RowPosition {
         number: row.get(first)?,
         id: OperationId::from_bytes(bytes(row, first + 1)?),
     })
 }
 
 /// Returns the position of the last archived operation.
-pub(crate) fn end(connection: &Connection) -> Result<Place> {
+pub(crate) fn end(connection: &Connection) -> SqliteResult<RowPosition> {
     let sql = "SELECT last, hash FROM operation_chunk ORDER BY last DESC LIMIT 1";
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row([], |row| place(row, 0)).optional())
         .context("reading the end of the segments")
-        .map(|end| end.unwrap_or(Place::START))
+        .map(|end| end.unwrap_or(RowPosition::START))
 }
 
 /// The segments that were read last, by any connection. Segments never change.
 #[derive(Debug, Default)]
-pub(crate) struct Chunks(Mutex<VecDeque<Arc<Chunk>>>);
+pub(crate) struct SegmentCache(Mutex<VecDeque<Arc<LogSegment>>>);
 
 /// Maximum size of the kept segments in bytes. The history of one prompt may be spread over that of
 /// the store.
 const KEPT: usize = 16 * 1024 * 1024;
 
-impl Chunks {
+impl SegmentCache {
     /// Returns the segment that contains an operation.
-    pub(crate) fn of(&self, connection: &Connection, number: i64) -> Result<Arc<Chunk>> {
+    pub(crate) fn of(&self, connection: &Connection, number: i64) -> SqliteResult<Arc<LogSegment>> {
         if let Some(chunk) = self.kept(number) {
             return Ok(chunk);
         }
         let found = next(connection, number - 1)?.filter(|chunk| chunk.before.number < number);
         let chunk = Arc::new(found.ok_or_else(|| {
             let context = format!("index: operation {number} is missing");
-            Error::new(ErrorKind::Corrupt, context)
+            StorageError::new(StorageErrorKind::Corrupt, context)
         })?);
         self.keep(&chunk);
         Ok(chunk)
     }
 
-    fn kept(&self, number: i64) -> Option<Arc<Chunk>> {
+    fn kept(&self, number: i64) -> Option<Arc<LogSegment>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept
             .iter()
@@ -255,7 +255,7 @@ impl Chunks {
         Some(chunk)
     }
 
-    fn keep(&self, chunk: &Arc<Chunk>) {
+    fn keep(&self, chunk: &Arc<LogSegment>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_front(Arc::clone(chunk));
         let mut bytes = 0;
@@ -273,7 +273,7 @@ impl Chunks {
         connection: &Connection,
         moment: i64,
         up_to: i64,
-    ) -> Result<Option<i64>> {
+    ) -> SqliteResult<Option<i64>> {
         let sql = "SELECT last FROM operation_chunk
                    WHERE earliest <= ?1 AND last - operations < ?2 ORDER BY last DESC";
         self.first_found(connection, sql, (moment, up_to), |chunk| {
@@ -287,7 +287,7 @@ impl Chunks {
         connection: &Connection,
         after: i64,
         by: i64,
-    ) -> Result<Option<i64>> {
+    ) -> SqliteResult<Option<i64>> {
         let sql = "SELECT last FROM operation_chunk
                    WHERE latest > ?1 AND earliest <= ?2 ORDER BY last";
         self.first_found(connection, sql, (after, by), |chunk| {
@@ -301,8 +301,8 @@ impl Chunks {
         connection: &Connection,
         sql: &str,
         params: (i64, i64),
-        find: impl Fn(&Chunk) -> Result<Option<i64>>,
-    ) -> Result<Option<i64>> {
+        find: impl Fn(&LogSegment) -> SqliteResult<Option<i64>>,
+    ) -> SqliteResult<Option<i64>> {
         let doing = "looking for an operation by its time";
         let mut statement = connection.prepare_cached(sql).context(doing)?;
         let mut rows = statement.query(params).context(doing)?;

@@ -1,14 +1,14 @@
-use super::super::archiver::{Sizes, gather};
+use super::super::archiver::{SegmentSizes, gather};
 use super::KEPT;
-use crate::storage::ErrorKind;
+use crate::storage::StorageErrorKind;
 use rusqlite::Connection;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::fs::lock::policy::LockPolicy;
 use crate::model::record::{OperationFilter, Settings};
-use crate::storage::sqlite::index::{Found, Purpose, SqliteIndex};
-use crate::storage::sqlite::transaction::Write;
+use crate::storage::sqlite::index::{IndexFile, OpenMode, SqliteIndex};
+use crate::storage::sqlite::transaction::SqliteTransaction;
 use crate::storage::testing::values::{
     environment, environment_change, moment, prompt_id, version_id,
 };
@@ -24,15 +24,15 @@ fn made(directory: &Path) -> (PathBuf, SqliteIndex) {
         || Ok(()),
     )
     .unwrap();
-    assert_eq!(found, Found::Nothing);
+    assert_eq!(found, IndexFile::Nothing);
     let index = open(&path);
     (path, index)
 }
 
 fn open(path: &Path) -> SqliteIndex {
     let policy = LockPolicy::default();
-    let probed = SqliteIndex::probe(path, Purpose::Write, &policy).unwrap();
-    SqliteIndex::open(path, Purpose::Write, probed, &policy).unwrap()
+    let probed = SqliteIndex::probe(path, OpenMode::Write, &policy).unwrap();
+    SqliteIndex::open(path, OpenMode::Write, probed, &policy).unwrap()
 }
 
 /// Writes operations of three prompts in turn.
@@ -69,7 +69,7 @@ fn fill(index: &dyn Index) {
 ///
 /// Returns the number of segments.
 fn gathered(index: &SqliteIndex, operations: usize, newest: usize) -> usize {
-    let sizes = Sizes {
+    let sizes = SegmentSizes {
         operations,
         bytes: 100_000,
         newest,
@@ -192,7 +192,7 @@ fn operations_are_archived_once() {
     let directory = tempfile::tempdir().unwrap();
     let (path, index) = made(directory.path());
     fill(&index);
-    let sizes = Sizes {
+    let sizes = SegmentSizes {
         operations: 10,
         bytes: 100_000,
         newest: 0,
@@ -202,7 +202,7 @@ fn operations_are_archived_once() {
         .unwrap();
     assert_eq!(gathered(&open(&path), 10, 0), 5);
     let before = history(&**index.snapshot().unwrap());
-    let mut write = Write::begin(index.turn().unwrap(), &index).unwrap();
+    let mut write = SqliteTransaction::begin(index.turn().unwrap(), &index).unwrap();
     assert!(!write.gather(&early).unwrap(), "they are archived already");
     Box::new(write).commit().unwrap();
     assert!(history(&**index.snapshot().unwrap()) == before);
@@ -217,13 +217,13 @@ fn uncommitted_archiving_has_no_effect() {
     let before = history(&**index.snapshot().unwrap());
     let early = gather(
         &index.connect().unwrap().connection,
-        Sizes {
+        SegmentSizes {
             operations: 10,
             bytes: 100_000,
             newest: 0,
         },
     );
-    let mut write = Write::begin(index.turn().unwrap(), &index).unwrap();
+    let mut write = SqliteTransaction::begin(index.turn().unwrap(), &index).unwrap();
     assert!(write.gather(&early.unwrap().unwrap()).unwrap());
     drop(write);
     assert!(history(&**open(&path).snapshot().unwrap()) == before);
@@ -336,7 +336,7 @@ fn is_found(path: &Path, damage: impl std::fmt::Debug, expected: &[String]) {
     );
     let all = OperationFilter::default();
     let error = snapshot.operations(&all, None, usize::MAX).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Corrupt, "{damage:?}");
+    assert_eq!(error.kind(), StorageErrorKind::Corrupt, "{damage:?}");
 }
 
 /// The moments of a segment, and the list by prompt, are stored beside it.

@@ -9,9 +9,9 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use crate::model::id::{BlobId, VersionId};
-use crate::storage::sqlite::error::{Context, Result};
+use crate::storage::sqlite::error::{SqliteContext, SqliteResult};
 use crate::storage::sqlite::ids::{blob_is, version_is};
-use crate::storage::{Error, ErrorKind};
+use crate::storage::{StorageError, StorageErrorKind};
 
 /// Bytes below this one are marks for what is not written out. JSON contains none of them.
 const MARKS: u8 = 4;
@@ -29,21 +29,21 @@ const OPENING: &str = "{\"at\":\"";
 const LONGEST_MOMENT: usize = 40;
 
 /// The rows that contain ids.
-pub(super) trait Rows {
-    fn version_key(&self, id: VersionId) -> Result<Option<i64>>;
-    fn version_id(&self, key: i64) -> Result<Option<VersionId>>;
-    fn blob_key(&self, id: BlobId) -> Result<Option<i64>>;
-    fn blob_id(&self, key: i64) -> Result<Option<BlobId>>;
+pub(super) trait OperationTexts {
+    fn version_key(&self, id: VersionId) -> SqliteResult<Option<i64>>;
+    fn version_id(&self, key: i64) -> SqliteResult<Option<VersionId>>;
+    fn blob_key(&self, id: BlobId) -> SqliteResult<Option<i64>>;
+    fn blob_id(&self, key: i64) -> SqliteResult<Option<BlobId>>;
 }
 
 /// Texts, one after the other.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Texts {
+pub(super) struct SegmentText {
     all: String,
     ends: Vec<usize>,
 }
 
-impl Texts {
+impl SegmentText {
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -70,7 +70,7 @@ impl Texts {
 
 /// The keys that the next ones are counted from.
 #[derive(Default)]
-struct Last {
+struct LastOperation {
     version: i64,
     blob: i64,
 }
@@ -78,12 +78,15 @@ struct Last {
 /// Returns the content of a segment of these texts.
 ///
 /// `None` if a text contains a byte that is a mark, which JSON never does.
-pub(super) fn write(texts: &Texts, rows: &dyn Rows) -> Result<Option<Vec<u8>>> {
+pub(super) fn write(
+    texts: &SegmentText,
+    rows: &dyn OperationTexts,
+) -> SqliteResult<Option<Vec<u8>>> {
     if texts.all.bytes().any(|byte| byte < MARKS) {
         return Ok(None);
     }
     let mut marked = Vec::with_capacity(texts.bytes());
-    let mut last = Last::default();
+    let mut last = LastOperation::default();
     for text in texts.iter() {
         mark(text, rows, &mut last, &mut marked)?;
         marked.push(END);
@@ -91,7 +94,12 @@ pub(super) fn write(texts: &Texts, rows: &dyn Rows) -> Result<Option<Vec<u8>>> {
     compressed(&marked).map(Some)
 }
 
-fn mark(text: &str, rows: &dyn Rows, last: &mut Last, marked: &mut Vec<u8>) -> Result<()> {
+fn mark(
+    text: &str,
+    rows: &dyn OperationTexts,
+    last: &mut LastOperation,
+    marked: &mut Vec<u8>,
+) -> SqliteResult<()> {
     let mut moment = None;
     for (at, part) in text.split('"').enumerate() {
         if at > 0 {
@@ -117,7 +125,7 @@ fn mark(text: &str, rows: &dyn Rows, last: &mut Last, marked: &mut Vec<u8>) -> R
 }
 
 /// Returns the key of the version if a part of a text is its id, written as ids are.
-fn version_key(part: &str, rows: &dyn Rows) -> Result<Option<i64>> {
+fn version_key(part: &str, rows: &dyn OperationTexts) -> SqliteResult<Option<i64>> {
     if part.len() != 36 {
         return Ok(None);
     }
@@ -127,7 +135,7 @@ fn version_key(part: &str, rows: &dyn Rows) -> Result<Option<i64>> {
     }
 }
 
-fn blob_key(part: &str, rows: &dyn Rows) -> Result<Option<i64>> {
+fn blob_key(part: &str, rows: &dyn OperationTexts) -> SqliteResult<Option<i64>> {
     if part.len() != 64 {
         return Ok(None);
     }
@@ -153,7 +161,7 @@ fn put_step(last: &mut i64, key: i64, marked: &mut Vec<u8>) {
     marked.push(rest as u8);
 }
 
-fn take_step(last: &mut i64, marked: &mut &[u8]) -> Result<i64> {
+fn take_step(last: &mut i64, marked: &mut &[u8]) -> SqliteResult<i64> {
     let mut rest = 0_u64;
     for shift in (0..64).step_by(7) {
         let (byte, behind) = marked
@@ -171,12 +179,12 @@ fn take_step(last: &mut i64, marked: &mut &[u8]) -> Result<i64> {
 }
 
 /// Returns the texts of a segment with this content.
-pub(super) fn read(content: &[u8], rows: &dyn Rows) -> Result<Texts> {
+pub(super) fn read(content: &[u8], rows: &dyn OperationTexts) -> SqliteResult<SegmentText> {
     unmark(&decompressed(content)?, rows)
 }
 
-fn unmark(mut marked: &[u8], rows: &dyn Rows) -> Result<Texts> {
-    let mut last = Last::default();
+fn unmark(mut marked: &[u8], rows: &dyn OperationTexts) -> SqliteResult<SegmentText> {
+    let mut last = LastOperation::default();
     let mut all = Vec::with_capacity(marked.len() * 2);
     let mut ends = Vec::new();
     let mut start = 0;
@@ -213,7 +221,7 @@ fn unmark(mut marked: &[u8], rows: &dyn Rows) -> Result<Texts> {
         String::from_utf8(all).map_err(|error| damaged("it is not valid text").because(error))?;
     // A string can be cut only between characters.
     match ends.iter().all(|end| all.is_char_boundary(*end)) {
-        true => Ok(Texts { all, ends }),
+        true => Ok(SegmentText { all, ends }),
         false => Err(damaged("it is not valid text")),
     }
 }
@@ -245,9 +253,9 @@ fn most(compressed: usize) -> usize {
     compressed.saturating_mul(256).saturating_add(1 << 20)
 }
 
-fn compressed(marked: &[u8]) -> Result<Vec<u8>> {
+fn compressed(marked: &[u8]) -> SqliteResult<Vec<u8>> {
     let packed = zstd::bulk::compress(marked, LEVEL);
-    let packed = packed.map_err(|error| Error::io("compressing operations", error))?;
+    let packed = packed.map_err(|error| StorageError::io("compressing operations", error))?;
     let (kind, content) = match marked.len() <= most(packed.len()) {
         true => (ZSTD, packed.as_slice()),
         false => (PLAIN, marked),
@@ -261,7 +269,7 @@ fn check(content: &[u8]) -> [u8; CHECK] {
     std::array::from_fn(|at| hash.as_bytes()[at])
 }
 
-fn decompressed(content: &[u8]) -> Result<Vec<u8>> {
+fn decompressed(content: &[u8]) -> SqliteResult<Vec<u8>> {
     let (_, content) = content
         .split_first_chunk()
         .filter(|(found, content)| **found == check(content))
@@ -274,16 +282,16 @@ fn decompressed(content: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
-fn damaged(what: &str) -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
+fn damaged(what: &str) -> StorageError {
+    StorageError::new(
+        StorageErrorKind::Corrupt,
         format!("a segment of operations is damaged: {what}"),
     )
 }
 
 /// Looks up rows on the connection.
-impl Rows for Connection {
-    fn version_key(&self, id: VersionId) -> Result<Option<i64>> {
+impl OperationTexts for Connection {
+    fn version_key(&self, id: VersionId) -> SqliteResult<Option<i64>> {
         let sql = concat!(
             "SELECT key FROM version WHERE ",
             version_is!("version", "?1")
@@ -291,23 +299,27 @@ impl Rows for Connection {
         found(self, sql, id.as_bytes())
     }
 
-    fn version_id(&self, key: i64) -> Result<Option<VersionId>> {
+    fn version_id(&self, key: i64) -> SqliteResult<Option<VersionId>> {
         let id: Option<[u8; 16]> = found(self, "SELECT id FROM version WHERE key = ?1", key)?;
         Ok(id.map(VersionId::from_bytes))
     }
 
-    fn blob_key(&self, id: BlobId) -> Result<Option<i64>> {
+    fn blob_key(&self, id: BlobId) -> SqliteResult<Option<i64>> {
         let sql = concat!("SELECT key FROM blob WHERE ", blob_is!("blob", "?1"));
         found(self, sql, id.as_bytes())
     }
 
-    fn blob_id(&self, key: i64) -> Result<Option<BlobId>> {
+    fn blob_id(&self, key: i64) -> SqliteResult<Option<BlobId>> {
         let hash: Option<[u8; 32]> = found(self, "SELECT hash FROM blob WHERE key = ?1", key)?;
         Ok(hash.map(BlobId::from_bytes))
     }
 }
 
-fn found<T: FromSql>(connection: &Connection, sql: &str, by: impl ToSql) -> Result<Option<T>> {
+fn found<T: FromSql>(
+    connection: &Connection,
+    sql: &str,
+    by: impl ToSql,
+) -> SqliteResult<Option<T>> {
     connection
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row([by], |row| row.get(0)).optional())

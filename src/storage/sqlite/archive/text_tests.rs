@@ -11,21 +11,21 @@ struct Known {
     blobs: HashMap<BlobId, i64>,
 }
 
-impl Rows for Known {
-    fn version_key(&self, id: VersionId) -> Result<Option<i64>> {
+impl OperationTexts for Known {
+    fn version_key(&self, id: VersionId) -> SqliteResult<Option<i64>> {
         Ok(self.versions.get(&id).copied())
     }
 
-    fn version_id(&self, key: i64) -> Result<Option<VersionId>> {
+    fn version_id(&self, key: i64) -> SqliteResult<Option<VersionId>> {
         let found = self.versions.iter().find(|(_, known)| **known == key);
         Ok(found.map(|(id, _)| *id))
     }
 
-    fn blob_key(&self, id: BlobId) -> Result<Option<i64>> {
+    fn blob_key(&self, id: BlobId) -> SqliteResult<Option<i64>> {
         Ok(self.blobs.get(&id).copied())
     }
 
-    fn blob_id(&self, key: i64) -> Result<Option<BlobId>> {
+    fn blob_id(&self, key: i64) -> SqliteResult<Option<BlobId>> {
         let found = self.blobs.iter().find(|(_, known)| **known == key);
         Ok(found.map(|(id, _)| *id))
     }
@@ -48,8 +48,8 @@ fn known() -> Known {
     }
 }
 
-fn texts<T: AsRef<str>>(all: &[T]) -> Texts {
-    let mut texts = Texts::default();
+fn texts<T: AsRef<str>>(all: &[T]) -> SegmentText {
+    let mut texts = SegmentText::default();
     all.iter().for_each(|text| texts.push(text.as_ref()));
     texts
 }
@@ -95,11 +95,11 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(mut content in prop::collection::vec(any::<u8>(), 0..300), kind in 0..3_u8) {
         if let Err(error) = unmark(&content, &known()) {
-            prop_assert_eq!(error.kind(), ErrorKind::Corrupt);
+            prop_assert_eq!(error.kind(), StorageErrorKind::Corrupt);
         }
         content.insert(0, kind);
         if let Err(error) = decompressed(&checked(&content)) {
-            prop_assert_eq!(error.kind(), ErrorKind::Corrupt);
+            prop_assert_eq!(error.kind(), StorageErrorKind::Corrupt);
         }
     }
 }
@@ -116,7 +116,7 @@ fn ids_with_rows_are_short() {
     let size = |number| {
         let all: Vec<_> = (0..100).map(|_| operation(number)).collect();
         let mut marked = Vec::new();
-        mark(&all[0], &known, &mut Last::default(), &mut marked).unwrap();
+        mark(&all[0], &known, &mut LastOperation::default(), &mut marked).unwrap();
         marked.len()
     };
     let whole = operation(1).len();
@@ -145,7 +145,7 @@ fn damage_is_found() {
         let mut damaged = content.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         let error = read(&damaged, &known).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupt, "bit {bit}");
+        assert_eq!(error.kind(), StorageErrorKind::Corrupt, "bit {bit}");
         // Damage does no harm either if the check matches it.
         let _ = read(&checked(&damaged[CHECK..]), &known);
     }
@@ -163,7 +163,7 @@ fn decompression_is_bounded() {
     assert!(packed.len() < 10_000, "it is no bomb");
     let bomb = [&[ZSTD], packed.as_slice()].concat();
     let error = decompressed(&checked(&bomb)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert_eq!(error.kind(), StorageErrorKind::Corrupt);
     let text = String::from_utf8(much).unwrap();
     let content = write(&texts(&[&text]), &known()).unwrap().unwrap();
     assert_eq!(content[CHECK], PLAIN);

@@ -1,23 +1,23 @@
 //! The effects of each change on the rows.
 
-use super::write::Write;
+use super::write::SqliteTransaction;
 use crate::model::id::{EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, PromptState, Version};
-use crate::storage::Result;
+use crate::storage::StorageResult;
 use crate::storage::sqlite::columns::{json_list, micros};
 use crate::storage::sqlite::ids::version_is;
 use crate::storage::sqlite::prompts::folded;
 
 /// The operation that releases bodies, and the moment at which it is appended.
 #[derive(Clone, Copy)]
-pub(super) struct Release {
+pub(super) struct Releasing {
     pub(super) number: i64,
     pub(super) at: i64,
 }
 
-impl Write<'_> {
+impl SqliteTransaction<'_> {
     /// Applies a change. `at` is the operation's own moment.
-    pub(super) fn apply(&self, change: &Change, at: i64, release: Release) -> Result<()> {
+    pub(super) fn apply(&self, change: &Change, at: i64, release: Releasing) -> StorageResult<()> {
         if !matches!(change, Change::VersionCreated(_)) {
             self.count_right()?;
         }
@@ -41,7 +41,7 @@ impl Write<'_> {
     }
 
     /// Creates a prompt, or restores a deleted one without its versions.
-    fn create_prompt(&self, at: i64, id: PromptId, state: &PromptState) -> Result<()> {
+    fn create_prompt(&self, at: i64, id: PromptId, state: &PromptState) -> StorageResult<()> {
         self.change_one(
             "creating a prompt",
             "INSERT INTO prompt (id, name, folded, created_at) VALUES (?1, ?2, ?3, ?4)
@@ -58,7 +58,7 @@ impl Write<'_> {
         self.set_tags(id, &state.tags)
     }
 
-    fn change_prompt(&self, id: PromptId, state: &PromptState) -> Result<()> {
+    fn change_prompt(&self, id: PromptId, state: &PromptState) -> StorageResult<()> {
         self.change_one(
             "renaming a prompt",
             "UPDATE prompt SET name = ?2, folded = ?3 WHERE id = ?1 AND deleted_at IS NULL",
@@ -72,7 +72,7 @@ impl Write<'_> {
         self.set_tags(id, &state.tags)
     }
 
-    fn delete_prompt(&self, at: i64, release: Release, id: PromptId) -> Result<()> {
+    fn delete_prompt(&self, at: i64, release: Releasing, id: PromptId) -> StorageResult<()> {
         self.change_any(
             "releasing a prompt's bodies",
             "UPDATE blob SET live = live - gone.count, unused_since = iif(live = gone.count, ?2, NULL), unused_by = ?3
@@ -99,7 +99,7 @@ impl Write<'_> {
         self.count_prompts(-1)
     }
 
-    fn count_prompts(&self, by: i64) -> Result<()> {
+    fn count_prompts(&self, by: i64) -> StorageResult<()> {
         self.change_one(
             "counting prompts",
             "UPDATE counter SET value = value + ?1 WHERE name = 'prompts'",
@@ -107,7 +107,7 @@ impl Write<'_> {
         )
     }
 
-    fn drop_tags(&self, id: PromptId) -> Result<()> {
+    fn drop_tags(&self, id: PromptId) -> StorageResult<()> {
         self.change_any(
             "dropping tags",
             "DELETE FROM tag WHERE prompt = (SELECT key FROM prompt WHERE id = ?1)",
@@ -115,7 +115,7 @@ impl Write<'_> {
         )
     }
 
-    fn set_tags(&self, id: PromptId, tags: &[String]) -> Result<()> {
+    fn set_tags(&self, id: PromptId, tags: &[String]) -> StorageResult<()> {
         if tags.is_empty() {
             return Ok(());
         }
@@ -126,7 +126,7 @@ impl Write<'_> {
         )
     }
 
-    fn create_version(&self, version: &Version) -> Result<()> {
+    fn create_version(&self, version: &Version) -> StorageResult<()> {
         let prompt = self.prompt_key(version.prompt_id)?;
         let blob = self.blob_key(version.blob)?;
         let base = version
@@ -182,10 +182,10 @@ impl Write<'_> {
     fn delete_version(
         &self,
         at: i64,
-        release: Release,
+        release: Releasing,
         prompt: PromptId,
         id: VersionId,
-    ) -> Result<()> {
+    ) -> StorageResult<()> {
         let key = self.version_key(id)?;
         self.change_one(
             "deleting a version",
@@ -212,7 +212,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    fn restore_version(&self, prompt: PromptId, id: VersionId) -> Result<()> {
+    fn restore_version(&self, prompt: PromptId, id: VersionId) -> StorageResult<()> {
         let key = self.version_key(id)?;
         self.change_one(
             "restoring a version of a live prompt",
@@ -241,7 +241,7 @@ impl Write<'_> {
     /// It has no higher number than the previous latest version, even if that one is deleted now.
     /// With `+ 0` both numbers bound the search in the index: a column has an affinity, which
     /// prevents this for the second one.
-    pub(super) fn find_latest(&self) -> Result<()> {
+    pub(super) fn find_latest(&self) -> StorageResult<()> {
         for prompt in self.lowered.take() {
             self.change_one(
                 "finding a prompt's latest version",
@@ -268,7 +268,7 @@ impl Write<'_> {
         name: &EnvironmentName,
         before: Option<VersionId>,
         after: Option<VersionId>,
-    ) -> Result<()> {
+    ) -> StorageResult<()> {
         let (prompt, name) = (prompt.as_str(), name.as_str());
         let key = |version: Option<VersionId>| version.map(|id| self.version_key(id)).transpose();
         match (key(before)?, key(after)?) {

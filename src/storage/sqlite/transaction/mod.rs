@@ -4,5 +4,5 @@ mod changes;
 mod row_ids;
 mod write;
 
-pub(crate) use self::row_ids::Keys;
-pub(super) use self::write::Write;
+pub(crate) use self::row_ids::RowIdCache;
+pub(super) use self::write::SqliteTransaction;

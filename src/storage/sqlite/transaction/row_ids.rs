@@ -12,18 +12,18 @@ use crate::model::id::{PromptId, VersionId};
 
 /// The keys of prompts and versions, deleted or not, and of interned texts.
 #[derive(Debug, Default)]
-pub(crate) struct Keys {
-    pub(crate) prompts: KeysOf<PromptId>,
-    pub(crate) versions: KeysOf<VersionId>,
+pub(crate) struct RowIdCache {
+    pub(crate) prompts: RowIds<PromptId>,
+    pub(crate) versions: RowIds<VersionId>,
     /// The keys of interned texts.
-    pub(crate) texts: KeysOf<Box<str>>,
+    pub(crate) texts: RowIds<Box<str>>,
 }
 
 /// The keys of one table.
 #[derive(Debug)]
-pub(crate) struct KeysOf<I>(RefCell<HashMap<I, i64, foldhash::fast::RandomState>>);
+pub(crate) struct RowIds<I>(RefCell<HashMap<I, i64, foldhash::fast::RandomState>>);
 
-impl<I> Default for KeysOf<I> {
+impl<I> Default for RowIds<I> {
     fn default() -> Self {
         Self(RefCell::default())
     }
@@ -32,7 +32,7 @@ impl<I> Default for KeysOf<I> {
 /// Maximum number of keys of one table. If there are more, all are forgotten.
 const MOST: usize = 4096;
 
-impl<I: Eq + Hash> KeysOf<I> {
+impl<I: Eq + Hash> RowIds<I> {
     pub(crate) fn get<Q>(&self, id: &Q) -> Option<i64>
     where
         I: Borrow<Q>,

@@ -1,6 +1,6 @@
 //! The write transaction: checks, counters, and the rows of operations.
 
-use super::Keys;
+use super::RowIdCache;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashSet};
 use std::mem;
@@ -10,23 +10,23 @@ use std::sync::atomic::Ordering;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql};
 
-use super::changes::Release;
+use super::changes::Releasing;
 use crate::model::id::{BlobId, EnvironmentName, PromptId, VersionId};
 use crate::model::record::{Change, Operation, RecordedInputs};
-use crate::storage::sqlite::archive::{Gathered, Place};
+use crate::storage::sqlite::archive::{ArchivedSegment, RowPosition};
 use crate::storage::sqlite::columns::{limit, micros};
-use crate::storage::sqlite::error::{Context, Result, may_be_committed};
+use crate::storage::sqlite::error::{SqliteContext, SqliteResult, may_be_committed};
 use crate::storage::sqlite::ids::{blob_is, version_is};
-use crate::storage::sqlite::index::{SqliteIndex, Tables, Turn};
+use crate::storage::sqlite::index::{ReadConnection, SqliteIndex, WriteLock};
 use crate::storage::sqlite::interned;
-use crate::storage::sqlite::interned::InPlace;
+use crate::storage::sqlite::interned::Interned;
 use crate::storage::sqlite::{connection, operations, search};
-use crate::storage::{Error, ErrorKind, Searchable, Snapshot, Transaction};
+use crate::storage::{Indexable, Snapshot, StorageError, StorageErrorKind, Transaction};
 
 /// A write transaction. Dropping it without a commit rolls it back.
-pub(crate) struct Write<'a> {
-    turn: Turn<'a>,
-    pub(super) keys: Keys,
+pub(crate) struct SqliteTransaction<'a> {
+    turn: WriteLock<'a>,
+    pub(super) keys: RowIdCache,
     /// The key of the body that was stored last. The next change mostly uses it.
     blob: Cell<Option<(BlobId, i64)>>,
     /// The body whose row already counts the version that the next change will create, so that the
@@ -38,20 +38,20 @@ pub(crate) struct Write<'a> {
     absent: HashSet<BlobId>,
     /// The end of the history and the value of `absent` at the savepoint, in addition to SQLite's
     /// own.
-    savepoint: Option<(Option<Place>, HashSet<BlobId>)>,
+    savepoint: Option<(Option<RowPosition>, HashSet<BlobId>)>,
     committed: bool,
     index: &'a SqliteIndex,
 }
 
 /// The row of a body.
-struct Blob {
+struct BlobUse {
     key: i64,
     size: i64,
     stored: bool,
 }
 
-impl<'a> Write<'a> {
-    pub(crate) fn begin(mut turn: Turn<'a>, index: &'a SqliteIndex) -> Result<Self> {
+impl<'a> SqliteTransaction<'a> {
+    pub(crate) fn begin(mut turn: WriteLock<'a>, index: &'a SqliteIndex) -> SqliteResult<Self> {
         turn.begin()?;
         turn.tables().end.set(None);
         let write = Self {
@@ -70,7 +70,7 @@ impl<'a> Write<'a> {
         Ok(write)
     }
 
-    pub(crate) fn tables(&self) -> &Tables {
+    pub(crate) fn tables(&self) -> &ReadConnection {
         self.turn.tables()
     }
 
@@ -79,7 +79,12 @@ impl<'a> Write<'a> {
     }
 
     /// Runs a statement. Fails as corrupt unless it changes exactly one row.
-    pub(super) fn change_one(&self, doing: &str, sql: &str, params: impl Params) -> Result<()> {
+    pub(super) fn change_one(
+        &self,
+        doing: &str,
+        sql: &str,
+        params: impl Params,
+    ) -> SqliteResult<()> {
         let changed = self
             .connection()
             .prepare_cached(sql)
@@ -87,14 +92,19 @@ impl<'a> Write<'a> {
             .context(doing)?;
         match changed {
             1 => Ok(()),
-            _ => Err(Error::new(
-                ErrorKind::Corrupt,
+            _ => Err(StorageError::new(
+                StorageErrorKind::Corrupt,
                 format!("index: {doing}: {changed} rows changed instead of one"),
             )),
         }
     }
 
-    pub(super) fn change_any(&self, doing: &str, sql: &str, params: impl Params) -> Result<()> {
+    pub(super) fn change_any(
+        &self,
+        doing: &str,
+        sql: &str,
+        params: impl Params,
+    ) -> SqliteResult<()> {
         self.connection()
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params))
@@ -103,17 +113,22 @@ impl<'a> Write<'a> {
     }
 
     /// Returns the key of a row by its id. Fails as corrupt if there is none.
-    fn key(&self, sql: &str, id: impl ToSql) -> Result<i64> {
+    fn key(&self, sql: &str, id: impl ToSql) -> SqliteResult<i64> {
         let doing = "looking up a row that a change refers to";
         self.connection()
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
             .context(doing)?
-            .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("index: {doing}: it is missing")))
+            .ok_or_else(|| {
+                StorageError::new(
+                    StorageErrorKind::Corrupt,
+                    format!("index: {doing}: it is missing"),
+                )
+            })
     }
 
     /// Returns the key of a prompt, deleted or not.
-    pub(super) fn prompt_key(&self, id: PromptId) -> Result<i64> {
+    pub(super) fn prompt_key(&self, id: PromptId) -> SqliteResult<i64> {
         if let Some(key) = self.keys.prompts.get(&id) {
             return Ok(key);
         }
@@ -123,7 +138,7 @@ impl<'a> Write<'a> {
     }
 
     /// Returns the key of a version, deleted or not.
-    pub(super) fn version_key(&self, id: VersionId) -> Result<i64> {
+    pub(super) fn version_key(&self, id: VersionId) -> SqliteResult<i64> {
         if let Some(key) = self.keys.versions.get(&id) {
             return Ok(key);
         }
@@ -139,20 +154,20 @@ impl<'a> Write<'a> {
     }
 
     /// Returns what to write in the place of a text that other versions may have, too.
-    pub(super) fn in_place<'t>(&self, text: &'t str) -> Result<InPlace<'t>> {
+    pub(super) fn in_place<'t>(&self, text: &'t str) -> SqliteResult<Interned<'t>> {
         if let Some(key) = self.keys.texts.get(text) {
-            return Ok(InPlace::Key(key));
+            return Ok(Interned::Key(key));
         }
         let place = interned::in_place(self.connection(), text);
         let place = place.context("interning a text")?;
-        if let InPlace::Key(key) = place {
+        if let Interned::Key(key) = place {
             self.keys.texts.put(text.into(), key);
         }
         Ok(place)
     }
 
     /// Returns the key of a body that is stored, or that versions may have nevertheless.
-    pub(super) fn blob_key(&self, id: BlobId) -> Result<i64> {
+    pub(super) fn blob_key(&self, id: BlobId) -> SqliteResult<i64> {
         if let Some((_, key)) = self.blob.get().filter(|(last, _)| *last == id) {
             return Ok(key);
         }
@@ -169,10 +184,10 @@ impl<'a> Write<'a> {
     }
 
     /// Marks a body as stored. Returns its key if it was not stored before.
-    fn store_body(&self, id: BlobId, size: i64) -> Result<Option<i64>> {
+    fn store_body(&self, id: BlobId, size: i64) -> SqliteResult<Option<i64>> {
         let key = match self.known_blob(id)? {
-            Some(Blob { stored: true, .. }) => return Ok(None),
-            Some(Blob { key, .. }) => {
+            Some(BlobUse { stored: true, .. }) => return Ok(None),
+            Some(BlobUse { key, .. }) => {
                 let sql = "UPDATE blob SET stored = 1 WHERE key = ?1";
                 self.change_one("recording a body", sql, [key])?;
                 key
@@ -189,7 +204,7 @@ impl<'a> Write<'a> {
     }
 
     /// Returns a body's row, whether it is stored or not.
-    fn known_blob(&self, id: BlobId) -> Result<Option<Blob>> {
+    fn known_blob(&self, id: BlobId) -> SqliteResult<Option<BlobUse>> {
         let sql = concat!(
             "SELECT key, size, stored FROM blob WHERE ",
             blob_is!("blob", "?1")
@@ -198,7 +213,7 @@ impl<'a> Write<'a> {
             .prepare_cached(sql)
             .and_then(|mut statement| {
                 let found = statement.query_row([id.as_bytes()], |row| {
-                    Ok(Blob {
+                    Ok(BlobUse {
                         key: row.get(0)?,
                         size: row.get(1)?,
                         stored: row.get(2)?,
@@ -212,7 +227,7 @@ impl<'a> Write<'a> {
     /// Inserts the row of a body.
     ///
     /// The caller must know that there is none, because no index prevents a second one.
-    fn insert_blob(&self, id: BlobId, size: i64, stored: bool, live: i64) -> Result<i64> {
+    fn insert_blob(&self, id: BlobId, size: i64, stored: bool, live: i64) -> SqliteResult<i64> {
         self.change_one(
             "recording a body",
             "INSERT INTO blob (hash, size, stored, live) VALUES (?1, ?2, ?3, ?4)",
@@ -222,7 +237,7 @@ impl<'a> Write<'a> {
     }
 
     /// Counts a version that has this body.
-    pub(super) fn count_version_of(&self, blob: i64) -> Result<()> {
+    pub(super) fn count_version_of(&self, blob: i64) -> SqliteResult<()> {
         if self.counted_ahead.get() == Some(blob) {
             self.counted_ahead.set(None);
             return Ok(());
@@ -237,7 +252,7 @@ impl<'a> Write<'a> {
     /// Takes back the version that was counted ahead, if it was not created.
     ///
     /// This happens before any read and before the commit.
-    pub(super) fn count_right(&self) -> Result<()> {
+    pub(super) fn count_right(&self) -> SqliteResult<()> {
         let Some(blob) = self.counted_ahead.get() else {
             return Ok(());
         };
@@ -253,21 +268,21 @@ impl<'a> Write<'a> {
     /// Replaces archived operations by their segment.
     ///
     /// Returns false if another process has done so meanwhile.
-    pub(crate) fn gather(&mut self, gathered: &Gathered) -> Result<bool> {
+    pub(crate) fn gather(&mut self, gathered: &ArchivedSegment) -> SqliteResult<bool> {
         gathered.put(self.connection())
     }
 
     /// Checks whether a version may have a body that is not stored.
-    pub(super) fn may_lack_its_body(&self, version: VersionId) -> Result<bool> {
+    pub(super) fn may_lack_its_body(&self, version: VersionId) -> SqliteResult<bool> {
         if self.absent.is_empty() {
             return Ok(false);
         }
-        let found = self.version_ever(version)?;
+        let found = self.version_even_deleted(version)?;
         Ok(found.is_some_and(|row| self.absent.contains(&row.version.blob)))
     }
 
     /// Fails as corrupt if a live version would be left without its body.
-    fn check_absent(&self) -> Result<()> {
+    fn check_absent(&self) -> SqliteResult<()> {
         let doing = "looking for versions without a body";
         let sql = concat!(
             "SELECT live FROM blob WHERE stored = 0 AND live > 0 AND ",
@@ -277,14 +292,14 @@ impl<'a> Write<'a> {
             let mut statement = self.connection().prepare_cached(sql).context(doing)?;
             if statement.exists([id.as_bytes()]).context(doing)? {
                 let reason = format!("index: live versions have body {id}, which is not stored");
-                return Err(Error::new(ErrorKind::Corrupt, reason));
+                return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
             }
         }
         Ok(())
     }
 }
 
-impl Deref for Write<'_> {
+impl Deref for SqliteTransaction<'_> {
     type Target = dyn Snapshot;
 
     fn deref(&self) -> &Self::Target {
@@ -294,7 +309,7 @@ impl Deref for Write<'_> {
     }
 }
 
-impl Drop for Write<'_> {
+impl Drop for SqliteTransaction<'_> {
     fn drop(&mut self) {
         if !self.committed {
             self.tables().repeated.forget();
@@ -307,14 +322,19 @@ impl Drop for Write<'_> {
     }
 }
 
-impl Transaction for Write<'_> {
-    fn append(&mut self, operation: &Operation, text: &str, now: DateTime<Utc>) -> Result<()> {
+impl Transaction for SqliteTransaction<'_> {
+    fn append(
+        &mut self,
+        operation: &Operation,
+        text: &str,
+        now: DateTime<Utc>,
+    ) -> SqliteResult<()> {
         let number = i64::try_from(operation.number).unwrap_or(i64::MAX);
         let end = operations::end(self.tables())?;
         if number != end.number + 1 {
             let last = end.number;
             let reason = format!("index: operation {number} cannot follow operation {last}");
-            return Err(Error::new(ErrorKind::Corrupt, reason));
+            return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
         }
         let at = micros(operation.content.at);
         self.change_one(
@@ -322,7 +342,7 @@ impl Transaction for Write<'_> {
             "INSERT INTO operation (number, hash, at, content) VALUES (?1, ?2, ?3, ?4)",
             (number, operation.id.as_bytes(), at, text),
         )?;
-        let end = Place {
+        let end = RowPosition {
             number,
             id: operation.id,
         };
@@ -332,7 +352,7 @@ impl Transaction for Write<'_> {
             self.apply(
                 change,
                 at,
-                Release {
+                Releasing {
                     number,
                     at: micros(now),
                 },
@@ -355,14 +375,14 @@ impl Transaction for Write<'_> {
         self.find_latest()
     }
 
-    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+    fn put_body(&mut self, id: BlobId, bytes: &[u8]) -> SqliteResult<()> {
         match self.store_body(id, limit(bytes.len()))? {
             Some(_) => self.journal_body(id, bytes),
             None => Ok(()),
         }
     }
 
-    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> Result<()> {
+    fn journal_body(&mut self, id: BlobId, bytes: &[u8]) -> SqliteResult<()> {
         self.change_one(
             "journaling a body",
             "INSERT INTO blob_journal VALUES (?1, ?2)",
@@ -370,17 +390,17 @@ impl Transaction for Write<'_> {
         )
     }
 
-    fn put_packed_body(&mut self, id: BlobId, size: u64) -> Result<bool> {
+    fn put_packed_body(&mut self, id: BlobId, size: u64) -> SqliteResult<bool> {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         Ok(self.store_body(id, size)?.is_some())
     }
 
-    fn put_absent_body(&mut self, id: BlobId, size: u64) -> Result<()> {
+    fn put_absent_body(&mut self, id: BlobId, size: u64) -> SqliteResult<()> {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         match self.known_blob(id)? {
             Some(known) if known.size != size => {
                 let reason = format!("index: body {id} has {} bytes, not {size}", known.size);
-                return Err(Error::new(ErrorKind::Corrupt, reason));
+                return Err(StorageError::new(StorageErrorKind::Corrupt, reason));
             }
             Some(_) => {}
             None => {
@@ -391,7 +411,7 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
-    fn drop_journal(&mut self, ids: &[BlobId]) -> Result<()> {
+    fn drop_journal(&mut self, ids: &[BlobId]) -> SqliteResult<()> {
         for id in ids {
             self.change_any(
                 "removing a checkpointed body from the journal",
@@ -406,7 +426,7 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
-    fn forget_blobs(&mut self, ids: &[BlobId]) -> Result<()> {
+    fn forget_blobs(&mut self, ids: &[BlobId]) -> SqliteResult<()> {
         self.count_right()?;
         self.drop_journal(ids)?;
         self.blob.set(None);
@@ -423,7 +443,7 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
-    fn put_inputs(&mut self, inputs: &RecordedInputs) -> Result<()> {
+    fn put_inputs(&mut self, inputs: &RecordedInputs) -> SqliteResult<()> {
         let text = serde_json::to_string(&inputs.inputs).context("writing inputs")?;
         self.change_one(
             "recording inputs",
@@ -439,7 +459,7 @@ impl Transaction for Write<'_> {
         )
     }
 
-    fn drop_inputs(&mut self, version: VersionId, most: usize) -> Result<u64> {
+    fn drop_inputs(&mut self, version: VersionId, most: usize) -> SqliteResult<u64> {
         let key = self.version_key(version)?;
         let sql = "DELETE FROM request_inputs WHERE version = ?1 AND request IN
                        (SELECT request FROM request_inputs WHERE version = ?1 LIMIT ?2)";
@@ -448,11 +468,11 @@ impl Transaction for Write<'_> {
         Ok(dropped.context("dropping recorded inputs")? as u64)
     }
 
-    fn make_searchable(&mut self, news: &Searchable) -> Result<()> {
+    fn index_documents(&mut self, news: &Indexable) -> SqliteResult<()> {
         search::tell(self.connection(), news)
     }
 
-    fn savepoint(&mut self) -> Result<()> {
+    fn savepoint(&mut self) -> SqliteResult<()> {
         self.count_right()?;
         let earlier = self.savepoint.take();
         let run = |sql| connection::run(self.connection(), sql).context("setting a savepoint");
@@ -464,7 +484,7 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
-    fn roll_back(&mut self) -> Result<()> {
+    fn roll_back(&mut self) -> SqliteResult<()> {
         // After some failures, such as a full disk, SQLite has rolled back everything: then there
         // is no savepoint.
         connection::run(self.connection(), "ROLLBACK TO kept").context("rolling back")?;
@@ -473,7 +493,7 @@ impl Transaction for Write<'_> {
             self.absent = absent;
         }
         // They may refer to rows that no longer exist.
-        self.keys = Keys::default();
+        self.keys = RowIdCache::default();
         self.tables().repeated.forget();
         self.blob.set(None);
         self.counted_ahead.set(None);
@@ -481,7 +501,7 @@ impl Transaction for Write<'_> {
         Ok(())
     }
 
-    fn commit(mut self: Box<Self>) -> Result<()> {
+    fn commit(mut self: Box<Self>) -> SqliteResult<()> {
         self.count_right()?;
         self.check_absent()?;
         match connection::run(self.connection(), "COMMIT") {
@@ -489,7 +509,10 @@ impl Transaction for Write<'_> {
             // is unusable from now on.
             Err(error) if may_be_committed(&error) => {
                 self.index.poisoned.store(true, Ordering::Release);
-                Err(Error::new(ErrorKind::OutcomeUnknown, "index: committing").because(error))
+                Err(
+                    StorageError::new(StorageErrorKind::OutcomeUnknown, "index: committing")
+                        .because(error),
+                )
             }
             Ok(()) => {
                 self.turn.writer.keys = mem::take(&mut self.keys);
@@ -497,10 +520,11 @@ impl Transaction for Write<'_> {
                 match self.index.check_durable_files() {
                     // If no name leads to the file any more, the commit is lost with the last
                     // connection.
-                    Err(error) if error.kind() == ErrorKind::Replaced => {
+                    Err(error) if error.kind() == StorageErrorKind::Replaced => {
                         let context =
                             "index: the files were replaced while a transaction was committed";
-                        Err(Error::new(ErrorKind::OutcomeUnknown, context).because(error))
+                        Err(StorageError::new(StorageErrorKind::OutcomeUnknown, context)
+                            .because(error))
                     }
                     // If the files cannot be inspected, nothing shows that they were replaced. The
                     // next write checks again.

@@ -9,7 +9,7 @@ use crate::storage::testing::values::{
     version_id, version_restored,
 };
 use crate::storage::testing::{Scribe, portrait};
-use crate::storage::{ErrorKind, Index, StoredBlob, Transaction, Unused};
+use crate::storage::{Index, ReleasedBefore, StorageErrorKind, StoredBlob, Transaction};
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
@@ -51,10 +51,15 @@ pub fn a_version_without_its_body_comes_and_goes(index: &dyn Index) {
     assert_eq!(snapshot.blob(blob(1)).unwrap(), None, "it is not stored");
     assert_eq!(snapshot.waiting().unwrap().bodies, 0);
     assert_eq!(
-        snapshot.collectable(Unused::since(moment(99)), 9).unwrap(),
+        snapshot
+            .unreferenced(ReleasedBefore::since(moment(99)), 9)
+            .unwrap(),
         []
     );
-    let row = snapshot.version_ever(version_id(1)).unwrap().unwrap();
+    let row = snapshot
+        .version_even_deleted(version_id(1))
+        .unwrap()
+        .unwrap();
     let size = body(1).len() as u64;
     assert_eq!((row.version.blob, row.version.size), (blob(1), size));
     assert_eq!(row.deleted_at, Some(moment(3)));
@@ -76,7 +81,7 @@ pub fn a_live_version_is_not_left_without_its_body(index: &dyn Index) {
     let gone = version_deleted(prompt_id(1), version_id(1));
     append(&mut *transaction, moment(3), vec![gone]).unwrap();
     let error = transaction.commit().expect_err("version 2 has no body");
-    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert_eq!(error.kind(), StorageErrorKind::Corrupt, "{error}");
     assert_eq!(portrait(&**index.snapshot().unwrap()), before);
 }
 
@@ -150,5 +155,5 @@ pub fn only_one_transaction_knows_an_absent_body(index: &dyn Index) {
     let mut transaction = index.transaction(Durability::Full).unwrap();
     let error = append(&mut *transaction, moment(2), vec![created(1)]);
     let error = error.expect_err("its body is not recorded");
-    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert_eq!(error.kind(), StorageErrorKind::Corrupt, "{error}");
 }

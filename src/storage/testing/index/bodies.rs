@@ -9,7 +9,9 @@ use crate::storage::testing::values::{
     body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
     version_id,
 };
-use crate::storage::{Collectable, Index, Journaled, StoredBlob, Unused, Waiting};
+use crate::storage::{
+    Index, JournaledBodies, OldestJournaled, ReleasedBefore, StoredBlob, Unreferenced,
+};
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
@@ -85,20 +87,20 @@ fn blob(index: &dyn Index, body: &[u8]) -> Option<StoredBlob> {
     index.snapshot().unwrap().blob(BlobId::of(body)).unwrap()
 }
 
-fn journal(index: &dyn Index) -> Vec<Journaled> {
+fn journal(index: &dyn Index) -> Vec<JournaledBodies> {
     index.snapshot().unwrap().journal(0, usize::MAX).unwrap()
 }
 
 fn waiting(index: &dyn Index) -> (u64, u64) {
-    let Waiting { bodies, bytes } = index.snapshot().unwrap().waiting().unwrap();
+    let OldestJournaled { bodies, bytes } = index.snapshot().unwrap().waiting().unwrap();
     (bodies, bytes)
 }
 
-fn collectable(index: &dyn Index, second: u32) -> Vec<BlobId> {
+fn unreferenced(index: &dyn Index, second: u32) -> Vec<BlobId> {
     let found = index
         .snapshot()
         .unwrap()
-        .collectable(Unused::since(moment(second)), usize::MAX);
+        .unreferenced(ReleasedBefore::since(moment(second)), usize::MAX);
     let mut ids: Vec<BlobId> = found.unwrap().into_iter().map(|body| body.id).collect();
     ids.sort();
     ids
@@ -158,17 +160,17 @@ pub fn a_body_is_unreferenced_by_its_last_deletion(index: &dyn Index) {
     scribe.delete_version(1, 1); // 5
     scribe.delete_version(1, 2); // 6
     scribe.delete_prompt(1); // 7
-    let collectable = |before| {
+    let unreferenced = |before| {
         let since = moment(1000);
         let snapshot = index.snapshot().unwrap();
-        let found = snapshot.collectable(Unused { since, before }, usize::MAX);
+        let found = snapshot.unreferenced(ReleasedBefore { since, before }, usize::MAX);
         let mut ids: Vec<BlobId> = found.unwrap().into_iter().map(|body| body.id).collect();
         ids.sort();
         ids
     };
-    assert_eq!(collectable(6), [], "operation 6 deleted its other version");
-    assert_eq!(collectable(7), sorted(&[1]));
-    assert_eq!(collectable(8), sorted(&[1, 3]));
+    assert_eq!(unreferenced(6), [], "operation 6 deleted its other version");
+    assert_eq!(unreferenced(7), sorted(&[1]));
+    assert_eq!(unreferenced(8), sorted(&[1, 3]));
 }
 
 /// Journal positions are greater than 0 and ascend.
@@ -291,7 +293,7 @@ pub fn a_forgotten_body_is_not_stored(index: &dyn Index) {
         "the journal still contains a forgotten body"
     );
     assert_eq!(
-        collectable(index, 1000),
+        unreferenced(index, 1000),
         [],
         "a forgotten body was returned for collection again"
     );
@@ -348,41 +350,45 @@ pub fn a_body_is_collectable_once_no_live_version_has_it(index: &dyn Index) {
     scribe.commit(1, 1, "1.0");
     scribe.commit_body(1, 2, "1.1", &body(1));
     scribe.commit(1, 3, "1.2"); // second 4
-    assert_eq!(collectable(index, 1000), [], "live versions use them");
+    assert_eq!(unreferenced(index, 1000), [], "live versions use them");
     scribe.delete_version(1, 1); // second 5
-    assert_eq!(collectable(index, 1000), [], "another live version uses it");
+    assert_eq!(
+        unreferenced(index, 1000),
+        [],
+        "another live version uses it"
+    );
     scribe.delete_version(1, 2); // second 6
     assert_eq!(
-        collectable(index, 5),
+        unreferenced(index, 5),
         [],
         "a live version used it after second 5"
     );
     assert_eq!(
-        collectable(index, 6),
+        unreferenced(index, 6),
         sorted(&[1]),
         "no version used it since second 6"
     );
-    assert_eq!(collectable(index, 1000), sorted(&[1]));
+    assert_eq!(unreferenced(index, 1000), sorted(&[1]));
     let found = index
         .snapshot()
         .unwrap()
-        .collectable(Unused::since(moment(6)), 10)
+        .unreferenced(ReleasedBefore::since(moment(6)), 10)
         .unwrap();
     let (id, size) = (BlobId::of(&body(1)), body(1).len() as u64);
     assert_eq!(
         found,
-        [Collectable { id, size }],
+        [Unreferenced { id, size }],
         "with its size, while it is in the journal"
     );
     scribe.drop_journal(&[id]);
     let found = index
         .snapshot()
         .unwrap()
-        .collectable(Unused::since(moment(6)), 10)
+        .unreferenced(ReleasedBefore::since(moment(6)), 10)
         .unwrap();
     assert_eq!(
         found,
-        [Collectable { id, size }],
+        [Unreferenced { id, size }],
         "and once it is in the blob store"
     );
 }
@@ -400,17 +406,17 @@ pub fn a_deleted_prompts_bodies_are_collectable(index: &dyn Index) {
     scribe.delete_version(1, 5); // second 8
     scribe.delete_prompt(1); // second 9
     assert_eq!(
-        collectable(index, 8),
+        unreferenced(index, 8),
         sorted(&[5]),
         "its time is that of its own deletion"
     );
     assert_eq!(
-        collectable(index, 9),
+        unreferenced(index, 9),
         sorted(&[1, 5]),
         "another prompt uses the third"
     );
     scribe.delete_prompt(2);
-    assert_eq!(collectable(index, 10), sorted(&[1, 3, 5]));
+    assert_eq!(unreferenced(index, 10), sorted(&[1, 3, 5]));
 }
 
 /// A body is unreferenced since its deletion was appended.
@@ -432,11 +438,14 @@ pub fn a_body_is_unreferenced_since_its_deletion_was_appended(index: &dyn Index)
         let (operation, text) = operation(number + 1, id, moment(5), vec![change.clone()]);
         transaction.append(&operation, &text, moment(now)).unwrap();
         transaction.commit().unwrap();
-        let found = collectable(index, now - 1);
+        let found = unreferenced(index, now - 1);
         assert!(!found.contains(&sorted(&[body])[0]), "body {body}");
-        let found = collectable(index, now);
+        let found = unreferenced(index, now);
         assert!(found.contains(&sorted(&[body])[0]), "body {body}");
-        let row = index.snapshot().unwrap().version_ever(version_id(body));
+        let row = index
+            .snapshot()
+            .unwrap()
+            .version_even_deleted(version_id(body));
         let row = row.unwrap().expect("a deleted version");
         assert_eq!(
             row.deleted_at,
@@ -452,22 +461,26 @@ pub fn a_body_that_is_used_again_is_not_collectable(index: &dyn Index) {
     scribe.create(1, "p", &[]);
     scribe.commit(1, 1, "1.0");
     scribe.delete_version(1, 1); // second 3
-    assert_eq!(collectable(index, 3), sorted(&[1]));
+    assert_eq!(unreferenced(index, 3), sorted(&[1]));
     scribe.commit_body(1, 2, "1.1", &body(1)); // second 4
-    assert_eq!(collectable(index, 1000), [], "a live version uses it again");
+    assert_eq!(
+        unreferenced(index, 1000),
+        [],
+        "a live version uses it again"
+    );
     scribe.delete_version(1, 2); // second 5
     assert_eq!(
-        collectable(index, 4),
+        unreferenced(index, 4),
         [],
         "a live version used it after second 4"
     );
-    assert_eq!(collectable(index, 5), sorted(&[1]));
+    assert_eq!(unreferenced(index, 5), sorted(&[1]));
     // The clock went backwards: the time at which an operation is appended counts.
     let again = version(prompt_id(1), 3, "1.2", &body(1));
     let mut early = Scribe::new(index);
     early.write(vec![version_created(again)]); // second 1
     early.delete_version(1, 3); // second 2
-    assert_eq!(collectable(index, 2), sorted(&[1]));
+    assert_eq!(unreferenced(index, 2), sorted(&[1]));
 }
 
 /// At most `limit` bodies are returned.
@@ -481,7 +494,7 @@ pub fn collectable_bodies_are_limited(index: &dyn Index) {
     let snapshot = index.snapshot().unwrap();
     for limit in [0, 1, 4, 5, 6] {
         let found = snapshot
-            .collectable(Unused::since(scribe.now()), limit)
+            .unreferenced(ReleasedBefore::since(scribe.now()), limit)
             .unwrap();
         assert_eq!(found.len(), limit.min(5), "a limit of {limit}");
     }

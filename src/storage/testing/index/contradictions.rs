@@ -12,7 +12,7 @@ use crate::storage::testing::values::{
     version_deleted, version_id,
 };
 use crate::storage::testing::{Scribe, portrait};
-use crate::storage::{ErrorKind, Index, Result};
+use crate::storage::{Index, StorageErrorKind, StorageResult};
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
@@ -65,10 +65,10 @@ fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
     assert_eq!(after, before, "{why}: it was refused, but left something");
 }
 
-fn is_corrupt<T>(why: &str, answer: Result<T>) {
+fn is_corrupt<T>(why: &str, answer: StorageResult<T>) {
     match answer {
         Ok(_) => panic!("{why}: it was accepted"),
-        Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{why}: {error}"),
+        Err(error) => assert_eq!(error.kind(), StorageErrorKind::Corrupt, "{why}: {error}"),
     }
 }
 
@@ -286,8 +286,8 @@ pub fn operations_have_no_gaps(index: &dyn Index) {
 /// A visible version always has its body.
 pub fn a_body_that_a_live_version_has_is_not_forgotten(index: &dyn Index) {
     let mut scribe = filled(index);
-    for settled in [false, true] {
-        if settled {
+    for checkpointed in [false, true] {
+        if checkpointed {
             scribe.drop_journal(&[BlobId::of(&body(1))]);
         }
         let mut transaction = index.transaction(Durability::Full).unwrap();

@@ -14,7 +14,7 @@ pub mod transactions;
 pub mod versions;
 pub mod visits;
 
-use crate::model::record::{Policy, Settings};
+use crate::model::record::{BumpPolicy, Settings};
 use crate::model::version_number::VersionNumber;
 use crate::storage::Index;
 
@@ -46,7 +46,7 @@ pub fn all(make: &dyn Fn(Settings) -> Box<dyn Index>) {
 
 /// An index returns the settings that it was created with.
 pub fn keeps_its_settings(make: &dyn Fn(Settings) -> Box<dyn Index>) {
-    for policy in [Policy::Enforced, Policy::Free] {
+    for policy in [BumpPolicy::Enforced, BumpPolicy::Free] {
         for first_version in [VersionNumber::new(0, 0), VersionNumber::new(1, 0)] {
             let settings = Settings {
                 first_version,

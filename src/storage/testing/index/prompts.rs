@@ -403,7 +403,10 @@ pub fn a_deleted_prompt_is_not_found_and_keeps_its_id(index: &dyn Index) {
         "the id remains taken"
     );
     assert!(
-        snapshot.version_ever(version_id(1)).unwrap().is_some(),
+        snapshot
+            .version_even_deleted(version_id(1))
+            .unwrap()
+            .is_some(),
         "the id of its version remains taken"
     );
     assert!(!snapshot.prompt_id_taken(prompt_id(3)).unwrap());

@@ -11,7 +11,7 @@ use crate::storage::testing::values::{
     body, moment, prompt_change, prompt_id, state, version, version_created, version_deleted,
     version_id, version_restored,
 };
-use crate::storage::{ErrorKind, Index, Snapshot, Unused};
+use crate::storage::{Index, ReleasedBefore, Snapshot, StorageErrorKind};
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
@@ -47,7 +47,7 @@ fn reads(index: &dyn Index) -> String {
     visited.unwrap();
     let (prompts, versions) = (prompts.unwrap(), versions.unwrap());
     let unused = snapshot
-        .collectable(Unused::since(moment(1000)), usize::MAX)
+        .unreferenced(ReleasedBefore::since(moment(1000)), usize::MAX)
         .unwrap();
     format!(
         "{prompts:?} {versions:?} {bodies:?} {unused:?} {}",
@@ -102,7 +102,7 @@ fn refused(index: &dyn Index, why: &str, changes: Vec<Change>) {
     let mut transaction = index.transaction(Durability::Full).unwrap();
     let error = append(&mut *transaction, moment(500), changes);
     let error = error.expect_err(why);
-    assert_eq!(error.kind(), ErrorKind::Corrupt, "{why}: {error}");
+    assert_eq!(error.kind(), StorageErrorKind::Corrupt, "{why}: {error}");
     drop(transaction);
     assert_eq!(reads(index), before, "{why}");
 }
@@ -138,7 +138,7 @@ pub fn a_deleted_version_is_still_known(index: &dyn Index) {
     scribe.point(1, "production", Some(2));
     let ever = |number| {
         let snapshot = index.snapshot().unwrap();
-        snapshot.version_ever(version_id(number)).unwrap()
+        snapshot.version_even_deleted(version_id(number)).unwrap()
     };
     let live = ever(2).expect("a live version");
     assert_eq!(

@@ -10,8 +10,8 @@ use crate::storage::testing::values::{
     environment, prompt_id, version_created, version_id, version_restored,
 };
 use crate::storage::{
-    Index, Phrase, SearchMatch, SearchQuery, Searchable, SearchablePrompt, SearchableVersion,
-    Snapshot, Told, Words,
+    Index, Indexable, IndexedItem, Phrase, SearchMatch, SearchQuery, SearchablePrompt,
+    SearchableVersion, Snapshot, WordQuery,
 };
 
 /// The tests of this topic.
@@ -28,7 +28,7 @@ pub const TESTS: &[Test] = &[
     an_update_is_committed_with_its_transaction,
 ];
 
-fn words(text: &str) -> Words {
+fn words(text: &str) -> WordQuery {
     text.split(' ').collect()
 }
 
@@ -57,17 +57,17 @@ fn prompt(number: u32, name: &str, versions: &[u32], text: &str) -> SearchablePr
     }
 }
 
-fn told(up_to: u64, prompts: Vec<SearchablePrompt>) -> Searchable {
-    Searchable {
+fn told(up_to: u64, prompts: Vec<SearchablePrompt>) -> Indexable {
+    Indexable {
         up_to,
         prompts,
         messages: Vec::new(),
     }
 }
 
-fn tell(index: &dyn Index, news: &Searchable) {
+fn tell(index: &dyn Index, news: &Indexable) {
     let mut transaction = index.transaction(Durability::Relaxed).unwrap();
-    transaction.make_searchable(news).unwrap();
+    transaction.index_documents(news).unwrap();
     transaction.commit().unwrap();
 }
 
@@ -109,7 +109,7 @@ fn filled(index: &dyn Index) -> Scribe<'_> {
 
 /// In a new index nothing is indexed for search, whatever was written.
 pub fn in_a_new_index_nothing_is_indexed(index: &dyn Index) {
-    let up_to = || index.snapshot().unwrap().searchable_up_to().unwrap();
+    let up_to = || index.snapshot().unwrap().indexed_through().unwrap();
     assert_eq!(up_to(), 0);
     filled(index);
     assert_eq!(up_to(), 0);
@@ -225,14 +225,14 @@ pub fn an_update_replaces_what_was_indexed(index: &dyn Index) {
     let gone = SearchablePrompt {
         id: prompt_id(1),
         name: None,
-        text: Words::default(),
+        text: WordQuery::default(),
         versions: Vec::new(),
     };
     tell(index, &told(10, vec![gone]));
     assert_eq!(found(index, &["new"], 9), []);
     assert_eq!(found(index, &["uno"], 9), []);
     let snapshot = index.snapshot().unwrap();
-    assert_eq!(snapshot.searchable_up_to().unwrap(), 10);
+    assert_eq!(snapshot.indexed_through().unwrap(), 10);
 }
 
 fn messages(index: &dyn Index, phrases: &[&str], limit: usize) -> Vec<VersionId> {
@@ -311,7 +311,7 @@ pub fn indexed_items_are_visited(index: &dyn Index) {
     let mut news = told(8, vec![one, prompt(4, "four", &[], "")]);
     news.messages = vec![
         (version_id(1), words("a")),
-        (version_id(2), Words::default()),
+        (version_id(2), WordQuery::default()),
     ];
     tell(index, &news);
     let mut visited = Vec::new();
@@ -323,9 +323,9 @@ pub fn indexed_items_are_visited(index: &dyn Index) {
     all.unwrap();
     let named = partials(&[(2, "production"), (2, "staging")]);
     let expected = [
-        Told::Prompt(prompt_id(1), vec![(version_id(1), named)]),
-        Told::Prompt(prompt_id(4), Vec::new()),
-        Told::Message(version_id(1)),
+        IndexedItem::Prompt(prompt_id(1), vec![(version_id(1), named)]),
+        IndexedItem::Prompt(prompt_id(4), Vec::new()),
+        IndexedItem::Message(version_id(1)),
     ];
 
     assert_eq!(visited.len(), expected.len(), "{visited:?}");
@@ -344,13 +344,13 @@ pub fn an_update_is_committed_with_its_transaction(index: &dyn Index) {
     let before = index.snapshot().unwrap();
     assert_eq!(found_in(&**before, &["old"], 9), [text(1)]);
     let mut transaction = index.transaction(Durability::Full).unwrap();
-    transaction.make_searchable(&news).unwrap();
+    transaction.index_documents(&news).unwrap();
     assert_eq!(found_in(&*transaction, &["new"], 9), [text(1)]);
     drop(transaction);
     assert_eq!(found(index, &["old"], 9), [text(1)]);
     tell(index, &news);
     assert_eq!(found_in(&**before, &["old"], 9), [text(1)]);
-    assert_eq!(before.searchable_up_to().unwrap(), 7);
+    assert_eq!(before.indexed_through().unwrap(), 7);
     drop(before);
     assert_eq!(found(index, &["old"], 9), []);
     assert_eq!(found(index, &["new"], 9), [text(1)]);

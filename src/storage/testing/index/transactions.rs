@@ -11,7 +11,7 @@ use crate::storage::testing::values::{
     version_id,
 };
 use crate::storage::testing::{Scribe, portrait, wait_a_moment};
-use crate::storage::{Index, Transaction, Unused};
+use crate::storage::{Index, ReleasedBefore, Transaction};
 
 /// The tests of this topic.
 pub const TESTS: &[Test] = &[
@@ -38,14 +38,19 @@ pub fn a_new_index_is_empty(index: &dyn Index) {
     assert_eq!(snapshot.journal(0, 1).unwrap(), []);
     assert_eq!(
         snapshot
-            .collectable(Unused::since(moment(1000)), 10)
+            .unreferenced(ReleasedBefore::since(moment(1000)), 10)
             .unwrap(),
         []
     );
     assert_eq!(snapshot.prompt(prompt_id(1)).unwrap(), None);
     assert_eq!(snapshot.version(version_id(1)).unwrap(), None);
     assert!(!snapshot.prompt_id_taken(prompt_id(1)).unwrap());
-    assert!(snapshot.version_ever(version_id(1)).unwrap().is_none());
+    assert!(
+        snapshot
+            .version_even_deleted(version_id(1))
+            .unwrap()
+            .is_none()
+    );
     let prompts = snapshot.prompts(&PromptFilter::default(), None, 10);
     assert_eq!(prompts.unwrap(), []);
     let operations = snapshot.operations(&OperationFilter::default(), None, 10);

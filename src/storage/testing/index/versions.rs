@@ -284,11 +284,24 @@ pub fn deleted_versions_keep_ids_and_numbers_taken(index: &dyn Index) {
         None
     );
     assert!(
-        snapshot.version_ever(version_id(4)).unwrap().is_some(),
+        snapshot
+            .version_even_deleted(version_id(4))
+            .unwrap()
+            .is_some(),
         "the id remains taken"
     );
-    assert!(snapshot.version_ever(version_id(5)).unwrap().is_some());
-    assert!(snapshot.version_ever(version_id(99)).unwrap().is_none());
+    assert!(
+        snapshot
+            .version_even_deleted(version_id(5))
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        snapshot
+            .version_even_deleted(version_id(99))
+            .unwrap()
+            .is_none()
+    );
     let used = |highest_major, highest_minor| Numbering {
         highest_major,
         highest_minor,

@@ -138,9 +138,9 @@ pub fn every_body_is_visited_with_its_live_versions(index: &dyn Index) {
     };
     let id = |number| BlobId::of(&body(number));
     let journaled = |number| StoredBlob::Journaled(body(number));
-    let settled = StoredBlob::Settled(body(1).len() as u64);
+    let checkpointed = StoredBlob::Settled(body(1).len() as u64);
     let mut expected = BTreeMap::from([
-        (id(1), (settled, 2)),
+        (id(1), (checkpointed, 2)),
         (id(3), (journaled(3), 0)),
         (id(4), (journaled(4), 0)),
     ]);

@@ -6,18 +6,18 @@ use super::section::sections;
 use crate::cli::commands::commit::reasons;
 use crate::cli::output::{ADDED, ENVIRONMENT, NAME, NUMBER, REMOVED, WRONG, paint};
 use crate::cli::text;
-use crate::{Difference, Side, VariableChange, Verdict};
+use crate::{DiffSide, Difference, VariableChange, Verdict};
 
 /// The way in which removed and added text is marked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Marks {
+pub(crate) enum ChangeMarks {
     /// By colour.
     Colour,
     /// By `[-removed-]{+added+}`, for output without colour.
     Signs,
 }
 
-impl Marks {
+impl ChangeMarks {
     /// Returns the marks for standard output.
     pub(crate) fn of_output() -> Self {
         match anstream::stdout().current_choice() {
@@ -53,7 +53,7 @@ impl Marks {
 }
 
 /// Renders a whole difference: the edits, the variables and the verdict.
-pub(crate) fn whole(difference: &Difference, marks: Marks) -> String {
+pub(crate) fn whole(difference: &Difference, marks: ChangeMarks) -> String {
     let parts = [
         edits(difference, marks),
         variables(&difference.variables, marks),
@@ -64,7 +64,7 @@ pub(crate) fn whole(difference: &Difference, marks: Marks) -> String {
 }
 
 /// Renders the edits, under a heading for each message, tool and parameter.
-fn edits(difference: &Difference, marks: Marks) -> String {
+fn edits(difference: &Difference, marks: ChangeMarks) -> String {
     let mut told = String::new();
     let mut was_block = false;
     for section in sections(difference) {
@@ -90,7 +90,7 @@ pub(crate) fn stat(difference: &Difference) -> String {
 }
 
 /// Renders the variables whose type changed, or that were added or removed.
-fn variables(changes: &[VariableChange], marks: Marks) -> String {
+fn variables(changes: &[VariableChange], marks: ChangeMarks) -> String {
     if changes.is_empty() {
         return String::new();
     }
@@ -137,8 +137,8 @@ fn verdict(difference: &Difference) -> String {
 }
 
 /// Renders the two sides in one line. A body without a version is shown by the name of its file.
-pub(crate) fn title(from: &Side, to: &Side, file: &str) -> String {
-    let side = |side: &Side| match &side.version {
+pub(crate) fn title(from: &DiffSide, to: &DiffSide, file: &str) -> String {
+    let side = |side: &DiffSide| match &side.version {
         Some(version) => paint(NUMBER, version.number),
         None => text::line(file),
     };

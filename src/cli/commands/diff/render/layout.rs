@@ -3,19 +3,19 @@
 use serde_json::Value;
 
 use crate::cli::text;
-use crate::json::Tree;
+use crate::json::JsonTree;
 
 /// The maximum length of a list or object in one line, in bytes.
 const LINE: usize = 72;
 
 /// Renders a value over several lines, with unprintable characters escaped.
-pub(super) fn lines(value: &Tree<'_>) -> String {
+pub(super) fn lines(value: &JsonTree<'_>) -> String {
     let mut told = String::new();
     lay(value, 0, &mut told);
     told
 }
 
-fn lay(value: &Tree<'_>, depth: usize, told: &mut String) {
+fn lay(value: &JsonTree<'_>, depth: usize, told: &mut String) {
     if is_short(value) {
         told.push_str(&in_line(value));
         return;
@@ -25,7 +25,7 @@ fn lay(value: &Tree<'_>, depth: usize, told: &mut String) {
         told.extend(std::iter::repeat_n("  ", depth));
     };
     match value {
-        Tree::Array(items) => {
+        JsonTree::Array(items) => {
             told.push('[');
             for (position, item) in items.iter().enumerate() {
                 told.push_str(if position > 0 { "," } else { "" });
@@ -35,7 +35,7 @@ fn lay(value: &Tree<'_>, depth: usize, told: &mut String) {
             next(told, depth);
             told.push(']');
         }
-        Tree::Object(members) => {
+        JsonTree::Object(members) => {
             told.push('{');
             for (position, (name, value)) in members.iter().enumerate() {
                 told.push_str(if position > 0 { "," } else { "" });
@@ -51,12 +51,12 @@ fn lay(value: &Tree<'_>, depth: usize, told: &mut String) {
 }
 
 /// Renders a value in one line, with spaces after commas and colons.
-pub(super) fn in_line(value: &Tree<'_>) -> String {
+pub(super) fn in_line(value: &JsonTree<'_>) -> String {
     let list = |items: Vec<String>| items.join(", ");
     match value {
-        Tree::String(text) => quoted(text.as_str()),
-        Tree::Array(items) => format!("[{}]", list(items.iter().map(in_line).collect())),
-        Tree::Object(members) => {
+        JsonTree::String(text) => quoted(text.as_str()),
+        JsonTree::Array(items) => format!("[{}]", list(items.iter().map(in_line).collect())),
+        JsonTree::Object(members) => {
             let members = members.iter();
             let members =
                 members.map(|(name, value)| format!("{}: {}", quoted(name), in_line(value)));
@@ -72,14 +72,14 @@ pub(super) fn quoted(words: &str) -> String {
 }
 
 /// Returns whether a value fits into one line. Reads no more of it than fits.
-pub(super) fn is_short(value: &Tree<'_>) -> bool {
-    fn left(value: &Tree<'_>, room: usize) -> Option<usize> {
+pub(super) fn is_short(value: &JsonTree<'_>) -> bool {
+    fn left(value: &JsonTree<'_>, room: usize) -> Option<usize> {
         match value {
-            Tree::String(text) => room.checked_sub(text.as_str().len() + 2),
-            Tree::Array(items) => items.iter().try_fold(room.checked_sub(2)?, |room, item| {
+            JsonTree::String(text) => room.checked_sub(text.as_str().len() + 2),
+            JsonTree::Array(items) => items.iter().try_fold(room.checked_sub(2)?, |room, item| {
                 left(item, room.checked_sub(2)?)
             }),
-            Tree::Object(members) => {
+            JsonTree::Object(members) => {
                 let room = room.checked_sub(2)?;
                 members.iter().try_fold(room, |room, (name, value)| {
                     left(value, room.checked_sub(name.len() + 6)?)
@@ -105,8 +105,8 @@ mod tests {
             "y".repeat(60)
         );
         let text = value.to_string();
-        assert_eq!(lines(&Tree::of(&text)), expected);
+        assert_eq!(lines(&JsonTree::of(&text)), expected);
         let text = r#"{"a":[1E5,null]}"#;
-        assert_eq!(in_line(&Tree::of(text)), "{\"a\": [1E5, null]}");
+        assert_eq!(in_line(&JsonTree::of(text)), "{\"a\": [1E5, null]}");
     }
 }

@@ -5,4 +5,4 @@ mod layout;
 mod section;
 mod words;
 
-pub(crate) use self::difference::{Marks, stat, title, whole};
+pub(crate) use self::difference::{ChangeMarks, stat, title, whole};

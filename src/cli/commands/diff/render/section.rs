@@ -3,16 +3,16 @@
 use anstyle::Style;
 use serde_json::Value;
 
-use super::difference::Marks;
+use super::difference::ChangeMarks;
 use super::{layout, words};
 use crate::cli::output::{ADDED, DIM, NAME, PLAIN, REMOVED, paint};
 use crate::cli::text;
 use crate::diff::{Edit, EditKind, Pointer, Section, tool_name};
-use crate::json::Tree;
+use crate::json::JsonTree;
 use crate::{Difference, Json};
 
 /// A section of a body, with its edits.
-pub(super) struct Edits<'a> {
+pub(super) struct SectionEdits<'a> {
     section: Option<&'a Section>,
     edits: Vec<&'a Edit>,
     difference: &'a Difference,
@@ -21,13 +21,13 @@ pub(super) struct Edits<'a> {
 }
 
 /// Returns the changed sections, in order.
-pub(super) fn sections(difference: &Difference) -> Vec<Edits<'_>> {
-    let mut sections: Vec<Edits> = Vec::new();
+pub(super) fn sections(difference: &Difference) -> Vec<SectionEdits<'_>> {
+    let mut sections: Vec<SectionEdits> = Vec::new();
     for edit in &difference.body.edits {
         let section = edit.section.as_ref();
         match sections.last_mut() {
             Some(last) if last.section == section => last.edits.push(edit),
-            _ => sections.push(Edits {
+            _ => sections.push(SectionEdits {
                 section,
                 edits: vec![edit],
                 difference,
@@ -56,7 +56,7 @@ fn value<'a>(difference: &'a Difference, section: &Section) -> Option<&'a Value>
 /// The maximum length of a label and its value in one line, in characters.
 const LINE: usize = 72;
 
-impl Edits<'_> {
+impl SectionEdits<'_> {
     /// Returns the heading: the section's name, and whether it was added, removed or moved.
     pub(super) fn heading(&self) -> String {
         let (sign, style) = match self.whole().map(|edit| edit.kind) {
@@ -136,7 +136,7 @@ impl Edits<'_> {
     }
 
     /// Renders the heading and the edits.
-    pub(super) fn text(&self, marks: Marks) -> String {
+    pub(super) fn text(&self, marks: ChangeMarks) -> String {
         // A member that is replaced as a whole, and is no message or tool, needs no heading.
         if !self.is_item()
             && let [edit] = self.edits[..]
@@ -192,7 +192,7 @@ impl Edits<'_> {
 }
 
 /// Renders the edit of a message, tool or body as a whole.
-fn item(edit: &Edit, marks: Marks) -> String {
+fn item(edit: &Edit, marks: ChangeMarks) -> String {
     match (edit.kind, &edit.old, &edit.new) {
         (EditKind::Added, _, Some(new)) => signed("  ", "+", &shown(new), ADDED),
         (EditKind::Removed, Some(old), _) => signed("  ", "-", &shown(old), REMOVED),
@@ -204,7 +204,7 @@ fn item(edit: &Edit, marks: Marks) -> String {
 }
 
 /// Renders an edit in one line, or below its label if it is long.
-fn entry(indent: &str, label: &str, edit: &Edit, marks: Marks, style: Style) -> String {
+fn entry(indent: &str, label: &str, edit: &Edit, marks: ChangeMarks, style: Style) -> String {
     let (sign, value, sign_style) = match (edit.kind, &edit.old, &edit.new) {
         (EditKind::Added, _, Some(new)) => ("+", new, ADDED),
         (EditKind::Removed, Some(old), _) => ("-", old, REMOVED),
@@ -243,7 +243,7 @@ fn changed(
     label: &str,
     edit: &Edit,
     (old, new): (&Json, &Json),
-    marks: Marks,
+    marks: ChangeMarks,
     style: Style,
 ) -> String {
     let head = format!("{indent}{}:", paint(style, label));
@@ -254,7 +254,7 @@ fn changed(
         return words::block(indent, segments, marks);
     }
     let (old_tree, new_tree) = (old.tree(), new.tree());
-    let line_break = |value: &Tree<'_>| value.as_str().is_some_and(|text| text.contains('\n'));
+    let line_break = |value: &JsonTree<'_>| value.as_str().is_some_and(|text| text.contains('\n'));
     if edit.text.is_none() || !(line_break(&old_tree) || line_break(&new_tree)) {
         let (short_old, short_new) = (layout::in_line(&old_tree), layout::in_line(&new_tree));
         if fits(label, &format!("{short_old}{short_new}")) {
@@ -280,7 +280,7 @@ fn changed(
 }
 
 /// Renders a value that replaces another one, over several lines.
-fn replaced(indent: &str, edit: &Edit, old: &Json, new: &Json, marks: Marks) -> String {
+fn replaced(indent: &str, edit: &Edit, old: &Json, new: &Json, marks: ChangeMarks) -> String {
     match &edit.text {
         Some(segments) => words::block(indent, segments, marks),
         None => {
@@ -293,9 +293,9 @@ fn replaced(indent: &str, edit: &Edit, old: &Json, new: &Json, marks: Marks) -> 
 fn shown(value: &Json) -> String {
     let value = value.tree();
     let plain = match &value {
-        Tree::String(text) => Some(text.as_str()),
-        Tree::Object(members) if members.len() == 2 && members.contains("role") => {
-            members.get("content").and_then(Tree::as_str)
+        JsonTree::String(text) => Some(text.as_str()),
+        JsonTree::Object(members) if members.len() == 2 && members.contains("role") => {
+            members.get("content").and_then(JsonTree::as_str)
         }
         _ => None,
     };

@@ -1,6 +1,6 @@
 //! Rendering of a changed text with its changed words marked.
 
-use super::difference::Marks;
+use super::difference::ChangeMarks;
 use crate::cli::output::{ADDED, DIM, REMOVED, paint};
 use crate::cli::text;
 use crate::diff::{Segment, SegmentKind};
@@ -12,26 +12,26 @@ const AROUND: usize = 2;
 const BESIDE: usize = 80;
 
 /// A line, split into pieces.
-type Line<'a> = Vec<(SegmentKind, Shown<'a>)>;
+type MarkedLine<'a> = Vec<(SegmentKind, ShownWords<'a>)>;
 
 /// A piece of a line.
 #[derive(Clone, Copy)]
-enum Shown<'a> {
+enum ShownWords<'a> {
     Text(&'a str),
     /// A line break that was added or removed without a word.
     Break,
 }
 
 /// Renders a text of one line.
-pub(super) fn line(segments: &[Segment], marks: Marks) -> String {
+pub(super) fn line(segments: &[Segment], marks: ChangeMarks) -> String {
     let pieces = segments
         .iter()
-        .map(|one| (one.kind, Shown::Text(&one.text)));
-    pieces_text(&pieces.collect::<Line>(), marks)
+        .map(|one| (one.kind, ShownWords::Text(&one.text)));
+    pieces_text(&pieces.collect::<MarkedLine>(), marks)
 }
 
 /// Renders the changed lines of a text, with some lines around them.
-pub(super) fn block(indent: &str, segments: &[Segment], marks: Marks) -> String {
+pub(super) fn block(indent: &str, segments: &[Segment], marks: ChangeMarks) -> String {
     let lines = lines(segments);
     let changed: Vec<usize> = (0..lines.len())
         .filter(|position| is_changed(&lines[*position]))
@@ -58,13 +58,13 @@ pub(super) fn block(indent: &str, segments: &[Segment], marks: Marks) -> String 
     told
 }
 
-fn is_changed(line: &Line) -> bool {
+fn is_changed(line: &MarkedLine) -> bool {
     line.iter().any(|(kind, _)| *kind != SegmentKind::Equal)
 }
 
 /// Splits the segments of both texts into lines. A line ends where a line of either text ends.
-fn lines(segments: &[Segment]) -> Vec<Line<'_>> {
-    let mut lines: Vec<Line> = vec![Vec::new()];
+fn lines(segments: &[Segment]) -> Vec<MarkedLine<'_>> {
+    let mut lines: Vec<MarkedLine> = vec![Vec::new()];
     for one in segments {
         let is_blank = one.kind != SegmentKind::Equal && one.text.trim().is_empty();
         for piece in one.text.split_inclusive('\n') {
@@ -78,10 +78,10 @@ fn lines(segments: &[Segment]) -> Vec<Line<'_>> {
             };
             if let Some(line) = lines.last_mut() {
                 if !words.is_empty() {
-                    line.push((one.kind, Shown::Text(words)));
+                    line.push((one.kind, ShownWords::Text(words)));
                 }
                 if ends && is_blank {
-                    line.push((one.kind, Shown::Break));
+                    line.push((one.kind, ShownWords::Break));
                 }
             }
             if ends {
@@ -96,12 +96,12 @@ fn lines(segments: &[Segment]) -> Vec<Line<'_>> {
     lines
 }
 
-fn pieces_text(line: &Line, marks: Marks) -> String {
+fn pieces_text(line: &MarkedLine, marks: ChangeMarks) -> String {
     let mut told = String::new();
     for (position, (kind, piece)) in line.iter().enumerate() {
         let words = match piece {
-            Shown::Text(words) => *words,
-            Shown::Break => "↵",
+            ShownWords::Text(words) => *words,
+            ShownWords::Break => "↵",
         };
         told.push_str(&match kind {
             SegmentKind::Equal => {
@@ -115,12 +115,12 @@ fn pieces_text(line: &Line, marks: Marks) -> String {
     told
 }
 
-fn marked(kind: SegmentKind, words: &str, marks: Marks) -> String {
+fn marked(kind: SegmentKind, words: &str, marks: ChangeMarks) -> String {
     let shown = text::line(words);
     match (marks, kind) {
-        (Marks::Signs, SegmentKind::Removed) => format!("[-{shown}-]"),
-        (Marks::Signs, _) => format!("{{+{shown}+}}"),
-        (Marks::Colour, kind) => {
+        (ChangeMarks::Signs, SegmentKind::Removed) => format!("[-{shown}-]"),
+        (ChangeMarks::Signs, _) => format!("{{+{shown}+}}"),
+        (ChangeMarks::Colour, kind) => {
             let style = if kind == SegmentKind::Removed {
                 REMOVED
             } else {
