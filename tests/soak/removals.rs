@@ -11,7 +11,7 @@ use std::time::Duration;
 use promptbook::{ErrorKind, Store};
 
 use crate::history::{self, token};
-use crate::ledger::{Outcome, Records, now};
+use crate::ledger::{Outcome, Records, chain, now};
 use crate::place;
 use crate::settings::{Hazards, Orders, Role};
 use crate::soak::{Round, make_store};
@@ -106,15 +106,18 @@ fn remove_all(path: &Path) -> std::io::Result<()> {
 }
 
 fn holds(path: &Path, records: &Records, from: u64, until: u64) -> Result<(), String> {
-    let store = Store::open(path);
-    let there: BTreeSet<String> = match &store {
-        Ok(store) => match history::operations(store) {
-            Ok(operations) => operations.iter().map(token).collect(),
-            // Pages that only the deleted log had are missing in the index: reported, and never another answer.
-            Err(error) if error.kind() == ErrorKind::Corrupt => BTreeSet::new(),
+    // `None` if the store reports damage: an index that lost its log lacks pages, and which operations it lacks is unknown.
+    let (there, answer): (Option<BTreeSet<String>>, String) = match Store::open(path) {
+        Ok(store) => match history::operations(&store) {
+            Ok(operations) => {
+                let answer = format!("the store has {} operations", operations.len());
+                (Some(operations.iter().map(token).collect()), answer)
+            }
+            Err(error) if error.kind() == ErrorKind::Corrupt => (None, chain(&error)),
             Err(error) => return Err(error.to_string()),
         },
-        Err(_) => BTreeSet::new(),
+        Err(error) if error.kind() == ErrorKind::Corrupt => (None, chain(&error)),
+        Err(error) => (Some(BTreeSet::new()), chain(&error)),
     };
     for (token, attempt) in &records.attempts {
         if !matches!(attempt.outcome, Outcome::Done(1.., _)) || attempt.tried_at < until {
@@ -127,8 +130,11 @@ fn holds(path: &Path, records: &Records, from: u64, until: u64) -> Result<(), St
                 "{token} was acknowledged by a handle whose store was gone"
             ));
         }
-        if opened.is_some_and(|(_, began, _)| *began > until) && !there.contains(token) {
-            return Err(format!("{token} was acknowledged afterwards, and is lost"));
+        let is_lost = there.as_ref().is_some_and(|there| !there.contains(token));
+        if is_lost && opened.is_some_and(|(_, began, _)| *began > until) {
+            return Err(format!(
+                "{token} was acknowledged afterwards, and is lost: {answer}"
+            ));
         }
     }
     Ok(())
