@@ -1,4 +1,4 @@
-//! The stores held against the ledgers.
+//! Comparison of the stores with the ledgers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -13,7 +13,7 @@ use crate::ledger::{Attempt, Handle, Made, Outcome, Records, Seen, chain};
 use crate::sites::World;
 use crate::soak::{Soak, ids};
 
-/// An operation that is in some stores.
+/// An operation that some stores contain.
 struct Found {
     id: OperationId,
     number: u64,
@@ -21,33 +21,35 @@ struct Found {
     worlds: BTreeSet<usize>,
 }
 
-/// What all stores have.
+/// The contents of all stores.
 #[derive(Default)]
 struct All {
-    /// By the attempts that they are of: operations that were not there at the last check.
+    /// Operations that were absent at the last check, by the token of their attempt.
     new: BTreeMap<String, Vec<Found>>,
-    /// Where what a handle may have answered with is.
+    /// The stores that contain an item which a handle may have returned.
     seen: HashMap<Seen, BTreeSet<usize>>,
-    /// By handle: the stores that have all that it did.
+    /// By handle: the stores that contain everything that it did.
     common: HashMap<String, BTreeSet<usize>>,
-    /// Handles of which it was said that they are of two stores.
+    /// Handles already reported to belong to two stores.
     split: BTreeSet<String>,
-    /// Stores that can't be read: it is not known what is in them.
+    /// Stores that cannot be read, so their contents are unknown.
     unread: BTreeSet<usize>,
     wrong: Vec<String>,
 }
 
-/// Checks all stores against the ledgers of a round, in which all workers have ended. Gives what does not hold, and how
-/// many operations the largest store has.
+/// Checks all stores against the ledgers of a round in which all workers have ended. Returns the
+/// violations, and the number of operations of the largest store.
 ///
-/// 1. Each attempt that was acknowledged is in the history exactly once, with the versions that were told; one that was
-///    refused is not; one of which nobody was told is there wholly or not at all; several operations of one attempt
-///    follow each other.
-/// 2. Nothing else is there, and all that was there before is.
-/// 3. All that one handle acknowledged and answered with is in one store: the one that was at the path when it was opened.
-/// 4. A watch was told each operation once, in order.
-/// 5. A replay of the history gives the prompts, versions and pointers; `verify` is clean; a collection goes through.
-/// 6. A backup, restored, gives the same bundle byte for byte.
+/// 1. Each acknowledged attempt is in the history exactly once, with the versions that were
+///    returned. A refused attempt is not. An attempt whose outcome is unknown is there entirely or
+///    not at all. Several operations of one attempt are consecutive.
+/// 2. The history contains no other new operation, and it still contains every earlier one.
+/// 3. Everything that one handle acknowledged and returned is in one store: the one that was at the
+///    path when the handle was opened.
+/// 4. A watch reported each operation once, in order.
+/// 5. A replay of the history gives the prompts, versions and environments; `verify` is clean;
+///    garbage collection succeeds.
+/// 6. A restored backup exports the same bundle byte for byte.
 pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
     let mut all = All::default();
     let mut sites = std::mem::take(&mut *soak.sites.lock().unwrap());
@@ -108,7 +110,7 @@ impl All {
         self.wrong.push(what);
     }
 
-    /// Reads a store, and checks what holds of each by itself.
+    /// Reads a store, and checks the rules that concern one store only.
     fn take(
         &mut self,
         number: usize,
@@ -188,7 +190,7 @@ impl All {
         Ok(operations.len())
     }
 
-    /// Holds an attempt against the operations that are there of it.
+    /// Compares an attempt with the operations found for it.
     fn hold(&mut self, token: &str, attempt: &Attempt, found: &[Found]) {
         let there = found.len() as u64;
         let numbers: Vec<u64> = found.iter().map(|found| found.number).collect();
@@ -234,7 +236,7 @@ impl All {
         }
     }
 
-    /// What a handle did is in the store that was at its path.
+    /// Checks that the operations of a handle are in the store that was at its path.
     fn is_of_handle(
         &mut self,
         sites: &crate::sites::Sites,
@@ -261,7 +263,7 @@ impl All {
         }
     }
 
-    /// Narrows down in which stores all is that a handle did and answered with.
+    /// Narrows down the stores that contain everything that a handle did and returned.
     fn common(&mut self, handle: &str, what: &str, worlds: &BTreeSet<usize>) {
         let common = self
             .common
@@ -275,7 +277,7 @@ impl All {
         }
     }
 
-    /// All that a handle answered with is in one store.
+    /// Checks that everything a handle returned is in one store.
     fn handles_are_of_one_store(&mut self, sites: &crate::sites::Sites, records: &Records) {
         for (name, handle) in &records.handles {
             for seen in &handle.saw {
@@ -304,7 +306,8 @@ impl All {
     }
 }
 
-/// A backup of the store, made into a store again, exports the same bundle; so does a store that it was brought into.
+/// Checks that a restored backup of the store exports the same bundle, and that a store which
+/// imports the bundle does too.
 fn backup_is_the_same(soak: &Soak, place: &Path) -> Result<(), String> {
     let told = |error: promptbook::Error| chain(&error);
     let bundle = |store: &Store| -> Result<Vec<u8>, String> {

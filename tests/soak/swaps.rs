@@ -1,4 +1,4 @@
-//! Store directories that change places under open handles.
+//! Exchanges of store directories under open handles.
 
 use std::fs;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::ledger::{Book, chain, now};
 use crate::settings::Hazard;
 use crate::soak::Round;
 
-/// Exchanges, hides and restores the store that is worked on, until the round is over. Afterwards all are at their places,
-/// or at those that a restore gave them.
+/// Exchanges, hides and restores the main store until the round is over. Afterwards every store is
+/// at its path, or at the one that a restore gave it.
 pub fn swap(round: &Round<'_>) {
     let mut rng = round.rng(2);
     let book = Book::create(&round.ledgers, "swaps");
@@ -39,7 +39,7 @@ pub fn swap(round: &Round<'_>) {
     }
 }
 
-/// Has the store and another one change places, in one step.
+/// Exchanges the main store's directory and another one atomically.
 fn exchange(round: &Round<'_>) {
     let [main, away] = ["main/store", "away/store"].map(|place| round.soak.root.join(place));
     let mut sites = round.soak.sites.lock().unwrap();
@@ -70,7 +70,8 @@ fn hide(round: &Round<'_>, pause: Duration) {
     sites.turn("main", from, until, here);
 }
 
-/// Puts a backup in the store's place, as one does after a loss. The store itself stays beside.
+/// Replaces the store by a restored backup, as an operator does after a loss. The store itself is
+/// moved aside.
 fn restore(round: &Round<'_>, number: u64) {
     let root = &round.soak.root;
     let (main, copy) = (
@@ -103,11 +104,11 @@ fn restore(round: &Round<'_>, number: u64) {
         Ok(restored) => round.problem(format!("restored: {:?}", restored.report.violations)),
         Err(error) => round.problem(format!("not restored: {}", chain(&error))),
     }
-    // The backup may have what the restored store lacks.
+    // The backup may contain operations that the restored store lacks.
     retire_backup(round, number);
 }
 
-/// Moves the backup away for good; the next one begins from nothing.
+/// Moves the backup away permanently; the next backup is a new one.
 fn retire_backup(round: &Round<'_>, number: u64) {
     let backup = round.soak.backup();
     let retired = round.soak.root.join(format!("retired/backup {number}"));
