@@ -1,4 +1,4 @@
-//! What must hold of a store, whatever happened to whoever wrote to it.
+//! The invariants of a store, which hold whatever happened to the process that wrote to it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,19 +14,22 @@ use crate::observed::{Observed, observe};
 use crate::script::{Script, Start, Step, backup_of, body, options};
 use crate::truth::{Possible, possible};
 
-/// Holds a store against the ledger of who wrote to it:
+/// Compares a store with the ledger of the process that wrote to it:
 ///
-/// 1. What was acknowledged is there, byte for byte, under the ids and numbers that were told.
-/// 2. Anything else that was tried is there wholly or not at all, and nothing is there that was not tried.
-/// 3. Each version has its body, of the right hash.
-/// 4. Numbers are given once, operations are numbered without gaps, and each environment points to a version that is
-///    there: the one it was last moved to, as far as anybody was told.
-/// 5. Counters are what is counted.
-/// 6. `verify` finds nothing wrong.
-/// 7. It can be written to, settled and collected, and nothing is left over then.
-/// 8. A backup of it is there if that was acknowledged, is sound, and of one moment; another brings it up to date.
+/// 1. Every acknowledged change is there, byte for byte, under the ids and numbers that were
+///    returned.
+/// 2. Any other change that was tried is there entirely or not at all, and nothing is there that
+///    was not tried.
+/// 3. Each version has its body, with the right hash.
+/// 4. No number is given twice, operations are numbered without gaps, and each environment points
+///    to an existing version: the one of the last acknowledged move.
+/// 5. Counters equal what they count.
+/// 6. `verify` finds no violation.
+/// 7. The store accepts writes, checkpoints and garbage collection, and leaves no other files then.
+/// 8. If a backup was acknowledged, it exists, is sound, and shows one moment; another backup
+///    updates it.
 ///
-/// It panics where one of them does not hold.
+/// Panics if one of them does not hold.
 pub fn check(directory: &Path, ledger: &Ledger) {
     let store = match options().open(directory) {
         Err(Error::NotAStore { .. }) if !was_made(ledger) => options().open_or_create(directory),
@@ -48,7 +51,7 @@ pub fn check(directory: &Path, ledger: &Ledger) {
     is_as_before(&store, &found);
 }
 
-/// Whether a store was there from the start, or was acknowledged.
+/// Returns whether a store was there from the start, or its creation was acknowledged.
 fn was_made(ledger: &Ledger) -> bool {
     let Script { start, steps } = &ledger.script;
     let mut tries = steps.iter().zip(&ledger.tries);
@@ -68,7 +71,7 @@ fn is_sound(store: &Store) {
     assert_eq!(report.violations, [], "it is not sound");
 }
 
-/// Says what is there, and what might be.
+/// Describes the store's contents and the allowed histories.
 fn unlike(found: &Observed, possible: &[Possible]) -> String {
     let mut text = String::from("no history that the ledger allows");
     for possible in possible {
@@ -92,7 +95,8 @@ fn unlike(found: &Observed, possible: &[Possible]) -> String {
     text
 }
 
-/// What was acknowledged has the ids that were told, and of what was unknown the operation's id tells.
+/// Checks that acknowledged versions have the ids that were returned, and that the operation's id
+/// decides each unknown outcome.
 fn is_as_acknowledged(store: &Store, ledger: &Ledger, history: &Possible) {
     let mut operations = store
         .operations(&OperationFilter::default(), None, usize::MAX)
@@ -202,7 +206,8 @@ fn counters_hold(store: &Store) {
     }
 }
 
-/// It can be written to, and what is not used any more goes: afterwards there is a file for each body, and no other.
+/// Checks that the store accepts writes and that unused bodies are removed: afterwards there is a
+/// file for each body, and no other file.
 fn goes_on(store: &Store, directory: &Path, before: &Observed) {
     let new = NewPrompt::new("afterwards", body("afterwards")).unwrap();
     let created = store.create_prompt(new).expect("it can't be written to");
@@ -235,13 +240,13 @@ fn goes_on(store: &Store, directory: &Path, before: &Observed) {
     is_as_before(store, before);
 }
 
-/// What came has gone; its operations stay.
+/// Checks that the new prompts are gone; their operations remain.
 fn is_as_before(store: &Store, before: &Observed) {
     let now = observe(store).unwrap();
     assert_eq!(now.prompts, before.prompts, "it has changed what was there");
 }
 
-/// Each body has its file or is in a pack, and nothing else lies there.
+/// Checks that each body has its file or is in a pack, and that there is no other file.
 fn nothing_is_left(store: &Store, directory: &Path) {
     let mut bodies = BTreeSet::new();
     for prompt in store
@@ -279,7 +284,8 @@ fn nothing_is_left(store: &Store, directory: &Path) {
     }
     let stray: Vec<_> = files.difference(&bodies).collect();
     assert!(stray.is_empty(), "files that are no bodies: {stray:?}");
-    // Packs may have dead ones, but no more than live ones; what is missing was found by the verification.
+    // Packs may contain unreferenced bodies, but no more than referenced ones. Missing bodies were
+    // found by the verification.
     let packed = store.stats().unwrap().bodies;
     let (live, packed) = (
         bodies.difference(&files).count() as u64,

@@ -1,23 +1,26 @@
-//! Crashes, failing system calls, power cuts and damage, each at every step: what was acknowledged is there, what was
-//! not is there wholly or not at all, and the store works on.
+//! Crashes, failing system calls, power cuts and damage, each at every step: acknowledged changes
+//! are there, other changes are there entirely or not at all, and the store remains usable.
 //!
-//! A *script* (`script.rs`) is a few operations on a store. A child process runs it, this executable started again, and
-//! writes to a *ledger* outside the store what it tries, and what it was told. [`check`](check::check) holds what is
-//! then found against the ledger, and is the same for all:
+//! A *script* (`script.rs`) consists of a few operations on a store. A child process, which is this
+//! executable started again, runs the script. It records in a *ledger* outside the store what it
+//! tries and what it was answered. [`check`](check::check) compares the store with the ledger
+//! afterwards, in the same way for all techniques:
 //!
-//! - `kills.rs`: the child is killed at each system call that changes files, takes locks or opens something (`strace`).
+//! - `kills.rs`: the child is killed at each system call that changes files, takes locks or opens
+//!   something (`strace`).
 //! - `errors.rs`: each of those calls fails, once or from then on.
-//! - `short_writes.rs`: files may not grow beyond a size, so that a write ends within what it was to write.
-//! - `power`: the calls of a run are recorded, and directories that a power cut could leave are made and opened.
-//! - `damage.rs`: bits flip, blocks become zeros, and files are cut in a store that is closed.
+//! - `short_writes.rs`: files may not grow beyond a size, so that a write is cut short.
+//! - `power`: the calls of a run are recorded, and the directories that a power cut could leave are
+//!   created and opened.
+//! - `damage.rs`: in a closed store, bits are flipped, blocks are zeroed, and files are truncated.
 //!
-//! Each has controls: a script that acknowledges before it does, a flush that is left out of the record. They must be
-//! caught, or the technique proves nothing.
+//! Each technique has controls, for example a script that acknowledges before it writes, or a flush
+//! that is removed from the recording. The check must catch them, or the technique proves nothing.
 //!
-//! A check of each commit tries a seeded choice (`PROMPTBOOK_CRASHES_SEED`), for some minutes; `PROMPTBOOK_CRASHES=10`
-//! tries ten times as much, and `all` everything, all sequences of three operations too, for many hours.
-//! `PROMPTBOOK_CRASHES_SCRIPT=settle` tries only the scripts that settle. Each test prints how many cases it tried; that
-//! is about:
+//! The check of each commit tries a seeded selection (`PROMPTBOOK_CRASHES_SEED`), for some minutes.
+//! `PROMPTBOOK_CRASHES=10` tries ten times as many cases, and `all` tries everything, including all
+//! sequences of three operations, for many hours. `PROMPTBOOK_CRASHES_SCRIPT=settle` tries only the
+//! scripts whose text contains that. Each test prints how many cases it tried; these are about:
 //!
 //! | | a check of each commit | `all` |
 //! |---|---|---|
@@ -66,7 +69,7 @@ mod strace;
 #[cfg(target_os = "linux")]
 mod truth;
 
-/// Each test by its name, as the standard harness has them.
+/// Each test with its name, as the standard harness would list it.
 #[cfg(target_os = "linux")]
 const TESTS: [(&str, fn()); 12] = [
     (
@@ -119,8 +122,9 @@ const TESTS: [(&str, fn()); 12] = [
     ),
 ];
 
-/// Not the standard harness: that runs tests in threads of their own, and `strace` counts calls by thread, so what the
-/// first one does at the start would hide what a child's script does. Arguments are parts of names, as there.
+/// Replaces the standard test harness, which runs tests in separate threads. `strace` counts calls
+/// per thread, so the calls of the first thread at the start would hide those of a child's script.
+/// Arguments are parts of test names, as in the standard harness.
 #[cfg(target_os = "linux")]
 fn main() {
     use std::panic::catch_unwind;

@@ -1,4 +1,4 @@
-//! One script run by a child, and what came of it.
+//! Runs of one script by a child, and their results.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::script::Script;
 use crate::{scratch, starts};
 
-/// More than any child takes.
+/// More time than any child needs.
 const TIME: Duration = Duration::from_secs(300);
 
 /// A child's store and ledger.
@@ -22,12 +22,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs a script from its start, behind a wrapper, and waits until the child is gone.
+    /// Runs a script from its start, through a wrapper, and waits until the child has ended.
     pub fn of(script: &Script, wrapper: &[String], manner: Manner) -> Self {
         Self::prepared(script, wrapper, manner, |_| ())
     }
 
-    /// The same, and looks at the directory before.
+    /// Does the same, and shows the directory to `look` before the script starts.
     pub fn prepared(
         script: &Script,
         wrapper: &[String],
@@ -78,7 +78,8 @@ impl Run {
         self.status.signal() == Some(9)
     }
 
-    /// It came to its end, whatever it was told on the way, and nothing panicked.
+    /// Checks that the script ran to its end, whatever its steps returned, and that nothing
+    /// panicked.
     pub fn is_through(&self) {
         let ledger = self.ledger();
         assert!(ledger.panics.is_empty(), "it panicked: {:?}", ledger.panics);

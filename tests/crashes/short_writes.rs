@@ -1,7 +1,8 @@
-//! A write that ends within what it was to write.
+//! Writes that end early.
 //!
-//! No file may grow beyond a size (`RLIMIT_FSIZE`): the write that would takes what fits and says so, and the next one of
-//! that file fails. It is what a disk does that fills up in the middle of a page.
+//! No file may grow beyond a size (`RLIMIT_FSIZE`). A write that crosses the limit writes what fits
+//! and reports that, and the next write to that file fails. A disk that fills up in the middle of a
+//! page behaves in the same way.
 
 use std::fmt;
 use std::fs;
@@ -13,7 +14,7 @@ use crate::runs::Run;
 use crate::scratch;
 use crate::script::{Script, named};
 
-/// The ledger is a file as well.
+/// The ledger is a file too, and must fit.
 const LEAST: u64 = 4096;
 
 /// A script whose files end at a size.
@@ -28,7 +29,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// Whether files can be limited here. If not, it says so, and fails if CI is true.
+/// Returns whether file sizes can be limited here. If not, reports that, and fails if CI is true.
 fn is_there() -> bool {
     let is_there = scratch::can_limit_files();
     if !is_there {
@@ -49,7 +50,7 @@ impl Case {
     }
 }
 
-/// Sizes up to that of the largest file, as many of each script.
+/// Returns sizes up to that of the largest file, as many for each script.
 fn cases(scripts: &[Script], of_each: usize) -> Vec<Case> {
     let mut rng = scratch::rng();
     let mut cases = Vec::new();
@@ -86,7 +87,7 @@ pub fn a_write_that_is_cut_short_is_told() {
     scratch::all_hold(&cases, |case| case.is_told_the_truth(Manner::Honest));
 }
 
-/// A control: who takes a failure for a success is caught.
+/// Control: a process that takes a failure for a success is caught.
 pub fn one_that_is_acknowledged_is_caught() {
     if !is_there() {
         return;

@@ -1,12 +1,12 @@
-//! What a child did to the files below a directory: its system calls, recorded by `strace` and read as events.
+//! Recordings by `strace` of a child's changes to the files below a directory, read as events.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// A file or directory, by the order in which it came.
+/// The number of a file, in order of creation.
 pub type Node = usize;
 
-/// What a child did, in order.
+/// An event in a child's run.
 #[derive(Clone, Debug)]
 pub enum Event {
     Create(Node, PathBuf),
@@ -15,11 +15,11 @@ pub enum Event {
     Resize(Node, u64),
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
-    /// What was written to a file lasts from here on.
+    /// The content of the file is durable from here on.
     FlushFile(Node, PathBuf),
-    /// What came into a directory and left it does.
+    /// The names in the directory are durable from here on.
     FlushDirectory(PathBuf),
-    /// Everything does.
+    /// Everything is durable from here on.
     FlushAll,
     /// The child wrote a line to its ledger.
     Told(String),
@@ -34,13 +34,13 @@ impl Event {
     }
 }
 
-/// The calls that are recorded. One of another name that changes files would go unseen, so what is replayed in full is
-/// held against the files that the child left.
+/// The calls that are recorded. A call of another name that changes files would be missed, so the
+/// full replay is compared with the files that the child left.
 const RECORDED: &str = "openat,?open,?creat,close,?dup,?dup2,dup3,fcntl,write,pwrite64,writev,pwritev,?pwritev2,\
     lseek,fsync,fdatasync,syncfs,?sync,sync_file_range,?rename,?renameat,renameat2,?link,linkat,?unlink,unlinkat,\
     ?rmdir,ftruncate,truncate,fallocate,?mkdir,mkdirat,?symlink,symlinkat,copy_file_range,sendfile";
 
-/// The command that records a child.
+/// Returns the command that records a child.
 pub fn wrapper(to: &Path) -> Vec<String> {
     let (to, trace) = (to.to_str().unwrap(), format!("trace={RECORDED}"));
     let arguments = [
@@ -61,7 +61,7 @@ pub fn wrapper(to: &Path) -> Vec<String> {
     arguments.map(str::to_owned).into()
 }
 
-/// What a descriptor is open on.
+/// The object that a descriptor refers to.
 #[derive(Clone, Debug)]
 enum Open {
     File {
@@ -74,12 +74,13 @@ enum Open {
     Ledger,
 }
 
-/// Reads a recording. `there` are the files and directories of before, files with their size.
+/// The reader of a recording. `there` contains the initial files and directories, files with their
+/// size.
 pub struct Reader {
     root: PathBuf,
     ledger: PathBuf,
     open: HashMap<i64, Open>,
-    /// What is where; directories have no node.
+    /// The object at each path; directories have no node.
     names: HashMap<PathBuf, Option<Node>>,
     sizes: Vec<u64>,
     events: Vec<Event>,
@@ -107,10 +108,10 @@ impl Reader {
         self.sizes.len() - 1
     }
 
-    /// The events of a recording.
+    /// Returns the events of a recording.
     pub fn read(mut self, recording: &str) -> Vec<Event> {
-        // A call during which another thread was heard is in two parts; it counts where it ended. What is no call, as
-        // the end of a process, begins with a sign.
+        // A call during which another thread made one is recorded in two parts, and counts at its
+        // end. A line that is not a call, such as the end of a process, begins with a sign.
         let mut begun: HashMap<&str, &str> = HashMap::new();
         for line in recording.lines() {
             let Some((thread, call)) = line.split_once(char::is_whitespace) else {
@@ -137,7 +138,7 @@ impl Reader {
         let arguments = arguments.trim_end().strip_suffix(')').expect("arguments");
         let answer = answer.split_whitespace().next().unwrap();
         let Ok(answer) = answer.parse::<i64>() else {
-            return; // `?`: the process ended in it
+            return; // `?`: the process ended during the call
         };
         if answer < 0 {
             return;
@@ -185,7 +186,7 @@ impl Reader {
         }
     }
 
-    /// Whether something counts: what is elsewhere does not, nor does what SQLite keeps in memory that is shared.
+    /// Returns whether a path counts: it is below the directory and is not SQLite's shared memory.
     fn counts(&self, path: &Path) -> bool {
         path.starts_with(&self.root) && !path.to_string_lossy().ends_with("-shm")
     }
@@ -264,7 +265,7 @@ impl Reader {
         self.events.push(Event::Write(*node, at, bytes.to_vec()));
     }
 
-    /// A line of the ledger; nothing else is written so.
+    /// Handles a line of the ledger; nothing else is written by this call.
     fn told(&mut self, descriptor: i64, vector: &str) {
         match self.open.get(&descriptor) {
             Some(Open::Ledger) => {
@@ -317,7 +318,8 @@ impl Reader {
     }
 }
 
-/// Arguments apart: texts are all hexadecimal, so a comma is one between arguments, but in braces and brackets.
+/// Splits arguments. Texts are hexadecimal, so a comma separates arguments unless it is in braces
+/// or brackets.
 fn split(arguments: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut depth = 0;
@@ -336,7 +338,7 @@ fn split(arguments: &str) -> Vec<String> {
     parts.iter().map(|part| part.trim().to_owned()).collect()
 }
 
-/// The bytes of `"\x41\x42"`, as it begins.
+/// Returns the bytes of `"\x41\x42"` at the beginning of a text.
 fn bytes(text: &str) -> Vec<u8> {
     let text = text
         .strip_prefix('"')
