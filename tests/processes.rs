@@ -1,14 +1,15 @@
-//! Many processes of many threads on one store, left alone and killed: no acknowledged change is lost or doubled.
+//! Many processes with many threads on one store, undisturbed and killed: no acknowledged change is
+//! lost or applied twice.
 //!
-//! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_SECONDS` and `PROMPTBOOK_STRESS_KILLS`
-//! make it longer than a check of each commit should be.
+//! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_SECONDS` and
+//! `PROMPTBOOK_STRESS_KILLS` make the test longer than is reasonable for every commit.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout
-)] // A test fails by a panic, its helpers too.
+)] // A test fails by a panic, and so do its helpers.
 
 #[path = "shared/ledgers.rs"]
 mod ledgers;
@@ -30,7 +31,8 @@ const PROCESSES: usize = 8;
 const THREADS: u64 = 4;
 const PROMPTS: usize = 20;
 
-/// Tells a started executable that it is a worker: the store's directory, and the worker's number.
+/// The variable that makes an executable a worker: its number, and the directory that contains the
+/// store.
 const WORKER: &str = "PROMPTBOOK_STRESS_WORKER";
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -49,7 +51,7 @@ fn make_store(directory: &Path) -> Vec<PromptId> {
     names.map(|name| make(name).unwrap().prompt.id).collect()
 }
 
-/// What the executable does when it is started again: works until it is killed or told to stop by a file.
+/// Runs in the executable that is started again: works until it is killed or a `stop` file appears.
 #[test]
 fn worker() {
     let Ok(told) = std::env::var(WORKER) else {
@@ -131,7 +133,8 @@ fn start(directory: &Path, number: usize) -> Child {
         .unwrap()
 }
 
-/// Every acknowledged version is there, once, as it was acknowledged; the store is sound and works on.
+/// Checks that every acknowledged version exists once, as it was acknowledged, and that the store
+/// is sound and accepts commits. Returns the number of versions.
 fn check(directory: &Path, prompts: &[PromptId]) -> usize {
     let store = Store::open(directory.join("store")).unwrap();
     let mut acknowledged: BTreeMap<(PromptId, VersionNumber), (VersionId, BlobId)> =
@@ -254,7 +257,8 @@ fn killed_processes_lose_nothing() {
     assert!(versions > PROMPTS, "nobody worked");
 }
 
-/// What others commit is not for the one who closes to settle, nor are its turns worth waiting for.
+/// A handle that closes does not checkpoint the bodies that other processes commit, and does not
+/// wait for its turn.
 #[test]
 fn a_store_closes_while_others_write() {
     let directory = tempfile::tempdir().unwrap();
@@ -282,11 +286,11 @@ fn a_store_closes_while_others_write() {
     }
     check(directory.path(), &prompts);
     println!("closed {closed} times beside {PROCESSES} processes: {longest:?} at most");
-    // A second of work, and what one step of it takes beside all the others.
+    // Closing may work for one second, plus the time of one step beside all other processes.
     assert!(longest < Duration::from_secs(5), "closing took {longest:?}");
 }
 
-/// The id of the operation of a number.
+/// Returns the id of the operation with this number.
 fn operation(store: &Store, number: u64) -> OperationId {
     let filter = OperationFilter::default();
     let operations = store.operations(&filter, Some(number + 1), 1).unwrap();
@@ -294,7 +298,7 @@ fn operation(store: &Store, number: u64) -> OperationId {
     operations[0].id
 }
 
-/// Makes versions and collects them, so that bodies vanish.
+/// Commits and deletes versions and collects their bodies, so that bodies disappear.
 fn come_and_go(store: &Store, done: &AtomicBool) {
     let created = store.create_prompt(NewPrompt::new("passing", body("passing")).unwrap());
     let prompt = created.unwrap().prompt.id;
@@ -310,7 +314,7 @@ fn come_and_go(store: &Store, done: &AtomicBool) {
     }
 }
 
-/// Tells a thread to stop when it is dropped, so that a test which fails ends.
+/// Stops threads when it is dropped, so that a failing test ends.
 struct Done<'a>(&'a AtomicBool);
 
 impl Drop for Done<'_> {

@@ -1,4 +1,4 @@
-//! Several changes are all or none, whatever goes wrong between them.
+//! Batches: several changes that all take place or none does, whatever fails in between.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use promptbook::{
 
 use crate::support::{Place, body, commit, create, is_sound};
 
-/// What a store holds, to see that nothing changed.
+/// Returns everything that a store contains, to compare it before and after.
 fn state(store: &Store) -> String {
     let operations = store
         .operations(&Default::default(), None, usize::MAX)
@@ -31,7 +31,7 @@ fn state(store: &Store) -> String {
     )
 }
 
-/// Some of everything that a batch can do.
+/// Makes one change of each kind that a batch supports.
 fn work(batch: &mut Batch<'_>) -> promptbook::Result<()> {
     let made = batch.create_prompt(NewPrompt::new("made", body("made"))?)?;
     batch.commit(NewVersion::new(made.prompt.id, body("more"))?)?;
@@ -90,7 +90,7 @@ fn a_panic_takes_everything_back() {
     }
 }
 
-/// A refusal changes nothing, so a batch may go on behind it.
+/// A refused change changes nothing, so a batch may continue after it.
 #[test]
 fn a_batch_goes_on_behind_a_refusal() {
     let store = Store::in_memory().unwrap();
@@ -105,8 +105,8 @@ fn a_batch_goes_on_behind_a_refusal() {
     is_sound(&store);
 }
 
-/// A failure of the index may have left half an operation, or have rolled back all that was before it: a batch that
-/// goes on all the same commits nothing.
+/// A failure of the index may leave half an operation, or may have rolled back everything before
+/// it. A batch that continues after such a failure commits nothing.
 #[test]
 fn a_batch_that_hides_a_failure_of_the_index_commits_nothing() {
     for how in ["ABORT", "FAIL", "ROLLBACK"] {
@@ -126,7 +126,7 @@ fn a_batch_that_hides_a_failure_of_the_index_commits_nothing() {
                 matches!(failed, Err(Error::Backend(_))),
                 "{how}: {failed:?}"
             );
-            // Its error is forgotten.
+            // The closure ignores the errors of these calls.
             let _ = batch.create_prompt(NewPrompt::new("behind", body("behind"))?);
             let _ = batch.move_environments(&[Move::set("there", "staging", "1.0")?]);
             Ok(())
@@ -146,7 +146,7 @@ fn a_batch_that_hides_a_failure_of_the_index_commits_nothing() {
     }
 }
 
-/// Several moves are one operation, and the first that can't be made takes all back.
+/// Several moves are one operation, and the first one that fails rolls all of them back.
 #[test]
 fn moves_are_all_or_none() {
     let place = Place::new();
@@ -215,7 +215,7 @@ fn a_refused_commit_leaves_nothing() {
     assert_eq!(forced.number.to_string(), "1.1");
 }
 
-/// Does something that may hang, and fails if it does.
+/// Runs a closure that may hang, and fails if it does.
 fn in_time(work: impl FnOnce() + Send + 'static) {
     let (done, waits) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -228,7 +228,7 @@ fn in_time(work: impl FnOnce() + Send + 'static) {
     thread.join().unwrap();
 }
 
-/// Each call that would wait for the batch it is made in, by its name.
+/// The name of a call that would wait for the batch it is made in, and the call.
 type Call = (&'static str, fn(&Store) -> Result<()>);
 
 const CALLS: &[Call] = &[
@@ -297,7 +297,7 @@ fn a_call_inside_a_batch_that_would_wait_for_it_is_refused() {
     });
 }
 
-/// Another handle's batch is no reason to refuse, and another thread's is one to wait.
+/// A batch of another store does not refuse the call, and a batch of another thread makes it wait.
 #[test]
 fn only_the_batch_of_the_same_store_and_thread_refuses() {
     in_time(|| {
@@ -314,7 +314,7 @@ fn only_the_batch_of_the_same_store_and_thread_refuses() {
     });
 }
 
-/// A clock is asked inside of a transaction that others may share.
+/// The clock is called inside a transaction that several writers may share.
 #[test]
 fn a_clock_that_writes_is_refused() {
     in_time(|| {

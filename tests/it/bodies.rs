@@ -1,4 +1,4 @@
-//! A body that is not what its address says is an error, never an answer.
+//! Bodies that don't match their address: always an error, never a result.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,8 @@ use promptbook::{Body, Error, NewPrompt, NewVersion, Version};
 
 use crate::support::{Place, body, commit, create, is_sound, violations};
 
-/// A store with a settled body, closed; and that body's file.
+/// Creates a store with one checkpointed body, and closes it. Returns the version and the file of
+/// its body.
 fn settled(place: &Place) -> (Version, PathBuf) {
     let store = place.create();
     let version = create(&store, "greeting").version;
@@ -22,7 +23,7 @@ fn settled(place: &Place) -> (Version, PathBuf) {
     (version, file)
 }
 
-/// Neither resolved nor rendered, by no name, and named by `verify`.
+/// Checks that the body is neither resolved nor rendered by any spec, and that `verify` names it.
 fn is_damaged(place: &Place, version: &Version) {
     let store = place.open();
     for spec in [
@@ -86,7 +87,7 @@ fn a_missing_file_is_no_answer() {
     is_damaged(&place, &version);
 }
 
-/// Until a body is settled its journal row has it, whatever became of its file.
+/// Until a body is checkpointed, its journal row is read, whatever the state of its file.
 #[test]
 fn the_journal_wins_over_a_torn_file() {
     let place = Place::new();
@@ -121,7 +122,7 @@ fn the_journal_wins_over_a_torn_file() {
     is_sound(&place.open());
 }
 
-/// Two versions of one body share it, and deleting one leaves it to the other.
+/// Two versions with the same body share it, and deleting one of them leaves the body to the other.
 #[test]
 fn a_shared_body_goes_with_its_last_version() {
     let place = Place::new();
@@ -165,7 +166,7 @@ fn a_shared_body_goes_with_its_last_version() {
     assert_eq!(text, body("greeting"), "a collected body did not come back");
 }
 
-/// What an interrupted collection or writer left is no body, and is swept.
+/// Files left by an interrupted garbage collection or writer are not bodies, and are removed.
 #[test]
 fn leftovers_are_collected() {
     let place = Place::new();
@@ -186,7 +187,8 @@ fn leftovers_are_collected() {
     );
 }
 
-/// A body that is collected and committed again while the store is verified is not missing: it waits in the journal.
+/// A body that is collected and committed again during `verify` is not missing: it is in the
+/// journal.
 #[test]
 fn a_body_that_comes_back_while_verified_is_not_missing() {
     let place = Place::new();
@@ -205,7 +207,8 @@ fn a_body_that_comes_back_while_verified_is_not_missing() {
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
-/// Who may read the index, which has the bodies that wait, may read those that are settled.
+/// A user who may read the index, which contains the journaled bodies, may also read the
+/// checkpointed ones.
 #[cfg(unix)]
 #[test]
 fn a_body_is_as_readable_as_the_index() {
@@ -216,7 +219,8 @@ fn a_body_is_as_readable_as_the_index() {
     assert_eq!(readers(file), readers(place.index()));
 }
 
-/// A body of a list of so many numbers, with the object and the list two values more, and this at its end.
+/// Returns a body that contains a list of this number of numbers, and ends with `end`. The object
+/// and the list are two more values.
 fn of_values(numbers: usize, end: &str) -> String {
     let list = "0,".repeat(numbers - 1) + "0";
     format!(r#"{{"x":[{list}]{end}"#)
@@ -234,10 +238,10 @@ fn a_body_has_a_million_values_at_most() {
         told.ends_with("it has 1000001 values, the limit is 1000000"),
         "{told}"
     );
-    // What is no JSON is told as that, whatever it would have.
+    // A text that is not JSON is reported as such, whatever number of values it would have.
     let told = refused(of_values(most - 1, "x"));
     assert!(told.contains("line 1 column"), "{told}");
-    // Commas in strings are none.
+    // Commas in strings are not counted.
     let text = format!(r#"{{"x":"{}"}}"#, ",[{".repeat(most));
     assert!(Body::try_from(text).is_ok());
 }
@@ -261,7 +265,7 @@ fn a_large_body_is_as_a_small_one() {
         read.body.json(),
         &serde_json::from_str::<serde_json::Value>(&large).unwrap()
     );
-    // Its contract is that of the small one.
+    // Its contract is the same as that of the small body.
     let commit = |text: &str| {
         store
             .commit(NewVersion::new("large", text).unwrap())
@@ -289,7 +293,7 @@ fn a_large_body_is_as_a_small_one() {
     is_sound(&store);
 }
 
-/// A name that the JSON parser has uses of its own for.
+/// The JSON parser uses this member name internally.
 #[test]
 fn the_tree_of_a_body_is_that_of_its_text() {
     let text = r#"{"x":{"$serde_json::private::RawValue":"[1,2,3]"}}"#;

@@ -1,4 +1,4 @@
-//! Many threads on one store: nothing is lost, doubled, half seen or seen late.
+//! Many threads on one store: no change is lost, applied twice, seen in part or seen late.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,7 +11,7 @@ use crate::support::{Done, Place, body, commit, create, is_sound};
 
 const THREADS: u32 = 8;
 
-/// Half of the threads on one handle, half on another, as if of another process.
+/// Runs half of the threads on one handle and half on another, as if it were in another process.
 fn with_threads(handles: &[Store; 2], work: impl Fn(u32, &Store) + Sync) {
     std::thread::scope(|scope| {
         for number in 0..THREADS {
@@ -53,8 +53,8 @@ fn every_number_is_given_once() {
     is_sound(&handles[0]);
 }
 
-/// Each move goes one version on from where the thread saw the pointer. Moves that took place and steps that the
-/// pointer went are as many, unless one move overwrote another unseen.
+/// Each move advances the environment by one version from where the thread saw it. The number of
+/// successful moves equals the number of steps, unless a move overwrote another one unseen.
 #[test]
 fn no_move_of_a_pointer_is_lost() {
     const VERSIONS: u32 = 60;
@@ -88,7 +88,7 @@ fn no_move_of_a_pointer_is_lost() {
     is_sound(&handles[0]);
 }
 
-/// Each commit counts one on from the body that it goes out from.
+/// Each commit adds one to the count in the body of its base.
 #[test]
 fn no_commit_on_an_expected_head_is_lost() {
     const EACH: u32 = 5;
@@ -123,8 +123,8 @@ fn no_commit_on_an_expected_head_is_lost() {
     );
 }
 
-/// One operation moves two pointers to one version, and one batch makes a prompt and deletes another: nobody ever sees
-/// the one without the other.
+/// One operation moves two environments to one version, and one batch creates a prompt and deletes
+/// another. No reader sees one half without the other.
 #[test]
 fn readers_see_whole_operations_only() {
     let place = Place::new();
@@ -186,7 +186,7 @@ fn readers_see_whole_operations_only() {
     is_sound(&writer);
 }
 
-/// No stale reads: what one handle has acknowledged, the other sees with its next read.
+/// No stale reads: the next read of one handle sees what the other one has acknowledged.
 #[test]
 fn two_stores_on_one_directory_see_each_other_at_once() {
     let place = Place::new();
@@ -216,7 +216,8 @@ fn two_stores_on_one_directory_see_each_other_at_once() {
     );
 }
 
-/// Commits, settling and collecting at once, on bodies that come and go: no version is ever without its body.
+/// Commits, checkpoints and garbage collection run at the same time, on bodies that are added and
+/// removed. No version is ever without its body.
 #[test]
 fn collecting_never_takes_a_body_that_is_used() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! What is acknowledged, every later read sees, also one that is answered from memory, whoever wrote it.
+//! Freshness of cached answers: every read sees all changes acknowledged before it, by any writer.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -8,7 +8,7 @@ use promptbook::{
 
 use crate::support::{Done, Place, body, commit, create};
 
-/// How often the pointer moves on: once to every version.
+/// The number of moves of the environment: one to each version.
 const MOVES: u32 = 300;
 
 fn with_versions(store: &Store) -> PromptId {
@@ -34,8 +34,8 @@ fn move_on(store: &Store, id: PromptId, acknowledged: impl Fn(u32)) {
     }
 }
 
-/// Two threads ask each handle again and again, so mostly what is in memory, while `write` moves the pointer on and
-/// publishes how far.
+/// Reads each handle repeatedly with two threads, so mostly from the cache, while `write` moves the
+/// environment and publishes its progress.
 fn never_stale(readers: &[&Store], id: PromptId, write: impl FnOnce(&AtomicU32)) {
     let (acknowledged, done) = (AtomicU32::new(0), AtomicBool::new(false));
     let production = Spec::new(id, EnvironmentName::production());
@@ -128,11 +128,11 @@ const ACKNOWLEDGED: &str = "acknowledged ";
 fn the_other_process() {
     let store = crate::child::store();
     let id = store.prompt("shared").unwrap().id;
-    println!(); // Behind the name of the test.
+    println!(); // Ends the line with the name of the test.
     move_on(&store, id, |minor| println!("{ACKNOWLEDGED}{minor}"));
 }
 
-/// Every kind of answer that stays in memory, and each kind of change that makes it another one.
+/// Every kind of cached answer, and each kind of change that invalidates it.
 #[test]
 fn every_change_reaches_every_answer() {
     let place = Place::new();
@@ -141,7 +141,7 @@ fn every_change_reaches_every_answer() {
     let reader = place.open();
     let numbered = |spec: &str| match reader.version(spec) {
         Ok(version) => {
-            // Again, now from memory.
+            // This read is answered from the cache.
             assert_eq!(reader.version(spec).unwrap(), version);
             assert_eq!(*reader.resolve(spec).unwrap().version, version);
             version.number.minor

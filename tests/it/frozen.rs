@@ -1,4 +1,5 @@
-//! A frozen file is what the environment resolves to, whole and unaltered, and renders as the store does.
+//! Frozen files: exactly what the environment resolves to, complete and unaltered, and rendered as
+//! the store renders.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +15,7 @@ use crate::support::{Done, Place, body, commit, create};
 
 static GOLDEN: &[u8] = include_bytes!("production.frozen");
 
-/// Makes a prompt of this id, its body in `production`.
+/// Creates a prompt with this id, and its body in `production`.
 fn with_id(store: &Store, id: &str, name: &str, body: impl Into<String>) -> PromptId {
     let new = NewPrompt::new(name, body.into()).unwrap();
     let created = store.create_prompt(new.id(id.parse().unwrap())).unwrap();
@@ -46,7 +47,7 @@ fn a_file_that_is_compiled_in_is_read() {
         "01010101-0101-0101-0101-010101010101"
     );
     assert_ne!(greeting.hash(), greeting.source());
-    // Nothing is copied: the text lies in what was compiled in.
+    // The text is not copied: it is a part of the embedded file.
     let text = greeting.text().as_bytes().as_ptr_range();
     assert!(GOLDEN.as_ptr_range().contains(&text.start));
 
@@ -136,7 +137,7 @@ fn every_byte_that_is_altered_is_noticed() {
         Frozen::open(&path).unwrap(),
         Frozen::from_static(GOLDEN).unwrap()
     );
-    // As programs that mean well rewrite line ends.
+    // As editors that convert line ends do.
     let other_lines = String::from_utf8(GOLDEN.to_vec())
         .unwrap()
         .replace('\n', "\r\n");
@@ -166,7 +167,7 @@ fn bodies_without_partials_stay_as_they_are_stored() {
         );
         assert_eq!(store.freeze("nowhere").unwrap().prompts().len(), 0);
     }
-    // Another handle reads it from the disk, and gives the same file.
+    // Another handle reads the bodies from the disk, and produces the same file.
     let reader = place.open_read_only().unwrap();
     assert_eq!(frozen(&reader), frozen(&place.open()));
 }
@@ -270,7 +271,8 @@ fn a_lock_tells_what_moved() {
     assert_eq!(view.freeze("production").unwrap(), file_then, "as it was");
 }
 
-/// Two prompts that always move together are never frozen apart, nor is a body with another's partial.
+/// Two prompts that always move together are never frozen at different versions, and a body is
+/// never combined with another state's partial.
 #[test]
 fn all_is_of_one_moment() {
     const MOVES: u32 = 150;
@@ -318,7 +320,7 @@ fn all_is_of_one_moment() {
     );
 }
 
-/// Text of tags, and of partials from this one on.
+/// Returns texts of tags, and of partials from this index on.
 fn text(first_partial: usize) -> impl Strategy<Value = String> {
     let plain = [
         "{{hc:a:string}}",
@@ -387,7 +389,7 @@ proptest! {
                     }
                 }
             }
-            // What the pieces would form, and nothing else is wrong with them.
+            // The pieces may form a new tag; nothing else can be wrong with them.
             Err(Error::Freeze { problems }) => {
                 for one in problems {
                     prop_assert!(one.to_string().contains("would become a tag"), "{}", one);

@@ -1,4 +1,4 @@
-//! The store as it was, and operations taken back: after random histories, and case by case.
+//! Historical views and undo, tested on random histories and case by case.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use crate::model::op::{Op, ops};
 use crate::model::stage::Stage;
 use crate::support::{Place, commit, create};
 
-/// Every read of a view, a line each.
+/// Returns the result of every read of a view, one line each.
 fn reads(view: &View) -> Vec<String> {
     let mut lines = vec![
         format!("{:?}", view.prompt_count().unwrap()),
@@ -34,7 +34,7 @@ fn reads(view: &View) -> Vec<String> {
         let hits = hits
             .iter()
             .map(|hit| format!("{words} {:?} {}", hit.matched, hit.prompt.id));
-        // Which text matches best depends on what else was searched.
+        // The ranking depends on what else was searched.
         let mut hits: Vec<String> = hits.collect();
         hits.sort();
         lines.extend(hits);
@@ -72,7 +72,7 @@ fn reads(view: &View) -> Vec<String> {
     lines
 }
 
-/// Every read but since when pointers are where they are: that an operation was taken back is a move too.
+/// Returns the result of every read except the times of moves: an undo counts as a move.
 fn reads_but_moments_of_moves(view: &View) -> Vec<String> {
     let mut lines = reads(view);
     for line in &mut lines {
@@ -90,7 +90,7 @@ fn last(store: &Store) -> u64 {
     newest.first().map_or(0, |operation| operation.number)
 }
 
-/// Plays a history; gives the reads after each operation that was the last for a while.
+/// Runs a history. Returns the reads after each operation that was the last one of a call.
 fn play(
     stage: &mut Stage,
     ops: &[Op],
@@ -147,7 +147,7 @@ proptest! {
                 }
             }
             is_sound(store);
-            // And all of it again, by taking back what took it back.
+            // Redoes everything by undoing the undos.
             for number in 1..=end {
                 store.undo(2 * end + 1 - number).unwrap();
                 if let Some(then) = played.get(&number) {
@@ -174,7 +174,7 @@ proptest! {
         }
     }
 
-    /// Operations taken back one after the other, undos among them, alone or with what stands on them.
+    /// Undoes operations one after the other, undos included, alone or with their dependents.
     #[test]
     fn the_store_is_what_the_operations_in_effect_make_of_it(
         ops in ops(),
@@ -202,8 +202,8 @@ proptest! {
         }
     }
 
-    /// Any operation, in any order: it is taken back, alone or with what stands on it, or refused and nothing changes; and
-    /// what took it back can be taken back.
+    /// Any operation, in any order, is either undone, alone or with its dependents, or refused
+    /// without a change. An undo can itself be undone.
     #[test]
     fn what_is_taken_back_can_be_brought_again(
         ops in ops(),
@@ -223,7 +223,7 @@ proptest! {
                         store.undo(&undone).unwrap();
                         prop_assert_eq!(&reads_but_moments_of_moves(store), &before);
                         if *with_later {
-                            // Leaves the history with something taken back.
+                            // Leaves an undone operation in the history.
                             store.undo_newest().unwrap();
                         }
                     }
@@ -243,7 +243,7 @@ proptest! {
     }
 }
 
-/// A prompt's name, tags, live versions and pointers.
+/// The name, tags, live versions and environments of a prompt.
 type Line = (
     String,
     Vec<String>,
@@ -251,7 +251,8 @@ type Line = (
     BTreeMap<String, VersionId>,
 );
 
-/// What the operations that are in effect make of the prompts: those that were not taken back, or were brought again.
+/// Returns the prompts that result from the operations in effect: those that were not undone, or
+/// were redone.
 fn made_of(store: &Store) -> BTreeMap<PromptId, Line> {
     let newest_first = store
         .operations(&OperationFilter::default(), None, usize::MAX)
@@ -374,7 +375,7 @@ fn an_operation_that_others_stand_on_is_taken_back_with_them() {
             }) => {}
             other => panic!("{other:?}"),
         }
-        // What was taken back stands on nothing any more.
+        // An undone operation no longer depends on any other.
         assert_eq!(stood_on(1), [4]);
         store.undo(6u64).unwrap();
         assert_eq!(number_of(store, "hello@production"), "1.1");
@@ -384,7 +385,7 @@ fn an_operation_that_others_stand_on_is_taken_back_with_them() {
     });
 }
 
-/// What an undo did to operations after the one at hand is gone with them.
+/// The effects of an undo on later operations disappear with those operations.
 #[test]
 fn an_undo_of_later_operations_stands_on_nothing() {
     both(|store| {
@@ -401,7 +402,7 @@ fn an_undo_of_later_operations_stands_on_nothing() {
     });
 }
 
-/// A version that was deleted and collected keeps nobody from taking back what came before it.
+/// A version that was deleted and collected does not prevent an undo of earlier operations.
 #[test]
 fn what_would_be_deleted_again_needs_no_body() {
     let place = Place::new();
@@ -522,16 +523,16 @@ fn a_deleted_version_comes_back_as_long_as_its_body_is_kept() {
     let undone = store.undo(operation).unwrap();
     assert_eq!(store.version(version.id).unwrap(), deleted);
     assert!(store.resolve(version.id).is_ok());
-    store.undo(&undone).unwrap(); // deleted again, from now on
+    store.undo(&undone).unwrap(); // Deletes the version again, as of now.
 
     *now.lock().unwrap() += 31 * day;
     assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 1);
     match store.undo_newest() {
-        // The commit is what is still in effect but for its deletion.
+        // The commit is the newest operation in effect, apart from its deletion.
         Err(Error::BodyCollected { blob }) => assert_eq!(blob, version.blob),
         other => panic!("{other:?}"),
     }
-    // The handle from before may still have the body in memory.
+    // The earlier handle may still have the body in memory.
     let then = place.open().at(operation - 1).unwrap();
     assert_eq!(
         then.version(version.id).unwrap(),
@@ -596,7 +597,7 @@ fn moments_are_times_numbers_and_ids() {
     });
     let store = options.in_memory().unwrap();
     for name in ["a", "b", "c"] {
-        create(&store, name); // at 0, 1 and 2 minutes
+        create(&store, name); // At 0, 1 and 2 minutes.
     }
     let count = |moment: Moment| store.at(moment).unwrap().prompt_count().unwrap();
     let minutes = |minutes| Moment::Time(start + chrono::Duration::minutes(minutes));
@@ -626,7 +627,8 @@ fn moments_are_times_numbers_and_ids() {
     );
 }
 
-/// A clock that was ahead for one operation hides none that came after it, and one that was behind none before it.
+/// A clock that was ahead for one operation hides no later operation, and a clock that was behind
+/// hides no earlier one.
 #[test]
 fn a_time_is_after_the_last_operation_that_was_made_by_it() {
     let place = Place::new();
@@ -660,7 +662,7 @@ fn a_time_is_after_the_last_operation_that_was_made_by_it() {
             if archived {
                 break;
             }
-            // So many that the first ones are in chunks, in a directory.
+            // In a directory, this is enough that the first operations are archived in segments.
             *now.lock().unwrap() = at("2026-02-01T00:00:00Z");
             (0..400).for_each(|number| drop(create(&store, &format!("later {number}"))));
             store.repack().unwrap();
@@ -682,7 +684,7 @@ fn names_are_found_as_they_were() {
     both(|store| {
         create(store, "first"); // 1
         store.rename("first", "second").unwrap(); // 2
-        create(store, "first"); // 3: another
+        create(store, "first"); // 3: another prompt.
         store.delete_prompt("second").unwrap(); // 4
         let id = |number: u64, name: &str| {
             let found = store.at(number).unwrap().prompt(name);

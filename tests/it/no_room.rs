@@ -1,4 +1,4 @@
-//! A write that fails for want of room rolls back cleanly, and what was acknowledged before stays.
+//! Writes that fail for lack of space: they roll back, and everything acknowledged before stays.
 
 use std::fs;
 use std::sync::Mutex;
@@ -8,7 +8,8 @@ use promptbook::{Bump, Error, NewVersion, VersionId};
 use crate::child::{command, directory, passes, store};
 use crate::support::{Place, body, create, is_sound};
 
-/// The child may not make files of more than 512 KiB, and is told so by errors instead of a signal.
+/// The child may not create files larger than 512 KiB. Exceeding the limit is an error, not a
+/// signal.
 #[test]
 fn what_was_acknowledged_stays() {
     let place = Place::new();
@@ -29,7 +30,7 @@ fn what_was_acknowledged_stays() {
     is_sound(&store);
     let counts = store.version_counts("greeting").unwrap();
     let acknowledged: u64 = acknowledged.parse().unwrap();
-    // The one that failed may or may not have taken place: its error said so.
+    // The commit that failed may or may not have taken place, as its error said.
     let found = counts.total - 1;
     assert!(
         found == acknowledged || found == acknowledged + 1,
@@ -64,7 +65,7 @@ fn commit_until_there_is_no_room() {
         }
     });
     match error.expect("an end of the room") {
-        // Nothing is retried on a handle whose flush failed.
+        // A handle whose flush failed retries nothing.
         Error::OutcomeUnknown { .. } => {
             let again = store.commit(NewVersion::new("greeting", body("again")).unwrap());
             assert!(matches!(again, Err(Error::Poisoned)), "{again:?}");
@@ -76,7 +77,8 @@ fn commit_until_there_is_no_room() {
     }
 }
 
-/// Those who share a transaction: what one of them was told is so, whatever became of the others.
+/// If several writers share a transaction, each acknowledgement is valid, whatever happened to the
+/// others.
 #[test]
 fn what_was_acknowledged_to_each_of_many_stays() {
     let place = Place::new();
@@ -103,7 +105,7 @@ fn what_was_acknowledged_to_each_of_many_stays() {
             "an acknowledged version is lost"
         );
     }
-    // Of those that failed at most the last group may be there: it is not known of it.
+    // Of the failed commits, at most those of the last group may exist: their outcome is unknown.
     let found = usize::try_from(store.version_counts("greeting").unwrap().total).unwrap() - 1;
     let unknown = found - acknowledged.len();
     assert!(unknown <= THREADS, "{unknown} that nobody was told of");
@@ -147,7 +149,8 @@ fn many_commit_until_there_is_no_room() {
     .unwrap();
 }
 
-/// A process may have 256 files open on macOS, its own ones included.
+/// By default, a process on macOS may have 256 files open, including those that the application
+/// opens itself.
 #[test]
 fn few_open_files_are_enough() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! Numbers and ids, once given, are never given again.
+//! Version numbers and ids: never reused.
 
 use promptbook::{Bump, Error, NewPrompt, NewVersion, Policy, Store, StoreOptions};
 
@@ -64,7 +64,8 @@ fn a_deleted_prompts_ids_are_not_given_again() {
     }
 }
 
-/// Seeded alike, two handles draw the same ids: what is taken is not given, also across handles.
+/// Two handles with the same seed draw the same ids. An id that is taken is not assigned, also
+/// across handles.
 #[test]
 fn handles_that_draw_alike_give_other_ids() {
     let place = Place::new();
@@ -78,7 +79,7 @@ fn handles_that_draw_alike_give_other_ids() {
     is_sound(&first);
 }
 
-/// The last minor that there is can be listed by its major like any other.
+/// The highest possible minor number is listed by its major like any other.
 #[test]
 fn the_highest_minor_is_listed() {
     let place = Place::new();

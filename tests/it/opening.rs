@@ -1,4 +1,4 @@
-//! What opens as a store, what does not, and what each refusal is.
+//! Opening of stores: what can be opened, what cannot, and the error of each refusal.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ fn is_no_store(opened: Result<Store>) {
     assert!(matches!(opened, Err(Error::NotAStore { .. })), "{opened:?}");
 }
 
-/// By every way of opening.
+/// Checks that no way of opening succeeds.
 fn no_way_opens(place: &Place) {
     is_no_store(Store::open(place.path()));
     is_no_store(place.open_read_only());
@@ -102,7 +102,8 @@ fn another_kind_of_file_is_no_store() {
     }
 }
 
-/// A process that died while it made a store leaves an empty file, which is no store, and no obstacle.
+/// A process that died during creation leaves an empty file, which is not a store and does not
+/// prevent a new creation.
 #[test]
 fn an_interrupted_creation_can_be_made_again() {
     let place = Place::new();
@@ -114,7 +115,7 @@ fn an_interrupted_creation_can_be_made_again() {
     assert_eq!(place.open().prompt_count().unwrap(), 1);
 }
 
-/// A power cut may leave a page of zeros instead, and no journal beside it.
+/// A power cut may leave a page of zeros instead, without a journal beside it.
 #[test]
 fn a_creation_that_lost_its_power_can_be_made_again() {
     let place = Place::new();
@@ -125,7 +126,7 @@ fn a_creation_that_lost_its_power_can_be_made_again() {
     create(&store, "greeting");
     drop(store);
     assert_eq!(place.open().prompt_count().unwrap(), 1);
-    // With a log beside it, it is what is left of a store.
+    // If a log exists beside it, the file is the rest of a store.
     fs::write(place.index(), zeros).unwrap();
     let log = place.path().join("index.db-wal");
     let kept = fs::read(&log).unwrap();
@@ -166,7 +167,7 @@ fn a_newer_format_is_refused() {
     }
 }
 
-/// Reads see what others write, and every change is refused.
+/// A read-only handle sees other handles' writes, and refuses every change.
 #[test]
 fn a_store_that_is_read_only_is_only_read() {
     let place = Place::new();
@@ -223,7 +224,7 @@ fn a_store_that_is_read_only_is_only_read() {
     assert!(reader.verify(|_| ()).unwrap().is_clean());
 }
 
-/// Whoever comes second finds a store that is whole, and never the middle of its making.
+/// The second caller finds a complete store, never one that is half created.
 #[test]
 fn many_can_make_the_same_store_at_once() {
     const THREADS: usize = 6;
@@ -245,7 +246,8 @@ fn many_can_make_the_same_store_at_once() {
     }
 }
 
-/// Without the log, readers and writers would wait for each other, and a power cut could take a commit back.
+/// Without WAL mode, readers and writers would block each other, and a power cut could roll back a
+/// commit.
 #[test]
 fn a_store_that_was_taken_out_of_wal_mode_is_put_back() {
     let place = Place::new();
@@ -261,7 +263,8 @@ fn a_store_that_was_taken_out_of_wal_mode_is_put_back() {
     assert_eq!(mode(&connection, "PRAGMA journal_mode"), "wal");
 }
 
-/// Without its index a store is not made anew over its bodies: the next collection would take them all.
+/// If its index is lost, a store is not created again over its bodies: the next garbage collection
+/// would remove all of them.
 #[test]
 fn nothing_is_made_over_what_is_left_of_a_store() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! Who may open the files of a store, and whose they are if root works in it.
+//! Permissions on the files of a store, and their owner if root works in the store.
 
 #![allow(clippy::print_stderr, reason = "it says what is not tried")]
 
@@ -13,14 +13,15 @@ use promptbook::{Expected, Store, StoreOptions};
 use crate::child::{command, directory, passes, store};
 use crate::support::{commit, create, is_sound};
 
-/// A user that is not root: nobody, on every Unix.
+/// A user other than root: `nobody` on every Unix.
 const USER: u32 = 65534;
-/// Another one.
+/// A second user.
 const OTHER: u32 = 65533;
-/// One who is in no group of theirs.
+/// A user who is in none of the groups.
 const STRANGER: u32 = 65532;
 
-/// Whether this process may act for other users. If not, it says so, and fails where CI is true.
+/// Checks whether this process can act for other users. If not, it prints that, and fails if `CI`
+/// is `true`.
 fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
@@ -31,7 +32,7 @@ fn is_root() -> bool {
     is_root
 }
 
-/// A directory of a user's, with a copy of this binary that the user can reach.
+/// A directory that belongs to a user, beside a copy of this binary that the user can run.
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -52,7 +53,7 @@ impl Home {
         self.0.path().join("home").join(name)
     }
 
-    /// Runs a check as a user, in the store of this name.
+    /// Runs a check as a user, on the store with this name.
     fn run(&self, user: u32, check: &str, name: &str) {
         let this = self.0.path().join("check");
         let mut command = command(&this, &[], check, &self.path(name));
@@ -60,7 +61,7 @@ impl Home {
         passes(command);
     }
 
-    /// That all files and folders in a store are the user's.
+    /// Asserts that all files and directories of a store belong to the user.
     fn is_users(&self, name: &str) {
         each(&self.path(name), &mut |path| {
             let found = fs::symlink_metadata(path).unwrap();
@@ -79,7 +80,8 @@ fn each(path: &Path, look: &mut dyn FnMut(&Path)) {
     }
 }
 
-/// Everything that makes files: commits, an import that makes a pack, settling, packing, a backup.
+/// Does everything that creates files, except a backup: commits, an import that makes a pack, a
+/// checkpoint, a repack.
 fn work_on_all(store: &Store, name: &str) {
     create(store, name);
     store.settle(|_| ()).unwrap();
@@ -138,7 +140,7 @@ fn the_owner_goes_on_after_root() {
         if user_began {
             home.is_users("store.backup");
         } else {
-            // Root made that directory, for itself.
+            // Root created that directory for itself.
             fs::remove_dir_all(home.path("store.backup")).unwrap();
         }
         home.run(USER, "owners::go_on", "store");
@@ -147,7 +149,7 @@ fn the_owner_goes_on_after_root() {
     }
 }
 
-/// A store that root makes in a directory of a user's is the user's.
+/// A store that root creates in a user's directory belongs to the user.
 #[test]
 fn a_store_in_a_users_directory_is_the_users() {
     if !is_root() {
@@ -170,7 +172,7 @@ fn a_store_in_a_users_directory_is_the_users() {
     }
 }
 
-/// The store itself is the control: it can be read.
+/// The control: the store itself can be read.
 #[test]
 #[ignore = "run by the test below, as one who may only read"]
 fn no_lock_can_be_opened() {
@@ -210,7 +212,7 @@ fn who_may_only_read_can_open_no_lock() {
     store.settle(|_| ()).unwrap();
     drop(store);
     home.run(OTHER, "owners::no_lock_can_be_opened", "store");
-    // What someone opened to all is closed again by the next who writes.
+    // Permissions that someone widened are restricted again by the next writer.
     for name in ["write.lock", "blobs.gate", "blobs.lock"] {
         let path = home.path("store").join(name);
         fs::set_permissions(path, PermissionsExt::from_mode(0o666)).unwrap();
@@ -225,7 +227,7 @@ fn who_may_only_read_can_open_no_lock() {
 /// A group of users.
 const GROUP: u32 = 60_001;
 
-/// Those of a group that may write the index share its locks, whoever of them made the files.
+/// Members of a group that may write the index share its locks, whichever member created the files.
 #[test]
 fn members_of_a_group_share_the_locks() {
     if !is_root() {
@@ -274,7 +276,7 @@ fn commit_and_settle() {
     assert_eq!(settled.bodies, 1);
 }
 
-/// The rights follow the index's, also for this process's own user.
+/// The permissions of the locks follow those of the index, even for the owner.
 #[test]
 fn locks_have_the_rights_of_those_who_may_write_the_index() {
     for (of_index, of_locks) in [(0o644, 0o600), (0o664, 0o660), (0o666, 0o666)] {

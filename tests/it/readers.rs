@@ -1,4 +1,5 @@
-//! Readers that may not write, on a store that another user writes: they see what is committed, or fail.
+//! Readers without write permission on a store that another user writes: they see every commit, or
+//! fail.
 #![allow(
     clippy::print_stdout,
     reason = "a reader answers on its standard output"
@@ -20,26 +21,26 @@ use crate::child::{command, copy_this, directory};
 use crate::support::{Place, body, commit, create};
 use crate::unwritable::{NOBODY, allow};
 
-/// Why a reader may not write.
+/// The reason why a reader may not write.
 #[derive(Clone, Copy)]
 enum Because {
-    /// It is of another user.
+    /// It runs as another user.
     OfRights,
-    /// It sees the directory through a read-only bind mount, which others don't.
+    /// It sees the directory through a read-only bind mount that other processes don't have.
     OfTheMount,
 }
 
-/// A process that has a store open for reading and may not write it.
+/// A process that has a store open for reading and may not write to it.
 struct Reader {
     child: Child,
     ask: ChildStdin,
     answers: BufReader<ChildStdout>,
-    /// The binary that it runs, which the other user can reach.
+    /// The directory of the reader's binary, which the other user can reach.
     _reach: TempDir,
 }
 
 impl Reader {
-    /// None if this process can't start one, which CI does not accept.
+    /// Starts a reader. Returns `None` if this process cannot start one, which is a failure in CI.
     fn start(store: &Path) -> Option<Self> {
         Self::start_as(store, Because::OfRights)
     }
@@ -80,7 +81,7 @@ impl Reader {
         Some(reader)
     }
 
-    /// The next line that the reader writes with this word at its beginning.
+    /// Returns the rest of the next line of the reader that contains this word and a colon.
     fn next(&mut self, word: &str) -> String {
         for line in self.answers.by_ref().lines() {
             let line = line.unwrap();
@@ -91,7 +92,7 @@ impl Reader {
         panic!("the reader ended");
     }
 
-    /// What production resolves to: the version's number, or an error.
+    /// Returns what production resolves to: the version's number, or an error.
     fn ask(&mut self) -> String {
         self.ask.write_all(b"ask\n").unwrap();
         self.next("answer")
@@ -125,14 +126,15 @@ fn answers() {
     }
 }
 
-/// A directory that another user can reach.
+/// Creates a directory that another user can reach.
 fn reachable() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     allow(directory.path(), 0o755);
     directory
 }
 
-/// A store with 1.0 in production and no log beside its index, as any SQLite tool leaves it that closes last.
+/// Creates a store with 1.0 in production and no log beside its index, as an SQLite tool leaves it
+/// that closes last.
 fn without_log(path: &Path) {
     let store = Store::create(path).unwrap();
     create(&store, "greeting");
@@ -148,7 +150,7 @@ fn release(store: &Store, text: &str) -> String {
     version.number.to_string()
 }
 
-/// Commits while a reader has the store open, in several ways, and compares what it sees.
+/// Commits in several ways while a reader has the store open, and compares what the reader sees.
 fn sees_every_commit(store: &Path, as_seen_by_the_reader: &Path) {
     if let Some(reader) = Reader::start(as_seen_by_the_reader) {
         answers_with_every_commit(store, reader);
@@ -208,7 +210,7 @@ fn with_a_log() {
     assert_eq!(reader.ask(), number);
 }
 
-/// A writer that comes and goes, and folds its log in, between two questions.
+/// Between two reads, a writer opens the store, checkpoints the WAL, and closes the store.
 #[test]
 fn a_commit_that_left_no_log_is_seen() {
     let place = reachable();
@@ -243,7 +245,7 @@ fn by_links() {
     sees_every_commit(&at("real"), &at("link"));
 }
 
-/// The log is beside the file that the link leads to.
+/// The log is beside the file that the link points to.
 #[test]
 fn an_index_by_a_link_is_read_with_its_log() {
     let place = reachable();

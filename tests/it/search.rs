@@ -1,4 +1,4 @@
-//! Search: whatever was done to the store, it finds what is there now, and nothing else.
+//! Search: it finds exactly what the store contains now, whatever was done to the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use promptbook::{
 
 use crate::support::{Place, body, commit, create, is_sound};
 
-/// More operations than search looks into itself.
+/// More operations than a search reads directly, without the index.
 const MANY: usize = 70;
 
 fn names(hits: &[SearchHit]) -> Vec<(String, Matched)> {
@@ -17,7 +17,7 @@ fn names(hits: &[SearchHit]) -> Vec<(String, Matched)> {
     hits.iter().map(name).collect()
 }
 
-/// Touches another prompt so often that the index is told of what was before.
+/// Renames another prompt until everything before has been indexed.
 fn tell(store: &Store) {
     for turn in 0..MANY {
         store.rename("other", format!("turn {turn}")).unwrap();
@@ -36,7 +36,7 @@ fn in_both(test: impl Fn(&Store)) {
     is_sound(&store);
 }
 
-/// Runs the same looks before and after the index was told.
+/// Runs the same searches before and after the documents are indexed.
 fn fresh_and_told(store: &Store, look: impl Fn(&Store)) {
     create(store, "other");
     look(store);
@@ -127,7 +127,7 @@ fn what_a_user_types_is_plain_text() {
     });
 }
 
-/// Many that changed last and have a word once don't take the place of the one that is about it.
+/// Many recent prompts that contain a word once don't displace the one that is about it.
 #[test]
 fn the_best_text_is_first_whether_told_or_not() {
     in_both(|store| {
@@ -237,7 +237,7 @@ fn users_of_a_partial_are_known() {
     });
 }
 
-/// One tells the index, or not, while the other searches.
+/// One handle adds documents to the index, or does not, while the other searches.
 #[test]
 fn two_handles_find_the_same() {
     let place = Place::new();
@@ -259,10 +259,11 @@ fn two_handles_find_the_same() {
     is_sound(&two);
 }
 
-/// Words that random histories are of.
+/// The words of random histories.
 const WORDS: [&str; 6] = ["red", "green", "Grün", "日本", "reddish", "blue"];
 
-/// What each word is found in, by reading everything: prompts, and versions by their messages.
+/// The prompts, and the versions by their messages, that contain a word: found by reading
+/// everything.
 type Answers = (BTreeSet<String>, BTreeSet<String>);
 
 fn words_of(text: &str) -> Vec<String> {
@@ -325,7 +326,7 @@ fn answered(store: &Store, word: &str) -> Answers {
     answers
 }
 
-/// One random change, which may be refused.
+/// Makes one random change, which may be refused.
 fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
     let word = |rng: &mut fastrand::Rng| WORDS[rng.usize(..WORDS.len())];
     let prompts = store
@@ -414,7 +415,7 @@ fn random_histories_are_searched_as_they_are() {
     }
 }
 
-/// SQLite keeps in memory where the words of a table are, and must not check by what it knew before.
+/// SQLite caches the structure of a full text table, and the check must not use a stale one.
 #[test]
 fn a_store_is_sound_time_after_time() {
     let place = Place::new();

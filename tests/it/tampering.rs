@@ -1,10 +1,10 @@
-//! Whatever is altered in the index behind the store's back, `verify` names it.
+//! Tampering with the index: whatever another program alters, `verify` names it.
 
 use promptbook::{Bump, ErrorKind, NewPrompt, NewVersion, Policy, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, copy, create, is_sound, violations};
 
-/// A store of some history, closed.
+/// Returns a store with some history, closed.
 fn filled() -> Place {
     let place = Place::new();
     let store = StoreOptions::new()
@@ -36,7 +36,7 @@ fn filled() -> Place {
     place
 }
 
-/// Runs each statement on a store of its own, and expects a line of `verify` that has all of `words`.
+/// Runs each statement on a new store, and expects a line of `verify` that contains all of `words`.
 fn named(cases: &[(&str, &[&str])]) {
     for (statement, words) in cases {
         let place = filled();
@@ -315,7 +315,7 @@ fn altered_search_is_named() {
     ]);
 }
 
-/// As [`filled`], and so much behind it that the operations of that are in a chunk.
+/// Like [`filled`], with enough later operations that the earlier ones are archived in a segment.
 fn gathered() -> Place {
     let place = filled();
     let store = place.open();
@@ -328,14 +328,15 @@ fn gathered() -> Place {
     place
 }
 
-/// What of a store that was altered can't be read is told, and of no operation another is told.
+/// The unreadable part of an altered store is reported, and no operation is ever returned with
+/// other contents.
 #[test]
 fn altered_chunks_are_named() {
     let place = gathered();
     let history = |store: &Store| {
         let mut operations = Vec::new();
         let mut next = None;
-        // One by one: what can be read is.
+        // Reads the operations one at a time, so that every readable one is returned.
         loop {
             match store.operations(&Default::default(), next, 1).as_deref() {
                 Ok([one]) => {
@@ -419,7 +420,7 @@ fn altered_chunks_are_named() {
     }
 }
 
-/// No index keeps them from it.
+/// No unique index prevents duplicate rows.
 #[test]
 fn what_is_there_twice_is_named() {
     named(&[
@@ -435,7 +436,7 @@ fn what_is_there_twice_is_named() {
     ]);
 }
 
-/// It keeps nobody from working.
+/// The damage prevents no commit.
 #[test]
 fn a_damaged_search_is_no_harm_to_commits() {
     let place = filled();
@@ -449,7 +450,8 @@ fn a_damaged_search_is_no_harm_to_commits() {
     assert_eq!(store.version("greeting@latest").unwrap().number.minor, 103);
 }
 
-/// What another program puts into the index does not run: a store that has it is refused, by its name.
+/// Code that another program adds to the index does not run: the store is refused, and the addition
+/// is named.
 #[test]
 fn what_another_program_added_to_the_schema_is_named() {
     let moves = "CREATE TRIGGER moves AFTER INSERT ON operation
@@ -476,7 +478,8 @@ fn what_another_program_added_to_the_schema_is_named() {
     }
 }
 
-/// The same while a handle is open: the next write is refused, and what was added has not run.
+/// The same applies while a handle is open: the next write is refused, and the addition has not
+/// run.
 #[test]
 fn what_another_program_adds_under_a_handle_does_not_run() {
     let place = filled();
@@ -494,7 +497,8 @@ fn what_another_program_adds_under_a_handle_does_not_run() {
     is_sound(&store);
 }
 
-/// Operations are the truth: a store that is made of them and the bodies says what it said before rows were altered.
+/// The operations are authoritative: a store built from them and the bodies has the contents from
+/// before the rows were altered.
 #[test]
 fn altered_rows_do_not_go_into_a_bundle() {
     let bundle = |place: &Place| {

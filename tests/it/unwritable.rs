@@ -1,4 +1,4 @@
-//! A store in a place that can't be written: read, never changed, and never stale.
+//! Stores in a place that cannot be written: they can be read, never changed, and are never stale.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -11,14 +11,14 @@ use crate::child::{command, copy_this, directory, passes};
 use crate::formats::unreleased;
 use crate::support::{Place, body, commit, create};
 
-/// Nobody, on every Unix.
+/// The user `nobody` on every Unix.
 pub const NOBODY: u32 = 65534;
 
 pub fn allow(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Gives everything in a directory these rights.
+/// Sets the permissions of everything in a directory.
 fn allow_all(path: &Path, folders: u32, files: u32) {
     for entry in fs::read_dir(path).unwrap() {
         let entry = entry.unwrap().path();
@@ -30,12 +30,13 @@ fn allow_all(path: &Path, folders: u32, files: u32) {
     allow(path, folders);
 }
 
-/// Runs a check as one who may only read the place: this user, unless rights mean nothing to it.
+/// Runs a check as a user who may only read the directory: this user, or `nobody` if permissions
+/// don't restrict this user.
 fn as_a_reader(place: &Place, check: &str) {
     allow_all(place.path(), 0o555, 0o444);
     if fs::write(place.path().join("probe"), "").is_ok() {
         fs::remove_file(place.path().join("probe")).unwrap();
-        // The checkout may be out of reach for nobody.
+        // The user `nobody` may be unable to reach the checkout.
         let reach = tempfile::tempdir().unwrap();
         allow(reach.path(), 0o755);
         let copy = reach.path().join("check");
@@ -54,7 +55,8 @@ fn as_a_reader(place: &Place, check: &str) {
     allow_all(place.path(), 0o755, 0o644);
 }
 
-/// A store whose head is "second": its first body settled, its second one in the journal.
+/// Returns a store whose head is "second": the first body is checkpointed, the second one is in the
+/// journal.
 fn filled() -> Place {
     let place = Place::new();
     let store = place.create();
@@ -83,7 +85,7 @@ fn without_its_log() {
     as_a_reader(&place, "unwritable::it_is_read_and_not_changed");
 }
 
-/// As in a copy that was made without it.
+/// As in a copy that was made without this file.
 #[test]
 fn with_its_log_but_not_the_logs_index() {
     let place = filled();
@@ -152,7 +154,7 @@ fn it_is_read_and_not_changed() {
 #[test]
 #[ignore = "run by the tests above, as one who may only read"]
 fn it_is_read_right_or_not_at_all() {
-    // SQLite needs the log's index to read the log; to read without either would be stale.
+    // SQLite needs the log's index to read the log. A read without both would be stale.
     let opened = StoreOptions::new().read_only(true).open(directory());
     match opened.and_then(|store| store.resolve("greeting")) {
         Ok(found) => assert_eq!(found.body.text(), body("second"), "a stale read"),

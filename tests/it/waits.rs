@@ -1,4 +1,4 @@
-//! Waits for locks: each has a limit, and nobody who has time left is refused.
+//! Waits for locks: each has a limit, and no call is refused before its time is over.
 
 #![allow(
     clippy::print_stdout,
@@ -19,9 +19,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::child::{command, directory, store};
 use crate::support::{Place, body, commit, create, is_sound};
 
-/// How long the holder holds the lock.
+/// The time for which the holder holds the lock.
 const HELD: Duration = Duration::from_secs(3);
-/// Shorter than that, and longer.
+/// A limit below that time, and one above it.
 const SHORT: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(10);
 
@@ -29,7 +29,7 @@ const LONG: Duration = Duration::from_secs(10);
 struct Running(Child);
 
 impl Running {
-    /// Runs an ignored test of this binary in a store.
+    /// Runs an ignored test of this binary on a store.
     fn start(check: &str, place: &Place) -> Self {
         let this = std::env::current_exe().unwrap();
         let mut command = command(&this, &[], check, place.path());
@@ -70,7 +70,7 @@ fn wait_for(file: &Path) {
     }
 }
 
-/// Writes a file that others see whole.
+/// Writes a file so that other processes see it only when it is complete.
 fn put(file: &str, text: &str) {
     let (new, place) = (
         directory().join(format!("{file}.new")),
@@ -85,14 +85,14 @@ fn try_to_commit(store: &Store) -> Result<(), Error> {
     store.commit(new).map(drop)
 }
 
-/// That it is refused as busy, after which time, and in which words.
+/// Asserts that a call was refused as busy. Returns the message.
 fn is_busy(answer: Result<(), Error>) -> String {
     let refused = answer.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Busy, "{refused:?}");
     refused.to_string()
 }
 
-/// Waits until another process has the lock, and then for so long as it has to say so itself.
+/// Takes the lock, reports that, and holds it.
 #[test]
 #[ignore = "run by the tests below, in other processes"]
 fn hold() {
@@ -130,7 +130,7 @@ fn wait_shortly_and_long() {
         others.join().unwrap().unwrap();
         assert!(directory().join("released").exists());
     });
-    // A handle that gave up writes when it can.
+    // A handle that timed out can write later.
     try_to_commit(&short).unwrap();
 }
 
@@ -150,7 +150,7 @@ fn those_whose_time_is_over_are_busy_and_the_others_write() {
     assert_eq!(versions, 1 + 1 + 3 * 3);
 }
 
-/// The limit counts behind other threads of the handle, too.
+/// The limit also applies to a wait behind other threads of the handle.
 #[test]
 fn many_threads_of_a_handle_wait_as_long_as_one() {
     let place = Place::new();
@@ -163,7 +163,8 @@ fn many_threads_of_a_handle_wait_as_long_as_one() {
         for turn in 0..8 {
             let store = &store;
             scope.spawn(move || {
-                // One after the other: not all give up at once.
+                // The threads start one after the other, so that they don't time out at the same
+                // time.
                 sleep(Duration::from_millis(50 * turn));
                 let began = Instant::now();
                 is_busy(match turn % 2 {
@@ -215,7 +216,7 @@ fn a_stopped_process_keeps_nobody_for_ever() {
     is_sound(&store);
 }
 
-/// A fork has the lock of the process that it was forked from until it executes another program.
+/// A fork inherits the lock of its parent, and holds it until it executes another program.
 #[test]
 #[ignore = "run by the test below, in a process that is killed"]
 #[allow(unsafe_code, reason = "nothing else runs code in a fork")]
@@ -231,7 +232,8 @@ fn fork_in_a_batch() {
             sleep(LONG * 10);
             Ok(())
         };
-        // SAFETY: no other thread of this process holds a lock of the allocator: it has none that does anything.
+        // SAFETY: no other thread of this process holds a lock of the allocator: all other threads
+        // are idle.
         unsafe { fork.pre_exec(stay) };
         fork.status().unwrap();
         Ok(())
@@ -259,14 +261,15 @@ fn a_fork_of_a_killed_process_keeps_nobody_for_ever() {
     try_to_commit(&store)
         .or_else(|_| try_to_commit(&store))
         .unwrap();
-    // The program that was executed meanwhile runs on, without the lock.
+    // The program that was executed meanwhile continues to run, and does not hold the lock.
     send(program, Signal::KILL);
     is_sound(&store);
     let versions = store.version_counts("greeting").unwrap().total;
     assert_eq!(versions, 2, "the killed one's batch took place");
 }
 
-/// What another program holds by SQLite alone has the same limit, and is told likewise.
+/// A lock that another program holds only through SQLite has the same limit, and is reported in the
+/// same way.
 #[test]
 fn a_program_that_knows_no_lock_file_keeps_nobody_for_long() {
     let place = Place::new();
@@ -300,7 +303,7 @@ fn a_program_that_knows_no_lock_file_keeps_nobody_for_long() {
     }
 }
 
-/// The lock on bodies has the same limit, and commits need it not.
+/// The lock on bodies has the same limit, and commits don't need it.
 #[test]
 fn work_on_bodies_waits_no_longer_than_its_limit() {
     let place = Place::new();
@@ -326,7 +329,7 @@ fn work_on_bodies_waits_no_longer_than_its_limit() {
             let refused = is_busy(refused);
             assert!(refused.contains(name), "{refused}");
         }
-        // Nor does closing wait for it.
+        // Closing does not wait for it, either.
         let began = Instant::now();
         drop(store);
         let waited = began.elapsed();
@@ -339,7 +342,7 @@ fn work_on_bodies_waits_no_longer_than_its_limit() {
     is_sound(&store);
 }
 
-/// A process that has made its change ends, whoever works on bodies.
+/// A process that has made its change can exit, even if another process works on bodies.
 #[test]
 fn closing_waits_for_no_lock() {
     let place = Place::new();
@@ -351,7 +354,7 @@ fn closing_waits_for_no_lock() {
         commit(&store, "greeting", format!("beside {name}"));
         let held = fs::File::open(place.path().join(name)).unwrap();
         held.lock().unwrap();
-        // The thread may wait for it already.
+        // The maintenance thread may already be waiting for the lock.
         sleep(SHORT / 4);
         let began = Instant::now();
         drop(store);

@@ -1,4 +1,5 @@
-//! A store watched by threads, handles and processes: every operation once, in order, and soon.
+//! A store watched by threads, handles and processes: every operation is reported once, in order,
+//! and soon.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -76,7 +77,8 @@ fn waiting_ends_at_its_time() {
     );
 }
 
-/// Readers go on from where they were while writers write: none misses one or sees one twice.
+/// Readers continue from their last position while writers write: no reader misses an operation or
+/// sees one twice.
 #[test]
 fn nothing_is_missed_beside_many_writers() {
     const EACH: usize = 40;
@@ -90,7 +92,7 @@ fn nothing_is_missed_beside_many_writers() {
                 scope.spawn(|| {
                     let (mut cursor, mut seen) = (Cursor::START, Vec::new());
                     loop {
-                        // Read before the look: what comes after it is looked for again.
+                        // Loaded before the read: operations after that are found by another read.
                         let last = done.load(Ordering::Acquire);
                         let events = store
                             .wait_for_changes(cursor, 7, Duration::from_millis(50))
@@ -125,7 +127,7 @@ fn nothing_is_missed_beside_many_writers() {
     assert_eq!(seen, [all.clone(), all]);
 }
 
-/// How soon is measured by a benchmark; here, that it is seen at all.
+/// A benchmark measures the delay; this test checks only that the change is seen.
 #[test]
 fn another_processs_change_ends_the_wait() {
     let place = Place::new();

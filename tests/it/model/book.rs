@@ -1,4 +1,4 @@
-//! The model: a few lists and maps, and what each call makes of them.
+//! The model: a few lists and maps, and the effect of each call on them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use promptbook::{Bump, Error, OperationKind, Policy, PromptId, VersionId, Versio
 
 use super::op::{Base, Commit, ENVIRONMENTS, Expectation, Target, Wish, breaks};
 
-/// Why a call is refused.
+/// The reason why a call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     NoPrompt,
@@ -21,7 +21,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The refusal that an error is.
+    /// Returns the refusal that corresponds to an error.
     pub fn of(error: &Error) -> Self {
         match error {
             Error::PromptNotFound { .. } => Self::NoPrompt,
@@ -36,18 +36,18 @@ impl Refusal {
     }
 }
 
-/// All that a store must hold.
+/// The expected contents of a store.
 #[derive(Clone, Debug)]
 pub struct Book {
     pub policy: Policy,
     pub first: VersionNumber,
-    /// In the order of their creation, deleted ones too.
+    /// In the order of creation, including deleted ones.
     pub prompts: Vec<Line>,
     pub operations: Vec<Entry>,
-    /// By version and request, which of two values was recorded last.
+    /// The time of the last record by version and request.
     pub inputs: BTreeMap<(VersionId, usize), DateTime<Utc>>,
-    /// Bodies that are stored, with the moment since which no live version has them, and the number of the operation by which
-    /// the last one went.
+    /// The stored bodies. If no live version uses a body, since when, and the number of the
+    /// operation that deleted the last one.
     pub bodies: BTreeMap<String, Option<(DateTime<Utc>, usize)>>,
 }
 
@@ -59,7 +59,7 @@ pub struct Line {
     pub tags: Vec<String>,
     pub created_at: DateTime<Utc>,
     pub live: bool,
-    /// In the order of their creation, deleted ones too.
+    /// In the order of creation, including deleted ones.
     pub versions: Vec<Take>,
     pub environments: BTreeMap<String, (VersionId, DateTime<Utc>)>,
 }
@@ -76,12 +76,12 @@ pub struct Take {
     pub live: bool,
 }
 
-/// An operation, without its place in the hash chain.
+/// An operation, without its position in the hash chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub at: DateTime<Utc>,
     pub kind: OperationKind,
-    /// In the words of [`words`](super::compare::words).
+    /// As formatted by [`words`](super::compare::words).
     pub changes: Vec<String>,
 }
 
@@ -98,7 +98,7 @@ impl Line {
         self.live_versions().find(|take| take.id == id)
     }
 
-    /// The version that was made as number `at` of all.
+    /// Returns version `at` in the order of creation, if it is live.
     fn made(&self, at: usize) -> Option<&Take> {
         self.versions.get(at).filter(|take| take.live)
     }
@@ -120,12 +120,12 @@ impl Book {
         }
     }
 
-    /// The live prompts, in the order of their creation.
+    /// Returns the live prompts in the order of creation.
     pub fn live(&self) -> impl DoubleEndedIterator<Item = &Line> {
         self.prompts.iter().filter(|line| line.live)
     }
 
-    /// The prompt that was made as number `at` of all.
+    /// Returns prompt `at` in the order of creation, if it is live.
     pub fn line(&self, at: usize) -> Result<&Line, Refusal> {
         self.prompts
             .get(at)
@@ -140,7 +140,7 @@ impl Book {
             .expect("a prompt of the model")
     }
 
-    /// The version that `base` names in a prompt, and the number of a commit on it.
+    /// Returns the version that the commit's base selects, and the number of the new version.
     pub fn number(&self, commit: &Commit) -> Result<(Option<VersionId>, VersionNumber), Refusal> {
         let line = self.line(commit.prompt)?;
         check(commit.expected, line.head())?;
@@ -178,7 +178,7 @@ impl Book {
         Ok((base.map(|base| base.id), number))
     }
 
-    /// Where an environment points behind the moves before it.
+    /// Returns the version that an environment points to after the earlier moves of the list.
     fn pointer<'a>(line: &'a Line, name: &str, moved: &[Moved]) -> Option<&'a Take> {
         match moved
             .iter()
@@ -189,7 +189,7 @@ impl Book {
         }
     }
 
-    /// Where the environment of the last wish points before it is moved.
+    /// Returns the version that the environment of the last move points to before that move.
     pub fn before_last(&self, wishes: &[Wish]) -> Option<VersionId> {
         let (last, earlier) = wishes.split_last()?;
         let line = self.line(last.prompt).ok()?;
@@ -197,7 +197,7 @@ impl Book {
         Self::pointer(line, ENVIRONMENTS[last.environment], &moved).map(|take| take.id)
     }
 
-    /// What each move of a list changes, in order.
+    /// Returns the changes of a list of moves, in order.
     pub fn moves(&self, wishes: &[Wish]) -> Result<Vec<Moved>, Refusal> {
         let mut moved: Vec<Moved> = Vec::new();
         for wish in wishes {
@@ -224,7 +224,7 @@ impl Book {
         Ok(moved)
     }
 
-    /// Points an environment elsewhere.
+    /// Points an environment to another version, or removes it.
     pub fn point(
         &mut self,
         at: DateTime<Utc>,
@@ -245,7 +245,7 @@ impl Book {
         self.line_mut(prompt).versions.push(take);
     }
 
-    /// Deletes a version, or all of a prompt.
+    /// Deletes a version, or all versions of a prompt.
     pub fn drop_versions(&mut self, at: DateTime<Utc>, prompt: PromptId, only: Option<VersionId>) {
         let mut dropped = Vec::new();
         let versions = self.line_mut(prompt).versions.iter_mut();
@@ -262,10 +262,11 @@ impl Book {
         }
     }
 
-    /// Removes bodies that no live version has had for a time; gives how many, their bytes, and how many requests' inputs went
-    /// with them.
+    /// Removes bodies that no live version has used for the retention period. Returns their number,
+    /// their size in bytes, and the number of recorded inputs that are removed with them.
     ///
-    /// A body is unused since its deletion, or since the latest operation before that whose moment has come.
+    /// A body is unused since its deletion, or since the latest time of an earlier operation that
+    /// is not in the future.
     pub fn collect(&mut self, now: DateTime<Utc>, retention: Duration) -> (u64, u64, u64) {
         let before = self.bodies.clone();
         let is_kept = |(since, by): (DateTime<Utc>, usize)| {
@@ -292,7 +293,8 @@ impl Book {
     }
 }
 
-/// A prompt, its environment, from where, and where to.
+/// A prompt, its environment, and the version that the environment pointed to before and after a
+/// move.
 pub type Moved = (PromptId, &'static str, Option<VersionId>, Option<VersionId>);
 
 fn check(expected: Expectation, found: Option<&Take>) -> Result<(), Refusal> {

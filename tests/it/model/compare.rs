@@ -1,4 +1,4 @@
-//! Every read of a store, held against the model.
+//! Comparison of every read of a store with the model.
 
 use promptbook::{
     Change, Error, OperationFilter, Prompt, PromptFilter, PromptId, PromptState, Selector, Spec,
@@ -8,7 +8,7 @@ use promptbook::{
 use super::book::{Book, Line, Refusal, Take};
 use super::op::{ENVIRONMENTS, NAMES, TAGS};
 
-/// All reads.
+/// Compares all reads.
 pub fn all(store: &Store, book: &Book) {
     prompts(store, book);
     names(store, book);
@@ -28,7 +28,7 @@ pub fn all(store: &Store, book: &Book) {
     }
 }
 
-/// Pages of two are the whole list.
+/// Asserts that pages of the list add up to the whole list.
 fn paged<T, K>(whole: &[T], key: impl Fn(&T) -> K, page: impl Fn(Option<K>) -> Vec<T>)
 where
     T: std::fmt::Debug + PartialEq,
@@ -113,7 +113,7 @@ fn prompts(store: &Store, book: &Book) {
     assert_eq!(store.tags().unwrap(), tags);
 }
 
-/// A name finds its prompt, unless several answer to it, by name or by id.
+/// A name finds its prompt, unless several prompts have it as their name or id.
 fn names(store: &Store, book: &Book) {
     for name in NAMES {
         let answers = |line: &&Line| line.name == name || line.id.as_str() == name;
@@ -192,7 +192,8 @@ fn versions(store: &Store, line: &Line) {
     );
 }
 
-/// The latest, what environments point to, and the highest that meets a requirement.
+/// Compares the latest version, the versions that environments point to, and the highest version
+/// that meets a requirement.
 fn selectors(store: &Store, line: &Line) {
     let select = |selector: Selector| match store.version(Spec::new(line.id, selector)) {
         Ok(version) => Ok(version.id),
@@ -209,7 +210,7 @@ fn selectors(store: &Store, line: &Line) {
             "{name}"
         );
     }
-    // Each with the lowest number that it admits, and the lowest above that it does not.
+    // Each with the lowest number that it admits, and the lowest number above those that it admits.
     for (text, low, high) in [
         ("^1", (1, 0), (2, 0)),
         (">=1.1, <3", (1, 1), (3, 0)),
@@ -222,7 +223,7 @@ fn selectors(store: &Store, line: &Line) {
     }
 }
 
-/// One version by id and number, its body, and the inputs that were recorded for it.
+/// Compares a version by id and by number, its body, and its recorded inputs.
 fn version(store: &Store, book: &Book, line: &Line, take: &Take) {
     let by_number = store.version(Spec::new(line.id, take.number));
     let resolved = store.resolve(take.id);
@@ -323,7 +324,7 @@ fn operations(store: &Store, book: &Book) {
     }
 }
 
-/// A change in words, as the model writes it too.
+/// Formats a change as the model does.
 fn words(change: &Change) -> String {
     let state = |state: &Option<PromptState>| {
         state
@@ -357,7 +358,7 @@ fn words(change: &Change) -> String {
     }
 }
 
-/// A prompt's change, from one name and tags to others.
+/// Formats a change of a prompt's name and tags.
 pub fn change_of_prompt(
     id: PromptId,
     before: Option<(&String, &Vec<String>)>,
@@ -366,7 +367,7 @@ pub fn change_of_prompt(
     format!("prompt {id} {before:?} -> {after:?}")
 }
 
-/// A version's coming.
+/// Formats the creation of a version.
 pub fn change_of_version(prompt: PromptId, take: &Take) -> String {
     version_in_words(prompt, take.id, take.number, take.base)
 }
@@ -380,12 +381,12 @@ fn version_in_words(
     format!("version {id} {number} of {prompt} on {base:?}")
 }
 
-/// A version's going.
+/// Formats the deletion of a version.
 pub fn deletion(prompt: PromptId, id: VersionId) -> String {
     format!("version {id} of {prompt} deleted")
 }
 
-/// An environment's move.
+/// Formats a move of an environment.
 pub fn change_of_environment(
     prompt: PromptId,
     name: &str,

@@ -1,4 +1,4 @@
-//! One call, done to a store and to the model of it, both answers held against each other.
+//! Execution of one call on a store and on its model, and the comparison of both answers.
 
 use std::fmt::Debug;
 
@@ -14,7 +14,7 @@ use super::op::{
     Base, Commit, Create, ENVIRONMENTS, Expectation, IDS, NAMES, Op, TAGS, Target, Wish,
 };
 
-/// What a store and a batch both can.
+/// The changes that both a store and a batch can make.
 pub trait Hands {
     fn create(&mut self, new: NewPrompt) -> Result<Created>;
     fn commit(&mut self, new: NewVersion) -> Result<Version>;
@@ -67,15 +67,16 @@ impl Hands for Batch<'_> {
     }
 }
 
-/// The version's id that no store gives.
+/// A version id that no store assigns.
 const NOBODY: VersionId = VersionId::from_bytes([7; 16]);
 
-/// The prompt's id that no store gives, as good as.
+/// Returns a prompt id that a store practically never assigns.
 pub fn nowhere() -> PromptId {
     "------".replace('-', "Z").parse().unwrap()
 }
 
-/// A step of a store or a batch. Gives the store's answer in words; a refusal is an error, and changes nothing.
+/// Executes a step on a store or a batch. Returns the store's answer as text; a refusal is an
+/// error, and changes nothing.
 pub fn step(hands: &mut impl Hands, book: &mut Book, at: DateTime<Utc>, op: &Op) -> Result<String> {
     match op {
         Op::Create(create) => make(hands, book, at, create),
@@ -87,7 +88,8 @@ pub fn step(hands: &mut impl Hands, book: &mut Book, at: DateTime<Utc>, op: &Op)
     }
 }
 
-/// Holds an answer against the model's. Where both refuse for the same reason, that is the error.
+/// Compares an answer with the model's. If both refuse for the same reason, returns the store's
+/// error.
 pub fn agree<T: Debug, M>(answer: Result<T>, model: Result<M, Refusal>) -> Result<(T, M)> {
     match (answer, model) {
         (Ok(answer), Ok(model)) => Ok((answer, model)),
@@ -114,12 +116,12 @@ pub fn tags(of: &[usize]) -> Vec<String> {
     of.iter().map(|tag| TAGS[*tag].to_owned()).collect()
 }
 
-/// The id of the prompt that was made as number `at`, live or not.
+/// Returns the id of prompt `at` in the order of creation, live or deleted.
 pub fn prompt_id(book: &Book, at: usize) -> PromptId {
     book.prompts.get(at).map_or_else(nowhere, |line| line.id)
 }
 
-/// The version that was made as number `at` of a prompt, live or not.
+/// Returns version `at` of a prompt in the order of creation, live or deleted.
 pub fn version_at(book: &Book, prompt: usize, at: usize) -> Option<&Take> {
     book.prompts.get(prompt)?.versions.get(at)
 }
@@ -246,7 +248,8 @@ fn add(
     Ok(format!("{version:?}"))
 }
 
-/// A version came, behind these changes, and an environment moved to it.
+/// Records in the model that a version was created, after these changes, and that an environment
+/// moved to it.
 fn written(
     book: &mut Book,
     at: DateTime<Utc>,
@@ -316,7 +319,8 @@ fn shift(
     Ok(format!("{answer:?}"))
 }
 
-/// Takes the environments away that point to a version, or all.
+/// Removes the environments that point to a version, or all of the prompt's environments. Returns
+/// the changes.
 fn unpoint(book: &mut Book, prompt: PromptId, from: Option<VersionId>) -> Vec<String> {
     let environments = &mut book.line_mut(prompt).environments;
     let gone: Vec<(String, VersionId)> = environments

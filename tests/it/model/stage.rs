@@ -1,4 +1,4 @@
-//! A store and the model of it, side by side.
+//! A store and its model, side by side.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,9 +17,9 @@ use super::compare::{self, change_of_prompt};
 use super::op::{NAMES, Op};
 use super::perform::{agree, nowhere, prompt_id, step, tags, version_at};
 
-/// A store and the model of it.
+/// A store and its model.
 pub struct Stage {
-    /// None only while it is opened anew.
+    /// `None` only while the store is reopened.
     store: Option<Store>,
     book: Book,
     clock: Arc<AtomicI64>,
@@ -42,7 +42,7 @@ impl Stage {
             .first_version(first_major, 0)
             .policy(policy)
             .author("model")
-            // What power cuts take is tested elsewhere; flushes would cost most of the time here.
+            // Other tests cover power cuts; flushes would take most of the time here.
             .durability(Durability::Relaxed)
             .seed(42)
             .clock({
@@ -66,9 +66,9 @@ impl Stage {
         self.store.as_ref().expect("a store that is open")
     }
 
-    /// Does one call, and gives the store's answer in words.
+    /// Executes one call. Returns the store's answer as text.
     pub fn perform(&mut self, op: &Op) -> String {
-        // A second and a bit, so that moments have microseconds.
+        // A second and a few microseconds, so that times have microseconds.
         self.clock.fetch_add(1_000_003, Ordering::Relaxed);
         let now = moment(&self.clock);
         match self.call(op, now) {
@@ -108,7 +108,7 @@ impl Stage {
             }
             Op::Collect { days } => {
                 let retention = Duration::from_secs(u64::from(*days) * 24 * 60 * 60);
-                // The files are as old as the test, which the clock knows nothing of.
+                // The files are as new as the test; the clock does not apply to them.
                 let options = GcOptions::new().retention(retention).trust_clock(true);
                 let collected = self.store().collect_garbage_with(options)?;
                 let found = (collected.bodies, collected.bytes, collected.inputs);
@@ -121,7 +121,8 @@ impl Stage {
                 Ok(format!("{collected:?}"))
             }
             Op::Repack => {
-                // What it packs is what was settled, which in memory nobody does by itself.
+                // The result is not compared: only checkpointed bodies are packed, and a store in
+                // memory has no background checkpoints.
                 self.store().repack()?;
                 Ok("packed".into())
             }
@@ -149,7 +150,8 @@ impl Stage {
         }
     }
 
-    /// A prompt's name or tags were to be changed.
+    /// Compares the answer of a call that changes a prompt's name or tags, and applies the change
+    /// to the model.
     fn changed(
         &mut self,
         answer: Result<promptbook::Prompt>,
@@ -195,8 +197,8 @@ impl Stage {
         Ok(format!("{answer:?}"))
     }
 
-    /// Steps in one transaction: the first refusal takes back all of them, as does the error at the end of
-    /// one that fails.
+    /// Executes steps in one transaction. The first refusal rolls back all of them, as does the
+    /// final error if `fails` is set.
     fn batch(&mut self, steps: &[Op], fails: bool, now: DateTime<Utc>) -> Result<String> {
         let before = self.book.clone();
         let book = &mut self.book;
@@ -212,7 +214,7 @@ impl Stage {
                     assert_eq!(seen.number, take.number, "a batch does not see what it did");
                 }
                 if fails {
-                    // Something that is refused without having to do with the store.
+                    // An error that does not depend on the store.
                     "".parse::<promptbook::EnvironmentName>()
                         .map_err(|error: Invalid| Error::from(error))?;
                 }
@@ -224,14 +226,14 @@ impl Stage {
         answer
     }
 
-    /// Holds every read of the store against the model.
+    /// Compares every read of the store with the model.
     pub fn compare(&self) {
         compare::all(self.store(), &self.book);
         let missing = self.store().prompt(nowhere());
         assert!(missing.is_err(), "a prompt that never was");
     }
 
-    /// Has the store prove its invariants; gives the end of its hash chain.
+    /// Verifies the store. Returns its head hash.
     pub fn verify(&self) -> Option<OperationId> {
         let report = self.store().verify(|_| ()).unwrap();
         assert!(report.is_clean(), "{:#?}", report.violations);
