@@ -1,4 +1,4 @@
-//! `promptbook serve`: what it writes, who it lets in, and how it ends.
+//! The `promptbook serve` command: its output, its key, and its shutdown.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
@@ -36,9 +36,9 @@ struct Served {
     child: Child,
     url: String,
     key: String,
-    /// What it announced.
+    /// The announcement that it printed.
     told: Value,
-    /// What it writes to standard error, until it ends.
+    /// The reader of its standard error, until it ends.
     log: Option<JoinHandle<String>>,
 }
 
@@ -47,7 +47,7 @@ impl Served {
         Self::start_by(&[], store, arguments)
     }
 
-    /// Starts it by another program, whose last arguments are the command.
+    /// Starts it through another program, to whose arguments the command is appended.
     fn start_by(wrapper: &[&str], store: &Path, arguments: &[&str]) -> Self {
         let mut arguments = arguments.to_vec();
         arguments.extend(["--addr", "127.0.0.1:0", "--json"]);
@@ -86,7 +86,7 @@ impl Served {
         }
     }
 
-    /// The status and the answer.
+    /// Returns the status and the answer.
     fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -107,7 +107,7 @@ impl Served {
         assert!(kill.unwrap().success());
     }
 
-    /// Ends it, and answers what it logged.
+    /// Stops it and returns its log.
     fn end(mut self) -> String {
         self.signal("TERM");
         let ended = self.child.wait().unwrap();
@@ -131,7 +131,8 @@ fn greeting(place: &Path) -> promptbook::Created {
         .unwrap()
 }
 
-/// Its directory is removed, then restored from a backup, under the server: no update is acknowledged and lost.
+/// The directory is removed under the server, then restored from a backup. No update may be
+/// acknowledged and lost.
 #[test]
 fn a_store_that_is_removed_while_it_is_served_is_not_available() {
     let directory = tempfile::tempdir().unwrap();
@@ -246,7 +247,7 @@ fn a_request_under_way_is_answered_before_it_ends() {
     }
 }
 
-/// Signals are heard before anybody knows whom to send them to.
+/// Signals are handled before the server announces its address.
 #[test]
 fn it_ends_well_as_soon_as_it_has_told_where_it_is() {
     let place = tempfile::tempdir().unwrap();
@@ -285,7 +286,7 @@ fn a_second_signal_does_not_wait() {
     assert_eq!(served.child.wait().unwrap().code(), Some(1));
 }
 
-/// Who has begun a request and does not go on.
+/// A client has begun a request and does not continue.
 #[test]
 fn half_a_request_does_not_hold_up_the_end() {
     let place = tempfile::tempdir().unwrap();
@@ -297,11 +298,11 @@ fn half_a_request_does_not_hold_up_the_end() {
     let begun = std::time::Instant::now();
     served.signal("TERM");
     assert!(served.child.wait().unwrap().success());
-    // It would be 30 s by the limits.
+    // The limits alone would end it after 30 s.
     assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
 }
 
-/// Connections leave open files to the store, whatever their number.
+/// The number of connections is limited so that the store can still open files.
 #[test]
 fn idle_connections_leave_open_files_to_the_store() {
     let place = tempfile::tempdir().unwrap();
@@ -328,7 +329,7 @@ fn idle_connections_leave_open_files_to_the_store() {
     let body = format!("/v1/prompt-2025/{}/prompt-body", created.version.id);
     let read = ask(&count.replace("/v1/prompt-2025/count", &body));
     assert!(read.starts_with("HTTP/1.1 200"), "{read}");
-    // Then they have been idle for long enough to make room.
+    // Afterwards they have been idle for long enough to be closed for others.
     std::thread::sleep(std::time::Duration::from_millis(1500));
     let query = json!({"promptId": created.prompt.id});
     let version = json!({"promptVersionId": created.version.id});
@@ -345,7 +346,8 @@ fn idle_connections_leave_open_files_to_the_store() {
                     ("/v1/prompt-2025/update", &update),
                 ] {
                     let (mut status, mut answer) = served.post(route, body);
-                    // Sixteen at once with as many connections that are closing may be too many; never does the store fail.
+                    // Sixteen concurrent connections, and as many that are closing, may be too
+                    // many; the store itself never fails.
                     for _ in 0..50 {
                         if status != 503 {
                             break;
@@ -359,19 +361,19 @@ fn idle_connections_leave_open_files_to_the_store() {
             });
         }
     });
-    // They would be closed after 30 s.
+    // Without the new connections, the idle ones would be closed after 30 s.
     assert!(begun.elapsed().as_secs() < 25, "{:?}", begun.elapsed());
     drop(idle);
     assert_eq!(served.end(), "", "errors were logged");
 }
 
-/// A full disk is none of the client's mistakes, nor of the server's.
+/// A full disk is an error neither of the client nor of the server.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path();
-    // A file system of its own, which goes with the process.
+    // A separate file system, which is unmounted when the process ends.
     let mount = "mount -t tmpfs -o size=4m none \"$0\" && { [ $# = 0 ] || exec \"$@\"; }";
     let wrapper = [
         "unshare",
@@ -509,7 +511,7 @@ fn what_can_not_be_served_is_told() {
 
 const ROUTE: &str = "/v1/prompt-2025/query/production-version";
 
-/// Gives a file these rights.
+/// Sets the mode of a file.
 fn allow(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
@@ -544,7 +546,7 @@ fn the_secrets_are_for_the_owner_only_and_in_no_index() {
     again.end();
 }
 
-/// A URL that a server signed, as its path.
+/// Returns the path of a URL that the server signed.
 fn signed(served: &Served, created: &promptbook::Created) -> String {
     let query = json!({"promptVersionId": created.version.id});
     let (_, answer) = served.post("/v1/prompt-2025/query/version", &query);
@@ -627,18 +629,19 @@ fn a_key_is_read_from_a_file() {
     assert_eq!(run(&["--key-file", name]).0, Some(2));
 }
 
-/// Nobody, on every Unix.
+/// The user id of `nobody` on every Unix.
 const NOBODY: u32 = 65534;
 
-/// Starts a server of a store that it may read, and whose secrets it may not.
+/// Returns a command that serves a store which it may read, but whose secrets it may not.
 fn command_of_a_reader(reach: &Path, store: &Path, arguments: &[&str]) -> Command {
     let is_root = std::fs::read(store.join("secrets")).is_ok();
     let mut reader = match is_root {
-        // The checkout may be out of reach for nobody.
+        // The checkout may be unreadable for `nobody`.
         true => {
             let copy = reach.join("promptbook");
             if !copy.exists() {
-                // Another process writes it: a child that another test starts meanwhile would have it open for writing.
+                // A separate process writes the copy. Otherwise a child that another test starts
+                // meanwhile would inherit the file open for writing.
                 let this = env!("CARGO_BIN_EXE_promptbook");
                 let copied = Command::new("cp").arg(this).arg(&copy).status();
                 assert!(copied.unwrap().success());
@@ -675,7 +678,7 @@ fn a_reader_without_the_secrets_needs_a_key_and_signs_by_itself() {
     owner.end();
     std::fs::write(&file, "sk-theirs\n").unwrap();
     allow(&file, 0o644);
-    // For a process without root's rights it is as if the owner were another.
+    // For a process without root's rights, this has the effect of another owner.
     if !rustix::process::geteuid().is_root() {
         allow(&store.join("secrets"), 0);
     }
@@ -703,7 +706,7 @@ fn a_reader_without_the_secrets_needs_a_key_and_signs_by_itself() {
     served.end();
 }
 
-/// Such as a backup that serves reads while its store is away.
+/// For example, a backup serves reads while its store is unavailable.
 #[test]
 fn a_store_that_is_only_read_is_served_with_a_key_and_left_alone() {
     let place = tempfile::tempdir().unwrap();

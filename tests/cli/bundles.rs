@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{Desk, GREETING, REWORDED, command, members, run_bytes};
 
-/// A store with a history, and its bundle.
+/// Returns a directory with a store that has a history, and its bundle.
 fn exported() -> Desk {
     let desk = Desk::greeting();
     desk.run_with(&["commit", "greeting", "-m", "Reword"], REWORDED)
@@ -87,7 +87,7 @@ fn a_bundle_is_not_overwritten() {
     desk.run(&["export"]).fails(2);
 }
 
-/// As any file that a program writes, and not for its owner's eyes only.
+/// A bundle has the default mode of new files, and is readable by others than its owner.
 #[cfg(unix)]
 #[test]
 fn a_bundle_is_a_file_like_others() {
@@ -174,7 +174,8 @@ fn two_stores_become_one() {
     assert_eq!(other.json(&["verify"])["violations"], serde_json::json!([]));
 }
 
-/// The file that a link leads to is written, with the mode that it has; what is no file is left.
+/// The target of a link is written and keeps its mode; a path that is not a regular file is
+/// refused.
 #[cfg(unix)]
 #[test]
 fn a_bundle_goes_where_its_place_leads() {

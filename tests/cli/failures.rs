@@ -138,7 +138,7 @@ fn an_output_that_cannot_be_written_is_a_failure() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
 }
 
-/// Nothing is written that would tell it.
+/// The watch writes nothing that would fail.
 #[test]
 #[cfg(unix)]
 fn a_watch_ends_when_its_reader_goes_away() {
@@ -166,7 +166,7 @@ fn a_watch_ends_when_its_reader_goes_away() {
     assert_eq!(code, Some(0));
 }
 
-/// Runs a command whose output can't be written: there is no room behind it.
+/// Runs a command whose output cannot be written, because its device is full.
 #[cfg(target_os = "linux")]
 fn unreported(desk: &Desk, arguments: &[&str]) -> (Option<i32>, String) {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
@@ -179,7 +179,7 @@ fn unreported(desk: &Desk, arguments: &[&str]) -> (Option<i32>, String) {
     )
 }
 
-/// Whoever repeats it would make it twice.
+/// A user who repeated the command would make the change twice.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_change_whose_report_cannot_be_written_is_said_to_be_made() {
@@ -263,7 +263,7 @@ fn a_change_whose_report_cannot_be_written_is_said_to_be_made() {
     assert_eq!(told["error"]["kind"], "unreported");
 }
 
-/// The exit code of a change that did not take place, or of what is damaged, is the same as ever.
+/// The exit code of a change that did not take place, or of damage, stays the same.
 #[test]
 #[cfg(target_os = "linux")]
 fn what_changed_nothing_is_not_said_to_be_made() {
@@ -288,7 +288,7 @@ fn what_changed_nothing_is_not_said_to_be_made() {
     }
 }
 
-/// The reader has closed the output by itself: it asks for no report.
+/// The reader closed the output itself, so it expects no report.
 #[test]
 #[cfg(unix)]
 fn a_reader_that_goes_away_before_a_change_is_no_failure() {
@@ -319,7 +319,7 @@ fn a_store_that_cannot_be_written_is_read() {
         }
     };
     set(0o555);
-    // Who may write anything is not kept from it by a mode.
+    // A process that may write anything ignores the mode.
     let free = std::fs::File::create(store.join("probe")).is_ok();
     assert!(desk.run(&["resolve", "greeting"]).bytes() == GREETING.as_bytes());
     if !free {

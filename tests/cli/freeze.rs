@@ -28,7 +28,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The failure of a check, and each thing that it found.
+/// Returns each problem in the failure of a check.
 fn details(desk: &Desk, arguments: &[&str]) -> Vec<String> {
     let before = (names(desk.path()), fs::read(desk.path().join("p")).ok());
     let told = desk.run(&[arguments, &["--json"]].concat()).fails(4);
@@ -90,7 +90,7 @@ fn an_environment_is_written_once() {
     assert_eq!(again["seal"], frozen.seal().to_string());
     assert_eq!(again["prompts"][0]["name"], "greeting", "by name");
 
-    // The same in another folder, of another environment, with a lockfile of another name.
+    // Do the same in another folder, for another environment, with a lockfile of another name.
     fs::create_dir(desk.path().join("other")).unwrap();
     desk.run(&["env", "set", "tone", "staging", "1.0"]).ok();
     let other = desk.json(&["freeze", "other/p", "--env", "staging", "--lock", "other/l"]);
@@ -180,7 +180,7 @@ fn a_check_holds_the_two_files_together() {
         assert!(told.iter().all(|one| both.contains(one)), "{both:?}");
     }
 
-    // The files agree with each other, and not with the store; then one only is new.
+    // First the files agree with each other, but not with the store; then only one of them is new.
     desk.write("p.lock", &lock);
     desk.run(&["rename", "tone", "voice"]).ok();
     let renamed = "tone (tone00) was renamed to voice";
@@ -237,7 +237,8 @@ fn nothing_is_written_over_or_in_part() {
     assert_eq!(names(desk.path()), [".promptbook", "mine"]);
 }
 
-/// A file of this command's that was cut short or merged badly is written anew; others may read what is written.
+/// A truncated or badly merged file of this command is written again. The file gets the default
+/// mode, so that others can read it.
 #[test]
 fn what_was_damaged_is_mended() {
     let desk = Desk::greeting();
@@ -276,7 +277,7 @@ fn what_was_damaged_is_mended() {
     );
 }
 
-/// It would be read for ever.
+/// A device or pipe would be read forever.
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_is_not_read() {

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::support::{BREAKING, Desk, GREETING, REWORDED, members};
 
-/// Versions 1.0 and 1.1; production moved to 1.1 by operation 3.
+/// Versions 1.0 and 1.1; operation 3 moved production to 1.1.
 fn desk() -> Desk {
     let desk = Desk::greeting();
     let commit = ["commit", "greeting", "-m", "Say hello"];
@@ -184,7 +184,7 @@ fn holders_of_a_deleted_prompt_are_named_by_its_id() {
     }
 }
 
-/// What is not shown is not denied.
+/// With `-n 0`, the output does not claim that there is nothing.
 #[test]
 fn none_of_many_is_not_nothing() {
     let desk = desk();

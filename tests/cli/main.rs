@@ -1,4 +1,5 @@
-//! The `promptbook` command, run as its users run it: the real binary, in temporary directories.
+//! Tests of the `promptbook` command as its users run it: the real binary, in temporary
+//! directories.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Numbers in the command's answers are as bodies have them.
+//! Numbers in the command's answers, which are written as in the bodies.
 
 use crate::support::Desk;
 
@@ -6,7 +6,8 @@ const FIRST: &str = include_str!("../cases/numbers-1.json");
 const SECOND: &str = include_str!("../cases/numbers-2.json");
 const PART: &str = r#"{"messages": [{"role": "user", "content": "Hi {{hc:id:number}}"}]}"#;
 
-/// A store with a prompt in two versions that differ in the last digit of a number, and its partial.
+/// Returns a store with a prompt in two versions that differ in the last digit of a number, and its
+/// partial.
 fn desk() -> Desk {
     let desk = Desk::new();
     desk.run_with(&["create", "part", "--id", "part01"], PART)
@@ -146,7 +147,8 @@ fn origins_show_all_digits() {
     );
 }
 
-/// Inputs are values of JSON as most programs hold them; what they can't hold is not rounded in silence.
+/// Inputs are JSON values as most programs represent them. Numbers that they cannot represent are
+/// not rounded silently.
 #[test]
 fn numbers_that_inputs_can_not_hold_are_refused() {
     let desk = desk();

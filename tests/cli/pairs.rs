@@ -1,5 +1,6 @@
-//! Pairs of bodies as one finds them, each with what `diff` says: in `tests/diff`, a folder each. `PROMPTBOOK_WRITE_PAIRS`
-//! writes the answers anew; what they say then is for a person to judge.
+//! Differences of realistic pairs of bodies, compared with the reviewed answers of `diff` in
+//! `tests/diff`, which has one folder for each pair. `PROMPTBOOK_WRITE_PAIRS` writes the answers
+//! again; a person must then review them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ fn body(pair: &Path, side: &str) -> Json {
         .unwrap()
 }
 
-/// Holds an answer against the file, or writes it.
+/// Compares an answer with the file, or writes it.
 fn check(pair: &Path, file: &str, answer: &str) -> Option<String> {
     let path = pair.join(file);
     if std::env::var_os("PROMPTBOOK_WRITE_PAIRS").is_some() {

@@ -140,7 +140,7 @@ fn one_version_is_deleted_without_asking() {
     let removed = desk.json(&["rm", "greeting@1.0"]);
     assert_eq!(removed["version"]["number"], "1.0");
     assert_eq!(removed["prompt"]["versions"], 1);
-    // A version's id names no prompt.
+    // A version's id is not a prompt reference.
     let id = second["version"]["id"].as_str().unwrap();
     assert!(
         desk.run(&["rm", id])

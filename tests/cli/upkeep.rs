@@ -48,7 +48,7 @@ fn the_store_is_found_upwards_and_by_name() {
     by_variable(store, &["ls"]).ok();
     by_variable("", &["ls"]).fails(3);
     by_variable("/nowhere", &["ls"]).fails(3);
-    // What is typed goes before the variable, on either side of the command.
+    // The option takes precedence over the variable, before or after the subcommand.
     by_variable("/nowhere", &["ls", "--store", store]).ok();
     by_variable("/nowhere", &["--store", store, "ls"]).ok();
 }
@@ -138,7 +138,7 @@ fn a_sound_store_verifies() {
     );
 }
 
-/// The one file below a directory.
+/// Returns the only file below a directory.
 fn only_file(directory: &Path) -> PathBuf {
     let entry = fs::read_dir(directory)
         .unwrap()

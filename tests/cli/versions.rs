@@ -180,7 +180,7 @@ fn a_log_is_newest_first_and_cut_at_its_limit() {
     assert_eq!(numbers(&all), ["1.0", "2.0", "1.1", "1.0"]);
     assert_eq!(all["versions"][0]["prompt"], "other");
     assert_eq!(all["versions"][3]["environments"], json!(["production"]));
-    // What is deleted is in the operations only.
+    // Deleted versions are only in the operations.
     desk.run(&["rm", "greeting", "--yes"]).ok();
     assert_eq!(desk.json(&["log"])["versions"].as_array().unwrap().len(), 1);
 }

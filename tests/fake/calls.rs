@@ -1,4 +1,4 @@
-//! The calls that a fake was given, its store, and who may call it.
+//! Recorded calls of a fake, its store, and its key.
 
 use promptbook::server::Fake;
 use promptbook::server::fake::{FakeError, Fault};

@@ -1,4 +1,4 @@
-//! `promptbook fake`: what it writes, and that it never outlives the test run.
+//! The `promptbook fake` command: its output, and its end together with the test run.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Reads the line that it writes; nothing follows.
+/// Reads the line that it prints, which is the only one.
 fn announced(child: &mut Child) -> Value {
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -36,7 +36,7 @@ fn client(line: &Value) -> Client {
     Client::new(line["url"].as_str().unwrap(), line["key"].as_str().unwrap())
 }
 
-/// Waits until nobody listens there any more.
+/// Waits until no process listens at the address any more.
 #[track_caller]
 fn assert_gone(line: &Value) {
     let authority = line["url"]
@@ -74,7 +74,7 @@ fn it_tells_where_it_is_and_ends_on_a_signal() {
     }
 }
 
-/// The list of processes would show it otherwise.
+/// As an argument, the key would be visible in the list of processes.
 #[test]
 fn its_key_may_be_in_a_file() {
     let place = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The control surface.
+//! The control routes.
 
 use promptbook::server::Fake;
 use serde_json::{Value, json};

@@ -59,7 +59,7 @@ fn it_never_empties_a_store_that_was_there() {
     assert_eq!(status, 409);
     assert_eq!(client.get(COUNT).data(), 2);
     drop(fake);
-    // The seed is the same, and the ids are others all the same.
+    // The seed is the same, but the ids differ.
     let fake = options.start().unwrap();
     Client::of(&fake).create("more");
     assert_eq!(fake.store().prompt_count().unwrap(), 3);

@@ -14,7 +14,7 @@ use crate::support::{COUNT, Client, fixtures};
 const COUNT_ROUTE: &str = "GET /v1/prompt-2025/count";
 const BODY_ROUTE: &str = "GET /prompt-bodies/{promptVersionId}";
 
-/// A fake, and the two calls that go wrong: with their routes' names and their paths.
+/// Returns a fake and the two calls that fail, each with its route's name and its path.
 fn fake() -> (Fake, Client, [(&'static str, String); 2]) {
     let fake = Fake::options().fixtures(fixtures()).start().unwrap();
     let client = Client::of(&fake);
@@ -89,7 +89,7 @@ fn a_large_body_is_cut_short_too() {
     let path = client.body_path(created["id"].as_str().unwrap());
     fake.fault(Fault::cut()).unwrap();
     assert!(client.get(&path).body.len() <= 2_000_010);
-    // What was to be done was done: a refusal is cut as any answer is.
+    // The request was executed: a refusal is cut off like any other answer.
     fake.fault(Fault::cut()).unwrap();
     assert_eq!(client.get("/v1/prompt-2025/id/nobody").status, 500);
 }
@@ -112,7 +112,7 @@ fn a_call_is_never_answered_and_holds_nothing_up() {
     assert_eq!(stream.read(&mut [0]).unwrap(), 0, "so does the end");
 }
 
-/// A call that waits for its answer in vain.
+/// Makes a call that gets no answer.
 fn hung(fake: &Fake, path: &str) -> TcpStream {
     let authority = fake.url().strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(authority).unwrap();

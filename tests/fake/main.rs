@@ -1,4 +1,4 @@
-//! The fake, used as its users use it: over HTTP, and as a command.
+//! Tests of the fake as its users see it: over HTTP, and as a command.
 
 #![allow(
     clippy::unwrap_used,

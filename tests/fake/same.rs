@@ -1,4 +1,4 @@
-//! The same script gets the same answers; and the clock is the test's.
+//! Reproducibility: the same script gets the same answers, and the test sets the clock.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::support::{COUNT, Client, PRODUCTION, fixtures};
 
-/// Calls of all kinds, right and wrong, and all that was answered but the time of day and the port.
+/// Makes valid and invalid calls of all kinds, and returns the answers without the time of day and
+/// the port.
 fn script(fake: &Fake) -> String {
     let client = Client::of(fake);
     let mut told = Vec::new();
@@ -53,7 +54,7 @@ fn script(fake: &Fake) -> String {
     told.push(client.get(&path).undated());
     told.push(client.get(COUNT).undated());
     let told = told.join("\n").replace(fake.url(), "");
-    // The port is in the bytes that a tag is of.
+    // An entity tag covers the port, because the hashed bytes contain it.
     let lines = told.lines().filter(|line| !line.starts_with("etag: "));
     lines.collect::<Vec<_>>().join("\n")
 }
