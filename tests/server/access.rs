@@ -1,4 +1,4 @@
-//! Who is let in: those with a key, to names that are served.
+//! Access: requests need the key, and a host name that is served.
 
 use promptbook::Store;
 use promptbook::server::{Server, ServerError, ServerOptions, Status};
@@ -6,7 +6,7 @@ use promptbook::server::{Server, ServerError, ServerOptions, Status};
 use super::client::Answer;
 use super::scene::{Request, Scene};
 
-/// Sends a right request with these headers and no others.
+/// Sends a valid request with these headers only.
 fn send(scene: &Scene, request: &Request, headers: &[(&str, String)]) -> Answer {
     let json = ("content-type", "application/json".to_owned());
     let mut headers = headers.to_vec();
@@ -79,7 +79,7 @@ fn what_a_server_tells_of_itself_needs_no_key() {
     assert_eq!(described.status, 200);
 }
 
-/// Asks for a target with a `Host`.
+/// Requests a target with these header lines for `Host`.
 fn ask(scene: &Scene, method: &str, target: &str, host: &str) -> Answer {
     scene.served.raw(format!(
         "{method} {target} HTTP/1.1\r\n{host}authorization: {}\r\ncontent-length: 0\r\n\r\n",
@@ -117,7 +117,7 @@ fn a_request_for_another_name_is_refused_and_changes_nothing() {
             .unchanged(|| ask(&scene, "DELETE", target, host));
         answer.error(421);
     }
-    // So are those that need no key.
+    // Routes that need no key refuse such hosts too.
     for path in ["/healthz", "/openapi.json", "/prompt-bodies/x", "/absent"] {
         for host in ["evil.example", "me@localhost"] {
             ask(&scene, "GET", path, &format!("host: {host}\r\n")).error(421);
@@ -166,7 +166,7 @@ fn where_other_machines_reach_it_a_key_must_be_given() {
     for address in ["0.0.0.0:0", "[::]:0"] {
         match bind(&ServerOptions::new(), address) {
             Err(ServerError::KeyNeeded { .. }) => {}
-            // A machine may have no such address.
+            // A machine may have no IPv6 address.
             Err(ServerError::Listen { .. }) if address.starts_with('[') => continue,
             other => panic!("{other:?}"),
         }

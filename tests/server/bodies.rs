@@ -1,4 +1,4 @@
-//! Bodies over HTTP come back byte for byte, in each of the three ways.
+//! Bodies over HTTP, which are returned byte for byte in each of the three ways.
 
 use promptbook::server::Status;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::client::Served;
 use super::scene::Scene;
 
-/// Makes a prompt of this body.
+/// Creates a prompt with this body and returns its version's id.
 fn create(served: &Served, body: &str) -> String {
     let new = format!(r#"{{ "name": "n", "promptBody":  {body} , "tags": [] }}"#);
     let answer = served.post("/v1/prompt-2025", new);
@@ -14,7 +14,7 @@ fn create(served: &Served, body: &str) -> String {
     answer.data()["versionId"].as_str().unwrap().to_owned()
 }
 
-/// Asserts that the version's body is this, however it is asked for.
+/// Asserts that every way of requesting the version's body returns this one.
 #[track_caller]
 fn is_told(served: &Served, version: &str, body: &str) {
     let answer = served.get(&format!("/v1/prompt-2025/{version}/prompt-body"));
@@ -85,7 +85,7 @@ fn a_body_can_have_a_megabyte() {
 #[test]
 fn a_body_can_have_a_hundred_levels() {
     let served = Served::new();
-    // The body itself is a level, and each pair in it two.
+    // The body itself is a level, and each pair in it adds two.
     let body = format!("{}0{}", r#"{"a":["#.repeat(50), "]}".repeat(50));
     let version = create(&served, &body);
     is_told(&served, &version, &body);

@@ -1,4 +1,5 @@
-//! URLs of bodies open one body each, to whoever has them. That they expire is shown where they are signed.
+//! URLs of bodies: each gives access to one body, to anyone who has the URL. The unit tests of the
+//! signatures cover the expiry.
 
 use promptbook::server::{ServerOptions, Status};
 use promptbook::{Policy, StoreOptions};
@@ -13,7 +14,7 @@ fn url(served: &Served, version: impl serde::Serialize) -> String {
     answer.data()["s3_url"].as_str().unwrap().to_owned()
 }
 
-/// The path and query of a URL.
+/// Returns the path and query of a URL.
 fn target<'a>(served: &Served, url: &'a str) -> &'a str {
     url.strip_prefix(served.running.url()).unwrap()
 }

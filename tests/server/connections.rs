@@ -1,4 +1,4 @@
-//! Many connections: at once, idle, too many, and when the server stops.
+//! Connections: many of them, idle ones, too many, and those that are open when the server stops.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -85,7 +85,7 @@ fn clients_that_make_prompts_at_once_get_different_ids() {
 
 #[test]
 fn a_thousand_idle_connections_keep_nobody_waiting() {
-    // The server is in this process: each connection is two open files.
+    // The server is in this process, so each connection takes two open files.
     const FILES: usize = 2 * 1000 + 200;
     let file = std::env::current_exe().unwrap();
     let opened: std::io::Result<Vec<File>> = (0..FILES).map(|_| File::open(&file)).collect();
@@ -95,7 +95,7 @@ fn a_thousand_idle_connections_keep_nobody_waiting() {
     let scene = Scene::new(Status::Plain);
     let idle: Vec<TcpStream> = (0..1000).map(|_| scene.served.connect()).collect();
     for (at, mut stream) in idle.iter().enumerate() {
-        // Some are idle after a request, some amid one, some from the start.
+        // Some are idle after a request, some in the middle of one, some from the start.
         match at % 3 {
             0 => stream
                 .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
@@ -173,7 +173,7 @@ fn a_request_under_way_is_answered_while_the_server_stops() {
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&new.as_bytes()[..10]).unwrap();
-    // Idle ones do not hold it up.
+    // Idle connections do not delay the stop.
     let mut idle = [scene.served.connect(), scene.served.connect()];
     assert_eq!(health(&mut idle[0]).unwrap().status, 200);
 
@@ -219,7 +219,7 @@ fn a_request_that_does_not_end_holds_the_stop_up_for_so_long_only() {
         scene.served.authorization(),
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // Another's answer shows that the server has been there meanwhile.
+    // The answer to another request shows that the server has read the first one by now.
     scene.served.get("/v1/prompt-2025/count").data();
     let started = Instant::now();
     drop(scene.served.running);

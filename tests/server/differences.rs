@@ -1,4 +1,4 @@
-//! Where the API differs from the live service on purpose.
+//! Intended differences from the live service.
 
 use promptbook::server::{ServerOptions, Status};
 use promptbook::{NewPrompt, Policy, Store, StoreOptions};
@@ -183,7 +183,7 @@ fn create(store: &Store, body: Value) -> (String, String) {
 #[test]
 fn the_caller_alone_chooses_where_the_rules_do_not_hold() {
     let scene = Scene::new(Status::Plain);
-    // It asks for nothing of what its base asks for.
+    // The new body requires nothing that its base requires.
     let made = update(&scene, &scene.first.to_string(), false);
     assert_eq!(number(&scene, &made), "1.2");
 }

@@ -16,7 +16,7 @@ fn change(scene: &Scene, route: &str, version: VersionId, environment: &str) {
     assert_eq!((answer.status, answer.text.as_str()), (200, NOTHING));
 }
 
-/// The environments of a version, as it is told over HTTP.
+/// Returns the environments of a version, as the API reports them.
 fn environments(scene: &Scene, version: VersionId) -> Value {
     let wish = json!({"promptVersionId": version}).to_string();
     let answer = scene.served.post("/v1/prompt-2025/query/version", wish);

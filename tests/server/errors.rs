@@ -1,4 +1,4 @@
-//! Errors: their texts, their statuses in both tables, and that they change nothing.
+//! Errors: their texts, their statuses in both modes, and that they change nothing.
 
 use promptbook::Store;
 use promptbook::server::{ServerOptions, Status};
@@ -17,7 +17,7 @@ const BASE: &str = "Current version not found";
 const OF_PROMPT: &str = "Prompt version not found or does not belong to the specified prompt";
 const INPUTS: &str = "Prompt inputs not found";
 
-/// A request for what is not there.
+/// A request for an item that does not exist.
 struct Row {
     method: &'static str,
     path: String,
@@ -46,7 +46,7 @@ fn post(path: &str, body: Value, text: &'static str) -> Row {
     }
 }
 
-/// All that a request can name and that can be missing.
+/// Returns a request for each kind of item that a request can name and that can be missing.
 fn table(scene: &Scene) -> Vec<Row> {
     let (prompt, first, foreign) = (scene.prompt, scene.first, scene.foreign);
     let inputs = |prompt: &str, version: &str, request: &str| {
@@ -174,7 +174,7 @@ fn a_prompt_without_a_production_version_is_told_in_both() {
     }
 }
 
-/// Changes of what is not there, which the live service answers as if they had been made.
+/// Returns changes of missing items, which the live service answers as if they had been made.
 fn let_pass(scene: &Scene) -> Vec<(&'static str, String, Option<Value>)> {
     let mut requests = Vec::new();
     for id in ["zzzzzz", "no-id", "%C3%BC"] {
@@ -234,7 +234,7 @@ fn what_fails_here_is_told_without_its_cause(options: &ServerOptions) {
     let place = tempfile::tempdir().unwrap();
     let scene = Scene::of(Store::create(place.path()).unwrap(), options);
     scene.served.store.settle(|_| ()).unwrap();
-    // Another handle has read no body yet.
+    // Another handle, which has not read the body yet.
     let reopened = Served::of(Store::open(place.path()).unwrap(), options);
     let blob = reopened
         .store

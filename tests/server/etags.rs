@@ -1,4 +1,5 @@
-//! A client that has an answer is not sent it again, and never told that it has what it has not.
+//! Entity tags: a client that has an answer is not sent it again, and one that has another answer
+//! always is.
 
 use promptbook::server::Status;
 use promptbook::{Bump, EnvironmentName, Expected, NewVersion};
@@ -7,7 +8,7 @@ use serde_json::json;
 use super::client::{Answer, Served};
 use super::scene::{BODY, Request, Scene};
 
-/// The requests of a scene that are answered with a tag.
+/// Returns the requests of a scene whose answers have a tag.
 fn tagged(scene: &Scene) -> Vec<Request> {
     let mut requests = scene.requests();
     requests.retain(|request| {
@@ -144,7 +145,7 @@ fn a_moved_environment_is_another_answer() {
 #[test]
 fn what_is_told_of_a_version_is_in_the_tag() {
     let scene = Scene::new(Status::Plain);
-    // By its id it stays the same version, but it is told where that is used.
+    // The version with this id stays the same, but the answer contains its environments.
     let production = EnvironmentName::production();
     for request in tagged(&scene)
         .iter()
@@ -213,7 +214,8 @@ fn no_body_is_read_for_who_has_it() {
     for blob in files(&place.path().join("blobs")) {
         std::fs::remove_file(blob).unwrap();
     }
-    // Of a server that has nothing in memory; the URLs are of where the first one was.
+    // Serve the store by a new handle, which has nothing in memory. The signed URLs contain the
+    // first server's address.
     let served = Served::of(store.open(place.path()).unwrap(), &Default::default());
     for (request, tag) in requests
         .iter()

@@ -1,4 +1,4 @@
-//! Clients that hang up: what they asked for is done wholly or not at all.
+//! Clients that close the connection early: their requests are executed entirely or not at all.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use promptbook::server::{ServerOptions, Status};
 use super::client::Answer;
 use super::scene::Scene;
 
-/// An update that also moves an environment, as the bytes of a whole request.
+/// Returns an update that also moves an environment, as the bytes of a complete request.
 fn update(scene: &Scene) -> Vec<u8> {
     let body = format!(
         r#"{{"promptId":"{}","promptVersionId":"{}","newMajorVersion":true,"commitMessage":"m","promptBody":{{"model":"x"}},"environment":"staging"}}"#,
@@ -43,7 +43,7 @@ fn a_request_that_is_cut_off_anywhere_does_nothing() {
             stream.write_all(&request[..cut]).unwrap();
             drop(stream);
         }
-        // The last of them were read before this was answered, or will never be whole.
+        // By the time of this answer, the last of them were read, or they will never be complete.
         scene.served.get("/v1/prompt-2025/count").data();
         std::thread::sleep(Duration::from_millis(100));
     });
@@ -63,7 +63,7 @@ fn a_request_whose_client_is_gone_is_done_wholly_or_not_at_all() {
         std::thread::sleep(Duration::from_micros(50 * pause));
         drop(stream);
     }
-    // What has begun ends; once nothing changes any more, look.
+    // Requests that have begun continue to their end, so wait until nothing changes any more.
     let started = Instant::now();
     let mut seen = versions(&scene);
     loop {

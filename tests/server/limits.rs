@@ -8,7 +8,7 @@ use promptbook::server::{Limits, ServerOptions, Status};
 use super::client::Answer;
 use super::scene::Scene;
 
-/// The head of a request that makes a prompt, its last headers given.
+/// Returns the head of a request that creates a prompt, with these headers last.
 fn head(scene: &Scene, more: &str) -> String {
     let key = scene.served.authorization();
     format!(
@@ -17,7 +17,7 @@ fn head(scene: &Scene, more: &str) -> String {
     )
 }
 
-/// A scene where a kilobyte is the most that a request may have.
+/// Returns a scene whose requests may have at most a kilobyte.
 fn small() -> Scene {
     let limits = Limits {
         body_bytes: 1024,
@@ -26,7 +26,7 @@ fn small() -> Scene {
     Scene::served(&ServerOptions::new().limits(limits))
 }
 
-/// A request that makes a prompt, of this many bytes.
+/// Returns the body of a request that creates a prompt, with this size in bytes.
 fn of_size(bytes: usize) -> String {
     let (start, end) = (r#"{"name":"n","tags":[],"promptBody":{"a":""#, r#""}}"#);
     format!(
@@ -73,7 +73,7 @@ fn a_request_in_chunks_is_held_to_the_same_limit() {
 
 #[test]
 fn who_sends_much_reads_why_it_is_refused() {
-    // More than the buffers on the way hold, so that it is still being sent when it is refused.
+    // More than the buffers in between hold, so that it is still being sent when it is refused.
     let much = vec![b'x'; 20 << 20];
     let limits = Limits {
         body_bytes: 15 << 20,
@@ -208,7 +208,7 @@ fn who_reads_slowly_gets_the_whole_answer() {
         ..Limits::default()
     };
     let scene = Scene::served(&ServerOptions::new().limits(limits));
-    // More than the buffers on the way hold.
+    // More than the buffers in between hold.
     let size = 30 << 20;
     let made = scene.served.post("/v1/prompt-2025", of_size(size)).data();
     let version = made["versionId"].as_str().unwrap();

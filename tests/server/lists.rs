@@ -1,4 +1,5 @@
-//! Long lists: sent page by page, and the same as if they were sent at once.
+//! Long lists, which are sent page by page and have the same bytes as if they were sent in one
+//! piece.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +13,8 @@ use super::scene::Scene;
 
 const VERSIONS: &str = "/v1/prompt-2025/query/versions";
 
-/// A scene whose first prompt has so many versions more, with messages of this many bytes.
+/// Returns a scene whose first prompt has this many additional versions, with messages of this size
+/// in bytes.
 fn of_many(versions: usize, message: usize) -> Scene {
     let scene = Scene::new(Status::Plain);
     let made = scene.served.store.batch(|batch| {
@@ -26,7 +28,7 @@ fn of_many(versions: usize, message: usize) -> Scene {
     scene
 }
 
-/// The elements of an answer's list, each as its text.
+/// Returns the elements of an answer's list as texts.
 fn elements(answer: &Answer) -> Vec<String> {
     assert_eq!(answer.status, 200);
     let list = answer.text.strip_prefix(r#"{"data":["#).unwrap();
@@ -47,7 +49,8 @@ fn elements(answer: &Answer) -> Vec<String> {
 fn a_long_list_is_the_short_ones_one_after_the_other() {
     let scene = of_many(1500, 10);
     let served = &scene.served;
-    // Its URLs are others after a quarter of an hour; then both are asked for again.
+    // The signed URLs change every quarter of an hour. If that happens in between, both are
+    // requested again.
     let same = (0..3).any(|_| {
         let whole = elements(&served.post(VERSIONS, json!({"promptId": scene.prompt}).to_string()));
         assert_eq!(whole.len(), 1502);
@@ -131,7 +134,7 @@ fn long_pages_of_prompts_have_all_they_should() {
     }
 }
 
-/// Asks for a list, and reads no more than the first bytes of the answer.
+/// Requests a list, and reads only the first bytes of the answer.
 fn begun(served: &Served, query: &Value) -> (TcpStream, Vec<u8>) {
     let query = query.to_string();
     let mut stream = served.connect();
@@ -147,7 +150,7 @@ fn begun(served: &Served, query: &Value) -> (TcpStream, Vec<u8>) {
     (stream, start)
 }
 
-/// The JSON of an answer in chunks; none if it breaks off.
+/// Returns the JSON of a chunked answer, or `None` if it is cut off.
 fn whole((mut stream, mut bytes): (TcpStream, Vec<u8>)) -> Option<Value> {
     stream.read_to_end(&mut bytes).ok()?;
     let start = bytes
@@ -170,12 +173,12 @@ fn whole((mut stream, mut bytes): (TcpStream, Vec<u8>)) -> Option<Value> {
 
 #[test]
 fn an_environment_is_listed_once_though_it_moves_meanwhile() {
-    // More than the buffers on the way hold.
+    // More than the buffers in between hold.
     let scene = of_many(600, 60_000);
     let store = &scene.served.store;
     let staging: EnvironmentName = "staging".parse().unwrap();
     let list = begun(&scene.served, &json!({"promptId": scene.prompt}));
-    // From the oldest versions to the newest, and back again.
+    // Move the environments from the oldest versions to the newest while the list is being sent.
     let newest = store.version("greeting@latest").unwrap().id;
     for environment in [EnvironmentName::production(), staging] {
         store

@@ -1,4 +1,5 @@
-//! The HTTP API from outside: what Helicone's clients see, and what nobody must be able to do.
+//! Tests of the HTTP API from outside: what Helicone's clients see, and what must be impossible for
+//! any client.
 
 #![allow(
     clippy::unwrap_used,

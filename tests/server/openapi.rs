@@ -1,4 +1,4 @@
-//! What the server tells of its routes, held against the live service's description.
+//! The server's OpenAPI description, compared with that of the live service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::client::Served;
 use super::scene::Scene;
 
-/// The operations of the live service, from its public description: of each its id, the members of its request's body
-/// that are required and those that are not, and its parameters.
+/// The operations of the live service, from its public description: each with its id, the required
+/// and the optional members of its request's body, and its parameters.
 const LIVE: &str = include_str!("live-operations.json");
 
 fn described() -> Value {
@@ -59,7 +59,7 @@ fn every_operation_of_the_live_service_is_described() {
         assert_eq!(operation["operationId"], expected["id"], "{key:?}");
 
         let parameters = operation["parameters"].as_array().into_iter().flatten();
-        // The live service has no conditions.
+        // The live service has no conditional requests.
         let parameters = parameters.filter(|parameter| parameter["name"] != "If-None-Match");
         let parameters: BTreeSet<String> = parameters
             .map(|parameter| {

@@ -1,11 +1,11 @@
-//! Paths, queries and methods that are none.
+//! Invalid paths, queries and methods.
 
 use promptbook::server::Status;
 use serde_json::Value;
 
 use super::scene::Scene;
 
-/// What may stand where an id is expected, and is none.
+/// Returns texts that are not valid ids, to use in place of one.
 fn no_ids() -> Vec<String> {
     let mut ids: Vec<String> = [
         "%",
@@ -120,7 +120,7 @@ fn a_method_that_a_route_does_not_have_is_a_405() {
     }
 }
 
-/// Sends a request of which not even the path is checked on the way.
+/// Sends a request without any check of its path by the client.
 fn raw(scene: &Scene, method: &str, path: &str, body: &Option<Value>) -> super::client::Answer {
     let body = body.as_ref().map(Value::to_string).unwrap_or_default();
     scene.served.raw(format!(

@@ -1,4 +1,4 @@
-//! Prompts over HTTP: made, read, renamed, tagged, counted, deleted.
+//! Prompts over HTTP: created, read, renamed, tagged, counted, deleted.
 
 use promptbook::NewPrompt;
 use promptbook::server::Status;
@@ -85,7 +85,7 @@ fn tags_are_trimmed_as_javascript_does_and_then_told_apart() {
     ]});
     let answer = scene.served.patch(&path, given.to_string());
     assert_eq!(answer.status, 200);
-    // U+0085 and U+200B are no white space there.
+    // U+0085 and U+200B are not white space in JavaScript.
     let kept = json!(["b", "a", "a b", "B", "\u{85}a", "\u{200b}"]);
     assert_eq!(answer.data(), kept);
     let stored = scene.served.store.prompt(scene.prompt).unwrap().tags;

@@ -1,11 +1,11 @@
-//! Finding prompts over HTTP: by name, by tag, page by page.
+//! Search for prompts over HTTP: by name, by tag, page by page.
 
 use promptbook::NewPrompt;
 use serde_json::{Value, json};
 
 use super::client::Served;
 
-/// Serves prompts of these names, the last one the newest; each is tagged with its first character.
+/// Serves prompts of these names, the last one the newest. Each is tagged with its first character.
 fn served(names: &[&str]) -> Served {
     let served = Served::new();
     for &name in names {
@@ -16,7 +16,7 @@ fn served(names: &[&str]) -> Served {
     served
 }
 
-/// The names of what is found.
+/// Returns the names of the prompts that are found.
 fn found(served: &Served, query: &Value) -> Vec<String> {
     let answer = served.post("/v1/prompt-2025/query", query.to_string());
     assert_eq!(answer.status, 200);

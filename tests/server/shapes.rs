@@ -1,4 +1,4 @@
-//! Requests of the wrong shape: refused with what is wrong, and nothing is changed.
+//! Requests of the wrong shape, which are refused with the reason and change nothing.
 
 use promptbook::server::Status;
 use serde_json::{Map, Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use super::client::{Answer, keys};
 use super::scene::{Request, Scene};
 
-/// The members that may be left out.
+/// The optional members.
 const OPTIONAL: [&str; 4] = ["environment", "majorVersion", "limit", "before"];
 
-/// A value of each type.
+/// Returns a value of each type.
 fn values() -> [Value; 6] {
     [
         Value::Null,
@@ -25,7 +25,7 @@ fn same_type(left: &Value, right: &Value) -> bool {
     std::mem::discriminant(left) == std::mem::discriminant(right)
 }
 
-/// Calls with each request that has a body, and its members.
+/// Calls a function with each request that has a body, and the members of the body.
 fn each_body(scene: &Scene, mut call: impl FnMut(&Request, &Map<String, Value>)) {
     let mut called = 0;
     for request in scene.requests() {
@@ -37,7 +37,8 @@ fn each_body(scene: &Scene, mut call: impl FnMut(&Request, &Map<String, Value>))
     assert_eq!(called, 15, "routes with a body");
 }
 
-/// Sends something instead of a route's body, which must change nothing, and gives why it is refused.
+/// Sends other bytes in place of a route's body, which must change nothing, and returns the error's
+/// text.
 #[track_caller]
 fn refused(scene: &Scene, request: &Request, body: impl Into<Vec<u8>>) -> String {
     let answer = send(scene, request, Some("application/json"), body);

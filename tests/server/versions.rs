@@ -1,4 +1,4 @@
-//! Versions over HTTP: made, numbered, found, listed, counted, deleted.
+//! Versions over HTTP: created, numbered, found, listed, counted, deleted.
 
 use chrono::DateTime;
 use promptbook::server::{ServerOptions, Status};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::client::{Served, keys};
 use super::scene::Scene;
 
-/// Makes a version that goes out from another, and gives its id and number.
+/// Creates a version that is based on another, and returns its id and number.
 fn update(served: &Served, base: &str, major: bool) -> (String, String) {
     let base_version = served.store.version(base).unwrap();
     let wish = json!({
@@ -27,7 +27,7 @@ fn update(served: &Served, base: &str, major: bool) -> (String, String) {
     (id, number.to_string())
 }
 
-/// A prompt's versions as they are listed, by their numbers.
+/// Returns the numbers of a prompt's versions, in the order of the list.
 fn listed(served: &Served, query: &Value) -> Vec<String> {
     let answer = served.post("/v1/prompt-2025/query/versions", query.to_string());
     assert_eq!(answer.status, 200);
@@ -48,7 +48,7 @@ fn numbers_go_on_from_the_base() {
     assert_eq!(number("greeting@2.0", false), "2.1");
     assert_eq!(number("greeting@1.0", false), "1.3");
     assert_eq!(number("greeting@3.0", false), "3.1");
-    // The other prompt has numbers of its own.
+    // The other prompt has its own numbers.
     assert_eq!(number("other@1.0", false), "1.1");
 }
 
