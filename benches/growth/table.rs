@@ -1,21 +1,21 @@
-//! The times of each operation by size, and which calls are not worth their wait.
+//! The table of times by operation and size, and the prediction of calls that would take too long.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use promptbook::Store;
 
-/// What one call may take.
+/// The maximum duration of one call.
 pub(crate) const MOST: Duration = Duration::from_secs(60);
 
-/// Below this, a time says nothing of how it grows.
+/// In seconds; a shorter time does not show how it grows.
 const SHORT: f64 = 0.002;
 
 struct Row {
     section: &'static str,
     place: &'static str,
     what: &'static str,
-    /// By size, in seconds; none for a call that was not made.
+    /// By size, in seconds; `None` for a call that was not made.
     times: Vec<Option<f64>>,
 }
 
@@ -59,7 +59,7 @@ impl Table {
 }
 
 impl Case<'_> {
-    /// Makes a call and notes how long it took; none where it would take too long.
+    /// Makes a call and records its duration. Returns `None` if it would take too long.
     pub(crate) fn time<T>(&mut self, what: &'static str, call: impl FnOnce() -> T) -> Option<T> {
         let at = self.table.sizes.iter().position(|size| *size == self.size);
         let at = at.unwrap();
@@ -96,7 +96,8 @@ impl Case<'_> {
 }
 
 impl Row {
-    /// What the next size takes if time grows as it did, or with the square after one size.
+    /// Returns the predicted time at the next size: it grows by the same factor, or quadratically
+    /// after one size.
     fn expected(&self, at: usize) -> Option<f64> {
         match self.times[..at.min(self.times.len())] {
             [] => None,
