@@ -82,7 +82,7 @@ fn worker() {
             scope.spawn(|| read(&store, &Ledger::new(directory), honest == "true", &stop));
         }
         if number == "0" {
-            scope.spawn(|| keep(&store, directory, &stop));
+            scope.spawn(|| run_maintenance(&store, directory, &stop));
         }
     });
 }
@@ -138,7 +138,7 @@ fn read(store: &Store, ledger: &Ledger, honest: bool, stop: &dyn Fn() -> bool) {
 }
 
 /// Runs every maintenance task beside the commits.
-fn keep(store: &Store, directory: &Path, stop: &dyn Fn() -> bool) {
+fn run_maintenance(store: &Store, directory: &Path, stop: &dyn Fn() -> bool) {
     while !stop() {
         match fastrand::u32(..8) {
             0 | 1 => drop(store.settle(|_| ()).unwrap()),
@@ -219,8 +219,12 @@ fn events(directory: &Path) -> (Vec<Event>, Vec<Event>) {
                 moves.get_mut(&blob).unwrap().end = Some(time(1));
             }
             ("read", found) => {
-                let (operation, prompt) = found.expect("a read of what was never there");
-                assert_eq!(prompt.to_string(), words[3], "a read of another prompt's");
+                let (operation, prompt) = found.expect("a read of a body that was never committed");
+                assert_eq!(
+                    prompt.to_string(),
+                    words[3],
+                    "a read of another prompt's version"
+                );
                 let (begin, end) = (time(1), Some(time(2)));
                 reads.push(Event {
                     begin,
@@ -270,7 +274,7 @@ fn not_linearizable(moves: &[Event], reads: &[Event]) -> Vec<String> {
                 .get(&read.operation)
                 .is_none_or(|begin| read.end < Some(*begin))
             {
-                wrong.push(format!("{read:?} saw what had not begun"));
+                wrong.push(format!("{read:?} saw a move that had not begun"));
             }
         }
     }
@@ -278,7 +282,7 @@ fn not_linearizable(moves: &[Event], reads: &[Event]) -> Vec<String> {
 }
 
 /// Runs WAL checkpoints of every mode until `done` is set.
-fn fold(directory: &Path, done: &AtomicBool) {
+fn checkpoint_wal(directory: &Path, done: &AtomicBool) {
     let connection = rusqlite::Connection::open(directory.join("store/index.db")).unwrap();
     connection.busy_timeout(Duration::from_millis(20)).unwrap();
     while !done.load(Ordering::Acquire) {
@@ -306,13 +310,13 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
         .collect();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| fold(directory, &done));
+        scope.spawn(|| checkpoint_wal(directory, &done));
         for _ in 0..kills {
             thread::sleep(Duration::from_millis(fastrand::u64(1..40)));
             let victim = fastrand::usize(..workers.len());
             if let Some(ended) = workers[victim].try_wait().unwrap() {
                 done.store(true, Ordering::Release);
-                panic!("a worker ended by itself: {ended}, see its message above");
+                panic!("a worker exited unexpectedly: {ended}, see its message above");
             }
             let pid = Pid::from_child(&workers[victim]);
             if fastrand::u32(..3) == 0 {
@@ -347,7 +351,7 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
 }
 
 #[test]
-fn pointers_are_linearizable_and_never_stale() {
+fn environments_are_linearizable_and_never_stale() {
     let kills = std::env::var("PROMPTBOOK_STRESS_KILLS");
     let kills = kills.map_or(150, |text| text.parse().expect("PROMPTBOOK_STRESS_KILLS"));
     let (moves, reads) = run(kills, true);
@@ -365,7 +369,10 @@ fn pointers_are_linearizable_and_never_stale() {
         at(0.99),
         at(1.0),
     );
-    assert!(moves.len() > 100 && reads.len() > 100, "nobody worked");
+    assert!(
+        moves.len() > 100 && reads.len() > 100,
+        "the workers made too few moves or reads"
+    );
     let wrong = not_linearizable(&moves, &reads);
     assert!(
         wrong.is_empty(),

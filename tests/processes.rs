@@ -144,7 +144,7 @@ fn check(directory: &Path, prompts: &[PromptId]) -> usize {
         let number = (fields[0].parse().unwrap(), fields[1].parse().unwrap());
         let version = (fields[2].parse().unwrap(), fields[3].parse().unwrap());
         let twice = acknowledged.insert(number, version);
-        assert_eq!(twice, None, "number {number:?} was given twice");
+        assert_eq!(twice, None, "number {number:?} was assigned twice");
     });
     let mut numbers = BTreeSet::new();
     for id in prompts {
@@ -154,14 +154,14 @@ fn check(directory: &Path, prompts: &[PromptId]) -> usize {
         {
             assert!(
                 numbers.insert((*id, version.number)),
-                "{id} {} is there twice",
+                "{id} {} exists twice",
                 version.number
             );
             if let Some(found) = acknowledged.remove(&(*id, version.number)) {
                 assert_eq!(
                     found,
                     (version.id, version.blob),
-                    "{id} {} is another",
+                    "{id} {} is not the acknowledged version",
                     version.number
                 );
                 assert_eq!(store.resolve(version.id).unwrap().body.id(), version.blob);
@@ -215,7 +215,7 @@ fn processes_share_a_store() {
     drop(store);
     let versions = check(directory.path(), &prompts);
     println!("{PROCESSES} processes of {THREADS} threads, {seconds} s: {versions} versions");
-    assert!(versions > PROMPTS, "nobody worked");
+    assert!(versions > PROMPTS, "the workers committed nothing");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn killed_processes_lose_nothing() {
         std::thread::sleep(Duration::from_millis(rng.u64(1..100)));
         let victim = rng.usize(..workers.len());
         if let Some(ended) = workers[victim].try_wait().unwrap() {
-            panic!("a worker ended by itself: {ended}, see its message above");
+            panic!("a worker exited unexpectedly: {ended}, see its message above");
         }
         workers[victim].kill().unwrap();
         workers[victim].wait().unwrap();
@@ -254,7 +254,7 @@ fn killed_processes_lose_nothing() {
     }
     let versions = check(directory.path(), &prompts);
     println!("{kills} kills: {versions} versions");
-    assert!(versions > PROMPTS, "nobody worked");
+    assert!(versions > PROMPTS, "the workers committed nothing");
 }
 
 /// A handle that closes does not checkpoint the bodies that other processes commit, and does not
@@ -299,7 +299,7 @@ fn operation(store: &Store, number: u64) -> OperationId {
 }
 
 /// Commits and deletes versions and collects their bodies, so that bodies disappear.
-fn come_and_go(store: &Store, done: &AtomicBool) {
+fn add_and_remove_bodies(store: &Store, done: &AtomicBool) {
     let created = store.create_prompt(NewPrompt::new("passing", body("passing")).unwrap());
     let prompt = created.unwrap().prompt.id;
     for number in 0.. {
@@ -324,7 +324,7 @@ impl Drop for Done<'_> {
 }
 
 #[test]
-fn a_bundle_of_a_busy_store_is_of_one_moment() {
+fn a_bundle_of_a_busy_store_is_a_consistent_snapshot() {
     let directory = tempfile::tempdir().unwrap();
     make_store(&directory.path().join("store"));
     let workers: Vec<Child> = (0..4)
@@ -337,7 +337,7 @@ fn a_bundle_of_a_busy_store_is_of_one_moment() {
     let done = AtomicBool::new(false);
     let mut heads = BTreeSet::new();
     std::thread::scope(|scope| {
-        scope.spawn(|| come_and_go(&store, &done));
+        scope.spawn(|| add_and_remove_bodies(&store, &done));
         let _done = Done(&done);
         while heads.len() < 3 || Instant::now() < end {
             let mut bundle = Vec::new();
@@ -357,7 +357,7 @@ fn a_bundle_of_a_busy_store_is_of_one_moment() {
             assert_eq!(
                 Some(there),
                 summary.head,
-                "it is no beginning of the source's history"
+                "the bundle's history is not a prefix of the source's"
             );
         }
     });

@@ -33,8 +33,8 @@ fn installed(name: &str, install: impl FnOnce(&Path) -> Result<(), String>) -> O
         fs::create_dir_all(&place).unwrap();
         if let Err(why) = install(&place) {
             let is_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-            assert!(!is_ci, "{name} can't be had: {why}");
-            eprintln!("skipped: {name} can't be had: {why}");
+            assert!(!is_ci, "{name} cannot be installed: {why}");
+            eprintln!("skipped: {name} cannot be installed: {why}");
             return None;
         }
         File::create(done).unwrap();

@@ -61,14 +61,14 @@ fn sound(report: &Report) {
 }
 
 #[test]
-fn a_backup_is_a_store_and_brought_up_to_date() {
+fn a_backup_opens_as_a_store_and_is_updated_incrementally() {
     let (_place, store) = filled();
     let backup = Place::new();
     let made = store.backup(backup.path(), |_| ()).unwrap();
     sound(&made.report);
     let first = made.copied;
     // The body in the journal may have been checkpointed by now.
-    assert!((2..=3).contains(&first), "a pack, and a body");
+    assert!((2..=3).contains(&first), "expected a pack and a loose body");
     assert_eq!(made.kept, 0);
     assert_eq!(made.report.head, Some(head(&store)));
     let opened = backup.open_read_only().unwrap();
@@ -87,7 +87,7 @@ fn a_backup_is_a_store_and_brought_up_to_date() {
 /// A backup is a consistent snapshot that contains everything acknowledged before it began,
 /// whatever other handles do at the same time.
 #[test]
-fn others_write_settle_and_repack_meanwhile() {
+fn a_backup_is_consistent_beside_writes_checkpoints_and_repacks() {
     let (place, store) = filled();
     let backup = Place::new();
     let done = AtomicBool::new(false);
@@ -132,7 +132,7 @@ fn others_write_settle_and_repack_meanwhile() {
 
 /// Files that a power cut left from an earlier backup are not trusted.
 #[test]
-fn an_interrupted_backup_goes_on() {
+fn an_interrupted_backup_is_completed() {
     let (_place, store) = filled();
     let backup = Place::new();
     store.backup(backup.path(), |_| ()).unwrap();
@@ -162,7 +162,7 @@ fn files(place: &Place) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn what_else_is_there_is_left_alone() {
+fn a_backup_does_not_overwrite_other_stores_or_files() {
     let (place, store) = filled();
     let other = Place::new();
     create(&other.create(), "other");
@@ -194,7 +194,7 @@ fn what_else_is_there_is_left_alone() {
 
 /// An open reader of an earlier backup prevents its replacement, and nothing is lost.
 #[test]
-fn a_backup_that_is_in_use_stays() {
+fn a_backup_with_an_open_reader_is_not_replaced() {
     let (_place, store) = filled();
     let backup = Place::new();
     store.backup(backup.path(), |_| ()).unwrap();
@@ -217,7 +217,7 @@ fn a_backup_that_is_in_use_stays() {
 /// The bodies that a backup has copied have no rows until the index is replaced, like the bodies
 /// that a killed process leaves behind.
 #[test]
-fn a_collection_of_the_backup_leaves_what_is_copied_meanwhile() {
+fn garbage_collection_of_a_backup_leaves_bodies_being_copied() {
     let (_place, store) = filled();
     let backup = Place::new();
     sound(&store.backup(backup.path(), |_| ()).unwrap().report);
@@ -257,7 +257,7 @@ fn a_collection_of_the_backup_leaves_what_is_copied_meanwhile() {
 }
 
 #[test]
-fn a_store_is_made_of_a_backup() {
+fn a_store_is_restored_from_a_backup() {
     let (place, store) = filled();
     let backup = Place::new();
     store.backup(backup.path(), |_| ()).unwrap();
@@ -281,7 +281,7 @@ fn a_store_is_made_of_a_backup() {
 /// A backup copies everything that can be read, and does not discard good bodies of an earlier
 /// backup.
 #[test]
-fn a_damaged_store_is_copied_as_far_as_it_goes() {
+fn a_backup_copies_the_readable_part_of_a_damaged_store() {
     let (place, store) = filled();
     let (earlier, later) = (Place::new(), Place::new());
     store.backup(earlier.path(), |_| ()).unwrap();
@@ -304,7 +304,7 @@ fn a_damaged_store_is_copied_as_far_as_it_goes() {
 /// A pinned operation id shows whether the history up to that operation is still the beginning of
 /// this history.
 #[test]
-fn a_pin_tells_that_history_was_rewritten() {
+fn a_pin_detects_rewritten_history() {
     let (place, store) = filled();
     let early = head(&store);
     let rewritten = Place::new();
@@ -339,7 +339,7 @@ fn damage(place: &Place, store: Store) {
 }
 
 #[test]
-fn damaged_bodies_are_taken_back_from_a_backup() {
+fn damaged_bodies_are_repaired_from_a_backup() {
     let (place, store) = filled();
     let backup = Place::new();
     store.backup(backup.path(), |_| ()).unwrap();
@@ -372,7 +372,7 @@ fn damaged_bodies_are_taken_back_from_a_backup() {
 /// A new pack of the same bodies has the same bytes and the same name. An open handle reads the new
 /// file, not the damaged one.
 #[test]
-fn a_pack_that_is_made_anew_under_its_name_is_read() {
+fn a_pack_rewritten_under_the_same_name_is_read() {
     let place = Place::new();
     let store = place.create();
     let import = |batch: &mut promptbook::Batch<'_>| {
@@ -396,14 +396,17 @@ fn a_pack_that_is_made_anew_under_its_name_is_read() {
     assert!(!store.verify(|_| ()).unwrap().is_clean());
     assert!(!reader.verify(|_| ()).unwrap().is_clean());
     sound(&store.repair(&[], |_| ()).unwrap().report);
-    assert!(fs::read(&pack).unwrap() == sound_pack, "not the same name");
+    assert!(
+        fs::read(&pack).unwrap() == sound_pack,
+        "the new pack has another name or content"
+    );
     sound(&reader.verify(|_| ()).unwrap());
     assert_eq!(all(&reader), before);
 }
 
 /// The records of a pack are found without its index if the index is damaged or cut off.
 #[test]
-fn a_pack_whose_index_is_damaged_is_made_anew() {
+fn a_pack_with_a_damaged_index_is_rebuilt() {
     let (place, store) = filled();
     let before = all(&store);
     store.settle(|_| ()).unwrap();
@@ -475,7 +478,7 @@ fn a_pack_whose_index_is_damaged_is_made_anew() {
 }
 
 #[test]
-fn files_that_are_gone_are_taken_back() {
+fn missing_files_are_repaired_from_a_backup() {
     let (place, store) = filled();
     store.settle(|_| ()).unwrap();
     let backup = Place::new();

@@ -47,7 +47,7 @@ fn work(batch: &mut Batch<'_>) -> promptbook::Result<()> {
 }
 
 #[test]
-fn an_error_takes_everything_back() {
+fn an_error_rolls_a_batch_back() {
     let place = Place::new();
     for store in [Store::in_memory().unwrap(), place.create()] {
         create(&store, "there");
@@ -60,7 +60,7 @@ fn an_error_takes_everything_back() {
             matches!(failed, Err(Error::PromptNotFound { .. })),
             "{failed:?}"
         );
-        assert_eq!(state(&store), before, "something of a failed batch stayed");
+        assert_eq!(state(&store), before, "a failed batch left changes");
         store.batch(work).unwrap();
         assert_ne!(state(&store), before);
         is_sound(&store);
@@ -68,7 +68,7 @@ fn an_error_takes_everything_back() {
 }
 
 #[test]
-fn a_panic_takes_everything_back() {
+fn a_panic_rolls_a_batch_back() {
     let place = Place::new();
     for store in [Store::in_memory().unwrap(), place.create()] {
         create(&store, "there");
@@ -80,11 +80,7 @@ fn a_panic_takes_everything_back() {
             })
         }));
         assert!(panicked.is_err());
-        assert_eq!(
-            state(&store),
-            before,
-            "something of a batch that panicked stayed"
-        );
+        assert_eq!(state(&store), before, "a batch that panicked left changes");
         store.batch(work).unwrap();
         is_sound(&store);
     }
@@ -92,7 +88,7 @@ fn a_panic_takes_everything_back() {
 
 /// A refused change changes nothing, so a batch may continue after it.
 #[test]
-fn a_batch_goes_on_behind_a_refusal() {
+fn a_batch_continues_after_a_refusal() {
     let store = Store::in_memory().unwrap();
     create(&store, "there");
     let result = store.batch(|batch| {
@@ -184,7 +180,10 @@ fn moves_are_all_or_none() {
         let same = store.move_environments(&moves(Expected::Absent)).unwrap();
         assert!(same.iter().all(|moved| moved.before == moved.after));
         let operations = store.operations(&Default::default(), None, 1).unwrap();
-        assert_eq!(operations[0], last, "what moves nothing is no operation");
+        assert_eq!(
+            operations[0], last,
+            "a move without effect recorded an operation"
+        );
         is_sound(&store);
     }
 }
@@ -223,7 +222,7 @@ fn in_time(work: impl FnOnce() + Send + 'static) {
         done.send(()).unwrap();
     });
     if let Err(mpsc::RecvTimeoutError::Timeout) = waits.recv_timeout(Duration::from_secs(60)) {
-        panic!("it hangs");
+        panic!("the call hangs");
     }
     thread.join().unwrap();
 }
@@ -299,7 +298,7 @@ fn a_call_inside_a_batch_that_would_wait_for_it_is_refused() {
 
 /// A batch of another store does not refuse the call, and a batch of another thread makes it wait.
 #[test]
-fn only_the_batch_of_the_same_store_and_thread_refuses() {
+fn a_call_is_refused_only_in_a_batch_of_the_same_store_and_thread() {
     in_time(|| {
         let (here, there) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
         let committing = here

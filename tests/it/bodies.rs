@@ -10,7 +10,7 @@ use crate::support::{Place, body, commit, create, is_sound, violations};
 
 /// Creates a store with one checkpointed body, and closes it. Returns the version and the file of
 /// its body.
-fn settled(place: &Place) -> (Version, PathBuf) {
+fn checkpointed(place: &Place) -> (Version, PathBuf) {
     let store = place.create();
     let version = create(&store, "greeting").version;
     store.settle(|_| ()).unwrap();
@@ -18,7 +18,7 @@ fn settled(place: &Place) -> (Version, PathBuf) {
     assert_eq!(
         fs::read_to_string(&file).unwrap(),
         body("greeting"),
-        "a body is a plain file"
+        "a loose body is not stored as plain text"
     );
     (version, file)
 }
@@ -46,14 +46,14 @@ fn is_damaged(place: &Place, version: &Version) {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
         found[0].contains(&version.blob.to_string()),
-        "verify names the body: {found:?}"
+        "verify does not name the body: {found:?}"
     );
 }
 
 #[test]
-fn an_altered_file_is_no_answer() {
+fn an_altered_body_file_is_an_error() {
     let place = Place::new();
-    let (version, file) = settled(&place);
+    let (version, file) = checkpointed(&place);
     let mut bytes = fs::read(&file).unwrap();
     bytes[40] ^= 1;
     fs::write(&file, &bytes).unwrap();
@@ -61,9 +61,9 @@ fn an_altered_file_is_no_answer() {
 }
 
 #[test]
-fn a_torn_or_empty_file_is_no_answer() {
+fn a_torn_or_empty_body_file_is_an_error() {
     let place = Place::new();
-    let (version, file) = settled(&place);
+    let (version, file) = checkpointed(&place);
     let bytes = fs::read(&file).unwrap();
     for length in [bytes.len() - 1, 0] {
         fs::write(&file, &bytes[..length]).unwrap();
@@ -72,39 +72,36 @@ fn a_torn_or_empty_file_is_no_answer() {
 }
 
 #[test]
-fn another_bodys_bytes_are_no_answer() {
+fn the_bytes_of_another_body_are_an_error() {
     let place = Place::new();
-    let (version, file) = settled(&place);
+    let (version, file) = checkpointed(&place);
     fs::write(&file, body("another")).unwrap();
     is_damaged(&place, &version);
 }
 
 #[test]
-fn a_missing_file_is_no_answer() {
+fn a_missing_body_file_is_an_error() {
     let place = Place::new();
-    let (version, file) = settled(&place);
+    let (version, file) = checkpointed(&place);
     fs::remove_file(&file).unwrap();
     is_damaged(&place, &version);
 }
 
 /// Until a body is checkpointed, its journal row is read, whatever the state of its file.
 #[test]
-fn the_journal_wins_over_a_torn_file() {
+fn the_journal_takes_precedence_over_a_torn_file() {
     let place = Place::new();
     let store = place.create();
     let version = create(&store, "greeting").version;
     drop(store);
     let file = place.body(version.blob);
-    assert!(
-        file.exists(),
-        "a store that closes leaves a file for every body"
-    );
+    assert!(file.exists(), "closing the store left no file for the body");
     fs::write(&file, "torn").unwrap();
     let store = place.open();
     assert_eq!(
         store.stats().unwrap().waiting_bodies,
         1,
-        "the body was settled too early to test"
+        "the body was checkpointed too early for this test"
     );
     assert_eq!(
         store.resolve("greeting").unwrap().body.text(),
@@ -117,20 +114,23 @@ fn the_journal_wins_over_a_torn_file() {
     assert_eq!(
         mended,
         body("greeting"),
-        "settling trusted a file that was there"
+        "the checkpoint trusted an existing file"
     );
     is_sound(&place.open());
 }
 
 /// Two versions with the same body share it, and deleting one of them leaves the body to the other.
 #[test]
-fn a_shared_body_goes_with_its_last_version() {
+fn a_shared_body_is_collected_with_its_last_version() {
     let place = Place::new();
     let store = place.create();
     let first = create(&store, "greeting").version;
     let second = commit(&store, "greeting", "greeting");
     commit(&store, "greeting", "another");
-    assert_eq!(first.blob, second.blob, "one body is stored once");
+    assert_eq!(
+        first.blob, second.blob,
+        "equal bodies have different addresses"
+    );
     store.settle(|_| ()).unwrap();
     store.delete_version(first.id).unwrap();
     assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 0);
@@ -146,7 +146,7 @@ fn a_shared_body_goes_with_its_last_version() {
             .unwrap()
             .bodies,
         0,
-        "too young"
+        "a body younger than the retention was removed"
     );
     assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
     assert!(
@@ -163,14 +163,18 @@ fn a_shared_body_goes_with_its_last_version() {
         .body
         .text()
         .to_owned();
-    assert_eq!(text, body("greeting"), "a collected body did not come back");
+    assert_eq!(
+        text,
+        body("greeting"),
+        "a collected body was not stored again"
+    );
 }
 
 /// Files left by an interrupted garbage collection or writer are not bodies, and are removed.
 #[test]
-fn leftovers_are_collected() {
+fn leftovers_are_removed() {
     let place = Place::new();
-    let (version, file) = settled(&place);
+    let (version, file) = checkpointed(&place);
     let stray = place.body(promptbook::BlobId::of(b"stray"));
     fs::create_dir_all(stray.parent().unwrap()).unwrap();
     fs::write(&stray, "stray").unwrap();
@@ -179,7 +183,10 @@ fn leftovers_are_collected() {
     let store = place.open();
     is_sound(&store);
     assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().leftovers, 1);
-    assert!(!stray.exists() && !half_made.exists(), "something was left");
+    assert!(
+        !stray.exists() && !half_made.exists(),
+        "a leftover was not removed"
+    );
     assert!(file.exists(), "a body that is used was collected");
     assert_eq!(
         store.resolve(version.id).unwrap().body.text(),
@@ -190,7 +197,7 @@ fn leftovers_are_collected() {
 /// A body that is collected and committed again during `verify` is not missing: it is in the
 /// journal.
 #[test]
-fn a_body_that_comes_back_while_verified_is_not_missing() {
+fn a_body_committed_again_during_verify_is_not_missing() {
     let place = Place::new();
     let store = place.create();
     create(&store, "first");
@@ -211,10 +218,10 @@ fn a_body_that_comes_back_while_verified_is_not_missing() {
 /// checkpointed ones.
 #[cfg(unix)]
 #[test]
-fn a_body_is_as_readable_as_the_index() {
+fn a_body_file_has_the_read_permissions_of_the_index() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
-    let (_, file) = settled(&place);
+    let (_, file) = checkpointed(&place);
     let readers = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o444;
     assert_eq!(readers(file), readers(place.index()));
 }
@@ -227,7 +234,7 @@ fn of_values(numbers: usize, end: &str) -> String {
 }
 
 #[test]
-fn a_body_has_a_million_values_at_most() {
+fn a_body_has_at_most_a_million_values() {
     let most = Body::MAX_VALUES;
     assert!(most >= 1_000_000);
     let body = Body::try_from(of_values(most - 2, "}")).unwrap();
@@ -247,7 +254,7 @@ fn a_body_has_a_million_values_at_most() {
 }
 
 #[test]
-fn a_large_body_is_as_a_small_one() {
+fn a_large_body_behaves_like_a_small_one() {
     let place = Place::new();
     let store = place.create();
     let filler = "some words ".repeat(20_000);
@@ -295,7 +302,7 @@ fn a_large_body_is_as_a_small_one() {
 
 /// The JSON parser uses this member name internally.
 #[test]
-fn the_tree_of_a_body_is_that_of_its_text() {
+fn a_parsed_body_equals_its_text() {
     let text = r#"{"x":{"$serde_json::private::RawValue":"[1,2,3]"}}"#;
     let body = Body::try_from(text).unwrap();
     assert_eq!(

@@ -3,7 +3,7 @@
 //! The disk is a mounted image file, which requires root. Checks that a signal may end run in child
 //! processes.
 
-#![allow(clippy::print_stdout, reason = "what is not run says why")]
+#![allow(clippy::print_stdout, reason = "it prints why a test is not run")]
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -58,7 +58,11 @@ impl Disk {
         });
         if let Err(why) = done {
             println!("not run: no disk with btrfs can be mounted: {why}");
-            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "CI tries this");
+            assert_ne!(
+                std::env::var("CI").as_deref(),
+                Ok("true"),
+                "this test must run in CI"
+            );
             return None;
         }
         disk.is_mounted = true;
@@ -130,7 +134,7 @@ fn check(test: &str, store: &Path) {
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_no_signal() {
+fn a_full_disk_is_an_error_not_a_signal() {
     let Some(disk) = Disk::new() else { return };
     let place = disk.path().join("store");
     create(&Store::create(&place).unwrap(), "p");
@@ -184,7 +188,7 @@ fn without_room(store: &Store) {
 /// As after a reboot that removed the shared memory file, or in a copy without it: SQLite creates
 /// the file again, and the disk has no space for it.
 #[test]
-fn no_room_for_the_shared_memory_is_a_full_disk() {
+fn no_space_for_the_shm_file_is_reported_as_full() {
     let Some(disk) = Disk::new() else { return };
     let place = disk.path().join("store");
     create(&Store::create(&place).unwrap(), "p");

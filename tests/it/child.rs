@@ -13,7 +13,7 @@ const DIRECTORY: &str = "PROMPTBOOK_CHILD_DIRECTORY";
 /// Returns the directory that the parent passed.
 pub fn directory() -> PathBuf {
     std::env::var_os(DIRECTORY)
-        .expect("a check that another test runs in a child")
+        .expect("this check must be started by another test")
         .into()
 }
 

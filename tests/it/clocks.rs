@@ -70,7 +70,7 @@ fn a_deletion_by_a_clock_that_was_behind_keeps_its_body() {
 
 /// One operation with a clock that was ahead does not keep bodies until that time.
 #[test]
-fn an_operation_that_is_ahead_of_the_clock_counts_for_nothing() {
+fn an_operation_ahead_of_the_clock_is_ignored_by_retention() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
@@ -90,7 +90,7 @@ fn an_operation_that_is_ahead_of_the_clock_counts_for_nothing() {
 /// With a clock that is years ahead, nothing in the store is younger than the retention period. The
 /// clock may be wrong.
 #[test]
-fn a_collection_that_is_far_ahead_asks_first() {
+fn garbage_collection_with_a_clock_far_ahead_is_refused() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
@@ -106,7 +106,7 @@ fn a_collection_that_is_far_ahead_asks_first() {
             other => panic!("{other:?}"),
         }
         let garbage = store.garbage(Store::RETENTION).unwrap();
-        assert_eq!(garbage.bodies, 1, "what would be removed can be asked for");
+        assert_eq!(garbage.bodies, 1, "the dry run does not report the body");
         store.undo_newest().unwrap();
         store.resolve(version).unwrap();
         // An operation was made with this clock, so it is no longer in doubt.
@@ -138,7 +138,7 @@ fn without_a_retention_no_clock_matters() {
 
 /// The longest possible retention keeps bodies whenever they were deleted.
 #[test]
-fn an_endless_retention_keeps_all() {
+fn an_endless_retention_keeps_every_body() {
     both(|store, set| {
         set("1960-01-01T00:00:00Z");
         create(store, "p");
@@ -227,7 +227,7 @@ fn a_clock_that_panics_ends_no_thread() {
             std::thread::sleep(Duration::from_millis(10));
         }
     };
-    wait_for("the clock was never asked", &|| {
+    wait_for("the clock was never called", &|| {
         panics.load(Ordering::Relaxed) > 0
     });
     let version = commit(&store, "p", "after");
@@ -239,7 +239,7 @@ fn a_clock_that_panics_ends_no_thread() {
 /// Recorded inputs can't be read once their version is deleted, and are removed when its body is
 /// collected.
 #[test]
-fn recorded_inputs_go_with_the_version_that_is_lost() {
+fn recorded_inputs_are_collected_with_their_version() {
     both(|store, set| {
         let kept = create(store, "p").version.id;
         let lost = commit(store, "p", "lost").id;
@@ -253,7 +253,7 @@ fn recorded_inputs_go_with_the_version_that_is_lost() {
         store.settle(|_| ()).unwrap();
         store.delete_version(lost).unwrap();
         let collected = store.collect_garbage(Store::RETENTION).unwrap();
-        assert_eq!(collected.inputs, 0, "it can be brought back");
+        assert_eq!(collected.inputs, 0, "the deletion can still be undone");
         store.undo_newest().unwrap();
         assert!(store.inputs(lost, "2499").is_ok());
         store.delete_version(lost).unwrap();
@@ -268,14 +268,14 @@ fn recorded_inputs_go_with_the_version_that_is_lost() {
 
 /// The retention period of such a body begins when its file was written.
 #[test]
-fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
+fn young_files_and_packed_bodies_unknown_to_the_index_are_kept() {
     for repacked in [false, true] {
         let place = Place::new();
         let store = place.create();
         create(&store, "first");
         store.settle(|_| ()).unwrap();
         drop(store);
-        place.fold_log();
+        place.checkpoint_wal();
         let older = std::fs::read(place.index()).unwrap();
 
         let store = place.open();
@@ -296,7 +296,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
         let usage = store.stats().unwrap().bodies;
         assert_eq!(usage.packed_bodies, 200);
         drop(store);
-        place.fold_log();
+        place.checkpoint_wal();
         let newer = std::fs::read(place.index()).unwrap();
 
         std::fs::write(place.index(), &older).unwrap();
@@ -313,7 +313,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
             create(&store, "in the older one");
             is_sound(&store);
         }
-        place.fold_log();
+        place.checkpoint_wal();
         let older = std::fs::read(place.index()).unwrap();
 
         std::fs::write(place.index(), &newer).unwrap();
@@ -328,7 +328,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
                 .unwrap();
         }
         drop(store);
-        place.fold_log();
+        place.checkpoint_wal();
 
         std::fs::write(place.index(), &older).unwrap();
         let store = days(40);
@@ -357,7 +357,7 @@ fn packing_does_not_make_a_body_younger() {
     create(&store, "p");
     store.settle(|_| ()).unwrap();
     drop(store);
-    place.fold_log();
+    place.checkpoint_wal();
     let older = std::fs::read(place.index()).unwrap();
     let store = place.open();
     let versions: Vec<_> = (0..10)
@@ -380,7 +380,7 @@ fn packing_does_not_make_a_body_younger() {
     place.open().backup(&backup, |_| ()).unwrap();
     std::fs::remove_dir_all(place.path().join("blobs")).unwrap();
     std::fs::rename(backup.join("blobs"), place.path().join("blobs")).unwrap();
-    place.fold_log();
+    place.checkpoint_wal();
     std::fs::write(place.index(), &older).unwrap();
     let collect = |on: i64| {
         let options = GcOptions::new().repack(true);

@@ -28,7 +28,7 @@ fn commit(store: &Store, prompt: PromptId, body: Value) -> Version {
 }
 
 #[test]
-fn a_difference_has_its_sides_and_a_verdict() {
+fn a_diff_has_both_sides_and_a_verdict() {
     let store = Store::in_memory().unwrap();
     let (prompt, first) = create(&store, "p", body(&["Hi {{hc:name:string}}"]));
     let second = commit(&store, prompt, body(&["Hello {{hc:name:string}}"]));
@@ -83,7 +83,7 @@ fn a_difference_has_its_sides_and_a_verdict() {
 }
 
 #[test]
-fn the_variables_of_partials_count() {
+fn a_diff_includes_the_variables_of_partials() {
     let store = Store::in_memory().unwrap();
     let (signature, _) = create(&store, "signature", body(&["Yours, {{hc:author:string}}"]));
     let (prompt, first) = create(&store, "letter", body(&["Dear all"]));
@@ -101,7 +101,7 @@ fn the_variables_of_partials_count() {
 }
 
 #[test]
-fn environments_differ_where_bodies_do() {
+fn environments_differ_if_their_bodies_do() {
     let store = Store::in_memory().unwrap();
     let (differs, first) = create(&store, "differs", body(&["a"]));
     let second = commit(&store, differs, body(&["b"]));
@@ -148,7 +148,7 @@ fn origins(store: &Store, version: &Version) -> Vec<String> {
 }
 
 #[test]
-fn blame_goes_back_from_base_to_base() {
+fn blame_follows_bases() {
     let store = Store::in_memory().unwrap();
     let (prompt, first) = create(&store, "p", body(&["one", "two"]));
     let second = commit(&store, prompt, body(&["two", "three", "one"]));
@@ -205,11 +205,15 @@ fn blame_goes_back_from_base_to_base() {
 
     let before = origins(&store, &third);
     store.delete_version(second.id).unwrap();
-    assert_eq!(origins(&store, &third), before, "deleted, and still known");
+    assert_eq!(
+        origins(&store, &third),
+        before,
+        "blame changed after a base was deleted"
+    );
 }
 
 #[test]
-fn blame_goes_no_further_than_the_bodies_that_are_kept() {
+fn blame_stops_at_collected_bodies() {
     let place = Place::new();
     let store = place.create();
     let (prompt, _) = create(&store, "p", body(&["one"]));

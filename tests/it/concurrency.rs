@@ -29,7 +29,7 @@ fn two_handles(place: &Place) -> [Store; 2] {
 }
 
 #[test]
-fn every_number_is_given_once() {
+fn every_number_is_assigned_once() {
     const EACH: u32 = 10;
     let place = Place::new();
     let handles = two_handles(&place);
@@ -45,7 +45,7 @@ fn every_number_is_given_once() {
     let expected: Vec<_> = (1..=THREADS * EACH)
         .map(|minor| VersionNumber::new(1, minor))
         .collect();
-    assert_eq!(given, expected, "a number was lost or given twice");
+    assert_eq!(given, expected, "a number was lost or assigned twice");
     let kept = handles[0]
         .versions("shared", &VersionFilter::default(), None, usize::MAX)
         .unwrap();
@@ -56,7 +56,7 @@ fn every_number_is_given_once() {
 /// Each move advances the environment by one version from where the thread saw it. The number of
 /// successful moves equals the number of steps, unless a move overwrote another one unseen.
 #[test]
-fn no_move_of_a_pointer_is_lost() {
+fn no_move_of_an_environment_is_lost() {
     const VERSIONS: u32 = 60;
     let place = Place::new();
     let handles = two_handles(&place);
@@ -83,7 +83,7 @@ fn no_move_of_a_pointer_is_lost() {
     assert_eq!(moved.into_inner(), VERSIONS, "a move overwrote another one");
     assert!(
         refused.into_inner() > 0,
-        "the threads never met, and nothing was tested"
+        "no moves conflicted, so nothing was tested"
     );
     is_sound(&handles[0]);
 }
@@ -164,7 +164,7 @@ fn readers_see_whole_operations_only() {
                     );
                     let resolved = reader
                         .resolve((prompt, "a".parse::<promptbook::EnvironmentName>().unwrap()));
-                    assert!(resolved.is_ok(), "a visible version always has its body");
+                    assert!(resolved.is_ok(), "a visible version has no body");
                     seen.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -182,7 +182,7 @@ fn readers_see_whole_operations_only() {
             passing = made.unwrap().prompt.id;
         }
     });
-    assert!(seen.into_inner() > 0, "nobody read");
+    assert!(seen.into_inner() > 0, "no reader ran");
     is_sound(&writer);
 }
 
@@ -219,7 +219,7 @@ fn two_stores_on_one_directory_see_each_other_at_once() {
 /// Commits, checkpoints and garbage collection run at the same time, on bodies that are added and
 /// removed. No version is ever without its body.
 #[test]
-fn collecting_never_takes_a_body_that_is_used() {
+fn garbage_collection_never_removes_a_used_body() {
     let place = Place::new();
     let handles = two_handles(&place);
     let done = AtomicBool::new(false);

@@ -31,7 +31,7 @@ fn filled() -> Place {
     store.record_inputs(id, "request", inputs, None).unwrap();
     drop(store);
     place.sql("VACUUM");
-    place.fold_log();
+    place.checkpoint_wal();
     place
 }
 
@@ -82,14 +82,14 @@ fn is_named(place: &Place, what: &str) {
             verified(place.path())
         }
     };
-    assert!(!report.is_clean(), "{what}: nothing is found");
+    assert!(!report.is_clean(), "{what}: no violation was found");
     let names = |violation: &Violation| match violation {
         Violation::Index { detail } => PARTS.iter().any(|part| detail.contains(part)),
         _ => true,
     };
     let named = report.violations.iter().any(names);
     assert!(named, "{what}: {:#?}", report.violations);
-    let made = Store::create(place.path()).expect_err("a store was made over another");
+    let made = Store::create(place.path()).expect_err("a store was created over another one");
     assert!(!matches!(made, Error::NotAStore { .. }), "{what}: {made}");
 }
 
@@ -154,7 +154,7 @@ fn an_older_index_beside_a_newer_log_is_named() {
         create(&store, &format!("q{number}"));
     }
     drop(store);
-    place.fold_log();
+    place.checkpoint_wal();
     let store = place.open();
     for number in 0..5 {
         commit(&store, "p9", number);
@@ -194,7 +194,7 @@ fn bodies_are_verified_without_an_index() {
 
 /// If one body cannot be read, the others are still verified.
 #[test]
-fn a_body_that_is_no_file_is_named() {
+fn a_body_that_is_a_directory_is_named() {
     let place = filled();
     let store = place.open();
     let blobs = ["p3", "p4"].map(|name| store.version(name).unwrap().blob);
@@ -215,7 +215,7 @@ fn a_body_that_is_no_file_is_named() {
 
 /// Another program's database, or a file that is not a database, is not a store.
 #[test]
-fn what_never_was_a_store_is_not_a_damaged_one() {
+fn files_that_never_were_a_store_are_not_reported_as_corrupt() {
     let place = Place::new();
     fs::write(place.index(), "[database]\n".repeat(100)).unwrap();
     let opened = place.open_read_only().unwrap_err();

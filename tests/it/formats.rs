@@ -16,7 +16,7 @@ pub fn unreleased() -> Place {
 }
 
 #[test]
-fn a_store_of_an_unreleased_build_is_refused_and_stays_as_it_is() {
+fn a_store_of_an_unreleased_build_is_refused_unchanged() {
     let place = unreleased();
     let index = place.path().join("index.db");
     let before = fs::read(&index).unwrap();

@@ -54,7 +54,11 @@ fn never_stale(readers: &[&Store], id: PromptId, write: impl FnOnce(&AtomicU32))
             let least = acknowledged.load(Ordering::Acquire);
             let found = store.resolve(production.clone()).unwrap();
             is_fresh(found.version.number.minor, least);
-            assert_eq!(found.body.id(), found.version.blob, "another body");
+            assert_eq!(
+                found.body.id(),
+                found.version.blob,
+                "the body is not the version's"
+            );
             if last {
                 break;
             }
@@ -68,11 +72,15 @@ fn never_stale(readers: &[&Store], id: PromptId, write: impl FnOnce(&AtomicU32))
         }
         write(&acknowledged);
     });
-    assert_eq!(acknowledged.into_inner(), MOVES, "the pointer moved on");
+    assert_eq!(
+        acknowledged.into_inner(),
+        MOVES,
+        "not every move was acknowledged"
+    );
 }
 
 #[test]
-fn threads_of_one_store_in_memory() {
+fn threads_of_a_store_in_memory_read_no_stale_answer() {
     let store = Store::in_memory().unwrap();
     let id = with_versions(&store);
     never_stale(&[&store], id, |acknowledged| {
@@ -83,7 +91,7 @@ fn threads_of_one_store_in_memory() {
 }
 
 #[test]
-fn threads_of_two_handles() {
+fn threads_of_two_handles_read_no_stale_answer() {
     let place = Place::new();
     let writer = place.create();
     let id = with_versions(&writer);
@@ -97,7 +105,7 @@ fn threads_of_two_handles() {
 
 #[cfg(unix)]
 #[test]
-fn another_process() {
+fn readers_see_the_moves_of_another_process() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
 
@@ -105,7 +113,7 @@ fn another_process() {
     let store = place.create();
     let id = with_versions(&store);
     let this = std::env::current_exe().unwrap();
-    let check = "freshness::the_other_process";
+    let check = "freshness::move_the_environment";
     let mut child = crate::child::command(&this, &[], check, place.path());
     let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
     let told = BufReader::new(child.stdout.take().unwrap());
@@ -124,8 +132,8 @@ const ACKNOWLEDGED: &str = "acknowledged ";
 #[cfg(unix)]
 #[test]
 #[ignore = "run by the test above, as another process"]
-#[allow(clippy::print_stdout, reason = "it tells its parent")]
-fn the_other_process() {
+#[allow(clippy::print_stdout, reason = "the parent process reads the output")]
+fn move_the_environment() {
     let store = crate::child::store();
     let id = store.prompt("shared").unwrap().id;
     println!(); // Ends the line with the name of the test.
@@ -134,7 +142,7 @@ fn the_other_process() {
 
 /// Every kind of cached answer, and each kind of change that invalidates it.
 #[test]
-fn every_change_reaches_every_answer() {
+fn every_change_invalidates_every_cached_answer() {
     let place = Place::new();
     let writer = place.create();
     let id = create(&writer, "shared").prompt.id;
@@ -150,7 +158,7 @@ fn every_change_reaches_every_answer() {
     };
     let gone = |spec: &str| {
         let twice = [reader.version(spec), reader.version(spec)];
-        assert!(twice.iter().all(Result::is_err), "{spec} is still there");
+        assert!(twice.iter().all(Result::is_err), "{spec} is still found");
     };
     let all = ["", "@latest", "@^1", "@1.*"].map(|selector| format!("shared{selector}"));
     let by_id = format!("id:{id}");
@@ -171,7 +179,7 @@ fn every_change_reaches_every_answer() {
     assert_eq!(
         environments,
         ["staging".parse().unwrap()],
-        "a pointer to it"
+        "the new environment is missing"
     );
     assert_eq!(numbered("shared@staging"), 1);
     point("1.0").unwrap();

@@ -31,7 +31,7 @@ fn frozen(store: &Store) -> Frozen {
 }
 
 #[test]
-fn a_file_that_is_compiled_in_is_read() {
+fn an_embedded_frozen_file_is_read() {
     let golden = Frozen::from_static(GOLDEN).unwrap();
     assert_eq!(golden.environment(), &EnvironmentName::production());
     assert_eq!(golden.as_bytes(), GOLDEN);
@@ -89,7 +89,7 @@ fn a_file_that_is_compiled_in_is_read() {
 }
 
 #[test]
-fn an_id_and_a_name_that_are_one_text_are_told_apart() {
+fn an_id_and_an_equal_name_are_distinguished() {
     let store = Store::in_memory().unwrap();
     with_id(&store, "twinsA", "other", body("a"));
     with_id(&store, "twinsB", "twinsA", body("b"));
@@ -110,7 +110,7 @@ fn an_id_and_a_name_that_are_one_text_are_told_apart() {
 }
 
 #[test]
-fn every_byte_that_is_altered_is_noticed() {
+fn every_altered_byte_is_detected() {
     let place = Place::new();
     let path = place.path().join("f");
     for at in 0..GOLDEN.len() {
@@ -145,7 +145,7 @@ fn every_byte_that_is_altered_is_noticed() {
 }
 
 #[test]
-fn bodies_without_partials_stay_as_they_are_stored() {
+fn bodies_without_partials_are_frozen_unchanged() {
     let place = Place::new();
     for store in [Store::in_memory().unwrap(), place.create()] {
         let stored = "\n{ \"seed\": 1.50, \"a\": 1, \"a\": 2,\n\"messages\": [{\"content\": \"\\u0041 {{hc:x:y}}\"}] }\n\n";
@@ -158,7 +158,7 @@ fn bodies_without_partials_stay_as_they_are_stored() {
         assert_eq!(
             frozen.prompts().len(),
             1,
-            "a prompt that is not in production"
+            "a prompt outside production was frozen"
         );
         assert_eq!(frozen.get("plain").unwrap().text(), stored);
         assert_eq!(
@@ -173,7 +173,7 @@ fn bodies_without_partials_stay_as_they_are_stored() {
 }
 
 #[test]
-fn what_cannot_be_frozen_is_named_for_all_prompts() {
+fn a_refused_freeze_names_all_problems() {
     let store = Store::in_memory().unwrap();
     with_id(
         &store,
@@ -207,7 +207,7 @@ fn what_cannot_be_frozen_is_named_for_all_prompts() {
 }
 
 #[test]
-fn a_lock_tells_what_moved() {
+fn a_lockfile_reports_what_changed() {
     let store = Store::in_memory().unwrap();
     with_id(&store, "tone00", "tone", body("Be brief."));
     with_id(
@@ -229,7 +229,10 @@ fn a_lock_tells_what_moved() {
     assert!(told(&before).is_empty());
 
     commit(&store, "tone", "Be warm.");
-    assert!(told(&before).is_empty(), "nothing points to it");
+    assert!(
+        told(&before).is_empty(),
+        "no environment points to the new version"
+    );
     store
         .set_environment("tone", "staging", "1.1", Expected::Any)
         .unwrap();
@@ -260,7 +263,7 @@ fn a_lock_tells_what_moved() {
     }
     assert!(
         told(&before).is_empty(),
-        "all is as it was, and so is the file"
+        "the environments are restored, but the lockfile differs"
     );
     commit(&store, "tone", "Be kind.");
     store
@@ -268,13 +271,17 @@ fn a_lock_tells_what_moved() {
         .unwrap();
     assert_ne!(frozen(&store), file_then);
     let view = store.at(then).unwrap();
-    assert_eq!(view.freeze("production").unwrap(), file_then, "as it was");
+    assert_eq!(
+        view.freeze("production").unwrap(),
+        file_then,
+        "the historical view freezes another file"
+    );
 }
 
 /// Two prompts that always move together are never frozen at different versions, and a body is
 /// never combined with another state's partial.
 #[test]
-fn all_is_of_one_moment() {
+fn a_frozen_file_is_a_consistent_snapshot() {
     const MOVES: u32 = 150;
     let place = Place::new();
     let store = place.create();

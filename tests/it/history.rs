@@ -73,7 +73,7 @@ fn reads(view: &View) -> Vec<String> {
 }
 
 /// Returns the result of every read except the times of moves: an undo counts as a move.
-fn reads_but_moments_of_moves(view: &View) -> Vec<String> {
+fn reads_without_move_times(view: &View) -> Vec<String> {
     let mut lines = reads(view);
     for line in &mut lines {
         if let Some(at) = line.find(", moved_at: ") {
@@ -121,29 +121,29 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_view_of_the_past_reads_as_the_store_did(ops in ops()) {
+    fn a_historical_view_reads_as_the_store_did(ops in ops()) {
         for mut stage in stages() {
             let played = play(&mut stage, &ops, reads);
             for (number, then) in &played {
                 let view = stage.store().at(*number).unwrap();
                 prop_assert_eq!(&reads(&view), then, "as of operation {}", number);
-                prop_assert_eq!(&reads(&view), then, "once more");
+                prop_assert_eq!(&reads(&view), then, "second read");
             }
         }
     }
 
     #[test]
-    fn everything_taken_back_in_order_gives_the_store_of_before(ops in ops()) {
+    fn undoing_everything_in_order_restores_each_earlier_state(ops in ops()) {
         for mut stage in stages() {
-            let played = play(&mut stage, &ops, reads_but_moments_of_moves);
+            let played = play(&mut stage, &ops, reads_without_move_times);
             let store = stage.store();
             let end = last(store);
             for number in (1..=end).rev() {
                 let undone = store.undo(number).unwrap();
                 prop_assert_eq!(&undone.content.undoes, &[number]);
                 if let Some(then) = played.get(&(number - 1)) {
-                    let now = reads_but_moments_of_moves(store);
-                    prop_assert_eq!(&now, then, "operation {} taken back", number);
+                    let now = reads_without_move_times(store);
+                    prop_assert_eq!(&now, then, "operation {} undone", number);
                 }
             }
             is_sound(store);
@@ -151,8 +151,8 @@ proptest! {
             for number in 1..=end {
                 store.undo(2 * end + 1 - number).unwrap();
                 if let Some(then) = played.get(&number) {
-                    let now = reads_but_moments_of_moves(store);
-                    prop_assert_eq!(&now, then, "operation {} brought again", number);
+                    let now = reads_without_move_times(store);
+                    prop_assert_eq!(&now, then, "operation {} redone", number);
                 }
             }
             is_sound(store);
@@ -160,9 +160,9 @@ proptest! {
     }
 
     #[test]
-    fn the_newest_is_taken_back_until_nothing_is_left(ops in ops()) {
+    fn undo_newest_restores_the_empty_store(ops in ops()) {
         for mut stage in stages() {
-            let played = play(&mut stage, &ops, reads_but_moments_of_moves);
+            let played = play(&mut stage, &ops, reads_without_move_times);
             let store = stage.store();
             let end = last(store);
             for number in (1..=end).rev() {
@@ -170,13 +170,13 @@ proptest! {
                 prop_assert_eq!(undone.content.undoes, [number]);
             }
             prop_assert_eq!(store.undo_newest().unwrap(), None);
-            prop_assert_eq!(&reads_but_moments_of_moves(store), &played[&0]);
+            prop_assert_eq!(&reads_without_move_times(store), &played[&0]);
         }
     }
 
     /// Undoes operations one after the other, undos included, alone or with their dependents.
     #[test]
-    fn the_store_is_what_the_operations_in_effect_make_of_it(
+    fn the_store_has_the_state_of_the_operations_in_effect(
         ops in ops(),
         picks in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..12),
     ) {
@@ -194,7 +194,7 @@ proptest! {
                     "{:?}",
                     refused
                 );
-                prop_assert_eq!(made_of(store), held_by(store), "operation {} taken back", number);
+                prop_assert_eq!(expected_prompts(store), actual_prompts(store), "operation {} undone", number);
             }
             is_sound(store);
             while store.undo_newest().unwrap().is_some() {}
@@ -205,7 +205,7 @@ proptest! {
     /// Any operation, in any order, is either undone, alone or with its dependents, or refused
     /// without a change. An undo can itself be undone.
     #[test]
-    fn what_is_taken_back_can_be_brought_again(
+    fn every_undo_can_be_undone(
         ops in ops(),
         picks in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..12),
     ) {
@@ -214,14 +214,14 @@ proptest! {
             let store = stage.store();
             for (pick, with_later) in &picks {
                 let number = pick.index(usize::try_from(last(store)).unwrap()) as u64 + 1;
-                let before = reads_but_moments_of_moves(store);
+                let before = reads_without_move_times(store);
                 let end = last(store);
                 match undo(store, number, *with_later) {
                     Ok(undone) => {
                         prop_assert!(undone.content.undoes.contains(&number));
                         is_sound(store);
                         store.undo(&undone).unwrap();
-                        prop_assert_eq!(&reads_but_moments_of_moves(store), &before);
+                        prop_assert_eq!(&reads_without_move_times(store), &before);
                         if *with_later {
                             // Leaves an undone operation in the history.
                             store.undo_newest().unwrap();
@@ -244,7 +244,7 @@ proptest! {
 }
 
 /// The name, tags, live versions and environments of a prompt.
-type Line = (
+type PromptSummary = (
     String,
     Vec<String>,
     BTreeSet<VersionId>,
@@ -253,7 +253,7 @@ type Line = (
 
 /// Returns the prompts that result from the operations in effect: those that were not undone, or
 /// were redone.
-fn made_of(store: &Store) -> BTreeMap<PromptId, Line> {
+fn expected_prompts(store: &Store) -> BTreeMap<PromptId, PromptSummary> {
     let newest_first = store
         .operations(&OperationFilter::default(), None, usize::MAX)
         .unwrap();
@@ -265,7 +265,7 @@ fn made_of(store: &Store) -> BTreeMap<PromptId, Line> {
             in_effect.push(operation);
         }
     }
-    let mut lines: BTreeMap<PromptId, Line> = BTreeMap::new();
+    let mut lines: BTreeMap<PromptId, PromptSummary> = BTreeMap::new();
     let done = in_effect.iter().rev();
     let changes = done.filter(|operation| operation.content.undoes.is_empty());
     for change in changes.flat_map(|operation| &operation.content.changes) {
@@ -308,13 +308,13 @@ fn made_of(store: &Store) -> BTreeMap<PromptId, Line> {
                     None => pointers.remove(name.as_str()),
                 };
             }
-            other => panic!("only an undo does this: {other:?}"),
+            other => panic!("a change that only an undo makes: {other:?}"),
         }
     }
     lines
 }
 
-fn held_by(store: &Store) -> BTreeMap<PromptId, Line> {
+fn actual_prompts(store: &Store) -> BTreeMap<PromptId, PromptSummary> {
     let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX);
     let lines = prompts.unwrap().into_iter().map(|prompt| {
         let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX);
@@ -347,7 +347,7 @@ fn number_of(view: &View, spec: &str) -> String {
 }
 
 #[test]
-fn an_operation_that_others_stand_on_is_taken_back_with_them() {
+fn an_operation_is_undone_with_its_dependents() {
     both(|store| {
         create(store, "greeting"); // 1
         commit(store, "greeting", "one"); // 2
@@ -359,7 +359,11 @@ fn an_operation_that_others_stand_on_is_taken_back_with_them() {
             Err(Error::StoodOn { operation, later }) if operation == number => later,
             other => panic!("{other:?}"),
         };
-        assert_eq!(stood_on(2), [3, 5], "a base, and a pointer; not the name");
+        assert_eq!(
+            stood_on(2),
+            [3, 5],
+            "its dependents are a later version and an environment, not the rename"
+        );
         assert_eq!(stood_on(1), [2, 3, 4, 5]);
         assert_eq!(last(store), 5);
 
@@ -381,13 +385,17 @@ fn an_operation_that_others_stand_on_is_taken_back_with_them() {
         assert_eq!(number_of(store, "hello@production"), "1.1");
         assert_eq!(number_of(store, "hello"), "1.2");
         let next = commit(store, "hello", "three");
-        assert_eq!(next.number.to_string(), "1.3", "a number given twice");
+        assert_eq!(
+            next.number.to_string(),
+            "1.3",
+            "a number was assigned twice"
+        );
     });
 }
 
 /// The effects of an undo on later operations disappear with those operations.
 #[test]
-fn an_undo_of_later_operations_stands_on_nothing() {
+fn an_undo_of_later_operations_depends_on_nothing() {
     both(|store| {
         create(store, "p"); // 1
         let set = store.set_environment("p", "staging", "1.0", Expected::Any);
@@ -404,7 +412,7 @@ fn an_undo_of_later_operations_stands_on_nothing() {
 
 /// A version that was deleted and collected does not prevent an undo of earlier operations.
 #[test]
-fn what_would_be_deleted_again_needs_no_body() {
+fn a_collected_version_does_not_prevent_an_undo_before_it() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p"); // 1
@@ -425,7 +433,7 @@ fn what_would_be_deleted_again_needs_no_body() {
 }
 
 #[test]
-fn a_release_of_several_pointers_is_taken_back_as_one() {
+fn a_release_of_several_environments_is_undone_as_one() {
     both(|store| {
         for name in ["a", "b"] {
             create(store, name);
@@ -461,7 +469,7 @@ fn a_release_of_several_pointers_is_taken_back_as_one() {
 }
 
 #[test]
-fn a_pointer_that_was_removed_leaves_a_gap() {
+fn a_removed_environment_leaves_a_gap_in_its_log() {
     both(|store| {
         create(store, "a");
         let removed = store.remove_environment("a", "production", Expected::Any);
@@ -476,7 +484,7 @@ fn a_pointer_that_was_removed_leaves_a_gap() {
 }
 
 #[test]
-fn a_pointer_that_comes_back_in_one_operation_has_not_moved() {
+fn an_environment_that_returns_within_one_operation_has_not_moved() {
     both(|store| {
         create(store, "p");
         commit(store, "p", "two");
@@ -492,7 +500,7 @@ fn a_pointer_that_comes_back_in_one_operation_has_not_moved() {
 }
 
 #[test]
-fn a_name_is_taken_back_and_the_tags_stay() {
+fn undoing_a_rename_keeps_later_tags() {
     both(|store| {
         create(store, "old");
         store.rename("old", "new").unwrap();
@@ -503,7 +511,7 @@ fn a_name_is_taken_back_and_the_tags_stay() {
 }
 
 #[test]
-fn a_deleted_version_comes_back_as_long_as_its_body_is_kept() {
+fn a_deleted_version_can_be_restored_until_its_body_is_collected() {
     let place = Place::new();
     let now = std::sync::Arc::new(std::sync::Mutex::new(
         "2025-06-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap(),
@@ -537,7 +545,7 @@ fn a_deleted_version_comes_back_as_long_as_its_body_is_kept() {
     assert_eq!(
         then.version(version.id).unwrap(),
         version,
-        "what is known of it"
+        "the metadata of a collected version"
     );
     match then.resolve(version.id) {
         Err(Error::BodyCollected { blob }) => assert_eq!(blob, version.blob),
@@ -552,7 +560,7 @@ fn prompt(store: &Store, name: &str, body: Value) {
 }
 
 #[test]
-fn a_view_of_the_past_fills_partials_as_they_were() {
+fn a_historical_view_fills_partials_of_that_time() {
     both(|store| {
         let tone = |text: &str| json!({"messages": [{"role": "system", "content": text}]});
         let new = NewPrompt::new("tone", tone("Be brief, {{hc:name:string}}.")).unwrap();
@@ -588,7 +596,7 @@ fn a_view_of_the_past_fills_partials_as_they_were() {
 }
 
 #[test]
-fn moments_are_times_numbers_and_ids() {
+fn a_view_is_selected_by_time_number_or_id() {
     let start = "2025-06-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
     let calls = std::sync::atomic::AtomicI32::new(0);
     let options = StoreOptions::new().clock(move || {
@@ -630,7 +638,7 @@ fn moments_are_times_numbers_and_ids() {
 /// A clock that was ahead for one operation hides no later operation, and a clock that was behind
 /// hides no earlier one.
 #[test]
-fn a_time_is_after_the_last_operation_that_was_made_by_it() {
+fn a_view_at_a_time_includes_the_last_operation_made_by_then() {
     let place = Place::new();
     let now = Arc::new(Mutex::new(DateTime::<Utc>::UNIX_EPOCH));
     let clock = Arc::clone(&now);
@@ -673,7 +681,7 @@ fn a_time_is_after_the_last_operation_that_was_made_by_it() {
         assert_eq!(
             then.prompt_count().unwrap(),
             4,
-            "numbers alone are the order"
+            "the operations are not ordered by number"
         );
         is_sound(&store);
     }

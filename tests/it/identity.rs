@@ -27,7 +27,7 @@ fn swap(directory: &Path) {
 fn is_unavailable<T: std::fmt::Debug>(answer: Result<T, Error>) {
     match answer {
         Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}"),
-        Ok(answer) => panic!("it was answered: {answer:?}"),
+        Ok(answer) => panic!("the call was not refused: {answer:?}"),
     }
 }
 
@@ -143,7 +143,7 @@ fn a_removed_log_refuses_the_earlier_handle() {
 }
 
 #[test]
-fn answers_from_memory_end_within_two_seconds_of_a_swap() {
+fn cached_answers_end_within_two_seconds_of_a_swap() {
     let (directory, store) = two();
     drop(store);
     let reader = StoreOptions::new()
@@ -201,7 +201,7 @@ fn a_store_and_its_index_may_be_links() {
     create(&store, "greeting");
     drop(store);
     fs::create_dir(at("data")).unwrap();
-    Place::fold_log_of(&at("real"));
+    Place::checkpoint_wal_of(&at("real"));
     fs::rename(at("real/index.db"), at("data/elsewhere.db")).unwrap();
     std::os::unix::fs::symlink("../data/elsewhere.db", at("real/index.db")).unwrap();
     std::os::unix::fs::symlink("real", at("link")).unwrap();
@@ -213,7 +213,7 @@ fn a_store_and_its_index_may_be_links() {
     assert!(at("data/elsewhere.db-wal").exists());
     assert!(
         at("data/write.lock").exists(),
-        "the lock is beside the index"
+        "there is no lock beside the index"
     );
     // A link that is changed to another target does not redirect the handle.
     fs::remove_file(at("link")).unwrap();
@@ -315,5 +315,5 @@ fn a_backup_is_of_one_directory_while_two_change_places() {
         }
         made
     });
-    assert!(made > 0, "none was made");
+    assert!(made > 0, "no backup succeeded");
 }

@@ -47,7 +47,7 @@ impl Documents {
             assert_eq!(read.unwrap(), "mine", "{what}: {name}");
         }
         let entries = fs::read_dir(self.path()).unwrap();
-        assert_eq!(entries.count(), 5, "{what}: something was added");
+        assert_eq!(entries.count(), 5, "{what}: a file was added");
     }
 }
 
@@ -63,7 +63,7 @@ fn told(error: &Error) -> String {
 }
 
 fn is_refused<T>(answer: Result<T, Error>, link: &Path) {
-    let error = answer.err().expect("refused");
+    let error = answer.err().expect("the call was not refused");
     let (told, link) = (told(&error), link.display().to_string());
     assert!(told.contains(&format!("{link} is a link")), "{told}");
 }
@@ -83,7 +83,7 @@ fn each_change(place: &Place) -> [(&'static str, Result<(), Error>); 4] {
 
 /// As after a move to another disk, or in a store from an untrusted source.
 #[test]
-fn nothing_is_swept_through_a_linked_tmp() {
+fn nothing_is_removed_through_a_linked_tmp() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
@@ -197,7 +197,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 
 /// Only files with names that a store assigns are removed.
 #[test]
-fn what_no_store_made_stays() {
+fn files_that_no_store_created_stay() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
@@ -226,7 +226,7 @@ fn what_no_store_made_stays() {
 
 /// A killed backup or restore leaves a directory, which garbage collection removes.
 #[test]
-fn what_a_killed_backup_left_is_swept() {
+fn leftovers_of_a_killed_backup_are_removed() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
@@ -240,7 +240,7 @@ fn what_a_killed_backup_left_is_swept() {
 
 /// While a backup is being made, nothing of it is collected, and its temporary directory stays.
 #[test]
-fn a_backup_that_is_being_made_is_not_swept() {
+fn garbage_collection_leaves_a_backup_in_progress() {
     let place = Place::new();
     let store = place.create();
     let imported = store.batch(|batch| {
@@ -269,7 +269,7 @@ fn a_backup_that_is_being_made_is_not_swept() {
 
 /// The other leftovers are removed, and bodies are packed; the error is returned at the end.
 #[test]
-fn one_that_cannot_be_swept_keeps_nothing_from_being_done() {
+fn one_leftover_that_cannot_be_removed_does_not_stop_the_rest() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
@@ -292,9 +292,16 @@ fn one_that_cannot_be_swept_keeps_nothing_from_being_done() {
     let _socket = std::os::unix::net::UnixListener::bind(tmp.join(".tmpB")).unwrap();
     let error = store.collect_garbage(Duration::ZERO).unwrap_err();
     assert!(error.to_string().contains(".tmpB"), "{}", told(&error));
-    assert_eq!(fs::read_dir(&tmp).unwrap().count(), 1, "the rest is swept");
+    assert_eq!(
+        fs::read_dir(&tmp).unwrap().count(),
+        1,
+        "the other leftovers were not removed"
+    );
     let usage = store.stats().unwrap().bodies;
-    assert_eq!(usage.packed_bodies, 10, "what is dead went from packs");
+    assert_eq!(
+        usage.packed_bodies, 10,
+        "unreferenced bodies are still in the pack"
+    );
     fs::remove_file(tmp.join(".tmpB")).unwrap();
     store.collect_garbage(Duration::ZERO).unwrap();
     is_sound(&store);

@@ -33,7 +33,7 @@ fn appears(file: &Path) -> bool {
 /// While a garbage collection may be about to remove a file, that file must not be created and its
 /// journal row must not be deleted.
 #[test]
-fn settling_waits_for_a_collection() {
+fn a_checkpoint_waits_for_garbage_collection() {
     let place = Place::new();
     let store = place.create();
     let collecting = lock_file(&place);
@@ -49,7 +49,7 @@ fn settling_waits_for_a_collection() {
         let nothing = (false, 1);
         assert_eq!(
             early, nothing,
-            "a file was made, or a journal row dropped, meanwhile"
+            "a file was created, or a journal row deleted, during the garbage collection"
         );
     });
     assert!(file.exists());
@@ -59,7 +59,7 @@ fn settling_waits_for_a_collection() {
 
 /// The same applies to the file that every body gets soon after its commit.
 #[test]
-fn writing_out_waits_for_a_collection() {
+fn writing_body_files_waits_for_garbage_collection() {
     let place = Place::new();
     let store = place.create();
     let collecting = lock_file(&place);
@@ -68,15 +68,15 @@ fn writing_out_waits_for_a_collection() {
     sleep(A_WHILE);
     assert!(
         !file.exists(),
-        "a file was made while a collection was under way"
+        "a file was created during the garbage collection"
     );
     collecting.unlock().unwrap();
-    assert!(appears(&file), "a body was given no file");
+    assert!(appears(&file), "no file was written for the body");
 }
 
 /// A file must not be removed while a checkpoint relies on it.
 #[test]
-fn collecting_waits_for_a_settling() {
+fn garbage_collection_waits_for_a_checkpoint() {
     let place = Place::new();
     let store = place.create();
     let version = create(&store, "greeting").version;
@@ -100,7 +100,7 @@ fn collecting_waits_for_a_settling() {
         assert_eq!(
             early,
             (true, true),
-            "a body or a leftover was removed meanwhile"
+            "a body or a leftover was removed during the checkpoint"
         );
         assert_eq!((collected.bodies, collected.leftovers), (1, 1));
         let text = store.resolve(again.id).unwrap().body.text().to_owned();

@@ -11,7 +11,7 @@ use crate::support::{Place, body, create, is_sound};
 /// The child may not create files larger than 512 KiB. Exceeding the limit is an error, not a
 /// signal.
 #[test]
-fn what_was_acknowledged_stays() {
+fn acknowledged_commits_survive_a_full_disk() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let limited = [
@@ -64,7 +64,7 @@ fn commit_until_there_is_no_room() {
             Err(error) => Some(error),
         }
     });
-    match error.expect("an end of the room") {
+    match error.expect("no commit failed") {
         // A handle whose flush failed retries nothing.
         Error::OutcomeUnknown { .. } => {
             let again = store.commit(NewVersion::new("greeting", body("again")).unwrap());
@@ -72,7 +72,10 @@ fn commit_until_there_is_no_room() {
             let read = store.resolve("greeting");
             assert!(matches!(read, Err(Error::Poisoned)), "{read:?}");
         }
-        Error::Backend(_) => assert!(store.resolve("greeting").is_ok(), "reads go on"),
+        Error::Backend(_) => assert!(
+            store.resolve("greeting").is_ok(),
+            "reads fail after a write that failed"
+        ),
         other => panic!("{other:?}"),
     }
 }
@@ -80,7 +83,7 @@ fn commit_until_there_is_no_room() {
 /// If several writers share a transaction, each acknowledgement is valid, whatever happened to the
 /// others.
 #[test]
-fn what_was_acknowledged_to_each_of_many_stays() {
+fn acknowledged_commits_of_many_threads_survive_a_full_disk() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let limited = [
@@ -96,7 +99,10 @@ fn what_was_acknowledged_to_each_of_many_stays() {
     ));
     let told = fs::read_to_string(place.path().join("acknowledged")).unwrap();
     let acknowledged: Vec<VersionId> = told.lines().map(|id| id.parse().unwrap()).collect();
-    assert!(acknowledged.len() > THREADS, "they hardly began");
+    assert!(
+        acknowledged.len() > THREADS,
+        "too few commits were acknowledged"
+    );
     let store = place.open();
     is_sound(&store);
     for id in &acknowledged {
@@ -108,7 +114,10 @@ fn what_was_acknowledged_to_each_of_many_stays() {
     // Of the failed commits, at most those of the last group may exist: their outcome is unknown.
     let found = usize::try_from(store.version_counts("greeting").unwrap().total).unwrap() - 1;
     let unknown = found - acknowledged.len();
-    assert!(unknown <= THREADS, "{unknown} that nobody was told of");
+    assert!(
+        unknown <= THREADS,
+        "{unknown} unacknowledged versions exist"
+    );
     let new = NewVersion::new("greeting", body("room again")).unwrap();
     store.commit(new).unwrap();
     is_sound(&store);
@@ -159,7 +168,7 @@ fn few_open_files_are_enough() {
     passes(command(
         &std::env::current_exe().unwrap(),
         &limited,
-        "no_room::settle_many_bodies",
+        "no_room::checkpoint_many_bodies",
         place.path(),
     ));
     is_sound(&place.open());
@@ -167,7 +176,7 @@ fn few_open_files_are_enough() {
 
 #[test]
 #[ignore = "run by the test above, with few open files"]
-fn settle_many_bodies() {
+fn checkpoint_many_bodies() {
     let store = store();
     let done = store.batch(|batch| {
         for number in 0..300 {

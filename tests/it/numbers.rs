@@ -68,7 +68,7 @@ const TAGS: [&str; 6] = [
 ];
 
 #[test]
-fn what_is_no_tag_is_rendered_byte_for_byte() {
+fn text_outside_tags_is_rendered_byte_for_byte() {
     let store = store();
     for (place, number) in NUMBERS.iter().enumerate() {
         let prompt = format!("body0{place}");
@@ -111,7 +111,7 @@ fn what_is_no_tag_is_rendered_byte_for_byte() {
 }
 
 #[test]
-fn a_body_without_tags_is_rendered_as_it_is() {
+fn a_body_without_tags_is_rendered_unchanged() {
     let store = store();
     let text =
         " {\"a\": [1.50, -0], \"messages\": [{\"content\": \"{{hc:a}} \\u007b\"}],\n\"a\":1E5} ";
@@ -158,7 +158,7 @@ fn integers_of_inputs_have_all_their_digits() {
 }
 
 #[test]
-fn bodies_that_differ_in_digits_are_told_apart() {
+fn bodies_that_differ_in_digits_are_different() {
     let store = store();
     create(&store, "number", FIRST);
     let first = store.version("number").unwrap();
@@ -304,7 +304,7 @@ fn a_response_format_is_compared_by_value() {
 }
 
 #[test]
-fn numbers_that_no_double_comes_near_are_refused_as_ever() {
+fn numbers_outside_the_range_of_f64_are_refused() {
     for number in ["1e400", "-1e309", "NaN", "01", "+1", ".5"] {
         assert!(
             Body::try_from(format!("{{\"a\": {number}}}")).is_err(),

@@ -169,7 +169,7 @@ fn a_store_that_is_moved_while_open_loses_nothing() {
 }
 
 #[test]
-fn names_of_any_script_are_names() {
+fn names_in_any_script_are_accepted() {
     let place = Place::new();
     let store = place.create();
     let names = [
@@ -211,7 +211,7 @@ fn names_of_any_script_are_names() {
 
 /// Operations are ordered by number, whatever the clock says.
 #[test]
-fn a_clock_that_goes_backwards_orders_nothing() {
+fn a_clock_that_goes_backwards_does_not_change_the_order() {
     let place = Place::new();
     let hours = AtomicI64::new(500_000);
     let clock = move || {
@@ -263,14 +263,14 @@ fn few_open_files_are_enough() {
     child::passes(child::command(
         &this,
         &wrapper,
-        "odd::few_files",
+        "odd::use_a_store_with_few_open_files",
         place.path(),
     ));
 }
 
 #[test]
 #[ignore = "run by the test above, with 64 files"]
-fn few_files() {
+fn use_a_store_with_few_open_files() {
     let directory = child::directory();
     let mut stores = Vec::new();
     let told = loop {

@@ -17,24 +17,24 @@ fn no_way_opens(place: &Place) {
 }
 
 #[test]
-fn a_directory_without_a_store_is_none() {
+fn a_directory_without_a_store_does_not_open() {
     let place = Place::new();
     no_way_opens(&place);
     let missing = place.path().join("missing");
     is_no_store(Store::open(&missing));
-    assert!(!missing.exists(), "opening made something");
+    assert!(!missing.exists(), "opening created a directory");
     let file = place.path().join("file");
     fs::write(&file, "text").unwrap();
     is_no_store(Store::open(&file));
     assert_eq!(
         fs::read_dir(place.path()).unwrap().count(),
         1,
-        "opening left something"
+        "opening created a file"
     );
 }
 
 #[test]
-fn a_store_is_made_where_there_is_none() {
+fn a_store_is_created_only_if_none_exists() {
     let place = Place::new();
     let deep = place.path().join("a").join("b").join("store");
     let store = Store::create(&deep).unwrap();
@@ -46,14 +46,14 @@ fn a_store_is_made_where_there_is_none() {
     assert_eq!(
         opened.prompt_count().unwrap(),
         1,
-        "open_or_create made a new store of an old one"
+        "open_or_create replaced an existing store"
     );
     let made = Store::open_or_create(place.path().join("new")).unwrap();
     assert_eq!(made.prompt_count().unwrap(), 0);
 }
 
 #[test]
-fn a_store_keeps_what_it_was_made_with() {
+fn a_store_keeps_the_settings_of_its_creation() {
     let place = Place::new();
     let made = StoreOptions::new().first_version(0, 0).policy(Policy::Free);
     let settings = made.create(place.path()).unwrap().settings();
@@ -65,9 +65,13 @@ fn a_store_keeps_what_it_was_made_with() {
     assert_eq!(
         opened.policy(),
         Policy::Enforced,
-        "another policy is the handle's"
+        "the handle does not use its own policy"
     );
-    assert_eq!(place.open().policy(), Policy::Free, "and is not kept");
+    assert_eq!(
+        place.open().policy(),
+        Policy::Free,
+        "the handle's policy was stored"
+    );
     assert_eq!(create(&opened, "p").version.number.to_string(), "0.0");
 }
 
@@ -97,7 +101,7 @@ fn another_kind_of_file_is_no_store() {
         assert_eq!(
             fs::read_to_string(place.index()).unwrap(),
             content,
-            "it was altered"
+            "the file was altered"
         );
     }
 }
@@ -105,7 +109,7 @@ fn another_kind_of_file_is_no_store() {
 /// A process that died during creation leaves an empty file, which is not a store and does not
 /// prevent a new creation.
 #[test]
-fn an_interrupted_creation_can_be_made_again() {
+fn an_interrupted_creation_can_be_repeated() {
     let place = Place::new();
     fs::write(place.index(), "").unwrap();
     no_way_opens(&place);
@@ -117,7 +121,7 @@ fn an_interrupted_creation_can_be_made_again() {
 
 /// A power cut may leave a page of zeros instead, without a journal beside it.
 #[test]
-fn a_creation_that_lost_its_power_can_be_made_again() {
+fn a_creation_cut_off_by_a_power_cut_can_be_repeated() {
     let place = Place::new();
     let zeros = [0; 4096];
     fs::write(place.index(), zeros).unwrap();
@@ -169,7 +173,7 @@ fn a_newer_format_is_refused() {
 
 /// A read-only handle sees other handles' writes, and refuses every change.
 #[test]
-fn a_store_that_is_read_only_is_only_read() {
+fn a_read_only_handle_reads_and_refuses_changes() {
     let place = Place::new();
     let writer = place.create();
     let version = create(&writer, "greeting").version;
@@ -226,7 +230,7 @@ fn a_store_that_is_read_only_is_only_read() {
 
 /// The second caller finds a complete store, never one that is half created.
 #[test]
-fn many_can_make_the_same_store_at_once() {
+fn many_threads_can_create_the_same_store() {
     const THREADS: usize = 6;
     for round in 0..30 {
         let place = Place::new();
@@ -249,7 +253,7 @@ fn many_can_make_the_same_store_at_once() {
 /// Without WAL mode, readers and writers would block each other, and a power cut could roll back a
 /// commit.
 #[test]
-fn a_store_that_was_taken_out_of_wal_mode_is_put_back() {
+fn a_store_taken_out_of_wal_mode_is_put_back() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let connection = rusqlite::Connection::open(place.index()).unwrap();
@@ -266,7 +270,7 @@ fn a_store_that_was_taken_out_of_wal_mode_is_put_back() {
 /// If its index is lost, a store is not created again over its bodies: the next garbage collection
 /// would remove all of them.
 #[test]
-fn nothing_is_made_over_what_is_left_of_a_store() {
+fn no_store_is_created_over_the_remains_of_another() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");

@@ -1,6 +1,6 @@
 //! Permissions on the files of a store, and their owner if root works in the store.
 
-#![allow(clippy::print_stderr, reason = "it says what is not tried")]
+#![allow(clippy::print_stderr, reason = "it prints why a test is not run")]
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -26,8 +26,8 @@ fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
         let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!is_ci, "CI tries this");
-        eprintln!("not tried: only root can act for other users");
+        assert!(!is_ci, "this test must run in CI");
+        eprintln!("not run: only root can act for other users");
     }
     is_root
 }
@@ -66,7 +66,12 @@ impl Home {
         each(&self.path(name), &mut |path| {
             let found = fs::symlink_metadata(path).unwrap();
             let owner = (found.uid(), found.gid());
-            assert_eq!(owner, (USER, USER), "{} is another's", path.display());
+            assert_eq!(
+                owner,
+                (USER, USER),
+                "{} belongs to another user",
+                path.display()
+            );
         });
     }
 }
@@ -106,13 +111,13 @@ fn work_on_all(store: &Store, name: &str) {
 
 #[test]
 #[ignore = "run by the tests below, as the user"]
-fn make() {
+fn create_the_store() {
     drop(Store::create(directory()).unwrap());
 }
 
 #[test]
 #[ignore = "run by the tests below, as the user"]
-fn go_on() {
+fn work_on_the_store_and_back_it_up() {
     let store = store();
     let name = format!("of the user {}", std::process::id());
     work_on_all(&store, &name);
@@ -122,15 +127,15 @@ fn go_on() {
 }
 
 #[test]
-fn the_owner_goes_on_after_root() {
+fn the_owner_can_continue_after_root() {
     if !is_root() {
         return;
     }
     for user_began in [false, true] {
         let home = Home::new();
-        home.run(USER, "owners::make", "store");
+        home.run(USER, "owners::create_the_store", "store");
         if user_began {
-            home.run(USER, "owners::go_on", "store");
+            home.run(USER, "owners::work_on_the_store_and_back_it_up", "store");
         }
         let store = Store::open(home.path("store")).unwrap();
         work_on_all(&store, "of root");
@@ -143,7 +148,7 @@ fn the_owner_goes_on_after_root() {
             // Root created that directory for itself.
             fs::remove_dir_all(home.path("store.backup")).unwrap();
         }
-        home.run(USER, "owners::go_on", "store");
+        home.run(USER, "owners::work_on_the_store_and_back_it_up", "store");
         home.is_users("store");
         home.is_users("store.backup");
     }
@@ -151,7 +156,7 @@ fn the_owner_goes_on_after_root() {
 
 /// A store that root creates in a user's directory belongs to the user.
 #[test]
-fn a_store_in_a_users_directory_is_the_users() {
+fn a_store_in_a_users_directory_belongs_to_the_user() {
     if !is_root() {
         return;
     }
@@ -167,14 +172,14 @@ fn a_store_in_a_users_directory_is_the_users() {
     drop(store);
     for name in ["made", "restored"] {
         home.is_users(name);
-        home.run(USER, "owners::go_on", name);
+        home.run(USER, "owners::work_on_the_store_and_back_it_up", name);
         home.is_users(name);
     }
 }
 
 /// The control: the store itself can be read.
 #[test]
-#[ignore = "run by the test below, as one who may only read"]
+#[ignore = "run by the test below, as a user who may only read"]
 fn no_lock_can_be_opened() {
     let store = StoreOptions::new().read_only(true).open(directory());
     let store = store.unwrap();
@@ -201,12 +206,12 @@ fn no_lock_can_be_opened() {
 }
 
 #[test]
-fn who_may_only_read_can_open_no_lock() {
+fn a_user_who_may_only_read_can_open_no_lock() {
     if !is_root() {
         return;
     }
     let home = Home::new();
-    home.run(USER, "owners::make", "store");
+    home.run(USER, "owners::create_the_store", "store");
     let store = Store::open(home.path("store")).unwrap();
     create(&store, "greeting");
     store.settle(|_| ()).unwrap();
@@ -234,7 +239,7 @@ fn members_of_a_group_share_the_locks() {
         return;
     }
     let home = Home::new();
-    home.run(USER, "owners::make", "store");
+    home.run(USER, "owners::create_the_store", "store");
     for name in ["write.lock", "blobs.gate", "blobs.lock"] {
         let _ = fs::remove_file(home.path("store").join(name));
     }
@@ -256,7 +261,7 @@ fn members_of_a_group_share_the_locks() {
         passes(command);
     };
     for user in [OTHER, USER] {
-        run(user, "owners::commit_and_settle");
+        run(user, "owners::commit_and_checkpoint");
         for name in ["write.lock", "blobs.gate", "blobs.lock"] {
             let found = fs::metadata(home.path("store").join(name)).unwrap();
             let rights = (found.uid(), found.gid(), found.mode() & 0o777);
@@ -268,7 +273,7 @@ fn members_of_a_group_share_the_locks() {
 
 #[test]
 #[ignore = "run by the test above, as members of a group"]
-fn commit_and_settle() {
+fn commit_and_checkpoint() {
     let store = store();
     let name = format!("of process {}", std::process::id());
     create(&store, &name);
@@ -278,7 +283,7 @@ fn commit_and_settle() {
 
 /// The permissions of the locks follow those of the index, even for the owner.
 #[test]
-fn locks_have_the_rights_of_those_who_may_write_the_index() {
+fn locks_have_the_write_permissions_of_the_index() {
     for (of_index, of_locks) in [(0o644, 0o600), (0o664, 0o660), (0o666, 0o666)] {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);

@@ -133,7 +133,7 @@ fn a_body_is_packed_once() {
 
 /// Many journaled bodies are written to one file, not to many.
 #[test]
-fn many_commits_are_settled_into_a_pack() {
+fn many_commits_are_checkpointed_into_a_pack() {
     let place = Place::new();
     let store = place.create();
     for round in 0..20 {
@@ -164,18 +164,27 @@ fn old_bodies_are_packed_and_current_ones_stay_files() {
         .map(|number| commit(&store, "greeting", number))
         .collect();
     store.settle(|_| ()).unwrap();
-    assert_eq!(store.repack().unwrap().bodies, 0, "all are young");
+    assert_eq!(store.repack().unwrap().bodies, 0, "a young body was packed");
     drop(store);
     let store = later(&place, 2);
     assert_eq!(
         store.collect_garbage(Duration::ZERO).unwrap().packed,
         0,
-        "few"
+        "too few old bodies for gc to pack"
     );
     assert_eq!(store.repack().unwrap().bodies, 6);
-    assert!(place.body(first.blob).exists(), "it is in production");
-    assert!(place.body(versions[6].blob).exists(), "it is the latest");
-    assert!(!place.body(versions[0].blob).exists(), "it is twice there");
+    assert!(
+        place.body(first.blob).exists(),
+        "the body in production has no file"
+    );
+    assert!(
+        place.body(versions[6].blob).exists(),
+        "the latest body has no file"
+    );
+    assert!(
+        !place.body(versions[0].blob).exists(),
+        "a packed body still has its file"
+    );
     for version in &versions {
         assert_eq!(*store.resolve(version.id).unwrap().version, *version);
     }
@@ -212,7 +221,7 @@ fn many_old_bodies_are_packed_by_gc() {
 
 /// A version that is deleted and collected no longer takes space once its pack is rewritten.
 #[test]
-fn dead_bodies_go_from_packs() {
+fn unreferenced_bodies_are_removed_from_packs() {
     let place = Place::new();
     let store = place.create();
     store.batch(|batch| import(batch, 4, 100)).unwrap();
@@ -222,9 +231,13 @@ fn dead_bodies_go_from_packs() {
     assert_eq!(
         (collected.bodies, collected.dropped),
         (100, 0),
-        "fewer than half"
+        "less than half of the pack is unreferenced"
     );
-    assert_eq!(store.repack().unwrap().dropped, 0, "they are young");
+    assert_eq!(
+        store.repack().unwrap().dropped,
+        0,
+        "a young body was removed from the pack"
+    );
     let all = GcOptions::new().retention(Duration::ZERO).repack(true);
     let collected = store.collect_garbage_with(all).unwrap();
     assert_eq!((collected.bodies, collected.dropped), (0, 100));
@@ -244,7 +257,7 @@ fn dead_bodies_go_from_packs() {
 
 /// Readers of this process and of others continue while bodies move; no body is ever missing.
 #[test]
-fn readers_go_on_while_packs_are_made_anew() {
+fn readers_continue_while_packs_are_rewritten() {
     let place = Place::new();
     let store = place.create();
     store.batch(|batch| import(batch, 4, 50)).unwrap();
@@ -281,7 +294,7 @@ fn readers_go_on_while_packs_are_made_anew() {
 
 /// An import beside a garbage collection and a repack is complete when it is acknowledged.
 #[test]
-fn an_import_and_a_collection_do_not_meet() {
+fn an_import_beside_garbage_collection_is_complete() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
@@ -327,11 +340,14 @@ fn a_damaged_or_missing_pack_is_named() {
         told[0].starts_with("pack: ") && told[0].contains(pack.to_str().unwrap()),
         "{told:?}"
     );
-    assert!(told.len() > 1, "the bodies that hang on it: {told:?}");
+    assert!(
+        told.len() > 1,
+        "the bodies that depend on the damaged record are not named: {told:?}"
+    );
     let quickly = place.open().verify_quickly(|_| ()).unwrap();
     assert!(
         quickly.is_clean(),
-        "no body is read: {:?}",
+        "a quick verification read a body: {:?}",
         quickly.violations
     );
 
@@ -368,7 +384,7 @@ fn a_body_is_read_by_its_address() {
 
 /// An open store packs old bodies in the background once no commits arrive.
 #[test]
-fn what_grows_old_is_packed_by_itself() {
+fn bodies_that_grow_old_are_packed_in_the_background() {
     let place = Place::new();
     let days = Arc::new(AtomicI64::new(0));
     let on = Arc::clone(&days);

@@ -23,11 +23,11 @@ use crate::unwritable::{NOBODY, allow};
 
 /// The reason why a reader may not write.
 #[derive(Clone, Copy)]
-enum Because {
+enum WhyReadOnly {
     /// It runs as another user.
-    OfRights,
+    OtherUser,
     /// It sees the directory through a read-only bind mount that other processes don't have.
-    OfTheMount,
+    ReadOnlyMount,
 }
 
 /// A process that has a store open for reading and may not write to it.
@@ -42,12 +42,12 @@ struct Reader {
 impl Reader {
     /// Starts a reader. Returns `None` if this process cannot start one, which is a failure in CI.
     fn start(store: &Path) -> Option<Self> {
-        Self::start_as(store, Because::OfRights)
+        Self::start_as(store, WhyReadOnly::OtherUser)
     }
 
-    fn start_as(store: &Path, because: Because) -> Option<Self> {
+    fn start_as(store: &Path, because: WhyReadOnly) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
-            println!("not tried: only root can start a reader of another user");
+            println!("not run: only root can start a reader as another user");
             assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"));
             return None;
         }
@@ -59,12 +59,12 @@ impl Reader {
         let store_text = store.to_str().unwrap_or_default();
         let wrapper = ["unshare", "--mount", "sh", "-c", mount, store_text];
         let mut command = match because {
-            Because::OfRights => {
-                let mut command = command(&copy, &[], "readers::answers", store);
+            WhyReadOnly::OtherUser => {
+                let mut command = command(&copy, &[], "readers::answer_reads", store);
                 command.uid(NOBODY).gid(NOBODY);
                 command
             }
-            Because::OfTheMount => command(&copy, &wrapper, "readers::answers", store),
+            WhyReadOnly::ReadOnlyMount => command(&copy, &wrapper, "readers::answer_reads", store),
         };
         command.current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -89,7 +89,7 @@ impl Reader {
                 return rest.trim().to_owned();
             }
         }
-        panic!("the reader ended");
+        panic!("the reader exited");
     }
 
     /// Returns what production resolves to: the version's number, or an error.
@@ -108,7 +108,7 @@ impl Drop for Reader {
 
 #[test]
 #[ignore = "run by the tests below, as another user"]
-fn answers() {
+fn answer_reads() {
     let store = StoreOptions::new()
         .read_only(true)
         .open(directory())
@@ -140,7 +140,7 @@ fn without_log(path: &Path) {
     create(&store, "greeting");
     store.settle(|_| ()).unwrap();
     drop(store);
-    Place::fold_log_of(path);
+    Place::checkpoint_wal_of(path);
 }
 
 fn release(store: &Store, text: &str) -> String {
@@ -159,37 +159,37 @@ fn sees_every_commit(store: &Path, as_seen_by_the_reader: &Path) {
 
 fn answers_with_every_commit(store: &Path, mut reader: Reader) {
     assert_eq!(reader.ask(), "1.0");
-    assert_eq!(reader.ask(), "1.0", "asked again");
+    assert_eq!(reader.ask(), "1.0", "second read");
     let writer = Store::open(store).unwrap();
-    assert_eq!(reader.ask(), "1.0", "a writer has it open");
+    assert_eq!(reader.ask(), "1.0", "while a writer has the store open");
     for turn in 0..3 {
         let number = release(&writer, &format!("turn {turn}"));
         assert_eq!(reader.ask(), number, "turn {turn}");
     }
     drop(writer);
-    assert_eq!(reader.ask(), "1.3", "the writer has closed");
+    assert_eq!(reader.ask(), "1.3", "after the writer closed the store");
     let number = release(&Store::open(store).unwrap(), "another writer");
     assert_eq!(reader.ask(), number);
 }
 
 #[test]
-fn without_a_log() {
+fn a_reader_without_a_log_sees_every_commit() {
     let place = reachable();
     without_log(place.path());
     sees_every_commit(place.path(), place.path());
 }
 
 #[test]
-fn through_a_read_only_mount() {
+fn a_reader_through_a_read_only_mount_sees_every_commit() {
     let place = reachable();
     without_log(place.path());
-    if let Some(reader) = Reader::start_as(place.path(), Because::OfTheMount) {
+    if let Some(reader) = Reader::start_as(place.path(), WhyReadOnly::ReadOnlyMount) {
         answers_with_every_commit(place.path(), reader);
     }
 }
 
 #[test]
-fn with_an_empty_log() {
+fn a_reader_with_an_empty_log_sees_every_commit() {
     let place = reachable();
     without_log(place.path());
     fs::write(place.path().join("index.db-wal"), "").unwrap();
@@ -197,7 +197,7 @@ fn with_an_empty_log() {
 }
 
 #[test]
-fn with_a_log() {
+fn a_reader_with_a_log_sees_every_commit() {
     let place = reachable();
     without_log(place.path());
     let store = Store::open(place.path()).unwrap();
@@ -212,7 +212,7 @@ fn with_a_log() {
 
 /// Between two reads, a writer opens the store, checkpoints the WAL, and closes the store.
 #[test]
-fn a_commit_that_left_no_log_is_seen() {
+fn a_commit_that_was_checkpointed_into_the_index_is_seen() {
     let place = reachable();
     without_log(place.path());
     let Some(mut reader) = Reader::start(place.path()) else {
@@ -223,16 +223,16 @@ fn a_commit_that_left_no_log_is_seen() {
     let number = release(&writer, "folded in");
     writer.settle(|_| ()).unwrap();
     drop(writer);
-    Place::fold_log_of(place.path());
+    Place::checkpoint_wal_of(place.path());
     let answer = reader.ask();
     assert!(
         answer == number || answer.contains("index.db-shm"),
-        "neither what was committed nor why not: {answer}"
+        "neither the new version nor an error that names the file: {answer}"
     );
 }
 
 #[test]
-fn by_links() {
+fn a_reader_through_links_sees_every_commit() {
     let place = reachable();
     let at = |name: &str| place.path().join(name);
     without_log(&at("real"));
@@ -262,7 +262,7 @@ fn an_index_by_a_link_is_read_with_its_log() {
 }
 
 #[test]
-fn under_odd_paths() {
+fn a_reader_of_unusual_paths_sees_every_commit() {
     let place = reachable();
     let odd: [&[u8]; 6] = [
         b"caf\xe9",

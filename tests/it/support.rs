@@ -53,16 +53,16 @@ impl Place {
     }
 
     /// Checkpoints the WAL and removes it, as SQLite does when the last connection closes.
-    pub fn fold_log(&self) {
-        Self::fold_log_of(self.path());
+    pub fn checkpoint_wal(&self) {
+        Self::checkpoint_wal_of(self.path());
     }
 
-    /// Like [`fold_log`](Self::fold_log), for the store in a directory.
-    pub fn fold_log_of(store: &Path) {
+    /// Like [`checkpoint_wal`](Self::checkpoint_wal), for the store in a directory.
+    pub fn checkpoint_wal_of(store: &Path) {
         let connection = rusqlite::Connection::open(store.join("index.db")).unwrap();
         let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
         let busy: i64 = connection.query_row(fold, [], |row| row.get(0)).unwrap();
-        assert_eq!(busy, 0, "somebody still has the store open");
+        assert_eq!(busy, 0, "another handle still has the store open");
         drop(connection);
         for suffix in ["-wal", "-shm"] {
             let file = store.join(format!("index.db{suffix}"));

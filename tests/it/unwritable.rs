@@ -68,44 +68,56 @@ fn filled() -> Place {
 }
 
 #[test]
-fn with_its_log() {
+fn an_unwritable_store_with_its_log() {
     let place = filled();
     let log = place.path().join("index.db-wal");
     assert!(
         fs::metadata(&log).unwrap().len() > 0,
-        "a test of the log has one"
+        "the store has no log to test with"
     );
-    as_a_reader(&place, "unwritable::it_is_read_and_not_changed");
+    as_a_reader(
+        &place,
+        "unwritable::an_unwritable_store_is_read_and_not_changed",
+    );
 }
 
 #[test]
-fn without_its_log() {
+fn an_unwritable_store_without_its_log() {
     let place = filled();
-    place.fold_log();
-    as_a_reader(&place, "unwritable::it_is_read_and_not_changed");
+    place.checkpoint_wal();
+    as_a_reader(
+        &place,
+        "unwritable::an_unwritable_store_is_read_and_not_changed",
+    );
 }
 
 /// As in a copy that was made without this file.
 #[test]
-fn with_its_log_but_not_the_logs_index() {
+fn an_unwritable_store_with_its_log_but_without_the_shm_file() {
     let place = filled();
     fs::remove_file(place.path().join("index.db-shm")).unwrap();
-    as_a_reader(&place, "unwritable::it_is_read_right_or_not_at_all");
+    as_a_reader(
+        &place,
+        "unwritable::an_unwritable_store_is_read_correctly_or_refused",
+    );
 }
 
 #[test]
-fn where_none_can_be_made() {
-    as_a_reader(&Place::new(), "unwritable::none_is_made");
+fn an_unwritable_directory_without_a_store() {
+    as_a_reader(&Place::new(), "unwritable::no_store_is_created");
 }
 
 #[test]
-fn of_an_unreleased_format() {
-    as_a_reader(&unreleased(), "unwritable::its_format_is_named");
+fn an_unwritable_store_of_an_unreleased_format() {
+    as_a_reader(
+        &unreleased(),
+        "unwritable::the_format_of_an_unwritable_store_is_named",
+    );
 }
 
 #[test]
-#[ignore = "run by the tests above, as one who may only read"]
-fn its_format_is_named() {
+#[ignore = "run by the tests above, as a user who may only read"]
+fn the_format_of_an_unwritable_store_is_named() {
     let refused = StoreOptions::new().read_only(true).open(directory());
     assert!(
         matches!(refused, Err(Error::UnreleasedFormat { found: 3, .. })),
@@ -114,8 +126,8 @@ fn its_format_is_named() {
 }
 
 #[test]
-#[ignore = "run by the tests above, as one who may only read"]
-fn it_is_read_and_not_changed() {
+#[ignore = "run by the tests above, as a user who may only read"]
+fn an_unwritable_store_is_read_and_not_changed() {
     let refused = Store::open(directory());
     assert!(
         matches!(refused, Err(Error::NotWritable { .. })),
@@ -152,8 +164,8 @@ fn it_is_read_and_not_changed() {
 }
 
 #[test]
-#[ignore = "run by the tests above, as one who may only read"]
-fn it_is_read_right_or_not_at_all() {
+#[ignore = "run by the tests above, as a user who may only read"]
+fn an_unwritable_store_is_read_correctly_or_refused() {
     // SQLite needs the log's index to read the log. A read without both would be stale.
     let opened = StoreOptions::new().read_only(true).open(directory());
     match opened.and_then(|store| store.resolve("greeting")) {
@@ -163,8 +175,8 @@ fn it_is_read_right_or_not_at_all() {
 }
 
 #[test]
-#[ignore = "run by the tests above, as one who may only read"]
-fn none_is_made() {
+#[ignore = "run by the tests above, as a user who may only read"]
+fn no_store_is_created() {
     for made in [
         Store::create(directory()),
         Store::open_or_create(directory()),

@@ -24,7 +24,7 @@ fn relaxed(place: &Place) -> Store {
 }
 
 #[test]
-fn the_log_stays_short_where_only_pointers_move() {
+fn the_log_stays_short_if_only_environments_move() {
     let place = Place::new();
     create(&relaxed(&place), "greeting");
     commit(&relaxed(&place), "greeting", "second");
@@ -40,7 +40,7 @@ fn the_log_stays_short_where_only_pointers_move() {
 }
 
 #[test]
-fn the_log_stays_short_where_every_session_ends_with_a_batch() {
+fn the_log_stays_short_if_every_session_ends_with_a_batch() {
     let place = Place::new();
     create(&relaxed(&place), "greeting");
     for session in 0..8 {
@@ -60,7 +60,7 @@ fn the_log_stays_short_where_every_session_ends_with_a_batch() {
 
 /// After a full disk, or a directory that was temporarily missing, checkpoints resume.
 #[test]
-fn settling_goes_on_after_a_failure() {
+fn checkpoints_resume_after_a_failure() {
     let place = Place::new();
     let store = place.create();
     let (tmp, away) = (place.path().join("tmp"), place.path().join("away"));
@@ -74,7 +74,7 @@ fn settling_goes_on_after_a_failure() {
     while !file.exists() {
         assert!(
             begun.elapsed() < Duration::from_secs(10),
-            "nothing is settled any more"
+            "no checkpoint ran after the failure"
         );
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -98,7 +98,7 @@ fn the_index_is_small() {
     store.settle(|_| ()).unwrap();
     is_sound(&store);
     drop(store);
-    place.fold_log();
+    place.checkpoint_wal();
     let bytes = fs::metadata(place.index()).unwrap().len() / VERSIONS;
     assert!(bytes < 300, "a version takes {bytes} bytes");
 }

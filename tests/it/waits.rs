@@ -2,7 +2,7 @@
 
 #![allow(
     clippy::print_stdout,
-    reason = "it says how many turns each process had"
+    reason = "it prints the number of commits of each process"
 )]
 
 use std::fs;
@@ -42,7 +42,10 @@ impl Running {
     }
 
     fn passes(mut self) {
-        assert!(self.0.wait().unwrap().success(), "see its message above");
+        assert!(
+            self.0.wait().unwrap().success(),
+            "the process failed: see its message above"
+        );
     }
 
     fn signal(&self, signal: Signal) {
@@ -65,7 +68,7 @@ fn send(process: u32, signal: Signal) {
 fn wait_for(file: &Path) {
     let end = Instant::now() + Duration::from_secs(60);
     while !file.exists() {
-        assert!(Instant::now() < end, "{} did not come", file.display());
+        assert!(Instant::now() < end, "{} did not appear", file.display());
         sleep(Duration::from_millis(5));
     }
 }
@@ -95,7 +98,7 @@ fn is_busy(answer: Result<(), Error>) -> String {
 /// Takes the lock, reports that, and holds it.
 #[test]
 #[ignore = "run by the tests below, in other processes"]
-fn hold() {
+fn hold_the_write_lock() {
     let held = store().batch(|batch| {
         batch.commit(NewVersion::new("greeting", body("of the holder"))?)?;
         put("held", "");
@@ -108,7 +111,7 @@ fn hold() {
 
 #[test]
 #[ignore = "run by the test below, in several processes"]
-fn wait_shortly_and_long() {
+fn wait_with_a_short_and_a_long_timeout() {
     let open = |limit| {
         let options = StoreOptions::new().busy_timeout(limit);
         options.open(directory()).unwrap()
@@ -135,12 +138,12 @@ fn wait_shortly_and_long() {
 }
 
 #[test]
-fn those_whose_time_is_over_are_busy_and_the_others_write() {
+fn calls_whose_timeout_passes_are_busy_and_the_others_write() {
     let place = Place::new();
     create(&place.create(), "greeting");
-    let holder = Running::start("waits::hold", &place);
+    let holder = Running::start("waits::hold_the_write_lock", &place);
     let waiting: Vec<_> = (0..3)
-        .map(|_| Running::start("waits::wait_shortly_and_long", &place))
+        .map(|_| Running::start("waits::wait_with_a_short_and_a_long_timeout", &place))
         .collect();
     holder.passes();
     waiting.into_iter().for_each(Running::passes);
@@ -155,7 +158,7 @@ fn those_whose_time_is_over_are_busy_and_the_others_write() {
 fn many_threads_of_a_handle_wait_as_long_as_one() {
     let place = Place::new();
     create(&place.create(), "greeting");
-    let _holder = Running::start("waits::hold", &place);
+    let _holder = Running::start("waits::hold_the_write_lock", &place);
     let store = StoreOptions::new().busy_timeout(SHORT);
     let store = store.open(place.path()).unwrap();
     wait_for(&place.path().join("held"));
@@ -182,10 +185,10 @@ fn many_threads_of_a_handle_wait_as_long_as_one() {
 }
 
 #[test]
-fn a_stopped_process_keeps_nobody_for_ever() {
+fn a_lock_held_by_a_stopped_process_times_out() {
     let place = Place::new();
     create(&place.create(), "greeting");
-    let holder = Running::start("waits::hold", &place);
+    let holder = Running::start("waits::hold_the_write_lock", &place);
     wait_for(&place.path().join("held"));
     holder.signal(Signal::STOP);
     let (told, notices) = channel();
@@ -207,7 +210,10 @@ fn a_stopped_process_keeps_nobody_for_ever() {
         assert!(refused.contains(&named), "{refused}");
         assert!(refused.ends_with(", stopped)"), "{refused}");
     }
-    assert!(store.resolve("greeting").is_ok(), "reads wait for nobody");
+    assert!(
+        store.resolve("greeting").is_ok(),
+        "a read waited for the lock"
+    );
     holder.signal(Signal::CONT);
     try_to_commit(&store)
         .or_else(|_| try_to_commit(&store))
@@ -242,7 +248,7 @@ fn fork_in_a_batch() {
 }
 
 #[test]
-fn a_fork_of_a_killed_process_keeps_nobody_for_ever() {
+fn a_lock_inherited_by_a_fork_times_out() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let mut killed = Running::start("waits::fork_in_a_batch", &place);
@@ -265,13 +271,13 @@ fn a_fork_of_a_killed_process_keeps_nobody_for_ever() {
     send(program, Signal::KILL);
     is_sound(&store);
     let versions = store.version_counts("greeting").unwrap().total;
-    assert_eq!(versions, 2, "the killed one's batch took place");
+    assert_eq!(versions, 2, "the batch of the killed process was committed");
 }
 
 /// A lock that another program holds only through SQLite has the same limit, and is reported in the
 /// same way.
 #[test]
-fn a_program_that_knows_no_lock_file_keeps_nobody_for_long() {
+fn a_lock_held_only_through_sqlite_times_out() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let other = rusqlite::Connection::open(place.index()).unwrap();
@@ -305,7 +311,7 @@ fn a_program_that_knows_no_lock_file_keeps_nobody_for_long() {
 
 /// The lock on bodies has the same limit, and commits don't need it.
 #[test]
-fn work_on_bodies_waits_no_longer_than_its_limit() {
+fn work_on_bodies_times_out() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
@@ -344,7 +350,7 @@ fn work_on_bodies_waits_no_longer_than_its_limit() {
 
 /// A process that has made its change can exit, even if another process works on bodies.
 #[test]
-fn closing_waits_for_no_lock() {
+fn closing_does_not_wait_for_locks() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
@@ -387,7 +393,7 @@ fn commit_for_a_while() {
 }
 
 #[test]
-fn processes_that_commit_all_the_time_get_their_turns() {
+fn processes_that_commit_constantly_get_fair_turns() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let named = |start: &str| {
@@ -404,7 +410,7 @@ fn processes_that_commit_all_the_time_get_their_turns() {
         .collect();
     let end = Instant::now() + Duration::from_secs(60);
     while named("ready ").len() < WORKERS {
-        assert!(Instant::now() < end, "they did not come");
+        assert!(Instant::now() < end, "not all workers started");
         sleep(Duration::from_millis(5));
     }
     fs::write(place.path().join("go"), "").unwrap();
@@ -420,7 +426,7 @@ fn processes_that_commit_all_the_time_get_their_turns() {
     let (least, all) = (*commits.iter().min().unwrap(), commits.iter().sum::<u64>());
     assert!(
         least * 4 * WORKERS as u64 >= all,
-        "one had less than a quarter of its share: {commits:?}"
+        "a process had less than a quarter of its share: {commits:?}"
     );
     is_sound(&place.open());
 }

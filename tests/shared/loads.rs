@@ -183,14 +183,14 @@ pub fn run(server: &Server, scale: &Scale) -> Vec<Taken> {
     measure("a body of more values than are accepted", &mut || {
         assert_eq!(server.post("", &over), 400);
     });
-    measure("three of those at once", &mut || {
+    measure("three of those at the same time", &mut || {
         let refused = |status| assert!(matches!(status, 400 | 503), "{status}");
         at_once(3, |_| refused(server.post("", &over)));
     });
     measure("a body of as many values as are accepted", &mut || {
         assert_eq!(server.post("", &most), 201);
     });
-    measure("three of those at once, again", &mut || {
+    measure("three of those at the same time, again", &mut || {
         let made = |status| assert!(matches!(status, 201 | 503), "{status}");
         at_once(3, |_| made(server.post("", &most)));
     });

@@ -18,7 +18,7 @@ pub(crate) fn directory() -> TempDir {
 pub(crate) fn not_run(why: &str) {
     println!("not run: {why}");
     let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    assert!(!is_ci, "CI tries this");
+    assert!(!is_ci, "this test must run in CI");
 }
 
 /// Returns the command that runs another command with a limit on file sizes. The signal that would

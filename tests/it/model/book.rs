@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use promptbook::{Bump, Error, OperationKind, Policy, PromptId, VersionId, VersionNumber};
 
-use super::op::{Base, Commit, ENVIRONMENTS, Expectation, Target, Wish, breaks};
+use super::op::{Base, Commit, ENVIRONMENTS, EnvironmentMove, Expectation, Target, breaks};
 
 /// The reason why a call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Refusal {
             Error::NoBase { .. } => Self::NoBase,
             Error::Breaking { .. } => Self::Breaking,
             Error::PromptIdTaken { .. } => Self::IdTaken,
-            other => panic!("no call of the model is refused so: {other}"),
+            other => panic!("an error that the model does not know: {other}"),
         }
     }
 }
@@ -42,8 +42,8 @@ pub struct Book {
     pub policy: Policy,
     pub first: VersionNumber,
     /// In the order of creation, including deleted ones.
-    pub prompts: Vec<Line>,
-    pub operations: Vec<Entry>,
+    pub prompts: Vec<ModelPrompt>,
+    pub operations: Vec<ModelOperation>,
     /// The time of the last record by version and request.
     pub inputs: BTreeMap<(VersionId, usize), DateTime<Utc>>,
     /// The stored bodies. If no live version uses a body, since when, and the number of the
@@ -53,20 +53,20 @@ pub struct Book {
 
 /// A prompt.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct ModelPrompt {
     pub id: PromptId,
     pub name: String,
     pub tags: Vec<String>,
     pub created_at: DateTime<Utc>,
     pub live: bool,
     /// In the order of creation, including deleted ones.
-    pub versions: Vec<Take>,
+    pub versions: Vec<ModelVersion>,
     pub environments: BTreeMap<String, (VersionId, DateTime<Utc>)>,
 }
 
 /// A version.
 #[derive(Clone, Debug)]
-pub struct Take {
+pub struct ModelVersion {
     pub id: VersionId,
     pub number: VersionNumber,
     pub body: String,
@@ -78,33 +78,33 @@ pub struct Take {
 
 /// An operation, without its position in the hash chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ModelOperation {
     pub at: DateTime<Utc>,
     pub kind: OperationKind,
     /// As formatted by [`words`](super::compare::words).
     pub changes: Vec<String>,
 }
 
-impl Line {
-    pub fn live_versions(&self) -> impl DoubleEndedIterator<Item = &Take> {
+impl ModelPrompt {
+    pub fn live_versions(&self) -> impl DoubleEndedIterator<Item = &ModelVersion> {
         self.versions.iter().filter(|take| take.live)
     }
 
-    pub fn head(&self) -> Option<&Take> {
+    pub fn head(&self) -> Option<&ModelVersion> {
         self.live_versions().max_by_key(|take| take.number)
     }
 
-    pub fn take(&self, id: VersionId) -> Option<&Take> {
+    pub fn version(&self, id: VersionId) -> Option<&ModelVersion> {
         self.live_versions().find(|take| take.id == id)
     }
 
     /// Returns version `at` in the order of creation, if it is live.
-    fn made(&self, at: usize) -> Option<&Take> {
+    fn made(&self, at: usize) -> Option<&ModelVersion> {
         self.versions.get(at).filter(|take| take.live)
     }
 
-    fn in_environment(&self, name: &str) -> Option<&Take> {
-        self.take(self.environments.get(name)?.0)
+    fn in_environment(&self, name: &str) -> Option<&ModelVersion> {
+        self.version(self.environments.get(name)?.0)
     }
 }
 
@@ -121,19 +121,19 @@ impl Book {
     }
 
     /// Returns the live prompts in the order of creation.
-    pub fn live(&self) -> impl DoubleEndedIterator<Item = &Line> {
+    pub fn live(&self) -> impl DoubleEndedIterator<Item = &ModelPrompt> {
         self.prompts.iter().filter(|line| line.live)
     }
 
     /// Returns prompt `at` in the order of creation, if it is live.
-    pub fn line(&self, at: usize) -> Result<&Line, Refusal> {
+    pub fn prompt(&self, at: usize) -> Result<&ModelPrompt, Refusal> {
         self.prompts
             .get(at)
             .filter(|line| line.live)
             .ok_or(Refusal::NoPrompt)
     }
 
-    pub fn line_mut(&mut self, id: PromptId) -> &mut Line {
+    pub fn prompt_mut(&mut self, id: PromptId) -> &mut ModelPrompt {
         self.prompts
             .iter_mut()
             .find(|line| line.id == id)
@@ -142,7 +142,7 @@ impl Book {
 
     /// Returns the version that the commit's base selects, and the number of the new version.
     pub fn number(&self, commit: &Commit) -> Result<(Option<VersionId>, VersionNumber), Refusal> {
-        let line = self.line(commit.prompt)?;
+        let line = self.prompt(commit.prompt)?;
         check(commit.expected, line.head())?;
         let base = match commit.base {
             Base::Latest => line.head(),
@@ -168,7 +168,7 @@ impl Book {
                 let minors = ever()
                     .filter(|number| number.major == major)
                     .map(|number| number.minor);
-                VersionNumber::new(major, minors.max().expect("the base's own") + 1)
+                VersionNumber::new(major, minors.max().expect("the base has this major") + 1)
             }
             None => {
                 let highest = ever().map(|number| number.major).max();
@@ -179,29 +179,33 @@ impl Book {
     }
 
     /// Returns the version that an environment points to after the earlier moves of the list.
-    fn pointer<'a>(line: &'a Line, name: &str, moved: &[Moved]) -> Option<&'a Take> {
+    fn pointer<'a>(
+        line: &'a ModelPrompt,
+        name: &str,
+        moved: &[ModelMove],
+    ) -> Option<&'a ModelVersion> {
         match moved
             .iter()
             .rfind(|done| done.0 == line.id && done.1 == name)
         {
-            Some((_, _, _, after)) => after.and_then(|id| line.take(id)),
+            Some((_, _, _, after)) => after.and_then(|id| line.version(id)),
             None => line.in_environment(name),
         }
     }
 
     /// Returns the version that the environment of the last move points to before that move.
-    pub fn before_last(&self, wishes: &[Wish]) -> Option<VersionId> {
+    pub fn before_last(&self, wishes: &[EnvironmentMove]) -> Option<VersionId> {
         let (last, earlier) = wishes.split_last()?;
-        let line = self.line(last.prompt).ok()?;
+        let line = self.prompt(last.prompt).ok()?;
         let moved = self.moves(earlier).ok()?;
         Self::pointer(line, ENVIRONMENTS[last.environment], &moved).map(|take| take.id)
     }
 
     /// Returns the changes of a list of moves, in order.
-    pub fn moves(&self, wishes: &[Wish]) -> Result<Vec<Moved>, Refusal> {
-        let mut moved: Vec<Moved> = Vec::new();
+    pub fn moves(&self, wishes: &[EnvironmentMove]) -> Result<Vec<ModelMove>, Refusal> {
+        let mut moved: Vec<ModelMove> = Vec::new();
         for wish in wishes {
-            let line = self.line(wish.prompt)?;
+            let line = self.prompt(wish.prompt)?;
             let name = ENVIRONMENTS[wish.environment];
             let to = match &wish.to {
                 None => None,
@@ -232,7 +236,7 @@ impl Book {
         name: &str,
         to: Option<VersionId>,
     ) {
-        let environments = &mut self.line_mut(prompt).environments;
+        let environments = &mut self.prompt_mut(prompt).environments;
         match to {
             Some(id) => environments.insert(name.to_owned(), (id, at)),
             None => environments.remove(name),
@@ -240,21 +244,21 @@ impl Book {
     }
 
     /// Adds a version.
-    pub fn add(&mut self, prompt: PromptId, take: Take) {
+    pub fn add(&mut self, prompt: PromptId, take: ModelVersion) {
         self.bodies.insert(take.body.clone(), None);
-        self.line_mut(prompt).versions.push(take);
+        self.prompt_mut(prompt).versions.push(take);
     }
 
     /// Deletes a version, or all versions of a prompt.
     pub fn drop_versions(&mut self, at: DateTime<Utc>, prompt: PromptId, only: Option<VersionId>) {
         let mut dropped = Vec::new();
-        let versions = self.line_mut(prompt).versions.iter_mut();
+        let versions = self.prompt_mut(prompt).versions.iter_mut();
         for take in versions.filter(|take| take.live && only.is_none_or(|id| id == take.id)) {
             take.live = false;
             dropped.push(take.body.clone());
         }
         for body in dropped {
-            let mut live = self.prompts.iter().flat_map(Line::live_versions);
+            let mut live = self.prompts.iter().flat_map(ModelPrompt::live_versions);
             if !live.any(|take| take.body == body) {
                 self.bodies
                     .insert(body, Some((at, self.operations.len() + 1)));
@@ -295,9 +299,9 @@ impl Book {
 
 /// A prompt, its environment, and the version that the environment pointed to before and after a
 /// move.
-pub type Moved = (PromptId, &'static str, Option<VersionId>, Option<VersionId>);
+pub type ModelMove = (PromptId, &'static str, Option<VersionId>, Option<VersionId>);
 
-fn check(expected: Expectation, found: Option<&Take>) -> Result<(), Refusal> {
+fn check(expected: Expectation, found: Option<&ModelVersion>) -> Result<(), Refusal> {
     match (expected, found) {
         (Expectation::Any | Expectation::Right, _) | (Expectation::Absent, None) => Ok(()),
         _ => Err(Refusal::Conflict),

@@ -32,7 +32,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn stores_do_what_the_model_does(
+    fn stores_match_the_model(
         free in any::<bool>(),
         first_major in 0..2_u32,
         ops in ops(),
@@ -46,14 +46,14 @@ proptest! {
             // A reopened handle draws new ids, so from then on the ids of the two stores differ.
             same_ids &= *op != Op::Reopen;
             if same_ids {
-                prop_assert_eq!(answers.0, answers.1, "the two answer differently to {:?}", op);
+                prop_assert_eq!(answers.0, answers.1, "the two stores answer differently to {:?}", op);
             }
             memory.compare();
             directory.compare();
         }
         let heads = (memory.verify(), directory.verify());
         if same_ids {
-            prop_assert_eq!(heads.0, heads.1, "the same calls gave another history");
+            prop_assert_eq!(heads.0, heads.1, "the same calls produced different histories");
         }
     }
 }

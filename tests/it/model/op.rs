@@ -32,7 +32,7 @@ pub const ENVIRONMENTS: [&str; 3] = ["production", "staging", "latest"];
 pub enum Op {
     Create(Create),
     Commit(Commit),
-    Move(Vec<Wish>),
+    Move(Vec<EnvironmentMove>),
     Rename {
         prompt: usize,
         name: usize,
@@ -115,7 +115,7 @@ pub enum Expectation {
 
 /// A move of one environment; `to` is `None` to remove it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wish {
+pub struct EnvironmentMove {
     pub prompt: usize,
     pub environment: usize,
     pub to: Option<Target>,
@@ -206,7 +206,7 @@ fn commit() -> impl Strategy<Value = Op> {
     )
 }
 
-fn wish() -> impl Strategy<Value = Wish> {
+fn wish() -> impl Strategy<Value = EnvironmentMove> {
     let to = prop_oneof![
         1 => Just(Target::Latest),
         4 => version().prop_map(Target::Version),
@@ -218,7 +218,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         proptest::option::weighted(0.8, to),
         expectation(),
     )
-        .prop_map(|(prompt, environment, to, expected)| Wish {
+        .prop_map(|(prompt, environment, to, expected)| EnvironmentMove {
             prompt,
             environment,
             to,

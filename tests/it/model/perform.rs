@@ -8,14 +8,14 @@ use promptbook::{
     PromptId, PromptRef, Result, Selector, Spec, Store, Version, VersionId,
 };
 
-use super::book::{Book, Entry, Line, Refusal, Take};
+use super::book::{Book, ModelOperation, ModelPrompt, ModelVersion, Refusal};
 use super::compare::{change_of_environment, change_of_prompt, change_of_version, deletion};
 use super::op::{
-    Base, Commit, Create, ENVIRONMENTS, Expectation, IDS, NAMES, Op, TAGS, Target, Wish,
+    Base, Commit, Create, ENVIRONMENTS, EnvironmentMove, Expectation, IDS, NAMES, Op, TAGS, Target,
 };
 
 /// The changes that both a store and a batch can make.
-pub trait Hands {
+pub trait Writer {
     fn create(&mut self, new: NewPrompt) -> Result<Created>;
     fn commit(&mut self, new: NewVersion) -> Result<Version>;
     fn shift(&mut self, moves: &[Move]) -> Result<Vec<Moved>>;
@@ -23,7 +23,7 @@ pub trait Hands {
     fn delete_prompt(&mut self, prompt: PromptRef) -> Result<()>;
 }
 
-impl Hands for &Store {
+impl Writer for &Store {
     fn create(&mut self, new: NewPrompt) -> Result<Created> {
         self.create_prompt(new)
     }
@@ -45,7 +45,7 @@ impl Hands for &Store {
     }
 }
 
-impl Hands for Batch<'_> {
+impl Writer for Batch<'_> {
     fn create(&mut self, new: NewPrompt) -> Result<Created> {
         self.create_prompt(new)
     }
@@ -68,23 +68,30 @@ impl Hands for Batch<'_> {
 }
 
 /// A version id that no store assigns.
-const NOBODY: VersionId = VersionId::from_bytes([7; 16]);
+const UNKNOWN_VERSION: VersionId = VersionId::from_bytes([7; 16]);
 
 /// Returns a prompt id that a store practically never assigns.
-pub fn nowhere() -> PromptId {
+pub fn unknown_prompt() -> PromptId {
     "------".replace('-', "Z").parse().unwrap()
 }
 
 /// Executes a step on a store or a batch. Returns the store's answer as text; a refusal is an
 /// error, and changes nothing.
-pub fn step(hands: &mut impl Hands, book: &mut Book, at: DateTime<Utc>, op: &Op) -> Result<String> {
+pub fn step(
+    writer: &mut impl Writer,
+    book: &mut Book,
+    at: DateTime<Utc>,
+    op: &Op,
+) -> Result<String> {
     match op {
-        Op::Create(create) => make(hands, book, at, create),
-        Op::Commit(commit) => add(hands, book, at, commit),
-        Op::Move(wishes) => shift(hands, book, at, wishes),
-        Op::DeleteVersion { prompt, version } => delete_version(hands, book, at, *prompt, *version),
-        Op::DeletePrompt { prompt } => delete_prompt(hands, book, at, *prompt),
-        other => panic!("no step of a batch: {other:?}"),
+        Op::Create(create) => make(writer, book, at, create),
+        Op::Commit(commit) => add(writer, book, at, commit),
+        Op::Move(wishes) => shift(writer, book, at, wishes),
+        Op::DeleteVersion { prompt, version } => {
+            delete_version(writer, book, at, *prompt, *version)
+        }
+        Op::DeletePrompt { prompt } => delete_prompt(writer, book, at, *prompt),
+        other => panic!("not a step of a batch: {other:?}"),
     }
 }
 
@@ -102,9 +109,9 @@ pub fn agree<T: Debug, M>(answer: Result<T>, model: Result<M, Refusal>) -> Resul
             Err(error)
         }
         (Ok(answer), Err(refusal)) => {
-            panic!("the model refuses ({refusal:?}), the store: {answer:?}")
+            panic!("the model refuses the call ({refusal:?}), the store accepts it: {answer:?}")
         }
-        (Err(error), Ok(_)) => panic!("the model does it, the store answers: {error}"),
+        (Err(error), Ok(_)) => panic!("the model accepts the call, the store refuses it: {error}"),
     }
 }
 
@@ -118,16 +125,18 @@ pub fn tags(of: &[usize]) -> Vec<String> {
 
 /// Returns the id of prompt `at` in the order of creation, live or deleted.
 pub fn prompt_id(book: &Book, at: usize) -> PromptId {
-    book.prompts.get(at).map_or_else(nowhere, |line| line.id)
+    book.prompts
+        .get(at)
+        .map_or_else(unknown_prompt, |line| line.id)
 }
 
 /// Returns version `at` of a prompt in the order of creation, live or deleted.
-pub fn version_at(book: &Book, prompt: usize, at: usize) -> Option<&Take> {
+pub fn version_at(book: &Book, prompt: usize, at: usize) -> Option<&ModelVersion> {
     book.prompts.get(prompt)?.versions.get(at)
 }
 
 fn version_id(book: &Book, prompt: usize, at: usize) -> VersionId {
-    version_at(book, prompt, at).map_or(NOBODY, |take| take.id)
+    version_at(book, prompt, at).map_or(UNKNOWN_VERSION, |take| take.id)
 }
 
 fn expected(what: Expectation, right: Option<VersionId>) -> Expected {
@@ -135,12 +144,12 @@ fn expected(what: Expectation, right: Option<VersionId>) -> Expected {
         Expectation::Any => Expected::Any,
         Expectation::Absent => Expected::Absent,
         Expectation::Right => right.map_or(Expected::Any, Expected::Is),
-        Expectation::Wrong => Expected::Is(NOBODY),
+        Expectation::Wrong => Expected::Is(UNKNOWN_VERSION),
     }
 }
 
 fn make(
-    hands: &mut impl Hands,
+    writer: &mut impl Writer,
     book: &mut Book,
     at: DateTime<Utc>,
     create: &Create,
@@ -155,14 +164,18 @@ fn make(
     }
     let taken = book.prompts.iter().any(|line| Some(line.id) == asked);
     let model = if taken { Err(Refusal::IdTaken) } else { Ok(()) };
-    let (created, ()) = agree(hands.create(new), model)?;
+    let (created, ()) = agree(writer.create(new), model)?;
     let id = created.prompt.id;
-    assert_eq!(asked.unwrap_or(id), id, "another id than was asked for");
+    assert_eq!(
+        asked.unwrap_or(id),
+        id,
+        "the store did not use the requested id"
+    );
     assert!(
         book.prompts.iter().all(|line| line.id != id),
-        "an id was given twice"
+        "a prompt's id was assigned twice"
     );
-    book.prompts.push(Line {
+    book.prompts.push(ModelPrompt {
         id,
         name: NAMES[create.name].into(),
         tags: tags(&create.tags),
@@ -171,9 +184,9 @@ fn make(
         versions: Vec::new(),
         environments: Default::default(),
     });
-    let line = book.line_mut(id);
+    let line = book.prompt_mut(id);
     let change = change_of_prompt(id, None, Some((&line.name, &line.tags)));
-    let take = Take {
+    let take = ModelVersion {
         id: created.version.id,
         number: book.first,
         body: create.body.clone(),
@@ -195,16 +208,16 @@ fn make(
 }
 
 fn add(
-    hands: &mut impl Hands,
+    writer: &mut impl Writer,
     book: &mut Book,
     at: DateTime<Utc>,
     commit: &Commit,
 ) -> Result<String> {
     let prompt = prompt_id(book, commit.prompt);
     let head = book
-        .line(commit.prompt)
+        .prompt(commit.prompt)
         .ok()
-        .and_then(Line::head)
+        .and_then(ModelPrompt::head)
         .map(|take| take.id);
     let base = match commit.base {
         Base::Latest => Selector::Latest,
@@ -221,13 +234,13 @@ fn add(
         .message("another")
         .expected_head(expected(commit.expected, head))
         .environment(commit.environment.map(environment));
-    let (version, (base, number)) = agree(hands.commit(new), book.number(commit))?;
+    let (version, (base, number)) = agree(writer.commit(new), book.number(commit))?;
     let ids = || book.prompts.iter().flat_map(|line| &line.versions);
     assert!(
         ids().all(|take| take.id != version.id),
-        "a version's id was given twice"
+        "a version's id was assigned twice"
     );
-    let take = Take {
+    let take = ModelVersion {
         id: version.id,
         number,
         body: commit.body.clone(),
@@ -256,25 +269,29 @@ fn written(
     kind: OperationKind,
     mut changes: Vec<String>,
     prompt: PromptId,
-    take: Take,
+    take: ModelVersion,
     environment: Option<usize>,
 ) {
     let to = take.id;
     changes.push(change_of_version(prompt, &take));
     book.add(prompt, take);
     if let Some(name) = environment.map(|name| ENVIRONMENTS[name]) {
-        let before = book.line_mut(prompt).environments.get(name).map(|to| to.0);
+        let before = book
+            .prompt_mut(prompt)
+            .environments
+            .get(name)
+            .map(|to| to.0);
         changes.push(change_of_environment(prompt, name, before, Some(to)));
         book.point(at, prompt, name, Some(to));
     }
-    book.operations.push(Entry { at, kind, changes });
+    book.operations.push(ModelOperation { at, kind, changes });
 }
 
 fn shift(
-    hands: &mut impl Hands,
+    writer: &mut impl Writer,
     book: &mut Book,
     at: DateTime<Utc>,
-    wishes: &[Wish],
+    wishes: &[EnvironmentMove],
 ) -> Result<String> {
     let mut moves = Vec::new();
     for (number, wish) in wishes.iter().enumerate() {
@@ -292,7 +309,7 @@ fn shift(
         let right = book.before_last(&wishes[..=number]);
         moves.push(one.expecting(expected(wish.expected, right)));
     }
-    let (answer, moved) = agree(hands.shift(&moves), book.moves(wishes))?;
+    let (answer, moved) = agree(writer.shift(&moves), book.moves(wishes))?;
     let found: Vec<_> = answer
         .iter()
         .map(|done| {
@@ -304,7 +321,7 @@ fn shift(
             )
         })
         .collect();
-    assert_eq!(found, moved, "the moves did something else");
+    assert_eq!(found, moved, "the moves differ from the model's");
     let mut changes = Vec::new();
     for (prompt, name, before, after) in moved {
         if before != after {
@@ -314,7 +331,7 @@ fn shift(
     }
     if !changes.is_empty() {
         let kind = OperationKind::Move;
-        book.operations.push(Entry { at, kind, changes });
+        book.operations.push(ModelOperation { at, kind, changes });
     }
     Ok(format!("{answer:?}"))
 }
@@ -322,7 +339,7 @@ fn shift(
 /// Removes the environments that point to a version, or all of the prompt's environments. Returns
 /// the changes.
 fn unpoint(book: &mut Book, prompt: PromptId, from: Option<VersionId>) -> Vec<String> {
-    let environments = &mut book.line_mut(prompt).environments;
+    let environments = &mut book.prompt_mut(prompt).environments;
     let gone: Vec<(String, VersionId)> = environments
         .iter()
         .filter(|(_, to)| from.is_none_or(|id| id == to.0))
@@ -335,7 +352,7 @@ fn unpoint(book: &mut Book, prompt: PromptId, from: Option<VersionId>) -> Vec<St
 }
 
 fn delete_version(
-    hands: &mut impl Hands,
+    writer: &mut impl Writer,
     book: &mut Book,
     at: DateTime<Utc>,
     prompt: usize,
@@ -346,33 +363,33 @@ fn delete_version(
         .prompts
         .get(prompt)
         .filter(|line| line.live)
-        .and_then(|line| line.take(id));
+        .and_then(|line| line.version(id));
     let model = found.map(drop).ok_or(Refusal::NoVersion);
-    let (deleted, ()) = agree(hands.delete_version(id.into()), model)?;
+    let (deleted, ()) = agree(writer.delete_version(id.into()), model)?;
     let prompt = prompt_id(book, prompt);
     let mut changes = unpoint(book, prompt, Some(id));
     changes.push(deletion(prompt, id));
     book.drop_versions(at, prompt, Some(id));
     let kind = OperationKind::DeleteVersion;
-    book.operations.push(Entry { at, kind, changes });
+    book.operations.push(ModelOperation { at, kind, changes });
     Ok(format!("{deleted:?}"))
 }
 
 fn delete_prompt(
-    hands: &mut impl Hands,
+    writer: &mut impl Writer,
     book: &mut Book,
     at: DateTime<Utc>,
     prompt: usize,
 ) -> Result<String> {
     let id = prompt_id(book, prompt);
-    let model = book.line(prompt).map(drop);
-    agree(hands.delete_prompt(id.into()), model)?;
+    let model = book.prompt(prompt).map(drop);
+    agree(writer.delete_prompt(id.into()), model)?;
     let mut changes = unpoint(book, id, None);
     book.drop_versions(at, id, None);
-    let line = book.line_mut(id);
+    let line = book.prompt_mut(id);
     line.live = false;
     changes.push(change_of_prompt(id, Some((&line.name, &line.tags)), None));
     let kind = OperationKind::DeletePrompt;
-    book.operations.push(Entry { at, kind, changes });
+    book.operations.push(ModelOperation { at, kind, changes });
     Ok("deleted".into())
 }

@@ -12,10 +12,10 @@ use promptbook::{
 use serde_json::{Map, json};
 use tempfile::TempDir;
 
-use super::book::{Book, Entry, Refusal};
+use super::book::{Book, ModelOperation, Refusal};
 use super::compare::{self, change_of_prompt};
 use super::op::{NAMES, Op};
-use super::perform::{agree, nowhere, prompt_id, step, tags, version_at};
+use super::perform::{agree, prompt_id, step, tags, unknown_prompt, version_at};
 
 /// A store and its model.
 pub struct Stage {
@@ -63,7 +63,7 @@ impl Stage {
     }
 
     pub fn store(&self) -> &Store {
-        self.store.as_ref().expect("a store that is open")
+        self.store.as_ref().expect("the store is open")
     }
 
     /// Executes one call. Returns the store's answer as text.
@@ -103,7 +103,10 @@ impl Stage {
             Op::Settle => {
                 self.store().settle(|_| ())?;
                 let waiting = self.store().stats()?.waiting_bodies;
-                assert_eq!(waiting, 0, "bodies wait behind a settling");
+                assert_eq!(
+                    waiting, 0,
+                    "bodies are still in the journal after a checkpoint"
+                );
                 Ok("settled".into())
             }
             Op::Collect { days } => {
@@ -115,9 +118,12 @@ impl Stage {
                 assert_eq!(
                     found,
                     self.book.collect(now, retention),
-                    "another garbage was collected"
+                    "the store removed other bodies than the model"
                 );
-                assert_eq!(collected.leftovers, 0, "nothing was interrupted");
+                assert_eq!(
+                    collected.leftovers, 0,
+                    "a leftover was removed although nothing was interrupted"
+                );
                 Ok(format!("{collected:?}"))
             }
             Op::Repack => {
@@ -144,7 +150,7 @@ impl Stage {
                 Ok("set back".into())
             }
             op => {
-                let mut store = self.store.as_ref().expect("a store that is open");
+                let mut store = self.store.as_ref().expect("the store is open");
                 step(&mut store, &mut self.book, now, op)
             }
         }
@@ -160,14 +166,16 @@ impl Stage {
         kind: OperationKind,
         change: impl FnOnce(&mut String, &mut Vec<String>),
     ) -> Result<String> {
-        let (answer, id) = agree(answer, self.book.line(prompt).map(|line| line.id))?;
-        let line = self.book.line_mut(id);
+        let (answer, id) = agree(answer, self.book.prompt(prompt).map(|line| line.id))?;
+        let line = self.book.prompt_mut(id);
         let (name, tags) = (line.name.clone(), line.tags.clone());
         change(&mut line.name, &mut line.tags);
         if (&name, &tags) != (&line.name, &line.tags) {
             let (before, after) = ((&name, &tags), (&line.name, &line.tags));
             let changes = vec![change_of_prompt(id, Some(before), Some(after))];
-            self.book.operations.push(Entry { at, kind, changes });
+            self.book
+                .operations
+                .push(ModelOperation { at, kind, changes });
         }
         Ok(format!("{answer:?}"))
     }
@@ -205,7 +213,7 @@ impl Stage {
         let answer = self
             .store
             .as_ref()
-            .expect("a store that is open")
+            .expect("the store is open")
             .batch(|batch| {
                 let answers = steps.iter().map(|op| step(batch, book, now, op));
                 let answers = answers.collect::<Result<Vec<_>>>()?;
@@ -229,8 +237,8 @@ impl Stage {
     /// Compares every read of the store with the model.
     pub fn compare(&self) {
         compare::all(self.store(), &self.book);
-        let missing = self.store().prompt(nowhere());
-        assert!(missing.is_err(), "a prompt that never was");
+        let missing = self.store().prompt(unknown_prompt());
+        assert!(missing.is_err(), "a prompt that never existed was found");
     }
 
     /// Verifies the store. Returns its head hash.
@@ -241,7 +249,7 @@ impl Stage {
         assert_eq!(
             report.bodies,
             self.book.bodies.len() as u64,
-            "bodies that are stored"
+            "the number of stored bodies differs"
         );
         report.head
     }
