@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn fails_where_the_prompt_asks_for_more() -> Result<()> {
+    fn fails_if_the_prompt_requires_another_input() -> Result<()> {
         let store = store_with("{{hc:name:string}}, {{hc:age:number}}")?;
         assert!(matches!(welcome(&store, "Ada"), Err(Error::Render { .. })));
         Ok(())
