@@ -168,7 +168,7 @@ fn a_store_that_is_removed_while_it_is_served_is_not_available() {
 }
 
 #[test]
-fn the_key_is_made_once_and_lets_in() {
+fn the_key_is_created_once_and_accepted() {
     let place = tempfile::tempdir().unwrap();
     let created = greeting(place.path());
     let query = json!({"promptId": created.prompt.id});
@@ -188,7 +188,7 @@ fn the_key_is_made_once_and_lets_in() {
 }
 
 #[test]
-fn what_is_logged_has_no_body_key_or_signature() {
+fn the_log_contains_no_body_key_or_signature() {
     let place = tempfile::tempdir().unwrap();
     let created = greeting(place.path());
     for level in ["info", "debug"] {
@@ -220,7 +220,7 @@ fn what_is_logged_has_no_body_key_or_signature() {
 }
 
 #[test]
-fn a_request_under_way_is_answered_before_it_ends() {
+fn a_request_in_progress_is_answered_before_it_ends() {
     let place = tempfile::tempdir().unwrap();
     greeting(place.path());
     for signal in ["INT", "TERM"] {
@@ -249,7 +249,7 @@ fn a_request_under_way_is_answered_before_it_ends() {
 
 /// Signals are handled before the server announces its address.
 #[test]
-fn it_ends_well_as_soon_as_it_has_told_where_it_is() {
+fn it_handles_signals_as_soon_as_it_has_announced_its_address() {
     let place = tempfile::tempdir().unwrap();
     greeting(place.path());
     for _ in 0..5 {
@@ -288,7 +288,7 @@ fn a_second_signal_does_not_wait() {
 
 /// A client has begun a request and does not continue.
 #[test]
-fn half_a_request_does_not_hold_up_the_end() {
+fn an_incomplete_request_does_not_delay_the_end() {
     let place = tempfile::tempdir().unwrap();
     greeting(place.path());
     let mut served = Served::start(place.path(), &[]);
@@ -370,7 +370,7 @@ fn idle_connections_leave_open_files_to_the_store() {
 /// A full disk is an error neither of the client nor of the server.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_reported() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path();
     // A separate file system, which is unmounted when the process ends.
@@ -436,7 +436,7 @@ fn a_full_disk_is_told() {
 }
 
 #[test]
-fn the_bump_rules_and_the_statuses_are_chosen_at_the_start() {
+fn the_bump_policy_and_the_status_mode_are_options() {
     let place = tempfile::tempdir().unwrap();
     let created = greeting(place.path());
     let breaking = json!({
@@ -463,7 +463,7 @@ fn the_bump_rules_and_the_statuses_are_chosen_at_the_start() {
 }
 
 #[test]
-fn what_can_not_be_served_is_told() {
+fn errors_at_the_start_are_reported() {
     let place = tempfile::tempdir().unwrap();
     let run = |store: &Path, arguments: &[&str]| -> (i32, String) {
         let Output { status, stderr, .. } = command(store, arguments).output().unwrap();
@@ -517,7 +517,7 @@ fn allow(path: &Path, mode: u32) {
 }
 
 #[test]
-fn the_secrets_are_for_the_owner_only_and_in_no_index() {
+fn the_secrets_are_readable_by_the_owner_only_and_not_in_the_index() {
     let place = tempfile::tempdir().unwrap();
     greeting(place.path());
     let index = place.path().join("index.db");
@@ -564,7 +564,7 @@ fn status_of(served: &Served, path: &str) -> u16 {
 }
 
 #[test]
-fn a_restored_store_has_secrets_of_its_own_and_says_so() {
+fn a_restored_store_gets_new_secrets_and_reports_it() {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
     let created = greeting(&at("store"));
@@ -668,7 +668,7 @@ fn command_of_a_reader(reach: &Path, store: &Path, arguments: &[&str]) -> Comman
 }
 
 #[test]
-fn a_reader_without_the_secrets_needs_a_key_and_signs_by_itself() {
+fn a_reader_without_the_secrets_needs_a_key_and_signs_with_its_own_secret() {
     let place = tempfile::tempdir().unwrap();
     allow(place.path(), 0o755);
     let (store, file) = (place.path().join("store"), place.path().join("key"));
@@ -708,7 +708,7 @@ fn a_reader_without_the_secrets_needs_a_key_and_signs_by_itself() {
 
 /// For example, a backup serves reads while its store is unavailable.
 #[test]
-fn a_store_that_is_only_read_is_served_with_a_key_and_left_alone() {
+fn a_read_only_store_is_served_with_a_key_and_not_changed() {
     let place = tempfile::tempdir().unwrap();
     let created = greeting(place.path());
     let run = command(place.path(), &["--read-only", "--addr", "127.0.0.1:0"])

@@ -110,7 +110,7 @@ fn library(folder: &Path) -> Result<PathBuf, String> {
 }
 
 #[test]
-fn no_time_ends_a_command() {
+fn no_wrong_time_makes_a_command_panic() {
     let Some(clocked) = Clocked::new() else {
         return;
     };
@@ -133,7 +133,7 @@ fn no_time_ends_a_command() {
 
 /// A computer without a battery has such a clock for a while after its start.
 #[test]
-fn what_was_deleted_by_a_clock_that_was_behind_can_be_brought_back() {
+fn a_deletion_by_a_slow_clock_can_be_undone() {
     let Some(clocked) = Clocked::new() else {
         return;
     };
@@ -149,7 +149,7 @@ fn what_was_deleted_by_a_clock_that_was_behind_can_be_brought_back() {
 }
 
 #[test]
-fn a_clock_that_is_ahead_removes_nothing_unasked() {
+fn a_fast_clock_collects_no_garbage_unasked() {
     let Some(clocked) = Clocked::new() else {
         return;
     };
@@ -176,7 +176,7 @@ fn a_clock_that_is_ahead_removes_nothing_unasked() {
 
 /// A change made with that clock hides no later change.
 #[test]
-fn a_clock_that_was_ahead_hides_nothing() {
+fn changes_after_those_of_a_fast_clock_are_visible() {
     let Some(clocked) = Clocked::new() else {
         return;
     };
@@ -198,7 +198,7 @@ fn a_clock_that_was_ahead_hides_nothing() {
 /// clock is set back.
 #[cfg(feature = "server")]
 #[test]
-fn a_server_outlives_every_time() {
+fn a_server_continues_after_the_clock_changes() {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpStream;
     use std::process::Stdio;

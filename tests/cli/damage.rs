@@ -91,7 +91,7 @@ fn whatever_page_of_the_index_is_zeroed_verify_names_what_is_damaged() {
 
 /// With a stack size that the system refuses, no second thread can start.
 #[test]
-fn without_threads_everything_is_done_by_the_first() {
+fn without_more_threads_the_first_one_does_everything() {
     let (desk, _) = desk();
     let path = desk.path().join(".promptbook");
     let bodies = desk.json(&["stats"])["bodies"]["loose_bodies"].clone();

@@ -30,7 +30,7 @@ fn without_prompt_id(line: &str) -> String {
 }
 
 #[test]
-fn the_demo_tells_the_story() {
+fn the_demo_prints_its_session() {
     let desk = Desk::bare();
     let told = desk.run(&["demo", "stage", "--author", "Ann"]).ok();
     assert_eq!(masked(&told, Path::new("stage")), include_str!("demo.txt"));
@@ -86,7 +86,7 @@ fn the_demo_in_json() {
 }
 
 #[test]
-fn the_demo_takes_place_where_it_is_told_or_in_a_new_directory() {
+fn the_demo_uses_the_given_or_a_new_directory() {
     let desk = Desk::greeting();
     // The demo never uses the current store.
     let demo = desk.json(&["demo"]);

@@ -119,7 +119,7 @@ fn an_import_is_all_or_nothing_and_names_every_bad_file() {
 }
 
 #[test]
-fn a_folder_that_is_none_is_not_imported() {
+fn a_path_that_is_not_a_folder_is_not_imported() {
     let desk = Desk::new();
     desk.run(&["import", "missing"]).fails(3);
     fs::create_dir(desk.path().join("empty")).unwrap();
@@ -155,7 +155,7 @@ const ODD: [&str; 20] = [
 ];
 
 #[test]
-fn what_is_exported_imports_without_a_change() {
+fn an_export_can_be_imported_without_changes() {
     let desk = Desk::new();
     for (position, name) in ODD.iter().enumerate() {
         let body = format!(" {{ \"n\" :{position}.0 }}\r\n");

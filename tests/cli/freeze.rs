@@ -100,7 +100,7 @@ fn an_environment_is_written_once() {
 }
 
 #[test]
-fn a_check_tells_what_drifted() {
+fn a_check_reports_drift() {
     let desk = desk();
     assert_eq!(
         details(&desk, CHECK),
@@ -149,7 +149,7 @@ fn a_check_tells_what_drifted() {
 }
 
 #[test]
-fn a_check_holds_the_two_files_together() {
+fn a_check_compares_the_two_files() {
     let desk = desk();
     desk.run(&["freeze", "p"]).ok();
     let read = |name: &str| fs::read_to_string(desk.path().join(name)).unwrap();
@@ -200,7 +200,7 @@ fn a_check_holds_the_two_files_together() {
 }
 
 #[test]
-fn nothing_is_written_over_or_in_part() {
+fn freeze_overwrites_no_other_file_and_writes_no_partial_one() {
     let desk = desk();
     for (frozen, lock, way) in [("mine", "fine", "mine"), ("fine", "mine", "mine")] {
         desk.write("mine", GREETING);
@@ -240,7 +240,7 @@ fn nothing_is_written_over_or_in_part() {
 /// A truncated or badly merged file of this command is written again. The file gets the default
 /// mode, so that others can read it.
 #[test]
-fn what_was_damaged_is_mended() {
+fn damaged_files_are_written_again() {
     let desk = Desk::greeting();
     desk.run(&["freeze", "p"]).ok();
     let read = |name: &str| fs::read(desk.path().join(name)).unwrap();
@@ -280,7 +280,7 @@ fn what_was_damaged_is_mended() {
 /// A device or pipe would be read forever.
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_not_read() {
+fn paths_that_are_not_regular_files_are_not_read() {
     let desk = desk();
     for more in [&[][..], &["--check"]] {
         for files in [["/dev/zero", "l"], ["p", "/dev/zero"]] {

@@ -224,7 +224,7 @@ fn listed(desk: &Desk, command: &[&str], list: &str, member: &str) -> Vec<String
 }
 
 #[test]
-fn names_leave_a_store_and_come_into_another_unchanged() {
+fn names_are_unchanged_by_export_and_import() {
     let (desk, made) = desk();
     let mut all: Vec<String> = made.into_iter().map(|(name, _)| name).collect();
     all.sort();
@@ -273,7 +273,7 @@ fn names_are_in_fixtures_unchanged() {
 }
 
 #[test]
-fn a_text_that_is_too_long_is_refused_in_a_few_words() {
+fn a_text_that_is_too_long_is_refused_with_a_short_message() {
     let desk = Desk::greeting();
     let long = "\u{1b}".repeat(LONGEST + 1);
     for arguments in [

@@ -44,7 +44,7 @@ fn check(pair: &Path, file: &str, answer: &str) -> Option<String> {
 }
 
 #[test]
-fn each_pair_is_told_as_it_was_reviewed() {
+fn each_pair_has_the_reviewed_diff() {
     let desk = Desk::new();
     let mut wrong = Vec::new();
     for pair in pairs() {
@@ -66,7 +66,7 @@ fn each_pair_is_told_as_it_was_reviewed() {
 }
 
 #[test]
-fn each_difference_makes_the_new_body_of_the_old() {
+fn applying_each_diff_to_the_old_body_gives_the_new_one() {
     for pair in pairs() {
         let (before, after) = (body(&pair, "before.json"), body(&pair, "after.json"));
         for (before, after) in [(&before, &after), (&after, &before)] {

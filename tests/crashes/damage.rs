@@ -143,7 +143,7 @@ fn fold_log(store: &Path) {
     assert_eq!(busy, 0);
 }
 
-pub fn damage_is_reported_or_of_no_consequence() {
+pub fn damage_is_reported_or_has_no_effect() {
     for is_folded in [true, false] {
         let place = scratch::directory();
         let store = place.path().join("store");
@@ -164,7 +164,7 @@ pub fn damage_is_reported_or_of_no_consequence() {
 }
 
 /// Control: a reader that does not verify is caught.
-pub fn damage_that_nobody_looks_for_is_caught() {
+pub fn unverified_damage_is_caught() {
     let place = scratch::directory();
     let store = place.path().join("store");
     starts::place(Start::Closed, &store);

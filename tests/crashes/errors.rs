@@ -78,7 +78,7 @@ fn is_told_the_truth(case: &Case, manner: Manner) {
     let run = Run::of(&case.script, &case.fault.wrapper(), manner);
     run.is_through();
     let ledger = run.ledger();
-    nobody_goes_on_after_a_failed_flush(&ledger);
+    nothing_succeeds_after_a_failed_flush(&ledger);
     if is_full_disk(&case.fault) {
         reads_go_on(&ledger);
     }
@@ -97,7 +97,7 @@ fn is_full_disk(fault: &Fault) -> bool {
 }
 
 /// Checks that the same handle refuses every later call, reads included.
-fn nobody_goes_on_after_a_failed_flush(ledger: &Ledger) {
+fn nothing_succeeds_after_a_failed_flush(ledger: &Ledger) {
     use crate::script::Step;
     let mut is_poisoned = false;
     for (step, tried) in ledger.script.steps.iter().zip(&ledger.tries) {
@@ -138,7 +138,7 @@ fn reads_go_on(ledger: &Ledger) {
     }
 }
 
-pub fn whoever_is_told_of_an_error_is_told_the_truth() {
+pub fn a_reported_error_is_true() {
     if !strace::is_there() {
         return;
     }

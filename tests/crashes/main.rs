@@ -81,28 +81,28 @@ const TESTS: [(&str, fn()); 12] = [
         kills::a_rash_acknowledgement_is_caught,
     ),
     (
-        "errors::whoever_is_told_of_an_error_is_told_the_truth",
-        errors::whoever_is_told_of_an_error_is_told_the_truth,
+        "errors::a_reported_error_is_true",
+        errors::a_reported_error_is_true,
     ),
     (
         "errors::a_failure_that_is_acknowledged_is_caught",
         errors::a_failure_that_is_acknowledged_is_caught,
     ),
     (
-        "short_writes::a_write_that_is_cut_short_is_told",
-        short_writes::a_write_that_is_cut_short_is_told,
+        "short_writes::a_write_that_is_cut_short_is_reported",
+        short_writes::a_write_that_is_cut_short_is_reported,
     ),
     (
-        "short_writes::one_that_is_acknowledged_is_caught",
-        short_writes::one_that_is_acknowledged_is_caught,
+        "short_writes::a_short_write_that_is_acknowledged_is_caught",
+        short_writes::a_short_write_that_is_acknowledged_is_caught,
     ),
     (
         "power::a_power_cut_at_any_moment_loses_nothing",
         power::a_power_cut_at_any_moment_loses_nothing,
     ),
     (
-        "power::a_power_cut_costs_the_relaxed_their_last_commits_at_most",
-        power::a_power_cut_costs_the_relaxed_their_last_commits_at_most,
+        "power::with_relaxed_durability_a_power_cut_loses_only_the_last_commits",
+        power::with_relaxed_durability_a_power_cut_loses_only_the_last_commits,
     ),
     (
         "power::a_flush_that_is_left_out_is_caught",
@@ -113,12 +113,12 @@ const TESTS: [(&str, fn()); 12] = [
         power::a_step_that_comes_too_early_is_caught,
     ),
     (
-        "damage::damage_is_reported_or_of_no_consequence",
-        damage::damage_is_reported_or_of_no_consequence,
+        "damage::damage_is_reported_or_has_no_effect",
+        damage::damage_is_reported_or_has_no_effect,
     ),
     (
-        "damage::damage_that_nobody_looks_for_is_caught",
-        damage::damage_that_nobody_looks_for_is_caught,
+        "damage::unverified_damage_is_caught",
+        damage::unverified_damage_is_caught,
     ),
 ];
 

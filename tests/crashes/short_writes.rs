@@ -77,7 +77,7 @@ fn largest(folder: &Path) -> u64 {
     fs::read_dir(folder).unwrap().map(size).max().unwrap_or(0)
 }
 
-pub fn a_write_that_is_cut_short_is_told() {
+pub fn a_write_that_is_cut_short_is_reported() {
     if !is_there() {
         return;
     }
@@ -88,7 +88,7 @@ pub fn a_write_that_is_cut_short_is_told() {
 }
 
 /// Control: a process that takes a failure for a success is caught.
-pub fn one_that_is_acknowledged_is_caught() {
+pub fn a_short_write_that_is_acknowledged_is_caught() {
     if !is_there() {
         return;
     }

@@ -62,7 +62,7 @@ fn signal(process: u32, name: &str) {
 }
 
 #[test]
-fn it_tells_where_it_is_and_ends_on_a_signal() {
+fn it_announces_its_address_and_ends_on_a_signal() {
     for name in ["TERM", "INT"] {
         let mut child = command(&["fake", "--port", "0"]).spawn().unwrap();
         let line = announced(&mut child);
@@ -93,7 +93,7 @@ fn its_key_may_be_in_a_file() {
 }
 
 #[test]
-fn it_ends_with_its_standard_input_if_it_is_to() {
+fn it_ends_with_its_standard_input_if_requested() {
     let mut child = command(&["fake", "--until-stdin-closes"]).spawn().unwrap();
     let line = announced(&mut child);
     assert_eq!(client(&line).get(COUNT).status, 200);
@@ -145,7 +145,7 @@ fn its_options_are_those_of_the_library() {
 }
 
 #[test]
-fn what_is_wrong_is_told_before_it_starts() {
+fn errors_are_reported_before_it_starts() {
     for (arguments, code) in [
         (["fake", "--clock", "tomorrow"], 2),
         (["fake", "--fixtures", "/nowhere/at/all"], 3),

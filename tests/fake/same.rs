@@ -93,7 +93,7 @@ fn another_seed_gives_other_ids_and_other_signatures() {
 }
 
 #[test]
-fn what_is_made_has_the_same_ids_whatever_the_fixtures_are() {
+fn new_items_have_the_same_ids_with_any_fixtures() {
     let bare = Fake::start().unwrap();
     let full = options().start().unwrap();
     let prompt = |fake| Client::of(fake).create("a").0;
@@ -101,7 +101,7 @@ fn what_is_made_has_the_same_ids_whatever_the_fixtures_are() {
 }
 
 #[test]
-fn moments_differ_and_are_those_of_the_clock() {
+fn times_differ_and_come_from_the_clock() {
     let at = "2031-05-05T05:05:05Z".parse().unwrap();
     let fake = Fake::options().clock(FakeClock::At(at)).start().unwrap();
     let client = Client::of(&fake);
@@ -128,7 +128,7 @@ fn a_url_expires_by_the_fakes_clock() {
 }
 
 #[test]
-fn the_systems_clock_can_be_had() {
+fn the_system_clock_can_be_used() {
     let before = Utc::now();
     let fake = Fake::options().clock(FakeClock::Real).start().unwrap();
     assert!(before <= fake.now() && fake.now() <= Utc::now());

@@ -55,7 +55,7 @@ fn without_a_known_key_no_route_answers() {
 }
 
 #[test]
-fn each_key_that_was_given_is_let_in() {
+fn every_configured_key_is_accepted() {
     let options = ServerOptions::new().key("one").key("two");
     let scene = Scene::served(&options);
     assert_eq!(scene.served.running.key(), "one");
@@ -68,7 +68,7 @@ fn each_key_that_was_given_is_let_in() {
 }
 
 #[test]
-fn what_a_server_tells_of_itself_needs_no_key() {
+fn health_and_description_need_no_key() {
     let scene = Scene::new(Status::Plain);
     let health = scene.served.send_with("GET", "/healthz", &[], None);
     assert_eq!(
@@ -93,7 +93,7 @@ fn asked_for(scene: &Scene, host: &str) -> u16 {
 }
 
 #[test]
-fn a_request_for_another_name_is_refused_and_changes_nothing() {
+fn a_request_for_another_host_is_refused_and_changes_nothing() {
     let scene = Scene::new(Status::Live);
     let path = format!("/v1/prompt-2025/{}", scene.prompt);
     let elsewhere = format!("http://evil.example{path}");
@@ -145,7 +145,7 @@ fn addresses_and_localhost_are_answered_at_any_port() {
 }
 
 #[test]
-fn names_that_were_given_are_answered() {
+fn configured_host_names_are_answered() {
     let options = ServerOptions::new()
         .host("Prompts.Local")
         .public_url("https://prompts.example");
@@ -162,7 +162,7 @@ fn bind(options: &ServerOptions, address: &str) -> Result<Server, ServerError> {
 }
 
 #[test]
-fn where_other_machines_reach_it_a_key_must_be_given() {
+fn a_public_address_requires_a_key() {
     for address in ["0.0.0.0:0", "[::]:0"] {
         match bind(&ServerOptions::new(), address) {
             Err(ServerError::KeyNeeded { .. }) => {}
@@ -180,7 +180,7 @@ fn where_other_machines_reach_it_a_key_must_be_given() {
 }
 
 #[test]
-fn options_that_mean_nothing_are_refused() {
+fn invalid_options_are_refused() {
     let new = ServerOptions::new;
     for (options, named) in [
         (new().key(" "), "key"),
@@ -214,7 +214,7 @@ fn options_that_mean_nothing_are_refused() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told() {
+fn an_address_in_use_is_reported() {
     let first = bind(&ServerOptions::new(), "127.0.0.1:0").unwrap();
     let address = first.address().to_string();
     match bind(&ServerOptions::new(), &address) {

@@ -101,7 +101,7 @@ fn cases(count: u32) -> ProptestConfig {
 }
 
 #[test]
-fn no_body_is_answered_with_an_error_of_the_servers_own() {
+fn no_body_causes_an_internal_server_error() {
     let scene = Scene::new(Status::Plain);
     let ids = vec![
         scene.prompt.to_string(),
@@ -153,7 +153,7 @@ fn part(ids: Vec<String>) -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn no_path_is_answered_with_an_error_of_the_servers_own() {
+fn no_path_causes_an_internal_server_error() {
     let scene = Scene::new(Status::Plain);
     let requests = scene.requests();
     let ids = vec![scene.prompt.to_string(), scene.second.to_string()];

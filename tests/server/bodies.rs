@@ -92,7 +92,7 @@ fn a_body_can_have_a_hundred_levels() {
 }
 
 #[test]
-fn a_body_can_have_as_many_levels_as_the_library_takes_and_no_more() {
+fn a_body_can_have_as_many_levels_as_the_library_allows() {
     let served = Served::new();
     let levels = |count: usize| {
         format!(

@@ -47,13 +47,13 @@ fn eight_clients_update_one_prompt(store: Store) {
 }
 
 #[test]
-fn of_eight_clients_each_gets_its_own_numbers_in_memory() {
+fn eight_clients_get_distinct_numbers_in_memory() {
     let store = StoreOptions::new().policy(Policy::Free).in_memory();
     eight_clients_update_one_prompt(store.unwrap());
 }
 
 #[test]
-fn of_eight_clients_each_gets_its_own_numbers_on_a_disk() {
+fn eight_clients_get_distinct_numbers_on_a_disk() {
     let place = tempfile::tempdir().unwrap();
     let store = StoreOptions::new()
         .policy(Policy::Free)
@@ -62,7 +62,7 @@ fn of_eight_clients_each_gets_its_own_numbers_on_a_disk() {
 }
 
 #[test]
-fn clients_that_make_prompts_at_once_get_different_ids() {
+fn clients_that_create_prompts_concurrently_get_different_ids() {
     let served = Served::new();
     let ids: BTreeSet<String> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..8)
@@ -84,7 +84,7 @@ fn clients_that_make_prompts_at_once_get_different_ids() {
 }
 
 #[test]
-fn a_thousand_idle_connections_keep_nobody_waiting() {
+fn a_thousand_idle_connections_delay_no_other_client() {
     // The server is in this process, so each connection takes two open files.
     const FILES: usize = 2 * 1000 + 200;
     let file = std::env::current_exe().unwrap();
@@ -127,7 +127,7 @@ fn health(stream: &mut TcpStream) -> Option<Answer> {
 }
 
 #[test]
-fn a_connection_too_many_is_told_so_until_there_is_room() {
+fn connections_beyond_the_limit_are_refused_until_others_close() {
     let limits = Limits {
         connections: 3,
         ..Limits::default()
@@ -161,7 +161,7 @@ fn a_connection_too_many_is_told_so_until_there_is_room() {
 }
 
 #[test]
-fn a_request_under_way_is_answered_while_the_server_stops() {
+fn a_request_in_progress_is_answered_while_the_server_stops() {
     let scene = Scene::new(Status::Plain);
     let new = r#"{"name":"late","tags":[],"promptBody":{}}"#;
     let mut stream = scene.served.connect();
@@ -206,7 +206,7 @@ fn a_request_under_way_is_answered_while_the_server_stops() {
 }
 
 #[test]
-fn a_request_that_does_not_end_holds_the_stop_up_for_so_long_only() {
+fn a_request_that_does_not_end_delays_the_stop_only_until_its_timeout() {
     let limits = Limits {
         stop_time: Duration::from_millis(200),
         ..Limits::default()

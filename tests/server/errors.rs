@@ -152,17 +152,17 @@ fn each_row_is_told(status: Status) {
 }
 
 #[test]
-fn what_is_not_there_is_a_404_in_plain_statuses() {
+fn missing_items_are_a_404_in_plain_mode() {
     each_row_is_told(Status::Plain);
 }
 
 #[test]
-fn what_is_not_there_is_told_as_by_the_live_service_in_live_statuses() {
+fn missing_items_are_answered_as_by_the_live_service_in_live_mode() {
     each_row_is_told(Status::Live);
 }
 
 #[test]
-fn a_prompt_without_a_production_version_is_told_in_both() {
+fn a_prompt_without_a_production_version_is_an_error_in_both_modes() {
     for (status, code) in [(Status::Plain, 404), (Status::Live, 500)] {
         let scene = Scene::new(status);
         scene.served.store.delete_version(scene.first).unwrap();
@@ -200,7 +200,7 @@ fn let_pass(scene: &Scene) -> Vec<(&'static str, String, Option<Value>)> {
 }
 
 #[test]
-fn changes_of_what_is_not_there_are_404s_in_plain_statuses_and_change_nothing() {
+fn changes_of_missing_items_are_404s_in_plain_mode_and_change_nothing() {
     let scene = Scene::new(Status::Plain);
     for (method, path, body) in let_pass(&scene) {
         let body = body.map(|body| body.to_string());
@@ -211,7 +211,7 @@ fn changes_of_what_is_not_there_are_404s_in_plain_statuses_and_change_nothing() 
 }
 
 #[test]
-fn changes_of_what_is_not_there_pass_in_live_statuses_and_change_nothing() {
+fn changes_of_missing_items_succeed_in_live_mode_and_change_nothing() {
     let scene = Scene::new(Status::Live);
     for (method, path, body) in let_pass(&scene) {
         let body = body.map(|body| body.to_string());
@@ -224,7 +224,7 @@ fn changes_of_what_is_not_there_pass_in_live_statuses_and_change_nothing() {
 }
 
 #[test]
-fn what_fails_here_is_told_without_its_cause_in_both() {
+fn internal_errors_are_reported_without_their_cause_in_both_modes() {
     for status in [Status::Plain, Status::Live] {
         what_fails_here_is_told_without_its_cause(&ServerOptions::new().status(status));
     }

@@ -54,7 +54,7 @@ fn tag(answer: &Answer) -> String {
 }
 
 #[test]
-fn who_has_an_answer_is_told_so() {
+fn an_unchanged_answer_is_a_304() {
     let scene = Scene::new(Status::Plain);
     for request in tagged(&scene) {
         let whole = ask(&scene.served, &request, &[]);
@@ -90,7 +90,7 @@ fn who_has_an_answer_is_told_so() {
 }
 
 #[test]
-fn a_condition_opens_nothing_and_finds_nothing() {
+fn a_condition_gives_no_access_and_hides_no_error() {
     let scene = Scene::new(Status::Plain);
     for request in tagged(&scene) {
         let body = request.body.as_ref().map(|body| body.to_string().into());
@@ -115,7 +115,7 @@ fn a_condition_opens_nothing_and_finds_nothing() {
 }
 
 #[test]
-fn a_moved_environment_is_another_answer() {
+fn a_moved_environment_changes_the_tag() {
     let scene = Scene::new(Status::Plain);
     let staging: EnvironmentName = "staging".parse().unwrap();
     let requests = tagged(&scene);
@@ -143,7 +143,7 @@ fn a_moved_environment_is_another_answer() {
 }
 
 #[test]
-fn what_is_told_of_a_version_is_in_the_tag() {
+fn the_environments_of_a_version_are_in_its_tag() {
     let scene = Scene::new(Status::Plain);
     // The version with this id stays the same, but the answer contains its environments.
     let production = EnvironmentName::production();
@@ -166,7 +166,7 @@ fn what_is_told_of_a_version_is_in_the_tag() {
 }
 
 #[test]
-fn a_url_as_another_client_knows_the_server_is_another_answer() {
+fn another_address_of_the_server_changes_the_tag() {
     let scene = Scene::new(Status::Plain);
     let request = &tagged(&scene)[0];
     let body = request.body.as_ref().unwrap().to_string();
@@ -200,7 +200,7 @@ fn the_tag_of_a_body_is_its_content_address() {
 }
 
 #[test]
-fn no_body_is_read_for_who_has_it() {
+fn no_body_is_read_for_a_304() {
     let place = tempfile::tempdir().unwrap();
     let store = promptbook::StoreOptions::new().policy(promptbook::Policy::Free);
     let scene = Scene::of(store.create(place.path()).unwrap(), &Default::default());

@@ -51,7 +51,7 @@ fn a_request_that_is_cut_off_anywhere_does_nothing() {
 }
 
 #[test]
-fn a_request_whose_client_is_gone_is_done_wholly_or_not_at_all() {
+fn a_request_whose_client_disconnects_is_executed_entirely_or_not_at_all() {
     let place = tempfile::tempdir().unwrap();
     let store = promptbook::Store::create(place.path()).unwrap();
     let scene = Scene::of(store, &ServerOptions::new());
@@ -88,7 +88,7 @@ fn a_request_whose_client_is_gone_is_done_wholly_or_not_at_all() {
 }
 
 #[test]
-fn an_answer_that_nobody_reads_to_the_end_keeps_nobody_waiting() {
+fn an_answer_that_is_not_read_delays_no_other_client() {
     let scene = Scene::new(Status::Plain);
     let body = format!(r#"{{"text":"{}"}}"#, "x".repeat(1 << 20));
     let new = format!(r#"{{"name":"large","tags":[],"promptBody":{body}}}"#);

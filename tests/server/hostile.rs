@@ -103,7 +103,7 @@ fn every_route_takes_any_name_tag_and_message() {
 }
 
 #[test]
-fn a_text_that_is_too_long_is_named() {
+fn the_member_with_a_text_that_is_too_long_is_named() {
     for status in [Status::Plain, Status::Live] {
         let scene = Scene::new(status);
         let long = "x".repeat(LONGEST + 1);

@@ -56,7 +56,7 @@ fn a_request_may_be_as_large_as_the_limit_and_no_larger() {
 }
 
 #[test]
-fn a_request_in_chunks_is_held_to_the_same_limit() {
+fn a_chunked_request_has_the_same_limit() {
     let scene = small();
     let chunked = |bytes: usize| {
         let mut request = head(&scene, "transfer-encoding: chunked");
@@ -72,7 +72,7 @@ fn a_request_in_chunks_is_held_to_the_same_limit() {
 }
 
 #[test]
-fn who_sends_much_reads_why_it_is_refused() {
+fn a_client_that_sends_too_much_gets_the_reason() {
     // More than the buffers in between hold, so that it is still being sent when it is refused.
     let much = vec![b'x'; 20 << 20];
     let limits = Limits {
@@ -99,7 +99,7 @@ fn who_sends_much_reads_why_it_is_refused() {
 }
 
 #[test]
-fn a_connection_goes_on_after_a_refused_request() {
+fn a_connection_can_be_used_after_a_refused_request() {
     let scene = Scene::new(Status::Plain);
     let mut stream = scene.served.connect();
     let body = of_size(1 << 20);
@@ -117,7 +117,7 @@ fn a_connection_goes_on_after_a_refused_request() {
 }
 
 #[test]
-fn a_refused_request_that_is_never_whole_does_not_hold_up_the_stop() {
+fn an_incomplete_refused_request_does_not_delay_the_stop() {
     let scene = Scene::new(Status::Plain);
     let mut stream = scene.served.connect();
     let head = head(&scene, "content-length: 100").replace("Bearer ", "Bearer x");
@@ -156,7 +156,7 @@ fn a_head_that_does_not_end_in_time_ends_its_connection() {
 }
 
 #[test]
-fn a_body_that_does_not_end_in_time_is_told_so() {
+fn a_body_that_does_not_end_in_time_is_answered_with_a_timeout() {
     let limits = Limits {
         body_time: Duration::from_millis(200),
         ..Limits::default()
@@ -181,7 +181,7 @@ fn a_body_that_does_not_end_in_time_is_told_so() {
 }
 
 #[test]
-fn a_body_that_comes_in_drops_ends_in_time_as_a_whole() {
+fn the_timeout_of_a_body_covers_all_its_parts() {
     let limits = Limits {
         body_time: Duration::from_millis(300),
         ..Limits::default()
@@ -202,7 +202,7 @@ fn a_body_that_comes_in_drops_ends_in_time_as_a_whole() {
 }
 
 #[test]
-fn who_reads_slowly_gets_the_whole_answer() {
+fn a_slow_client_gets_the_complete_answer() {
     let limits = Limits {
         header_time: Duration::from_millis(150),
         ..Limits::default()
@@ -229,7 +229,7 @@ fn who_reads_slowly_gets_the_whole_answer() {
 }
 
 #[test]
-fn there_may_be_no_limits() {
+fn maximal_limits_are_accepted() {
     let (connections, body_bytes, memory_bytes) = (usize::MAX, usize::MAX, usize::MAX);
     let limits = Limits {
         body_bytes,

@@ -46,7 +46,7 @@ fn elements(answer: &Answer) -> Vec<String> {
 }
 
 #[test]
-fn a_long_list_is_the_short_ones_one_after_the_other() {
+fn a_long_list_equals_its_pages() {
     let scene = of_many(1500, 10);
     let served = &scene.served;
     // The signed URLs change every quarter of an hour. If that happens in between, both are
@@ -74,7 +74,7 @@ fn a_long_list_is_the_short_ones_one_after_the_other() {
 }
 
 #[test]
-fn lists_of_every_length_have_all_they_should() {
+fn lists_of_every_length_are_complete() {
     let scene = of_many(700, 0);
     let served = &scene.served;
     let all: Vec<String> = served
@@ -99,7 +99,7 @@ fn lists_of_every_length_have_all_they_should() {
 }
 
 #[test]
-fn long_pages_of_prompts_have_all_they_should() {
+fn long_pages_of_prompts_are_complete() {
     let served = Served::new();
     let made = served.store.batch(|batch| {
         for number in 0..1200 {
@@ -209,7 +209,7 @@ fn an_environment_is_listed_once_though_it_moves_meanwhile() {
 }
 
 #[test]
-fn a_list_whose_prompt_goes_away_ends_well() {
+fn a_list_whose_prompt_is_deleted_meanwhile_is_valid() {
     let scene = of_many(600, 60_000);
     let list = begun(&scene.served, &json!({"promptId": scene.prompt}));
     scene.served.store.delete_prompt(scene.prompt).unwrap();

@@ -32,7 +32,7 @@ fn of_size(bytes: usize) -> String {
 }
 
 #[test]
-fn reads_go_on_while_hundreds_of_writers_have_given_up() {
+fn reads_succeed_while_hundreds_of_abandoned_writes_wait() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("store");
     let store = StoreOptions::new()
@@ -130,7 +130,7 @@ fn is_busy(answer: &Answer) {
 }
 
 #[test]
-fn bodies_that_come_are_bounded_in_sum() {
+fn the_total_size_of_received_bodies_is_bounded() {
     let scene = narrow();
     let large = create(&scene, &of_size(700 * 1024));
     let started = Instant::now();
@@ -170,7 +170,7 @@ fn bodies_that_come_are_bounded_in_sum() {
 }
 
 #[test]
-fn answers_that_are_not_taken_are_bounded_in_sum() {
+fn the_total_size_of_unread_answers_is_bounded() {
     let scene = narrow();
     // More than the buffers in between hold.
     let made = scene
@@ -225,7 +225,7 @@ fn answers_that_are_not_taken_are_bounded_in_sum() {
 }
 
 #[test]
-fn idle_connections_make_room_and_those_without_a_key_first() {
+fn idle_connections_are_closed_for_new_ones_and_those_without_a_key_first() {
     let limits = Limits {
         connections: 4,
         ..Limits::default()

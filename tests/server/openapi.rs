@@ -93,7 +93,7 @@ fn every_operation_of_the_live_service_is_described() {
 }
 
 #[test]
-fn no_more_is_described_than_is_served() {
+fn only_served_routes_are_described() {
     let described = described();
     let scene = Scene::new(Status::Plain);
     let mut of_requests: BTreeSet<(String, String)> = scene
@@ -152,7 +152,7 @@ fn the_description_is_an_openapi_document() {
 }
 
 #[test]
-fn conditions_are_described_where_a_version_is_told_of() {
+fn conditions_are_described_for_the_routes_that_return_a_version() {
     let described = described();
     let operations = operations(&described);
     let conditional = operations.iter().filter(|(key, operation)| {
@@ -175,7 +175,7 @@ fn conditions_are_described_where_a_version_is_told_of() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_can_be_followed() {
     fn walk(described: &Value, value: &Value, count: &mut usize) {
         if value.get("$ref").is_some_and(Value::is_string) {
             resolved(described, value);
@@ -196,7 +196,7 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
-fn answers_have_the_members_that_are_described() {
+fn answers_have_the_described_members() {
     let described = described();
     for ((path, method), operation) in operations(&described) {
         let scene = Scene::new(Status::Plain);

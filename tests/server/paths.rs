@@ -37,7 +37,7 @@ fn no_ids() -> Vec<String> {
 }
 
 #[test]
-fn what_is_no_id_is_refused_wherever_one_is_expected() {
+fn invalid_ids_are_refused_by_every_route() {
     let scene = Scene::new(Status::Plain);
     let mut asked = 0;
     for request in scene.requests() {
@@ -63,7 +63,7 @@ fn what_is_no_id_is_refused_wherever_one_is_expected() {
 }
 
 #[test]
-fn an_empty_segment_leads_nowhere() {
+fn a_path_with_an_empty_segment_is_not_found() {
     let scene = Scene::new(Status::Plain);
     for request in scene.requests() {
         let parts: Vec<&str> = request.template.split('/').collect();
@@ -81,7 +81,7 @@ fn an_empty_segment_leads_nowhere() {
 }
 
 #[test]
-fn a_route_that_is_none_is_told_as_such() {
+fn an_unknown_route_is_reported() {
     let scene = Scene::new(Status::Plain);
     for path in [
         "/",

@@ -58,7 +58,7 @@ fn what_is_found_has_the_shape_of_a_prompt() {
 }
 
 #[test]
-fn a_name_is_found_by_any_part_in_any_letter_case() {
+fn a_name_is_found_by_any_part_ignoring_case() {
     let served = served(&["Straße nach Ödland", "ΣΊΣΥΦΟΣ", "plain"]);
     for part in ["öDLAND", "STRASSE", "straße", "nach"] {
         assert_eq!(named(&served, part), ["Straße nach Ödland"], "{part}");
@@ -100,7 +100,7 @@ fn a_prompt_is_found_by_any_of_the_tags() {
 }
 
 #[test]
-fn name_and_tag_must_both_fit() {
+fn name_and_tag_must_both_match() {
     let served = served(&["one", "two"]);
     let query = json!({"search": "o", "tagsFilter": ["t"], "page": 0, "pageSize": 10});
     assert_eq!(found(&served, &query), ["two"]);

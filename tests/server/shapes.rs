@@ -115,7 +115,7 @@ fn an_item_of_a_wrong_type_is_named() {
 }
 
 #[test]
-fn a_text_that_cannot_be_is_named() {
+fn a_member_with_an_invalid_text_is_named() {
     let scene = Scene::new(Status::Plain);
     let long = "x".repeat((64 << 10) + 1);
     let (prompt, version) = (scene.prompt, scene.first);
@@ -144,7 +144,7 @@ fn a_text_that_cannot_be_is_named() {
 }
 
 #[test]
-fn a_member_too_many_is_named() {
+fn an_unknown_member_is_named() {
     let scene = Scene::new(Status::Plain);
     each_body(&scene, |request, members| {
         let mut more = members.clone();
@@ -172,7 +172,7 @@ fn a_member_given_twice_is_named() {
 }
 
 #[test]
-fn what_is_no_json_object_is_refused() {
+fn a_body_that_is_not_a_json_object_is_refused() {
     let scene = Scene::new(Status::Plain);
     each_body(&scene, |request, members| {
         let right = json!(members).to_string();
@@ -200,7 +200,7 @@ fn what_is_no_json_object_is_refused() {
 }
 
 #[test]
-fn what_is_not_utf_8_is_refused() {
+fn a_body_that_is_not_utf_8_is_refused() {
     let scene = Scene::new(Status::Plain);
     each_body(&scene, |request, members| {
         let mut bytes = json!(members).to_string().into_bytes();
@@ -212,7 +212,7 @@ fn what_is_not_utf_8_is_refused() {
 }
 
 #[test]
-fn what_does_not_say_that_it_is_json_is_refused() {
+fn a_body_without_the_json_content_type_is_refused() {
     let scene = Scene::new(Status::Plain);
     each_body(&scene, |request, members| {
         let right = json!(members).to_string();
@@ -257,7 +257,7 @@ fn a_compressed_body_is_refused() {
 }
 
 #[test]
-fn what_is_nested_ten_thousand_levels_deep_is_refused() {
+fn a_body_nested_ten_thousand_levels_deep_is_refused() {
     let scene = Scene::new(Status::Plain);
     let arrays = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let objects = format!("{}0{}", r#"{"a":"#.repeat(10_000), "}".repeat(10_000));

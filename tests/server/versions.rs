@@ -39,7 +39,7 @@ fn listed(served: &Served, query: &Value) -> Vec<String> {
 }
 
 #[test]
-fn numbers_go_on_from_the_base() {
+fn numbers_continue_from_the_base() {
     let served = Scene::new(Status::Plain).served;
     let number = |base: &str, major| update(&served, base, major).1;
     assert_eq!(number("greeting@1.0", false), "1.2", "1.1 is there");
@@ -53,7 +53,7 @@ fn numbers_go_on_from_the_base() {
 }
 
 #[test]
-fn a_new_version_has_what_it_was_given() {
+fn a_new_version_has_the_given_members() {
     let served = Scene::new(Status::Plain).served;
     let (id, _) = update(&served, "greeting@1.0", false);
     let id: VersionId = id.parse().unwrap();
@@ -66,7 +66,7 @@ fn a_new_version_has_what_it_was_given() {
 }
 
 #[test]
-fn a_version_is_told_in_the_order_of_the_documentation() {
+fn a_version_has_its_members_in_the_documented_order() {
     let scene = Scene::new(Status::Plain);
     let wish = json!({"promptVersionId": scene.second}).to_string();
     let answer = scene
@@ -97,7 +97,7 @@ fn a_version_is_told_in_the_order_of_the_documentation() {
 }
 
 #[test]
-fn the_three_ways_to_a_version_tell_the_same() {
+fn the_three_routes_to_a_version_give_the_same_answer() {
     let scene = Scene::new(Status::Plain);
     let (prompt, id) = (scene.prompt, scene.first);
     for api in ["v1", "v2"] {
@@ -118,7 +118,7 @@ fn the_three_ways_to_a_version_tell_the_same() {
 }
 
 #[test]
-fn a_version_without_a_model_tells_null() {
+fn a_version_without_a_model_has_a_null_model() {
     let served = Served::new();
     for body in ["{}", r#"{"model":5}"#] {
         let new = format!(r#"{{"name":"n","tags":[],"promptBody":{body}}}"#);
@@ -165,7 +165,7 @@ fn versions_are_listed_newest_first_also_within_one_clock_tick() {
 }
 
 #[test]
-fn a_list_can_be_of_one_major() {
+fn a_list_can_be_limited_to_one_major() {
     let scene = Scene::new(Status::Plain);
     update(&scene.served, "greeting@1.0", true);
     let of = |major: Value| {
@@ -220,7 +220,7 @@ fn a_list_can_be_paged() {
 }
 
 #[test]
-fn versions_are_counted_and_the_highest_major_is_told() {
+fn versions_are_counted_with_the_highest_major() {
     let scene = Scene::new(Status::Plain);
     let served = &scene.served;
     let counted = || {
@@ -248,7 +248,7 @@ fn versions_are_counted_and_the_highest_major_is_told() {
 }
 
 #[test]
-fn of_an_unknown_prompt_there_are_no_versions() {
+fn an_unknown_prompt_has_no_versions() {
     let served = Scene::new(Status::Live).served;
     for unknown in ["zzzzzz", "", "no id at all", "../.."] {
         let wish = json!({"promptId": unknown}).to_string();

@@ -166,7 +166,7 @@ pub fn a_power_cut_at_any_moment_loses_nothing() {
 
 /// With a durability that leaves flushes to the operating system, only the latest changes may be
 /// lost: never an earlier change, a body, or the store.
-pub fn a_power_cut_costs_the_relaxed_their_last_commits_at_most() {
+pub fn with_relaxed_durability_a_power_cut_loses_only_the_last_commits() {
     if !strace::is_there() {
         return;
     }
