@@ -18,7 +18,7 @@ fn main() {
         .skip(1)
         .filter(|argument| argument != "--bench");
     let Some(directory) = arguments.next() else {
-        println!("generate: no directory named, nothing to do");
+        println!("generate: no directory given, so nothing is done");
         return;
     };
     let mut number = |default: u64| {
@@ -51,7 +51,7 @@ fn main() {
     let start = Instant::now();
     let settled = store.settle(|_| ()).unwrap();
     println!(
-        "{} bodies settled after that in {:.1?}",
+        "checkpoint of {} bodies after that in {:.1?}",
         settled.bodies,
         start.elapsed()
     );

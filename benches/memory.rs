@@ -9,7 +9,7 @@
     clippy::panic,
     missing_docs,
     unreachable_pub,
-    reason = "a benchmark, which says what failed"
+    reason = "a benchmark panics to report what failed"
 )]
 
 #[cfg(target_os = "linux")]
@@ -18,7 +18,7 @@ mod loads;
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("not run: the memory of a process is read from /proc");
+    println!("not run: the memory of a process is read from /proc, which exists on Linux only");
 }
 
 #[cfg(target_os = "linux")]

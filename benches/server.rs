@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     // `cargo bench -- --test` only checks that it runs: one short turn of each.
     let short = std::env::args().any(|argument| argument == "--test");
     if Command::new("wrk").arg("--version").output().is_err() {
-        eprintln!("not run: there is no wrk");
+        eprintln!("not run: wrk is not installed");
         return match short || std::env::var_os("CI").is_none() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,

@@ -3,7 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "in a test they say what failed"
+    reason = "a test panics to report what failed"
 )]
 
 use std::fs::Permissions;
@@ -391,9 +391,9 @@ fn a_full_disk_is_reported() {
             std::env::var_os("CI").is_none_or(|ci| ci != "true"),
             "no file system can be mounted"
         );
-        #[allow(clippy::print_stdout, reason = "it says why nothing was tried")]
+        #[allow(clippy::print_stdout, reason = "it reports why the test is skipped")]
         {
-            println!("not run: no file system can be mounted in a namespace of one's own");
+            println!("not run: no file system can be mounted in a new namespace");
         }
         return;
     }
@@ -601,7 +601,11 @@ fn a_key_is_read_from_a_file() {
         std::fs::write(&file, text).unwrap();
         allow(&file, mode);
         let mut served = Served::start(&store, &["--key-file", name]);
-        assert_eq!(served.told["key"], Value::Null, "it was given");
+        assert_eq!(
+            served.told["key"],
+            Value::Null,
+            "a configured key was announced"
+        );
         let query = json!({"promptId": created.prompt.id});
         for (key, status) in [("sk-mine", 200), ("sk-other", 401)] {
             served.key = key.into();
@@ -623,7 +627,11 @@ fn a_key_is_read_from_a_file() {
         std::fs::write(&file, text).unwrap();
         let refused = run(&["--key-file", name]);
         assert_eq!(refused.0, Some(2), "{text:?}: {}", refused.1);
-        assert!(!refused.1.contains("lines"), "a log gets it: {}", refused.1);
+        assert!(
+            !refused.1.contains("lines"),
+            "the log contains it: {}",
+            refused.1
+        );
     }
     std::fs::write(&file, [0xff, 0xfe]).unwrap();
     assert_eq!(run(&["--key-file", name]).0, Some(2));
@@ -700,7 +708,11 @@ fn a_reader_without_the_secrets_needs_a_key_and_signs_with_its_own_secret() {
     assert_eq!(served.told["made"], false);
     let own = signed(&served, &created);
     assert_eq!(status_of(&served, &own), 200);
-    assert_eq!(status_of(&served, &path), 403, "it has the owner's secret");
+    assert_eq!(
+        status_of(&served, &path),
+        403,
+        "the reader has the owner's secret"
+    );
     let new = json!({"name": "new", "tags": [], "promptBody": {"messages": []}});
     assert_eq!(served.post("/v1/prompt-2025", &new).0, 403);
     served.end();

@@ -31,7 +31,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(prompts: u64, versions: u64, kept: Option<PathBuf>, test: bool) -> Self {
-        assert!(prompts >= 10 && versions >= 2, "too small a store");
+        assert!(prompts >= 10 && versions >= 2, "the store is too small");
         Self {
             prompts,
             versions,
@@ -95,7 +95,7 @@ impl Bench {
     }
 
     fn make(&self, directory: &Path) {
-        eprintln!("making a store of {}", self.size());
+        eprintln!("creating a store of {}", self.size());
         let store = Store::create(directory).unwrap();
         self.make_long_line(&store);
         let at_once = (BATCH / self.versions).max(1);
@@ -144,7 +144,7 @@ impl Bench {
         let last = store.version_counts(format!("prompt {}", self.prompts - 1).as_str());
         let next = store.prompt(format!("prompt {}", self.prompts).as_str());
         let fits = next.is_err() && last.is_ok_and(|counts| counts.total == self.versions);
-        assert!(fits, "the store that is kept is not of {}", self.size());
+        assert!(fits, "the existing store does not have {}", self.size());
     }
 
     /// Returns the ids of the first `count` prompts, by number.

@@ -63,7 +63,7 @@ pub(crate) fn main(arguments: &[String]) {
         ("writer", []) => write(store),
         ("clients", &[first, threads, millis]) => clients::child(store, first, threads, millis),
         ("import", &[prompts, versions]) => import::child(store, prompts, versions),
-        _ => panic!("{role} {numbers:?} is no role"),
+        _ => panic!("{role} {numbers:?} is not a role"),
     }
 }
 

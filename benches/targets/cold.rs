@@ -47,7 +47,7 @@ fn openings(bench: &Bench, report: &mut Report, directory: &Path, body: &[u8]) {
         },
     );
     report.add(
-        Row::new("open and resolve, nobody else there", &ours)
+        Row::new("open and resolve, no other process has it open", &ours)
             .beside(&floor)
             .aim(OPENING),
     );

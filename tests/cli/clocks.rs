@@ -86,7 +86,10 @@ impl Clocked {
 }
 
 /// Reports why a test is skipped, and fails in CI.
-#[allow(clippy::print_stderr, reason = "whoever runs the test should know")]
+#[allow(
+    clippy::print_stderr,
+    reason = "the developer who runs the test should know"
+)]
 fn skip(why: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}");
     eprintln!("skipped: {why}");
@@ -94,7 +97,7 @@ fn skip(why: &str) {
 
 fn library(folder: &Path) -> Result<PathBuf, String> {
     if !cfg!(all(target_os = "linux", target_env = "gnu")) {
-        return Err("this needs LD_PRELOAD".into());
+        return Err("LD_PRELOAD is needed".into());
     }
     let source = folder.join("clock.c");
     let library = folder.join("clock.so");
@@ -244,7 +247,7 @@ fn a_server_continues_after_the_clock_changes() {
             });
             let dates: Vec<&str> = dates.collect();
             let [date] = dates[..] else {
-                panic!("not one date: {answer}");
+                panic!("not exactly one date: {answer}");
             };
             let date = chrono::DateTime::parse_from_rfc2822(&date.replace("GMT", "+0000"));
             let off = date.unwrap().timestamp() - chrono::Utc::now().timestamp() - ahead;

@@ -158,7 +158,7 @@ fn a_watch_ends_when_its_output_is_closed() {
             Some(ended) => break ended.code(),
             None if Instant::now() > end => {
                 child.kill().unwrap();
-                panic!("it goes on without a reader");
+                panic!("the watch continues without a reader");
             }
             None => std::thread::sleep(Duration::from_millis(20)),
         }

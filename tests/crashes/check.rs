@@ -35,9 +35,11 @@ pub fn check(directory: &Path, ledger: &Ledger) {
         Err(Error::NotAStore { .. }) if !was_made(ledger) => options().open_or_create(directory),
         opened => opened,
     };
-    let store = store.unwrap_or_else(|error| panic!("it can't be opened: {}", chain(&error)));
+    let store =
+        store.unwrap_or_else(|error| panic!("the store can't be opened: {}", chain(&error)));
     is_sound(&store);
-    let found = observe(&store).unwrap_or_else(|error| panic!("unreadable: {}", chain(&error)));
+    let found = observe(&store)
+        .unwrap_or_else(|error| panic!("the store can't be read: {}", chain(&error)));
     let possible = possible(ledger);
     let history = possible.iter().find(|possible| *possible.observed == found);
     let history = history.unwrap_or_else(|| panic!("{}", unlike(&found, &possible)));
@@ -67,8 +69,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn is_sound(store: &Store) {
     let report = store.verify(|_| ());
-    let report = report.unwrap_or_else(|error| panic!("not verified: {}", chain(&error)));
-    assert_eq!(report.violations, [], "it is not sound");
+    let report =
+        report.unwrap_or_else(|error| panic!("the verification failed: {}", chain(&error)));
+    assert_eq!(report.violations, [], "the verification found violations");
 }
 
 /// Describes the store's contents and the allowed histories.
@@ -104,7 +107,11 @@ fn is_as_acknowledged(store: &Store, ledger: &Ledger, history: &Possible) {
     operations.reverse();
     let mut made = Vec::new();
     for (place, operation) in operations.iter().enumerate() {
-        assert_eq!(operation.number, place as u64 + 1, "operations have a gap");
+        assert_eq!(
+            operation.number,
+            place as u64 + 1,
+            "the operation numbers have a gap"
+        );
         for change in &operation.content.changes {
             if let Change::VersionCreated(version) = change {
                 made.push(Made {
@@ -121,7 +128,7 @@ fn is_as_acknowledged(store: &Store, ledger: &Ledger, history: &Possible) {
         match &tried.outcome {
             Outcome::Done(told) if *took_place => {
                 for version in told {
-                    assert!(made.contains(version), "{version:?} is another in {made:?}");
+                    assert!(made.contains(version), "{version:?} is not in {made:?}");
                 }
             }
             Outcome::Unknown(number, id) => {
@@ -131,7 +138,7 @@ fn is_as_acknowledged(store: &Store, ledger: &Ledger, history: &Possible) {
                 let is_there = found.is_some_and(|operation| operation.id == *id);
                 assert_eq!(
                     is_there, *took_place,
-                    "its id does not tell whether it took place"
+                    "the operation's id does not decide whether it took place"
                 );
             }
             Outcome::Done(_) | Outcome::Open | Outcome::Failed(_) => {}
@@ -145,7 +152,7 @@ fn backup_is_whole(store: &Store, directory: &Path, ledger: &Ledger) {
         .any(|(step, tried)| *step == Step::Backup && matches!(tried.outcome, Outcome::Done(_)));
     let backup = backup_of(directory);
     let is_there = backup.join("index.db").exists();
-    assert!(is_there || !was_acknowledged, "the backup is gone");
+    assert!(is_there || !was_acknowledged, "the backup is missing");
     if !ledger.script.steps.contains(&Step::Backup) {
         return;
     }
@@ -156,14 +163,15 @@ fn backup_is_whole(store: &Store, directory: &Path, ledger: &Ledger) {
     };
     if is_there {
         let backup = options().read_only(true).open(&backup);
-        let backup = backup.unwrap_or_else(|error| panic!("no backup: {}", chain(&error)));
+        let backup =
+            backup.unwrap_or_else(|error| panic!("the backup can't be opened: {}", chain(&error)));
         is_sound(&backup);
         let is_of_a_moment = operations(store).starts_with(&operations(&backup));
-        assert!(is_of_a_moment, "the backup is of no moment of the store");
+        assert!(is_of_a_moment, "the backup equals no state of the store");
     }
     let report = store
         .backup(&backup, |_| ())
-        .expect("it can't be backed up")
+        .expect("the store can't be backed up")
         .report;
     assert_eq!(report.violations, [], "the backup is not sound");
     let backup = options().read_only(true).open(&backup).unwrap();
@@ -199,7 +207,7 @@ fn counters_hold(store: &Store) {
             assert_eq!(
                 target,
                 Some(environment.number),
-                "where {} points",
+                "the version that {} points to",
                 environment.name
             );
         }
@@ -210,25 +218,27 @@ fn counters_hold(store: &Store) {
 /// file for each body, and no other file.
 fn goes_on(store: &Store, directory: &Path, before: &Observed) {
     let new = NewPrompt::new("afterwards", body("afterwards")).unwrap();
-    let created = store.create_prompt(new).expect("it can't be written to");
+    let created = store
+        .create_prompt(new)
+        .expect("the store can't be written to");
     let new = NewVersion::new(created.prompt.id, body("again, afterwards")).unwrap();
     let version = store.commit(new.bump(Bump::Minor)).unwrap();
     assert_eq!(version.number.to_string(), "1.1");
-    store.settle(|_| ()).expect("it can't be settled");
+    store.settle(|_| ()).expect("the checkpoint failed");
     is_sound(store);
     store
         .collect_garbage(Duration::ZERO)
-        .expect("it can't be collected");
+        .expect("the garbage collection failed");
     let again = store.collect_garbage(Duration::ZERO).unwrap();
     assert_eq!(
         (again.bodies, again.leftovers),
         (0, 0),
-        "a collection left something"
+        "a second garbage collection removed something"
     );
     assert_eq!(
         store.stats().unwrap().waiting_bodies,
         0,
-        "some wait for ever"
+        "bodies remain in the journal"
     );
     nothing_is_left(store, directory);
     is_sound(store);
@@ -243,7 +253,7 @@ fn goes_on(store: &Store, directory: &Path, before: &Observed) {
 /// Checks that the new prompts are gone; their operations remain.
 fn is_as_before(store: &Store, before: &Observed) {
     let now = observe(store).unwrap();
-    assert_eq!(now.prompts, before.prompts, "it has changed what was there");
+    assert_eq!(now.prompts, before.prompts, "earlier contents were changed");
 }
 
 /// Checks that each body has its file or is in a pack, and that there is no other file.
@@ -283,7 +293,10 @@ fn nothing_is_left(store: &Store, directory: &Path) {
         }
     }
     let stray: Vec<_> = files.difference(&bodies).collect();
-    assert!(stray.is_empty(), "files that are no bodies: {stray:?}");
+    assert!(
+        stray.is_empty(),
+        "files that are not referenced bodies: {stray:?}"
+    );
     // Packs may contain unreferenced bodies, but no more than referenced ones. Missing bodies were
     // found by the verification.
     let packed = store.stats().unwrap().bodies;
@@ -294,6 +307,6 @@ fn nothing_is_left(store: &Store, directory: &Path) {
     let only_packs = packed >= live || packed == 0 && live == 0;
     assert!(
         only_packs,
-        "{live} bodies are no files, and {packed} in packs"
+        "{live} referenced bodies have no file, and the packs contain {packed}"
     );
 }

@@ -107,7 +107,10 @@ impl Subject {
         };
         let is_log = case.file.ends_with("index.db-wal");
         let is_right = found == self.now || is_log && self.earlier.contains(&found);
-        assert!(is_right, "nobody reports it, and what is read is {found:?}");
+        assert!(
+            is_right,
+            "the damage is not reported, and the answers are wrong: {found:?}"
+        );
     }
 }
 
@@ -156,7 +159,7 @@ pub fn damage_is_reported_or_has_no_effect() {
         let number = all.len();
         let tried = scratch::choice(all, 1000);
         println!(
-            "{} damages of {number} tried, log folded in: {is_folded}",
+            "{} damages of {number} tried, after a WAL checkpoint: {is_folded}",
             tried.len()
         );
         scratch::all_hold(&tried, |case| subject.withstands(case));
@@ -182,7 +185,7 @@ pub fn unverified_damage_is_caught() {
     }
     fs::write(&index, bytes).unwrap();
     let opened = options().open(&store).unwrap();
-    assert_ne!(observe(&opened).unwrap(), now, "what is read is right");
+    assert_ne!(observe(&opened).unwrap(), now, "the answers are right");
     drop(opened);
-    assert_eq!(read(&store), None, "and nobody reports it");
+    assert_eq!(read(&store), None, "the damage is not reported");
 }

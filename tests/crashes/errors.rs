@@ -107,10 +107,7 @@ fn nothing_succeeds_after_a_failed_flush(ledger: &Ledger) {
             Step::Later => {}
             _ if is_poisoned => {
                 let refused = Outcome::Failed("Poisoned".into());
-                assert_eq!(
-                    tried.outcome, refused,
-                    "{step:?} on a handle that is given up"
-                );
+                assert_eq!(tried.outcome, refused, "{step:?} through a poisoned handle");
             }
             _ => {}
         }
@@ -118,7 +115,11 @@ fn nothing_succeeds_after_a_failed_flush(ledger: &Ledger) {
         let nameless = Outcome::Failed("Backend(OutcomeUnknown)".into());
         if matches!(tried.outcome, Outcome::Unknown(..)) || tried.outcome == nameless {
             is_poisoned = true;
-            assert_eq!(tried.read.as_deref(), Some("Poisoned"), "a read goes on");
+            assert_eq!(
+                tried.read.as_deref(),
+                Some("Poisoned"),
+                "a read through a poisoned handle succeeded"
+            );
         }
     }
 }
@@ -133,7 +134,7 @@ fn reads_go_on(ledger: &Ledger) {
         let read = tried.read.as_deref().unwrap_or("ok");
         assert!(
             is_poisoned || read == "ok",
-            "a full disk keeps one from reading: {read}"
+            "a read failed on a full disk: {read}"
         );
     }
 }
@@ -166,7 +167,7 @@ pub fn a_failure_that_is_acknowledged_is_caught() {
     all.retain(|case| case.fault.call == "pwrite64" && case.fault.kind == FaultKind::Error("EIO"));
     let failed = scratch::failures(&all, |case| is_told_the_truth(case, Manner::Rash));
     println!(
-        "{} of {} failures of pwrite64 catch it",
+        "{} of {} failures of pwrite64 were caught",
         failed.len(),
         all.len()
     );

@@ -104,7 +104,11 @@ pub fn a_rash_acknowledgement_is_caught() {
     for script in ["closed: open commit", "nothing: make create"] {
         let all = cases(&script.parse().unwrap(), 1);
         let failed = scratch::failures(&all, |case| survives(case, Manner::Rash));
-        println!("{script}: {} of {} kills catch it", failed.len(), all.len());
+        println!(
+            "{script}: {} of {} kills were caught",
+            failed.len(),
+            all.len()
+        );
         assert!(!failed.is_empty(), "nothing was caught");
     }
 }

@@ -40,7 +40,11 @@ impl Book {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let written = file.write_vectored(&[IoSlice::new(line.as_bytes())]);
-        assert_eq!(written.unwrap(), line.len(), "the ledger is full");
+        assert_eq!(
+            written.unwrap(),
+            line.len(),
+            "the ledger's line was not written entirely"
+        );
     }
 
     pub fn tell_result(&self, number: usize, result: &Result<Vec<Version>, Error>) {
@@ -122,7 +126,7 @@ impl Ledger {
         let mut lines = text.lines();
         let script = lines.next().and_then(|line| line.strip_prefix("script "));
         let mut ledger = Self {
-            script: script.expect("a script").parse().unwrap(),
+            script: script.expect("no script in the ledger").parse().unwrap(),
             child: None,
             tries: Vec::new(),
             panics: Vec::new(),
@@ -151,14 +155,14 @@ impl Ledger {
                     let outcome = Outcome::Unknown(number.parse().unwrap(), id.parse().unwrap());
                     ledger.last().outcome = outcome;
                 }
-                _ => panic!("a ledger with {line:?}"),
+                _ => panic!("unknown line of a ledger: {line:?}"),
             }
         }
         ledger
     }
 
     fn last(&mut self) -> &mut Try {
-        self.tries.last_mut().expect("a try")
+        self.tries.last_mut().expect("no try before the answer")
     }
 }
 

@@ -34,9 +34,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "in a test they say what failed"
+    reason = "a test panics to report what failed"
 )]
-#![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(unreachable_pub, reason = "no other crate uses a test binary")]
 
 #[cfg(target_os = "linux")]
 mod check;
@@ -166,5 +166,5 @@ fn main() {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("not run: strace is Linux's");
+    println!("not run: strace exists on Linux only");
 }

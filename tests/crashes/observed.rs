@@ -51,7 +51,7 @@ pub fn observe(store: &View) -> Result<Observed> {
             assert_eq!(
                 resolved.body.id(),
                 resolved.version.blob,
-                "another body than the version has"
+                "the body differs from the version's"
             );
             let observed = ObservedVersion {
                 message: version.message,
@@ -60,7 +60,7 @@ pub fn observe(store: &View) -> Result<Observed> {
                 body: Text(resolved.body.text().to_owned()),
             };
             let twice = versions.insert(version.number, observed);
-            assert_eq!(twice, None, "{} is there twice", version.number);
+            assert_eq!(twice, None, "{} exists twice", version.number);
         }
         let mut environments = BTreeMap::new();
         for environment in store.environments(prompt.id)? {
@@ -75,7 +75,7 @@ pub fn observe(store: &View) -> Result<Observed> {
         let twice = observed
             .prompts
             .insert(prompt.name.as_str().to_owned(), found);
-        assert_eq!(twice, None, "{} is there twice", prompt.name);
+        assert_eq!(twice, None, "{} exists twice", prompt.name);
     }
     for operation in store.operations(&OperationFilter::default(), None, usize::MAX)? {
         let content = operation.content;

@@ -55,7 +55,7 @@ impl Run {
                         .status();
                 }
                 let _ = child.wait();
-                panic!("it hangs");
+                panic!("the child hangs");
             }
             std::thread::sleep(Duration::from_millis(1));
         };
@@ -82,11 +82,15 @@ impl Run {
     /// panicked.
     pub fn is_through(&self) {
         let ledger = self.ledger();
-        assert!(ledger.panics.is_empty(), "it panicked: {:?}", ledger.panics);
-        assert_ne!(self.status.code(), Some(PANICKED), "it panicked");
+        assert!(
+            ledger.panics.is_empty(),
+            "the child panicked: {:?}",
+            ledger.panics
+        );
+        assert_ne!(self.status.code(), Some(PANICKED), "the child panicked");
         assert!(
             self.status.success() && ledger.ended,
-            "it ended by {}",
+            "the child ended by {}",
             self.status
         );
     }

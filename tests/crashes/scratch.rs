@@ -25,7 +25,7 @@ pub fn times() -> Option<usize> {
         Ok(times) => Some(
             times
                 .parse()
-                .expect("PROMPTBOOK_CRASHES is a number, or all"),
+                .expect("PROMPTBOOK_CRASHES must be a number or `all`"),
         ),
         Err(_) => Some(1),
     }
@@ -94,7 +94,7 @@ pub fn failures<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) -> Vec<
             for (thread, begun) in threads.iter().zip(&begun) {
                 let (since, place) = *begun.lock().unwrap();
                 if !thread.is_finished() && since.elapsed() > too_long {
-                    println!("it hangs: {}", cases[place]);
+                    println!("the case hangs: {}", cases[place]);
                     std::process::exit(101);
                 }
             }

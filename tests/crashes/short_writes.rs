@@ -95,7 +95,7 @@ pub fn a_short_write_that_is_acknowledged_is_caught() {
     let cases = cases(&["closed: open commit commit".parse().unwrap()], 40);
     let failed = scratch::failures(&cases, |case| case.is_told_the_truth(Manner::Rash));
     println!(
-        "{} of {} sizes of files catch it",
+        "{} of {} sizes of files were caught",
         failed.len(),
         cases.len()
     );

@@ -133,7 +133,7 @@ pub fn counts(listing: &str, step: usize) -> BTreeMap<&'static str, (usize, usiz
     let mark = format!("\"try {step}\\n\"");
     let mark = listing.lines().find(|line| line.contains(&mark));
     let thread = mark.and_then(|line| line.split_whitespace().next());
-    let thread = thread.expect("a step that was tried");
+    let thread = thread.expect("the step was not tried");
     let mut counts = BTreeMap::new();
     let mut is_before = true;
     for line in listing.lines() {

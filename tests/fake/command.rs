@@ -48,7 +48,7 @@ fn assert_gone(line: &Value) {
     while TcpStream::connect(authority).is_ok() {
         assert!(
             started.elapsed() < Duration::from_secs(10),
-            "it is still there"
+            "the server still listens"
         );
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -77,7 +77,11 @@ fn the_same_script_gets_the_same_bytes_in_each_run_and_after_each_reset() {
     let fake = options().directory(place.path()).start().unwrap();
     assert_eq!(script(&fake), first, "in a directory");
     fake.reset().unwrap();
-    assert_eq!(script(&fake), first, "in a directory that was made anew");
+    assert_eq!(
+        script(&fake),
+        first,
+        "in a directory that was created again"
+    );
 }
 
 #[test]

@@ -26,7 +26,11 @@ fn accepted(text: &[u8]) -> Option<Body> {
     let body = Body::try_from(text).ok()?;
     assert_eq!(body.as_bytes(), text);
     let written = Body::try_from(body.json()).unwrap();
-    assert_eq!(written.json(), body.json(), "JSON that is written and read");
+    assert_eq!(
+        written.json(),
+        body.json(),
+        "JSON differs after it is written and read"
+    );
     Some(body)
 }
 

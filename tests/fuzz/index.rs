@@ -101,7 +101,11 @@ fn told(store: &View) -> promptbook::Result<String> {
         let _ = writeln!(told, "{prompt:?}");
         for version in store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)? {
             let resolved = store.resolve(version.id)?;
-            assert_eq!(resolved.body.id(), resolved.version.blob, "another body");
+            assert_eq!(
+                resolved.body.id(),
+                resolved.version.blob,
+                "the body differs from the version's"
+            );
             let _ = writeln!(told, "{version:?} {}", resolved.body.text());
         }
         let _ = writeln!(told, "{:?}", store.environments(prompt.id)?);
@@ -135,7 +139,7 @@ pub fn holds(data: &[u8]) {
     if let (Ok(found), Ok(report)) = (found, report)
         && report.is_clean()
     {
-        assert_eq!(found, SOUND.told, "nobody reports it");
+        assert_eq!(found, SOUND.told, "the damage is not reported");
     }
     // Further calls may be refused, but must return.
     let _ = store.search("warmly", 9);

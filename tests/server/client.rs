@@ -164,7 +164,7 @@ impl Answer {
         while body.len() < length {
             read_more(stream, &mut body)?;
         }
-        assert_eq!(body.len(), length, "more than content-length says");
+        assert_eq!(body.len(), length, "the body is longer than content-length");
         let text = String::from_utf8(body).unwrap();
         Some(Self {
             status,
@@ -178,7 +178,7 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
     }
 
     /// Returns the data of a successful answer.
@@ -214,7 +214,7 @@ impl Answer {
         let content_type = self.header("content-type");
         assert_eq!(content_type, Some("application/json; charset=utf-8"));
         let Value::Object(envelope) = self.json() else {
-            panic!("no envelope: {self:?}");
+            panic!("not an envelope: {self:?}");
         };
         assert_eq!(keys(&envelope), ["data", "error"], "{self:?}");
         let mut values = envelope.into_iter().map(|(_, value)| value);
@@ -251,7 +251,10 @@ pub fn everything(store: &Store) -> String {
 }
 
 /// Reports why a test is skipped, and fails in CI.
-#[allow(clippy::print_stderr, reason = "whoever runs the test should know")]
+#[allow(
+    clippy::print_stderr,
+    reason = "the developer who runs the test should know"
+)]
 pub fn skip(why: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}");
     eprintln!("skipped: {why}");

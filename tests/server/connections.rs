@@ -42,7 +42,10 @@ fn eight_clients_update_one_prompt(store: Store) {
         .map(|version| version.number.minor)
         .collect();
     let expected: Vec<u32> = (0..8 * EACH + 2).collect();
-    assert_eq!(numbers, expected, "in the order of their commits, too");
+    assert_eq!(
+        numbers, expected,
+        "the numbers are not in the order of the commits"
+    );
     assert!(store.verify(|_| ()).unwrap().is_clean());
 }
 
@@ -145,17 +148,20 @@ fn connections_beyond_the_limit_are_refused_until_others_close() {
         assert_eq!(answer.header("retry-after"), Some("1"));
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).unwrap();
-        assert!(rest.is_empty(), "more than content-length says");
+        assert!(rest.is_empty(), "the body is longer than content-length");
     }
     assert_eq!(
         health(&mut open[1]).unwrap().status,
         200,
-        "those that are open go on"
+        "an open connection fails"
     );
     drop(open.pop());
     let started = Instant::now();
     while health(&mut scene.served.connect()).is_none_or(|answer| answer.status != 200) {
-        assert!(started.elapsed() < Duration::from_secs(10), "there is room");
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "no connection was accepted after one was closed"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -188,11 +194,14 @@ fn a_request_in_progress_is_answered_while_the_server_stops() {
     while TcpStream::connect(address).is_ok() {
         assert!(
             started.elapsed() < Duration::from_secs(10),
-            "it goes on listening"
+            "the server still listens"
         );
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(!stopping.is_finished(), "it waits for the request");
+    assert!(
+        !stopping.is_finished(),
+        "the stop did not wait for the request"
+    );
     stream.write_all(&new.as_bytes()[10..]).unwrap();
     let answer = Answer::read(&mut stream).expect("an answer");
     assert_eq!(answer.status, 201, "{answer:?}");

@@ -77,7 +77,7 @@ fn a_removed_environment_is_gone_until_it_is_set_again() {
     assert_eq!(
         environments(&scene, scene.foreign),
         json!(["production"]),
-        "of other prompts nothing is touched"
+        "another prompt was changed"
     );
     change(&scene, "update", scene.second, "production");
     assert_eq!(in_production().data()["id"], json!(scene.second));

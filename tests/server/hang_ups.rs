@@ -47,7 +47,11 @@ fn a_request_that_is_cut_off_anywhere_does_nothing() {
         scene.served.get("/v1/prompt-2025/count").data();
         std::thread::sleep(Duration::from_millis(100));
     });
-    assert_eq!(scene.served.raw(&request).status, 200, "it goes on");
+    assert_eq!(
+        scene.served.raw(&request).status,
+        200,
+        "the server fails afterwards"
+    );
 }
 
 #[test]
@@ -75,16 +79,20 @@ fn a_request_whose_client_disconnects_is_executed_entirely_or_not_at_all() {
         seen = now;
         assert!(started.elapsed() < Duration::from_secs(20));
     }
-    assert!(seen > before, "some were done");
+    assert!(seen > before, "no request was executed");
     let store = &scene.served.store;
     let head = store.version("greeting@latest").unwrap();
     let staging = store.version("greeting@staging").unwrap();
     assert_eq!(
         staging.id, head.id,
-        "the environment moved with its version"
+        "the environment did not move with its version"
     );
     assert!(store.verify(|_| ()).unwrap().is_clean());
-    assert_eq!(scene.served.raw(&request).status, 200, "it goes on");
+    assert_eq!(
+        scene.served.raw(&request).status,
+        200,
+        "the server fails afterwards"
+    );
 }
 
 #[test]

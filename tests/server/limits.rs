@@ -175,7 +175,7 @@ fn a_body_that_does_not_end_in_time_is_answered_with_a_timeout() {
         assert_eq!(answer.error(408), "The request's body took too long");
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).unwrap();
-        assert!(rest.is_empty(), "and the connection ends");
+        assert!(rest.is_empty(), "bytes follow the answer");
     }
     assert_eq!(scene.served.post("/v1/prompt-2025", whole).status, 201);
 }
@@ -222,7 +222,7 @@ fn a_slow_client_gets_the_complete_answer() {
     let most = size - 100;
     while read < most {
         let more = stream.read(&mut part).unwrap_or_default();
-        assert_ne!(more, 0, "it was cut off after {read} bytes");
+        assert_ne!(more, 0, "the answer was cut off after {read} bytes");
         read += more;
         std::thread::sleep(Duration::from_millis(20) * u32::try_from(more).unwrap() / (1 << 20));
     }

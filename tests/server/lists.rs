@@ -60,7 +60,7 @@ fn a_long_list_equals_its_pages() {
             let answer = served.post(VERSIONS, query.to_string());
             assert!(
                 answer.header("content-length").is_some(),
-                "a short list is sent at once"
+                "a short list is not sent in one piece"
             );
             let data = answer.data();
             let Some(last) = data.as_array().unwrap().last() else {
@@ -70,7 +70,7 @@ fn a_long_list_equals_its_pages() {
             short.extend(elements(&answer));
         }
     });
-    assert!(same, "other bytes");
+    assert!(same, "the long list differs from its pages");
 }
 
 #[test]
@@ -189,12 +189,12 @@ fn an_environment_is_listed_once_though_it_moves_meanwhile() {
     store.commit(new.bump(Bump::Minor)).unwrap();
     let deleted = store.version("greeting@1.2").unwrap().id;
     store.delete_version(deleted).unwrap();
-    let data = &whole(list).expect("all of it")["data"];
+    let data = &whole(list).expect("the list was cut off")["data"];
     let versions = data.as_array().unwrap();
     assert_eq!(
         versions.len(),
         601,
-        "neither the new one nor the deleted one"
+        "the new version or the deleted one changed the list"
     );
     let held: Vec<(&Value, &Value)> = versions
         .iter()
@@ -213,6 +213,6 @@ fn a_list_whose_prompt_is_deleted_meanwhile_is_valid() {
     let scene = of_many(600, 60_000);
     let list = begun(&scene.served, &json!({"promptId": scene.prompt}));
     scene.served.store.delete_prompt(scene.prompt).unwrap();
-    let data = &whole(list).expect("an end")["data"];
+    let data = &whole(list).expect("the answer has no end")["data"];
     assert!(data.as_array().unwrap().len() < 602);
 }

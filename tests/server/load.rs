@@ -147,7 +147,7 @@ fn the_total_size_of_received_bodies_is_bounded() {
         }
         assert!(
             started.elapsed() < Duration::from_secs(20),
-            "it is never busy"
+            "the server was never busy"
         );
     };
     for _ in 0..3 {
@@ -162,7 +162,7 @@ fn the_total_size_of_received_bodies_is_bounded() {
     assert_eq!(
         scene.served.raw(&large).status,
         201,
-        "its share was given back"
+        "the memory of the slow request was not released"
     );
     // A request that exceeds the whole limit is served if it is alone.
     let huge = scene.served.raw(create(&scene, &of_size(10 * MIB)));
@@ -217,7 +217,7 @@ fn the_total_size_of_unread_answers_is_bounded() {
         while scene.served.raw(&path).status != 200 {
             assert!(
                 started.elapsed() < Duration::from_secs(20),
-                "its share is kept"
+                "the memory of the dropped answer was not released"
             );
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -254,14 +254,18 @@ fn idle_connections_are_closed_for_new_ones_and_those_without_a_key_first() {
     for stream in &mut idle {
         assert!(
             matches!(stream.read(&mut [0]), Ok(0) | Err(_)),
-            "it is open"
+            "the connection was closed"
         );
     }
-    assert_eq!(asked(&mut with_key), Some(200), "it has a key");
+    assert_eq!(
+        asked(&mut with_key),
+        Some(200),
+        "a connection with a key was closed"
+    );
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(
         asked(&mut scene.served.connect()),
         Some(200),
-        "of idle ones with a key, one goes"
+        "not exactly one idle connection with a key was closed"
     );
 }

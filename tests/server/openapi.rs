@@ -24,7 +24,7 @@ fn resolved<'a>(described: &'a Value, schema: &'a Value) -> &'a Value {
     let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
     described
         .pointer(pointer)
-        .unwrap_or_else(|| panic!("{reference} leads nowhere"))
+        .unwrap_or_else(|| panic!("{reference} has no target"))
 }
 
 fn operations(described: &Value) -> BTreeMap<(String, String), &Value> {
@@ -110,7 +110,7 @@ fn only_served_routes_are_described() {
         .values()
         .map(|operation| operation["operationId"].to_string())
         .collect();
-    assert_eq!(ids.len(), 25, "each has an id of its own");
+    assert_eq!(ids.len(), 25, "the operation ids are not distinct");
 }
 
 #[test]

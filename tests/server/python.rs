@@ -23,7 +23,7 @@ fn python() -> Option<PathBuf> {
     match install(&place) {
         Ok(python) => Some(python),
         Err(why) => {
-            skip(&format!("{CLIENT} can't be had: {why}"));
+            skip(&format!("{CLIENT} can't be installed: {why}"));
             None
         }
     }
@@ -99,7 +99,7 @@ fn calls(python: &Path, served: &Served, calls: &[(&str, Value)]) -> Vec<Value> 
     );
     let answers: Vec<[Value; 2]> = serde_json::from_slice(&output.stdout).unwrap();
     let answers = answers.into_iter().map(|[synchronous, asynchronous]| {
-        assert_eq!(synchronous, asynchronous, "its two halves differ");
+        assert_eq!(synchronous, asynchronous, "the client's two halves differ");
         synchronous
     });
     answers.collect()

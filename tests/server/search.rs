@@ -21,7 +21,7 @@ fn found(served: &Served, query: &Value) -> Vec<String> {
     let answer = served.post("/v1/prompt-2025/query", query.to_string());
     assert_eq!(answer.status, 200);
     let Value::Array(prompts) = answer.data() else {
-        panic!("no list: {answer:?}");
+        panic!("not a list: {answer:?}");
     };
     let names = prompts
         .iter()

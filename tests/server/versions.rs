@@ -42,7 +42,7 @@ fn listed(served: &Served, query: &Value) -> Vec<String> {
 fn numbers_continue_from_the_base() {
     let served = Scene::new(Status::Plain).served;
     let number = |base: &str, major| update(&served, base, major).1;
-    assert_eq!(number("greeting@1.0", false), "1.2", "1.1 is there");
+    assert_eq!(number("greeting@1.0", false), "1.2", "1.1 exists already");
     assert_eq!(number("greeting@1.0", true), "2.0");
     assert_eq!(number("greeting@1.2", true), "3.0");
     assert_eq!(number("greeting@2.0", false), "2.1");
@@ -179,7 +179,7 @@ fn a_list_can_be_limited_to_one_major() {
     assert_eq!(
         of(json!(4_294_967_297_u64)),
         [""; 0],
-        "no number is that high"
+        "the major exceeds every number"
     );
     for none in [
         json!(-1),
@@ -188,7 +188,11 @@ fn a_list_can_be_limited_to_one_major() {
         json!(1e300),
         json!(-1e300),
     ] {
-        assert_eq!(of(none), [""; 0], "no number is below 0, or that high");
+        assert_eq!(
+            of(none),
+            [""; 0],
+            "the major is below 0, or exceeds every number"
+        );
     }
     let half = json!({"promptId": scene.prompt, "majorVersion": 1.5}).to_string();
     let refused = scene
@@ -243,7 +247,7 @@ fn versions_are_counted_with_the_highest_major() {
     assert_eq!(
         counted(),
         r#"{"data":{"totalVersions":3,"majorVersions":3},"error":null}"#,
-        "it is the highest, not how many there are"
+        "the major is the highest one, not a count"
     );
 }
 

@@ -266,8 +266,10 @@ impl Hand<'_> {
         if self.rng.u32(..3) == 0 {
             let again = handle.store.import_bundle(Cursor::new(&bundle))?;
             if again.appended != 0 {
-                self.book
-                    .line(&format!("broken {} {token} came in again", handle.author));
+                self.book.line(&format!(
+                    "broken {} {token} was imported twice",
+                    handle.author
+                ));
             }
         }
         Ok(())

@@ -69,7 +69,7 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
         }
     }
     for what in &records.broken {
-        all.say(format!("a worker was told: {what}"));
+        all.say(format!("a worker got a wrong answer: {what}"));
     }
     let mut found = std::mem::take(&mut all.new);
     for (token, attempt) in &records.attempts {
@@ -86,7 +86,7 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
         for operation in operations {
             let (number, id) = (operation.number, operation.id);
             all.say(format!(
-                "operation {number} ({id}) is there, of no attempt: {token}"
+                "operation {number} ({id}) exists without an attempt: {token}"
             ));
         }
     }
@@ -95,7 +95,7 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
         if let Some(main) = sites.now_at("main")
             && let Err(why) = backup_is_the_same(soak, &sites.worlds[main].place)
         {
-            all.say(format!("a backup that was restored: {why}"));
+            all.say(format!("the restored backup: {why}"));
         }
         for world in &sites.worlds {
             soak.known.extend(&world.before);
@@ -138,7 +138,7 @@ impl All {
                 .enumerate()
                 .find(|(_, (before, now))| Some(*before) != *now);
             self.say(format!(
-                "{name}: of what was there before, {first:?} is another or lost"
+                "{name}: the earlier operation {first:?} was changed or lost"
             ));
         }
         for operation in &operations {
@@ -171,7 +171,9 @@ impl All {
         store.collect_garbage(Duration::ZERO)?;
         let again = store.collect_garbage(Duration::ZERO)?;
         if (again.bodies, again.leftovers) != (0, 0) {
-            self.say(format!("{name}: a collection left something: {again:?}"));
+            self.say(format!(
+                "{name}: a second garbage collection removed something: {again:?}"
+            ));
         }
         let left: Vec<_> = fs::read_dir(world.place.join("tmp"))
             .map(|files| {
@@ -181,11 +183,13 @@ impl All {
             })
             .unwrap_or_default();
         if !left.is_empty() {
-            self.say(format!("{name}: left in tmp: {left:?}"));
+            self.say(format!("{name}: files are left in tmp: {left:?}"));
         }
         let report = store.verify(|_| ())?;
         for violation in &report.violations {
-            self.say(format!("{name}: verify after a collection: {violation}"));
+            self.say(format!(
+                "{name}: verify after garbage collection: {violation}"
+            ));
         }
         Ok(operations.len())
     }
@@ -196,34 +200,36 @@ impl All {
         let numbers: Vec<u64> = found.iter().map(|found| found.number).collect();
         match &attempt.outcome {
             Outcome::Done(count, _) if there < *count => {
-                self.say(format!("lost: {token} was acknowledged, and {there} of its {count} operations are there"));
+                self.say(format!(
+                    "lost: {token} was acknowledged, but {there} of its {count} operations exist"
+                ));
             }
             Outcome::Done(count, _) if there > *count => {
-                self.say(format!("{token} was acknowledged with {count} operations, and is there {there} times: {numbers:?}"));
+                self.say(format!("{token} was acknowledged with {count} operations, but exists {there} times: {numbers:?}"));
             }
             Outcome::Done(_, versions) => {
                 let made: Vec<&Made> = found.iter().flat_map(|found| &found.made).collect();
                 if let Some(other) = versions.iter().find(|version| !made.contains(version)) {
                     self.say(format!(
-                        "{token} was acknowledged as {other:?}, and is there as {made:?}"
+                        "{token} was acknowledged as {other:?}, but exists as {made:?}"
                     ));
                 }
             }
             Outcome::Refused(why) if there > 0 => {
                 self.say(format!(
-                    "{token} was refused ({why}), and is there: {numbers:?}"
+                    "{token} was refused ({why}), but exists: {numbers:?}"
                 ));
             }
             Outcome::Unknown(Some(id)) if there == 1 && found[0].id != *id => {
                 self.say(format!(
-                    "{token} was unknown as {id}, and is there as {}",
+                    "{token} had an unknown outcome as {id}, but exists as {}",
                     found[0].id
                 ));
             }
             Outcome::Open | Outcome::Unknown(_) if there != 0 && there != attempt.count => {
                 let count = attempt.count;
                 self.say(format!(
-                    "{there} of {count} operations of {token} are there: {numbers:?}"
+                    "{there} of {count} operations of {token} exist: {numbers:?}"
                 ));
             }
             Outcome::Open | Outcome::Unknown(_) | Outcome::Refused(_) => {}
@@ -258,7 +264,7 @@ impl All {
                 .collect();
             let own = &sites.worlds[world].name;
             self.say(format!(
-                "misplaced: {what} is in {places:?}; its handle {name} is of {own}"
+                "misplaced: {what} is in {places:?}; its handle {name} belongs to {own}"
             ));
         }
     }
@@ -272,7 +278,7 @@ impl All {
         common.retain(|world| worlds.contains(world));
         if common.is_empty() && self.unread.is_empty() && self.split.insert(handle.to_owned()) {
             self.say(format!(
-                "misplaced: {handle} is of two stores: {what} is not where the rest is"
+                "misplaced: {handle} belongs to two stores: {what} is not in the store of the rest"
             ));
         }
     }
@@ -298,7 +304,7 @@ impl All {
                 .find(|pair| pair[1] != pair[0] + 1);
             if let Some(pair) = next {
                 self.say(format!(
-                    "the watch {name} was told {} after {}",
+                    "the watch {name} reported {} after {}",
                     pair[1], pair[0]
                 ));
             }
@@ -334,10 +340,10 @@ fn backup_is_the_same(soak: &Soak, place: &Path) -> Result<(), String> {
         ("a store that imported the bundle", &imported),
     ] {
         if bundle(other)? != expected {
-            return Err(format!("{what} exports another bundle"));
+            return Err(format!("{what} exports a different bundle"));
         }
         if ids(other) != ids(&store) {
-            return Err(format!("{what} has another history"));
+            return Err(format!("{what} has a different history"));
         }
     }
     drop(restored);

@@ -57,7 +57,10 @@ impl Crew {
         let seed = self.rng.u64(..);
         let member = &mut self.members[victim];
         if let Some(ended) = member.child.try_wait().unwrap() {
-            round.problem(format!("{} ended by itself: {ended}", member.orders.name));
+            round.problem(format!(
+                "{} ended without a request: {ended}",
+                member.orders.name
+            ));
             return;
         }
         let is_kill = self.rng.u32(..3) != 0;

@@ -37,7 +37,7 @@ impl Disk {
             return Self::Limited;
         }
         place::not_run(
-            "no file system can be mounted, and sizes of files can't be limited: no full disk",
+            "full disks: no file system can be mounted, and sizes of files can't be limited",
         );
         Self::None
     }

@@ -116,8 +116,10 @@ impl Hand<'_> {
                 let name = any_environment(&mut self.rng);
                 let resolved = store.resolve((prompt, Selector::Environment(name)))?;
                 if resolved.body.id() != resolved.version.blob {
-                    self.book
-                        .line(&format!("broken {} another body", handle.author));
+                    self.book.line(&format!(
+                        "broken {} the body differs from the version's",
+                        handle.author
+                    ));
                 }
                 self.saw(handle, Seen::Version(resolved.version.id));
             }

@@ -127,7 +127,7 @@ impl Replay {
         match change {
             Change::Prompt { id, before, after } => {
                 if self.prompts.get(id) != before.as_ref() {
-                    return Err(format!("prompt {id} was not what it says before"));
+                    return Err(format!("prompt {id} had another state before"));
                 }
                 match after {
                     Some(after) => drop(self.prompts.insert(*id, after.clone())),
@@ -149,7 +149,7 @@ impl Replay {
                     .base
                     .is_some_and(|base| !self.versions.contains_key(&base))
                 {
-                    return Err(format!("the base of version {} is not there", version.id));
+                    return Err(format!("the base of version {} does not exist", version.id));
                 }
                 let replayed = Replayed {
                     version: Made::from(&**version),
@@ -157,7 +157,7 @@ impl Replay {
                     is_live: true,
                 };
                 if self.versions.insert(version.id, replayed).is_some() {
-                    return Err(format!("version {} came twice", version.id));
+                    return Err(format!("version {} was created twice", version.id));
                 }
             }
             Change::VersionDeleted { id, .. } => self.set_live(*id, false)?,
@@ -171,7 +171,9 @@ impl Replay {
             } => {
                 let key = (*prompt, name.clone());
                 if self.environments.get(&key) != before.as_ref() {
-                    return Err(format!("{name} of {prompt} was not where it says before"));
+                    return Err(format!(
+                        "{name} of {prompt} pointed to another version before"
+                    ));
                 }
                 match after {
                     Some(after) => drop(self.environments.insert(key, *after)),
@@ -185,9 +187,9 @@ impl Replay {
 
     fn set_live(&mut self, id: VersionId, is_live: bool) -> Result<(), String> {
         let version = self.versions.get_mut(&id);
-        let version = version.ok_or_else(|| format!("version {id} was never there"))?;
+        let version = version.ok_or_else(|| format!("version {id} never existed"))?;
         match std::mem::replace(&mut version.is_live, is_live) == is_live {
-            true => Err(format!("version {id} was so already")),
+            true => Err(format!("version {id} already had this state")),
             false => Ok(()),
         }
     }
@@ -239,7 +241,7 @@ impl Replay {
                 .collect();
             if found != expected {
                 wrong.push(format!(
-                    "pointers of {id}: {found:?} instead of {expected:?}"
+                    "environments of {id}: {found:?} instead of {expected:?}"
                 ));
             }
         }

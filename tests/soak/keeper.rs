@@ -101,7 +101,10 @@ fn upkeep(
         Kind::Backup => {
             let made = store.backup(&worker.orders.backup, |_| ())?;
             if !made.report.is_clean() {
-                broken(format!("the backup has {:?}", made.report.violations));
+                broken(format!(
+                    "the backup has violations: {:?}",
+                    made.report.violations
+                ));
             }
         }
         Kind::Restore => {
@@ -114,7 +117,10 @@ fn upkeep(
             if let Ok(restored) = &restored {
                 removed.unwrap();
                 if !restored.report.is_clean() {
-                    broken(format!("restored: {:?}", restored.report.violations));
+                    broken(format!(
+                        "the restored store has violations: {:?}",
+                        restored.report.violations
+                    ));
                 }
             }
             match restored {
@@ -137,7 +143,9 @@ fn upkeep(
                 .as_ref()
                 .is_ok_and(|imported| imported.head == summary.head)
             {
-                broken(format!("a bundle of {summary:?} came in as {imported:?}"));
+                broken(format!(
+                    "a bundle of {summary:?} was imported as {imported:?}"
+                ));
             }
             summary
                 .head

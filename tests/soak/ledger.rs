@@ -233,12 +233,15 @@ impl Records {
             "planted" => self.planted.push(name.to_owned()),
             "broken" => self.broken.push(rest.to_owned()),
             "note" => {}
-            _ => panic!("a ledger with {line:?}"),
+            _ => panic!("unknown line of a ledger: {line:?}"),
         }
     }
 
     fn answer(&mut self, token: &str, outcome: Outcome) {
-        let attempt = self.attempts.get_mut(token).expect("an answer to a try");
+        let attempt = self
+            .attempts
+            .get_mut(token)
+            .expect("an answer without a try");
         attempt.outcome = outcome;
     }
 

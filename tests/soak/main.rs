@@ -40,9 +40,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "in a test they say what failed"
+    reason = "a test panics to report what failed"
 )]
-#![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(unreachable_pub, reason = "no other crate uses a test binary")]
 
 #[cfg(target_os = "linux")]
 mod actions;
@@ -144,5 +144,5 @@ fn main() {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("not run: directories are exchanged, and file systems mounted, by Linux's calls");
+    println!("not run: the exchange of directories and the mounts need Linux");
 }

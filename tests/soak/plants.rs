@@ -57,7 +57,7 @@ fn is_named(found: &[String], planted: &[String], what: &str) {
 }
 
 pub fn a_doubled_write_is_caught() {
-    is_caught(Plant::Doubled, "there 2 times");
+    is_caught(Plant::Doubled, "exists 2 times");
 }
 
 pub fn a_misplaced_write_is_caught() {
@@ -68,7 +68,10 @@ pub fn a_misplaced_write_is_caught() {
 pub fn a_lost_write_is_caught() {
     let mut soak = Soak::new(&Settings::calm(1));
     let found = soak.round(1);
-    assert!(found.is_empty(), "before anything was planted: {found:?}");
+    assert!(
+        found.is_empty(),
+        "violations before a fault was planted: {found:?}"
+    );
     let (store, ledgers) = soak.begin();
     let earlier = soak.path().join("earlier");
     copy_index(&store, &earlier);

@@ -71,7 +71,7 @@ fn try_one(
     fs::write(&stop, "").unwrap();
     // A worker that waits for deleted files gets an error, or gives up.
     let ended = child.wait().unwrap();
-    deleted.map_err(|error| format!("it could not be deleted: {error}"))?;
+    deleted.map_err(|error| format!("the files could not be deleted: {error}"))?;
     if !ended.success() && ended.code() != Some(worker::PANICKED) {
         return Err(format!("the worker ended by {ended}"));
     }

@@ -167,7 +167,7 @@ impl Server {
 
     fn end(&mut self, by_kill: bool) -> Result<(), String> {
         if let Some(ended) = self.child.try_wait().unwrap() {
-            return Err(format!("the server ended by itself: {ended}"));
+            return Err(format!("the server ended without a request: {ended}"));
         }
         if by_kill {
             self.child.kill().unwrap();

@@ -60,7 +60,7 @@ impl Hazards {
     fn parse(text: &str) -> Self {
         let hazard = |word: &str| {
             let found = HAZARDS.iter().find(|(name, _)| *name == word);
-            found.unwrap_or_else(|| panic!("no hazard {word}")).1
+            found.unwrap_or_else(|| panic!("unknown hazard {word}")).1
         };
         Self(
             text.split(',')
@@ -100,7 +100,7 @@ impl Settings {
             let text = text(name)?;
             Some(
                 text.parse()
-                    .unwrap_or_else(|_| panic!("{name} is a number")),
+                    .unwrap_or_else(|_| panic!("{name} must be a number")),
             )
         };
         Self {

@@ -61,7 +61,7 @@ fn hide(round: &Round<'_>, pause: Duration) {
     let until = now();
     if let Err(error) = back {
         round.problem(format!(
-            "something was made where the store had been: {error}"
+            "the store's path was created again while the store was away: {error}"
         ));
         return;
     }
@@ -83,9 +83,12 @@ fn restore(round: &Round<'_>, number: u64) {
     match copied {
         Ok(copied) if copied.report.is_clean() => {}
         Ok(copied) => {
-            return round.problem(format!("a backup has {:?}", copied.report.violations));
+            return round.problem(format!(
+                "the backup has violations: {:?}",
+                copied.report.violations
+            ));
         }
-        Err(error) => return round.problem(format!("no backup to restore: {}", chain(&error))),
+        Err(error) => return round.problem(format!("the backup failed: {}", chain(&error))),
     }
     let retired = root.join(format!("retired/{number}"));
     let from = now();
@@ -101,8 +104,11 @@ fn restore(round: &Round<'_>, number: u64) {
     drop(sites);
     match restored {
         Ok(restored) if restored.report.is_clean() => {}
-        Ok(restored) => round.problem(format!("restored: {:?}", restored.report.violations)),
-        Err(error) => round.problem(format!("not restored: {}", chain(&error))),
+        Ok(restored) => round.problem(format!(
+            "the restored store has violations: {:?}",
+            restored.report.violations
+        )),
+        Err(error) => round.problem(format!("the restore failed: {}", chain(&error))),
     }
     // The backup may contain operations that the restored store lacks.
     retire_backup(round, number);

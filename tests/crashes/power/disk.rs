@@ -130,7 +130,7 @@ impl Disk {
                 assert_eq!(
                     self.create(path.clone()),
                     *node,
-                    "files are numbered otherwise"
+                    "the files have other numbers"
                 );
             }
             Event::MakeDirectory(path) => self.name(path.clone(), Some(Meaning::Directory)),

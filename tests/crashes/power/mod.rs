@@ -41,7 +41,7 @@ fn record(script: &Script, manner: Manner) -> Recorded {
             Err(what) => lacks = what,
         }
     }
-    panic!("{script}: the recording lacks something: {lacks}");
+    panic!("{script}: the recording is incomplete: {lacks}");
 }
 
 fn try_to_record(script: &Script, manner: Manner) -> Result<Recorded, String> {
@@ -191,8 +191,13 @@ pub fn with_relaxed_durability_a_power_cut_loses_only_the_last_commits() {
         let some = scratch::choice(cuts, 40);
         lossy += scratch::failures(&some, |cut| survives(cut, &recorded.root)).len();
     }
-    println!("{tried} states after power cuts tried, relaxed; of some {lossy} had lost something");
-    assert!(lossy > 0, "a flush that is left to the system was made");
+    println!(
+        "{tried} states after power cuts tried with relaxed durability; {lossy} of a selection had lost something"
+    );
+    assert!(
+        lossy > 0,
+        "no state had lost anything, so the flushes were made"
+    );
 }
 
 /// Checks that a cut of a recording with this change is caught.
@@ -255,7 +260,7 @@ pub fn a_flush_that_is_left_out_is_caught() {
         Manner::Honest,
     );
     is_caught(
-        "no flush of the log before it is folded in",
+        "no flush of the log before the WAL checkpoint",
         "long-log: open move settle close",
         |events| events.retain(|event| !is_log_flush(event)),
         Manner::Honest,
@@ -277,7 +282,7 @@ pub fn a_flush_that_is_left_out_is_caught() {
         Manner::Honest,
     );
     is_caught(
-        "no flush of a pack that takes the place of others",
+        "no flush of a pack that replaces others",
         "closed: open bulk settle repack commit",
         |events| {
             let last = events.iter().rposition(is_pack_flush);
@@ -288,7 +293,7 @@ pub fn a_flush_that_is_left_out_is_caught() {
     let is_index =
         |event: &Event| matches!(event, Event::FlushFile(_, path) if path.ends_with("index.db"));
     is_caught(
-        "no flush of the index after the log was folded in",
+        "no flush of the index after the WAL checkpoint",
         "long-log: open settle commit close",
         |events| events.retain(|event| !is_index(event)),
         Manner::Honest,
@@ -301,7 +306,7 @@ pub fn a_step_that_comes_too_early_is_caught() {
         return;
     }
     is_caught(
-        "bodies flushed after their journal is dropped",
+        "bodies flushed after their removal from the journal",
         "closed: open commit settle commit",
         |events| {
             let flush = events

@@ -121,8 +121,12 @@ impl Reader {
             if let Some(beginning) = call.strip_suffix("<unfinished ...>") {
                 begun.insert(thread, beginning.trim_end());
             } else if call.starts_with("<... ") {
-                let (_, rest) = call.split_once("resumed>").expect("a call that goes on");
-                let beginning = begun.remove(thread).expect("its beginning");
+                let (_, rest) = call
+                    .split_once("resumed>")
+                    .expect("the rest of a resumed call");
+                let beginning = begun
+                    .remove(thread)
+                    .expect("the beginning of a resumed call");
                 self.call(&format!("{beginning}{rest}"));
             } else if !call.starts_with(['+', '-', '?']) {
                 self.call(call);
@@ -134,7 +138,8 @@ impl Reader {
     fn call(&mut self, call: &str) {
         let (name, rest) = call.split_once('(').expect("a call");
         let answered = rest.rsplit_once(" = ");
-        let (arguments, answer) = answered.unwrap_or_else(|| panic!("no answer: {call:.200}"));
+        let (arguments, answer) =
+            answered.unwrap_or_else(|| panic!("the call has no result: {call:.200}"));
         let arguments = arguments.trim_end().strip_suffix(')').expect("arguments");
         let answer = answer.split_whitespace().next().unwrap();
         let Ok(answer) = answer.parse::<i64>() else {
@@ -180,7 +185,7 @@ impl Reader {
             "mkdir" => self.made_directory(path(0)),
             "mkdirat" => self.made_directory(path_at(0)),
             other => panic!(
-                "a call that nobody replays: {other}({})",
+                "the replay does not support the call {other}({})",
                 arguments.join(", ")
             ),
         }
@@ -208,7 +213,7 @@ impl Reader {
             }
             Some(Some(node)) => *node,
             None => {
-                assert!(flags.contains("O_CREAT"), "{} is not known", path.display());
+                assert!(flags.contains("O_CREAT"), "{} is unknown", path.display());
                 let node = self.new_node(0);
                 self.names.insert(path.to_owned(), Some(node));
                 self.events.push(Event::Create(node, path.to_owned()));
@@ -274,7 +279,7 @@ impl Reader {
                 self.events.push(Event::Told(text));
             }
             None => {}
-            Some(other) => panic!("nobody replays such a write to {other:?}"),
+            Some(other) => panic!("the replay does not support this write to {other:?}"),
         }
     }
 
@@ -296,8 +301,11 @@ impl Reader {
 
     fn renamed(&mut self, from: &Path, to: &Path) {
         if self.counts(from) || self.counts(to) {
-            let node = self.names.remove(from).expect("a file that is known");
-            assert!(node.is_some(), "nobody replays the renaming of a directory");
+            let node = self.names.remove(from).expect("an unknown file is renamed");
+            assert!(
+                node.is_some(),
+                "the replay does not support the renaming of a directory"
+            );
             self.names.insert(to.to_owned(), node);
             self.events
                 .push(Event::Rename(from.to_owned(), to.to_owned()));
@@ -342,8 +350,8 @@ fn split(arguments: &str) -> Vec<String> {
 fn bytes(text: &str) -> Vec<u8> {
     let text = text
         .strip_prefix('"')
-        .unwrap_or_else(|| panic!("no text: {text}"));
-    let (text, _) = text.split_once('"').expect("a text's end");
+        .unwrap_or_else(|| panic!("not a text: {text}"));
+    let (text, _) = text.split_once('"').expect("the text has no end");
     let digits = text.as_bytes().chunks_exact(4);
     let byte = |digits: &[u8]| {
         let digits = std::str::from_utf8(&digits[2..]).unwrap();
