@@ -6,7 +6,7 @@
 //! The sections are those of [`SECTIONS`]; by default all are run. Each creates a store with 1,000,
 //! then 10,000, then 100,000 of its items, at most `--most`, and times one call of each operation
 //! there. A call is skipped if, by the growth so far, it would take more than
-//! [`MOST`](table::MOST). `--test` only checks that everything runs.
+//! [`MAX_CALL_TIME`](table::MAX_CALL_TIME). `--test` only checks that everything runs.
 //!
 //! Flushes are excluded: stores in a directory are opened with [`Durability::Relaxed`].
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use promptbook::Store;
 
 /// The maximum duration of one call.
-pub(crate) const MOST: Duration = Duration::from_secs(60);
+pub(crate) const MAX_CALL_TIME: Duration = Duration::from_secs(60);
 
 /// In seconds; a shorter time does not show how it grows.
-const SHORT: f64 = 0.002;
+const MIN_SIGNIFICANT_TIME: f64 = 0.002;
 
 struct Row {
     section: &'static str,
@@ -66,7 +66,7 @@ impl Case<'_> {
         let row = self.row(what);
         if row
             .expected(at)
-            .is_some_and(|seconds| seconds > MOST.as_secs_f64())
+            .is_some_and(|seconds| seconds > MAX_CALL_TIME.as_secs_f64())
         {
             row.note(at, None);
             return None;
@@ -101,9 +101,9 @@ impl Row {
     fn expected(&self, at: usize) -> Option<f64> {
         match self.times[..at.min(self.times.len())] {
             [] => None,
-            [Some(one)] => (one > SHORT).then_some(one * 100.0),
+            [Some(one)] => (one > MIN_SIGNIFICANT_TIME).then_some(one * 100.0),
             [.., before, Some(last)] => match before {
-                Some(before) if before > SHORT => Some(last * last / before),
+                Some(before) if before > MIN_SIGNIFICANT_TIME => Some(last * last / before),
                 _ => None,
             },
             [.., None] => Some(f64::INFINITY),

@@ -42,11 +42,11 @@ pub fn check(directory: &Path, ledger: &Ledger) {
         .unwrap_or_else(|error| panic!("the store can't be read: {}", chain(&error)));
     let possible = possible(ledger);
     let history = possible.iter().find(|possible| *possible.observed == found);
-    let history = history.unwrap_or_else(|| panic!("{}", unlike(&found, &possible)));
+    let history = history.unwrap_or_else(|| panic!("{}", mismatch(&found, &possible)));
     is_as_acknowledged(&store, ledger, history);
     counters_hold(&store);
     backup_is_whole(&store, directory, ledger);
-    goes_on(&store, directory, &found);
+    remains_usable(&store, directory, &found);
     drop(store);
     let store = options().open(directory).unwrap();
     is_sound(&store);
@@ -75,7 +75,7 @@ fn is_sound(store: &Store) {
 }
 
 /// Describes the store's contents and the allowed histories.
-fn unlike(found: &Observed, possible: &[Possible]) -> String {
+fn mismatch(found: &Observed, possible: &[Possible]) -> String {
     let mut text = String::from("no history that the ledger allows");
     for possible in possible {
         let expected = &possible.observed;
@@ -216,7 +216,7 @@ fn counters_hold(store: &Store) {
 
 /// Checks that the store accepts writes and that unused bodies are removed: afterwards there is a
 /// file for each body, and no other file.
-fn goes_on(store: &Store, directory: &Path, before: &Observed) {
+fn remains_usable(store: &Store, directory: &Path, before: &Observed) {
     let new = NewPrompt::new("afterwards", body("afterwards")).unwrap();
     let created = store
         .create_prompt(new)
@@ -240,7 +240,7 @@ fn goes_on(store: &Store, directory: &Path, before: &Observed) {
         0,
         "bodies remain in the journal"
     );
-    nothing_is_left(store, directory);
+    has_no_stray_files(store, directory);
     is_sound(store);
     let operations = store.stats().unwrap().operations;
     assert_eq!(operations, before.operations.len() as u64 + 2);
@@ -257,7 +257,7 @@ fn is_as_before(store: &Store, before: &Observed) {
 }
 
 /// Checks that each body has its file or is in a pack, and that there is no other file.
-fn nothing_is_left(store: &Store, directory: &Path) {
+fn has_no_stray_files(store: &Store, directory: &Path) {
     let mut bodies = BTreeSet::new();
     for prompt in store
         .prompts(&PromptFilter::default(), None, usize::MAX)

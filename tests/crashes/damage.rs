@@ -138,7 +138,7 @@ fn files(root: &Path, within: &Path) -> Vec<(PathBuf, usize)> {
 }
 
 /// Checkpoints the write-ahead log, so that the database file contains everything.
-fn fold_log(store: &Path) {
+fn checkpoint_wal(store: &Path) {
     let index = store.join("index.db");
     let connection = rusqlite::Connection::open(&index).unwrap();
     let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -152,7 +152,7 @@ pub fn damage_is_reported_or_has_no_effect() {
         let store = place.path().join("store");
         starts::place(Start::Closed, &store);
         if is_folded {
-            fold_log(&store);
+            checkpoint_wal(&store);
         }
         let subject = Subject::of(&store);
         let all = subject.cases();
@@ -171,7 +171,7 @@ pub fn unverified_damage_is_caught() {
     let place = scratch::directory();
     let store = place.path().join("store");
     starts::place(Start::Closed, &store);
-    fold_log(&store);
+    checkpoint_wal(&store);
     let now = Subject::of(&store).now;
     // The message's text, which occurs in its row and in its operation.
     let index = store.join("index.db");

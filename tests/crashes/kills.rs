@@ -55,13 +55,13 @@ fn cases(script: &Script, from: usize) -> Vec<Case> {
 
 /// The number of calls of the maintenance worker that are tried after the first thread's last call
 /// of a name. The long run tries all of them.
-const BEYOND: usize = 4;
+const MAINTENANCE_CALLS: usize = 4;
 
 /// Kills the child at the call and checks the store. After the last call of a name, continues until
 /// the child ends without being killed.
 fn survives(case: &Case, manner: Manner) {
     let mut fault = case.fault.clone();
-    let beyond = scratch::times().map_or(usize::MAX, |times| BEYOND * times);
+    let beyond = scratch::times().map_or(usize::MAX, |times| MAINTENANCE_CALLS * times);
     let last = case.fault.number.saturating_add(beyond);
     loop {
         let run = Run::of(&case.script, &fault.wrapper(), manner);

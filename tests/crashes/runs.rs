@@ -13,7 +13,7 @@ use crate::script::Script;
 use crate::{scratch, starts};
 
 /// More time than any child needs.
-const TIME: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A child's store and ledger.
 pub struct Run {
@@ -48,7 +48,7 @@ impl Run {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
             }
-            if since.elapsed() > TIME {
+            if since.elapsed() > TIMEOUT {
                 if let Some(hung) = Ledger::read(&ledger).child {
                     let _ = Command::new("kill")
                         .args(["-9", &hung.to_string()])

@@ -251,7 +251,7 @@ fn commit(store: &Store, body: String) -> Result<Version> {
 }
 
 /// A number of bodies of which a batch packs some.
-const MANY: usize = 80;
+const BULK_BODIES: usize = 80;
 
 /// Performs step `number` of a script and returns the versions that it created.
 pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>> {
@@ -306,7 +306,7 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
                     let new = NewVersion::new(base(), body(text))?;
                     batch.commit(new.bump(Bump::Minor))
                 };
-                (0..MANY).map(version).collect()
+                (0..BULK_BODIES).map(version).collect()
             })?;
         }
         Step::Later => DAYS.store(2, Ordering::Relaxed),

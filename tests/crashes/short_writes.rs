@@ -15,7 +15,7 @@ use crate::scratch;
 use crate::script::{Script, named};
 
 /// The ledger is a file too, and must fit.
-const LEAST: u64 = 4096;
+const MIN_FILE_BYTES: u64 = 4096;
 
 /// A script whose files end at a size.
 struct Case {
@@ -57,9 +57,9 @@ fn cases(scripts: &[Script], of_each: usize) -> Vec<Case> {
     for script in scripts {
         let run = Run::of(script, &[], Manner::Honest);
         run.is_through();
-        let largest = largest(&run.store()).max(LEAST);
+        let largest = largest(&run.store()).max(MIN_FILE_BYTES);
         for _ in 0..of_each {
-            let (script, most) = (script.clone(), rng.u64(LEAST..=largest));
+            let (script, most) = (script.clone(), rng.u64(MIN_FILE_BYTES..=largest));
             cases.push(Case { script, most });
         }
     }

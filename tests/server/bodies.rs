@@ -16,7 +16,7 @@ fn create(served: &Served, body: &str) -> String {
 
 /// Asserts that every way of requesting the version's body returns this one.
 #[track_caller]
-fn is_told(served: &Served, version: &str, body: &str) {
+fn is_returned(served: &Served, version: &str, body: &str) {
     let answer = served.get(&format!("/v1/prompt-2025/{version}/prompt-body"));
     assert_eq!(answer.status, 200);
     assert!(
@@ -55,7 +55,7 @@ fn nothing_in_a_body_is_altered() {
         r#"{"tag": "{{hc:name:string}} {{hcp:abc123:0}} </script>"}"#,
     ] {
         let version = create(&served, body);
-        is_told(&served, &version, body);
+        is_returned(&served, &version, body);
     }
 }
 
@@ -69,7 +69,7 @@ fn an_update_alters_nothing_either() {
     );
     let answer = scene.served.post("/v1/prompt-2025/update", wish);
     let data = answer.data();
-    is_told(&scene.served, data["id"].as_str().unwrap(), body);
+    is_returned(&scene.served, data["id"].as_str().unwrap(), body);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_body_can_have_a_megabyte() {
     let body = format!(r#"{{"messages": [{{"role": "user", "content": "{text}"}}]}}"#);
     assert!(body.len() > 1024 * 1024);
     let version = create(&served, &body);
-    is_told(&served, &version, &body);
+    is_returned(&served, &version, &body);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_body_can_have_a_hundred_levels() {
     // The body itself is a level, and each pair in it adds two.
     let body = format!("{}0{}", r#"{"a":["#.repeat(50), "]}".repeat(50));
     let version = create(&served, &body);
-    is_told(&served, &version, &body);
+    is_returned(&served, &version, &body);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_body_can_have_as_many_levels_as_the_library_allows() {
     };
     let most = promptbook::Body::MAX_DEPTH;
     let version = create(&served, &levels(most));
-    is_told(&served, &version, &levels(most));
+    is_returned(&served, &version, &levels(most));
     let new = format!(
         r#"{{"name":"n","tags":[],"promptBody":{}}}"#,
         levels(most + 1)

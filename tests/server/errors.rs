@@ -175,7 +175,7 @@ fn a_prompt_without_a_production_version_is_an_error_in_both_modes() {
 }
 
 /// Returns changes of missing items, which the live service answers as if they had been made.
-fn let_pass(scene: &Scene) -> Vec<(&'static str, String, Option<Value>)> {
+fn ignored_changes(scene: &Scene) -> Vec<(&'static str, String, Option<Value>)> {
     let mut requests = Vec::new();
     for id in ["zzzzzz", "no-id", "%C3%BC"] {
         let rename = Some(json!({"name": "new"}));
@@ -202,7 +202,7 @@ fn let_pass(scene: &Scene) -> Vec<(&'static str, String, Option<Value>)> {
 #[test]
 fn changes_of_missing_items_are_404s_in_plain_mode_and_change_nothing() {
     let scene = Scene::new(Status::Plain);
-    for (method, path, body) in let_pass(&scene) {
+    for (method, path, body) in ignored_changes(&scene) {
         let body = body.map(|body| body.to_string());
         let send = || scene.served.send(method, &path, body);
         let text = scene.served.unchanged(send).error(404);
@@ -213,7 +213,7 @@ fn changes_of_missing_items_are_404s_in_plain_mode_and_change_nothing() {
 #[test]
 fn changes_of_missing_items_succeed_in_live_mode_and_change_nothing() {
     let scene = Scene::new(Status::Live);
-    for (method, path, body) in let_pass(&scene) {
+    for (method, path, body) in ignored_changes(&scene) {
         let body = body.map(|body| body.to_string());
         let send = || scene.served.send(method, &path, body);
         let answer = scene.served.unchanged(send);

@@ -25,7 +25,7 @@ pub struct Call {
 }
 
 /// A fact about the history in the answer of a call that only reads.
-pub enum Told {
+pub enum HistoryItem {
     Version(String),
     Operation(String),
     Followed(u64, String),
@@ -194,7 +194,7 @@ impl Call {
     }
 
     /// Returns what its answer says about the history.
-    pub fn told(&self, answer: &[u8]) -> Vec<Told> {
+    pub fn told(&self, answer: &[u8]) -> Vec<HistoryItem> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let word = self.arguments[0].as_str();
         if word == "watch" {
@@ -202,7 +202,7 @@ impl Call {
             let events = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
             let followed = events.map(|event| {
                 let operation = &event["operation"];
-                Told::Followed(
+                HistoryItem::Followed(
                     operation["number"].as_u64().unwrap_or_default(),
                     text(&operation["id"]),
                 )
@@ -222,15 +222,19 @@ impl Call {
         match word {
             "log" => ids(&answer["versions"])
                 .into_iter()
-                .map(Told::Version)
+                .map(HistoryItem::Version)
                 .collect(),
             "ops" => ids(&answer["operations"])
                 .into_iter()
-                .map(Told::Operation)
+                .map(HistoryItem::Operation)
                 .collect(),
             // A store without operations has no head.
-            "verify" if answer["head"].is_string() => vec![Told::Operation(text(&answer["head"]))],
-            "export" if answer["head"].is_string() => vec![Told::Operation(text(&answer["head"]))],
+            "verify" if answer["head"].is_string() => {
+                vec![HistoryItem::Operation(text(&answer["head"]))]
+            }
+            "export" if answer["head"].is_string() => {
+                vec![HistoryItem::Operation(text(&answer["head"]))]
+            }
             _ => Vec::new(),
         }
     }

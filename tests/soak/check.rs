@@ -63,18 +63,18 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
         match all.take(number, world, &soak.known) {
             Ok(operations) => largest = largest.max(operations),
             Err(error) => {
-                all.say(format!("{}: {}", world.name, chain(&error)));
+                all.report(format!("{}: {}", world.name, chain(&error)));
                 all.unread.insert(number);
             }
         }
     }
     for what in &records.broken {
-        all.say(format!("a worker got a wrong answer: {what}"));
+        all.report(format!("a worker got a wrong answer: {what}"));
     }
     let mut found = std::mem::take(&mut all.new);
     for (token, attempt) in &records.attempts {
         let operations = found.remove(token).unwrap_or_default();
-        all.hold(token, attempt, &operations);
+        all.compare(token, attempt, &operations);
         let handle = records.handles.get(&attempt.handle);
         for operation in &operations {
             let what = format!("operation {} of {token}", operation.number);
@@ -85,7 +85,7 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
     for (token, operations) in &found {
         for operation in operations {
             let (number, id) = (operation.number, operation.id);
-            all.say(format!(
+            all.report(format!(
                 "operation {number} ({id}) exists without an attempt: {token}"
             ));
         }
@@ -95,7 +95,7 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
         if let Some(main) = sites.now_at("main")
             && let Err(why) = backup_is_the_same(soak, &sites.worlds[main].place)
         {
-            all.say(format!("the restored backup: {why}"));
+            all.report(format!("the restored backup: {why}"));
         }
         for world in &sites.worlds {
             soak.known.extend(&world.before);
@@ -106,7 +106,7 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
 }
 
 impl All {
-    fn say(&mut self, what: String) {
+    fn report(&mut self, what: String) {
         self.wrong.push(what);
     }
 
@@ -121,12 +121,12 @@ impl All {
         let store = Store::open(&world.place)?;
         let report = store.verify(|_| ())?;
         for violation in &report.violations {
-            self.say(format!("{name}: verify: {violation}"));
+            self.report(format!("{name}: verify: {violation}"));
         }
         let operations = history::operations(&store)?;
         let replay = Replay::of(&operations);
         for what in replay.wrong.iter().chain(&replay.differences(&store)?) {
-            self.say(format!("{name}: {what}"));
+            self.report(format!("{name}: {what}"));
         }
         let now: Vec<OperationId> = operations.iter().map(|operation| operation.id).collect();
         if !now.starts_with(&world.before) {
@@ -137,7 +137,7 @@ impl All {
             let first = lost
                 .enumerate()
                 .find(|(_, (before, now))| Some(*before) != *now);
-            self.say(format!(
+            self.report(format!(
                 "{name}: the earlier operation {first:?} was changed or lost"
             ));
         }
@@ -171,7 +171,7 @@ impl All {
         store.collect_garbage(Duration::ZERO)?;
         let again = store.collect_garbage(Duration::ZERO)?;
         if (again.bodies, again.leftovers) != (0, 0) {
-            self.say(format!(
+            self.report(format!(
                 "{name}: a second garbage collection removed something: {again:?}"
             ));
         }
@@ -183,11 +183,11 @@ impl All {
             })
             .unwrap_or_default();
         if !left.is_empty() {
-            self.say(format!("{name}: files are left in tmp: {left:?}"));
+            self.report(format!("{name}: files are left in tmp: {left:?}"));
         }
         let report = store.verify(|_| ())?;
         for violation in &report.violations {
-            self.say(format!(
+            self.report(format!(
                 "{name}: verify after garbage collection: {violation}"
             ));
         }
@@ -195,40 +195,40 @@ impl All {
     }
 
     /// Compares an attempt with the operations found for it.
-    fn hold(&mut self, token: &str, attempt: &Attempt, found: &[Found]) {
+    fn compare(&mut self, token: &str, attempt: &Attempt, found: &[Found]) {
         let there = found.len() as u64;
         let numbers: Vec<u64> = found.iter().map(|found| found.number).collect();
         match &attempt.outcome {
             Outcome::Done(count, _) if there < *count => {
-                self.say(format!(
+                self.report(format!(
                     "lost: {token} was acknowledged, but {there} of its {count} operations exist"
                 ));
             }
             Outcome::Done(count, _) if there > *count => {
-                self.say(format!("{token} was acknowledged with {count} operations, but exists {there} times: {numbers:?}"));
+                self.report(format!("{token} was acknowledged with {count} operations, but exists {there} times: {numbers:?}"));
             }
             Outcome::Done(_, versions) => {
                 let made: Vec<&Made> = found.iter().flat_map(|found| &found.made).collect();
                 if let Some(other) = versions.iter().find(|version| !made.contains(version)) {
-                    self.say(format!(
+                    self.report(format!(
                         "{token} was acknowledged as {other:?}, but exists as {made:?}"
                     ));
                 }
             }
             Outcome::Refused(why) if there > 0 => {
-                self.say(format!(
+                self.report(format!(
                     "{token} was refused ({why}), but exists: {numbers:?}"
                 ));
             }
             Outcome::Unknown(Some(id)) if there == 1 && found[0].id != *id => {
-                self.say(format!(
+                self.report(format!(
                     "{token} had an unknown outcome as {id}, but exists as {}",
                     found[0].id
                 ));
             }
             Outcome::Open | Outcome::Unknown(_) if there != 0 && there != attempt.count => {
                 let count = attempt.count;
-                self.say(format!(
+                self.report(format!(
                     "{there} of {count} operations of {token} exist: {numbers:?}"
                 ));
             }
@@ -236,7 +236,7 @@ impl All {
         }
         let is_in_a_row = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
         if there == attempt.count && !is_in_a_row {
-            self.say(format!(
+            self.report(format!(
                 "others are between the operations of {token}: {numbers:?}"
             ));
         }
@@ -263,7 +263,7 @@ impl All {
                 .map(|world| &*sites.worlds[*world].name)
                 .collect();
             let own = &sites.worlds[world].name;
-            self.say(format!(
+            self.report(format!(
                 "misplaced: {what} is in {places:?}; its handle {name} belongs to {own}"
             ));
         }
@@ -277,7 +277,7 @@ impl All {
             .or_insert_with(|| worlds.clone());
         common.retain(|world| worlds.contains(world));
         if common.is_empty() && self.unread.is_empty() && self.split.insert(handle.to_owned()) {
-            self.say(format!(
+            self.report(format!(
                 "misplaced: {handle} belongs to two stores: {what} is not in the store of the rest"
             ));
         }
@@ -292,7 +292,7 @@ impl All {
                     if !self.unread.is_empty() {
                         continue;
                     }
-                    self.say(format!("{what} of {name} is in no store"));
+                    self.report(format!("{what} of {name} is in no store"));
                     continue;
                 };
                 self.is_of_handle(sites, name, Some(handle), &what, &worlds);
@@ -303,7 +303,7 @@ impl All {
                 .windows(2)
                 .find(|pair| pair[1] != pair[0] + 1);
             if let Some(pair) = next {
-                self.say(format!(
+                self.report(format!(
                     "the watch {name} reported {} after {}",
                     pair[1], pair[0]
                 ));

@@ -14,7 +14,7 @@ use promptbook::Version;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::calls::{Call, Told};
+use crate::calls::{Call, HistoryItem};
 use crate::ledger::{Book, now};
 use crate::settings::Hazard;
 use crate::soak::Round;
@@ -23,7 +23,7 @@ use crate::soak::Round;
 pub const CALLERS: u64 = 2;
 
 /// The time within which every command must end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Exit code: it is unknown whether the change took place.
 const UNKNOWN: i32 = 8;
@@ -129,7 +129,7 @@ impl Caller<'_> {
         let (send, receive) = mpsc::channel();
         let output = std::thread::scope(|scope| {
             scope.spawn(move || send.send(child.wait_with_output()));
-            receive.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            receive.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
                 self.round.problem(format!("{arguments:?} hangs"));
                 let _ = kill_process(pid, Signal::KILL);
                 receive.recv().unwrap()
@@ -207,11 +207,11 @@ impl Caller<'_> {
         }
     }
 
-    fn saw(&self, token: &str, told: &Told) {
+    fn saw(&self, token: &str, told: &HistoryItem) {
         self.book.line(&match told {
-            Told::Version(id) => format!("saw {token} version {id}"),
-            Told::Operation(id) => format!("saw {token} operation {id}"),
-            Told::Followed(number, id) => format!("follows {token} {number} {id}"),
+            HistoryItem::Version(id) => format!("saw {token} version {id}"),
+            HistoryItem::Operation(id) => format!("saw {token} operation {id}"),
+            HistoryItem::Followed(number, id) => format!("follows {token} {number} {id}"),
         });
     }
 }

@@ -10,7 +10,7 @@ use crate::soak::Round;
 use crate::worker;
 
 /// The time within which a worker must end after it is asked to.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct Crew {
     members: Vec<Member>,
@@ -81,7 +81,7 @@ impl Crew {
 
     /// Waits until all workers have ended after the stop file was created.
     pub fn dismiss(&mut self, round: &Round<'_>) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         for member in &mut self.members {
             let ended = loop {
                 match member.child.try_wait().unwrap() {

@@ -44,7 +44,7 @@ pub struct Book {
 }
 
 /// The size at which a file of a ledger is full.
-const FULL: usize = 48 * 1024;
+const MAX_FILE_BYTES: usize = 48 * 1024;
 
 impl Book {
     pub fn create(directory: &Path, name: &str) -> Self {
@@ -58,11 +58,14 @@ impl Book {
     pub fn line(&self, line: &str) {
         let line = format!("{}\n", line.replace('\n', " "));
         let mut open = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let (number, room) = (open.1 / FULL, FULL - open.1 % FULL);
+        let (number, room) = (
+            open.1 / MAX_FILE_BYTES,
+            MAX_FILE_BYTES - open.1 % MAX_FILE_BYTES,
+        );
         if line.len() >= room {
             *open = (
                 create(&self.directory, &self.name, number + 1),
-                (number + 1) * FULL,
+                (number + 1) * MAX_FILE_BYTES,
             );
         }
         open.1 += line.len();

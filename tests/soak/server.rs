@@ -15,7 +15,7 @@ use crate::settings::Hazard;
 use crate::soak::Round;
 
 /// The time within which a server must stop after it is asked to.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The HTTP status of a change whose outcome is unknown.
 const UNKNOWN: u16 = 500;
@@ -92,7 +92,7 @@ impl Server {
         Some(Self {
             child,
             url: url.to_owned(),
-            agent: config.timeout_global(Some(PATIENCE)).build().into(),
+            agent: config.timeout_global(Some(TIMEOUT)).build().into(),
         })
     }
 
@@ -175,7 +175,7 @@ impl Server {
             return Ok(());
         }
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while Instant::now() < end {
             if let Some(ended) = self.child.try_wait().unwrap() {
                 return match ended.code() {

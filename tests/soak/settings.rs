@@ -90,7 +90,7 @@ pub struct Settings {
 }
 
 /// Duration of the soak in a plain test run, in seconds.
-const SHORT: u64 = 8;
+const SHORT_SOAK_SECONDS: u64 = 8;
 
 impl Settings {
     /// Reads the settings from environment variables.
@@ -104,7 +104,7 @@ impl Settings {
             )
         };
         Self {
-            seconds: number("PROMPTBOOK_SOAK").unwrap_or(SHORT),
+            seconds: number("PROMPTBOOK_SOAK").unwrap_or(SHORT_SOAK_SECONDS),
             seed: number("PROMPTBOOK_SOAK_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000)),
             hazards: text("PROMPTBOOK_SOAK_HAZARDS")
                 .map_or_else(Hazards::all, |words| Hazards::parse(&words)),

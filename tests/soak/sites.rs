@@ -33,13 +33,13 @@ pub struct Sites {
 impl Sites {
     /// Adds a store that is at a path from the start.
     pub fn add(&mut self, site: &str, place: &Path) -> usize {
-        let world = self.found(site, place);
+        let world = self.add_later(site, place);
         self.turn(site, 0, 0, Some(world));
         world
     }
 
     /// Adds a store that is not yet at its path.
-    pub fn found(&mut self, name: &str, place: &Path) -> usize {
+    pub fn add_later(&mut self, name: &str, place: &Path) -> usize {
         self.worlds.push(World {
             name: format!("{name} {}", self.worlds.len()),
             place: place.to_owned(),

@@ -84,7 +84,7 @@ impl Round<'_> {
 }
 
 /// Stores are created again after a round in which the largest exceeds this number of operations.
-const LARGE: usize = 12_000;
+const MAX_OPERATIONS: usize = 12_000;
 
 impl Soak {
     pub fn new(settings: &Settings) -> Self {
@@ -180,7 +180,7 @@ impl Soak {
         fs::remove_dir_all(self.root.join("scratch")).map_err(failed)?;
         fs::create_dir(self.root.join("scratch")).map_err(failed)?;
         fs::remove_dir_all(ledgers).map_err(failed)?;
-        if largest > LARGE || self.disk.is_half_full() {
+        if largest > MAX_OPERATIONS || self.disk.is_half_full() {
             self.make_stores();
         }
         Ok(())

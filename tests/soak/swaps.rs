@@ -98,7 +98,7 @@ fn restore(round: &Round<'_>, number: u64) {
     let mut sites = round.soak.sites.lock().unwrap();
     let before = sites.now_at("main").unwrap();
     sites.worlds[before].place = retired;
-    let after = sites.found("restored", &main);
+    let after = sites.add_later("restored", &main);
     sites.worlds[after].before = sites.worlds[before].before.clone();
     sites.turn("main", from, until, Some(after));
     drop(sites);
@@ -126,7 +126,7 @@ fn retire_backup(round: &Round<'_>, number: u64) {
     let mut sites = round.soak.sites.lock().unwrap();
     let before = sites.now_at("backup").unwrap();
     sites.worlds[before].place = retired;
-    let after = sites.found("backup", &backup);
+    let after = sites.add_later("backup", &backup);
     sites.worlds[after].may_be_missing = true;
     sites.turn("backup", from, until, Some(after));
 }

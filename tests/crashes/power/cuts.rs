@@ -66,7 +66,7 @@ pub fn cuts(mut disk: Disk, events: &[Event], amount: Amount, rng: &mut fastrand
             }
         }
         match event {
-            Some(Event::Told(line)) => told += line,
+            Some(Event::LedgerLine(line)) => told += line,
             Some(event) => disk.apply(event),
             None => {}
         }

@@ -153,7 +153,7 @@ impl Disk {
                 self.files.iter_mut().for_each(File::flush);
                 self.names.values_mut().for_each(keep_last);
             }
-            Event::Told(_) => {}
+            Event::LedgerLine(_) => {}
         }
     }
 

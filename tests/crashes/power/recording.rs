@@ -22,7 +22,7 @@ pub enum Event {
     /// Everything is durable from here on.
     FlushAll,
     /// The child wrote a line to its ledger.
-    Told(String),
+    LedgerLine(String),
 }
 
 impl Event {
@@ -276,7 +276,7 @@ impl Reader {
             Some(Open::Ledger) => {
                 let (_, text) = vector.split_once("iov_base=").expect("a buffer");
                 let text = String::from_utf8(bytes(text)).unwrap();
-                self.events.push(Event::Told(text));
+                self.events.push(Event::LedgerLine(text));
             }
             None => {}
             Some(other) => panic!("the replay does not support this write to {other:?}"),
