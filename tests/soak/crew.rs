@@ -142,7 +142,7 @@ fn orders(round: &Round<'_>, number: usize, site: &str, role: Role, seed: u64) -
         "backup" => round.soak.backup(),
         site => root.join(site).join("store"),
     };
-    // The backups of the store with the small disk are made where there is space.
+    // The backups of the store with the small disk are made on a larger one.
     let backup = match site {
         "full" => root.join("scratch/backup of full"),
         _ => round.soak.backup(),

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! open HANDLE SITE FROM UNTIL         a handle was opened between these times, at this path
-//! try TOKEN HANDLE COUNT TIME         COUNT operations of this token are about to be made, all or none
+//! try TOKEN HANDLE COUNT TIME         COUNT operations of this token are about to be made
 //! done TOKEN COUNT ID/NUMBER/BLOB …   they were acknowledged, with these versions
 //! refused TOKEN WHY                   the store reported that nothing was changed
 //! unknown TOKEN OPERATION|-           the change may or may not have taken place
@@ -15,8 +15,8 @@
 //! note HANDLE FROM UNTIL WHAT         any other action, recorded for investigations
 //! ```
 //!
-//! A `try` without an answer belongs to a process that was killed. Times are of the monotonic
-//! clock, which all processes share.
+//! An attempt makes all of its operations or none. A `try` without an answer belongs to a process
+//! that was killed. Times are of the monotonic clock, which all processes share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
