@@ -1,8 +1,10 @@
-//! Makes a large store to try things on: `cargo bench --bench generate -- DIRECTORY [PROMPTS [VERSIONS]]`.
+//! Generator of a large store for experiments: `cargo bench --bench generate -- DIRECTORY [PROMPTS
+//! [VERSIONS]]`.
 //!
-//! The default is 10,000 prompts of 50 versions. Called without a directory, as `cargo bench` alone does, it does nothing.
+//! The default is 10,000 prompts of 50 versions. Without a directory, as in a plain `cargo bench`,
+//! it does nothing.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used)] // A tool for developers.
+#![allow(clippy::print_stdout, clippy::unwrap_used)] // A tool for developers, which prints and may panic.
 
 mod support;
 
@@ -16,7 +18,7 @@ fn main() {
         .skip(1)
         .filter(|argument| argument != "--bench");
     let Some(directory) = arguments.next() else {
-        println!("generate: no directory named, nothing to do");
+        println!("generate: no directory given, so nothing is done");
         return;
     };
     let mut number = |default: u64| {
@@ -27,7 +29,7 @@ fn main() {
     let (prompts, versions) = (number(10_000), number(50));
     let store = Store::create(directory).unwrap();
     let start = Instant::now();
-    // A batch is a transaction: of a size that memory bears.
+    // A batch is a transaction, so its size is limited to what fits into memory.
     for first in (0..prompts).step_by(100) {
         store
             .batch(|batch| {
@@ -49,7 +51,7 @@ fn main() {
     let start = Instant::now();
     let checkpointed = store.checkpoint(|_| ()).unwrap();
     println!(
-        "{} bodies settled after that in {:.1?}",
+        "checkpoint of {} bodies after that in {:.1?}",
         checkpointed.bodies,
         start.elapsed()
     );

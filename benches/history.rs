@@ -1,5 +1,5 @@
-//! Search, earlier moments, operations taken back and watched, over 1,000 prompts of 50 versions:
-//! `cargo bench --bench history`.
+//! Search, historical snapshots, undo and watching, on 1,000 prompts of 50 versions: `cargo bench
+//! --bench history`.
 
 #![allow(missing_docs, clippy::unwrap_used)] // `criterion_group!` makes undocumented items; a failure should stop it.
 
@@ -17,7 +17,7 @@ use support::{new_prompt, new_version};
 const PROMPTS: u64 = 1000;
 const VERSIONS: u64 = 50;
 
-/// Every prompt has a version in production and a higher one, so two that are searched.
+/// Every prompt has a version in production and a higher one, so two of its versions are searched.
 fn filled(store: &Store) {
     for first in (0..PROMPTS).step_by(100) {
         store
@@ -69,7 +69,7 @@ fn search(criterion: &mut Criterion, store: &Store) {
             bencher.iter(|| store.search(query, 20).unwrap());
         });
     }
-    // What search was not told of yet: 60 operations on as many prompts.
+    // Changes that the search index does not cover yet: 60 operations on as many prompts.
     for prompt in 0..60 {
         let name = format!("prompt {prompt}");
         store
@@ -82,7 +82,7 @@ fn search(criterion: &mut Criterion, store: &Store) {
     group.finish();
 }
 
-/// A view that was never asked before, and one that was.
+/// Measures a snapshot that was never read before, and one that was.
 fn past(criterion: &mut Criterion, store: &Store) {
     let last = store.position().unwrap().number();
     let all = PromptFilter::default();
@@ -120,7 +120,7 @@ fn past(criterion: &mut Criterion, store: &Store) {
     group.finish();
 }
 
-/// An undo is a move too, so a pointer goes back and forth.
+/// An undo is a move too, so repeated undos move the environment back and forth.
 fn undo(criterion: &mut Criterion, store: &Store) {
     let moved = store.set_environment("prompt 3", "staging", "1.7", Expected::Any);
     moved.unwrap();
@@ -130,7 +130,8 @@ fn undo(criterion: &mut Criterion, store: &Store) {
     });
 }
 
-/// From the acknowledgement of a change through one handle until a thread that waits on another has it.
+/// Measures the time from the acknowledgement of a change through one handle until a thread that
+/// waits on another handle returns.
 fn watch(criterion: &mut Criterion, store: &Store, other: &Store) {
     let (told, notices) = mpsc::channel::<Instant>();
     let ready = Barrier::new(2);
@@ -156,7 +157,7 @@ fn watch(criterion: &mut Criterion, store: &Store, other: &Store) {
                 let mut sum = Duration::ZERO;
                 for _ in 0..times {
                     ready.wait();
-                    // Until it sleeps.
+                    // Wait until the other thread sleeps.
                     thread::sleep(Duration::from_millis(3));
                     let to = to.next().unwrap();
                     let moved = store.set_environment("prompt 5", "staging", to, Expected::Any);

@@ -1,15 +1,15 @@
-//! The memory of a server under loads that would take all there is, with the default allocator:
-//! `cargo bench --bench memory --features cli,server`. Linux only; some four minutes.
+//! The memory of a server under loads that would exhaust it without limits, with the default
+//! allocator: `cargo bench --bench memory --features cli,server`. Linux only; about four minutes.
 //!
-//! At most 1 GiB at any time, and 200 MiB ten seconds after each load.
+//! The target is at most 1 GiB at any time, and 200 MiB ten seconds after each load.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // It tells figures.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // It prints figures.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     missing_docs,
     unreachable_pub,
-    reason = "a benchmark, which says what failed"
+    reason = "a benchmark panics to report what failed"
 )]
 
 #[cfg(target_os = "linux")]
@@ -18,7 +18,7 @@ mod loads;
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("not run: the memory of a process is read from /proc");
+    println!("not run: the memory of a process is read from /proc, which exists on Linux only");
 }
 
 #[cfg(target_os = "linux")]
@@ -27,7 +27,7 @@ fn main() -> std::process::ExitCode {
 
     use loads::{Scale, Server, Taken, run, wait_until_quiet};
 
-    // `cargo bench -- --test` asks whether it runs at all.
+    // `cargo bench -- --test` only checks that it runs.
     let short = std::env::args().any(|argument| argument == "--test");
     let scale = match short {
         true => Scale {

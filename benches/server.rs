@@ -1,9 +1,10 @@
-//! The server under load, by `wrk`, beside the least that could answer: an axum handler that parses the same request and
+//! The server under load by `wrk`, beside a floor: an axum handler that parses the same request and
 //! answers the same bytes. All in one run: `cargo bench --bench server --features server`.
 //!
-//! `wrk` and both servers share the machine's cores, in turns of two seconds; the median of the turns is told.
+//! `wrk` and both servers share the machine's cores, in turns of two seconds. The median of the
+//! turns is printed.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // It tells figures.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // It prints figures.
 
 use std::io::Write as _;
 use std::process::{Command, ExitCode};
@@ -23,10 +24,10 @@ const KEY: &str = "sk-bench";
 const TURNS: usize = 5;
 
 fn main() -> ExitCode {
-    // `cargo bench -- --test` asks whether it runs at all: one short turn of each.
+    // `cargo bench -- --test` only checks that it runs: one short turn of each.
     let short = std::env::args().any(|argument| argument == "--test");
     if Command::new("wrk").arg("--version").output().is_err() {
-        eprintln!("not run: there is no wrk");
+        eprintln!("not run: wrk is not installed");
         return match short || std::env::var_os("CI").is_none() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
@@ -79,7 +80,7 @@ fn run(turns: usize) -> Result<()> {
     Ok(())
 }
 
-/// In turns, so that both have the same share of whatever else the machine does.
+/// Runs both in turns, so that other load of the machine affects both alike.
 fn compare(title: &str, ours: &Load, floor: &Load, clients: usize, turns: usize) -> Result<()> {
     let (mut rates, mut floors) = (Vec::new(), Vec::new());
     for _ in 0..turns {
@@ -92,7 +93,7 @@ fn compare(title: &str, ours: &Load, floor: &Load, clients: usize, turns: usize)
     Ok(())
 }
 
-/// Whether many clients get more done than one: commits to one prompt.
+/// Compares the rate of commits to one prompt by many clients with that of one.
 fn commits(url: &str, created: &CreatedPrompt, turns: usize) -> Result<()> {
     let update = format!(
         r#"{{"promptId":"{}","promptVersionId":"{}","newMajorVersion":false,"commitMessage":"load","promptBody":{}}}"#,
@@ -126,7 +127,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
-/// One request, sent again and again.
+/// One request, sent repeatedly.
 struct Load {
     url: String,
     body: String,
@@ -134,7 +135,7 @@ struct Load {
 }
 
 impl Load {
-    /// With `If-None-Match`, unless that is empty.
+    /// Creates the request, with `If-None-Match` unless that is empty.
     fn new(base: &str, route: &str, body: &str, known: &str) -> Result<Self> {
         let mut script = tempfile::Builder::new().suffix(".lua").tempfile()?;
         writeln!(script, "wrk.method = 'POST'")?;
@@ -151,7 +152,7 @@ impl Load {
         })
     }
 
-    /// Requests a second. An answer that is no success spoils the figure.
+    /// Returns the requests per second, or an error if an answer was not successful.
     fn run(&self, clients: usize, seconds: usize) -> Result<f64> {
         let output = Command::new("wrk")
             .args(["-t", "1", "-c", &clients.to_string()])
@@ -177,7 +178,7 @@ impl Load {
     }
 }
 
-/// The floor, on as many threads as the server has.
+/// The floor, with as many threads as the server.
 struct Bare {
     url: String,
     _runtime: tokio::runtime::Runtime,

@@ -3,7 +3,7 @@
 use promptbook::{RenderMode, Result, Store};
 use serde_json::{Map, Value};
 
-/// What the app does with its prompts, and what is to be tested.
+/// The function of the app that is tested.
 pub fn welcome(store: &Store, name: &str) -> Result<String> {
     let inputs = Map::from_iter([("name".to_owned(), Value::from(name))]);
     let rendered = store.render("welcome@production", &inputs, RenderMode::Strict)?;
@@ -11,7 +11,7 @@ pub fn welcome(store: &Store, name: &str) -> Result<String> {
     Ok(text.unwrap_or_default().to_owned())
 }
 
-#[allow(clippy::print_stdout)] // A program for people.
+#[allow(clippy::print_stdout)] // This program prints for its user.
 fn main() -> Result<()> {
     let directory = std::env::args().nth(1).unwrap_or_else(|| "prompts".into());
     println!("{}", welcome(&Store::open(directory)?, "Ada")?);
@@ -26,7 +26,7 @@ mod tests {
 
     use super::*;
 
-    /// A store whose ids and moments are the same in each run, and which is gone after it.
+    /// Creates a store in memory whose ids and times are the same in each run.
     fn store_with(text: &str) -> Result<Store> {
         let options = StoreOptions::new().seed(7).clock(|| DateTime::UNIX_EPOCH);
         let store = options.in_memory()?;
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn fails_where_the_prompt_asks_for_more() -> Result<()> {
+    fn fails_if_the_prompt_requires_another_input() -> Result<()> {
         let store = store_with("{{hc:name:string}}, {{hc:age:number}}")?;
         assert!(matches!(welcome(&store, "Ada"), Err(Error::Render { .. })));
         Ok(())

@@ -3,12 +3,12 @@
 use promptbook::{Bump, Error, Expected, NewPrompt, NewVersion, RenderMode, Result, Store};
 use serde_json::json;
 
-#[allow(clippy::print_stdout)] // A program for people.
+#[allow(clippy::print_stdout)] // This program prints for its user.
 fn main() -> Result<()> {
     let directory = std::env::args().nth(1).unwrap_or_else(|| "prompts".into());
     let store = Store::open_or_create(&directory)?;
 
-    // The first run makes the prompt; later ones find it.
+    // The first run creates the prompt; later runs find it.
     let greeting = match store.prompt("greeting") {
         Ok(prompt) => prompt,
         Err(Error::PromptNotFound { .. }) => {
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
         Err(error) => return Err(error),
     };
 
-    // A wording that asks nothing more of its callers is a minor version.
+    // A new wording that requires nothing new of its callers is a minor version.
     let mut body = store.resolve("greeting@latest")?.body.json().clone();
     body["messages"][0]["content"] = json!("You greet people warmly.");
     let new = NewVersion::new(greeting.id, body)?
@@ -34,7 +34,7 @@ fn main() -> Result<()> {
         .message("Be warm");
     let version = store.commit(new)?;
 
-    // Production follows, unless somebody moved it meanwhile.
+    // Move production to the new version, unless another process moved it in the meantime.
     let before = store.version("greeting@production")?;
     store.set_environment(
         greeting.id,

@@ -1,13 +1,15 @@
-//! Many processes that read and move pointers, settle, collect, repack, verify and back up at once, killed, stopped and
-//! let go on at random, while others fold SQLite's log in by every mode: the history of each pointer is linearizable, and
-//! no reader ever sees an older state than one that was acknowledged, or read, before it asked.
+//! Linearizability of environments. Many processes read and move environments, checkpoint, collect
+//! garbage, repack, verify and back up at the same time. They are killed, stopped and continued at
+//! random while another connection runs WAL checkpoints of every mode. The history of each
+//! environment is linearizable: no reader ever sees a state older than one that was acknowledged,
+//! or read, before the read began.
 //!
-//! The operations' numbers are the order in which moves took place, so linearizability is told without a search: whoever
-//! was through before another began has the lower number, and a read that began after a move was through, or after
-//! another read that saw it, sees that one or a later one.
+//! The operation numbers are the order of the moves, so the check needs no search. A move that
+//! ended before another one began has the lower number. A read sees every move that ended before
+//! the read began, and every move that an earlier read had seen by then, or a later move.
 //!
-//! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_KILLS` makes it longer than a check of
-//! each commit should be.
+//! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_KILLS` makes the
+//! test longer than is reasonable for every commit.
 
 #![cfg(unix)]
 #![allow(
@@ -15,7 +17,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout
-)] // A test fails by a panic, its helpers too.
+)] // A test fails by a panic, and so do its helpers.
 
 #[path = "shared/ledgers.rs"]
 mod ledgers;
@@ -39,10 +41,11 @@ use rustix::time::{ClockId, clock_gettime};
 const PROCESSES: usize = 6;
 const PROMPTS: usize = 3;
 
-/// Tells a started executable that it is a worker: its number, whether its reads are honest, and the directory.
+/// The variable that makes an executable a worker: its number, whether its reads are honest, and
+/// the directory.
 const WORKER: &str = "PROMPTBOOK_LINEARIZABLE_WORKER";
 
-/// Nanoseconds of a clock that all processes share, and that never goes back.
+/// Returns the nanoseconds of a clock that all processes share and that never goes back.
 fn now() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
     u64::try_from(time.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap()
@@ -61,7 +64,7 @@ fn production() -> Selector {
     Selector::Environment(EnvironmentName::production())
 }
 
-/// What the executable does when it is started again: works until it is killed or told to stop by a file.
+/// Runs in the executable that is started again: works until it is killed or a `stop` file appears.
 #[test]
 fn worker() {
     let Ok(told) = std::env::var(WORKER) else {
@@ -79,12 +82,12 @@ fn worker() {
             scope.spawn(|| read(&store, &Ledger::new(directory), honest == "true", &stop));
         }
         if number == "0" {
-            scope.spawn(|| keep(&store, directory, &stop));
+            scope.spawn(|| run_maintenance(&store, directory, &stop));
         }
     });
 }
 
-/// What a thread did, a line each.
+/// The record of what a thread did, one line per event.
 struct Ledger(File);
 
 impl Ledger {
@@ -119,7 +122,7 @@ fn read(store: &Store, ledger: &Ledger, honest: bool, stop: &dyn Fn() -> bool) {
         }
         let number = fastrand::usize(..PROMPTS);
         let begin = now();
-        // The control: what was read some time ago is told again.
+        // In the control, an earlier read is reported again.
         let told = match kept.get(&number).filter(|_| !honest && turn % 500 != 0) {
             Some(blob) => *blob,
             None => {
@@ -134,8 +137,8 @@ fn read(store: &Store, ledger: &Ledger, honest: bool, stop: &dyn Fn() -> bool) {
     }
 }
 
-/// All that is done beside commits.
-fn keep(store: &Store, directory: &Path, stop: &dyn Fn() -> bool) {
+/// Runs every maintenance task beside the commits.
+fn run_maintenance(store: &Store, directory: &Path, stop: &dyn Fn() -> bool) {
     while !stop() {
         match fastrand::u32(..8) {
             0 | 1 => drop(store.checkpoint(|_| ()).unwrap()),
@@ -164,18 +167,18 @@ fn start(directory: &Path, number: usize, honest: bool) -> Child {
         .unwrap()
 }
 
-/// One read or move.
+/// A read or a move.
 #[derive(Clone, Copy, Debug)]
 struct Event {
     begin: u64,
-    /// None where nobody was told of its end.
+    /// `None` if the end was not recorded.
     end: Option<u64>,
     prompt: usize,
-    /// The number of the operation that it is, or that it saw.
+    /// The number of the operation that this move is, or that this read saw.
     operation: u64,
 }
 
-/// What all threads did, by the store's own order.
+/// Returns the moves and the reads of all threads, with the operation numbers of the store.
 fn events(directory: &Path) -> (Vec<Event>, Vec<Event>) {
     let store = Store::open(directory.join("store")).unwrap();
     let mut numbers: HashMap<BlobId, (u64, usize)> = HashMap::new();
@@ -209,15 +212,19 @@ fn events(directory: &Path) -> (Vec<Event>, Vec<Event>) {
                     },
                 );
             }
-            // Killed before it took place.
+            // The process was killed before the move took place.
             ("begin", None) => {}
             ("end", found) => {
                 assert!(found.is_some(), "an acknowledged move is lost: {line}");
                 moves.get_mut(&blob).unwrap().end = Some(time(1));
             }
             ("read", found) => {
-                let (operation, prompt) = found.expect("a read of what was never there");
-                assert_eq!(prompt.to_string(), words[3], "a read of another prompt's");
+                let (operation, prompt) = found.expect("a read of a body that was never committed");
+                assert_eq!(
+                    prompt.to_string(),
+                    words[3],
+                    "a read of another prompt's version"
+                );
                 let (begin, end) = (time(1), Some(time(2)));
                 reads.push(Event {
                     begin,
@@ -230,7 +237,7 @@ fn events(directory: &Path) -> (Vec<Event>, Vec<Event>) {
         }
     });
     let mut moves: Vec<Event> = moves.into_values().collect();
-    // What was there before anybody came.
+    // The moves that were made before any worker started.
     moves.extend((0..PROMPTS).map(|prompt| Event {
         begin: 0,
         end: Some(0),
@@ -240,7 +247,7 @@ fn events(directory: &Path) -> (Vec<Event>, Vec<Event>) {
     (moves, reads)
 }
 
-/// A line for each event that no order of all of them explains.
+/// Returns a line for each event that no order of all events explains.
 fn not_linearizable(moves: &[Event], reads: &[Event]) -> Vec<String> {
     let mut wrong = Vec::new();
     for prompt in 0..PROMPTS {
@@ -251,7 +258,7 @@ fn not_linearizable(moves: &[Event], reads: &[Event]) -> Vec<String> {
         by_end.retain(|event| event.end.is_some());
         by_end.sort_by_key(|event| event.end);
         let mut ended = by_end.into_iter().peekable();
-        // The latest state that anybody knew of before this event began.
+        // The latest state that any process knew of before this event began.
         let mut known = 0;
         for event in by_begin {
             while let Some(before) = ended.next_if(|before| before.end < Some(event.begin)) {
@@ -267,26 +274,26 @@ fn not_linearizable(moves: &[Event], reads: &[Event]) -> Vec<String> {
                 .get(&read.operation)
                 .is_none_or(|begin| read.end < Some(*begin))
             {
-                wrong.push(format!("{read:?} saw what had not begun"));
+                wrong.push(format!("{read:?} saw a move that had not begun"));
             }
         }
     }
     wrong
 }
 
-/// Folds the log in by every mode, again and again.
-fn fold(directory: &Path, done: &AtomicBool) {
+/// Runs WAL checkpoints of every mode until `done` is set.
+fn checkpoint_wal(directory: &Path, done: &AtomicBool) {
     let connection = rusqlite::Connection::open(directory.join("store/index.db")).unwrap();
     connection.busy_timeout(Duration::from_millis(20)).unwrap();
     while !done.load(Ordering::Acquire) {
         let mode = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"][fastrand::usize(..4)];
-        // One that is busy is no concern.
+        // A busy checkpoint is not an error here.
         let _ = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
         thread::sleep(Duration::from_millis(fastrand::u64(..10)));
     }
 }
 
-/// Starts workers, has them killed and stopped so many times, and gives what they did.
+/// Starts workers, kills or stops them this number of times, and returns their events.
 fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
     let place = tempfile::tempdir().unwrap();
     let directory = place.path();
@@ -303,17 +310,17 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
         .collect();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| fold(directory, &done));
+        scope.spawn(|| checkpoint_wal(directory, &done));
         for _ in 0..kills {
             thread::sleep(Duration::from_millis(fastrand::u64(1..40)));
             let victim = fastrand::usize(..workers.len());
             if let Some(ended) = workers[victim].try_wait().unwrap() {
                 done.store(true, Ordering::Release);
-                panic!("a worker ended by itself: {ended}, see its message above");
+                panic!("a worker exited unexpectedly: {ended}, see its message above");
             }
             let pid = Pid::from_child(&workers[victim]);
             if fastrand::u32(..3) == 0 {
-                // It may hold any lock meanwhile.
+                // The process may hold any lock while it is stopped.
                 kill_process(pid, Signal::STOP).unwrap();
                 thread::sleep(Duration::from_millis(fastrand::u64(1..60)));
                 kill_process(pid, Signal::CONT).unwrap();
@@ -325,7 +332,7 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
         }
         done.store(true, Ordering::Release);
     });
-    // Some quiet, so that all of those started last have done something.
+    // A quiet period, so that all workers that were started last have done some work.
     thread::sleep(Duration::from_millis(300));
     File::create(directory.join("stop")).unwrap();
     for mut worker in workers {
@@ -344,7 +351,7 @@ fn run(kills: u64, honest: bool) -> (Vec<Event>, Vec<Event>) {
 }
 
 #[test]
-fn pointers_are_linearizable_and_never_stale() {
+fn environments_are_linearizable_and_never_stale() {
     let kills = std::env::var("PROMPTBOOK_STRESS_KILLS");
     let kills = kills.map_or(150, |text| text.parse().expect("PROMPTBOOK_STRESS_KILLS"));
     let (moves, reads) = run(kills, true);
@@ -362,7 +369,10 @@ fn pointers_are_linearizable_and_never_stale() {
         at(0.99),
         at(1.0),
     );
-    assert!(moves.len() > 100 && reads.len() > 100, "nobody worked");
+    assert!(
+        moves.len() > 100 && reads.len() > 100,
+        "the workers made too few moves or reads"
+    );
     let wrong = not_linearizable(&moves, &reads);
     assert!(
         wrong.is_empty(),
@@ -370,11 +380,12 @@ fn pointers_are_linearizable_and_never_stale() {
         wrong.len(),
         wrong[0]
     );
-    // A move waits for whoever is stopped with the lock, for 60 ms, and for those in line before it.
+    // A move waits for a process that is stopped for 60 ms while it holds the lock, and for the
+    // earlier moves in the queue.
     assert!(at(1.0) < 10_000.0, "a move waited {} ms", at(1.0));
 }
 
-/// The control: reads that tell what was true a moment ago must be caught.
+/// The control: stale reads must be detected.
 #[test]
 fn stale_reads_are_caught() {
     let (moves, reads) = run(10, false);

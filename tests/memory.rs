@@ -1,4 +1,5 @@
-//! The memory of a server under load: bounded, whoever asks for how much at once.
+//! The memory of a server under load: bounded, regardless of the number and size of simultaneous
+//! requests.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +15,8 @@ use std::time::Duration;
 
 use loads::{Scale, Server, Taken, run, wait_until_quiet};
 
-/// A tenth or so of what `benches/memory.rs` does, each of which took more than is allowed here when nothing was bounded.
+/// Runs about a tenth of each load of `benches/memory.rs`. Without bounds in the server, each load
+/// exceeded the limit of this test.
 #[test]
 fn loads_take_little_memory_and_give_it_back() {
     let scale = Scale {
@@ -31,7 +33,8 @@ fn loads_take_little_memory_and_give_it_back() {
     wait_until_quiet(&server);
     let taken = run(&server, &scale);
     for Taken { load, peak, left } in &taken {
-        // Shortly after a load the default allocator still keeps what several threads freed. The bench waits longer.
+        // Soon after a load, the default allocator still holds memory that several threads freed.
+        // The benchmark waits longer.
         let bounded = *peak <= 800 && *left <= 400;
         assert!(
             bounded,

@@ -1,14 +1,15 @@
-//! Many processes of many threads on one store, left alone and killed: no acknowledged change is lost or doubled.
+//! Many processes with many threads on one store, undisturbed and killed: no acknowledged change is
+//! lost or applied twice.
 //!
-//! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_SECONDS` and `PROMPTBOOK_STRESS_KILLS`
-//! make it longer than a check of each commit should be.
+//! The test starts its own executable again as the workers. `PROMPTBOOK_STRESS_SECONDS` and
+//! `PROMPTBOOK_STRESS_KILLS` make the test longer than is reasonable for every commit.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout
-)] // A test fails by a panic, its helpers too.
+)] // A test fails by a panic, and so do its helpers.
 
 #[path = "shared/ledgers.rs"]
 mod ledgers;
@@ -30,7 +31,8 @@ const PROCESSES: usize = 8;
 const THREADS: u64 = 4;
 const PROMPTS: usize = 20;
 
-/// Tells a started executable that it is a worker: the store's directory, and the worker's number.
+/// The variable that makes an executable a worker: its number, and the directory that contains the
+/// store.
 const WORKER: &str = "PROMPTBOOK_STRESS_WORKER";
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -49,7 +51,7 @@ fn make_store(directory: &Path) -> Vec<PromptId> {
     names.map(|name| make(name).unwrap().prompt.id).collect()
 }
 
-/// What the executable does when it is started again: works until it is killed or told to stop by a file.
+/// Runs in the executable that is started again: works until it is killed or a `stop` file appears.
 #[test]
 fn worker() {
     let Ok(told) = std::env::var(WORKER) else {
@@ -131,7 +133,8 @@ fn start(directory: &Path, number: usize) -> Child {
         .unwrap()
 }
 
-/// Every acknowledged version is there, once, as it was acknowledged; the store is sound and works on.
+/// Checks that every acknowledged version exists once, as it was acknowledged, and that the store
+/// is sound and accepts commits. Returns the number of versions.
 fn check(directory: &Path, prompts: &[PromptId]) -> usize {
     let store = Store::open(directory.join("store")).unwrap();
     let mut acknowledged: BTreeMap<(PromptId, VersionNumber), (VersionId, BlobId)> =
@@ -141,7 +144,7 @@ fn check(directory: &Path, prompts: &[PromptId]) -> usize {
         let number = (fields[0].parse().unwrap(), fields[1].parse().unwrap());
         let version = (fields[2].parse().unwrap(), fields[3].parse().unwrap());
         let twice = acknowledged.insert(number, version);
-        assert_eq!(twice, None, "number {number:?} was given twice");
+        assert_eq!(twice, None, "number {number:?} was assigned twice");
     });
     let mut numbers = BTreeSet::new();
     for id in prompts {
@@ -151,14 +154,14 @@ fn check(directory: &Path, prompts: &[PromptId]) -> usize {
         {
             assert!(
                 numbers.insert((*id, version.number)),
-                "{id} {} is there twice",
+                "{id} {} exists twice",
                 version.number
             );
             if let Some(found) = acknowledged.remove(&(*id, version.number)) {
                 assert_eq!(
                     found,
                     (version.id, version.blob),
-                    "{id} {} is another",
+                    "{id} {} is not the acknowledged version",
                     version.number
                 );
                 assert_eq!(store.resolve(version.id).unwrap().body.id(), version.blob);
@@ -212,7 +215,7 @@ fn processes_share_a_store() {
     drop(store);
     let versions = check(directory.path(), &prompts);
     println!("{PROCESSES} processes of {THREADS} threads, {seconds} s: {versions} versions");
-    assert!(versions > PROMPTS, "nobody worked");
+    assert!(versions > PROMPTS, "the workers committed nothing");
 }
 
 #[test]
@@ -228,7 +231,7 @@ fn killed_processes_lose_nothing() {
         std::thread::sleep(Duration::from_millis(rng.u64(1..100)));
         let victim = rng.usize(..workers.len());
         if let Some(ended) = workers[victim].try_wait().unwrap() {
-            panic!("a worker ended by itself: {ended}, see its message above");
+            panic!("a worker exited unexpectedly: {ended}, see its message above");
         }
         workers[victim].kill().unwrap();
         workers[victim].wait().unwrap();
@@ -251,10 +254,11 @@ fn killed_processes_lose_nothing() {
     }
     let versions = check(directory.path(), &prompts);
     println!("{kills} kills: {versions} versions");
-    assert!(versions > PROMPTS, "nobody worked");
+    assert!(versions > PROMPTS, "the workers committed nothing");
 }
 
-/// What others commit is not for the one who closes to settle, nor are its turns worth waiting for.
+/// A handle that closes does not checkpoint the bodies that other processes commit, and does not
+/// wait for its turn.
 #[test]
 fn a_store_closes_while_others_write() {
     let directory = tempfile::tempdir().unwrap();
@@ -282,11 +286,11 @@ fn a_store_closes_while_others_write() {
     }
     check(directory.path(), &prompts);
     println!("closed {closed} times beside {PROCESSES} processes: {longest:?} at most");
-    // A second of work, and what one step of it takes beside all the others.
+    // Closing may work for one second, plus the time of one step beside all other processes.
     assert!(longest < Duration::from_secs(5), "closing took {longest:?}");
 }
 
-/// The id of the operation of a number.
+/// Returns the id of the operation with this number.
 fn operation(store: &Store, number: u64) -> OperationId {
     let filter = OperationFilter::default();
     let operations = store.operations(&filter, Some(number + 1), 1).unwrap();
@@ -294,8 +298,8 @@ fn operation(store: &Store, number: u64) -> OperationId {
     operations[0].id
 }
 
-/// Makes versions and collects them, so that bodies vanish.
-fn come_and_go(store: &Store, done: &AtomicBool) {
+/// Commits and deletes versions and collects their bodies, so that bodies disappear.
+fn add_and_remove_bodies(store: &Store, done: &AtomicBool) {
     let created = store.create_prompt(NewPrompt::new("passing", body("passing")).unwrap());
     let prompt = created.unwrap().prompt.id;
     for number in 0.. {
@@ -310,7 +314,7 @@ fn come_and_go(store: &Store, done: &AtomicBool) {
     }
 }
 
-/// Tells a thread to stop when it is dropped, so that a test which fails ends.
+/// Stops threads when it is dropped, so that a failing test ends.
 struct Done<'a>(&'a AtomicBool);
 
 impl Drop for Done<'_> {
@@ -320,7 +324,7 @@ impl Drop for Done<'_> {
 }
 
 #[test]
-fn a_bundle_of_a_busy_store_is_of_one_moment() {
+fn a_bundle_of_a_busy_store_is_a_consistent_snapshot() {
     let directory = tempfile::tempdir().unwrap();
     make_store(&directory.path().join("store"));
     let workers: Vec<Child> = (0..4)
@@ -333,7 +337,7 @@ fn a_bundle_of_a_busy_store_is_of_one_moment() {
     let done = AtomicBool::new(false);
     let mut heads = BTreeSet::new();
     std::thread::scope(|scope| {
-        scope.spawn(|| come_and_go(&store, &done));
+        scope.spawn(|| add_and_remove_bodies(&store, &done));
         let _done = Done(&done);
         while heads.len() < 3 || Instant::now() < end {
             let mut bundle = Vec::new();
@@ -353,7 +357,7 @@ fn a_bundle_of_a_busy_store_is_of_one_moment() {
             assert_eq!(
                 Some(there),
                 summary.head,
-                "it is no beginning of the source's history"
+                "the bundle's history is not a prefix of the source's"
             );
         }
     });

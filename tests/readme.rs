@@ -1,7 +1,7 @@
-//! The README's examples for test suites in other languages, run as they stand there.
+//! The README's examples for test suites in other languages, run exactly as printed.
 //!
-//! What they need is installed once, below `target`. Where there is no Python, no npm or no registry they are skipped, but
-//! not in CI.
+//! Their dependencies are installed once, below `target`. Without Python, npm or a package
+//! registry, the tests are skipped; in CI they fail.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use std::process::Command;
 
 const README: &str = include_str!("../README.md");
 
-/// The example of the chapter about fakes that is in this language.
+/// Returns the example in this language from the chapter about the fake.
 fn example(language: &str) -> &'static str {
     let (_, chapter) = README.split_once("\n## Fake it in tests\n").unwrap();
     let (_, rest) = chapter.split_once(&format!("\n```{language}\n")).unwrap();
@@ -23,7 +23,8 @@ fn example(language: &str) -> &'static str {
     code
 }
 
-/// A folder below `target` in which something was installed, by this or an earlier run.
+/// Returns a directory below `target` in which a dependency is installed, by this run or an earlier
+/// one.
 fn installed(name: &str, install: impl FnOnce(&Path) -> Result<(), String>) -> Option<PathBuf> {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let done = place.join("installed");
@@ -32,8 +33,8 @@ fn installed(name: &str, install: impl FnOnce(&Path) -> Result<(), String>) -> O
         fs::create_dir_all(&place).unwrap();
         if let Err(why) = install(&place) {
             let is_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-            assert!(!is_ci, "{name} can't be had: {why}");
-            eprintln!("skipped: {name} can't be had: {why}");
+            assert!(!is_ci, "{name} cannot be installed: {why}");
+            eprintln!("skipped: {name} cannot be installed: {why}");
             return None;
         }
         File::create(done).unwrap();
@@ -41,7 +42,7 @@ fn installed(name: &str, install: impl FnOnce(&Path) -> Result<(), String>) -> O
     Some(place)
 }
 
-/// What a command wrote, or why it failed.
+/// Runs a command. Returns its output, or the reason of its failure.
 fn run(command: &mut Command) -> Result<String, String> {
     let output = command.env("NO_PROXY", "*").output();
     let output = output.map_err(|error| format!("{command:?}: {error}"))?;
@@ -53,7 +54,7 @@ fn run(command: &mut Command) -> Result<String, String> {
     }
 }
 
-/// The command, where a shell would find it.
+/// Returns a `PATH` with which a shell finds the `promptbook` command.
 fn path() -> std::ffi::OsString {
     let command = Path::new(env!("CARGO_BIN_EXE_promptbook"))
         .parent()

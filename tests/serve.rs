@@ -1,9 +1,9 @@
-//! `promptbook serve`: what it writes, who it lets in, and how it ends.
+//! The `promptbook serve` command: its output, its key, and its shutdown.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "in a test they say what failed"
+    reason = "a test panics to report what failed"
 )]
 
 use std::fs::Permissions;
@@ -36,9 +36,9 @@ struct Served {
     child: Child,
     url: String,
     key: String,
-    /// What it announced.
+    /// The announcement that it printed.
     told: Value,
-    /// What it writes to standard error, until it ends.
+    /// The reader of its standard error, until it ends.
     log: Option<JoinHandle<String>>,
 }
 
@@ -47,7 +47,7 @@ impl Served {
         Self::start_by(&[], store, arguments)
     }
 
-    /// Starts it by another program, whose last arguments are the command.
+    /// Starts it through another program, to whose arguments the command is appended.
     fn start_by(wrapper: &[&str], store: &Path, arguments: &[&str]) -> Self {
         let mut arguments = arguments.to_vec();
         arguments.extend(["--addr", "127.0.0.1:0", "--json"]);
@@ -86,7 +86,7 @@ impl Served {
         }
     }
 
-    /// The status and the answer.
+    /// Returns the status and the answer.
     fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -107,7 +107,7 @@ impl Served {
         assert!(kill.unwrap().success());
     }
 
-    /// Ends it, and answers what it logged.
+    /// Stops it and returns its log.
     fn end(mut self) -> String {
         self.signal("TERM");
         let ended = self.child.wait().unwrap();
@@ -131,7 +131,8 @@ fn greeting(place: &Path) -> promptbook::CreatedPrompt {
         .unwrap()
 }
 
-/// Its directory is removed, then restored from a backup, under the server: no update is acknowledged and lost.
+/// The directory is removed under the server, then restored from a backup. No update may be
+/// acknowledged and lost.
 #[test]
 fn a_store_that_is_removed_while_it_is_served_is_not_available() {
     let directory = tempfile::tempdir().unwrap();
@@ -167,7 +168,7 @@ fn a_store_that_is_removed_while_it_is_served_is_not_available() {
 }
 
 #[test]
-fn the_key_is_made_once_and_lets_in() {
+fn the_key_is_created_once_and_accepted() {
     let place = tempfile::tempdir().unwrap();
     let created = greeting(place.path());
     let query = json!({"promptId": created.prompt.id});
@@ -187,7 +188,7 @@ fn the_key_is_made_once_and_lets_in() {
 }
 
 #[test]
-fn what_is_logged_has_no_body_key_or_signature() {
+fn the_log_contains_no_body_key_or_signature() {
     let place = tempfile::tempdir().unwrap();
     let created = greeting(place.path());
     for level in ["info", "debug"] {
@@ -219,7 +220,7 @@ fn what_is_logged_has_no_body_key_or_signature() {
 }
 
 #[test]
-fn a_request_under_way_is_answered_before_it_ends() {
+fn a_request_in_progress_is_answered_before_it_ends() {
     let place = tempfile::tempdir().unwrap();
     greeting(place.path());
     for signal in ["INT", "TERM"] {
@@ -246,9 +247,9 @@ fn a_request_under_way_is_answered_before_it_ends() {
     }
 }
 
-/// Signals are heard before anybody knows whom to send them to.
+/// Signals are handled before the server announces its address.
 #[test]
-fn it_ends_well_as_soon_as_it_has_told_where_it_is() {
+fn it_handles_signals_as_soon_as_it_has_announced_its_address() {
     let place = tempfile::tempdir().unwrap();
     greeting(place.path());
     for _ in 0..5 {
@@ -285,9 +286,9 @@ fn a_second_signal_does_not_wait() {
     assert_eq!(served.child.wait().unwrap().code(), Some(1));
 }
 
-/// Who has begun a request and does not go on.
+/// A client has begun a request and does not continue.
 #[test]
-fn half_a_request_does_not_hold_up_the_end() {
+fn an_incomplete_request_does_not_delay_the_end() {
     let place = tempfile::tempdir().unwrap();
     greeting(place.path());
     let mut served = Served::start(place.path(), &[]);
@@ -297,11 +298,11 @@ fn half_a_request_does_not_hold_up_the_end() {
     let begun = std::time::Instant::now();
     served.signal("TERM");
     assert!(served.child.wait().unwrap().success());
-    // It would be 30 s by the limits.
+    // The limits alone would end it after 30 s.
     assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
 }
 
-/// Connections leave open files to the store, whatever their number.
+/// The number of connections is limited so that the store can still open files.
 #[test]
 fn idle_connections_leave_open_files_to_the_store() {
     let place = tempfile::tempdir().unwrap();
@@ -328,7 +329,7 @@ fn idle_connections_leave_open_files_to_the_store() {
     let body = format!("/v1/prompt-2025/{}/prompt-body", created.version.id);
     let read = ask(&count.replace("/v1/prompt-2025/count", &body));
     assert!(read.starts_with("HTTP/1.1 200"), "{read}");
-    // Then they have been idle for long enough to make room.
+    // Afterwards they have been idle for long enough to be closed for others.
     std::thread::sleep(std::time::Duration::from_millis(1500));
     let query = json!({"promptId": created.prompt.id});
     let version = json!({"promptVersionId": created.version.id});
@@ -345,7 +346,8 @@ fn idle_connections_leave_open_files_to_the_store() {
                     ("/v1/prompt-2025/update", &update),
                 ] {
                     let (mut status, mut answer) = served.post(route, body);
-                    // Sixteen at once with as many connections that are closing may be too many; never does the store fail.
+                    // Sixteen concurrent connections, and as many that are closing, may be too
+                    // many; the store itself never fails.
                     for _ in 0..50 {
                         if status != 503 {
                             break;
@@ -359,19 +361,19 @@ fn idle_connections_leave_open_files_to_the_store() {
             });
         }
     });
-    // They would be closed after 30 s.
+    // Without the new connections, the idle ones would be closed after 30 s.
     assert!(begun.elapsed().as_secs() < 25, "{:?}", begun.elapsed());
     drop(idle);
     assert_eq!(served.end(), "", "errors were logged");
 }
 
-/// A full disk is none of the client's mistakes, nor of the server's.
+/// A full disk is an error neither of the client nor of the server.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_reported() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path();
-    // A file system of its own, which goes with the process.
+    // A separate file system, which is unmounted when the process ends.
     let mount = "mount -t tmpfs -o size=4m none \"$0\" && { [ $# = 0 ] || exec \"$@\"; }";
     let wrapper = [
         "unshare",
@@ -389,9 +391,9 @@ fn a_full_disk_is_told() {
             std::env::var_os("CI").is_none_or(|ci| ci != "true"),
             "no file system can be mounted"
         );
-        #[allow(clippy::print_stdout, reason = "it says why nothing was tried")]
+        #[allow(clippy::print_stdout, reason = "it reports why the test is skipped")]
         {
-            println!("not run: no file system can be mounted in a namespace of one's own");
+            println!("not run: no file system can be mounted in a new namespace");
         }
         return;
     }
@@ -434,7 +436,7 @@ fn a_full_disk_is_told() {
 }
 
 #[test]
-fn the_bump_rules_and_the_statuses_are_chosen_at_the_start() {
+fn the_bump_policy_and_the_status_mode_are_options() {
     let place = tempfile::tempdir().unwrap();
     let created = greeting(place.path());
     let breaking = json!({
@@ -461,7 +463,7 @@ fn the_bump_rules_and_the_statuses_are_chosen_at_the_start() {
 }
 
 #[test]
-fn what_can_not_be_served_is_told() {
+fn errors_at_the_start_are_reported() {
     let place = tempfile::tempdir().unwrap();
     let run = |store: &Path, arguments: &[&str]| -> (i32, String) {
         let Output { status, stderr, .. } = command(store, arguments).output().unwrap();
@@ -509,13 +511,13 @@ fn what_can_not_be_served_is_told() {
 
 const ROUTE: &str = "/v1/prompt-2025/query/production-version";
 
-/// Gives a file these rights.
+/// Sets the mode of a file.
 fn allow(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
-fn the_secrets_are_for_the_owner_only_and_in_no_index() {
+fn the_secrets_are_readable_by_the_owner_only_and_not_in_the_index() {
     let place = tempfile::tempdir().unwrap();
     greeting(place.path());
     let index = place.path().join("index.db");
@@ -544,7 +546,7 @@ fn the_secrets_are_for_the_owner_only_and_in_no_index() {
     again.end();
 }
 
-/// A URL that a server signed, as its path.
+/// Returns the path of a URL that the server signed.
 fn signed(served: &Served, created: &promptbook::CreatedPrompt) -> String {
     let query = json!({"promptVersionId": created.version.id});
     let (_, answer) = served.post("/v1/prompt-2025/query/version", &query);
@@ -562,7 +564,7 @@ fn status_of(served: &Served, path: &str) -> u16 {
 }
 
 #[test]
-fn a_restored_store_has_secrets_of_its_own_and_says_so() {
+fn a_restored_store_gets_new_secrets_and_reports_it() {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
     let created = greeting(&at("store"));
@@ -599,7 +601,11 @@ fn a_key_is_read_from_a_file() {
         std::fs::write(&file, text).unwrap();
         allow(&file, mode);
         let mut served = Served::start(&store, &["--key-file", name]);
-        assert_eq!(served.told["key"], Value::Null, "it was given");
+        assert_eq!(
+            served.told["key"],
+            Value::Null,
+            "a configured key was announced"
+        );
         let query = json!({"promptId": created.prompt.id});
         for (key, status) in [("sk-mine", 200), ("sk-other", 401)] {
             served.key = key.into();
@@ -621,24 +627,29 @@ fn a_key_is_read_from_a_file() {
         std::fs::write(&file, text).unwrap();
         let refused = run(&["--key-file", name]);
         assert_eq!(refused.0, Some(2), "{text:?}: {}", refused.1);
-        assert!(!refused.1.contains("lines"), "a log gets it: {}", refused.1);
+        assert!(
+            !refused.1.contains("lines"),
+            "the log contains it: {}",
+            refused.1
+        );
     }
     std::fs::write(&file, [0xff, 0xfe]).unwrap();
     assert_eq!(run(&["--key-file", name]).0, Some(2));
 }
 
-/// Nobody, on every Unix.
+/// The user id of `nobody` on every Unix.
 const NOBODY: u32 = 65534;
 
-/// Starts a server of a store that it may read, and whose secrets it may not.
+/// Returns a command that serves a store which it may read, but whose secrets it may not.
 fn command_of_a_reader(reach: &Path, store: &Path, arguments: &[&str]) -> Command {
     let is_root = std::fs::read(store.join("secrets")).is_ok();
     let mut reader = match is_root {
-        // The checkout may be out of reach for nobody.
+        // The checkout may be unreadable for `nobody`.
         true => {
             let copy = reach.join("promptbook");
             if !copy.exists() {
-                // Another process writes it: a child that another test starts meanwhile would have it open for writing.
+                // A separate process writes the copy. Otherwise a child that another test starts
+                // meanwhile would inherit the file open for writing.
                 let this = env!("CARGO_BIN_EXE_promptbook");
                 let copied = Command::new("cp").arg(this).arg(&copy).status();
                 assert!(copied.unwrap().success());
@@ -665,7 +676,7 @@ fn command_of_a_reader(reach: &Path, store: &Path, arguments: &[&str]) -> Comman
 }
 
 #[test]
-fn a_reader_without_the_secrets_needs_a_key_and_signs_by_itself() {
+fn a_reader_without_the_secrets_needs_a_key_and_signs_with_its_own_secret() {
     let place = tempfile::tempdir().unwrap();
     allow(place.path(), 0o755);
     let (store, file) = (place.path().join("store"), place.path().join("key"));
@@ -675,7 +686,7 @@ fn a_reader_without_the_secrets_needs_a_key_and_signs_by_itself() {
     owner.end();
     std::fs::write(&file, "sk-theirs\n").unwrap();
     allow(&file, 0o644);
-    // For a process without root's rights it is as if the owner were another.
+    // For a process without root's rights, this has the effect of another owner.
     if !rustix::process::geteuid().is_root() {
         allow(&store.join("secrets"), 0);
     }
@@ -697,15 +708,19 @@ fn a_reader_without_the_secrets_needs_a_key_and_signs_by_itself() {
     assert_eq!(served.told["made"], false);
     let own = signed(&served, &created);
     assert_eq!(status_of(&served, &own), 200);
-    assert_eq!(status_of(&served, &path), 403, "it has the owner's secret");
+    assert_eq!(
+        status_of(&served, &path),
+        403,
+        "the reader has the owner's secret"
+    );
     let new = json!({"name": "new", "tags": [], "promptBody": {"messages": []}});
     assert_eq!(served.post("/v1/prompt-2025", &new).0, 403);
     served.end();
 }
 
-/// Such as a backup that serves reads while its store is away.
+/// For example, a backup serves reads while its store is unavailable.
 #[test]
-fn a_store_that_is_only_read_is_served_with_a_key_and_left_alone() {
+fn a_read_only_store_is_served_with_a_key_and_not_changed() {
     let place = tempfile::tempdir().unwrap();
     let created = greeting(place.path());
     let run = command(place.path(), &["--read-only", "--addr", "127.0.0.1:0"])

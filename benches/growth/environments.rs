@@ -1,4 +1,4 @@
-//! Environments of one prompt.
+//! Growth with the environments of one prompt.
 
 use promptbook::{Expected, NewVersion, VersionFilter};
 

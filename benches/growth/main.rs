@@ -1,14 +1,16 @@
-//! How every operation grows with what a store holds, on a directory and in memory:
+//! Growth of the time of every operation with the contents of a store, in a directory and in
+//! memory:
 //!
 //! `cargo bench --bench growth -- [SECTION...] [--most N]`
 //!
-//! The sections are those of [`SECTIONS`]; without one, all are run. Each makes a store that holds 1,000, then 10,000, then
-//! 100,000 of what it is about, `--most` at most, and times one call of each operation there. A call that would take more
-//! than [`MOST`](table::MOST) by its growth so far is not made. `--test` asks only whether everything runs.
+//! The sections are those of [`SECTIONS`]; by default all are run. Each creates a store with 1,000,
+//! then 10,000, then 100,000 of its items, at most `--most`, and times one call of each operation
+//! there. A call is skipped if, by the growth so far, it would take more than
+//! [`MAX_CALL_TIME`](table::MAX_CALL_TIME). `--test` only checks that everything runs.
 //!
-//! Flushes are no part of it: stores in a directory are opened with [`Durability::Relaxed`].
+//! Flushes are excluded: stores in a directory are opened with [`Durability::Relaxed`].
 
-// It tells figures; a failure should stop it.
+// It prints figures, and a failure should stop it.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

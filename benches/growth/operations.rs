@@ -1,4 +1,4 @@
-//! Operations: one environment of one prompt, moved back and forth.
+//! Growth with operations: one environment of one prompt, moved back and forth.
 
 use promptbook::{EnvironmentName, EnvironmentUpdate, Expected, OperationFilter, OperationRef};
 

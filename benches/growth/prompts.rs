@@ -1,4 +1,4 @@
-//! Prompts, of three versions each.
+//! Growth with prompts of three versions each.
 
 use promptbook::{
     EnvironmentName, Expected, NewPrompt, NewVersion, OperationFilter, PromptFilter, PromptId,

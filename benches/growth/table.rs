@@ -1,21 +1,21 @@
-//! The times of each operation by size, and which calls are not worth their wait.
+//! The table of times by operation and size, and the prediction of calls that would take too long.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use promptbook::Store;
 
-/// What one call may take.
-pub(crate) const MOST: Duration = Duration::from_secs(60);
+/// The maximum duration of one call.
+pub(crate) const MAX_CALL_TIME: Duration = Duration::from_secs(60);
 
-/// Below this, a time says nothing of how it grows.
-const SHORT: f64 = 0.002;
+/// In seconds; a shorter time does not show how it grows.
+const MIN_SIGNIFICANT_TIME: f64 = 0.002;
 
 struct Row {
     section: &'static str,
     place: &'static str,
     what: &'static str,
-    /// By size, in seconds; none for a call that was not made.
+    /// By size, in seconds; `None` for a call that was not made.
     times: Vec<Option<f64>>,
 }
 
@@ -59,14 +59,14 @@ impl Table {
 }
 
 impl Case<'_> {
-    /// Makes a call and notes how long it took; none where it would take too long.
+    /// Makes a call and records its duration. Returns `None` if it would take too long.
     pub(crate) fn time<T>(&mut self, what: &'static str, call: impl FnOnce() -> T) -> Option<T> {
         let at = self.table.sizes.iter().position(|size| *size == self.size);
         let at = at.unwrap();
         let row = self.row(what);
         if row
             .expected(at)
-            .is_some_and(|seconds| seconds > MOST.as_secs_f64())
+            .is_some_and(|seconds| seconds > MAX_CALL_TIME.as_secs_f64())
         {
             row.note(at, None);
             return None;
@@ -96,13 +96,14 @@ impl Case<'_> {
 }
 
 impl Row {
-    /// What the next size takes if time grows as it did, or with the square after one size.
+    /// Returns the predicted time at the next size: it grows by the same factor, or quadratically
+    /// after one size.
     fn expected(&self, at: usize) -> Option<f64> {
         match self.times[..at.min(self.times.len())] {
             [] => None,
-            [Some(one)] => (one > SHORT).then_some(one * 100.0),
+            [Some(one)] => (one > MIN_SIGNIFICANT_TIME).then_some(one * 100.0),
             [.., before, Some(last)] => match before {
-                Some(before) if before > SHORT => Some(last * last / before),
+                Some(before) if before > MIN_SIGNIFICANT_TIME => Some(last * last / before),
                 _ => None,
             },
             [.., None] => Some(f64::INFINITY),

@@ -1,11 +1,11 @@
-//! Tags: the labels of one prompt, and what one body asks for.
+//! Growth with tags: the labels of one prompt, and the template tags of one body.
 
 use promptbook::{NewPrompt, NewVersion, PromptFilter};
 
 use crate::table::Case;
 use crate::versions::{body, of};
 
-/// What is refused is not timed.
+/// Times a call, and prints the error if the call is refused.
 macro_rules! accepted {
     ($case:expr, $what:literal, $call:expr) => {
         match $case.time($what, || $call) {

@@ -1,4 +1,4 @@
-//! Versions of one prompt.
+//! Growth with the versions of one prompt.
 
 use std::io::Cursor as File;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) fn of(id: PromptId, selector: &str) -> VersionSpec {
     (id, selector.parse::<Selector>().unwrap()).into()
 }
 
-/// Makes one prompt of so many versions, in production.
+/// Creates one prompt with this number of versions, in production.
 pub(crate) fn fill(store: &Store, versions: usize) -> PromptId {
     let new = NewPrompt::new("many", body(0)).unwrap();
     let id = store.create_prompt(new).unwrap().prompt.id;
@@ -147,7 +147,7 @@ pub(crate) fn case_middle(store: &Store) -> u64 {
     store.position().unwrap().number() / 2
 }
 
-/// What reads or writes all of a store.
+/// Times the operations that read or write a whole store.
 pub(crate) fn whole(case: &mut Case<'_>) {
     let store = case.store;
     case.time("search", || store.search("answer", 20).unwrap());
@@ -173,7 +173,7 @@ pub(crate) fn whole(case: &mut Case<'_>) {
     case.time("repack", || store.repack().unwrap());
 }
 
-/// Moves of one environment each.
+/// Returns moves of one environment each.
 pub(crate) fn moves<'a>(
     prompts: impl IntoIterator<Item = PromptId>,
     environments: impl IntoIterator<Item = &'a String> + Clone,

@@ -1,9 +1,9 @@
-//! Bodies that look like prompts: OpenAI-style chat requests whose sizes are log-normal around 2 KB, and versions of
-//! them that are one to three small edits apart.
+//! Bodies that look like prompts: OpenAI-style chat requests whose sizes are log-normal around 2
+//! KB, and versions of them that are one to three small edits apart.
 //!
-//! The words are of a vocabulary with few frequent and many rare ones, so the texts compress about as prose does. The
-//! same seed gives the same bodies on every machine. Variables stay as they are, so no version breaks a caller of the
-//! one before.
+//! The vocabulary has few frequent and many rare words, so the texts compress about as well as
+//! prose. The same seed gives the same bodies on every machine. Variables never change, so no
+//! version breaks a caller of the one before.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -14,10 +14,11 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-/// The median size of a body, and the deviation of its logarithm: two in three are of 1.2 to 3.3 KB.
+/// The median size of a body, and the standard deviation of its logarithm: two in three are of 1.2
+/// to 3.3 KB.
 const MEDIAN_SIZE: f64 = 2_000.0;
 const DEVIATION: f64 = 0.5;
-/// What of a body is no prose, and what more with each example.
+/// The bytes of a body that are not prose, and the additional ones of each example.
 const FRAME: usize = 170;
 const EXAMPLE_FRAME: usize = 70;
 const SIZES: (f64, f64) = (300.0, 30_000.0);
@@ -52,7 +53,7 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Those of this seed.
+    /// Returns the versions of this seed.
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let body = first(&mut rng);
@@ -68,7 +69,7 @@ impl Iterator for Versions {
         for _ in 0..self.rng.usize(1..=3) {
             edit(&mut self.rng, &mut self.body);
         }
-        // Edits may take each other back.
+        // An edit may reverse another one.
         while self.body == before {
             edit(&mut self.rng, &mut self.body);
         }
@@ -80,7 +81,7 @@ fn first(rng: &mut Rng) -> Value {
     let size = (MEDIAN_SIZE * (DEVIATION * normal(rng)).exp()).clamp(SIZES.0, SIZES.1) as usize;
     let examples = rng.usize(..=size / 1_000);
     let size = size - FRAME - examples * EXAMPLE_FRAME;
-    // The instructions take half of it, examples and the question share the rest.
+    // The instructions take half of it; the examples and the question share the rest.
     let share = size / 2 / (2 * examples + 1);
     let mut messages = vec![json!({"role": "system", "content": prose(rng, size / 2)})];
     for _ in 0..examples {
@@ -97,7 +98,7 @@ fn first(rng: &mut Rng) -> Value {
     })
 }
 
-/// One small edit: of a word, of a sentence, or of the temperature.
+/// Makes one small edit: of a word, of a sentence, or of the temperature.
 fn edit(rng: &mut Rng, body: &mut Value) {
     let kind = rng.u32(..10);
     if kind == 9 {
@@ -109,7 +110,7 @@ fn edit(rng: &mut Rng, body: &mut Value) {
     let messages = body["messages"].as_array().map_or(0, Vec::len);
     let content = &mut body["messages"][rng.usize(..messages)]["content"];
     let text = content.as_str().unwrap_or_default();
-    // A variable stands behind the last full stop, so it is never edited.
+    // A variable is after the last full stop, so it is never edited.
     let mut sentences: Vec<String> = text.split_inclusive('.').map(str::to_owned).collect();
     let at = rng.usize(..sentences.iter().filter(|s| s.ends_with('.')).count());
     match kind {
@@ -123,7 +124,7 @@ fn edit(rng: &mut Rng, body: &mut Value) {
 
 fn with_another_word(rng: &mut Rng, sentence: &str) -> String {
     let mut words: Vec<&str> = sentence.split(' ').collect();
-    // Neither the first, which has a capital, nor the last, which has the full stop.
+    // Neither the first word, which has a capital, nor the last, which has the full stop.
     let at = rng.usize(1..words.len() - 1);
     words[at] = word(rng);
     words.join(" ")
@@ -131,7 +132,7 @@ fn with_another_word(rng: &mut Rng, sentence: &str) -> String {
 
 const HALF_A_SENTENCE: usize = 30;
 
-/// Sentences, until there are about as many bytes.
+/// Returns sentences of about this total size in bytes.
 fn prose(rng: &mut Rng, size: usize) -> String {
     let mut text = sentence(rng);
     while text.len() + HALF_A_SENTENCE < size {
@@ -148,14 +149,14 @@ fn sentence(rng: &mut Rng) -> String {
     text
 }
 
-/// A word: the first of the vocabulary is one in twenty, the last one in a thousand.
+/// Returns a word: the first of the vocabulary is one in twenty, the last one in a thousand.
 fn word(rng: &mut Rng) -> &'static str {
     static WORDS: std::sync::OnceLock<Vec<&str>> = std::sync::OnceLock::new();
     let words = WORDS.get_or_init(|| VOCABULARY.split_whitespace().collect());
     words[(rng.f64().powi(2) * words.len() as f64) as usize]
 }
 
-/// A number of the standard normal distribution (Box and Muller's).
+/// Returns a number of the standard normal distribution (Box and Muller's).
 fn normal(rng: &mut Rng) -> f64 {
     let radius = (-2.0 * (1.0 - rng.f64()).ln()).sqrt();
     radius * (std::f64::consts::TAU * rng.f64()).cos()

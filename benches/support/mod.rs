@@ -1,4 +1,4 @@
-//! What the benchmarks share: bodies that look like prompts.
+//! Bodies that look like prompts, shared by the benchmarks.
 
 #![allow(
     dead_code,
@@ -12,7 +12,8 @@ pub mod bodies;
 
 use promptbook::{NewPrompt, NewVersion};
 
-/// The body of a prompt's `version`th version: 2 KB of chat request, each version a small edit of the one before.
+/// Returns the body of a prompt's version: a chat request of 2 KB. Each version is a small edit of
+/// the one before.
 pub fn body(prompt: u64, version: u64) -> String {
     let mut rng = fastrand::Rng::with_seed(prompt);
     let words = [

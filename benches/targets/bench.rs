@@ -1,4 +1,4 @@
-//! What is measured on: how large, and the store.
+//! The subject of the measurements: its size, and the store.
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -9,18 +9,19 @@ use tempfile::TempDir;
 use crate::floor::Floor;
 use crate::support::{body, new_prompt, new_version};
 
-/// Versions in one transaction, where many are made.
+/// Versions per transaction, when many are created.
 pub(crate) const BATCH: u64 = 2000;
 
-/// The prompt of a long line of versions: three majors, of so many versions each.
+/// The name of the prompt with many versions: three majors with this number of versions each.
 pub(crate) const LONG: &str = "long line of three majors";
 const LONG_MAJOR: u64 = 1000;
 
-/// Prompts that a section makes for itself are numbered from here, so that their bodies are no other prompt's.
+/// Prompts that a section creates for itself are numbered from here, so that no other prompt has
+/// the same bodies.
 const OWN: u64 = 1_000_000_000;
 
 pub(crate) struct Bench {
-    /// `prompt 0` and so on, beside the long line.
+    /// The number of prompts `prompt 0` and so on, in addition to the one with many versions.
     pub(crate) prompts: u64,
     pub(crate) versions: u64,
     test: bool,
@@ -30,7 +31,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(prompts: u64, versions: u64, kept: Option<PathBuf>, test: bool) -> Self {
-        assert!(prompts >= 10 && versions >= 2, "too small a store");
+        assert!(prompts >= 10 && versions >= 2, "the store is too small");
         Self {
             prompts,
             versions,
@@ -55,7 +56,8 @@ impl Bench {
         }
     }
 
-    /// How often something is done: a few times where the only question is whether it runs.
+    /// Returns the number of repetitions, which is small if only a check that everything runs is
+    /// wanted.
     pub(crate) fn times(&self, times: usize) -> usize {
         if self.test {
             (times / 100).clamp(2, 10)
@@ -64,12 +66,12 @@ impl Bench {
         }
     }
 
-    /// How many versions of each major the long line has.
+    /// Returns the number of versions of each major of the prompt with many versions.
     pub(crate) fn long_major(&self) -> u64 {
         if self.test { 60 } else { LONG_MAJOR }
     }
 
-    /// The store's directory. It is made where it is missing, and settled.
+    /// Returns the store's directory. A missing store is created, and a checkpoint is run.
     pub(crate) fn directory(&self) -> &Path {
         let made = self.made.get_or_init(|| match &self.kept {
             Some(kept) => {
@@ -93,7 +95,7 @@ impl Bench {
     }
 
     fn make(&self, directory: &Path) {
-        eprintln!("making a store of {}", self.size());
+        eprintln!("creating a store of {}", self.size());
         let store = Store::create(directory).unwrap();
         self.make_long_line(&store);
         let at_once = (BATCH / self.versions).max(1);
@@ -105,7 +107,8 @@ impl Bench {
         self.make_files(directory);
     }
 
-    /// Files of the bodies in `production`, which are in packs: as a store has them that was not imported.
+    /// Creates loose files of the bodies in `production`, which are in packs. A store that was not
+    /// created by an import has such files.
     fn make_files(&self, directory: &Path) {
         for number in 0..self.prompts {
             let body = body(number, 0);
@@ -135,16 +138,16 @@ impl Bench {
         store.batch(commit).unwrap();
     }
 
-    /// A store that is kept may be of another size, or have been left half made.
+    /// Checks the size of an existing store, which may differ or be incomplete.
     fn check(&self, directory: &Path) {
         let store = Store::open(directory).unwrap();
         let last = store.version_counts(format!("prompt {}", self.prompts - 1).as_str());
         let next = store.prompt(format!("prompt {}", self.prompts).as_str());
         let fits = next.is_err() && last.is_ok_and(|counts| counts.total == self.versions);
-        assert!(fits, "the store that is kept is not of {}", self.size());
+        assert!(fits, "the existing store does not have {}", self.size());
     }
 
-    /// The first `count` of the prompts, by number.
+    /// Returns the ids of the first `count` prompts, by number.
     pub(crate) fn prompt_ids(&self, store: &Store, count: u64) -> Vec<PromptId> {
         (0..count.min(self.prompts))
             .map(|number| {
@@ -154,7 +157,7 @@ impl Bench {
             .collect()
     }
 
-    /// The bare tables of a copy of the store, which nobody may have open now.
+    /// Returns the floor on a copy of the store, which must be closed.
     pub(crate) fn floor(&self) -> (TempDir, Floor) {
         let copy = temporary();
         for name in ["index.db", "index.db-wal"] {
@@ -173,7 +176,7 @@ pub(crate) fn temporary() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
-/// Makes these prompts in one transaction.
+/// Creates these prompts in one transaction.
 pub(crate) fn make_prompts(store: &Store, numbers: std::ops::Range<u64>, versions: u64) {
     let make = |batch: &mut promptbook::Batch<'_>| {
         for number in numbers {
@@ -187,12 +190,13 @@ pub(crate) fn make_prompts(store: &Store, numbers: std::ops::Range<u64>, version
     store.batch(make).unwrap();
 }
 
-/// The number of a prompt that no store has yet: whatever is made in a kept one by later runs has other bodies.
+/// Returns the number of a prompt that does not exist yet, so that later runs on an existing store
+/// create other bodies.
 pub(crate) fn own_number(store: &Store) -> u64 {
     OWN + store.position().unwrap().number()
 }
 
-/// A prompt of one's own, of one version.
+/// Creates a new prompt with one version.
 pub(crate) fn own_prompt(store: &Store, number: u64) -> PromptId {
     let mut new = new_prompt(number);
     new.name = format!("own {number}").as_str().try_into().unwrap();

@@ -1,4 +1,4 @@
-//! Other processes: this program again, told by lines what to do.
+//! Other processes: this program, started again and controlled by lines on its standard input.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::{clients, import};
 /// The first argument of such a process.
 pub(crate) const MARK: &str = "--child";
 
-/// A process that does its part until it is dropped.
+/// A process that works until it is dropped.
 pub(crate) struct Child {
     process: std::process::Child,
     stdin: Option<ChildStdin>,
@@ -52,7 +52,7 @@ impl Drop for Child {
     }
 }
 
-/// What such a process does.
+/// Runs the role of such a process.
 pub(crate) fn main(arguments: &[String]) {
     let [role, store, numbers @ ..] = arguments else {
         panic!("a role and a store are missing");
@@ -63,11 +63,11 @@ pub(crate) fn main(arguments: &[String]) {
         ("writer", []) => write(store),
         ("clients", &[first, threads, millis]) => clients::child(store, first, threads, millis),
         ("import", &[prompts, versions]) => import::child(store, prompts, versions),
-        _ => panic!("{role} {numbers:?} is no role"),
+        _ => panic!("{role} {numbers:?} is not a role"),
     }
 }
 
-/// Another process that moves `production` when it is told to, and says when that is acknowledged.
+/// Another process that moves `production` on request, and reports when that is acknowledged.
 pub(crate) struct Writer(Child);
 
 impl Writer {

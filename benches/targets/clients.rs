@@ -1,4 +1,4 @@
-//! Many clients that commit at once, each to a prompt of its own: as threads, and as processes.
+//! Concurrent commits by many clients, each to its own prompt: as threads, and as processes.
 
 use std::path::Path;
 use std::sync::Barrier;
@@ -18,16 +18,18 @@ const THREADS: u64 = 64;
 const TURNS: usize = 5;
 const COMMITS: u64 = 24;
 
-/// Rounds, in each of which so many processes of one client take their turns, then `CROWD`: processes, threads of each.
+/// Each round has a turn for each of these numbers of processes with one client, then one for
+/// `CROWD`: processes, and threads of each.
 const ROUNDS: usize = 3;
 const PROCESSES: [u64; 5] = [1, 2, 4, 8, 16];
 const CROWD: (u64, u64) = (8, 8);
 const TURN: Duration = Duration::from_secs(1);
 
-/// Of what one thread does that puts as many commits in a transaction as there are clients.
+/// The targeted share of the rate of one thread that puts as many commits into a transaction as
+/// there are clients.
 const SHARE: f64 = 0.6;
 const LONGEST: Amount = Amount::Time(250e-3);
-/// How much more processes get done than one.
+/// The targeted rate of many processes, relative to that of one.
 const MORE: f64 = 2.0;
 
 pub(crate) fn run(bench: &Bench, report: &mut Report) {
@@ -87,7 +89,8 @@ fn threads(bench: &Bench, report: &mut Report) {
     report.add(Row::new(format!("{target}, longest wait"), longest).aim(LONGEST));
 }
 
-/// Each client commits these versions, which it made before. How long it took all of them, and how long each commit.
+/// Has each client commit these versions, which are prepared in advance. Returns the total time,
+/// and the time of each commit.
 fn commit_at_once(
     store: &Store,
     clients: &[(u64, PromptId)],
@@ -123,7 +126,7 @@ fn commit_at_once(
     })
 }
 
-/// How many commits processes made, and what one waited at the longest.
+/// The rates of commits by processes, and the longest wait of a commit.
 #[derive(Default)]
 struct Done {
     rates: Vec<f64>,
@@ -162,7 +165,7 @@ fn processes(bench: &Bench, report: &mut Report) {
     report.add(best.beside(one).aim_ratio(MORE));
 }
 
-/// Commits a second of all, and the longest wait of one.
+/// Returns the commits per second of all processes together, and the longest wait of one commit.
 fn run_processes(bench: &Bench, processes: u64, threads: u64) -> (f64, f64) {
     let first = own_number(&bench.open());
     let turn = if bench.is_test() { TURN / 20 } else { TURN };
@@ -189,7 +192,7 @@ fn run_processes(bench: &Bench, processes: u64, threads: u64) -> (f64, f64) {
     (per_second(commits, turn), longest)
 }
 
-/// A process of so many clients, for so long.
+/// Runs a process with this number of clients, for this time.
 pub(crate) fn child(store: &Path, first: u64, threads: u64, millis: u64) {
     let store = Store::open(store).unwrap();
     let clients: Vec<(u64, PromptId)> = (first..first + threads)

@@ -1,5 +1,5 @@
-//! The first answer of a store that nobody has open, its files in the page cache: in a process that runs, and in one that
-//! is started for it.
+//! The first answer of a store that no process has open, with its files in the page cache: in a
+//! running process, and in a new one.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -47,7 +47,7 @@ fn openings(bench: &Bench, report: &mut Report, directory: &Path, body: &[u8]) {
         },
     );
     report.add(
-        Row::new("open and resolve, nobody else there", &ours)
+        Row::new("open and resolve, no other process has it open", &ours)
             .beside(&floor)
             .aim(OPENING),
     );
@@ -79,7 +79,7 @@ fn processes(bench: &Bench, report: &mut Report, directory: &Path, body: &[u8]) 
     report.add(Row::new(target, &ours).beside(&floor).aim_ratio(RATIO));
 }
 
-/// The least that a process does.
+/// A process that does almost nothing.
 struct Hello {
     program: std::path::PathBuf,
     argument: Option<&'static str>,
@@ -94,7 +94,7 @@ impl Hello {
     }
 }
 
-/// A program compiled for it, where there is a compiler; else `echo`.
+/// Returns a program compiled for this purpose if there is a compiler, otherwise `echo`.
 fn hello() -> (Hello, &'static str) {
     let directory = temporary();
     let (source, program) = (

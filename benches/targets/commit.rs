@@ -1,4 +1,4 @@
-//! One client's changes, each flushed: a commit, and a move of an environment.
+//! Changes by one client, each flushed: a commit, and a move of an environment.
 
 use promptbook::{Expected, PromptId, Selector, Store};
 
@@ -9,7 +9,7 @@ use crate::report::{Amount, Report, Row};
 use crate::support::new_version;
 
 const TURNS: usize = 40;
-/// Changes in a turn. What the store does of them in a pause is done behind each turn, and not timed.
+/// Changes in a turn. The store's work in pauses is done after each turn, and not timed.
 const CHANGES: u64 = 16;
 
 const RATIO: f64 = 1.2;

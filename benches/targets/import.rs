@@ -1,4 +1,4 @@
-//! Many versions at once, in transactions of some thousands: how fast, and in how much memory.
+//! Imports of many versions, in transactions of some thousands: their speed and memory.
 
 use std::ops::Range;
 use std::path::Path;
@@ -13,17 +13,18 @@ use crate::measure::{as_f64, median, memory, per_second};
 use crate::report::{Amount, Report, Row};
 use crate::support::body;
 
-/// Versions that are imported before it is the floor's turn.
+/// Versions that are imported in a turn before the floor's turn.
 const TURN: u64 = 20_000;
-/// Turns, at least; a small import is made several times.
+/// The minimum number of turns; a small import is repeated.
 const TURNS: u64 = 3;
 
 const RATIO: f64 = 0.8;
-/// What "about equal" is, of the memory that five times as much takes; and as much as fills every cache five times.
+/// The tolerance of "about equal" for the memory of five times as many versions, and the number
+/// that fills every cache five times.
 const EQUAL: f64 = 1.2;
 const FULL: u64 = 100_000;
 
-/// How fast both were in each turn, and how long settling took after ours.
+/// The rates of both in each turn, and the total time of the store's checkpoints afterwards.
 #[derive(Default)]
 struct Done {
     ours: Vec<f64>,
@@ -57,7 +58,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
         Amount::Time(settling),
     ));
 
-    // Where caches are full on both sides.
+    // Caches are full on both sides.
     let most = bench
         .prompts
         .max((FULL / bench.versions).min(5 * bench.prompts));
@@ -72,7 +73,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     report.add(Row::new(target, all).beside(fifth).aim_ratio(EQUAL));
 }
 
-/// Both import into a store of their own, in turns.
+/// Imports into a separate store each, in turns.
 fn import(bench: &Bench, at_once: u64, done: &mut Done) {
     let directories = [temporary(), temporary()];
     let store = Store::create(directories[0].path()).unwrap();
@@ -110,7 +111,7 @@ fn each_version(prompts: &Range<u64>, versions: u64) -> impl Iterator<Item = (u6
         .flat_map(move |prompt| (0..versions).map(move |version| (prompt, version)))
 }
 
-/// The prompts of each transaction.
+/// Returns the prompts of each transaction.
 fn transactions(prompts: &Range<u64>, versions: u64) -> impl Iterator<Item = Range<u64>> {
     let (at_once, end) = (BATCH.div_ceil(versions), prompts.end);
     let firsts = prompts.clone().step_by(usize::try_from(at_once).unwrap());
@@ -154,7 +155,7 @@ fn bare(floor: &mut Floor, versions: u64, prompts: &Range<u64>, rows: &[Rows]) {
     }
 }
 
-/// A process that imports, and tells how much memory it had at most.
+/// Runs a process that imports, and prints its peak memory.
 pub(crate) fn child(directory: &Path, prompts: u64, versions: u64) {
     let store = Store::create(directory).unwrap();
     for numbers in transactions(&(0..prompts), versions) {

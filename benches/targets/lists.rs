@@ -1,4 +1,4 @@
-//! Lists, counts and search by name; and paging over everything.
+//! Lists, counts, search by name, and paging through everything.
 
 use std::hint::black_box;
 
@@ -12,13 +12,13 @@ use crate::measure::{Samples, after_each, in_turns, memory};
 use crate::report::{Amount, Report, Row};
 
 const NEWEST: u32 = 50;
-/// What the names of nearly all prompts contain, and what one's does, the oldest's.
+/// A text in the names of nearly all prompts, and one in the name of the oldest prompt only.
 const COMMON: &str = "prompt ";
 const RARE: &str = "majors";
 /// Turns, and calls in each.
 const TURNS: usize = 20;
 const CALLS: usize = 25;
-/// Changes behind which a version is looked up.
+/// Changes, after each of which a version is looked up.
 const CHANGES: usize = 200;
 const PAGE: usize = 100;
 
@@ -129,7 +129,8 @@ impl Lists<'_> {
         );
     }
 
-    /// The highest version of a major, which the store has in memory, and right after something of the prompt changed.
+    /// Measures the highest version of a major, from memory, and right after a change of the
+    /// prompt.
     fn highest(&mut self, store: &Store, floor: &Reader, long: PromptId) {
         let spec = VersionSpec::new(long, "^2".parse::<Selector>().unwrap());
         let ours = || store.version(spec.clone()).unwrap();
@@ -163,7 +164,7 @@ impl Lists<'_> {
     }
 }
 
-/// Everything there is, a page at a time; and what memory has grown by then.
+/// Reads everything page by page, and measures by how much memory has grown then.
 fn pages(report: &mut Report, store: &Store) {
     let memory = || memory("VmRSS:");
     let (mut ids, mut samples, before) = (Vec::new(), Samples::default(), memory());

@@ -1,12 +1,14 @@
-//! Every speed that is aimed at, beside the least that it could take, in one run and one table:
+//! Every performance target, beside the floor that bounds it, in one run and one table:
 //!
-//! `cargo bench --bench targets --features cli -- [SECTION...] [--prompts N] [--versions M] [--store DIRECTORY]`
+//! `cargo bench --bench targets --features cli -- [SECTION...] [--prompts N] [--versions M]
+//! [--store DIRECTORY]`
 //!
-//! The sections are those of [`SECTIONS`]; without one, all are run, on 1,000 prompts of 20 versions. `--store` keeps the
-//! store, or uses the one that is there: making a large one takes minutes. `--test` asks only whether everything runs.
-//! It is for Linux, whose `/proc` tells how much memory is used.
+//! The sections are those of [`SECTIONS`]; by default all are run, on 1,000 prompts of 20 versions.
+//! `--store` keeps the store in a directory, or uses the one that is there: creating a large one
+//! takes minutes. `--test` only checks that everything runs. Linux only: `/proc` provides the
+//! memory figures.
 
-// It tells figures; a failure should stop it.
+// It prints figures, and a failure should stop it.
 #![allow(
     clippy::panic,
     clippy::print_stdout,
@@ -50,7 +52,7 @@ const SECTIONS: &[Section] = &[
 ];
 
 fn main() -> ExitCode {
-    // Cargo says that this is a benchmark; it is nothing else.
+    // Cargo passes `--bench`, which has no meaning here.
     let arguments = std::env::args().skip(1).filter(|text| text != "--bench");
     let arguments: Vec<String> = arguments.collect();
     if let Some((child::MARK, role)) = arguments.split_first().map(|(a, b)| (a.as_str(), b)) {

@@ -1,11 +1,12 @@
-//! Times, in turns and from many threads; and what a process uses.
+//! Measurements: times, in turns and from many threads, and the memory and processor time of a
+//! process.
 
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// How long each of many calls took, in seconds.
+/// The durations of many calls, in seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Samples(Vec<f64>);
 
@@ -46,8 +47,8 @@ pub(crate) fn median(figures: Vec<f64>) -> f64 {
     Samples(figures).median()
 }
 
-/// What this share of the figures is at most.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is a place in the list.
+/// Returns the value that this share of the figures does not exceed.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is a position in the list.
 fn quantile(figures: &[f64], share: f64) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -55,7 +56,7 @@ fn quantile(figures: &[f64], share: f64) -> f64 {
     sorted[place.min(sorted.len() - 1)]
 }
 
-/// Lets two take short turns, so that what else the machine does falls on both alike.
+/// Alternates short turns of the two, so that other load of the machine affects both alike.
 pub(crate) fn in_turns(
     turns: usize,
     mut ours: impl FnMut(&mut Samples),
@@ -69,7 +70,8 @@ pub(crate) fn in_turns(
     samples
 }
 
-/// Asks both after each of so many changes, the one first or the other: what they answer is checked with the change.
+/// Calls both after each of this many changes, in alternating order. The caller checks both answers
+/// against the change.
 pub(crate) fn after_each<C, A, B>(
     changes: usize,
     mut change: impl FnMut() -> C,
@@ -91,11 +93,11 @@ pub(crate) fn after_each<C, A, B>(
     samples
 }
 
-/// Calls that are timed together where one takes no longer than reading the clock.
+/// Calls that are timed together, because a single one takes no longer than reading the clock.
 const BLOCK: usize = 16;
 
-/// So many blocks of calls by each of so many threads at once: adds what a call took, and answers how many calls all of
-/// them made in a second.
+/// Makes this number of blocks of calls in each of this many concurrent threads. Adds the duration
+/// of a call to the samples, and returns the total number of calls per second.
 pub(crate) fn at_once<C: FnMut()>(
     threads: usize,
     blocks: usize,
@@ -142,13 +144,13 @@ pub(crate) fn as_f64(count: usize) -> f64 {
     count as f64
 }
 
-/// The processor's time that this thread has used.
+/// Returns the processor time that this thread has used.
 pub(crate) fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap()
 }
 
-/// How much memory this process has (`VmRSS`) or ever had (`VmHWM`), in bytes.
+/// Returns the current memory (`VmRSS`) or the peak memory (`VmHWM`) of this process, in bytes.
 pub(crate) fn memory(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(field));

@@ -1,8 +1,8 @@
-//! Bodies in packs: how fast they come and go, and what they take beside git.
+//! Packed bodies: the speed of reads and writes, and the space compared with git.
 //!
-//! They are of log-normal size around 2 KB, each version one to three small edits of the one before. git has one bare
-//! repository, of a branch a prompt with a commit a version, each with a tree of one file, and of a ref an environment:
-//! the layout that asks least of it.
+//! The size of bodies is log-normal around 2 KB, and each version is one to three small edits from
+//! the one before. git has one bare repository, with a branch per prompt, a commit per version,
+//! each with a tree of one file, and a ref per environment. This layout costs git least.
 
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt as _;
@@ -19,10 +19,10 @@ use crate::measure::{Samples, as_f64, median, per_second};
 use crate::report::{Amount, Report, Row};
 use crate::support::bodies::Versions;
 
-/// Versions in a transaction: an import is one.
+/// Versions in a transaction, which is one import.
 const IMPORT: u64 = 20_000;
 const TURNS: usize = 3;
-/// More versions than this are not given to git, which takes hours for them.
+/// Larger numbers of versions are not given to git, which would take hours.
 const GIT: u64 = 100_000;
 
 const RATIO: f64 = 1.0;
@@ -95,7 +95,7 @@ fn verify(directory: &Path, report: &mut Report) {
     let quick = start.elapsed().as_secs_f64();
     report.add(Row::new("packs: verify --quick", Amount::Time(quick)).aim(Amount::Time(QUICK)));
     let start = Instant::now();
-    // Bodies are the last that is checked, but for search.
+    // Bodies are verified last, except for the search index.
     let mut bodies = None;
     let verified = store
         .verify(|_| {
@@ -115,14 +115,15 @@ fn verify(directory: &Path, report: &mut Report) {
     report.add(row);
 }
 
-/// The bodies of a prompt's versions, no two the same: edits may take each other back.
+/// Returns the bodies of a prompt's versions without repetitions, because an edit may reverse an
+/// earlier one.
 fn bodies(bench: &Bench, prompt: u64) -> impl Iterator<Item = String> {
     let mut seen = HashSet::new();
     let distinct = Versions::new(prompt).filter(move |body| seen.insert(body.clone()));
     distinct.take(usize::try_from(bench.versions).unwrap())
 }
 
-/// Makes the store, and answers how many bytes its bodies have.
+/// Creates the store and returns the total size of its bodies.
 fn make(store: &Store, bench: &Bench) -> u64 {
     let at_once = (IMPORT / bench.versions).max(1);
     let mut bytes = 0;
@@ -141,7 +142,8 @@ fn make(store: &Store, bench: &Bench) -> u64 {
     bytes
 }
 
-/// One transaction; another thread parses and hashes the bodies of the prompts that come next.
+/// Imports in one transaction, while another thread parses and hashes the bodies of the next
+/// prompts.
 fn import(store: &Store, first: u64, bodies: &[Vec<String>]) {
     std::thread::scope(|scope| {
         let (ahead, read) = sync_channel(4);
@@ -175,7 +177,7 @@ fn import_parsed(store: &Store, first: u64, prompts: impl Iterator<Item = Vec<Bo
     store.batch(import).unwrap();
 }
 
-/// Both import the same rows and bytes in one transaction, in turns.
+/// Imports the same rows and bytes into both in one transaction, in turns.
 fn imports(bench: &Bench, report: &mut Report) {
     let prompts_at_once = (IMPORT / bench.versions).clamp(1, bench.prompts);
     let (mut ours, mut alone, mut bare) = (Vec::new(), Vec::new(), Vec::new());
@@ -193,7 +195,7 @@ fn imports(bench: &Bench, report: &mut Report) {
         let start = Instant::now();
         import(&store, turn * prompts_at_once, &made);
         ours.push(per_second(versions, start.elapsed()));
-        store.repack().unwrap(); // Which does, too, all that a store else does in pauses.
+        store.repack().unwrap(); // It also does what a store otherwise does in pauses.
         let start = Instant::now();
         let prompts = made.iter().map(|versions| parsed(versions));
         import_parsed(&by_one, turn * prompts_at_once, prompts);
@@ -227,7 +229,7 @@ fn imports(bench: &Bench, report: &mut Report) {
     report.add(row.beside(bare));
 }
 
-/// Reads each body once: none is in a cache of ours.
+/// Reads each body once, so that no cache of the store contains it.
 fn read(bench: &Bench, store: &Store, when: &str, report: &mut Report) {
     let most = bench.times(50_000);
     let mut ids: Vec<BlobId> = (0..bench.prompts)
@@ -246,9 +248,9 @@ fn read(bench: &Bench, store: &Store, when: &str, report: &mut Report) {
     report.add(Row::new("packs: the same, p99", p99).aim(Amount::Time(READ_P99)));
 }
 
-/// Bytes allocated by all files and directories, and how many files there are.
+/// Returns the space allocated by all files and directories, in bytes, and the number of files.
 fn space(directory: &Path) -> (u64, u64) {
-    // So few bodies are not packed that there is no pack.
+    // A small number of bodies is not packed, so there may be no directory of packs.
     if !directory.exists() {
         return (0, 0);
     }
@@ -266,7 +268,7 @@ fn space(directory: &Path) -> (u64, u64) {
     (bytes, files)
 }
 
-/// What the same takes in git, after its thorough collection.
+/// Returns the space that the same bodies take in git after an aggressive garbage collection.
 fn git(bench: &Bench) -> u64 {
     let directory = temporary();
     let run = |arguments: &[&str], input: &mut dyn FnMut(&mut dyn std::io::Write)| {

@@ -1,4 +1,4 @@
-//! The table.
+//! The table of results.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::measure::Samples;
 pub(crate) enum Amount {
     /// Seconds.
     Time(f64),
-    /// In a second.
+    /// Per second.
     Rate(f64),
     Bytes(f64),
     Count(f64),
@@ -23,7 +23,8 @@ impl Amount {
         }
     }
 
-    /// Whether it is as good as an aim: high for a rate, low for all else.
+    /// Returns whether the number meets the target: a rate is at least it, other amounts are at
+    /// most it.
     fn meets(self, number: f64, aim: f64) -> bool {
         match self {
             Self::Rate(_) => number >= aim,
@@ -47,7 +48,7 @@ impl fmt::Display for Amount {
     }
 }
 
-/// A number of three digits or so.
+/// A number with about three digits.
 struct Short(f64);
 
 impl fmt::Display for Short {
@@ -63,7 +64,7 @@ impl fmt::Display for Short {
     }
 }
 
-/// An amount that stands for many: their median, with what one in a hundred exceeds.
+/// The median of many amounts, and the one that one in a hundred exceeds.
 pub(crate) struct Figure {
     amount: Amount,
     p99: Option<Amount>,
@@ -94,7 +95,7 @@ impl fmt::Display for Figure {
     }
 }
 
-/// One line of the table.
+/// A line of the table.
 pub(crate) struct Row {
     target: String,
     figure: Figure,
@@ -127,7 +128,7 @@ impl Row {
         self
     }
 
-    /// To be so many times the floor: at most, or of a rate at least.
+    /// Sets the target to a multiple of the floor: at most, or for a rate at least.
     pub(crate) fn aim_ratio(mut self, ratio: f64) -> Self {
         self.aim = Some(Aim::Ratio(ratio));
         self

@@ -1,4 +1,5 @@
-//! What a prompt's `production` is: from memory, from many threads, and after others changed something.
+//! Resolution of a prompt's `production`: from memory, from many threads, and after changes by
+//! another process.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -12,13 +13,14 @@ use crate::measure::{Samples, after_each, at_once, in_turns, median};
 use crate::report::{Amount, Report, Row};
 use crate::support::new_version;
 
-/// Prompts that are asked for, as far as there are so many: what an app has in use.
+/// The number of prompts that an app has in use, or all if there are fewer.
 const HOTTEST: u64 = 1000;
-/// Turns, and blocks of calls that a thread makes in each; of the floor, whose calls take longer, a few.
+/// Turns, and blocks of calls that a thread makes in each. The floor makes fewer, because its calls
+/// take longer.
 const TURNS: usize = 5;
 const BLOCKS: usize = 10_000;
 const FLOOR_BLOCKS: usize = 200;
-/// Changes by another process of each kind.
+/// Changes of each kind by another process.
 const CHANGES: usize = 500;
 
 const MEDIAN: Amount = Amount::Time(150e-9);
@@ -94,14 +96,15 @@ fn shuffled(specs: &[VersionSpec], seed: u64) -> Vec<VersionSpec> {
     specs
 }
 
-/// The first call after another process moved this prompt's `production`, and after it moved another prompt's.
+/// Measures the first call after another process moved this prompt's `production`, and after it
+/// moved another prompt's.
 fn after_a_change(bench: &Bench, report: &mut Report, store: &Store, floor: &Reader) {
     let number = own_number(store);
     let prompts = [number, number + 1].map(|number| {
         let id = own_prompt(store, number);
         let second = store.commit(new_version(id, number, 1)).unwrap();
         let first = second.base.unwrap();
-        // So that both bodies were read.
+        // Ensure that both bodies have been read.
         for version in [first, second.id] {
             assert_eq!(store.resolve(version).unwrap().version.id, version);
         }
@@ -116,7 +119,7 @@ fn after_a_change(bench: &Bench, report: &mut Report, store: &Store, floor: &Rea
         (prompts[1], "another prompt's", AFTER_ANOTHERS),
     ] {
         let mut to = [moved.1[1], moved.1[0]].into_iter().cycle();
-        // What is asked for stays where it is while another moves.
+        // The resolved prompt stays the same while another one is moved.
         let current = resolve(store, &spec).version.id;
         let (ours, floor) = after_each(
             bench.times(CHANGES),

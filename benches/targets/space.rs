@@ -1,4 +1,4 @@
-//! What the store takes on the disk, settled and closed.
+//! The space of the store on the disk, after a checkpoint and closed.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -8,7 +8,7 @@ use crate::bench::Bench;
 use crate::floor::Reader;
 use crate::report::{Amount, Report, Row};
 
-/// Bytes of blocks that are allocated, and of what files have in them.
+/// The bytes of allocated blocks, and the sizes of files.
 #[derive(Clone, Copy, Default)]
 struct Space {
     allocated: u64,

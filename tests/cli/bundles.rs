@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{Desk, GREETING, REWORDED, command, members, run_bytes};
 
-/// A store with a history, and its bundle.
+/// Returns a directory with a store that has a history, and its bundle.
 fn exported() -> Desk {
     let desk = Desk::greeting();
     desk.run_with(&["commit", "greeting", "-m", "Reword"], REWORDED)
@@ -19,7 +19,7 @@ fn bundle(desk: &Desk) -> Vec<u8> {
 }
 
 #[test]
-fn a_bundle_goes_there_and_back() {
+fn a_bundle_is_exported_and_imported() {
     let desk = exported();
     let elsewhere = Desk::new();
     elsewhere.write("all.bundle", bundle(&desk));
@@ -87,10 +87,10 @@ fn a_bundle_is_not_overwritten() {
     desk.run(&["export"]).fails(2);
 }
 
-/// As any file that a program writes, and not for its owner's eyes only.
+/// A bundle has the default mode of new files, and is readable by others than its owner.
 #[cfg(unix)]
 #[test]
-fn a_bundle_is_a_file_like_others() {
+fn a_bundle_has_the_default_mode() {
     use std::os::unix::fs::PermissionsExt;
     let desk = exported();
     let mode = |file: &str| {
@@ -109,7 +109,7 @@ fn failure(desk: &Desk, arguments: &[&str], code: i32) -> Value {
 }
 
 #[test]
-fn what_is_no_bundle_is_refused() {
+fn invalid_bundles_are_refused() {
     let desk = exported();
     let mut altered = bundle(&desk);
     altered[200] ^= 1;
@@ -138,7 +138,7 @@ fn what_is_no_bundle_is_refused() {
 }
 
 #[test]
-fn contradictions_are_refused() {
+fn merge_conflicts_are_refused() {
     let desk = exported();
     let other = Desk::new();
     other.write("all.bundle", bundle(&desk));
@@ -174,10 +174,11 @@ fn two_stores_become_one() {
     assert_eq!(other.json(&["verify"])["violations"], serde_json::json!([]));
 }
 
-/// The file that a link leads to is written, with the mode that it has; what is no file is left.
+/// The target of a link is written and keeps its mode; a path that is not a regular file is
+/// refused.
 #[cfg(unix)]
 #[test]
-fn a_bundle_goes_where_its_place_leads() {
+fn a_bundle_is_written_to_the_target_of_a_link() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let desk = exported();
     let at = |file: &str| desk.path().join(file);
@@ -201,7 +202,7 @@ fn a_bundle_goes_where_its_place_leads() {
 }
 
 #[test]
-fn a_bundle_is_read_from_what_can_be_read_once() {
+fn a_bundle_is_read_from_standard_input() {
     let desk = exported();
     let elsewhere = Desk::new();
     let import = |arguments: &[&str], input: &[u8]| {

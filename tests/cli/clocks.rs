@@ -1,11 +1,11 @@
-//! The command under a system clock that is wrong. A library in front of the system's says another time to each process.
+//! The command under a wrong system clock. A preloaded library gives each process another time.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{Answer, Desk, GREETING, REWORDED, command, run};
 
-/// Says the time of the system and as many seconds more as a file says.
+/// The library, which adds the number of seconds in a file to the system's time.
 const LIBRARY: &str = r#"
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -39,13 +39,14 @@ struct Clocked {
 }
 
 impl Clocked {
-    /// None where the time of a process can't be changed, which is said, and fails where CI is true.
+    /// Returns `None` if the time of a process cannot be changed. Reports that, and fails if CI is
+    /// true.
     fn new() -> Option<Self> {
         let desk = Desk::greeting();
         let why = match library(desk.path()) {
             Ok(library) => {
                 let this = Self { desk, library };
-                // A command that is linked statically does not know of the library.
+                // A statically linked command ignores the library.
                 let listed = this.ahead(-20 * YEAR, &["ls", "--at", "0s ago", "--json"]);
                 match listed.ok().contains("greeting") {
                     false => return Some(this),
@@ -70,7 +71,7 @@ impl Clocked {
         run(&mut self.command(arguments), input)
     }
 
-    /// A command whose clock can be set, also while it runs.
+    /// Returns a command whose clock can be set, also while it runs.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(self.desk.path());
         command.args(arguments);
@@ -84,8 +85,11 @@ impl Clocked {
     }
 }
 
-/// Says why a test is skipped, which none may be in CI.
-#[allow(clippy::print_stderr, reason = "whoever runs the test should know")]
+/// Reports why a test is skipped, and fails in CI.
+#[allow(
+    clippy::print_stderr,
+    reason = "the developer who runs the test should know"
+)]
 fn skip(why: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}");
     eprintln!("skipped: {why}");
@@ -93,7 +97,7 @@ fn skip(why: &str) {
 
 fn library(folder: &Path) -> Result<PathBuf, String> {
     if !cfg!(all(target_os = "linux", target_env = "gnu")) {
-        return Err("this needs LD_PRELOAD".into());
+        return Err("LD_PRELOAD is needed".into());
     }
     let source = folder.join("clock.c");
     let library = folder.join("clock.so");
@@ -109,7 +113,7 @@ fn library(folder: &Path) -> Result<PathBuf, String> {
 }
 
 #[test]
-fn no_time_ends_a_command() {
+fn no_wrong_time_makes_a_command_panic() {
     let Some(clocked) = Clocked::new() else {
         return;
     };
@@ -130,9 +134,9 @@ fn no_time_ends_a_command() {
     assert!(told.ends_with("No violations found.\n"), "{told}");
 }
 
-/// As a board without a battery has it for a while after its start.
+/// A computer without a battery has such a clock for a while after its start.
 #[test]
-fn what_was_deleted_by_a_clock_that_was_behind_can_be_brought_back() {
+fn a_deletion_by_a_slow_clock_can_be_undone() {
     let Some(clocked) = Clocked::new() else {
         return;
     };
@@ -148,7 +152,7 @@ fn what_was_deleted_by_a_clock_that_was_behind_can_be_brought_back() {
 }
 
 #[test]
-fn a_clock_that_is_ahead_removes_nothing_unasked() {
+fn a_fast_clock_collects_no_garbage_unasked() {
     let Some(clocked) = Clocked::new() else {
         return;
     };
@@ -173,9 +177,9 @@ fn a_clock_that_is_ahead_removes_nothing_unasked() {
     assert_eq!(done["bodies"], 1);
 }
 
-/// One change by it hides none that others make after it.
+/// A change made with that clock hides no later change.
 #[test]
-fn a_clock_that_was_ahead_hides_nothing() {
+fn changes_after_those_of_a_fast_clock_are_visible() {
     let Some(clocked) = Clocked::new() else {
         return;
     };
@@ -193,10 +197,11 @@ fn a_clock_that_was_ahead_hides_nothing() {
     assert_eq!(seen("1 day ago"), [false, false, false]);
 }
 
-/// A server refuses to serve before 1970, serves afterwards, and sends the current date when the clock is set back.
+/// A server refuses to start before 1970, serves afterwards, and sends the current date after the
+/// clock is set back.
 #[cfg(feature = "server")]
 #[test]
-fn a_server_outlives_every_time() {
+fn a_server_continues_after_the_clock_changes() {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpStream;
     use std::process::Stdio;
@@ -229,10 +234,10 @@ fn a_server_outlives_every_time() {
     let refused = get();
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
     assert!(refused.contains("before 1970"), "{refused}");
-    // Ahead, and back: the first date is not sent for ten years.
+    // Ahead and back. Otherwise the first date would be sent for ten years.
     for ahead in [10 * YEAR, 0] {
         clocked.set(ahead);
-        // Each thread of the server may remember the date that it sent last.
+        // Each thread of the server may cache the date that it sent last.
         for _ in 0..16 {
             let answer = get();
             assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -242,7 +247,7 @@ fn a_server_outlives_every_time() {
             });
             let dates: Vec<&str> = dates.collect();
             let [date] = dates[..] else {
-                panic!("not one date: {answer}");
+                panic!("not exactly one date: {answer}");
             };
             let date = chrono::DateTime::parse_from_rfc2822(&date.replace("GMT", "+0000"));
             let off = date.unwrap().timestamp() - chrono::Utc::now().timestamp() - ahead;

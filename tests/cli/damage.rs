@@ -1,4 +1,4 @@
-//! A damaged store is named as one, by every command, and `verify` says what is wrong with it.
+//! Damaged stores: every command reports the damage, and `verify` describes it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::support::{Desk, GREETING, command, run};
 
 const PAGE: usize = 4096;
 
-/// A desk with a store whose log is folded in, and the path of its index.
+/// Returns a desk with a store whose write-ahead log is checkpointed, and the path of its index.
 fn desk() -> (Desk, PathBuf) {
     let desk = Desk::new();
     let path = desk.path().join(".promptbook");
@@ -40,7 +40,7 @@ fn is_named(desk: &Desk, what: &str) {
         let (told, aside) = (verified.text(), verified.aside().to_owned());
         assert!(!aside.contains("init"), "{what}: {aside}");
         if verify.contains(&"--quick") && verified.code() == Some(0) {
-            // It reads little, and may not come to what is damaged.
+            // The command reads little, and may not reach the damage.
             continue;
         }
         assert!(
@@ -89,9 +89,9 @@ fn whatever_page_of_the_index_is_zeroed_verify_names_what_is_damaged() {
     desk.run(&["verify"]).ok();
 }
 
-/// With stacks of a size that the system refuses, no thread starts but the first.
+/// With a stack size that the system refuses, no second thread can start.
 #[test]
-fn without_threads_everything_is_done_by_the_first() {
+fn without_more_threads_the_first_one_does_everything() {
     let (desk, _) = desk();
     let path = desk.path().join(".promptbook");
     let bodies = desk.json(&["stats"])["bodies"]["loose_bodies"].clone();

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::support::{Desk, PROMPT, VERSION, members};
 
-/// The demo's words, with what differs from run to run masked: ids and the directory.
+/// Returns the demo's output with the parts that differ from run to run masked: ids and the
+/// directory.
 fn masked(told: &str, directory: &Path) -> String {
     let told = told.replace(directory.to_str().unwrap(), "DIR");
     let mut masked = String::new();
@@ -29,11 +30,11 @@ fn without_prompt_id(line: &str) -> String {
 }
 
 #[test]
-fn the_demo_tells_the_story() {
+fn the_demo_prints_its_session() {
     let desk = Desk::bare();
     let told = desk.run(&["demo", "stage", "--author", "Ann"]).ok();
     assert_eq!(masked(&told, Path::new("stage")), include_str!("demo.txt"));
-    // What it leaves is a store like any other.
+    // The demo leaves an ordinary store.
     let log = desk.run_in("stage", &["log", "support-reply"]).ok();
     assert!(told.contains(&log), "{log}");
     desk.run_in("stage", &["verify"]).ok();
@@ -85,9 +86,9 @@ fn the_demo_in_json() {
 }
 
 #[test]
-fn the_demo_takes_place_where_it_is_told_or_in_a_new_directory() {
+fn the_demo_uses_the_given_or_a_new_directory() {
     let desk = Desk::greeting();
-    // Never in the store at hand.
+    // The demo never uses the current store.
     let demo = desk.json(&["demo"]);
     let made = Path::new(demo["path"].as_str().unwrap());
     assert!(made.join(".promptbook").is_dir());

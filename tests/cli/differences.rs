@@ -154,7 +154,7 @@ fn two_environments_are_compared() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_diff_arguments_are_refused() {
     let desk = desk();
     for arguments in [
         &["diff"][..],
@@ -187,7 +187,7 @@ fn a_short_list_names_what_changed() {
 }
 
 #[test]
-fn colours_stand_in_place_of_signs() {
+fn colours_replace_the_signs() {
     let desk = desk();
     let mut colourful = command(desk.path());
     colourful.env("CLICOLOR_FORCE", "1").env_remove("NO_COLOR");
@@ -199,7 +199,7 @@ fn colours_stand_in_place_of_signs() {
 }
 
 #[test]
-fn a_terminal_obeys_nothing_of_a_body() {
+fn control_characters_of_bodies_do_not_reach_the_terminal() {
     let desk = Desk::new();
     let evil = |word: &str| {
         let text = format!("{word} \u{1b}[31m\u{202e} \u{9b}m\r\n{word}");
@@ -226,7 +226,7 @@ fn a_terminal_obeys_nothing_of_a_body() {
 }
 
 #[test]
-fn blame_names_the_version_that_brought_each_part() {
+fn blame_names_the_version_that_introduced_each_part() {
     let desk = Desk::new();
     let body = |system: &str, temperature: f64| {
         json!({

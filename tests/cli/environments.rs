@@ -66,7 +66,7 @@ fn environments_are_set_and_removed() {
 }
 
 #[test]
-fn a_move_may_expect_what_is_there() {
+fn a_move_can_require_the_current_version() {
     let desk = desk();
     let set =
         |name, expected| desk.run(&["env", "set", "greeting", name, "1.1", "--expect", expected]);
@@ -83,7 +83,7 @@ fn a_move_may_expect_what_is_there() {
 }
 
 #[test]
-fn what_is_not_there_is_not_found() {
+fn missing_items_are_not_found() {
     let desk = desk();
     desk.run(&["env", "set", "greeting", "production", "7.7"])
         .fails(3);

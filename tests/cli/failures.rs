@@ -11,7 +11,7 @@ fn error(told: &str) -> Value {
 }
 
 #[test]
-fn errors_are_json_where_answers_are() {
+fn errors_are_json_if_answers_are() {
     let desk = Desk::greeting();
     for (arguments, code, kind) in [
         (&["show", "nobody", "--json"][..], 3, "prompt_not_found"),
@@ -65,7 +65,7 @@ fn errors_say_what_to_do() {
 }
 
 #[test]
-fn a_body_that_is_none_says_where() {
+fn an_invalid_body_is_reported_with_its_position() {
     let desk = Desk::new();
     let told = desk.run_with(&["create", "x"], "{\"a\": }").fails(2);
     assert!(
@@ -83,7 +83,7 @@ fn a_body_that_is_none_says_where() {
 }
 
 #[test]
-fn help_tells_the_commands_and_exit_codes() {
+fn help_lists_the_commands_and_exit_codes() {
     let desk = Desk::bare();
     let help = desk.run(&["--help"]).ok();
     for part in [
@@ -101,7 +101,7 @@ fn help_tells_the_commands_and_exit_codes() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_output_is_not_a_failure() {
     let desk = Desk::new();
     // More than a pipe holds.
     let body = format!("{{\"a\": \"{}\"}}", "x".repeat(1 << 20));
@@ -138,10 +138,10 @@ fn an_output_that_cannot_be_written_is_a_failure() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
 }
 
-/// Nothing is written that would tell it.
+/// The watch writes nothing that would fail.
 #[test]
 #[cfg(unix)]
-fn a_watch_ends_when_its_reader_goes_away() {
+fn a_watch_ends_when_its_output_is_closed() {
     let desk = Desk::greeting();
     let mut child = command(desk.path())
         .args(["watch", "--from", "start", "--json"])
@@ -158,7 +158,7 @@ fn a_watch_ends_when_its_reader_goes_away() {
             Some(ended) => break ended.code(),
             None if Instant::now() > end => {
                 child.kill().unwrap();
-                panic!("it goes on without a reader");
+                panic!("the watch continues without a reader");
             }
             None => std::thread::sleep(Duration::from_millis(20)),
         }
@@ -166,7 +166,7 @@ fn a_watch_ends_when_its_reader_goes_away() {
     assert_eq!(code, Some(0));
 }
 
-/// Runs a command whose output can't be written: there is no room behind it.
+/// Runs a command whose output cannot be written, because its device is full.
 #[cfg(target_os = "linux")]
 fn unreported(desk: &Desk, arguments: &[&str]) -> (Option<i32>, String) {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
@@ -179,10 +179,10 @@ fn unreported(desk: &Desk, arguments: &[&str]) -> (Option<i32>, String) {
     )
 }
 
-/// Whoever repeats it would make it twice.
+/// A user who repeated the command would make the change twice.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_change_whose_report_cannot_be_written_is_said_to_be_made() {
+fn a_change_whose_report_cannot_be_written_has_its_own_exit_code() {
     let desk = Desk::greeting();
     desk.write("body.json", REWORDED);
     desk.write("folder/more.json", GREETING);
@@ -263,10 +263,10 @@ fn a_change_whose_report_cannot_be_written_is_said_to_be_made() {
     assert_eq!(told["error"]["kind"], "unreported");
 }
 
-/// The exit code of a change that did not take place, or of what is damaged, is the same as ever.
+/// The exit code of a change that did not take place, or of damage, stays the same.
 #[test]
 #[cfg(target_os = "linux")]
-fn what_changed_nothing_is_not_said_to_be_made() {
+fn without_a_change_the_exit_code_is_the_usual_one() {
     let desk = Desk::greeting();
     desk.write("folder/greeting.json", GREETING);
     for (arguments, code) in [
@@ -288,10 +288,10 @@ fn what_changed_nothing_is_not_said_to_be_made() {
     }
 }
 
-/// The reader has closed the output by itself: it asks for no report.
+/// The reader closed the output itself, so it expects no report.
 #[test]
 #[cfg(unix)]
-fn a_reader_that_goes_away_before_a_change_is_no_failure() {
+fn an_output_closed_before_a_change_is_not_a_failure() {
     let desk = Desk::greeting();
     desk.write("body.json", REWORDED);
     let script = "\"$0\" commit greeting body.json -m x | true; exit \"${PIPESTATUS[0]}\"";
@@ -319,7 +319,7 @@ fn a_store_that_cannot_be_written_is_read() {
         }
     };
     set(0o555);
-    // Who may write anything is not kept from it by a mode.
+    // A process that may write anything ignores the mode.
     let free = std::fs::File::create(store.join("probe")).is_ok();
     assert!(desk.run(&["resolve", "greeting"]).bytes() == GREETING.as_bytes());
     if !free {
@@ -334,7 +334,7 @@ fn a_store_that_cannot_be_written_is_read() {
 
 #[test]
 #[cfg(unix)]
-fn arguments_that_are_no_text_are_refused() {
+fn arguments_that_are_not_utf_8_are_refused() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{BREAKING, Desk, GREETING, REWORDED, members};
 
-/// All files below a folder, by their path.
+/// Returns all files below a folder by path.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -103,7 +103,7 @@ fn an_import_is_all_or_nothing_and_names_every_bad_file() {
     }
     assert!(prompt_names(&desk).is_empty());
 
-    // What only the store can tell is named as well, and takes back what the others did.
+    // A problem that only the store can detect is reported as well, and undoes the rest.
     let desk = Desk::new();
     for _ in 0..2 {
         desk.run_with(&["create", "twice"], GREETING).ok();
@@ -119,7 +119,7 @@ fn an_import_is_all_or_nothing_and_names_every_bad_file() {
 }
 
 #[test]
-fn a_folder_that_is_none_is_not_imported() {
+fn a_path_that_is_not_a_folder_is_not_imported() {
     let desk = Desk::new();
     desk.run(&["import", "missing"]).fails(3);
     fs::create_dir(desk.path().join("empty")).unwrap();
@@ -130,7 +130,7 @@ fn a_folder_that_is_none_is_not_imported() {
     );
 }
 
-/// Names that file systems, or careless programs, would take amiss.
+/// Names that are problematic for file systems or careless programs.
 const ODD: [&str; 20] = [
     "plain",
     "a/b",
@@ -155,7 +155,7 @@ const ODD: [&str; 20] = [
 ];
 
 #[test]
-fn what_is_exported_imports_without_a_change() {
+fn an_export_can_be_imported_without_changes() {
     let desk = Desk::new();
     for (position, name) in ODD.iter().enumerate() {
         let body = format!(" {{ \"n\" :{position}.0 }}\r\n");
@@ -192,7 +192,7 @@ fn what_is_exported_imports_without_a_change() {
         format!("0 written, {all} unchanged\n")
     );
 
-    // And another store made of it is the same.
+    // Another store created from it is the same.
     desk.run(&["init", "--store", "other"]).ok();
     assert_eq!(
         desk.json(&["import", "out", "--store", "other"])["created"],
@@ -225,7 +225,7 @@ fn the_file_of_a_long_name_is_part_of_the_export() {
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), long);
 
-    // Another name in it is a difference, and none at all is put there again.
+    // A changed name file is a difference; a missing one is written again.
     fs::write(&file, "mine").unwrap();
     let told = desk.run(&["export", "out"]).fails(4);
     assert!(told.contains("%~abc123.name"), "{told}");
@@ -271,7 +271,7 @@ fn an_export_overwrites_only_by_force_and_deletes_nothing() {
     assert_eq!(found["other.json"], GREETING.as_bytes());
 }
 
-/// Files elsewhere are not the folder's: neither a file nor a folder in it leads to them.
+/// Files elsewhere do not belong to the folder, even if a link in it leads to them.
 #[cfg(unix)]
 #[test]
 fn an_export_writes_through_no_link() {
@@ -294,11 +294,11 @@ fn an_export_writes_through_no_link() {
     );
     let elsewhere = BTreeMap::from([("mine.json".to_owned(), b"mine".to_vec())]);
     assert_eq!(files(&desk.path().join("elsewhere")), elsewhere);
-    // A folder that is a link itself was named by the user.
+    // The folder itself may be a link, because the user named it.
     symlink(desk.path().join("elsewhere"), desk.path().join("linked")).unwrap();
     desk.run(&["export", "linked"]).ok();
     assert_eq!(files(&desk.path().join("elsewhere")).len(), 3);
-    // A link that leads to what would be written is left as it is.
+    // A link to a file with the same contents is left as it is.
     std::fs::write(&mine, GREETING).unwrap();
     std::fs::remove_file(out.join("team")).unwrap();
     desk.run(&["export", "out", "--force"]).ok();

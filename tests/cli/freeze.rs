@@ -28,7 +28,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The failure of a check, and each thing that it found.
+/// Returns each problem in the failure of a check.
 fn details(desk: &Desk, arguments: &[&str]) -> Vec<String> {
     let before = (names(desk.path()), fs::read(desk.path().join("p")).ok());
     let told = desk.run(&[arguments, &["--json"]].concat()).fails(4);
@@ -90,7 +90,7 @@ fn an_environment_is_written_once() {
     assert_eq!(again["seal"], frozen.seal().to_string());
     assert_eq!(again["prompts"][0]["name"], "greeting", "by name");
 
-    // The same in another folder, of another environment, with a lockfile of another name.
+    // Do the same in another folder, for another environment, with a lockfile of another name.
     fs::create_dir(desk.path().join("other")).unwrap();
     desk.run(&["env", "set", "tone", "staging", "1.0"]).ok();
     let other = desk.json(&["freeze", "other/p", "--env", "staging", "--lock", "other/l"]);
@@ -100,7 +100,7 @@ fn an_environment_is_written_once() {
 }
 
 #[test]
-fn a_check_tells_what_drifted() {
+fn a_check_reports_drift() {
     let desk = desk();
     assert_eq!(
         details(&desk, CHECK),
@@ -149,7 +149,7 @@ fn a_check_tells_what_drifted() {
 }
 
 #[test]
-fn a_check_holds_the_two_files_together() {
+fn a_check_compares_the_two_files() {
     let desk = desk();
     desk.run(&["freeze", "p"]).ok();
     let read = |name: &str| fs::read_to_string(desk.path().join(name)).unwrap();
@@ -180,7 +180,7 @@ fn a_check_holds_the_two_files_together() {
         assert!(told.iter().all(|one| both.contains(one)), "{both:?}");
     }
 
-    // The files agree with each other, and not with the store; then one only is new.
+    // First the files agree with each other, but not with the store; then only one of them is new.
     desk.write("p.lock", &lock);
     desk.run(&["rename", "tone", "voice"]).ok();
     let renamed = "tone (tone00) was renamed to voice";
@@ -200,7 +200,7 @@ fn a_check_holds_the_two_files_together() {
 }
 
 #[test]
-fn nothing_is_written_over_or_in_part() {
+fn freeze_overwrites_no_other_file_and_writes_no_partial_one() {
     let desk = desk();
     for (frozen, lock, way) in [("mine", "fine", "mine"), ("fine", "mine", "mine")] {
         desk.write("mine", GREETING);
@@ -237,9 +237,10 @@ fn nothing_is_written_over_or_in_part() {
     assert_eq!(names(desk.path()), [".promptbook", "mine"]);
 }
 
-/// A file of this command's that was cut short or merged badly is written anew; others may read what is written.
+/// A truncated or badly merged file of this command is written again. The file gets the default
+/// mode, so that others can read it.
 #[test]
-fn what_was_damaged_is_mended() {
+fn damaged_files_are_written_again() {
     let desk = Desk::greeting();
     desk.run(&["freeze", "p"]).ok();
     let read = |name: &str| fs::read(desk.path().join(name)).unwrap();
@@ -276,10 +277,10 @@ fn what_was_damaged_is_mended() {
     );
 }
 
-/// It would be read for ever.
+/// A device or pipe would be read forever.
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_not_read() {
+fn paths_that_are_not_regular_files_are_not_read() {
     let desk = desk();
     for more in [&[][..], &["--check"]] {
         for files in [["/dev/zero", "l"], ["p", "/dev/zero"]] {

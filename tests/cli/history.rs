@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::support::{BREAKING, Desk, GREETING, REWORDED, members};
 
-/// Versions 1.0 and 1.1; production moved to 1.1 by operation 3.
+/// Versions 1.0 and 1.1; operation 3 moved production to 1.1.
 fn desk() -> Desk {
     let desk = Desk::greeting();
     let commit = ["commit", "greeting", "-m", "Say hello"];
@@ -18,7 +18,7 @@ fn number(desk: &Desk, arguments: &[&str]) -> serde_json::Value {
 }
 
 #[test]
-fn an_operation_is_taken_back_and_brought_again() {
+fn an_operation_is_undone_and_redone() {
     let desk = desk();
     let production = ["resolve", "greeting@production"];
     let told = desk.run(&["undo"]).ok();
@@ -37,7 +37,7 @@ fn an_operation_is_taken_back_and_brought_again() {
 }
 
 #[test]
-fn what_others_stand_on_is_refused() {
+fn an_undo_that_later_operations_depend_on_is_refused() {
     let desk = desk();
     let told = desk.run(&["undo", "2"]).fails(4);
     assert!(
@@ -67,7 +67,7 @@ fn a_deleted_prompt_comes_back_with_all_it_had() {
 }
 
 #[test]
-fn what_is_read_is_read_as_it_was() {
+fn reads_of_the_past_show_the_past() {
     let desk = desk();
     let commit = ["commit", "greeting", "-m", "More", "--env", "production"];
     desk.run_with(&commit, BREAKING).ok();
@@ -100,7 +100,7 @@ fn what_is_read_is_read_as_it_was() {
 }
 
 #[test]
-fn an_environment_tells_who_held_it() {
+fn an_environment_has_a_log_of_its_versions() {
     let desk = desk();
     let log = ["log", "--env", "production", "greeting"];
     let told = desk.run(&log).ok();
@@ -140,7 +140,7 @@ fn an_environment_tells_who_held_it() {
 }
 
 #[test]
-fn changes_are_told_as_they_come() {
+fn changes_are_printed_as_they_occur() {
     let desk = desk();
     let told = desk
         .run(&["watch", "--from", "start", "-n", "2", "--json"])
@@ -170,7 +170,7 @@ fn changes_are_told_as_they_come() {
 }
 
 #[test]
-fn holders_of_a_deleted_prompt_are_named_by_its_id() {
+fn the_environment_log_of_a_deleted_prompt_is_found_by_id() {
     let desk = desk();
     let id = desk.json(&["show", "greeting"])["version"]["prompt_id"].clone();
     let id = id.as_str().unwrap();
@@ -186,9 +186,9 @@ fn holders_of_a_deleted_prompt_are_named_by_its_id() {
     }
 }
 
-/// What is not shown is not denied.
+/// With `-n 0`, the output does not claim that there is nothing.
 #[test]
-fn none_of_many_is_not_nothing() {
+fn a_limit_of_zero_does_not_claim_that_there_is_nothing() {
     let desk = desk();
     let lists = [
         &["log", "greeting", "--env", "production"][..],
@@ -211,7 +211,7 @@ fn none_of_many_is_not_nothing() {
 }
 
 #[test]
-fn a_prompt_is_watched_by_the_name_it_has() {
+fn a_prompt_is_watched_by_its_current_name() {
     let desk = Desk::greeting();
     desk.run(&["tag", "greeting", "new"]).ok();
     desk.run(&["rename", "greeting", "hello"]).ok();

@@ -1,4 +1,5 @@
-//! Names, tags and messages of any text, through every command: found, kept exactly, and harmless to a terminal.
+//! Names, tags and messages of any text, through every command: found, stored exactly, and harmless
+//! to a terminal.
 
 use promptbook::{
     EnvironmentName, Frozen, NewPrompt, NewVersion, PromptId, PromptRef, Selector, Store,
@@ -9,7 +10,8 @@ use serde_json::{Value, json};
 use crate::names::{LONGEST, names};
 use crate::support::{Answer, BREAKING, Desk, GREETING, REWORDED};
 
-/// A desk whose store has a prompt of each name, with the name as a tag and as the message too.
+/// Returns a desk whose store has a prompt of each name, with the name also as a tag and as the
+/// message.
 fn desk() -> (Desk, Vec<(String, PromptId)>) {
     let desk = Desk::new();
     let store = Store::open(desk.path().join(".promptbook")).unwrap();
@@ -24,7 +26,7 @@ fn desk() -> (Desk, Vec<(String, PromptId)>) {
     (desk, made)
 }
 
-/// Whether a terminal would obey this character, or would not show it where it is.
+/// Returns whether a terminal would interpret this character, or show it in another place.
 fn is_obeyed(c: char) -> bool {
     c.is_control()
         || ['\u{61c}', '\u{200e}', '\u{200f}'].contains(&c)
@@ -32,7 +34,8 @@ fn is_obeyed(c: char) -> bool {
         || ('\u{2066}'..='\u{2069}').contains(&c)
 }
 
-/// The output of a run that went well, which a terminal shows as it is and in lines that are not too long.
+/// Returns the output of a successful run, after checking that it is harmless to a terminal and
+/// that its lines are not too long.
 #[track_caller]
 fn harmless(answer: Answer) -> String {
     let aside = answer.aside().to_owned();
@@ -48,7 +51,7 @@ fn harmless(answer: Answer) -> String {
     told
 }
 
-/// The JSON of a run that went well, which a terminal shows as it is.
+/// Returns the JSON of a successful run, after checking that it is harmless to a terminal.
 #[track_caller]
 fn json_of(desk: &Desk, arguments: &[&str]) -> Value {
     let told = desk.run(&[&["--json"], arguments].concat()).ok();
@@ -109,7 +112,7 @@ fn every_command_that_takes_a_prompt_takes_one_of_any_name() {
 #[test]
 fn every_command_that_takes_a_name_takes_any_name() {
     let desk = Desk::new();
-    // No argument of a program has a NUL.
+    // An argument of a program cannot contain NUL.
     let typed = || names().into_iter().filter(|name| !name.contains('\0'));
     for name in typed() {
         let (tag, message) = (format!("--tag={name}"), format!("--message={name}"));
@@ -118,7 +121,7 @@ fn every_command_that_takes_a_name_takes_any_name() {
         let id = id.as_str().unwrap();
         let found = desk.run(&["--json", "tag", "--", &name]);
         match name.parse::<PromptRef>().unwrap() {
-            // What has the form of an id is one.
+            // A text in the form of an id is parsed as an id.
             PromptRef::Id(_) => drop(found.fails(3)),
             _ => {
                 let found = found.json();
@@ -132,7 +135,7 @@ fn every_command_that_takes_a_name_takes_any_name() {
                 prompt: Some(PromptRef::Id(_)),
                 ..
             } => {}
-            // The text is cut elsewhere.
+            // The text is split in another place.
             VersionSpec {
                 selector: Selector::Environment(_),
                 ..
@@ -200,7 +203,7 @@ fn every_command_that_lists_prompts_lists_those_of_any_name() {
     harmless(desk.run(&["diff", "--env", "production", "staging"]));
     harmless(desk.run(&["diff", "--env", "production", "staging", "--stat"]));
 
-    // A lockfile names what has changed since.
+    // A lockfile names the prompts that have changed since.
     for (_, id) in &made {
         desk.run(&["rename", &format!("id:{id}"), "another"]).ok();
     }
@@ -212,7 +215,7 @@ fn every_command_that_lists_prompts_lists_those_of_any_name() {
     harmless(desk.run(&["freeze", "file.frozen"]));
 }
 
-/// A member of each object in a list that a command answers.
+/// Returns a member of each object in a list of a command's answer.
 fn listed(desk: &Desk, command: &[&str], list: &str, member: &str) -> Vec<String> {
     let answer = json_of(desk, command);
     let objects = answer[list].as_array().unwrap().iter();
@@ -222,7 +225,7 @@ fn listed(desk: &Desk, command: &[&str], list: &str, member: &str) -> Vec<String
 }
 
 #[test]
-fn names_leave_a_store_and_come_into_another_unchanged() {
+fn names_are_unchanged_by_export_and_import() {
     let (desk, made) = desk();
     let mut all: Vec<String> = made.into_iter().map(|(name, _)| name).collect();
     all.sort();
@@ -242,7 +245,7 @@ fn names_leave_a_store_and_come_into_another_unchanged() {
         found.sort();
         assert_eq!(found, all, "{store}");
     }
-    // A second time nothing is new.
+    // The second time, nothing is new.
     let again = desk.json(&["import", "folder", "--store", "filed"]);
     assert_eq!(again["unchanged"], all.len());
 }
@@ -271,7 +274,7 @@ fn names_are_in_fixtures_unchanged() {
 }
 
 #[test]
-fn a_text_that_is_too_long_is_refused_in_a_few_words() {
+fn a_text_that_is_too_long_is_refused_with_a_short_message() {
     let desk = Desk::greeting();
     let long = "\u{1b}".repeat(LONGEST + 1);
     for arguments in [

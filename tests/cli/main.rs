@@ -1,9 +1,10 @@
-//! The `promptbook` command, run as its users run it: the real binary, in temporary directories.
+//! Tests of the `promptbook` command as its users run it: the real binary, in temporary
+//! directories.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "in a test they say what failed"
+    reason = "a test panics to report what failed"
 )]
 
 mod bundles;

@@ -1,4 +1,4 @@
-//! Numbers in the command's answers are as bodies have them.
+//! Numbers in the command's answers, which are written as in the bodies.
 
 use crate::support::Desk;
 
@@ -6,7 +6,8 @@ const FIRST: &str = include_str!("../cases/numbers-1.json");
 const SECOND: &str = include_str!("../cases/numbers-2.json");
 const PART: &str = r#"{"messages": [{"role": "user", "content": "Hi {{hc:id:number}}"}]}"#;
 
-/// A store with a prompt in two versions that differ in the last digit of a number, and its partial.
+/// Returns a store with a prompt in two versions that differ in the last digit of a number, and its
+/// partial.
 fn desk() -> Desk {
     let desk = Desk::new();
     desk.run_with(&["create", "part", "--id", "part01"], PART)
@@ -22,7 +23,7 @@ fn told(desk: &Desk, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_render_is_the_body_but_for_its_tags() {
+fn a_render_changes_only_the_tags_of_a_body() {
     let desk = desk();
     let filled = SECOND.replace("{{hcp:part01:0}}", "Hi 653247040368672769");
     let input = "id:=653247040368672769";
@@ -38,7 +39,7 @@ fn a_render_is_the_body_but_for_its_tags() {
 }
 
 #[test]
-fn a_frozen_body_is_the_body_but_for_its_partials() {
+fn freezing_changes_only_the_partials_of_a_body() {
     let desk = desk();
     desk.run(&["freeze", "n.frozen"]).ok();
     let frozen = std::fs::read_to_string(desk.path().join("n.frozen")).unwrap();
@@ -146,9 +147,10 @@ fn origins_show_all_digits() {
     );
 }
 
-/// Inputs are values of JSON as most programs hold them; what they can't hold is not rounded in silence.
+/// Inputs are JSON values as most programs represent them. Numbers that they cannot represent are
+/// not rounded silently.
 #[test]
-fn numbers_that_inputs_can_not_hold_are_refused() {
+fn numbers_that_inputs_cannot_represent_are_refused() {
     let desk = desk();
     for number in [
         "123456789012345678901",

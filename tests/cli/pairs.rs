@@ -1,5 +1,6 @@
-//! Pairs of bodies as one finds them, each with what `diff` says: in `tests/diff`, a folder each. `PROMPTBOOK_WRITE_PAIRS`
-//! writes the answers anew; what they say then is for a person to judge.
+//! Differences of realistic pairs of bodies, compared with the reviewed answers of `diff` in
+//! `tests/diff`, which has one folder for each pair. `PROMPTBOOK_WRITE_PAIRS` writes the answers
+//! again; a person must then review them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ fn body(pair: &Path, side: &str) -> Json {
         .unwrap()
 }
 
-/// Holds an answer against the file, or writes it.
+/// Compares an answer with the file, or writes it.
 fn check(pair: &Path, file: &str, answer: &str) -> Option<String> {
     let path = pair.join(file);
     if std::env::var_os("PROMPTBOOK_WRITE_PAIRS").is_some() {
@@ -43,7 +44,7 @@ fn check(pair: &Path, file: &str, answer: &str) -> Option<String> {
 }
 
 #[test]
-fn each_pair_is_told_as_it_was_reviewed() {
+fn each_pair_has_the_reviewed_diff() {
     let desk = Desk::new();
     let mut wrong = Vec::new();
     for pair in pairs() {
@@ -65,7 +66,7 @@ fn each_pair_is_told_as_it_was_reviewed() {
 }
 
 #[test]
-fn each_difference_makes_the_new_body_of_the_old() {
+fn applying_each_diff_to_the_old_body_gives_the_new_one() {
     for pair in pairs() {
         let (before, after) = (body(&pair, "before.json"), body(&pair, "after.json"));
         for (before, after) in [(&before, &after), (&after, &before)] {

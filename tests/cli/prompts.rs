@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::support::{Desk, GREETING, PROMPT, VERSION, members};
 
 #[test]
-fn a_prompt_is_created_with_all_that_is_asked_for() {
+fn a_prompt_is_created_with_all_options() {
     let desk = Desk::new();
     desk.write("body.json", GREETING);
     let arguments = [
@@ -38,7 +38,7 @@ fn a_prompt_is_created_with_all_that_is_asked_for() {
 }
 
 #[test]
-fn a_prompt_goes_to_production_unless_told_otherwise() {
+fn a_new_prompt_is_in_production_by_default() {
     let desk = Desk::new();
     let told = desk.run_with(&["create", "a", "-"], GREETING).ok();
     assert!(
@@ -140,7 +140,7 @@ fn one_version_is_deleted_without_asking() {
     let removed = desk.json(&["rm", "greeting@1.0"]);
     assert_eq!(removed["version"]["number"], "1.0");
     assert_eq!(removed["prompt"]["versions"], 1);
-    // A version's id names no prompt.
+    // A version's id is not a prompt reference.
     let id = second["version"]["id"].as_str().unwrap();
     assert!(
         desk.run(&["rm", id])
@@ -150,7 +150,7 @@ fn one_version_is_deleted_without_asking() {
 }
 
 #[test]
-fn two_prompts_of_one_name_are_told_apart_by_id() {
+fn two_prompts_with_one_name_are_distinguished_by_id() {
     let desk = Desk::new();
     for id in ["aaaaaa", "bbbbbb"] {
         desk.run_with(&["create", "same", "--id", id], GREETING)

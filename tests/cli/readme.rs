@@ -1,4 +1,4 @@
-//! What the README shows of a session, run as it stands there.
+//! The shell session in the README, run exactly as it is shown.
 
 use crate::support::{Desk, command, run};
 
@@ -12,7 +12,7 @@ fn body(greet: &str, welcome: &str, temperature: &str) -> String {
     )
 }
 
-/// The greeting of the README: made, changed twice, and released by operation 4.
+/// Returns the README's greeting: created, changed twice, and released by operation 4.
 fn desk() -> Desk {
     let desk = Desk::new();
     let by = |author: &str, arguments: &[&str], input: &str| {
@@ -46,7 +46,7 @@ fn desk() -> Desk {
     desk
 }
 
-/// Moments differ from run to run.
+/// Masks times, which differ from run to run.
 fn without_moments(text: &str) -> String {
     let is_moment = |text: &str| {
         let shape = "0000-00-00 00:00";

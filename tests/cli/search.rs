@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::support::{Desk, GREETING, PROMPT, REWORDED, VERSION, members};
 
-/// A prompt in two versions, and one of another name.
+/// Returns a prompt in two versions, and one of another name.
 fn filled() -> Desk {
     let desk = Desk::greeting();
     desk.run_with(

@@ -1,4 +1,4 @@
-//! A directory to run the command in, and its answers.
+//! A directory to run the command in, and the answers of runs.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,15 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// A body that asks for a name.
+/// A body that requires a name.
 pub(crate) const GREETING: &str =
     r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi {{hc:name:string}}"}]}"#;
 
-/// The same, in other words.
+/// The same body with other words.
 pub(crate) const REWORDED: &str =
     r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello {{hc:name:string}}"}]}"#;
 
-/// A body that asks for more.
+/// A body that requires one more variable.
 pub(crate) const BREAKING: &str = r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi {{hc:name:string}}, {{hc:age:number}}"}]}"#;
 
 /// A temporary directory.
@@ -23,21 +23,21 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// A directory without a store.
+    /// Creates a directory without a store.
     pub(crate) fn bare() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
         }
     }
 
-    /// A directory with a store.
+    /// Creates a directory with a store.
     pub(crate) fn new() -> Self {
         let desk = Self::bare();
         desk.run(&["init"]).ok();
         desk
     }
 
-    /// A directory with a store that has the prompt `greeting`, in version 1.0.
+    /// Creates a directory with a store that has the prompt `greeting`, in version 1.0.
     pub(crate) fn greeting() -> Self {
         let desk = Self::new();
         desk.run_with(&["create", "greeting"], GREETING).ok();
@@ -48,7 +48,7 @@ impl Desk {
         self.directory.path()
     }
 
-    /// Writes a file, and the folders that it is in.
+    /// Writes a file, and creates its parent folders.
     pub(crate) fn write(&self, file: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -56,33 +56,33 @@ impl Desk {
         path
     }
 
-    /// Runs the command here.
+    /// Runs the command in the directory.
     pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
         self.run_with(arguments, "")
     }
 
-    /// Runs the command here, this text as its standard input.
+    /// Runs the command in the directory, with this text as its standard input.
     pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Answer {
         run(command(self.path()).args(arguments), input)
     }
 
-    /// Runs the command in a directory below.
+    /// Runs the command in a subdirectory.
     pub(crate) fn run_in(&self, below: &str, arguments: &[&str]) -> Answer {
         run(command(&self.path().join(below)).args(arguments), "")
     }
 
-    /// Runs the command here with `--json`.
+    /// Runs the command in the directory with `--json`.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         self.json_with(arguments, "")
     }
 
-    /// Runs the command here with `--json`, this text as its standard input.
+    /// Runs the command in the directory with `--json`, with this text as its standard input.
     pub(crate) fn json_with(&self, arguments: &[&str], input: &str) -> Value {
         run(command(self.path()).args(arguments).arg("--json"), input).json()
     }
 }
 
-/// The command in a directory, away from the user's own settings.
+/// Returns the command in a directory, isolated from the user's settings.
 pub(crate) fn command(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_promptbook"));
     command.current_dir(directory).env("TZ", "UTC");
@@ -102,7 +102,7 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Answer {
     run_bytes(command, input.as_bytes())
 }
 
-/// The same with an input that need not be text.
+/// Does the same with an input that need not be text.
 pub(crate) fn run_bytes(command: &mut Command, input: &[u8]) -> Answer {
     let told = format!("{command:?}");
     let mut child = command
@@ -111,7 +111,7 @@ pub(crate) fn run_bytes(command: &mut Command, input: &[u8]) -> Answer {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A command that reads nothing may have ended by now.
+    // A command that reads no input may have ended by now.
     let _ = child.stdin.take().unwrap().write_all(input);
     let output = child.wait_with_output().unwrap();
     Answer {
@@ -122,7 +122,7 @@ pub(crate) fn run_bytes(command: &mut Command, input: &[u8]) -> Answer {
     }
 }
 
-/// What a run answered.
+/// The result of a run.
 pub(crate) struct Answer {
     told: String,
     code: Option<i32>,
@@ -131,49 +131,49 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The output of a run that went well.
+    /// Returns the output of a successful run.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
         String::from_utf8(self.bytes()).unwrap()
     }
 
-    /// The output of a run that went well, as bytes.
+    /// Returns the output of a successful run, as bytes.
     #[track_caller]
     pub(crate) fn bytes(self) -> Vec<u8> {
         assert_eq!(self.code, Some(0), "{}: {}", self.told, self.err);
         self.out
     }
 
-    /// The output of a run that went well, as JSON.
+    /// Returns the output of a successful run, as JSON.
     #[track_caller]
     pub(crate) fn json(self) -> Value {
         serde_json::from_str(&self.ok()).unwrap()
     }
 
-    /// What a run that failed, with this code, had to say.
+    /// Returns the error output of a run that failed with this code.
     #[track_caller]
     pub(crate) fn fails(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{}: {}", self.told, self.err);
         self.err
     }
 
-    /// The output of a run, whether it went well or not.
+    /// Returns the output of a run, successful or not.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.out).into_owned()
     }
 
-    /// The code with which a run ended.
+    /// Returns the exit code of a run.
     pub(crate) fn code(&self) -> Option<i32> {
         self.code
     }
 
-    /// What a run said beside its output.
+    /// Returns the error output of a run.
     pub(crate) fn aside(&self) -> &str {
         &self.err
     }
 }
 
-/// The members of a JSON object, which are in the order of the documentation.
+/// Returns the members of a JSON object, in their documented order.
 #[track_caller]
 pub(crate) fn members(value: &Value) -> Vec<&str> {
     value

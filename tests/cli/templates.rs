@@ -83,7 +83,7 @@ fn strict_mode_names_all_problems() {
 }
 
 #[test]
-fn helicone_mode_warns_and_writes_all_the_same() {
+fn helicone_mode_warns_and_still_renders() {
     let desk = desk();
     let arguments = ["render", "greeting", "age=old", "--mode", "helicone"];
     let answer = desk.run(&arguments);
@@ -103,7 +103,7 @@ fn helicone_mode_warns_and_writes_all_the_same() {
 }
 
 #[test]
-fn inputs_that_are_none_are_refused() {
+fn invalid_inputs_are_refused() {
     let desk = desk();
     for input in ["name", "name:=x", "name:="] {
         desk.run(&["render", "greeting", input]).fails(2);

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{Desk, GREETING, REWORDED, command, members, run};
 
 #[test]
-fn a_store_is_made_with_what_is_asked_for() {
+fn a_store_is_created_with_its_options() {
     let desk = Desk::bare();
     let made = desk.json(&["init", "--first-version", "0.0", "--policy", "free"]);
     assert_eq!(members(&made), ["path", "settings"]);
@@ -48,13 +48,13 @@ fn the_store_is_found_upwards_and_by_name() {
     by_variable(store, &["ls"]).ok();
     by_variable("", &["ls"]).fails(3);
     by_variable("/nowhere", &["ls"]).fails(3);
-    // What is typed goes before the variable, on either side of the command.
+    // The option takes precedence over the variable, before or after the subcommand.
     by_variable("/nowhere", &["ls", "--store", store]).ok();
     by_variable("/nowhere", &["--store", store, "ls"]).ok();
 }
 
 #[test]
-fn the_author_is_who_is_named() {
+fn the_author_comes_from_the_option_or_the_environment() {
     let desk = Desk::greeting();
     let author = |arguments: &[&str]| {
         let mut command = command(desk.path());
@@ -70,7 +70,7 @@ fn the_author_is_who_is_named() {
 }
 
 #[test]
-fn operations_tell_every_change() {
+fn operations_list_every_change() {
     let desk = Desk::greeting();
     desk.run_with(
         &["commit", "greeting", "-m", "x", "--env", "staging"],
@@ -138,7 +138,7 @@ fn a_sound_store_verifies() {
     );
 }
 
-/// The one file below a directory.
+/// Returns the only file below a directory.
 fn only_file(directory: &Path) -> PathBuf {
     let entry = fs::read_dir(directory)
         .unwrap()
@@ -154,7 +154,7 @@ fn only_file(directory: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_damaged_body_is_found_and_never_given() {
+fn a_damaged_body_is_detected_and_never_returned() {
     let desk = Desk::greeting();
     desk.run(&["settle"]).ok();
     let body = only_file(&desk.path().join(".promptbook/blobs"));
@@ -198,7 +198,7 @@ fn bodies_are_settled_and_collected() {
 }
 
 #[test]
-fn stats_tell_how_much_there_is() {
+fn stats_count_the_contents() {
     let desk = Desk::greeting();
     let stats = desk.json(&["stats"]);
     let expected = [

@@ -39,7 +39,7 @@ fn a_commit_takes_the_smallest_bump_that_the_rules_allow() {
 }
 
 #[test]
-fn a_major_that_the_rules_chose_says_why() {
+fn a_major_chosen_by_the_policy_says_why() {
     let desk = Desk::greeting();
     desk.write("new.json", BREAKING);
     let told = desk
@@ -64,7 +64,7 @@ fn a_major_that_the_rules_chose_says_why() {
 }
 
 #[test]
-fn a_breaking_minor_is_refused_with_the_ways_on() {
+fn a_breaking_minor_is_refused_with_remedies() {
     let desk = Desk::greeting();
     let told = desk
         .run_with(&["commit", "greeting", "-m", "x", "--minor"], BREAKING)
@@ -117,7 +117,7 @@ fn a_commit_has_one_bump_at_most() {
 }
 
 #[test]
-fn a_commit_goes_out_from_its_base() {
+fn a_commit_is_based_on_the_given_version() {
     let desk = Desk::greeting();
     desk.run_with(&["commit", "greeting", "-m", "x"], BREAKING)
         .ok();
@@ -180,7 +180,7 @@ fn a_log_is_newest_first_and_cut_at_its_limit() {
     assert_eq!(numbers(&all), ["1.0", "2.0", "1.1", "1.0"]);
     assert_eq!(all["versions"][0]["prompt"], "other");
     assert_eq!(all["versions"][3]["environments"], json!(["production"]));
-    // What is deleted is in the operations only.
+    // Deleted versions are only in the operations.
     desk.run(&["rm", "greeting", "--yes"]).ok();
     assert_eq!(desk.json(&["log"])["versions"].as_array().unwrap().len(), 1);
 }
@@ -206,7 +206,7 @@ fn control_characters_of_messages_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn show_tells_all_about_a_version() {
+fn show_prints_everything_about_a_version() {
     let desk = Desk::greeting();
     let body = r#"{"model": "m", "messages": [{"role": "user", "content": "{{hc:n:number}}"}],
         "tools": [{"type": "function", "function": {"name": "look"}}], "response_format": {"type": "json_object"}}"#;
@@ -272,7 +272,7 @@ fn resolve_gives_the_bytes_and_nothing_else() {
 }
 
 #[test]
-fn a_spec_names_a_version_in_every_way() {
+fn a_spec_selects_a_version_in_every_form() {
     let desk = Desk::greeting();
     let minor = desk.json_with(&["commit", "greeting", "-m", "x"], REWORDED);
     desk.run_with(

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::support::{Desk, GREETING, REWORDED};
 
-/// Holds a lock of the store as another process does.
+/// Takes a lock of the store, as another process would.
 fn hold(desk: &Desk, name: &str) -> File {
     let file = File::open(desk.path().join(".promptbook").join(name)).unwrap();
     file.lock().unwrap();
@@ -38,7 +38,7 @@ fn a_command_says_what_it_waits_for_and_ends() {
         let holder = format!(", held by process {} (", std::process::id());
         assert!(lines[0].contains(&holder), "{told}");
     }
-    // A short wait is not worth a word.
+    // A short wait is not reported.
     let told = desk
         .run_with(&[&commit[..], &["0.1"]].concat(), REWORDED)
         .fails(1);
@@ -47,13 +47,13 @@ fn a_command_says_what_it_waits_for_and_ends() {
     desk.run_with(&[&commit[..], &["0"]].concat(), REWORDED)
         .fails(1);
     assert!(began.elapsed() < Duration::from_secs(2));
-    // One object for programs.
+    // Programs get a single JSON object.
     let told = desk
         .run_with(&[&commit[..], &["1.5", "--json"]].concat(), REWORDED)
         .fails(1);
     let told: Value = serde_json::from_str(&told).unwrap();
     assert_eq!(told["error"]["kind"], "busy");
-    // Reading waits for nobody.
+    // Reads wait for no lock.
     assert_eq!(desk.run(&["resolve", "greeting"]).ok(), GREETING);
     drop(held);
     desk.run_with(&commit[..4], REWORDED).ok();

@@ -1,4 +1,4 @@
-//! What must hold of a store, whatever happened to whoever wrote to it.
+//! The invariants of a store, which hold whatever happened to the process that wrote to it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,41 +14,46 @@ use crate::observed::{Observed, observe};
 use crate::script::{Script, Start, Step, backup_of, body, options};
 use crate::truth::{Possible, possible};
 
-/// Holds a store against the ledger of who wrote to it:
+/// Compares a store with the ledger of the process that wrote to it:
 ///
-/// 1. What was acknowledged is there, byte for byte, under the ids and numbers that were told.
-/// 2. Anything else that was tried is there wholly or not at all, and nothing is there that was not tried.
-/// 3. Each version has its body, of the right hash.
-/// 4. Numbers are given once, operations are numbered without gaps, and each environment points to a version that is
-///    there: the one it was last moved to, as far as anybody was told.
-/// 5. Counters are what is counted.
-/// 6. `verify` finds nothing wrong.
-/// 7. It can be written to, settled and collected, and nothing is left over then.
-/// 8. A backup of it is there if that was acknowledged, is sound, and of one moment; another brings it up to date.
+/// 1. Every acknowledged change is there, byte for byte, under the ids and numbers that were
+///    returned.
+/// 2. Any other change that was tried is there entirely or not at all, and nothing is there that
+///    was not tried.
+/// 3. Each version has its body, with the right hash.
+/// 4. No number is given twice, operations are numbered without gaps, and each environment points
+///    to an existing version: the one of the last acknowledged move.
+/// 5. Counters equal what they count.
+/// 6. `verify` finds no violation.
+/// 7. The store accepts writes, checkpoints and garbage collection, and leaves no other files then.
+/// 8. If a backup was acknowledged, it exists, is sound, and shows one moment; another backup
+///    updates it.
 ///
-/// It panics where one of them does not hold.
+/// Panics if one of them does not hold.
 pub fn check(directory: &Path, ledger: &Ledger) {
     let store = match options().open(directory) {
         Err(Error::NotAStore { .. }) if !was_made(ledger) => options().open_or_create(directory),
         opened => opened,
     };
-    let store = store.unwrap_or_else(|error| panic!("it can't be opened: {}", chain(&error)));
+    let store =
+        store.unwrap_or_else(|error| panic!("the store can't be opened: {}", chain(&error)));
     is_sound(&store);
-    let found = observe(&store).unwrap_or_else(|error| panic!("unreadable: {}", chain(&error)));
+    let found = observe(&store)
+        .unwrap_or_else(|error| panic!("the store can't be read: {}", chain(&error)));
     let possible = possible(ledger);
     let history = possible.iter().find(|possible| *possible.observed == found);
-    let history = history.unwrap_or_else(|| panic!("{}", unlike(&found, &possible)));
+    let history = history.unwrap_or_else(|| panic!("{}", mismatch(&found, &possible)));
     is_as_acknowledged(&store, ledger, history);
     counters_hold(&store);
     backup_is_whole(&store, directory, ledger);
-    goes_on(&store, directory, &found);
+    remains_usable(&store, directory, &found);
     drop(store);
     let store = options().open(directory).unwrap();
     is_sound(&store);
     is_as_before(&store, &found);
 }
 
-/// Whether a store was there from the start, or was acknowledged.
+/// Returns whether a store was there from the start, or its creation was acknowledged.
 fn was_made(ledger: &Ledger) -> bool {
     let Script { start, steps } = &ledger.script;
     let mut tries = steps.iter().zip(&ledger.tries);
@@ -64,12 +69,13 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn is_sound(store: &Store) {
     let report = store.verify(|_| ());
-    let report = report.unwrap_or_else(|error| panic!("not verified: {}", chain(&error)));
-    assert_eq!(report.violations, [], "it is not sound");
+    let report =
+        report.unwrap_or_else(|error| panic!("the verification failed: {}", chain(&error)));
+    assert_eq!(report.violations, [], "the verification found violations");
 }
 
-/// Says what is there, and what might be.
-fn unlike(found: &Observed, possible: &[Possible]) -> String {
+/// Describes the store's contents and the allowed histories.
+fn mismatch(found: &Observed, possible: &[Possible]) -> String {
     let mut text = String::from("no history that the ledger allows");
     for possible in possible {
         let expected = &possible.observed;
@@ -92,7 +98,8 @@ fn unlike(found: &Observed, possible: &[Possible]) -> String {
     text
 }
 
-/// What was acknowledged has the ids that were told, and of what was unknown the operation's id tells.
+/// Checks that acknowledged versions have the ids that were returned, and that the operation's id
+/// decides each unknown outcome.
 fn is_as_acknowledged(store: &Store, ledger: &Ledger, history: &Possible) {
     let mut operations = store
         .operations(&OperationFilter::default(), None, usize::MAX)
@@ -100,7 +107,11 @@ fn is_as_acknowledged(store: &Store, ledger: &Ledger, history: &Possible) {
     operations.reverse();
     let mut made = Vec::new();
     for (place, operation) in operations.iter().enumerate() {
-        assert_eq!(operation.number, place as u64 + 1, "operations have a gap");
+        assert_eq!(
+            operation.number,
+            place as u64 + 1,
+            "the operation numbers have a gap"
+        );
         for change in &operation.content.changes {
             if let Change::VersionCreated(version) = change {
                 made.push(Made {
@@ -117,7 +128,7 @@ fn is_as_acknowledged(store: &Store, ledger: &Ledger, history: &Possible) {
         match &tried.outcome {
             Outcome::Done(told) if *took_place => {
                 for version in told {
-                    assert!(made.contains(version), "{version:?} is another in {made:?}");
+                    assert!(made.contains(version), "{version:?} is not in {made:?}");
                 }
             }
             Outcome::Unknown(number, id) => {
@@ -127,7 +138,7 @@ fn is_as_acknowledged(store: &Store, ledger: &Ledger, history: &Possible) {
                 let is_there = found.is_some_and(|operation| operation.id == *id);
                 assert_eq!(
                     is_there, *took_place,
-                    "its id does not tell whether it took place"
+                    "the operation's id does not decide whether it took place"
                 );
             }
             Outcome::Done(_) | Outcome::Open | Outcome::Failed(_) => {}
@@ -141,7 +152,7 @@ fn backup_is_whole(store: &Store, directory: &Path, ledger: &Ledger) {
         .any(|(step, tried)| *step == Step::Backup && matches!(tried.outcome, Outcome::Done(_)));
     let backup = backup_of(directory);
     let is_there = backup.join("index.db").exists();
-    assert!(is_there || !was_acknowledged, "the backup is gone");
+    assert!(is_there || !was_acknowledged, "the backup is missing");
     if !ledger.script.steps.contains(&Step::Backup) {
         return;
     }
@@ -152,14 +163,15 @@ fn backup_is_whole(store: &Store, directory: &Path, ledger: &Ledger) {
     };
     if is_there {
         let backup = options().read_only(true).open(&backup);
-        let backup = backup.unwrap_or_else(|error| panic!("no backup: {}", chain(&error)));
+        let backup =
+            backup.unwrap_or_else(|error| panic!("the backup can't be opened: {}", chain(&error)));
         is_sound(&backup);
         let is_of_a_moment = operations(store).starts_with(&operations(&backup));
-        assert!(is_of_a_moment, "the backup is of no moment of the store");
+        assert!(is_of_a_moment, "the backup equals no state of the store");
     }
     let report = store
         .backup(&backup, |_| ())
-        .expect("it can't be backed up")
+        .expect("the store can't be backed up")
         .report;
     assert_eq!(report.violations, [], "the backup is not sound");
     let backup = options().read_only(true).open(&backup).unwrap();
@@ -195,37 +207,40 @@ fn counters_hold(store: &Store) {
             assert_eq!(
                 target,
                 Some(environment.number),
-                "where {} points",
+                "the version that {} points to",
                 environment.name
             );
         }
     }
 }
 
-/// It can be written to, and what is not used any more goes: afterwards there is a file for each body, and no other.
-fn goes_on(store: &Store, directory: &Path, before: &Observed) {
+/// Checks that the store accepts writes and that unused bodies are removed: afterwards there is a
+/// file for each body, and no other file.
+fn remains_usable(store: &Store, directory: &Path, before: &Observed) {
     let new = NewPrompt::new("afterwards", body("afterwards")).unwrap();
-    let created = store.create_prompt(new).expect("it can't be written to");
+    let created = store
+        .create_prompt(new)
+        .expect("the store can't be written to");
     let new = NewVersion::new(created.prompt.id, body("again, afterwards")).unwrap();
     let version = store.commit(new.bump(Bump::Minor)).unwrap();
     assert_eq!(version.number.to_string(), "1.1");
-    store.checkpoint(|_| ()).expect("it can't be settled");
+    store.checkpoint(|_| ()).expect("the checkpoint failed");
     is_sound(store);
     store
         .collect_garbage(Duration::ZERO)
-        .expect("it can't be collected");
+        .expect("the garbage collection failed");
     let again = store.collect_garbage(Duration::ZERO).unwrap();
     assert_eq!(
         (again.bodies, again.leftovers),
         (0, 0),
-        "a collection left something"
+        "a second garbage collection removed something"
     );
     assert_eq!(
         store.stats().unwrap().waiting_bodies,
         0,
-        "some wait for ever"
+        "bodies remain in the journal"
     );
-    nothing_is_left(store, directory);
+    has_no_stray_files(store, directory);
     is_sound(store);
     let operations = store.stats().unwrap().operations;
     assert_eq!(operations, before.operations.len() as u64 + 2);
@@ -235,14 +250,14 @@ fn goes_on(store: &Store, directory: &Path, before: &Observed) {
     is_as_before(store, before);
 }
 
-/// What came has gone; its operations stay.
+/// Checks that the new prompts are gone; their operations remain.
 fn is_as_before(store: &Store, before: &Observed) {
     let now = observe(store).unwrap();
-    assert_eq!(now.prompts, before.prompts, "it has changed what was there");
+    assert_eq!(now.prompts, before.prompts, "earlier contents were changed");
 }
 
-/// Each body has its file or is in a pack, and nothing else lies there.
-fn nothing_is_left(store: &Store, directory: &Path) {
+/// Checks that each body has its file or is in a pack, and that there is no other file.
+fn has_no_stray_files(store: &Store, directory: &Path) {
     let mut bodies = BTreeSet::new();
     for prompt in store
         .prompts(&PromptFilter::default(), None, usize::MAX)
@@ -278,8 +293,12 @@ fn nothing_is_left(store: &Store, directory: &Path) {
         }
     }
     let stray: Vec<_> = files.difference(&bodies).collect();
-    assert!(stray.is_empty(), "files that are no bodies: {stray:?}");
-    // Packs may have dead ones, but no more than live ones; what is missing was found by the verification.
+    assert!(
+        stray.is_empty(),
+        "files that are not referenced bodies: {stray:?}"
+    );
+    // Packs may contain unreferenced bodies, but no more than referenced ones. Missing bodies were
+    // found by the verification.
     let packed = store.stats().unwrap().bodies;
     let (live, packed) = (
         bodies.difference(&files).count() as u64,
@@ -288,6 +307,6 @@ fn nothing_is_left(store: &Store, directory: &Path) {
     let only_packs = packed >= live || packed == 0 && live == 0;
     assert!(
         only_packs,
-        "{live} bodies are no files, and {packed} in packs"
+        "{live} referenced bodies have no file, and the packs contain {packed}"
     );
 }

@@ -1,4 +1,4 @@
-//! The process that runs a script, and is killed, failed or recorded at it.
+//! The child process that runs a script while it is killed, made to fail, or recorded.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, exit};
@@ -15,20 +15,20 @@ const STORE: &str = "PROMPTBOOK_CRASH_STORE";
 const LEDGER: &str = "PROMPTBOOK_CRASH_LEDGER";
 const MANNER: &str = "PROMPTBOOK_CRASH_MANNER";
 
-/// How a child keeps its ledger.
+/// How a child writes its ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     Honest,
-    /// With a durability that leaves flushes to the system.
+    /// Uses a durability that leaves flushes to the operating system.
     Relaxed,
-    /// Acknowledges before it does: a control, which has to be caught.
+    /// Acknowledges before the operation: a control, which the check must catch.
     Rash,
 }
 
-/// The code of a child in which something panicked.
+/// The exit code of a child in which a thread panicked.
 pub const PANICKED: i32 = 70;
 
-/// The command that runs a script on the store in a directory, behind a wrapper.
+/// Returns the command that runs a script on the store in a directory, through a wrapper.
 pub fn command(
     wrapper: &[String],
     script: &Script,
@@ -37,7 +37,7 @@ pub fn command(
     manner: Manner,
 ) -> Command {
     let this = std::env::current_exe().unwrap();
-    // It runs in the first thread: see `main`.
+    // The script runs in the child's first thread: see `main`.
     let mut command = match wrapper {
         [] => Command::new(this),
         [first, rest @ ..] => {
@@ -58,7 +58,7 @@ pub fn command(
     command
 }
 
-/// Runs the script that the parent named, if there is a parent, and ends the process.
+/// Runs the script that the parent named and ends the process, if there is a parent.
 pub fn run() {
     let Ok(script) = std::env::var(SCRIPT) else {
         return;
@@ -84,7 +84,7 @@ pub fn run() {
         exit(PANICKED);
     }
     book.tell("end");
-    // Without closing the store, unless the script says so.
+    // The store is not closed, unless the script says so.
     exit(0);
 }
 
@@ -129,11 +129,11 @@ fn work(script: &Script, directory: &Path, book: &Book, manner: Manner) {
             book.tell(&format!("read {number} {read}"));
         }
     }
-    // What closing would do is a step of its own.
+    // Closing is a separate step.
     std::mem::forget(store);
 }
 
-/// Reads what most stores have from the start, as far as the script has not deleted it.
+/// Reads what most stores contain from the start, unless the script has deleted it.
 fn read(store: &Store) -> Result<(), Error> {
     store.stats()?;
     match store.resolve((base(), promptbook::VersionNumber::new(1, 0))) {

@@ -1,10 +1,12 @@
-//! Flipped bits, zeroed blocks and cut files, in a store that is closed.
+//! Damage in a closed store: flipped bits, zeroed blocks and truncated files.
 //!
-//! Opening, reading or `verify` reports the damage, or everything is answered right, as where the byte is of no use. A
-//! body is never another than the one its version names. Of the log an end may be lost without a word: SQLite takes
-//! what is behind a damaged frame for what a crash left, and the store is then as it was earlier, wholly.
+//! Either opening, reading or `verify` reports the damage, or every answer is right, because the
+//! byte is not used. A version's body is never another body. The end of the log may be lost
+//! silently: SQLite takes everything after a damaged frame for the remains of a crash. The store is
+//! then entirely in an earlier state.
 //!
-//! What is read of a damaged row can be wrong without an error: SQLite's pages have no checksum. `verify` finds it.
+//! A read of a damaged row can return wrong data without an error, because SQLite's pages have no
+//! checksum. `verify` finds it.
 
 use std::fmt;
 use std::fs;
@@ -16,16 +18,16 @@ use crate::{scratch, starts};
 
 #[derive(Clone, Copy, Debug)]
 enum Damage {
-    /// This bit of the byte is another.
+    /// This bit of the byte is flipped.
     Bit(u8),
-    /// From here on 512 bytes are zero.
+    /// 512 bytes from here on are zero.
     Zeros,
     /// The file ends here.
     Cut,
 }
 
 struct Case {
-    /// Below the store.
+    /// Relative to the store's directory.
     file: PathBuf,
     at: usize,
     damage: Damage,
@@ -38,11 +40,11 @@ impl fmt::Display for Case {
     }
 }
 
-/// A store, and all that it may answer.
+/// A store, and every state that its answers may show.
 struct Subject {
     store: PathBuf,
     now: Observed,
-    /// As it was after each operation.
+    /// Its state after each operation.
     earlier: Vec<Observed>,
 }
 
@@ -61,7 +63,7 @@ impl Subject {
         }
     }
 
-    /// All ways in which its files can be damaged; of bits one a byte.
+    /// Returns all ways in which its files can be damaged, with one flipped bit per byte.
     fn cases(&self) -> Vec<Case> {
         let mut rng = scratch::rng();
         let mut cases = Vec::new();
@@ -72,7 +74,7 @@ impl Subject {
             };
             for at in 0..size {
                 add(at, Damage::Bit(rng.u8(..8)));
-                // Not more often than changes something.
+                // Zeroing and truncating are tried at a few offsets only.
                 if at % 512 == 0 {
                     add(at, Damage::Zeros);
                     add(at, Damage::Cut);
@@ -84,7 +86,7 @@ impl Subject {
         cases
     }
 
-    /// Damages a copy, and reads it.
+    /// Damages a copy of the store and checks what reading it returns.
     fn withstands(&self, case: &Case) {
         let place = scratch::directory();
         let store = place.path().join("store");
@@ -105,11 +107,14 @@ impl Subject {
         };
         let is_log = case.file.ends_with("index.db-wal");
         let is_right = found == self.now || is_log && self.earlier.contains(&found);
-        assert!(is_right, "nobody reports it, and what is read is {found:?}");
+        assert!(
+            is_right,
+            "the damage is not reported, and the answers are wrong: {found:?}"
+        );
     }
 }
 
-/// All that a store tells, unless it reports that something is wrong.
+/// Returns everything that can be read from a store, or `None` if it reports damage.
 fn read(store: &Path) -> Option<Observed> {
     let store = options().open(store).ok()?;
     let found = observe(&store).ok()?;
@@ -117,7 +122,7 @@ fn read(store: &Path) -> Option<Observed> {
     report.is_clean().then_some(found)
 }
 
-/// Files below a directory, and their sizes; those that hold something.
+/// Returns the files below a directory that are not empty, with their sizes.
 fn files(root: &Path, within: &Path) -> Vec<(PathBuf, usize)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root.join(within)).unwrap() {
@@ -132,8 +137,8 @@ fn files(root: &Path, within: &Path) -> Vec<(PathBuf, usize)> {
     found
 }
 
-/// Folds the log in, so that all is in the index.
-fn fold_log(store: &Path) {
+/// Checkpoints the write-ahead log, so that the database file contains everything.
+fn checkpoint_wal(store: &Path) {
     let index = store.join("index.db");
     let connection = rusqlite::Connection::open(&index).unwrap();
     let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -141,34 +146,34 @@ fn fold_log(store: &Path) {
     assert_eq!(busy, 0);
 }
 
-pub fn damage_is_reported_or_of_no_consequence() {
+pub fn damage_is_reported_or_has_no_effect() {
     for is_folded in [true, false] {
         let place = scratch::directory();
         let store = place.path().join("store");
         starts::place(Start::Closed, &store);
         if is_folded {
-            fold_log(&store);
+            checkpoint_wal(&store);
         }
         let subject = Subject::of(&store);
         let all = subject.cases();
         let number = all.len();
         let tried = scratch::choice(all, 1000);
         println!(
-            "{} damages of {number} tried, log folded in: {is_folded}",
+            "{} damages of {number} tried, after a WAL checkpoint: {is_folded}",
             tried.len()
         );
         scratch::all_hold(&tried, |case| subject.withstands(case));
     }
 }
 
-/// A control: a reader that does not verify is caught.
-pub fn damage_that_nobody_looks_for_is_caught() {
+/// Control: a reader that does not verify is caught.
+pub fn unverified_damage_is_caught() {
     let place = scratch::directory();
     let store = place.path().join("store");
     starts::place(Start::Closed, &store);
-    fold_log(&store);
+    checkpoint_wal(&store);
     let now = Subject::of(&store).now;
-    // A message's text, in its row and in its operation.
+    // The message's text, which occurs in its row and in its operation.
     let index = store.join("index.db");
     let mut bytes = fs::read(&index).unwrap();
     let places = bytes.windows(15).enumerate();
@@ -180,7 +185,7 @@ pub fn damage_that_nobody_looks_for_is_caught() {
     }
     fs::write(&index, bytes).unwrap();
     let opened = options().open(&store).unwrap();
-    assert_ne!(observe(&opened).unwrap(), now, "what is read is right");
+    assert_ne!(observe(&opened).unwrap(), now, "the answers are right");
     drop(opened);
-    assert_eq!(read(&store), None, "and nobody reports it");
+    assert_eq!(read(&store), None, "the damage is not reported");
 }

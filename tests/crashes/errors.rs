@@ -1,12 +1,16 @@
-//! A system call that fails, and all of its name from one on.
+//! Failing system calls: one call, or all calls of a name from one on.
 //!
-//! Whoever is told of a failure is told the truth: nothing has changed, or it is not known, and then the operation's id
-//! tells when the store is opened anew. After a flush that failed the handle refuses to go on. A disk that is full
-//! keeps nobody from reading. Nothing panics, and nothing waits for ever.
+//! A reported failure is true: either nothing has changed, or the outcome is unknown, and the
+//! operation's id decides it when the store is opened again. After a failed flush the handle
+//! refuses every call. A full disk does not prevent reads. Nothing panics, and nothing waits
+//! forever.
 //!
-//! Left out: a call that lies (some bytes written of many, and the rest thought to be); and `EINTR` without an end,
-//! which is no error but a signal that comes for ever, and a lock that is never had: SQLite takes it for one of
-//! others, whatever the error is, and each step waits its ten seconds for it.
+//! Not covered:
+//!
+//! - A call that lies, that is, writes fewer bytes than it reports.
+//! - `EINTR` without an end, which is not an error but a signal that is repeated forever.
+//! - A lock that can never be taken. SQLite takes any error for a lock held by another process, and
+//!   each step waits for its ten seconds.
 
 use std::fmt;
 
@@ -18,7 +22,7 @@ use crate::scratch;
 use crate::script::{Script, named};
 use crate::strace::{self, CALLS, Fault, FaultKind, READS};
 
-/// A script of which calls fail.
+/// A script in which calls fail.
 struct Case {
     script: Script,
     fault: Fault,
@@ -30,7 +34,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// The errors that a call may answer.
+/// Returns the errors with which a call may fail.
 fn errors_of(call: &str) -> &'static [&'static str] {
     match call {
         "pread64" | "read" | "statx" | "getdents64" => &["EIO", "EINTR"],
@@ -74,14 +78,15 @@ fn is_told_the_truth(case: &Case, manner: Manner) {
     let run = Run::of(&case.script, &case.fault.wrapper(), manner);
     run.is_through();
     let ledger = run.ledger();
-    nobody_goes_on_after_a_failed_flush(&ledger);
+    nothing_succeeds_after_a_failed_flush(&ledger);
     if is_full_disk(&case.fault) {
         reads_go_on(&ledger);
     }
     check(&run.store(), &ledger);
 }
 
-/// SQLite takes a quota that is used up for any other failure to write, after which the handle is given up.
+/// Returns whether the fault is a full disk. SQLite treats an exhausted quota like any other failed
+/// write, which poisons the handle.
 fn is_full_disk(fault: &Fault) -> bool {
     let (FaultKind::Error(error) | FaultKind::Errors(error)) = fault.kind else {
         return false;
@@ -91,29 +96,30 @@ fn is_full_disk(fault: &Fault) -> bool {
     error == "ENOSPC" && (by_files || by_index) || error == "EDQUOT" && by_files
 }
 
-/// What follows on the same handle is refused, reading too.
-fn nobody_goes_on_after_a_failed_flush(ledger: &Ledger) {
+/// Checks that the same handle refuses every later call, reads included.
+fn nothing_succeeds_after_a_failed_flush(ledger: &Ledger) {
     use crate::script::Step;
     let mut is_poisoned = false;
     for (step, tried) in ledger.script.steps.iter().zip(&ledger.tries) {
         match step {
             Step::Make | Step::Open | Step::Close => is_poisoned = false,
-            // Time passes whatever the handle is in.
+            // Time passes in any state of the handle.
             Step::Later => {}
             _ if is_poisoned => {
                 let refused = Outcome::Failed("Poisoned".into());
-                assert_eq!(
-                    tried.outcome, refused,
-                    "{step:?} on a handle that is given up"
-                );
+                assert_eq!(tried.outcome, refused, "{step:?} through a poisoned handle");
             }
             _ => {}
         }
-        // Where no operation is in question, as in settling, none is named.
+        // If no operation is affected, as in a checkpoint, the error names none.
         let nameless = Outcome::Failed("Backend(OutcomeUnknown)".into());
         if matches!(tried.outcome, Outcome::Unknown(..)) || tried.outcome == nameless {
             is_poisoned = true;
-            assert_eq!(tried.read.as_deref(), Some("Poisoned"), "a read goes on");
+            assert_eq!(
+                tried.read.as_deref(),
+                Some("Poisoned"),
+                "a read through a poisoned handle succeeded"
+            );
         }
     }
 }
@@ -128,18 +134,18 @@ fn reads_go_on(ledger: &Ledger) {
         let read = tried.read.as_deref().unwrap_or("ok");
         assert!(
             is_poisoned || read == "ok",
-            "a full disk keeps one from reading: {read}"
+            "a read failed on a full disk: {read}"
         );
     }
 }
 
-pub fn whoever_is_told_of_an_error_is_told_the_truth() {
+pub fn a_reported_error_is_true() {
     if !strace::is_there() {
         return;
     }
     let all: Vec<Case> = named().iter().flat_map(cases).collect();
     let of_all = all.len();
-    // Each lock of SQLite's that fails may cost its ten seconds.
+    // Each failing lock of SQLite may cost ten seconds.
     let (slow, others): (Vec<Case>, Vec<Case>) =
         all.into_iter().partition(|case| case.fault.call == "fcntl");
     let mut tried = scratch::choice(slow, 4);
@@ -152,7 +158,7 @@ pub fn whoever_is_told_of_an_error_is_told_the_truth() {
     scratch::all_hold(&tried, |case| is_told_the_truth(case, Manner::Honest));
 }
 
-/// A control: who takes a failure for a success is caught.
+/// Control: a process that takes a failure for a success is caught.
 pub fn a_failure_that_is_acknowledged_is_caught() {
     if !strace::is_there() {
         return;
@@ -161,7 +167,7 @@ pub fn a_failure_that_is_acknowledged_is_caught() {
     all.retain(|case| case.fault.call == "pwrite64" && case.fault.kind == FaultKind::Error("EIO"));
     let failed = scratch::failures(&all, |case| is_told_the_truth(case, Manner::Rash));
     println!(
-        "{} of {} failures of pwrite64 catch it",
+        "{} of {} failures of pwrite64 were caught",
         failed.len(),
         all.len()
     );

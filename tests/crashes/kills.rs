@@ -1,8 +1,9 @@
-//! A process killed at each system call of a script.
+//! Kills of a process at each system call of a script.
 //!
-//! As SIGKILL comes before the call is made, what is found is what all calls before it left. Of named scripts every
-//! step is swept, of all others the last: those before it are the last ones of shorter scripts. What the system holds
-//! in memory survives here, so nothing is learnt of flushes: that is what `power` is for.
+//! SIGKILL comes before the call is made, so the store is in the state that all earlier calls left.
+//! All steps of named scripts are swept, but only the last step of other scripts: their earlier
+//! steps are the last ones of shorter scripts. The operating system's caches survive a kill, so
+//! these tests say nothing about flushes; `power` tests those.
 
 use std::fmt;
 
@@ -17,7 +18,8 @@ use crate::strace::{self, CALLS, Fault, FaultKind};
 struct Case {
     script: Script,
     fault: Fault,
-    /// The last of its name: later ones are tried too, until the script ends by itself.
+    /// Whether it is the last call of its name. Later ones are tried too, until the script ends
+    /// without being killed.
     is_last: bool,
 }
 
@@ -27,7 +29,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// Every call of a script from a step on.
+/// Returns every call of a script from a step on.
 fn cases(script: &Script, from: usize) -> Vec<Case> {
     let listing = scratch::directory();
     let listing = listing.path().join("listing");
@@ -51,14 +53,15 @@ fn cases(script: &Script, from: usize) -> Vec<Case> {
     cases
 }
 
-/// Where the first thread makes no such call any more, so many of the one that settles are tried too; all in the long
-/// run.
-const BEYOND: usize = 4;
+/// The number of calls of the maintenance worker that are tried after the first thread's last call
+/// of a name. The long run tries all of them.
+const MAINTENANCE_CALLS: usize = 4;
 
-/// Kills the child there; where that is past its last call it goes on until the child ends by itself.
+/// Kills the child at the call and checks the store. After the last call of a name, continues until
+/// the child ends without being killed.
 fn survives(case: &Case, manner: Manner) {
     let mut fault = case.fault.clone();
-    let beyond = scratch::times().map_or(usize::MAX, |times| BEYOND * times);
+    let beyond = scratch::times().map_or(usize::MAX, |times| MAINTENANCE_CALLS * times);
     let last = case.fault.number.saturating_add(beyond);
     loop {
         let run = Run::of(&case.script, &fault.wrapper(), manner);
@@ -93,7 +96,7 @@ pub fn a_process_that_is_killed_at_any_call_loses_nothing() {
     scratch::all_hold(&tried, |case| survives(case, Manner::Honest));
 }
 
-/// A control: who acknowledges before it commits is caught.
+/// Control: a process that acknowledges before it commits is caught.
 pub fn a_rash_acknowledgement_is_caught() {
     if !strace::is_there() {
         return;
@@ -101,7 +104,11 @@ pub fn a_rash_acknowledgement_is_caught() {
     for script in ["closed: open commit", "nothing: make create"] {
         let all = cases(&script.parse().unwrap(), 1);
         let failed = scratch::failures(&all, |case| survives(case, Manner::Rash));
-        println!("{script}: {} of {} kills catch it", failed.len(), all.len());
+        println!(
+            "{script}: {} of {} kills were caught",
+            failed.len(),
+            all.len()
+        );
         assert!(!failed.is_empty(), "nothing was caught");
     }
 }

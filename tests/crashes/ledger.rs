@@ -1,13 +1,14 @@
-//! What a child tried, and what it was told: a line each, outside the store.
+//! Ledgers: records of what a child tried and what it was answered, outside the store. One line per
+//! entry.
 //!
 //! ```text
 //! script closed: open commit
 //! child 4711
 //! try 1
-//! done 1 0192…/1.3/5f2a…       the versions that were made: id, number, address of the body
-//! failed 1 Backend(Io)          nothing has changed, it was told
-//! unknown 1 7 9ab3…             whether it has is not known: operation 7 would have this id
-//! read 1 ok                     what a read answered after a failure
+//! done 1 0192…/1.3/5f2a…       the versions that were created: id, number, address of the body
+//! failed 1 Backend(Io)          the store reported that nothing has changed
+//! unknown 1 7 9ab3…             the outcome is unknown: operation 7 would have this id
+//! read 1 ok                     the answer of a read after a failure
 //! panic …
 //! end
 //! ```
@@ -30,7 +31,8 @@ impl Book {
         Self(Mutex::new(file.unwrap()))
     }
 
-    /// Adds a line, by a system call that nothing else here makes: so it is neither failed nor counted.
+    /// Adds a line. The system call is one that nothing else here makes, so it neither fails nor is
+    /// counted.
     pub fn tell(&self, line: &str) {
         let line = format!("{}\n", line.replace('\n', " "));
         let mut file = self
@@ -38,7 +40,11 @@ impl Book {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let written = file.write_vectored(&[IoSlice::new(line.as_bytes())]);
-        assert_eq!(written.unwrap(), line.len(), "the ledger is full");
+        assert_eq!(
+            written.unwrap(),
+            line.len(),
+            "the ledger's line was not written entirely"
+        );
     }
 
     pub fn tell_result(&self, number: usize, result: &Result<Vec<Version>, Error>) {
@@ -60,7 +66,7 @@ impl Book {
     }
 }
 
-/// An error's kind, in a word.
+/// Returns an error's kind, in one word.
 pub fn kind(error: &Error) -> String {
     match error {
         Error::Storage(error) => format!("Backend({:?})", error.kind()),
@@ -72,16 +78,17 @@ pub fn kind(error: &Error) -> String {
     }
 }
 
-/// A ledger that was written.
+/// A ledger that was read back.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     pub script: Script,
     pub child: Option<u32>,
-    /// As far as they were tried.
+    /// The steps that were tried.
     pub tries: Vec<Try>,
     pub panics: Vec<String>,
     pub ended: bool,
-    /// What was acknowledged last may be gone: the power failed under a durability that leaves flushes to the system.
+    /// Whether the latest acknowledged changes may be lost, because the power failed and the
+    /// durability leaves flushes to the operating system.
     pub may_lose: bool,
 }
 
@@ -89,13 +96,13 @@ pub struct Ledger {
 #[derive(Clone, Debug)]
 pub struct Try {
     pub outcome: Outcome,
-    /// What a read answered, made where the step had failed.
+    /// The answer of a read, which is made after the step failed.
     pub read: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The child was not told before it died.
+    /// The child died before it had an answer.
     Open,
     Done(Vec<Made>),
     Failed(String),
@@ -119,7 +126,7 @@ impl Ledger {
         let mut lines = text.lines();
         let script = lines.next().and_then(|line| line.strip_prefix("script "));
         let mut ledger = Self {
-            script: script.expect("a script").parse().unwrap(),
+            script: script.expect("no script in the ledger").parse().unwrap(),
             child: None,
             tries: Vec::new(),
             panics: Vec::new(),
@@ -148,14 +155,14 @@ impl Ledger {
                     let outcome = Outcome::Unknown(number.parse().unwrap(), id.parse().unwrap());
                     ledger.last().outcome = outcome;
                 }
-                _ => panic!("a ledger with {line:?}"),
+                _ => panic!("unknown line of a ledger: {line:?}"),
             }
         }
         ledger
     }
 
     fn last(&mut self) -> &mut Try {
-        self.tries.last_mut().expect("a try")
+        self.tries.last_mut().expect("no try before the answer")
     }
 }
 

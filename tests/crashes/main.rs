@@ -1,23 +1,26 @@
-//! Crashes, failing system calls, power cuts and damage, each at every step: what was acknowledged is there, what was
-//! not is there wholly or not at all, and the store works on.
+//! Crashes, failing system calls, power cuts and damage, each at every step: acknowledged changes
+//! are there, other changes are there entirely or not at all, and the store remains usable.
 //!
-//! A *script* (`script.rs`) is a few operations on a store. A child process runs it, this executable started again, and
-//! writes to a *ledger* outside the store what it tries, and what it was told. [`check`](check::check) holds what is
-//! then found against the ledger, and is the same for all:
+//! A *script* (`script.rs`) consists of a few operations on a store. A child process, which is this
+//! executable started again, runs the script. It records in a *ledger* outside the store what it
+//! tries and what it was answered. [`check`](check::check) compares the store with the ledger
+//! afterwards, in the same way for all techniques:
 //!
-//! - `kills.rs`: the child is killed at each system call that changes files, takes locks or opens something (`strace`).
+//! - `kills.rs`: the child is killed at each system call that changes files, takes locks or opens
+//!   something (`strace`).
 //! - `errors.rs`: each of those calls fails, once or from then on.
-//! - `short_writes.rs`: files may not grow beyond a size, so that a write ends within what it was to write.
-//! - `power`: the calls of a run are recorded, and directories that a power cut could leave are made and opened.
-//! - `damage.rs`: bits flip, blocks become zeros, and files are cut in a store that is closed.
+//! - `short_writes.rs`: files may not grow beyond a size, so that a write is cut short.
+//! - `power`: the calls of a run are recorded, and the directories that a power cut could leave are
+//!   created and opened.
+//! - `damage.rs`: in a closed store, bits are flipped, blocks are zeroed, and files are truncated.
 //!
-//! Each has controls: a script that acknowledges before it does, a flush that is left out of the record. They must be
-//! caught, or the technique proves nothing.
+//! Each technique has controls, for example a script that acknowledges before it writes, or a flush
+//! that is removed from the recording. The check must catch them, or the technique proves nothing.
 //!
-//! A check of each commit tries a seeded choice (`PROMPTBOOK_CRASHES_SEED`), for some minutes; `PROMPTBOOK_CRASHES=10`
-//! tries ten times as much, and `all` everything, all sequences of three operations too, for many hours.
-//! `PROMPTBOOK_CRASHES_SCRIPT=checkpoint` tries only the scripts that settle. Each test prints how many cases it tried; that
-//! is about:
+//! The check of each commit tries a seeded selection (`PROMPTBOOK_CRASHES_SEED`), for some minutes.
+//! `PROMPTBOOK_CRASHES=10` tries ten times as many cases, and `all` tries everything, including all
+//! sequences of three operations, for many hours. `PROMPTBOOK_CRASHES_SCRIPT=checkpoint` tries only the
+//! scripts whose text contains that. Each test prints how many cases it tried; these are about:
 //!
 //! | | a check of each commit | `all` |
 //! |---|---|---|
@@ -31,9 +34,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "in a test they say what failed"
+    reason = "a test panics to report what failed"
 )]
-#![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(unreachable_pub, reason = "no other crate uses a test binary")]
 
 #[cfg(target_os = "linux")]
 mod check;
@@ -66,7 +69,7 @@ mod strace;
 #[cfg(target_os = "linux")]
 mod truth;
 
-/// Each test by its name, as the standard harness has them.
+/// Each test with its name, as the standard harness would list it.
 #[cfg(target_os = "linux")]
 const TESTS: [(&str, fn()); 12] = [
     (
@@ -78,28 +81,28 @@ const TESTS: [(&str, fn()); 12] = [
         kills::a_rash_acknowledgement_is_caught,
     ),
     (
-        "errors::whoever_is_told_of_an_error_is_told_the_truth",
-        errors::whoever_is_told_of_an_error_is_told_the_truth,
+        "errors::a_reported_error_is_true",
+        errors::a_reported_error_is_true,
     ),
     (
         "errors::a_failure_that_is_acknowledged_is_caught",
         errors::a_failure_that_is_acknowledged_is_caught,
     ),
     (
-        "short_writes::a_write_that_is_cut_short_is_told",
-        short_writes::a_write_that_is_cut_short_is_told,
+        "short_writes::a_write_that_is_cut_short_is_reported",
+        short_writes::a_write_that_is_cut_short_is_reported,
     ),
     (
-        "short_writes::one_that_is_acknowledged_is_caught",
-        short_writes::one_that_is_acknowledged_is_caught,
+        "short_writes::a_short_write_that_is_acknowledged_is_caught",
+        short_writes::a_short_write_that_is_acknowledged_is_caught,
     ),
     (
         "power::a_power_cut_at_any_moment_loses_nothing",
         power::a_power_cut_at_any_moment_loses_nothing,
     ),
     (
-        "power::a_power_cut_costs_the_relaxed_their_last_commits_at_most",
-        power::a_power_cut_costs_the_relaxed_their_last_commits_at_most,
+        "power::with_relaxed_durability_a_power_cut_loses_only_the_last_commits",
+        power::with_relaxed_durability_a_power_cut_loses_only_the_last_commits,
     ),
     (
         "power::a_flush_that_is_left_out_is_caught",
@@ -110,17 +113,18 @@ const TESTS: [(&str, fn()); 12] = [
         power::a_step_that_comes_too_early_is_caught,
     ),
     (
-        "damage::damage_is_reported_or_of_no_consequence",
-        damage::damage_is_reported_or_of_no_consequence,
+        "damage::damage_is_reported_or_has_no_effect",
+        damage::damage_is_reported_or_has_no_effect,
     ),
     (
-        "damage::damage_that_nobody_looks_for_is_caught",
-        damage::damage_that_nobody_looks_for_is_caught,
+        "damage::unverified_damage_is_caught",
+        damage::unverified_damage_is_caught,
     ),
 ];
 
-/// Not the standard harness: that runs tests in threads of their own, and `strace` counts calls by thread, so what the
-/// first one does at the start would hide what a child's script does. Arguments are parts of names, as there.
+/// Replaces the standard test harness, which runs tests in separate threads. `strace` counts calls
+/// per thread, so the calls of the first thread at the start would hide those of a child's script.
+/// Arguments are parts of test names, as in the standard harness.
 #[cfg(target_os = "linux")]
 fn main() {
     use std::panic::catch_unwind;
@@ -162,5 +166,5 @@ fn main() {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("not run: strace is Linux's");
+    println!("not run: strace exists on Linux only");
 }

@@ -1,4 +1,4 @@
-//! All that a store tells, but for ids and moments: those differ from run to run.
+//! The observable contents of a store, without ids and times, which differ from run to run.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use promptbook::{
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// By name; names are used once in scripts.
+    /// By name; a script uses each name once.
     pub prompts: BTreeMap<String, ObservedPrompt>,
-    /// Each operation's kind, and which it took back.
+    /// Each operation's kind, and the operations that it undid.
     pub operations: Vec<(OperationKind, Vec<u64>)>,
 }
 
@@ -30,7 +30,7 @@ pub struct ObservedVersion {
     pub body: Text,
 }
 
-/// A body's text, of which is shown what tells it from others.
+/// A body's text. Its debug output shows only what distinguishes it from others.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text(String);
 
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Text {
     }
 }
 
-/// Reads everything: of a store, or of it as it was.
+/// Reads the whole contents of a store, or of a historical snapshot.
 pub fn observe(store: &View) -> Result<Observed> {
     let mut observed = Observed::default();
     for prompt in store.prompts(&PromptFilter::default(), None, usize::MAX)? {
@@ -51,7 +51,7 @@ pub fn observe(store: &View) -> Result<Observed> {
             assert_eq!(
                 resolved.body.id(),
                 resolved.version.blob,
-                "another body than the version has"
+                "the body differs from the version's"
             );
             let observed = ObservedVersion {
                 message: version.message,
@@ -60,7 +60,7 @@ pub fn observe(store: &View) -> Result<Observed> {
                 body: Text(resolved.body.text().to_owned()),
             };
             let twice = versions.insert(version.number, observed);
-            assert_eq!(twice, None, "{} is there twice", version.number);
+            assert_eq!(twice, None, "{} exists twice", version.number);
         }
         let mut environments = BTreeMap::new();
         for environment in store.environments(prompt.id)? {
@@ -75,7 +75,7 @@ pub fn observe(store: &View) -> Result<Observed> {
         let twice = observed
             .prompts
             .insert(prompt.name.as_str().to_owned(), found);
-        assert_eq!(twice, None, "{} is there twice", prompt.name);
+        assert_eq!(twice, None, "{} exists twice", prompt.name);
     }
     for operation in store.operations(&OperationFilter::default(), None, usize::MAX)? {
         let content = operation.content;

@@ -1,4 +1,4 @@
-//! One script run by a child, and what came of it.
+//! Runs of one script by a child, and their results.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use crate::ledger::Ledger;
 use crate::script::Script;
 use crate::{scratch, starts};
 
-/// More than any child takes.
-const TIME: Duration = Duration::from_secs(300);
+/// More time than any child needs.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A child's store and ledger.
 pub struct Run {
@@ -22,12 +22,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs a script from its start, behind a wrapper, and waits until the child is gone.
+    /// Runs a script from its start, through a wrapper, and waits until the child has ended.
     pub fn of(script: &Script, wrapper: &[String], manner: Manner) -> Self {
         Self::prepared(script, wrapper, manner, |_| ())
     }
 
-    /// The same, and looks at the directory before.
+    /// Does the same, and shows the directory to `look` before the script starts.
     pub fn prepared(
         script: &Script,
         wrapper: &[String],
@@ -48,14 +48,14 @@ impl Run {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
             }
-            if since.elapsed() > TIME {
+            if since.elapsed() > TIMEOUT {
                 if let Some(hung) = Ledger::read(&ledger).child {
                     let _ = Command::new("kill")
                         .args(["-9", &hung.to_string()])
                         .status();
                 }
                 let _ = child.wait();
-                panic!("it hangs");
+                panic!("the child hangs");
             }
             std::thread::sleep(Duration::from_millis(1));
         };
@@ -78,14 +78,19 @@ impl Run {
         self.status.signal() == Some(9)
     }
 
-    /// It came to its end, whatever it was told on the way, and nothing panicked.
+    /// Checks that the script ran to its end, whatever its steps returned, and that nothing
+    /// panicked.
     pub fn is_through(&self) {
         let ledger = self.ledger();
-        assert!(ledger.panics.is_empty(), "it panicked: {:?}", ledger.panics);
-        assert_ne!(self.status.code(), Some(PANICKED), "it panicked");
+        assert!(
+            ledger.panics.is_empty(),
+            "the child panicked: {:?}",
+            ledger.panics
+        );
+        assert_ne!(self.status.code(), Some(PANICKED), "the child panicked");
         assert!(
             self.status.success() && ledger.ended,
-            "it ended by {}",
+            "the child ended by {}",
             self.status
         );
     }

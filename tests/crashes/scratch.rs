@@ -1,4 +1,4 @@
-//! Directories to try in, and cases tried side by side.
+//! Temporary directories, and the parallel runner of cases.
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,31 +12,32 @@ mod place;
 
 pub(crate) use place::{can_limit_files, directory, file_limit, not_run};
 
-/// Whether everything is to be tried, which takes hours.
+/// Returns whether all cases are to be tried, which takes hours.
 pub fn is_long() -> bool {
     times().is_none()
 }
 
-/// How many times as much is to be tried as a check of each commit does; none for everything.
+/// Returns the factor by which the number of cases exceeds that of a check of each commit, or
+/// `None` for all cases.
 pub fn times() -> Option<usize> {
     match std::env::var("PROMPTBOOK_CRASHES") {
         Ok(all) if all == "all" => None,
         Ok(times) => Some(
             times
                 .parse()
-                .expect("PROMPTBOOK_CRASHES is a number, or all"),
+                .expect("PROMPTBOOK_CRASHES must be a number or `all`"),
         ),
         Err(_) => Some(1),
     }
 }
 
-/// The same choice each time, unless one asks for another.
+/// Returns a generator with a fixed seed, unless the environment sets another one.
 pub fn rng() -> fastrand::Rng {
     let seed = std::env::var("PROMPTBOOK_CRASHES_SEED");
     fastrand::Rng::with_seed(seed.map_or(1, |seed| seed.parse().unwrap()))
 }
 
-/// So many of these, seeded, or times as many; all of them in the long run.
+/// Returns a seeded selection of `number` cases, times the factor, or all of them in the long run.
 pub fn choice<T>(mut cases: Vec<T>, number: usize) -> Vec<T> {
     if let Some(times) = times()
         && cases.len() > number * times
@@ -47,15 +48,15 @@ pub fn choice<T>(mut cases: Vec<T>, number: usize) -> Vec<T> {
     cases
 }
 
-/// Cases that take longer are told of.
+/// A case that takes longer is reported.
 const SLOW: Duration = Duration::from_secs(15);
-/// A case that takes longer hangs; in the long run one may kill a thousand children.
+/// A case that takes longer hangs. In the long run, one case may kill a thousand children.
 const TOO_LONG: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(7200)];
 
-/// The thread in which a case is tried.
+/// The name of a thread that tries cases.
 const CASE: &str = "case";
 
-/// Tries each case, one a processor at once, and gives what failed: the case and why.
+/// Tries the cases, one per processor at a time, and returns each failed case with its reason.
 pub fn failures<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
@@ -93,7 +94,7 @@ pub fn failures<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) -> Vec<
             for (thread, begun) in threads.iter().zip(&begun) {
                 let (since, place) = *begun.lock().unwrap();
                 if !thread.is_finished() && since.elapsed() > too_long {
-                    println!("it hangs: {}", cases[place]);
+                    println!("the case hangs: {}", cases[place]);
                     std::process::exit(101);
                 }
             }
@@ -103,7 +104,7 @@ pub fn failures<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) -> Vec<
     failed.into_inner().unwrap()
 }
 
-/// A case that fails is told of at the end, by its name, and not by a stack as well.
+/// Suppresses the stack traces of failed cases, because they are reported by name at the end.
 fn be_quiet() {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
@@ -116,7 +117,7 @@ fn be_quiet() {
     });
 }
 
-/// Tries each case; none may fail.
+/// Tries each case and panics if one fails.
 pub fn all_hold<T: Display + Sync>(cases: &[T], run: impl Fn(&T) + Sync) {
     let failed = failures(cases, run);
     let few: Vec<&str> = failed.iter().take(8).map(String::as_str).collect();

@@ -1,7 +1,8 @@
 //! Scripts: short sequences of operations on a store.
 //!
-//! To try something else at every step, add a word to [`Step`] and what it does to [`perform`], and a line with it to
-//! [`named`]. Nothing else need be told: what must be found afterwards is learnt by running the script in memory.
+//! To test another operation at every step, add a word to [`Step`], its action to [`perform`], and
+//! a line with it to [`named`]. No expectation is needed, because the expected state comes from
+//! running the script in memory.
 
 use std::fmt;
 use std::io::Cursor;
@@ -16,17 +17,17 @@ use promptbook::{
     Result, Selector, Store, StoreOptions, Version,
 };
 
-/// One operation. A script's text names each by its word.
+/// An operation. A script's text contains its word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Makes the store.
+    /// Creates the store.
     Make,
     Open,
     Create,
     Commit,
-    /// Commits, and moves an environment by the same operation.
+    /// Commits, and moves an environment in the same operation.
     CommitAndMove,
-    /// Commits the body that an earlier version has or had.
+    /// Commits the body of an earlier version, which may be deleted.
     Again,
     Move,
     Batch,
@@ -36,13 +37,13 @@ pub enum Step {
     Undo,
     Import,
     Settle,
-    /// Collects what is not used, at once.
+    /// Collects garbage without a retention period.
     Collect,
-    /// Commits more than a batch journals: the rest is packed.
+    /// Commits more bodies than a batch puts into the journal: the rest is packed.
     Bulk,
-    /// Two days pass, so that bodies are no longer young.
+    /// Lets two days pass, so that bodies are older than the retention period.
     Later,
-    /// Packs what is old, and all packs anew.
+    /// Packs old bodies, and repacks all packs.
     Repack,
     /// Copies the store to [`backup_of`] it.
     Backup,
@@ -72,7 +73,7 @@ const WORDS: [(&str, Step); 20] = [
     ("close", Step::Close),
 ];
 
-/// Those that any sequence is made of.
+/// The steps that sequences are built from.
 pub const BASIC: [Step; 13] = [
     Step::Create,
     Step::Commit,
@@ -89,15 +90,15 @@ pub const BASIC: [Step; 13] = [
     Step::Repack,
 ];
 
-/// What is there when a script starts.
+/// The state before a script starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Start {
     Nothing,
-    /// A store of some history, closed.
+    /// A closed store with some history.
     Closed,
-    /// The same, with what a crash leaves: an end of the log and files that are torn.
+    /// The same, with the remains of a crash: an unfinished frame of the log, and torn files.
     Crashed,
-    /// The same, with a log that is long enough to be folded into the index.
+    /// The same, with a log that is long enough for a WAL checkpoint.
     LongLog,
 }
 
@@ -108,15 +109,15 @@ const STARTS: [(&str, Start); 4] = [
     ("long-log", Start::LongLog),
 ];
 
-/// As text: the start and the steps.
+/// A script. Its text consists of the start and the steps.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Script {
     pub start: Start,
     pub steps: Vec<Step>,
 }
 
-/// The scripts that are tried by every technique; only those of which `PROMPTBOOK_CRASHES_SCRIPT` is a part, where that
-/// is set.
+/// Returns the scripts that every technique tries; if `PROMPTBOOK_CRASHES_SCRIPT` is set, only
+/// those that contain it.
 pub fn named() -> Vec<Script> {
     let lines = [
         "nothing: make create",
@@ -150,7 +151,7 @@ fn part() -> Option<String> {
     std::env::var("PROMPTBOOK_CRASHES_SCRIPT").ok()
 }
 
-/// Every sequence of this many basic steps; none where only some scripts are to be tried.
+/// Returns every sequence of this many basic steps, or none if only some scripts are to be tried.
 pub fn sequences(length: usize) -> Vec<Script> {
     if part().is_some() {
         return Vec::new();
@@ -199,12 +200,12 @@ impl FromStr for Script {
     }
 }
 
-/// Where a store is backed up to.
+/// Returns the path of a store's backup.
 pub fn backup_of(store: &Path) -> PathBuf {
     store.with_file_name("backup")
 }
 
-/// The prompt that most steps are about.
+/// Returns the id of the prompt that most steps use.
 pub fn base() -> PromptId {
     "base01".parse().unwrap()
 }
@@ -214,15 +215,15 @@ pub fn options() -> StoreOptions {
     StoreOptions::new().author("somebody").clock(clock)
 }
 
-/// How many days the clock of stores is ahead.
+/// The number of days by which the clock of stores is ahead.
 static DAYS: AtomicI64 = AtomicI64::new(0);
 
-/// A body with this text in it; any two have the same contract.
+/// Returns a body that contains this text. All such bodies have the same contract.
 pub fn body(text: impl fmt::Display) -> String {
     format!(r#"{{"model": "m",  "messages": [{{"role": "user", "content": "{text}"}}]}}"#)
 }
 
-/// The history of a store before the script starts.
+/// Creates the history of a store before the script starts.
 pub fn begin(store: &Store, start: Start) -> Result<()> {
     match start {
         Start::Nothing => return Ok(()),
@@ -249,10 +250,10 @@ fn commit(store: &Store, body: String) -> Result<Version> {
     store.commit(NewVersion::new(base(), body)?.bump(Bump::Minor))
 }
 
-/// Bodies of which a batch packs some.
-const MANY: usize = 80;
+/// A number of bodies of which a batch packs some.
+const BULK_BODIES: usize = 80;
 
-/// Does what step `number` of a script says, and gives the versions that it made.
+/// Performs step `number` of a script and returns the versions that it created.
 pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>> {
     let latest = (base(), Selector::Latest);
     let mut made = Vec::new();
@@ -305,16 +306,16 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
                     let new = NewVersion::new(base(), body(text))?;
                     batch.commit(new.bump(Bump::Minor))
                 };
-                (0..MANY).map(version).collect()
+                (0..BULK_BODIES).map(version).collect()
             })?;
         }
         Step::Later => DAYS.store(2, Ordering::Relaxed),
         Step::Repack => drop(store.repack()?),
         Step::Backup => {
-            // What the script makes is learnt from a store in memory.
+            // The expected state comes from a store in memory, which has no path.
             if let Some(path) = store.path() {
                 let backup = store.backup(backup_of(path), |_| ())?;
-                // Not one to rely on, such as where it could not be read.
+                // The backup is not reliable, for example because it could not be read.
                 if !backup.report.is_clean() {
                     return Err(Body::try_from("not sound").unwrap_err());
                 }
@@ -326,7 +327,7 @@ pub fn perform(step: Step, number: usize, store: &Store) -> Result<Vec<Version>>
     Ok(made)
 }
 
-/// A history of its own, the same each time.
+/// Returns a bundle of a separate history, which is the same each time.
 fn bundle() -> Result<Vec<u8>> {
     let noon = "2026-01-01T12:00:00Z".parse().unwrap_or_default();
     let elsewhere = options().seed(1).clock(move || noon).in_memory()?;

@@ -1,7 +1,8 @@
-//! A write that ends within what it was to write.
+//! Writes that end early.
 //!
-//! No file may grow beyond a size (`RLIMIT_FSIZE`): the write that would takes what fits and says so, and the next one of
-//! that file fails. It is what a disk does that fills up in the middle of a page.
+//! No file may grow beyond a size (`RLIMIT_FSIZE`). A write that crosses the limit writes what fits
+//! and reports that, and the next write to that file fails. A disk that fills up in the middle of a
+//! page behaves in the same way.
 
 use std::fmt;
 use std::fs;
@@ -13,8 +14,8 @@ use crate::runs::Run;
 use crate::scratch;
 use crate::script::{Script, named};
 
-/// The ledger is a file as well.
-const LEAST: u64 = 4096;
+/// The ledger is a file too, and must fit.
+const MIN_FILE_BYTES: u64 = 4096;
 
 /// A script whose files end at a size.
 struct Case {
@@ -28,7 +29,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// Whether files can be limited here. If not, it says so, and fails if CI is true.
+/// Returns whether file sizes can be limited here. If not, reports that, and fails if CI is true.
 fn is_there() -> bool {
     let is_there = scratch::can_limit_files();
     if !is_there {
@@ -49,16 +50,16 @@ impl Case {
     }
 }
 
-/// Sizes up to that of the largest file, as many of each script.
+/// Returns sizes up to that of the largest file, as many for each script.
 fn cases(scripts: &[Script], of_each: usize) -> Vec<Case> {
     let mut rng = scratch::rng();
     let mut cases = Vec::new();
     for script in scripts {
         let run = Run::of(script, &[], Manner::Honest);
         run.is_through();
-        let largest = largest(&run.store()).max(LEAST);
+        let largest = largest(&run.store()).max(MIN_FILE_BYTES);
         for _ in 0..of_each {
-            let (script, most) = (script.clone(), rng.u64(LEAST..=largest));
+            let (script, most) = (script.clone(), rng.u64(MIN_FILE_BYTES..=largest));
             cases.push(Case { script, most });
         }
     }
@@ -76,7 +77,7 @@ fn largest(folder: &Path) -> u64 {
     fs::read_dir(folder).unwrap().map(size).max().unwrap_or(0)
 }
 
-pub fn a_write_that_is_cut_short_is_told() {
+pub fn a_write_that_is_cut_short_is_reported() {
     if !is_there() {
         return;
     }
@@ -86,15 +87,15 @@ pub fn a_write_that_is_cut_short_is_told() {
     scratch::all_hold(&cases, |case| case.is_told_the_truth(Manner::Honest));
 }
 
-/// A control: who takes a failure for a success is caught.
-pub fn one_that_is_acknowledged_is_caught() {
+/// Control: a process that takes a failure for a success is caught.
+pub fn a_short_write_that_is_acknowledged_is_caught() {
     if !is_there() {
         return;
     }
     let cases = cases(&["closed: open commit commit".parse().unwrap()], 40);
     let failed = scratch::failures(&cases, |case| case.is_told_the_truth(Manner::Rash));
     println!(
-        "{} of {} sizes of files catch it",
+        "{} of {} sizes of files were caught",
         failed.len(),
         cases.len()
     );

@@ -1,4 +1,4 @@
-//! What scripts start from, made once and copied for each case.
+//! Initial states of scripts, created once and copied for each case.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,14 +11,14 @@ use tempfile::TempDir;
 use crate::scratch;
 use crate::script::{Start, begin, body, options};
 
-/// Puts what a script starts from in a directory, which need not be there.
+/// Puts the initial state of a script into a directory, which need not exist.
 pub fn place(start: Start, store: &Path) {
     if start != Start::Nothing {
         copy(&template(start), store);
     }
 }
 
-/// The files of a directory, but for what is memory.
+/// Copies the files of a directory, except for shared memory.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -54,13 +54,13 @@ fn closed() -> TempDir {
     directory
 }
 
-/// A store as it is while somebody has it open.
+/// Returns a copy of a store made while a handle has it open.
 fn left_open(start: Start) -> TempDir {
     let directory = scratch::directory();
     let (open, left) = (directory.path().join("open"), directory.path().join("left"));
     let store = options().create(&open).unwrap();
     begin(&store, start).unwrap();
-    // Nothing is settled while it is copied.
+    // The lock prevents a checkpoint while the store is copied.
     let gate = File::options().write(true).open(open.join("blobs.gate"));
     let gate = gate.unwrap();
     gate.lock().unwrap();
@@ -72,8 +72,8 @@ fn left_open(start: Start) -> TempDir {
     directory
 }
 
-/// Adds what a power cut may leave: the beginning of a frame of the log, a body's file that is half there, and a file
-/// that nobody put in its place.
+/// Adds what a power cut may leave: the beginning of a frame of the log, the first half of a body's
+/// file, and a temporary file that was not renamed.
 fn tear(store: &Path) {
     let log = File::options()
         .append(true)

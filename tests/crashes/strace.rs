@@ -1,8 +1,8 @@
-//! Killing, failing and recording a child at its system calls.
+//! Faults and recordings of a child's system calls, by `strace`.
 //!
-//! `strace` counts calls by name and by thread, so one name is swept at a time, and a script runs in one thread. The
-//! thread that settles works beside it, at a close for the most part: of its calls those are hit that the script has
-//! not made as many of before.
+//! `strace` counts calls by name and by thread, so one name is swept at a time, and a script runs
+//! in one thread. The maintenance worker runs concurrently, mostly at a close. A fault hits its
+//! call of a number only if the script has not made that many calls before.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,8 @@ use std::process::Command;
 
 use crate::scratch;
 
-/// The calls that are swept: those that change files, flush, open, or lock. Not all are on every processor.
+/// The calls that are swept: those that change files, flush, open, or lock. Some do not exist on
+/// every processor.
 pub const CALLS: [&str; 17] = [
     "pwrite64",
     "write",
@@ -31,10 +32,10 @@ pub const CALLS: [&str; 17] = [
     "flock",
 ];
 
-/// The calls that fail besides: a medium may be unreadable.
+/// The calls that fail in addition, because a medium may be unreadable.
 pub const READS: [&str; 4] = ["pread64", "read", "statx", "getdents64"];
 
-/// Whether children can be traced here. Where they can't, it says so, and fails where CI is true.
+/// Returns whether children can be traced here. If not, reports that, and fails if CI is true.
 pub fn is_there() -> bool {
     let arguments = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=none", "true"];
     let ran = Command::new("strace").args(arguments).output();
@@ -47,11 +48,11 @@ pub fn is_there() -> bool {
     false
 }
 
-/// What happens to one call of a child, or to it and all that come after it.
+/// A fault of one call of a child, or of that call and all later ones.
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub call: &'static str,
-    /// Which of its name, counted from 1.
+    /// The number of the call among those of its name, counted from 1.
     pub number: usize,
     pub kind: FaultKind,
 }
@@ -60,9 +61,9 @@ pub struct Fault {
 pub enum FaultKind {
     /// The process is killed before it makes the call.
     Kill,
-    /// It is not made, and answers this error.
+    /// The call is not made, and returns this error.
     Error(&'static str),
-    /// So are all that follow.
+    /// This call and all later ones are not made, and return this error.
     Errors(&'static str),
 }
 
@@ -78,8 +79,8 @@ impl std::fmt::Display for Fault {
 }
 
 impl Fault {
-    /// The command that brings it upon a child. Not with `--seccomp-bpf`, which is faster: with it strace 6.1 injects
-    /// nothing.
+    /// Returns the command that injects the fault into a child. It does without `--seccomp-bpf`,
+    /// which is faster, because strace 6.1 injects nothing with it.
     pub fn wrapper(&self) -> Vec<String> {
         let Self { call, number, kind } = self;
         let what = match kind {
@@ -104,7 +105,7 @@ impl Fault {
     }
 }
 
-/// The command that lists a child's calls in a file.
+/// Returns the command that lists a child's calls in a file.
 pub fn listing(to: &Path) -> Vec<String> {
     let calls: Vec<String> = CALLS
         .iter()
@@ -126,12 +127,13 @@ pub fn listing(to: &Path) -> Vec<String> {
     arguments.map(str::to_owned).into()
 }
 
-/// How many calls of each name the child's first thread made before it tried a step, and in all.
+/// Returns, by name, the number of calls that the child's first thread made before it tried a step,
+/// and in total.
 pub fn counts(listing: &str, step: usize) -> BTreeMap<&'static str, (usize, usize)> {
     let mark = format!("\"try {step}\\n\"");
     let mark = listing.lines().find(|line| line.contains(&mark));
     let thread = mark.and_then(|line| line.split_whitespace().next());
-    let thread = thread.expect("a step that was tried");
+    let thread = thread.expect("the step was not tried");
     let mut counts = BTreeMap::new();
     let mut is_before = true;
     for line in listing.lines() {

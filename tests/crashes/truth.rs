@@ -1,4 +1,5 @@
-//! What a store may hold after a script that went as its ledger says: learnt by running in memory what took place.
+//! The states that a ledger allows after a script, computed by running the steps that took place in
+//! memory.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,13 +10,14 @@ use crate::script::{Script, begin, options, perform};
 
 /// A history that the ledger allows.
 pub struct Possible {
-    /// Which of the steps took place.
+    /// Whether each step took place.
     pub took_place: Vec<bool>,
     pub observed: Arc<Observed>,
 }
 
-/// Each history that the ledger allows: a step that was acknowledged took place, one that failed did not, and of one
-/// whose outcome nobody was told, either. Where the last ones may be lost, those before a step that took place did too.
+/// Returns each history that the ledger allows. An acknowledged step took place, a failed one did
+/// not, and a step with an unknown outcome may have. If the latest steps may be lost, every
+/// acknowledged step before one that took place did take place too.
 pub fn possible(ledger: &Ledger) -> Vec<Possible> {
     let mut histories = vec![Vec::new()];
     for tried in &ledger.tries {
@@ -45,7 +47,7 @@ pub fn possible(ledger: &Ledger) -> Vec<Possible> {
         .collect()
 }
 
-/// Whether nothing that was acknowledged is lost before something that took place.
+/// Returns whether no acknowledged step is lost before a step that took place.
 fn is_a_beginning(took_place: &[bool], ledger: &Ledger) -> bool {
     let done = took_place
         .iter()
@@ -54,7 +56,7 @@ fn is_a_beginning(took_place: &[bool], ledger: &Ledger) -> bool {
     done.map(|(took_place, _)| !took_place).is_sorted()
 }
 
-/// What is there after those steps of a script.
+/// Returns the state after those steps of a script.
 pub fn after(script: &Script, took_place: &[bool]) -> Arc<Observed> {
     type Known = HashMap<(Script, Vec<bool>), Arc<Observed>>;
     static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
@@ -70,7 +72,7 @@ pub fn after(script: &Script, took_place: &[bool]) -> Arc<Observed> {
     begin(&store, script.start).unwrap();
     for (number, (step, took_place)) in script.steps.iter().zip(took_place).enumerate() {
         if *took_place {
-            // One that is refused would have been refused there too.
+            // A step that the store refuses here would have been refused in the child too.
             let _ = perform(*step, number, &store);
         }
     }

@@ -1,4 +1,4 @@
-//! The calls that a fake was given, its store, and who may call it.
+//! Recorded calls of a fake, its store, and its key.
 
 use promptbook::server::Fake;
 use promptbook::server::fake::{FakeError, Fault};
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{COUNT, Client, PRODUCTION, fixtures};
 
 #[test]
-fn calls_are_kept_with_their_json_and_their_status() {
+fn calls_are_recorded_with_their_json_and_their_status() {
     let fake = Fake::options().fixtures(fixtures()).start().unwrap();
     let client = Client::of(&fake);
     client.get("/healthz");
@@ -72,7 +72,7 @@ fn calls_of_a_route_are_counted_and_asserted() {
 #[should_panic(
     expected = "GET /v1/prompt-2025/count was called 1 time, expected 2 times; the calls were:\n  1. GET"
 )]
-fn a_wrong_count_fails_with_the_calls_that_there_were() {
+fn a_wrong_count_fails_with_the_recorded_calls() {
     let fake = Fake::start().unwrap();
     Client::of(&fake).get(COUNT);
     fake.assert_called("GET /v1/prompt-2025/count", 2);
@@ -80,12 +80,12 @@ fn a_wrong_count_fails_with_the_calls_that_there_were() {
 
 #[test]
 #[should_panic(expected = "is not a route of the API; the routes are:")]
-fn a_wrong_route_fails_though_it_was_not_called() {
+fn an_unknown_route_fails_even_for_a_count_of_zero() {
     Fake::start().unwrap().assert_called("GET /count", 0);
 }
 
 #[test]
-fn the_store_is_there_to_look_at_and_to_change() {
+fn the_store_can_be_read_and_changed() {
     let fake = Fake::options().fixtures(fixtures()).start().unwrap();
     let client = Client::of(&fake);
     fake.store().rename("greeting", "salute").unwrap();
@@ -122,7 +122,7 @@ fn callers_choose_between_major_and_minor_unless_bumps_are_enforced() {
 }
 
 #[test]
-fn an_address_that_others_reach_needs_a_key() {
+fn a_public_address_needs_a_key() {
     let options = Fake::options().address(([0, 0, 0, 0], 0));
     assert!(options.start().is_err());
     let fake = options.key("mine").start().unwrap();

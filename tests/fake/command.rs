@@ -1,4 +1,4 @@
-//! `promptbook fake`: what it writes, and that it never outlives the test run.
+//! The `promptbook fake` command: its output, and its end together with the test run.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Reads the line that it writes; nothing follows.
+/// Reads the line that it prints, which is the only one.
 fn announced(child: &mut Child) -> Value {
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -36,7 +36,7 @@ fn client(line: &Value) -> Client {
     Client::new(line["url"].as_str().unwrap(), line["key"].as_str().unwrap())
 }
 
-/// Waits until nobody listens there any more.
+/// Waits until no process listens at the address any more.
 #[track_caller]
 fn assert_gone(line: &Value) {
     let authority = line["url"]
@@ -48,7 +48,7 @@ fn assert_gone(line: &Value) {
     while TcpStream::connect(authority).is_ok() {
         assert!(
             started.elapsed() < Duration::from_secs(10),
-            "it is still there"
+            "the server still listens"
         );
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -62,7 +62,7 @@ fn signal(process: u32, name: &str) {
 }
 
 #[test]
-fn it_tells_where_it_is_and_ends_on_a_signal() {
+fn it_announces_its_address_and_ends_on_a_signal() {
     for name in ["TERM", "INT"] {
         let mut child = command(&["fake", "--port", "0"]).spawn().unwrap();
         let line = announced(&mut child);
@@ -74,7 +74,7 @@ fn it_tells_where_it_is_and_ends_on_a_signal() {
     }
 }
 
-/// The list of processes would show it otherwise.
+/// As an argument, the key would be visible in the list of processes.
 #[test]
 fn its_key_may_be_in_a_file() {
     let place = tempfile::tempdir().unwrap();
@@ -93,7 +93,7 @@ fn its_key_may_be_in_a_file() {
 }
 
 #[test]
-fn it_ends_with_its_standard_input_if_it_is_to() {
+fn it_ends_with_its_standard_input_if_requested() {
     let mut child = command(&["fake", "--until-stdin-closes"]).spawn().unwrap();
     let line = announced(&mut child);
     assert_eq!(client(&line).get(COUNT).status, 200);
@@ -145,7 +145,7 @@ fn its_options_are_those_of_the_library() {
 }
 
 #[test]
-fn what_is_wrong_is_told_before_it_starts() {
+fn errors_are_reported_before_it_starts() {
     for (arguments, code) in [
         (["fake", "--clock", "tomorrow"], 2),
         (["fake", "--fixtures", "/nowhere/at/all"], 3),

@@ -1,4 +1,4 @@
-//! The control surface.
+//! The control routes.
 
 use promptbook::server::Fake;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn start() -> (Fake, Client) {
 }
 
 #[test]
-fn it_is_for_those_who_have_the_key() {
+fn it_requires_the_key() {
     let (fake, _) = start();
     let stranger = Client::new(fake.url(), "another key");
     assert_eq!(fake.control_url(), format!("{}/__promptbook", fake.url()));
@@ -30,7 +30,7 @@ fn it_is_for_those_who_have_the_key() {
 }
 
 #[test]
-fn the_clock_is_read_set_and_taken_on() {
+fn the_clock_is_read_set_and_advanced() {
     let (_fake, client) = start();
     let path = "/__promptbook/clock";
     let set = client.put(path, &json!({"now": "2030-01-01T01:00:00+01:00"}));
@@ -93,7 +93,7 @@ fn faults_are_added_listed_and_cleared() {
 }
 
 #[test]
-fn calls_are_listed_asserted_and_forgotten() {
+fn calls_are_listed_asserted_and_cleared() {
     let (_fake, client) = start();
     client.create("a");
     client.create("b");
@@ -128,7 +128,7 @@ fn calls_are_listed_asserted_and_forgotten() {
 }
 
 #[test]
-fn fixtures_are_taken_from_it_and_given_to_it() {
+fn fixtures_are_exported_and_replaced() {
     let (fake, client) = start();
     let path = "/__promptbook/fixtures";
     client.create("more");
@@ -174,7 +174,7 @@ fn inputs_are_recorded() {
 }
 
 #[test]
-fn what_it_does_not_have_is_refused_in_the_same_envelope() {
+fn unknown_control_routes_are_refused_in_the_same_envelope() {
     let (_fake, client) = start();
     assert_eq!(client.get("/__promptbook/nothing").refusal().0, 404);
     assert_eq!(

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{COUNT, Client, fixtures};
 
 #[test]
-fn it_makes_a_store_and_makes_it_anew() {
+fn it_creates_a_store_and_resets_it() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("below/prompts");
     let fake = Fake::options().fixtures(fixtures()).directory(&path);
@@ -28,7 +28,7 @@ fn it_makes_a_store_and_makes_it_anew() {
 }
 
 #[test]
-fn it_never_empties_a_store_that_was_there() {
+fn it_never_empties_an_existing_store() {
     let place = tempfile::tempdir().unwrap();
     let store = Store::create(place.path()).unwrap();
     let new = NewPrompt::new("mine", r#"{"messages": []}"#).unwrap();
@@ -59,7 +59,7 @@ fn it_never_empties_a_store_that_was_there() {
     assert_eq!(status, 409);
     assert_eq!(client.get(COUNT).data(), 2);
     drop(fake);
-    // The seed is the same, and the ids are others all the same.
+    // The seed is the same, but the ids differ.
     let fake = options.start().unwrap();
     Client::of(&fake).create("more");
     assert_eq!(fake.store().prompt_count().unwrap(), 3);
@@ -74,7 +74,7 @@ fn a_store_without_prompts_gets_the_fixtures() {
 }
 
 #[test]
-fn a_directory_of_something_else_is_left_alone() {
+fn a_directory_that_is_not_a_store_is_unchanged() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("notes.txt"), "mine").unwrap();
     let started = Fake::options().directory(place.path()).start();

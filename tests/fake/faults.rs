@@ -14,7 +14,7 @@ use crate::support::{COUNT, Client, fixtures};
 const COUNT_ROUTE: &str = "GET /v1/prompt-2025/count";
 const BODY_ROUTE: &str = "GET /prompt-bodies/{promptVersionId}";
 
-/// A fake, and the two calls that go wrong: with their routes' names and their paths.
+/// Returns a fake and the two calls that fail, each with its route's name and its path.
 fn fake() -> (Fake, Client, [(&'static str, String); 2]) {
     let fake = Fake::options().fixtures(fixtures()).start().unwrap();
     let client = Client::of(&fake);
@@ -27,7 +27,7 @@ fn fake() -> (Fake, Client, [(&'static str, String); 2]) {
 }
 
 #[test]
-fn a_call_fails_as_often_as_it_is_to() {
+fn a_call_fails_the_scripted_number_of_times() {
     let (fake, client, calls) = fake();
     for (route, path) in calls {
         let fault = Fault::fail(503, "Try \"again\"").on(route).times(2);
@@ -42,7 +42,7 @@ fn a_call_fails_as_often_as_it_is_to() {
 }
 
 #[test]
-fn a_call_is_answered_later() {
+fn a_call_is_delayed() {
     let (fake, client, calls) = fake();
     for (route, path) in calls {
         let delay = Duration::from_millis(150);
@@ -89,13 +89,13 @@ fn a_large_body_is_cut_short_too() {
     let path = client.body_path(created["id"].as_str().unwrap());
     fake.fault(Fault::cut()).unwrap();
     assert!(client.get(&path).body.len() <= 2_000_010);
-    // What was to be done was done: a refusal is cut as any answer is.
+    // The request was executed: a refusal is cut off like any other answer.
     fake.fault(Fault::cut()).unwrap();
     assert_eq!(client.get("/v1/prompt-2025/id/nobody").status, 500);
 }
 
 #[test]
-fn a_call_is_never_answered_and_holds_nothing_up() {
+fn a_call_without_an_answer_delays_no_other() {
     let (fake, client, calls) = fake();
     for (route, path) in calls {
         fake.fault(Fault::timeout().on(route)).unwrap();
@@ -112,7 +112,7 @@ fn a_call_is_never_answered_and_holds_nothing_up() {
     assert_eq!(stream.read(&mut [0]).unwrap(), 0, "so does the end");
 }
 
-/// A call that waits for its answer in vain.
+/// Makes a call that gets no answer.
 fn hung(fake: &Fake, path: &str) -> TcpStream {
     let authority = fake.url().strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(authority).unwrap();
@@ -130,7 +130,7 @@ fn hung(fake: &Fake, path: &str) -> TcpStream {
 }
 
 #[test]
-fn without_a_route_it_is_any_but_those_of_the_fake_itself() {
+fn a_fault_without_a_route_applies_to_all_but_the_control_routes() {
     let (fake, client, [_, (_, body)]) = fake();
     fake.fault(Fault::fail(500, "No").always()).unwrap();
     for path in [COUNT, &body, "/nowhere"] {
@@ -143,7 +143,7 @@ fn without_a_route_it_is_any_but_those_of_the_fake_itself() {
 }
 
 #[test]
-fn what_fails_changes_nothing_and_what_is_cut_does() {
+fn failing_calls_change_nothing_but_cut_ones_do() {
     let fake = Fake::start().unwrap();
     let client = Client::of(&fake);
     let new = json!({"name": "a", "tags": [], "promptBody": {}});

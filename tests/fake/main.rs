@@ -1,9 +1,9 @@
-//! The fake, used as its users use it: over HTTP, and as a command.
+//! Tests of the fake as its users see it: over HTTP, and as a command.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "in a test they say what failed"
+    reason = "a test panics to report what failed"
 )]
 
 mod calls;

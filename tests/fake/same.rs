@@ -1,4 +1,4 @@
-//! The same script gets the same answers; and the clock is the test's.
+//! Reproducibility: the same script gets the same answers, and the test sets the clock.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::support::{COUNT, Client, PRODUCTION, fixtures};
 
-/// Calls of all kinds, right and wrong, and all that was answered but the time of day and the port.
+/// Makes valid and invalid calls of all kinds, and returns the answers without the time of day and
+/// the port.
 fn script(fake: &Fake) -> String {
     let client = Client::of(fake);
     let mut told = Vec::new();
@@ -53,7 +54,7 @@ fn script(fake: &Fake) -> String {
     told.push(client.get(&path).undated());
     told.push(client.get(COUNT).undated());
     let told = told.join("\n").replace(fake.url(), "");
-    // The port is in the bytes that a tag is of.
+    // An entity tag covers the port, because the hashed bytes contain it.
     let lines = told.lines().filter(|line| !line.starts_with("etag: "));
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -76,7 +77,11 @@ fn the_same_script_gets_the_same_bytes_in_each_run_and_after_each_reset() {
     let fake = options().directory(place.path()).start().unwrap();
     assert_eq!(script(&fake), first, "in a directory");
     fake.reset().unwrap();
-    assert_eq!(script(&fake), first, "in a directory that was made anew");
+    assert_eq!(
+        script(&fake),
+        first,
+        "in a directory that was created again"
+    );
 }
 
 #[test]
@@ -92,7 +97,7 @@ fn another_seed_gives_other_ids_and_other_signatures() {
 }
 
 #[test]
-fn what_is_made_has_the_same_ids_whatever_the_fixtures_are() {
+fn new_items_have_the_same_ids_with_any_fixtures() {
     let bare = Fake::start().unwrap();
     let full = options().start().unwrap();
     let prompt = |fake| Client::of(fake).create("a").0;
@@ -100,7 +105,7 @@ fn what_is_made_has_the_same_ids_whatever_the_fixtures_are() {
 }
 
 #[test]
-fn moments_differ_and_are_those_of_the_clock() {
+fn times_differ_and_come_from_the_clock() {
     let at = "2031-05-05T05:05:05Z".parse().unwrap();
     let fake = Fake::options().clock(FakeClock::At(at)).start().unwrap();
     let client = Client::of(&fake);
@@ -127,7 +132,7 @@ fn a_url_expires_by_the_fakes_clock() {
 }
 
 #[test]
-fn the_systems_clock_can_be_had() {
+fn the_system_clock_can_be_used() {
     let before = Utc::now();
     let fake = Fake::options().clock(FakeClock::Real).start().unwrap();
     assert!(before <= fake.now() && fake.now() <= Utc::now());

@@ -13,7 +13,7 @@ pub(crate) struct Client {
     key: String,
 }
 
-/// An answer, as it came.
+/// An answer as it was received.
 #[derive(Debug)]
 pub(crate) struct Raw {
     pub(crate) status: u16,
@@ -27,14 +27,14 @@ impl Raw {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The `data` of an answer that is no error.
+    /// Returns the `data` of a successful answer.
     #[track_caller]
     pub(crate) fn data(&self) -> Value {
         assert!(self.status < 300, "{self:?}");
         self.json()["data"].clone()
     }
 
-    /// The status and the text of an answer that is an error.
+    /// Returns the status and the text of an error.
     #[track_caller]
     pub(crate) fn refusal(&self) -> (u16, String) {
         let json = self.json();
@@ -42,14 +42,14 @@ impl Raw {
         (self.status, json["error"].as_str().unwrap().to_owned())
     }
 
-    /// What its header says.
+    /// Returns the value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         let mut values = lines.filter(|(found, _)| found.eq_ignore_ascii_case(name));
         values.next().map(|(_, value)| value)
     }
 
-    /// All of it, but what tells the time of day.
+    /// Returns the whole answer, without the `Date` header.
     pub(crate) fn undated(&self) -> String {
         let head = self.head.lines().filter(|line| !line.starts_with("date: "));
         format!("{}\n\n{}", head.collect::<Vec<_>>().join("\n"), self.body)
@@ -84,7 +84,8 @@ impl Client {
         self.send("DELETE", path, None).unwrap()
     }
 
-    /// Sends a request, and reads to the end of the connection: what is no answer is an error.
+    /// Sends a request, and reads to the end of the connection. Bytes that are not an answer give
+    /// an error.
     pub(crate) fn send(&self, method: &str, path: &str, json: Option<&Value>) -> io::Result<Raw> {
         let body = json.map(Value::to_string).unwrap_or_default();
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.authority);
@@ -111,13 +112,13 @@ impl Client {
         })
     }
 
-    /// The path of a URL of the fake, its query included.
+    /// Returns the path and query of a URL of the fake.
     pub(crate) fn path<'a>(&self, url: &'a str) -> &'a str {
         let rest = url.strip_prefix("http://").unwrap();
         rest.strip_prefix(&*self.authority).unwrap()
     }
 
-    /// Makes a prompt, and answers its id and its version's.
+    /// Creates a prompt, and returns its id and the id of its version.
     pub(crate) fn create(&self, name: &str) -> (String, String) {
         let new =
             json!({"name": name, "tags": [], "promptBody": {"model": "gpt-4o", "messages": []}});
@@ -126,7 +127,7 @@ impl Client {
         (text("id"), text("versionId"))
     }
 
-    /// The path of the URL of a prompt's body in production.
+    /// Returns the path of the URL of a prompt's body in production.
     pub(crate) fn body_path(&self, prompt: &str) -> String {
         let version = self.post(PRODUCTION, &json!({"promptId": prompt})).data();
         self.path(version["s3_url"].as_str().unwrap()).to_owned()
@@ -137,7 +138,7 @@ pub(crate) const PRODUCTION: &str = "/v1/prompt-2025/query/production-version";
 
 pub(crate) const COUNT: &str = "/v1/prompt-2025/count";
 
-/// One prompt of two versions, one without an id.
+/// Returns a prompt with two versions and an id, and one without an id.
 pub(crate) fn fixtures() -> Fixtures {
     let text = json!({"prompts": [{
         "id": "abc123", "name": "greeting", "tags": ["friendly"],

@@ -1,6 +1,6 @@
-//! Bodies: kept byte for byte, whatever they are, and everything that is asked of them is answered.
+//! Fuzz target for bodies: every body is stored byte for byte, and every call on it returns.
 //!
-//! The input is up to four bodies, the versions of one prompt, with a zero byte between them.
+//! The input is up to four bodies, the versions of one prompt, separated by a zero byte.
 
 use std::io::Cursor;
 
@@ -28,7 +28,11 @@ fn accepted(text: &[u8]) -> Option<Body> {
     let body = Body::try_from(text).ok()?;
     assert_eq!(body.as_bytes(), text);
     let written = Body::try_from(body.json()).unwrap();
-    assert_eq!(written.json(), body.json(), "JSON that is written and read");
+    assert_eq!(
+        written.json(),
+        body.json(),
+        "JSON differs after it is written and read"
+    );
     Some(body)
 }
 
@@ -50,7 +54,7 @@ fn are_kept(first: &Body, later: &[Body]) {
         store.blame(version.id).unwrap();
         store.breakages(versions[0].id, version.id).unwrap();
     }
-    // A word of the text, as a person would ask for it.
+    // Searches for words of the text, as a user would.
     for word in first.text().split_whitespace().take(3) {
         match store.search(word, 9) {
             Ok(_) | Err(Error::InvalidArgument(_)) => {}
@@ -64,7 +68,7 @@ fn are_kept(first: &Body, later: &[Body]) {
     is_carried(&store);
 }
 
-/// A bundle of it makes the same store.
+/// Checks that a bundle of the store makes the same store.
 fn is_carried(store: &Store) {
     let mut bundle = Vec::new();
     let summary = store.export_bundle(&mut bundle).unwrap();

@@ -1,7 +1,9 @@
-//! Bundles: whatever history one tells, under hashes that are right, a store takes it as a sound one, or stays as it was.
+//! Fuzz target for bundles: whatever history a bundle contains, with the right hashes, a store
+//! either imports it and is sound, or is unchanged.
 //!
-//! The input is a line for each operation, a line `%`, and the bodies, with a zero byte between them. One that begins with
-//! a line `+` is brought into a store that has a history; others into an empty one.
+//! The input has a line for each operation, a line `%`, and the bodies, separated by a zero byte.
+//! An input that begins with a line `+` is imported into a store that has a history, any other into
+//! an empty store.
 
 use std::io::Cursor;
 
@@ -43,7 +45,8 @@ fn options() -> StoreOptions {
         .clock(|| DateTime::<Utc>::UNIX_EPOCH)
 }
 
-/// The same each time, and it shares the first prompt with bundles that were made of it.
+/// Returns a store that is the same each time, and that shares its first prompt with bundles
+/// exported from it.
 pub fn with_a_history() -> Store {
     let store = options().in_memory().unwrap();
     let body = |text| json!({"model": "m", "messages": [{"role": "user", "content": text}]});
@@ -65,7 +68,7 @@ fn is_sound(store: &Store) {
     assert!(report.is_clean(), "{:?}", report.violations);
 }
 
-/// The input as a bundle: with the chain of ids, the addresses and the seal that it would have.
+/// Returns the input as a bundle with a valid chain of ids, valid addresses and a valid checksum.
 fn forged(data: &[u8]) -> Vec<u8> {
     let cut = data.windows(3).position(|bytes| bytes == b"\n%\n");
     let (operations, bodies) = match cut {

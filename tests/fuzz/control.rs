@@ -1,8 +1,9 @@
-//! A control: something that does not hold, far inside. A fuzzer that does not find it finds nothing.
+//! Control target: a failure deep inside. A fuzzer that does not find it proves nothing.
 
 use promptbook::{Selector, VersionSpec};
 
-/// Fails for a selector such as `a@>=7.3`, which no dice throw soon: the way there is through what the parser tells apart.
+/// Fails for a selector such as `a@>=7.3`, which random bytes hardly ever form: only the branches
+/// of the parser lead there.
 pub fn holds(data: &[u8]) {
     let spec = std::str::from_utf8(data)
         .ok()

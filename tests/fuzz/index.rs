@@ -1,7 +1,9 @@
-//! A damaged index file: opening, reading or `verify` reports it, or everything is answered right.
+//! Fuzz target for a damaged index file: either opening, reading or `verify` reports the damage, or
+//! every answer is right.
 //!
-//! The input is up to eight damages of eight bytes each: three for the place, one for the kind, four for the value. The
-//! kinds: a byte is another; four bytes are these; a page becomes another of the file; the file ends here.
+//! The input is up to eight damages of eight bytes each: three for the place, one for the kind,
+//! four for the value. The kinds are: one byte is replaced, four bytes are replaced, a page is
+//! replaced by another page of the file, or the file is truncated.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +19,7 @@ use serde_json::json;
 
 const PAGE: usize = 4096;
 
-/// A closed store: its files, and all that it tells.
+/// A closed store: its files, and everything that can be read from it.
 struct Sound {
     index: Vec<u8>,
     others: Vec<(PathBuf, Vec<u8>)>,
@@ -50,7 +52,8 @@ fn options() -> StoreOptions {
         .clock(move || clock().unwrap_or_default())
 }
 
-/// So much that old operations are gathered in chunks, bodies packed, and search told of them.
+/// Fills the store until old operations are archived, bodies are packed, and the search index has
+/// entries.
 fn fill(store: &Store) {
     let body = |name: &str, turn: usize| {
         let text = format!("Greet {{{{hc:{name}:string}}}} the {turn}. time, and warmly");
@@ -90,7 +93,7 @@ fn gather(root: &Path, within: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
     }
 }
 
-/// All that is read of a store.
+/// Returns everything that can be read from a store.
 fn told(store: &View) -> promptbook::Result<String> {
     use std::fmt::Write;
     let mut told = String::new();
@@ -98,7 +101,11 @@ fn told(store: &View) -> promptbook::Result<String> {
         let _ = writeln!(told, "{prompt:?}");
         for version in store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX)? {
             let resolved = store.resolve(version.id)?;
-            assert_eq!(resolved.body.id(), resolved.version.blob, "another body");
+            assert_eq!(
+                resolved.body.id(),
+                resolved.version.blob,
+                "the body differs from the version's"
+            );
             let _ = writeln!(told, "{version:?} {}", resolved.body.text());
         }
         let _ = writeln!(told, "{:?}", store.environments(prompt.id)?);
@@ -132,9 +139,9 @@ pub fn holds(data: &[u8]) {
     if let (Ok(found), Ok(report)) = (found, report)
         && report.is_clean()
     {
-        assert_eq!(found, SOUND.told, "nobody reports it");
+        assert_eq!(found, SOUND.told, "the damage is not reported");
     }
-    // Writing on may be refused, but ends.
+    // Further calls may be refused, but must return.
     let _ = store.search("warmly", 9);
     let _ = store.create_prompt(NewPrompt::new("more", json!({"model": "m"})).unwrap());
     let _ = store.commit(NewVersion::new("one", json!({"model": "n"})).unwrap());
@@ -154,7 +161,7 @@ fn do_damage(index: &mut Vec<u8>, damage: &[u8]) {
     if pages == 0 {
         return;
     }
-    // An end that is no whole page has no part in what follows a cut.
+    // An incomplete last page is ignored after a truncation.
     let at = at % (pages * PAGE);
     match kind % 8 {
         0..=3 => index[at] = value[0],

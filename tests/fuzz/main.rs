@@ -1,16 +1,18 @@
-//! Fuzzing: whatever bytes come, what must hold holds.
+//! Fuzz tests: invariants that hold for all inputs.
 //!
-//! Each file beside this one is a target: what its input means, and what must hold. `libfuzzer` has programs that look for
-//! inputs which reach further (`cargo install cargo-fuzz`; see its `Cargo.toml`), and `seeds` what they begin with: a folder
-//! for each target, with what was found among it. Here each seed is held once, by any compiler.
+//! Each other file of this directory is a target. It describes the form of its input and the
+//! invariant. `libfuzzer` contains programs that search for inputs which reach further (`cargo
+//! install cargo-fuzz`; see its `Cargo.toml`). `seeds` contains a directory of initial inputs for
+//! each target, including inputs that once failed. These tests run each target once on each of its
+//! seeds, with any compiler.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "in a test they say what failed"
+    reason = "a test panics to report what failed"
 )]
-#![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(unreachable_pub, reason = "no other crate uses a test binary")]
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -24,7 +26,7 @@ mod requests;
 mod selectors;
 mod templates;
 
-/// Holds each seed of a target.
+/// Runs a target on each of its seeds.
 fn replay(target: &str, holds: fn(&[u8])) {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fuzz/seeds")
@@ -73,7 +75,7 @@ fn templates() {
     replay("templates", templates::holds);
 }
 
-/// The control is one that does not hold, and nothing that the fuzzer begins with tells so.
+/// The control fails, but not for any of the fuzzer's initial inputs.
 #[test]
 fn control() {
     replay("control", control::holds);

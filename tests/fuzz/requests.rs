@@ -1,7 +1,9 @@
-//! Requests: whatever is asked is answered, in JSON, and never with an error of the server's own.
+//! Fuzz target for requests: every request is answered, in JSON, and never with an internal server
+//! error.
 //!
-//! The input is up to six requests to a fake with one prompt, with a line `%` between them. The first line of each is the
-//! method and the target; then come headers, an empty line and the body. What connections need is added.
+//! The input is up to six requests to a fake with one prompt, separated by a line `%`. The first
+//! line of each is the method and the target; then come headers, an empty line and the body. The
+//! headers that connections need are added.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -19,12 +21,12 @@ static FAKE: LazyLock<Mutex<(Fake, Fixtures)>> = LazyLock::new(|| {
 });
 
 pub fn holds(data: &[u8]) {
-    // After an input that failed it goes on as well.
+    // The lock may be poisoned by an earlier input that failed.
     let served = FAKE.lock().unwrap_or_else(PoisonError::into_inner);
     let (fake, fixtures) = &*served;
     let text = String::from_utf8_lossy(data);
     for request in text.split("\n%\n").take(6) {
-        // Faults are errors that were asked for.
+        // Scripted faults are intended errors.
         if !request.contains("/__promptbook/faults") {
             is_answered(fake, request);
         }
@@ -50,7 +52,7 @@ fn is_answered(fake: &Fake, request: &str) {
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
-    // A server may close before it has read a request that it refuses.
+    // A server may close the connection before it has read a request that it refuses.
     let _ = stream.write_all(sent.as_bytes());
     let mut answer = Vec::new();
     let ended = stream.read_to_end(&mut answer);

@@ -1,4 +1,5 @@
-//! Names, ids and selectors: what is accepted is written so that it means the same when it is read again.
+//! Fuzz target for names, ids and selectors: the text form of each accepted value parses to the
+//! same value.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -39,7 +40,7 @@ fn means_the_same<T: FromStr<Err = InvalidArgument> + Display + Debug + PartialE
     }
 }
 
-/// A store answers with a version, or says why not.
+/// Checks that a store answers with a version, or with an error that says why not.
 fn is_answered(spec: &VersionSpec) {
     let store = Store::in_memory().unwrap();
     let new = NewPrompt::new("greeting", json!({"model": "m"})).unwrap();
@@ -50,7 +51,7 @@ fn is_answered(spec: &VersionSpec) {
     }
 }
 
-/// A prompt of any name is found by it, and by the selector of its environment.
+/// Checks that a prompt of any name is found by its name, and by the selector of its environment.
 fn is_found(name: PromptName) {
     let store = Store::in_memory().unwrap();
     let new = NewPrompt::new(name.clone(), json!({"model": "m"})).unwrap();

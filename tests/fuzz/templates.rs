@@ -1,7 +1,8 @@
-//! Templates: whatever the texts, inputs and partials are, filling ends, and its two ways of doing the same agree.
+//! Fuzz target for templates: rendering ends for any texts, inputs and partials, and its two ways
+//! agree.
 //!
-//! The input is a body, its inputs, and the bodies of up to three partials, `part01` to `part03` in production, all JSON
-//! with a zero byte between them. What is no JSON is an empty object.
+//! The input is a body, its inputs, and the bodies of up to three partials, `part01` to `part03` in
+//! production, all JSON, separated by a zero byte. A part that is not JSON becomes an empty object.
 
 use std::sync::Arc;
 
@@ -52,7 +53,8 @@ pub fn holds(data: &[u8]) {
     assert_eq!(breakages(&contract, &contract), []);
 }
 
-/// The result, unless it went over the limit: a body that is filled in two steps may grow further.
+/// Returns the result, or `None` if it exceeds the size limit: a body that is rendered in two steps
+/// may grow further.
 fn unless_too_large(result: Result<Json, Vec<Problem>>) -> Option<Option<Json>> {
     match result {
         Ok(filled) => Some(Some(filled)),

@@ -1,4 +1,4 @@
-//! Backups: whole at every moment, of one moment, and enough to make the store anew.
+//! Backups: consistent and complete at any time, and sufficient to restore the store.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,8 @@ use promptbook::{
 
 use crate::support::{Done, Place, body, commit, copy, create, is_sound};
 
-/// A store with a body of each kind: packed, a file, and in the journal.
+/// Returns a store with bodies in each kind of storage: in a pack, in a loose file, and in the
+/// journal.
 fn filled() -> (Place, Store) {
     let place = Place::new();
     let store = place.create();
@@ -39,7 +40,7 @@ fn head(store: &Store) -> OperationId {
     last[0].id
 }
 
-/// All that is read of a store: its operations, and each version's body.
+/// Returns everything that can be read from a store: its operations, and the body of each version.
 fn all(store: &Store) -> Vec<String> {
     let mut found = Vec::new();
     for operation in store.operations(&Default::default(), None, 9999).unwrap() {
@@ -60,14 +61,14 @@ fn sound(report: &VerifyReport) {
 }
 
 #[test]
-fn a_backup_is_a_store_and_brought_up_to_date() {
+fn a_backup_opens_as_a_store_and_is_updated_incrementally() {
     let (_place, store) = filled();
     let backup = Place::new();
     let made = store.backup(backup.path(), |_| ()).unwrap();
     sound(&made.report);
     let first = made.copied;
-    // The one in the journal may have been settled by now.
-    assert!((2..=3).contains(&first), "a pack, and a body");
+    // The body in the journal may have been checkpointed by now.
+    assert!((2..=3).contains(&first), "expected a pack and a loose body");
     assert_eq!(made.kept, 0);
     assert_eq!(made.report.head, Some(head(&store)));
     let opened = backup.open_read_only().unwrap();
@@ -83,9 +84,10 @@ fn a_backup_is_a_store_and_brought_up_to_date() {
     assert_eq!(all(&backup.open()), all(&store));
 }
 
-/// Whatever others do meanwhile, it is of one moment, and has all that was acknowledged before it was begun.
+/// A backup is a consistent snapshot that contains everything acknowledged before it began,
+/// whatever other handles do at the same time.
 #[test]
-fn others_write_settle_and_repack_meanwhile() {
+fn a_backup_is_consistent_beside_writes_checkpoints_and_repacks() {
     let (place, store) = filled();
     let backup = Place::new();
     let done = AtomicBool::new(false);
@@ -128,9 +130,9 @@ fn others_write_settle_and_repack_meanwhile() {
     is_sound(&store);
 }
 
-/// What a power cut left of an earlier one is not trusted.
+/// Files that a power cut left from an earlier backup are not trusted.
 #[test]
-fn an_interrupted_backup_goes_on() {
+fn an_interrupted_backup_is_completed() {
     let (_place, store) = filled();
     let backup = Place::new();
     store.backup(backup.path(), |_| ()).unwrap();
@@ -148,7 +150,7 @@ fn an_interrupted_backup_goes_on() {
     assert_eq!(all(&backup.open()), all(&store));
 }
 
-/// The files of bodies and packs.
+/// Returns the files of loose bodies and packs.
 fn files(place: &Place) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
     for folder in fs::read_dir(place.path().join("blobs")).unwrap() {
@@ -160,7 +162,7 @@ fn files(place: &Place) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn what_else_is_there_is_left_alone() {
+fn a_backup_does_not_overwrite_other_stores_or_files() {
     let (place, store) = filled();
     let other = Place::new();
     create(&other.create(), "other");
@@ -171,7 +173,7 @@ fn what_else_is_there_is_left_alone() {
     );
     assert_eq!(other.open().prompt_count().unwrap(), 1);
 
-    // A backup that somebody went on with.
+    // A backup that was opened as a store and changed.
     let backup = Place::new();
     store.backup(backup.path(), |_| ()).unwrap();
     commit(&backup.open(), "file", "in the backup");
@@ -193,14 +195,14 @@ fn what_else_is_there_is_left_alone() {
     assert!(matches!(refused, Error::Storage(_)), "{refused}");
 }
 
-/// Readers of an earlier backup keep it from being replaced, and nothing is lost.
+/// An open reader of an earlier backup prevents its replacement, and nothing is lost.
 #[test]
-fn a_backup_that_is_in_use_stays() {
+fn a_backup_with_an_open_reader_is_not_replaced() {
     let (_place, store) = filled();
     let backup = Place::new();
     store.backup(backup.path(), |_| ()).unwrap();
     let before = head(&store);
-    // A log that has what the file has not.
+    // Gives the backup a log with pages that its index file does not contain.
     let connection = rusqlite::Connection::open(backup.index()).unwrap();
     connection
         .execute_batch("PRAGMA user_version = 1; BEGIN; SELECT count(*) FROM version")
@@ -215,9 +217,10 @@ fn a_backup_that_is_in_use_stays() {
     assert_eq!(all(&backup.open()), all(&store));
 }
 
-/// What a backup has copied has no row before its index is replaced, as what a killed process left has none.
+/// The bodies that a backup has copied have no rows until the index is replaced, like the bodies
+/// that a killed process leaves behind.
 #[test]
-fn a_collection_of_the_backup_leaves_what_is_copied_meanwhile() {
+fn garbage_collection_of_a_backup_leaves_bodies_being_copied() {
     let (_place, store) = filled();
     let backup = Place::new();
     sound(&store.backup(backup.path(), |_| ()).unwrap().report);
@@ -226,7 +229,7 @@ fn a_collection_of_the_backup_leaves_what_is_copied_meanwhile() {
     store.checkpoint(|_| ()).unwrap();
     let made = thread::scope(|scope| {
         let mut collection = None;
-        // It is told of each pack, when all files are copied.
+        // The callback runs for each pack, after all loose files are copied.
         store.backup(backup.path(), |_| {
             let collection = collection.get_or_insert_with(|| {
                 scope.spawn(|| backup.open().collect_garbage(Duration::ZERO))
@@ -242,7 +245,7 @@ fn a_collection_of_the_backup_leaves_what_is_copied_meanwhile() {
             sound(&made.report);
             all(&store)
         }
-        // The collection has it open.
+        // The garbage collection has the backup open.
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
             earlier
@@ -257,7 +260,7 @@ fn a_collection_of_the_backup_leaves_what_is_copied_meanwhile() {
 }
 
 #[test]
-fn a_store_is_made_of_a_backup() {
+fn a_store_is_restored_from_a_backup() {
     let (place, store) = filled();
     let backup = Place::new();
     store.backup(backup.path(), |_| ()).unwrap();
@@ -278,9 +281,10 @@ fn a_store_is_made_of_a_backup() {
     assert!(matches!(nothing, Err(Error::NotAStore { .. })));
 }
 
-/// It is copied as far as it can be read, and what an earlier backup has is not given up for it.
+/// A backup copies everything that can be read, and does not discard good bodies of an earlier
+/// backup.
 #[test]
-fn a_damaged_store_is_copied_as_far_as_it_goes() {
+fn a_backup_copies_the_readable_part_of_a_damaged_store() {
     let (place, store) = filled();
     let (earlier, later) = (Place::new(), Place::new());
     store.backup(earlier.path(), |_| ()).unwrap();
@@ -300,9 +304,10 @@ fn a_damaged_store_is_copied_as_far_as_it_goes() {
     sound(&store.backup(earlier.path(), |_| ()).unwrap().report);
 }
 
-/// An id that was written down says whether the history that it ends is still the beginning of this one.
+/// A pinned operation id shows whether the history up to that operation is still the beginning of
+/// this history.
 #[test]
-fn a_pin_tells_that_history_was_rewritten() {
+fn a_pin_detects_rewritten_history() {
     let (place, store) = filled();
     let early = head(&store);
     let rewritten = Place::new();
@@ -321,7 +326,7 @@ fn a_pin_tells_that_history_was_rewritten() {
     sound(&other.verify(|_| ()).unwrap());
 }
 
-/// Damages a body of each kind: all of a pack, a file, and one in the journal.
+/// Damages a body in each kind of storage: most of a pack, a loose file, and a row of the journal.
 fn damage(place: &Place, store: Store) {
     drop(store);
     for file in files(place) {
@@ -337,7 +342,7 @@ fn damage(place: &Place, store: Store) {
 }
 
 #[test]
-fn damaged_bodies_are_taken_back_from_a_backup() {
+fn damaged_bodies_are_repaired_from_a_backup() {
     let (place, store) = filled();
     let backup = Place::new();
     store.backup(backup.path(), |_| ()).unwrap();
@@ -346,7 +351,7 @@ fn damaged_bodies_are_taken_back_from_a_backup() {
     let store = place.open();
     assert!(!store.verify(|_| ()).unwrap().is_clean());
 
-    // Without one, and with one that has other bodies, nothing gets better or worse.
+    // Without a source, or with a source that contains other bodies, a repair changes nothing.
     let other = Place::new();
     create(&other.create(), "other");
     let left = store.verify(|_| ()).unwrap().violations;
@@ -367,9 +372,10 @@ fn damaged_bodies_are_taken_back_from_a_backup() {
     assert_eq!(all(&place.open()), before);
 }
 
-/// A pack of the same bodies has the same bytes, and name: the file that was damaged is not looked into any more.
+/// A new pack of the same bodies has the same bytes and the same name. An open handle reads the new
+/// file, not the damaged one.
 #[test]
-fn a_pack_that_is_made_anew_under_its_name_is_read() {
+fn a_pack_rewritten_under_the_same_name_is_read() {
     let place = Place::new();
     let store = place.create();
     let import = |batch: &mut promptbook::Batch<'_>| {
@@ -393,14 +399,17 @@ fn a_pack_that_is_made_anew_under_its_name_is_read() {
     assert!(!store.verify(|_| ()).unwrap().is_clean());
     assert!(!reader.verify(|_| ()).unwrap().is_clean());
     sound(&store.repair(&[], |_| ()).unwrap().report);
-    assert!(fs::read(&pack).unwrap() == sound_pack, "not the same name");
+    assert!(
+        fs::read(&pack).unwrap() == sound_pack,
+        "the new pack has another name or content"
+    );
     sound(&reader.verify(|_| ()).unwrap());
     assert_eq!(all(&reader), before);
 }
 
-/// What a pack has is found without its index, where that is damaged or cut off.
+/// The records of a pack are found without its index if the index is damaged or cut off.
 #[test]
-fn a_pack_whose_index_is_damaged_is_made_anew() {
+fn a_pack_with_a_damaged_index_is_rebuilt() {
     let (place, store) = filled();
     let before = all(&store);
     store.checkpoint(|_| ()).unwrap();
@@ -446,7 +455,7 @@ fn a_pack_whose_index_is_damaged_is_made_anew() {
         assert!(!file.exists() || fs::read(&file).unwrap() == sound_pack);
     }
 
-    // What can't be found so is no reason to give up where it may be.
+    // A pack is not deleted while it may still contain bodies that this scan cannot find.
     let damaged = Place::new();
     copy(place.path(), damaged.path());
     let file = damaged
@@ -472,7 +481,7 @@ fn a_pack_whose_index_is_damaged_is_made_anew() {
 }
 
 #[test]
-fn files_that_are_gone_are_taken_back() {
+fn missing_files_are_repaired_from_a_backup() {
     let (place, store) = filled();
     store.checkpoint(|_| ()).unwrap();
     let backup = Place::new();

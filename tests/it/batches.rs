@@ -1,4 +1,4 @@
-//! Several changes are all or none, whatever goes wrong between them.
+//! Batches: several changes that all take place or none does, whatever fails in between.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use promptbook::{
 
 use crate::support::{Place, body, commit, create, is_sound};
 
-/// What a store holds, to see that nothing changed.
+/// Returns everything that a store contains, to compare it before and after.
 fn state(store: &Store) -> String {
     let operations = store
         .operations(&Default::default(), None, usize::MAX)
@@ -32,7 +32,7 @@ fn state(store: &Store) -> String {
     )
 }
 
-/// Some of everything that a batch can do.
+/// Makes one change of each kind that a batch supports.
 fn work(batch: &mut Batch<'_>) -> promptbook::Result<()> {
     let made = batch.create_prompt(NewPrompt::new("made", body("made"))?)?;
     batch.commit(NewVersion::new(made.prompt.id, body("more"))?)?;
@@ -48,7 +48,7 @@ fn work(batch: &mut Batch<'_>) -> promptbook::Result<()> {
 }
 
 #[test]
-fn an_error_takes_everything_back() {
+fn an_error_rolls_a_batch_back() {
     let place = Place::new();
     for store in [Store::in_memory().unwrap(), place.create()] {
         create(&store, "there");
@@ -61,7 +61,7 @@ fn an_error_takes_everything_back() {
             matches!(failed, Err(Error::PromptNotFound { .. })),
             "{failed:?}"
         );
-        assert_eq!(state(&store), before, "something of a failed batch stayed");
+        assert_eq!(state(&store), before, "a failed batch left changes");
         store.batch(work).unwrap();
         assert_ne!(state(&store), before);
         is_sound(&store);
@@ -69,7 +69,7 @@ fn an_error_takes_everything_back() {
 }
 
 #[test]
-fn a_panic_takes_everything_back() {
+fn a_panic_rolls_a_batch_back() {
     let place = Place::new();
     for store in [Store::in_memory().unwrap(), place.create()] {
         create(&store, "there");
@@ -81,19 +81,15 @@ fn a_panic_takes_everything_back() {
             })
         }));
         assert!(panicked.is_err());
-        assert_eq!(
-            state(&store),
-            before,
-            "something of a batch that panicked stayed"
-        );
+        assert_eq!(state(&store), before, "a batch that panicked left changes");
         store.batch(work).unwrap();
         is_sound(&store);
     }
 }
 
-/// A refusal changes nothing, so a batch may go on behind it.
+/// A refused change changes nothing, so a batch may continue after it.
 #[test]
-fn a_batch_goes_on_behind_a_refusal() {
+fn a_batch_continues_after_a_refusal() {
     let store = Store::in_memory().unwrap();
     create(&store, "there");
     let result = store.batch(|batch| {
@@ -106,8 +102,8 @@ fn a_batch_goes_on_behind_a_refusal() {
     is_sound(&store);
 }
 
-/// A failure of the index may have left half an operation, or have rolled back all that was before it: a batch that
-/// goes on all the same commits nothing.
+/// A failure of the index may leave half an operation, or may have rolled back everything before
+/// it. A batch that continues after such a failure commits nothing.
 #[test]
 fn a_batch_that_hides_a_failure_of_the_index_commits_nothing() {
     for how in ["ABORT", "FAIL", "ROLLBACK"] {
@@ -127,7 +123,7 @@ fn a_batch_that_hides_a_failure_of_the_index_commits_nothing() {
                 matches!(failed, Err(Error::Storage(_))),
                 "{how}: {failed:?}"
             );
-            // Its error is forgotten.
+            // The closure ignores the errors of these calls.
             let _ = batch.create_prompt(NewPrompt::new("behind", body("behind"))?);
             let _ = batch.move_environments(&[EnvironmentUpdate::set("there", "staging", "1.0")?]);
             Ok(())
@@ -147,7 +143,7 @@ fn a_batch_that_hides_a_failure_of_the_index_commits_nothing() {
     }
 }
 
-/// Several moves are one operation, and the first that can't be made takes all back.
+/// Several moves are one operation, and the first one that fails rolls all of them back.
 #[test]
 fn moves_are_all_or_none() {
     let place = Place::new();
@@ -185,7 +181,10 @@ fn moves_are_all_or_none() {
         let same = store.move_environments(&moves(Expected::Absent)).unwrap();
         assert!(same.iter().all(|moved| moved.before == moved.after));
         let operations = store.operations(&Default::default(), None, 1).unwrap();
-        assert_eq!(operations[0], last, "what moves nothing is no operation");
+        assert_eq!(
+            operations[0], last,
+            "a move without effect recorded an operation"
+        );
         is_sound(&store);
     }
 }
@@ -216,7 +215,7 @@ fn a_refused_commit_leaves_nothing() {
     assert_eq!(forced.number.to_string(), "1.1");
 }
 
-/// Does something that may hang, and fails if it does.
+/// Runs a closure that may hang, and fails if it does.
 fn in_time(work: impl FnOnce() + Send + 'static) {
     let (done, waits) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -224,12 +223,12 @@ fn in_time(work: impl FnOnce() + Send + 'static) {
         done.send(()).unwrap();
     });
     if let Err(mpsc::RecvTimeoutError::Timeout) = waits.recv_timeout(Duration::from_secs(60)) {
-        panic!("it hangs");
+        panic!("the call hangs");
     }
     thread.join().unwrap();
 }
 
-/// Each call that would wait for the batch it is made in, by its name.
+/// The name of a call that would wait for the batch it is made in, and the call.
 type Call = (&'static str, fn(&Store) -> Result<()>);
 
 const CALLS: &[Call] = &[
@@ -298,9 +297,9 @@ fn a_call_inside_a_batch_that_would_wait_for_it_is_refused() {
     });
 }
 
-/// Another handle's batch is no reason to refuse, and another thread's is one to wait.
+/// A batch of another store does not refuse the call, and a batch of another thread makes it wait.
 #[test]
-fn only_the_batch_of_the_same_store_and_thread_refuses() {
+fn a_call_is_refused_only_in_a_batch_of_the_same_store_and_thread() {
     in_time(|| {
         let (here, there) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
         let committing = here
@@ -315,7 +314,7 @@ fn only_the_batch_of_the_same_store_and_thread_refuses() {
     });
 }
 
-/// A clock is asked inside of a transaction that others may share.
+/// The clock is called inside a transaction that several writers may share.
 #[test]
 fn a_clock_that_writes_is_refused() {
     in_time(|| {

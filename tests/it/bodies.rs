@@ -1,4 +1,4 @@
-//! A body that is not what its address says is an error, never an answer.
+//! Bodies that don't match their address: always an error, never a result.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,8 @@ use promptbook::{Body, Error, NewPrompt, NewVersion, Version};
 
 use crate::support::{Place, body, commit, create, is_sound, violations};
 
-/// A store with a settled body, closed; and that body's file.
+/// Creates a store with one checkpointed body, and closes it. Returns the version and the file of
+/// its body.
 fn checkpointed(place: &Place) -> (Version, PathBuf) {
     let store = place.create();
     let version = create(&store, "greeting").version;
@@ -17,12 +18,12 @@ fn checkpointed(place: &Place) -> (Version, PathBuf) {
     assert_eq!(
         fs::read_to_string(&file).unwrap(),
         body("greeting"),
-        "a body is a plain file"
+        "a loose body is not stored as plain text"
     );
     (version, file)
 }
 
-/// Neither resolved nor rendered, by no name, and named by `verify`.
+/// Checks that the body is neither resolved nor rendered by any spec, and that `verify` names it.
 fn is_damaged(place: &Place, version: &Version) {
     let store = place.open();
     for spec in [
@@ -45,12 +46,12 @@ fn is_damaged(place: &Place, version: &Version) {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
         found[0].contains(&version.blob.to_string()),
-        "verify names the body: {found:?}"
+        "verify does not name the body: {found:?}"
     );
 }
 
 #[test]
-fn an_altered_file_is_no_answer() {
+fn an_altered_body_file_is_an_error() {
     let place = Place::new();
     let (version, file) = checkpointed(&place);
     let mut bytes = fs::read(&file).unwrap();
@@ -60,7 +61,7 @@ fn an_altered_file_is_no_answer() {
 }
 
 #[test]
-fn a_torn_or_empty_file_is_no_answer() {
+fn a_torn_or_empty_body_file_is_an_error() {
     let place = Place::new();
     let (version, file) = checkpointed(&place);
     let bytes = fs::read(&file).unwrap();
@@ -71,7 +72,7 @@ fn a_torn_or_empty_file_is_no_answer() {
 }
 
 #[test]
-fn another_bodys_bytes_are_no_answer() {
+fn the_bytes_of_another_body_are_an_error() {
     let place = Place::new();
     let (version, file) = checkpointed(&place);
     fs::write(&file, body("another")).unwrap();
@@ -79,31 +80,28 @@ fn another_bodys_bytes_are_no_answer() {
 }
 
 #[test]
-fn a_missing_file_is_no_answer() {
+fn a_missing_body_file_is_an_error() {
     let place = Place::new();
     let (version, file) = checkpointed(&place);
     fs::remove_file(&file).unwrap();
     is_damaged(&place, &version);
 }
 
-/// Until a body is settled its journal row has it, whatever became of its file.
+/// Until a body is checkpointed, its journal row is read, whatever the state of its file.
 #[test]
-fn the_journal_wins_over_a_torn_file() {
+fn the_journal_takes_precedence_over_a_torn_file() {
     let place = Place::new();
     let store = place.create();
     let version = create(&store, "greeting").version;
     drop(store);
     let file = place.body(version.blob);
-    assert!(
-        file.exists(),
-        "a store that closes leaves a file for every body"
-    );
+    assert!(file.exists(), "closing the store left no file for the body");
     fs::write(&file, "torn").unwrap();
     let store = place.open();
     assert_eq!(
         store.stats().unwrap().waiting_bodies,
         1,
-        "the body was settled too early to test"
+        "the body was checkpointed too early for this test"
     );
     assert_eq!(
         store.resolve("greeting").unwrap().body.text(),
@@ -116,20 +114,23 @@ fn the_journal_wins_over_a_torn_file() {
     assert_eq!(
         mended,
         body("greeting"),
-        "settling trusted a file that was there"
+        "the checkpoint trusted an existing file"
     );
     is_sound(&place.open());
 }
 
-/// Two versions of one body share it, and deleting one leaves it to the other.
+/// Two versions with the same body share it, and deleting one of them leaves the body to the other.
 #[test]
-fn a_shared_body_goes_with_its_last_version() {
+fn a_shared_body_is_collected_with_its_last_version() {
     let place = Place::new();
     let store = place.create();
     let first = create(&store, "greeting").version;
     let second = commit(&store, "greeting", "greeting");
     commit(&store, "greeting", "another");
-    assert_eq!(first.blob, second.blob, "one body is stored once");
+    assert_eq!(
+        first.blob, second.blob,
+        "equal bodies have different addresses"
+    );
     store.checkpoint(|_| ()).unwrap();
     store.delete_version(first.id).unwrap();
     assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 0);
@@ -145,7 +146,7 @@ fn a_shared_body_goes_with_its_last_version() {
             .unwrap()
             .bodies,
         0,
-        "too young"
+        "a body younger than the retention was removed"
     );
     assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().bodies, 1);
     assert!(
@@ -162,12 +163,16 @@ fn a_shared_body_goes_with_its_last_version() {
         .body
         .text()
         .to_owned();
-    assert_eq!(text, body("greeting"), "a collected body did not come back");
+    assert_eq!(
+        text,
+        body("greeting"),
+        "a collected body was not stored again"
+    );
 }
 
-/// What an interrupted collection or writer left is no body, and is swept.
+/// Files left by an interrupted garbage collection or writer are not bodies, and are removed.
 #[test]
-fn leftovers_are_collected() {
+fn leftovers_are_removed() {
     let place = Place::new();
     let (version, file) = checkpointed(&place);
     let stray = place.body(promptbook::BlobId::of(b"stray"));
@@ -178,7 +183,10 @@ fn leftovers_are_collected() {
     let store = place.open();
     is_sound(&store);
     assert_eq!(store.collect_garbage(Duration::ZERO).unwrap().leftovers, 1);
-    assert!(!stray.exists() && !half_made.exists(), "something was left");
+    assert!(
+        !stray.exists() && !half_made.exists(),
+        "a leftover was not removed"
+    );
     assert!(file.exists(), "a body that is used was collected");
     assert_eq!(
         store.resolve(version.id).unwrap().body.text(),
@@ -186,9 +194,10 @@ fn leftovers_are_collected() {
     );
 }
 
-/// A body that is collected and committed again while the store is verified is not missing: it waits in the journal.
+/// A body that is collected and committed again during `verify` is not missing: it is in the
+/// journal.
 #[test]
-fn a_body_that_comes_back_while_verified_is_not_missing() {
+fn a_body_committed_again_during_verify_is_not_missing() {
     let place = Place::new();
     let store = place.create();
     create(&store, "first");
@@ -205,10 +214,11 @@ fn a_body_that_comes_back_while_verified_is_not_missing() {
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
-/// Who may read the index, which has the bodies that wait, may read those that are settled.
+/// A user who may read the index, which contains the journaled bodies, may also read the
+/// checkpointed ones.
 #[cfg(unix)]
 #[test]
-fn a_body_is_as_readable_as_the_index() {
+fn a_body_file_has_the_read_permissions_of_the_index() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     let (_, file) = checkpointed(&place);
@@ -216,14 +226,15 @@ fn a_body_is_as_readable_as_the_index() {
     assert_eq!(readers(file), readers(place.index()));
 }
 
-/// A body of a list of so many numbers, with the object and the list two values more, and this at its end.
+/// Returns a body that contains a list of this number of numbers, and ends with `end`. The object
+/// and the list are two more values.
 fn of_values(numbers: usize, end: &str) -> String {
     let list = "0,".repeat(numbers - 1) + "0";
     format!(r#"{{"x":[{list}]{end}"#)
 }
 
 #[test]
-fn a_body_has_a_million_values_at_most() {
+fn a_body_has_at_most_a_million_values() {
     let most = Body::MAX_VALUES;
     assert!(most >= 1_000_000);
     let body = Body::try_from(of_values(most - 2, "}")).unwrap();
@@ -234,16 +245,16 @@ fn a_body_has_a_million_values_at_most() {
         told.ends_with("it has 1000001 values, the limit is 1000000"),
         "{told}"
     );
-    // What is no JSON is told as that, whatever it would have.
+    // A text that is not JSON is reported as such, whatever number of values it would have.
     let told = refused(of_values(most - 1, "x"));
     assert!(told.contains("line 1 column"), "{told}");
-    // Commas in strings are none.
+    // Commas in strings are not counted.
     let text = format!(r#"{{"x":"{}"}}"#, ",[{".repeat(most));
     assert!(Body::try_from(text).is_ok());
 }
 
 #[test]
-fn a_large_body_is_as_a_small_one() {
+fn a_large_body_behaves_like_a_small_one() {
     let place = Place::new();
     let store = place.create();
     let filler = "some words ".repeat(20_000);
@@ -261,7 +272,7 @@ fn a_large_body_is_as_a_small_one() {
         read.body.json(),
         &serde_json::from_str::<serde_json::Value>(&large).unwrap()
     );
-    // Its contract is that of the small one.
+    // Its contract is the same as that of the small body.
     let commit = |text: &str| {
         store
             .commit(NewVersion::new("large", text).unwrap())
@@ -289,9 +300,9 @@ fn a_large_body_is_as_a_small_one() {
     is_sound(&store);
 }
 
-/// A name that the JSON parser has uses of its own for.
+/// The JSON parser uses this member name internally.
 #[test]
-fn the_tree_of_a_body_is_that_of_its_text() {
+fn a_parsed_body_equals_its_text() {
     let text = r#"{"x":{"$serde_json::private::RawValue":"[1,2,3]"}}"#;
     let body = Body::try_from(text).unwrap();
     assert_eq!(

@@ -1,8 +1,9 @@
-//! A store on btrfs, which copies what it writes: a full disk is an error there, and no signal.
+//! A store on btrfs, a copy-on-write file system: a full disk must be an error there, not a signal.
 //!
-//! The disk is a file that is mounted, which takes root's rights. Processes that may be ended by a signal are children.
+//! The disk is a mounted image file, which requires root. Checks that a signal may end run in child
+//! processes.
 
-#![allow(clippy::print_stdout, reason = "what is not run says why")]
+#![allow(clippy::print_stdout, reason = "it prints why a test is not run")]
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -16,17 +17,17 @@ use tempfile::TempDir;
 use crate::child::{command, directory, passes};
 use crate::support::{body, commit, create, is_sound};
 
-/// Bytes of the disk, of which btrfs takes a half for itself.
+/// The size of the disk in bytes, of which btrfs uses half itself.
 const SIZE: u64 = 160 * 1024 * 1024;
 
-/// A small disk with btrfs on it, gone at the end.
+/// A small btrfs disk that is unmounted and removed when it is dropped.
 struct Disk {
     directory: TempDir,
     is_mounted: bool,
 }
 
 impl Disk {
-    /// None if this machine can't have one: then it says why.
+    /// Creates a disk. Returns `None`, and prints the reason, if this machine cannot mount one.
     fn new() -> Option<Self> {
         let knows_btrfs = || {
             fs::read_to_string("/proc/filesystems").is_ok_and(|known| known.contains("\tbtrfs\n"))
@@ -57,7 +58,11 @@ impl Disk {
         });
         if let Err(why) = done {
             println!("not run: no disk with btrfs can be mounted: {why}");
-            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "CI tries this");
+            assert_ne!(
+                std::env::var("CI").as_deref(),
+                Ok("true"),
+                "this test must run in CI"
+            );
             return None;
         }
         disk.is_mounted = true;
@@ -72,7 +77,7 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         if self.is_mounted {
-            // After a failure somebody may still have a file open.
+            // After a failure, a process may still have a file open.
             let unmounted = run(Command::new("umount").arg(self.path()));
             let _ = unmounted.or_else(|_| run(Command::new("umount").arg("-l").arg(self.path())));
         }
@@ -92,7 +97,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// Takes all room that is left on the disk, to the last page.
+/// Fills all free space of the disk, to the last page.
 fn fill(disk: &Path) {
     for (name, bytes) in [
         ("filler of megabytes", 1024 * 1024),
@@ -118,18 +123,18 @@ fn is_overwritten_in_place(path: &Path) -> bool {
     flags.contains(IFlags::NOCOW)
 }
 
-/// A body that needs room for itself.
+/// Returns a commit whose body needs additional space.
 fn large() -> NewVersion {
     NewVersion::new("p", body("x".repeat(1024 * 1024))).unwrap()
 }
 
-/// Runs a check on a store in a child: a signal ends that alone.
+/// Runs a check on a store in a child process, so that a signal ends only the child.
 fn check(test: &str, store: &Path) {
     passes(command(&std::env::current_exe().unwrap(), &[], test, store));
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_no_signal() {
+fn a_full_disk_is_an_error_not_a_signal() {
     let Some(disk) = Disk::new() else { return };
     let place = disk.path().join("store");
     create(&Store::create(&place).unwrap(), "p");
@@ -168,7 +173,7 @@ fn use_a_store_without_room() {
     assert!(reader.unwrap().resolve("p@production").is_ok());
 }
 
-/// Reads go on, and a change says why there is none.
+/// Checks that reads succeed and that a change is refused because the disk is full.
 fn without_room(store: &Store) {
     let versions = store.prompt("p").unwrap().versions;
     for _ in 0..3 {
@@ -180,9 +185,10 @@ fn without_room(store: &Store) {
     }
 }
 
-/// As after a reboot that removed them, or in a copy without them: SQLite makes them anew, and there is no room.
+/// As after a reboot that removed the shared memory file, or in a copy without it: SQLite creates
+/// the file again, and the disk has no space for it.
 #[test]
-fn no_room_for_the_shared_memory_is_a_full_disk() {
+fn no_space_for_the_shm_file_is_reported_as_full() {
     let Some(disk) = Disk::new() else { return };
     let place = disk.path().join("store");
     create(&Store::create(&place).unwrap(), "p");
@@ -200,7 +206,7 @@ fn open_a_store_without_room() {
     assert_eq!(refused.kind(), ErrorKind::Full, "{refused:?}");
 }
 
-/// Bodies have the checksums of btrfs, which files that are overwritten in place have not.
+/// Bodies have btrfs checksums, which files that are overwritten in place don't have.
 #[test]
 fn only_the_index_is_overwritten_in_place() {
     let Some(disk) = Disk::new() else { return };
@@ -222,7 +228,7 @@ fn only_the_index_is_overwritten_in_place() {
         assert!(!is_overwritten_in_place(&body), "{name}");
     }
     assert!(is_overwritten_in_place(&at("store/index.db")));
-    // Where others keep files, theirs stay as they would be.
+    // In a directory that already contains other files, new files stay copy-on-write.
     fs::create_dir(at("shared")).unwrap();
     fs::write(at("shared/notes"), "theirs").unwrap();
     drop(Store::create(at("shared")).unwrap());

@@ -1,7 +1,7 @@
-//! Checks that need a process of their own: with fewer rights, or with less room.
+//! Checks that need a separate process, with fewer permissions or less disk space.
 //!
-//! Such a check is an ignored test of this binary. The test that needs it runs it in a child process, which it tells
-//! the store's directory.
+//! Such a check is an ignored test of this binary. The test that needs it runs it in a child
+//! process, and passes it the store's directory.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,14 +10,15 @@ use promptbook::Store;
 
 const DIRECTORY: &str = "PROMPTBOOK_CHILD_DIRECTORY";
 
-/// The directory that the parent named.
+/// Returns the directory that the parent passed.
 pub fn directory() -> PathBuf {
     std::env::var_os(DIRECTORY)
-        .expect("a check that another test runs in a child")
+        .expect("this check must be started by another test")
         .into()
 }
 
-/// The command that runs one ignored test of this binary, `this` or a copy, such as `child::check`, behind `wrapper`.
+/// Returns the command that runs one ignored test, such as `child::check`, of `this` (this binary
+/// or a copy), started by `wrapper`.
 pub fn command(this: &Path, wrapper: &[&str], test: &str, directory: &Path) -> Command {
     let arguments = ["--exact", test, "--ignored", "--nocapture"];
     let mut command = match wrapper {
@@ -32,8 +33,9 @@ pub fn command(this: &Path, wrapper: &[&str], test: &str, directory: &Path) -> C
     command
 }
 
-/// Copies this binary. Another process writes the copy: if this one did, a child that another thread starts at the same time
-/// would have it open for writing, and it could not be run.
+/// Copies this binary. Another process writes the copy. If this process wrote it, a child that
+/// another thread starts at the same time would inherit the file open for writing, and the copy
+/// could not be executed.
 #[cfg(unix)]
 pub fn copy_this(to: &Path) {
     let this = std::env::current_exe().unwrap();
@@ -41,7 +43,7 @@ pub fn copy_this(to: &Path) {
     assert!(copied.success());
 }
 
-/// Runs a child whose check must pass.
+/// Runs a child, and asserts that its check passes.
 pub fn passes(mut command: Command) {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -54,7 +56,7 @@ pub fn passes(mut command: Command) {
     );
 }
 
-/// Opens the store that the parent named.
+/// Opens the store in the directory that the parent passed.
 pub fn store() -> Store {
     Store::open(directory()).unwrap()
 }

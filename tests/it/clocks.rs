@@ -1,4 +1,5 @@
-//! Clocks that are wrong: behind, ahead, before 1970, in a leap second; and what a collection makes of them.
+//! Wrong clocks: behind, ahead, before 1970, or in a leap second, and their effect on garbage
+//! collection.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,7 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// A clock that is set by hand, and options with it.
+/// Returns a clock that the test sets, and options that use it.
 fn by_hand() -> (Arc<Mutex<DateTime<Utc>>>, StoreOptions) {
     let now = Arc::new(Mutex::new(at("2026-01-01T00:00:00Z")));
     let clock = Arc::clone(&now);
@@ -24,7 +25,7 @@ fn by_hand() -> (Arc<Mutex<DateTime<Utc>>>, StoreOptions) {
     (now, options)
 }
 
-/// The same on a store in memory and on one in a directory, each with its clock.
+/// Runs a test on a store in memory and on one in a directory, each with its own clock.
 fn both(test: impl Fn(&Store, &dyn Fn(&str))) {
     let place = Place::new();
     let (now, options) = by_hand();
@@ -34,7 +35,8 @@ fn both(test: impl Fn(&Store, &dyn Fn(&str))) {
     test(&options.create(place.path()).unwrap(), &set);
 }
 
-/// The clock is trusted here: the files are as old as the test, which the clock knows nothing of.
+/// Collects garbage with a trusted clock: the files are as new as the test, and the clock does not
+/// apply to them.
 fn collect(store: &Store) -> u64 {
     let options = GcOptions::new().trust_clock(true);
     store.collect_garbage_with(options).unwrap().bodies
@@ -57,7 +59,7 @@ fn a_deletion_by_a_clock_that_was_behind_keeps_its_body() {
         store.resolve(version).unwrap();
         set("1971-01-01T00:00:00Z");
         store.delete_version(version).unwrap();
-        // What is done later says nothing of when it was deleted.
+        // A later operation does not change the time of the deletion.
         set("2026-02-20T00:00:00Z");
         create(store, "later");
         set("2026-03-03T00:00:00Z");
@@ -66,9 +68,9 @@ fn a_deletion_by_a_clock_that_was_behind_keeps_its_body() {
     });
 }
 
-/// One operation by a clock that was ahead keeps nothing until then.
+/// One operation with a clock that was ahead does not keep bodies until that time.
 #[test]
-fn an_operation_that_is_ahead_of_the_clock_counts_for_nothing() {
+fn an_operation_ahead_of_the_clock_is_ignored_by_retention() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
@@ -85,9 +87,10 @@ fn an_operation_that_is_ahead_of_the_clock_counts_for_nothing() {
     });
 }
 
-/// Nothing in the store is as young as the retention, by a clock that is years ahead: it may be the clock.
+/// With a clock that is years ahead, nothing in the store is younger than the retention period. The
+/// clock may be wrong.
 #[test]
-fn a_collection_that_is_far_ahead_asks_first() {
+fn garbage_collection_with_a_clock_far_ahead_is_refused() {
     both(|store, set| {
         create(store, "p");
         let version = commit(store, "p", "deleted").id;
@@ -103,22 +106,22 @@ fn a_collection_that_is_far_ahead_asks_first() {
             other => panic!("{other:?}"),
         }
         let garbage = store.garbage(Store::RETENTION).unwrap();
-        assert_eq!(garbage.bodies, 1, "what would be removed can be asked for");
+        assert_eq!(garbage.bodies, 1, "the dry run does not report the body");
         store.undo_newest().unwrap();
         store.resolve(version).unwrap();
-        // Now something was done by this clock, so it is no more in doubt than any other.
+        // An operation was made with this clock, so it is no longer in doubt.
         store.undo_newest().unwrap();
         assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
         set("2196-01-01T00:00:00Z");
         let trusted = GcOptions::new().trust_clock(true);
         assert_eq!(store.collect_garbage_with(trusted).unwrap().bodies, 1);
-        // With nothing to remove there is nothing to ask.
+        // If there is nothing to remove, the clock does not matter.
         assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 0);
         is_sound(store);
     });
 }
 
-/// To keep nothing is a wish that depends on no clock.
+/// A retention of zero depends on no clock.
 #[test]
 fn without_a_retention_no_clock_matters() {
     both(|store, set| {
@@ -133,9 +136,9 @@ fn without_a_retention_no_clock_matters() {
     });
 }
 
-/// As long a retention as can be asked for keeps what was deleted at any time.
+/// The longest possible retention keeps bodies whenever they were deleted.
 #[test]
-fn an_endless_retention_keeps_all() {
+fn an_endless_retention_keeps_every_body() {
     both(|store, set| {
         set("1960-01-01T00:00:00Z");
         create(store, "p");
@@ -151,7 +154,8 @@ fn an_endless_retention_keeps_all() {
     });
 }
 
-/// Whatever the clock says, the store is sound, before and after it is opened again, and its history can be carried elsewhere.
+/// Whatever the clock says, the store is sound before and after it is reopened, and its history can
+/// be imported elsewhere.
 #[test]
 fn a_store_is_sound_whatever_its_clock_said() {
     let moments = [
@@ -197,7 +201,7 @@ fn record(store: &Store, version: VersionId) {
     store.record_inputs(version, "r", inputs, None).unwrap();
 }
 
-/// A clock of the caller's own that panics in the store's thread leaves the thread at work.
+/// A caller's clock that panics in the maintenance thread does not end that thread.
 #[test]
 fn a_clock_that_panics_ends_no_thread() {
     let place = Place::new();
@@ -223,7 +227,7 @@ fn a_clock_that_panics_ends_no_thread() {
             std::thread::sleep(Duration::from_millis(10));
         }
     };
-    wait_for("the clock was never asked", &|| {
+    wait_for("the clock was never called", &|| {
         panics.load(Ordering::Relaxed) > 0
     });
     let version = commit(&store, "p", "after");
@@ -232,9 +236,10 @@ fn a_clock_that_panics_ends_no_thread() {
     });
 }
 
-/// They can't be read any more once their version is deleted, nor once it is lost.
+/// Recorded inputs can't be read once their version is deleted, and are removed when its body is
+/// collected.
 #[test]
-fn recorded_inputs_go_with_the_version_that_is_lost() {
+fn recorded_inputs_are_collected_with_their_version() {
     both(|store, set| {
         let kept = create(store, "p").version.id;
         let lost = commit(store, "p", "lost").id;
@@ -248,7 +253,7 @@ fn recorded_inputs_go_with_the_version_that_is_lost() {
         store.checkpoint(|_| ()).unwrap();
         store.delete_version(lost).unwrap();
         let collected = store.collect_garbage(Store::RETENTION).unwrap();
-        assert_eq!(collected.inputs, 0, "it can be brought back");
+        assert_eq!(collected.inputs, 0, "the deletion can still be undone");
         store.undo_newest().unwrap();
         assert!(store.inputs(lost, "2499").is_ok());
         store.delete_version(lost).unwrap();
@@ -261,16 +266,16 @@ fn recorded_inputs_go_with_the_version_that_is_lost() {
     });
 }
 
-/// As a retention is counted from then on.
+/// The retention period of such a body begins when its file was written.
 #[test]
-fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
+fn young_files_and_packed_bodies_unknown_to_the_index_are_kept() {
     for repacked in [false, true] {
         let place = Place::new();
         let store = place.create();
         create(&store, "first");
         store.checkpoint(|_| ()).unwrap();
         drop(store);
-        place.fold_log();
+        place.checkpoint_wal();
         let older = std::fs::read(place.index()).unwrap();
 
         let store = place.open();
@@ -291,7 +296,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
         let usage = store.stats().unwrap().bodies;
         assert_eq!(usage.packed_bodies, 200);
         drop(store);
-        place.fold_log();
+        place.checkpoint_wal();
         let newer = std::fs::read(place.index()).unwrap();
 
         std::fs::write(place.index(), &older).unwrap();
@@ -308,7 +313,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
             create(&store, "in the older one");
             is_sound(&store);
         }
-        place.fold_log();
+        place.checkpoint_wal();
         let older = std::fs::read(place.index()).unwrap();
 
         std::fs::write(place.index(), &newer).unwrap();
@@ -323,7 +328,7 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
                 .unwrap();
         }
         drop(store);
-        place.fold_log();
+        place.checkpoint_wal();
 
         std::fs::write(place.index(), &older).unwrap();
         let store = days(40);
@@ -339,7 +344,8 @@ fn files_and_bodies_in_packs_that_no_index_knows_stay_while_they_are_young() {
     }
 }
 
-/// A body is as old in a pack as its file was, however often the pack is rewritten, joined or copied.
+/// A body in a pack keeps the age of its file, however often the pack is rewritten, merged or
+/// copied.
 #[test]
 fn packing_does_not_make_a_body_younger() {
     let place = Place::new();
@@ -351,7 +357,7 @@ fn packing_does_not_make_a_body_younger() {
     create(&store, "p");
     store.checkpoint(|_| ()).unwrap();
     drop(store);
-    place.fold_log();
+    place.checkpoint_wal();
     let older = std::fs::read(place.index()).unwrap();
     let store = place.open();
     let versions: Vec<_> = (0..10)
@@ -374,7 +380,7 @@ fn packing_does_not_make_a_body_younger() {
     place.open().backup(&backup, |_| ()).unwrap();
     std::fs::remove_dir_all(place.path().join("blobs")).unwrap();
     std::fs::rename(backup.join("blobs"), place.path().join("blobs")).unwrap();
-    place.fold_log();
+    place.checkpoint_wal();
     std::fs::write(place.index(), &older).unwrap();
     let collect = |on: i64| {
         let options = GcOptions::new().repack(true);
@@ -382,7 +388,7 @@ fn packing_does_not_make_a_body_younger() {
         (collected.leftovers, collected.dropped)
     };
     assert_eq!(collect(9), (0, 0), "29 days old");
-    // The file of the latest is a copy, and as young as that.
+    // The file of the latest version is a copy, and only as old as the copy.
     assert_eq!(collect(11), (0, 9), "31 days old");
     is_sound(&place.open());
 }

@@ -1,4 +1,4 @@
-//! Differences and origins, through a store.
+//! Diffs and blame through a store.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::Place;
 
-/// A body of these messages.
+/// Returns a body with these messages.
 fn body(messages: &[&str]) -> Value {
     let messages = messages
         .iter()
@@ -28,7 +28,7 @@ fn commit(store: &Store, prompt: PromptId, body: Value) -> Version {
 }
 
 #[test]
-fn a_difference_has_its_sides_and_a_verdict() {
+fn a_diff_has_both_sides_and_a_verdict() {
     let store = Store::in_memory().unwrap();
     let (prompt, first) = create(&store, "p", body(&["Hi {{hc:name:string}}"]));
     let second = commit(&store, prompt, body(&["Hello {{hc:name:string}}"]));
@@ -65,7 +65,7 @@ fn a_difference_has_its_sides_and_a_verdict() {
         json!([{"name": "name", "before": "string", "after": "number"}])
     );
 
-    // The order of members and the spelling are no difference.
+    // The order of members and the spelling make no difference.
     let same = Body::try_from(
         r#"{ "messages":[{"content":"Hi {{hc:name:string}}","role":"user"}],"model":"m"}"#,
     );
@@ -83,7 +83,7 @@ fn a_difference_has_its_sides_and_a_verdict() {
 }
 
 #[test]
-fn the_variables_of_partials_count() {
+fn a_diff_includes_the_variables_of_partials() {
     let store = Store::in_memory().unwrap();
     let (signature, _) = create(&store, "signature", body(&["Yours, {{hc:author:string}}"]));
     let (prompt, first) = create(&store, "letter", body(&["Dear all"]));
@@ -101,7 +101,7 @@ fn the_variables_of_partials_count() {
 }
 
 #[test]
-fn environments_differ_where_bodies_do() {
+fn environments_differ_if_their_bodies_do() {
     let store = Store::in_memory().unwrap();
     let (differs, first) = create(&store, "differs", body(&["a"]));
     let second = commit(&store, differs, body(&["b"]));
@@ -131,7 +131,7 @@ fn environments_differ_where_bodies_do() {
     assert!(store.diff_environments("a", "b").unwrap().is_empty());
 }
 
-/// Each part of a body with the number of the version that brought it.
+/// Returns the pointer of each part of a body, with the number of the version that introduced it.
 fn origins(store: &Store, version: &Version) -> Vec<String> {
     let blame = store.blame(version.id).unwrap();
     let entries = blame.entries.iter().map(|entry| {
@@ -148,7 +148,7 @@ fn origins(store: &Store, version: &Version) -> Vec<String> {
 }
 
 #[test]
-fn blame_goes_back_from_base_to_base() {
+fn blame_follows_bases() {
     let store = Store::in_memory().unwrap();
     let (prompt, first) = create(&store, "p", body(&["one", "two"]));
     let second = commit(&store, prompt, body(&["two", "three", "one"]));
@@ -166,7 +166,7 @@ fn blame_goes_back_from_base_to_base() {
             "/temperature 1.2"
         ]
     );
-    // Of two that are equal, the one that has more of its neighbours is meant.
+    // If two parts are equal, the one with more matching neighbours is chosen.
     let back = commit(&store, prompt, body(&["one", "two", "drei"]));
     assert_eq!(
         origins(&store, &back),
@@ -177,7 +177,7 @@ fn blame_goes_back_from_base_to_base() {
             "/messages/2 1.2"
         ]
     );
-    // What was gone and came back is new, as its base did not have it.
+    // A part that was removed and added again is new, because its base did not contain it.
     let again = commit(&store, prompt, body(&["three"]));
     assert_eq!(
         origins(&store, &again),
@@ -186,7 +186,7 @@ fn blame_goes_back_from_base_to_base() {
             format!("/messages/0 {}", again.number)
         ]
     );
-    // The base counts, not the version before.
+    // Blame follows the base, not the previous version.
     let branch = NewVersion::new(prompt, body(&["one", "two", "three"])).unwrap();
     let branch = store.commit(branch.base(first.number)).unwrap();
     assert_eq!(
@@ -205,11 +205,15 @@ fn blame_goes_back_from_base_to_base() {
 
     let before = origins(&store, &third);
     store.delete_version(second.id).unwrap();
-    assert_eq!(origins(&store, &third), before, "deleted, and still known");
+    assert_eq!(
+        origins(&store, &third),
+        before,
+        "blame changed after a base was deleted"
+    );
 }
 
 #[test]
-fn blame_goes_no_further_than_the_bodies_that_are_kept() {
+fn blame_stops_at_collected_bodies() {
     let place = Place::new();
     let store = place.create();
     let (prompt, _) = create(&store, "p", body(&["one"]));
@@ -217,7 +221,7 @@ fn blame_goes_no_further_than_the_bodies_that_are_kept() {
     let third = commit(&store, prompt, body(&["one", "two", "three"]));
     store.delete_version(second.id).unwrap();
     store.collect_garbage(Duration::ZERO).unwrap();
-    // The handle from before may still have the body in memory.
+    // The earlier handle may still have the body in memory.
     assert_eq!(
         origins(&place.open(), &third),
         [

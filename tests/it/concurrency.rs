@@ -1,4 +1,4 @@
-//! Many threads on one store: nothing is lost, doubled, half seen or seen late.
+//! Many threads on one store: no change is lost, applied twice, seen in part or seen late.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -12,7 +12,7 @@ use crate::support::{Done, Place, body, commit, create, is_sound};
 
 const THREADS: u32 = 8;
 
-/// Half of the threads on one handle, half on another, as if of another process.
+/// Runs half of the threads on one handle and half on another, as if it were in another process.
 fn with_threads(handles: &[Store; 2], work: impl Fn(u32, &Store) + Sync) {
     std::thread::scope(|scope| {
         for number in 0..THREADS {
@@ -30,7 +30,7 @@ fn two_handles(place: &Place) -> [Store; 2] {
 }
 
 #[test]
-fn every_number_is_given_once() {
+fn every_number_is_assigned_once() {
     const EACH: u32 = 10;
     let place = Place::new();
     let handles = two_handles(&place);
@@ -46,7 +46,7 @@ fn every_number_is_given_once() {
     let expected: Vec<_> = (1..=THREADS * EACH)
         .map(|minor| VersionNumber::new(1, minor))
         .collect();
-    assert_eq!(given, expected, "a number was lost or given twice");
+    assert_eq!(given, expected, "a number was lost or assigned twice");
     let kept = handles[0]
         .versions("shared", &VersionFilter::default(), None, usize::MAX)
         .unwrap();
@@ -54,10 +54,10 @@ fn every_number_is_given_once() {
     is_sound(&handles[0]);
 }
 
-/// Each move goes one version on from where the thread saw the pointer. Moves that took place and steps that the
-/// pointer went are as many, unless one move overwrote another unseen.
+/// Each move advances the environment by one version from where the thread saw it. The number of
+/// successful moves equals the number of steps, unless a move overwrote another one unseen.
 #[test]
-fn no_move_of_a_pointer_is_lost() {
+fn no_move_of_an_environment_is_lost() {
     const VERSIONS: u32 = 60;
     let place = Place::new();
     let handles = two_handles(&place);
@@ -84,12 +84,12 @@ fn no_move_of_a_pointer_is_lost() {
     assert_eq!(moved.into_inner(), VERSIONS, "a move overwrote another one");
     assert!(
         refused.into_inner() > 0,
-        "the threads never met, and nothing was tested"
+        "no moves conflicted, so nothing was tested"
     );
     is_sound(&handles[0]);
 }
 
-/// Each commit counts one on from the body that it goes out from.
+/// Each commit adds one to the count in the body of its base.
 #[test]
 fn no_commit_on_an_expected_head_is_lost() {
     const EACH: u32 = 5;
@@ -124,8 +124,8 @@ fn no_commit_on_an_expected_head_is_lost() {
     );
 }
 
-/// One operation moves two pointers to one version, and one batch makes a prompt and deletes another: nobody ever sees
-/// the one without the other.
+/// One operation moves two environments to one version, and one batch creates a prompt and deletes
+/// another. No reader sees one half without the other.
 #[test]
 fn readers_see_whole_operations_only() {
     let place = Place::new();
@@ -165,7 +165,7 @@ fn readers_see_whole_operations_only() {
                     );
                     let resolved = reader
                         .resolve((prompt, "a".parse::<promptbook::EnvironmentName>().unwrap()));
-                    assert!(resolved.is_ok(), "a visible version always has its body");
+                    assert!(resolved.is_ok(), "a visible version has no body");
                     seen.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -183,11 +183,11 @@ fn readers_see_whole_operations_only() {
             passing = made.unwrap().prompt.id;
         }
     });
-    assert!(seen.into_inner() > 0, "nobody read");
+    assert!(seen.into_inner() > 0, "no reader ran");
     is_sound(&writer);
 }
 
-/// No stale reads: what one handle has acknowledged, the other sees with its next read.
+/// No stale reads: the next read of one handle sees what the other one has acknowledged.
 #[test]
 fn two_stores_on_one_directory_see_each_other_at_once() {
     let place = Place::new();
@@ -217,9 +217,10 @@ fn two_stores_on_one_directory_see_each_other_at_once() {
     );
 }
 
-/// Commits, settling and collecting at once, on bodies that come and go: no version is ever without its body.
+/// Commits, checkpoints and garbage collection run at the same time, on bodies that are added and
+/// removed. No version is ever without its body.
 #[test]
-fn collecting_never_takes_a_body_that_is_used() {
+fn garbage_collection_never_removes_a_used_body() {
     let place = Place::new();
     let handles = two_handles(&place);
     let done = AtomicBool::new(false);

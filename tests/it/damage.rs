@@ -1,4 +1,5 @@
-//! Whatever page of an index is destroyed, the store is a damaged one, and `verify` names what is wrong.
+//! Damaged indexes: whichever page is destroyed, the store is reported as corrupt, and `verify`
+//! names the damage.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -10,7 +11,7 @@ use crate::support::{Place, commit, create};
 
 const PAGE: usize = 4096;
 
-/// A store whose index has every kind of page, and none that is free; its log is folded in.
+/// Returns a store whose index has every kind of page and no free page; its log is checkpointed.
 fn filled() -> Place {
     let place = Place::new();
     let store = place.create();
@@ -21,7 +22,7 @@ fn filled() -> Place {
         commit(&store, "p7", number);
     }
     store.checkpoint(|_| ()).unwrap();
-    // Of bodies in the journal.
+    // The pages of bodies in the journal.
     for number in 0..20 {
         commit(&store, "p8", "long ".repeat(100 * number));
     }
@@ -30,7 +31,7 @@ fn filled() -> Place {
     store.record_inputs(id, "request", inputs, None).unwrap();
     drop(store);
     place.sql("VACUUM");
-    place.fold_log();
+    place.checkpoint_wal();
     place
 }
 
@@ -38,7 +39,7 @@ fn verified(path: &Path) -> VerifyReport {
     StoreOptions::new().verify(path, &[], |_| ()).unwrap()
 }
 
-/// A copy of a store, its index changed.
+/// Returns a copy of a store whose index is changed.
 fn changed(place: &Place, change: impl FnOnce(&Path)) -> Place {
     let other = Place::new();
     for entry in fs::read_dir(place.path()).unwrap() {
@@ -46,7 +47,7 @@ fn changed(place: &Place, change: impl FnOnce(&Path)) -> Place {
             .map(|entry| (entry.path(), entry.file_name()))
             .unwrap();
         match name == "blobs" {
-            // Nothing writes to it.
+            // No check writes to the blob directory.
             true => std::os::unix::fs::symlink(from, other.path().join(name)).unwrap(),
             false => drop(fs::copy(&from, other.path().join(name))),
         }
@@ -55,7 +56,8 @@ fn changed(place: &Place, change: impl FnOnce(&Path)) -> Place {
     other
 }
 
-/// What a violation of the index names: a table or an index, a page, or the whole.
+/// The parts of the index that a violation can name: a table or an index, a page, or the whole
+/// file.
 const PARTS: [&str; 6] = [
     "table ",
     "index ",
@@ -65,11 +67,11 @@ const PARTS: [&str; 6] = [
     "has no index",
 ];
 
-/// Asserts that a store is damaged, whatever is asked of it, and that `verify` names what is.
+/// Asserts that a store is corrupt, whatever is called on it, and that `verify` names the damage.
 fn is_named(place: &Place, what: &str) {
     let report = match place.open_read_only() {
         Ok(store) => {
-            // As the command does first, for its progress.
+            // The command calls this first, for its progress display.
             let _ = store.stats();
             let quick = store.verify_quickly(|_| ());
             assert!(quick.is_ok(), "{what}: {quick:?}");
@@ -80,14 +82,14 @@ fn is_named(place: &Place, what: &str) {
             verified(place.path())
         }
     };
-    assert!(!report.is_clean(), "{what}: nothing is found");
+    assert!(!report.is_clean(), "{what}: no violation was found");
     let names = |violation: &Violation| match violation {
         Violation::Index { detail } => PARTS.iter().any(|part| detail.contains(part)),
         _ => true,
     };
     let named = report.violations.iter().any(names);
     assert!(named, "{what}: {:#?}", report.violations);
-    let made = Store::create(place.path()).expect_err("a store was made over another");
+    let made = Store::create(place.path()).expect_err("a store was created over another one");
     assert!(!matches!(made, Error::NotAStore { .. }), "{what}: {made}");
 }
 
@@ -111,7 +113,7 @@ fn each_page_of_an_index_that_is_zeroed_is_named() {
 #[test]
 fn a_damaged_header_is_named() {
     let place = filled();
-    // The magic, page size, format, application id, and the tree of the schema.
+    // The magic number, page size, format, application id, and the tree of the schema.
     for (offset, length) in [
         (0, 16),
         (16, 2),
@@ -142,7 +144,7 @@ fn a_damaged_header_is_named() {
     is_named(&damaged, "another file");
 }
 
-/// The file of an earlier time, as a careless restore puts it back, does not fit the log.
+/// An older index file, as a careless restore leaves it, does not match the log.
 #[test]
 fn an_older_index_beside_a_newer_log_is_named() {
     let place = filled();
@@ -152,7 +154,7 @@ fn an_older_index_beside_a_newer_log_is_named() {
         create(&store, &format!("q{number}"));
     }
     drop(store);
-    place.fold_log();
+    place.checkpoint_wal();
     let store = place.open();
     for number in 0..5 {
         commit(&store, "p9", number);
@@ -166,7 +168,7 @@ fn an_older_index_beside_a_newer_log_is_named() {
     is_named(&damaged, "an older index");
 }
 
-/// What the index does not say, the bodies do.
+/// Bodies are verified even if the index cannot be read.
 #[test]
 fn bodies_are_verified_without_an_index() {
     let place = filled();
@@ -190,9 +192,9 @@ fn bodies_are_verified_without_an_index() {
     }
 }
 
-/// Of a body that can't be read the others are verified as well.
+/// If one body cannot be read, the others are still verified.
 #[test]
-fn a_body_that_is_no_file_is_named() {
+fn a_body_that_is_a_directory_is_named() {
     let place = filled();
     let store = place.open();
     let blobs = ["p3", "p4"].map(|name| store.version(name).unwrap().blob);
@@ -211,9 +213,9 @@ fn a_body_that_is_no_file_is_named() {
     assert_eq!(named, expected);
 }
 
-/// Another program's database, or a file that is none, is no store.
+/// Another program's database, or a file that is not a database, is not a store.
 #[test]
-fn what_never_was_a_store_is_not_a_damaged_one() {
+fn files_that_never_were_a_store_are_not_reported_as_corrupt() {
     let place = Place::new();
     fs::write(place.index(), "[database]\n".repeat(100)).unwrap();
     let opened = place.open_read_only().unwrap_err();

@@ -1,4 +1,4 @@
-//! Stores of formats that this release does not read: they are refused, with the way out, and stay as they are.
+//! Stores of formats that this release cannot read: refused with a remedy, and left unchanged.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use promptbook::{Error, ErrorKind, Store, StoreOptions};
 
 use crate::support::Place;
 
-/// A store that an unreleased build made.
+/// Returns a store that was created by an unreleased build.
 pub fn unreleased() -> Place {
     let place = Place::new();
     let index = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/unreleased.db");
@@ -16,7 +16,7 @@ pub fn unreleased() -> Place {
 }
 
 #[test]
-fn a_store_of_an_unreleased_build_is_refused_and_stays_as_it_is() {
+fn a_store_of_an_unreleased_build_is_refused_unchanged() {
     let place = unreleased();
     let index = place.path().join("index.db");
     let before = fs::read(&index).unwrap();

@@ -1,4 +1,4 @@
-//! What is acknowledged, every later read sees, also one that is answered from memory, whoever wrote it.
+//! Freshness of cached answers: every read sees all changes acknowledged before it, by any writer.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -8,7 +8,7 @@ use promptbook::{
 
 use crate::support::{Done, Place, body, commit, create};
 
-/// How often the pointer moves on: once to every version.
+/// The number of moves of the environment: one to each version.
 const MOVES: u32 = 300;
 
 fn with_versions(store: &Store) -> PromptId {
@@ -34,8 +34,8 @@ fn move_on(store: &Store, id: PromptId, acknowledged: impl Fn(u32)) {
     }
 }
 
-/// Two threads ask each handle again and again, so mostly what is in memory, while `write` moves the pointer on and
-/// publishes how far.
+/// Reads each handle repeatedly with two threads, so mostly from the cache, while `write` moves the
+/// environment and publishes its progress.
 fn never_stale(readers: &[&Store], id: PromptId, write: impl FnOnce(&AtomicU32)) {
     let (acknowledged, done) = (AtomicU32::new(0), AtomicBool::new(false));
     let production = VersionSpec::new(id, EnvironmentName::production());
@@ -54,7 +54,11 @@ fn never_stale(readers: &[&Store], id: PromptId, write: impl FnOnce(&AtomicU32))
             let least = acknowledged.load(Ordering::Acquire);
             let found = store.resolve(production.clone()).unwrap();
             is_fresh(found.version.number.minor, least);
-            assert_eq!(found.body.id(), found.version.blob, "another body");
+            assert_eq!(
+                found.body.id(),
+                found.version.blob,
+                "the body is not the version's"
+            );
             if last {
                 break;
             }
@@ -68,11 +72,15 @@ fn never_stale(readers: &[&Store], id: PromptId, write: impl FnOnce(&AtomicU32))
         }
         write(&acknowledged);
     });
-    assert_eq!(acknowledged.into_inner(), MOVES, "the pointer moved on");
+    assert_eq!(
+        acknowledged.into_inner(),
+        MOVES,
+        "not every move was acknowledged"
+    );
 }
 
 #[test]
-fn threads_of_one_store_in_memory() {
+fn threads_of_a_store_in_memory_read_no_stale_answer() {
     let store = Store::in_memory().unwrap();
     let id = with_versions(&store);
     never_stale(&[&store], id, |acknowledged| {
@@ -83,7 +91,7 @@ fn threads_of_one_store_in_memory() {
 }
 
 #[test]
-fn threads_of_two_handles() {
+fn threads_of_two_handles_read_no_stale_answer() {
     let place = Place::new();
     let writer = place.create();
     let id = with_versions(&writer);
@@ -97,7 +105,7 @@ fn threads_of_two_handles() {
 
 #[cfg(unix)]
 #[test]
-fn another_process() {
+fn readers_see_the_moves_of_another_process() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
 
@@ -105,7 +113,7 @@ fn another_process() {
     let store = place.create();
     let id = with_versions(&store);
     let this = std::env::current_exe().unwrap();
-    let check = "freshness::the_other_process";
+    let check = "freshness::move_the_environment";
     let mut child = crate::child::command(&this, &[], check, place.path());
     let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
     let told = BufReader::new(child.stdout.take().unwrap());
@@ -124,24 +132,24 @@ const ACKNOWLEDGED: &str = "acknowledged ";
 #[cfg(unix)]
 #[test]
 #[ignore = "run by the test above, as another process"]
-#[allow(clippy::print_stdout, reason = "it tells its parent")]
-fn the_other_process() {
+#[allow(clippy::print_stdout, reason = "the parent process reads the output")]
+fn move_the_environment() {
     let store = crate::child::store();
     let id = store.prompt("shared").unwrap().id;
-    println!(); // Behind the name of the test.
+    println!(); // Ends the line with the name of the test.
     move_on(&store, id, |minor| println!("{ACKNOWLEDGED}{minor}"));
 }
 
-/// Every kind of answer that stays in memory, and each kind of change that makes it another one.
+/// Every kind of cached answer, and each kind of change that invalidates it.
 #[test]
-fn every_change_reaches_every_answer() {
+fn every_change_invalidates_every_cached_answer() {
     let place = Place::new();
     let writer = place.create();
     let id = create(&writer, "shared").prompt.id;
     let reader = place.open();
     let numbered = |spec: &str| match reader.version(spec) {
         Ok(version) => {
-            // Again, now from memory.
+            // This read is answered from the cache.
             assert_eq!(reader.version(spec).unwrap(), version);
             assert_eq!(*reader.resolve(spec).unwrap().version, version);
             version.number.minor
@@ -150,7 +158,7 @@ fn every_change_reaches_every_answer() {
     };
     let gone = |spec: &str| {
         let twice = [reader.version(spec), reader.version(spec)];
-        assert!(twice.iter().all(Result::is_err), "{spec} is still there");
+        assert!(twice.iter().all(Result::is_err), "{spec} is still found");
     };
     let all = ["", "@latest", "@^1", "@1.*"].map(|selector| format!("shared{selector}"));
     let by_id = format!("id:{id}");
@@ -171,7 +179,7 @@ fn every_change_reaches_every_answer() {
     assert_eq!(
         environments,
         ["staging".parse().unwrap()],
-        "a pointer to it"
+        "the new environment is missing"
     );
     assert_eq!(numbered("shared@staging"), 1);
     point("1.0").unwrap();

@@ -1,4 +1,5 @@
-//! A frozen file is what the environment resolves to, whole and unaltered, and renders as the store does.
+//! Frozen files: exactly what the environment resolves to, complete and unaltered, and rendered as
+//! the store renders.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +15,7 @@ use crate::support::{Done, Place, body, commit, create};
 
 static GOLDEN: &[u8] = include_bytes!("production.frozen");
 
-/// Makes a prompt of this id, its body in `production`.
+/// Creates a prompt with this id, and its body in `production`.
 fn with_id(store: &Store, id: &str, name: &str, body: impl Into<String>) -> PromptId {
     let new = NewPrompt::new(name, body.into()).unwrap();
     let created = store.create_prompt(new.id(id.parse().unwrap())).unwrap();
@@ -30,7 +31,7 @@ fn frozen(store: &Store) -> Frozen {
 }
 
 #[test]
-fn a_file_that_is_compiled_in_is_read() {
+fn an_embedded_frozen_file_is_read() {
     let golden = Frozen::from_static(GOLDEN).unwrap();
     assert_eq!(golden.environment(), &EnvironmentName::production());
     assert_eq!(golden.as_bytes(), GOLDEN);
@@ -46,7 +47,7 @@ fn a_file_that_is_compiled_in_is_read() {
         "01010101-0101-0101-0101-010101010101"
     );
     assert_ne!(greeting.hash(), greeting.source());
-    // Nothing is copied: the text lies in what was compiled in.
+    // The text is not copied: it is a part of the embedded file.
     let text = greeting.text().as_bytes().as_ptr_range();
     assert!(GOLDEN.as_ptr_range().contains(&text.start));
 
@@ -90,7 +91,7 @@ fn a_file_that_is_compiled_in_is_read() {
 }
 
 #[test]
-fn an_id_and_a_name_that_are_one_text_are_told_apart() {
+fn an_id_and_an_equal_name_are_distinguished() {
     let store = Store::in_memory().unwrap();
     with_id(&store, "twinsA", "other", body("a"));
     with_id(&store, "twinsB", "twinsA", body("b"));
@@ -111,7 +112,7 @@ fn an_id_and_a_name_that_are_one_text_are_told_apart() {
 }
 
 #[test]
-fn every_byte_that_is_altered_is_noticed() {
+fn every_altered_byte_is_detected() {
     let place = Place::new();
     let path = place.path().join("f");
     for at in 0..GOLDEN.len() {
@@ -138,7 +139,7 @@ fn every_byte_that_is_altered_is_noticed() {
         Frozen::open(&path).unwrap(),
         Frozen::from_static(GOLDEN).unwrap()
     );
-    // As programs that mean well rewrite line ends.
+    // As editors that convert line ends do.
     let other_lines = String::from_utf8(GOLDEN.to_vec())
         .unwrap()
         .replace('\n', "\r\n");
@@ -146,7 +147,7 @@ fn every_byte_that_is_altered_is_noticed() {
 }
 
 #[test]
-fn bodies_without_partials_stay_as_they_are_stored() {
+fn bodies_without_partials_are_frozen_unchanged() {
     let place = Place::new();
     for store in [Store::in_memory().unwrap(), place.create()] {
         let stored = "\n{ \"seed\": 1.50, \"a\": 1, \"a\": 2,\n\"messages\": [{\"content\": \"\\u0041 {{hc:x:y}}\"}] }\n\n";
@@ -159,7 +160,7 @@ fn bodies_without_partials_stay_as_they_are_stored() {
         assert_eq!(
             frozen.prompts().len(),
             1,
-            "a prompt that is not in production"
+            "a prompt outside production was frozen"
         );
         assert_eq!(frozen.get("plain").unwrap().text(), stored);
         assert_eq!(
@@ -168,13 +169,13 @@ fn bodies_without_partials_stay_as_they_are_stored() {
         );
         assert_eq!(store.freeze("nowhere").unwrap().prompts().len(), 0);
     }
-    // Another handle reads it from the disk, and gives the same file.
+    // Another handle reads the bodies from the disk, and produces the same file.
     let reader = place.open_read_only().unwrap();
     assert_eq!(frozen(&reader), frozen(&place.open()));
 }
 
 #[test]
-fn what_cannot_be_frozen_is_named_for_all_prompts() {
+fn a_refused_freeze_names_all_problems() {
     let store = Store::in_memory().unwrap();
     with_id(
         &store,
@@ -208,7 +209,7 @@ fn what_cannot_be_frozen_is_named_for_all_prompts() {
 }
 
 #[test]
-fn a_lock_tells_what_moved() {
+fn a_lockfile_reports_what_changed() {
     let store = Store::in_memory().unwrap();
     with_id(&store, "tone00", "tone", body("Be brief."));
     with_id(
@@ -230,7 +231,10 @@ fn a_lock_tells_what_moved() {
     assert!(told(&before).is_empty());
 
     commit(&store, "tone", "Be warm.");
-    assert!(told(&before).is_empty(), "nothing points to it");
+    assert!(
+        told(&before).is_empty(),
+        "no environment points to the new version"
+    );
     store
         .set_environment("tone", "staging", "1.1", Expected::Any)
         .unwrap();
@@ -261,7 +265,7 @@ fn a_lock_tells_what_moved() {
     }
     assert!(
         told(&before).is_empty(),
-        "all is as it was, and so is the file"
+        "the environments are restored, but the lockfile differs"
     );
     commit(&store, "tone", "Be kind.");
     store
@@ -269,12 +273,17 @@ fn a_lock_tells_what_moved() {
         .unwrap();
     assert_ne!(frozen(&store), file_then);
     let view = store.at(then).unwrap();
-    assert_eq!(view.freeze("production").unwrap(), file_then, "as it was");
+    assert_eq!(
+        view.freeze("production").unwrap(),
+        file_then,
+        "the historical view freezes another file"
+    );
 }
 
-/// Two prompts that always move together are never frozen apart, nor is a body with another's partial.
+/// Two prompts that always move together are never frozen at different versions, and a body is
+/// never combined with another state's partial.
 #[test]
-fn all_is_of_one_moment() {
+fn a_frozen_file_is_a_consistent_snapshot() {
     const MOVES: u32 = 150;
     let place = Place::new();
     let store = place.create();
@@ -320,7 +329,7 @@ fn all_is_of_one_moment() {
     );
 }
 
-/// Text of tags, and of partials from this one on.
+/// Returns texts of tags, and of partials from this index on.
 fn text(first_partial: usize) -> impl Strategy<Value = String> {
     let plain = [
         "{{hc:a:string}}",
@@ -389,7 +398,7 @@ proptest! {
                     }
                 }
             }
-            // What the pieces would form, and nothing else is wrong with them.
+            // The pieces may form a new tag; nothing else can be wrong with them.
             Err(Error::Freeze { problems }) => {
                 for one in problems {
                     prop_assert!(one.to_string().contains("would become a tag"), "{}", one);

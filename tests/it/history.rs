@@ -1,4 +1,4 @@
-//! The store as it was, and operations taken back: after random histories, and case by case.
+//! Historical views and undo, tested on random histories and case by case.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use crate::model::op::{Op, ops};
 use crate::model::stage::Stage;
 use crate::support::{Place, commit, create};
 
-/// Every read of a view, a line each.
+/// Returns the result of every read of a view, one line each.
 fn reads(view: &View) -> Vec<String> {
     let mut lines = vec![
         format!("{:?}", view.prompt_count().unwrap()),
@@ -34,7 +34,7 @@ fn reads(view: &View) -> Vec<String> {
         let hits = hits
             .iter()
             .map(|hit| format!("{words} {:?} {}", hit.matched, hit.prompt.id));
-        // Which text matches best depends on what else was searched.
+        // The ranking depends on what else was searched.
         let mut hits: Vec<String> = hits.collect();
         hits.sort();
         lines.extend(hits);
@@ -72,8 +72,8 @@ fn reads(view: &View) -> Vec<String> {
     lines
 }
 
-/// Every read but since when pointers are where they are: that an operation was taken back is a move too.
-fn reads_but_moments_of_moves(view: &View) -> Vec<String> {
+/// Returns the result of every read except the times of moves: an undo counts as a move.
+fn reads_without_move_times(view: &View) -> Vec<String> {
     let mut lines = reads(view);
     for line in &mut lines {
         if let Some(at) = line.find(", moved_at: ") {
@@ -90,7 +90,7 @@ fn last(store: &Store) -> u64 {
     newest.first().map_or(0, |operation| operation.number)
 }
 
-/// Plays a history; gives the reads after each operation that was the last for a while.
+/// Runs a history. Returns the reads after each operation that was the last one of a call.
 fn play(
     stage: &mut Stage,
     ops: &[Op],
@@ -121,38 +121,38 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_view_of_the_past_reads_as_the_store_did(ops in ops()) {
+    fn a_historical_view_reads_as_the_store_did(ops in ops()) {
         for mut stage in stages() {
             let played = play(&mut stage, &ops, reads);
             for (number, then) in &played {
                 let view = stage.store().at(*number).unwrap();
                 prop_assert_eq!(&reads(&view), then, "as of operation {}", number);
-                prop_assert_eq!(&reads(&view), then, "once more");
+                prop_assert_eq!(&reads(&view), then, "second read");
             }
         }
     }
 
     #[test]
-    fn everything_taken_back_in_order_gives_the_store_of_before(ops in ops()) {
+    fn undoing_everything_in_order_restores_each_earlier_state(ops in ops()) {
         for mut stage in stages() {
-            let played = play(&mut stage, &ops, reads_but_moments_of_moves);
+            let played = play(&mut stage, &ops, reads_without_move_times);
             let store = stage.store();
             let end = last(store);
             for number in (1..=end).rev() {
                 let undone = store.undo(number).unwrap();
                 prop_assert_eq!(&undone.content.undoes, &[number]);
                 if let Some(then) = played.get(&(number - 1)) {
-                    let now = reads_but_moments_of_moves(store);
-                    prop_assert_eq!(&now, then, "operation {} taken back", number);
+                    let now = reads_without_move_times(store);
+                    prop_assert_eq!(&now, then, "operation {} undone", number);
                 }
             }
             is_sound(store);
-            // And all of it again, by taking back what took it back.
+            // Redoes everything by undoing the undos.
             for number in 1..=end {
                 store.undo(2 * end + 1 - number).unwrap();
                 if let Some(then) = played.get(&number) {
-                    let now = reads_but_moments_of_moves(store);
-                    prop_assert_eq!(&now, then, "operation {} brought again", number);
+                    let now = reads_without_move_times(store);
+                    prop_assert_eq!(&now, then, "operation {} redone", number);
                 }
             }
             is_sound(store);
@@ -160,9 +160,9 @@ proptest! {
     }
 
     #[test]
-    fn the_newest_is_taken_back_until_nothing_is_left(ops in ops()) {
+    fn undo_newest_restores_the_empty_store(ops in ops()) {
         for mut stage in stages() {
-            let played = play(&mut stage, &ops, reads_but_moments_of_moves);
+            let played = play(&mut stage, &ops, reads_without_move_times);
             let store = stage.store();
             let end = last(store);
             for number in (1..=end).rev() {
@@ -170,13 +170,13 @@ proptest! {
                 prop_assert_eq!(undone.content.undoes, [number]);
             }
             prop_assert_eq!(store.undo_newest().unwrap(), None);
-            prop_assert_eq!(&reads_but_moments_of_moves(store), &played[&0]);
+            prop_assert_eq!(&reads_without_move_times(store), &played[&0]);
         }
     }
 
-    /// Operations taken back one after the other, undos among them, alone or with what stands on them.
+    /// Undoes operations one after the other, undos included, alone or with their dependents.
     #[test]
-    fn the_store_is_what_the_operations_in_effect_make_of_it(
+    fn the_store_has_the_state_of_the_operations_in_effect(
         ops in ops(),
         picks in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..12),
     ) {
@@ -194,7 +194,7 @@ proptest! {
                     "{:?}",
                     refused
                 );
-                prop_assert_eq!(made_of(store), held_by(store), "operation {} taken back", number);
+                prop_assert_eq!(expected_prompts(store), actual_prompts(store), "operation {} undone", number);
             }
             is_sound(store);
             while store.undo_newest().unwrap().is_some() {}
@@ -202,10 +202,10 @@ proptest! {
         }
     }
 
-    /// Any operation, in any order: it is taken back, alone or with what stands on it, or refused and nothing changes; and
-    /// what took it back can be taken back.
+    /// Any operation, in any order, is either undone, alone or with its dependents, or refused
+    /// without a change. An undo can itself be undone.
     #[test]
-    fn what_is_taken_back_can_be_brought_again(
+    fn every_undo_can_be_undone(
         ops in ops(),
         picks in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..12),
     ) {
@@ -214,16 +214,16 @@ proptest! {
             let store = stage.store();
             for (pick, with_later) in &picks {
                 let number = pick.index(usize::try_from(last(store)).unwrap()) as u64 + 1;
-                let before = reads_but_moments_of_moves(store);
+                let before = reads_without_move_times(store);
                 let end = last(store);
                 match undo(store, number, *with_later) {
                     Ok(undone) => {
                         prop_assert!(undone.content.undoes.contains(&number));
                         is_sound(store);
                         store.undo(&undone).unwrap();
-                        prop_assert_eq!(&reads_but_moments_of_moves(store), &before);
+                        prop_assert_eq!(&reads_without_move_times(store), &before);
                         if *with_later {
-                            // Leaves the history with something taken back.
+                            // Leaves an undone operation in the history.
                             store.undo_newest().unwrap();
                         }
                     }
@@ -243,16 +243,17 @@ proptest! {
     }
 }
 
-/// A prompt's name, tags, live versions and pointers.
-type Line = (
+/// The name, tags, live versions and environments of a prompt.
+type PromptSummary = (
     String,
     Vec<String>,
     BTreeSet<VersionId>,
     BTreeMap<String, VersionId>,
 );
 
-/// What the operations that are in effect make of the prompts: those that were not taken back, or were brought again.
-fn made_of(store: &Store) -> BTreeMap<PromptId, Line> {
+/// Returns the prompts that result from the operations in effect: those that were not undone, or
+/// were redone.
+fn expected_prompts(store: &Store) -> BTreeMap<PromptId, PromptSummary> {
     let newest_first = store
         .operations(&OperationFilter::default(), None, usize::MAX)
         .unwrap();
@@ -264,7 +265,7 @@ fn made_of(store: &Store) -> BTreeMap<PromptId, Line> {
             in_effect.push(operation);
         }
     }
-    let mut lines: BTreeMap<PromptId, Line> = BTreeMap::new();
+    let mut lines: BTreeMap<PromptId, PromptSummary> = BTreeMap::new();
     let done = in_effect.iter().rev();
     let changes = done.filter(|operation| operation.content.undoes.is_empty());
     for change in changes.flat_map(|operation| &operation.content.changes) {
@@ -307,13 +308,13 @@ fn made_of(store: &Store) -> BTreeMap<PromptId, Line> {
                     None => pointers.remove(name.as_str()),
                 };
             }
-            other => panic!("only an undo does this: {other:?}"),
+            other => panic!("a change that only an undo makes: {other:?}"),
         }
     }
     lines
 }
 
-fn held_by(store: &Store) -> BTreeMap<PromptId, Line> {
+fn actual_prompts(store: &Store) -> BTreeMap<PromptId, PromptSummary> {
     let prompts = store.prompts(&PromptFilter::default(), None, usize::MAX);
     let lines = prompts.unwrap().into_iter().map(|prompt| {
         let versions = store.versions(prompt.id, &VersionFilter::default(), None, usize::MAX);
@@ -346,7 +347,7 @@ fn number_of(view: &View, spec: &str) -> String {
 }
 
 #[test]
-fn an_operation_that_others_stand_on_is_taken_back_with_them() {
+fn an_operation_is_undone_with_its_dependents() {
     both(|store| {
         create(store, "greeting"); // 1
         commit(store, "greeting", "one"); // 2
@@ -358,7 +359,11 @@ fn an_operation_that_others_stand_on_is_taken_back_with_them() {
             Err(Error::UndoBlocked { operation, later }) if operation == number => later,
             other => panic!("{other:?}"),
         };
-        assert_eq!(stood_on(2), [3, 5], "a base, and a pointer; not the name");
+        assert_eq!(
+            stood_on(2),
+            [3, 5],
+            "its dependents are a later version and an environment, not the rename"
+        );
         assert_eq!(stood_on(1), [2, 3, 4, 5]);
         assert_eq!(last(store), 5);
 
@@ -374,19 +379,23 @@ fn an_operation_that_others_stand_on_is_taken_back_with_them() {
             }) => {}
             other => panic!("{other:?}"),
         }
-        // What was taken back stands on nothing any more.
+        // An undone operation no longer depends on any other.
         assert_eq!(stood_on(1), [4]);
         store.undo(6u64).unwrap();
         assert_eq!(number_of(store, "hello@production"), "1.1");
         assert_eq!(number_of(store, "hello"), "1.2");
         let next = commit(store, "hello", "three");
-        assert_eq!(next.number.to_string(), "1.3", "a number given twice");
+        assert_eq!(
+            next.number.to_string(),
+            "1.3",
+            "a number was assigned twice"
+        );
     });
 }
 
-/// What an undo did to operations after the one at hand is gone with them.
+/// The effects of an undo on later operations disappear with those operations.
 #[test]
-fn an_undo_of_later_operations_stands_on_nothing() {
+fn an_undo_of_later_operations_depends_on_nothing() {
     both(|store| {
         create(store, "p"); // 1
         let set = store.set_environment("p", "staging", "1.0", Expected::Any);
@@ -401,9 +410,9 @@ fn an_undo_of_later_operations_stands_on_nothing() {
     });
 }
 
-/// A version that was deleted and collected keeps nobody from taking back what came before it.
+/// A version that was deleted and collected does not prevent an undo of earlier operations.
 #[test]
-fn what_would_be_deleted_again_needs_no_body() {
+fn a_collected_version_does_not_prevent_an_undo_before_it() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p"); // 1
@@ -424,7 +433,7 @@ fn what_would_be_deleted_again_needs_no_body() {
 }
 
 #[test]
-fn a_release_of_several_pointers_is_taken_back_as_one() {
+fn a_release_of_several_environments_is_undone_as_one() {
     both(|store| {
         for name in ["a", "b"] {
             create(store, name);
@@ -463,7 +472,7 @@ fn a_release_of_several_pointers_is_taken_back_as_one() {
 }
 
 #[test]
-fn a_pointer_that_was_removed_leaves_a_gap() {
+fn a_removed_environment_leaves_a_gap_in_its_log() {
     both(|store| {
         create(store, "a");
         let removed = store.remove_environment("a", "production", Expected::Any);
@@ -478,7 +487,7 @@ fn a_pointer_that_was_removed_leaves_a_gap() {
 }
 
 #[test]
-fn a_pointer_that_comes_back_in_one_operation_has_not_moved() {
+fn an_environment_that_returns_within_one_operation_has_not_moved() {
     both(|store| {
         create(store, "p");
         commit(store, "p", "two");
@@ -494,7 +503,7 @@ fn a_pointer_that_comes_back_in_one_operation_has_not_moved() {
 }
 
 #[test]
-fn a_name_is_taken_back_and_the_tags_stay() {
+fn undoing_a_rename_keeps_later_tags() {
     both(|store| {
         create(store, "old");
         store.rename("old", "new").unwrap();
@@ -505,7 +514,7 @@ fn a_name_is_taken_back_and_the_tags_stay() {
 }
 
 #[test]
-fn a_deleted_version_comes_back_as_long_as_its_body_is_kept() {
+fn a_deleted_version_can_be_restored_until_its_body_is_collected() {
     let place = Place::new();
     let now = std::sync::Arc::new(std::sync::Mutex::new(
         "2025-06-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap(),
@@ -525,21 +534,21 @@ fn a_deleted_version_comes_back_as_long_as_its_body_is_kept() {
     let undone = store.undo(operation).unwrap();
     assert_eq!(store.version(version.id).unwrap(), deleted);
     assert!(store.resolve(version.id).is_ok());
-    store.undo(&undone).unwrap(); // deleted again, from now on
+    store.undo(&undone).unwrap(); // Deletes the version again, as of now.
 
     *now.lock().unwrap() += 31 * day;
     assert_eq!(store.collect_garbage(Store::RETENTION).unwrap().bodies, 1);
     match store.undo_newest() {
-        // The commit is what is still in effect but for its deletion.
+        // The commit is the newest operation in effect, apart from its deletion.
         Err(Error::BodyCollected { blob }) => assert_eq!(blob, version.blob),
         other => panic!("{other:?}"),
     }
-    // The handle from before may still have the body in memory.
+    // The earlier handle may still have the body in memory.
     let then = place.open().at(operation - 1).unwrap();
     assert_eq!(
         then.version(version.id).unwrap(),
         version,
-        "what is known of it"
+        "the metadata of a collected version"
     );
     match then.resolve(version.id) {
         Err(Error::BodyCollected { blob }) => assert_eq!(blob, version.blob),
@@ -554,7 +563,7 @@ fn prompt(store: &Store, name: &str, body: Value) {
 }
 
 #[test]
-fn a_view_of_the_past_fills_partials_as_they_were() {
+fn a_historical_view_fills_partials_of_that_time() {
     both(|store| {
         let tone = |text: &str| json!({"messages": [{"role": "system", "content": text}]});
         let new = NewPrompt::new("tone", tone("Be brief, {{hc:name:string}}.")).unwrap();
@@ -590,7 +599,7 @@ fn a_view_of_the_past_fills_partials_as_they_were() {
 }
 
 #[test]
-fn moments_are_times_numbers_and_ids() {
+fn a_view_is_selected_by_time_number_or_id() {
     let start = "2025-06-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
     let calls = std::sync::atomic::AtomicI32::new(0);
     let options = StoreOptions::new().clock(move || {
@@ -599,7 +608,7 @@ fn moments_are_times_numbers_and_ids() {
     });
     let store = options.in_memory().unwrap();
     for name in ["a", "b", "c"] {
-        create(&store, name); // at 0, 1 and 2 minutes
+        create(&store, name); // At 0, 1 and 2 minutes.
     }
     let count = |moment: Moment| store.at(moment).unwrap().prompt_count().unwrap();
     let minutes = |minutes| Moment::Time(start + chrono::Duration::minutes(minutes));
@@ -629,9 +638,10 @@ fn moments_are_times_numbers_and_ids() {
     );
 }
 
-/// A clock that was ahead for one operation hides none that came after it, and one that was behind none before it.
+/// A clock that was ahead for one operation hides no later operation, and a clock that was behind
+/// hides no earlier one.
 #[test]
-fn a_time_is_after_the_last_operation_that_was_made_by_it() {
+fn a_view_at_a_time_includes_the_last_operation_made_by_then() {
     let place = Place::new();
     let now = Arc::new(Mutex::new(DateTime::<Utc>::UNIX_EPOCH));
     let clock = Arc::clone(&now);
@@ -663,7 +673,7 @@ fn a_time_is_after_the_last_operation_that_was_made_by_it() {
             if archived {
                 break;
             }
-            // So many that the first ones are in chunks, in a directory.
+            // In a directory, this is enough that the first operations are archived in segments.
             *now.lock().unwrap() = at("2026-02-01T00:00:00Z");
             (0..400).for_each(|number| drop(create(&store, &format!("later {number}"))));
             store.repack().unwrap();
@@ -674,7 +684,7 @@ fn a_time_is_after_the_last_operation_that_was_made_by_it() {
         assert_eq!(
             then.prompt_count().unwrap(),
             4,
-            "numbers alone are the order"
+            "the operations are not ordered by number"
         );
         is_sound(&store);
     }
@@ -685,7 +695,7 @@ fn names_are_found_as_they_were() {
     both(|store| {
         create(store, "first"); // 1
         store.rename("first", "second").unwrap(); // 2
-        create(store, "first"); // 3: another
+        create(store, "first"); // 3: another prompt.
         store.delete_prompt("second").unwrap(); // 4
         let id = |number: u64, name: &str| {
             let found = store.at(number).unwrap().prompt(name);

@@ -1,4 +1,4 @@
-//! One store, one identity: a handle never reads from or writes to the files of another store.
+//! Store identity: a handle never reads or writes the files of another store.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use promptbook::{Error, ErrorKind, Expected, NewPrompt, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, copy, create, is_sound};
 
-/// Two stores in one directory, `a` open and used, as a user leaves them before a swap.
+/// Creates two stores in one directory, `a` open and used, as they are before a user swaps them.
 fn two() -> (tempfile::TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
     let other = Store::create(directory.path().join("b")).unwrap();
@@ -27,7 +27,7 @@ fn swap(directory: &Path) {
 fn is_unavailable<T: std::fmt::Debug>(answer: Result<T, Error>) {
     match answer {
         Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}"),
-        Ok(answer) => panic!("it was answered: {answer:?}"),
+        Ok(answer) => panic!("the call was not refused: {answer:?}"),
     }
 }
 
@@ -56,7 +56,7 @@ fn a_swapped_directory_gets_no_write_of_the_earlier_store() {
         swap(directory.path());
         let new = NewPrompt::new("misplaced", body("x")).unwrap();
         is_unavailable(handle.create_prompt(new));
-        // The handle is given up: reads do not go on from the old files, either.
+        // The handle is poisoned: it does not continue to read the old files, either.
         is_unavailable(handle.prompt("greeting"));
         is_unavailable(handle.stats());
         drop(handle);
@@ -80,7 +80,7 @@ fn a_swap_during_a_transaction_leaves_its_outcome_unknown() {
     is_unavailable(store.prompt("greeting"));
     drop(store);
     assert_eq!(names(&directory.path().join("a")), ["other"]);
-    // Here it took place, in the directory that was moved.
+    // The transaction took place in the directory that was moved.
     let old = names(&directory.path().join("old"));
     assert_eq!(old, ["misplaced", "greeting"]);
 }
@@ -90,7 +90,7 @@ fn concurrent_readers_of_a_swapped_directory_see_one_store() {
     let (directory, store) = two();
     assert_eq!(store.prompt_count().unwrap(), 1);
     swap(directory.path());
-    // More readers at once than connections are open.
+    // More simultaneous readers than open connections.
     let found: Vec<_> = std::thread::scope(|scope| {
         let reads = (0..16).map(|_| {
             scope.spawn(|| {
@@ -143,7 +143,7 @@ fn a_removed_log_refuses_the_earlier_handle() {
 }
 
 #[test]
-fn answers_from_memory_end_within_two_seconds_of_a_swap() {
+fn cached_answers_end_within_two_seconds_of_a_swap() {
     let (directory, store) = two();
     drop(store);
     let reader = StoreOptions::new()
@@ -158,7 +158,7 @@ fn answers_from_memory_end_within_two_seconds_of_a_swap() {
     is_unavailable(reader.resolve("greeting@production"));
 }
 
-/// Run by itself, as it changes the directory of its process.
+/// Runs in a child process, because it changes the working directory.
 #[test]
 fn a_relative_path_means_the_directory_at_opening() {
     let directory = tempfile::tempdir().unwrap();
@@ -201,7 +201,7 @@ fn a_store_and_its_index_may_be_links() {
     create(&store, "greeting");
     drop(store);
     fs::create_dir(at("data")).unwrap();
-    Place::fold_log_of(&at("real"));
+    Place::checkpoint_wal_of(&at("real"));
     fs::rename(at("real/index.db"), at("data/elsewhere.db")).unwrap();
     std::os::unix::fs::symlink("../data/elsewhere.db", at("real/index.db")).unwrap();
     std::os::unix::fs::symlink("real", at("link")).unwrap();
@@ -213,9 +213,9 @@ fn a_store_and_its_index_may_be_links() {
     assert!(at("data/elsewhere.db-wal").exists());
     assert!(
         at("data/write.lock").exists(),
-        "the lock is beside the index"
+        "there is no lock beside the index"
     );
-    // A link that comes to lead elsewhere does not take the handle along.
+    // A link that is changed to another target does not redirect the handle.
     fs::remove_file(at("link")).unwrap();
     drop(Store::create(at("other")).unwrap());
     std::os::unix::fs::symlink("other", at("link")).unwrap();
@@ -233,7 +233,7 @@ fn a_backup_that_is_open_is_not_replaced() {
     store.backup(&backup, |_| ()).unwrap();
     let before = fs::read(backup.join("index.db")).unwrap();
     let writer = Store::open(&backup).unwrap();
-    // So that there is a log.
+    // This write creates a log.
     writer
         .set_environment("first", "staging", "1.0", Expected::Any)
         .unwrap();
@@ -242,7 +242,7 @@ fn a_backup_that_is_open_is_not_replaced() {
     assert_eq!(refused.kind(), ErrorKind::Busy, "{refused:?}");
     assert!(refused.is_retryable());
     drop(writer);
-    // Its history is another since.
+    // The backup's history has diverged by now.
     let refused = store.backup(&backup, |_| ()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused:?}");
     assert_eq!(names(&backup), ["first"]);
@@ -278,7 +278,8 @@ fn an_index_that_is_put_back_gets_no_write_of_the_earlier_handle() {
     is_unavailable(store.create_prompt(new));
 }
 
-/// A backup opens more than the index. If the directory changes places with another one meanwhile, it fails, or is of one store.
+/// A backup opens more files than the index. If the directory is exchanged with another one
+/// meanwhile, the backup either fails or contains one store only.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_backup_is_of_one_directory_while_two_change_places() {
@@ -306,7 +307,7 @@ fn a_backup_is_of_one_directory_while_two_change_places() {
                 continue;
             };
             let backup = directory.path().join(format!("backup {number}"));
-            // If it fails, the directory was another one at some look.
+            // The backup fails if one of its checks saw the other directory.
             if let Ok(backup) = store.backup(&backup, |_| ()) {
                 assert_eq!(backup.report.violations, [], "backup {number}");
                 made += 1;
@@ -314,5 +315,5 @@ fn a_backup_is_of_one_directory_while_two_change_places() {
         }
         made
     });
-    assert!(made > 0, "none was made");
+    assert!(made > 0, "no backup succeeded");
 }

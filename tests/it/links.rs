@@ -1,4 +1,5 @@
-//! Links in the place of a store's folders: what removes and moves files never follows one. And what is left in `tmp/`.
+//! Symbolic links in place of a store's directories: removing and moving files never follows them.
+//! Also, leftovers in `tmp/`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,7 +11,7 @@ use promptbook::{Error, ErrorKind, GcOptions, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, create, is_sound};
 
-/// Somebody's documents, with names that a store has, too.
+/// A user's documents, with names that a store also uses.
 struct Documents(tempfile::TempDir);
 
 impl Documents {
@@ -39,18 +40,18 @@ impl Documents {
         self.0.path()
     }
 
-    /// All that is there is what was there.
+    /// Asserts that the directory contains exactly the original documents.
     fn are_untouched(&self, what: &str) {
         for name in self.names() {
             let read = fs::read_to_string(self.path().join(&name));
             assert_eq!(read.unwrap(), "mine", "{what}: {name}");
         }
         let entries = fs::read_dir(self.path()).unwrap();
-        assert_eq!(entries.count(), 5, "{what}: something was added");
+        assert_eq!(entries.count(), 5, "{what}: a file was added");
     }
 }
 
-/// What is wrong, in full.
+/// Returns the message of an error and of all its sources.
 fn told(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -62,12 +63,12 @@ fn told(error: &Error) -> String {
 }
 
 fn is_refused<T>(answer: Result<T, Error>, link: &Path) {
-    let error = answer.err().expect("refused");
+    let error = answer.err().expect("the call was not refused");
     let (told, link) = (told(&error), link.display().to_string());
     assert!(told.contains(&format!("{link} is a link")), "{told}");
 }
 
-/// Everything that removes or moves bodies.
+/// Runs every call that removes or moves bodies.
 fn each_change(place: &Place) -> [(&'static str, Result<(), Error>); 4] {
     let later = StoreOptions::new().clock(|| Utc::now() + TimeDelta::days(400));
     let store = later.open(place.path()).unwrap();
@@ -80,9 +81,9 @@ fn each_change(place: &Place) -> [(&'static str, Result<(), Error>); 4] {
     ]
 }
 
-/// As after a move to another disk, or in a store from a stranger.
+/// As after a move to another disk, or in a store from an untrusted source.
 #[test]
-fn nothing_is_swept_through_a_linked_tmp() {
+fn nothing_is_removed_through_a_linked_tmp() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
@@ -115,7 +116,7 @@ fn nothing_is_swept_through_a_linked_tmp() {
     is_sound(&store);
 }
 
-/// Reads follow the link, and nothing is written or removed through it.
+/// Reads follow the link, but nothing is written or removed through it.
 #[test]
 fn bodies_are_read_through_links_and_not_changed() {
     let made = |place: &Place| {
@@ -148,7 +149,7 @@ fn bodies_are_read_through_links_and_not_changed() {
         is_sound(&store);
         store.resolve("single").unwrap();
         store.resolve("p95").unwrap();
-        // So that it has something to remove and to move.
+        // Gives the following calls something to remove and to move.
         store.delete_prompt("single").unwrap();
         drop(store);
         let refused = each_change(&place)
@@ -194,9 +195,9 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Only names that a store gives are removed.
+/// Only files with names that a store assigns are removed.
 #[test]
-fn what_no_store_made_stays() {
+fn files_that_no_store_created_stay() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
@@ -223,9 +224,9 @@ fn what_no_store_made_stays() {
     }
 }
 
-/// A backup or a restore that was killed leaves a folder, and a collection removes it.
+/// A killed backup or restore leaves a directory, which garbage collection removes.
 #[test]
-fn what_a_killed_backup_left_is_swept() {
+fn leftovers_of_a_killed_backup_are_removed() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
@@ -237,9 +238,9 @@ fn what_a_killed_backup_left_is_swept() {
     assert!(!left.exists());
 }
 
-/// While a backup is made, nothing of it is collected, and its own folder stays.
+/// While a backup is being made, nothing of it is collected, and its temporary directory stays.
 #[test]
-fn a_backup_that_is_being_made_is_not_swept() {
+fn garbage_collection_leaves_a_backup_in_progress() {
     let place = Place::new();
     let store = place.create();
     let imported = store.batch(|batch| {
@@ -266,9 +267,9 @@ fn a_backup_that_is_being_made_is_not_swept() {
     assert_eq!(fs::read_dir(backup.path().join("tmp")).unwrap().count(), 0);
 }
 
-/// The rest is swept, and bodies are packed all the same; what is wrong is answered at the end.
+/// The other leftovers are removed, and bodies are packed; the error is returned at the end.
 #[test]
-fn one_that_cannot_be_swept_keeps_nothing_from_being_done() {
+fn one_leftover_that_cannot_be_removed_does_not_stop_the_rest() {
     let place = Place::new();
     let store = place.create();
     create(&store, "p");
@@ -287,13 +288,20 @@ fn one_that_cannot_be_swept_keeps_nothing_from_being_done() {
     for name in [".tmpA", ".tmpC"] {
         fs::create_dir(tmp.join(name)).unwrap();
     }
-    // Whether it is being written can't be found out.
+    // It cannot be determined whether this file is still being written.
     let _socket = std::os::unix::net::UnixListener::bind(tmp.join(".tmpB")).unwrap();
     let error = store.collect_garbage(Duration::ZERO).unwrap_err();
     assert!(error.to_string().contains(".tmpB"), "{}", told(&error));
-    assert_eq!(fs::read_dir(&tmp).unwrap().count(), 1, "the rest is swept");
+    assert_eq!(
+        fs::read_dir(&tmp).unwrap().count(),
+        1,
+        "the other leftovers were not removed"
+    );
     let usage = store.stats().unwrap().bodies;
-    assert_eq!(usage.packed_bodies, 10, "what is dead went from packs");
+    assert_eq!(
+        usage.packed_bodies, 10,
+        "unreferenced bodies are still in the pack"
+    );
     fs::remove_file(tmp.join(".tmpB")).unwrap();
     store.collect_garbage(Duration::ZERO).unwrap();
     is_sound(&store);

@@ -1,4 +1,5 @@
-//! Settling and collecting keep out of each other's way: each waits while another process holds its side of the lock.
+//! The lock between checkpoints and garbage collection: each waits while another process holds the
+//! other mode.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,10 +8,10 @@ use std::time::Duration;
 
 use crate::support::{Place, body, commit, create, is_sound};
 
-/// Long enough for whoever does not wait.
+/// Long enough for a call that does not wait to finish.
 const A_WHILE: Duration = Duration::from_millis(150);
 
-/// What another process takes.
+/// Opens the lock file, as another process does.
 fn lock_file(place: &Place) -> File {
     let path = place.path().join("blobs.lock");
     File::options()
@@ -21,7 +22,7 @@ fn lock_file(place: &Place) -> File {
         .unwrap()
 }
 
-/// Waits for a file that is made off the caller's path.
+/// Waits for a file that the maintenance thread creates.
 fn appears(file: &Path) -> bool {
     (0..500).any(|_| {
         sleep(Duration::from_millis(10));
@@ -29,9 +30,10 @@ fn appears(file: &Path) -> bool {
     })
 }
 
-/// A journal row must not be dropped, nor a file made, while a collection may be about to remove that file.
+/// While a garbage collection may be about to remove a file, that file must not be created and its
+/// journal row must not be deleted.
 #[test]
-fn settling_waits_for_a_collection() {
+fn a_checkpoint_waits_for_garbage_collection() {
     let place = Place::new();
     let store = place.create();
     let collecting = lock_file(&place);
@@ -47,7 +49,7 @@ fn settling_waits_for_a_collection() {
         let nothing = (false, 1);
         assert_eq!(
             early, nothing,
-            "a file was made, or a journal row dropped, meanwhile"
+            "a file was created, or a journal row deleted, during the garbage collection"
         );
     });
     assert!(file.exists());
@@ -55,9 +57,9 @@ fn settling_waits_for_a_collection() {
     is_sound(&store);
 }
 
-/// The same for the file that every body is given soon after its commit.
+/// The same applies to the file that every body gets soon after its commit.
 #[test]
-fn writing_out_waits_for_a_collection() {
+fn writing_body_files_waits_for_garbage_collection() {
     let place = Place::new();
     let store = place.create();
     let collecting = lock_file(&place);
@@ -66,15 +68,15 @@ fn writing_out_waits_for_a_collection() {
     sleep(A_WHILE);
     assert!(
         !file.exists(),
-        "a file was made while a collection was under way"
+        "a file was created during the garbage collection"
     );
     collecting.unlock().unwrap();
-    assert!(appears(&file), "a body was given no file");
+    assert!(appears(&file), "no file was written for the body");
 }
 
-/// A file must not be removed while settling relies on it.
+/// A file must not be removed while a checkpoint relies on it.
 #[test]
-fn collecting_waits_for_a_settling() {
+fn garbage_collection_waits_for_a_checkpoint() {
     let place = Place::new();
     let store = place.create();
     let version = create(&store, "greeting").version;
@@ -91,14 +93,14 @@ fn collecting_waits_for_a_settling() {
         let collecting = scope.spawn(|| store.collect_garbage(Duration::ZERO).unwrap());
         sleep(A_WHILE);
         let early = (file.exists(), stray.exists());
-        // Commits need neither side.
+        // Commits need neither mode of the lock.
         let again = commit(&store, "greeting", "meanwhile");
         settling.unlock().unwrap();
         let collected = collecting.join().unwrap();
         assert_eq!(
             early,
             (true, true),
-            "a body or a leftover was removed meanwhile"
+            "a body or a leftover was removed during the checkpoint"
         );
         assert_eq!((collected.bodies, collected.leftovers), (1, 1));
         let text = store.resolve(again.id).unwrap().body.text().to_owned();

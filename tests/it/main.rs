@@ -1,4 +1,5 @@
-//! The store from outside: its API against a model, and each invariant by a test that fails without what keeps it.
+//! Integration tests of the store: its API against a model, and a test of each invariant that fails
+//! without the code that ensures it.
 
 #![allow(
     clippy::unwrap_used,

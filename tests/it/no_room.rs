@@ -1,4 +1,4 @@
-//! A write that fails for want of room rolls back cleanly, and what was acknowledged before stays.
+//! Writes that fail for lack of space: they roll back, and everything acknowledged before stays.
 
 use std::fs;
 use std::sync::Mutex;
@@ -8,9 +8,10 @@ use promptbook::{Bump, Error, NewVersion, VersionId};
 use crate::child::{command, directory, passes, store};
 use crate::support::{Place, body, create, is_sound};
 
-/// The child may not make files of more than 512 KiB, and is told so by errors instead of a signal.
+/// The child may not create files larger than 512 KiB. Exceeding the limit is an error, not a
+/// signal.
 #[test]
-fn what_was_acknowledged_stays() {
+fn acknowledged_commits_survive_a_full_disk() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let limited = [
@@ -29,7 +30,7 @@ fn what_was_acknowledged_stays() {
     is_sound(&store);
     let counts = store.version_counts("greeting").unwrap();
     let acknowledged: u64 = acknowledged.parse().unwrap();
-    // The one that failed may or may not have taken place: its error said so.
+    // The commit that failed may or may not have taken place, as its error said.
     let found = counts.total - 1;
     assert!(
         found == acknowledged || found == acknowledged + 1,
@@ -63,22 +64,26 @@ fn commit_until_there_is_no_room() {
             Err(error) => Some(error),
         }
     });
-    match error.expect("an end of the room") {
-        // Nothing is retried on a handle whose flush failed.
+    match error.expect("no commit failed") {
+        // A handle whose flush failed retries nothing.
         Error::OutcomeUnknown { .. } => {
             let again = store.commit(NewVersion::new("greeting", body("again")).unwrap());
             assert!(matches!(again, Err(Error::Poisoned)), "{again:?}");
             let read = store.resolve("greeting");
             assert!(matches!(read, Err(Error::Poisoned)), "{read:?}");
         }
-        Error::Storage(_) => assert!(store.resolve("greeting").is_ok(), "reads go on"),
+        Error::Storage(_) => assert!(
+            store.resolve("greeting").is_ok(),
+            "reads fail after a write that failed"
+        ),
         other => panic!("{other:?}"),
     }
 }
 
-/// Those who share a transaction: what one of them was told is so, whatever became of the others.
+/// If several writers share a transaction, each acknowledgement is valid, whatever happened to the
+/// others.
 #[test]
-fn what_was_acknowledged_to_each_of_many_stays() {
+fn acknowledged_commits_of_many_threads_survive_a_full_disk() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let limited = [
@@ -94,7 +99,10 @@ fn what_was_acknowledged_to_each_of_many_stays() {
     ));
     let told = fs::read_to_string(place.path().join("acknowledged")).unwrap();
     let acknowledged: Vec<VersionId> = told.lines().map(|id| id.parse().unwrap()).collect();
-    assert!(acknowledged.len() > THREADS, "they hardly began");
+    assert!(
+        acknowledged.len() > THREADS,
+        "too few commits were acknowledged"
+    );
     let store = place.open();
     is_sound(&store);
     for id in &acknowledged {
@@ -103,10 +111,13 @@ fn what_was_acknowledged_to_each_of_many_stays() {
             "an acknowledged version is lost"
         );
     }
-    // Of those that failed at most the last group may be there: it is not known of it.
+    // Of the failed commits, at most those of the last group may exist: their outcome is unknown.
     let found = usize::try_from(store.version_counts("greeting").unwrap().total).unwrap() - 1;
     let unknown = found - acknowledged.len();
-    assert!(unknown <= THREADS, "{unknown} that nobody was told of");
+    assert!(
+        unknown <= THREADS,
+        "{unknown} unacknowledged versions exist"
+    );
     let new = NewVersion::new("greeting", body("room again")).unwrap();
     store.commit(new).unwrap();
     is_sound(&store);
@@ -147,7 +158,8 @@ fn many_commit_until_there_is_no_room() {
     .unwrap();
 }
 
-/// A process may have 256 files open on macOS, its own ones included.
+/// By default, a process on macOS may have 256 files open, including those that the application
+/// opens itself.
 #[test]
 fn few_open_files_are_enough() {
     let place = Place::new();
@@ -156,7 +168,7 @@ fn few_open_files_are_enough() {
     passes(command(
         &std::env::current_exe().unwrap(),
         &limited,
-        "no_room::settle_many_bodies",
+        "no_room::checkpoint_many_bodies",
         place.path(),
     ));
     is_sound(&place.open());
@@ -164,7 +176,7 @@ fn few_open_files_are_enough() {
 
 #[test]
 #[ignore = "run by the test above, with few open files"]
-fn settle_many_bodies() {
+fn checkpoint_many_bodies() {
     let store = store();
     let done = store.batch(|batch| {
         for number in 0..300 {

@@ -1,4 +1,4 @@
-//! Numbers and ids, once given, are never given again.
+//! Version numbers and ids: never reused.
 
 use promptbook::{Bump, BumpPolicy, Error, NewPrompt, NewVersion, Store, StoreOptions};
 
@@ -17,16 +17,16 @@ fn next(store: &Store, bump: Bump) -> String {
 }
 
 #[test]
-fn a_deleted_versions_number_is_not_given_again() {
+fn the_number_of_a_deleted_version_is_not_reused() {
     for (_place, store) in both() {
         create(&store, "greeting");
         assert_eq!(next(&store, Bump::Minor), "1.1");
         assert_eq!(next(&store, Bump::Minor), "1.2");
         store.delete_version("greeting@1.2").unwrap();
-        assert_eq!(next(&store, Bump::Minor), "1.3", "1.2 was given before");
+        assert_eq!(next(&store, Bump::Minor), "1.3", "1.2 was assigned before");
         assert_eq!(next(&store, Bump::Major), "2.0");
         store.delete_version("greeting@2.0").unwrap();
-        assert_eq!(next(&store, Bump::Major), "3.0", "2.0 was given before");
+        assert_eq!(next(&store, Bump::Major), "3.0", "2.0 was assigned before");
         for number in ["1.0", "1.1", "1.3", "3.0"] {
             store
                 .delete_version(format!("greeting@{number}").as_str())
@@ -35,14 +35,14 @@ fn a_deleted_versions_number_is_not_given_again() {
         assert_eq!(
             next(&store, Bump::Auto),
             "4.0",
-            "a prompt without versions starts above all"
+            "the next major follows the highest that was ever assigned"
         );
         is_sound(&store);
     }
 }
 
 #[test]
-fn a_deleted_prompts_ids_are_not_given_again() {
+fn ids_of_a_deleted_prompt_are_not_reused() {
     for (_place, store) in both() {
         let made = create(&store, "greeting");
         store.delete_prompt("greeting").unwrap();
@@ -64,9 +64,10 @@ fn a_deleted_prompts_ids_are_not_given_again() {
     }
 }
 
-/// Seeded alike, two handles draw the same ids: what is taken is not given, also across handles.
+/// Two handles with the same seed draw the same ids. An id that is taken is not assigned, also
+/// across handles.
 #[test]
-fn handles_that_draw_alike_give_other_ids() {
+fn handles_with_one_seed_assign_different_ids() {
     let place = Place::new();
     let moment = "2026-01-02T03:04:05Z".parse().unwrap();
     let options = StoreOptions::new().seed(1).clock(move || moment);
@@ -78,7 +79,7 @@ fn handles_that_draw_alike_give_other_ids() {
     is_sound(&first);
 }
 
-/// The last minor that there is can be listed by its major like any other.
+/// The highest possible minor number is listed by its major like any other.
 #[test]
 fn the_highest_minor_is_listed() {
     let place = Place::new();

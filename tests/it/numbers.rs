@@ -1,5 +1,5 @@
-//! Numbers, and all else that is no tag, stay as they are written: in renders, frozen files, differences and origins; and
-//! the bump rules compare them exactly.
+//! Numbers in bodies: like all text that is not a tag, they stay exactly as written, in renders,
+//! frozen files, diffs and blame. The bump rules compare them exactly.
 
 use promptbook::diff::EditKind;
 use promptbook::{
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 const FIRST: &str = include_str!("../cases/numbers-1.json");
 const SECOND: &str = include_str!("../cases/numbers-2.json");
 
-/// Numbers that no `f64` and no integer of 64 bits holds as they are written.
+/// Numbers that neither `f64` nor a 64-bit integer represents as they are written.
 const NUMBERS: [&str; 9] = [
     "123456789012345678901",
     "-123456789012345678901234567890",
@@ -29,7 +29,7 @@ fn create(store: &Store, id: &str, body: &str) {
     store.create_prompt(new).unwrap();
 }
 
-/// A store with a part, whose text is asked for by others.
+/// Returns a store with a prompt that other bodies use as a partial.
 fn store() -> Store {
     let store = Store::in_memory().unwrap();
     let part = r#"{ "seed": 1.50, "messages": [ {"content": "Be \u0022kind\u0022,\n{{hc:who:string}} \/ é"} ] }"#;
@@ -41,7 +41,8 @@ fn inputs(json: Value) -> Map<String, Value> {
     json.as_object().cloned().unwrap()
 }
 
-/// A body with numbers in all its places, and tags with escapes, white space and repeated members around them.
+/// Returns a body with numbers in every position, and tags surrounded by escapes, white space and
+/// repeated members.
 fn body(number: &str, [message, part, partial, value, text, key]: [&str; 6]) -> String {
     format!(
         "\n{{ \"seed\" : {number},\t\"metadata\": {{\"a\": [{number}, {{\"b\": {number}}}], \"n\": 1, \"n\": {number}}},
@@ -68,7 +69,7 @@ const TAGS: [&str; 6] = [
 ];
 
 #[test]
-fn what_is_no_tag_is_rendered_byte_for_byte() {
+fn text_outside_tags_is_rendered_byte_for_byte() {
     let store = store();
     for (place, number) in NUMBERS.iter().enumerate() {
         let prompt = format!("body0{place}");
@@ -86,11 +87,12 @@ fn what_is_no_tag_is_rendered_byte_for_byte() {
             rendered.json(),
             &serde_json::from_str::<Value>(rendered.text()).unwrap()
         );
-        // As part of other JSON, too.
+        // Also as a part of other JSON.
         let whole = serde_json::to_string(&rendered).unwrap();
         assert!(whole.contains(rendered.text().trim()), "{whole}");
 
-        // Frozen, only the partial is filled; and that renders to the same.
+        // In the frozen file, only the partial is filled in, and that file renders to the same
+        // text.
         let frozen = store.freeze(EnvironmentName::production()).unwrap();
         let frozen = Frozen::from_bytes(frozen.as_bytes().to_vec()).unwrap();
         let one = frozen.get(prompt.as_str()).unwrap();
@@ -110,7 +112,7 @@ fn what_is_no_tag_is_rendered_byte_for_byte() {
 }
 
 #[test]
-fn a_body_without_tags_is_rendered_as_it_is() {
+fn a_body_without_tags_is_rendered_unchanged() {
     let store = store();
     let text =
         " {\"a\": [1.50, -0], \"messages\": [{\"content\": \"{{hc:a}} \\u007b\"}],\n\"a\":1E5} ";
@@ -139,7 +141,8 @@ fn integers_of_inputs_have_all_their_digits() {
         let expected = format!(r#"{{"messages": [{{"content": "{n} {n},1"}}], "tools": [{n}]}}"#);
         assert_eq!(filled.text(), expected);
     }
-    // What is no integer is written as JavaScript writes it, and in its client's mode all is.
+    // A number that is not an integer is written as JavaScript writes it. In Helicone mode, every
+    // number is.
     assert_eq!(
         render(json!(1e21), RenderMode::Strict).body["messages"][0]["content"],
         "1e+21 1e+21,1"
@@ -149,7 +152,7 @@ fn integers_of_inputs_have_all_their_digits() {
         filled.body["messages"][0]["content"],
         "9007199254740992 9007199254740992,1"
     );
-    // Other numbers are inputs as text.
+    // Other numbers are given as text inputs.
     let filled = render(json!("123456789012345678901"), RenderMode::Strict);
     assert_eq!(
         filled.body["messages"][0]["content"],
@@ -158,7 +161,7 @@ fn integers_of_inputs_have_all_their_digits() {
 }
 
 #[test]
-fn bodies_that_differ_in_digits_are_told_apart() {
+fn bodies_that_differ_in_digits_are_different() {
     let store = store();
     create(&store, "number", FIRST);
     let first = store.version("number").unwrap();
@@ -192,7 +195,7 @@ fn bodies_that_differ_in_digits_are_told_apart() {
     assert_eq!(difference.verdict, Verdict::Minor);
     assert_eq!(difference.body.edits[0].kind, EditKind::Respelled);
 
-    // Each part has its origin where it is written as it is now.
+    // The origin of each part is the version that first spelled it as it is now.
     let blame = store.blame(third.id).unwrap();
     let origins: Vec<_> = blame
         .entries
@@ -284,7 +287,7 @@ fn the_bump_rules_compare_numbers_exactly() {
     }
 }
 
-/// A response format may not change, but its numbers may be written in another way.
+/// A response format may not change, but its numbers may be spelled differently.
 #[test]
 fn a_response_format_is_compared_by_value() {
     let store = Store::in_memory().unwrap();
@@ -304,7 +307,7 @@ fn a_response_format_is_compared_by_value() {
 }
 
 #[test]
-fn numbers_that_no_double_comes_near_are_refused_as_ever() {
+fn numbers_outside_the_range_of_f64_are_refused() {
     for number in ["1e400", "-1e309", "NaN", "01", "+1", ".5"] {
         assert!(
             Body::try_from(format!("{{\"a\": {number}}}")).is_err(),

@@ -1,4 +1,5 @@
-//! Odd worlds: forks, stores that are moved away, names of every script, clocks that go backwards, few open files.
+//! Unusual environments: forks, stores that are moved, names in every script, clocks that go
+//! backwards, and few open files.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -13,7 +14,7 @@ use promptbook::{
 use crate::child;
 use crate::support::{Place, body, commit, create, is_sound};
 
-/// SQLite's locks don't go over to a fork: what it would change, it could break.
+/// SQLite's locks are not inherited by a fork, so a write there could corrupt the store.
 #[test]
 #[allow(unsafe_code, reason = "nothing else runs code in a fork")]
 fn a_fork_is_refused() {
@@ -26,7 +27,7 @@ fn a_fork_is_refused() {
     };
     let in_fork = store.clone();
     let mut command = Command::new("true");
-    // Its error is all that a fork can tell.
+    // The error code is the only result that a fork can return.
     let look = move || {
         let new = NewVersion::new("p", body("in a fork")).map_err(|_| std::io::ErrorKind::Other)?;
         let all = refused(in_fork.commit(new).map(drop))
@@ -35,7 +36,8 @@ fn a_fork_is_refused() {
             && refused(in_fork.verify(|_| ()).map(drop));
         Err(std::io::Error::from_raw_os_error(if all { 77 } else { 78 }))
     };
-    // SAFETY: no other thread of this process holds a lock of the store while it forks: the store was idle.
+    // SAFETY: no other thread of this process holds a lock of the store during the fork: the store
+    // is idle.
     unsafe { command.pre_exec(look) };
     let told = command.spawn().unwrap_err();
     assert_eq!(told.raw_os_error(), Some(77), "{told}");
@@ -43,7 +45,8 @@ fn a_fork_is_refused() {
     is_sound(&store);
 }
 
-/// The maintenance thread is not in the fork, and its handle there may name another thread.
+/// The fork has no maintenance thread, and its handle of that thread may refer to another thread
+/// there.
 #[test]
 fn a_fork_may_drop_the_store() {
     let place = Place::new();
@@ -60,14 +63,14 @@ fn drop_a_store_in_a_fork() {
     let store = child::store();
     commit(&store, "p", "so that there is a thread");
     store.checkpoint(|_| ()).unwrap();
-    // The only handle, so that the fork drops the store itself.
+    // This is the only handle, so the fork drops the store itself.
     let mut inherited = Some(store);
     let place = child::directory();
     let mut command = Command::new("true");
     let look = move || {
         let work = || -> Result<(), Error> {
             for turn in 0..8 {
-                // It may get the memory of the one that is not here.
+                // The new thread may get the memory of the thread that does not exist in the fork.
                 let thread = std::thread::spawn(|| std::thread::sleep(Duration::from_millis(20)));
                 drop(inherited.take());
                 thread.join().map_err(|_| Error::Poisoned)?;
@@ -80,7 +83,7 @@ fn drop_a_store_in_a_fork() {
         let told = if matches!(done, Ok(Ok(()))) { 77 } else { 78 };
         Err(std::io::Error::from_raw_os_error(told))
     };
-    // SAFETY: no other thread of this process holds a lock while it forks: the store was idle.
+    // SAFETY: no other thread of this process holds a lock during the fork: the store is idle.
     unsafe { command.pre_exec(look) };
     let told = command.spawn().unwrap_err();
     assert_eq!(told.raw_os_error(), Some(77), "{told}");
@@ -91,7 +94,7 @@ fn drop_a_store_in_a_fork() {
     is_sound(&store);
 }
 
-/// Its threads are not in the fork, and would never end there.
+/// The fork does not have the server's threads, so it must not wait for them.
 #[cfg(feature = "server")]
 #[test]
 fn a_fork_may_drop_a_server() {
@@ -115,15 +118,16 @@ fn drop_a_server_in_a_fork() {
         drop(inherited.take());
         Err(std::io::Error::from_raw_os_error(77))
     };
-    // SAFETY: no other thread of this process holds a lock while it forks: nothing asks the server anything.
+    // SAFETY: no other thread of this process holds a lock during the fork: the server has no
+    // requests.
     unsafe { command.pre_exec(look) };
     let told = command.spawn().unwrap_err();
     assert_eq!(told.raw_os_error(), Some(77), "{told}");
-    // The parent's server stops as ever.
+    // The parent's server still stops normally.
     drop(command);
 }
 
-/// Each call is refused, and both stores are as they were.
+/// Each call is refused, and both stores are unchanged.
 #[test]
 fn a_store_that_is_moved_while_open_loses_nothing() {
     let place = Place::new();
@@ -165,7 +169,7 @@ fn a_store_that_is_moved_while_open_loses_nothing() {
 }
 
 #[test]
-fn names_of_any_script_are_names() {
+fn names_in_any_script_are_accepted() {
     let place = Place::new();
     let store = place.create();
     let names = [
@@ -187,7 +191,7 @@ fn names_of_any_script_are_names() {
     let mut made = Vec::new();
     for name in names {
         let Ok(new) = NewPrompt::new(name, body(name)) else {
-            continue; // Refused before anything was written.
+            continue; // The name was refused before anything was written.
         };
         let created = store.create_prompt(new).unwrap();
         assert_eq!(created.prompt.name.as_str(), name);
@@ -205,9 +209,9 @@ fn names_of_any_script_are_names() {
     is_sound(&store);
 }
 
-/// Numbers say what came first, whatever the clock says.
+/// Operations are ordered by number, whatever the clock says.
 #[test]
-fn a_clock_that_goes_backwards_orders_nothing() {
+fn a_clock_that_goes_backwards_does_not_change_the_order() {
     let place = Place::new();
     let hours = AtomicI64::new(500_000);
     let clock = move || {
@@ -217,7 +221,7 @@ fn a_clock_that_goes_backwards_orders_nothing() {
     let options = StoreOptions::new().clock(clock);
     let store = options.create(place.path()).unwrap();
     create(&store, "p");
-    // So many that old operations are gathered.
+    // Enough commits that old operations are archived.
     for turn in 1..200 {
         let version = commit(&store, "p", turn);
         assert_eq!(store.version("p@latest").unwrap().id, version.id);
@@ -239,7 +243,8 @@ fn a_clock_that_goes_backwards_orders_nothing() {
         store.version("p@latest").unwrap().number.to_string(),
         "1.198"
     );
-    // A moment at which nothing was as it is told now: it answers all the same.
+    // The clock went back, so the store had no such state at this time. The call must still
+    // succeed.
     store.at(operations[100].content.at).unwrap();
     drop(store);
     let store = place.open();
@@ -247,7 +252,8 @@ fn a_clock_that_goes_backwards_orders_nothing() {
     is_sound(&store);
 }
 
-/// As many stores, threads and readers as fit; then an error that says why, and all goes on when there are fewer.
+/// Opens as many stores, each with its threads and connections, as the limit allows. Then an error
+/// reports the limit, and everything works again once some are closed.
 #[test]
 fn few_open_files_are_enough() {
     let place = Place::new();
@@ -257,14 +263,14 @@ fn few_open_files_are_enough() {
     child::passes(child::command(
         &this,
         &wrapper,
-        "odd::few_files",
+        "odd::use_a_store_with_few_open_files",
         place.path(),
     ));
 }
 
 #[test]
 #[ignore = "run by the test above, with 64 files"]
-fn few_files() {
+fn use_a_store_with_few_open_files() {
     let directory = child::directory();
     let mut stores = Vec::new();
     let told = loop {

@@ -1,4 +1,4 @@
-//! What opens as a store, what does not, and what each refusal is.
+//! Opening of stores: what can be opened, what cannot, and the error of each refusal.
 
 use std::fs;
 
@@ -10,31 +10,31 @@ fn is_no_store(opened: Result<Store>) {
     assert!(matches!(opened, Err(Error::NotAStore { .. })), "{opened:?}");
 }
 
-/// By every way of opening.
+/// Checks that no way of opening succeeds.
 fn no_way_opens(place: &Place) {
     is_no_store(Store::open(place.path()));
     is_no_store(place.open_read_only());
 }
 
 #[test]
-fn a_directory_without_a_store_is_none() {
+fn a_directory_without_a_store_does_not_open() {
     let place = Place::new();
     no_way_opens(&place);
     let missing = place.path().join("missing");
     is_no_store(Store::open(&missing));
-    assert!(!missing.exists(), "opening made something");
+    assert!(!missing.exists(), "opening created a directory");
     let file = place.path().join("file");
     fs::write(&file, "text").unwrap();
     is_no_store(Store::open(&file));
     assert_eq!(
         fs::read_dir(place.path()).unwrap().count(),
         1,
-        "opening left something"
+        "opening created a file"
     );
 }
 
 #[test]
-fn a_store_is_made_where_there_is_none() {
+fn a_store_is_created_only_if_none_exists() {
     let place = Place::new();
     let deep = place.path().join("a").join("b").join("store");
     let store = Store::create(&deep).unwrap();
@@ -46,14 +46,14 @@ fn a_store_is_made_where_there_is_none() {
     assert_eq!(
         opened.prompt_count().unwrap(),
         1,
-        "open_or_create made a new store of an old one"
+        "open_or_create replaced an existing store"
     );
     let made = Store::open_or_create(place.path().join("new")).unwrap();
     assert_eq!(made.prompt_count().unwrap(), 0);
 }
 
 #[test]
-fn a_store_keeps_what_it_was_made_with() {
+fn a_store_keeps_the_settings_of_its_creation() {
     let place = Place::new();
     let made = StoreOptions::new()
         .first_version(0, 0)
@@ -67,9 +67,13 @@ fn a_store_keeps_what_it_was_made_with() {
     assert_eq!(
         opened.policy(),
         BumpPolicy::Enforced,
-        "another policy is the handle's"
+        "the handle does not use its own policy"
     );
-    assert_eq!(place.open().policy(), BumpPolicy::Free, "and is not kept");
+    assert_eq!(
+        place.open().policy(),
+        Policy::Free,
+        "the handle's policy was stored"
+    );
     assert_eq!(create(&opened, "p").version.number.to_string(), "0.0");
 }
 
@@ -99,14 +103,15 @@ fn another_kind_of_file_is_no_store() {
         assert_eq!(
             fs::read_to_string(place.index()).unwrap(),
             content,
-            "it was altered"
+            "the file was altered"
         );
     }
 }
 
-/// A process that died while it made a store leaves an empty file, which is no store, and no obstacle.
+/// A process that died during creation leaves an empty file, which is not a store and does not
+/// prevent a new creation.
 #[test]
-fn an_interrupted_creation_can_be_made_again() {
+fn an_interrupted_creation_can_be_repeated() {
     let place = Place::new();
     fs::write(place.index(), "").unwrap();
     no_way_opens(&place);
@@ -116,9 +121,9 @@ fn an_interrupted_creation_can_be_made_again() {
     assert_eq!(place.open().prompt_count().unwrap(), 1);
 }
 
-/// A power cut may leave a page of zeros instead, and no journal beside it.
+/// A power cut may leave a page of zeros instead, without a journal beside it.
 #[test]
-fn a_creation_that_lost_its_power_can_be_made_again() {
+fn a_creation_cut_off_by_a_power_cut_can_be_repeated() {
     let place = Place::new();
     let zeros = [0; 4096];
     fs::write(place.index(), zeros).unwrap();
@@ -127,7 +132,7 @@ fn a_creation_that_lost_its_power_can_be_made_again() {
     create(&store, "greeting");
     drop(store);
     assert_eq!(place.open().prompt_count().unwrap(), 1);
-    // With a log beside it, it is what is left of a store.
+    // If a log exists beside it, the file is the rest of a store.
     fs::write(place.index(), zeros).unwrap();
     let log = place.path().join("index.db-wal");
     let kept = fs::read(&log).unwrap();
@@ -168,9 +173,9 @@ fn a_newer_format_is_refused() {
     }
 }
 
-/// Reads see what others write, and every change is refused.
+/// A read-only handle sees other handles' writes, and refuses every change.
 #[test]
-fn a_store_that_is_read_only_is_only_read() {
+fn a_read_only_handle_reads_and_refuses_changes() {
     let place = Place::new();
     let writer = place.create();
     let version = create(&writer, "greeting").version;
@@ -225,9 +230,9 @@ fn a_store_that_is_read_only_is_only_read() {
     assert!(reader.verify(|_| ()).unwrap().is_clean());
 }
 
-/// Whoever comes second finds a store that is whole, and never the middle of its making.
+/// The second caller finds a complete store, never one that is half created.
 #[test]
-fn many_can_make_the_same_store_at_once() {
+fn many_threads_can_create_the_same_store() {
     const THREADS: usize = 6;
     for round in 0..30 {
         let place = Place::new();
@@ -247,9 +252,10 @@ fn many_can_make_the_same_store_at_once() {
     }
 }
 
-/// Without the log, readers and writers would wait for each other, and a power cut could take a commit back.
+/// Without WAL mode, readers and writers would block each other, and a power cut could roll back a
+/// commit.
 #[test]
-fn a_store_that_was_taken_out_of_wal_mode_is_put_back() {
+fn a_store_taken_out_of_wal_mode_is_put_back() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let connection = rusqlite::Connection::open(place.index()).unwrap();
@@ -263,9 +269,10 @@ fn a_store_that_was_taken_out_of_wal_mode_is_put_back() {
     assert_eq!(mode(&connection, "PRAGMA journal_mode"), "wal");
 }
 
-/// Without its index a store is not made anew over its bodies: the next collection would take them all.
+/// If its index is lost, a store is not created again over its bodies: the next garbage collection
+/// would remove all of them.
 #[test]
-fn nothing_is_made_over_what_is_left_of_a_store() {
+fn no_store_is_created_over_the_remains_of_another() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");

@@ -1,6 +1,6 @@
-//! Who may open the files of a store, and whose they are if root works in it.
+//! Permissions on the files of a store, and their owner if root works in the store.
 
-#![allow(clippy::print_stderr, reason = "it says what is not tried")]
+#![allow(clippy::print_stderr, reason = "it prints why a test is not run")]
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -13,25 +13,26 @@ use promptbook::{Expected, Store, StoreOptions};
 use crate::child::{command, directory, passes, store};
 use crate::support::{commit, create, is_sound};
 
-/// A user that is not root: nobody, on every Unix.
+/// A user other than root: `nobody` on every Unix.
 const USER: u32 = 65534;
-/// Another one.
+/// A second user.
 const OTHER: u32 = 65533;
-/// One who is in no group of theirs.
+/// A user who is in none of the groups.
 const STRANGER: u32 = 65532;
 
-/// Whether this process may act for other users. If not, it says so, and fails where CI is true.
+/// Checks whether this process can act for other users. If not, it prints that, and fails if `CI`
+/// is `true`.
 fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
         let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!is_ci, "CI tries this");
-        eprintln!("not tried: only root can act for other users");
+        assert!(!is_ci, "this test must run in CI");
+        eprintln!("not run: only root can act for other users");
     }
     is_root
 }
 
-/// A directory of a user's, with a copy of this binary that the user can reach.
+/// A directory that belongs to a user, beside a copy of this binary that the user can run.
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -52,7 +53,7 @@ impl Home {
         self.0.path().join("home").join(name)
     }
 
-    /// Runs a check as a user, in the store of this name.
+    /// Runs a check as a user, on the store with this name.
     fn run(&self, user: u32, check: &str, name: &str) {
         let this = self.0.path().join("check");
         let mut command = command(&this, &[], check, &self.path(name));
@@ -60,12 +61,17 @@ impl Home {
         passes(command);
     }
 
-    /// That all files and folders in a store are the user's.
+    /// Asserts that all files and directories of a store belong to the user.
     fn is_users(&self, name: &str) {
         each(&self.path(name), &mut |path| {
             let found = fs::symlink_metadata(path).unwrap();
             let owner = (found.uid(), found.gid());
-            assert_eq!(owner, (USER, USER), "{} is another's", path.display());
+            assert_eq!(
+                owner,
+                (USER, USER),
+                "{} belongs to another user",
+                path.display()
+            );
         });
     }
 }
@@ -79,7 +85,8 @@ fn each(path: &Path, look: &mut dyn FnMut(&Path)) {
     }
 }
 
-/// Everything that makes files: commits, an import that makes a pack, settling, packing, a backup.
+/// Does everything that creates files, except a backup: commits, an import that makes a pack, a
+/// checkpoint, a repack.
 fn work_on_all(store: &Store, name: &str) {
     create(store, name);
     store.checkpoint(|_| ()).unwrap();
@@ -104,13 +111,13 @@ fn work_on_all(store: &Store, name: &str) {
 
 #[test]
 #[ignore = "run by the tests below, as the user"]
-fn make() {
+fn create_the_store() {
     drop(Store::create(directory()).unwrap());
 }
 
 #[test]
 #[ignore = "run by the tests below, as the user"]
-fn go_on() {
+fn work_on_the_store_and_back_it_up() {
     let store = store();
     let name = format!("of the user {}", std::process::id());
     work_on_all(&store, &name);
@@ -120,15 +127,15 @@ fn go_on() {
 }
 
 #[test]
-fn the_owner_goes_on_after_root() {
+fn the_owner_can_continue_after_root() {
     if !is_root() {
         return;
     }
     for user_began in [false, true] {
         let home = Home::new();
-        home.run(USER, "owners::make", "store");
+        home.run(USER, "owners::create_the_store", "store");
         if user_began {
-            home.run(USER, "owners::go_on", "store");
+            home.run(USER, "owners::work_on_the_store_and_back_it_up", "store");
         }
         let store = Store::open(home.path("store")).unwrap();
         work_on_all(&store, "of root");
@@ -138,18 +145,18 @@ fn the_owner_goes_on_after_root() {
         if user_began {
             home.is_users("store.backup");
         } else {
-            // Root made that directory, for itself.
+            // Root created that directory for itself.
             fs::remove_dir_all(home.path("store.backup")).unwrap();
         }
-        home.run(USER, "owners::go_on", "store");
+        home.run(USER, "owners::work_on_the_store_and_back_it_up", "store");
         home.is_users("store");
         home.is_users("store.backup");
     }
 }
 
-/// A store that root makes in a directory of a user's is the user's.
+/// A store that root creates in a user's directory belongs to the user.
 #[test]
-fn a_store_in_a_users_directory_is_the_users() {
+fn a_store_in_a_users_directory_belongs_to_the_user() {
     if !is_root() {
         return;
     }
@@ -165,14 +172,14 @@ fn a_store_in_a_users_directory_is_the_users() {
     drop(store);
     for name in ["made", "restored"] {
         home.is_users(name);
-        home.run(USER, "owners::go_on", name);
+        home.run(USER, "owners::work_on_the_store_and_back_it_up", name);
         home.is_users(name);
     }
 }
 
-/// The store itself is the control: it can be read.
+/// The control: the store itself can be read.
 #[test]
-#[ignore = "run by the test below, as one who may only read"]
+#[ignore = "run by the test below, as a user who may only read"]
 fn no_lock_can_be_opened() {
     let store = StoreOptions::new().read_only(true).open(directory());
     let store = store.unwrap();
@@ -199,18 +206,18 @@ fn no_lock_can_be_opened() {
 }
 
 #[test]
-fn who_may_only_read_can_open_no_lock() {
+fn a_user_who_may_only_read_can_open_no_lock() {
     if !is_root() {
         return;
     }
     let home = Home::new();
-    home.run(USER, "owners::make", "store");
+    home.run(USER, "owners::create_the_store", "store");
     let store = Store::open(home.path("store")).unwrap();
     create(&store, "greeting");
     store.checkpoint(|_| ()).unwrap();
     drop(store);
     home.run(OTHER, "owners::no_lock_can_be_opened", "store");
-    // What someone opened to all is closed again by the next who writes.
+    // Permissions that someone widened are restricted again by the next writer.
     for name in ["write.lock", "blobs.gate", "blobs.lock"] {
         let path = home.path("store").join(name);
         fs::set_permissions(path, PermissionsExt::from_mode(0o666)).unwrap();
@@ -225,14 +232,14 @@ fn who_may_only_read_can_open_no_lock() {
 /// A group of users.
 const GROUP: u32 = 60_001;
 
-/// Those of a group that may write the index share its locks, whoever of them made the files.
+/// Members of a group that may write the index share its locks, whichever member created the files.
 #[test]
 fn members_of_a_group_share_the_locks() {
     if !is_root() {
         return;
     }
     let home = Home::new();
-    home.run(USER, "owners::make", "store");
+    home.run(USER, "owners::create_the_store", "store");
     for name in ["write.lock", "blobs.gate", "blobs.lock"] {
         let _ = fs::remove_file(home.path("store").join(name));
     }
@@ -254,7 +261,7 @@ fn members_of_a_group_share_the_locks() {
         passes(command);
     };
     for user in [OTHER, USER] {
-        run(user, "owners::commit_and_settle");
+        run(user, "owners::commit_and_checkpoint");
         for name in ["write.lock", "blobs.gate", "blobs.lock"] {
             let found = fs::metadata(home.path("store").join(name)).unwrap();
             let rights = (found.uid(), found.gid(), found.mode() & 0o777);
@@ -266,7 +273,7 @@ fn members_of_a_group_share_the_locks() {
 
 #[test]
 #[ignore = "run by the test above, as members of a group"]
-fn commit_and_settle() {
+fn commit_and_checkpoint() {
     let store = store();
     let name = format!("of process {}", std::process::id());
     create(&store, &name);
@@ -274,9 +281,9 @@ fn commit_and_settle() {
     assert_eq!(checkpointed.bodies, 1);
 }
 
-/// The rights follow the index's, also for this process's own user.
+/// The permissions of the locks follow those of the index, even for the owner.
 #[test]
-fn locks_have_the_rights_of_those_who_may_write_the_index() {
+fn locks_have_the_write_permissions_of_the_index() {
     for (of_index, of_locks) in [(0o644, 0o600), (0o664, 0o660), (0o666, 0o666)] {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);

@@ -1,4 +1,4 @@
-//! Bodies in packs: when they go there, that they are found there, and that nothing is lost on the way.
+//! Packs: when bodies are packed, that they are found there, and that none is lost in the process.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use promptbook::{Batch, BlobUsage, Error, GcOptions, NewPrompt, NewVersion, Stor
 
 use crate::support::{Done, Place, body, commit, create, is_sound, violations};
 
-/// Makes prompts of so many versions in one transaction.
+/// Creates prompts with this number of versions each, in one transaction.
 fn import(batch: &mut Batch<'_>, prompts: usize, versions: usize) -> promptbook::Result<()> {
     for prompt in 0..prompts {
         let name = format!("prompt {prompt}");
@@ -44,7 +44,7 @@ fn files_in(place: &Place, folder: &str) -> Vec<PathBuf> {
     files.collect()
 }
 
-/// A store whose clock is set on by so many days.
+/// Opens a store whose clock is this number of days ahead.
 fn later(place: &Place, days: i64) -> Store {
     let clock = move || Utc::now() + TimeDelta::days(days);
     let options = StoreOptions::new().clock(clock);
@@ -68,7 +68,7 @@ fn the_bodies_of_a_large_batch_are_in_a_pack() {
     assert_all(&place.open_read_only().unwrap(), 5, 40);
 }
 
-/// A batch goes by bodies that it has packed itself: the contract of a base, and partials.
+/// A batch reads bodies that it has packed itself, for the contract of a base and for partials.
 #[test]
 fn a_batch_reads_what_it_packed() {
     let place = Place::new();
@@ -87,10 +87,10 @@ fn a_batch_reads_what_it_packed() {
             .create_prompt(NewPrompt::new("whole", uses)?)?
             .prompt
             .id;
-        // It drops a variable that only the partial asks for.
+        // This body drops a variable that only the partial requires.
         let plain = r#"{"messages": [{"role": "user", "content": "plain"}]}"#;
         let second = batch.commit(NewVersion::new(whole, plain)?)?;
-        // The contracts of so many others came between.
+        // The contracts of many other bodies were computed in between.
         let next = NewVersion::new("prompt 0", body("another"))?;
         Ok((
             second.number.to_string(),
@@ -119,7 +119,7 @@ fn a_batch_that_fails_leaves_no_pack() {
     is_sound(&store);
 }
 
-/// A body that is stored, be it packed or a file, is not stored again.
+/// A body that is stored, in a pack or in a file, is not stored again.
 #[test]
 fn a_body_is_packed_once() {
     let place = Place::new();
@@ -131,9 +131,9 @@ fn a_body_is_packed_once() {
     is_sound(&store);
 }
 
-/// Many that wait become one file, not many.
+/// Many journaled bodies are written to one file, not to many.
 #[test]
-fn many_commits_are_settled_into_a_pack() {
+fn many_commits_are_checkpointed_into_a_pack() {
     let place = Place::new();
     let store = place.create();
     for round in 0..20 {
@@ -153,7 +153,8 @@ fn many_commits_are_settled_into_a_pack() {
     is_sound(&store);
 }
 
-/// What is older than a day goes into a pack, but for what is pointed to and for each prompt's latest.
+/// Bodies older than a day are packed, except those that an environment points to and the latest of
+/// each prompt.
 #[test]
 fn old_bodies_are_packed_and_current_ones_stay_files() {
     let place = Place::new();
@@ -163,18 +164,27 @@ fn old_bodies_are_packed_and_current_ones_stay_files() {
         .map(|number| commit(&store, "greeting", number))
         .collect();
     store.checkpoint(|_| ()).unwrap();
-    assert_eq!(store.repack().unwrap().bodies, 0, "all are young");
+    assert_eq!(store.repack().unwrap().bodies, 0, "a young body was packed");
     drop(store);
     let store = later(&place, 2);
     assert_eq!(
         store.collect_garbage(Duration::ZERO).unwrap().packed,
         0,
-        "few"
+        "too few old bodies for gc to pack"
     );
     assert_eq!(store.repack().unwrap().bodies, 6);
-    assert!(place.body(first.blob).exists(), "it is in production");
-    assert!(place.body(versions[6].blob).exists(), "it is the latest");
-    assert!(!place.body(versions[0].blob).exists(), "it is twice there");
+    assert!(
+        place.body(first.blob).exists(),
+        "the body in production has no file"
+    );
+    assert!(
+        place.body(versions[6].blob).exists(),
+        "the latest body has no file"
+    );
+    assert!(
+        !place.body(versions[0].blob).exists(),
+        "a packed body still has its file"
+    );
     for version in &versions {
         assert_eq!(*store.resolve(version.id).unwrap().version, *version);
     }
@@ -209,9 +219,9 @@ fn many_old_bodies_are_packed_by_gc() {
     is_sound(&store);
 }
 
-/// A version that is deleted and collected takes room in its pack no more once the pack is made anew.
+/// A version that is deleted and collected no longer takes space once its pack is rewritten.
 #[test]
-fn dead_bodies_go_from_packs() {
+fn unreferenced_bodies_are_removed_from_packs() {
     let place = Place::new();
     let store = place.create();
     store.batch(|batch| import(batch, 4, 100)).unwrap();
@@ -221,9 +231,13 @@ fn dead_bodies_go_from_packs() {
     assert_eq!(
         (collected.bodies, collected.dropped),
         (100, 0),
-        "fewer than half"
+        "less than half of the pack is unreferenced"
     );
-    assert_eq!(store.repack().unwrap().dropped, 0, "they are young");
+    assert_eq!(
+        store.repack().unwrap().dropped,
+        0,
+        "a young body was removed from the pack"
+    );
     let all = GcOptions::new().retention(Duration::ZERO).repack(true);
     let collected = store.collect_garbage_with(all).unwrap();
     assert_eq!((collected.bodies, collected.dropped), (0, 100));
@@ -236,14 +250,14 @@ fn dead_bodies_go_from_packs() {
         100
     );
     is_sound(&store);
-    // What was collected comes back as any new body does.
+    // A collected body can be stored again like a new one.
     store.batch(|batch| import(batch, 4, 100)).unwrap();
     is_sound(&store);
 }
 
-/// Readers of this process and others go on while everything moves; no body is missing at any time.
+/// Readers of this process and of others continue while bodies move; no body is ever missing.
 #[test]
-fn readers_go_on_while_packs_are_made_anew() {
+fn readers_continue_while_packs_are_rewritten() {
     let place = Place::new();
     let store = place.create();
     store.batch(|batch| import(batch, 4, 50)).unwrap();
@@ -252,7 +266,7 @@ fn readers_go_on_while_packs_are_made_anew() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !done.load(Ordering::Acquire) {
-                    // Without what is in memory.
+                    // A new handle has nothing in memory.
                     assert_all(&place.open(), 4, 50);
                 }
             });
@@ -278,9 +292,9 @@ fn readers_go_on_while_packs_are_made_anew() {
     is_sound(&store);
 }
 
-/// What is imported while another handle collects and compacts is there when the import is acknowledged.
+/// An import beside a garbage collection and a repack is complete when it is acknowledged.
 #[test]
-fn an_import_and_a_collection_do_not_meet() {
+fn an_import_beside_garbage_collection_is_complete() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
@@ -326,11 +340,14 @@ fn a_damaged_or_missing_pack_is_named() {
         told[0].starts_with("pack: ") && told[0].contains(pack.to_str().unwrap()),
         "{told:?}"
     );
-    assert!(told.len() > 1, "the bodies that hang on it: {told:?}");
+    assert!(
+        told.len() > 1,
+        "the bodies that depend on the damaged record are not named: {told:?}"
+    );
     let quickly = place.open().verify_quickly(|_| ()).unwrap();
     assert!(
         quickly.is_clean(),
-        "no body is read: {:?}",
+        "a quick verification read a body: {:?}",
         quickly.violations
     );
 
@@ -345,7 +362,7 @@ fn a_damaged_or_missing_pack_is_named() {
     is_sound(&place.open());
 }
 
-/// A body is found by its address, as long as it is stored.
+/// A body is found by its address for as long as it is stored.
 #[test]
 fn a_body_is_read_by_its_address() {
     let place = Place::new();
@@ -365,9 +382,9 @@ fn a_body_is_read_by_its_address() {
     ));
 }
 
-/// A store that is open for long packs by itself what has grown old, once nobody commits.
+/// An open store packs old bodies in the background once no commits arrive.
 #[test]
-fn what_grows_old_is_packed_by_itself() {
+fn bodies_that_grow_old_are_packed_in_the_background() {
     let place = Place::new();
     let days = Arc::new(AtomicI64::new(0));
     let on = Arc::clone(&days);
@@ -381,7 +398,8 @@ fn what_grows_old_is_packed_by_itself() {
     for version in 0..600 {
         commit(&store, "greeting", version);
     }
-    // Else it may look at them while they are young, and again in an hour only.
+    // Otherwise the maintenance worker may check the bodies while they are young, and again only an
+    // hour later.
     days.store(2, Ordering::Relaxed);
     commit(&store, "greeting", "now");
     store.checkpoint(|_| ()).unwrap();

@@ -1,4 +1,5 @@
-//! Readers that may not write, on a store that another user writes: they see what is committed, or fail.
+//! Readers without write permission on a store that another user writes: they see every commit, or
+//! fail.
 #![allow(
     clippy::print_stdout,
     reason = "a reader answers on its standard output"
@@ -20,33 +21,33 @@ use crate::child::{command, copy_this, directory};
 use crate::support::{Place, body, commit, create};
 use crate::unwritable::{NOBODY, allow};
 
-/// Why a reader may not write.
+/// The reason why a reader may not write.
 #[derive(Clone, Copy)]
-enum Because {
-    /// It is of another user.
-    OfRights,
-    /// It sees the directory through a read-only bind mount, which others don't.
-    OfTheMount,
+enum WhyReadOnly {
+    /// It runs as another user.
+    OtherUser,
+    /// It sees the directory through a read-only bind mount that other processes don't have.
+    ReadOnlyMount,
 }
 
-/// A process that has a store open for reading and may not write it.
+/// A process that has a store open for reading and may not write to it.
 struct Reader {
     child: Child,
     ask: ChildStdin,
     answers: BufReader<ChildStdout>,
-    /// The binary that it runs, which the other user can reach.
+    /// The directory of the reader's binary, which the other user can reach.
     _reach: TempDir,
 }
 
 impl Reader {
-    /// None if this process can't start one, which CI does not accept.
+    /// Starts a reader. Returns `None` if this process cannot start one, which is a failure in CI.
     fn start(store: &Path) -> Option<Self> {
-        Self::start_as(store, Because::OfRights)
+        Self::start_as(store, WhyReadOnly::OtherUser)
     }
 
-    fn start_as(store: &Path, because: Because) -> Option<Self> {
+    fn start_as(store: &Path, because: WhyReadOnly) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
-            println!("not tried: only root can start a reader of another user");
+            println!("not run: only root can start a reader as another user");
             assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"));
             return None;
         }
@@ -58,12 +59,12 @@ impl Reader {
         let store_text = store.to_str().unwrap_or_default();
         let wrapper = ["unshare", "--mount", "sh", "-c", mount, store_text];
         let mut command = match because {
-            Because::OfRights => {
-                let mut command = command(&copy, &[], "readers::answers", store);
+            WhyReadOnly::OtherUser => {
+                let mut command = command(&copy, &[], "readers::answer_reads", store);
                 command.uid(NOBODY).gid(NOBODY);
                 command
             }
-            Because::OfTheMount => command(&copy, &wrapper, "readers::answers", store),
+            WhyReadOnly::ReadOnlyMount => command(&copy, &wrapper, "readers::answer_reads", store),
         };
         command.current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -80,7 +81,7 @@ impl Reader {
         Some(reader)
     }
 
-    /// The next line that the reader writes with this word at its beginning.
+    /// Returns the rest of the next line of the reader that contains this word and a colon.
     fn next(&mut self, word: &str) -> String {
         for line in self.answers.by_ref().lines() {
             let line = line.unwrap();
@@ -88,10 +89,10 @@ impl Reader {
                 return rest.trim().to_owned();
             }
         }
-        panic!("the reader ended");
+        panic!("the reader exited");
     }
 
-    /// What production resolves to: the version's number, or an error.
+    /// Returns what production resolves to: the version's number, or an error.
     fn ask(&mut self) -> String {
         self.ask.write_all(b"ask\n").unwrap();
         self.next("answer")
@@ -107,7 +108,7 @@ impl Drop for Reader {
 
 #[test]
 #[ignore = "run by the tests below, as another user"]
-fn answers() {
+fn answer_reads() {
     let store = StoreOptions::new()
         .read_only(true)
         .open(directory())
@@ -125,20 +126,21 @@ fn answers() {
     }
 }
 
-/// A directory that another user can reach.
+/// Creates a directory that another user can reach.
 fn reachable() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     allow(directory.path(), 0o755);
     directory
 }
 
-/// A store with 1.0 in production and no log beside its index, as any SQLite tool leaves it that closes last.
+/// Creates a store with 1.0 in production and no log beside its index, as an SQLite tool leaves it
+/// that closes last.
 fn without_log(path: &Path) {
     let store = Store::create(path).unwrap();
     create(&store, "greeting");
     store.checkpoint(|_| ()).unwrap();
     drop(store);
-    Place::fold_log_of(path);
+    Place::checkpoint_wal_of(path);
 }
 
 fn release(store: &Store, text: &str) -> String {
@@ -148,7 +150,7 @@ fn release(store: &Store, text: &str) -> String {
     version.number.to_string()
 }
 
-/// Commits while a reader has the store open, in several ways, and compares what it sees.
+/// Commits in several ways while a reader has the store open, and compares what the reader sees.
 fn sees_every_commit(store: &Path, as_seen_by_the_reader: &Path) {
     if let Some(reader) = Reader::start(as_seen_by_the_reader) {
         answers_with_every_commit(store, reader);
@@ -157,37 +159,37 @@ fn sees_every_commit(store: &Path, as_seen_by_the_reader: &Path) {
 
 fn answers_with_every_commit(store: &Path, mut reader: Reader) {
     assert_eq!(reader.ask(), "1.0");
-    assert_eq!(reader.ask(), "1.0", "asked again");
+    assert_eq!(reader.ask(), "1.0", "second read");
     let writer = Store::open(store).unwrap();
-    assert_eq!(reader.ask(), "1.0", "a writer has it open");
+    assert_eq!(reader.ask(), "1.0", "while a writer has the store open");
     for turn in 0..3 {
         let number = release(&writer, &format!("turn {turn}"));
         assert_eq!(reader.ask(), number, "turn {turn}");
     }
     drop(writer);
-    assert_eq!(reader.ask(), "1.3", "the writer has closed");
+    assert_eq!(reader.ask(), "1.3", "after the writer closed the store");
     let number = release(&Store::open(store).unwrap(), "another writer");
     assert_eq!(reader.ask(), number);
 }
 
 #[test]
-fn without_a_log() {
+fn a_reader_without_a_log_sees_every_commit() {
     let place = reachable();
     without_log(place.path());
     sees_every_commit(place.path(), place.path());
 }
 
 #[test]
-fn through_a_read_only_mount() {
+fn a_reader_through_a_read_only_mount_sees_every_commit() {
     let place = reachable();
     without_log(place.path());
-    if let Some(reader) = Reader::start_as(place.path(), Because::OfTheMount) {
+    if let Some(reader) = Reader::start_as(place.path(), WhyReadOnly::ReadOnlyMount) {
         answers_with_every_commit(place.path(), reader);
     }
 }
 
 #[test]
-fn with_an_empty_log() {
+fn a_reader_with_an_empty_log_sees_every_commit() {
     let place = reachable();
     without_log(place.path());
     fs::write(place.path().join("index.db-wal"), "").unwrap();
@@ -195,7 +197,7 @@ fn with_an_empty_log() {
 }
 
 #[test]
-fn with_a_log() {
+fn a_reader_with_a_log_sees_every_commit() {
     let place = reachable();
     without_log(place.path());
     let store = Store::open(place.path()).unwrap();
@@ -208,9 +210,9 @@ fn with_a_log() {
     assert_eq!(reader.ask(), number);
 }
 
-/// A writer that comes and goes, and folds its log in, between two questions.
+/// Between two reads, a writer opens the store, checkpoints the WAL, and closes the store.
 #[test]
-fn a_commit_that_left_no_log_is_seen() {
+fn a_commit_that_was_checkpointed_into_the_index_is_seen() {
     let place = reachable();
     without_log(place.path());
     let Some(mut reader) = Reader::start(place.path()) else {
@@ -221,16 +223,16 @@ fn a_commit_that_left_no_log_is_seen() {
     let number = release(&writer, "folded in");
     writer.checkpoint(|_| ()).unwrap();
     drop(writer);
-    Place::fold_log_of(place.path());
+    Place::checkpoint_wal_of(place.path());
     let answer = reader.ask();
     assert!(
         answer == number || answer.contains("index.db-shm"),
-        "neither what was committed nor why not: {answer}"
+        "neither the new version nor an error that names the file: {answer}"
     );
 }
 
 #[test]
-fn by_links() {
+fn a_reader_through_links_sees_every_commit() {
     let place = reachable();
     let at = |name: &str| place.path().join(name);
     without_log(&at("real"));
@@ -243,7 +245,7 @@ fn by_links() {
     sees_every_commit(&at("real"), &at("link"));
 }
 
-/// The log is beside the file that the link leads to.
+/// The log is beside the file that the link points to.
 #[test]
 fn an_index_by_a_link_is_read_with_its_log() {
     let place = reachable();
@@ -260,7 +262,7 @@ fn an_index_by_a_link_is_read_with_its_log() {
 }
 
 #[test]
-fn under_odd_paths() {
+fn a_reader_of_unusual_paths_sees_every_commit() {
     let place = reachable();
     let odd: [&[u8]; 6] = [
         b"caf\xe9",

@@ -1,4 +1,4 @@
-//! Search: whatever was done to the store, it finds what is there now, and nothing else.
+//! Search: it finds exactly what the store contains now, whatever was done to the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use promptbook::{
 
 use crate::support::{Place, body, commit, create, is_sound};
 
-/// More operations than search looks into itself.
+/// More operations than a search reads directly, without the index.
 const MANY: usize = 70;
 
 fn names(hits: &[SearchHit]) -> Vec<(String, MatchedIn)> {
@@ -17,8 +17,8 @@ fn names(hits: &[SearchHit]) -> Vec<(String, MatchedIn)> {
     hits.iter().map(name).collect()
 }
 
-/// Touches another prompt so often that the index is told of what was before.
-fn tell(store: &Store) {
+/// Renames another prompt until everything before has been indexed.
+fn index_all(store: &Store) {
     for turn in 0..MANY {
         store.rename("other", format!("turn {turn}")).unwrap();
         store
@@ -36,11 +36,11 @@ fn in_both(test: impl Fn(&Store)) {
     is_sound(&store);
 }
 
-/// Runs the same looks before and after the index was told.
-fn fresh_and_told(store: &Store, look: impl Fn(&Store)) {
+/// Runs the same searches before and after the documents are indexed.
+fn before_and_after_indexing(store: &Store, look: impl Fn(&Store)) {
     create(store, "other");
     look(store);
-    tell(store);
+    index_all(store);
     look(store);
 }
 
@@ -54,7 +54,7 @@ fn names_come_before_texts_and_messages() {
         store
             .create_prompt(new.unwrap().message("For the kitchen"))
             .unwrap();
-        fresh_and_told(store, |store| {
+        before_and_after_indexing(store, |store| {
             let hits = store.search("KITCH", 9).unwrap();
             let expected = [
                 ("a kitchen".to_owned(), MatchedIn::Name),
@@ -88,14 +88,14 @@ fn names_come_before_texts_and_messages() {
 }
 
 #[test]
-fn what_a_user_types_is_plain_text() {
+fn a_query_is_plain_text() {
     in_both(|store| {
         let new = NewPrompt::new(
             "prompt",
             body("follow-up {{hc:user_name:string}} naïve 東京都"),
         );
         store.create_prompt(new.unwrap()).unwrap();
-        fresh_and_told(store, |store| {
+        before_and_after_indexing(store, |store| {
             for found in [
                 "user_name",
                 "follow-up",
@@ -127,14 +127,14 @@ fn what_a_user_types_is_plain_text() {
     });
 }
 
-/// Many that changed last and have a word once don't take the place of the one that is about it.
+/// Many recent prompts that contain a word once don't displace the one that is about it.
 #[test]
-fn the_best_text_is_first_whether_told_or_not() {
+fn the_best_match_is_first_indexed_or_not() {
     in_both(|store| {
         let new = NewPrompt::new("best", body("zebra zebra zebra stripes"));
         store.create_prompt(new.unwrap()).unwrap();
         create(store, "other");
-        tell(store);
+        index_all(store);
         let weak = format!("{} zebra", "filler ".repeat(400));
         for number in 0..20 {
             let new = NewPrompt::new(format!("weak {number}"), body(&weak));
@@ -171,23 +171,23 @@ fn only_current_versions_are_searched() {
         };
         create(store, "other");
         looks([1, 0, 1]);
-        tell(store);
+        index_all(store);
         looks([1, 0, 1]);
         let any = Expected::Any;
         store
             .set_environment("prompt", "staging", "1.1", any)
             .unwrap();
         looks([1, 1, 1]);
-        tell(store);
+        index_all(store);
         looks([1, 1, 1]);
         store.delete_version("prompt@1.2").unwrap();
         store.remove_environment("prompt", "staging", any).unwrap();
         looks([1, 1, 0]);
-        tell(store);
+        index_all(store);
         looks([1, 1, 0]);
         store.delete_prompt("prompt").unwrap();
         looks([0, 0, 0]);
-        tell(store);
+        index_all(store);
         looks([0, 0, 0]);
     });
 }
@@ -197,7 +197,7 @@ fn a_prompt_without_versions_is_found_by_its_name() {
     in_both(|store| {
         create(store, "lonely");
         store.delete_version("lonely@1.0").unwrap();
-        fresh_and_told(store, |store| {
+        before_and_after_indexing(store, |store| {
             let hits = store.search("lonely", 9).unwrap();
             assert_eq!(names(&hits), [("lonely".to_owned(), MatchedIn::Name)]);
             assert_eq!(hits[0].version, None);
@@ -206,7 +206,7 @@ fn a_prompt_without_versions_is_found_by_its_name() {
 }
 
 #[test]
-fn users_of_a_partial_are_known() {
+fn dependents_of_a_partial_are_listed() {
     in_both(|store| {
         let tone = create(store, "tone").prompt.id;
         let any = Expected::Any;
@@ -223,24 +223,28 @@ fn users_of_a_partial_are_known() {
         for _ in 0..2 {
             assert_eq!(users("staging"), ["1.1"]);
             assert_eq!(users("production"), none);
-            tell(store);
+            index_all(store);
         }
         commit(store, "other", format!("{{{{hcp:{tone}:0}}}}"));
         for _ in 0..2 {
             assert_eq!(users("staging"), none);
             assert_eq!(users("production"), ["1.2"]);
-            tell(store);
+            index_all(store);
         }
         store.delete_prompt("tone").unwrap();
-        assert_eq!(users("production"), ["1.2"], "it may come back");
+        assert_eq!(
+            users("production"),
+            ["1.2"],
+            "the dependents of a deleted prompt are missing"
+        );
         assert!(
             store.dependents("tone", "production").is_err(),
-            "no such name"
+            "a deleted prompt was found by its name"
         );
     });
 }
 
-/// One tells the index, or not, while the other searches.
+/// One handle adds documents to the index, or does not, while the other searches.
 #[test]
 fn two_handles_find_the_same() {
     let place = Place::new();
@@ -250,7 +254,7 @@ fn two_handles_find_the_same() {
         create(&one, &format!("prompt{turn}"));
         assert_eq!(two.search(&format!("prompt{turn}"), 9).unwrap().len(), 1);
         if turn % 10 == 5 {
-            tell(&two);
+            index_all(&two);
         }
     }
     assert_eq!(
@@ -262,10 +266,11 @@ fn two_handles_find_the_same() {
     is_sound(&two);
 }
 
-/// Words that random histories are of.
+/// The words of random histories.
 const WORDS: [&str; 6] = ["red", "green", "Grün", "日本", "reddish", "blue"];
 
-/// What each word is found in, by reading everything: prompts, and versions by their messages.
+/// The prompts, and the versions by their messages, that contain a word: found by reading
+/// everything.
 type Answers = (BTreeSet<String>, BTreeSet<String>);
 
 fn words_of(text: &str) -> Vec<String> {
@@ -323,12 +328,15 @@ fn answered(store: &Store, word: &str) -> Answers {
             _ => answers.0.insert(hit.prompt.id.to_string()),
         };
         assert!(fresh, "found twice: {hit:?}");
-        assert!(!hit.snippet.marks.is_empty(), "nothing marked: {hit:?}");
+        assert!(
+            !hit.snippet.marks.is_empty(),
+            "the snippet has no marks: {hit:?}"
+        );
     }
     answers
 }
 
-/// One random change, which may be refused.
+/// Makes one random change, which may be refused.
 fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
     let word = |rng: &mut fastrand::Rng| WORDS[rng.usize(..WORDS.len())];
     let prompts = store
@@ -385,7 +393,7 @@ fn change(store: &Store, rng: &mut fastrand::Rng, turn: usize) {
 }
 
 #[test]
-fn random_histories_are_searched_as_they_are() {
+fn search_matches_a_scan_after_random_histories() {
     for seed in 0..4 {
         let place = Place::new();
         let stores = [Store::in_memory().unwrap(), place.create()];
@@ -413,13 +421,13 @@ fn random_histories_are_searched_as_they_are() {
         let found = stores
             .each_ref()
             .map(|store| store.search("red", usize::MAX).unwrap().len());
-        assert_eq!(found[0], found[1], "the two differ");
+        assert_eq!(found[0], found[1], "the two stores differ");
     }
 }
 
-/// SQLite keeps in memory where the words of a table are, and must not check by what it knew before.
+/// SQLite caches the structure of a full text table, and the check must not use a stale one.
 #[test]
-fn a_store_is_sound_time_after_time() {
+fn verify_of_two_handles_stays_clean_while_both_write() {
     let place = Place::new();
     let store = place.create();
     let other = place.open();
@@ -440,7 +448,7 @@ fn a_name_of_any_text_is_found_by_its_words() {
             let new = NewPrompt::new(name, body("no")).unwrap();
             store.create_prompt(new).unwrap();
         }
-        fresh_and_told(store, |store| {
+        before_and_after_indexing(store, |store| {
             let words = [
                 "alpha",
                 "BETA",

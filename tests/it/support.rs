@@ -1,4 +1,4 @@
-//! Stores to test on, and ways to their files.
+//! Stores for tests, and access to their files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use promptbook::{
 };
 use tempfile::TempDir;
 
-/// A directory for a store, removed at the end.
+/// A directory for a store, removed when it is dropped.
 pub struct Place(TempDir);
 
 impl Place {
@@ -37,13 +37,13 @@ impl Place {
         StoreOptions::new().read_only(true).open(self.path())
     }
 
-    /// The file of a settled body.
+    /// Returns the file of a checkpointed body.
     pub fn body(&self, id: BlobId) -> PathBuf {
         let name = id.to_string();
         self.path().join("blobs").join(&name[..2]).join(&name[2..])
     }
 
-    /// Runs a statement behind the store's back, and gives how many rows it changed.
+    /// Runs a statement directly on the index, and returns the number of changed rows.
     pub fn sql(&self, statement: &str) -> usize {
         let connection = rusqlite::Connection::open(self.index()).unwrap();
         connection
@@ -52,17 +52,17 @@ impl Place {
         connection.execute(statement, []).unwrap()
     }
 
-    /// Folds the log in and removes it, as SQLite does when the last connection closes.
-    pub fn fold_log(&self) {
-        Self::fold_log_of(self.path());
+    /// Checkpoints the WAL and removes it, as SQLite does when the last connection closes.
+    pub fn checkpoint_wal(&self) {
+        Self::checkpoint_wal_of(self.path());
     }
 
-    /// As [`fold_log`](Self::fold_log), of the store in a directory.
-    pub fn fold_log_of(store: &Path) {
+    /// Like [`checkpoint_wal`](Self::checkpoint_wal), for the store in a directory.
+    pub fn checkpoint_wal_of(store: &Path) {
         let connection = rusqlite::Connection::open(store.join("index.db")).unwrap();
         let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
         let busy: i64 = connection.query_row(fold, [], |row| row.get(0)).unwrap();
-        assert_eq!(busy, 0, "somebody still has the store open");
+        assert_eq!(busy, 0, "another handle still has the store open");
         drop(connection);
         for suffix in ["-wal", "-shm"] {
             let file = store.join(format!("index.db{suffix}"));
@@ -71,12 +71,12 @@ impl Place {
     }
 }
 
-/// A body with this text in it; any two have the same contract.
+/// Returns a body that contains this text; all such bodies have the same contract.
 pub fn body(text: impl std::fmt::Display) -> String {
     format!(r#"{{"model": "m",  "messages": [{{"role": "user", "content": "{text}"}}]}}"#)
 }
 
-/// Makes a prompt whose 1.0 is in `production`.
+/// Creates a prompt whose version 1.0 is in `production`.
 pub fn create(store: &Store, name: &str) -> CreatedPrompt {
     store
         .create_prompt(NewPrompt::new(name, body(name)).unwrap())
@@ -89,19 +89,19 @@ pub fn commit(store: &Store, prompt: &str, text: impl std::fmt::Display) -> Vers
     store.commit(new.bump(Bump::Minor)).unwrap()
 }
 
-/// Proves the store's invariants.
+/// Asserts that the store's invariants hold.
 pub fn is_sound(store: &Store) {
     let report = store.verify(|_| ()).unwrap();
     assert!(report.is_clean(), "{:#?}", report.violations);
 }
 
-/// What a store finds wrong with itself, a line each.
+/// Returns the violations that `verify` finds, one line each.
 pub fn violations(store: &Store) -> Vec<String> {
     let report = store.verify(|_| ()).unwrap();
     report.violations.iter().map(ToString::to_string).collect()
 }
 
-/// Tells threads to stop when it is dropped, so that a test which fails ends.
+/// Stops threads when it is dropped, so that a failing test ends.
 pub struct Done<'a>(pub &'a AtomicBool);
 
 impl Drop for Done<'_> {
@@ -110,7 +110,7 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Copies what is in a directory to another one.
+/// Copies the contents of a directory to another one.
 pub fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -1,10 +1,10 @@
-//! Whatever is altered in the index behind the store's back, `verify` names it.
+//! Tampering with the index: whatever another program alters, `verify` names it.
 
 use promptbook::{Bump, BumpPolicy, ErrorKind, NewPrompt, NewVersion, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, copy, create, is_sound, violations};
 
-/// A store of some history, closed.
+/// Returns a store with some history, closed.
 fn filled() -> Place {
     let place = Place::new();
     let store = StoreOptions::new()
@@ -36,7 +36,7 @@ fn filled() -> Place {
     place
 }
 
-/// Runs each statement on a store of its own, and expects a line of `verify` that has all of `words`.
+/// Runs each statement on a new store, and expects a line of `verify` that contains all of `words`.
 fn named(cases: &[(&str, &[&str])]) {
     for (statement, words) in cases {
         let place = filled();
@@ -192,7 +192,7 @@ fn altered_counters_are_named() {
 }
 
 #[test]
-fn altered_pointers_are_named() {
+fn altered_environments_are_named() {
     named(&[
         (
             "UPDATE environment SET version = 1 WHERE name = 'staging'",
@@ -267,7 +267,7 @@ fn altered_bodies_are_named() {
 }
 
 #[test]
-fn altered_search_is_named() {
+fn an_altered_search_index_is_named() {
     let other = "(SELECT key FROM prompt WHERE name = 'other')";
     let unlisted = format!("DELETE FROM searchable WHERE prompt = {other}");
     let elsewhere = format!(
@@ -315,8 +315,8 @@ fn altered_search_is_named() {
     ]);
 }
 
-/// As [`filled`], and so much behind it that the operations of that are in a chunk.
-fn gathered() -> Place {
+/// Like [`filled`], with enough later operations that the earlier ones are archived in a segment.
+fn with_archived_operations() -> Place {
     let place = filled();
     let store = place.open();
     for turn in 0..200 {
@@ -328,14 +328,15 @@ fn gathered() -> Place {
     place
 }
 
-/// What of a store that was altered can't be read is told, and of no operation another is told.
+/// The unreadable part of an altered store is reported, and no operation is ever returned with
+/// other contents.
 #[test]
-fn altered_chunks_are_named() {
-    let place = gathered();
+fn altered_segments_are_named() {
+    let place = with_archived_operations();
     let history = |store: &Store| {
         let mut operations = Vec::new();
         let mut next = None;
-        // One by one: what can be read is.
+        // Reads the operations one at a time, so that every readable one is returned.
         loop {
             match store.operations(&Default::default(), next, 1).as_deref() {
                 Ok([one]) => {
@@ -412,16 +413,16 @@ fn altered_chunks_are_named() {
         for operation in history(&store) {
             assert!(
                 before.contains(&operation),
-                "{statement}: another {operation:?}"
+                "{statement}: an operation was returned with other contents: {operation:?}"
             );
         }
         commit(&store, "other", "it goes on");
     }
 }
 
-/// No index keeps them from it.
+/// No unique index prevents duplicate rows.
 #[test]
-fn what_is_there_twice_is_named() {
+fn duplicate_rows_are_named() {
     named(&[
         (
             "INSERT INTO blob (hash, size, stored, live) SELECT hash, size, 0, 0 FROM blob WHERE key = 1",
@@ -435,9 +436,9 @@ fn what_is_there_twice_is_named() {
     ]);
 }
 
-/// It keeps nobody from working.
+/// The damage prevents no commit.
 #[test]
-fn a_damaged_search_is_no_harm_to_commits() {
+fn a_damaged_search_index_does_not_prevent_commits() {
     let place = filled();
     place.sql("DELETE FROM search_text_data WHERE id = 10");
     let store = place.open();
@@ -445,13 +446,17 @@ fn a_damaged_search_is_no_harm_to_commits() {
         commit(&store, "greeting", turn);
     }
     store.checkpoint(|_| ()).unwrap();
-    assert!(store.search("greeting", 9).is_err(), "it can't be searched");
+    assert!(
+        store.search("greeting", 9).is_err(),
+        "a damaged index was searched"
+    );
     assert_eq!(store.version("greeting@latest").unwrap().number.minor, 103);
 }
 
-/// What another program puts into the index does not run: a store that has it is refused, by its name.
+/// Code that another program adds to the index does not run: the store is refused, and the addition
+/// is named.
 #[test]
-fn what_another_program_added_to_the_schema_is_named() {
+fn additions_to_the_schema_are_named() {
     let moves = "CREATE TRIGGER moves AFTER INSERT ON operation
                  BEGIN UPDATE environment SET version = (SELECT max(key) FROM version); END";
     for (added, name) in [
@@ -476,9 +481,10 @@ fn what_another_program_added_to_the_schema_is_named() {
     }
 }
 
-/// The same while a handle is open: the next write is refused, and what was added has not run.
+/// The same applies while a handle is open: the next write is refused, and the addition has not
+/// run.
 #[test]
-fn what_another_program_adds_under_a_handle_does_not_run() {
+fn additions_to_the_schema_under_a_handle_do_not_run() {
     let place = filled();
     let store = place.open();
     commit(&store, "greeting", "before");
@@ -488,15 +494,19 @@ fn what_another_program_adds_under_a_handle_does_not_run() {
     let new = NewVersion::new("greeting", body("after")).unwrap();
     let error = store.commit(new).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    assert!(!violations(&store).is_empty(), "verify names it too");
+    assert!(
+        !violations(&store).is_empty(),
+        "verify does not name the trigger"
+    );
     place.sql("DROP TRIGGER loses");
     commit(&store, "greeting", "after");
     is_sound(&store);
 }
 
-/// Operations are the truth: a store that is made of them and the bodies says what it said before rows were altered.
+/// The operations are authoritative: a store built from them and the bodies has the contents from
+/// before the rows were altered.
 #[test]
-fn altered_rows_do_not_go_into_a_bundle() {
+fn altered_rows_do_not_reach_a_bundle() {
     let bundle = |place: &Place| {
         let mut bundle = Vec::new();
         place.open().export_bundle(&mut bundle).map(|_| bundle)

@@ -1,4 +1,4 @@
-//! A store in a place that can't be written: read, never changed, and never stale.
+//! Stores in a place that cannot be written: they can be read, never changed, and are never stale.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -11,14 +11,14 @@ use crate::child::{command, copy_this, directory, passes};
 use crate::formats::unreleased;
 use crate::support::{Place, body, commit, create};
 
-/// Nobody, on every Unix.
+/// The user `nobody` on every Unix.
 pub const NOBODY: u32 = 65534;
 
 pub fn allow(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Gives everything in a directory these rights.
+/// Sets the permissions of everything in a directory.
 fn allow_all(path: &Path, folders: u32, files: u32) {
     for entry in fs::read_dir(path).unwrap() {
         let entry = entry.unwrap().path();
@@ -30,12 +30,13 @@ fn allow_all(path: &Path, folders: u32, files: u32) {
     allow(path, folders);
 }
 
-/// Runs a check as one who may only read the place: this user, unless rights mean nothing to it.
+/// Runs a check as a user who may only read the directory: this user, or `nobody` if permissions
+/// don't restrict this user.
 fn as_a_reader(place: &Place, check: &str) {
     allow_all(place.path(), 0o555, 0o444);
     if fs::write(place.path().join("probe"), "").is_ok() {
         fs::remove_file(place.path().join("probe")).unwrap();
-        // The checkout may be out of reach for nobody.
+        // The user `nobody` may be unable to reach the checkout.
         let reach = tempfile::tempdir().unwrap();
         allow(reach.path(), 0o755);
         let copy = reach.path().join("check");
@@ -54,7 +55,8 @@ fn as_a_reader(place: &Place, check: &str) {
     allow_all(place.path(), 0o755, 0o644);
 }
 
-/// A store whose head is "second": its first body settled, its second one in the journal.
+/// Returns a store whose head is "second": the first body is checkpointed, the second one is in the
+/// journal.
 fn filled() -> Place {
     let place = Place::new();
     let store = place.create();
@@ -66,44 +68,56 @@ fn filled() -> Place {
 }
 
 #[test]
-fn with_its_log() {
+fn an_unwritable_store_with_its_log() {
     let place = filled();
     let log = place.path().join("index.db-wal");
     assert!(
         fs::metadata(&log).unwrap().len() > 0,
-        "a test of the log has one"
+        "the store has no log to test with"
     );
-    as_a_reader(&place, "unwritable::it_is_read_and_not_changed");
+    as_a_reader(
+        &place,
+        "unwritable::an_unwritable_store_is_read_and_not_changed",
+    );
 }
 
 #[test]
-fn without_its_log() {
+fn an_unwritable_store_without_its_log() {
     let place = filled();
-    place.fold_log();
-    as_a_reader(&place, "unwritable::it_is_read_and_not_changed");
+    place.checkpoint_wal();
+    as_a_reader(
+        &place,
+        "unwritable::an_unwritable_store_is_read_and_not_changed",
+    );
 }
 
-/// As in a copy that was made without it.
+/// As in a copy that was made without this file.
 #[test]
-fn with_its_log_but_not_the_logs_index() {
+fn an_unwritable_store_with_its_log_but_without_the_shm_file() {
     let place = filled();
     fs::remove_file(place.path().join("index.db-shm")).unwrap();
-    as_a_reader(&place, "unwritable::it_is_read_right_or_not_at_all");
+    as_a_reader(
+        &place,
+        "unwritable::an_unwritable_store_is_read_correctly_or_refused",
+    );
 }
 
 #[test]
-fn where_none_can_be_made() {
-    as_a_reader(&Place::new(), "unwritable::none_is_made");
+fn an_unwritable_directory_without_a_store() {
+    as_a_reader(&Place::new(), "unwritable::no_store_is_created");
 }
 
 #[test]
-fn of_an_unreleased_format() {
-    as_a_reader(&unreleased(), "unwritable::its_format_is_named");
+fn an_unwritable_store_of_an_unreleased_format() {
+    as_a_reader(
+        &unreleased(),
+        "unwritable::the_format_of_an_unwritable_store_is_named",
+    );
 }
 
 #[test]
-#[ignore = "run by the tests above, as one who may only read"]
-fn its_format_is_named() {
+#[ignore = "run by the tests above, as a user who may only read"]
+fn the_format_of_an_unwritable_store_is_named() {
     let refused = StoreOptions::new().read_only(true).open(directory());
     assert!(
         matches!(refused, Err(Error::UnreleasedFormat { found: 3, .. })),
@@ -112,8 +126,8 @@ fn its_format_is_named() {
 }
 
 #[test]
-#[ignore = "run by the tests above, as one who may only read"]
-fn it_is_read_and_not_changed() {
+#[ignore = "run by the tests above, as a user who may only read"]
+fn an_unwritable_store_is_read_and_not_changed() {
     let refused = Store::open(directory());
     assert!(
         matches!(refused, Err(Error::NotWritable { .. })),
@@ -150,9 +164,9 @@ fn it_is_read_and_not_changed() {
 }
 
 #[test]
-#[ignore = "run by the tests above, as one who may only read"]
-fn it_is_read_right_or_not_at_all() {
-    // SQLite needs the log's index to read the log; to read without either would be stale.
+#[ignore = "run by the tests above, as a user who may only read"]
+fn an_unwritable_store_is_read_correctly_or_refused() {
+    // SQLite needs the log's index to read the log. A read without both would be stale.
     let opened = StoreOptions::new().read_only(true).open(directory());
     match opened.and_then(|store| store.resolve("greeting")) {
         Ok(found) => assert_eq!(found.body.text(), body("second"), "a stale read"),
@@ -161,8 +175,8 @@ fn it_is_read_right_or_not_at_all() {
 }
 
 #[test]
-#[ignore = "run by the tests above, as one who may only read"]
-fn none_is_made() {
+#[ignore = "run by the tests above, as a user who may only read"]
+fn no_store_is_created() {
     for made in [
         Store::create(directory()),
         Store::open_or_create(directory()),

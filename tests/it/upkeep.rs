@@ -1,4 +1,5 @@
-//! What a store does by itself: settle bodies and fold its log in, whatever is done to it.
+//! Background maintenance of a store: checkpoints of bodies and of the WAL, whatever is done to the
+//! store.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -7,7 +8,8 @@ use promptbook::{Bump, Durability, Expected, NewVersion, Store, StoreOptions};
 
 use crate::support::{Place, body, commit, create, is_sound};
 
-/// Pages of the log that are folded in at once, in bytes, and room for as much again.
+/// The maximum size of the log in bytes: three times the 1000 pages after which the WAL is
+/// checkpointed.
 const SHORT: u64 = 3 * 1000 * 4096;
 
 fn log(place: &Place) -> u64 {
@@ -22,7 +24,7 @@ fn relaxed(place: &Place) -> Store {
 }
 
 #[test]
-fn the_log_stays_short_where_only_pointers_move() {
+fn the_log_stays_short_if_only_environments_move() {
     let place = Place::new();
     create(&relaxed(&place), "greeting");
     commit(&relaxed(&place), "greeting", "second");
@@ -38,7 +40,7 @@ fn the_log_stays_short_where_only_pointers_move() {
 }
 
 #[test]
-fn the_log_stays_short_where_every_session_ends_with_a_batch() {
+fn the_log_stays_short_if_every_session_ends_with_a_batch() {
     let place = Place::new();
     create(&relaxed(&place), "greeting");
     for session in 0..8 {
@@ -56,9 +58,9 @@ fn the_log_stays_short_where_every_session_ends_with_a_batch() {
     assert!(log(&place) < SHORT, "the log has {} bytes", log(&place));
 }
 
-/// A disk that was full, or a folder that was away, is no reason to settle nothing ever after.
+/// After a full disk, or a directory that was temporarily missing, checkpoints resume.
 #[test]
-fn settling_goes_on_after_a_failure() {
+fn checkpoints_resume_after_a_failure() {
     let place = Place::new();
     let store = place.create();
     let (tmp, away) = (place.path().join("tmp"), place.path().join("away"));
@@ -72,13 +74,13 @@ fn settling_goes_on_after_a_failure() {
     while !file.exists() {
         assert!(
             begun.elapsed() < Duration::from_secs(10),
-            "nothing is settled any more"
+            "no checkpoint ran after the failure"
         );
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// What a version takes in the index once all is settled, for good.
+/// The size of a version in the index after a checkpoint.
 #[test]
 fn the_index_is_small() {
     const VERSIONS: u64 = 2000;
@@ -96,7 +98,7 @@ fn the_index_is_small() {
     store.checkpoint(|_| ()).unwrap();
     is_sound(&store);
     drop(store);
-    place.fold_log();
+    place.checkpoint_wal();
     let bytes = fs::metadata(place.index()).unwrap().len() / VERSIONS;
     assert!(bytes < 300, "a version takes {bytes} bytes");
 }

@@ -1,8 +1,8 @@
-//! Waits for locks: each has a limit, and nobody who has time left is refused.
+//! Waits for locks: each has a limit, and no call is refused before its time is over.
 
 #![allow(
     clippy::print_stdout,
-    reason = "it says how many turns each process had"
+    reason = "it prints the number of commits of each process"
 )]
 
 use std::fs;
@@ -19,9 +19,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::child::{command, directory, store};
 use crate::support::{Place, body, commit, create, is_sound};
 
-/// How long the holder holds the lock.
+/// The time for which the holder holds the lock.
 const HELD: Duration = Duration::from_secs(3);
-/// Shorter than that, and longer.
+/// A limit below that time, and one above it.
 const SHORT: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(10);
 
@@ -29,7 +29,7 @@ const LONG: Duration = Duration::from_secs(10);
 struct Running(Child);
 
 impl Running {
-    /// Runs an ignored test of this binary in a store.
+    /// Runs an ignored test of this binary on a store.
     fn start(check: &str, place: &Place) -> Self {
         let this = std::env::current_exe().unwrap();
         let mut command = command(&this, &[], check, place.path());
@@ -42,7 +42,10 @@ impl Running {
     }
 
     fn passes(mut self) {
-        assert!(self.0.wait().unwrap().success(), "see its message above");
+        assert!(
+            self.0.wait().unwrap().success(),
+            "the process failed: see its message above"
+        );
     }
 
     fn signal(&self, signal: Signal) {
@@ -65,12 +68,12 @@ fn send(process: u32, signal: Signal) {
 fn wait_for(file: &Path) {
     let end = Instant::now() + Duration::from_secs(60);
     while !file.exists() {
-        assert!(Instant::now() < end, "{} did not come", file.display());
+        assert!(Instant::now() < end, "{} did not appear", file.display());
         sleep(Duration::from_millis(5));
     }
 }
 
-/// Writes a file that others see whole.
+/// Writes a file so that other processes see it only when it is complete.
 fn put(file: &str, text: &str) {
     let (new, place) = (
         directory().join(format!("{file}.new")),
@@ -85,17 +88,17 @@ fn try_to_commit(store: &Store) -> Result<(), Error> {
     store.commit(new).map(drop)
 }
 
-/// That it is refused as busy, after which time, and in which words.
+/// Asserts that a call was refused as busy. Returns the message.
 fn is_busy(answer: Result<(), Error>) -> String {
     let refused = answer.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Busy, "{refused:?}");
     refused.to_string()
 }
 
-/// Waits until another process has the lock, and then for so long as it has to say so itself.
+/// Takes the lock, reports that, and holds it.
 #[test]
 #[ignore = "run by the tests below, in other processes"]
-fn hold() {
+fn hold_the_write_lock() {
     let held = store().batch(|batch| {
         batch.commit(NewVersion::new("greeting", body("of the holder"))?)?;
         put("held", "");
@@ -108,7 +111,7 @@ fn hold() {
 
 #[test]
 #[ignore = "run by the test below, in several processes"]
-fn wait_shortly_and_long() {
+fn wait_with_a_short_and_a_long_timeout() {
     let open = |limit| {
         let options = StoreOptions::new().busy_timeout(limit);
         options.open(directory()).unwrap()
@@ -130,17 +133,17 @@ fn wait_shortly_and_long() {
         others.join().unwrap().unwrap();
         assert!(directory().join("released").exists());
     });
-    // A handle that gave up writes when it can.
+    // A handle that timed out can write later.
     try_to_commit(&short).unwrap();
 }
 
 #[test]
-fn those_whose_time_is_over_are_busy_and_the_others_write() {
+fn calls_whose_timeout_passes_are_busy_and_the_others_write() {
     let place = Place::new();
     create(&place.create(), "greeting");
-    let holder = Running::start("waits::hold", &place);
+    let holder = Running::start("waits::hold_the_write_lock", &place);
     let waiting: Vec<_> = (0..3)
-        .map(|_| Running::start("waits::wait_shortly_and_long", &place))
+        .map(|_| Running::start("waits::wait_with_a_short_and_a_long_timeout", &place))
         .collect();
     holder.passes();
     waiting.into_iter().for_each(Running::passes);
@@ -150,12 +153,12 @@ fn those_whose_time_is_over_are_busy_and_the_others_write() {
     assert_eq!(versions, 1 + 1 + 3 * 3);
 }
 
-/// The limit counts behind other threads of the handle, too.
+/// The limit also applies to a wait behind other threads of the handle.
 #[test]
 fn many_threads_of_a_handle_wait_as_long_as_one() {
     let place = Place::new();
     create(&place.create(), "greeting");
-    let _holder = Running::start("waits::hold", &place);
+    let _holder = Running::start("waits::hold_the_write_lock", &place);
     let store = StoreOptions::new().busy_timeout(SHORT);
     let store = store.open(place.path()).unwrap();
     wait_for(&place.path().join("held"));
@@ -163,7 +166,8 @@ fn many_threads_of_a_handle_wait_as_long_as_one() {
         for turn in 0..8 {
             let store = &store;
             scope.spawn(move || {
-                // One after the other: not all give up at once.
+                // The threads start one after the other, so that they don't time out at the same
+                // time.
                 sleep(Duration::from_millis(50 * turn));
                 let began = Instant::now();
                 is_busy(match turn % 2 {
@@ -181,10 +185,10 @@ fn many_threads_of_a_handle_wait_as_long_as_one() {
 }
 
 #[test]
-fn a_stopped_process_keeps_nobody_for_ever() {
+fn a_lock_held_by_a_stopped_process_times_out() {
     let place = Place::new();
     create(&place.create(), "greeting");
-    let holder = Running::start("waits::hold", &place);
+    let holder = Running::start("waits::hold_the_write_lock", &place);
     wait_for(&place.path().join("held"));
     holder.signal(Signal::STOP);
     let (told, notices) = channel();
@@ -206,7 +210,10 @@ fn a_stopped_process_keeps_nobody_for_ever() {
         assert!(refused.contains(&named), "{refused}");
         assert!(refused.ends_with(", stopped)"), "{refused}");
     }
-    assert!(store.resolve("greeting").is_ok(), "reads wait for nobody");
+    assert!(
+        store.resolve("greeting").is_ok(),
+        "a read waited for the lock"
+    );
     holder.signal(Signal::CONT);
     try_to_commit(&store)
         .or_else(|_| try_to_commit(&store))
@@ -215,7 +222,7 @@ fn a_stopped_process_keeps_nobody_for_ever() {
     is_sound(&store);
 }
 
-/// A fork has the lock of the process that it was forked from until it executes another program.
+/// A fork inherits the lock of its parent, and holds it until it executes another program.
 #[test]
 #[ignore = "run by the test below, in a process that is killed"]
 #[allow(unsafe_code, reason = "nothing else runs code in a fork")]
@@ -231,7 +238,8 @@ fn fork_in_a_batch() {
             sleep(LONG * 10);
             Ok(())
         };
-        // SAFETY: no other thread of this process holds a lock of the allocator: it has none that does anything.
+        // SAFETY: no other thread of this process holds a lock of the allocator: all other threads
+        // are idle.
         unsafe { fork.pre_exec(stay) };
         fork.status().unwrap();
         Ok(())
@@ -240,7 +248,7 @@ fn fork_in_a_batch() {
 }
 
 #[test]
-fn a_fork_of_a_killed_process_keeps_nobody_for_ever() {
+fn a_lock_inherited_by_a_fork_times_out() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let mut killed = Running::start("waits::fork_in_a_batch", &place);
@@ -259,16 +267,17 @@ fn a_fork_of_a_killed_process_keeps_nobody_for_ever() {
     try_to_commit(&store)
         .or_else(|_| try_to_commit(&store))
         .unwrap();
-    // The program that was executed meanwhile runs on, without the lock.
+    // The program that was executed meanwhile continues to run, and does not hold the lock.
     send(program, Signal::KILL);
     is_sound(&store);
     let versions = store.version_counts("greeting").unwrap().total;
-    assert_eq!(versions, 2, "the killed one's batch took place");
+    assert_eq!(versions, 2, "the batch of the killed process was committed");
 }
 
-/// What another program holds by SQLite alone has the same limit, and is told likewise.
+/// A lock that another program holds only through SQLite has the same limit, and is reported in the
+/// same way.
 #[test]
-fn a_program_that_knows_no_lock_file_keeps_nobody_for_long() {
+fn a_lock_held_only_through_sqlite_times_out() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let other = rusqlite::Connection::open(place.index()).unwrap();
@@ -300,9 +309,9 @@ fn a_program_that_knows_no_lock_file_keeps_nobody_for_long() {
     }
 }
 
-/// The lock on bodies has the same limit, and commits need it not.
+/// The lock on bodies has the same limit, and commits don't need it.
 #[test]
-fn work_on_bodies_waits_no_longer_than_its_limit() {
+fn work_on_bodies_times_out() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
@@ -326,7 +335,7 @@ fn work_on_bodies_waits_no_longer_than_its_limit() {
             let refused = is_busy(refused);
             assert!(refused.contains(name), "{refused}");
         }
-        // Nor does closing wait for it.
+        // Closing does not wait for it, either.
         let began = Instant::now();
         drop(store);
         let waited = began.elapsed();
@@ -339,9 +348,9 @@ fn work_on_bodies_waits_no_longer_than_its_limit() {
     is_sound(&store);
 }
 
-/// A process that has made its change ends, whoever works on bodies.
+/// A process that has made its change can exit, even if another process works on bodies.
 #[test]
-fn closing_waits_for_no_lock() {
+fn closing_does_not_wait_for_locks() {
     let place = Place::new();
     let store = place.create();
     create(&store, "greeting");
@@ -351,7 +360,7 @@ fn closing_waits_for_no_lock() {
         commit(&store, "greeting", format!("beside {name}"));
         let held = fs::File::open(place.path().join(name)).unwrap();
         held.lock().unwrap();
-        // The thread may wait for it already.
+        // The maintenance thread may already be waiting for the lock.
         sleep(SHORT / 4);
         let began = Instant::now();
         drop(store);
@@ -384,7 +393,7 @@ fn commit_for_a_while() {
 }
 
 #[test]
-fn processes_that_commit_all_the_time_get_their_turns() {
+fn processes_that_commit_constantly_get_fair_turns() {
     let place = Place::new();
     create(&place.create(), "greeting");
     let named = |start: &str| {
@@ -401,7 +410,7 @@ fn processes_that_commit_all_the_time_get_their_turns() {
         .collect();
     let end = Instant::now() + Duration::from_secs(60);
     while named("ready ").len() < WORKERS {
-        assert!(Instant::now() < end, "they did not come");
+        assert!(Instant::now() < end, "not all workers started");
         sleep(Duration::from_millis(5));
     }
     fs::write(place.path().join("go"), "").unwrap();
@@ -417,7 +426,7 @@ fn processes_that_commit_all_the_time_get_their_turns() {
     let (least, all) = (*commits.iter().min().unwrap(), commits.iter().sum::<u64>());
     assert!(
         least * 4 * WORKERS as u64 >= all,
-        "one had less than a quarter of its share: {commits:?}"
+        "a process had less than a quarter of its share: {commits:?}"
     );
     is_sound(&place.open());
 }

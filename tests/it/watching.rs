@@ -1,4 +1,5 @@
-//! A store watched by threads, handles and processes: every operation once, in order, and soon.
+//! A store watched by threads, handles and processes: every operation is reported once, in order,
+//! and soon.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -42,7 +43,7 @@ fn changes_come_in_order_and_once() {
 }
 
 #[test]
-fn a_place_of_another_history_is_refused() {
+fn a_log_position_of_another_history_is_refused() {
     let (one, other) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
     create(&one, "a");
     create(&one, "b");
@@ -64,7 +65,7 @@ fn a_place_of_another_history_is_refused() {
 }
 
 #[test]
-fn waiting_ends_at_its_time() {
+fn a_wait_for_changes_ends_at_its_timeout() {
     let store = Store::in_memory().unwrap();
     let started = Instant::now();
     let waited = Duration::from_millis(60);
@@ -80,9 +81,10 @@ fn waiting_ends_at_its_time() {
     );
 }
 
-/// Readers go on from where they were while writers write: none misses one or sees one twice.
+/// Readers continue from their last position while writers write: no reader misses an operation or
+/// sees one twice.
 #[test]
-fn nothing_is_missed_beside_many_writers() {
+fn watchers_miss_nothing_beside_many_writers() {
     const EACH: usize = 40;
     let place = Place::new();
     let stores = [place.create(), place.open(), place.open()];
@@ -94,7 +96,7 @@ fn nothing_is_missed_beside_many_writers() {
                 scope.spawn(|| {
                     let (mut position, mut seen) = (LogPosition::START, Vec::new());
                     loop {
-                        // Read before the look: what comes after it is looked for again.
+                        // Loaded before the read: operations after that are found by another read.
                         let last = done.load(Ordering::Acquire);
                         let events = store
                             .wait_for_changes(position, 7, Duration::from_millis(50))
@@ -129,9 +131,9 @@ fn nothing_is_missed_beside_many_writers() {
     assert_eq!(seen, [all.clone(), all]);
 }
 
-/// How soon is measured by a benchmark; here, that it is seen at all.
+/// A benchmark measures the delay; this test checks only that the change is seen.
 #[test]
-fn another_processs_change_ends_the_wait() {
+fn a_change_by_another_process_ends_the_wait() {
     let place = Place::new();
     let store = place.create();
     let here = store.position().unwrap();
@@ -153,7 +155,7 @@ fn another_process_commits() {
 }
 
 #[test]
-fn events_name_those_whose_partials_moved() {
+fn events_name_dependents_of_moved_partials() {
     let store = Store::in_memory().unwrap();
     let place = Place::new();
     for store in [&store, &place.create()] {

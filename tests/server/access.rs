@@ -1,4 +1,4 @@
-//! Who is let in: those with a key, to names that are served.
+//! Access: requests need the key, and a host name that is served.
 
 use promptbook::Store;
 use promptbook::server::{Server, ServerError, ServerOptions, StatusMode};
@@ -6,7 +6,7 @@ use promptbook::server::{Server, ServerError, ServerOptions, StatusMode};
 use super::client::Answer;
 use super::scene::{Request, Scene};
 
-/// Sends a right request with these headers and no others.
+/// Sends a valid request with these headers only.
 fn send(scene: &Scene, request: &Request, headers: &[(&str, String)]) -> Answer {
     let json = ("content-type", "application/json".to_owned());
     let mut headers = headers.to_vec();
@@ -55,7 +55,7 @@ fn without_a_known_key_no_route_answers() {
 }
 
 #[test]
-fn each_key_that_was_given_is_let_in() {
+fn every_configured_key_is_accepted() {
     let options = ServerOptions::new().key("one").key("two");
     let scene = Scene::served(&options);
     assert_eq!(scene.served.running.key(), "one");
@@ -68,7 +68,7 @@ fn each_key_that_was_given_is_let_in() {
 }
 
 #[test]
-fn what_a_server_tells_of_itself_needs_no_key() {
+fn health_and_description_need_no_key() {
     let scene = Scene::new(StatusMode::Plain);
     let health = scene.served.send_with("GET", "/healthz", &[], None);
     assert_eq!(
@@ -79,7 +79,7 @@ fn what_a_server_tells_of_itself_needs_no_key() {
     assert_eq!(described.status, 200);
 }
 
-/// Asks for a target with a `Host`.
+/// Requests a target with these header lines for `Host`.
 fn ask(scene: &Scene, method: &str, target: &str, host: &str) -> Answer {
     scene.served.raw(format!(
         "{method} {target} HTTP/1.1\r\n{host}authorization: {}\r\ncontent-length: 0\r\n\r\n",
@@ -93,7 +93,7 @@ fn asked_for(scene: &Scene, host: &str) -> u16 {
 }
 
 #[test]
-fn a_request_for_another_name_is_refused_and_changes_nothing() {
+fn a_request_for_another_host_is_refused_and_changes_nothing() {
     let scene = Scene::new(StatusMode::Live);
     let path = format!("/v1/prompt-2025/{}", scene.prompt);
     let elsewhere = format!("http://evil.example{path}");
@@ -117,7 +117,7 @@ fn a_request_for_another_name_is_refused_and_changes_nothing() {
             .unchanged(|| ask(&scene, "DELETE", target, host));
         answer.error(421);
     }
-    // So are those that need no key.
+    // Routes that need no key refuse such hosts too.
     for path in ["/healthz", "/openapi.json", "/prompt-bodies/x", "/absent"] {
         for host in ["evil.example", "me@localhost"] {
             ask(&scene, "GET", path, &format!("host: {host}\r\n")).error(421);
@@ -145,7 +145,7 @@ fn addresses_and_localhost_are_answered_at_any_port() {
 }
 
 #[test]
-fn names_that_were_given_are_answered() {
+fn configured_host_names_are_answered() {
     let options = ServerOptions::new()
         .host("Prompts.Local")
         .public_url("https://prompts.example");
@@ -162,11 +162,11 @@ fn bind(options: &ServerOptions, address: &str) -> Result<Server, ServerError> {
 }
 
 #[test]
-fn where_other_machines_reach_it_a_key_must_be_given() {
+fn a_public_address_requires_a_key() {
     for address in ["0.0.0.0:0", "[::]:0"] {
         match bind(&ServerOptions::new(), address) {
             Err(ServerError::KeyNeeded { .. }) => {}
-            // A machine may have no such address.
+            // A machine may have no IPv6 address.
             Err(ServerError::Listen { .. }) if address.starts_with('[') => continue,
             other => panic!("{other:?}"),
         }
@@ -180,7 +180,7 @@ fn where_other_machines_reach_it_a_key_must_be_given() {
 }
 
 #[test]
-fn options_that_mean_nothing_are_refused() {
+fn invalid_options_are_refused() {
     let new = ServerOptions::new;
     for (options, named) in [
         (new().key(" "), "key"),
@@ -214,7 +214,7 @@ fn options_that_mean_nothing_are_refused() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told() {
+fn an_address_in_use_is_reported() {
     let first = bind(&ServerOptions::new(), "127.0.0.1:0").unwrap();
     let address = first.address().to_string();
     match bind(&ServerOptions::new(), &address) {

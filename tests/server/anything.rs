@@ -1,4 +1,5 @@
-//! Whatever is sent is answered, never with an error of the server's own, and the server goes on.
+//! Random requests: every one is answered, never with an internal server error, and the server
+//! continues.
 
 use promptbook::server::StatusMode;
 use proptest::prelude::*;
@@ -6,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::scene::Scene;
 
-/// JSON of any kind, with the texts that mean something here among it.
+/// Returns JSON of any kind, which includes texts with a meaning in the API.
 fn anything(ids: Vec<String>) -> impl Strategy<Value = Value> {
     let texts = prop_oneof![
         prop::sample::select(ids),
@@ -38,7 +39,7 @@ fn anything(ids: Vec<String>) -> impl Strategy<Value = Value> {
     })
 }
 
-/// A change of a right request's body, and of its bytes.
+/// A change to the body of a valid request, and to its bytes.
 #[derive(Clone, Debug)]
 struct Change {
     route: prop::sample::Index,
@@ -100,7 +101,7 @@ fn cases(count: u32) -> ProptestConfig {
 }
 
 #[test]
-fn no_body_is_answered_with_an_error_of_the_servers_own() {
+fn no_body_causes_an_internal_server_error() {
     let scene = Scene::new(StatusMode::Plain);
     let ids = vec![
         scene.prompt.to_string(),
@@ -126,7 +127,7 @@ fn no_body_is_answered_with_an_error_of_the_servers_own() {
     scene.served.get("/v1/prompt-2025/count").data();
 }
 
-/// What may stand between two slashes.
+/// Returns a text to put between two slashes.
 fn part(ids: Vec<String>) -> impl Strategy<Value = String> {
     let words = [
         "id",
@@ -152,11 +153,11 @@ fn part(ids: Vec<String>) -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn no_path_is_answered_with_an_error_of_the_servers_own() {
+fn no_path_causes_an_internal_server_error() {
     let scene = Scene::new(StatusMode::Plain);
     let requests = scene.requests();
     let ids = vec![scene.prompt.to_string(), scene.second.to_string()];
-    // The first parts are empty and the version of the API.
+    // The first parts are empty and the API's version.
     let parts = prop::collection::vec(prop::option::weighted(0.3, part(ids)), 8);
     let route = any::<prop::sample::Index>();
     proptest!(cases(1500), |(route in route, parts in parts)| {
@@ -171,7 +172,7 @@ fn no_path_is_answered_with_an_error_of_the_servers_own() {
             request.method, scene.served.address, scene.served.authorization(), body.len(),
         ));
         prop_assert!(answer.status < 500, "{path}: {answer:?}");
-        // What is no target at all is refused before it reaches a route.
+        // An invalid target is refused before it reaches a route.
         if !(answer.status == 400 && answer.text.is_empty()) {
             answer.envelope();
         }

@@ -1,4 +1,4 @@
-//! Bodies over HTTP come back byte for byte, in each of the three ways.
+//! Bodies over HTTP, which are returned byte for byte in each of the three ways.
 
 use promptbook::server::StatusMode;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::client::Served;
 use super::scene::Scene;
 
-/// Makes a prompt of this body.
+/// Creates a prompt with this body and returns its version's id.
 fn create(served: &Served, body: &str) -> String {
     let new = format!(r#"{{ "name": "n", "promptBody":  {body} , "tags": [] }}"#);
     let answer = served.post("/v1/prompt-2025", new);
@@ -14,9 +14,9 @@ fn create(served: &Served, body: &str) -> String {
     answer.data()["versionId"].as_str().unwrap().to_owned()
 }
 
-/// Asserts that the version's body is this, however it is asked for.
+/// Asserts that every way of requesting the version's body returns this one.
 #[track_caller]
-fn is_told(served: &Served, version: &str, body: &str) {
+fn is_returned(served: &Served, version: &str, body: &str) {
     let answer = served.get(&format!("/v1/prompt-2025/{version}/prompt-body"));
     assert_eq!(answer.status, 200);
     assert!(
@@ -55,7 +55,7 @@ fn nothing_in_a_body_is_altered() {
         r#"{"tag": "{{hc:name:string}} {{hcp:abc123:0}} </script>"}"#,
     ] {
         let version = create(&served, body);
-        is_told(&served, &version, body);
+        is_returned(&served, &version, body);
     }
 }
 
@@ -69,7 +69,7 @@ fn an_update_alters_nothing_either() {
     );
     let answer = scene.served.post("/v1/prompt-2025/update", wish);
     let data = answer.data();
-    is_told(&scene.served, data["id"].as_str().unwrap(), body);
+    is_returned(&scene.served, data["id"].as_str().unwrap(), body);
 }
 
 #[test]
@@ -79,20 +79,20 @@ fn a_body_can_have_a_megabyte() {
     let body = format!(r#"{{"messages": [{{"role": "user", "content": "{text}"}}]}}"#);
     assert!(body.len() > 1024 * 1024);
     let version = create(&served, &body);
-    is_told(&served, &version, &body);
+    is_returned(&served, &version, &body);
 }
 
 #[test]
 fn a_body_can_have_a_hundred_levels() {
     let served = Served::new();
-    // The body itself is a level, and each pair in it two.
+    // The body itself is a level, and each pair in it adds two.
     let body = format!("{}0{}", r#"{"a":["#.repeat(50), "]}".repeat(50));
     let version = create(&served, &body);
-    is_told(&served, &version, &body);
+    is_returned(&served, &version, &body);
 }
 
 #[test]
-fn a_body_can_have_as_many_levels_as_the_library_takes_and_no_more() {
+fn a_body_can_have_as_many_levels_as_the_library_allows() {
     let served = Served::new();
     let levels = |count: usize| {
         format!(
@@ -103,7 +103,7 @@ fn a_body_can_have_as_many_levels_as_the_library_takes_and_no_more() {
     };
     let most = promptbook::Body::MAX_DEPTH;
     let version = create(&served, &levels(most));
-    is_told(&served, &version, &levels(most));
+    is_returned(&served, &version, &levels(most));
     let new = format!(
         r#"{{"name":"n","tags":[],"promptBody":{}}}"#,
         levels(most + 1)

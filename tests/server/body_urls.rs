@@ -1,4 +1,5 @@
-//! URLs of bodies open one body each, to whoever has them. That they expire is shown where they are signed.
+//! URLs of bodies: each gives access to one body, to anyone who has the URL. The unit tests of the
+//! signatures cover the expiry.
 
 use promptbook::server::{ServerOptions, StatusMode};
 use promptbook::{BumpPolicy, StoreOptions};
@@ -13,7 +14,7 @@ fn url(served: &Served, version: impl serde::Serialize) -> String {
     answer.data()["s3_url"].as_str().unwrap().to_owned()
 }
 
-/// The path and query of a URL.
+/// Returns the path and query of a URL.
 fn target<'a>(served: &Served, url: &'a str) -> &'a str {
     url.strip_prefix(served.running.url()).unwrap()
 }
@@ -23,7 +24,7 @@ fn open(served: &Served, url: &str) -> Answer {
 }
 
 #[test]
-fn a_url_opens_its_body_without_a_key() {
+fn a_url_returns_its_body_without_a_key() {
     let scene = Scene::new(StatusMode::Plain);
     let answer = open(&scene.served, &url(&scene.served, scene.first));
     assert_eq!((answer.status, answer.text.as_str()), (200, BODY));
@@ -47,7 +48,7 @@ fn a_url_lasts_for_an_hour_at_least() {
 }
 
 #[test]
-fn a_url_with_any_character_changed_opens_nothing() {
+fn a_url_with_any_character_changed_is_refused() {
     let scene = Scene::new(StatusMode::Plain);
     let url = url(&scene.served, scene.first);
     let target = target(&scene.served, &url);
@@ -65,7 +66,7 @@ fn a_url_with_any_character_changed_opens_nothing() {
 }
 
 #[test]
-fn a_url_written_otherwise_opens_nothing() {
+fn a_url_in_another_spelling_is_refused() {
     let scene = Scene::new(StatusMode::Plain);
     let url = url(&scene.served, scene.first);
     let id = scene.first.to_string();
@@ -94,7 +95,7 @@ fn a_url_written_otherwise_opens_nothing() {
 }
 
 #[test]
-fn a_url_opens_no_other_body() {
+fn a_url_gives_access_to_no_other_body() {
     let scene = Scene::new(StatusMode::Plain);
     let (first, second) = (scene.first.to_string(), scene.second.to_string());
     let url = url(&scene.served, scene.first);
@@ -111,7 +112,7 @@ fn a_url_opens_no_other_body() {
 }
 
 #[test]
-fn a_url_of_what_was_deleted_opens_nothing() {
+fn a_url_of_a_deleted_version_is_refused() {
     let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     let (first, foreign) = (url(served, scene.first), url(served, scene.foreign));
@@ -128,7 +129,7 @@ fn a_url_of_what_was_deleted_opens_nothing() {
 }
 
 #[test]
-fn a_url_and_a_key_outlive_the_server() {
+fn a_url_and_a_key_remain_valid_after_a_restart() {
     let place = tempfile::tempdir().unwrap();
     let store = StoreOptions::new().policy(BumpPolicy::Free);
     let scene = Scene::of(store.create(place.path()).unwrap(), &ServerOptions::new());
@@ -142,7 +143,7 @@ fn a_url_and_a_key_outlive_the_server() {
 }
 
 #[test]
-fn a_url_begins_as_the_client_knows_the_server() {
+fn a_url_begins_with_the_address_that_the_client_used() {
     let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     let of_target = |host: &str| {
@@ -164,7 +165,7 @@ fn a_url_begins_as_the_client_knows_the_server() {
 }
 
 #[test]
-fn behind_something_else_a_url_begins_as_it_is_known_there() {
+fn a_url_begins_with_the_configured_public_url() {
     let options = ServerOptions::new().public_url("https://prompts.example/");
     let scene = Scene::served(&options);
     assert_eq!(scene.served.running.url(), "https://prompts.example");

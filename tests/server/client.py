@@ -1,7 +1,7 @@
-"""Asks Helicone's Python client what standard input says, once through each of its two halves, and prints the answers.
+"""Makes the calls on standard input with Helicone's Python client, through each of its two halves, and prints the answers.
 
-Input: {"url", "key", "calls": [{"do", "params"}]}. Output: for each call [synchronous answer, asynchronous answer], where
-an exception is {"raised": text}.
+Input: {"url", "key", "calls": [{"do", "params"}]}. Output: for each call [synchronous answer, asynchronous answer]. An
+exception becomes {"raised": text}.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from helicone_helpers import HeliconePromptManager
 
 
 def fill(manager, params, pull):
-    """Renders a body whose partials are filled as the client's documentation says. `pull` gets a body."""
+    """Renders a body after filling its partials, as the client's documentation describes. `pull` fetches a body."""
     body = yield pull(params)
     inputs = {}
     for partial in manager.extract_prompt_partials(body):
@@ -26,7 +26,7 @@ def fill(manager, params, pull):
 
 
 async def run(steps):
-    """Runs a generator, and waits for what it yields where that can be waited for."""
+    """Runs a generator, and awaits the awaitable values that it yields."""
     given = None
     while True:
         try:
@@ -51,7 +51,7 @@ async def ask(manager, call, prefix):
 async def main():
     asked = json.load(sys.stdin)
     answers = []
-    # The client prints what it raises; that is not the answer.
+    # The client prints its exceptions, which must not be mixed with the answers.
     with contextlib.redirect_stdout(sys.stderr):
         async with HeliconePromptManager(asked["key"], asked["url"]) as manager:
             for call in asked["calls"]:

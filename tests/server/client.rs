@@ -1,4 +1,4 @@
-//! A store that is served, and a client of it.
+//! A served store, and a client of it.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,17 +10,17 @@ use serde_json::{Map, Value};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
 
-/// A store that is served. The server stops when this is dropped.
+/// A served store. The server stops when this value is dropped.
 pub struct Served {
     pub store: Store,
     pub running: ServerHandle,
-    /// Where it listens, whatever it is called.
+    /// The address on which it listens, which may differ from that of its URL.
     pub address: SocketAddr,
     agent: Agent,
 }
 
 impl Served {
-    /// A new store in memory, with plain statuses and no bump rules.
+    /// Serves a new store in memory, with plain statuses and without a bump policy.
     pub fn new() -> Self {
         Self::with(StatusMode::Plain)
     }
@@ -44,7 +44,7 @@ impl Served {
         }
     }
 
-    /// The header that lets in.
+    /// Returns the value of the `Authorization` header.
     pub fn authorization(&self) -> String {
         format!("Bearer {}", self.running.key())
     }
@@ -65,7 +65,7 @@ impl Served {
         self.send("PATCH", path, Some(body.into()))
     }
 
-    /// Sends JSON, or nothing, with the key.
+    /// Sends JSON, or no body, with the key.
     pub fn send(&self, method: &str, path: &str, body: Option<String>) -> Answer {
         let key = ("authorization", self.authorization());
         match body {
@@ -106,7 +106,7 @@ impl Served {
         }
     }
 
-    /// A connection to send whatever bytes over.
+    /// Returns a connection for arbitrary bytes.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         let patience = Some(Duration::from_secs(30));
@@ -119,12 +119,12 @@ impl Served {
     /// Sends these bytes, and reads one answer.
     pub fn raw(&self, bytes: impl AsRef<[u8]>) -> Answer {
         let mut stream = self.connect();
-        // The answer may come, and the server close, before all is written.
+        // The server may answer and close before all bytes are written.
         let _ = stream.write_all(bytes.as_ref());
         Answer::read(&mut stream).expect("an answer")
     }
 
-    /// Does something that must change nothing in the store.
+    /// Does something that must not change the store.
     pub fn unchanged<T>(&self, work: impl FnOnce() -> T) -> T {
         let before = everything(&self.store);
         let done = work();
@@ -133,7 +133,7 @@ impl Served {
     }
 }
 
-/// An answer as it came.
+/// An answer as it was received.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -142,7 +142,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads an answer; none where the connection ends before one is whole.
+    /// Reads an answer, or `None` if the connection ends before it is complete.
     pub fn read(stream: &mut TcpStream) -> Option<Self> {
         let mut bytes = Vec::new();
         let (head, mut body) = loop {
@@ -164,7 +164,7 @@ impl Answer {
         while body.len() < length {
             read_more(stream, &mut body)?;
         }
-        assert_eq!(body.len(), length, "more than content-length says");
+        assert_eq!(body.len(), length, "the body is longer than content-length");
         let text = String::from_utf8(body).unwrap();
         Some(Self {
             status,
@@ -178,10 +178,10 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
     }
 
-    /// The data of an answer that is no error.
+    /// Returns the data of a successful answer.
     #[track_caller]
     pub fn data(&self) -> Value {
         assert!(matches!(self.status, 200 | 201), "{self:?}");
@@ -190,14 +190,14 @@ impl Answer {
         data
     }
 
-    /// The text of an error of this status.
+    /// Returns the text of an error of this status.
     #[track_caller]
     pub fn error(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{self:?}");
         self.any_error()
     }
 
-    /// The text of an error.
+    /// Returns the text of an error.
     #[track_caller]
     pub fn any_error(&self) -> String {
         assert!(self.status >= 400, "{self:?}");
@@ -208,13 +208,13 @@ impl Answer {
         text
     }
 
-    /// The two members, in this order and no others.
+    /// Returns the two members, which must be in this order and the only ones.
     #[track_caller]
     pub fn envelope(&self) -> [Value; 2] {
         let content_type = self.header("content-type");
         assert_eq!(content_type, Some("application/json; charset=utf-8"));
         let Value::Object(envelope) = self.json() else {
-            panic!("no envelope: {self:?}");
+            panic!("not an envelope: {self:?}");
         };
         assert_eq!(keys(&envelope), ["data", "error"], "{self:?}");
         let mut values = envelope.into_iter().map(|(_, value)| value);
@@ -229,12 +229,12 @@ fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// An object's keys, in their order.
+/// Returns an object's keys, in their order.
 pub fn keys(object: &Map<String, Value>) -> Vec<&str> {
     object.keys().map(String::as_str).collect()
 }
 
-/// All that can be seen of a store: what is there, and how it came to be.
+/// Returns everything that can be seen of a store: its contents and its history.
 pub fn everything(store: &Store) -> String {
     let all = usize::MAX;
     let prompts = store.prompts(&PromptFilter::default(), None, all).unwrap();
@@ -250,8 +250,11 @@ pub fn everything(store: &Store) -> String {
     format!("{of_prompts:#?}\n{:#?}", operations.unwrap())
 }
 
-/// Says why a test is skipped, which none may be in CI.
-#[allow(clippy::print_stderr, reason = "whoever runs the test should know")]
+/// Reports why a test is skipped, and fails in CI.
+#[allow(
+    clippy::print_stderr,
+    reason = "the developer who runs the test should know"
+)]
 pub fn skip(why: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}");
     eprintln!("skipped: {why}");

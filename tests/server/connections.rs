@@ -1,4 +1,4 @@
-//! Many connections: at once, idle, too many, and when the server stops.
+//! Connections: many of them, idle ones, too many, and those that are open when the server stops.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -42,18 +42,21 @@ fn eight_clients_update_one_prompt(store: Store) {
         .map(|version| version.number.minor)
         .collect();
     let expected: Vec<u32> = (0..8 * EACH + 2).collect();
-    assert_eq!(numbers, expected, "in the order of their commits, too");
+    assert_eq!(
+        numbers, expected,
+        "the numbers are not in the order of the commits"
+    );
     assert!(store.verify(|_| ()).unwrap().is_clean());
 }
 
 #[test]
-fn of_eight_clients_each_gets_its_own_numbers_in_memory() {
+fn eight_clients_get_distinct_numbers_in_memory() {
     let store = StoreOptions::new().policy(BumpPolicy::Free).in_memory();
     eight_clients_update_one_prompt(store.unwrap());
 }
 
 #[test]
-fn of_eight_clients_each_gets_its_own_numbers_on_a_disk() {
+fn eight_clients_get_distinct_numbers_on_a_disk() {
     let place = tempfile::tempdir().unwrap();
     let store = StoreOptions::new()
         .policy(BumpPolicy::Free)
@@ -62,7 +65,7 @@ fn of_eight_clients_each_gets_its_own_numbers_on_a_disk() {
 }
 
 #[test]
-fn clients_that_make_prompts_at_once_get_different_ids() {
+fn clients_that_create_prompts_concurrently_get_different_ids() {
     let served = Served::new();
     let ids: BTreeSet<String> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..8)
@@ -84,8 +87,8 @@ fn clients_that_make_prompts_at_once_get_different_ids() {
 }
 
 #[test]
-fn a_thousand_idle_connections_keep_nobody_waiting() {
-    // The server is in this process: each connection is two open files.
+fn a_thousand_idle_connections_delay_no_other_client() {
+    // The server is in this process, so each connection takes two open files.
     const FILES: usize = 2 * 1000 + 200;
     let file = std::env::current_exe().unwrap();
     let opened: std::io::Result<Vec<File>> = (0..FILES).map(|_| File::open(&file)).collect();
@@ -95,7 +98,7 @@ fn a_thousand_idle_connections_keep_nobody_waiting() {
     let scene = Scene::new(StatusMode::Plain);
     let idle: Vec<TcpStream> = (0..1000).map(|_| scene.served.connect()).collect();
     for (at, mut stream) in idle.iter().enumerate() {
-        // Some are idle after a request, some amid one, some from the start.
+        // Some are idle after a request, some in the middle of one, some from the start.
         match at % 3 {
             0 => stream
                 .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
@@ -127,7 +130,7 @@ fn health(stream: &mut TcpStream) -> Option<Answer> {
 }
 
 #[test]
-fn a_connection_too_many_is_told_so_until_there_is_room() {
+fn connections_beyond_the_limit_are_refused_until_others_close() {
     let limits = Limits {
         connections: 3,
         ..Limits::default()
@@ -145,23 +148,26 @@ fn a_connection_too_many_is_told_so_until_there_is_room() {
         assert_eq!(answer.header("retry-after"), Some("1"));
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).unwrap();
-        assert!(rest.is_empty(), "more than content-length says");
+        assert!(rest.is_empty(), "the body is longer than content-length");
     }
     assert_eq!(
         health(&mut open[1]).unwrap().status,
         200,
-        "those that are open go on"
+        "an open connection fails"
     );
     drop(open.pop());
     let started = Instant::now();
     while health(&mut scene.served.connect()).is_none_or(|answer| answer.status != 200) {
-        assert!(started.elapsed() < Duration::from_secs(10), "there is room");
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "no connection was accepted after one was closed"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 #[test]
-fn a_request_under_way_is_answered_while_the_server_stops() {
+fn a_request_in_progress_is_answered_while_the_server_stops() {
     let scene = Scene::new(StatusMode::Plain);
     let new = r#"{"name":"late","tags":[],"promptBody":{}}"#;
     let mut stream = scene.served.connect();
@@ -173,7 +179,7 @@ fn a_request_under_way_is_answered_while_the_server_stops() {
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&new.as_bytes()[..10]).unwrap();
-    // Idle ones do not hold it up.
+    // Idle connections do not delay the stop.
     let mut idle = [scene.served.connect(), scene.served.connect()];
     assert_eq!(health(&mut idle[0]).unwrap().status, 200);
 
@@ -188,11 +194,14 @@ fn a_request_under_way_is_answered_while_the_server_stops() {
     while TcpStream::connect(address).is_ok() {
         assert!(
             started.elapsed() < Duration::from_secs(10),
-            "it goes on listening"
+            "the server still listens"
         );
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(!stopping.is_finished(), "it waits for the request");
+    assert!(
+        !stopping.is_finished(),
+        "the stop did not wait for the request"
+    );
     stream.write_all(&new.as_bytes()[10..]).unwrap();
     let answer = Answer::read(&mut stream).expect("an answer");
     assert_eq!(answer.status, 201, "{answer:?}");
@@ -206,7 +215,7 @@ fn a_request_under_way_is_answered_while_the_server_stops() {
 }
 
 #[test]
-fn a_request_that_does_not_end_holds_the_stop_up_for_so_long_only() {
+fn a_request_that_does_not_end_delays_the_stop_only_until_its_timeout() {
     let limits = Limits {
         stop_time: Duration::from_millis(200),
         ..Limits::default()
@@ -219,7 +228,7 @@ fn a_request_that_does_not_end_holds_the_stop_up_for_so_long_only() {
         scene.served.authorization(),
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // Another's answer shows that the server has been there meanwhile.
+    // The answer to another request shows that the server has read the first one by now.
     scene.served.get("/v1/prompt-2025/count").data();
     let started = Instant::now();
     drop(scene.served.running);

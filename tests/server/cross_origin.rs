@@ -1,4 +1,4 @@
-//! Pages of other origins: they read nothing, unless theirs was allowed.
+//! Web pages of other origins, which can read nothing unless their origin is allowed.
 
 use promptbook::server::{ServerOptions, StatusMode};
 

@@ -1,4 +1,4 @@
-//! Where the API differs from the live service on purpose.
+//! Intended differences from the live service.
 
 use promptbook::server::{ServerOptions, StatusMode};
 use promptbook::{BumpPolicy, NewPrompt, Store, StoreOptions};
@@ -41,7 +41,7 @@ fn a_store_can_count_from_0_0_as_the_live_service_does() {
 }
 
 #[test]
-fn a_deleted_versions_number_is_not_given_again() {
+fn a_deleted_versions_number_is_not_reused() {
     let scene = Scene::new(StatusMode::Live);
     let first = scene.first.to_string();
     for major in [false, true] {
@@ -86,7 +86,7 @@ fn a_version_is_deleted_through_its_own_prompt_only() {
 }
 
 #[test]
-fn a_version_does_not_go_out_from_another_prompts() {
+fn a_version_cannot_be_based_on_another_prompts_version() {
     for (status, code) in [(StatusMode::Plain, 404), (StatusMode::Live, 500)] {
         let scene = Scene::new(status);
         let wish = json!({
@@ -149,7 +149,7 @@ fn unknown_members_of_a_body_are_kept() {
 }
 
 #[test]
-fn where_the_bump_rules_hold_a_breaking_minor_is_refused_with_the_reasons() {
+fn with_the_bump_policy_a_breaking_minor_is_refused_with_the_reasons() {
     for status in [StatusMode::Plain, StatusMode::Live] {
         let store = StoreOptions::new().policy(BumpPolicy::Enforced).in_memory();
         let served = Served::of(store.unwrap(), &ServerOptions::new().status(status));
@@ -183,9 +183,9 @@ fn create(store: &Store, body: Value) -> (String, String) {
 }
 
 #[test]
-fn the_caller_alone_chooses_where_the_rules_do_not_hold() {
+fn without_the_bump_policy_the_caller_chooses_the_bump() {
     let scene = Scene::new(StatusMode::Plain);
-    // It asks for nothing of what its base asks for.
+    // The new body requires nothing that its base requires.
     let made = update(&scene, &scene.first.to_string(), false);
     assert_eq!(number(&scene, &made), "1.2");
 }

@@ -16,7 +16,7 @@ fn change(scene: &Scene, route: &str, version: VersionId, environment: &str) {
     assert_eq!((answer.status, answer.text.as_str()), (200, NOTHING));
 }
 
-/// The environments of a version, as it is told over HTTP.
+/// Returns the environments of a version, as the API reports them.
 fn environments(scene: &Scene, version: VersionId) -> Value {
     let wish = json!({"promptVersionId": version}).to_string();
     let answer = scene.served.post("/v1/prompt-2025/query/version", wish);
@@ -77,7 +77,7 @@ fn a_removed_environment_is_gone_until_it_is_set_again() {
     assert_eq!(
         environments(&scene, scene.foreign),
         json!(["production"]),
-        "of other prompts nothing is touched"
+        "another prompt was changed"
     );
     change(&scene, "update", scene.second, "production");
     assert_eq!(in_production().data()["id"], json!(scene.second));

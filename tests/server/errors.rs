@@ -1,4 +1,4 @@
-//! Errors: their texts, their statuses in both tables, and that they change nothing.
+//! Errors: their texts, their statuses in both modes, and that they change nothing.
 
 use promptbook::Store;
 use promptbook::server::{ServerOptions, StatusMode};
@@ -17,7 +17,7 @@ const BASE: &str = "Current version not found";
 const OF_PROMPT: &str = "Prompt version not found or does not belong to the specified prompt";
 const INPUTS: &str = "Prompt inputs not found";
 
-/// A request for what is not there.
+/// A request for an item that does not exist.
 struct Row {
     method: &'static str,
     path: String,
@@ -46,7 +46,7 @@ fn post(path: &str, body: Value, text: &'static str) -> Row {
     }
 }
 
-/// All that a request can name and that can be missing.
+/// Returns a request for each kind of item that a request can name and that can be missing.
 fn table(scene: &Scene) -> Vec<Row> {
     let (prompt, first, foreign) = (scene.prompt, scene.first, scene.foreign);
     let inputs = |prompt: &str, version: &str, request: &str| {
@@ -152,17 +152,17 @@ fn each_row_is_told(status: StatusMode) {
 }
 
 #[test]
-fn what_is_not_there_is_a_404_in_plain_statuses() {
+fn missing_items_are_a_404_in_plain_mode() {
     each_row_is_told(StatusMode::Plain);
 }
 
 #[test]
-fn what_is_not_there_is_told_as_by_the_live_service_in_live_statuses() {
+fn missing_items_are_answered_as_by_the_live_service_in_live_mode() {
     each_row_is_told(StatusMode::Live);
 }
 
 #[test]
-fn a_prompt_without_a_production_version_is_told_in_both() {
+fn a_prompt_without_a_production_version_is_an_error_in_both_modes() {
     for (status, code) in [(StatusMode::Plain, 404), (StatusMode::Live, 500)] {
         let scene = Scene::new(status);
         scene.served.store.delete_version(scene.first).unwrap();
@@ -174,8 +174,8 @@ fn a_prompt_without_a_production_version_is_told_in_both() {
     }
 }
 
-/// Changes of what is not there, which the live service answers as if they had been made.
-fn let_pass(scene: &Scene) -> Vec<(&'static str, String, Option<Value>)> {
+/// Returns changes of missing items, which the live service answers as if they had been made.
+fn ignored_changes(scene: &Scene) -> Vec<(&'static str, String, Option<Value>)> {
     let mut requests = Vec::new();
     for id in ["zzzzzz", "no-id", "%C3%BC"] {
         let rename = Some(json!({"name": "new"}));
@@ -200,9 +200,9 @@ fn let_pass(scene: &Scene) -> Vec<(&'static str, String, Option<Value>)> {
 }
 
 #[test]
-fn changes_of_what_is_not_there_are_404s_in_plain_statuses_and_change_nothing() {
+fn changes_of_missing_items_are_404s_in_plain_mode_and_change_nothing() {
     let scene = Scene::new(StatusMode::Plain);
-    for (method, path, body) in let_pass(&scene) {
+    for (method, path, body) in ignored_changes(&scene) {
         let body = body.map(|body| body.to_string());
         let send = || scene.served.send(method, &path, body);
         let text = scene.served.unchanged(send).error(404);
@@ -211,9 +211,9 @@ fn changes_of_what_is_not_there_are_404s_in_plain_statuses_and_change_nothing() 
 }
 
 #[test]
-fn changes_of_what_is_not_there_pass_in_live_statuses_and_change_nothing() {
+fn changes_of_missing_items_succeed_in_live_mode_and_change_nothing() {
     let scene = Scene::new(StatusMode::Live);
-    for (method, path, body) in let_pass(&scene) {
+    for (method, path, body) in ignored_changes(&scene) {
         let body = body.map(|body| body.to_string());
         let send = || scene.served.send(method, &path, body);
         let answer = scene.served.unchanged(send);
@@ -224,7 +224,7 @@ fn changes_of_what_is_not_there_pass_in_live_statuses_and_change_nothing() {
 }
 
 #[test]
-fn what_fails_here_is_told_without_its_cause_in_both() {
+fn internal_errors_are_reported_without_their_cause_in_both_modes() {
     for status in [StatusMode::Plain, StatusMode::Live] {
         what_fails_here_is_told_without_its_cause(&ServerOptions::new().status(status));
     }
@@ -234,7 +234,7 @@ fn what_fails_here_is_told_without_its_cause(options: &ServerOptions) {
     let place = tempfile::tempdir().unwrap();
     let scene = Scene::of(Store::create(place.path()).unwrap(), options);
     scene.served.store.checkpoint(|_| ()).unwrap();
-    // Another handle has read no body yet.
+    // Another handle, which has not read the body yet.
     let reopened = Served::of(Store::open(place.path()).unwrap(), options);
     let blob = reopened
         .store

@@ -1,4 +1,5 @@
-//! A client that has an answer is not sent it again, and never told that it has what it has not.
+//! Entity tags: a client that has an answer is not sent it again, and one that has another answer
+//! always is.
 
 use promptbook::server::StatusMode;
 use promptbook::{Bump, EnvironmentName, Expected, NewVersion};
@@ -7,7 +8,7 @@ use serde_json::json;
 use super::client::{Answer, Served};
 use super::scene::{BODY, Request, Scene};
 
-/// The requests of a scene that are answered with a tag.
+/// Returns the requests of a scene whose answers have a tag.
 fn tagged(scene: &Scene) -> Vec<Request> {
     let mut requests = scene.requests();
     requests.retain(|request| {
@@ -53,7 +54,7 @@ fn tag(answer: &Answer) -> String {
 }
 
 #[test]
-fn who_has_an_answer_is_told_so() {
+fn an_unchanged_answer_is_a_304() {
     let scene = Scene::new(StatusMode::Plain);
     for request in tagged(&scene) {
         let whole = ask(&scene.served, &request, &[]);
@@ -89,7 +90,7 @@ fn who_has_an_answer_is_told_so() {
 }
 
 #[test]
-fn a_condition_opens_nothing_and_finds_nothing() {
+fn a_condition_gives_no_access_and_hides_no_error() {
     let scene = Scene::new(StatusMode::Plain);
     for request in tagged(&scene) {
         let body = request.body.as_ref().map(|body| body.to_string().into());
@@ -114,7 +115,7 @@ fn a_condition_opens_nothing_and_finds_nothing() {
 }
 
 #[test]
-fn a_moved_environment_is_another_answer() {
+fn a_moved_environment_changes_the_tag() {
     let scene = Scene::new(StatusMode::Plain);
     let staging: EnvironmentName = "staging".parse().unwrap();
     let requests = tagged(&scene);
@@ -142,9 +143,9 @@ fn a_moved_environment_is_another_answer() {
 }
 
 #[test]
-fn what_is_told_of_a_version_is_in_the_tag() {
+fn the_environments_of_a_version_are_in_its_tag() {
     let scene = Scene::new(StatusMode::Plain);
-    // By its id it stays the same version, but it is told where that is used.
+    // The version with this id stays the same, but the answer contains its environments.
     let production = EnvironmentName::production();
     for request in tagged(&scene)
         .iter()
@@ -165,7 +166,7 @@ fn what_is_told_of_a_version_is_in_the_tag() {
 }
 
 #[test]
-fn a_url_as_another_client_knows_the_server_is_another_answer() {
+fn another_address_of_the_server_changes_the_tag() {
     let scene = Scene::new(StatusMode::Plain);
     let request = &tagged(&scene)[0];
     let body = request.body.as_ref().unwrap().to_string();
@@ -199,7 +200,7 @@ fn the_tag_of_a_body_is_its_content_address() {
 }
 
 #[test]
-fn no_body_is_read_for_who_has_it() {
+fn no_body_is_read_for_a_304() {
     let place = tempfile::tempdir().unwrap();
     let store = promptbook::StoreOptions::new().policy(promptbook::BumpPolicy::Free);
     let scene = Scene::of(store.create(place.path()).unwrap(), &Default::default());
@@ -213,7 +214,8 @@ fn no_body_is_read_for_who_has_it() {
     for blob in files(&place.path().join("blobs")) {
         std::fs::remove_file(blob).unwrap();
     }
-    // Of a server that has nothing in memory; the URLs are of where the first one was.
+    // Serve the store by a new handle, which has nothing in memory. The signed URLs contain the
+    // first server's address.
     let served = Served::of(store.open(place.path()).unwrap(), &Default::default());
     for (request, tag) in requests
         .iter()

@@ -1,4 +1,4 @@
-//! Clients that hang up: what they asked for is done wholly or not at all.
+//! Clients that close the connection early: their requests are executed entirely or not at all.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use promptbook::server::{ServerOptions, StatusMode};
 use super::client::Answer;
 use super::scene::Scene;
 
-/// An update that also moves an environment, as the bytes of a whole request.
+/// Returns an update that also moves an environment, as the bytes of a complete request.
 fn update(scene: &Scene) -> Vec<u8> {
     let body = format!(
         r#"{{"promptId":"{}","promptVersionId":"{}","newMajorVersion":true,"commitMessage":"m","promptBody":{{"model":"x"}},"environment":"staging"}}"#,
@@ -43,15 +43,19 @@ fn a_request_that_is_cut_off_anywhere_does_nothing() {
             stream.write_all(&request[..cut]).unwrap();
             drop(stream);
         }
-        // The last of them were read before this was answered, or will never be whole.
+        // By the time of this answer, the last of them were read, or they will never be complete.
         scene.served.get("/v1/prompt-2025/count").data();
         std::thread::sleep(Duration::from_millis(100));
     });
-    assert_eq!(scene.served.raw(&request).status, 200, "it goes on");
+    assert_eq!(
+        scene.served.raw(&request).status,
+        200,
+        "the server fails afterwards"
+    );
 }
 
 #[test]
-fn a_request_whose_client_is_gone_is_done_wholly_or_not_at_all() {
+fn a_request_whose_client_disconnects_is_executed_entirely_or_not_at_all() {
     let place = tempfile::tempdir().unwrap();
     let store = promptbook::Store::create(place.path()).unwrap();
     let scene = Scene::of(store, &ServerOptions::new());
@@ -63,7 +67,7 @@ fn a_request_whose_client_is_gone_is_done_wholly_or_not_at_all() {
         std::thread::sleep(Duration::from_micros(50 * pause));
         drop(stream);
     }
-    // What has begun ends; once nothing changes any more, look.
+    // Requests that have begun continue to their end, so wait until nothing changes any more.
     let started = Instant::now();
     let mut seen = versions(&scene);
     loop {
@@ -75,20 +79,24 @@ fn a_request_whose_client_is_gone_is_done_wholly_or_not_at_all() {
         seen = now;
         assert!(started.elapsed() < Duration::from_secs(20));
     }
-    assert!(seen > before, "some were done");
+    assert!(seen > before, "no request was executed");
     let store = &scene.served.store;
     let head = store.version("greeting@latest").unwrap();
     let staging = store.version("greeting@staging").unwrap();
     assert_eq!(
         staging.id, head.id,
-        "the environment moved with its version"
+        "the environment did not move with its version"
     );
     assert!(store.verify(|_| ()).unwrap().is_clean());
-    assert_eq!(scene.served.raw(&request).status, 200, "it goes on");
+    assert_eq!(
+        scene.served.raw(&request).status,
+        200,
+        "the server fails afterwards"
+    );
 }
 
 #[test]
-fn an_answer_that_nobody_reads_to_the_end_keeps_nobody_waiting() {
+fn an_answer_that_is_not_read_delays_no_other_client() {
     let scene = Scene::new(StatusMode::Plain);
     let body = format!(r#"{{"text":"{}"}}"#, "x".repeat(1 << 20));
     let new = format!(r#"{{"name":"large","tags":[],"promptBody":{body}}}"#);

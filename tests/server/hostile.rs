@@ -1,4 +1,5 @@
-//! Names, tags and messages of any text, through every route: taken, found, and answered exactly.
+//! Names, tags and messages of any text, through every route: accepted, found, and returned
+//! exactly.
 
 use promptbook::server::StatusMode;
 use promptbook::{EnvironmentName, Expected};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use super::names::{LONGEST, names};
 use super::scene::{Request, Scene};
 
-/// The request's body with the text in each member that takes any text.
+/// Returns the request's body with the text in each member that accepts any text.
 fn with_text(request: &Request, text: &str) -> Option<String> {
     let mut body = request.body.clone()?;
     for (member, value) in body.as_object_mut().unwrap() {
@@ -20,7 +21,7 @@ fn with_text(request: &Request, text: &str) -> Option<String> {
     Some(body.to_string())
 }
 
-/// What `PATCH tags` keeps of a tag.
+/// Returns what `PATCH tags` makes of a tag: the trimmed text, or nothing.
 fn trimmed(tag: &str) -> Vec<&str> {
     let tag = tag.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace() && c != '\u{85}');
     Some(tag)
@@ -102,7 +103,7 @@ fn every_route_takes_any_name_tag_and_message() {
 }
 
 #[test]
-fn a_text_that_is_too_long_is_named() {
+fn the_member_with_a_text_that_is_too_long_is_named() {
     for status in [StatusMode::Plain, StatusMode::Live] {
         let scene = Scene::new(status);
         let long = "x".repeat(LONGEST + 1);

@@ -14,7 +14,7 @@ fn path(scene: &Scene, query: &str) -> String {
 }
 
 #[test]
-fn inputs_are_told_with_their_environment_if_they_have_one() {
+fn inputs_are_returned_with_their_environment() {
     let scene = Scene::new(StatusMode::Plain);
     let answer = scene.served.get(&path(&scene, "?requestId=request-1"));
     assert_eq!(answer.status, 200);
@@ -41,7 +41,7 @@ fn inputs_are_told_with_their_environment_if_they_have_one() {
 }
 
 #[test]
-fn inputs_are_told_for_their_own_version_only() {
+fn inputs_are_returned_for_their_own_version_only() {
     let scene = Scene::new(StatusMode::Plain);
     let of = |prompt: String, version: String| {
         let path = format!("/v1/prompt-2025/id/{prompt}/{version}/inputs?requestId=request-1");

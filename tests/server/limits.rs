@@ -8,7 +8,7 @@ use promptbook::server::{Limits, ServerOptions, StatusMode};
 use super::client::Answer;
 use super::scene::Scene;
 
-/// The head of a request that makes a prompt, its last headers given.
+/// Returns the head of a request that creates a prompt, with these headers last.
 fn head(scene: &Scene, more: &str) -> String {
     let key = scene.served.authorization();
     format!(
@@ -17,7 +17,7 @@ fn head(scene: &Scene, more: &str) -> String {
     )
 }
 
-/// A scene where a kilobyte is the most that a request may have.
+/// Returns a scene whose requests may have at most a kilobyte.
 fn small() -> Scene {
     let limits = Limits {
         body_bytes: 1024,
@@ -26,7 +26,7 @@ fn small() -> Scene {
     Scene::served(&ServerOptions::new().limits(limits))
 }
 
-/// A request that makes a prompt, of this many bytes.
+/// Returns the body of a request that creates a prompt, with this size in bytes.
 fn of_size(bytes: usize) -> String {
     let (start, end) = (r#"{"name":"n","tags":[],"promptBody":{"a":""#, r#""}}"#);
     format!(
@@ -56,7 +56,7 @@ fn a_request_may_be_as_large_as_the_limit_and_no_larger() {
 }
 
 #[test]
-fn a_request_in_chunks_is_held_to_the_same_limit() {
+fn a_chunked_request_has_the_same_limit() {
     let scene = small();
     let chunked = |bytes: usize| {
         let mut request = head(&scene, "transfer-encoding: chunked");
@@ -72,8 +72,8 @@ fn a_request_in_chunks_is_held_to_the_same_limit() {
 }
 
 #[test]
-fn who_sends_much_reads_why_it_is_refused() {
-    // More than the buffers on the way hold, so that it is still being sent when it is refused.
+fn a_client_that_sends_too_much_gets_the_reason() {
+    // More than the buffers in between hold, so that it is still being sent when it is refused.
     let much = vec![b'x'; 20 << 20];
     let limits = Limits {
         body_bytes: 15 << 20,
@@ -99,7 +99,7 @@ fn who_sends_much_reads_why_it_is_refused() {
 }
 
 #[test]
-fn a_connection_goes_on_after_a_refused_request() {
+fn a_connection_can_be_used_after_a_refused_request() {
     let scene = Scene::new(StatusMode::Plain);
     let mut stream = scene.served.connect();
     let body = of_size(1 << 20);
@@ -117,7 +117,7 @@ fn a_connection_goes_on_after_a_refused_request() {
 }
 
 #[test]
-fn a_refused_request_that_is_never_whole_does_not_hold_up_the_stop() {
+fn an_incomplete_refused_request_does_not_delay_the_stop() {
     let scene = Scene::new(StatusMode::Plain);
     let mut stream = scene.served.connect();
     let head = head(&scene, "content-length: 100").replace("Bearer ", "Bearer x");
@@ -156,7 +156,7 @@ fn a_head_that_does_not_end_in_time_ends_its_connection() {
 }
 
 #[test]
-fn a_body_that_does_not_end_in_time_is_told_so() {
+fn a_body_that_does_not_end_in_time_is_answered_with_a_timeout() {
     let limits = Limits {
         body_time: Duration::from_millis(200),
         ..Limits::default()
@@ -175,13 +175,13 @@ fn a_body_that_does_not_end_in_time_is_told_so() {
         assert_eq!(answer.error(408), "The request's body took too long");
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).unwrap();
-        assert!(rest.is_empty(), "and the connection ends");
+        assert!(rest.is_empty(), "bytes follow the answer");
     }
     assert_eq!(scene.served.post("/v1/prompt-2025", whole).status, 201);
 }
 
 #[test]
-fn a_body_that_comes_in_drops_ends_in_time_as_a_whole() {
+fn the_timeout_of_a_body_covers_all_its_parts() {
     let limits = Limits {
         body_time: Duration::from_millis(300),
         ..Limits::default()
@@ -202,13 +202,13 @@ fn a_body_that_comes_in_drops_ends_in_time_as_a_whole() {
 }
 
 #[test]
-fn who_reads_slowly_gets_the_whole_answer() {
+fn a_slow_client_gets_the_complete_answer() {
     let limits = Limits {
         header_time: Duration::from_millis(150),
         ..Limits::default()
     };
     let scene = Scene::served(&ServerOptions::new().limits(limits));
-    // More than the buffers on the way hold.
+    // More than the buffers in between hold.
     let size = 30 << 20;
     let made = scene.served.post("/v1/prompt-2025", of_size(size)).data();
     let version = made["versionId"].as_str().unwrap();
@@ -222,14 +222,14 @@ fn who_reads_slowly_gets_the_whole_answer() {
     let most = size - 100;
     while read < most {
         let more = stream.read(&mut part).unwrap_or_default();
-        assert_ne!(more, 0, "it was cut off after {read} bytes");
+        assert_ne!(more, 0, "the answer was cut off after {read} bytes");
         read += more;
         std::thread::sleep(Duration::from_millis(20) * u32::try_from(more).unwrap() / (1 << 20));
     }
 }
 
 #[test]
-fn there_may_be_no_limits() {
+fn maximal_limits_are_accepted() {
     let (connections, body_bytes, memory_bytes) = (usize::MAX, usize::MAX, usize::MAX);
     let limits = Limits {
         body_bytes,

@@ -1,4 +1,5 @@
-//! Long lists: sent page by page, and the same as if they were sent at once.
+//! Long lists, which are sent page by page and have the same bytes as if they were sent in one
+//! piece.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +13,8 @@ use super::scene::Scene;
 
 const VERSIONS: &str = "/v1/prompt-2025/query/versions";
 
-/// A scene whose first prompt has so many versions more, with messages of this many bytes.
+/// Returns a scene whose first prompt has this many additional versions, with messages of this size
+/// in bytes.
 fn of_many(versions: usize, message: usize) -> Scene {
     let scene = Scene::new(StatusMode::Plain);
     let made = scene.served.store.batch(|batch| {
@@ -26,7 +28,7 @@ fn of_many(versions: usize, message: usize) -> Scene {
     scene
 }
 
-/// The elements of an answer's list, each as its text.
+/// Returns the elements of an answer's list as texts.
 fn elements(answer: &Answer) -> Vec<String> {
     assert_eq!(answer.status, 200);
     let list = answer.text.strip_prefix(r#"{"data":["#).unwrap();
@@ -44,10 +46,11 @@ fn elements(answer: &Answer) -> Vec<String> {
 }
 
 #[test]
-fn a_long_list_is_the_short_ones_one_after_the_other() {
+fn a_long_list_equals_its_pages() {
     let scene = of_many(1500, 10);
     let served = &scene.served;
-    // Its URLs are others after a quarter of an hour; then both are asked for again.
+    // The signed URLs change every quarter of an hour. If that happens in between, both are
+    // requested again.
     let same = (0..3).any(|_| {
         let whole = elements(&served.post(VERSIONS, json!({"promptId": scene.prompt}).to_string()));
         assert_eq!(whole.len(), 1502);
@@ -57,7 +60,7 @@ fn a_long_list_is_the_short_ones_one_after_the_other() {
             let answer = served.post(VERSIONS, query.to_string());
             assert!(
                 answer.header("content-length").is_some(),
-                "a short list is sent at once"
+                "a short list is not sent in one piece"
             );
             let data = answer.data();
             let Some(last) = data.as_array().unwrap().last() else {
@@ -67,11 +70,11 @@ fn a_long_list_is_the_short_ones_one_after_the_other() {
             short.extend(elements(&answer));
         }
     });
-    assert!(same, "other bytes");
+    assert!(same, "the long list differs from its pages");
 }
 
 #[test]
-fn lists_of_every_length_have_all_they_should() {
+fn lists_of_every_length_are_complete() {
     let scene = of_many(700, 0);
     let served = &scene.served;
     let all: Vec<String> = served
@@ -96,7 +99,7 @@ fn lists_of_every_length_have_all_they_should() {
 }
 
 #[test]
-fn long_pages_of_prompts_have_all_they_should() {
+fn long_pages_of_prompts_are_complete() {
     let served = Served::new();
     let made = served.store.batch(|batch| {
         for number in 0..1200 {
@@ -131,7 +134,7 @@ fn long_pages_of_prompts_have_all_they_should() {
     }
 }
 
-/// Asks for a list, and reads no more than the first bytes of the answer.
+/// Requests a list, and reads only the first bytes of the answer.
 fn begun(served: &Served, query: &Value) -> (TcpStream, Vec<u8>) {
     let query = query.to_string();
     let mut stream = served.connect();
@@ -147,7 +150,7 @@ fn begun(served: &Served, query: &Value) -> (TcpStream, Vec<u8>) {
     (stream, start)
 }
 
-/// The JSON of an answer in chunks; none if it breaks off.
+/// Returns the JSON of a chunked answer, or `None` if it is cut off.
 fn whole((mut stream, mut bytes): (TcpStream, Vec<u8>)) -> Option<Value> {
     stream.read_to_end(&mut bytes).ok()?;
     let start = bytes
@@ -170,12 +173,12 @@ fn whole((mut stream, mut bytes): (TcpStream, Vec<u8>)) -> Option<Value> {
 
 #[test]
 fn an_environment_is_listed_once_though_it_moves_meanwhile() {
-    // More than the buffers on the way hold.
+    // More than the buffers in between hold.
     let scene = of_many(600, 60_000);
     let store = &scene.served.store;
     let staging: EnvironmentName = "staging".parse().unwrap();
     let list = begun(&scene.served, &json!({"promptId": scene.prompt}));
-    // From the oldest versions to the newest, and back again.
+    // Move the environments from the oldest versions to the newest while the list is being sent.
     let newest = store.version("greeting@latest").unwrap().id;
     for environment in [EnvironmentName::production(), staging] {
         store
@@ -186,12 +189,12 @@ fn an_environment_is_listed_once_though_it_moves_meanwhile() {
     store.commit(new.bump(Bump::Minor)).unwrap();
     let deleted = store.version("greeting@1.2").unwrap().id;
     store.delete_version(deleted).unwrap();
-    let data = &whole(list).expect("all of it")["data"];
+    let data = &whole(list).expect("the list was cut off")["data"];
     let versions = data.as_array().unwrap();
     assert_eq!(
         versions.len(),
         601,
-        "neither the new one nor the deleted one"
+        "the new version or the deleted one changed the list"
     );
     let held: Vec<(&Value, &Value)> = versions
         .iter()
@@ -206,10 +209,10 @@ fn an_environment_is_listed_once_though_it_moves_meanwhile() {
 }
 
 #[test]
-fn a_list_whose_prompt_goes_away_ends_well() {
+fn a_list_whose_prompt_is_deleted_meanwhile_is_valid() {
     let scene = of_many(600, 60_000);
     let list = begun(&scene.served, &json!({"promptId": scene.prompt}));
     scene.served.store.delete_prompt(scene.prompt).unwrap();
-    let data = &whole(list).expect("an end")["data"];
+    let data = &whole(list).expect("the answer has no end")["data"];
     assert!(data.as_array().unwrap().len() < 602);
 }

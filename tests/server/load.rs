@@ -1,4 +1,4 @@
-//! More than a server can do at once: it answers what it can, and says to others that it is busy.
+//! Overload: the server answers as many requests as it can, and answers the others that it is busy.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use super::scene::Scene;
 
 const MIB: usize = 1024 * 1024;
 
-/// The bytes of a request that makes a prompt.
+/// Returns the bytes of a request that creates a prompt.
 fn create(scene: &Scene, body: &str) -> Vec<u8> {
     let head = format!(
         "POST /v1/prompt-2025 HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\n\
@@ -32,7 +32,7 @@ fn of_size(bytes: usize) -> String {
 }
 
 #[test]
-fn reads_go_on_while_hundreds_of_writers_have_given_up() {
+fn reads_succeed_while_hundreds_of_abandoned_writes_wait() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("store");
     let store = StoreOptions::new()
@@ -49,7 +49,7 @@ fn reads_go_on_while_hundreds_of_writers_have_given_up() {
             let kept = other.batch(|batch| {
                 batch.create_prompt(NewPrompt::new("held", "{}")?)?;
                 held.send(()).unwrap();
-                // Until it is told so, or the test has failed.
+                // Holds the lock until the test releases it or has failed.
                 let _ = released.recv();
                 Ok(())
             });
@@ -62,7 +62,7 @@ fn reads_go_on_while_hundreds_of_writers_have_given_up() {
             for client in &mut clients {
                 client.write_all(&request).unwrap();
             }
-            // They have come to where they wait, for the most part, when their clients go.
+            // Most of the requests are waiting for the lock when their clients disconnect.
             std::thread::sleep(Duration::from_millis(50));
         }
         let started = Instant::now();
@@ -82,7 +82,7 @@ fn reads_go_on_while_hundreds_of_writers_have_given_up() {
         drop(release);
         assert!(took < Duration::from_secs(5), "{took:?}");
     });
-    // Those that had begun have ended, and the next is as good as ever.
+    // The requests that had begun have ended, and the next one succeeds as usual.
     assert_eq!(scene.served.raw(create(&scene, &of_size(10))).status, 201);
 }
 
@@ -91,7 +91,7 @@ fn a_body_of_too_many_values_is_refused_with_the_limit() {
     let scene = Scene::new(StatusMode::Plain);
     let most = promptbook::Body::MAX_VALUES;
     let of_values = |values: usize| {
-        // The object and its list are two.
+        // The object and its list are two values.
         let list = "0,".repeat(values - 3) + "0";
         format!(r#"{{"name":"n","tags":[],"promptBody":{{"a":[{list}]}}}}"#)
     };
@@ -109,7 +109,7 @@ fn a_body_of_too_many_values_is_refused_with_the_limit() {
     );
 }
 
-/// A scene where a mebibyte of bodies and answers may be under way.
+/// Returns a scene in which bodies and answers in progress may take a mebibyte.
 fn narrow() -> Scene {
     let limits = Limits {
         memory_bytes: 3 * MIB,
@@ -118,7 +118,7 @@ fn narrow() -> Scene {
     Scene::served(&ServerOptions::new().limits(limits))
 }
 
-/// It was told to come back later.
+/// Checks that the answer asks the client to come back later.
 #[track_caller]
 fn is_busy(answer: &Answer) {
     let text = answer.error(503);
@@ -130,11 +130,12 @@ fn is_busy(answer: &Answer) {
 }
 
 #[test]
-fn bodies_that_come_are_bounded_in_sum() {
+fn the_total_size_of_received_bodies_is_bounded() {
     let scene = narrow();
     let large = create(&scene, &of_size(700 * 1024));
     let started = Instant::now();
-    // Until the server has read the slow one before the other: of two that come at once it may refuse either.
+    // Repeat until the server has read the slow request before the other one. If both come at the
+    // same time, it may refuse either.
     let mut slow = loop {
         let mut slow = scene.served.connect();
         slow.write_all(&large[..large.len() - 1]).unwrap();
@@ -146,7 +147,7 @@ fn bodies_that_come_are_bounded_in_sum() {
         }
         assert!(
             started.elapsed() < Duration::from_secs(20),
-            "it is never busy"
+            "the server was never busy"
         );
     };
     for _ in 0..3 {
@@ -161,17 +162,17 @@ fn bodies_that_come_are_bounded_in_sum() {
     assert_eq!(
         scene.served.raw(&large).status,
         201,
-        "its share was given back"
+        "the memory of the slow request was not released"
     );
-    // Larger than all there is: alone it is served.
+    // A request that exceeds the whole limit is served if it is alone.
     let huge = scene.served.raw(create(&scene, &of_size(10 * MIB)));
     assert_eq!(huge.status, 201, "{huge:?}");
 }
 
 #[test]
-fn answers_that_are_not_taken_are_bounded_in_sum() {
+fn the_total_size_of_unread_answers_is_bounded() {
     let scene = narrow();
-    // More than the buffers on the way hold.
+    // More than the buffers in between hold.
     let made = scene
         .served
         .post("/v1/prompt-2025", of_size(40 * MIB))
@@ -216,7 +217,7 @@ fn answers_that_are_not_taken_are_bounded_in_sum() {
         while scene.served.raw(&path).status != 200 {
             assert!(
                 started.elapsed() < Duration::from_secs(20),
-                "its share is kept"
+                "the memory of the dropped answer was not released"
             );
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -224,7 +225,7 @@ fn answers_that_are_not_taken_are_bounded_in_sum() {
 }
 
 #[test]
-fn idle_connections_make_room_and_those_without_a_key_first() {
+fn idle_connections_are_closed_for_new_ones_and_those_without_a_key_first() {
     let limits = Limits {
         connections: 4,
         ..Limits::default()
@@ -245,7 +246,7 @@ fn idle_connections_make_room_and_those_without_a_key_first() {
         .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n")
         .unwrap();
     std::thread::sleep(Duration::from_secs(3));
-    // Each takes the place of one that is idle, at once.
+    // Each takes the place of an idle connection immediately.
     let mut others: Vec<TcpStream> = (0..3).map(|_| scene.served.connect()).collect();
     for stream in &mut others {
         assert_eq!(asked(stream), Some(200));
@@ -253,14 +254,18 @@ fn idle_connections_make_room_and_those_without_a_key_first() {
     for stream in &mut idle {
         assert!(
             matches!(stream.read(&mut [0]), Ok(0) | Err(_)),
-            "it is open"
+            "the connection was closed"
         );
     }
-    assert_eq!(asked(&mut with_key), Some(200), "it has a key");
+    assert_eq!(
+        asked(&mut with_key),
+        Some(200),
+        "a connection with a key was closed"
+    );
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(
         asked(&mut scene.served.connect()),
         Some(200),
-        "of idle ones with a key, one goes"
+        "not exactly one idle connection with a key was closed"
     );
 }

@@ -1,12 +1,13 @@
-//! The HTTP API from outside: what Helicone's clients see, and what nobody must be able to do.
+//! Tests of the HTTP API from outside: what Helicone's clients see, and what must be impossible for
+//! any client.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "in a test they say what failed"
+    reason = "a test panics to report what failed"
 )]
-#![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(unreachable_pub, reason = "no other crate uses a test binary")]
 
 mod access;
 mod anything;

@@ -1,4 +1,4 @@
-//! What the server tells of its routes, held against the live service's description.
+//! The server's OpenAPI description, compared with that of the live service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::client::Served;
 use super::scene::Scene;
 
-/// The operations of the live service, from its public description: of each its id, the members of its request's body
-/// that are required and those that are not, and its parameters.
+/// The operations of the live service, from its public description: each with its id, the required
+/// and the optional members of its request's body, and its parameters.
 const LIVE: &str = include_str!("live-operations.json");
 
 fn described() -> Value {
@@ -24,7 +24,7 @@ fn resolved<'a>(described: &'a Value, schema: &'a Value) -> &'a Value {
     let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
     described
         .pointer(pointer)
-        .unwrap_or_else(|| panic!("{reference} leads nowhere"))
+        .unwrap_or_else(|| panic!("{reference} has no target"))
 }
 
 fn operations(described: &Value) -> BTreeMap<(String, String), &Value> {
@@ -59,7 +59,7 @@ fn every_operation_of_the_live_service_is_described() {
         assert_eq!(operation["operationId"], expected["id"], "{key:?}");
 
         let parameters = operation["parameters"].as_array().into_iter().flatten();
-        // The live service has no conditions.
+        // The live service has no conditional requests.
         let parameters = parameters.filter(|parameter| parameter["name"] != "If-None-Match");
         let parameters: BTreeSet<String> = parameters
             .map(|parameter| {
@@ -93,7 +93,7 @@ fn every_operation_of_the_live_service_is_described() {
 }
 
 #[test]
-fn no_more_is_described_than_is_served() {
+fn only_served_routes_are_described() {
     let described = described();
     let scene = Scene::new(StatusMode::Plain);
     let mut of_requests: BTreeSet<(String, String)> = scene
@@ -110,7 +110,7 @@ fn no_more_is_described_than_is_served() {
         .values()
         .map(|operation| operation["operationId"].to_string())
         .collect();
-    assert_eq!(ids.len(), 25, "each has an id of its own");
+    assert_eq!(ids.len(), 25, "the operation ids are not distinct");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn the_description_is_an_openapi_document() {
 }
 
 #[test]
-fn conditions_are_described_where_a_version_is_told_of() {
+fn conditions_are_described_for_the_routes_that_return_a_version() {
     let described = described();
     let operations = operations(&described);
     let conditional = operations.iter().filter(|(key, operation)| {
@@ -175,7 +175,7 @@ fn conditions_are_described_where_a_version_is_told_of() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_can_be_followed() {
     fn walk(described: &Value, value: &Value, count: &mut usize) {
         if value.get("$ref").is_some_and(Value::is_string) {
             resolved(described, value);
@@ -196,7 +196,7 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
-fn answers_have_the_members_that_are_described() {
+fn answers_have_the_described_members() {
     let described = described();
     for ((path, method), operation) in operations(&described) {
         let scene = Scene::new(StatusMode::Plain);

@@ -1,11 +1,11 @@
-//! Paths, queries and methods that are none.
+//! Invalid paths, queries and methods.
 
 use promptbook::server::StatusMode;
 use serde_json::Value;
 
 use super::scene::Scene;
 
-/// What may stand where an id is expected, and is none.
+/// Returns texts that are not valid ids, to use in place of one.
 fn no_ids() -> Vec<String> {
     let mut ids: Vec<String> = [
         "%",
@@ -37,7 +37,7 @@ fn no_ids() -> Vec<String> {
 }
 
 #[test]
-fn what_is_no_id_is_refused_wherever_one_is_expected() {
+fn invalid_ids_are_refused_by_every_route() {
     let scene = Scene::new(StatusMode::Plain);
     let mut asked = 0;
     for request in scene.requests() {
@@ -63,7 +63,7 @@ fn what_is_no_id_is_refused_wherever_one_is_expected() {
 }
 
 #[test]
-fn an_empty_segment_leads_nowhere() {
+fn a_path_with_an_empty_segment_is_not_found() {
     let scene = Scene::new(StatusMode::Plain);
     for request in scene.requests() {
         let parts: Vec<&str> = request.template.split('/').collect();
@@ -81,7 +81,7 @@ fn an_empty_segment_leads_nowhere() {
 }
 
 #[test]
-fn a_route_that_is_none_is_told_as_such() {
+fn an_unknown_route_is_reported() {
     let scene = Scene::new(StatusMode::Plain);
     for path in [
         "/",
@@ -120,7 +120,7 @@ fn a_method_that_a_route_does_not_have_is_a_405() {
     }
 }
 
-/// Sends a request of which not even the path is checked on the way.
+/// Sends a request without any check of its path by the client.
 fn raw(scene: &Scene, method: &str, path: &str, body: &Option<Value>) -> super::client::Answer {
     let body = body.as_ref().map(Value::to_string).unwrap_or_default();
     scene.served.raw(format!(

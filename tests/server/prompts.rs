@@ -1,4 +1,4 @@
-//! Prompts over HTTP: made, read, renamed, tagged, counted, deleted.
+//! Prompts over HTTP: created, read, renamed, tagged, counted, deleted.
 
 use promptbook::NewPrompt;
 use promptbook::server::StatusMode;
@@ -40,7 +40,7 @@ fn a_prompt_is_made_with_its_first_version_in_production() {
 }
 
 #[test]
-fn a_slash_behind_the_path_makes_no_difference() {
+fn a_trailing_slash_makes_no_difference() {
     let served = Served::new();
     let answer = served.post("/v1/prompt-2025/", new("greeting", &[]));
     assert_eq!(answer.status, 201);
@@ -66,7 +66,7 @@ fn a_prompt_is_read_by_its_id() {
 }
 
 #[test]
-fn a_prompt_gets_another_name() {
+fn a_prompt_is_renamed_over_http() {
     let scene = Scene::new(StatusMode::Plain);
     let path = format!("/v1/prompt-2025/id/{}/rename", scene.prompt);
     let answer = scene.served.post(&path, r#"{"name":"Grüße"}"#);
@@ -77,7 +77,7 @@ fn a_prompt_gets_another_name() {
 }
 
 #[test]
-fn tags_are_trimmed_as_javascript_does_and_then_told_apart() {
+fn tags_are_trimmed_as_in_javascript_and_then_deduplicated() {
     let scene = Scene::new(StatusMode::Plain);
     let path = format!("/v1/prompt-2025/id/{}/tags", scene.prompt);
     let given = json!({"tags": [
@@ -85,7 +85,7 @@ fn tags_are_trimmed_as_javascript_does_and_then_told_apart() {
     ]});
     let answer = scene.served.patch(&path, given.to_string());
     assert_eq!(answer.status, 200);
-    // U+0085 and U+200B are no white space there.
+    // U+0085 and U+200B are not white space in JavaScript.
     let kept = json!(["b", "a", "a b", "B", "\u{85}a", "\u{200b}"]);
     assert_eq!(answer.data(), kept);
     let stored = scene.served.store.prompt(scene.prompt).unwrap().tags;
@@ -93,7 +93,7 @@ fn tags_are_trimmed_as_javascript_does_and_then_told_apart() {
 }
 
 #[test]
-fn tags_and_environments_are_told_once_each() {
+fn tags_and_environments_are_listed_once_each() {
     let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     served.post("/v1/prompt-2025", new("more", &["b", "c", "c"]));
@@ -107,7 +107,7 @@ fn tags_and_environments_are_told_once_each() {
 }
 
 #[test]
-fn what_nobody_has_is_an_empty_list() {
+fn an_empty_store_has_empty_lists_of_tags_and_environments() {
     let served = Served::new();
     for what in ["tags", "environments"] {
         let answer = served.get(&format!("/v1/prompt-2025/{what}"));
@@ -127,7 +127,7 @@ fn prompts_are_counted() {
 }
 
 #[test]
-fn a_deleted_prompt_takes_all_that_it_had_with_it() {
+fn a_deleted_prompt_is_deleted_with_everything_it_had() {
     let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     let answer = served.delete(&format!("/v1/prompt-2025/{}", scene.prompt));

@@ -1,6 +1,7 @@
-//! Helicone's own client for Python, from PyPI, on a store that is served.
+//! Helicone's own client for Python, from PyPI, on a served store.
 //!
-//! It is installed once, below `target`. Where there is no Python or no PyPI the tests are skipped, but not in CI.
+//! It is installed once, below `target`. Without Python or PyPI the tests are skipped, but fail in
+//! CI.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,19 +17,19 @@ use super::scene::Scene;
 
 const CLIENT: &str = "helicone-helpers==1.2.1";
 
-/// The Python that has the client.
+/// Returns the Python interpreter for which the client is installed.
 fn python() -> Option<PathBuf> {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(CLIENT.replace("==", "-"));
     match install(&place) {
         Ok(python) => Some(python),
         Err(why) => {
-            skip(&format!("{CLIENT} can't be had: {why}"));
+            skip(&format!("{CLIENT} can't be installed: {why}"));
             None
         }
     }
 }
 
-/// Installs the client, unless it is there. One at a time: tests run side by side.
+/// Installs the client unless it is installed. The lock is needed because tests run in parallel.
 fn install(place: &Path) -> Result<PathBuf, String> {
     let lock = File::create(place.with_file_name("python-client.lock"));
     let lock = lock.and_then(|file| file.lock().map(|()| file));
@@ -67,7 +68,8 @@ fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// Makes these calls of the client. Its synchronous and its asynchronous half must answer the same.
+/// Makes these calls of the client. Its synchronous and its asynchronous half must give the same
+/// answers.
 fn calls(python: &Path, served: &Served, calls: &[(&str, Value)]) -> Vec<Value> {
     let calls: Vec<Value> = calls
         .iter()
@@ -97,7 +99,7 @@ fn calls(python: &Path, served: &Served, calls: &[(&str, Value)]) -> Vec<Value> 
     );
     let answers: Vec<[Value; 2]> = serde_json::from_slice(&output.stdout).unwrap();
     let answers = answers.into_iter().map(|[synchronous, asynchronous]| {
-        assert_eq!(synchronous, asynchronous, "its two halves differ");
+        assert_eq!(synchronous, asynchronous, "the client's two halves differ");
         synchronous
     });
     answers.collect()
@@ -139,7 +141,7 @@ fn the_client_finds_versions_by_environment_by_id_and_in_production() {
     }
 }
 
-/// The body that the client must get, whatever way it goes.
+/// Returns the body that the client must get by each of its methods.
 fn original() -> Value {
     json!({
         "temperature": 0.25, "model": "gpt-4o", "stop": null, "seed": 9_007_199_254_740_993_u64,

@@ -1,4 +1,4 @@
-//! A store with a bit of everything in it, and a right request for each of the 23 routes.
+//! A store with an example of everything, and a valid request for each of the 23 routes.
 
 use promptbook::server::{ServerOptions, StatusMode};
 use promptbook::{
@@ -13,7 +13,7 @@ use super::client::Served;
 pub const BODY: &str =
     r#"{"model": "gpt-4o",  "messages": [{"role": "user", "content": "Hi {{hc:name:string}}"}]}"#;
 
-/// Two prompts: the first has 1.0 in production with inputs recorded, and 1.1 in staging.
+/// Two prompts. The first has 1.0 in production with recorded inputs, and 1.1 in staging.
 pub struct Scene {
     pub served: Served,
     pub prompt: PromptId,
@@ -57,7 +57,7 @@ impl Scene {
         }
     }
 
-    /// A right request for each route, in the order of the live service's description.
+    /// Returns a valid request for each route, in the order of the live service's description.
     pub fn requests(&self) -> Vec<Request> {
         let (prompt, first, second) = (self.prompt, self.first, self.second);
         let of_version = || json!({"promptVersionId": first});
@@ -158,11 +158,11 @@ impl Scene {
     }
 }
 
-/// A right request.
+/// A valid request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: &'static str,
-    /// The path as the live service's description writes it.
+    /// The path as in the live service's description.
     pub template: &'static str,
     pub path: String,
     pub body: Option<Value>,
@@ -170,7 +170,7 @@ pub struct Request {
 
 #[test]
 fn each_request_of_the_scene_is_answered() {
-    // Each on a scene of its own: some delete what others need.
+    // Each request gets a new scene, because some delete what others need.
     for at in 0..23 {
         let scene = Scene::new(StatusMode::Plain);
         let requests = scene.requests();

@@ -1,11 +1,11 @@
-//! Finding prompts over HTTP: by name, by tag, page by page.
+//! Search for prompts over HTTP: by name, by tag, page by page.
 
 use promptbook::NewPrompt;
 use serde_json::{Value, json};
 
 use super::client::Served;
 
-/// Serves prompts of these names, the last one the newest; each is tagged with its first character.
+/// Serves prompts of these names, the last one the newest. Each is tagged with its first character.
 fn served(names: &[&str]) -> Served {
     let served = Served::new();
     for &name in names {
@@ -16,12 +16,12 @@ fn served(names: &[&str]) -> Served {
     served
 }
 
-/// The names of what is found.
+/// Returns the names of the prompts that are found.
 fn found(served: &Served, query: &Value) -> Vec<String> {
     let answer = served.post("/v1/prompt-2025/query", query.to_string());
     assert_eq!(answer.status, 200);
     let Value::Array(prompts) = answer.data() else {
-        panic!("no list: {answer:?}");
+        panic!("not a list: {answer:?}");
     };
     let names = prompts
         .iter()
@@ -58,7 +58,7 @@ fn what_is_found_has_the_shape_of_a_prompt() {
 }
 
 #[test]
-fn a_name_is_found_by_any_part_in_any_letter_case() {
+fn a_name_is_found_by_any_part_ignoring_case() {
     let served = served(&["Straße nach Ödland", "ΣΊΣΥΦΟΣ", "plain"]);
     for part in ["öDLAND", "STRASSE", "straße", "nach"] {
         assert_eq!(named(&served, part), ["Straße nach Ödland"], "{part}");
@@ -100,7 +100,7 @@ fn a_prompt_is_found_by_any_of_the_tags() {
 }
 
 #[test]
-fn name_and_tag_must_both_fit() {
+fn name_and_tag_must_both_match() {
     let served = served(&["one", "two"]);
     let query = json!({"search": "o", "tagsFilter": ["t"], "page": 0, "pageSize": 10});
     assert_eq!(found(&served, &query), ["two"]);

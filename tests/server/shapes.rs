@@ -1,4 +1,4 @@
-//! Requests of the wrong shape: refused with what is wrong, and nothing is changed.
+//! Requests of the wrong shape, which are refused with the reason and change nothing.
 
 use promptbook::server::StatusMode;
 use serde_json::{Map, Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use super::client::{Answer, keys};
 use super::scene::{Request, Scene};
 
-/// The members that may be left out.
+/// The optional members.
 const OPTIONAL: [&str; 4] = ["environment", "majorVersion", "limit", "before"];
 
-/// A value of each type.
+/// Returns a value of each type.
 fn values() -> [Value; 6] {
     [
         Value::Null,
@@ -25,7 +25,7 @@ fn same_type(left: &Value, right: &Value) -> bool {
     std::mem::discriminant(left) == std::mem::discriminant(right)
 }
 
-/// Calls with each request that has a body, and its members.
+/// Calls a function with each request that has a body, and the members of the body.
 fn each_body(scene: &Scene, mut call: impl FnMut(&Request, &Map<String, Value>)) {
     let mut called = 0;
     for request in scene.requests() {
@@ -37,7 +37,8 @@ fn each_body(scene: &Scene, mut call: impl FnMut(&Request, &Map<String, Value>))
     assert_eq!(called, 15, "routes with a body");
 }
 
-/// Sends something instead of a route's body, which must change nothing, and gives why it is refused.
+/// Sends other bytes in place of a route's body, which must change nothing, and returns the error's
+/// text.
 #[track_caller]
 fn refused(scene: &Scene, request: &Request, body: impl Into<Vec<u8>>) -> String {
     let answer = send(scene, request, Some("application/json"), body);
@@ -114,7 +115,7 @@ fn an_item_of_a_wrong_type_is_named() {
 }
 
 #[test]
-fn a_text_that_cannot_be_is_named() {
+fn a_member_with_an_invalid_text_is_named() {
     let scene = Scene::new(StatusMode::Plain);
     let long = "x".repeat((64 << 10) + 1);
     let (prompt, version) = (scene.prompt, scene.first);
@@ -143,7 +144,7 @@ fn a_text_that_cannot_be_is_named() {
 }
 
 #[test]
-fn a_member_too_many_is_named() {
+fn an_unknown_member_is_named() {
     let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         let mut more = members.clone();
@@ -171,7 +172,7 @@ fn a_member_given_twice_is_named() {
 }
 
 #[test]
-fn what_is_no_json_object_is_refused() {
+fn a_body_that_is_not_a_json_object_is_refused() {
     let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         let right = json!(members).to_string();
@@ -199,7 +200,7 @@ fn what_is_no_json_object_is_refused() {
 }
 
 #[test]
-fn what_is_not_utf_8_is_refused() {
+fn a_body_that_is_not_utf_8_is_refused() {
     let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         let mut bytes = json!(members).to_string().into_bytes();
@@ -211,7 +212,7 @@ fn what_is_not_utf_8_is_refused() {
 }
 
 #[test]
-fn what_does_not_say_that_it_is_json_is_refused() {
+fn a_body_without_the_json_content_type_is_refused() {
     let scene = Scene::new(StatusMode::Plain);
     each_body(&scene, |request, members| {
         let right = json!(members).to_string();
@@ -256,7 +257,7 @@ fn a_compressed_body_is_refused() {
 }
 
 #[test]
-fn what_is_nested_ten_thousand_levels_deep_is_refused() {
+fn a_body_nested_ten_thousand_levels_deep_is_refused() {
     let scene = Scene::new(StatusMode::Plain);
     let arrays = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let objects = format!("{}0{}", r#"{"a":"#.repeat(10_000), "}".repeat(10_000));

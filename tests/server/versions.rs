@@ -1,4 +1,4 @@
-//! Versions over HTTP: made, numbered, found, listed, counted, deleted.
+//! Versions over HTTP: created, numbered, found, listed, counted, deleted.
 
 use chrono::DateTime;
 use promptbook::server::{ServerOptions, StatusMode};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::client::{Served, keys};
 use super::scene::Scene;
 
-/// Makes a version that goes out from another, and gives its id and number.
+/// Creates a version that is based on another, and returns its id and number.
 fn update(served: &Served, base: &str, major: bool) -> (String, String) {
     let base_version = served.store.version(base).unwrap();
     let wish = json!({
@@ -27,7 +27,7 @@ fn update(served: &Served, base: &str, major: bool) -> (String, String) {
     (id, number.to_string())
 }
 
-/// A prompt's versions as they are listed, by their numbers.
+/// Returns the numbers of a prompt's versions, in the order of the list.
 fn listed(served: &Served, query: &Value) -> Vec<String> {
     let answer = served.post("/v1/prompt-2025/query/versions", query.to_string());
     assert_eq!(answer.status, 200);
@@ -39,21 +39,21 @@ fn listed(served: &Served, query: &Value) -> Vec<String> {
 }
 
 #[test]
-fn numbers_go_on_from_the_base() {
+fn numbers_continue_from_the_base() {
     let served = Scene::new(StatusMode::Plain).served;
     let number = |base: &str, major| update(&served, base, major).1;
-    assert_eq!(number("greeting@1.0", false), "1.2", "1.1 is there");
+    assert_eq!(number("greeting@1.0", false), "1.2", "1.1 exists already");
     assert_eq!(number("greeting@1.0", true), "2.0");
     assert_eq!(number("greeting@1.2", true), "3.0");
     assert_eq!(number("greeting@2.0", false), "2.1");
     assert_eq!(number("greeting@1.0", false), "1.3");
     assert_eq!(number("greeting@3.0", false), "3.1");
-    // The other prompt has numbers of its own.
+    // The other prompt has its own numbers.
     assert_eq!(number("other@1.0", false), "1.1");
 }
 
 #[test]
-fn a_new_version_has_what_it_was_given() {
+fn a_new_version_has_the_given_members() {
     let served = Scene::new(StatusMode::Plain).served;
     let (id, _) = update(&served, "greeting@1.0", false);
     let id: VersionId = id.parse().unwrap();
@@ -66,7 +66,7 @@ fn a_new_version_has_what_it_was_given() {
 }
 
 #[test]
-fn a_version_is_told_in_the_order_of_the_documentation() {
+fn a_version_has_its_members_in_the_documented_order() {
     let scene = Scene::new(StatusMode::Plain);
     let wish = json!({"promptVersionId": scene.second}).to_string();
     let answer = scene
@@ -97,7 +97,7 @@ fn a_version_is_told_in_the_order_of_the_documentation() {
 }
 
 #[test]
-fn the_three_ways_to_a_version_tell_the_same() {
+fn the_three_routes_to_a_version_give_the_same_answer() {
     let scene = Scene::new(StatusMode::Plain);
     let (prompt, id) = (scene.prompt, scene.first);
     for api in ["v1", "v2"] {
@@ -118,7 +118,7 @@ fn the_three_ways_to_a_version_tell_the_same() {
 }
 
 #[test]
-fn a_version_without_a_model_tells_null() {
+fn a_version_without_a_model_has_a_null_model() {
     let served = Served::new();
     for body in ["{}", r#"{"model":5}"#] {
         let new = format!(r#"{{"name":"n","tags":[],"promptBody":{body}}}"#);
@@ -167,7 +167,7 @@ fn versions_are_listed_newest_first_also_within_one_clock_tick() {
 }
 
 #[test]
-fn a_list_can_be_of_one_major() {
+fn a_list_can_be_limited_to_one_major() {
     let scene = Scene::new(StatusMode::Plain);
     update(&scene.served, "greeting@1.0", true);
     let of = |major: Value| {
@@ -181,7 +181,7 @@ fn a_list_can_be_of_one_major() {
     assert_eq!(
         of(json!(4_294_967_297_u64)),
         [""; 0],
-        "no number is that high"
+        "the major exceeds every number"
     );
     for none in [
         json!(-1),
@@ -190,7 +190,11 @@ fn a_list_can_be_of_one_major() {
         json!(1e300),
         json!(-1e300),
     ] {
-        assert_eq!(of(none), [""; 0], "no number is below 0, or that high");
+        assert_eq!(
+            of(none),
+            [""; 0],
+            "the major is below 0, or exceeds every number"
+        );
     }
     let half = json!({"promptId": scene.prompt, "majorVersion": 1.5}).to_string();
     let refused = scene
@@ -222,7 +226,7 @@ fn a_list_can_be_paged() {
 }
 
 #[test]
-fn versions_are_counted_and_the_highest_major_is_told() {
+fn versions_are_counted_with_the_highest_major() {
     let scene = Scene::new(StatusMode::Plain);
     let served = &scene.served;
     let counted = || {
@@ -245,12 +249,12 @@ fn versions_are_counted_and_the_highest_major_is_told() {
     assert_eq!(
         counted(),
         r#"{"data":{"totalVersions":3,"majorVersions":3},"error":null}"#,
-        "it is the highest, not how many there are"
+        "the major is the highest one, not a count"
     );
 }
 
 #[test]
-fn of_an_unknown_prompt_there_are_no_versions() {
+fn an_unknown_prompt_has_no_versions() {
     let served = Scene::new(StatusMode::Live).served;
     for unknown in ["zzzzzz", "", "no id at all", "../.."] {
         let wish = json!({"promptId": unknown}).to_string();

@@ -1,6 +1,6 @@
-//! Names that programs trip over: every one is a name that a prompt may have.
+//! Prompt names that break careless programs; each of them is a valid prompt name.
 
-/// The names, but for the longest ones.
+/// All of the names except the longest ones.
 const SHORT: [&str; 34] = [
     "",
     " ",
@@ -38,7 +38,7 @@ const SHORT: [&str; 34] = [
     "--help",
 ];
 
-/// All of them. The last two are as long as a name can be.
+/// Returns all names. The last two have the maximum length of a name.
 pub(crate) fn names() -> Vec<String> {
     let mut names: Vec<String> = SHORT.iter().map(|name| (*name).to_owned()).collect();
     names.push("x".repeat(LONGEST));
@@ -46,5 +46,5 @@ pub(crate) fn names() -> Vec<String> {
     names
 }
 
-/// The size of the longest name, in bytes.
+/// The maximum length of a name in bytes.
 pub(crate) const LONGEST: usize = 64 * 1024;

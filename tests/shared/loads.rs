@@ -1,4 +1,4 @@
-//! Loads that took a server's memory, and how much of it they take.
+//! Loads that once exhausted a server's memory, and a measurement of the memory they use.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,23 +11,24 @@ use std::time::{Duration, Instant};
 
 use promptbook::{Bump, BumpPolicy, NewPrompt, NewVersion, StoreOptions};
 
-/// How large the loads are.
+/// The sizes of the loads.
 pub struct Scale {
-    /// Bytes of a body of many small values, and of one that is held back.
+    /// The size in bytes of a body of many small values, and of a body whose last byte is held
+    /// back.
     pub body: usize,
-    /// Versions of a prompt that is listed.
+    /// The number of versions of the prompt that is listed.
     pub versions: usize,
-    /// Clients that don't read.
+    /// The number of clients that don't read.
     pub clients: usize,
-    /// Commits of a body with many tools.
+    /// The number of commits of a body with many tools.
     pub commits: usize,
-    /// Bodies that are held back at their last byte.
+    /// The number of bodies whose last byte is held back.
     pub held_back: usize,
-    /// How long the server has to give memory back.
+    /// The time the server has to return memory to the system.
     pub rest: Duration,
 }
 
-/// What a load took of memory, in MiB.
+/// The memory that a load used, in MiB.
 #[derive(Debug)]
 pub struct Taken {
     pub load: &'static str,
@@ -35,7 +36,7 @@ pub struct Taken {
     pub left: u64,
 }
 
-/// A server as a process of its own, on a new store.
+/// A server in a separate process, on a new store.
 pub struct Server {
     child: Child,
     address: String,
@@ -47,7 +48,7 @@ pub struct Server {
 const NAME: &str = "listed";
 
 impl Server {
-    /// Starts a server on a store with a prompt of so many versions.
+    /// Starts a server on a store that contains a prompt with this number of versions.
     pub fn start(program: &Path, place: &Path, versions: usize) -> Self {
         let store = StoreOptions::new()
             .policy(BumpPolicy::Free)
@@ -103,7 +104,7 @@ impl Server {
         )
     }
 
-    /// Sends a request on a connection of its own, and reads the status.
+    /// Sends a request on a new connection, and returns the status.
     fn post(&self, route: &str, body: &str) -> u16 {
         let mut stream = self.connect();
         stream
@@ -117,7 +118,7 @@ impl Server {
         format!(r#"{{"promptId":"{}"{member}}}"#, self.prompt)
     }
 
-    /// A member of the process's status in /proc, in MiB.
+    /// Returns a member of the process's `/proc` status, in MiB.
     fn memory(&self, member: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(member));
@@ -129,7 +130,7 @@ impl Server {
         kib.parse::<u64>().unwrap() / 1024
     }
 
-    /// The highest memory is counted from now on.
+    /// Resets the peak memory of the process.
     fn forget_peak(&self) {
         fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
     }
@@ -148,7 +149,8 @@ fn status(stream: &mut TcpStream) -> u16 {
     std::str::from_utf8(&head[9..]).unwrap().parse().unwrap()
 }
 
-/// A request that makes a prompt whose body is of about so many bytes of these elements.
+/// Returns a request that creates a prompt. Its body contains this number of copies of an element,
+/// and a text of this number of bytes.
 fn of_elements(element: &str, elements: usize, text: usize) -> String {
     let mut body = String::from(r#"{"name":"b","tags":[],"promptBody":{"model":"m","tools":["#);
     for number in 0..elements {
@@ -161,7 +163,7 @@ fn of_elements(element: &str, elements: usize, text: usize) -> String {
     body
 }
 
-/// Loads the server in each way, one after the other, and says what each took.
+/// Applies each load in turn, and returns the memory that each used.
 pub fn run(server: &Server, scale: &Scale) -> Vec<Taken> {
     let object = r#"{"":0}"#;
     let over = of_elements(object, scale.body / (object.len() + 1), 0);
@@ -181,14 +183,14 @@ pub fn run(server: &Server, scale: &Scale) -> Vec<Taken> {
     measure("a body of more values than are accepted", &mut || {
         assert_eq!(server.post("", &over), 400);
     });
-    measure("three of those at once", &mut || {
+    measure("three of those at the same time", &mut || {
         let refused = |status| assert!(matches!(status, 400 | 503), "{status}");
         at_once(3, |_| refused(server.post("", &over)));
     });
     measure("a body of as many values as are accepted", &mut || {
         assert_eq!(server.post("", &most), 201);
     });
-    measure("three of those at once, again", &mut || {
+    measure("three of those at the same time, again", &mut || {
         let made = |status| assert!(matches!(status, 201 | 503), "{status}");
         at_once(3, |_| made(server.post("", &most)));
     });
@@ -233,7 +235,8 @@ pub fn run(server: &Server, scale: &Scale) -> Vec<Taken> {
                         .set_write_timeout(Some(Duration::from_secs(10)))
                         .unwrap();
                     let head = server.head("", body.len() + 1);
-                    // Those beyond the budget are answered, and perhaps closed, before all is sent.
+                    // Requests beyond the budget are answered, and possibly closed, before the
+                    // whole body is sent.
                     let _ = client.write_all(head.as_bytes());
                     let _ = client.write_all(body);
                 });
@@ -245,7 +248,7 @@ pub fn run(server: &Server, scale: &Scale) -> Vec<Taken> {
 }
 
 impl Server {
-    /// A request that makes a version of the prompt.
+    /// Returns a request that creates a version of the prompt.
     fn update(&self, body: &str) -> String {
         let version = &self.version;
         let members = format!(
@@ -255,7 +258,7 @@ impl Server {
     }
 }
 
-/// A body of 56 KB with 40 tools.
+/// Returns a body of 56 KB with 40 tools.
 fn tools(number: usize) -> String {
     let mut body = format!(r#"{{"model":"m","seed":{number},"tools":["#);
     for tool in 0..40 {
@@ -279,7 +282,7 @@ fn at_once(threads: usize, work: impl Fn(usize) + Sync) {
     });
 }
 
-/// Waits until the server has settled what it was started with.
+/// Waits until the server has finished its startup work.
 pub fn wait_until_quiet(server: &Server) {
     let (started, mut before) = (Instant::now(), u64::MAX);
     while started.elapsed() < Duration::from_secs(30) {

@@ -1,10 +1,11 @@
-//! Where tests put what they make, and what they say if something can't be tried.
+//! Temporary directories for tests, limits on file sizes, and the report of a test that cannot run.
 
 use std::path::Path;
 
 use tempfile::TempDir;
 
-/// A temporary directory, in memory if the system has that: what a kill leaves is the same, and nothing waits for a disk.
+/// Creates a temporary directory, in memory if the system supports that: a kill leaves the same
+/// state there, and no write waits for a disk.
 pub(crate) fn directory() -> TempDir {
     let memory = Path::new("/dev/shm");
     match tempfile::tempdir_in(memory) {
@@ -13,15 +14,16 @@ pub(crate) fn directory() -> TempDir {
     }
 }
 
-/// Says why something is not tried, and fails if CI is true.
+/// Prints why a test is not run. Fails if `CI` is `true`.
 pub(crate) fn not_run(why: &str) {
     println!("not run: {why}");
     let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    assert!(!is_ci, "CI tries this");
+    assert!(!is_ci, "this test must run in CI");
 }
 
-/// The command that limits the size of files of another one. Without the signal that ends the process, a write that
-/// would exceed the limit is cut short, and the next one fails.
+/// Returns the command that runs another command with a limit on file sizes. The signal that would
+/// end the process is ignored: a write that would exceed the limit is cut short, and the next one
+/// fails.
 pub(crate) fn file_limit(most: u64) -> Vec<String> {
     let size = format!("--fsize={most}");
     ["env", "--ignore-signal=XFSZ", "prlimit", &size]
@@ -29,7 +31,7 @@ pub(crate) fn file_limit(most: u64) -> Vec<String> {
         .into()
 }
 
-/// Whether sizes of files can be limited here.
+/// Checks whether file sizes can be limited on this system.
 pub(crate) fn can_limit_files() -> bool {
     let limit = file_limit(4096);
     let [program, arguments @ ..] = &limit[..] else {

@@ -1,4 +1,4 @@
-//! The changes that a worker process makes: all that the library has.
+//! The changes that a worker process makes: every kind that the library supports.
 
 use std::io::Cursor;
 
@@ -12,7 +12,8 @@ use crate::hand::{Hand, Handle};
 use crate::history::{deletion, undoing};
 use crate::plants;
 
-/// Prompts that every store has from the start, so that any store can answer for another.
+/// The number of prompts that every store contains from the start, so that a handle's calls would
+/// also succeed on another store.
 pub const PROMPTS: usize = 6;
 
 pub fn prompt(number: usize) -> PromptId {
@@ -27,7 +28,7 @@ pub fn body(text: impl std::fmt::Display) -> String {
     format!(r#"{{"model": "m", "messages": [{{"role": "user", "content": "{text}"}}]}}"#)
 }
 
-/// A body of one of many sizes; some larger than a page, some larger than many.
+/// Returns a body of one of several sizes, some larger than a page, some larger than many pages.
 pub fn any_body(rng: &mut Rng, token: &str) -> String {
     let words = [1, 1, 1, 40, 400, 4000][rng.usize(..6)];
     body(format!("{token} ").repeat(words))
@@ -39,7 +40,7 @@ pub fn any_environment(rng: &mut Rng) -> EnvironmentName {
 }
 
 impl Hand<'_> {
-    /// Makes one change of any kind.
+    /// Makes one change of a random kind.
     pub fn change(&mut self, handle: &Handle) -> Result<()> {
         match self.rng.u32(..100) {
             0..36 => self.commit(handle),
@@ -135,7 +136,8 @@ impl Hand<'_> {
         })
     }
 
-    /// Deletes a version of its own, which it does not try again: so the version's id is the attempt's token.
+    /// Deletes a version that this thread created. It never tries the same version again, so the
+    /// version's id serves as the attempt's token.
     fn delete_version(&mut self, handle: &Handle) -> Result<()> {
         if self.own.is_empty() {
             return Ok(());
@@ -146,7 +148,7 @@ impl Hand<'_> {
         })
     }
 
-    /// Makes a prompt and deletes it.
+    /// Creates a prompt and deletes it.
     fn delete_prompt(&mut self, handle: &Handle) -> Result<()> {
         let token = handle.token();
         let mut id = None;
@@ -162,7 +164,7 @@ impl Hand<'_> {
         })
     }
 
-    /// Takes back one of the last operations, whoever made it.
+    /// Undoes one of the latest operations, which any handle may have made.
     fn undo(&mut self, handle: &Handle) -> Result<()> {
         let recent = handle
             .store
@@ -170,11 +172,11 @@ impl Hand<'_> {
         let Some(operation) = self.rng.choice(&recent).map(|one| one.number) else {
             return Ok(());
         };
-        // The first operations make what all stores have in common.
+        // The first operations create the prompts that all stores contain.
         if operation <= PROMPTS as u64 {
             return Ok(());
         }
-        // The author and the number are the token, so each is tried once.
+        // The token consists of the author and the number, so each operation is tried once.
         let token = undoing(&handle.author, operation);
         if !handle.is_new(operation) {
             return Ok(());
@@ -184,7 +186,8 @@ impl Hand<'_> {
         })
     }
 
-    /// Takes back what it can't name before, by a handle of its own whose author is the token.
+    /// Undoes the latest operation, whose number is not known in advance, through a separate handle
+    /// whose author is the token.
     fn undo_alone(&mut self, handle: &Handle) -> Result<()> {
         let token = handle.token();
         let from = crate::ledger::now();
@@ -207,7 +210,7 @@ impl Hand<'_> {
         })
     }
 
-    /// Several changes or none; sometimes so many that bodies are packed.
+    /// Makes several changes or none in a batch; sometimes enough of them for bodies to be packed.
     fn batch(&mut self, handle: &Handle) -> Result<()> {
         let token = handle.token();
         let many = if self.rng.u32(..12) == 0 {
@@ -232,7 +235,7 @@ impl Hand<'_> {
         })
     }
 
-    /// A batch that its caller gives up: none of it may be there.
+    /// Makes a batch whose closure fails: none of its changes may be applied.
     fn batch_that_fails(&mut self, handle: &Handle) -> Result<()> {
         let token = handle.token();
         let prompt = any_prompt(&mut self.rng);
@@ -253,7 +256,8 @@ impl Hand<'_> {
         }
     }
 
-    /// Brings in a history of its own, all or nothing; sometimes twice, which changes nothing.
+    /// Imports a new history, all or nothing; sometimes twice, where the second import changes
+    /// nothing.
     fn import(&mut self, handle: &Handle) -> Result<()> {
         let token = handle.token();
         let count = self.rng.u64(2..12);
@@ -265,14 +269,16 @@ impl Hand<'_> {
         if self.rng.u32(..3) == 0 {
             let again = handle.store.import_bundle(Cursor::new(&bundle))?;
             if again.appended != 0 {
-                self.book
-                    .line(&format!("broken {} {token} came in again", handle.author));
+                self.book.line(&format!(
+                    "broken {} {token} was imported twice",
+                    handle.author
+                ));
             }
         }
         Ok(())
     }
 
-    /// Records inputs, which are no operation, and reads them back.
+    /// Records inputs, which makes no operation, and reads them back.
     pub fn record(&mut self, handle: &Handle) -> Result<()> {
         let version = handle
             .store
@@ -286,7 +292,7 @@ impl Hand<'_> {
     }
 }
 
-/// A bundle of so many operations whose author is a token.
+/// Returns a bundle of `count` operations whose author is the token.
 pub fn bundle(token: &str, count: u64) -> Result<Vec<u8>> {
     let elsewhere = StoreOptions::new().author(token).in_memory()?;
     let new = NewPrompt::new(format!("{token}/0"), body(token))?.message(token);

@@ -1,4 +1,4 @@
-//! What the command is called with.
+//! Calls of the command: arguments, input, and the meaning of answers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,20 +12,20 @@ use crate::actions::{any_body, any_environment, any_prompt, bundle};
 pub struct Call {
     pub arguments: Vec<String>,
     pub input: String,
-    /// How many operations it makes, if it makes any; none for one that makes none.
+    /// The number of operations that it makes if it succeeds; `None` for a call that makes none.
     pub count: Option<u64>,
-    /// How many it made, by its answer.
+    /// Returns the number of operations that it made, according to its answer.
     pub made: fn(&Value) -> u64,
-    /// Whether the version in its answer is one that it made.
+    /// Whether the version in its answer was created by the call.
     pub makes_version: bool,
-    /// The store that it is for, if that is another one.
+    /// The store to call it on, if not the caller's own.
     pub store: Option<PathBuf>,
-    /// What is removed afterwards.
+    /// Files to remove afterwards.
     pub files: Vec<PathBuf>,
 }
 
-/// What an answer of a call that only reads shows of the history.
-pub enum Told {
+/// A fact about the history in the answer of a call that only reads.
+pub enum HistoryItem {
     Version(String),
     Operation(String),
     Followed(u64, String),
@@ -55,7 +55,7 @@ impl Call {
         }
     }
 
-    /// A call of any kind, by a token that is its author's name.
+    /// Returns a random call. The token becomes its author.
     pub fn any(rng: &mut Rng, token: &str, scratch: &Path, backup: &Path, is_reader: bool) -> Self {
         match is_reader || rng.u32(..5) < 2 {
             true if is_reader || rng.u32(..3) != 0 => Self::read(rng, scratch, token),
@@ -193,8 +193,8 @@ impl Call {
         }
     }
 
-    /// What its answer shows of the history.
-    pub fn told(&self, answer: &[u8]) -> Vec<Told> {
+    /// Returns what its answer says about the history.
+    pub fn told(&self, answer: &[u8]) -> Vec<HistoryItem> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let word = self.arguments[0].as_str();
         if word == "watch" {
@@ -202,7 +202,7 @@ impl Call {
             let events = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
             let followed = events.map(|event| {
                 let operation = &event["operation"];
-                Told::Followed(
+                HistoryItem::Followed(
                     operation["number"].as_u64().unwrap_or_default(),
                     text(&operation["id"]),
                 )
@@ -222,15 +222,19 @@ impl Call {
         match word {
             "log" => ids(&answer["versions"])
                 .into_iter()
-                .map(Told::Version)
+                .map(HistoryItem::Version)
                 .collect(),
             "ops" => ids(&answer["operations"])
                 .into_iter()
-                .map(Told::Operation)
+                .map(HistoryItem::Operation)
                 .collect(),
             // A store without operations has no head.
-            "verify" if answer["head"].is_string() => vec![Told::Operation(text(&answer["head"]))],
-            "export" if answer["head"].is_string() => vec![Told::Operation(text(&answer["head"]))],
+            "verify" if answer["head"].is_string() => {
+                vec![HistoryItem::Operation(text(&answer["head"]))]
+            }
+            "export" if answer["head"].is_string() => {
+                vec![HistoryItem::Operation(text(&answer["head"]))]
+            }
             _ => Vec::new(),
         }
     }

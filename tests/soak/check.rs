@@ -1,4 +1,4 @@
-//! The stores held against the ledgers.
+//! Comparison of the stores with the ledgers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -13,7 +13,7 @@ use crate::ledger::{Attempt, Handle, Made, Outcome, Records, Seen, chain};
 use crate::sites::World;
 use crate::soak::{Soak, ids};
 
-/// An operation that is in some stores.
+/// An operation that some stores contain.
 struct Found {
     id: OperationId,
     number: u64,
@@ -21,33 +21,35 @@ struct Found {
     worlds: BTreeSet<usize>,
 }
 
-/// What all stores have.
+/// The contents of all stores.
 #[derive(Default)]
 struct All {
-    /// By the attempts that they are of: operations that were not there at the last check.
+    /// Operations that were absent at the last check, by the token of their attempt.
     new: BTreeMap<String, Vec<Found>>,
-    /// Where what a handle may have answered with is.
+    /// The stores that contain an item which a handle may have returned.
     seen: HashMap<Seen, BTreeSet<usize>>,
-    /// By handle: the stores that have all that it did.
+    /// By handle: the stores that contain everything that it did.
     common: HashMap<String, BTreeSet<usize>>,
-    /// Handles of which it was said that they are of two stores.
+    /// Handles already reported to belong to two stores.
     split: BTreeSet<String>,
-    /// Stores that can't be read: it is not known what is in them.
+    /// Stores that cannot be read, so their contents are unknown.
     unread: BTreeSet<usize>,
     wrong: Vec<String>,
 }
 
-/// Checks all stores against the ledgers of a round, in which all workers have ended. Gives what does not hold, and how
-/// many operations the largest store has.
+/// Checks all stores against the ledgers of a round in which all workers have ended. Returns the
+/// violations, and the number of operations of the largest store.
 ///
-/// 1. Each attempt that was acknowledged is in the history exactly once, with the versions that were told; one that was
-///    refused is not; one of which nobody was told is there wholly or not at all; several operations of one attempt
-///    follow each other.
-/// 2. Nothing else is there, and all that was there before is.
-/// 3. All that one handle acknowledged and answered with is in one store: the one that was at the path when it was opened.
-/// 4. A watch was told each operation once, in order.
-/// 5. A replay of the history gives the prompts, versions and pointers; `verify` is clean; a collection goes through.
-/// 6. A backup, restored, gives the same bundle byte for byte.
+/// 1. Each acknowledged attempt is in the history exactly once, with the versions that were
+///    returned. A refused attempt is not. An attempt whose outcome is unknown is there entirely or
+///    not at all. Several operations of one attempt are consecutive.
+/// 2. The history contains no other new operation, and it still contains every earlier one.
+/// 3. Everything that one handle acknowledged and returned is in one store: the one that was at the
+///    path when the handle was opened.
+/// 4. A watch reported each operation once, in order.
+/// 5. A replay of the history gives the prompts, versions and environments; `verify` is clean;
+///    garbage collection succeeds.
+/// 6. A restored backup exports the same bundle byte for byte.
 pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
     let mut all = All::default();
     let mut sites = std::mem::take(&mut *soak.sites.lock().unwrap());
@@ -61,18 +63,18 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
         match all.take(number, world, &soak.known) {
             Ok(operations) => largest = largest.max(operations),
             Err(error) => {
-                all.say(format!("{}: {}", world.name, chain(&error)));
+                all.report(format!("{}: {}", world.name, chain(&error)));
                 all.unread.insert(number);
             }
         }
     }
     for what in &records.broken {
-        all.say(format!("a worker was told: {what}"));
+        all.report(format!("a worker got a wrong answer: {what}"));
     }
     let mut found = std::mem::take(&mut all.new);
     for (token, attempt) in &records.attempts {
         let operations = found.remove(token).unwrap_or_default();
-        all.hold(token, attempt, &operations);
+        all.compare(token, attempt, &operations);
         let handle = records.handles.get(&attempt.handle);
         for operation in &operations {
             let what = format!("operation {} of {token}", operation.number);
@@ -83,8 +85,8 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
     for (token, operations) in &found {
         for operation in operations {
             let (number, id) = (operation.number, operation.id);
-            all.say(format!(
-                "operation {number} ({id}) is there, of no attempt: {token}"
+            all.report(format!(
+                "operation {number} ({id}) exists without an attempt: {token}"
             ));
         }
     }
@@ -93,7 +95,7 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
         if let Some(main) = sites.now_at("main")
             && let Err(why) = backup_is_the_same(soak, &sites.worlds[main].place)
         {
-            all.say(format!("a backup that was restored: {why}"));
+            all.report(format!("the restored backup: {why}"));
         }
         for world in &sites.worlds {
             soak.known.extend(&world.before);
@@ -104,11 +106,11 @@ pub fn check(soak: &mut Soak, records: &Records) -> (Vec<String>, usize) {
 }
 
 impl All {
-    fn say(&mut self, what: String) {
+    fn report(&mut self, what: String) {
         self.wrong.push(what);
     }
 
-    /// Reads a store, and checks what holds of each by itself.
+    /// Reads a store, and checks the rules that concern one store only.
     fn take(
         &mut self,
         number: usize,
@@ -119,12 +121,12 @@ impl All {
         let store = Store::open(&world.place)?;
         let report = store.verify(|_| ())?;
         for violation in &report.violations {
-            self.say(format!("{name}: verify: {violation}"));
+            self.report(format!("{name}: verify: {violation}"));
         }
         let operations = history::operations(&store)?;
         let replay = Replay::of(&operations);
         for what in replay.wrong.iter().chain(&replay.differences(&store)?) {
-            self.say(format!("{name}: {what}"));
+            self.report(format!("{name}: {what}"));
         }
         let now: Vec<OperationId> = operations.iter().map(|operation| operation.id).collect();
         if !now.starts_with(&world.before) {
@@ -135,8 +137,8 @@ impl All {
             let first = lost
                 .enumerate()
                 .find(|(_, (before, now))| Some(*before) != *now);
-            self.say(format!(
-                "{name}: of what was there before, {first:?} is another or lost"
+            self.report(format!(
+                "{name}: the earlier operation {first:?} was changed or lost"
             ));
         }
         for operation in &operations {
@@ -169,7 +171,9 @@ impl All {
         store.collect_garbage(Duration::ZERO)?;
         let again = store.collect_garbage(Duration::ZERO)?;
         if (again.bodies, again.leftovers) != (0, 0) {
-            self.say(format!("{name}: a collection left something: {again:?}"));
+            self.report(format!(
+                "{name}: a second garbage collection removed something: {again:?}"
+            ));
         }
         let left: Vec<_> = fs::read_dir(world.place.join("tmp"))
             .map(|files| {
@@ -179,62 +183,66 @@ impl All {
             })
             .unwrap_or_default();
         if !left.is_empty() {
-            self.say(format!("{name}: left in tmp: {left:?}"));
+            self.report(format!("{name}: files are left in tmp: {left:?}"));
         }
         let report = store.verify(|_| ())?;
         for violation in &report.violations {
-            self.say(format!("{name}: verify after a collection: {violation}"));
+            self.report(format!(
+                "{name}: verify after garbage collection: {violation}"
+            ));
         }
         Ok(operations.len())
     }
 
-    /// Holds an attempt against the operations that are there of it.
-    fn hold(&mut self, token: &str, attempt: &Attempt, found: &[Found]) {
+    /// Compares an attempt with the operations found for it.
+    fn compare(&mut self, token: &str, attempt: &Attempt, found: &[Found]) {
         let there = found.len() as u64;
         let numbers: Vec<u64> = found.iter().map(|found| found.number).collect();
         match &attempt.outcome {
             Outcome::Done(count, _) if there < *count => {
-                self.say(format!("lost: {token} was acknowledged, and {there} of its {count} operations are there"));
+                self.report(format!(
+                    "lost: {token} was acknowledged, but {there} of its {count} operations exist"
+                ));
             }
             Outcome::Done(count, _) if there > *count => {
-                self.say(format!("{token} was acknowledged with {count} operations, and is there {there} times: {numbers:?}"));
+                self.report(format!("{token} was acknowledged with {count} operations, but exists {there} times: {numbers:?}"));
             }
             Outcome::Done(_, versions) => {
                 let made: Vec<&Made> = found.iter().flat_map(|found| &found.made).collect();
                 if let Some(other) = versions.iter().find(|version| !made.contains(version)) {
-                    self.say(format!(
-                        "{token} was acknowledged as {other:?}, and is there as {made:?}"
+                    self.report(format!(
+                        "{token} was acknowledged as {other:?}, but exists as {made:?}"
                     ));
                 }
             }
             Outcome::Refused(why) if there > 0 => {
-                self.say(format!(
-                    "{token} was refused ({why}), and is there: {numbers:?}"
+                self.report(format!(
+                    "{token} was refused ({why}), but exists: {numbers:?}"
                 ));
             }
             Outcome::Unknown(Some(id)) if there == 1 && found[0].id != *id => {
-                self.say(format!(
-                    "{token} was unknown as {id}, and is there as {}",
+                self.report(format!(
+                    "{token} had an unknown outcome as {id}, but exists as {}",
                     found[0].id
                 ));
             }
             Outcome::Open | Outcome::Unknown(_) if there != 0 && there != attempt.count => {
                 let count = attempt.count;
-                self.say(format!(
-                    "{there} of {count} operations of {token} are there: {numbers:?}"
+                self.report(format!(
+                    "{there} of {count} operations of {token} exist: {numbers:?}"
                 ));
             }
             Outcome::Open | Outcome::Unknown(_) | Outcome::Refused(_) => {}
         }
         let is_in_a_row = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
         if there == attempt.count && !is_in_a_row {
-            self.say(format!(
+            self.report(format!(
                 "others are between the operations of {token}: {numbers:?}"
             ));
         }
     }
 
-    /// What a handle did is in the store that was at its path.
+    /// Checks that the operations of a handle are in the store that was at its path.
     fn is_of_handle(
         &mut self,
         sites: &crate::sites::Sites,
@@ -255,13 +263,13 @@ impl All {
                 .map(|world| &*sites.worlds[*world].name)
                 .collect();
             let own = &sites.worlds[world].name;
-            self.say(format!(
-                "misplaced: {what} is in {places:?}; its handle {name} is of {own}"
+            self.report(format!(
+                "misplaced: {what} is in {places:?}; its handle {name} belongs to {own}"
             ));
         }
     }
 
-    /// Narrows down in which stores all is that a handle did and answered with.
+    /// Narrows down the stores that contain everything that a handle did and returned.
     fn common(&mut self, handle: &str, what: &str, worlds: &BTreeSet<usize>) {
         let common = self
             .common
@@ -269,13 +277,13 @@ impl All {
             .or_insert_with(|| worlds.clone());
         common.retain(|world| worlds.contains(world));
         if common.is_empty() && self.unread.is_empty() && self.split.insert(handle.to_owned()) {
-            self.say(format!(
-                "misplaced: {handle} is of two stores: {what} is not where the rest is"
+            self.report(format!(
+                "misplaced: {handle} belongs to two stores: {what} is not in the store of the rest"
             ));
         }
     }
 
-    /// All that a handle answered with is in one store.
+    /// Checks that everything a handle returned is in one store.
     fn handles_are_of_one_store(&mut self, sites: &crate::sites::Sites, records: &Records) {
         for (name, handle) in &records.handles {
             for seen in &handle.saw {
@@ -284,7 +292,7 @@ impl All {
                     if !self.unread.is_empty() {
                         continue;
                     }
-                    self.say(format!("{what} of {name} is in no store"));
+                    self.report(format!("{what} of {name} is in no store"));
                     continue;
                 };
                 self.is_of_handle(sites, name, Some(handle), &what, &worlds);
@@ -295,8 +303,8 @@ impl All {
                 .windows(2)
                 .find(|pair| pair[1] != pair[0] + 1);
             if let Some(pair) = next {
-                self.say(format!(
-                    "the watch {name} was told {} after {}",
+                self.report(format!(
+                    "the watch {name} reported {} after {}",
                     pair[1], pair[0]
                 ));
             }
@@ -304,7 +312,8 @@ impl All {
     }
 }
 
-/// A backup of the store, made into a store again, exports the same bundle; so does a store that it was brought into.
+/// Checks that a restored backup of the store exports the same bundle, and that a store which
+/// imports the bundle does too.
 fn backup_is_the_same(soak: &Soak, place: &Path) -> Result<(), String> {
     let told = |error: promptbook::Error| chain(&error);
     let bundle = |store: &Store| -> Result<Vec<u8>, String> {
@@ -331,10 +340,10 @@ fn backup_is_the_same(soak: &Soak, place: &Path) -> Result<(), String> {
         ("a store that imported the bundle", &imported),
     ] {
         if bundle(other)? != expected {
-            return Err(format!("{what} exports another bundle"));
+            return Err(format!("{what} exports a different bundle"));
         }
         if ids(other) != ids(&store) {
-            return Err(format!("{what} has another history"));
+            return Err(format!("{what} has a different history"));
         }
     }
     drop(restored);

@@ -1,4 +1,5 @@
-//! The command, run again and again beside the workers, killed and stopped, and what it answers.
+//! Calls of the command, repeatedly, beside the workers: they are killed and stopped, and their
+//! answers recorded.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,22 +14,22 @@ use promptbook::Version;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::calls::{Call, Told};
+use crate::calls::{Call, HistoryItem};
 use crate::ledger::{Book, now};
 use crate::settings::Hazard;
 use crate::soak::Round;
 
-/// Threads that call the command.
+/// The number of threads that call the command.
 pub const CALLERS: u64 = 2;
 
-/// No command takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time within which every command must end.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The store could not tell whether the change took place.
+/// Exit code: it is unknown whether the change took place.
 const UNKNOWN: i32 = 8;
-/// What the store holds is damaged.
+/// Exit code: the store's contents are damaged.
 const DAMAGED: i32 = 6;
-/// The change took place, and its report could not be written.
+/// Exit code: the change took place, but its report could not be written.
 const UNREPORTED: i32 = 9;
 
 /// Calls the command until the round is over.
@@ -63,7 +64,7 @@ impl Caller<'_> {
             1 | 2 if self.round.has(Hazard::Full) => ("full", root.join("full/store")),
             _ => ("main", root.join("main/store")),
         };
-        // Who writes to the backup ends it as a backup of this store.
+        // After a write to the backup it is no longer a backup of this store, so writes are rare.
         let is_reader = site == "backup" && self.rng.u32(..20) != 0;
         let scratch = root.join("scratch");
         let backup = self.backup(site);
@@ -105,7 +106,8 @@ impl Caller<'_> {
         }
     }
 
-    /// Runs a command to its end, which may be an early one.
+    /// Runs a command to its end, which may be an early one. Returns its output, and whether it was
+    /// killed.
     fn run(&mut self, arguments: &[String], call: &Call, is_mute: bool) -> (Option<Output>, bool) {
         let mut command = Command::new(&arguments[0]);
         command
@@ -120,14 +122,14 @@ impl Caller<'_> {
             false => command.stdout(Stdio::piped()),
         };
         let mut child = command.spawn().unwrap();
-        // One that reads nothing may have ended by now.
+        // A command that reads no input may have ended by now.
         let _ = child.stdin.take().unwrap().write_all(call.input.as_bytes());
         let was_killed = self.disturb(&mut child);
         let pid = Pid::from_child(&child);
         let (send, receive) = mpsc::channel();
         let output = std::thread::scope(|scope| {
             scope.spawn(move || send.send(child.wait_with_output()));
-            receive.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            receive.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
                 self.round.problem(format!("{arguments:?} hangs"));
                 let _ = kill_process(pid, Signal::KILL);
                 receive.recv().unwrap()
@@ -168,8 +170,8 @@ impl Caller<'_> {
             return;
         };
         let answer = String::from_utf8_lossy(&output.stdout);
-        // A directory that is exchanged between two looks at it may seem to have lost its index, and a first backup that was
-        // killed has none yet.
+        // A directory that is exchanged between two checks may seem to have lost its index, and a
+        // first backup that was killed has none yet.
         let is_without_index =
             error.contains("\"index_lost\"") || answer.contains("has no index, but a directory");
         let is_damage = code == DAMAGED && !is_without_index;
@@ -205,11 +207,11 @@ impl Caller<'_> {
         }
     }
 
-    fn saw(&self, token: &str, told: &Told) {
+    fn saw(&self, token: &str, told: &HistoryItem) {
         self.book.line(&match told {
-            Told::Version(id) => format!("saw {token} version {id}"),
-            Told::Operation(id) => format!("saw {token} operation {id}"),
-            Told::Followed(number, id) => format!("follows {token} {number} {id}"),
+            HistoryItem::Version(id) => format!("saw {token} version {id}"),
+            HistoryItem::Operation(id) => format!("saw {token} operation {id}"),
+            HistoryItem::Followed(number, id) => format!("follows {token} {number} {id}"),
         });
     }
 }

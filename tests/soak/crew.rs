@@ -1,4 +1,4 @@
-//! The worker processes of a round, killed and stopped while they work.
+//! The worker processes of a round, which are killed and stopped while they work.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use crate::settings::{Hazard, Orders, Role};
 use crate::soak::Round;
 use crate::worker;
 
-/// A worker is through with what it does within this time.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time within which a worker must end after it is asked to.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct Crew {
     members: Vec<Member>,
@@ -50,14 +50,17 @@ impl Crew {
         Self { members, rng }
     }
 
-    /// Waits a little, then kills or stops one, if that is asked for.
+    /// Waits briefly, then kills or stops one worker if those hazards are enabled.
     pub fn disturb(&mut self, round: &Round<'_>) {
         std::thread::sleep(Duration::from_millis(self.rng.u64(20..250)));
         let victim = self.rng.usize(..self.members.len());
         let seed = self.rng.u64(..);
         let member = &mut self.members[victim];
         if let Some(ended) = member.child.try_wait().unwrap() {
-            round.problem(format!("{} ended by itself: {ended}", member.orders.name));
+            round.problem(format!(
+                "{} ended without a request: {ended}",
+                member.orders.name
+            ));
             return;
         }
         let is_kill = self.rng.u32(..3) != 0;
@@ -67,7 +70,7 @@ impl Crew {
             member.restart(round, seed);
             round.count(|tally| tally.kills += 1);
         } else if !is_kill && round.has(Hazard::Stops) {
-            // It may hold any lock meanwhile.
+            // The stopped process may hold any lock.
             let pid = Pid::from_child(&member.child);
             kill_process(pid, Signal::STOP).unwrap();
             std::thread::sleep(Duration::from_millis([50, 200, 1500][self.rng.usize(..3)]));
@@ -76,9 +79,9 @@ impl Crew {
         }
     }
 
-    /// Waits until all have ended, as they were told to.
+    /// Waits until all workers have ended after the stop file was created.
     pub fn dismiss(&mut self, round: &Round<'_>) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         for member in &mut self.members {
             let ended = loop {
                 match member.child.try_wait().unwrap() {
@@ -139,7 +142,7 @@ fn orders(round: &Round<'_>, number: usize, site: &str, role: Role, seed: u64) -
         "backup" => round.soak.backup(),
         site => root.join(site).join("store"),
     };
-    // The tight store's backups go where there is room.
+    // The backups of the store with the small disk are made on a larger one.
     let backup = match site {
         "full" => root.join("scratch/backup of full"),
         _ => round.soak.backup(),

@@ -1,4 +1,5 @@
-//! A disk that fills up: a file system in memory of limited size or, if none can be mounted, files of limited size.
+//! A disk that fills up: a file system in memory of limited size or, if none can be mounted, files
+//! of limited size.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -12,12 +13,12 @@ use crate::soak::Round;
 /// The size of the file system, in KiB.
 const SIZE: u64 = 48 * 1024;
 
-/// What one store lies on, so that there is no room at times.
+/// The disk of one store, which is full at times.
 pub enum Disk {
     None,
-    /// A file system of its own.
+    /// A separate file system.
     Mounted(PathBuf),
-    /// Files of the processes that use it may not grow beyond a size.
+    /// A limit on the size of files of the processes that use the store.
     Limited,
 }
 
@@ -36,7 +37,7 @@ impl Disk {
             return Self::Limited;
         }
         place::not_run(
-            "no file system can be mounted, and sizes of files can't be limited: no full disk",
+            "full disks: no file system can be mounted, and sizes of files can't be limited",
         );
         Self::None
     }
@@ -49,7 +50,7 @@ impl Disk {
         }
     }
 
-    /// What limits the files of a process, if anything does.
+    /// Returns the wrapper command that limits a process's files, or an empty list.
     pub fn wrapper(&self, seed: u64) -> Vec<String> {
         match self {
             Self::Limited => place::file_limit(128 * 1024 + seed % (2 << 20)),
@@ -57,7 +58,7 @@ impl Disk {
         }
     }
 
-    /// Leaves little room or none, and makes room again, until the round is over.
+    /// Fills the disk almost or entirely, and frees it again, until the round is over.
     pub fn fill(&self, round: &Round<'_>) {
         let Self::Mounted(path) = self else { return };
         let mut rng = round.rng(1);
@@ -84,7 +85,7 @@ impl Disk {
         matches!(self, Self::Mounted(path) if room(path) < SIZE / 2)
     }
 
-    /// Copies what is on it to the directory below, as the file system goes.
+    /// Copies the files to the directory beneath, because the file system is unmounted at the end.
     pub fn keep(&self) {
         if let Self::Mounted(path) = self {
             let kept = path.with_file_name("kept of full");
@@ -101,7 +102,7 @@ impl Drop for Disk {
     }
 }
 
-/// How many KiB are free.
+/// Returns the free space in KiB.
 fn room(path: &Path) -> u64 {
     rustix::fs::statvfs(path).map_or(0, |found| found.f_bavail * found.f_frsize / 1024)
 }

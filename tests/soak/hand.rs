@@ -1,4 +1,4 @@
-//! One thread of a worker and the handle that it uses: what it tries and reads is taken down.
+//! A worker's thread and its handle, with a record of everything that it tries and reads.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use crate::actions::{any_environment, any_prompt};
 use crate::ledger::{Book, Seen};
 use crate::settings::Orders;
 
-/// An open store, and the name that its operations have as their author.
+/// An open store, and the author of the operations made through it.
 pub struct Handle {
     pub store: Store,
     pub author: String,
@@ -30,7 +30,7 @@ impl Handle {
         }
     }
 
-    /// Whether it has not tried before to take this operation back.
+    /// Returns whether this handle has not yet tried to undo the operation.
     pub fn is_new(&self, operation: u64) -> bool {
         self.undone.lock().unwrap().insert(operation)
     }
@@ -44,22 +44,23 @@ impl Handle {
     }
 }
 
-/// One thread of a worker.
+/// A thread of a worker.
 pub struct Hand<'a> {
     pub book: &'a Book,
     pub orders: &'a Orders,
     pub rng: Rng,
-    /// Versions that it made and has not tried to delete.
+    /// Versions that it created and has not tried to delete.
     pub own: Vec<VersionId>,
-    /// The latest that it took down, so that each is taken down once.
+    /// The last item recorded, so that repeated answers are recorded once.
     pub last_seen: Option<Seen>,
 }
 
-/// What was made: so many operations, and these versions.
+/// The number of operations and the versions that were created.
 type Made = (u64, Vec<Version>);
 
 impl Hand<'_> {
-    /// Tries something and takes down how it ended. An error is passed on for the worker to judge the handle by.
+    /// Makes an attempt and records its outcome. Returns the error, by which the worker judges the
+    /// handle.
     pub fn attempt(
         &mut self,
         handle: &Handle,
@@ -81,7 +82,7 @@ impl Hand<'_> {
         }
     }
 
-    /// Reads, and takes down what was read.
+    /// Reads from the store and records what was read.
     pub fn read(&mut self, handle: &Handle) -> Result<()> {
         let (store, prompt) = (&handle.store, any_prompt(&mut self.rng));
         match self.rng.u32(..12) {
@@ -115,8 +116,10 @@ impl Hand<'_> {
                 let name = any_environment(&mut self.rng);
                 let resolved = store.resolve((prompt, Selector::Environment(name)))?;
                 if resolved.body.id() != resolved.version.blob {
-                    self.book
-                        .line(&format!("broken {} another body", handle.author));
+                    self.book.line(&format!(
+                        "broken {} the body differs from the version's",
+                        handle.author
+                    ));
                 }
                 self.saw(handle, Seen::Version(resolved.version.id));
             }

@@ -1,4 +1,5 @@
-//! A store's history: whose attempt each operation is, and what a replay of all of them gives.
+//! Histories of stores: the attempt that each operation belongs to, and the state that a replay of
+//! all operations gives.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,22 +10,22 @@ use promptbook::{
 
 use crate::ledger::Made;
 
-/// All operations of a store, oldest first.
+/// Returns all operations of a store, oldest first.
 pub fn operations(store: &Store) -> Result<Vec<Operation>> {
     let mut operations = store.operations(&OperationFilter::default(), None, usize::MAX)?;
     operations.reverse();
     Ok(operations)
 }
 
-/// The token of the attempt that an operation is of. An author with a `#` makes one attempt only; of other authors a
-/// text or an id in the operation tells attempts apart.
+/// Returns the token of the attempt that made an operation. An author with a `#` makes one attempt
+/// only. For other authors, a text or an id in the operation distinguishes attempts.
 pub fn token(operation: &Operation) -> String {
     let content = &operation.content;
     let author = &content.author;
     if author.contains('#') {
         return author.clone();
     }
-    // Operations of a batch have the same token, and a part after it.
+    // The operations of a batch have the same token, followed by a slash and a part.
     let whole = |text: &str| text.split('/').next().unwrap_or_default().to_owned();
     let numbers = |numbers: &[u64]| {
         let texts: Vec<String> = numbers.iter().map(u64::to_string).collect();
@@ -57,17 +58,17 @@ pub fn token(operation: &Operation) -> String {
     }
 }
 
-/// The token of an attempt to delete something.
+/// Returns the token of an attempt to delete something.
 pub fn deletion(author: &str, id: impl std::fmt::Display) -> String {
     format!("{author}/delete/{id}")
 }
 
-/// The token of an attempt to take an operation back.
+/// Returns the token of an attempt to undo an operation.
 pub fn undoing(author: &str, operation: impl std::fmt::Display) -> String {
     format!("{author}/undo/{operation}")
 }
 
-/// The versions that an operation made.
+/// Returns the versions that an operation created.
 pub fn made(operation: &Operation) -> Vec<Made> {
     created(operation).map(Made::from).collect()
 }
@@ -83,14 +84,14 @@ pub fn created(operation: &Operation) -> impl Iterator<Item = &Version> {
         })
 }
 
-/// What the operations say that there is.
+/// The state that the operations produce.
 #[derive(Default)]
 pub struct Replay {
     prompts: BTreeMap<PromptId, PromptState>,
     versions: HashMap<VersionId, Replayed>,
     numbers: BTreeSet<(PromptId, promptbook::VersionNumber)>,
     environments: BTreeMap<(PromptId, EnvironmentName), VersionId>,
-    /// What contradicts what came before it.
+    /// Operations that contradict earlier ones.
     pub wrong: Vec<String>,
 }
 
@@ -126,7 +127,7 @@ impl Replay {
         match change {
             Change::Prompt { id, before, after } => {
                 if self.prompts.get(id) != before.as_ref() {
-                    return Err(format!("prompt {id} was not what it says before"));
+                    return Err(format!("prompt {id} had another state before"));
                 }
                 match after {
                     Some(after) => drop(self.prompts.insert(*id, after.clone())),
@@ -148,7 +149,7 @@ impl Replay {
                     .base
                     .is_some_and(|base| !self.versions.contains_key(&base))
                 {
-                    return Err(format!("the base of version {} is not there", version.id));
+                    return Err(format!("the base of version {} does not exist", version.id));
                 }
                 let replayed = Replayed {
                     version: Made::from(&**version),
@@ -156,7 +157,7 @@ impl Replay {
                     is_live: true,
                 };
                 if self.versions.insert(version.id, replayed).is_some() {
-                    return Err(format!("version {} came twice", version.id));
+                    return Err(format!("version {} was created twice", version.id));
                 }
             }
             Change::VersionDeleted { id, .. } => self.set_live(*id, false)?,
@@ -170,7 +171,9 @@ impl Replay {
             } => {
                 let key = (*prompt, name.clone());
                 if self.environments.get(&key) != before.as_ref() {
-                    return Err(format!("{name} of {prompt} was not where it says before"));
+                    return Err(format!(
+                        "{name} of {prompt} pointed to another version before"
+                    ));
                 }
                 match after {
                     Some(after) => drop(self.environments.insert(key, *after)),
@@ -184,14 +187,14 @@ impl Replay {
 
     fn set_live(&mut self, id: VersionId, is_live: bool) -> Result<(), String> {
         let version = self.versions.get_mut(&id);
-        let version = version.ok_or_else(|| format!("version {id} was never there"))?;
+        let version = version.ok_or_else(|| format!("version {id} never existed"))?;
         match std::mem::replace(&mut version.is_live, is_live) == is_live {
-            true => Err(format!("version {id} was so already")),
+            true => Err(format!("version {id} already had this state")),
             false => Ok(()),
         }
     }
 
-    /// What a store answers otherwise.
+    /// Returns the differences between the replayed state and the store's answers.
     pub fn differences(&self, store: &Store) -> Result<Vec<String>> {
         let mut wrong = Vec::new();
         let mut live: HashMap<PromptId, Vec<Made>> = HashMap::new();
@@ -238,7 +241,7 @@ impl Replay {
                 .collect();
             if found != expected {
                 wrong.push(format!(
-                    "pointers of {id}: {found:?} instead of {expected:?}"
+                    "environments of {id}: {found:?} instead of {expected:?}"
                 ));
             }
         }

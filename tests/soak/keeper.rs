@@ -1,4 +1,5 @@
-//! What a worker does that looks after a store: settles, collects, packs, verifies, backs up, restores, exports, watches.
+//! The work of a keeper: checkpoints, garbage collection, repacking, verification, backups,
+//! restores, exports, watching.
 
 use std::fs;
 use std::io::Cursor;
@@ -25,7 +26,7 @@ enum Kind {
     Bundle,
 }
 
-/// Some more often than others.
+/// The kinds to choose from; frequent kinds are listed more than once.
 const KINDS: [Kind; 14] = [
     Kind::Settle,
     Kind::Settle,
@@ -43,7 +44,7 @@ const KINDS: [Kind; 14] = [
     Kind::Bundle,
 ];
 
-/// Looks after the store, and changes it in between.
+/// Maintains the store, and reads and changes it in between.
 pub fn keep(worker: &Worker<'_>) {
     let mut hand = worker.hand(0);
     for number in 0_u64.. {
@@ -100,7 +101,10 @@ fn upkeep(
         Kind::Backup => {
             let made = store.backup(&worker.orders.backup, |_| ())?;
             if !made.report.is_clean() {
-                broken(format!("the backup has {:?}", made.report.violations));
+                broken(format!(
+                    "the backup has violations: {:?}",
+                    made.report.violations
+                ));
             }
         }
         Kind::Restore => {
@@ -113,7 +117,10 @@ fn upkeep(
             if let Ok(restored) = &restored {
                 removed.unwrap();
                 if !restored.report.is_clean() {
-                    broken(format!("restored: {:?}", restored.report.violations));
+                    broken(format!(
+                        "the restored store has violations: {:?}",
+                        restored.report.violations
+                    ));
                 }
             }
             match restored {
@@ -136,7 +143,9 @@ fn upkeep(
                 .as_ref()
                 .is_ok_and(|imported| imported.head == summary.head)
             {
-                broken(format!("a bundle of {summary:?} came in as {imported:?}"));
+                broken(format!(
+                    "a bundle of {summary:?} was imported as {imported:?}"
+                ));
             }
             summary
                 .head
@@ -147,7 +156,7 @@ fn upkeep(
     Ok(())
 }
 
-/// Follows the store's history, and takes down each operation that it is told.
+/// Follows the store's history and records each operation that it is notified of.
 pub fn watch(worker: &Worker<'_>) {
     let mut hand = worker.hand(1);
     while !worker.is_over() {
@@ -159,7 +168,7 @@ pub fn watch(worker: &Worker<'_>) {
     }
 }
 
-/// A watch of one handle, which begins some operations before the end.
+/// Watches through one handle for a while, starting some operations before the end of the history.
 fn follow(worker: &Worker<'_>, hand: &mut Hand<'_>, handle: &Arc<Handle>) -> Result<()> {
     let watch = format!("{}~{}", handle.author, hand.rng.u32(..));
     let store = &handle.store;

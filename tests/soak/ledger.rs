@@ -1,20 +1,22 @@
-//! What workers tried and what they were answered: a line each, flushed, outside the stores.
+//! Ledgers: records of what workers tried and what they were answered, outside the stores. One line
+//! per entry, flushed.
 //!
 //! ```text
 //! open HANDLE SITE FROM UNTIL         a handle was opened between these times, at this path
-//! try TOKEN HANDLE COUNT TIME         so many operations of this token are about to be made, all or none
+//! try TOKEN HANDLE COUNT TIME         COUNT operations of this token are about to be made
 //! done TOKEN COUNT ID/NUMBER/BLOB …   they were acknowledged, with these versions
-//! refused TOKEN WHY                   nothing was changed, the store said
-//! unknown TOKEN OPERATION|-           it may or may not have taken place
-//! saw HANDLE version ID               a handle answered with this version
-//! saw HANDLE operation ID             … or with this operation
-//! follows HANDLE NUMBER ID            a watch was told this one next
+//! refused TOKEN WHY                   the store reported that nothing was changed
+//! unknown TOKEN OPERATION|-           the change may or may not have taken place
+//! saw HANDLE version ID               a handle returned this version
+//! saw HANDLE operation ID             … or this operation
+//! follows HANDLE NUMBER ID            the next operation that a watch reported
 //! planted TOKEN                       a fault was planted at this attempt
 //! broken HANDLE WHAT                  an answer that is never right
-//! note HANDLE FROM UNTIL WHAT         anything else that was done: for those who look for a cause
+//! note HANDLE FROM UNTIL WHAT         any other action, recorded for investigations
 //! ```
 //!
-//! A try without an answer is of a process that was killed. Times are of the monotonic clock, which all processes share.
+//! An attempt makes all of its operations or none. A `try` without an answer belongs to a process
+//! that was killed. Times are of the monotonic clock, which all processes share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -27,21 +29,22 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::ledgers::each_line;
 
-/// Nanoseconds of a clock that all processes share and that never goes back.
+/// Returns nanoseconds of a clock that all processes share and that never goes back.
 pub fn now() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
     u64::try_from(time.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap()
 }
 
-/// A ledger that is being written: some files, none of them large, as a worker's files may be limited.
+/// A ledger that is being written. It consists of several small files, because the size of a
+/// worker's files may be limited.
 pub struct Book {
     directory: PathBuf,
     name: String,
     file: Mutex<(File, usize)>,
 }
 
-/// A file of a ledger is full at this size.
-const FULL: usize = 48 * 1024;
+/// The size at which a file of a ledger is full.
+const MAX_FILE_BYTES: usize = 48 * 1024;
 
 impl Book {
     pub fn create(directory: &Path, name: &str) -> Self {
@@ -55,11 +58,14 @@ impl Book {
     pub fn line(&self, line: &str) {
         let line = format!("{}\n", line.replace('\n', " "));
         let mut open = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let (number, room) = (open.1 / FULL, FULL - open.1 % FULL);
+        let (number, room) = (
+            open.1 / MAX_FILE_BYTES,
+            MAX_FILE_BYTES - open.1 % MAX_FILE_BYTES,
+        );
         if line.len() >= room {
             *open = (
                 create(&self.directory, &self.name, number + 1),
-                (number + 1) * FULL,
+                (number + 1) * MAX_FILE_BYTES,
             );
         }
         open.1 += line.len();
@@ -93,7 +99,7 @@ impl Book {
         self.note_broken(handle, error);
     }
 
-    /// Takes down an error that no hazard excuses.
+    /// Records an error that no hazard excuses.
     pub fn note_broken(&self, handle: &str, error: &Error) {
         if is_broken(error) {
             self.line(&format!("broken {handle} {}", chain(error)));
@@ -105,13 +111,13 @@ fn create(directory: &Path, name: &str, number: usize) -> File {
     File::create_new(directory.join(format!("ledger {name} {number:06}"))).unwrap()
 }
 
-/// Whether an error says that the store is damaged. A directory that is exchanged between two looks at it may seem to have
-/// lost its index.
+/// Returns whether an error says that the store is damaged. A directory that is exchanged between
+/// two checks may seem to have lost its index, so that error does not count.
 fn is_broken(error: &Error) -> bool {
     error.kind() == ErrorKind::Corrupt && !matches!(error, Error::IndexMissing { .. })
 }
 
-/// An error and what led to it, in one line.
+/// Returns an error and its causes, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| error.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
@@ -147,13 +153,13 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct Attempt {
     pub handle: String,
-    /// How many operations it makes, if any.
+    /// The number of operations that it makes if it succeeds.
     pub count: u64,
     pub tried_at: u64,
     pub outcome: Outcome,
 }
 
-/// Something that a handle answered with.
+/// An item that a handle returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Seen {
     Version(VersionId),
@@ -162,10 +168,10 @@ pub enum Seen {
 
 #[derive(Clone, Debug, Default)]
 pub struct Handle {
-    /// The path's name, and between which times it was opened.
+    /// The path's name, and the times between which it was opened.
     pub opened: Option<(String, u64, u64)>,
     pub saw: BTreeSet<Seen>,
-    /// What a watch was told, in order.
+    /// The operations that a watch reported, in order.
     pub followed: Vec<u64>,
 }
 
@@ -230,12 +236,15 @@ impl Records {
             "planted" => self.planted.push(name.to_owned()),
             "broken" => self.broken.push(rest.to_owned()),
             "note" => {}
-            _ => panic!("a ledger with {line:?}"),
+            _ => panic!("unknown line of a ledger: {line:?}"),
         }
     }
 
     fn answer(&mut self, token: &str, outcome: Outcome) {
-        let attempt = self.attempts.get_mut(token).expect("an answer to a try");
+        let attempt = self
+            .attempts
+            .get_mut(token)
+            .expect("an answer without a try");
         attempt.outcome = outcome;
     }
 

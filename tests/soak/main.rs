@@ -1,42 +1,48 @@
-//! A soak: processes of the library and the command on the same stores, killed, stopped and misled, and ledgers of what
-//! they were told.
+//! Soak test: processes of the library and of the command use the same stores, are killed, stopped
+//! and misled, and record what they were answered in ledgers.
 //!
-//! A *round* has workers (`worker.rs`, this executable started again), calls of the command (`commands.rs`) and a server
-//! (`server.rs`) at work for some seconds. They make every change that there is, alone, in batches and as imports, take back each other's, read,
-//! watch, settle, collect at once, pack, verify, back up, restore, export. Each writes to a ledger outside the stores what
-//! it is about to try, and what it was answered. Then all end, and the stores are held against the ledgers
-//! ([`check`](check::check) says what must hold); the next round goes on with the same stores.
+//! In a *round*, workers (`worker.rs`, this executable started again), calls of the command
+//! (`commands.rs`) and a server (`server.rs`) run for some seconds. They make every kind of change,
+//! alone, in batches and as imports. They also undo each other's changes, read, watch, run
+//! checkpoints, collect garbage without a retention period, repack, verify, back up, restore and
+//! export. Each of them writes to a ledger outside the stores what it is about to try and what it
+//! was answered. Then all of them end, and the stores are compared with the ledgers
+//! ([`check`](check::check) lists the rules). The next round continues with the same stores.
 //!
-//! Meanwhile these *hazards* come over them:
+//! Meanwhile these *hazards* occur:
 //!
-//! - `kills`: SIGKILL, of workers and of commands.
-//! - `stops`: SIGSTOP, and SIGCONT up to 1.5 s later; who is stopped may hold any lock.
-//! - `swaps`: the store's directory changes places with another store's, is away for a while, or is put back from a backup,
-//!   under open handles. One worker opens its store by a relative path and changes its directory between two that both
-//!   have a store there.
-//! - `backups`: others open the backup, for reading and for writing, while it is brought up to date.
-//! - `full`: one store is on a disk that fills up, again and again: a tmpfs of 48 MiB or, if none can be mounted, files of
-//!   limited size.
-//! - `clocks`: every third handle has a clock that is wrong by up to 800 days, jumps, is before 1970, or shows a leap second.
-//! - `output`: a command that makes a change can't write its answer.
-//! - `removals`: a store of its own loses its directory, its index or its log under an open handle.
+//! - `kills`: workers and commands get SIGKILL.
+//! - `stops`: they get SIGSTOP, and SIGCONT up to 1.5 s later. A stopped process may hold any lock.
+//! - `swaps`: the store's directory is exchanged with another store's, is moved away for a while,
+//!   or is replaced by a restored backup, under open handles. One worker opens its store by a
+//!   relative path and changes its working directory between two directories that both contain a
+//!   store.
+//! - `backups`: other processes open the backup, for reading and for writing, while it is updated.
+//! - `full`: one store is on a disk that fills up repeatedly: a tmpfs of 48 MiB or, if none can be
+//!   mounted, files of limited size.
+//! - `clocks`: every third handle has a clock that is wrong by up to 800 days, jumps, is before
+//!   1970, or shows a leap second.
+//! - `output`: a command that makes a change cannot write its answer.
+//! - `removals`: a separate store loses its directory, its index or its log under an open handle.
 //!
-//! Faults are planted to prove that the check sees what it is there for (`plants.rs`): an acknowledged write that is lost,
-//! one that is made twice, and one that goes to another store. Each must be reported by the name of its operation.
+//! Planted faults prove that the check detects what it exists for (`plants.rs`): a lost
+//! acknowledged write, a write made twice, and a write that goes to another store. The check must
+//! report each by the token of its operation.
 //!
-//! A plain `cargo test` soaks for some seconds. `PROMPTBOOK_SOAK=1800 cargo test --all-features --test soak` does so for half
-//! an hour. `PROMPTBOOK_SOAK_SEED` repeats a run's choices, as far as processes allow; `PROMPTBOOK_SOAK_HAZARDS=kills,full`
-//! leaves out other hazards; `PROMPTBOOK_SOAK_DIR` says where the stores are, which is in memory otherwise. A run that fails
-//! keeps its directory, and says where it is.
+//! A plain `cargo test` soaks for some seconds. `PROMPTBOOK_SOAK=1800 cargo test --all-features
+//! --test soak` does so for half an hour. `PROMPTBOOK_SOAK_SEED` repeats a run's choices, to the
+//! extent that the scheduling of processes allows. `PROMPTBOOK_SOAK_HAZARDS=kills,full` selects
+//! hazards. `PROMPTBOOK_SOAK_DIR` sets the directory of the stores; the default is in memory. A
+//! failed run keeps its directory and reports its path.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "in a test they say what failed"
+    reason = "a test panics to report what failed"
 )]
-#![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(unreachable_pub, reason = "no other crate uses a test binary")]
 
 #[cfg(target_os = "linux")]
 mod actions;
@@ -101,7 +107,8 @@ const TESTS: [(&str, fn()); 4] = [
     ),
 ];
 
-/// Not the standard harness, as the executable is started again as a worker. Arguments are parts of names, as there.
+/// Replaces the standard test harness, because the executable is started again as a worker.
+/// Arguments are parts of test names, as in the standard harness.
 #[cfg(target_os = "linux")]
 fn main() {
     worker::run();
@@ -137,5 +144,5 @@ fn main() {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("not run: directories are exchanged, and file systems mounted, by Linux's calls");
+    println!("not run: the exchange of directories and the mounts need Linux");
 }

@@ -1,4 +1,4 @@
-//! Faults that are planted, one each: a soak that does not catch them proves nothing.
+//! Planted faults, one per soak: a soak that does not detect them proves nothing.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::ledger::{Book, now};
 use crate::settings::{Orders, Plant, Settings};
 use crate::soak::Soak;
 
-/// Makes a commit; once, the one that was ordered to be made twice or elsewhere.
+/// Makes a commit. The first call makes it twice or in another store if a fault was ordered.
 pub fn commit(
     orders: &Orders,
     book: &Book,
@@ -34,13 +34,13 @@ pub fn commit(
     };
     match &made {
         Ok(_) => book.line(&format!("planted {token}")),
-        // Such as a version that breaks callers: the next one will do.
+        // The commit may fail, for example because it breaks callers; then the next one is used.
         Err(_) => PLANTED.store(false, Ordering::SeqCst),
     }
     made
 }
 
-/// Runs a soak with a fault, and demands that the report says `what` of the operation.
+/// Runs a soak with a fault and checks that the report says `what` about the operation.
 fn is_caught(plant: Plant, what: &str) {
     let mut soak = Soak::new(&Settings::calm(2));
     soak.plant(plant);
@@ -57,18 +57,21 @@ fn is_named(found: &[String], planted: &[String], what: &str) {
 }
 
 pub fn a_doubled_write_is_caught() {
-    is_caught(Plant::Doubled, "there 2 times");
+    is_caught(Plant::Doubled, "exists 2 times");
 }
 
 pub fn a_misplaced_write_is_caught() {
     is_caught(Plant::Misplaced, "misplaced");
 }
 
-/// One commit is acknowledged; then the index of before is put back.
+/// Acknowledges one commit, then puts an earlier copy of the index back.
 pub fn a_lost_write_is_caught() {
     let mut soak = Soak::new(&Settings::calm(1));
     let found = soak.round(1);
-    assert!(found.is_empty(), "before anything was planted: {found:?}");
+    assert!(
+        found.is_empty(),
+        "violations before a fault was planted: {found:?}"
+    );
     let (store, ledgers) = soak.begin();
     let earlier = soak.path().join("earlier");
     copy_index(&store, &earlier);

@@ -1,7 +1,8 @@
-//! Files of a store that are deleted under open handles: from then on nothing is acknowledged through these.
+//! Removal of a store's files under open handles.
 //!
-//! What was acknowledged before is gone with the files. Whoever opens the store afterwards may write again, if there is
-//! still one: what is acknowledged then is there at the end.
+//! After a removal, no write through an open handle may be acknowledged. Earlier writes are gone
+//! with the files. A process that opens the store afterwards may write again if the store still
+//! exists; writes acknowledged then must be present at the end.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,16 +12,16 @@ use std::time::Duration;
 use promptbook::{ErrorKind, Store};
 
 use crate::history::{self, token};
-use crate::ledger::{Outcome, Records, now};
+use crate::ledger::{Outcome, Records, chain, now};
 use crate::place;
 use crate::settings::{Hazards, Orders, Role};
 use crate::soak::{Round, make_store};
 use crate::worker;
 
-/// What is deleted.
+/// The files that are deleted.
 const KINDS: [&str; 4] = ["the directory", "the index", "the log", "all but the index"];
 
-/// Deletes stores of their own until the round is over; at least one.
+/// Creates stores and deletes their files until the round is over, at least once.
 pub fn remove(round: &Round<'_>) {
     let mut rng = round.rng(3);
     for number in 0.. {
@@ -68,9 +69,9 @@ fn try_one(
     let until = now();
     std::thread::sleep(Duration::from_millis(400));
     fs::write(&stop, "").unwrap();
-    // One that waits for what is gone is told so, or gives up.
+    // A worker that waits for deleted files gets an error, or gives up.
     let ended = child.wait().unwrap();
-    deleted.map_err(|error| format!("it could not be deleted: {error}"))?;
+    deleted.map_err(|error| format!("the files could not be deleted: {error}"))?;
     if !ended.success() && ended.code() != Some(worker::PANICKED) {
         return Err(format!("the worker ended by {ended}"));
     }
@@ -93,7 +94,7 @@ fn delete(path: &Path, kind: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Deletes a directory into which others write meanwhile.
+/// Deletes a directory while other processes write to it.
 fn remove_all(path: &Path) -> std::io::Result<()> {
     let aside = path.with_file_name("removed");
     fs::rename(path, &aside)?;
@@ -106,15 +107,19 @@ fn remove_all(path: &Path) -> std::io::Result<()> {
 }
 
 fn holds(path: &Path, records: &Records, from: u64, until: u64) -> Result<(), String> {
-    let store = Store::open(path);
-    let there: BTreeSet<String> = match &store {
-        Ok(store) => match history::operations(store) {
-            Ok(operations) => operations.iter().map(token).collect(),
-            // Pages that only the deleted log had are missing in the index: reported, and never another answer.
-            Err(error) if error.kind() == ErrorKind::Corrupt => BTreeSet::new(),
+    // `None` if the store reports damage: an index that lost its log lacks pages, and which
+    // operations it lacks is unknown.
+    let (there, answer): (Option<BTreeSet<String>>, String) = match Store::open(path) {
+        Ok(store) => match history::operations(&store) {
+            Ok(operations) => {
+                let answer = format!("the store has {} operations", operations.len());
+                (Some(operations.iter().map(token).collect()), answer)
+            }
+            Err(error) if error.kind() == ErrorKind::Corrupt => (None, chain(&error)),
             Err(error) => return Err(error.to_string()),
         },
-        Err(_) => BTreeSet::new(),
+        Err(error) if error.kind() == ErrorKind::Corrupt => (None, chain(&error)),
+        Err(error) => (Some(BTreeSet::new()), chain(&error)),
     };
     for (token, attempt) in &records.attempts {
         if !matches!(attempt.outcome, Outcome::Done(1.., _)) || attempt.tried_at < until {
@@ -127,8 +132,11 @@ fn holds(path: &Path, records: &Records, from: u64, until: u64) -> Result<(), St
                 "{token} was acknowledged by a handle whose store was gone"
             ));
         }
-        if opened.is_some_and(|(_, began, _)| *began > until) && !there.contains(token) {
-            return Err(format!("{token} was acknowledged afterwards, and is lost"));
+        let is_lost = there.as_ref().is_some_and(|there| !there.contains(token));
+        if is_lost && opened.is_some_and(|(_, began, _)| *began > until) {
+            return Err(format!(
+                "{token} was acknowledged afterwards, and is lost: {answer}"
+            ));
         }
     }
     Ok(())

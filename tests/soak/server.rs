@@ -1,4 +1,5 @@
-//! `promptbook serve` beside the workers: a process that holds the store open for long, and is written to over HTTP.
+//! `promptbook serve` beside the workers: a process that keeps the store open for a long time and
+//! is written to over HTTP.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -13,10 +14,10 @@ use crate::ledger::{Book, now};
 use crate::settings::Hazard;
 use crate::soak::Round;
 
-/// A server that is told to stop has stopped within this time.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time within which a server must stop after it is asked to.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a server answers that can't tell whether a change took place.
+/// The HTTP status of a change whose outcome is unknown.
 const UNKNOWN: u16 = 500;
 
 /// Starts servers, one after the other, and calls them until the round is over.
@@ -83,7 +84,7 @@ impl Server {
         out.read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).unwrap_or_default();
         let Some(url) = told["url"].as_str() else {
-            // Such as without a store at its path.
+            // The server may fail to start, for example if there is no store at its path.
             child.wait().unwrap();
             return None;
         };
@@ -91,7 +92,7 @@ impl Server {
         Some(Self {
             child,
             url: url.to_owned(),
-            agent: config.timeout_global(Some(PATIENCE)).build().into(),
+            agent: config.timeout_global(Some(TIMEOUT)).build().into(),
         })
     }
 
@@ -105,7 +106,8 @@ impl Server {
         Ok((response.status().as_u16(), response.body_mut().read_json()?))
     }
 
-    /// Reads a prompt's version in production, and mostly commits one on it. Whether there was an answer.
+    /// Reads a prompt's version in production, and usually commits a version based on it. Returns
+    /// whether there was an answer.
     fn call(
         &self,
         round: &Round<'_>,
@@ -165,7 +167,7 @@ impl Server {
 
     fn end(&mut self, by_kill: bool) -> Result<(), String> {
         if let Some(ended) = self.child.try_wait().unwrap() {
-            return Err(format!("the server ended by itself: {ended}"));
+            return Err(format!("the server ended without a request: {ended}"));
         }
         if by_kill {
             self.child.kill().unwrap();
@@ -173,7 +175,7 @@ impl Server {
             return Ok(());
         }
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while Instant::now() < end {
             if let Some(ended) = self.child.try_wait().unwrap() {
                 return match ended.code() {

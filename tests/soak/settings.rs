@@ -1,27 +1,28 @@
-//! What a soak is asked for, and what its workers are told.
+//! Settings of a soak and of its workers.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What is done to workers and stores, beside operations.
+/// A disturbance of workers and stores, in addition to their operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hazard {
-    /// Processes die by SIGKILL.
+    /// Processes are killed by SIGKILL.
     Kills,
     /// Processes are stopped for a while.
     Stops,
-    /// Store directories are exchanged, moved away and restored under open handles; a process changes its directory.
+    /// Store directories are exchanged, moved away and restored under open handles; a process
+    /// changes its working directory.
     Swaps,
-    /// Others open the backup, write to it, and hold it open while it is brought up to date.
+    /// Other processes open the backup, write to it, and hold it open while it is updated.
     Backups,
     /// The disk of one store fills up.
     Full,
     /// Clocks jump, also to before 1970 and to leap seconds.
     Clocks,
-    /// The output of a command can't be written.
+    /// The output of a command cannot be written.
     Output,
     /// Files of a store are deleted under open handles.
     Removals,
@@ -55,11 +56,11 @@ impl Hazards {
         self.0.contains(&hazard)
     }
 
-    /// Reads words with commas in between.
+    /// Parses hazard names separated by commas.
     fn parse(text: &str) -> Self {
         let hazard = |word: &str| {
             let found = HAZARDS.iter().find(|(name, _)| *name == word);
-            found.unwrap_or_else(|| panic!("no hazard {word}")).1
+            found.unwrap_or_else(|| panic!("unknown hazard {word}")).1
         };
         Self(
             text.split(',')
@@ -78,32 +79,32 @@ impl fmt::Display for Hazards {
     }
 }
 
-/// What a soak is asked for.
+/// Settings of a soak.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub seconds: u64,
     pub seed: u64,
     pub hazards: Hazards,
-    /// Where its directory is made; in memory if the system has that.
+    /// The parent of its directory; by default in memory if the system supports it.
     pub place: Option<PathBuf>,
 }
 
-/// A soak of a plain test run takes this long, in seconds.
-const SHORT: u64 = 8;
+/// Duration of the soak in a plain test run, in seconds.
+const SHORT_SOAK_SECONDS: u64 = 8;
 
 impl Settings {
-    /// What the environment asks for.
+    /// Reads the settings from environment variables.
     pub fn from_environment() -> Self {
         let text = |name: &str| std::env::var(name).ok();
         let number = |name: &str| {
             let text = text(name)?;
             Some(
                 text.parse()
-                    .unwrap_or_else(|_| panic!("{name} is a number")),
+                    .unwrap_or_else(|_| panic!("{name} must be a number")),
             )
         };
         Self {
-            seconds: number("PROMPTBOOK_SOAK").unwrap_or(SHORT),
+            seconds: number("PROMPTBOOK_SOAK").unwrap_or(SHORT_SOAK_SECONDS),
             seed: number("PROMPTBOOK_SOAK_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000)),
             hazards: text("PROMPTBOOK_SOAK_HAZARDS")
                 .map_or_else(Hazards::all, |words| Hazards::parse(&words)),
@@ -111,7 +112,7 @@ impl Settings {
         }
     }
 
-    /// The same without hazards, for some seconds.
+    /// Returns the same settings without hazards, for some seconds.
     pub fn calm(seconds: u64) -> Self {
         Self {
             seconds,
@@ -121,45 +122,47 @@ impl Settings {
     }
 }
 
-/// How a worker process works.
+/// The kind of work that a worker process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// Reads and writes.
     Writer,
-    /// The same, and looks after the store: settles, collects, packs, verifies, backs up, restores, watches.
+    /// Reads and writes, and maintains the store: runs checkpoints, collects garbage, repacks,
+    /// verifies, backs up, restores, watches.
     Keeper,
-    /// Reads and writes a store that it opened by a relative path, and changes its directory meanwhile.
+    /// Reads and writes a store that it opened by a relative path, and changes its working
+    /// directory meanwhile.
     Walker,
     /// Opens the backup, reads, sometimes writes, and closes it again.
     Guest,
 }
 
-/// What a worker process is told.
+/// The instructions to a worker process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Orders {
-    /// Unique: the process's part of the names of its handles.
+    /// A unique name: the process's part of the names of its handles.
     pub name: String,
     pub role: Role,
-    /// The name of the path at which it opens the store, for the ledger.
+    /// The name, in the ledger, of the path at which it opens the store.
     pub site: String,
-    /// That path.
+    /// The path at which it opens the store.
     pub path: PathBuf,
     /// Another store, for walkers and planted faults.
     pub other: PathBuf,
-    /// Where the keeper puts the backup.
+    /// The directory of the keeper's backup.
     pub backup: PathBuf,
-    /// Where the ledgers are.
+    /// The directory of the ledgers.
     pub ledgers: PathBuf,
-    /// The worker ends when this file is there.
+    /// The worker ends when this file exists.
     pub stop: PathBuf,
-    /// A directory of its own.
+    /// A directory for files of this worker.
     pub scratch: PathBuf,
     pub seed: u64,
     pub hazards: Hazards,
     pub plant: Option<Plant>,
 }
 
-/// What a planted worker does once, and leaves out of its ledger.
+/// A fault that a worker makes once and does not record in its ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Plant {
     /// Makes one commit twice.

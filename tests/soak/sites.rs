@@ -1,22 +1,22 @@
-//! Which store was at which path, and when.
+//! The stores and paths of a soak: which store was at which path, and when.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use promptbook::OperationId;
 
-/// A store with a history of its own.
+/// A store with its own history.
 pub struct World {
     pub name: String,
-    /// Where it is at the end of a round.
+    /// Its path at the end of a round.
     pub place: PathBuf,
-    /// The operations that it had at the last check.
+    /// The operations that it contained at the last check.
     pub before: Vec<OperationId>,
-    /// Whether there need be no store: such as the backup, as long as nobody has made it.
+    /// Whether the store may be absent, for example the backup before the first one is made.
     pub may_be_missing: bool,
 }
 
-/// From one time to the other, a path came to lead to another store, or to none.
+/// A change, between two times, of the store that a path leads to.
 struct Turn {
     from: u64,
     until: u64,
@@ -33,13 +33,13 @@ pub struct Sites {
 impl Sites {
     /// Adds a store that is at a path from the start.
     pub fn add(&mut self, site: &str, place: &Path) -> usize {
-        let world = self.found(site, place);
+        let world = self.add_later(site, place);
         self.turn(site, 0, 0, Some(world));
         world
     }
 
     /// Adds a store that is not yet at its path.
-    pub fn found(&mut self, name: &str, place: &Path) -> usize {
+    pub fn add_later(&mut self, name: &str, place: &Path) -> usize {
         self.worlds.push(World {
             name: format!("{name} {}", self.worlds.len()),
             place: place.to_owned(),
@@ -54,12 +54,13 @@ impl Sites {
         turns.push(Turn { from, until, world });
     }
 
-    /// The store that is at a path now.
+    /// Returns the store that is at a path now.
     pub fn now_at(&self, site: &str) -> Option<usize> {
         self.turns.get(site)?.last()?.world
     }
 
-    /// The store that was at a path during all of this time; none if that changed meanwhile.
+    /// Returns the store that was at a path during the whole time, or `None` if that changed
+    /// meanwhile.
     pub fn during(&self, site: &str, from: u64, until: u64) -> Option<usize> {
         let turns = self.turns.get(site)?;
         let is_meanwhile = |turn: &&Turn| turn.from < until && turn.until > from;
@@ -69,7 +70,7 @@ impl Sites {
         turns.iter().rfind(|turn| turn.until <= from)?.world
     }
 
-    /// Forgets what is over: the stores that are at no path any more, and when they were.
+    /// Forgets and returns the stores that are at no path any more, and forgets earlier times.
     pub fn checkpoint(&mut self) -> Vec<World> {
         let current: BTreeMap<String, Option<usize>> = self
             .turns

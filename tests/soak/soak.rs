@@ -1,4 +1,4 @@
-//! Rounds: workers and hazards for some time, then quiet, and a check.
+//! Rounds: workers and hazards run for some time, then all end and the stores are checked.
 
 use std::collections::HashSet;
 use std::fs;
@@ -19,14 +19,14 @@ use crate::settings::{Hazard, Plant, Settings};
 use crate::sites::Sites;
 use crate::{commands, history, removals, server, swaps};
 
-/// A directory with stores, and all that was done to them.
+/// A directory with stores, and the state of the soak across rounds.
 pub struct Soak {
     directory: Option<tempfile::TempDir>,
     pub root: PathBuf,
     pub settings: Settings,
     pub sites: Mutex<Sites>,
     pub disk: Disk,
-    /// Operations that were checked.
+    /// Operations that an earlier check has seen.
     pub known: HashSet<OperationId>,
     pub number: u64,
     pub plant: Option<Plant>,
@@ -34,7 +34,7 @@ pub struct Soak {
     tally: Tally,
 }
 
-/// What was done, in numbers.
+/// Counts of what was done.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub attempts: usize,
@@ -49,14 +49,14 @@ pub struct Tally {
     pub removals: usize,
 }
 
-/// What the threads of a round share.
+/// State that the threads of a round share.
 pub struct Round<'a> {
     pub soak: &'a Soak,
     pub ledgers: PathBuf,
     pub stop: PathBuf,
     pub seed: u64,
     is_over: AtomicBool,
-    /// What went wrong other than in a store.
+    /// Failures outside the stores.
     pub problems: Mutex<Vec<String>>,
     pub tally: Mutex<Tally>,
 }
@@ -83,8 +83,8 @@ impl Round<'_> {
     }
 }
 
-/// Stores that have grown beyond so many operations are made anew.
-const LARGE: usize = 12_000;
+/// Stores are created again after a round in which the largest exceeds this number of operations.
+const MAX_OPERATIONS: usize = 12_000;
 
 impl Soak {
     pub fn new(settings: &Settings) -> Self {
@@ -118,7 +118,7 @@ impl Soak {
         self.plant = Some(plant);
     }
 
-    /// The attempts at which a fault was planted.
+    /// Returns the tokens of the attempts at which a fault was planted.
     pub fn planted(&self) -> Vec<String> {
         self.planted.clone()
     }
@@ -149,7 +149,7 @@ impl Soak {
         self.sites = Mutex::new(sites);
     }
 
-    /// Begins a round; gives the store that is worked on and a directory for ledgers.
+    /// Begins a round and returns the main store's directory and a directory for ledgers.
     pub fn begin(&mut self) -> (PathBuf, PathBuf) {
         self.number += 1;
         let ledgers = self.root.join(format!("rounds/{}", self.number));
@@ -157,7 +157,7 @@ impl Soak {
         (self.root.join("main/store"), ledgers)
     }
 
-    /// Checks the stores against a round's ledgers, and gives what does not hold.
+    /// Checks the stores against a round's ledgers and returns the violations.
     pub fn end(&mut self, ledgers: &Path) -> Vec<String> {
         let records = Records::read(ledgers);
         self.tally.attempts += records.attempts.len();
@@ -180,13 +180,13 @@ impl Soak {
         fs::remove_dir_all(self.root.join("scratch")).map_err(failed)?;
         fs::create_dir(self.root.join("scratch")).map_err(failed)?;
         fs::remove_dir_all(ledgers).map_err(failed)?;
-        if largest > LARGE || self.disk.is_half_full() {
+        if largest > MAX_OPERATIONS || self.disk.is_half_full() {
             self.make_stores();
         }
         Ok(())
     }
 
-    /// Has workers and hazards at work for some seconds, and checks what they left.
+    /// Runs workers and hazards for some seconds, checks the stores, and returns the violations.
     pub fn round(&mut self, seconds: u64) -> Vec<String> {
         let (_, ledgers) = self.begin();
         let seed = self
@@ -235,7 +235,7 @@ impl Soak {
         found
     }
 
-    /// Keeps the directory for those who look for the cause, and says where it is.
+    /// Keeps the directory for an investigation and returns its path.
     pub fn keep(mut self) -> PathBuf {
         if let Some(directory) = self.directory.take() {
             self.disk.keep();
@@ -261,7 +261,7 @@ impl Tally {
     }
 }
 
-/// Makes a store with the prompts that all have, and gives its operations.
+/// Creates a store with the prompts that all stores contain, and returns its operations.
 pub fn make_store(place: &Path, site: &str) -> Vec<OperationId> {
     fs::create_dir_all(place.parent().unwrap()).unwrap();
     let author = format!("setup {site}");
@@ -279,7 +279,7 @@ pub fn ids(store: &Store) -> Vec<OperationId> {
     operations.iter().map(|operation| operation.id).collect()
 }
 
-/// The soak: rounds for as long as it was asked for.
+/// Runs rounds for the configured time.
 pub fn nothing_is_lost_doubled_or_misplaced() {
     let settings = Settings::from_environment();
     println!(
@@ -304,7 +304,7 @@ pub fn nothing_is_lost_doubled_or_misplaced() {
             let short = |line: &String| line.chars().take(400).collect::<String>();
             let few: Vec<String> = found.iter().take(20).map(short).collect();
             panic!(
-                "round {number}, seed {}: {} do not hold; see {}; {tally}\n{}",
+                "round {number}, seed {}: {} violations; see {}; {tally}\n{}",
                 settings.seed,
                 found.len(),
                 report.display(),
@@ -318,5 +318,8 @@ pub fn nothing_is_lost_doubled_or_misplaced() {
         since.elapsed().as_secs(),
         soak.tally()
     );
-    assert!(soak.tally().acknowledged > 50, "nobody worked");
+    assert!(
+        soak.tally().acknowledged > 50,
+        "too few operations were acknowledged"
+    );
 }

@@ -1,4 +1,4 @@
-//! Store directories that change places under open handles.
+//! Exchanges of store directories under open handles.
 
 use std::fs;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::ledger::{Book, chain, now};
 use crate::settings::Hazard;
 use crate::soak::Round;
 
-/// Exchanges, hides and restores the store that is worked on, until the round is over. Afterwards all are at their places,
-/// or at those that a restore gave them.
+/// Exchanges, hides and restores the main store until the round is over. Afterwards every store is
+/// at its path, or at the one that a restore gave it.
 pub fn swap(round: &Round<'_>) {
     let mut rng = round.rng(2);
     let book = Book::create(&round.ledgers, "swaps");
@@ -39,7 +39,7 @@ pub fn swap(round: &Round<'_>) {
     }
 }
 
-/// Has the store and another one change places, in one step.
+/// Exchanges the main store's directory and another one atomically.
 fn exchange(round: &Round<'_>) {
     let [main, away] = ["main/store", "away/store"].map(|place| round.soak.root.join(place));
     let mut sites = round.soak.sites.lock().unwrap();
@@ -61,7 +61,7 @@ fn hide(round: &Round<'_>, pause: Duration) {
     let until = now();
     if let Err(error) = back {
         round.problem(format!(
-            "something was made where the store had been: {error}"
+            "the store's path was created again while the store was away: {error}"
         ));
         return;
     }
@@ -70,7 +70,8 @@ fn hide(round: &Round<'_>, pause: Duration) {
     sites.turn("main", from, until, here);
 }
 
-/// Puts a backup in the store's place, as one does after a loss. The store itself stays beside.
+/// Replaces the store by a restored backup, as an operator does after a loss. The store itself is
+/// moved aside.
 fn restore(round: &Round<'_>, number: u64) {
     let root = &round.soak.root;
     let (main, copy) = (
@@ -82,9 +83,12 @@ fn restore(round: &Round<'_>, number: u64) {
     match copied {
         Ok(copied) if copied.report.is_clean() => {}
         Ok(copied) => {
-            return round.problem(format!("a backup has {:?}", copied.report.violations));
+            return round.problem(format!(
+                "the backup has violations: {:?}",
+                copied.report.violations
+            ));
         }
-        Err(error) => return round.problem(format!("no backup to restore: {}", chain(&error))),
+        Err(error) => return round.problem(format!("the backup failed: {}", chain(&error))),
     }
     let retired = root.join(format!("retired/{number}"));
     let from = now();
@@ -94,20 +98,23 @@ fn restore(round: &Round<'_>, number: u64) {
     let mut sites = round.soak.sites.lock().unwrap();
     let before = sites.now_at("main").unwrap();
     sites.worlds[before].place = retired;
-    let after = sites.found("restored", &main);
+    let after = sites.add_later("restored", &main);
     sites.worlds[after].before = sites.worlds[before].before.clone();
     sites.turn("main", from, until, Some(after));
     drop(sites);
     match restored {
         Ok(restored) if restored.report.is_clean() => {}
-        Ok(restored) => round.problem(format!("restored: {:?}", restored.report.violations)),
-        Err(error) => round.problem(format!("not restored: {}", chain(&error))),
+        Ok(restored) => round.problem(format!(
+            "the restored store has violations: {:?}",
+            restored.report.violations
+        )),
+        Err(error) => round.problem(format!("the restore failed: {}", chain(&error))),
     }
-    // The backup may have what the restored store lacks.
+    // The backup may contain operations that the restored store lacks.
     retire_backup(round, number);
 }
 
-/// Moves the backup away for good; the next one begins from nothing.
+/// Moves the backup away permanently; the next backup is a new one.
 fn retire_backup(round: &Round<'_>, number: u64) {
     let backup = round.soak.backup();
     let retired = round.soak.root.join(format!("retired/backup {number}"));
@@ -119,7 +126,7 @@ fn retire_backup(round: &Round<'_>, number: u64) {
     let mut sites = round.soak.sites.lock().unwrap();
     let before = sites.now_at("backup").unwrap();
     sites.worlds[before].place = retired;
-    let after = sites.found("backup", &backup);
+    let after = sites.add_later("backup", &backup);
     sites.worlds[after].may_be_missing = true;
     sites.turn("backup", from, until, Some(after));
 }

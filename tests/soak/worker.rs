@@ -1,4 +1,5 @@
-//! A process that works on a store by the library, until it is killed or told to stop by a file.
+//! The worker process, which uses a store through the library until it is killed or the stop file
+//! exists.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio, exit};
@@ -17,10 +18,10 @@ use crate::settings::{Hazard, Orders, Role};
 
 const ORDERS: &str = "PROMPTBOOK_SOAK_ORDERS";
 
-/// The code of a worker in which something panicked.
+/// The exit code of a worker in which a thread panicked.
 pub const PANICKED: i32 = 70;
 
-/// Starts a worker, behind a wrapper if there is one.
+/// Starts a worker, through a wrapper command if there is one.
 pub fn start(orders: &Orders, wrapper: &[String]) -> Child {
     let this = std::env::current_exe().unwrap();
     let mut command = match wrapper {
@@ -39,7 +40,7 @@ pub fn start(orders: &Orders, wrapper: &[String]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Works if this process was started as a worker, and ends it.
+/// Runs the worker and exits, if this process was started as a worker.
 pub fn run() {
     let Ok(orders) = std::env::var(ORDERS) else {
         return;
@@ -65,7 +66,7 @@ pub struct Worker<'a> {
     pub orders: &'a Orders,
     pub book: &'a Book,
     parent: Option<rustix::process::Pid>,
-    /// What its threads share.
+    /// The handle that its threads share.
     handle: Mutex<Option<Arc<Handle>>>,
     opened: AtomicU64,
 }
@@ -81,7 +82,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Whether it is to stop; also if the process that started it is gone.
+    /// Returns whether to stop: if the stop file exists, or if the process that started the worker
+    /// is gone.
     pub fn is_over(&self) -> bool {
         self.orders.stop.exists() || rustix::process::getppid() != self.parent
     }
@@ -126,14 +128,14 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The handle that its threads share; none if no store could be opened.
+    /// Returns the handle that the threads share, or `None` if the store could not be opened.
     pub fn handle(&self, rng: &mut Rng) -> Option<Arc<Handle>> {
         let mut shared = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = &*shared {
             return Some(Arc::clone(handle));
         }
         if self.orders.role == Role::Walker {
-            // Others change it only while they hold the lock.
+            // Other threads change the working directory only while they hold the lock.
             std::env::set_current_dir(&self.places()[0]).unwrap();
         }
         let handle = Arc::new(self.open(StoreOptions::new(), rng)?);
@@ -141,7 +143,7 @@ impl<'a> Worker<'a> {
         Some(handle)
     }
 
-    /// Opens the store, and takes down when.
+    /// Opens the store, and records when.
     pub fn open(&self, options: StoreOptions, rng: &mut Rng) -> Option<Handle> {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         let author = format!("{}.{number}", self.orders.name);
@@ -169,7 +171,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Gives up a handle after an error that may have ended it, and now and then at random.
+    /// Gives up the handle after an error that may have made it unusable, and occasionally at
+    /// random.
     pub fn judge(&self, rng: &mut Rng, handle: &Arc<Handle>, done: Result<()>) {
         let is_last = match done {
             Ok(()) => rng.u32(..400) == 0,
@@ -179,7 +182,7 @@ impl<'a> Worker<'a> {
                     error.kind(),
                     ErrorKind::OutcomeUnknown | ErrorKind::Unavailable | ErrorKind::Other
                 );
-                // Some go on with a handle that was given up: it has to stay so.
+                // Sometimes the worker continues with an unusable handle: it must stay unusable.
                 is_of_the_store && rng.u32(..3) != 0 || rng.u32(..50) == 0
             }
         };
@@ -189,7 +192,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Opens the store again and again, reads, and sometimes writes: inputs, seldom operations.
+    /// Opens the store repeatedly, reads, and sometimes writes: mostly inputs, rarely operations.
     fn visit(&self, thread: u64) {
         let mut hand = self.hand(thread);
         while !self.is_over() {
@@ -201,7 +204,7 @@ impl<'a> Worker<'a> {
             };
             for _ in 0..hand.rng.u32(1..20) {
                 let done = match visit {
-                    // Then it is no backup of the store any more.
+                    // After a change it is no longer a backup of the store.
                     0 => hand.change(&handle),
                     1..=4 if hand.rng.u32(..3) == 0 => hand.record(&handle),
                     _ => hand.read(&handle),
@@ -216,13 +219,14 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The directories in which a walker's store and another one are.
+    /// Returns the directories that contain a walker's store and the other store.
     fn places(&self) -> [PathBuf; 2] {
         [&self.orders.path, &self.orders.other].map(|path| path.parent().unwrap().to_owned())
     }
 
-    /// Changes the process's directory between two that both have a store of the same relative path. A store is opened
-    /// in the first only, so it is known which one it is.
+    /// Changes the process's working directory between two that both contain a store at the same
+    /// relative path. A store is opened only in the first one, so it is known which store a handle
+    /// belongs to.
     fn walk(&self) {
         let mut rng = Rng::with_seed(self.orders.seed);
         while !self.is_over() {
@@ -238,7 +242,7 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// A clock that is wrong: by days, at random, before 1970, or at a leap second.
+/// Returns a clock that is wrong: by days, at random, before 1970, or at a leap second.
 fn clock(rng: &mut Rng) -> impl Fn() -> DateTime<Utc> + Send + Sync + 'static {
     let kind = rng.u32(..5);
     let days = rng.i64(-800..800);
@@ -250,7 +254,7 @@ fn clock(rng: &mut Rng) -> impl Fn() -> DateTime<Utc> + Send + Sync + 'static {
             0 => time + TimeDelta::days(days),
             1 | 2 => time + TimeDelta::days(jump()),
             3 => DateTime::from_timestamp(-1_000_000_000 + jump(), 0).unwrap_or(time),
-            // The second's nanoseconds go beyond 10⁹.
+            // A leap second: its nanoseconds exceed 10⁹.
             _ => DateTime::from_timestamp(1_483_228_799, 1_500_000_000).unwrap_or(time),
         }
     }

@@ -1,4 +1,4 @@
-//! Lists, as one would write them who knows the tables.
+//! Lists, written as an author who knows the tables would write them.
 
 use std::collections::HashMap;
 
@@ -6,8 +6,8 @@ use rusqlite::{Params, Row};
 
 use super::{Reader, Version};
 
-/// A prompt, owned.
-#[allow(dead_code)] // Made, as the store must.
+/// A prompt with owned fields.
+#[allow(dead_code)] // Built, as the store must.
 pub(crate) struct Prompt {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -64,7 +64,8 @@ impl Reader {
             .unwrap();
     }
 
-    /// The newest versions of a prompt, and by a second query its environments, which are few.
+    /// Returns the newest versions of a prompt. A second query reads its environments, which are
+    /// few.
     pub(crate) fn versions(&self, prompt: &str, limit: u32) -> Vec<Version> {
         self.begin();
         let mut versions = self.rows(
@@ -93,7 +94,7 @@ impl Reader {
         versions.into_iter().map(|(_, version)| version).collect()
     }
 
-    /// The highest version of a major.
+    /// Returns the highest version of a major.
     pub(crate) fn highest(&self, prompt: &str, major: u32) -> Version {
         let sql = format!(
             "SELECT {},
@@ -107,7 +108,7 @@ impl Reader {
         version.into_iter().next().unwrap()
     }
 
-    /// How many versions a prompt has, and its highest major.
+    /// Returns the number of a prompt's versions, and its highest major.
     pub(crate) fn version_counts(&self, prompt: &str) -> (u32, u32) {
         let sql = "SELECT p.versions, v.major FROM prompt p JOIN version v ON v.key = p.latest
              WHERE p.id = ?1 AND p.deleted_at IS NULL";
@@ -123,7 +124,7 @@ impl Reader {
         statement.query_row([], |row| row.get(0)).unwrap()
     }
 
-    /// The newest prompts.
+    /// Returns the newest prompts.
     pub(crate) fn prompts(&self, limit: u32) -> Vec<Prompt> {
         self.rows(
             "SELECT p.id, p.name, p.created_at, p.versions, v.major, v.minor,
@@ -135,7 +136,7 @@ impl Reader {
         )
     }
 
-    /// The newest prompts whose name contains a text of small letters.
+    /// Returns the newest prompts whose name contains a text in lower case.
     pub(crate) fn prompts_named(&self, text: &str, limit: u32) -> Vec<Prompt> {
         self.rows(
             "SELECT p.id, p.name, p.created_at, p.versions, v.major, v.minor,
@@ -147,7 +148,7 @@ impl Reader {
         )
     }
 
-    /// How many versions there are, and the bytes of all bodies.
+    /// Returns the number of versions, and the total size of all bodies.
     pub(crate) fn contents(&self) -> (u32, i64) {
         let sql =
             "SELECT (SELECT count(*) FROM version), (SELECT sum(size) FROM blob WHERE stored = 1)";

@@ -1,5 +1,5 @@
-//! The floor: the same rows and bytes as the store's, on its own tables, with bare rusqlite and `std::fs`, and without
-//! a rule, a check or a hash.
+//! The floor: the same rows and bytes as the store's, in its own tables, written and read by bare
+//! rusqlite and `std::fs`, without any rule, check or hash.
 
 mod list;
 mod write;
@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row};
 pub(crate) use self::list::Prompt;
 pub(crate) use self::write::{Floor, Line, Rows};
 
-/// A connection that is set as the store's are.
+/// Opens a connection with the same settings as the store's.
 fn connect(directory: &Path) -> Connection {
     let connection = Connection::open(directory.join("index.db")).unwrap();
     connection.set_prepared_statement_cache_capacity(64);
@@ -30,14 +30,14 @@ fn connect(directory: &Path) -> Connection {
     connection
 }
 
-/// Reads as a program would that had nothing but the tables and the files.
+/// A reader that uses only the tables and the files.
 pub(crate) struct Reader {
     connection: Connection,
     directory: PathBuf,
 }
 
-/// A version, owned.
-#[allow(dead_code)] // Made, as the store must.
+/// A version with owned fields.
+#[allow(dead_code)] // Built, as the store must.
 pub(crate) struct Version {
     pub(crate) id: [u8; 16],
     pub(crate) prompt: String,
@@ -74,7 +74,8 @@ impl Version {
         })
     }
 
-    /// With its environments, a name a line, in the column behind the others.
+    /// Reads a version with its environments, which are in the column after the others, one name
+    /// per line.
     fn with_environments(row: &Row<'_>) -> rusqlite::Result<Self> {
         let names: Option<String> = row.get(11)?;
         let environments = names.map_or_else(Vec::new, |names| {
@@ -95,12 +96,12 @@ impl Reader {
         }
     }
 
-    /// The version in `production`, and its body: the journal's bytes, or the file's.
+    /// Returns the version in `production` and its body, from the journal or from its file.
     pub(crate) fn resolve(&self, prompt: &str) -> (Version, Vec<u8>) {
         self.resolve_where("p.id = ?1", prompt)
     }
 
-    /// The same, by the prompt's name.
+    /// Does the same by the prompt's name.
     pub(crate) fn resolve_named(&self, name: &str) -> (Version, Vec<u8>) {
         self.resolve_where("p.name = ?1 AND p.deleted_at IS NULL", name)
     }

@@ -1,4 +1,4 @@
-//! The rows that the store writes.
+//! Writes of the same rows as the store's.
 
 use std::path::Path;
 
@@ -16,12 +16,12 @@ pub(crate) struct Floor {
     blob: i64,
     version: i64,
     prompt: i64,
-    /// What stands for the model and the author of all.
+    /// The model and the author of all versions.
     said: [Value; 2],
     texts: Texts,
 }
 
-/// The text of an operation of each kind, as a store has it.
+/// The text of an operation of each kind, as in a store.
 struct Texts {
     create: String,
     commit: String,
@@ -52,14 +52,14 @@ impl Texts {
     }
 }
 
-/// A prompt that versions are committed to.
+/// A prompt to which versions are committed.
 pub(crate) struct Line {
     prompt: i64,
     pub(crate) latest: i64,
     minor: i64,
 }
 
-/// What is new of a version, made beforehand.
+/// The data of a new version, prepared in advance.
 pub(crate) struct Rows {
     hash: [u8; 32],
     size: i64,
@@ -72,7 +72,7 @@ impl Rows {
         Self::of(body(prompt, version), version)
     }
 
-    /// A version that has this body.
+    /// Returns a version with this body.
     pub(crate) fn of(body: String, version: u64) -> Self {
         Self {
             hash: *BlobId::of(body.as_bytes()).as_bytes(),
@@ -83,10 +83,10 @@ impl Rows {
     }
 }
 
-/// Microseconds since 1970; the same for all.
+/// Microseconds since 1970; the same for all rows.
 const NOW: i64 = 1_700_000_000_000_000;
 
-/// A model and an author, of a store that has no version yet.
+/// Inserts a model and an author into a store without versions.
 fn repeated(connection: &Connection) -> [Value; 2] {
     let key = |text: &str| {
         let sql = "INSERT INTO repeated (text) VALUES (?1)";
@@ -97,7 +97,7 @@ fn repeated(connection: &Connection) -> [Value; 2] {
 }
 
 impl Floor {
-    /// Opens a store that nobody else has open.
+    /// Opens a store that no other handle has open.
     pub(crate) fn open(directory: &Path) -> Self {
         let connection = connect(directory);
         let last = |table: &str, key: &str| -> i64 {
@@ -128,20 +128,20 @@ impl Floor {
         statement.execute(params).unwrap();
     }
 
-    /// One transaction, flushed at its end.
+    /// Runs one transaction, which is flushed at its end.
     pub(crate) fn transaction(&mut self, work: impl FnOnce(&mut Self)) {
         self.run("BEGIN IMMEDIATE", []);
         work(self);
         self.run("COMMIT", []);
     }
 
-    /// What the store does in a pause: folds the log in.
+    /// Runs the WAL checkpoint that the store runs in a pause.
     pub(crate) fn rest(&self) {
         let fold = "PRAGMA wal_checkpoint(PASSIVE)";
         self.connection.query_row(fold, [], |_| Ok(())).unwrap();
     }
 
-    /// A prompt that is there, by its id.
+    /// Returns an existing prompt by its id.
     pub(crate) fn line(&self, prompt: &str) -> Line {
         let sql = "SELECT p.key, v.key, v.minor FROM prompt p JOIN version v ON v.key = p.latest WHERE p.id = ?1";
         let line = self.connection.query_row(sql, [prompt], |row| {
@@ -154,7 +154,7 @@ impl Floor {
         line.unwrap()
     }
 
-    /// A prompt and its first version, in `production`.
+    /// Inserts a prompt and its first version, in `production`.
     pub(crate) fn create_prompt(&mut self, name: &str, rows: &Rows) -> Line {
         self.prompt += 1;
         let mut line = Line {
@@ -251,15 +251,15 @@ impl Floor {
         );
     }
 
-    /// One that sorts by time, as the store's do.
+    /// Returns an id that sorts by time, as the store's do.
     fn version_id(&self) -> [u8; 16] {
-        let millis = u128::MAX >> 81; // After all that the store has made.
+        let millis = u128::MAX >> 81; // Later than every id of the store.
         let order = millis << 80 | u128::from(self.version.unsigned_abs()) << 32;
         (order | u128::from(fastrand::u32(..))).to_be_bytes()
     }
 }
 
-/// As a prompt's id: six characters.
+/// Returns six characters, like a prompt's id.
 fn random_text() -> String {
     std::iter::repeat_with(fastrand::alphanumeric)
         .take(6)

@@ -1,7 +1,8 @@
-//! The moments at which the power may fail, and what is chosen to survive.
+//! Power cuts: the moments at which the power may fail, and the unflushed states that survive.
 //!
-//! It is enough to look right before each flush, and at the end: what may be found at an earlier moment since the flush
-//! before may also be found then, and by then the ledger has acknowledged more.
+//! Only the moments just before each flush, and the end, are tested. A state that is possible at an
+//! earlier moment since the previous flush is possible at the later moment too, and by then the
+//! ledger has acknowledged more.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,17 +11,18 @@ use super::disk::{Choice, Disk, Found, Open};
 use super::recording::Event;
 use crate::ledger::Ledger;
 
-/// A power cut: what of a disk survives it, and what the child had been told by then.
+/// A power cut: the part of a disk that survives it, and the answers that the child had by then.
 pub struct Cut {
     disk: Arc<Disk>,
     choices: Vec<(Open, Choice)>,
     pub ledger: Arc<Ledger>,
-    /// For who reads of a failure: when it was.
+    /// The moment, for failure reports.
     name: String,
 }
 
 impl Cut {
-    /// The files that are found. Made when they are needed: those of all cuts would be many times the memory there is.
+    /// Returns the files that survive. They are created on demand, because those of all cuts would
+    /// not fit into memory.
     pub fn found(&self) -> Found {
         self.disk.found(&self.choices)
     }
@@ -32,14 +34,16 @@ impl std::fmt::Display for Cut {
     }
 }
 
-/// How many states are tried for each moment: all, where they are no more than `all`, else `some`.
+/// The number of states that are tried for each moment: all of them if there are at most `all`,
+/// otherwise `some`.
 #[derive(Clone, Copy, Debug)]
 pub struct Amount {
     pub all: usize,
     pub some: usize,
 }
 
-/// All cuts of a recording that are tried, none twice. `disk` is what was there at its start.
+/// Returns all cuts of a recording that are tried, without duplicates. `disk` is the state at its
+/// start.
 pub fn cuts(mut disk: Disk, events: &[Event], amount: Amount, rng: &mut fastrand::Rng) -> Vec<Cut> {
     let mut cuts = Vec::new();
     let mut told = String::new();
@@ -62,7 +66,7 @@ pub fn cuts(mut disk: Disk, events: &[Event], amount: Amount, rng: &mut fastrand
             }
         }
         match event {
-            Some(Event::Told(line)) => told += line,
+            Some(Event::LedgerLine(line)) => told += line,
             Some(event) => disk.apply(event),
             None => {}
         }
@@ -70,8 +74,8 @@ pub fn cuts(mut disk: Disk, events: &[Event], amount: Amount, rng: &mut fastrand
     cuts
 }
 
-/// Which states of what is open are tried: nothing and everything lost, each thing lost alone and kept alone, and more
-/// at random; or simply all.
+/// Returns the combinations of states that are tried: nothing lost, everything lost, each item lost
+/// alone and kept alone, and more at random; or all combinations.
 fn choices(
     open: &[(Open, usize)],
     amount: Amount,
@@ -109,7 +113,7 @@ fn choices(
             }));
         }
         while tried.len() < amount.some {
-            // Of some cuts little is lost, of others much.
+            // Some cuts lose little, others much.
             let share = rng.f64();
             tried.push(of(&mut |place, states| {
                 let is_page = matches!(open[place].0, Open::Page(..));
@@ -127,7 +131,7 @@ fn choices(
             }));
         }
     }
-    // Pages that are torn besides, of which there are too many to try all.
+    // Torn pages are tried in addition. There are too many to try all of them.
     for place in 0..open.len().min(amount.some / 4) {
         let single = if open.len() <= amount.some / 4 {
             place

@@ -1,20 +1,24 @@
-//! A disk with all that may come of what was not flushed.
+//! A model of a disk with every state that unflushed changes may leave.
 //!
-//! The model takes any of these to survive a power cut, each independent of all others:
+//! In the model, any of these may survive a power cut, each independent of all others:
 //!
-//! - Of each page of 4 KiB of a file any state that it had since the file was flushed last; and torn, some of its
-//!   sectors of 512 bytes from one such state and the rest from the one before.
-//! - Of each file any size that it had since: so a size without the bytes, which are zeros then, and bytes without the
-//!   size, which are cut off. Where a file was cut, pages are as before that or as after, as its size is.
-//! - Of each name in a directory anything that it meant since the directory was flushed: so a rename of which one half
-//!   is lost, a file under both names, or under none.
+//! - Of each page of 4 KiB of a file: any state since the last flush of the file. The page may also
+//!   be torn, with some of its sectors of 512 bytes from one such state and the rest from the
+//!   previous one.
+//! - Of each file: any size since then. A size without its bytes gives zeros; bytes beyond the size
+//!   are cut off. If a file was truncated, its pages are as before or as after, in agreement with
+//!   its size.
+//! - Of each name in a directory: any meaning since the last flush of the directory. So one half of
+//!   a rename may be lost, and the file may be under both names, or under none.
 //!
-//! A flush of a file makes its bytes and its size last, and no name; a flush of a directory the names in it, and
-//! nothing of the files; `syncfs` everything. That is less than ext4, XFS or Btrfs promise: they keep the order of
-//! what happens to names, and a rename is one thing to them. Not in the model: sectors that are neither old nor new,
-//! writes that damage what is beside them, and flushes that lie. SQLite assumes as much: that a flush is
-//! one, and that a write damages no bytes beside it ("powersafe overwrite", which it takes for granted,
-//! <https://sqlite.org/psow.html>). That a sector is written wholly it need not assume: its log has checksums.
+//! A flush of a file makes its bytes and its size durable, but no name. A flush of a directory
+//! makes the names in it durable, but nothing of the files. `syncfs` makes everything durable. This
+//! is less than ext4, XFS or Btrfs promise: they keep the order of changes to names, and a rename
+//! is atomic. The model excludes sectors that are neither old nor new, writes that damage adjacent
+//! bytes, and flushes that lie. SQLite assumes the same: that a flush is effective, and that a
+//! write damages no adjacent bytes ("powersafe overwrite", which it assumes by default,
+//! <https://sqlite.org/psow.html>). It need not assume that a sector is written entirely, because
+//! its log has checksums.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,38 +31,38 @@ const SECTOR: usize = 512;
 
 type Page = Arc<[u8; PAGE]>;
 
-/// What something was since the last flush, oldest first; what it is now at the end.
+/// The states since the last flush, oldest first. The last one is current.
 type States<T> = Vec<T>;
 
 #[derive(Clone, Debug, Default)]
 struct File {
     sizes: States<Size>,
     pages: BTreeMap<u64, States<Content>>,
-    /// How often it was cut.
+    /// How often the file has been truncated.
     cuts: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Size {
     bytes: u64,
-    /// How often the file was cut before it was so long, this time included.
+    /// How often the file had been truncated when it got this size, that truncation included.
     cuts: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Content {
     page: Page,
-    /// How often the file was cut before the page was so.
+    /// How often the file had been truncated when the page got this content.
     cuts: usize,
-    /// It is so because the file was cut.
+    /// Whether the content results from a truncation.
     by_cut: bool,
 }
 
-/// A disk, as of some moment of a recording.
+/// A disk at a moment of a recording.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     files: Vec<File>,
-    /// What each name means: a file, a directory, nothing.
+    /// The meaning of each name: a file, a directory, or nothing.
     names: BTreeMap<PathBuf, States<Option<Meaning>>>,
 }
 
@@ -68,7 +72,7 @@ enum Meaning {
     Directory,
 }
 
-/// Something of which there is more than one state that may survive.
+/// An item of which more than one state may survive.
 #[derive(Clone, Debug)]
 pub enum Open {
     Size(Node),
@@ -76,19 +80,19 @@ pub enum Open {
     Name(PathBuf),
 }
 
-/// A choice among the states of one open thing.
+/// A choice among the states of one item.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
     pub state: usize,
-    /// Sectors, as bits, that are of the state before.
+    /// The sectors, as bits, that are in the previous state.
     pub torn: u8,
 }
 
-/// What is found after a power cut: directories, and files with their bytes.
+/// The contents after a power cut: directories, and files with their bytes.
 pub type Found = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
 impl Disk {
-    /// What is there at the start, all of it flushed.
+    /// Adds a file or directory that is there at the start, flushed.
     pub fn add(&mut self, path: PathBuf, bytes: Option<&[u8]>) {
         let Some(bytes) = bytes else {
             self.names.insert(path, vec![Some(Meaning::Directory)]);
@@ -126,7 +130,7 @@ impl Disk {
                 assert_eq!(
                     self.create(path.clone()),
                     *node,
-                    "files are numbered otherwise"
+                    "the files have other numbers"
                 );
             }
             Event::MakeDirectory(path) => self.name(path.clone(), Some(Meaning::Directory)),
@@ -149,11 +153,11 @@ impl Disk {
                 self.files.iter_mut().for_each(File::flush);
                 self.names.values_mut().for_each(keep_last);
             }
-            Event::Told(_) => {}
+            Event::LedgerLine(_) => {}
         }
     }
 
-    /// All that is open now, and how many states each has.
+    /// Returns all items that are not flushed, with the number of states of each.
     pub fn open(&self) -> Vec<(Open, usize)> {
         let mut open = Vec::new();
         for (path, states) in &self.names {
@@ -169,7 +173,7 @@ impl Disk {
         open
     }
 
-    /// What is found where these choices survived.
+    /// Returns the contents after a power cut with these choices.
     pub fn found(&self, choices: &[(Open, Choice)]) -> Found {
         let mut names = BTreeMap::new();
         for (path, states) in &self.names {
@@ -192,7 +196,8 @@ impl Disk {
         }
         let mut found = Found::new();
         for (path, meaning) in names {
-            // Directories come before what is in them; without one its names are out of reach.
+            // Directories come before their contents. Without the directory, its contents are
+            // unreachable.
             let reached = path.parent().is_none_or(|parent| {
                 !self.names.contains_key(parent) || found.get(parent) == Some(&None)
             });
@@ -279,7 +284,8 @@ impl File {
             let Some(states) = self.pages.get(&number) else {
                 continue;
             };
-            // Of what the size allows: what was cut off does not come back with it, nor what came later before it.
+            // The content must agree with the size: bytes cut off by a truncation do not return
+            // with a size after it, and later bytes do not appear with an earlier size.
             let allowed = states.iter().rposition(|content| content.cuts <= size.cuts);
             let last = allowed.unwrap_or_default();
             let first = states[..=last].iter().rposition(|content| content.by_cut);

@@ -1,8 +1,9 @@
-//! A power cut at each step of a script, by replay.
+//! Power cuts at each step of a script, by replay.
 //!
-//! A child runs the script under `strace`, which records what it does to files. From that the directories are made
-//! that a power cut could leave (`disk.rs` says what the model takes for possible), and each is opened and checked.
-//! SQLite's `-shm` is memory that processes share: after a power cut it is not there.
+//! A child runs the script under `strace`, which records its changes to files. From the recording,
+//! the directories that a power cut could leave are created (`disk.rs` describes the model), and
+//! each is opened and checked. SQLite's `-shm` file is memory that processes share: it does not
+//! exist after a power cut.
 
 mod cuts;
 mod disk;
@@ -22,15 +23,15 @@ use crate::scratch;
 use crate::script::{Script, named, sequences};
 use crate::strace;
 
-/// A child's run: what was there before, what it did, and where.
+/// A child's run: the state before it, its events, and its directory.
 struct Recorded {
     before: Disk,
     events: Vec<Event>,
     root: PathBuf,
 }
 
-/// Records a run. The thread that settles may be in the middle of a call when the process ends, of which nobody knows
-/// whether it was made: then another run is recorded.
+/// Records a run. The maintenance worker may be in the middle of a call when the process ends, and
+/// then it is unknown whether the call was made. In that case another run is recorded.
 fn record(script: &Script, manner: Manner) -> Recorded {
     const RUNS: usize = 5;
     let mut lacks = String::new();
@@ -40,7 +41,7 @@ fn record(script: &Script, manner: Manner) -> Recorded {
             Err(what) => lacks = what,
         }
     }
-    panic!("{script}: the recording lacks something: {lacks}");
+    panic!("{script}: the recording is incomplete: {lacks}");
 }
 
 fn try_to_record(script: &Script, manner: Manner) -> Result<Recorded, String> {
@@ -59,7 +60,7 @@ fn try_to_record(script: &Script, manner: Manner) -> Result<Recorded, String> {
     let root = run.store().parent().unwrap().to_owned();
     let reader = Reader::new(&root, &run.ledger_path(), &there);
     let events = reader.read(&fs::read_to_string(recording).unwrap());
-    // All of it replayed gives what is there, or the recording is of no use.
+    // The full replay must give the files that the child left, or the recording is useless.
     let mut after = before.clone();
     events.iter().for_each(|event| after.apply(event));
     let replayed = after.found(&[]);
@@ -87,7 +88,7 @@ fn shown(found: &Found) -> Vec<String> {
     found.iter().map(line).collect()
 }
 
-/// All that is below a directory, but for memory that is shared.
+/// Returns everything below a directory, except for shared memory.
 fn files(root: &Path) -> Found {
     let mut found = Found::new();
     for entry in fs::read_dir(root).unwrap() {
@@ -103,12 +104,12 @@ fn files(root: &Path) -> Found {
     found
 }
 
-/// Makes what is found after a cut, and checks it.
+/// Creates the contents after a cut, and checks them.
 fn survives(cut: &Cut, root: &Path) {
     survives_as(cut, root, &cut.ledger);
 }
 
-/// The same, for who may lose what came last.
+/// Does the same, with the latest acknowledged changes allowed to be lost.
 fn survives_relaxed(cut: &Cut, root: &Path) {
     let ledger = Ledger {
         may_lose: true,
@@ -129,7 +130,7 @@ fn survives_as(cut: &Cut, root: &Path, ledger: &Ledger) {
     check(&place.path().join("store"), ledger);
 }
 
-/// How many states of each moment are tried: of named scripts, and of others.
+/// Returns the number of states that are tried for each moment, of named scripts and of others.
 fn amounts() -> [Amount; 2] {
     let named = scratch::times().map_or(1024, |times| 64 * times);
     let some = (named / 2).min(400);
@@ -163,8 +164,9 @@ pub fn a_power_cut_at_any_moment_loses_nothing() {
     println!("{tried} states after power cuts tried, of {scripts} scripts");
 }
 
-/// Who leaves flushes to the system may lose what came last, and that only: never the middle, a body, or the store.
-pub fn a_power_cut_costs_the_relaxed_their_last_commits_at_most() {
+/// With a durability that leaves flushes to the operating system, only the latest changes may be
+/// lost: never an earlier change, a body, or the store.
+pub fn with_relaxed_durability_a_power_cut_loses_only_the_last_commits() {
     if !strace::is_there() {
         return;
     }
@@ -185,15 +187,20 @@ pub fn a_power_cut_costs_the_relaxed_their_last_commits_at_most() {
         let cuts = cuts(recorded.before, &recorded.events, amount, &mut rng);
         tried += cuts.len();
         scratch::all_hold(&cuts, |cut| survives_relaxed(cut, &recorded.root));
-        // A control: who holds them to the full promise finds them out.
+        // Control: a check of the full promise finds losses.
         let some = scratch::choice(cuts, 40);
         lossy += scratch::failures(&some, |cut| survives(cut, &recorded.root)).len();
     }
-    println!("{tried} states after power cuts tried, relaxed; of some {lossy} had lost something");
-    assert!(lossy > 0, "a flush that is left to the system was made");
+    println!(
+        "{tried} states after power cuts tried with relaxed durability; {lossy} of a selection had lost something"
+    );
+    assert!(
+        lossy > 0,
+        "no state had lost anything, so the flushes were made"
+    );
 }
 
-/// Whether some cut of a recording, changed so, is caught.
+/// Checks that a cut of a recording with this change is caught.
 fn is_caught(what: &str, script: &str, change: impl FnOnce(&mut Vec<Event>), manner: Manner) {
     let script = script.parse().unwrap();
     let mut recorded = record(&script, manner);
@@ -224,12 +231,12 @@ fn is_log_flush(event: &Event) -> bool {
     matches!(event, Event::FlushFile(_, path) if path.ends_with("index.db-wal"))
 }
 
-/// Before it has its name.
+/// Returns whether the event flushes a pack before it is renamed.
 fn is_pack_flush(event: &Event) -> bool {
     matches!(event, Event::FlushFile(_, path) if path.parent().is_some_and(|folder| folder.ends_with("tmp")))
 }
 
-/// Controls: each flush that a store makes is needed, so a record without it must be caught.
+/// Controls: each flush of a store is necessary, so a recording without it must be caught.
 pub fn a_flush_that_is_left_out_is_caught() {
     if !strace::is_there() {
         return;
@@ -253,7 +260,7 @@ pub fn a_flush_that_is_left_out_is_caught() {
         Manner::Honest,
     );
     is_caught(
-        "no flush of the log before it is folded in",
+        "no flush of the log before the WAL checkpoint",
         "long-log: open move settle close",
         |events| events.retain(|event| !is_log_flush(event)),
         Manner::Honest,
@@ -275,7 +282,7 @@ pub fn a_flush_that_is_left_out_is_caught() {
         Manner::Honest,
     );
     is_caught(
-        "no flush of a pack that takes the place of others",
+        "no flush of a pack that replaces others",
         "closed: open bulk settle repack commit",
         |events| {
             let last = events.iter().rposition(is_pack_flush);
@@ -286,20 +293,20 @@ pub fn a_flush_that_is_left_out_is_caught() {
     let is_index =
         |event: &Event| matches!(event, Event::FlushFile(_, path) if path.ends_with("index.db"));
     is_caught(
-        "no flush of the index after the log was folded in",
+        "no flush of the index after the WAL checkpoint",
         "long-log: open settle commit close",
         |events| events.retain(|event| !is_index(event)),
         Manner::Honest,
     );
 }
 
-/// Controls: what is done too early must be caught.
+/// Controls: a step that comes too early must be caught.
 pub fn a_step_that_comes_too_early_is_caught() {
     if !strace::is_there() {
         return;
     }
     is_caught(
-        "bodies flushed after their journal is dropped",
+        "bodies flushed after their removal from the journal",
         "closed: open commit settle commit",
         |events| {
             let flush = events

@@ -1,12 +1,12 @@
-//! What a child did to the files below a directory: its system calls, recorded by `strace` and read as events.
+//! Recordings by `strace` of a child's changes to the files below a directory, read as events.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// A file or directory, by the order in which it came.
+/// The number of a file, in order of creation.
 pub type Node = usize;
 
-/// What a child did, in order.
+/// An event in a child's run.
 #[derive(Clone, Debug)]
 pub enum Event {
     Create(Node, PathBuf),
@@ -15,14 +15,14 @@ pub enum Event {
     Resize(Node, u64),
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
-    /// What was written to a file lasts from here on.
+    /// The content of the file is durable from here on.
     FlushFile(Node, PathBuf),
-    /// What came into a directory and left it does.
+    /// The names in the directory are durable from here on.
     FlushDirectory(PathBuf),
-    /// Everything does.
+    /// Everything is durable from here on.
     FlushAll,
     /// The child wrote a line to its ledger.
-    Told(String),
+    LedgerLine(String),
 }
 
 impl Event {
@@ -34,13 +34,13 @@ impl Event {
     }
 }
 
-/// The calls that are recorded. One of another name that changes files would go unseen, so what is replayed in full is
-/// held against the files that the child left.
+/// The calls that are recorded. A call of another name that changes files would be missed, so the
+/// full replay is compared with the files that the child left.
 const RECORDED: &str = "openat,?open,?creat,close,?dup,?dup2,dup3,fcntl,write,pwrite64,writev,pwritev,?pwritev2,\
     lseek,fsync,fdatasync,syncfs,?sync,sync_file_range,?rename,?renameat,renameat2,?link,linkat,?unlink,unlinkat,\
     ?rmdir,ftruncate,truncate,fallocate,?mkdir,mkdirat,?symlink,symlinkat,copy_file_range,sendfile";
 
-/// The command that records a child.
+/// Returns the command that records a child.
 pub fn wrapper(to: &Path) -> Vec<String> {
     let (to, trace) = (to.to_str().unwrap(), format!("trace={RECORDED}"));
     let arguments = [
@@ -61,7 +61,7 @@ pub fn wrapper(to: &Path) -> Vec<String> {
     arguments.map(str::to_owned).into()
 }
 
-/// What a descriptor is open on.
+/// The object that a descriptor refers to.
 #[derive(Clone, Debug)]
 enum Open {
     File {
@@ -74,12 +74,13 @@ enum Open {
     Ledger,
 }
 
-/// Reads a recording. `there` are the files and directories of before, files with their size.
+/// The reader of a recording. `there` contains the initial files and directories, files with their
+/// size.
 pub struct Reader {
     root: PathBuf,
     ledger: PathBuf,
     open: HashMap<i64, Open>,
-    /// What is where; directories have no node.
+    /// The object at each path; directories have no node.
     names: HashMap<PathBuf, Option<Node>>,
     sizes: Vec<u64>,
     events: Vec<Event>,
@@ -107,10 +108,10 @@ impl Reader {
         self.sizes.len() - 1
     }
 
-    /// The events of a recording.
+    /// Returns the events of a recording.
     pub fn read(mut self, recording: &str) -> Vec<Event> {
-        // A call during which another thread was heard is in two parts; it counts where it ended. What is no call, as
-        // the end of a process, begins with a sign.
+        // A call during which another thread made one is recorded in two parts, and counts at its
+        // end. A line that is not a call, such as the end of a process, begins with a sign.
         let mut begun: HashMap<&str, &str> = HashMap::new();
         for line in recording.lines() {
             let Some((thread, call)) = line.split_once(char::is_whitespace) else {
@@ -120,8 +121,12 @@ impl Reader {
             if let Some(beginning) = call.strip_suffix("<unfinished ...>") {
                 begun.insert(thread, beginning.trim_end());
             } else if call.starts_with("<... ") {
-                let (_, rest) = call.split_once("resumed>").expect("a call that goes on");
-                let beginning = begun.remove(thread).expect("its beginning");
+                let (_, rest) = call
+                    .split_once("resumed>")
+                    .expect("the rest of a resumed call");
+                let beginning = begun
+                    .remove(thread)
+                    .expect("the beginning of a resumed call");
                 self.call(&format!("{beginning}{rest}"));
             } else if !call.starts_with(['+', '-', '?']) {
                 self.call(call);
@@ -133,11 +138,12 @@ impl Reader {
     fn call(&mut self, call: &str) {
         let (name, rest) = call.split_once('(').expect("a call");
         let answered = rest.rsplit_once(" = ");
-        let (arguments, answer) = answered.unwrap_or_else(|| panic!("no answer: {call:.200}"));
+        let (arguments, answer) =
+            answered.unwrap_or_else(|| panic!("the call has no result: {call:.200}"));
         let arguments = arguments.trim_end().strip_suffix(')').expect("arguments");
         let answer = answer.split_whitespace().next().unwrap();
         let Ok(answer) = answer.parse::<i64>() else {
-            return; // `?`: the process ended in it
+            return; // `?`: the process ended during the call
         };
         if answer < 0 {
             return;
@@ -179,13 +185,13 @@ impl Reader {
             "mkdir" => self.made_directory(path(0)),
             "mkdirat" => self.made_directory(path_at(0)),
             other => panic!(
-                "a call that nobody replays: {other}({})",
+                "the replay does not support the call {other}({})",
                 arguments.join(", ")
             ),
         }
     }
 
-    /// Whether something counts: what is elsewhere does not, nor does what SQLite keeps in memory that is shared.
+    /// Returns whether a path counts: it is below the directory and is not SQLite's shared memory.
     fn counts(&self, path: &Path) -> bool {
         path.starts_with(&self.root) && !path.to_string_lossy().ends_with("-shm")
     }
@@ -207,7 +213,7 @@ impl Reader {
             }
             Some(Some(node)) => *node,
             None => {
-                assert!(flags.contains("O_CREAT"), "{} is not known", path.display());
+                assert!(flags.contains("O_CREAT"), "{} is unknown", path.display());
                 let node = self.new_node(0);
                 self.names.insert(path.to_owned(), Some(node));
                 self.events.push(Event::Create(node, path.to_owned()));
@@ -264,16 +270,16 @@ impl Reader {
         self.events.push(Event::Write(*node, at, bytes.to_vec()));
     }
 
-    /// A line of the ledger; nothing else is written so.
+    /// Handles a line of the ledger; nothing else is written by this call.
     fn told(&mut self, descriptor: i64, vector: &str) {
         match self.open.get(&descriptor) {
             Some(Open::Ledger) => {
                 let (_, text) = vector.split_once("iov_base=").expect("a buffer");
                 let text = String::from_utf8(bytes(text)).unwrap();
-                self.events.push(Event::Told(text));
+                self.events.push(Event::LedgerLine(text));
             }
             None => {}
-            Some(other) => panic!("nobody replays such a write to {other:?}"),
+            Some(other) => panic!("the replay does not support this write to {other:?}"),
         }
     }
 
@@ -295,8 +301,11 @@ impl Reader {
 
     fn renamed(&mut self, from: &Path, to: &Path) {
         if self.counts(from) || self.counts(to) {
-            let node = self.names.remove(from).expect("a file that is known");
-            assert!(node.is_some(), "nobody replays the renaming of a directory");
+            let node = self.names.remove(from).expect("an unknown file is renamed");
+            assert!(
+                node.is_some(),
+                "the replay does not support the renaming of a directory"
+            );
             self.names.insert(to.to_owned(), node);
             self.events
                 .push(Event::Rename(from.to_owned(), to.to_owned()));
@@ -317,7 +326,8 @@ impl Reader {
     }
 }
 
-/// Arguments apart: texts are all hexadecimal, so a comma is one between arguments, but in braces and brackets.
+/// Splits arguments. Texts are hexadecimal, so a comma separates arguments unless it is in braces
+/// or brackets.
 fn split(arguments: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut depth = 0;
@@ -336,12 +346,12 @@ fn split(arguments: &str) -> Vec<String> {
     parts.iter().map(|part| part.trim().to_owned()).collect()
 }
 
-/// The bytes of `"\x41\x42"`, as it begins.
+/// Returns the bytes of `"\x41\x42"` at the beginning of a text.
 fn bytes(text: &str) -> Vec<u8> {
     let text = text
         .strip_prefix('"')
-        .unwrap_or_else(|| panic!("no text: {text}"));
-    let (text, _) = text.split_once('"').expect("a text's end");
+        .unwrap_or_else(|| panic!("not a text: {text}"));
+    let (text, _) = text.split_once('"').expect("the text has no end");
     let digits = text.as_bytes().chunks_exact(4);
     let byte = |digits: &[u8]| {
         let digits = std::str::from_utf8(&digits[2..]).unwrap();

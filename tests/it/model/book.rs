@@ -1,4 +1,4 @@
-//! The model: a few lists and maps, and what each call makes of them.
+//! The model: a few lists and maps, and the effect of each call on them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use promptbook::{Bump, BumpPolicy, Error, OperationKind, PromptId, VersionId, VersionNumber};
 
-use super::op::{Base, Commit, ENVIRONMENTS, Expectation, Target, Wish, breaks};
+use super::op::{Base, Commit, ENVIRONMENTS, EnvironmentMove, Expectation, Target, breaks};
 
-/// Why a call is refused.
+/// The reason why a call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     NoPrompt,
@@ -21,7 +21,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The refusal that an error is.
+    /// Returns the refusal that corresponds to an error.
     pub fn of(error: &Error) -> Self {
         match error {
             Error::PromptNotFound { .. } => Self::NoPrompt,
@@ -31,42 +31,42 @@ impl Refusal {
             Error::NoBase { .. } => Self::NoBase,
             Error::Breaking { .. } => Self::Breaking,
             Error::PromptIdTaken { .. } => Self::IdTaken,
-            other => panic!("no call of the model is refused so: {other}"),
+            other => panic!("an error that the model does not know: {other}"),
         }
     }
 }
 
-/// All that a store must hold.
+/// The expected contents of a store.
 #[derive(Clone, Debug)]
 pub struct Book {
     pub policy: BumpPolicy,
     pub first: VersionNumber,
-    /// In the order of their creation, deleted ones too.
-    pub prompts: Vec<Line>,
-    pub operations: Vec<Entry>,
-    /// By version and request, which of two values was recorded last.
+    /// In the order of creation, including deleted ones.
+    pub prompts: Vec<ModelPrompt>,
+    pub operations: Vec<ModelOperation>,
+    /// The time of the last record by version and request.
     pub inputs: BTreeMap<(VersionId, usize), DateTime<Utc>>,
-    /// Bodies that are stored, with the moment since which no live version has them, and the number of the operation by which
-    /// the last one went.
+    /// The stored bodies. If no live version uses a body, since when, and the number of the
+    /// operation that deleted the last one.
     pub bodies: BTreeMap<String, Option<(DateTime<Utc>, usize)>>,
 }
 
 /// A prompt.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct ModelPrompt {
     pub id: PromptId,
     pub name: String,
     pub tags: Vec<String>,
     pub created_at: DateTime<Utc>,
     pub live: bool,
-    /// In the order of their creation, deleted ones too.
-    pub versions: Vec<Take>,
+    /// In the order of creation, including deleted ones.
+    pub versions: Vec<ModelVersion>,
     pub environments: BTreeMap<String, (VersionId, DateTime<Utc>)>,
 }
 
 /// A version.
 #[derive(Clone, Debug)]
-pub struct Take {
+pub struct ModelVersion {
     pub id: VersionId,
     pub number: VersionNumber,
     pub body: String,
@@ -76,35 +76,35 @@ pub struct Take {
     pub live: bool,
 }
 
-/// An operation, without its place in the hash chain.
+/// An operation, without its position in the hash chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ModelOperation {
     pub at: DateTime<Utc>,
     pub kind: OperationKind,
-    /// In the words of [`words`](super::compare::words).
+    /// As formatted by [`words`](super::compare::words).
     pub changes: Vec<String>,
 }
 
-impl Line {
-    pub fn live_versions(&self) -> impl DoubleEndedIterator<Item = &Take> {
+impl ModelPrompt {
+    pub fn live_versions(&self) -> impl DoubleEndedIterator<Item = &ModelVersion> {
         self.versions.iter().filter(|take| take.live)
     }
 
-    pub fn head(&self) -> Option<&Take> {
+    pub fn head(&self) -> Option<&ModelVersion> {
         self.live_versions().max_by_key(|take| take.number)
     }
 
-    pub fn take(&self, id: VersionId) -> Option<&Take> {
+    pub fn version(&self, id: VersionId) -> Option<&ModelVersion> {
         self.live_versions().find(|take| take.id == id)
     }
 
-    /// The version that was made as number `at` of all.
-    fn made(&self, at: usize) -> Option<&Take> {
+    /// Returns version `at` in the order of creation, if it is live.
+    fn made(&self, at: usize) -> Option<&ModelVersion> {
         self.versions.get(at).filter(|take| take.live)
     }
 
-    fn in_environment(&self, name: &str) -> Option<&Take> {
-        self.take(self.environments.get(name)?.0)
+    fn in_environment(&self, name: &str) -> Option<&ModelVersion> {
+        self.version(self.environments.get(name)?.0)
     }
 }
 
@@ -120,29 +120,29 @@ impl Book {
         }
     }
 
-    /// The live prompts, in the order of their creation.
-    pub fn live(&self) -> impl DoubleEndedIterator<Item = &Line> {
+    /// Returns the live prompts in the order of creation.
+    pub fn live(&self) -> impl DoubleEndedIterator<Item = &ModelPrompt> {
         self.prompts.iter().filter(|line| line.live)
     }
 
-    /// The prompt that was made as number `at` of all.
-    pub fn line(&self, at: usize) -> Result<&Line, Refusal> {
+    /// Returns prompt `at` in the order of creation, if it is live.
+    pub fn prompt(&self, at: usize) -> Result<&ModelPrompt, Refusal> {
         self.prompts
             .get(at)
             .filter(|line| line.live)
             .ok_or(Refusal::NoPrompt)
     }
 
-    pub fn line_mut(&mut self, id: PromptId) -> &mut Line {
+    pub fn prompt_mut(&mut self, id: PromptId) -> &mut ModelPrompt {
         self.prompts
             .iter_mut()
             .find(|line| line.id == id)
             .expect("a prompt of the model")
     }
 
-    /// The version that `base` names in a prompt, and the number of a commit on it.
+    /// Returns the version that the commit's base selects, and the number of the new version.
     pub fn number(&self, commit: &Commit) -> Result<(Option<VersionId>, VersionNumber), Refusal> {
-        let line = self.line(commit.prompt)?;
+        let line = self.prompt(commit.prompt)?;
         check(commit.expected, line.head())?;
         let base = match commit.base {
             Base::Latest => line.head(),
@@ -168,7 +168,7 @@ impl Book {
                 let minors = ever()
                     .filter(|number| number.major == major)
                     .map(|number| number.minor);
-                VersionNumber::new(major, minors.max().expect("the base's own") + 1)
+                VersionNumber::new(major, minors.max().expect("the base has this major") + 1)
             }
             None => {
                 let highest = ever().map(|number| number.major).max();
@@ -178,30 +178,34 @@ impl Book {
         Ok((base.map(|base| base.id), number))
     }
 
-    /// Where an environment points behind the moves before it.
-    fn pointer<'a>(line: &'a Line, name: &str, moved: &[Moved]) -> Option<&'a Take> {
+    /// Returns the version that an environment points to after the earlier moves of the list.
+    fn pointer<'a>(
+        line: &'a ModelPrompt,
+        name: &str,
+        moved: &[ModelMove],
+    ) -> Option<&'a ModelVersion> {
         match moved
             .iter()
             .rfind(|done| done.0 == line.id && done.1 == name)
         {
-            Some((_, _, _, after)) => after.and_then(|id| line.take(id)),
+            Some((_, _, _, after)) => after.and_then(|id| line.version(id)),
             None => line.in_environment(name),
         }
     }
 
-    /// Where the environment of the last wish points before it is moved.
-    pub fn before_last(&self, wishes: &[Wish]) -> Option<VersionId> {
+    /// Returns the version that the environment of the last move points to before that move.
+    pub fn before_last(&self, wishes: &[EnvironmentMove]) -> Option<VersionId> {
         let (last, earlier) = wishes.split_last()?;
-        let line = self.line(last.prompt).ok()?;
+        let line = self.prompt(last.prompt).ok()?;
         let moved = self.moves(earlier).ok()?;
         Self::pointer(line, ENVIRONMENTS[last.environment], &moved).map(|take| take.id)
     }
 
-    /// What each move of a list changes, in order.
-    pub fn moves(&self, wishes: &[Wish]) -> Result<Vec<Moved>, Refusal> {
-        let mut moved: Vec<Moved> = Vec::new();
+    /// Returns the changes of a list of moves, in order.
+    pub fn moves(&self, wishes: &[EnvironmentMove]) -> Result<Vec<ModelMove>, Refusal> {
+        let mut moved: Vec<ModelMove> = Vec::new();
         for wish in wishes {
-            let line = self.line(wish.prompt)?;
+            let line = self.prompt(wish.prompt)?;
             let name = ENVIRONMENTS[wish.environment];
             let to = match &wish.to {
                 None => None,
@@ -224,7 +228,7 @@ impl Book {
         Ok(moved)
     }
 
-    /// Points an environment elsewhere.
+    /// Points an environment to another version, or removes it.
     pub fn point(
         &mut self,
         at: DateTime<Utc>,
@@ -232,7 +236,7 @@ impl Book {
         name: &str,
         to: Option<VersionId>,
     ) {
-        let environments = &mut self.line_mut(prompt).environments;
+        let environments = &mut self.prompt_mut(prompt).environments;
         match to {
             Some(id) => environments.insert(name.to_owned(), (id, at)),
             None => environments.remove(name),
@@ -240,21 +244,21 @@ impl Book {
     }
 
     /// Adds a version.
-    pub fn add(&mut self, prompt: PromptId, take: Take) {
+    pub fn add(&mut self, prompt: PromptId, take: ModelVersion) {
         self.bodies.insert(take.body.clone(), None);
-        self.line_mut(prompt).versions.push(take);
+        self.prompt_mut(prompt).versions.push(take);
     }
 
-    /// Deletes a version, or all of a prompt.
+    /// Deletes a version, or all versions of a prompt.
     pub fn drop_versions(&mut self, at: DateTime<Utc>, prompt: PromptId, only: Option<VersionId>) {
         let mut dropped = Vec::new();
-        let versions = self.line_mut(prompt).versions.iter_mut();
+        let versions = self.prompt_mut(prompt).versions.iter_mut();
         for take in versions.filter(|take| take.live && only.is_none_or(|id| id == take.id)) {
             take.live = false;
             dropped.push(take.body.clone());
         }
         for body in dropped {
-            let mut live = self.prompts.iter().flat_map(Line::live_versions);
+            let mut live = self.prompts.iter().flat_map(ModelPrompt::live_versions);
             if !live.any(|take| take.body == body) {
                 self.bodies
                     .insert(body, Some((at, self.operations.len() + 1)));
@@ -262,10 +266,11 @@ impl Book {
         }
     }
 
-    /// Removes bodies that no live version has had for a time; gives how many, their bytes, and how many requests' inputs went
-    /// with them.
+    /// Removes bodies that no live version has used for the retention period. Returns their number,
+    /// their size in bytes, and the number of recorded inputs that are removed with them.
     ///
-    /// A body is unused since its deletion, or since the latest operation before that whose moment has come.
+    /// A body is unused since its deletion, or since the latest time of an earlier operation that
+    /// is not in the future.
     pub fn collect(&mut self, now: DateTime<Utc>, retention: Duration) -> (u64, u64, u64) {
         let before = self.bodies.clone();
         let is_kept = |(since, by): (DateTime<Utc>, usize)| {
@@ -292,10 +297,11 @@ impl Book {
     }
 }
 
-/// A prompt, its environment, from where, and where to.
-pub type Moved = (PromptId, &'static str, Option<VersionId>, Option<VersionId>);
+/// A prompt, its environment, and the version that the environment pointed to before and after a
+/// move.
+pub type ModelMove = (PromptId, &'static str, Option<VersionId>, Option<VersionId>);
 
-fn check(expected: Expectation, found: Option<&Take>) -> Result<(), Refusal> {
+fn check(expected: Expectation, found: Option<&ModelVersion>) -> Result<(), Refusal> {
     match (expected, found) {
         (Expectation::Any | Expectation::Right, _) | (Expectation::Absent, None) => Ok(()),
         _ => Err(Refusal::Conflict),

@@ -1,14 +1,14 @@
-//! Every read of a store, held against the model.
+//! Comparison of every read of a store with the model.
 
 use promptbook::{
     Change, Error, OperationFilter, Prompt, PromptFilter, PromptId, PromptState, Selector, Store,
     Version, VersionFilter, VersionId, VersionNumber, VersionSpec,
 };
 
-use super::book::{Book, Line, Refusal, Take};
+use super::book::{Book, ModelPrompt, ModelVersion, Refusal};
 use super::op::{ENVIRONMENTS, NAMES, TAGS};
 
-/// All reads.
+/// Compares all reads.
 pub fn all(store: &Store, book: &Book) {
     prompts(store, book);
     names(store, book);
@@ -28,7 +28,7 @@ pub fn all(store: &Store, book: &Book) {
     }
 }
 
-/// Pages of two are the whole list.
+/// Asserts that pages of the list add up to the whole list.
 fn paged<T, K>(whole: &[T], key: impl Fn(&T) -> K, page: impl Fn(Option<K>) -> Vec<T>)
 where
     T: std::fmt::Debug + PartialEq,
@@ -44,7 +44,7 @@ where
     assert_eq!(found, whole, "the pages are not the whole list");
 }
 
-fn is_prompt(found: &Prompt, line: &Line) {
+fn is_prompt(found: &Prompt, line: &ModelPrompt) {
     assert_eq!(found.id, line.id);
     assert_eq!(found.name.as_str(), line.name);
     assert_eq!(found.tags, line.tags);
@@ -56,7 +56,7 @@ fn is_prompt(found: &Prompt, line: &Line) {
 fn prompts(store: &Store, book: &Book) {
     let list = |filter: &PromptFilter| store.prompts(filter, None, usize::MAX).unwrap();
     let ids = |found: Vec<Prompt>| found.iter().map(|prompt| prompt.id).collect::<Vec<_>>();
-    let expected = |wanted: &dyn Fn(&Line) -> bool| {
+    let expected = |wanted: &dyn Fn(&ModelPrompt) -> bool| {
         let lines = book.live().rev().filter(|line| wanted(line));
         lines.map(|line| line.id).collect::<Vec<_>>()
     };
@@ -80,17 +80,17 @@ fn prompts(store: &Store, book: &Book) {
         |before| store.prompts(&PromptFilter::default(), before, 2).unwrap(),
     );
     let behind_nul = PromptFilter::default().name_contains("\0GREET");
-    let has_behind_nul = |line: &Line| line.name.contains("\0Greet");
+    let has_behind_nul = |line: &ModelPrompt| line.name.contains("\0Greet");
     assert_eq!(ids(list(&behind_nul)), expected(&has_behind_nul));
     let greeting = PromptFilter::default().name_contains("REET");
-    let has_greeting = |line: &Line| line.name.to_lowercase().contains("reet");
+    let has_greeting = |line: &ModelPrompt| line.name.to_lowercase().contains("reet");
     assert_eq!(
         ids(list(&greeting)),
         expected(&has_greeting),
         "prompts by name"
     );
     let tagged = greeting.tag("a").tag("ä b").tag("a\0b");
-    let both = |line: &Line| {
+    let both = |line: &ModelPrompt| {
         has_greeting(line)
             && line
                 .tags
@@ -113,16 +113,19 @@ fn prompts(store: &Store, book: &Book) {
     assert_eq!(store.tags().unwrap(), tags);
 }
 
-/// A name finds its prompt, unless several answer to it, by name or by id.
+/// A name finds its prompt, unless several prompts have it as their name or id.
 fn names(store: &Store, book: &Book) {
     for name in NAMES {
-        let answers = |line: &&Line| line.name == name || line.id.as_str() == name;
-        let lines: Vec<&Line> = book.live().filter(answers).collect();
+        let answers = |line: &&ModelPrompt| line.name == name || line.id.as_str() == name;
+        let lines: Vec<&ModelPrompt> = book.live().filter(answers).collect();
         match (store.prompt(name), &lines[..]) {
             (Ok(found), [line]) => assert_eq!(found.id, line.id),
             (Err(Error::PromptNotFound { .. }), []) => {}
             (Err(Error::AmbiguousPrompt { ids, .. }), lines) => {
-                assert!(lines.len() > 1, "{name} names one prompt only");
+                assert!(
+                    lines.len() > 1,
+                    "{name} is ambiguous, but only one prompt has it"
+                );
                 assert_eq!(
                     ids.len(),
                     lines.len(),
@@ -134,7 +137,7 @@ fn names(store: &Store, book: &Book) {
     }
 }
 
-fn environments(store: &Store, line: &Line) {
+fn environments(store: &Store, line: &ModelPrompt) {
     let found = store.environments(line.id).unwrap();
     let found: Vec<_> = found
         .iter()
@@ -143,7 +146,14 @@ fn environments(store: &Store, line: &Line) {
     let expected: Vec<_> = line
         .environments
         .iter()
-        .map(|(name, to)| (name.as_str(), to.0, line.take(to.0).unwrap().number, to.1))
+        .map(|(name, to)| {
+            (
+                name.as_str(),
+                to.0,
+                line.version(to.0).unwrap().number,
+                to.1,
+            )
+        })
         .collect();
     assert_eq!(found, expected, "environments of {}", line.id);
 }
@@ -152,7 +162,7 @@ fn numbers(versions: &[Version]) -> Vec<VersionNumber> {
     versions.iter().map(|version| version.number).collect()
 }
 
-fn versions(store: &Store, line: &Line) {
+fn versions(store: &Store, line: &ModelPrompt) {
     let list = |filter: &VersionFilter| store.versions(line.id, filter, None, usize::MAX).unwrap();
     let expected = |wanted: &dyn Fn(VersionNumber) -> bool| {
         let takes = line.live_versions().rev().map(|take| take.number);
@@ -192,13 +202,14 @@ fn versions(store: &Store, line: &Line) {
     );
 }
 
-/// The latest, what environments point to, and the highest that meets a requirement.
-fn selectors(store: &Store, line: &Line) {
+/// Compares the latest version, the versions that environments point to, and the highest version
+/// that meets a requirement.
+fn selectors(store: &Store, line: &ModelPrompt) {
     let select = |selector: Selector| match store.version(VersionSpec::new(line.id, selector)) {
         Ok(version) => Ok(version.id),
         Err(error) => Err(Refusal::of(&error)),
     };
-    let id = |take: Option<&Take>| take.map(|take| take.id).ok_or(Refusal::NoVersion);
+    let id = |take: Option<&ModelVersion>| take.map(|take| take.id).ok_or(Refusal::NoVersion);
     assert_eq!(select(Selector::Latest), id(line.head()));
     for name in ENVIRONMENTS {
         let to = line.environments.get(name).map(|to| to.0);
@@ -209,7 +220,7 @@ fn selectors(store: &Store, line: &Line) {
             "{name}"
         );
     }
-    // Each with the lowest number that it admits, and the lowest above that it does not.
+    // Each with the lowest number that it admits, and the lowest number above those that it admits.
     for (text, low, high) in [
         ("^1", (1, 0), (2, 0)),
         (">=1.1, <3", (1, 1), (3, 0)),
@@ -222,8 +233,8 @@ fn selectors(store: &Store, line: &Line) {
     }
 }
 
-/// One version by id and number, its body, and the inputs that were recorded for it.
-fn version(store: &Store, book: &Book, line: &Line, take: &Take) {
+/// Compares a version by id and by number, its body, and its recorded inputs.
+fn version(store: &Store, book: &Book, line: &ModelPrompt, take: &ModelVersion) {
     let by_number = store.version(VersionSpec::new(line.id, take.number));
     let resolved = store.resolve(take.id);
     if !take.live {
@@ -242,11 +253,7 @@ fn version(store: &Store, book: &Book, line: &Line, take: &Take) {
         return;
     }
     let resolved = resolved.unwrap();
-    assert_eq!(
-        resolved.body.text(),
-        take.body,
-        "a body came back otherwise"
-    );
+    assert_eq!(resolved.body.text(), take.body, "the body differs");
     let found = &resolved.version;
     assert_eq!(by_number.unwrap(), **found);
     assert_eq!(
@@ -323,7 +330,7 @@ fn operations(store: &Store, book: &Book) {
     }
 }
 
-/// A change in words, as the model writes it too.
+/// Formats a change as the model does.
 fn words(change: &Change) -> String {
     let state = |state: &Option<PromptState>| {
         state
@@ -357,7 +364,7 @@ fn words(change: &Change) -> String {
     }
 }
 
-/// A prompt's change, from one name and tags to others.
+/// Formats a change of a prompt's name and tags.
 pub fn change_of_prompt(
     id: PromptId,
     before: Option<(&String, &Vec<String>)>,
@@ -366,8 +373,8 @@ pub fn change_of_prompt(
     format!("prompt {id} {before:?} -> {after:?}")
 }
 
-/// A version's coming.
-pub fn change_of_version(prompt: PromptId, take: &Take) -> String {
+/// Formats the creation of a version.
+pub fn change_of_version(prompt: PromptId, take: &ModelVersion) -> String {
     version_in_words(prompt, take.id, take.number, take.base)
 }
 
@@ -380,12 +387,12 @@ fn version_in_words(
     format!("version {id} {number} of {prompt} on {base:?}")
 }
 
-/// A version's going.
+/// Formats the deletion of a version.
 pub fn deletion(prompt: PromptId, id: VersionId) -> String {
     format!("version {id} of {prompt} deleted")
 }
 
-/// An environment's move.
+/// Formats a move of an environment.
 pub fn change_of_environment(
     prompt: PromptId,
     name: &str,

@@ -1,6 +1,7 @@
-//! The store against a model: any sequence of calls gives what a few maps say it must, in memory and in a directory.
+//! The store against a model: any sequence of calls has the results of a few maps, in memory and in
+//! a directory.
 //!
-//! `PROMPTBOOK_MODEL_CASES` sets how many sequences are tried.
+//! `PROMPTBOOK_MODEL_CASES` sets the number of sequences.
 
 mod book;
 mod compare;
@@ -31,7 +32,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn stores_do_what_the_model_does(
+    fn stores_match_the_model(
         free in any::<bool>(),
         first_major in 0..2_u32,
         ops in ops(),
@@ -42,17 +43,17 @@ proptest! {
         let mut same_ids = true;
         for op in &ops {
             let answers = (memory.perform(op), directory.perform(op));
-            // A handle that is opened anew draws its ids anew: from then on the two differ in them.
+            // A reopened handle draws new ids, so from then on the ids of the two stores differ.
             same_ids &= *op != Op::Reopen;
             if same_ids {
-                prop_assert_eq!(answers.0, answers.1, "the two answer differently to {:?}", op);
+                prop_assert_eq!(answers.0, answers.1, "the two stores answer differently to {:?}", op);
             }
             memory.compare();
             directory.compare();
         }
         let heads = (memory.verify(), directory.verify());
         if same_ids {
-            prop_assert_eq!(heads.0, heads.1, "the same calls gave another history");
+            prop_assert_eq!(heads.0, heads.1, "the same calls produced different histories");
         }
     }
 }

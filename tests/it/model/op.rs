@@ -1,12 +1,12 @@
-//! What can be done to a store, by small numbers: they mean the same in any store.
+//! Operations on a store, described by small numbers that mean the same in any store.
 
 use promptbook::Bump;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
-/// Names that prompts are given: alike but for the letter case, beyond ASCII, like an id, empty, alike up to a NUL, and
-/// with what texts are escaped for.
+/// The names of prompts: alike except for the letter case, beyond ASCII, like an id, empty, alike
+/// up to a NUL, and with characters that require escapes.
 pub const NAMES: [&str; 8] = [
     "Greeting",
     "greeting",
@@ -18,21 +18,21 @@ pub const NAMES: [&str; 8] = [
     "\u{301}\r\n\u{1b}[0m\u{202e}\"\\'%_",
 ];
 
-/// Ids that are asked for.
+/// The ids that creations request.
 pub const IDS: [&str; 3] = ["aaaaaa", "Bbbbb1", "cccccc"];
 
-/// Tags that prompts are given.
+/// The tags of prompts.
 pub const TAGS: [&str; 6] = ["a", "A", "ä b", "", "a\0b", "a\0\n\"\\"];
 
-/// Environments.
+/// The environments.
 pub const ENVIRONMENTS: [&str; 3] = ["production", "staging", "latest"];
 
-/// One call. Prompts and versions are counted over all that were ever made, deleted ones too.
+/// One call. Prompts and versions are numbered in the order of creation, including deleted ones.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     Create(Create),
     Commit(Commit),
-    Move(Vec<Wish>),
+    Move(Vec<EnvironmentMove>),
     Rename {
         prompt: usize,
         name: usize,
@@ -53,23 +53,23 @@ pub enum Op {
         version: usize,
         request: usize,
     },
-    /// Creations, commits, moves and deletions in one transaction; the last step of one that `fails` is
-    /// an error.
+    /// Creations, commits, moves and deletions in one transaction. If `fails` is set, the last step
+    /// is an error.
     Batch {
         steps: Vec<Op>,
         fails: bool,
     },
     Settle,
-    /// Removes what has been unused for this number of days.
+    /// Removes bodies that have been unused for this number of days.
     Collect {
         days: u8,
     },
-    /// Packs all that is older than a day, and all packs anew.
+    /// Repacks all bodies older than a day, and all packs.
     Repack,
-    /// Sets the clock on by more than a day.
+    /// Moves the clock forward by more than a day.
     ADayLater,
     Reopen,
-    /// Sets the clock back by this number of seconds, up to days.
+    /// Moves the clock back by this number of seconds, up to several days.
     ClockBack(u32),
 }
 
@@ -93,29 +93,29 @@ pub struct Commit {
     pub environment: Option<usize>,
 }
 
-/// The version that a commit goes out from.
+/// The version that a commit is based on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Base {
     Latest,
-    /// By the number of a version.
+    /// The version at this position in the order of creation.
     Numbered(usize),
     In(usize),
 }
 
-/// What a caller believes.
+/// The state that a caller expects.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Expectation {
     Any,
     Absent,
-    /// What is there; `Any` where nothing is.
+    /// The current version; `Any` if there is none.
     Right,
-    /// A version that never was.
+    /// A version that never existed.
     Wrong,
 }
 
-/// One pointer's move; `to` is a version by its id, or the latest.
+/// A move of one environment; `to` is `None` to remove it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wish {
+pub struct EnvironmentMove {
     pub prompt: usize,
     pub environment: usize,
     pub to: Option<Target>,
@@ -129,13 +129,14 @@ pub enum Target {
     In(usize),
 }
 
-/// Bodies differ in their variables, which a caller would notice, and in their words.
+/// Returns a body. Bodies differ in their variables, which a caller would notice, and in their
+/// words.
 pub fn body_of(variables: usize, words: usize) -> String {
     let variables = ["", "{{hc:a:string}}", "{{hc:a:string}} {{hc:b:number}}"][variables];
     format!(r#"{{"model":"m{words}",  "messages":[{{"role":"user","content":"{variables}"}}]}}"#)
 }
 
-/// Whether callers of one body would break with another: its variables say so.
+/// Checks whether a body breaks callers of another one: whether their variables differ.
 pub fn breaks(before: &str, after: &str) -> bool {
     let variables = |body: &str| body.split("content").nth(1).map(str::to_owned);
     variables(before) != variables(after)
@@ -153,7 +154,7 @@ fn environment() -> std::ops::Range<usize> {
     0..ENVIRONMENTS.len()
 }
 
-/// The first ones most of the time, so that calls meet.
+/// Selects mostly the first prompts, so that calls affect each other.
 fn prompt() -> impl Strategy<Value = usize> {
     prop_oneof![6 => Just(0_usize), 3 => Just(1_usize), 1 => 2..4_usize]
 }
@@ -205,7 +206,7 @@ fn commit() -> impl Strategy<Value = Op> {
     )
 }
 
-fn wish() -> impl Strategy<Value = Wish> {
+fn wish() -> impl Strategy<Value = EnvironmentMove> {
     let to = prop_oneof![
         1 => Just(Target::Latest),
         4 => version().prop_map(Target::Version),
@@ -217,7 +218,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         proptest::option::weighted(0.8, to),
         expectation(),
     )
-        .prop_map(|(prompt, environment, to, expected)| Wish {
+        .prop_map(|(prompt, environment, to, expected)| EnvironmentMove {
             prompt,
             environment,
             to,
@@ -269,7 +270,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A sequence of calls that begins with a prompt.
+/// Returns sequences of calls that begin with the creation of a prompt.
 pub fn ops() -> impl Strategy<Value = Vec<Op>> {
     (create(), vec(op(), 1..40)).prop_map(|(first, mut ops)| {
         ops.insert(0, first);

@@ -1,4 +1,4 @@
-//! One call, done to a store and to the model of it, both answers held against each other.
+//! Execution of one call on a store and on its model, and the comparison of both answers.
 
 use std::fmt::Debug;
 
@@ -9,14 +9,14 @@ use promptbook::{
     VersionId, VersionSpec,
 };
 
-use super::book::{Book, Entry, Line, Refusal, Take};
+use super::book::{Book, ModelOperation, ModelPrompt, ModelVersion, Refusal};
 use super::compare::{change_of_environment, change_of_prompt, change_of_version, deletion};
 use super::op::{
-    Base, Commit, Create, ENVIRONMENTS, Expectation, IDS, NAMES, Op, TAGS, Target, Wish,
+    Base, Commit, Create, ENVIRONMENTS, EnvironmentMove, Expectation, IDS, NAMES, Op, TAGS, Target,
 };
 
-/// What a store and a batch both can.
-pub trait Hands {
+/// The changes that both a store and a batch can make.
+pub trait Writer {
     fn create(&mut self, new: NewPrompt) -> Result<CreatedPrompt>;
     fn commit(&mut self, new: NewVersion) -> Result<Version>;
     fn shift(&mut self, moves: &[EnvironmentUpdate]) -> Result<Vec<EnvironmentChange>>;
@@ -24,7 +24,7 @@ pub trait Hands {
     fn delete_prompt(&mut self, prompt: PromptRef) -> Result<()>;
 }
 
-impl Hands for &Store {
+impl Writer for &Store {
     fn create(&mut self, new: NewPrompt) -> Result<CreatedPrompt> {
         self.create_prompt(new)
     }
@@ -46,7 +46,7 @@ impl Hands for &Store {
     }
 }
 
-impl Hands for Batch<'_> {
+impl Writer for Batch<'_> {
     fn create(&mut self, new: NewPrompt) -> Result<CreatedPrompt> {
         self.create_prompt(new)
     }
@@ -68,27 +68,36 @@ impl Hands for Batch<'_> {
     }
 }
 
-/// The version's id that no store gives.
-const NOBODY: VersionId = VersionId::from_bytes([7; 16]);
+/// A version id that no store assigns.
+const UNKNOWN_VERSION: VersionId = VersionId::from_bytes([7; 16]);
 
-/// The prompt's id that no store gives, as good as.
-pub fn nowhere() -> PromptId {
+/// Returns a prompt id that a store practically never assigns.
+pub fn unknown_prompt() -> PromptId {
     "------".replace('-', "Z").parse().unwrap()
 }
 
-/// A step of a store or a batch. Gives the store's answer in words; a refusal is an error, and changes nothing.
-pub fn step(hands: &mut impl Hands, book: &mut Book, at: DateTime<Utc>, op: &Op) -> Result<String> {
+/// Executes a step on a store or a batch. Returns the store's answer as text; a refusal is an
+/// error, and changes nothing.
+pub fn step(
+    writer: &mut impl Writer,
+    book: &mut Book,
+    at: DateTime<Utc>,
+    op: &Op,
+) -> Result<String> {
     match op {
-        Op::Create(create) => make(hands, book, at, create),
-        Op::Commit(commit) => add(hands, book, at, commit),
-        Op::Move(wishes) => shift(hands, book, at, wishes),
-        Op::DeleteVersion { prompt, version } => delete_version(hands, book, at, *prompt, *version),
-        Op::DeletePrompt { prompt } => delete_prompt(hands, book, at, *prompt),
-        other => panic!("no step of a batch: {other:?}"),
+        Op::Create(create) => make(writer, book, at, create),
+        Op::Commit(commit) => add(writer, book, at, commit),
+        Op::Move(wishes) => shift(writer, book, at, wishes),
+        Op::DeleteVersion { prompt, version } => {
+            delete_version(writer, book, at, *prompt, *version)
+        }
+        Op::DeletePrompt { prompt } => delete_prompt(writer, book, at, *prompt),
+        other => panic!("not a step of a batch: {other:?}"),
     }
 }
 
-/// Holds an answer against the model's. Where both refuse for the same reason, that is the error.
+/// Compares an answer with the model's. If both refuse for the same reason, returns the store's
+/// error.
 pub fn agree<T: Debug, M>(answer: Result<T>, model: Result<M, Refusal>) -> Result<(T, M)> {
     match (answer, model) {
         (Ok(answer), Ok(model)) => Ok((answer, model)),
@@ -101,9 +110,9 @@ pub fn agree<T: Debug, M>(answer: Result<T>, model: Result<M, Refusal>) -> Resul
             Err(error)
         }
         (Ok(answer), Err(refusal)) => {
-            panic!("the model refuses ({refusal:?}), the store: {answer:?}")
+            panic!("the model refuses the call ({refusal:?}), the store accepts it: {answer:?}")
         }
-        (Err(error), Ok(_)) => panic!("the model does it, the store answers: {error}"),
+        (Err(error), Ok(_)) => panic!("the model accepts the call, the store refuses it: {error}"),
     }
 }
 
@@ -115,18 +124,20 @@ pub fn tags(of: &[usize]) -> Vec<String> {
     of.iter().map(|tag| TAGS[*tag].to_owned()).collect()
 }
 
-/// The id of the prompt that was made as number `at`, live or not.
+/// Returns the id of prompt `at` in the order of creation, live or deleted.
 pub fn prompt_id(book: &Book, at: usize) -> PromptId {
-    book.prompts.get(at).map_or_else(nowhere, |line| line.id)
+    book.prompts
+        .get(at)
+        .map_or_else(unknown_prompt, |line| line.id)
 }
 
-/// The version that was made as number `at` of a prompt, live or not.
-pub fn version_at(book: &Book, prompt: usize, at: usize) -> Option<&Take> {
+/// Returns version `at` of a prompt in the order of creation, live or deleted.
+pub fn version_at(book: &Book, prompt: usize, at: usize) -> Option<&ModelVersion> {
     book.prompts.get(prompt)?.versions.get(at)
 }
 
 fn version_id(book: &Book, prompt: usize, at: usize) -> VersionId {
-    version_at(book, prompt, at).map_or(NOBODY, |take| take.id)
+    version_at(book, prompt, at).map_or(UNKNOWN_VERSION, |take| take.id)
 }
 
 fn expected(what: Expectation, right: Option<VersionId>) -> Expected {
@@ -134,12 +145,12 @@ fn expected(what: Expectation, right: Option<VersionId>) -> Expected {
         Expectation::Any => Expected::Any,
         Expectation::Absent => Expected::Absent,
         Expectation::Right => right.map_or(Expected::Any, Expected::Is),
-        Expectation::Wrong => Expected::Is(NOBODY),
+        Expectation::Wrong => Expected::Is(UNKNOWN_VERSION),
     }
 }
 
 fn make(
-    hands: &mut impl Hands,
+    writer: &mut impl Writer,
     book: &mut Book,
     at: DateTime<Utc>,
     create: &Create,
@@ -154,14 +165,18 @@ fn make(
     }
     let taken = book.prompts.iter().any(|line| Some(line.id) == asked);
     let model = if taken { Err(Refusal::IdTaken) } else { Ok(()) };
-    let (created, ()) = agree(hands.create(new), model)?;
+    let (created, ()) = agree(writer.create(new), model)?;
     let id = created.prompt.id;
-    assert_eq!(asked.unwrap_or(id), id, "another id than was asked for");
+    assert_eq!(
+        asked.unwrap_or(id),
+        id,
+        "the store did not use the requested id"
+    );
     assert!(
         book.prompts.iter().all(|line| line.id != id),
-        "an id was given twice"
+        "a prompt's id was assigned twice"
     );
-    book.prompts.push(Line {
+    book.prompts.push(ModelPrompt {
         id,
         name: NAMES[create.name].into(),
         tags: tags(&create.tags),
@@ -170,9 +185,9 @@ fn make(
         versions: Vec::new(),
         environments: Default::default(),
     });
-    let line = book.line_mut(id);
+    let line = book.prompt_mut(id);
     let change = change_of_prompt(id, None, Some((&line.name, &line.tags)));
-    let take = Take {
+    let take = ModelVersion {
         id: created.version.id,
         number: book.first,
         body: create.body.clone(),
@@ -194,16 +209,16 @@ fn make(
 }
 
 fn add(
-    hands: &mut impl Hands,
+    writer: &mut impl Writer,
     book: &mut Book,
     at: DateTime<Utc>,
     commit: &Commit,
 ) -> Result<String> {
     let prompt = prompt_id(book, commit.prompt);
     let head = book
-        .line(commit.prompt)
+        .prompt(commit.prompt)
         .ok()
-        .and_then(Line::head)
+        .and_then(ModelPrompt::head)
         .map(|take| take.id);
     let base = match commit.base {
         Base::Latest => Selector::Latest,
@@ -220,13 +235,13 @@ fn add(
         .message("another")
         .expected_head(expected(commit.expected, head))
         .environment(commit.environment.map(environment));
-    let (version, (base, number)) = agree(hands.commit(new), book.number(commit))?;
+    let (version, (base, number)) = agree(writer.commit(new), book.number(commit))?;
     let ids = || book.prompts.iter().flat_map(|line| &line.versions);
     assert!(
         ids().all(|take| take.id != version.id),
-        "a version's id was given twice"
+        "a version's id was assigned twice"
     );
-    let take = Take {
+    let take = ModelVersion {
         id: version.id,
         number,
         body: commit.body.clone(),
@@ -247,32 +262,37 @@ fn add(
     Ok(format!("{version:?}"))
 }
 
-/// A version came, behind these changes, and an environment moved to it.
+/// Records in the model that a version was created, after these changes, and that an environment
+/// moved to it.
 fn written(
     book: &mut Book,
     at: DateTime<Utc>,
     kind: OperationKind,
     mut changes: Vec<String>,
     prompt: PromptId,
-    take: Take,
+    take: ModelVersion,
     environment: Option<usize>,
 ) {
     let to = take.id;
     changes.push(change_of_version(prompt, &take));
     book.add(prompt, take);
     if let Some(name) = environment.map(|name| ENVIRONMENTS[name]) {
-        let before = book.line_mut(prompt).environments.get(name).map(|to| to.0);
+        let before = book
+            .prompt_mut(prompt)
+            .environments
+            .get(name)
+            .map(|to| to.0);
         changes.push(change_of_environment(prompt, name, before, Some(to)));
         book.point(at, prompt, name, Some(to));
     }
-    book.operations.push(Entry { at, kind, changes });
+    book.operations.push(ModelOperation { at, kind, changes });
 }
 
 fn shift(
-    hands: &mut impl Hands,
+    writer: &mut impl Writer,
     book: &mut Book,
     at: DateTime<Utc>,
-    wishes: &[Wish],
+    wishes: &[EnvironmentMove],
 ) -> Result<String> {
     let mut moves = Vec::new();
     for (number, wish) in wishes.iter().enumerate() {
@@ -290,7 +310,7 @@ fn shift(
         let right = book.before_last(&wishes[..=number]);
         moves.push(one.expecting(expected(wish.expected, right)));
     }
-    let (answer, moved) = agree(hands.shift(&moves), book.moves(wishes))?;
+    let (answer, moved) = agree(writer.shift(&moves), book.moves(wishes))?;
     let found: Vec<_> = answer
         .iter()
         .map(|done| {
@@ -302,7 +322,7 @@ fn shift(
             )
         })
         .collect();
-    assert_eq!(found, moved, "the moves did something else");
+    assert_eq!(found, moved, "the moves differ from the model's");
     let mut changes = Vec::new();
     for (prompt, name, before, after) in moved {
         if before != after {
@@ -312,14 +332,15 @@ fn shift(
     }
     if !changes.is_empty() {
         let kind = OperationKind::Move;
-        book.operations.push(Entry { at, kind, changes });
+        book.operations.push(ModelOperation { at, kind, changes });
     }
     Ok(format!("{answer:?}"))
 }
 
-/// Takes the environments away that point to a version, or all.
+/// Removes the environments that point to a version, or all of the prompt's environments. Returns
+/// the changes.
 fn unpoint(book: &mut Book, prompt: PromptId, from: Option<VersionId>) -> Vec<String> {
-    let environments = &mut book.line_mut(prompt).environments;
+    let environments = &mut book.prompt_mut(prompt).environments;
     let gone: Vec<(String, VersionId)> = environments
         .iter()
         .filter(|(_, to)| from.is_none_or(|id| id == to.0))
@@ -332,7 +353,7 @@ fn unpoint(book: &mut Book, prompt: PromptId, from: Option<VersionId>) -> Vec<St
 }
 
 fn delete_version(
-    hands: &mut impl Hands,
+    writer: &mut impl Writer,
     book: &mut Book,
     at: DateTime<Utc>,
     prompt: usize,
@@ -343,33 +364,33 @@ fn delete_version(
         .prompts
         .get(prompt)
         .filter(|line| line.live)
-        .and_then(|line| line.take(id));
+        .and_then(|line| line.version(id));
     let model = found.map(drop).ok_or(Refusal::NoVersion);
-    let (deleted, ()) = agree(hands.delete_version(id.into()), model)?;
+    let (deleted, ()) = agree(writer.delete_version(id.into()), model)?;
     let prompt = prompt_id(book, prompt);
     let mut changes = unpoint(book, prompt, Some(id));
     changes.push(deletion(prompt, id));
     book.drop_versions(at, prompt, Some(id));
     let kind = OperationKind::DeleteVersion;
-    book.operations.push(Entry { at, kind, changes });
+    book.operations.push(ModelOperation { at, kind, changes });
     Ok(format!("{deleted:?}"))
 }
 
 fn delete_prompt(
-    hands: &mut impl Hands,
+    writer: &mut impl Writer,
     book: &mut Book,
     at: DateTime<Utc>,
     prompt: usize,
 ) -> Result<String> {
     let id = prompt_id(book, prompt);
-    let model = book.line(prompt).map(drop);
-    agree(hands.delete_prompt(id.into()), model)?;
+    let model = book.prompt(prompt).map(drop);
+    agree(writer.delete_prompt(id.into()), model)?;
     let mut changes = unpoint(book, id, None);
     book.drop_versions(at, id, None);
-    let line = book.line_mut(id);
+    let line = book.prompt_mut(id);
     line.live = false;
     changes.push(change_of_prompt(id, Some((&line.name, &line.tags)), None));
     let kind = OperationKind::DeletePrompt;
-    book.operations.push(Entry { at, kind, changes });
+    book.operations.push(ModelOperation { at, kind, changes });
     Ok("deleted".into())
 }

@@ -1,4 +1,4 @@
-//! A store and the model of it, side by side.
+//! A store and its model, side by side.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,14 +12,14 @@ use promptbook::{
 use serde_json::{Map, json};
 use tempfile::TempDir;
 
-use super::book::{Book, Entry, Refusal};
+use super::book::{Book, ModelOperation, Refusal};
 use super::compare::{self, change_of_prompt};
 use super::op::{NAMES, Op};
-use super::perform::{agree, nowhere, prompt_id, step, tags, version_at};
+use super::perform::{agree, prompt_id, step, tags, unknown_prompt, version_at};
 
-/// A store and the model of it.
+/// A store and its model.
 pub struct Stage {
-    /// None only while it is opened anew.
+    /// `None` only while the store is reopened.
     store: Option<Store>,
     book: Book,
     clock: Arc<AtomicI64>,
@@ -42,7 +42,7 @@ impl Stage {
             .first_version(first_major, 0)
             .policy(policy)
             .author("model")
-            // What power cuts take is tested elsewhere; flushes would cost most of the time here.
+            // Other tests cover power cuts; flushes would take most of the time here.
             .durability(Durability::Relaxed)
             .seed(42)
             .clock({
@@ -63,12 +63,12 @@ impl Stage {
     }
 
     pub fn store(&self) -> &Store {
-        self.store.as_ref().expect("a store that is open")
+        self.store.as_ref().expect("the store is open")
     }
 
-    /// Does one call, and gives the store's answer in words.
+    /// Executes one call. Returns the store's answer as text.
     pub fn perform(&mut self, op: &Op) -> String {
-        // A second and a bit, so that moments have microseconds.
+        // A second and a few microseconds, so that times have microseconds.
         self.clock.fetch_add(1_000_003, Ordering::Relaxed);
         let now = moment(&self.clock);
         match self.call(op, now) {
@@ -103,25 +103,32 @@ impl Stage {
             Op::Settle => {
                 self.store().checkpoint(|_| ())?;
                 let waiting = self.store().stats()?.waiting_bodies;
-                assert_eq!(waiting, 0, "bodies wait behind a settling");
+                assert_eq!(
+                    waiting, 0,
+                    "bodies are still in the journal after a checkpoint"
+                );
                 Ok("settled".into())
             }
             Op::Collect { days } => {
                 let retention = Duration::from_secs(u64::from(*days) * 24 * 60 * 60);
-                // The files are as old as the test, which the clock knows nothing of.
+                // The files are as new as the test; the clock does not apply to them.
                 let options = GcOptions::new().retention(retention).trust_clock(true);
                 let collected = self.store().collect_garbage_with(options)?;
                 let found = (collected.bodies, collected.bytes, collected.inputs);
                 assert_eq!(
                     found,
                     self.book.collect(now, retention),
-                    "another garbage was collected"
+                    "the store removed other bodies than the model"
                 );
-                assert_eq!(collected.leftovers, 0, "nothing was interrupted");
+                assert_eq!(
+                    collected.leftovers, 0,
+                    "a leftover was removed although nothing was interrupted"
+                );
                 Ok(format!("{collected:?}"))
             }
             Op::Repack => {
-                // What it packs is what was settled, which in memory nobody does by itself.
+                // The result is not compared: only checkpointed bodies are packed, and a store in
+                // memory has no background checkpoints.
                 self.store().repack()?;
                 Ok("packed".into())
             }
@@ -143,13 +150,14 @@ impl Stage {
                 Ok("set back".into())
             }
             op => {
-                let mut store = self.store.as_ref().expect("a store that is open");
+                let mut store = self.store.as_ref().expect("the store is open");
                 step(&mut store, &mut self.book, now, op)
             }
         }
     }
 
-    /// A prompt's name or tags were to be changed.
+    /// Compares the answer of a call that changes a prompt's name or tags, and applies the change
+    /// to the model.
     fn changed(
         &mut self,
         answer: Result<promptbook::Prompt>,
@@ -158,14 +166,16 @@ impl Stage {
         kind: OperationKind,
         change: impl FnOnce(&mut String, &mut Vec<String>),
     ) -> Result<String> {
-        let (answer, id) = agree(answer, self.book.line(prompt).map(|line| line.id))?;
-        let line = self.book.line_mut(id);
+        let (answer, id) = agree(answer, self.book.prompt(prompt).map(|line| line.id))?;
+        let line = self.book.prompt_mut(id);
         let (name, tags) = (line.name.clone(), line.tags.clone());
         change(&mut line.name, &mut line.tags);
         if (&name, &tags) != (&line.name, &line.tags) {
             let (before, after) = ((&name, &tags), (&line.name, &line.tags));
             let changes = vec![change_of_prompt(id, Some(before), Some(after))];
-            self.book.operations.push(Entry { at, kind, changes });
+            self.book
+                .operations
+                .push(ModelOperation { at, kind, changes });
         }
         Ok(format!("{answer:?}"))
     }
@@ -195,15 +205,15 @@ impl Stage {
         Ok(format!("{answer:?}"))
     }
 
-    /// Steps in one transaction: the first refusal takes back all of them, as does the error at the end of
-    /// one that fails.
+    /// Executes steps in one transaction. The first refusal rolls back all of them, as does the
+    /// final error if `fails` is set.
     fn batch(&mut self, steps: &[Op], fails: bool, now: DateTime<Utc>) -> Result<String> {
         let before = self.book.clone();
         let book = &mut self.book;
         let answer = self
             .store
             .as_ref()
-            .expect("a store that is open")
+            .expect("the store is open")
             .batch(|batch| {
                 let answers = steps.iter().map(|op| step(batch, book, now, op));
                 let answers = answers.collect::<Result<Vec<_>>>()?;
@@ -212,7 +222,7 @@ impl Stage {
                     assert_eq!(seen.number, take.number, "a batch does not see what it did");
                 }
                 if fails {
-                    // Something that is refused without having to do with the store.
+                    // An error that does not depend on the store.
                     "".parse::<promptbook::EnvironmentName>()
                         .map_err(|error: InvalidArgument| Error::from(error))?;
                 }
@@ -224,14 +234,14 @@ impl Stage {
         answer
     }
 
-    /// Holds every read of the store against the model.
+    /// Compares every read of the store with the model.
     pub fn compare(&self) {
         compare::all(self.store(), &self.book);
-        let missing = self.store().prompt(nowhere());
-        assert!(missing.is_err(), "a prompt that never was");
+        let missing = self.store().prompt(unknown_prompt());
+        assert!(missing.is_err(), "a prompt that never existed was found");
     }
 
-    /// Has the store prove its invariants; gives the end of its hash chain.
+    /// Verifies the store. Returns its head hash.
     pub fn verify(&self) -> Option<OperationId> {
         let report = self.store().verify(|_| ()).unwrap();
         assert!(report.is_clean(), "{:#?}", report.violations);
@@ -239,7 +249,7 @@ impl Stage {
         assert_eq!(
             report.bodies,
             self.book.bodies.len() as u64,
-            "bodies that are stored"
+            "the number of stored bodies differs"
         );
         report.head
     }
