@@ -41,7 +41,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
     });
     let Some(ids) = made else { return };
     let id = ids[size / 2];
-    case.time("settle", || store.checkpoint(|_| ()).unwrap());
+    case.time("checkpoint", || store.checkpoint(|_| ()).unwrap());
     case.time("create one", || store.create_prompt(new(size)).unwrap());
     case.time("commit", || {
         store.commit(NewVersion::new(id, body(7)).unwrap()).unwrap()

@@ -43,7 +43,7 @@ pub(crate) fn run(case: &mut Case<'_>) {
     let Some(id) = case.time("make them", || fill(store, size)) else {
         return;
     };
-    case.time("settle", || store.checkpoint(|_| ()).unwrap());
+    case.time("checkpoint", || store.checkpoint(|_| ()).unwrap());
     let again = || NewVersion::new(id, body(size)).unwrap();
     case.time("commit", || store.commit(again()).unwrap());
     let more = NewVersion::new(id, body(size + 1)).unwrap();

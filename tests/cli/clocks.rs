@@ -126,7 +126,7 @@ fn no_wrong_time_makes_a_command_panic() {
         clocked.ahead(seconds, &moved).ok();
         clocked.ahead(seconds, &["undo"]).ok();
         clocked.ahead(seconds, &["log", "greeting", "--at", "2 days ago"]);
-        for arguments in [["settle"], ["gc"], ["verify"], ["stats"], ["ops"]] {
+        for arguments in [["checkpoint"], ["gc"], ["verify"], ["stats"], ["ops"]] {
             clocked.ahead(seconds, &arguments).ok();
         }
     }
@@ -143,7 +143,7 @@ fn a_deletion_by_a_slow_clock_can_be_undone() {
     let desk = &clocked.desk;
     desk.run_with(&["commit", "greeting", "-m", "x"], REWORDED)
         .ok();
-    desk.run(&["settle"]).ok();
+    desk.run(&["checkpoint"]).ok();
     clocked.ahead(-55 * YEAR, &["rm", "greeting@1.1"]).ok();
     let done = desk.json(&["gc"]);
     assert_eq!(done["bodies"], 0, "{done}");
@@ -159,7 +159,7 @@ fn a_fast_clock_collects_no_garbage_unasked() {
     let desk = &clocked.desk;
     desk.run_with(&["commit", "greeting", "-m", "x"], REWORDED)
         .ok();
-    desk.run(&["settle"]).ok();
+    desk.run(&["checkpoint"]).ok();
     desk.run(&["rm", "greeting@1.1"]).ok();
     let told = clocked.ahead(10 * YEAR, &["gc"]).fails(4);
     assert!(

@@ -115,6 +115,6 @@ fn without_more_threads_the_first_one_does_everything() {
     let repaired = without(&["verify", "--repair", "--from", "backup"]).json();
     assert_eq!(repaired["bodies"], serde_json::json!([blob]));
     without(&["gc", "--aggressive"]).ok();
-    without(&["settle"]).ok();
+    without(&["checkpoint"]).ok();
     without(&["verify"]).ok();
 }

@@ -221,7 +221,7 @@ fn a_change_whose_report_cannot_be_written_has_its_own_exit_code() {
             &["create", "--json", "last", "body.json"],
             "operation 14 was committed",
         ),
-        (&["settle"], "the bodies were moved to files"),
+        (&["checkpoint"], "the bodies were moved to files"),
         (&["gc"], "the garbage was collected"),
         (&["backup", "backup"], "the backup was written"),
         (&["backup", "--json", "backup"], "the backup was written"),
@@ -279,7 +279,7 @@ fn without_a_change_the_exit_code_is_the_usual_one() {
         let (found, told) = unreported(&desk, arguments);
         assert_eq!(found, Some(code), "{arguments:?}: {told}");
     }
-    desk.run(&["settle"]).ok();
+    desk.run(&["checkpoint"]).ok();
     std::fs::remove_dir_all(desk.path().join(".promptbook/blobs")).unwrap();
     std::fs::create_dir(desk.path().join(".promptbook/blobs")).unwrap();
     for arguments in [&["verify"][..], &["backup", "backup"]] {

@@ -167,7 +167,7 @@ fn every_command_that_lists_prompts_lists_those_of_any_name() {
         &["stats"],
         &["freeze", "file.frozen"],
         &["freeze", "file.frozen", "--check"],
-        &["settle"],
+        &["checkpoint"],
         &["gc"],
         &["verify"],
     ] {

@@ -156,7 +156,7 @@ fn only_file(directory: &Path) -> PathBuf {
 #[test]
 fn a_damaged_body_is_detected_and_never_returned() {
     let desk = Desk::greeting();
-    desk.run(&["settle"]).ok();
+    desk.run(&["checkpoint"]).ok();
     let body = only_file(&desk.path().join(".promptbook/blobs"));
     fs::remove_file(&body).unwrap();
     fs::write(&body, "{}").unwrap();
@@ -174,13 +174,13 @@ fn bodies_are_settled_and_collected() {
     let desk = Desk::greeting();
     desk.run_with(&["commit", "greeting", "-m", "x"], REWORDED)
         .ok();
-    let checkpointed = desk.json(&["settle"]);
+    let checkpointed = desk.json(&["checkpoint"]);
     assert_eq!(
         checkpointed,
         json!({"bodies": 2, "bytes": GREETING.len() + REWORDED.len()})
     );
     assert_eq!(
-        desk.run(&["settle"]).ok(),
+        desk.run(&["checkpoint"]).ok(),
         "Moved 0 bodies of 0 bytes from the journal to files\n"
     );
 
@@ -276,7 +276,7 @@ fn a_store_is_backed_up_restored_and_repaired() {
     .ok();
     desk.run(&["backup", "again"]).fails(4);
 
-    desk.run(&["settle"]).ok();
+    desk.run(&["checkpoint"]).ok();
     let body = only_file(&desk.path().join(".promptbook/blobs"));
     fs::write(&body, "damaged").unwrap();
     let told = desk.run(&["verify"]).fails(6);
@@ -299,7 +299,7 @@ fn a_dry_run_removes_nothing() {
     let desk = Desk::greeting();
     desk.run_with(&["commit", "greeting", "-m", "x"], REWORDED)
         .ok();
-    desk.run(&["settle"]).ok();
+    desk.run(&["checkpoint"]).ok();
     desk.run(&["rm", "greeting@1.1"]).ok();
     let dry = desk.json(&["gc", "--dry-run", "--retention", "0"]);
     assert_eq!(members(&dry), ["dry_run", "bodies", "bytes", "leftovers"]);

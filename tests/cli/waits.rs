@@ -62,13 +62,13 @@ fn a_command_says_what_it_waits_for_and_ends() {
 #[test]
 fn a_command_that_has_made_its_change_ends() {
     let desk = Desk::greeting();
-    desk.run(&["settle"]).ok();
+    desk.run(&["checkpoint"]).ok();
     let _held = hold(&desk, "blobs.gate");
     let began = Instant::now();
     desk.run_with(&["commit", "greeting", "-m", "x"], REWORDED)
         .ok();
     assert!(began.elapsed() < Duration::from_secs(4));
-    let told = desk.run(&["settle", "--wait", "0.2"]).fails(1);
+    let told = desk.run(&["checkpoint", "--wait", "0.2"]).fails(1);
     assert!(told.contains("blobs.gate"), "{told}");
 }
 

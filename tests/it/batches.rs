@@ -245,7 +245,7 @@ const CALLS: &[Call] = &[
     ("rename", |store| store.rename("there", "other").map(drop)),
     ("undo", |store| store.undo_newest().map(drop)),
     ("batch", |store| store.batch(|_| Ok(()))),
-    ("settle", |store| store.checkpoint(|_| ()).map(drop)),
+    ("checkpoint", |store| store.checkpoint(|_| ()).map(drop)),
     ("collect", |store| {
         store.collect_garbage(Duration::ZERO).map(drop)
     }),

@@ -74,7 +74,7 @@ fn each_change(place: &Place) -> [(&'static str, Result<(), Error>); 4] {
     let store = later.open(place.path()).unwrap();
     let all = GcOptions::new().retention(Duration::ZERO).repack(true);
     [
-        ("settle", store.checkpoint(|_| ()).map(drop)),
+        ("checkpoint", store.checkpoint(|_| ()).map(drop)),
         ("collect", store.collect_garbage(Duration::ZERO).map(drop)),
         ("repack", store.repack().map(drop)),
         ("all", store.collect_garbage_with(all).map(drop)),
@@ -101,7 +101,7 @@ fn nothing_is_removed_through_a_linked_tmp() {
     let waiting = commit(&store, "p", "waits");
     is_refused(store.checkpoint(|_| ()), &tmp);
     drop(store);
-    documents.are_untouched("settle");
+    documents.are_untouched("checkpoint");
     let store = place.open();
     assert_eq!(
         store.resolve(waiting.id).unwrap().body.text(),

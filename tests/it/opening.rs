@@ -71,7 +71,7 @@ fn a_store_keeps_the_settings_of_its_creation() {
     );
     assert_eq!(
         place.open().policy(),
-        Policy::Free,
+        BumpPolicy::Free,
         "the handle's policy was stored"
     );
     assert_eq!(create(&opened, "p").version.number.to_string(), "0.0");

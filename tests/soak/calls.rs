@@ -177,7 +177,7 @@ impl Call {
     fn keep(rng: &mut Rng, token: &str, scratch: &Path, backup: &Path) -> Self {
         let path = backup.to_str().unwrap();
         match rng.u32(..7) {
-            0 => Self::reading(&["settle"]),
+            0 => Self::reading(&["checkpoint"]),
             1 => Self::reading(&["gc", "--retention", "0"]),
             2 => Self::reading(&["gc", "--retention", "0", "--aggressive"]),
             3 => Self::reading(&["gc", "--dry-run"]),

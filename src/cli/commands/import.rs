@@ -199,7 +199,7 @@ fn place(
     let message = || {
         args.message
             .clone()
-            .unwrap_or_else(|| format!("ImportArgs {}", entry.file))
+            .unwrap_or_else(|| format!("Import {}", entry.file))
     };
     match batch.version(VersionSpec::new(prompt.clone(), Selector::Latest)) {
         Ok(latest) if latest.blob == entry.body.id() => Ok((ImportEffect::Unchanged, latest)),

@@ -48,7 +48,7 @@ pub(super) fn created_text(created: &CreatedPrompt) -> String {
         .map(|name| format!(" in {}", paint(ENVIRONMENT, text::line(name.as_str()))))
         .collect();
     format!(
-        "CreatedPrompt {}, version {}{environments}\n  {}\n",
+        "Created {}, version {}{environments}\n  {}\n",
         title(&created.prompt),
         paint(NUMBER, version.number),
         paint(DIM, version.id),

@@ -176,11 +176,11 @@ pub fn with_relaxed_durability_a_power_cut_loses_only_the_last_commits() {
     for script in [
         "nothing: make create commit",
         "closed: open create commit move",
-        "closed: open commit settle commit",
-        "closed: open commit settle collect commit close",
-        "closed: open bulk settle repack commit",
+        "closed: open commit checkpoint commit",
+        "closed: open commit checkpoint collect commit close",
+        "closed: open bulk checkpoint repack commit",
         "closed: open batch import undo",
-        "long-log: open move settle commit close",
+        "long-log: open move checkpoint commit close",
     ] {
         let script: Script = script.parse().unwrap();
         let recorded = record(&script, Manner::Relaxed);
@@ -249,7 +249,7 @@ pub fn a_flush_that_is_left_out_is_caught() {
     );
     is_caught(
         "no flush of bodies",
-        "closed: open commit settle commit",
+        "closed: open commit checkpoint commit",
         |events| events.retain(|event| !matches!(event, Event::FlushAll)),
         Manner::Honest,
     );
@@ -261,7 +261,7 @@ pub fn a_flush_that_is_left_out_is_caught() {
     );
     is_caught(
         "no flush of the log before the WAL checkpoint",
-        "long-log: open move settle close",
+        "long-log: open move checkpoint close",
         |events| events.retain(|event| !is_log_flush(event)),
         Manner::Honest,
     );
@@ -283,7 +283,7 @@ pub fn a_flush_that_is_left_out_is_caught() {
     );
     is_caught(
         "no flush of a pack that replaces others",
-        "closed: open bulk settle repack commit",
+        "closed: open bulk checkpoint repack commit",
         |events| {
             let last = events.iter().rposition(is_pack_flush);
             events.remove(last.expect("a flush of a pack"));
@@ -294,7 +294,7 @@ pub fn a_flush_that_is_left_out_is_caught() {
         |event: &Event| matches!(event, Event::FlushFile(_, path) if path.ends_with("index.db"));
     is_caught(
         "no flush of the index after the WAL checkpoint",
-        "long-log: open settle commit close",
+        "long-log: open checkpoint commit close",
         |events| events.retain(|event| !is_index(event)),
         Manner::Honest,
     );
@@ -307,7 +307,7 @@ pub fn a_step_that_comes_too_early_is_caught() {
     }
     is_caught(
         "bodies flushed after their removal from the journal",
-        "closed: open commit settle commit",
+        "closed: open commit checkpoint commit",
         |events| {
             let flush = events
                 .iter()
