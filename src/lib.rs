@@ -69,7 +69,7 @@
 //!    and compares the result with the store.
 //!
 //! A store does not survive a disk that lies about flushes, and network file systems are refused.
-//! [`trust`] describes how each promise was tested, and what the tests found.
+//! [`docs::reliability`] describes how each promise was tested, and what the tests found.
 //!
 //! # Features
 //!
@@ -83,6 +83,7 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diff;
+pub mod docs;
 mod engine;
 pub mod frozen;
 mod fs;
@@ -93,7 +94,6 @@ pub mod server;
 pub mod storage;
 mod store;
 pub mod template;
-pub mod trust;
 
 pub use engine::contract::{self, Breakage, Contract};
 pub use engine::{

@@ -16,6 +16,7 @@ mod environments;
 mod failures;
 mod folders;
 mod freeze;
+mod guide;
 mod history;
 mod hostile;
 #[path = "../shared/hostile.rs"]
@@ -23,7 +24,6 @@ mod names;
 mod numbers;
 mod pairs;
 mod prompts;
-mod readme;
 mod search;
 mod support;
 mod templates;

@@ -1,8 +1,8 @@
-//! The shell session in the README, run exactly as it is shown.
+//! The shell session of the guide to the command, run exactly as it is shown.
 
 use crate::support::{Desk, command, run};
 
-const README: &str = include_str!("../../README.md");
+const GUIDE: &str = include_str!("../../src/docs/command.md");
 
 fn body(greet: &str, welcome: &str, temperature: &str) -> String {
     format!(
@@ -12,7 +12,7 @@ fn body(greet: &str, welcome: &str, temperature: &str) -> String {
     )
 }
 
-/// Returns the README's greeting: created, changed twice, and released by operation 4.
+/// Returns the guide's greeting: created, changed twice, and released by operation 4.
 fn desk() -> Desk {
     let desk = Desk::new();
     let by = |author: &str, arguments: &[&str], input: &str| {
@@ -78,8 +78,8 @@ fn without_moments(text: &str) -> String {
 }
 
 #[test]
-fn the_five_commands_print_what_the_readme_says() {
-    let (_, rest) = README.split_once("\n```console\n").unwrap();
+fn the_five_commands_print_what_the_guide_says() {
+    let (_, rest) = GUIDE.split_once("\n```console\n").unwrap();
     let (session, _) = rest.split_once("\n```\n").unwrap();
     let desk = desk();
     let mut commands = 0;
