@@ -116,10 +116,12 @@ impl<R: BufRead> BundleReader<R> {
         let read = line.read_until(b'\n', &mut self.line).map_err(failed)?;
         self.offset += read as u64;
         if self.line.pop() != Some(b'\n') {
-            return Err(malformed(match read as u64 > most {
-                true => format!("{} is too long", what()),
-                false => format!("it ends before the end of {}", what()),
-            }));
+            let reason = if read as u64 > most {
+                format!("{} is too long", what())
+            } else {
+                format!("it ends before the end of {}", what())
+            };
+            return Err(malformed(reason));
         }
         std::str::from_utf8(&self.line).map_err(|_| malformed(format!("{} is not UTF-8", what())))
     }

@@ -29,6 +29,7 @@ mod schema_model;
 pub(crate) mod tools;
 pub(crate) mod variables;
 pub(crate) mod words;
-pub use self::rules::{Breakage, Contract, breakages};
+pub use self::rules::{Contract, breakages};
 pub use self::tools::{Tool, ToolKind};
 pub use self::variables::{AcceptedValues, Variable};
+pub use crate::model::breakage::Breakage;

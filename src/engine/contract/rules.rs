@@ -4,16 +4,16 @@ use crate::engine::contract::partials;
 use crate::engine::contract::response;
 use crate::engine::contract::tools;
 use crate::engine::contract::variables;
-use std::fmt;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::json;
 use crate::json::{Json, JsonTree, TreeMembers};
+use crate::model::breakage::Breakage;
 use crate::model::memory_size::of_text;
 use crate::template;
-use crate::template::{PartialUse, Partials, Problem, TextLocation};
+use crate::template::{PartialUse, Partials, Problem};
 
 use super::tools::Tool;
 use super::variables::Variable;
@@ -56,7 +56,7 @@ impl Contract {
         let section = |name: &str| json.get(name).filter(|section| !section.is_null());
         let is_empty = |section: &Value| section.as_array().is_some_and(Vec::is_empty);
         Self {
-            variables: variables::gather(expanded.variables),
+            variables: variables::group_by_name(expanded.variables),
             partials: expanded.partials,
             problems: expanded.problems,
             tools: match section("tools").filter(|tools| !is_empty(tools)) {
@@ -89,31 +89,6 @@ impl Contract {
 
 fn in_words<S: Serializer>(problems: &[Problem], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(problems.iter().map(Problem::to_string))
-}
-
-/// One way in which a body breaks callers of the base. As text: the reason and its place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Breakage {
-    /// A description of the breakage.
-    pub reason: String,
-    /// The place in the new body, or in the base if the part was removed.
-    pub place: TextLocation,
-}
-
-impl Breakage {
-    pub(super) fn new(reason: impl Into<String>, place: TextLocation) -> Self {
-        Self {
-            reason: reason.into(),
-            place,
-        }
-    }
-}
-
-impl fmt::Display for Breakage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.reason, self.place)
-    }
 }
 
 /// Returns every way in which `new` breaks callers of `base`; none if the change is compatible.

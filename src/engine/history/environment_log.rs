@@ -55,7 +55,8 @@ pub(crate) fn environment_log(
             if found.len() == limit {
                 return Ok(found);
             }
-            let Some((from, to, reason)) = pointed(operation, prompt, environment) else {
+            let Some((from, to, reason)) = environment_change(operation, prompt, environment)
+            else {
                 continue;
             };
             if from == to {
@@ -86,7 +87,7 @@ pub(crate) fn environment_log(
 const PAGE: usize = 100;
 
 /// Returns the version before and after an operation that changed the environment, and the reason.
-fn pointed<'a>(
+fn environment_change<'a>(
     operation: &'a Operation,
     prompt: PromptId,
     environment: &EnvironmentName,
@@ -106,11 +107,11 @@ fn pointed<'a>(
     if let Some((_, last, why)) = moves.next_back() {
         (to, reason) = (last, why);
     }
-    Some((from, to, why_of(changes, to, reason)))
+    Some((from, to, reason_of(changes, to, reason)))
 }
 
 /// Returns the explicit reason, or else the message of the version if the operation created it.
-fn why_of<'a>(
+fn reason_of<'a>(
     changes: &'a [Change],
     to: Option<VersionId>,
     reason: Option<&'a str>,

@@ -24,7 +24,7 @@ pub(super) struct BodyCheck<'a> {
 }
 
 /// The number of bodies in one unit of work. Adjacent bodies usually are in the same pack.
-const AT_ONCE: usize = 256;
+const JOB_BATCH: usize = 256;
 
 /// A body to check.
 struct BodyJob {
@@ -45,7 +45,7 @@ struct BodyOutcome {
 
 enum BodyState {
     Sound { size: u64, bytes: Vec<u8> },
-    OtherSize { size: u64, told: u64 },
+    OtherSize { size: u64, recorded_size: u64 },
     OtherHash { size: usize },
     Unreadable { reason: String },
     Missing,
@@ -63,7 +63,7 @@ impl BodyCheck<'_> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let (give, given) = sync_channel::<Vec<BodyJob>>(2 * threads);
         let given = Mutex::new(given);
-        let (tell, told) = channel();
+        let (tell, recorded_size) = channel();
         let mut wrong: Vec<(u64, Violation)> = Vec::new();
         let mut live = self.live.take();
         let visited = thread::scope(|scope| -> Result<Option<String>> {
@@ -89,7 +89,7 @@ impl BodyCheck<'_> {
                     Vec::new()
                 }
             };
-            let mut jobs = Vec::with_capacity(AT_ONCE);
+            let mut jobs = Vec::with_capacity(JOB_BATCH);
             let mut number = 0;
             let visited = snapshot.each_blob(&mut |id, stored, counted| {
                 number += 1;
@@ -109,10 +109,10 @@ impl BodyCheck<'_> {
                     stored,
                     wanted,
                 });
-                if jobs.len() == AT_ONCE {
-                    let full = std::mem::replace(&mut jobs, Vec::with_capacity(AT_ONCE));
+                if jobs.len() == JOB_BATCH {
+                    let full = std::mem::replace(&mut jobs, Vec::with_capacity(JOB_BATCH));
                     let done = hand_on(full);
-                    for outcomes in told.try_iter().chain([done]) {
+                    for outcomes in recorded_size.try_iter().chain([done]) {
                         self.take(outcomes, search, report, &mut wrong)?;
                         progress(report.bodies);
                     }
@@ -122,7 +122,7 @@ impl BodyCheck<'_> {
             let damage = visited.map_or_else(|error| damage(error).map(Some), |()| Ok(None))?;
             let done = hand_on(jobs);
             drop(give);
-            for outcomes in told.into_iter().chain([done]) {
+            for outcomes in recorded_size.into_iter().chain([done]) {
                 self.take(outcomes, search, report, &mut wrong)?;
                 progress(report.bodies);
             }
@@ -171,16 +171,14 @@ impl BodyCheck<'_> {
     }
 
     fn look(&self, id: BlobId, stored: StoredBlob, wanted: bool) -> Result<BodyState> {
-        let (bytes, told) = match stored {
+        let (bytes, recorded_size) = match stored {
             StoredBlob::Journaled(bytes) => (Some(bytes), None),
             StoredBlob::Settled(size) if self.depth == Depth::Quick => {
-                return Ok(match self.blobs.holds(id)? {
-                    true => BodyState::Sound {
-                        size,
-                        bytes: Vec::new(),
-                    },
-                    false => BodyState::Missing,
-                });
+                if !self.blobs.holds(id)? {
+                    return Ok(BodyState::Missing);
+                }
+                let bytes = Vec::new();
+                return Ok(BodyState::Sound { size, bytes });
             }
             StoredBlob::Settled(size) => match read_settled(self.blobs, id) {
                 Ok(bytes) => (bytes, Some(size)),
@@ -196,8 +194,11 @@ impl BodyCheck<'_> {
             Some(bytes) if BlobId::of(&bytes) != id => BodyState::OtherHash { size: bytes.len() },
             Some(bytes) => {
                 let size = bytes.len() as u64;
-                match told.filter(|told| *told != size) {
-                    Some(told) => BodyState::OtherSize { size, told },
+                match recorded_size.filter(|recorded_size| *recorded_size != size) {
+                    Some(recorded_size) => BodyState::OtherSize {
+                        size,
+                        recorded_size,
+                    },
                     None if wanted => BodyState::Sound { size, bytes },
                     None => BodyState::Sound {
                         size,
@@ -238,8 +239,11 @@ impl BodyCheck<'_> {
                     }
                     continue;
                 }
-                BodyState::OtherSize { size, told } => {
-                    format!("it has {size} bytes, but the index says {told}")
+                BodyState::OtherSize {
+                    size,
+                    recorded_size,
+                } => {
+                    format!("it has {size} bytes, but the index says {recorded_size}")
                 }
                 BodyState::OtherHash { size } => format!("its {size} bytes have a different hash"),
                 BodyState::Unreadable { reason } => reason,

@@ -16,15 +16,15 @@ use crate::storage;
 use crate::storage::{Blobs, DeltaGroup, Effort, LockGuard, Pack};
 
 /// Up to this number of bodies are journaled rather than packed; a pack costs extra flushes.
-const FEW: usize = 64;
+const MAX_INLINE_BODIES: usize = 64;
 /// Up to this number of bytes of bodies are journaled rather than packed.
-const FEW_BYTES: usize = 4 * 1024 * 1024;
+const MAX_INLINE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The bodies of a change that may be large.
 pub(crate) struct BulkBodies<'a> {
     blobs: &'a dyn Blobs,
     /// The bodies as long as they are few; empty once a pack is begun.
-    few: Vec<NewBody>,
+    inline: Vec<NewBody>,
     bytes: usize,
     /// The time at which the bodies are written, by the system's clock.
     now: DateTime<Utc>,
@@ -43,7 +43,7 @@ pub(crate) enum FinishedBodies {
     /// In a durable pack, which is locked until the rows that refer to its bodies are committed.
     Packed(Box<dyn LockGuard>),
     /// Still in memory, because they are few.
-    Few(Vec<NewBody>),
+    Inline(Vec<NewBody>),
 }
 
 impl fmt::Debug for BulkBodies<'_> {
@@ -56,7 +56,7 @@ impl<'a> BulkBodies<'a> {
     pub(crate) fn new(blobs: &'a dyn Blobs) -> Self {
         Self {
             blobs,
-            few: Vec::new(),
+            inline: Vec::new(),
             bytes: 0,
             now: clock::system(),
             pack: RefCell::new(None),
@@ -75,12 +75,12 @@ impl<'a> BulkBodies<'a> {
         }
         let bytes = bytes.to_vec();
         self.bytes += bytes.len();
-        self.few.push(NewBody { id, bytes, kin });
-        if self.few.len() <= FEW && self.bytes <= FEW_BYTES {
+        self.inline.push(NewBody { id, bytes, kin });
+        if self.inline.len() <= MAX_INLINE_BODIES && self.bytes <= MAX_INLINE_BYTES {
             return Ok(());
         }
         let mut pack = self.blobs.pack(Effort::Quick)?;
-        for NewBody { id, bytes, kin } in self.few.drain(..) {
+        for NewBody { id, bytes, kin } in self.inline.drain(..) {
             pack.add(id, &bytes, kin, self.now)?;
         }
         *self.pack.get_mut() = Some(pack);
@@ -89,7 +89,7 @@ impl<'a> BulkBodies<'a> {
 
     /// Returns the bytes of a body that was added.
     pub(crate) fn get(&self, id: BlobId) -> storage::StorageResult<Option<Vec<u8>>> {
-        if let Some(new) = self.few.iter().find(|new| new.id == id) {
+        if let Some(new) = self.inline.iter().find(|new| new.id == id) {
             return Ok(Some(new.bytes.clone()));
         }
         match &mut *self.pack.borrow_mut() {
@@ -102,7 +102,7 @@ impl<'a> BulkBodies<'a> {
     pub(crate) fn finish(self) -> storage::StorageResult<FinishedBodies> {
         Ok(match self.pack.into_inner() {
             Some(pack) => FinishedBodies::Packed(pack.finish()?),
-            None => FinishedBodies::Few(self.few),
+            None => FinishedBodies::Inline(self.inline),
         })
     }
 }

@@ -17,7 +17,8 @@ use crate::model::body::Body;
 use crate::model::clock;
 use crate::model::clock::Clock;
 use crate::model::error::{Error, Result, VersionLabel};
-use crate::model::id::{BlobId, OperationId, PromptId, VersionId};
+use crate::model::id::{BlobId, PromptId, VersionId};
+use crate::model::log_position::LogPosition;
 use crate::model::record::{
     BumpPolicy, Change, Durability, Expected, Operation, OperationContent, OperationKind,
     RecordedInputs, Settings, Version,
@@ -77,7 +78,7 @@ pub(crate) struct WriteTransaction<'a> {
     /// The heads of prompts that were committed to, as this transaction left them.
     pub(crate) lines: PromptHeads,
     pub(crate) reserved: ReservedIds,
-    pub(crate) last: LogPoint,
+    pub(crate) last: LogPosition,
     journaled: PendingWork,
     /// The bodies of a large change; none if this transaction journals its bodies.
     bulk: Option<BulkBodies<'a>>,
@@ -85,12 +86,9 @@ pub(crate) struct WriteTransaction<'a> {
     failed: bool,
 }
 
-/// A log position: an operation's number and id.
-pub(crate) type LogPoint = (u64, OperationId);
-
 /// The state of a transaction at a savepoint.
 pub(crate) struct Savepoint {
-    last: LogPoint,
+    last: LogPosition,
     journaled: BodyCount,
 }
 
@@ -140,7 +138,7 @@ impl PendingWork {
     }
 
     /// The maximum number of listed ids; if there are more bodies, a checkpoint follows anyway.
-    const MOST_LISTED: usize = 1024;
+    const MAX_LISTED_IDS: usize = 1024;
 
     pub(crate) fn add(&mut self, other: Self) {
         self.bodies += other.bodies;
@@ -148,7 +146,7 @@ impl PendingWork {
         self.operations += other.operations;
         self.packs += other.packs;
         self.ids.extend(other.ids);
-        self.ids.truncate(Self::MOST_LISTED);
+        self.ids.truncate(Self::MAX_LISTED_IDS);
     }
 }
 
@@ -161,9 +159,7 @@ impl<'a> WriteTransaction<'a> {
         deadline: Deadline,
     ) -> storage::StorageResult<Self> {
         let transaction = index.transaction_by(context.durability, deadline)?;
-        let last = transaction
-            .last_operation()?
-            .unwrap_or((0, OperationId::ROOT));
+        let last = LogPosition::after_last(transaction.last_operation()?);
         Ok(Self {
             transaction,
             bodies,
@@ -187,10 +183,10 @@ impl<'a> WriteTransaction<'a> {
 
     /// Commits the transaction: makes all of it durable and visible.
     ///
-    /// If the outcome is [unknown](backend::ErrorKind::OutcomeUnknown), it may have been committed;
+    /// If the outcome is [unknown](storage::StorageErrorKind::OutcomeUnknown), it may have been committed;
     /// after any other error it was not.
     pub(crate) fn commit(mut self) -> storage::StorageResult<PendingWork> {
-        self.usable()?;
+        self.check_usable()?;
         // The bodies become durable before the rows that refer to them, and their pack stays locked
         // until those rows are committed.
         let packed = self.finish_bulk()?;
@@ -201,7 +197,7 @@ impl<'a> WriteTransaction<'a> {
     }
 
     /// Returns the position of the last operation, those of this transaction included.
-    pub(crate) fn place(&self) -> LogPoint {
+    pub(crate) fn position(&self) -> LogPosition {
         self.last
     }
 
@@ -212,7 +208,7 @@ impl<'a> WriteTransaction<'a> {
 
     /// Sets the savepoint that a later rollback returns to.
     pub(crate) fn savepoint(&mut self) -> storage::StorageResult<Savepoint> {
-        self.usable()?;
+        self.check_usable()?;
         self.transaction.savepoint()?;
         Ok(Savepoint {
             last: self.last,
@@ -238,21 +234,19 @@ impl<'a> WriteTransaction<'a> {
         &mut self,
         change: impl FnOnce(&mut dyn Transaction) -> storage::StorageResult<()>,
     ) -> Result<()> {
-        self.usable()?;
+        self.check_usable()?;
         let changed = change(&mut *self.transaction);
         self.failed = changed.is_err();
         Ok(changed?)
     }
 
-    fn usable(&self) -> storage::StorageResult<()> {
-        match self.failed {
-            false => Ok(()),
-            true => {
-                let kind = storage::StorageErrorKind::Other;
-                let reason = "an earlier change of this batch failed";
-                Err(storage::StorageError::new(kind, reason))
-            }
+    fn check_usable(&self) -> storage::StorageResult<()> {
+        if !self.failed {
+            return Ok(());
         }
+        let kind = storage::StorageErrorKind::Other;
+        let reason = "an earlier change of this batch failed";
+        Err(storage::StorageError::new(kind, reason))
     }
 
     /// Appends an operation by this store's author, and applies its changes.
@@ -293,12 +287,12 @@ impl<'a> WriteTransaction<'a> {
             self.lines.forget(change.prompt());
         }
         let operation = Operation {
-            number: self.last.0 + 1,
-            id: self.last.1.followed_by(text.as_bytes()),
+            number: self.last.number + 1,
+            id: self.last.id.followed_by(text.as_bytes()),
             content,
         };
         self.change(|transaction| transaction.append(&operation, text, now))?;
-        self.last = (operation.number, operation.id);
+        self.last = LogPosition::from(&operation);
         self.journaled.operations += 1;
         Ok(operation)
     }
@@ -309,18 +303,20 @@ impl<'a> WriteTransaction<'a> {
         let size = bytes.len() as u64;
         let Some(mut bulk) = self.bulk.take() else {
             self.change(|transaction| transaction.put_body(id, bytes))?;
-            self.has_journaled(id, bytes);
+            self.note_journaled(id, bytes);
             return Ok(());
         };
-        let stored = self.change(|transaction| match transaction.put_packed_body(id, size)? {
-            true => bulk.add(id, bytes, kin),
-            false => Ok(()),
+        let stored = self.change(|transaction| {
+            if transaction.put_packed_body(id, size)? {
+                bulk.add(id, bytes, kin)?;
+            }
+            Ok(())
         });
         self.bulk = Some(bulk);
         stored
     }
 
-    fn has_journaled(&mut self, id: BlobId, bytes: &[u8]) {
+    fn note_journaled(&mut self, id: BlobId, bytes: &[u8]) {
         self.journaled.add(PendingWork {
             bodies: 1,
             bytes: bytes.len() as u64,
@@ -338,10 +334,10 @@ impl<'a> WriteTransaction<'a> {
                 self.journaled.packs += 1;
                 Ok(Some(hold))
             }
-            Some(FinishedBodies::Few(few)) => {
-                for NewBody { id, bytes, .. } in few {
+            Some(FinishedBodies::Inline(inline)) => {
+                for NewBody { id, bytes, .. } in inline {
                     self.transaction.journal_body(id, &bytes)?;
-                    self.has_journaled(id, &bytes);
+                    self.note_journaled(id, &bytes);
                 }
                 Ok(None)
             }
@@ -383,7 +379,7 @@ impl<'a> WriteTransaction<'a> {
     }
 
     /// Returns an id that no prompt has or had: the requested one, or one drawn at random.
-    pub(crate) fn free_prompt_id(&self, asked: Option<PromptId>) -> Result<PromptId> {
+    pub(crate) fn draw_prompt_id(&self, asked: Option<PromptId>) -> Result<PromptId> {
         match asked {
             Some(id) if self.transaction.prompt_id_taken(id)? => Err(Error::PromptIdTaken { id }),
             Some(id) => Ok(id),
@@ -398,7 +394,7 @@ impl<'a> WriteTransaction<'a> {
     }
 
     /// Draws an id that no version has or had.
-    pub(crate) fn free_version_id(&self, at: DateTime<Utc>) -> Result<VersionId> {
+    pub(crate) fn draw_version_id(&self, at: DateTime<Utc>) -> Result<VersionId> {
         let millis = at.timestamp_millis().try_into().unwrap_or(0);
         loop {
             let id = VersionId::draw(millis, &mut self.rng());
@@ -439,12 +435,12 @@ pub(crate) fn check_expected(
     expected: Expected,
     found: Option<VersionLabel>,
 ) -> Result<()> {
-    let met = match expected {
+    let is_met = match expected {
         Expected::Any => true,
         Expected::Absent => found.is_none(),
         Expected::Is(id) => found.is_some_and(|version| version.id == id),
     };
-    if met {
+    if is_met {
         return Ok(());
     }
     Err(Error::Conflict {

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use crate::engine::contract::Breakage;
-use crate::engine::{GcSummary, LogPosition};
 use crate::fs::checksummed_file::FileError;
+use crate::model::breakage::Breakage;
+use crate::model::gc_summary::GcSummary;
 use crate::model::id::{BlobId, EnvironmentName, OperationId, PromptId, PromptName, VersionId};
 use crate::model::invalid_argument::InvalidArgument;
+use crate::model::log_position::LogPosition;
 use crate::model::record::Version;
 use crate::model::shown::{Escaped, Quoted};
 use crate::model::version_number::{Selector, VersionNumber};
