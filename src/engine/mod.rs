@@ -47,9 +47,10 @@ pub(crate) use read::partials::gather_partials;
 pub(crate) use search::catch_up;
 pub(crate) use search::{dependents, search, tail_is_long};
 pub(crate) use verify::{Depth, verify, verify_bodies, verify_damaged};
+pub(crate) use write::context::WriteContext;
 pub(crate) use write::heads::HeadCache;
 #[cfg(feature = "server")]
 pub(crate) use write::import::{ImportedPrompt, objects};
 pub(crate) use write::judge::{CommitAttempt, Judgement};
 pub(crate) use write::queue::{Transactions, WriteQueue, error_of};
-pub(crate) use write::writer::{WriteContext, WriteTransaction};
+pub(crate) use write::writer::WriteTransaction;

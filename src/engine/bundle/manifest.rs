@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use chrono::{DateTime, Utc};
 
 use super::read::{BundleReader, failed};
-use super::{BundleHead, CHUNK, KIND, malformed, read_operation};
+use super::{BUFFER_BYTES, BundleHead, KIND, malformed, read_operation};
 use crate::fs::checksummed_file::{ChecksumReader, FileError};
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
@@ -58,7 +58,7 @@ impl<R: Read + Seek> Bundle<R> {
     pub(crate) fn open(mut from: R) -> Result<Self> {
         let start = from.stream_position().map_err(failed)?;
         let unsealer = ChecksumReader::new(&mut from, KIND).map_err(failed)?;
-        let mut reader = BundleReader::new(BufReader::with_capacity(CHUNK, unsealer));
+        let mut reader = BundleReader::new(BufReader::with_capacity(BUFFER_BYTES, unsealer));
         let checked = Manifest::read(&mut reader);
         let (contents, bodies_at) = match checked {
             // An error in the content may be due to an alteration of the file. The seal at the end
@@ -69,8 +69,8 @@ impl<R: Read + Seek> Bundle<R> {
             }
             checked => checked?,
         };
-        let seal = reader.into_inner().into_inner().seal();
-        let seal = seal.ok_or_else(|| KIND.altered())?;
+        let unsealer = reader.into_inner().into_inner();
+        let seal = unsealer.seal().ok_or_else(|| KIND.altered())?;
         let file = BundleSource {
             from,
             start,
@@ -129,7 +129,7 @@ impl<R: Read + Seek> BundleSource<R> {
     fn rewind(&mut self) -> Result<BundleReader<BufReader<&mut R>>> {
         let start = SeekFrom::Start(self.start);
         self.from.seek(start).map_err(failed)?;
-        let mut reader = BundleReader::new(BufReader::with_capacity(CHUNK, &mut self.from));
+        let mut reader = BundleReader::new(BufReader::with_capacity(BUFFER_BYTES, &mut self.from));
         reader.first_line()?;
         Ok(reader)
     }

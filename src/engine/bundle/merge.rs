@@ -9,7 +9,7 @@ use super::local_changes::LocalChanges;
 use super::manifest::{Bundle, Manifest};
 use super::shared_history::SharedHistory;
 use super::{ImportSummary, KIND, malformed, read_operation};
-use crate::engine::write::bulk_bodies::kin_of_none;
+use crate::engine::write::bulk_bodies::own_delta_group;
 use crate::engine::write::operation_text;
 use crate::engine::write::writer::WriteTransaction;
 use crate::model::body::Body;
@@ -138,7 +138,7 @@ impl WriteTransaction<'_> {
             found += 1;
             let bytes = reader.body_bytes(id, size)?;
             if self.transaction.blob(id)?.is_none() {
-                self.store_body(&Body::from_store(id, bytes)?, kin_of_none(id))?;
+                self.store_body(&Body::from_store(id, bytes)?, own_delta_group(id))?;
                 stored += 1;
             }
         }
@@ -262,12 +262,15 @@ fn renumbered<'a>(
     text: &'a str,
     shared: &SharedHistory,
 ) -> Result<(OperationContent, Cow<'a, str>)> {
-    let undoes = content.undoes.iter().map(|number| shared.number(*number));
-    let undoes: Vec<u64> = undoes.collect();
-    if undoes == content.undoes {
+    let renumbered: Vec<u64> = content
+        .undoes
+        .iter()
+        .map(|number| shared.number(*number))
+        .collect();
+    if renumbered == content.undoes {
         return Ok((content, text.into()));
     }
-    content.undoes = undoes;
-    let text = operation_text::write(&content)?;
-    Ok((content, text.into()))
+    content.undoes = renumbered;
+    let new_text = operation_text::write(&content)?;
+    Ok((content, new_text.into()))
 }

@@ -20,6 +20,7 @@
 //! a change is compatible, the change is breaking: an unnecessary major version costs less than a
 //! broken caller.
 
+mod members;
 pub(crate) mod partials;
 pub(crate) mod response;
 pub mod rules;

@@ -1,6 +1,6 @@
 //! The response format. Callers parse answers by it, so it may not change at all.
 
-use super::rules::{are_same, union};
+use super::members::{are_same, union};
 use super::words;
 use crate::json::{Json, JsonTree};
 use crate::model::breakage::Breakage;

@@ -1,22 +1,17 @@
 //! Derivation of contracts, and the bump rules that compare two of them.
 
-use crate::engine::contract::partials;
-use crate::engine::contract::response;
-use crate::engine::contract::tools;
-use crate::engine::contract::variables;
-
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::tools::Tool;
+use super::variables::Variable;
+use super::{partials, response, tools, variables};
 use crate::json;
-use crate::json::{Json, JsonTree, TreeMembers};
+use crate::json::Json;
 use crate::model::breakage::Breakage;
 use crate::model::memory_size::of_text;
 use crate::template;
 use crate::template::{PartialUse, Partials, Problem};
-
-use super::tools::Tool;
-use super::variables::Variable;
 
 /// The requirements of a body on its callers.
 ///
@@ -109,28 +104,6 @@ pub fn breakages(base: &Contract, new: &Contract) -> Vec<Breakage> {
         &mut found,
     );
     found
-}
-
-/// Returns the members of two objects by name: the first object's, then those only in the second.
-pub(super) fn union<'a>(
-    base: &'a TreeMembers<'a>,
-    new: &'a TreeMembers<'a>,
-) -> impl Iterator<Item = (&'a str, Option<&'a JsonTree<'a>>, Option<&'a JsonTree<'a>>)> {
-    let added = new.iter().filter(|(name, _)| !base.contains(name));
-    base.iter()
-        .map(|(name, value)| (name, Some(value), new.get(name)))
-        .chain(added.map(|(name, value)| (name, None, Some(value))))
-}
-
-/// Returns whether both values are present and the same, or both are absent.
-///
-/// Numbers are compared by value.
-pub(super) fn are_same(base: Option<&JsonTree<'_>>, new: Option<&JsonTree<'_>>) -> bool {
-    match (base, new) {
-        (Some(base), Some(new)) => base.is_same(new),
-        (None, None) => true,
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::rules::{are_same, union};
+use super::members::{are_same, union};
 use super::words;
 use crate::json::{ByValue, JsonTree, TreeMembers};
 use crate::model::breakage::Breakage;
@@ -172,14 +172,14 @@ impl Comparison<'_> {
                 );
             }
         }
-        at.within(LocationStep::Member(FURTHER), |at| {
+        at.within(LocationStep::Member(ADDITIONAL), |at| {
             self.schemas(rest, new_rest, at)
         });
     }
 
     /// Returns the schema of members that `properties` does not name.
     fn additional<'s>(&self, schema: &'s TreeMembers<'s>) -> &'s JsonTree<'s> {
-        match schema.get(FURTHER) {
+        match schema.get(ADDITIONAL) {
             Some(additional) => additional,
             None if self.strict && describes_objects(schema) => &NOTHING,
             None => &ANYTHING,
@@ -237,7 +237,7 @@ impl Comparison<'_> {
         match keyword {
             "description" | "title" | "default" | "examples" | "$comment" | "deprecated" => {}
             // `members` and `values` compare these together.
-            "properties" | "required" | FURTHER | "enum" | "const" => {}
+            "properties" | "required" | ADDITIONAL | "enum" | "const" => {}
             "type" => self.types(base, new, at),
             "items" => self.schemas(base.unwrap_or(&ANYTHING), new.unwrap_or(&ANYTHING), at),
             "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" => {
@@ -304,7 +304,7 @@ impl Comparison<'_> {
 }
 
 /// The keyword for members that `properties` does not name.
-const FURTHER: &str = "additionalProperties";
+const ADDITIONAL: &str = "additionalProperties";
 
 /// Returns whether the keywords that the rules examine are well-formed.
 fn is_readable(schema: &TreeMembers<'_>) -> bool {
@@ -315,7 +315,7 @@ fn is_readable(schema: &TreeMembers<'_>) -> bool {
         |value| matches!(value, JsonTree::Object(_) | JsonTree::Bool(_));
     is("properties", |value| value.as_object().is_some())
         && is("required", is_list_of_texts)
-        && is(FURTHER, is_schema)
+        && is(ADDITIONAL, is_schema)
         && is("items", is_schema)
         && is("type", |value| value.as_str().is_some() || is_list_of_texts(value))
         && is("enum", |value| value.as_array().is_some())

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::rules::{are_same, union};
+use super::members::{are_same, union};
 use super::{schema, words};
 use crate::json;
 use crate::json::{ByValue, Json, JsonTree, TreeMembers};

@@ -45,11 +45,12 @@ pub(crate) fn environment_log(
     environment: &EnvironmentName,
     limit: usize,
 ) -> Result<Vec<EnvironmentLogEntry>> {
-    let filter = OperationFilter::default();
-    let filter = filter.prompt(prompt).environment(environment.clone());
+    let filter = OperationFilter::default()
+        .prompt(prompt)
+        .environment(environment.clone());
     let (mut found, mut until, mut before) = (Vec::new(), None, None);
     loop {
-        let page = snapshot.operations(&filter, before, PAGE)?;
+        let page = snapshot.operations(&filter, before, PAGE_SIZE)?;
         before = page.last().map(|operation| operation.number);
         for operation in &page {
             if found.len() == limit {
@@ -78,13 +79,13 @@ pub(crate) fn environment_log(
             }
             until = Some(operation.content.at);
         }
-        if page.len() < PAGE {
+        if page.len() < PAGE_SIZE {
             return Ok(found);
         }
     }
 }
 
-const PAGE: usize = 100;
+const PAGE_SIZE: usize = 100;
 
 /// Returns the version before and after an operation that changed the environment, and the reason.
 fn environment_change<'a>(

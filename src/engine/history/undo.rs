@@ -102,13 +102,13 @@ impl<'a> Inverse<'a> {
                     (before, _, _) => before.clone(),
                 };
                 self.states.insert(*id, back.clone());
-                let came_back = now.is_none() && back.is_some();
+                let is_restored = now.is_none() && back.is_some();
                 self.changes.push(Change::Prompt {
                     id: *id,
                     before: now,
                     after: back,
                 });
-                if came_back {
+                if is_restored {
                     let restored = deleted_versions
                         .iter()
                         .map(|version| restored(*id, *version));
@@ -165,10 +165,10 @@ impl<'a> Inverse<'a> {
     ) -> Result<Vec<Change>> {
         let lost_versions: HashSet<VersionId> = lost.iter().map(|(_, id, _)| *id).collect();
         let mut concerning: HashMap<VersionId, VecDeque<usize>> = HashMap::new();
-        let mut left: HashMap<PromptId, usize> = HashMap::new();
+        let mut changes_left: HashMap<PromptId, usize> = HashMap::new();
         for (at, change) in self.changes.iter().enumerate() {
             work_counter::step();
-            *left.entry(change.prompt()).or_default() += 1;
+            *changes_left.entry(change.prompt()).or_default() += 1;
             for id in versions_in(change).filter(|id| lost_versions.contains(id)) {
                 concerning.entry(id).or_default().push_back(at);
             }
@@ -176,11 +176,11 @@ impl<'a> Inverse<'a> {
         let mut changes: Vec<Option<Change>> = self.changes.into_iter().map(Some).collect();
         let mut emptied = Vec::new();
         for (at, id, blob) in lost {
-            let behind = concerning.entry(*id).or_default();
-            while behind.front().is_some_and(|next| next < at) {
-                behind.pop_front();
+            let positions = concerning.entry(*id).or_default();
+            while positions.front().is_some_and(|next| next < at) {
+                positions.pop_front();
             }
-            let next = behind.pop_front();
+            let next = positions.pop_front();
             let Some(Some(Change::VersionDeleted { prompt, .. })) = next
                 .and_then(|next| changes.get_mut(next))
                 .map(Option::take)
@@ -188,9 +188,9 @@ impl<'a> Inverse<'a> {
                 return Err(Error::BodyCollected { blob: *blob });
             };
             changes[*at] = None;
-            if let Some(left) = left.get_mut(&prompt) {
-                *left -= 2;
-                if *left == 0 {
+            if let Some(changes_left) = changes_left.get_mut(&prompt) {
+                *changes_left -= 2;
+                if *changes_left == 0 {
                     emptied.push(prompt);
                 }
             }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::repack::delta_groups_of_journal;
-use crate::engine::write::bulk_bodies::kin_of_none;
+use crate::engine::write::bulk_bodies::own_delta_group;
 use crate::model::clock;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
@@ -119,8 +119,8 @@ fn store_as_pack(
     let mut pack = blobs.pack(Effort::Quick)?;
     let now = clock::system();
     for body in batch {
-        let group = groups.get(&body.id).copied();
-        let group = group.unwrap_or_else(|| kin_of_none(body.id));
+        let known = groups.get(&body.id).copied();
+        let group = known.unwrap_or_else(|| own_delta_group(body.id));
         pack.add(body.id, &body.bytes, group, now)?;
     }
     drop(pack.finish()?);

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::search::{LONG_TAIL, TailSize};
-use crate::engine::write::writer::PendingWork;
+use crate::engine::write::pending_work::PendingWork;
 use crate::model::id::BlobId;
 
 /// The time without a commit after which work begins.

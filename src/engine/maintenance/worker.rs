@@ -10,7 +10,7 @@ use super::checkpoint::CheckpointSummary;
 use super::schedule::{Schedule, Task};
 use super::tasks::Tasks;
 use crate::engine::read::bodies::BodyReader;
-use crate::engine::write::writer::PendingWork;
+use crate::engine::write::pending_work::PendingWork;
 use crate::model::clock::Clock;
 use crate::model::error::Result;
 use crate::storage::Index;

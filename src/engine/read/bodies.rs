@@ -105,7 +105,7 @@ impl BodyReader {
             None => return Err(damaged("the index has no row for it")),
         };
         let mut sound = None;
-        let got = self.blobs.get(id, &mut |bytes| {
+        let visited = self.blobs.get(id, &mut |bytes| {
             if is_sound(&bytes) {
                 sound = Some(bytes);
             } else {
@@ -113,7 +113,7 @@ impl BodyReader {
             }
             sound.is_some()
         });
-        match got {
+        match visited {
             Err(error) if error.kind() == StorageErrorKind::Corrupt => {
                 Err(damaged(&error.to_string()))
             }

@@ -47,11 +47,13 @@ pub(super) fn snippet(text: &str, query: &SearchQuery) -> Snippet {
         written.push(window.start + at, c);
     }
     written.end(window.end);
-    let marks = merged(found.into_iter().map(|(range, _)| range));
-    // A match that extends beyond the snippet is clipped.
-    let marks = marks.map(|mark| mark.start.max(window.start)..mark.end.min(window.end));
-    let marks = marks.filter(|mark| mark.start < mark.end);
-    let marks = marks.filter_map(|mark| written.shown(&mark)).collect();
+    let matches = merged(found.into_iter().map(|(range, _)| range));
+    let marks = matches
+        // A match that extends beyond the snippet is clipped.
+        .map(|mark| mark.start.max(window.start)..mark.end.min(window.end))
+        .filter(|mark| mark.start < mark.end)
+        .filter_map(|mark| written.shown(&mark))
+        .collect();
     if window.end < text.len() {
         written.text.push('…');
     }

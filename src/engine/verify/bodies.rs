@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
-use super::run::{Depth, VerifyReport, Violation, damage};
+use super::report::{Depth, VerifyReport, Violation, damage};
 use crate::engine::search::ExpectedIndex;
 use crate::model::error::Result;
 use crate::model::id::BlobId;
@@ -33,7 +33,7 @@ struct BodyJob {
     id: BlobId,
     stored: StoredBlob,
     /// Whether the bytes are needed after the check.
-    wanted: bool,
+    keeps_bytes: bool,
 }
 
 /// The result of a job.
@@ -82,7 +82,7 @@ impl BodyCheck<'_> {
             // It is dropped on an error too, which ends the threads.
             let give = give;
             let hand_on = |jobs: Vec<BodyJob>| match started {
-                0 => self.look_at_all(jobs),
+                0 => self.check_all(jobs),
                 _ => {
                     // The threads receive until `give` is dropped, so sending does not fail.
                     let _ = give.send(jobs);
@@ -102,12 +102,12 @@ impl BodyCheck<'_> {
                         wrong.push((number, Violation::Body { blob: id, detail }));
                     }
                 }
-                let wanted = search.as_ref().is_some_and(|search| search.wants(id));
+                let keeps_bytes = search.as_ref().is_some_and(|search| search.wants(id));
                 jobs.push(BodyJob {
                     number,
                     id,
                     stored,
-                    wanted,
+                    keeps_bytes,
                 });
                 if jobs.len() == JOB_BATCH {
                     let full = std::mem::replace(&mut jobs, Vec::with_capacity(JOB_BATCH));
@@ -148,29 +148,29 @@ impl BodyCheck<'_> {
         Ok(())
     }
 
-    fn work(&self, given: &Mutex<Receiver<Vec<BodyJob>>>, tell: &Sender<Vec<BodyOutcome>>) {
+    fn work(&self, queue: &Mutex<Receiver<Vec<BodyJob>>>, outcomes: &Sender<Vec<BodyOutcome>>) {
         loop {
-            let jobs = match given.lock() {
-                Ok(given) => given.recv(),
+            let received = match queue.lock() {
+                Ok(queue) => queue.recv(),
                 Err(_) => return,
             };
-            let Ok(jobs) = jobs else { return };
-            if tell.send(self.look_at_all(jobs)).is_err() {
+            let Ok(jobs) = received else { return };
+            if outcomes.send(self.check_all(jobs)).is_err() {
                 return;
             }
         }
     }
 
-    fn look_at_all(&self, jobs: Vec<BodyJob>) -> Vec<BodyOutcome> {
+    fn check_all(&self, jobs: Vec<BodyJob>) -> Vec<BodyOutcome> {
         let outcome = |job: BodyJob| BodyOutcome {
             number: job.number,
             id: job.id,
-            found: self.look(job.id, job.stored, job.wanted),
+            found: self.check_body(job.id, job.stored, job.keeps_bytes),
         };
         jobs.into_iter().map(outcome).collect()
     }
 
-    fn look(&self, id: BlobId, stored: StoredBlob, wanted: bool) -> Result<BodyState> {
+    fn check_body(&self, id: BlobId, stored: StoredBlob, keeps_bytes: bool) -> Result<BodyState> {
         let (bytes, recorded_size) = match stored {
             StoredBlob::Journaled(bytes) => (Some(bytes), None),
             StoredBlob::Settled(size) if self.depth == Depth::Quick => {
@@ -199,7 +199,7 @@ impl BodyCheck<'_> {
                         size,
                         recorded_size,
                     },
-                    None if wanted => BodyState::Sound { size, bytes },
+                    None if keeps_bytes => BodyState::Sound { size, bytes },
                     None => BodyState::Sound {
                         size,
                         bytes: Vec::new(),
@@ -223,7 +223,7 @@ impl BodyCheck<'_> {
                 // The body was collected after the snapshot was taken and may have been stored
                 // again, or it is missing.
                 match self.index.snapshot()?.blob(id) {
-                    Ok(Some(now)) => found = self.look(id, now, true)?,
+                    Ok(Some(now)) => found = self.check_body(id, now, true)?,
                     Ok(None) => continue,
                     Err(error) => {
                         let reason = damage(error.into())?;

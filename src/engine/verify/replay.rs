@@ -61,8 +61,9 @@ impl Replay {
             let content = operation_text::read(number, text)?;
             for change in &content.changes {
                 let id = change.prompt();
-                let rows = all.entry(id);
-                let rows = rows.or_insert_with(|| Ok(PromptRows::new(id, content.at)));
+                let rows = all
+                    .entry(id)
+                    .or_insert_with(|| Ok(PromptRows::new(id, content.at)));
                 if let Ok(sound) = rows
                     && let Err(detail) = sound.apply(content.at, change)
                 {

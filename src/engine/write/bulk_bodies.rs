@@ -35,7 +35,7 @@ pub(crate) struct BulkBodies<'a> {
 pub(crate) struct NewBody {
     pub(crate) id: BlobId,
     pub(crate) bytes: Vec<u8>,
-    kin: DeltaGroup,
+    group: DeltaGroup,
 }
 
 /// Where the bodies of a change are once it is complete.
@@ -68,20 +68,20 @@ impl<'a> BulkBodies<'a> {
         &mut self,
         id: BlobId,
         bytes: &[u8],
-        kin: DeltaGroup,
+        group: DeltaGroup,
     ) -> storage::StorageResult<()> {
         if let Some(pack) = self.pack.get_mut() {
-            return pack.add(id, bytes, kin, self.now);
+            return pack.add(id, bytes, group, self.now);
         }
         let bytes = bytes.to_vec();
         self.bytes += bytes.len();
-        self.inline.push(NewBody { id, bytes, kin });
+        self.inline.push(NewBody { id, bytes, group });
         if self.inline.len() <= MAX_INLINE_BODIES && self.bytes <= MAX_INLINE_BYTES {
             return Ok(());
         }
         let mut pack = self.blobs.pack(Effort::Quick)?;
-        for NewBody { id, bytes, kin } in self.inline.drain(..) {
-            pack.add(id, &bytes, kin, self.now)?;
+        for NewBody { id, bytes, group } in self.inline.drain(..) {
+            pack.add(id, &bytes, group, self.now)?;
         }
         *self.pack.get_mut() = Some(pack);
         Ok(())
@@ -110,11 +110,11 @@ impl<'a> BulkBodies<'a> {
 /// Returns the delta group of a prompt's versions with this major number.
 ///
 /// Versions of one prompt are similar, and those with the same major are the most similar.
-pub(crate) fn kin_of(prompt: PromptId, major: u32) -> DeltaGroup {
+pub(crate) fn delta_group_of(prompt: PromptId, major: u32) -> DeltaGroup {
     DeltaGroup(foldhash::fast::FixedState::default().hash_one((prompt, major)))
 }
 
 /// Returns a delta group for a body that is not known to be similar to any other.
-pub(crate) fn kin_of_none(id: BlobId) -> DeltaGroup {
+pub(crate) fn own_delta_group(id: BlobId) -> DeltaGroup {
     DeltaGroup(foldhash::fast::FixedState::default().hash_one(id))
 }

@@ -257,15 +257,15 @@ impl<'a> PointerLookup<'a> {
             && !cache.all.contains_key(&id)
         {
             work_counter::step();
-            let pointers = self.snapshot.environments(id)?.into_iter();
-            let pointers = pointers.map(|pointer| {
-                let holder = VersionLabel {
-                    id: pointer.version_id,
-                    number: pointer.number,
+            let environments = self.snapshot.environments(id)?.into_iter();
+            let labels = environments.map(|environment| {
+                let label = VersionLabel {
+                    id: environment.version_id,
+                    number: environment.number,
                 };
-                (pointer.name, holder)
+                (environment.name, label)
             });
-            cache.all.insert(id, pointers.collect());
+            cache.all.insert(id, labels.collect());
         }
         Ok(id)
     }

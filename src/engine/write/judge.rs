@@ -5,13 +5,12 @@
 //! given up, and the comparison runs beside the other writers. A second turn then uses its result
 //! if that still holds.
 
-use std::sync::Arc;
-
 use super::commit::NewVersion;
-use super::writer::{WriteContext, WriteTransaction};
-use crate::engine::contract::{Breakage, Contract, breakages};
+use super::context::WriteContext;
+use super::writer::WriteTransaction;
+use crate::engine::contract::{Breakage, breakages};
 use crate::engine::read::bodies::BodyReader;
-use crate::engine::read::partials::{PartialTarget, load_partials};
+use crate::engine::read::partials::PartialTarget;
 use crate::model::body::Body;
 use crate::model::error::{Error, Result};
 use crate::model::id::BlobId;
@@ -69,7 +68,7 @@ impl Judgement {
         let mut targets = Vec::new();
         let read = |id| bodies.read_once(snapshot, id);
         let mut contract = |body: &Body| {
-            let contract = contract(snapshot, &read, context, body, u64::MAX, &mut targets)?;
+            let contract = context.contract(snapshot, &read, body, u64::MAX, &mut targets)?;
             Ok::<_, Error>(contract.unwrap_or_else(|| context.contract_without_partials(body)))
         };
         let before = contract(&read(base.blob)?)?;
@@ -93,36 +92,6 @@ impl Judgement {
         }
         Ok(true)
     }
-}
-
-/// Returns the contract of a body, with its partials as of a snapshot.
-///
-/// Returns `None` if the partials have more than `max_bytes` bytes. Adds the bodies that the contract
-/// depends on to `targets`.
-pub(crate) fn contract(
-    snapshot: &dyn Snapshot,
-    read: &dyn Fn(BlobId) -> Result<Body>,
-    context: &WriteContext,
-    body: &Body,
-    max_bytes: u64,
-    targets: &mut Vec<PartialTarget>,
-) -> Result<Option<Arc<Contract>>> {
-    let own_contract = context.contract_without_partials(body);
-    if own_contract.partials.is_empty() {
-        return Ok(Some(own_contract));
-    }
-    // Partials follow environments, so a contract that includes them holds for this snapshot only.
-    let partials = load_partials(
-        snapshot,
-        read,
-        own_contract.partials.clone(),
-        max_bytes,
-        targets,
-    )?;
-    Ok(partials.map(|partials| {
-        let contract = body.look(|json| Contract::of_text(body.text(), json, &partials));
-        Arc::new(contract)
-    }))
 }
 
 impl WriteTransaction<'_> {

@@ -271,7 +271,7 @@ struct CommitGroup<'a> {
     begin_failed: bool,
     /// The number of changes that were tried, failed ones included.
     tried: usize,
-    made: Vec<(Applied, Option<LogPosition>)>,
+    applied_changes: Vec<(Applied, Option<LogPosition>)>,
 }
 
 impl<'a> CommitGroup<'a> {
@@ -281,7 +281,7 @@ impl<'a> CommitGroup<'a> {
             writer: None,
             begin_failed: false,
             tried: 0,
-            made: Vec::new(),
+            applied_changes: Vec::new(),
         }
     }
 
@@ -307,7 +307,7 @@ impl<'a> CommitGroup<'a> {
             }
         };
         // The first change has no earlier one to preserve.
-        let savepoint = if self.made.is_empty() {
+        let savepoint = if self.applied_changes.is_empty() {
             None
         } else {
             match writer.savepoint() {
@@ -323,7 +323,7 @@ impl<'a> CommitGroup<'a> {
         if applied.is_made {
             let position = writer.position();
             let appended = (position != before).then_some(position);
-            self.made.push((applied, appended));
+            self.applied_changes.push((applied, appended));
             self.writer = Some(writer);
             return;
         }
@@ -338,7 +338,7 @@ impl<'a> CommitGroup<'a> {
 
     /// Gives the transaction up, and sends the error to all writers whose changes it contained.
     fn abort(&mut self, error: &storage::StorageError) {
-        for (applied, _) in self.made.drain(..) {
+        for (applied, _) in self.applied_changes.drain(..) {
             applied.send(Err(error.clone().into()));
         }
     }
@@ -351,7 +351,7 @@ impl<'a> CommitGroup<'a> {
     }
 
     fn send_results(self, committed: &storage::StorageResult<()>) {
-        for (applied, position) in self.made {
+        for (applied, position) in self.applied_changes {
             applied.send(match committed {
                 Ok(()) => Ok(()),
                 Err(error) => Err(error_of(error.clone(), position)),

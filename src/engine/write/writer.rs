@@ -1,74 +1,26 @@
 //! A write transaction that enforces the store's rules.
 
 use std::collections::HashSet;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
 use super::bulk_bodies::{BulkBodies, FinishedBodies, NewBody};
-use super::heads::{HeadCache, PromptHeads};
-use super::judge;
+use super::context::WriteContext;
+use super::heads::PromptHeads;
 use super::operation_text;
-use crate::engine::cache::contracts::ContractCache;
+use super::pending_work::{BodyCount, PendingWork};
 use crate::engine::contract::Contract;
 use crate::engine::read::bodies::BodyReader;
 use crate::model::body::Body;
-use crate::model::clock;
-use crate::model::clock::Clock;
 use crate::model::error::{Error, Result, VersionLabel};
 use crate::model::id::{BlobId, PromptId, VersionId};
 use crate::model::log_position::LogPosition;
 use crate::model::record::{
-    BumpPolicy, Change, Durability, Expected, Operation, OperationContent, OperationKind,
-    RecordedInputs, Settings, Version,
+    Change, Expected, Operation, OperationContent, OperationKind, RecordedInputs, Version,
 };
 use crate::storage;
 use crate::storage::{Deadline, DeltaGroup, Index, LockGuard, Snapshot, Transaction};
-use crate::template::Partials;
-
-/// The state that all write transactions of a store handle share.
-pub(crate) struct WriteContext {
-    pub(crate) settings: Settings,
-    pub(crate) policy: BumpPolicy,
-    pub(crate) author: String,
-    pub(crate) durability: Durability,
-    pub(crate) clock: Clock,
-    pub(crate) rng: Mutex<fastrand::Rng>,
-    /// Whether ids are drawn from a given seed, so that an earlier run may have drawn the same ids.
-    pub(crate) seeded: bool,
-    pub(crate) contracts: ContractCache,
-    pub(crate) lines: HeadCache,
-}
-
-impl fmt::Debug for WriteContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteContext")
-            .field("settings", &self.settings)
-            .field("policy", &self.policy)
-            .field("author", &self.author)
-            .field("durability", &self.durability)
-            .finish_non_exhaustive()
-    }
-}
-
-impl WriteContext {
-    /// Returns the current time, with the precision of records.
-    pub(crate) fn now(&self) -> DateTime<Utc> {
-        clock::recorded((self.clock)())
-    }
-
-    /// Returns the contract of a body without its partials, and caches it unless it is large.
-    pub(crate) fn contract_without_partials(&self, body: &Body) -> Arc<Contract> {
-        if let Some(contract) = self.contracts.get(body.id()) {
-            return contract;
-        }
-        let contract = body.look(|json| Contract::of_text(body.text(), json, &Partials::default()));
-        let contract = Arc::new(contract);
-        self.contracts.put(body.id(), &contract);
-        contract
-    }
-}
 
 /// A write transaction of any number of operations, which commits entirely or not at all.
 pub(crate) struct WriteTransaction<'a> {
@@ -97,57 +49,6 @@ pub(crate) struct Savepoint {
 pub(crate) struct ReservedIds {
     pub(crate) prompts: HashSet<PromptId>,
     pub(crate) versions: HashSet<VersionId>,
-}
-
-/// The bodies that a transaction journaled, and other work that it leaves for maintenance.
-#[derive(Debug, Default)]
-pub(crate) struct PendingWork {
-    pub(crate) bodies: u64,
-    pub(crate) bytes: u64,
-    /// The ids of the bodies, while they are few enough to be written one by one.
-    pub(crate) ids: Vec<BlobId>,
-    /// The number of operations that it appended.
-    pub(crate) operations: u64,
-    /// The number of packs that it created.
-    pub(crate) packs: u64,
-}
-
-/// The amounts in [`PendingWork`] at a savepoint.
-struct BodyCount {
-    bodies: u64,
-    bytes: u64,
-    ids: usize,
-    operations: u64,
-}
-
-impl PendingWork {
-    fn amount(&self) -> BodyCount {
-        BodyCount {
-            bodies: self.bodies,
-            bytes: self.bytes,
-            ids: self.ids.len(),
-            operations: self.operations,
-        }
-    }
-
-    /// Goes back to an earlier amount.
-    fn shrink(&mut self, to: BodyCount) {
-        (self.bodies, self.bytes) = (to.bodies, to.bytes);
-        self.operations = to.operations;
-        self.ids.truncate(to.ids);
-    }
-
-    /// The maximum number of listed ids; if there are more bodies, a checkpoint follows anyway.
-    const MAX_LISTED_IDS: usize = 1024;
-
-    pub(crate) fn add(&mut self, other: Self) {
-        self.bodies += other.bodies;
-        self.bytes += other.bytes;
-        self.operations += other.operations;
-        self.packs += other.packs;
-        self.ids.extend(other.ids);
-        self.ids.truncate(Self::MAX_LISTED_IDS);
-    }
 }
 
 impl<'a> WriteTransaction<'a> {
@@ -298,7 +199,7 @@ impl<'a> WriteTransaction<'a> {
     }
 
     /// Stores a body unless it is stored already: in the journal, or with many others in a pack.
-    pub(crate) fn store_body(&mut self, body: &Body, kin: DeltaGroup) -> Result<()> {
+    pub(crate) fn store_body(&mut self, body: &Body, group: DeltaGroup) -> Result<()> {
         let (id, bytes) = (body.id(), body.as_bytes());
         let size = bytes.len() as u64;
         let Some(mut bulk) = self.bulk.take() else {
@@ -308,7 +209,7 @@ impl<'a> WriteTransaction<'a> {
         };
         let stored = self.change(|transaction| {
             if transaction.put_packed_body(id, size)? {
-                bulk.add(id, bytes, kin)?;
+                bulk.add(id, bytes, group)?;
             }
             Ok(())
         });
@@ -356,18 +257,19 @@ impl<'a> WriteTransaction<'a> {
 
     /// Returns the contract of a body, with its partials as of this transaction.
     ///
-    /// Returns `None` if the partials have more than `most` bytes.
-    pub(crate) fn contract(&self, body: &Body, most: u64) -> Result<Option<Arc<Contract>>> {
+    /// Returns `None` if the partials have more than `max_bytes` bytes.
+    pub(crate) fn contract(&self, body: &Body, max_bytes: u64) -> Result<Option<Arc<Contract>>> {
         let read = |id| self.read_body(id);
-        let (snapshot, pointed) = (&*self.transaction, &mut Vec::new());
-        judge::contract(snapshot, &read, self.context, body, most, pointed)
+        let (snapshot, targets) = (&*self.transaction, &mut Vec::new());
+        self.context
+            .contract(snapshot, &read, body, max_bytes, targets)
     }
 
     /// Returns the contract of a stored version.
     pub(crate) fn contract_of(
         &self,
         version: &Version,
-        most: u64,
+        max_bytes: u64,
     ) -> Result<Option<Arc<Contract>>> {
         let known = self.context.contracts.get(version.blob);
         if let Some(contract) = known.filter(|contract| contract.partials.is_empty()) {
@@ -375,12 +277,12 @@ impl<'a> WriteTransaction<'a> {
         }
         // The contract is cached, so the body is not needed again soon and is not cached.
         let body = self.read_body(version.blob)?;
-        self.contract(&body, most)
+        self.contract(&body, max_bytes)
     }
 
     /// Returns an id that no prompt has or had: the requested one, or one drawn at random.
-    pub(crate) fn draw_prompt_id(&self, asked: Option<PromptId>) -> Result<PromptId> {
-        match asked {
+    pub(crate) fn draw_prompt_id(&self, requested: Option<PromptId>) -> Result<PromptId> {
+        match requested {
             Some(id) if self.transaction.prompt_id_taken(id)? => Err(Error::PromptIdTaken { id }),
             Some(id) => Ok(id),
             None => loop {

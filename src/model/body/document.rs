@@ -108,7 +108,7 @@ impl Body {
 
     /// Returns whether the body is large: its values are parsed only on demand, and then freed.
     pub(crate) fn is_large(&self) -> bool {
-        self.text().len() > LARGE
+        self.text().len() > LARGE_BODY_BYTES
     }
 
     /// Calls `look` with the parsed values.
@@ -179,7 +179,7 @@ impl Body {
                 });
             }
         }
-        let checked = if text.len() > LARGE {
+        let checked = if text.len() > LARGE_BODY_BYTES {
             outline(&text).map(|outline| (outline, None))
         } else {
             json::parse_value(&text).map(|json| (outline_of(&json), Some(json)))
@@ -209,7 +209,7 @@ impl Body {
 }
 
 /// The size from which a text counts as large. Its values may take more than ten megabytes.
-const LARGE: usize = 128 * 1024;
+const LARGE_BODY_BYTES: usize = 128 * 1024;
 
 impl AsRef<Json> for Body {
     fn as_ref(&self) -> &Json {

@@ -309,7 +309,7 @@ pub enum Error {
     /// [`Store::undo_with_later`](crate::Store::undo_with_later) undoes them together.
     #[error(
         "operation {operation} can't be undone alone: {} on it",
-        standing(later)
+        operations_that_depend(later)
     )]
     UndoBlocked {
         /// The operation.
@@ -483,7 +483,7 @@ fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-fn standing(later: &[u64]) -> String {
+fn operations_that_depend(later: &[u64]) -> String {
     match later {
         [one] => format!("operation {one} depends"),
         more => format!(
